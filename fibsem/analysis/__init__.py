@@ -1,0 +1,1 @@
+"""Metrics, intervals, post-processing and figures: arrays in, plain records out."""

@@ -1,0 +1,104 @@
+"""Confusion matrix -> IoU, mIoU, accuracy, porosity (thesis 2.2; METHOD section 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+#: Probabilities are kept this far from 0 and 1 in the cross-entropy, as Keras does.
+EPSILON = 1e-7
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Pixel counts: ``counts[label, prediction]``, 0 pore and 1 solid.
+
+    Adding two pools their pixels: a combined figure is computed from pooled pixels, never as a
+    mean over samples.
+    """
+
+    counts: tuple[tuple[int, int], tuple[int, int]]
+
+    @classmethod
+    def of(
+        cls, labels: npt.NDArray[np.integer], predictions: npt.NDArray[np.integer]
+    ) -> Confusion:
+        """Count pixels of two equally shaped arrays; labels other than 0 and 1 are left out."""
+        labels, predictions = np.asarray(labels).ravel(), np.asarray(predictions).ravel()
+        known = labels <= 1
+        code = 2 * labels[known].astype(np.int64) + (predictions[known] > 0)
+        (a, b), (c, d) = np.bincount(code, minlength=4).reshape(2, 2).tolist()
+        return cls(((a, b), (c, d)))
+
+    def __add__(self, other: Confusion) -> Confusion:
+        (a, b), (c, d) = (np.array(self.counts) + np.array(other.counts)).tolist()
+        return Confusion(((a, b), (c, d)))
+
+    @property
+    def pixels(self) -> int:
+        return sum(map(sum, self.counts))
+
+    def iou(self, value: int) -> float:
+        """|L and P| / |L or P| of one class; nan where neither has a pixel of it."""
+        both = self.counts[value][value]
+        either = sum(self.counts[value]) + sum(row[value] for row in self.counts) - both
+        return both / either if either else float("nan")
+
+    @property
+    def miou(self) -> float:
+        """Mean IoU of the classes that occur."""
+        values = [self.iou(0), self.iou(1)]
+        return float(np.nanmean(values)) if self.pixels else float("nan")
+
+    @property
+    def accuracy(self) -> float:
+        right = self.counts[0][0] + self.counts[1][1]
+        return right / self.pixels if self.pixels else float("nan")
+
+    @property
+    def porosity(self) -> float:
+        """Share of pixels predicted as pore."""
+        pores = self.counts[0][0] + self.counts[1][0]
+        return pores / self.pixels if self.pixels else float("nan")
+
+    @property
+    def label_porosity(self) -> float:
+        """Share of pixels labelled as pore."""
+        return sum(self.counts[0]) / self.pixels if self.pixels else float("nan")
+
+    def record(self) -> dict[str, float]:
+        """The figures by name."""
+        return {
+            "miou": self.miou,
+            "accuracy": self.accuracy,
+            "iou_pore": self.iou(0),
+            "iou_solid": self.iou(1),
+            "porosity": self.porosity,
+            "label_porosity": self.label_porosity,
+        }
+
+
+def pooled(parts: Iterable[Confusion]) -> Confusion:
+    """Confusion matrix of the pixels of all parts together."""
+    return sum(parts, Confusion(((0, 0), (0, 0))))
+
+
+def cross_entropy(
+    labels: npt.NDArray[np.integer], scores: npt.NDArray[np.floating]
+) -> float:
+    """Mean binary cross-entropy of probabilities of solid; the objective of the search."""
+    p = np.clip(np.asarray(scores, np.float64).ravel(), EPSILON, 1 - EPSILON)
+    solid = np.asarray(labels).ravel() == 1
+    return float(-np.where(solid, np.log(p), np.log1p(-p)).mean())
+
+
+def balanced_scores(
+    labels: npt.NDArray[np.integer], scores: npt.NDArray[np.floating], threshold: float = 0.5
+) -> dict[str, float]:
+    """MIoU, accuracy and loss of scores on a set of labelled pixels."""
+    confusion = Confusion.of(labels, (np.asarray(scores) >= threshold).astype(np.uint8))
+    loss = cross_entropy(labels, scores)
+    return {"miou": confusion.miou, "accuracy": confusion.accuracy, "loss": loss}

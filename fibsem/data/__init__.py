@@ -1,0 +1,1 @@
+"""Volumes, datasets, the phantom, and how pixels are drawn from them."""

@@ -1,0 +1,298 @@
+"""Which pixels are learned from and scored: balanced draws, lattices, windows around them.
+
+Neighbourhoods are cut out of the corrected regions when they are needed; storing 589 820 of
+81 x 81 x 3 one by one would take 46 GB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.data.manifest import IGNORE, Dataset, Region, Split
+from fibsem.data.preprocessing import CorrectedVolume
+from fibsem.errors import UserError
+from fibsem.geometry import Box, Triple
+
+FloatArray = npt.NDArray[np.float32]
+LabelArray = npt.NDArray[np.uint8]
+
+#: Spacing of the pixels on which models are compared: a multiple of every stride (1 to 16).
+LATTICE = 16
+
+
+@dataclass(frozen=True)
+class LabelledWindow:
+    """A labelled region with its surroundings, corrected, in memory.
+
+    Attributes
+    ----------
+    region
+        Where it comes from.
+    image
+        (h + 2 halo_y, w + 2 halo_x, n_z) float32, slices last: a window cut from it is contiguous
+        along a row. Mirrored at the borders of the volume.
+    labels
+        (h, w) uint8, 0 pore, 1 solid, ``IGNORE`` elsewhere.
+    halo
+        Pixels of ``image`` around ``labels``, (z, y, x).
+    """
+
+    region: Region
+    image: FloatArray
+    labels: LabelArray
+    halo: Triple
+
+    def around(self, y: int, x: int, height: int, width: int, reach: tuple[int, int]) -> FloatArray:
+        """Pixels from ``reach`` before the label pixel (y, x); (height, width, n_z), a view."""
+        top, left = y + self.halo[1] - reach[0], x + self.halo[2] - reach[1]
+        return self.image[top : top + height, left : left + width]
+
+
+def load_windows(
+    dataset: Dataset,
+    split: Split,
+    volumes: Mapping[str, CorrectedVolume],
+    halo: Triple,
+    *,
+    at_least: int = 1,
+) -> tuple[LabelledWindow, ...]:
+    """Read the regions of a split with their surroundings.
+
+    Parameters
+    ----------
+    dataset, split
+        What to read.
+    volumes
+        The corrected volume of every sample, by name.
+    halo
+        Surroundings to read, (z, y, x).
+    at_least
+        Height and width to which smaller regions are grown; the grown pixels are ``IGNORE``.
+
+    Notes
+    -----
+    Memory: 4 (h + 2 halo_y) (w + 2 halo_x) n_z bytes a region, 81 MB for the 180 training squares
+    of the study at 81 x 81 x 1.
+    """
+    windows = []
+    for region in dataset.regions(split):
+        height, width = region.box.shape[1:]
+        missing = (max(0, at_least - height), max(0, at_least - width))
+        box = Box(
+            region.box.start,
+            (region.box.stop[0], region.box.stop[1] + missing[0], region.box.stop[2] + missing[1]),
+        )
+        labels = np.pad(
+            region.read(), ((0, missing[0]), (0, missing[1])), constant_values=IGNORE
+        )
+        grey = volumes[region.sample].read(box.grow(halo))
+        image = np.ascontiguousarray(np.moveaxis(grey, 0, -1))
+        windows.append(LabelledWindow(region, image, labels, halo))
+    if not windows:
+        raise UserError(
+            f"dataset {dataset.name} must have labelled {split} regions for this, but it has none; "
+            "add `regions` or `labels` to its samples."
+        )
+    return tuple(windows)
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Label pixels: which window, where in it, and what class; all of one length."""
+
+    window: npt.NDArray[np.int32]
+    y: npt.NDArray[np.int32]
+    x: npt.NDArray[np.int32]
+    label: LabelArray
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def take(self, index: npt.NDArray[np.intp]) -> Pixels:
+        return Pixels(self.window[index], self.y[index], self.x[index], self.label[index])
+
+
+def sample_size(labels: Sequence[LabelArray], share: float) -> int:
+    """Pixels to draw for a share of the labelled ones: 2 floor(share N / 2) (thesis 3.3)."""
+    labelled = sum(int((window != IGNORE).sum()) for window in labels)
+    return 2 * int(share * labelled / 2 + 1e-9)
+
+
+def balanced_pixels(
+    labels: Sequence[LabelArray], size: int, rng: np.random.Generator
+) -> Pixels:
+    """Draw pixels at random, half pores and half solid, pooled over the windows (thesis 3.3).
+
+    Parameters
+    ----------
+    labels
+        (h, w) uint8 of each window.
+    size
+        Number of pixels, even. Drawn without replacement while a class has enough of them.
+    rng
+        Source of randomness.
+    """
+    drawn = [_draw_class(labels, value, size // 2, rng) for value in (0, 1)]
+    window, y, x = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
+    label = np.repeat(np.array([0, 1], np.uint8), size // 2)
+    return Pixels(window, y, x, label).take(rng.permutation(size))
+
+
+def _draw_class(
+    labels: Sequence[LabelArray], value: int, size: int, rng: np.random.Generator
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """(window, y, x) of ``size`` pixels of one class."""
+    counts = np.array([int((window == value).sum()) for window in labels])
+    total = int(counts.sum())
+    if total == 0:
+        raise UserError(f"a split must hold pixels of both classes, but none is of class {value}.")
+    rank = np.sort(rng.choice(total, size, replace=size > total))
+    ends = counts.cumsum()
+    window = np.searchsorted(ends, rank, side="right").astype(np.int32)
+    y, x = np.empty(size, np.int32), np.empty(size, np.int32)
+    for k in np.unique(window):
+        here = window == k
+        flat = np.flatnonzero(labels[k] == value)[rank[here] - (ends[k] - counts[k])]
+        y[here], x[here] = np.divmod(flat, labels[k].shape[1])
+    return window, y, x
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """A g_y x g_x grid of label pixels of one window, ``LATTICE`` apart, from (y, x) on."""
+
+    window: int
+    y: int
+    x: int
+    shape: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class LatticeSample:
+    """The fixed balanced sample of a split: half pores, half solid, on lattices.
+
+    A convertible network evaluates a whole lattice at once in grid form, any other patch by patch;
+    the pixels are the same.
+
+    Attributes
+    ----------
+    lattices
+        The lattices that hold the pixels.
+    member
+        Lattice of each pixel.
+    row, column
+        Where each pixel is in its lattice.
+    pixels
+        The same pixels by window and position, with their classes.
+    """
+
+    lattices: tuple[Lattice, ...]
+    member: npt.NDArray[np.int32]
+    row: npt.NDArray[np.int32]
+    column: npt.NDArray[np.int32]
+    pixels: Pixels
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+
+def lattice_pixels(
+    labels: Sequence[LabelArray], size: int, rng: np.random.Generator
+) -> LatticeSample:
+    """Draw a balanced sample of ``size`` pixels that lie on as few random lattices as needed."""
+    lattices: list[Lattice] = []
+    values: list[LabelArray] = []
+    found = np.zeros(2, dtype=np.int64)
+    for lattice in _random_lattices(labels, rng):
+        grid = _on_lattice(labels[lattice.window], lattice)
+        lattices.append(lattice)
+        values.append(grid)
+        found += [int((grid == 0).sum()), int((grid == 1).sum())]
+        if found.min() >= size // 2:
+            break
+    if found.min() < size // 2:  # a rare class: take what there is, and stay balanced
+        size = 2 * int(found.min())
+    if size == 0:
+        raise UserError("a split must hold pixels of both classes, but one class is missing.")
+    return _choose(lattices, values, size, rng)
+
+
+def _random_lattices(
+    labels: Sequence[LabelArray], rng: np.random.Generator
+) -> Iterator[Lattice]:
+    """Every lattice of every window, in random order."""
+    for code in rng.permutation(len(labels) * LATTICE**2):
+        window, offset = divmod(int(code), LATTICE**2)
+        y, x = divmod(offset, LATTICE)
+        height, width = labels[window].shape
+        shape = (max(1, height // LATTICE), max(1, width // LATTICE))
+        if y < height and x < width:
+            yield Lattice(window, y, x, shape)
+
+
+def _on_lattice(labels: LabelArray, lattice: Lattice) -> LabelArray:
+    rows, columns = lattice.shape
+    return labels[lattice.y :: LATTICE, lattice.x :: LATTICE][:rows, :columns]
+
+
+def _choose(
+    lattices: Sequence[Lattice],
+    values: Sequence[LabelArray],
+    size: int,
+    rng: np.random.Generator,
+) -> LatticeSample:
+    """Choose as many pores as solids among the pixels of the lattices."""
+    where = [(k, *ij, grid[ij]) for k, grid in enumerate(values) for ij in np.ndindex(grid.shape)]
+    member, row, column, label = (
+        np.array(part, dtype) for part, dtype in zip(zip(*where, strict=True), "iiiB", strict=True)
+    )
+    chosen = np.sort(
+        np.concatenate(
+            [rng.choice(np.flatnonzero(label == c), size // 2, replace=False) for c in (0, 1)]
+        )
+    )
+    member, row, column, label = (part[chosen] for part in (member, row, column, label))
+    used, member = np.unique(member, return_inverse=True)
+    kept = tuple(lattices[k] for k in used)
+    start = np.array([(lattice.window, lattice.y, lattice.x) for lattice in kept], np.int32)[member]
+    pixels = Pixels(
+        start[:, 0], start[:, 1] + LATTICE * row, start[:, 2] + LATTICE * column, label
+    )
+    return LatticeSample(kept, member.astype(np.int32), row, column, pixels)
+
+
+def class_weights(labels: Sequence[LabelArray]) -> tuple[float, float]:
+    """Weights of pore and solid that balance a whole split: N / (2 N_class).
+
+    They come from the whole training set. Weights per batch blow up where a class is rare.
+    """
+    counts = [sum(int((window == value).sum()) for window in labels) for value in (0, 1)]
+    if min(counts) == 0:
+        raise UserError("a split must hold pixels of both classes, but one class is missing.")
+    total = sum(counts)
+    return total / (2 * counts[0]), total / (2 * counts[1])
+
+
+def cut_patches(
+    windows: Sequence[LabelledWindow], pixels: Pixels, n: tuple[int, int]
+) -> FloatArray:
+    """Neighbourhoods of pixels, (len(pixels), n_y, n_x, n_z) float32."""
+    depth = windows[0].image.shape[-1]
+    patches = np.empty((len(pixels), *n, depth), np.float32)
+    reach = (n[0] // 2, n[1] // 2)
+    for k, (window, y, x) in enumerate(zip(pixels.window, pixels.y, pixels.x, strict=True)):
+        patches[k] = windows[window].around(y, x, *n, reach)
+    return patches
+
+
+def dihedral(images: npt.NDArray[np.generic], k: int) -> npt.NDArray[np.generic]:
+    """One of the eight rotations and mirrorings (k = 0..7) of (..., y, x, channel) images; a view.
+
+    The first four are rotations by k quarter turns, the others the same mirrored in x.
+    """
+    turned = np.rot90(images, k % 4, axes=(-3, -2))
+    return turned[..., ::-1, :] if k >= 4 else turned

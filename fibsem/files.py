@@ -1,0 +1,57 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from fibsem.errors import UserError
+
+
+def replace_file(path: Path, content: bytes | str) -> None:
+    """Write beside ``path``, then rename over it: a reader sees the old file or the new one.
+
+    Raises
+    ------
+    UserError
+        If the disk is full; what was there before stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    data = content.encode() if isinstance(content, str) else content
+    try:
+        with beside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        if error.errno == errno.ENOSPC:
+            raise UserError(f"the disk must have room for {path}, but it is full.") from error
+        raise
+
+
+def write_json(path: Path, record: object) -> None:
+    """Write a record as indented JSON, whole or not at all; numbers that are none become null."""
+    replace_file(path, json.dumps(_finite(record), indent=2, default=str, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text())
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity: readers in other languages choke on them."""
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if hasattr(value, "item") and not hasattr(value, "__len__"):
+        value = value.item()
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    return value

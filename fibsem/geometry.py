@@ -1,0 +1,127 @@
+"""Neighbourhoods and boxes of voxels: integers only, no array library.
+
+Arrays are (z, y, x) throughout. The notation of users, ``"81x81x3"``, is n_x x n_y x n_z; it is
+translated in :meth:`Nbhd.parse` and nowhere else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from fibsem.errors import UserError
+
+Triple = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Nbhd:
+    """The neighbourhood from which one pixel is classified, in pixels; odd on every axis."""
+
+    z: int
+    y: int
+    x: int
+
+    def __post_init__(self) -> None:
+        if any(n < 1 or n % 2 == 0 for n in self.shape):
+            raise UserError(f"`nbhd` must be odd and positive on every axis, but got {self}.")
+
+    @classmethod
+    def parse(cls, text: str) -> Nbhd:
+        """Read the user's notation n_x x n_y x n_z.
+
+        >>> Nbhd.parse("81x65x3")
+        Nbhd(z=3, y=65, x=81)
+        """
+        match = re.fullmatch(r"(\d+)x(\d+)x(\d+)", str(text).strip())
+        if match is None:
+            raise UserError(
+                f"`nbhd` must read n_x x n_y x n_z, but got {text!r}; for example 81x81x3."
+            )
+        x, y, z = (int(group) for group in match.groups())
+        return cls(z=z, y=y, x=x)
+
+    @property
+    def shape(self) -> Triple:
+        """(z, y, x) extent in pixels."""
+        return self.z, self.y, self.x
+
+    @property
+    def halo(self) -> Triple:
+        """Pixels on each side of the centre, (z, y, x)."""
+        return self.z // 2, self.y // 2, self.x // 2
+
+    def __str__(self) -> str:
+        return f"{self.x}x{self.y}x{self.z}"
+
+
+@dataclass(frozen=True)
+class Box:
+    """A half-open box of voxels, ``start <= (z, y, x) < stop``."""
+
+    start: Triple
+    stop: Triple
+
+    @classmethod
+    def whole(cls, shape: Triple) -> Box:
+        """The box of a whole volume of this shape."""
+        return cls((0, 0, 0), shape)
+
+    @property
+    def shape(self) -> Triple:
+        z, y, x = (b - a for a, b in zip(self.start, self.stop, strict=True))
+        return z, y, x
+
+    @property
+    def size(self) -> int:
+        """Number of voxels."""
+        z, y, x = self.shape
+        return z * y * x
+
+    @property
+    def slices(self) -> tuple[slice, slice, slice]:
+        z, y, x = (slice(a, b) for a, b in zip(self.start, self.stop, strict=True))
+        return z, y, x
+
+    def grow(self, halo: Triple) -> Box:
+        """The box with ``halo`` voxels more on both sides of each axis (negative: fewer)."""
+        return Box(
+            _triple(a - h for a, h in zip(self.start, halo, strict=True)),
+            _triple(b + h for b, h in zip(self.stop, halo, strict=True)),
+        )
+
+    def clip(self, shape: Triple) -> Box:
+        """The part of the box inside a volume of this shape (empty boxes have a zero extent)."""
+        start = _triple(min(max(a, 0), n) for a, n in zip(self.start, shape, strict=True))
+        stop = _triple(
+            max(min(b, n), a) for a, b, n in zip(start, self.stop, shape, strict=True)
+        )
+        return Box(start, stop)
+
+    def inside(self, shape: Triple) -> bool:
+        """Whether every voxel of the box lies in a volume of this shape."""
+        return self.clip(shape) == self
+
+    def overlaps(self, other: Box) -> bool:
+        """Whether the two boxes share a voxel."""
+        return all(
+            max(a, c) < min(b, d)
+            for a, b, c, d in zip(self.start, self.stop, other.start, other.stop, strict=True)
+        )
+
+    def tiles(self, tile: Triple) -> Iterator[Box]:
+        """Cut the box into boxes of at most ``tile``; each voxel lies in exactly one of them."""
+        for z in range(self.start[0], self.stop[0], tile[0]):
+            for y in range(self.start[1], self.stop[1], tile[1]):
+                for x in range(self.start[2], self.stop[2], tile[2]):
+                    stop = (z + tile[0], y + tile[1], x + tile[2])
+                    yield Box(
+                        (z, y, x),
+                        _triple(min(a, b) for a, b in zip(stop, self.stop, strict=True)),
+                    )
+
+
+def _triple(values: Iterator[int]) -> Triple:
+    z, y, x = values
+    return z, y, x

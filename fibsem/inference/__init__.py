@@ -1,0 +1,1 @@
+"""From a trained network to probabilities and labels of blocks and whole volumes."""

@@ -1,0 +1,156 @@
+"""Probabilities of solid: of a fixed sample, of a block, by patch, grid or dense evaluation."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from fibsem.data.sampling import LATTICE, LabelledWindow, LatticeSample, cut_patches
+from fibsem.models.dense import dense_twin
+from fibsem.models.spec import ModelSpec
+
+FloatArray = npt.NDArray[np.float32]
+Mode = Literal["patch", "dense"]
+Precision = Literal["float32", "bfloat16"]
+
+#: Patches a step in patch mode.
+PATCH_BATCH = 512
+
+
+def compiled(model: keras.Model) -> Callable[[FloatArray], FloatArray]:
+    """Turn a network into a function on arrays, traced once for every shape of input."""
+    signature = tf.TensorSpec([None, *model.input_shape[1:]], tf.float32)
+
+    @tf.function(input_signature=[signature])  # type: ignore[untyped-decorator]
+    def forward(images: tf.Tensor) -> tf.Tensor:
+        return model(images, training=False)
+
+    return lambda images: forward(tf.convert_to_tensor(images)).numpy()
+
+
+class SampleScorer:
+    """Scores the fixed balanced sample of a split, in grid form where that costs less.
+
+    Parameters
+    ----------
+    spec
+        The network's geometry; the network itself is handed to :meth:`scores`.
+    windows, sample
+        The labelled windows of the split and the pixels drawn from them.
+    """
+
+    def __init__(
+        self, spec: ModelSpec, windows: Sequence[LabelledWindow], sample: LatticeSample
+    ) -> None:
+        self.spec, self.windows, self.sample = spec, windows, sample
+
+    @property
+    def by_grid(self) -> bool:
+        """Whether lattices are evaluated whole: convertible, and fewer pixels go through."""
+        if not self.spec.convertible:
+            return False
+        field = self.spec.field
+        assert field is not None
+        grids = sum(
+            np.prod([LATTICE * (g - 1) + field.width for g in lattice.shape])
+            for lattice in self.sample.lattices
+        )
+        return bool(grids < len(self.sample) * field.width**2)
+
+    def scores(self, forward: Callable[[FloatArray], FloatArray]) -> FloatArray:
+        """Probability of solid of every pixel of the sample, (len(sample),) float32."""
+        return self._by_grid(forward) if self.by_grid else self._by_patch(forward)
+
+    def _by_patch(self, forward: Callable[[FloatArray], FloatArray]) -> FloatArray:
+        n = (self.spec.nbhd.y, self.spec.nbhd.x)
+        parts = []
+        for start in range(0, len(self.sample), PATCH_BATCH):
+            stop = min(start + PATCH_BATCH, len(self.sample))
+            patches = cut_patches(self.windows, self.sample.pixels.take(np.arange(start, stop)), n)
+            parts.append(forward(patches).reshape(-1))
+        return np.concatenate(parts)
+
+    def _by_grid(self, forward: Callable[[FloatArray], FloatArray]) -> FloatArray:
+        by_shape: dict[tuple[int, int], list[int]] = defaultdict(list)
+        for k, lattice in enumerate(self.sample.lattices):
+            by_shape[lattice.shape].append(k)
+        scores = np.empty(len(self.sample), np.float32)
+        for shape, members in by_shape.items():
+            for start in range(0, len(members), 8):
+                some = members[start : start + 8]
+                for k, grid in zip(some, self._lattices(some, shape, forward), strict=True):
+                    here = self.sample.member == k
+                    scores[here] = grid[self.sample.row[here], self.sample.column[here]]
+        return scores
+
+    def _lattices(
+        self, members: Sequence[int], shape: tuple[int, int], forward: Callable[..., FloatArray]
+    ) -> FloatArray:
+        """Scores of lattices of one shape, (lattice, g_y, g_x)."""
+        n = self.spec.nbhd
+        height, width = (LATTICE * (g - 1) + m for g, m in zip(shape, (n.y, n.x), strict=True))
+        images = np.empty((len(members), height, width, n.z), np.float32)
+        for image, lattice in zip(images, (self.sample.lattices[k] for k in members), strict=True):
+            window = self.windows[lattice.window]
+            image[...] = window.around(lattice.y, lattice.x, height, width, self.spec.halo[1:])
+        step = LATTICE // self.spec.stride
+        return forward(images)[:, ::step, ::step, 0]
+
+
+class BlockScorer:
+    """Scores every pixel of a block of corrected grey values.
+
+    Parameters
+    ----------
+    spec, model
+        The trained network, in strided form.
+    precision
+        Of the dense form.
+
+    Attributes
+    ----------
+    mode
+        ``dense`` where the network is convertible, else ``patch``.
+    """
+
+    def __init__(
+        self, spec: ModelSpec, model: keras.Model, precision: Precision = "float32"
+    ) -> None:
+        self.spec = spec
+        self.mode: Mode = "dense" if spec.convertible else "patch"
+        self._forward = compiled(
+            dense_twin(spec, model, precision=precision) if self.mode == "dense" else model
+        )
+
+    def __call__(self, block: FloatArray) -> FloatArray:
+        """Probability of solid, (y, x) float32, of the middle of a block.
+
+        Parameters
+        ----------
+        block : (y + n_y - 1, x + n_x - 1, n_z) float32
+            Corrected grey values with the halo of the neighbourhood around, slices last.
+        """
+        if self.mode == "dense":
+            return self._forward(block[None])[0, ..., 0]
+        return sliding_window(self._forward, block, self.spec)
+
+
+def sliding_window(
+    forward: Callable[[FloatArray], FloatArray], block: FloatArray, spec: ModelSpec
+) -> FloatArray:
+    """Patch by patch: the thesis's way, and the slow, obvious reference of the dense form."""
+    n = (spec.nbhd.y, spec.nbhd.x)
+    patches = np.lib.stride_tricks.sliding_window_view(block, n, axis=(0, 1))
+    patches = np.moveaxis(patches, 2, -1)  # (y, x, n_y, n_x, n_z)
+    shape = patches.shape[:2]
+    scores = np.empty(shape[0] * shape[1], np.float32)
+    for start in range(0, scores.size, PATCH_BATCH):
+        index = np.unravel_index(range(start, min(start + PATCH_BATCH, scores.size)), shape)
+        scores[start : start + PATCH_BATCH] = forward(patches[index]).reshape(-1)
+    return scores.reshape(shape)

@@ -1,0 +1,1 @@
+"""Training, searching, tracking and promoting models."""

@@ -1,0 +1,120 @@
+"""Batches for one epoch: patches around balanced pixels, or grids at random positions.
+
+An epoch is a function of (seed, epoch), so that a training that was killed goes on with the same
+batches it would have had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.data.manifest import IGNORE
+from fibsem.data.sampling import LabelledWindow, Pixels, cut_patches, dihedral
+from fibsem.models.spec import ModelSpec
+
+FloatArray = npt.NDArray[np.float32]
+Batch = tuple[FloatArray, FloatArray, FloatArray]
+
+#: Patches a step in patch mode from which the length of an epoch in grid mode is taken.
+REFERENCE_BATCH = 128
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Eight-fold symmetry, and a random shift of intensity with some probability (thesis 3.6).
+
+    ``shift_sd`` is in units of the corrected grey values: of standard deviations of the sample
+    where it is standardised.
+    """
+
+    symmetry: bool = True
+    shift_sd: float = 0.0
+    shift_probability: float = 0.0
+
+    def intensity(self, images: FloatArray, rng: np.random.Generator) -> FloatArray:
+        """Shift the grey values of each image of a batch (batch, y, x, z) by its own amount."""
+        if not (self.shift_sd and self.shift_probability):
+            return images
+        shape = (len(images), 1, 1, 1)
+        shift = rng.normal(0, self.shift_sd, shape) * (rng.random(shape) < self.shift_probability)
+        return images + shift.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class GridShape:
+    """A batch in grid mode: ``windows`` windows of ``size`` x ``size`` pixels."""
+
+    windows: int = 16
+    size: int = 8
+
+
+def steps_per_epoch(samples: int, batch: int = REFERENCE_BATCH) -> int:
+    """Steps that see every sample once, the last batch filled up."""
+    return max(1, -(-samples // batch))
+
+
+def patch_epoch(
+    windows: Sequence[LabelledWindow],
+    pixels: Pixels,
+    spec: ModelSpec,
+    batch: int,
+    augmentation: Augmentation,
+    seed: Sequence[int],
+) -> Iterator[Batch]:
+    """All drawn pixels once, in a new order: (b, n_y, n_x, n_z), labels and weights (b, 1, 1, 1).
+
+    The last batch is filled up from the first, so that every batch has one shape.
+    """
+    rng = np.random.default_rng(seed)
+    steps = steps_per_epoch(len(pixels), batch)
+    order = np.resize(rng.permutation(len(pixels)), steps * batch)
+    n = (spec.nbhd.y, spec.nbhd.x)
+    weights = np.ones((batch, 1, 1), np.float32)
+    for step in range(steps):
+        chosen = pixels.take(order[step * batch : (step + 1) * batch])
+        patches = cut_patches(windows, chosen, n)
+        if augmentation.symmetry:
+            for k, turn in enumerate(rng.integers(0, 8, batch)):
+                patches[k] = dihedral(patches[k].copy(), int(turn))
+        labels = chosen.label.astype(np.float32).reshape(batch, 1, 1, 1)
+        yield augmentation.intensity(patches, rng), labels, weights
+
+
+def grid_epoch(
+    windows: Sequence[LabelledWindow],
+    spec: ModelSpec,
+    grid: GridShape,
+    steps: int,
+    class_weights: tuple[float, float],
+    augmentation: Augmentation,
+    seed: Sequence[int],
+) -> Iterator[Batch]:
+    """Grids at random positions: (b, side, side, n_z), labels (b, g, g, 1), weights (b, g, g).
+
+    ``side`` is n + s (g - 1) for stride s. The grid's pixels are weighted by class, and by 0 where
+    nobody labelled them.
+    """
+    rng = np.random.default_rng(seed)
+    extent = spec.stride * (grid.size - 1) + 1
+    side = extent + spec.nbhd.x - 1
+    reach = spec.halo[1:]
+    area = np.array([window.region.box.size for window in windows], np.float64)
+    table = np.array([*class_weights, *[0.0] * (IGNORE - 1)], np.float32)
+    for _ in range(steps):
+        images = np.empty((grid.windows, side, side, spec.nbhd.z), np.float32)
+        labels = np.empty((grid.windows, grid.size, grid.size, 1), np.uint8)
+        chosen = rng.choice(len(windows), grid.windows, p=area / area.sum())
+        for k, window in enumerate(windows[i] for i in chosen):
+            height, width = window.labels.shape
+            y = int(rng.integers(0, height - extent + 1))
+            x = int(rng.integers(0, width - extent + 1))
+            turn = int(rng.integers(0, 8)) if augmentation.symmetry else 0
+            images[k] = dihedral(window.around(y, x, side, side, reach), turn)
+            grid_labels = window.labels[y : y + extent : spec.stride, x : x + extent : spec.stride]
+            labels[k] = dihedral(grid_labels[..., None], turn)
+        solid = (labels == 1).astype(np.float32)
+        yield augmentation.intensity(images, rng), solid, table[labels[..., 0]]

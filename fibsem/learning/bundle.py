@@ -1,0 +1,148 @@
+"""Weights and everything needed to use them, as a folder and as one registered MLflow model.
+
+``model.keras`` is the strided network in Keras' own format: it holds no layer of ours, so that safe
+mode loads it anywhere. ``bundle.json`` holds the rest. There is no pickle in either.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import keras
+import mlflow
+from mlflow import MlflowClient
+
+from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.data.preprocessing import Recipe
+from fibsem.data.volumes import VoxelNm
+from fibsem.errors import UserError
+from fibsem.files import read_json, write_json
+from fibsem.inference.volume import Segmenter
+from fibsem.learning.objective import save_model
+from fibsem.models.spec import ModelSpec
+
+REGISTERED = "fibsem"
+CHAMPION, PREVIOUS = "champion", "previous"
+#: What a machine needs beside the code that is stored with the model.
+REQUIREMENTS = (
+    "tensorflow", "keras", "numpy", "scipy", "mlflow", "connected-components-3d", "tifffile",
+    "imagecodecs", "zarr", "rich",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A segmenter with what is known of its origin.
+
+    ``audit`` holds the corrections fitted to the training samples and the figures of the
+    promotion; nothing in it is needed to segment.
+    """
+
+    segmenter: Segmenter
+    voxel_nm: VoxelNm
+    audit: dict[str, Any]
+
+    def save(self, folder: Path) -> None:
+        """Write the folder."""
+        save_model(self.segmenter.model, folder / "model.keras")
+        record = {
+            "format": 1,
+            "spec": self.segmenter.spec.to_json(),
+            "preprocess": {
+                "gradient": self.segmenter.recipe.gradient,
+                "scaling": self.segmenter.recipe.scaling,
+            },
+            "postprocessing": self.segmenter.postprocessing.to_json(),
+            "classes": list(self.segmenter.classes),
+            "voxel_nm": list(self.voxel_nm),
+            "audit": self.audit,
+        }
+        write_json(folder / "bundle.json", record)
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Read a folder that :meth:`Bundle.save` wrote; safe mode, no code of the model is run."""
+    try:
+        record = read_json(folder / "bundle.json")
+        model = keras.saving.load_model(folder / "model.keras", safe_mode=True, compile=False)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"`weights` must be a folder with bundle.json and model.keras, but {folder} is not one: "
+            f"{str(error).splitlines()[0]}"
+        ) from error
+    segmenter = Segmenter(
+        spec=ModelSpec.from_json(record["spec"]),
+        model=model,
+        recipe=Recipe(**record["preprocess"]),
+        postprocessing=PostProcessing(**record["postprocessing"]),
+        identity=_identity(record, model),
+        classes=(record["classes"][0], record["classes"][1]),
+    )
+    z, y, x = record["voxel_nm"]
+    return Bundle(segmenter, (z, y, x), record["audit"])
+
+
+def _identity(record: dict[str, Any], model: keras.Model) -> str:
+    """Twelve hex digits of the weights and of every setting that changes a label."""
+    settings = {key: value for key, value in record.items() if key != "audit"}
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for weights in model.get_weights():
+        digest.update(weights.tobytes())
+    return digest.hexdigest()[:12]
+
+
+def find_bundle(weights: str, tracking_uri: str) -> Bundle:
+    """Load a bundle from a folder or from a model in the registry, ``models:/fibsem@champion``."""
+    if not weights.startswith(("models:/", "runs:/")):
+        return load_bundle(Path(weights))
+    mlflow.set_tracking_uri(tracking_uri)
+    try:
+        local = mlflow.artifacts.download_artifacts(artifact_uri=weights)
+    except (mlflow.MlflowException, OSError) as error:
+        raise UserError(
+            f"`weights` must name a registered model or a bundle's folder, but got {weights} "
+            f"({str(error).splitlines()[0]}); fibsem.promote registers one, tracking.uri says where."
+        ) from error
+    return load_bundle(Path(local) / "artifacts" / "bundle")
+
+
+def register(folder: Path, run_id: str, tracking_uri: str, tags: dict[str, Any]) -> str:
+    """Log a bundle with a run and register it; returns the version, without any alias yet."""
+    mlflow.set_tracking_uri(tracking_uri)
+    package = Path(__file__).parent.parent
+    with mlflow.start_run(run_id=run_id):
+        info = mlflow.pyfunc.log_model(
+            name="model",
+            python_model=str(package / "learning" / "served.py"),
+            artifacts={"bundle": str(folder)},
+            code_paths=[str(package)],
+            pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
+            registered_model_name=REGISTERED,
+        )
+    registered = str(info.registered_model_version)
+    client = MlflowClient(tracking_uri)
+    for key, value in tags.items():
+        client.set_model_version_tag(REGISTERED, registered, key, str(value))
+    return registered
+
+
+def champion_version(tracking_uri: str) -> str | None:
+    """Version that has the alias ``champion``, or None."""
+    client = MlflowClient(tracking_uri)
+    try:
+        return str(client.get_model_version_by_alias(REGISTERED, CHAMPION).version)
+    except mlflow.MlflowException:
+        return None
+
+
+def crown(new: str, tracking_uri: str) -> None:
+    """Give a version the alias ``champion``; the one that had it becomes ``previous``."""
+    client, old = MlflowClient(tracking_uri), champion_version(tracking_uri)
+    if old is not None and old != new:
+        client.set_registered_model_alias(REGISTERED, PREVIOUS, old)
+    client.set_registered_model_alias(REGISTERED, CHAMPION, new)

@@ -1,0 +1,49 @@
+"""The dataset that a configuration names: opened, and first simulated or downloaded where needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from fibsem.config import CONF, DataConfig, read
+from fibsem.data import archive
+from fibsem.data.manifest import Dataset, load_dataset
+from fibsem.data.phantom import PhantomRecipe, simulate
+from fibsem.data.preprocessing import CorrectedVolume, Recipe, fit_correction
+from fibsem.data.split import SplitRecipe
+from fibsem.errors import UserError
+from fibsem.progress import Progress
+
+
+def obtain(config: DataConfig, split: SplitRecipe) -> Dataset:
+    """Open the dataset; a phantom that is not there is simulated, the archive downloaded on demand."""
+    if config.path is not None:
+        return load_dataset(config.path, split)
+    root = Path(config.root)
+    if config.phantom is None:
+        return load_dataset(archive.locate(root, download=config.download), split)
+    folder = root / config.name
+    if not (folder / "dataset.yaml").is_file():
+        recipe = phantom_recipe(config.phantom)
+        print(f"{folder} is not there yet: simulating the {config.phantom} phantom into it")
+        with Progress("simulating") as progress:
+            simulate(recipe, folder, progress=progress)
+    return load_dataset(folder, split)
+
+
+def phantom_recipe(name: str) -> PhantomRecipe:
+    """The recipe of ``conf/phantom/<name>.yaml``."""
+    path = CONF / "phantom" / f"{name}.yaml"
+    if not path.is_file():
+        choices = ", ".join(sorted(file.stem for file in path.parent.glob("*.yaml")))
+        raise UserError(f"`data.phantom` must be one of {choices}, but got {name}.")
+    return read(PhantomRecipe, yaml.safe_load(path.read_text()), "phantom")
+
+
+def corrected_volumes(dataset: Dataset, recipe: Recipe) -> dict[str, CorrectedVolume]:
+    """Every sample's volume with the recipe fitted to it, by name."""
+    return {
+        sample.name: CorrectedVolume(sample.volume, fit_correction(sample.volume, recipe))
+        for sample in dataset.samples
+    }

@@ -1,0 +1,68 @@
+"""How long a training takes, from a few timed steps of the real thing."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from dataclasses import dataclass
+
+from fibsem.learning.material import Material
+from fibsem.learning.training import compiled_model, epoch_batches
+
+#: Steps that are timed after the first, which compiles.
+TIMED_STEPS = 5
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds of a step and of the longest training that the settings allow."""
+
+    step_s: float
+    steps: int
+    epochs: int
+    max_seconds: float | None
+
+    @property
+    def epoch_s(self) -> float:
+        """One epoch; validation adds less than a tenth."""
+        return 1.1 * self.step_s * self.steps
+
+    @property
+    def trial_s(self) -> float:
+        """A training that uses all of its epochs or time."""
+        longest = self.epoch_s * self.epochs
+        return longest if self.max_seconds is None else min(longest, self.max_seconds)
+
+    def sentence(self) -> str:
+        """What a user wants to know before waiting."""
+        return (
+            f"estimated time per trial: {duration(self.trial_s)} at most "
+            f"({self.epochs} epochs of {self.steps} steps, {1000 * self.step_s:.0f} ms a step; "
+            "early stopping usually needs a third of it)"
+        )
+
+
+def estimate_training(material: Material) -> Estimate:
+    """Time a few steps of the default network of a configuration."""
+    config = material.config
+    model = compiled_model(config)
+    batches, steps = epoch_batches(material, 0)
+    timed = list(itertools.islice(batches, 1 + TIMED_STEPS))
+    started = 0.0
+    for k, (images, labels, weights) in enumerate(timed):
+        if k == 1 or len(timed) == 1:
+            started = time.perf_counter()
+        model.train_on_batch(images, labels, sample_weight=weights)
+    step_s = (time.perf_counter() - started) / max(1, len(timed) - 1)
+    return Estimate(step_s, steps, config.train.epochs, config.train.max_seconds)
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it.
+
+    >>> duration(42), duration(600), duration(9000)
+    ('42 s', '10 min', '2.5 h')
+    """
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

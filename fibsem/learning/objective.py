@@ -1,0 +1,202 @@
+"""From a configuration to scores, tracked and resumable: what a trial and a training have in common.
+
+A run has a working folder: the id of its MLflow run, the state after its last finished epoch, and,
+once it is done, its result. Called again with the same folder it goes on, or gives the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from fibsem.config import RunConfig, Tree
+from fibsem.errors import UserError
+from fibsem.files import read_json, write_json
+from fibsem.inference.predict import BlockScorer
+from fibsem.learning.material import Material
+from fibsem.learning.scoring import score_all, score_balanced
+from fibsem.learning.tracking import Tracking, flat
+from fibsem.learning.training import Diverged, Epoch, Trained, train
+
+#: Labelled pixels that are still scored one by one at the end of a training without dense form.
+MOST_BY_PATCH = 200_000
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training to be done: its configuration tree, and how it is known in MLflow."""
+
+    tree: Tree
+    folder: Path
+    name: str
+    tags: Mapping[str, object]
+    params: Mapping[str, object]
+    parent: str | None = None
+
+
+def run_job(
+    job: Job,
+    material: Material,
+    tracking: Tracking,
+    on_epoch: Callable[[Epoch], None] | None = None,
+) -> tuple[Record, Trained | None]:
+    """Train, score and track one configuration.
+
+    Returns
+    -------
+    record : dict
+        ``run_id``, ``val``, ``val_all``, ``epochs``, ``train_seconds``, ``parameters``, ``field``.
+    trained : Trained or None
+        The network; None where the result was already there.
+
+    Raises
+    ------
+    Exception
+        What went wrong in the training, after the run is marked FAILED with the reason.
+    """
+    done = job.folder / "result.json"
+    if done.is_file():
+        record: Record = read_json(done)
+        return record, None
+    run_id = _take_up(job, material, tracking)
+    try:
+        record, trained = _train_and_score(job, material, tracking, run_id, on_epoch)
+    except KeyboardInterrupt:
+        tracking.end(run_id, "KILLED")
+        raise
+    except Exception as error:
+        tracking.tag(run_id, {"fibsem.reason": reason_of(error)})
+        tracking.end(run_id, "FAILED")
+        raise
+    write_json(done, record)
+    tracking.end(run_id)
+    return record, trained
+
+
+def _take_up(job: Job, material: Material, tracking: Tracking) -> str:
+    """Id of the run of this folder: the one that was cut off, or a new one."""
+    known = job.folder / "run.json"
+    if known.is_file():
+        run_id = str(read_json(known)["run_id"])
+        if tracking.resume(run_id):
+            return run_id
+    run_id = tracking.start(
+        job.name, tags=_tags(job, material), params=job.params, parent=job.parent
+    )
+    write_json(known, {"run_id": run_id})
+    tracking.log_json(run_id, job.tree, "config.json")
+    return run_id
+
+
+def _tags(job: Job, material: Material) -> dict[str, object]:
+    config = material.config
+    return {
+        "fibsem.model": config.spec.name,
+        "fibsem.nbhd": config.spec.nbhd,
+        "fibsem.padding": config.spec.padding,
+        "fibsem.mode": config.train.mode,
+        "fibsem.seed": config.seed,
+        "fibsem.data": material.dataset.hash,
+        **job.tags,
+    }
+
+
+def _train_and_score(
+    job: Job,
+    material: Material,
+    tracking: Tracking,
+    run_id: str,
+    on_epoch: Callable[[Epoch], None] | None,
+) -> tuple[Record, Trained]:
+    logged = tracking.logged_steps(run_id, "val/loss")
+
+    def report(epoch: Epoch) -> None:
+        if epoch.epoch >= logged:  # a run that goes on has logged its earlier epochs
+            tracking.log_metrics(run_id, epoch_metrics(epoch), step=epoch.epoch)
+        if on_epoch:
+            on_epoch(epoch)
+
+    config = material.config
+    trained = train(material, checkpoint=job.folder / "checkpoint.npz", on_epoch=report)
+    record: Record = {
+        "run_id": run_id,
+        "val": trained.best.val,
+        "epochs": len(trained.history),
+        "best_epoch": trained.best.epoch,
+        "train_seconds": trained.seconds,
+        "parameters": trained.parameters,
+        "field": config.spec.field.width if config.spec.field else config.spec.nbhd.x,
+    }
+    record["val_all"] = _score_all(material, trained.model) if config.train.val_all else None
+    if config.train.test:
+        record["test"] = score_balanced(material, trained.model, "test")
+        tracking.tag(run_id, {"fibsem.test": "scored"})
+    save_model(trained.model, job.folder / "model.keras")
+    tracking.log_metrics(run_id, final_metrics(record), step=len(trained.history))
+    return record, trained
+
+
+def _score_all(material: Material, model: keras.Model) -> dict[str, float] | None:
+    """Every labelled validation pixel; None where that would be patch by patch for hours."""
+    labelled = sum(region.box.size for region in material.dataset.regions("val"))
+    if not material.config.spec.convertible and labelled > MOST_BY_PATCH:
+        return None
+    return score_all(material, BlockScorer(material.config.spec, model), "val")
+
+
+def epoch_metrics(epoch: Epoch) -> dict[str, float]:
+    """The figures of an epoch by their names in MLflow."""
+    return {
+        "train/loss": epoch.train_loss,
+        "train/learning_rate": epoch.learning_rate,
+        "time/epoch_s": epoch.seconds,
+        "time/val_s": epoch.val_seconds,
+        **{f"val/{key}": value for key, value in epoch.val.items()},
+    }
+
+
+def final_metrics(record: Record) -> dict[str, float]:
+    """The figures of a finished training by their names in MLflow; those of the kept epoch last."""
+    metrics = {
+        "time/train_s": record["train_seconds"],
+        "parameters": record["parameters"],
+        "field": record["field"],
+        "epochs": record["epochs"],
+    }
+    for group in ("val", "val_all", "test"):
+        metrics |= {f"{group}/{key}": value for key, value in (record.get(group) or {}).items()}
+    return metrics
+
+
+def save_model(model: keras.Model, path: Path) -> None:
+    """Write a network in Keras' own format, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".tmp-{path.name}")
+    model.save(beside)
+    beside.replace(path)
+
+
+def hyperparameters(config: RunConfig, tree: Tree) -> dict[str, object]:
+    """Every hyperparameter of a run, resolved, by dotted key."""
+    resolved = {f"model.{key}": value for key, value in config.spec.hyperparameters.items()}
+    resolved |= {f"train.{key}": getattr(config.train, key) for key in tree["train"]}
+    resolved |= dict(flat({"preprocess": tree["preprocess"], "model": {"name": config.spec.name}}))
+    return {**resolved, "model.padding": config.spec.padding, "nbhd": str(config.spec.nbhd)}
+
+
+def reason_of(error: BaseException) -> str:
+    """Why a training failed, in the words of a sweep's table."""
+    if isinstance(error, Diverged):
+        return f"diverged: {error}"
+    if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
+        return "out of memory"
+    if isinstance(error, UserError):
+        return f"impossible: {error}"
+    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"

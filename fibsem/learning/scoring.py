@@ -1,0 +1,68 @@
+"""Scores of labelled squares: balanced pixels at threshold 0.5, or every labelled pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+
+from fibsem.analysis.metrics import Confusion, balanced_scores, cross_entropy, pooled
+from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
+from fibsem.data.manifest import IGNORE, Region, Split
+from fibsem.geometry import Box
+from fibsem.inference.predict import BlockScorer, SampleScorer, compiled
+from fibsem.learning.material import Material
+
+
+def score_balanced(material: Material, model: keras.Model, split: Split) -> dict[str, float]:
+    """MIoU, accuracy and loss on the fixed balanced sample of a split, at threshold 0.5."""
+    scorer = SampleScorer(material.config.spec, material.windows(split), material.sample(split))
+    return balanced_scores(scorer.sample.pixels.label, scorer.scores(compiled(model)))
+
+
+def scored_squares(
+    material: Material, scorer: BlockScorer, split: Split, margin: int = 0
+) -> Iterator[tuple[Region, ScoredSquare]]:
+    """Score every labelled square of a split, with ``margin`` pixels around it.
+
+    The margin ends at the border of the volume, where smoothing mirrors as it does on a whole
+    slice; so a square gets the labels that a segmented volume has there.
+    """
+    halo = scorer.spec.halo
+    for region in material.dataset.regions(split):
+        volume = material.volumes[region.sample]
+        box = region.box.grow((0, margin, margin)).clip(volume.shape)
+        grey = volume.read(box.grow(halo))
+        scores = scorer(np.ascontiguousarray(np.moveaxis(grey, 0, -1)))
+        yield region, ScoredSquare(scores, region.read(), _within(region.box, box))
+
+
+def _within(inner: Box, outer: Box) -> tuple[slice, slice]:
+    """Where a box lies in another, (y, x)."""
+    start = [a - b for a, b in zip(inner.start, outer.start, strict=True)]
+    return (
+        slice(start[1], start[1] + inner.shape[1]),
+        slice(start[2], start[2] + inner.shape[2]),
+    )
+
+
+def score_all(
+    material: Material, scorer: BlockScorer, split: Split, how: PostProcessing | None = None
+) -> dict[str, float]:
+    """Figures over every labelled pixel of a split, pooled over squares and samples.
+
+    The loss is that of the scores, whatever the post-processing.
+    """
+    how = how or PostProcessing()
+    confusions: list[Confusion] = []
+    losses: list[tuple[float, int]] = []
+    for _, square in scored_squares(material, scorer, split, how.margin):
+        known = square.labels != IGNORE
+        if not known.any():
+            continue
+        confusions.append(square.confusion(how))
+        loss = cross_entropy(square.labels[known], square.scores[square.inner][known])
+        losses.append((loss, int(known.sum())))
+    loss = sum(value * n for value, n in losses) / sum(n for _, n in losses)
+    return {**pooled(confusions).record(), "loss": loss}

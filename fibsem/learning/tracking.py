@@ -1,0 +1,189 @@
+"""Runs in MLflow: one experiment per dataset, a parent run per sweep, a child run per trial.
+
+With ``bundle.py`` the only module that knows MLflow. Runs are addressed by id, never by a global
+"active run", so that a run that was cut off can be taken up again.
+"""
+
+from __future__ import annotations
+
+import logging
+import platform
+import socket
+import subprocess
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, Run, RunTag
+
+import fibsem
+from fibsem.config import TrackingConfig
+from fibsem.errors import UserError
+
+# The first use of a database logs one line for every step of its migration.
+for _name in ("alembic", "mlflow.store.db.utils", "mlflow.tracking"):
+    logging.getLogger(_name).setLevel(logging.ERROR)
+
+PARENT = "mlflow.parentRunId"
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """One experiment of one MLflow store."""
+
+    uri: str
+    experiment_id: str
+
+    @classmethod
+    def open(cls, config: TrackingConfig, dataset: str) -> Tracking:
+        """Open the store, and create it and the experiment where they are not there."""
+        local = config.uri.startswith("sqlite:///")
+        if local:
+            Path(config.uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        mlflow.set_tracking_uri(config.uri)
+        client = MlflowClient(config.uri)
+        name = config.experiment or dataset
+        try:
+            found = client.get_experiment_by_name(name)
+        except mlflow.MlflowException as error:
+            raise UserError(
+                f"`tracking.uri` must be a reachable MLflow store, but {config.uri} answers: "
+                f"{str(error).splitlines()[0]}"
+            ) from error
+        if found is not None:
+            return cls(config.uri, found.experiment_id)
+        # A server keeps its artifacts where it likes; beside a database file the place is ours.
+        place = Path(config.artifacts).resolve().as_uri() if local else None
+        return cls(config.uri, client.create_experiment(name, artifact_location=place))
+
+    @cached_property
+    def client(self) -> MlflowClient:
+        return MlflowClient(self.uri)
+
+    def start(
+        self,
+        name: str,
+        *,
+        tags: Mapping[str, object],
+        params: Mapping[str, object] | None = None,
+        parent: str | None = None,
+    ) -> str:
+        """Start a run; returns its id."""
+        everything = {**_code_and_machine(), **tags, **({PARENT: parent} if parent else {})}
+        run = self.client.create_run(
+            self.experiment_id, run_name=name, tags={k: str(v) for k, v in everything.items()}
+        )
+        self.log_params(run.info.run_id, params or {})
+        return str(run.info.run_id)
+
+    def resume(self, run_id: str) -> bool:
+        """Take up a run that was cut off; False where the store no longer has it."""
+        try:
+            self.client.update_run(run_id, status="RUNNING")
+        except mlflow.MlflowException:
+            return False
+        return True
+
+    def log_params(self, run_id: str, params: Mapping[str, object]) -> None:
+        entries = [Param(key, str(value)) for key, value in params.items()]
+        self.client.log_batch(run_id, params=entries)
+
+    def log_metrics(self, run_id: str, metrics: Mapping[str, float], step: int = 0) -> None:
+        now = int(time.time() * 1000)
+        entries = [
+            Metric(key, float(value), now, step)
+            for key, value in metrics.items()
+            if value is not None and value == value
+        ]
+        self.client.log_batch(run_id, metrics=entries)
+
+    def logged_steps(self, run_id: str, key: str) -> int:
+        """How many steps of a metric a run already has."""
+        return len(self.client.get_metric_history(run_id, key))
+
+    def tag(self, run_id: str, tags: Mapping[str, object]) -> None:
+        entries = [RunTag(key, str(value)) for key, value in tags.items()]
+        self.client.log_batch(run_id, tags=entries)
+
+    def log_json(self, run_id: str, record: Mapping[str, Any], file: str) -> None:
+        self.client.log_dict(run_id, dict(record), file)
+
+    def log_file(self, run_id: str, path: Path, folder: str | None = None) -> None:
+        self.client.log_artifact(run_id, str(path), folder)
+
+    def read_json(self, run_id: str, file: str) -> dict[str, Any]:
+        """A JSON artifact of a run."""
+        uri = f"runs:/{run_id}/{file}"
+        record: dict[str, Any] = mlflow.artifacts.load_dict(uri)
+        return record
+
+    def end(self, run_id: str, status: str = "FINISHED") -> None:
+        """End a run: FINISHED, FAILED or KILLED."""
+        self.client.set_terminated(run_id, status)
+
+    def runs(self, tags: Mapping[str, str], *, order: str, most: int = 1000) -> list[Run]:
+        """Runs with these tags, in the order of a metric."""
+        clauses = [f"tags.`{key}` = '{value}'" for key, value in tags.items()]
+        return list(
+            self.client.search_runs(
+                [self.experiment_id], " and ".join(clauses), order_by=[order], max_results=most
+            )
+        )
+
+    def children(self, parent: str) -> list[Run]:
+        """The child runs of a run."""
+        return list(
+            self.client.search_runs(
+                [self.experiment_id], f"tags.`{PARENT}` = '{parent}'", max_results=5000
+            )
+        )
+
+
+def _code_and_machine() -> dict[str, str]:
+    """Tags of every run: what code ran where."""
+    return {
+        "fibsem.code": code_version(),
+        "fibsem.machine": f"{socket.gethostname()} {platform.machine()}",
+    }
+
+
+def code_version() -> str:
+    """Version of the package, with the commit where it runs from a checkout."""
+    folder = Path(__file__).parent
+    if not (folder.parent.parent / ".git").exists():
+        return fibsem.__version__
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), "describe", "--always", "--dirty"],
+            capture_output=True, text=True, timeout=10, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return fibsem.__version__
+    return f"{fibsem.__version__}+{done.stdout.strip()}"
+
+
+def run_name(values: Mapping[str, object]) -> str:
+    """Name of a trial: its swept values, as short as people read them.
+
+    >>> run_name({"model.blocks": 3, "train.learning_rate": 0.012345})
+    'blocks=3 learning_rate=0.0123'
+    """
+    return " ".join(f"{key.split('.')[-1]}={_short(value)}" for key, value in values.items())
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def flat(tree: Mapping[str, Any], path: Sequence[str] = ()) -> Iterable[tuple[str, Any]]:
+    """Dotted keys and leaves of a tree."""
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, (*path, str(key)))
+        else:
+            yield ".".join((*path, str(key))), value

@@ -1,0 +1,256 @@
+"""Fit one configuration: SGD with momentum, step decay, early stopping, best weights (thesis 3.7).
+
+The state after every epoch is one file, written beside and renamed: weights, optimiser, generators
+of the dropout layers, the best weights so far and the history. A training that was killed goes on
+from it with the result it would have had. (Keras' own backup loses the state of the dropout
+generators and of early stopping.)
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from fibsem.analysis.metrics import balanced_scores
+from fibsem.config import RunConfig
+from fibsem.files import replace_file
+from fibsem.inference.predict import SampleScorer, compiled
+from fibsem.learning.batches import (
+    Augmentation,
+    Batch,
+    GridShape,
+    grid_epoch,
+    patch_epoch,
+    steps_per_epoch,
+)
+from fibsem.learning.material import Material
+from fibsem.models import build
+
+#: Batches that are prepared while one is trained on.
+PREFETCH = 4
+
+Weights = list[npt.NDArray[np.float32]]
+
+
+class Diverged(ArithmeticError):
+    """The loss is no longer a number."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """Figures of one epoch; ``seconds`` without validation, ``val_seconds`` the rest."""
+
+    epoch: int
+    learning_rate: float
+    train_loss: float
+    val: dict[str, float]
+    seconds: float
+    val_seconds: float
+
+
+@dataclass
+class Progress:
+    """What a training needs to go on: history and best weights; the model holds the rest."""
+
+    history: list[Epoch] = field(default_factory=list)
+    best: int = -1
+    best_weights: Weights = field(default_factory=list)
+
+    def take(self, epoch: Epoch, keep: str, weights: Callable[[], Weights]) -> None:
+        """Add an epoch, and keep its weights if it is the best by validation loss or mIoU."""
+        self.history.append(epoch)
+        sign = 1 if keep == "loss" else -1
+        if self.best < 0 or sign * epoch.val[keep] < sign * self.history[self.best].val[keep]:
+            self.best, self.best_weights = epoch.epoch, weights()
+
+    def ended(self, config: RunConfig) -> bool:
+        """Whether epochs, patience or time are used up."""
+        how, done = config.train, len(self.history)
+        spent = sum(e.seconds + e.val_seconds for e in self.history)
+        return (
+            done >= how.epochs
+            or (how.patience is not None and done - 1 - self.best >= how.patience and done > 0)
+            or (how.max_seconds is not None and spent >= how.max_seconds)
+        )
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network (best weights loaded) and what happened."""
+
+    model: keras.Model
+    history: tuple[Epoch, ...]
+    best: Epoch
+    parameters: int
+
+    @property
+    def seconds(self) -> float:
+        """Time of training and validation, over all starts."""
+        return sum(epoch.seconds + epoch.val_seconds for epoch in self.history)
+
+
+def train(
+    material: Material,
+    *,
+    checkpoint: Path | None = None,
+    on_epoch: Callable[[Epoch], None] | None = None,
+    strategy: tf.distribute.Strategy | None = None,
+) -> Trained:
+    """Train the network of ``material.config`` on its training pixels.
+
+    Parameters
+    ----------
+    material
+        Dataset and configuration.
+    checkpoint
+        File with the state after the last finished epoch; continued from if it is there.
+    on_epoch
+        Called with every epoch's figures, those before a continuation included.
+    strategy
+        TensorFlow's distribution strategy; default: all accelerators of this machine.
+
+    Raises
+    ------
+    Diverged
+        If a loss is not finite.
+    """
+    config = material.config
+    keras.utils.set_random_seed(config.seed)
+    strategy = strategy or default_strategy()
+    with strategy.scope():
+        model = compiled_model(config)
+    state = Progress()
+    if checkpoint is not None and checkpoint.is_file():
+        state = _restore(model, checkpoint)
+    for epoch in state.history if on_epoch else ():
+        on_epoch(epoch)  # type: ignore[misc]
+    scorer = SampleScorer(config.spec, material.val, material.sample("val"))
+    forward = compiled(model)
+    while not state.ended(config):
+        epoch = _one_epoch(model, material, scorer, forward, len(state.history))
+        state.take(epoch, config.train.keep, model.get_weights)
+        if checkpoint is not None:
+            _save(model, state, checkpoint)
+        if on_epoch:
+            on_epoch(epoch)
+    model.set_weights(state.best_weights)
+    return Trained(model, tuple(state.history), state.history[state.best], model.count_params())
+
+
+def default_strategy() -> tf.distribute.Strategy:
+    """Mirror over several accelerators, else TensorFlow's default (one accelerator, or the CPU)."""
+    accelerators = tf.config.list_logical_devices("GPU")
+    if len(accelerators) > 1:
+        return tf.distribute.MirroredStrategy([device.name for device in accelerators])
+    return tf.distribute.get_strategy()
+
+
+def compiled_model(config: RunConfig) -> keras.Model:
+    """Build the network of a configuration, ready to be trained."""
+    model = build(config.spec)
+    model.compile(
+        optimizer=keras.optimizers.SGD(config.train.learning_rate, momentum=config.train.momentum),
+        loss=keras.losses.BinaryCrossentropy(),
+        jit_compile=False,
+    )
+    return model
+
+
+def epoch_batches(material: Material, epoch: int) -> tuple[Iterator[Batch], int]:
+    """Batches of one epoch and their number."""
+    config = material.config
+    how, seed = config.train, (config.seed, epoch)
+    augmentation = Augmentation(how.augment, how.shift_sd, how.shift_probability)
+    if how.mode == "grid":
+        steps = how.steps or steps_per_epoch(material.training_size)
+        grid = GridShape(how.windows, how.grid)
+        weights = material.class_weights
+        batches = grid_epoch(
+            material.train, config.spec, grid, steps, weights, augmentation, seed
+        )
+        return batches, steps
+    steps = how.steps or steps_per_epoch(material.training_size, how.batch)
+    pixels = material.training_pixels
+    batches = patch_epoch(material.train, pixels, config.spec, how.batch, augmentation, seed)
+    return batches, min(steps, steps_per_epoch(len(pixels), how.batch))
+
+
+def _one_epoch(
+    model: keras.Model,
+    material: Material,
+    scorer: SampleScorer,
+    forward: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]],
+    epoch: int,
+) -> Epoch:
+    started = time.perf_counter()
+    rate = material.config.train.learning_rate_at(epoch)
+    model.optimizer.learning_rate.assign(rate)
+    batches, steps = epoch_batches(material, epoch)
+    loss = model.fit(as_dataset(batches), steps_per_epoch=steps, epochs=1, verbose=0)
+    train_loss = float(loss.history["loss"][0])
+    if not math.isfinite(train_loss):
+        raise Diverged(f"the training loss is {train_loss} in epoch {epoch + 1}")
+    trained = time.perf_counter()
+    val = balanced_scores(scorer.sample.pixels.label, scorer.scores(forward))
+    if not math.isfinite(val["loss"]):
+        raise Diverged(f"the validation loss is {val['loss']} in epoch {epoch + 1}")
+    ended = time.perf_counter()
+    return Epoch(epoch, rate, train_loss, val, trained - started, ended - trained)
+
+
+def as_dataset(batches: Iterator[Batch]) -> tf.data.Dataset:
+    """Wrap an iterator of batches: prepared in a thread while the network is busy."""
+    first = next(batches)
+
+    def generator() -> Iterator[Batch]:
+        yield first
+        yield from batches
+
+    signature = tuple(tf.TensorSpec(part.shape, tf.float32) for part in first)
+    return tf.data.Dataset.from_generator(generator, output_signature=signature).prefetch(PREFETCH)
+
+
+def _save(model: keras.Model, state: Progress, path: Path) -> None:
+    """Write the whole state beside ``path`` and rename."""
+    arrays: dict[str, npt.NDArray[Any]] = {
+        f"model/{k}": np.asarray(v) for k, v in enumerate(_state_variables(model))
+    }
+    arrays |= {f"optimizer/{k}": np.asarray(v) for k, v in enumerate(model.optimizer.variables)}
+    arrays |= {f"best/{k}": v for k, v in enumerate(state.best_weights)}
+    record = {"best": state.best, "history": [asdict(epoch) for epoch in state.history]}
+    arrays["record"] = np.frombuffer(json.dumps(record).encode(), np.uint8)
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    replace_file(path, buffer.getvalue())
+
+
+def _restore(model: keras.Model, path: Path) -> Progress:
+    """Load the state that :func:`_save` wrote into a freshly compiled model."""
+    model.optimizer.build(model.trainable_variables)
+    with np.load(path) as arrays:
+        for prefix, variables in (
+            ("model", _state_variables(model)),
+            ("optimizer", model.optimizer.variables),
+        ):
+            for k, variable in enumerate(variables):
+                variable.assign(arrays[f"{prefix}/{k}"])
+        record = json.loads(arrays["record"].tobytes())
+        best = [arrays[f"best/{k}"] for k in range(len(model.get_weights()))]
+    return Progress([Epoch(**epoch) for epoch in record["history"]], record["best"], best)
+
+
+def _state_variables(model: keras.Model) -> list[keras.Variable]:
+    """Weights, and the counters of the dropout generators, which no weights file holds."""
+    dropout = (layer for layer in model.layers if isinstance(layer, keras.layers.Dropout))
+    return [*model.weights, *(layer.seed_generator.state for layer in dropout)]

@@ -1,0 +1,60 @@
+"""The dense twin: the same weights, a probability for every pixel of a block."""
+
+from __future__ import annotations
+
+import keras
+
+from fibsem.errors import UserError
+from fibsem.models import build
+from fibsem.models.spec import ModelSpec
+
+
+def why_not_dense(spec: ModelSpec) -> str | None:
+    """Say why a network has no dense form, or None where it has one."""
+    if spec.convertible:
+        return None
+    return (
+        f"a network with padding={spec.padding} depends on where its patch ends, so that one pixel "
+        "needs one patch; padding=valid gives a dense one"
+    )
+
+
+def dense_twin(
+    spec: ModelSpec, model: keras.Model, *, precision: str = "float32"
+) -> keras.Model:
+    """Build the dense twin of a trained network.
+
+    Parameters
+    ----------
+    spec, model
+        The network in strided form, as trained or loaded.
+    precision
+        ``float32`` or ``bfloat16``: the type of the feature maps. Weights and the final sigmoid
+        stay in float32.
+
+    Returns
+    -------
+    keras.Model
+        (batch, y + n_y - 1, x + n_x - 1, z) in, (batch, y, x, 1) float32 out.
+
+    Raises
+    ------
+    UserError
+        If the network is not convertible.
+
+    Notes
+    -----
+    Equal to the patch form but for rounding: the same products are added, in another order.
+    """
+    reason = why_not_dense(spec)
+    if reason:
+        raise UserError(f"`model={spec.name}` cannot be evaluated densely: {reason}.")
+    policy = "mixed_bfloat16" if precision == "bfloat16" else "float32"
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        twin = build(spec, dense=True)
+    finally:
+        keras.config.set_dtype_policy(before)
+    twin.set_weights(model.get_weights())
+    return twin

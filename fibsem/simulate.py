@@ -1,0 +1,34 @@
+"""``python -m fibsem.simulate``: three porous films with known truth."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from fibsem.config import Tree, read, run_command
+from fibsem.data.phantom import PhantomRecipe, simulate
+from fibsem.errors import UserError
+from fibsem.files import write_json
+from fibsem.progress import Progress
+
+
+def main(tree: Tree) -> None:
+    """Simulate one phantom."""
+    started = time.perf_counter()
+    recipe = read(PhantomRecipe, tree["phantom"], "phantom")
+    if tree["layout"] not in ("manifest", "archive"):
+        raise UserError(f"`layout` must be manifest or archive, but got {tree['layout']}.")
+    folder = Path(tree["output"] or "data/phantom")
+    with Progress("simulating") as progress:
+        samples = simulate(
+            recipe, folder, layout=tree["layout"], overwrite=tree["overwrite"], progress=progress
+        )
+    seconds = time.perf_counter() - started
+    write_json(folder / "summary.json", {"samples": samples, "seconds": seconds})
+    for name, figures in samples.items():
+        print(f"{name}: porosity {figures['porosity']:.4f}, grey {figures['mean']:.3f}")
+    print(f"{folder} in {seconds:.0f} s; look at it: python -m fibsem.inspect data.path={folder}")
+
+
+if __name__ == "__main__":
+    run_command("simulate", main)

@@ -1,0 +1,49 @@
+"""``python -m fibsem.train``: train one network and score it on the validation squares."""
+
+from __future__ import annotations
+
+import time
+
+from fibsem.config import RunConfig, Tree, output_folder, run_command
+
+
+def main(tree: Tree) -> None:
+    """Train one configuration."""
+    config = RunConfig.of(tree)
+
+    from fibsem.files import write_json
+    from fibsem.learning.datasets import obtain
+    from fibsem.learning.material import Material
+    from fibsem.learning.objective import Job, hyperparameters, run_job
+    from fibsem.learning.tracking import Tracking
+    from fibsem.learning.training import Epoch
+    from fibsem.progress import Progress
+
+    started = time.perf_counter()
+    dataset = obtain(config.data, config.split)
+    folder = output_folder("train", tree, dataset.name, config.spec.name, str(config.spec.nbhd))
+    tracking = Tracking.open(config.tracking, dataset.name)
+    job = Job(
+        tree=tree,
+        folder=folder,
+        name=f"{config.spec.name} {config.spec.nbhd} seed {config.seed}",
+        tags={"fibsem.command": "train"},
+        params=hyperparameters(config, tree),
+    )
+    with Progress("epochs") as progress:
+
+        def show(epoch: Epoch) -> None:
+            text = f"loss {epoch.val['loss']:.4f}, mIoU {epoch.val['miou']:.4f}"
+            progress(text, epoch.epoch + 1, config.train.epochs)
+
+        record, _ = run_job(job, Material.of(dataset, config), tracking, show)
+    record["seconds"] = time.perf_counter() - started
+    write_json(folder / "summary.json", record)
+    print(
+        f"validation mIoU {record['val']['miou']:.4f}, accuracy {record['val']['accuracy']:.4f}, "
+        f"loss {record['val']['loss']:.4f} after {record['epochs']} epochs; {folder}/summary.json"
+    )
+
+
+if __name__ == "__main__":
+    run_command("train", main)

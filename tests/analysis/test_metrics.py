@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from sklearn.metrics import accuracy_score, jaccard_score, log_loss
+
+from fibsem.analysis.metrics import Confusion, balanced_scores, cross_entropy, pooled
+
+binary = hnp.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)),
+                    elements=st.integers(0, 1))  # fmt: skip
+
+
+def test_by_hand():
+    #            prediction
+    #            pore solid
+    # label pore    2     1
+    #      solid    1     4
+    labels = np.array([0, 0, 0, 1, 1, 1, 1, 1])
+    predictions = np.array([0, 0, 1, 0, 1, 1, 1, 1])
+    confusion = Confusion.of(labels, predictions)
+    assert confusion.counts == ((2, 1), (1, 4))
+    assert confusion.iou(0) == pytest.approx(2 / 4)
+    assert confusion.iou(1) == pytest.approx(4 / 6)
+    assert confusion.miou == pytest.approx((2 / 4 + 4 / 6) / 2)
+    assert confusion.accuracy == pytest.approx(6 / 8)
+    assert confusion.porosity == pytest.approx(3 / 8)
+    assert confusion.label_porosity == pytest.approx(3 / 8)
+
+
+@given(st.data())
+def test_against_scikit_learn(data):
+    labels = data.draw(binary)
+    predictions = data.draw(hnp.arrays(np.uint8, labels.shape, elements=st.integers(0, 1)))
+    confusion = Confusion.of(labels, predictions)
+    assert confusion.accuracy == pytest.approx(accuracy_score(labels.ravel(), predictions.ravel()))
+    for value in (0, 1):
+        if (labels == value).any() or (predictions == value).any():
+            theirs = jaccard_score(labels.ravel(), predictions.ravel(), pos_label=value)
+            assert confusion.iou(value) == pytest.approx(theirs)
+
+
+@given(binary, binary)
+def test_pooling_is_counting_together(a, b):
+    together = Confusion.of(np.r_[a.ravel(), b.ravel()], np.r_[a.ravel(), 1 - b.ravel()])
+    assert pooled([Confusion.of(a, a), Confusion.of(b, 1 - b)]) == together
+
+
+def test_pixels_nobody_labelled_are_left_out():
+    labels = np.array([0, 255, 1, 255])
+    confusion = Confusion.of(labels, np.array([0, 0, 1, 1]))
+    assert confusion.pixels == 2
+    assert confusion.miou == 1
+
+
+def test_guessing_on_balanced_data_gives_a_third():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 100_000)
+    assert Confusion.of(labels, rng.integers(0, 2, 200_000)).miou == pytest.approx(1 / 3, abs=0.01)
+
+
+def test_cross_entropy_against_scikit_learn():
+    rng = np.random.default_rng(1)
+    labels, scores = rng.integers(0, 2, 500), rng.random(500)
+    assert cross_entropy(labels, scores) == pytest.approx(log_loss(labels, scores))
+    assert np.isfinite(cross_entropy(np.array([0, 1]), np.array([1.0, 0.0])))
+
+
+def test_a_score_on_the_threshold_is_solid():
+    assert balanced_scores(np.array([1, 0]), np.array([0.5, 0.49]))["miou"] == 1

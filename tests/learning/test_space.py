@@ -1,0 +1,107 @@
+import math
+from collections import Counter
+from itertools import islice
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fibsem.config import compose
+from fibsem.errors import UserError
+from fibsem.learning.space import Choice, Range, read_space
+from fibsem.models.spec import head_width
+from fibsem.geometry import Nbhd
+
+
+def space_of(*overrides):
+    return read_space(compose("sweep", list(overrides)))
+
+
+def test_the_thesis_space_has_24300_points():
+    space = space_of("experiment=thesis", "nbhd=1023x1023x3")
+    assert math.prod(axis.size for axis in space.axes.values()) == 24_300
+    assert len([k for k in space.enumerated]) == 2
+
+
+def test_blocks_and_rate_are_25_pairs_four_times_each():
+    """Thesis 3.6, where every number of blocks is possible: 65 pixels and same padding."""
+    space = space_of("experiment=thesis", "nbhd=127x127x3")
+    space = type(space)(space.name, space.axes, space.enumerated, space.strata, lambda values: True)
+    pairs = Counter(
+        (v["model.blocks"], v["train.learning_rate"]) for v in islice(space.plan(0), 100)
+    )
+    assert len(pairs) == 25
+    assert set(pairs.values()) == {4}
+
+
+@pytest.mark.parametrize(
+    ("nbhd", "padding", "blocks"),
+    [("11x11x3", "valid", {1}), ("33x33x3", "valid", {2, 3}), ("81x81x3", "valid", {3, 4}),
+     ("81x81x3", "same", {4, 5, 6}), ("11x11x3", "same", {1, 2, 3})],
+)  # fmt: skip
+def test_impossible_blocks_are_removed_before_pairs_are_enumerated(nbhd, padding, blocks):
+    space = space_of(f"nbhd={nbhd}", f"model.padding={padding}")
+    cells = space.cells()
+    assert {cell["model.blocks"].values[0] for cell in cells} == blocks
+    assert len(cells) == 5 * len(blocks)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.sampled_from([11, 33, 49, 65, 81, 113]), st.sampled_from(["same", "valid"]),
+       st.integers(0, 1000))  # fmt: skip
+def test_every_draw_is_a_network_with_a_head_of_at_most_nine(n, padding, seed):
+    space = space_of(f"nbhd={n}x{n}x3", f"model.padding={padding}")
+    for values in islice(space.plan(seed), 12):
+        head = head_width(Nbhd(3, n, n), padding, values["model.blocks"], values["model.kernel"])
+        assert 1 <= head <= 9
+        assert set(values) == set(space.axes)
+        for key, axis in space.axes.items():
+            if isinstance(axis, Choice):
+                assert values[key] in axis.values
+            else:
+                assert axis.low <= values[key] <= axis.high
+
+
+def test_the_plan_depends_on_seed_and_position_alone():
+    space = space_of()
+    long, short = list(islice(space.plan(3), 30)), list(islice(space.plan(3), 7))
+    assert long[:7] == short
+    assert list(islice(space.plan(4), 7)) != short
+
+
+def test_cells_are_used_equally_often():
+    space = space_of("nbhd=81x81x3")
+    cells = len(space.cells())
+    rates = [v["train.learning_rate"] for v in islice(space.plan(0), 2 * cells)]
+    strata = np.searchsorted(np.geomspace(0.001, 0.05, 6)[1:-1], rates)
+    assert set(Counter(strata.tolist()).values()) == {2 * cells // 5}
+
+
+def test_log_ranges_are_drawn_log_uniformly():
+    rng = np.random.default_rng(0)
+    draws = np.log10([Range(0.001, 0.1, log=True).draw(rng) for _ in range(4000)])
+    assert np.mean(draws) == pytest.approx(-2, abs=0.03)
+    assert draws.min() > -3
+    assert draws.max() < -1
+
+
+def test_an_axis_is_narrowed_by_what_is_already_given():
+    space = space_of("nbhd=33x33x3")
+    assert space.choices("model.kernel", {"model.blocks": 2}).values == (3, 5)
+    assert space.choices("model.kernel", {"model.blocks": 3}).values == (3,)
+
+
+def test_any_key_can_be_swept_by_naming_it():
+    space = space_of("+space.axes.preprocess.scaling=[none,standardise]", "space.axes.model=null")
+    assert space.axes["preprocess.scaling"].values == ("none", "standardise")
+
+
+def test_a_space_without_a_network_says_so():
+    with pytest.raises(UserError, match="forbid all of it"):
+        next(space_of("nbhd=11x11x3", "space.axes.model.blocks=[4,5]").plan(0))
+
+
+def test_an_enumerated_axis_must_exist():
+    with pytest.raises(UserError, match="choices are"):
+        space_of("space.enumerate=[model.blokcs]")
