@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from fibsem.config import Tree, read, run_command
+from fibsem.config import Tree, run_command
 from fibsem.data.phantom import PhantomRecipe, simulate
 from fibsem.errors import UserError
 from fibsem.files import write_json
@@ -15,7 +15,7 @@ from fibsem.progress import Progress
 def main(tree: Tree) -> None:
     """Simulate one phantom."""
     started = time.perf_counter()
-    recipe = read(PhantomRecipe, tree["phantom"], "phantom")
+    recipe = PhantomRecipe.from_mapping(tree["phantom"])
     if tree["layout"] not in ("manifest", "archive"):
         raise UserError(f"`layout` must be manifest or archive, but got {tree['layout']}.")
     folder = Path(tree["output"] or "data/phantom")

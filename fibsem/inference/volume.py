@@ -24,7 +24,7 @@ from fibsem.analysis.postprocessing import PostProcessing, segment_slice
 from fibsem.analysis.uncertainty import normal_interval
 from fibsem.data.preprocessing import CorrectedVolume, Recipe, fit_correction, reflected
 from fibsem.data.volumes import Volume, VoxelNm
-from fibsem.data.writers import VolumeWriter, create_volume
+from fibsem.data.volumes import VolumeWriter, create_volume
 from fibsem.errors import UserError
 from fibsem.files import read_json, replace_file, write_json
 from fibsem.geometry import Box

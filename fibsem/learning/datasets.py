@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from fibsem.config import CONF, DataConfig, read
+from fibsem.config import CONF, DataConfig
 from fibsem.data import archive
 from fibsem.data.manifest import Dataset, load_dataset
 from fibsem.data.phantom import PhantomRecipe, simulate
@@ -38,7 +38,7 @@ def phantom_recipe(name: str) -> PhantomRecipe:
     if not path.is_file():
         choices = ", ".join(sorted(file.stem for file in path.parent.glob("*.yaml")))
         raise UserError(f"`data.phantom` must be one of {choices}, but got {name}.")
-    return read(PhantomRecipe, yaml.safe_load(path.read_text()), "phantom")
+    return PhantomRecipe.from_mapping(yaml.safe_load(path.read_text()))
 
 
 def corrected_volumes(dataset: Dataset, recipe: Recipe) -> dict[str, CorrectedVolume]:

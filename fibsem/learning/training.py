@@ -197,7 +197,7 @@ def _one_epoch(
     rate = material.config.train.learning_rate_at(epoch)
     model.optimizer.learning_rate.assign(rate)
     batches, steps = epoch_batches(material, epoch)
-    loss = model.fit(as_dataset(batches), steps_per_epoch=steps, epochs=1, verbose=0)
+    loss = model.fit(as_dataset(batches), steps_per_epoch=steps, epochs=1, verbose=0, shuffle=False)
     train_loss = float(loss.history["loss"][0])
     if not math.isfinite(train_loss):
         raise Diverged(f"the training loss is {train_loss} in epoch {epoch + 1}")

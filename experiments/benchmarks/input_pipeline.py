@@ -1,0 +1,54 @@
+"""Does training wait for its input, or for validation?
+
+    .venv/bin/python experiments/benchmarks/input_pipeline.py --json FILE
+
+About two minutes on 2 cores. For patch and grid mode at 33x33x3 and 81x81x3 on the phantom `demo`:
+samples a second that the pipeline delivers by itself, samples a second that are trained on, their
+ratio, and the share of an epoch that validation takes. Expected: ratios above 3, validation below a
+tenth. The keys without a prefix are those of the tightest case.
+"""
+
+from __future__ import annotations
+
+import time
+
+from _common import options, report
+
+args = options(__doc__.splitlines()[0]).parse_args()
+
+from fibsem.config import RunConfig, compose  # noqa: E402
+from fibsem.learning.datasets import obtain  # noqa: E402
+from fibsem.learning.material import Material  # noqa: E402
+from fibsem.learning.training import epoch_batches, train  # noqa: E402
+
+
+def case(mode: str, nbhd: str) -> dict[str, float]:
+    config = RunConfig.of(
+        compose(
+            "train",
+            ["data=demo", f"nbhd={nbhd}", f"train.mode={mode}", "train.epochs=3",
+             "train.share=0.02", "train.patience=null"],
+        )
+    )  # fmt: skip
+    material = Material.of(obtain(config.data, config.split), config)
+    next(epoch_batches(material, 0)[0])  # reads the data
+    started = time.perf_counter()
+    samples = sum(labels.size for _, labels, _ in epoch_batches(material, 0)[0])
+    pipeline = samples / (time.perf_counter() - started)
+    epoch = train(material).history[-1]  # the first one compiles
+    trained = samples / epoch.seconds
+    return {
+        "samples_per_s": pipeline,
+        "train_samples_per_s": trained,
+        "ratio": pipeline / trained,
+        "validation_share": epoch.val_seconds / (epoch.seconds + epoch.val_seconds),
+    }
+
+
+cases = {
+    f"{mode} {nbhd}": case(mode, nbhd)
+    for mode in ("patch", "grid")
+    for nbhd in ("33x33x3", "81x81x3")
+}
+tightest = min(cases.values(), key=lambda figures: figures["ratio"])
+report({**tightest, "cases": cases}, args.json)

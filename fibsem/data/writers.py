@@ -1,0 +1,316 @@
+"""Write volumes slab by slab: a series of TIFF slices, one BigTIFF, or OME-Zarr 0.5.
+
+Slices and chunks are written beside and renamed; a BigTIFF appears when its last slice is in it.
+A stopped series or OME-Zarr can be continued; a BigTIFF cannot, its last page being unfinished.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self, get_args
+
+import numpy as np
+import numpy.typing as npt
+import tifffile
+import zarr
+from zarr.codecs import ZstdCodec
+
+from fibsem.errors import UserError
+from fibsem.files import replace_file
+from fibsem.geometry import Triple
+
+Voxels = npt.NDArray[Any]
+VoxelNm = tuple[float | None, float | None, float | None]
+Format = Literal["tiff", "ome-zarr", "bigtiff"]
+
+DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
+UNKNOWN_NM: VoxelNm = (None, None, None)
+NM_PER_CM = 1e7
+CHUNK = 1024
+
+
+def create_volume(
+    path: str | Path,
+    shape: Triple,
+    dtype: npt.DTypeLike,
+    *,
+    format: Format,  # noqa: A002
+    voxel_nm: VoxelNm = UNKNOWN_NM,
+    resume: bool = False,
+) -> VolumeWriter:
+    """Create a volume on disk, to be filled slab by slab.
+
+    Parameters
+    ----------
+    path
+        ``tiff`` and ``ome-zarr``: a folder; ``bigtiff``: a file.
+    shape
+        (z, y, x).
+    dtype
+        uint8, uint16 or float32.
+    format
+        ``tiff``: a folder of ``slice_0000.tif`` and so on; ``bigtiff``: one file, written in order;
+        ``ome-zarr``: OME-Zarr 0.5 in chunks of one slice.
+    voxel_nm
+        Voxel size (z, y, x) in nm, None where unknown; stored so that `open_volume` finds it.
+    resume
+        Continue a series or an OME-Zarr of equal shape and dtype, if there is one.
+
+    Returns
+    -------
+    VolumeWriter
+        A context manager.
+
+    Raises
+    ------
+    UserError
+        If something is at ``path`` that may not be, or cannot be, continued.
+
+    Notes
+    -----
+    uint8 pages are deflated, because labels shrink a hundredfold; other pages are not, because the
+    noise in grey values does not shrink and boxes of plain pages are read row by row.
+    """
+    path, dtype = Path(path), np.dtype(dtype)
+    if format not in WRITERS:
+        choices = ", ".join(get_args(Format))
+        raise UserError(f"`format` must be one of {choices}, but got {format}.")
+    if dtype not in DTYPES:
+        raise ValueError(f"dtype must be uint8, uint16 or float32, but got {dtype}")
+    if len(shape) != 3 or min(shape) < 1:
+        raise ValueError(f"shape must be three positive extents (z, y, x), but got {shape}")
+    if not resume and _occupied(path):
+        raise UserError(f"an output must be a new or empty path, but {path} is there already.")
+    with _room_for(path):
+        return WRITERS[format](path, shape, dtype, voxel_nm)
+
+
+class VolumeWriter:
+    """Where slices go; a context manager that finishes the volume, or gives it up on an error."""
+
+    def __init__(self, path: Path, shape: Triple, dtype: np.dtype[Any], voxel_nm: VoxelNm) -> None:
+        self.path, self.shape, self.dtype, self.voxel_nm = path, shape, dtype, voxel_nm
+        self._start()
+
+    def write(self, z: int, block: Voxels) -> None:
+        """Write a block (k, y, x) at slices z to z + k.
+
+        Raises
+        ------
+        ValueError
+            If dtype or extent are not those of the volume, or a BigTIFF is not written in order.
+        UserError
+            If the disk is full.
+        """
+        if block.dtype != self.dtype:
+            raise ValueError(f"a block must be {self.dtype}, but is {block.dtype}")
+        fits = block.ndim == 3 and block.shape[1:] == self.shape[1:]
+        if not fits or z < 0 or z + len(block) > self.shape[0]:
+            raise ValueError(f"a block must lie in {self.shape}, but is {block.shape} at slice {z}")
+        with _room_for(self.path):
+            for k, image in enumerate(block):
+                self._write_slice(z + k, image)
+
+    def close(self) -> None:
+        """Finish the volume."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self._give_up()
+
+    def _start(self) -> None:
+        raise NotImplementedError
+
+    def _write_slice(self, z: int, image: Voxels) -> None:
+        raise NotImplementedError
+
+    def _give_up(self) -> None:
+        """Leave what can be continued."""
+
+
+class SeriesWriter(VolumeWriter):
+    """A folder of slices numbered from 0, in any order."""
+
+    def _start(self) -> None:
+        if self.path.is_file():
+            raise UserError(f"a TIFF series must be a folder, but {self.path} is a file.")
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._digits = max(4, len(str(self.shape[0] - 1)))
+        for file in sorted(self.path.glob("slice_*.tif")):
+            self._check_continues(file)
+
+    def _check_continues(self, file: Path) -> None:
+        number = re.fullmatch(rf"slice_(\d{{{self._digits}}})\.tif", file.name)
+        if number is None or int(number[1]) >= self.shape[0]:
+            raise UserError(
+                f"a series to be continued must have {self.shape[0]} slices, but holds {file}."
+            )
+        with tifffile.TiffFile(file) as tiff:
+            page = tiff.pages.first
+            _check_same(file, page.shape, page.dtype, self.shape[1:], self.dtype)
+
+    def _write_slice(self, z: int, image: Voxels) -> None:
+        page = io.BytesIO()
+        description = _imagej_description(1, self.voxel_nm)
+        with tifffile.TiffWriter(page) as tiff:
+            tiff.write(image, description=description, **_page_options(self.dtype, self.voxel_nm))
+        replace_file(self.path / f"slice_{z:0{self._digits}d}.tif", page.getvalue())
+
+
+class BigTiffWriter(VolumeWriter):
+    """One file, written in order under a temporary name."""
+
+    def _start(self) -> None:
+        if _occupied(self.path):
+            raise UserError(
+                f"a BigTIFF cannot be continued, but {self.path} is there already; "
+                "formats that can: tiff, ome-zarr."
+            )
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._beside = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
+        self._tiff = tifffile.TiffWriter(self._beside, bigtiff=True)
+        self._next = 0
+
+    def _write_slice(self, z: int, image: Voxels) -> None:
+        if z != self._next:
+            raise ValueError(f"a BigTIFF must be written in order: slice {self._next}, not {z}")
+        first = _imagej_description(self.shape[0], self.voxel_nm) if z == 0 else None
+        self._tiff.write(image, description=first, **_page_options(self.dtype, self.voxel_nm))
+        self._next += 1
+
+    def close(self) -> None:
+        """Rename the file to its own name, if every slice is in it."""
+        if not self._beside.exists():
+            return
+        if self._next < self.shape[0]:
+            self._give_up()
+            raise ValueError(f"{self.path} needs {self.shape[0]} slices, but got {self._next}")
+        with _room_for(self.path):
+            self._tiff.close()
+            with self._beside.open("rb+") as file:
+                os.fsync(file.fileno())
+            self._beside.replace(self.path)
+
+    def _give_up(self) -> None:
+        # On a full disk closing fails as writing did; the first error is the one to show.
+        with suppress(OSError):
+            self._tiff.close()
+        self._beside.unlink(missing_ok=True)
+
+
+class OmeZarrWriter(VolumeWriter):
+    """OME-Zarr 0.5 of one resolution, in any order; a chunk lies in one slice."""
+
+    def _start(self) -> None:
+        if _occupied(self.path) and not (self.path / "zarr.json").is_file():
+            raise UserError(
+                f"an OME-Zarr to be continued must have zarr.json, but {self.path} has none."
+            )
+        group = zarr.open_group(self.path, mode="a", zarr_format=3)
+        if "0" in group:
+            array = group["0"]
+            assert isinstance(array, zarr.Array)
+            _check_same(self.path, array.shape, array.dtype, self.shape, self.dtype)
+        else:
+            group.attrs["ome"] = _ome_attributes(self.path.name, self.voxel_nm)
+            _, y, x = self.shape
+            array = group.create_array(
+                "0",
+                shape=self.shape,
+                dtype=self.dtype,
+                chunks=(1, min(CHUNK, y), min(CHUNK, x)),
+                compressors=ZstdCodec(level=3),
+                dimension_names=("z", "y", "x"),
+            )
+        self._array = array
+
+    def _write_slice(self, z: int, image: Voxels) -> None:
+        self._array[z] = image
+
+
+WRITERS: dict[str, type[VolumeWriter]] = {
+    "tiff": SeriesWriter,
+    "bigtiff": BigTiffWriter,
+    "ome-zarr": OmeZarrWriter,
+}
+
+
+def _occupied(path: Path) -> bool:
+    return any(path.iterdir()) if path.is_dir() else path.exists()
+
+
+def _check_same(
+    path: Path,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    wanted_shape: tuple[int, ...],
+    wanted_dtype: np.dtype[Any],
+) -> None:
+    if shape != wanted_shape or dtype != wanted_dtype:
+        raise UserError(
+            f"a volume to be continued must be {wanted_shape} {wanted_dtype}, "
+            f"but {path} is {shape} {dtype}."
+        )
+
+
+@contextmanager
+def _room_for(path: Path) -> Iterator[None]:
+    """Turn a full disk into an error that the user can mend."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise UserError(f"the disk must have room for {path}, but it is full.") from error
+
+
+def _page_options(dtype: np.dtype[Any], voxel_nm: VoxelNm) -> dict[str, Any]:
+    """Pages that every reader knows; pixels per centimetre, 0 where the size is unknown."""
+    _, y, x = voxel_nm
+    known = x is not None or y is not None
+    return {
+        "photometric": "minisblack",
+        "compression": "zlib" if dtype == np.uint8 else None,
+        "metadata": None,
+        "software": False,
+        "resolution": (NM_PER_CM / x if x else 0, NM_PER_CM / y if y else 0) if known else None,
+        "resolutionunit": "CENTIMETER" if known else None,
+    }
+
+
+def _imagej_description(depth: int, voxel_nm: VoxelNm) -> str:
+    """Note the voxel depth as ImageJ does, in the unit of the resolution tags; ImageJ shows µm."""
+    lines = ["ImageJ=1.54f", f"images={depth}", f"slices={depth}"]
+    if any(voxel_nm):
+        lines.append("unit=cm")
+    if voxel_nm[0]:
+        lines.append(f"spacing={voxel_nm[0] / NM_PER_CM:.12g}")
+    return "\n".join([*lines, "loop=false", ""])
+
+
+def _ome_attributes(name: str, voxel_nm: VoxelNm) -> dict[str, Any]:
+    """OME-Zarr 0.5 ``multiscales``; an unknown extent has scale 1 and no unit."""
+    axes = [
+        {"name": axis, "type": "space"} | ({"unit": "nanometer"} if nm else {})
+        for axis, nm in zip("zyx", voxel_nm, strict=True)
+    ]
+    scale = {"type": "scale", "scale": [float(nm) if nm else 1.0 for nm in voxel_nm]}
+    datasets = [{"path": "0", "coordinateTransformations": [scale]}]
+    return {"version": "0.5", "multiscales": [{"name": name, "axes": axes, "datasets": datasets}]}
