@@ -104,7 +104,7 @@ class TrainConfig:
             _require("train.learning_rate", self.learning_rate, self.learning_rate > 0, "positive")
 
     def resolved(self, spec: ModelSpec) -> TrainConfig:
-        """The mode and learning rate that this network is trained with (METHOD section 5)."""
+        """The mode and learning rate that this network is trained with."""
         if self.mode == "grid" and not spec.convertible:
             raise UserError(
                 f"`train.mode=grid` needs a convertible network, but got model={spec.name} with "
@@ -341,7 +341,7 @@ def _first_line(message: str) -> str:
     kept = [line for line in lines if not line.startswith(("full_key", "object_type", "See https"))]
     text = " ".join(kept)
     if "mismatched input" in text or "no viable alternative" in text or "token recog" in text:
-        text += ' Values with spaces, commas or parentheses need quotes: \'data.path="a (b)"\'.'
+        text += " Values with spaces, commas or parentheses need quotes: 'data.path=\"a (b)\"'."
     return text
 
 

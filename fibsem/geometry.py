@@ -94,9 +94,7 @@ class Box:
     def clip(self, shape: Triple) -> Box:
         """The part of the box inside a volume of this shape (empty boxes have a zero extent)."""
         start = _triple(min(max(a, 0), n) for a, n in zip(self.start, shape, strict=True))
-        stop = _triple(
-            max(min(b, n), a) for a, b, n in zip(start, self.stop, shape, strict=True)
-        )
+        stop = _triple(max(min(b, n), a) for a, b, n in zip(start, self.stop, shape, strict=True))
         return Box(start, stop)
 
     def inside(self, shape: Triple) -> bool:

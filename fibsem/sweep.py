@@ -14,7 +14,9 @@ def main(tree: Tree) -> None:
     search = read(SearchConfig, tree["search"], "search")
     space = read_space(tree)
     size = "infinitely many points" if math.isinf(space.size) else f"{space.size:.0f} points"
-    print(f"space {space.name}: {size}, {len(space.cells())} cells of {', '.join(space.enumerated)}")
+    print(
+        f"space {space.name}: {size}, {len(space.cells())} cells of {', '.join(space.enumerated)}"
+    )
 
     from fibsem.files import write_json
     from fibsem.learning.datasets import obtain

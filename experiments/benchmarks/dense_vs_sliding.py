@@ -13,13 +13,13 @@ from _common import matmul_gflops, options, report, seconds
 
 args = options(__doc__.splitlines()[0]).parse_args()
 
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
+import keras
+import numpy as np
 
-from fibsem.geometry import Nbhd  # noqa: E402
-from fibsem.inference.predict import BlockScorer  # noqa: E402
-from fibsem.models import build  # noqa: E402
-from fibsem.models.spec import resolve  # noqa: E402
+from fibsem.geometry import Nbhd
+from fibsem.inference.predict import BlockScorer
+from fibsem.models import build
+from fibsem.models.spec import resolve
 
 TILE, PATCHES, BATCH = 1024, 1536, 128
 nbhd = Nbhd.parse("81x81x3")
@@ -44,7 +44,9 @@ reference = network.predict(
 difference = float(np.abs(np.diagonal(scorer(block))[:64] - reference).max())
 
 widths = [3, 16, 16, 32, 32, 64, 64, 80, 80]
-operations = 2 * (9 * sum(a * b for a, b in zip(widths, widths[1:], strict=False)) + 80 * 128 + 128 * 64 + 64)
+operations = 2 * (
+    9 * sum(a * b for a, b in zip(widths, widths[1:], strict=False)) + 80 * 128 + 128 * 64 + 64
+)
 gflops = matmul_gflops()
 report(
     {

@@ -24,10 +24,10 @@ parser.add_argument("--data", default="demo")
 parser.add_argument("--state", type=Path, default=Path("outputs/benchmarks/grid_vs_patch"))
 args = parser.parse_args()
 
-from fibsem.config import RunConfig, compose  # noqa: E402
-from fibsem.learning.datasets import obtain  # noqa: E402
-from fibsem.learning.material import Material  # noqa: E402
-from fibsem.learning.training import train  # noqa: E402
+from fibsem.config import RunConfig, compose
+from fibsem.learning.datasets import obtain
+from fibsem.learning.material import Material
+from fibsem.learning.training import train
 
 
 def curve(mode: str, seed: int) -> list[tuple[float, float]]:
@@ -75,7 +75,9 @@ report(
         **{key: median(row[key] for row in rows) for key in rows[0] if key != "seed"},
         "seeds": rows,
         "curves": {
-            f"{mode}-{seed}": curve(mode, seed) for mode in ("patch", "grid") for seed in range(args.seeds)
+            f"{mode}-{seed}": curve(mode, seed)
+            for mode in ("patch", "grid")
+            for seed in range(args.seeds)
         },
     },
     args.json,

@@ -16,10 +16,10 @@ from _common import options, report
 
 args = options(__doc__.splitlines()[0]).parse_args()
 
-from fibsem.config import RunConfig, compose  # noqa: E402
-from fibsem.learning.datasets import obtain  # noqa: E402
-from fibsem.learning.material import Material  # noqa: E402
-from fibsem.learning.training import epoch_batches, train  # noqa: E402
+from fibsem.config import RunConfig, compose
+from fibsem.learning.datasets import obtain
+from fibsem.learning.material import Material
+from fibsem.learning.training import epoch_batches, train
 
 
 def case(mode: str, nbhd: str) -> dict[str, float]:

@@ -20,7 +20,8 @@ from skimage.filters import gaussian, threshold_otsu
 from sklearn.ensemble import RandomForestClassifier
 
 from fibsem.analysis.metrics import Confusion, pooled
-from fibsem.data.manifest import Dataset, load_dataset
+from fibsem.data.dataset import Dataset
+from fibsem.data.manifest import load_dataset
 from fibsem.data.sampling import balanced_pixels
 from fibsem.data.split import SplitRecipe
 
@@ -104,7 +105,9 @@ def forest(dataset: Dataset) -> dict:
     """Scikit-image's features in the slice with a random forest on balanced pixels."""
     started = time.perf_counter()
     train = squares(dataset, "train")
-    pixels = balanced_pixels([labels for _, labels in train], TRAINING_PIXELS, np.random.default_rng(0))
+    pixels = balanced_pixels(
+        [labels for _, labels in train], TRAINING_PIXELS, np.random.default_rng(0)
+    )
     rows, labels = [], []
     for k, (grey, _) in enumerate(train):
         here = pixels.window == k
@@ -116,7 +119,12 @@ def forest(dataset: Dataset) -> dict:
 
     def scored(split: str) -> list[tuple[np.ndarray, np.ndarray]]:
         return [
-            (model.predict_proba(features(grey).reshape(-1, rows[0].shape[1]))[:, 1].reshape(grey.shape), truth)
+            (
+                model.predict_proba(features(grey).reshape(-1, rows[0].shape[1]))[:, 1].reshape(
+                    grey.shape
+                ),
+                truth,
+            )
             for grey, truth in squares(dataset, split)
         ]
 
@@ -131,12 +139,14 @@ def forest(dataset: Dataset) -> dict:
 
 def otsu(dataset: Dataset) -> dict:
     """Otsu on the smoothed slice, and the best global threshold of the validation slices."""
+
     def smoothed(split: str) -> list[tuple[np.ndarray, np.ndarray]]:
         return [(gaussian(grey, 1), labels) for grey, labels in squares(dataset, split)]
 
     test = smoothed("test")
     by_slice = pooled(
-        Confusion.of(labels, (grey >= threshold_otsu(grey)).astype(np.uint8)) for grey, labels in test
+        Confusion.of(labels, (grey >= threshold_otsu(grey)).astype(np.uint8))
+        for grey, labels in test
     ).miou
     threshold, val = best_threshold(smoothed("val"))
     return {

@@ -1,4 +1,4 @@
-"""Confusion matrix -> IoU, mIoU, accuracy, porosity (thesis 2.2; METHOD section 9)."""
+"""Confusion matrix -> IoU, mIoU, accuracy, porosity (thesis 2.2)."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ class Confusion:
     counts: tuple[tuple[int, int], tuple[int, int]]
 
     @classmethod
-    def of(
-        cls, labels: npt.NDArray[np.integer], predictions: npt.NDArray[np.integer]
-    ) -> Confusion:
+    def of(cls, labels: npt.NDArray[np.integer], predictions: npt.NDArray[np.integer]) -> Confusion:
         """Count pixels of two equally shaped arrays; labels other than 0 and 1 are left out."""
         labels, predictions = np.asarray(labels).ravel(), np.asarray(predictions).ravel()
         known = labels <= 1
@@ -86,9 +84,7 @@ def pooled(parts: Iterable[Confusion]) -> Confusion:
     return sum(parts, Confusion(((0, 0), (0, 0))))
 
 
-def cross_entropy(
-    labels: npt.NDArray[np.integer], scores: npt.NDArray[np.floating]
-) -> float:
+def cross_entropy(labels: npt.NDArray[np.integer], scores: npt.NDArray[np.floating]) -> float:
     """Mean binary cross-entropy of probabilities of solid; the objective of the search."""
     p = np.clip(np.asarray(scores, np.float64).ravel(), EPSILON, 1 - EPSILON)
     solid = np.asarray(labels).ravel() == 1

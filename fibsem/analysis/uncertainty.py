@@ -8,7 +8,7 @@ import numpy as np
 
 
 def normal_interval(values: Sequence[float]) -> tuple[float, float]:
-    """95 % interval of a mean, mean +- 1.96 s.d. / sqrt(n) (METHOD section 9).
+    """95 % interval of a mean, mean +- 1.96 s.d. / sqrt(n) (thesis 3.9).
 
     The values (squares, or slices) are taken as independent, as the thesis does; neighbouring
     slices are not, so that an interval over slices is too narrow.

@@ -1,1 +1,170 @@
-def locate(root, download=False): raise NotImplementedError
+"""The published archive (Zenodo record 4317170): found, downloaded, read; folder or zip.
+
+Its corners are rows x, y, z, zero-based, and a square is ``slice[x:x+256, y:y+256]``: **x indexes
+rows**. Slices are numbered from 1. A zip is read without unpacking it.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pooch
+
+from fibsem.data.dataset import Classes, Dataset, LabelArray, Region, Sample
+from fibsem.data.split import SPLITS
+from fibsem.data.volumes import open_volume
+from fibsem.errors import UserError
+from fibsem.geometry import Box
+
+File = Path | zipfile.Path
+
+
+@dataclass(frozen=True)
+class Record:
+    """A file that can be downloaded."""
+
+    title: str
+    url: str
+    size: int
+    md5: str
+
+    @property
+    def file_name(self) -> str:
+        return self.url.rsplit("/", 1)[-1]
+
+
+HPC = Record(
+    title="Zenodo record 4317170 (CC BY 4.0)",
+    url="https://zenodo.org/records/4317170/files/fib_sem_cnn.zip",
+    size=9_216_974_498,
+    md5="a2884d289ed08f450692bd4fe8aa80b0",
+)
+
+EXPECTED_POROSITY = {"HPC22": 0.22, "HPC30": 0.30, "HPC45": 0.45}
+VOXEL_NM = (50.0, 10.0, 10.0)
+
+
+def locate(root: Path, *, download: bool = False, record: Record = HPC) -> Path:
+    """Where the archive lies under ``root``: unpacked, or as a zip that is downloaded on demand.
+
+    Raises
+    ------
+    UserError
+        If it is not there and ``download`` is false, or cannot be downloaded whole.
+    """
+    packed = root / record.file_name
+    for place in (packed.with_suffix(""), packed):
+        if place.exists():
+            return place
+    what = f"{record.title}, {record.file_name}, {record.size} bytes, MD5 {record.md5}"
+    if not download:
+        raise UserError(
+            f"`data=hpc` needs {what}, but {packed} is not there; the choices are "
+            "data.download=true, or data.path=PATH of the zip or the unpacked folder."
+        )
+    root.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(root).free
+    if free < record.size:
+        raise UserError(
+            f"`data.download=true` needs {record.size} bytes, but {root} has {free} bytes free."
+        )
+    try:
+        pooch.retrieve(
+            record.url,
+            known_hash=f"md5:{record.md5}",
+            fname=packed.name,
+            path=root,
+            progressbar=sys.stderr.isatty(),
+        )
+    except (ValueError, OSError) as error:
+        packed.unlink(missing_ok=True)
+        reason = " ".join(str(error).split())
+        raise UserError(f"the download must bring {what}, but failed: {reason}") from error
+    return packed
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a path holds the archive's layout: ``data/raw``, perhaps one folder deeper."""
+    if path.is_dir():
+        return _home(path) is not None
+    return zipfile.is_zipfile(path)
+
+
+def _home(top: File) -> File | None:
+    """The folder that holds ``raw``."""
+    for base in (top, *(entry for entry in top.iterdir() if entry.is_dir())):
+        for home in (base / "data", base):
+            if (home / "raw").is_dir() and (home / "manual_segmentation").is_dir():
+                return home
+    return None
+
+
+def read_archive(path: Path) -> Dataset:
+    """Read the archive with its official split."""
+    home = _home(path if path.is_dir() else zipfile.Path(path))
+    if home is None:
+        raise UserError(
+            f"an archive must hold data/raw and data/manual_segmentation, but {path} does not."
+        )
+    names = sorted(entry.name for entry in (home / "raw").iterdir() if entry.is_dir())
+    return Dataset(
+        name="hpc",
+        path=path,
+        voxel_nm=VOXEL_NM,
+        classes=Classes(pore=0, solid=1),
+        samples=tuple(_read_sample(home, name) for name in names),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Labels of one square, in memory: a sample's hundred squares are 6.5 MB."""
+
+    labels: npt.NDArray[np.generic]
+    name: str
+
+    def __call__(self) -> LabelArray:
+        return Classes(pore=0, solid=1).read(self.labels, self.name)
+
+
+def _read_sample(home: File, name: str) -> Sample:
+    manual = home / "manual_segmentation"
+    corners = _load(manual / f"segmentation_regions_{name}.npy")
+    labels = _load(manual / f"manual_segmentation_{name}.npy")
+    if corners.shape != (3, len(labels)) or labels.ndim != 3:
+        raise UserError(
+            f"an archive must have corners of shape (3, n) for labels of shape (n, h, w), but "
+            f"{manual} has {corners.shape} and {labels.shape} for {name}."
+        )
+    regions = []
+    for split in SPLITS:
+        for k in _load(home / "regions" / f"ind_squares_{split}_{name}.npy").ravel().tolist():
+            if not 0 <= k < len(labels):
+                raise UserError(
+                    f"an index of the split must be below {len(labels)}, but {split} of {name} "
+                    f"holds {k}."
+                )
+            row, column, z = (int(value) for value in corners[:, k])
+            height, width = labels.shape[1:]
+            box = Box((z, row, column), (z + 1, row + height, column + width))
+            title = f"square {k}"
+            regions.append(Region(name, title, box, split, Drawn(labels[k], f"{title} of {name}")))
+    volume = open_volume(home / "raw" / name)
+    return Sample(name, volume, tuple(regions), EXPECTED_POROSITY.get(name))
+
+
+def _load(file: File) -> npt.NDArray[np.generic]:
+    """Read an array; never a pickle."""
+    try:
+        array: npt.NDArray[np.generic] = np.load(io.BytesIO(file.read_bytes()), allow_pickle=False)
+    except (OSError, KeyError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"an archive must hold {file} as a NumPy array, but: {reason}.") from error
+    return array

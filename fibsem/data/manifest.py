@@ -1,44 +1,261 @@
+"""``dataset.yaml`` -> `Dataset`: any set of volumes with region tables or dense label stacks."""
+
 from __future__ import annotations
-from dataclasses import dataclass, field
-from typing import Literal
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-import numpy as np, yaml, csv, tifffile
+from typing import Any
+
+import yaml
+
+from fibsem.data import archive
+from fibsem.data.dataset import Classes, Dataset, LabelArray, Region, Sample, checked
+from fibsem.data.split import SPLITS, Split, SplitRecipe, divide, slice_ranges
+from fibsem.data.volumes import Volume, VoxelNm, open_volume
+from fibsem.errors import UserError
 from fibsem.geometry import Box
-from fibsem.data.volumes import open_volume, Volume, VoxelNm
-from fibsem.data.split import SplitRecipe
-IGNORE=255
-Split=Literal["train","val","test"]; SPLITS=("train","val","test")
+
+#: Side of the regions that a dense label stack is cut into.
+REGION_PX = 256
+
+TOP_KEYS = ("name", "voxel_nm", "classes", "ignore", "samples")
+SAMPLE_KEYS = ("name", "volume", "regions", "labels", "range", "expected_porosity")
+COLUMNS = ("mask", "z", "y", "x")
+
+
+def load_dataset(path: str | Path, recipe: SplitRecipe | None = None) -> Dataset:
+    """Open a dataset and check every label of it.
+
+    Parameters
+    ----------
+    path
+        A ``dataset.yaml``, a folder with one, or the published archive: its zip or its folder.
+    recipe
+        How labels without a given split are divided.
+
+    Raises
+    ------
+    UserError
+        If anything in it cannot be used; the message names the file and the value.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise UserError(
+            f"`data.path` must name a dataset.yaml, its folder or the archive, but {path} is not "
+            "there."
+        )
+    if archive.is_archive(path):
+        return checked(archive.read_archive(path))
+    if path.is_dir():
+        path = path / "dataset.yaml"
+        if not path.is_file():
+            raise UserError(
+                f"`data.path` must be a folder with a dataset.yaml, but {path.parent} has none; "
+                "the README shows one in ten lines."
+            )
+    return checked(_read_manifest(path, recipe or SplitRecipe()))
+
+
+def _read_manifest(path: Path, recipe: SplitRecipe) -> Dataset:
+    try:
+        record = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"a manifest must be YAML, but {path} is not: {reason}.") from error
+    record = _mapping(record, TOP_KEYS, str(path))
+    named = _mapping(_need(record, "classes", str(path)), ("pore", "solid"), f"{path}: classes")
+    classes = Classes(
+        _label_value(_need(named, "pore", f"{path}: classes"), path),
+        _label_value(_need(named, "solid", f"{path}: classes"), path),
+        None if record.get("ignore") is None else _label_value(record["ignore"], path),
+    )
+    samples = _need(record, "samples", str(path))
+    if not isinstance(samples, list):
+        raise UserError(f"`samples` must be a list, but {path} has {samples!r}.")
+    return Dataset(
+        name=str(_need(record, "name", str(path))),
+        path=path,
+        voxel_nm=_voxel_nm(record.get("voxel_nm"), path),
+        classes=classes,
+        samples=tuple(
+            _read_sample(entry, k, path, classes, recipe) for k, entry in enumerate(samples)
+        ),
+    )
+
+
+def _read_sample(
+    entry: object, number: int, path: Path, classes: Classes, recipe: SplitRecipe
+) -> Sample:
+    where = f"{path}: sample {number}"
+    record = _mapping(entry, SAMPLE_KEYS, where)
+    name = str(_need(record, "name", where))
+    where = f"{path}: sample {name}"
+    if "regions" in record and "labels" in record:
+        raise UserError(f"a sample must have `regions` or `labels`, but {where} has both.")
+    value_range = record.get("range")
+    volume = open_volume(
+        path.parent / str(_need(record, "volume", where)),
+        value_range=None if value_range is None else tuple(value_range),
+    )
+    regions: tuple[Region, ...] = ()
+    if record.get("regions") is not None:
+        table = path.parent / str(record["regions"])
+        regions = _read_table(table, name, number, classes, recipe)
+    elif record.get("labels") is not None:
+        labels = open_volume(path.parent / str(record["labels"]))
+        regions = tuple(_cut(labels, volume, name, classes, recipe))
+    expected = record.get("expected_porosity")
+    if expected is not None and not (isinstance(expected, int | float) and 0 <= expected <= 1):
+        raise UserError(f"`expected_porosity` must be from 0 to 1, but {where} has {expected!r}.")
+    return Sample(name, volume, regions, expected, dense=record.get("labels") is not None)
+
+
 @dataclass(frozen=True)
-class Region:
-    sample:str; name:str; box:Box; split:str|None; reader: object=field(repr=False,default=None)
-    def read(self): return self.reader()
+class Mask:
+    """Labels in a picture of their own."""
+
+    path: Path
+    classes: Classes
+
+    def __call__(self) -> LabelArray:
+        picture = open_volume(self.path)
+        return self.classes.read(picture.read(Box.whole(picture.shape))[0], str(self.path))
+
+
 @dataclass(frozen=True)
-class Sample:
-    name:str; volume:object; regions:tuple; expected_porosity: float|None=None
-@dataclass(frozen=True)
-class Dataset:
-    name:str; path:Path; voxel_nm:tuple; classes:dict; ignore:int|None; samples:tuple
-    def regions(self,split): return tuple(r for s in self.samples for r in s.regions if r.split==split)
-    @property
-    def hash(self): return "tmp"
-def _lab(a): return (a>0).astype(np.uint8)
-def load_dataset(path, recipe=SplitRecipe(), *, check=True):
-    p=Path(path); p=p/"dataset.yaml" if p.is_dir() else p
-    d=yaml.safe_load(p.read_text()); out=[]
-    for s in d["samples"]:
-        v=open_volume(p.parent/s["volume"]); regs=[]
-        if "regions" in s:
-            f=p.parent/s["regions"]
-            for row in csv.DictReader(f.open()):
-                m=f.parent/row["mask"]; shp=tifffile.imread(m).shape
-                z,y,x=int(row["z"]),int(row["y"]),int(row["x"])
-                regs.append(Region(s["name"],row["mask"],Box((z,y,x),(z+1,y+shp[0],x+shp[1])),row["split"],lambda m=m:_lab(tifffile.imread(m))))
-        elif "labels" in s:
-            l=open_volume(p.parent/s["labels"]); n=v.shape[0]; use=n-2*recipe.gap; a=round(.6*use); b=round(.2*use)
-            for z in range(n):
-                sp="train" if z<a else None if z<a+recipe.gap else "val" if z<a+recipe.gap+b else None if z<a+b+2*recipe.gap else "test"
-                if sp:
-                    bx=Box((z,0,0),(z+1,*v.shape[1:])); regs.append(Region(s["name"],f"z{z}",bx,sp,lambda l=l,bx=bx:_lab(l.read(bx)[0])))
-        out.append(Sample(s["name"],v,tuple(regs)))
-    vx=d["voxel_nm"]; return Dataset(d["name"],p,(vx["z"],vx["y"],vx["x"]),d["classes"],None,tuple(out))
-def check_depth(*a): pass
+class Cut:
+    """Labels in a box of a dense label stack."""
+
+    labels: Volume
+    box: Box
+    classes: Classes
+
+    def __call__(self) -> LabelArray:
+        where = f"slice {self.box.start[0]} of {self.labels.path}"
+        return self.classes.read(self.labels.read(self.box)[0], where)
+
+
+def _read_table(
+    table: Path, sample: str, number: int, classes: Classes, recipe: SplitRecipe
+) -> tuple[Region, ...]:
+    """Read ``mask,z,y,x[,split][,truth]``; without a split column the squares are divided."""
+    rows = list(_rows(table))
+    boxes = []
+    for line, row in rows:
+        masks = open_volume(table.parent / row["mask"])
+        if masks.shape[0] != 1:
+            raise UserError(
+                f"a mask must be one picture, but {masks.path} has {masks.shape[0]} pages."
+            )
+        z, y, x = (_whole(row[key], f"column {key}, line {line} of {table}") for key in "zyx")
+        boxes.append(Box((z, y, x), (z + 1, y + masks.shape[1], x + masks.shape[2])))
+    given = [row.get("split") for _, row in rows]
+    splits = (
+        [_split_name(name, line, table) for name, (line, _) in zip(given, rows, strict=True)]
+        if any(given)
+        else divide(boxes, recipe, salt=[number])
+    )
+    return tuple(
+        Region(
+            sample,
+            row["mask"],
+            box,
+            split,
+            Mask(table.parent / row["mask"], classes),
+            Mask(table.parent / row["truth"], classes) if row.get("truth") else None,
+        )
+        for (_, row), box, split in zip(rows, boxes, splits, strict=True)
+    )
+
+
+def _rows(table: Path) -> Iterable[tuple[int, dict[str, str]]]:
+    """Rows of a CSV with their line numbers."""
+    if not table.is_file():
+        raise UserError(f"`regions` must name a CSV file, but {table} is not there.")
+    with table.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file, skipinitialspace=True)
+        missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
+        if missing:
+            raise UserError(
+                f"a region table must have the columns {','.join(COLUMNS)}[,split], but {table} "
+                f"lacks {', '.join(missing)}."
+            )
+        for row in reader:
+            if None in row or None in row.values():
+                raise UserError(
+                    f"every line of a region table must have {len(reader.fieldnames or ())} "
+                    f"values, but line {reader.line_num} of {table} has not."
+                )
+            yield reader.line_num, row
+
+
+def _split_name(name: str | None, line: int, table: Path) -> Split:
+    for split in SPLITS:
+        if name == split:
+            return split
+    raise UserError(f"`split` must be one of {', '.join(SPLITS)}, but line {line} of {table} has {name!r}.")
+
+
+def _cut(
+    labels: Volume, volume: Volume, sample: str, classes: Classes, recipe: SplitRecipe
+) -> Iterable[Region]:
+    """Cut a dense label stack into regions; slices in the gaps belong to none."""
+    if labels.shape != volume.shape:
+        raise UserError(
+            f"dense labels must have the shape of their volume, {volume.shape}, but {labels.path} "
+            f"has {labels.shape}."
+        )
+    for split, planes in slice_ranges(labels.shape[0], recipe).items():
+        part = Box((planes.start, 0, 0), (planes.stop, *labels.shape[1:]))
+        for box in part.tiles((1, REGION_PX, REGION_PX)):
+            name = "z{}-y{}-x{}".format(*box.start)
+            yield Region(sample, name, box, split, Cut(labels, box, classes))
+
+
+def _mapping(value: object, known: tuple[str, ...], where: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise UserError(f"{where} must be a mapping of {', '.join(known)}, but is {value!r}.")
+    for key in value:
+        if key not in known:
+            raise UserError(f"{where} has the unknown key {key!r}; the keys are {', '.join(known)}.")
+    return value
+
+
+def _need(record: Mapping[str, Any], key: str, where: str) -> Any:
+    if record.get(key) is None:
+        raise UserError(f"`{key}` must be given, but {where} lacks it.")
+    return record[key]
+
+
+def _label_value(value: object, path: Path) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 65535:
+        raise UserError(
+            f"`classes` and `ignore` must be label values from 0 to 65535, but {path} has {value!r}."
+        )
+    return value
+
+
+def _whole(text: str, where: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise UserError(f"{where} must be a whole number, but is {text!r}.") from None
+
+
+def _voxel_nm(value: object, path: Path) -> VoxelNm:
+    if value is None:
+        return None, None, None
+    sizes = _mapping(value, ("z", "y", "x"), f"{path}: voxel_nm")
+    read: list[float | None] = []
+    for axis in "zyx":
+        size = sizes.get(axis)
+        if size is not None and (
+            isinstance(size, bool) or not isinstance(size, int | float) or not size > 0
+        ):
+            raise UserError(
+                f"`voxel_nm` must be positive nanometres or null, but {path} has {axis}: {size!r}."
+            )
+        read.append(None if size is None else float(size))
+    return read[0], read[1], read[2]

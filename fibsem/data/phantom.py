@@ -298,7 +298,7 @@ def _write_sample(
 def _write_archive_sample(
     recipe: PhantomRecipe, sample: str, folder: Path, progress: Tell | None
 ) -> dict[str, float]:
-    """Write one sample in the published archive's layout (METHOD section 10)."""
+    """Write one sample in the published archive's layout."""
     data = folder / "data"
     raw = data / "raw" / sample
     for path in (raw, data / "manual_segmentation", data / "regions"):

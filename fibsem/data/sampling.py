@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.data.manifest import IGNORE, Dataset, Region, Split
+from fibsem.data.dataset import IGNORE, Dataset, Region
+from fibsem.data.split import Split
 from fibsem.data.preprocessing import CorrectedVolume
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple

@@ -1,4 +1,124 @@
+"""Which labelled regions are for training, validation and test; a property of the dataset.
+
+Nothing that a network sees for a training pixel may be part of a test pixel's neighbourhood, as far
+as the labels allow: dense stacks are cut into z-ranges with a gap, and squares whose surroundings
+overlap stay together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from fibsem.errors import UserError
+from fibsem.geometry import Box
+
+Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+
+#: Share of the labelled slices or squares in each part (thesis 3.1).
+SHARES: dict[Split, float] = {"train": 0.6, "val": 0.2, "test": 0.2}
+
+
 @dataclass(frozen=True)
 class SplitRecipe:
-    gap:int=10; guard_px:int=40; guard_slices:int=5; seed:int=0; size:int=256
+    """How labels without a given split are divided.
+
+    Attributes
+    ----------
+    gap
+        Unused slices between two parts of a dense label stack.
+    guard_px, guard_slices
+        Surroundings of a square; squares whose surroundings overlap go to one part.
+    seed
+        Seed of the division of squares.
+    """
+
+    gap: int = 10
+    guard_px: int = 40
+    guard_slices: int = 5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for key in ("gap", "guard_px", "guard_slices"):
+            if getattr(self, key) < 0:
+                raise UserError(f"`split.{key}` must be at least 0, but got {getattr(self, key)}.")
+
+    @property
+    def deepest(self) -> int:
+        """Largest n_z whose neighbourhoods do not reach across the gap."""
+        return self.gap + 1 - self.gap % 2
+
+
+def slice_ranges(depth: int, recipe: SplitRecipe) -> dict[Split, range]:
+    """Cut a dense label stack into z-ranges of 60 / 20 / 20 % with a gap between them.
+
+    >>> slice_ranges(30, SplitRecipe(gap=5))
+    {'train': range(0, 12), 'val': range(17, 21), 'test': range(26, 30)}
+    """
+    usable = depth - 2 * recipe.gap
+    held_out = round(SHARES["val"] * usable)
+    if held_out < 1:
+        raise UserError(
+            f"`split.gap` must leave at least 3 of the labelled slices, but two gaps of "
+            f"{recipe.gap} leave {max(usable, 0)} of {depth}; the choices are a smaller split.gap or "
+            "a region table."
+        )
+    train = usable - 2 * held_out
+    val = train + recipe.gap
+    test = val + held_out + recipe.gap
+    return {
+        "train": range(train),
+        "val": range(val, val + held_out),
+        "test": range(test, depth),
+    }
+
+
+def divide(boxes: Sequence[Box], recipe: SplitRecipe, salt: Sequence[int] = ()) -> list[Split]:
+    """Divide the squares of one sample 60 / 20 / 20 %, neighbours together.
+
+    Parameters
+    ----------
+    boxes
+        The squares.
+    recipe
+        Guard and seed.
+    salt
+        Further seeds, so that the samples of a dataset are divided independently.
+
+    Returns
+    -------
+    list of Split
+        The part of each square. Groups of neighbours go, largest first, to the part that lacks
+        most squares; validation and test get at least one group each where there are three.
+    """
+    groups = neighbours(boxes, recipe)
+    rng = np.random.default_rng([recipe.seed, *salt])
+    order = [groups[k] for k in rng.permutation(len(groups))]
+    order.sort(key=len, reverse=True)
+    lacking = {split: SHARES[split] * len(boxes) for split in SPLITS}
+    parts: list[Split] = ["train"] * len(boxes)
+    for k, group in enumerate(order):
+        empty = [split for split in SPLITS if split not in set(parts[m] for g in order[:k] for m in g)]
+        must_fill = len(order) - k <= len(empty)
+        split = max(empty if must_fill else SPLITS, key=lambda s: lacking[s])
+        lacking[split] -= len(group)
+        for member in group:
+            parts[member] = split
+    return parts
+
+
+def neighbours(boxes: Sequence[Box], recipe: SplitRecipe) -> list[list[int]]:
+    """Groups of squares that are linked by overlapping surroundings, in order of their first."""
+    guard = (recipe.guard_slices, recipe.guard_px, recipe.guard_px)
+    grown = [box.grow(guard) for box in boxes]
+    group = list(range(len(boxes)))
+    for k in range(len(boxes)):
+        for other in range(k):
+            if group[other] != group[k] and grown[k].overlaps(grown[other]):
+                old, new = group[k], group[other]
+                group = [new if g == old else g for g in group]
+    return [[k for k, g in enumerate(group) if g == label] for label in dict.fromkeys(group)]

@@ -23,8 +23,7 @@ import numpy.typing as npt
 from fibsem.analysis.postprocessing import PostProcessing, segment_slice
 from fibsem.analysis.uncertainty import normal_interval
 from fibsem.data.preprocessing import CorrectedVolume, Recipe, fit_correction, reflected
-from fibsem.data.volumes import Volume, VoxelNm
-from fibsem.data.volumes import VolumeWriter, create_volume
+from fibsem.data.volumes import Volume, VolumeWriter, VoxelNm, create_volume
 from fibsem.errors import UserError
 from fibsem.files import read_json, replace_file, write_json
 from fibsem.geometry import Box
@@ -254,9 +253,7 @@ class Ledger:
         return [count for start in sorted(self.slabs) for count in self.slabs[start]]
 
 
-def _open_ledger(
-    volume: Volume, segmenter: Segmenter, folder: Path, options: Options
-) -> Ledger:
+def _open_ledger(volume: Volume, segmenter: Segmenter, folder: Path, options: Options) -> Ledger:
     key = {
         "volume": volume.signature(),
         "model": segmenter.identity,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
-from fibsem.config import CONF, DataConfig
+from fibsem.config import CONF, DataConfig, compose
 from fibsem.data import archive
-from fibsem.data.manifest import Dataset, load_dataset
+from fibsem.data.dataset import Dataset
+from fibsem.data.manifest import load_dataset
 from fibsem.data.phantom import PhantomRecipe, simulate
 from fibsem.data.preprocessing import CorrectedVolume, Recipe, fit_correction
 from fibsem.data.split import SplitRecipe
@@ -29,16 +28,15 @@ def obtain(config: DataConfig, split: SplitRecipe) -> Dataset:
         print(f"{folder} is not there yet: simulating the {config.phantom} phantom into it")
         with Progress("simulating") as progress:
             simulate(recipe, folder, progress=progress)
-    return load_dataset(folder, split)
+    return load_dataset(folder, split).named(config.name)
 
 
 def phantom_recipe(name: str) -> PhantomRecipe:
     """The recipe of ``conf/phantom/<name>.yaml``."""
-    path = CONF / "phantom" / f"{name}.yaml"
-    if not path.is_file():
-        choices = ", ".join(sorted(file.stem for file in path.parent.glob("*.yaml")))
-        raise UserError(f"`data.phantom` must be one of {choices}, but got {name}.")
-    return PhantomRecipe.from_mapping(yaml.safe_load(path.read_text()))
+    choices = sorted(file.stem for file in (CONF / "phantom").glob("*.yaml"))
+    if name not in choices:
+        raise UserError(f"`data.phantom` must be one of {', '.join(choices)}, but got {name}.")
+    return PhantomRecipe.from_mapping(compose("simulate", [f"phantom={name}"])["phantom"])
 
 
 def corrected_volumes(dataset: Dataset, recipe: Recipe) -> dict[str, CorrectedVolume]:

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from fibsem.config import RunConfig
-from fibsem.data.manifest import Dataset, Split, check_depth
+from fibsem.data.dataset import Dataset, check_depth
 from fibsem.data.preprocessing import CorrectedVolume
 from fibsem.data.sampling import (
     LabelledWindow,
@@ -21,6 +21,7 @@ from fibsem.data.sampling import (
     load_windows,
     sample_size,
 )
+from fibsem.data.split import Split
 from fibsem.learning.datasets import corrected_volumes
 
 #: Streams of random numbers of a dataset, so that one draw does not move another.

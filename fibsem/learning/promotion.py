@@ -21,7 +21,7 @@ from fibsem.config import (
     read,
     with_values,
 )
-from fibsem.data.manifest import Dataset
+from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
 from fibsem.files import read_json, write_json
 from fibsem.inference.predict import BlockScorer
@@ -106,7 +106,13 @@ class Promotion:
 
     @classmethod
     def of(
-        cls, winner: Winner, tree: Tree, dataset: Dataset, folder: Path, tracking: Tracking, say: Say
+        cls,
+        winner: Winner,
+        tree: Tree,
+        dataset: Dataset,
+        folder: Path,
+        tracking: Tracking,
+        say: Say,
     ) -> Promotion:
         tree = final_tree(winner, tree)
         material = Material.of(dataset, RunConfig.of(tree))
@@ -133,7 +139,7 @@ class Promotion:
     def segmenter(self, how: PostProcessing) -> Segmenter:
         """The finally trained network with a post-processing."""
         classes = self.material.dataset.classes
-        values = (int(classes["pore"]), int(classes["solid"]))
+        values = (classes.pore, classes.solid)
         return Segmenter(
             spec=self.material.config.spec,
             model=keras.saving.load_model(self.folder / "final" / "model.keras", compile=False),
@@ -172,9 +178,7 @@ def square_mious(material: Material, segmenter: Segmenter) -> tuple[list[float],
     scorer = BlockScorer(segmenter.spec, segmenter.model)
     confusions = [
         square.confusion(segmenter.postprocessing)
-        for _, square in scored_squares(
-            material, scorer, "test", segmenter.postprocessing.margin
-        )
+        for _, square in scored_squares(material, scorer, "test", segmenter.postprocessing.margin)
     ]
     return [confusion.miou for confusion in confusions], pooled(confusions).miou
 
@@ -298,9 +302,7 @@ def _register(
     return version
 
 
-def _log(
-    tracking: Tracking, run_id: str, figures: dict[str, Any], how: PostProcessing
-) -> None:
+def _log(tracking: Tracking, run_id: str, figures: dict[str, Any], how: PostProcessing) -> None:
     """Figures of the promotion on the run of the final training."""
     metrics = {f"{g}/{k}": v for g, values in figures.items() for k, v in values.items()}
     metrics |= {f"postprocessing/{k}": float(v) for k, v in how.to_json().items()}

@@ -9,7 +9,8 @@ import numpy as np
 
 from fibsem.analysis.metrics import Confusion, balanced_scores, cross_entropy, pooled
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
-from fibsem.data.manifest import IGNORE, Region, Split
+from fibsem.data.dataset import IGNORE, Region
+from fibsem.data.split import Split
 from fibsem.geometry import Box
 from fibsem.inference.predict import BlockScorer, SampleScorer, compiled
 from fibsem.learning.material import Material

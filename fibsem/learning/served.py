@@ -27,10 +27,7 @@ class Segmentation(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         """Label every voxel, (z, y, x) uint8, 0 pore and 1 solid."""
         worker = SlabWorker(ArrayVolume(np.asarray(model_input)), self.segmenter, Options())
         return np.stack(
-            [
-                segment_slice(scores, self.segmenter.postprocessing)
-                for scores in worker.all_scores()
-            ]
+            [segment_slice(scores, self.segmenter.postprocessing) for scores in worker.all_scores()]
         )
 
 

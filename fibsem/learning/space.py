@@ -61,8 +61,7 @@ class Range:
         spaced = np.geomspace if self.log else np.linspace
         edges = spaced(self.low, self.high, count + 1)
         return tuple(
-            Range(float(a), float(b), self.log)
-            for a, b in zip(edges[:-1], edges[1:], strict=True)
+            Range(float(a), float(b), self.log) for a, b in zip(edges[:-1], edges[1:], strict=True)
         )
 
 

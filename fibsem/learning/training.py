@@ -176,9 +176,7 @@ def epoch_batches(material: Material, epoch: int) -> tuple[Iterator[Batch], int]
         steps = how.steps or steps_per_epoch(material.training_size)
         grid = GridShape(how.windows, how.grid)
         weights = material.class_weights
-        batches = grid_epoch(
-            material.train, config.spec, grid, steps, weights, augmentation, seed
-        )
+        batches = grid_epoch(material.train, config.spec, grid, steps, weights, augmentation, seed)
         return batches, steps
     steps = how.steps or steps_per_epoch(material.training_size, how.batch)
     pixels = material.training_pixels

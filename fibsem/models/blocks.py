@@ -2,7 +2,7 @@
 
 Both forms have the same weights in the same order. In dilated form a 2 x 2 pool with stride 2
 becomes a running maximum of pixels ``dilation`` apart with stride 1, and everything behind it is
-dilated twice as far (METHOD section 7).
+dilated twice as far.
 """
 
 from __future__ import annotations
@@ -102,14 +102,10 @@ def conv_head(
             x = keras.layers.Dropout(dropout, name=f"dropout{i + 1}")(x)
         kernel, dilation = 1, dilation and 1
     # float32 whatever the policy: a sigmoid near 0 or 1 is not what to save bits on
-    return conv(
-        x, 1, 1, "score", l2=l2, dilation=dilation, activation="sigmoid", dtype="float32"
-    )
+    return conv(x, 1, 1, "score", l2=l2, dilation=dilation, activation="sigmoid", dtype="float32")
 
 
-def flat_head(
-    x: tf.Tensor, widths: Sequence[int], *, dropout: float, l2: float
-) -> tf.Tensor:
+def flat_head(x: tf.Tensor, widths: Sequence[int], *, dropout: float, l2: float) -> tf.Tensor:
     """Head of a same-padded network: flatten and dense layers; one probability, (batch, 1, 1, 1)."""
     regularizer = keras.regularizers.L2(l2) if l2 else None
     x = keras.layers.Flatten(name="flatten")(x)
@@ -119,7 +115,5 @@ def flat_head(
         )(x)
         if dropout:
             x = keras.layers.Dropout(dropout, name=f"dropout{i + 1}")(x)
-    x = keras.layers.Dense(
-        1, activation="sigmoid", kernel_regularizer=regularizer, name="score"
-    )(x)
+    x = keras.layers.Dense(1, activation="sigmoid", kernel_regularizer=regularizer, name="score")(x)
     return keras.layers.Reshape((1, 1, 1), name="map")(x)

@@ -19,9 +19,7 @@ def why_not_dense(spec: ModelSpec) -> str | None:
     )
 
 
-def dense_twin(
-    spec: ModelSpec, model: keras.Model, *, precision: str = "float32"
-) -> keras.Model:
+def dense_twin(spec: ModelSpec, model: keras.Model, *, precision: str = "float32") -> keras.Model:
     """Build the dense twin of a trained network.
 
     Parameters

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from fibsem.config import compose
 from fibsem.errors import UserError
+from fibsem.geometry import Nbhd
 from fibsem.learning.space import Choice, Range, read_space
 from fibsem.models.spec import head_width
-from fibsem.geometry import Nbhd
 
 
 def space_of(*overrides):

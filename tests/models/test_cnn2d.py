@@ -16,7 +16,7 @@ def test_parameter_counts_of_the_thesis(n, count):
 
 
 def test_parameter_count_of_the_valid_network():
-    """METHOD section 7: 49x49x3, three blocks 16, 32, 64."""
+    """49x49x3, three blocks 16, 32, 64."""
     assert build(resolve("2dcnn", Nbhd(3, 49, 49), "valid")).count_params() == 113_297
 
 

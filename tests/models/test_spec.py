@@ -12,7 +12,7 @@ from fibsem.models.spec import ModelSpec, block_filters, most_blocks, resolve, v
     [(11, 1, 10), (33, 3, 32), (49, 3, 44), (65, 3, 60), (81, 4, 76), (113, 4, 108)],
 )
 def test_fields_of_the_study(n, blocks, width):
-    """METHOD section 5: largest number of blocks and the field it leaves."""
+    """Largest number of blocks and the field it leaves."""
     assert most_blocks(n, "valid") == blocks
     assert valid_field(n, blocks).width == width
     assert resolve("2dcnn", Nbhd(3, n, n), "valid").hyperparameters["blocks"] == blocks

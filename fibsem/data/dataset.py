@@ -1,0 +1,232 @@
+"""Labelled volumes in memory of nothing: samples, regions, and what must hold for them.
+
+Readers (`manifest`, `archive`) make a `Dataset`; everything else asks it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.data.split import SPLITS, Split, SplitRecipe
+from fibsem.data.volumes import Volume, VoxelNm
+from fibsem.errors import UserError
+from fibsem.geometry import Box
+
+#: Label of a pixel that nobody labelled.
+IGNORE = 255
+
+LabelArray = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Label values of pore and solid, and of pixels to leave out."""
+
+    pore: int = 0
+    solid: int = 255
+    ignore: int | None = None
+
+    def __post_init__(self) -> None:
+        values = [self.pore, self.solid, *([] if self.ignore is None else [self.ignore])]
+        if len(set(values)) != len(values):
+            raise UserError(
+                f"`classes` and `ignore` must name different label values, but got pore {self.pore}, "
+                f"solid {self.solid}, ignore {self.ignore}."
+            )
+
+    def read(self, labels: npt.NDArray[np.generic], name: str) -> LabelArray:
+        """Label values -> 0 pore, 1 solid, ``IGNORE``."""
+        read = np.full(labels.shape, IGNORE, np.uint8)
+        read[labels == self.pore] = 0
+        read[labels == self.solid] = 1
+        stray = read == IGNORE
+        if self.ignore is not None:
+            stray &= labels != self.ignore
+        if stray.any():
+            declared = f"{self.pore} (pore), {self.solid} (solid)"
+            declared += "" if self.ignore is None else f", {self.ignore} (ignore)"
+            raise UserError(
+                f"label values must be declared in `classes` or `ignore`, but {name} holds "
+                f"{labels[stray][0]}; declared are {declared}."
+            )
+        return read
+
+
+@dataclass(frozen=True)
+class Region:
+    """A labelled rectangle of one slice.
+
+    Attributes
+    ----------
+    sample, name
+        Where it belongs, and what messages call it.
+    box
+        One slice thick.
+    split
+        Its part.
+    read
+        Labels, (h, w) uint8: 0 pore, 1 solid, ``IGNORE``.
+    read_truth
+        Exact labels where they are known (phantoms), else None.
+    """
+
+    sample: str
+    name: str
+    box: Box
+    split: Split
+    read: Callable[[], LabelArray] = field(repr=False)
+    read_truth: Callable[[], LabelArray] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One volume with its labelled regions; ``dense`` if they were cut from a label stack."""
+
+    name: str
+    volume: Volume
+    regions: tuple[Region, ...] = ()
+    expected_porosity: float | None = None
+    dense: bool = False
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Samples that belong together: one microscope, one voxel size, one meaning of the labels."""
+
+    name: str
+    path: Path
+    voxel_nm: VoxelNm
+    classes: Classes
+    samples: tuple[Sample, ...]
+
+    def regions(self, split: Split) -> tuple[Region, ...]:
+        """All regions of a part, sample by sample."""
+        return tuple(r for s in self.samples for r in s.regions if r.split == split)
+
+    def sample(self, name: str) -> Sample:
+        """The sample of this name."""
+        return next(sample for sample in self.samples if sample.name == name)
+
+    def named(self, name: str) -> Dataset:
+        """The same dataset under another name."""
+        return replace(self, name=name)
+
+    @cached_property
+    def hash(self) -> str:
+        """Twelve hex digits of what scores depend on: labels, places, split, and grey values.
+
+        Grey values are those of the first, middle and last slice of each sample; file names and
+        dates do not count, so that a copy has the same hash.
+        """
+        record = [
+            [
+                sample.name,
+                sample.volume.shape,
+                str(sample.volume.dtype),
+                sample.volume.value_range,
+                [_slice_crc(sample.volume, z) for z in _three(sample.volume.shape[0])],
+                [[r.box.start, r.box.stop, r.split, zlib.crc32(r.read())] for r in sample.regions],
+            ]
+            for sample in self.samples
+        ]
+        return hashlib.sha256(json.dumps(record).encode()).hexdigest()[:12]
+
+
+def _three(depth: int) -> list[int]:
+    return sorted({0, depth // 2, depth - 1})
+
+
+def _slice_crc(volume: Volume, z: int) -> int:
+    return zlib.crc32(np.ascontiguousarray(volume.read(Box((z, 0, 0), (z + 1, *volume.shape[1:])))))
+
+
+def checked(dataset: Dataset) -> Dataset:
+    """The dataset, after a look at every label.
+
+    Raises
+    ------
+    UserError
+        For samples of one name, regions outside their volume or of different parts that overlap,
+        label values that are not declared, and a part that lacks a class.
+    """
+    names = [sample.name for sample in dataset.samples]
+    if not names:
+        raise UserError(f"a dataset must have at least one sample, but {dataset.path} has none.")
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(
+                f"samples must have different names, but {dataset.path} has {names.count(name)} "
+                f"named {name}."
+            )
+    for sample in dataset.samples:
+        _check_boxes(sample)
+    _check_classes(dataset)
+    return dataset
+
+
+def _check_boxes(sample: Sample) -> None:
+    for region in sample.regions:
+        if not region.box.inside(sample.volume.shape):
+            raise UserError(
+                f"a mask must lie inside its volume, but {region.name} of sample {sample.name} "
+                f"covers (z, y, x) {region.box.start} to {region.box.stop} of "
+                f"{sample.volume.shape}."
+            )
+    if sample.dense:
+        return  # cut from one stack: apart by construction
+    for k, region in enumerate(sample.regions):
+        for other in sample.regions[:k]:
+            if region.split != other.split and region.box.overlaps(other.box):
+                raise UserError(
+                    f"regions of different splits must not overlap, but {other.name} "
+                    f"({other.split}) and {region.name} ({region.split}) of sample {sample.name} do."
+                )
+
+
+def _check_classes(dataset: Dataset) -> None:
+    for split in SPLITS:
+        regions = dataset.regions(split)
+        found = np.zeros(256, np.int64)
+        for region in regions:
+            found += np.bincount(region.read().ravel(), minlength=256)
+        for value, name in enumerate(("pore", "solid")):
+            if regions and not found[value]:
+                raise UserError(
+                    f"every split must hold both classes, but {split} of {dataset.path} has no "
+                    f"pixel of class {name} (label value {getattr(dataset.classes, name)}) in its "
+                    f"{len(regions)} regions."
+                )
+
+
+def check_depth(dataset: Dataset, n_z: int, recipe: SplitRecipe) -> None:
+    """Refuse a neighbourhood that reaches across the gap of a dense label stack."""
+    dense = [sample.name for sample in dataset.samples if sample.dense]
+    if dense and n_z > recipe.deepest:
+        raise UserError(
+            f"`nbhd` must be at most split.gap + 1 = {recipe.gap + 1} slices deep where dense labels "
+            f"are divided by slices (sample {dense[0]}), but n_z is {n_z}; the choices are n_z up to "
+            f"{recipe.deepest} or a larger split.gap."
+        )
+
+
+def porosity(labels: Sequence[LabelArray]) -> list[float]:
+    """Share of pore pixels in each labelled array; unlabelled pixels do not count."""
+    return [
+        float((array == 0).sum() / labelled)
+        for array in labels
+        if (labelled := int((array != IGNORE).sum()))
+    ]
+
+
+def by_split(sample: Sample) -> Mapping[Split, tuple[Region, ...]]:
+    """The regions of a sample by part."""
+    return {split: tuple(r for r in sample.regions if r.split == split) for split in SPLITS}
