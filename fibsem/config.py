@@ -305,12 +305,17 @@ def output_folder(command: str, tree: Tree, dataset: str, *what: str) -> Path:
 
 
 def compose(command: str, overrides: list[str] | None = None) -> Tree:
-    """Compose a command's configuration without running it; for notebooks and tests."""
+    """Compose a command's configuration without running it; also from within a command."""
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
 
-    with _one_line_errors(), initialize_config_dir(str(CONF.resolve()), version_base=None):
-        return _plain(hydra_compose(command, overrides or []))
+    running, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
+    try:
+        with _one_line_errors(), initialize_config_dir(str(CONF.resolve()), version_base=None):
+            return _plain(hydra_compose(command, overrides or []))
+    finally:
+        GlobalHydra.instance().hydra = running
 
 
 def _plain(config: Any) -> Tree:
