@@ -1,0 +1,217 @@
+"""What a dataset holds: its tables of grey values and labels, its figures, and what looks odd."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.analysis import figures
+from fibsem.analysis.uncertainty import normal_interval
+from fibsem.data.dataset import Dataset, Region, Sample, by_split, porosity
+from fibsem.data.preprocessing import GreyProfile, Recipe, evenly_spaced, mean_profile
+from fibsem.data.split import SPLITS
+from fibsem.geometry import Box
+
+#: One bin per grey value of 16 bits; every value of 8 bits has its own bin too.
+BINS = 65536
+#: Share of pixels at the darkest or brightest value from which a sample counts as saturated.
+SATURATED = 0.01
+#: Squares of each sample that are drawn.
+SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Greys:
+    """Grey values of a sample in [0, 1], from at most 20 evenly spaced slices."""
+
+    counts: npt.NDArray[np.int64]
+    mean: float
+    std: float
+
+    @property
+    def median(self) -> float:
+        """Half of the pixels are not brighter."""
+        ranks = self.counts.cumsum()
+        return float(np.searchsorted(ranks, (ranks[-1] + 1) // 2) / (BINS - 1))
+
+    @property
+    def saturated(self) -> tuple[float, float]:
+        """Share of pixels at the darkest and at the brightest possible value."""
+        total = self.counts.sum()
+        return float(self.counts[0] / total), float(self.counts[-1] / total)
+
+    def coarse(self, bins: int = 256) -> npt.NDArray[np.int64]:
+        """The counts in fewer bins."""
+        summed: npt.NDArray[np.int64] = self.counts.reshape(bins, -1).sum(axis=1)
+        return summed
+
+
+def greys(sample: Sample) -> Greys:
+    """Count the grey values of a sample."""
+    counts = np.zeros(BINS, np.int64)
+    sums = np.zeros(3)
+    for z in evenly_spaced(sample.volume.shape[0]):
+        grey = sample.volume.read_unit(Box((z, 0, 0), (z + 1, *sample.volume.shape[1:])))
+        counts += np.bincount(np.rint(grey * (BINS - 1)).astype(np.int64).ravel(), minlength=BINS)
+        grey64 = grey.astype(np.float64)
+        sums += [grey.size, grey64.sum(), np.square(grey64).sum()]
+    mean = sums[1] / sums[0]
+    return Greys(counts, float(mean), float(np.sqrt(max(0.0, sums[2] / sums[0] - mean**2))))
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """Everything about a dataset that its tables and figures show."""
+
+    dataset: Dataset
+    greys: dict[str, Greys]
+    profiles: dict[str, GreyProfile]
+    axis: str
+
+    @classmethod
+    def of(cls, dataset: Dataset, recipe: Recipe) -> Inspection:
+        """Read what is needed; ``recipe.gradient`` none shows the profile along x."""
+        axis = "y" if recipe.gradient == "y" else "x"
+        return cls(
+            dataset,
+            {sample.name: greys(sample) for sample in dataset.samples},
+            {sample.name: mean_profile(sample.volume, axis) for sample in dataset.samples},
+            axis,
+        )
+
+    def record(self) -> dict[str, Any]:
+        """The record of ``summary.json``; the porosity is that of the labels, its interval over
+        squares.
+        """
+        samples = {}
+        for sample in self.dataset.samples:
+            shares = porosity([region.read() for region in sample.regions])
+            samples[sample.name] = {
+                "shape": list(sample.volume.shape),
+                "dtype": str(sample.volume.dtype),
+                "mean": self.greys[sample.name].mean,
+                "std": self.greys[sample.name].std,
+                "median": self.greys[sample.name].median,
+                "gradient": self.profiles[sample.name].slope,
+                "regions": {split: len(r) for split, r in by_split(sample).items()},
+                "porosity": float(np.mean(shares)) if shares else None,
+                "porosity_ci": list(normal_interval(shares)) if len(shares) > 1 else None,
+                "expected_porosity": sample.expected_porosity,
+            }
+        return {
+            "dataset": self.dataset.name,
+            "data": self.dataset.hash,
+            "voxel_nm": list(self.dataset.voxel_nm),
+            "samples": samples,
+            "warnings": list(self.warnings()),
+        }
+
+    def warnings(self) -> Iterator[str]:
+        """What is legal but should be looked at."""
+        if None in self.dataset.voxel_nm:
+            yield "the voxel size is not known on every axis: lengths will be in voxels"
+        for sample in self.dataset.samples:
+            dark, bright = self.greys[sample.name].saturated
+            for share, what in ((dark, "darkest"), (bright, "brightest")):
+                if share > SATURATED:
+                    yield f"{sample.name}: {100 * share:.1f} % of the pixels have the {what} value"
+            if not sample.regions:
+                yield f"{sample.name}: no labels, it can only be segmented"
+                continue
+            for split, regions in by_split(sample).items():
+                if not regions:
+                    yield f"{sample.name}: no {split} regions"
+            shares = porosity([region.read() for region in sample.regions])
+            expected = sample.expected_porosity
+            if expected is not None and len(shares) > 1:
+                low, high = normal_interval(shares)
+                if not low <= expected <= high:
+                    yield (
+                        f"{sample.name}: the expected porosity {100 * expected:.1f} % is outside the "
+                        f"interval of its labels, [{100 * low:.1f}, {100 * high:.1f}] %"
+                    )
+
+    def figures(self, folder: Path) -> list[Path]:
+        """Draw the figures into a folder; those of labels only where there are labels."""
+        edges = np.linspace(0, 1, 257)
+        drawn = {
+            "histograms": figures.histograms(
+                {name: g.coarse() for name, g in self.greys.items()}, edges
+            ),
+            "gradient": figures.gradients(
+                {name: (p.profile, p.line) for name, p in self.profiles.items()}, self.axis
+            ),
+        }
+        labelled = [sample for sample in self.dataset.samples if sample.regions]
+        if labelled:
+            drawn["classes"] = figures.classes({s.name: _by_class(s) for s in labelled})
+        for sample in labelled:
+            drawn[f"squares_{sample.name}"] = figures.squares(
+                [
+                    (f"{region.name} ({region.split})", _grey(sample, region), region.read())
+                    for region in _spread(sample.regions)
+                ]
+            )
+        return [figures.save(figure, folder / f"{name}.png") for name, figure in drawn.items()]
+
+
+def _spread(regions: tuple[Region, ...]) -> list[Region]:
+    """A few regions of every part."""
+    return [regions[k] for k in evenly_spaced(len(regions), SHOWN)]
+
+
+def _grey(sample: Sample, region: Region) -> npt.NDArray[np.float32]:
+    return sample.volume.read_unit(region.box)[0]
+
+
+def _by_class(sample: Sample) -> dict[str, list[npt.NDArray[np.float32]]]:
+    """Grey values of pore and solid of each part; of at most 100 regions a part."""
+    values = {}
+    for split in SPLITS:
+        regions = by_split(sample)[split]
+        some = [regions[k] for k in evenly_spaced(len(regions), 100)] if regions else []
+        read = [(_grey(sample, region), region.read()) for region in some]
+        values[split] = [
+            np.concatenate([grey[labels == value] for grey, labels in read])
+            if read
+            else np.empty(0, np.float32)
+            for value in (0, 1)
+        ]
+    return values
+
+
+def tables(record: dict[str, Any]) -> str:
+    """Tables 3.1 (grey values) and 3.2 (labels and their porosity) as Markdown."""
+    samples = record["samples"].items()
+    lines = [
+        "Grey values in [0, 1]",
+        "",
+        "| sample | (z, y, x) | dtype | mean | s.d. | median | slope per 1000 px |",
+        "|---|---|---|---:|---:|---:|---:|",
+    ]
+    lines += [
+        f"| {name} | {' x '.join(map(str, s['shape']))} | {s['dtype']} | {s['mean']:.3f} | "
+        f"{s['std']:.3f} | {s['median']:.3f} | {1000 * s['gradient']:+.4f} |"
+        for name, s in samples
+    ]
+    lines += [
+        "",
+        "Labels, and their porosity with 95 % interval over regions",
+        "",
+        "| sample | train | val | test | porosity % | 95 % interval |",
+        "|---|---:|---:|---:|---:|---|",
+    ]
+    for name, s in samples:
+        counts = " | ".join(str(s["regions"][split]) for split in SPLITS)
+        share, interval = "", ""
+        if s["porosity"] is not None:
+            share = f"{100 * s['porosity']:.2f}"
+        if s["porosity_ci"] is not None:
+            interval = "[{:.2f}, {:.2f}]".format(*(100 * value for value in s["porosity_ci"]))
+        lines.append(f"| {name} | {counts} | {share} | {interval} |")
+    return "\n".join(lines) + "\n"
