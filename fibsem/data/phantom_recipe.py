@@ -102,9 +102,9 @@ class PhantomRecipe:
     subplanes: int = 5
     tilt_deg: float = 38.0
     look_down_nm: float = 400.0
-    attenuation_nm: float = 150.0
+    attenuation_nm: float = 350.0
     pore_share: float = 0.9
-    floor_share: float = 0.25
+    floor_share: float = 0.3
     rim_share: float = 0.25
     rim_px: float = 2.0
     blur_px: float = 1.0
