@@ -1,3 +1,3 @@
-"""Pixel classifiers for FIB-SEM stacks: searched, tracked, promoted, and applied to whole volumes."""
+"""Pixel classifiers for FIB-SEM stacks: searched, tracked, promoted, applied to whole volumes."""
 
 __version__ = "0.1.0"

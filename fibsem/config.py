@@ -110,8 +110,8 @@ class TrainConfig:
                 f"`train.mode=grid` needs a convertible network, but got model={spec.name} with "
                 f"padding={spec.padding}; the choices are train.mode=patch or model.padding=valid."
             )
-        auto = "grid" if spec.convertible else "patch"
-        mode: Literal["patch", "grid"] = auto if self.mode == "auto" else self.mode
+        auto: Literal["patch", "grid"] = "grid" if spec.convertible else "patch"
+        mode = auto if self.mode == "auto" else self.mode
         rate = self.learning_rate or (0.02 if mode == "grid" else 0.005)
         return replace(self, mode=mode, learning_rate=rate)
 

@@ -1,4 +1,4 @@
-"""``python -m fibsem.promote``: the best trial becomes the registered model and segments volumes."""
+"""``python -m fibsem.promote``: the best trial becomes the champion and segments the volumes."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def test_bfloat16_is_close_and_float32_at_the_end(trained):
 
 def test_same_padding_says_why_it_has_no_dense_form():
     spec = resolve("2dcnn", Nbhd(1, 11, 11), "same")
-    with pytest.raises(UserError, match="padding=same.*padding=valid"):
+    with pytest.raises(UserError, match=r"padding=same.*padding=valid"):
         dense_twin(spec, build(spec))
 
 

@@ -1,4 +1,4 @@
-"""Does training wait for its input, or for validation?
+"""Whether training waits for its input, or for validation.
 
     .venv/bin/python experiments/benchmarks/input_pipeline.py --json FILE
 

@@ -1,7 +1,7 @@
 """The main job on a small phantom, as a user would type it: `make demo`.
 
 Simulates three films, inspects them, sweeps eight trials of a 2dcnn at 33x33x3, promotes the best
-and segments the three volumes. About 6 minutes on 2 cores; a second start goes on or is done at once.
+and segments the three volumes. A second start goes on, or is done at once.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 #: Colours of pore and solid (Okabe and Ito: told apart by all), and of what is neither.
 PORE, SOLID, NEUTRAL = "#0072B2", "#D55E00", "#444444"
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,

@@ -134,7 +134,7 @@ class Dataset:
                 str(sample.volume.dtype),
                 sample.volume.value_range,
                 [_slice_crc(sample.volume, z) for z in _three(sample.volume.shape[0])],
-                [[r.box.start, r.box.stop, r.split, zlib.crc32(r.read())] for r in sample.regions],
+                [[r.box.start, r.box.stop, r.split, zlib.crc32(r.read().tobytes())] for r in sample.regions],
             ]
             for sample in self.samples
         ]
@@ -146,7 +146,7 @@ def _three(depth: int) -> list[int]:
 
 
 def _slice_crc(volume: Volume, z: int) -> int:
-    return zlib.crc32(np.ascontiguousarray(volume.read(Box((z, 0, 0), (z + 1, *volume.shape[1:])))))
+    return zlib.crc32(volume.read(Box((z, 0, 0), (z + 1, *volume.shape[1:]))).tobytes())
 
 
 def checked(dataset: Dataset) -> Dataset:

@@ -60,7 +60,7 @@ class Correction:
     def apply(self, grey: FloatArray, box: Box) -> FloatArray:
         """Correct the grey values of a box, (z, y, x) float32 in [0, 1]; a new array."""
         if self.recipe.gradient == "none":
-            line = np.float32(0)
+            line: FloatArray = np.zeros(1, np.float32)
         else:
             axis = 1 if self.recipe.gradient == "y" else 2
             position = np.arange(box.start[axis], box.stop[axis]) - self.centre
@@ -84,8 +84,10 @@ class GreyProfile:
     @property
     def line(self) -> npt.NDArray[np.float64]:
         """The fitted straight line at every position."""
-        position: npt.NDArray[np.float64] = np.arange(self.profile.size) - self.centre
-        return self.slope * position + float(self.profile.mean())
+        position = np.arange(self.profile.size) - self.centre
+        line: npt.NDArray[np.float64]
+        line = np.float64(self.slope) * position + float(self.profile.mean())
+        return line
 
 
 def evenly_spaced(depth: int, most: int = 20) -> list[int]:

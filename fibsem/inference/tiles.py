@@ -1,9 +1,10 @@
-"""Tiles of one slice: equal in size, so that a network sees one shape, chosen for a memory budget."""
+"""Tiles of one slice: of one size, so that a network sees one shape; chosen for a memory budget."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 from fibsem.models.spec import DENSE_WIDTHS, ModelSpec, block_filters
 
@@ -51,7 +52,7 @@ def bytes_per_pixel(spec: ModelSpec, precision: str) -> float:
     for filters in block_filters(hp["filters"], hp["blocks"]):
         widths += [filters, filters]
     widths += DENSE_WIDTHS[: hp["dense_layers"]]
-    pair = max(a + b for a, b in zip(widths[:-1], widths[1:], strict=True))
+    pair = max(a + b for a, b in pairwise(widths))
     return MAPS_ALIVE * pair * (2 if precision == "bfloat16" else 4)
 
 

@@ -54,7 +54,7 @@ class Segmenter:
 
 @dataclass(frozen=True)
 class Options:
-    """How the work is done; ``format`` and ``precision`` are part of the result, the rest is not."""
+    """How the work is done; only ``format`` and ``precision`` change the result."""
 
     format: Literal["tiff", "ome-zarr"] = "ome-zarr"
     precision: Precision = "float32"
@@ -211,8 +211,8 @@ class SlabWorker:
         rate = width / (time.perf_counter() - started)
         hours = np.prod(self.volume.shape) / rate / 3600
         return (
-            f"warning: {why_not_dense(self.segmenter.spec)}; patch by patch, at {rate:.0f} pixels a "
-            f"second, this volume takes about {hours:.1f} hours"
+            f"warning: {why_not_dense(self.segmenter.spec)}; patch by patch, at {rate:.0f} pixels "
+            f"a second, this volume takes about {hours:.1f} hours"
         )
 
 

@@ -72,8 +72,8 @@ def load_bundle(folder: Path) -> Bundle:
         model = keras.saving.load_model(folder / "model.keras", safe_mode=True, compile=False)
     except (OSError, ValueError) as error:
         raise UserError(
-            f"`weights` must be a folder with bundle.json and model.keras, but {folder} is not one: "
-            f"{str(error).splitlines()[0]}"
+            f"`weights` must be a folder with bundle.json and model.keras, but {folder} is not "
+            f"one: {str(error).splitlines()[0]}"
         ) from error
     segmenter = Segmenter(
         spec=ModelSpec.from_json(record["spec"]),
@@ -106,7 +106,8 @@ def find_bundle(weights: str, tracking_uri: str) -> Bundle:
     except (mlflow.MlflowException, OSError) as error:
         raise UserError(
             f"`weights` must name a registered model or a bundle's folder, but got {weights} "
-            f"({str(error).splitlines()[0]}); fibsem.promote registers one, tracking.uri says where."
+            f"({str(error).splitlines()[0]}); fibsem.promote registers one, tracking.uri says "
+            "where."
         ) from error
     return load_bundle(Path(local) / "artifacts" / "bundle")
 

@@ -1,4 +1,4 @@
-"""The dataset that a configuration names: opened, and first simulated or downloaded where needed."""
+"""The dataset that a configuration names: opened, and if need be simulated or downloaded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fibsem.progress import Progress
 
 
 def obtain(config: DataConfig, split: SplitRecipe) -> Dataset:
-    """Open the dataset; a phantom that is not there is simulated, the archive downloaded on demand."""
+    """Open the dataset; simulate a phantom that is not there, download the archive on demand."""
     if config.path is not None:
         return load_dataset(config.path, split)
     root = Path(config.root)

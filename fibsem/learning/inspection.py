@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -71,12 +71,12 @@ class Inspection:
     dataset: Dataset
     greys: dict[str, Greys]
     profiles: dict[str, GreyProfile]
-    axis: str
+    axis: Literal["x", "y"]
 
     @classmethod
     def of(cls, dataset: Dataset, recipe: Recipe) -> Inspection:
         """Read what is needed; ``recipe.gradient`` none shows the profile along x."""
-        axis = "y" if recipe.gradient == "y" else "x"
+        axis: Literal["x", "y"] = "y" if recipe.gradient == "y" else "x"
         return cls(
             dataset,
             {sample.name: greys(sample) for sample in dataset.samples},
@@ -85,9 +85,7 @@ class Inspection:
         )
 
     def record(self) -> dict[str, Any]:
-        """The record of ``summary.json``; the porosity is that of the labels, its interval over
-        squares.
-        """
+        """The record of ``summary.json``; porosity of the labels, its interval over regions."""
         samples = {}
         for sample in self.dataset.samples:
             shares = porosity([region.read() for region in sample.regions])
@@ -132,8 +130,8 @@ class Inspection:
                 low, high = normal_interval(shares)
                 if not low <= expected <= high:
                     yield (
-                        f"{sample.name}: the expected porosity {100 * expected:.1f} % is outside the "
-                        f"interval of its labels, [{100 * low:.1f}, {100 * high:.1f}] %"
+                        f"{sample.name}: the expected porosity {100 * expected:.1f} % is outside "
+                        f"the interval of its labels, [{100 * low:.1f}, {100 * high:.1f}] %"
                     )
 
     def figures(self, folder: Path) -> list[Path]:
@@ -169,9 +167,9 @@ def _grey(sample: Sample, region: Region) -> npt.NDArray[np.float32]:
     return sample.volume.read_unit(region.box)[0]
 
 
-def _by_class(sample: Sample) -> dict[str, list[npt.NDArray[np.float32]]]:
+def _by_class(sample: Sample) -> dict[str, list[npt.NDArray[Any]]]:
     """Grey values of pore and solid of each part; of at most 100 regions a part."""
-    values = {}
+    values: dict[str, list[npt.NDArray[Any]]] = {}
     for split in SPLITS:
         regions = by_split(sample)[split]
         some = [regions[k] for k in evenly_spaced(len(regions), 100)] if regions else []

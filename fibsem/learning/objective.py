@@ -1,4 +1,4 @@
-"""From a configuration to scores, tracked and resumable: what a trial and a training have in common.
+"""From a configuration to scores, tracked and resumable: what trial and training have in common.
 
 A run has a working folder: the id of its MLflow run, the state after its last finished epoch, and,
 once it is done, its result. Called again with the same folder it goes on, or gives the result.
@@ -21,7 +21,7 @@ from fibsem.inference.predict import BlockScorer
 from fibsem.learning.material import Material
 from fibsem.learning.scoring import score_all, score_balanced
 from fibsem.learning.tracking import Tracking, flat
-from fibsem.learning.training import Diverged, Epoch, Trained, train
+from fibsem.learning.training import DivergedError, Epoch, Trained, train
 
 #: Labelled pixels that are still scored one by one at the end of a training without dense form.
 MOST_BY_PATCH = 200_000
@@ -193,7 +193,7 @@ def hyperparameters(config: RunConfig, tree: Tree) -> dict[str, object]:
 
 def reason_of(error: BaseException) -> str:
     """Why a training failed, in the words of a sweep's table."""
-    if isinstance(error, Diverged):
+    if isinstance(error, DivergedError):
         return f"diverged: {error}"
     if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
         return "out of memory"

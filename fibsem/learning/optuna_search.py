@@ -205,7 +205,7 @@ class Sweep:
     def _check_failures(self) -> None:
         """Stop where trials fail one after the other: something is wrong with all of them."""
         finished = [t for t in self.study.get_trials(deepcopy=False) if t.state.is_finished()]
-        finished.sort(key=lambda t: t.datetime_complete or t.datetime_start)  # type: ignore[arg-type, return-value]
+        finished.sort(key=lambda t: t.datetime_complete or t.datetime_start)
         last = finished[-self.search.max_failures :]
         if len(last) == self.search.max_failures and all(
             t.state == TrialState.FAIL and t.user_attrs.get("own_failure") for t in last

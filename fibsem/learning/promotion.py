@@ -1,4 +1,4 @@
-"""From the best trial to the champion: final training, post-processing, test, gate, registration."""
+"""From the best trial to the champion: final training, post-processing, test, gate, registry."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from fibsem.inference.volume import Options, SlabWorker
 from fibsem.learning.bundle import load_bundle
 
 
-class Segmentation(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
+class Segmentation(mlflow.pyfunc.PythonModel):
     """Labels of a stack of slices, (z, y, x) uint8, uint16 or float32 in [0, 1]."""
 
     def load_context(self, context: Any) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -60,9 +60,7 @@ class Range:
         """Equally probable parts."""
         spaced = np.geomspace if self.log else np.linspace
         edges = spaced(self.low, self.high, count + 1)
-        return tuple(
-            Range(float(a), float(b), self.log) for a, b in zip(edges[:-1], edges[1:], strict=True)
-        )
+        return tuple(Range(float(a), float(b), self.log) for a, b in pairwise(edges))
 
 
 Axis = Choice | Range
@@ -98,8 +96,10 @@ class Space:
 
         A cell fixes each enumerated choice to one value and each enumerated range to one stratum.
         """
-        parts = (self.axes[key].strata(self.strata) for key in self.enumerated)
-        cells = [dict(zip(self.enumerated, part, strict=True)) for part in product(*parts)]
+        parts = [list[Axis](self.axes[key].strata(self.strata)) for key in self.enumerated]
+        cells: list[dict[str, Axis]] = [
+            dict(zip(self.enumerated, part, strict=True)) for part in product(*parts)
+        ]
         return [cell for cell in cells if self._possible(cell)]
 
     def plan(self, seed: int) -> Iterator[Values]:
@@ -112,7 +112,7 @@ class Space:
         if not cells:
             raise UserError(
                 f"`space={self.name}` must hold a network that fits, but neighbourhood and padding "
-                "forbid all of it; the choices are a larger nbhd or other model.blocks in the space."
+                "forbid all of it; the choices are a larger nbhd or other blocks in the space."
             )
         number = 0
         while True:

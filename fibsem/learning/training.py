@@ -43,7 +43,7 @@ PREFETCH = 4
 Weights = list[npt.NDArray[np.float32]]
 
 
-class Diverged(ArithmeticError):
+class DivergedError(ArithmeticError):
     """The loss is no longer a number."""
 
 
@@ -122,7 +122,7 @@ def train(
 
     Raises
     ------
-    Diverged
+    DivergedError
         If a loss is not finite.
     """
     config = material.config
@@ -198,11 +198,11 @@ def _one_epoch(
     loss = model.fit(as_dataset(batches), steps_per_epoch=steps, epochs=1, verbose=0, shuffle=False)
     train_loss = float(loss.history["loss"][0])
     if not math.isfinite(train_loss):
-        raise Diverged(f"the training loss is {train_loss} in epoch {epoch + 1}")
+        raise DivergedError(f"the training loss is {train_loss} in epoch {epoch + 1}")
     trained = time.perf_counter()
     val = balanced_scores(scorer.sample.pixels.label, scorer.scores(forward))
     if not math.isfinite(val["loss"]):
-        raise Diverged(f"the validation loss is {val['loss']} in epoch {epoch + 1}")
+        raise DivergedError(f"the validation loss is {val['loss']} in epoch {epoch + 1}")
     ended = time.perf_counter()
     return Epoch(epoch, rate, train_loss, val, trained - started, ended - trained)
 
@@ -229,7 +229,7 @@ def _save(model: keras.Model, state: Progress, path: Path) -> None:
     record = {"best": state.best, "history": [asdict(epoch) for epoch in state.history]}
     arrays["record"] = np.frombuffer(json.dumps(record).encode(), np.uint8)
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
     replace_file(path, buffer.getvalue())
 
 

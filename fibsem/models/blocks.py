@@ -106,7 +106,7 @@ def conv_head(
 
 
 def flat_head(x: tf.Tensor, widths: Sequence[int], *, dropout: float, l2: float) -> tf.Tensor:
-    """Head of a same-padded network: flatten and dense layers; one probability, (batch, 1, 1, 1)."""
+    """Head of a same-padded network: flatten, dense layers, one probability (batch, 1, 1, 1)."""
     regularizer = keras.regularizers.L2(l2) if l2 else None
     x = keras.layers.Flatten(name="flatten")(x)
     for i, units in enumerate(widths):

@@ -46,8 +46,8 @@ class Field:
 def valid_field(n: int, blocks: int, kernel: int = 3, convs: int = 2) -> Field | None:
     """Field of a valid-padded network of that many blocks, or None where the map runs out.
 
-    >>> [valid_field(n, b).width for n, b in ((11, 1), (33, 3), (49, 3), (65, 3), (81, 4), (113, 4))]
-    [10, 32, 44, 60, 76, 108]
+    >>> [valid_field(n, b).width for n, b in ((11, 1), (33, 3), (49, 3), (65, 3), (81, 4))]
+    [10, 32, 44, 60, 76]
     """
     width, pooled = n, []
     for _ in range(blocks):
@@ -182,7 +182,8 @@ def _check(hp: dict[str, Any], nbhd: Nbhd, padding: Padding, most: int) -> None:
         raise UserError(f"`model.filters` must be at least 1, but got {hp['filters']}.")
     if not 1 <= hp["dense_layers"] <= len(DENSE_WIDTHS):
         raise UserError(
-            f"`model.dense_layers` must lie in 1..{len(DENSE_WIDTHS)}, but got {hp['dense_layers']}."
+            f"`model.dense_layers` must lie in 1..{len(DENSE_WIDTHS)}, but "
+            f"got {hp['dense_layers']}."
         )
     if not 0 <= hp["dropout"] < 1:
         raise UserError(f"`model.dropout` must lie in [0, 1), but got {hp['dropout']}.")

@@ -21,7 +21,7 @@ def space_of(*overrides):
 def test_the_thesis_space_has_24300_points():
     space = space_of("experiment=thesis", "nbhd=1023x1023x3")
     assert math.prod(axis.size for axis in space.axes.values()) == 24_300
-    assert len([k for k in space.enumerated]) == 2
+    assert len(space.enumerated) == 2
 
 
 def test_blocks_and_rate_are_25_pairs_four_times_each():

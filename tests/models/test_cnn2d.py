@@ -42,7 +42,7 @@ def test_a_step_lowers_the_loss_on_a_fixed_batch(padding):
 
 
 def test_saved_and_loaded_in_safe_mode_is_the_same(trained, tmp_path):
-    spec, model = trained(33)
+    _, model = trained(33)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True, compile=False)
     images = np.random.default_rng(1).normal(size=(3, 41, 41, 3)).astype("float32")
