@@ -14,7 +14,6 @@ from fibsem.models import build
 from fibsem.models.dense import dense_twin
 from fibsem.models.spec import resolve
 
-pytest_plugins = ["tests.models.conftest"]
 SIZES = [11, 33, 49, 65, 81]
 
 

@@ -96,7 +96,7 @@ def load_windows(
     if not windows:
         raise UserError(
             f"dataset {dataset.name} must have labelled {split} regions for this, but it has none; "
-            "add `regions` or `labels` to its samples."
+            "add `regions` or `labels`, or lower split.guard_px and split.guard_slices."
         )
     return tuple(windows)
 

@@ -1,0 +1,141 @@
+"""The published archive's layout, written by the simulator: folder, zip, download on loopback."""
+
+import hashlib
+import http.server
+import shutil
+import threading
+import zipfile
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+
+from fibsem.data.archive import HPC, Record, locate
+from fibsem.data.manifest import load_dataset
+from fibsem.data.phantom import simulate
+from fibsem.data.phantom_recipe import THESIS_FILMS
+from fibsem.data.split import SPLITS
+from fibsem.errors import UserError
+from fibsem.geometry import Box
+from tests.conftest import TINY
+
+RECIPE = replace(TINY, shape=(3, 96, 130), square_px=40, samples=dict(THESIS_FILMS))
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("archive") / "fib_sem_cnn"
+    simulate(RECIPE, folder, layout="archive")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def zipped(unpacked):
+    path = unpacked.with_suffix(".zip")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(unpacked.rglob("*")):
+            archive.write(file, file.relative_to(unpacked.parent))
+    return path
+
+
+def test_the_folder_gives_the_squares_of_the_manifest(unpacked, tmp_path):
+    """The simulator writes one phantom in both layouts; x of the archive indexes rows."""
+    simulate(RECIPE, tmp_path / "manifest")
+    ours, theirs = load_dataset(tmp_path / "manifest"), load_dataset(unpacked)
+    assert [s.name for s in theirs.samples] == ["HPC22", "HPC30", "HPC45"]
+    for split in SPLITS:
+        a, b = ours.regions(split), theirs.regions(split)
+        assert [r.box for r in a] == [r.box for r in b]
+        for mine, published in zip(a, b, strict=True):
+            np.testing.assert_array_equal(mine.read(), published.read())
+    box = Box((1, 5, 7), (2, 40, 60))
+    np.testing.assert_array_equal(
+        ours.sample("HPC30").volume.read(box), theirs.sample("HPC30").volume.read(box)
+    )
+    corners = np.load(unpacked / "data/manual_segmentation/segmentation_regions_HPC22.npy")
+    assert any(corners[0, k] != corners[1, k] for k in range(RECIPE.squares))
+
+
+def test_the_zip_is_the_folder(unpacked, zipped):
+    folder, packed = load_dataset(unpacked), load_dataset(zipped)
+    assert packed.voxel_nm == (50.0, 10.0, 10.0)
+    for a, b in zip(folder.samples, packed.samples, strict=True):
+        assert (a.name, a.expected_porosity, a.volume.shape) == (
+            b.name, b.expected_porosity, b.volume.shape,
+        )  # fmt: skip
+        box = Box((2, 0, 3), (3, 90, 100))
+        np.testing.assert_array_equal(a.volume.read(box), b.volume.read(box))
+        for mine, theirs in zip(a.regions, b.regions, strict=True):
+            assert (mine.box, mine.split) == (theirs.box, theirs.split)
+            np.testing.assert_array_equal(mine.read(), theirs.read())
+
+
+def test_an_archive_with_an_index_that_is_too_large_is_refused(unpacked, tmp_path):
+    shutil.copytree(unpacked, tmp_path / "a")
+    np.save(tmp_path / "a/data/regions/ind_squares_val_HPC30.npy", np.array([99]))
+    with pytest.raises(UserError, match="below 5, but val of HPC30 holds 99"):
+        load_dataset(tmp_path / "a")
+
+
+def test_a_missing_array_is_named(unpacked, tmp_path):
+    shutil.copytree(unpacked, tmp_path / "a")
+    (tmp_path / "a/data/manual_segmentation/manual_segmentation_HPC45.npy").unlink()
+    with pytest.raises(UserError, match=r"manual_segmentation_HPC45\.npy as a NumPy array"):
+        load_dataset(tmp_path / "a")
+
+
+def test_without_the_archive_it_says_what_is_needed(tmp_path):
+    with pytest.raises(UserError) as caught:
+        locate(tmp_path)
+    message = str(caught.value)
+    for part in ("4317170", "9216974498", "a2884d289ed08f450692bd4fe8aa80b0", "data.download=true"):
+        assert part in message
+    assert "\n" not in message
+
+
+@pytest.fixture
+def served(zipped):
+    """Address of a web server on loopback that serves the small archive."""
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    handler = partial(Quiet, directory=str(zipped.parent))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/{zipped.name}"
+    server.shutdown()
+    server.server_close()
+
+
+def record_of(zipped, url):
+    content = zipped.read_bytes()
+    return Record("a small archive", url, len(content), hashlib.md5(content).hexdigest())
+
+
+def test_download_checks_the_md5_and_is_read(served, zipped, tmp_path):
+    record = record_of(zipped, served)
+    path = locate(tmp_path / "data", download=True, record=record)
+    assert path.read_bytes() == zipped.read_bytes()
+    assert len(load_dataset(path).regions("train")) == 9
+    assert locate(tmp_path / "data", record=record) == path  # not fetched again
+
+
+def test_a_download_that_is_not_the_archive_leaves_nothing(served, zipped, tmp_path):
+    wrong = replace(record_of(zipped, served), md5="0" * 32)
+    with pytest.raises(UserError, match="the download must bring") as caught:
+        locate(tmp_path, download=True, record=wrong)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unreachable_server_is_said_in_one_line(zipped, tmp_path):
+    gone = record_of(zipped, "http://127.0.0.1:9/fib_sem_cnn.zip")
+    with pytest.raises(UserError, match="but failed"):
+        locate(tmp_path, download=True, record=gone)
+
+
+def test_a_full_disk_is_seen_before_the_download(tmp_path):
+    with pytest.raises(UserError, match=r"bytes free"):
+        locate(tmp_path, download=True, record=replace(HPC, size=10**18))

@@ -1,0 +1,211 @@
+"""Manifests with region tables and dense labels, and one line for everything that is wrong."""
+
+import numpy as np
+import pytest
+import tifffile
+import yaml
+
+from fibsem.data.dataset import IGNORE, check_depth
+from fibsem.data.manifest import load_dataset
+from fibsem.data.split import SPLITS, SplitRecipe
+from fibsem.errors import UserError
+
+H, W = 64, 80
+
+
+def stripes(shape, first=0, second=255):
+    """Labels with both classes in every rectangle that is wide enough."""
+    labels = np.full(shape, first, np.uint8)
+    labels[..., ::2] = second
+    return labels
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Write a dataset with five squares of 16 px in a volume of 50 slices, then load it."""
+    rng = np.random.default_rng(0)
+    (tmp_path / "slices").mkdir()
+    for z in range(50):
+        tifffile.imwrite(tmp_path / "slices" / f"s{z:03d}.tif", rng.integers(0, 255, (H, W), np.uint8))
+    for k in range(5):
+        tifffile.imwrite(tmp_path / f"m{k}.tif", stripes((16, 16)))
+    rows = [f"m{k}.tif,{12 * k},{4 * k},{8 * k}" for k in range(5)]
+    (tmp_path / "regions.csv").write_text("mask,z,y,x\n" + "\n".join(rows) + "\n")
+    record = {
+        "name": "film",
+        "voxel_nm": {"z": 50, "y": 10, "x": None},
+        "classes": {"pore": 0, "solid": 255},
+        "ignore": None,
+        "samples": [{"name": "a", "volume": "slices", "regions": "regions.csv"}],
+    }
+
+    def load(sample=None, table=None, recipe=None, **changes):
+        written = {**record, **changes}
+        if sample:
+            written["samples"] = [{**record["samples"][0], **sample}]
+            written["samples"][0] = {k: v for k, v in written["samples"][0].items() if v != "drop"}
+        if table is not None:
+            (tmp_path / "regions.csv").write_text(table)
+        (tmp_path / "dataset.yaml").write_text(yaml.safe_dump(written))
+        return load_dataset(tmp_path, recipe or SplitRecipe())
+
+    load.folder = tmp_path
+    return load
+
+
+def test_squares_are_where_the_table_says(make):
+    dataset = make()
+    assert dataset.name == "film"
+    assert dataset.voxel_nm == (50.0, 10.0, None)
+    assert {r.box.start for r in dataset.samples[0].regions} == {
+        (12 * k, 4 * k, 8 * k) for k in range(5)
+    }
+    for region in dataset.samples[0].regions:
+        assert region.read().shape == region.box.shape[1:] == (16, 16)
+        assert (region.read()[0, :4] == [1, 0, 1, 0]).all()
+    assert {split for split in SPLITS if dataset.regions(split)} == set(SPLITS)
+
+
+def test_a_given_split_is_taken_as_it_is(make):
+    table = "mask,z,y,x,split\nm0.tif,0,0,0,val\nm1.tif,1,0,0,test\nm2.tif,2,0,0,train\n"
+    assert [r.split for r in make(table=table).samples[0].regions] == ["val", "test", "train"]
+
+
+def test_the_path_may_be_the_file_or_its_folder(make):
+    dataset = make()
+    assert load_dataset(make.folder / "dataset.yaml").hash == dataset.hash
+
+
+def test_ignored_labels_count_as_none(make):
+    mask = stripes((16, 16))
+    mask[0] = 7
+    tifffile.imwrite(make.folder / "m0.tif", mask)
+    region = make(ignore=7).samples[0].regions[0]
+    assert (region.read()[0] == IGNORE).all()
+    assert (region.read()[1:] != IGNORE).all()
+
+
+def test_the_hash_follows_labels_places_and_split_not_dates(make):
+    first = make().hash
+    assert make().hash == first
+    mask = make.folder / "m0.tif"
+    mask.touch()
+    assert make().hash == first
+    labels = stripes((16, 16))
+    labels[3, 3] = 255 - labels[3, 3]
+    tifffile.imwrite(mask, labels)
+    changed = make().hash
+    assert changed != first
+    assert make(recipe=SplitRecipe(seed=3)).hash != changed
+
+
+@pytest.fixture
+def dense(make):
+    labels = stripes((50, H, W))
+    tifffile.imwrite(make.folder / "labels.tif", labels)
+    return {"regions": "drop", "labels": "labels.tif"}
+
+
+def test_dense_labels_are_cut_by_slices_with_a_gap(make, dense):
+    dataset = make(sample=dense, recipe=SplitRecipe(gap=5))
+    slices = {s: sorted({r.box.start[0] for r in dataset.regions(s)}) for s in SPLITS}
+    assert slices["val"][0] - slices["train"][-1] == slices["test"][0] - slices["val"][-1] == 6
+    assert sum(r.box.size for s in SPLITS for r in dataset.regions(s)) == 40 * H * W
+    check_depth(dataset, 5, SplitRecipe(gap=5))
+    with pytest.raises(UserError, match=r"n_z is 7.*up to 5"):
+        check_depth(dataset, 7, SplitRecipe(gap=5))
+
+
+def test_a_sample_without_labels_can_only_be_segmented(make):
+    assert make(sample={"regions": "drop"}).samples[0].regions == ()
+
+
+def test_float_volumes_are_read_by_their_declared_range(make):
+    tifffile.imwrite(make.folder / "f.tif", np.linspace(0, 500, 50 * H * W, dtype=np.float32).reshape(50, H, W))
+    volume = make(sample={"volume": "f.tif", "range": [0, 1000]}).samples[0].volume
+    assert volume.value_range == (0.0, 1000.0)
+
+
+def bad_mask(folder, mask, name="m0.tif"):
+    tifffile.imwrite(folder / name, mask)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"voxel": 3}, r"unknown key 'voxel'; the keys are name, voxel_nm"),
+        ({"sample": {"voluem": "x"}}, r"sample 0 has the unknown key 'voluem'"),
+        ({"classes": {"pore": 0}}, r"`solid` must be given"),
+        ({"classes": {"pore": 3, "solid": 3}}, r"different label values"),
+        ({"classes": {"pore": "dark", "solid": 1}}, r"label values from 0 to 65535.*'dark'"),
+        ({"classes": {"pore": 0, "solid": 1}}, r"declared in `classes`.*m2.tif.* 255; declared are"),
+        ({"voxel_nm": {"z": -1, "y": 1, "x": 1}}, r"positive nanometres or null.* z: -1"),
+        ({"name": None}, r"`name` must be given"),
+        ({"samples": []}, r"at least one sample"),
+        ({"samples": "a"}, r"`samples` must be a list"),
+        ({"sample": {"volume": "nowhere"}}, r"nowhere is not there"),
+        ({"sample": {"labels": "x"}}, r"`regions` or `labels`, but .* has both"),
+        ({"sample": {"regions": "none.csv"}}, r"must name a CSV file, but .*none.csv is not there"),
+        ({"sample": {"expected_porosity": 22}}, r"from 0 to 1, but .* 22"),
+        ({"table": "mask,z,y\nm0.tif,0,0\n"}, r"lacks x"),
+        ({"table": "mask,z,y,x\nm0.tif,0,0\n"}, r"4 values, but line 2"),
+        ({"table": "mask,z,y,x\nm0.tif,0,0,1.5\n"}, r"column x, line 2 .* whole number, but is '1.5'"),
+        ({"table": "mask,z,y,x\nm0.tif,0,60,0\n"}, r"must lie inside.*\(0, 60, 0\) to \(1, 76, 16\)"),
+        ({"table": "mask,z,y,x\nm0.tif,-1,0,0\n"}, r"must lie inside its volume"),
+        ({"table": "mask,z,y,x,split\nm0.tif,0,0,0,training\n"}, r"train, val, test, but line 2.*training"),
+        (
+            {"table": "mask,z,y,x,split\nm0.tif,0,0,0,train\nm1.tif,0,9,9,val\n"},
+            r"must not overlap, but m0.tif \(train\) and m1.tif \(val\)",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_in_one_line(make, changes, message):
+    with pytest.raises(UserError, match=message) as caught:
+        make(**changes)
+    assert "\n" not in str(caught.value)
+
+
+def test_samples_of_one_name_are_refused(make):
+    sample = {"name": "a", "volume": "slices"}
+    with pytest.raises(UserError, match=r"different names.* 2 named a"):
+        make(samples=[sample, sample])
+
+
+def test_a_split_without_one_class_is_refused(make):
+    bad_mask(make.folder, np.zeros((16, 16), np.uint8), "m1.tif")
+    table = "mask,z,y,x,split\nm0.tif,0,0,0,train\nm1.tif,9,0,0,val\n"
+    with pytest.raises(UserError, match=r"both classes, but val .* class solid \(label value 255\)"):
+        make(table=table)
+
+
+def test_dense_labels_of_another_shape_are_refused(make, dense):
+    tifffile.imwrite(make.folder / "labels.tif", stripes((49, H, W)))
+    with pytest.raises(UserError, match=r"shape of their volume, \(50, 64, 80\)"):
+        make(sample=dense)
+
+
+def test_a_mask_of_many_pages_is_refused(make):
+    bad_mask(make.folder, stripes((2, 16, 16)))
+    with pytest.raises(UserError, match=r"one picture, but .*m0.tif has 2 pages"):
+        make()
+
+
+@pytest.mark.parametrize("text", ["a: [", "- 1", "\x00"])
+def test_a_manifest_that_is_none_is_named(tmp_path, text):
+    (tmp_path / "dataset.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"dataset\.yaml"):
+        load_dataset(tmp_path)
+
+
+def test_a_path_that_is_not_there_and_a_folder_without_manifest(tmp_path):
+    with pytest.raises(UserError, match="is not there"):
+        load_dataset(tmp_path / "none")
+    with pytest.raises(UserError, match=r"folder with a dataset\.yaml"):
+        load_dataset(tmp_path)
+
+
+@pytest.mark.real
+def test_the_real_labelled_stack(real):
+    dataset = load_dataset(real / "flyem")
+    assert [len(dataset.regions(split)) for split in SPLITS] == [138, 46, 46]
+    assert dataset.samples[0].volume.shape == (250, 250, 250)

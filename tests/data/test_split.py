@@ -1,0 +1,48 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fibsem.data.split import SPLITS, SplitRecipe, divide, neighbours, slice_ranges
+from fibsem.errors import UserError
+from fibsem.geometry import Box
+
+corners = st.tuples(st.integers(0, 60), st.integers(0, 900), st.integers(0, 900))
+squares = st.lists(corners.map(lambda c: Box(c, (c[0] + 1, c[1] + 64, c[2] + 64))), max_size=40)
+
+
+@given(st.integers(30, 500), st.integers(0, 12))
+def test_slice_ranges_leave_the_gap_and_nothing_else(depth, gap):
+    ranges = slice_ranges(depth, SplitRecipe(gap=gap))
+    assert list(ranges) == list(SPLITS)
+    assert ranges["train"].start == 0
+    assert ranges["val"].start - ranges["train"].stop == gap
+    assert ranges["test"].start - ranges["val"].stop == gap
+    assert ranges["test"].stop == depth
+    used = sum(map(len, ranges.values()))
+    assert abs(len(ranges["train"]) - 0.6 * used) <= 1.5
+
+
+def test_a_stack_too_thin_for_its_gaps_is_refused():
+    with pytest.raises(UserError, match=r"split\.gap.*20.*leave 0 of 30"):
+        slice_ranges(30, SplitRecipe(gap=20))
+
+
+@given(squares, st.integers(0, 5))
+def test_squares_with_overlapping_surroundings_stay_together(boxes, seed):
+    recipe = SplitRecipe(seed=seed)
+    parts = divide(boxes, recipe)
+    guard = (recipe.guard_slices, recipe.guard_px, recipe.guard_px)
+    for k, box in enumerate(boxes):
+        for other in range(k):
+            if box.grow(guard).overlaps(boxes[other].grow(guard)):
+                assert parts[k] == parts[other]
+    if len(neighbours(boxes, recipe)) >= 3:
+        assert set(parts) == set(SPLITS)
+
+
+def test_squares_far_apart_are_divided_60_20_20():
+    boxes = [Box((20 * k, 0, 0), (20 * k + 1, 64, 64)) for k in range(100)]
+    parts = divide(boxes, SplitRecipe())
+    assert [parts.count(split) for split in SPLITS] == [60, 20, 20]
+    assert parts == divide(boxes, SplitRecipe())
+    assert parts != divide(boxes, SplitRecipe(seed=1))
