@@ -24,6 +24,9 @@ SCALINGS: tuple[Scaling, ...] = ("standardise", "none", "minmax", "mode")
 
 FloatArray = npt.NDArray[np.float32]
 
+#: Spread of grey values in [0, 1] below which there is nothing but rounding.
+FLAT = 1e-6
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -123,7 +126,7 @@ def fit_correction(volume: Volume, recipe: Recipe, *, most_slices: int = 20) -> 
     if recipe.scaling == "none":
         return line
     offset, scale = _scaling(volume, line, most_slices)
-    if not scale > 0:
+    if not scale > FLAT:
         raise UserError(
             f"`preprocess.scaling={recipe.scaling}` needs grey values that vary, but {volume.path} "
             "is constant; the choice is preprocess.scaling=none."

@@ -1,0 +1,207 @@
+"""The phantom: bytes from a seed, known truth, grey values of the study, an annotator who errs."""
+
+import csv
+import hashlib
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tifffile
+
+from fibsem.analysis.metrics import Confusion, pooled
+from fibsem.data.dataset import IGNORE
+from fibsem.data.manifest import load_dataset
+from fibsem.data.phantom import PhantomRecipe, place_squares, simulate
+from fibsem.data.phantom_recipe import THESIS_FILMS
+from fibsem.data.phantom_render import slices
+from fibsem.data.preprocessing import mean_profile
+from fibsem.errors import UserError
+from tests.conftest import TINY
+
+
+def digest(folder):
+    total = hashlib.sha256()
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            total.update(file.relative_to(folder).as_posix().encode() + file.read_bytes())
+    return total.hexdigest()
+
+
+def test_a_seed_gives_the_same_bytes(tiny, tmp_path):
+    again, other = tmp_path / "again", tmp_path / "other"
+    simulate(TINY, again)
+    simulate(replace(TINY, seed=2), other)
+    assert digest(again) == digest(tiny)
+    assert digest(other) != digest(tiny)
+
+
+def test_the_manifest_describes_what_was_written(tiny):
+    dataset = load_dataset(tiny)
+    assert dataset.voxel_nm == (50.0, 10.0, 10.0)
+    assert dataset.samples[0].volume.shape == TINY.shape
+    assert len(dataset.samples[0].regions) == 5
+    for region in dataset.samples[0].regions:
+        assert region.read().shape == region.read_truth().shape == (72, 72)
+        assert not (region.read() == IGNORE).any()
+
+
+def test_the_truth_beside_the_squares_is_the_volume_of_truth(tiny):
+    home = tiny / "HPC45"
+    for region in load_dataset(tiny).samples[0].regions:
+        z, rows, columns = region.box.slices
+        exact = tifffile.imread(home / "truth_slices" / f"slice_{z.start:04d}.tif")
+        np.testing.assert_array_equal(region.read_truth(), exact[rows, columns] // 255)
+
+
+def test_the_porosity_told_is_that_of_the_truth(tiny):
+    told = json.loads((tiny / "truth.json").read_text())["HPC45"]
+    exact = np.stack([tifffile.imread(f) for f in sorted((tiny / "HPC45/truth_slices").iterdir())])
+    assert told["porosity"] == pytest.approx((exact == 0).mean(), abs=1e-12)
+    with (tiny / "HPC45/truth_porosity.csv").open() as file:
+        by_slice = list(csv.DictReader(file))
+    found = [float(row["porosity"]) for row in by_slice]
+    np.testing.assert_allclose(found, (exact == 0).mean(axis=(1, 2)), atol=1e-6)
+    grey = np.stack([tifffile.imread(f) for f in sorted((tiny / "HPC45/slices").iterdir())]) / 65535
+    assert told["mean"] == pytest.approx(grey.mean(), abs=1e-9)
+    assert told["std"] == pytest.approx(grey.std(), abs=1e-9)
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory):
+    """Three films, large enough for their figures to be near the recipe's."""
+    folder = tmp_path_factory.mktemp("films") / "films"
+    recipe = replace(PhantomRecipe(), shape=(8, 384, 384), squares=6, square_px=128)
+    return simulate(recipe, folder), load_dataset(folder)
+
+
+@pytest.mark.parametrize("name", THESIS_FILMS)
+def test_porosity_and_grey_values_are_those_of_the_study(films, name):
+    """Thesis Table 3.1; a film this small strays from the mean of the field."""
+    told, _ = films
+    film = THESIS_FILMS[name]
+    assert told[name]["porosity"] == pytest.approx(film.porosity, abs=0.05)
+    assert told[name]["mean"] == pytest.approx(film.mean, rel=0.08)
+    assert told[name]["std"] == pytest.approx(film.std, rel=0.15)
+
+
+def test_the_grey_value_falls_along_x(films):
+    """Structure moves the fitted line of one small film; the mean of three is near the recipe."""
+    _, dataset = films
+    falls = [
+        -mean_profile(sample.volume, "x").slope * 383 / THESIS_FILMS[sample.name].mean
+        for sample in dataset.samples
+    ]
+    assert np.mean(falls) == pytest.approx(PhantomRecipe().gradient_share, abs=0.07)
+
+
+def test_pores_and_solid_overlap_in_grey_value(films):
+    """Shine-through: no threshold comes near what an expert draws."""
+    _, dataset = films
+    confusions = []
+    for sample in dataset.samples:
+        for region in sample.regions:
+            grey, truth = sample.volume.read_unit(region.box)[0], region.read_truth()
+            best = max(
+                (Confusion.of(truth, (grey > t).astype(np.uint8)) for t in np.linspace(0.1, 0.8, 30)),
+                key=lambda confusion: confusion.miou,
+            )
+            confusions.append(best)
+    assert pooled(confusions).miou < 0.75
+
+
+def test_the_annotator_strays_as_an_expert_does(films):
+    """About mIoU 0.81 between what is drawn and what is true."""
+    _, dataset = films
+    regions = [region for sample in dataset.samples for region in sample.regions]
+    agreement = pooled([Confusion.of(r.read_truth(), r.read()) for r in regions]).miou
+    assert 0.76 < agreement < 0.86
+
+
+def test_an_annotator_without_error_draws_the_truth(tmp_path):
+    simulate(replace(TINY, annotator_sd_px=0.0), tmp_path / "p")
+    for region in load_dataset(tmp_path / "p").samples[0].regions:
+        np.testing.assert_array_equal(region.read(), region.read_truth())
+
+
+def test_a_slice_sees_what_lies_below(tiny):
+    """A pore over near solid is brighter than one over nothing: solid shines through."""
+    shallow, deep = [], []
+    truth = [solid for _, _, solid in sorted(slices(TINY, "HPC45"), key=lambda s: s[0])]
+    for z, image, solid in slices(TINY, "HPC45"):
+        if z < TINY.shape[0] - 2:
+            below = truth[z + 1]
+            shallow.append(image[~solid & below])
+            deep.append(image[~solid & ~below])
+    assert np.concatenate(shallow).mean() > np.concatenate(deep).mean()
+
+
+@pytest.mark.parametrize("shape", [(24, 384, 384), (60, 768, 1024)])
+def test_squares_do_not_overlap_and_are_divided(shape):
+    count = 10 if shape[0] == 24 else 30
+    recipe = replace(PhantomRecipe(), shape=shape, squares=count, square_px=128)
+    placed = place_squares(recipe, "HPC30")
+    splits = [square.split for square in placed]
+    assert [splits.count(s) for s in ("train", "val", "test")] == [
+        round(share * count) for share in (0.6, 0.2, 0.2)
+    ]
+    for k, square in enumerate(placed):
+        assert square.box.inside(shape)
+        assert not any(square.box.overlaps(other.box) for other in placed[:k])
+    if shape[0] == 60:  # deep enough for slices between the parts
+        depths = {s: [q.box.start[0] for q in placed if q.split == s] for s in set(splits)}
+        assert min(depths["val"]) - max(depths["train"]) > 10
+        assert min(depths["test"]) - max(depths["val"]) > 10
+
+
+def test_squares_that_do_not_fit_are_refused():
+    crowded = replace(TINY, shape=(2, 150, 150), squares=8)
+    with pytest.raises(UserError, match="must fit into the slices without overlap"):
+        place_squares(crowded, "HPC45")
+
+
+def test_what_is_there_is_kept_unless_told(tiny, tmp_path):
+    (tmp_path / "mine").write_text("kept")
+    with pytest.raises(UserError, match="overwrite=true"):
+        simulate(TINY, tmp_path)
+    assert (tmp_path / "mine").read_text() == "kept"
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"porosty": 1}, "no key 'porosty'"),
+        ({"shape": [6, 160]}, "shape"),
+        ({"samples": {"a": {"porosity": 1.4, "mean": 0.5, "std": 0.1}}}, "porosity"),
+        ({"square_px": 2000}, "square_px"),
+    ],
+)
+def test_an_impossible_recipe_is_refused(values, message):
+    with pytest.raises(UserError, match=message):
+        PhantomRecipe.from_mapping(values)
+
+
+MEMORY = """
+import resource, sys
+from dataclasses import replace
+from fibsem.data.phantom import PhantomRecipe
+from fibsem.data.phantom_render import slices
+recipe = replace(PhantomRecipe(), shape=(int(sys.argv[1]), 500, 700), squares=3, square_px=64)
+for _ in slices(recipe, "HPC30"):
+    pass
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def test_memory_does_not_grow_with_the_stack():
+    """In processes of their own: MiB of a stack and of one four times as deep."""
+    def peak(depth):
+        done = subprocess.run(
+            [sys.executable, "-c", MEMORY, str(depth)], capture_output=True, text=True, check=True
+        )
+        return float(done.stdout)
+
+    few, many = peak(4), peak(16)
+    assert many < 1.1 * few
