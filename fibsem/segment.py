@@ -34,7 +34,7 @@ def main(tree: Tree) -> None:
     with Progress("segmenting") as progress:
         record = segment_volume(
             volume, bundle.segmenter, folder, options,
-            voxel_nm=volume.voxel_nm, progress=progress,
+            voxel_nm=volume.voxel_nm if any(volume.voxel_nm) else bundle.voxel_nm, progress=progress,
         )  # fmt: skip
     low, high = record["porosity_ci"]
     print(

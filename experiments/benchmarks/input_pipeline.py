@@ -31,9 +31,9 @@ def case(mode: str, nbhd: str) -> dict[str, float]:
         )
     )  # fmt: skip
     material = Material.of(obtain(config.data, config.split), config)
-    next(epoch_batches(material, 0)[0])  # reads the data
+    next(epoch_batches(material, 0)[0]())  # reads the data
     started = time.perf_counter()
-    samples = sum(labels.size for _, labels, _ in epoch_batches(material, 0)[0])
+    samples = sum(labels.size for _, labels, _ in epoch_batches(material, 0)[0]())
     pipeline = samples / (time.perf_counter() - started)
     epoch = train(material).history[-1]  # the first one compiles
     trained = samples / epoch.seconds

@@ -60,7 +60,7 @@ def network(args: argparse.Namespace) -> dict:
     )  # fmt: skip
     promoted = command(
         "promote", args.output / "promote", *data, f"study={sweep['study']}",
-        "final.share=0.02", "final.epochs=16", "gate.force=true",
+        "final.share=0.01", "final.epochs=30", "final.max_seconds=600", "gate.force=true",
     )  # fmt: skip
     return {
         "test_miou": promoted["test_all"]["miou"],

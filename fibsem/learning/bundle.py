@@ -124,6 +124,7 @@ def register(folder: Path, run_id: str, tracking_uri: str, tags: dict[str, Any])
             code_paths=[str(package)],
             pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
             registered_model_name=REGISTERED,
+            signature=False,  # stacks may be of any of three dtypes
         )
     registered = str(info.registered_model_version)
     client = MlflowClient(tracking_uri)

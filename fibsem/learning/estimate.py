@@ -47,7 +47,7 @@ def estimate_training(material: Material) -> Estimate:
     config = material.config
     model = compiled_model(config)
     batches, steps = epoch_batches(material, 0)
-    timed = list(itertools.islice(batches, 1 + TIMED_STEPS))
+    timed = list(itertools.islice(batches(), 1 + TIMED_STEPS))
     started = 0.0
     for k, (images, labels, weights) in enumerate(timed):
         if k == 1 or len(timed) == 1:

@@ -20,10 +20,11 @@ from fibsem.learning.bundle import load_bundle
 class Segmentation(mlflow.pyfunc.PythonModel):
     """Labels of a stack of slices, (z, y, x) uint8, uint16 or float32 in [0, 1]."""
 
-    def load_context(self, context: Any) -> None:
+    def load_context(self, context):  # type: ignore[no-untyped-def]
+        """Read the bundle that lies beside."""
         self.segmenter = load_bundle(Path(context.artifacts["bundle"])).segmenter
 
-    def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
         """Label every voxel, (z, y, x) uint8, 0 pore and 1 solid."""
         worker = SlabWorker(ArrayVolume(np.asarray(model_input)), self.segmenter, Options())
         return np.stack(

@@ -7,6 +7,7 @@ With ``bundle.py`` the only module that knows MLflow. Runs are addressed by id, 
 from __future__ import annotations
 
 import logging
+import os
 import platform
 import socket
 import subprocess
@@ -28,6 +29,9 @@ from fibsem.errors import UserError
 # The first use of a database logs one line for every step of its migration.
 for _name in ("alembic", "mlflow.store.db.utils", "mlflow.tracking"):
     logging.getLogger(_name).setLevel(logging.ERROR)
+
+# Downloads here are copies of a few files; their progress bars only clutter logs.
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 PARENT = "mlflow.parentRunId"
 

@@ -167,8 +167,8 @@ def compiled_model(config: RunConfig) -> keras.Model:
     return model
 
 
-def epoch_batches(material: Material, epoch: int) -> tuple[Iterator[Batch], int]:
-    """Batches of one epoch and their number."""
+def epoch_batches(material: Material, epoch: int) -> tuple[Callable[[], Iterator[Batch]], int]:
+    """Function that makes the batches of one epoch anew, and their number."""
     config = material.config
     how, seed = config.train, (config.seed, epoch)
     augmentation = Augmentation(how.augment, how.shift_sd, how.shift_probability)
@@ -176,12 +176,18 @@ def epoch_batches(material: Material, epoch: int) -> tuple[Iterator[Batch], int]
         steps = how.steps or steps_per_epoch(material.training_size)
         grid = GridShape(how.windows, how.grid)
         weights = material.class_weights
-        batches = grid_epoch(material.train, config.spec, grid, steps, weights, augmentation, seed)
-        return batches, steps
-    steps = how.steps or steps_per_epoch(material.training_size, how.batch)
+
+        def grids() -> Iterator[Batch]:
+            return grid_epoch(material.train, config.spec, grid, steps, weights, augmentation, seed)
+
+        return grids, steps
     pixels = material.training_pixels
-    batches = patch_epoch(material.train, pixels, config.spec, how.batch, augmentation, seed)
-    return batches, min(steps, steps_per_epoch(len(pixels), how.batch))
+    whole = steps_per_epoch(len(pixels), how.batch)
+
+    def patches() -> Iterator[Batch]:
+        return patch_epoch(material.train, pixels, config.spec, how.batch, augmentation, seed)
+
+    return patches, min(how.steps or whole, whole)
 
 
 def _one_epoch(
@@ -207,16 +213,14 @@ def _one_epoch(
     return Epoch(epoch, rate, train_loss, val, trained - started, ended - trained)
 
 
-def as_dataset(batches: Iterator[Batch]) -> tf.data.Dataset:
-    """Wrap an iterator of batches: prepared in a thread while the network is busy."""
-    first = next(batches)
+def as_dataset(batches: Callable[[], Iterator[Batch]]) -> tf.data.Dataset:
+    """Wrap the batches of an epoch: prepared in a thread while the network is busy.
 
-    def generator() -> Iterator[Batch]:
-        yield first
-        yield from batches
-
-    signature = tuple(tf.TensorSpec(part.shape, tf.float32) for part in first)
-    return tf.data.Dataset.from_generator(generator, output_signature=signature).prefetch(PREFETCH)
+    TensorFlow may start the iteration more than once (a mirrored strategy does), hence a function
+    and not an iterator.
+    """
+    signature = tuple(tf.TensorSpec(part.shape, tf.float32) for part in next(batches()))
+    return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(PREFETCH)
 
 
 def _save(model: keras.Model, state: Progress, path: Path) -> None:

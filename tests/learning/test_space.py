@@ -93,7 +93,11 @@ def test_an_axis_is_narrowed_by_what_is_already_given():
 
 
 def test_any_key_can_be_swept_by_naming_it():
-    space = space_of("+space.axes.preprocess.scaling=[none,standardise]", "space.axes.model=null")
+    space = space_of(
+        "+space.axes.preprocess.scaling=[none,standardise]",
+        "space.axes.model=null",
+        "space.enumerate=[train.learning_rate]",
+    )
     assert space.axes["preprocess.scaling"].values == ("none", "standardise")
 
 

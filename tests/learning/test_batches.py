@@ -1,0 +1,110 @@
+"""Batches: every pixel with its own class, whatever the augmentation, the mode and the window."""
+
+import numpy as np
+import pytest
+
+from fibsem.data.dataset import IGNORE, Region
+from fibsem.data.sampling import LabelledWindow, balanced_pixels
+from fibsem.geometry import Box, Nbhd
+from fibsem.learning.batches import (
+    Augmentation,
+    GridShape,
+    grid_epoch,
+    patch_epoch,
+    steps_per_epoch,
+)
+from fibsem.models.spec import resolve
+
+SPEC = resolve("2dcnn", Nbhd(1, 33, 33), "valid", {})
+HALO = SPEC.halo
+
+
+def window(seed, extent=96):
+    """A window whose picture is its own labels, so that any mix-up shows."""
+    labels = (np.random.default_rng(seed).random((extent, extent)) > 0.3).astype(np.uint8)
+    image = np.pad(labels.astype(np.float32), HALO[1], constant_values=-1.0)[..., None]
+    box = Box((seed, 0, 0), (seed + 1, extent, extent))
+    return LabelledWindow(Region("a", str(seed), box, "train", labels.copy), image, labels, HALO)
+
+
+WINDOWS = [window(1), window(2)]
+PIXELS = balanced_pixels([w.labels for w in WINDOWS], 300, np.random.default_rng(0))
+EIGHTFOLD = Augmentation()
+
+
+def test_every_patch_has_the_class_of_its_centre():
+    seen = 0
+    for images, labels, weights in patch_epoch(WINDOWS, PIXELS, SPEC, 64, EIGHTFOLD, (0, 0)):
+        assert images.shape == (64, 33, 33, 1)
+        assert labels.shape == (64, 1, 1, 1)
+        assert (weights == 1).all()
+        np.testing.assert_array_equal(images[:, 16, 16, 0], labels[:, 0, 0, 0])
+        seen += 64
+    assert seen == 64 * steps_per_epoch(300, 64) == 320
+
+
+def test_an_epoch_sees_every_drawn_pixel():
+    plain = Augmentation(symmetry=False)
+    patches = np.concatenate([b[0] for b in patch_epoch(WINDOWS, PIXELS, SPEC, 100, plain, (0, 0))])
+    again = np.concatenate([b[0] for b in patch_epoch(WINDOWS, PIXELS, SPEC, 100, plain, (0, 1))])
+    as_set = {p.tobytes() for p in patches}
+    assert len(as_set) > 290  # all different but for chance
+    assert as_set == {p.tobytes() for p in again}
+    assert patches.tobytes() != again.tobytes()  # in another order
+
+
+def test_every_grid_pixel_has_the_class_where_the_network_looks():
+    batches = grid_epoch(WINDOWS, SPEC, GridShape(5, 4), 6, (1.0, 2.0), EIGHTFOLD, (0, 0))
+    side = 33 + SPEC.stride * 3
+    for images, labels, weights in batches:
+        assert images.shape == (5, side, side, 1)
+        assert labels.shape == (5, 4, 4, 1)
+        centres = images[:, 16 : 16 + 3 * SPEC.stride + 1 : SPEC.stride, 16 :: SPEC.stride][
+            :, :4, :4
+        ]
+        np.testing.assert_array_equal(centres, labels)
+        np.testing.assert_array_equal(weights, np.where(labels[..., 0] == 1, 2.0, 1.0))
+
+
+def test_pixels_that_nobody_labelled_weigh_nothing():
+    hidden = window(3)
+    hidden.labels[:, ::2] = IGNORE
+    plain = Augmentation(symmetry=False)
+    total = ignored = 0
+    for _, labels, weights in grid_epoch(
+        [hidden], SPEC, GridShape(4, 8), 8, (3.0, 1.0), plain, (0,)
+    ):
+        total += weights.size
+        ignored += int((weights == 0).sum())
+        assert set(np.unique(weights)) <= {0.0, 1.0, 3.0}
+        assert (labels[weights == 0] == 0).all()
+    assert 0 < ignored < total
+
+
+@pytest.mark.parametrize("mode", ["patch", "grid"])
+def test_an_epoch_is_a_function_of_seed_and_number(mode):
+    def epoch(*seed):
+        augmentation = Augmentation(True, 0.2, 0.5)
+        if mode == "patch":
+            batches = patch_epoch(WINDOWS, PIXELS, SPEC, 64, augmentation, seed)
+        else:
+            batches = grid_epoch(WINDOWS, SPEC, GridShape(4, 4), 3, (1, 1), augmentation, seed)
+        return b"".join(part.tobytes() for batch in batches for part in batch)
+
+    assert epoch(0, 3) == epoch(0, 3)
+    assert len({epoch(0, 3), epoch(0, 4), epoch(1, 3)}) == 3
+
+
+def test_intensity_shifts_whole_images_with_their_probability():
+    images = np.zeros((4000, 3, 3, 2), np.float32)
+    shifted = Augmentation(True, 0.3, 0.25).intensity(images, np.random.default_rng(0))
+    first = shifted[:, 0, 0, 0]
+    assert (shifted == first[:, None, None, None]).all()
+    assert (first != 0).mean() == pytest.approx(0.25, abs=0.03)
+    assert first[first != 0].std() == pytest.approx(0.3, rel=0.1)
+    assert Augmentation(True, 0.3, 0.0).intensity(images, np.random.default_rng(0)) is images
+
+
+@pytest.mark.parametrize(("samples", "steps"), [(58_982, 461), (117_964, 922), (589_820, 4608)])
+def test_steps_of_the_study(samples, steps):
+    assert steps_per_epoch(samples) == steps

@@ -1,0 +1,160 @@
+"""Training: reproducible, resumable, stopped in time, and it learns."""
+
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fibsem.config import TrainConfig
+from fibsem.errors import UserError
+from fibsem.learning.training import DivergedError, Epoch, Progress, train
+
+
+def scores(trained):
+    """What must not depend on time: everything but seconds."""
+    return [
+        {k: v for k, v in asdict(epoch).items() if not k.endswith("seconds")}
+        for epoch in trained.history
+    ]
+
+
+@pytest.mark.parametrize("mode", ["grid", "patch"])
+def test_two_runs_with_one_seed_give_equal_metrics(material, mode):
+    setting = material(f"train.mode={mode}", "model.dropout=0.3")
+    first, second = train(setting), train(setting)
+    assert scores(first) == scores(second)
+    for a, b in zip(first.model.get_weights(), second.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert scores(train(material(f"train.mode={mode}", "model.dropout=0.3", "seed=1"))) != scores(
+        first
+    )
+
+
+@pytest.mark.parametrize("mode", ["grid", "patch"])
+def test_a_training_cut_off_goes_on_as_if_nothing_had_happened(material, mode, tmp_path):
+    """Dropout's generators, momentum, best weights and early stopping included."""
+    setting = material(f"train.mode={mode}", "model.dropout=0.3", "train.epochs=4")
+    whole = train(setting)
+
+    class CutOff(Exception):
+        pass
+
+    def stop(epoch):
+        if epoch.epoch == 1:
+            raise CutOff
+
+    file = tmp_path / "checkpoint.npz"
+    with pytest.raises(CutOff):
+        train(setting, checkpoint=file, on_epoch=stop)
+    seen = []
+    resumed = train(setting, checkpoint=file, on_epoch=seen.append)
+    assert [epoch.epoch for epoch in seen] == [0, 1, 2, 3]
+    assert scores(resumed) == scores(whole)
+    for a, b in zip(resumed.model.get_weights(), whole.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert scores(train(setting, checkpoint=file)) == scores(whole)  # finished: nothing is trained
+
+
+@pytest.mark.parametrize("mode", ["grid", "patch"])
+def test_it_learns(material, mode):
+    trained = train(material(f"train.mode={mode}", "train.steps=30", "train.epochs=4"))
+    assert trained.best.val["miou"] > 0.5  # guessing gives 0.33
+    assert trained.history[-1].train_loss < trained.history[0].train_loss
+
+
+def test_the_best_weights_are_those_of_the_best_epoch(material):
+    from fibsem.analysis.metrics import balanced_scores
+    from fibsem.inference.predict import SampleScorer, compiled
+
+    setting = material("train.epochs=5", "train.learning_rate=0.1")
+    trained = train(setting)
+    scorer = SampleScorer(setting.config.spec, setting.val, setting.sample("val"))
+    again = balanced_scores(scorer.sample.pixels.label, scorer.scores(compiled(trained.model)))
+    assert again["loss"] == pytest.approx(min(e.val["loss"] for e in trained.history), abs=1e-6)
+
+
+def test_a_loss_that_is_no_number_ends_the_training(material):
+    with pytest.raises(DivergedError, match="loss is"):
+        train(material("train.learning_rate=1e30"))
+
+
+def epochs_of(losses):
+    return [
+        Epoch(k, 0.1, 1.0, {"loss": loss, "miou": 1 - loss}, 1.0, 0.1)
+        for k, loss in enumerate(losses)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("losses", "changes", "ended", "best"),
+    [
+        ([0.5, 0.4], {}, False, 1),
+        ([0.5, 0.4, 0.45, 0.46], {"patience": 2}, True, 1),
+        ([0.5, 0.4, 0.45, 0.46], {"patience": 3}, False, 1),
+        ([0.5, 0.4, 0.45, 0.46], {"patience": None}, False, 1),
+        ([0.5, 0.4], {"epochs": 2}, True, 1),
+        ([0.5, 0.4], {"max_seconds": 2.0}, True, 1),
+        ([0.5, 0.4], {"max_seconds": 3.0}, False, 1),
+        ([0.4, 0.4], {}, False, 0),
+    ],
+)
+def test_when_a_training_ends(material, losses, changes, ended, best):
+    config = material().config
+    config = replace(config, train=replace(config.train, **{"epochs": 9, **changes}))
+    state = Progress()
+    for epoch in epochs_of(losses):
+        state.take(epoch, "loss", list)
+    assert state.best == best
+    assert state.ended(config) is ended
+
+
+def test_the_learning_rate_falls_by_steps():
+    """Thesis 3.7: times 0.75 every 8 epochs, not below 1e-5."""
+    how = TrainConfig(learning_rate=0.02)
+    assert [how.learning_rate_at(e) for e in (0, 7, 8, 16)] == pytest.approx(
+        [0.02, 0.02, 0.015, 0.01125]
+    )
+    assert how.learning_rate_at(1000) == 1e-5
+
+
+def test_same_padding_trains_on_patches_and_says_why_not_on_grids(material):
+    assert material("model.padding=same").config.train.mode == "patch"
+    assert train(material("model.padding=same", "train.epochs=1")).best.val["loss"] > 0
+    with pytest.raises(UserError, match=r"train\.mode=patch or model\.padding=valid"):
+        material("model.padding=same", "train.mode=grid")
+
+
+MIRRORED = """
+import sys
+import tensorflow as tf
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+from fibsem.config import RunConfig, compose
+from fibsem.learning.datasets import obtain
+from fibsem.learning.material import Material
+from fibsem.learning.training import train
+config = RunConfig.of(compose("train", sys.argv[1:]))
+material = Material.of(obtain(config.data, config.split), config)
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+assert strategy.num_replicas_in_sync == 2
+two, one = train(material, strategy=strategy), train(material)
+for a, b in zip(two.history, one.history, strict=True):
+    print(a.val["loss"], b.val["loss"])
+"""
+
+
+def test_two_devices_learn_what_one_learns(small):
+    """TensorFlow's own mirroring, on two logical devices of a process of their own."""
+    done = subprocess.run(
+        [sys.executable, "-c", MIRRORED, *small, "model.dropout=0", "train.steps=8"],
+        capture_output=True, text=True, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    pairs = [tuple(map(float, line.split())) for line in done.stdout.splitlines()[-3:]]
+    assert len(pairs) == 3
+    for two, one in pairs:
+        assert two == pytest.approx(one, abs=2e-3)
