@@ -340,12 +340,22 @@ class _one_line_errors:  # noqa: N801 - reads as a statement: with _one_line_err
             raise UserError(_first_line(str(error))) from error
 
 
+#: How Hydra's grammar complains of a value that should have been quoted.
+UNQUOTED = (
+    "mismatched input",
+    "no viable alternative",
+    "token recognition",
+    "extraneous input",
+    "while evaluating",
+)
+
+
 def _first_line(message: str) -> str:
     """What a user needs of Hydra's message: its lines in one, without its own hints."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     kept = [line for line in lines if not line.startswith(("full_key", "object_type", "See https"))]
     text = " ".join(kept)
-    if "mismatched input" in text or "no viable alternative" in text or "token recog" in text:
+    if any(words in text for words in UNQUOTED):
         text += " Values with spaces, commas or parentheses need quotes: 'data.path=\"a (b)\"'."
     return text
 
@@ -357,13 +367,21 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
     """
     import hydra
 
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors of TensorFlow reach Python anyway
+    mistakes: list[UserError] = []  # raised behind Hydra, which would announce them in its own way
+
     @hydra.main(version_base=None, config_path=str(CONF.resolve()), config_name=name)
     def composed(config: Any) -> None:
-        main(_plain(config))
+        try:
+            main(_plain(config))
+        except UserError as error:
+            mistakes.append(error)
 
     try:
         with _one_line_errors():
             composed()
+        for mistake in mistakes:
+            raise mistake
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

@@ -14,6 +14,7 @@ from fibsem.config import (
     run_command,
 )
 from fibsem.data.split import SplitRecipe
+from fibsem.files import write_json
 
 
 def main(tree: Tree) -> None:
@@ -24,12 +25,13 @@ def main(tree: Tree) -> None:
                       (PostProcessingConfig, "postprocessing")):  # fmt: skip
         read(kind, tree[key], key)
 
-    from fibsem.files import write_json
     from fibsem.learning.datasets import obtain
+
+    dataset = obtain(data, split)
+
     from fibsem.learning.promotion import best_of_sweeps, promote
     from fibsem.learning.tracking import Tracking
 
-    dataset = obtain(data, split)
     tracking = Tracking.open(store, dataset.name)
     winner = best_of_sweeps(tracking, dataset, tree["study"])
     folder = output_folder("promote", tree, dataset.name, winner.run_id[:8])

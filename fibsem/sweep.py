@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from fibsem.config import RunConfig, SearchConfig, Tree, output_folder, read, run_command
+from fibsem.files import write_json
 from fibsem.learning.space import read_space
 
 
@@ -18,14 +19,15 @@ def main(tree: Tree) -> None:
         f"space {space.name}: {size}, {len(space.cells())} cells of {', '.join(space.enumerated)}"
     )
 
-    from fibsem.files import write_json
     from fibsem.learning.datasets import obtain
+
+    dataset = obtain(config.data, config.split)
+
     from fibsem.learning.estimate import duration, estimate_training
     from fibsem.learning.material import Material
     from fibsem.learning.optuna_search import Sweep, write_trials
     from fibsem.learning.tracking import Tracking
 
-    dataset = obtain(config.data, config.split)
     material = Material.of(dataset, config)
     estimate = estimate_training(material)
     print(estimate.sentence())

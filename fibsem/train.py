@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 
 from fibsem.config import RunConfig, Tree, output_folder, run_command
+from fibsem.files import write_json
 
 
 def main(tree: Tree) -> None:
     """Train one configuration."""
     config = RunConfig.of(tree)
 
-    from fibsem.files import write_json
     from fibsem.learning.datasets import obtain
+
+    dataset = obtain(config.data, config.split)
+
     from fibsem.learning.material import Material
     from fibsem.learning.objective import Job, hyperparameters, run_job
     from fibsem.learning.tracking import Tracking
@@ -20,7 +23,6 @@ def main(tree: Tree) -> None:
     from fibsem.progress import Progress
 
     started = time.perf_counter()
-    dataset = obtain(config.data, config.split)
     folder = output_folder("train", tree, dataset.name, config.spec.name, str(config.spec.nbhd))
     tracking = Tracking.open(config.tracking, dataset.name)
     job = Job(

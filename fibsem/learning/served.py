@@ -6,7 +6,6 @@ MLflow stores this file and runs it on loading; there is no pickle.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import mlflow
 import numpy as np

@@ -1,0 +1,89 @@
+"""Commands as a user types them: help without TensorFlow, one line for a mistake, exit codes."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+COMMANDS = ("simulate", "inspect", "train", "sweep", "promote", "segment")
+
+
+def call(*line, cwd):
+    return subprocess.run(
+        [sys.executable, "-m", *line], capture_output=True, text=True, cwd=cwd, timeout=120
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_says_what_a_newcomer_needs(command, tmp_path):
+    done = call(f"fibsem.{command}", "--help", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"usage: python -m fibsem.{command}" in done.stdout
+    assert "output=DIR" in done.stdout
+    assert list(tmp_path.iterdir()) == []  # help leaves nothing behind
+
+
+@pytest.mark.parametrize("module", [f"fibsem.{command}" for command in COMMANDS])
+def test_importing_a_command_loads_no_heavy_library(module):
+    heavy = "{'tensorflow', 'keras', 'mlflow', 'optuna', 'matplotlib'}"
+    code = f"import sys, {module}; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (("train", "nbhd=80x80x3"), "odd and positive"),
+        (("train", "train.epohcs=3"), "epohcs"),
+        (("sweep", "data.path=nowhere"), "nowhere is not there"),
+        (("inspect", "data=hpc"), "data.download=true"),
+        (("segment",), "`volume` must be given"),
+        (("segment", "volume=nowhere"), "nowhere is not there"),
+        (("simulate", "phantom.squares=2"), "at least 3"),
+        (("simulate", "layout=zip"), "manifest or archive"),
+        (("promote", "gate.alpha=high"), "`gate.alpha` must be a number"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(line, message, tmp_path):
+    command, *overrides = line
+    done = call(f"fibsem.{command}", *overrides, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    said = [text for text in done.stderr.splitlines() if text.strip()]
+    assert len(said) == 1, done.stderr
+    assert said[0].startswith("error: ")
+    assert message in said[0]
+    assert "tensorflow" not in done.stderr
+
+
+def test_simulate_and_inspect(tmp_path):
+    size = [
+        "phantom=demo",
+        "phantom.shape=[4,128,160]",
+        "phantom.square_px=48",
+        "phantom.squares=5",
+    ]
+    done = call("fibsem.simulate", *size, "output=film", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = json.loads((tmp_path / "film" / "summary.json").read_text())
+    assert set(told) == {"samples", "seconds"}
+    assert set(told["samples"]["HPC22"]) == {"porosity", "mean", "std"}
+
+    done = call("fibsem.inspect", "data.path=film", "output=look", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    record = json.loads((tmp_path / "look" / "summary.json").read_text())
+    film = record["samples"]["HPC30"]
+    assert film["shape"] == [4, 128, 160]
+    assert film["dtype"] == "uint16"
+    assert film["regions"] == {"train": 3, "val": 1, "test": 1}
+    assert film["mean"] == pytest.approx(told["samples"]["HPC30"]["mean"], abs=1e-4)
+    assert film["std"] == pytest.approx(told["samples"]["HPC30"]["std"], abs=1e-4)
+    assert film["median"] == pytest.approx(film["mean"], abs=0.1)
+    assert film["gradient"] < 0
+    low, high = film["porosity_ci"]
+    assert low < film["porosity"] < high
+    for picture in ("histograms", "gradient", "classes", "squares_HPC45"):
+        png = (tmp_path / "look" / f"{picture}.png").read_bytes()
+        assert png.startswith(b"\x89PNG")
+    assert "| HPC45 |" in done.stdout

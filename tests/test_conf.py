@@ -1,0 +1,131 @@
+"""Every configuration composes, and what is wrong in one is said in one line."""
+
+import pytest
+
+from fibsem.config import (
+    CONF,
+    GateConfig,
+    PostProcessingConfig,
+    RunConfig,
+    SearchConfig,
+    SegmentConfig,
+    TrackingConfig,
+    compose,
+    output_folder,
+    read,
+    settings_hash,
+    with_values,
+)
+from fibsem.data.phantom import PhantomRecipe
+from fibsem.errors import UserError
+from fibsem.learning.space import read_space
+
+COMMANDS = ("train", "sweep", "promote", "segment", "inspect")
+
+
+def names(group):
+    return sorted(file.stem for file in (CONF / group).glob("*.yaml"))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("data", names("data"))
+def test_every_command_composes_with_every_dataset(command, data):
+    tree = compose(command, [f"data={data}"])
+    assert RunConfig.of(tree).data.name == data
+
+
+@pytest.mark.parametrize("experiment", names("experiment"))
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_composes_with_every_experiment(command, experiment):
+    RunConfig.of(compose(command, [f"experiment={experiment}"]))
+
+
+@pytest.mark.parametrize("space", names("space"))
+def test_every_space_has_draws_that_are_networks(space):
+    tree = compose("sweep", [f"space={space}", "nbhd=65x65x3", "model.padding=same"])
+    values = next(read_space(tree).plan(0))
+    RunConfig.of(with_values(tree, values))
+
+
+@pytest.mark.parametrize("phantom", names("phantom"))
+def test_every_phantom_is_a_recipe(phantom):
+    recipe = PhantomRecipe.from_mapping(compose("simulate", [f"phantom={phantom}"])["phantom"])
+    assert [round(film.porosity, 2) for film in recipe.samples.values()] == [0.22, 0.30, 0.45]
+    assert {"demo": (24, 384, 384), "default": (60, 768, 1024), "full": (200, 2247, 3372)}[
+        phantom
+    ] == recipe.shape
+
+
+def test_the_parts_of_the_other_commands_are_read():
+    tree = compose("promote")
+    read(GateConfig, tree["gate"], "gate")
+    read(SegmentConfig, tree["segmentation"], "segmentation")
+    read(TrackingConfig, tree["tracking"], "tracking")
+    grid = read(PostProcessingConfig, tree["postprocessing"], "postprocessing").grid
+    assert len(grid.thresholds) == 181
+    read(SearchConfig, compose("sweep")["search"], "search")
+
+
+def test_defaults_of_a_valid_network():
+    config = RunConfig.of(compose("train", ["nbhd=81x81x3"]))
+    assert (config.spec.padding, config.train.mode, config.train.learning_rate) == (
+        "valid",
+        "grid",
+        0.02,
+    )
+    assert config.spec.field.width == 76
+
+
+def test_the_thesis_protocol():
+    config = RunConfig.of(compose("train", ["experiment=thesis", "nbhd=81x81x3"]))
+    assert (config.spec.padding, config.train.mode, config.train.learning_rate) == (
+        "same",
+        "patch",
+        0.005,
+    )
+    assert config.preprocess.scaling == "none"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["nbhd=80x80x3"], r"odd and positive"),
+        (["nbhd=81"], r"n_x x n_y x n_z, but got"),
+        (["model.blocks=5"], r"must lie in 1\.\.3 for nbhd=33x33x3"),
+        (["model=resnet"], r"resnet"),
+        (["model.padding=full"], r"same or valid, but got full"),
+        (["train.epochs=0"], r"`train.epochs` must be at least 1, but got 0"),
+        (["train.share=2"], r"in \(0, 1\], but got 2"),
+        (["train.epochs=many"], r"`train.epochs` must be a whole number, but got 'many'"),
+        (["train.mode=fast"], r"one of auto, patch, grid, but got fast"),
+        (["train.epohcs=3"], r"epohcs"),
+        (["+train.extra=3"], r"`train` has no key 'extra'"),
+        (["preprocess.scaling=patch"], r"one of standardise, none, minmax, mode"),
+        (["split.gap=-1"], r"at least 0, but got -1"),
+        (["data=nowhere"], r"nowhere"),
+        (["data.path=a (b)"], r"need quotes"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(overrides, message):
+    with pytest.raises(UserError, match=message) as caught:
+        RunConfig.of(compose("train", overrides))
+    assert "\n" not in str(caught.value)
+
+
+def test_the_folder_of_a_command_follows_from_what_is_computed():
+    def folder(*overrides):
+        return output_folder("sweep", compose("sweep", list(overrides)), "film")
+
+    same = folder()
+    assert folder("search.trials=7", "tracking.uri=sqlite:///x.db") == same
+    assert folder("train.epochs=7") != same
+    assert folder("output=here").name == "here"
+    assert settings_hash(compose("sweep")) in same.name
+
+
+def test_swept_keys_must_exist():
+    tree = compose("train")
+    assert with_values(tree, {"train.epochs": 3})["train"]["epochs"] == 3
+    assert tree["train"]["epochs"] == 125
+    with pytest.raises(UserError, match=r"train\.epoch"):
+        with_values(tree, {"train.epoch": 3})

@@ -1,0 +1,140 @@
+"""Commands that are killed with SIGKILL, started again, and end as if nothing had happened."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from fibsem.data.volumes import open_volume
+from fibsem.geometry import Box
+
+pytestmark = pytest.mark.slow
+
+NETWORK = ["nbhd=11x11x3", "model.blocks=1", "model.filters=4", "model.dropout=0.2"]
+
+
+@pytest.fixture
+def command(tiny, tmp_path):
+    """Function (name, output, *overrides) -> a running command in a folder of its own."""
+
+    def start(name, output, *overrides):
+        line = [
+            sys.executable, "-m", f"fibsem.{name}", f"output={tmp_path / output}",
+            f"tracking.uri=sqlite:///{tmp_path / 'ml.db'}",
+            f"tracking.artifacts={tmp_path / 'artifacts'}", *overrides,
+        ]  # fmt: skip
+        log = (tmp_path / f"{output}.log").open("a")
+        with log:
+            return subprocess.Popen(line, cwd=tmp_path, stdout=log, stderr=log)
+
+    start.folder = tmp_path
+    return start
+
+
+def finish(process, command, output):
+    code = process.wait(timeout=300)
+    log = (command.folder / f"{output}.log").read_text()
+    assert code == 0, log[-3000:]
+    return json.loads((command.folder / output / "summary.json").read_text())
+
+
+def kill_when(process, ready, timeout=120):
+    """SIGKILL as soon as a condition holds; the process must still be at work."""
+    until = time.monotonic() + timeout
+    while not ready():
+        assert process.poll() is None, "it ended before it could be killed"
+        assert time.monotonic() < until, "it never got so far"
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+
+
+def without_times(record):
+    return {
+        key: without_times(value) if isinstance(value, dict) else value
+        for key, value in record.items()
+        if not key.endswith("seconds") and not key.endswith("run_id")
+    }
+
+
+def test_a_killed_training_ends_as_the_whole_one(command, tiny):
+    how = [f"data.path={tiny}", *NETWORK, "train.epochs=6", "train.steps=40", "train.share=0.02"]
+    whole = finish(command("train", "whole", *how), command, "whole")
+    killed = command("train", "cut", *how)
+    kill_when(killed, (command.folder / "cut" / "checkpoint.npz").exists)
+    assert not (command.folder / "cut" / "summary.json").exists()
+    cut = finish(command("train", "cut", *how), command, "cut")
+    assert without_times(cut) == without_times(whole)
+
+
+def test_a_sweep_killed_in_a_trial_ends_as_the_whole_one(command, tiny):
+    how = [
+        f"data.path={tiny}", *NETWORK, "space=smoke", "space.axes.model.blocks=[1]",
+        "search.trials=3", "train.epochs=6", "train.steps=40", "train.share=0.02",
+    ]  # fmt: skip
+    whole = finish(command("sweep", "whole", *how), command, "whole")
+    trials = command.folder / "cut" / "trials"
+    killed = command("sweep", "cut", *how)
+    kill_when(killed, lambda: (trials / "0001" / "checkpoint.npz").exists())
+    cut = finish(command("sweep", "cut", *how), command, "cut")
+    assert cut["trials"]["complete"] == 3
+    assert cut["best"]["value"] == whole["best"]["value"]
+    assert cut["best"]["params"] == whole["best"]["params"]
+
+    def complete(folder):
+        table = json.loads((command.folder / folder / "trials.json").read_text())
+        kept = [t for t in table if t["state"] == "complete"]
+        return sorted(({**t, "number": 0, "reason": ""} for t in kept), key=str)
+
+    assert complete("cut") == complete("whole")
+    table = json.loads((command.folder / "cut" / "trials.json").read_text())
+    assert [t["reason"] for t in table if t["state"] == "fail"] == ["killed"]
+
+    import mlflow
+
+    client = mlflow.MlflowClient(f"sqlite:///{command.folder / 'ml.db'}")
+    experiment = client.get_experiment_by_name("phantom").experiment_id
+    runs = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{cut['parent_run_id']}'")
+    assert [run.info.status for run in runs] == ["FINISHED"] * 3  # the killed one was taken up
+
+
+def test_a_segmentation_killed_in_a_slab_ends_as_the_whole_one(command, tmp_path, trained):
+    from fibsem.analysis.postprocessing import PostProcessing
+    from fibsem.data.preprocessing import Recipe
+    from fibsem.data.writers import create_volume
+    from fibsem.inference.volume import Segmenter
+    from fibsem.learning.bundle import Bundle
+
+    spec, model = trained(11)
+    segmenter = Segmenter(spec, model, Recipe(), PostProcessing(1.0, 0.5), "")
+    Bundle(segmenter, (50.0, 10.0, 10.0), {}).save(tmp_path / "bundle")
+    rng = np.random.default_rng(0)
+    shape = (40, 300, 300)
+    with create_volume(tmp_path / "stack", shape, np.uint8, format="tiff") as writer:
+        writer.write(0, rng.integers(0, 255, shape).astype(np.uint8))
+    how = [f"volume={tmp_path / 'stack'}", f"weights={tmp_path / 'bundle'}", "slab=2"]
+
+    whole = finish(command("segment", "whole", *how), command, "whole")
+    ledger = command.folder / "cut" / "ledger.json"
+
+    def slabs():
+        return len(json.loads(ledger.read_text())["slabs"]) if ledger.exists() else 0
+
+    for so_far in (2, 9):  # twice, in different slabs
+        killed = command("segment", "cut", *how)
+        kill_when(killed, lambda so_far=so_far: slabs() >= so_far)
+    cut = finish(command("segment", "cut", *how), command, "cut")
+    assert cut["slabs"]["resumed"] >= 9
+    assert cut["porosity"] == whole["porosity"]
+    assert cut["porosity_ci"] == whole["porosity_ci"]
+
+    def labels(folder):
+        volume = open_volume(command.folder / folder / "labels.ome.zarr")
+        return volume.read(Box.whole(volume.shape))
+
+    np.testing.assert_array_equal(labels("cut"), labels("whole"))
