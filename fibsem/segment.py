@@ -31,10 +31,11 @@ def main(tree: Tree) -> None:
 
     bundle = find_bundle(tree["weights"], store.uri)
     options = Options(how.format, how.precision, how.memory_gib, how.slab, how.overwrite)
+    voxel_nm = volume.voxel_nm if any(volume.voxel_nm) else bundle.voxel_nm
     with Progress("segmenting") as progress:
         record = segment_volume(
             volume, bundle.segmenter, folder, options,
-            voxel_nm=volume.voxel_nm if any(volume.voxel_nm) else bundle.voxel_nm, progress=progress,
+            voxel_nm=voxel_nm, progress=progress,
         )  # fmt: skip
     low, high = record["porosity_ci"]
     print(

@@ -98,7 +98,7 @@ def test_same_padding_goes_patch_by_patch_and_says_how_long(trained, volume, tmp
     assert "hours" in said[0]
 
 
-class CutOff(Exception):
+class CutOffError(Exception):
     pass
 
 
@@ -107,10 +107,10 @@ def test_a_segmentation_cut_off_goes_on(volume, segmenter, tmp_path):
 
     def stop(text, done, total):
         if done == 3:
-            raise CutOff
+            raise CutOffError
 
     options = Options(slab=1)
-    with pytest.raises(CutOff):
+    with pytest.raises(CutOffError):
         segment_volume(volume, segmenter, tmp_path / "cut", options, progress=stop)
     record = segment_volume(volume, segmenter, tmp_path / "cut", options)
     assert record["slabs"] == {"done": 5, "resumed": 2}

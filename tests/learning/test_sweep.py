@@ -121,7 +121,8 @@ def test_a_trial_that_fails_is_recorded_and_the_sweep_goes_on(run, capsys):
 def test_when_everything_fails_the_sweep_stops_and_says_why(run):
     with pytest.raises(UserError, match=r"allows 3 failed trials in a row.*loss is"):
         run(
-            "~space.axes.train.learning_rate", "+space.axes.train.learning_rate=[1e30]", "space.axes.model.filters=[4,8]",
+            "~space.axes.train.learning_rate", "+space.axes.train.learning_rate=[1e30]",
+            "space.axes.model.filters=[4,8]",
             "search.max_failures=3", trials=5,
         )  # fmt: skip
 

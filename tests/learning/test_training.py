@@ -39,15 +39,15 @@ def test_a_training_cut_off_goes_on_as_if_nothing_had_happened(material, mode, t
     setting = material(f"train.mode={mode}", "model.dropout=0.3", "train.epochs=4")
     whole = train(setting)
 
-    class CutOff(Exception):
+    class CutOffError(Exception):
         pass
 
     def stop(epoch):
         if epoch.epoch == 1:
-            raise CutOff
+            raise CutOffError
 
     file = tmp_path / "checkpoint.npz"
-    with pytest.raises(CutOff):
+    with pytest.raises(CutOffError):
         train(setting, checkpoint=file, on_epoch=stop)
     seen = []
     resumed = train(setting, checkpoint=file, on_epoch=seen.append)

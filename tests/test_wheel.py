@@ -1,0 +1,49 @@
+"""A built wheel works as well as the checkout, in a fresh environment."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dist")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
+        cwd=ROOT, check=True, capture_output=True,
+    )  # fmt: skip
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def test_the_configuration_travels_inside(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for file in (ROOT / "conf").rglob("*.yaml"):
+        assert f"fibsem/conf/{file.relative_to(ROOT / 'conf').as_posix()}" in names
+    assert not any(name.startswith(("tests/", "experiments/", "mlruns/")) for name in names)
+
+
+@pytest.mark.slow
+def test_it_works_in_a_fresh_environment(wheel, tmp_path):
+    """Installs everything anew from the lock: two to four minutes."""
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "env")], check=True)
+    python = str(tmp_path / "env" / "bin" / "python")
+
+    def run(*line):
+        done = subprocess.run([python, "-m", *line], capture_output=True, text=True, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout
+
+    pip = ("pip", "install", "--quiet", "--disable-pip-version-check")
+    run(*pip, "--require-hashes", "--requirement", str(ROOT / "requirements.lock"))
+    run(*pip, "--no-deps", str(wheel))
+    assert "usage: python -m fibsem.inspect" in run("fibsem.inspect", "--help")
+    assert "usage: python -m fibsem.sweep" in run("fibsem.sweep", "--help")
+    run("fibsem.simulate", "phantom.shape=[4,128,160]", "phantom.square_px=48",
+        "phantom.squares=5", "output=film")  # fmt: skip
+    assert "| HPC22 |" in run("fibsem.inspect", "data.path=film")
