@@ -97,7 +97,7 @@ def pooled_miou(scored: list[tuple[np.ndarray, np.ndarray]], threshold: float) -
 
 def features(grey: np.ndarray) -> np.ndarray:
     return multiscale_basic_features(
-        grey, intensity=True, edges=True, texture=True, sigma_min=1, sigma_max=16, num_workers=2
+        grey, intensity=True, edges=True, texture=True, sigma_min=1, sigma_max=16
     )
 
 
