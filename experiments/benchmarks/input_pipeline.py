@@ -2,7 +2,7 @@
 
     .venv/bin/python experiments/benchmarks/input_pipeline.py --json FILE
 
-About two minutes on 2 cores. For patch and grid mode at 33x33x3 and 81x81x3 on the phantom `demo`:
+About two minutes on 2 cores. For patch and grid mode at 33x33x3 and 81x81x3 on the phantom:
 samples a second that the pipeline delivers by itself, samples a second that are trained on, their
 ratio, and the share of an epoch that validation takes. Expected: ratios above 3, validation below a
 tenth. The keys without a prefix are those of the tightest case.
@@ -26,8 +26,8 @@ def case(mode: str, nbhd: str) -> dict[str, float]:
     config = RunConfig.of(
         compose(
             "train",
-            ["data=demo", f"nbhd={nbhd}", f"train.mode={mode}", "train.epochs=3",
-             "train.share=0.02", "train.patience=null"],
+            ["data=phantom", f"nbhd={nbhd}", f"train.mode={mode}", "train.epochs=3",
+             "train.patience=null"],
         )
     )  # fmt: skip
     material = Material.of(obtain(config.data, config.split), config)

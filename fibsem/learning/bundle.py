@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -116,7 +117,9 @@ def register(folder: Path, run_id: str, tracking_uri: str, tags: dict[str, Any])
     """Log a bundle with a run and register it; returns the version, without any alias yet."""
     mlflow.set_tracking_uri(tracking_uri)
     package = Path(__file__).parent.parent
-    with mlflow.start_run(run_id=run_id):
+    with mlflow.start_run(run_id=run_id), warnings.catch_warnings():
+        # MLflow asks for type hints to check inputs by; stacks are checked when they are opened
+        warnings.filterwarnings("ignore", category=UserWarning, module="mlflow")
         info = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(package / "learning" / "served.py"),

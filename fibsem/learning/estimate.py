@@ -11,6 +11,8 @@ from fibsem.learning.training import compiled_model, epoch_batches
 
 #: Steps that are timed after the first, which compiles.
 TIMED_STEPS = 5
+#: Seconds that a trial takes beside its epochs: tracing, scoring of all labelled pixels, logging.
+OVERHEAD_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,14 @@ class Estimate:
     def trial_s(self) -> float:
         """A training that uses all of its epochs or time."""
         longest = self.epoch_s * self.epochs
-        return longest if self.max_seconds is None else min(longest, self.max_seconds)
+        if self.max_seconds is not None:
+            longest = min(longest, self.max_seconds)
+        return longest + OVERHEAD_S
 
     def sentence(self) -> str:
         """What a user wants to know before waiting."""
         return (
-            f"estimated time per trial: {duration(self.trial_s)} at most "
+            f"estimated time per trial: up to {duration(self.trial_s)} with the default network "
             f"({self.epochs} epochs of {self.steps} steps, {1000 * self.step_s:.0f} ms a step; "
             "early stopping usually needs a third of it)"
         )

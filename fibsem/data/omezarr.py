@@ -1,0 +1,101 @@
+"""OME-Zarr 0.4 and 0.5: the full resolution of one multiscale picture."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+
+from fibsem.data.source import NM, check_dtype, file_identity
+from fibsem.data.writers import UNKNOWN_NM, VoxelNm, Voxels
+from fibsem.errors import UserError
+from fibsem.geometry import Box, Triple
+
+
+@dataclass(frozen=True)
+class ZarrSource:
+    """The full resolution of an OME-Zarr; axes before z have one entry."""
+
+    folder: Path
+    array: zarr.Array[Any]
+    voxel_nm: VoxelNm
+
+    @property
+    def shape(self) -> Triple:
+        z, y, x = self.array.shape[-3:]
+        return z, y, x
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.array.dtype.newbyteorder("=")
+
+    def read(self, box: Box) -> Voxels:
+        index: tuple[int | slice, ...] = (*(0,) * (self.array.ndim - 3), *box.slices)
+        try:
+            return np.asarray(self.array[index], self.dtype)
+        except Exception as error:  # each codec has errors of its own
+            reason = " ".join(str(error).split())[:150]
+            raise UserError(
+                f"chunks must be whole, but {self.name(box.start[0])} to "
+                f"{box.stop[0] - 1} cannot be decoded ({reason})."
+            ) from error
+
+    def name(self, z: int) -> str:
+        return f"{self.folder}, slice {z}"
+
+    def identity(self) -> list[Any]:
+        files = sorted(
+            Path(folder, name) for folder, _, names in os.walk(self.folder) for name in names
+        )
+        return [
+            [file.relative_to(self.folder).as_posix(), *file_identity(file)[1:]] for file in files
+        ]
+
+
+def open_zarr(folder: Path) -> ZarrSource:
+    try:
+        node = zarr.open(folder, mode="r")
+        multiscale: dict[str, Any] = {}
+        if isinstance(node, zarr.Group):
+            attributes: Any = node.attrs.asdict()
+            multiscale = attributes.get("ome", attributes)["multiscales"][0]
+            node = node[multiscale["datasets"][0]["path"]]
+        names = [axis["name"] for axis in multiscale.get("axes", ())]
+        voxel_nm = _multiscale_nm(multiscale)
+    except Exception as error:  # missing keys, bad JSON, missing arrays
+        raise UserError(
+            f"an OME-Zarr must have `multiscales` with a readable array, but {folder} has none "
+            f"({type(error).__name__}: {' '.join(str(error).split())[:150]})."
+        ) from error
+    assert isinstance(node, zarr.Array)
+    _check_axes(node.shape, names, folder)
+    check_dtype(node.dtype, folder)
+    return ZarrSource(folder, node, voxel_nm)
+
+
+def _check_axes(shape: tuple[int, ...], names: Sequence[str], folder: Path) -> None:
+    ordered = not names or list(names[-3:]) == ["z", "y", "x"]
+    if len(shape) < 3 or any(n != 1 for n in shape[:-3]) or not ordered:
+        raise UserError(
+            f"an OME-Zarr must be one stack with axes z, y, x, but {folder} has axes "
+            f"{', '.join(names) or 'without names'} of {shape}."
+        )
+
+
+def _multiscale_nm(multiscale: dict[str, Any]) -> VoxelNm:
+    """Voxel size from the units of the axes and the scales of the full resolution."""
+    axes = multiscale.get("axes", [])[-3:]
+    if len(axes) < 3:
+        return UNKNOWN_NM
+    sizes = [NM.get(axis.get("unit", "")) for axis in axes]
+    for level in (multiscale["datasets"][0], multiscale):
+        for transform in level.get("coordinateTransformations", []):
+            if transform["type"] == "scale":
+                factors = transform["scale"][-3:]
+                sizes = [nm and nm * f for nm, f in zip(sizes, factors, strict=True)]
+    return sizes[0], sizes[1], sizes[2]

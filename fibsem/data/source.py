@@ -1,0 +1,58 @@
+"""What every kind of volume file has in common: its interface, its dtypes, its units."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from fibsem.data.writers import DTYPES, VoxelNm, Voxels
+from fibsem.errors import UserError
+from fibsem.geometry import Box, Triple
+
+File = Path | zipfile.Path
+
+NM = {
+    "nm": 1.0, "nanometer": 1.0, "Å": 0.1, "angstrom": 0.1, "m": 1e9, "meter": 1e9,
+    "um": 1e3, "µm": 1e3, "μm": 1e3, r"\u00B5m": 1e3, "micron": 1e3, "microns": 1e3,
+    "micrometer": 1e3, "mm": 1e6, "millimeter": 1e6, "cm": 1e7, "centimeter": 1e7,
+}  # fmt: skip
+
+
+class Source(Protocol):
+    """Where the voxels of a volume lie."""
+
+    @property
+    def shape(self) -> Triple: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    @property
+    def voxel_nm(self) -> VoxelNm: ...
+
+    def read(self, box: Box) -> Voxels:
+        """Voxels of a box inside the volume, as a new array."""
+
+    def name(self, z: int) -> str:
+        """Slice z as messages call it, with its file."""
+
+    def identity(self) -> list[Any]:
+        """List what changes when the content changes."""
+
+
+def check_dtype(dtype: np.dtype[Any] | None, name: object) -> np.dtype[Any]:
+    """Return the native form of a supported dtype."""
+    native = None if dtype is None else dtype.newbyteorder("=")
+    if native not in DTYPES:
+        choices = ", ".join(map(str, DTYPES))
+        raise UserError(f"voxels must be {choices}, but {name} holds {native or 'odd bits'}.")
+    return native
+
+
+def file_identity(file: File) -> list[Any]:
+    if isinstance(file, Path):
+        status = file.stat()
+        return [file.name, status.st_size, status.st_mtime_ns]
+    member = file.root.getinfo(file.at)
+    return [member.filename, member.file_size, member.CRC]

@@ -1,0 +1,315 @@
+"""TIFF slices: a folder of them, also in a zip archive, or the pages of one file.
+
+Only headers are read on opening; uncompressed slices are read row by row, compressed ones decoded.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import tifffile
+
+from fibsem.data.source import NM, File, check_dtype, file_identity
+from fibsem.data.writers import UNKNOWN_NM, VoxelNm, Voxels
+from fibsem.errors import UserError
+from fibsem.geometry import Box, Triple
+
+NM_PER_RESOLUTION_UNIT = {2: 2.54e7, 3: 1e7}
+# Coarser pixels are print resolutions (72 dpi and the like), which many programs write unasked.
+COARSEST_PIXEL_NM = 1e4
+
+
+def natural_key(name: str) -> tuple[tuple[str | int, ...], str]:
+    """Sort key in which numbers count as numbers.
+
+    >>> sorted(["s10.tif", "s2.tif"], key=natural_key)
+    ['s2.tif', 's10.tif']
+    """
+    # The name itself decides between s1 and s01.
+    pieces = re.split(r"(\d+)", name.casefold())
+    return tuple(int(piece) if k % 2 else piece for k, piece in enumerate(pieces)), name
+
+
+def _check_numbers(names: Sequence[str], folder: File) -> None:
+    """Refuse gaps and repetitions in names, in natural order, that differ in one number only."""
+    keys = [natural_key(name)[0] for name in names]
+    if len({len(key) for key in keys}) != 1:
+        return
+    differing = [k for k, column in enumerate(zip(*keys, strict=True)) if len(set(column)) > 1]
+    if len(differing) > 1 or (differing and differing[0] % 2 == 0):
+        return
+    for k in range(1, len(names)):
+        step = int(keys[k][differing[0]]) - int(keys[k - 1][differing[0]]) if differing else 0
+        if step == 0:
+            raise UserError(
+                f"a slice number must occur once, but {folder} holds {names[k - 1]} and {names[k]}."
+            )
+        if step > 1:
+            missing = _next_name(names[k - 1], differing[0])
+            raise UserError(
+                f"slices must be numbered without gaps, but {missing} is missing between "
+                f"{names[k - 1]} and {names[k]} in {folder}."
+            )
+
+
+def _next_name(name: str, column: int) -> str:
+    pieces = re.split(r"(\d+)", name)
+    pieces[column] = str(int(pieces[column]) + 1).zfill(len(pieces[column]))
+    return "".join(pieces)
+
+
+@dataclass(frozen=True)
+class Page:
+    """One slice in a TIFF file.
+
+    Attributes
+    ----------
+    file, shape, dtype
+        Shape (y, x); dtype with the byte order of the file.
+    directory
+        Byte offset of the page's directory, None for the first page.
+    pixels
+        Byte offset of the pixels if they lie plainly row after row, else None: to be decoded.
+    """
+
+    file: File
+    shape: tuple[int, int]
+    dtype: np.dtype[Any]
+    directory: int | None = None
+    pixels: int | None = None
+
+    def read(self, rows: slice, columns: slice) -> Voxels:
+        if self.pixels is None:
+            return self._decode()[rows, columns]
+        row_bytes = self.shape[1] * self.dtype.itemsize
+        size = (rows.stop - rows.start) * row_bytes
+        with _blaming(self.file), self.file.open("rb") as stream:
+            stream.seek(self.pixels + rows.start * row_bytes)
+            data = stream.read(size)
+        if len(data) != size:
+            raise UserError(f"a TIFF must be whole, but {self.file} was cut since it was opened.")
+        return np.frombuffer(data, self.dtype).reshape(-1, self.shape[1])[:, columns]
+
+    def _decode(self) -> Voxels:
+        with _open_tiff(self.file) as tiff:
+            page = tiff.pages.first
+            if self.directory is not None:
+                tiff.filehandle.seek(self.directory)
+                page = tifffile.TiffPage(tiff, index=1)
+            _check_like(_page(page, tiff, self.file), self)
+            decoded: Voxels = page.asarray()
+            return decoded
+
+
+@dataclass(frozen=True)
+class TiffSource:
+    """Pages of one file or of many."""
+
+    pages: tuple[Page, ...]
+    voxel_nm: VoxelNm
+
+    @property
+    def shape(self) -> Triple:
+        return len(self.pages), *self.pages[0].shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.pages[0].dtype.newbyteorder("=")
+
+    def read(self, box: Box) -> Voxels:
+        planes, rows, columns = box.slices
+        voxels = np.empty(box.shape, self.dtype)
+        for image, page in zip(voxels, self.pages[planes], strict=True):
+            image[:] = page.read(rows, columns)
+        return voxels
+
+    def name(self, z: int) -> str:
+        return f"slice {z} ({self.pages[z].file})"
+
+    def identity(self) -> list[Any]:
+        return [file_identity(file) for file in dict.fromkeys(page.file for page in self.pages)]
+
+
+def open_series(folder: File) -> TiffSource:
+    entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
+    slices = [e for e in entries if e.name.lower().endswith((".tif", ".tiff")) and e.is_file()]
+    if not slices:
+        holds = f"none among its {len(entries)} entries" if entries else "nothing"
+        raise UserError(
+            "a folder must hold TIFF slices (.tif, .tiff) or an OME-Zarr, "
+            f"but {folder} holds {holds}."
+        )
+    slices.sort(key=lambda entry: natural_key(entry.name))
+    _check_numbers([entry.name for entry in slices], folder)
+    first, voxel_nm = _only_page(slices[0])
+    if isinstance(folder, Path):
+        pages = [first, *(_only_page(file)[0] for file in slices[1:])]
+    else:
+        pages = [replace(first, file=file, pixels=None) for file in slices]
+    for page in pages:
+        _check_like(page, first)
+    return TiffSource(tuple(pages), voxel_nm)
+
+
+def _only_page(file: File) -> tuple[Page, VoxelNm]:
+    """Find the page of a file that is one slice of a series, and the voxel size."""
+    with _open_tiff(file) as tiff:
+        images = _images(tiff, file)
+        if len(images) > 1:
+            raise UserError(
+                f"a file of a series must hold one slice, but {file} holds {len(images)} pages."
+            )
+        return _page(images[0], tiff, file), _voxel_nm(tiff)
+
+
+def open_multipage(file: File) -> TiffSource:
+    with _open_tiff(file) as tiff:
+        images = _images(tiff, file)
+        pages = [_page(image, tiff, file) for image in images]
+        for z, page in enumerate(pages):
+            _check_like(page, pages[0], f"page {z} of {file}")
+        extents = [n for n in tiff.series[0].shape[:-2] if n > 1]
+        if len(extents) > 1:
+            raise UserError(
+                f"a volume must have three axes (z, y, x), but {file} has {tiff.series[0].axes} "
+                f"of {tiff.series[0].shape}."
+            )
+        # ImageJ writes stacks of over 4 GB as one page, with the other slices plainly behind it.
+        if len(pages) == 1 and extents:
+            pages = _behind(pages[0], images[0].nbytes, extents[0])
+            _check_whole(pages[0].pixels or 0, extents[0] * images[0].nbytes, tiff, file)
+        return TiffSource(tuple(pages), _voxel_nm(tiff))
+
+
+def _behind(page: Page, size: int, depth: int) -> list[Page]:
+    """List the slices that lie plainly one behind the other from a page on."""
+    if page.pixels is None:
+        raise UserError(f"a TIFF must be whole, but {page.file} has 1 page of {depth}.")
+    return [replace(page, pixels=page.pixels + z * size) for z in range(depth)]
+
+
+@contextmanager
+def _open_tiff(file: File) -> Iterator[tifffile.TiffFile]:
+    # Seeking in a compressed archive starts from the beginning again and again.
+    with (
+        _blaming(file),
+        io.BytesIO(file.read_bytes())
+        if isinstance(file, zipfile.Path)
+        else file.open("rb") as stream,
+        tifffile.TiffFile(stream) as tiff,
+    ):
+        yield tiff
+
+
+@contextmanager
+def _blaming(file: File) -> Iterator[None]:
+    """Blame a TIFF for what fails inside it: damaged files raise errors of every kind."""
+    try:
+        yield
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:150]
+        raise UserError(
+            f"a slice must be a whole, readable TIFF, but {file} cannot be read as one ({reason})."
+        ) from error
+
+
+def _images(tiff: tifffile.TiffFile, file: File) -> list[Any]:
+    """List the pages of a file, without thumbnails."""
+    images = [page for page in tiff.pages if not page.is_reduced]
+    # The chain of directories ends with offset 0; a chain that leads nowhere was cut off.
+    tiff.filehandle.seek(tiff.pages.next_page_offset)
+    size = tiff.tiff.offsetsize
+    if not images or tiff.filehandle.read(size) != bytes(size):
+        raise UserError(f"a TIFF must be whole, but {file} is truncated: pages are missing.")
+    return images
+
+
+def _page(page: Any, tiff: tifffile.TiffFile, file: File) -> Page:
+    """Where a page lies, after a look at its header."""
+    if page.samplesperpixel != 1:
+        raise UserError(
+            f"a slice must be grey, with one sample a pixel, but {file} has "
+            f"{page.samplesperpixel} (RGB or the like); convert it to grey values."
+        )
+    check_dtype(page.dtype, file)
+    if len(page.shape) != 2 or 0 in page.shape:
+        raise UserError(f"a slice must have two axes (y, x), but {file} has {page.shape}.")
+    # tifffile reads strips that were never written as zeros, which would pass for pores.
+    if not page.databytecounts or 0 in page.databytecounts:
+        raise UserError(f"a TIFF must be whole, but {file} has strips without pixels.")
+    for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
+        _check_whole(offset, count, tiff, file)
+    plain = page.is_contiguous
+    if plain:
+        _check_whole(page.dataoffsets[0], page.nbytes, tiff, file)
+    return Page(
+        file,
+        page.shape,
+        page.dtype.newbyteorder(tiff.byteorder),
+        page.offset,
+        page.dataoffsets[0] if plain else None,
+    )
+
+
+def _check_whole(offset: int, count: int, tiff: tifffile.TiffFile, file: File) -> None:
+    if offset + count > tiff.filehandle.size:
+        raise UserError(
+            f"a TIFF must be whole, but {file} is truncated: "
+            f"{tiff.filehandle.size} of {offset + count} bytes."
+        )
+
+
+def _check_like(page: Page, first: Page, name: object = None) -> None:
+    """Refuse a slice of another shape or dtype; the byte order may differ."""
+    for what, got, wanted in (
+        ("shape", page.shape, first.shape),
+        ("dtype", page.dtype.newbyteorder("="), first.dtype.newbyteorder("=")),
+    ):
+        if got != wanted:
+            raise UserError(
+                f"all slices must have the {what} of {first.file}, {wanted}, "
+                f"but {name or page.file} has {got}."
+            )
+
+
+def _voxel_nm(tiff: tifffile.TiffFile) -> VoxelNm:
+    """Voxel size from OME-XML, else from ImageJ's notes, else from the resolution tags."""
+    if tiff.ome_metadata:
+        return _ome_xml_nm(tiff.ome_metadata)
+    tags, notes = tiff.pages.first.tags, tiff.imagej_metadata or {}
+    unit_nm = NM.get(str(notes.get("unit")))
+    pixel_nm = unit_nm or NM_PER_RESOLUTION_UNIT.get(tags.valueof("ResolutionUnit", 1))
+    if pixel_nm is None:
+        return UNKNOWN_NM
+    y, x = (_extent_nm(tags.valueof(tag), pixel_nm) for tag in ("YResolution", "XResolution"))
+    spacing = notes.get("spacing")
+    return (spacing * unit_nm if spacing and unit_nm else None), y, x
+
+
+def _extent_nm(resolution: tuple[int, int] | None, unit_nm: float) -> float | None:
+    """Size of a pixel from pixels per unit, a fraction."""
+    if resolution is None or 0 in resolution:
+        return None
+    extent = unit_nm * resolution[1] / resolution[0]
+    return extent if extent < COARSEST_PIXEL_NM else None
+
+
+def _ome_xml_nm(xml: str) -> VoxelNm:
+    pixels = ElementTree.fromstring(xml).find(".//{*}Pixels")
+    sizes = []
+    for axis in "ZYX":
+        size = None if pixels is None else pixels.get(f"PhysicalSize{axis}")
+        unit = "µm" if pixels is None else pixels.get(f"PhysicalSize{axis}Unit", "µm")
+        sizes.append(float(size) * NM[unit] if size and unit in NM else None)
+    return sizes[0], sizes[1], sizes[2]

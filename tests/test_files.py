@@ -1,0 +1,42 @@
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fibsem.files import read_json, replace_file, write_json
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@given(values)
+def test_what_is_written_is_read(tmp_path_factory, value):
+    path = tmp_path_factory.mktemp("json") / "record.json"
+    write_json(path, value)
+    assert read_json(path) == value
+    assert [file.name for file in path.parent.iterdir()] == ["record.json"]
+
+
+def test_numbers_that_are_none_become_null(tmp_path):
+    write_json(tmp_path / "a.json", {"x": math.nan, "y": [math.inf, np.float32(0.5), np.int64(3)]})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"x": None, "y": [None, 0.5, 3]}
+
+
+def test_what_cannot_be_written_leaves_what_was_there(tmp_path):
+    path = tmp_path / "kept"
+    replace_file(path, "old")
+    with pytest.raises(UnicodeEncodeError):
+        replace_file(path, "new \ud800")
+    assert path.read_text() == "old"
+    path.unlink()
+    path.mkdir()
+    (path / "inside").touch()
+    with pytest.raises(OSError, match="kept"):
+        replace_file(path, "new")
+    assert [file.name for file in tmp_path.iterdir()] == ["kept"]  # nothing is left beside
