@@ -37,14 +37,17 @@ def test_every_command_composes_with_every_dataset(command, data):
 @pytest.mark.parametrize("experiment", names("experiment"))
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_composes_with_every_experiment(command, experiment):
-    RunConfig.of(compose(command, [f"experiment={experiment}"]))
+    config = RunConfig.of(compose(command, [f"experiment={experiment}"]))
+    assert config.train.epochs <= 125
+    assert config.spec.nbhd.shape == (3, 33, 33)
 
 
 @pytest.mark.parametrize("space", names("space"))
 def test_every_space_has_draws_that_are_networks(space):
     tree = compose("sweep", [f"space={space}", "nbhd=65x65x3", "model.padding=same"])
     values = next(read_space(tree).plan(0))
-    RunConfig.of(with_values(tree, values))
+    config = RunConfig.of(with_values(tree, values))
+    assert config.spec.hyperparameters["blocks"] == values["model.blocks"]
 
 
 @pytest.mark.parametrize("phantom", names("phantom"))

@@ -92,7 +92,7 @@ def segment_volume(
     Returns
     -------
     dict
-        The record of ``summary.json`` (DESIGN, table of commands).
+        The record of ``summary.json``.
 
     Raises
     ------

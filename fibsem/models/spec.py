@@ -93,7 +93,7 @@ class ModelSpec:
 
     @property
     def convertible(self) -> bool:
-        """Whether the network can be evaluated as grid and dense (DESIGN: same weights)."""
+        """Whether the network can be evaluated as grid and dense with the same weights."""
         return self.padding == "valid"
 
     @property
