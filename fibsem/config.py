@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import math
 import os
 import sys
 import types
@@ -24,7 +25,6 @@ from fibsem.data.preprocessing import Recipe
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
 from fibsem.geometry import Nbhd
-from fibsem.models import check_name
 from fibsem.models.spec import ModelSpec, resolve
 
 Tree = dict[str, Any]
@@ -76,14 +76,18 @@ class TrainConfig:
     share: float = 0.005
     epochs: int = 125
     patience: int | None = 10
+    loss: Literal["bce", "bce_iou", "bce_porosity"] = "bce"
+    loss_weight: float = 1.0
+    optimizer: Literal["sgd", "nesterov", "adam", "rmsprop"] = "sgd"
     learning_rate: float | None = None
     momentum: float = 0.95
     batch: int = 128
+    schedule: Literal["step", "cyclic", "cosine", "constant"] = "step"
     decay: float = 0.75
     decay_every: int = 8
     min_learning_rate: float = 1e-5
-    windows: int = 16
-    grid: int = 8
+    windows: int | None = None
+    grid: int | None = None
     steps: int | None = None
     max_seconds: float | None = None
     keep: Literal["loss", "miou"] = "loss"
@@ -100,26 +104,53 @@ class TrainConfig:
         for key in ("epochs", "batch", "decay_every", "windows", "grid", "patience", "steps"):
             value = getattr(self, key)
             _require(f"train.{key}", value, value is None or value >= 1, "at least 1")
-        if self.learning_rate is not None:
-            _require("train.learning_rate", self.learning_rate, self.learning_rate > 0, "positive")
+        for key in ("learning_rate", "max_seconds"):
+            value = getattr(self, key)
+            _require(f"train.{key}", value, value is None or value > 0, "positive")
+        _require("train.loss_weight", self.loss_weight, self.loss_weight >= 0, "at least 0")
 
     def resolved(self, spec: ModelSpec) -> TrainConfig:
-        """The mode and learning rate that this network is trained with."""
+        """The mode, batch shape and learning rate that this model is trained with."""
         if self.mode == "grid" and not spec.convertible:
             raise UserError(
                 f"`train.mode=grid` needs a convertible network, but got model={spec.name} with "
                 f"padding={spec.padding}; the choices are train.mode=patch or model.padding=valid."
             )
-        auto: Literal["patch", "grid"] = "grid" if spec.convertible else "patch"
-        mode = auto if self.mode == "auto" else self.mode
-        rate = self.learning_rate or (0.02 if mode == "grid" else 0.005)
-        return replace(self, mode=mode, learning_rate=rate)
+        if self.mode == "patch" and spec.family == "squares":
+            raise UserError(
+                f"`train.mode` must be auto or grid for model={spec.name}, which is trained on "
+                "squares, but got patch."
+            )
+        mode = self.mode if self.mode != "auto" else "grid" if spec.convertible else "patch"
+        windows, grid = (4, 64) if spec.family == "squares" else (16, 8)
+        rate = 0.02 if mode == "grid" else 0.005
+        if self.optimizer in ("adam", "rmsprop"):  # which scale their steps themselves
+            rate = 0.001
+        return replace(
+            self,
+            mode=mode,
+            learning_rate=self.learning_rate or rate,
+            windows=self.windows or windows,
+            grid=self.grid or grid,
+        )
 
     def learning_rate_at(self, epoch: int) -> float:
-        """Step decay: times 0.75 every 8 epochs, not below 1e-5 (thesis 3.7); from epoch 0."""
+        """Learning rate of an epoch, counted from 0 (thesis 3.7).
+
+        ``step``: times 0.75 every 8 epochs, not below 1e-5. ``cyclic``: in straight lines from a
+        tenth of the rate up to it and back, ``2 * decay_every`` epochs a cycle. ``cosine``: half a
+        cosine from the rate to ``min_learning_rate`` over ``epochs``.
+        """
         assert self.learning_rate is not None
-        rate = self.learning_rate * self.decay ** (epoch // self.decay_every)
-        return max(rate, min(self.min_learning_rate, self.learning_rate))
+        top, low = self.learning_rate, min(self.min_learning_rate, self.learning_rate)
+        if self.schedule == "step":
+            return max(low, top * self.decay ** (epoch // self.decay_every))
+        if self.schedule == "cyclic":
+            phase = abs((epoch / self.decay_every + 1) % 2 - 1)  # 0 at the start, 1 in the middle
+            return top * (0.1 + 0.9 * phase)
+        if self.schedule == "cosine":
+            return low + (top - low) * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
+        return top
 
 
 @dataclass(frozen=True)
@@ -209,9 +240,6 @@ class RunConfig:
         """Read and check the common part of a configuration tree."""
         model = dict(tree["model"])
         name, padding = model.pop("name"), model.pop("padding")
-        check_name(name)
-        if padding not in ("same", "valid"):
-            raise UserError(f"`model.padding` must be same or valid, but got {padding}.")
         spec = resolve(name, Nbhd.parse(tree["nbhd"]), padding, model)
         return cls(
             data=read(DataConfig, tree["data"], "data"),

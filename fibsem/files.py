@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,24 @@ def replace_file(path: Path, content: bytes | str) -> None:
         if error.errno == errno.ENOSPC:
             raise UserError(f"the disk must have room for {path}, but it is full.") from error
         raise
+
+
+@contextmanager
+def beside(path: Path) -> Iterator[Path]:
+    """A path for libraries that write files themselves; renamed to ``path`` if nothing went wrong.
+
+    The name keeps its extension, by which Keras knows its formats.
+    """
+    hidden = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        yield hidden
+        hidden.replace(path)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise UserError(f"the disk must have room for {path}, but it is full.") from error
+        raise
+    finally:
+        hidden.unlink(missing_ok=True)
 
 
 def write_json(path: Path, record: object) -> None:

@@ -45,7 +45,7 @@ def real():
 
 @pytest.fixture(scope="session")
 def trained():
-    """Function (n, n_z, **hyperparameters) -> (spec, model after a few steps on noise).
+    """Function (n, n_z, name, **hyperparameters) -> (spec, model after a few steps on noise).
 
     Zero biases, as a new network has them, would hide mistakes.
     """
@@ -55,19 +55,52 @@ def trained():
 
     made = {}
 
-    def make(n, nz=3, **given):
-        key = (n, nz, *sorted(given.items()))
+    def make(n, nz=3, name="2dcnn", padding="valid", **given):
+        key = (name, padding, n, nz, *sorted(given.items()))
         if key not in made:
             keras.utils.set_random_seed(n)
-            spec = resolve("2dcnn", Nbhd(nz, n, n), "valid", given)
+            spec = resolve(name, Nbhd(nz, n, n), padding, given)
             model = build(spec)
             model.compile(keras.optimizers.SGD(0.02, momentum=0.9), "binary_crossentropy")
             rng = np.random.default_rng(n)
+            height, width = spec.window
             for _ in range(4):
-                images = rng.normal(size=(16, n, n, nz)).astype("float32")
-                solid = (images[:, n // 2, n // 2, :1] > 0).astype("float32").reshape(16, 1, 1, 1)
-                model.train_on_batch(images, solid)
+                images = rng.normal(size=(16, height, width, nz)).astype("float32")
+                solid = (images[:, height // 2, width // 2, :1] > 0).astype("float32")
+                model.train_on_batch(images, solid.reshape(16, 1, 1, 1))
             made[key] = spec, model
         return made[key]
+
+    return make
+
+
+#: A training that takes about a second.
+SMALL = [
+    "nbhd=11x11x3", "model.blocks=1", "model.filters=4", "train.share=0.02", "train.epochs=3",
+    "train.steps=4",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def small(tiny):
+    """Overrides of a training that takes about a second."""
+    return [f"data.path={tiny}", "data.name=tiny", *SMALL]
+
+
+@pytest.fixture(scope="session")
+def material(small):
+    """Function (*overrides) -> Material of a small training on the tiny phantom.
+
+    An override of the model drops the sizes that only a 2dcnn has.
+    """
+    from fibsem.config import RunConfig, compose
+    from fibsem.learning.datasets import obtain
+    from fibsem.learning.material import Material
+
+    def make(*overrides):
+        other = any(override.startswith("model=") for override in overrides)
+        kept = [key for key in small if not (other and key.startswith("model."))]
+        config = RunConfig.of(compose("train", [*kept, *overrides]))
+        return Material.of(obtain(config.data, config.split), config)
 
     return make

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from fibsem.data.preprocessing import CorrectedVolume
 from fibsem.data.sampling import LATTICE, LabelledWindow, LatticeSample, cut_patches
+from fibsem.geometry import Box
+from fibsem.models import Model
 from fibsem.models.dense import dense_twin
 from fibsem.models.spec import ModelSpec
 
 FloatArray = npt.NDArray[np.float32]
-Mode = Literal["patch", "dense"]
+Mode = Literal["patch", "dense", "features"]
 Precision = Literal["float32", "bfloat16"]
 
 #: Patches a step in patch mode.
@@ -55,20 +58,21 @@ class SampleScorer:
         """Whether lattices are evaluated whole: convertible, and fewer pixels go through."""
         if not self.spec.convertible:
             return False
-        field = self.spec.field
-        assert field is not None
+        if self.spec.family == "squares":
+            return True
+        sees = self.spec.sees
         grids = sum(
-            np.prod([LATTICE * (g - 1) + field.width for g in lattice.shape])
+            np.prod([LATTICE * (g - 1) + sees for g in lattice.shape])
             for lattice in self.sample.lattices
         )
-        return bool(grids < len(self.sample) * field.width**2)
+        return bool(grids < len(self.sample) * sees**2)
 
     def scores(self, forward: Callable[[FloatArray], FloatArray]) -> FloatArray:
         """Probability of solid of every pixel of the sample, (len(sample),) float32."""
         return self._by_grid(forward) if self.by_grid else self._by_patch(forward)
 
     def _by_patch(self, forward: Callable[[FloatArray], FloatArray]) -> FloatArray:
-        n = (self.spec.nbhd.y, self.spec.nbhd.x)
+        n = self.spec.window
         parts = []
         for start in range(0, len(self.sample), PATCH_BATCH):
             stop = min(start + PATCH_BATCH, len(self.sample))
@@ -93,9 +97,10 @@ class SampleScorer:
         self, members: Sequence[int], shape: tuple[int, int], forward: Callable[..., FloatArray]
     ) -> FloatArray:
         """Scores of lattices of one shape, (lattice, g_y, g_x)."""
-        n = self.spec.nbhd
-        height, width = (LATTICE * (g - 1) + m for g, m in zip(shape, (n.y, n.x), strict=True))
-        images = np.empty((len(members), height, width, n.z), np.float32)
+        height, width = (
+            LATTICE * (g - 1) + n for g, n in zip(shape, self.spec.window, strict=True)
+        )
+        images = np.empty((len(members), height, width, self.spec.nbhd.z), np.float32)
         for image, lattice in zip(images, (self.sample.lattices[k] for k in members), strict=True):
             window = self.windows[lattice.window]
             image[...] = window.around(lattice.y, lattice.x, height, width, self.spec.halo[1:])
@@ -109,43 +114,63 @@ class BlockScorer:
     Parameters
     ----------
     spec, model
-        The trained network, in strided form.
+        The trained model; a network in strided form.
     precision
-        Of the dense form.
+        Of a network's dense form.
 
     Attributes
     ----------
     mode
-        ``dense`` where the network is convertible, else ``patch``.
+        ``dense`` where a network is convertible, else ``patch``; ``features`` for other models.
+    network
+        The network that is evaluated: the dense twin, or the one given; None for other models.
     """
 
-    def __init__(
-        self, spec: ModelSpec, model: keras.Model, precision: Precision = "float32"
-    ) -> None:
+    def __init__(self, spec: ModelSpec, model: Model, precision: Precision = "float32") -> None:
         self.spec = spec
-        self.mode: Mode = "dense" if spec.convertible else "patch"
-        self._forward = compiled(
-            dense_twin(spec, model, precision=precision) if self.mode == "dense" else model
-        )
+        self.mode: Mode = "features"
+        self.network: keras.Model | None = None
+        self._model = model
+        self._level: tuple[object, Any] = (None, None)
+        if spec.is_network:
+            self.mode = "dense" if spec.convertible else "patch"
+            self.network = model
+            if spec.convertible:
+                self.network = dense_twin(spec, model, precision=precision)
+            self._forward = compiled(self.network)
+
+    def look(self, volume: CorrectedVolume, z: int) -> None:
+        """Learn what a model wants to know of the whole slice that the next blocks lie in.
+
+        Only Otsu's threshold does; its level is kept until another slice is looked at.
+        """
+        if self.spec.name != "threshold" or self._level[0] == (id(volume), z):
+            return
+        box = Box((z, 0, 0), (z + 1, *volume.shape[1:]))
+        self._level = (id(volume), z), self._model.level(volume.read(box)[0])
 
     def __call__(self, block: FloatArray) -> FloatArray:
         """Probability of solid, (y, x) float32, of the middle of a block.
 
         Parameters
         ----------
-        block : (y + n_y - 1, x + n_x - 1, n_z) float32
-            Corrected grey values with the halo of the neighbourhood around, slices last.
+        block : (y + 2 halo_y, x + 2 halo_x, n_z) float32
+            Corrected grey values with the halo of the spec around, slices last.
         """
         if self.mode == "dense":
             return self._forward(block[None])[0, ..., 0]
-        return sliding_window(self._forward, block, self.spec)
+        if self.mode == "patch":
+            return sliding_window(self._forward, block, self.spec)
+        if self.spec.name == "threshold":
+            return self._model.scores(block, self._level[1])
+        return self._model.scores(block)
 
 
 def sliding_window(
     forward: Callable[[FloatArray], FloatArray], block: FloatArray, spec: ModelSpec
 ) -> FloatArray:
     """Patch by patch: the thesis's way, and the slow, obvious reference of the dense form."""
-    n = (spec.nbhd.y, spec.nbhd.x)
+    n = spec.window
     patches = np.lib.stride_tricks.sliding_window_view(block, n, axis=(0, 1))
     patches = np.moveaxis(patches, 2, -1)  # (y, x, n_y, n_x, n_z)
     shape = patches.shape[:2]

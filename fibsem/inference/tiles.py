@@ -1,12 +1,14 @@
-"""Tiles of one slice: of one size, so that a network sees one shape; chosen for a memory budget."""
+"""Tiles of one slice, chosen for a memory budget; of one size where they may start anywhere."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
 
-from fibsem.models.spec import DENSE_WIDTHS, ModelSpec, block_filters
+import keras
+
+from fibsem.inference.predict import BlockScorer
+from fibsem.models.spec import ModelSpec
 
 #: Share of the budget for feature maps; the rest is for slices, scores and the runtime itself.
 SHARE_FOR_MAPS = 0.4
@@ -17,52 +19,91 @@ LARGEST = 1536
 #: Side of a tile in patch mode; its patches are cut from it batch by batch.
 PATCH_TILE = 256
 
+Tile = tuple[slice, slice]
+
 
 @dataclass(frozen=True)
 class Tiling:
-    """Tiles of ``height`` x ``width`` that cover a slice; the last ones are moved inwards."""
+    """Tiles of ``height`` x ``width`` that cover a slice.
+
+    They start at multiples of ``alignment``. Where that is 1 the last ones are moved inwards, so
+    that all have one shape; else the last ones are smaller.
+    """
 
     slice_shape: tuple[int, int]
     height: int
     width: int
+    alignment: int = 1
 
     @property
-    def corners(self) -> list[tuple[int, int]]:
-        """Upper left corner of every tile, (y, x)."""
-        return [
-            (y, x)
-            for y in starts(self.slice_shape[0], self.height)
-            for x in starts(self.slice_shape[1], self.width)
-        ]
+    def tiles(self) -> list[Tile]:
+        """Rows and columns of every tile."""
+        sides = (
+            spans(extent, tile, inwards=self.alignment == 1)
+            for extent, tile in zip(self.slice_shape, (self.height, self.width), strict=True)
+        )
+        rows, columns = sides
+        return [(row, column) for row in rows for column in columns]
 
 
-def starts(extent: int, tile: int) -> list[int]:
-    """Where tiles of one size start so that they cover an axis; the last one ends at its end.
+def spans(extent: int, tile: int, *, inwards: bool) -> list[slice]:
+    """Where tiles lie that cover an axis; the last one ends at its end.
 
-    >>> starts(10, 4)
-    [0, 4, 6]
+    >>> spans(10, 4, inwards=True), spans(10, 4, inwards=False)[-1]
+    ([slice(0, 4, None), slice(4, 8, None), slice(6, 10, None)], slice(8, 10, None))
     """
-    return sorted({min(k * tile, extent - tile) for k in range(math.ceil(extent / tile))})
+    if inwards:
+        starts = sorted({min(start, extent - tile) for start in range(0, extent, tile)})
+    else:
+        starts = list(range(0, extent, tile))
+    return [slice(start, min(start + tile, extent)) for start in starts]
 
 
-def bytes_per_pixel(spec: ModelSpec, precision: str) -> float:
-    """Memory of the dense form's feature maps for each pixel of a tile."""
-    hp = spec.hyperparameters
-    widths = [spec.nbhd.z]
-    for filters in block_filters(hp["filters"], hp["blocks"]):
-        widths += [filters, filters]
-    widths += DENSE_WIDTHS[: hp["dense_layers"]]
-    pair = max(a + b for a, b in pairwise(widths))
-    return MAPS_ALIVE * pair * (2 if precision == "bfloat16" else 4)
+def bytes_per_pixel(network: keras.Model, precision: str) -> float:
+    """Memory of a dense network's maps for each pixel of a tile, from its widest layer."""
+    widest = max(
+        _values(layer.output) + sum(_values(tensor) for tensor in _inputs(layer))
+        for layer in network.layers
+    )
+    return MAPS_ALIVE * widest * (2 if precision == "bfloat16" else 4)
+
+
+def _inputs(layer: keras.layers.Layer) -> list[keras.KerasTensor]:
+    given = layer.input
+    return list(given) if isinstance(given, list | tuple) else [given]
+
+
+def _values(tensor: keras.KerasTensor) -> int:
+    """Values of a map for each pixel of the slice: channels, times slices where z is an axis."""
+    return math.prod(extent for extent in tensor.shape[1:] if extent is not None)
 
 
 def choose_tiling(
-    spec: ModelSpec, slice_shape: tuple[int, int], memory_gib: float, precision: str
+    scorer: BlockScorer, slice_shape: tuple[int, int], memory_gib: float, precision: str
 ) -> Tiling:
     """Choose the largest tiles that the budget admits; balanced, so that little is done twice."""
+    spec = scorer.spec
     side = PATCH_TILE
-    if spec.convertible:
-        area = SHARE_FOR_MAPS * memory_gib * 2**30 / bytes_per_pixel(spec, precision)
-        side = max(32, min(LARGEST, math.isqrt(int(area)) - spec.nbhd.x))
-    height, width = (math.ceil(n / math.ceil(n / side)) for n in slice_shape)
-    return Tiling(slice_shape, height, width)
+    if scorer.mode != "patch":
+        if scorer.network is not None:
+            each = bytes_per_pixel(scorer.network, precision)
+        else:
+            each = _feature_bytes(spec)
+        area = SHARE_FOR_MAPS * memory_gib * 2**30 / each
+        side = max(32, min(LARGEST, math.isqrt(int(area)) - spec.window[0]))
+    side -= side % spec.alignment
+    height, width = (
+        _rounded(math.ceil(n / math.ceil(n / side)), spec.alignment) for n in slice_shape
+    )
+    return Tiling(slice_shape, height, width, spec.alignment)
+
+
+def _feature_bytes(spec: ModelSpec) -> float:
+    """Memory of the features of one pixel: those of a forest, or a few copies of the slice."""
+    if spec.name == "forest":
+        return 4.0 * (4 * spec.nbhd.z * len(spec.hyperparameters["sigmas"]) + 24)
+    return 4.0 * 8
+
+
+def _rounded(n: int, alignment: int) -> int:
+    return math.ceil(n / alignment) * alignment

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
@@ -29,6 +28,7 @@ from fibsem.files import read_json, replace_file, write_json
 from fibsem.geometry import Box
 from fibsem.inference.predict import BlockScorer, Precision
 from fibsem.inference.tiles import Tiling, choose_tiling
+from fibsem.models import Model
 from fibsem.models.dense import why_not_dense
 from fibsem.models.spec import ModelSpec
 
@@ -45,7 +45,7 @@ class Segmenter:
     """
 
     spec: ModelSpec
-    model: keras.Model
+    model: Model
     recipe: Recipe
     postprocessing: PostProcessing
     identity: str
@@ -139,7 +139,7 @@ class SlabWorker:
         self.volume = CorrectedVolume(volume, self.correction)
         self.scorer = BlockScorer(segmenter.spec, segmenter.model, options.precision)
         self.tiling: Tiling = choose_tiling(
-            segmenter.spec, volume.shape[1:], options.memory_gib, options.precision
+            self.scorer, volume.shape[1:], options.memory_gib, options.precision
         )
         self._slices: dict[int, Future[FloatArray]] = {}
 
@@ -174,14 +174,16 @@ class SlabWorker:
         slices = [future.result() for future in self._around(z, reader)]
         if z + 1 < stop:
             self._around(z + 1, reader)
+        self.scorer.look(self.volume, z)
         _, halo_y, halo_x = self.segmenter.spec.halo
-        tiling = self.tiling
-        scores = np.empty(tiling.slice_shape, np.float32)
-        for y, x in tiling.corners:
-            rows = slice(y, y + tiling.height + 2 * halo_y)
-            columns = slice(x, x + tiling.width + 2 * halo_x)
-            block = np.stack([grey[rows, columns] for grey in slices], axis=-1)
-            scores[y : y + tiling.height, x : x + tiling.width] = self.scorer(block)
+        scores = np.empty(self.tiling.slice_shape, np.float32)
+        for rows, columns in self.tiling.tiles:
+            around = (
+                slice(rows.start, rows.stop + 2 * halo_y),
+                slice(columns.start, columns.stop + 2 * halo_x),
+            )
+            block = np.stack([grey[around] for grey in slices], axis=-1)
+            scores[rows, columns] = self.scorer(block)
         return scores
 
     def _around(self, z: int, reader: ThreadPoolExecutor) -> list[Future[FloatArray]]:
@@ -196,15 +198,15 @@ class SlabWorker:
         return [kept[k] for k in needed]
 
     def _read(self, z: int) -> FloatArray:
-        """One corrected slice with the halo around, (y + n_y - 1, x + n_x - 1)."""
+        """One corrected slice with the halo around, (y + 2 halo_y, x + 2 halo_x)."""
         _, halo_y, halo_x = self.segmenter.spec.halo
         box = Box((z, 0, 0), (z + 1, *self.volume.shape[1:]))
         return self.volume.read(box.grow((0, halo_y, halo_x)))[0]
 
     def patience(self) -> str:
         """Say how long patch by patch will take, from one timed row of patches."""
-        n, width = self.segmenter.spec.nbhd, 1024
-        block = np.zeros((n.y, n.x + width - 1, n.z), np.float32)
+        (n_y, n_x), width = self.segmenter.spec.window, 1024
+        block = np.zeros((n_y, n_x + width - 1, self.segmenter.spec.nbhd.z), np.float32)
         self.scorer(block)
         started = time.perf_counter()
         self.scorer(block)

@@ -72,7 +72,7 @@ def patch_epoch(
     rng = np.random.default_rng(seed)
     steps = steps_per_epoch(len(pixels), batch)
     order = np.resize(rng.permutation(len(pixels)), steps * batch)
-    n = (spec.nbhd.y, spec.nbhd.x)
+    n = spec.window
     weights = np.ones((batch, 1, 1), np.float32)
     for step in range(steps):
         chosen = pixels.take(order[step * batch : (step + 1) * batch])
@@ -100,7 +100,7 @@ def grid_epoch(
     """
     rng = np.random.default_rng(seed)
     extent = spec.stride * (grid.size - 1) + 1
-    side = extent + spec.nbhd.x - 1
+    side = extent + spec.window[1] - 1
     reach = spec.halo[1:]
     area = np.array([window.region.box.size for window in windows], np.float64)
     table = np.array([*class_weights, *[0.0] * (IGNORE - 1)], np.float32)

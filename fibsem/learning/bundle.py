@@ -1,7 +1,7 @@
 """Weights and everything needed to use them, as a folder and as one registered MLflow model.
 
-``model.keras`` is the strided network in Keras' own format: it holds no layer of ours, so that safe
-mode loads it anywhere. ``bundle.json`` holds the rest. There is no pickle in either.
+``model.keras`` is the strided network in Keras' own format, which safe mode loads, or
+``model.skops`` a forest; ``bundle.json`` holds the rest. There is no pickle in any of them.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import keras
 import mlflow
 from mlflow import MlflowClient
 
+from fibsem import models
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.volumes import VoxelNm
 from fibsem.errors import UserError
 from fibsem.files import read_json, write_json
 from fibsem.inference.volume import Segmenter
-from fibsem.learning.objective import save_model
+from fibsem.models import Model
 from fibsem.models.spec import ModelSpec
 
 REGISTERED = "fibsem"
@@ -32,7 +32,7 @@ CHAMPION, PREVIOUS = "champion", "previous"
 #: What a machine needs beside the code that is stored with the model.
 REQUIREMENTS = (
     "tensorflow", "keras", "numpy", "scipy", "mlflow", "connected-components-3d", "tifffile",
-    "imagecodecs", "zarr", "rich",
+    "imagecodecs", "zarr", "rich", "scikit-learn", "scikit-image", "skops",
 )  # fmt: skip
 
 
@@ -50,7 +50,7 @@ class Bundle:
 
     def save(self, folder: Path) -> None:
         """Write the folder."""
-        save_model(self.segmenter.model, folder / "model.keras")
+        models.save(self.segmenter.spec, self.segmenter.model, folder)
         record = {
             "format": 1,
             "spec": self.segmenter.spec.to_json(),
@@ -70,30 +70,34 @@ def load_bundle(folder: Path) -> Bundle:
     """Read a folder that :meth:`Bundle.save` wrote; safe mode, no code of the model is run."""
     try:
         record = read_json(folder / "bundle.json")
-        model = keras.saving.load_model(folder / "model.keras", safe_mode=True, compile=False)
+        spec = ModelSpec.from_json(record["spec"])
+        model = models.load(spec, folder)
     except (OSError, ValueError) as error:
         raise UserError(
-            f"`weights` must be a folder with bundle.json and model.keras, but {folder} is not "
-            f"one: {str(error).splitlines()[0]}"
+            "`weights` must be a folder with bundle.json and the weights of a model, but "
+            f"{folder} is not one: {str(error).splitlines()[0]}"
         ) from error
     segmenter = Segmenter(
-        spec=ModelSpec.from_json(record["spec"]),
+        spec=spec,
         model=model,
         recipe=Recipe(**record["preprocess"]),
         postprocessing=PostProcessing(**record["postprocessing"]),
-        identity=_identity(record, model),
+        identity=_identity(record, spec, folder, model),
         classes=(record["classes"][0], record["classes"][1]),
     )
     z, y, x = record["voxel_nm"]
     return Bundle(segmenter, (z, y, x), record["audit"])
 
 
-def _identity(record: dict[str, Any], model: keras.Model) -> str:
+def _identity(record: dict[str, Any], spec: ModelSpec, folder: Path, model: Model) -> str:
     """Twelve hex digits of the weights and of every setting that changes a label."""
     settings = {key: value for key, value in record.items() if key != "audit"}
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    for weights in model.get_weights():
-        digest.update(weights.tobytes())
+    if spec.is_network:  # the file itself holds dates
+        for weights in model.get_weights():
+            digest.update(weights.tobytes())
+    elif (file := folder / models.file_name(spec)).is_file():
+        digest.update(file.read_bytes())
     return digest.hexdigest()[:12]
 
 

@@ -56,9 +56,9 @@ class Material:
     @cached_property
     def train(self) -> tuple[LabelledWindow, ...]:
         """Training windows, grown to the extent of a grid where they are smaller."""
-        extent = 1
-        if self.config.train.mode == "grid":
-            extent += self.config.spec.stride * (self.config.train.grid - 1)
+        extent, grid = 1, self.config.train.grid
+        if self.config.train.mode == "grid" and grid is not None:
+            extent += self.config.spec.stride * (grid - 1)
         return self._windows("train", extent)
 
     @cached_property

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import tensorflow as tf
 
+from fibsem import models
 from fibsem.config import RunConfig, Tree
 from fibsem.errors import UserError
 from fibsem.files import read_json, write_json
@@ -22,6 +22,7 @@ from fibsem.learning.material import Material
 from fibsem.learning.scoring import score_all, score_balanced
 from fibsem.learning.tracking import Tracking, flat
 from fibsem.learning.training import DivergedError, Epoch, Trained, train
+from fibsem.models import Model
 
 #: Labelled pixels that are still scored one by one at the end of a training without dense form.
 MOST_BY_PATCH = 200_000
@@ -132,23 +133,24 @@ def _train_and_score(
         "best_epoch": trained.best.epoch,
         "train_seconds": trained.seconds,
         "parameters": trained.parameters,
-        "field": config.spec.field.width if config.spec.field else config.spec.nbhd.x,
+        "field": config.spec.sees,
     }
     record["val_all"] = _score_all(material, trained.model) if config.train.val_all else None
     if config.train.test:
         record["test"] = score_balanced(material, trained.model, "test")
         tracking.tag(run_id, {"fibsem.test": "scored"})
-    save_model(trained.model, job.folder / "model.keras")
+    models.save(config.spec, trained.model, job.folder)
     tracking.log_metrics(run_id, final_metrics(record), step=len(trained.history))
     return record, trained
 
 
-def _score_all(material: Material, model: keras.Model) -> dict[str, float] | None:
+def _score_all(material: Material, model: Model) -> dict[str, float] | None:
     """Every labelled validation pixel; None where that would be patch by patch for hours."""
     labelled = sum(region.box.size for region in material.dataset.regions("val"))
-    if not material.config.spec.convertible and labelled > MOST_BY_PATCH:
+    scorer = BlockScorer(material.config.spec, model)
+    if scorer.mode == "patch" and labelled > MOST_BY_PATCH:
         return None
-    return score_all(material, BlockScorer(material.config.spec, model), "val")
+    return score_all(material, scorer, "val")
 
 
 def epoch_metrics(epoch: Epoch) -> dict[str, float]:
@@ -173,14 +175,6 @@ def final_metrics(record: Record) -> dict[str, float]:
     for group in ("val", "val_all", "test"):
         metrics |= {f"{group}/{key}": value for key, value in (record.get(group) or {}).items()}
     return metrics
-
-
-def save_model(model: keras.Model, path: Path) -> None:
-    """Write a network in Keras' own format, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".tmp-{path.name}")
-    model.save(beside)
-    beside.replace(path)
 
 
 def hyperparameters(config: RunConfig, tree: Tree) -> dict[str, object]:

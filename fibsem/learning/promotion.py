@@ -7,8 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
-
+from fibsem import models
 from fibsem.analysis.metrics import pooled
 from fibsem.analysis.postprocessing import PostProcessing, SearchGrid, search
 from fibsem.analysis.statistics import Gate, not_worse
@@ -119,7 +118,7 @@ class Promotion:
         return cls(winner, tree, material, folder, tracking, say)
 
     def train(self) -> Record:
-        """Train the winner finally; its network lies in ``final/model.keras``."""
+        """Train the winner finally; its weights lie in ``final``."""
         job = Job(
             tree=self.tree,
             folder=self.folder / "final",
@@ -142,7 +141,7 @@ class Promotion:
         values = (classes.pore, classes.solid)
         return Segmenter(
             spec=self.material.config.spec,
-            model=keras.saving.load_model(self.folder / "final" / "model.keras", compile=False),
+            model=models.load(self.material.config.spec, self.folder / "final"),
             recipe=self.material.config.preprocess,
             postprocessing=how,
             identity="",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import keras
 import numpy as np
 
 from fibsem.analysis.metrics import Confusion, balanced_scores, cross_entropy, pooled
@@ -13,11 +12,15 @@ from fibsem.data.dataset import IGNORE, Region
 from fibsem.data.split import Split
 from fibsem.geometry import Box
 from fibsem.inference.predict import BlockScorer, SampleScorer, compiled
+from fibsem.learning.features import score_sample
 from fibsem.learning.material import Material
+from fibsem.models import Model
 
 
-def score_balanced(material: Material, model: keras.Model, split: Split) -> dict[str, float]:
+def score_balanced(material: Material, model: Model, split: Split) -> dict[str, float]:
     """MIoU, accuracy and loss on the fixed balanced sample of a split, at threshold 0.5."""
+    if not material.config.spec.is_network:
+        return score_sample(material, model, split)
     scorer = SampleScorer(material.config.spec, material.windows(split), material.sample(split))
     return balanced_scores(scorer.sample.pixels.label, scorer.scores(compiled(model)))
 
@@ -35,6 +38,7 @@ def scored_squares(
         volume = material.volumes[region.sample]
         box = region.box.grow((0, margin, margin)).clip(volume.shape)
         grey = volume.read(box.grow(halo))
+        scorer.look(volume, box.start[0])
         scores = scorer(np.ascontiguousarray(np.moveaxis(grey, 0, -1)))
         yield region, ScoredSquare(scores, region.read(), _within(region.box, box))
 

@@ -16,7 +16,7 @@ import numpy as np
 from fibsem.config import Tree
 from fibsem.errors import UserError
 from fibsem.geometry import Nbhd
-from fibsem.models.spec import MAX_HEAD, Padding, head_width
+from fibsem.models.spec import MAX_HEAD, Padding, resolve
 
 Values = dict[str, Any]
 
@@ -158,7 +158,7 @@ class Space:
 
 
 #: Keys that decide together whether a network is possible.
-GEOMETRY = ("model.blocks", "model.kernel")
+GEOMETRY = ("model.blocks", "model.kernel", "model.convs_per_block", "model.pool")
 
 
 def read_space(tree: Tree) -> Space:
@@ -173,20 +173,24 @@ def read_space(tree: Tree) -> Space:
                 f"the choices are {', '.join(axes)}."
             )
     nbhd, padding = Nbhd.parse(tree["nbhd"]), tree["model"]["padding"]
+    name = tree["model"]["name"]
     fixed = {key: _at(tree, key) for key in GEOMETRY}
     return Space(
         declared["name"], axes, enumerated, int(declared.get("strata", 5)),
-        lambda values: _fits(nbhd, padding, {**fixed, **values}),
+        lambda values: _fits(name, nbhd, padding, {**fixed, **values}),
     )  # fmt: skip
 
 
-def _fits(nbhd: Nbhd, padding: Padding, values: Values) -> bool:
+def _fits(name: str, nbhd: Nbhd, padding: Padding, values: Values) -> bool:
     """Whether a network with these values exists and its head is not too wide."""
-    blocks, kernel = values["model.blocks"], values["model.kernel"]
-    if blocks is None:
+    given = {key.removeprefix("model."): values.get(key) for key in GEOMETRY}
+    if all(value is None for value in given.values()):
         return True
-    head = head_width(nbhd, padding, int(blocks), int(kernel))
-    return head is not None and head <= MAX_HEAD
+    try:
+        head = resolve(name, nbhd, padding, given).head
+    except UserError:
+        return False
+    return head is None or 1 <= head <= MAX_HEAD
 
 
 def _axes(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Axis]]:

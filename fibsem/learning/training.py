@@ -23,7 +23,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from fibsem.analysis.metrics import balanced_scores
-from fibsem.config import RunConfig
+from fibsem.config import RunConfig, TrainConfig
 from fibsem.files import replace_file
 from fibsem.inference.predict import SampleScorer, compiled
 from fibsem.learning.batches import (
@@ -34,8 +34,10 @@ from fibsem.learning.batches import (
     patch_epoch,
     steps_per_epoch,
 )
+from fibsem.learning.features import fit_features, score_sample
+from fibsem.learning.losses import make_loss
 from fibsem.learning.material import Material
-from fibsem.models import build
+from fibsem.models import Model, build
 
 #: Batches that are prepared while one is trained on.
 PREFETCH = 4
@@ -87,9 +89,9 @@ class Progress:
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained network (best weights loaded) and what happened."""
+    """A trained model (best weights loaded) and what happened."""
 
-    model: keras.Model
+    model: Model
     history: tuple[Epoch, ...]
     best: Epoch
     parameters: int
@@ -107,7 +109,7 @@ def train(
     on_epoch: Callable[[Epoch], None] | None = None,
     strategy: tf.distribute.Strategy | None = None,
 ) -> Trained:
-    """Train the network of ``material.config`` on its training pixels.
+    """Train the model of ``material.config`` on its training pixels.
 
     Parameters
     ----------
@@ -126,6 +128,8 @@ def train(
         If a loss is not finite.
     """
     config = material.config
+    if not config.spec.is_network:
+        return _fit_features(material, on_epoch)
     keras.utils.set_random_seed(config.seed)
     strategy = strategy or default_strategy()
     with strategy.scope():
@@ -158,13 +162,37 @@ def default_strategy() -> tf.distribute.Strategy:
 
 def compiled_model(config: RunConfig) -> keras.Model:
     """Build the network of a configuration, ready to be trained."""
+    how = config.train
     model = build(config.spec)
     model.compile(
-        optimizer=keras.optimizers.SGD(config.train.learning_rate, momentum=config.train.momentum),
-        loss=keras.losses.BinaryCrossentropy(),
+        optimizer=make_optimizer(how),
+        loss=make_loss(how.loss, how.loss_weight),
         jit_compile=False,
     )
     return model
+
+
+def make_optimizer(how: TrainConfig) -> keras.optimizers.Optimizer:
+    """The optimiser by its name in ``train.optimizer`` (thesis 3.6)."""
+    rate = how.learning_rate
+    if how.optimizer == "adam":
+        return keras.optimizers.Adam(rate)
+    if how.optimizer == "rmsprop":
+        return keras.optimizers.RMSprop(rate, momentum=0.0)
+    return keras.optimizers.SGD(rate, momentum=how.momentum, nesterov=how.optimizer == "nesterov")
+
+
+def _fit_features(material: Material, on_epoch: Callable[[Epoch], None] | None) -> Trained:
+    """Fit a model that is not a network: one pass, reported as one epoch."""
+    started = time.perf_counter()
+    model = fit_features(material)
+    fitted = time.perf_counter()
+    train_loss = score_sample(material, model, "train")["loss"]
+    val = score_sample(material, model, "val")
+    epoch = Epoch(0, 0.0, train_loss, val, fitted - started, time.perf_counter() - fitted)
+    if on_epoch:
+        on_epoch(epoch)
+    return Trained(model, (epoch,), epoch, getattr(model, "parameters", 0))
 
 
 def epoch_batches(material: Material, epoch: int) -> tuple[Callable[[], Iterator[Batch]], int]:
@@ -174,6 +202,8 @@ def epoch_batches(material: Material, epoch: int) -> tuple[Callable[[], Iterator
     augmentation = Augmentation(how.augment, how.shift_sd, how.shift_probability)
     if how.mode == "grid":
         steps = how.steps or steps_per_epoch(material.training_size)
+        assert how.windows is not None
+        assert how.grid is not None
         grid = GridShape(how.windows, how.grid)
         weights = material.class_weights
 

@@ -1,28 +1,67 @@
-"""Architectures: each is one file with a function ``build(spec, dense=False) -> keras.Model``."""
+"""Architectures: each is one file; networks are a function ``build(spec, dense=False)``.
+
+A trained model is a Keras network, a :class:`~fibsem.models.forest.Forest` or a
+:class:`~fibsem.models.threshold.Threshold`; :func:`save` and :func:`load` know all three.
+"""
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from fibsem.errors import UserError
+from fibsem.files import beside
 from fibsem.models.spec import ModelSpec
 
 if TYPE_CHECKING:
     import keras
 
-#: Name that users type -> module. Imported on use, because Keras takes seconds to load.
-MODELS = {"2dcnn": "fibsem.models.cnn2d"}
+#: What a training gives: its type follows from the spec.
+Model = Any
 
-
-def check_name(name: str) -> None:
-    """Refuse an architecture that does not exist."""
-    if name not in MODELS:
-        raise UserError(f"`model` must be one of {', '.join(MODELS)}, but got {name}.")
+#: Networks by the name that users type. Imported on use, because Keras takes seconds to load.
+MODELS = {
+    "2dcnn": "fibsem.models.cnn2d",
+    "mv2dcnn": "fibsem.models.mv2dcnn",
+    "triplanar": "fibsem.models.triplanar",
+    "multichannel": "fibsem.models.multichannel",
+    "3dcnn": "fibsem.models.cnn3d",
+    "1dcnn": "fibsem.models.cnn1d",
+    "unet": "fibsem.models.unet",
+}
 
 
 def build(spec: ModelSpec, *, dense: bool = False) -> keras.Model:
     """Build the network that the spec describes, in strided or in dense form."""
-    check_name(spec.name)
     model: keras.Model = import_module(MODELS[spec.name]).build(spec, dense=dense)
     return model
+
+
+def file_name(spec: ModelSpec) -> str:
+    """Name of the file that holds the weights: Keras' own format, or skops; none is a pickle."""
+    return "model.keras" if spec.is_network else "model.skops"
+
+
+def save(spec: ModelSpec, model: Model, folder: Path) -> None:
+    """Write the weights into a folder, whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if spec.name == "threshold":  # it has learned nothing
+        return
+    with beside(folder / file_name(spec)) as path:
+        model.save(path)
+
+
+def load(spec: ModelSpec, folder: Path) -> Model:
+    """Read what :func:`save` wrote; no code that a file may hold is run."""
+    if spec.name == "threshold":
+        from fibsem.models.threshold import Threshold
+
+        return Threshold(spec)
+    if spec.name == "forest":
+        from fibsem.models.forest import Forest
+
+        return Forest.load(spec, folder / file_name(spec))
+    import keras
+
+    import_module(MODELS[spec.name])  # registers layers of its own
+    return keras.saving.load_model(folder / file_name(spec), safe_mode=True, compile=False)

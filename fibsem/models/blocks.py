@@ -1,18 +1,31 @@
 """The parts of every network, in strided form (patch and grid) and in dilated form (dense).
 
-Both forms have the same weights in the same order. In dilated form a 2 x 2 pool with stride 2
-becomes a running maximum of pixels ``dilation`` apart with stride 1, and everything behind it is
-dilated twice as far.
+Both forms have the same weights under the same layer names. In dilated form a 2 x 2 pool with
+stride 2 becomes a running maximum of pixels ``dilation`` apart with stride 1, and everything behind
+it is dilated twice as far.
+
+Maps are (batch, y, x, channel), or (batch, z, y, x, channel) where z is an axis of its own; there z
+is padded with zeros ('same') and never dilated.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import keras
 import tensorflow as tf
 
-from fibsem.models.spec import Padding
+from fibsem.models.field import Field, Padding
+from fibsem.models.hyperparameters import Hyperparameters
+
+#: Which axes of (z, y, x) a path runs along: kernels and pools have extent there, and 1 elsewhere.
+Axes = tuple[bool, bool, bool]
+XY: Axes = (False, True, True)
+XZ: Axes = (True, False, True)
+XYZ: Axes = (True, True, True)
+
+Kernel = tuple[int, int, int]
 
 
 class DilatedConv2D(keras.layers.Conv2D):
@@ -28,21 +41,75 @@ class DilatedConv2D(keras.layers.Conv2D):
         outputs = tf.nn.conv2d(
             inputs, kernel, strides=1, padding="VALID", dilations=self.dilation_rate
         )
-        return self.activation(tf.nn.bias_add(outputs, tf.cast(self.bias, inputs.dtype)))
+        return _biased(self, outputs)
 
 
-@keras.saving.register_keras_serializable("fibsem")
-class RunningMax2D(keras.layers.Layer):
-    """Maximum over 2 x 2 pixels that lie ``dilation`` apart; stride 1."""
+class DilatedConv3D(keras.layers.Conv3D):
+    """The same with z; as fast as without dilation, for inference only.
 
-    def __init__(self, dilation: int, **kwargs: object) -> None:
+    z comes first because TensorFlow's shape inference swaps the dilations of the last two axes: it
+    refuses, wrongly, a short axis beside a dilated one.
+    """
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        kernel = tf.cast(self.kernel, inputs.dtype)
+        outputs = tf.nn.conv3d(
+            inputs,
+            kernel,
+            strides=[1] * 5,
+            padding="VALID",
+            dilations=[1, *self.dilation_rate, 1],
+        )
+        return _biased(self, outputs)
+
+
+def _biased(layer: keras.layers.Layer, outputs: tf.Tensor) -> tf.Tensor:
+    if layer.use_bias:
+        outputs = tf.nn.bias_add(outputs, tf.cast(layer.bias, outputs.dtype))
+    return layer.activation(outputs)
+
+
+class RunningMax(keras.layers.Layer):
+    """Maximum over two pixels that lie ``dilation`` apart along y, x or both; stride 1."""
+
+    def __init__(self, dilation: int, axes: Axes = XY, **kwargs: object) -> None:
         super().__init__(**kwargs)
-        self.dilation = dilation
+        self.dilation, self.axes = dilation, axes
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         d = self.dilation
-        rows = tf.maximum(inputs[:, :-d], inputs[:, d:])
-        return tf.maximum(rows[:, :, :-d], rows[:, :, d:])
+        if self.axes[1]:
+            inputs = tf.maximum(inputs[..., :-d, :, :], inputs[..., d:, :, :])
+        if self.axes[2]:
+            inputs = tf.maximum(inputs[..., :-d, :], inputs[..., d:, :])
+        return inputs
+
+
+@dataclass(frozen=True)
+class Style:
+    """What all layers of a network have in common.
+
+    ``dilation`` is None in strided form, else the distance of neighbouring pixels of the maps.
+    """
+
+    padding: Padding
+    kernel: int
+    l2: float
+    convs: int = 2
+    spatial_dropout: float = 0.0
+    dilation: int | None = None
+
+    @classmethod
+    def of(cls, hp: Hyperparameters, padding: Padding, dense: bool = False) -> Style:
+        """The style of a network with these hyperparameters."""
+        return cls(
+            padding, hp["kernel"], hp["l2"], hp["convs_per_block"], hp["spatial_dropout"],
+            1 if dense else None,
+        )  # fmt: skip
+
+    @property
+    def regularizer(self) -> keras.Regularizer | None:
+        return keras.regularizers.L2(self.l2) if self.l2 else None
 
 
 def conv(
@@ -50,70 +117,188 @@ def conv(
     filters: int,
     kernel: int,
     name: str,
+    style: Style,
     *,
-    padding: Padding = "valid",
-    l2: float = 0.0,
-    dilation: int | None = None,
+    padding: Padding | None = None,
     activation: str = "elu",
     dtype: str | None = None,
 ) -> tf.Tensor:
-    """One convolution, (batch, y, x, channel); ``dilation`` selects the dilated form."""
-    if dilation is not None:
+    """One convolution of (batch, y, x, channel)."""
+    if style.dilation is not None:
         layer = DilatedConv2D(
-            filters, kernel, dilation_rate=dilation, activation=activation, name=name, dtype=dtype
-        )
+            filters, kernel, dilation_rate=style.dilation, activation=activation, name=name,
+            dtype=dtype,
+        )  # fmt: skip
     else:
         layer = keras.layers.Conv2D(
-            filters,
-            kernel,
-            padding=padding,
-            activation=activation,
-            kernel_regularizer=keras.regularizers.L2(l2) if l2 else None,
-            name=name,
-            dtype=dtype,
-        )
+            filters, kernel, padding=padding or style.padding, activation=activation,
+            kernel_regularizer=style.regularizer, name=name, dtype=dtype,
+        )  # fmt: skip
     return layer(x)
 
 
-def pool(x: tf.Tensor, name: str, *, dilation: int | None = None) -> tf.Tensor:
-    """Halve the map by 2 x 2 maxima, or take the same maxima at every pixel."""
-    if dilation is not None:
-        return RunningMax2D(dilation, name=name)(x)
-    return keras.layers.MaxPooling2D(2, name=name)(x)
+def conv_z(
+    x: tf.Tensor,
+    filters: int,
+    kernel: Kernel,
+    name: str,
+    style: Style,
+    *,
+    same: Axes,
+    strides: Kernel = (1, 1, 1),
+    activation: str = "elu",
+    use_bias: bool = True,
+    dtype: str | None = None,
+) -> tf.Tensor:
+    """One convolution of (batch, z, y, x, channel); ``same`` says which axes keep their extent."""
+    pad = tuple(k // 2 if keep else 0 for k, keep in zip(kernel, same, strict=True))
+    if any(pad):
+        x = keras.layers.ZeroPadding3D(pad, name=f"{name}_pad")(x)
+    how = {"activation": activation, "name": name, "use_bias": use_bias, "dtype": dtype}
+    if style.dilation is not None:
+        d = style.dilation
+        spread = (1, *(d if k > 1 else 1 for k in kernel[1:]))
+        return DilatedConv3D(filters, kernel, dilation_rate=spread, **how)(x)
+    return keras.layers.Conv3D(
+        filters, kernel, strides=strides, kernel_regularizer=style.regularizer, **how
+    )(x)
+
+
+def blocks(x: tf.Tensor, filters: Sequence[int], pooled: Sequence[bool], style: Style) -> tuple[
+    tf.Tensor, Style
+]:  # fmt: skip
+    """Convolutions of equal width, then a 2 x 2 max-pool: block by block (thesis 3.5).
+
+    Returns
+    -------
+    x : (batch, y, x, channel)
+        What is left of the maps.
+    style : Style
+        How the head has to be dilated.
+    """
+    for i, (width, halved) in enumerate(zip(filters, pooled, strict=True), start=1):
+        for letter in "abc"[: style.convs]:
+            x = conv(x, width, style.kernel, f"conv{i}{letter}", style)
+        if style.spatial_dropout and style.dilation is None:
+            x = keras.layers.SpatialDropout2D(style.spatial_dropout, name=f"drop{i}")(x)
+        if halved and style.dilation is not None:
+            x = RunningMax(style.dilation, name=f"pool{i}")(x)
+            style = replace(style, dilation=2 * style.dilation)
+        elif halved:
+            x = keras.layers.MaxPooling2D(2, name=f"pool{i}")(x)
+    return x, style
+
+
+def blocks_z(
+    x: tf.Tensor,
+    filters: Sequence[int],
+    pooled: Sequence[bool],
+    style: Style,
+    *,
+    axes: Axes,
+    z_pools: int,
+    path: str = "",
+    first: Kernel | None = None,
+    row_stride: int = 1,
+) -> tuple[tf.Tensor, Style]:
+    """Blocks of maps with z as an axis, along the given axes.
+
+    The first ``z_pools`` pools halve z too, as long as it is at least two deep.
+
+    Parameters
+    ----------
+    x : (batch, z, y, x, channel)
+        Maps.
+    filters, pooled, style
+        As in :func:`blocks`.
+    axes
+        Axes that kernels and pools extend along.
+    z_pools
+        Number of pools that halve z.
+    path
+        Prefix of the layers' names.
+    first
+        Kernel of the very first convolution, if it is another one.
+    row_stride
+        Stride of that one along y, if the path does not run along it: only every so many rows are
+        wanted. (Along x oneDNN gets such a stride wrong for one channel.)
+    """
+    depth = x.shape[1]
+    kernel: Kernel = tuple(style.kernel if along else 1 for along in axes)  # type: ignore[assignment]
+    slice_same = style.padding == "same"
+    for i, (width, halved) in enumerate(zip(filters, pooled, strict=True), start=1):
+        for letter in "abc"[: style.convs]:
+            k, strides = kernel, (1, 1, 1)
+            if first is not None:
+                k, first = first, None
+                strides = (1, 1 if axes[1] else row_stride, 1)
+            same = (axes[0], slice_same and axes[1], slice_same and axes[2])
+            name = f"{path}conv{i}{letter}"
+            x = conv_z(x, width, k, name, style, same=same, strides=strides)
+        if style.spatial_dropout and style.dilation is None:
+            x = keras.layers.SpatialDropout3D(style.spatial_dropout, name=f"{path}drop{i}")(x)
+        if halved:
+            z = 2 if axes[0] and i <= z_pools and depth >= 2 else 1
+            depth //= z
+            x, style = _pool_z(x, f"{path}pool{i}", style, axes, z)
+    return x, style
+
+
+def _pool_z(x: tf.Tensor, name: str, style: Style, axes: Axes, z: int) -> tuple[tf.Tensor, Style]:
+    """Halve y and x where the path runs along them, and z where told; dense in the slice."""
+    if style.dilation is None:
+        size = (z, 2 if axes[1] else 1, 2 if axes[2] else 1)
+        return keras.layers.MaxPooling3D(size, name=name)(x), style
+    x = RunningMax(style.dilation, axes, name=name)(x)
+    if z > 1:
+        x = keras.layers.MaxPooling3D((z, 1, 1), name=f"{name}_z")(x)
+    return x, replace(style, dilation=2 * style.dilation)
+
+
+def with_z(window: tf.Tensor) -> tf.Tensor:
+    """A window (batch, y, x, z) as maps with z as an axis, (batch, z, y, x, 1)."""
+    return keras.ops.expand_dims(keras.ops.transpose(window, (0, 3, 1, 2)), -1)
+
+
+def cropped(window: tf.Tensor, field: Field, n: int) -> tf.Tensor:
+    """The part of a window (batch, y, x, z) that a valid network uses."""
+    crop = field.crop(n)
+    return keras.layers.Cropping2D((crop, crop), name="field")(window)
 
 
 def conv_head(
-    x: tf.Tensor,
-    width: int,
-    widths: Sequence[int],
-    *,
-    dropout: float,
-    l2: float,
-    dilation: int | None = None,
+    x: tf.Tensor, width: int, widths: Sequence[int], dropout: float, style: Style
 ) -> tf.Tensor:
     """Head of a valid network: the dense layers of a patch as convolutions over the map.
 
     The first kernel covers what is left of the map (``width`` pixels), the others one pixel.
     """
-    kernel = width
-    for i, units in enumerate(widths):
-        x = conv(x, units, kernel, f"dense{i + 1}", l2=l2, dilation=dilation)
-        if dropout and dilation is None:
-            x = keras.layers.Dropout(dropout, name=f"dropout{i + 1}")(x)
-        kernel, dilation = 1, dilation and 1
+    x = conv(x, widths[0], width, "dense1", style)
+    return conv_tail(x, widths, dropout, style)
+
+
+def conv_tail(x: tf.Tensor, widths: Sequence[int], dropout: float, style: Style) -> tf.Tensor:
+    """What follows the first dense layer of a valid network, one pixel wide; (b, g_y, g_x, 1)."""
+    point = replace(style, dilation=style.dilation and 1)
+    for i, units in enumerate(widths, start=1):
+        if i > 1:
+            x = conv(x, units, 1, f"dense{i}", point)
+        if dropout and style.dilation is None:
+            x = keras.layers.Dropout(dropout, name=f"dropout{i}")(x)
     # float32 whatever the policy: a sigmoid near 0 or 1 is not what to save bits on
-    return conv(x, 1, 1, "score", l2=l2, dilation=dilation, activation="sigmoid", dtype="float32")
+    return conv(x, 1, 1, "score", point, activation="sigmoid", dtype="float32")
 
 
-def flat_head(x: tf.Tensor, widths: Sequence[int], *, dropout: float, l2: float) -> tf.Tensor:
+def flat_head(
+    maps: Sequence[tf.Tensor], widths: Sequence[int], dropout: float, style: Style
+) -> tf.Tensor:
     """Head of a same-padded network: flatten, dense layers, one probability (batch, 1, 1, 1)."""
-    regularizer = keras.regularizers.L2(l2) if l2 else None
-    x = keras.layers.Flatten(name="flatten")(x)
-    for i, units in enumerate(widths):
-        x = keras.layers.Dense(
-            units, activation="elu", kernel_regularizer=regularizer, name=f"dense{i + 1}"
-        )(x)
+    flat = [keras.layers.Flatten()(x) for x in maps]
+    x = keras.layers.Concatenate(name="merge")(flat) if len(flat) > 1 else flat[0]
+    how = {"kernel_regularizer": style.regularizer}
+    for i, units in enumerate(widths, start=1):
+        x = keras.layers.Dense(units, activation="elu", name=f"dense{i}", **how)(x)
         if dropout:
-            x = keras.layers.Dropout(dropout, name=f"dropout{i + 1}")(x)
-    x = keras.layers.Dense(1, activation="sigmoid", kernel_regularizer=regularizer, name="score")(x)
+            x = keras.layers.Dropout(dropout, name=f"dropout{i}")(x)
+    x = keras.layers.Dense(1, activation="sigmoid", name="score", **how)(x)
     return keras.layers.Reshape((1, 1, 1), name="map")(x)

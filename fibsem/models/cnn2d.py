@@ -7,9 +7,11 @@ Thesis 3.5 and Figure 4.1. Convolutions come in pairs of equal width followed by
 from __future__ import annotations
 
 import keras
+import tensorflow as tf
 
-from fibsem.models.blocks import conv, conv_head, flat_head, pool
-from fibsem.models.spec import DENSE_WIDTHS, Field, ModelSpec, block_filters
+from fibsem.models.blocks import Style, blocks, conv_head, cropped, flat_head
+from fibsem.models.hyperparameters import block_filters, dense_widths
+from fibsem.models.spec import ModelSpec
 
 
 def build(spec: ModelSpec, *, dense: bool = False) -> keras.Model:
@@ -20,42 +22,24 @@ def build(spec: ModelSpec, *, dense: bool = False) -> keras.Model:
     and ``dense=True`` builds the twin with the same weights that gives one at every pixel. With
     ``padding=same`` the input is one neighbourhood.
     """
-    return _same(spec) if spec.padding == "same" else _valid(spec, dense)
+    window = input_window(spec)
+    return keras.Model(window, classify(window, spec, dense), name="cnn2d")
 
 
-def _same(spec: ModelSpec) -> keras.Model:
-    hp, nbhd = spec.hyperparameters, spec.nbhd
-    window = x = keras.Input((nbhd.y, nbhd.x, nbhd.z), name="window")
-    for i, filters in enumerate(block_filters(hp["filters"], hp["blocks"]), start=1):
-        for letter in "ab":
-            name = f"conv{i}{letter}"
-            x = conv(x, filters, hp["kernel"], name, padding="same", l2=hp["l2"])
-        x = pool(x, f"pool{i}")
-    widths = DENSE_WIDTHS[: hp["dense_layers"]]
-    score = flat_head(x, widths, dropout=hp["dropout"], l2=hp["l2"])
-    return keras.Model(window, score, name="cnn2d_same")
+def input_window(spec: ModelSpec) -> keras.KerasTensor:
+    """Input of every network: the raw window, of one neighbourhood or of any size."""
+    n = spec.nbhd
+    extent = (n.y, n.x) if spec.padding == "same" else (None, None)
+    return keras.Input((*extent, n.z), name="window")
 
 
-def _valid(spec: ModelSpec, dense: bool) -> keras.Model:
+def classify(x: tf.Tensor, spec: ModelSpec, dense: bool) -> tf.Tensor:
+    """Blocks and head in 2D, (batch, y, x, channel) to (batch, g_y, g_x, 1)."""
     hp, field = spec.hyperparameters, spec.field
-    assert isinstance(field, Field)
-    dilation = 1 if dense else None
-    window = keras.Input((None, None, spec.nbhd.z), name="window")
-    crop = field.crop(spec.nbhd.x)
-    x = keras.layers.Cropping2D((crop, crop), name="field")(window)
-    filters = block_filters(hp["filters"], hp["blocks"])
-    for i, (width, pooled) in enumerate(zip(filters, field.pooled, strict=True), start=1):
-        for letter in "ab":
-            x = conv(x, width, hp["kernel"], f"conv{i}{letter}", l2=hp["l2"], dilation=dilation)
-        if pooled:
-            x = pool(x, f"pool{i}", dilation=dilation)
-            dilation = dilation and 2 * dilation
-    score = conv_head(
-        x,
-        field.head,
-        DENSE_WIDTHS[: hp["dense_layers"]],
-        dropout=hp["dropout"],
-        l2=hp["l2"],
-        dilation=dilation,
-    )
-    return keras.Model(window, score, name="cnn2d_dense" if dense else "cnn2d")
+    style = Style.of(hp, spec.padding, dense)
+    filters, widths = block_filters(hp), dense_widths(hp)
+    if field is None:
+        x, style = blocks(x, filters, [hp["pool"]] * len(filters), style)
+        return flat_head([x], widths, hp["dropout"], style)
+    x, style = blocks(cropped(x, field, spec.nbhd.x), filters, field.pooled, style)
+    return conv_head(x, field.head, widths, hp["dropout"], style)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import keras
 
 from fibsem.errors import UserError
@@ -13,6 +16,11 @@ def why_not_dense(spec: ModelSpec) -> str | None:
     """Say why a network has no dense form, or None where it has one."""
     if spec.convertible:
         return None
+    if spec.name == "1dcnn":
+        return (
+            "positions of its sequence mix columns and slices, so that one pixel needs one patch; "
+            "every other network has a dense form"
+        )
     return (
         f"a network with padding={spec.padding} depends on where its patch ends, so that one pixel "
         "needs one patch; padding=valid gives a dense one"
@@ -47,12 +55,20 @@ def dense_twin(spec: ModelSpec, model: keras.Model, *, precision: str = "float32
     reason = why_not_dense(spec)
     if reason:
         raise UserError(f"`model={spec.name}` cannot be evaluated densely: {reason}.")
-    policy = "mixed_bfloat16" if precision == "bfloat16" else "float32"
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
+    with _policy("mixed_bfloat16" if precision == "bfloat16" else "float32"):
         twin = build(spec, dense=True)
+    for layer in twin.layers:  # by name: the two forms need not list their layers in one order
+        if layer.weights:
+            layer.set_weights(model.get_layer(layer.name).get_weights())
+    return twin
+
+
+@contextmanager
+def _policy(name: str) -> Iterator[None]:
+    """Build layers under another dtype policy."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
     finally:
         keras.config.set_dtype_policy(before)
-    twin.set_weights(model.get_weights())
-    return twin

@@ -1,80 +1,53 @@
-"""What a network is before it is built: name, neighbourhood, padding, hyperparameters, field.
+"""What a model is before it is built: name, neighbourhood, padding, hyperparameters, geometry.
 
 No Keras in here, so that configurations are checked and refused without loading TensorFlow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from fibsem.errors import UserError
 from fibsem.geometry import Nbhd, Triple
+from fibsem.models import hyperparameters as defaults
+from fibsem.models.field import Field, Padding, unet_margin, valid_field
+from fibsem.models.hyperparameters import Hyperparameters
 
-Padding = Literal["same", "valid"]
-Hyperparameters = Mapping[str, Any]
+__all__ = ["FAMILY", "MAX_HEAD", "Family", "Field", "ModelSpec", "Padding", "resolve"]
 
-DENSE_WIDTHS = (128, 64, 32, 16)
-#: Filters of block i relative to the first: "filters grow by 1, 2, 4, 5 (then 5)" (thesis 3.6).
-GROWTH = (1, 2, 4, 5)
 #: Heads wider than this have millions of weights and make the dense form slow.
 MAX_HEAD = 9
+#: Reach of a Gaussian in standard deviations, scipy's own.
+TRUNCATE = 4.0
 
-
-@dataclass(frozen=True)
-class Field:
-    """The part of the neighbourhood that a valid-padded network sees, and its stride.
-
-    A block is ``convs`` valid convolutions, then a 2 x 2 pool as long as the map is at least two
-    pixels wide; the head is a convolution whose kernel is what is left of the map. Pools that
-    floor leave pixels unused: those are cropped from the neighbourhood, symmetrically, the odd one
-    at the end.
-    """
-
-    width: int
-    stride: int
-    head: int
-    pooled: tuple[bool, ...]
-
-    def crop(self, n: int) -> tuple[int, int]:
-        """Unused pixels before and after the field in a neighbourhood n wide."""
-        unused = n - self.width
-        return unused // 2, unused - unused // 2
-
-
-def valid_field(n: int, blocks: int, kernel: int = 3, convs: int = 2) -> Field | None:
-    """Field of a valid-padded network of that many blocks, or None where the map runs out.
-
-    >>> [valid_field(n, b).width for n, b in ((11, 1), (33, 3), (49, 3), (65, 3), (81, 4))]
-    [10, 32, 44, 60, 76]
-    """
-    width, pooled = n, []
-    for _ in range(blocks):
-        width -= convs * (kernel - 1)
-        if width < 1:
-            return None
-        pooled.append(width >= 2)
-        width = width // 2 if width >= 2 else width
-    head = field = width
-    for pool in reversed(pooled):
-        field = field * (2 if pool else 1) + convs * (kernel - 1)
-    return Field(field, 2 ** sum(pooled), head, tuple(pooled))
-
-
-def most_blocks(n: int, padding: Padding, kernel: int = 3, convs: int = 2) -> int:
-    """Largest number of blocks that a neighbourhood n wide admits (0: none)."""
-    if padding == "same":  # every pool halves, and the last map keeps at least one pixel
-        return n.bit_length() - 1
-    blocks = 0
-    while valid_field(n, blocks + 1, kernel, convs) is not None:
-        blocks += 1
-    return blocks
+#: ``pixel``: a network that gives one probability for one neighbourhood. ``squares``: a network
+#: that gives one for every pixel of a square at once. ``features``: not a network.
+Family = Literal["pixel", "squares", "features"]
+FAMILY: Mapping[str, Family] = {
+    "2dcnn": "pixel",
+    "mv2dcnn": "pixel",
+    "triplanar": "pixel",
+    "multichannel": "pixel",
+    "3dcnn": "pixel",
+    "1dcnn": "pixel",
+    "unet": "squares",
+    "forest": "features",
+    "threshold": "features",
+}
+Defaults = Callable[[str, Nbhd, Padding, Hyperparameters], dict[str, Any]]
+_DEFAULTS: Mapping[str, Defaults] = {
+    "unet": defaults.unet,
+    "forest": defaults.forest,
+    "threshold": defaults.threshold,
+}
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Everything that determines a network, weights apart."""
+    """Everything that determines a model, weights apart."""
 
     name: str
     nbhd: Nbhd
@@ -82,19 +55,31 @@ class ModelSpec:
     hyperparameters: Hyperparameters
 
     @property
+    def family(self) -> Family:
+        """What kind of model it is."""
+        return FAMILY[self.name]
+
+    @property
+    def is_network(self) -> bool:
+        """Whether it is a Keras network, trained by gradients."""
+        return self.family != "features"
+
+    @cached_property
     def field(self) -> Field | None:
-        """The valid field in the slice; None for ``padding=same``."""
-        if self.padding == "same":
+        """The valid field of a pixel network in the slice; None for all others."""
+        if self.padding == "same" or self.family != "pixel":
             return None
         hp = self.hyperparameters
-        field = valid_field(self.nbhd.x, hp["blocks"], hp["kernel"])
+        field = valid_field(
+            self.nbhd.x, hp["blocks"], hp["kernel"], hp["convs_per_block"], hp["pool"]
+        )
         assert field is not None  # `resolve` refused it
         return field
 
     @property
     def convertible(self) -> bool:
-        """Whether the network can be evaluated as grid and dense with the same weights."""
-        return self.padding == "valid"
+        """Whether the network can be evaluated on inputs larger than it needs for one pixel."""
+        return self.is_network and self.padding == "valid"
 
     @property
     def stride(self) -> int:
@@ -102,26 +87,64 @@ class ModelSpec:
         return self.field.stride if self.field else 1
 
     @property
+    def alignment(self) -> int:
+        """Blocks must start at multiples of it to get the same scores as in a larger block."""
+        return 2 ** int(self.hyperparameters["blocks"]) if self.family == "squares" else 1
+
+    @cached_property
     def halo(self) -> Triple:
-        """Pixels that a block must be grown by, (z, y, x), to give its own size back."""
-        return self.nbhd.halo
+        """Pixels that a block must be grown by on each side, (z, y, x), to give its own size."""
+        hp, z = self.hyperparameters, self.nbhd.halo[0]
+        if self.family == "pixel":
+            return self.nbhd.halo
+        if self.family == "squares":
+            # what the convolutions eat, and what rounds an odd block up to the pools
+            reach = unet_margin(hp["blocks"], hp["kernel"], hp["convs_per_block"])
+            reach += self.alignment
+        elif self.name == "forest":
+            reach = gaussian_reach(max(hp["sigmas"])) + 2  # two differences on top
+        else:
+            reach = gaussian_reach(hp["sigma"])
+        return z, reach, reach
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """Pixels (y, x) of an input that gives one output."""
+        return 2 * self.halo[1] + 1, 2 * self.halo[2] + 1
+
+    @property
+    def sees(self) -> int:
+        """Pixels across that one output depends on: ``field`` in tables and summaries."""
+        return self.field.width if self.field else self.window[1]
+
+    @property
+    def head(self) -> int | None:
+        """Width of the map that the head of a pixel network sees."""
+        if self.family != "pixel" or self.name == "1dcnn":
+            return None
+        if self.field:
+            return self.field.head
+        return self.nbhd.x >> (self.hyperparameters["blocks"] * self.hyperparameters["pool"])
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "nbhd": str(self.nbhd)}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> ModelSpec:
-        return cls(**{**record, "nbhd": Nbhd.parse(record["nbhd"])})
+        """Read what :meth:`to_json` gave; hyperparameters that came later have their defaults."""
+        nbhd = Nbhd.parse(record["nbhd"])
+        return resolve(record["name"], nbhd, record["padding"], record["hyperparameters"])
 
 
-#: The thesis's sizes for the 2dcnn by n_x (Tables 4.1 and 4.4): blocks, first filters, dropout.
-THESIS_2D: Mapping[int, tuple[int, int, float]] = {
-    11: (2, 16, 0.10),
-    33: (3, 8, 0.25),
-    49: (4, 16, 0.30),
-    65: (4, 16, 0.30),
-    81: (4, 16, 0.50),
-}
+def gaussian_reach(sigma: float) -> int:
+    """Pixels on each side that a Gaussian of scipy reads."""
+    return int(TRUNCATE * sigma + 0.5)
+
+
+def check_name(name: str) -> None:
+    """Refuse an architecture that does not exist."""
+    if name not in FAMILY:
+        raise UserError(f"`model` must be one of {', '.join(FAMILY)}, but got {name}.")
 
 
 def resolve(
@@ -132,78 +155,19 @@ def resolve(
     Parameters
     ----------
     name
-        Architecture, a key of :data:`fibsem.models.MODELS`.
+        Architecture, a key of :data:`FAMILY`.
     nbhd, padding
-        Neighbourhood and padding. With ``same`` the thesis's sizes are the defaults (those of the
-        nearest n_x), with ``valid`` the most blocks that are legal, at most four, and 16 filters.
+        Neighbourhood and padding.
     given
-        Any of ``blocks``, ``filters``, ``kernel``, ``dropout``, ``dense_layers``, ``l2``.
+        Any of the architecture's hyperparameters, see :mod:`fibsem.models.hyperparameters`.
 
     Raises
     ------
     UserError
         Where the map runs out, or a value is outside its range.
     """
-    hp: dict[str, Any] = {k: v for k, v in (given or {}).items() if v is not None}
-    kernel = hp.get("kernel", 3)
-    if nbhd.x != nbhd.y:
-        raise UserError(f"`model={name}` needs n_x = n_y, but got nbhd={nbhd}.")
-    if not isinstance(kernel, int) or kernel < 1 or kernel % 2 == 0:
-        raise UserError(f"`model.kernel` must be odd and positive, but got {kernel}.")
-    most = most_blocks(nbhd.x, padding, kernel)
-    blocks, filters, dropout = THESIS_2D[min(THESIS_2D, key=lambda n: abs(n - nbhd.x))]
-    if padding == "valid":
-        blocks, filters = min(most, 4), 16
-    defaults = {
-        "blocks": blocks,
-        "filters": filters,
-        "kernel": 3,
-        "dropout": dropout,
-        "dense_layers": 2,
-        "l2": 1e-6,
-    }
-    unknown = sorted(set(hp) - set(defaults))
-    if unknown:
-        known = ", ".join(sorted(defaults))
-        raise UserError(f"`model={name}` has no hyperparameter {unknown[0]!r}; it has: {known}.")
-    hp = {**defaults, **hp}
-    _check(hp, nbhd, padding, most)
-    return ModelSpec(name, nbhd, padding, hp)
-
-
-def _check(hp: dict[str, Any], nbhd: Nbhd, padding: Padding, most: int) -> None:
-    """Refuse hyperparameters that no network of this neighbourhood can have."""
-    if not 1 <= hp["blocks"] <= most:
-        raise UserError(
-            f"`model.blocks` must lie in 1..{most} for nbhd={nbhd}, padding={padding} and "
-            f"kernel={hp['kernel']}, but got {hp['blocks']}."
-        )
-    if hp["filters"] < 1:
-        raise UserError(f"`model.filters` must be at least 1, but got {hp['filters']}.")
-    if not 1 <= hp["dense_layers"] <= len(DENSE_WIDTHS):
-        raise UserError(
-            f"`model.dense_layers` must lie in 1..{len(DENSE_WIDTHS)}, but "
-            f"got {hp['dense_layers']}."
-        )
-    if not 0 <= hp["dropout"] < 1:
-        raise UserError(f"`model.dropout` must lie in [0, 1), but got {hp['dropout']}.")
-    if hp["l2"] < 0:
-        raise UserError(f"`model.l2` must not be negative, but got {hp['l2']}.")
-
-
-def head_width(spec_nbhd: Nbhd, padding: Padding, blocks: int, kernel: int) -> int | None:
-    """Width of the map that the head sees; None where the geometry is impossible."""
-    if padding == "same":
-        width = spec_nbhd.x >> blocks
-        return width or None
-    field = valid_field(spec_nbhd.x, blocks, kernel)
-    return field.head if field else None
-
-
-def block_filters(first: int, blocks: int) -> tuple[int, ...]:
-    """Filters of each block in 2D.
-
-    >>> block_filters(16, 5)
-    (16, 32, 64, 80, 80)
-    """
-    return tuple(first * GROWTH[min(i, len(GROWTH) - 1)] for i in range(blocks))
+    check_name(name)
+    if padding not in ("same", "valid"):
+        raise UserError(f"`model.padding` must be same or valid, but got {padding}.")
+    make = _DEFAULTS.get(name, defaults.pixel_network)
+    return ModelSpec(name, nbhd, padding, make(name, nbhd, padding, given or {}))

@@ -11,7 +11,7 @@ from fibsem.config import compose
 from fibsem.errors import UserError
 from fibsem.geometry import Nbhd
 from fibsem.learning.space import Choice, Range, read_space
-from fibsem.models.spec import head_width
+from fibsem.models.spec import resolve
 
 
 def space_of(*overrides):
@@ -53,7 +53,8 @@ def test_impossible_blocks_are_removed_before_pairs_are_enumerated(nbhd, padding
 def test_every_draw_is_a_network_with_a_head_of_at_most_nine(n, padding, seed):
     space = space_of(f"nbhd={n}x{n}x3", f"model.padding={padding}")
     for values in islice(space.plan(seed), 12):
-        head = head_width(Nbhd(3, n, n), padding, values["model.blocks"], values["model.kernel"])
+        given = {"blocks": values["model.blocks"], "kernel": values["model.kernel"]}
+        head = resolve("2dcnn", Nbhd(3, n, n), padding, given).head
         assert 1 <= head <= 9
         assert set(values) == set(space.axes)
         for key, axis in space.axes.items():

@@ -4,7 +4,9 @@ from hypothesis import strategies as st
 
 from fibsem.errors import UserError
 from fibsem.geometry import Nbhd
-from fibsem.models.spec import ModelSpec, block_filters, most_blocks, resolve, valid_field
+from fibsem.models.field import most_blocks, valid_field
+from fibsem.models.hyperparameters import block_filters
+from fibsem.models.spec import ModelSpec, resolve
 
 
 @pytest.mark.parametrize(
@@ -39,7 +41,7 @@ def test_field_is_what_the_layers_consume(n, blocks, kernel):
 def test_the_thesis_sizes_are_the_defaults_for_same(n):
     hp = resolve("2dcnn", Nbhd(11, n, n), "same").hyperparameters
     expected = {11: (16, 32), 33: (8, 16, 32)}.get(n, (16, 32, 64, 80))
-    assert block_filters(hp["filters"], hp["blocks"]) == expected
+    assert block_filters(hp) == expected
 
 
 @pytest.mark.parametrize(
@@ -51,7 +53,7 @@ def test_the_thesis_sizes_are_the_defaults_for_same(n):
         ("33x33x3", "valid", {"kernel": 4}, ("model.kernel", "odd", "4")),
         ("33x33x3", "valid", {"dropout": 1.0}, ("model.dropout", "1.0")),
         ("33x33x3", "valid", {"dense_layers": 5}, ("model.dense_layers", "1..4", "5")),
-        ("33x33x3", "valid", {"blokcs": 2}, ("blokcs", "blocks, dense_layers")),
+        ("33x33x3", "valid", {"blokcs": 2}, ("blokcs", "blocks, convs_per_block")),
         ("3x3x3", "valid", {}, ("model.blocks", "1..0")),
     ],
 )

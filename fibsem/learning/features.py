@@ -1,0 +1,63 @@
+"""Fitting and scoring of models that are not networks: a forest on features, Otsu's threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.analysis.metrics import balanced_scores
+from fibsem.data.sampling import LabelledWindow, Pixels
+from fibsem.data.split import Split
+from fibsem.inference.predict import BlockScorer
+from fibsem.learning.material import Material
+from fibsem.models import Model
+
+FloatArray = npt.NDArray[np.float32]
+
+
+def fit_features(material: Material) -> Model:
+    """Fit to the balanced training pixels, the same that networks see in patch mode.
+
+    Memory: the features of these pixels and of one labelled region.
+    """
+    spec = material.config.spec
+    if spec.name == "threshold":
+        from fibsem.models.threshold import Threshold
+
+        return Threshold(spec)
+    from fibsem.models.forest import Forest, feature_count
+
+    forest = Forest(spec, None)
+    pixels = material.training_pixels
+    table = np.empty((len(pixels), feature_count(spec)), np.float32)
+    for window, here, y, x in _by_window(material.train, pixels):
+        table[here] = forest.features(window.image)[y, x]
+    return Forest.fit(spec, table, pixels.label, material.config.seed)
+
+
+def score_sample(material: Material, model: Model, split: Split) -> dict[str, float]:
+    """MIoU, accuracy and loss on the fixed balanced sample of a split, at threshold 0.5."""
+    sample = material.sample(split).pixels
+    scorer = BlockScorer(material.config.spec, model)
+    scores = np.empty(len(sample), np.float32)
+    for window, here, y, x in _by_window(material.windows(split), sample):
+        region = window.region
+        scorer.look(material.volumes[region.sample], region.box.start[0])
+        if material.config.spec.name == "forest":  # few pixels of many: classify these alone
+            scores[here] = model.classify(model.features(window.image)[y, x])
+        else:
+            scores[here] = scorer(window.image)[y, x]
+    return balanced_scores(sample.label, scores)
+
+
+def _by_window(
+    windows: tuple[LabelledWindow, ...], pixels: Pixels
+) -> Iterator[
+    tuple[LabelledWindow, npt.NDArray[np.bool_], npt.NDArray[np.int32], npt.NDArray[np.int32]]
+]:
+    """Windows that hold pixels; which of the pixels, and where in the window's labels."""
+    for k in np.unique(pixels.window):
+        here = pixels.window == k
+        yield windows[k], here, pixels.y[here], pixels.x[here]

@@ -1,0 +1,259 @@
+"""What every model must do, whatever it is: one suite for all of them."""
+
+import keras
+import numpy as np
+import pytest
+
+from fibsem import models
+from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.data.volumes import ArrayVolume, open_volume
+from fibsem.errors import UserError
+from fibsem.geometry import Box, Nbhd
+from fibsem.inference.predict import BlockScorer, compiled, sliding_window
+from fibsem.inference.volume import Options, Segmenter, SlabWorker, segment_volume
+from fibsem.learning.training import train
+from fibsem.models.dense import dense_twin
+from fibsem.models.spec import FAMILY, resolve
+
+PIXEL = [name for name, family in FAMILY.items() if family == "pixel"]
+DENSE = [name for name in PIXEL if name != "1dcnn"]
+NETWORKS = [name for name in FAMILY if FAMILY[name] != "features"]
+BOTH = [(name, padding) for name in DENSE for padding in ("same", "valid")]
+EVERY_NETWORK = [*BOTH, ("1dcnn", "same"), ("unet", "valid")]
+
+#: Table 4.4, n_z = 11 (5 for the 1dcnn), padding same.
+PRINTED = {
+    "2dcnn": {11: 42_641, 33: 92_745, 49: 277_681, 65: 349_361, 81: 441_521},
+    "mv2dcnn": {11: 41_201, 33: 92_025, 49: 276_241, 65: 347_921},
+    "3dcnn": {11: 22_729, 33: 129_913, 49: 279_545, 65: 275_465},
+    "triplanar": {11: 52_337, 33: 245_585, 49: 433_361, 65: 468_177},
+    "multichannel": {11: 56_657, 33: 256_241, 49: 448_625, 65: 488_049},
+    "1dcnn": {11: 19_281, 33: 70_321, 49: 101_201, 65: 117_841},
+}
+EXACT = ("2dcnn", "mv2dcnn", "3dcnn")
+COUNTS = [(name, n, count) for name, row in PRINTED.items() for n, count in row.items()]
+
+
+def thesis_network(name, n):
+    return models.build(resolve(name, Nbhd(5 if name == "1dcnn" else 11, n, n), "same"))
+
+
+def noise(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+@pytest.mark.parametrize(("name", "n", "count"), COUNTS)
+def test_parameter_counts_of_the_study(name, n, count):
+    found = thesis_network(name, n).count_params()
+    assert found == count if name in EXACT else abs(found / count - 1) < 0.05
+
+
+@pytest.mark.parametrize("n", [11, 33, 49, 65])
+def test_multichannel_has_three_wider_first_convolutions(n):
+    """9 * 16 * ((n_z - 1) + (n_y - 1) + (n_x - 1)) more weights than triplanar, as printed."""
+    more = thesis_network("multichannel", n).count_params()
+    more -= thesis_network("triplanar", n).count_params()
+    assert more == 9 * 16 * (10 + 2 * (n - 1))
+    assert more == PRINTED["multichannel"][n] - PRINTED["triplanar"][n]
+
+
+def test_parameter_counts_of_valid_networks():
+    def count(name, nbhd):
+        return models.build(resolve(name, Nbhd.parse(nbhd), "valid")).count_params()
+
+    assert count("2dcnn", "49x49x3") == 113_297  # three blocks 16, 32, 64
+    assert 90_000 < count("unet", "33x33x3") < 130_000
+
+
+@pytest.mark.parametrize(("name", "padding"), EVERY_NETWORK)
+@pytest.mark.parametrize("nz", [1, 5])
+def test_one_window_gives_one_probability(name, padding, nz):
+    spec = resolve(name, Nbhd(nz, 33, 33), padding)
+    scores = models.build(spec)(noise(2, *spec.window, nz)).numpy()
+    assert scores.shape == (2, 1, 1, 1)
+    assert ((scores > 0) & (scores < 1)).all()
+
+
+@pytest.mark.parametrize(("name", "padding"), EVERY_NETWORK)
+def test_one_step_lowers_the_loss_on_a_fixed_batch(name, padding):
+    keras.utils.set_random_seed(1)
+    spec = resolve(name, Nbhd(3, 11, 11), padding, {} if name == "unet" else {"dropout": 0.0})
+    model = models.build(spec)
+    model.compile(keras.optimizers.SGD(0.01), "binary_crossentropy")
+    images = noise(32, *spec.window, 3)
+    solid = (images.mean(axis=(1, 2, 3)) > 0).astype("float32").reshape(-1, 1, 1, 1)
+    before = float(model.test_on_batch(images, solid))
+    model.train_on_batch(images, solid)
+    assert float(model.test_on_batch(images, solid)) < before
+
+
+@pytest.mark.parametrize("name", DENSE)
+@pytest.mark.parametrize(("n", "nz"), [(11, 1), (11, 5), (33, 3), (49, 11)])
+def test_patch_grid_and_dense_are_equal(trained, name, n, nz):
+    spec, model = trained(n, nz, name)
+    extent = 2 * spec.stride + 1
+    grey = noise(extent + n - 1, extent + n - 1, nz, seed=n)
+    by_patch = sliding_window(compiled(model), grey, spec)
+    grid = model(grey[None]).numpy()[0, ..., 0]
+    dense = BlockScorer(spec, model)(grey)
+    assert by_patch.std() > 1e-3  # not a constant that would make everything equal
+    np.testing.assert_allclose(dense, by_patch, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(grid, by_patch[:: spec.stride, :: spec.stride], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", DENSE)
+@pytest.mark.parametrize(
+    "given",
+    [{"convs_per_block": 1}, {"pool": False, "blocks": 2}, {"kernel": 5, "blocks": 1},
+     {"spatial_dropout": 0.2, "dropout": 0.0}, {"growth": "flat", "dense_layers": 4}],
+    ids=lambda given: ",".join(given),
+)  # fmt: skip
+def test_every_choice_of_layers_is_convertible(trained, name, given):
+    spec, model = trained(17, 3, name, **given)
+    grey = noise(21, 19, 3)
+    np.testing.assert_allclose(
+        BlockScorer(spec, model)(grey),
+        sliding_window(compiled(model), grey, spec),
+        rtol=0,
+        atol=1e-5,
+    )
+
+
+def seen(model, shape):
+    """Which input pixels the score of one window depends on, (y, x, z) bool."""
+    window = noise(1, *shape, seed=3)
+    plain = model(window).numpy().item()
+    every = np.repeat(window, np.prod(shape), axis=0).reshape(-1, np.prod(shape))
+    np.fill_diagonal(every, window.ravel() + 3)
+    return np.abs(model(every.reshape(-1, *shape)).numpy().ravel() - plain).reshape(shape) > 1e-7
+
+
+def test_triplanar_sees_three_planes_and_nothing_else(trained):
+    """Corners apart, which the pool of 11 pixels leaves out: the field is 10 wide."""
+    _, model = trained(11, 5, "triplanar")
+    y, x, z = np.indices((11, 11, 5))
+    planes = (y == 5) | (x == 5) | (z == 2)
+    inside = (y < 10) & (x < 10)
+    found = seen(model, (11, 11, 5))
+    assert not found[~planes].any()
+    assert found[planes & inside].mean() > 0.95
+
+
+@pytest.mark.parametrize("name", ["2dcnn", "3dcnn", "multichannel"])
+def test_others_see_the_whole_field(trained, name):
+    _, model = trained(11, 5, name)
+    assert seen(model, (11, 11, 5))[:10, :10].mean() > 0.95
+
+
+def test_mean_over_z_does_not_know_the_order_of_slices(trained):
+    _, model = trained(11, 5, "mv2dcnn")
+    window = noise(4, 11, 11, 5)
+    np.testing.assert_allclose(model(window), model(window[..., ::-1]), atol=1e-6)
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 3])
+def test_unet_scores_do_not_depend_on_the_tile(trained, blocks):
+    """Exact: a tile that starts at a multiple of the pools does the same sums."""
+    spec, model = trained(1, 3, "unet", blocks=blocks)
+    halo, a = spec.halo[1], spec.alignment
+    grey = noise(61 + 2 * halo, 50 + 2 * halo, 3)
+    scorer = BlockScorer(spec, model)
+    whole = scorer(grey)
+    assert whole.shape == (61, 50)
+    part = scorer(grey[2 * a : 2 * a + 17 + 2 * halo, a : a + 13 + 2 * halo])
+    np.testing.assert_allclose(part, whole[2 * a : 2 * a + 17, a : a + 13], rtol=0, atol=1e-6)
+
+
+def test_1dcnn_says_why_it_has_no_dense_form():
+    spec = resolve("1dcnn", Nbhd(5, 11, 11), "same")
+    with pytest.raises(UserError, match=r"1dcnn.*one pixel needs one patch"):
+        dense_twin(spec, models.build(spec))
+    with pytest.raises(UserError, match=r"1dcnn.*model.padding=same"):
+        resolve("1dcnn", Nbhd(5, 11, 11), "valid")
+
+
+@pytest.mark.parametrize("name", PIXEL)
+def test_impossible_geometry_is_refused_with_the_largest_number_of_blocks(name):
+    padding = "same" if name == "1dcnn" else "valid"
+    with pytest.raises(UserError, match=r"model\.blocks.*must lie in 1\.\..*11x11x3.*got 9"):
+        resolve(name, Nbhd(3, 11, 11), padding, {"blocks": 9})
+
+
+@pytest.mark.parametrize("name", ["unet", "forest", "threshold"])
+def test_models_without_padding_say_so(name):
+    with pytest.raises(UserError, match="padding"):
+        resolve(name, Nbhd(3, 11, 11), "same")
+
+
+def test_an_unknown_model_is_refused_with_the_choices():
+    with pytest.raises(UserError, match=r"2dcnn, mv2dcnn.*got resnet"):
+        resolve("resnet", Nbhd(3, 11, 11), "valid")
+
+
+#: Overrides of a tiny training of each model.
+TINY = {
+    "1dcnn": ["model.padding=same", "model.blocks=2"],
+    "unet": ["model.blocks=1", "train.grid=16", "train.windows=2"],
+    "forest": ["model.trees=8", "model.sigmas=[1,2]"],
+    "threshold": [],
+}
+
+
+@pytest.fixture(scope="module")
+def fitted(material):
+    """Function (name) -> (material, trained): two epochs of four steps on the tiny phantom."""
+    made = {}
+
+    def make(name):
+        if name not in made:
+            given = TINY.get(name, ["model.blocks=1", "model.filters=4"])
+            mine = material(f"model={name}", "nbhd=11x11x3", "train.epochs=2", *given)
+            made[name] = mine, train(mine)
+        return made[name]
+
+    return make
+
+
+@pytest.mark.parametrize("name", FAMILY)
+def test_trains_on_a_dataset(fitted, name):
+    _, trained = fitted(name)
+    assert np.isfinite(trained.best.val["loss"])
+    assert 0 < trained.best.val["miou"] <= 1
+
+
+@pytest.mark.parametrize("name", FAMILY)
+def test_saved_and_loaded_it_gives_equal_scores(fitted, name, tmp_path):
+    material, trained = fitted(name)
+    spec = material.config.spec
+    models.save(spec, trained.model, tmp_path)
+    loaded = models.load(spec, tmp_path)
+    assert not [file for file in tmp_path.iterdir() if file.suffix in (".pkl", ".joblib")]
+    window = material.val[0]
+    scorers = [BlockScorer(spec, model) for model in (trained.model, loaded)]
+    for scorer in scorers:
+        scorer.look(material.volumes[window.region.sample], window.region.box.start[0])
+    ours, theirs = (scorer(window.image[: 2 * spec.halo[1] + 20]) for scorer in scorers)
+    assert ours.std() > 0
+    np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("name", FAMILY)
+def test_segments_a_volume_whatever_the_tiles(fitted, name, tiny, tmp_path):
+    material, trained = fitted(name)
+    config = material.config
+    segmenter = Segmenter(
+        config.spec, trained.model, config.preprocess, PostProcessing(sigma=1.0), name
+    )
+    volume = open_volume(tiny / "HPC45" / "slices")
+    crop = ArrayVolume(volume.read(Box((0, 0, 0), (3, 70, 85))))
+    record = segment_volume(crop, segmenter, tmp_path / "out", Options(slab=2), say=str)
+    assert record["voxels"] == 3 * 70 * 85
+    assert 0 <= record["porosity"] <= 1
+    assert (tmp_path / "out" / "summary.json").is_file()
+    if name == "1dcnn":
+        return  # patch by patch; tiles have no meaning
+    whole = SlabWorker(crop, segmenter, Options())
+    tiled = SlabWorker(crop, segmenter, Options(memory_gib=0.0005))
+    assert len(tiled.tiling.tiles) > len(whole.tiling.tiles) == 1
+    for a, b in zip(whole.all_scores(), tiled.all_scores(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-5)
