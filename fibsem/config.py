@@ -200,6 +200,13 @@ class PostProcessingConfig:
 
 
 @dataclass(frozen=True)
+class EvaluateConfig:
+    """What an evaluation scores."""
+
+    patch_limit: int = 2_000_000
+
+
+@dataclass(frozen=True)
 class GateConfig:
     """When a challenger replaces the champion."""
 

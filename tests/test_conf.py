@@ -1,5 +1,7 @@
 """Every configuration composes, and what is wrong in one is said in one line."""
 
+from itertools import islice
+
 import pytest
 
 from fibsem.config import (
@@ -19,8 +21,9 @@ from fibsem.config import (
 from fibsem.data.phantom import PhantomRecipe
 from fibsem.errors import UserError
 from fibsem.learning.space import read_space
+from fibsem.models.spec import FAMILY
 
-COMMANDS = ("train", "sweep", "promote", "segment", "inspect")
+COMMANDS = ("train", "sweep", "evaluate", "promote", "segment", "inspect")
 
 
 def names(group):
@@ -39,15 +42,30 @@ def test_every_command_composes_with_every_dataset(command, data):
 def test_every_command_composes_with_every_experiment(command, experiment):
     config = RunConfig.of(compose(command, [f"experiment={experiment}"]))
     assert config.train.epochs <= 125
-    assert config.spec.nbhd.shape == (3, 33, 33)
+    assert str(config.spec.nbhd) == ("81x81x3" if experiment == "thesis" else "33x33x3")
 
 
 @pytest.mark.parametrize("space", names("space"))
 def test_every_space_has_draws_that_are_networks(space):
-    tree = compose("sweep", [f"space={space}", "nbhd=65x65x3", "model.padding=same"])
+    model = {"3d": "3dcnn", "1d": "1dcnn"}.get(space, space if space in FAMILY else "2dcnn")
+    tree = compose("sweep", [f"model={model}", f"space={space}", "nbhd=65x65x3"])
     values = next(read_space(tree).plan(0))
     config = RunConfig.of(with_values(tree, values))
-    assert config.spec.hyperparameters["blocks"] == values["model.blocks"]
+    swept = {key: value for key, value in values.items() if key.startswith("model.")}
+    assert swept
+    for key, value in swept.items():
+        assert config.spec.hyperparameters[key.removeprefix("model.")] == value
+
+
+@pytest.mark.parametrize("model", FAMILY)
+def test_every_model_brings_its_space(model):
+    tree = compose("sweep", [f"model={model}"])
+    space = read_space(tree)
+    assert len(list(islice(space.plan(0), 3))) == 3
+    assert space.name == {
+        "3dcnn": "3d", "1dcnn": "1d", "unet": "unet", "forest": "forest", "threshold": "threshold",
+    }.get(model, "2d")  # fmt: skip
+    assert compose("sweep", ["model=3dcnn", "space=2d"])["space"]["name"] == "2d"
 
 
 @pytest.mark.parametrize("phantom", names("phantom"))

@@ -14,6 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from fibsem.analysis.statistics import band
 
 #: Colours of pore and solid (Okabe and Ito: told apart by all), and of what is neither.
 PORE, SOLID, NEUTRAL = "#0072B2", "#D55E00", "#444444"
@@ -204,6 +207,175 @@ def trials(values: Mapping[str, Sequence[float]], losses: Sequence[float]) -> Fi
         if min(given) > 0 and max(given) / min(given) > 20:
             ax.set_xscale("log")
     axes[0].set_ylabel("validation loss")
+    return figure
+
+
+def learning_bands(
+    curves: Mapping[str, tuple[Sequence[Sequence[float]], Sequence[Sequence[float]]]],
+) -> Figure:
+    """Training and validation loss by epoch, mean and 95 % interval over seeds (Figure 4.6).
+
+    Parameters
+    ----------
+    curves : mapping of model to (training losses, validation losses)
+        Each one sequence per seed, of one value per epoch.
+    """
+    figure, axes = _row(len(curves), 2.9, 2.4)
+    for ax, (name, (training, validation)) in zip(axes, curves.items(), strict=True):
+        for losses, colour, label in (
+            (training, PORE, "training"),
+            (validation, SOLID, "validation"),
+        ):
+            mean, low, high = band(losses)
+            epochs = range(1, len(mean) + 1)
+            ax.plot(
+                epochs,
+                mean,
+                color=colour,
+                lw=1.2,
+                label=label,
+                marker="." if len(mean) == 1 else "",
+            )
+            ax.fill_between(epochs, low, high, color=colour, alpha=0.25, lw=0)
+        ax.set(title=name, xlabel="epoch")
+        ax.xaxis.get_major_locator().set_params(integer=True)
+    axes[0].set_ylabel("loss (mean, 95 % interval)")
+    axes[0].legend(fontsize=7)
+    return figure
+
+
+def miou_by_neighbourhood(values: Mapping[str, Mapping[int, tuple[float, float]]]) -> Figure:
+    """Validation mIoU against n_x = n_y, one line for every n_z or model (Figures 4.3, 4.4).
+
+    Parameters
+    ----------
+    values : mapping of line to mapping of n_x to (mean, s.d.)
+        MIoU in [0, 1].
+    """
+    figure, (ax,) = _row(1, 4.2, 3.0)
+    colours = mpl.colormaps["viridis"](np.linspace(0, 0.9, max(1, len(values))))
+    for colour, (name, line) in zip(colours, values.items(), strict=True):
+        sizes = sorted(line)
+        mean = [100 * line[n][0] for n in sizes]
+        std = [100 * line[n][1] if np.isfinite(line[n][1]) else 0.0 for n in sizes]
+        ax.errorbar(sizes, mean, std, color=colour, marker="o", ms=3, lw=1.2, capsize=2, label=name)
+    ax.set_xticks(sorted({n for line in values.values() for n in line}))
+    ax.set(xlabel="n_x = n_y (pixels)", ylabel="validation mIoU (%)")
+    ax.legend(fontsize=7, ncols=2)
+    return figure
+
+
+def boxes(values: Mapping[str, Sequence[float]], label: str) -> Figure:
+    """One box per model over its seeds or squares, with every value on it (Figure 4.5)."""
+    figure, (ax,) = _row(1, max(3.0, 0.62 * len(values) + 1), 3.0)
+    ax.boxplot(list(values.values()), widths=0.5, showfliers=False, medianprops={"color": SOLID})
+    for k, points in enumerate(values.values(), start=1):
+        ax.plot([k] * len(points), points, ".", color=PORE, ms=4, alpha=0.7)
+    ax.set_xticks(range(1, len(values) + 1), list(values), rotation=35, ha="right", fontsize=7)
+    ax.set_ylabel(label)
+    return figure
+
+
+def one_square(
+    grey: Array, labels: Array, predictions: Mapping[str, tuple[Array, float]], columns: int = 5
+) -> Figure:
+    """One labelled square as every model sees it, with mIoU and porosity (Figure 4.7).
+
+    Parameters
+    ----------
+    grey : (h, w) float
+        Grey values.
+    labels : (h, w) uint8
+        0 pore, 1 solid.
+    predictions : mapping of model to (labels found, mIoU)
+        Labels found (h, w), 0 pore and 1 solid.
+    """
+    count = 2 + len(predictions)
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(1.9 * columns, 2.15 * rows), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for ax in axes:
+        ax.axis("off")
+    _picture(axes[0], grey)
+    axes[0].set_title("grey values", fontsize=7)
+    pictures = {f"labels\nporosity {(labels == 0).mean():.4f}": labels}
+    for name, (found, miou) in predictions.items():
+        porosity = float((found == 0).mean())
+        pictures[f"{name}\nmIoU {miou:.4f}, porosity {porosity:.4f}"] = found
+    for ax, (title, picture) in zip(axes[1:], pictures.items(), strict=False):
+        ax.imshow(picture == 1, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        ax.set_title(title, fontsize=7)
+    return figure
+
+
+def network(paths: Sequence[Sequence[tuple[str, str, int, int, str]]], title: str) -> Figure:
+    """Draw a network as boxes from left to right (Figures 4.1 and 4.2).
+
+    Parameters
+    ----------
+    paths : sequence of paths of (label, extents, largest extent, channels, kind)
+        One row per path; ``kind`` is input, conv, pool, dense or merge. The height of a box grows
+        with the extent of its map, its width with the number of channels.
+    """
+    colours = {
+        "input": "#999999",
+        "conv": PORE,
+        "pool": SOLID,
+        "dense": "#009E73",
+        "merge": NEUTRAL,
+    }
+    longest = max(len(path) for path in paths)
+    with mpl.rc_context(STYLE):
+        figure = Figure(
+            figsize=(0.62 * longest + 0.6, 1.9 * len(paths) + 0.3), layout="constrained"
+        )
+        axes = figure.subplots(len(paths), 1, squeeze=False)[:, 0]
+    tallest = max(extent for path in paths for _, _, extent, _, _ in path)
+    for ax, path in zip(axes, paths, strict=True):
+        for k, (label, extents, extent, channels, kind) in enumerate(path):
+            height = 0.12 + 0.88 * extent / tallest
+            width = 0.2 + 0.5 * min(1.0, channels / 128)
+            ax.add_patch(
+                Rectangle(
+                    (k - width / 2, -height / 2),
+                    width,
+                    height,
+                    color=colours[kind],
+                    alpha=0.8,
+                    lw=0,
+                )
+            )
+            ax.text(k, 0.56, label, ha="center", va="bottom", fontsize=6, rotation=60)
+            ax.text(k, -0.56, f"{extents}\n{channels}".strip(),
+                    ha="center", va="top", fontsize=5.5)  # fmt: skip
+        ax.set(xlim=(-0.8, longest - 0.2), ylim=(-0.95, 1.25))
+        ax.axis("off")
+    axes[0].set_title(title, loc="left")
+    return figure
+
+
+def feature_maps(maps: Mapping[str, Array], most: int = 8) -> Figure:
+    """Feature maps layer by layer (thesis, appendix B).
+
+    Parameters
+    ----------
+    maps : mapping of layer to (y, x, channel) float
+        Maps of one input; the first ``most`` channels are drawn, one row per layer.
+    """
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(1.05 * most + 0.8, 1.05 * len(maps)), layout="constrained")
+        grid = figure.subplots(len(maps), most, squeeze=False)
+    for row, (name, layer) in zip(grid, maps.items(), strict=True):
+        for k, ax in enumerate(row):
+            ax.set_xticks([])
+            ax.set_yticks([])
+            if k < layer.shape[-1]:
+                ax.imshow(layer[..., k], cmap="viridis", interpolation="nearest")
+            else:
+                ax.axis("off")
+        row[0].set_ylabel(f"{name}\n{layer.shape[0]} px, {layer.shape[-1]} maps", fontsize=6)
     return figure
 
 

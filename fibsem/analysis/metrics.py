@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +30,19 @@ class Confusion:
         code = 2 * labels[known].astype(np.int64) + (predictions[known] > 0)
         (a, b), (c, d) = np.bincount(code, minlength=4).reshape(2, 2).tolist()
         return cls(((a, b), (c, d)))
+
+    @classmethod
+    def from_counts(cls, counts: Sequence[Sequence[int]]) -> Confusion:
+        """Read rows (label) of columns (prediction), as JSON gives them."""
+        (a, b), (c, d) = counts
+        return cls(((a, b), (c, d)))
+
+    @classmethod
+    def at_threshold(
+        cls, labels: npt.NDArray[np.integer], scores: npt.NDArray[np.floating], threshold: float
+    ) -> Confusion:
+        """Of scores that are solid from a threshold on."""
+        return cls.of(labels, (np.asarray(scores) >= threshold).astype(np.uint8))
 
     def __add__(self, other: Confusion) -> Confusion:
         (a, b), (c, d) = (np.array(self.counts) + np.array(other.counts)).tolist()
@@ -95,6 +108,6 @@ def balanced_scores(
     labels: npt.NDArray[np.integer], scores: npt.NDArray[np.floating], threshold: float = 0.5
 ) -> dict[str, float]:
     """MIoU, accuracy and loss of scores on a set of labelled pixels."""
-    confusion = Confusion.of(labels, (np.asarray(scores) >= threshold).astype(np.uint8))
+    confusion = Confusion.at_threshold(labels, scores, threshold)
     loss = cross_entropy(labels, scores)
     return {"miou": confusion.miou, "accuracy": confusion.accuracy, "loss": loss}

@@ -1,4 +1,4 @@
-"""Paired comparison of two models on the same squares."""
+"""Tables over runs, and paired comparison of two models on the same squares or seeds."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
+from scipy import stats
 from scipy.stats import wilcoxon
 
 #: Below six pairs a one-sided signed-rank test cannot reach p = 0.05 with certainty.
@@ -50,3 +52,86 @@ def not_worse(
         f"(median difference in mIoU {median:+.4f}, one-sided Wilcoxon p = {p:.3g})"
     )
     return Gate(p >= alpha, reason, p)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and sample standard deviation of a figure over runs; nan for a single run."""
+
+    mean: float
+    std: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        """Of at least one value."""
+        x = np.asarray(values, np.float64)
+        return cls(float(x.mean()), float(x.std(ddof=1)) if x.size > 1 else float("nan"))
+
+
+def band(curves: Sequence[Sequence[float]]) -> tuple[list[float], list[float], list[float]]:
+    """Mean by epoch with a 95 % interval, over the runs that are still going (thesis Figure 4.6).
+
+    Returns
+    -------
+    mean, low, high : list of float
+        mean +- 1.96 s.d. / sqrt(runs) of each epoch; no interval where a single run is left.
+    """
+    mean, low, high = [], [], []
+    for epoch in range(max(len(curve) for curve in curves)):
+        x = np.array([curve[epoch] for curve in curves if len(curve) > epoch])
+        half = 1.96 * x.std(ddof=1) / np.sqrt(x.size) if x.size > 1 else 0.0
+        mean.append(float(x.mean()))
+        low.append(float(x.mean() - half))
+        high.append(float(x.mean() + half))
+    return mean, low, high
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Difference of two models on the same things, first minus second.
+
+    Attributes
+    ----------
+    pairs
+        How many.
+    mean, low, high
+        Mean difference with its 95 % interval by Student's t.
+    p_value
+        Two-sided; None where there are too few pairs to say anything.
+    test
+        Name of the test.
+    """
+
+    pairs: int
+    mean: float
+    low: float
+    high: float
+    p_value: float | None
+    test: str
+
+
+def paired_over_squares(first: Sequence[float], second: Sequence[float]) -> Paired:
+    """Wilcoxon's signed-rank test over squares, two-sided."""
+    difference = np.subtract(first, second)
+    p = None
+    if difference.size >= FEWEST_PAIRS:
+        p = float(wilcoxon(difference).pvalue) if difference.any() else 1.0
+    return Paired(difference.size, *_mean_interval(difference), p, "Wilcoxon signed-rank")
+
+
+def paired_over_seeds(first: Sequence[float], second: Sequence[float]) -> Paired:
+    """Student's paired t-test over seeds: with five pairs a rank test cannot reach p = 0.05."""
+    difference = np.subtract(first, second)
+    p = None
+    if difference.size >= 2 and difference.std() > 0:
+        p = float(stats.ttest_rel(first, second).pvalue)
+    return Paired(difference.size, *_mean_interval(difference), p, "paired t")
+
+
+def _mean_interval(difference: npt.NDArray[np.float64]) -> tuple[float, float, float]:
+    mean = float(difference.mean())
+    if difference.size < 2:
+        return mean, float("nan"), float("nan")
+    t = float(stats.t.ppf(0.975, difference.size - 1))
+    half = t * float(difference.std(ddof=1)) / float(np.sqrt(difference.size))
+    return mean, mean - half, mean + half

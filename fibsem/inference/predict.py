@@ -124,6 +124,8 @@ class BlockScorer:
         ``dense`` where a network is convertible, else ``patch``; ``features`` for other models.
     network
         The network that is evaluated: the dense twin, or the one given; None for other models.
+    level
+        Otsu's threshold of the slice that was looked at last; None for other models.
     """
 
     def __init__(self, spec: ModelSpec, model: Model, precision: Precision = "float32") -> None:
@@ -131,7 +133,8 @@ class BlockScorer:
         self.mode: Mode = "features"
         self.network: keras.Model | None = None
         self._model = model
-        self._level: tuple[object, Any] = (None, None)
+        self.level: Any = None
+        self._looked_at: object = None
         if spec.is_network:
             self.mode = "dense" if spec.convertible else "patch"
             self.network = model
@@ -144,10 +147,11 @@ class BlockScorer:
 
         Only Otsu's threshold does; its level is kept until another slice is looked at.
         """
-        if self.spec.name != "threshold" or self._level[0] == (id(volume), z):
+        if self.spec.name != "threshold" or self._looked_at == (id(volume), z):
             return
         box = Box((z, 0, 0), (z + 1, *volume.shape[1:]))
-        self._level = (id(volume), z), self._model.level(volume.read(box)[0])
+        self._looked_at = (id(volume), z)
+        self.level = self._model.level(volume.read(box)[0])
 
     def __call__(self, block: FloatArray) -> FloatArray:
         """Probability of solid, (y, x) float32, of the middle of a block.
@@ -162,7 +166,7 @@ class BlockScorer:
         if self.mode == "patch":
             return sliding_window(self._forward, block, self.spec)
         if self.spec.name == "threshold":
-            return self._model.scores(block, self._level[1])
+            return self._model.scores(block, self.level)
         return self._model.scores(block)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.analysis.metrics import balanced_scores
 from fibsem.data.sampling import LabelledWindow, Pixels
 from fibsem.data.split import Split
 from fibsem.inference.predict import BlockScorer
@@ -37,8 +36,10 @@ def fit_features(material: Material) -> Model:
     return Forest.fit(spec, table, pixels.label, material.config.seed)
 
 
-def score_sample(material: Material, model: Model, split: Split) -> dict[str, float]:
-    """MIoU, accuracy and loss on the fixed balanced sample of a split, at threshold 0.5."""
+def sample_scores(
+    material: Material, model: Model, split: Split
+) -> tuple[npt.NDArray[np.uint8], FloatArray]:
+    """Labels and scores of the fixed balanced sample of a split."""
     sample = material.sample(split).pixels
     scorer = BlockScorer(material.config.spec, model)
     scores = np.empty(len(sample), np.float32)
@@ -49,7 +50,7 @@ def score_sample(material: Material, model: Model, split: Split) -> dict[str, fl
             scores[here] = model.classify(model.features(window.image)[y, x])
         else:
             scores[here] = scorer(window.image)[y, x]
-    return balanced_scores(sample.label, scores)
+    return sample.label, scores
 
 
 def _by_window(

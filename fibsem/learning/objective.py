@@ -7,7 +7,7 @@ once it is done, its result. Called again with the same folder it goes on, or gi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +130,7 @@ def _train_and_score(
         "run_id": run_id,
         "val": trained.best.val,
         "epochs": len(trained.history),
+        "history": [asdict(epoch) for epoch in trained.history],
         "best_epoch": trained.best.epoch,
         "train_seconds": trained.seconds,
         "parameters": trained.parameters,

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from fibsem.analysis.metrics import balanced_scores
+from fibsem.analysis.metrics import balanced_scores, cross_entropy
 from fibsem.config import RunConfig, TrainConfig
 from fibsem.files import replace_file
 from fibsem.inference.predict import SampleScorer, compiled
@@ -34,7 +34,7 @@ from fibsem.learning.batches import (
     patch_epoch,
     steps_per_epoch,
 )
-from fibsem.learning.features import fit_features, score_sample
+from fibsem.learning.features import fit_features, sample_scores
 from fibsem.learning.losses import make_loss
 from fibsem.learning.material import Material
 from fibsem.models import Model, build
@@ -187,8 +187,8 @@ def _fit_features(material: Material, on_epoch: Callable[[Epoch], None] | None) 
     started = time.perf_counter()
     model = fit_features(material)
     fitted = time.perf_counter()
-    train_loss = score_sample(material, model, "train")["loss"]
-    val = score_sample(material, model, "val")
+    train_loss = cross_entropy(*sample_scores(material, model, "train"))
+    val = balanced_scores(*sample_scores(material, model, "val"))
     epoch = Epoch(0, 0.0, train_loss, val, fitted - started, time.perf_counter() - fitted)
     if on_epoch:
         on_epoch(epoch)

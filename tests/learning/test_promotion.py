@@ -157,5 +157,5 @@ def test_an_unknown_model_is_said_in_one_line(promoted, tiny):
     with pytest.raises(UserError, match=r"fibsem\.promote registers one") as caught:
         find_bundle("models:/fibsem@nobody", promoted["uri"])
     assert "\n" not in str(caught.value)
-    with pytest.raises(UserError, match=r"bundle\.json and model\.keras"):
+    with pytest.raises(UserError, match=r"bundle\.json and the weights"):
         load_bundle(tiny)

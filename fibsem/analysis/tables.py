@@ -1,0 +1,154 @@
+"""Tables in the layout of the thesis, from the records of evaluations.
+
+A record is the ``summary.json`` of one evaluation: ``model``, ``nbhd`` and spreads (``mean``,
+``std``) of figures by group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+Record = Mapping[str, Any]
+
+
+def name_of(record: Record) -> str:
+    """A model as the thesis writes it, with its loss where that is not cross-entropy.
+
+    >>> name_of({"model": "2dcnn", "nbhd": "81x81x3", "loss": "bce"})
+    '2dcnn(81,81,3)'
+    """
+    name = f"{record['model']}({record['nbhd'].replace('x', ',')})"
+    return name if record.get("loss", "bce") == "bce" else f"{name} {record['loss']}"
+
+
+def plus_minus(spread: Mapping[str, float | None], digits: int, scale: float = 1.0) -> str:
+    """Mean and s.d. in one cell; the mean alone where there is a single run.
+
+    >>> plus_minus({"mean": 0.8008, "std": 0.0029}, 2, 100)
+    '80.08 ± 0.29'
+    """
+    mean, std = spread["mean"], spread["std"]
+    if mean is None:
+        return ""
+    text = f"{scale * mean:.{digits}f}"
+    return text if std is None or std != std else f"{text} ± {scale * std:.{digits}f}"
+
+
+def parameters(records: Iterable[Record]) -> pd.DataFrame:
+    """Trainable parameters by model and (n_x, n_y), at the deepest n_z (Table 4.4)."""
+    cells: dict[str, dict[int, int]] = {}
+    for record in sorted(records, key=lambda r: int(r["nbhd"].split("x")[2])):
+        n = int(record["nbhd"].split("x")[0])
+        cells.setdefault(record["model"], {})[n] = int(record["parameters"]["mean"])
+    table = pd.DataFrame.from_dict(cells, orient="index").sort_index(axis=1)
+    table.columns = pd.Index([f"({n}, {n})" for n in table.columns])
+    table.index.name = "model"
+    return table.reset_index()
+
+
+def training(records: Iterable[Record]) -> pd.DataFrame:
+    """Validation mIoU, loss and training time, best first (Tables 4.5 and 4.6)."""
+    ordered = sorted(records, key=lambda r: -r["val"]["miou"]["mean"])
+    return pd.DataFrame(
+        {
+            "model": [name_of(r) for r in ordered],
+            "val mIoU %": [plus_minus(r["val"]["miou"], 2, 100) for r in ordered],
+            "val loss": [plus_minus(r["val"]["loss"], 3) for r in ordered],
+            "training time (s)": [plus_minus(r["train_seconds"], 0) for r in ordered],
+            "epochs": [plus_minus(r["epochs"], 0) for r in ordered],
+            "parameters": [int(r["parameters"]["mean"]) for r in ordered],
+        }
+    )
+
+
+def splits(records: Iterable[Record]) -> pd.DataFrame:
+    """MIoU and accuracy on train, validation and test pixels, balanced (Table 4.7)."""
+    ordered = sorted(records, key=lambda r: -r["val"]["miou"]["mean"])
+    table: dict[str, list[Any]] = {"model": [name_of(r) for r in ordered]}
+    for split in ("train", "val", "test"):
+        for key, label in (("miou", "mIoU"), ("accuracy", "accuracy")):
+            column = [plus_minus(r[split][key], 2, 100) for r in ordered]
+            table[f"{split} {label} %"] = column
+    return pd.DataFrame(table)
+
+
+def confusion(counts: Sequence[Sequence[int]]) -> pd.DataFrame:
+    """One confusion matrix in per cent of all pixels (Table 4.9)."""
+    total = sum(map(sum, counts))
+    rows = [[f"{100 * value / total:.2f}" for value in row] for row in counts]
+    table = pd.DataFrame(rows, columns=["predicted pore %", "predicted solid %"])
+    table.insert(0, "label", ["pore", "solid"])
+    return table
+
+
+def labelled(record: Record, group: str = "all") -> pd.DataFrame:
+    """All labelled pixels by sample and combined: mIoU, accuracy, porosity (Tables 4.10, 4.12).
+
+    ``group`` is ``all`` (T = 0.5) or ``chosen`` (threshold chosen on validation).
+    """
+    rows = []
+    for split in ("train", "val", "test"):
+        key = f"{split}_{group}"
+        for sample, figures in record["samples"].items():
+            if key in figures:
+                rows.append(_labelled_row(split, sample, figures[key]))
+        if key in record:
+            rows.append(_labelled_row(split, "combined", record[key]))
+    return pd.DataFrame(rows)
+
+
+def _labelled_row(split: str, sample: str, figures: Mapping[str, Any]) -> dict[str, str]:
+    interval = ""
+    if "porosity_low" in figures and figures["porosity_low"]["mean"] is not None:
+        low, high = (figures[f"porosity_{end}"]["mean"] for end in ("low", "high"))
+        interval = f"[{100 * low:.2f}, {100 * high:.2f}]"
+    return {
+        "split": split,
+        "sample": sample,
+        "mIoU": plus_minus(figures["miou"], 4),
+        "accuracy": plus_minus(figures["accuracy"], 4),
+        "porosity %": plus_minus(figures["porosity"], 2, 100),
+        "95 % CI over squares": interval,
+        "labelled porosity %": plus_minus(figures["label_porosity"], 2, 100),
+    }
+
+
+def comparison(records: Iterable[Record], group: str = "chosen") -> pd.DataFrame:
+    """MIoU and accuracy on all labelled pixels, validation and test (Table 5.1)."""
+    usable = [r for r in records if f"test_{group}" in r and f"val_{group}" in r]
+    ordered = sorted(usable, key=lambda r: r[f"test_{group}"]["miou"]["mean"])
+    table: dict[str, list[Any]] = {"model": [name_of(r) for r in ordered]}
+    for split in ("val", "test"):
+        for key, label in (("miou", "mIoU"), ("accuracy", "accuracy")):
+            table[f"{split} {label}"] = [plus_minus(r[f"{split}_{group}"][key], 4) for r in ordered]
+    truth = [r.get("test_truth") for r in ordered]
+    if any(truth):
+        table["test mIoU against truth"] = [plus_minus(t["miou"], 4) if t else "" for t in truth]
+    table["parameters"] = [int(r["parameters"]["mean"]) for r in ordered]
+    table["training time (s)"] = [plus_minus(r["train_seconds"], 0) for r in ordered]
+    table["s per gigapixel"] = [plus_minus(r["seconds_per_gigapixel"], 0) for r in ordered]
+    return pd.DataFrame(table)
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """A table in Markdown, numbers to the right.
+
+    >>> print(markdown(pd.DataFrame({"model": ["a"], "n": [1]})))
+    | model | n |
+    |---|--:|
+    | a | 1 |
+    """
+    numeric = [pd.api.types.is_numeric_dtype(table[column]) for column in table]
+    cells = table.astype(object).where(table.notna(), "")
+    lines = [list(map(str, table.columns))]
+    lines += [[_cell(value) for value in row] for row in cells.itertuples(index=False)]
+    text = ["| " + " | ".join(line) + " |" for line in lines]
+    text.insert(1, "|" + "|".join("--:" if right else "---" for right in numeric) + "|")
+    return "\n".join(text)
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.0f}" if isinstance(value, float) and value == int(value) else str(value)

@@ -1,0 +1,86 @@
+"""``python -m fibsem.evaluate``: one configuration with several seeds; tables over all."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from fibsem.config import EvaluateConfig, RunConfig, Tree, output_folder, read, run_command
+from fibsem.errors import UserError
+from fibsem.files import read_json, write_json
+
+
+def main(tree: Tree) -> None:
+    """Evaluate one configuration, or compare two that are finished."""
+    how = read(EvaluateConfig, tree["evaluation"], "evaluation")
+    if tree["compare"] is not None:
+        _compare(tree)
+        return
+    config = RunConfig.of(tree)
+
+    from fibsem.learning.datasets import obtain
+
+    dataset = obtain(config.data, config.split)
+    spec = config.spec
+    folder = output_folder("evaluate", tree, dataset.name, spec.name, str(spec.nbhd))
+    if (folder / "summary.json").is_file():
+        print(f"{folder} is finished: validation mIoU {_miou(read_json(folder / 'summary.json'))}")
+        return
+
+    from fibsem.learning.comparison import draw_cell, draw_cells, finished_cells, write_tables
+    from fibsem.learning.evaluation import Evaluation
+    from fibsem.learning.material import Material
+    from fibsem.learning.tracking import Tracking
+    from fibsem.progress import Progress
+
+    started = time.perf_counter()
+    tracking = Tracking.open(config.tracking, dataset.name)
+    material = Material.of(dataset, config)
+    evaluation = Evaluation(tree, material, folder, tracking, tree["seeds"], how.patch_limit)
+    with Progress("seeds") as progress:
+        record = evaluation.run(progress)
+    pictures = draw_cell(folder, material)
+    write_json(folder / "summary.json", {**record, "seconds": time.perf_counter() - started})
+    cells = finished_cells(folder.parent, dataset.hash)
+    tables = folder.parent / f"tables-{dataset.name}"
+    files = write_tables(cells, tables)
+    for path in (*pictures, *draw_cells(cells, tables)):
+        tracking.log_file(record["run_id"], path, "figures")
+    for path in files:
+        tracking.log_file(record["run_id"], path, "tables")
+    print(
+        f"{spec.name} {spec.nbhd}: validation mIoU {_miou(record)} over {tree['seeds']} seeds; "
+        f"{folder}/summary.json\n{len(cells)} evaluations of {dataset.name} in {tables}"
+    )
+
+
+def _compare(tree: Tree) -> None:
+    folders = tree["compare"]
+    if not isinstance(folders, list) or len(folders) != 2:
+        raise UserError(f"`compare` must name two folders, compare=[A,B], but got {folders}.")
+
+    from fibsem.learning.comparison import compare
+
+    first, second = (Path(str(folder)) for folder in folders)
+    record = compare(first, second)
+    folder = output_folder("evaluate", tree, "compare")
+    write_json(folder / "summary.json", record)
+    print(f"test mIoU of {record['first']} minus {record['second']}, 95 % interval:")
+    for what in ("squares", "seeds"):
+        row = record[what]
+        p = "too few for a test" if row["p_value"] is None else f"p = {row['p_value']:.3g}"
+        print(
+            f"  over {row['pairs']} {what}: {row['mean']:+.4f} [{row['low']:+.4f}, "
+            f"{row['high']:+.4f}], {row['test']}: {p}"
+        )
+    print(f"{folder}/summary.json")
+
+
+def _miou(record: dict[str, dict[str, dict[str, float]]]) -> str:
+    spread = record["val"]["miou"]
+    std = spread["std"]
+    return f"{spread['mean']:.4f}" + (f" ± {std:.4f}" if std is not None and std == std else "")
+
+
+if __name__ == "__main__":
+    run_command("evaluate", main)

@@ -1,0 +1,196 @@
+"""Tables and figures over finished evaluations, and the paired comparison of two of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem import models
+from fibsem.analysis import figures, tables
+from fibsem.analysis.metrics import Confusion, pooled
+from fibsem.analysis.statistics import paired_over_seeds, paired_over_squares
+from fibsem.errors import UserError
+from fibsem.files import read_json, replace_file
+from fibsem.inference.predict import BlockScorer
+from fibsem.learning.evaluation import CHOSEN, confusions, read_runs
+from fibsem.learning.material import Material
+from fibsem.learning.objective import Record
+from fibsem.learning.scoring import scored_squares
+from fibsem.models.describe import drawing, feature_maps
+
+
+def finished_cells(folder: Path, data: str) -> dict[Path, Record]:
+    """Records of the finished evaluations of one dataset among the sub-folders of a folder."""
+    found = {}
+    for path in sorted(folder.glob("*/summary.json")):
+        record = read_json(path)
+        if record.get("data") == data and "groups" in record and "val" in record:
+            found[path.parent] = record
+    return found
+
+
+def write_tables(cells: dict[Path, Record], folder: Path) -> list[Path]:
+    """Write every table of the protocol as CSV and Markdown; returns the files."""
+    records = list(cells.values())
+    best = max(records, key=lambda r: r["val"]["miou"]["mean"])
+    best_run = next(iter(read_runs(next(p for p, r in cells.items() if r is best))))
+    standard = [r for r in records if r["model"] == "2dcnn"]
+    others = [r for r in records if r["model"] != "2dcnn"]
+    made = {
+        "4.4-parameters": tables.parameters(records),
+        "4.5-training-2dcnn": tables.training(standard),
+        "4.6-training-others": tables.training(others),
+        "4.7-splits": tables.splits(records),
+        "4.10-labelled": tables.labelled(best, "all"),
+        "4.12-labelled-chosen-threshold": tables.labelled(best, "chosen"),
+        "5.1-comparison": tables.comparison(records),
+    }
+    for split in ("train", "val"):
+        counts = best_run["balanced"][split]["confusion"]
+        made[f"4.9-confusion-{split}"] = tables.confusion(counts)
+    files = []
+    for name, table in made.items():
+        if not len(table):
+            continue
+        files.append(folder / f"table-{name}.csv")
+        replace_file(files[-1], table.to_csv(index=False))
+        files.append(folder / f"table-{name}.md")
+        replace_file(files[-1], tables.markdown(table) + "\n")
+    return files
+
+
+def draw_cell(folder: Path, material: Material) -> list[Path]:
+    """Figures of one evaluation: learning curves, the network, its maps, one test square."""
+    runs = list(read_runs(folder))
+    spec = material.config.spec
+    place = folder / "figures"
+    name = f"{spec.name} {spec.nbhd}"
+    losses = [
+        [[epoch["train_loss"] for epoch in run["history"]] for run in runs],
+        [[epoch["val"]["loss"] for epoch in run["history"]] for run in runs],
+    ]
+    drawn = {"learning_curves": figures.learning_bands({name: (losses[0], losses[1])})}
+    model = models.load(spec, folder / f"seed-{runs[0]['seed']}")
+    if spec.is_network:
+        drawn["network"] = figures.network(drawing(spec), f"{name}, padding {spec.padding}")
+        window = material.val[0]
+        more = 0 if spec.padding == "same" else 63
+        height, width = (n + more for n in spec.window)
+        image = window.around(0, 0, height, width, spec.halo[1:])[None]
+        maps = feature_maps(model, np.ascontiguousarray(image))
+        if maps:
+            drawn["feature_maps"] = figures.feature_maps(maps)
+    _save_square(folder / "square.npz", material, model, runs[0]["threshold"])
+    return [figures.save(figure, place / f"{key}.png") for key, figure in drawn.items()]
+
+
+def _save_square(path: Path, material: Material, model: models.Model, threshold: float) -> None:
+    """Keep what a model finds in the first test square, for the figure over all models."""
+    if path.is_file():
+        return
+    scorer = BlockScorer(material.config.spec, model)
+    region, square = next(iter(scored_squares(material, scorer, "test")))
+    grey = material.dataset.sample(region.sample).volume.read_unit(region.box)[0]
+    found = (square.scores[square.inner] >= threshold).astype(np.uint8)
+    np.savez_compressed(
+        path, grey=grey, labels=square.labels, found=found, region=f"{region.sample} {region.name}"
+    )
+
+
+def draw_cells(cells: dict[Path, Record], folder: Path) -> list[Path]:
+    """Figures over all evaluations of a dataset."""
+    by_line: dict[str, dict[int, tuple[float, float]]] = {}
+    seeds, squares = {}, {}
+    for path, record in cells.items():
+        n, _, z = (int(part) for part in record["nbhd"].split("x"))
+        line = f"n_z = {z}" if record["model"] == "2dcnn" else record["model"]
+        spread = record["val"]["miou"]
+        std = spread["std"] if spread["std"] is not None else float("nan")
+        by_line.setdefault(line, {})[n] = (spread["mean"], std)
+        seeds[tables.name_of(record)] = [100 * run["val"]["miou"] for run in record["runs"]]
+        if (path / "square.npz").is_file():
+            squares[tables.name_of(record)] = path / "square.npz"
+    drawn = {
+        "miou_by_neighbourhood": figures.miou_by_neighbourhood(dict(sorted(by_line.items()))),
+        "boxes": figures.boxes(seeds, "validation mIoU (%)"),
+    }
+    if squares:
+        drawn["one_square"] = _one_square(squares)
+    return [figures.save(figure, folder / f"{name}.png") for name, figure in drawn.items()]
+
+
+def _one_square(files: dict[str, Path]) -> Any:
+    found: dict[str, tuple[npt.NDArray[np.uint8], float]] = {}
+    first: dict[str, Any] = {}
+    for name, path in files.items():
+        with np.load(path) as arrays:
+            square = dict(arrays)
+        first = first or square
+        if str(square["region"]) == str(first["region"]):
+            miou = Confusion.of(square["labels"], square["found"]).miou
+            found[name] = square["found"], miou
+    return figures.one_square(first["grey"], first["labels"], found)
+
+
+def compare(first: Path, second: Path) -> Record:
+    """Compare two finished evaluations on the same test squares, and over the same seeds.
+
+    The figure of a square is its mIoU, mean over seeds, at the threshold chosen on validation; that
+    of a seed the pooled mIoU over all test squares.
+
+    Raises
+    ------
+    UserError
+        If a folder holds no finished evaluation, or the two were not made on the same data.
+    """
+    records = [_finished(folder) for folder in (first, second)]
+    if records[0]["data"] != records[1]["data"]:
+        raise UserError(
+            f"`compare` needs two evaluations of the same data, but {first} and {second} differ."
+        )
+    runs = [list(read_runs(folder)) for folder in (first, second)]
+    squares = [_by_square(some) for some in runs]
+    common = [name for name in squares[0] if name in squares[1]]
+    over_squares = paired_over_squares(
+        [squares[0][name] for name in common], [squares[1][name] for name in common]
+    )
+    by_seed = [{run["seed"]: _pooled(run) for run in some} for some in runs]
+    seeds = sorted(set(by_seed[0]) & set(by_seed[1]))
+    over_seeds = paired_over_seeds(
+        [by_seed[0][seed] for seed in seeds], [by_seed[1][seed] for seed in seeds]
+    )
+    return {
+        "first": tables.name_of(records[0]),
+        "second": tables.name_of(records[1]),
+        "squares": asdict(over_squares),
+        "seeds": asdict(over_seeds),
+    }
+
+
+def _finished(folder: Path) -> Record:
+    path = folder / "summary.json"
+    record = read_json(path) if path.is_file() else {}
+    if "groups" not in record:
+        raise UserError(
+            f"`compare` must name two folders of finished evaluations, but {folder} is not one."
+        )
+    return dict(record)
+
+
+def _by_square(runs: Iterable[Record]) -> dict[str, float]:
+    """Mean over seeds of the mIoU of every test square."""
+    values: dict[str, list[float]] = {}
+    for run in runs:
+        rows = [row for row in run["squares"] if row["split"] == "test"]
+        for row, part in zip(rows, confusions(run, "test", CHOSEN), strict=True):
+            values.setdefault(f"{row['sample']} {row['region']}", []).append(part.miou)
+    return {name: float(np.mean(some)) for name, some in values.items()}
+
+
+def _pooled(run: Record) -> float:
+    return pooled(confusions(run, "test", CHOSEN)).miou

@@ -1,0 +1,289 @@
+"""The evaluation protocol: one configuration, k seeds, all that a table needs (thesis 3.7, 4.2).
+
+Each seed is a child run under one parent. Scores are kept by square as confusion matrices, from
+which every combined figure follows by adding pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fibsem import models
+from fibsem.analysis.metrics import Confusion, balanced_scores, cross_entropy, pooled
+from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare, SearchGrid, search
+from fibsem.analysis.statistics import Spread
+from fibsem.analysis.uncertainty import normal_interval
+from fibsem.config import RunConfig, Tree
+from fibsem.data.dataset import IGNORE, Region
+from fibsem.data.split import SPLITS, Split
+from fibsem.files import read_json, write_json
+from fibsem.inference.cost import seconds_per_gigapixel
+from fibsem.inference.predict import BlockScorer
+from fibsem.learning.material import Material
+from fibsem.learning.objective import Job, Record, hyperparameters, run_job
+from fibsem.learning.scoring import sample_scores, scored_squares
+from fibsem.learning.tracking import Tracking
+from fibsem.learning.training import Epoch
+from fibsem.models import Model
+
+#: Thresholds among which the best one on the labelled validation pixels is chosen; no smoothing.
+THRESHOLDS = SearchGrid((0.0,), tuple(float(t) for t in np.linspace(0.02, 0.98, 97)))
+
+#: Confusion matrices of a square: against the labels at T = 0.5 and at the chosen threshold, and
+#: against the exact truth at the chosen one where a phantom knows it.
+HALF, CHOSEN, TRUTH = "half", "chosen", "truth"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One cell of a table: a configuration on a dataset."""
+
+    tree: Tree
+    material: Material
+    folder: Path
+    tracking: Tracking
+    seeds: int
+    patch_limit: int
+
+    def run(self, progress: Callable[[str, int, int], None]) -> Record:
+        """Train and score every seed; what is finished is not done again.
+
+        Returns
+        -------
+        dict
+            The record of ``summary.json``; see :func:`summarise`.
+        """
+        parent = self._parent()
+        runs = []
+        for k in range(self.seeds):
+            progress(f"seed {self.tree['seed'] + k}", k, self.seeds)
+            runs.append(self._one_seed(k, parent, progress))
+        spec = self.material.config.spec
+        record = {
+            "model": spec.name,
+            "nbhd": str(spec.nbhd),
+            "padding": spec.padding,
+            "loss": self.material.config.train.loss,
+            "dataset": self.material.dataset.name,
+            "data": self.material.dataset.hash,
+            "run_id": parent,
+            **summarise(runs),
+        }
+        self._log(parent, record)
+        return record
+
+    def _parent(self) -> str:
+        known = self.folder / "parent.json"
+        if known.is_file():
+            run_id = str(read_json(known)["run_id"])
+            if self.tracking.resume(run_id):
+                return run_id
+        config = self.material.config
+        tags = {
+            "fibsem.command": "evaluate",
+            "fibsem.model": config.spec.name,
+            "fibsem.nbhd": config.spec.nbhd,
+            "fibsem.padding": config.spec.padding,
+            "fibsem.data": self.material.dataset.hash,
+            "fibsem.test": "scored",
+        }
+        name = f"{config.spec.name} {config.spec.nbhd}, {self.seeds} seeds"
+        run_id = self.tracking.start(name, tags=tags, params={"seeds": self.seeds})
+        write_json(known, {"run_id": run_id})
+        self.tracking.log_json(run_id, self.tree, "config.json")
+        return run_id
+
+    def _one_seed(self, k: int, parent: str, progress: Callable[[str, int, int], None]) -> Record:
+        seed = self.tree["seed"] + k
+        folder = self.folder / f"seed-{seed}"
+        scored = folder / "scores.json"
+        if scored.is_file():
+            return dict(read_json(scored))
+        tree = {**self.tree, "seed": seed}
+        config = RunConfig.of(tree)
+        material = self.material.for_config(config)
+        job = Job(
+            tree=tree,
+            folder=folder,
+            name=f"{config.spec.name} {config.spec.nbhd} seed {seed}",
+            tags={"fibsem.command": "evaluation", "fibsem.test": "scored"},
+            params=hyperparameters(config, tree),
+            parent=parent,
+        )
+
+        def show(epoch: Epoch) -> None:
+            text = f"seed {seed}, epoch {epoch.epoch + 1}: mIoU {epoch.val['miou']:.4f}"
+            progress(text, k, self.seeds)
+
+        trained, _ = run_job(job, material, self.tracking, show)
+        model = models.load(config.spec, folder)
+        record = {
+            "seed": seed,
+            **{key: trained[key] for key in ("run_id", "epochs", "train_seconds", "parameters")},
+            "history": trained["history"],
+            **score_model(material, model, self.patch_limit),
+        }
+        self.tracking.log_metrics(
+            trained["run_id"],
+            {
+                **{
+                    f"{split}/{key}": value
+                    for split, figures in record["balanced"].items()
+                    for key, value in figures.items()
+                    if key != "confusion"
+                },
+                "time/seconds_per_gigapixel": record["seconds_per_gigapixel"],
+            },
+        )
+        write_json(scored, record)
+        return record
+
+    def _log(self, parent: str, record: Record) -> None:
+        metrics = {
+            f"{group}/{key}_{kind}": value
+            for group in record["groups"]
+            for key, spread in record[group].items()
+            for kind, value in spread.items()
+        }
+        self.tracking.log_metrics(parent, metrics)
+        self.tracking.log_json(parent, record, "evaluation.json")
+        self.tracking.end(parent)
+
+
+def score_model(material: Material, model: Model, patch_limit: int) -> Record:
+    """Every figure of one trained model.
+
+    Returns
+    -------
+    dict
+        ``balanced``: mIoU, accuracy, loss and confusion matrix on the fixed balanced sample of each
+        split. ``threshold``: the best one on the labelled validation pixels. ``squares``: rows with
+        confusion matrices of every labelled square; of the splits that have more than
+        ``patch_limit`` pixels none, where the model goes patch by patch.
+        ``seconds_per_gigapixel``: of the model alone, from a timed block.
+    """
+    scorer = BlockScorer(material.config.spec, model)
+    balanced = {}
+    for split in SPLITS:
+        labels, scores = sample_scores(material, model, split)
+        counts = Confusion.at_threshold(labels, scores, 0.5).counts
+        balanced[split] = {**balanced_scores(labels, scores), "confusion": counts}
+
+    def affordable(split: Split) -> bool:
+        pixels = sum(region.box.size for region in material.dataset.regions(split))
+        return scorer.mode != "patch" or pixels <= patch_limit
+
+    validation = list(scored_squares(material, scorer, "val")) if affordable("val") else []
+    chosen = PostProcessing()
+    if validation:
+        chosen, _ = search([square for _, square in validation], THRESHOLDS)
+    rows = [_square_row(region, square, chosen) for region, square in validation]
+    for split in ("train", "test"):
+        if affordable(split):
+            for region, square in scored_squares(material, scorer, split):
+                rows.append(_square_row(region, square, chosen))
+    return {
+        "balanced": balanced,
+        "threshold": chosen.threshold,
+        "squares": rows,
+        "seconds_per_gigapixel": seconds_per_gigapixel(scorer),
+    }
+
+
+def _square_row(region: Region, square: ScoredSquare, chosen: PostProcessing) -> Record:
+    known = square.labels != IGNORE
+    loss = None
+    if known.any():
+        loss = cross_entropy(square.labels[known], square.scores[square.inner][known])
+    row: Record = {
+        "split": region.split,
+        "sample": region.sample,
+        "region": region.name,
+        "loss": loss,
+        HALF: square.confusion(PostProcessing()).counts,
+        CHOSEN: square.confusion(chosen).counts,
+    }
+    if region.read_truth is not None:
+        exact = ScoredSquare(square.scores, region.read_truth(), square.inner)
+        row[TRUTH] = exact.confusion(chosen).counts
+    return row
+
+
+def confusions(run: Record, split: str, kind: str, sample: str | None = None) -> list[Confusion]:
+    """Confusion matrices of the squares of a run, in order."""
+    return [
+        Confusion.from_counts(row[kind])
+        for row in run["squares"]
+        if row["split"] == split and kind in row and sample in (None, row["sample"])
+    ]
+
+
+def summarise(runs: list[Record]) -> Record:
+    """Mean and s.d. over seeds of every figure.
+
+    Returns
+    -------
+    dict
+        ``train``, ``val``, ``test``: on balanced pixels at T = 0.5. ``<split>_all``: on all
+        labelled pixels at T = 0.5, ``<split>_chosen`` at the threshold chosen on validation,
+        ``<split>_truth`` that against the exact truth. Each maps a figure to ``mean`` and ``std``.
+        ``samples.<sample>``: the same for ``<split>_all`` and ``<split>_chosen`` of each sample.
+    """
+    figures: dict[str, list[dict[str, float]]] = {
+        split: [_plain(run["balanced"][split]) for run in runs] for split in SPLITS
+    }
+    names = {HALF: "all", CHOSEN: "chosen", TRUTH: "truth"}
+    for split in SPLITS:
+        for kind, name in names.items():
+            pooled_runs = [confusions(run, split, kind) for run in runs]
+            if all(pooled_runs):
+                figures[f"{split}_{name}"] = [pooled(parts).record() for parts in pooled_runs]
+    record: Record = {key: _spreads(values) for key, values in figures.items()}
+    plain = ("epochs", "train_seconds", "parameters", "threshold", "seconds_per_gigapixel")
+    record |= {key: asdict(Spread.of([run[key] for run in runs])) for key in plain}
+    record["groups"] = list(figures)
+    record["samples"] = {
+        sample: {
+            f"{split}_{names[kind]}": _spreads(
+                [_of_sample(run, split, kind, sample) for run in runs]
+            )
+            for split in SPLITS
+            for kind in (HALF, CHOSEN)
+            if confusions(runs[0], split, kind, sample)
+        }
+        for sample in dict.fromkeys(row["sample"] for run in runs for row in run["squares"])
+    }
+    record["runs"] = [
+        {
+            **{key: run[key] for key in ("seed", "run_id", *plain)},
+            **{split: _plain(run["balanced"][split]) for split in SPLITS},
+        }
+        for run in runs
+    ]
+    return record
+
+
+def _of_sample(run: Record, split: str, kind: str, sample: str) -> dict[str, float]:
+    """Pooled figures of one sample, with the interval of porosity over squares."""
+    parts = confusions(run, split, kind, sample)
+    low, high = normal_interval([part.porosity for part in parts])
+    return {**pooled(parts).record(), "porosity_low": low, "porosity_high": high}
+
+
+def _plain(figures: dict[str, Any]) -> dict[str, float]:
+    return {key: value for key, value in figures.items() if key != "confusion"}
+
+
+def _spreads(values: list[dict[str, float]]) -> dict[str, dict[str, float]]:
+    return {key: asdict(Spread.of([value[key] for value in values])) for key in values[0]}
+
+
+def read_runs(folder: Path) -> Iterator[Record]:
+    """The scores of every seed of a finished evaluation."""
+    for path in sorted(folder.glob("seed-*/scores.json")):
+        yield read_json(path)
