@@ -12,6 +12,7 @@ import hashlib
 import json
 import math
 import os
+import signal
 import sys
 import types
 import typing
@@ -43,9 +44,12 @@ NOT_IN_THE_HASH = (
     "tracking",
     "search.trials",
     "search.workers",
+    "search.isolate",
     "search.storage",
     "search.retries",
     "search.max_failures",
+    "search.heartbeat_s",
+    "search.grace_s",
     "search.dry_run",
 )
 
@@ -160,24 +164,50 @@ class TrackingConfig:
     uri: str = "sqlite:///mlruns/mlflow.db"
     artifacts: str = "mlruns/artifacts"
     experiment: str | None = None
+    system_metrics: bool = False
 
 
 @dataclass(frozen=True)
 class SearchConfig:
     """How a sweep searches, and how much."""
 
+    backend: Literal["optuna", "keras_tuner"] = "optuna"
     trials: int = 100
-    sampler: Literal["random", "tpe"] = "random"
+    sampler: Literal[
+        "enumerated", "random", "grid", "tpe", "cmaes", "nsga2", "hyperband", "bayesian"
+    ] = "enumerated"
+    objectives: tuple[str, ...] = ("val/loss",)
+    pruner: Literal["none", "median", "halving", "hyperband", "patient"] = "none"
+    pruner_warmup: int = 3
+    pruner_patience: int = 3
+    startup_trials: int = 10
+    population: int = 20
+    grid_points: int = 3
+    hyperband_epochs: int = 27
     seed: int = 0
+    workers: int = 1
+    isolate: bool = False
     retries: int = 2
     max_failures: int = 10
+    heartbeat_s: float = 15.0
+    grace_s: float = 90.0
     storage: str | None = None
     dry_run: bool = False
 
     def __post_init__(self) -> None:
-        _require("search.trials", self.trials, self.trials >= 1, "at least 1")
+        for key in ("trials", "max_failures", "workers", "pruner_patience", "startup_trials"):
+            value = getattr(self, key)
+            _require(f"search.{key}", value, value >= 1, "at least 1")
+        for key in ("population", "grid_points"):
+            value = getattr(self, key)
+            _require(f"search.{key}", value, value >= 2, "at least 2")
         _require("search.retries", self.retries, self.retries >= 0, "at least 0")
-        _require("search.max_failures", self.max_failures, self.max_failures >= 1, "at least 1")
+        _require("search.pruner_warmup", self.pruner_warmup, self.pruner_warmup >= 0, "at least 0")
+        _require("search.heartbeat_s", self.heartbeat_s, self.heartbeat_s > 0, "positive")
+        _require(
+            "search.grace_s", self.grace_s, self.grace_s > self.heartbeat_s,
+            "longer than search.heartbeat_s",
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -403,6 +433,8 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
     import hydra
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors of TensorFlow reach Python anyway
+    # a scheduler's way of saying Ctrl-C: what runs is ended cleanly, and goes on another time
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     mistakes: list[UserError] = []  # raised behind Hydra, which would announce them in its own way
 
     @hydra.main(version_base=None, config_path=str(CONF.resolve()), config_name=name)

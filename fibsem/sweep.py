@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 from fibsem.config import RunConfig, SearchConfig, Tree, output_folder, read, run_command
 from fibsem.files import write_json
@@ -24,26 +25,45 @@ def main(tree: Tree) -> None:
     dataset = obtain(config.data, config.split)
 
     from fibsem.learning.estimate import duration, estimate_training
+    from fibsem.learning.isolation import InProcess
     from fibsem.learning.material import Material
-    from fibsem.learning.optuna_search import Sweep, write_trials
+    from fibsem.learning.search import Sweep
+    from fibsem.learning.sweep_report import report_sweep
     from fibsem.learning.tracking import Tracking
+    from fibsem.learning.workers import run_workers
+    from fibsem.progress import Progress
 
+    started = time.perf_counter()
     material = Material.of(dataset, config)
     estimate = estimate_training(material)
     print(estimate.sentence())
     if search.dry_run:
-        print(f"{search.trials} trials: {duration(search.trials * estimate.trial_s)} at most")
+        total = search.trials * estimate.trial_s / search.workers
+        print(
+            f"{search.trials} trials: {duration(total)} at most with search.workers={search.workers}"
+        )
         return
     folder = output_folder("sweep", tree, dataset.name, config.spec.name, str(config.spec.nbhd))
     tracking = Tracking.open(config.tracking, dataset.name)
-    sweep = Sweep.open(tree, material, folder, tracking)
-    record = sweep.run()
-    write_trials(sweep.study, folder / "trials.json")
+    sweep = Sweep.open(tree, dataset, folder, tracking)
+    with Progress("trials") as progress, tracking.system_metrics(sweep.parent):
+        if search.workers > 1:
+            run_workers(sweep, tree, search.workers, progress)
+        else:
+            sweep.work(sweep.executor(lambda: InProcess(material, tracking)), progress)
+    report_sweep(sweep)
+    record = sweep.finish(time.perf_counter() - started)
+    sweep.study.close()
     write_json(folder / "summary.json", record)
-    best = record["best"]
+    best, counts = record["best"], record["trials"]
+    found = "no trial was completed"
+    if best is not None:
+        found = (
+            f"best {record['objectives'][0]} {best['value']:.4f}, validation mIoU "
+            f"{best['val']['miou']:.4f} with {best['params']}"
+        )
     print(
-        f"{record['trials']['complete']} trials; best validation loss {best['value']:.4f}, "
-        f"mIoU {best['val']['miou']:.4f} with {best['params']}\n{folder}/summary.json; "
+        f"{counts['complete']} trials, {counts['pruned']} pruned; {found}\n{folder}/summary.json; "
         f"compare the runs: mlflow ui --backend-store-uri {config.tracking.uri}"
     )
 

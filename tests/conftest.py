@@ -15,6 +15,7 @@ from fibsem.data.phantom import PhantomRecipe, simulate
 from fibsem.data.phantom_recipe import THESIS_FILMS
 from fibsem.geometry import Nbhd
 from fibsem.models.spec import resolve
+from tests import servers
 
 #: One film, six thin slices, five squares: simulated in well under a second.
 TINY = replace(
@@ -104,3 +105,21 @@ def material(small):
         return Material.of(obtain(config.data, config.split), config)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory):
+    """Address of an empty database in a real PostgreSQL server."""
+    if servers.postgres_binaries() is None:
+        pytest.skip("PostgreSQL is not installed (Debian package postgresql)")
+    if os.geteuid() == 0 and servers.postgres_user() is None:
+        pytest.skip("PostgreSQL refuses to run as root, and there is no user postgres")
+    with servers.postgres(tmp_path_factory.mktemp("pg")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory):
+    """Address of a real MLflow tracking server."""
+    with servers.mlflow_server(tmp_path_factory.mktemp("mlflow")) as address:
+        yield address

@@ -93,7 +93,7 @@ def test_a_sweep_killed_in_a_trial_ends_as_the_whole_one(command, tiny):
 
     assert complete("cut") == complete("whole")
     table = json.loads((command.folder / "cut" / "trials.json").read_text())
-    assert [t["reason"] for t in table if t["state"] == "fail"] == ["killed"]
+    assert [t["reason"] for t in table if t["state"] == "failed"] == ["killed"]
 
     import mlflow
 

@@ -152,3 +152,10 @@ def markdown(table: pd.DataFrame) -> str:
 
 def _cell(value: Any) -> str:
     return f"{value:.0f}" if isinstance(value, float) and value == int(value) else str(value)
+
+
+def trials(rows: Sequence[Record]) -> pd.DataFrame:
+    """Trials with their figures and hyperparameters, numbers to four digits."""
+    return pd.DataFrame(
+        [{key: f"{v:.4g}" if isinstance(v, float) else v for key, v in row.items()} for row in rows]
+    )

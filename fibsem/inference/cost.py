@@ -1,25 +1,34 @@
-"""What a segmentation costs: seconds per gigapixel, from a timed block."""
+"""What a segmentation costs: operations of a pixel, seconds per gigapixel of a timed block."""
 
 from __future__ import annotations
 
+import functools
+import math
+import re
 import time
 
+import keras
 import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
 
-from fibsem.analysis.postprocessing import FloatArray
 from fibsem.inference.predict import BlockScorer
+from fibsem.models import build
+from fibsem.models.spec import ModelSpec
 from fibsem.models.threshold import Level
 
 #: Side of the timed block: large enough that its halo hardly counts where blocks are large.
-SIDE = {"dense": 512, "features": 512, "patch": 32}
+SIDE = {"dense": 512, "features": 512, "patch": 16}
+#: Share of the rate of a matrix product that dense forms reach (see experiments/benchmarks).
+EXPECTED_SHARE = 0.5
 
 
 def seconds_per_gigapixel(scorer: BlockScorer, *, side: int | None = None) -> float:
     """Time a block of noise twice, and scale the faster time to 10^9 pixels; the model alone."""
     side = side or SIDE[scorer.mode]
     spec = scorer.spec
-    shape = tuple(side + n - 1 for n in spec.window)
-    block: FloatArray = np.random.default_rng(0).normal(size=(*shape, spec.nbhd.z)).astype("f4")
+    shape = (*(side + n - 1 for n in spec.window), spec.nbhd.z)
+    block: npt.NDArray[np.float32] = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     scorer.level = Level(0.0, 1.0)
     times = []
     for _ in range(3):  # the first one traces
@@ -27,3 +36,48 @@ def seconds_per_gigapixel(scorer: BlockScorer, *, side: int | None = None) -> fl
         scorer(block)
         times.append(time.perf_counter() - started)
     return 1e9 * min(times[1:]) / side**2
+
+
+def predicted_seconds_per_gigapixel(spec: ModelSpec) -> float:
+    """Seconds from the operations of a network and the rate of this machine, before training.
+
+    A dense form reaches about half of the rate of a matrix product; ``nan`` for other models.
+    """
+    if not spec.is_network:
+        return math.nan
+    operations = operations_per_pixel(build(spec, dense=spec.convertible))
+    return operations * 1e9 / (EXPECTED_SHARE * matrix_product_rate())
+
+
+@functools.cache
+def matrix_product_rate(size: int = 2048) -> float:
+    """Operations a second of a float32 matrix product in TensorFlow, measured once a process."""
+    matrix = tf.random.stateless_normal((size, size), (1, 2))
+    product = tf.function(lambda: tf.reduce_sum(matrix @ matrix))
+    times = []
+    for _ in range(3):
+        started = time.perf_counter()
+        product().numpy()
+        times.append(time.perf_counter() - started)
+    return 2 * size**3 / min(times)
+
+
+def operations_per_pixel(network: keras.Model) -> float:
+    """Multiplications and additions of a network for one pixel of a large block.
+
+    Those of its convolutions and dense layers; pools, activations and the halo of the block are
+    left out. A network that is no dense twin is counted for one patch, which is one pixel.
+    """
+    return sum(_operations(layer) for layer in network.layers if hasattr(layer, "kernel"))
+
+
+def _operations(layer: keras.layers.Layer) -> float:
+    # positions that are computed: slices of a dense form, every position of a patch
+    positions = math.prod(extent for extent in layer.output.shape[1:-1] if extent is not None)
+    return 2 * math.prod(layer.kernel.shape) * positions / 4 ** _pools_before(layer.name)
+
+
+def _pools_before(name: str) -> int:
+    """Pools in front of a layer of a U-Net, by its name; elsewhere a dense form halves nothing."""
+    level = re.fullmatch(r"(?:down|up)(\d+)[a-c]", name)
+    return int(level.group(1)) - 1 if level else 0

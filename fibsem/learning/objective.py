@@ -6,6 +6,7 @@ once it is done, its result. Called again with the same folder it goes on, or gi
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,17 +18,36 @@ from fibsem import models
 from fibsem.config import RunConfig, Tree
 from fibsem.errors import UserError
 from fibsem.files import read_json, write_json
+from fibsem.inference.cost import predicted_seconds_per_gigapixel, seconds_per_gigapixel
 from fibsem.inference.predict import BlockScorer
 from fibsem.learning.material import Material
 from fibsem.learning.scoring import score_all, score_balanced
 from fibsem.learning.tracking import Tracking, flat
 from fibsem.learning.training import DivergedError, Epoch, Trained, train
-from fibsem.models import Model
 
 #: Labelled pixels that are still scored one by one at the end of a training without dense form.
 MOST_BY_PATCH = 200_000
 
 Record = dict[str, Any]
+
+
+class PrunedError(Exception):
+    """A trial is not worth finishing, after this epoch."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__(f"pruned after epoch {epoch + 1}")
+        self.epoch = epoch
+
+
+class TrialFailedError(Exception):
+    """A trial failed by itself: why, in the words of a table, and the traceback.
+
+    ``final`` where another attempt would only fail again.
+    """
+
+    def __init__(self, reason: str, trace: str, final: bool) -> None:
+        super().__init__(reason)
+        self.reason, self.trace, self.final = reason, trace, final
 
 
 @dataclass(frozen=True)
@@ -65,12 +85,17 @@ def run_job(
     done = job.folder / "result.json"
     if done.is_file():
         record: Record = read_json(done)
+        tracking.close(record["run_id"])  # a kill may have come between the file and the run's end
         return record, None
     run_id = _take_up(job, material, tracking)
     try:
         record, trained = _train_and_score(job, material, tracking, run_id, on_epoch)
     except KeyboardInterrupt:
         tracking.end(run_id, "KILLED")
+        raise
+    except PrunedError as pruned:
+        tracking.tag(run_id, {"fibsem.state": "pruned", "fibsem.reason": str(pruned)})
+        tracking.end(run_id)
         raise
     except Exception as error:
         tracking.tag(run_id, {"fibsem.reason": reason_of(error)})
@@ -88,9 +113,9 @@ def _take_up(job: Job, material: Material, tracking: Tracking) -> str:
         run_id = str(read_json(known)["run_id"])
         if tracking.resume(run_id):
             return run_id
-    run_id = tracking.start(
-        job.name, tags=_tags(job, material), params=job.params, parent=job.parent
-    )
+    tags = _tags(job, material)
+    adopted = tracking.adopt(job.parent, job.tags) if job.parent else None
+    run_id = adopted or tracking.start(job.name, tags=tags, params=job.params, parent=job.parent)
     write_json(known, {"run_id": run_id})
     tracking.log_json(run_id, job.tree, "config.json")
     return run_id
@@ -125,6 +150,9 @@ def _train_and_score(
             on_epoch(epoch)
 
     config = material.config
+    cost = {"predicted_seconds_per_gigapixel": predicted_seconds_per_gigapixel(config.spec)}
+    if logged == 0:
+        tracking.log_metrics(run_id, {f"cost/{key}": value for key, value in cost.items()})
     trained = train(material, checkpoint=job.folder / "checkpoint.npz", on_epoch=report)
     record: Record = {
         "run_id": run_id,
@@ -136,19 +164,22 @@ def _train_and_score(
         "parameters": trained.parameters,
         "field": config.spec.sees,
     }
-    record["val_all"] = _score_all(material, trained.model) if config.train.val_all else None
+    scorer = BlockScorer(config.spec, trained.model)
+    cost["seconds_per_gigapixel"] = seconds_per_gigapixel(scorer)
+    record["cost"] = cost
+    record["val_all"] = _score_all(material, scorer) if config.train.val_all else None
     if config.train.test:
         record["test"] = score_balanced(material, trained.model, "test")
         tracking.tag(run_id, {"fibsem.test": "scored"})
     models.save(config.spec, trained.model, job.folder)
-    tracking.log_metrics(run_id, final_metrics(record), step=len(trained.history))
+    if not tracking.logged_steps(run_id, "epochs"):  # else it was cut off right behind this
+        tracking.log_metrics(run_id, final_metrics(record), step=len(trained.history))
     return record, trained
 
 
-def _score_all(material: Material, model: Model) -> dict[str, float] | None:
+def _score_all(material: Material, scorer: BlockScorer) -> dict[str, float] | None:
     """Every labelled validation pixel; None where that would be patch by patch for hours."""
     labelled = sum(region.box.size for region in material.dataset.regions("val"))
-    scorer = BlockScorer(material.config.spec, model)
     if scorer.mode == "patch" and labelled > MOST_BY_PATCH:
         return None
     return score_all(material, scorer, "val")
@@ -173,7 +204,7 @@ def final_metrics(record: Record) -> dict[str, float]:
         "field": record["field"],
         "epochs": record["epochs"],
     }
-    for group in ("val", "val_all", "test"):
+    for group in ("val", "val_all", "test", "cost"):
         metrics |= {f"{group}/{key}": value for key, value in (record.get(group) or {}).items()}
     return metrics
 
@@ -184,6 +215,12 @@ def hyperparameters(config: RunConfig, tree: Tree) -> dict[str, object]:
     resolved |= {f"train.{key}": getattr(config.train, key) for key in tree["train"]}
     resolved |= dict(flat({"preprocess": tree["preprocess"], "model": {"name": config.spec.name}}))
     return {**resolved, "model.padding": config.spec.padding, "nbhd": str(config.spec.nbhd)}
+
+
+def failure_of(error: Exception) -> TrialFailedError:
+    """What a training raised, as a failure of its trial."""
+    trace = "".join(traceback.format_exception(error))
+    return TrialFailedError(reason_of(error), trace, isinstance(error, UserError))
 
 
 def reason_of(error: BaseException) -> str:

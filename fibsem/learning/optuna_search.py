@@ -1,342 +1,395 @@
-"""The sweep: Optuna's ask and tell around one objective, with an exact budget.
+"""A study in Optuna: slots as trials, claimed atomically; any storage that Optuna has.
 
-The study is the only memory. A trial is found again by its origin, the number of the first trial
-with its hyperparameters: one that was killed, or failed, is queued again with the same values and
-goes on in the same folder. The budget counts complete and pruned trials.
+Ask and tell with enqueued trials. A claim is the change of a trial's state from waiting to running,
+which every storage does for one process only; so two workers never run one slot, and the budget is
+exact without a lock. (Optuna's own ``ask`` would make a new trial where none is waiting.)
 """
 
 from __future__ import annotations
 
-import gc
+import contextlib
 import json
-import os
-import socket
-import sys
-import time
-import traceback
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import keras
 import optuna
-import psutil
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from fibsem.config import RunConfig, SearchConfig, Tree, read, settings_hash, with_values
+from fibsem.config import SearchConfig
 from fibsem.errors import UserError
-from fibsem.files import read_json, replace_file, write_json
-from fibsem.learning.material import Material
-from fibsem.learning.objective import Job, Record, hyperparameters, reason_of, run_job
-from fibsem.learning.space import Choice, Range, Space, Values, read_space
-from fibsem.learning.tracking import Tracking, run_name
-from fibsem.progress import Progress
+from fibsem.learning.owner import Watch, alive_here, here, me
+from fibsem.learning.samplers import PLANNED, Objective, make_pruner, make_sampler
+from fibsem.learning.slots import Attempt, Opening, State, next_attempt, slots_needed, to_open
+from fibsem.learning.space import Choice, Range, Space, Values
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-COUNTED = (TrialState.COMPLETE, TrialState.PRUNED)
+STATES: dict[TrialState, State] = {
+    TrialState.WAITING: "waiting",
+    TrialState.RUNNING: "running",
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+}
 
 
-@dataclass
-class Sweep:
-    """One study on one dataset."""
+def open_storage(url: str | None, folder: Path) -> BaseStorage:
+    """Open ``search.storage``: a database, ``journal:PATH`` for shared folders, or study.db here.
 
-    tree: Tree
-    search: SearchConfig
-    space: Space
-    study: optuna.Study
-    folder: Path
-    material: Material
-    tracking: Tracking
-    parent: str
+    Raises
+    ------
+    UserError
+        If the storage cannot be reached, or its driver is missing.
+    """
+    url = url or f"sqlite:///{folder / 'study.db'}"
+    if url.startswith("journal:"):
+        path = Path(url.removeprefix("journal:").removeprefix("//"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return JournalStorage(JournalFileBackend(str(path)))
+    options: dict[str, Any] = {}
+    if url.startswith("sqlite:"):
+        options = {"connect_args": {"timeout": 60}}  # seconds to wait for another worker's write
+    elif url.startswith("postgresql:"):
+        url = url.replace("postgresql:", "postgresql+psycopg:", 1)
+        options = {"pool_pre_ping": True}  # a server may drop connections between two trials
+    try:
+        return RDBStorage(url, engine_kwargs=options)
+    except ImportError as error:
+        raise UserError(
+            f"`search.storage={_hidden(url)}` needs a database driver that is not installed "
+            f"({error.name}); pip install fibsem-sweep[postgres] has that of PostgreSQL."
+        ) from error
+    except Exception as error:  # the drivers have no common class
+        message = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UserError(
+            "`search.storage` must be sqlite:///PATH, journal:PATH or postgresql://..., reachable "
+            f"from here, but {_hidden(url)} answers: {message}"
+        ) from error
 
-    @classmethod
-    def open(cls, tree: Tree, material: Material, folder: Path, tracking: Tracking) -> Sweep:
-        """Open or create the study of a configuration, and its parent run."""
-        search = read(SearchConfig, tree["search"], "search")
-        folder.mkdir(parents=True, exist_ok=True)
-        name = tree.get("study") or folder.name
-        study = optuna.create_study(
-            storage=search.storage or f"sqlite:///{folder / 'study.db'}",
-            sampler=_sampler(search),
+
+def _hidden(url: str) -> str:
+    """A storage's address without its password."""
+    start, at, rest = url.rpartition("@")
+    scheme, slashes, user = start.partition("//")
+    return f"{scheme}{slashes}{user.split(':')[0]}{at}{rest}" if at else url
+
+
+class OptunaStudy:
+    """One study; see :class:`fibsem.learning.slots.Study`."""
+
+    def __init__(
+        self, name: str, folder: Path, search: SearchConfig, space: Space, goals: list[Objective]
+    ) -> None:
+        self.name, self.search, self.space, self.goals = name, search, space, goals
+        self.study = optuna.create_study(
+            storage=open_storage(search.storage, folder),
             study_name=name,
-            direction="minimize",
+            directions=[goal.direction for goal in goals],
+            pruner=make_pruner(search),
             load_if_exists=True,
         )
-        _same_settings(study, settings_hash(tree), folder)
-        space = read_space(tree)
-        parent = _parent_run(study, tree, space, material, tracking)
-        return cls(tree, search, space, study, folder, material, tracking, parent)
+        self._storage = self.study._storage
+        self._watch = Watch(search.grace_s)
+        self._beats = 0
+        self._running: dict[int, Trial] = {}
 
-    def run(self) -> Record:
-        """Do what is left of the budget; returns the record of ``summary.json``."""
-        started = time.perf_counter()
-        self.recover()
-        with Progress("trials") as progress:
-            while (done := self.count(*COUNTED)) < self.search.trials:
-                progress(self._best_so_far(), done, self.search.trials)
-                self._check_failures()
-                self.one_trial()
-        self._report_parent()
-        self.tracking.end(self.parent)
-        return self.summary(time.perf_counter() - started)
+    # what is to be done
 
-    def count(self, *states: TrialState) -> int:
-        """Number of trials in these states."""
-        return len(self.study.get_trials(deepcopy=False, states=states))
+    def open_slots(self) -> None:
+        for opening in to_open(self.attempts(), self.search.trials, self.search.retries):
+            values = opening.values
+            if values is None and opening.attempt == 0:
+                values = self._planned(opening.slot)
+                if values is None:
+                    return  # a grid has no more points
+            self._open(opening, values or {})
 
-    def recover(self) -> None:
-        """Queue trials again whose process is gone: killed, or the machine went down."""
-        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            if not _alive(trial.user_attrs.get("owner")):
-                self._give_up(trial, "killed")
+    def _open(self, opening: Opening, values: Values) -> None:
+        attrs: dict[str, Any] = {
+            "slot": opening.slot,
+            "attempt": opening.attempt,
+            "strikes": opening.strikes,
+            "failures": opening.failures,
+        }
+        if values:
+            attrs["values"] = json.dumps(values)
+        self.study.enqueue_trial(self._parameters(values), user_attrs=attrs)
 
-    def one_trial(self) -> None:
-        """Draw hyperparameters, train, and tell the study what came of it."""
-        trial = self._ask()
-        values = self._suggest(trial)
-        job = self._job(trial, values)
+    def _planned(self, slot: int) -> Values | None:
+        """Hyperparameters of a slot where they are known beforehand; empty where they are not."""
+        if self.search.sampler == "grid":
+            points = self.space.grid(self.search.seed, self.search.grid_points)
+            return points[slot] if slot < len(points) else None
+        if self.search.sampler in PLANNED:
+            plan = self.space.plan(
+                self.search.seed, enumerate_cells=self.search.sampler == "enumerated"
+            )
+            return next(islice(plan, slot, None))
+        return {}
+
+    def claim(self) -> Attempt | None:
+        waiting = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        for frozen in sorted(waiting, key=lambda t: (t.user_attrs["slot"], t.number)):
+            if frozen.user_attrs["slot"] >= self._slots_needed():
+                return None  # left over from a larger budget
+            if not self._take(frozen):
+                continue
+            attempt = self._attempt(frozen)
+            if self._opened_before(attempt):
+                self._storage.set_trial_user_attr(frozen._trial_id, "duplicate", True)
+                self._end(frozen._trial_id, TrialState.FAIL, "opened twice")
+                continue
+            return self._start(frozen, attempt)
+        return None
+
+    def _take(self, frozen: FrozenTrial) -> bool:
+        """Change a waiting trial to running; False where another process was first."""
         try:
-            # from here on a kill leaves a trial that `recover` finds
-            config = RunConfig.of(job.tree)
-            self.material = self.material.for_config(config)
-            record, _ = run_job(job, self.material, self.tracking)
-        except KeyboardInterrupt:
-            self._give_up(_frozen(self.study, trial.number), "interrupted")
-            raise
-        except Exception as error:  # a trial's own failure must not end the sweep
-            self._fail(trial, job, error)
-            return
-        finally:
-            keras.backend.clear_session()
-            gc.collect()
-        trial.set_user_attr("run_id", record["run_id"])
-        trial.set_user_attr("val", record["val"])
-        self.study.tell(trial, record["val"]["loss"])
-        self._report_parent()
+            return bool(
+                self._storage.set_trial_state_values(frozen._trial_id, state=TrialState.RUNNING)
+            )
+        except (optuna.exceptions.UpdateFinishedTrialError, RuntimeError):
+            return False
 
-    def _ask(self) -> Trial:
-        """Take the next trial: one that is queued again, or the next draw of the plan."""
-        if not self.count(TrialState.WAITING) and self.search.sampler == "random":
-            trials = self.study.get_trials(deepcopy=False)
-            drawn = sum("origin" not in t.user_attrs or t.number == t.user_attrs["origin"]
-                        for t in trials)  # fmt: skip
-            values = next(islice(self.space.plan(self.search.seed), drawn, None))
-            self.study.enqueue_trial(values)
-        trial = self.study.ask()
-        trial.set_user_attr("owner", _me())
-        for key, value in (("origin", trial.number), ("attempt", 0), ("failures", 0)):
-            if key not in trial.user_attrs:
-                trial.set_user_attr(key, value)
-        return trial
+    def _opened_before(self, attempt: Attempt) -> bool:
+        """Whether two processes opened one attempt at once; the lower number counts."""
+        place = (attempt.slot, attempt.attempt)
+        return any(
+            (other.slot, other.attempt) == place and other.number < attempt.number
+            for other in self.attempts()
+            if not other.duplicate
+        )
+
+    def _start(self, frozen: FrozenTrial, attempt: Attempt) -> Attempt:
+        """Say whose it is, and draw its hyperparameters."""
+        self._storage.set_trial_user_attr(frozen._trial_id, "owner", me())
+        # a sampler of its own for every slot: continued or shared, a study draws what it would have
+        self.study.sampler = make_sampler(self.search, self._sampler_seed(attempt))
+        self.study._thread_local.cached_all_trials = None
+        trial = Trial(self.study, frozen._trial_id)
+        values = self._suggest(trial)
+        trial.set_user_attr("values", json.dumps(values))
+        self._running[attempt.number] = trial
+        return Attempt(
+            attempt.number, attempt.slot, attempt.attempt, attempt.strikes, attempt.failures,
+            "running", values,
+        )  # fmt: skip
+
+    def _sampler_seed(self, attempt: Attempt) -> int:
+        return (self.search.seed * 1_000_003 + attempt.slot * 101 + attempt.attempt) % 2**31
+
+    def _slots_needed(self) -> int:
+        return slots_needed(self.attempts(), self.search.trials, self.search.retries)
+
+    # hyperparameters
 
     def _suggest(self, trial: Trial) -> Values:
-        """Values of every axis, in order; axes that earlier values narrow have their own name."""
+        """Values of every axis that exists, in order."""
         values: Values = {}
         for key, axis in self.space.axes.items():
+            if not self.space.exists(key, values):
+                continue
             if isinstance(axis, Range):
-                values[key] = trial.suggest_float(key, axis.low, axis.high, log=axis.log)
-                continue
-            if self.search.sampler == "random":
-                values[key] = trial.suggest_categorical(key, axis.values)
-                continue
-            allowed = self.space.choices(key, values)
-            assert isinstance(allowed, Choice)
-            if len(allowed.values) == 1:
-                values[key] = allowed.values[0]
-                continue
-            # a categorical parameter cannot change its choices within a study
-            whole = allowed.values == axis.values
-            name = key if whole else f"{key} of {list(allowed.values)}"
-            values[key] = trial.suggest_categorical(name, allowed.values)
+                values[key] = self._suggest_number(trial, key, axis)
+            else:
+                values[key] = self._suggest_choice(trial, key, axis, values)
         return values
 
-    def _job(self, trial: Trial, values: Values) -> Job:
-        """The training of a trial; after a failure of its own it starts from another seed."""
-        origin, failures = trial.user_attrs["origin"], trial.user_attrs["failures"]
-        seed = self.tree["seed"] + 1000 * failures
-        tree = with_values(self.tree, {**values, "seed": seed})
-        try:
-            params = hyperparameters(RunConfig.of(tree), tree)
-        except UserError:
-            params = dict(values)
-        folder = self.folder / "trials" / (f"{origin:04d}" + (f"-{failures}" if failures else ""))
-        trial.set_user_attr("values", json.dumps(values))
-        trial.set_user_attr("folder", folder.name)
-        tags = {"fibsem.command": "trial", "fibsem.study": self.study.study_name}
-        return Job(
-            tree, folder, run_name(values), {**tags, "fibsem.trial": origin}, params, self.parent
+    def _suggest_number(self, trial: Trial, key: str, axis: Range) -> float:
+        if axis.integer:
+            return trial.suggest_int(key, int(axis.low), int(axis.high), log=axis.log)
+        return trial.suggest_float(key, axis.low, axis.high, log=axis.log)
+
+    def _suggest_choice(self, trial: Trial, key: str, axis: Choice, given: Values) -> Any:
+        if self.search.sampler in PLANNED:
+            return _decoded(trial.suggest_categorical(key, [_encoded(v) for v in axis.values]))
+        allowed = self.space.choices(key, given)
+        assert isinstance(allowed, Choice)
+        if len(allowed.values) == 1:
+            return allowed.values[0]
+        if self.search.sampler == "cmaes" and _ordered(axis):
+            # it draws categories at random; positions in an ordered list it can follow
+            position = trial.suggest_int(f"{key} position", 0, len(axis.values) - 1)
+            value = axis.values[position]
+            return min(allowed.values, key=lambda v: abs(v - value))
+        # a categorical parameter cannot change its choices within a study
+        whole = allowed.values == axis.values
+        name = key if whole else f"{key} of {list(allowed.values)}"
+        return _decoded(trial.suggest_categorical(name, [_encoded(v) for v in allowed.values]))
+
+    def _parameters(self, values: Values) -> dict[str, Any]:
+        """Hyperparameters as the parameters that :meth:`_suggest` will ask for."""
+        parameters: dict[str, Any] = {}
+        given: Values = {}
+        for key, value in values.items():
+            axis = self.space.axes[key]
+            if isinstance(axis, Choice) and self.search.sampler not in PLANNED:
+                allowed = self.space.choices(key, given)
+                assert isinstance(allowed, Choice)
+                if self.search.sampler == "cmaes" and _ordered(axis):
+                    parameters[f"{key} position"] = axis.values.index(value)
+                elif allowed.values != axis.values:
+                    parameters[f"{key} of {list(allowed.values)}"] = _encoded(value)
+                else:
+                    parameters[key] = _encoded(value)
+            else:
+                parameters[key] = _encoded(value)
+            given[key] = value
+        return parameters
+
+    # what became of it
+
+    def report(self, attempt: Attempt, epoch: int, loss: float) -> bool:
+        trial = self._running[attempt.number]
+        if len(self.goals) > 1 or self.search.pruner == "none":
+            return False
+        trial.report(loss, epoch)
+        return bool(trial.should_prune())
+
+    def beat(self, attempt: Attempt) -> None:
+        self._beats += 1
+        trial = self._running[attempt.number]
+        self._storage.set_trial_user_attr(trial._trial_id, "beat", self._beats)
+
+    def complete(self, attempt: Attempt, objectives: list[float], record: dict[str, Any]) -> None:
+        trial = self._running.pop(attempt.number)
+        with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
+            self._storage.set_trial_user_attr(trial._trial_id, "record", record)
+        self._end(trial._trial_id, TrialState.COMPLETE, None, objectives)
+
+    def prune(self, attempt: Attempt, record: dict[str, Any]) -> None:
+        trial = self._running.pop(attempt.number)
+        with contextlib.suppress(ValueError, optuna.exceptions.UpdateFinishedTrialError):
+            self._storage.set_trial_user_attr(trial._trial_id, "record", record)
+            self.study.tell(trial, state=TrialState.PRUNED)
+
+    def fail(self, attempt: Attempt, reason: str, *, own: bool, strike: bool, final: bool) -> bool:
+        self._running.pop(attempt.number, None)
+        frozen = self._frozen(attempt.number)
+        if frozen.state.is_finished():  # another process gave it up first
+            return True
+        attrs = {
+            "strikes": attempt.strikes + strike,
+            "failures": attempt.failures + own,
+            "final": final,
+            "own_failure": own,
+        }
+        for key, value in attrs.items():
+            self._storage.set_trial_user_attr(frozen._trial_id, key, value)
+        self._end(frozen._trial_id, TrialState.FAIL, reason)
+        following = next_attempt(self._attempt(self._frozen(attempt.number)), self.search.retries)
+        if following is not None:
+            self._open(following, following.values or {})
+        return following is not None
+
+    def _end(
+        self,
+        trial_id: int,
+        state: TrialState,
+        reason: str | None,
+        values: list[float] | None = None,
+    ) -> None:
+        """End a trial, unless another process did."""
+        with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
+            if reason is not None:
+                self._storage.set_trial_user_attr(trial_id, "reason", reason)
+            self._storage.set_trial_state_values(trial_id, state=state, values=values)
+
+    def recover(self) -> list[Attempt]:
+        self._drop_duplicates()
+        gone = []
+        for frozen in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            if frozen.number in self._running or not self._is_gone(frozen):
+                continue
+            attempt = self._attempt(frozen)
+            if not self.fail(attempt, "killed", own=False, strike=True, final=False):
+                gone.append(attempt)
+        return gone
+
+    def _drop_duplicates(self) -> None:
+        """End waiting attempts at slots that are filled: two processes had opened them at once."""
+        full = {a.slot for a in self.attempts() if a.state in ("complete", "pruned")}
+        for frozen in self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+            if frozen.user_attrs["slot"] in full:
+                self._storage.set_trial_user_attr(frozen._trial_id, "duplicate", True)
+                self._end(frozen._trial_id, TrialState.FAIL, "opened twice")
+
+    def _is_gone(self, frozen: FrozenTrial) -> bool:
+        owner = frozen.user_attrs.get("owner")
+        if owner is not None and here(owner):
+            return not alive_here(owner)
+        # without an owner: claimed a moment ago, or cut off in that moment
+        return self._watch.stale(frozen.number, frozen.user_attrs.get("beat"))
+
+    # what is there
+
+    def attempts(self) -> list[Attempt]:
+        return [self._attempt(frozen) for frozen in self.study.get_trials(deepcopy=False)]
+
+    def _attempt(self, frozen: FrozenTrial) -> Attempt:
+        attrs = frozen.user_attrs
+        return Attempt(
+            number=frozen.number,
+            slot=attrs["slot"],
+            attempt=attrs["attempt"],
+            strikes=attrs["strikes"],
+            failures=attrs["failures"],
+            state=STATES[frozen.state],
+            values=json.loads(attrs.get("values", "{}")),
+            final=attrs.get("final", False),
+            duplicate=attrs.get("duplicate", False),
         )
 
-    def _fail(self, trial: Trial, job: Job, error: Exception) -> None:
-        """Record why a trial failed, and queue it again while it has retries left."""
-        reason = reason_of(error)
-        text = "".join(traceback.format_exception(error))
-        replace_file(job.folder / "error.txt", text)
-        print(f"trial {trial.number} failed: {reason} ({job.folder}/error.txt)", file=sys.stderr)
-        trial.set_user_attr("failures", trial.user_attrs["failures"] + 1)
-        trial.set_user_attr("own_failure", True)
-        self._give_up(_frozen(self.study, trial.number), reason)
+    def _frozen(self, number: int) -> FrozenTrial:
+        return next(t for t in self.study.get_trials(deepcopy=False) if t.number == number)
 
-    def _give_up(self, trial: FrozenTrial, reason: str) -> None:
-        """Mark a trial failed with its reason; queue its hyperparameters again up to the cap."""
-        attrs = trial.user_attrs
-        self.study._storage.set_trial_user_attr(trial._trial_id, "reason", reason)
-        self.study.tell(trial.number, state=TrialState.FAIL)
-        attempt = attrs.get("attempt", 0) + 1
-        if attempt > self.search.retries or reason.startswith("impossible"):
-            if not attrs.get("own_failure"):  # those have ended their run themselves
-                self._close_run(attrs.get("folder"))
-            return
-        again = {"origin": attrs.get("origin", trial.number), "attempt": attempt,
-                 "failures": attrs.get("failures", 0)}  # fmt: skip
-        # a trial may be cut off before it has drawn what was queued for it
-        values = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
-        self.study.enqueue_trial(values, user_attrs=again)
+    def rows(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "number": frozen.number,
+                "slot": frozen.user_attrs["slot"],
+                "attempt": frozen.user_attrs["attempt"],
+                "state": STATES[frozen.state],
+                "reason": frozen.user_attrs.get("reason", ""),
+                "own_failure": frozen.user_attrs.get("own_failure", False),
+                "objectives": list(frozen.values) if frozen.state == TrialState.COMPLETE else None,
+                "values": json.loads(frozen.user_attrs.get("values", "{}")),
+                "record": frozen.user_attrs.get("record", {}),
+                "ended": frozen.datetime_complete and frozen.datetime_complete.timestamp(),
+                "started": frozen.datetime_start and frozen.datetime_start.timestamp(),
+            }
+            for frozen in self.study.get_trials(deepcopy=False)
+            if not frozen.user_attrs.get("duplicate")
+        ]
 
-    def _close_run(self, folder: str | None) -> None:
-        """End the run of a trial that will not be tried again."""
-        known = self.folder / "trials" / (folder or "") / "run.json"
-        if folder and known.is_file():
-            self.tracking.end(read_json(known)["run_id"], "KILLED")
+    def get(self, key: str) -> Any:
+        return self.study.user_attrs.get(key)
 
-    def _check_failures(self) -> None:
-        """Stop where trials fail one after the other: something is wrong with all of them."""
-        finished = [t for t in self.study.get_trials(deepcopy=False) if t.state.is_finished()]
-        finished.sort(key=lambda t: t.datetime_complete or t.datetime_start)
-        last = finished[-self.search.max_failures :]
-        if len(last) == self.search.max_failures and all(
-            t.state == TrialState.FAIL and t.user_attrs.get("own_failure") for t in last
-        ):
-            self.tracking.end(self.parent, "FAILED")
-            raise UserError(
-                f"`search.max_failures` allows {self.search.max_failures} failed trials in a row, "
-                f"and as many failed; the last one: {last[-1].user_attrs.get('reason')}. "
-                f"Their tracebacks are in {self.folder}/trials/*/error.txt."
-            )
+    def set(self, key: str, value: Any) -> None:
+        self.study.set_user_attr(key, value)
 
-    def _report_parent(self) -> None:
-        """Best value so far, and how many trials are done, on the parent run."""
-        if best := best_trial(self.study):
-            metrics = {f"best/{key}": value for key, value in best.user_attrs["val"].items()}
-            done = self.count(*COUNTED)
-            self.tracking.log_metrics(self.parent, {**metrics, "trials": done}, step=done)
-            self.tracking.tag(self.parent, {"fibsem.best_run": best.user_attrs["run_id"]})
-
-    def _best_so_far(self) -> str:
-        best = best_trial(self.study)
-        return f"best loss {best.value:.4f}" if best else ""
-
-    def summary(self, seconds: float) -> Record:
-        """The record of ``summary.json``."""
-        best = best_trial(self.study)
-        return {
-            "study": self.study.study_name,
-            "trials": {
-                "complete": self.count(TrialState.COMPLETE),
-                "pruned": self.count(TrialState.PRUNED),
-                "failed": self.count(TrialState.FAIL),
-            },
-            "best": best
-            and {
-                "value": best.value,
-                "params": json.loads(best.user_attrs["values"]),
-                "val": best.user_attrs["val"],
-                "run_id": best.user_attrs["run_id"],
-            },
-            "parent_run_id": self.parent,
-            "seconds": seconds,
-        }
+    def close(self) -> None:
+        self._storage.remove_session()
+        engine = getattr(getattr(self._storage, "_backend", None), "engine", None)
+        if engine is not None:
+            engine.dispose()
 
 
-def best_trial(study: optuna.Study) -> FrozenTrial | None:
-    """The complete trial with the smallest value, or None."""
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    return min(complete, key=lambda trial: float(trial.value or 0.0), default=None)
+def _ordered(axis: Choice) -> bool:
+    """Whether a choice is a list of numbers in order."""
+    numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in axis.values)
+    return numbers and list(axis.values) == sorted(axis.values)
 
 
-def _sampler(search: SearchConfig) -> optuna.samplers.BaseSampler:
-    if search.sampler == "tpe":
-        return optuna.samplers.TPESampler(seed=search.seed, multivariate=False)
-    return optuna.samplers.RandomSampler(seed=search.seed)
+def _encoded(value: Any) -> Any:
+    """A value as a storage keeps it: lists as JSON."""
+    return json.dumps(value) if isinstance(value, list | tuple | dict) else value
 
 
-def _same_settings(study: optuna.Study, settings: str, folder: Path) -> None:
-    """Refuse to mix two configurations in one study."""
-    known = study.user_attrs.get("settings")
-    if known is None:
-        study.set_user_attr("settings", settings)
-    elif known != settings:
-        raise UserError(
-            f"`output` must be a new folder or hold a sweep with the same settings, but {folder} "
-            "holds one with others; the choices are another output or the former settings."
-        )
-
-
-def _parent_run(
-    study: optuna.Study, tree: Tree, space: Space, material: Material, tracking: Tracking
-) -> str:
-    """Id of the parent run: the study's own, or a new one."""
-    known = study.user_attrs.get("parent_run_id")
-    if known is not None and tracking.resume(known):
-        return str(known)
-    config = material.config
-    tags = {
-        "fibsem.command": "sweep",
-        "fibsem.study": study.study_name,
-        "fibsem.model": config.spec.name,
-        "fibsem.nbhd": config.spec.nbhd,
-        "fibsem.padding": config.spec.padding,
-        "fibsem.space": space.name,
-        "fibsem.sampler": tree["search"]["sampler"],
-        "fibsem.data": material.dataset.hash,
-    }
-    params = {"trials": tree["search"]["trials"], "space": space.name, "space.size": space.size}
-    parent = tracking.start(study.study_name, tags=tags, params=params)
-    tracking.log_json(parent, tree, "config.json")
-    study.set_user_attr("parent_run_id", parent)
-    return parent
-
-
-def _frozen(study: optuna.Study, number: int) -> FrozenTrial:
-    return next(t for t in study.get_trials(deepcopy=False) if t.number == number)
-
-
-def _me() -> str:
-    """Host, process and its start: a process number alone is used again."""
-    process = psutil.Process()
-    return json.dumps([socket.gethostname(), process.pid, process.create_time()])
-
-
-def _alive(owner: str | None) -> bool:
-    """Whether the process that runs a trial still exists; unknown on another machine: yes."""
-    if owner is None:
-        return False
-    host, pid, created = json.loads(owner)
-    if host != socket.gethostname():
-        return True
-    if pid == os.getpid():
-        return False  # a trial of this process is told before the next one starts
-    try:
-        return abs(psutil.Process(pid).create_time() - created) < 1
-    except psutil.NoSuchProcess:
-        return False
-
-
-def trial_rows(study: optuna.Study) -> Iterator[Mapping[str, Any]]:
-    """One row per trial for a table: number, state, reason, value and hyperparameters."""
-    for trial in study.get_trials(deepcopy=False):
-        yield {
-            "number": trial.number,
-            "state": trial.state.name.lower(),
-            "reason": trial.user_attrs.get("reason", ""),
-            "value": trial.value if trial.state == TrialState.COMPLETE else None,
-            **json.loads(trial.user_attrs.get("values", "{}")),
-        }
-
-
-def write_trials(study: optuna.Study, path: Path) -> None:
-    """Write the table of trials as JSON."""
-    write_json(path, list(trial_rows(study)))
+def _decoded(value: Any) -> Any:
+    if isinstance(value, str) and value[:1] in "[{":
+        return json.loads(value)
+    return value

@@ -52,7 +52,9 @@ def best_of_sweeps(tracking: Tracking, dataset: Dataset, study: str | None) -> W
     runs = [
         run
         for run in tracking.runs(tags, order="metrics.`val/loss` ASC")
-        if run.info.status == "FINISHED" and "val/loss" in run.data.metrics
+        if run.info.status == "FINISHED"
+        and "val/loss" in run.data.metrics
+        and run.data.tags.get("fibsem.state") != "pruned"
     ]
     if not runs:
         raise UserError(

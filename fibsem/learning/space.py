@@ -6,14 +6,14 @@ No search library in here: the same space serves every backend.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
 
-from fibsem.config import Tree
+from fibsem.config import Tree, with_values
 from fibsem.errors import UserError
 from fibsem.geometry import Nbhd
 from fibsem.models.spec import MAX_HEAD, Padding, resolve
@@ -41,26 +41,41 @@ class Choice:
 
 @dataclass(frozen=True)
 class Range:
-    """A real number between two bounds, uniform or log-uniform."""
+    """A number between two bounds, uniform or log-uniform; whole if ``integer``."""
 
     low: float
     high: float
     log: bool = False
+    integer: bool = False
 
     @property
     def size(self) -> float:
-        return math.inf
+        return self.high - self.low + 1 if self.integer else math.inf
 
     def draw(self, rng: np.random.Generator) -> float:
+        if self.integer and not self.log:
+            return int(rng.integers(int(self.low), int(self.high), endpoint=True))
         if self.log:
-            return float(np.exp(rng.uniform(np.log(self.low), np.log(self.high))))
-        return float(rng.uniform(self.low, self.high))
+            value = float(np.exp(rng.uniform(np.log(self.low), np.log(self.high))))
+        else:
+            value = float(rng.uniform(self.low, self.high))
+        return round(value) if self.integer else value
 
     def strata(self, count: int) -> tuple[Range, ...]:
         """Equally probable parts."""
         spaced = np.geomspace if self.log else np.linspace
         edges = spaced(self.low, self.high, count + 1)
-        return tuple(Range(float(a), float(b), self.log) for a, b in pairwise(edges))
+        if self.integer:
+            edges = np.unique(np.round(edges))
+        return tuple(Range(float(a), float(b), self.log, self.integer) for a, b in pairwise(edges))
+
+    def points(self, count: int) -> tuple[float, ...]:
+        """Evenly spaced values, both ends in; those of a grid."""
+        spaced = np.geomspace if self.log else np.linspace
+        values = spaced(self.low, self.high, count)
+        if self.integer:
+            return tuple(int(value) for value in np.unique(np.round(values)))
+        return tuple(float(value) for value in values)
 
 
 Axis = Choice | Range
@@ -72,6 +87,8 @@ class Space:
 
     ``legal`` says whether a (partial) assignment is possible at all: what neighbourhood and padding
     forbid, and what leaves a head kernel wider than 9, is removed before pairs are enumerated.
+    ``conditions`` maps an axis to the values of another one with which it exists: the width of a
+    second dense layer where there is a second dense layer.
     """
 
     name: str
@@ -79,17 +96,53 @@ class Space:
     enumerated: tuple[str, ...]
     strata: int
     legal: Callable[[Values], bool]
+    conditions: Mapping[str, Mapping[str, tuple[Any, ...]]] = field(default_factory=dict)
+
+    def exists(self, key: str, given: Values) -> bool:
+        """Whether an axis exists beside the values of the axes before it."""
+        conditions = self.conditions.get(key, {})
+        return all(given.get(other) in values for other, values in conditions.items())
 
     @property
     def size(self) -> float:
         """Number of points, legal ones only; infinite where a range is among the axes."""
-        if any(isinstance(axis, Range) for axis in self.axes.values()):
+        if any(axis.size == math.inf for axis in self.axes.values()):
             return math.inf
-        tied = [key for key in GEOMETRY if key in self.axes]
-        combinations = product(*(self.axes[key].values for key in tied))  # type: ignore[union-attr]
-        legal = sum(self.legal(dict(zip(tied, point, strict=True))) for point in combinations)
-        free = (axis.size for key, axis in self.axes.items() if key not in tied)
-        return legal * math.prod(free)
+        parents = {other for conditions in self.conditions.values() for other in conditions}
+        tied = [key for key in self.axes if key in GEOMETRY or key in parents]
+        free = [key for key in self.axes if key not in tied]
+        choices = (self._values(key, 0) for key in tied)
+        total = 0.0
+        for point in self._points(tied, list(choices)):
+            total += math.prod(self.axes[key].size for key in free if self.exists(key, point))
+        return total
+
+    def _values(self, key: str, points: int) -> tuple[Any, ...]:
+        """Values of an axis; of a range as many as a grid has."""
+        axis = self.axes[key]
+        if isinstance(axis, Choice):
+            return axis.values
+        return axis.points(points or int(axis.size))
+
+    def _points(self, keys: Sequence[str], values: Sequence[Sequence[Any]]) -> Iterator[Values]:
+        """Legal combinations, without axes that do not exist; each once."""
+        seen = set()
+        for combination in product(*values):
+            point: Values = {}
+            for key, value in zip(keys, combination, strict=True):
+                if self.exists(key, point):
+                    point[key] = value
+            mark = repr(sorted(point.items()))
+            if mark not in seen and self.legal(point):
+                seen.add(mark)
+                yield point
+
+    def grid(self, seed: int, points: int) -> list[Values]:
+        """Every legal point, ranges at ``points`` values each; in an order drawn from the seed."""
+        keys = list(self.axes)
+        every = list(self._points(keys, [self._values(key, points) for key in keys]))
+        order = np.random.default_rng([seed, 2]).permutation(len(every))
+        return [every[k] for k in order]
 
     def cells(self) -> list[dict[str, Axis]]:
         """The cells of the enumerated axes that hold a legal point, in order.
@@ -102,13 +155,20 @@ class Space:
         ]
         return [cell for cell in cells if self._possible(cell)]
 
-    def plan(self, seed: int) -> Iterator[Values]:
+    def plan(self, seed: int, *, enumerate_cells: bool = True) -> Iterator[Values]:
         """Endless draws: every cell equally often, shuffled round by round, the rest at random.
 
         The k-th draw depends on the seed and k alone, so that a sweep that is continued, or given
         more trials, goes on with the draws it would have had.
+
+        Parameters
+        ----------
+        seed
+            Of the draws.
+        enumerate_cells
+            False for plain random search, without cells.
         """
-        cells = self.cells()
+        cells = self.cells() if enumerate_cells else [{}]
         if not cells:
             raise UserError(
                 f"`space={self.name}` must hold a network that fits, but neighbourhood and padding "
@@ -125,7 +185,10 @@ class Space:
         """One legal point at random; ``cell`` narrows some of the axes."""
         axes = {**self.axes, **(cell or {})}
         for _ in range(10_000):
-            values = {key: axis.draw(rng) for key, axis in axes.items()}
+            values: Values = {}
+            for key, axis in axes.items():
+                if self.exists(key, values):
+                    values[key] = axis.draw(rng)
             if self.legal(values):
                 return values
         raise UserError(f"`space={self.name}` must hold a network that fits, but none was found.")
@@ -150,7 +213,7 @@ class Space:
     def _possible_with(self, given: Values) -> bool:
         """Whether some values of the other geometric axes make the given ones legal."""
         others = [key for key in GEOMETRY if key in self.axes and key not in given]
-        axes = (self.axes[key].values for key in others)  # type: ignore[union-attr]
+        axes = (self._values(key, 0) for key in others)
         return any(
             self.legal({**given, **dict(zip(others, point, strict=True))})
             for point in product(*axes)
@@ -158,66 +221,110 @@ class Space:
 
 
 #: Keys that decide together whether a network is possible.
-GEOMETRY = ("model.blocks", "model.kernel", "model.convs_per_block", "model.pool")
+GEOMETRY = ("nbhd", "model.blocks", "model.kernel", "model.convs_per_block", "model.pool")
 
 
 def read_space(tree: Tree) -> Space:
-    """The space of a configuration, restricted to its neighbourhood and padding."""
+    """The space of a configuration, restricted to its neighbourhood and padding.
+
+    Raises
+    ------
+    UserError
+        If an axis is no key of the configuration, or has no value, or hangs on an axis that is not
+        before it.
+    """
     declared = tree["space"]
-    axes = dict(_axes(declared["axes"]))
+    axes: dict[str, Axis] = {}
+    conditions: dict[str, dict[str, tuple[Any, ...]]] = {}
+    for key, axis, when in _axes(declared["axes"]):
+        with_values(tree, {key: None})  # refuses a key that the configuration does not have
+        for other in when:
+            if other not in axes:
+                raise UserError(
+                    f"`space.axes.{key}.when` must name axes before it, but got {other!r}; "
+                    f"before it are {', '.join(axes) or 'none'}."
+                )
+        axes[key] = axis
+        if when:
+            conditions[key] = when
     enumerated = tuple(declared.get("enumerate") or ())
     for key in enumerated:
-        if key not in axes:
+        if key not in axes or key in conditions:
             raise UserError(
-                f"`space.enumerate` must name axes of the space, but got {key!r}; "
-                f"the choices are {', '.join(axes)}."
+                f"`space.enumerate` must name unconditional axes of the space, but got {key!r}; "
+                f"the choices are {', '.join(k for k in axes if k not in conditions)}."
             )
-    nbhd, padding = Nbhd.parse(tree["nbhd"]), tree["model"]["padding"]
-    name = tree["model"]["name"]
+    name, padding = tree["model"]["name"], tree["model"]["padding"]
     fixed = {key: _at(tree, key) for key in GEOMETRY}
     return Space(
         declared["name"], axes, enumerated, int(declared.get("strata", 5)),
-        lambda values: _fits(name, nbhd, padding, {**fixed, **values}),
+        lambda values: _fits(name, padding, {**fixed, **values}), conditions,
     )  # fmt: skip
 
 
-def _fits(name: str, nbhd: Nbhd, padding: Padding, values: Values) -> bool:
+def _fits(name: str, padding: Padding, values: Values) -> bool:
     """Whether a network with these values exists and its head is not too wide."""
-    given = {key.removeprefix("model."): values.get(key) for key in GEOMETRY}
+    given = {key.removeprefix("model."): values.get(key) for key in GEOMETRY if key != "nbhd"}
     if all(value is None for value in given.values()):
         return True
     try:
-        head = resolve(name, nbhd, padding, given).head
+        head = resolve(name, Nbhd.parse(values["nbhd"]), padding, given).head
     except UserError:
         return False
     return head is None or 1 <= head <= MAX_HEAD
 
 
-def _axes(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Axis]]:
-    """Walk nested axes: a list is a choice, low and high are a range, anything else a group."""
+Conditions = dict[str, tuple[Any, ...]]
+
+
+def _axes(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Axis, Conditions]]:
+    """Walk nested axes: a list is a choice, low and high are a range, anything else a group.
+
+    ``values`` beside ``when`` is a choice that exists for some values of another axis.
+    """
     for name, node in tree.items():
         key = f"{path}{name}"
+        when: Conditions = {}
+        if isinstance(node, dict) and "when" in node:
+            when = {other: tuple(values) for other, values in flat_lists(node["when"])}
+            node = {k: v for k, v in node.items() if k != "when"}
+        if isinstance(node, dict) and set(node) == {"values"}:
+            node = node["values"]
         if isinstance(node, list):
             if not node:
                 raise UserError(f"`space.axes.{key}` must have at least one value, but is empty.")
-            yield key, Choice(tuple(node))
+            yield key, Choice(tuple(node)), when
         elif isinstance(node, dict) and "low" in node and "high" in node:
-            yield key, _range(key, node)
+            yield key, _range(key, node), when
         elif isinstance(node, dict):
             yield from _axes(node, f"{key}.")
         elif node is not None:  # null takes an axis out
-            yield key, Choice((node,))
+            yield key, Choice((node,)), when
+
+
+def flat_lists(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, list[Any]]]:
+    """Dotted keys and lists of values of a nested mapping; a single value is a list of one."""
+    for name, node in tree.items():
+        if isinstance(node, dict):
+            yield from flat_lists(node, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", node if isinstance(node, list) else [node]
 
 
 def _range(key: str, node: Mapping[str, Any]) -> Range:
+    unknown = set(node) - {"low", "high", "log", "int"}
     low, high, log = float(node["low"]), float(node["high"]), bool(node.get("log", False))
-    if not low < high or (log and low <= 0):
+    if unknown or not low < high or (log and low <= 0):
         raise UserError(
-            f"`space.axes.{key}` must have low < high (and low > 0 with log), but got {dict(node)}."
+            f"`space.axes.{key}` must have low < high (and low > 0 with log), and nothing else but "
+            f"log and int, but got {dict(node)}."
         )
-    return Range(low, high, log)
+    return Range(low, high, log, bool(node.get("int", False)))
 
 
 def _at(tree: Tree, key: str) -> Any:
-    group, name = key.split(".")
-    return tree[group].get(name)
+    *groups, name = key.split(".")
+    node = tree
+    for group in groups:
+        node = node[group]
+    return node.get(name)

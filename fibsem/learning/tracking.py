@@ -6,13 +6,14 @@ With ``bundle.py`` the only module that knows MLflow. Runs are addressed by id, 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import platform
 import socket
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -42,6 +43,7 @@ class Tracking:
 
     uri: str
     experiment_id: str
+    system: bool = False
 
     @classmethod
     def open(cls, config: TrackingConfig, dataset: str) -> Tracking:
@@ -60,10 +62,11 @@ class Tracking:
                 f"{str(error).splitlines()[0]}"
             ) from error
         if found is not None:
-            return cls(config.uri, found.experiment_id)
+            return cls(config.uri, found.experiment_id, config.system_metrics)
         # A server keeps its artifacts where it likes; beside a database file the place is ours.
         place = Path(config.artifacts).resolve().as_uri() if local else None
-        return cls(config.uri, client.create_experiment(name, artifact_location=place))
+        created = client.create_experiment(name, artifact_location=place)
+        return cls(config.uri, created, config.system_metrics)
 
     @cached_property
     def client(self) -> MlflowClient:
@@ -125,6 +128,33 @@ class Tracking:
         uri = f"runs:/{run_id}/{file}"
         record: dict[str, Any] = mlflow.artifacts.load_dict(uri)
         return record
+
+    def adopt(self, parent: str, tags: Mapping[str, object]) -> str | None:
+        """A child with these tags that is still running on paper: its process is gone."""
+        clauses = [f"tags.`{key}` = '{value}'" for key, value in {PARENT: parent, **tags}.items()]
+        clauses.append("attributes.status = 'RUNNING'")
+        found = self.client.search_runs([self.experiment_id], " and ".join(clauses), max_results=1)
+        return str(found[0].info.run_id) if found else None
+
+    def close(self, run_id: str, status: str = "FINISHED") -> None:
+        """End a run if it has not ended."""
+        if self.client.get_run(run_id).info.status == "RUNNING":
+            self.end(run_id, status)
+
+    @contextlib.contextmanager
+    def system_metrics(self, run_id: str) -> Iterator[None]:
+        """Log load and memory of the whole machine with a run, where the option is set."""
+        if not self.system:
+            yield
+            return
+        from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+        monitor = SystemMetricsMonitor(run_id, resume_logging=True)
+        monitor.start()
+        try:
+            yield
+        finally:
+            monitor.finish()
 
     def end(self, run_id: str, status: str = "FINISHED") -> None:
         """End a run: FINISHED, FAILED or KILLED."""

@@ -12,7 +12,7 @@ from fibsem.models import build
 from fibsem.models.spec import ModelSpec
 
 #: Layers that are drawn, by the beginning of what follows the path in their name.
-KINDS = {"conv": "conv", "down": "conv", "bottom": "conv", "up": "conv", "pool": "pool",
+KINDS = {"conv": "conv", "down": "conv", "up": "conv", "pool": "pool",
          "dense": "dense", "score": "dense", "merge": "merge"}  # fmt: skip
 #: Endings of the layers that only help: padding, cropping, dropout.
 HELPERS = ("_pad", "_grow", "_drop", "_z")
@@ -71,7 +71,7 @@ def feature_maps(
     """
     maps = {}
     for name, value in outputs(model, window).items():
-        if "conv" not in name and not name.startswith(("down", "up", "bottom")):
+        if "conv" not in name and not name.startswith(("down", "up")):
             continue
         if value.ndim == 5:
             value = value[:, value.shape[1] // 2]

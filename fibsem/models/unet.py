@@ -103,7 +103,7 @@ def build(spec: ModelSpec, *, dense: bool = False) -> keras.Model:
         x = _level(x, width, f"down{i}", style, dense)
         skips.append(x)
         x = keras.layers.MaxPooling2D(2, name=f"pool{i}")(x)
-    x = _level(x, widths[-1], "bottom", style, dense)
+    x = _level(x, widths[-1], f"down{levels + 1}", style, dense)
     for i in range(levels, 0, -1):
         x = keras.layers.UpSampling2D(2, name=f"up{i}_grow")(x)
         skip = Middle(name=f"skip{i}")([skips[i - 1], x])

@@ -107,7 +107,7 @@ def test_a_trial_that_fails_is_recorded_and_the_sweep_goes_on(run, capsys):
     assert summary["trials"]["complete"] == 3
     assert summary["trials"]["failed"] >= 2  # once, and once more with another seed
     trials = json.loads((run.folder / "sweep" / "trials.json").read_text())
-    failed = [trial for trial in trials if trial["state"] == "fail"]
+    failed = [trial for trial in trials if trial["state"] == "failed"]
     assert all("loss is" in trial["reason"] for trial in failed)
     assert all(trial["train.learning_rate"] == 1e30 for trial in failed)
     _, runs = children(run, summary["parent_run_id"])
@@ -137,3 +137,156 @@ def test_a_dry_run_trains_nothing(run, capsys):
         run("search.dry_run=true", trials=50)
     assert "50 trials:" in capsys.readouterr().out
     assert list(run.folder.iterdir()) == []
+
+
+@pytest.fixture(params=["optuna", "keras_tuner"])
+def backend(request):
+    """Overrides that choose a backend: one suite for both."""
+    return {"optuna": [], "keras_tuner": ["search=keras_tuner"]}[request.param]
+
+
+def test_every_backend_fills_its_budget_and_continues(run, backend):
+    first = run(*backend, trials=2)
+    assert first["trials"] == {"complete": 2, "pruned": 0, "failed": 0}
+    more = run(*backend, trials=3)
+    assert more["trials"]["complete"] == 3
+    assert more["parent_run_id"] == first["parent_run_id"]
+    client, runs = children(run, first["parent_run_id"])
+    assert len(runs) == 3
+    for child in runs:
+        assert child.info.status == "FINISHED"
+        assert child.data.metrics["cost/seconds_per_gigapixel"] > 0
+        assert child.data.metrics["cost/predicted_seconds_per_gigapixel"] > 0
+        assert len(client.get_metric_history(child.info.run_id, "epochs")) == 1
+    assert more["best"]["value"] == min(child.data.metrics["val/loss"] for child in runs)
+    figures = {f.path for f in client.list_artifacts(first["parent_run_id"], "figures")}
+    assert {"figures/history.png", "figures/parallel_coordinates.png"} <= figures
+
+
+def test_every_backend_records_failures_and_goes_on(run, backend):
+    summary = run(
+        *backend, "~space.axes.train.learning_rate", "+space.axes.train.learning_rate=[0.01,1e30]",
+        "search.retries=0", trials=3,
+    )  # fmt: skip
+    assert summary["trials"]["complete"] == 3
+    table = json.loads((run.folder / "sweep" / "trials.json").read_text())
+    failed = [trial for trial in table if trial["state"] == "failed"]
+    assert len(failed) == summary["trials"]["failed"]
+    assert all("loss is" in trial["reason"] for trial in failed)
+    assert len({trial["slot"] for trial in table}) == len(table)
+
+
+def test_every_backend_draws_only_networks_that_exist(run, backend):
+    run(*backend, "space.axes.model.blocks=[1,2,3,4]", "space.axes.model.filters=[4]", trials=3)
+    table = json.loads((run.folder / "sweep" / "trials.json").read_text())
+    assert {trial["state"] for trial in table} == {"complete"}
+    assert {trial["model.blocks"] for trial in table} == {1}  # 11 pixels admit no more
+
+
+@pytest.mark.parametrize("sampler", ["bayesian", "hyperband"])
+def test_samplers_of_keras_tuner(run, sampler):
+    summary = run(
+        "search=keras_tuner", f"search.sampler={sampler}", "search.hyperband_epochs=3",
+        "search.startup_trials=2", trials=4,
+    )  # fmt: skip
+    assert summary["trials"]["complete"] == 4
+    table = json.loads((run.folder / "sweep" / "trials.json").read_text())
+    if sampler == "hyperband":
+        assert {trial["train.epochs"] for trial in table} <= {1, 3}
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["search.workers=2", "search.storage=postgresql://x", "search.pruner=median",
+     "search.sampler=tpe", "search.objectives=[val/loss,val/miou]"],
+)  # fmt: skip
+def test_what_files_cannot_do_names_the_backend_that_can(run, given):
+    with pytest.raises(UserError, match="Optuna"):
+        run("search=keras_tuner", given, trials=1)
+
+
+def test_samplers_of_the_other_backend_are_named(run):
+    with pytest.raises(UserError, match="search=keras_tuner"):
+        run("search.sampler=bayesian", trials=1)
+
+
+def test_several_objectives_give_a_pareto_front(run):
+    summary = run(
+        "search.sampler=nsga2", "search.objectives=[val/miou,cost/seconds_per_gigapixel]",
+        "search.population=2", trials=4,
+    )  # fmt: skip
+    assert summary["objectives"] == ["val/miou", "cost/seconds_per_gigapixel"]
+    front = [point["objectives"] for point in summary["pareto"]]
+    assert front
+    assert front == sorted(front, key=lambda point: -point[0])
+    assert [cost for _, cost in front] == sorted((cost for _, cost in front), reverse=True)
+    for name in ("pareto.png", "pareto.csv", "pareto.md"):
+        assert (run.folder / "sweep" / "figures" / name).is_file()
+
+
+def test_a_pruned_trial_is_marked_and_counts(run):
+    summary = run(
+        "search.pruner=median", "search.startup_trials=1", "search.pruner_warmup=0",
+        "~space.axes.train.learning_rate", "+space.axes.train.learning_rate=[0.02,1e-5]",
+        "train.min_learning_rate=1e-7", "train.epochs=6", trials=6,
+    )  # fmt: skip
+    assert summary["trials"]["complete"] + summary["trials"]["pruned"] == 6
+    assert summary["trials"]["pruned"] >= 1
+    _, runs = children(run, summary["parent_run_id"])
+    marked = [r for r in runs if r.data.tags.get("fibsem.state") == "pruned"]
+    assert len(marked) == summary["trials"]["pruned"]
+    assert all("pruned after epoch" in r.data.tags["fibsem.reason"] for r in marked)
+
+
+def test_isolated_trials_give_the_same_figures(run):
+    here = run(trials=2, folder="here")
+    apart = run("search.isolate=true", trials=2, folder="apart")
+    assert apart["best"]["value"] == here["best"]["value"]
+    assert apart["best"]["params"] == here["best"]["params"]
+
+
+def test_an_isolated_trial_that_is_killed_ends_alone(run, monkeypatch):
+    """The kernel's way with a trial that takes too much memory: SIGKILL, seen as a named reason."""
+    from fibsem.learning import isolation
+
+    converse, killed = isolation.Isolated._converse, []
+
+    def kill_the_first(self, pipe, process, on_epoch):
+        if not killed:
+            killed.append(process.pid)
+            process.kill()
+        return converse(self, pipe, process, on_epoch)
+
+    monkeypatch.setattr(isolation.Isolated, "_converse", kill_the_first)
+    summary = run("search.isolate=true", trials=2)
+    assert summary["trials"] == {"complete": 2, "pruned": 0, "failed": 1}
+    table = json.loads((run.folder / "sweep" / "trials.json").read_text())
+    assert "SIGKILL, out of memory?" in next(t["reason"] for t in table if t["state"] == "failed")
+
+
+def test_two_workers_share_the_budget(run):
+    summary = run("search.workers=2", trials=5)
+    assert summary["trials"]["complete"] == 5
+    _, runs = children(run, summary["parent_run_id"])
+    assert [r.info.status for r in runs] == ["FINISHED"] * 5
+    one = run(trials=5, folder="one")
+    assert one["best"]["value"] == summary["best"]["value"]  # the plan does not know who works
+
+
+def test_a_journal_file_is_a_storage(run, tmp_path):
+    summary = run(f"search.storage=journal:{tmp_path / 'study.log'}", trials=2)
+    assert summary["trials"]["complete"] == 2
+    assert (tmp_path / "study.log").is_file()
+
+
+def test_conditional_axes_are_swept_where_they_exist(run):
+    summary = run(
+        "space.axes.model.blocks=[1]", "+space.axes.model.dense_layers=[1,2]",
+        "+space.axes.model.dense_width={values: [16,32], when: {model: {dense_layers: [2]}}}",
+        "search.sampler=random", trials=6,
+    )  # fmt: skip
+    assert summary["trials"]["complete"] == 6
+    table = json.loads((run.folder / "sweep" / "trials.json").read_text())
+    assert {trial["model.dense_layers"] for trial in table} == {1, 2}
+    for trial in table:
+        assert ("model.dense_width" in trial) == (trial["model.dense_layers"] == 2)

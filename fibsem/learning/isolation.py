@@ -1,0 +1,138 @@
+"""One training in a process of its own: what ends it, ends only this trial.
+
+The processes come from a fork server that has loaded TensorFlow, and so start in under half a
+second. Epochs go up a pipe, and the answer says whether to go on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import signal
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext
+from typing import Any
+
+from fibsem.config import RunConfig
+from fibsem.learning.datasets import obtain
+from fibsem.learning.material import Material
+from fibsem.learning.objective import (
+    Job,
+    PrunedError,
+    Record,
+    TrialFailedError,
+    failure_of,
+    run_job,
+)
+from fibsem.learning.owner import die_with_parent
+from fibsem.learning.tracking import Tracking
+from fibsem.learning.training import Epoch
+
+#: Called with (epoch, validation loss); raises PrunedError where the trial shall end.
+OnEpoch = Callable[[int, float], None]
+
+
+class InProcess:
+    """Trains in this process; what was read of the dataset is kept from trial to trial."""
+
+    def __init__(self, material: Material, tracking: Tracking) -> None:
+        self.material, self.tracking = material, tracking
+
+    def __call__(self, job: Job, on_epoch: OnEpoch) -> Record:
+        """Run a job; raises PrunedError, TrialFailedError or KeyboardInterrupt."""
+        try:
+            config = RunConfig.of(job.tree)
+            self.material = self.material.for_config(config)
+
+            def report(epoch: Epoch) -> None:
+                on_epoch(epoch.epoch, epoch.val["loss"])
+
+            record, _ = run_job(job, self.material, self.tracking, report)
+        except PrunedError:
+            raise
+        except Exception as error:
+            raise failure_of(error) from error
+        return record
+
+
+class Isolated:
+    """Trains every job in a fresh process."""
+
+    def __init__(self, tracking: Tracking) -> None:
+        self.tracking = tracking
+        self.context: ForkServerContext = multiprocessing.get_context("forkserver")
+        self.context.set_forkserver_preload([__name__])
+
+    def __call__(self, job: Job, on_epoch: OnEpoch) -> Record:
+        """Run a job; raises PrunedError, TrialFailedError or KeyboardInterrupt."""
+        ours, theirs = self.context.Pipe()
+        process = self.context.Process(target=_child, args=(job, self.tracking, theirs))
+        process.start()
+        theirs.close()
+        try:
+            return self._converse(ours, process, on_epoch)
+        except KeyboardInterrupt:
+            process.join(30)  # a terminal interrupts it too, and it ends its run by itself
+            raise
+        finally:
+            ours.close()
+            if process.is_alive():
+                process.terminate()
+            process.join()
+
+    def _converse(
+        self, pipe: Connection, process: multiprocessing.process.BaseProcess, on_epoch: OnEpoch
+    ) -> Record:
+        while True:
+            try:
+                kind, content = pipe.recv()
+            except EOFError:
+                process.join()
+                raise TrialFailedError(_cause(process.exitcode), "", final=False) from None
+            if kind == "done":
+                return dict(content)
+            if kind == "failed":
+                raise TrialFailedError(*content)
+            if kind == "pruned":
+                raise PrunedError(*content)
+            try:
+                on_epoch(*content)
+                pipe.send("go on")
+            except PrunedError:
+                pipe.send("prune")
+
+
+def _cause(exitcode: int | None) -> str:
+    """Why a process ended that did not say so."""
+    if exitcode is not None and exitcode < 0:
+        name = signal.Signals(-exitcode).name
+        hint = ", out of memory?" if exitcode == -signal.SIGKILL else ""
+        return f"its process was ended by {name}{hint}"
+    return f"its process ended with exit code {exitcode}"
+
+
+def _child(job: Job, tracking: Tracking, pipe: Connection) -> None:
+    """The process of one trial."""
+    die_with_parent()
+    with contextlib.suppress(KeyboardInterrupt):  # the parent was interrupted too
+        pipe.send(_run(job, tracking, pipe))
+
+
+def _run(job: Job, tracking: Tracking, pipe: Connection) -> tuple[str, Any]:
+    def report(epoch: Epoch) -> None:
+        pipe.send(("epoch", (epoch.epoch, epoch.val["loss"])))
+        if pipe.recv() == "prune":
+            raise PrunedError(epoch.epoch)
+
+    try:
+        config = RunConfig.of(job.tree)
+        material = Material.of(obtain(config.data, config.split), config)
+        record, _ = run_job(job, material, tracking, report)
+    except PrunedError as pruned:
+        return "pruned", (pruned.epoch,)
+    except Exception as error:
+        failure = failure_of(error)
+        return "failed", (failure.reason, "".join(traceback.format_exception(error)), failure.final)
+    return "done", record

@@ -1,0 +1,324 @@
+"""The sweep: slots of a budget, filled by one worker or many, every trial a run in MLflow.
+
+The study is the only memory. What a worker does follows from it: recover what was cut off, open
+what is missing, claim a slot, train, tell. So the same command goes on where it was stopped, and on
+another machine it joins.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from fibsem.config import RunConfig, SearchConfig, Tree, read, settings_hash, with_values
+from fibsem.data.dataset import Dataset
+from fibsem.errors import UserError
+from fibsem.files import read_json, replace_file, write_json
+from fibsem.learning.isolation import InProcess, Isolated, OnEpoch
+from fibsem.learning.objective import (
+    Job,
+    PrunedError,
+    Record,
+    TrialFailedError,
+    hyperparameters,
+)
+from fibsem.learning.owner import Heart
+from fibsem.learning.samplers import Objective, objectives
+from fibsem.learning.slots import Attempt, Study, filled
+from fibsem.learning.space import Space, read_space
+from fibsem.learning.tracking import Tracking, run_name
+
+#: Seconds between two looks where all open slots are taken by others.
+POLL_S = 1.0
+
+Execute = Callable[[Job, OnEpoch], Record]
+Show = Callable[[str, int, int], None]
+
+
+@dataclass
+class Sweep:
+    """One study on one dataset."""
+
+    tree: Tree
+    search: SearchConfig
+    space: Space
+    goals: list[Objective]
+    study: Study
+    folder: Path
+    tracking: Tracking
+    parent: str
+
+    @classmethod
+    def open(cls, tree: Tree, dataset: Dataset, folder: Path, tracking: Tracking) -> Sweep:
+        """Open or create the study of a configuration, and its parent run."""
+        search = read(SearchConfig, tree["search"], "search")
+        goals, space = objectives(search), read_space(tree)
+        folder.mkdir(parents=True, exist_ok=True)
+        name = tree.get("study") or folder.name
+        study = open_study(name, folder, search, space, goals)
+        _same_settings(study, settings_hash(tree), folder)
+        parent = _parent_run(study, tree, space, dataset, tracking)
+        return cls(tree, search, space, goals, study, folder, tracking, parent)
+
+    def executor(self, in_process: Callable[[], InProcess]) -> Execute:
+        """Where trainings run: here, or each in a process of its own."""
+        return Isolated(self.tracking) if self.search.isolate else in_process()
+
+    def work(self, execute: Execute, show: Show) -> None:
+        """Fill slots until the budget is used up, or nothing is left to be claimed."""
+        while True:
+            done = filled(self.study.attempts())
+            show(self.best_so_far(), done, self.search.trials)
+            if done >= self.search.trials:
+                return
+            self.check_failures()
+            for gone in self.study.recover():
+                self._close_run(gone)
+            self.study.open_slots()
+            attempt = self.study.claim()
+            if attempt is not None:
+                self.one_trial(attempt, execute)
+                continue
+            if not any(a.state == "running" for a in self.study.attempts()):
+                return  # a grid with fewer points than the budget
+            time.sleep(POLL_S)
+
+    def one_trial(self, attempt: Attempt, execute: Execute) -> None:
+        """Train one attempt, and tell the study what came of it."""
+        job = self._job(attempt)
+
+        def on_epoch(epoch: int, loss: float) -> None:
+            if self.study.report(attempt, epoch, loss):
+                raise PrunedError(epoch)
+
+        try:
+            with Heart(lambda: self.study.beat(attempt), self.search.heartbeat_s):
+                record = execute(job, on_epoch)
+                values = [goal.of(record) for goal in self.goals]
+        except KeyboardInterrupt:
+            self.study.fail(attempt, "interrupted", own=False, strike=False, final=False)
+            raise
+        except PrunedError as pruned:
+            self.study.prune(attempt, {"epochs": pruned.epoch + 1})
+        except TrialFailedError as failure:
+            self._failed(attempt, job, failure)
+        else:
+            kept = {key: record.get(key) for key in ("run_id", "val", "val_all", "cost", "epochs",
+                                                     "train_seconds", "parameters")}  # fmt: skip
+            self.study.complete(attempt, values, kept)
+        finally:
+            keras.backend.clear_session()
+            gc.collect()
+        self.report_parent()
+
+    def _job(self, attempt: Attempt) -> Job:
+        """The training of an attempt; after a failure of its own it starts from another seed."""
+        failures = attempt.failures
+        tree = with_values(
+            self.tree, {**attempt.values, "seed": self.tree["seed"] + 1000 * failures}
+        )
+        try:
+            params = hyperparameters(RunConfig.of(tree), tree)
+        except UserError:
+            params = dict(attempt.values)
+        place = f"{attempt.slot:04d}" + (f"-{failures}" if failures else "")
+        tags = {
+            "fibsem.command": "trial",
+            "fibsem.study": self.study.name,
+            "fibsem.trial": attempt.slot,
+            "fibsem.failures": failures,
+        }
+        folder = self.folder / "trials" / place
+        return Job(tree, folder, run_name(attempt.values), tags, params, self.parent)
+
+    def _failed(self, attempt: Attempt, job: Job, failure: TrialFailedError) -> None:
+        """Record why a trial failed."""
+        replace_file(job.folder / "error.txt", failure.trace or failure.reason)
+        print(
+            f"trial {attempt.number} failed: {failure.reason} ({job.folder}/error.txt)",
+            file=sys.stderr,
+        )
+        self.study.fail(attempt, failure.reason, own=True, strike=True, final=failure.final)
+        known = job.folder / "run.json"
+        if known.is_file():  # its process may have been ended before it could end its run
+            run_id = read_json(known)["run_id"]
+            self.tracking.tag(run_id, {"fibsem.reason": failure.reason})
+            self.tracking.close(run_id, "FAILED")
+
+    def _close_run(self, attempt: Attempt) -> None:
+        """End the run of a killed attempt that will not be tried again."""
+        known = self._job(attempt).folder / "run.json"
+        if known.is_file():
+            self.tracking.close(read_json(known)["run_id"], "KILLED")
+
+    def check_failures(self) -> None:
+        """Stop where trials fail one after the other: something is wrong with all of them."""
+        ended = [row for row in self.study.rows() if row["ended"]]
+        ended.sort(key=lambda row: row["ended"])
+        last = ended[-self.search.max_failures :]
+        if len(last) == self.search.max_failures and all(
+            row["state"] == "failed" and row["own_failure"] for row in last
+        ):
+            self.tracking.end(self.parent, "FAILED")
+            raise UserError(
+                f"`search.max_failures` allows {self.search.max_failures} failed trials in a row, "
+                f"and as many failed; the last one: {last[-1]['reason']}. "
+                f"Their tracebacks are in {self.folder}/trials/*/error.txt."
+            )
+
+    # what is told
+
+    def best(self) -> dict[str, Any] | None:
+        """The row of the complete trial that is best by the first objective."""
+        complete = [row for row in self.study.rows() if row["state"] == "complete"]
+        sign = 1 if self.goals[0].direction == "minimize" else -1
+        return min(complete, key=lambda row: sign * row["objectives"][0], default=None)
+
+    def best_so_far(self) -> str:
+        best = self.best()
+        return f"best {self.goals[0].key} {best['objectives'][0]:.4f}" if best else ""
+
+    def report_parent(self) -> None:
+        """Best value so far, and how many trials are done, on the parent run."""
+        best = self.best()
+        if best is None:
+            return
+        done = filled(self.study.attempts())
+        metrics = {f"best/{key}": value for key, value in best["record"]["val"].items()}
+        self.tracking.log_metrics(self.parent, {**metrics, "trials": done}, step=done)
+        self.tracking.tag(self.parent, {"fibsem.best_run": best["record"]["run_id"]})
+
+    def finish(self, seconds: float) -> Record:
+        """Close what is left open, write the tables; returns the record of ``summary.json``."""
+        for child in self.tracking.children(self.parent):
+            if child.info.status == "RUNNING":  # cut off before its folder knew it
+                self.tracking.end(child.info.run_id, "KILLED")
+        write_json(self.folder / "trials.json", self.table())
+        self.report_parent()
+        self.tracking.end(self.parent)
+        return self.summary(seconds)
+
+    def summary(self, seconds: float) -> Record:
+        """The record of ``summary.json``."""
+        best = self.best()
+        states = [attempt.state for attempt in self.study.attempts() if not attempt.duplicate]
+        return {
+            "study": self.study.name,
+            "trials": {state: states.count(state) for state in ("complete", "pruned", "failed")},
+            "best": best
+            and {
+                "value": best["objectives"][0],
+                "params": best["values"],
+                "val": best["record"]["val"],
+                "run_id": best["record"]["run_id"],
+            },
+            "objectives": [goal.key for goal in self.goals],
+            "pareto": [
+                {"objectives": row["objectives"], "params": row["values"],
+                 "run_id": row["record"]["run_id"]}
+                for row in self.pareto()
+            ] if len(self.goals) > 1 else None,
+            "parent_run_id": self.parent,
+            "seconds": seconds,
+        }  # fmt: skip
+
+    def pareto(self) -> list[dict[str, Any]]:
+        """Rows of the trials that no other one beats in all objectives."""
+        rows = [row for row in self.study.rows() if row["state"] == "complete"]
+        signs = [1 if goal.direction == "minimize" else -1 for goal in self.goals]
+
+        def costs(row: dict[str, Any]) -> tuple[float, ...]:
+            return tuple(s * v for s, v in zip(signs, row["objectives"], strict=True))
+
+        def dominated(row: dict[str, Any]) -> bool:
+            mine = costs(row)
+            return any(
+                costs(other) != mine
+                and all(a <= b for a, b in zip(costs(other), mine, strict=True))
+                for other in rows
+            )
+
+        return sorted((row for row in rows if not dominated(row)), key=costs)
+
+    def table(self) -> list[dict[str, Any]]:
+        """One flat row per attempt, for people."""
+        return [
+            {
+                "number": row["number"],
+                "slot": row["slot"],
+                "state": row["state"],
+                "reason": row["reason"],
+                **dict(zip((g.key for g in self.goals), row["objectives"] or [], strict=False)),
+                **row["values"],
+            }
+            for row in self.study.rows()
+        ]
+
+
+def open_study(
+    name: str, folder: Path, search: SearchConfig, space: Space, goals: list[Objective]
+) -> Study:
+    """The study of the chosen backend."""
+    if search.backend == "keras_tuner":
+        from fibsem.learning.tuner_search import TunerStudy
+
+        return TunerStudy(name, folder, search, space, goals)
+    from fibsem.learning.optuna_search import OptunaStudy
+
+    if search.sampler in ("hyperband", "bayesian"):
+        raise UserError(
+            f"`search.sampler={search.sampler}` is of search=keras_tuner; here the choices are "
+            "enumerated, random, grid, tpe, cmaes and nsga2 (and search.pruner=hyperband)."
+        )
+    return OptunaStudy(name, folder, search, space, goals)
+
+
+def _same_settings(study: Study, settings: str, folder: Path) -> None:
+    """Refuse to mix two configurations in one study."""
+    known = study.get("settings")
+    if known is None:
+        study.set("settings", settings)
+    elif known != settings:
+        raise UserError(
+            f"`output` must be a new folder or hold a sweep with the same settings, but {folder} "
+            "holds one with others; the choices are another output or the former settings."
+        )
+
+
+def _parent_run(
+    study: Study, tree: Tree, space: Space, dataset: Dataset, tracking: Tracking
+) -> str:
+    """Id of the parent run: the study's own, or a new one."""
+    known = study.get("parent_run_id")
+    if known is not None and tracking.resume(known):
+        return str(known)
+    spec = RunConfig.of(tree).spec
+    tags = {
+        "fibsem.command": "sweep",
+        "fibsem.study": study.name,
+        "fibsem.model": spec.name,
+        "fibsem.nbhd": spec.nbhd,
+        "fibsem.padding": spec.padding,
+        "fibsem.space": space.name,
+        "fibsem.backend": tree["search"]["backend"],
+        "fibsem.sampler": tree["search"]["sampler"],
+        "fibsem.data": dataset.hash,
+    }
+    params = {
+        "trials": tree["search"]["trials"],
+        "space": space.name,
+        "space.size": space.size,
+        "space.axes": json.dumps(tree["space"]["axes"])[:5000],
+    }
+    parent = tracking.start(study.name, tags=tags, params=params)
+    tracking.log_json(parent, tree, "config.json")
+    study.set("parent_run_id", parent)
+    return parent

@@ -1,0 +1,171 @@
+"""The budget of a sweep as numbered slots, whatever library keeps the study.
+
+A slot is a place for one complete or pruned trial. It is tried until it has one: an attempt that
+was killed, or failed, is followed by another with the same hyperparameters, up to a cap; then the
+slot is given up and a further one is opened. Which slot is open follows from the attempts alone,
+so that any process on any machine can go on.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from fibsem.learning.space import Values
+
+State = Literal["waiting", "running", "complete", "pruned", "failed"]
+#: States that fill a slot, or will.
+ALIVE = ("waiting", "running", "complete", "pruned")
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt at one slot, as every backend stores it.
+
+    Attributes
+    ----------
+    number
+        Of the trial in the study.
+    slot, attempt
+        Place in the budget, and how many attempts there were before.
+    strikes
+        Attempts before this one that count against the cap; being stopped by the user does not.
+    failures
+        Attempts before this one that failed by themselves; each starts from another seed.
+    state
+        What became of it.
+    values
+        Hyperparameters by dotted key; empty while nothing is drawn.
+    final
+        A failed attempt that another one would only repeat.
+    duplicate
+        Opened twice at once by two processes; the one with the lower number counts.
+    """
+
+    number: int
+    slot: int
+    attempt: int
+    strikes: int
+    failures: int
+    state: State
+    values: Values
+    final: bool = False
+    duplicate: bool = False
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A slot, or a further attempt at one, that has to be opened."""
+
+    slot: int
+    attempt: int
+    strikes: int
+    failures: int
+    values: Values | None
+
+
+def to_open(attempts: Iterable[Attempt], budget: int, retries: int) -> Iterator[Opening]:
+    """What has to be opened so that the budget can be filled: new slots, and lost attempts.
+
+    An attempt is lost where a process failed it and died before it opened the next one.
+    """
+    by_slot = _by_slot(attempts)
+    for slot in range(_needed(by_slot, budget, retries)):
+        known = by_slot.get(slot)
+        if not known:
+            yield Opening(slot, 0, 0, 0, None)
+        elif not any(attempt.state in ALIVE for attempt in known):
+            following = next_attempt(_last(known), retries)
+            if following is not None:
+                yield following
+
+
+def slots_needed(attempts: Iterable[Attempt], budget: int, retries: int) -> int:
+    """Slots that a budget takes: one for each trial, and one for each slot that was given up."""
+    return _needed(_by_slot(attempts), budget, retries)
+
+
+def _needed(by_slot: dict[int, list[Attempt]], budget: int, retries: int) -> int:
+    needed, slot = budget, 0
+    while slot < needed:
+        known = by_slot.get(slot, [])
+        if known and not any(attempt.state in ALIVE for attempt in known):
+            needed += next_attempt(_last(known), retries) is None
+        slot += 1
+    return needed
+
+
+def _by_slot(attempts: Iterable[Attempt]) -> dict[int, list[Attempt]]:
+    by_slot: dict[int, list[Attempt]] = defaultdict(list)
+    for attempt in attempts:
+        if not attempt.duplicate:
+            by_slot[attempt.slot].append(attempt)
+    return by_slot
+
+
+def _last(known: list[Attempt]) -> Attempt:
+    return max(known, key=lambda attempt: attempt.attempt)
+
+
+def next_attempt(failed: Attempt, retries: int) -> Opening | None:
+    """The attempt that follows a failed one; None where the slot is given up.
+
+    ``strikes`` and ``failures`` of a failed attempt already count itself.
+    """
+    if failed.final or failed.strikes > retries:
+        return None
+    return Opening(
+        failed.slot, failed.attempt + 1, failed.strikes, failed.failures, failed.values or None
+    )
+
+
+class Study(Protocol):
+    """What a search backend does for a sweep."""
+
+    name: str
+
+    def open_slots(self) -> None:
+        """Open what :func:`to_open` says."""
+
+    def claim(self) -> Attempt | None:
+        """Take an open attempt, atomically, with its hyperparameters; None where there is none."""
+
+    def report(self, attempt: Attempt, epoch: int, loss: float) -> bool:
+        """Tell a validation loss; whether the trial should be pruned."""
+
+    def beat(self, attempt: Attempt) -> None:
+        """Say that the process of an attempt is alive."""
+
+    def complete(self, attempt: Attempt, objectives: list[float], record: dict[str, Any]) -> None:
+        """Fill the slot."""
+
+    def prune(self, attempt: Attempt, record: dict[str, Any]) -> None:
+        """Fill the slot with a trial that was not worth finishing."""
+
+    def fail(self, attempt: Attempt, reason: str, *, own: bool, strike: bool, final: bool) -> bool:
+        """End an attempt with a reason; whether there will be another one."""
+
+    def recover(self) -> list[Attempt]:
+        """Fail attempts whose process is gone; those that will not be tried again."""
+
+    def attempts(self) -> list[Attempt]:
+        """Every attempt in the study."""
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row per attempt for tables: number, state, reason, value, hyperparameters, record."""
+
+    def get(self, key: str) -> Any:
+        """A property of the study, or None."""
+
+    def set(self, key: str, value: Any) -> None:
+        """Set a property of the study."""
+
+    def close(self) -> None:
+        """Let connections go."""
+
+
+def filled(attempts: Iterable[Attempt]) -> int:
+    """Slots with a complete or pruned trial."""
+    return len({a.slot for a in attempts if a.state in ("complete", "pruned")})

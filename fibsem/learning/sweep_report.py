@@ -1,0 +1,117 @@
+"""What people look at of a sweep: history, importance, parallel coordinates, the Pareto front."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from fibsem.analysis import figures, tables
+from fibsem.files import replace_file
+from fibsem.learning.search import Sweep
+from fibsem.learning.space import Axis, Choice
+
+#: Complete trials below which an importance is only noise.
+FEWEST = 8
+
+
+def report_sweep(sweep: Sweep) -> list[Path]:
+    """Draw the figures of a sweep, and log them with its parent run; returns the files."""
+    rows = [row for row in sweep.study.rows() if row["state"] == "complete"]
+    if not rows:
+        return []
+    rows.sort(key=lambda row: row["ended"] or 0)
+    goal, first = sweep.goals[0], [row["objectives"][0] for row in rows]
+    keys = [key for key in sweep.space.axes if any(key in row["values"] for row in rows)]
+    folder = sweep.folder / "figures"
+    start = min(row["started"] for row in rows)
+    hours = [(row["ended"] - start) / 3600 for row in rows]
+    drawn = {
+        "history": figures.history(hours, first, goal.key, goal.direction == "minimize"),
+        "parallel_coordinates": figures.parallel_coordinates(
+            {key: [row["values"].get(key) for row in rows] for key in keys}, first, goal.key
+        ),
+    }
+    importance = importances(sweep, rows)
+    if importance:
+        drawn["importance"] = figures.bars(importance, f"importance for {goal.key}")
+        sweep.tracking.log_metrics(
+            sweep.parent, {f"importance/{key}": value for key, value in importance.items()}
+        )
+    files = [figures.save(figure, folder / f"{name}.png") for name, figure in drawn.items()]
+    if len(sweep.goals) > 1:
+        files += _pareto(sweep, rows, folder)
+    for path in files:
+        sweep.tracking.log_file(sweep.parent, path, "figures")
+    return files
+
+
+def _pareto(sweep: Sweep, rows: list[dict[str, Any]], folder: Path) -> list[Path]:
+    """Figure and table of the trials that no other one beats."""
+    front = sweep.pareto()
+    names = [goal.key for goal in sweep.goals]
+    numbers = {row["number"] for row in front}
+    picture = figures.pareto(
+        [row["objectives"][:2] for row in rows],
+        [row["number"] in numbers for row in rows],
+        names[:2],
+    )
+    table = tables.trials(
+        [{**dict(zip(names, row["objectives"], strict=True)), **row["values"]} for row in front]
+    )
+    replace_file(folder / "pareto.csv", table.to_csv(index=False))
+    replace_file(folder / "pareto.md", tables.markdown(table) + "\n")
+    return [
+        figures.save(picture, folder / "pareto.png"),
+        folder / "pareto.csv",
+        folder / "pareto.md",
+    ]
+
+
+def importances(sweep: Sweep, rows: list[dict[str, Any]]) -> dict[str, float]:
+    """Share of the variance of the first objective that each hyperparameter explains (fANOVA).
+
+    Of the hyperparameters that every trial has; empty with too few trials, or where nothing varies.
+    """
+    keys = [
+        key
+        for key in sweep.space.axes
+        if all(key in row["values"] for row in rows)
+        and len({repr(row["values"][key]) for row in rows}) > 1
+    ]
+    values = [row["objectives"][0] for row in rows]
+    if len(rows) < FEWEST or not keys or len(set(values)) == 1:
+        return {}
+    distributions = {key: _distribution(sweep.space.axes[key]) for key in keys}
+    study = optuna.create_study(direction=sweep.goals[0].direction)
+    for row, value in zip(rows, values, strict=True):
+        parameters = {key: _plain(row["values"][key]) for key in keys}
+        study.add_trial(
+            optuna.trial.create_trial(params=parameters, distributions=distributions, value=value)
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+        found = optuna.importance.get_param_importances(study, evaluator=evaluator)
+    return {key: float(value) for key, value in found.items() if math.isfinite(value)}
+
+
+def _distribution(axis: Axis) -> BaseDistribution:
+    if isinstance(axis, Choice):
+        return CategoricalDistribution([_plain(value) for value in axis.values])
+    if axis.integer:
+        return IntDistribution(int(axis.low), int(axis.high), log=axis.log)
+    return FloatDistribution(axis.low, axis.high, log=axis.log)
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, bool | int | float | str | None) else repr(value)

@@ -1,0 +1,125 @@
+"""Several workers on one machine: a process each, with its share of the cores or an accelerator."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from fibsem.config import RunConfig, Tree
+from fibsem.errors import UserError
+from fibsem.learning.owner import die_with_parent
+from fibsem.learning.search import POLL_S, Show, Sweep
+from fibsem.learning.slots import filled
+
+#: Deaths of workers between two finished trials after which the sweep gives up.
+RESTARTS = 6
+#: Exit code of a worker that met an error of the user's.
+MISTAKE = 2
+
+
+def run_workers(sweep: Sweep, tree: Tree, count: int, show: Show) -> None:
+    """Run ``count`` workers until the budget is used up; those that die are started again.
+
+    Raises
+    ------
+    UserError
+        If a worker stopped for a reason that the user can mend.
+    """
+    context = multiprocessing.get_context("spawn")
+    shares = core_shares(count)
+    accelerators = visible_accelerators()
+
+    def start(k: int) -> Any:
+        accelerator = accelerators[k % len(accelerators)] if accelerators else None
+        arguments = (tree, sweep.folder, shares[k], accelerator)
+        process = context.Process(target=_worker, args=arguments, name=f"worker-{k}")
+        process.start()
+        return process
+
+    running = {k: start(k) for k in range(count)}
+    deaths, before = 0, -1
+    try:
+        while running:
+            time.sleep(POLL_S)
+            done = filled(sweep.study.attempts())
+            if done > before:
+                deaths, before = 0, done
+            show(sweep.best_so_far(), done, sweep.search.trials)
+            for k, process in list(running.items()):
+                if process.is_alive():
+                    continue
+                del running[k]
+                if process.exitcode == MISTAKE:
+                    sweep.check_failures()
+                    raise UserError(
+                        f"worker {k} stopped; what it said is above, and the same command goes on."
+                    )
+                if process.exitcode == 0 or done >= sweep.search.trials:
+                    continue
+                deaths += 1
+                if deaths > RESTARTS:
+                    raise UserError(
+                        f"`search.workers` died {deaths} times without finishing a trial, the last "
+                        f"one with exit code {process.exitcode}; search.workers=1 shows why."
+                    )
+                print(f"worker {k} died ({process.exitcode}); starting it again", file=sys.stderr)
+                running[k] = start(k)
+    except BaseException:
+        for process in running.values():
+            process.join(30)  # interrupted from a terminal they end their trials by themselves
+            if process.is_alive():
+                process.terminate()
+                process.join()
+        raise
+
+
+def core_shares(count: int) -> list[set[int]]:
+    """The cores of each worker: all of them, dealt out; shared where there are more workers.
+
+    >>> shares = core_shares(1)
+    >>> shares[0] == os.sched_getaffinity(0)
+    True
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    if count >= len(cores):
+        return [{cores[k % len(cores)]} for k in range(count)]
+    return [set(cores[k::count]) for k in range(count)]
+
+
+def visible_accelerators() -> list[str]:
+    """Accelerators by the number that ``CUDA_VISIBLE_DEVICES`` knows them by; none without any."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [name for name in visible.split(",") if name and name != "-1"]
+    return sorted(path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*"))
+
+
+def _worker(tree: Tree, folder: Path, cores: set[int], accelerator: str | None) -> None:
+    """One worker process: what it may use is set before TensorFlow looks around."""
+    die_with_parent()
+    os.sched_setaffinity(0, cores)
+    if accelerator is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = accelerator
+
+    from fibsem.learning.datasets import obtain
+    from fibsem.learning.isolation import InProcess
+    from fibsem.learning.material import Material
+    from fibsem.learning.tracking import Tracking
+
+    try:
+        config = RunConfig.of(tree)
+        dataset = obtain(config.data, config.split)
+        tracking = Tracking.open(config.tracking, dataset.name)
+        sweep = Sweep.open(tree, dataset, folder, tracking)
+        execute = sweep.executor(lambda: InProcess(Material.of(dataset, config), tracking))
+        sweep.work(execute, lambda *_: None)
+        sweep.study.close()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(MISTAKE)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,145 @@
+"""The protocol on the tiny phantom: two seeds, tables, figures, comparison."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fibsem import evaluate, models
+from fibsem.analysis.metrics import pooled
+from fibsem.analysis.statistics import band, paired_over_seeds, paired_over_squares
+from fibsem.config import RunConfig, compose
+from fibsem.errors import UserError
+from fibsem.inference.predict import BlockScorer
+from fibsem.learning.comparison import compare
+from fibsem.learning.evaluation import HALF, confusions, read_runs
+from fibsem.learning.scoring import score_all, score_balanced
+from fibsem.learning.tracking import Tracking
+
+
+def overrides(small, root, name, *more):
+    uri = f"sqlite:///{root / 'ml.db'}"
+    return [
+        *small, *more, "seeds=2", f"output={root / name}", f"tracking.uri={uri}",
+        f"tracking.artifacts={root / 'artifacts'}",
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def evaluated(small, tmp_path_factory):
+    """Two finished evaluations beside each other: a 2dcnn and Otsu."""
+    root = tmp_path_factory.mktemp("evaluated")
+    given = {"2dcnn": overrides(small, root, "2dcnn")}
+    without_sizes = [key for key in small if not key.startswith("model.")]
+    given["otsu"] = overrides(without_sizes, root, "otsu", "model=threshold")
+    trees = {name: compose("evaluate", keys) for name, keys in given.items()}
+    for tree in trees.values():
+        evaluate.main(tree)
+    return root, trees
+
+
+def test_summary_has_mean_and_spread_over_seeds(evaluated):
+    root, _ = evaluated
+    record = json.loads((root / "2dcnn" / "summary.json").read_text())
+    runs = list(read_runs(root / "2dcnn"))
+    values = [run["balanced"]["test"]["miou"] for run in runs]
+    assert [run["seed"] for run in record["runs"]] == [0, 1]
+    assert record["test"]["miou"]["mean"] == pytest.approx(np.mean(values))
+    assert record["test"]["miou"]["std"] == pytest.approx(np.std(values, ddof=1))
+    assert values[0] != values[1]
+    for group in ("train_all", "val_all", "test_all", "test_chosen", "test_truth"):
+        assert 0 < record[group]["miou"]["mean"] <= 1
+        assert "porosity" in record[group]
+    assert record["parameters"]["std"] == 0
+    assert record["seconds_per_gigapixel"]["mean"] > 0
+
+
+def test_figures_by_square_add_up_to_the_plain_scores(evaluated, material):
+    """Pooled confusion matrices against the functions that training and promotion use."""
+    root, trees = evaluated
+    run = next(read_runs(root / "2dcnn"))
+    mine = material().for_config(RunConfig.of(trees["2dcnn"]))
+    model = models.load(mine.config.spec, root / "2dcnn" / "seed-0")
+    expected = score_all(mine, BlockScorer(mine.config.spec, model), "test")
+    assert pooled(confusions(run, "test", HALF)).record()["miou"] == expected["miou"]
+    balanced = score_balanced(mine, model, "test")
+    assert run["balanced"]["test"]["loss"] == pytest.approx(balanced["loss"], abs=1e-6)
+
+
+def test_a_finished_cell_is_not_run_again(evaluated, capsys):
+    root, trees = evaluated
+    before = (root / "2dcnn" / "seed-1" / "scores.json").stat().st_mtime_ns
+    evaluate.main(trees["2dcnn"])
+    assert "is finished" in capsys.readouterr().out
+    assert (root / "2dcnn" / "seed-1" / "scores.json").stat().st_mtime_ns == before
+
+
+def test_seeds_are_children_of_one_run_with_figures(evaluated):
+    root, trees = evaluated
+    config = RunConfig.of(trees["2dcnn"])
+    tracking = Tracking.open(config.tracking, "tiny")
+    record = json.loads((root / "2dcnn" / "summary.json").read_text())
+    children = tracking.children(record["run_id"])
+    assert len(children) == 2
+    assert all(child.info.status == "FINISHED" for child in children)
+    files = [file.path for file in tracking.client.list_artifacts(record["run_id"], "figures")]
+    for name in ("learning_curves", "network", "feature_maps"):
+        assert f"figures/{name}.png" in files
+    assert children[0].data.metrics["test/miou"] > 0
+
+
+def test_tables_hold_every_evaluation_of_the_dataset(evaluated):
+    root, _ = evaluated
+    folder = root / "tables-tiny"
+    table = pd.read_csv(folder / "table-5.1-comparison.csv")
+    assert set(table["model"]) == {"2dcnn(11,11,3)", "threshold(11,11,3)"}
+    assert "test mIoU against truth" in table
+    numbers = ("4.4-parameters", "4.5-training-2dcnn", "4.6-training-others", "4.7-splits",
+               "4.9-confusion-val", "4.10-labelled", "4.12-labelled-chosen-threshold")  # fmt: skip
+    for name in numbers:
+        assert len(pd.read_csv(folder / f"table-{name}.csv"))
+        assert (folder / f"table-{name}.md").read_text().startswith("| ")
+    for name in ("miou_by_neighbourhood", "boxes", "one_square"):
+        assert (folder / f"{name}.png").stat().st_size > 5000
+    cells = pd.read_csv(folder / "table-4.9-confusion-val.csv").iloc[:, 1:].to_numpy()
+    assert cells.sum() == pytest.approx(100, abs=0.05)
+
+
+def test_paired_comparison_of_two_cells(evaluated, capsys):
+    root, _ = evaluated
+    record = compare(root / "2dcnn", root / "otsu")
+    assert record["squares"]["pairs"] >= 1
+    assert record["seeds"]["pairs"] == 2
+    swapped = compare(root / "otsu", root / "2dcnn")
+    assert swapped["squares"]["mean"] == pytest.approx(-record["squares"]["mean"])
+    tree = compose("evaluate", [f"compare=[{root / '2dcnn'},{root / 'otsu'}]",
+                                f"output={root / 'compared' / 'pair'}"])  # fmt: skip
+    evaluate.main(tree)
+    assert "over 2 seeds" in capsys.readouterr().out
+
+
+def test_comparing_what_is_not_there_is_refused(tmp_path):
+    tree = compose("evaluate", [f"compare=[{tmp_path},{tmp_path}]"])
+    with pytest.raises(UserError, match="finished evaluations"):
+        evaluate.main(tree)
+    with pytest.raises(UserError, match="two folders"):
+        evaluate.main({**tree, "compare": [str(tmp_path)]})
+
+
+def test_paired_tests_find_a_shift_and_nothing_in_noise():
+    rng = np.random.default_rng(0)
+    base = rng.random(20)
+    shifted = paired_over_squares(base + 0.1 + 0.01 * rng.normal(size=20), base)
+    assert shifted.p_value < 1e-3
+    assert shifted.low < 0.1 < shifted.high
+    assert paired_over_squares(base, base).p_value == 1.0
+    assert paired_over_squares(base[:4] + 1, base[:4]).p_value is None
+    assert paired_over_seeds([0.8, 0.81, 0.82], [0.7, 0.72, 0.71]).p_value < 0.05
+
+
+def test_band_goes_on_with_the_runs_that_are_left():
+    mean, low, high = band([[1.0, 3.0, 5.0], [3.0, 5.0]])
+    assert mean == [2.0, 4.0, 5.0]
+    assert low[2] == high[2] == 5.0
+    assert high[0] - mean[0] == pytest.approx(1.96 * np.sqrt(2) / np.sqrt(2))

@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fibsem.analysis.metrics import Confusion
+from fibsem.learning.losses import make_loss, soft_iou, soft_porosity
+
+
+def maps(seed, shape=(3, 5, 5)):
+    rng = np.random.default_rng(seed)
+    solid = rng.integers(0, 2, shape).astype("float32")
+    solid.flat[:2] = 0, 1
+    return solid, rng.random(shape).astype("float32"), rng.random(shape) < 0.8
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000))
+def test_soft_iou_of_hard_predictions_is_one_minus_miou(seed):
+    solid, p, known = maps(seed)
+    known[0, 0, :2] = True
+    hard = (p > 0.5).astype("float32")
+    loss = float(soft_iou(tf.constant(solid), tf.constant(hard), tf.cast(known, tf.float32)))
+    labels = np.where(known, solid, 2).astype(int)
+    assert loss == pytest.approx(1 - Confusion.of(labels, hard.astype(int)).miou, abs=1e-5)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000))
+def test_soft_porosity_is_the_mean_error_of_the_share_of_solid(seed):
+    solid, p, known = maps(seed)
+    found = float(soft_porosity(tf.constant(solid), tf.constant(p), tf.cast(known, tf.float32)))
+    expected = [abs(q[k].mean() - y[k].mean()) for q, y, k in zip(p, solid, known, strict=True)]
+    assert found == pytest.approx(np.mean(expected), abs=1e-5)
+
+
+def test_single_pixels_are_one_window():
+    solid, p = np.ones((4, 1, 1), "f4"), np.array([0.2, 1.0, 0.6, 0.2], "f4").reshape(4, 1, 1)
+    known = tf.ones((4, 1, 1))
+    assert float(soft_porosity(tf.constant(solid), tf.constant(p), known)) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("name", ["bce_iou", "bce_porosity"])
+def test_pixels_nobody_labelled_do_not_count(name):
+    solid, p, known = maps(1)
+    weights = np.where(known, 1.7, 0).astype("float32")
+    loss = make_loss(name, 2.0)
+    other = np.where(known, p, 0.123).astype("float32")
+    assert float(loss(solid[..., None], p[..., None], weights)) == pytest.approx(
+        float(loss(solid[..., None], other[..., None], weights))
+    )
+
+
+@pytest.mark.parametrize("name", ["bce_iou", "bce_porosity"])
+def test_the_term_is_added_with_its_weight(name):
+    solid, p, known = maps(2)
+    arguments = (solid[..., None], p[..., None], known.astype("float32"))
+    plain, once, twice = (float(make_loss(name, w)(*arguments)) for w in (0.0, 1.0, 2.0))
+    assert plain == pytest.approx(float(make_loss("bce", 1.0)(*arguments)))
+    assert once > plain
+    assert twice - once == pytest.approx(once - plain, rel=1e-4)

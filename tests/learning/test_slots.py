@@ -1,0 +1,310 @@
+"""The budget as slots: exact with many workers, with kills, in every storage."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fibsem.config import SearchConfig
+from fibsem.errors import UserError
+from fibsem.learning.optuna_search import OptunaStudy, open_storage
+from fibsem.learning.owner import Watch, alive_here, here, me
+from fibsem.learning.samplers import objectives
+from fibsem.learning.slots import Attempt, filled, next_attempt, slots_needed, to_open
+from tests.learning import slot_worker
+
+
+def storages(folder, postgres=None):
+    return {
+        "sqlite": f"sqlite:///{folder / 'study.db'}",
+        "journal": f"journal:{folder / 'study.log'}",
+        "postgres": postgres,
+    }
+
+
+@pytest.fixture(params=["sqlite", "journal", "postgres"])
+def storage(request, tmp_path):
+    if request.param != "postgres":
+        return storages(tmp_path)[request.param]
+    import psycopg
+
+    address = request.getfixturevalue("postgres")
+    name = f"test_{os.getpid()}_{time.monotonic_ns()}"
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return address.replace("/postgres", f"/{name}")
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    """Connections are let go, whatever happened."""
+    yield
+    while slot_worker.OPENED:
+        slot_worker.OPENED.pop().close()
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Function (storage, trials, pause, sampler) -> a worker process."""
+    started = []
+
+    def make(storage, trials, pause=0.1, sampler="enumerated"):
+        command = [sys.executable, "-m", "tests.learning.slot_worker", storage, str(tmp_path)]
+        with (tmp_path / f"worker-{len(started)}.log").open("w") as log:
+            worker = subprocess.Popen(
+                [*command, str(trials), str(pause), sampler], stderr=log, stdout=log
+            )
+        started.append(worker)
+        return worker
+
+    yield make
+    for worker in started:
+        worker.kill()
+        worker.wait()
+
+
+def check(study, trials):
+    """Exactly the budget, one filled attempt a slot, nothing left open."""
+    attempts = [a for a in study.attempts() if not a.duplicate]
+    complete = [a for a in attempts if a.state == "complete"]
+    assert len(complete) == trials
+    assert Counter(a.slot for a in complete) == Counter(range(trials))
+    assert not any(a.state in ("running", "waiting") for a in attempts)
+    for row in study.rows():
+        if row["state"] == "complete":
+            assert row["objectives"][0] == pytest.approx(slot_worker.value_of(row["values"]))
+
+
+def test_one_worker_fills_the_budget(storage, tmp_path):
+    study = slot_worker.open_study(storage, tmp_path, 5)
+    slot_worker.work(study, 0)
+    check(study, 5)
+    more = slot_worker.open_study(storage, tmp_path, 8)
+    slot_worker.work(more, 0)
+    check(more, 8)
+
+
+def test_three_workers_and_kills_fill_the_budget_exactly(storage, start, tmp_path):
+    """Workers on one storage; some are killed at random moments, others take their place."""
+    random.seed(7)
+    trials, sampler = 14, "tpe"
+    slot_worker.open_study(storage, tmp_path, trials)  # a fresh database is laid out by one
+    workers = [start(storage, trials, 0.3, sampler) for _ in range(3)]
+    for _ in range(3):
+        time.sleep(1 + random.random())
+        victim = random.choice(workers)
+        victim.send_signal(signal.SIGKILL)
+        victim.wait()
+        workers.remove(victim)
+        workers.append(start(storage, trials, 0.3, sampler))
+    for worker in workers:
+        assert worker.wait(timeout=120) == 0
+    study = slot_worker.open_study(storage, tmp_path, trials, sampler=sampler)
+    slot_worker.work(study, 0)
+    check(study, trials)
+
+
+def test_a_smaller_budget_leaves_open_slots_alone(tmp_path):
+    storage = storages(tmp_path)["sqlite"]
+    study = slot_worker.open_study(storage, tmp_path, 6)
+    study.open_slots()
+    small = slot_worker.open_study(storage, tmp_path, 2)
+    slot_worker.work(small, 0)
+    assert filled(small.attempts()) == 2
+    assert small.claim() is None
+
+
+def test_the_same_hyperparameters_are_tried_again(storage, tmp_path):
+    study = slot_worker.open_study(storage, tmp_path, 1, sampler="tpe")
+    study.open_slots()
+    first = study.claim()
+    assert study.fail(first, "out of memory", own=True, strike=True, final=False)
+    second = study.claim()
+    assert (second.slot, second.attempt, second.failures, second.strikes) == (0, 1, 1, 1)
+    assert second.values == first.values
+    study.complete(second, [1.0], {})
+    assert [row["reason"] for row in study.rows()] == ["out of memory", ""]
+
+
+def test_a_hopeless_slot_is_given_up_for_another_one(tmp_path):
+    study = slot_worker.open_study(None, tmp_path, 1)
+    study.open_slots()
+    first = study.claim()
+    assert not study.fail(first, "impossible", own=True, strike=True, final=True)
+    assert study.claim() is None
+    study.open_slots()
+    second = study.claim()
+    assert second.slot == 1
+    assert second.values != first.values
+
+
+def test_an_attempt_whose_process_is_gone_is_found_at_once(start, tmp_path):
+    storage = storages(tmp_path)["sqlite"]
+    slot_worker.open_study(storage, tmp_path, 1)
+    worker = start(storage, 1, 60)
+    study = slot_worker.open_study(storage, tmp_path, 1)
+    while not any(a.state == "running" for a in study.attempts()):
+        time.sleep(0.1)
+    time.sleep(0.3)
+    study.recover()
+    assert [a.state for a in study.attempts()] == ["running"]
+    worker.kill()
+    worker.wait()
+    study.recover()
+    assert [a.state for a in study.attempts()] == ["failed", "waiting"]
+
+
+def test_a_silent_worker_elsewhere_is_given_up_after_the_grace(tmp_path):
+    study = slot_worker.open_study(None, tmp_path, 1)
+    study.open_slots()
+    attempt = study.claim()
+    trial = study._running[attempt.number]
+    elsewhere = me().replace('["', '["elsewhere-', 1)
+    study._storage.set_trial_user_attr(trial._trial_id, "owner", elsewhere)
+    observer = slot_worker.open_study(None, tmp_path, 1)
+    for _ in range(4):  # it beats: alive, however long
+        study.beat(attempt)
+        assert observer.recover() == []
+        time.sleep(0.7)
+    assert [a.state for a in observer.attempts()] == ["running"]
+    time.sleep(2.1)
+    observer.recover()
+    assert [a.state for a in observer.attempts()] == ["failed", "waiting"]
+    study.complete(attempt, [0.5], {})  # too late: another one has the slot
+    assert [a.state for a in observer.attempts()] == ["failed", "waiting"]
+
+
+def test_an_attempt_opened_twice_runs_once(tmp_path):
+    study = slot_worker.open_study(None, tmp_path, 2)
+    other = slot_worker.open_study(None, tmp_path, 2)
+    mine, theirs = list(to_open(study.attempts(), 2, 2)), list(to_open(other.attempts(), 2, 2))
+    for opening in [*mine, *theirs]:  # both saw an empty study
+        study._open(opening, study._planned(opening.slot))
+    slot_worker.work(study, 0)
+    study.recover()
+    check(study, 2)
+
+
+def test_unreachable_storages_are_one_line(tmp_path):
+    for url in ("postgresql://nobody:secret@127.0.0.1:9/none", "sqlite:////nowhere/at/all.db",
+                "oracle://x"):  # fmt: skip
+        with pytest.raises(UserError, match="storage") as caught:
+            open_storage(url, tmp_path)
+        assert "\n" not in str(caught.value)
+        assert "secret" not in str(caught.value)
+
+
+SAMPLED = {"grid": {"grid_points": 4}, "random": {}, "cmaes": {"startup_trials": 2},
+           "tpe": {"startup_trials": 2}, "nsga2": {"population": 4}}  # fmt: skip
+
+
+@pytest.mark.parametrize("sampler", SAMPLED)
+def test_every_sampler_fills_the_budget_and_continues(tmp_path, sampler):
+    given = {"sampler": sampler, **SAMPLED[sampler]}
+    slot_worker.work(slot_worker.open_study(None, tmp_path, 5, **given), 0)
+    study = slot_worker.open_study(None, tmp_path, 9, **given)
+    slot_worker.work(study, 0)
+    check(study, 9)
+    for row in study.rows():
+        assert row["values"]["model.blocks"] in (1, 2, 3)
+        assert 0.001 <= row["values"]["train.learning_rate"] <= 0.1
+
+
+def test_a_grid_ends_with_its_last_point(tmp_path):
+    study = slot_worker.open_study(None, tmp_path, 50, sampler="grid", grid_points=4)
+    slot_worker.work(study, 0)
+    values = [tuple(row["values"].values()) for row in study.rows()]
+    assert len(values) == len(set(values)) == 12
+
+
+def test_several_objectives_have_directions(tmp_path):
+    search = SearchConfig(trials=3, sampler="nsga2", population=2,
+                          objectives=("val/miou", "cost/seconds_per_gigapixel"))  # fmt: skip
+    study = OptunaStudy("two", tmp_path, search, slot_worker.space(), objectives(search))
+    study.open_slots()
+    attempt = study.claim()
+    assert not study.report(attempt, 0, 1.0)
+    study.complete(attempt, [0.8, 100.0], {})
+    assert study.rows()[0]["objectives"] == [0.8, 100.0]
+    for wrong in ({"pruner": "median"}, {"sampler": "cmaes"}):
+        with pytest.raises(UserError, match=r"search\."):
+            objectives(replace(search, **wrong))
+
+
+@pytest.mark.parametrize("pruner", ["median", "halving", "hyperband", "patient"])
+def test_every_pruner_ends_a_hopeless_trial(tmp_path, pruner):
+    study = slot_worker.open_study(
+        None, tmp_path, 60, pruner=pruner, startup_trials=1, pruner_warmup=1, pruner_patience=1
+    )
+    study.open_slots()
+    pruned = 0
+    for k in range(12):
+        attempt = study.claim()
+        for epoch in range(40):
+            loss = 1 / (epoch + 1) if k == 0 else 1 + 0.1 * epoch + k
+            if study.report(attempt, epoch, loss):
+                study.prune(attempt, {"epochs": epoch + 1})
+                pruned += 1
+                break
+        else:
+            study.complete(attempt, [loss], {})
+    assert pruned >= 1
+    assert [row["state"] for row in study.rows()].count("pruned") == pruned
+    assert filled(study.attempts()) == 12
+
+
+# laws of the slots themselves
+
+attempts = st.builds(
+    Attempt, number=st.integers(0, 1000), slot=st.integers(0, 5), attempt=st.integers(0, 4),
+    strikes=st.integers(0, 4), failures=st.just(0),
+    state=st.sampled_from(["waiting", "running", "complete", "pruned", "failed"]),
+    values=st.just({}), final=st.booleans(), duplicate=st.booleans(),
+)  # fmt: skip
+
+
+@settings(max_examples=200)
+@given(st.lists(attempts, max_size=12, unique_by=lambda a: a.number), st.integers(1, 5),
+       st.integers(0, 3))  # fmt: skip
+def test_what_is_opened_makes_the_budget_possible_and_no_more(known, budget, retries):
+    opened = list(to_open(known, budget, retries))
+    places = [(o.slot, o.attempt) for o in opened]
+    assert len(places) == len(set(places))
+    needed = slots_needed(known, budget, retries)
+    alive = {a.slot for a in known if not a.duplicate and a.state not in ("failed",)}
+    possible = {slot for slot in alive if slot < needed} | {o.slot for o in opened}
+    assert len(possible) == budget
+    following = [Attempt(2000 + k, o.slot, o.attempt, o.strikes, 0, "waiting", {})
+                 for k, o in enumerate(opened)]  # fmt: skip
+    assert not list(to_open([*known, *following], budget, retries))
+
+
+def test_strikes_are_capped_and_interruptions_are_free():
+    failed = Attempt(0, 3, 1, 2, 0, "failed", {"a": 1})
+    assert next_attempt(failed, retries=2).values == {"a": 1}
+    assert next_attempt(replace(failed, strikes=3), retries=2) is None
+    assert next_attempt(replace(failed, final=True), retries=2) is None
+
+
+def test_this_process_is_alive_and_here():
+    assert here(me())
+    assert alive_here(me())
+    gone = subprocess.Popen([sys.executable, "-c", "pass"])
+    gone.wait()
+    assert not alive_here(me().replace(f", {os.getpid()},", f", {gone.pid},"))
+
+
+def test_a_watch_counts_silence_by_its_own_clock():
+    watch = Watch(0.2)
+    assert not watch.stale(1, 5)
+    time.sleep(0.3)
+    assert watch.stale(1, 5)
+    assert not watch.stale(1, 6)

@@ -1,0 +1,102 @@
+"""Real servers on loopback, started for a test session and stopped after it."""
+
+import contextlib
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until(ready, seconds=60, process=None):
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if process is not None and process.poll() is not None:
+            raise RuntimeError(f"the server ended with exit code {process.returncode}")
+        if time.monotonic() > deadline:
+            raise TimeoutError("the server did not answer")
+        time.sleep(0.2)
+
+
+def answers(port):
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
+
+
+def postgres_binaries():
+    """The folder with the newest server's binaries, or None."""
+    found = [Path(path).parent for path in [shutil.which("initdb")] if path]
+    found += sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    return next((folder for folder in reversed(found) if (folder / "initdb").exists()), None)
+
+
+def postgres_user():
+    """Name and number of the account that the server runs as: it refuses root; None: our own."""
+    if os.geteuid() != 0:
+        return None
+    with contextlib.suppress(KeyError):
+        return pwd.getpwnam("postgres")
+    return None
+
+
+@contextlib.contextmanager
+def postgres(folder):
+    """A fresh PostgreSQL server; yields the address of an empty database."""
+    binaries, user, port = postgres_binaries(), postgres_user(), free_port()
+    data = folder / "postgres"
+    data.mkdir(mode=0o700)
+    how = {"cwd": data, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    if user is not None:
+        os.chown(data, user.pw_uid, user.pw_gid)
+        for parent in [data, *data.parents]:  # the server must be able to walk to its folder
+            if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
+                parent.chmod(parent.stat().st_mode | 0o011)
+        how |= {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    initdb = [binaries / "initdb", "-D", data / "db", "-U", "fibsem", "-A", "trust", "-E", "UTF8",
+              "--no-sync"]  # fmt: skip
+    subprocess.run(initdb, check=True, **how)
+    command = [binaries / "postgres", "-D", data / "db", "-p", str(port), "-h", "127.0.0.1",
+               "-k", data, "-F"]  # fmt: skip
+    process = subprocess.Popen(command, **how)
+    try:
+        wait_until(lambda: answers(port), process=process)
+        wait_until(lambda: _ready(binaries, port), process=process)
+        yield f"postgresql://fibsem@127.0.0.1:{port}/postgres"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _ready(binaries, port):
+    command = [binaries / "pg_isready", "-h", "127.0.0.1", "-p", str(port)]
+    return subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode == 0
+
+
+@contextlib.contextmanager
+def mlflow_server(folder):
+    """A real tracking server with its own database and artifacts; yields its address."""
+    port = free_port()
+    command = [
+        sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
+        "--backend-store-uri", f"sqlite:///{folder / 'server.db'}",
+        "--artifacts-destination", str(folder / "served"), "--workers", "1",
+    ]  # fmt: skip
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    try:
+        wait_until(lambda: answers(port), process=process)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, 15)
+        process.wait(30)

@@ -1,0 +1,85 @@
+"""``experiment=thesis``: the 50 models of the study with their sizes, budgets and settings."""
+
+import keras
+import numpy as np
+import pytest
+
+from fibsem.config import RunConfig, compose
+from fibsem.learning.space import read_space
+from fibsem.learning.training import compiled_model
+
+SIZES = (11, 33, 49, 65, 81)
+STANDARD = [("2dcnn", n, nz) for n in SIZES for nz in (1, 3, 5, 7, 9, 11)]
+OTHERS = [
+    (name, n, 5 if name == "1dcnn" else 11)
+    for name in ("3dcnn", "triplanar", "multichannel", "mv2dcnn", "1dcnn")
+    for n in SIZES[:4]
+]
+
+#: Table 4.4.
+PRINTED = {
+    "2dcnn": (42_641, 92_745, 277_681, 349_361, 441_521),
+    "3dcnn": (22_729, 129_913, 279_545, 275_465),
+    "triplanar": (52_337, 245_585, 433_361, 468_177),
+    "multichannel": (56_657, 256_241, 448_625, 488_049),
+    "mv2dcnn": (41_201, 92_025, 276_241, 347_921),
+    "1dcnn": (19_281, 70_321, 101_201, 117_841),
+}
+#: Table 4.3: learning rate, momentum, batch.
+SETTINGS = {
+    "2dcnn": (0.005, 0.95, 128),
+    "3dcnn": (0.005, 0.90, 256),
+    "triplanar": (0.005, 0.95, 128),
+    "multichannel": (0.0075, 0.95, 64),
+    "mv2dcnn": (0.0075, 0.95, 128),
+    "1dcnn": (0.0025, 0.90, 256),
+}
+DROPOUT = dict(zip(SIZES, (0.1, 0.25, 0.3, 0.3, 0.5), strict=True))
+
+
+def test_there_are_fifty_models():
+    assert len(STANDARD) == 30
+    assert len(OTHERS) == 20
+
+
+@pytest.mark.parametrize(("name", "n", "nz"), [*STANDARD, *OTHERS])
+def test_each_composes_has_its_size_and_takes_a_step(name, n, nz):
+    tree = compose("evaluate", ["experiment=thesis", f"model={name}", f"nbhd={n}x{n}x{nz}"])
+    config = RunConfig.of(tree)
+    how = config.train
+    assert (how.learning_rate, how.momentum, how.batch) == SETTINGS[name]
+    assert (config.spec.padding, how.mode, how.share) == ("same", "patch", 0.01)
+    assert (how.epochs, how.patience, how.decay, how.decay_every) == (125, 10, 0.75, 8)
+    assert config.preprocess.scaling == "none"
+    if name == "2dcnn":
+        assert config.spec.hyperparameters["dropout"] == DROPOUT[n]
+
+    model = compiled_model(config)
+    model.run_eagerly = True  # one step is not worth a graph
+    expected = PRINTED[name][SIZES.index(n)]
+    if name == "2dcnn":  # the table has n_z = 11; the first layer has 9 weights a slice and filter
+        expected -= 9 * config.spec.hyperparameters["filters"] * (11 - nz)
+    if name in ("2dcnn", "mv2dcnn", "3dcnn"):
+        assert model.count_params() == expected
+    else:
+        assert abs(model.count_params() / expected - 1) < 0.05
+
+    rng = np.random.default_rng(n)
+    images = rng.normal(size=(2, n, n, nz)).astype("float32")
+    before = [weights.copy() for weights in model.get_weights()]
+    loss = model.train_on_batch(images, np.array([0, 1], "float32").reshape(2, 1, 1, 1))
+    assert np.isfinite(float(loss))
+    assert any((a != b).any() for a, b in zip(before, model.get_weights(), strict=True))
+    keras.backend.clear_session()
+
+
+def test_the_search_space_of_the_study_has_24_300_points():
+    assert read_space(compose("sweep", ["experiment=thesis", "nbhd=81x81x3"])).size == 24_300
+
+
+def test_the_final_training_and_the_postprocessing_are_those_of_the_study():
+    tree = compose("promote", ["experiment=thesis"])
+    assert (tree["final"]["share"], tree["final"]["epochs"]) == (0.05, 60)
+    grid = tree["postprocessing"]
+    count = len(grid["sigma"]) * grid["threshold_steps"] * len(grid["rounds"])
+    assert count * len(grid["min_size"]) == 13_500
