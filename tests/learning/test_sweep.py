@@ -163,10 +163,11 @@ def test_every_backend_fills_its_budget_and_continues(run, backend):
     assert {"figures/history.png", "figures/parallel_coordinates.png"} <= figures
 
 
+@pytest.mark.slow
 def test_every_backend_records_failures_and_goes_on(run, backend):
     summary = run(
         *backend, "~space.axes.train.learning_rate", "+space.axes.train.learning_rate=[0.01,1e30]",
-        "search.retries=0", trials=3,
+        "space.axes.model.filters=[3,4,5,6,7,8]", "search.retries=0", trials=3,
     )  # fmt: skip
     assert summary["trials"]["complete"] == 3
     table = json.loads((run.folder / "sweep" / "trials.json").read_text())
@@ -183,6 +184,7 @@ def test_every_backend_draws_only_networks_that_exist(run, backend):
     assert {trial["model.blocks"] for trial in table} == {1}  # 11 pixels admit no more
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["bayesian", "hyperband"])
 def test_samplers_of_keras_tuner(run, sampler):
     summary = run(
@@ -210,6 +212,7 @@ def test_samplers_of_the_other_backend_are_named(run):
         run("search.sampler=bayesian", trials=1)
 
 
+@pytest.mark.slow
 def test_several_objectives_give_a_pareto_front(run):
     summary = run(
         "search.sampler=nsga2", "search.objectives=[val/miou,cost/seconds_per_gigapixel]",
@@ -224,6 +227,7 @@ def test_several_objectives_give_a_pareto_front(run):
         assert (run.folder / "sweep" / "figures" / name).is_file()
 
 
+@pytest.mark.slow
 def test_a_pruned_trial_is_marked_and_counts(run):
     summary = run(
         "search.pruner=median", "search.startup_trials=1", "search.pruner_warmup=0",
@@ -238,6 +242,7 @@ def test_a_pruned_trial_is_marked_and_counts(run):
     assert all("pruned after epoch" in r.data.tags["fibsem.reason"] for r in marked)
 
 
+@pytest.mark.slow
 def test_isolated_trials_give_the_same_figures(run):
     here = run(trials=2, folder="here")
     apart = run("search.isolate=true", trials=2, folder="apart")
@@ -245,6 +250,7 @@ def test_isolated_trials_give_the_same_figures(run):
     assert apart["best"]["params"] == here["best"]["params"]
 
 
+@pytest.mark.slow
 def test_an_isolated_trial_that_is_killed_ends_alone(run, monkeypatch):
     """The kernel's way with a trial that takes too much memory: SIGKILL, seen as a named reason."""
     from fibsem.learning import isolation
@@ -264,13 +270,15 @@ def test_an_isolated_trial_that_is_killed_ends_alone(run, monkeypatch):
     assert "SIGKILL, out of memory?" in next(t["reason"] for t in table if t["state"] == "failed")
 
 
+@pytest.mark.slow
 def test_two_workers_share_the_budget(run):
     summary = run("search.workers=2", trials=5)
     assert summary["trials"]["complete"] == 5
     _, runs = children(run, summary["parent_run_id"])
     assert [r.info.status for r in runs] == ["FINISHED"] * 5
     one = run(trials=5, folder="one")
-    assert one["best"]["value"] == summary["best"]["value"]  # the plan does not know who works
+    assert one["best"]["params"] == summary["best"]["params"]  # the plan does not know who works
+    assert one["best"]["value"] == pytest.approx(summary["best"]["value"], rel=1e-3)
 
 
 def test_a_journal_file_is_a_storage(run, tmp_path):
