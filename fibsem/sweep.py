@@ -39,9 +39,8 @@ def main(tree: Tree) -> None:
     print(estimate.sentence())
     if search.dry_run:
         total = search.trials * estimate.trial_s / search.workers
-        print(
-            f"{search.trials} trials: {duration(total)} at most with search.workers={search.workers}"
-        )
+        how = f"with search.workers={search.workers}"
+        print(f"{search.trials} trials: {duration(total)} at most {how}")
         return
     folder = output_folder("sweep", tree, dataset.name, config.spec.name, str(config.spec.nbhd))
     tracking = Tracking.open(config.tracking, dataset.name)

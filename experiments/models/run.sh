@@ -19,4 +19,5 @@ run unet model=unet nbhd=33x33x3
 run unet-iou model=unet nbhd=33x33x3 train.loss=bce_iou
 run forest model=forest nbhd=33x33x3
 run threshold model=threshold nbhd=33x33x1
+mkdir -p experiments/models/results
 cp "$OUT"/tables-phantom/*.{csv,md,png} experiments/models/results/

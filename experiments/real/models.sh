@@ -12,7 +12,6 @@ run() {  # folder, overrides
 run threshold model=threshold nbhd=33x33x1
 run forest model=forest nbhd=33x33x3
 run unet model=unet nbhd=33x33x3
-run unet-iou model=unet nbhd=33x33x3 train.loss=bce_iou
 run 2dcnn model=2dcnn nbhd=33x33x3
 run 3dcnn model=3dcnn nbhd=33x33x3
 mkdir -p experiments/real/results/models

@@ -263,7 +263,7 @@ def read_space(tree: Tree) -> Space:
 
 
 def _fits(name: str, padding: Padding, values: Values) -> bool:
-    """Whether a network with these values exists and its head is not too wide."""
+    """Whether a network with these values exists; a head that is a convolution, not too wide."""
     given = {key.removeprefix("model."): values.get(key) for key in GEOMETRY if key != "nbhd"}
     if all(value is None for value in given.values()):
         return True
@@ -271,7 +271,7 @@ def _fits(name: str, padding: Padding, values: Values) -> bool:
         head = resolve(name, Nbhd.parse(values["nbhd"]), padding, given).head
     except UserError:
         return False
-    return head is None or 1 <= head <= MAX_HEAD
+    return head is None or padding == "same" or head <= MAX_HEAD
 
 
 Conditions = dict[str, tuple[Any, ...]]

@@ -78,7 +78,7 @@ def test_a_finished_cell_is_not_run_again(evaluated, capsys):
 def test_seeds_are_children_of_one_run_with_figures(evaluated):
     root, trees = evaluated
     config = RunConfig.of(trees["2dcnn"])
-    tracking = Tracking.open(config.tracking, "tiny")
+    tracking = Tracking.open(config.tracking, "phantom")
     record = json.loads((root / "2dcnn" / "summary.json").read_text())
     children = tracking.children(record["run_id"])
     assert len(children) == 2
@@ -91,7 +91,7 @@ def test_seeds_are_children_of_one_run_with_figures(evaluated):
 
 def test_tables_hold_every_evaluation_of_the_dataset(evaluated):
     root, _ = evaluated
-    folder = root / "tables-tiny"
+    folder = root / "tables-phantom"
     table = pd.read_csv(folder / "table-5.1-comparison.csv")
     assert set(table["model"]) == {"2dcnn(11,11,3)", "threshold(11,11,3)"}
     assert "test mIoU against truth" in table

@@ -19,15 +19,15 @@ def space_of(*overrides):
 
 
 def test_the_thesis_space_has_24300_points():
-    space = space_of("experiment=thesis", "nbhd=1023x1023x3")
+    space = space_of("experiment=thesis", "nbhd=81x81x3")
     assert math.prod(axis.size for axis in space.axes.values()) == 24_300
+    assert space.size == 24_300  # all of them are possible at 65 and 81 pixels
     assert len(space.enumerated) == 2
 
 
 def test_blocks_and_rate_are_25_pairs_four_times_each():
     """Thesis 3.6, where every number of blocks is possible: 65 pixels and same padding."""
-    space = space_of("experiment=thesis", "nbhd=127x127x3")
-    space = type(space)(space.name, space.axes, space.enumerated, space.strata, lambda values: True)
+    space = space_of("experiment=thesis", "nbhd=65x65x3")
     pairs = Counter(
         (v["model.blocks"], v["train.learning_rate"]) for v in islice(space.plan(0), 100)
     )
@@ -38,7 +38,7 @@ def test_blocks_and_rate_are_25_pairs_four_times_each():
 @pytest.mark.parametrize(
     ("nbhd", "padding", "blocks"),
     [("11x11x3", "valid", {1}), ("33x33x3", "valid", {2, 3}), ("81x81x3", "valid", {3, 4}),
-     ("81x81x3", "same", {4, 5, 6}), ("11x11x3", "same", {1, 2, 3})],
+     ("81x81x3", "same", {1, 2, 3, 4, 5, 6}), ("11x11x3", "same", {1, 2, 3})],
 )  # fmt: skip
 def test_impossible_blocks_are_removed_before_pairs_are_enumerated(nbhd, padding, blocks):
     space = space_of(f"nbhd={nbhd}", f"model.padding={padding}")
@@ -55,7 +55,8 @@ def test_every_draw_is_a_network_with_a_head_of_at_most_nine(n, padding, seed):
     for values in islice(space.plan(seed), 12):
         given = {"blocks": values["model.blocks"], "kernel": values["model.kernel"]}
         head = resolve("2dcnn", Nbhd(3, n, n), padding, given).head
-        assert 1 <= head <= 9
+        assert head >= 1
+        assert padding == "same" or head <= 9
         assert set(values) == set(space.axes)
         for key, axis in space.axes.items():
             if isinstance(axis, Choice):
