@@ -1,0 +1,29 @@
+import numpy as np
+
+from fibsem.geometry import Nbhd
+from fibsem.models import build
+from fibsem.models.describe import drawing, feature_maps
+from fibsem.models.spec import resolve
+
+
+def test_a_2dcnn_is_one_path_with_the_extents_of_the_study():
+    """81 -> 40 -> 20 -> 10 -> 5 pixels, Figure 4.1."""
+    (path,) = drawing(resolve("2dcnn", Nbhd(3, 81, 81), "same"))
+    assert path[0] == ("window", "81 x 81", 81, 3, "input")
+    pools = [(extents, channels) for _, extents, _, channels, kind in path if kind == "pool"]
+    assert pools == [("40 x 40", 16), ("20 x 20", 32), ("10 x 10", 64), ("5 x 5", 80)]
+    assert [box[3] for box in path if box[4] == "dense"] == [128, 64, 1]
+
+
+def test_a_triplanar_has_three_paths_and_what_follows():
+    xy, xz, yz, common = drawing(resolve("triplanar", Nbhd(11, 33, 33), "valid"))
+    assert [path[0][1] for path in (xy, xz, yz)] == ["33 x 33", "11 x 33", "11 x 33"]
+    assert [box[4] for box in common] == ["dense", "merge", "dense", "dense"]
+
+
+def test_feature_maps_are_those_of_every_convolution():
+    spec = resolve("2dcnn", Nbhd(3, 33, 33), "valid")
+    window = np.random.default_rng(0).normal(size=(1, 61, 57, 3)).astype("float32")
+    maps = feature_maps(build(spec), window)
+    assert list(maps) == ["conv1a", "conv1b", "conv2a", "conv2b", "conv3a", "conv3b"]
+    assert maps["conv1a"].shape == (58, 54, 16)
