@@ -1,0 +1,116 @@
+"""Kill a sweep with two workers again and again, and count what it ends with.
+
+    .venv/bin/python experiments/reliability/sweep_kills.py --json FILE
+
+About ten minutes on 2 cores. Ten times: start the sweep, wait a random while, SIGKILL one worker, a
+moment later the parent, start it again. The last start runs to its end. Counted are the complete
+trials, the children under the one parent run, and the runs that are left 'RUNNING'.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+parser.add_argument("--json", type=Path, help="write the figures here")
+parser.add_argument("--kills", type=int, default=10)
+parser.add_argument("--trials", type=int, default=12)
+parser.add_argument("--seed", type=int, default=0)
+parser.add_argument("--storage", help="search.storage; default: study.db in the folder")
+parser.add_argument("--folder", type=Path, help="keep the sweep here")
+args = parser.parse_args()
+
+random.seed(args.seed)
+folder = args.folder or Path(tempfile.mkdtemp(prefix="sweep-kills-"))
+sweep = folder / "sweep"
+store = f"sqlite:///{folder / 'ml.db'}"
+environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "MLFLOW_DISABLE_TELEMETRY": "true"}
+command = [
+    sys.executable, "-m", "fibsem.sweep", "data=demo", "nbhd=11x11x3", "space=smoke",
+    "space.axes.model.blocks=[1]", "train.epochs=6", "train.steps=40", "train.share=0.02",
+    "search.workers=2", "search.retries=100", f"search.trials={args.trials}", f"output={sweep}",
+    f"tracking.uri={store}", f"tracking.artifacts={folder / 'artifacts'}",
+    *([f"search.storage={args.storage}"] if args.storage else []),
+]  # fmt: skip
+
+
+def start() -> subprocess.Popen:
+    with (folder / "log.txt").open("ab") as log:
+        return subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+
+
+def workers(parent: subprocess.Popen) -> list[psutil.Process]:
+    """Worker processes, not the helper that multiprocessing keeps beside them."""
+    try:
+        children = psutil.Process(parent.pid).children()
+        return [c for c in children if "spawn_main" in " ".join(c.cmdline())]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def kill(process: psutil.Process | subprocess.Popen) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+        process.send_signal(signal.SIGKILL)
+
+
+started, kills = time.perf_counter(), 0
+while kills < args.kills:
+    parent = start()
+    while parent.poll() is None and len(workers(parent)) < 2:
+        time.sleep(0.2)
+    time.sleep(random.uniform(0, 25))
+    if parent.poll() is not None:
+        break  # it was faster than the killer
+    if found := workers(parent):
+        kill(random.choice(found))
+        kills += 1
+    time.sleep(random.uniform(0, 4))
+    kill(parent)
+    parent.wait()
+    kills += 1
+    print(f"{kills} kills", flush=True)
+
+last = start()
+last.wait()
+
+import mlflow
+
+client = mlflow.MlflowClient(store)
+summary = json.loads((sweep / "summary.json").read_text())
+everything = [
+    run
+    for experiment in client.search_experiments()
+    for run in client.search_runs([experiment.experiment_id], max_results=5000)
+]
+parents = [r for r in everything if r.data.tags.get("fibsem.command") == "sweep"]
+children = [r for r in everything if r.data.tags.get("fibsem.command") == "trial"]
+figures = {
+    "kills": kills,
+    "exit_code": last.returncode,
+    "requested": args.trials,
+    "complete": summary["trials"]["complete"],
+    "parents": len(parents),
+    "children_complete": sum(r.info.status == "FINISHED" for r in children),
+    "children_of_the_parent": sum(
+        r.data.tags.get("mlflow.parentRunId") == summary["parent_run_id"] for r in children
+    ),
+    "children": len(children),
+    "left_running": sum(r.info.status == "RUNNING" for r in everything),
+    "seconds": time.perf_counter() - started,
+}
+print(json.dumps(figures, indent=2))
+if args.json:
+    args.json.parent.mkdir(parents=True, exist_ok=True)
+    args.json.write_text(json.dumps(figures, indent=2) + "\n")
