@@ -371,6 +371,13 @@ class OptunaStudy:
     def set(self, key: str, value: Any) -> None:
         self.study.set_user_attr(key, value)
 
+    def elect(self) -> bool:
+        try:  # of all that every storage does, only the creation of a study is once for all
+            optuna.create_study(storage=self._storage, study_name=f"{self.name} (elected)")
+        except optuna.exceptions.DuplicatedStudyError:
+            return False
+        return True
+
     def close(self) -> None:
         self._storage.remove_session()
         engine = getattr(getattr(self._storage, "_backend", None), "engine", None)

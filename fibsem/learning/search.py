@@ -38,6 +38,8 @@ from fibsem.learning.tracking import Tracking, run_name
 
 #: Seconds between two looks where all open slots are taken by others.
 POLL_S = 1.0
+#: Seconds to wait for another process to open the parent run.
+PATIENCE_S = 30.0
 
 Execute = Callable[[Job, OnEpoch], Record]
 Show = Callable[[str, int, int], None]
@@ -293,11 +295,21 @@ def _same_settings(study: Study, settings: str, folder: Path) -> None:
         )
 
 
+def _wait_for_parent(study: Study) -> Any:
+    """The parent run that another process is opening; None if it died over it."""
+    deadline = time.monotonic() + PATIENCE_S
+    while study.get("parent_run_id") is None and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+    return study.get("parent_run_id")
+
+
 def _parent_run(
     study: Study, tree: Tree, space: Space, dataset: Dataset, tracking: Tracking
 ) -> str:
     """Id of the parent run: the study's own, or a new one."""
     known = study.get("parent_run_id")
+    if known is None and not study.elect():
+        known = _wait_for_parent(study)
     if known is not None and tracking.resume(known):
         return str(known)
     spec = RunConfig.of(tree).spec

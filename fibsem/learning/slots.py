@@ -162,6 +162,9 @@ class Study(Protocol):
     def set(self, key: str, value: Any) -> None:
         """Set a property of the study."""
 
+    def elect(self) -> bool:
+        """Whether this process is the one that opens the parent run; True for one process only."""
+
     def close(self) -> None:
         """Let connections go."""
 

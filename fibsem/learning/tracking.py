@@ -65,7 +65,10 @@ class Tracking:
             return cls(config.uri, found.experiment_id, config.system_metrics)
         # A server keeps its artifacts where it likes; beside a database file the place is ours.
         place = Path(config.artifacts).resolve().as_uri() if local else None
-        created = client.create_experiment(name, artifact_location=place)
+        try:
+            created = client.create_experiment(name, artifact_location=place)
+        except mlflow.MlflowException:  # another process was faster
+            created = client.get_experiment_by_name(name).experiment_id
         return cls(config.uri, created, config.system_metrics)
 
     @cached_property

@@ -215,6 +215,9 @@ class TunerStudy:
         self._attrs[key] = value
         self._save()
 
+    def elect(self) -> bool:
+        return True
+
     def close(self) -> None:
         """Files are closed after every write."""
 

@@ -1,0 +1,46 @@
+"""Two machines: processes with folders of their own, one PostgreSQL, one MLflow server."""
+
+import json
+import os
+import subprocess
+import sys
+
+import mlflow
+import pytest
+
+from tests.conftest import SMALL
+
+
+@pytest.mark.slow
+def test_two_machines_share_one_study_and_one_parent(tiny, postgres, mlflow_server, tmp_path):
+    how = [
+        f"data.path={tiny}", *SMALL, "space=smoke", "space.axes.model.blocks=[1]", "study=shared",
+        f"search.storage={postgres}", f"tracking.uri={mlflow_server}", "search.trials=6",
+        "output=sweep",
+    ]  # fmt: skip
+    machines = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        with (tmp_path / name / "log.txt").open("w") as log:
+            machines.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", "fibsem.sweep", *how],
+                    cwd=tmp_path / name, stdout=log, stderr=log, env={**os.environ},
+                )
+            )  # fmt: skip
+    for name, machine in zip(("a", "b"), machines, strict=True):
+        assert machine.wait(timeout=300) == 0, (tmp_path / name / "log.txt").read_text()[-3000:]
+    summaries = [json.loads((tmp_path / n / "sweep" / "summary.json").read_text()) for n in "ab"]
+    assert [summary["trials"]["complete"] for summary in summaries] == [6, 6]
+    assert len({summary["parent_run_id"] for summary in summaries}) == 1
+
+    client = mlflow.MlflowClient(mlflow_server)
+    experiment = client.get_experiment_by_name("phantom").experiment_id
+    runs = client.search_runs([experiment])
+    children = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
+    assert len(runs) == 7
+    assert {run.data.tags["mlflow.parentRunId"] for run in children} == {
+        summaries[0]["parent_run_id"]
+    }
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    assert sorted(int(run.data.tags["fibsem.trial"]) for run in children) == list(range(6))
