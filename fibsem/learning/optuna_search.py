@@ -139,8 +139,7 @@ class OptunaStudy:
                 continue
             attempt = self._attempt(frozen)
             if self._opened_before(attempt):
-                self._storage.set_trial_user_attr(frozen._trial_id, "duplicate", True)
-                self._end(frozen._trial_id, TrialState.FAIL, "opened twice")
+                self._drop(frozen)
                 continue
             return self._start(frozen, attempt)
         return None
@@ -277,8 +276,11 @@ class OptunaStudy:
             "final": final,
             "own_failure": own,
         }
-        for key, value in attrs.items():
-            self._storage.set_trial_user_attr(frozen._trial_id, key, value)
+        try:
+            for key, value in attrs.items():
+                self._storage.set_trial_user_attr(frozen._trial_id, key, value)
+        except optuna.exceptions.UpdateFinishedTrialError:
+            return True  # another process gave it up in this moment
         self._end(frozen._trial_id, TrialState.FAIL, reason)
         following = next_attempt(self._attempt(self._frozen(attempt.number)), self.search.retries)
         if following is not None:
@@ -314,8 +316,13 @@ class OptunaStudy:
         full = {a.slot for a in self.attempts() if a.state in ("complete", "pruned")}
         for frozen in self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
             if frozen.user_attrs["slot"] in full:
-                self._storage.set_trial_user_attr(frozen._trial_id, "duplicate", True)
-                self._end(frozen._trial_id, TrialState.FAIL, "opened twice")
+                self._drop(frozen)
+
+    def _drop(self, frozen: FrozenTrial) -> None:
+        """Take an attempt out that another one makes superfluous."""
+        with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
+            self._storage.set_trial_user_attr(frozen._trial_id, "duplicate", True)
+            self._end(frozen._trial_id, TrialState.FAIL, "opened twice")
 
     def _is_gone(self, frozen: FrozenTrial) -> bool:
         owner = frozen.user_attrs.get("owner")
