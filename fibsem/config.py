@@ -419,7 +419,7 @@ def _first_line(message: str) -> str:
     """What a user needs of Hydra's message: its lines in one, without its own hints."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     kept = [line for line in lines if not line.startswith(("full_key", "object_type", "See https"))]
-    text = " ".join(kept)
+    text = " ".join(kept).partition(" Config search path")[0]
     if any(words in text for words in UNQUOTED):
         text += " Values with spaces, commas or parentheses need quotes: 'data.path=\"a (b)\"'."
     return text

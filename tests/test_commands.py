@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-COMMANDS = ("simulate", "inspect", "train", "sweep", "promote", "segment")
+COMMANDS = ("simulate", "inspect", "train", "sweep", "evaluate", "promote", "segment")
 
 
 def call(*line, cwd):
@@ -37,6 +37,7 @@ def test_importing_a_command_loads_no_heavy_library(module):
     [
         (("train", "nbhd=80x80x3"), "odd and positive"),
         (("train", "train.epohcs=3"), "epohcs"),
+        (("train", "model=resnet"), "3dcnn forest multichannel"),
         (("sweep", "data.path=nowhere"), "nowhere is not there"),
         (("inspect", "data=hpc"), "data.download=true"),
         (("segment",), "`volume` must be given"),
@@ -55,6 +56,15 @@ def test_a_mistake_is_one_line_and_exit_code_2(line, message, tmp_path):
     assert said[0].startswith("error: ")
     assert message in said[0]
     assert "tensorflow" not in done.stderr
+
+
+def test_multirun_fills_a_table_and_leaves_no_folder_of_its_own(tmp_path, tiny):
+    line = ["experiment=smoke", f"data.path={tiny}", "model=threshold", "nbhd=11x11x1,33x33x1",
+            "seeds=1"]  # fmt: skip
+    done = call("fibsem.evaluate", "--multirun", *line, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "2 evaluations of phantom" in done.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {"outputs", "mlruns"}
 
 
 def test_simulate_and_inspect(tmp_path):
