@@ -73,7 +73,7 @@ def run_ours():
 
 def run_skimage():
     from skimage.feature import multiscale_basic_features
-    from skimage.segmentation import TrainableSegmenter
+    from skimage.future import TrainableSegmenter
     from sklearn.ensemble import RandomForestClassifier
 
     grey, labels, truth = slice_and_labels()

@@ -7,7 +7,9 @@ gradient magnitude and the two eigenvalues of its Hessian, all in the slice.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,18 +121,24 @@ def scale_space(block: FloatArray, sigmas: Sequence[float], halo: int) -> FloatA
     height, width, depth = block.shape
     inner = (height - 2 * halo, width - 2 * halo)
     features = np.empty((*inner, depth * len(sigmas) * PER_SIGMA), np.float32)
-    for k in range(depth):
-        for i, sigma in enumerate(sigmas):
-            reach = int(TRUNCATE * sigma + 0.5) + 2
-            start = halo - reach  # a narrow Gaussian does not need the halo of the widest
-            grey = block[start : height - start, start : width - start, k]
-            smooth = gaussian_filter(grey, sigma, output=np.float32, truncate=TRUNCATE)
-            cut = reach - 2
-            at = (k * len(sigmas) + i) * PER_SIGMA
-            _differences(
-                smooth[cut : smooth.shape[0] - cut, cut : smooth.shape[1] - cut],
-                features[..., at : at + PER_SIGMA],
-            )
+
+    def fill(k: int, i: int) -> None:
+        sigma = sigmas[i]
+        reach = int(TRUNCATE * sigma + 0.5) + 2
+        start = halo - reach  # a narrow Gaussian does not need the halo of the widest
+        grey = block[start : height - start, start : width - start, k]
+        smooth = gaussian_filter(grey, sigma, output=np.float32, truncate=TRUNCATE)
+        cut = reach - 2
+        at = (k * len(sigmas) + i) * PER_SIGMA
+        _differences(
+            smooth[cut : smooth.shape[0] - cut, cut : smooth.shape[1] - cut],
+            features[..., at : at + PER_SIGMA],
+        )
+
+    # threads: SciPy and NumPy let others run meanwhile; the widest Gaussians first
+    pairs = [(k, i) for i in np.argsort(sigmas)[::-1] for k in range(depth)]
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        list(threads.map(lambda pair: fill(*pair), pairs))
     return features
 
 
