@@ -6,6 +6,7 @@ import itertools
 import time
 from dataclasses import dataclass
 
+from fibsem.learning.features import fit_features
 from fibsem.learning.material import Material
 from fibsem.learning.training import compiled_model, epoch_batches
 
@@ -39,6 +40,8 @@ class Estimate:
 
     def sentence(self) -> str:
         """What a user wants to know before waiting."""
+        if self.epochs == self.steps == 1:
+            return f"estimated time per trial: {duration(self.trial_s)} with the default model"
         return (
             f"estimated time per trial: up to {duration(self.trial_s)} with the default network "
             f"({self.epochs} epochs of {self.steps} steps, {1000 * self.step_s:.0f} ms a step; "
@@ -49,6 +52,10 @@ class Estimate:
 def estimate_training(material: Material) -> Estimate:
     """Time a few steps of the default network of a configuration."""
     config = material.config
+    if not config.spec.is_network:  # a single pass: time all of it
+        started = time.perf_counter()
+        fit_features(material)
+        return Estimate(time.perf_counter() - started, 1, 1, None)
     model = compiled_model(config)
     batches, steps = epoch_batches(material, 0)
     timed = list(itertools.islice(batches(), 1 + TIMED_STEPS))

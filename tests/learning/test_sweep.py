@@ -298,3 +298,14 @@ def test_conditional_axes_are_swept_where_they_exist(run):
     assert {trial["model.dense_layers"] for trial in table} == {1, 2}
     for trial in table:
         assert ("model.dense_width" in trial) == (trial["model.dense_layers"] == 2)
+
+
+def test_a_model_that_is_no_network_is_swept_too(tiny, store, tmp_path, capsys):
+    keys = [f"data.path={tiny}", "model=forest", "model.trees=5", "train.share=0.02",
+            "space.axes.model.sigmas=[[1],[1,2]]", "search.trials=2", *store,
+            f"output={tmp_path / 'sweep'}"]  # fmt: skip
+    sweep.main(compose("sweep", keys))
+    summary = json.loads((tmp_path / "sweep" / "summary.json").read_text())
+    assert summary["trials"]["complete"] == 2
+    assert summary["best"]["params"]["model.sigmas"] in ([1], [1, 2])
+    assert "estimated time per trial" in capsys.readouterr().out

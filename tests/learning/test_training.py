@@ -158,3 +158,25 @@ def test_two_devices_learn_what_one_learns(small):
     assert len(pairs) == 3
     for two, one in pairs:
         assert two == pytest.approx(one, abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("step", {0: 0.1, 7: 0.1, 8: 0.075, 16: 0.05625}),
+        ("constant", {0: 0.1, 100: 0.1}),
+        ("cyclic", {0: 0.01, 8: 0.1, 16: 0.01, 4: 0.055}),
+        ("cosine", {0: 0.1, 20: 1e-5, 10: 0.050005}),
+    ],
+)
+def test_schedules_of_the_learning_rate(schedule, expected):
+    how = TrainConfig(learning_rate=0.1, schedule=schedule, epochs=20)
+    for epoch, rate in expected.items():
+        assert how.learning_rate_at(epoch) == pytest.approx(rate, rel=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "adam", "rmsprop"])
+def test_every_optimizer_lowers_the_loss(material, optimizer):
+    trained = train(material(f"train.optimizer={optimizer}", "train.epochs=4", "train.steps=10"))
+    losses = [epoch.train_loss for epoch in trained.history]
+    assert losses[-1] < losses[0]
