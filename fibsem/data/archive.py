@@ -18,12 +18,11 @@ import numpy.typing as npt
 import pooch
 
 from fibsem.data.dataset import Classes, Dataset, LabelArray, Region, Sample
+from fibsem.data.source import File, open_zip
 from fibsem.data.split import SPLITS
 from fibsem.data.volumes import open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
-
-File = Path | zipfile.Path
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ def _home(top: File) -> File | None:
 
 def read_archive(path: Path) -> Dataset:
     """Read the archive with its official split."""
-    home = _home(path if path.is_dir() else zipfile.Path(path))
+    home = _home(path if path.is_dir() else open_zip(path))
     if home is None:
         raise UserError(
             f"an archive must hold data/raw and data/manual_segmentation, but {path} does not."

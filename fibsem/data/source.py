@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 import zipfile
 from pathlib import Path
 from typing import Any, Protocol
@@ -48,6 +49,14 @@ def check_dtype(dtype: np.dtype[Any] | None, name: object) -> np.dtype[Any]:
         choices = ", ".join(map(str, DTYPES))
         raise UserError(f"voxels must be {choices}, but {name} holds {native or 'odd bits'}.")
     return native
+
+
+def open_zip(path: Path) -> zipfile.Path:
+    """Open a zip archive, which closes when nobody refers to it any more."""
+    archive = zipfile.ZipFile(path)
+    # Left to the collector of cycles, the file might be finalised before the archive closes it.
+    weakref.finalize(archive, archive.fp.close)  # type: ignore[union-attr]
+    return zipfile.Path(archive)
 
 
 def file_identity(file: File) -> list[Any]:

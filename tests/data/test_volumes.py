@@ -14,6 +14,7 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fibsem.data.source import open_zip
 from fibsem.data.volumes import ArrayVolume, create_volume, natural_key, open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
@@ -72,7 +73,7 @@ def zipped(folder, array):
             tifffile.imwrite(folder / "slice.tif", image)
             archive.write(folder / "slice.tif", f"data/raw/HPC22/HPC22_{z:04d}.tif")
         archive.writestr("data/raw/HPC22/notes.csv", "z")
-    return zipfile.Path(folder / "archive.zip") / "data" / "raw" / "HPC22"
+    return open_zip(folder / "archive.zip") / "data" / "raw" / "HPC22"
 
 
 def foreign_zarr(folder, kind, array):
@@ -296,7 +297,7 @@ def test_path_that_is_not_there(tmp_path, in_zip):
     path = tmp_path / "nowhere"
     if in_zip:
         zipped(tmp_path, voxels("uint8"))
-        path = zipfile.Path(tmp_path / "archive.zip") / "nowhere"
+        path = open_zip(tmp_path / "archive.zip") / "nowhere"
     message = refusal(path)
     assert "nowhere is not there" in message
     assert "folder of TIFF slices" in message
@@ -324,7 +325,7 @@ def test_slices_of_another_kind(tmp_path, kind, odd, what, value):
         with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
             for file in path.iterdir():
                 archive.write(file, f"stack/{file.name}")
-        path = zipfile.Path(tmp_path / "a.zip") / "stack"
+        path = open_zip(tmp_path / "a.zip") / "stack"
     message = refusal(path)
     assert f"all slices must have the {what}" in message
     assert name in message
