@@ -43,6 +43,7 @@ NOT_IN_THE_HASH = (
     "output",
     "tracking",
     "search.trials",
+    "search.max_seconds",
     "search.workers",
     "search.isolate",
     "search.storage",
@@ -173,6 +174,7 @@ class SearchConfig:
 
     backend: Literal["optuna", "keras_tuner"] = "optuna"
     trials: int = 100
+    max_seconds: float | None = None
     sampler: Literal[
         "enumerated", "random", "grid", "tpe", "cmaes", "nsga2", "hyperband", "bayesian"
     ] = "enumerated"
@@ -201,6 +203,8 @@ class SearchConfig:
         for key in ("population", "grid_points"):
             value = getattr(self, key)
             _require(f"search.{key}", value, value >= 2, "at least 2")
+        limit = self.max_seconds
+        _require("search.max_seconds", limit, limit is None or limit > 0, "positive or null")
         _require("search.retries", self.retries, self.retries >= 0, "at least 0")
         _require("search.pruner_warmup", self.pruner_warmup, self.pruner_warmup >= 0, "at least 0")
         _require("search.heartbeat_s", self.heartbeat_s, self.heartbeat_s > 0, "positive")
@@ -436,12 +440,15 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
     # a scheduler's way of saying Ctrl-C: what runs is ended cleanly, and goes on another time
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     mistakes: list[UserError] = []  # raised behind Hydra, which would announce them in its own way
+    here = os.getpid()
 
     @hydra.main(version_base=None, config_path=str(CONF.resolve()), config_name=name)
     def composed(config: Any) -> None:
         try:
             main(_plain(config))
         except UserError as error:
+            if os.getpid() != here:  # a job of a launcher (submitit): Hydra carries it back
+                raise
             mistakes.append(error)
 
     try:

@@ -391,6 +391,29 @@ def history(hours: Sequence[float], values: Sequence[float], label: str, minimiz
     return figure
 
 
+def searches(
+    runs: Mapping[str, Sequence[tuple[Sequence[float], Sequence[float]]]], label: str
+) -> Figure:
+    """Best value so far against time, of several runs of several ways to search; less is better.
+
+    Parameters
+    ----------
+    runs : mapping of way to runs, each (minutes, values)
+        When the trials of a run ended, in order, and what each reached.
+    label
+        What the values are.
+    """
+    figure, (ax,) = _row(1, 5.0, 3.2)
+    for (way, several), colour in zip(runs.items(), (PORE, SOLID, NEUTRAL), strict=False):
+        for k, (minutes, values) in enumerate(several):
+            best = np.minimum.accumulate(values)
+            ax.step(minutes, best, where="post", color=colour, lw=1.5, alpha=0.8,
+                    label=None if k else way)  # fmt: skip
+    ax.set(xlabel="time (min)", ylabel=f"best {label} so far")
+    ax.legend()
+    return figure
+
+
 def parallel_coordinates(
     values: Mapping[str, Sequence[Any]], figure_of_merit: Sequence[float], label: str
 ) -> Figure:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import json
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -75,11 +76,12 @@ class Sweep:
         return Isolated(self.tracking) if self.search.isolate else in_process()
 
     def work(self, execute: Execute, show: Show) -> None:
-        """Fill slots until the budget is used up, or nothing is left to be claimed."""
+        """Fill slots until the budget or the time is used up, or nothing is left to be claimed."""
+        until = time.monotonic() + (self.search.max_seconds or math.inf)
         while True:
             done = filled(self.study.attempts())
             show(self.best_so_far(), done, self.search.trials)
-            if done >= self.search.trials:
+            if done >= self.search.trials or time.monotonic() > until:
                 return
             self.check_failures()
             for gone in self.study.recover():

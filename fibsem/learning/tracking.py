@@ -26,6 +26,7 @@ from mlflow.entities import Metric, Param, Run, RunTag
 import fibsem
 from fibsem.config import TrackingConfig
 from fibsem.errors import UserError
+from fibsem.files import alone
 
 # The first use of a database logs one line for every step of its migration.
 for _name in ("alembic", "mlflow.store.db.utils", "mlflow.tracking"):
@@ -48,9 +49,16 @@ class Tracking:
     @classmethod
     def open(cls, config: TrackingConfig, dataset: str) -> Tracking:
         """Open the store, and create it and the experiment where they are not there."""
-        local = config.uri.startswith("sqlite:///")
-        if local:
-            Path(config.uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        if not config.uri.startswith("sqlite:///"):
+            return cls._open(config, dataset, artifacts=None)
+        # Two processes that lay out one database at the same time would trip over each other.
+        database = Path(config.uri.removeprefix("sqlite:///"))
+        with alone(database.with_name(f".{database.name}.lock")):
+            return cls._open(config, dataset, Path(config.artifacts).resolve().as_uri())
+
+    @classmethod
+    def _open(cls, config: TrackingConfig, dataset: str, artifacts: str | None) -> Tracking:
+        """Find or create the experiment; a server keeps its artifacts where it likes (None)."""
         mlflow.set_tracking_uri(config.uri)
         client = MlflowClient(config.uri)
         name = config.experiment or dataset
@@ -63,10 +71,8 @@ class Tracking:
             ) from error
         if found is not None:
             return cls(config.uri, found.experiment_id, config.system_metrics)
-        # A server keeps its artifacts where it likes; beside a database file the place is ours.
-        place = Path(config.artifacts).resolve().as_uri() if local else None
         try:
-            created = client.create_experiment(name, artifact_location=place)
+            created = client.create_experiment(name, artifact_location=artifacts)
         except mlflow.MlflowException:  # another process was faster
             created = client.get_experiment_by_name(name).experiment_id
         return cls(config.uri, created, config.system_metrics)
