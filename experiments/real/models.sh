@@ -7,7 +7,7 @@ DATA=${1:?folder of the dataset}
 OUT=outputs/real-models
 run() {  # folder, overrides
   .venv/bin/python -m fibsem.evaluate seeds=3 output="$OUT/$1" data.path="$DATA" \
-    train.max_seconds="${SECONDS_EACH:-90}" train.patience=null train.steps=100 "${@:2}"
+    train.max_seconds="${SECONDS_EACH:-120}" train.patience=null train.steps=100 "${@:2}"
 }
 run threshold model=threshold nbhd=33x33x1
 run forest model=forest nbhd=33x33x3

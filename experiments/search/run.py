@@ -33,7 +33,7 @@ WAYS = {
     ],
 }  # fmt: skip
 COMMON = [
-    "data=demo", "nbhd=33x33x3", "space=2d", "train.epochs=12", "train.steps=40",
+    "data=demo", "nbhd=33x33x3", "space=2d", "train.epochs=9", "train.steps=25",
     "train.patience=null", "train.share=0.02", "train.val_all=false", "search.trials=1000",
 ]  # fmt: skip
 
