@@ -414,6 +414,7 @@ UNQUOTED = (
     "mismatched input",
     "no viable alternative",
     "token recognition",
+    "LexerNoViableAlt",
     "extraneous input",
     "while evaluating",
 )

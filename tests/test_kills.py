@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -106,6 +107,23 @@ def test_a_sweep_killed_in_a_trial_ends_as_the_whole_one(command, tiny):
     experiment = client.get_experiment_by_name("phantom").experiment_id
     runs = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{cut['parent_run_id']}'")
     assert [run.info.status for run in runs] == ["FINISHED"] * 3  # the killed one was taken up
+
+
+def test_a_sweep_of_two_workers_survives_kills_of_workers_and_parents(tiny, tmp_path):
+    script = Path(__file__).parents[1] / "experiments" / "reliability" / "sweep_kills.py"
+    line = [
+        sys.executable, script, "--kills", "4", "--trials", "4", "--longest", "10", "--seed", "1",
+        "--data", f"data.path={tiny}", "--folder", tmp_path, "--json", tmp_path / "figures.json",
+    ]  # fmt: skip
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stderr[-3000:]
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures["exit_code"] == 0
+    assert figures["kills"] >= 2
+    assert figures["complete"] == figures["requested"] == figures["children_complete"] == 4
+    assert figures["parents"] == 1
+    assert figures["children_of_the_parent"] == figures["children"]
+    assert figures["left_running"] == 0
 
 
 def test_a_segmentation_killed_in_a_slab_ends_as_the_whole_one(command, tmp_path, trained):

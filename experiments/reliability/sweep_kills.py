@@ -30,6 +30,8 @@ parser.add_argument("--trials", type=int, default=12)
 parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--storage", help="search.storage; default: study.db in the folder")
 parser.add_argument("--folder", type=Path, help="keep the sweep here")
+parser.add_argument("--data", default="data=demo", help="the dataset as an override")
+parser.add_argument("--longest", type=float, default=25, help="seconds before a kill, at most")
 args = parser.parse_args()
 
 random.seed(args.seed)
@@ -38,7 +40,7 @@ sweep = folder / "sweep"
 store = f"sqlite:///{folder / 'ml.db'}"
 environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "MLFLOW_DISABLE_TELEMETRY": "true"}
 command = [
-    sys.executable, "-m", "fibsem.sweep", "data=demo", "nbhd=11x11x3", "space=smoke",
+    sys.executable, "-m", "fibsem.sweep", args.data, "nbhd=11x11x3", "space=smoke",
     "space.axes.model.blocks=[1]", "train.epochs=6", "train.steps=40", "train.share=0.02",
     "search.workers=2", "search.retries=100", f"search.trials={args.trials}", f"output={sweep}",
     f"tracking.uri={store}", f"tracking.artifacts={folder / 'artifacts'}",
@@ -70,7 +72,7 @@ while kills < args.kills:
     parent = start()
     while parent.poll() is None and len(workers(parent)) < 2:
         time.sleep(0.2)
-    time.sleep(random.uniform(0, 25))
+    time.sleep(random.uniform(0, args.longest))
     if parent.poll() is not None:
         break  # it was faster than the killer
     if found := workers(parent):

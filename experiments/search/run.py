@@ -40,7 +40,7 @@ COMMON = [
 
 def sweep(way: str, seed: int) -> Path:
     """Run one sweep, or find it done."""
-    folder = args.folder / f"{way.split()[0].strip(',').lower()}-{seed}"
+    folder = args.folder / f"{WAYS[way][0].rpartition('=')[2]}-{seed}"
     if (folder / "summary.json").is_file():
         return folder
     command = [

@@ -1,0 +1,34 @@
+"""--multirun through the submitit launcher: jobs in processes of their own, as SLURM starts them."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.slow
+LAUNCHER = ["--multirun", "hydra/launcher=submitit_local", "hydra.launcher.timeout_min=10"]
+
+
+def call(*overrides, cwd):
+    line = [sys.executable, "-m", "fibsem.sweep", *LAUNCHER, *overrides]
+    return subprocess.run(line, cwd=cwd, capture_output=True, text=True, timeout=300)
+
+
+def test_every_job_is_a_sweep_of_its_own(tmp_path, tiny, small):
+    own = [key for key in small if not key.startswith("nbhd")]
+    done = call(
+        *own, "nbhd=11x11x1,11x11x3", "space=smoke", "space.axes.model.blocks=[1]",
+        "search.trials=1", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = sorted(tmp_path.glob("outputs/sweep/*/summary.json"))
+    assert [path.parent.name.split("-")[2] for path in found] == ["11x11x1", "11x11x3"]
+    for path in found:
+        assert json.loads(path.read_text())["trials"]["complete"] == 1
+
+
+def test_the_mistake_of_a_job_is_one_line_and_exit_code_2(tmp_path):
+    done = call("data.path=nowhere", "nbhd=11x11x3", cwd=tmp_path)
+    assert done.returncode == 2, done.stderr[-3000:]
+    assert done.stderr.strip().splitlines()[-1].startswith("error: `data.path` must name")
