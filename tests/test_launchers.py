@@ -1,4 +1,4 @@
-"""--multirun through the submitit launcher: jobs in processes of their own, as SLURM starts them."""
+"""--multirun through the submitit launcher: every job a process, as SLURM starts them."""
 
 import json
 import subprocess
