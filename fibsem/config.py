@@ -167,6 +167,12 @@ class TrackingConfig:
     experiment: str | None = None
     system_metrics: bool = False
 
+    @property
+    def absolute_uri(self) -> str:
+        """The store as a process in another folder reaches it."""
+        database = self.uri.removeprefix("sqlite:///")
+        return self.uri if database == self.uri else f"sqlite:///{Path(database).resolve()}"
+
 
 @dataclass(frozen=True)
 class SearchConfig:
@@ -250,17 +256,29 @@ class GateConfig:
 
 @dataclass(frozen=True)
 class SegmentConfig:
-    """How a whole volume is segmented."""
+    """How a whole volume is segmented; see :class:`fibsem.inference.options.Options`."""
 
-    format: Literal["tiff", "ome-zarr"] = "ome-zarr"
+    format: Literal["tiff", "ome-zarr", "bigtiff"] = "ome-zarr"
     precision: Literal["float32", "bfloat16"] = "float32"
+    probabilities: bool = False
+    missing: Literal["stop", "skip"] = "stop"
+    min_volume_nm3: float = 0.0
     memory_gib: float = 4.0
     slab: int = 4
+    tile: int | None = None
+    previews: int = 3
+    certificate: bool | None = None
+    workers: int = 1
+    scheduler: str | None = None
     overwrite: bool = False
 
     def __post_init__(self) -> None:
         _require("memory_gib", self.memory_gib, self.memory_gib > 0, "positive")
-        _require("slab", self.slab, self.slab >= 1, "at least 1")
+        for key in ("slab", "workers"):
+            _require(key, getattr(self, key), getattr(self, key) >= 1, "at least 1")
+        for key in ("min_volume_nm3", "previews"):
+            _require(key, getattr(self, key), getattr(self, key) >= 0, "at least 0")
+        _require("tile", self.tile, self.tile is None or self.tile >= 32, "at least 32 or null")
 
 
 @dataclass(frozen=True)

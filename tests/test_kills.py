@@ -134,7 +134,7 @@ def test_a_segmentation_killed_in_a_slab_ends_as_the_whole_one(command, tmp_path
     from fibsem.learning.bundle import Bundle
 
     spec, model = trained(11)
-    segmenter = Segmenter(spec, model, Recipe(), PostProcessing(1.0, 0.5), "")
+    segmenter = Segmenter.of(spec, model, Recipe(), PostProcessing(1.0, 0.5), "")
     Bundle(segmenter, (50.0, 10.0, 10.0), {}).save(tmp_path / "bundle")
     rng = np.random.default_rng(0)
     shape = (40, 300, 300)

@@ -45,10 +45,12 @@ def run_ours():
     import numpy as np
 
     from fibsem.analysis.postprocessing import PostProcessing
-    from fibsem.data.preprocessing import Recipe
+    from fibsem.data.preprocessing import Recipe, fit_correction
     from fibsem.data.volumes import ArrayVolume
     from fibsem.geometry import Nbhd
-    from fibsem.inference.volume import Options, Segmenter, SlabWorker
+    from fibsem.inference.segmenter import Scorer, Segmenter
+    from fibsem.inference.slab import SlabWorker
+    from fibsem.inference.tiles import choose_tiling
     from fibsem.models.forest import Forest
     from fibsem.models.spec import resolve
 
@@ -63,11 +65,12 @@ def run_ours():
     forest = Forest.fit(spec, table, labels[labels > 0] - 1, seed=0)
     del table, unit
     before = peak_gib()
-    worker = SlabWorker(
-        volume, Segmenter(spec, forest, recipe, PostProcessing(), ""), Options(memory_gib=1.0)
-    )
+    segmenter = Segmenter.of(spec, forest, recipe, PostProcessing())
+    scorer = Scorer(segmenter)
+    tiling = choose_tiling(scorer, volume.shape[1:], 1.0)
+    worker = SlabWorker(volume, fit_correction(volume, recipe), segmenter, scorer, tiling)
     started = time.perf_counter()
-    scores = next(worker.all_scores())
+    scores = next(worker.scored([0])).scores
     return rate_and_score(started, scores >= 0.5, truth, before)
 
 

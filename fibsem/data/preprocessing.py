@@ -75,6 +75,10 @@ class Correction:
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Correction:
+        return cls(**{**record, "recipe": Recipe(**record["recipe"])})
+
 
 @dataclass(frozen=True)
 class GreyProfile:
@@ -205,3 +209,7 @@ class CorrectedVolume:
         for axis in range(3):
             grey = np.take(grey, index[axis] - low[axis], axis=axis)
         return grey
+
+    def slice(self, z: int) -> FloatArray:
+        """Corrected grey values of one whole slice, (y, x) float32."""
+        return self.read(Box((z, 0, 0), (z + 1, *self.shape[1:])))[0]

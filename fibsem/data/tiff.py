@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -39,31 +40,39 @@ def natural_key(name: str) -> tuple[tuple[str | int, ...], str]:
     return tuple(int(piece) if k % 2 else piece for k, piece in enumerate(pieces)), name
 
 
-def _check_numbers(names: Sequence[str], folder: File) -> None:
-    """Refuse gaps and repetitions in names, in natural order, that differ in one number only."""
+def _complete(names: Sequence[str], folder: File) -> list[str]:
+    """Names in natural order with those that are missing from their numbering put in.
+
+    Only names that differ in one number alone are numbered; a number may occur once.
+    """
     keys = [natural_key(name)[0] for name in names]
     if len({len(key) for key in keys}) != 1:
-        return
+        return list(names)
     differing = [k for k, column in enumerate(zip(*keys, strict=True)) if len(set(column)) > 1]
     if len(differing) > 1 or (differing and differing[0] % 2 == 0):
-        return
-    for k in range(1, len(names)):
-        step = int(keys[k][differing[0]]) - int(keys[k - 1][differing[0]]) if differing else 0
-        if step == 0:
+        return list(names)
+    column = differing[0] if differing else 0
+    complete = [names[0]]
+    for before, name in pairwise(names):
+        first, last = (int(re.split(r"(\d+)", n)[column]) if differing else 0 for n in (before, name))
+        if first == last:
             raise UserError(
-                f"a slice number must occur once, but {folder} holds {names[k - 1]} and {names[k]}."
+                f"a slice number must occur once, but {folder} holds {before} and {name}."
             )
-        if step > 1:
-            missing = _next_name(names[k - 1], differing[0])
+        if last - first > len(names):
             raise UserError(
-                f"slices must be numbered without gaps, but {missing} is missing between "
-                f"{names[k - 1]} and {names[k]} in {folder}."
+                f"slices must be numbered without gaps, but {last - first - 1} are missing between "
+                f"{before} and {name} in {folder}."
             )
+        complete += [_numbered(before, column, number) for number in range(first + 1, last)]
+        complete.append(name)
+    return complete
 
 
-def _next_name(name: str, column: int) -> str:
+def _numbered(name: str, column: int, number: int) -> str:
+    """A name with another number in it."""
     pieces = re.split(r"(\d+)", name)
-    pieces[column] = str(int(pieces[column]) + 1).zfill(len(pieces[column]))
+    pieces[column] = str(number).zfill(len(pieces[column]))
     return "".join(pieces)
 
 
@@ -111,19 +120,31 @@ class Page:
 
 
 @dataclass(frozen=True)
-class TiffSource:
-    """Pages of one file or of many."""
+class Absent:
+    """A slice that is not there, or whose header cannot be read."""
 
-    pages: tuple[Page, ...]
+    file: File
+    reason: str
+
+    def read(self, rows: slice, columns: slice) -> Voxels:
+        raise UserError(self.reason)
+
+
+@dataclass(frozen=True)
+class TiffSource:
+    """Pages of one file or of many; the first one is there."""
+
+    first: Page
+    pages: tuple[Page | Absent, ...]
     voxel_nm: VoxelNm
 
     @property
     def shape(self) -> Triple:
-        return len(self.pages), *self.pages[0].shape
+        return len(self.pages), *self.first.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return self.pages[0].dtype.newbyteorder("=")
+        return self.first.dtype.newbyteorder("=")
 
     def read(self, box: Box) -> Voxels:
         planes, rows, columns = box.slices
@@ -136,10 +157,22 @@ class TiffSource:
         return f"slice {z} ({self.pages[z].file})"
 
     def identity(self) -> list[Any]:
-        return [file_identity(file) for file in dict.fromkeys(page.file for page in self.pages)]
+        files = dict.fromkeys(page.file for page in self.pages)
+        return [
+            file_identity(file) if file.exists() else [file.name, "missing"] for file in files
+        ]
 
 
-def open_series(folder: File) -> TiffSource:
+def open_series(folder: File, *, gaps: bool = False) -> TiffSource:
+    """Open a folder of slices.
+
+    Parameters
+    ----------
+    folder
+        With TIFF files of one page each.
+    gaps
+        Whether slices may be missing from the numbering or unreadable; they are then `Absent`.
+    """
     entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
     slices = [e for e in entries if e.name.lower().endswith((".tif", ".tiff")) and e.is_file()]
     if not slices:
@@ -149,15 +182,49 @@ def open_series(folder: File) -> TiffSource:
             f"but {folder} holds {holds}."
         )
     slices.sort(key=lambda entry: natural_key(entry.name))
-    _check_numbers([entry.name for entry in slices], folder)
-    first, voxel_nm = _only_page(slices[0])
-    if isinstance(folder, Path):
-        pages = [first, *(_only_page(file)[0] for file in slices[1:])]
-    else:
-        pages = [replace(first, file=file, pixels=None) for file in slices]
+    present = {entry.name: entry for entry in slices}
+    names = _complete(list(present), folder)
+    if not gaps and (absent := [k for k, name in enumerate(names) if name not in present]):
+        k = absent[0]
+        after = next(name for name in names[k:] if name in present)
+        raise UserError(
+            f"slices must be numbered without gaps, but {names[k]} is missing between "
+            f"{names[k - 1]} and {after} in {folder}."
+        )
+    places = [present.get(name, folder / name) for name in names]
+    pages, voxel_nm = _headers(places, folder, gaps=gaps)
+    first = next(page for page in pages if isinstance(page, Page))
     for page in pages:
-        _check_like(page, first)
-    return TiffSource(tuple(pages), voxel_nm)
+        if isinstance(page, Page):
+            _check_like(page, first)
+    return TiffSource(first, tuple(pages), voxel_nm)
+
+
+def _headers(
+    places: Sequence[File], folder: File, *, gaps: bool
+) -> tuple[list[Page | Absent], VoxelNm]:
+    """Look at the header of every slice; those in an archive are taken to be like the first."""
+    pages: list[Page | Absent] = []
+    first: tuple[Page, VoxelNm] | None = None
+    for file in places:
+        if first is not None and not isinstance(folder, Path):
+            pages.append(replace(first[0], file=file, pixels=None))
+            continue
+        if not file.exists():
+            pages.append(Absent(file, f"slice {file} is missing."))
+            continue
+        try:
+            page, voxel_nm = _only_page(file)
+        except UserError as error:
+            if not gaps:
+                raise
+            pages.append(Absent(file, str(error)))
+            continue
+        first = first or (page, voxel_nm)
+        pages.append(page)
+    if first is None:
+        raise UserError(f"a volume must have a slice that can be read, but {folder} has none.")
+    return pages, first[1]
 
 
 def _only_page(file: File) -> tuple[Page, VoxelNm]:
@@ -187,7 +254,7 @@ def open_multipage(file: File) -> TiffSource:
         if len(pages) == 1 and extents:
             pages = _behind(pages[0], images[0].nbytes, extents[0])
             _check_whole(pages[0].pixels or 0, extents[0] * images[0].nbytes, tiff, file)
-        return TiffSource(tuple(pages), _voxel_nm(tiff))
+        return TiffSource(pages[0], tuple(pages), _voxel_nm(tiff))
 
 
 def _behind(page: Page, size: int, depth: int) -> list[Page]:

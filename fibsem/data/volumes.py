@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fibsem.data.mended import MendedSource
 from fibsem.data.omezarr import open_zarr
 from fibsem.data.source import File, Source, check_dtype
 from fibsem.data.tiff import natural_key, open_multipage, open_series
@@ -75,6 +76,11 @@ class Volume:
     def voxel_nm(self) -> VoxelNm:
         """Voxel size (z, y, x) in nm as the files state it, None where they do not."""
         return self.source.voxel_nm
+
+    @property
+    def missing(self) -> Set[int]:
+        """Slices found missing so far, in a volume that may have gaps."""
+        return self.source.missing if isinstance(self.source, MendedSource) else frozenset()
 
     @property
     def value_range(self) -> tuple[float, float]:
@@ -158,7 +164,10 @@ class ArrayVolume(Volume):
 
 
 def open_volume(
-    path: str | Path | zipfile.Path, *, value_range: tuple[float, float] | None = None
+    path: str | Path | zipfile.Path,
+    *,
+    value_range: tuple[float, float] | None = None,
+    gaps: bool = False,
 ) -> Volume:
     """Open a volume without reading its voxels.
 
@@ -169,6 +178,9 @@ def open_volume(
         OME-Zarr (0.4 or 0.5, full resolution).
     value_range
         The grey values that map to 0 and 1; by default those of the dtype, and [0, 1] of float32.
+    gaps
+        Whether slices may be missing or damaged; the nearest present one is read in their place,
+        and :attr:`Volume.missing` tells which they are.
 
     Raises
     ------
@@ -182,10 +194,11 @@ def open_volume(
     """
     file: File = path if isinstance(path, zipfile.Path) else Path(path)
     declared = _checked_range(value_range)
-    return Volume(Path(str(file)), _open_source(file), declared)
+    source = _open_source(file, gaps=gaps)
+    return Volume(Path(str(file)), MendedSource(source) if gaps else source, declared)
 
 
-def _open_source(file: File) -> Source:
+def _open_source(file: File, *, gaps: bool) -> Source:
     kinds = "a folder of TIFF slices, a TIFF or an OME-Zarr"
     if not file.exists():
         raise UserError(f"a volume must be {kinds}, but {file} is not there.")
@@ -195,7 +208,7 @@ def _open_source(file: File) -> Source:
         (file / name).is_file() for name in ("zarr.json", ".zgroup", ".zattrs", ".zarray")
     ):
         return open_zarr(file)
-    return open_series(file)
+    return open_series(file, gaps=gaps)
 
 
 def _checked_range(value_range: Sequence[float] | None) -> tuple[float, float] | None:

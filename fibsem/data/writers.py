@@ -10,7 +10,7 @@ import errno
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -216,7 +216,11 @@ class BigTiffWriter(VolumeWriter):
 
 
 class OmeZarrWriter(VolumeWriter):
-    """OME-Zarr 0.5 of one resolution, in any order; a chunk lies in one slice."""
+    """OME-Zarr 0.5 in any order; a chunk lies in one slice.
+
+    Each further level has every second pixel of the one before in the slice, and every slice, so
+    that a slice is written to all levels at once; labels stay labels.
+    """
 
     def _start(self) -> None:
         if _occupied(self.path) and not (self.path / "zarr.json").is_file():
@@ -224,25 +228,43 @@ class OmeZarrWriter(VolumeWriter):
                 f"an OME-Zarr to be continued must have zarr.json, but {self.path} has none."
             )
         group = zarr.open_group(self.path, mode="a", zarr_format=3)
-        if "0" in group:
-            array = group["0"]
+        levels = _levels(self.shape[1:])
+        if "0" not in group:
+            group.attrs["ome"] = _ome_attributes(self.path.name, self.voxel_nm, levels)
+        self._arrays = [self._level(group, str(k), step) for k, step in enumerate(levels)]
+
+    def _level(self, group: zarr.Group, name: str, step: int) -> zarr.Array[Any]:
+        z, y, x = self.shape
+        shape = (z, -(-y // step), -(-x // step))
+        if name in group:
+            array = group[name]
             assert isinstance(array, zarr.Array)
-            _check_same(self.path, array.shape, array.dtype, self.shape, self.dtype)
-        else:
-            group.attrs["ome"] = _ome_attributes(self.path.name, self.voxel_nm)
-            _, y, x = self.shape
-            array = group.create_array(
-                "0",
-                shape=self.shape,
-                dtype=self.dtype,
-                chunks=(1, min(CHUNK, y), min(CHUNK, x)),
-                compressors=ZstdCodec(level=3),
-                dimension_names=("z", "y", "x"),
-            )
-        self._array = array
+            _check_same(self.path, array.shape, array.dtype, shape, self.dtype)
+            return array
+        return group.create_array(
+            name,
+            shape=shape,
+            dtype=self.dtype,
+            chunks=(1, min(CHUNK, shape[1]), min(CHUNK, shape[2])),
+            compressors=ZstdCodec(level=3),
+            dimension_names=("z", "y", "x"),
+        )
 
     def _write_slice(self, z: int, image: Voxels) -> None:
-        self._array[z] = image
+        for k, array in enumerate(self._arrays):
+            array[z] = image[:: 2**k, :: 2**k]
+
+
+def _levels(shape: tuple[int, int]) -> list[int]:
+    """Steps of the levels of a slice: down to one that fits into half a chunk.
+
+    >>> _levels((2247, 3372)), _levels((300, 300))
+    ([1, 2, 4, 8], [1])
+    """
+    levels = [1]
+    while max(shape) // levels[-1] > CHUNK // 2:
+        levels.append(2 * levels[-1])
+    return levels
 
 
 WRITERS: dict[str, type[VolumeWriter]] = {
@@ -305,12 +327,18 @@ def _imagej_description(depth: int, voxel_nm: VoxelNm) -> str:
     return "\n".join([*lines, "loop=false", ""])
 
 
-def _ome_attributes(name: str, voxel_nm: VoxelNm) -> dict[str, Any]:
+def _ome_attributes(name: str, voxel_nm: VoxelNm, levels: Sequence[int]) -> dict[str, Any]:
     """OME-Zarr 0.5 ``multiscales``; an unknown extent has scale 1 and no unit."""
     axes = [
         {"name": axis, "type": "space"} | ({"unit": "nanometer"} if nm else {})
         for axis, nm in zip("zyx", voxel_nm, strict=True)
     ]
-    scale = {"type": "scale", "scale": [float(nm) if nm else 1.0 for nm in voxel_nm]}
-    datasets = [{"path": "0", "coordinateTransformations": [scale]}]
+    z, y, x = (float(nm) if nm else 1.0 for nm in voxel_nm)
+    datasets = [
+        {
+            "path": str(k),
+            "coordinateTransformations": [{"type": "scale", "scale": [z, y * step, x * step]}],
+        }
+        for k, step in enumerate(levels)
+    ]
     return {"version": "0.5", "multiscales": [{"name": name, "axes": axes, "datasets": datasets}]}

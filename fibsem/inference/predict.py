@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from fibsem.data.preprocessing import CorrectedVolume
 from fibsem.data.sampling import LATTICE, LabelledWindow, LatticeSample, cut_patches
-from fibsem.geometry import Box
+from fibsem.geometry import Triple
 from fibsem.models import Model
 from fibsem.models.dense import dense_twin
 from fibsem.models.spec import ModelSpec
@@ -134,7 +133,6 @@ class BlockScorer:
         self.network: keras.Model | None = None
         self._model = model
         self.level: Any = None
-        self._looked_at: object = None
         if spec.is_network:
             self.mode = "dense" if spec.convertible else "patch"
             self.network = model
@@ -142,16 +140,23 @@ class BlockScorer:
                 self.network = dense_twin(spec, model, precision=precision)
             self._forward = compiled(self.network)
 
-    def look(self, volume: CorrectedVolume, z: int) -> None:
-        """Learn what a model wants to know of the whole slice that the next blocks lie in.
+    @property
+    def halo(self) -> Triple:
+        """Pixels that a block must be grown by, (z, y, x)."""
+        return self.spec.halo
+
+    @property
+    def needs_slice(self) -> bool:
+        """Whether the model wants to see the whole slice before its blocks."""
+        return self.spec.name == "threshold"
+
+    def look(self, grey: FloatArray) -> None:
+        """Learn what a model wants to know of the whole slice (y, x) that the next blocks lie in.
 
         Only Otsu's threshold does; its level is kept until another slice is looked at.
         """
-        if self.spec.name != "threshold" or self._looked_at == (id(volume), z):
-            return
-        box = Box((z, 0, 0), (z + 1, *volume.shape[1:]))
-        self._looked_at = (id(volume), z)
-        self.level = self._model.level(volume.read(box)[0])
+        if self.needs_slice:
+            self.level = self._model.level(grey)
 
     def __call__(self, block: FloatArray) -> FloatArray:
         """Probability of solid, (y, x) float32, of the middle of a block.

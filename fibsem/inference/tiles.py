@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import keras
 
-from fibsem.inference.predict import BlockScorer
+from fibsem.inference.segmenter import Scorer
 from fibsem.models.spec import ModelSpec
 
 #: Share of the budget for feature maps; the rest is for slices, scores and the runtime itself.
@@ -18,6 +18,9 @@ MAPS_ALIVE = 2.0
 LARGEST = 1536
 #: Side of a tile in patch mode; its patches are cut from it batch by batch.
 PATCH_TILE = 256
+
+#: Smaller tiles are nearly all halo.
+SMALLEST = 32
 
 Tile = tuple[slice, slice]
 
@@ -44,6 +47,11 @@ class Tiling:
         )
         rows, columns = sides
         return [(row, column) for row in rows for column in columns]
+
+    @property
+    def halved(self) -> Tiling:
+        """Tiles of half the side, for less memory."""
+        return balanced(self.slice_shape, max(self.height, self.width) // 2, self.alignment)
 
 
 def spans(extent: int, tile: int, *, inwards: bool) -> list[slice]:
@@ -79,23 +87,45 @@ def _values(tensor: keras.KerasTensor) -> int:
 
 
 def choose_tiling(
-    scorer: BlockScorer, slice_shape: tuple[int, int], memory_gib: float, precision: str
+    scorer: Scorer, slice_shape: tuple[int, int], memory_gib: float, side: int | None = None
 ) -> Tiling:
-    """Choose the largest tiles that the budget admits; balanced, so that little is done twice."""
-    spec = scorer.spec
-    side = PATCH_TILE
-    if scorer.mode != "patch":
-        if scorer.network is not None:
-            each = bytes_per_pixel(scorer.network, precision)
+    """Choose tiles of at most ``side`` that the budget admits; balanced, so that little is twice.
+
+    Parameters
+    ----------
+    scorer
+        Whose maps must fit; those of an ensemble are computed one after the other.
+    slice_shape
+        (y, x) of a slice.
+    memory_gib
+        Budget of the whole process.
+    side
+        The fastest side where it is known; by default the largest that makes sense.
+    """
+    limit = min(side or LARGEST, largest_side(scorer, memory_gib))
+    return balanced(slice_shape, limit, scorer.alignment)
+
+
+def balanced(slice_shape: tuple[int, int], limit: int, alignment: int = 1) -> Tiling:
+    """As few tiles of sides up to ``limit`` as cover a slice, all about equal."""
+    limit = max(alignment, limit - limit % alignment)
+    height, width = (_rounded(math.ceil(n / math.ceil(n / limit)), alignment) for n in slice_shape)
+    return Tiling(slice_shape, height, width, alignment)
+
+
+def largest_side(scorer: Scorer, memory_gib: float) -> int:
+    """Side of the largest square tile whose feature maps fit into their share of a budget."""
+    if scorer.mode == "patch":
+        return PATCH_TILE
+    sides = []
+    for member in scorer.members:
+        if member.network is not None:
+            each = bytes_per_pixel(member.network, scorer.precision)
         else:
-            each = _feature_bytes(spec)
+            each = _feature_bytes(member.spec)
         area = SHARE_FOR_MAPS * memory_gib * 2**30 / each
-        side = max(32, min(LARGEST, math.isqrt(int(area)) - spec.window[0]))
-    side -= side % spec.alignment
-    height, width = (
-        _rounded(math.ceil(n / math.ceil(n / side)), spec.alignment) for n in slice_shape
-    )
-    return Tiling(slice_shape, height, width, spec.alignment)
+        sides.append(math.isqrt(int(area)) - member.spec.window[0])
+    return max(SMALLEST, min(LARGEST, *sides))
 
 
 def _feature_bytes(spec: ModelSpec) -> float:

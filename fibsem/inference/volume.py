@@ -1,8 +1,7 @@
-"""A whole volume: read, correct, predict, smooth, threshold, write; slab by slab, resumable.
+"""A whole volume: decided once, labelled slab by slab, resumable.
 
-The working store is Zarr or one TIFF per slice. A ledger beside it lists the finished slabs under a
-key of everything that determines the result: a slab counts once its entry is written, after its
-slices. A different volume, model or option refuses to go on in the same folder.
+Before the first slab the correction is fitted, and for long runs dense evaluation is compared with
+patches and bfloat16 with float32 on this very volume. What was decided is kept in the ledger.
 """
 
 from __future__ import annotations
@@ -10,57 +9,60 @@ from __future__ import annotations
 import resource
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from fibsem.analysis.postprocessing import PostProcessing, segment_slice
 from fibsem.analysis.uncertainty import normal_interval
-from fibsem.data.preprocessing import CorrectedVolume, Recipe, fit_correction, reflected
-from fibsem.data.volumes import Volume, VolumeWriter, VoxelNm, create_volume
+from fibsem.data.preprocessing import CorrectedVolume, Correction, fit_correction
+from fibsem.data.volumes import Volume, VoxelNm, open_volume
 from fibsem.errors import UserError
-from fibsem.files import read_json, replace_file, write_json
-from fibsem.geometry import Box
-from fibsem.inference.predict import BlockScorer, Precision
-from fibsem.inference.tiles import Tiling, choose_tiling
-from fibsem.models import Model
+from fibsem.files import replace_file, write_json
+from fibsem.inference.checks import MOST_CHANGED, certify, share_changed
+from fibsem.inference.components import remove_small_3d
+from fibsem.inference.executor import Job, Load, SlabResult, run_elsewhere
+from fibsem.inference.ledger import Ledger, SliceRecord
+from fibsem.inference.options import Options
+from fibsem.inference.outputs import Outputs
+from fibsem.inference.predict import Precision
+from fibsem.inference.segmenter import Scorer, Segmenter, describe
+from fibsem.inference.slab import SlabWorker
+from fibsem.inference.tiles import LARGEST, choose_tiling, largest_side
+from fibsem.inference.tuning import fastest_side
 from fibsem.models.dense import why_not_dense
-from fibsem.models.spec import ModelSpec
 
-FloatArray = npt.NDArray[np.float32]
-LabelArray = npt.NDArray[np.uint8]
+__all__ = ["Options", "Segmenter", "segment_volume"]
 
+#: Voxels from which on a run is long: it is certified, and the fastest tiles are looked for.
+LONG = 20_000_000
+WORTH_TUNING = 200_000_000
 
-@dataclass(frozen=True)
-class Segmenter:
-    """A trained network and all that is needed to label a volume with it.
-
-    ``identity`` names weights and settings; ``classes`` are the label values of pore and solid in
-    the output.
-    """
-
-    spec: ModelSpec
-    model: Model
-    recipe: Recipe
-    postprocessing: PostProcessing
-    identity: str
-    classes: tuple[int, int] = (0, 255)
+Show = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Options:
-    """How the work is done; only ``format`` and ``precision`` change the result."""
+class Decisions:
+    """What holds for all slabs of a segmentation."""
 
-    format: Literal["tiff", "ome-zarr"] = "ome-zarr"
-    precision: Precision = "float32"
-    memory_gib: float = 4.0
-    slab: int = 4
-    overwrite: bool = False
+    correction: Correction
+    precision: Precision
+    changed: float | None
+    certificate: dict[str, Any] | None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "correction": self.correction.to_json(),
+            "precision": self.precision,
+            "changed": self.changed,
+            "certificate": self.certificate,
+        }
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Decisions:
+        return cls(**{**record, "correction": Correction.from_json(record["correction"])})
 
 
 def segment_volume(
@@ -70,7 +72,8 @@ def segment_volume(
     options: Options,
     *,
     voxel_nm: VoxelNm = (None, None, None),
-    progress: Callable[[str, int, int], None] | None = None,
+    load: Load | None = None,
+    progress: Show | None = None,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """Label every voxel of a volume; goes on where an earlier run of the same was stopped.
@@ -80,14 +83,17 @@ def segment_volume(
     volume, segmenter
         What is labelled, and by what. The correction is fitted to this volume.
     folder
-        Results: ``labels.ome.zarr`` or ``labels/`` (uint8), ``porosity.csv`` by slice,
-        ``ledger.json`` and ``summary.json``.
+        Results: ``labels.ome.zarr``, ``labels/`` or ``labels.tif`` (uint8), the same of
+        ``probabilities``, ``previews/``, ``porosity.csv`` by slice, ``ledger.json`` and
+        ``summary.json``.
     options
-        Format, precision, memory budget, slab size.
+        Format, precision, memory budget, workers and so on.
     voxel_nm
         Written with the labels; the volume's own where it knows it.
+    load
+        Gives the segmenter in another process; needed for workers.
     progress, say
-        Called after every slice, and with warnings.
+        Called after every slice or slab, and with warnings.
 
     Returns
     -------
@@ -97,227 +103,255 @@ def segment_volume(
     Raises
     ------
     UserError
-        If the folder holds a different segmentation, or the disk is too full for this one.
+        If the folder holds a different segmentation, the disk is too full for this one, the
+        certificate fails, or a slice cannot be read.
 
     Notes
     -----
-    Memory: the slices of one neighbourhood, one slice of scores and the feature maps of one tile;
-    independent of the number of slices.
+    Memory: the slices of one neighbourhood, a few slices of scores and the feature maps of one
+    tile; independent of the number of slices.
     """
     started = time.perf_counter()
     voxel_nm = voxel_nm if any(voxel_nm) else volume.voxel_nm
-    ledger = _open_ledger(volume, segmenter, folder, options)
-    _check_room(volume, folder)
-    worker = SlabWorker(volume, segmenter, options)
+    _check_voxel(options, voxel_nm)
+    key = {"volume": volume.signature(), "model": segmenter.identity, **options.key}
+    ledger = Ledger.open(folder, key, options.slab, overwrite=options.overwrite)
+    _check_room(volume, folder, options, ledger)
     resumed = len(ledger.slabs)
-    if worker.scorer.mode == "patch":
-        say(worker.patience())
-    target = folder / ("labels" if options.format == "tiff" else "labels.ome.zarr")
-    writer = create_volume(
-        target, volume.shape, np.dtype(np.uint8), format=options.format, voxel_nm=voxel_nm,
-        resume=target.exists(),
-    )  # fmt: skip
-    with writer:
-        for start in ledger.missing(volume.shape[0]):
-            stop = min(start + ledger.slab, volume.shape[0])
-            pores = worker.label(start, stop, writer, progress)
-            ledger.finish(start, pores)
-    record = _summary(volume, segmenter, options, ledger, worker, started, resumed)
-    record["labels"] = target.name
-    record["voxel_nm"] = list(voxel_nm)
-    _write_porosity(folder, ledger, volume)
+    decisions = _decide(volume, segmenter, options, ledger, say)
+    run = _Run(volume, segmenter, folder, options, voxel_nm, decisions, ledger, say)
+    show = progress or (lambda *_: None)
+    elsewhere = options.workers > 1 or options.scheduler is not None
+    stages = run.elsewhere(load, show) if elsewhere else run.here(show)
+    pores = run.conclude(show)
+    record = {
+        **_counts(volume, pores),
+        "volume": str(volume.path),
+        "labels": run.outputs.labels.path.name,
+        "probabilities": run.outputs.probabilities and run.outputs.probabilities.path.name,
+        "voxel_nm": list(voxel_nm),
+        **describe(segmenter),
+        "seconds": time.perf_counter() - started,
+        "mode": run.mode,
+        "precision": decisions.precision,
+        "precision_asked": options.precision,
+        "labels_changed_by_bfloat16": decisions.changed,
+        "certificate": decisions.certificate,
+        "correction": decisions.correction.to_json(),
+        "slabs": {"done": len(ledger.slabs), "resumed": resumed},
+        **stages,
+    }
+    fresh = sum(len(s) for k, s in ledger.slabs.items() if k in run.fresh)
+    voxels = fresh * volume.shape[1] * volume.shape[2]
+    record["voxels_per_second"] = voxels / record["seconds"]
+    _write_porosity(folder, ledger.slices(), pores, volume)
     write_json(folder / "summary.json", record)
     return record
 
 
-class SlabWorker:
-    """Labels slabs of one volume: one thread reads ahead while the network is busy."""
+class _Run:
+    """One run over the slabs that are missing."""
 
-    def __init__(self, volume: Volume, segmenter: Segmenter, options: Options) -> None:
-        self.segmenter = segmenter
-        self.correction = fit_correction(volume, segmenter.recipe)
-        self.volume = CorrectedVolume(volume, self.correction)
-        self.scorer = BlockScorer(segmenter.spec, segmenter.model, options.precision)
-        self.tiling: Tiling = choose_tiling(
-            self.scorer, volume.shape[1:], options.memory_gib, options.precision
-        )
-        self._slices: dict[int, Future[FloatArray]] = {}
-
-    def label(
+    def __init__(
         self,
-        start: int,
-        stop: int,
-        writer: VolumeWriter,
-        progress: Callable[[str, int, int], None] | None = None,
-    ) -> list[int]:
-        """Label slices start..stop and write them; returns the number of pore pixels of each."""
-        pores = []
-        values = np.array(self.segmenter.classes, np.uint8)
-        with ThreadPoolExecutor(1) as reader:
-            for z in range(start, stop):
-                labels = segment_slice(self.scores(z, stop, reader), self.segmenter.postprocessing)
-                writer.write(z, values[labels][None])
-                pores.append(int((labels == 0).sum()))
-                if progress:
-                    progress("slices", z + 1, self.volume.shape[0])
+        volume: Volume,
+        segmenter: Segmenter,
+        folder: Path,
+        options: Options,
+        voxel_nm: VoxelNm,
+        decisions: Decisions,
+        ledger: Ledger,
+        say: Callable[[str], None],
+    ) -> None:
+        self.volume, self.segmenter, self.folder, self.options = volume, segmenter, folder, options
+        self.voxel_nm, self.decisions, self.ledger, self.say = voxel_nm, decisions, ledger, say
+        self.outputs = Outputs(folder, volume.shape, voxel_nm, options, segmenter.classes)
+        self.fresh = {start for start, _ in ledger.missing(volume.shape[0])}
+        scorer = Scorer(segmenter, decisions.precision)
+        self.mode = scorer.mode
+        self.side = _side(scorer, volume, options)
+        self.worker = SlabWorker(
+            volume,
+            decisions.correction,
+            segmenter,
+            scorer,
+            choose_tiling(scorer, volume.shape[1:], options.memory_gib, self.side),
+            say,
+        )
+        if self.mode == "patch" and self.fresh:
+            say(patience(scorer, volume))
+
+    def here(self, show: Show) -> dict[str, Any]:
+        """Label the missing slabs in this process."""
+        if self.fresh:
+            with self.outputs:
+                self.worker.run(
+                    self.ledger.missing(self.volume.shape[0]),
+                    self.outputs, self.ledger.finish, show,
+                )  # fmt: skip
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        tiling = self.worker.tiling
+        return {
+            "peak_rss_gib": peak,
+            "stages": dict(self.worker.stages.seconds),
+            "tile": [tiling.height, tiling.width],
+            "workers": 1,
+        }
+
+    def elsewhere(self, load: Load | None, show: Show) -> dict[str, Any]:
+        """Label the missing slabs in other processes."""
+        if load is None:
+            raise UserError(
+                "`workers` and `scheduler` need a volume and a model on disk; workers=1 does not."
+            )
+        results: list[SlabResult] = []
+        if self.fresh:
+            with self.outputs:  # lay out the stores before many open them
+                pass
+            declared = self.volume.declared
+            job = Job(
+                f"{self.folder.resolve()} {time.time()}", self.volume.path.resolve(), declared,
+                load, self.folder.resolve(), self.voxel_nm, self.options,
+                self.decisions.correction, self.decisions.precision, self.side,
+            )  # fmt: skip
+            results = run_elsewhere(job, self.ledger, self.volume.shape[0], show)
+        stages: dict[str, float] = {}
+        for result in results:
+            for stage, seconds in result.seconds.items():
+                stages[stage] = stages.get(stage, 0.0) + seconds
+        tiling = self.worker.tiling
+        return {
+            "peak_rss_gib": max((result.peak_rss_gib for result in results), default=0.0),
+            "stages": stages,
+            "tile": [tiling.height, tiling.width],
+            "workers": self.options.workers,
+            "scheduler": self.options.scheduler,
+        }
+
+    def conclude(self, show: Show) -> list[int | None]:
+        """Small components in 3D, exports; returns the pore voxels of every slice."""
+        outputs, options = self.outputs, self.options
+        pores = [entry.pores for entry in self.ledger.slices()]
+        if outputs.flat:
+            if "pores_3d" not in self.ledger.decided:
+                size = float(np.prod([nm for nm in self.voxel_nm if nm]))
+                with outputs.labels.writer(self.volume.shape, self.voxel_nm) as writer:
+                    flat = open_volume(outputs.flat.path)
+                    cleaned = remove_small_3d(
+                        flat, writer, self.segmenter.classes, options.min_volume_nm3 / size,
+                        slab=self.ledger.slab, progress=show,
+                    )  # fmt: skip
+                self.ledger.decide(pores_3d=cleaned)
+            pores = self.ledger.decided["pores_3d"]
+        outputs.export()
         return pores
 
-    def all_scores(self) -> Iterator[FloatArray]:
-        """Probability of solid of every slice in turn."""
-        depth = self.volume.shape[0]
-        with ThreadPoolExecutor(1) as reader:
-            for z in range(depth):
-                yield self.scores(z, depth, reader)
 
-    def scores(self, z: int, stop: int, reader: ThreadPoolExecutor) -> FloatArray:
-        """Probability of solid of slice z, (y, x) float32; the next slice is read meanwhile."""
-        slices = [future.result() for future in self._around(z, reader)]
-        if z + 1 < stop:
-            self._around(z + 1, reader)
-        self.scorer.look(self.volume, z)
-        _, halo_y, halo_x = self.segmenter.spec.halo
-        scores = np.empty(self.tiling.slice_shape, np.float32)
-        for rows, columns in self.tiling.tiles:
-            around = (
-                slice(rows.start, rows.stop + 2 * halo_y),
-                slice(columns.start, columns.stop + 2 * halo_x),
-            )
-            block = np.stack([grey[around] for grey in slices], axis=-1)
-            scores[rows, columns] = self.scorer(block)
-        return scores
-
-    def _around(self, z: int, reader: ThreadPoolExecutor) -> list[Future[FloatArray]]:
-        """The corrected slices of the neighbourhood of slice z, mirrored in z; read if need be."""
-        halo = self.segmenter.spec.halo[0]
-        needed = reflected(z - halo, z + halo + 1, self.volume.shape[0]).tolist()
-        kept = {k: future for k, future in self._slices.items() if k >= z - halo}
-        for k in dict.fromkeys(needed):
-            if k not in kept:
-                kept[k] = reader.submit(self._read, k)
-        self._slices = kept
-        return [kept[k] for k in needed]
-
-    def _read(self, z: int) -> FloatArray:
-        """One corrected slice with the halo around, (y + 2 halo_y, x + 2 halo_x)."""
-        _, halo_y, halo_x = self.segmenter.spec.halo
-        box = Box((z, 0, 0), (z + 1, *self.volume.shape[1:]))
-        return self.volume.read(box.grow((0, halo_y, halo_x)))[0]
-
-    def patience(self) -> str:
-        """Say how long patch by patch will take, from one timed row of patches."""
-        (n_y, n_x), width = self.segmenter.spec.window, 1024
-        block = np.zeros((n_y, n_x + width - 1, self.segmenter.spec.nbhd.z), np.float32)
-        self.scorer(block)
-        started = time.perf_counter()
-        self.scorer(block)
-        rate = width / (time.perf_counter() - started)
-        hours = np.prod(self.volume.shape) / rate / 3600
-        return (
-            f"warning: {why_not_dense(self.segmenter.spec)}; patch by patch, at {rate:.0f} pixels "
-            f"a second, this volume takes about {hours:.1f} hours"
-        )
-
-
-class Ledger:
-    """Which slabs are done, under a key of everything that determines the result."""
-
-    def __init__(self, path: Path, key: dict[str, Any], slab: int) -> None:
-        self.path, self.key, self.slab = path, key, slab
-        self.slabs: dict[int, list[int]] = {}
-
-    def load(self) -> None:
-        """Continue a ledger; refuse one of another input, model or option."""
-        record = read_json(self.path)
-        differing = [name for name in self.key if record["key"].get(name) != self.key[name]]
-        if differing:
-            raise UserError(
-                f"`output` must be a new folder or hold the same segmentation, but "
-                f"{self.path.parent} was made with another {' and '.join(differing)}; "
-                "the choices are another output or overwrite=true."
-            )
-        self.slab = record["slab"]
-        self.slabs = {int(start): pores for start, pores in record["slabs"].items()}
-
-    def missing(self, depth: int) -> Iterator[int]:
-        """First slices of the slabs that are still to be done."""
-        return (z for z in range(0, depth, self.slab) if z not in self.slabs)
-
-    def finish(self, start: int, pores: list[int]) -> None:
-        """Enter a slab whose slices are written."""
-        self.slabs[start] = pores
-        self.write()
-
-    def write(self) -> None:
-        write_json(self.path, {"key": self.key, "slab": self.slab, "slabs": self.slabs})
-
-    def pores(self) -> list[int]:
-        """Pore pixels of every slice, in order."""
-        return [count for start in sorted(self.slabs) for count in self.slabs[start]]
-
-
-def _open_ledger(volume: Volume, segmenter: Segmenter, folder: Path, options: Options) -> Ledger:
-    key = {
-        "volume": volume.signature(),
-        "model": segmenter.identity,
-        "format": options.format,
-        "precision": options.precision,
-    }
-    ledger = Ledger(folder / "ledger.json", key, options.slab)
-    if options.overwrite and ledger.path.exists():
-        shutil.rmtree(folder)
-    if ledger.path.exists():
-        ledger.load()
-    else:
-        ledger.write()
-    return ledger
-
-
-def _check_room(volume: Volume, folder: Path) -> None:
-    """Refuse to start where the labels would not fit even compressed by half."""
-    needed = int(np.prod(volume.shape)) // 2
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise UserError(
-            f"`output` must have room for about {needed / 2**30:.1f} GiB of labels, but {folder} "
-            f"has {free / 2**30:.1f} GiB free."
-        )
-
-
-def _summary(
+def _decide(
     volume: Volume,
     segmenter: Segmenter,
     options: Options,
     ledger: Ledger,
-    worker: SlabWorker,
-    started: float,
-    resumed: int,
-) -> dict[str, Any]:
-    seconds = time.perf_counter() - started
-    voxels = int(np.prod(volume.shape))
-    slice_voxels = voxels // volume.shape[0]
-    porosity = [count / slice_voxels for count in ledger.pores()]
-    done = sum(len(pores) for start, pores in ledger.slabs.items()) * slice_voxels
-    fresh = done - resumed * min(ledger.slab * slice_voxels, voxels)
+    say: Callable[[str], None],
+) -> Decisions:
+    """What was decided when this segmentation began, or is decided now."""
+    if "decisions" in ledger.decided:
+        return Decisions.from_json(ledger.decided["decisions"])
+    correction = fit_correction(volume, segmenter.recipe)
+    corrected = CorrectedVolume(volume, correction)
+    certificate: dict[str, Any] | None = None
+    asked = options.certificate
+    if asked or (asked is None and np.prod(volume.shape) >= LONG):
+        found = certify(corrected, segmenter)
+        certificate = found.to_json() if found else None
+    precision, changed = options.precision, None
+    if precision == "bfloat16" and any(m.spec.convertible for m in segmenter.members):
+        rough, exact = Scorer(segmenter, precision), Scorer(segmenter)
+        changed = share_changed(corrected, segmenter, rough, exact)
+        if changed > MOST_CHANGED:
+            say(
+                f"warning: bfloat16 changes {100 * changed:.2f} % of the labels on a sample of "
+                f"tiles, more than {100 * MOST_CHANGED:g} %; going on in float32"
+            )
+            precision = "float32"
+    decisions = Decisions(correction, precision, changed, certificate)
+    ledger.decide(decisions=decisions.to_json())
+    return decisions
+
+
+def _side(scorer: Scorer, volume: Volume, options: Options) -> int | None:
+    """The largest side of a tile: as asked, or the fastest where it is worth to look for it."""
+    if options.tile is not None or scorer.mode != "dense":
+        return options.tile
+    if np.prod(volume.shape) < WORTH_TUNING:
+        return None
+    return fastest_side(scorer, min(LARGEST, largest_side(scorer, options.memory_gib)))
+
+
+def patience(scorer: Scorer, volume: Volume) -> str:
+    """Say how long patch by patch will take, from one timed row of patches."""
+    spec = next(member.spec for member in scorer.members if member.mode == "patch")
+    width = 1024
+    z, y, x = scorer.halo
+    block = np.zeros((2 * y + 1, 2 * x + width, 2 * z + 1), np.float32)
+    scorer(block)
+    started = time.perf_counter()
+    scorer(block)
+    rate = width / (time.perf_counter() - started)
+    hours = np.prod(volume.shape) / rate / 3600
+    return (
+        f"warning: {why_not_dense(spec)}; patch by patch, at {rate:.0f} pixels a second, this "
+        f"volume takes about {hours:.1f} hours"
+    )
+
+
+def _check_voxel(options: Options, voxel_nm: VoxelNm) -> None:
+    """A volume in cubic nanometres needs the size of a voxel."""
+    if options.min_volume_nm3 and not all(voxel_nm):
+        raise UserError(
+            "`min_volume_nm3` needs the size of a voxel, but the volume does not state it: "
+            f"{voxel_nm}; voxel_nm=[z,y,x] does."
+        )
+
+
+def _check_room(volume: Volume, folder: Path, options: Options, ledger: Ledger) -> None:
+    """Refuse to start where the outputs would not fit even compressed by half."""
+    left = 1 - len(ledger.slabs) / max(1, -(-volume.shape[0] // ledger.slab))
+    stores = 1 + bool(options.min_volume_nm3) + (options.format == "bigtiff")
+    stores += options.probabilities * (2 if options.format == "bigtiff" else 1)
+    needed = left * stores * np.prod(volume.shape) / 2
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise UserError(
+            f"`output` must have room for about {needed / 2**30:.1f} GiB, but {folder} has "
+            f"{free / 2**30:.1f} GiB free."
+        )
+
+
+def _counts(volume: Volume, pores: list[int | None]) -> dict[str, Any]:
+    """Porosity over the slices that are there."""
+    area = volume.shape[1] * volume.shape[2]
+    present = [count / area for count in pores if count is not None]
+    missing = [z for z, count in enumerate(pores) if count is None]
     return {
-        "volume": str(volume.path),
         "shape": list(volume.shape),
-        "model": segmenter.identity,
-        "voxels": voxels,
-        "seconds": seconds,
-        "voxels_per_second": max(fresh, 0) / seconds,
-        "mode": worker.scorer.mode,
-        "precision": options.precision,
-        "peak_rss_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
-        "porosity": float(np.mean(porosity)),
-        "porosity_ci": list(normal_interval(porosity)),
-        "slabs": {"done": len(ledger.slabs), "resumed": resumed},
-        "correction": worker.correction.to_json(),
-        "postprocessing": segmenter.postprocessing.to_json(),
+        "voxels": int(np.prod(volume.shape)),
+        "porosity": float(np.mean(present)),
+        "porosity_ci": list(normal_interval(present)),
+        "missing": missing,
     }
 
 
-def _write_porosity(folder: Path, ledger: Ledger, volume: Volume) -> None:
+def _write_porosity(
+    folder: Path, slices: list[SliceRecord], pores: list[int | None], volume: Volume
+) -> None:
     """Porosity of every slice as CSV."""
-    slice_voxels = volume.shape[1] * volume.shape[2]
-    rows = [f"{z},{count / slice_voxels:.6f}" for z, count in enumerate(ledger.pores())]
-    replace_file(folder / "porosity.csv", "\n".join(["z,porosity", *rows]) + "\n")
+    area = volume.shape[1] * volume.shape[2]
+    rows = ["z,porosity,note"]
+    for z, (entry, count) in enumerate(zip(slices, pores, strict=True)):
+        note = "beside a missing slice" if entry.beside_missing else ""
+        if count is None:
+            rows.append(f"{z},,missing")
+        else:
+            rows.append(f"{z},{count / area:.6f},{note}")
+    replace_file(folder / "porosity.csv", "\n".join(rows) + "\n")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -23,8 +24,7 @@ from fibsem.data.preprocessing import Recipe
 from fibsem.data.volumes import VoxelNm
 from fibsem.errors import UserError
 from fibsem.files import read_json, write_json
-from fibsem.inference.volume import Segmenter
-from fibsem.models import Model
+from fibsem.inference.segmenter import Member, Segmenter
 from fibsem.models.spec import ModelSpec
 
 REGISTERED = "fibsem"
@@ -50,10 +50,12 @@ class Bundle:
 
     def save(self, folder: Path) -> None:
         """Write the folder."""
-        models.save(self.segmenter.spec, self.segmenter.model, folder)
+        members = self.segmenter.members
+        for member, place in zip(members, _places(folder, len(members)), strict=True):
+            models.save(member.spec, member.model, place)
         record = {
-            "format": 1,
-            "spec": self.segmenter.spec.to_json(),
+            "format": 2,
+            "members": [member.spec.to_json() for member in members],
             "preprocess": {
                 "gradient": self.segmenter.recipe.gradient,
                 "scaling": self.segmenter.recipe.scaling,
@@ -70,35 +72,49 @@ def load_bundle(folder: Path) -> Bundle:
     """Read a folder that :meth:`Bundle.save` wrote; safe mode, no code of the model is run."""
     try:
         record = read_json(folder / "bundle.json")
-        spec = ModelSpec.from_json(record["spec"])
-        model = models.load(spec, folder)
+        specs = [ModelSpec.from_json(spec) for spec in record.get("members") or [record["spec"]]]
+        places = _places(folder, len(specs))
+        members = tuple(
+            Member(spec, models.load(spec, place))
+            for spec, place in zip(specs, places, strict=True)
+        )
     except (OSError, ValueError) as error:
         raise UserError(
             "`weights` must be a folder with bundle.json and the weights of a model, but "
             f"{folder} is not one: {str(error).splitlines()[0]}"
         ) from error
     segmenter = Segmenter(
-        spec=spec,
-        model=model,
+        members=members,
         recipe=Recipe(**record["preprocess"]),
         postprocessing=PostProcessing(**record["postprocessing"]),
-        identity=_identity(record, spec, folder, model),
+        identity=_identity(record, members, places),
         classes=(record["classes"][0], record["classes"][1]),
     )
     z, y, x = record["voxel_nm"]
     return Bundle(segmenter, (z, y, x), record["audit"])
 
 
-def _identity(record: dict[str, Any], spec: ModelSpec, folder: Path, model: Model) -> str:
+def _places(folder: Path, count: int) -> list[Path]:
+    """Where the models of a bundle lie: in its folder, or each of several in one of its own."""
+    return [folder] if count == 1 else [folder / f"member-{k}" for k in range(count)]
+
+
+def _identity(record: dict[str, Any], members: Sequence[Member], places: Sequence[Path]) -> str:
     """Twelve hex digits of the weights and of every setting that changes a label."""
     settings = {key: value for key, value in record.items() if key != "audit"}
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    if spec.is_network:  # the file itself holds dates
-        for weights in model.get_weights():
-            digest.update(weights.tobytes())
-    elif (file := folder / models.file_name(spec)).is_file():
-        digest.update(file.read_bytes())
+    for member, place in zip(members, places, strict=True):
+        if member.spec.is_network:  # the file itself holds dates
+            for weights in member.model.get_weights():
+                digest.update(weights.tobytes())
+        elif (file := place / models.file_name(member.spec)).is_file():
+            digest.update(file.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def load_segmenter(weights: Sequence[str], tracking_uri: str) -> Segmenter:
+    """The mean of one or more bundles or registered models; also in another process."""
+    return Segmenter.ensemble([find_bundle(name, tracking_uri).segmenter for name in weights])
 
 
 def find_bundle(weights: str, tracking_uri: str) -> Bundle:

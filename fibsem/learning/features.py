@@ -45,7 +45,8 @@ def sample_scores(
     scores = np.empty(len(sample), np.float32)
     for window, here, y, x in _by_window(material.windows(split), sample):
         region = window.region
-        scorer.look(material.volumes[region.sample], region.box.start[0])
+        if scorer.needs_slice:
+            scorer.look(material.volumes[region.sample].slice(region.box.start[0]))
         if material.config.spec.name == "forest":  # few pixels of many: classify these alone
             scores[here] = model.classify(model.features(window.image)[y, x])
         else:

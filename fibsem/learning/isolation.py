@@ -26,12 +26,16 @@ from fibsem.learning.objective import (
     failure_of,
     run_job,
 )
-from fibsem.learning.owner import die_with_parent
 from fibsem.learning.tracking import Tracking
 from fibsem.learning.training import Epoch
+from fibsem.processes import die_with_parent
 
 #: Called with (epoch, validation loss); raises PrunedError where the trial shall end.
 OnEpoch = Callable[[int, float], None]
+
+
+#: What MLflow imports when it is first needed: a fresh process has it from the server instead.
+LAZY = ("mlflow.store.tracking.sqlalchemy_store", "mlflow.store.tracking.rest_store")
 
 
 class InProcess:
@@ -63,7 +67,7 @@ class Isolated:
     def __init__(self, tracking: Tracking) -> None:
         self.tracking = tracking
         self.context: ForkServerContext = multiprocessing.get_context("forkserver")
-        self.context.set_forkserver_preload([__name__])
+        self.context.set_forkserver_preload([__name__, *LAZY])
 
     def __call__(self, job: Job, on_epoch: OnEpoch) -> Record:
         """Run a job; raises PrunedError, TrialFailedError or KeyboardInterrupt."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import threading
 import time
@@ -100,15 +99,3 @@ class Heart:
     ) -> None:
         self._stop.set()
         self._thread.join()
-
-
-def die_with_parent() -> None:
-    """End this process soon after its parent is gone: a killed sweep leaves no orphans."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

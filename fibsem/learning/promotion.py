@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from fibsem.config import (
 from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
 from fibsem.files import read_json, write_json
-from fibsem.inference.predict import BlockScorer
+from fibsem.inference.segmenter import Scorer
 from fibsem.inference.volume import Options, Segmenter, segment_volume
 from fibsem.learning import bundle as bundles
 from fibsem.learning.material import Material
@@ -141,7 +142,7 @@ class Promotion:
         """The finally trained network with a post-processing."""
         classes = self.material.dataset.classes
         values = (classes.pore, classes.solid)
-        return Segmenter(
+        return Segmenter.of(
             spec=self.material.config.spec,
             model=models.load(self.material.config.spec, self.folder / "final"),
             recipe=self.material.config.preprocess,
@@ -152,8 +153,7 @@ class Promotion:
 
     def choose_postprocessing(self, grid: SearchGrid) -> PostProcessing:
         """The combination with the best mIoU on every labelled validation pixel."""
-        plain = self.segmenter(PostProcessing())
-        scorer = BlockScorer(plain.spec, plain.model)
+        scorer = Scorer(self.segmenter(PostProcessing()))
         squares = [s for _, s in scored_squares(self.material, scorer, "val", grid.margin)]
         best, _ = search(squares, grid)
         return best
@@ -176,7 +176,7 @@ class Promotion:
 
 def square_mious(material: Material, segmenter: Segmenter) -> tuple[list[float], float]:
     """MIoU of every test square, and pooled, after post-processing."""
-    scorer = BlockScorer(segmenter.spec, segmenter.model)
+    scorer = Scorer(segmenter)
     confusions = [
         square.confusion(segmenter.postprocessing)
         for _, square in scored_squares(material, scorer, "test", segmenter.postprocessing.margin)
@@ -201,7 +201,7 @@ def judge(
         )
     else:
         config = material.config
-        spec = champion.segmenter.spec
+        spec = champion.segmenter.members[0].spec
         theirs = Material.of(
             material.dataset,
             RunConfig(
@@ -241,10 +241,10 @@ def promote(
     how = promotion.choose_postprocessing(grid)
     say(f"post-processing: sigma {how.sigma:g} px, threshold {how.threshold:.3f}")
     segmenter = promotion.segmenter(how)
-    scorer = BlockScorer(segmenter.spec, segmenter.model)
+    scorer = Scorer(segmenter)
     figures: dict[str, Any] = {
         "val_all": score_all(promotion.material, scorer, "val", how),
-        "test": score_balanced(promotion.material, segmenter.model, "test"),
+        "test": score_balanced(promotion.material, segmenter.members[0].model, "test"),
         "test_all": score_all(promotion.material, scorer, "test", how),
     }
     say(f"test mIoU on every labelled pixel: {figures['test_all']['miou']:.4f}")
@@ -323,14 +323,15 @@ def segment_samples(
 ) -> dict[str, Record]:
     """Segment every sample's whole volume, and log its porosity and time to the run."""
     how = read(SegmentConfig, tree["segmentation"], "segmentation")
-    options = Options(how.format, how.precision, how.memory_gib, how.slab, how.overwrite)
-    segmenter = bundles.load_bundle(bundle).segmenter
+    options = Options(**asdict(how))
+    load = partial(bundles.load_segmenter, [str(bundle.resolve())], "")
+    segmenter = load()
     records = {}
     for sample in dataset.samples:
         with Progress(f"segmenting {sample.name}") as progress:
             record = segment_volume(
                 sample.volume, segmenter, folder / "volumes" / sample.name, options,
-                voxel_nm=dataset.voxel_nm, progress=progress, say=say,
+                voxel_nm=dataset.voxel_nm, load=load, progress=progress, say=say,
             )  # fmt: skip
         low, high = record["porosity_ci"]
         say(f"{sample.name}: porosity {record['porosity']:.4f} [{low:.4f}, {high:.4f}]")

@@ -13,6 +13,7 @@ from fibsem.data.dataset import IGNORE, Region
 from fibsem.data.split import Split
 from fibsem.geometry import Box
 from fibsem.inference.predict import BlockScorer, SampleScorer, compiled
+from fibsem.inference.segmenter import Scorer
 from fibsem.learning import features
 from fibsem.learning.material import Material
 from fibsem.models import Model
@@ -34,19 +35,20 @@ def sample_scores(
 
 
 def scored_squares(
-    material: Material, scorer: BlockScorer, split: Split, margin: int = 0
+    material: Material, scorer: BlockScorer | Scorer, split: Split, margin: int = 0
 ) -> Iterator[tuple[Region, ScoredSquare]]:
     """Score every labelled square of a split, with ``margin`` pixels around it.
 
     The margin ends at the border of the volume, where smoothing mirrors as it does on a whole
     slice; so a square gets the labels that a segmented volume has there.
     """
-    halo = scorer.spec.halo
+    halo = scorer.halo
     for region in material.dataset.regions(split):
         volume = material.volumes[region.sample]
         box = region.box.grow((0, margin, margin)).clip(volume.shape)
         grey = volume.read(box.grow(halo))
-        scorer.look(volume, box.start[0])
+        if scorer.needs_slice:
+            scorer.look(volume.slice(box.start[0]))
         scores = scorer(np.ascontiguousarray(np.moveaxis(grey, 0, -1)))
         yield region, ScoredSquare(scores, region.read(), _within(region.box, box))
 
@@ -61,7 +63,10 @@ def _within(inner: Box, outer: Box) -> tuple[slice, slice]:
 
 
 def score_all(
-    material: Material, scorer: BlockScorer, split: Split, how: PostProcessing | None = None
+    material: Material,
+    scorer: BlockScorer | Scorer,
+    split: Split,
+    how: PostProcessing | None = None,
 ) -> dict[str, float]:
     """Figures over every labelled pixel of a split, pooled over squares and samples.
 

@@ -7,7 +7,6 @@ another machine it joins.
 
 from __future__ import annotations
 
-import gc
 import json
 import math
 import sys
@@ -119,8 +118,7 @@ class Sweep:
                                                      "train_seconds", "parameters")}  # fmt: skip
             self.study.complete(attempt, values, kept)
         finally:
-            keras.backend.clear_session()
-            gc.collect()
+            keras.backend.clear_session()  # collects garbage too
         self.report_parent()
 
     def _job(self, attempt: Attempt) -> Job:

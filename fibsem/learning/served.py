@@ -11,9 +11,15 @@ import mlflow
 import numpy as np
 
 from fibsem.analysis.postprocessing import segment_slice
+from fibsem.data.preprocessing import fit_correction
 from fibsem.data.volumes import ArrayVolume
-from fibsem.inference.volume import Options, SlabWorker
+from fibsem.inference.segmenter import Scorer
+from fibsem.inference.slab import SlabWorker
+from fibsem.inference.tiles import choose_tiling
 from fibsem.learning.bundle import load_bundle
+
+#: Budget for a stack that is in memory anyway.
+MEMORY_GIB = 4.0
 
 
 class Segmentation(mlflow.pyfunc.PythonModel):
@@ -25,9 +31,16 @@ class Segmentation(mlflow.pyfunc.PythonModel):
 
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
         """Label every voxel, (z, y, x) uint8, 0 pore and 1 solid."""
-        worker = SlabWorker(ArrayVolume(np.asarray(model_input)), self.segmenter, Options())
+        volume = ArrayVolume(np.asarray(model_input))
+        correction = fit_correction(volume, self.segmenter.recipe)
+        scorer = Scorer(self.segmenter)
+        tiling = choose_tiling(scorer, volume.shape[1:], MEMORY_GIB)
+        worker = SlabWorker(volume, correction, self.segmenter, scorer, tiling)
         return np.stack(
-            [segment_slice(scores, self.segmenter.postprocessing) for scores in worker.all_scores()]
+            [
+                segment_slice(scored.scores, self.segmenter.postprocessing)
+                for scored in worker.scored(range(volume.shape[0]))
+            ]
         )
 
 

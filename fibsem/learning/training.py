@@ -49,6 +49,10 @@ class DivergedError(ArithmeticError):
     """The loss is no longer a number."""
 
 
+#: Seconds between two checkpoints: what a killed training repeats.
+SAVE_EVERY_S = 5.0
+
+
 @dataclass(frozen=True)
 class Epoch:
     """Figures of one epoch; ``seconds`` without validation, ``val_seconds`` the rest."""
@@ -116,7 +120,8 @@ def train(
     material
         Dataset and configuration.
     checkpoint
-        File with the state after the last finished epoch; continued from if it is there.
+        File with the state after the first epoch, the last one, and one every few seconds between;
+        continued from if it is there.
     on_epoch
         Called with every epoch's figures, those before a continuation included.
     strategy
@@ -141,11 +146,14 @@ def train(
         on_epoch(epoch)  # type: ignore[misc]
     scorer = SampleScorer(config.spec, material.val, material.sample("val"))
     forward = compiled(model)
+    saved = -math.inf
     while not state.ended(config):
         epoch = _one_epoch(model, material, scorer, forward, len(state.history))
         state.take(epoch, config.train.keep, model.get_weights)
-        if checkpoint is not None:
+        now = time.monotonic()
+        if checkpoint is not None and (now - saved >= SAVE_EVERY_S or state.ended(config)):
             _save(model, state, checkpoint)
+            saved = now
         if on_epoch:
             on_epoch(epoch)
     model.set_weights(state.best_weights)

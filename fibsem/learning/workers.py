@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import sys
 import time
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import Any
 
 from fibsem.config import RunConfig, Tree
 from fibsem.errors import UserError
-from fibsem.learning.owner import die_with_parent
 from fibsem.learning.search import POLL_S, Show, Sweep
 from fibsem.learning.slots import filled
+from fibsem.processes import confine, core_shares, die_with_parent, visible_accelerators
 
 #: Deaths of workers between two finished trials after which the sweep gives up.
 RESTARTS = 6
@@ -77,33 +76,10 @@ def run_workers(sweep: Sweep, tree: Tree, count: int, show: Show) -> None:
         raise
 
 
-def core_shares(count: int) -> list[set[int]]:
-    """The cores of each worker: all of them, dealt out; shared where there are more workers.
-
-    >>> shares = core_shares(1)
-    >>> shares[0] == os.sched_getaffinity(0)
-    True
-    """
-    cores = sorted(os.sched_getaffinity(0))
-    if count >= len(cores):
-        return [{cores[k % len(cores)]} for k in range(count)]
-    return [set(cores[k::count]) for k in range(count)]
-
-
-def visible_accelerators() -> list[str]:
-    """Accelerators by the number that ``CUDA_VISIBLE_DEVICES`` knows them by; none without any."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return [name for name in visible.split(",") if name and name != "-1"]
-    return sorted(path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*"))
-
-
 def _worker(tree: Tree, folder: Path, cores: set[int], accelerator: str | None) -> None:
     """One worker process: what it may use is set before TensorFlow looks around."""
     die_with_parent()
-    os.sched_setaffinity(0, cores)
-    if accelerator is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = accelerator
+    confine(cores, accelerator)
 
     from fibsem.learning.datasets import obtain
     from fibsem.learning.isolation import InProcess

@@ -94,7 +94,7 @@ def test_the_registered_model_has_its_alias_and_no_pickle(promoted):
 def test_the_model_is_whole_by_itself(promoted):
     """Weights, geometry, correction, classes, voxel size, post-processing travel with it."""
     bundle = find_bundle("models:/fibsem@champion", promoted["uri"])
-    assert str(bundle.segmenter.spec.nbhd) == "11x11x3"
+    assert str(bundle.segmenter.members[0].spec.nbhd) == "11x11x3"
     assert bundle.voxel_nm == (50.0, 10.0, 10.0)
     assert bundle.segmenter.classes == (0, 255)
     assert bundle.segmenter.recipe.scaling == "standardise"

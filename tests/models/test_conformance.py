@@ -6,11 +6,15 @@ import pytest
 
 from fibsem import models
 from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.data.preprocessing import fit_correction
 from fibsem.data.volumes import ArrayVolume, open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Nbhd
 from fibsem.inference.predict import BlockScorer, compiled, sliding_window
-from fibsem.inference.volume import Options, Segmenter, SlabWorker, segment_volume
+from fibsem.inference.segmenter import Scorer, Segmenter
+from fibsem.inference.slab import SlabWorker
+from fibsem.inference.tiles import choose_tiling
+from fibsem.inference.volume import Options, segment_volume
 from fibsem.learning.training import train
 from fibsem.models.dense import dense_twin
 from fibsem.models.spec import FAMILY, resolve
@@ -231,7 +235,7 @@ def test_saved_and_loaded_it_gives_equal_scores(fitted, name, tmp_path):
     window = material.val[0]
     scorers = [BlockScorer(spec, model) for model in (trained.model, loaded)]
     for scorer in scorers:
-        scorer.look(material.volumes[window.region.sample], window.region.box.start[0])
+        scorer.look(material.volumes[window.region.sample].slice(window.region.box.start[0]))
     ours, theirs = (scorer(window.image[: 2 * spec.halo[1] + 20]) for scorer in scorers)
     assert ours.std() > 0
     np.testing.assert_array_equal(ours, theirs)
@@ -241,7 +245,7 @@ def test_saved_and_loaded_it_gives_equal_scores(fitted, name, tmp_path):
 def test_segments_a_volume_whatever_the_tiles(fitted, name, tiny, tmp_path):
     material, trained = fitted(name)
     config = material.config
-    segmenter = Segmenter(
+    segmenter = Segmenter.of(
         config.spec, trained.model, config.preprocess, PostProcessing(sigma=1.0), name
     )
     volume = open_volume(tiny / "HPC45" / "slices")
@@ -252,8 +256,14 @@ def test_segments_a_volume_whatever_the_tiles(fitted, name, tiny, tmp_path):
     assert (tmp_path / "out" / "summary.json").is_file()
     if name == "1dcnn":
         return  # patch by patch; tiles have no meaning
-    whole = SlabWorker(crop, segmenter, Options())
-    tiled = SlabWorker(crop, segmenter, Options(memory_gib=0.0005))
+    correction = fit_correction(crop, segmenter.recipe)
+    scorer = Scorer(segmenter)
+    whole, tiled = (
+        SlabWorker(
+            crop, correction, segmenter, scorer, choose_tiling(scorer, crop.shape[1:], memory_gib)
+        )
+        for memory_gib in (4.0, 0.0005)
+    )
     assert len(tiled.tiling.tiles) > len(whole.tiling.tiles) == 1
-    for a, b in zip(whole.all_scores(), tiled.all_scores(), strict=True):
-        np.testing.assert_allclose(a, b, rtol=0, atol=1e-5)
+    for a, b in zip(whole.scored(range(3)), tiled.scored(range(3)), strict=True):
+        np.testing.assert_allclose(a.scores, b.scores, rtol=0, atol=1e-5)

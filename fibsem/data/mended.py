@@ -1,0 +1,71 @@
+"""A volume with slices that cannot be read: the nearest present slice stands in their place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from fibsem.data.source import Source
+from fibsem.data.writers import VoxelNm, Voxels
+from fibsem.errors import UserError
+from fibsem.geometry import Box, Triple
+
+
+@dataclass(frozen=True, eq=False)
+class MendedSource:
+    """Reads slice by slice, and finds out which ones are missing when it reads them.
+
+    Attributes
+    ----------
+    source
+        The volume with its gaps; a slice that it refuses to read is missing.
+    missing
+        Those found so far.
+    """
+
+    source: Source
+    missing: set[int] = field(default_factory=set)
+
+    @property
+    def shape(self) -> Triple:
+        return self.source.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.source.dtype
+
+    @property
+    def voxel_nm(self) -> VoxelNm:
+        return self.source.voxel_nm
+
+    def read(self, box: Box) -> Voxels:
+        voxels = np.empty(box.shape, self.dtype)
+        for image, z in zip(voxels, range(box.start[0], box.stop[0]), strict=True):
+            image[:] = self._nearest(z, box)
+        return voxels
+
+    def name(self, z: int) -> str:
+        return self.source.name(z)
+
+    def identity(self) -> list[Any]:
+        return self.source.identity()
+
+    def _nearest(self, z: int, box: Box) -> Voxels:
+        """The rows and columns of a box in slice z, or in the present slice nearest to it."""
+        (_, y0, x0), (_, y1, x1) = box.start, box.stop
+        depth = self.shape[0]
+        reason: UserError | None = None
+        for k in sorted(range(depth), key=lambda k: (abs(k - z), k)):
+            if k in self.missing:
+                continue
+            try:
+                return self.source.read(Box((k, y0, x0), (k + 1, y1, x1)))[0]
+            except UserError as error:
+                self.missing.add(k)
+                reason = error
+        raise UserError(
+            f"a volume must have a slice that can be read, but none of the {depth} can"
+            f"{f': {reason}' if reason else '.'}"
+        )

@@ -1,0 +1,147 @@
+"""What is tried on the very volume before a long run: the certificate, and the faster precision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.analysis.postprocessing import segment_slice
+from fibsem.data.preprocessing import CorrectedVolume
+from fibsem.errors import UserError
+from fibsem.geometry import Box
+from fibsem.inference.predict import BlockScorer, compiled
+from fibsem.inference.segmenter import Member, Scorer, Segmenter
+
+FloatArray = npt.NDArray[np.float32]
+
+#: Largest difference that rounding in float32 explains.
+TOLERANCE = 1e-4
+#: Share of labels that bfloat16 may change.
+MOST_CHANGED = 0.002
+#: Places that are looked at, and their sides in pixels.
+PLACES, CERTIFIED_SIDE, COMPARED_SIDE = 4, 64, 256
+#: Pixels of a place that are evaluated patch by patch.
+PIXELS = 64
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """The largest difference between two ways to the same probabilities.
+
+    Attributes
+    ----------
+    largest_difference
+        Over all members.
+    pixels
+        That were compared for each.
+    against
+        ``patches`` of the trained network, or the ``whole`` place against its tiles.
+    """
+
+    largest_difference: float
+    pixels: int
+    against: str
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def certify(volume: CorrectedVolume, segmenter: Segmenter) -> Certificate | None:
+    """Compare dense evaluation in float32 with patches, on random pixels of a volume.
+
+    Models without that pair (U-Net, forest, threshold) compare places with their own tiles. None
+    where everything goes patch by patch: there is nothing to compare.
+
+    Raises
+    ------
+    UserError
+        If the difference is more than rounding: whole volumes would not get what was trained.
+    """
+    differences: list[float] = []
+    pixels, ways = 0, set()
+    for k, member in enumerate(segmenter.members):
+        scorer = BlockScorer(member.spec, member.model)
+        if scorer.mode == "patch":
+            continue
+        by_patch = member.spec.family == "pixel"
+        ways.add("patches" if by_patch else "whole")
+        for place in _places(volume, CERTIFIED_SIDE, seed=k):
+            if scorer.needs_slice:
+                scorer.look(volume.slice(place.start[0]))
+            block = _block(volume, place, member.spec.halo)
+            compare = _patches if by_patch else _tiles
+            found = compare(member, scorer, block, place)
+            differences.append(float(np.abs(found).max()))
+            pixels += found.size
+    if not differences:
+        return None
+    certificate = Certificate(max(differences), pixels, " and ".join(sorted(ways)))
+    if certificate.largest_difference > TOLERANCE:
+        raise UserError(
+            f"dense and patch evaluation must agree within {TOLERANCE:g}, but differ by "
+            f"{certificate.largest_difference:.2g} on this volume: the network or this machine's "
+            "TensorFlow is not what the project was tested with; certificate=false goes on "
+            "regardless."
+        )
+    return certificate
+
+
+def _patches(member: Member, scorer: BlockScorer, block: FloatArray, place: Box) -> FloatArray:
+    """Dense minus patch at random pixels of a place."""
+    rng = np.random.default_rng(0)
+    _, height, width = place.shape
+    n_y, n_x = member.spec.window
+    y, x = rng.integers(height, size=PIXELS), rng.integers(width, size=PIXELS)
+    patches = np.stack([block[b : b + n_y, a : a + n_x] for b, a in zip(y, x, strict=True)])
+    exact = compiled(member.model)(patches).reshape(-1)
+    difference: FloatArray = scorer(block)[y, x] - exact
+    return difference
+
+
+def _tiles(member: Member, scorer: BlockScorer, block: FloatArray, place: Box) -> FloatArray:
+    """A whole place minus the same from two halves."""
+    _, halo_y, _ = member.spec.halo
+    alignment = member.spec.alignment
+    middle = place.shape[1] // 2 // alignment * alignment or place.shape[1]
+    halves = [scorer(block[: middle + 2 * halo_y])]
+    if middle < place.shape[1]:
+        halves.append(scorer(block[middle:]))
+    difference: FloatArray = scorer(block) - np.concatenate(halves)
+    return difference
+
+
+def share_changed(
+    volume: CorrectedVolume, segmenter: Segmenter, rough: Scorer, exact: Scorer
+) -> float:
+    """Share of labels that differ between two precisions, on a sample of tiles of a volume."""
+    changed = total = 0
+    for place in _places(volume, COMPARED_SIDE, seed=0):
+        for scorer in (rough, exact):
+            if scorer.needs_slice:
+                scorer.look(volume.slice(place.start[0]))
+        block = _block(volume, place, segmenter.halo)
+        ours, theirs = (
+            segment_slice(scorer(block), segmenter.postprocessing) for scorer in (rough, exact)
+        )
+        changed += int(np.count_nonzero(ours != theirs))
+        total += ours.size
+    return changed / total
+
+
+def _places(volume: CorrectedVolume, side: int, seed: int) -> Iterator[Box]:
+    """Random boxes in slices spread over a volume; the same ones for the same volume."""
+    rng = np.random.default_rng(seed)
+    depth, height, width = volume.shape
+    size_y, size_x = min(side, height), min(side, width)
+    for z in np.linspace(0, depth - 1, PLACES).round().astype(int):
+        y, x = rng.integers(height - size_y + 1), rng.integers(width - size_x + 1)
+        yield Box((int(z), int(y), int(x)), (int(z) + 1, int(y) + size_y, int(x) + size_x))
+
+
+def _block(volume: CorrectedVolume, place: Box, halo: tuple[int, int, int]) -> FloatArray:
+    """Corrected grey values of a place with its halo, (y, x, z)."""
+    return np.ascontiguousarray(np.moveaxis(volume.read(place.grow(halo)), 0, -1))

@@ -1,0 +1,165 @@
+"""Small components in three dimensions, out of core: for pores that go on through the slices.
+
+Components of each slab are labelled by themselves and joined where slabs touch, so that memory is
+that of one slab. Solids are judged first, then pores of what is left, as in the slice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import cc3d
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from fibsem.data.volumes import Volume, VolumeWriter
+from fibsem.geometry import Box
+
+LabelArray = npt.NDArray[np.uint8]
+Components = npt.NDArray[np.uint32]
+
+#: Faces count, edges and corners do not: the 3D relative of 4 neighbours in the slice.
+CONNECTIVITY = 6
+#: Class of a voxel of a missing slice: neither pore nor solid.
+NEITHER = 2
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Which components of every slab are to be flipped.
+
+    ``small[k][c]`` says it of component c of slab k; component 0 is the other class.
+    """
+
+    value: int
+    small: list[npt.NDArray[np.bool_]]
+
+
+def remove_small_3d(
+    volume: Volume,
+    writer: VolumeWriter,
+    classes: tuple[int, int],
+    min_voxels: float,
+    *,
+    slab: int = 4,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> list[int | None]:
+    """Flip 6-connected components of fewer than ``min_voxels`` voxels, solids first, then pores.
+
+    Parameters
+    ----------
+    volume, writer
+        Label values in (read three times, slab by slab) and out (written once).
+    classes
+        Label values of pore and solid; others are left as they are, and a component that touches
+        one of them is kept: it may go on where nothing is known.
+    min_voxels
+        Least size of a component that stays.
+    slab
+        Slices held in memory.
+
+    Returns
+    -------
+    list of int or None
+        Pore voxels of every slice; None where it holds neither class.
+    """
+    judged: list[Judgement] = []
+    for value in (1, 0):
+        judged.append(_judge(volume, classes, value, min_voxels, slab, judged, progress))
+    pores: list[int | None] = []
+    values = np.array([*classes, 0], np.uint8)
+    for k, (start, raw, labels) in enumerate(_slabs(volume, classes, slab)):
+        _flip(labels, k, judged)
+        written = np.where(labels == NEITHER, raw, values[labels])
+        writer.write(start, written)
+        pores += [
+            None if (image == NEITHER).all() else int(np.count_nonzero(image == 0))
+            for image in labels
+        ]
+        if progress:
+            progress("slices without small components", start + len(labels), volume.shape[0])
+    return pores
+
+
+def _judge(
+    volume: Volume,
+    classes: tuple[int, int],
+    value: int,
+    min_voxels: float,
+    slab: int,
+    before: list[Judgement],
+    progress: Callable[[str, int, int], None] | None,
+) -> Judgement:
+    """Size of every component of one class over the whole volume."""
+    sizes: list[npt.NDArray[np.int64]] = []  # of each slab, by component
+    open_ended: list[npt.NDArray[np.bool_]] = []
+    pairs: list[npt.NDArray[np.int64]] = []  # components that touch across slabs, numbered through
+    offset = last_offset = 0
+    above: tuple[Components, LabelArray] | None = None  # the last slice of the slab before
+    for k, (start, _, labels) in enumerate(_slabs(volume, classes, slab)):
+        _flip(labels, k, before)
+        components = _components(labels, value)
+        count = int(components.max()) + 1
+        sizes.append(np.bincount(components.ravel(), minlength=count))
+        open_ended.append(_beside(components, labels == NEITHER, count))
+        if above is not None:
+            last, last_labels = above
+            touching = (last > 0) & (components[0] > 0)
+            both = np.stack([last[touching] + last_offset, components[0][touching] + offset])
+            pairs.append(np.unique(both.astype(np.int64), axis=1))
+            open_ended[-2][last[labels[0] == NEITHER]] = True
+            open_ended[-1][components[0][last_labels == NEITHER]] = True
+        above, last_offset, offset = (components[-1], labels[-1]), offset, offset + count
+        if progress:
+            progress("components", start + len(labels), volume.shape[0])
+    edges = np.concatenate(pairs, axis=1) if pairs else np.empty((2, 0), np.int64)
+    graph = coo_array((np.ones(edges.shape[1], np.bool_), (edges[0], edges[1])), (offset, offset))
+    _, group = connected_components(graph, directed=False)
+    for part in open_ended:
+        part[0] = False  # the other class
+    total = np.bincount(group, np.concatenate(sizes))
+    kept = np.bincount(group, np.concatenate(open_ended)) > 0
+    small = ((total < min_voxels) & ~kept)[group]
+    parts = np.split(small, np.cumsum([len(part) for part in sizes])[:-1])
+    for part in parts:
+        part[0] = False
+    return Judgement(value, parts)
+
+
+def _beside(
+    components: Components, unknown: npt.NDArray[np.bool_], count: int
+) -> npt.NDArray[np.bool_]:
+    """Components that touch a voxel of which nothing is known, above or below in this slab."""
+    touching = np.zeros(count, np.bool_)
+    if unknown.any():
+        for here, there in ((slice(1, None), slice(None, -1)), (slice(None, -1), slice(1, None))):
+            touching[components[here][unknown[there]]] = True
+    return touching
+
+
+def _flip(labels: LabelArray, k: int, judged: list[Judgement]) -> None:
+    """Apply what was judged before, in place; components are found again as they were."""
+    for judgement in judged:
+        components = _components(labels, judgement.value)
+        labels[judgement.small[k][components]] = 1 - judgement.value
+
+
+def _components(labels: LabelArray, value: int) -> Components:
+    mask = np.ascontiguousarray(labels == value).view(np.uint8)
+    components: Components = cc3d.connected_components(mask, connectivity=CONNECTIVITY)
+    return components.astype(np.uint32, copy=False)
+
+
+def _slabs(
+    volume: Volume, classes: tuple[int, int], slab: int
+) -> Iterator[tuple[int, LabelArray, LabelArray]]:
+    """First slice, label values as stored, and classes 0, 1 or NEITHER, of every slab."""
+    table = np.full(256, NEITHER, np.uint8)
+    table[list(classes)] = (0, 1)
+    for start in range(0, volume.shape[0], slab):
+        stop = min(start + slab, volume.shape[0])
+        raw = volume.read(Box((start, 0, 0), (stop, *volume.shape[1:])))
+        yield start, raw, table[raw]

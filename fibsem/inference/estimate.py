@@ -1,0 +1,169 @@
+"""What a segmentation will take: tiles, memory, bytes, time from a timed tile; and Table 4.13."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+
+import keras
+import numpy as np
+
+from fibsem.data.volumes import Volume
+from fibsem.geometry import Nbhd
+from fibsem.inference.options import Options
+from fibsem.inference.predict import PATCH_BATCH, BlockScorer, compiled
+from fibsem.inference.segmenter import Scorer, Segmenter
+from fibsem.inference.tiles import Tiling, bytes_per_pixel, choose_tiling
+from fibsem.inference.tuning import pixels_per_second
+from fibsem.models import build
+from fibsem.models.spec import resolve
+
+GIB = 2**30
+#: TensorFlow, Python and their libraries before the first tile (measured: 0.7 to 0.9).
+RUNTIME_GIB = 0.9
+#: A slice of the thesis (y, x).
+SLICE = (2247, 3372)
+#: Neighbourhoods of its 2D networks, (n_x, n_y, n_z).
+NEIGHBOURHOODS = tuple(f"{n}x{n}x{nz}" for n in (11, 33, 49, 65, 81) for nz in (3, 11))
+
+
+@dataclass(frozen=True)
+class SegmentationEstimate:
+    """What one volume takes.
+
+    Attributes
+    ----------
+    tiling
+        Tiles of a slice.
+    memory_gib
+        Of a process at its peak.
+    bytes_read, bytes_written
+        Every voxel once; outputs before compression, with all levels.
+    pixels_per_second
+        Of one process, from a timed tile of ``timed`` pixels.
+    voxels, workers
+        Voxels to be labelled, processes that share them.
+    """
+
+    tiling: Tiling
+    memory_gib: float
+    bytes_read: int
+    bytes_written: int
+    pixels_per_second: float
+    timed: int
+    voxels: int
+    workers: int
+
+    @property
+    def seconds(self) -> float:
+        """Of the whole; workers on one machine share its cores."""
+        return self.voxels / self.pixels_per_second
+
+    def text(self) -> str:
+        """What a user wants to know before a long run."""
+        rows, columns = (
+            -(-extent // side)
+            for extent, side in zip(
+                self.tiling.slice_shape, (self.tiling.height, self.tiling.width), strict=True
+            )
+        )
+        return "\n".join(
+            [
+                f"tiles    {self.tiling.height} x {self.tiling.width}, {rows} x {columns} a slice",
+                f"memory   {self.memory_gib:.1f} GiB at most in each of {self.workers} processes",
+                f"read     {self.bytes_read / GIB:.2f} GiB",
+                f"written  {self.bytes_written / GIB:.2f} GiB before compression",
+                f"time     {self.seconds / 60:.1f} min for {self.voxels / 1e6:.0f} million voxels: "
+                f"one tile of {self.timed / 1e6:.2f} million pixels was timed at "
+                f"{self.pixels_per_second:.0f} a second, all cores",
+            ]
+        )
+
+
+def estimate_segmentation(
+    volume: Volume, segmenter: Segmenter, options: Options
+) -> SegmentationEstimate:
+    """Time one tile of noise, and scale it to a volume."""
+    scorer = Scorer(segmenter, options.precision)
+    tiling = choose_tiling(scorer, volume.shape[1:], options.memory_gib, options.tile)
+    side = min(tiling.height, tiling.width) if scorer.mode != "patch" else 32
+    voxels, area = prod(volume.shape), volume.shape[1] * volume.shape[2]
+    maps = max((_maps(m, scorer, tiling) for m in scorer.members), default=0.0)
+    slices = (2 * segmenter.halo[0] + 2 + 4) * area * 4
+    stores = 1 + options.probabilities + bool(options.min_volume_nm3)
+    return SegmentationEstimate(
+        tiling=tiling,
+        memory_gib=RUNTIME_GIB + (maps + slices) / GIB,
+        bytes_read=voxels * volume.dtype.itemsize,
+        bytes_written=int(stores * voxels * (4 / 3 if options.format != "tiff" else 1)),
+        pixels_per_second=pixels_per_second(scorer, side),
+        timed=side**2,
+        voxels=voxels,
+        workers=options.workers,
+    )
+
+
+def _maps(member: BlockScorer, scorer: Scorer, tiling: Tiling) -> float:
+    """Bytes of the feature maps of a tile."""
+    if member.network is None:
+        return 0.0
+    area = (tiling.height + 2 * scorer.halo[1]) * (tiling.width + 2 * scorer.halo[2])
+    return area * bytes_per_pixel(member.network, scorer.precision)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One neighbourhood: what patch by patch extracts for a slice, and both times for it."""
+
+    nbhd: Nbhd
+    extracted_gib: float
+    patch_s: float
+    dense_s: float
+
+
+def comparison_rows(
+    neighbourhoods: tuple[str, ...] = NEIGHBOURHOODS, *, patches: int = 2 * PATCH_BATCH
+) -> Iterator[Row]:
+    """Time the default 2dcnn of each neighbourhood patch by patch and densely (Table 4.13).
+
+    Patches are those of the valid network, float32; extraction is counted, not timed.
+    """
+    area = SLICE[0] * SLICE[1]
+    for text in neighbourhoods:
+        keras.backend.clear_session()
+        nbhd = Nbhd.parse(text)
+        spec = resolve("2dcnn", nbhd, "valid")
+        model = build(spec)
+        forward = compiled(model)
+        batch = np.zeros((PATCH_BATCH, *spec.window, nbhd.z), np.float32)
+        forward(batch)
+        started = time.perf_counter()
+        for _ in range(max(1, patches // PATCH_BATCH)):
+            forward(batch)
+        each = (time.perf_counter() - started) / (PATCH_BATCH * max(1, patches // PATCH_BATCH))
+        scorer = BlockScorer(spec, model)
+        side = 512
+        block = np.zeros((side + nbhd.y - 1, side + nbhd.x - 1, nbhd.z), np.float32)
+        scorer(block[: nbhd.y + 63, : nbhd.x + 63])
+        started = time.perf_counter()
+        scorer(block)
+        dense = (time.perf_counter() - started) / side**2
+        yield Row(nbhd, area * prod(nbhd.shape) * 4 / GIB, area * each, area * dense)
+
+
+def comparison_table(neighbourhoods: tuple[str, ...] = NEIGHBOURHOODS) -> str:
+    """The project's Table 4.13 as Markdown; about two minutes on 2 cores."""
+    lines = [
+        f"One slice of {SLICE[0]} x {SLICE[1]} pixels, 2dcnn with default sizes, this machine.",
+        "",
+        "| neighbourhood | extracted patch by patch (GiB) | patch by patch | dense | ratio |",
+        "|---|--:|--:|--:|--:|",
+    ]
+    for row in comparison_rows(neighbourhoods):
+        lines.append(
+            f"| {row.nbhd} | {row.extracted_gib:.1f} | {row.patch_s / 60:.1f} min | "
+            f"{row.dense_s:.1f} s | {row.patch_s / row.dense_s:.0f} |"
+        )
+    return "\n".join(lines)

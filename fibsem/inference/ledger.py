@@ -1,0 +1,128 @@
+"""Which slabs of a segmentation are done, under a key of everything that determines the result.
+
+A slab counts once its entry is written, after its slices. A different volume, model or option
+refuses to go on in the same folder.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fibsem.errors import UserError
+from fibsem.files import read_json, write_json
+
+
+@dataclass(frozen=True)
+class SliceRecord:
+    """What is known of a slice that was labelled.
+
+    Attributes
+    ----------
+    pores
+        Pore pixels; None for a slice that is missing.
+    beside_missing
+        Whether a missing slice was replaced in its neighbourhood.
+    """
+
+    pores: int | None
+    beside_missing: bool = False
+
+    def to_json(self) -> list[Any]:
+        return [self.pores, self.beside_missing]
+
+
+class Ledger:
+    """Finished slabs, and what was decided before the first one.
+
+    Parameters
+    ----------
+    path
+        ``ledger.json`` in the output folder.
+    key
+        What determines the result, by name.
+    slab
+        Slices of a slab; a ledger that is continued keeps its own.
+    """
+
+    def __init__(self, path: Path, key: dict[str, Any], slab: int) -> None:
+        self.path, self.key, self.slab = path, key, slab
+        self.decided: dict[str, Any] = {}
+        self.slabs: dict[int, list[SliceRecord]] = {}
+
+    @classmethod
+    def open(cls, folder: Path, key: dict[str, Any], slab: int, *, overwrite: bool) -> Ledger:
+        """Continue the ledger of a folder, or begin one.
+
+        Raises
+        ------
+        UserError
+            If the folder holds another segmentation.
+        """
+        ledger = cls(folder / "ledger.json", key, slab)
+        if overwrite and ledger.path.exists():
+            shutil.rmtree(folder)
+        if ledger.path.exists():
+            ledger._load()
+        else:
+            ledger.write()
+        return ledger
+
+    def _load(self) -> None:
+        record = read_json(self.path)
+        differing = [
+            _difference(name, record["key"].get(name), value)
+            for name, value in self.key.items()
+            if record["key"].get(name) != value
+        ]
+        if differing:
+            raise UserError(
+                f"`output` must be a new folder or hold the same segmentation, but "
+                f"{self.path.parent} was made with another {' and '.join(differing)}; "
+                "the choices are another output or overwrite=true."
+            )
+        self.slab, self.decided = record["slab"], record["decided"]
+        self.slabs = {
+            int(start): [SliceRecord(*entry) for entry in entries]
+            for start, entries in record["slabs"].items()
+        }
+
+    def missing(self, depth: int) -> Iterator[tuple[int, int]]:
+        """First and last + 1 slice of the slabs that are still to be done."""
+        for z in range(0, depth, self.slab):
+            if z not in self.slabs:
+                yield z, min(z + self.slab, depth)
+
+    def decide(self, **decisions: Any) -> None:
+        """Keep what holds for all slabs: a continued segmentation does not decide again."""
+        self.decided |= decisions
+        self.write()
+
+    def finish(self, start: int, slices: Sequence[SliceRecord]) -> None:
+        """Enter a slab whose slices are written."""
+        self.slabs[start] = list(slices)
+        self.write()
+
+    def write(self) -> None:
+        slabs = {start: [entry.to_json() for entry in slab] for start, slab in self.slabs.items()}
+        write_json(
+            self.path,
+            {"key": self.key, "slab": self.slab, "decided": self.decided, "slabs": slabs},
+        )
+
+    def slices(self) -> list[SliceRecord]:
+        """Every slice that is done, in order."""
+        return [entry for start in sorted(self.slabs) for entry in self.slabs[start]]
+
+
+def _difference(name: str, before: object, now: object) -> str:
+    """Name what differs, with its values where they are short."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        parts = [key for key in now if before.get(key) != now[key]]
+        return f"{name} ({', '.join(parts)})"
+    if name == "model":
+        return name
+    return f"{name} ({before}, now {now})"

@@ -1,0 +1,155 @@
+"""What a segmentation leaves on disk: labels, probabilities, previews."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.data.preprocessing import evenly_spaced
+from fibsem.data.volumes import VolumeWriter, VoxelNm, create_volume, open_volume
+from fibsem.geometry import Box, Triple
+from fibsem.inference.options import Format, Options
+
+FloatArray = npt.NDArray[np.float32]
+LabelArray = npt.NDArray[np.uint8]
+
+#: Pixels across a preview, at most.
+PREVIEW = 1200
+
+SUFFIX = {"tiff": "", "ome-zarr": ".ome.zarr", "bigtiff": ".tif"}
+
+
+def missing_label(classes: tuple[int, int]) -> int:
+    """Label value of a slice that is missing: grey, between those of pore and solid.
+
+    >>> missing_label((0, 255)), missing_label((1, 127))
+    (127, 128)
+    """
+    return next(value for value in (127, 128, 129) if value not in classes)
+
+
+@dataclass(frozen=True)
+class Store:
+    """A volume that is written slice by slice and may be continued.
+
+    A BigTIFF cannot be: it is worked on as an OME-Zarr and exported when every slice is there.
+    """
+
+    folder: Path
+    name: str
+    format: Format
+
+    @property
+    def path(self) -> Path:
+        """Where the user finds it."""
+        return self.folder / f"{self.name}{SUFFIX[self.format]}"
+
+    @property
+    def work(self) -> Path:
+        """Where slices go."""
+        return self.folder / f"{self.name}.ome.zarr" if self.format == "bigtiff" else self.path
+
+    def writer(self, shape: Triple, voxel_nm: VoxelNm) -> VolumeWriter:
+        """Create it, or go on."""
+        format_: Format = "tiff" if self.format == "tiff" else "ome-zarr"
+        resume = self.work.exists()
+        return create_volume(
+            self.work, shape, np.uint8, format=format_, voxel_nm=voxel_nm, resume=resume
+        )
+
+    def export(self, voxel_nm: VoxelNm) -> None:
+        """Stream the working store into the format that was asked for."""
+        if self.work == self.path or self.path.exists():
+            return
+        stack = open_volume(self.work)
+        with create_volume(
+            self.path, stack.shape, np.uint8, format="bigtiff", voxel_nm=voxel_nm
+        ) as writer:
+            for z in range(stack.shape[0]):
+                writer.write(z, stack.read(Box((z, 0, 0), (z + 1, *stack.shape[1:]))))
+
+
+class Outputs:
+    """Where the slices of one segmentation go; a context manager.
+
+    Parameters
+    ----------
+    folder, shape, voxel_nm
+        Of the volume.
+    options
+        Format, probabilities, number of previews.
+    classes
+        Label values of pore and solid.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        shape: Triple,
+        voxel_nm: VoxelNm,
+        options: Options,
+        classes: tuple[int, int],
+    ) -> None:
+        self.folder, self.shape, self.voxel_nm, self.classes = folder, shape, voxel_nm, classes
+        self.labels = Store(folder, "labels", options.format)
+        # small components in 3D are removed from labels that lie beside
+        self.flat = Store(folder, "labels-2d", "ome-zarr") if options.min_volume_nm3 else None
+        self.probabilities = (
+            Store(folder, "probabilities", options.format) if options.probabilities else None
+        )
+        self.previewed = (
+            set(evenly_spaced(shape[0], options.previews)) if options.previews else set()
+        )
+        self._values = np.array(classes, np.uint8)
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        def opened(store: Store) -> VolumeWriter:
+            return self._stack.enter_context(store.writer(self.shape, self.voxel_nm))
+
+        self._labels = opened(self.flat or self.labels)
+        self._probabilities = opened(self.probabilities) if self.probabilities else None
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def write(self, z: int, labels: LabelArray, scores: FloatArray, grey: FloatArray) -> None:
+        """Write one slice, all (y, x): labels 0 and 1, mean probabilities, grey values."""
+        self._labels.write(z, self._values[labels][None])
+        if self._probabilities:
+            self._probabilities.write(z, np.rint(255 * scores).astype(np.uint8)[None])
+        if z in self.previewed:
+            self._preview(z, labels, grey)
+
+    def write_missing(self, z: int) -> None:
+        """Mark a slice as missing."""
+        blank = np.full((1, *self.shape[1:]), missing_label(self.classes), np.uint8)
+        self._labels.write(z, blank)
+        if self._probabilities:
+            self._probabilities.write(z, np.full_like(blank, 127))
+
+    def _preview(self, z: int, labels: LabelArray, grey: FloatArray) -> None:
+        from fibsem.analysis import figures
+
+        step = -(-max(self.shape[1:]) // PREVIEW)
+        figure = figures.overlay(grey[::step, ::step], labels[::step, ::step] == 1)
+        digits = max(4, len(str(self.shape[0] - 1)))
+        figures.save(figure, self.folder / "previews" / f"slice_{z:0{digits}d}.png")
+
+    def export(self) -> None:
+        """Write the formats that cannot be worked on; after the last slice."""
+        for store in (self.labels, self.probabilities):
+            if store:
+                store.export(self.voxel_nm)

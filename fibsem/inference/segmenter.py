@@ -1,0 +1,166 @@
+"""What labels a volume: one trained model or several, and all that is needed to use them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.data.preprocessing import Recipe
+from fibsem.errors import UserError
+from fibsem.geometry import Triple
+from fibsem.inference.predict import BlockScorer, Mode, Precision
+from fibsem.models import Model
+from fibsem.models.spec import ModelSpec
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Member:
+    """A trained model and its geometry."""
+
+    spec: ModelSpec
+    model: Model
+
+
+@dataclass(frozen=True)
+class Segmenter:
+    """Trained models whose mean probability is used, and what is done before and after them.
+
+    Attributes
+    ----------
+    members
+        One model, or those of an ensemble.
+    recipe, postprocessing
+        Of the grey values before, and of the mean probabilities after.
+    identity
+        Names weights and settings: equal ones give equal labels.
+    classes
+        Label values of pore and solid in the output.
+    """
+
+    members: tuple[Member, ...]
+    recipe: Recipe
+    postprocessing: PostProcessing
+    identity: str
+    classes: tuple[int, int] = (0, 255)
+
+    @classmethod
+    def of(
+        cls,
+        spec: ModelSpec,
+        model: Model,
+        recipe: Recipe,
+        postprocessing: PostProcessing,
+        identity: str = "",
+        classes: tuple[int, int] = (0, 255),
+    ) -> Segmenter:
+        """A segmenter of one model."""
+        return cls((Member(spec, model),), recipe, postprocessing, identity, classes)
+
+    @classmethod
+    def ensemble(cls, segmenters: Sequence[Segmenter]) -> Segmenter:
+        """The mean of several; post-processing and label values are those of the first.
+
+        Raises
+        ------
+        UserError
+            If they expect grey values that are corrected in different ways.
+        """
+        first = segmenters[0]
+        if len(segmenters) == 1:
+            return first
+        if any(other.recipe != first.recipe for other in segmenters):
+            raise UserError(
+                "`weights` of an ensemble must expect the same correction of grey values, but got "
+                f"{', '.join(sorted({str(other.recipe) for other in segmenters}))}."
+            )
+        members = tuple(member for segmenter in segmenters for member in segmenter.members)
+        identity = "+".join(segmenter.identity for segmenter in segmenters)
+        return cls(members, first.recipe, first.postprocessing, identity, first.classes)
+
+    @property
+    def halo(self) -> Triple:
+        """Pixels that a block must be grown by for all members, (z, y, x)."""
+        halos = [member.spec.halo for member in self.members]
+        z, y, x = (max(side) for side in zip(*halos, strict=True))
+        return z, y, x
+
+
+class Scorer:
+    """Mean probability of solid of every pixel of a block.
+
+    Parameters
+    ----------
+    segmenter
+        Whose members are asked.
+    precision
+        Of the dense form of its networks.
+
+    Attributes
+    ----------
+    members
+        Their scorers.
+    mode
+        ``patch`` if any member goes patch by patch, else ``dense``, or ``features`` without a
+        network.
+    alignment
+        Blocks must start at multiples of it to get the same scores as in a larger block.
+    """
+
+    def __init__(self, segmenter: Segmenter, precision: Precision = "float32") -> None:
+        self.precision = precision
+        self.halo = segmenter.halo
+        self.members = [BlockScorer(m.spec, m.model, precision) for m in segmenter.members]
+        modes = {member.mode for member in self.members}
+        order: tuple[Mode, ...] = ("patch", "dense", "features")
+        self.mode = next(mode for mode in order if mode in modes)
+        self.alignment = math.lcm(*(member.spec.alignment for member in self.members))
+
+    @property
+    def needs_slice(self) -> bool:
+        """Whether a member wants to see the whole slice first."""
+        return any(member.needs_slice for member in self.members)
+
+    def look(self, grey: FloatArray) -> None:
+        """Let the members see the slice (y, x) that the next blocks lie in."""
+        for member in self.members:
+            member.look(grey)
+
+    def each(self, block: FloatArray) -> list[FloatArray]:
+        """Probability of solid by every member, each (y, x) float32.
+
+        Parameters
+        ----------
+        block : (y + 2 halo_y, x + 2 halo_x, 2 halo_z + 1) float32
+            Corrected grey values, slices last.
+        """
+        return [member(block[self._part(member.spec.halo)]) for member in self.members]
+
+    def __call__(self, block: FloatArray) -> FloatArray:
+        """Mean probability of solid, (y, x) float32."""
+        scores = self.each(block)
+        if len(scores) == 1:
+            return scores[0]
+        mean: FloatArray = np.mean(scores, axis=0, dtype=np.float32)
+        return mean
+
+    def _part(self, halo: Triple) -> tuple[slice, slice, slice]:
+        """The part of a block that a member of a smaller halo sees."""
+        z, y, x = (whole - own for whole, own in zip(self.halo, halo, strict=True))
+        return tuple(slice(cut, -cut or None) for cut in (y, x, z))  # type: ignore[return-value]
+
+
+def describe(segmenter: Segmenter) -> dict[str, Any]:
+    """What summaries say of a segmenter."""
+    return {
+        "model": segmenter.identity,
+        "members": [f"{m.spec.name} {m.spec.nbhd}" for m in segmenter.members],
+        "postprocessing": segmenter.postprocessing.to_json(),
+    }

@@ -1,0 +1,48 @@
+"""Processes on one machine: what each may use, and how they end together."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+
+
+def core_shares(count: int) -> list[set[int]]:
+    """The cores of each worker: all of them, dealt out; shared where there are more workers.
+
+    >>> shares = core_shares(1)
+    >>> shares[0] == os.sched_getaffinity(0)
+    True
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    if count >= len(cores):
+        return [{cores[k % len(cores)]} for k in range(count)]
+    return [set(cores[k::count]) for k in range(count)]
+
+
+def visible_accelerators() -> list[str]:
+    """Accelerators by the number that ``CUDA_VISIBLE_DEVICES`` knows them by; none without any."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [name for name in visible.split(",") if name and name != "-1"]
+    return sorted(path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*"))
+
+
+def confine(cores: set[int], accelerator: str | None) -> None:
+    """Give this process its share of the machine, before TensorFlow looks around."""
+    os.sched_setaffinity(0, cores)
+    if accelerator is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = accelerator
+
+
+def die_with_parent() -> None:
+    """End this process soon after its parent is gone: a killed command leaves no orphans."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
