@@ -58,6 +58,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(line, message, tmp_path):
     assert "tensorflow" not in done.stderr
 
 
+@pytest.mark.slow
 def test_multirun_fills_a_table_and_leaves_no_folder_of_its_own(tmp_path, tiny):
     line = ["experiment=smoke", f"data.path={tiny}", "model=threshold", "nbhd=11x11x1,33x33x1",
             "seeds=1"]  # fmt: skip

@@ -83,6 +83,7 @@ def test_the_same_command_continues_with_what_is_left_of_the_budget(run):
     assert len(children(run, first["parent_run_id"])[1]) == 4
 
 
+@pytest.mark.slow
 def test_a_sweep_in_two_parts_is_the_sweep_in_one(run, tmp_path):
     run(trials=1)
     run(trials=3)
@@ -97,6 +98,7 @@ def test_other_settings_in_the_same_folder_are_refused(run):
         run("train.steps=5", trials=1)
 
 
+@pytest.mark.slow
 def test_a_trial_that_fails_is_recorded_and_the_sweep_goes_on(run, capsys):
     summary = run(
         "~space.axes.train.learning_rate",
@@ -127,6 +129,7 @@ def test_when_everything_fails_the_sweep_stops_and_says_why(run):
         )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_tpe_learns_from_the_trials_before(run):
     summary = run("search.sampler=tpe", trials=3)
     assert summary["trials"]["complete"] == 3
@@ -287,6 +290,7 @@ def test_a_journal_file_is_a_storage(run, tmp_path):
     assert (tmp_path / "study.log").is_file()
 
 
+@pytest.mark.slow
 def test_conditional_axes_are_swept_where_they_exist(run):
     summary = run(
         "space.axes.model.blocks=[1]", "+space.axes.model.dense_layers=[1,2]",

@@ -147,6 +147,7 @@ for a, b in zip(two.history, one.history, strict=True):
 """
 
 
+@pytest.mark.slow
 def test_two_devices_learn_what_one_learns(small):
     """TensorFlow's own mirroring, on two logical devices of a process of their own."""
     done = subprocess.run(
