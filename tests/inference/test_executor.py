@@ -1,0 +1,133 @@
+"""Slabs in other processes: here, and on a real Dask cluster on loopback."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import psutil
+import pytest
+
+from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.data.preprocessing import Recipe
+from fibsem.data.volumes import create_volume, open_volume
+from fibsem.errors import UserError
+from fibsem.geometry import Box
+from fibsem.inference.segmenter import Scorer, Segmenter
+from fibsem.inference.volume import Options, segment_volume
+from fibsem.learning.bundle import Bundle, load_segmenter
+from tests.servers import answers, free_port, wait_until
+
+SHAPE = (8, 90, 110)
+
+
+@pytest.fixture(scope="module")
+def material(trained, tmp_path_factory):
+    """A volume and a bundle on disk, and the labels that one process gives it."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    grey = np.random.default_rng(4).integers(0, 65535, SHAPE).astype(np.uint16)
+    with create_volume(folder / "stack", SHAPE, np.uint16, format="tiff") as writer:
+        writer.write(0, grey)
+    spec, model = trained(11)
+    segmenter = Segmenter.of(spec, model, Recipe(), PostProcessing())
+    z, y, x = segmenter.halo
+    noise = np.random.default_rng(0).normal(size=(60 + 2 * y, 60 + 2 * x, 2 * z + 1))
+    middle = float(np.median(Scorer(segmenter)(noise.astype(np.float32))))
+    segmenter = replace(segmenter, postprocessing=PostProcessing(0.5, middle, 1, 5))
+    Bundle(segmenter, (50.0, 10.0, 10.0), {}).save(folder / "bundle")
+    load = partial(load_segmenter, [str(folder / "bundle")], "")
+    volume = open_volume(folder / "stack")
+    segment_volume(volume, load(), folder / "here", Options(slab=2))
+    expected = labels(folder / "here")
+    assert 0.1 < (expected == 0).mean() < 0.9
+    return volume, load, expected
+
+
+def labels(folder):
+    stack = open_volume(folder / "labels.ome.zarr")
+    return stack.read(Box.whole(stack.shape))
+
+
+@pytest.fixture
+def dask(tmp_path):
+    """Address of a scheduler with two workers, and the workers' processes."""
+    port = free_port()
+    how = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": tmp_path}
+    address = f"tcp://127.0.0.1:{port}"
+    line = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1",
+            "--port", str(port), "--no-dashboard"]  # fmt: skip
+    processes = [subprocess.Popen(line, **how)]
+    wait_until(lambda: answers(port), process=processes[0])
+    for k in range(2):
+        line = [
+            sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1",
+            "--no-nanny", "--no-dashboard", "--local-directory", str(tmp_path / f"w{k}"),
+        ]  # fmt: skip
+        processes.append(subprocess.Popen(line, **how))
+    yield address, processes[1:]
+    for process in reversed(processes):
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_same_labels(material, tmp_path):
+    volume, load, expected = material
+    options = Options(slab=2, workers=2)
+    record = segment_volume(volume, load(), tmp_path / "out", options, load=load)
+    assert record["slabs"] == {"done": 4, "resumed": 0}
+    assert record["workers"] == 2
+    np.testing.assert_array_equal(labels(tmp_path / "out"), expected)
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_loses_one_slab(material, tmp_path):
+    volume, load, expected = material
+    killed = []
+
+    def killer():
+        mine = psutil.Process()
+        deadline = time.monotonic() + 120
+        while not killed and time.monotonic() < deadline:
+            for child in mine.children():
+                if "spawn_main" in " ".join(child.cmdline()) and child.cpu_times().user > 2:
+                    child.send_signal(signal.SIGKILL)
+                    killed.append(child.pid)
+                    return
+            time.sleep(0.05)
+
+    thread = threading.Thread(target=killer)
+    thread.start()
+    options = Options(slab=1, workers=2)
+    record = segment_volume(volume, load(), tmp_path / "out", options, load=load)
+    thread.join()
+    assert killed
+    assert record["slabs"]["done"] == 8
+    np.testing.assert_array_equal(labels(tmp_path / "out"), expected)
+
+
+@pytest.mark.slow
+def test_a_dask_cluster_gives_the_same_labels_when_a_worker_is_killed(material, tmp_path, dask):
+    volume, load, expected = material
+    address, workers = dask
+
+    def kill(text, done, total):
+        if done == 1 and workers[0].poll() is None:
+            os.kill(workers[0].pid, signal.SIGKILL)
+
+    options = Options(slab=1, scheduler=address)
+    record = segment_volume(volume, load(), tmp_path / "out", options, load=load, progress=kill)
+    assert workers[0].wait(10) == -signal.SIGKILL
+    assert record["slabs"]["done"] == 8
+    np.testing.assert_array_equal(labels(tmp_path / "out"), expected)
+
+
+def test_workers_need_a_model_on_disk(material, tmp_path):
+    volume, load, _ = material
+    with pytest.raises(UserError, match="`workers` and `scheduler` need"):
+        segment_volume(volume, load(), tmp_path / "out", Options(workers=2))
