@@ -214,12 +214,23 @@ def test_zarr_chunks_lie_in_one_slice(tmp_path):
                 ],
                 "datasets": [
                     {
-                        "path": "0",
+                        "path": str(k),
                         "coordinateTransformations": [
-                            {"type": "scale", "scale": [50.0, 1.0, 10.0]}
+                            {"type": "scale", "scale": [50.0, 1.0 * 2**k, 10.0 * 2**k]}
                         ],
                     }
+                    for k in range(3)
                 ],
             }
         ],
     }
+
+
+def test_zarr_levels_are_every_second_pixel(tmp_path):
+    labels = np.random.default_rng(0).integers(0, 255, (2, 1101, 33)).astype(np.uint8)
+    with create(tmp_path / "out", "ome-zarr", labels.shape) as writer:
+        writer.write(0, labels)
+    group = zarr.open_group(tmp_path / "out", mode="r")
+    assert sorted(group) == ["0", "1", "2"]
+    for k in range(3):
+        np.testing.assert_array_equal(group[str(k)][:], labels[:, :: 2**k, :: 2**k])
