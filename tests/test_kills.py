@@ -109,6 +109,40 @@ def test_a_sweep_killed_in_a_trial_ends_as_the_whole_one(command, tiny):
     assert [run.info.status for run in runs] == ["FINISHED"] * 3  # the killed one was taken up
 
 
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_a_sweep_that_is_interrupted_ends_its_trial_and_goes_on(command, tiny, sign):
+    how = [
+        f"data.path={tiny}", *NETWORK, "space=smoke", "space.axes.model.blocks=[1]",
+        "search.trials=2", "train.epochs=8", "train.steps=40", "train.share=0.02",
+    ]  # fmt: skip
+    stopped = command("sweep", "stopped", *how)
+    trials = command.folder / "stopped" / "trials"
+    until = time.monotonic() + 120
+    while not (trials / "0000" / "checkpoint.npz").exists():
+        assert stopped.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    stopped.send_signal(sign)
+    assert stopped.wait(60) == 130
+    log = (command.folder / "stopped.log").read_text()
+    assert "stopped; the same command goes on from here" in log
+    assert "Traceback" not in log
+
+    import mlflow
+
+    client = mlflow.MlflowClient(f"sqlite:///{command.folder / 'ml.db'}")
+    experiment = client.get_experiment_by_name("phantom").experiment_id
+
+    def children():
+        runs = client.search_runs([experiment], "tags.`fibsem.command` = 'trial'")
+        return [run.info.status for run in runs]
+
+    assert children() == ["KILLED"]
+    summary = finish(command("sweep", "stopped", *how), command, "stopped")
+    assert summary["trials"]["complete"] == 2
+    assert children() == ["FINISHED"] * 2  # the one that was interrupted was taken up
+
+
 def test_a_sweep_of_two_workers_survives_kills_of_workers_and_parents(tiny, tmp_path):
     script = Path(__file__).parents[1] / "experiments" / "reliability" / "sweep_kills.py"
     line = [
