@@ -52,7 +52,10 @@ NOT_IN_THE_HASH = (
     "search.heartbeat_s",
     "search.grace_s",
     "search.dry_run",
-)
+    # of fibsem.segment
+    "estimate", "memory_gib", "slab", "tile", "previews", "certificate", "workers", "scheduler",
+    "overwrite",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -252,33 +255,6 @@ class GateConfig:
 
     alpha: float = 0.05
     force: bool = False
-
-
-@dataclass(frozen=True)
-class SegmentConfig:
-    """How a whole volume is segmented; see :class:`fibsem.inference.options.Options`."""
-
-    format: Literal["tiff", "ome-zarr", "bigtiff"] = "ome-zarr"
-    precision: Literal["float32", "bfloat16"] = "float32"
-    probabilities: bool = False
-    missing: Literal["stop", "skip"] = "stop"
-    min_volume_nm3: float = 0.0
-    memory_gib: float = 4.0
-    slab: int = 4
-    tile: int | None = None
-    previews: int = 3
-    certificate: bool | None = None
-    workers: int = 1
-    scheduler: str | None = None
-    overwrite: bool = False
-
-    def __post_init__(self) -> None:
-        _require("memory_gib", self.memory_gib, self.memory_gib > 0, "positive")
-        for key in ("slab", "workers"):
-            _require(key, getattr(self, key), getattr(self, key) >= 1, "at least 1")
-        for key in ("min_volume_nm3", "previews"):
-            _require(key, getattr(self, key), getattr(self, key) >= 0, "at least 0")
-        _require("tile", self.tile, self.tile is None or self.tile >= 32, "at least 32 or null")
 
 
 @dataclass(frozen=True)

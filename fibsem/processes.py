@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import threading
 import time
 from pathlib import Path
@@ -34,6 +35,11 @@ def confine(cores: set[int], accelerator: str | None) -> None:
     os.sched_setaffinity(0, cores)
     if accelerator is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = accelerator
+
+
+def peak_rss_gib() -> float:
+    """Most memory that this process ever held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def die_with_parent() -> None:

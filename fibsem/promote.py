@@ -6,7 +6,6 @@ from fibsem.config import (
     DataConfig,
     GateConfig,
     PostProcessingConfig,
-    SegmentConfig,
     TrackingConfig,
     Tree,
     output_folder,
@@ -15,13 +14,14 @@ from fibsem.config import (
 )
 from fibsem.data.split import SplitRecipe
 from fibsem.files import write_json
+from fibsem.inference.options import Options
 
 
 def main(tree: Tree) -> None:
     """Promote the best trial of a dataset."""
     data, split = read(DataConfig, tree["data"], "data"), read(SplitRecipe, tree["split"], "split")
     store = read(TrackingConfig, tree["tracking"], "tracking")
-    for kind, key in ((GateConfig, "gate"), (SegmentConfig, "segmentation"),
+    for kind, key in ((GateConfig, "gate"), (Options, "segmentation"),
                       (PostProcessingConfig, "postprocessing")):  # fmt: skip
         read(kind, tree[key], key)
 

@@ -10,7 +10,6 @@ from fibsem.config import (
     PostProcessingConfig,
     RunConfig,
     SearchConfig,
-    SegmentConfig,
     TrackingConfig,
     compose,
     output_folder,
@@ -20,6 +19,7 @@ from fibsem.config import (
 )
 from fibsem.data.phantom import PhantomRecipe
 from fibsem.errors import UserError
+from fibsem.inference.options import Options
 from fibsem.learning.space import read_space
 from fibsem.models.spec import FAMILY
 
@@ -80,7 +80,7 @@ def test_every_phantom_is_a_recipe(phantom):
 def test_the_parts_of_the_other_commands_are_read():
     tree = compose("promote")
     read(GateConfig, tree["gate"], "gate")
-    read(SegmentConfig, tree["segmentation"], "segmentation")
+    read(Options, tree["segmentation"], "segmentation")
     read(TrackingConfig, tree["tracking"], "tracking")
     grid = read(PostProcessingConfig, tree["postprocessing"], "postprocessing").grid
     assert len(grid.thresholds) == 181

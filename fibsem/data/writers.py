@@ -10,6 +10,7 @@ import errno
 import io
 import os
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -92,7 +93,7 @@ def create_volume(
         return WRITERS[format](path, shape, dtype, voxel_nm)
 
 
-class VolumeWriter:
+class VolumeWriter(ABC):
     """Where slices go; a context manager that finishes the volume, or gives it up on an error."""
 
     def __init__(self, path: Path, shape: Triple, dtype: np.dtype[Any], voxel_nm: VoxelNm) -> None:
@@ -135,11 +136,13 @@ class VolumeWriter:
         else:
             self._give_up()
 
+    @abstractmethod
     def _start(self) -> None:
-        raise NotImplementedError
+        """Create the files, or find them."""
 
+    @abstractmethod
     def _write_slice(self, z: int, image: Voxels) -> None:
-        raise NotImplementedError
+        """Write slice z, (y, x)."""
 
     def _give_up(self) -> None:
         """Leave what can be continued."""

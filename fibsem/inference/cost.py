@@ -1,4 +1,4 @@
-"""What a segmentation costs: operations of a pixel, seconds per gigapixel of a timed block."""
+"""What a model costs: operations of a pixel, pixels a second of a timed block."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ import time
 
 import keras
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from fibsem.inference.predict import BlockScorer
+from fibsem.inference.segmenter import Scorer
 from fibsem.models import build
 from fibsem.models.spec import ModelSpec
-from fibsem.models.threshold import Level
 
 #: Side of the timed block: large enough that its halo hardly counts where blocks are large.
 SIDE = {"dense": 384, "features": 384, "patch": 16}
@@ -23,21 +22,27 @@ SIDE = {"dense": 384, "features": 384, "patch": 16}
 EXPECTED_SHARE = 0.5
 
 
-def seconds_per_gigapixel(scorer: BlockScorer, *, side: int | None = None) -> float:
-    """Time a block of noise twice, and scale the faster time to 10^9 pixels; the model alone."""
-    side = side or SIDE[scorer.mode]
-    spec = scorer.spec
-    shape = (*(side + n - 1 for n in spec.window), spec.nbhd.z)
-    block: npt.NDArray[np.float32] = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-    scorer.level = Level(0.0, 1.0)
-    smaller = (side - side // 2) // spec.alignment * spec.alignment
-    scorer(block[: shape[0] - smaller, : shape[1] - smaller])  # traced
+def seconds_per_gigapixel(scorer: BlockScorer) -> float:
+    """Seconds for 10^9 pixels at the rate of one timed block; the model alone."""
+    return 1e9 / pixels_per_second(scorer, SIDE[scorer.mode])
+
+
+def pixels_per_second(scorer: BlockScorer | Scorer, side: int) -> float:
+    """Rate of a square block of noise, its halo included in its time; the faster of two."""
+    z, y, x = scorer.halo
+    side = max(side - side % scorer.alignment, scorer.alignment)
+    noise = np.random.default_rng(0).normal(size=(side + 2 * y, side + 2 * x, 2 * z + 1))
+    block = noise.astype(np.float32)
+    if scorer.needs_slice:
+        scorer.look(block[..., z])
+    small = max(side // 4 - side // 4 % scorer.alignment, scorer.alignment)
+    scorer(block[: small + 2 * y, : small + 2 * x])  # traced
     times = []
     for _ in range(2):
         started = time.perf_counter()
         scorer(block)
         times.append(time.perf_counter() - started)
-    return 1e9 * min(times) / side**2
+    return side**2 / min(times)
 
 
 def predicted_seconds_per_gigapixel(spec: ModelSpec) -> float:

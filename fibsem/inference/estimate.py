@@ -12,17 +12,21 @@ import numpy as np
 
 from fibsem.data.volumes import Volume
 from fibsem.geometry import Nbhd
+from fibsem.inference.cost import pixels_per_second
 from fibsem.inference.options import Options
 from fibsem.inference.predict import PATCH_BATCH, BlockScorer, compiled
 from fibsem.inference.segmenter import Scorer, Segmenter
-from fibsem.inference.tiles import Tiling, bytes_per_pixel, choose_tiling
-from fibsem.inference.tuning import pixels_per_second
+from fibsem.inference.slab import WAITING
+from fibsem.inference.tiles import Tiling, bytes_per_pixel
+from fibsem.inference.tuning import tiling_of
 from fibsem.models import build
 from fibsem.models.spec import resolve
 
 GIB = 2**30
-#: TensorFlow, Python and their libraries before the first tile (measured: 0.7 to 0.9).
+#: What a process holds before its first tile: Python, TensorFlow, their libraries.
 RUNTIME_GIB = 0.9
+#: Side of the block that is timed patch by patch.
+PATCHES = 32
 #: A slice of the thesis (y, x).
 SLICE = (2247, 3372)
 #: Neighbourhoods of its 2D networks, (n_x, n_y, n_z).
@@ -87,30 +91,23 @@ def estimate_segmentation(
 ) -> SegmentationEstimate:
     """Time one tile of noise, and scale it to a volume."""
     scorer = Scorer(segmenter, options.precision)
-    tiling = choose_tiling(scorer, volume.shape[1:], options.memory_gib, options.tile)
-    side = min(tiling.height, tiling.width) if scorer.mode != "patch" else 32
+    tiling = tiling_of(scorer, volume.shape, options)
+    side = min(tiling.height, tiling.width) if scorer.mode != "patch" else PATCHES
     voxels, area = prod(volume.shape), volume.shape[1] * volume.shape[2]
-    maps = max((_maps(m, scorer, tiling) for m in scorer.members), default=0.0)
-    slices = (2 * segmenter.halo[0] + 2 + 4) * area * 4
-    stores = 1 + options.probabilities + bool(options.min_volume_nm3)
+    tile = (tiling.height + 2 * scorer.halo[1]) * (tiling.width + 2 * scorer.halo[2])
+    maps = tile * max(bytes_per_pixel(member, scorer.precision) for member in scorer.members)
+    slices = (2 * segmenter.halo[0] + 2 + 2 * WAITING) * area * 4
+    levels = 1 if options.format == "tiff" else 4 / 3
     return SegmentationEstimate(
         tiling=tiling,
         memory_gib=RUNTIME_GIB + (maps + slices) / GIB,
         bytes_read=voxels * volume.dtype.itemsize,
-        bytes_written=int(stores * voxels * (4 / 3 if options.format != "tiff" else 1)),
+        bytes_written=int(options.stores * voxels * levels),
         pixels_per_second=pixels_per_second(scorer, side),
         timed=side**2,
         voxels=voxels,
         workers=options.workers,
     )
-
-
-def _maps(member: BlockScorer, scorer: Scorer, tiling: Tiling) -> float:
-    """Bytes of the feature maps of a tile."""
-    if member.network is None:
-        return 0.0
-    area = (tiling.height + 2 * scorer.halo[1]) * (tiling.width + 2 * scorer.halo[2])
-    return area * bytes_per_pixel(member.network, scorer.precision)
 
 
 @dataclass(frozen=True)
@@ -124,7 +121,7 @@ class Row:
 
 
 def comparison_rows(
-    neighbourhoods: tuple[str, ...] = NEIGHBOURHOODS, *, patches: int = 2 * PATCH_BATCH
+    neighbourhoods: tuple[str, ...] = NEIGHBOURHOODS, *, patches: int = PATCH_BATCH
 ) -> Iterator[Row]:
     """Time the default 2dcnn of each neighbourhood patch by patch and densely (Table 4.13).
 
@@ -137,24 +134,17 @@ def comparison_rows(
         spec = resolve("2dcnn", nbhd, "valid")
         model = build(spec)
         forward = compiled(model)
-        batch = np.zeros((PATCH_BATCH, *spec.window, nbhd.z), np.float32)
+        batch = np.zeros((patches, *spec.window, nbhd.z), np.float32)
         forward(batch)
         started = time.perf_counter()
-        for _ in range(max(1, patches // PATCH_BATCH)):
-            forward(batch)
-        each = (time.perf_counter() - started) / (PATCH_BATCH * max(1, patches // PATCH_BATCH))
-        scorer = BlockScorer(spec, model)
-        side = 512
-        block = np.zeros((side + nbhd.y - 1, side + nbhd.x - 1, nbhd.z), np.float32)
-        scorer(block[: nbhd.y + 63, : nbhd.x + 63])
-        started = time.perf_counter()
-        scorer(block)
-        dense = (time.perf_counter() - started) / side**2
-        yield Row(nbhd, area * prod(nbhd.shape) * 4 / GIB, area * each, area * dense)
+        forward(batch)
+        patch_s = area * (time.perf_counter() - started) / patches
+        dense_s = area / pixels_per_second(BlockScorer(spec, model), 512)
+        yield Row(nbhd, area * prod(nbhd.shape) * 4 / GIB, patch_s, dense_s)
 
 
 def comparison_table(neighbourhoods: tuple[str, ...] = NEIGHBOURHOODS) -> str:
-    """The project's Table 4.13 as Markdown; about two minutes on 2 cores."""
+    """The project's Table 4.13 as Markdown."""
     lines = [
         f"One slice of {SLICE[0]} x {SLICE[1]} pixels, 2dcnn with default sizes, this machine.",
         "",

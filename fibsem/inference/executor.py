@@ -8,10 +8,10 @@ it was at. Only the process that started them writes the ledger.
 from __future__ import annotations
 
 import multiprocessing
-import resource
+import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures import CancelledError, Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,16 +22,23 @@ from fibsem.data.preprocessing import Correction
 from fibsem.data.volumes import VoxelNm, open_volume
 from fibsem.errors import UserError
 from fibsem.inference.ledger import Ledger, SliceRecord
-from fibsem.inference.options import Options
+from fibsem.inference.options import Options, Precision
 from fibsem.inference.outputs import Outputs
-from fibsem.inference.predict import Precision
 from fibsem.inference.segmenter import Scorer, Segmenter
 from fibsem.inference.slab import Slab, SlabWorker
 from fibsem.inference.tiles import choose_tiling
-from fibsem.processes import confine, core_shares, die_with_parent, visible_accelerators
+from fibsem.processes import (
+    confine,
+    core_shares,
+    die_with_parent,
+    peak_rss_gib,
+    visible_accelerators,
+)
 
 #: Processes that may die between two finished slabs before the work is given up.
 MOST_DEATHS = 3
+#: Seconds to wait for the first worker of a cluster: queues take their time.
+WORKER_WAIT_S = 600
 
 Load = Callable[[], Segmenter]
 
@@ -77,7 +84,7 @@ class SlabResult:
 
 
 #: The worker of the segmentation that this process is at: networks are built and traced once.
-_workers: dict[str, tuple[SlabWorker, Segmenter]] = {}
+_workers: dict[str, SlabWorker] = {}
 _alone = threading.Lock()
 
 
@@ -87,29 +94,29 @@ def label_slab(job: Job, slab: Slab) -> SlabResult:
         if job.name not in _workers:
             _workers.clear()
             _workers[job.name] = _open(job)
-        worker, segmenter = _workers[job.name]
+        worker = _workers[job.name]
         worker.stages.seconds.clear()
         results: list[SlabResult] = []
 
         def finished(start: int, slices: list[SliceRecord]) -> None:
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-            results.append(SlabResult(start, slices, dict(worker.stages.seconds), peak))
+            seconds = dict(worker.stages.seconds)
+            results.append(SlabResult(start, slices, seconds, peak_rss_gib()))
 
-        with Outputs(
-            job.folder, worker.volume.shape, job.voxel_nm, job.options, segmenter.classes
-        ) as outputs:
+        shape, classes = worker.volume.shape, worker.segmenter.classes
+        outputs = Outputs(job.folder, shape, job.voxel_nm, job.options, classes)
+        with outputs.opened():
             worker.run([slab], outputs, finished)
         return results[0]
 
 
-def _open(job: Job) -> tuple[SlabWorker, Segmenter]:
+def _open(job: Job) -> SlabWorker:
     volume = open_volume(
         job.volume, value_range=job.value_range, gaps=job.options.missing == "skip"
     )
     segmenter = job.load()
     scorer = Scorer(segmenter, job.precision)
     tiling = choose_tiling(scorer, volume.shape[1:], job.options.memory_gib, job.side)
-    return SlabWorker(volume, job.correction, segmenter, scorer, tiling), segmenter
+    return SlabWorker(volume, job.correction, segmenter, scorer, tiling)
 
 
 def run_elsewhere(
@@ -126,8 +133,10 @@ def run_elsewhere(
     deaths = 0
     while missing := list(ledger.missing(depth)):
         before = len(results)
+        options = job.options
+        where = _dask(options.scheduler) if options.scheduler else _processes(options.workers)
         try:
-            with _executor(job.options) as executor:
+            with where as executor:
                 futures = [executor.submit(label_slab, job, slab) for slab in missing]
                 for future in as_completed(futures):
                     result = future.result()
@@ -145,37 +154,28 @@ def run_elsewhere(
 
 
 @contextmanager
-def _executor(options: Options) -> Iterator[Executor]:
-    """Open processes here, or a client of a Dask scheduler; what waits is dropped on an error."""
-    executor = _dask(options.scheduler) if options.scheduler else _processes(options.workers)
+def _processes(count: int) -> Iterator[Executor]:
+    """Processes of this machine; ended at once when the work is stopped."""
+    context = multiprocessing.get_context("spawn")
+    before = set(multiprocessing.active_children())
+    executor = ProcessPoolExecutor(
+        count, mp_context=context, initializer=_begin, initargs=(context.Value("i", 0), count)
+    )
     try:
         yield executor
     except BaseException:
         executor.shutdown(wait=False, cancel_futures=True)
-        for process in list(getattr(executor, "_processes", None) or {}):
-            _end(executor, process)
+        for process in set(multiprocessing.active_children()) - before:
+            process.terminate()
         raise
     executor.shutdown()
-
-
-def _end(executor: Any, pid: int) -> None:
-    process = (getattr(executor, "_processes", None) or {}).get(pid)
-    if process is not None and process.is_alive():
-        process.terminate()
-
-
-def _processes(count: int) -> ProcessPoolExecutor:
-    context = multiprocessing.get_context("spawn")
-    turn = context.Value("i", 0)
-    return ProcessPoolExecutor(
-        count, mp_context=context, initializer=_begin, initargs=(turn, count)
-    )
 
 
 def _begin(turn: Any, count: int) -> None:
     """First thing in a process of the pool: its share of the cores, or an accelerator."""
     with turn.get_lock():
         k, turn.value = turn.value, turn.value + 1
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the one who started it, too
     die_with_parent()
     accelerators = visible_accelerators()
     confine(
@@ -184,9 +184,12 @@ def _begin(turn: Any, count: int) -> None:
     )
 
 
-def _dask(address: str) -> Executor:
+@contextmanager
+def _dask(address: str) -> Iterator[Executor]:
+    """An executor on a Dask cluster; a slab whose worker dies is given to another one."""
     try:
-        from distributed import Client
+        from distributed import Client, KilledWorker
+        from distributed.comm.core import CommClosedError
     except ImportError as error:
         raise UserError(
             "`scheduler` needs Dask: pip install 'fibsem-sweep[distributed]'."
@@ -194,11 +197,19 @@ def _dask(address: str) -> Executor:
     try:
         client = Client(address, timeout=20, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
-        raise UserError(
-            f"`scheduler` must be the address of a Dask scheduler, but {address} does not answer "
-            f"({str(error).splitlines()[0]})."
-        ) from error
-    executor: Executor = client.get_executor(  # type: ignore[no-untyped-call]
-        retries=MOST_DEATHS, pure=False
+        raise _no_cluster(address, error) from error
+    try:
+        client.wait_for_workers(1, timeout=WORKER_WAIT_S)
+        yield client.get_executor(retries=MOST_DEATHS, pure=False)  # type: ignore[no-untyped-call]
+    except (TimeoutError, CancelledError, CommClosedError, KilledWorker) as error:
+        raise _no_cluster(address, error) from error
+    finally:
+        client.close()  # type: ignore[no-untyped-call]
+
+
+def _no_cluster(address: str, error: BaseException) -> UserError:
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return UserError(
+        f"`scheduler` must be a Dask scheduler with workers that live, but {address} is not "
+        f"({reason}); the same command goes on."
     )
-    return executor

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from fibsem.inference.predict import Precision
+from fibsem.data.volumes import Format
+from fibsem.errors import UserError
 
-Format = Literal["tiff", "ome-zarr", "bigtiff"]
+Precision = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,29 @@ class Options:
     workers: int = 1
     scheduler: str | None = None
     overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        for key, value, constraint, legal in (
+            ("memory_gib", self.memory_gib, "positive", self.memory_gib > 0),
+            ("slab", self.slab, "at least 1", self.slab >= 1),
+            ("workers", self.workers, "at least 1", self.workers >= 1),
+            ("min_volume_nm3", self.min_volume_nm3, "at least 0", self.min_volume_nm3 >= 0),
+            ("previews", self.previews, "at least 0", self.previews >= 0),
+            ("tile", self.tile, "at least 32 or null", self.tile is None or self.tile >= 32),
+        ):
+            if not legal:
+                raise UserError(f"`{key}` must be {constraint}, but got {value}.")
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether other processes do the work."""
+        return self.workers > 1 or self.scheduler is not None
+
+    @property
+    def stores(self) -> int:
+        """Volumes of one byte a voxel that are on the disk at the end."""
+        given = 1 + self.probabilities
+        return given * (2 if self.format == "bigtiff" else 1) + bool(self.min_volume_nm3)
 
     @property
     def key(self) -> dict[str, Any]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from fibsem.data.preprocessing import evenly_spaced
-from fibsem.data.volumes import VolumeWriter, VoxelNm, create_volume, open_volume
+from fibsem.data.volumes import Format, VolumeWriter, VoxelNm, create_volume, open_volume
 from fibsem.geometry import Box, Triple
-from fibsem.inference.options import Format, Options
+from fibsem.inference.options import Options
 
 FloatArray = npt.NDArray[np.float32]
 LabelArray = npt.NDArray[np.uint8]
@@ -76,7 +76,7 @@ class Store:
 
 
 class Outputs:
-    """Where the slices of one segmentation go; a context manager.
+    """Where the slices of one segmentation go.
 
     Parameters
     ----------
@@ -103,27 +103,20 @@ class Outputs:
         self.probabilities = (
             Store(folder, "probabilities", options.format) if options.probabilities else None
         )
-        self.previewed = (
-            set(evenly_spaced(shape[0], options.previews)) if options.previews else set()
-        )
+        self.previewed = set(evenly_spaced(shape[0], options.previews))
         self._values = np.array(classes, np.uint8)
-        self._stack = ExitStack()
 
-    def __enter__(self) -> Self:
-        def opened(store: Store) -> VolumeWriter:
-            return self._stack.enter_context(store.writer(self.shape, self.voxel_nm))
+    @contextmanager
+    def opened(self) -> Iterator[Self]:
+        """Create the stores, or go on with them."""
+        with ExitStack() as stack:
 
-        self._labels = opened(self.flat or self.labels)
-        self._probabilities = opened(self.probabilities) if self.probabilities else None
-        return self
+            def writer(store: Store) -> VolumeWriter:
+                return stack.enter_context(store.writer(self.shape, self.voxel_nm))
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stack.__exit__(kind, error, trace)
+            self._labels = writer(self.flat or self.labels)
+            self._probabilities = writer(self.probabilities) if self.probabilities else None
+            yield self
 
     def write(self, z: int, labels: LabelArray, scores: FloatArray, grey: FloatArray) -> None:
         """Write one slice, all (y, x): labels 0 and 1, mean probabilities, grey values."""

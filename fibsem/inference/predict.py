@@ -13,13 +13,13 @@ import tensorflow as tf
 
 from fibsem.data.sampling import LATTICE, LabelledWindow, LatticeSample, cut_patches
 from fibsem.geometry import Triple
+from fibsem.inference.options import Precision
 from fibsem.models import Model
 from fibsem.models.dense import dense_twin
 from fibsem.models.spec import ModelSpec
 
 FloatArray = npt.NDArray[np.float32]
 Mode = Literal["patch", "dense", "features"]
-Precision = Literal["float32", "bfloat16"]
 
 #: Patches a step in patch mode.
 PATCH_BATCH = 512
@@ -144,6 +144,11 @@ class BlockScorer:
     def halo(self) -> Triple:
         """Pixels that a block must be grown by, (z, y, x)."""
         return self.spec.halo
+
+    @property
+    def alignment(self) -> int:
+        """Blocks must start at multiples of it to get the same scores as in a larger block."""
+        return self.spec.alignment
 
     @property
     def needs_slice(self) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +13,8 @@ from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.preprocessing import Recipe
 from fibsem.errors import UserError
 from fibsem.geometry import Triple
-from fibsem.inference.predict import BlockScorer, Mode, Precision
+from fibsem.inference.options import Precision
+from fibsem.inference.predict import BlockScorer, Mode
 from fibsem.models import Model
 from fibsem.models.spec import ModelSpec
 
@@ -121,7 +121,7 @@ class Scorer:
         modes = {member.mode for member in self.members}
         order: tuple[Mode, ...] = ("patch", "dense", "features")
         self.mode = next(mode for mode in order if mode in modes)
-        self.alignment = math.lcm(*(member.spec.alignment for member in self.members))
+        self.alignment = math.lcm(*(member.alignment for member in self.members))
 
     @property
     def needs_slice(self) -> bool:
@@ -141,7 +141,7 @@ class Scorer:
         block : (y + 2 halo_y, x + 2 halo_x, 2 halo_z + 1) float32
             Corrected grey values, slices last.
         """
-        return [member(block[self._part(member.spec.halo)]) for member in self.members]
+        return [member(block[self._part(member.halo)]) for member in self.members]
 
     def __call__(self, block: FloatArray) -> FloatArray:
         """Mean probability of solid, (y, x) float32."""
@@ -155,12 +155,3 @@ class Scorer:
         """The part of a block that a member of a smaller halo sees."""
         z, y, x = (whole - own for whole, own in zip(self.halo, halo, strict=True))
         return tuple(slice(cut, -cut or None) for cut in (y, x, z))  # type: ignore[return-value]
-
-
-def describe(segmenter: Segmenter) -> dict[str, Any]:
-    """What summaries say of a segmenter."""
-    return {
-        "model": segmenter.identity,
-        "members": [f"{m.spec.name} {m.spec.nbhd}" for m in segmenter.members],
-        "postprocessing": segmenter.postprocessing.to_json(),
-    }

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import keras
 
+from fibsem.inference.predict import BlockScorer
 from fibsem.inference.segmenter import Scorer
-from fibsem.models.spec import ModelSpec
 
 #: Share of the budget for feature maps; the rest is for slices, scores and the runtime itself.
 SHARE_FOR_MAPS = 0.4
@@ -18,7 +18,6 @@ MAPS_ALIVE = 2.0
 LARGEST = 1536
 #: Side of a tile in patch mode; its patches are cut from it batch by batch.
 PATCH_TILE = 256
-
 #: Smaller tiles are nearly all halo.
 SMALLEST = 32
 
@@ -67,11 +66,19 @@ def spans(extent: int, tile: int, *, inwards: bool) -> list[slice]:
     return [slice(start, min(start + tile, extent)) for start in starts]
 
 
-def bytes_per_pixel(network: keras.Model, precision: str) -> float:
-    """Memory of a dense network's maps for each pixel of a tile, from its widest layer."""
+def bytes_per_pixel(member: BlockScorer, precision: str) -> float:
+    """Memory of what a model computes for each pixel of a tile.
+
+    For a dense network that of its widest layer; for a forest that of its features.
+    """
+    spec = member.spec
+    if member.network is None:
+        if spec.name == "forest":
+            return 4.0 * (4 * spec.nbhd.z * len(spec.hyperparameters["sigmas"]) + 24)
+        return 4.0 * 8  # a few copies of the slice
     widest = max(
         _values(layer.output) + sum(_values(tensor) for tensor in _inputs(layer))
-        for layer in network.layers
+        for layer in member.network.layers
     )
     return MAPS_ALIVE * widest * (2 if precision == "bfloat16" else 4)
 
@@ -117,22 +124,12 @@ def largest_side(scorer: Scorer, memory_gib: float) -> int:
     """Side of the largest square tile whose feature maps fit into their share of a budget."""
     if scorer.mode == "patch":
         return PATCH_TILE
-    sides = []
-    for member in scorer.members:
-        if member.network is not None:
-            each = bytes_per_pixel(member.network, scorer.precision)
-        else:
-            each = _feature_bytes(member.spec)
-        area = SHARE_FOR_MAPS * memory_gib * 2**30 / each
-        sides.append(math.isqrt(int(area)) - member.spec.window[0])
+    area = SHARE_FOR_MAPS * memory_gib * 2**30
+    sides = [
+        math.isqrt(int(area / bytes_per_pixel(member, scorer.precision))) - member.spec.window[0]
+        for member in scorer.members
+    ]
     return max(SMALLEST, min(LARGEST, *sides))
-
-
-def _feature_bytes(spec: ModelSpec) -> float:
-    """Memory of the features of one pixel: those of a forest, or a few copies of the slice."""
-    if spec.name == "forest":
-        return 4.0 * (4 * spec.nbhd.z * len(spec.hyperparameters["sigmas"]) + 24)
-    return 4.0 * 8
 
 
 def _rounded(n: int, alignment: int) -> int:

@@ -1,4 +1,4 @@
-"""The fastest side of a tile on this machine, measured once and kept in a file of the user's."""
+"""The fastest side of a tile on this machine, measured once and kept in the user's cache."""
 
 from __future__ import annotations
 
@@ -6,53 +6,54 @@ import hashlib
 import json
 import os
 import platform
-import time
+from contextlib import suppress
+from math import prod
 from pathlib import Path
 
-import numpy as np
+import pooch
 import tensorflow as tf
 
+from fibsem.errors import UserError
 from fibsem.files import read_json, write_json
+from fibsem.geometry import Triple
+from fibsem.inference.cost import pixels_per_second
+from fibsem.inference.options import Options
 from fibsem.inference.segmenter import Scorer
+from fibsem.inference.tiles import Tiling, choose_tiling, largest_side
 
 SIDES = (256, 384, 512, 768, 1024, 1536)
+#: Voxels from which on it is worth to time all of them.
+WORTH_TUNING = 200_000_000
+
+
+def tiling_of(scorer: Scorer, shape: Triple, options: Options) -> Tiling:
+    """Tiles of a volume's slices: as asked, else the fastest where the volume is large."""
+    side = options.tile
+    if side is None and scorer.mode == "dense" and prod(shape) >= WORTH_TUNING:
+        side = fastest_side(scorer, largest_side(scorer, options.memory_gib))
+    return choose_tiling(scorer, shape[1:], options.memory_gib, side)
 
 
 def fastest_side(scorer: Scorer, limit: int) -> int:
-    """Side of the square tiles, up to ``limit``, that give most pixels a second.
-
-    Timed with noise, after one tile that does not count; about as long as 5 million pixels take.
-    """
+    """Side of the square tiles, up to ``limit``, that give most pixels a second."""
     sides = [side for side in SIDES if side <= limit] or [limit]
     path, key = cache_file(), _key(scorer)
-    known: dict[str, dict[str, float]] = read_json(path) if path.is_file() else {}
+    known: dict[str, dict[str, float]] = {}
+    with suppress(OSError, ValueError):  # not there, or damaged: measured again
+        known = read_json(path)
     rates = dict(known.get(key, {}))
     untimed = [side for side in sides if str(side) not in rates]
     for side in untimed:
         rates[str(side)] = pixels_per_second(scorer, side)
     if untimed:
-        write_json(path, {**known, key: rates})
+        with suppress(OSError, UserError):  # a cache that cannot be written stops nothing
+            write_json(path, {**known, key: rates})
     return max(sides, key=lambda side: rates[str(side)])
-
-
-def pixels_per_second(scorer: Scorer, side: int) -> float:
-    """Rate of one tile, the halo around it included in its time."""
-    z, y, x = scorer.halo
-    side -= side % scorer.alignment
-    block = np.random.default_rng(0).normal(size=(side + 2 * y, side + 2 * x, 2 * z + 1))
-    grey = block.astype(np.float32)
-    if scorer.needs_slice:
-        scorer.look(grey[..., z])
-    scorer(grey[: 64 + 2 * y, : 64 + 2 * x])  # traced
-    started = time.perf_counter()
-    scorer(grey)
-    return side**2 / (time.perf_counter() - started)
 
 
 def cache_file() -> Path:
     """``tiles.json`` in the user's cache."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "fibsem" / "tiles.json"
+    return Path(pooch.os_cache("fibsem")) / "tiles.json"
 
 
 def _key(scorer: Scorer) -> str:
@@ -69,8 +70,9 @@ def _key(scorer: Scorer) -> str:
 
 
 def _processor() -> str:
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return platform.processor()
-    return next((line for line in text.splitlines() if line.startswith("model name")), "")
+    """The model of the processor; Python names only its architecture on Linux."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line
+    return platform.processor()

@@ -6,9 +6,9 @@ patches and bfloat16 with float32 on this very volume. What was decided is kept 
 
 from __future__ import annotations
 
-import resource
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,22 +23,19 @@ from fibsem.errors import UserError
 from fibsem.files import replace_file, write_json
 from fibsem.inference.checks import MOST_CHANGED, certify, share_changed
 from fibsem.inference.components import remove_small_3d
-from fibsem.inference.executor import Job, Load, SlabResult, run_elsewhere
+from fibsem.inference.cost import pixels_per_second
+from fibsem.inference.executor import Job, Load, run_elsewhere
 from fibsem.inference.ledger import Ledger, SliceRecord
-from fibsem.inference.options import Options
+from fibsem.inference.options import Options, Precision
 from fibsem.inference.outputs import Outputs
-from fibsem.inference.predict import Precision
-from fibsem.inference.segmenter import Scorer, Segmenter, describe
+from fibsem.inference.segmenter import Scorer, Segmenter
 from fibsem.inference.slab import SlabWorker
-from fibsem.inference.tiles import LARGEST, choose_tiling, largest_side
-from fibsem.inference.tuning import fastest_side
+from fibsem.inference.tuning import tiling_of
 from fibsem.models.dense import why_not_dense
+from fibsem.processes import peak_rss_gib
 
-__all__ = ["Options", "Segmenter", "segment_volume"]
-
-#: Voxels from which on a run is long: it is certified, and the fastest tiles are looked for.
+#: Voxels from which on a run is long, and certified first.
 LONG = 20_000_000
-WORTH_TUNING = 200_000_000
 
 Show = Callable[[str, int, int], None]
 
@@ -114,43 +111,41 @@ def segment_volume(
     started = time.perf_counter()
     voxel_nm = voxel_nm if any(voxel_nm) else volume.voxel_nm
     _check_voxel(options, voxel_nm)
+    if options.elsewhere and load is None:
+        raise UserError(
+            "`workers` and `scheduler` need a volume and a model on disk; workers=1 does not."
+        )
     key = {"volume": volume.signature(), "model": segmenter.identity, **options.key}
     ledger = Ledger.open(folder, key, options.slab, overwrite=options.overwrite)
     _check_room(volume, folder, options, ledger)
     resumed = len(ledger.slabs)
     decisions = _decide(volume, segmenter, options, ledger, say)
-    run = _Run(volume, segmenter, folder, options, voxel_nm, decisions, ledger, say)
+    run = _Run(volume, segmenter, folder, options, voxel_nm, decisions, ledger)
     show = progress or (lambda *_: None)
-    elsewhere = options.workers > 1 or options.scheduler is not None
-    stages = run.elsewhere(load, show) if elsewhere else run.here(show)
+    how = run.label(load, show, say) if run.fresh else {}
     pores = run.conclude(show)
+    seconds = time.perf_counter() - started
     record = {
         **_counts(volume, pores),
-        "volume": str(volume.path),
-        "labels": run.outputs.labels.path.name,
-        "probabilities": run.outputs.probabilities and run.outputs.probabilities.path.name,
-        "voxel_nm": list(voxel_nm),
-        **describe(segmenter),
-        "seconds": time.perf_counter() - started,
-        "mode": run.mode,
-        "precision": decisions.precision,
-        "precision_asked": options.precision,
-        "labels_changed_by_bfloat16": decisions.changed,
-        "certificate": decisions.certificate,
-        "correction": decisions.correction.to_json(),
+        **run.record(),
+        **how,
+        "seconds": seconds,
+        "voxels_per_second": run.fresh * volume.shape[1] * volume.shape[2] / seconds,
         "slabs": {"done": len(ledger.slabs), "resumed": resumed},
-        **stages,
     }
-    fresh = sum(len(s) for k, s in ledger.slabs.items() if k in run.fresh)
-    voxels = fresh * volume.shape[1] * volume.shape[2]
-    record["voxels_per_second"] = voxels / record["seconds"]
     _write_porosity(folder, ledger.slices(), pores, volume)
     write_json(folder / "summary.json", record)
     return record
 
 
 class _Run:
-    """One run over the slabs that are missing."""
+    """One run over the slabs that are missing.
+
+    Attributes
+    ----------
+    fresh
+        Slices that were still to be labelled when it began.
+    """
 
     def __init__(
         self,
@@ -161,71 +156,72 @@ class _Run:
         voxel_nm: VoxelNm,
         decisions: Decisions,
         ledger: Ledger,
-        say: Callable[[str], None],
     ) -> None:
         self.volume, self.segmenter, self.folder, self.options = volume, segmenter, folder, options
-        self.voxel_nm, self.decisions, self.ledger, self.say = voxel_nm, decisions, ledger, say
+        self.voxel_nm, self.decisions, self.ledger = voxel_nm, decisions, ledger
         self.outputs = Outputs(folder, volume.shape, voxel_nm, options, segmenter.classes)
-        self.fresh = {start for start, _ in ledger.missing(volume.shape[0])}
-        scorer = Scorer(segmenter, decisions.precision)
-        self.mode = scorer.mode
-        self.side = _side(scorer, volume, options)
-        self.worker = SlabWorker(
-            volume,
-            decisions.correction,
-            segmenter,
-            scorer,
-            choose_tiling(scorer, volume.shape[1:], options.memory_gib, self.side),
-            say,
-        )
-        if self.mode == "patch" and self.fresh:
-            say(patience(scorer, volume))
+        self.fresh = sum(stop - start for start, stop in ledger.missing(volume.shape[0]))
+        self.scorer = Scorer(segmenter, decisions.precision)
 
-    def here(self, show: Show) -> dict[str, Any]:
-        """Label the missing slabs in this process."""
-        if self.fresh:
-            with self.outputs:
-                self.worker.run(
-                    self.ledger.missing(self.volume.shape[0]),
-                    self.outputs, self.ledger.finish, show,
-                )  # fmt: skip
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        tiling = self.worker.tiling
+    def label(self, load: Load | None, show: Show, say: Callable[[str], None]) -> dict[str, Any]:
+        """Label the missing slabs, here or elsewhere; says how that was done."""
+        if self.scorer.mode == "patch":
+            say(patience(self.scorer, self.volume))
+        tiling = tiling_of(self.scorer, self.volume.shape, self.options)
+        if self.options.elsewhere:
+            assert load is not None
+            return self._elsewhere(load, max(tiling.height, tiling.width), show)
+        worker = SlabWorker(
+            self.volume, self.decisions.correction, self.segmenter, self.scorer, tiling, say
+        )
+        with self.outputs.opened():
+            slabs = self.ledger.missing(self.volume.shape[0])
+            worker.run(slabs, self.outputs, self.ledger.finish, show)
         return {
-            "peak_rss_gib": peak,
-            "stages": dict(self.worker.stages.seconds),
-            "tile": [tiling.height, tiling.width],
+            "peak_rss_gib": peak_rss_gib(),
+            "stages": dict(worker.stages.seconds),
+            "tile": [worker.tiling.height, worker.tiling.width],
             "workers": 1,
         }
 
-    def elsewhere(self, load: Load | None, show: Show) -> dict[str, Any]:
+    def _elsewhere(self, load: Load, side: int, show: Show) -> dict[str, Any]:
         """Label the missing slabs in other processes."""
-        if load is None:
-            raise UserError(
-                "`workers` and `scheduler` need a volume and a model on disk; workers=1 does not."
-            )
-        results: list[SlabResult] = []
-        if self.fresh:
-            with self.outputs:  # lay out the stores before many open them
-                pass
-            declared = self.volume.declared
-            job = Job(
-                f"{self.folder.resolve()} {time.time()}", self.volume.path.resolve(), declared,
-                load, self.folder.resolve(), self.voxel_nm, self.options,
-                self.decisions.correction, self.decisions.precision, self.side,
-            )  # fmt: skip
-            results = run_elsewhere(job, self.ledger, self.volume.shape[0], show)
-        stages: dict[str, float] = {}
+        with self.outputs.opened():  # laid out before many open them
+            pass
+        job = Job(
+            f"{self.folder.resolve()} {time.time()}", self.volume.path.resolve(),
+            self.volume.declared, load, self.folder.resolve(), self.voxel_nm, self.options,
+            self.decisions.correction, self.decisions.precision, side,
+        )  # fmt: skip
+        results = run_elsewhere(job, self.ledger, self.volume.shape[0], show)
+        stages: Counter[str] = Counter()
         for result in results:
-            for stage, seconds in result.seconds.items():
-                stages[stage] = stages.get(stage, 0.0) + seconds
-        tiling = self.worker.tiling
+            stages.update(result.seconds)
         return {
-            "peak_rss_gib": max((result.peak_rss_gib for result in results), default=0.0),
-            "stages": stages,
-            "tile": [tiling.height, tiling.width],
+            "peak_rss_gib": max(result.peak_rss_gib for result in results),
+            "stages": dict(stages),
             "workers": self.options.workers,
             "scheduler": self.options.scheduler,
+        }
+
+    def record(self) -> dict[str, Any]:
+        """What summaries say of volume, models and outputs."""
+        probabilities = self.outputs.probabilities
+        return {
+            "volume": str(self.volume.path),
+            "labels": self.outputs.labels.path.name,
+            "probabilities": probabilities and probabilities.path.name,
+            "voxel_nm": list(self.voxel_nm),
+            "model": self.segmenter.identity,
+            "members": [f"{m.spec.name} {m.spec.nbhd}" for m in self.segmenter.members],
+            "postprocessing": self.segmenter.postprocessing.to_json(),
+            "mode": self.scorer.mode,
+            "precision": self.decisions.precision,
+            "precision_asked": self.options.precision,
+            "labels_changed_by_bfloat16": self.decisions.changed,
+            "certificate": self.decisions.certificate,
+            "correction": self.decisions.correction.to_json(),
+            "peak_rss_gib": peak_rss_gib(),
         }
 
     def conclude(self, show: Show) -> list[int | None]:
@@ -279,25 +275,10 @@ def _decide(
     return decisions
 
 
-def _side(scorer: Scorer, volume: Volume, options: Options) -> int | None:
-    """The largest side of a tile: as asked, or the fastest where it is worth to look for it."""
-    if options.tile is not None or scorer.mode != "dense":
-        return options.tile
-    if np.prod(volume.shape) < WORTH_TUNING:
-        return None
-    return fastest_side(scorer, min(LARGEST, largest_side(scorer, options.memory_gib)))
-
-
 def patience(scorer: Scorer, volume: Volume) -> str:
-    """Say how long patch by patch will take, from one timed row of patches."""
+    """Say how long patch by patch will take, from a timed block of 32 x 32 pixels."""
     spec = next(member.spec for member in scorer.members if member.mode == "patch")
-    width = 1024
-    z, y, x = scorer.halo
-    block = np.zeros((2 * y + 1, 2 * x + width, 2 * z + 1), np.float32)
-    scorer(block)
-    started = time.perf_counter()
-    scorer(block)
-    rate = width / (time.perf_counter() - started)
+    rate = pixels_per_second(scorer, 32)
     hours = np.prod(volume.shape) / rate / 3600
     return (
         f"warning: {why_not_dense(spec)}; patch by patch, at {rate:.0f} pixels a second, this "
@@ -317,9 +298,7 @@ def _check_voxel(options: Options, voxel_nm: VoxelNm) -> None:
 def _check_room(volume: Volume, folder: Path, options: Options, ledger: Ledger) -> None:
     """Refuse to start where the outputs would not fit even compressed by half."""
     left = 1 - len(ledger.slabs) / max(1, -(-volume.shape[0] // ledger.slab))
-    stores = 1 + bool(options.min_volume_nm3) + (options.format == "bigtiff")
-    stores += options.probabilities * (2 if options.format == "bigtiff" else 1)
-    needed = left * stores * np.prod(volume.shape) / 2
+    needed = left * options.stores * np.prod(volume.shape) / 2
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise UserError(

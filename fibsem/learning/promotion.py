@@ -16,7 +16,6 @@ from fibsem.config import (
     GateConfig,
     PostProcessingConfig,
     RunConfig,
-    SegmentConfig,
     Tree,
     read,
     with_values,
@@ -24,8 +23,9 @@ from fibsem.config import (
 from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
 from fibsem.files import read_json, write_json
-from fibsem.inference.segmenter import Scorer
-from fibsem.inference.volume import Options, Segmenter, segment_volume
+from fibsem.inference.options import Options
+from fibsem.inference.segmenter import Scorer, Segmenter
+from fibsem.inference.volume import segment_volume
 from fibsem.learning import bundle as bundles
 from fibsem.learning.material import Material
 from fibsem.learning.objective import Job, Record, hyperparameters, run_job
@@ -322,8 +322,7 @@ def segment_samples(
     say: Say,
 ) -> dict[str, Record]:
     """Segment every sample's whole volume, and log its porosity and time to the run."""
-    how = read(SegmentConfig, tree["segmentation"], "segmentation")
-    options = Options(**asdict(how))
+    options = read(Options, tree["segmentation"], "segmentation")
     load = partial(bundles.load_segmenter, [str(bundle.resolve())], "")
     segmenter = load()
     records = {}

@@ -12,10 +12,11 @@ from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.estimate import comparison_rows, estimate_segmentation
+from fibsem.inference.options import Options
 from fibsem.inference.predict import compiled, sliding_window
 from fibsem.inference.segmenter import Scorer, Segmenter
 from fibsem.inference.tuning import cache_file, fastest_side
-from fibsem.inference.volume import Options, segment_volume
+from fibsem.inference.volume import segment_volume
 
 SHAPE = (5, 37, 53)
 
