@@ -1,8 +1,11 @@
 """Every configuration composes, and what is wrong in one is said in one line."""
 
+import shlex
 from itertools import islice
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fibsem.config import (
     CONF,
@@ -11,6 +14,7 @@ from fibsem.config import (
     RunConfig,
     SearchConfig,
     TrackingConfig,
+    command_line,
     compose,
     output_folder,
     read,
@@ -23,7 +27,7 @@ from fibsem.inference.options import Options
 from fibsem.learning.space import read_space
 from fibsem.models.spec import FAMILY
 
-COMMANDS = ("train", "sweep", "evaluate", "promote", "segment", "inspect")
+COMMANDS = ("train", "sweep", "evaluate", "promote", "segment", "inspect", "report")
 
 
 def names(group):
@@ -84,6 +88,7 @@ def test_the_parts_of_the_other_commands_are_read():
     read(TrackingConfig, tree["tracking"], "tracking")
     grid = read(PostProcessingConfig, tree["postprocessing"], "postprocessing").grid
     assert len(grid.thresholds) == 181
+    assert grid.combinations == 26 * 181 * 2 * 3
     read(SearchConfig, compose("sweep")["search"], "search")
 
 
@@ -140,6 +145,8 @@ def test_the_folder_of_a_command_follows_from_what_is_computed():
     same = folder()
     assert folder("search.trials=7", "tracking.uri=sqlite:///x.db") == same
     assert folder("train.epochs=7") != same
+    tree = compose("sweep")
+    assert settings_hash({**tree, "command": "another"}) == settings_hash(tree)
     assert folder("output=here").name == "here"
     assert settings_hash(compose("sweep")) in same.name
 
@@ -150,3 +157,30 @@ def test_swept_keys_must_exist():
     assert tree["train"]["epochs"] == 125
     with pytest.raises(UserError, match=r"train\.epoch"):
         with_values(tree, {"train.epoch": 3})
+
+
+def test_a_tree_carries_the_command_that_makes_it_again():
+    overrides = ["nbhd=81x81x3", "+space.axes.train.batch=[64,128]", 'output="a (b)"']
+    tree = compose("sweep", overrides)
+    assert tree["command"].startswith("python -m fibsem.sweep nbhd=81x81x3 '+space")
+    words = shlex.split(tree["command"])
+    assert compose(words[2].removeprefix("fibsem."), words[3:]) == tree
+    assert compose("train")["command"] == "python -m fibsem.train"
+
+
+def test_a_trial_keeps_the_command_of_its_sweep():
+    tree = compose("sweep", ["nbhd=11x11x3"])
+    assert with_values(tree, {"train.epochs": 3})["command"] == tree["command"]
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))))
+def test_a_shell_reads_a_command_line_back(overrides):
+    plain = [text for text in overrides if "://" not in text]
+    assert shlex.split(command_line("sweep", plain))[3:] == plain
+
+
+def test_a_command_line_tells_no_password():
+    line = command_line("sweep", ["search.storage=postgresql://me:s,e$c@host:1/db", "seed=1"])
+    assert "s,e$c" not in line
+    assert "me:***@host:1/db" in line
+    assert "@champion" in command_line("segment", ["weights=models:/fibsem@champion"])

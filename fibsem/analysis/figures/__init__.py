@@ -1,0 +1,51 @@
+"""Figures of data, trainings and results; the only importers of matplotlib.
+
+Every function takes arrays and returns a `Figure`; nothing is shown and no global state is touched.
+"""
+
+from fibsem.analysis.figures.calibration import reliability
+from fibsem.analysis.figures.data import classes, gradients, histograms, squares
+from fibsem.analysis.figures.networks import feature_maps, network
+from fibsem.analysis.figures.postprocessing import postprocessing_steps, postprocessing_surface
+from fibsem.analysis.figures.segmentations import one_square, overlay, porosity_by_slice
+from fibsem.analysis.figures.style import save
+from fibsem.analysis.figures.sweeps import (
+    bars,
+    history,
+    parallel_coordinates,
+    pareto,
+    searches,
+    trials,
+)
+from fibsem.analysis.figures.training import (
+    boxes,
+    learning_bands,
+    learning_curves,
+    miou_by_neighbourhood,
+)
+
+__all__ = [
+    "bars",
+    "boxes",
+    "classes",
+    "feature_maps",
+    "gradients",
+    "histograms",
+    "history",
+    "learning_bands",
+    "learning_curves",
+    "miou_by_neighbourhood",
+    "network",
+    "one_square",
+    "overlay",
+    "parallel_coordinates",
+    "pareto",
+    "porosity_by_slice",
+    "postprocessing_steps",
+    "postprocessing_surface",
+    "reliability",
+    "save",
+    "searches",
+    "squares",
+    "trials",
+]

@@ -1,0 +1,36 @@
+"""Figure of what probabilities mean."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from fibsem.analysis.calibration import Calibration
+from fibsem.analysis.figures.style import NEUTRAL, SOLID, STYLE
+
+
+def reliability(calibration: Calibration) -> Figure:
+    """Observed frequency of solid against its probability, and how many pixels have which.
+
+    Before and after the temperature; on the dashed line a probability means what it says.
+    """
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(3.6, 4.4), layout="constrained")
+        curves, share = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    curves.plot((0, 1), (0, 1), "--", color=NEUTRAL, lw=0.8)
+    for found, colour, name in (
+        (calibration.before, NEUTRAL, "as they are"),
+        (calibration.after, SOLID, f"temperature {calibration.temperature:.2f}"),
+    ):
+        curves.plot(
+            found.predicted, found.observed, color=colour, lw=1.2, marker="o", ms=3,
+            label=f"{name}\ncalibration error {found.error:.4f}",
+        )  # fmt: skip
+        edges = np.linspace(0, 1, len(found.counts) + 1)
+        share.stairs(np.divide(found.counts, sum(found.counts)), edges, color=colour, lw=1.2)
+    curves.set(ylabel="observed frequency of solid", ylim=(-0.02, 1.02))
+    # the curves may go through any corner
+    curves.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)
+    share.set(xlabel="probability of solid", ylabel="share of pixels", xlim=(-0.02, 1.02))
+    return figure

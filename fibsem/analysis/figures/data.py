@@ -1,0 +1,114 @@
+"""Figures of a dataset: grey values, gradients, labelled squares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from fibsem.analysis.figures.style import (
+    NEUTRAL,
+    PORE,
+    SOLID,
+    STYLE,
+    Array,
+    axes_row,
+    draw_outline,
+    show_grey,
+)
+
+
+def histograms(counts: Mapping[str, Array], edges: Array) -> Figure:
+    """Grey values of every sample in [0, 1] (thesis Figure 3.3).
+
+    Parameters
+    ----------
+    counts : mapping of sample to (bins,) int
+        Pixels by grey value.
+    edges : (bins + 1,) float
+        Borders of the bins.
+    """
+    figure, axes = axes_row(len(counts), 2.8, 2.2)
+    for ax, (name, count) in zip(axes, counts.items(), strict=True):
+        density = count / max(1, count.sum()) / np.diff(edges)
+        ax.stairs(density, edges, fill=True, color=NEUTRAL, alpha=0.8)
+        ax.set(title=name, xlabel="grey value", xlim=(edges[0], edges[-1]))
+    axes[0].set_ylabel("probability density")
+    return figure
+
+
+def gradients(profiles: Mapping[str, tuple[Array, Array]], axis: str) -> Figure:
+    """Mean grey value along an axis, the fitted line, and what is left (thesis Figure 3.5).
+
+    Parameters
+    ----------
+    profiles : mapping of sample to (profile, line)
+        Both (n,) float in [0, 1].
+    axis
+        Name of the array axis.
+    """
+    figure, axes = axes_row(len(profiles), 2.8, 2.2)
+    for ax, (name, (profile, line)) in zip(axes, profiles.items(), strict=True):
+        ax.plot(
+            profile,
+            color=NEUTRAL,
+            lw=0.8,
+            label="mean of columns" if axis == "x" else "mean of rows",
+        )
+        ax.plot(line, color=SOLID, lw=1.5, label="line")
+        ax.plot(profile - line + profile.mean(), color=PORE, lw=0.8, label="corrected")
+        ax.set(title=name, xlabel=f"{axis} (pixels)")
+    axes[0].set_ylabel("grey value")
+    axes[-1].legend(fontsize=7)
+    return figure
+
+
+def classes(values: Mapping[str, Mapping[str, Sequence[Array]]]) -> Figure:
+    """Grey values of labelled pores and solid in each part (thesis Figure 3.7).
+
+    Parameters
+    ----------
+    values : mapping of sample to part to (pore, solid)
+        Grey values in [0, 1] of the labelled pixels, each (n,) float.
+    """
+    parts = list(next(iter(values.values())))
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(2.6 * len(parts), 1.7 * len(values)), layout="constrained")
+        grid = figure.subplots(len(values), len(parts), squeeze=False, sharex=True)
+    for row, (name, by_part) in zip(grid, values.items(), strict=True):
+        for ax, (part, (pore, solid)) in zip(row, by_part.items(), strict=True):
+            for grey, colour, label in ((pore, PORE, "pore"), (solid, SOLID, "solid")):
+                count, edges = np.histogram(grey, 100, (0, 1))
+                density = count / max(1, pore.size + solid.size) / np.diff(edges)
+                ax.stairs(density, edges, fill=True, color=colour, alpha=0.6, label=label)
+            ax.set_title(f"{name}, {part}")
+        row[0].set_ylabel("probability density")
+    for ax in grid[-1]:
+        ax.set_xlabel("grey value")
+    grid[0, -1].legend(fontsize=7)
+    return figure
+
+
+def squares(pictures: Sequence[tuple[str, Array, Array]], columns: int = 6) -> Figure:
+    """Labelled squares with the outline of the labels on them, to be checked by eye.
+
+    Parameters
+    ----------
+    pictures : sequence of (title, grey, labels)
+        Grey values (h, w) float; labels (h, w) with 1 for solid.
+    columns
+        Pictures in a row.
+    """
+    rows = -(-len(pictures) // columns)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(2 * columns, 2.15 * rows), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for ax in axes:
+        ax.axis("off")
+    for ax, (title, grey, labels) in zip(axes, pictures, strict=False):
+        show_grey(ax, grey)
+        draw_outline(ax, labels == 1)
+        ax.set_title(title, fontsize=7)
+    return figure

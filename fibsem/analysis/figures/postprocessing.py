@@ -1,0 +1,97 @@
+"""Figures of the post-processing: the search, and the steps on one square."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fibsem.analysis.figures.style import PORE, SOLID, STYLE, Array, axes_row, show_grey, tint
+from fibsem.analysis.metrics import Confusion
+from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare, SearchGrid, stages
+
+
+def postprocessing_surface(surface: Array, grid: SearchGrid, best: PostProcessing) -> Figure:
+    """MIoU over threshold and sigma, at the best rounds and minimum size, and where it is best.
+
+    Parameters
+    ----------
+    surface : (rounds, min_sizes, sigmas, thresholds) float
+        Pooled mIoU, as the search returns it.
+    grid, best
+        What was tried, and the best of it.
+    """
+    sigmas, thresholds = np.sort(grid.sigmas), np.sort(grid.thresholds)
+    miou = 100 * surface[grid.rounds.index(best.rounds), grid.min_sizes.index(best.min_size)]
+    miou = miou[np.ix_(np.argsort(grid.sigmas), np.argsort(grid.thresholds))]
+    figure, (ax,) = axes_row(1, 4.6, 3.2)
+    drawn = ax.pcolormesh(_edges(thresholds), _edges(sigmas), miou, rasterized=True)
+    figure.colorbar(drawn, ax=ax, label="validation mIoU (%)")
+    below = miou.max() - miou
+    points = [level for level in (0.1, 0.5, 1, 2, 5) if level < below.max()]
+    if points and min(miou.shape) > 1:
+        lines = ax.contour(thresholds, sigmas, below, points, colors="white", linewidths=0.7)
+        ax.clabel(lines, points[1:], fmt="-%g", fontsize=6)
+    ax.plot(best.threshold, best.sigma, "x", color=SOLID, ms=8, mew=2)
+    small = f"components below {best.min_size} px" if best.min_size > 1 else "no components"
+    ax.set(
+        xlabel="threshold T",
+        ylabel="sigma (pixels)",
+        title=f"{miou.max():.2f} % at T = {best.threshold:.4g}, sigma {best.sigma:g} px,\n"
+        f"{best.rounds} round{'s' * (best.rounds - 1)}, {small} flipped",
+    )
+    return figure
+
+
+def _edges(values: Array) -> Array:
+    """Borders of the cells around ascending values."""
+    half = np.diff(values) / 2 if len(values) > 1 else np.array([0.05])
+    inner = values[:-1] + half if len(values) > 1 else []
+    return np.concatenate([values[:1] - half[0], inner, values[-1:] + half[-1]])
+
+
+def postprocessing_steps(grey: Array, square: ScoredSquare, how: PostProcessing) -> Figure:
+    """One labelled square from grey values to labels, and where these are wrong (Figure 4.9).
+
+    Parameters
+    ----------
+    grey : (h, w) float
+        Grey values of the square without its margin.
+    square
+        Its scores and labels.
+    how
+        What is done to the scores.
+    """
+    images = [image[square.inner] for image in stages(square.scores, how)]
+    found = images[-1].astype(np.uint8)
+    names = [f"smoothed, sigma {how.sigma:g} px", f"solid from T = {how.threshold:.4g} on"]
+    names += [f"{name}, second round" for name in names[: 2 * how.rounds - 2]]
+    pictures = [("scores", square.scores[square.inner]), *zip(names, images, strict=False)]
+    if how.min_size > 1:
+        pictures.append((f"components below {how.min_size} px flipped", found))
+    confusion = Confusion.of(square.labels, found)
+    half = np.where(square.labels > 1, 0.5, square.labels)  # grey where nobody labelled
+    pictures.append((f"labels, porosity {confusion.label_porosity:.4f}", half))
+    columns = -(-(len(pictures) + 2) // 2)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(2.3 * columns, 5.1), layout="constrained")
+        axes = figure.subplots(2, columns).ravel()
+    for ax in axes:
+        ax.axis("off")
+    show_grey(axes[0], grey)
+    axes[0].set_title("grey values", fontsize=7)
+    for ax, (title, picture) in zip(axes[1:], pictures, strict=False):
+        ax.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        ax.set_title(title, fontsize=7)
+    _errors(axes[len(pictures) + 1], square.labels, found)
+    title = f"mIoU {confusion.miou:.4f}, porosity {confusion.porosity:.4f}"
+    axes[len(pictures) + 1].set_title(f"{title}\nblue: wrongly pore, orange: solid", fontsize=7)
+    return figure
+
+
+def _errors(ax: Axes, labels: Array, found: Array) -> None:
+    """Labels found, pale, and in colour where they differ from the given ones."""
+    ax.imshow(found, cmap="gray", vmin=-2, vmax=1, interpolation="nearest")
+    tint(ax, (labels == 1) & (found == 0), PORE)
+    tint(ax, (labels == 0) & (found == 1), SOLID)

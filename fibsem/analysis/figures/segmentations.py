@@ -1,0 +1,102 @@
+"""Figures of what was found: slices and labelled squares beside the truth, porosity by slice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from fibsem.analysis.figures.style import (
+    NEUTRAL,
+    PORE,
+    SOLID,
+    STYLE,
+    Array,
+    axes_row,
+    show_grey,
+    tint,
+)
+
+
+def overlay(grey: Array, solid: Array, truth: Array | None = None) -> Figure:
+    """One slice: grey values, the labels found, and where they differ from the truth.
+
+    Parameters
+    ----------
+    grey : (y, x) float
+        Grey values.
+    solid : (y, x) bool
+        Labels found.
+    truth : (y, x) bool, optional
+        Exact labels.
+    """
+    figure, axes = axes_row(
+        2 if truth is None else 3, 3.4, 3.4 * grey.shape[0] / grey.shape[1] + 0.3
+    )
+    for ax in axes:
+        ax.axis("off")
+    show_grey(axes[0], grey)
+    axes[0].set_title("grey values")
+    show_grey(axes[1], grey)
+    tint(axes[1], ~solid, PORE)
+    axes[1].set_title(f"pores found: {100 * (1 - solid.mean()):.1f} %")
+    if truth is not None:
+        show_grey(axes[2], grey)
+        tint(axes[2], ~truth, PORE)
+        axes[2].set_title(f"true pores: {100 * (1 - truth.mean()):.1f} %")
+    return figure
+
+
+def one_square(
+    grey: Array, labels: Array, predictions: Mapping[str, tuple[Array, float]], columns: int = 5
+) -> Figure:
+    """One labelled square as every model sees it, with mIoU and porosity (Figure 4.7).
+
+    Parameters
+    ----------
+    grey : (h, w) float
+        Grey values.
+    labels : (h, w) uint8
+        0 pore, 1 solid.
+    predictions : mapping of model to (labels found, mIoU)
+        Labels found (h, w), 0 pore and 1 solid.
+    """
+    count = 2 + len(predictions)
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(1.9 * columns, 2.15 * rows), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for ax in axes:
+        ax.axis("off")
+    show_grey(axes[0], grey)
+    axes[0].set_title("grey values", fontsize=7)
+    pictures = {f"labels\nporosity {(labels == 0).mean():.4f}": labels}
+    for name, (found, miou) in predictions.items():
+        porosity = float((found == 0).mean())
+        pictures[f"{name}\nmIoU {miou:.4f}, porosity {porosity:.4f}"] = found
+    for ax, (title, picture) in zip(axes[1:], pictures.items(), strict=False):
+        ax.imshow(picture == 1, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        ax.set_title(title, fontsize=7)
+    return figure
+
+
+def porosity_by_slice(values: Mapping[str, Array]) -> Figure:
+    """Porosity of every slice, of one or more segmented volumes.
+
+    Parameters
+    ----------
+    values : mapping of volume to (z,) float
+        Porosity; nan for a slice that is missing.
+    """
+    figure, (ax,) = axes_row(1, 6.4, 2.8)
+    marks = ("-", "--", ":", "-.")
+    for k, (name, porosity) in enumerate(values.items()):
+        colour = (PORE, SOLID, "#009E73", "#CC79A7", NEUTRAL)[k % 5]
+        ax.plot(100 * porosity, marks[k // 5 % 4], lw=1.2, color=colour, label=name)
+    ax.set(xlabel="slice", ylabel="porosity (%)")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
+    return figure

@@ -1,0 +1,161 @@
+"""Figures of a sweep and of ways to search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fibsem.analysis.figures.style import NEUTRAL, PORE, SOLID, STYLE, axes_row
+
+
+def trials(values: Mapping[str, Sequence[float]], losses: Sequence[float]) -> Figure:
+    """Validation loss of every trial against each hyperparameter that was swept.
+
+    Parameters
+    ----------
+    values : mapping of hyperparameter to its value in every trial
+        Numbers.
+    losses
+        Validation loss of every trial.
+    """
+    figure, axes = axes_row(max(1, len(values)), 2.2, 2.2)
+    for ax, (name, given) in zip(axes, values.items(), strict=False):
+        ax.plot(given, losses, "o", ms=4, color=PORE, alpha=0.7)
+        ax.set_xlabel(name)
+        if min(given) > 0 and max(given) / min(given) > 20:
+            ax.set_xscale("log")
+    axes[0].set_ylabel("validation loss")
+    return figure
+
+
+def history(hours: Sequence[float], values: Sequence[float], label: str, minimize: bool) -> Figure:
+    """Value of every trial, and the best one so far, against the time since the sweep began."""
+    figure, (ax,) = axes_row(1, 4.2, 2.8)
+    best = np.minimum.accumulate(values) if minimize else np.maximum.accumulate(values)
+    ax.plot(hours, values, "o", ms=4, color=PORE, alpha=0.6, label="trials")
+    ax.step(hours, best, where="post", color=SOLID, lw=1.4, label="best so far")
+    ax.set(xlabel="hours since the first trial", ylabel=label)
+    ax.legend(fontsize=7)
+    return figure
+
+
+def searches(
+    runs: Mapping[str, Sequence[tuple[Sequence[float], Sequence[float]]]], label: str
+) -> Figure:
+    """Best value so far against time, of several runs of several ways to search; less is better.
+
+    Parameters
+    ----------
+    runs : mapping of way to runs, each (minutes, values)
+        When the trials of a run ended, in order, and what each reached.
+    label
+        What the values are.
+    """
+    figure, (ax,) = axes_row(1, 5.0, 3.2)
+    for (way, several), colour in zip(runs.items(), (PORE, SOLID, NEUTRAL), strict=False):
+        for k, (minutes, values) in enumerate(several):
+            best = np.minimum.accumulate(values)
+            ax.step(minutes, best, where="post", color=colour, lw=1.5, alpha=0.8,
+                    label=None if k else way)  # fmt: skip
+    ax.set(xlabel="time (min)", ylabel=f"best {label} so far")
+    ax.legend()
+    return figure
+
+
+def parallel_coordinates(
+    values: Mapping[str, Sequence[Any]], figure_of_merit: Sequence[float], label: str
+) -> Figure:
+    """One line per trial through its hyperparameters, coloured by its value.
+
+    Parameters
+    ----------
+    values : mapping of hyperparameter to its value in every trial
+        Numbers or names; None where a trial does not have it.
+    figure_of_merit
+        Value of every trial.
+    label
+        What the value is.
+    """
+    columns = {**values, label: list(figure_of_merit)}
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(1.15 * len(columns) + 1.2, 3.2), layout="constrained")
+        ax = figure.subplots()
+    heights = np.array([_on_axis(ax, k, column) for k, column in enumerate(columns.values())])
+    merit = np.asarray(figure_of_merit, float)
+    low, high = float(merit.min()), float(np.percentile(merit, 90))
+    norm = mpl.colors.Normalize(low, max(high, low + 1e-9))
+    for line, value in zip(heights.T, merit, strict=True):
+        ax.plot(line, color=mpl.colormaps["viridis_r"](norm(value)), lw=1, alpha=0.8)
+    ax.set(xlim=(-0.3, len(columns) - 0.7), ylim=(-0.08, 1.08), yticks=[])
+    names = [name.split(".")[-1] for name in columns]
+    ax.set_xticks(range(len(columns)), names, rotation=30, ha="right", fontsize=7)
+    for spine in ("left", "bottom"):
+        ax.spines[spine].set_visible(False)
+    return figure
+
+
+def _on_axis(ax: Axes, k: int, column: Sequence[Any]) -> list[float]:
+    """Draw one coordinate with its labels; heights of the values in [0, 1], nan for none."""
+    ax.axvline(k, color=NEUTRAL, lw=0.6, alpha=0.5)
+    known = [value for value in column if value is not None]
+    numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in known)
+    if numbers and len(set(known)) > 6:
+        log = min(known) > 0 and max(known) / min(known) > 20
+        scaled = np.log(known) if log else np.asarray(known, float)
+        low, high = float(scaled.min()), float(scaled.max())
+        for height, value in ((0.0, min(known)), (1.0, max(known))):
+            ax.text(k + 0.04, height, f"{value:.3g}", fontsize=6, va="center")
+        return [
+            float("nan") if value is None
+            else ((np.log(value) if log else value) - low) / (high - low)
+            for value in column
+        ]  # fmt: skip
+    names = sorted(set(known)) if numbers else sorted({str(value) for value in known})
+    place = {name: i / max(1, len(names) - 1) for i, name in enumerate(names)}
+    for name, height in place.items():
+        ax.text(k + 0.04, height, f"{name:.3g}" if isinstance(name, float) else str(name),
+                fontsize=6, va="center")  # fmt: skip
+    return [
+        float("nan") if value is None else place[value if numbers else str(value)]
+        for value in column
+    ]
+
+
+def bars(values: Mapping[str, float], label: str) -> Figure:
+    """One bar per name, the longest on top."""
+    ordered = sorted(values.items(), key=lambda item: item[1])
+    figure, (ax,) = axes_row(1, 4.2, 0.3 * len(values) + 0.8)
+    ax.barh([name for name, _ in ordered], [value for _, value in ordered], color=PORE)
+    ax.set_xlabel(label)
+    return figure
+
+
+def pareto(
+    points: Sequence[Sequence[float]], on_front: Sequence[bool], labels: Sequence[str]
+) -> Figure:
+    """Two objectives of every trial; those that no other one beats are joined.
+
+    Parameters
+    ----------
+    points : sequence of (first, second)
+        Objectives of every trial.
+    on_front
+        Which of them are on the front.
+    labels
+        Names of the objectives.
+    """
+    figure, (ax,) = axes_row(1, 4.0, 3.2)
+    xy, front = np.asarray(points, float), np.asarray(on_front, bool)
+    ax.plot(*xy[~front].T, "o", ms=4, color=NEUTRAL, alpha=0.5, label="trials")
+    best = xy[front][np.argsort(xy[front][:, 0])]
+    ax.plot(*best.T, "o-", ms=5, lw=1, color=SOLID, label="Pareto front")
+    ax.set(xlabel=labels[0], ylabel=labels[1])
+    if xy[:, 1].min() > 0 and xy[:, 1].max() / xy[:, 1].min() > 20:
+        ax.set_yscale("log")
+    ax.legend(fontsize=7)
+    return figure

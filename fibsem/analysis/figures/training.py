@@ -1,0 +1,99 @@
+"""Figures of trainings: learning curves, and models side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from fibsem.analysis.figures.style import PORE, SOLID, axes_row
+from fibsem.analysis.statistics import band
+
+
+def learning_curves(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
+    """Loss and mIoU by epoch, one line per run.
+
+    Parameters
+    ----------
+    curves : mapping of run to mapping of ``loss`` and ``miou`` to values by epoch
+        Figures on the fixed validation sample.
+    """
+    figure, axes = axes_row(2, 3.4, 2.6)
+    for ax, key, label in zip(
+        axes, ("loss", "miou"), ("validation loss", "validation mIoU"), strict=True
+    ):
+        for name, curve in curves.items():
+            ax.plot(range(1, len(curve[key]) + 1), curve[key], lw=1.2, marker=".", label=name)
+        ax.set(xlabel="epoch", ylabel=label)
+    if len(curves) <= 10:
+        axes[1].legend(fontsize=6)
+    return figure
+
+
+def learning_bands(
+    curves: Mapping[str, tuple[Sequence[Sequence[float]], Sequence[Sequence[float]]]],
+) -> Figure:
+    """Training and validation loss by epoch, mean and 95 % interval over seeds (Figure 4.6).
+
+    Parameters
+    ----------
+    curves : mapping of model to (training losses, validation losses)
+        Each one sequence per seed, of one value per epoch.
+    """
+    figure, axes = axes_row(len(curves), 2.9, 2.4)
+    for ax, (name, (training, validation)) in zip(axes, curves.items(), strict=True):
+        for losses, colour, label in (
+            (training, PORE, "training"),
+            (validation, SOLID, "validation"),
+        ):
+            mean, low, high = band(losses)
+            epochs = range(1, len(mean) + 1)
+            ax.plot(
+                epochs,
+                mean,
+                color=colour,
+                lw=1.2,
+                label=label,
+                marker="." if len(mean) == 1 else "",
+            )
+            ax.fill_between(epochs, low, high, color=colour, alpha=0.25, lw=0)
+        ax.set(title=name, xlabel="epoch")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes[0].set_ylabel("loss (mean, 95 % interval)")
+    axes[0].legend(fontsize=7)
+    return figure
+
+
+def miou_by_neighbourhood(values: Mapping[str, Mapping[int, tuple[float, float]]]) -> Figure:
+    """Validation mIoU against n_x = n_y, one line for every n_z or model (Figures 4.3, 4.4).
+
+    Parameters
+    ----------
+    values : mapping of line to mapping of n_x to (mean, s.d.)
+        MIoU in [0, 1].
+    """
+    figure, (ax,) = axes_row(1, 4.2, 3.0)
+    colours = mpl.colormaps["viridis"](np.linspace(0, 0.9, max(1, len(values))))
+    for colour, (name, line) in zip(colours, values.items(), strict=True):
+        sizes = sorted(line)
+        mean = [100 * line[n][0] for n in sizes]
+        std = [100 * line[n][1] if np.isfinite(line[n][1]) else 0.0 for n in sizes]
+        ax.errorbar(sizes, mean, std, color=colour, marker="o", ms=3, lw=1.2, capsize=2, label=name)
+    ax.set_xticks(sorted({n for line in values.values() for n in line}))
+    ax.set(xlabel="n_x = n_y (pixels)", ylabel="validation mIoU (%)")
+    ax.legend(fontsize=7, ncols=2)
+    return figure
+
+
+def boxes(values: Mapping[str, Sequence[float]], label: str) -> Figure:
+    """One box per model over its seeds or squares, with every value on it (Figure 4.5)."""
+    figure, (ax,) = axes_row(1, max(3.0, 0.62 * len(values) + 1), 3.0)
+    ax.boxplot(list(values.values()), widths=0.5, showfliers=False, medianprops={"color": SOLID})
+    for k, points in enumerate(values.values(), start=1):
+        ax.plot([k] * len(points), points, ".", color=PORE, ms=4, alpha=0.7)
+    ax.set_xticks(range(1, len(values) + 1), list(values), rotation=35, ha="right", fontsize=7)
+    ax.set_ylabel(label)
+    return figure

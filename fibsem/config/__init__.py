@@ -1,0 +1,37 @@
+"""Configuration: Hydra's tree -> frozen values; all validation and all of its messages.
+
+Only this package and the commands know Hydra. YAML holds values, Python holds names. A
+configuration travels as a plain tree (nested dicts), so that a trial is the tree with a few keys
+replaced, read again.
+"""
+
+from fibsem.config.commands import CONF, command_line, compose, run_command
+from fibsem.config.promotion import GateConfig, PostProcessingConfig, PromoteConfig, RankConfig
+from fibsem.config.reading import Tree, read
+from fibsem.config.runs import DataConfig, EvaluateConfig, RunConfig, SamplingConfig, TrackingConfig
+from fibsem.config.search import SearchConfig
+from fibsem.config.training import TrainConfig
+from fibsem.config.trees import output_folder, settings_hash, with_values
+
+__all__ = [
+    "CONF",
+    "DataConfig",
+    "EvaluateConfig",
+    "GateConfig",
+    "PostProcessingConfig",
+    "PromoteConfig",
+    "RankConfig",
+    "RunConfig",
+    "SamplingConfig",
+    "SearchConfig",
+    "TrackingConfig",
+    "TrainConfig",
+    "Tree",
+    "command_line",
+    "compose",
+    "output_folder",
+    "read",
+    "run_command",
+    "settings_hash",
+    "with_values",
+]

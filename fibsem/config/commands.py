@@ -1,0 +1,127 @@
+"""From Hydra to a plain tree, and the entry of every command; the only module that knows Hydra."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from fibsem.config.reading import Tree
+from fibsem.errors import UserError
+
+PACKAGE = Path(__file__).parent.parent
+#: Where the YAML is: inside the package in a wheel, beside it in a checkout.
+CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())
+
+
+def compose(command: str, overrides: list[str] | None = None) -> Tree:
+    """Compose a command's configuration without running it; also from within a command."""
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    running, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
+    try:
+        with _one_line_errors(), initialize_config_dir(str(CONF.resolve()), version_base=None):
+            return _plain(hydra_compose(command, overrides or []), command, overrides or [])
+    finally:
+        GlobalHydra.instance().hydra = running
+
+
+def _plain(config: Any, command: str, overrides: Iterable[str]) -> Tree:
+    """The tree as nested dicts, with the command line that makes it again."""
+    from omegaconf import OmegaConf
+
+    tree = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(tree, dict)
+    kept = {str(key): value for key, value in tree.items() if key != "hydra"}
+    return {**kept, "command": command_line(command, overrides)}
+
+
+def command_line(command: str, overrides: Iterable[str]) -> str:
+    """What a user types to get this configuration; passwords in addresses are left out.
+
+    >>> command_line("sweep", ["nbhd=81x81x3", "+space.axes.train.batch=[64,128]"])
+    "python -m fibsem.sweep nbhd=81x81x3 '+space.axes.train.batch=[64,128]'"
+    >>> print(command_line("sweep", ["search.storage=postgresql://me:secret@host/db"]))
+    python -m fibsem.sweep 'search.storage=postgresql://me:***@host/db'
+    """
+    told = [re.sub(r"(://[^:/@]*:)[^@/]+@", r"\1***@", override) for override in overrides]
+    return shlex.join(["python", "-m", f"fibsem.{command}", *told])
+
+
+class _one_line_errors:  # noqa: N801 - reads as a statement: with _one_line_errors()
+    """Turn what Hydra and OmegaConf complain about into one line for the user."""
+
+    def __enter__(self) -> None:
+        os.environ["HYDRA_FULL_ERROR"] = "1"
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        from hydra.errors import HydraException
+        from omegaconf.errors import OmegaConfBaseException
+
+        if isinstance(error, HydraException | OmegaConfBaseException):
+            raise UserError(_first_line(str(error))) from error
+
+
+#: How Hydra's grammar complains of a value that should have been quoted.
+UNQUOTED = (
+    "mismatched input",
+    "no viable alternative",
+    "token recognition",
+    "LexerNoViableAlt",
+    "extraneous input",
+    "while evaluating",
+)
+
+
+def _first_line(message: str) -> str:
+    """What a user needs of Hydra's message: its lines in one, without its own hints."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    kept = [line for line in lines if not line.startswith(("full_key", "object_type", "See https"))]
+    text = " ".join(kept).partition(" Config search path")[0]
+    if any(words in text for words in UNQUOTED):
+        text += " Values with spaces, commas or parentheses need quotes: 'data.path=\"a (b)\"'."
+    return text
+
+
+def run_command(name: str, main: Callable[[Tree], None]) -> None:
+    """Entry of ``python -m fibsem.<name>``: compose, run, and answer a user's error in one line.
+
+    Exit codes: 0 done, 1 a bug (with its traceback), 2 something the user can mend, 130 stopped.
+    """
+    import hydra
+    from hydra.core.hydra_config import HydraConfig
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors of TensorFlow reach Python anyway
+    # a scheduler's way of saying Ctrl-C: what runs is ended cleanly, and goes on another time
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    mistakes: list[UserError] = []  # raised behind Hydra, which would announce them in its own way
+    here = os.getpid()
+
+    @hydra.main(version_base=None, config_path=str(CONF.resolve()), config_name=name)
+    def composed(config: Any) -> None:
+        try:
+            # with --multirun those of this job
+            main(_plain(config, name, HydraConfig.get().overrides.task))
+        except UserError as error:
+            if os.getpid() != here:  # a job of a launcher (submitit): Hydra carries it back
+                raise
+            mistakes.append(error)
+
+    try:
+        with _one_line_errors():
+            composed()
+        for mistake in mistakes:
+            raise mistake
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,76 @@
+"""Which trials are promoted, what is tried behind the network, and when a champion is replaced."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from fibsem.analysis.postprocessing import SearchGrid
+from fibsem.config.reading import Tree, read, require
+
+
+@dataclass(frozen=True)
+class PostProcessingConfig:
+    """The grid of the post-processing search (thesis Table 3.6), both ends in."""
+
+    sigma: tuple[float, ...]
+    threshold_start: float
+    threshold_stop: float
+    threshold_steps: int
+    rounds: tuple[int, ...] = (1,)
+    min_size: tuple[int, ...] = (0,)
+
+    @property
+    def grid(self) -> SearchGrid:
+        """The combinations."""
+        step = (self.threshold_stop - self.threshold_start) / max(1, self.threshold_steps - 1)
+        thresholds = tuple(self.threshold_start + k * step for k in range(self.threshold_steps))
+        return SearchGrid(self.sigma, thresholds, self.rounds, self.min_size)
+
+
+@dataclass(frozen=True)
+class RankConfig:
+    """The best trials of sweeps are run again with fresh seeds before one of them is chosen."""
+
+    k: int = 3
+    seeds: int = 3
+    seed: int = 1000
+
+    def __post_init__(self) -> None:
+        require("rank.k", self.k, self.k >= 1, "at least 1")
+        require("rank.seeds", self.seeds, self.seeds >= 1, "at least 1")
+
+
+@dataclass(frozen=True)
+class PromoteConfig:
+    """What is promoted: of which sweeps, how many candidates, how many members."""
+
+    study: tuple[str, ...] | None = None
+    max_seconds_per_gigapixel: float | None = None
+    candidates: int = 2
+    ensemble: int = 1
+
+    def __post_init__(self) -> None:
+        require("candidates", self.candidates, self.candidates >= 1, "at least 1")
+        require("ensemble", self.ensemble, self.ensemble >= 1, "at least 1")
+        limit = self.max_seconds_per_gigapixel
+        legal = limit is None or limit > 0
+        require("max_seconds_per_gigapixel", limit, legal, "positive or null")
+
+    @classmethod
+    def of(cls, tree: Tree) -> PromoteConfig:
+        """Read the keys that lie at the top of the tree."""
+        return read(cls, {field.name: tree[field.name] for field in fields(cls)}, "promote")
+
+
+@dataclass(frozen=True)
+class GateConfig:
+    """When a challenger replaces the champion; ``porosity_points`` are per cent of the pixels."""
+
+    alpha: float = 0.05
+    porosity_points: float = 1.0
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        require("gate.alpha", self.alpha, 0 < self.alpha < 1, "in (0, 1)")
+        points = self.porosity_points
+        require("gate.porosity_points", points, points >= 0, "at least 0")

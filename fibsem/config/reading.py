@@ -1,0 +1,61 @@
+"""Plain trees -> frozen values: names and types are checked; what is wrong is said in a line."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any, Literal, TypeVar
+
+from fibsem.errors import UserError
+
+#: A configuration on its way: nested dicts of what YAML knows.
+Tree = dict[str, Any]
+T = TypeVar("T")
+
+
+def read(cls: type[T], tree: Mapping[str, Any], where: str) -> T:
+    """Make a dataclass from a mapping, checking names and types."""
+    assert is_dataclass(cls)
+    hints = typing.get_type_hints(cls)
+    known = {field.name: field for field in fields(cls)}
+    for key in tree:
+        if key not in known:
+            raise UserError(f"`{where}` has no key {key!r}; it has: {', '.join(sorted(known))}.")
+    values = {}
+    for key, field in known.items():
+        if key in tree:
+            values[key] = _value(hints[key], tree[key], f"{where}.{key}")
+        elif field.default is MISSING and field.default_factory is MISSING:
+            raise UserError(f"`{where}.{key}` must be given, but is missing.")
+    return typing.cast(T, cls(**values))
+
+
+def _value(kind: Any, value: Any, where: str) -> Any:
+    """Check a value against a type annotation; whole numbers pass as floats, lists as tuples."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Literal:
+        if value not in arguments:
+            choices = ", ".join(map(str, arguments))
+            raise UserError(f"`{where}` must be one of {choices}, but got {value}.")
+        return value
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in arguments:
+            return None
+        return _value(next(a for a in arguments if a is not type(None)), value, where)
+    if origin is tuple:
+        items = value if isinstance(value, list | tuple) else [value]
+        return tuple(_value(arguments[0], item, where) for item in items)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+        raise UserError(f"`{where}` must be {names.get(kind, kind)}, but got {value!r}.")
+    return value
+
+
+def require(key: str, value: object, legal: bool, constraint: str) -> None:
+    """Refuse a value that is not legal."""
+    if not legal:
+        raise UserError(f"`{key}` must be {constraint}, but got {value}.")

@@ -1,0 +1,85 @@
+"""What every run has in common: data, network, training, where it is tracked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fibsem.config.reading import Tree, read
+from fibsem.config.training import TrainConfig
+from fibsem.data.preprocessing import Recipe
+from fibsem.data.split import SplitRecipe
+from fibsem.geometry import Nbhd
+from fibsem.models.spec import ModelSpec, resolve
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which dataset: a manifest by path, or a named one that is simulated or downloaded."""
+
+    name: str
+    path: str | None = None
+    root: str = "data"
+    phantom: str | None = None
+    download: bool = False
+
+
+@dataclass(frozen=True)
+class SamplingConfig:
+    """The draw of pixels belongs to the dataset, not to the run."""
+
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class TrackingConfig:
+    """Where runs are logged."""
+
+    uri: str = "sqlite:///mlruns/mlflow.db"
+    artifacts: str = "mlruns/artifacts"
+    experiment: str | None = None
+    system_metrics: bool = False
+
+    @property
+    def absolute_uri(self) -> str:
+        """The store as a process in another folder reaches it."""
+        database = self.uri.removeprefix("sqlite:///")
+        return self.uri if database == self.uri else f"sqlite:///{Path(database).resolve()}"
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """What an evaluation scores."""
+
+    patch_limit: int = 2_000_000
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One training: dataset, network, schedule, seed. The same for a trial and a final run."""
+
+    data: DataConfig
+    preprocess: Recipe
+    split: SplitRecipe
+    sampling: SamplingConfig
+    spec: ModelSpec
+    train: TrainConfig
+    tracking: TrackingConfig
+    seed: int
+
+    @classmethod
+    def of(cls, tree: Tree) -> RunConfig:
+        """Read and check the common part of a configuration tree."""
+        model = dict(tree["model"])
+        name, padding = model.pop("name"), model.pop("padding")
+        spec = resolve(name, Nbhd.parse(tree["nbhd"]), padding, model)
+        return cls(
+            data=read(DataConfig, tree["data"], "data"),
+            preprocess=read(Recipe, tree["preprocess"], "preprocess"),
+            split=read(SplitRecipe, tree["split"], "split"),
+            sampling=read(SamplingConfig, tree["sampling"], "sampling"),
+            spec=spec,
+            train=read(TrainConfig, tree["train"], "train").resolved(spec),
+            tracking=read(TrackingConfig, tree["tracking"], "tracking"),
+            seed=int(tree["seed"]),
+        )

@@ -1,0 +1,54 @@
+"""How a sweep searches, and how much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from fibsem.config.reading import require
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """How a sweep searches, and how much."""
+
+    backend: Literal["optuna", "keras_tuner"] = "optuna"
+    trials: int = 100
+    max_seconds: float | None = None
+    sampler: Literal[
+        "enumerated", "random", "grid", "tpe", "cmaes", "nsga2", "hyperband", "bayesian"
+    ] = "enumerated"
+    objectives: tuple[str, ...] = ("val/loss",)
+    pruner: Literal["none", "median", "halving", "hyperband", "patient"] = "none"
+    pruner_warmup: int = 3
+    pruner_patience: int = 3
+    startup_trials: int = 10
+    population: int = 20
+    grid_points: int = 3
+    hyperband_epochs: int = 27
+    seed: int = 0
+    workers: int = 1
+    isolate: bool = False
+    retries: int = 2
+    max_failures: int = 10
+    heartbeat_s: float = 15.0
+    grace_s: float = 90.0
+    storage: str | None = None
+    dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        for key in ("trials", "max_failures", "workers", "pruner_patience", "startup_trials"):
+            value = getattr(self, key)
+            require(f"search.{key}", value, value >= 1, "at least 1")
+        for key in ("population", "grid_points"):
+            value = getattr(self, key)
+            require(f"search.{key}", value, value >= 2, "at least 2")
+        limit = self.max_seconds
+        require("search.max_seconds", limit, limit is None or limit > 0, "positive or null")
+        require("search.retries", self.retries, self.retries >= 0, "at least 0")
+        require("search.pruner_warmup", self.pruner_warmup, self.pruner_warmup >= 0, "at least 0")
+        require("search.heartbeat_s", self.heartbeat_s, self.heartbeat_s > 0, "positive")
+        require(
+            "search.grace_s", self.grace_s, self.grace_s > self.heartbeat_s,
+            "longer than search.heartbeat_s",
+        )  # fmt: skip

@@ -1,0 +1,96 @@
+"""How a network is trained."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from fibsem.config.reading import require
+from fibsem.errors import UserError
+from fibsem.models.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a network is trained (thesis 3.6, 3.7)."""
+
+    mode: Literal["auto", "patch", "grid"] = "auto"
+    share: float = 0.005
+    epochs: int = 125
+    patience: int | None = 10
+    loss: Literal["bce", "bce_iou", "bce_porosity"] = "bce"
+    loss_weight: float = 1.0
+    optimizer: Literal["sgd", "nesterov", "adam", "rmsprop"] = "sgd"
+    learning_rate: float | None = None
+    momentum: float = 0.95
+    batch: int = 128
+    schedule: Literal["step", "cyclic", "cosine", "constant"] = "step"
+    decay: float = 0.75
+    decay_every: int = 8
+    min_learning_rate: float = 1e-5
+    windows: int | None = None
+    grid: int | None = None
+    steps: int | None = None
+    max_seconds: float | None = None
+    keep: Literal["loss", "miou"] = "loss"
+    augment: bool = True
+    shift_sd: float = 0.0
+    shift_probability: float = 0.0
+    val_all: bool = True
+    test: bool = False
+
+    def __post_init__(self) -> None:
+        require("train.share", self.share, 0 < self.share <= 1, "in (0, 1]")
+        require("train.momentum", self.momentum, 0 <= self.momentum < 1, "in [0, 1)")
+        require("train.decay", self.decay, 0 < self.decay <= 1, "in (0, 1]")
+        for key in ("epochs", "batch", "decay_every", "windows", "grid", "patience", "steps"):
+            value = getattr(self, key)
+            require(f"train.{key}", value, value is None or value >= 1, "at least 1")
+        for key in ("learning_rate", "max_seconds"):
+            value = getattr(self, key)
+            require(f"train.{key}", value, value is None or value > 0, "positive")
+        require("train.loss_weight", self.loss_weight, self.loss_weight >= 0, "at least 0")
+
+    def resolved(self, spec: ModelSpec) -> TrainConfig:
+        """The mode, batch shape and learning rate that this model is trained with."""
+        if self.mode == "grid" and not spec.convertible:
+            raise UserError(
+                f"`train.mode=grid` needs a convertible network, but got model={spec.name} with "
+                f"padding={spec.padding}; the choices are train.mode=patch or model.padding=valid."
+            )
+        if self.mode == "patch" and spec.family == "squares":
+            raise UserError(
+                f"`train.mode` must be auto or grid for model={spec.name}, which is trained on "
+                "squares, but got patch."
+            )
+        mode = self.mode if self.mode != "auto" else "grid" if spec.convertible else "patch"
+        windows, grid = (4, 64) if spec.family == "squares" else (16, 8)
+        rate = 0.02 if mode == "grid" else 0.005
+        if self.optimizer in ("adam", "rmsprop"):  # which scale their steps themselves
+            rate = 0.001
+        return replace(
+            self,
+            mode=mode,
+            learning_rate=self.learning_rate or rate,
+            windows=self.windows or windows,
+            grid=self.grid or grid,
+        )
+
+    def learning_rate_at(self, epoch: int) -> float:
+        """Learning rate of an epoch, counted from 0 (thesis 3.7).
+
+        ``step``: times 0.75 every 8 epochs, not below 1e-5. ``cyclic``: in straight lines from a
+        tenth of the rate up to it and back, ``2 * decay_every`` epochs a cycle. ``cosine``: half a
+        cosine from the rate to ``min_learning_rate`` over ``epochs``.
+        """
+        assert self.learning_rate is not None
+        top, low = self.learning_rate, min(self.min_learning_rate, self.learning_rate)
+        if self.schedule == "step":
+            return max(low, top * self.decay ** (epoch // self.decay_every))
+        if self.schedule == "cyclic":
+            phase = abs((epoch / self.decay_every + 1) % 2 - 1)  # 0 at the start, 1 in the middle
+            return top * (0.1 + 0.9 * phase)
+        if self.schedule == "cosine":
+            return low + (top - low) * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
+        return top

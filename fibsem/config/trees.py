@@ -1,0 +1,67 @@
+"""Trees by key: a copy with other values, the hash of what is computed, the folder of a command."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fibsem.config.reading import Tree
+from fibsem.errors import UserError
+
+#: Keys that do not change what is computed, only how much of it, where and how it is told.
+NOT_IN_THE_HASH = (
+    "command",
+    "output",
+    "tracking",
+    "search.trials",
+    "search.max_seconds",
+    "search.workers",
+    "search.isolate",
+    "search.storage",
+    "search.retries",
+    "search.max_failures",
+    "search.heartbeat_s",
+    "search.grace_s",
+    "search.dry_run",
+    # of fibsem.segment
+    "estimate", "memory_gib", "slab", "tile", "previews", "certificate", "workers", "scheduler",
+    "overwrite",
+)  # fmt: skip
+
+
+def with_values(tree: Tree, values: Mapping[str, Any]) -> Tree:
+    """A copy of the tree with dotted keys replaced; the keys must exist."""
+    changed = copy.deepcopy(tree)
+    for key, value in values.items():
+        *path, last = key.split(".")
+        node = changed
+        for part in path:
+            node = node.get(part) if isinstance(node, dict) else None  # type: ignore[assignment]
+        if not isinstance(node, dict) or last not in node:
+            raise UserError(f"a swept key must exist in the configuration, but got {key!r}.")
+        node[last] = value
+    return changed
+
+
+def settings_hash(tree: Tree) -> str:
+    """Eight hex digits of everything that changes what is computed."""
+    kept = copy.deepcopy(tree)
+    for key in NOT_IN_THE_HASH:
+        *path, last = key.split(".")
+        node = kept
+        for part in path:
+            node = node.get(part, {})
+        node.pop(last, None)
+    text = json.dumps(kept, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def output_folder(command: str, tree: Tree, dataset: str, *what: str) -> Path:
+    """The folder of a command: as given, or one that the same command always gets again."""
+    if tree.get("output"):
+        return Path(tree["output"])
+    return Path("outputs") / command / "-".join([dataset, *what, settings_hash(tree)])

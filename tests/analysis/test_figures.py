@@ -1,0 +1,71 @@
+"""Figures show the numbers that they are given."""
+
+import numpy as np
+import pytest
+
+from fibsem.analysis import figures
+from fibsem.analysis.postprocessing import (
+    PostProcessing,
+    ScoredSquare,
+    SearchGrid,
+    search,
+    stages,
+)
+
+
+@pytest.fixture(scope="module")
+def square():
+    rng = np.random.default_rng(0)
+    labels = (rng.random((30, 40)) > 0.3).astype(np.uint8)
+    labels[:5, :5] = 255
+    scores = rng.random((42, 52)).astype(np.float32)
+    scores[6:-6, 6:-6] += labels == 1
+    return ScoredSquare(scores / 2, labels, np.s_[6:-6, 6:-6])
+
+
+@pytest.mark.parametrize(
+    ("sigmas", "thresholds"),
+    [((0.0, 0.5, 1.0, 2.0), (0.2, 0.4, 0.6)), ((1.0, 0.0), (0.5, 0.4)), ((1.0,), (0.5,))],
+)
+def test_the_surface_marks_the_best_combination(square, sigmas, thresholds, tmp_path):
+    grid = SearchGrid(sigmas, thresholds, (1, 2), (0, 9))
+    best, surface = search([square], grid)
+    figure = figures.postprocessing_surface(surface, grid, best)
+    ax = figure.axes[0]
+    (mark,) = ax.lines
+    assert mark.get_xydata().tolist() == [[best.threshold, best.sigma]]
+    drawn = ax.collections[0].get_array()
+    assert drawn.shape == (len(sigmas), len(thresholds))
+    cell = sorted(sigmas).index(best.sigma), sorted(thresholds).index(best.threshold)
+    assert drawn[cell] == drawn.max() == 100 * surface.max()
+    assert figures.save(figure, tmp_path / "surface.png").stat().st_size > 5000
+
+
+@pytest.mark.parametrize(
+    ("how", "panels"),
+    [(PostProcessing(1.0, 0.4), 6), (PostProcessing(1.0, 0.4, 2, 9), 9)],
+)
+def test_the_steps_on_a_square_are_those_of_the_definition(square, how, panels, tmp_path):
+    grey = np.random.default_rng(1).random((30, 40))
+    figure = figures.postprocessing_steps(grey, square, how)
+    drawn = [ax.images[0].get_array() for ax in figure.axes if ax.images]
+    assert len(drawn) == panels
+    np.testing.assert_array_equal(drawn[0], grey)
+    images = [image[square.inner] for image in stages(square.scores, how)]
+    shown = images if how.min_size else images[:-1]
+    for image, expected in zip(drawn[2:-2], shown, strict=True):
+        np.testing.assert_array_equal(image, expected)
+    np.testing.assert_array_equal(drawn[-1], images[-1])
+    assert figures.save(figure, tmp_path / "steps.png").stat().st_size > 5000
+
+
+def test_errors_are_where_labels_differ(square):
+    """The two colours cover the labelled pixels that are wrong, and no others."""
+    how = PostProcessing(0.0, 0.4)
+    figure = figures.postprocessing_steps(np.zeros((30, 40)), square, how)
+    panel = [ax for ax in figure.axes if ax.images][-1]
+    found, *tints = (image.get_array() for image in panel.images)
+    coloured = [tint[..., 3] > 0 for tint in tints]
+    np.testing.assert_array_equal(coloured[0], (square.labels == 1) & (found == 0))
+    np.testing.assert_array_equal(coloured[1], (square.labels == 0) & (found == 1))
+    assert coloured[1].any()
