@@ -1,4 +1,4 @@
-"""Tables in the layout of the thesis, from the records of evaluations.
+"""Tables in the layout of the thesis, from the records of evaluations or of labelled squares.
 
 A record is the ``summary.json`` of one evaluation: ``model``, ``nbhd`` and spreads (``mean``,
 ``std``) of figures by group.
@@ -10,6 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+
+from fibsem.analysis.metrics import Confusion, pooled
+from fibsem.analysis.uncertainty import normal_interval
 
 Record = Mapping[str, Any]
 
@@ -43,7 +46,7 @@ def parameters(records: Iterable[Record]) -> pd.DataFrame:
     for record in sorted(records, key=lambda r: int(r["nbhd"].split("x")[2])):
         n = int(record["nbhd"].split("x")[0])
         cells.setdefault(record["model"], {})[n] = int(record["parameters"]["mean"])
-    table = pd.DataFrame.from_dict(cells, orient="index").sort_index(axis=1)
+    table = pd.DataFrame.from_dict(cells, orient="index").sort_index(axis=1).astype("Int64")
     table.columns = pd.Index([f"({n}, {n})" for n in table.columns])
     table.index.name = "model"
     return table.reset_index()
@@ -100,18 +103,57 @@ def labelled(record: Record, group: str = "all") -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _labelled_row(split: str, sample: str, figures: Mapping[str, Any]) -> dict[str, str]:
-    interval = ""
-    if "porosity_low" in figures and figures["porosity_low"]["mean"] is not None:
-        low, high = (figures[f"porosity_{end}"]["mean"] for end in ("low", "high"))
-        interval = f"[{100 * low:.2f}, {100 * high:.2f}]"
+def post_processing(
+    squares: Sequence[Record], before: str = "before", after: str = "after"
+) -> pd.DataFrame:
+    """The same before and after post-processing, of one model (Tables 4.10 and 4.12 in one).
+
+    Parameters
+    ----------
+    squares
+        One record for every labelled square: ``split``, ``sample`` and two confusion matrices
+        ``counts[label][prediction]``.
+    before, after
+        Under which keys the matrices are.
+
+    Returns
+    -------
+    DataFrame
+        Two rows for each sample of a split and two for all its samples together, from pooled
+        pixels; the interval is over squares.
+    """
+    rows = []
+    for split in ("train", "val", "test"):
+        of_split = [square for square in squares if square["split"] == split]
+        names = dict.fromkeys(square["sample"] for square in of_split)
+        by_sample = {name: [s for s in of_split if s["sample"] == name] for name in names}
+        for sample, members in [*by_sample.items(), ("combined", of_split)]:
+            for when, key in (("before", before), ("after", after)):
+                parts = [Confusion.from_counts(member[key]) for member in members]
+                if parts := [part for part in parts if part.pixels]:
+                    rows.append(_labelled_row(split, sample, _one_run(parts)))
+                    rows[-1] |= {"post-processing": when, "squares": len(parts)}
+    order = ("split", "sample", "post-processing", "squares")
+    return pd.DataFrame([{key: row[key] for key in (*order, *row)} for row in rows])
+
+
+def _one_run(parts: Sequence[Confusion]) -> dict[str, Any]:
+    """Figures of pooled squares as spreads of a single run, with the interval of porosity."""
+    low, high = normal_interval([part.porosity for part in parts])
+    figures = {**pooled(parts).record(), "porosity_low": low, "porosity_high": high}
+    return {key: {"mean": value, "std": None} for key, value in figures.items()}
+
+
+def _labelled_row(split: str, sample: str, figures: Mapping[str, Any]) -> dict[str, Any]:
+    low, high = (figures.get(f"porosity_{end}", {}).get("mean") for end in ("low", "high"))
+    known = low is not None and low == low  # nan: a single square has no interval
     return {
         "split": split,
         "sample": sample,
         "mIoU": plus_minus(figures["miou"], 4),
         "accuracy": plus_minus(figures["accuracy"], 4),
         "porosity %": plus_minus(figures["porosity"], 2, 100),
-        "95 % CI over squares": interval,
+        "95 % CI over squares": f"[{100 * low:.2f}, {100 * high:.2f}]" if known else "",
         "labelled porosity %": plus_minus(figures["label_porosity"], 2, 100),
     }
 
@@ -159,3 +201,58 @@ def trials(rows: Sequence[Record]) -> pd.DataFrame:
     return pd.DataFrame(
         [{key: f"{v:.4g}" if isinstance(v, float) else v for key, v in row.items()} for row in rows]
     )
+
+
+def history(reigns: Sequence[Record]) -> pd.DataFrame:
+    """Registered versions in turn: when each was champion, why, and with what data and code.
+
+    Each record has ``version``, ``registered``, ``since``, ``until`` (UTC, ISO 8601; None: never,
+    or still), ``how``, ``why``, ``test_miou``, ``dataset``, ``data``, ``code`` and ``aliases``.
+    """
+    rows = [
+        {
+            "version": reign["version"],
+            "registered": _moment(reign["registered"]),
+            "champion since": _moment(reign["since"]),
+            "until": _moment(reign["until"]),
+            "how": reign["how"],
+            "test mIoU": "" if reign["test_miou"] is None else f"{reign['test_miou']:.4f}",
+            "dataset": reign["dataset"] or "",
+            "data": reign["data"] or "",
+            "code": reign["code"] or "",
+            "alias": ", ".join(reign["aliases"]),
+            "why": reign["why"],
+        }
+        for reign in reigns
+    ]
+    return pd.DataFrame(rows)
+
+
+def _moment(iso: str | None) -> str:
+    """A time in UTC to the second."""
+    return "" if iso is None else iso[:19].replace("T", " ")
+
+
+def ranking(rows: Sequence[Record]) -> pd.DataFrame:
+    """Trials that were run again, best first; what the paired test cannot tell apart is tied."""
+    table = []
+    for row in rows:
+        line = {
+            "rank": row["rank"],
+            "trial": row["trial"],
+            "hyperparameters": row["hyperparameters"],
+            "loss in the sweep": f"{row['search_loss']:.4f}",
+        }
+        if "val_miou" in row:
+            spread = {"mean": row["val_miou"], "std": row["val_miou_sd"]}
+            line[f"val mIoU, {row['seeds']} seeds"] = plus_minus(spread, 4)
+            line["training time (s)"] = f"{row['train_seconds']:.0f}"
+        if row["seconds_per_gigapixel"] is not None:
+            line["s per gigapixel"] = f"{row['seconds_per_gigapixel']:.0f}"
+        if "difference" in row:
+            p = row["p_value"]
+            line["over squares, against the first"] = f"{row['difference']:+.4f}"
+            line["p"] = "too few" if p is None else f"{p:.3g}"
+            line["tied"] = "yes" if row["tied"] else "no"
+        table.append(line)
+    return pd.DataFrame(table).fillna("")

@@ -6,14 +6,12 @@ from hypothesis.extra import numpy as hnp
 from scipy.ndimage import gaussian_filter
 from skimage.measure import label as components
 
-from fibsem.analysis.metrics import pooled
 from fibsem.analysis.postprocessing import (
     PostProcessing,
     ScoredSquare,
-    SearchGrid,
     remove_small,
-    search,
     segment_slice,
+    stages,
 )
 from fibsem.errors import UserError
 
@@ -46,6 +44,12 @@ def test_steps_by_hand():
     np.testing.assert_array_equal(segment_slice(scores, PostProcessing(1.5, 0.5, 2)), twice)
     cleaned = slow_remove_small(twice.astype(np.uint8), 9)
     np.testing.assert_array_equal(segment_slice(scores, PostProcessing(1.5, 0.5, 2, 9)), cleaned)
+    smoothed = gaussian_filter(scores, 1.5), gaussian_filter(once.astype(np.float32), 1.5)
+    by_hand = (smoothed[0], once, smoothed[1], twice, cleaned)
+    for image, expected in zip(
+        stages(scores, PostProcessing(1.5, 0.5, 2, 9)), by_hand, strict=True
+    ):
+        np.testing.assert_array_equal(image, expected)
 
 
 @pytest.mark.parametrize("how", [PostProcessing(1.5, 0.45), PostProcessing(1.5, 0.45, 2)])
@@ -57,36 +61,6 @@ def test_the_margin_makes_a_square_equal_to_the_slice(how):
     cut = scores[30 - m : 50 + m, 40 - m : 60 + m]
     square = ScoredSquare(cut, whole[30:50, 40:60], inner)
     assert square.confusion(how).accuracy == 1
-
-
-def make_squares(count=4, size=24, margin=12):
-    rng = np.random.default_rng(2)
-    squares = []
-    for _ in range(count):
-        extent = size + 2 * margin
-        truth = gaussian_filter(rng.normal(size=(extent, extent)), 3) > -0.05
-        scores = (0.35 + 0.3 * truth + rng.normal(0, 0.2, truth.shape)).clip(0, 1)
-        inner = (slice(margin, margin + size), slice(margin, margin + size))
-        labels = truth[inner].astype(np.uint8)
-        labels[0, :3] = 255
-        squares.append(ScoredSquare(scores.astype(np.float32), labels, inner))
-    return squares
-
-
-def test_search_equals_trying_everything():
-    squares = make_squares()
-    grid = SearchGrid((0.0, 0.7, 1.4), tuple(np.linspace(0.3, 0.7, 9)), (1, 2), (0, 12))
-    best, surface = search(squares, grid)
-    tried = {}
-    for r, rounds in enumerate(grid.rounds):
-        for m, min_size in enumerate(grid.min_sizes):
-            for s, sigma in enumerate(grid.sigmas):
-                for t, threshold in enumerate(grid.thresholds):
-                    how = PostProcessing(sigma, threshold, rounds, min_size)
-                    miou = pooled(square.confusion(how) for square in squares).miou
-                    assert surface[r, m, s, t] == pytest.approx(miou, abs=1e-12)
-                    tried[how] = miou
-    assert tried[best] == max(tried.values())
 
 
 @settings(max_examples=20)

@@ -1,0 +1,132 @@
+"""From scores to labels: smooth in the slice, threshold, remove small objects (thesis 3.8).
+
+This is the definition, one combination at a time; ``grid_search`` tries a whole grid.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import cc3d
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import gaussian_filter
+
+from fibsem.analysis.metrics import Confusion
+from fibsem.errors import UserError
+
+FloatArray = npt.NDArray[np.float32]
+LabelArray = npt.NDArray[np.uint8]
+
+#: Reach of the Gaussian in standard deviations, scipy's own.
+TRUNCATE = 4.0
+
+
+@dataclass(frozen=True)
+class PostProcessing:
+    """What is done to the scores of a slice.
+
+    Attributes
+    ----------
+    sigma
+        Standard deviation of the Gaussian in the slice, pixels; 0 leaves the scores as they are.
+    threshold
+        Scores from here on are solid.
+    rounds
+        How often smoothing and thresholding are done, 1 or 2.
+    min_size
+        4-connected components of fewer pixels are flipped, solids first, then pores.
+    """
+
+    sigma: float = 0.0
+    threshold: float = 0.5
+    rounds: int = 1
+    min_size: int = 0
+
+    def __post_init__(self) -> None:
+        for key, value, legal in (
+            ("sigma", self.sigma, self.sigma >= 0),
+            ("threshold", self.threshold, 0 <= self.threshold <= 1),
+            ("rounds", self.rounds, self.rounds in (1, 2)),
+            ("min_size", self.min_size, self.min_size >= 0),
+        ):
+            if not legal:
+                raise UserError(
+                    "`postprocessing` must have sigma >= 0, threshold in [0, 1], rounds 1 or 2 and "
+                    f"min_size >= 0, but got {key}={value}."
+                )
+
+    @property
+    def margin(self) -> int:
+        """Pixels around a region that its labels depend on, small objects apart."""
+        return self.rounds * int(TRUNCATE * self.sigma + 0.5)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def segment_slice(scores: FloatArray, how: PostProcessing) -> LabelArray:
+    """Labels of one slice of scores, (y, x) float32 -> (y, x) uint8, 0 pore and 1 solid."""
+    labels = deque(stages(scores, how), maxlen=1).pop()  # a slice is large: hold no other image
+    return labels.astype(np.uint8, copy=False)
+
+
+def stages(scores: FloatArray, how: PostProcessing) -> Iterator[FloatArray | LabelArray]:
+    """Every image on the way from scores to labels.
+
+    Yields
+    ------
+    (y, x) float32, (y, x) uint8
+        Smoothed scores, then 1 where they reach the threshold, for each round.
+    (y, x) uint8
+        Last the labels without small components.
+    """
+    threshold = np.float32(how.threshold)  # compared in float32 whatever kind of number it is
+    image: FloatArray | LabelArray = scores
+    for _ in range(how.rounds):
+        smoothed = smooth(image.astype(np.float32, copy=False), how.sigma)
+        yield smoothed
+        image = (smoothed >= threshold).astype(np.uint8)
+        yield image
+    yield remove_small(image.astype(np.uint8, copy=False), how.min_size)
+
+
+def smooth(scores: FloatArray, sigma: float) -> FloatArray:
+    """Gaussian in the slice, half-sample mirrored at its borders; float32."""
+    if sigma == 0:
+        return scores
+    smoothed: FloatArray = gaussian_filter(
+        scores, sigma, output=np.float32, mode="reflect", truncate=TRUNCATE
+    )
+    return smoothed
+
+
+def remove_small(labels: LabelArray, min_size: int) -> LabelArray:
+    """Flip 4-connected components of fewer than ``min_size`` pixels, solids first, then pores."""
+    if min_size <= 1:
+        return labels
+    for value in (1, 0):
+        components = cc3d.connected_components((labels == value).astype(np.uint8), connectivity=4)
+        small = np.bincount(components.ravel()) < min_size
+        small[0] = False
+        labels = np.where(small[components], np.uint8(1 - value), labels)
+    return labels
+
+
+@dataclass(frozen=True)
+class ScoredSquare:
+    """Scores of a labelled square with the margin around it that smoothing needs.
+
+    ``inner`` says where the square lies in ``scores``; ``labels`` has the size of the square.
+    """
+
+    scores: FloatArray
+    labels: LabelArray
+    inner: tuple[slice, slice]
+
+    def confusion(self, how: PostProcessing) -> Confusion:
+        """Confusion matrix of the square after post-processing with its margin."""
+        return Confusion.of(self.labels, segment_slice(self.scores, how)[self.inner])
