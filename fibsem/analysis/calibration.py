@@ -1,0 +1,254 @@
+"""Whether a probability means what it says, and the temperature that mends it as far as one can.
+
+A temperature stretches or shrinks the logits around 0, so the probabilities around one half. It
+cannot shift them: networks are trained on as many pores as solid, a volume has, say, two of solid
+for one of pore, and that difference is the same step in every logit, ln 2. What a temperature
+leaves of it stands in the calibration error after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import brentq
+from scipy.special import expit, logit
+
+from fibsem.analysis.metrics import EPSILON, cross_entropy
+
+Array = npt.NDArray[np.floating]
+LabelArray = npt.NDArray[np.integer]
+
+#: Bins of the reliability curve, of equal width in [0, 1].
+RELIABILITY_BINS = 20
+#: Bins of the fit, of equal width between the smallest and the largest logit.
+LOGIT_BINS = 4096
+#: Temperatures between which is searched: labels that the scores' order separates have no best one.
+COLDEST, HOTTEST = 0.01, 100.0
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Predicted probability of solid against its observed frequency, bin by bin.
+
+    Attributes
+    ----------
+    predicted
+        Mean probability of the pixels in each bin; nan where there are none.
+    observed
+        Share of them that is solid; nan where there are none.
+    counts
+        Pixels in each bin.
+    """
+
+    predicted: tuple[float, ...]
+    observed: tuple[float, ...]
+    counts: tuple[int, ...]
+
+    @classmethod
+    def of(cls, labels: LabelArray, scores: Array, bins: int = RELIABILITY_BINS) -> Reliability:
+        """Of probabilities in bins [k / bins, (k + 1) / bins), the last one with its end.
+
+        Parameters
+        ----------
+        labels : (n,) int
+            0 pore, 1 solid.
+        scores : (n,) float
+            Probabilities of solid, in [0, 1].
+        """
+        p = np.asarray(scores, np.float64)
+        k = np.minimum((p * bins).astype(np.intp), bins - 1)
+        counts = np.bincount(k, minlength=bins)
+
+        def mean(values: Array) -> tuple[float, ...]:
+            total = np.bincount(k, values, minlength=bins)
+            none = np.full(bins, np.nan)
+            return tuple(np.divide(total, counts, out=none, where=counts > 0).tolist())
+
+        return cls(mean(p), mean(np.asarray(labels) == 1), tuple(counts.tolist()))
+
+    @property
+    def error(self) -> float:
+        r"""Expected calibration error, in [0, 1].
+
+        .. math:: \mathrm{ECE} = \sum_k \frac{n_k}{n} \, | o_k - p_k |
+
+        with :math:`n_k` pixels, mean probability :math:`p_k` and frequency of solid :math:`o_k` in
+        bin k: Guo et al., On Calibration of Modern Neural Networks, ICML 2017, section 2, with the
+        probability of solid in the place of the confidence in the chosen class, so that opposite
+        errors in pores and in solid do not cancel.
+        """
+        gaps = np.abs(np.subtract(self.observed, self.predicted))
+        return float(np.nansum(gaps * self.counts) / sum(self.counts))
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "predicted": list(self.predicted),
+            "observed": list(self.observed),
+            "counts": list(self.counts),
+        }
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Reliability:
+        """Read what :meth:`to_json` gave; JSON has no nan."""
+
+        def curve(key: str) -> tuple[float, ...]:
+            return tuple(np.nan if value is None else value for value in record[key])
+
+        return cls(curve("predicted"), curve("observed"), tuple(record["counts"]))
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A temperature and what it does to the probabilities that it was fitted to.
+
+    Attributes
+    ----------
+    temperature
+        By which logits are divided: above 1 the network was too sure, below 1 not sure enough.
+    loss_before, loss_after
+        Cross-entropy of the scores as they are and with the temperature.
+    before, after
+        Their reliability.
+
+    Notes
+    -----
+    A temperature cannot shift probabilities. Where classes are rarer or more frequent than they
+    were in training, most of the error may stay: read ``ece_after`` before the probabilities are
+    read as frequencies.
+    """
+
+    temperature: float
+    loss_before: float
+    loss_after: float
+    before: Reliability
+    after: Reliability
+
+    @property
+    def ece_before(self) -> float:
+        """Expected calibration error of the scores as they are."""
+        return self.before.error
+
+    @property
+    def ece_after(self) -> float:
+        """Expected calibration error that the temperature leaves."""
+        return self.after.error
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "temperature": self.temperature,
+            "ece_before": self.ece_before,
+            "ece_after": self.ece_after,
+            "loss_before": self.loss_before,
+            "loss_after": self.loss_after,
+            "before": self.before.to_json(),
+            "after": self.after.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Calibration:
+        """Read what :meth:`to_json` gave."""
+        losses = (record["loss_before"], record["loss_after"])
+        curves = (Reliability.from_json(record[key]) for key in ("before", "after"))
+        return cls(record["temperature"], *losses, *curves)
+
+
+def calibrate(labels: LabelArray, scores: Array) -> Calibration:
+    """Fit a temperature to labelled pixels, and say what it mends.
+
+    Parameters
+    ----------
+    labels : (n,) int
+        0 pore, 1 solid; at least one.
+    scores : (n,) float
+        Probabilities of solid, in [0, 1].
+
+    Notes
+    -----
+    Memory: a few copies of the scores in float64.
+    """
+    loss = cross_entropy(labels, scores)
+    temperature = fit_temperature(labels, scores)
+    after = with_temperature(scores, temperature)
+    loss_after = cross_entropy(labels, after)
+    if loss_after >= loss:  # nothing to mend, but for what the bins round
+        temperature, after, loss_after = 1.0, scores, loss
+    before = Reliability.of(labels, scores)
+    return Calibration(temperature, loss, loss_after, before, Reliability.of(labels, after))
+
+
+def with_temperature(scores: Array, temperature: float) -> Array:
+    """Probabilities with their logits divided by a temperature; their order stays.
+
+    Parameters
+    ----------
+    scores : float array
+        Probabilities in [0, 1]; kept 1e-7 from both ends, where logits are infinite.
+    temperature
+        Positive; 1 leaves the scores as they are.
+
+    Returns
+    -------
+    float array
+        Of the same shape and precision.
+    """
+    if temperature == 1:
+        return scores
+    p = logits(scores)
+    p /= temperature
+    return expit(p, out=p)
+
+
+def logits(scores: Array) -> Array:
+    """Log-odds of probabilities, clipped as the cross-entropy clips them; a new array."""
+    p = np.clip(scores, EPSILON, 1 - EPSILON)
+    return logit(p, out=p)
+
+
+def fit_temperature(labels: LabelArray, scores: Array) -> float:
+    r"""The temperature T that minimises the cross-entropy of the labels (Guo 2017, section 4.2).
+
+    .. math:: L(b) = \frac 1n \sum_i \ln \left( 1 + e^{b z_i} \right) - y_i b z_i, \quad b = 1 / T
+
+    with logits z and labels y (1: solid) is convex in b: its derivative is followed to zero, or to
+    the end of the range 0.01 to 100 of T where it has none there.
+
+    Parameters
+    ----------
+    labels : (n,) int
+        0 pore, 1 solid.
+    scores : (n,) float
+        Probabilities of solid, in [0, 1].
+
+    Notes
+    -----
+    Pixels are counted in 4096 bins of their logits, apart by class, and each bin stands at the mean
+    of its pixels: what that changes falls with the square of the width of a bin.
+    """
+    z, counts, solid = _binned(np.asarray(labels) == 1, logits(np.asarray(scores)))
+
+    def slope(b: float) -> float:
+        return float(np.dot(counts * z, expit(b * z) - solid))
+
+    if slope(1 / COLDEST) <= 0:
+        return COLDEST
+    if slope(1 / HOTTEST) >= 0:
+        return HOTTEST
+    return 1 / float(brentq(slope, 1 / HOTTEST, 1 / COLDEST))
+
+
+def _binned(
+    solid: npt.NDArray[np.bool_], z: Array
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Mean logit, pixels and class (1: solid) of every bin that has pixels."""
+    low, high = float(z.min()), float(z.max())
+    scale = (LOGIT_BINS - 1) / max(high - low, 1e-12)
+    k = ((z - low) * scale).astype(np.int64)
+    k += LOGIT_BINS * solid
+    counts = np.bincount(k, minlength=2 * LOGIT_BINS)
+    sums = np.bincount(k, z, minlength=2 * LOGIT_BINS)
+    filled = np.flatnonzero(counts)
+    return sums[filled] / counts[filled], counts[filled], filled // LOGIT_BINS

@@ -1,0 +1,183 @@
+"""Temperature and reliability, against scipy on every value and against what must hold."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy.optimize import minimize_scalar
+from scipy.special import expit, logit
+
+from fibsem.analysis import figures
+from fibsem.analysis.calibration import (
+    COLDEST,
+    HOTTEST,
+    RELIABILITY_BINS,
+    Reliability,
+    calibrate,
+    fit_temperature,
+    with_temperature,
+)
+from fibsem.analysis.metrics import cross_entropy
+
+scores = hnp.arrays(
+    np.float32, st.integers(1, 60), elements=st.floats(0, 1, width=32)
+)  # with both ends, where logits are infinite
+temperatures = st.floats(COLDEST, HOTTEST)
+
+
+@st.composite
+def labelled(draw):
+    p = draw(scores)
+    return draw(hnp.arrays(np.uint8, p.shape, elements=st.integers(0, 1))), p
+
+
+def drawn(temperature, n, seed, spread=3.0, shift=0.5):
+    """Scores whose temperature is known, and labels."""
+    rng = np.random.default_rng(seed)
+    z = rng.normal(shift, spread, n)
+    return (rng.random(n) < expit(z / temperature)).astype(np.uint8), expit(z).astype(np.float32)
+
+
+@pytest.mark.parametrize("temperature", [0.4, 1.0, 1.7, 5.0])
+def test_the_fit_is_that_of_scipy_on_every_value(temperature):
+    labels, p = drawn(temperature, 20_000, seed=1)
+    z = logit(np.clip(p.astype(np.float64), 1e-7, 1 - 1e-7))
+
+    def loss(b):
+        return np.mean(np.logaddexp(0, b * z) - labels * b * z)
+
+    slow = minimize_scalar(loss, bounds=(1 / HOTTEST, 1 / COLDEST), options={"xatol": 1e-10})
+    assert fit_temperature(labels, p) == pytest.approx(1 / slow.x, rel=1e-4)
+    assert calibrate(labels, p).loss_after == pytest.approx(slow.fun, rel=1e-5)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_known_temperature_comes_back_within_its_error(temperature, seed):
+    labels, p = drawn(temperature, 30_000, seed)
+    z = logit(p.astype(np.float64))
+    q = expit(z / temperature)
+    error = 1 / np.sqrt(np.sum(q * (1 - q) * z**2))  # of 1 / T, from Fisher's information
+    assert abs(1 / fit_temperature(labels, p) - 1 / temperature) < 4 * error
+
+
+def test_no_temperature_mends_a_shift():
+    """Trained on as many pores as solid, applied where there is four times as much solid."""
+    rng = np.random.default_rng(2)
+    z = rng.normal(0, 2, 100_000)
+    labels = (rng.random(z.size) < expit(z + np.log(4))).astype(np.uint8)
+    found = calibrate(labels, expit(z))
+    assert found.ece_after > 0.1
+    assert calibrate(labels, expit(z + np.log(4))).ece_after < 0.01
+
+
+@given(labelled())
+def test_a_fitted_temperature_never_costs(sample):
+    labels, p = sample
+    found = calibrate(labels, p)
+    assert COLDEST <= found.temperature <= HOTTEST
+    assert found.loss_after <= found.loss_before == cross_entropy(labels, p)
+    assert found.loss_after == cross_entropy(labels, with_temperature(p, found.temperature))
+
+
+@given(scores)
+def test_temperature_one_changes_nothing(p):
+    np.testing.assert_array_equal(with_temperature(p, 1.0), p)
+
+
+@given(scores, temperatures)
+def test_a_temperature_keeps_order_side_and_precision(p, temperature):
+    before = p.copy()
+    after = with_temperature(p, temperature)
+    np.testing.assert_array_equal(p, before)  # the scores themselves are still needed
+    assert after.dtype == np.float32
+    assert ((after >= 0) & (after <= 1)).all()
+    order = np.argsort(p, kind="stable")
+    assert (np.diff(after[order]) >= -1e-6).all()  # rounding in float32
+    assert (after[p >= 0.5] >= 0.5).all()
+    assert (after[p <= 0.5] <= 0.5).all()
+
+
+@given(scores, temperatures, st.floats(0.5, 2))
+def test_one_temperature_after_another_is_their_product(p, first, second):
+    p = np.clip(p.astype(np.float64), 0.01, 0.99) / 2 + 0.25  # away from where logits are clipped
+    both = with_temperature(with_temperature(p, max(1.0, first)), second)
+    np.testing.assert_allclose(both, with_temperature(p, max(1.0, first) * second), rtol=1e-9)
+
+
+@given(labelled(), st.integers(1, 30))
+def test_reliability_is_that_of_a_loop_over_bins(sample, bins):
+    labels, p = sample
+    found = Reliability.of(labels, p, bins)
+    assert sum(found.counts) == p.size
+    k = np.floor(p.astype(np.float64) * bins)
+    k[k == bins] = bins - 1
+    error = 0.0
+    for b in range(bins):
+        here = k == b
+        assert found.counts[b] == here.sum()
+        if not here.any():
+            assert np.isnan(found.predicted[b])
+            assert np.isnan(found.observed[b])
+            continue
+        assert found.predicted[b] == pytest.approx(p[here].mean(dtype=np.float64))
+        assert found.observed[b] == pytest.approx(labels[here].mean())
+        error += here.mean() * abs(found.observed[b] - found.predicted[b])
+    assert found.error == pytest.approx(error)
+    assert 0 <= found.error <= 1
+
+
+def test_calibration_error_by_hand():
+    #  bin       [0, 0.5)       [0.5, 1]
+    #  scores    0.1  0.3       0.6  0.8  1.0
+    #  labels    0    1         1    0    1
+    #  gap       |0.5 - 0.2|    |2/3 - 0.8|
+    found = Reliability.of(np.array([0, 1, 1, 0, 1]), np.array([0.1, 0.3, 0.6, 0.8, 1.0]), 2)
+    assert found.counts == (2, 3)
+    assert found.error == pytest.approx(2 / 5 * 0.3 + 3 / 5 * (0.8 - 2 / 3))
+
+
+@pytest.mark.parametrize("n", [1_000, 10_000, 100_000])
+def test_the_error_of_calibrated_scores_goes_to_zero(n):
+    labels, p = drawn(1.0, n, seed=3)
+    # each of the bins is off by about sqrt(p (1 - p) / n_k)
+    assert Reliability.of(labels, p).error < 0.5 * np.sqrt(RELIABILITY_BINS / n)
+
+
+@pytest.mark.parametrize(
+    ("labels", "p"),
+    [([0, 1, 0, 1], [0.5] * 4), ([1, 1, 0, 0], [0.1, 0.3, 0.7, 0.9]), ([1], [1.0]), ([0], [1.0])],
+)
+def test_scores_that_have_no_temperature(labels, p):
+    """Useless, reversed, separated and saturated ones: a finite answer within the range."""
+    found = calibrate(np.array(labels), np.array(p))
+    assert COLDEST <= found.temperature <= HOTTEST
+    assert np.isfinite([found.loss_after, found.ece_after]).all()
+
+
+def test_scores_of_one_half_are_left_alone():
+    assert calibrate(np.array([0, 1]), np.array([0.5, 0.5])).temperature == 1
+
+
+def test_the_record_holds_every_figure():
+    labels, p = drawn(2.0, 5_000, seed=4)
+    found = calibrate(labels, p)
+    record = found.to_json()
+    assert record["temperature"] == found.temperature > 1
+    assert record["ece_after"] == found.after.error < record["ece_before"] == found.before.error
+    assert record["loss_after"] < record["loss_before"]
+    assert sum(record["after"]["counts"]) == 5_000
+    assert len(record["before"]["predicted"]) == RELIABILITY_BINS
+
+
+def test_the_figure_has_both_curves_and_their_errors(tmp_path):
+    found = calibrate(*drawn(2.0, 5_000, seed=4))
+    figure = figures.reliability(found)
+    curves, scores_ax = figure.axes
+    texts = [text.get_text() for text in curves.get_legend().get_texts()]
+    assert any(f"{found.ece_before:.4f}" in text for text in texts)
+    assert any(f"{found.ece_after:.4f}" in text for text in texts)
+    assert f"{found.temperature:.2f}" in " ".join(texts)
+    assert len(scores_ax.patches) == 2
+    assert figures.save(figure, tmp_path / "reliability.png").stat().st_size > 0

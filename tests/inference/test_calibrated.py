@@ -1,0 +1,74 @@
+"""Probabilities that are written are calibrated; labels do not know of it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.special import expit, logit
+
+from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.data.preprocessing import Recipe, fit_correction
+from fibsem.data.volumes import ArrayVolume, open_volume
+from fibsem.geometry import Box
+from fibsem.inference.options import Options
+from fibsem.inference.segmenter import Scorer, Segmenter
+from fibsem.inference.slab import SlabWorker
+from fibsem.inference.tiles import choose_tiling
+from fibsem.inference.volume import segment_volume
+
+SHAPE = (3, 37, 53)
+OPTIONS = Options(probabilities=True)
+
+
+@pytest.fixture(scope="module")
+def volume():
+    rng = np.random.default_rng(8)
+    return ArrayVolume(rng.integers(0, 65535, SHAPE).astype(np.uint16))
+
+
+@pytest.fixture(scope="module")
+def raw(trained, volume):
+    """Its threshold parts the scores and is not one half: tempered ones would be labelled anew."""
+    segmenter = Segmenter.of(*trained(11), Recipe(), PostProcessing(), "weights-1")
+    middle = float(np.median(whole(volume, segmenter)))
+    assert abs(middle - 0.5) > 0.01
+    return replace(segmenter, postprocessing=PostProcessing(1.0, middle, 1, 5))
+
+
+def whole(volume, segmenter):
+    """Scores of every slice, as the network gives them."""
+    scorer = Scorer(segmenter)
+    tiling = choose_tiling(scorer, SHAPE[1:], 4.0)
+    correction = fit_correction(volume, segmenter.recipe)
+    worker = SlabWorker(volume, correction, segmenter, scorer, tiling)
+    return np.stack([scored.scores for scored in worker.scored(range(SHAPE[0]))])
+
+
+def written(folder, name):
+    stack = open_volume(folder / f"{name}.ome.zarr")
+    return stack.read(Box.whole(stack.shape))
+
+
+@pytest.mark.parametrize("temperature", [0.5, 3.0])
+def test_probabilities_are_calibrated_and_labels_are_not(volume, raw, tmp_path, temperature):
+    tempered = replace(raw, temperature=temperature)
+    segment_volume(volume, raw, tmp_path / "raw", OPTIONS)
+    record = segment_volume(volume, tempered, tmp_path / "tempered", OPTIONS)
+    assert record["temperature"] == temperature
+    before, after = (written(tmp_path / name, "labels") for name in ("raw", "tempered"))
+    assert 0.1 < (before == 0).mean() < 0.9
+    np.testing.assert_array_equal(before, after)
+
+    scores = whole(volume, raw)
+    expected = expit(logit(scores.astype(np.float64)) / temperature)
+    found = written(tmp_path / "tempered", "probabilities") / 255
+    np.testing.assert_allclose(found, expected, atol=0.5 / 255 + 1e-5)
+    assert np.abs(expected - scores).max() > 5 / 255
+    middle = raw.postprocessing.threshold
+    assert ((expected >= middle) != (scores >= middle)).mean() > 0.1
+
+
+def test_weights_that_are_averaged_here_have_no_temperature(raw):
+    hot, cold = replace(raw, temperature=2.0), replace(raw, temperature=0.5)
+    assert Segmenter.ensemble([hot]).temperature == 2
+    assert Segmenter.ensemble([hot, cold]).temperature == 1

@@ -1,0 +1,70 @@
+"""The temperature of scored squares, and that it travels with the bundle."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from fibsem.analysis.calibration import calibrate
+from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
+from fibsem.data.dataset import IGNORE
+from fibsem.data.preprocessing import Recipe
+from fibsem.errors import UserError
+from fibsem.files import read_json, write_json
+from fibsem.inference.segmenter import Scorer, Segmenter
+from fibsem.learning.bundle import Bundle, load_bundle
+from fibsem.learning.calibrating import fit_calibration
+from fibsem.learning.scoring import score_all, scored_squares
+
+
+def square(seed, margin=4, size=40):
+    """A square with a margin around it and some pixels that nobody labelled."""
+    rng = np.random.default_rng(seed)
+    z = rng.normal(0.5, 3, (size + 2 * margin,) * 2)
+    inner = (slice(margin, margin + size),) * 2
+    labels = (rng.random((size, size)) < expit(z[inner] / 2)).astype(np.uint8)
+    labels[rng.random(labels.shape) < 0.3] = IGNORE
+    return ScoredSquare(expit(z).astype(np.float32), labels, inner)
+
+
+def test_it_is_fitted_to_every_labelled_pixel_and_no_other():
+    squares = [square(seed) for seed in range(5)]
+    labels = np.concatenate([s.labels.ravel() for s in squares])
+    scores = np.concatenate([s.scores[s.inner].ravel() for s in squares])
+    known = labels != IGNORE
+    found = fit_calibration(iter(squares))
+    assert found == calibrate(labels[known], scores[known])
+    assert found.temperature == pytest.approx(2, abs=0.2)
+
+
+def test_squares_without_labels_say_so():
+    blank = square(0)
+    blank.labels[:] = IGNORE
+    with pytest.raises(UserError, match="1 squares have none"):
+        fit_calibration([blank])
+
+
+def test_the_loss_before_is_that_of_the_scores(material, trained):
+    spec, model = trained(11)
+    ours = material()
+    scorer = Scorer(Segmenter.of(spec, model, Recipe(), PostProcessing()))
+    found = fit_calibration(s for _, s in scored_squares(ours, scorer, "val", margin=3))
+    assert found.loss_before == pytest.approx(score_all(ours, scorer, "val")["loss"], rel=1e-6)
+    assert found.loss_after < found.loss_before
+    labelled = sum(int((s.labels != IGNORE).sum()) for _, s in scored_squares(ours, scorer, "val"))
+    assert sum(found.before.counts) == sum(found.after.counts) == labelled
+
+
+def test_the_temperature_travels_with_the_bundle(trained, tmp_path):
+    plain = Segmenter.of(*trained(11), Recipe(), PostProcessing())
+    for name, segmenter in (("plain", plain), ("hot", replace(plain, temperature=1.7))):
+        Bundle(segmenter, (None, None, None), {}).save(tmp_path / name)
+    plain, hot = (load_bundle(tmp_path / name).segmenter for name in ("plain", "hot"))
+    assert (plain.temperature, hot.temperature) == (1.0, 1.7)
+    assert plain.identity != hot.identity  # the probabilities that they write differ
+
+    record = read_json(tmp_path / "plain" / "bundle.json")
+    del record["temperature"]  # as bundles were before there was one
+    write_json(tmp_path / "plain" / "bundle.json", record)
+    assert load_bundle(tmp_path / "plain").segmenter.temperature == 1
