@@ -13,6 +13,9 @@ from typing import Any
 
 from fibsem.errors import UserError
 
+#: A full disk, a quota that is used up, a file that grows beyond what is allowed.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 def replace_file(path: Path, content: bytes | str) -> None:
     """Write beside ``path``, then rename over it: a reader sees the old file or the new one.
@@ -22,20 +25,18 @@ def replace_file(path: Path, content: bytes | str) -> None:
     UserError
         If the disk is full; what was there before stays.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     data = content.encode() if isinstance(content, str) else content
     try:
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
+        with room_for(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with beside.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+    finally:
         beside.unlink(missing_ok=True)
-        if error.errno == errno.ENOSPC:
-            raise UserError(f"the disk must have room for {path}, but it is full.") from error
-        raise
 
 
 @contextmanager
@@ -46,14 +47,24 @@ def beside(path: Path) -> Iterator[Path]:
     """
     hidden = path.with_name(f".{os.getpid()}-{path.name}")
     try:
-        yield hidden
-        hidden.replace(path)
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise UserError(f"the disk must have room for {path}, but it is full.") from error
-        raise
+        with room_for(path):
+            yield hidden
+            hidden.replace(path)
     finally:
         hidden.unlink(missing_ok=True)
+
+
+@contextmanager
+def room_for(path: Path) -> Iterator[None]:
+    """Turn a full disk into an error that the user can mend."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise UserError(
+            f"the disk must have room for {path}, but it is full ({error.strerror})."
+        ) from error
 
 
 @contextmanager

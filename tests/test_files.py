@@ -1,11 +1,13 @@
 import json
 import math
+import resource
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fibsem.errors import UserError
 from fibsem.files import read_json, replace_file, write_json
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -41,3 +43,17 @@ def test_what_cannot_be_written_leaves_what_was_there(tmp_path):
     with pytest.raises(OSError, match="kept"):
         replace_file(path, "new")
     assert [file.name for file in tmp_path.iterdir()] == ["kept"]  # nothing is left beside
+
+
+def test_a_file_that_may_not_be_so_large_is_the_users_to_mend(tmp_path):
+    path = tmp_path / "kept"
+    replace_file(path, "old")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))  # as a quota would
+    try:
+        with pytest.raises(UserError, match=r"room for .*kept, but it is full \(File too large\)"):
+            replace_file(path, 5000 * "new")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert path.read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["kept"]

@@ -6,13 +6,12 @@ A stopped series or OME-Zarr can be continued; a BigTIFF cannot, its last page b
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, get_args
@@ -24,7 +23,7 @@ import zarr
 from zarr.codecs import ZstdCodec
 
 from fibsem.errors import UserError
-from fibsem.files import replace_file
+from fibsem.files import replace_file, room_for
 from fibsem.geometry import Triple
 
 Voxels = npt.NDArray[Any]
@@ -89,7 +88,7 @@ def create_volume(
         raise ValueError(f"shape must be three positive extents (z, y, x), but got {shape}")
     if not resume and _occupied(path):
         raise UserError(f"an output must be a new or empty path, but {path} is there already.")
-    with _room_for(path):
+    with room_for(path):
         return WRITERS[format](path, shape, dtype, voxel_nm)
 
 
@@ -115,7 +114,7 @@ class VolumeWriter(ABC):
         fits = block.ndim == 3 and block.shape[1:] == self.shape[1:]
         if not fits or z < 0 or z + len(block) > self.shape[0]:
             raise ValueError(f"a block must lie in {self.shape}, but is {block.shape} at slice {z}")
-        with _room_for(self.path):
+        with room_for(self.path):
             for k, image in enumerate(block):
                 self._write_slice(z + k, image)
 
@@ -205,7 +204,7 @@ class BigTiffWriter(VolumeWriter):
         if self._next < self.shape[0]:
             self._give_up()
             raise ValueError(f"{self.path} needs {self.shape[0]} slices, but got {self._next}")
-        with _room_for(self.path):
+        with room_for(self.path):
             self._tiff.close()
             with self._beside.open("rb+") as file:
                 os.fsync(file.fileno())
@@ -293,17 +292,6 @@ def _check_same(
             f"a volume to be continued must be {wanted_shape} {wanted_dtype}, "
             f"but {path} is {shape} {dtype}."
         )
-
-
-@contextmanager
-def _room_for(path: Path) -> Iterator[None]:
-    """Turn a full disk into an error that the user can mend."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        raise UserError(f"the disk must have room for {path}, but it is full.") from error
 
 
 def _page_options(dtype: np.dtype[Any], voxel_nm: VoxelNm) -> dict[str, Any]:

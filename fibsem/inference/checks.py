@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,6 +17,8 @@ from fibsem.inference.predict import BlockScorer, compiled
 from fibsem.inference.segmenter import Member, Scorer, Segmenter
 
 FloatArray = npt.NDArray[np.float32]
+#: A block with its halo -> differences between two ways to its scores.
+Compare = Callable[[FloatArray], FloatArray]
 
 #: Largest difference that rounding in float32 explains.
 TOLERANCE = 1e-4
@@ -69,12 +71,11 @@ def certify(volume: CorrectedVolume, segmenter: Segmenter) -> Certificate | None
             continue
         by_patch = member.spec.family == "pixel"
         ways.add("patches" if by_patch else "whole")
+        compare = _patches(member, scorer) if by_patch else _tiles(member, scorer)
         for place in _places(volume, CERTIFIED_SIDE, seed=k):
             if scorer.needs_slice:
                 scorer.look(volume.slice(place.start[0]))
-            block = _block(volume, place, member.spec.halo)
-            compare = _patches if by_patch else _tiles
-            found = compare(member, scorer, block, place)
+            found = compare(_block(volume, place, member.spec.halo))
             differences.append(float(np.abs(found).max()))
             pixels += found.size
     if not differences:
@@ -90,28 +91,36 @@ def certify(volume: CorrectedVolume, segmenter: Segmenter) -> Certificate | None
     return certificate
 
 
-def _patches(member: Member, scorer: BlockScorer, block: FloatArray, place: Box) -> FloatArray:
-    """Dense minus patch at random pixels of a place."""
-    rng = np.random.default_rng(0)
-    _, height, width = place.shape
+def _patches(member: Member, scorer: BlockScorer) -> Compare:
+    """Dense minus patch at random pixels; the trained network is traced once for all blocks."""
+    by_patch = compiled(member.model)
     n_y, n_x = member.spec.window
-    y, x = rng.integers(height, size=PIXELS), rng.integers(width, size=PIXELS)
-    patches = np.stack([block[b : b + n_y, a : a + n_x] for b, a in zip(y, x, strict=True)])
-    exact = compiled(member.model)(patches).reshape(-1)
-    difference: FloatArray = scorer(block)[y, x] - exact
-    return difference
+
+    def compare(block: FloatArray) -> FloatArray:
+        dense = scorer(block)
+        y, x = np.random.default_rng(0).integers(dense.shape, size=(PIXELS, 2)).T
+        patches = np.stack([block[b : b + n_y, a : a + n_x] for b, a in zip(y, x, strict=True)])
+        difference: FloatArray = dense[y, x] - by_patch(patches).reshape(-1)
+        return difference
+
+    return compare
 
 
-def _tiles(member: Member, scorer: BlockScorer, block: FloatArray, place: Box) -> FloatArray:
-    """A whole place minus the same from two halves."""
+def _tiles(member: Member, scorer: BlockScorer) -> Compare:
+    """A whole block minus the same from two halves."""
     _, halo_y, _ = member.spec.halo
     alignment = member.spec.alignment
-    middle = place.shape[1] // 2 // alignment * alignment or place.shape[1]
-    halves = [scorer(block[: middle + 2 * halo_y])]
-    if middle < place.shape[1]:
-        halves.append(scorer(block[middle:]))
-    difference: FloatArray = scorer(block) - np.concatenate(halves)
-    return difference
+
+    def compare(block: FloatArray) -> FloatArray:
+        whole = scorer(block)
+        middle = len(whole) // 2 // alignment * alignment or len(whole)
+        halves = [scorer(block[: middle + 2 * halo_y])]
+        if middle < len(whole):
+            halves.append(scorer(block[middle:]))
+        difference: FloatArray = whole - np.concatenate(halves)
+        return difference
+
+    return compare
 
 
 def share_changed(

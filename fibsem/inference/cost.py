@@ -22,7 +22,7 @@ SIDE = {"dense": 384, "features": 384, "patch": 16}
 EXPECTED_SHARE = 0.5
 
 
-def seconds_per_gigapixel(scorer: BlockScorer) -> float:
+def seconds_per_gigapixel(scorer: BlockScorer | Scorer) -> float:
     """Seconds for 10^9 pixels at the rate of one timed block; the model alone."""
     return 1e9 / pixels_per_second(scorer, SIDE[scorer.mode])
 

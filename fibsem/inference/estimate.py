@@ -17,7 +17,7 @@ from fibsem.inference.options import Options
 from fibsem.inference.predict import PATCH_BATCH, BlockScorer, compiled
 from fibsem.inference.segmenter import Scorer, Segmenter
 from fibsem.inference.slab import WAITING
-from fibsem.inference.tiles import Tiling, bytes_per_pixel
+from fibsem.inference.tiles import Tiling
 from fibsem.inference.tuning import tiling_of
 from fibsem.models import build
 from fibsem.models.spec import resolve
@@ -90,13 +90,15 @@ def estimate_segmentation(
     volume: Volume, segmenter: Segmenter, options: Options
 ) -> SegmentationEstimate:
     """Time one tile of noise, and scale it to a volume."""
+    options.check_members(len(segmenter.members))
     scorer = Scorer(segmenter, options.precision)
     tiling = tiling_of(scorer, volume.shape, options)
     side = min(tiling.height, tiling.width) if scorer.mode != "patch" else PATCHES
     voxels, area = prod(volume.shape), volume.shape[1] * volume.shape[2]
     tile = (tiling.height + 2 * scorer.halo[1]) * (tiling.width + 2 * scorer.halo[2])
-    maps = tile * max(bytes_per_pixel(member, scorer.precision) for member in scorer.members)
-    slices = (2 * segmenter.halo[0] + 2 + 2 * WAITING) * area * 4
+    maps = tile * max(member.bytes_per_pixel for member in scorer.members)
+    maps_of_slice = 2 + options.uncertainty  # that wait with it: scores, grey values, spread
+    slices = (2 * segmenter.halo[0] + 2 + maps_of_slice * WAITING) * area * 4
     levels = 1 if options.format == "tiff" else 4 / 3
     return SegmentationEstimate(
         tiling=tiling,

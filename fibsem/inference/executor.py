@@ -102,8 +102,11 @@ def label_slab(job: Job, slab: Slab) -> SlabResult:
             seconds = dict(worker.stages.seconds)
             results.append(SlabResult(start, slices, seconds, peak_rss_gib()))
 
-        shape, classes = worker.volume.shape, worker.segmenter.classes
-        outputs = Outputs(job.folder, shape, job.voxel_nm, job.options, classes)
+        segmenter = worker.segmenter
+        outputs = Outputs(
+            job.folder, worker.volume.shape, job.voxel_nm, job.options,
+            segmenter.classes, segmenter.temperature,
+        )  # fmt: skip
         with outputs.opened():
             worker.run([slab], outputs, finished)
         return results[0]
@@ -116,7 +119,9 @@ def _open(job: Job) -> SlabWorker:
     segmenter = job.load()
     scorer = Scorer(segmenter, job.precision)
     tiling = choose_tiling(scorer, volume.shape[1:], job.options.memory_gib, job.side)
-    return SlabWorker(volume, job.correction, segmenter, scorer, tiling)
+    return SlabWorker(
+        volume, job.correction, segmenter, scorer, tiling, uncertainty=job.options.uncertainty
+    )
 
 
 def run_elsewhere(

@@ -14,6 +14,7 @@ from typing import Any
 
 from fibsem.errors import UserError
 from fibsem.files import read_json, write_json
+from fibsem.inference.options import Options
 
 
 @dataclass(frozen=True)
@@ -26,13 +27,16 @@ class SliceRecord:
         Pore pixels; None for a slice that is missing.
     beside_missing
         Whether a missing slice was replaced in its neighbourhood.
+    uncertainty
+        Mean over the slice of the standard deviation between members; None where nobody asked.
     """
 
     pores: int | None
     beside_missing: bool = False
+    uncertainty: float | None = None
 
     def to_json(self) -> list[Any]:
-        return [self.pores, self.beside_missing]
+        return [self.pores, self.beside_missing, self.uncertainty]
 
 
 class Ledger:
@@ -73,10 +77,11 @@ class Ledger:
 
     def _load(self) -> None:
         record = read_json(self.path)
+        before = {**Options().key, **record["key"]}  # it may be older than an option
         differing = [
-            _difference(name, record["key"].get(name), value)
+            _difference(name, before.get(name), value)
             for name, value in self.key.items()
-            if record["key"].get(name) != value
+            if before.get(name) != value
         ]
         if differing:
             raise UserError(

@@ -18,11 +18,14 @@ class Options:
     Attributes
     ----------
     format
-        Of the labels and probabilities.
+        Of the labels, the probabilities and the uncertainty.
     precision
         Of the networks' dense form; bfloat16 falls back to float32 where labels differ too often.
     probabilities
-        Write them too, as uint8: 255 times the mean probability of solid.
+        Write them too, as uint8: 255 times the mean probability of solid, calibrated.
+    uncertainty
+        Write the spread between the members of an ensemble too, as uint8: 255 times twice the
+        standard deviation of their probabilities, which is 0.5 at most.
     missing
         Whether a slice that cannot be read stops the work or is left out.
     min_volume_nm3
@@ -46,6 +49,7 @@ class Options:
     format: Format = "ome-zarr"
     precision: Precision = "float32"
     probabilities: bool = False
+    uncertainty: bool = False
     missing: Literal["stop", "skip"] = "stop"
     min_volume_nm3: float = 0.0
     memory_gib: float = 4.0
@@ -69,6 +73,21 @@ class Options:
             if not legal:
                 raise UserError(f"`{key}` must be {constraint}, but got {value}.")
 
+    def check_members(self, count: int) -> None:
+        """Refuse the uncertainty of a single model.
+
+        Raises
+        ------
+        UserError
+            If it is asked for, and fewer than two members can differ.
+        """
+        if self.uncertainty and count < 2:
+            raise UserError(
+                "`uncertainty` is the spread between at least 2 members of an ensemble, but got "
+                f"{count}; the choices are uncertainty=false, weights=[A,B,...] or a model that "
+                "was promoted with ensemble=5."
+            )
+
     @property
     def elsewhere(self) -> bool:
         """Whether other processes do the work."""
@@ -77,7 +96,7 @@ class Options:
     @property
     def stores(self) -> int:
         """Volumes of one byte a voxel that are on the disk at the end."""
-        given = 1 + self.probabilities
+        given = 1 + self.probabilities + self.uncertainty
         return given * (2 if self.format == "bigtiff" else 1) + bool(self.min_volume_nm3)
 
     @property
@@ -87,6 +106,7 @@ class Options:
             "format": self.format,
             "precision": self.precision,
             "probabilities": self.probabilities,
+            "uncertainty": self.uncertainty,
             "missing": self.missing,
             "min_volume_nm3": self.min_volume_nm3,
         }

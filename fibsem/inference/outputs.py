@@ -1,4 +1,4 @@
-"""What a segmentation leaves on disk: labels, probabilities, previews."""
+"""What a segmentation leaves on disk: labels, probabilities, uncertainty, previews."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from fibsem.analysis.calibration import with_temperature
 from fibsem.data.preprocessing import evenly_spaced
 from fibsem.data.volumes import Format, VolumeWriter, VoxelNm, create_volume, open_volume
 from fibsem.geometry import Box, Triple
@@ -83,9 +84,11 @@ class Outputs:
     folder, shape, voxel_nm
         Of the volume.
     options
-        Format, probabilities, number of previews.
+        Format, probabilities, uncertainty, number of previews.
     classes
         Label values of pore and solid.
+    temperature
+        Of the probabilities that are written.
     """
 
     def __init__(
@@ -95,13 +98,18 @@ class Outputs:
         voxel_nm: VoxelNm,
         options: Options,
         classes: tuple[int, int],
+        temperature: float = 1.0,
     ) -> None:
         self.folder, self.shape, self.voxel_nm, self.classes = folder, shape, voxel_nm, classes
+        self.temperature = temperature
         self.labels = Store(folder, "labels", options.format)
         # small components in 3D are removed from labels that lie beside
         self.flat = Store(folder, "labels-2d", "ome-zarr") if options.min_volume_nm3 else None
         self.probabilities = (
             Store(folder, "probabilities", options.format) if options.probabilities else None
+        )
+        self.uncertainty = (
+            Store(folder, "uncertainty", options.format) if options.uncertainty else None
         )
         self.previewed = set(evenly_spaced(shape[0], options.previews))
         self._values = np.array(classes, np.uint8)
@@ -116,22 +124,47 @@ class Outputs:
 
             self._labels = writer(self.flat or self.labels)
             self._probabilities = writer(self.probabilities) if self.probabilities else None
+            self._uncertainty = writer(self.uncertainty) if self.uncertainty else None
             yield self
 
-    def write(self, z: int, labels: LabelArray, scores: FloatArray, grey: FloatArray) -> None:
-        """Write one slice, all (y, x): labels 0 and 1, mean probabilities, grey values."""
+    def write(
+        self,
+        z: int,
+        labels: LabelArray,
+        scores: FloatArray,
+        grey: FloatArray,
+        spread: FloatArray | None = None,
+    ) -> None:
+        """Write one slice, all (y, x).
+
+        Parameters
+        ----------
+        z
+            Which slice.
+        labels : uint8
+            0 pore, 1 solid.
+        scores, spread : float32
+            Mean and standard deviation of the members' probabilities, as the networks give them.
+        grey : float32
+            Corrected grey values.
+        """
         self._labels.write(z, self._values[labels][None])
         if self._probabilities:
-            self._probabilities.write(z, np.rint(255 * scores).astype(np.uint8)[None])
+            calibrated = with_temperature(scores, self.temperature)
+            self._probabilities.write(z, np.rint(255 * calibrated).astype(np.uint8)[None])
+        if self._uncertainty and spread is not None:
+            self._uncertainty.write(z, np.rint(510 * spread).astype(np.uint8)[None])
         if z in self.previewed:
             self._preview(z, labels, grey)
 
     def write_missing(self, z: int) -> None:
-        """Mark a slice as missing."""
+        """Mark a slice as missing; its probability is one half, its uncertainty the largest."""
         blank = np.full((1, *self.shape[1:]), missing_label(self.classes), np.uint8)
         self._labels.write(z, blank)
         if self._probabilities:
             self._probabilities.write(z, np.full_like(blank, 127))
+        if self._uncertainty:
+            self._uncertainty.write(z, np.full_like(blank, 255))
 
     def _preview(self, z: int, labels: LabelArray, grey: FloatArray) -> None:
         from fibsem.analysis import figures
@@ -143,6 +176,6 @@ class Outputs:
 
     def export(self) -> None:
         """Write the formats that cannot be worked on; after the last slice."""
-        for store in (self.labels, self.probabilities):
+        for store in (self.labels, self.probabilities, self.uncertainty):
             if store:
                 store.export(self.voxel_nm)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any, Literal
 
 import keras
@@ -13,6 +14,7 @@ import tensorflow as tf
 
 from fibsem.data.sampling import LATTICE, LabelledWindow, LatticeSample, cut_patches
 from fibsem.geometry import Triple
+from fibsem.inference.memory import ask_for, bytes_per_pixel
 from fibsem.inference.options import Precision
 from fibsem.models import Model
 from fibsem.models.dense import dense_twin
@@ -20,6 +22,9 @@ from fibsem.models.spec import ModelSpec
 
 FloatArray = npt.NDArray[np.float32]
 Mode = Literal["patch", "dense", "features"]
+
+# Every network is a function of its own, traced once: TensorFlow takes them for one, traced again.
+tf.get_logger().addFilter(lambda record: "tf.function retracing" not in record.getMessage())
 
 #: Patches a step in patch mode.
 PATCH_BATCH = 512
@@ -128,7 +133,7 @@ class BlockScorer:
     """
 
     def __init__(self, spec: ModelSpec, model: Model, precision: Precision = "float32") -> None:
-        self.spec = spec
+        self.spec, self.precision = spec, precision
         self.mode: Mode = "features"
         self.network: keras.Model | None = None
         self._model = model
@@ -144,6 +149,11 @@ class BlockScorer:
     def halo(self) -> Triple:
         """Pixels that a block must be grown by, (z, y, x)."""
         return self.spec.halo
+
+    @cached_property
+    def bytes_per_pixel(self) -> float:
+        """Memory of what is computed for each pixel of a block."""
+        return bytes_per_pixel(self.spec, self.network, self.precision)
 
     @property
     def alignment(self) -> int:
@@ -170,8 +180,14 @@ class BlockScorer:
         ----------
         block : (y + 2 halo_y, x + 2 halo_x, n_z) float32
             Corrected grey values with the halo of the spec around, slices last.
+
+        Raises
+        ------
+        MemoryError
+            If the maps of a dense network do not fit.
         """
         if self.mode == "dense":
+            ask_for(self.bytes_per_pixel * block.shape[0] * block.shape[1])
             return self._forward(block[None])[0, ..., 0]
         if self.mode == "patch":
             return sliding_window(self._forward, block, self.spec)

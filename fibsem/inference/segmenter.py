@@ -40,9 +40,13 @@ class Segmenter:
     recipe, postprocessing
         Of the grey values before, and of the mean probabilities after.
     identity
-        Names weights and settings: equal ones give equal labels.
+        Names weights and settings: equal ones give equal outputs.
     classes
         Label values of pore and solid in the output.
+    temperature
+        By which the logits of the mean probability are divided where probabilities are written
+        (:mod:`fibsem.analysis.calibration`). Labels do not depend on it: smoothing and threshold
+        were chosen on the scores as they are.
     """
 
     members: tuple[Member, ...]
@@ -50,6 +54,7 @@ class Segmenter:
     postprocessing: PostProcessing
     identity: str
     classes: tuple[int, int] = (0, 255)
+    temperature: float = 1.0
 
     @classmethod
     def of(
@@ -60,13 +65,18 @@ class Segmenter:
         postprocessing: PostProcessing,
         identity: str = "",
         classes: tuple[int, int] = (0, 255),
+        temperature: float = 1.0,
     ) -> Segmenter:
         """A segmenter of one model."""
-        return cls((Member(spec, model),), recipe, postprocessing, identity, classes)
+        members = (Member(spec, model),)
+        return cls(members, recipe, postprocessing, identity, classes, temperature)
 
     @classmethod
     def ensemble(cls, segmenters: Sequence[Segmenter]) -> Segmenter:
         """The mean of several; post-processing and label values are those of the first.
+
+        The temperature of the mean is 1, whatever those of its parts: a temperature belongs to the
+        scores that it was fitted to, and a mean is less sure than its parts.
 
         Raises
         ------
@@ -150,6 +160,14 @@ class Scorer:
             return scores[0]
         mean: FloatArray = np.mean(scores, axis=0, dtype=np.float32)
         return mean
+
+    def with_spread(self, block: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Mean probability of solid and its standard deviation over the members, (y, x) float32.
+
+        The members are all there are, so the sum is divided by their number; at most 0.5.
+        """
+        scores = np.stack(self.each(block))
+        return scores.mean(axis=0, dtype=np.float32), scores.std(axis=0, dtype=np.float32)
 
     def _part(self, halo: Triple) -> tuple[slice, slice, slice]:
         """The part of a block that a member of a smaller halo sees."""

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 
 from fibsem.analysis.postprocessing import segment_slice
 from fibsem.data.preprocessing import CorrectedVolume, Correction, reflected
@@ -23,14 +22,13 @@ from fibsem.data.volumes import Volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.ledger import SliceRecord
+from fibsem.inference.memory import OUT_OF_MEMORY
 from fibsem.inference.outputs import Outputs
 from fibsem.inference.segmenter import Scorer, Segmenter
 from fibsem.inference.tiles import SMALLEST, Tiling
 
 FloatArray = npt.NDArray[np.float32]
 
-#: What TensorFlow and NumPy raise where an allocation fails.
-OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
 #: Slices that may wait to be finished; each holds its scores and its grey values.
 WAITING = 2
 
@@ -51,6 +49,8 @@ class Scored:
         Whether the slice itself could not be read.
     beside_missing
         Whether a missing slice was replaced in its neighbourhood.
+    spread : (y, x) float32
+        Standard deviation of the members' probabilities; None where nobody asked.
     """
 
     z: int
@@ -58,6 +58,7 @@ class Scored:
     scores: FloatArray
     missing: bool
     beside_missing: bool
+    spread: FloatArray | None = None
 
 
 class Stages:
@@ -88,6 +89,8 @@ class SlabWorker:
         Tiles of a slice; halved when an allocation fails.
     say
         Called with warnings.
+    uncertainty
+        Whether the spread between the members is wanted, too.
     """
 
     def __init__(
@@ -98,8 +101,10 @@ class SlabWorker:
         scorer: Scorer,
         tiling: Tiling,
         say: Callable[[str], None] = print,
+        uncertainty: bool = False,
     ) -> None:
         self.volume = CorrectedVolume(volume, correction)
+        self.uncertainty = uncertainty
         self.segmenter, self.scorer, self.tiling = segmenter, scorer, tiling
         self.stages = Stages()
         self._say = say
@@ -116,15 +121,16 @@ class SlabWorker:
         slabs = list(slabs)
         where = {z: slab for slab in slabs for z in range(*slab)}
         waiting: deque[Future[None]] = deque()
-        records: list[SliceRecord] = []
+        records: dict[int, SliceRecord] = {}
 
         def finish(scored: Scored) -> None:
             start, stop = where[scored.z]
-            records.append(self._finish(scored, outputs))
+            records[scored.z] = self._finish(scored, outputs)
             if progress:
                 progress("slices", scored.z + 1, self.volume.shape[0])
-            if scored.z + 1 == stop:
-                finished(start, records[start - stop :])
+            # one that waits is still finished after another could not be
+            if all(z in records for z in range(start, stop)):
+                finished(start, [records[z] for z in range(start, stop)])
 
         finisher = ThreadPoolExecutor(1)
         try:
@@ -160,13 +166,16 @@ class SlabWorker:
             self.scorer.look(grey)
         while True:
             try:
-                return Scored(z, grey, self._by_tiles(around), False, beside)
+                scores, spread = self._by_tiles(around)
+                return Scored(z, grey, scores, False, beside, spread)
             except OUT_OF_MEMORY as error:
                 self.tiling = self._smaller(error)
 
-    def _by_tiles(self, around: list[FloatArray]) -> FloatArray:
+    def _by_tiles(self, around: list[FloatArray]) -> tuple[FloatArray, FloatArray | None]:
+        """Mean probability of every pixel of a slice, and the spread where it is wanted."""
         _, halo_y, halo_x = self.segmenter.halo
         scores = np.empty(self.tiling.slice_shape, np.float32)
+        spread = np.empty_like(scores) if self.uncertainty else None
         for rows, columns in self.tiling.tiles:
             with self.stages("tiles"):
                 part = (
@@ -175,8 +184,11 @@ class SlabWorker:
                 )
                 block = np.stack([grey[part] for grey in around], axis=-1)
             with self.stages("network"):
-                scores[rows, columns] = self.scorer(block)
-        return scores
+                if spread is None:
+                    scores[rows, columns] = self.scorer(block)
+                else:
+                    scores[rows, columns], spread[rows, columns] = self.scorer.with_spread(block)
+        return scores, spread
 
     def _smaller(self, error: BaseException) -> Tiling:
         """Tiles of half the side, after an allocation that failed."""
@@ -202,8 +214,9 @@ class SlabWorker:
             labels = segment_slice(scored.scores, self.segmenter.postprocessing)
             pores = int(labels.size - np.count_nonzero(labels))
         with self.stages("output"):
-            outputs.write(scored.z, labels, scored.scores, scored.grey)
-        return SliceRecord(pores, scored.beside_missing)
+            outputs.write(scored.z, labels, scored.scores, scored.grey, scored.spread)
+        uncertainty = None if scored.spread is None else float(scored.spread.mean(dtype=float))
+        return SliceRecord(pores, scored.beside_missing, uncertainty)
 
     def _around(self, z: int, reader: ThreadPoolExecutor) -> list[Future[FloatArray]]:
         """The corrected slices of the neighbourhood of slice z, mirrored in z; read if need be."""

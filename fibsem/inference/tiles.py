@@ -5,15 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import keras
-
-from fibsem.inference.predict import BlockScorer
 from fibsem.inference.segmenter import Scorer
 
 #: Share of the budget for feature maps; the rest is for slices, scores and the runtime itself.
 SHARE_FOR_MAPS = 0.4
-#: Feature maps alive at once, as multiples of one layer's input and output (measured: below 2).
-MAPS_ALIVE = 2.0
 #: Larger tiles are no faster: the halo is a few per cent of them.
 LARGEST = 1536
 #: Side of a tile in patch mode; its patches are cut from it batch by batch.
@@ -66,33 +61,6 @@ def spans(extent: int, tile: int, *, inwards: bool) -> list[slice]:
     return [slice(start, min(start + tile, extent)) for start in starts]
 
 
-def bytes_per_pixel(member: BlockScorer, precision: str) -> float:
-    """Memory of what a model computes for each pixel of a tile.
-
-    For a dense network that of its widest layer; for a forest that of its features.
-    """
-    spec = member.spec
-    if member.network is None:
-        if spec.name == "forest":
-            return 4.0 * (4 * spec.nbhd.z * len(spec.hyperparameters["sigmas"]) + 24)
-        return 4.0 * 8  # a few copies of the slice
-    widest = max(
-        _values(layer.output) + sum(_values(tensor) for tensor in _inputs(layer))
-        for layer in member.network.layers
-    )
-    return MAPS_ALIVE * widest * (2 if precision == "bfloat16" else 4)
-
-
-def _inputs(layer: keras.layers.Layer) -> list[keras.KerasTensor]:
-    given = layer.input
-    return list(given) if isinstance(given, list | tuple) else [given]
-
-
-def _values(tensor: keras.KerasTensor) -> int:
-    """Values of a map for each pixel of the slice: channels, times slices where z is an axis."""
-    return math.prod(extent for extent in tensor.shape[1:] if extent is not None)
-
-
 def choose_tiling(
     scorer: Scorer, slice_shape: tuple[int, int], memory_gib: float, side: int | None = None
 ) -> Tiling:
@@ -126,7 +94,7 @@ def largest_side(scorer: Scorer, memory_gib: float) -> int:
         return PATCH_TILE
     area = SHARE_FOR_MAPS * memory_gib * 2**30
     sides = [
-        math.isqrt(int(area / bytes_per_pixel(member, scorer.precision))) - member.spec.window[0]
+        math.isqrt(int(area / member.bytes_per_pixel)) - member.spec.window[0]
         for member in scorer.members
     ]
     return max(SMALLEST, min(LARGEST, *sides))

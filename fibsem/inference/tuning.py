@@ -17,6 +17,7 @@ from fibsem.errors import UserError
 from fibsem.files import read_json, write_json
 from fibsem.geometry import Triple
 from fibsem.inference.cost import pixels_per_second
+from fibsem.inference.memory import OUT_OF_MEMORY
 from fibsem.inference.options import Options
 from fibsem.inference.segmenter import Scorer
 from fibsem.inference.tiles import Tiling, choose_tiling, largest_side
@@ -43,12 +44,13 @@ def fastest_side(scorer: Scorer, limit: int) -> int:
         known = read_json(path)
     rates = dict(known.get(key, {}))
     untimed = [side for side in sides if str(side) not in rates]
-    for side in untimed:
-        rates[str(side)] = pixels_per_second(scorer, side)
+    with suppress(*OUT_OF_MEMORY):  # nor would larger ones fit
+        for side in untimed:
+            rates[str(side)] = pixels_per_second(scorer, side)
     if untimed:
         with suppress(OSError, UserError):  # a cache that cannot be written stops nothing
             write_json(path, {**known, key: rates})
-    return max(sides, key=lambda side: rates[str(side)])
+    return max(sides, key=lambda side: rates.get(str(side), 0.0))
 
 
 def cache_file() -> Path:

@@ -6,10 +6,12 @@ patches and bfloat16 with float32 on this very volume. What was decided is kept 
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,6 +72,7 @@ def segment_volume(
     *,
     voxel_nm: VoxelNm = (None, None, None),
     load: Load | None = None,
+    provenance: Mapping[str, Any] | None = None,
     progress: Show | None = None,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
@@ -81,14 +84,16 @@ def segment_volume(
         What is labelled, and by what. The correction is fitted to this volume.
     folder
         Results: ``labels.ome.zarr``, ``labels/`` or ``labels.tif`` (uint8), the same of
-        ``probabilities``, ``previews/``, ``porosity.csv`` by slice, ``ledger.json`` and
-        ``summary.json``.
+        ``probabilities`` and ``uncertainty``, ``previews/``, ``porosity.csv`` by slice,
+        ``ledger.json`` and ``summary.json``.
     options
         Format, precision, memory budget, workers and so on.
     voxel_nm
         Written with the labels; the volume's own where it knows it.
     load
         Gives the segmenter in another process; needed for workers.
+    provenance
+        What the summary says of the models' origin and of the run, with its ``code`` version.
     progress, say
         Called after every slice or slab, and with warnings.
 
@@ -101,7 +106,7 @@ def segment_volume(
     ------
     UserError
         If the folder holds a different segmentation, the disk is too full for this one, the
-        certificate fails, or a slice cannot be read.
+        certificate fails, a slice cannot be read, or the uncertainty of a single model is wanted.
 
     Notes
     -----
@@ -111,6 +116,7 @@ def segment_volume(
     started = time.perf_counter()
     voxel_nm = voxel_nm if any(voxel_nm) else volume.voxel_nm
     _check_voxel(options, voxel_nm)
+    options.check_members(len(segmenter.members))
     if options.elsewhere and load is None:
         raise UserError(
             "`workers` and `scheduler` need a volume and a model on disk; workers=1 does not."
@@ -122,14 +128,17 @@ def segment_volume(
     decisions = _decide(volume, segmenter, options, ledger, say)
     run = _Run(volume, segmenter, folder, options, voxel_nm, decisions, ledger)
     show = progress or (lambda *_: None)
+    whence = _provenance(ledger, provenance or {}, run.fresh)
     how = run.label(load, show, say) if run.fresh else {}
     pores = run.conclude(show)
     seconds = time.perf_counter() - started
     record = {
         **_counts(volume, pores),
         **run.record(),
+        **whence,
         **how,
         "seconds": seconds,
+        "start_s": None if run.began is None else run.began - started,
         "voxels_per_second": run.fresh * volume.shape[1] * volume.shape[2] / seconds,
         "slabs": {"done": len(ledger.slabs), "resumed": resumed},
     }
@@ -145,6 +154,8 @@ class _Run:
     ----------
     fresh
         Slices that were still to be labelled when it began.
+    began
+        When the first slab was begun, by `time.perf_counter`; None before.
     """
 
     def __init__(
@@ -159,9 +170,12 @@ class _Run:
     ) -> None:
         self.volume, self.segmenter, self.folder, self.options = volume, segmenter, folder, options
         self.voxel_nm, self.decisions, self.ledger = voxel_nm, decisions, ledger
-        self.outputs = Outputs(folder, volume.shape, voxel_nm, options, segmenter.classes)
+        self.outputs = Outputs(
+            folder, volume.shape, voxel_nm, options, segmenter.classes, segmenter.temperature
+        )
         self.fresh = sum(stop - start for start, stop in ledger.missing(volume.shape[0]))
         self.scorer = Scorer(segmenter, decisions.precision)
+        self.began: float | None = None
 
     def label(self, load: Load | None, show: Show, say: Callable[[str], None]) -> dict[str, Any]:
         """Label the missing slabs, here or elsewhere; says how that was done."""
@@ -172,10 +186,12 @@ class _Run:
             assert load is not None
             return self._elsewhere(load, max(tiling.height, tiling.width), show)
         worker = SlabWorker(
-            self.volume, self.decisions.correction, self.segmenter, self.scorer, tiling, say
-        )
+            self.volume, self.decisions.correction, self.segmenter, self.scorer, tiling, say,
+            uncertainty=self.options.uncertainty,
+        )  # fmt: skip
         with self.outputs.opened():
             slabs = self.ledger.missing(self.volume.shape[0])
+            self.began = time.perf_counter()
             worker.run(slabs, self.outputs, self.ledger.finish, show)
         return {
             "peak_rss_gib": peak_rss_gib(),
@@ -193,6 +209,7 @@ class _Run:
             self.volume.declared, load, self.folder.resolve(), self.voxel_nm, self.options,
             self.decisions.correction, self.decisions.precision, side,
         )  # fmt: skip
+        self.began = time.perf_counter()
         results = run_elsewhere(job, self.ledger, self.volume.shape[0], show)
         stages: Counter[str] = Counter()
         for result in results:
@@ -206,15 +223,21 @@ class _Run:
 
     def record(self) -> dict[str, Any]:
         """What summaries say of volume, models and outputs."""
-        probabilities = self.outputs.probabilities
+        probabilities, uncertainty = self.outputs.probabilities, self.outputs.uncertainty
+        spreads = [e.uncertainty for e in self.ledger.slices() if e.uncertainty is not None]
         return {
             "volume": str(self.volume.path),
+            "volume_hash": _short_hash(self.volume.signature()),
             "labels": self.outputs.labels.path.name,
+            "classes": list(self.segmenter.classes),
             "probabilities": probabilities and probabilities.path.name,
+            "uncertainty": uncertainty and uncertainty.path.name,
+            "uncertainty_mean": float(np.mean(spreads)) if spreads else None,
             "voxel_nm": list(self.voxel_nm),
             "model": self.segmenter.identity,
             "members": [f"{m.spec.name} {m.spec.nbhd}" for m in self.segmenter.members],
             "postprocessing": self.segmenter.postprocessing.to_json(),
+            "temperature": self.segmenter.temperature,
             "mode": self.scorer.mode,
             "precision": self.decisions.precision,
             "precision_asked": self.options.precision,
@@ -241,6 +264,26 @@ class _Run:
             pores = self.ledger.decided["pores_3d"]
         outputs.export()
         return pores
+
+
+def _provenance(ledger: Ledger, given: Mapping[str, Any], fresh: int) -> dict[str, Any]:
+    """The origin of the labels: a start that finds them finished does not count.
+
+    Where another version of the code labelled the earlier slabs, ``earlier_code`` names it.
+    """
+    before = ledger.decided.get("provenance", {}) if ledger.slabs else {}
+    if before and not fresh:
+        return dict(before)
+    codes = [*before.get("earlier_code", []), before.get("code")]
+    earlier = [code for code in dict.fromkeys(codes) if code not in (None, given.get("code"))]
+    now = {**given, **({"earlier_code": earlier} if earlier else {})}
+    ledger.decide(provenance=now)
+    return now
+
+
+def _short_hash(record: dict[str, object]) -> str:
+    """Twelve hex digits."""
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _decide(
@@ -302,8 +345,8 @@ def _check_room(volume: Volume, folder: Path, options: Options, ledger: Ledger) 
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise UserError(
-            f"`output` must have room for about {needed / 2**30:.1f} GiB, but {folder} has "
-            f"{free / 2**30:.1f} GiB free."
+            f"`output` must have room for about {needed / 2**20:.1f} MiB, but {folder} has "
+            f"{free / 2**20:.1f} MiB free."
         )
 
 
@@ -324,13 +367,14 @@ def _counts(volume: Volume, pores: list[int | None]) -> dict[str, Any]:
 def _write_porosity(
     folder: Path, slices: list[SliceRecord], pores: list[int | None], volume: Volume
 ) -> None:
-    """Porosity of every slice as CSV."""
+    """Porosity of every slice as CSV, with the mean uncertainty where it was asked for."""
     area = volume.shape[1] * volume.shape[2]
-    rows = ["z,porosity,note"]
+    asked = any(entry.uncertainty is not None for entry in slices)
+    rows = ["z,porosity,note" + asked * ",uncertainty"]
     for z, (entry, count) in enumerate(zip(slices, pores, strict=True)):
         note = "beside a missing slice" if entry.beside_missing else ""
-        if count is None:
-            rows.append(f"{z},,missing")
-        else:
-            rows.append(f"{z},{count / area:.6f},{note}")
+        row = f"{z},,missing" if count is None else f"{z},{count / area:.6f},{note}"
+        if asked:
+            row += "," if entry.uncertainty is None else f",{entry.uncertainty:.6f}"
+        rows.append(row)
     replace_file(folder / "porosity.csv", "\n".join(rows) + "\n")

@@ -9,6 +9,7 @@ from fibsem.data.volumes import ArrayVolume
 from fibsem.errors import UserError
 from fibsem.inference import checks
 from fibsem.inference.checks import certify, share_changed
+from fibsem.inference.predict import compiled
 from fibsem.inference.segmenter import Scorer, Segmenter
 
 
@@ -55,3 +56,11 @@ def test_share_of_labels_that_bfloat16_changes(trained, corrected):
     exact = Scorer(ours)
     assert share_changed(corrected, ours, exact, exact) == 0
     assert 0 < share_changed(corrected, ours, Scorer(ours, "bfloat16"), exact) < 0.1
+
+
+def test_a_network_is_traced_once_for_all_places(trained, corrected, monkeypatch):
+    traced = []
+    monkeypatch.setattr(checks, "compiled", lambda model: traced.append(model) or compiled(model))
+    one, other = (segmenter(trained, name) for name in ("2dcnn", "mv2dcnn"))
+    certify(corrected, Segmenter.ensemble([one, other]))
+    assert traced == [one.members[0].model, other.members[0].model]

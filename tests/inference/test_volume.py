@@ -65,6 +65,7 @@ def test_it_is_the_patch_by_patch_result(volume, segmenter, slow, tmp_path):
     assert record["porosity_ci"] == pytest.approx([by_slice.mean() - half, by_slice.mean() + half])
     written = json.loads((tmp_path / "summary.json").read_text())
     assert written["slabs"] == {"done": 2, "resumed": 0}
+    assert 0 < written["start_s"] < written["seconds"]
     assert len((tmp_path / "porosity.csv").read_text().splitlines()) == 1 + SHAPE[0]
 
 
@@ -285,3 +286,28 @@ def test_the_table_of_neighbourhoods_has_both_ways():
     (row,) = comparison_rows(("11x11x3",), patches=512)
     assert row.extracted_gib == pytest.approx(2247 * 3372 * 363 * 4 / 2**30)
     assert row.dense_s < row.patch_s
+
+
+class StoppedError(Exception):
+    """Somebody stopped it."""
+
+
+def test_the_summary_tells_which_code_labelled_the_slabs(volume, segmenter, tmp_path):
+    def stop(text, done, total):
+        if done >= 2:
+            raise StoppedError
+
+    def made(code, progress=None):
+        provenance = {"code": code, "command": f"command of {code}", "weights": ["a"]}
+        return segment_volume(
+            volume, segmenter, tmp_path, Options(slab=1), provenance=provenance, progress=progress
+        )
+
+    with pytest.raises(StoppedError):
+        made("first", stop)
+    record = made("second")
+    assert (record["code"], record["earlier_code"]) == ("second", ["first"])
+    assert record["weights"] == ["a"]
+    again = made("third")  # which labelled nothing
+    assert (again["code"], again["command"]) == ("second", "command of second")
+    assert again["volume_hash"] == record["volume_hash"]

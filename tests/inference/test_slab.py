@@ -1,0 +1,42 @@
+"""A slab counts as done only where every slice of it was written."""
+
+import time
+
+import numpy as np
+import pytest
+
+from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.data.preprocessing import Recipe, fit_correction
+from fibsem.data.volumes import ArrayVolume
+from fibsem.inference.options import Options
+from fibsem.inference.outputs import Outputs
+from fibsem.inference.segmenter import Scorer, Segmenter
+from fibsem.inference.slab import SlabWorker
+from fibsem.inference.tiles import choose_tiling
+
+SHAPE = (6, 37, 53)
+
+
+class Full(Outputs):
+    """A disk that is full for one slice, and has room again for the next, which waits by then."""
+
+    def write(self, z, *slices):
+        if z == 2:
+            time.sleep(1)
+            raise OSError("no space left on device")
+        super().write(z, *slices)
+
+
+def test_a_slice_that_cannot_be_written_leaves_its_slab_undone(trained, tmp_path):
+    rng = np.random.default_rng(9)
+    volume = ArrayVolume(rng.integers(0, 65535, SHAPE).astype(np.uint16))
+    segmenter = Segmenter.of(*trained(11), Recipe(), PostProcessing())
+    scorer = Scorer(segmenter)
+    tiling = choose_tiling(scorer, SHAPE[1:], 4.0)
+    correction = fit_correction(volume, segmenter.recipe)
+    worker = SlabWorker(volume, correction, segmenter, scorer, tiling)
+    done = []
+    outputs = Full(tmp_path, SHAPE, (None, None, None), Options(), (0, 255))
+    with outputs.opened(), pytest.raises(OSError, match="no space left"):
+        worker.run([(0, 2), (2, 4), (4, 6)], outputs, lambda start, slices: done.append(start))
+    assert done == [0]
