@@ -4,10 +4,11 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 PY     := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
+VIEW   := $(VENV)/.view-installed
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help install demo test test-slow lint bench lock clean
+.PHONY: help install install-view demo test test-slow lint bench lock clean
 .DEFAULT_GOAL := help
 
 help:            ## list the targets
@@ -21,6 +22,12 @@ $(STAMP): requirements.lock pyproject.toml
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+install-view: $(VIEW) ## add napari, to look at volumes and their labels
+
+$(VIEW): $(STAMP) requirements-view.lock
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-view.lock
 	@touch $@
 
 demo: install    ## the main job on a small phantom: sweep, promote, segment, quantify
@@ -42,9 +49,12 @@ lint: install    ## formatting, lint, types, import layers, notebooks without ou
 bench: install   ## the benchmarks, one after the other
 	for script in experiments/benchmarks/*.py; do echo "== $$script"; $(PY) $$script || exit 1; done
 
-lock:            ## resolve requirements.lock anew (needs uv)
-	uv pip compile pyproject.toml --extra dev --python-version 3.11 --generate-hashes --upgrade \
-	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --output-file requirements.lock
+LOCK := uv pip compile pyproject.toml --python-version 3.11 --generate-hashes --upgrade \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+lock:            ## resolve requirements.lock and requirements-view.lock anew (needs uv)
+	$(LOCK) --extra dev --output-file requirements.lock
+	$(LOCK) --extra view --constraint requirements.lock --output-file requirements-view.lock
 
 clean:           ## remove caches and outputs, keep .venv, data and mlruns
 	rm -rf outputs .pytest_cache .mypy_cache .ruff_cache
