@@ -1,4 +1,4 @@
-"""Weights and everything needed to use them, as a folder and as one registered MLflow model.
+"""Weights and everything needed to use them, as a folder.
 
 ``model.keras`` is the strided network in Keras' own format, which safe mode loads, or
 ``model.skops`` a forest; ``bundle.json`` holds the rest. There is no pickle in any of them.
@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib.metadata import version
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import mlflow
-from mlflow import MlflowClient
 
 from fibsem import models
 from fibsem.analysis.postprocessing import PostProcessing
@@ -27,26 +24,20 @@ from fibsem.files import read_json, write_json
 from fibsem.inference.segmenter import Member, Segmenter
 from fibsem.models.spec import ModelSpec
 
-REGISTERED = "fibsem"
-CHAMPION, PREVIOUS = "champion", "previous"
-#: What a machine needs beside the code that is stored with the model.
-REQUIREMENTS = (
-    "tensorflow", "keras", "numpy", "scipy", "mlflow", "connected-components-3d", "tifffile",
-    "imagecodecs", "zarr", "rich", "scikit-learn", "scikit-image", "skops",
-)  # fmt: skip
-
 
 @dataclass(frozen=True)
 class Bundle:
     """A segmenter with what is known of its origin.
 
-    ``audit`` holds the corrections fitted to the training samples and the figures of the
-    promotion; nothing in it is needed to segment.
+    ``audit`` holds the corrections fitted to the training samples, the figures of the promotion
+    and in ``lineage`` where the model comes from; nothing in it is needed to segment. ``version``
+    is that of the registered model, None for a folder.
     """
 
     segmenter: Segmenter
     voxel_nm: VoxelNm
     audit: dict[str, Any]
+    version: str | None = None
 
     def save(self, folder: Path) -> None:
         """Write the folder."""
@@ -62,6 +53,7 @@ class Bundle:
             },
             "postprocessing": self.segmenter.postprocessing.to_json(),
             "classes": list(self.segmenter.classes),
+            "temperature": self.segmenter.temperature,
             "voxel_nm": list(self.voxel_nm),
             "audit": self.audit,
         }
@@ -89,6 +81,7 @@ def load_bundle(folder: Path) -> Bundle:
         postprocessing=PostProcessing(**record["postprocessing"]),
         identity=_identity(record, members, places),
         classes=(record["classes"][0], record["classes"][1]),
+        temperature=record.get("temperature", 1.0),  # older bundles have none
     )
     z, y, x = record["voxel_nm"]
     return Bundle(segmenter, (z, y, x), record["audit"])
@@ -100,7 +93,7 @@ def _places(folder: Path, count: int) -> list[Path]:
 
 
 def _identity(record: dict[str, Any], members: Sequence[Member], places: Sequence[Path]) -> str:
-    """Twelve hex digits of the weights and of every setting that changes a label."""
+    """Twelve hex digits of the weights and of every setting that changes an output."""
     settings = {key: value for key, value in record.items() if key != "audit"}
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for member, place in zip(members, places, strict=True):
@@ -123,51 +116,24 @@ def find_bundle(weights: str, tracking_uri: str) -> Bundle:
         return load_bundle(Path(weights))
     mlflow.set_tracking_uri(tracking_uri)
     try:
-        local = mlflow.artifacts.download_artifacts(artifact_uri=weights)
+        place, number = _resolved(weights)
+        local = mlflow.artifacts.download_artifacts(artifact_uri=place)
     except (mlflow.MlflowException, OSError) as error:
         raise UserError(
             f"`weights` must name a registered model or a bundle's folder, but got {weights} "
             f"({str(error).splitlines()[0]}); fibsem.promote registers one, tracking.uri says "
             "where."
         ) from error
-    return load_bundle(Path(local) / "artifacts" / "bundle")
+    return replace(load_bundle(Path(local) / "artifacts" / "bundle"), version=number)
 
 
-def register(folder: Path, run_id: str, tracking_uri: str, tags: dict[str, Any]) -> str:
-    """Log a bundle with a run and register it; returns the version, without any alias yet."""
-    mlflow.set_tracking_uri(tracking_uri)
-    package = Path(__file__).parent.parent
-    with mlflow.start_run(run_id=run_id), warnings.catch_warnings():
-        # MLflow asks for type hints to check inputs by; stacks are checked when they are opened
-        warnings.filterwarnings("ignore", category=UserWarning, module="mlflow")
-        info = mlflow.pyfunc.log_model(
-            name="model",
-            python_model=str(package / "learning" / "served.py"),
-            artifacts={"bundle": str(folder)},
-            code_paths=[str(package)],
-            pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
-            registered_model_name=REGISTERED,
-            signature=False,  # stacks may be of any of three dtypes
-        )
-    registered = str(info.registered_model_version)
-    client = MlflowClient(tracking_uri)
-    for key, value in tags.items():
-        client.set_model_version_tag(REGISTERED, registered, key, str(value))
-    return registered
-
-
-def champion_version(tracking_uri: str) -> str | None:
-    """Version that has the alias ``champion``, or None."""
-    client = MlflowClient(tracking_uri)
-    try:
-        return str(client.get_model_version_by_alias(REGISTERED, CHAMPION).version)
-    except mlflow.MlflowException:
-        return None
-
-
-def crown(new: str, tracking_uri: str) -> None:
-    """Give a version the alias ``champion``; the one that had it becomes ``previous``."""
-    client, old = MlflowClient(tracking_uri), champion_version(tracking_uri)
-    if old is not None and old != new:
-        client.set_registered_model_alias(REGISTERED, PREVIOUS, old)
-    client.set_registered_model_alias(REGISTERED, CHAMPION, new)
+def _resolved(weights: str) -> tuple[str, str | None]:
+    """Address and number of the version that an alias has now: it may move while we read."""
+    if not weights.startswith("models:/"):
+        return weights, None
+    name, at, alias = weights.removeprefix("models:/").partition("@")
+    if at:
+        number = str(mlflow.MlflowClient().get_model_version_by_alias(name, alias).version)
+        return f"models:/{name}/{number}", number
+    number = name.rpartition("/")[2]
+    return weights, number if number.isdigit() else None

@@ -1,18 +1,25 @@
-"""A bundle as an MLflow model from code: scores of a stack that is in memory.
+"""A bundle as an MLflow model from code: labels or probabilities of a stack that is in memory.
 
 MLflow stores this file and runs it on loading; there is no pickle.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from threading import Lock
+from typing import Any
 
 import mlflow
 import numpy as np
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
+from fibsem.analysis.calibration import with_temperature
 from fibsem.analysis.postprocessing import segment_slice
 from fibsem.data.preprocessing import fit_correction
 from fibsem.data.volumes import ArrayVolume
+from fibsem.data.writers import Voxels
+from fibsem.errors import UserError
 from fibsem.inference.segmenter import Scorer
 from fibsem.inference.slab import SlabWorker
 from fibsem.inference.tiles import choose_tiling
@@ -20,28 +27,54 @@ from fibsem.learning.bundle import load_bundle
 
 #: Budget for a stack that is in memory anyway.
 MEMORY_GIB = 4.0
+OUTPUTS = ("labels", "probabilities")
 
 
 class Segmentation(mlflow.pyfunc.PythonModel):
     """Labels of a stack of slices, (z, y, x) uint8, uint16 or float32 in [0, 1]."""
 
-    def load_context(self, context):  # type: ignore[no-untyped-def]
-        """Read the bundle that lies beside."""
+    def load_context(self, context: Any) -> None:
+        """Read the bundle that lies beside, and build what scores with it."""
         self.segmenter = load_bundle(Path(context.artifacts["bundle"])).segmenter
+        self.scorer = Scorer(self.segmenter)
+        self.one_at_a_time = Lock()  # a server answers in threads; one stack takes all cores
 
-    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
-        """Label every voxel, (z, y, x) uint8, 0 pore and 1 solid."""
-        volume = ArrayVolume(np.asarray(model_input))
+    def predict(
+        self, context: Any, model_input: np.ndarray, params: dict[str, Any] | None = None
+    ) -> np.ndarray:
+        """Label every voxel.
+
+        Parameters
+        ----------
+        model_input : (z, y, x) uint8, uint16 or float32
+            Grey values; their gradient and scaling are fitted to this very array.
+        params
+            ``output``: ``labels`` (default) or ``probabilities``; ``range``: the grey values that
+            map to 0 and 1, by default those of the dtype.
+
+        Returns
+        -------
+        (z, y, x) uint8 or float32
+            0 pore and 1 solid, or the mean probability of solid before post-processing.
+        """
+        try:
+            with self.one_at_a_time:
+                return self._answer(np.asarray(model_input), params or {})
+        except UserError as error:  # whoever asks a server sees the line, not a traceback
+            raise mlflow.MlflowException(str(error), INVALID_PARAMETER_VALUE) from error
+
+    def _answer(self, array: Voxels, params: Mapping[str, Any]) -> Voxels:
+        output = params.get("output", "labels")
+        if output not in OUTPUTS:
+            raise UserError(f"`output` must be one of {', '.join(OUTPUTS)}, but got {output}.")
+        volume = ArrayVolume(array, value_range=tuple(params.get("range", ())) or None)
         correction = fit_correction(volume, self.segmenter.recipe)
-        scorer = Scorer(self.segmenter)
-        tiling = choose_tiling(scorer, volume.shape[1:], MEMORY_GIB)
-        worker = SlabWorker(volume, correction, self.segmenter, scorer, tiling)
-        return np.stack(
-            [
-                segment_slice(scored.scores, self.segmenter.postprocessing)
-                for scored in worker.scored(range(volume.shape[0]))
-            ]
-        )
+        tiling = choose_tiling(self.scorer, volume.shape[1:], MEMORY_GIB)
+        worker = SlabWorker(volume, correction, self.segmenter, self.scorer, tiling)
+        scores = (scored.scores for scored in worker.scored(range(volume.shape[0])))
+        if output == "probabilities":
+            return with_temperature(np.stack(list(scores)), self.segmenter.temperature)
+        return np.stack([segment_slice(each, self.segmenter.postprocessing) for each in scores])
 
 
 mlflow.models.set_model(Segmentation())

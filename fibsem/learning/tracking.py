@@ -1,7 +1,7 @@
 """Runs in MLflow: one experiment per dataset, a parent run per sweep, a child run per trial.
 
-With ``bundle.py`` the only module that knows MLflow. Runs are addressed by id, never by a global
-"active run", so that a run that was cut off can be taken up again.
+Runs are addressed by id, never by a global "active run", so that a run that was cut off can be
+taken up again.
 """
 
 from __future__ import annotations

@@ -1,0 +1,118 @@
+"""A bundle as an MLflow model from code: signature, input example, code, requirements.
+
+What MLflow stores is the bundle's folder, ``served.py`` and the package's sources. No pickle is
+among them, but loading the model runs that code.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import mlflow
+import numpy as np
+import numpy.typing as npt
+from mlflow.models import ModelSignature
+from mlflow.types import ParamSchema, ParamSpec, Schema, TensorSpec
+
+from fibsem.data.volumes import Volume
+from fibsem.data.writers import Voxels
+from fibsem.geometry import Box
+
+#: What a machine needs beside the code that is stored with the model.
+REQUIREMENTS = (
+    "tensorflow", "keras", "numpy", "scipy", "mlflow", "connected-components-3d", "tifffile",
+    "imagecodecs", "zarr", "rich", "scikit-learn", "scikit-image", "skops",
+)  # fmt: skip
+#: Extent of the input example, (z, y, x); it is stored as text.
+EXAMPLE = (3, 48, 48)
+
+
+def signature(dtype: npt.DTypeLike) -> ModelSignature:
+    """What the model takes and gives.
+
+    A stack (z, y, x) of one dtype, labels (z, y, x) uint8, and two parameters: ``output`` is
+    ``labels`` or ``probabilities``, ``range`` the grey values that map to 0 and 1 (empty: those of
+    the dtype).
+
+    Notes
+    -----
+    MLflow refuses an array of another dtype, and turns the numbers of a request to a server into
+    this one. Where a model was made for uint16, ``array.astype("uint16") * 257`` gives the labels
+    of an uint8 stack, because 257 v / 65535 = v / 255; and
+    ``model.unwrap_python_model().predict(None, array)`` takes all of uint8, uint16 and float32.
+    """
+    axes = (-1, -1, -1)
+    return ModelSignature(
+        inputs=Schema([TensorSpec(np.dtype(dtype), axes)]),
+        outputs=Schema([TensorSpec(np.dtype(np.uint8), axes)]),
+        params=ParamSchema(
+            [ParamSpec("output", "string", "labels"), ParamSpec("range", "double", [], (-1,))]
+        ),
+    )
+
+
+def example_of(volume: Volume) -> Voxels:
+    """The middle of a volume, at most :data:`EXAMPLE` voxels, in the dtype of its files."""
+    extent = [min(n, most) for n, most in zip(volume.shape, EXAMPLE, strict=True)]
+    z, y, x = ((n - size) // 2 for n, size in zip(volume.shape, extent, strict=True))
+    return volume.read(Box((z, y, x), (z + extent[0], y + extent[1], x + extent[2])))
+
+
+def log_bundle(folder: Path, run_id: str, example: Voxels) -> str:
+    """Log a bundle as a model of a run; returns its address.
+
+    Parameters
+    ----------
+    folder
+        Of the bundle.
+    run_id
+        The run that it belongs to, in the store that is set.
+    example : (z, y, x) uint8, uint16 or float32
+        A piece of a stack as the model will see them. Its dtype becomes that of the signature, and
+        MLflow tries the model on it before it stores anything.
+    """
+    package = Path(__file__).parent.parent
+    with TemporaryDirectory() as scratch, mlflow.start_run(run_id=run_id), _quiet():
+        # MLflow keeps the folder's name, by which a bundle is found in a model
+        bundle = shutil.copytree(folder, Path(scratch) / "bundle")
+        info = mlflow.pyfunc.log_model(
+            name="model",
+            python_model=str(package / "learning" / "served.py"),
+            artifacts={"bundle": str(bundle)},
+            code_paths=[str(_sources(package, Path(scratch)))],
+            pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
+            signature=signature(example.dtype),
+            input_example=example,
+        )
+    return str(info.model_uri)
+
+
+def _sources(package: Path, scratch: Path) -> Path:
+    """Copy the package's Python files, nothing else: a wheel also holds the configuration."""
+    copied = scratch / package.name
+    for file in package.rglob("*.py"):
+        target = copied / file.relative_to(package)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, target)
+    return copied
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without MLflow's remarks, and without the path to the stored code that its trial leaves."""
+    path = list(sys.path)
+    logger = logging.getLogger("mlflow.pyfunc")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        sys.path = path

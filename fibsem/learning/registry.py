@@ -1,0 +1,274 @@
+"""Versions of the registered model, and which of them was champion when and why.
+
+All of it is in tags on the versions: the facts of the promotion, and in ``fibsem.reigns`` every
+time that a version came to reign. The aliases ``champion`` and ``previous`` follow from that line.
+It is written first and ``champion`` last: after a kill in between, the same command finds what was
+begun and finishes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
+
+from fibsem.analysis import model_card, tables
+from fibsem.data.writers import Voxels
+from fibsem.errors import UserError
+from fibsem.learning.bundle import load_bundle
+from fibsem.learning.packaging import log_bundle
+from fibsem.learning.reigns import (
+    LONGEST,
+    ROLLBACK,
+    Crowning,
+    clipped,
+    crowned,
+    decoded,
+    encoded,
+    iso,
+    later,
+    throne,
+)
+
+REGISTERED = "fibsem"
+CHAMPION, PREVIOUS = "champion", "previous"
+#: Tags of a version: facts of its promotion, and its reigns.
+DATASET, DATA, CODE = "fibsem.dataset", "fibsem.data", "fibsem.code"
+TEST_MIOU, GATE, REASON = "fibsem.test_all_miou", "fibsem.gate", "fibsem.reason"
+IDENTITY, REIGNS = "fibsem.identity", "fibsem.reigns"
+#: Characters of a description that every store of MLflow keeps.
+LONGEST_DESCRIPTION = 5000
+
+
+@dataclass(frozen=True)
+class Reign:
+    """One row of the history: a version while it was champion, or one that never was.
+
+    Attributes
+    ----------
+    version, registered
+        Its number, and when it was registered (UTC, ISO 8601).
+    since, until
+        When it reigned; ``since`` is None if it never did, ``until`` if it does not or still does.
+    why, how
+        Of the :class:`~fibsem.learning.reigns.Crowning`; ``refused`` with the reason of the gate,
+        or ``registered`` where neither happened.
+    dataset, data, code, test_miou
+        Facts of its promotion: name and hash of the data, version of the code, mIoU on every
+        labelled test pixel. None where they were not stored.
+    aliases
+        That the version has now, on its latest row.
+    """
+
+    version: str
+    registered: str
+    since: str | None
+    until: str | None
+    why: str
+    how: str
+    dataset: str | None
+    data: str | None
+    code: str | None
+    test_miou: float | None
+    aliases: tuple[str, ...]
+
+
+def register(
+    folder: Path, run_id: str, tracking_uri: str, tags: Mapping[str, object], *, example: Voxels
+) -> str:
+    """Log a bundle with a run and register it; returns the version, without any alias yet.
+
+    A version and its tags appear together. A bundle that the run has registered before is not
+    registered again.
+
+    Parameters
+    ----------
+    folder
+        Of the bundle; its ``MODEL_CARD.md`` becomes the description.
+    tags
+        Facts of the promotion: :data:`DATASET`, :data:`DATA`, :data:`CODE`, :data:`TEST_MIOU`,
+        :data:`GATE` (``passed`` or ``refused``), :data:`REASON`, and any other. None is left out.
+    example : (z, y, x)
+        See :func:`fibsem.learning.packaging.log_bundle`.
+    """
+    mlflow.set_tracking_uri(tracking_uri)
+    client, identity = MlflowClient(tracking_uri), load_bundle(folder).segmenter.identity
+    known = [
+        str(version.version)
+        for version in _versions(client)
+        if version.run_id == run_id and version.tags.get(IDENTITY) == identity
+    ]
+    if known:
+        number = known[-1]
+    else:
+        facts = {key: str(value) for key, value in tags.items() if value not in (None, "")}
+        kept = {key: clipped(value, LONGEST) for key, value in facts.items()}
+        uri = log_bundle(folder, run_id, example)
+        made = mlflow.register_model(uri, REGISTERED, tags={**kept, IDENTITY: identity})
+        number = str(made.version)
+    card = folder / model_card.FILE
+    if card.is_file():
+        text = model_card.shortened(card.read_text(encoding="utf-8"), LONGEST_DESCRIPTION)
+        client.update_model_version(REGISTERED, number, description=text)
+    return number
+
+
+def champion_version(tracking_uri: str) -> str | None:
+    """Version that has the alias ``champion``, or None."""
+    return _aliases(MlflowClient(tracking_uri)).get(CHAMPION)
+
+
+def crown(new: str, tracking_uri: str, why: str, how: str = "promoted") -> None:
+    """Make a version champion; the one that reigned before becomes ``previous``.
+
+    One that reigns already is not crowned again.
+    """
+    client = MlflowClient(tracking_uri)
+    aliases = _aliases(client)
+    line = _line(_versions(client), aliases)
+    if not line or line[-1].version != new:
+        line = crowned(line, new, why, how)
+    _write(client, line, aliases)
+
+
+def rollback(tracking_uri: str, why: str) -> tuple[str, str]:
+    """Make the version champion that reigned before; once more goes further back.
+
+    Returns
+    -------
+    champion, dethroned : str
+        Versions.
+
+    Raises
+    ------
+    UserError
+        If no version reigned before.
+    """
+    client = MlflowClient(tracking_uri)
+    aliases = _aliases(client)
+    line = _line(_versions(client), aliases)
+    reigning = aliases.get(CHAMPION)
+    if line and line[-1].how == ROLLBACK and reigning not in (None, line[-1].version):
+        dethroned = str(reigning)  # a rollback that was cut off
+    else:
+        reigned = throne(line)
+        if len(reigned) < 2:
+            now = f"version {reigned[0]} is the first" if reigned else "there is no champion"
+            raise UserError(f"`rollback` needs a version that was champion before, but {now}.")
+        before, dethroned = reigned[-2:]
+        line = crowned(line, before, why, ROLLBACK)
+    _write(client, line, aliases)
+    return line[-1].version, dethroned
+
+
+def history(tracking_uri: str) -> list[Reign]:
+    """Who was champion when and why, and who was refused; oldest first."""
+    client = MlflowClient(tracking_uri)
+    versions, aliases = _versions(client), _aliases(client)
+    by_number = {str(version.version): version for version in versions}
+    line = _line(versions, aliases)
+    rows = [
+        _reign(by_number[one.version], one, following.since if following else None)
+        for one, following in pairwise([*line, None])
+        if one
+    ]
+    reigned = {row.version for row in rows}
+    rows += [_reign(v, None, None) for number, v in by_number.items() if number not in reigned]
+    rows.sort(key=lambda row: row.since or row.registered)
+    latest = {row.version: k for k, row in enumerate(rows)}
+    for alias, holder in sorted(aliases.items()):
+        row = rows[latest[holder]]
+        rows[latest[holder]] = replace(row, aliases=(*row.aliases, alias))
+    return rows
+
+
+def history_table(tracking_uri: str) -> pd.DataFrame:
+    """The history as people read it, see :func:`fibsem.analysis.tables.history`."""
+    return tables.history([asdict(reign) for reign in history(tracking_uri)])
+
+
+def _reign(version: ModelVersion, crowning: Crowning | None, until: str | None) -> Reign:
+    tags = version.tags
+    how = "refused" if tags.get(GATE) == "refused" else "registered"
+    return Reign(
+        version=str(version.version),
+        registered=_registered(version),
+        since=crowning.since if crowning else None,
+        until=until,
+        why=crowning.why if crowning else tags.get(REASON, ""),
+        how=crowning.how if crowning else how,
+        dataset=tags.get(DATASET),
+        data=tags.get(DATA),
+        code=tags.get(CODE),
+        test_miou=float(tags[TEST_MIOU]) if TEST_MIOU in tags else None,
+        aliases=(),
+    )
+
+
+def _versions(client: MlflowClient) -> list[ModelVersion]:
+    """Every version with its tags, oldest first; none where nothing was ever registered."""
+    page = client.search_model_versions(f"name = '{REGISTERED}'")
+    found = list(page)
+    while page.token:
+        page = client.search_model_versions(f"name = '{REGISTERED}'", page_token=page.token)
+        found += page
+    return sorted(found, key=lambda version: int(version.version))
+
+
+def _aliases(client: MlflowClient) -> dict[str, str]:
+    """Aliases and the versions that have them."""
+    try:
+        model = client.get_registered_model(REGISTERED)
+    except mlflow.MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return {}
+    return {alias: str(version) for alias, version in model.aliases.items()}
+
+
+def _line(versions: Sequence[ModelVersion], aliases: Mapping[str, str]) -> list[Crowning]:
+    """Every crowning in turn.
+
+    A champion that was never crowned has its alias from people, or from a time before there was a
+    history: it comes last, after the one that has the alias ``previous``.
+    """
+    by_number = {str(version.version): version for version in versions}
+    line = [
+        one
+        for number, version in by_number.items()
+        for one in decoded(number, version.tags.get(REIGNS, "[]"))
+    ]
+    line.sort(key=lambda one: one.since)
+    known = {one.version for one in line}
+    champion = aliases.get(CHAMPION)
+    if champion is not None and champion not in known:
+        for number in (aliases.get(PREVIOUS), champion):
+            if number is not None and number not in known:
+                version = by_number[number]
+                since = max([_registered(version), *(later(one.since) for one in line[-1:])])
+                line.append(Crowning(number, since, version.tags.get(REASON, ""), "alias"))
+    return line
+
+
+def _write(client: MlflowClient, line: Sequence[Crowning], aliases: Mapping[str, str]) -> None:
+    """Store the latest crowning, and those that only aliases told of; then set the aliases."""
+    for number in dict.fromkeys([*aliases.values(), line[-1].version]):
+        if any(one.version == number for one in line):
+            client.set_model_version_tag(REGISTERED, number, REIGNS, encoded(line, number))
+    reigned = throne(line)
+    if len(reigned) > 1:
+        client.set_registered_model_alias(REGISTERED, PREVIOUS, reigned[-2])
+    elif PREVIOUS in aliases:
+        client.delete_registered_model_alias(REGISTERED, PREVIOUS)
+    client.set_registered_model_alias(REGISTERED, CHAMPION, reigned[-1])
+
+
+def _registered(version: ModelVersion) -> str:
+    return iso(datetime.fromtimestamp(version.creation_timestamp / 1000, UTC))

@@ -1,0 +1,100 @@
+"""Who reigns: a line of crownings, what it says about the champion, and its text in a tag."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+
+#: Bytes of a tag's value that every store of MLflow keeps.
+LONGEST = 5000
+#: Bytes of one reason.
+LONGEST_REASON = 400
+ROLLBACK = "rollback"
+
+
+@dataclass(frozen=True)
+class Crowning:
+    """A version that came to reign.
+
+    Attributes
+    ----------
+    version
+        Of the registered model.
+    since
+        UTC, ISO 8601 with milliseconds; crownings are ordered by it.
+    why
+        One line.
+    how
+        ``promoted``, ``forced``, ``rollback``, or ``alias``: the alias was set by other means.
+    """
+
+    version: str
+    since: str
+    why: str
+    how: str
+
+
+def crowned(line: Sequence[Crowning], version: str, why: str, how: str) -> list[Crowning]:
+    """The line with one crowning more, now or just after the latest: clocks of machines differ."""
+    now = max([iso(datetime.now(UTC)), *(later(one.since) for one in line[-1:])])
+    return [*line, Crowning(version, now, clipped(why, LONGEST_REASON), how)]
+
+
+def throne(line: Iterable[Crowning]) -> list[str]:
+    """The champion, last, behind those that one rollback after another would bring back.
+
+    >>> at = "2026-01-01T00:00:00.000+00:00"
+    >>> line = [Crowning(v, at, "", how) for v, how in [("1", "promoted"), ("3", "promoted"),
+    ...                                                 ("1", "rollback"), ("4", "forced")]]
+    >>> throne(line)
+    ['1', '4']
+    """
+    found: list[str] = []
+    for one in line:
+        if one.how == ROLLBACK and one.version in found:
+            while found[-1] != one.version:
+                found.pop()
+        elif found[-1:] != [one.version]:
+            found.append(one.version)
+    return found
+
+
+def encoded(line: Iterable[Crowning], version: str) -> str:
+    """The crownings of one version as a tag; where it grows too long, the oldest reasons go."""
+    own = [asdict(one) for one in line if one.version == version]
+    for one in own:
+        del one["version"]
+    for one in own:
+        if len(json.dumps(own)) <= LONGEST:
+            break
+        one["why"] = ""
+    return json.dumps(own)
+
+
+def decoded(version: str, tag: str) -> list[Crowning]:
+    """Read what :func:`encoded` wrote."""
+    return [Crowning(version, **one) for one in json.loads(tag)]
+
+
+def iso(moment: datetime) -> str:
+    """A moment in UTC as it is written in tags; text of this form sorts by time."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def later(since: str) -> str:
+    """A millisecond after."""
+    return iso(datetime.fromisoformat(since) + timedelta(milliseconds=1))
+
+
+def clipped(text: str, most: int) -> str:
+    """At most so many bytes, with dots where something is missing.
+
+    >>> clipped("porosity", 6)
+    'por...'
+    """
+    data = text.encode()
+    if len(data) <= most:
+        return text
+    return data[: most - 3].decode(errors="ignore") + "..."

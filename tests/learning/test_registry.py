@@ -1,0 +1,293 @@
+"""Who is champion, on a real SQLite store and on a real MLflow server."""
+
+import json
+
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+
+from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.config import TrackingConfig
+from fibsem.data.preprocessing import Recipe
+from fibsem.errors import UserError
+from fibsem.inference.segmenter import Segmenter
+from fibsem.learning import registry
+from fibsem.learning.bundle import Bundle, find_bundle
+from fibsem.learning.tracking import Tracking
+
+STORES = ["sqlite", pytest.param("server", marks=pytest.mark.slow)]
+
+
+@pytest.fixture(scope="module", params=STORES)
+def tracking(request, tmp_path_factory):
+    """An experiment in a fresh store."""
+    folder = tmp_path_factory.mktemp("registry")
+    uri = f"sqlite:///{folder / 'ml.db'}"
+    if request.param == "server":
+        uri = request.getfixturevalue("mlflow_server")
+    config = TrackingConfig(uri=uri, artifacts=str(folder / "artifacts"))
+    return Tracking.open(config, "registry")
+
+
+@pytest.fixture
+def empty(tracking):
+    """A client of a store where nothing is registered; and nothing is left there."""
+    if registry.history(tracking.uri):
+        tracking.client.delete_registered_model(registry.REGISTERED)
+    tracking.client.create_registered_model(registry.REGISTERED)
+    yield tracking.client
+    tracking.client.delete_registered_model(registry.REGISTERED)
+
+
+def versions(tracking, count):
+    """Versions with no files behind them: only their tags and aliases matter."""
+    run_id = tracking.start("a run", tags={})
+    source = tracking.client.get_run(run_id).info.artifact_uri
+    return [
+        str(tracking.client.create_model_version(registry.REGISTERED, source, run_id).version)
+        for _ in range(count)
+    ]
+
+
+def aliases(client):
+    return {alias: str(v) for alias, v in client.get_registered_model("fibsem").aliases.items()}
+
+
+def line(uri):
+    return [(row.version, row.how) for row in registry.history(uri) if row.since]
+
+
+@pytest.fixture
+def bundle(trained, tmp_path):
+    """Function (sigma) -> folder of a bundle."""
+
+    def make(sigma):
+        spec, model = trained(11, filters=4)
+        folder = tmp_path / f"sigma-{sigma}"
+        segmenter = Segmenter.of(spec, model, Recipe(), PostProcessing(sigma, 0.5))
+        Bundle(segmenter, (50.0, 10.0, 10.0), {}).save(folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def example():
+    return np.random.default_rng(0).integers(0, 65535, (3, 24, 24)).astype(np.uint16)
+
+
+def test_promote_refuse_promote_roll_back(empty, tracking, bundle, example):
+    """A is crowned, worse B refused, better C crowned; taken back, A reigns again."""
+    uri = tracking.uri
+
+    def promoted(sigma, passed, reason, miou):
+        run_id = tracking.start(f"sigma {sigma}", tags={})
+        tags = {
+            registry.DATASET: "film", registry.DATA: "d1a2b3", registry.CODE: "0.1.0+abc",
+            registry.TEST_MIOU: miou, registry.GATE: "passed" if passed else "refused",
+            registry.REASON: reason, "fibsem.unknown": None,
+        }  # fmt: skip
+        version = registry.register(bundle(sigma), run_id, uri, tags, example=example)
+        if passed:
+            registry.crown(version, uri, reason)
+        return version
+
+    a = promoted(0.5, True, "there is no champion yet", 0.70)
+    b = promoted(1.0, False, "worse than the champion on 12 test squares", 0.61)
+    assert aliases(empty) == {"champion": a}
+    c = promoted(1.5, True, "not worse than the champion on 12 test squares", 0.75)
+    assert aliases(empty) == {"champion": c, "previous": a}
+    assert registry.champion_version(uri) == c
+
+    assert registry.rollback(uri, "leaves curtains in film 7") == (a, c)
+    assert aliases(empty) == {"champion": a}
+    assert find_bundle("models:/fibsem@champion", uri).segmenter.postprocessing.sigma == 0.5
+    with pytest.raises(UserError, match=f"champion before, but version {a} is the first") as caught:
+        registry.rollback(uri, "once more")
+    assert "\n" not in str(caught.value)
+
+    rows = registry.history(uri)
+    assert [(row.version, row.how) for row in rows] == [
+        (a, "promoted"), (b, "refused"), (c, "promoted"), (a, "rollback"),
+    ]  # fmt: skip
+    first, refused, second, back = rows
+    assert first.registered < first.since < first.until == second.since
+    assert second.until == back.since
+    assert back.until is None
+    assert refused.since is refused.until is None
+    assert [row.why for row in rows] == [
+        "there is no champion yet",
+        "worse than the champion on 12 test squares",
+        "not worse than the champion on 12 test squares",
+        "leaves curtains in film 7",
+    ]
+    assert {(row.dataset, row.data, row.code) for row in rows} == {("film", "d1a2b3", "0.1.0+abc")}
+    assert [row.test_miou for row in rows] == [0.70, 0.61, 0.75, 0.70]
+    assert [row.aliases for row in rows] == [(), (), (), ("champion",)]
+    assert all(row.registered.endswith("+00:00") for row in rows)
+
+    table = registry.history_table(uri)
+    assert list(table["version"]) == [a, b, c, a]
+    assert list(table["test mIoU"]) == ["0.7000", "0.6100", "0.7500", "0.7000"]
+    assert list(table["alias"]) == ["", "", "", "champion"]
+    assert table["champion since"][0] == first.since[:19].replace("T", " ")
+
+
+def test_a_second_registration_of_the_same_bundle_is_the_first(empty, tracking, bundle, example):
+    """A promotion that was killed after it registered finds its version when it is repeated."""
+    run_id, folder = tracking.start("killed", tags={}), bundle(0.5)
+    first = registry.register(folder, run_id, tracking.uri, {"fibsem.data": "d1"}, example=example)
+    (folder / "MODEL_CARD.md").write_text("# A film\n")
+    again = registry.register(folder, run_id, tracking.uri, {"fibsem.data": "d1"}, example=example)
+    assert again == first
+    version = empty.get_model_version("fibsem", first)
+    assert version.run_id == run_id
+    assert version.description == "# A film\n"
+    assert version.tags["fibsem.data"] == "d1"
+    identity = find_bundle(f"models:/fibsem/{first}", tracking.uri).segmenter.identity
+    assert version.tags["fibsem.identity"] == identity
+
+
+def test_rollbacks_go_back_one_by_one(empty, tracking):
+    one, two, three = versions(tracking, 3)
+    uri = tracking.uri
+    for version in (one, two, three):
+        registry.crown(version, uri, "better", "promoted")
+    assert registry.rollback(uri, "bad") == (two, three)
+    assert aliases(empty) == {"champion": two, "previous": one}
+    assert registry.rollback(uri, "bad too") == (one, two)
+    assert aliases(empty) == {"champion": one}
+    registry.crown(three, uri, "after all", "forced")
+    assert aliases(empty) == {"champion": three, "previous": one}
+    assert line(uri) == [
+        (one, "promoted"), (two, "promoted"), (three, "promoted"), (two, "rollback"),
+        (one, "rollback"), (three, "forced"),
+    ]  # fmt: skip
+
+
+def test_crowning_a_champion_again_changes_nothing(empty, tracking):
+    one, two = versions(tracking, 2)
+    registry.crown(one, tracking.uri, "first")
+    registry.crown(two, tracking.uri, "second")
+    before = registry.history(tracking.uri)
+    registry.crown(two, tracking.uri, "repeated")
+    assert registry.history(tracking.uri) == before
+    assert aliases(empty) == {"champion": two, "previous": one}
+
+
+class KilledError(Exception):
+    """Stands for the end of the process."""
+
+
+WRITES = ("set_model_version_tag", "set_registered_model_alias", "delete_registered_model_alias")
+
+
+@pytest.fixture
+def die_before(monkeypatch):
+    """Function (n): the n-th write to the registry from now on does not happen; None: all do."""
+
+    def arm(n):
+        left = [n]
+
+        def guarded(real):
+            def write(self, *args, **kwargs):
+                if left[0] is not None:
+                    if left[0] == 0:
+                        raise KilledError
+                    left[0] -= 1
+                return real(self, *args, **kwargs)
+
+            return write
+
+        monkeypatch.undo()
+        for name in WRITES:
+            monkeypatch.setattr(MlflowClient, name, guarded(getattr(MlflowClient, name)))
+
+    yield arm
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize("command", ["crown", "rollback"])
+def test_the_same_command_repairs_what_a_kill_left(command, empty, tracking, die_before):
+    """Cut off before each of its writes in turn, then given again: the end is the same."""
+    uri, n = tracking.uri, 0
+    while True:
+        one, two, three, four = versions(tracking, 4)
+        for version in (one, two, three):
+            registry.crown(version, uri, "better")
+        whole = (four, three) if command == "crown" else (two, one)
+        before = line(uri)
+
+        def run(four=four):
+            if command == "crown":
+                registry.crown(four, uri, "best")
+            else:
+                registry.rollback(uri, "bad")
+
+        die_before(n)
+        try:
+            run()
+        except KilledError:
+            die_before(None)
+            run()
+            completed = False
+        else:
+            completed = True
+        die_before(None)
+        assert aliases(empty) == {"champion": whole[0], "previous": whole[1]}
+        how = "promoted" if command == "crown" else "rollback"
+        assert line(uri) == [*before, (whole[0], how)]
+        if completed:
+            break
+        n += 1
+    assert n >= 3  # a tag and two aliases at least
+
+
+def test_aliases_of_a_time_without_history_are_taken_over(empty, tracking):
+    """A champion that was set by other means can be dethroned and brought back."""
+    one, two, three = versions(tracking, 3)
+    uri = tracking.uri
+    empty.set_registered_model_alias("fibsem", "previous", one)
+    empty.set_registered_model_alias("fibsem", "champion", two)
+    assert line(uri) == [(one, "alias"), (two, "alias")]
+    registry.crown(three, uri, "better")
+    assert line(uri) == [(one, "alias"), (two, "alias"), (three, "promoted")]
+    assert registry.rollback(uri, "bad") == (two, three)
+    assert registry.rollback(uri, "bad") == (one, two)
+    assert aliases(empty) == {"champion": one}
+
+
+def test_an_alias_set_by_hand_counts_as_the_latest(empty, tracking):
+    one, two = versions(tracking, 2)
+    registry.crown(one, tracking.uri, "first")
+    empty.set_registered_model_alias("fibsem", "champion", two)
+    assert line(tracking.uri) == [(one, "promoted"), (two, "alias")]
+    assert registry.rollback(tracking.uri, "not agreed") == (one, two)
+
+
+def test_without_a_champion_there_is_nothing_to_roll_back(empty, tracking):
+    with pytest.raises(UserError, match=r"`rollback` needs .* but there is no champion") as caught:
+        registry.rollback(tracking.uri, "why not")
+    assert "\n" not in str(caught.value)
+    assert registry.champion_version(tracking.uri) is None
+    assert registry.history(tracking.uri) == []
+    assert registry.history_table(tracking.uri).empty
+
+
+def test_a_deleted_version_is_out_of_the_history(empty, tracking):
+    one, two, three = versions(tracking, 3)
+    for version in (one, two, three):
+        registry.crown(version, tracking.uri, "better")
+    empty.delete_model_version("fibsem", two)
+    assert registry.rollback(tracking.uri, "bad") == (one, three)
+
+
+def test_long_reasons_fit_into_a_tag(empty, tracking):
+    one, two = versions(tracking, 2)
+    registry.crown(one, tracking.uri, "ä" * 3000)
+    registry.crown(two, tracking.uri, "x" * 10_000)
+    for row in registry.history(tracking.uri):
+        assert row.why.endswith("...")
+        tag = empty.get_model_version("fibsem", row.version).tags["fibsem.reigns"]
+        assert len(tag) <= 5000
+        assert json.loads(tag)[0]["how"] == "promoted"

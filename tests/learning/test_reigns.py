@@ -1,0 +1,76 @@
+"""The line of crownings against a plain stack, and its text in tags."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fibsem.learning.reigns import (
+    LONGEST,
+    LONGEST_REASON,
+    ROLLBACK,
+    Crowning,
+    clipped,
+    crowned,
+    decoded,
+    encoded,
+    iso,
+    throne,
+)
+
+COMMANDS = st.lists(st.one_of(st.just(ROLLBACK), st.sampled_from("123456")), max_size=30)
+
+
+def carried_out(commands):
+    """The line that some promotions and rollbacks make, and the stack that they stand for."""
+    line, stack = [], []
+    for command in commands:
+        if command == ROLLBACK:
+            if len(stack) > 1:
+                stack.pop()
+                line = crowned(line, stack[-1], "worse in use", ROLLBACK)
+        elif stack[-1:] != [command]:
+            stack.append(command)
+            line = crowned(line, command, "not worse", "promoted")
+    return line, stack
+
+
+@given(COMMANDS)
+def test_the_throne_is_a_stack_that_rollbacks_take_from(commands):
+    line, stack = carried_out(commands)
+    assert throne(line) == stack
+
+
+@given(COMMANDS)
+def test_the_line_comes_back_from_the_tags_of_its_versions(commands):
+    line, _ = carried_out(commands)
+    tags = {one.version: encoded(line, one.version) for one in line}
+    back = [one for version, tag in tags.items() for one in decoded(version, tag)]
+    assert sorted(back, key=lambda one: one.since) == line
+    assert len({one.since for one in line}) == len(line)
+
+
+def test_a_crowning_is_later_than_the_one_before_whatever_the_clock_says():
+    ahead = iso(datetime.now(UTC) + timedelta(hours=1))
+    line = crowned([Crowning("1", ahead, "", "promoted")], "2", "", "promoted")
+    assert line[1].since > ahead
+
+
+@given(st.integers(0, 60), st.text(max_size=20))
+def test_a_tag_never_grows_beyond_what_a_store_keeps(reigns, why):
+    line, why = [], 40 * why
+    for _ in range(reigns):
+        line = crowned(line, "1", why, "promoted")
+    tag = encoded(line, "1")
+    assert len(tag.encode()) <= LONGEST
+    assert [one.since for one in decoded("1", tag)] == [one.since for one in line]
+    if reigns == 1:
+        assert json.loads(tag)[0]["why"] == clipped(why, LONGEST_REASON)
+
+
+@given(st.text(), st.integers(3, 40))
+def test_clipped_text_fits_and_begins_like_the_whole(text, most):
+    short = clipped(text, most)
+    assert len(short.encode()) <= most
+    assert short == text or (short.endswith("...") and text.startswith(short[:-3]))
