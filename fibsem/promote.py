@@ -1,11 +1,15 @@
-"""``python -m fibsem.promote``: the best trial becomes the champion and segments the volumes."""
+"""``python -m fibsem.promote``: the best trials become the champion, or it goes back to another."""
 
 from __future__ import annotations
+
+import hashlib
 
 from fibsem.config import (
     DataConfig,
     GateConfig,
     PostProcessingConfig,
+    PromoteConfig,
+    RankConfig,
     TrackingConfig,
     Tree,
     output_folder,
@@ -18,27 +22,44 @@ from fibsem.inference.options import Options
 
 
 def main(tree: Tree) -> None:
-    """Promote the best trial of a dataset."""
+    """Promote the best of a dataset's trials; or go back, or show who was champion when."""
     data, split = read(DataConfig, tree["data"], "data"), read(SplitRecipe, tree["split"], "split")
     store = read(TrackingConfig, tree["tracking"], "tracking")
-    for kind, key in ((GateConfig, "gate"), (Options, "segmentation"),
-                      (PostProcessingConfig, "postprocessing")):  # fmt: skip
+    how, rank = PromoteConfig.of(tree), read(RankConfig, tree["rank"], "rank")
+    read(Options, tree["segmentation"], "segmentation").check_members(how.ensemble)
+    for kind, key in ((GateConfig, "gate"), (PostProcessingConfig, "postprocessing")):
         read(kind, tree[key], key)
+    if tree["rollback"] or tree["history"]:
+        _registry(store.uri, back=tree["rollback"])
+        return
 
     from fibsem.learning.datasets import obtain
 
     dataset = obtain(data, split)
 
-    from fibsem.learning.promotion import best_of_sweeps, promote
+    from fibsem.learning.promotion import Promotion
+    from fibsem.learning.ranking import best_trials
     from fibsem.learning.tracking import Tracking
 
     tracking = Tracking.open(store, dataset.name)
-    winner = best_of_sweeps(tracking, dataset, tree["study"])
-    folder = output_folder("promote", tree, dataset.name, winner.run_id[:8])
-    record = promote(tree, winner, dataset, folder, tracking)
+    trials = best_trials(tracking, dataset, rank, how.study, how.max_seconds_per_gigapixel)
+    which = hashlib.sha256("".join(trial.run_id for trial in trials).encode()).hexdigest()[:8]
+    folder = output_folder("promote", tree, dataset.name, which)
+    record = Promotion(tree, dataset, folder, tracking).run(trials)
     write_json(folder / "summary.json", record)
     crowned = "is the champion now" if record["champion"] else "is registered, not champion"
     print(f"version {record['version']} {crowned}; {folder}/summary.json")
+
+
+def _registry(uri: str, *, back: bool) -> None:
+    """Go back to the champion before, and show the history."""
+    from fibsem.analysis import tables
+    from fibsem.learning import registry
+
+    if back:
+        now, dethroned = registry.rollback(uri, "rollback=true")
+        print(f"version {now} is the champion again, instead of version {dethroned}")
+    print(tables.markdown(registry.history_table(uri)))
 
 
 if __name__ == "__main__":

@@ -97,6 +97,12 @@ def pooled(parts: Iterable[Confusion]) -> Confusion:
     return sum(parts, Confusion(((0, 0), (0, 0))))
 
 
+def porosity_error(samples: Iterable[Confusion]) -> float:
+    """Mean over samples of |predicted - labelled porosity|: errors of films do not cancel out."""
+    errors = [abs(part.porosity - part.label_porosity) for part in samples if part.pixels]
+    return float(np.mean(errors)) if errors else float("nan")
+
+
 def cross_entropy(labels: npt.NDArray[np.integer], scores: npt.NDArray[np.floating]) -> float:
     """Mean binary cross-entropy of probabilities of solid; the objective of the search."""
     p = np.clip(np.asarray(scores, np.float64).ravel(), EPSILON, 1 - EPSILON)

@@ -16,42 +16,69 @@ FEWEST_PAIRS = 6
 
 @dataclass(frozen=True)
 class Gate:
-    """Whether a challenger may replace the champion, and why."""
+    """Whether a challenger may replace the champion, and why.
+
+    Attributes
+    ----------
+    passed, reason
+        The verdict, and one line on it.
+    p_value
+        Of "the challenger is worse"; None where nothing was tested.
+    porosity_error, champion_porosity_error
+        Absolute, on the test squares; None where nothing was compared.
+    """
 
     passed: bool
     reason: str
-    p_value: float | None
+    p_value: float | None = None
+    porosity_error: float | None = None
+    champion_porosity_error: float | None = None
 
 
-def not_worse(
-    challenger: Sequence[float], champion: Sequence[float], *, alpha: float = 0.05
+@dataclass(frozen=True)
+class Standing:
+    """What the gate compares of a model: mIoU of every test square, and its porosity error."""
+
+    mious: tuple[float, ...]
+    porosity_error: float
+
+
+def judge(
+    challenger: Standing, champion: Standing, *, alpha: float = 0.05, most_growth: float = 0.01
 ) -> Gate:
-    """One-sided Wilcoxon signed-rank test of 'the challenger is worse' over paired squares.
+    """Judge a challenger against the champion on the same squares.
 
     Parameters
     ----------
     challenger, champion
-        mIoU of each square, in the same order.
+        Squares in the same order.
     alpha
-        The challenger is refused where the test of "worse" falls below this.
+        The challenger is refused where a one-sided Wilcoxon signed-rank test of "worse" falls
+        below this.
+    most_growth
+        It is refused where its absolute porosity error is larger by more than this share.
     """
-    difference = np.subtract(challenger, champion)
+    difference = np.subtract(challenger.mious, champion.mious)
+    errors = (challenger.porosity_error, champion.porosity_error)
     if difference.size < FEWEST_PAIRS:
         return Gate(
             False,
-            f"{difference.size} test squares cannot decide, {FEWEST_PAIRS} are needed",
+            f"{difference.size} test squares cannot decide, {FEWEST_PAIRS} are needed; "
+            "force=true promotes regardless",
             None,
+            *errors,
         )
-    if not difference.any():
-        return Gate(True, "equal to the champion on every test square", 1.0)
-    p = float(wilcoxon(difference, alternative="less").pvalue)
-    median = float(np.median(difference))
-    relation = "worse than" if p < alpha else "not worse than"
+    p = 1.0
+    if difference.any():
+        p = float(wilcoxon(difference, alternative="less").pvalue)
+    worse, further = p < alpha, errors[0] - errors[1] > most_growth
     reason = (
-        f"{relation} the champion on {difference.size} test squares "
-        f"(median difference in mIoU {median:+.4f}, one-sided Wilcoxon p = {p:.3g})"
+        f"{'worse than' if worse else 'not worse than'} the champion on {difference.size} test "
+        f"squares (median difference in mIoU {float(np.median(difference)):+.4f}, one-sided "
+        f"Wilcoxon p = {p:.3g}); porosity error {100 * errors[0]:.2f} points against "
+        f"{100 * errors[1]:.2f}{', grown too much' if further else ''}"
     )
-    return Gate(p >= alpha, reason, p)
+    return Gate(not worse and not further, reason, p, *errors)
 
 
 @dataclass(frozen=True)

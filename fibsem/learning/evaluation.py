@@ -182,11 +182,11 @@ def score_model(material: Material, model: Model, patch_limit: int) -> Record:
     chosen = PostProcessing()
     if validation:
         chosen, _ = search([square for _, square in validation], THRESHOLDS)
-    rows = [_square_row(region, square, chosen) for region, square in validation]
+    rows = [square_row(region, square, chosen) for region, square in validation]
     for split in ("train", "test"):
         if affordable(split):
             for region, square in scored_squares(material, scorer, split):
-                rows.append(_square_row(region, square, chosen))
+                rows.append(square_row(region, square, chosen))
     return {
         "balanced": balanced,
         "threshold": chosen.threshold,
@@ -195,7 +195,8 @@ def score_model(material: Material, model: Model, patch_limit: int) -> Record:
     }
 
 
-def _square_row(region: Region, square: ScoredSquare, chosen: PostProcessing) -> Record:
+def square_row(region: Region, square: ScoredSquare, chosen: PostProcessing) -> Record:
+    """Confusion matrices of a labelled square, and the loss of its scores."""
     known = square.labels != IGNORE
     loss = None
     if known.any():
@@ -250,7 +251,7 @@ def summarise(runs: list[Record]) -> Record:
     record["samples"] = {
         sample: {
             f"{split}_{names[kind]}": _spreads(
-                [_of_sample(run, split, kind, sample) for run in runs]
+                [labelled_figures(run, split, kind, sample) for run in runs]
             )
             for split in SPLITS
             for kind in (HALF, CHOSEN)
@@ -268,11 +269,22 @@ def summarise(runs: list[Record]) -> Record:
     return record
 
 
-def _of_sample(run: Record, split: str, kind: str, sample: str) -> dict[str, float]:
-    """Pooled figures of one sample, with the interval of porosity over squares."""
+def labelled_figures(
+    run: Record, split: str, kind: str, sample: str | None = None
+) -> dict[str, float]:
+    """Figures over all labelled pixels of a split, pooled over squares, of one sample or of all.
+
+    The interval of porosity is over squares (thesis 3.9); the loss is that of the scores, whatever
+    the post-processing.
+    """
     parts = confusions(run, split, kind, sample)
     low, high = normal_interval([part.porosity for part in parts])
-    return {**pooled(parts).record(), "porosity_low": low, "porosity_high": high}
+    rows = [
+        row for row in run["squares"] if row["split"] == split and sample in (None, row["sample"])
+    ]
+    losses = [(row["loss"], sum(map(sum, row[HALF]))) for row in rows if row["loss"] is not None]
+    loss = sum(loss * n for loss, n in losses) / max(1, sum(n for _, n in losses))
+    return {**pooled(parts).record(), "loss": loss, "porosity_low": low, "porosity_high": high}
 
 
 def _plain(figures: dict[str, Any]) -> dict[str, float]:

@@ -1,349 +1,349 @@
-"""From the best trial to the champion: final training, post-processing, test, gate, registry."""
+"""From the best trials to the champion: ranking, final training, post-processing, test, registry.
+
+Every step leaves its result in the promotion's folder; started again, the command goes on behind
+the last one that is finished.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fibsem import models
-from fibsem.analysis.metrics import pooled
+from fibsem.analysis.calibration import Calibration
 from fibsem.analysis.postprocessing import PostProcessing, SearchGrid, search
-from fibsem.analysis.statistics import Gate, not_worse
+from fibsem.analysis.statistics import Gate
 from fibsem.config import (
     GateConfig,
     PostProcessingConfig,
-    RunConfig,
+    PromoteConfig,
+    RankConfig,
     Tree,
     read,
-    with_values,
 )
 from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
 from fibsem.files import read_json, write_json
-from fibsem.inference.options import Options
+from fibsem.inference.cost import seconds_per_gigapixel
 from fibsem.inference.segmenter import Scorer, Segmenter
-from fibsem.inference.volume import segment_volume
-from fibsem.learning import bundle as bundles
-from fibsem.learning.material import Material
-from fibsem.learning.objective import Job, Record, hyperparameters, run_job
-from fibsem.learning.scoring import score_all, score_balanced, scored_squares
+from fibsem.learning import registry
+from fibsem.learning.bundle import Bundle, find_bundle
+from fibsem.learning.calibrating import fit_calibration
+from fibsem.learning.evaluation import CHOSEN, labelled_figures
+from fibsem.learning.examination import (
+    balanced,
+    examine_on_test,
+    rows_of,
+    score_split,
+    validation_squares,
+    verdict,
+)
+from fibsem.learning.final import Final, FinalTraining, segmenter_of
+from fibsem.learning.objective import Record
+from fibsem.learning.packaging import example_of
+from fibsem.learning.promotion_report import draw, write_tables
+from fibsem.learning.ranking import Ranked, Ranking, Trial, ranking_rows
+from fibsem.learning.release import lineage_of, registry_tags, segment_samples, write_bundle
+from fibsem.learning.scoring import scored_squares
 from fibsem.learning.tracking import Tracking
-from fibsem.learning.training import Epoch
 from fibsem.progress import Progress
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Winner:
-    """The best trial of a dataset, and the configuration that it was trained with."""
+class Chosen:
+    """A model with what was chosen for it on the validation squares.
 
-    run_id: str
-    name: str
-    loss: float
-    tree: Tree
+    Attributes
+    ----------
+    segmenter
+        With its post-processing and temperature.
+    margin
+        Pixels around squares, those of the widest combination that was tried.
+    surface
+        Pooled validation mIoU, (rounds, min_sizes, sigmas, thresholds).
+    calibration
+        Temperature and calibration error.
+    """
 
-
-def best_of_sweeps(tracking: Tracking, dataset: Dataset, study: str | None) -> Winner:
-    """The finished trial with the smallest validation loss, of one sweep or of all."""
-    tags = {"fibsem.command": "trial", **({"fibsem.study": study} if study else {})}
-    runs = [
-        run
-        for run in tracking.runs(tags, order="metrics.`val/loss` ASC")
-        if run.info.status == "FINISHED"
-        and "val/loss" in run.data.metrics
-        and run.data.tags.get("fibsem.state") != "pruned"
-    ]
-    if not runs:
-        raise UserError(
-            f"`{f'study={study}' if study else f'data={dataset.name}'}` must have a finished trial "
-            f"in {tracking.uri}, but has none; python -m fibsem.sweep makes some."
-        )
-    known = [run for run in runs if run.data.tags.get("fibsem.data") == dataset.hash]
-    if not known:
-        raise UserError(
-            f"a promotion must be tested on the data of its sweep, but the {len(runs)} trials of "
-            f"{dataset.name} were made with other data or another split; sweep again."
-        )
-    run_id = known[0].info.run_id
-    return Winner(
-        run_id,
-        known[0].info.run_name,
-        known[0].data.metrics["val/loss"],
-        tracking.read_json(run_id, "config.json"),
-    )
-
-
-def final_tree(winner: Winner, tree: Tree) -> Tree:
-    """The winner's configuration with the data and the budget of the final training."""
-    final = tree["final"]
-    changed = with_values(
-        winner.tree,
-        {
-            "train.epochs": final["epochs"],
-            "train.share": final["share"],
-            "train.max_seconds": final["max_seconds"],
-            "train.patience": None,
-            "train.keep": "miou",
-            "train.shift_sd": final["shift_sd"],
-            "train.shift_probability": final["shift_probability"],
-        },
-    )
-    return {**changed, "data": tree["data"], "tracking": tree["tracking"]}
+    segmenter: Segmenter
+    margin: int
+    surface: list[Any]
+    calibration: Calibration
 
 
 @dataclass(frozen=True)
 class Promotion:
-    """One challenger on its way; every step goes on where a former start was stopped."""
+    """One promotion: its configuration, and where it works and reports to."""
 
-    winner: Winner
     tree: Tree
-    material: Material
+    dataset: Dataset
     folder: Path
     tracking: Tracking
-    say: Say
+    say: Say = print
 
-    @classmethod
-    def of(
-        cls,
-        winner: Winner,
-        tree: Tree,
-        dataset: Dataset,
-        folder: Path,
-        tracking: Tracking,
-        say: Say,
-    ) -> Promotion:
-        tree = final_tree(winner, tree)
-        material = Material.of(dataset, RunConfig.of(tree))
-        return cls(winner, tree, material, folder, tracking, say)
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
 
-    def train(self) -> Record:
-        """Train the winner finally; its weights lie in ``final``."""
-        job = Job(
-            tree=self.tree,
-            folder=self.folder / "final",
-            name=f"final {self.winner.name}",
-            tags={"fibsem.command": "promote", "fibsem.winner": self.winner.run_id},
-            params=hyperparameters(self.material.config, self.tree),
-        )
-        epochs = self.material.config.train.epochs
-        with Progress("final training") as progress:
+    @property
+    def _grid(self) -> SearchGrid:
+        return read(PostProcessingConfig, self.tree["postprocessing"], "postprocessing").grid
 
-            def show(epoch: Epoch) -> None:
-                progress(f"mIoU {epoch.val['miou']:.4f}", epoch.epoch + 1, epochs)
+    def once(self, name: str, make: Callable[[], Any]) -> Any:
+        """The JSON of a step: as a former start left it, or made now."""
+        path = self.folder / f"{name}.json"
+        if not path.is_file():
+            write_json(path, make())
+        return read_json(path)
 
-            record, _ = run_job(job, self.material, self.tracking, show)
+    def run(self, trials: Sequence[Trial]) -> Record:
+        """Promote the best of some trials; returns the record of ``summary.json``.
+
+        The test squares are read here, once, and the run is tagged for it.
+        """
+        self._same(trials)
+        how = PromoteConfig.of(self.tree)
+        parent = self._parent(trials)
+        ranked = self._rank(trials, parent)
+        finals = self._train(ranked[: how.candidates], how.ensemble, parent)
+        final = finals[0]
+        chosen = {"challenger": self._choose(finals, "challenger")}
+        if len(finals) > 1:
+            chosen["single"] = self._choose(finals[:1], "single")
+        tested = self._test(chosen, final)
+        gate = Gate(**tested["gate"])
+        self.say(f"gate: {'passed' if gate.passed else 'refused'}, {gate.reason}")
+        figures = self._figures(chosen, final, tested)
+        record: Record = {
+            "run_id": final.record["run_id"],
+            "parent_run_id": parent,
+            "winner": final.trial.run_id,
+            "ranking": ranking_rows(ranked),
+            "seeds": [one.seed for one in finals],
+            "gate": asdict(gate),
+            "champion": gate.passed,
+            **figures,
+        }
+        record["lineage"] = lineage_of(finals, self.tree, parent)
+        self._report(finals, chosen["challenger"], record)
+        bundle = self.folder / "bundle"
+        write_bundle(bundle, chosen["challenger"].segmenter, finals, record)
+        record["bundle"] = str(bundle)
+        record["version"] = self._register(bundle, gate, record)
+        self._log(record, parent)
+        record["samples"] = {}
+        if self.tree["segment"]:
+            volumes = self.folder / "volumes"
+            record["samples"] = segment_samples(
+                self.tree, self.dataset, record, volumes, self.tracking, self.say
+            )
         return record
 
-    def segmenter(self, how: PostProcessing) -> Segmenter:
-        """The finally trained network with a post-processing."""
-        classes = self.material.dataset.classes
-        values = (classes.pore, classes.solid)
-        return Segmenter.of(
-            spec=self.material.config.spec,
-            model=models.load(self.material.config.spec, self.folder / "final"),
-            recipe=self.material.config.preprocess,
-            postprocessing=how,
-            identity="",
-            classes=values if all(0 <= value <= 255 for value in values) else (0, 255),
+    def _same(self, trials: Sequence[Trial]) -> None:
+        """Refuse to go on in the folder of another promotion."""
+        ids = [trial.run_id for trial in trials]
+        known = self.once("trials", lambda: {"run_ids": ids})["run_ids"]
+        if known != ids:
+            raise UserError(
+                "`output` must be a new folder or hold the promotion of the same trials, but "
+                f"{self.folder} holds that of {', '.join(known)}, and the best ones are "
+                f"{', '.join(ids)}."
+            )
+
+    def _parent(self, trials: Sequence[Trial]) -> str:
+        """The run of the promotion; its trainings are children of it."""
+
+        def start() -> Record:
+            tags = {"fibsem.command": "promote", "fibsem.data": self.dataset.hash}
+            name = f"promotion, {len(trials)} trials"
+            return {"run_id": self.tracking.start(name, tags=tags)}
+
+        run_id = str(self.once("parent", start)["run_id"])
+        self.tracking.resume(run_id)
+        return run_id
+
+    def _rank(self, trials: Sequence[Trial], parent: str) -> list[Ranked]:
+        how = read(RankConfig, self.tree["rank"], "rank")
+        ranking = Ranking(self.tree, self.dataset, self.folder / "rank", self.tracking, parent)
+        ranked = ranking.of(trials, how)
+        for place, one in enumerate(ranked, start=1):
+            found = f"validation loss {one.trial.loss:.4f} in the sweep"
+            if one.runs:
+                found += (
+                    f", mIoU {one.miou.mean:.4f} ± {one.miou.std:.4f} over {len(one.runs)} seeds"
+                )
+            self.say(f"{place}. trial {one.trial.number} ({one.trial.name}): {found}")
+        return ranked
+
+    def _train(self, ranked: Sequence[Ranked], members: int, parent: str) -> list[Final]:
+        """Train the candidates finally; the better one first, then the other members of it."""
+        training = FinalTraining(
+            self.tree, self.dataset, self.folder / "final", self.tracking, parent
         )
-
-    def choose_postprocessing(self, grid: SearchGrid) -> PostProcessing:
-        """The combination with the best mIoU on every labelled validation pixel."""
-        scorer = Scorer(self.segmenter(PostProcessing()))
-        squares = [s for _, s in scored_squares(self.material, scorer, "val", grid.margin)]
-        best, _ = search(squares, grid)
-        return best
-
-    def bundle(self, how: PostProcessing, record: Record) -> Path:
-        """Write the bundle; returns its folder."""
-        audit = {
-            "dataset": self.material.dataset.name,
-            "data": self.material.dataset.hash,
-            "winner": self.winner.run_id,
-            "run_id": record["run_id"],
-            "corrections": {
-                name: volume.correction.to_json() for name, volume in self.material.volumes.items()
-            },
-        }
-        folder = self.folder / "bundle"
-        bundles.Bundle(self.segmenter(how), self.material.dataset.voxel_nm, audit).save(folder)
-        return folder
-
-
-def square_mious(material: Material, segmenter: Segmenter) -> tuple[list[float], float]:
-    """MIoU of every test square, and pooled, after post-processing."""
-    scorer = Scorer(segmenter)
-    confusions = [
-        square.confusion(segmenter.postprocessing)
-        for _, square in scored_squares(material, scorer, "test", segmenter.postprocessing.margin)
-    ]
-    return [confusion.miou for confusion in confusions], pooled(confusions).miou
-
-
-def judge(
-    challenger: Segmenter, material: Material, how: GateConfig, tracking: Tracking, say: Say
-) -> Gate:
-    """Challenger against champion on the same test squares."""
-    uri = tracking.uri
-    version = bundles.champion_version(uri)
-    if version is None:
-        return Gate(True, "there is no champion yet", None)
-    champion = bundles.find_bundle(f"models:/{bundles.REGISTERED}/{version}", uri)
-    if champion.audit.get("dataset") != material.dataset.name:
-        gate = Gate(
-            False,
-            f"the champion (version {version}) was made for dataset {champion.audit['dataset']}",
-            None,
+        seed = int(self.tree["seed"])
+        candidates = [
+            training.of(one.trial, seed, f"final training of candidate {k}")
+            for k, one in enumerate(ranked, start=1)
+        ]
+        best = max(candidates, key=lambda final: final.miou)
+        self.say(
+            f"final training: validation mIoU {best.miou:.4f} on balanced pixels "
+            f"({best.trial.name})"
         )
-    else:
-        config = material.config
-        spec = champion.segmenter.members[0].spec
-        theirs = Material.of(
-            material.dataset,
-            RunConfig(
-                config.data, champion.segmenter.recipe, config.split, config.sampling, spec,
-                config.train, config.tracking, config.seed,
-            ),
-        )  # fmt: skip
-        ours, _ = square_mious(material, challenger)
-        gate = not_worse(ours, square_mious(theirs, champion.segmenter)[0], alpha=how.alpha)
-    if how.force and not gate.passed:
-        gate = Gate(True, f"forced by gate.force=true; {gate.reason}", gate.p_value)
-    say(f"gate: {'passed' if gate.passed else 'refused'}, {gate.reason}")
-    return gate
+        others = [
+            training.of(best.trial, seed + k, f"member {k + 1} of {members}")
+            for k in range(1, members)
+        ]
+        return [best, *others]
 
+    def _choose(self, finals: Sequence[Final], name: str) -> Chosen:
+        """Post-processing and temperature, on every labelled validation pixel."""
+        grid = self._grid
+        plain = segmenter_of(finals, PostProcessing())
 
-def promote(
-    tree: Tree,
-    winner: Winner,
-    dataset: Dataset,
-    folder: Path,
-    tracking: Tracking,
-    say: Say = print,
-) -> Record:
-    """Promote a winner; returns the record of ``summary.json``.
+        def choose() -> Record:
+            squares = [s for _, s in validation_squares(plain, finals[0].material, grid.margin)]
+            with Progress("post-processing") as progress:
+                best, surface = search(squares, grid, progress)
+            return {
+                "best": best.to_json(),
+                "surface": surface.tolist(),
+                "calibration": fit_calibration(squares).to_json(),
+            }
 
-    The test squares are read here, once, and the run is tagged for it.
-    """
-    _same_winner(winner, folder)
-    gate_config = read(GateConfig, tree["gate"], "gate")
-    grid = read(PostProcessingConfig, tree["postprocessing"], "postprocessing").grid
-    say(f"winner: {winner.name} (validation loss {winner.loss:.4f})")
-    promotion = Promotion.of(winner, tree, dataset, folder, tracking, say)
-    trained = promotion.train()
-    run_id = trained["run_id"]
-    say(f"final training: validation mIoU {trained['val']['miou']:.4f} on balanced pixels")
-
-    how = promotion.choose_postprocessing(grid)
-    say(f"post-processing: sigma {how.sigma:g} px, threshold {how.threshold:.3f}")
-    segmenter = promotion.segmenter(how)
-    scorer = Scorer(segmenter)
-    figures: dict[str, Any] = {
-        "val_all": score_all(promotion.material, scorer, "val", how),
-        "test": score_balanced(promotion.material, segmenter.members[0].model, "test"),
-        "test_all": score_all(promotion.material, scorer, "test", how),
-    }
-    say(f"test mIoU on every labelled pixel: {figures['test_all']['miou']:.4f}")
-    gate = judge(segmenter, promotion.material, gate_config, tracking, say)
-    bundle = promotion.bundle(how, trained)
-    version = _register(promotion, bundle, run_id, gate, figures)
-    if gate.passed:
-        bundles.crown(version, tracking.uri)
-    record = {
-        "run_id": run_id,
-        "winner": winner.run_id,
-        "version": version,
-        "champion": gate.passed,
-        "gate": asdict(gate),
-        "postprocessing": how.to_json(),
-        "val": trained["val"],
-        "bundle": str(bundle),
-        **figures,
-    }
-    _log(tracking, run_id, figures, how)
-    record["samples"] = (
-        segment_samples(tree, dataset, bundle, folder, tracking, run_id, say)
-        if tree["segment"]
-        else {}
-    )
-    return record
-
-
-def _same_winner(winner: Winner, folder: Path) -> None:
-    """Refuse to go on in the folder of another trial's promotion."""
-    known, run_id = folder / "winner.json", winner.run_id
-    if not known.is_file():
-        write_json(known, {"run_id": run_id})
-    elif read_json(known)["run_id"] != run_id:
-        raise UserError(
-            f"`output` must be a new folder or hold the promotion of the same trial, but {folder} "
-            f"holds that of run {read_json(known)['run_id']}, and the best one is {run_id}."
+        record = self.once(f"chosen-{name}", choose)
+        best, calibration = (
+            PostProcessing(**record["best"]),
+            Calibration.from_json(record["calibration"]),
         )
+        rounds = "1 round" if best.rounds == 1 else f"{best.rounds} rounds"
+        small = f", components below {best.min_size} px flipped" if best.min_size > 1 else ""
+        self.say(
+            f"{name}: sigma {best.sigma:g} px, threshold {best.threshold:.3f}, {rounds}{small}; "
+            f"temperature {calibration.temperature:.3f}"
+        )
+        segmenter = replace(plain, postprocessing=best, temperature=calibration.temperature)
+        return Chosen(segmenter, grid.margin, record["surface"], calibration)
 
+    def _test(self, chosen: dict[str, Chosen], final: Final) -> Record:
+        """The one look at the test squares: all models on them, and the gate's verdict."""
 
-def _register(
-    promotion: Promotion, bundle: Path, run_id: str, gate: Gate, figures: dict[str, Any]
-) -> str:
-    """Register the bundle once, also when the promotion is started again."""
-    known = promotion.folder / "version.json"
-    if known.is_file():
-        return str(read_json(known)["version"])
-    tags = {
-        "fibsem.data": promotion.material.dataset.hash,
-        "fibsem.gate": "passed" if gate.passed else "refused",
-        "fibsem.reason": gate.reason,
-        "fibsem.test_all_miou": figures["test_all"]["miou"],
-    }
-    version = bundles.register(bundle, run_id, promotion.tracking.uri, tags)
-    write_json(known, {"version": version})
-    return version
-
-
-def _log(tracking: Tracking, run_id: str, figures: dict[str, Any], how: PostProcessing) -> None:
-    """Figures of the promotion on the run of the final training."""
-    metrics = {f"{g}/{k}": v for g, values in figures.items() for k, v in values.items()}
-    metrics |= {f"postprocessing/{k}": float(v) for k, v in how.to_json().items()}
-    tracking.log_metrics(run_id, metrics)
-    tracking.tag(run_id, {"fibsem.test": "scored"})
-    tracking.end(run_id)
-
-
-def segment_samples(
-    tree: Tree,
-    dataset: Dataset,
-    bundle: Path,
-    folder: Path,
-    tracking: Tracking,
-    run_id: str,
-    say: Say,
-) -> dict[str, Record]:
-    """Segment every sample's whole volume, and log its porosity and time to the run."""
-    options = read(Options, tree["segmentation"], "segmentation")
-    load = partial(bundles.load_segmenter, [str(bundle.resolve())], "")
-    segmenter = load()
-    records = {}
-    for sample in dataset.samples:
-        with Progress(f"segmenting {sample.name}") as progress:
-            record = segment_volume(
-                sample.volume, segmenter, folder / "volumes" / sample.name, options,
-                voxel_nm=dataset.voxel_nm, load=load, progress=progress, say=say,
+        def look() -> Record:
+            champion = registry.champion_version(self.tracking.uri)
+            theirs: Bundle | None = None
+            if champion is not None:
+                theirs = find_bundle(f"models:/{registry.REGISTERED}/{champion}", self.tracking.uri)
+            segmenters = {name: one.segmenter for name, one in chosen.items()}
+            margin = chosen["challenger"].margin
+            found = examine_on_test(segmenters, final.material, margin, theirs)
+            gate = verdict(
+                found["rows"], theirs, self.dataset.name, self.dataset.hash,
+                read(GateConfig, self.tree["gate"], "gate"),
             )  # fmt: skip
-        low, high = record["porosity_ci"]
-        say(f"{sample.name}: porosity {record['porosity']:.4f} [{low:.4f}, {high:.4f}]")
-        tracking.log_metrics(
-            run_id,
-            {
-                f"porosity/{sample.name}": record["porosity"],
-                f"porosity_low/{sample.name}": low,
-                f"porosity_high/{sample.name}": high,
-                f"time/segment_{sample.name}_s": record["seconds"],
-            },
-        )
-        records[sample.name] = {
-            key: record[key] for key in ("porosity", "porosity_ci", "seconds", "voxels_per_second")
+            when = datetime.now(UTC).isoformat(timespec="seconds")
+            return {**found, "gate": asdict(gate), "against": champion, "when": when}
+
+        return dict(self.once("test", look))
+
+    def _figures(self, chosen: dict[str, Chosen], final: Final, tested: Record) -> Record:
+        """All figures of the challenger, and what an ensemble brings and costs."""
+        challenger = chosen["challenger"]
+        segmenter, material = challenger.segmenter, final.material
+
+        def score() -> Record:
+            squares = validation_squares(segmenter, material, challenger.margin)
+            return {
+                "rows": [
+                    *score_split(segmenter, material, "train", challenger.margin),
+                    *rows_of(squares, segmenter.postprocessing),
+                ],
+                "val": balanced(segmenter, material, "val"),
+                "seconds_per_gigapixel": {
+                    name: seconds_per_gigapixel(Scorer(one.segmenter))
+                    for name, one in chosen.items()
+                },
+            }
+
+        scored = self.once("scores", score)
+        run = {"squares": [*scored["rows"], *tested["rows"]["challenger"]]}
+        record: Record = {
+            "postprocessing": segmenter.postprocessing.to_json(),
+            "calibration": challenger.calibration.to_json(),
+            "val": scored["val"],
+            "test": tested["balanced"]["challenger"],
+            **{f"{s}_all": labelled_figures(run, s, CHOSEN) for s in ("train", "val", "test")},
+            "squares": run["squares"],
+            "seconds_per_gigapixel": scored["seconds_per_gigapixel"]["challenger"],
         }
-    return records
+        self.say(
+            f"test mIoU on every labelled pixel: {record['test_all']['miou']:.4f} with "
+            "post-processing"
+        )
+        if "single" in chosen:
+            alone = labelled_figures({"squares": tested["rows"]["single"]}, "test", CHOSEN)
+            record["ensemble"] = {
+                "members": len(segmenter.members),
+                "single_test_miou": alone["miou"],
+                "gain_test_miou": record["test_all"]["miou"] - alone["miou"],
+                "single_calibration_error": chosen["single"].calibration.ece_after,
+                "cost_ratio": record["seconds_per_gigapixel"]
+                / scored["seconds_per_gigapixel"]["single"],
+            }
+            self.say(
+                f"ensemble of {len(segmenter.members)}: test mIoU "
+                f"{record['ensemble']['gain_test_miou']:+.4f} against its first member, at "
+                f"{record['ensemble']['cost_ratio']:.1f} times the cost"
+            )
+        return record
+
+    def _report(self, finals: Sequence[Final], chosen: Chosen, record: Record) -> None:
+        """Tables and figures, in the folder and with the run of the final training."""
+        segmenter = chosen.segmenter
+        square = next(scored_squares(finals[0].material, Scorer(segmenter), "val", chosen.margin))
+        pictures = draw(
+            finals, chosen.calibration, self._grid, chosen.surface, segmenter.postprocessing,
+            square, self.folder / "figures",
+        )  # fmt: skip
+        for path in write_tables(record, self.folder / "tables"):
+            self.tracking.log_file(record["run_id"], path, "tables")
+        for path in pictures:
+            self.tracking.log_file(record["run_id"], path, "figures")
+
+    def _register(self, bundle: Path, gate: Gate, record: Record) -> str:
+        """Register the bundle once, and crown it where the gate lets it pass."""
+
+        def register() -> Record:
+            tags = registry_tags(self.dataset, gate, record)
+            example = example_of(self.dataset.samples[0].volume)
+            uri = self.tracking.uri
+            return {
+                "version": registry.register(bundle, record["run_id"], uri, tags, example=example)
+            }
+
+        version = str(self.once("version", register)["version"])
+
+        def crown() -> Record:
+            how = "forced" if gate.reason.startswith("forced") else "promoted"
+            registry.crown(version, self.tracking.uri, gate.reason, how)
+            return {"version": version}
+
+        if gate.passed:  # once: repeated after a rollback, the command crowns nobody again
+            self.once("crowned", crown)
+        return version
+
+    def _log(self, record: Record, parent: str) -> None:
+        """Figures of the promotion on the run of the final training."""
+        run_id = record["run_id"]
+        metrics = {
+            f"{group}/{key}": value
+            for group in ("val", "test", "train_all", "val_all", "test_all")
+            for key, value in record[group].items()
+        }
+        metrics |= {f"postprocessing/{k}": float(v) for k, v in record["postprocessing"].items()}
+        for run in (run_id, parent):
+            self.tracking.log_metrics(run, metrics)
+            self.tracking.tag(run, {"fibsem.test": "scored"})
+            self.tracking.end(run)

@@ -5,7 +5,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import accuracy_score, jaccard_score, log_loss
 
-from fibsem.analysis.metrics import Confusion, balanced_scores, cross_entropy, pooled
+from fibsem.analysis.metrics import (
+    Confusion,
+    balanced_scores,
+    cross_entropy,
+    pooled,
+    porosity_error,
+)
 
 binary = hnp.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)),
                     elements=st.integers(0, 1))  # fmt: skip
@@ -68,3 +74,11 @@ def test_cross_entropy_against_scikit_learn():
 
 def test_a_score_on_the_threshold_is_solid():
     assert balanced_scores(np.array([1, 0]), np.array([0.5, 0.49]))["miou"] == 1
+
+
+def test_porosity_errors_of_films_do_not_cancel_out():
+    more = Confusion(((30, 0), (10, 60)))  # 40 % found, 30 % labelled
+    less = Confusion(((20, 10), (0, 70)))  # 20 % found, 30 % labelled
+    assert porosity_error([more, less]) == pytest.approx(0.1)
+    assert pooled([more, less]).porosity == pooled([more, less]).label_porosity
+    assert np.isnan(porosity_error([]))

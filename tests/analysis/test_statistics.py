@@ -2,34 +2,66 @@ import numpy as np
 import pytest
 from scipy.stats import wilcoxon
 
-from fibsem.analysis.statistics import not_worse
+from fibsem.analysis.statistics import Gate, Standing, judge
 from fibsem.analysis.uncertainty import normal_interval
+
+CHAMPION = tuple(np.linspace(0.7, 0.9, 12))
+
+
+def gate(difference, errors=(0.02, 0.02), **how) -> Gate:
+    """The verdict on a challenger that differs from the champion by so much in mIoU."""
+    challenger = tuple(np.add(CHAMPION, difference))
+    return judge(Standing(challenger, errors[0]), Standing(CHAMPION, errors[1]), **how)
 
 
 def test_a_clearly_worse_challenger_is_refused():
-    champion = np.linspace(0.7, 0.9, 12)
-    gate = not_worse(champion - 0.05 - np.linspace(0, 0.01, 12), champion)
-    assert not gate.passed
-    assert gate.p_value == pytest.approx(1 / 2**12)
-    assert gate.reason.startswith("worse than")
+    found = gate(-0.05 - np.linspace(0, 0.01, 12))
+    assert not found.passed
+    assert found.p_value == pytest.approx(1 / 2**12)
+    assert found.reason.startswith("worse than")
 
 
 def test_a_better_and_an_equal_one_pass():
-    champion = np.linspace(0.7, 0.9, 12)
-    assert not_worse(champion + 0.01, champion).passed
-    assert not_worse(champion, champion).passed
+    assert gate(0.01).passed
+    assert gate(0.0).passed
+    assert gate(0.0).p_value == 1.0
+
+
+@pytest.mark.parametrize(
+    ("errors", "points", "passed"),
+    [((0.029, 0.02), 1.0, True), ((0.031, 0.02), 1.0, False), ((0.031, 0.02), 2.0, True),
+     ((0.01, 0.09), 0.0, True)],
+)  # fmt: skip
+def test_a_porosity_error_may_grow_by_so_much(errors, points, passed):
+    found = gate(0.01, errors, most_growth=points / 100)
+    assert found.passed is passed
+    assert ("grown too much" in found.reason) is not passed
+    assert (found.porosity_error, found.champion_porosity_error) == errors
 
 
 def test_the_p_value_is_scipys():
     rng = np.random.default_rng(0)
-    a, b = rng.random(20), rng.random(20)
-    assert not_worse(a, b).p_value == wilcoxon(a - b, alternative="less").pvalue
+    difference = rng.normal(0, 0.05, 12)
+    assert gate(difference).p_value == pytest.approx(
+        wilcoxon(difference, alternative="less").pvalue
+    )
+
+
+def test_alpha_is_an_option():
+    difference = np.array([-0.02, 0.011, -0.03, 0.004, -0.01, -0.015, 0.002, -0.025, -0.007, 0.006,
+                           -0.012, -0.019])  # fmt: skip
+    p = gate(difference).p_value
+    assert 0.005 < p < 0.05
+    assert not gate(difference, alpha=0.05).passed
+    assert gate(difference, alpha=0.005).passed
 
 
 def test_few_squares_cannot_decide():
-    gate = not_worse([0.9] * 5, [0.1] * 5)
-    assert not gate.passed
-    assert "5 test squares" in gate.reason
+    found = judge(Standing((0.9,) * 5, 0.0), Standing((0.1,) * 5, 0.0))
+    assert not found.passed
+    assert "5 test squares cannot decide" in found.reason
+    assert "force=true" in found.reason
+    assert found.p_value is None
 
 
 def test_interval_by_hand():

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fibsem import evaluate, models
+from fibsem import evaluate, models, report
 from fibsem.analysis.metrics import pooled
 from fibsem.analysis.statistics import band, paired_over_seeds, paired_over_squares
 from fibsem.config import RunConfig, compose
@@ -143,3 +143,21 @@ def test_band_goes_on_with_the_runs_that_are_left():
     assert mean == [2.0, 4.0, 5.0]
     assert low[2] == high[2] == 5.0
     assert high[0] - mean[0] == pytest.approx(1.96 * np.sqrt(2) / np.sqrt(2))
+
+
+def test_the_report_has_every_evaluation(evaluated, tiny):
+    root, trees = evaluated
+    out = root / "told" / "report"
+    how = [f"data.path={tiny}", f"folders=[{root}]", f"output={out}",
+           f"tracking.uri=sqlite:///{root / 'none.db'}"]  # fmt: skip
+    report.main(compose("report", how))
+    record = json.loads((out / "summary.json").read_text())
+    assert record["results"]["evaluation"] == 2
+    for folder, kind in (("tables", "csv"), ("figures", "png")):
+        for path in (root / "tables-phantom").glob(f"*.{kind}"):  # those of `evaluate`
+            assert (out / folder / path.name).read_bytes() == path.read_bytes()
+    page = (out / record["page"]).read_text(encoding="utf-8")
+    best = json.loads((root / "2dcnn" / "summary.json").read_text())
+    assert best["command"] == trees["2dcnn"]["command"]
+    for known in ("2dcnn(11,11,3)", "threshold(11,11,3)", "Best on validation", best["data"]):
+        assert known in page

@@ -1,14 +1,17 @@
 """From the best trial to the champion, and the champion by itself."""
 
 import json
+import shutil
 import zipfile
 from pathlib import Path
+from xml.etree import ElementTree
 
 import mlflow
 import numpy as np
 import pytest
 
-from fibsem import promote, segment, sweep
+from fibsem import promote, report, segment, sweep
+from fibsem.analysis.metrics import Confusion, pooled
 from fibsem.config import compose
 from fibsem.data.volumes import open_volume
 from fibsem.errors import UserError
@@ -24,7 +27,11 @@ def store(tmp_path_factory):
     ], folder  # fmt: skip
 
 
-GRID = ["postprocessing.sigma=[0,1]", "postprocessing.threshold_steps=9"]
+#: A promotion of seconds; both trials are ranked and trained finally.
+HOW = [
+    "postprocessing.sigma=[0,1]", "postprocessing.threshold_steps=9", "rank.k=2", "rank.seeds=2",
+    "final.epochs=3", "final.share=0.02",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +46,7 @@ def promoted(small, store):
              f"output={folder / 'sweep'}"],
         )
     )  # fmt: skip
-    final = ["final.epochs=3", "final.share=0.02"]
-    promote.main(compose("promote", [*common, *final, *GRID, f"output={folder / 'promote'}"]))
+    promote.main(compose("promote", [*common, *HOW, f"output={folder / 'promote'}"]))
     return {
         "sweep": json.loads((folder / "sweep/summary.json").read_text()),
         "promote": json.loads((folder / "promote/summary.json").read_text()),
@@ -50,8 +56,65 @@ def promoted(small, store):
     }
 
 
-def test_the_winner_is_the_best_trial_of_the_sweep(promoted):
-    assert promoted["promote"]["winner"] == promoted["sweep"]["best"]["run_id"]
+def test_the_trials_of_the_sweep_are_ranked_and_the_better_candidate_wins(promoted):
+    record, client = promoted["promote"], mlflow.MlflowClient(promoted["uri"])
+    ranked = {row["run_id"]: row for row in record["ranking"]}
+    assert promoted["sweep"]["best"]["run_id"] in ranked
+    assert [row["seeds"] for row in record["ranking"]] == [2, 2]
+    mious = [row["val_miou"] for row in record["ranking"]]
+    assert mious == sorted(mious, reverse=True)
+    experiment = client.get_run(record["run_id"]).info.experiment_id
+    children = client.search_runs(
+        [experiment], f"tags.`mlflow.parentRunId` = '{record['parent_run_id']}'"
+    )
+    finals = [run for run in children if run.data.tags["fibsem.command"] == "final"]
+    assert {run.data.tags["fibsem.winner"] for run in finals} == set(ranked)
+    best = max(finals, key=lambda run: run.data.metrics["val/miou"])
+    assert (best.info.run_id, best.data.tags["fibsem.winner"]) == (
+        record["run_id"], record["winner"],
+    )  # fmt: skip
+
+
+def test_the_final_training_has_no_early_stopping_and_shifts_intensities(promoted):
+    client = mlflow.MlflowClient(promoted["uri"])
+    params = client.get_run(promoted["promote"]["run_id"]).data.params
+    assert (params["train.patience"], params["train.keep"]) == ("None", "miou")
+    assert (params["train.epochs"], params["train.share"]) == ("3", "0.02")
+    assert float(params["train.shift_probability"]) > 0
+
+
+def test_tables_figures_and_a_card_are_logged(promoted):
+    client = mlflow.MlflowClient(promoted["uri"])
+    run_id = promoted["promote"]["run_id"]
+    logged = {
+        Path(file.path).name
+        for folder in ("tables", "figures")
+        for file in client.list_artifacts(run_id, folder)
+    }
+    assert logged >= {
+        "ranking.csv", "labelled.csv", "confusion-val-after.csv", "learning_curve.png",
+        "surface.png", "steps.png", "reliability.png",
+    }  # fmt: skip
+    card = (promoted["folder"] / "promote" / "bundle" / "MODEL_CARD.md").read_text()
+    assert promoted["promote"]["lineage"]["data"] in card
+    assert "11x11x3" in card
+
+
+def test_figures_before_and_after_add_up(promoted):
+    """The pooled squares give the figures of the summary, and the table says the same."""
+    record = promoted["promote"]
+    counts = [row["chosen"] for row in record["squares"] if row["split"] == "test"]
+    confusion = pooled(Confusion.from_counts(some) for some in counts)
+    assert record["test_all"]["miou"] == pytest.approx(confusion.miou)
+    table = (promoted["folder"] / "promote" / "tables" / "labelled.md").read_text()
+    assert f"{confusion.miou:.4f}" in table
+
+
+def test_calibration_is_in_the_model_and_lowers_the_loss(promoted):
+    calibration = promoted["promote"]["calibration"]
+    assert calibration["loss_after"] <= calibration["loss_before"]
+    bundle = load_bundle(promoted["folder"] / "promote" / "bundle")
+    assert bundle.segmenter.temperature == calibration["temperature"]
 
 
 def test_the_summary_has_what_others_read(promoted):
@@ -140,8 +203,7 @@ def test_a_second_start_repeats_nothing(promoted):
     client = mlflow.MlflowClient(promoted["uri"])
     before = len(client.search_model_versions("name = 'fibsem'"))
     out = promoted["folder"] / "promote"
-    final = ["final.epochs=3", "final.share=0.02"]
-    promote.main(compose("promote", [*promoted["common"], *final, *GRID, f"output={out}"]))
+    promote.main(compose("promote", [*promoted["common"], *HOW, f"output={out}"]))
     again = json.loads((out / "summary.json").read_text())
     assert again["version"] == promoted["promote"]["version"]
     assert again["test_all"] == promoted["promote"]["test_all"]
@@ -159,3 +221,101 @@ def test_an_unknown_model_is_said_in_one_line(promoted, tiny):
     assert "\n" not in str(caught.value)
     with pytest.raises(UserError, match=r"bundle\.json and the weights"):
         load_bundle(tiny)
+
+
+def lineage_of(folder, tmp_path, uri, capsys):
+    """What `report lineage=` prints and writes."""
+    capsys.readouterr()
+    how = [f"lineage={folder}", f"output={tmp_path / 'told'}", f"tracking.uri={uri}"]
+    report.main(compose("report", how))
+    record = json.loads((tmp_path / "told" / "summary.json").read_text())["lineage"]
+    return capsys.readouterr().out, record
+
+
+@pytest.fixture(scope="module")
+def segmented(promoted, tiny):
+    """The command that segments one film with the champion, and its folder."""
+    folder = promoted["folder"] / "traced"
+    overrides = [
+        f"volume={tiny / 'HPC45' / 'slices'}", f"output={folder}",
+        f"tracking.uri={promoted['uri']}",
+    ]  # fmt: skip
+    tree = compose("segment", overrides)
+    segment.main(tree)
+    return folder, tree["command"]
+
+
+def test_a_segmentation_tells_where_it_comes_from(promoted, segmented, tiny, tmp_path, capsys):
+    folder, command = segmented
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["weights"] == ["models:/fibsem@champion"]
+    assert summary["versions"] == [promoted["promote"]["version"]]
+    assert summary["command"] == command
+    text, record = lineage_of(folder, tmp_path, promoted["uri"], capsys)
+    (model,) = record["models"]
+    assert model["aliases"] == ["champion"]
+    assert model["trial"]["run_id"] == promoted["promote"]["winner"]
+    assert model["sweep"]["study"] == promoted["sweep"]["study"]
+    assert model["sweep"]["parent_run_id"] == promoted["sweep"]["parent_run_id"]
+    assert model["promotion"]["run_id"] == promoted["promote"]["run_id"]
+    assert model["data"] == promoted["sweep"]["data"]
+    runs = [step["run"] for step in record["steps"]]
+    assert [run.split()[2] for run in runs if run.startswith("python")] == [
+        "fibsem.inspect", "fibsem.sweep", "fibsem.promote", "fibsem.segment",
+    ]  # fmt: skip
+    assert f"data.path={tiny}" in runs[1]
+    assert "search.trials=2" in text
+    assert runs[-1] == command
+
+
+def test_lineage_needs_no_store(promoted, segmented, tmp_path, capsys):
+    folder, command = segmented
+    shutil.copy(folder / "summary.json", tmp_path / "summary.json")
+    nowhere = tmp_path / "nowhere.db"
+    text, record = lineage_of(tmp_path, tmp_path, f"sqlite:///{nowhere}", capsys)
+    assert record["models"][0]["version"] == promoted["promote"]["version"]
+    assert record["models"][0]["aliases"] is None
+    assert command in text
+    assert not nowhere.exists()
+
+
+@pytest.mark.parametrize("place", ["promote", "promote/volumes/HPC45"])
+def test_a_promotion_and_its_volumes_tell_it_too(promoted, tmp_path, capsys, place):
+    folder = promoted["folder"] / place
+    _, record = lineage_of(folder, tmp_path, promoted["uri"], capsys)
+    (model,) = record["models"]
+    assert model["version"] == promoted["promote"]["version"]
+    assert model["aliases"] == ["champion"]
+    assert "fibsem.promote" in record["steps"][-1]["run"]
+
+
+def test_the_report_of_a_dataset_has_sweep_promotion_and_volumes(
+    promoted, segmented, tiny, tmp_path, capsys
+):
+    out = tmp_path / "report"
+    how = [f"data.path={tiny}", f"folders=[{promoted['folder']}]", f"output={out}",
+           f"tracking.uri={promoted['uri']}"]  # fmt: skip
+    report.main(compose("report", how))
+    record = json.loads((out / "summary.json").read_text())
+    page = (out / record["page"]).read_text(encoding="utf-8")
+    ElementTree.fromstring(page)
+    study = promoted["sweep"]["study"]
+    for known in ("Sweeps", "Promotions", "Champions", "Segmented volumes", study, "Version 1"):
+        assert known in page
+    assert page.count("<table>") == len(record["tables"]) == len(set(record["tables"]))
+    assert page.count("<img") == len(record["figures"]) == len(set(record["figures"]))
+    for table in record["tables"]:
+        assert (out / table).read_text()
+        assert (out / table).with_suffix(".md").read_text().startswith("| ")
+    porosity = f"{100 * promoted['promote']['samples']['HPC45']['porosity']:.2f}"
+    assert porosity in (out / "tables" / "segmentations.csv").read_text()
+    # what is not there any more goes, what others put there stays
+    gone, own = out / "figures" / "gone.png", out / "figures" / "own.png"
+    gone.touch()
+    own.touch()
+    former = {**record, "figures": [*record["figures"], "figures/gone.png"]}
+    (out / "summary.json").write_text(json.dumps(former))
+    report.main(compose("report", how))
+    assert not gone.exists()
+    assert own.exists()
+    assert json.loads((out / "summary.json").read_text()) == record

@@ -1,0 +1,181 @@
+"""One model, an ensemble of five, and the best trial as it was found: what promotion is worth.
+
+    .venv/bin/python experiments/promotion/run.py --flyem ../shared/data/flyem
+
+About 35 minutes on 2 cores; it goes on where it was stopped. On the phantom and on a real stack: a
+sweep of six trials of a 2dcnn at 33x33x3, then `promote ensemble=5`. Compared on the test squares:
+the best trial run again with three seeds (mean and s.d.), the finally trained network, the mean of
+five of them. Post-processing and temperature of each are chosen on the validation squares. The
+trials that were run again are scored on the test squares here, which a promotion never does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+HERE = Path(__file__).parent
+
+parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+parser.add_argument("--flyem", type=Path, help="folder of the real stack; left out without")
+parser.add_argument("--output", type=Path, default=Path("outputs/promotion"))
+parser.add_argument("--results", type=Path, default=HERE / "results")
+parser.add_argument("--stage", choices=("sweep", "promote", "compare"), default="compare")
+parser.add_argument("overrides", nargs="*", help="of both commands, for a quick look")
+args = parser.parse_args()
+
+STORE = [
+    f"tracking.uri=sqlite:///{args.output.resolve() / 'mlflow.db'}",
+    f"tracking.artifacts={args.output.resolve() / 'artifacts'}",
+]
+COMMON = ["nbhd=33x33x3", "train.share=0.005", *STORE, *args.overrides]
+SWEEP = ["search.trials=6", "train.epochs=6", "space.axes.model.blocks=[2,3]"]
+PROMOTE = [
+    "rank.k=2", "rank.seeds=3", "ensemble=5", "final.epochs=10", "final.share=0.005",
+    "segment=false",
+]  # fmt: skip
+
+
+def command(name: str, output: Path, *overrides: str) -> dict:
+    """Run one command, unless it is finished; returns its summary."""
+    if not (output / "summary.json").is_file():
+        line = [sys.executable, "-m", f"fibsem.{name}", f"output={output}", *overrides]
+        subprocess.run(line, check=True)
+    return json.loads((output / "summary.json").read_text())
+
+
+datasets = {"phantom": ["data=phantom"]}
+if args.flyem:
+    datasets["flyem"] = [f"data.path={args.flyem}", "data.name=flyem"]
+
+promoted = {}
+for name, data in datasets.items():
+    sweep = command("sweep", args.output / name / "sweep", *data, *COMMON, *SWEEP)
+    if args.stage != "sweep":
+        folder = args.output / name / "promote"
+        study = f"study={sweep['study']}"
+        promoted[name] = folder, command("promote", folder, *data, *COMMON, *PROMOTE, study)
+if args.stage != "compare":
+    sys.exit()
+
+import numpy as np
+import pandas as pd
+
+from fibsem import models
+from fibsem.analysis import tables
+from fibsem.analysis.calibration import Reliability, with_temperature
+from fibsem.analysis.metrics import porosity_error
+from fibsem.analysis.postprocessing import PostProcessing, search
+from fibsem.analysis.statistics import Spread
+from fibsem.config import (
+    DataConfig,
+    PostProcessingConfig,
+    RankConfig,
+    RunConfig,
+    TrackingConfig,
+    compose,
+    read,
+)
+from fibsem.data.dataset import IGNORE
+from fibsem.data.split import SplitRecipe
+from fibsem.files import read_json, replace_file, write_json
+from fibsem.inference.cost import seconds_per_gigapixel
+from fibsem.inference.segmenter import Member, Scorer, Segmenter
+from fibsem.learning.calibrating import fit_calibration
+from fibsem.learning.datasets import obtain
+from fibsem.learning.evaluation import CHOSEN, labelled_figures
+from fibsem.learning.examination import by_sample, rows_of, validation_squares
+from fibsem.learning.final import final_tree
+from fibsem.learning.material import Material
+from fibsem.learning.ranking import best_trials
+from fibsem.learning.scoring import scored_squares
+from fibsem.learning.tracking import Tracking
+
+
+def worth(folders: list[Path], known: Path, material: Material, grid) -> dict:
+    """Figures on the test squares of the mean of the networks in some folders."""
+    if known.is_file():
+        return read_json(known)
+    spec = material.config.spec
+    members = tuple(Member(spec, models.load(spec, folder)) for folder in folders)
+    plain = Segmenter(members, material.config.preprocess, PostProcessing(), "")
+    squares = [square for _, square in validation_squares(plain, material, grid.margin)]
+    best, _ = search(squares, grid)
+    temperature = fit_calibration(squares).temperature
+    test = list(scored_squares(material, Scorer(plain), "test", grid.margin))
+    rows = rows_of(test, best)
+    labels = np.concatenate([square.labels.ravel() for _, square in test])
+    scores = np.concatenate([square.scores[square.inner].ravel() for _, square in test])
+    labels, scores = labels[labels != IGNORE], scores[labels != IGNORE]
+    record = {
+        "test_miou": labelled_figures({"squares": rows}, "test", CHOSEN)["miou"],
+        "porosity_error": porosity_error(by_sample(rows).values()),
+        "calibration_error_raw": Reliability.of(labels, scores).error,
+        "calibration_error": Reliability.of(labels, with_temperature(scores, temperature)).error,
+        "temperature": temperature,
+        "seconds_per_gigapixel": seconds_per_gigapixel(Scorer(plain)),
+        "members": len(members),
+    }
+    write_json(known, record)
+    return record
+
+
+FIGURES = (
+    "test_miou", "porosity_error", "calibration_error_raw", "calibration_error",
+    "seconds_per_gigapixel",
+)  # fmt: skip
+results: dict[str, dict] = {}
+lines = []
+for name, (folder, summary) in promoted.items():
+    tree = compose("promote", [*datasets[name], *COMMON, *PROMOTE])
+    grid = read(PostProcessingConfig, tree["postprocessing"], "postprocessing").grid
+    best = summary["winner"][:8]
+    dataset = obtain(
+        read(DataConfig, tree["data"], "data"), read(SplitRecipe, tree["split"], "split")
+    )
+    tracking = Tracking.open(read(TrackingConfig, tree["tracking"], "tracking"), dataset.name)
+    trials = {trial.run_id: trial for trial in best_trials(tracking, dataset, RankConfig(k=99))}
+    config = RunConfig.of(final_tree(trials[summary["winner"]], tree, tree["seed"]))
+    material = Material.of(dataset, config)
+    again = sorted((folder / "rank" / best).glob("seed-*"))
+    finals = [folder / "final" / f"{best}-seed-{seed}" for seed in summary["seeds"]]
+    runs = {
+        "best trial, three fresh seeds": [
+            worth([one], one / "worth.json", material, grid) for one in again
+        ],
+        "final training, each of five seeds": [
+            worth([one], one / "worth.json", material, grid) for one in finals
+        ],
+        "final training, the one that is promoted alone": [
+            worth(finals[:1], finals[0] / "worth.json", material, grid)
+        ],
+        "mean of the five": [worth(finals, folder / "worth-ensemble.json", material, grid)],
+    }
+    results[name] = {
+        what: {key: vars(Spread.of([run[key] for run in some])) for key in FIGURES}
+        for what, some in runs.items()
+    }
+    results[name]["promotion"] = {
+        key: summary[key] for key in ("ranking", "postprocessing", "gate", "ensemble", "seeds")
+    }
+    for what in runs:
+        spreads = results[name][what]
+        lines.append(
+            {
+                "data": name,
+                "model": what,
+                "test mIoU": tables.plus_minus(spreads["test_miou"], 4),
+                "porosity error (points)": tables.plus_minus(spreads["porosity_error"], 2, 100),
+                "calibration error": tables.plus_minus(spreads["calibration_error_raw"], 4),
+                "with temperature": tables.plus_minus(spreads["calibration_error"], 4),
+                "s per gigapixel": tables.plus_minus(spreads["seconds_per_gigapixel"], 0),
+            }
+        )
+write_json(args.results / "promotion.json", results)
+replace_file(args.results / "promotion.md", tables.markdown(pd.DataFrame(lines)) + "\n")
+print((args.results / "promotion.md").read_text())

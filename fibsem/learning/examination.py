@@ -1,0 +1,134 @@
+"""What a finally trained model is worth: post-processing, every labelled pixel, the gate.
+
+Everything is chosen on the validation squares. The test squares are read in one place, once, for
+all that a promotion wants to know of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from fibsem.analysis.metrics import Confusion, balanced_scores, pooled, porosity_error
+from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
+from fibsem.analysis.statistics import Gate, Standing, judge
+from fibsem.config import GateConfig
+from fibsem.data.dataset import Region
+from fibsem.data.split import Split
+from fibsem.inference.segmenter import Scorer, Segmenter
+from fibsem.learning.bundle import Bundle
+from fibsem.learning.evaluation import CHOSEN, square_row
+from fibsem.learning.material import Material
+from fibsem.learning.objective import Record
+from fibsem.learning.scoring import sample_scores, scored_squares
+
+
+def validation_squares(
+    segmenter: Segmenter, material: Material, margin: int
+) -> list[tuple[Region, ScoredSquare]]:
+    """Scores of all validation squares, with the margin that the search needs."""
+    return list(scored_squares(material, Scorer(segmenter), "val", margin))
+
+
+def rows_of(squares: Iterable[tuple[Region, ScoredSquare]], how: PostProcessing) -> list[Record]:
+    """Confusion matrices of squares, before and after post-processing."""
+    return [square_row(region, square, how) for region, square in squares]
+
+
+def score_split(
+    segmenter: Segmenter, material: Material, split: Split, margin: int
+) -> list[Record]:
+    """The same of a whole split."""
+    squares = scored_squares(material, Scorer(segmenter), split, margin)
+    return rows_of(squares, segmenter.postprocessing)
+
+
+def balanced(segmenter: Segmenter, material: Material, split: Split) -> dict[str, float]:
+    """Figures of the mean over members on the fixed balanced sample, at T = 0.5."""
+    each = [
+        sample_scores(
+            material.for_config(replace(material.config, spec=member.spec)), member.model, split
+        )
+        for member in segmenter.members
+    ]
+    return balanced_scores(each[0][0], np.mean([scores for _, scores in each], axis=0))
+
+
+def standing(rows: Sequence[Record]) -> Standing:
+    """What the gate wants to know of the test squares of one model."""
+    mious = tuple(Confusion.from_counts(row[CHOSEN]).miou for row in rows)
+    return Standing(mious, porosity_error(by_sample(rows).values()))
+
+
+def examine_on_test(
+    segmenters: dict[str, Segmenter],
+    material: Material,
+    margin: int,
+    champion: Bundle | None,
+) -> dict[str, Any]:
+    """Score the test squares, once, by all models that are to be compared on them.
+
+    Returns
+    -------
+    dict
+        ``rows``: squares by model, those of a ``champion`` of this dataset among them;
+        ``balanced``: figures on the balanced sample by model, without the champion's.
+    """
+    rows = {name: score_split(one, material, "test", margin) for name, one in segmenters.items()}
+    if champion is not None and champion.audit.get("dataset") == material.dataset.name:
+        theirs = champion.segmenter
+        config = replace(material.config, preprocess=theirs.recipe, spec=theirs.members[0].spec)
+        rows["champion"] = score_split(
+            theirs, Material.of(material.dataset, config), "test", theirs.postprocessing.margin
+        )
+    return {
+        "rows": rows,
+        "balanced": {name: balanced(one, material, "test") for name, one in segmenters.items()},
+    }
+
+
+def verdict(
+    rows: dict[str, list[Record]],
+    champion: Bundle | None,
+    dataset: str,
+    data: str,
+    how: GateConfig,
+) -> Gate:
+    """Challenger against champion on the test squares.
+
+    A champion of another dataset cannot be compared; one that was made with other labels or
+    another split may have learnt from these squares, which the reason says.
+    """
+    ours = standing(rows["challenger"])
+    if champion is None:
+        gate = Gate(True, "there is no champion yet", None, ours.porosity_error)
+    elif champion.audit.get("dataset") != dataset:
+        gate = Gate(
+            False,
+            f"the champion was made for dataset {champion.audit.get('dataset')} and cannot be "
+            "compared; force=true promotes regardless",
+            None,
+            ours.porosity_error,
+        )
+    else:
+        gate = judge(
+            ours, standing(rows["champion"]), alpha=how.alpha,
+            most_growth=how.porosity_points / 100,
+        )  # fmt: skip
+        if champion.audit.get("data") != data:
+            note = "the champion was made with other labels or another split"
+            gate = replace(gate, reason=f"{gate.reason}; {note}")
+    if how.force and not gate.passed:
+        gate = replace(gate, passed=True, reason=f"forced by force=true; {gate.reason}")
+    return gate
+
+
+def by_sample(rows: Sequence[Record], kind: str = CHOSEN) -> dict[str, Confusion]:
+    """Pooled confusion matrix of the squares of each sample."""
+    parts: dict[str, list[Confusion]] = {}
+    for row in rows:
+        parts.setdefault(row["sample"], []).append(Confusion.from_counts(row[kind]))
+    return {sample: pooled(some) for sample, some in parts.items()}

@@ -1,0 +1,122 @@
+"""The final training (thesis 3.7): more pixels, no early stopping, random shifts of intensity.
+
+In patch mode ``final.share`` of the labelled pixels is drawn once; in grid mode windows are drawn
+from all labelled pixels afresh in every epoch, and the share sets the number of steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fibsem import models
+from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.config import RunConfig, Tree, with_values
+from fibsem.data.dataset import Dataset
+from fibsem.inference.segmenter import Member, Segmenter
+from fibsem.learning.material import Material
+from fibsem.learning.objective import Job, Record, hyperparameters, run_job
+from fibsem.learning.ranking import Trial
+from fibsem.learning.tracking import Tracking
+from fibsem.learning.training import Epoch
+from fibsem.progress import Progress
+
+
+def final_tree(trial: Trial, tree: Tree, seed: int) -> Tree:
+    """A trial's configuration with the data and the budget of the final training."""
+    final = tree["final"]
+    changed = with_values(
+        trial.tree,
+        {
+            "train.epochs": final["epochs"],
+            "train.share": final["share"],
+            "train.max_seconds": final["max_seconds"],
+            "train.patience": None,
+            "train.keep": "miou",
+            "train.shift_sd": final["shift_sd"],
+            "train.shift_probability": final["shift_probability"],
+            "seed": seed,
+        },
+    )
+    return {**changed, **{key: tree[key] for key in ("data", "tracking", "command")}}
+
+
+@dataclass(frozen=True)
+class Final:
+    """A finally trained network.
+
+    Attributes
+    ----------
+    trial, material
+        What was trained, and on what.
+    record
+        Result of the training: run, epochs, the validation figures of the epoch that was kept.
+    folder
+        Its weights.
+    """
+
+    trial: Trial
+    material: Material
+    record: Record
+    folder: Path
+
+    @property
+    def miou(self) -> float:
+        """Validation mIoU on balanced pixels, of the epoch that was kept."""
+        return float(self.record["val"]["miou"])
+
+    @property
+    def seed(self) -> int:
+        return self.material.config.seed
+
+    @property
+    def model(self) -> models.Model:
+        """The network, read anew."""
+        return models.load(self.material.config.spec, self.folder)
+
+
+@dataclass(frozen=True)
+class FinalTraining:
+    """Final trainings of one promotion; what is finished is not done again."""
+
+    tree: Tree
+    dataset: Dataset
+    folder: Path
+    tracking: Tracking
+    parent: str
+
+    def of(self, trial: Trial, seed: int, text: str) -> Final:
+        """Train a trial's configuration finally."""
+        tree = final_tree(trial, self.tree, seed)
+        config = RunConfig.of(tree)
+        material = Material.of(self.dataset, config)
+        folder = self.folder / f"{trial.run_id[:8]}-seed-{seed}"
+        job = Job(
+            tree=tree,
+            folder=folder,
+            name=f"final {trial.name} seed {seed}",
+            tags={"fibsem.command": "final", "fibsem.winner": trial.run_id, "fibsem.seed": seed},
+            params=hyperparameters(config, tree),
+            parent=self.parent,
+        )
+        with Progress(text) as progress:
+
+            def show(epoch: Epoch) -> None:
+                progress(f"mIoU {epoch.val['miou']:.4f}", epoch.epoch + 1, config.train.epochs)
+
+            record, _ = run_job(job, material, self.tracking, show)
+        return Final(trial, material, record, folder)
+
+
+def segmenter_of(finals: Sequence[Final], how: PostProcessing) -> Segmenter:
+    """The mean of finally trained networks with a post-processing."""
+    material = finals[0].material
+    classes = (material.dataset.classes.pore, material.dataset.classes.solid)
+    return Segmenter(
+        members=tuple(Member(final.material.config.spec, final.model) for final in finals),
+        recipe=material.config.preprocess,
+        postprocessing=how,
+        identity="",
+        classes=classes if all(0 <= value <= 255 for value in classes) else (0, 255),
+    )

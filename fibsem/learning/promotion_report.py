@@ -1,0 +1,126 @@
+"""What people look at of a promotion: the tables of the study, its figures, the model card."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fibsem.analysis import figures, tables
+from fibsem.analysis.calibration import Calibration
+from fibsem.analysis.metrics import pooled
+from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare, SearchGrid
+from fibsem.data.dataset import Region
+from fibsem.data.split import SPLITS
+from fibsem.files import replace_file
+from fibsem.learning.evaluation import CHOSEN, HALF, confusions
+from fibsem.learning.final import Final
+from fibsem.learning.objective import Record
+
+
+def write_tables(record: Record, folder: Path) -> list[Path]:
+    """Write every table of a promotion as CSV and Markdown; returns the files.
+
+    The ranking, all labelled pixels before and after post-processing by sample and combined
+    (Tables 4.10 and 4.12), and the confusion matrices of both (Table 4.9).
+    """
+    files = []
+    for name, table in promotion_tables(record).items():
+        files += [folder / f"{name}.csv", folder / f"{name}.md"]
+        replace_file(files[-2], table.to_csv(index=False))
+        replace_file(files[-1], tables.markdown(table) + "\n")
+    return files
+
+
+def promotion_tables(record: Record) -> dict[str, pd.DataFrame]:
+    """The tables by name."""
+    run = {"squares": record["squares"]}
+    made = {
+        "ranking": tables.ranking(record["ranking"]),
+        "labelled": tables.post_processing(record["squares"], HALF, CHOSEN),
+    }
+    for split in SPLITS:
+        for kind, name in ((HALF, "before"), (CHOSEN, "after")):
+            counts = pooled(confusions(run, split, kind)).counts
+            made[f"confusion-{split}-{name}"] = tables.confusion(counts)
+    return made
+
+
+def draw(
+    finals: Sequence[Final],
+    calibration: Calibration,
+    grid: SearchGrid,
+    surface: Sequence[object],
+    best: PostProcessing,
+    square: tuple[Region, ScoredSquare],
+    folder: Path,
+) -> list[Path]:
+    """Draw learning curves, the surface of the search, its steps on one square, reliability."""
+    region, scored = square
+    volume = finals[0].material.dataset.sample(region.sample).volume
+    drawn = {
+        "learning_curve": figures.learning_bands({finals[0].trial.name: _losses(finals)}),
+        "reliability": figures.reliability(calibration),
+        "steps": figures.postprocessing_steps(volume.read_unit(region.box)[0], scored, best),
+    }
+    if min(len(grid.sigmas), len(grid.thresholds)) > 1:
+        drawn["surface"] = figures.postprocessing_surface(np.asarray(surface, float), grid, best)
+    return [figures.save(figure, folder / f"{name}.png") for name, figure in drawn.items()]
+
+
+def _losses(finals: Sequence[Final]) -> tuple[list[list[float]], list[list[float]]]:
+    """Training and validation loss by epoch, of every member."""
+    histories = [final.record["history"] for final in finals]
+    return (
+        [[epoch["train_loss"] for epoch in history] for history in histories],
+        [[epoch["val"]["loss"] for epoch in history] for history in histories],
+    )
+
+
+def card_facts(finals: Sequence[Final], record: Record) -> Mapping[str, object]:
+    """What the model card says, of what a promotion knows."""
+    final = finals[0]
+    config, dataset = final.material.config, final.material.dataset
+    spec, labelled = config.spec, promotion_tables(record)["labelled"]
+    facts: dict[str, object] = {
+        "model": {
+            "name": spec.name,
+            "nbhd": str(spec.nbhd),
+            "padding": spec.padding,
+            "field": spec.sees,
+            "parameters": final.record["parameters"],
+            "members": len(finals),
+        },
+        "data": {
+            "name": dataset.name,
+            "hash": dataset.hash,
+            "samples": [sample.name for sample in dataset.samples],
+            "voxel_nm": list(dataset.voxel_nm),
+            "regions": {split: len(dataset.regions(split)) for split in SPLITS},
+        },
+        "training": {
+            "epochs": final.record["epochs"],
+            "seconds": sum(one.record["train_seconds"] for one in finals),
+            "share": config.train.share,
+            "seeds": [one.seed for one in finals],
+        },
+        "tables": {
+            "All labelled pixels, before and after post-processing": labelled.to_dict("records")
+        },
+        **{key: record[key] for key in ("postprocessing", "calibration", "gate", "test_all")},
+        "lineage": {
+            "study": final.trial.study,
+            "trial": final.trial.name,
+            "run_id": record["run_id"],
+            "code": record["lineage"]["code"],
+        },
+    }
+    if "ensemble" in record:
+        facts["ensemble"] = {
+            "members": record["ensemble"]["members"],
+            "gain_miou": record["ensemble"]["gain_test_miou"],
+            "cost_ratio": record["ensemble"]["cost_ratio"],
+        }
+    return facts

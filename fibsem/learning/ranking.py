@@ -1,0 +1,268 @@
+"""Which trials may become the champion: the best of one or more sweeps, run again with fresh seeds.
+
+The best of many trials on one validation set is partly luck. What is left of it with other seeds is
+not, and the spread between seeds says which differences mean something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fibsem import models
+from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.analysis.statistics import Paired, Spread, paired_over_squares
+from fibsem.config import RankConfig, RunConfig, Tree
+from fibsem.data.dataset import Dataset
+from fibsem.errors import UserError
+from fibsem.files import read_json, write_json
+from fibsem.inference.predict import BlockScorer
+from fibsem.learning.material import Material
+from fibsem.learning.objective import MOST_BY_PATCH, Job, Record, hyperparameters, run_job
+from fibsem.learning.scoring import scored_squares
+from fibsem.learning.tracking import PARENT, Tracking
+from fibsem.learning.training import Epoch
+from fibsem.progress import Progress
+
+#: Difference over squares that may be noise: above this p-value two trials are tied.
+TIED = 0.05
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A finished trial of a sweep.
+
+    Attributes
+    ----------
+    run_id, name, number
+        Of its run in MLflow, and its place in the sweep.
+    loss
+        Validation loss that the sweep found.
+    seconds_per_gigapixel
+        Of its network, where the sweep measured it.
+    study, parent, code
+        The sweep, its parent run, and the version of the code.
+    tree
+        The configuration that it was trained with.
+    """
+
+    run_id: str
+    name: str
+    number: str | None
+    loss: float
+    seconds_per_gigapixel: float | None
+    study: str | None
+    parent: str | None
+    code: str | None
+    tree: Tree
+
+
+def best_trials(
+    tracking: Tracking,
+    dataset: Dataset,
+    how: RankConfig,
+    studies: Sequence[str] | None = None,
+    most_seconds: float | None = None,
+) -> list[Trial]:
+    """The ``how.k`` finished trials with the smallest validation loss, best first.
+
+    Parameters
+    ----------
+    tracking, dataset
+        Where trials are looked for, and the data that they must have been trained on.
+    studies
+        Names of sweeps; None: all of the dataset.
+    most_seconds
+        Slower networks, in seconds per gigapixel, are left out.
+
+    Raises
+    ------
+    UserError
+        If no trial is left.
+    """
+    runs = [
+        run
+        for run in tracking.runs({"fibsem.command": "trial"}, order="metrics.`val/loss` ASC")
+        if run.info.status == "FINISHED"
+        and "val/loss" in run.data.metrics
+        and run.data.tags.get("fibsem.state") != "pruned"
+        and (studies is None or run.data.tags.get("fibsem.study") in studies)
+    ]
+    where = f"study={','.join(studies)}" if studies else f"data={dataset.name}"
+    if not runs:
+        raise UserError(
+            f"`{where}` must have a finished trial in {tracking.uri}, but has none; "
+            "python -m fibsem.sweep makes some."
+        )
+    known = [run for run in runs if run.data.tags.get("fibsem.data") == dataset.hash]
+    if not known:
+        raise UserError(
+            f"a promotion must be tested on the data of its sweep, but the {len(runs)} trials of "
+            f"{dataset.name} were made with other data or another split; sweep again."
+        )
+    costs = {run.info.run_id: run.data.metrics.get("cost/seconds_per_gigapixel") for run in known}
+    if most_seconds is not None:
+        slowest = max((cost for cost in costs.values() if cost is not None), default=None)
+        fastest = min((cost for cost in costs.values() if cost is not None), default=None)
+        known = [run for run in known if (costs[run.info.run_id] or np.inf) <= most_seconds]
+        if not known:
+            raise UserError(
+                f"`max_seconds_per_gigapixel` must leave a trial, but got {most_seconds:g}; those "
+                f"of {where} take {fastest or 0:.0f} to {slowest or 0:.0f}."
+            )
+    return [
+        Trial(
+            run_id=run.info.run_id,
+            name=run.info.run_name,
+            number=run.data.tags.get("fibsem.trial"),
+            loss=run.data.metrics["val/loss"],
+            seconds_per_gigapixel=costs[run.info.run_id],
+            study=run.data.tags.get("fibsem.study"),
+            parent=run.data.tags.get(PARENT),
+            code=run.data.tags.get("fibsem.code"),
+            tree=tracking.read_json(run.info.run_id, "config.json"),
+        )
+        for run in known[: how.k]
+    ]
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A trial and what its configuration reaches with fresh seeds; no runs where it was alone."""
+
+    trial: Trial
+    runs: tuple[Record, ...] = ()
+
+    @cached_property
+    def miou(self) -> Spread:
+        """Validation mIoU on balanced pixels."""
+        return Spread.of([run["val"]["miou"] for run in self.runs])
+
+    @cached_property
+    def by_square(self) -> dict[str, float]:
+        """Mean over the seeds of the mIoU of every validation square, at T = 0.5."""
+        names = self.runs[0]["squares"]
+        return {name: float(np.mean([run["squares"][name] for run in self.runs])) for name in names}
+
+    def against(self, other: Ranked) -> Paired:
+        """Paired comparison over the validation squares, this minus the other."""
+        return paired_over_squares(
+            list(self.by_square.values()), [other.by_square[name] for name in self.by_square]
+        )
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Trials run again for one promotion; a second start repeats nothing that is finished."""
+
+    tree: Tree
+    dataset: Dataset
+    folder: Path
+    tracking: Tracking
+    parent: str
+
+    def of(self, trials: Sequence[Trial], how: RankConfig) -> list[Ranked]:
+        """Run the trials again, and order them by mean validation mIoU."""
+        if len(trials) == 1:
+            return [Ranked(trials[0])]
+        total = len(trials) * how.seeds
+        again: dict[str, list[Record]] = {trial.run_id: [] for trial in trials}
+        material: Material | None = None
+        with Progress("ranking") as progress:
+            for done in range(total):  # seed by seed: stopped early, all trials have had as many
+                trial, seed = trials[done % len(trials)], how.seed + done // len(trials)
+                text = f"trial {trial.number}, seed {seed}"
+                config = RunConfig.of(self._tree(trial, seed))
+                material = (
+                    material.for_config(config) if material else Material.of(self.dataset, config)
+                )
+
+                def show(epoch: Epoch, text: str = text, done: int = done) -> None:
+                    progress(f"{text}: mIoU {epoch.val['miou']:.4f}", done, total)
+
+                again[trial.run_id].append(self._again(trial, seed, material, show))
+                progress(text, done + 1, total)
+        ranked = [Ranked(trial, tuple(again[trial.run_id])) for trial in trials]
+        return sorted(ranked, key=lambda one: -one.miou.mean)
+
+    def _tree(self, trial: Trial, seed: int) -> Tree:
+        common = {key: self.tree[key] for key in ("data", "tracking", "command")}
+        return {**trial.tree, **common, "seed": seed}
+
+    def _again(
+        self, trial: Trial, seed: int, material: Material, show: Callable[[Epoch], None]
+    ) -> Record:
+        folder = self.folder / trial.run_id[:8] / f"seed-{seed}"
+        known = folder / "again.json"
+        if known.is_file():
+            return dict(read_json(known))
+        tree = self._tree(trial, seed)
+        job = Job(
+            tree=tree,
+            folder=folder,
+            name=f"again {trial.name} seed {seed}",
+            tags={"fibsem.command": "ranking", "fibsem.winner": trial.run_id, "fibsem.seed": seed},
+            params=hyperparameters(material.config, tree),
+            parent=self.parent,
+        )
+        trained, _ = run_job(job, material, self.tracking, show)
+        record = {
+            "seed": seed,
+            **{key: trained[key] for key in ("run_id", "val", "epochs", "train_seconds")},
+            "seconds_per_gigapixel": trained["cost"]["seconds_per_gigapixel"],
+            "squares": square_mious(material, models.load(material.config.spec, folder)),
+        }
+        write_json(known, record)
+        return record
+
+
+def square_mious(material: Material, model: models.Model) -> dict[str, float]:
+    """MIoU of every labelled validation square at T = 0.5; none where that would take hours."""
+    scorer = BlockScorer(material.config.spec, model)
+    labelled = sum(region.box.size for region in material.dataset.regions("val"))
+    if scorer.mode == "patch" and labelled > MOST_BY_PATCH:
+        return {}
+    return {
+        f"{region.sample} {region.name}": square.confusion(PostProcessing()).miou
+        for region, square in scored_squares(material, scorer, "val")
+    }
+
+
+def ranking_rows(ranked: Sequence[Ranked]) -> list[dict[str, Any]]:
+    """One row for each trial, best first: figures, noise, and the difference to the first.
+
+    ``tied`` says that the paired test over squares cannot tell a trial from the first.
+    """
+    return [_row(place, one, ranked[0]) for place, one in enumerate(ranked, start=1)]
+
+
+def _row(place: int, one: Ranked, first: Ranked) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "rank": place,
+        "trial": one.trial.number,
+        "hyperparameters": one.trial.name,
+        "run_id": one.trial.run_id,
+        "search_loss": one.trial.loss,
+        "seconds_per_gigapixel": one.trial.seconds_per_gigapixel,
+    }
+    if not one.runs:
+        return row
+    row |= {
+        "val_miou": one.miou.mean,
+        "val_miou_sd": one.miou.std,
+        "seeds": len(one.runs),
+        "train_seconds": float(np.mean([run["train_seconds"] for run in one.runs])),
+    }
+    if one is not first and one.by_square:
+        paired = one.against(first)
+        row |= {
+            "difference": paired.mean,
+            "p_value": paired.p_value,
+            "tied": paired.p_value is None or paired.p_value >= TIED,
+        }
+    return row

@@ -1,0 +1,128 @@
+"""What leaves a promotion: its lineage, the bundle with a model card, the segmented volumes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from fibsem.analysis import model_card
+from fibsem.analysis.statistics import Gate
+from fibsem.config import Tree, read
+from fibsem.data.dataset import Dataset
+from fibsem.files import replace_file
+from fibsem.inference.options import Options
+from fibsem.inference.segmenter import Segmenter
+from fibsem.inference.volume import segment_volume
+from fibsem.learning import registry
+from fibsem.learning.bundle import Bundle, load_segmenter
+from fibsem.learning.final import Final
+from fibsem.learning.lineage import provenance
+from fibsem.learning.objective import Record
+from fibsem.learning.promotion_report import card_facts
+from fibsem.learning.tracking import Tracking, code_version
+from fibsem.progress import Progress
+
+Say = Callable[[str], None]
+
+
+def lineage_of(finals: Sequence[Final], tree: Tree, parent: str) -> Record:
+    """Where a model comes from, and the commands that made it.
+
+    Parameters
+    ----------
+    finals
+        Its members.
+    tree, parent
+        Configuration and run of the promotion.
+    """
+    trial, dataset = finals[0].trial, finals[0].material.dataset
+    return {
+        "sweep": {
+            "study": trial.study,
+            "parent_run_id": trial.parent,
+            "command": trial.tree.get("command"),
+        },
+        "trial": {
+            "run_id": trial.run_id,
+            "name": trial.name,
+            "number": trial.number,
+            "seed": trial.tree["seed"],
+            "code": trial.code,
+        },
+        "promotion": {
+            "run_id": finals[0].record["run_id"],
+            "parent_run_id": parent,
+            "seeds": [final.seed for final in finals],
+            "command": tree.get("command"),
+        },
+        "dataset": dataset.name,
+        "data": dataset.hash,
+        "data_source": {key: tree["data"][key] for key in ("name", "path", "phantom")},
+        "code": code_version(),
+    }
+
+
+def write_bundle(
+    folder: Path, segmenter: Segmenter, finals: Sequence[Final], record: Record
+) -> None:
+    """Write the bundle of a promotion, with its model card."""
+    material = finals[0].material
+    audit = {
+        "dataset": material.dataset.name,
+        "data": material.dataset.hash,
+        **{key: record[key] for key in ("winner", "run_id", "lineage", "calibration")},
+        "corrections": {
+            name: volume.correction.to_json() for name, volume in material.volumes.items()
+        },
+    }
+    Bundle(segmenter, material.dataset.voxel_nm, audit).save(folder)
+    card = model_card.model_card(card_facts(finals, record))
+    replace_file(folder / model_card.FILE, card)
+
+
+def registry_tags(dataset: Dataset, gate: Gate, record: Record) -> dict[str, object]:
+    """Facts of a promotion that its registered version carries."""
+    return {
+        registry.DATASET: dataset.name,
+        registry.DATA: dataset.hash,
+        registry.CODE: record["lineage"]["code"],
+        registry.TEST_MIOU: record["test_all"]["miou"],
+        registry.GATE: "passed" if gate.passed else "refused",
+        registry.REASON: gate.reason,
+    }
+
+
+def segment_samples(
+    tree: Tree, dataset: Dataset, record: Record, folder: Path, tracking: Tracking, say: Say
+) -> dict[str, Record]:
+    """Segment every sample's whole volume, and log its porosity and time to the run."""
+    options = read(Options, tree["segmentation"], "segmentation")
+    load = partial(load_segmenter, [str(Path(record["bundle"]).resolve())], "")
+    segmenter, version = load(), record["version"]
+    made_by = provenance(
+        [f"models:/{registry.REGISTERED}/{version}"], [version], [{"lineage": record["lineage"]}],
+        code=code_version(), command=tree.get("command"),
+    )  # fmt: skip
+    records = {}
+    for sample in dataset.samples:
+        with Progress(f"segmenting {sample.name}") as progress:
+            found = segment_volume(
+                sample.volume, segmenter, folder / sample.name, options,
+                voxel_nm=dataset.voxel_nm, load=load, provenance=made_by, progress=progress,
+                say=say,
+            )  # fmt: skip
+        low, high = found["porosity_ci"]
+        say(f"{sample.name}: porosity {found['porosity']:.4f} [{low:.4f}, {high:.4f}]")
+        tracking.log_metrics(
+            record["run_id"],
+            {
+                f"porosity/{sample.name}": found["porosity"],
+                f"porosity_low/{sample.name}": low,
+                f"porosity_high/{sample.name}": high,
+                f"time/segment_{sample.name}_s": found["seconds"],
+            },
+        )
+        kept = ("porosity", "porosity_ci", "seconds", "voxels_per_second")
+        records[sample.name] = {key: found[key] for key in kept}
+    return records

@@ -1,0 +1,142 @@
+"""What a report writes, from results that are written by hand."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fibsem.analysis import figures
+from fibsem.files import write_json
+from fibsem.learning.report_folder import write_report
+from fibsem.learning.results import find_results
+
+ORIGIN = {"dataset": "film", "data": "c8d2"}
+TRIALS = [
+    {
+        "number": k,
+        "slot": k,
+        "state": "complete",
+        "reason": None,
+        "val/miou": miou,
+        "model.blocks": k,
+    }
+    for k, miou in enumerate([0.5, 0.7, 0.6])
+]
+
+
+def sweep(folder, study):
+    best = {"value": 0.7, "val": {"miou": 0.7}}
+    record = {
+        "study": study,
+        "trials": {"complete": 3, "pruned": 0, "failed": 0},
+        "best": best,
+        "objectives": ["val/miou"],
+        "seconds": 60,
+        "parent_run_id": "a",
+        **ORIGIN,
+    }
+    write_json(folder / "summary.json", record)
+    write_json(folder / "trials.json", TRIALS)
+
+
+def promotion(folder):
+    figures_ = {"miou": 0.6, "porosity": 0.3, "label_porosity": 0.31}
+    film = {"porosity": 0.305, "porosity_ci": [0.29, 0.32]}
+    gate = {"passed": True, "reason": "there is no champion yet", "p_value": None}
+    post = {"sigma": 1.0, "threshold": 0.5, "rounds": 1, "min_size": 0}
+    calibration = {"temperature": 1.5, "ece_before": 0.04, "ece_after": 0.01}
+    record = {
+        "winner": "a",
+        "version": "1",
+        "gate": gate,
+        "val_all": figures_,
+        "test_all": figures_,
+        "postprocessing": post,
+        "samples": {"HPC22": film},
+        "calibration": calibration,
+        "lineage": ORIGIN,
+    }
+    write_json(folder / "summary.json", record)
+    (folder / "tables").mkdir()
+    (folder / "tables" / "ranking.csv").write_text("rank,trial\n1,007\n")
+
+
+def segmentation(folder, pores):
+    record = {
+        "labels": "labels",
+        "porosity": 0.3,
+        "porosity_ci": [0.2, 0.4],
+        "slabs": {},
+        "shape": [3, 10, 10],
+        "missing": [1],
+        "members": ["2dcnn 33x33x3"] * 2,
+        "mode": "dense",
+        "precision": "float32",
+        "seconds": 1.0,
+        "versions": ["1"],
+        "lineage": [ORIGIN],
+    }
+    write_json(folder / "summary.json", record)
+    rows = [f"{z},{'' if p is None else p}," for z, p in enumerate(pores)]
+    (folder / "porosity.csv").write_text("\n".join(["z,porosity,note", *rows]) + "\n")
+
+
+@pytest.fixture
+def report(tmp_path):
+    """Function () -> (record, page) of a report on what lies in a folder."""
+
+    def write(history=None):
+        folder = tmp_path / "report"
+        record = write_report(find_results([tmp_path / "out"], "film"), folder, history, "by hand")
+        assert json.loads((folder / "summary.json").read_text()) == record
+        return record, (folder / "index.html").read_text(encoding="utf-8")
+
+    return write
+
+
+def test_the_best_trials_of_a_sweep_come_first(tmp_path, report):
+    sweep(tmp_path / "out" / "a", "searched/with a space")
+    record, page = report()
+    assert record["tables"] == ["tables/sweeps.csv", "tables/trials-searched-with-a-space.csv"]
+    table = pd.read_csv(tmp_path / "report" / record["tables"][1])
+    assert list(table["trial"]) == [1, 2, 0]  # a larger mIoU is better
+    assert list(table.columns) == ["trial", "val/miou", "blocks"]
+    assert "3 complete trials in 1 sweep<" in page
+
+
+def test_two_promotions_of_one_version_keep_their_tables(tmp_path, report):
+    promotion(tmp_path / "out" / "a")
+    promotion(tmp_path / "out" / "b")
+    record, page = report()
+    assert record["tables"][1:] == [
+        "tables/version-1-ranking.csv",
+        "tables/version-1-ranking-2.csv",
+    ]
+    written = (tmp_path / "report" / record["tables"][2]).read_text()
+    assert written == "rank,trial\n1,007\n"  # cell by cell, as the promotion wrote it
+    for known in ("Temperature 1.500", "0.0400", "30.50 % [29.00, 32.00]", "The best trials, run"):
+        assert known in page
+
+
+def test_the_champion_is_named_first(tmp_path, report):
+    sweep(tmp_path / "out" / "a", "s")
+    history = pd.DataFrame({"version": ["1", "2"], "alias": ["previous", "champion"]})
+    assert "<dd>version 2 of fibsem</dd>" in report(history)[1]
+
+
+def test_segmented_volumes_have_their_porosity_by_slice(tmp_path, report):
+    for name in ("p/volumes/HPC22", "q/volumes/HPC22", "own"):
+        segmentation(tmp_path / "out" / name, [0.2, None, 0.4])
+    record, _ = report()
+    assert record["figures"] == ["figures/porosity_by_slice.png"]
+    table = pd.read_csv(tmp_path / "report" / "tables" / "segmentations.csv", dtype=str)
+    assert sorted(table["volume"]) == ["own", "p/HPC22", "q/HPC22"]
+    assert set(table["porosity %"]) == {"30.00"}
+    assert set(table["model"]) == {"version 1 (2 x 2dcnn 33x33x3)"}
+
+
+def test_the_curve_of_a_volume_has_a_gap_where_a_slice_is_missing():
+    figure = figures.porosity_by_slice({"HPC22": np.array([0.2, np.nan, 0.4])})
+    (line,) = figure.axes[0].lines
+    np.testing.assert_array_equal(line.get_ydata(), [20, np.nan, 40])

@@ -1,0 +1,83 @@
+"""Which results of a dataset are found in a folder."""
+
+import os
+
+import pytest
+
+from fibsem.errors import UserError
+from fibsem.files import write_json
+from fibsem.learning.results import find_results
+
+ORIGIN = {"dataset": "film", "data": "new"}
+SWEEP = {"study": "s", "trials": {}, "parent_run_id": "a", **ORIGIN}
+EVALUATION = {"groups": [], "val": {}, "seconds_per_gigapixel": {}, **ORIGIN}
+INSPECTION = {"voxel_nm": [], "samples": {}, "warnings": [], **ORIGIN}
+PROMOTION = {"winner": "a", "version": "1", "gate": {}, "lineage": ORIGIN}
+SEGMENTATION = {"labels": "labels", "porosity": 0.3, "slabs": {}, "lineage": [ORIGIN]}
+
+
+def put(folder, record, when=0):
+    write_json(folder / "summary.json", record)
+    os.utime(folder / "summary.json", (1e9 + when, 1e9 + when))
+
+
+def kinds(results):
+    return [(result.kind, result.folder.name) for result in results.found]
+
+
+def test_results_are_found_at_any_depth_by_what_is_in_them(tmp_path):
+    put(tmp_path / "evaluate" / "a", EVALUATION, 1)
+    put(tmp_path / "demo" / "sweep", SWEEP, 2)
+    put(tmp_path / "inspect", INSPECTION, 3)
+    put(tmp_path / "promote" / "p", PROMOTION, 4)
+    put(tmp_path / "promote" / "p" / "volumes" / "HPC22", SEGMENTATION, 5)
+    put(tmp_path / "report", {"tables": [], "dataset": "film"})
+    put(tmp_path / "other", {**SWEEP, "dataset": "another"})
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "summary.json").write_text("{")
+    results = find_results([tmp_path], "film")
+    assert kinds(results) == [
+        ("evaluation", "a"), ("sweep", "sweep"), ("inspection", "inspect"), ("promotion", "p"),
+        ("segmentation", "HPC22"),
+    ]  # fmt: skip
+    assert [result.folder.name for result in results.of("sweep")] == ["sweep"]
+    again = find_results([tmp_path, tmp_path / "promote" / "p"], "film")
+    assert kinds(again) == kinds(results)  # nothing twice
+
+
+def test_stacks_and_trials_are_not_looked_through(tmp_path):
+    put(tmp_path / "a", SWEEP)
+    put(tmp_path / "a" / "trials" / "0000", SWEEP)
+    put(tmp_path / "labels.ome.zarr" / "0", SWEEP)
+    assert kinds(find_results([tmp_path], "film")) == [("sweep", "a")]
+
+
+def test_results_on_former_data_are_left_out(tmp_path):
+    put(tmp_path / "old", {**SWEEP, "data": "old"}, 1)
+    put(tmp_path / "new", SWEEP, 2)
+    # with a model of the old data, made last
+    former = {**SEGMENTATION, "lineage": [{**ORIGIN, "data": "old"}]}
+    put(tmp_path / "segmented", former, 3)
+    results = find_results([tmp_path], "film")
+    assert (results.data, results.others) == ("new", 2)
+    assert kinds(results) == [("sweep", "new")]
+
+
+def test_volumes_of_older_promotions_are_known_by_their_bundle(tmp_path):
+    older = {key: value for key, value in PROMOTION.items() if key != "lineage"}
+    put(tmp_path / "p", older)
+    plain = {key: value for key, value in SEGMENTATION.items() if key != "lineage"}
+    put(tmp_path / "p" / "volumes" / "HPC22", plain, 1)
+    put(tmp_path / "unknown", plain, 2)
+    write_json(tmp_path / "p" / "bundle" / "bundle.json", {"audit": ORIGIN})
+    assert kinds(find_results([tmp_path], "film")) == [
+        ("promotion", "p"),
+        ("segmentation", "HPC22"),
+    ]
+
+
+def test_nothing_is_one_line(tmp_path):
+    with pytest.raises(UserError, match=r"`data=film` must have results .* segment make some"):
+        find_results([tmp_path], "film")
+    with pytest.raises(UserError, match=r"nowhere is not there"):
+        find_results([tmp_path / "nowhere"], "film")

@@ -1,0 +1,135 @@
+"""Champions follow each other: a better one, a worse one that is refused, and the way back."""
+
+import csv
+import json
+from dataclasses import replace
+
+import mlflow
+import pytest
+
+from fibsem import promote, sweep
+from fibsem.config import compose
+from fibsem.data.phantom import simulate
+from fibsem.errors import UserError
+from fibsem.learning import registry
+from tests.conftest import TINY
+
+#: Enough test squares for the gate to decide.
+FILM = replace(TINY, shape=(30, 160, 176), squares=40, square_px=48)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """A data set with eight test squares, and three sweeps of one trial: fair, poor, good."""
+    folder = tmp_path_factory.mktemp("lab")
+    simulate(FILM, folder / "film")
+    common = [
+        f"data.path={folder / 'film'}", "data.name=film", "nbhd=11x11x3", "model.blocks=1",
+        "model.filters=8", "train.share=0.05", f"tracking.uri=sqlite:///{folder / 'ml.db'}",
+        f"tracking.artifacts={folder / 'artifacts'}",
+    ]  # fmt: skip
+    for name, rate, steps in (("fair", 0.002, 5), ("poor", 1e-7, 1), ("good", 0.05, 150)):
+        how = [
+            "space=smoke", "space.axes.model.blocks=[1]", "space.axes.model.filters=[8]",
+            f"space.axes.train.learning_rate.low={rate}",
+            f"space.axes.train.learning_rate.high={1.01 * rate}", "search.trials=1",
+            f"train.steps={steps}", "train.epochs=2", f"output={folder / name}",
+        ]  # fmt: skip
+        sweep.main(compose("sweep", [*common, *how]))
+    return common, folder
+
+
+def promoted(lab, name, *more):
+    """Summary of the promotion of one sweep."""
+    common, folder = lab
+    how = [
+        f"study={name}", "segment=false", "final.epochs=2", "final.share=0.05",
+        "postprocessing.sigma=[0,1]", "postprocessing.threshold_steps=9",
+        "postprocessing.rounds=[1]", "postprocessing.min_size=[0]",
+        f"output={folder / f'promote-{name}'}",
+    ]  # fmt: skip
+    promote.main(compose("promote", [*common, *how, *more]))
+    return json.loads((folder / f"promote-{name}" / "summary.json").read_text())
+
+
+def aliases(uri):
+    client = mlflow.MlflowClient(uri)
+    found = client.get_registered_model(registry.REGISTERED).aliases
+    return {alias: str(version) for alias, version in found.items()}
+
+
+@pytest.mark.slow
+def test_a_worse_one_is_refused_a_better_one_reigns_and_a_rollback_goes_back(lab, capsys):
+    common, folder = lab
+    uri = f"sqlite:///{folder / 'ml.db'}"
+    fair = promoted(lab, "fair")
+    assert fair["champion"]
+    assert fair["gate"]["reason"] == "there is no champion yet"
+    assert fair["gate"]["porosity_error"] >= 0
+
+    poor = promoted(lab, "poor")
+    assert not poor["champion"]
+    assert poor["gate"]["reason"].startswith("worse than the champion on 8 test squares")
+    assert poor["gate"]["p_value"] < 0.05
+    assert aliases(uri) == {"champion": fair["version"]}
+
+    # squares this small say little of porosity
+    good = promoted(lab, "good", "ensemble=2", "gate.porosity_points=30")
+    assert good["champion"], good["gate"]
+    assert good["gate"]["p_value"] >= 0.05
+    assert good["val"]["miou"] > fair["val"]["miou"]
+    assert good["seeds"] == [0, 1]
+    ensemble = good["ensemble"]
+    assert ensemble["members"] == 2
+    assert ensemble["gain_test_miou"] == pytest.approx(
+        good["test_all"]["miou"] - ensemble["single_test_miou"]
+    )
+    assert 1 < ensemble["cost_ratio"] < 4
+    assert aliases(uri) == {"champion": good["version"], "previous": fair["version"]}
+
+    capsys.readouterr()
+    promote.main(compose("promote", [*common, "rollback=true"]))
+    said = capsys.readouterr().out
+    assert f"version {fair['version']} is the champion again" in said
+    assert aliases(uri) == {"champion": fair["version"]}
+    with pytest.raises(UserError, match="rollback"):
+        promote.main(compose("promote", [*common, "rollback=true"]))
+    assert aliases(uri) == {"champion": fair["version"]}
+
+    reigns = registry.history(uri)
+    assert [reign.version for reign in reigns if reign.since] == [
+        fair["version"], good["version"], fair["version"],
+    ]  # fmt: skip
+    refused = next(reign for reign in reigns if reign.version == poor["version"])
+    assert refused.since is None
+    assert refused.why.startswith("worse than")
+    for reign in reigns:
+        assert reign.data == fair["lineage"]["data"]
+        assert reign.code == fair["lineage"]["code"]
+    promote.main(compose("promote", [*common, "history=true"]))
+    table = capsys.readouterr().out
+    for text in ("there is no champion yet", "worse than", "rollback", fair["lineage"]["code"]):
+        assert text in table
+
+
+@pytest.mark.slow
+def test_the_test_squares_are_looked_at_once(lab):
+    """A second start repeats neither the look nor the registration."""
+    _, folder = lab
+    first = promoted(lab, "fair")
+    looked = (folder / "promote-fair" / "test.json").read_bytes()
+    assert promoted(lab, "fair")["version"] == first["version"]
+    assert (folder / "promote-fair" / "test.json").read_bytes() == looked
+
+
+@pytest.mark.slow
+def test_ranking_and_gate_leave_tables_that_can_be_read(lab):
+    _, folder = lab
+    promoted(lab, "fair")
+    tables = folder / "promote-fair" / "tables"
+    rows = list(csv.DictReader((tables / "labelled.csv").read_text().splitlines()))
+    assert {row["split"] for row in rows} == {"train", "val", "test"}
+    for name in ("ranking", "confusion-train-after", "confusion-val-before"):
+        assert (tables / f"{name}.csv").is_file()
+    figures = {path.name for path in (folder / "promote-fair" / "figures").iterdir()}
+    assert figures >= {"learning_curve.png", "surface.png", "steps.png", "reliability.png"}
