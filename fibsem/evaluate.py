@@ -40,7 +40,8 @@ def main(tree: Tree) -> None:
     with Progress("seeds") as progress:
         record = evaluation.run(progress)
     pictures = draw_cell(folder, material)
-    write_json(folder / "summary.json", {**record, "seconds": time.perf_counter() - started})
+    told = {"command": tree.get("command"), "seconds": time.perf_counter() - started}
+    write_json(folder / "summary.json", {**record, **told})
     cells = finished_cells(folder.parent, dataset.hash)
     tables = folder.parent / f"tables-{dataset.name}"
     files = write_tables(cells, tables)

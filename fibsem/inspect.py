@@ -23,7 +23,10 @@ def main(tree: Tree) -> None:
     pictures = inspection.figures(folder)
     replace_file(folder / "tables.md", tables(record))
     write_json(folder / "summary.json", record)
-    print(f"{dataset.name}: every label was read and is in order\n\n{tables(record)}")
+    print(
+        f"{dataset.name}, hash {dataset.hash}: every label was read and is in order\n\n"
+        f"{tables(record)}"
+    )
     for warning in record["warnings"]:
         print(f"look at this: {warning}")
     print(f"figures: {', '.join(map(str, pictures))}")

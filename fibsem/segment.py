@@ -33,6 +33,8 @@ def main(tree: Tree) -> None:
     from fibsem.inference.segmenter import Segmenter
     from fibsem.inference.volume import segment_volume
     from fibsem.learning.bundle import find_bundle, load_segmenter
+    from fibsem.learning.lineage import provenance
+    from fibsem.learning.tracking import code_version
     from fibsem.progress import Progress
 
     bundles = [find_bundle(name, store.uri) for name in weights]
@@ -40,13 +42,17 @@ def main(tree: Tree) -> None:
     if tree["estimate"]:
         print(estimate_segmentation(volume, segmenter, options).text())
         return
-    # other processes have working folders of their own
-    places = [name if ":/" in name else str(Path(name).resolve()) for name in weights]
+    places = [_place(name, bundle.version) for name, bundle in zip(weights, bundles, strict=True)]
     with Progress("segmenting") as progress:
         record = segment_volume(
             volume, segmenter, folder, options,
             voxel_nm=next((nm for nm in (given, volume.voxel_nm) if any(nm)), bundles[0].voxel_nm),
             load=partial(load_segmenter, places, store.absolute_uri),
+            provenance=provenance(
+                weights, [bundle.version for bundle in bundles],
+                [bundle.audit for bundle in bundles],
+                code=code_version(), command=tree.get("command"),
+            ),
             progress=progress,
         )  # fmt: skip
     low, high = record["porosity_ci"]
@@ -56,6 +62,17 @@ def main(tree: Tree) -> None:
         f"{record['voxels_per_second']:.0f} voxels a second ({record['mode']}, "
         f"{record['precision']}); {folder}"
     )
+
+
+def _place(weights: str, version: str | None) -> str:
+    """Where processes in other folders find a model, whatever its alias means by then.
+
+    >>> _place("models:/fibsem@champion", "3"), _place("models:/fibsem/2", "2")
+    ('models:/fibsem/3', 'models:/fibsem/2')
+    """
+    if ":/" not in weights:
+        return str(Path(weights).resolve())
+    return f"{weights.partition('@')[0]}/{version}" if "@" in weights and version else weights
 
 
 def _volume(tree: Tree, options: Options) -> Volume:

@@ -51,7 +51,12 @@ def main(tree: Tree) -> None:
         else:
             sweep.work(sweep.executor(lambda: InProcess(material, tracking)), progress)
     report_sweep(sweep)
-    record = sweep.finish(time.perf_counter() - started)
+    record = {
+        "dataset": dataset.name,
+        "data": dataset.hash,
+        "command": tree.get("command"),
+        **sweep.finish(time.perf_counter() - started),
+    }
     sweep.study.close()
     write_json(folder / "summary.json", record)
     best, counts = record["best"], record["trials"]

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-COMMANDS = ("simulate", "inspect", "train", "sweep", "evaluate", "promote", "segment")
+COMMANDS = ("simulate", "inspect", "train", "sweep", "evaluate", "promote", "segment", "report")
 
 
 def call(*line, cwd):
@@ -44,6 +44,12 @@ def test_importing_a_command_loads_no_heavy_library(module):
         (("segment", "volume=nowhere"), "nowhere is not there"),
         (("simulate", "phantom.squares=2"), "at least 3"),
         (("simulate", "layout=zip"), "manifest or archive"),
+        (("report",), "`folders` must be folders of results, but outputs is not there"),
+        (("report", "folders=[.]"), "`data=phantom` must have results in ., but has none"),
+        (("report", "folders=outputs"), "`folders` must be a list"),
+        (("report", "data.path=nowhere", "folders=[.]"), "nowhere is not there"),
+        (("report", "lineage=nowhere"), "but nowhere is not there"),
+        (("report", "lineage=."), "but . is not one"),
         (("promote", "gate.alpha=high"), "`gate.alpha` must be a number"),
     ],
 )
@@ -66,6 +72,12 @@ def test_multirun_fills_a_table_and_leaves_no_folder_of_its_own(tmp_path, tiny):
     assert done.returncode == 0, done.stderr
     assert "2 evaluations of phantom" in done.stdout
     assert {path.name for path in tmp_path.iterdir()} == {"outputs", "mlruns"}
+    commands = [
+        json.loads(path.read_text())["command"].split()
+        for path in tmp_path.glob("outputs/evaluate/*/summary.json")
+    ]
+    assert sorted(words[-2] for words in commands) == ["nbhd=11x11x1", "nbhd=33x33x1"]
+    assert all(words[:3] == ["python", "-m", "fibsem.evaluate"] for words in commands)
 
 
 def test_simulate_and_inspect(tmp_path):

@@ -1,0 +1,197 @@
+"""Tables and figures as one HTML page that needs nothing else: no script, no font, no other file.
+
+The page is XML as well, so that any reader can check it. Everything that is shown is escaped.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from html import escape
+from itertools import count
+from pathlib import Path
+
+import pandas as pd
+
+#: CSS pixels of a pixel of a figure, which has 150 to the inch.
+CSS_PX = 96 / 150
+#: What neither XML nor HTML may hold.
+ILLEGAL = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+#: A cell that is set to the right: a number, with its spread, or an interval.
+NUMBER = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?( ± [\d.]+)?$|\[[-+\d.]+, [-+\d.]+\]$")
+#: Characters up to which the cells of a column are kept on one line.
+SHORT = 28
+STYLE = (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table and what is said above it; ``name`` is that of its files."""
+
+    name: str
+    title: str
+    frame: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as PNG and what is said below it; ``name`` is that of its file."""
+
+    name: str
+    title: str
+    png: bytes
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels, as the header of the PNG says."""
+        return int.from_bytes(self.png[16:20]), int.from_bytes(self.png[20:24])
+
+
+@dataclass(frozen=True)
+class Section:
+    """A chapter: sentences, the command that made it, tables and pictures, chapters within it."""
+
+    title: str
+    text: tuple[str, ...] = ()
+    command: str = ""
+    items: tuple[Table | Picture, ...] = ()
+    parts: tuple[Section, ...] = ()
+
+
+def page(title: str, facts: Mapping[str, str], sections: Iterable[Section], footer: str) -> str:
+    """The whole page.
+
+    Parameters
+    ----------
+    title
+        Of the page.
+    facts
+        What to know first, by name.
+    sections
+        In order; tables and figures are numbered through.
+    footer
+        Who made the page, of what.
+    """
+    numbers = (count(1), count(1))
+    sections = list(sections)
+    body = [
+        f"<h1>{_text(title)}</h1>",
+        _facts(facts),
+        _contents(sections),
+        *(_section(section, (k,), numbers) for k, section in enumerate(sections, start=1)),
+        f"<footer>{_text(footer)}</footer>",
+    ]
+    return "\n".join(
+        [
+            "<!DOCTYPE html>",
+            '<html lang="en" xmlns="http://www.w3.org/1999/xhtml">',
+            "<head>",
+            '<meta charset="utf-8" />',
+            '<meta name="viewport" content="width=device-width, initial-scale=1" />',
+            # a promise that browsers hold the page to
+            '<meta http-equiv="Content-Security-Policy" '
+            "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\" />",
+            f"<title>{_text(title)}</title>",
+            f"<style>\n{STYLE}</style>",
+            "</head>",
+            "<body>",
+            *body,
+            "</body>",
+            "</html>",
+            "",
+        ]
+    )
+
+
+def _text(value: object) -> str:
+    """Text as it is shown: what HTML would read as its own is escaped."""
+    return escape(ILLEGAL.sub("\ufffd", str(value)))
+
+
+def _facts(facts: Mapping[str, str]) -> str:
+    rows = [f"<dt>{_text(name)}</dt>\n<dd>{_text(value)}</dd>" for name, value in facts.items()]
+    return "\n".join(["<dl>", *rows, "</dl>"]) if rows else ""
+
+
+def _contents(sections: Iterable[Section]) -> str:
+    """The table of contents, two levels deep."""
+    lines = ["<nav>", "<h2>Contents</h2>", "<ol>"]
+    for k, section in enumerate(sections, start=1):
+        lines.append(f"<li>{_link(section, (k,))}")
+        if section.parts:
+            parts = (_link(part, (k, i)) for i, part in enumerate(section.parts, start=1))
+            lines += ["<ol>", *(f"<li>{part}</li>" for part in parts), "</ol>"]
+        lines.append("</li>")
+    return "\n".join([*lines, "</ol>", "</nav>"])
+
+
+def _link(section: Section, place: tuple[int, ...]) -> str:
+    return f'<a href="#{_anchor(place)}">{_number(place)} {_text(section.title)}</a>'
+
+
+def _number(place: tuple[int, ...]) -> str:
+    return ".".join(map(str, place))
+
+
+def _anchor(place: tuple[int, ...]) -> str:
+    return f"section-{_number(place)}"
+
+
+def _section(
+    section: Section, place: tuple[int, ...], numbers: tuple[Iterator[int], Iterator[int]]
+) -> str:
+    """A section with those within it; ``numbers`` are of its next table and figure."""
+    level = min(6, 1 + len(place))
+    lines = [
+        f'<section id="{_anchor(place)}">',
+        f"<h{level}>{_number(place)} {_text(section.title)}</h{level}>",
+        *(f"<p>{_text(sentence)}</p>" for sentence in section.text),
+    ]
+    if section.command:
+        lines.append(f"<pre>{_text(section.command)}</pre>")
+    for item in section.items:
+        if isinstance(item, Table):
+            lines.append(_table(item, next(numbers[0])))
+        else:
+            lines.append(_picture(item, next(numbers[1])))
+    for k, part in enumerate(section.parts, start=1):
+        lines.append(_section(part, (*place, k), numbers))
+    return "\n".join([*lines, "</section>"])
+
+
+def _table(table: Table, number: int) -> str:
+    """A table in a box of its own that can be scrolled sideways."""
+    cells = table.frame.astype(object).where(table.frame.notna(), "")
+    rows = [[str(value) for value in row] for row in cells.itertuples(index=False, name=None)]
+    kinds = [_kind([row[k] for row in rows]) for k in range(cells.shape[1])]
+    head = _cells("th", map(str, cells.columns), kinds)
+    body = [_cells("td", row, kinds) for row in rows]
+    caption = f"<figcaption><b>Table {number}.</b> {_text(table.title)}</figcaption>"
+    start = ["<figure>", caption, '<div class="wide">', "<table>", "<thead>", head, "</thead>"]
+    return "\n".join([*start, "<tbody>", *body, "</tbody>", "</table>", "</div>", "</figure>"])
+
+
+def _kind(column: Iterable[str]) -> str:
+    """How a column is set: numbers to the right, short texts on one line."""
+    given = [text for text in column if text]
+    if given and all(NUMBER.match(text) for text in given):
+        return ' class="number"'
+    return ' class="short"' if all(len(text) <= SHORT for text in given) else ""
+
+
+def _cells(tag: str, row: Iterable[str], kinds: Iterable[str]) -> str:
+    cells = (f"<{tag}{kind}>{_text(value)}</{tag}>" for kind, value in zip(kinds, row, strict=True))
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _picture(picture: Picture, number: int) -> str:
+    """A figure with its PNG in it."""
+    width, height = (round(CSS_PX * side) for side in picture.size)
+    data = base64.b64encode(picture.png).decode()
+    title = _text(picture.title)
+    return (
+        f'<figure>\n<img src="data:image/png;base64,{data}" alt="{title}" width="{width}" '
+        f'height="{height}" />\n<figcaption><b>Figure {number}.</b> {title}</figcaption>\n</figure>'
+    )

@@ -1,0 +1,315 @@
+"""Where a segmentation comes from, and the commands that make it again.
+
+All of it is in the ``summary.json`` of the segmentation: the model brings its lineage along, and no
+MLflow store is needed to read it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from fibsem.config import command_line
+from fibsem.errors import UserError
+from fibsem.files import read_json
+
+Record = dict[str, Any]
+
+UNKNOWN = "not recorded"
+
+
+def provenance(
+    weights: Sequence[str],
+    versions: Sequence[str | None],
+    audits: Sequence[Mapping[str, Any]],
+    *,
+    code: str,
+    command: str | None,
+) -> Record:
+    """What the summary of a segmentation says of its origin.
+
+    Parameters
+    ----------
+    weights, versions, audits
+        Of every bundle: as it was named, its registered version, and what it knows of itself.
+    code, command
+        Code version and command line of the run that segments.
+    """
+    return {
+        "weights": list(weights),
+        "versions": list(versions),
+        "lineage": [origin(audit) for audit in audits],
+        "code": code,
+        "command": command,
+    }
+
+
+def origin(audit: Mapping[str, Any]) -> Record:
+    """The lineage of a bundle; of an older one the few things that it kept."""
+    if "lineage" in audit:
+        return dict(audit["lineage"])
+    return {
+        "trial": {"run_id": audit.get("winner")},
+        "promotion": {"run_id": audit.get("run_id")},
+        "dataset": audit.get("dataset"),
+        "data": audit.get("data"),
+    }
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of making it again: a command, or None where it is not known, and a remark."""
+
+    run: str | None
+    note: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """One model of a segmentation: how it was named, its registered version, its lineage."""
+
+    weights: str | None
+    version: str | None
+    lineage: Mapping[str, Any]
+
+    @property
+    def registered(self) -> str | None:
+        """Name and version in the registry, as ``fibsem/3``."""
+        if self.version is None or not (self.weights or "").startswith("models:/"):
+            return None
+        name = str(self.weights).removeprefix("models:/").partition("@")[0].partition("/")[0]
+        return f"{name}/{self.version}"
+
+    def part(self, name: str) -> Mapping[str, Any]:
+        """Sweep, trial, promotion or data source; empty where it is not known."""
+        return self.lineage.get(name) or {}
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """Where a segmentation, or a promoted model, comes from.
+
+    Attributes
+    ----------
+    folder, facts
+        What it is, and what its summary says of it by name.
+    sources
+        Its models.
+    code, last
+        Of the run that segmented: code version and command; None for a promotion.
+    aliases
+        What registered versions are called now, of those that a store knows.
+    """
+
+    folder: str
+    facts: Mapping[str, str]
+    sources: tuple[Source, ...]
+    code: str | None = None
+    last: Step | None = None
+    aliases: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def registered(self) -> dict[str, str | None]:
+        """Registered versions, and the run that each belongs to."""
+        return {
+            source.registered: source.part("promotion").get("run_id")
+            for source in self.sources
+            if source.registered
+        }
+
+    @property
+    def steps(self) -> list[Step]:
+        """What to do, in order, to make it again; no command twice."""
+        done: list[Step] = []
+        code: str | None = None
+        for wanted, step in self._all_steps():
+            if step in done or (step.run and any(step.run == other.run for other in done)):
+                continue
+            if wanted != code or not done:
+                done.append(_checkout(wanted))
+                code = wanted
+            done.append(step)
+        return done
+
+    def _all_steps(self) -> Iterator[tuple[str | None, Step]]:
+        """Every step with the code version that it needs."""
+        for source in self.sources:
+            sweep, trial, promotion = (source.part(p) for p in ("sweep", "trial", "promotion"))
+            code = source.lineage.get("code")
+            first = trial.get("code") or code
+            yield first, _data(source)
+            yield first, _command(sweep, f"the sweep {sweep.get('study') or ''}".strip())
+            yield code, _command(promotion, "final training, post-processing, test, registration")
+        if self.last is not None:
+            yield self.code, self.last
+
+    def record(self) -> Record:
+        """As in the ``summary.json`` of a report."""
+        return {
+            "of": self.folder,
+            **self.facts,
+            "models": [
+                {
+                    "weights": source.weights,
+                    "version": source.version,
+                    "aliases": self._called(source),
+                    **source.lineage,
+                }
+                for source in self.sources
+            ],
+            "code": self.code,
+            "steps": [asdict(step) for step in self.steps],
+        }
+
+    def _called(self, source: Source) -> list[str] | None:
+        called = self.aliases.get(source.registered or "")
+        return None if called is None else list(called)
+
+    def text(self) -> str:
+        """As people read it: the facts, every model, and the commands; a shell can run the end."""
+        lines = [self.folder, *_rows(self.facts)]
+        for k, source in enumerate(self.sources, start=1):
+            title = "model" if len(self.sources) == 1 else f"model {k} of {len(self.sources)}"
+            lines += ["", title, *_rows(self._told(source))]
+        lines += ["", "to make it again"]
+        for step in self.steps:
+            lines += [f"  # {step.note}"] if step.note else []
+            lines += [f"  {step.run}"] if step.run else []
+        return "\n".join(lines)
+
+    def _told(self, source: Source) -> dict[str, str]:
+        """What is known of a model, by name."""
+        sweep, trial, promotion = (source.part(p) for p in ("sweep", "trial", "promotion"))
+        seeds = promotion.get("seeds") or []
+        named = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+        return {
+            "weights": source.weights or UNKNOWN,
+            "version": self._version(source),
+            "sweep": _joined(sweep.get("study"), _run(sweep.get("parent_run_id"))),
+            "trial": _joined(trial.get("name"), _run(trial.get("run_id"))),
+            "trial seed": _joined(trial.get("seed")),
+            "promotion": _joined(_run(promotion.get("run_id")), named if seeds else None),
+            "data": _joined(source.lineage.get("dataset"), _hash(source.lineage.get("data"))),
+            "code": _joined(source.lineage.get("code")),
+        }
+
+    def _version(self, source: Source) -> str:
+        if source.version is None:
+            return "none: a folder, not a registered version" if source.weights else UNKNOWN
+        called = self._called(source)
+        now = "" if called is None else f", {' and '.join(called) or 'without an alias'} now"
+        return f"{source.version}{now}"
+
+
+def read_lineage(place: Path) -> Lineage:
+    """The lineage of a folder of ``segment`` or ``promote``, or of its ``summary.json``.
+
+    Raises
+    ------
+    UserError
+        If it is neither.
+    """
+    folder = place.parent if place.name == "summary.json" else place
+    path = folder / "summary.json"
+    record = read_json(path) if path.is_file() else {}
+    if "labels" in record and "slabs" in record:
+        return _of_segmentation(str(folder), record)
+    if "winner" in record and "version" in record:
+        return _of_promotion(folder, record)
+    raise UserError(
+        f"`lineage` must be a folder that fibsem.segment or fibsem.promote made, but {place} "
+        f"{'is not one' if place.exists() else 'is not there'}."
+    )
+
+
+def _of_segmentation(folder: str, record: Mapping[str, Any]) -> Lineage:
+    low, high = record["porosity_ci"]
+    facts = {
+        "volume": f"{record['volume']}, {' x '.join(map(str, record['shape']))} voxels (z, y, x)",
+        "volume hash": record.get("volume_hash") or UNKNOWN,
+        "porosity": f"{record['porosity']:.4f} [{low:.4f}, {high:.4f}]",
+        "members": f"{', '.join(record['members'])} ({record['model']})",
+        "code": _joined(record.get("code")),
+    }
+    if record.get("earlier_code"):
+        facts["earlier code"] = f"{', '.join(record['earlier_code'])}, of a part of the slabs"
+    sources: tuple[Source, ...] = (Source(None, None, {}),)
+    if "lineage" in record:
+        parts = zip(record["weights"], record["versions"], record["lineage"], strict=True)
+        sources = tuple(Source(*part) for part in parts)
+    last = _command(record, "the segmentation")
+    for source in sources:
+        if source.registered and "@" in str(source.weights):
+            moved = f"where {source.weights} has moved: models:/{source.registered}"
+            last = replace(last, note=f"{last.note}; {moved}")
+    return Lineage(folder, facts, sources, record.get("code"), last)
+
+
+def _of_promotion(folder: Path, record: Mapping[str, Any]) -> Lineage:
+    version, gate = str(record["version"]), record["gate"]
+    lineage = record.get("lineage")
+    if lineage is None:
+        bundle = folder / "bundle" / "bundle.json"
+        audit = read_json(bundle)["audit"] if bundle.is_file() else {"winner": record["winner"]}
+        lineage = origin(audit)
+    facts = {
+        "promotion": f"version {version}, {'passed' if gate['passed'] else 'refused'}",
+        "reason": str(gate["reason"]),
+    }
+    return Lineage(str(folder), facts, (Source(f"models:/fibsem/{version}", version, lineage),))
+
+
+def _checkout(code: str | None) -> Step:
+    """How to get the code: ``0.1.0+37a2faa`` is version and commit."""
+    if code is None:
+        return Step(None, f"the code: version {UNKNOWN}")
+    version, plus, commit = code.partition("+")
+    if not plus:
+        return Step(None, f"the code: fibsem {version}, installed without its history")
+    clean = commit.removesuffix("-dirty")
+    note = f"the code, fibsem {version}"
+    if clean != commit:
+        note += "; it had changes that were not committed and are not in this commit"
+    return Step(f"git checkout {clean}", note)
+
+
+def _data(source: Source) -> Step:
+    """How to get the data: simulate a phantom, download the archive, or look at what is there."""
+    where, found = source.part("data_source"), _hash(source.lineage.get("data"))
+    name = source.lineage.get("dataset") or where.get("name")
+    note = f"the data {name or ''}".strip() + (f", {found}" if found else f": hash {UNKNOWN}")
+    if path := where.get("path"):
+        # Hydra reads a value with spaces or brackets in it only between quotes
+        quoted = path if re.fullmatch(r"[\w./:~@-]+", path) else f'"{path}"'
+        return Step(command_line("inspect", [f"data.path={quoted}"]), note)
+    if recipe := where.get("phantom"):
+        place = f"output=data/{where['name']}"
+        return Step(command_line("simulate", [f"phantom={recipe}", place]), note)
+    if known := where.get("name"):
+        fetch = ["data.download=true"] if known == "hpc" else []
+        return Step(command_line("inspect", [f"data={known}", *fetch]), note)
+    return Step(None, f"{note}; where they lay is {UNKNOWN}")
+
+
+def _command(part: Mapping[str, Any], what: str) -> Step:
+    command = part.get("command")
+    return Step(command, what if command else f"{what}: command {UNKNOWN}")
+
+
+def _rows(facts: Mapping[str, str]) -> list[str]:
+    return [f"  {name:12} {value}" for name, value in facts.items()]
+
+
+def _joined(*parts: Any) -> str:
+    return ", ".join(str(part) for part in parts if part is not None) or UNKNOWN
+
+
+def _run(run_id: str | None) -> str | None:
+    return run_id and f"run {run_id}"
+
+
+def _hash(data: str | None) -> str | None:
+    return data and f"hash {data}"

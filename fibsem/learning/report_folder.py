@@ -1,0 +1,138 @@
+"""A report on disk: the page, and every table as CSV and Markdown and every figure as PNG."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from fibsem.analysis import tables
+from fibsem.analysis.report import Picture, Section, Table, page
+from fibsem.files import read_json, replace_file, write_json
+from fibsem.learning import result_sections
+from fibsem.learning.results import KEYS, Record, Results
+
+
+def write_report(
+    results: Results, folder: Path, history: pd.DataFrame | None, footer: str
+) -> Record:
+    """Write the report of a dataset; returns the record of ``summary.json``.
+
+    Parameters
+    ----------
+    results
+        What was found; not empty.
+    folder
+        Becomes ``index.html``, ``tables/``, ``figures/`` and ``summary.json``. Files of a former
+        report that this one does not have are removed.
+    history
+        Registered versions and which of them is ``champion`` (``alias``), where a store knows some.
+    footer
+        Last line of the page.
+    """
+    sections = list(_sections(results, folder, history))
+    text = page(f"Report on {results.dataset}", _facts(results, history), sections, footer)
+    made: dict[str, list[str]] = {"tables": [], "figures": []}
+    for item, stem in _named(_items(sections)):
+        if isinstance(item, Table):
+            made["tables"].append(f"tables/{stem}.csv")
+            replace_file(folder / f"tables/{stem}.csv", item.frame.to_csv(index=False))
+            replace_file(folder / f"tables/{stem}.md", tables.markdown(item.frame) + "\n")
+        else:
+            made["figures"].append(f"figures/{stem}.png")
+            replace_file(folder / f"figures/{stem}.png", item.png)
+    replace_file(folder / "index.html", text)
+    _remove_former(folder, made)
+    record: Record = {
+        "page": "index.html",
+        **made,
+        "dataset": results.dataset,
+        "data": results.data,
+        "results": {kind: len(results.of(kind)) for kind in KEYS},
+        "others": results.others,
+    }
+    write_json(folder / "summary.json", record)
+    return record
+
+
+def _sections(results: Results, folder: Path, history: pd.DataFrame | None) -> Iterator[Section]:
+    """The sections of what there is."""
+    if inspections := results.of("inspection"):
+        yield result_sections.inspection(inspections[-1])
+    if results.of("evaluation"):
+        yield result_sections.evaluations(results, folder)
+    if results.of("sweep"):
+        yield result_sections.sweeps(results)
+    if results.of("promotion"):
+        yield result_sections.promotions(results)
+    if history is not None and len(history):
+        yield result_sections.champions(history)
+    if results.of("segmentation"):
+        yield result_sections.segmentations(results, folder)
+
+
+def _facts(results: Results, history: pd.DataFrame | None) -> dict[str, str]:
+    """What to know first."""
+    facts = {"Dataset": f"{results.dataset}, data hash {results.data or 'not recorded'}"}
+    if evaluations := results.of("evaluation"):
+        best = max((one.record for one in evaluations), key=lambda r: r["val"]["miou"]["mean"])
+        facts["Best evaluation"] = (
+            f"{tables.name_of(best)}: mIoU {tables.plus_minus(best['val']['miou'], 2, 100)} % on "
+            f"validation, {tables.plus_minus(best['test']['miou'], 2, 100)} % on test "
+            f"(balanced pixels; {len(evaluations)} evaluated)"
+        )
+    if sweeps := results.of("sweep"):
+        trials = sum(one.record["trials"]["complete"] for one in sweeps)
+        facts["Search"] = f"{_count(trials, 'complete trial')} in {_count(len(sweeps), 'sweep')}"
+    for version in () if history is None else history.itertuples():
+        if "champion" in version.alias:
+            facts["Champion"] = f"version {version.version} of fibsem"
+    if promotions := results.of("promotion"):
+        last = promotions[-1].record
+        facts["Latest promotion"] = (
+            f"version {last['version']}, {'passed' if last['gate']['passed'] else 'refused'}: "
+            f"mIoU {100 * last['test_all']['miou']:.2f} % on every labelled test pixel"
+        )
+        for name, sample in last["samples"].items():
+            low, high = sample["porosity_ci"]
+            facts[f"Porosity of {name}"] = (
+                f"{100 * sample['porosity']:.2f} % [{100 * low:.2f}, {100 * high:.2f}]"
+            )
+    if results.others:
+        facts["Left out"] = f"{_count(results.others, 'result')} on other data of this name"
+    return facts
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _items(sections: Iterable[Section]) -> Iterator[Table | Picture]:
+    """Every table and figure, in the order of the page."""
+    for section in sections:
+        yield from section.items
+        yield from _items(section.parts)
+
+
+def _named(items: Iterable[Table | Picture]) -> Iterator[tuple[Table | Picture, str]]:
+    """Every item with the name of its file; two stores may both have a version 1."""
+    taken: set[str] = set()
+    for item in items:
+        stem = first = re.sub(r"[^\w.+=-]+", "-", item.name)
+        number = 2
+        while stem in taken:
+            stem, number = f"{first}-{number}", number + 1
+        taken.add(stem)
+        yield item, stem
+
+
+def _remove_former(folder: Path, made: dict[str, list[str]]) -> None:
+    """Remove what the report that lay here had and this one has not."""
+    path = folder / "summary.json"
+    former = read_json(path) if path.is_file() else {}
+    for kind, names in made.items():
+        for name in set(former.get(kind, ())) - set(names):
+            (folder / name).unlink(missing_ok=True)
+            (folder / name).with_suffix(".md").unlink(missing_ok=True)

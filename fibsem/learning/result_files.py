@@ -1,0 +1,87 @@
+"""The tables and figures that commands leave behind, as items of a report with a title."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from fibsem.analysis.report import Picture, Table
+
+#: What the tables and figures of other commands are, by the name of their file.
+TITLES: Mapping[str, str] = {
+    "table-5.1-comparison": "All on every labelled pixel, threshold chosen on validation",
+    "table-4.4-parameters": "Trainable parameters by network and neighbourhood",
+    "table-4.5-training-2dcnn": "Training of 2dcnn, balanced pixels, mean ± s.d. over seeds",
+    "table-4.6-training-others": "Training of the others, balanced pixels, mean ± s.d. over seeds",
+    "table-4.7-splits": "Balanced pixels of training, validation and test, mean ± s.d. over seeds",
+    "table-4.10-labelled": "The best one on every labelled pixel, threshold 0.5",
+    "table-4.12-labelled-chosen-threshold": "The same, threshold chosen on validation",
+    "table-4.9-confusion-train": "Confusion matrix of the best one on balanced training pixels",
+    "table-4.9-confusion-val": "Confusion matrix of the best one on balanced validation pixels",
+    "miou_by_neighbourhood": "Validation mIoU by neighbourhood, mean ± s.d. over seeds",
+    "boxes": "Validation mIoU of every seed",
+    "one_square": "One test square: grey values, labels, and what each network finds in it",
+    "learning_curves": "Training and validation loss by epoch, mean and 95 % interval over seeds",
+    "network": "The network",
+    "feature_maps": "Feature maps of a validation window, layer by layer",
+    "history": "Every trial and the best one so far against time",
+    "parallel_coordinates": "Hyperparameters of every trial, coloured by its value",
+    "importance": "Share of the variance that each hyperparameter explains (fANOVA)",
+    "pareto": "Trials that no other one beats in both objectives",
+    "porosity_by_slice": "Porosity of every slice",
+    "ranking": "The best trials, run again with fresh seeds",
+    "labelled": "Every labelled pixel before and after post-processing",
+    **{
+        f"confusion-{split}-{when}": f"Confusion matrix of all labelled {word} pixels, {when} "
+        "post-processing"
+        for split, word in (("train", "training"), ("val", "validation"), ("test", "test"))
+        for when in ("before", "after")
+    },
+    "learning_curve": "Training and validation loss by epoch in the final training",
+    "surface": "Validation mIoU of every smoothing and threshold",
+    "steps": "The steps of the post-processing on one square",
+    "reliability": "Share of solid by the probability of solid, before and after calibration",
+    "histograms": "Grey values of every sample",
+    "gradient": "Mean grey value along the axis of the gradient, the fitted line, and what is left",
+    "classes": "Grey values of labelled pores and solid",
+}
+
+
+def read_table(path: Path, prefix: str = "") -> Table:
+    """A table that a command wrote, cell by cell as it is written."""
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return Table(_joined(prefix, path.stem), title_of(path.stem), frame)
+
+
+def read_picture(path: Path, prefix: str = "") -> Picture:
+    """A figure that a command drew."""
+    return Picture(_joined(prefix, path.stem), title_of(path.stem), path.read_bytes())
+
+
+def pictures_in(folder: Path, prefix: str) -> tuple[Picture, ...]:
+    """Every figure in a folder."""
+    return tuple(read_picture(file, prefix) for file in in_order(folder.glob("*.png")))
+
+
+def in_order(files: Iterable[Path]) -> list[Path]:
+    """Files as a page shows them: those with a title first, in the order of the titles."""
+    order = {stem: place for place, stem in enumerate(TITLES)}
+    return sorted(files, key=lambda path: (order.get(path.stem, len(order)), path.stem))
+
+
+def title_of(stem: str) -> str:
+    """What a file shows: its title, or its name in words.
+
+    >>> title_of("boxes"), title_of("tables-ranking")
+    ('Validation mIoU of every seed', 'Ranking')
+    """
+    if stem.startswith("squares_"):
+        return f"Labelled squares of {stem.removeprefix('squares_')}, with the outline of the pores"
+    words = stem.removeprefix("tables-").removeprefix("table-").replace("_", " ").replace("-", " ")
+    return TITLES.get(stem) or words[:1].upper() + words[1:]
+
+
+def _joined(prefix: str, name: str) -> str:
+    return f"{prefix}-{name}" if prefix else name

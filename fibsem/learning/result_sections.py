@@ -1,0 +1,270 @@
+"""The sections of a report: what was found out about a dataset, command by command."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fibsem.analysis import figures, tables
+from fibsem.analysis.report import Picture, Section, Table
+from fibsem.data.split import SPLITS
+from fibsem.files import read_json
+from fibsem.learning.comparison import draw_cells, write_tables
+from fibsem.learning.result_files import in_order, pictures_in, read_picture, read_table
+from fibsem.learning.results import Record, Result, Results
+from fibsem.learning.samplers import OBJECTIVES
+
+#: Trials of a sweep that are listed.
+SHOWN = 10
+
+
+def evaluations(results: Results, folder: Path) -> Section:
+    """Tables and figures over all evaluations; they are written into ``tables`` and ``figures``."""
+    found = results.of("evaluation")
+    cells = {result.folder: result.record for result in found}
+    files = write_tables(cells, folder / "tables")
+    csv = in_order(file for file in files if file.suffix == ".csv")
+    items: list[Table | Picture] = [read_table(file) for file in csv]
+    items += [read_picture(file) for file in draw_cells(cells, folder / "figures")]
+    best = max(found, key=lambda result: result.record["val"]["miou"]["mean"])
+    name = tables.name_of(best.record)
+    pictures = pictures_in(best.folder / "figures", f"evaluation-{best.folder.name}")
+    part = Section(f"Best on validation: {name}", command=_made(best), items=pictures)
+    return Section(
+        "Evaluations",
+        ("Every configuration was trained with several seeds. Figures on balanced pixels are at "
+         "threshold 0.5 and on the same pixels for all.",),
+        items=tuple(items),
+        parts=(part,),
+    )  # fmt: skip
+
+
+def sweeps(results: Results) -> Section:
+    """A row for each sweep, and the best trials and figures of each."""
+    found = results.of("sweep")
+    rows = [
+        {
+            "sweep": result.record["study"],
+            **result.record["trials"],
+            "objective": result.record["objectives"][0],
+            "best": _figure(best["value"]) if best else "",
+            "validation mIoU": _figure(best["val"]["miou"]) if best else "",
+            "time (min)": f"{result.record['seconds'] / 60:.1f}",
+        }
+        for result in found
+        for best in [result.record["best"]]
+    ]
+    table = Table("sweeps", "Sweeps: trials, and the best one on validation", pd.DataFrame(rows))
+    return Section("Sweeps", items=(table,), parts=tuple(_sweep(result) for result in found))
+
+
+def _sweep(result: Result) -> Section:
+    study, goal = result.record["study"], result.record["objectives"][0]
+    path = result.folder / "trials.json"
+    trials = (
+        [row for row in read_json(path) if row["state"] == "complete"] if path.is_file() else []
+    )
+    trials.sort(key=lambda row: row[goal], reverse=OBJECTIVES.get(goal) == "maximize")
+    rows = [
+        {"trial": row["slot"],
+         **{key.removeprefix("model.").removeprefix("train."): _figure(value)
+            for key, value in row.items() if key not in ("number", "slot", "state", "reason")}}
+        for row in trials[:SHOWN]
+    ]  # fmt: skip
+    items: list[Table | Picture] = []
+    if rows:
+        title = f"The best {len(rows)} of {len(trials)} complete trials by {goal}"
+        items.append(Table(f"trials-{study}", title, pd.DataFrame(rows)))
+    items += pictures_in(result.folder / "figures", f"sweep-{study}")
+    return Section(study, command=_made(result), items=tuple(items))
+
+
+def promotions(results: Results) -> Section:
+    """A row for each promotion, newest first, and its own tables and figures."""
+    found = results.of("promotion")[::-1]
+    rows = [
+        {
+            "version": result.record["version"],
+            "gate": "passed" if result.record["gate"]["passed"] else "refused",
+            "reason": result.record["gate"]["reason"],
+            "validation mIoU": _figure(result.record["val_all"]["miou"]),
+            "test mIoU": _figure(result.record["test_all"]["miou"]),
+            "test porosity %": _percent(result.record["test_all"].get("porosity")),
+            "labelled porosity %": _percent(result.record["test_all"].get("label_porosity")),
+            "post-processing": _named(result.record["postprocessing"]),
+        }
+        for result in found
+    ]
+    title = "Promotions: figures on every labelled pixel, with post-processing"
+    table = Table("promotions", title, pd.DataFrame(rows))
+    parts = tuple(_promotion(result) for result in found)
+    return Section("Promotions", items=(table,), parts=parts)
+
+
+def _promotion(result: Result) -> Section:
+    name = f"version-{result.record['version']}"
+    files = in_order([*result.folder.glob("table*.csv"), *result.folder.glob("tables/*.csv")])
+    items: list[Table | Picture] = [read_table(file, prefix=name) for file in files]
+    items += pictures_in(result.folder / "figures", name)
+    title = f"Version {result.record['version']}"
+    text = (*_descent(result.origin), *_character(result.record))
+    return Section(title, text, _made(result), tuple(items))
+
+
+def _character(record: Record) -> Iterator[str]:
+    """Calibration and ensemble in a sentence each, where they were recorded."""
+    if calibration := record.get("calibration"):
+        yield (
+            f"Temperature {calibration['temperature']:.3f}; expected calibration error "
+            f"{calibration['ece_before']:.4f} before it and {calibration['ece_after']:.4f} with it."
+        )
+    if ensemble := record.get("ensemble"):
+        yield (
+            f"Mean of {ensemble['members']} networks: test mIoU {ensemble['gain_test_miou']:+.4f} "
+            f"against the first of them, at {ensemble['cost_ratio']:.1f} times the cost."
+        )
+
+
+def _descent(lineage: Mapping[str, Any]) -> tuple[str, ...]:
+    """The sweep and the trial that a promoted model comes from, where they are known."""
+    sweep, trial = lineage.get("sweep") or {}, lineage.get("trial") or {}
+    if not trial.get("name"):
+        return ()
+    return (
+        f"From trial {trial['name']} (seed {trial.get('seed')}) of sweep {sweep.get('study')}, "
+        f"promoted with code {lineage.get('code')}.",
+    )
+
+
+def champions(history: pd.DataFrame) -> Section:
+    """Every registered version, and what it is called now."""
+    table = Table("champions", "Registered versions, oldest first", history)
+    return Section("Champions", ("Of all datasets in this store.",), items=(table,))
+
+
+def segmentations(results: Results, folder: Path) -> Section:
+    """Porosity of every segmented volume, by slice, and one slice of each."""
+    found = results.of("segmentation")
+    names = dict(zip((result.folder for result in found), _names(found), strict=True))
+    rows = [
+        {
+            "volume": names[result.folder],
+            "size (z, y, x)": " x ".join(map(str, result.record["shape"])),
+            "porosity %": _percent(result.record["porosity"]),
+            "95 % interval": _interval(result.record["porosity_ci"]),
+            "missing slices": len(result.record["missing"]),
+            "model": _model(result.record),
+            "mode": result.record["mode"],
+            "precision": result.record["precision"],
+            "time (s)": f"{result.record['seconds']:.0f}",
+        }
+        for result in found
+    ]
+    title = "Porosity of segmented volumes, with its interval over slices"
+    items: list[Table | Picture] = [Table("segmentations", title, pd.DataFrame(rows))]
+    drawn = figures.porosity_by_slice({name: porosity_of(where) for where, name in names.items()})
+    path = figures.save(drawn, folder / "figures" / "porosity_by_slice.png")
+    items.append(read_picture(path))
+    for where, name in names.items():
+        previews = sorted((where / "previews").glob("*.png"))
+        if previews:
+            middle = previews[len(previews) // 2]
+            title = f"{name}, {middle.stem.replace('_', ' ')}: grey values, and the pores found"
+            items.append(Picture(f"preview-{name}", title, middle.read_bytes()))
+    return Section("Segmented volumes", items=tuple(items))
+
+
+def inspection(result: Result) -> Section:
+    """Grey values and labels of the samples."""
+    samples = result.record["samples"]
+    greys = [
+        {
+            "sample": name,
+            "size (z, y, x)": " x ".join(map(str, sample["shape"])),
+            "dtype": sample["dtype"],
+            "mean": f"{sample['mean']:.3f}",
+            "s.d.": f"{sample['std']:.3f}",
+            "median": f"{sample['median']:.3f}",
+            "slope per 1000 px": f"{1000 * sample['gradient']:+.4f}",
+        }
+        for name, sample in samples.items()
+    ]
+    labels = [
+        {
+            "sample": name,
+            **{f"{split} regions": sample["regions"][split] for split in SPLITS},
+            "porosity %": _percent(sample["porosity"]),
+            "95 % interval": _interval(sample["porosity_ci"]),
+            "expected porosity %": _percent(sample["expected_porosity"]),
+        }
+        for name, sample in samples.items()
+    ]
+    z, y, x = (f"{nm:g}" if nm else "unknown" for nm in result.record["voxel_nm"])
+    return Section(
+        "Data",
+        (f"Voxel size (z, y, x): {z} x {y} x {x} nm.",
+         *(f"Look at this: {warning}." for warning in result.record["warnings"])),
+        items=(
+            Table("grey-values", "Grey values in [0, 1]", pd.DataFrame(greys)),
+            Table("labels", "Labels, and their porosity with its interval over regions",
+                  pd.DataFrame(labels)),
+            *pictures_in(result.folder, "data"),
+        ),
+    )  # fmt: skip
+
+
+def porosity_of(folder: Path) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Porosity of every slice of a segmentation, (z,); nan for one that is missing."""
+    return pd.read_csv(folder / "porosity.csv")["porosity"].to_numpy(np.float64)
+
+
+def _names(found: Sequence[Result]) -> list[str]:
+    """Names of segmented volumes, each as short as tells it apart."""
+    places = [[part for part in one.folder.parts if part != "volumes"] for one in found]
+
+    def name(parts: list[str]) -> str:
+        for length in range(1, len(parts)):
+            if sum(other[-length:] == parts[-length:] for other in places) == 1:
+                return "/".join(parts[-length:])
+        return "/".join(parts)
+
+    return [name(parts) for parts in places]
+
+
+def _made(result: Result) -> str:
+    """The command that made a result, where it says so."""
+    part = result.origin.get("promotion") if result.kind == "promotion" else result.record
+    return str((part or {}).get("command") or "")
+
+
+def _model(record: Record) -> str:
+    """The registered versions that labelled a volume, and what its networks are."""
+    counts = Counter(map(str, record["members"])).items()
+    members = ", ".join(name if count == 1 else f"{count} x {name}" for name, count in counts)
+    versions = [version for version in record.get("versions", ()) if version]
+    return f"version {', '.join(versions)} ({members})" if versions else members
+
+
+def _named(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key.replace('_', ' ')} {_figure(value)}" for key, value in values.items())
+
+
+def _interval(ends: Iterable[float | None] | None) -> str:
+    low, high = ends or (None, None)
+    if low is None or high is None:
+        return ""
+    return f"[{100 * low:.2f}, {100 * high:.2f}]"
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.2f}"
+
+
+def _figure(value: Any) -> str:
+    """Numbers to four digits, all else as it is."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,127 @@
+"""What commands have left behind: finished results in folders, and which dataset they are of."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from fibsem.errors import UserError
+from fibsem.files import read_json
+from fibsem.learning.lineage import origin
+
+Record = dict[str, Any]
+Kind = Literal["inspection", "evaluation", "sweep", "promotion", "segmentation"]
+
+#: Keys of a ``summary.json`` by which its command is known.
+KEYS: Mapping[Kind, tuple[str, ...]] = {
+    "evaluation": ("groups", "val", "seconds_per_gigapixel"),
+    "sweep": ("study", "trials", "parent_run_id"),
+    "promotion": ("winner", "version", "gate"),
+    "segmentation": ("labels", "porosity", "slabs"),
+    "inspection": ("voxel_nm", "samples", "warnings"),
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """One finished command: its folder, and what its ``summary.json`` says."""
+
+    kind: Kind
+    folder: Path
+    record: Record
+
+    @cached_property
+    def written(self) -> float:
+        """When it was finished, in seconds since 1970."""
+        return (self.folder / "summary.json").stat().st_mtime
+
+    @cached_property
+    def origin(self) -> Mapping[str, Any]:
+        """Names the ``dataset`` and its hash, ``data``: summary, or lineage of the model."""
+        if self.kind in ("inspection", "evaluation", "sweep"):
+            return self.record
+        lineage = self.record.get("lineage")
+        if lineage:
+            return dict(lineage if self.kind == "promotion" else lineage[0])
+        home = self.folder if self.kind == "promotion" else self.folder.parent.parent
+        bundle = home / "bundle" / "bundle.json"  # of older promotions, and of their volumes
+        return origin(read_json(bundle)["audit"]) if bundle.is_file() else {}
+
+
+@dataclass(frozen=True)
+class Results:
+    """The results of one dataset, oldest first; ``others`` were made on other data of its name."""
+
+    dataset: str
+    data: str | None
+    found: tuple[Result, ...]
+    others: int
+
+    def of(self, kind: Kind) -> list[Result]:
+        """Those of one command."""
+        return [result for result in self.found if result.kind == kind]
+
+
+def find_results(folders: Iterable[Path], dataset: str) -> Results:
+    """The results of a dataset in some folders, as far down as they lie.
+
+    Figures of different data do not belong into one table: where labels or split have changed,
+    only results on the latest data are taken. A segmentation does not say what is latest: an old
+    model can label a volume today.
+
+    Raises
+    ------
+    UserError
+        If a folder is not there, or there is nothing of the dataset in them.
+    """
+    folders = list(folders)
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(
+                f"`folders` must be folders of results, but {folder} is not there; "
+                "python -m fibsem.evaluate, sweep, promote and segment make some."
+            )
+    unique = {result.folder.resolve(): result for folder in folders for result in _walk(folder)}
+    mine = [result for result in unique.values() if result.origin.get("dataset") == dataset]
+    mine.sort(key=lambda result: result.written)
+    if not mine:
+        raise UserError(
+            f"`data={dataset}` must have results in {', '.join(map(str, folders))}, but has none; "
+            "python -m fibsem.evaluate, sweep, promote and segment make some."
+        )
+    latest = [result for result in mine if result.kind != "segmentation"] or mine
+    data = latest[-1].origin.get("data")
+    kept = tuple(result for result in mine if result.origin.get("data") == data)
+    return Results(dataset, data, kept, len(mine) - len(kept))
+
+
+def _walk(top: Path) -> Iterator[Result]:
+    """Every result below a folder.
+
+    A result has no others in it but the volumes of a promotion: its stacks are not looked through.
+    """
+    for name, folders, files in os.walk(top):
+        folder = Path(name)
+        result = _read(folder) if "summary.json" in files else None
+        if result is not None:
+            yield result
+        if result is not None or folder.suffix == ".zarr":
+            folders[:] = [one for one in folders if one == "volumes"]
+        folders.sort()
+
+
+def _read(folder: Path) -> Result | None:
+    """The result of a folder; None for one of another command."""
+    try:
+        record = read_json(folder / "summary.json")
+    except json.JSONDecodeError:
+        return None
+    for kind, keys in KEYS.items():
+        if isinstance(record, dict) and all(key in record for key in keys):
+            return Result(kind, folder, record)
+    return None

@@ -1,0 +1,79 @@
+"""What the model registry says now: which versions there are, and what they are called.
+
+A report does without it: where no store answers there is nothing to tell, and nothing is created.
+"""
+
+from __future__ import annotations
+
+import urllib.request
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow import MlflowClient
+
+T = TypeVar("T")
+
+#: Seconds that a server may take to say that it is there.
+PATIENCE_S = 3.0
+
+
+def aliases_now(uri: str, registered: Mapping[str, str | None]) -> dict[str, list[str]]:
+    """Aliases of registered versions, as far as the store knows these versions.
+
+    Parameters
+    ----------
+    uri
+        Of the store.
+    registered : mapping of ``fibsem/3`` to the id of its run
+        Another store may have another version of that number: then the run is not the same.
+    """
+
+    def look(client: MlflowClient) -> dict[str, list[str]]:
+        found = {one: client.get_model_version(*one.split("/")) for one in registered}
+        return {
+            one: sorted(version.aliases)
+            for one, version in found.items()
+            if version.run_id == registered[one]
+        }
+
+    return _asked(uri, look) or {}
+
+
+def history_now(uri: str) -> pd.DataFrame | None:
+    """Who was champion when, and why; None where no store answers or nobody ever was."""
+
+    def look(_: MlflowClient) -> pd.DataFrame | None:
+        from fibsem.learning.registry import history_table
+
+        table = history_table(uri)
+        return table if len(table) else None
+
+    return _asked(uri, look)
+
+
+def _asked(uri: str, question: Callable[[MlflowClient], T]) -> T | None:
+    """The answer of a store; None where it is not there or does not know."""
+    if not _there(uri):
+        return None
+    from mlflow import MlflowClient
+
+    try:
+        return question(MlflowClient(uri))
+    except Exception:  # of any driver or server: what it does not say is left out
+        return None
+
+
+def _there(uri: str) -> bool:
+    """Whether to ask at all: MLflow would create a database, and wait minutes for a server."""
+    if uri.startswith("sqlite:///"):
+        return Path(uri.removeprefix("sqlite:///")).is_file()
+    if uri.startswith(("http://", "https://")):
+        try:
+            with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=PATIENCE_S):
+                return True
+        except OSError:
+            return False
+    return True
