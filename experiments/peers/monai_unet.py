@@ -1,0 +1,122 @@
+"""A U-Net of MONAI, and ``sliding_window_inference`` at its default overlap of a quarter.
+
+Runs in an environment of its own (requirements.txt). Trained like this project's networks where
+that can be: the same squares, eight-fold symmetry, binary cross-entropy weighted by the classes of
+the whole training set, validation in between, best weights kept. Adam and crops of half a square
+are what MONAI's tutorials use.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+
+import numpy as np
+import torch
+from exchange import MARGIN, Material, arguments, cores, report, score_slices, score_squares, write
+from monai.inferers import sliding_window_inference
+from monai.networks.nets import BasicUNet, UNet
+
+#: About as many weights as the project's networks (88 721 to 194 609).
+NETWORKS = {
+    "BasicUNet": lambda: BasicUNet(2, 3, 1, features=(8, 8, 16, 32, 64, 8)),
+    "UNet": lambda: UNet(2, 3, 1, channels=(16, 32, 64), strides=(2, 2), num_res_units=2),
+}
+BATCH, CROP = 4, 128
+LEARNING_RATE = 2e-3
+#: Steps between two validations.
+STEPS = 100
+ROI, WINDOWS = 256, 4
+
+args = arguments(__doc__.splitlines()[0])
+material = Material(args.material)
+torch.set_num_threads(cores())
+torch.manual_seed(args.seed)
+network = NETWORKS[args.what[0]]()
+file = args.trained / "weights.pt"
+
+
+def squares(split: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """Images (n, 3, y, x) and labels (n, 1, y, x) of the squares themselves."""
+    inner = material.images(split)[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
+    images = torch.from_numpy(np.ascontiguousarray(np.moveaxis(inner, -1, 1)))
+    return images, torch.from_numpy(material.labels(split))[:, None]
+
+
+def batch(images: torch.Tensor, labels: torch.Tensor, rng: np.random.Generator) -> list:
+    """Crops at random places of random squares, each in one of its eight positions."""
+    side = min(CROP, images.shape[-1])
+    parts = []
+    for k in rng.integers(len(images), size=BATCH):
+        y, x = (int(rng.integers(extent - side + 1)) for extent in images.shape[-2:])
+        turn, flip = int(rng.integers(4)), bool(rng.integers(2))
+        pair = (stack[k, :, y : y + side, x : x + side] for stack in (images, labels))
+        pair = (torch.rot90(part, turn, (1, 2)) for part in pair)
+        parts.append([part.flip(2) if flip else part for part in pair])
+    return [torch.stack(stack) for stack in zip(*parts, strict=True)]
+
+
+def fit() -> None:
+    """Train for the given seconds, validation included."""
+    rng = np.random.default_rng(args.seed)
+    images, labels = squares("train")
+    seen, truth = squares("val")
+    counts = torch.bincount(labels.flatten().long(), minlength=256)
+    weights = torch.zeros(256)  # 255 is unlabelled
+    weights[:2] = counts[:2].sum() / (2 * counts[:2])
+
+    def loss_of(images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        known = weights[labels.long()]
+        loss = torch.nn.functional.binary_cross_entropy_with_logits
+        return loss(network(images), (labels == 1).float(), known)
+
+    def validation() -> float:
+        with torch.inference_mode():
+            parts = zip(seen.split(WINDOWS), truth.split(WINDOWS), strict=True)
+            return float(sum(loss_of(*part) * len(part[0]) for part in parts) / len(seen))
+
+    optimizer = torch.optim.Adam(network.parameters(), LEARNING_RATE)
+    best, steps, started = (math.inf, None), 0, time.perf_counter()
+    spent = 0.0
+    while spent < args.seconds:
+        for group in optimizer.param_groups:  # half a cosine over the budget
+            group["lr"] = LEARNING_RATE * (1 + math.cos(math.pi * spent / args.seconds)) / 2
+        optimizer.zero_grad()
+        loss_of(*batch(images, labels, rng)).backward()
+        optimizer.step()
+        steps += 1
+        spent = time.perf_counter() - started
+        if steps % STEPS == 0 or spent >= args.seconds:
+            found = validation()
+            if found < best[0]:
+                best = (found, copy.deepcopy(network.state_dict()))
+            spent = time.perf_counter() - started
+    args.trained.mkdir(parents=True, exist_ok=True)
+    torch.save(best[1], file)
+    parameters = sum(values.numel() for values in network.parameters())
+    write(
+        args.trained / "fit.json",
+        {"train_seconds": spent, "parameters": parameters, "steps": steps, "val_loss": best[0]},
+    )
+
+
+def infer() -> None:
+    """Score whole slices window by window."""
+    network.load_state_dict(torch.load(file, weights_only=True))
+    network.eval()
+
+    def predict(windows: torch.Tensor) -> torch.Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=args.precision == "bfloat16"):
+            return network(windows).float()
+
+    def score(image: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            inputs = torch.from_numpy(image).permute(2, 0, 1)[None]
+            return sliding_window_inference(inputs, ROI, WINDOWS, predict).sigmoid()[0, 0].numpy()
+
+    score_squares(material, args.output, score)
+    report(material, args.output, score_slices(material, score))
+
+
+{"fit": fit, "infer": infer}[args.stage]()
