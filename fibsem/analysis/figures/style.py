@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from fibsem.files import replace_file
 
 #: Colours of pore and solid (Okabe and Ito: told apart by all), and of what is neither.
 PORE, SOLID, NEUTRAL = "#0072B2", "#D55E00", "#444444"
@@ -27,10 +30,11 @@ Array = npt.NDArray[Any]
 
 
 def save(figure: Figure, path: Path) -> Path:
-    """Write a figure as PNG."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a figure as PNG, whole or not at all."""
+    page = io.BytesIO()
     with mpl.rc_context(STYLE):
-        figure.savefig(path, bbox_inches="tight")
+        figure.savefig(page, format="png", bbox_inches="tight")
+    replace_file(path, page.getvalue())
     return path
 
 
