@@ -1,6 +1,7 @@
 """Quiet TensorFlow, and what many tests stand on: a tiny phantom and trained networks."""
 
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +26,14 @@ TINY = replace(
     square_px=72,
     samples={"HPC45": THESIS_FILMS["HPC45"]},
 )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _import_path():
+    """What MLflow loads leaves its code on the path, where later processes would find it."""
+    before = list(sys.path)
+    yield
+    sys.path[:] = before
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
     .venv/bin/python experiments/reliability/segment_kills.py --json FILE
 
-About eight minutes on 2 cores. 30 slices of 1200 x 1200, slabs of one slice, a 2dcnn of 33x33x3.
+About eight minutes on 2 cores. 45 slices of 1200 x 1200, slabs of one slice, a 2dcnn of 33x33x3.
 The command is started and ended with SIGKILL at random moments until it has been killed `--kills`
 times, then left alone; then the same with a Dask cluster of two workers, of which one is killed.
 `identical` is whether labels and probabilities are equal byte for byte to those of a run that was
@@ -25,7 +25,7 @@ from pathlib import Path
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--json", type=Path, help="write the figures here")
 parser.add_argument("--kills", type=int, default=20)
-parser.add_argument("--slices", type=int, default=30)
+parser.add_argument("--slices", type=int, default=45)
 parser.add_argument("--size", type=int, default=1200, help="pixels along a slice")
 parser.add_argument("--seed", type=int, default=0)
 args = parser.parse_args()

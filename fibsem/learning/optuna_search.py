@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,11 @@ import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
+from sqlalchemy import create_engine, text
 
 from fibsem.config import SearchConfig
 from fibsem.errors import UserError
+from fibsem.files import alone
 from fibsem.learning.owner import Watch, alive_here, here, me
 from fibsem.learning.samplers import PLANNED, Objective, make_pruner, make_sampler
 from fibsem.learning.slots import Attempt, Opening, State, next_attempt, slots_needed, to_open
@@ -34,6 +37,10 @@ STATES: dict[TrialState, State] = {
     TrialState.PRUNED: "pruned",
     TrialState.FAIL: "failed",
 }
+
+
+#: Number of the lock in PostgreSQL; any will do that others do not use.
+LAYOUT = 0x66696273656D
 
 
 def open_storage(url: str | None, folder: Path) -> BaseStorage:
@@ -56,7 +63,8 @@ def open_storage(url: str | None, folder: Path) -> BaseStorage:
         url = url.replace("postgresql:", "postgresql+psycopg:", 1)
         options = {"pool_pre_ping": True}  # a server may drop connections between two trials
     try:
-        return RDBStorage(url, engine_kwargs=options)
+        with _alone_with(url):
+            return RDBStorage(url, engine_kwargs=options)
     except ImportError as error:
         raise UserError(
             f"`search.storage={_hidden(url)}` needs a database driver that is not installed "
@@ -68,6 +76,28 @@ def open_storage(url: str | None, folder: Path) -> BaseStorage:
             "`search.storage` must be sqlite:///PATH, journal:PATH or postgresql://..., reachable "
             f"from here, but {_hidden(url)} answers: {message}"
         ) from error
+
+
+@contextlib.contextmanager
+def _alone_with(url: str) -> Iterator[None]:
+    """Keep other processes from laying out the tables of a fresh database at the same time.
+
+    Two that create one table at once trip over each other, whatever they asked before.
+    """
+    if url.startswith("sqlite:///"):
+        database = Path(url.removeprefix("sqlite:///").partition("?")[0])
+        with alone(database.with_name(f".{database.name}.lock")):
+            yield
+    elif url.startswith("postgresql"):
+        engine = create_engine(url)
+        try:
+            with engine.connect() as connection:  # the lock ends with the connection
+                connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LAYOUT})
+                yield
+        finally:
+            engine.dispose()
+    else:
+        yield
 
 
 def _hidden(url: str) -> str:

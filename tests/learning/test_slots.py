@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -49,6 +50,21 @@ def closed():
     yield
     while slot_worker.OPENED:
         slot_worker.OPENED.pop().close()
+
+
+def test_processes_that_lay_out_one_database_at_once_do_not_trip_over_each_other(storage, tmp_path):
+    """Here as threads, which meet more often."""
+
+    def look(_):
+        opened = open_storage(storage, tmp_path)
+        found = opened.get_all_studies()
+        if hasattr(opened, "engine"):
+            opened.remove_session()
+            opened.engine.dispose()
+        return found
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(look, range(6))) == [[]] * 6
 
 
 @pytest.fixture
