@@ -84,8 +84,8 @@ def _alone_with(url: str) -> Iterator[None]:
 
     Two that create one table at once trip over each other, whatever they asked before.
     """
-    if url.startswith("sqlite:///"):
-        database = Path(url.removeprefix("sqlite:///").partition("?")[0])
+    database = Path(url.removeprefix("sqlite:///").partition("?")[0])
+    if url.startswith("sqlite:///") and database.parent.is_dir():
         with alone(database.with_name(f".{database.name}.lock")):
             yield
     elif url.startswith("postgresql"):
