@@ -4,7 +4,7 @@
 
 About 20 minutes on 2 cores. 1, 2, 4 and 8 slices of 2247 x 3372, and two slices of a quarter and of
 half of that area, each segmented by the command in a process of its own, three times in turn:
-2dcnn, 81x81x3, four blocks, float32, smoothing and small objects, tiles of one shape (562 x 562).
+2dcnn, 81x81x3, four blocks, float32, smoothing and small objects, tiles of one shape (749 x 843).
 The weights are untrained. What is done is kept in --folder and not done again.
 
 Three parts of a run do not depend on its size or hardly: `process_s` until the segmentation begins
@@ -53,13 +53,13 @@ SHAPES = {
     "2_full": (2, rows, columns),
     "4_full": (4, rows, columns),
     "8_full": (8, rows, columns),
-    "2_quarter": (2, rows // 2 + 1, columns // 2),
-    "2_half": (2, rows // 2 + 1, columns),
+    "2_quarter": (2, rows, columns // 4),
+    "2_half": (2, rows, columns // 2),
 }
 BY_DEPTH = ["1_full", "2_full", "4_full", "8_full"]
 BY_AREA = ["2_quarter", "2_half", "2_full"]
-#: A quarter of the height: tiles of all volumes are alike (2247 / 4 and 3372 / 6 are 562).
-TILE = -(-rows // 4) + 2
+#: A third of the height and a quarter of the width: tiles of all volumes are alike (749 x 843).
+TILE = max(-(-rows // 3), -(-columns // 4))
 bundle = args.folder / "bundle"
 
 

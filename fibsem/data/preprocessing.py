@@ -69,7 +69,9 @@ class Correction:
             position = np.arange(box.start[axis], box.stop[axis]) - self.centre
             line = (self.slope * position).astype(np.float32)
             line = line[:, None] if axis == 1 else line
-        corrected: FloatArray = (grey - line - np.float32(self.offset)) / np.float32(self.scale)
+        corrected: FloatArray = grey - line
+        corrected -= np.float32(self.offset)  # in place: whole slices of an instrument are large
+        corrected /= np.float32(self.scale)
         return corrected
 
     def to_json(self) -> dict[str, Any]:

@@ -21,6 +21,8 @@ from fibsem.errors import UserError
 FloatArray = npt.NDArray[np.float32]
 LabelArray = npt.NDArray[np.uint8]
 
+#: Rows of components that are counted at a time.
+ROWS = 512
 #: Reach of the Gaussian in standard deviations, scipy's own.
 TRUNCATE = 4.0
 
@@ -110,10 +112,19 @@ def remove_small(labels: LabelArray, min_size: int) -> LabelArray:
         return labels
     for value in (1, 0):
         components = cc3d.connected_components((labels == value).astype(np.uint8), connectivity=4)
-        small = np.bincount(components.ravel()) < min_size
+        small = _sizes(components) < min_size
         small[0] = False
         labels = np.where(small[components], np.uint8(1 - value), labels)
     return labels
+
+
+def _sizes(components: npt.NDArray[np.unsignedinteger]) -> npt.NDArray[np.int64]:
+    """Pixels of every component; some rows at a time, because NumPy counts in copies of 8 bytes."""
+    count = int(components.max(initial=0)) + 1
+    sizes = np.zeros(count, np.int64)
+    for start in range(0, len(components), ROWS):
+        sizes += np.bincount(components[start : start + ROWS].ravel(), minlength=count)
+    return sizes
 
 
 @dataclass(frozen=True)
