@@ -209,7 +209,9 @@ class CorrectedVolume:
         if box.inside(self.shape):
             return grey
         for axis in range(3):
-            grey = np.take(grey, index[axis] - low[axis], axis=axis)
+            order = index[axis] - low[axis]
+            if not np.array_equal(order, np.arange(grey.shape[axis])):  # else a copy for nothing
+                grey = np.take(grey, order, axis=axis)
         return grey
 
     def slice(self, z: int) -> FloatArray:

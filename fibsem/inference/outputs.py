@@ -132,7 +132,7 @@ class Outputs:
         z: int,
         labels: LabelArray,
         scores: FloatArray,
-        grey: FloatArray,
+        grey: FloatArray | None,
         spread: FloatArray | None = None,
     ) -> None:
         """Write one slice, all (y, x).
@@ -146,7 +146,7 @@ class Outputs:
         scores, spread : float32
             Mean and standard deviation of the members' probabilities, as the networks give them.
         grey : float32
-            Corrected grey values.
+            Corrected grey values, of slices that are :attr:`previewed`.
         """
         self._labels.write(z, self._values[labels][None])
         if self._probabilities:
@@ -154,7 +154,7 @@ class Outputs:
             self._probabilities.write(z, np.rint(255 * calibrated).astype(np.uint8)[None])
         if self._uncertainty and spread is not None:
             self._uncertainty.write(z, np.rint(510 * spread).astype(np.uint8)[None])
-        if z in self.previewed:
+        if z in self.previewed and grey is not None:
             self._preview(z, labels, grey)
 
     def write_missing(self, z: int) -> None:

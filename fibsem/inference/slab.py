@@ -11,7 +11,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -29,8 +29,9 @@ from fibsem.inference.tiles import SMALLEST, Tiling
 
 FloatArray = npt.NDArray[np.float32]
 
-#: Slices that may wait to be finished; each holds its scores and its grey values.
-WAITING = 2
+#: Slices that may wait to be finished, each with its scores: finishing takes a fraction of the time
+#: of scoring.
+WAITING = 1
 
 Slab = tuple[int, int]
 
@@ -43,8 +44,10 @@ class Scored:
     ----------
     z
         Which slice.
-    grey, scores : (y, x) float32
-        Corrected grey values and mean probabilities of solid; zeros where the slice is missing.
+    scores : (y, x) float32
+        Mean probabilities of solid; zeros where the slice is missing.
+    grey : (y, x) float32
+        Corrected grey values; None once nobody wants them any more.
     missing
         Whether the slice itself could not be read.
     beside_missing
@@ -54,7 +57,7 @@ class Scored:
     """
 
     z: int
-    grey: FloatArray
+    grey: FloatArray | None
     scores: FloatArray
     missing: bool
     beside_missing: bool
@@ -137,6 +140,8 @@ class SlabWorker:
             for scored in self.scored(where):
                 while len(waiting) >= WAITING or (waiting and waiting[0].done()):
                     waiting.popleft().result()
+                if scored.z not in outputs.previewed:
+                    scored = replace(scored, grey=None)
                 waiting.append(finisher.submit(finish, scored))
             while waiting:
                 waiting.popleft().result()
