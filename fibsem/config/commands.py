@@ -13,6 +13,7 @@ from typing import Any
 
 from fibsem.config.reading import Tree
 from fibsem.errors import UserError
+from fibsem.interrupts import end_cleanly
 
 PACKAGE = Path(__file__).parent.parent
 #: Where the YAML is: inside the package in a wheel, beside it in a checkout.
@@ -100,7 +101,7 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors of TensorFlow reach Python anyway
     # a scheduler's way of saying Ctrl-C: what runs is ended cleanly, and goes on another time
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_cleanly(signal.SIGINT, signal.SIGTERM)
     mistakes: list[UserError] = []  # raised behind Hydra, which would announce them in its own way
     here = os.getpid()
 

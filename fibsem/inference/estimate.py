@@ -19,6 +19,7 @@ from fibsem.inference.segmenter import Scorer, Segmenter
 from fibsem.inference.slab import WAITING
 from fibsem.inference.tiles import Tiling
 from fibsem.inference.tuning import tiling_of
+from fibsem.interrupts import uninterrupted
 from fibsem.models import build
 from fibsem.models.spec import resolve
 
@@ -131,7 +132,8 @@ def comparison_rows(
     """
     area = SLICE[0] * SLICE[1]
     for text in neighbourhoods:
-        keras.backend.clear_session()
+        with uninterrupted():
+            keras.backend.clear_session()
         nbhd = Nbhd.parse(text)
         spec = resolve("2dcnn", nbhd, "valid")
         model = build(spec)

@@ -16,6 +16,7 @@ from fibsem.data.sampling import LATTICE, LabelledWindow, LatticeSample, cut_pat
 from fibsem.geometry import Triple
 from fibsem.inference.memory import ask_for, bytes_per_pixel
 from fibsem.inference.options import Precision
+from fibsem.interrupts import interruption_point, uninterrupted
 from fibsem.models import Model
 from fibsem.models.dense import dense_twin
 from fibsem.models.spec import ModelSpec
@@ -38,7 +39,13 @@ def compiled(model: keras.Model) -> Callable[[FloatArray], FloatArray]:
     def forward(images: tf.Tensor) -> tf.Tensor:
         return model(images, training=False)
 
-    return lambda images: forward(tf.convert_to_tensor(images)).numpy()
+    def on_arrays(images: FloatArray) -> FloatArray:
+        with uninterrupted():
+            scores: FloatArray = forward(tf.convert_to_tensor(images)).numpy()
+        interruption_point()
+        return scores
+
+    return on_arrays
 
 
 class SampleScorer:

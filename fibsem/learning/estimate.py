@@ -6,6 +6,7 @@ import itertools
 import time
 from dataclasses import dataclass
 
+from fibsem.interrupts import uninterrupted
 from fibsem.learning.features import fit_features
 from fibsem.learning.material import Material
 from fibsem.learning.training import compiled_model, epoch_batches
@@ -49,6 +50,7 @@ class Estimate:
         )
 
 
+@uninterrupted()
 def estimate_training(material: Material) -> Estimate:
     """Time a few steps of the default network of a configuration."""
     config = material.config

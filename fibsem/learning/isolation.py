@@ -16,6 +16,7 @@ from multiprocessing.context import ForkServerContext
 from typing import Any
 
 from fibsem.config import RunConfig
+from fibsem.interrupts import end_cleanly
 from fibsem.learning.datasets import obtain
 from fibsem.learning.material import Material
 from fibsem.learning.objective import (
@@ -120,6 +121,7 @@ def _cause(exitcode: int | None) -> str:
 def _child(job: Job, tracking: Tracking, pipe: Connection) -> None:
     """The process of one trial."""
     die_with_parent()
+    end_cleanly(signal.SIGINT)
     with contextlib.suppress(KeyboardInterrupt):  # the parent was interrupted too
         pipe.send(_run(job, tracking, pipe))
 

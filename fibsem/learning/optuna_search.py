@@ -23,6 +23,7 @@ from sqlalchemy import create_engine, text
 from fibsem.config import SearchConfig
 from fibsem.errors import UserError
 from fibsem.files import alone
+from fibsem.interrupts import whole_calls
 from fibsem.learning.owner import Watch, alive_here, here, me
 from fibsem.learning.samplers import PLANNED, Objective, make_pruner, make_sampler
 from fibsem.learning.slots import Attempt, Opening, State, next_attempt, slots_needed, to_open
@@ -107,6 +108,7 @@ def _hidden(url: str) -> str:
     return f"{scheme}{slashes}{user.split(':')[0]}{at}{rest}" if at else url
 
 
+@whole_calls
 class OptunaStudy:
     """One study; see :class:`fibsem.learning.slots.Study`."""
 

@@ -22,6 +22,7 @@ from mlflow.entities.model_registry import ModelVersion
 from fibsem.analysis import model_card, tables
 from fibsem.data.writers import Voxels
 from fibsem.errors import UserError
+from fibsem.interrupts import uninterrupted
 from fibsem.learning.bundle import load_bundle
 from fibsem.learning.packaging import log_bundle
 from fibsem.learning.reigns import (
@@ -80,6 +81,7 @@ class Reign:
     aliases: tuple[str, ...]
 
 
+@uninterrupted()
 def register(
     folder: Path, run_id: str, tracking_uri: str, tags: Mapping[str, object], *, example: Voxels
 ) -> str:
@@ -125,6 +127,7 @@ def champion_version(tracking_uri: str) -> str | None:
     return _aliases(MlflowClient(tracking_uri)).get(CHAMPION)
 
 
+@uninterrupted()
 def crown(new: str, tracking_uri: str, why: str, how: str = "promoted") -> None:
     """Make a version champion; the one that reigned before becomes ``previous``.
 
@@ -138,6 +141,7 @@ def crown(new: str, tracking_uri: str, why: str, how: str = "promoted") -> None:
     _write(client, line, aliases)
 
 
+@uninterrupted()
 def rollback(tracking_uri: str, why: str) -> tuple[str, str]:
     """Make the version champion that reigned before; once more goes further back.
 

@@ -22,6 +22,7 @@ from fibsem.config import RunConfig, SearchConfig, Tree, read, settings_hash, wi
 from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
 from fibsem.files import read_json, replace_file, write_json
+from fibsem.interrupts import uninterrupted
 from fibsem.learning.isolation import InProcess, Isolated, OnEpoch
 from fibsem.learning.objective import (
     Job,
@@ -118,7 +119,8 @@ class Sweep:
                                                      "train_seconds", "parameters")}  # fmt: skip
             self.study.complete(attempt, values, kept)
         finally:
-            keras.backend.clear_session()  # collects garbage too
+            with uninterrupted():
+                keras.backend.clear_session()  # collects garbage too
         self.report_parent()
 
     def _job(self, attempt: Attempt) -> Job:

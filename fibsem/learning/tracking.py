@@ -27,6 +27,7 @@ import fibsem
 from fibsem.config import TrackingConfig
 from fibsem.errors import UserError
 from fibsem.files import alone
+from fibsem.interrupts import whole_calls
 
 # The first use of a database logs one line for every step of its migration.
 for _name in ("alembic", "mlflow.store.db.utils", "mlflow.tracking"):
@@ -38,6 +39,7 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 PARENT = "mlflow.parentRunId"
 
 
+@whole_calls
 @dataclass(frozen=True)
 class Tracking:
     """One experiment of one MLflow store."""

@@ -26,6 +26,7 @@ from fibsem.analysis.metrics import balanced_scores, cross_entropy
 from fibsem.config import RunConfig, TrainConfig
 from fibsem.files import replace_file
 from fibsem.inference.predict import SampleScorer, compiled
+from fibsem.interrupts import interruption_point, uninterrupted
 from fibsem.learning.batches import (
     Augmentation,
     Batch,
@@ -106,6 +107,7 @@ class Trained:
         return sum(epoch.seconds + epoch.val_seconds for epoch in self.history)
 
 
+@uninterrupted()
 def train(
     material: Material,
     *,
@@ -239,7 +241,10 @@ def _one_epoch(
     rate = material.config.train.learning_rate_at(epoch)
     model.optimizer.learning_rate.assign(rate)
     batches, steps = epoch_batches(material, epoch)
-    loss = model.fit(as_dataset(batches), steps_per_epoch=steps, epochs=1, verbose=0, shuffle=False)
+    loss = model.fit(
+        as_dataset(batches), steps_per_epoch=steps, epochs=1, verbose=0, shuffle=False,
+        callbacks=[keras.callbacks.LambdaCallback(on_train_batch_end=between_batches)],
+    )  # fmt: skip
     train_loss = float(loss.history["loss"][0])
     if not math.isfinite(train_loss):
         raise DivergedError(f"the training loss is {train_loss} in epoch {epoch + 1}")
@@ -249,6 +254,11 @@ def _one_epoch(
         raise DivergedError(f"the validation loss is {val['loss']} in epoch {epoch + 1}")
     ended = time.perf_counter()
     return Epoch(epoch, rate, train_loss, val, trained - started, ended - trained)
+
+
+def between_batches(batch: int, logs: object) -> None:
+    """Where a training may be interrupted."""
+    interruption_point()
 
 
 def as_dataset(batches: Callable[[], Iterator[Batch]]) -> tf.data.Dataset:

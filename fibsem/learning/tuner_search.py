@@ -25,6 +25,7 @@ from keras_tuner.engine import trial as kt_trial
 from fibsem.config import SearchConfig
 from fibsem.errors import UserError
 from fibsem.files import read_json, write_json
+from fibsem.interrupts import whole_calls
 from fibsem.learning.samplers import Objective
 from fibsem.learning.slots import Attempt, Opening, next_attempt, slots_needed, to_open
 from fibsem.learning.space import Choice, Range, Space, Values
@@ -55,6 +56,7 @@ class Kept:
     ended: float | None = None
 
 
+@whole_calls
 class TunerStudy:
     """One study; see :class:`fibsem.learning.slots.Study`."""
 

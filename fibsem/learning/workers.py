@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import sys
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from fibsem.config import RunConfig, Tree
 from fibsem.errors import UserError
+from fibsem.interrupts import end_cleanly
 from fibsem.learning.search import POLL_S, Show, Sweep
 from fibsem.learning.slots import filled
 from fibsem.processes import confine, core_shares, die_with_parent, visible_accelerators
@@ -79,6 +81,7 @@ def run_workers(sweep: Sweep, tree: Tree, count: int, show: Show) -> None:
 def _worker(tree: Tree, folder: Path, cores: set[int], accelerator: str | None) -> None:
     """One worker process: what it may use is set before TensorFlow looks around."""
     die_with_parent()
+    end_cleanly(signal.SIGINT)
     confine(cores, accelerator)
 
     from fibsem.learning.datasets import obtain

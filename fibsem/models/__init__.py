@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fibsem.files import beside
+from fibsem.interrupts import uninterrupted
 from fibsem.models.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ MODELS = {
 }
 
 
+@uninterrupted()
 def build(spec: ModelSpec, *, dense: bool = False) -> keras.Model:
     """Build the network that the spec describes, in strided or in dense form."""
     model: keras.Model = import_module(MODELS[spec.name]).build(spec, dense=dense)
@@ -51,6 +53,7 @@ def save(spec: ModelSpec, model: Model, folder: Path) -> None:
         model.save(path)
 
 
+@uninterrupted()
 def load(spec: ModelSpec, folder: Path) -> Model:
     """Read what :func:`save` wrote; no code that a file may hold is run."""
     if spec.name == "threshold":

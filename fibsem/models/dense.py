@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import keras
 
 from fibsem.errors import UserError
+from fibsem.interrupts import uninterrupted
 from fibsem.models import build
 from fibsem.models.spec import ModelSpec
 
@@ -27,6 +28,7 @@ def why_not_dense(spec: ModelSpec) -> str | None:
     )
 
 
+@uninterrupted()
 def dense_twin(spec: ModelSpec, model: keras.Model, *, precision: str = "float32") -> keras.Model:
     """Build the dense twin of a trained network.
 

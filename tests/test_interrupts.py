@@ -1,0 +1,173 @@
+"""Interrupts wait until an exchange with a database is over."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from fibsem.interrupts import end_cleanly, uninterrupted, whole_calls
+
+BOTH = (signal.SIGINT, signal.SIGTERM)
+
+
+@pytest.fixture(autouse=True)
+def _as_commands_do():
+    before = {number: signal.getsignal(number) for number in BOTH}
+    end_cleanly(*BOTH)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", BOTH)
+def test_it_interrupts_at_once_outside_a_block(number):
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(number)
+
+
+@pytest.mark.parametrize("number", BOTH)
+def test_it_waits_for_the_outermost_block(number):
+    steps = []
+
+    def work():
+        with uninterrupted():
+            with uninterrupted():
+                signal.raise_signal(number)
+                steps.append("inner")
+            steps.append("outer")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert steps == ["inner", "outer"]
+
+
+def test_a_second_one_does_not_wait_and_nothing_is_left_of_either():
+    steps = []
+
+    @uninterrupted()
+    def work():
+        signal.raise_signal(signal.SIGINT)
+        steps.append("after the first")
+        signal.raise_signal(signal.SIGINT)
+        steps.append("after the second")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert steps == ["after the first"]
+    with uninterrupted():
+        pass
+
+
+def test_an_error_of_the_block_is_kept_as_the_interrupts_context():
+    @uninterrupted()
+    def work():
+        signal.raise_signal(signal.SIGINT)
+        raise ValueError("its own")
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        work()
+    assert isinstance(caught.value.__context__, ValueError)
+
+
+def test_blocks_of_other_threads_hold_nothing_back():
+    inside, leave = threading.Event(), threading.Event()
+
+    def work():
+        with uninterrupted():
+            inside.set()
+            leave.wait(10)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    inside.wait(10)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        leave.set()
+        thread.join()
+
+
+def test_it_is_not_lost_in_a_finaliser():
+    class Interrupted:
+        def __del__(self):
+            signal.raise_signal(signal.SIGINT)
+
+    def work():
+        Interrupted()
+        time.sleep(10)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+
+
+def test_public_methods_of_a_class_are_whole_and_keep_their_names():
+    @whole_calls
+    class Log:
+        def __init__(self):
+            self.lines = []
+
+        def write(self, line):
+            """Add a line."""
+            signal.raise_signal(signal.SIGINT)
+            self.lines.append(line)
+
+        def each(self):
+            yield from self.lines
+
+        def _inner(self):
+            signal.raise_signal(signal.SIGINT)
+            self.lines.append("never")
+
+    log = Log()
+    with pytest.raises(KeyboardInterrupt):
+        log.write("whole")
+    with pytest.raises(KeyboardInterrupt):
+        log._inner()
+    assert log.lines == list(log.each()) == ["whole"]
+    assert (Log.write.__name__, Log.write.__doc__) == ("write", "Add a line.")
+
+
+#: A transaction of MLflow's store and one of Optuna's, interrupted before a statement of theirs.
+INTERRUPTED = """
+import signal, sys
+from pathlib import Path
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from fibsem.interrupts import end_cleanly
+from fibsem.config import TrackingConfig
+from fibsem.learning.tracking import Tracking
+
+end_cleanly(signal.SIGINT)
+tracking = Tracking.open(TrackingConfig(uri="sqlite:///ml.db", artifacts="artifacts"), "any")
+run = tracking.start("one", tags={})
+left = int(sys.argv[1])
+
+@event.listens_for(Engine, "before_cursor_execute")
+def interrupt(connection, cursor, statement, *others):
+    global left
+    left -= 1
+    if left == 0:
+        signal.raise_signal(signal.SIGINT)
+
+try:
+    tracking.log_metrics(run, {"loss": 1.0})
+except KeyboardInterrupt:
+    print("interrupted", end=" ")
+tracking.end(run, "KILLED")
+found = tracking.client.get_run(run)
+print(found.info.status, found.data.metrics)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("statement", [1, 3])
+def test_what_a_store_is_told_is_told_whole_and_the_run_can_be_ended(statement, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, str(statement)],
+        cwd=tmp_path, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.stdout.split("\n")[0] == "interrupted KILLED {'loss': 1.0}", done.stderr[-2000:]
