@@ -6,7 +6,11 @@ import os
 import resource
 import threading
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+
+#: Seconds that a process has for its end.
+PATIENCE_S = 10.0
 
 
 def core_shares(count: int) -> list[set[int]]:
@@ -40,6 +44,16 @@ def confine(cores: set[int], accelerator: str | None) -> None:
 def peak_rss_gib() -> float:
     """Most memory that this process ever held."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def stop(process: BaseProcess) -> None:
+    """End a child process: asked to, and killed where it does not answer."""
+    if process.is_alive():
+        process.terminate()
+        process.join(PATIENCE_S)
+        if process.is_alive():
+            process.kill()
+    process.join()
 
 
 def die_with_parent() -> None:

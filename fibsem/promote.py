@@ -10,13 +10,16 @@ from fibsem.config import (
     PostProcessingConfig,
     PromoteConfig,
     RankConfig,
+    RunConfig,
     TrackingConfig,
     Tree,
     output_folder,
+    promotion_settings,
     read,
     run_command,
 )
 from fibsem.data.split import SplitRecipe
+from fibsem.errors import UserError
 from fibsem.files import write_json
 from fibsem.inference.options import Options
 
@@ -36,15 +39,24 @@ def main(tree: Tree) -> None:
     from fibsem.learning.datasets import obtain
 
     dataset = obtain(data, split)
+    if not dataset.regions("test"):
+        raise UserError(
+            f"`data` must have labelled test squares for a promotion, but {dataset.name} has none; "
+            "split.test says how many there are to be."
+        )
 
+    from fibsem.learning.final import final_tree
     from fibsem.learning.promotion import Promotion
     from fibsem.learning.ranking import best_trials
     from fibsem.learning.tracking import Tracking
 
     tracking = Tracking.open(store, dataset.name)
     trials = best_trials(tracking, dataset, rank, how.study, how.max_seconds_per_gigapixel)
+    for trial in trials:  # what is wrong with `final` is said before the ranking, not after it
+        RunConfig.of(final_tree(trial, tree, tree["seed"]))
     which = hashlib.sha256("".join(trial.run_id for trial in trials).encode()).hexdigest()[:8]
-    folder = output_folder("promote", tree, dataset.name, which)
+    settings = {**promotion_settings(tree), "output": tree.get("output")}
+    folder = output_folder("promote", settings, dataset.name, which)
     record = Promotion(tree, dataset, folder, tracking).run(trials)
     write_json(folder / "summary.json", record)
     crowned = "is the champion now" if record["champion"] else "is registered, not champion"
@@ -54,12 +66,17 @@ def main(tree: Tree) -> None:
 def _registry(uri: str, *, back: bool) -> None:
     """Go back to the champion before, and show the history."""
     from fibsem.analysis import tables
-    from fibsem.learning import registry
+    from fibsem.learning import registry, standing
 
+    standing.require_store(uri)
     if back:
         now, dethroned = registry.rollback(uri, "rollback=true")
         print(f"version {now} is the champion again, instead of version {dethroned}")
-    print(tables.markdown(registry.history_table(uri)))
+    table = registry.history_table(uri)
+    if table.empty:
+        print(f"no model is registered in {uri}; python -m fibsem.promote registers one")
+    else:
+        print(tables.markdown(table))
 
 
 if __name__ == "__main__":

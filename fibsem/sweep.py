@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 
-from fibsem.config import RunConfig, SearchConfig, Tree, output_folder, read, run_command
+from fibsem.config import RunConfig, SearchConfig, Tree, output_folder, read, require, run_command
 from fibsem.files import write_json
 from fibsem.learning.space import read_space
 
@@ -14,6 +14,8 @@ def main(tree: Tree) -> None:
     """Search, or say what a search would take."""
     config = RunConfig.of(tree)
     search = read(SearchConfig, tree["search"], "search")
+    unseen = not config.train.test
+    require("train.test", config.train.test, unseen, "false: a sweep never sees the test squares")
     space = read_space(tree)
     size = "infinitely many points" if math.isinf(space.size) else f"{space.size:.0f} points"
     print(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from scipy import stats
 from scipy.stats import wilcoxon
 
-#: Below six pairs a one-sided signed-rank test cannot reach p = 0.05 with certainty.
+#: Fewer pairs decide nothing: five reach p = 0.05 one-sided only where all agree, never two-sided.
 FEWEST_PAIRS = 6
 
 
@@ -51,25 +52,33 @@ def judge(
     Parameters
     ----------
     challenger, champion
-        Squares in the same order.
+        Squares in the same order; nan where nothing is labelled, which says nothing.
     alpha
         The challenger is refused where a one-sided Wilcoxon signed-rank test of "worse" falls
-        below this.
+        below this. Squares on which both are equal tell such a test nothing: where the others are
+        too few to reach ``alpha`` even if all were against the challenger, it cannot decide.
     most_growth
         It is refused where its absolute porosity error is larger by more than this share.
     """
     difference = np.subtract(challenger.mious, champion.mious)
+    difference = difference[np.isfinite(difference)]
     errors = (challenger.porosity_error, champion.porosity_error)
-    if difference.size < FEWEST_PAIRS:
-        return Gate(
-            False,
-            f"{difference.size} test squares cannot decide, {FEWEST_PAIRS} are needed; "
-            "force=true promotes regardless",
-            None,
-            *errors,
+    needed = max(FEWEST_PAIRS, fewest_pairs(alpha))
+    unequal = int(np.count_nonzero(difference))
+    cannot = ""
+    if difference.size < needed:
+        cannot = f"{difference.size} test squares cannot decide, {needed} are needed"
+    elif (difference < 0).any() and unequal < fewest_pairs(alpha):
+        cannot = (
+            f"{unequal} test squares with another mIoU cannot decide, {fewest_pairs(alpha)} are "
+            "needed"
         )
+    elif not np.isfinite(errors).all():
+        cannot = "test squares without a labelled pixel cannot decide about the porosity"
+    if cannot:
+        return Gate(False, f"{cannot}; force=true promotes regardless", None, *errors)
     p = 1.0
-    if difference.any():
+    if unequal:
         p = float(wilcoxon(difference, alternative="less").pvalue)
     worse, further = p < alpha, errors[0] - errors[1] > most_growth
     reason = (
@@ -79,6 +88,15 @@ def judge(
         f"{100 * errors[1]:.2f}{', grown too much' if further else ''}"
     )
     return Gate(not worse and not further, reason, p, *errors)
+
+
+def fewest_pairs(alpha: float) -> int:
+    """Pairs below which a one-sided signed-rank test cannot fall below ``alpha``: 0.5 ** n does.
+
+    >>> fewest_pairs(0.05), fewest_pairs(0.01)
+    (5, 7)
+    """
+    return math.floor(-math.log2(alpha)) + 1
 
 
 @dataclass(frozen=True)

@@ -19,3 +19,18 @@ def normal_interval(values: Sequence[float]) -> tuple[float, float]:
         return float("nan"), float("nan")
     half = 1.96 * float(x.std(ddof=1)) / np.sqrt(x.size)
     return float(x.mean() - half), float(x.mean() + half)
+
+
+def with_interval(
+    value: float, ends: Sequence[float | None] | None, digits: int, scale: float = 1, unit: str = ""
+) -> str:
+    """A figure with its interval as people read it; alone where there is none.
+
+    >>> with_interval(0.2213, (0.2189, 0.2237), 2, 100, " %"), with_interval(0.2213, None, 3)
+    ('22.13 % [21.89, 22.37]', '0.221')
+    """
+    text = f"{scale * value:.{digits}f}{unit}"
+    known = [end for end in ends or () if end is not None and np.isfinite(end)]
+    if len(known) < 2:
+        return text
+    return f"{text} [{', '.join(f'{scale * end:.{digits}f}' for end in known)}]"

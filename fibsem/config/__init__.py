@@ -6,8 +6,14 @@ replaced, read again.
 """
 
 from fibsem.config.commands import CONF, command_line, compose, run_command
-from fibsem.config.promotion import GateConfig, PostProcessingConfig, PromoteConfig, RankConfig
-from fibsem.config.reading import Tree, read
+from fibsem.config.promotion import (
+    GateConfig,
+    PostProcessingConfig,
+    PromoteConfig,
+    RankConfig,
+    promotion_settings,
+)
+from fibsem.config.reading import Tree, read, require
 from fibsem.config.runs import DataConfig, EvaluateConfig, RunConfig, SamplingConfig, TrackingConfig
 from fibsem.config.search import SearchConfig
 from fibsem.config.training import TrainConfig
@@ -30,7 +36,9 @@ __all__ = [
     "command_line",
     "compose",
     "output_folder",
+    "promotion_settings",
     "read",
+    "require",
     "run_command",
     "settings_hash",
     "with_values",

@@ -7,6 +7,15 @@ from dataclasses import dataclass, fields
 from fibsem.analysis.postprocessing import SearchGrid
 from fibsem.config.reading import Tree, read, require
 
+#: Keys that change what becomes of the trials. Architecture, neighbourhood and training are theirs;
+#: the gate may be another the next time, and volumes are segmented behind it.
+SETTINGS = ("data", "split", "seed", "candidates", "ensemble", "rank", "final", "postprocessing")
+
+
+def promotion_settings(tree: Tree) -> Tree:
+    """The part of a promotion's configuration that says what is promoted."""
+    return {key: tree[key] for key in SETTINGS}
+
 
 @dataclass(frozen=True)
 class PostProcessingConfig:
@@ -18,6 +27,22 @@ class PostProcessingConfig:
     threshold_steps: int
     rounds: tuple[int, ...] = (1,)
     min_size: tuple[int, ...] = (0,)
+
+    def __post_init__(self) -> None:
+        for key, values, legal, constraint in (
+            ("sigma", self.sigma, lambda s: s >= 0, "at least one number from 0, pixels"),
+            ("rounds", self.rounds, lambda n: n in (1, 2), "1, 2 or [1, 2]"),
+            ("min_size", self.min_size, lambda n: n >= 0, "at least one number from 0, pixels"),
+        ):
+            fine = len(values) > 0 and all(map(legal, values))
+            require(f"postprocessing.{key}", list(values), fine, constraint)
+        ends = (self.threshold_start, self.threshold_stop)
+        fine = 0 <= ends[0] <= ends[1] <= 1
+        require(
+            "postprocessing.threshold_start", list(ends), fine, "at most threshold_stop, in [0, 1]"
+        )
+        steps = self.threshold_steps
+        require("postprocessing.threshold_steps", steps, steps >= 1, "at least 1")
 
     @property
     def grid(self) -> SearchGrid:

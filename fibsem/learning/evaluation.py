@@ -205,6 +205,7 @@ def square_row(region: Region, square: ScoredSquare, chosen: PostProcessing) -> 
         "split": region.split,
         "sample": region.sample,
         "region": region.name,
+        "at": list(region.box.start),
         "loss": loss,
         HALF: square.confusion(PostProcessing()).counts,
         CHOSEN: square.confusion(chosen).counts,

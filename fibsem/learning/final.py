@@ -34,6 +34,7 @@ def final_tree(trial: Trial, tree: Tree, seed: int) -> Tree:
             "train.max_seconds": final["max_seconds"],
             "train.patience": None,
             "train.keep": "miou",
+            "train.test": False,  # the test squares are looked at once, at the end
             "train.shift_sd": final["shift_sd"],
             "train.shift_probability": final["shift_probability"],
             "seed": seed,

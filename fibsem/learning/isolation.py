@@ -29,7 +29,7 @@ from fibsem.learning.objective import (
 )
 from fibsem.learning.tracking import Tracking
 from fibsem.learning.training import Epoch
-from fibsem.processes import die_with_parent
+from fibsem.processes import die_with_parent, stop
 
 #: Called with (epoch, validation loss); raises PrunedError where the trial shall end.
 OnEpoch = Callable[[int, float], None]
@@ -83,9 +83,7 @@ class Isolated:
             raise
         finally:
             ours.close()
-            if process.is_alive():
-                process.terminate()
-            process.join()
+            stop(process)
 
     def _converse(
         self, pipe: Connection, process: multiprocessing.process.BaseProcess, on_epoch: OnEpoch
@@ -121,9 +119,10 @@ def _cause(exitcode: int | None) -> str:
 def _child(job: Job, tracking: Tracking, pipe: Connection) -> None:
     """The process of one trial."""
     die_with_parent()
-    end_cleanly(signal.SIGINT)
+    end_cleanly(signal.SIGINT, signal.SIGTERM)
     with contextlib.suppress(KeyboardInterrupt):  # the parent was interrupted too
         pipe.send(_run(job, tracking, pipe))
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # all is told: it may be ended at once
 
 
 def _run(job: Job, tracking: Tracking, pipe: Connection) -> tuple[str, Any]:

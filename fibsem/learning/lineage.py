@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from fibsem.analysis.uncertainty import with_interval
 from fibsem.config import command_line
 from fibsem.errors import UserError
 from fibsem.files import read_json
@@ -226,11 +227,10 @@ def read_lineage(place: Path) -> Lineage:
 
 
 def _of_segmentation(folder: str, record: Mapping[str, Any]) -> Lineage:
-    low, high = record["porosity_ci"]
     facts = {
         "volume": f"{record['volume']}, {' x '.join(map(str, record['shape']))} voxels (z, y, x)",
         "volume hash": record.get("volume_hash") or UNKNOWN,
-        "porosity": f"{record['porosity']:.4f} [{low:.4f}, {high:.4f}]",
+        "porosity": with_interval(record["porosity"], record["porosity_ci"], 4),
         "members": f"{', '.join(record['members'])} ({record['model']})",
         "code": _joined(record.get("code")),
     }

@@ -21,6 +21,7 @@ from fibsem.config import (
     PromoteConfig,
     RankConfig,
     Tree,
+    promotion_settings,
     read,
 )
 from fibsem.data.dataset import Dataset
@@ -47,10 +48,14 @@ from fibsem.learning.promotion_report import draw, write_tables
 from fibsem.learning.ranking import Ranked, Ranking, Trial, ranking_rows
 from fibsem.learning.release import lineage_of, registry_tags, segment_samples, write_bundle
 from fibsem.learning.scoring import scored_squares
-from fibsem.learning.tracking import Tracking
+from fibsem.learning.tracking import Tracking, flat
+from fibsem.learning.training import DivergedError
 from fibsem.progress import Progress
 
 Say = Callable[[str], None]
+
+#: Says that the promotion has made a champion, and by which verdict.
+CROWNED = "crowned.json"
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,7 @@ class Promotion:
         if len(finals) > 1:
             chosen["single"] = self._choose(finals[:1], "single")
         tested = self._test(chosen, final)
-        gate = Gate(**tested["gate"])
+        gate = self._gate(tested)
         self.say(f"gate: {'passed' if gate.passed else 'refused'}, {gate.reason}")
         figures = self._figures(chosen, final, tested)
         record: Record = {
@@ -124,15 +129,15 @@ class Promotion:
             "ranking": ranking_rows(ranked),
             "seeds": [one.seed for one in finals],
             "gate": asdict(gate),
-            "champion": gate.passed,
             **figures,
         }
-        record["lineage"] = lineage_of(finals, self.tree, parent)
+        record["lineage"] = self.once("lineage", lambda: lineage_of(finals, self.tree, parent))
         self._report(finals, chosen["challenger"], record)
         bundle = self.folder / "bundle"
         write_bundle(bundle, chosen["challenger"].segmenter, finals, record)
         record["bundle"] = str(bundle)
         record["version"] = self._register(bundle, gate, record)
+        record["champion"] = registry.champion_version(self.tracking.uri) == record["version"]
         self._log(record, parent)
         record["samples"] = {}
         if self.tree["segment"]:
@@ -144,13 +149,20 @@ class Promotion:
 
     def _same(self, trials: Sequence[Trial]) -> None:
         """Refuse to go on in the folder of another promotion."""
-        ids = [trial.run_id for trial in trials]
-        known = self.once("trials", lambda: {"run_ids": ids})["run_ids"]
-        if known != ids:
+        ids, settings = [trial.run_id for trial in trials], promotion_settings(self.tree)
+        known = self.once("trials", lambda: {"run_ids": ids, "settings": settings})
+        if known["run_ids"] != ids:
             raise UserError(
                 "`output` must be a new folder or hold the promotion of the same trials, but "
-                f"{self.folder} holds that of {', '.join(known)}, and the best ones are "
+                f"{self.folder} holds that of {', '.join(known['run_ids'])}, and the best ones are "
                 f"{', '.join(ids)}."
+            )
+        before, now = (dict(flat(tree)) for tree in (known["settings"], settings))
+        other = [key for key in before | now if before.get(key) != now.get(key)]
+        if other:
+            raise UserError(
+                f"`output` must be a new folder or hold a promotion with the same settings, but "
+                f"{self.folder} holds one with other values of {', '.join(other)}."
             )
 
     def _parent(self, trials: Sequence[Trial]) -> str:
@@ -183,21 +195,37 @@ class Promotion:
         training = FinalTraining(
             self.tree, self.dataset, self.folder / "final", self.tracking, parent
         )
-        seed = int(self.tree["seed"])
-        candidates = [
-            training.of(one.trial, seed, f"final training of candidate {k}")
-            for k, one in enumerate(ranked, start=1)
-        ]
+        seed, candidates = int(self.tree["seed"]), []
+        for k, one in enumerate(ranked, start=1):
+            try:
+                candidates.append(training.of(one.trial, seed, f"final training of candidate {k}"))
+            except DivergedError as error:
+                self.say(f"candidate {k} ({one.trial.name}) is left out: {error}")
+        if not candidates:
+            raise UserError(
+                "`candidates` must hold a trial whose final training does not diverge, but all "
+                f"{len(ranked)} did; more candidates, another seed, or smaller learning rates."
+            )
         best = max(candidates, key=lambda final: final.miou)
         self.say(
             f"final training: validation mIoU {best.miou:.4f} on balanced pixels "
             f"({best.trial.name})"
         )
-        others = [
-            training.of(best.trial, seed + k, f"member {k + 1} of {members}")
-            for k in range(1, members)
-        ]
-        return [best, *others]
+        found, following = [best], seed
+        while len(found) < members:
+            following += 1
+            try:
+                text = f"member {len(found) + 1} of {members}"
+                found.append(training.of(best.trial, following, text))
+            except DivergedError as error:
+                self.say(f"the member of seed {following} is left out: {error}")
+                if following - seed > 2 * members:
+                    raise UserError(
+                        f"`ensemble={members}` needs as many trainings that do not diverge, but "
+                        f"{following - seed} seeds gave {len(found)}; the choices are a smaller "
+                        "ensemble or a trial with a smaller learning rate."
+                    ) from error
+        return found
 
     def _choose(self, finals: Sequence[Final], name: str) -> Chosen:
         """Post-processing and temperature, on every labelled validation pixel."""
@@ -229,7 +257,7 @@ class Promotion:
         return Chosen(segmenter, grid.margin, record["surface"], calibration)
 
     def _test(self, chosen: dict[str, Chosen], final: Final) -> Record:
-        """The one look at the test squares: all models on them, and the gate's verdict."""
+        """The one look at the test squares: all models on them, the champion among them."""
 
         def look() -> Record:
             champion = registry.champion_version(self.tracking.uri)
@@ -239,14 +267,37 @@ class Promotion:
             segmenters = {name: one.segmenter for name, one in chosen.items()}
             margin = chosen["challenger"].margin
             found = examine_on_test(segmenters, final.material, margin, theirs)
-            gate = verdict(
-                found["rows"], theirs, self.dataset.name, self.dataset.hash,
-                read(GateConfig, self.tree["gate"], "gate"),
-            )  # fmt: skip
+            made_with = theirs and {key: theirs.audit.get(key) for key in ("dataset", "data")}
             when = datetime.now(UTC).isoformat(timespec="seconds")
-            return {**found, "gate": asdict(gate), "against": champion, "when": when}
+            return {**found, "against": champion, "champion": made_with, "when": when}
 
         return dict(self.once("test", look))
+
+    def _gate(self, tested: Record) -> Gate:
+        """The verdict on what was found; that of the coronation where there was one.
+
+        It is not kept: a promotion that was refused may be given again with another gate.
+        """
+        if (crowned := self.folder / CROWNED).is_file():
+            return Gate(**read_json(crowned)["gate"])
+        how = read(GateConfig, self.tree["gate"], "gate")
+        gate = verdict(tested["rows"], tested["champion"], self.dataset, how)
+        now, against = registry.champion_version(self.tracking.uri), tested["against"]
+        if now not in (against, self._version()):
+            reason = (
+                f"the champion is version {now} now, but the comparison was with "
+                f"{f'version {against}' if against else 'none'}; force=true promotes regardless, "
+                "another output compares anew"
+            )
+            gate = replace(gate, passed=False, reason=reason)
+        if how.force and not gate.passed:
+            gate = replace(gate, passed=True, reason=f"forced by force=true; {gate.reason}")
+        return gate
+
+    def _version(self) -> str | None:
+        """The version that the promotion has registered; None where it has not come so far."""
+        path = self.folder / "version.json"
+        return str(read_json(path)["version"]) if path.is_file() else None
 
     def _figures(self, chosen: dict[str, Chosen], final: Final, tested: Record) -> Record:
         """All figures of the challenger, and what an ensemble brings and costs."""
@@ -314,9 +365,9 @@ class Promotion:
 
     def _register(self, bundle: Path, gate: Gate, record: Record) -> str:
         """Register the bundle once, and crown it where the gate lets it pass."""
+        tags = registry_tags(self.dataset, gate, record)
 
         def register() -> Record:
-            tags = registry_tags(self.dataset, gate, record)
             example = example_of(self.dataset.samples[0].volume)
             uri = self.tracking.uri
             return {
@@ -328,10 +379,11 @@ class Promotion:
         def crown() -> Record:
             how = "forced" if gate.reason.startswith("forced") else "promoted"
             registry.crown(version, self.tracking.uri, gate.reason, how)
-            return {"version": version}
+            return {"version": version, "gate": asdict(gate)}
 
+        registry.note_verdict(version, self.tracking.uri, tags)  # it may be another than before
         if gate.passed:  # once: repeated after a rollback, the command crowns nobody again
-            self.once("crowned", crown)
+            self.once(CROWNED.removesuffix(".json"), crown)
         return version
 
     def _log(self, record: Record, parent: str) -> None:

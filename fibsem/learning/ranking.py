@@ -6,6 +6,7 @@ not, and the spread between seeds says which differences mean something.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +18,7 @@ import numpy as np
 from fibsem import models
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.analysis.statistics import Paired, Spread, paired_over_squares
-from fibsem.config import RankConfig, RunConfig, Tree
+from fibsem.config import RankConfig, RunConfig, Tree, with_values
 from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
 from fibsem.files import read_json, write_json
@@ -26,11 +27,13 @@ from fibsem.learning.material import Material
 from fibsem.learning.objective import MOST_BY_PATCH, Job, Record, hyperparameters, run_job
 from fibsem.learning.scoring import scored_squares
 from fibsem.learning.tracking import PARENT, Tracking
-from fibsem.learning.training import Epoch
+from fibsem.learning.training import DivergedError, Epoch
 from fibsem.progress import Progress
 
 #: Difference over squares that may be noise: above this p-value two trials are tied.
 TIED = 0.05
+#: Parts of a trial's configuration that make the network and its training.
+CONFIGURATION = ("model", "nbhd", "preprocess", "sampling", "train")
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,19 @@ class Trial:
     code: str | None
     tree: Tree
 
+    @property
+    def what(self) -> str:
+        """Its configuration as text: what another trial may have in common with it."""
+        kept = {key: self.tree.get(key) for key in CONFIGURATION}
+        return json.dumps(kept, sort_keys=True, default=str)
+
+    def fresh_seeds(self, how: RankConfig) -> list[int]:
+        """Seeds for running it again: never its own, whose luck is known."""
+        own = self.tree.get("seed")
+        return [seed for seed in range(how.seed, how.seed + how.seeds + 1) if seed != own][
+            : how.seeds
+        ]
+
 
 def best_trials(
     tracking: Tracking,
@@ -70,6 +86,8 @@ def best_trials(
     most_seconds: float | None = None,
 ) -> list[Trial]:
     """The ``how.k`` finished trials with the smallest validation loss, best first.
+
+    Of several with one configuration, whatever their seeds, only the best counts.
 
     Parameters
     ----------
@@ -115,8 +133,9 @@ def best_trials(
                 f"`max_seconds_per_gigapixel` must leave a trial, but got {most_seconds:g}; those "
                 f"of {where} take {fastest or 0:.0f} to {slowest or 0:.0f}."
             )
-    return [
-        Trial(
+    trials: dict[str, Trial] = {}
+    for run in known:
+        trial = Trial(
             run_id=run.info.run_id,
             name=run.info.run_name,
             number=run.data.tags.get("fibsem.trial"),
@@ -127,16 +146,22 @@ def best_trials(
             code=run.data.tags.get("fibsem.code"),
             tree=tracking.read_json(run.info.run_id, "config.json"),
         )
-        for run in known[: how.k]
-    ]
+        trials.setdefault(trial.what, trial)
+        if len(trials) == how.k:
+            break
+    return list(trials.values())
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """A trial and what its configuration reaches with fresh seeds; no runs where it was alone."""
+    """A trial and what its configuration reaches with fresh seeds; no runs where it was alone.
+
+    ``failures`` counts the seeds with which its training diverged.
+    """
 
     trial: Trial
     runs: tuple[Record, ...] = ()
+    failures: int = 0
 
     @cached_property
     def miou(self) -> Spread:
@@ -146,13 +171,19 @@ class Ranked:
     @cached_property
     def by_square(self) -> dict[str, float]:
         """Mean over the seeds of the mIoU of every validation square, at T = 0.5."""
-        names = self.runs[0]["squares"]
+        names = self.runs[0]["squares"] if self.runs else {}
         return {name: float(np.mean([run["squares"][name] for run in self.runs])) for name in names}
 
-    def against(self, other: Ranked) -> Paired:
-        """Paired comparison over the validation squares, this minus the other."""
+    def against(self, other: Ranked) -> Paired | None:
+        """Paired comparison over the validation squares, this minus the other.
+
+        None where one of them was not scored on squares.
+        """
+        common = [name for name in self.by_square if name in other.by_square]
+        if not common:
+            return None
         return paired_over_squares(
-            list(self.by_square.values()), [other.by_square[name] for name in self.by_square]
+            [self.by_square[name] for name in common], [other.by_square[name] for name in common]
         )
 
 
@@ -167,7 +198,15 @@ class Ranking:
     parent: str
 
     def of(self, trials: Sequence[Trial], how: RankConfig) -> list[Ranked]:
-        """Run the trials again, and order them by mean validation mIoU."""
+        """Run the trials again, and order them by mean validation mIoU.
+
+        Those that diverge with a seed come behind those that never do.
+
+        Raises
+        ------
+        UserError
+            If every training diverged.
+        """
         if len(trials) == 1:
             return [Ranked(trials[0])]
         total = len(trials) * how.seeds
@@ -175,7 +214,8 @@ class Ranking:
         material: Material | None = None
         with Progress("ranking") as progress:
             for done in range(total):  # seed by seed: stopped early, all trials have had as many
-                trial, seed = trials[done % len(trials)], how.seed + done // len(trials)
+                trial = trials[done % len(trials)]
+                seed = trial.fresh_seeds(how)[done // len(trials)]
                 text = f"trial {trial.number}, seed {seed}"
                 config = RunConfig.of(self._tree(trial, seed))
                 material = (
@@ -187,12 +227,22 @@ class Ranking:
 
                 again[trial.run_id].append(self._again(trial, seed, material, show))
                 progress(text, done + 1, total)
-        ranked = [Ranked(trial, tuple(again[trial.run_id])) for trial in trials]
-        return sorted(ranked, key=lambda one: -one.miou.mean)
+        ranked = []
+        for trial in trials:
+            runs = tuple(run for run in again[trial.run_id] if "diverged" not in run)
+            if runs:
+                ranked.append(Ranked(trial, runs, len(again[trial.run_id]) - len(runs)))
+        if not ranked:
+            raise UserError(
+                f"`rank.k` must reach a trial that trains with fresh seeds, but all {total} "
+                "trainings diverged; a larger rank.k, or a sweep with smaller learning rates."
+            )
+        return sorted(ranked, key=lambda one: (one.failures, -one.miou.mean))
 
     def _tree(self, trial: Trial, seed: int) -> Tree:
         common = {key: self.tree[key] for key in ("data", "tracking", "command")}
-        return {**trial.tree, **common, "seed": seed}
+        # the test squares are looked at once, at the end
+        return with_values({**trial.tree, **common, "seed": seed}, {"train.test": False})
 
     def _again(
         self, trial: Trial, seed: int, material: Material, show: Callable[[Epoch], None]
@@ -210,7 +260,12 @@ class Ranking:
             params=hyperparameters(material.config, tree),
             parent=self.parent,
         )
-        trained, _ = run_job(job, material, self.tracking, show)
+        try:
+            trained, _ = run_job(job, material, self.tracking, show)
+        except DivergedError as error:
+            record: Record = {"seed": seed, "diverged": str(error)}
+            write_json(known, record)
+            return record
         record = {
             "seed": seed,
             **{key: trained[key] for key in ("run_id", "val", "epochs", "train_seconds")},
@@ -227,10 +282,11 @@ def square_mious(material: Material, model: models.Model) -> dict[str, float]:
     labelled = sum(region.box.size for region in material.dataset.regions("val"))
     if scorer.mode == "patch" and labelled > MOST_BY_PATCH:
         return {}
-    return {
+    found = {
         f"{region.sample} {region.name}": square.confusion(PostProcessing()).miou
         for region, square in scored_squares(material, scorer, "val")
     }
+    return {name: miou for name, miou in found.items() if np.isfinite(miou)}  # labelled at all
 
 
 def ranking_rows(ranked: Sequence[Ranked]) -> list[dict[str, Any]]:
@@ -256,10 +312,11 @@ def _row(place: int, one: Ranked, first: Ranked) -> dict[str, Any]:
         "val_miou": one.miou.mean,
         "val_miou_sd": one.miou.std,
         "seeds": len(one.runs),
+        "diverged": one.failures,
         "train_seconds": float(np.mean([run["train_seconds"] for run in one.runs])),
     }
-    if one is not first and one.by_square:
-        paired = one.against(first)
+    paired = one.against(first) if one is not first else None
+    if paired is not None:
         row |= {
             "difference": paired.mean,
             "p_value": paired.p_value,

@@ -2,8 +2,9 @@
 
 All of it is in tags on the versions: the facts of the promotion, and in ``fibsem.reigns`` every
 time that a version came to reign. The aliases ``champion`` and ``previous`` follow from that line.
-It is written first and ``champion`` last: after a kill in between, the same command finds what was
-begun and finishes it.
+It is written first and ``champion`` last, and between them the registered model is tagged with what
+was begun: after a kill the same command finishes it, and an alias that people moved is not mistaken
+for it.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ CHAMPION, PREVIOUS = "champion", "previous"
 DATASET, DATA, CODE = "fibsem.dataset", "fibsem.data", "fibsem.code"
 TEST_MIOU, GATE, REASON = "fibsem.test_all_miou", "fibsem.gate", "fibsem.reason"
 IDENTITY, REIGNS = "fibsem.identity", "fibsem.reigns"
+#: Tag of the registered model: a version that is being crowned.
+BEGUN = "fibsem.begun"
 #: Characters of a description that every store of MLflow keeps.
 LONGEST_DESCRIPTION = 5000
 
@@ -122,9 +125,19 @@ def register(
     return number
 
 
+def note_verdict(version: str, tracking_uri: str, tags: Mapping[str, object]) -> None:
+    """Say on a version what the gate says of it now: ``tags`` has :data:`GATE`, :data:`REASON`."""
+    client = MlflowClient(tracking_uri)
+    known = client.get_model_version(REGISTERED, version).tags
+    for key in (GATE, REASON):
+        value = clipped(str(tags[key]), LONGEST)
+        if known.get(key) != value:
+            client.set_model_version_tag(REGISTERED, version, key, value)
+
+
 def champion_version(tracking_uri: str) -> str | None:
     """Version that has the alias ``champion``, or None."""
-    return _aliases(MlflowClient(tracking_uri)).get(CHAMPION)
+    return _aliases(MlflowClient(tracking_uri))[0].get(CHAMPION)
 
 
 @uninterrupted()
@@ -134,8 +147,8 @@ def crown(new: str, tracking_uri: str, why: str, how: str = "promoted") -> None:
     One that reigns already is not crowned again.
     """
     client = MlflowClient(tracking_uri)
-    aliases = _aliases(client)
-    line = _line(_versions(client), aliases)
+    aliases, begun = _aliases(client)
+    line = _line(_versions(client), aliases, begun)
     if not line or line[-1].version != new:
         line = crowned(line, new, why, how)
     _write(client, line, aliases)
@@ -156,11 +169,11 @@ def rollback(tracking_uri: str, why: str) -> tuple[str, str]:
         If no version reigned before.
     """
     client = MlflowClient(tracking_uri)
-    aliases = _aliases(client)
-    line = _line(_versions(client), aliases)
+    aliases, begun = _aliases(client)
+    line = _line(_versions(client), aliases, begun)
     reigning = aliases.get(CHAMPION)
-    if line and line[-1].how == ROLLBACK and reigning not in (None, line[-1].version):
-        dethroned = str(reigning)  # a rollback that was cut off
+    if line and line[-1].how == ROLLBACK and begun == line[-1].version:  # one that was cut off
+        dethroned = str(reigning) if reigning != begun else line[-2].version
     else:
         reigned = throne(line)
         if len(reigned) < 2:
@@ -175,9 +188,9 @@ def rollback(tracking_uri: str, why: str) -> tuple[str, str]:
 def history(tracking_uri: str) -> list[Reign]:
     """Who was champion when and why, and who was refused; oldest first."""
     client = MlflowClient(tracking_uri)
-    versions, aliases = _versions(client), _aliases(client)
+    versions, (aliases, begun) = _versions(client), _aliases(client)
     by_number = {str(version.version): version for version in versions}
-    line = _line(versions, aliases)
+    line = _line(versions, aliases, begun)
     rows = [
         _reign(by_number[one.version], one, following.since if following else None)
         for one, following in pairwise([*line, None])
@@ -226,22 +239,26 @@ def _versions(client: MlflowClient) -> list[ModelVersion]:
     return sorted(found, key=lambda version: int(version.version))
 
 
-def _aliases(client: MlflowClient) -> dict[str, str]:
-    """Aliases and the versions that have them."""
+def _aliases(client: MlflowClient) -> tuple[dict[str, str], str | None]:
+    """Aliases and the versions that have them; and the version whose crowning was begun."""
     try:
         model = client.get_registered_model(REGISTERED)
     except mlflow.MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
-        return {}
-    return {alias: str(version) for alias, version in model.aliases.items()}
+        return {}, None
+    aliases = {alias: str(version) for alias, version in model.aliases.items()}
+    return aliases, model.tags.get(BEGUN)
 
 
-def _line(versions: Sequence[ModelVersion], aliases: Mapping[str, str]) -> list[Crowning]:
+def _line(
+    versions: Sequence[ModelVersion], aliases: Mapping[str, str], begun: str | None
+) -> list[Crowning]:
     """Every crowning in turn.
 
-    A champion that was never crowned has its alias from people, or from a time before there was a
-    history: it comes last, after the one that has the alias ``previous``.
+    A champion that is not the last of the line, without a crowning that was begun, has its alias
+    from people, or from a time before there was a history: it comes last, after the one that has
+    the alias ``previous`` where that was never crowned either.
     """
     by_number = {str(version.version): version for version in versions}
     line = [
@@ -250,19 +267,24 @@ def _line(versions: Sequence[ModelVersion], aliases: Mapping[str, str]) -> list[
         for one in decoded(number, version.tags.get(REIGNS, "[]"))
     ]
     line.sort(key=lambda one: one.since)
-    known = {one.version for one in line}
     champion = aliases.get(CHAMPION)
-    if champion is not None and champion not in known:
-        for number in (aliases.get(PREVIOUS), champion):
-            if number is not None and number not in known:
-                version = by_number[number]
-                since = max([_registered(version), *(later(one.since) for one in line[-1:])])
-                line.append(Crowning(number, since, version.tags.get(REASON, ""), "alias"))
+    latest = line[-1].version if line else None
+    if champion is None or champion == latest or begun == latest is not None:
+        return line
+    known, taken_over = {one.version for one in line}, [champion]
+    previous = aliases.get(PREVIOUS)
+    if previous is not None and {previous, champion}.isdisjoint(known):
+        taken_over.insert(0, previous)
+    for number in taken_over:
+        version = by_number[number]
+        since = max([_registered(version), *(later(one.since) for one in line[-1:])])
+        line.append(Crowning(number, since, version.tags.get(REASON, ""), "alias"))
     return line
 
 
 def _write(client: MlflowClient, line: Sequence[Crowning], aliases: Mapping[str, str]) -> None:
     """Store the latest crowning, and those that only aliases told of; then set the aliases."""
+    client.set_registered_model_tag(REGISTERED, BEGUN, line[-1].version)
     for number in dict.fromkeys([*aliases.values(), line[-1].version]):
         if any(one.version == number for one in line):
             client.set_model_version_tag(REGISTERED, number, REIGNS, encoded(line, number))
@@ -272,6 +294,7 @@ def _write(client: MlflowClient, line: Sequence[Crowning], aliases: Mapping[str,
     elif PREVIOUS in aliases:
         client.delete_registered_model_alias(REGISTERED, PREVIOUS)
     client.set_registered_model_alias(REGISTERED, CHAMPION, reigned[-1])
+    client.delete_registered_model_tag(REGISTERED, BEGUN)
 
 
 def _registered(version: ModelVersion) -> str:

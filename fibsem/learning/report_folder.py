@@ -10,6 +10,7 @@ import pandas as pd
 
 from fibsem.analysis import tables
 from fibsem.analysis.report import Picture, Section, Table, page
+from fibsem.analysis.uncertainty import with_interval
 from fibsem.files import read_json, replace_file, write_json
 from fibsem.learning import result_sections
 from fibsem.learning.results import KEYS, Record, Results
@@ -87,7 +88,7 @@ def _facts(results: Results, history: pd.DataFrame | None) -> dict[str, str]:
         trials = sum(one.record["trials"]["complete"] for one in sweeps)
         facts["Search"] = f"{_count(trials, 'complete trial')} in {_count(len(sweeps), 'sweep')}"
     for version in () if history is None else history.itertuples():
-        if "champion" in version.alias:
+        if "champion" in version.alias.split(", "):
             facts["Champion"] = f"version {version.version} of fibsem"
     if promotions := results.of("promotion"):
         last = promotions[-1].record
@@ -96,9 +97,8 @@ def _facts(results: Results, history: pd.DataFrame | None) -> dict[str, str]:
             f"mIoU {100 * last['test_all']['miou']:.2f} % on every labelled test pixel"
         )
         for name, sample in last["samples"].items():
-            low, high = sample["porosity_ci"]
-            facts[f"Porosity of {name}"] = (
-                f"{100 * sample['porosity']:.2f} % [{100 * low:.2f}, {100 * high:.2f}]"
+            facts[f"Porosity of {name}"] = with_interval(
+                sample["porosity"], sample["porosity_ci"], 2, 100, " %"
             )
     if results.others:
         facts["Left out"] = f"{_count(results.others, 'result')} on other data of this name"

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from fibsem.errors import UserError
+
 if TYPE_CHECKING:
     import pandas as pd
     from mlflow import MlflowClient
@@ -52,6 +54,21 @@ def history_now(uri: str) -> pd.DataFrame | None:
         return table if len(table) else None
 
     return _asked(uri, look)
+
+
+def require_store(uri: str) -> None:
+    """Refuse the address of a store that is not there.
+
+    Raises
+    ------
+    UserError
+        If no file or server answers.
+    """
+    if not _there(uri):
+        raise UserError(
+            "`tracking.uri` must be an MLflow store that is there (sqlite:///PATH or "
+            f"http://HOST:PORT), but nothing answers at {uri}."
+        )
 
 
 def _asked(uri: str, question: Callable[[MlflowClient], T]) -> T | None:

@@ -37,6 +37,8 @@ for _name in ("alembic", "mlflow.store.db.utils", "mlflow.tracking"):
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 PARENT = "mlflow.parentRunId"
+#: Runs that a store is asked for at a time.
+PAGE = 1000
 
 
 @whole_calls
@@ -171,22 +173,24 @@ class Tracking:
         """End a run: FINISHED, FAILED or KILLED."""
         self.client.set_terminated(run_id, status)
 
-    def runs(self, tags: Mapping[str, str], *, order: str, most: int = 1000) -> list[Run]:
-        """Runs with these tags, in the order of a metric."""
-        clauses = [f"tags.`{key}` = '{value}'" for key, value in tags.items()]
-        return list(
-            self.client.search_runs(
-                [self.experiment_id], " and ".join(clauses), order_by=[order], max_results=most
-            )
-        )
+    def runs(self, tags: Mapping[str, str], *, order: str | None = None) -> list[Run]:
+        """All runs with these tags, in the order of a metric."""
+        clauses = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
+        found: list[Run] = []
+        token = None
+        while True:
+            page = self.client.search_runs(
+                [self.experiment_id], clauses, order_by=[order] if order else None,
+                max_results=PAGE, page_token=token,
+            )  # fmt: skip
+            found += page
+            token = page.token
+            if not token:
+                return found
 
     def children(self, parent: str) -> list[Run]:
         """The child runs of a run."""
-        return list(
-            self.client.search_runs(
-                [self.experiment_id], f"tags.`{PARENT}` = '{parent}'", max_results=5000
-            )
-        )
+        return self.runs({PARENT: parent})
 
 
 def _code_and_machine() -> dict[str, str]:

@@ -14,7 +14,7 @@ from fibsem.errors import UserError
 from fibsem.interrupts import end_cleanly
 from fibsem.learning.search import POLL_S, Show, Sweep
 from fibsem.learning.slots import filled
-from fibsem.processes import confine, core_shares, die_with_parent, visible_accelerators
+from fibsem.processes import confine, core_shares, die_with_parent, stop, visible_accelerators
 
 #: Deaths of workers between two finished trials after which the sweep gives up.
 RESTARTS = 6
@@ -72,16 +72,14 @@ def run_workers(sweep: Sweep, tree: Tree, count: int, show: Show) -> None:
     except BaseException:
         for process in running.values():
             process.join(30)  # interrupted from a terminal they end their trials by themselves
-            if process.is_alive():
-                process.terminate()
-                process.join()
+            stop(process)
         raise
 
 
 def _worker(tree: Tree, folder: Path, cores: set[int], accelerator: str | None) -> None:
     """One worker process: what it may use is set before TensorFlow looks around."""
     die_with_parent()
-    end_cleanly(signal.SIGINT)
+    end_cleanly(signal.SIGINT, signal.SIGTERM)
     confine(cores, accelerator)
 
     from fibsem.learning.datasets import obtain

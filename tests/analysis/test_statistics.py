@@ -56,6 +56,29 @@ def test_alpha_is_an_option():
     assert gate(difference, alpha=0.005).passed
 
 
+def test_squares_without_a_label_say_nothing():
+    worse = np.full(12, -0.3)
+    worse[4] = np.nan
+    found = gate(worse)
+    assert not found.passed
+    assert found.p_value == pytest.approx(1 / 2**11)
+    assert not gate(0.01, (float("nan"), 0.02)).passed
+
+
+def test_an_alpha_that_so_few_squares_cannot_reach_decides_nothing():
+    six = judge(Standing((0.1,) * 6, 0.0), Standing((0.9,) * 6, 0.0), alpha=0.01)
+    assert not six.passed
+    assert six.reason.startswith("6 test squares cannot decide, 7 are needed")
+
+
+@pytest.mark.parametrize(("other", "passed"), [(-0.75, False), (0.05, True)])
+def test_equal_squares_do_not_count(other, passed):
+    """Four of eight that are far worse cannot reach alpha; four that are better need not."""
+    found = gate(np.where(np.arange(12) < 4, other, 0.0))
+    assert found.passed is passed
+    assert ("4 test squares with another mIoU cannot decide" in found.reason) is not passed
+
+
 def test_few_squares_cannot_decide():
     found = judge(Standing((0.9,) * 5, 0.0), Standing((0.1,) * 5, 0.0))
     assert not found.passed

@@ -11,8 +11,10 @@ from fibsem.config import DataConfig, RankConfig, TrackingConfig, compose, read
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
 from fibsem.learning.datasets import obtain
+from fibsem.learning.objective import run_job
 from fibsem.learning.ranking import Ranked, Ranking, Trial, best_trials, ranking_rows
 from fibsem.learning.tracking import Tracking
+from fibsem.learning.training import DivergedError
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +99,66 @@ def test_one_trial_is_taken_as_it_is(swept):
     ranked = Ranking(tree, dataset, folder / "none", tracking, "nobody").of(trials, RankConfig(k=1))
     assert ranked == [Ranked(trials[0])]
     assert "val_miou" not in ranking_rows(ranked)[0]
+
+
+def test_one_configuration_counts_once_and_its_own_seed_is_not_fresh():
+    tree = {"model": {"name": "2dcnn"}, "train": {"epochs": 3}, "seed": 1001, "output": "a"}
+    trial = Trial("a", "a", "0", 0.5, 100.0, "s", "p", "c", tree)
+    again = replace(trial, tree={**tree, "seed": 0, "output": "b"})
+    other = replace(trial, tree={**tree, "train": {"epochs": 4}})
+    assert trial.what == again.what != other.what
+    assert trial.fresh_seeds(RankConfig(seeds=3)) == [1000, 1002, 1003]
+    assert again.fresh_seeds(RankConfig(seeds=3)) == [1000, 1001, 1002]
+
+
+def test_trials_of_one_configuration_are_run_again_once(swept):
+    _tree, dataset, tracking, _folder = swept
+    (best, second) = best_trials(tracking, dataset, RankConfig(k=2))
+    tags = {
+        "fibsem.command": "trial", "fibsem.study": "fast", "fibsem.data": dataset.hash,
+    }  # fmt: skip
+    twin = tracking.start("a twin", tags=tags)
+    tracking.log_json(twin, {**best.tree, "seed": 7}, "config.json")
+    tracking.log_metrics(twin, {"val/loss": (best.loss + second.loss) / 2})
+    tracking.end(twin)
+    found = best_trials(tracking, dataset, RankConfig(k=2))
+    assert [trial.run_id for trial in found] == [best.run_id, second.run_id]
+    tracking.client.delete_run(twin)
+
+
+def test_a_trial_that_diverges_with_a_seed_comes_last(swept, monkeypatch):
+    """And a second start remembers it; where all do, one line says so."""
+    tree, dataset, tracking, folder = swept
+    trials = best_trials(tracking, dataset, RankConfig(k=2), ["fast"])
+    bad = trials[0].run_id
+
+    def diverging(job, *others):
+        if job.tags["fibsem.winner"] in hopeless and job.tags["fibsem.seed"] == 700:
+            raise DivergedError("the training loss is nan in epoch 1")
+        return run_job(job, *others)
+
+    monkeypatch.setattr("fibsem.learning.ranking.run_job", diverging)
+    how, hopeless = RankConfig(k=2, seeds=2, seed=700), {bad}
+    ranking = Ranking(tree, dataset, folder / "nan", tracking, tracking.start("p", tags={}))
+    ranked = ranking.of(trials, how)
+    assert [(one.trial.run_id, one.failures) for one in ranked] == [
+        (trials[1].run_id, 0), (bad, 1),
+    ]  # fmt: skip
+    assert [row["diverged"] for row in ranking_rows(ranked)] == [0, 1]
+    hopeless.clear()
+    assert ranking.of(trials, how) == ranked
+
+    hopeless |= {trial.run_id for trial in trials}
+    none = Ranking(tree, dataset, folder / "all", tracking, tracking.start("p", tags={}))
+    with pytest.raises(UserError, match="all 2 trainings diverged"):
+        none.of(trials, RankConfig(k=2, seeds=1, seed=700))
+
+
+def test_a_trial_that_was_not_scored_on_squares_is_not_compared():
+    squares = np.linspace(0.6, 0.8, 10)
+    by_patch, dense = made_up("a", [0.8], []), made_up("b", [0.7], squares)
+    for order in ([by_patch, dense], [dense, by_patch]):
+        assert "tied" not in ranking_rows(order)[1]
 
 
 def made_up(name, mious, squares):

@@ -179,7 +179,10 @@ class KilledError(Exception):
     """Stands for the end of the process."""
 
 
-WRITES = ("set_model_version_tag", "set_registered_model_alias", "delete_registered_model_alias")
+WRITES = (
+    "set_model_version_tag", "set_registered_model_alias", "delete_registered_model_alias",
+    "set_registered_model_tag", "delete_registered_model_tag",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -263,6 +266,28 @@ def test_an_alias_set_by_hand_counts_as_the_latest(empty, tracking):
     empty.set_registered_model_alias("fibsem", "champion", two)
     assert line(tracking.uri) == [(one, "promoted"), (two, "alias")]
     assert registry.rollback(tracking.uri, "not agreed") == (one, two)
+
+
+def test_an_alias_moved_back_by_hand_counts_too(empty, tracking):
+    """The one that is in use is dethroned by the next, and a rollback brings it back."""
+    one, two, three = versions(tracking, 3)
+    registry.crown(one, tracking.uri, "first")
+    registry.crown(two, tracking.uri, "second")
+    empty.set_registered_model_alias("fibsem", "champion", one)
+    assert line(tracking.uri) == [(one, "promoted"), (two, "promoted"), (one, "alias")]
+    registry.crown(three, tracking.uri, "third")
+    assert aliases(empty) == {"champion": three, "previous": one}
+    assert registry.rollback(tracking.uri, "bad") == (one, three)
+
+
+def test_a_verdict_may_change(empty, tracking):
+    one, _ = versions(tracking, 2)
+    for gate in ("refused", "passed"):
+        registry.note_verdict(
+            one, tracking.uri, {"fibsem.gate": gate, "fibsem.reason": f"it is {gate}"}
+        )
+        tags = empty.get_model_version("fibsem", one).tags
+        assert (tags["fibsem.gate"], tags["fibsem.reason"]) == (gate, f"it is {gate}")
 
 
 def test_without_a_champion_there_is_nothing_to_roll_back(empty, tracking):

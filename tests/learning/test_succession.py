@@ -123,6 +123,57 @@ def test_the_test_squares_are_looked_at_once(lab):
 
 
 @pytest.mark.slow
+def test_a_refused_one_may_be_forced_and_nothing_is_done_again(lab, monkeypatch):
+    """The same folder with force=true: the same look at the test squares, another verdict."""
+    _, folder = lab
+    uri = f"sqlite:///{folder / 'ml.db'}"
+    fair, poor = promoted(lab, "fair"), promoted(lab, "poor")
+    assert not poor["champion"]
+
+    def again(*_):
+        raise AssertionError("the test squares were looked at twice")
+
+    monkeypatch.setattr("fibsem.learning.promotion.examine_on_test", again)
+    champion = registry.champion_version(uri)
+    forced = promoted(lab, "poor", "force=true", "gate.alpha=0.04")
+    assert forced["champion"]
+    assert forced["version"] == poor["version"] == registry.champion_version(uri)
+    assert forced["gate"]["reason"].startswith("forced by force=true; worse than the champion")
+    assert forced["lineage"] == poor["lineage"]
+    tags = mlflow.MlflowClient(uri).get_model_version("fibsem", forced["version"]).tags
+    assert tags["fibsem.gate"] == "passed"
+    assert tags["fibsem.reason"] == forced["gate"]["reason"]
+    assert registry.rollback(uri, "it was a test") == (champion, poor["version"])
+    assert not promoted(lab, "poor", "force=true")["champion"]  # crowned once
+
+    with pytest.raises(UserError, match=r"with other values of final.epochs\.$"):
+        promoted(lab, "poor", "final.epochs=3")
+    assert promoted(lab, "fair")["version"] == fair["version"]
+
+
+@pytest.mark.slow
+def test_a_verdict_on_a_former_champion_crowns_nobody(lab):
+    """Stopped behind the test, and meanwhile another one was promoted."""
+    _, folder = lab
+    uri = f"sqlite:///{folder / 'ml.db'}"
+    promoted(lab, "fair")
+    good = promoted(lab, "good", "ensemble=2", "gate.porosity_points=30")
+    place = folder / "promote-good"
+    (place / "crowned.json").unlink()
+    tested = json.loads((place / "test.json").read_text())
+    (place / "test.json").write_text(json.dumps({**tested, "against": "99"}))
+    (place / "version.json").rename(place / "kept.json")
+    known = registry.champion_version(uri)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "champion_version", lambda _: "98")
+        found = promoted(lab, "good", "ensemble=2", "gate.porosity_points=30")
+    assert not found["gate"]["passed"]
+    assert "version 98 now, but the comparison was with version 99" in found["gate"]["reason"]
+    assert found["version"] == good["version"]
+    assert registry.champion_version(uri) == known
+
+
+@pytest.mark.slow
 def test_ranking_and_gate_leave_tables_that_can_be_read(lab):
     _, folder = lab
     promoted(lab, "fair")

@@ -92,6 +92,7 @@ def stages(scores: FloatArray, how: PostProcessing) -> Iterator[FloatArray | Lab
         smoothed = smooth(image.astype(np.float32, copy=False), how.sigma)
         yield smoothed
         image = (smoothed >= threshold).astype(np.uint8)
+        del smoothed  # a slice is large, and components need room
         yield image
     yield remove_small(image.astype(np.uint8, copy=False), how.min_size)
 

@@ -1,0 +1,78 @@
+"""The one look at the test squares, and what the gate makes of it."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.config import GateConfig
+from fibsem.inference.segmenter import Segmenter
+from fibsem.learning.bundle import Bundle
+from fibsem.learning.evaluation import CHOSEN
+from fibsem.learning.examination import examine_on_test, verdict
+
+FILM = SimpleNamespace(name="film", hash="d1")
+ITS = {"dataset": "film", "data": "d1"}
+
+
+def rows(correct, count=12, apart=True):
+    """Test squares of 100 pixels, so many of them right; each in its own place or all in one."""
+    wrong = 50 - correct // 2
+    right = 50 - wrong
+    return [
+        {
+            "sample": "A",
+            "at": [10 * k, 100 * k if apart else 0, 0],
+            CHOSEN: [[right, wrong], [wrong, right]],
+        }
+        for k in range(count)
+    ]
+
+
+def judged(challenger, champion=None, its=ITS, **how):
+    found = {"challenger": challenger, **({"champion": champion} if champion else {})}
+    return verdict(found, its if champion or its is not ITS else None, FILM, GateConfig(**how))
+
+
+def test_the_first_one_passes():
+    gate = judged(rows(80))
+    assert gate.passed
+    assert gate.reason == "there is no champion yet"
+    assert gate.porosity_error == 0
+
+
+def test_worse_is_refused_and_better_passes():
+    assert not judged(rows(70), rows(80)).passed
+    assert judged(rows(80), rows(70)).passed
+
+
+def test_a_champion_of_other_data_is_not_compared():
+    gate = judged(rows(80), its={"dataset": "another", "data": "d9"})
+    assert not gate.passed
+    assert "made for dataset another and cannot be compared" in gate.reason
+
+
+def test_other_labels_and_neighbouring_slices_are_said():
+    plain = judged(rows(80), rows(70)).reason
+    assert "other labels" not in plain
+    assert "independent" not in plain
+    relabelled = judged(rows(80), rows(70), its={"dataset": "film", "data": "d2"})
+    assert relabelled.passed
+    assert "made with other labels or another split" in relabelled.reason
+    stacked = judged(rows(80, apart=False), rows(70, apart=False))
+    assert "in 1 places of neighbouring slices" in stacked.reason
+
+
+@pytest.mark.parametrize("margin", [0, 12])
+def test_challenger_and_champion_see_as_much_around_a_square(material, trained, margin):
+    """The same network with the same post-processing is as good, whoever asks for the margin."""
+    spec, model = trained(11, filters=4)
+    here = material()
+    config = here.config
+    how = PostProcessing(1.0, 0.5, 1, 60)
+    one = Segmenter.of(spec, model, config.preprocess, how)
+    champion = Bundle(one, here.dataset.voxel_nm, {"dataset": here.dataset.name})
+    found = examine_on_test({"challenger": one}, here, margin, champion)["rows"]
+    assert len(found["champion"]) == len(here.dataset.regions("test"))
+    for ours, theirs in zip(found["challenger"], found["champion"], strict=True):
+        assert ours == theirs
