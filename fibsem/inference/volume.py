@@ -20,7 +20,7 @@ import numpy as np
 
 from fibsem.analysis.uncertainty import normal_interval
 from fibsem.data.preprocessing import CorrectedVolume, Correction, fit_correction
-from fibsem.data.volumes import Volume, VoxelNm, open_volume
+from fibsem.data.volumes import ArrayVolume, Volume, VoxelNm, open_volume
 from fibsem.errors import UserError
 from fibsem.files import replace_file, write_json
 from fibsem.inference.checks import MOST_CHANGED, certify, share_changed
@@ -105,8 +105,9 @@ def segment_volume(
     Raises
     ------
     UserError
-        If the folder holds a different segmentation, the disk is too full for this one, the
-        certificate fails, a slice cannot be read, or the uncertainty of a single model is wanted.
+        If the folder holds a different segmentation, other results or the volume, the disk is too
+        full for this one, the certificate fails, a slice cannot be read, or the uncertainty of a
+        single model is wanted.
 
     Notes
     -----
@@ -121,8 +122,9 @@ def segment_volume(
         raise UserError(
             "`workers` and `scheduler` need a volume and a model on disk; workers=1 does not."
         )
+    _check_apart(volume, folder)
     key = {"volume": volume.signature(), "model": segmenter.identity, **options.key}
-    ledger = Ledger.open(folder, key, options.slab, overwrite=options.overwrite)
+    ledger = Ledger.open(folder, key, options)
     _check_room(volume, folder, options, ledger)
     resumed = len(ledger.slabs)
     decisions = _decide(volume, segmenter, options, ledger, say)
@@ -262,7 +264,11 @@ class _Run:
                     )  # fmt: skip
                 self.ledger.decide(pores_3d=cleaned)
             pores = self.ledger.decided["pores_3d"]
-        outputs.export()
+        for store in outputs.exported:
+            known = self.ledger.decided.get("exported", [])
+            if store.name not in known or not store.path.exists():
+                store.export(self.voxel_nm)
+                self.ledger.decide(exported=sorted({*known, store.name}))
         return pores
 
 
@@ -335,6 +341,17 @@ def _check_voxel(options: Options, voxel_nm: VoxelNm) -> None:
         raise UserError(
             "`min_volume_nm3` needs the size of a voxel, but the volume does not state it: "
             f"{voxel_nm}; voxel_nm=[z,y,x] does."
+        )
+
+
+def _check_apart(volume: Volume, folder: Path) -> None:
+    """Results that lie around the volume could be taken for its own files, and removed."""
+    if isinstance(volume, ArrayVolume):
+        return
+    if volume.path.resolve().is_relative_to(folder.resolve()):
+        raise UserError(
+            f"`output` must be a folder that does not hold the volume, but {folder} holds "
+            f"{volume.path}; the choice is another output."
         )
 
 

@@ -200,12 +200,8 @@ def test_a_ledger_older_than_the_option_goes_on_without_it(volume, ensemble, tmp
 
 
 def test_it_is_not_left_out_when_it_was_begun(volume, ensemble, tmp_path):
-    Ledger.open(
-        tmp_path,
-        {"volume": volume.signature(), "model": ensemble.identity, **ASKED.key},
-        2,
-        overwrite=False,
-    )
+    key = {"volume": volume.signature(), "model": ensemble.identity, **ASKED.key}
+    Ledger.open(tmp_path, key, ASKED)
     with pytest.raises(UserError, match=r"another uncertainty \(True, now False\)"):
         segment_volume(volume, ensemble, tmp_path, Options())
 

@@ -200,6 +200,31 @@ def test_a_bigtiff_is_exported_whole(volume, segmenter, tmp_path):
     assert open_volume(tmp_path / "labels.tif").voxel_nm == pytest.approx((50, 10, 10))
 
 
+def test_a_bigtiff_that_was_not_entered_is_exported_again(volume, segmenter, tmp_path):
+    def stop(text, done, total):
+        raise CutOffError
+
+    options = Options(format="bigtiff")
+    with pytest.raises(CutOffError):
+        segment_volume(volume, segmenter, tmp_path, options, progress=stop)
+    (tmp_path / "labels.tif").write_bytes(b"of another day")
+    segment_volume(volume, segmenter, tmp_path, options)
+    np.testing.assert_array_equal(labels(tmp_path, "labels.tif"), labels(tmp_path))
+    written = (tmp_path / "labels.tif").stat().st_mtime_ns
+    segment_volume(volume, segmenter, tmp_path, options)
+    assert (tmp_path / "labels.tif").stat().st_mtime_ns == written
+
+
+def test_an_output_around_the_volume_is_refused(volume, segmenter, tmp_path):
+    with create_volume(tmp_path / "film" / "slices", SHAPE, np.uint16, format="tiff") as writer:
+        writer.write(0, volume.read(Box.whole(SHAPE)))
+    stack = open_volume(tmp_path / "film" / "slices")
+    for folder in (tmp_path / "film", tmp_path / "film" / "slices"):
+        with pytest.raises(UserError, match=r"must be a folder that does not hold the volume"):
+            segment_volume(stack, segmenter, folder, Options(overwrite=True))
+        assert not (folder / "ledger.json").exists()
+
+
 def test_previews_are_drawn(volume, segmenter, tmp_path):
     segment_volume(volume, segmenter, tmp_path, Options(previews=2))
     names = sorted(path.name for path in (tmp_path / "previews").iterdir())
