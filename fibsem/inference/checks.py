@@ -80,8 +80,8 @@ def certify(volume: CorrectedVolume, segmenter: Segmenter) -> Certificate | None
             pixels += found.size
     if not differences:
         return None
-    certificate = Certificate(max(differences), pixels, " and ".join(sorted(ways)))
-    if certificate.largest_difference > TOLERANCE:
+    certificate = Certificate(float(np.max(differences)), pixels, " and ".join(sorted(ways)))
+    if not certificate.largest_difference <= TOLERANCE:  # nor is NaN
         raise UserError(
             f"dense and patch evaluation must agree within {TOLERANCE:g}, but differ by "
             f"{certificate.largest_difference:.2g} on this volume: the network or this machine's "

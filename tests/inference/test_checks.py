@@ -47,6 +47,13 @@ def test_a_difference_beyond_rounding_stops(trained, corrected, monkeypatch):
         certify(corrected, segmenter(trained, "2dcnn"))
 
 
+def test_a_score_that_is_no_number_is_not_certified(trained, corrected, monkeypatch):
+    blocks = iter([0.0, np.nan, 0.0, 0.0])
+    monkeypatch.setattr(checks, "_patches", lambda *_: lambda block: np.full(3, next(blocks)))
+    with pytest.raises(UserError, match="differ by nan"):
+        certify(corrected, segmenter(trained, "2dcnn"))
+
+
 def test_patch_by_patch_has_nothing_to_compare(trained, corrected):
     assert certify(corrected, segmenter(trained, "2dcnn", padding="same")) is None
 
