@@ -91,7 +91,7 @@ class Ledger:
         differing = [
             _difference(name, before.get(name), value)
             for name, value in self.key.items()
-            if before.get(name) != value
+            if name in before and before[name] != value
         ]
         if differing:
             raise UserError(

@@ -123,27 +123,23 @@ def segment_volume(
             "`workers` and `scheduler` need a volume and a model on disk; workers=1 does not."
         )
     _check_apart(volume, folder)
-    key = {"volume": volume.signature(), "model": segmenter.identity, **options.key}
+    key = {
+        "volume": volume.signature(),
+        "model": segmenter.identity,
+        "voxel_nm": list(voxel_nm),
+        **options.key,
+    }
     ledger = Ledger.open(folder, key, options)
     _check_room(volume, folder, options, ledger)
-    resumed = len(ledger.slabs)
     decisions = _decide(volume, segmenter, options, ledger, say)
     run = _Run(volume, segmenter, folder, options, voxel_nm, decisions, ledger)
     show = progress or (lambda *_: None)
     whence = _provenance(ledger, provenance or {}, run.fresh)
     how = run.label(load, show, say) if run.fresh else {}
+    run.measure(how, started)  # in case that it is stopped before the end
     pores = run.conclude(show)
-    seconds = time.perf_counter() - started
-    record = {
-        **_counts(volume, pores),
-        **run.record(),
-        **whence,
-        **how,
-        "seconds": seconds,
-        "start_s": None if run.began is None else run.began - started,
-        "voxels_per_second": run.fresh * volume.shape[1] * volume.shape[2] / seconds,
-        "slabs": {"done": len(ledger.slabs), "resumed": resumed},
-    }
+    run.measure(how, started)
+    record = {**_counts(volume, pores), **run.record(), **whence, **ledger.decided["measured"]}
     _write_porosity(folder, ledger.slices(), pores, volume)
     write_json(folder / "summary.json", record)
     return record
@@ -154,8 +150,8 @@ class _Run:
 
     Attributes
     ----------
-    fresh
-        Slices that were still to be labelled when it began.
+    fresh, resumed
+        Slices that were still to be labelled when it began, and slabs that were done.
     began
         When the first slab was begun, by `time.perf_counter`; None before.
     """
@@ -176,6 +172,7 @@ class _Run:
             folder, volume.shape, voxel_nm, options, segmenter.classes, segmenter.temperature
         )
         self.fresh = sum(stop - start for start, stop in ledger.missing(volume.shape[0]))
+        self.resumed = len(ledger.slabs)
         self.scorer = Scorer(segmenter, decisions.precision)
         self.began: float | None = None
 
@@ -222,6 +219,20 @@ class _Run:
             "workers": self.options.workers,
             "scheduler": self.options.scheduler,
         }
+
+    def measure(self, how: dict[str, Any], started: float) -> None:
+        """Enter the measurements of this run; one that found all labelled leaves those before."""
+        if not self.fresh and "measured" in self.ledger.decided:
+            return
+        seconds = time.perf_counter() - started
+        measured = {
+            **how,
+            "seconds": seconds,
+            "start_s": None if self.began is None else self.began - started,
+            "voxels_per_second": self.fresh * float(np.prod(self.volume.shape[1:])) / seconds,
+            "slabs": {"done": len(self.ledger.slabs), "resumed": self.resumed},
+        }
+        self.ledger.decide(measured=measured)
 
     def record(self) -> dict[str, Any]:
         """What summaries say of volume, models and outputs."""
@@ -309,8 +320,9 @@ def _decide(
     if asked or (asked is None and np.prod(volume.shape) >= LONG):
         found = certify(corrected, segmenter)
         certificate = found.to_json() if found else None
-    precision, changed = options.precision, None
-    if precision == "bfloat16" and any(m.spec.convertible for m in segmenter.members):
+    dense = any(member.spec.convertible for member in segmenter.members)
+    precision, changed = options.precision if dense else "float32", None
+    if precision == "bfloat16":
         rough, exact = Scorer(segmenter, precision), Scorer(segmenter)
         changed = share_changed(corrected, segmenter, rough, exact)
         if changed > MOST_CHANGED:

@@ -97,8 +97,10 @@ def test_same_padding_goes_patch_by_patch_and_says_how_long(trained, volume, tmp
     small = ArrayVolume(volume.read(Box((0, 0, 0), (1, 20, 25))))
     said = []
     segmenter = Segmenter.of(spec, build(spec), Recipe(), PostProcessing(), "weights-2")
-    record = segment_volume(small, segmenter, tmp_path, Options(), say=said.append)
+    options = Options(precision="bfloat16")
+    record = segment_volume(small, segmenter, tmp_path, options, say=said.append)
     assert record["mode"] == "patch"
+    assert record["precision"] == "float32"  # of the dense form alone it is bfloat16
     assert "patch by patch" in said[0]
     assert "hours" in said[0]
 
@@ -117,9 +119,14 @@ def test_a_segmentation_cut_off_goes_on(volume, segmenter, tmp_path):
     options = Options(slab=1)
     with pytest.raises(CutOffError):
         segment_volume(volume, segmenter, tmp_path / "cut", options, progress=stop)
-    record = segment_volume(volume, segmenter, tmp_path / "cut", options)
+    shown = []
+    record = segment_volume(
+        volume, segmenter, tmp_path / "cut", options, progress=lambda *how: shown.append(how)
+    )
     assert record["slabs"]["done"] == 5
-    assert record["slabs"]["resumed"] in (2, 3)  # slice 4 may have been waiting already
+    resumed = record["slabs"]["resumed"]
+    assert resumed in (2, 3)  # slice 4 may have been waiting already
+    assert shown == [("slices", z, 5) for z in range(resumed, 6)]
     np.testing.assert_array_equal(labels(tmp_path / "cut"), labels(tmp_path / "whole"))
 
 
@@ -134,6 +141,33 @@ def test_another_model_volume_or_option_is_refused_in_the_same_folder(volume, se
     with pytest.raises(UserError, match="another precision"):
         segment_volume(volume, segmenter, tmp_path, Options(precision="bfloat16"))
     segment_volume(brighter, segmenter, tmp_path, Options(overwrite=True))
+
+
+def test_another_size_of_voxels_is_refused_in_the_same_folder(volume, segmenter, tmp_path):
+    options = Options(min_volume_nm3=1e5)
+    segment_volume(volume, segmenter, tmp_path, options, voxel_nm=(50.0, 10.0, 10.0))
+    with pytest.raises(UserError, match=r"another voxel_nm \(\[50\.0, 10\.0, 10\.0\], now \[25"):
+        segment_volume(volume, segmenter, tmp_path, options, voxel_nm=(25.0, 10.0, 10.0))
+
+
+def test_a_finished_run_that_is_started_again_tells_the_same(volume, segmenter, tmp_path):
+    def stop(text, done, total):
+        if text == "components":
+            raise CutOffError
+
+    def start(progress=None):
+        options, nm = Options(min_volume_nm3=1e5), (50.0, 10.0, 10.0)
+        return segment_volume(volume, segmenter, tmp_path, options, voxel_nm=nm, progress=progress)
+
+    with pytest.raises(CutOffError):
+        start(stop)
+    record = start()
+    assert record["tile"] == list(SHAPE[1:])
+    assert record["stages"]["network"] > 0
+    assert record["voxels_per_second"] == pytest.approx(np.prod(SHAPE) / record["seconds"])
+    summary = (tmp_path / "summary.json").read_text()
+    start()
+    assert (tmp_path / "summary.json").read_text() == summary
 
 
 def test_bfloat16_labels_nearly_the_same(volume, segmenter, tmp_path):
