@@ -97,7 +97,7 @@ def estimate_segmentation(
     side = min(tiling.height, tiling.width) if scorer.mode != "patch" else PATCHES
     voxels, area = prod(volume.shape), volume.shape[1] * volume.shape[2]
     tile = (tiling.height + 2 * scorer.halo[1]) * (tiling.width + 2 * scorer.halo[2])
-    maps = tile * max(member.bytes_per_pixel for member in scorer.members)
+    maps = max(_maps(member, tile) for member in scorer.members)
     maps_of_slice = 2 + options.uncertainty  # that wait with it: scores, grey values, spread
     slices = (2 * segmenter.halo[0] + 2 + maps_of_slice * WAITING) * area * 4
     levels = 1 if options.format == "tiff" else 4 / 3
@@ -111,6 +111,11 @@ def estimate_segmentation(
         voxels=voxels,
         workers=options.workers,
     )
+
+
+def _maps(member: BlockScorer, tile: int) -> float:
+    """Bytes of the feature maps of a tile: patches go batch by batch, each with maps of its own."""
+    return member.bytes_per_pixel * (PATCH_BATCH if member.mode == "patch" else tile)
 
 
 @dataclass(frozen=True)
