@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.analysis.calibration import with_temperature
-from fibsem.data.preprocessing import evenly_spaced
+from fibsem.data.preprocessing import CorrectedVolume, evenly_spaced
 from fibsem.data.volumes import Format, VolumeWriter, VoxelNm, create_volume, open_volume
 from fibsem.geometry import Box, Triple
 from fibsem.inference.options import Options
@@ -182,6 +182,14 @@ class Outputs:
             self._probabilities.write(z, np.full_like(blank, 127))
         if self._uncertainty:
             self._uncertainty.write(z, np.full_like(blank, 255))
+
+    def redraw(self, volume: CorrectedVolume, missing: Container[int]) -> None:
+        """Draw the previews again, from the labels as they are at the end."""
+        stack = open_volume(self.labels.work)
+        for z in self.previewed:
+            if z not in missing:
+                labels = stack.read(Box((z, 0, 0), (z + 1, *self.shape[1:])))[0]
+                self._preview(z, (labels == self.classes[1]).astype(np.uint8), volume.slice(z))
 
     def _preview(self, z: int, labels: LabelArray, grey: FloatArray) -> None:
         from fibsem.analysis import figures

@@ -273,6 +273,8 @@ class _Run:
                         flat, writer, self.segmenter.classes, options.min_volume_nm3 / size,
                         slab=self.ledger.slab, progress=show,
                     )  # fmt: skip
+                corrected = CorrectedVolume(self.volume, self.decisions.correction)
+                outputs.redraw(corrected, {z for z, count in enumerate(pores) if count is None})
                 self.ledger.decide(pores_3d=cleaned)
             pores = self.ledger.decided["pores_3d"]
         for store in outputs.exported:

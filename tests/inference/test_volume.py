@@ -13,6 +13,7 @@ from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.estimate import comparison_rows, estimate_segmentation
 from fibsem.inference.options import Options
+from fibsem.inference.outputs import Outputs
 from fibsem.inference.predict import compiled, sliding_window
 from fibsem.inference.segmenter import Scorer, Segmenter
 from fibsem.inference.tuning import cache_file, fastest_side
@@ -263,6 +264,26 @@ def test_previews_are_drawn(volume, segmenter, tmp_path):
     segment_volume(volume, segmenter, tmp_path, Options(previews=2))
     names = sorted(path.name for path in (tmp_path / "previews").iterdir())
     assert names == ["slice_0000.png", "slice_0004.png"]
+
+
+def test_previews_are_those_of_the_labels_at_the_end(volume, segmenter, tmp_path, monkeypatch):
+    drawn = {}
+
+    def preview(outputs, z, classes, grey):
+        drawn[z] = (classes, grey)
+
+    monkeypatch.setattr(Outputs, "_preview", preview)
+    scores = Scorer(segmenter)(noise_block(segmenter))
+    plain = replace(segmenter, postprocessing=PostProcessing(threshold=float(np.median(scores))))
+    options, nm = Options(min_volume_nm3=30 * 5000.0, previews=2), (50.0, 10.0, 10.0)
+    segment_volume(volume, plain, tmp_path, options, voxel_nm=nm)
+    found = labels(tmp_path)
+    assert (found != labels(tmp_path, "labels-2d.ome.zarr"))[[0, 4]].any()
+    corrected = CorrectedVolume(volume, fit_correction(volume, plain.recipe))
+    assert list(drawn) == [0, 4]
+    for z, (classes, grey) in drawn.items():
+        np.testing.assert_array_equal(255 * classes, found[z])
+        np.testing.assert_array_equal(grey, corrected.slice(z))
 
 
 @pytest.fixture
