@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -128,9 +128,7 @@ class Row:
     dense_s: float
 
 
-def comparison_rows(
-    neighbourhoods: tuple[str, ...] = NEIGHBOURHOODS, *, patches: int = PATCH_BATCH
-) -> Iterator[Row]:
+def comparison_rows(neighbourhoods: Sequence[str], *, patches: int = PATCH_BATCH) -> Iterator[Row]:
     """Time the default 2dcnn of each neighbourhood patch by patch and densely (Table 4.13).
 
     Patches are those of the valid network, float32; extraction is counted, not timed.
@@ -152,17 +150,16 @@ def comparison_rows(
         yield Row(nbhd, area * prod(nbhd.shape) * 4 / GIB, patch_s, dense_s)
 
 
-def comparison_table(neighbourhoods: tuple[str, ...] = NEIGHBOURHOODS) -> str:
-    """The project's Table 4.13 as Markdown."""
-    lines = [
-        f"One slice of {SLICE[0]} x {SLICE[1]} pixels, 2dcnn with default sizes, this machine.",
-        "",
-        "| neighbourhood | extracted patch by patch (GiB) | patch by patch | dense | ratio |",
-        "|---|--:|--:|--:|--:|",
-    ]
-    for row in comparison_rows(neighbourhoods):
-        lines.append(
+def comparison_table(progress: Callable[[str, int, int], None] | None = None) -> Iterator[str]:
+    """The project's Table 4.13 as Markdown, line by line: a row as soon as it is timed."""
+    yield f"One slice of {SLICE[0]} x {SLICE[1]} pixels, 2dcnn with default sizes, this machine."
+    yield ""
+    yield "| neighbourhood | extracted patch by patch (GiB) | patch by patch | dense | ratio |"
+    yield "|---|--:|--:|--:|--:|"
+    for k, row in enumerate(comparison_rows(NEIGHBOURHOODS), start=1):
+        if progress:
+            progress("neighbourhoods", k, len(NEIGHBOURHOODS))
+        yield (
             f"| {row.nbhd} | {row.extracted_gib:.1f} | {row.patch_s / 60:.1f} min | "
             f"{row.dense_s:.1f} s | {row.patch_s / row.dense_s:.0f} |"
         )
-    return "\n".join(lines)
