@@ -12,7 +12,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -312,16 +312,22 @@ def _decide(
     ledger: Ledger,
     say: Callable[[str], None],
 ) -> Decisions:
-    """What was decided when this segmentation began, or is decided now."""
+    """What was decided when this segmentation began, or is decided now.
+
+    A certificate that is asked for only later is made then.
+    """
     if "decisions" in ledger.decided:
-        return Decisions.from_json(ledger.decided["decisions"])
+        decisions = Decisions.from_json(ledger.decided["decisions"])
+        if options.certificate and decisions.certificate is None:
+            corrected = CorrectedVolume(volume, decisions.correction)
+            decisions = replace(decisions, certificate=_certificate(corrected, segmenter, options))
+            ledger.decide(decisions=decisions.to_json())
+        return decisions
     correction = fit_correction(volume, segmenter.recipe)
     corrected = CorrectedVolume(volume, correction)
-    certificate: dict[str, Any] | None = None
     asked = options.certificate
-    if asked or (asked is None and np.prod(volume.shape) >= LONG):
-        found = certify(corrected, segmenter)
-        certificate = found.to_json() if found else None
+    wanted = np.prod(volume.shape) >= LONG if asked is None else asked
+    certificate = _certificate(corrected, segmenter, options) if wanted else None
     dense = any(member.spec.convertible for member in segmenter.members)
     precision, changed = options.precision if dense else "float32", None
     if precision == "bfloat16":
@@ -336,6 +342,14 @@ def _decide(
     decisions = Decisions(correction, precision, changed, certificate)
     ledger.decide(decisions=decisions.to_json())
     return decisions
+
+
+def _certificate(
+    volume: CorrectedVolume, segmenter: Segmenter, options: Options
+) -> dict[str, Any] | None:
+    """What `certify` finds, as ledger and summary keep it."""
+    found = certify(volume, segmenter, options)
+    return found.to_json() if found else None
 
 
 def patience(scorer: Scorer, volume: Volume) -> str:

@@ -131,6 +131,13 @@ def test_a_segmentation_cut_off_goes_on(volume, segmenter, tmp_path):
     np.testing.assert_array_equal(labels(tmp_path / "cut"), labels(tmp_path / "whole"))
 
 
+def test_a_certificate_may_be_asked_for_later(volume, segmenter, tmp_path):
+    assert segment_volume(volume, segmenter, tmp_path, Options())["certificate"] is None
+    record = segment_volume(volume, segmenter, tmp_path, Options(certificate=True))
+    assert record["certificate"]["against"] == "patches"
+    assert segment_volume(volume, segmenter, tmp_path, Options()) == record
+
+
 def test_another_model_volume_or_option_is_refused_in_the_same_folder(volume, segmenter, tmp_path):
     segment_volume(volume, segmenter, tmp_path, Options())
     other = replace(segmenter, identity="weights-9")
