@@ -24,7 +24,9 @@ class Progress:
 
     def __init__(self, title: str) -> None:
         self.title = title
-        self._last = self._start = time.monotonic()
+        self._last = time.monotonic()
+        self._began = self._last, 0  # when the stage began, and how much was done by then
+        self._seen: tuple[int, int] | None = None
         self._bar: RichProgress | None = None
         if sys.stderr.isatty():
             self._bar = RichProgress(
@@ -52,14 +54,26 @@ class Progress:
             self._bar.stop()
 
     def __call__(self, text: str, done: int, total: int) -> None:
-        """Show ``done`` of ``total``."""
+        """Show ``done`` of ``total``; less than before, or of another total, is another stage."""
+        now, seen = time.monotonic(), self._seen
+        self._seen = done, total
+        another = seen is not None and (done < seen[0] or total != seen[1])
+        if another or (seen is None and done != 1):  # what was done before took other time
+            self._began = now, done
         if self._bar:
-            self._bar.update(
-                self._task, description=f"{self.title} {text}", completed=done, total=total
-            )
+            title = f"{self.title} {text}"
+            if another:
+                self._bar.reset(self._task, total=total, completed=done, description=title)
+            self._bar.update(self._task, description=title, completed=done, total=total)
             return
-        now = time.monotonic()
         if now - self._last >= LINE_EVERY and done:
-            left = (now - self._start) / done * (total - done)
-            print(f"{self.title} {text}: {done} of {total}, {left:.0f} s left", file=sys.stderr)
+            print(f"{self.title} {text}: {done} of {total}{self._left(now)}", file=sys.stderr)
             self._last = now
+
+    def _left(self, now: float) -> str:
+        """Time left at the pace of this stage; nothing as long as there is none."""
+        assert self._seen is not None
+        (start, before), (done, total) = self._began, self._seen
+        if done <= before:
+            return ""
+        return f", {(now - start) / (done - before) * (total - done):.0f} s left"

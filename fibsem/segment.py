@@ -21,8 +21,11 @@ def main(tree: Tree) -> None:
         raise UserError(f"`estimate` must be true, false or table, but got {tree['estimate']}.")
     if tree["estimate"] == "table":
         from fibsem.inference.estimate import comparison_table
+        from fibsem.progress import Progress
 
-        print(comparison_table())
+        with Progress("timing") as progress:
+            for line in comparison_table(progress):
+                print(line, flush=True)
         return
     volume = _volume(tree, options)
     given = _voxel_nm(tree)

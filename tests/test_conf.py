@@ -21,6 +21,7 @@ from fibsem.config import (
     settings_hash,
     with_values,
 )
+from fibsem.config.trees import IN_THE_HASH_OF
 from fibsem.data.phantom import PhantomRecipe
 from fibsem.errors import UserError
 from fibsem.inference.options import Options
@@ -149,6 +150,26 @@ def test_the_folder_of_a_command_follows_from_what_is_computed():
     assert settings_hash({**tree, "command": "another"}) == settings_hash(tree)
     assert folder("output=here").name == "here"
     assert settings_hash(compose("sweep")) in same.name
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["seed=1", "nbhd=81x81x3", "preprocess.scaling=none", "model=unet", "data=demo",
+     "train.epochs=3", "experiment=smoke", "workers=2", "tile=64"],
+)  # fmt: skip
+def test_what_a_segmentation_takes_from_the_model_leaves_its_folder(override):
+    def folder(*overrides):
+        return output_folder("segment", compose("segment", ["volume=film", *overrides]), "film")
+
+    assert folder(override) == folder()
+
+
+def test_all_that_changes_a_segmentation_changes_its_folder():
+    counting = IN_THE_HASH_OF["segment"]
+    assert {*Options().key, "volume", "weights", "range", "voxel_nm"} == set(counting)
+    tree = compose("segment", ["volume=film"])
+    folders = [output_folder("segment", {**tree, key: "other"}, "film") for key in counting]
+    assert len({*folders, output_folder("segment", tree, "film")}) == 1 + len(counting)
 
 
 def test_swept_keys_must_exist():

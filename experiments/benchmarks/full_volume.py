@@ -67,12 +67,15 @@ if not (bundle / "bundle.json").is_file():
     Bundle(segmenter, (50.0, 10.0, 10.0), {}).save(bundle)
 
 slices = next(film.glob("*/slices"))
-started = time.perf_counter()
-command(
-    "segment", f"volume={slices}", f"weights={bundle}", f"output={output}",
-    f"precision={args.precision}",
-)  # fmt: skip
-wall = time.perf_counter() - started
+clock = args.folder / f"{output.name}-seconds.json"  # to start a finished one tells no time
+if not clock.is_file():
+    started = time.perf_counter()
+    command(
+        "segment", f"volume={slices}", f"weights={bundle}", f"output={output}",
+        f"precision={args.precision}",
+    )  # fmt: skip
+    clock.write_text(json.dumps(time.perf_counter() - started))
+wall = json.loads(clock.read_text())
 summary = json.loads((output / "summary.json").read_text())
 
 import keras

@@ -5,8 +5,8 @@
 About eight minutes on 2 cores. 45 slices of 1200 x 1200, slabs of one slice, a 2dcnn of 33x33x3.
 The command is started and ended with SIGKILL at random moments until it has been killed `--kills`
 times, then left alone; then the same with a Dask cluster of two workers, of which one is killed.
-`identical` is whether labels and probabilities are equal byte for byte to those of a run that was
-never stopped.
+`identical` is whether labels and probabilities, every level of them, are equal byte for byte to
+those of a run that was never stopped.
 """
 
 from __future__ import annotations
@@ -36,15 +36,18 @@ folder = Path(tempfile.mkdtemp(prefix="segment-kills-"))
 
 import keras
 import numpy as np
+import zarr
 
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.preprocessing import Recipe
-from fibsem.data.volumes import create_volume, open_volume
-from fibsem.geometry import Box, Nbhd
+from fibsem.data.volumes import create_volume
+from fibsem.geometry import Nbhd
 from fibsem.inference.segmenter import Scorer, Segmenter
 from fibsem.learning.bundle import Bundle
 from fibsem.models import build
 from fibsem.models.spec import resolve
+
+STORES = ("labels", "probabilities")
 
 rng = np.random.default_rng(args.seed)
 shape = (args.slices, args.size, args.size)
@@ -72,8 +75,9 @@ def start(output: str, *overrides: str) -> subprocess.Popen:
 
 
 def arrays(output: str) -> list[np.ndarray]:
-    stacks = [open_volume(folder / output / f"{n}.ome.zarr") for n in ("labels", "probabilities")]
-    return [stack.read(Box.whole(stack.shape)) for stack in stacks]
+    """Labels and probabilities at every level, the full resolution of the labels first."""
+    stores = [zarr.open_group(folder / output / f"{n}.ome.zarr", mode="r") for n in STORES]
+    return [store[level][:] for store in stores for level in sorted(store.array_keys())]
 
 
 def done(output: str) -> int:

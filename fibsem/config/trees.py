@@ -27,10 +27,15 @@ NOT_IN_THE_HASH = (
     "search.heartbeat_s",
     "search.grace_s",
     "search.dry_run",
-    # of fibsem.segment
-    "estimate", "memory_gib", "slab", "tile", "previews", "certificate", "workers", "scheduler",
-    "overwrite",
-)  # fmt: skip
+)
+
+#: Of commands that take from a model what others take from the configuration: all that counts.
+IN_THE_HASH_OF = {
+    "segment": (
+        "volume", "weights", "range", "voxel_nm", "format", "precision", "probabilities",
+        "uncertainty", "missing", "min_volume_nm3",
+    ),
+}  # fmt: skip
 
 
 def with_values(tree: Tree, values: Mapping[str, Any]) -> Tree:
@@ -64,4 +69,5 @@ def output_folder(command: str, tree: Tree, dataset: str, *what: str) -> Path:
     """The folder of a command: as given, or one that the same command always gets again."""
     if tree.get("output"):
         return Path(tree["output"])
-    return Path("outputs") / command / "-".join([dataset, *what, settings_hash(tree)])
+    counting = {key: tree[key] for key in IN_THE_HASH_OF.get(command, tree)}
+    return Path("outputs") / command / "-".join([dataset, *what, settings_hash(counting)])

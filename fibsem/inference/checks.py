@@ -13,8 +13,11 @@ from fibsem.analysis.postprocessing import segment_slice
 from fibsem.data.preprocessing import CorrectedVolume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
+from fibsem.inference.options import Options
 from fibsem.inference.predict import BlockScorer, compiled
 from fibsem.inference.segmenter import Member, Scorer, Segmenter
+from fibsem.inference.tiles import Tiling
+from fibsem.inference.tuning import tiling_of
 
 FloatArray = npt.NDArray[np.float32]
 #: A block with its halo -> differences between two ways to its scores.
@@ -41,7 +44,7 @@ class Certificate:
     pixels
         That were compared for each.
     against
-        ``patches`` of the trained network, or the ``whole`` place against its tiles.
+        ``patches`` of the trained network, or a ``whole`` tile of the run against smaller ones.
     """
 
     largest_difference: float
@@ -52,11 +55,21 @@ class Certificate:
         return asdict(self)
 
 
-def certify(volume: CorrectedVolume, segmenter: Segmenter) -> Certificate | None:
+def certify(
+    volume: CorrectedVolume, segmenter: Segmenter, options: Options | None = None
+) -> Certificate | None:
     """Compare dense evaluation in float32 with patches, on random pixels of a volume.
 
-    Models without that pair (U-Net, forest, threshold) compare places with their own tiles. None
-    where everything goes patch by patch: there is nothing to compare.
+    Models without that pair (U-Net, forest, threshold) compare tiles as the run will have them,
+    whole slices where they fit, with tiles of half their side. None where everything goes patch by
+    patch: there is nothing to compare.
+
+    Parameters
+    ----------
+    volume, segmenter
+        What is labelled, and by what.
+    options
+        From which the run's tiles follow.
 
     Raises
     ------
@@ -65,14 +78,21 @@ def certify(volume: CorrectedVolume, segmenter: Segmenter) -> Certificate | None
     """
     differences: list[float] = []
     pixels, ways = 0, set()
+    tiling: Tiling | None = None
     for k, member in enumerate(segmenter.members):
         scorer = BlockScorer(member.spec, member.model)
         if scorer.mode == "patch":
             continue
-        by_patch = member.spec.family == "pixel"
-        ways.add("patches" if by_patch else "whole")
-        compare = _patches(member, scorer) if by_patch else _tiles(member, scorer)
-        for place in _places(volume, CERTIFIED_SIDE, seed=k):
+        if member.spec.family == "pixel":
+            ways.add("patches")
+            compare = _patches(member, scorer)
+            places = _places(volume, CERTIFIED_SIDE, seed=k)
+        else:
+            ways.add("whole")
+            tiling = tiling or tiling_of(Scorer(segmenter), volume.shape, options or Options())
+            compare = _tiles(member, scorer, tiling)
+            places = _tile_places(volume, tiling, seed=k)
+        for place in places:
             if scorer.needs_slice:
                 scorer.look(volume.slice(place.start[0]))
             found = compare(_block(volume, place, member.spec.halo))
@@ -80,8 +100,8 @@ def certify(volume: CorrectedVolume, segmenter: Segmenter) -> Certificate | None
             pixels += found.size
     if not differences:
         return None
-    certificate = Certificate(max(differences), pixels, " and ".join(sorted(ways)))
-    if certificate.largest_difference > TOLERANCE:
+    certificate = Certificate(float(np.max(differences)), pixels, " and ".join(sorted(ways)))
+    if not certificate.largest_difference <= TOLERANCE:  # nor is NaN
         raise UserError(
             f"dense and patch evaluation must agree within {TOLERANCE:g}, but differ by "
             f"{certificate.largest_difference:.2g} on this volume: the network or this machine's "
@@ -106,18 +126,18 @@ def _patches(member: Member, scorer: BlockScorer) -> Compare:
     return compare
 
 
-def _tiles(member: Member, scorer: BlockScorer) -> Compare:
-    """A whole block minus the same from two halves."""
-    _, halo_y, _ = member.spec.halo
-    alignment = member.spec.alignment
+def _tiles(member: Member, scorer: BlockScorer, tiling: Tiling) -> Compare:
+    """A whole tile minus the same from tiles of half its side."""
+    _, halo_y, halo_x = member.spec.halo
 
     def compare(block: FloatArray) -> FloatArray:
         whole = scorer(block)
-        middle = len(whole) // 2 // alignment * alignment or len(whole)
-        halves = [scorer(block[: middle + 2 * halo_y])]
-        if middle < len(whole):
-            halves.append(scorer(block[middle:]))
-        difference: FloatArray = whole - np.concatenate(halves)
+        height, width = whole.shape
+        by_parts = np.empty_like(whole)
+        for rows, columns in Tiling((height, width), height, width, tiling.alignment).halved.tiles:
+            part = block[rows.start : rows.stop + 2 * halo_y]
+            by_parts[rows, columns] = scorer(part[:, columns.start : columns.stop + 2 * halo_x])
+        difference: FloatArray = whole - by_parts
         return difference
 
     return compare
@@ -146,9 +166,22 @@ def _places(volume: CorrectedVolume, side: int, seed: int) -> Iterator[Box]:
     rng = np.random.default_rng(seed)
     depth, height, width = volume.shape
     size_y, size_x = min(side, height), min(side, width)
-    for z in np.linspace(0, depth - 1, PLACES).round().astype(int):
+    for z in _spread(depth):
         y, x = rng.integers(height - size_y + 1), rng.integers(width - size_x + 1)
-        yield Box((int(z), int(y), int(x)), (int(z) + 1, int(y) + size_y, int(x) + size_x))
+        yield Box((z, int(y), int(x)), (z + 1, int(y) + size_y, int(x) + size_x))
+
+
+def _tile_places(volume: CorrectedVolume, tiling: Tiling, seed: int) -> Iterator[Box]:
+    """Random tiles of the run in slices spread over a volume."""
+    rng = np.random.default_rng(seed)
+    for z in _spread(volume.shape[0]):
+        rows, columns = tiling.tiles[rng.integers(len(tiling.tiles))]
+        yield Box((z, rows.start, columns.start), (z + 1, rows.stop, columns.stop))
+
+
+def _spread(depth: int) -> list[int]:
+    """Slices of the places, from the first to the last."""
+    return [round(z) for z in np.linspace(0, depth - 1, PLACES)]
 
 
 def _block(volume: CorrectedVolume, place: Box, halo: tuple[int, int, int]) -> FloatArray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -97,7 +97,7 @@ def estimate_segmentation(
     side = min(tiling.height, tiling.width) if scorer.mode != "patch" else PATCHES
     voxels, area = prod(volume.shape), volume.shape[1] * volume.shape[2]
     tile = (tiling.height + 2 * scorer.halo[1]) * (tiling.width + 2 * scorer.halo[2])
-    maps = tile * max(member.bytes_per_pixel for member in scorer.members)
+    maps = max(_maps(member, tile) for member in scorer.members)
     maps_of_slice = 2 + options.uncertainty  # that wait with it: scores, grey values, spread
     slices = (2 * segmenter.halo[0] + 2 + maps_of_slice * WAITING) * area * 4
     levels = 1 if options.format == "tiff" else 4 / 3
@@ -113,6 +113,11 @@ def estimate_segmentation(
     )
 
 
+def _maps(member: BlockScorer, tile: int) -> float:
+    """Bytes of the feature maps of a tile: patches go batch by batch, each with maps of its own."""
+    return member.bytes_per_pixel * (PATCH_BATCH if member.mode == "patch" else tile)
+
+
 @dataclass(frozen=True)
 class Row:
     """One neighbourhood: what patch by patch extracts for a slice, and both times for it."""
@@ -123,9 +128,7 @@ class Row:
     dense_s: float
 
 
-def comparison_rows(
-    neighbourhoods: tuple[str, ...] = NEIGHBOURHOODS, *, patches: int = PATCH_BATCH
-) -> Iterator[Row]:
+def comparison_rows(neighbourhoods: Sequence[str], *, patches: int = PATCH_BATCH) -> Iterator[Row]:
     """Time the default 2dcnn of each neighbourhood patch by patch and densely (Table 4.13).
 
     Patches are those of the valid network, float32; extraction is counted, not timed.
@@ -147,17 +150,16 @@ def comparison_rows(
         yield Row(nbhd, area * prod(nbhd.shape) * 4 / GIB, patch_s, dense_s)
 
 
-def comparison_table(neighbourhoods: tuple[str, ...] = NEIGHBOURHOODS) -> str:
-    """The project's Table 4.13 as Markdown."""
-    lines = [
-        f"One slice of {SLICE[0]} x {SLICE[1]} pixels, 2dcnn with default sizes, this machine.",
-        "",
-        "| neighbourhood | extracted patch by patch (GiB) | patch by patch | dense | ratio |",
-        "|---|--:|--:|--:|--:|",
-    ]
-    for row in comparison_rows(neighbourhoods):
-        lines.append(
+def comparison_table(progress: Callable[[str, int, int], None] | None = None) -> Iterator[str]:
+    """The project's Table 4.13 as Markdown, line by line: a row as soon as it is timed."""
+    yield f"One slice of {SLICE[0]} x {SLICE[1]} pixels, 2dcnn with default sizes, this machine."
+    yield ""
+    yield "| neighbourhood | extracted patch by patch (GiB) | patch by patch | dense | ratio |"
+    yield "|---|--:|--:|--:|--:|"
+    for k, row in enumerate(comparison_rows(NEIGHBOURHOODS), start=1):
+        if progress:
+            progress("neighbourhoods", k, len(NEIGHBOURHOODS))
+        yield (
             f"| {row.nbhd} | {row.extracted_gib:.1f} | {row.patch_s / 60:.1f} min | "
             f"{row.dense_s:.1f} s | {row.patch_s / row.dense_s:.0f} |"
         )
-    return "\n".join(lines)

@@ -135,7 +135,8 @@ def run_elsewhere(
         If processes keep dying, or the scheduler does not answer.
     """
     results: list[SlabResult] = []
-    deaths = 0
+    deaths, slabs = 0, -(-depth // ledger.slab)
+    show("slabs", len(ledger.slabs), slabs)
     while missing := list(ledger.missing(depth)):
         before = len(results)
         options = job.options
@@ -147,7 +148,7 @@ def run_elsewhere(
                     result = future.result()
                     ledger.finish(result.start, result.slices)
                     results.append(result)
-                    show("slabs", len(ledger.slabs), -(-depth // ledger.slab))
+                    show("slabs", len(ledger.slabs), slabs)
         except BrokenProcessPool as error:
             deaths = 1 if len(results) > before else deaths + 1
             if deaths > MOST_DEATHS:

@@ -15,6 +15,7 @@ from typing import Any
 from fibsem.errors import UserError
 from fibsem.files import read_json, write_json
 from fibsem.inference.options import Options
+from fibsem.inference.outputs import paths_of
 
 
 @dataclass(frozen=True)
@@ -58,21 +59,30 @@ class Ledger:
         self.slabs: dict[int, list[SliceRecord]] = {}
 
     @classmethod
-    def open(cls, folder: Path, key: dict[str, Any], slab: int, *, overwrite: bool) -> Ledger:
+    def open(cls, folder: Path, key: dict[str, Any], options: Options) -> Ledger:
         """Continue the ledger of a folder, or begin one.
+
+        ``overwrite`` removes what the ledger that is there tells of, and nothing else.
 
         Raises
         ------
         UserError
-            If the folder holds another segmentation.
+            If the folder holds another segmentation, or what no ledger tells of.
         """
-        ledger = cls(folder / "ledger.json", key, slab)
-        if overwrite and ledger.path.exists():
-            shutil.rmtree(folder)
+        ledger = cls(folder / "ledger.json", key, options.slab)
+        if options.overwrite and ledger.path.exists():
+            _remove(ledger.path)
         if ledger.path.exists():
             ledger._load()
-        else:
-            ledger.write()
+            return ledger
+        for path in paths_of(folder, options):
+            if path.exists():
+                raise UserError(
+                    f"`output` must be free for the results, but {path} is there and no "
+                    "segmentation of this folder made it; the choices are another output or to "
+                    "move it away."
+                )
+        ledger.write()
         return ledger
 
     def _load(self) -> None:
@@ -81,7 +91,7 @@ class Ledger:
         differing = [
             _difference(name, before.get(name), value)
             for name, value in self.key.items()
-            if before.get(name) != value
+            if name in before and before[name] != value
         ]
         if differing:
             raise UserError(
@@ -121,6 +131,19 @@ class Ledger:
     def slices(self) -> list[SliceRecord]:
         """Every slice that is done, in order."""
         return [entry for start in sorted(self.slabs) for entry in self.slabs[start]]
+
+
+def _remove(ledger: Path) -> None:
+    """Remove a segmentation: what its options made it write, then its ledger."""
+    record = read_json(ledger)
+    write_json(ledger, {**record, "slabs": {}, "decided": {}})  # killed from here on, none counts
+    before = Options(**{name: record["key"].get(name, now) for name, now in Options().key.items()})
+    for path in paths_of(ledger.parent, before):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    ledger.unlink()
 
 
 def _difference(name: str, before: object, now: object) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.analysis.calibration import with_temperature
-from fibsem.data.preprocessing import evenly_spaced
+from fibsem.data.preprocessing import CorrectedVolume, evenly_spaced
 from fibsem.data.volumes import Format, VolumeWriter, VoxelNm, create_volume, open_volume
 from fibsem.geometry import Box, Triple
 from fibsem.inference.options import Options
@@ -66,14 +66,35 @@ class Store:
 
     def export(self, voxel_nm: VoxelNm) -> None:
         """Stream the working store into the format that was asked for."""
-        if self.work == self.path or self.path.exists():
-            return
+        self.path.unlink(missing_ok=True)  # of an export that was not entered any more
         stack = open_volume(self.work)
         with create_volume(
             self.path, stack.shape, np.uint8, format="bigtiff", voxel_nm=voxel_nm
         ) as writer:
             for z in range(stack.shape[0]):
                 writer.write(z, stack.read(Box((z, 0, 0), (z + 1, *stack.shape[1:]))))
+
+
+def stores_of(folder: Path, options: Options) -> dict[str, Store]:
+    """The volumes that a segmentation writes, by name.
+
+    ``labels-2d`` are those from which small components in 3D are removed.
+    """
+    formats: dict[str, Format | None] = {
+        "labels": options.format,
+        "labels-2d": "ome-zarr" if options.min_volume_nm3 else None,
+        "probabilities": options.format if options.probabilities else None,
+        "uncertainty": options.format if options.uncertainty else None,
+    }
+    return {name: Store(folder, name, kind) for name, kind in formats.items() if kind}
+
+
+def paths_of(folder: Path, options: Options) -> list[Path]:
+    """Everything that a segmentation leaves in its folder, but for the ledger."""
+    stores = stores_of(folder, options).values()
+    paths = [path for store in stores for path in (store.path, store.work)]
+    reports = [folder / name for name in ("previews", "porosity.csv", "summary.json")]
+    return list(dict.fromkeys([*paths, *reports]))
 
 
 class Outputs:
@@ -102,15 +123,11 @@ class Outputs:
     ) -> None:
         self.folder, self.shape, self.voxel_nm, self.classes = folder, shape, voxel_nm, classes
         self.temperature = temperature
-        self.labels = Store(folder, "labels", options.format)
-        # small components in 3D are removed from labels that lie beside
-        self.flat = Store(folder, "labels-2d", "ome-zarr") if options.min_volume_nm3 else None
-        self.probabilities = (
-            Store(folder, "probabilities", options.format) if options.probabilities else None
-        )
-        self.uncertainty = (
-            Store(folder, "uncertainty", options.format) if options.uncertainty else None
-        )
+        stores = stores_of(folder, options)
+        self.labels = stores["labels"]
+        self.flat = stores.get("labels-2d")
+        self.probabilities = stores.get("probabilities")
+        self.uncertainty = stores.get("uncertainty")
         self.previewed = set(evenly_spaced(shape[0], options.previews))
         self._values = np.array(classes, np.uint8)
 
@@ -166,6 +183,14 @@ class Outputs:
         if self._uncertainty:
             self._uncertainty.write(z, np.full_like(blank, 255))
 
+    def redraw(self, volume: CorrectedVolume, missing: Container[int]) -> None:
+        """Draw the previews again, from the labels as they are at the end."""
+        stack = open_volume(self.labels.work)
+        for z in self.previewed:
+            if z not in missing:
+                labels = stack.read(Box((z, 0, 0), (z + 1, *self.shape[1:])))[0]
+                self._preview(z, (labels == self.classes[1]).astype(np.uint8), volume.slice(z))
+
     def _preview(self, z: int, labels: LabelArray, grey: FloatArray) -> None:
         from fibsem.analysis import figures
 
@@ -174,8 +199,8 @@ class Outputs:
         digits = max(4, len(str(self.shape[0] - 1)))
         figures.save(figure, self.folder / "previews" / f"slice_{z:0{digits}d}.png")
 
-    def export(self) -> None:
-        """Write the formats that cannot be worked on; after the last slice."""
-        for store in (self.labels, self.probabilities, self.uncertainty):
-            if store:
-                store.export(self.voxel_nm)
+    @property
+    def exported(self) -> list[Store]:
+        """Stores whose format cannot be worked on: written after the last slice."""
+        stores = (self.labels, self.probabilities, self.uncertainty)
+        return [store for store in stores if store and store.work != store.path]

@@ -135,6 +135,8 @@ class SlabWorker:
             if all(z in records for z in range(start, stop)):
                 finished(start, [records[z] for z in range(start, stop)])
 
+        if progress and slabs:
+            progress("slices", slabs[0][0], self.volume.shape[0])
         finisher = ThreadPoolExecutor(1)
         try:
             for scored in self.scored(where):

@@ -12,7 +12,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ import numpy as np
 
 from fibsem.analysis.uncertainty import normal_interval
 from fibsem.data.preprocessing import CorrectedVolume, Correction, fit_correction
-from fibsem.data.volumes import Volume, VoxelNm, open_volume
+from fibsem.data.volumes import ArrayVolume, Volume, VoxelNm, open_volume
 from fibsem.errors import UserError
 from fibsem.files import replace_file, write_json
 from fibsem.inference.checks import MOST_CHANGED, certify, share_changed
@@ -105,8 +105,9 @@ def segment_volume(
     Raises
     ------
     UserError
-        If the folder holds a different segmentation, the disk is too full for this one, the
-        certificate fails, a slice cannot be read, or the uncertainty of a single model is wanted.
+        If the folder holds a different segmentation, other results or the volume, the disk is too
+        full for this one, the certificate fails, a slice cannot be read, or the uncertainty of a
+        single model is wanted.
 
     Notes
     -----
@@ -121,27 +122,24 @@ def segment_volume(
         raise UserError(
             "`workers` and `scheduler` need a volume and a model on disk; workers=1 does not."
         )
-    key = {"volume": volume.signature(), "model": segmenter.identity, **options.key}
-    ledger = Ledger.open(folder, key, options.slab, overwrite=options.overwrite)
+    _check_apart(volume, folder)
+    key = {
+        "volume": volume.signature(),
+        "model": segmenter.identity,
+        "voxel_nm": list(voxel_nm),
+        **options.key,
+    }
+    ledger = Ledger.open(folder, key, options)
     _check_room(volume, folder, options, ledger)
-    resumed = len(ledger.slabs)
     decisions = _decide(volume, segmenter, options, ledger, say)
     run = _Run(volume, segmenter, folder, options, voxel_nm, decisions, ledger)
     show = progress or (lambda *_: None)
     whence = _provenance(ledger, provenance or {}, run.fresh)
     how = run.label(load, show, say) if run.fresh else {}
+    run.measure(how, started)  # in case that it is stopped before the end
     pores = run.conclude(show)
-    seconds = time.perf_counter() - started
-    record = {
-        **_counts(volume, pores),
-        **run.record(),
-        **whence,
-        **how,
-        "seconds": seconds,
-        "start_s": None if run.began is None else run.began - started,
-        "voxels_per_second": run.fresh * volume.shape[1] * volume.shape[2] / seconds,
-        "slabs": {"done": len(ledger.slabs), "resumed": resumed},
-    }
+    run.measure(how, started)
+    record = {**_counts(volume, pores), **run.record(), **whence, **ledger.decided["measured"]}
     _write_porosity(folder, ledger.slices(), pores, volume)
     write_json(folder / "summary.json", record)
     return record
@@ -152,8 +150,8 @@ class _Run:
 
     Attributes
     ----------
-    fresh
-        Slices that were still to be labelled when it began.
+    fresh, resumed
+        Slices that were still to be labelled when it began, and slabs that were done.
     began
         When the first slab was begun, by `time.perf_counter`; None before.
     """
@@ -174,6 +172,7 @@ class _Run:
             folder, volume.shape, voxel_nm, options, segmenter.classes, segmenter.temperature
         )
         self.fresh = sum(stop - start for start, stop in ledger.missing(volume.shape[0]))
+        self.resumed = len(ledger.slabs)
         self.scorer = Scorer(segmenter, decisions.precision)
         self.began: float | None = None
 
@@ -221,6 +220,20 @@ class _Run:
             "scheduler": self.options.scheduler,
         }
 
+    def measure(self, how: dict[str, Any], started: float) -> None:
+        """Enter the measurements of this run; one that found all labelled leaves those before."""
+        if not self.fresh and "measured" in self.ledger.decided:
+            return
+        seconds = time.perf_counter() - started
+        measured = {
+            **how,
+            "seconds": seconds,
+            "start_s": None if self.began is None else self.began - started,
+            "voxels_per_second": self.fresh * float(np.prod(self.volume.shape[1:])) / seconds,
+            "slabs": {"done": len(self.ledger.slabs), "resumed": self.resumed},
+        }
+        self.ledger.decide(measured=measured)
+
     def record(self) -> dict[str, Any]:
         """What summaries say of volume, models and outputs."""
         probabilities, uncertainty = self.outputs.probabilities, self.outputs.uncertainty
@@ -260,9 +273,15 @@ class _Run:
                         flat, writer, self.segmenter.classes, options.min_volume_nm3 / size,
                         slab=self.ledger.slab, progress=show,
                     )  # fmt: skip
+                corrected = CorrectedVolume(self.volume, self.decisions.correction)
+                outputs.redraw(corrected, {z for z, count in enumerate(pores) if count is None})
                 self.ledger.decide(pores_3d=cleaned)
             pores = self.ledger.decided["pores_3d"]
-        outputs.export()
+        for store in outputs.exported:
+            known = self.ledger.decided.get("exported", [])
+            if store.name not in known or not store.path.exists():
+                store.export(self.voxel_nm)
+                self.ledger.decide(exported=sorted({*known, store.name}))
         return pores
 
 
@@ -293,18 +312,25 @@ def _decide(
     ledger: Ledger,
     say: Callable[[str], None],
 ) -> Decisions:
-    """What was decided when this segmentation began, or is decided now."""
+    """What was decided when this segmentation began, or is decided now.
+
+    A certificate that is asked for only later is made then.
+    """
     if "decisions" in ledger.decided:
-        return Decisions.from_json(ledger.decided["decisions"])
+        decisions = Decisions.from_json(ledger.decided["decisions"])
+        if options.certificate and decisions.certificate is None:
+            corrected = CorrectedVolume(volume, decisions.correction)
+            decisions = replace(decisions, certificate=_certificate(corrected, segmenter, options))
+            ledger.decide(decisions=decisions.to_json())
+        return decisions
     correction = fit_correction(volume, segmenter.recipe)
     corrected = CorrectedVolume(volume, correction)
-    certificate: dict[str, Any] | None = None
     asked = options.certificate
-    if asked or (asked is None and np.prod(volume.shape) >= LONG):
-        found = certify(corrected, segmenter)
-        certificate = found.to_json() if found else None
-    precision, changed = options.precision, None
-    if precision == "bfloat16" and any(m.spec.convertible for m in segmenter.members):
+    wanted = np.prod(volume.shape) >= LONG if asked is None else asked
+    certificate = _certificate(corrected, segmenter, options) if wanted else None
+    dense = any(member.spec.convertible for member in segmenter.members)
+    precision, changed = options.precision if dense else "float32", None
+    if precision == "bfloat16":
         rough, exact = Scorer(segmenter, precision), Scorer(segmenter)
         changed = share_changed(corrected, segmenter, rough, exact)
         if changed > MOST_CHANGED:
@@ -316,6 +342,14 @@ def _decide(
     decisions = Decisions(correction, precision, changed, certificate)
     ledger.decide(decisions=decisions.to_json())
     return decisions
+
+
+def _certificate(
+    volume: CorrectedVolume, segmenter: Segmenter, options: Options
+) -> dict[str, Any] | None:
+    """What `certify` finds, as ledger and summary keep it."""
+    found = certify(volume, segmenter, options)
+    return found.to_json() if found else None
 
 
 def patience(scorer: Scorer, volume: Volume) -> str:
@@ -335,6 +369,17 @@ def _check_voxel(options: Options, voxel_nm: VoxelNm) -> None:
         raise UserError(
             "`min_volume_nm3` needs the size of a voxel, but the volume does not state it: "
             f"{voxel_nm}; voxel_nm=[z,y,x] does."
+        )
+
+
+def _check_apart(volume: Volume, folder: Path) -> None:
+    """Results that lie around the volume could be taken for its own files, and removed."""
+    if isinstance(volume, ArrayVolume):
+        return
+    if volume.path.resolve().is_relative_to(folder.resolve()):
+        raise UserError(
+            f"`output` must be a folder that does not hold the volume, but {folder} holds "
+            f"{volume.path}; the choice is another output."
         )
 
 

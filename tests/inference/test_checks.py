@@ -7,10 +7,16 @@ from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.preprocessing import CorrectedVolume, Recipe, fit_correction
 from fibsem.data.volumes import ArrayVolume
 from fibsem.errors import UserError
-from fibsem.inference import checks
+from fibsem.geometry import Nbhd
+from fibsem.inference import checks, predict
 from fibsem.inference.checks import certify, share_changed
-from fibsem.inference.predict import compiled
+from fibsem.inference.options import Options
+from fibsem.inference.predict import BlockScorer, compiled
 from fibsem.inference.segmenter import Scorer, Segmenter
+from fibsem.models.forest import Forest, feature_count
+from fibsem.models.spec import resolve
+from fibsem.models.threshold import Threshold
+from tests.inference.test_predict import traces
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +39,46 @@ def test_two_ways_agree(trained, corrected, name, against):
     assert 0 <= certificate.largest_difference < 1e-5
 
 
+def features(name):
+    """A forest of a few trees, or Otsu's threshold."""
+    if name == "threshold":
+        spec = resolve(name, Nbhd(1, 11, 11), "valid")
+        return Segmenter.of(spec, Threshold(spec), Recipe(), PostProcessing())
+    spec = resolve(name, Nbhd(3, 11, 11), "valid", {"trees": 5, "sigmas": [1.0, 2.0]})
+    side = 24 + 2 * spec.halo[1]
+    block = np.random.default_rng(0).normal(size=(side, side, 3)).astype("float32")
+    found = Forest(spec, None).features(block).reshape(-1, feature_count(spec))
+    forest = Forest.fit(spec, found, (found[:, 0] > 0).astype(np.uint8), seed=0)
+    return Segmenter.of(spec, forest, Recipe(), PostProcessing())
+
+
+@pytest.mark.parametrize("name", ["forest", "threshold"])
+@pytest.mark.parametrize("tile", [None, 32])
+def test_features_are_certified_tile_by_tile(corrected, name, tile):
+    certificate = certify(corrected, features(name), Options(tile=tile))
+    assert certificate.against == "whole"
+    tiles = 4 * ((90 * 100) if tile is None else 30 * 25)  # 90 x 100 are balanced so
+    assert certificate.pixels == tiles
+    assert certificate.largest_difference < 1e-5
+
+
+@pytest.mark.parametrize("name", ["unet", "threshold"])
+def test_a_fault_of_tiles_of_the_real_size_is_found(trained, corrected, name, monkeypatch):
+    """One that small places would not show: it is in the first row of whole slices alone."""
+    right = BlockScorer.__call__
+
+    def wrong(self, block):
+        scores = right(self, block).copy()
+        if scores.shape == (90, 100):
+            scores[0] += 0.01
+        return scores
+
+    monkeypatch.setattr(BlockScorer, "__call__", wrong)
+    model = segmenter(trained, "unet") if name == "unet" else features(name)
+    with pytest.raises(UserError, match=r"must agree within"):
+        certify(corrected, model)
+
+
 def test_every_member_of_an_ensemble_is_certified(trained, corrected):
     one, other = (segmenter(trained, name) for name in ("2dcnn", "mv2dcnn"))
     alone = certify(corrected, one)
@@ -44,6 +90,13 @@ def test_every_member_of_an_ensemble_is_certified(trained, corrected):
 def test_a_difference_beyond_rounding_stops(trained, corrected, monkeypatch):
     monkeypatch.setattr(checks, "TOLERANCE", -1.0)
     with pytest.raises(UserError, match=r"must agree within .*certificate=false"):
+        certify(corrected, segmenter(trained, "2dcnn"))
+
+
+def test_a_score_that_is_no_number_is_not_certified(trained, corrected, monkeypatch):
+    blocks = iter([0.0, np.nan, 0.0, 0.0])
+    monkeypatch.setattr(checks, "_patches", lambda *_: lambda block: np.full(3, next(blocks)))
+    with pytest.raises(UserError, match="differ by nan"):
         certify(corrected, segmenter(trained, "2dcnn"))
 
 
@@ -59,8 +112,16 @@ def test_share_of_labels_that_bfloat16_changes(trained, corrected):
 
 
 def test_a_network_is_traced_once_for_all_places(trained, corrected, monkeypatch):
-    traced = []
-    monkeypatch.setattr(checks, "compiled", lambda model: traced.append(model) or compiled(model))
-    one, other = (segmenter(trained, name) for name in ("2dcnn", "mv2dcnn"))
-    certify(corrected, Segmenter.ensemble([one, other]))
-    assert traced == [one.members[0].model, other.members[0].model]
+    made = []
+
+    def kept(model):
+        made.append(compiled(model))
+        return made[-1]
+
+    for module in (checks, predict):
+        monkeypatch.setattr(module, "compiled", kept)
+    one, other = (segmenter(trained, name) for name in ("2dcnn", "unet"))
+    certify(corrected, Segmenter.ensemble([one, other]), Options(tile=40))
+    counts = [traces(forward) for forward in made]
+    assert max(counts) == 1
+    assert sum(counts) == 3  # dense and by patch; a U-Net is the same in both

@@ -13,6 +13,7 @@ from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.estimate import comparison_rows, estimate_segmentation
 from fibsem.inference.options import Options
+from fibsem.inference.outputs import Outputs
 from fibsem.inference.predict import compiled, sliding_window
 from fibsem.inference.segmenter import Scorer, Segmenter
 from fibsem.inference.tuning import cache_file, fastest_side
@@ -97,8 +98,10 @@ def test_same_padding_goes_patch_by_patch_and_says_how_long(trained, volume, tmp
     small = ArrayVolume(volume.read(Box((0, 0, 0), (1, 20, 25))))
     said = []
     segmenter = Segmenter.of(spec, build(spec), Recipe(), PostProcessing(), "weights-2")
-    record = segment_volume(small, segmenter, tmp_path, Options(), say=said.append)
+    options = Options(precision="bfloat16")
+    record = segment_volume(small, segmenter, tmp_path, options, say=said.append)
     assert record["mode"] == "patch"
+    assert record["precision"] == "float32"  # of the dense form alone it is bfloat16
     assert "patch by patch" in said[0]
     assert "hours" in said[0]
 
@@ -117,10 +120,22 @@ def test_a_segmentation_cut_off_goes_on(volume, segmenter, tmp_path):
     options = Options(slab=1)
     with pytest.raises(CutOffError):
         segment_volume(volume, segmenter, tmp_path / "cut", options, progress=stop)
-    record = segment_volume(volume, segmenter, tmp_path / "cut", options)
+    shown = []
+    record = segment_volume(
+        volume, segmenter, tmp_path / "cut", options, progress=lambda *how: shown.append(how)
+    )
     assert record["slabs"]["done"] == 5
-    assert record["slabs"]["resumed"] in (2, 3)  # slice 4 may have been waiting already
+    resumed = record["slabs"]["resumed"]
+    assert resumed in (2, 3)  # slice 4 may have been waiting already
+    assert shown == [("slices", z, 5) for z in range(resumed, 6)]
     np.testing.assert_array_equal(labels(tmp_path / "cut"), labels(tmp_path / "whole"))
+
+
+def test_a_certificate_may_be_asked_for_later(volume, segmenter, tmp_path):
+    assert segment_volume(volume, segmenter, tmp_path, Options())["certificate"] is None
+    record = segment_volume(volume, segmenter, tmp_path, Options(certificate=True))
+    assert record["certificate"]["against"] == "patches"
+    assert segment_volume(volume, segmenter, tmp_path, Options()) == record
 
 
 def test_another_model_volume_or_option_is_refused_in_the_same_folder(volume, segmenter, tmp_path):
@@ -134,6 +149,33 @@ def test_another_model_volume_or_option_is_refused_in_the_same_folder(volume, se
     with pytest.raises(UserError, match="another precision"):
         segment_volume(volume, segmenter, tmp_path, Options(precision="bfloat16"))
     segment_volume(brighter, segmenter, tmp_path, Options(overwrite=True))
+
+
+def test_another_size_of_voxels_is_refused_in_the_same_folder(volume, segmenter, tmp_path):
+    options = Options(min_volume_nm3=1e5)
+    segment_volume(volume, segmenter, tmp_path, options, voxel_nm=(50.0, 10.0, 10.0))
+    with pytest.raises(UserError, match=r"another voxel_nm \(\[50\.0, 10\.0, 10\.0\], now \[25"):
+        segment_volume(volume, segmenter, tmp_path, options, voxel_nm=(25.0, 10.0, 10.0))
+
+
+def test_a_finished_run_that_is_started_again_tells_the_same(volume, segmenter, tmp_path):
+    def stop(text, done, total):
+        if text == "components":
+            raise CutOffError
+
+    def start(progress=None):
+        options, nm = Options(min_volume_nm3=1e5), (50.0, 10.0, 10.0)
+        return segment_volume(volume, segmenter, tmp_path, options, voxel_nm=nm, progress=progress)
+
+    with pytest.raises(CutOffError):
+        start(stop)
+    record = start()
+    assert record["tile"] == list(SHAPE[1:])
+    assert record["stages"]["network"] > 0
+    assert record["voxels_per_second"] == pytest.approx(np.prod(SHAPE) / record["seconds"])
+    summary = (tmp_path / "summary.json").read_text()
+    start()
+    assert (tmp_path / "summary.json").read_text() == summary
 
 
 def test_bfloat16_labels_nearly_the_same(volume, segmenter, tmp_path):
@@ -200,10 +242,55 @@ def test_a_bigtiff_is_exported_whole(volume, segmenter, tmp_path):
     assert open_volume(tmp_path / "labels.tif").voxel_nm == pytest.approx((50, 10, 10))
 
 
+def test_a_bigtiff_that_was_not_entered_is_exported_again(volume, segmenter, tmp_path):
+    def stop(text, done, total):
+        raise CutOffError
+
+    options = Options(format="bigtiff")
+    with pytest.raises(CutOffError):
+        segment_volume(volume, segmenter, tmp_path, options, progress=stop)
+    (tmp_path / "labels.tif").write_bytes(b"of another day")
+    segment_volume(volume, segmenter, tmp_path, options)
+    np.testing.assert_array_equal(labels(tmp_path, "labels.tif"), labels(tmp_path))
+    written = (tmp_path / "labels.tif").stat().st_mtime_ns
+    segment_volume(volume, segmenter, tmp_path, options)
+    assert (tmp_path / "labels.tif").stat().st_mtime_ns == written
+
+
+def test_an_output_around_the_volume_is_refused(volume, segmenter, tmp_path):
+    with create_volume(tmp_path / "film" / "slices", SHAPE, np.uint16, format="tiff") as writer:
+        writer.write(0, volume.read(Box.whole(SHAPE)))
+    stack = open_volume(tmp_path / "film" / "slices")
+    for folder in (tmp_path / "film", tmp_path / "film" / "slices"):
+        with pytest.raises(UserError, match=r"must be a folder that does not hold the volume"):
+            segment_volume(stack, segmenter, folder, Options(overwrite=True))
+        assert not (folder / "ledger.json").exists()
+
+
 def test_previews_are_drawn(volume, segmenter, tmp_path):
     segment_volume(volume, segmenter, tmp_path, Options(previews=2))
     names = sorted(path.name for path in (tmp_path / "previews").iterdir())
     assert names == ["slice_0000.png", "slice_0004.png"]
+
+
+def test_previews_are_those_of_the_labels_at_the_end(volume, segmenter, tmp_path, monkeypatch):
+    drawn = {}
+
+    def preview(outputs, z, classes, grey):
+        drawn[z] = (classes, grey)
+
+    monkeypatch.setattr(Outputs, "_preview", preview)
+    scores = Scorer(segmenter)(noise_block(segmenter))
+    plain = replace(segmenter, postprocessing=PostProcessing(threshold=float(np.median(scores))))
+    options, nm = Options(min_volume_nm3=30 * 5000.0, previews=2), (50.0, 10.0, 10.0)
+    segment_volume(volume, plain, tmp_path, options, voxel_nm=nm)
+    found = labels(tmp_path)
+    assert (found != labels(tmp_path, "labels-2d.ome.zarr"))[[0, 4]].any()
+    corrected = CorrectedVolume(volume, fit_correction(volume, plain.recipe))
+    assert list(drawn) == [0, 4]
+    for z, (classes, grey) in drawn.items():
+        np.testing.assert_array_equal(255 * classes, found[z])
+        np.testing.assert_array_equal(grey, corrected.slice(z))
 
 
 @pytest.fixture

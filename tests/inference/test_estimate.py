@@ -1,0 +1,59 @@
+"""What a segmentation will take, before it is begun."""
+
+import numpy as np
+import pytest
+
+from fibsem import segment
+from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.config import compose
+from fibsem.data.preprocessing import Recipe
+from fibsem.data.volumes import ArrayVolume, create_volume
+from fibsem.geometry import Nbhd
+from fibsem.inference import estimate
+from fibsem.inference.estimate import NEIGHBOURHOODS, RUNTIME_GIB, Row, estimate_segmentation
+from fibsem.inference.options import Options
+from fibsem.inference.segmenter import Segmenter
+from fibsem.learning.bundle import Bundle
+from fibsem.models import build
+from fibsem.models.spec import resolve
+
+
+def test_the_command_tells_and_writes_nothing(trained, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    segmenter = Segmenter.of(*trained(11), Recipe(), PostProcessing())
+    Bundle(segmenter, (50.0, 10.0, 10.0), {}).save(tmp_path / "bundle")
+    with create_volume("stack", (2, 40, 50), np.uint8, format="tiff") as writer:
+        writer.write(0, np.zeros((2, 40, 50), np.uint8))
+    segment.main(compose("segment", ["volume=stack", "weights=bundle", "estimate=true"]))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["tiles", "memory", "read", "written", "time"]
+    assert lines[0].endswith("40 x 50, 1 x 1 a slice")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle", "stack"]
+
+
+def test_the_command_prints_its_table_row_by_row(tmp_path, capsys, monkeypatch):
+    printed = []
+
+    def rows(neighbourhoods):
+        for text in neighbourhoods:
+            printed.append(capsys.readouterr().out.splitlines())
+            yield Row(Nbhd.parse(text), 30.0, 1200.0, 2.0)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(estimate, "comparison_rows", rows)
+    segment.main(compose("segment", ["estimate=table"]))
+    printed.append(capsys.readouterr().out.splitlines())
+    assert printed[0][-1] == "|---|--:|--:|--:|--:|"
+    assert printed[1] == ["| 11x11x3 | 30.0 | 20.0 min | 2.0 s | 600 |"]
+    assert [len(lines) for lines in printed[1:]] == [1] * len(NEIGHBOURHOODS)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["2dcnn", "1dcnn"])
+def test_patches_take_the_memory_of_a_batch(name, monkeypatch):
+    monkeypatch.setattr(estimate, "pixels_per_second", lambda scorer, side: 1.0)
+    spec = resolve(name, Nbhd(5, 81, 81), "same")
+    segmenter = Segmenter.of(spec, build(spec), Recipe(), PostProcessing())
+    volume = ArrayVolume(np.zeros((2, 300, 300), np.uint8))
+    memory_gib = estimate_segmentation(volume, segmenter, Options()).memory_gib
+    assert RUNTIME_GIB < memory_gib < 4

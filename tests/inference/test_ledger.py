@@ -1,0 +1,82 @@
+"""A folder is gone on with, begun anew or refused; what is not a segmentation's own stays."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fibsem.data.volumes import create_volume
+from fibsem.errors import UserError
+from fibsem.inference.ledger import Ledger, SliceRecord
+from fibsem.inference.options import Options
+from fibsem.inference.outputs import Outputs, paths_of
+
+SHAPE = (2, 8, 9)
+KEY = {"volume": "film", "model": "weights-1"}
+
+
+def begin(folder, options=None, **more):
+    options = options or Options()
+    return Ledger.open(folder, {**KEY, **more, **options.key}, options)
+
+
+def put(path, text="mine"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def write(folder, options):
+    """What a segmentation of two slices writes."""
+    labels, scores = np.zeros(SHAPE[1:], np.uint8), np.zeros(SHAPE[1:], np.float32)
+    with Outputs(folder, SHAPE, (None, None, None), options, (0, 255)).opened() as outputs:
+        for z in range(SHAPE[0]):
+            outputs.write(z, labels, scores, None)
+
+
+def test_overwrite_removes_nothing_but_the_segmentation(tmp_path):
+    mine = [tmp_path / name for name in ("slices/a.tif", "labels/a.tif", "labels.csv")]
+    for path in mine:
+        put(path)
+    options = Options(probabilities=True)
+    begin(tmp_path, options).finish(0, [SliceRecord(3)])
+    write(tmp_path, options)
+    put(tmp_path / "porosity.csv", "z,porosity")
+    anew = begin(tmp_path, Options(overwrite=True))
+    assert anew.slabs == {}
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"slices", "labels", "labels.csv", "ledger.json"}
+    assert all(path.read_text() == "mine" for path in mine)
+
+
+def test_overwrite_that_is_killed_leaves_no_slab_that_counts(tmp_path, monkeypatch):
+    begin(tmp_path).finish(0, [SliceRecord(3)])
+    write(tmp_path, Options())
+
+    def killed(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("shutil.rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        begin(tmp_path, Options(overwrite=True))
+    assert begin(tmp_path).slabs == {}
+
+
+@pytest.mark.parametrize("kind", ["ome-zarr", "tiff", "bigtiff"])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_results_that_no_ledger_tells_of_are_refused(tmp_path, kind, overwrite):
+    options = Options(format=kind, overwrite=overwrite)
+    foreign = paths_of(tmp_path, options)[0]
+    if kind == "bigtiff":
+        put(foreign)
+    else:
+        with create_volume(foreign, SHAPE, np.uint8, format=kind) as writer:
+            writer.write(0, np.ones(SHAPE, np.uint8))
+    with pytest.raises(UserError, match=r"`output` must be free .* but .*labels.* is there"):
+        begin(tmp_path, options)
+    assert [path.name for path in tmp_path.iterdir()] == [foreign.name]
+
+
+def test_paths_are_those_of_the_options():
+    names = {path.name for path in paths_of(Path("out"), Options(format="bigtiff"))}
+    assert {"labels.tif", "labels.ome.zarr"} < names
+    assert not {"labels", "labels-2d.ome.zarr", "uncertainty.tif"} & names
