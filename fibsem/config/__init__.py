@@ -7,7 +7,7 @@ replaced, read again.
 
 from fibsem.config.commands import CONF, command_line, compose, run_command
 from fibsem.config.promotion import GateConfig, PostProcessingConfig, PromoteConfig, RankConfig
-from fibsem.config.reading import Tree, read
+from fibsem.config.reading import Tree, read, read_path
 from fibsem.config.runs import DataConfig, EvaluateConfig, RunConfig, SamplingConfig, TrackingConfig
 from fibsem.config.search import SearchConfig
 from fibsem.config.training import TrainConfig
@@ -31,6 +31,7 @@ __all__ = [
     "compose",
     "output_folder",
     "read",
+    "read_path",
     "run_command",
     "settings_hash",
     "with_values",

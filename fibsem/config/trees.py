@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fibsem.config.reading import Tree
+from fibsem.config.reading import Tree, read_path
 from fibsem.errors import UserError
 
 #: Keys that do not change what is computed, only how much of it, where and how it is told.
@@ -62,6 +62,6 @@ def settings_hash(tree: Tree) -> str:
 
 def output_folder(command: str, tree: Tree, dataset: str, *what: str) -> Path:
     """The folder of a command: as given, or one that the same command always gets again."""
-    if tree.get("output"):
-        return Path(tree["output"])
+    if tree.get("output") not in (None, ""):
+        return read_path(tree["output"], "output")
     return Path("outputs") / command / "-".join([dataset, *what, settings_hash(tree)])

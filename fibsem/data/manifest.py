@@ -97,7 +97,7 @@ def _read_sample(
     value_range = record.get("range")
     volume = open_volume(
         path.parent / str(_need(record, "volume", where)),
-        value_range=None if value_range is None else tuple(value_range),
+        value_range=value_range,
     )
     regions: tuple[Region, ...] = ()
     if record.get("regions") is not None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Set
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ __all__ = [
     "VolumeWriter",
     "VoxelNm",
     "create_volume",
+    "known_nm",
     "natural_key",
     "open_volume",
 ]
@@ -211,14 +213,25 @@ def _open_source(file: File, *, gaps: bool) -> Source:
     return open_series(file, gaps=gaps)
 
 
-def _checked_range(value_range: Sequence[float] | None) -> tuple[float, float] | None:
+def _checked_range(value_range: Any) -> tuple[float, float] | None:
+    """A range as two floats; it may come from YAML, where it can be anything."""
     if value_range is None:
         return None
-    if len(value_range) != 2 or not -np.inf < value_range[0] < value_range[1] < np.inf:
-        raise UserError(
-            f"`range` must be two finite numbers, low < high, but got {list(value_range)}."
-        )
-    return float(value_range[0]), float(value_range[1])
+    match value_range:
+        case [Real() as low, Real() as high] if -np.inf < low < high < np.inf:
+            return float(low), float(high)
+    got = list(value_range) if isinstance(value_range, tuple) else value_range
+    raise UserError(f"`range` must be two finite numbers, low < high, but got {got}.")
+
+
+def known_nm(*voxel_nm: VoxelNm) -> VoxelNm:
+    """Voxel size of which each axis is that of the first one to state it.
+
+    >>> known_nm((None, None, 8.0), (None, 10.0, 10.0), (50.0, 20.0, 20.0))
+    (50.0, 10.0, 8.0)
+    """
+    z, y, x = (next((nm for nm in axis if nm), None) for axis in zip(*voxel_nm, strict=True))
+    return z, y, x
 
 
 @dataclass(frozen=True, eq=False)

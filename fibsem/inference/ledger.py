@@ -64,15 +64,21 @@ class Ledger:
         Raises
         ------
         UserError
-            If the folder holds another segmentation.
+            If the folder holds another segmentation, or cannot be written to.
         """
         ledger = cls(folder / "ledger.json", key, slab)
-        if overwrite and ledger.path.exists():
-            shutil.rmtree(folder)
-        if ledger.path.exists():
-            ledger._load()
-        else:
-            ledger.write()
+        try:
+            if overwrite and ledger.path.exists():
+                shutil.rmtree(folder)
+            if ledger.path.exists():
+                ledger._load()
+            else:
+                ledger.write()
+        except OSError as error:  # a file, or a folder of someone else
+            raise UserError(
+                f"`output` must be a folder that can be written to, but {folder} is not "
+                f"({error.strerror})."
+            ) from error
         return ledger
 
     def _load(self) -> None:

@@ -20,7 +20,7 @@ import numpy as np
 
 from fibsem.analysis.uncertainty import normal_interval
 from fibsem.data.preprocessing import CorrectedVolume, Correction, fit_correction
-from fibsem.data.volumes import Volume, VoxelNm, open_volume
+from fibsem.data.volumes import Volume, VoxelNm, known_nm, open_volume
 from fibsem.errors import UserError
 from fibsem.files import replace_file, write_json
 from fibsem.inference.checks import MOST_CHANGED, certify, share_changed
@@ -89,7 +89,7 @@ def segment_volume(
     options
         Format, precision, memory budget, workers and so on.
     voxel_nm
-        Written with the labels; the volume's own where it knows it.
+        Written with the labels; on axes where it is None, the volume's own.
     load
         Gives the segmenter in another process; needed for workers.
     provenance
@@ -114,7 +114,7 @@ def segment_volume(
     tile; independent of the number of slices.
     """
     started = time.perf_counter()
-    voxel_nm = voxel_nm if any(voxel_nm) else volume.voxel_nm
+    voxel_nm = known_nm(voxel_nm, volume.voxel_nm)
     _check_voxel(options, voxel_nm)
     options.check_members(len(segmenter.members))
     if options.elsewhere and load is None:

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fibsem.data.source import open_zip
-from fibsem.data.volumes import ArrayVolume, create_volume, natural_key, open_volume
+from fibsem.data.volumes import ArrayVolume, create_volume, known_nm, natural_key, open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 
@@ -185,6 +185,12 @@ def test_axes_of_unknown_size_stay_unknown(tmp_path, kind):
 def test_voxel_size_of_other_programs(tmp_path, options, expected):
     tifffile.imwrite(tmp_path / "s.tif", voxels("uint8"), **options)
     assert open_volume(tmp_path / "s.tif").voxel_nm == pytest.approx(expected)
+
+
+def test_each_axis_has_the_size_of_the_first_that_states_it():
+    given, file, model = (None, None, 8.0), (None, 10.0, 10.0), (50.0, 20.0, 20.0)
+    assert known_nm(given, file, model) == (50.0, 10.0, 8.0)
+    assert known_nm(given, file) == (None, 10.0, 8.0)
 
 
 @pytest.mark.parametrize("kind", ["zarr-0.4", "zarr-5d"])
@@ -498,6 +504,14 @@ def test_ranges_that_are_none(tmp_path, bad):
     message = refusal(tmp_path, value_range=bad)
     assert "`range` must be two finite numbers" in message
     assert str(bad[1]) in message
+
+
+@pytest.mark.parametrize("bad", [5, "0-255", [], ["a", "b"], {"low": 0, "high": 1}])
+def test_ranges_that_are_not_even_two_numbers(tmp_path, bad):
+    series(tmp_path, ["s0.tif"])
+    assert refusal(tmp_path, value_range=bad) == (
+        f"`range` must be two finite numbers, low < high, but got {bad}."
+    )
 
 
 # OME-Zarr

@@ -206,6 +206,19 @@ def test_previews_are_drawn(volume, segmenter, tmp_path):
     assert names == ["slice_0000.png", "slice_0004.png"]
 
 
+def test_an_axis_whose_size_is_not_given_has_that_of_the_file(volume, segmenter, tmp_path):
+    path = tmp_path / "stack.tif"
+    how = {"format": "bigtiff", "voxel_nm": (None, 10.0, 20.0)}
+    with create_volume(path, SHAPE, np.uint16, **how) as writer:
+        writer.write(0, volume.read(Box.whole(SHAPE)))
+    options = Options(min_volume_nm3=30 * 5000.0, previews=0)
+    record = segment_volume(
+        open_volume(path), segmenter, tmp_path / "out", options, voxel_nm=(50.0, None, 5.0)
+    )
+    assert record["voxel_nm"] == pytest.approx([50, 10, 5])
+    assert open_volume(tmp_path / "out" / "labels.ome.zarr").voxel_nm == pytest.approx((50, 10, 5))
+
+
 @pytest.fixture
 def damaged(volume, tmp_path):
     """A series of which slice 1 is missing and slice 3 is cut off."""
