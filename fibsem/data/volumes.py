@@ -170,6 +170,7 @@ def open_volume(
     *,
     value_range: tuple[float, float] | None = None,
     gaps: bool = False,
+    sparse: bool = False,
 ) -> Volume:
     """Open a volume without reading its voxels.
 
@@ -183,6 +184,9 @@ def open_volume(
     gaps
         Whether slices may be missing or damaged; the nearest present one is read in their place,
         and :attr:`Volume.missing` tells which they are.
+    sparse
+        Whether chunks that an OME-Zarr does not store are all zeros, as programs leave them out of
+        label pictures; else they are damage.
 
     Raises
     ------
@@ -196,11 +200,11 @@ def open_volume(
     """
     file: File = path if isinstance(path, zipfile.Path) else Path(path)
     declared = _checked_range(value_range)
-    source = _open_source(file, gaps=gaps)
+    source = _open_source(file, gaps=gaps, sparse=sparse)
     return Volume(Path(str(file)), MendedSource(source) if gaps else source, declared)
 
 
-def _open_source(file: File, *, gaps: bool) -> Source:
+def _open_source(file: File, *, gaps: bool, sparse: bool) -> Source:
     kinds = "a folder of TIFF slices, a TIFF or an OME-Zarr"
     if not file.exists():
         raise UserError(f"a volume must be {kinds}, but {file} is not there.")
@@ -209,7 +213,7 @@ def _open_source(file: File, *, gaps: bool) -> Source:
     if isinstance(file, Path) and any(
         (file / name).is_file() for name in ("zarr.json", ".zgroup", ".zattrs", ".zarray")
     ):
-        return open_zarr(file)
+        return open_zarr(file, sparse=sparse)
     return open_series(file, gaps=gaps)
 
 

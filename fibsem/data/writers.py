@@ -250,6 +250,7 @@ class OmeZarrWriter(VolumeWriter):
             chunks=(1, min(CHUNK, shape[1]), min(CHUNK, shape[2])),
             compressors=ZstdCodec(level=3),
             dimension_names=("z", "y", "x"),
+            config={"write_empty_chunks": True},  # what is not there was never written
         )
 
     def _write_slice(self, z: int, image: Voxels) -> None:

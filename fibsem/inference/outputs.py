@@ -68,7 +68,7 @@ class Store:
         """Stream the working store into the format that was asked for."""
         if self.work == self.path or self.path.exists():
             return
-        stack = open_volume(self.work)
+        stack = open_volume(self.work, sparse=True)
         with create_volume(
             self.path, stack.shape, np.uint8, format="bigtiff", voxel_nm=voxel_nm
         ) as writer:

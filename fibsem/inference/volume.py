@@ -255,7 +255,7 @@ class _Run:
             if "pores_3d" not in self.ledger.decided:
                 size = float(np.prod([nm for nm in self.voxel_nm if nm]))
                 with outputs.labels.writer(self.volume.shape, self.voxel_nm) as writer:
-                    flat = open_volume(outputs.flat.path)
+                    flat = open_volume(outputs.flat.path, sparse=True)
                     cleaned = remove_small_3d(
                         flat, writer, self.segmenter.classes, options.min_volume_nm3 / size,
                         slab=self.ledger.slab, progress=show,

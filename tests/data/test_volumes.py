@@ -529,6 +529,38 @@ def test_zarr_with_broken_metadata(tmp_path):
     assert str(path) in refusal(path)
 
 
+@pytest.mark.parametrize(
+    ("kind", "chunk", "lost"),
+    [
+        ("ome-zarr", "0/c/3/0/0", Box((3, 0, 0), (4, 13, 17))),
+        ("zarr-0.4", "full/1.1.0", Box((2, 7, 0), (4, 13, 8))),
+        ("zarr-5d", "full/c/0/0/1/1/0", Box((2, 7, 0), (4, 13, 8))),
+    ],
+)
+def test_a_chunk_that_is_not_stored_is_damage_not_pores(tmp_path, kind, chunk, lost):
+    array = voxels("uint8")
+    path = write(tmp_path, kind, array) if kind in WRITTEN else foreign_zarr(tmp_path, kind, array)
+    (path / chunk).unlink()
+    (z, y, x), (stop, *_) = lost.start, lost.stop
+    message = refusal(path)
+    assert f"but {path}, slice {z} lacks the one from (y, x) = ({y}, {x}) on" in message
+    above = Box((0, 0, 0), (2, 13, 17))
+    np.testing.assert_array_equal(open_volume(path).read(above), array[above.slices])
+
+    mended = open_volume(path, gaps=True)
+    np.testing.assert_array_equal(mended.read(Box.whole(SHAPE))[z], array[z - 1])
+    assert mended.missing == set(range(z, stop))
+    array[lost.slices] = 0
+    sparse = open_volume(path, sparse=True).read(Box.whole(SHAPE))
+    np.testing.assert_array_equal(sparse, array)
+
+
+def test_a_written_zarr_stores_its_zeros(tmp_path):
+    black = np.zeros(SHAPE, np.uint8)
+    path = write(tmp_path, "ome-zarr", black)
+    np.testing.assert_array_equal(open_volume(path).read(Box.whole(SHAPE)), black)
+
+
 def test_bare_array_is_a_volume(tmp_path):
     array = voxels("uint8")
     path = write(tmp_path, "ome-zarr", array)
