@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections.abc import Callable, Set
+from collections.abc import Set
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from fibsem.data.mended import MendedSource
 from fibsem.data.omezarr import open_zarr
-from fibsem.data.source import File, Source, check_dtype
+from fibsem.data.source import File, Source, check_dtype, check_finite, check_grey
 from fibsem.data.tiff import natural_key, open_multipage, open_series
 from fibsem.data.writers import (
     UNKNOWN_NM,
@@ -104,8 +104,8 @@ class Volume:
         if not box.inside(self.shape):
             raise ValueError(f"{box} must lie inside {self.path} of shape {self.shape}")
         voxels = self.source.read(box)
-        if self.dtype.kind == "f":
-            self._check(voxels, box, np.isfinite, "be finite", "mend the slice")
+        for z, image in enumerate(voxels, box.start[0]):
+            check_finite(image, self.source.name(z))
         return voxels
 
     def read_unit(self, box: Box) -> npt.NDArray[np.float32]:
@@ -118,13 +118,10 @@ class Volume:
         """
         unit: npt.NDArray[np.float32] = self.read(box).astype(np.float32, copy=False)
         if self.declared is None and self.dtype.kind == "f":
-            self._check(
-                unit,
-                box,
-                lambda v: (v >= 0) & (v <= 1),
-                "lie in [0, 1]",
-                "declare range=[low,high]",
-            )
+            for z, image in enumerate(unit, box.start[0]):
+                right = (image >= 0) & (image <= 1)
+                remedy = "declare range=[low,high]"
+                check_grey(image, right, "lie in [0, 1]", remedy, self.source.name(z))
             return unit
         low, high = self.value_range
         unit -= np.float32(low)
@@ -144,18 +141,6 @@ class Volume:
             "shape": list(self.shape),
             "value_range": list(self.value_range),
         }
-
-    def _check(
-        self, voxels: Voxels, box: Box, good: Callable[[Voxels], Any], rule: str, remedy: str
-    ) -> None:
-        """Refuse values that break a rule, naming the first slice that holds one."""
-        for z, image in enumerate(voxels, box.start[0]):
-            right = good(image)
-            if not right.all():
-                raise UserError(
-                    f"grey values must {rule}, but {self.source.name(z)} holds "
-                    f"{image[~right][0]}; {remedy}."
-                )
 
 
 class ArrayVolume(Volume):
@@ -209,7 +194,7 @@ def _open_source(file: File, *, gaps: bool, sparse: bool) -> Source:
     if not file.exists():
         raise UserError(f"a volume must be {kinds}, but {file} is not there.")
     if not file.is_dir():
-        return open_multipage(file)
+        return open_multipage(file, gaps=gaps)
     if isinstance(file, Path) and any(
         (file / name).is_file() for name in ("zarr.json", ".zgroup", ".zattrs", ".zarray")
     ):

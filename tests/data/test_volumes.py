@@ -338,6 +338,38 @@ def test_slices_of_another_kind(tmp_path, kind, odd, what, value):
     assert value in message
 
 
+@pytest.mark.parametrize("odd", [np.zeros((4, 5), np.uint8), np.zeros((4, 6), np.uint16)])
+@pytest.mark.parametrize("kind", ["folder", "pages"])
+@pytest.mark.parametrize("z", [0, 2])
+def test_slices_of_another_kind_than_most_are_gaps(tmp_path, kind, odd, z):
+    images = list(voxels("uint8", (4, 4, 6)))
+    expected, images[z] = np.stack(images), odd
+    expected[z] = expected[1]
+    path = tmp_path / "stack"
+    if kind == "folder":
+        series(path, [f"s{k}.tif" for k in range(4)], images)
+    else:
+        with tifffile.TiffWriter(path := tmp_path / "stack.tif") as tiff:
+            for image in images:
+                tiff.write(image)
+    volume = open_volume(path, gaps=True)
+    np.testing.assert_array_equal(volume.read(Box.whole((4, 4, 6))), expected)
+    assert volume.missing == {z}
+
+
+def test_a_page_without_pixels_is_a_gap(tmp_path):
+    array = voxels("uint8", (3, 4, 6))
+    with tifffile.TiffWriter(tmp_path / "stack.tif") as tiff:
+        for image in array:
+            tiff.write(image, photometric="minisblack", metadata=None)
+    with tifffile.TiffFile(tmp_path / "stack.tif", mode="r+") as tiff:
+        tiff.pages[1].tags["StripByteCounts"].overwrite(0)
+    assert "strips without pixels" in refusal(tmp_path / "stack.tif")
+    volume = open_volume(tmp_path / "stack.tif", gaps=True)
+    np.testing.assert_array_equal(volume.read(Box.whole((3, 4, 6))), array[[0, 0, 2]])
+    assert volume.missing == {1}
+
+
 def test_slice_of_many_pages(tmp_path):
     series(tmp_path, ["s1.tif", "s2.tif"], np.zeros((2, 2, 4, 6), np.uint8))
     message = refusal(tmp_path)
@@ -474,6 +506,10 @@ def test_values_that_are_no_numbers_are_refused(tmp_path, bad):
     assert f"slice 1 ({tmp_path / 's1.tif'}) holds {bad}" in message
     with pytest.raises(UserError, match=r"s1\.tif"):
         open_volume(tmp_path).read(Box.whole((3, 4, 6)))
+
+    volume = open_volume(tmp_path, gaps=True)
+    np.testing.assert_array_equal(volume.read(Box.whole((3, 4, 6))), array[[0, 0, 2]])
+    assert volume.missing == {1}
 
 
 @pytest.mark.parametrize("beyond", [-0.25, 814.0])
