@@ -128,6 +128,12 @@ class Volume:
         unit /= np.float32(high - low)
         return np.clip(unit, 0, 1, out=unit)
 
+    def mended(self) -> Volume:
+        """The same volume with the nearest present slice in place of those that cannot be read."""
+        if isinstance(self.source, MendedSource):
+            return self
+        return Volume(self.path, MendedSource(self.source), self.declared)
+
     def signature(self) -> dict[str, object]:
         """Tell this volume from another or a changed one; JSON-able, and free of its place.
 

@@ -117,10 +117,7 @@ def segment_volume(
     voxel_nm = known_nm(voxel_nm, volume.voxel_nm)
     _check_voxel(options, voxel_nm)
     options.check_members(len(segmenter.members))
-    if options.elsewhere and load is None:
-        raise UserError(
-            "`workers` and `scheduler` need a volume and a model on disk; workers=1 does not."
-        )
+    _check_reach(volume, options, load)
     key = {"volume": volume.signature(), "model": segmenter.identity, **options.key}
     ledger = Ledger.open(folder, key, options.slab, overwrite=options.overwrite)
     _check_room(volume, folder, options, ledger)
@@ -327,6 +324,20 @@ def patience(scorer: Scorer, volume: Volume) -> str:
         f"warning: {why_not_dense(spec)}; patch by patch, at {rate:.0f} pixels a second, this "
         f"volume takes about {hours:.1f} hours"
     )
+
+
+def _check_reach(volume: Volume, options: Options, load: Load | None) -> None:
+    """Other processes open volume and model themselves."""
+    if options.elsewhere and load is None:
+        raise UserError(
+            "`workers` and `scheduler` need a volume and a model on disk; workers=1 does not."
+        )
+    if options.elsewhere and not volume.path.exists():
+        raise UserError(
+            "`workers` and `scheduler` need a volume that every process can open, but "
+            f"{volume.path} lies in an archive or in memory; the choices are workers=1 or the "
+            "archive unpacked."
+        )
 
 
 def _check_voxel(options: Options, voxel_nm: VoxelNm) -> None:

@@ -106,9 +106,10 @@ def segment_samples(
     )  # fmt: skip
     records = {}
     for sample in dataset.samples:
+        volume = sample.volume.mended() if options.missing == "skip" else sample.volume
         with Progress(f"segmenting {sample.name}") as progress:
             found = segment_volume(
-                sample.volume, segmenter, folder / sample.name, options,
+                volume, segmenter, folder / sample.name, options,
                 voxel_nm=dataset.voxel_nm, load=load, provenance=made_by, progress=progress,
                 say=say,
             )  # fmt: skip

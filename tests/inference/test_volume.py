@@ -256,6 +256,14 @@ def test_missing_slices_are_marked_and_left_out(damaged, volume, segmenter, tmp_
     np.testing.assert_array_equal(found[[0, 2, 4]], labels(tmp_path / "mended")[[0, 2, 4]])
 
 
+def test_workers_need_a_volume_that_they_can_open(volume, segmenter, tmp_path):
+    with pytest.raises(UserError, match=r"but array lies in an archive or in memory"):
+        segment_volume(
+            volume, segmenter, tmp_path / "out", Options(workers=2), load=lambda: segmenter
+        )
+    assert not (tmp_path / "out").exists()
+
+
 def test_small_components_go_in_3d_at_the_end(volume, segmenter, tmp_path):
     scores = Scorer(segmenter)(noise_block(segmenter))
     plain = replace(segmenter, postprocessing=PostProcessing(threshold=float(np.median(scores))))
