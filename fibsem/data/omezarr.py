@@ -44,6 +44,11 @@ class ZarrSource:
     def dtype(self) -> np.dtype[Any]:
         return self.array.dtype.newbyteorder("=")
 
+    @property
+    def depth(self) -> int:
+        """Slices of a chunk, which are decoded together."""
+        return int(self.array.chunks[-3])
+
     def read(self, box: Box) -> Voxels:
         if not self.sparse:
             self._check_stored(box)

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fibsem.data.deep import DeepSource
 from fibsem.data.mended import MendedSource
 from fibsem.data.omezarr import open_zarr
 from fibsem.data.source import File, Source, check_dtype, check_finite, check_grey
@@ -83,6 +84,12 @@ class Volume:
     def missing(self) -> Set[int]:
         """Slices found missing so far, in a volume that may have gaps."""
         return self.source.missing if isinstance(self.source, MendedSource) else frozenset()
+
+    @property
+    def kept_bytes(self) -> int:
+        """Memory of the slices that are kept because their chunks hold several."""
+        source = self.source.source if isinstance(self.source, MendedSource) else self.source
+        return source.kept_bytes if isinstance(source, DeepSource) else 0
 
     @property
     def value_range(self) -> tuple[float, float]:
@@ -204,7 +211,8 @@ def _open_source(file: File, *, gaps: bool, sparse: bool) -> Source:
     if isinstance(file, Path) and any(
         (file / name).is_file() for name in ("zarr.json", ".zgroup", ".zattrs", ".zarray")
     ):
-        return open_zarr(file, sparse=sparse)
+        stack = open_zarr(file, sparse=sparse)
+        return DeepSource(stack, stack.depth) if stack.depth > 1 else stack
     return open_series(file, gaps=gaps)
 
 

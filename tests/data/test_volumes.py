@@ -145,10 +145,11 @@ def test_box_outside_is_a_bug_of_the_caller(stored, grown):
         stored[0].read(Box.whole(SHAPE).grow(grown))
 
 
-@pytest.mark.parametrize("kind", WRITTEN)
+@pytest.mark.parametrize("kind", [*WRITTEN, "zarr-0.4"])
 def test_threads_and_processes_may_share_a_volume(tmp_path, kind):
     array = voxels("uint16")
-    volume = pickle.loads(pickle.dumps(open_volume(write(tmp_path, kind, array))))
+    path = write(tmp_path, kind, array) if kind in WRITTEN else foreign_zarr(tmp_path, kind, array)
+    volume = pickle.loads(pickle.dumps(open_volume(path)))
     layers = [Box((z, 0, 0), (z + 1, *SHAPE[1:])) for z in range(SHAPE[0])] * 4
     with ThreadPoolExecutor(4) as pool:
         for box, block in zip(layers, pool.map(volume.read, layers), strict=True):
@@ -191,6 +192,33 @@ def test_each_axis_has_the_size_of_the_first_that_states_it():
     given, file, model = (None, None, 8.0), (None, 10.0, 10.0), (50.0, 20.0, 20.0)
     assert known_nm(given, file, model) == (50.0, 10.0, 8.0)
     assert known_nm(given, file) == (None, 10.0, 8.0)
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_a_chunk_of_many_slices_is_decoded_once(tmp_path, monkeypatch, gaps):
+    path = foreign_zarr(tmp_path, "zarr-0.4", array := voxels("uint8"))
+    read = []
+    get = zarr.storage.LocalStore.get
+
+    async def counted(self, key, *arguments, **options):
+        read.append(key)
+        return await get(self, key, *arguments, **options)
+
+    monkeypatch.setattr(zarr.storage.LocalStore, "get", counted)
+    volume = open_volume(path, gaps=gaps)
+    layers = [volume.read(Box((z, 0, 0), (z + 1, *SHAPE[1:]))) for z in range(SHAPE[0])]
+    np.testing.assert_array_equal(np.concatenate(layers), array)
+    chunks = [key for key in read if key.rpartition("/")[2][0].isdigit()]
+    assert len(chunks) == len(set(chunks)) == 3 * 2 * 3  # of 2 x 7 x 8 voxels
+    assert volume.kept_bytes == 2 * 13 * 17
+
+
+def test_layers_that_are_too_large_are_not_kept(tmp_path, monkeypatch):
+    path = foreign_zarr(tmp_path, "zarr-5d", array := voxels("uint16"))
+    monkeypatch.setattr("fibsem.data.deep.MOST_BYTES", 100)
+    volume = open_volume(path)
+    np.testing.assert_array_equal(volume.read(Box.whole(SHAPE)), array)
+    assert volume.kept_bytes == 0
 
 
 @pytest.mark.parametrize("kind", ["zarr-0.4", "zarr-5d"])
