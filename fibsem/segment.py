@@ -28,7 +28,7 @@ def main(tree: Tree) -> None:
     volume = _volume(tree, options)
     given = _voxel_nm(tree)
     weights = _weights(tree)
-    folder = output_folder("segment", tree, volume.path.resolve().stem)
+    folder = output_folder("segment", _own(tree), volume.path.resolve().stem)
 
     from fibsem.inference.estimate import estimate_segmentation
     from fibsem.inference.segmenter import Segmenter
@@ -63,6 +63,14 @@ def main(tree: Tree) -> None:
         f"{record['voxels_per_second']:.0f} voxels a second ({record['mode']}, "
         f"{record['precision']}); {folder}"
     )
+
+
+def _own(tree: Tree) -> Tree:
+    """What the folder's name follows from: in place of the rest of base.yaml the model decides."""
+    options = [field.name for field in fields(Options)]
+    return {
+        key: tree[key] for key in ("output", "volume", "weights", "range", "voxel_nm", *options)
+    }
 
 
 def _place(weights: str, version: str | None) -> str:

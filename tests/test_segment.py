@@ -1,10 +1,13 @@
 """The command `segment` until it loads a model: which volume, which weights, which voxel size."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
+import yaml
 
 from fibsem import segment
-from fibsem.config import compose, output_folder
+from fibsem.config import CONF, compose, output_folder
 from fibsem.data.volumes import create_volume
 from fibsem.errors import UserError
 from fibsem.inference.options import Options
@@ -23,6 +26,25 @@ def test_a_folder_may_be_named_by_a_number(stack):
     tree = compose("segment", ["volume=2024", "output=2025"])
     assert segment._volume(tree, Options()).path.name == "2024"
     assert output_folder("segment", tree, "2024").name == "2025"
+
+
+def test_only_what_changes_the_result_changes_the_folder():
+    tree = compose("segment", ["volume=film"])
+
+    def folder(**changed):
+        assert changed.keys() <= tree.keys()
+        return output_folder("segment", segment._own({**tree, **changed}), "film")
+
+    for ignored in ({"seed": 1}, {"preprocess": {}}, {"nbhd": "3x3x3"}, {"data": {}}, {"slab": 8}):
+        assert folder(**ignored) == folder(), ignored
+    for wanted in ({"range": [0, 9]}, {"weights": "bundle"}, {"missing": "skip"}, {"volume": "v"}):
+        assert folder(**wanted) != folder(), wanted
+    assert folder(output="here").name == "here"
+
+
+def test_help_names_every_option():
+    text = yaml.safe_load((CONF / "segment.yaml").read_text())["hydra"]["help"]["header"]
+    assert [field.name for field in fields(Options) if f"{field.name}=" not in text] == []
 
 
 @pytest.mark.parametrize(
