@@ -21,6 +21,7 @@ import numpy.typing as npt
 import tifffile
 import zarr
 from zarr.codecs import ZstdCodec
+from zarr.core.array_spec import ArrayConfigParams
 
 from fibsem.errors import UserError
 from fibsem.files import replace_file, room_for
@@ -217,6 +218,10 @@ class BigTiffWriter(VolumeWriter):
         self._beside.unlink(missing_ok=True)
 
 
+#: Chunks of zeros are stored, too: what is not there was never written.
+EVERY_CHUNK: ArrayConfigParams = {"write_empty_chunks": True}
+
+
 class OmeZarrWriter(VolumeWriter):
     """OME-Zarr 0.5 in any order; a chunk lies in one slice.
 
@@ -242,7 +247,7 @@ class OmeZarrWriter(VolumeWriter):
             array = group[name]
             assert isinstance(array, zarr.Array)
             _check_same(self.path, array.shape, array.dtype, shape, self.dtype)
-            return array
+            return array.with_config(EVERY_CHUNK)  # the files do not say it
         return group.create_array(
             name,
             shape=shape,
@@ -250,7 +255,7 @@ class OmeZarrWriter(VolumeWriter):
             chunks=(1, min(CHUNK, shape[1]), min(CHUNK, shape[2])),
             compressors=ZstdCodec(level=3),
             dimension_names=("z", "y", "x"),
-            config={"write_empty_chunks": True},  # what is not there was never written
+            config=EVERY_CHUNK,
         )
 
     def _write_slice(self, z: int, image: Voxels) -> None:

@@ -622,6 +622,8 @@ def test_a_chunk_that_is_not_stored_is_damage_not_pores(tmp_path, kind, chunk, l
 def test_a_written_zarr_stores_its_zeros(tmp_path):
     black = np.zeros(SHAPE, np.uint8)
     path = write(tmp_path, "ome-zarr", black)
+    with create_volume(path, SHAPE, np.uint8, format="ome-zarr", resume=True) as writer:
+        writer.write(1, black[1:3])
     np.testing.assert_array_equal(open_volume(path).read(Box.whole(SHAPE)), black)
 
 
