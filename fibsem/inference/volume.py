@@ -23,6 +23,7 @@ from fibsem.data.preprocessing import CorrectedVolume, Correction, fit_correctio
 from fibsem.data.volumes import Volume, VoxelNm, known_nm, open_volume
 from fibsem.errors import UserError
 from fibsem.files import replace_file, write_json
+from fibsem.inference.budget import held_gib
 from fibsem.inference.checks import MOST_CHANGED, certify, share_changed
 from fibsem.inference.components import remove_small_3d
 from fibsem.inference.cost import pixels_per_second
@@ -105,8 +106,9 @@ def segment_volume(
     Raises
     ------
     UserError
-        If the folder holds a different segmentation, the disk is too full for this one, the
-        certificate fails, a slice cannot be read, or the uncertainty of a single model is wanted.
+        If the folder holds a different segmentation, the memory budget or the disk is too small
+        for this one, the certificate fails, a slice cannot be read, or the uncertainty of a single
+        model is wanted.
 
     Notes
     -----
@@ -118,6 +120,7 @@ def segment_volume(
     _check_voxel(options, voxel_nm)
     options.check_members(len(segmenter.members))
     _check_reach(volume, options, load)
+    held_gib(volume, segmenter.halo[0], options)  # refused before anything is written
     key = {"volume": volume.signature(), "model": segmenter.identity, **options.key}
     ledger = Ledger.open(folder, key, options.slab, overwrite=options.overwrite)
     _check_room(volume, folder, options, ledger)
@@ -178,7 +181,8 @@ class _Run:
         """Label the missing slabs, here or elsewhere; says how that was done."""
         if self.scorer.mode == "patch":
             say(patience(self.scorer, self.volume))
-        tiling = tiling_of(self.scorer, self.volume.shape, self.options)
+        held = held_gib(self.volume, self.segmenter.halo[0], self.options)
+        tiling = tiling_of(self.scorer, self.volume.shape, self.options, held)
         if self.options.elsewhere:
             assert load is not None
             return self._elsewhere(load, max(tiling.height, tiling.width), show)
@@ -255,7 +259,7 @@ class _Run:
                     flat = open_volume(outputs.flat.path, sparse=True)
                     cleaned = remove_small_3d(
                         flat, writer, self.segmenter.classes, options.min_volume_nm3 / size,
-                        slab=self.ledger.slab, progress=show,
+                        progress=show,
                     )  # fmt: skip
                 self.ledger.decide(pores_3d=cleaned)
             pores = self.ledger.decided["pores_3d"]

@@ -69,10 +69,10 @@ def test_it_is_the_patch_by_patch_result(volume, segmenter, slow, tmp_path):
     assert len((tmp_path / "porosity.csv").read_text().splitlines()) == 1 + SHAPE[0]
 
 
-@pytest.mark.parametrize("memory", [0.004, 0.01, 4.0])
-def test_tiles_change_nothing(volume, segmenter, tmp_path, memory):
+@pytest.mark.parametrize("tile", [32, 40, None])
+def test_tiles_change_nothing(volume, segmenter, tmp_path, tile):
     segment_volume(volume, segmenter, tmp_path / "a", Options())
-    segment_volume(volume, segmenter, tmp_path / "b", Options(memory_gib=memory, slab=1))
+    segment_volume(volume, segmenter, tmp_path / "b", Options(tile=tile, slab=1))
     assert (labels(tmp_path / "a") != labels(tmp_path / "b")).mean() < 1e-3
 
 
@@ -261,6 +261,12 @@ def test_workers_need_a_volume_that_they_can_open(volume, segmenter, tmp_path):
         segment_volume(
             volume, segmenter, tmp_path / "out", Options(workers=2), load=lambda: segmenter
         )
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_budget_without_room_for_the_slices_is_refused(volume, segmenter, tmp_path):
+    with pytest.raises(UserError, match=r"`memory_gib` must be at least 0\.96 .* but got 0\.5\."):
+        segment_volume(volume, segmenter, tmp_path / "out", Options(memory_gib=0.5))
     assert not (tmp_path / "out").exists()
 
 
