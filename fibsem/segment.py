@@ -30,6 +30,7 @@ def main(tree: Tree) -> None:
     weights = _weights(tree)
     folder = output_folder("segment", _own(tree), volume.path.resolve().stem)
 
+    from fibsem.analysis.uncertainty import porosity_text
     from fibsem.inference.estimate import estimate_segmentation
     from fibsem.inference.segmenter import Segmenter
     from fibsem.inference.volume import segment_volume
@@ -56,12 +57,11 @@ def main(tree: Tree) -> None:
             ),
             progress=progress,
         )  # fmt: skip
-    low, high = record["porosity_ci"]
+    porosity = porosity_text(record["porosity"], record["porosity_ci"])
     missing = f", {len(record['missing'])} slices missing" if record["missing"] else ""
     print(
-        f"porosity {100 * record['porosity']:.2f} % [{100 * low:.2f}, {100 * high:.2f}]{missing}, "
-        f"{record['voxels_per_second']:.0f} voxels a second ({record['mode']}, "
-        f"{record['precision']}); {folder}"
+        f"porosity {porosity}{missing}, {record['voxels_per_second']:.0f} voxels a second "
+        f"({record['mode']}, {record['precision']}); {folder}"
     )
 
 

@@ -187,7 +187,8 @@ class BigTiffWriter(VolumeWriter):
                 "formats that can: tiff, ome-zarr."
             )
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._beside = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
+        # one name for all processes: what a killed one left is written over
+        self._beside = self.path.with_name(f".{self.path.name}.tmp")
         self._tiff = tifffile.TiffWriter(self._beside, bigtiff=True)
         self._next = 0
 

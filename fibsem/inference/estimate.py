@@ -92,7 +92,7 @@ def estimate_segmentation(
     held = held_gib(volume, segmenter.halo[0], options)
     scorer = Scorer(segmenter, options.precision)
     tiling = tiling_of(scorer, volume.shape, options, held)
-    side = min(tiling.height, tiling.width) if scorer.mode != "patch" else PATCHES
+    timed = (PATCHES, PATCHES) if scorer.mode == "patch" else (tiling.height, tiling.width)
     voxels = prod(volume.shape)
     tile = (tiling.height + 2 * scorer.halo[1]) * (tiling.width + 2 * scorer.halo[2])
     maps = tile * max(member.bytes_per_pixel for member in scorer.members)
@@ -102,8 +102,8 @@ def estimate_segmentation(
         memory_gib=held + maps / GIB,
         bytes_read=voxels * volume.dtype.itemsize,
         bytes_written=int(options.stores * voxels * levels),
-        pixels_per_second=pixels_per_second(scorer, side),
-        timed=side**2,
+        pixels_per_second=pixels_per_second(scorer, *timed),
+        timed=prod(timed),
         voxels=voxels,
         workers=options.workers,
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fibsem.analysis import model_card
 from fibsem.analysis.statistics import Gate
+from fibsem.analysis.uncertainty import porosity_text
 from fibsem.config import Tree, read
 from fibsem.data.dataset import Dataset
 from fibsem.files import replace_file
@@ -114,7 +115,7 @@ def segment_samples(
                 say=say,
             )  # fmt: skip
         low, high = found["porosity_ci"]
-        say(f"{sample.name}: porosity {found['porosity']:.4f} [{low:.4f}, {high:.4f}]")
+        say(f"{sample.name}: porosity {porosity_text(found['porosity'], (low, high))}")
         tracking.log_metrics(
             record["run_id"],
             {
