@@ -14,7 +14,6 @@ from fibsem.config import (
     TrackingConfig,
     Tree,
     output_folder,
-    promotion_settings,
     read,
     run_command,
 )
@@ -55,8 +54,7 @@ def main(tree: Tree) -> None:
     for trial in trials:  # what is wrong with `final` is said before the ranking, not after it
         RunConfig.of(final_tree(trial, tree, tree["seed"]))
     which = hashlib.sha256("".join(trial.run_id for trial in trials).encode()).hexdigest()[:8]
-    settings = {**promotion_settings(tree), "output": tree.get("output")}
-    folder = output_folder("promote", settings, dataset.name, which)
+    folder = output_folder("promote", tree, dataset.name, which)
     record = Promotion(tree, dataset, folder, tracking).run(trials)
     write_json(folder / "summary.json", record)
     crowned = "is the champion now" if record["champion"] else "is registered, not champion"

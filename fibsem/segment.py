@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
-from fibsem.config import TrackingConfig, Tree, output_folder, read, run_command
-from fibsem.data.volumes import Volume, VoxelNm, open_volume
+from fibsem.config import TrackingConfig, Tree, output_folder, read, read_path, run_command
+from fibsem.data.volumes import Volume, VoxelNm, known_nm, open_volume
 from fibsem.errors import UserError
 from fibsem.inference.options import Options
 
@@ -29,9 +30,10 @@ def main(tree: Tree) -> None:
         return
     volume = _volume(tree, options)
     given = _voxel_nm(tree)
-    weights = [tree["weights"]] if isinstance(tree["weights"], str) else list(tree["weights"])
-    folder = output_folder("segment", tree, Path(tree["volume"]).resolve().stem)
+    weights = _weights(tree)
+    folder = output_folder("segment", tree, volume.path.resolve().stem)
 
+    from fibsem.analysis.uncertainty import porosity_text
     from fibsem.inference.estimate import estimate_segmentation
     from fibsem.inference.segmenter import Segmenter
     from fibsem.inference.volume import segment_volume
@@ -49,7 +51,7 @@ def main(tree: Tree) -> None:
     with Progress("segmenting") as progress:
         record = segment_volume(
             volume, segmenter, folder, options,
-            voxel_nm=next((nm for nm in (given, volume.voxel_nm) if any(nm)), bundles[0].voxel_nm),
+            voxel_nm=known_nm(given, volume.voxel_nm, bundles[0].voxel_nm),
             load=partial(load_segmenter, places, store.absolute_uri),
             provenance=provenance(
                 weights, [bundle.version for bundle in bundles],
@@ -58,12 +60,11 @@ def main(tree: Tree) -> None:
             ),
             progress=progress,
         )  # fmt: skip
-    low, high = record["porosity_ci"]
+    porosity = porosity_text(record["porosity"], record["porosity_ci"])
     missing = f", {len(record['missing'])} slices missing" if record["missing"] else ""
     print(
-        f"porosity {100 * record['porosity']:.2f} % [{100 * low:.2f}, {100 * high:.2f}]{missing}, "
-        f"{record['voxels_per_second']:.0f} voxels a second ({record['mode']}, "
-        f"{record['precision']}); {folder}"
+        f"porosity {porosity}{missing}, {record['voxels_per_second']:.0f} voxels a second "
+        f"({record['mode']}, {record['precision']}); {folder}"
     )
 
 
@@ -84,24 +85,46 @@ def _volume(tree: Tree, options: Options) -> Volume:
         raise UserError(
             "`volume` must be given: volume=PATH of a folder of TIFF slices, a TIFF or an OME-Zarr."
         )
-    value_range = tuple(tree["range"]) if tree["range"] else None
+    path, value_range = read_path(tree["volume"], "volume"), tree["range"]
     try:
-        return open_volume(tree["volume"], value_range=value_range, gaps=options.missing == "skip")
+        return open_volume(path, value_range=value_range, gaps=options.missing == "skip")
     except UserError as error:
         with suppress(UserError):
-            open_volume(tree["volume"], value_range=value_range, gaps=True)
+            open_volume(path, value_range=value_range, gaps=True)
             error = UserError(f"{error} missing=skip leaves such slices out.")
         raise error from None
+
+
+def _weights(tree: Tree) -> list[str]:
+    """The models by name or folder, one or several."""
+    given = tree["weights"]
+    weights = given if isinstance(given, list) else [given]
+    if not weights or not all(isinstance(name, str) and name for name in weights):
+        raise UserError(
+            "`weights` must be a registered model (models:/fibsem@champion), a bundle's folder or "
+            f"a list of them, but got {given}."
+        )
+    return weights
 
 
 def _voxel_nm(tree: Tree) -> VoxelNm:
     """Voxel size as the user gives it."""
     if tree["voxel_nm"] is None:
         return None, None, None
-    given = list(tree["voxel_nm"])
-    if len(given) != 3 or not all(nm is None or nm > 0 for nm in given):
-        raise UserError(f"`voxel_nm` must be three sizes [z, y, x] in nm, but got {given}.")
+    given = tree["voxel_nm"]
+    if not (isinstance(given, list) and len(given) == 3 and all(map(_is_size, given))):
+        raise UserError(
+            "`voxel_nm` must be three sizes [z, y, x] in nm, null where the volume or the model "
+            f"knows it, but got {given}."
+        )
     return given[0], given[1], given[2]
+
+
+def _is_size(nm: object) -> bool:
+    """Whether this is a size in nm, or null."""
+    return nm is None or (
+        isinstance(nm, int | float) and not isinstance(nm, bool) and 0 < nm < math.inf
+    )
 
 
 if __name__ == "__main__":

@@ -172,6 +172,28 @@ def test_all_that_changes_a_segmentation_changes_its_folder():
     assert len({*folders, output_folder("segment", tree, "film")}) == 1 + len(counting)
 
 
+@pytest.mark.parametrize(
+    "override", ["force=true", "gate.alpha=0.01", "segment=false", "segmentation.workers=2",
+                 "nbhd=81x81x3", "model=unet", "history=true"],
+)  # fmt: skip
+def test_the_gate_and_what_comes_of_the_trials_leave_the_folder_of_a_promotion(override):
+    def folder(*overrides):
+        return output_folder("promote", compose("promote", list(overrides)), "film", "trials")
+
+    assert folder(override) == folder() != folder("final.epochs=3")
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [("sigma=[]", "at least one number"), ("rounds=[3]", "1, 2"), ("threshold_steps=0", "1"),
+     ("threshold_start=0.99", "at most threshold_stop"), ("min_size=[-1]", "from 0")],
+)  # fmt: skip
+def test_a_grid_of_post_processings_that_holds_none_is_refused(override, said):
+    tree = compose("promote", [f"postprocessing.{override}"])
+    with pytest.raises(UserError, match=rf"`postprocessing\.\w+` must be .*{said}"):
+        read(PostProcessingConfig, tree["postprocessing"], "postprocessing")
+
+
 def test_swept_keys_must_exist():
     tree = compose("train")
     assert with_values(tree, {"train.epochs": 3})["train"]["epochs"] == 3

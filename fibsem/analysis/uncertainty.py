@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -30,7 +31,19 @@ def with_interval(
     ('22.13 % [21.89, 22.37]', '0.221')
     """
     text = f"{scale * value:.{digits}f}{unit}"
-    known = [end for end in ends or () if end is not None and np.isfinite(end)]
+    known = [end for end in ends or () if end is not None and math.isfinite(end)]
     if len(known) < 2:
         return text
     return f"{text} [{', '.join(f'{scale * end:.{digits}f}' for end in known)}]"
+
+
+def porosity_text(porosity: float, interval: Sequence[float | None]) -> str:
+    """Porosity and its interval in per cent.
+
+    >>> porosity_text(0.31, (0.3, 0.32))
+    '31.00 % [30.00, 32.00]'
+    >>> porosity_text(0.31, (math.nan, math.nan))
+    '31.00 % (no interval from one slice)'
+    """
+    text = with_interval(porosity, interval, 2, 100, " %")
+    return text if "[" in text else f"{text} (no interval from one slice)"

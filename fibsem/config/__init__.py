@@ -13,7 +13,7 @@ from fibsem.config.promotion import (
     RankConfig,
     promotion_settings,
 )
-from fibsem.config.reading import Tree, read, require
+from fibsem.config.reading import Tree, read, read_path, require
 from fibsem.config.runs import DataConfig, EvaluateConfig, RunConfig, SamplingConfig, TrackingConfig
 from fibsem.config.search import SearchConfig
 from fibsem.config.training import TrainConfig
@@ -38,6 +38,7 @@ __all__ = [
     "output_folder",
     "promotion_settings",
     "read",
+    "read_path",
     "require",
     "run_command",
     "settings_hash",

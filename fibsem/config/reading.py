@@ -6,6 +6,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from fibsem.errors import UserError
@@ -53,6 +54,13 @@ def _value(kind: Any, value: Any, where: str) -> Any:
         names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
         raise UserError(f"`{where}` must be {names.get(kind, kind)}, but got {value!r}.")
     return value
+
+
+def read_path(value: Any, where: str) -> Path:
+    """Make a path from what YAML made of it: a folder named 2024 comes as a number."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
+        raise UserError(f"`{where}` must be a path, but got {value!r}.")
+    return Path(str(value))
 
 
 def require(key: str, value: object, legal: bool, constraint: str) -> None:

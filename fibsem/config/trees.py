@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fibsem.config.reading import Tree
+from fibsem.config.promotion import SETTINGS
+from fibsem.config.reading import Tree, read_path
 from fibsem.errors import UserError
 
 #: Keys that do not change what is computed, only how much of it, where and how it is told.
@@ -29,8 +30,10 @@ NOT_IN_THE_HASH = (
     "search.dry_run",
 )
 
-#: Of commands that take from a model what others take from the configuration: all that counts.
+#: Of commands that take from a model or from trials what others take from the configuration: all
+#: that counts.
 IN_THE_HASH_OF = {
+    "promote": SETTINGS,
     "segment": (
         "volume", "weights", "range", "voxel_nm", "format", "precision", "probabilities",
         "uncertainty", "missing", "min_volume_nm3",
@@ -67,7 +70,7 @@ def settings_hash(tree: Tree) -> str:
 
 def output_folder(command: str, tree: Tree, dataset: str, *what: str) -> Path:
     """The folder of a command: as given, or one that the same command always gets again."""
-    if tree.get("output"):
-        return Path(tree["output"])
+    if tree.get("output") not in (None, ""):
+        return read_path(tree["output"], "output")
     counting = {key: tree[key] for key in IN_THE_HASH_OF.get(command, tree)}
     return Path("outputs") / command / "-".join([dataset, *what, settings_hash(counting)])

@@ -97,14 +97,14 @@ def _read_sample(
     value_range = record.get("range")
     volume = open_volume(
         path.parent / str(_need(record, "volume", where)),
-        value_range=None if value_range is None else tuple(value_range),
+        value_range=value_range,
     )
     regions: tuple[Region, ...] = ()
     if record.get("regions") is not None:
         table = path.parent / str(record["regions"])
         regions = _read_table(table, name, number, classes, recipe)
     elif record.get("labels") is not None:
-        labels = open_volume(path.parent / str(record["labels"]))
+        labels = open_volume(path.parent / str(record["labels"]), sparse=True)
         regions = tuple(_cut(labels, volume, name, classes, recipe))
     expected = record.get("expected_porosity")
     if expected is not None and not (isinstance(expected, int | float) and 0 <= expected <= 1):
@@ -120,7 +120,7 @@ class Mask:
     classes: Classes
 
     def __call__(self) -> LabelArray:
-        picture = open_volume(self.path)
+        picture = open_volume(self.path, sparse=True)
         return self.classes.read(picture.read(Box.whole(picture.shape))[0], str(self.path))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fibsem.data.source import Source
+from fibsem.data.source import Source, check_finite
 from fibsem.data.writers import VoxelNm, Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
@@ -20,7 +20,8 @@ class MendedSource:
     Attributes
     ----------
     source
-        The volume with its gaps; a slice that it refuses to read is missing.
+        The volume with its gaps; a slice that it refuses to read, or that holds values that are
+        no numbers, is missing.
     missing
         Those found so far.
     """
@@ -61,7 +62,9 @@ class MendedSource:
             if k in self.missing:
                 continue
             try:
-                return self.source.read(Box((k, y0, x0), (k + 1, y1, x1)))[0]
+                image: Voxels = self.source.read(Box((k, y0, x0), (k + 1, y1, x1)))[0]
+                check_finite(image, self.name(k))
+                return image
             except UserError as error:
                 self.missing.add(k)
                 reason = error

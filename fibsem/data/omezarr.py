@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,20 @@ from fibsem.geometry import Box, Triple
 
 @dataclass(frozen=True)
 class ZarrSource:
-    """The full resolution of an OME-Zarr; axes before z have one entry."""
+    """The full resolution of an OME-Zarr; axes before z have one entry.
+
+    Attributes
+    ----------
+    folder, array, voxel_nm
+        Where it lies.
+    sparse
+        Whether chunks that are not stored hold the fill value.
+    """
 
     folder: Path
     array: zarr.Array[Any]
     voxel_nm: VoxelNm
+    sparse: bool = False
 
     @property
     def shape(self) -> Triple:
@@ -34,7 +44,14 @@ class ZarrSource:
     def dtype(self) -> np.dtype[Any]:
         return self.array.dtype.newbyteorder("=")
 
+    @property
+    def depth(self) -> int:
+        """Slices of a chunk, which are decoded together."""
+        return int(self.array.chunks[-3])
+
     def read(self, box: Box) -> Voxels:
+        if not self.sparse:
+            self._check_stored(box)
         index: tuple[int | slice, ...] = (*(0,) * (self.array.ndim - 3), *box.slices)
         try:
             return np.asarray(self.array[index], self.dtype)
@@ -56,8 +73,27 @@ class ZarrSource:
             [file.relative_to(self.folder).as_posix(), *file_identity(file)[1:]] for file in files
         ]
 
+    def _check_stored(self, box: Box) -> None:
+        """Refuse chunks that were never written or got lost: zeros would pass for pores."""
+        stored = self.array.shards or self.array.chunks
+        sides = stored[-3:]
+        ranges = [
+            range(a // side, -(-b // side))
+            for a, b, side in zip(box.start, box.stop, sides, strict=True)
+        ]
+        home = self.folder / self.array.path
+        for place in product(*ranges):
+            key = self.array.metadata.encode_chunk_key((*(0,) * (len(stored) - 3), *place))
+            if not (home / key).is_file():
+                z, y, x = (k * side for k, side in zip(place, sides, strict=True))
+                raise UserError(
+                    f"every chunk must be stored, but {self.name(max(z, box.start[0]))} lacks the "
+                    f"one from (y, x) = ({y}, {x}) on; where that is black, write it with "
+                    "write_empty_chunks=True."
+                )
 
-def open_zarr(folder: Path) -> ZarrSource:
+
+def open_zarr(folder: Path, *, sparse: bool = False) -> ZarrSource:
     try:
         node = zarr.open(folder, mode="r")
         multiscale: dict[str, Any] = {}
@@ -75,7 +111,7 @@ def open_zarr(folder: Path) -> ZarrSource:
     assert isinstance(node, zarr.Array)
     _check_axes(node.shape, names, folder)
     check_dtype(node.dtype, folder)
-    return ZarrSource(folder, node, voxel_nm)
+    return ZarrSource(folder, node, voxel_nm, sparse)
 
 
 def _check_axes(shape: tuple[int, ...], names: Sequence[str], folder: Path) -> None:

@@ -135,7 +135,7 @@ def fit_correction(volume: Volume, recipe: Recipe, *, most_slices: int = 20) -> 
     if not scale > FLAT:
         raise UserError(
             f"`preprocess.scaling={recipe.scaling}` needs grey values that vary, but {volume.path} "
-            "is constant; the choices are another volume or a model that is trained with "
+            "is constant; the choices are another volume or a model trained with "
             "preprocess.scaling=none."
         )
     return Correction(recipe, slope, centre, offset, scale)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from fibsem.data.writers import DTYPES, VoxelNm, Voxels
 from fibsem.errors import UserError
@@ -49,6 +50,20 @@ def check_dtype(dtype: np.dtype[Any] | None, name: object) -> np.dtype[Any]:
         choices = ", ".join(map(str, DTYPES))
         raise UserError(f"voxels must be {choices}, but {name} holds {native or 'odd bits'}.")
     return native
+
+
+def check_grey(
+    image: Voxels, right: npt.NDArray[np.bool_], rule: str, remedy: str, name: str
+) -> None:
+    """Refuse an image of which not every value is right."""
+    if not right.all():
+        raise UserError(f"grey values must {rule}, but {name} holds {image[~right][0]}; {remedy}.")
+
+
+def check_finite(image: Voxels, name: str) -> None:
+    """Refuse float values that are no numbers."""
+    if image.dtype.kind == "f":
+        check_grey(image, np.isfinite(image), "be finite", "mend the slice", name)
 
 
 def open_zip(path: Path) -> zipfile.Path:

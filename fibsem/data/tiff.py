@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -121,7 +122,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Absent:
-    """A slice that is not there, or whose header cannot be read."""
+    """A slice that is not there, whose header cannot be read, or that is unlike the others."""
 
     file: File
     reason: str
@@ -132,7 +133,7 @@ class Absent:
 
 @dataclass(frozen=True)
 class TiffSource:
-    """Pages of one file or of many; the first one is there."""
+    """Pages of one file or of many; ``first`` is one that is there."""
 
     first: Page
     pages: tuple[Page | Absent, ...]
@@ -171,7 +172,8 @@ def open_series(folder: File, *, gaps: bool = False) -> TiffSource:
     folder
         With TIFF files of one page each.
     gaps
-        Whether slices may be missing from the numbering or unreadable; they are then `Absent`.
+        Whether slices may be missing from the numbering, unreadable or of another kind than most;
+        they are then `Absent`.
     """
     entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
     slices = [e for e in entries if e.name.lower().endswith((".tif", ".tiff")) and e.is_file()]
@@ -193,11 +195,8 @@ def open_series(folder: File, *, gaps: bool = False) -> TiffSource:
         )
     places = [present.get(name, folder / name) for name in names]
     pages, voxel_nm = _headers(places, folder, gaps=gaps)
-    first = next(page for page in pages if isinstance(page, Page))
-    for page in pages:
-        if isinstance(page, Page):
-            _check_like(page, first)
-    return TiffSource(first, tuple(pages), voxel_nm)
+    names = [str(page.file) for page in pages]
+    return TiffSource(*_alike(pages, names, gaps=gaps), voxel_nm)
 
 
 def _headers(
@@ -238,12 +237,13 @@ def _only_page(file: File) -> tuple[Page, VoxelNm]:
         return _page(images[0], tiff, file), _voxel_nm(tiff)
 
 
-def open_multipage(file: File) -> TiffSource:
+def open_multipage(file: File, *, gaps: bool = False) -> TiffSource:
+    """Open the pages of one file; with gaps those that cannot be read or are odd are `Absent`."""
     with _open_tiff(file) as tiff:
         images = _images(tiff, file)
-        pages = [_page(image, tiff, file) for image in images]
-        for z, page in enumerate(pages):
-            _check_like(page, pages[0], f"page {z} of {file}")
+        pages = [_page_or_gap(image, tiff, file, gaps=gaps) for image in images]
+        names = [f"page {z} of {file}" for z in range(len(pages))]
+        first, alike = _alike(pages, names, gaps=gaps)
         extents = [n for n in tiff.series[0].shape[:-2] if n > 1]
         if len(extents) > 1:
             raise UserError(
@@ -252,9 +252,9 @@ def open_multipage(file: File) -> TiffSource:
             )
         # ImageJ writes stacks of over 4 GB as one page, with the other slices plainly behind it.
         if len(pages) == 1 and extents:
-            pages = _behind(pages[0], images[0].nbytes, extents[0])
-            _check_whole(pages[0].pixels or 0, extents[0] * images[0].nbytes, tiff, file)
-        return TiffSource(pages[0], tuple(pages), _voxel_nm(tiff))
+            alike = tuple(_behind(first, images[0].nbytes, extents[0]))
+            _check_whole(first.pixels or 0, extents[0] * images[0].nbytes, tiff, file)
+        return TiffSource(first, alike, _voxel_nm(tiff))
 
 
 def _behind(page: Page, size: int, depth: int) -> list[Page]:
@@ -329,12 +329,44 @@ def _page(page: Any, tiff: tifffile.TiffFile, file: File) -> Page:
     )
 
 
+def _page_or_gap(image: Any, tiff: tifffile.TiffFile, file: File, *, gaps: bool) -> Page | Absent:
+    try:
+        return _page(image, tiff, file)
+    except UserError as error:
+        if not gaps:
+            raise
+        return Absent(file, str(error))
+
+
 def _check_whole(offset: int, count: int, tiff: tifffile.TiffFile, file: File) -> None:
     if offset + count > tiff.filehandle.size:
         raise UserError(
             f"a TIFF must be whole, but {file} is truncated: "
             f"{tiff.filehandle.size} of {offset + count} bytes."
         )
+
+
+def _alike(
+    pages: Sequence[Page | Absent], names: Sequence[str], *, gaps: bool
+) -> tuple[Page, tuple[Page | Absent, ...]]:
+    """The page that the others are like, and all of them; with gaps the odd ones as `Absent`."""
+    there = [page for page in pages if isinstance(page, Page)]
+    if not there:
+        raise UserError(f"a volume must have a slice that can be read, but {pages[0].file} has none.")
+    kinds = [(page.shape, page.dtype.newbyteorder("=")) for page in there]
+    most = Counter(kinds).most_common(1)[0][0]
+    first = there[kinds.index(most) if gaps else 0]
+    alike: list[Page | Absent] = []
+    for page, name in zip(pages, names, strict=True):
+        try:
+            if isinstance(page, Page):
+                _check_like(page, first, name)
+        except UserError as error:
+            if not gaps:
+                raise
+            page = Absent(page.file, str(error))
+        alike.append(page)
+    return first, tuple(alike)
 
 
 def _check_like(page: Page, first: Page, name: object = None) -> None:

@@ -9,17 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Set
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from fibsem.data.deep import DeepSource
 from fibsem.data.mended import MendedSource
 from fibsem.data.omezarr import open_zarr
-from fibsem.data.source import File, Source, check_dtype
+from fibsem.data.source import File, Source, check_dtype, check_finite, check_grey
 from fibsem.data.tiff import natural_key, open_multipage, open_series
 from fibsem.data.writers import (
     UNKNOWN_NM,
@@ -39,6 +41,7 @@ __all__ = [
     "VolumeWriter",
     "VoxelNm",
     "create_volume",
+    "known_nm",
     "natural_key",
     "open_volume",
 ]
@@ -83,6 +86,12 @@ class Volume:
         return self.source.missing if isinstance(self.source, MendedSource) else frozenset()
 
     @property
+    def kept_bytes(self) -> int:
+        """Memory of the slices that are kept because their chunks hold several."""
+        source = self.source.source if isinstance(self.source, MendedSource) else self.source
+        return source.kept_bytes if isinstance(source, DeepSource) else 0
+
+    @property
     def value_range(self) -> tuple[float, float]:
         """The grey values that map to 0 and 1: declared, else the dtype's; float32 has [0, 1]."""
         if self.declared is not None:
@@ -102,8 +111,8 @@ class Volume:
         if not box.inside(self.shape):
             raise ValueError(f"{box} must lie inside {self.path} of shape {self.shape}")
         voxels = self.source.read(box)
-        if self.dtype.kind == "f":
-            self._check(voxels, box, np.isfinite, "be finite", "mend the slice")
+        for z, image in enumerate(voxels, box.start[0]):
+            check_finite(image, self.source.name(z))
         return voxels
 
     def read_unit(self, box: Box) -> npt.NDArray[np.float32]:
@@ -116,18 +125,21 @@ class Volume:
         """
         unit: npt.NDArray[np.float32] = self.read(box).astype(np.float32, copy=False)
         if self.declared is None and self.dtype.kind == "f":
-            self._check(
-                unit,
-                box,
-                lambda v: (v >= 0) & (v <= 1),
-                "lie in [0, 1]",
-                "declare range=[low,high]",
-            )
+            for z, image in enumerate(unit, box.start[0]):
+                right = (image >= 0) & (image <= 1)
+                remedy = "declare range=[low,high]"
+                check_grey(image, right, "lie in [0, 1]", remedy, self.source.name(z))
             return unit
         low, high = self.value_range
         unit -= np.float32(low)
         unit /= np.float32(high - low)
         return np.clip(unit, 0, 1, out=unit)
+
+    def mended(self) -> Volume:
+        """The same volume with the nearest present slice in place of those that cannot be read."""
+        if isinstance(self.source, MendedSource):
+            return self
+        return Volume(self.path, MendedSource(self.source), self.declared)
 
     def signature(self) -> dict[str, object]:
         """Tell this volume from another or a changed one; JSON-able, and free of its place.
@@ -143,18 +155,6 @@ class Volume:
             "value_range": list(self.value_range),
         }
 
-    def _check(
-        self, voxels: Voxels, box: Box, good: Callable[[Voxels], Any], rule: str, remedy: str
-    ) -> None:
-        """Refuse values that break a rule, naming the first slice that holds one."""
-        for z, image in enumerate(voxels, box.start[0]):
-            right = good(image)
-            if not right.all():
-                raise UserError(
-                    f"grey values must {rule}, but {self.source.name(z)} holds "
-                    f"{image[~right][0]}; {remedy}."
-                )
-
 
 class ArrayVolume(Volume):
     """A volume that is in memory, (z, y, x) uint8, uint16 or float32."""
@@ -168,6 +168,7 @@ def open_volume(
     *,
     value_range: tuple[float, float] | None = None,
     gaps: bool = False,
+    sparse: bool = False,
 ) -> Volume:
     """Open a volume without reading its voxels.
 
@@ -181,6 +182,9 @@ def open_volume(
     gaps
         Whether slices may be missing or damaged; the nearest present one is read in their place,
         and :attr:`Volume.missing` tells which they are.
+    sparse
+        Whether chunks that an OME-Zarr does not store are all zeros, as programs leave them out of
+        label pictures; else they are damage.
 
     Raises
     ------
@@ -194,31 +198,45 @@ def open_volume(
     """
     file: File = path if isinstance(path, zipfile.Path) else Path(path)
     declared = _checked_range(value_range)
-    source = _open_source(file, gaps=gaps)
+    source = _open_source(file, gaps=gaps, sparse=sparse)
     return Volume(Path(str(file)), MendedSource(source) if gaps else source, declared)
 
 
-def _open_source(file: File, *, gaps: bool) -> Source:
+def _open_source(file: File, *, gaps: bool, sparse: bool) -> Source:
     kinds = "a folder of TIFF slices, a TIFF or an OME-Zarr"
     if not file.exists():
         raise UserError(f"a volume must be {kinds}, but {file} is not there.")
     if not file.is_dir():
-        return open_multipage(file)
+        return open_multipage(file, gaps=gaps)
     if isinstance(file, Path) and any(
         (file / name).is_file() for name in ("zarr.json", ".zgroup", ".zattrs", ".zarray")
     ):
-        return open_zarr(file)
+        stack = open_zarr(file, sparse=sparse)
+        return DeepSource(stack, stack.depth) if stack.depth > 1 else stack
     return open_series(file, gaps=gaps)
 
 
-def _checked_range(value_range: Sequence[float] | None) -> tuple[float, float] | None:
+def _checked_range(value_range: Any) -> tuple[float, float] | None:
+    """A range as two floats; it may come from YAML, where it can be anything."""
     if value_range is None:
         return None
-    if len(value_range) != 2 or not -np.inf < value_range[0] < value_range[1] < np.inf:
-        raise UserError(
-            f"`range` must be two finite numbers, low < high, but got {list(value_range)}."
-        )
-    return float(value_range[0]), float(value_range[1])
+    match value_range:
+        case [Real() as low, Real() as high] if (
+            -np.inf < float(low) < float(high) < np.inf
+        ):
+            return float(low), float(high)
+    got = list(value_range) if isinstance(value_range, tuple) else value_range
+    raise UserError(f"`range` must be two finite numbers, low < high, but got {got}.")
+
+
+def known_nm(*voxel_nm: VoxelNm) -> VoxelNm:
+    """Voxel size of which each axis is that of the first one to state it.
+
+    >>> known_nm((None, None, 8.0), (None, 10.0, 10.0), (50.0, 20.0, 20.0))
+    (50.0, 10.0, 8.0)
+    """
+    z, y, x = (next((nm for nm in axis if nm), None) for axis in zip(*voxel_nm, strict=True))
+    return z, y, x
 
 
 @dataclass(frozen=True, eq=False)

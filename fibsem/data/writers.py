@@ -21,6 +21,7 @@ import numpy.typing as npt
 import tifffile
 import zarr
 from zarr.codecs import ZstdCodec
+from zarr.core.array_spec import ArrayConfigParams
 
 from fibsem.errors import UserError
 from fibsem.files import replace_file, room_for
@@ -186,7 +187,8 @@ class BigTiffWriter(VolumeWriter):
                 "formats that can: tiff, ome-zarr."
             )
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._beside = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
+        # one name for all processes: what a killed one left is written over
+        self._beside = self.path.with_name(f".{self.path.name}.tmp")
         self._tiff = tifffile.TiffWriter(self._beside, bigtiff=True)
         self._next = 0
 
@@ -217,6 +219,10 @@ class BigTiffWriter(VolumeWriter):
         self._beside.unlink(missing_ok=True)
 
 
+#: Chunks of zeros are stored, too: what is not there was never written.
+EVERY_CHUNK: ArrayConfigParams = {"write_empty_chunks": True}
+
+
 class OmeZarrWriter(VolumeWriter):
     """OME-Zarr 0.5 in any order; a chunk lies in one slice.
 
@@ -242,7 +248,7 @@ class OmeZarrWriter(VolumeWriter):
             array = group[name]
             assert isinstance(array, zarr.Array)
             _check_same(self.path, array.shape, array.dtype, shape, self.dtype)
-            return array
+            return array.with_config(EVERY_CHUNK)  # the files do not say it
         return group.create_array(
             name,
             shape=shape,
@@ -250,6 +256,7 @@ class OmeZarrWriter(VolumeWriter):
             chunks=(1, min(CHUNK, shape[1]), min(CHUNK, shape[2])),
             compressors=ZstdCodec(level=3),
             dimension_names=("z", "y", "x"),
+            config=EVERY_CHUNK,
         )
 
     def _write_slice(self, z: int, image: Voxels) -> None:

@@ -23,6 +23,10 @@ Components = npt.NDArray[np.uint32]
 
 #: Faces count, edges and corners do not: the 3D relative of 4 neighbours in the slice.
 CONNECTIVITY = 6
+#: Slices that are looked at together, and voxels of them where slices are large.
+SLICES, VOXELS = 4, 2**25
+#: Voxels that are counted at once, as 64-bit integers.
+COUNTED = 2**24
 #: Class of a voxel of a missing slice: neither pore nor solid.
 NEITHER = 2
 
@@ -44,7 +48,7 @@ def remove_small_3d(
     classes: tuple[int, int],
     min_voxels: float,
     *,
-    slab: int = 4,
+    slab: int | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> list[int | None]:
     """Flip 6-connected components of fewer than ``min_voxels`` voxels, solids first, then pores.
@@ -59,13 +63,14 @@ def remove_small_3d(
     min_voxels
         Least size of a component that stays.
     slab
-        Slices held in memory.
+        Slices held in memory, with about eight bytes a voxel; by default as many as are cheap.
 
     Returns
     -------
     list of int or None
         Pore voxels of every slice; None where it holds neither class.
     """
+    slab = slab or max(1, min(SLICES, VOXELS // (volume.shape[1] * volume.shape[2])))
     judged: list[Judgement] = []
     for value in (1, 0):
         judged.append(_judge(volume, classes, value, min_voxels, slab, judged, progress))
@@ -103,7 +108,7 @@ def _judge(
         _flip(labels, k, before)
         components = _components(labels, value)
         count = int(components.max()) + 1
-        sizes.append(np.bincount(components.ravel(), minlength=count))
+        sizes.append(_sizes(components, count))
         open_ended.append(_beside(components, labels == NEITHER, count))
         if above is not None:
             last, last_labels = above
@@ -127,6 +132,14 @@ def _judge(
     for part in parts:
         part[0] = False
     return Judgement(value, parts)
+
+
+def _sizes(components: Components, count: int) -> npt.NDArray[np.int64]:
+    """Voxels of every component; NumPy would count in a copy of eight bytes a voxel."""
+    flat, sizes = components.ravel(), np.zeros(count, np.int64)
+    for start in range(0, flat.size, COUNTED):
+        sizes += np.bincount(flat[start : start + COUNTED], minlength=count)
+    return sizes
 
 
 def _beside(

@@ -27,22 +27,34 @@ def seconds_per_gigapixel(scorer: BlockScorer | Scorer) -> float:
     return 1e9 / pixels_per_second(scorer, SIDE[scorer.mode])
 
 
-def pixels_per_second(scorer: BlockScorer | Scorer, side: int) -> float:
-    """Rate of a square block of noise, its halo included in its time; the faster of two."""
+def pixels_per_second(scorer: BlockScorer | Scorer, height: int, width: int | None = None) -> float:
+    """Rate of a block of noise, its halo included in its time; the faster of two.
+
+    Parameters
+    ----------
+    scorer
+        What is timed.
+    height, width
+        Of the block, less what does not fit its alignment; a square by default.
+    """
     z, y, x = scorer.halo
-    side = max(side - side % scorer.alignment, scorer.alignment)
-    noise = np.random.default_rng(0).normal(size=(side + 2 * y, side + 2 * x, 2 * z + 1))
+    height, width = (_aligned(side, scorer) for side in (height, width or height))
+    noise = np.random.default_rng(0).normal(size=(height + 2 * y, width + 2 * x, 2 * z + 1))
     block = noise.astype(np.float32)
     if scorer.needs_slice:
         scorer.look(block[..., z])
-    small = max(side // 4 - side // 4 % scorer.alignment, scorer.alignment)
+    small = _aligned(min(height, width) // 4, scorer)
     scorer(block[: small + 2 * y, : small + 2 * x])  # traced
     times = []
     for _ in range(2):
         started = time.perf_counter()
         scorer(block)
         times.append(time.perf_counter() - started)
-    return side**2 / min(times)
+    return height * width / min(times)
+
+
+def _aligned(side: int, scorer: BlockScorer | Scorer) -> int:
+    return max(side - side % scorer.alignment, scorer.alignment)
 
 
 def predicted_seconds_per_gigapixel(spec: ModelSpec) -> float:

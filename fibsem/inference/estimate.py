@@ -12,20 +12,17 @@ import numpy as np
 
 from fibsem.data.volumes import Volume
 from fibsem.geometry import Nbhd
+from fibsem.inference.budget import GIB, held_gib
 from fibsem.inference.cost import pixels_per_second
 from fibsem.inference.options import Options
 from fibsem.inference.predict import PATCH_BATCH, BlockScorer, compiled
 from fibsem.inference.segmenter import Scorer, Segmenter
-from fibsem.inference.slab import WAITING
 from fibsem.inference.tiles import Tiling
 from fibsem.inference.tuning import tiling_of
 from fibsem.interrupts import uninterrupted
 from fibsem.models import build
 from fibsem.models.spec import resolve
 
-GIB = 2**30
-#: What a process holds before its first tile: Python, TensorFlow, their libraries.
-RUNTIME_GIB = 0.9
 #: Side of the block that is timed patch by patch.
 PATCHES = 32
 #: A slice of the thesis (y, x).
@@ -92,22 +89,21 @@ def estimate_segmentation(
 ) -> SegmentationEstimate:
     """Time one tile of noise, and scale it to a volume."""
     options.check_members(len(segmenter.members))
+    held = held_gib(volume, segmenter.halo[0], options)
     scorer = Scorer(segmenter, options.precision)
-    tiling = tiling_of(scorer, volume.shape, options)
-    side = min(tiling.height, tiling.width) if scorer.mode != "patch" else PATCHES
-    voxels, area = prod(volume.shape), volume.shape[1] * volume.shape[2]
+    tiling = tiling_of(scorer, volume.shape, options, held)
+    timed = (PATCHES, PATCHES) if scorer.mode == "patch" else (tiling.height, tiling.width)
+    voxels = prod(volume.shape)
     tile = (tiling.height + 2 * scorer.halo[1]) * (tiling.width + 2 * scorer.halo[2])
     maps = max(_maps(member, tile) for member in scorer.members)
-    maps_of_slice = 2 + options.uncertainty  # that wait with it: scores, grey values, spread
-    slices = (2 * segmenter.halo[0] + 2 + maps_of_slice * WAITING) * area * 4
     levels = 1 if options.format == "tiff" else 4 / 3
     return SegmentationEstimate(
         tiling=tiling,
-        memory_gib=RUNTIME_GIB + (maps + slices) / GIB,
+        memory_gib=held + maps / GIB,
         bytes_read=voxels * volume.dtype.itemsize,
         bytes_written=int(options.stores * voxels * levels),
-        pixels_per_second=pixels_per_second(scorer, side),
-        timed=side**2,
+        pixels_per_second=pixels_per_second(scorer, *timed),
+        timed=prod(timed),
         voxels=voxels,
         workers=options.workers,
     )

@@ -21,6 +21,7 @@ from typing import Any
 from fibsem.data.preprocessing import Correction
 from fibsem.data.volumes import VoxelNm, open_volume
 from fibsem.errors import UserError
+from fibsem.inference.budget import held_gib
 from fibsem.inference.ledger import Ledger, SliceRecord
 from fibsem.inference.options import Options, Precision
 from fibsem.inference.outputs import Outputs
@@ -118,7 +119,8 @@ def _open(job: Job) -> SlabWorker:
     )
     segmenter = job.load()
     scorer = Scorer(segmenter, job.precision)
-    tiling = choose_tiling(scorer, volume.shape[1:], job.options.memory_gib, job.side)
+    held = held_gib(volume, segmenter.halo[0], job.options)
+    tiling = choose_tiling(scorer, volume.shape[1:], job.options.memory_gib, job.side, held)
     return SlabWorker(
         volume, job.correction, segmenter, scorer, tiling, uncertainty=job.options.uncertainty
     )

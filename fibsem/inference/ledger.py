@@ -67,22 +67,29 @@ class Ledger:
         Raises
         ------
         UserError
-            If the folder holds another segmentation, or what no ledger tells of.
+            If the folder holds another segmentation, or what no ledger tells of, or cannot be
+            written to.
         """
         ledger = cls(folder / "ledger.json", key, options.slab)
-        if options.overwrite and ledger.path.exists():
-            _remove(ledger.path)
-        if ledger.path.exists():
-            ledger._load()
-            return ledger
-        for path in paths_of(folder, options):
-            if path.exists():
-                raise UserError(
-                    f"`output` must be free for the results, but {path} is there and no "
-                    "segmentation of this folder made it; the choices are another output or to "
-                    "move it away."
-                )
-        ledger.write()
+        try:
+            if options.overwrite and ledger.path.exists():
+                _remove(ledger.path)
+            if ledger.path.exists():
+                ledger._load()
+                return ledger
+            for path in paths_of(folder, options):
+                if path.exists():
+                    raise UserError(
+                        f"`output` must be free for the results, but {path} is there and no "
+                        "segmentation of this folder made it; the choices are another output or "
+                        "to move it away."
+                    )
+            ledger.write()
+        except OSError as error:  # a file, or a folder of someone else
+            raise UserError(
+                f"`output` must be a folder that can be written to, but {folder} is not "
+                f"({error.strerror})."
+            ) from error
         return ledger
 
     def _load(self) -> None:

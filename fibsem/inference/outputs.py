@@ -67,7 +67,7 @@ class Store:
     def export(self, voxel_nm: VoxelNm) -> None:
         """Stream the working store into the format that was asked for."""
         self.path.unlink(missing_ok=True)  # of an export that was not entered any more
-        stack = open_volume(self.work)
+        stack = open_volume(self.work, sparse=True)
         with create_volume(
             self.path, stack.shape, np.uint8, format="bigtiff", voxel_nm=voxel_nm
         ) as writer:

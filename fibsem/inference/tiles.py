@@ -62,7 +62,11 @@ def spans(extent: int, tile: int, *, inwards: bool) -> list[slice]:
 
 
 def choose_tiling(
-    scorer: Scorer, slice_shape: tuple[int, int], memory_gib: float, side: int | None = None
+    scorer: Scorer,
+    slice_shape: tuple[int, int],
+    memory_gib: float,
+    side: int | None = None,
+    held_gib: float = 0.0,
 ) -> Tiling:
     """Choose tiles of at most ``side`` that the budget admits; balanced, so that little is twice.
 
@@ -76,8 +80,10 @@ def choose_tiling(
         Budget of the whole process.
     side
         The fastest side where it is known; by default the largest that makes sense.
+    held_gib
+        What the process needs of its budget beside the feature maps.
     """
-    limit = min(side or LARGEST, largest_side(scorer, memory_gib))
+    limit = min(side or LARGEST, largest_side(scorer, memory_gib, held_gib))
     return balanced(slice_shape, limit, scorer.alignment)
 
 
@@ -88,11 +94,11 @@ def balanced(slice_shape: tuple[int, int], limit: int, alignment: int = 1) -> Ti
     return Tiling(slice_shape, height, width, alignment)
 
 
-def largest_side(scorer: Scorer, memory_gib: float) -> int:
+def largest_side(scorer: Scorer, memory_gib: float, held_gib: float = 0.0) -> int:
     """Side of the largest square tile whose feature maps fit into their share of a budget."""
     if scorer.mode == "patch":
         return PATCH_TILE
-    area = SHARE_FOR_MAPS * memory_gib * 2**30
+    area = min(SHARE_FOR_MAPS * memory_gib, memory_gib - held_gib) * 2**30
     sides = [
         math.isqrt(int(area / member.bytes_per_pixel)) - member.spec.window[0]
         for member in scorer.members

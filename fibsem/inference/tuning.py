@@ -27,12 +27,12 @@ SIDES = (256, 384, 512, 768, 1024, 1536)
 WORTH_TUNING = 200_000_000
 
 
-def tiling_of(scorer: Scorer, shape: Triple, options: Options) -> Tiling:
+def tiling_of(scorer: Scorer, shape: Triple, options: Options, held_gib: float = 0.0) -> Tiling:
     """Tiles of a volume's slices: as asked, else the fastest where the volume is large."""
     side = options.tile
     if side is None and scorer.mode == "dense" and prod(shape) >= WORTH_TUNING:
-        side = fastest_side(scorer, largest_side(scorer, options.memory_gib))
-    return choose_tiling(scorer, shape[1:], options.memory_gib, side)
+        side = fastest_side(scorer, largest_side(scorer, options.memory_gib, held_gib))
+    return choose_tiling(scorer, shape[1:], options.memory_gib, side, held_gib)
 
 
 def fastest_side(scorer: Scorer, limit: int) -> int:

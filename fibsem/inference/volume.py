@@ -20,9 +20,10 @@ import numpy as np
 
 from fibsem.analysis.uncertainty import normal_interval
 from fibsem.data.preprocessing import CorrectedVolume, Correction, fit_correction
-from fibsem.data.volumes import ArrayVolume, Volume, VoxelNm, open_volume
+from fibsem.data.volumes import ArrayVolume, Volume, VoxelNm, known_nm, open_volume
 from fibsem.errors import UserError
 from fibsem.files import replace_file, write_json
+from fibsem.inference.budget import held_gib
 from fibsem.inference.checks import MOST_CHANGED, certify, share_changed
 from fibsem.inference.components import remove_small_3d
 from fibsem.inference.cost import pixels_per_second
@@ -89,7 +90,7 @@ def segment_volume(
     options
         Format, precision, memory budget, workers and so on.
     voxel_nm
-        Written with the labels; the volume's own where it knows it.
+        Written with the labels; on axes where it is None, the volume's own.
     load
         Gives the segmenter in another process; needed for workers.
     provenance
@@ -105,9 +106,9 @@ def segment_volume(
     Raises
     ------
     UserError
-        If the folder holds a different segmentation, other results or the volume, the disk is too
-        full for this one, the certificate fails, a slice cannot be read, or the uncertainty of a
-        single model is wanted.
+        If the folder holds a different segmentation, other results or the volume, the memory
+        budget or the disk is too small for this one, the certificate fails, a slice cannot be read,
+        or the uncertainty of a single model is wanted.
 
     Notes
     -----
@@ -115,14 +116,12 @@ def segment_volume(
     tile; independent of the number of slices.
     """
     started = time.perf_counter()
-    voxel_nm = voxel_nm if any(voxel_nm) else volume.voxel_nm
+    voxel_nm = known_nm(voxel_nm, volume.voxel_nm)
     _check_voxel(options, voxel_nm)
     options.check_members(len(segmenter.members))
-    if options.elsewhere and load is None:
-        raise UserError(
-            "`workers` and `scheduler` need a volume and a model on disk; workers=1 does not."
-        )
+    _check_reach(volume, options, load)
     _check_apart(volume, folder)
+    held_gib(volume, segmenter.halo[0], options)  # refused before anything is written
     key = {
         "volume": volume.signature(),
         "model": segmenter.identity,
@@ -180,7 +179,8 @@ class _Run:
         """Label the missing slabs, here or elsewhere; says how that was done."""
         if self.scorer.mode == "patch":
             say(patience(self.scorer, self.volume))
-        tiling = tiling_of(self.scorer, self.volume.shape, self.options)
+        held = held_gib(self.volume, self.segmenter.halo[0], self.options)
+        tiling = tiling_of(self.scorer, self.volume.shape, self.options, held)
         if self.options.elsewhere:
             assert load is not None
             return self._elsewhere(load, max(tiling.height, tiling.width), show)
@@ -268,10 +268,10 @@ class _Run:
             if "pores_3d" not in self.ledger.decided:
                 size = float(np.prod([nm for nm in self.voxel_nm if nm]))
                 with outputs.labels.writer(self.volume.shape, self.voxel_nm) as writer:
-                    flat = open_volume(outputs.flat.path)
+                    flat = open_volume(outputs.flat.path, sparse=True)
                     cleaned = remove_small_3d(
                         flat, writer, self.segmenter.classes, options.min_volume_nm3 / size,
-                        slab=self.ledger.slab, progress=show,
+                        progress=show,
                     )  # fmt: skip
                 corrected = CorrectedVolume(self.volume, self.decisions.correction)
                 outputs.redraw(corrected, {z for z, count in enumerate(pores) if count is None})
@@ -361,6 +361,20 @@ def patience(scorer: Scorer, volume: Volume) -> str:
         f"warning: {why_not_dense(spec)}; patch by patch, at {rate:.0f} pixels a second, this "
         f"volume takes about {hours:.1f} hours"
     )
+
+
+def _check_reach(volume: Volume, options: Options, load: Load | None) -> None:
+    """Other processes open volume and model themselves."""
+    if options.elsewhere and load is None:
+        raise UserError(
+            "`workers` and `scheduler` need a volume and a model on disk; workers=1 does not."
+        )
+    if options.elsewhere and not volume.path.exists():
+        raise UserError(
+            "`workers` and `scheduler` need a volume that every process can open, but "
+            f"{volume.path} lies in an archive or in memory; the choices are workers=1 or the "
+            "archive unpacked."
+        )
 
 
 def _check_voxel(options: Options, voxel_nm: VoxelNm) -> None:

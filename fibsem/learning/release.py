@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fibsem.analysis import model_card
 from fibsem.analysis.statistics import Gate
-from fibsem.analysis.uncertainty import with_interval
+from fibsem.analysis.uncertainty import porosity_text
 from fibsem.config import Tree, read
 from fibsem.data.dataset import Dataset
 from fibsem.files import replace_file
@@ -107,14 +107,15 @@ def segment_samples(
     )  # fmt: skip
     records = {}
     for sample in dataset.samples:
+        volume = sample.volume.mended() if options.missing == "skip" else sample.volume
         with Progress(f"segmenting {sample.name}") as progress:
             found = segment_volume(
-                sample.volume, segmenter, folder / sample.name, options,
+                volume, segmenter, folder / sample.name, options,
                 voxel_nm=dataset.voxel_nm, load=load, provenance=made_by, progress=progress,
                 say=say,
             )  # fmt: skip
         low, high = found["porosity_ci"]
-        say(f"{sample.name}: porosity {with_interval(found['porosity'], (low, high), 4)}")
+        say(f"{sample.name}: porosity {porosity_text(found['porosity'], (low, high))}")
         tracking.log_metrics(
             record["run_id"],
             {

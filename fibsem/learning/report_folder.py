@@ -10,7 +10,7 @@ import pandas as pd
 
 from fibsem.analysis import tables
 from fibsem.analysis.report import Picture, Section, Table, page
-from fibsem.analysis.uncertainty import with_interval
+from fibsem.analysis.uncertainty import porosity_text
 from fibsem.files import read_json, replace_file, write_json
 from fibsem.learning import result_sections
 from fibsem.learning.results import KEYS, Record, Results
@@ -97,9 +97,7 @@ def _facts(results: Results, history: pd.DataFrame | None) -> dict[str, str]:
             f"mIoU {100 * last['test_all']['miou']:.2f} % on every labelled test pixel"
         )
         for name, sample in last["samples"].items():
-            facts[f"Porosity of {name}"] = with_interval(
-                sample["porosity"], sample["porosity_ci"], 2, 100, " %"
-            )
+            facts[f"Porosity of {name}"] = porosity_text(sample["porosity"], sample["porosity_ci"])
     if results.others:
         facts["Left out"] = f"{_count(results.others, 'result')} on other data of this name"
     return facts

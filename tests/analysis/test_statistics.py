@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import wilcoxon
 
 from fibsem.analysis.statistics import Gate, Standing, judge
-from fibsem.analysis.uncertainty import normal_interval
+from fibsem.analysis.uncertainty import normal_interval, porosity_text
 
 CHAMPION = tuple(np.linspace(0.7, 0.9, 12))
 
@@ -102,3 +102,9 @@ def test_interval_covers_the_mean_as_often_as_it_says():
 
 def test_one_value_has_no_interval():
     assert np.isnan(normal_interval([0.3])).all()
+
+
+def test_an_interval_is_told_where_there_is_one():
+    assert porosity_text(0.3, normal_interval([0.2, 0.3, 0.4])) == "30.00 % [18.68, 41.32]"
+    assert porosity_text(0.3, normal_interval([0.3])) == "30.00 % (no interval from one slice)"
+    assert porosity_text(0.3, [None, None]) == "30.00 % (no interval from one slice)"

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tifffile
+import zarr
 import yaml
 
 from fibsem.data.dataset import IGNORE, check_depth
@@ -114,6 +115,17 @@ def test_dense_labels_are_cut_by_slices_with_a_gap(make, dense):
     check_depth(dataset, 5, SplitRecipe(gap=5))
     with pytest.raises(UserError, match=r"n_z is 7.*up to 5"):
         check_depth(dataset, 7, SplitRecipe(gap=5))
+
+
+def test_chunks_that_a_label_picture_does_not_store_are_zeros(make, dense):
+    labels = stripes((50, H, W))
+    labels[1] = 0
+    stored = zarr.create_array(make.folder / "l.zarr", shape=labels.shape, dtype="u1", chunks=(1, H, W))
+    stored[...] = labels
+    assert not (make.folder / "l.zarr" / "c" / "1").exists()
+    dataset = make(sample={**dense, "labels": "l.zarr"})
+    region = next(r for r in dataset.samples[0].regions if r.box.start[0] == 1)
+    assert (region.read() == 0).all()
 
 
 def test_a_sample_without_labels_can_only_be_segmented(make):

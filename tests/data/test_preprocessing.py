@@ -70,7 +70,7 @@ def test_scalings():
 
 def test_a_constant_volume_cannot_be_standardised():
     flat = ArrayVolume(np.full(SHAPE, 7, np.uint8))
-    with pytest.raises(UserError, match=r"constant; .* trained with preprocess\.scaling=none"):
+    with pytest.raises(UserError, match=r"constant; .* a model trained with preprocess\.scaling=none"):
         fit_correction(flat, Recipe())
 
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fibsem.data.source import open_zip
-from fibsem.data.volumes import ArrayVolume, create_volume, natural_key, open_volume
+from fibsem.data.volumes import ArrayVolume, create_volume, known_nm, natural_key, open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 
@@ -145,10 +145,11 @@ def test_box_outside_is_a_bug_of_the_caller(stored, grown):
         stored[0].read(Box.whole(SHAPE).grow(grown))
 
 
-@pytest.mark.parametrize("kind", WRITTEN)
+@pytest.mark.parametrize("kind", [*WRITTEN, "zarr-0.4"])
 def test_threads_and_processes_may_share_a_volume(tmp_path, kind):
     array = voxels("uint16")
-    volume = pickle.loads(pickle.dumps(open_volume(write(tmp_path, kind, array))))
+    path = write(tmp_path, kind, array) if kind in WRITTEN else foreign_zarr(tmp_path, kind, array)
+    volume = pickle.loads(pickle.dumps(open_volume(path)))
     layers = [Box((z, 0, 0), (z + 1, *SHAPE[1:])) for z in range(SHAPE[0])] * 4
     with ThreadPoolExecutor(4) as pool:
         for box, block in zip(layers, pool.map(volume.read, layers), strict=True):
@@ -185,6 +186,39 @@ def test_axes_of_unknown_size_stay_unknown(tmp_path, kind):
 def test_voxel_size_of_other_programs(tmp_path, options, expected):
     tifffile.imwrite(tmp_path / "s.tif", voxels("uint8"), **options)
     assert open_volume(tmp_path / "s.tif").voxel_nm == pytest.approx(expected)
+
+
+def test_each_axis_has_the_size_of_the_first_that_states_it():
+    given, file, model = (None, None, 8.0), (None, 10.0, 10.0), (50.0, 20.0, 20.0)
+    assert known_nm(given, file, model) == (50.0, 10.0, 8.0)
+    assert known_nm(given, file) == (None, 10.0, 8.0)
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_a_chunk_of_many_slices_is_decoded_once(tmp_path, monkeypatch, gaps):
+    path = foreign_zarr(tmp_path, "zarr-0.4", array := voxels("uint8"))
+    read = []
+    get = zarr.storage.LocalStore.get
+
+    async def counted(self, key, *arguments, **options):
+        read.append(key)
+        return await get(self, key, *arguments, **options)
+
+    monkeypatch.setattr(zarr.storage.LocalStore, "get", counted)
+    volume = open_volume(path, gaps=gaps)
+    layers = [volume.read(Box((z, 0, 0), (z + 1, *SHAPE[1:]))) for z in range(SHAPE[0])]
+    np.testing.assert_array_equal(np.concatenate(layers), array)
+    chunks = [key for key in read if key.rpartition("/")[2][0].isdigit()]
+    assert len(chunks) == len(set(chunks)) == 3 * 2 * 3  # of 2 x 7 x 8 voxels
+    assert volume.kept_bytes == 2 * 13 * 17
+
+
+def test_layers_that_are_too_large_are_not_kept(tmp_path, monkeypatch):
+    path = foreign_zarr(tmp_path, "zarr-5d", array := voxels("uint16"))
+    monkeypatch.setattr("fibsem.data.deep.MOST_BYTES", 100)
+    volume = open_volume(path)
+    np.testing.assert_array_equal(volume.read(Box.whole(SHAPE)), array)
+    assert volume.kept_bytes == 0
 
 
 @pytest.mark.parametrize("kind", ["zarr-0.4", "zarr-5d"])
@@ -332,6 +366,38 @@ def test_slices_of_another_kind(tmp_path, kind, odd, what, value):
     assert value in message
 
 
+@pytest.mark.parametrize("odd", [np.zeros((4, 5), np.uint8), np.zeros((4, 6), np.uint16)])
+@pytest.mark.parametrize("kind", ["folder", "pages"])
+@pytest.mark.parametrize("z", [0, 2])
+def test_slices_of_another_kind_than_most_are_gaps(tmp_path, kind, odd, z):
+    images = list(voxels("uint8", (4, 4, 6)))
+    expected, images[z] = np.stack(images), odd
+    expected[z] = expected[1]
+    path = tmp_path / "stack"
+    if kind == "folder":
+        series(path, [f"s{k}.tif" for k in range(4)], images)
+    else:
+        with tifffile.TiffWriter(path := tmp_path / "stack.tif") as tiff:
+            for image in images:
+                tiff.write(image)
+    volume = open_volume(path, gaps=True)
+    np.testing.assert_array_equal(volume.read(Box.whole((4, 4, 6))), expected)
+    assert volume.missing == {z}
+
+
+def test_a_page_without_pixels_is_a_gap(tmp_path):
+    array = voxels("uint8", (3, 4, 6))
+    with tifffile.TiffWriter(tmp_path / "stack.tif") as tiff:
+        for image in array:
+            tiff.write(image, photometric="minisblack", metadata=None)
+    with tifffile.TiffFile(tmp_path / "stack.tif", mode="r+") as tiff:
+        tiff.pages[1].tags["StripByteCounts"].overwrite(0)
+    assert "strips without pixels" in refusal(tmp_path / "stack.tif")
+    volume = open_volume(tmp_path / "stack.tif", gaps=True)
+    np.testing.assert_array_equal(volume.read(Box.whole((3, 4, 6))), array[[0, 0, 2]])
+    assert volume.missing == {1}
+
+
 def test_slice_of_many_pages(tmp_path):
     series(tmp_path, ["s1.tif", "s2.tif"], np.zeros((2, 2, 4, 6), np.uint8))
     message = refusal(tmp_path)
@@ -469,6 +535,10 @@ def test_values_that_are_no_numbers_are_refused(tmp_path, bad):
     with pytest.raises(UserError, match=r"s1\.tif"):
         open_volume(tmp_path).read(Box.whole((3, 4, 6)))
 
+    volume = open_volume(tmp_path, gaps=True)
+    np.testing.assert_array_equal(volume.read(Box.whole((3, 4, 6))), array[[0, 0, 2]])
+    assert volume.missing == {1}
+
 
 @pytest.mark.parametrize("beyond", [-0.25, 814.0])
 def test_float_beyond_one_asks_for_a_range(tmp_path, beyond):
@@ -500,6 +570,14 @@ def test_ranges_that_are_none(tmp_path, bad):
     assert str(bad[1]) in message
 
 
+@pytest.mark.parametrize("bad", [5, "0-255", [], ["a", "b"], {"low": 0, "high": 1}])
+def test_ranges_that_are_not_even_two_numbers(tmp_path, bad):
+    series(tmp_path, ["s0.tif"])
+    assert refusal(tmp_path, value_range=bad) == (
+        f"`range` must be two finite numbers, low < high, but got {bad}."
+    )
+
+
 # OME-Zarr
 
 
@@ -513,6 +591,40 @@ def test_zarr_with_broken_metadata(tmp_path):
     path = write(tmp_path, "ome-zarr", voxels("uint8"))
     (path / "zarr.json").write_text("{")
     assert str(path) in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "chunk", "lost"),
+    [
+        ("ome-zarr", "0/c/3/0/0", Box((3, 0, 0), (4, 13, 17))),
+        ("zarr-0.4", "full/1.1.0", Box((2, 7, 0), (4, 13, 8))),
+        ("zarr-5d", "full/c/0/0/1/1/0", Box((2, 7, 0), (4, 13, 8))),
+    ],
+)
+def test_a_chunk_that_is_not_stored_is_damage_not_pores(tmp_path, kind, chunk, lost):
+    array = voxels("uint8")
+    path = write(tmp_path, kind, array) if kind in WRITTEN else foreign_zarr(tmp_path, kind, array)
+    (path / chunk).unlink()
+    (z, y, x), (stop, *_) = lost.start, lost.stop
+    message = refusal(path)
+    assert f"but {path}, slice {z} lacks the one from (y, x) = ({y}, {x}) on" in message
+    above = Box((0, 0, 0), (2, 13, 17))
+    np.testing.assert_array_equal(open_volume(path).read(above), array[above.slices])
+
+    mended = open_volume(path, gaps=True)
+    np.testing.assert_array_equal(mended.read(Box.whole(SHAPE))[z], array[z - 1])
+    assert mended.missing == set(range(z, stop))
+    array[lost.slices] = 0
+    sparse = open_volume(path, sparse=True).read(Box.whole(SHAPE))
+    np.testing.assert_array_equal(sparse, array)
+
+
+def test_a_written_zarr_stores_its_zeros(tmp_path):
+    black = np.zeros(SHAPE, np.uint8)
+    path = write(tmp_path, "ome-zarr", black)
+    with create_volume(path, SHAPE, np.uint8, format="ome-zarr", resume=True) as writer:
+        writer.write(1, black[1:3])
+    np.testing.assert_array_equal(open_volume(path).read(Box.whole(SHAPE)), black)
 
 
 def test_bare_array_is_a_volume(tmp_path):

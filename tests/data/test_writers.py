@@ -2,6 +2,10 @@
 
 import errno
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -112,6 +116,21 @@ def test_interrupted_bigtiff_leaves_nothing(tmp_path, starts):
     with pytest.raises(KeyboardInterrupt):
         write(create(tmp_path / "out.tif", "bigtiff"), *starts, error=KeyboardInterrupt())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_of_a_bigtiff_goes(tmp_path):
+    code = (
+        "import os, numpy as np; from pathlib import Path; "
+        "from fibsem.data.writers import create_volume; "
+        f"w = create_volume(Path('out.tif'), {SHAPE}, np.uint8, format='bigtiff'); "
+        f"w.write(0, np.zeros((1, *{SHAPE[1:]}), np.uint8)); os.kill(os.getpid(), 9)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=False)
+    assert len(list(tmp_path.iterdir())) == 1
+    write(create(tmp_path / "out.tif", "bigtiff"), *range(SHAPE[0]))
+    np.testing.assert_array_equal(read(tmp_path / "out.tif"), ARRAY)
+    assert [path.name for path in tmp_path.iterdir()] == ["out.tif"]
 
 
 def test_bigtiff_appears_when_it_is_whole(tmp_path):

@@ -52,6 +52,25 @@ def test_out_of_core_is_the_whole_volume_at_once(tmp_path_factory, seed, depth, 
     assert pores == [None if (image == 2).all() else int((image == 0).sum()) for image in expected]
 
 
+def test_large_slices_are_looked_at_and_counted_in_parts(tmp_path, monkeypatch):
+    labels = (np.random.default_rng(0).random((6, 9, 11)) < 0.5).astype(np.uint8)
+    expected = whole(labels, 20)
+    boxes = []
+
+    class Watched(ArrayVolume):
+        def read(self, box):
+            boxes.append(box)
+            return super().read(box)
+
+    monkeypatch.setattr("fibsem.inference.components.VOXELS", 2 * 9 * 11)
+    monkeypatch.setattr("fibsem.inference.components.COUNTED", 50)
+    with create_volume(tmp_path / "out", labels.shape, np.uint8, format="ome-zarr") as writer:
+        remove_small_3d(Watched(255 * labels), writer, CLASSES, 20)
+    found = open_volume(tmp_path / "out").read(Box.whole(labels.shape))
+    np.testing.assert_array_equal(found, 255 * expected)
+    assert {box.shape[0] for box in boxes} == {2}
+
+
 @pytest.mark.parametrize("slab", [1, 2, 3])
 def test_a_pore_that_goes_on_through_the_slices_stays(tmp_path, slab):
     labels = np.ones((6, 20, 20), np.uint8)

@@ -10,7 +10,8 @@ from fibsem.data.preprocessing import Recipe
 from fibsem.data.volumes import ArrayVolume, create_volume
 from fibsem.geometry import Nbhd
 from fibsem.inference import estimate
-from fibsem.inference.estimate import NEIGHBOURHOODS, RUNTIME_GIB, Row, estimate_segmentation
+from fibsem.inference.budget import RUNTIME_GIB
+from fibsem.inference.estimate import NEIGHBOURHOODS, Row, estimate_segmentation
 from fibsem.inference.options import Options
 from fibsem.inference.segmenter import Segmenter
 from fibsem.learning.bundle import Bundle
@@ -51,7 +52,7 @@ def test_the_command_prints_its_table_row_by_row(tmp_path, capsys, monkeypatch):
 
 @pytest.mark.parametrize("name", ["2dcnn", "1dcnn"])
 def test_patches_take_the_memory_of_a_batch(name, monkeypatch):
-    monkeypatch.setattr(estimate, "pixels_per_second", lambda scorer, side: 1.0)
+    monkeypatch.setattr(estimate, "pixels_per_second", lambda scorer, *sides: 1.0)
     spec = resolve(name, Nbhd(5, 81, 81), "same")
     segmenter = Segmenter.of(spec, build(spec), Recipe(), PostProcessing())
     volume = ArrayVolume(np.zeros((2, 300, 300), np.uint8))

@@ -1,6 +1,7 @@
 """Slabs in other processes: here, and on a real Dask cluster on loopback."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -126,6 +127,48 @@ def test_a_dask_cluster_gives_the_same_labels_when_a_worker_is_killed(material, 
     assert workers[0].wait(10) == -signal.SIGKILL
     assert record["slabs"]["done"] == 8
     np.testing.assert_array_equal(labels(tmp_path / "out"), expected)
+
+
+@pytest.fixture(scope="module")
+def gappy(material, tmp_path_factory):
+    """The volume without slice 2 and with slice 5 cut off, and what one process makes of it."""
+    volume, load, _ = material
+    folder = tmp_path_factory.mktemp("gappy")
+    shutil.copytree(volume.path, folder / "stack")
+    (folder / "stack" / "slice_0002.tif").unlink()
+    cut = folder / "stack" / "slice_0005.tif"
+    cut.write_bytes(cut.read_bytes()[:300])
+    options = Options(slab=2, missing="skip")
+    record = segment_volume(
+        open_volume(folder / "stack", gaps=True), load(), folder / "here", options
+    )
+    assert record["missing"] == [2, 5]
+    return folder / "stack", load, labels(folder / "here"), porosities(folder / "here")
+
+
+def porosities(folder):
+    return (folder / "porosity.csv").read_text()
+
+
+def check_gaps(gappy, folder, options):
+    path, load, expected, table = gappy
+    volume = open_volume(path, gaps=True)
+    record = segment_volume(volume, load(), folder, options, load=load)
+    assert record["missing"] == [2, 5]
+    np.testing.assert_array_equal(labels(folder), expected)
+    assert (expected[[2, 5]] == 127).all()
+    assert porosities(folder) == table
+
+
+@pytest.mark.slow
+def test_two_processes_leave_out_the_same_slices(gappy, tmp_path):
+    check_gaps(gappy, tmp_path / "out", Options(slab=1, workers=2, missing="skip"))
+
+
+@pytest.mark.slow
+def test_a_dask_cluster_leaves_out_the_same_slices(gappy, tmp_path, dask):
+    address, _ = dask
+    check_gaps(gappy, tmp_path / "out", Options(slab=1, scheduler=address, missing="skip"))
 
 
 def test_workers_need_a_model_on_disk(material, tmp_path):

@@ -80,3 +80,23 @@ def test_paths_are_those_of_the_options():
     names = {path.name for path in paths_of(Path("out"), Options(format="bigtiff"))}
     assert {"labels.tif", "labels.ome.zarr"} < names
     assert not {"labels", "labels-2d.ome.zarr", "uncertainty.tif"} & names
+
+
+@pytest.mark.parametrize("place", ["labels.tif", "labels.tif/out"])
+def test_an_output_that_cannot_be_a_folder_is_refused_in_one_line(tmp_path, place):
+    (tmp_path / "labels.tif").touch()
+    with pytest.raises(
+        UserError, match="`output` must be a folder that can be written to"
+    ) as caught:
+        begin(tmp_path / place)
+    assert str(tmp_path / place) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_output_that_is_not_ours_to_write_is_refused_in_one_line(tmp_path, monkeypatch):
+    def refuse(path, record):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("fibsem.inference.ledger.write_json", refuse)
+    with pytest.raises(UserError, match=r"can be written to, but .* is not \(Permission denied\)"):
+        begin(tmp_path)

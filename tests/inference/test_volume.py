@@ -70,10 +70,10 @@ def test_it_is_the_patch_by_patch_result(volume, segmenter, slow, tmp_path):
     assert len((tmp_path / "porosity.csv").read_text().splitlines()) == 1 + SHAPE[0]
 
 
-@pytest.mark.parametrize("memory", [0.004, 0.01, 4.0])
-def test_tiles_change_nothing(volume, segmenter, tmp_path, memory):
+@pytest.mark.parametrize("tile", [32, 40, None])
+def test_tiles_change_nothing(volume, segmenter, tmp_path, tile):
     segment_volume(volume, segmenter, tmp_path / "a", Options())
-    segment_volume(volume, segmenter, tmp_path / "b", Options(memory_gib=memory, slab=1))
+    segment_volume(volume, segmenter, tmp_path / "b", Options(tile=tile, slab=1))
     assert (labels(tmp_path / "a") != labels(tmp_path / "b")).mean() < 1e-3
 
 
@@ -293,6 +293,19 @@ def test_previews_are_those_of_the_labels_at_the_end(volume, segmenter, tmp_path
         np.testing.assert_array_equal(grey, corrected.slice(z))
 
 
+def test_an_axis_whose_size_is_not_given_has_that_of_the_file(volume, segmenter, tmp_path):
+    path = tmp_path / "stack.tif"
+    how = {"format": "bigtiff", "voxel_nm": (None, 10.0, 20.0)}
+    with create_volume(path, SHAPE, np.uint16, **how) as writer:
+        writer.write(0, volume.read(Box.whole(SHAPE)))
+    options = Options(min_volume_nm3=30 * 5000.0, previews=0)
+    record = segment_volume(
+        open_volume(path), segmenter, tmp_path / "out", options, voxel_nm=(50.0, None, 5.0)
+    )
+    assert record["voxel_nm"] == pytest.approx([50, 10, 5])
+    assert open_volume(tmp_path / "out" / "labels.ome.zarr").voxel_nm == pytest.approx((50, 10, 5))
+
+
 @pytest.fixture
 def damaged(volume, tmp_path):
     """A series of which slice 1 is missing and slice 3 is cut off."""
@@ -330,6 +343,20 @@ def test_missing_slices_are_marked_and_left_out(damaged, volume, segmenter, tmp_
     np.testing.assert_array_equal(found[[0, 2, 4]], labels(tmp_path / "mended")[[0, 2, 4]])
 
 
+def test_workers_need_a_volume_that_they_can_open(volume, segmenter, tmp_path):
+    with pytest.raises(UserError, match=r"but array lies in an archive or in memory"):
+        segment_volume(
+            volume, segmenter, tmp_path / "out", Options(workers=2), load=lambda: segmenter
+        )
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_budget_without_room_for_the_slices_is_refused(volume, segmenter, tmp_path):
+    with pytest.raises(UserError, match=r"`memory_gib` must be at least 0\.96 .* but got 0\.5\."):
+        segment_volume(volume, segmenter, tmp_path / "out", Options(memory_gib=0.5))
+    assert not (tmp_path / "out").exists()
+
+
 def test_small_components_go_in_3d_at_the_end(volume, segmenter, tmp_path):
     scores = Scorer(segmenter)(noise_block(segmenter))
     plain = replace(segmenter, postprocessing=PostProcessing(threshold=float(np.median(scores))))
@@ -363,6 +390,7 @@ def test_the_fastest_tile_is_measured_once(segmenter, tmp_path, monkeypatch):
 def test_an_estimate_runs_nothing_but_one_tile(volume, segmenter):
     estimate = estimate_segmentation(volume, segmenter, Options(probabilities=True))
     assert estimate.bytes_read == 2 * volume.read(Box.whole(SHAPE)).size
+    assert estimate.timed == SHAPE[1] * SHAPE[2]  # that very tile, not a square in it
     assert estimate.seconds == pytest.approx(np.prod(SHAPE) / estimate.pixels_per_second)
     text = estimate.text()
     for word in ("tiles", "memory", "read", "written", "time", "timed at"):

@@ -1,0 +1,100 @@
+"""A volume whose chunks hold many slices: each is decoded once where slices are read in turn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from fibsem.data.source import Source
+from fibsem.data.writers import VoxelNm, Voxels
+from fibsem.geometry import Box, Triple
+
+#: Bytes of a layer that is kept, at most; of larger ones every slice is decoded by itself.
+MOST_BYTES = 2**30
+
+
+@dataclass(frozen=True, eq=False)
+class DeepSource:
+    """Reads all slices of a layer of chunks at once, and keeps the last layer that it read.
+
+    Attributes
+    ----------
+    source
+        Where ``depth`` slices are stored together.
+    depth
+        Slices of a layer; layers begin at its multiples.
+    """
+
+    source: Source
+    depth: int
+    #: The last layer with its place; threads may share it: what is in it does not change.
+    _last: list[tuple[Box, Voxels]] = field(default_factory=list, repr=False)
+
+    @property
+    def shape(self) -> Triple:
+        return self.source.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.source.dtype
+
+    @property
+    def voxel_nm(self) -> VoxelNm:
+        return self.source.voxel_nm
+
+    @property
+    def kept_bytes(self) -> int:
+        """Memory of a layer of whole slices."""
+        size = prod((self.depth, *self.shape[1:])) * self.dtype.itemsize
+        return size if size <= MOST_BYTES else 0
+
+    def read(self, box: Box) -> Voxels:
+        voxels = np.empty(box.shape, self.dtype)
+        z = box.start[0]
+        while z < box.stop[0]:
+            stop = min(z - z % self.depth + self.depth, box.stop[0])
+            part = Box((z, *box.start[1:]), (stop, *box.stop[1:]))
+            voxels[z - box.start[0] : stop - box.start[0]] = self._part(part)
+            z = stop
+        return voxels
+
+    def name(self, z: int) -> str:
+        return self.source.name(z)
+
+    def identity(self) -> list[Any]:
+        return self.source.identity()
+
+    def __reduce__(self) -> tuple[Any, ...]:  # a layer is not worth sending
+        return type(self), (self.source, self.depth)
+
+    def _part(self, part: Box) -> Voxels:
+        """Voxels of a box inside one layer."""
+        for place, kept in list(self._last):
+            if _holds(place, part):
+                return kept[_within(part, place)]
+        first = part.start[0] - part.start[0] % self.depth
+        last = min(first + self.depth, self.shape[0])
+        layer = Box((first, *part.start[1:]), (last, *part.stop[1:]))
+        if layer.size * self.dtype.itemsize > MOST_BYTES:
+            return self.source.read(part)
+        self._last.clear()  # before the next one is read: memory is that of one
+        voxels = self.source.read(layer)
+        self._last[:] = [(layer, voxels)]
+        return voxels[_within(part, layer)]
+
+
+def _holds(place: Box, part: Box) -> bool:
+    """Whether every voxel of ``part`` lies in ``place``."""
+    axes = zip(place.start, part.start, part.stop, place.stop, strict=True)
+    return all(a <= b and c <= d for a, b, c, d in axes)
+
+
+def _within(part: Box, place: Box) -> tuple[slice, ...]:
+    """Slices of a box in an array that lies at ``place``."""
+    return tuple(
+        slice(a - origin, b - origin)
+        for a, b, origin in zip(part.start, part.stop, place.start, strict=True)
+    )

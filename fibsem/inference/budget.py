@@ -1,0 +1,49 @@
+"""Memory of a process that labels slices: what it holds anyway, and whether the budget has room.
+
+What is left of `memory_gib` is for the feature maps of a tile, see `tiles`.
+"""
+
+from __future__ import annotations
+
+import math
+
+from fibsem.data.volumes import Volume
+from fibsem.errors import UserError
+from fibsem.inference.options import Options
+from fibsem.inference.slab import WAITING
+
+GIB = 2**30
+#: What a process holds before its first tile: Python, TensorFlow, their libraries.
+RUNTIME_GIB = 0.9
+#: For the feature maps of small tiles.
+LEAST_MAPS_GIB = 0.05
+
+
+def held_gib(volume: Volume, halo: int, options: Options) -> float:
+    """Memory beside the feature maps: the runtime, and slices as float32.
+
+    Parameters
+    ----------
+    volume
+        What is labelled; chunks of several slices are kept, too.
+    halo
+        Slices above and below that a label depends on.
+    options
+        Whether the uncertainty is wanted.
+
+    Raises
+    ------
+    UserError
+        If `memory_gib` is not even enough for that.
+    """
+    _, height, width = volume.shape
+    maps_of_slice = 2 + options.uncertainty  # that wait with it: scores, grey values, spread
+    slices = 2 * halo + 2 + maps_of_slice * WAITING
+    held = RUNTIME_GIB + (slices * height * width * 4 + volume.kept_bytes) / GIB
+    least = math.ceil(100 * (held + LEAST_MAPS_GIB)) / 100
+    if options.memory_gib < least:
+        raise UserError(
+            f"`memory_gib` must be at least {least:.2f} for slices of {height} x {width} of which "
+            f"{2 * halo + 1} are seen at once, but got {options.memory_gib:g}."
+        )
+    return held

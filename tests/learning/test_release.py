@@ -1,0 +1,54 @@
+"""What leaves a promotion: the volumes of its dataset, as its configuration says."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.config import compose
+from fibsem.data.dataset import Classes, Dataset, Sample
+from fibsem.data.preprocessing import Recipe
+from fibsem.data.volumes import create_volume, open_volume
+from fibsem.errors import UserError
+from fibsem.geometry import Box
+from fibsem.inference.segmenter import Segmenter
+from fibsem.learning.bundle import Bundle
+from fibsem.learning.release import segment_samples
+
+SHAPE = (3, 20, 24)
+
+
+@pytest.fixture(scope="module")
+def parts(trained, tmp_path_factory):
+    """A dataset whose middle slice cannot be decoded, and the record of a promotion."""
+    folder = tmp_path_factory.mktemp("release")
+    grey = np.random.default_rng(1).integers(0, 255, SHAPE).astype(np.uint8)
+    with create_volume(folder / "film.zarr", SHAPE, np.uint8, format="ome-zarr") as writer:
+        writer.write(0, grey)
+    (folder / "film.zarr" / "0" / "c" / "1" / "0" / "0").write_bytes(b"?")
+    film = Sample("film", open_volume(folder / "film.zarr"))
+    dataset = Dataset("set", folder / "dataset.yaml", (50.0, 10.0, 10.0), Classes(), (film,))
+    segmenter = Segmenter.of(*trained(11), Recipe("none", "none"), PostProcessing())
+    Bundle(segmenter, dataset.voxel_nm, {}).save(folder / "bundle")
+    record = {"bundle": str(folder / "bundle"), "version": "1", "lineage": {}, "run_id": "run"}
+    return dataset, record
+
+
+def segmented(parts, folder, *overrides):
+    tree = compose("promote", ["segmentation.previews=0", *overrides])
+    tracking = SimpleNamespace(log_metrics=lambda run, metrics: None)
+    return segment_samples(tree, *parts, folder, tracking, say=lambda text: None)
+
+
+def test_a_slice_that_cannot_be_read_stops_the_work(parts, tmp_path):
+    with pytest.raises(UserError, match="slice 1"):
+        segmented(parts, tmp_path)
+
+
+def test_missing_skip_leaves_it_out(parts, tmp_path):
+    segmented(parts, tmp_path, "segmentation.missing=skip")
+    labels = open_volume(tmp_path / "film" / "labels.ome.zarr")
+    found = labels.read(Box.whole(SHAPE))
+    assert (found[1] == 127).all()
+    assert set(np.unique(found[[0, 2]])) <= {0, 255}
