@@ -3,7 +3,7 @@
     .venv/bin/python experiments/promotion/run.py --flyem ../shared/data/flyem
 
 About 35 minutes on 2 cores; it goes on where it was stopped. On the phantom and on a real stack: a
-sweep of six trials of a 2dcnn at 33x33x3, then `promote ensemble=5`. Compared on the test squares:
+sweep of four trials of a 2dcnn at 33x33x3, then `promote ensemble=5`. Compared on the test squares:
 the best trial run again with three seeds (mean and s.d.), the finally trained network, the mean of
 five of them. Post-processing and temperature of each are chosen on the validation squares. The
 trials that were run again are scored on the test squares here, which a promotion never does.
@@ -33,10 +33,10 @@ STORE = [
     f"tracking.uri=sqlite:///{args.output.resolve() / 'mlflow.db'}",
     f"tracking.artifacts={args.output.resolve() / 'artifacts'}",
 ]
-COMMON = ["nbhd=33x33x3", "train.share=0.005", *STORE, *args.overrides]
-SWEEP = ["search.trials=6", "train.epochs=6", "space.axes.model.blocks=[2,3]"]
+COMMON = ["nbhd=33x33x3", "train.share=0.003", *STORE, *args.overrides]
+SWEEP = ["search.trials=4", "train.epochs=4", "space.axes.model.blocks=[2,3]"]
 PROMOTE = [
-    "rank.k=2", "rank.seeds=3", "ensemble=5", "final.epochs=10", "final.share=0.005",
+    "rank.k=2", "rank.seeds=3", "ensemble=5", "final.epochs=6", "final.share=0.003",
     "segment=false",
 ]  # fmt: skip
 
