@@ -30,6 +30,9 @@ parser.add_argument("--train-seconds", type=float, default=180)
 parser.add_argument("--share", type=float, default=0.02, help="of the pixels, for the forests")
 parser.add_argument("--slices", type=int, default=2, help="that are timed")
 parser.add_argument("--size", type=int, nargs=2, default=(2247, 3372), help="rows and columns")
+parser.add_argument(
+    "--float32-only", action="store_true", help="bfloat16 is slow on processors without AVX-512"
+)
 parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--folder", type=Path, default=Path("outputs/peers"))
 args = parser.parse_args()
@@ -215,7 +218,12 @@ def table(rows: dict[str, dict]) -> str:
 
 settle()
 prepare()
-wanted = [method for method in METHODS if args.monai_python or method.script != MONAI]
+wanted = [
+    method
+    for method in METHODS
+    if (args.monai_python or method.script != MONAI)
+    and not (args.float32_only and method.precision != "float32")
+]
 rows = {method.name: figures(method) for method in wanted}
 record = {
     "settings": json.loads((args.folder / "settings.json").read_text()),
