@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fibsem.data.source import Source
+from fibsem.data.source import Around
 from fibsem.data.writers import VoxelNm, Voxels
 from fibsem.geometry import Box, Triple
 
@@ -17,7 +17,7 @@ MOST_BYTES = 2**30
 
 
 @dataclass(frozen=True, eq=False)
-class DeepSource:
+class DeepSource(Around):
     """Reads all slices of a layer of chunks at once, and keeps the last layer that it read.
 
     Attributes
@@ -28,22 +28,9 @@ class DeepSource:
         Slices of a layer; layers begin at its multiples.
     """
 
-    source: Source
     depth: int
     #: The last layer with its place; threads may share it: what is in it does not change.
     _last: list[tuple[Box, Voxels]] = field(default_factory=list, repr=False)
-
-    @property
-    def shape(self) -> Triple:
-        return self.source.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return self.source.dtype
-
-    @property
-    def voxel_nm(self) -> VoxelNm:
-        return self.source.voxel_nm
 
     @property
     def kept_bytes(self) -> int:
@@ -60,12 +47,6 @@ class DeepSource:
             voxels[z - box.start[0] : stop - box.start[0]] = self._part(part)
             z = stop
         return voxels
-
-    def name(self, z: int) -> str:
-        return self.source.name(z)
-
-    def identity(self) -> list[Any]:
-        return self.source.identity()
 
     def __reduce__(self) -> tuple[Any, ...]:  # a layer is not worth sending
         return type(self), (self.source, self.depth)

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from fibsem.data.source import Source, check_finite
+from fibsem.data.source import Around, check_finite
 from fibsem.data.writers import VoxelNm, Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
 
 
 @dataclass(frozen=True, eq=False)
-class MendedSource:
+class MendedSource(Around):
     """Reads slice by slice, and finds out which ones are missing when it reads them.
 
     Attributes
@@ -26,32 +26,13 @@ class MendedSource:
         Those found so far.
     """
 
-    source: Source
     missing: set[int] = field(default_factory=set)
-
-    @property
-    def shape(self) -> Triple:
-        return self.source.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return self.source.dtype
-
-    @property
-    def voxel_nm(self) -> VoxelNm:
-        return self.source.voxel_nm
 
     def read(self, box: Box) -> Voxels:
         voxels = np.empty(box.shape, self.dtype)
         for image, z in zip(voxels, range(box.start[0], box.stop[0]), strict=True):
             image[:] = self._nearest(z, box)
         return voxels
-
-    def name(self, z: int) -> str:
-        return self.source.name(z)
-
-    def identity(self) -> list[Any]:
-        return self.source.identity()
 
     def _nearest(self, z: int, box: Box) -> Voxels:
         """The rows and columns of a box in slice z, or in the present slice nearest to it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -80,3 +81,28 @@ def file_identity(file: File) -> list[Any]:
         return [file.name, status.st_size, status.st_mtime_ns]
     member = file.root.getinfo(file.at)
     return [member.filename, member.file_size, member.CRC]
+
+
+@dataclass(frozen=True, eq=False)
+class Around:
+    """A source around another one: all but its voxels is the other's."""
+
+    source: Source
+
+    @property
+    def shape(self) -> Triple:
+        return self.source.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.source.dtype
+
+    @property
+    def voxel_nm(self) -> VoxelNm:
+        return self.source.voxel_nm
+
+    def name(self, z: int) -> str:
+        return self.source.name(z)
+
+    def identity(self) -> list[Any]:
+        return self.source.identity()
