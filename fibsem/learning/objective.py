@@ -6,6 +6,7 @@ once it is done, its result. Called again with the same folder it goes on, or gi
 
 from __future__ import annotations
 
+import contextlib
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -91,7 +92,8 @@ def run_job(
     try:
         record, trained = _train_and_score(job, material, tracking, run_id, on_epoch)
     except KeyboardInterrupt:
-        tracking.end(run_id, "KILLED")
+        with contextlib.suppress(Exception):  # a store that is gone must not swallow it
+            tracking.end(run_id, "KILLED")
         raise
     except PrunedError as pruned:
         tracking.tag(run_id, {"fibsem.state": "pruned", "fibsem.reason": str(pruned)})

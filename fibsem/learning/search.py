@@ -7,6 +7,7 @@ another machine it joins.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import sys
@@ -108,7 +109,10 @@ class Sweep:
                 record = execute(job, on_epoch)
                 values = [goal.of(record) for goal in self.goals]
         except KeyboardInterrupt:
-            self.study.fail(attempt, "interrupted", own=False, strike=False, final=False)
+            with contextlib.suppress(
+                Exception
+            ):  # untold, the next start finds it without a process
+                self.study.fail(attempt, "interrupted", own=False, strike=False, final=False)
             raise
         except PrunedError as pruned:
             self.study.prune(attempt, {"epochs": pruned.epoch + 1})

@@ -1,9 +1,11 @@
-"""Why a trial failed, in words a user can use."""
+"""Why a trial failed, in words a user can use; and an interrupt is no failure."""
 
 import pytest
 
+from fibsem.config import TrackingConfig
 from fibsem.errors import UserError
-from fibsem.learning.objective import reason_of
+from fibsem.learning.objective import Job, reason_of, run_job
+from fibsem.learning.tracking import Tracking
 from fibsem.learning.training import DivergedError
 
 
@@ -31,3 +33,17 @@ def test_reasons(make, reason):
     said = reason_of(make())
     assert reason in said
     assert "\n" not in said
+
+
+def test_an_interrupt_is_not_lost_where_the_store_is(material, tmp_path):
+    database = tmp_path / "ml.db"
+    config = TrackingConfig(uri=f"sqlite:///{database}", artifacts=str(tmp_path / "artifacts"))
+    tracking = Tracking.open(config, "any")
+
+    def interrupted(_):
+        database.unlink()
+        raise KeyboardInterrupt
+
+    job = Job(tree={}, folder=tmp_path / "trial", name="a trial", tags={}, params={})
+    with pytest.raises(KeyboardInterrupt):
+        run_job(job, material("train.epochs=2"), tracking, interrupted)
