@@ -37,7 +37,7 @@ COMMON = ["nbhd=33x33x3", "train.share=0.003", *STORE, *args.overrides]
 SWEEP = ["search.trials=4", "train.epochs=4", "space.axes.model.blocks=[2,3]"]
 PROMOTE = [
     "rank.k=2", "rank.seeds=3", "ensemble=5", "final.epochs=6", "final.share=0.003",
-    "segment=false",
+    "segment=false", "postprocessing.sigma=[0,0.5,1,1.5,2,3]", "postprocessing.threshold_steps=37",
 ]  # fmt: skip
 
 
