@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 import keras
 import tensorflow as tf
+from tensorflow.python.util._pywrap_util_port import IsMklEnabled
 
 from fibsem.models.field import Field, Padding
 from fibsem.models.hyperparameters import Hyperparameters
@@ -48,10 +49,15 @@ class DilatedConv3D(keras.layers.Conv3D):
     """The same with z; as fast as without dilation, for inference only.
 
     z comes first because TensorFlow's shape inference swaps the dilations of the last two axes: it
-    refuses, wrongly, a short axis beside a dilated one.
+    refuses, wrongly, a short axis beside a dilated one. Without oneDNN, which TensorFlow leaves out
+    on processors without AVX-512, there is no such kernel: then Keras' copies do.
     """
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        if not IsMklEnabled():
+            outputs = super().call(inputs)  # of unknown extent, though that of z is known
+            outputs.set_shape(self.compute_output_shape(inputs.shape))
+            return outputs
         kernel = tf.cast(self.kernel, inputs.dtype)
         outputs = tf.nn.conv3d(
             inputs,
