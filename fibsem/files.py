@@ -15,6 +15,8 @@ from fibsem.errors import UserError
 
 #: A full disk, a quota that is used up, a file that grows beyond what is allowed.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+#: A file system without locks.
+NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 def replace_file(path: Path, content: bytes | str) -> None:
@@ -74,6 +76,29 @@ def alone(path: Path) -> Iterator[None]:
     with path.open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def sole(path: Path, refusal: UserError) -> Iterator[None]:
+    """Refuse to be here while another process is, with the same lock file.
+
+    Where the file system knows no locks nothing is refused.
+    """
+    with path.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise refusal from error
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+        yield
+
+
+def synchronise(path: Path) -> None:
+    """Return when a file's content is on the disk, also for a power cut."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def write_json(path: Path, record: object) -> None:

@@ -32,7 +32,7 @@ def main(tree: Tree) -> None:
     for kind, key in ((GateConfig, "gate"), (PostProcessingConfig, "postprocessing")):
         read(kind, tree[key], key)
     if tree["rollback"] or tree["history"]:
-        _registry(store.uri, back=tree["rollback"])
+        _registry(store.uri, back=tree["rollback"], why=tree["reason"])
         return
 
     from fibsem.learning.datasets import obtain
@@ -61,14 +61,14 @@ def main(tree: Tree) -> None:
     print(f"version {record['version']} {crowned}; {folder}/summary.json")
 
 
-def _registry(uri: str, *, back: bool) -> None:
+def _registry(uri: str, *, back: bool, why: str | None) -> None:
     """Go back to the champion before, and show the history."""
     from fibsem.analysis import tables
     from fibsem.learning import registry, standing
 
     standing.require_store(uri)
     if back:
-        now, dethroned = registry.rollback(uri, "rollback=true")
+        now, dethroned = registry.rollback(uri, f"rollback=true; {why}" if why else "rollback=true")
         print(f"version {now} is the champion again, instead of version {dethroned}")
     table = registry.history_table(uri)
     if table.empty:

@@ -1,6 +1,8 @@
 import json
 import math
 import resource
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fibsem.errors import UserError
-from fibsem.files import read_json, replace_file, write_json
+from fibsem.files import read_json, replace_file, sole, write_json
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 values = st.recursive(
@@ -57,3 +59,22 @@ def test_a_file_that_may_not_be_so_large_is_the_users_to_mend(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert path.read_text() == "old"
     assert [file.name for file in tmp_path.iterdir()] == ["kept"]
+
+
+def test_one_process_at_a_time(tmp_path):
+    """Another one is refused, and let in as soon as the first one is gone, however it went."""
+    refusal = UserError("taken")
+    script = (
+        "import sys, time; from pathlib import Path; from fibsem.files import sole\n"
+        "from fibsem.errors import UserError\n"
+        "with sole(Path(sys.argv[1]), UserError('taken')): print('in', flush=True); time.sleep(60)"
+    )
+    lock = tmp_path / ".lock"
+    command = [sys.executable, "-c", script, str(lock)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "in\n"
+        with pytest.raises(UserError, match="taken"), sole(lock, refusal):
+            pass
+        process.kill()
+    with sole(lock, refusal):
+        pass

@@ -63,12 +63,10 @@ for name, data in datasets.items():
 if args.stage != "compare":
     sys.exit()
 
-import numpy as np
 import pandas as pd
 
 from fibsem import models
 from fibsem.analysis import tables
-from fibsem.analysis.calibration import Reliability, with_temperature
 from fibsem.analysis.metrics import porosity_error
 from fibsem.analysis.postprocessing import PostProcessing, search
 from fibsem.analysis.statistics import Spread
@@ -81,12 +79,11 @@ from fibsem.config import (
     compose,
     read,
 )
-from fibsem.data.dataset import IGNORE
 from fibsem.data.split import SplitRecipe
 from fibsem.files import read_json, replace_file, write_json
 from fibsem.inference.cost import seconds_per_gigapixel
 from fibsem.inference.segmenter import Member, Scorer, Segmenter
-from fibsem.learning.calibrating import fit_calibration
+from fibsem.learning.calibrating import calibration_errors, fit_calibration
 from fibsem.learning.datasets import obtain
 from fibsem.learning.evaluation import CHOSEN, labelled_figures
 from fibsem.learning.examination import by_sample, rows_of, validation_squares
@@ -109,14 +106,12 @@ def worth(folders: list[Path], known: Path, material: Material, grid) -> dict:
     temperature = fit_calibration(squares).temperature
     test = list(scored_squares(material, Scorer(plain), "test", grid.margin))
     rows = rows_of(test, best)
-    labels = np.concatenate([square.labels.ravel() for _, square in test])
-    scores = np.concatenate([square.scores[square.inner].ravel() for _, square in test])
-    labels, scores = labels[labels != IGNORE], scores[labels != IGNORE]
+    errors = calibration_errors((square for _, square in test), temperature)
     record = {
         "test_miou": labelled_figures({"squares": rows}, "test", CHOSEN)["miou"],
         "porosity_error": porosity_error(by_sample(rows).values()),
-        "calibration_error_raw": Reliability.of(labels, scores).error,
-        "calibration_error": Reliability.of(labels, with_temperature(scores, temperature)).error,
+        "calibration_error_raw": errors["ece_before"],
+        "calibration_error": errors["ece_after"],
         "temperature": temperature,
         "seconds_per_gigapixel": seconds_per_gigapixel(Scorer(plain)),
         "members": len(members),

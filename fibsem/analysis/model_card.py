@@ -71,9 +71,9 @@ def model_card(record: Record) -> str:
         ``model`` {name, nbhd, padding, field, parameters, members} and, where they are known,
         ``data`` {name, hash, samples, voxel_nm, regions {train, val, test}}, ``training`` {epochs,
         seconds, share, seeds}, ``tables`` {title: rows}, ``postprocessing``, ``calibration``
-        {temperature, ece_before, ece_after}, ``ensemble`` {members, gain_miou, cost_ratio},
-        ``gate`` {passed, reason}, ``test_all`` and ``lineage`` {study, trial, run_id, code}. Any
-        of their keys may be missing or None.
+        {temperature, ece_before, ece_after, test_ece_before, test_ece_after}, ``ensemble``
+        {members, gain_miou, cost_ratio, training_ratio}, ``gate`` {passed, reason}, ``test_all``
+        and ``lineage`` {study, trial, run_id, code}. Any of their keys may be missing or None.
     """
     sections: dict[str, str] = {
         "Intended use": INTENDED,
@@ -177,8 +177,13 @@ def _test(record: Record) -> str:
             _part(record, "calibration"),
             {
                 "temperature": ("Temperature of the probabilities", _number),
-                "ece_before": ("Expected calibration error before", _number),
-                "ece_after": ("Expected calibration error after", _number),
+                "test_ece_before": ("Expected calibration error without it, test", _number),
+                "test_ece_after": ("Expected calibration error with it, test", _number),
+                "ece_before": ("Expected calibration error without it, validation", _number),
+                "ece_after": (
+                    "Expected calibration error with it, validation, which it was fitted to",
+                    _number,
+                ),
             },
         ),
         _items(
@@ -187,9 +192,10 @@ def _test(record: Record) -> str:
                 "members": ("Networks in the ensemble", _number),
                 "gain_miou": ("Gain in test mIoU over one of them", "{:+.4f}".format),
                 "cost_ratio": ("Time of a volume against one of them (times)", _number),
+                "training_ratio": ("Trainings (times)", _number),
             },
         ),
-        _items(gate, {"passed": ("Gate against the champion", str), "reason": ("Reason", str)}),
+        _items(gate, {"passed": ("Gate, when this was written", str), "reason": ("Reason", str)}),
     ]
     return "\n".join(line for line in lines if line)
 

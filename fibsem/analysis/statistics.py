@@ -78,8 +78,8 @@ def judge(
     if cannot:
         return Gate(False, f"{cannot}; force=true promotes regardless", None, *errors)
     p = 1.0
-    if unequal:
-        p = float(wilcoxon(difference, alternative="less").pvalue)
+    if unequal:  # without the equal ones p is exact
+        p = float(wilcoxon(difference[difference != 0], alternative="less").pvalue)
     worse, further = p < alpha, errors[0] - errors[1] > most_growth
     reason = (
         f"{'worse than' if worse else 'not worse than'} the champion on {difference.size} test "

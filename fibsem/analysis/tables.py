@@ -245,7 +245,10 @@ def ranking(rows: Sequence[Record]) -> pd.DataFrame:
         }
         if "val_miou" in row:
             spread = {"mean": row["val_miou"], "std": row["val_miou_sd"]}
-            line[f"val mIoU, {row['seeds']} seeds"] = plus_minus(spread, 4)
+            line["val mIoU"] = plus_minus(spread, 4)
+            line["seeds"] = str(row["seeds"])
+            if any(other.get("diverged") for other in rows):
+                line["diverged"] = str(row["diverged"])
             line["training time (s)"] = f"{row['train_seconds']:.0f}"
         if row["seconds_per_gigapixel"] is not None:
             line["s per gigapixel"] = f"{row['seconds_per_gigapixel']:.0f}"
@@ -254,5 +257,7 @@ def ranking(rows: Sequence[Record]) -> pd.DataFrame:
             line["over squares, against the first"] = f"{row['difference']:+.4f}"
             line["p"] = "too few" if p is None else f"{p:.3g}"
             line["tied"] = "yes" if row["tied"] else "no"
+        elif "val_miou" in row and row["rank"] > 1:
+            line["tied"] = "not tested: scored on other pixels"
         table.append(line)
     return pd.DataFrame(table).fillna("")

@@ -120,6 +120,9 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
             composed()
         for mistake in mistakes:
             raise mistake
+    except MemoryError as error:
+        print(f"error: memory ran out ({error or 'an allocation failed'}).", file=sys.stderr)
+        sys.exit(2)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

@@ -55,6 +55,8 @@ class ZarrSource:
         index: tuple[int | slice, ...] = (*(0,) * (self.array.ndim - 3), *box.slices)
         try:
             return np.asarray(self.array[index], self.dtype)
+        except MemoryError:  # says nothing of the chunk
+            raise
         except Exception as error:  # each codec has errors of its own
             reason = " ".join(str(error).split())[:150]
             raise UserError(
@@ -66,8 +68,13 @@ class ZarrSource:
         return f"{self.folder}, slice {z}"
 
     def identity(self) -> list[Any]:
+        """Its chunks and what is said of it: labels may lie in the same folder."""
+        home = self.folder / self.array.path
         files = sorted(
-            Path(folder, name) for folder, _, names in os.walk(self.folder) for name in names
+            {
+                *(Path(folder, name) for folder, _, names in os.walk(home) for name in names),
+                *(file for file in self.folder.iterdir() if file.is_file()),
+            }
         )
         return [
             [file.relative_to(self.folder).as_posix(), *file_identity(file)[1:]] for file in files

@@ -10,8 +10,9 @@ import io
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, get_args
@@ -24,7 +25,7 @@ from zarr.codecs import ZstdCodec
 from zarr.core.array_spec import ArrayConfigParams
 
 from fibsem.errors import UserError
-from fibsem.files import replace_file, room_for
+from fibsem.files import replace_file, room_for, synchronise
 from fibsem.geometry import Triple
 
 Voxels = npt.NDArray[Any]
@@ -136,9 +137,17 @@ class VolumeWriter(ABC):
         else:
             self._give_up()
 
+    def holds(self, z: int) -> bool:
+        """Whether every file of slice z is there, and not empty."""
+        return all(file.is_file() and file.stat().st_size for file in self._files(z))
+
     @abstractmethod
     def _start(self) -> None:
         """Create the files, or find them."""
+
+    def _files(self, z: int) -> list[Path]:
+        """The files that slice z is in."""
+        raise NotImplementedError(f"{type(self).__name__} keeps all slices in one file")
 
     @abstractmethod
     def _write_slice(self, z: int, image: Voxels) -> None:
@@ -174,7 +183,10 @@ class SeriesWriter(VolumeWriter):
         description = _imagej_description(1, self.voxel_nm)
         with tifffile.TiffWriter(page) as tiff:
             tiff.write(image, description=description, **_page_options(self.dtype, self.voxel_nm))
-        replace_file(self.path / f"slice_{z:0{self._digits}d}.tif", page.getvalue())
+        replace_file(self._files(z)[0], page.getvalue())
+
+    def _files(self, z: int) -> list[Path]:
+        return [self.path / f"slice_{z:0{self._digits}d}.tif"]
 
 
 class BigTiffWriter(VolumeWriter):
@@ -262,6 +274,19 @@ class OmeZarrWriter(VolumeWriter):
     def _write_slice(self, z: int, image: Voxels) -> None:
         for k, array in enumerate(self._arrays):
             array[z] = image[:: 2**k, :: 2**k]
+        for file in self._files(z):  # Zarr leaves it to the system when they reach the disk
+            synchronise(file)
+
+    def _files(self, z: int) -> list[Path]:
+        return [file for array in self._arrays for file in self._chunks(array, z)]
+
+    def _chunks(self, array: zarr.Array[Any], z: int) -> Iterator[Path]:
+        """The files of one slice of a level; a chunk lies in one slice."""
+        rows, columns = (
+            range(-(-n // side)) for n, side in zip(array.shape[1:], array.chunks[1:], strict=True)
+        )
+        for place in product((z,), rows, columns):
+            yield self.path / array.path / array.metadata.encode_chunk_key(place)
 
 
 def _levels(shape: tuple[int, int]) -> list[int]:

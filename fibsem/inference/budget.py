@@ -15,6 +15,8 @@ from fibsem.inference.slab import WAITING
 GIB = 2**30
 #: What a process holds before its first tile: Python, TensorFlow, their libraries.
 RUNTIME_GIB = 0.9
+#: Maps of a slice, as float32, that reading (2), scoring (1) and finishing (2) work on.
+AT_WORK = 5
 #: For the feature maps of small tiles.
 LEAST_MAPS_GIB = 0.05
 
@@ -38,7 +40,7 @@ def held_gib(volume: Volume, halo: int, options: Options) -> float:
     """
     _, height, width = volume.shape
     maps_of_slice = 2 + options.uncertainty  # that wait with it: scores, grey values, spread
-    slices = 2 * halo + 2 + maps_of_slice * WAITING
+    slices = 2 * halo + 2 + maps_of_slice * WAITING + AT_WORK
     held = RUNTIME_GIB + (slices * height * width * 4 + volume.kept_bytes) / GIB
     least = math.ceil(100 * (held + LEAST_MAPS_GIB)) / 100
     if options.memory_gib < least:

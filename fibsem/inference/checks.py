@@ -13,6 +13,7 @@ from fibsem.analysis.postprocessing import segment_slice
 from fibsem.data.preprocessing import CorrectedVolume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
+from fibsem.inference.budget import held_gib
 from fibsem.inference.options import Options
 from fibsem.inference.predict import BlockScorer, compiled
 from fibsem.inference.segmenter import Member, Scorer, Segmenter
@@ -89,7 +90,7 @@ def certify(
             places = _places(volume, CERTIFIED_SIDE, seed=k)
         else:
             ways.add("whole")
-            tiling = tiling or tiling_of(Scorer(segmenter), volume.shape, options or Options())
+            tiling = tiling or _tiling(volume, segmenter, options or Options())
             compare = _tiles(member, scorer, tiling)
             places = _tile_places(volume, tiling, seed=k)
         for place in places:
@@ -109,6 +110,12 @@ def certify(
             "regardless."
         )
     return certificate
+
+
+def _tiling(volume: CorrectedVolume, segmenter: Segmenter, options: Options) -> Tiling:
+    """The tiles that a run in float32 will have."""
+    held = held_gib(volume.volume, segmenter.halo[0], options)
+    return tiling_of(Scorer(segmenter), volume.shape, options, held)
 
 
 def _patches(member: Member, scorer: BlockScorer) -> Compare:

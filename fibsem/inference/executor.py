@@ -2,7 +2,7 @@
 
 Both are executors of `concurrent.futures`. Slabs are independent; each is written once by the
 process that labels it, into stores that all processes reach, and a process that dies loses the slab
-it was at. Only the process that started them writes the ledger.
+it was at, and no other. Only the process that started them writes the ledger.
 """
 
 from __future__ import annotations
@@ -11,11 +11,20 @@ import multiprocessing
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from fibsem.data.preprocessing import Correction
@@ -137,38 +146,87 @@ def run_elsewhere(
         If processes keep dying, or the scheduler does not answer.
     """
     results: list[SlabResult] = []
-    deaths, slabs = 0, -(-depth // ledger.slab)
+    options, slabs = job.options, -(-depth // ledger.slab)
+    most = MOST_DEATHS * (1 if options.scheduler else options.workers)
     show("slabs", len(ledger.slabs), slabs)
-    while missing := list(ledger.missing(depth)):
-        before = len(results)
-        options = job.options
-        where = _dask(options.scheduler) if options.scheduler else _processes(options.workers)
-        try:
-            with where as executor:
-                futures = [executor.submit(label_slab, job, slab) for slab in missing]
-                for future in as_completed(futures):
+    where = _dask(options.scheduler) if options.scheduler else _processes(options.workers)
+    with where as executor:
+        deaths = 0
+        pending = {executor.submit(label_slab, job, slab) for slab in ledger.missing(depth)}
+        while pending:
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            for future in done:
+                try:
                     result = future.result()
-                    ledger.finish(result.start, result.slices)
-                    results.append(result)
-                    show("slabs", len(ledger.slabs), slabs)
-        except BrokenProcessPool as error:
-            deaths = 1 if len(results) > before else deaths + 1
-            if deaths > MOST_DEATHS:
-                raise UserError(
-                    f"`workers` must live long enough for a slab, but {deaths} died without "
-                    "finishing one; memory_gib is for each of them. The same command goes on."
-                ) from error
+                except ProcessDiedError as error:
+                    deaths += 1
+                    if deaths > most:
+                        raise UserError(
+                            f"`workers` must live long enough for a slab, but {deaths} died "
+                            "without finishing one; memory_gib is for each of them. The same "
+                            "command goes on."
+                        ) from error
+                    pending.add(executor.submit(label_slab, job, error.slab))
+                    continue
+                deaths = 0
+                ledger.finish(result.start, result.slices)
+                results.append(result)
+                show("slabs", len(ledger.slabs), slabs)
     return results
+
+
+class ProcessDiedError(Exception):
+    """A process of this machine died at a slab."""
+
+    def __init__(self, slab: Slab) -> None:
+        super().__init__(f"slices {slab[0]} to {slab[1] - 1}")
+        self.slab = slab
+
+
+class _Pools(Executor):
+    """Processes of this machine, each a pool of its own: a broken pool ends all its processes."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._context = multiprocessing.get_context("spawn")
+        self._threads = ThreadPoolExecutor(count)
+        self._pools = {k: self._pool(k) for k in range(count)}
+        self._free: SimpleQueue[int] = SimpleQueue()
+        for k in self._pools:
+            self._free.put(k)
+
+    def _pool(self, k: int) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(
+            1, mp_context=self._context, initializer=_begin, initargs=(k, self._count)
+        )
+
+    def submit(self, fn: Any, /, *args: Any, **_: Any) -> Future[Any]:
+        """Label a slab in the process that is free next; ``args`` are a job and the slab."""
+        return self._threads.submit(self._run, fn, *args)
+
+    def _run(self, fn: Callable[[Job, Slab], SlabResult], job: Job, slab: Slab) -> SlabResult:
+        k = self._free.get()
+        try:
+            return self._pools[k].submit(fn, job, slab).result()
+        except BrokenProcessPool as error:
+            self._pools[k] = self._pool(k)
+            raise ProcessDiedError(slab) from error
+        finally:
+            self._free.put(k)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        # the processes before the threads that began them: each ends when its own does
+        self._threads.shutdown(wait=False, cancel_futures=cancel_futures)
+        for pool in self._pools.values():
+            pool.shutdown(wait=wait, cancel_futures=cancel_futures)
+        self._threads.shutdown(wait=wait)
 
 
 @contextmanager
 def _processes(count: int) -> Iterator[Executor]:
     """Processes of this machine; ended at once when the work is stopped."""
-    context = multiprocessing.get_context("spawn")
     before = set(multiprocessing.active_children())
-    executor = ProcessPoolExecutor(
-        count, mp_context=context, initializer=_begin, initargs=(context.Value("i", 0), count)
-    )
+    executor = _Pools(count)
     try:
         yield executor
     except BaseException:
@@ -179,10 +237,8 @@ def _processes(count: int) -> Iterator[Executor]:
     executor.shutdown()
 
 
-def _begin(turn: Any, count: int) -> None:
-    """First thing in a process of the pool: its share of the cores, or an accelerator."""
-    with turn.get_lock():
-        k, turn.value = turn.value, turn.value + 1
+def _begin(k: int, count: int) -> None:
+    """First thing in the k-th process: its share of the cores, or an accelerator."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the one who started it, too
     die_with_parent()
     accelerators = visible_accelerators()

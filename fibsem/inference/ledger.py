@@ -7,7 +7,7 @@ refuses to go on in the same folder.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,11 +85,8 @@ class Ledger:
                         "to move it away."
                     )
             ledger.write()
-        except OSError as error:  # a file, or a folder of someone else
-            raise UserError(
-                f"`output` must be a folder that can be written to, but {folder} is not "
-                f"({error.strerror})."
-            ) from error
+        except OSError as error:
+            raise _unwritable(folder, error) from error
         return ledger
 
     def _load(self) -> None:
@@ -118,6 +115,17 @@ class Ledger:
             if z not in self.slabs:
                 yield z, min(z + self.slab, depth)
 
+    def forget(self, slices: Container[int]) -> None:
+        """Take out the slabs with one of these slices, and what was made of all slabs."""
+        self.slabs = {
+            start: entries
+            for start, entries in self.slabs.items()
+            if not any(z in slices for z in range(start, start + len(entries)))
+        }
+        for name in ("pores_3d", "exported"):
+            self.decided.pop(name, None)
+        self.write()
+
     def decide(self, **decisions: Any) -> None:
         """Keep what holds for all slabs: a continued segmentation does not decide again."""
         self.decided |= decisions
@@ -138,6 +146,27 @@ class Ledger:
     def slices(self) -> list[SliceRecord]:
         """Every slice that is done, in order."""
         return [entry for start in sorted(self.slabs) for entry in self.slabs[start]]
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of the results, where it is not there.
+
+    Raises
+    ------
+    UserError
+        If it is a file, or a folder of someone else.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".lock").touch()
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(folder: Path, error: OSError) -> UserError:
+    return UserError(
+        f"`output` must be a folder that can be written to, but {folder} is not ({error.strerror})."
+    )
 
 
 def _remove(ledger: Path) -> None:

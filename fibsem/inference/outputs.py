@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +67,7 @@ class Store:
     def export(self, voxel_nm: VoxelNm) -> None:
         """Stream the working store into the format that was asked for."""
         self.path.unlink(missing_ok=True)  # of an export that was not entered any more
-        stack = open_volume(self.work, sparse=True)
+        stack = open_volume(self.work)
         with create_volume(
             self.path, stack.shape, np.uint8, format="bigtiff", voxel_nm=voxel_nm
         ) as writer:
@@ -143,6 +143,16 @@ class Outputs:
             self._probabilities = writer(self.probabilities) if self.probabilities else None
             self._uncertainty = writer(self.uncertainty) if self.uncertainty else None
             yield self
+
+    def lost(self, slices: Iterable[int], needed: Iterable[Store]) -> set[int]:
+        """Of slices that were written, those that some stores do not hold any more."""
+        slices, found = list(slices), set()
+        for store in needed:
+            if not store.work.exists():
+                return set(slices)
+            with store.writer(self.shape, self.voxel_nm) as writer:
+                found |= {z for z in slices if not writer.holds(z)}
+        return found
 
     def write(
         self,

@@ -22,15 +22,15 @@ from fibsem.analysis.uncertainty import normal_interval
 from fibsem.data.preprocessing import CorrectedVolume, Correction, fit_correction
 from fibsem.data.volumes import ArrayVolume, Volume, VoxelNm, known_nm, open_volume
 from fibsem.errors import UserError
-from fibsem.files import replace_file, write_json
+from fibsem.files import replace_file, sole, write_json
 from fibsem.inference.budget import held_gib
 from fibsem.inference.checks import MOST_CHANGED, certify, share_changed
 from fibsem.inference.components import remove_small_3d
 from fibsem.inference.cost import pixels_per_second
 from fibsem.inference.executor import Job, Load, run_elsewhere
-from fibsem.inference.ledger import Ledger, SliceRecord
+from fibsem.inference.ledger import Ledger, SliceRecord, make_folder
 from fibsem.inference.options import Options, Precision
-from fibsem.inference.outputs import Outputs
+from fibsem.inference.outputs import Outputs, Store
 from fibsem.inference.segmenter import Scorer, Segmenter
 from fibsem.inference.slab import SlabWorker
 from fibsem.inference.tuning import tiling_of
@@ -128,19 +128,25 @@ def segment_volume(
         "voxel_nm": list(voxel_nm),
         **options.key,
     }
-    ledger = Ledger.open(folder, key, options)
-    _check_room(volume, folder, options, ledger)
-    decisions = _decide(volume, segmenter, options, ledger, say)
-    run = _Run(volume, segmenter, folder, options, voxel_nm, decisions, ledger)
-    show = progress or (lambda *_: None)
-    whence = _provenance(ledger, provenance or {}, run.fresh)
-    how = run.label(load, show, say) if run.fresh else {}
-    run.measure(how, started)  # in case that it is stopped before the end
-    pores = run.conclude(show)
-    run.measure(how, started)
-    record = {**_counts(volume, pores), **run.record(), **whence, **ledger.decided["measured"]}
-    _write_porosity(folder, ledger.slices(), pores, volume)
-    write_json(folder / "summary.json", record)
+    make_folder(folder)
+    with sole(folder / ".lock", _taken(folder)):
+        ledger = Ledger.open(folder, key, options)
+        outputs = Outputs(
+            folder, volume.shape, voxel_nm, options, segmenter.classes, segmenter.temperature
+        )
+        _forget_lost(ledger, outputs, say)
+        _check_room(volume, folder, options, ledger)
+        decisions = _decide(volume, segmenter, options, ledger, say)
+        run = _Run(volume, segmenter, outputs, options, decisions, ledger)
+        show = progress or (lambda *_: None)
+        whence = _provenance(ledger, provenance or {}, run.fresh)
+        how = run.label(load, show, say) if run.fresh else {}
+        run.measure(how, started)  # in case that it is stopped before the end
+        pores = run.conclude(show)
+        run.measure(how, started)
+        record = {**_counts(volume, pores), **run.record(), **whence, **ledger.decided["measured"]}
+        _write_porosity(folder, ledger.slices(), pores, volume)
+        write_json(folder / "summary.json", record)
     return record
 
 
@@ -159,17 +165,15 @@ class _Run:
         self,
         volume: Volume,
         segmenter: Segmenter,
-        folder: Path,
+        outputs: Outputs,
         options: Options,
-        voxel_nm: VoxelNm,
         decisions: Decisions,
         ledger: Ledger,
     ) -> None:
-        self.volume, self.segmenter, self.folder, self.options = volume, segmenter, folder, options
-        self.voxel_nm, self.decisions, self.ledger = voxel_nm, decisions, ledger
-        self.outputs = Outputs(
-            folder, volume.shape, voxel_nm, options, segmenter.classes, segmenter.temperature
-        )
+        self.volume, self.segmenter, self.outputs, self.options = (
+            volume, segmenter, outputs, options,
+        )  # fmt: skip
+        self.decisions, self.ledger, self.voxel_nm = decisions, ledger, outputs.voxel_nm
         self.fresh = sum(stop - start for start, stop in ledger.missing(volume.shape[0]))
         self.resumed = len(ledger.slabs)
         self.scorer = Scorer(segmenter, decisions.precision)
@@ -193,7 +197,6 @@ class _Run:
             self.began = time.perf_counter()
             worker.run(slabs, self.outputs, self.ledger.finish, show)
         return {
-            "peak_rss_gib": peak_rss_gib(),
             "stages": dict(worker.stages.seconds),
             "tile": [worker.tiling.height, worker.tiling.width],
             "workers": 1,
@@ -203,9 +206,10 @@ class _Run:
         """Label the missing slabs in other processes."""
         with self.outputs.opened():  # laid out before many open them
             pass
+        folder = self.outputs.folder.resolve()
         job = Job(
-            f"{self.folder.resolve()} {time.time()}", self.volume.path.resolve(),
-            self.volume.declared, load, self.folder.resolve(), self.voxel_nm, self.options,
+            f"{folder} {time.time()}", self.volume.path.resolve(),
+            self.volume.declared, load, folder, self.voxel_nm, self.options,
             self.decisions.correction, self.decisions.precision, side,
         )  # fmt: skip
         self.began = time.perf_counter()
@@ -227,6 +231,7 @@ class _Run:
         seconds = time.perf_counter() - started
         measured = {
             **how,
+            "peak_rss_gib": max(peak_rss_gib(), how.get("peak_rss_gib", 0.0)),
             "seconds": seconds,
             "start_s": None if self.began is None else self.began - started,
             "voxels_per_second": self.fresh * float(np.prod(self.volume.shape[1:])) / seconds,
@@ -257,7 +262,6 @@ class _Run:
             "labels_changed_by_bfloat16": self.decisions.changed,
             "certificate": self.decisions.certificate,
             "correction": self.decisions.correction.to_json(),
-            "peak_rss_gib": peak_rss_gib(),
         }
 
     def conclude(self, show: Show) -> list[int | None]:
@@ -268,7 +272,7 @@ class _Run:
             if "pores_3d" not in self.ledger.decided:
                 size = float(np.prod([nm for nm in self.voxel_nm if nm]))
                 with outputs.labels.writer(self.volume.shape, self.voxel_nm) as writer:
-                    flat = open_volume(outputs.flat.path, sparse=True)
+                    flat = open_volume(outputs.flat.path)
                     cleaned = remove_small_3d(
                         flat, writer, self.segmenter.classes, options.min_volume_nm3 / size,
                         progress=show,
@@ -298,6 +302,35 @@ def _provenance(ledger: Ledger, given: Mapping[str, Any], fresh: int) -> dict[st
     now = {**given, **({"earlier_code": earlier} if earlier else {})}
     ledger.decide(provenance=now)
     return now
+
+
+def _forget_lost(ledger: Ledger, outputs: Outputs, say: Callable[[str], None]) -> None:
+    """Label again what was written and is not there any more: it would be read as pores."""
+    done = [z for start, some in ledger.slabs.items() for z in range(start, start + len(some))]
+    lost = outputs.lost(done, _needed(ledger, outputs))
+    if lost:
+        say(
+            f"warning: {len(lost)} of {len(done)} slices that were written are not whole in "
+            f"{outputs.folder} any more; their slabs are labelled again"
+        )
+        ledger.forget(lost)
+
+
+def _needed(ledger: Ledger, outputs: Outputs) -> list[Store]:
+    """The stores that must hold every slice that is entered in a ledger."""
+    exported = ledger.decided.get("exported", [])
+    stores = [store for store in (outputs.probabilities, outputs.uncertainty) if store]
+    labels_done = not outputs.flat or "pores_3d" in ledger.decided
+    stores += [outputs.labels if labels_done else outputs.flat or outputs.labels]
+    # of what was exported people may remove the working store
+    return [s for s in stores if s.name not in exported or not s.path.exists()]
+
+
+def _taken(folder: Path) -> UserError:
+    return UserError(
+        f"`output` must be free, but another process is at work in {folder}; the choices are to "
+        "wait for it or another output."
+    )
 
 
 def _short_hash(record: dict[str, object]) -> str:

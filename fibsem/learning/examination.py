@@ -6,7 +6,7 @@ all that a promotion wants to know of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,17 +20,19 @@ from fibsem.data.dataset import Dataset, Region
 from fibsem.data.split import Split
 from fibsem.inference.segmenter import Scorer, Segmenter
 from fibsem.learning.bundle import Bundle
+from fibsem.learning.calibrating import calibration_errors
 from fibsem.learning.evaluation import CHOSEN, square_row
 from fibsem.learning.material import Material
 from fibsem.learning.objective import Record
 from fibsem.learning.scoring import sample_scores, scored_squares
+from fibsem.progress import Progress
 
 
 def validation_squares(
     segmenter: Segmenter, material: Material, margin: int
 ) -> list[tuple[Region, ScoredSquare]]:
     """Scores of all validation squares, with the margin that the search needs."""
-    return list(scored_squares(material, Scorer(segmenter), "val", margin))
+    return list(_scored(segmenter, material, "val", margin))
 
 
 def rows_of(squares: Iterable[tuple[Region, ScoredSquare]], how: PostProcessing) -> list[Record]:
@@ -42,8 +44,19 @@ def score_split(
     segmenter: Segmenter, material: Material, split: Split, margin: int
 ) -> list[Record]:
     """The same of a whole split."""
-    squares = scored_squares(material, Scorer(segmenter), split, margin)
-    return rows_of(squares, segmenter.postprocessing)
+    return rows_of(_scored(segmenter, material, split, margin), segmenter.postprocessing)
+
+
+def _scored(
+    segmenter: Segmenter, material: Material, split: Split, margin: int
+) -> Iterator[tuple[Region, ScoredSquare]]:
+    """Squares with their scores; patch by patch they take hours, so with time left."""
+    total = len(material.dataset.regions(split))
+    with Progress(f"{split} squares") as progress:
+        squares = scored_squares(material, Scorer(segmenter), split, margin)
+        for done, scored in enumerate(squares, start=1):
+            yield scored
+            progress("scored", done, total)
 
 
 def balanced(segmenter: Segmenter, material: Material, split: Split) -> dict[str, float]:
@@ -75,14 +88,19 @@ def examine_on_test(
     -------
     dict
         ``rows``: squares by model, those of a ``champion`` of this dataset among them;
-        ``balanced``: figures on the balanced sample by model, without the champion's.
+        ``balanced``: figures on the balanced sample, and ``calibration``: calibration error
+        without and with its temperature, by model, without the champion's.
     """
     theirs = None
     if champion is not None and champion.audit.get("dataset") == material.dataset.name:
         theirs = champion.segmenter
         # one for all: with less around a square, components at its border look smaller
         margin = max(margin, theirs.postprocessing.margin)
-    rows = {name: score_split(one, material, "test", margin) for name, one in segmenters.items()}
+    rows, calibration = {}, {}
+    for name, one in segmenters.items():
+        squares = list(_scored(one, material, "test", margin))
+        rows[name] = rows_of(squares, one.postprocessing)
+        calibration[name] = calibration_errors((square for _, square in squares), one.temperature)
     if theirs is not None:
         config = replace(material.config, preprocess=theirs.recipe, spec=theirs.members[0].spec)
         theirs_material = Material.of(material.dataset, config)
@@ -90,6 +108,7 @@ def examine_on_test(
     return {
         "rows": rows,
         "balanced": {name: balanced(one, material, "test") for name, one in segmenters.items()},
+        "calibration": calibration,
     }
 
 

@@ -142,7 +142,9 @@ class Lineage:
             code = source.lineage.get("code")
             first = trial.get("code") or code
             yield first, _data(source)
-            yield first, _command(sweep, f"the sweep {sweep.get('study') or ''}".strip())
+            for one in source.lineage.get("sweeps") or [sweep]:
+                what = f"the sweep {one.get('study') or ''}".strip()
+                yield one.get("code") or first, _command(one, what)
             yield code, _command(promotion, "final training, post-processing, test, registration")
         if self.last is not None:
             yield self.code, self.last

@@ -72,12 +72,15 @@ class Chosen:
         Pooled validation mIoU, (rounds, min_sizes, sigmas, thresholds).
     calibration
         Temperature and calibration error.
+    rows
+        Confusion matrices of the validation squares, before and after post-processing.
     """
 
     segmenter: Segmenter
     margin: int
     surface: list[Any]
     calibration: Calibration
+    rows: list[Record]
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,9 @@ class Promotion:
             "gate": asdict(gate),
             **figures,
         }
-        record["lineage"] = self.once("lineage", lambda: lineage_of(finals, self.tree, parent))
+        record["lineage"] = self.once(
+            "lineage", lambda: lineage_of(finals, trials, self.tree, parent, self.tracking)
+        )
         self._report(finals, chosen["challenger"], record)
         bundle = self.folder / "bundle"
         write_bundle(bundle, chosen["challenger"].segmenter, finals, record)
@@ -233,13 +238,15 @@ class Promotion:
         plain = segmenter_of(finals, PostProcessing())
 
         def choose() -> Record:
-            squares = [s for _, s in validation_squares(plain, finals[0].material, grid.margin)]
+            found = validation_squares(plain, finals[0].material, grid.margin)
+            squares = [square for _, square in found]
             with Progress("post-processing") as progress:
                 best, surface = search(squares, grid, progress)
             return {
                 "best": best.to_json(),
                 "surface": surface.tolist(),
                 "calibration": fit_calibration(squares).to_json(),
+                "rows": rows_of(found, best),
             }
 
         record = self.once(f"chosen-{name}", choose)
@@ -254,7 +261,7 @@ class Promotion:
             f"temperature {calibration.temperature:.3f}"
         )
         segmenter = replace(plain, postprocessing=best, temperature=calibration.temperature)
-        return Chosen(segmenter, grid.margin, record["surface"], calibration)
+        return Chosen(segmenter, grid.margin, record["surface"], calibration, record["rows"])
 
     def _test(self, chosen: dict[str, Chosen], final: Final) -> Record:
         """The one look at the test squares: all models on them, the champion among them."""
@@ -305,12 +312,9 @@ class Promotion:
         segmenter, material = challenger.segmenter, final.material
 
         def score() -> Record:
-            squares = validation_squares(segmenter, material, challenger.margin)
+            train = score_split(segmenter, material, "train", challenger.margin)
             return {
-                "rows": [
-                    *score_split(segmenter, material, "train", challenger.margin),
-                    *rows_of(squares, segmenter.postprocessing),
-                ],
+                "rows": [*train, *challenger.rows],
                 "val": balanced(segmenter, material, "val"),
                 "seconds_per_gigapixel": {
                     name: seconds_per_gigapixel(Scorer(one.segmenter))
@@ -322,7 +326,10 @@ class Promotion:
         run = {"squares": [*scored["rows"], *tested["rows"]["challenger"]]}
         record: Record = {
             "postprocessing": segmenter.postprocessing.to_json(),
-            "calibration": challenger.calibration.to_json(),
+            "calibration": {
+                **challenger.calibration.to_json(),
+                **{f"test_{k}": v for k, v in tested["calibration"]["challenger"].items()},
+            },
             "val": scored["val"],
             "test": tested["balanced"]["challenger"],
             **{f"{s}_all": labelled_figures(run, s, CHOSEN) for s in ("train", "val", "test")},
@@ -339,7 +346,8 @@ class Promotion:
                 "members": len(segmenter.members),
                 "single_test_miou": alone["miou"],
                 "gain_test_miou": record["test_all"]["miou"] - alone["miou"],
-                "single_calibration_error": chosen["single"].calibration.ece_after,
+                "single_test_calibration_error": tested["calibration"]["single"]["ece_after"],
+                "training_ratio": float(len(segmenter.members)),
                 "cost_ratio": record["seconds_per_gigapixel"]
                 / scored["seconds_per_gigapixel"]["single"],
             }
@@ -381,21 +389,25 @@ class Promotion:
             registry.crown(version, self.tracking.uri, gate.reason, how)
             return {"version": version, "gate": asdict(gate)}
 
-        registry.note_verdict(version, self.tracking.uri, tags)  # it may be another than before
+        # it may be another than before
+        registry.note_verdict(version, self.tracking.uri, tags, bundle)
         if gate.passed:  # once: repeated after a rollback, the command crowns nobody again
             self.once(CROWNED.removesuffix(".json"), crown)
         return version
 
     def _log(self, record: Record, parent: str) -> None:
-        """Figures of the promotion on the run of the final training."""
-        run_id = record["run_id"]
+        """Figures of the promotion on its run and on that of the final training.
+
+        That one has its own curve of ``val``; an ensemble's would lie on it at epoch 0.
+        """
         metrics = {
             f"{group}/{key}": value
-            for group in ("val", "test", "train_all", "val_all", "test_all")
+            for group in ("test", "train_all", "val_all", "test_all")
             for key, value in record[group].items()
         }
         metrics |= {f"postprocessing/{k}": float(v) for k, v in record["postprocessing"].items()}
-        for run in (run_id, parent):
-            self.tracking.log_metrics(run, metrics)
+        own = {f"val/{key}": value for key, value in record["val"].items()}
+        for run, more in ((record["run_id"], {}), (parent, own)):
+            self.tracking.log_metrics(run, metrics | more)
             self.tracking.tag(run, {"fibsem.test": "scored"})
             self.tracking.end(run)

@@ -16,16 +16,17 @@ from typing import Any
 import numpy as np
 
 from fibsem import models
+from fibsem.analysis.metrics import Confusion
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.analysis.statistics import Paired, Spread, paired_over_squares
 from fibsem.config import RankConfig, RunConfig, Tree, with_values
-from fibsem.data.dataset import Dataset
+from fibsem.data.dataset import Dataset, Region
 from fibsem.errors import UserError
 from fibsem.files import read_json, write_json
 from fibsem.inference.predict import BlockScorer
 from fibsem.learning.material import Material
 from fibsem.learning.objective import MOST_BY_PATCH, Job, Record, hyperparameters, run_job
-from fibsem.learning.scoring import scored_squares
+from fibsem.learning.scoring import sample_scores, scored_squares
 from fibsem.learning.tracking import PARENT, Tracking
 from fibsem.learning.training import DivergedError, Epoch
 from fibsem.progress import Progress
@@ -111,11 +112,13 @@ def best_trials(
         and run.data.tags.get("fibsem.state") != "pruned"
         and (studies is None or run.data.tags.get("fibsem.study") in studies)
     ]
+    there = {run.data.tags.get("fibsem.study") for run in runs}
+    empty = [study for study in studies or () if study not in there]
     where = f"study={','.join(studies)}" if studies else f"data={dataset.name}"
-    if not runs:
+    if empty or not runs:
         raise UserError(
-            f"`{where}` must have a finished trial in {tracking.uri}, but has none; "
-            "python -m fibsem.sweep makes some."
+            f"`{f'study={empty[0]}' if empty else where}` must have a finished trial in "
+            f"{tracking.uri}, but has none; python -m fibsem.sweep makes some."
         )
     known = [run for run in runs if run.data.tags.get("fibsem.data") == dataset.hash]
     if not known:
@@ -177,10 +180,10 @@ class Ranked:
     def against(self, other: Ranked) -> Paired | None:
         """Paired comparison over the validation squares, this minus the other.
 
-        None where one of them was not scored on squares.
+        None where they were scored on other pixels, or not run again.
         """
         common = [name for name in self.by_square if name in other.by_square]
-        if not common:
+        if not common or self.runs[0]["pixels"] != other.runs[0]["pixels"]:
             return None
         return paired_over_squares(
             [self.by_square[name] for name in common], [other.by_square[name] for name in common]
@@ -270,23 +273,51 @@ class Ranking:
             "seed": seed,
             **{key: trained[key] for key in ("run_id", "val", "epochs", "train_seconds")},
             "seconds_per_gigapixel": trained["cost"]["seconds_per_gigapixel"],
-            "squares": square_mious(material, models.load(material.config.spec, folder)),
+            **square_mious(material, models.load(material.config.spec, folder)),
         }
         write_json(known, record)
         return record
 
 
-def square_mious(material: Material, model: models.Model) -> dict[str, float]:
-    """MIoU of every labelled validation square at T = 0.5; none where that would take hours."""
+def square_mious(material: Material, model: models.Model) -> Record:
+    """MIoU of every validation square at T = 0.5, and on which of its pixels.
+
+    Returns
+    -------
+    dict
+        ``squares``: mIoU by the name of the square, of those with a labelled pixel; ``pixels``:
+        ``all`` labelled ones, or, where these would take hours patch by patch, the ``balanced``
+        sample of so many per cent of them.
+    """
     scorer = BlockScorer(material.config.spec, model)
     labelled = sum(region.box.size for region in material.dataset.regions("val"))
     if scorer.mode == "patch" and labelled > MOST_BY_PATCH:
-        return {}
-    found = {
-        f"{region.sample} {region.name}": square.confusion(PostProcessing()).miou
-        for region, square in scored_squares(material, scorer, "val")
+        share, found = material.config.train.share, _sampled_mious(material, model)
+        pixels = f"balanced, {100 * share:g} %"
+    else:
+        pixels = "all"
+        found = {
+            _name(region): square.confusion(PostProcessing()).miou
+            for region, square in scored_squares(material, scorer, "val")
+        }
+    squares = {name: miou for name, miou in found.items() if np.isfinite(miou)}
+    return {"squares": squares, "pixels": pixels}
+
+
+def _sampled_mious(material: Material, model: models.Model) -> dict[str, float]:
+    """MIoU of every validation square on its pixels of the balanced sample."""
+    labels, scores = sample_scores(material, model, "val")
+    window = material.sample("val").pixels.window
+    return {
+        _name(one.region): Confusion.at_threshold(
+            labels[window == k], scores[window == k], PostProcessing().threshold
+        ).miou
+        for k, one in enumerate(material.val)
     }
-    return {name: miou for name, miou in found.items() if np.isfinite(miou)}  # labelled at all
+
+
+def _name(region: Region) -> str:
+    return f"{region.sample} {region.name}"
 
 
 def ranking_rows(ranked: Sequence[Ranked]) -> list[dict[str, Any]]:

@@ -118,21 +118,36 @@ def register(
         uri = log_bundle(folder, run_id, example)
         made = mlflow.register_model(uri, REGISTERED, tags={**kept, IDENTITY: identity})
         number = str(made.version)
-    card = folder / model_card.FILE
-    if card.is_file():
-        text = model_card.shortened(card.read_text(encoding="utf-8"), LONGEST_DESCRIPTION)
-        client.update_model_version(REGISTERED, number, description=text)
+    _describe(client, number, folder)
     return number
 
 
-def note_verdict(version: str, tracking_uri: str, tags: Mapping[str, object]) -> None:
-    """Say on a version what the gate says of it now: ``tags`` has :data:`GATE`, :data:`REASON`."""
+@uninterrupted()
+def note_verdict(version: str, tracking_uri: str, tags: Mapping[str, object], folder: Path) -> None:
+    """Say on a version what the gate says of it now.
+
+    Parameters
+    ----------
+    tags
+        With :data:`GATE` and :data:`REASON`.
+    folder
+        Of the bundle, with a model card that says the same.
+    """
     client = MlflowClient(tracking_uri)
     known = client.get_model_version(REGISTERED, version).tags
     for key in (GATE, REASON):
         value = clipped(str(tags[key]), LONGEST)
         if known.get(key) != value:
             client.set_model_version_tag(REGISTERED, version, key, value)
+    _describe(client, version, folder)
+
+
+def _describe(client: MlflowClient, version: str, folder: Path) -> None:
+    """Make the model card of a bundle, where it has one, the description of a version."""
+    card = folder / model_card.FILE
+    if card.is_file():
+        text = model_card.shortened(card.read_text(encoding="utf-8"), LONGEST_DESCRIPTION)
+        client.update_model_version(REGISTERED, version, description=text)
 
 
 def champion_version(tracking_uri: str) -> str | None:

@@ -21,29 +21,34 @@ from fibsem.learning.final import Final
 from fibsem.learning.lineage import provenance
 from fibsem.learning.objective import Record
 from fibsem.learning.promotion_report import card_facts
+from fibsem.learning.ranking import Trial
 from fibsem.learning.tracking import Tracking, code_version
 from fibsem.progress import Progress
 
 Say = Callable[[str], None]
 
 
-def lineage_of(finals: Sequence[Final], tree: Tree, parent: str) -> Record:
+def lineage_of(
+    finals: Sequence[Final], trials: Sequence[Trial], tree: Tree, parent: str, tracking: Tracking
+) -> Record:
     """Where a model comes from, and the commands that made it.
 
     Parameters
     ----------
     finals
         Its members.
+    trials
+        All that were ranked: without their sweeps another one might win.
     tree, parent
         Configuration and run of the promotion.
+    tracking
+        Where the trials are.
     """
     trial, dataset = finals[0].trial, finals[0].material.dataset
+    sweeps = {one.parent: one for one in reversed(trials)}
     return {
-        "sweep": {
-            "study": trial.study,
-            "parent_run_id": trial.parent,
-            "command": trial.tree.get("command"),
-        },
+        "sweep": _sweep(trial, tracking),
+        "sweeps": [_sweep(one, tracking) for one in reversed(sweeps.values())],
         "trial": {
             "run_id": trial.run_id,
             "name": trial.name,
@@ -61,6 +66,25 @@ def lineage_of(finals: Sequence[Final], tree: Tree, parent: str) -> Record:
         "data": dataset.hash,
         "data_source": {key: tree["data"][key] for key in ("name", "path", "phantom")},
         "code": code_version(),
+    }
+
+
+def _sweep(trial: Trial, tracking: Tracking) -> Record:
+    """The sweep of a trial; of one that was enlarged, the command that its latest trial had."""
+    siblings = [
+        run
+        for run in (tracking.children(trial.parent) if trial.parent else [])
+        if run.data.tags.get("fibsem.command") == "trial" and run.info.status == "FINISHED"
+    ]
+    tree = trial.tree
+    if siblings:
+        latest = max(siblings, key=lambda run: run.info.start_time)
+        tree = tracking.read_json(latest.info.run_id, "config.json")
+    return {
+        "study": trial.study,
+        "parent_run_id": trial.parent,
+        "code": trial.code,
+        "command": tree.get("command"),
     }
 
 

@@ -120,9 +120,15 @@ def _character(record: Record) -> Iterator[str]:
     """Calibration and ensemble in a sentence each, where they were recorded."""
     if calibration := record.get("calibration"):
         yield (
-            f"Temperature {calibration['temperature']:.3f}; expected calibration error "
-            f"{calibration['ece_before']:.4f} before it and {calibration['ece_after']:.4f} with it."
+            f"Temperature {calibration['temperature']:.3f}; expected calibration error on "
+            f"the validation pixels {calibration['ece_before']:.4f} before it and "
+            f"{calibration['ece_after']:.4f} with it."
         )
+        if "test_ece_after" in calibration:
+            yield (
+                f"On the test pixels it is {calibration['test_ece_before']:.4f} before and "
+                f"{calibration['test_ece_after']:.4f} with it."
+            )
     if ensemble := record.get("ensemble"):
         yield (
             f"Mean of {ensemble['members']} networks: test mIoU {ensemble['gain_test_miou']:+.4f} "

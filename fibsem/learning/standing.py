@@ -5,6 +5,7 @@ A report does without it: where no store answers there is nothing to tell, and n
 
 from __future__ import annotations
 
+import contextlib
 import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -34,12 +35,15 @@ def aliases_now(uri: str, registered: Mapping[str, str | None]) -> dict[str, lis
     """
 
     def look(client: MlflowClient) -> dict[str, list[str]]:
-        found = {one: client.get_model_version(*one.split("/")) for one in registered}
-        return {
-            one: sorted(version.aliases)
-            for one, version in found.items()
-            if version.run_id == registered[one]
-        }
+        from mlflow import MlflowException
+
+        called = {}
+        for one, run_id in registered.items():
+            with contextlib.suppress(MlflowException):  # a version that was deleted
+                version = client.get_model_version(*one.split("/"))
+                if version.run_id == run_id:
+                    called[one] = sorted(version.aliases)
+        return called
 
     return _asked(uri, look) or {}
 

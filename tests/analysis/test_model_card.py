@@ -107,7 +107,7 @@ def test_no_section_is_empty_whatever_is_missing(missing):
 
 def test_a_refused_model_says_so():
     card = model_card({"model": {"name": "unet"}, "gate": {"passed": False, "reason": "worse"}})
-    assert "- Gate against the champion: refused\n- Reason: worse" in card
+    assert "- Gate, when this was written: refused\n- Reason: worse" in card
 
 
 def test_a_card_that_fits_is_not_shortened():

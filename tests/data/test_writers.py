@@ -62,6 +62,28 @@ def test_resumed_equals_uninterrupted(tmp_path, kind):
     assert parts == whole
 
 
+@pytest.mark.parametrize("kind", RESUMABLE)
+@pytest.mark.parametrize("harm", [Path.unlink, lambda file: file.write_bytes(b"")])
+def test_what_is_lost_of_a_slice_is_noticed(tmp_path, kind, harm):
+    """Also in the smaller levels of an OME-Zarr."""
+    shape = (2, 300, 600)
+    with create(tmp_path / "out", kind, shape) as writer:
+        assert not writer.holds(0)
+        writer.write(0, np.ones(shape, np.uint8))
+    files = [file for file in (tmp_path / "out").rglob("*") if file.name != "zarr.json"]
+    of_last = [f for f in files if f.is_file() and ("c/1/" in f.as_posix() or "0001" in f.name)]
+    assert len(of_last) == (1 if kind == "tiff" else 2)
+    for file in of_last:
+        kept = file.read_bytes()
+        writer = create(tmp_path / "out", kind, shape, resume=True)
+        assert writer.holds(0)
+        assert writer.holds(1)
+        harm(file)
+        assert writer.holds(0)
+        assert not writer.holds(1)
+        file.write_bytes(kept)
+
+
 @pytest.mark.parametrize("kind", ["tiff", "ome-zarr", "bigtiff"])
 def test_resume_starts_where_there_is_nothing(tmp_path, kind):
     with create(tmp_path / "deep" / "out", kind, resume=True) as writer:

@@ -1,6 +1,7 @@
 """Whole volumes: equal to the slow way, whatever the tiles, the format and the interruptions."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -129,6 +130,66 @@ def test_a_segmentation_cut_off_goes_on(volume, segmenter, tmp_path):
     assert resumed in (2, 3)  # slice 4 may have been waiting already
     assert shown == [("slices", z, 5) for z in range(resumed, 6)]
     np.testing.assert_array_equal(labels(tmp_path / "cut"), labels(tmp_path / "whole"))
+
+
+@pytest.mark.parametrize("kind", ["ome-zarr", "tiff", "bigtiff"])
+@pytest.mark.parametrize("nm3", [0.0, 3000.0])
+def test_labels_that_are_lost_are_made_again(volume, segmenter, tmp_path, kind, nm3):
+    """They would be read as pores, and the ledger would say that they are done."""
+    options = Options(format=kind, slab=2, min_volume_nm3=nm3)
+    said: list[str] = []
+
+    def segmented():
+        return segment_volume(
+            volume, segmenter, tmp_path, options, voxel_nm=(10.0, 10.0, 10.0), say=said.append
+        )
+
+    first = segmented()
+    name = first["labels"]
+    expected = labels(tmp_path, name)
+    if kind == "bigtiff":
+        (tmp_path / name).unlink()
+        again = segmented()  # written again, from what was worked on
+        assert (again["slabs"], said) == (first["slabs"], [])
+        shutil.rmtree(tmp_path / "labels.ome.zarr")
+        assert segmented()["slabs"] == first["slabs"]  # nobody needs that any more
+        (tmp_path / name).unlink()
+    elif kind == "tiff":
+        (tmp_path / name / "slice_0003.tif").unlink()
+    else:
+        (tmp_path / name / "0/c/3/0/0").write_bytes(b"")
+    record = segmented()
+    assert "slices that were written are not whole" in said[0]
+    assert record["slabs"] == {"done": 3, "resumed": 0 if kind == "bigtiff" else 2}
+    np.testing.assert_array_equal(labels(tmp_path, name), expected)
+    assert record["porosity"] == first["porosity"]
+
+
+def test_two_processes_do_not_work_in_one_folder(volume, segmenter, tmp_path):
+    def again(text, done, total):
+        with pytest.raises(UserError, match=r"`output` must be free, but another process is at"):
+            segment_volume(volume, segmenter, tmp_path, Options(overwrite=True))
+
+    segment_volume(volume, segmenter, tmp_path, Options(slab=2), progress=again)
+
+
+def test_labels_may_lie_inside_the_volume(volume, segmenter, tmp_path):
+    """NGFF keeps them there; the volume stays the one that it was."""
+    film = tmp_path / "film.ome.zarr"
+    with create_volume(film, SHAPE, np.uint16, format="ome-zarr") as writer:
+        writer.write(0, volume.read(Box.whole(SHAPE)))
+    out, options = film / "labels", Options(slab=1)
+
+    def stop(text, done, total):
+        if done == 3:
+            raise CutOffError
+
+    with pytest.raises(CutOffError):
+        segment_volume(open_volume(film), segmenter, out, options, progress=stop)
+    record = segment_volume(open_volume(film), segmenter, out, options)
+    assert record["slabs"]["resumed"] >= 2
+    segment_volume(volume, segmenter, tmp_path / "apart", options)
+    np.testing.assert_array_equal(labels(out), labels(tmp_path / "apart"))
 
 
 def test_a_certificate_may_be_asked_for_later(volume, segmenter, tmp_path):

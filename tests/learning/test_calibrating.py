@@ -14,7 +14,7 @@ from fibsem.errors import UserError
 from fibsem.files import read_json, write_json
 from fibsem.inference.segmenter import Scorer, Segmenter
 from fibsem.learning.bundle import Bundle, load_bundle
-from fibsem.learning.calibrating import fit_calibration
+from fibsem.learning.calibrating import calibration_errors, fit_calibration, labelled_pixels
 from fibsem.learning.scoring import score_all, scored_squares
 
 
@@ -41,8 +41,21 @@ def test_it_is_fitted_to_every_labelled_pixel_and_no_other():
 def test_squares_without_labels_say_so():
     blank = square(0)
     blank.labels[:] = IGNORE
-    with pytest.raises(UserError, match="1 squares have none"):
+    with pytest.raises(UserError, match="labelled validation pixels, but there are none"):
         fit_calibration([blank])
+    errors = calibration_errors([blank], 2.0)
+    assert np.isnan(list(errors.values())).all()
+
+
+def test_the_error_on_other_squares_is_theirs():
+    fitted, others = [square(seed) for seed in range(5)], [square(seed) for seed in range(5, 9)]
+    found = fit_calibration(fitted)
+    on_fitted = calibration_errors(fitted, found.temperature)
+    assert on_fitted == {"ece_before": found.ece_before, "ece_after": found.ece_after}
+    errors = calibration_errors(others, found.temperature)
+    again = calibrate(*labelled_pixels(others))
+    assert errors["ece_before"] == again.ece_before != found.ece_before
+    assert errors["ece_after"] < errors["ece_before"]
 
 
 def test_the_loss_before_is_that_of_the_scores(material, trained):

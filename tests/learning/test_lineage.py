@@ -130,6 +130,19 @@ def test_every_part_runs_with_its_own_code(tmp_path):
     assert runs.index("git checkout 37a2faa") == runs.index(lineage["promotion"]["command"]) - 1
 
 
+def test_every_sweep_that_was_ranked_is_run_again(tmp_path):
+    """Without the trials of the other one another trial might win."""
+    lineage = copy.deepcopy(LINEAGE)
+    other = {"study": "other", "command": "python -m fibsem.sweep model=unet", "code": "0.1.0+b"}
+    lineage["sweeps"] = [lineage["sweep"], other]
+    record = summary(("models:/fibsem/3", "3", {"lineage": lineage}))
+    steps = written(tmp_path, record).steps
+    assert [step.run for step in steps if step.run and "fibsem.sweep" in step.run] == [
+        LINEAGE["sweep"]["command"], other["command"],
+    ]  # fmt: skip
+    assert "git checkout b" in [step.run for step in steps]
+
+
 def test_of_an_ensemble_all_members_are_told_and_nothing_is_done_twice(tmp_path):
     other = copy.deepcopy(LINEAGE)
     other["promotion"] |= {"run_id": "dddd", "command": "python -m fibsem.promote study=other"}

@@ -113,6 +113,8 @@ def test_figures_before_and_after_add_up(promoted):
 def test_calibration_is_in_the_model_and_lowers_the_loss(promoted):
     calibration = promoted["promote"]["calibration"]
     assert calibration["loss_after"] <= calibration["loss_before"]
+    for part in ("ece_before", "ece_after", "test_ece_before", "test_ece_after"):
+        assert 0 <= calibration[part] <= 1
     bundle = load_bundle(promoted["folder"] / "promote" / "bundle")
     assert bundle.segmenter.temperature == calibration["temperature"]
 
@@ -136,6 +138,16 @@ def test_the_run_knows_porosity_time_and_that_the_test_squares_were_used(promote
     assert "time/segment_HPC45_s" in run.data.metrics
     assert run.data.tags["fibsem.test"] == "scored"
     assert run.info.status == "FINISHED"
+
+
+def test_the_learning_curve_of_the_final_training_is_left_alone(promoted):
+    client, record = mlflow.MlflowClient(promoted["uri"]), promoted["promote"]
+    curve = client.get_metric_history(record["run_id"], "val/miou")
+    steps = [point.step for point in curve]
+    assert sorted(set(steps[:3])) == [0, 1, 2]
+    parent = client.get_run(record["parent_run_id"]).data.metrics
+    assert parent["val/miou"] == record["val"]["miou"]
+    assert parent["test_all/miou"] == record["test_all"]["miou"]
 
 
 def test_the_registered_model_has_its_alias_and_no_pickle(promoted):

@@ -6,13 +6,24 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fibsem import sweep
+from fibsem import models, sweep
+from fibsem.analysis import tables
+from fibsem.analysis.metrics import Confusion
 from fibsem.config import DataConfig, RankConfig, TrackingConfig, compose, read
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
+from fibsem.inference.predict import BlockScorer
 from fibsem.learning.datasets import obtain
 from fibsem.learning.objective import run_job
-from fibsem.learning.ranking import Ranked, Ranking, Trial, best_trials, ranking_rows
+from fibsem.learning.ranking import (
+    Ranked,
+    Ranking,
+    Trial,
+    best_trials,
+    ranking_rows,
+    square_mious,
+)
+from fibsem.learning.scoring import sample_scores
 from fibsem.learning.tracking import Tracking
 from fibsem.learning.training import DivergedError
 
@@ -55,8 +66,9 @@ def test_a_sweep_can_be_named_and_so_can_several(swept):
     assert best.study == "slow"
     assert best.tree["train"]["learning_rate"] <= 1e-5
     assert len(best_trials(tracking, dataset, RankConfig(k=9), ["slow", "fast"])) == 4
-    with pytest.raises(UserError, match=r"`study=other` must have a finished trial"):
-        best_trials(tracking, dataset, RankConfig(), ["other"])
+    for names in (["other"], ["fast", "other"]):
+        with pytest.raises(UserError, match=r"`study=other` must have a finished trial"):
+            best_trials(tracking, dataset, RankConfig(), names)
 
 
 def test_slow_networks_are_left_out(swept):
@@ -154,19 +166,48 @@ def test_a_trial_that_diverges_with_a_seed_comes_last(swept, monkeypatch):
         none.of(trials, RankConfig(k=2, seeds=1, seed=700))
 
 
-def test_a_trial_that_was_not_scored_on_squares_is_not_compared():
+def test_what_was_scored_on_other_pixels_is_not_compared():
     squares = np.linspace(0.6, 0.8, 10)
-    by_patch, dense = made_up("a", [0.8], []), made_up("b", [0.7], squares)
+    by_patch, dense = made_up("a", [0.8], squares, "balanced, 5 %"), made_up("b", [0.7], squares)
     for order in ([by_patch, dense], [dense, by_patch]):
-        assert "tied" not in ranking_rows(order)[1]
+        rows = ranking_rows(order)
+        assert "tied" not in rows[1]
+        assert tables.ranking(rows)["tied"][1] == "not tested: scored on other pixels"
+    same = [by_patch, made_up("c", [0.7], squares, "balanced, 5 %")]
+    assert ranking_rows(same)[1]["tied"] is True
 
 
-def made_up(name, mious, squares):
+def test_patch_by_patch_squares_are_scored_on_the_sample(material, monkeypatch):
+    """Every labelled pixel would take hours; the same network gives both, and they agree."""
+    made = material("train.share=0.5")
+    model = models.build(made.config.spec)
+    whole = square_mious(made, model)
+    monkeypatch.setattr("fibsem.learning.ranking.MOST_BY_PATCH", 0)
+    assert square_mious(made, model) == whole  # that is for what has no dense form
+
+    def by_patch(*network):
+        scorer = BlockScorer(*network)
+        scorer.mode = "patch"
+        return scorer
+
+    monkeypatch.setattr("fibsem.learning.ranking.BlockScorer", by_patch)
+    sampled = square_mious(made, model)
+    assert sampled["pixels"] == "balanced, 50 %"
+    assert sampled["squares"].keys() == whole["squares"].keys()
+    labels, scores = sample_scores(made, model, "val")
+    window = made.sample("val").pixels.window
+    for k, one in enumerate(made.val):
+        right = Confusion.at_threshold(labels[window == k], scores[window == k], 0.5).miou
+        name = f"{one.region.sample} {one.region.name}"
+        assert sampled["squares"][name] == pytest.approx(right)
+
+
+def made_up(name, mious, squares, pixels="all"):
     trial = Trial(name, name, "0", 0.5, 100.0, "s", "p", "c", {})
     runs = tuple(
         {
             "seed": k, "val": {"miou": miou}, "train_seconds": 1.0,
-            "squares": {f"q{q}": value for q, value in enumerate(squares)},
+            "squares": {f"q{q}": value for q, value in enumerate(squares)}, "pixels": pixels,
         }
         for k, miou in enumerate(mious)
     )  # fmt: skip

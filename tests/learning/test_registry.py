@@ -280,14 +280,16 @@ def test_an_alias_moved_back_by_hand_counts_too(empty, tracking):
     assert registry.rollback(tracking.uri, "bad") == (one, three)
 
 
-def test_a_verdict_may_change(empty, tracking):
+def test_a_verdict_may_change(empty, tracking, tmp_path):
+    """In the tags and in the description, which is the card as it is now."""
     one, _ = versions(tracking, 2)
     for gate in ("refused", "passed"):
-        registry.note_verdict(
-            one, tracking.uri, {"fibsem.gate": gate, "fibsem.reason": f"it is {gate}"}
-        )
-        tags = empty.get_model_version("fibsem", one).tags
-        assert (tags["fibsem.gate"], tags["fibsem.reason"]) == (gate, f"it is {gate}")
+        tags = {"fibsem.gate": gate, "fibsem.reason": f"it is {gate}"}
+        (tmp_path / "MODEL_CARD.md").write_text(f"# A card\n\n## Test\n\n{gate}\n")
+        registry.note_verdict(one, tracking.uri, tags, tmp_path)
+        version = empty.get_model_version("fibsem", one)
+        assert (version.tags["fibsem.gate"], version.tags["fibsem.reason"]) == tuple(tags.values())
+        assert version.description.endswith(f"{gate}\n")
 
 
 def test_without_a_champion_there_is_nothing_to_roll_back(empty, tracking):
