@@ -2,10 +2,10 @@
 
     .venv/bin/python experiments/benchmarks/cost_against_size.py --json FILE
 
-About 20 minutes on 2 cores. 1, 2, 4 and 8 slices of 2247 x 3372, and two slices of a quarter and of
-half of that area, each segmented by the command in a process of its own, three times in turn:
-2dcnn, 81x81x3, four blocks, float32, smoothing and small objects, tiles of one shape (749 x 843).
-The weights are untrained. What is done is kept in --folder and not done again.
+About 20 minutes on 2 cores for each of --repeats. 1, 2, 4 and 8 slices of 2247 x 3372, and two
+slices of a quarter and of half of that area, each segmented by the command in a process of its own,
+all in turn: 2dcnn, 81x81x3, four blocks, float32, smoothing and small objects, tiles of one shape
+(749 x 843). The weights are untrained. What is done is kept in --folder and not done again.
 
 Three parts of a run do not depend on its size or hardly: `process_s` until the segmentation begins
 (Python, TensorFlow, the model), `start_s` until its first slab begins (the correction, which reads

@@ -4,8 +4,8 @@
 
 2dcnn, 81x81x3, four blocks, smoothing and small objects included; 2247 x 3372 pixels a slice, six
 slices by default. A film is simulated and a network trained for two minutes first; both stay in
---folder. The segmentation is the command as users type it, in a process of its own; started again,
-it goes on, and the time is that of the last start alone.
+--folder. The segmentation is the command as users type it, in a process of its own. One that was
+interrupted is gone on with, but its time is not reported.
 """
 
 from __future__ import annotations
@@ -77,6 +77,8 @@ if not clock.is_file():
     clock.write_text(json.dumps(time.perf_counter() - started))
 wall = json.loads(clock.read_text())
 summary = json.loads((output / "summary.json").read_text())
+if summary["slabs"]["resumed"]:
+    sys.exit(f"{output} was made in several starts; remove it and {clock} to time it whole")
 
 import keras
 import numpy as np

@@ -3,7 +3,7 @@
     .venv/bin/python experiments/peers/run.py --monai-python PATH \
         --json experiments/peers/results/peers.json
 
-About 40 minutes on 2 cores: 180 s of training for each of five networks, two forests, and every
+About 30 minutes on 2 cores: 120 s of training for each of five networks, two forests, and every
 method's way over --slices slices of 2247 x 3372. One dataset, split and set of training squares;
 each stage in a process of its own; what is done is not done again. ``README.md`` says how to make
 the environment of ``--monai-python``; without it the rows of MONAI are left out.
@@ -26,7 +26,7 @@ parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--json", type=Path, help="figures go here, and a table beside as .md")
 parser.add_argument("--monai-python", type=Path, help="interpreter that has MONAI")
 parser.add_argument("--data", default="phantom", help="phantom or demo")
-parser.add_argument("--train-seconds", type=float, default=180)
+parser.add_argument("--train-seconds", type=float, default=120)
 parser.add_argument("--share", type=float, default=0.02, help="of the pixels, for the forests")
 parser.add_argument("--slices", type=int, default=2, help="that are timed")
 parser.add_argument("--size", type=int, nargs=2, default=(2247, 3372), help="rows and columns")
