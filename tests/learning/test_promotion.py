@@ -75,6 +75,22 @@ def test_the_trials_of_the_sweep_are_ranked_and_the_better_candidate_wins(promot
     )  # fmt: skip
 
 
+def test_ranking_and_training_leave_the_test_squares_alone(promoted):
+    """Of the runs below a promotion the promoted one alone has figures of them, from its end."""
+    client, record = mlflow.MlflowClient(promoted["uri"]), promoted["promote"]
+    experiment = client.get_run(record["run_id"]).info.experiment_id
+    children = client.search_runs(
+        [experiment], f"tags.`mlflow.parentRunId` = '{record['parent_run_id']}'"
+    )
+    tested = [
+        run.info.run_id
+        for run in children
+        if "fibsem.test" in run.data.tags or any(k.startswith("test") for k in run.data.metrics)
+    ]
+    assert len(children) == 6  # two trials with two seeds, and two candidates
+    assert tested == [record["run_id"]]
+
+
 def test_the_final_training_has_no_early_stopping_and_shifts_intensities(promoted):
     client = mlflow.MlflowClient(promoted["uri"])
     params = client.get_run(promoted["promote"]["run_id"]).data.params

@@ -62,7 +62,8 @@ def segmenters(trained, forest):
         z, y, x = segmenter.halo
         noise = np.random.default_rng(0).normal(size=(60 + 2 * y, 60 + 2 * x, 2 * z + 1))
         middle = float(np.median(Scorer(segmenter)(noise.astype(np.float32))))
-        return replace(segmenter, postprocessing=PostProcessing(0.5, middle, 1, 5))
+        how = PostProcessing(0.5, middle, 1, 5)
+        return replace(segmenter, postprocessing=how, temperature=1.7)
 
     return {name: of(members) for name, members in made.items()}
 
