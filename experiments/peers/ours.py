@@ -28,6 +28,9 @@ from fibsem.models.spec import ModelSpec
 #: Slices of a whole film: from so many on the command times its tiles.
 WHOLE = 200
 
+#: Steps between two validations.
+STEPS = 100
+
 args = arguments(__doc__)
 material = Material(args.material)
 correction = Correction.from_json(json.loads((args.material / "correction.json").read_text()))
@@ -43,7 +46,7 @@ def fit() -> None:
     command = [
         sys.executable, "-m", "fibsem.train", *args.what, f"seed={args.seed}",
         f"train.max_seconds={args.seconds}", "train.epochs=1000", "train.patience=null",
-        "train.steps=100", "train.val_all=false", f"output={args.trained}",
+        f"train.steps={STEPS}", "train.val_all=false", f"output={args.trained}",
         f"tracking.uri=sqlite:///{args.trained.parent / 'mlflow.db'}",
         f"tracking.artifacts={args.trained.parent / 'artifacts'}",
     ]  # fmt: skip
@@ -55,7 +58,9 @@ def fit() -> None:
     for precision in ("float32", "bfloat16") if spec.convertible else ("float32",):
         tiling = tiling_of(Scorer(segmenter_of(spec), precision), shape, Options())
         sides[precision] = max(tiling.height, tiling.width)
-    record = {key: trained[key] for key in ("train_seconds", "parameters", "epochs")}
+    record = {key: trained[key] for key in ("train_seconds", "parameters")}
+    if spec.is_network:
+        record["steps"] = STEPS * trained["epochs"]
     write(args.trained / "fit.json", {**record, "spec": spec.to_json(), "tile": sides})
 
 

@@ -174,6 +174,7 @@ def figures(method: Method) -> dict:
         "peak_rss_gib": result["peak_rss_gib"],
         "parameters": fitted["parameters"],
         "train_seconds": fitted["train_seconds"],
+        "train_steps": fitted.get("steps"),
         **judged(output),
     }
 
@@ -204,14 +205,15 @@ def table(rows: dict[str, dict]) -> str:
     """The figures as Markdown."""
     lines = [
         "| method | s per gigapixel | test mIoU | test mIoU against truth | parameters "
-        "| training (s) | peak memory (GiB) |",
-        "|---|--:|--:|--:|--:|--:|--:|",
+        "| training (s) | steps | peak memory (GiB) |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for name, row in rows.items():
         truth = f"{row['test_miou_truth']:.4f}" if "test_miou_truth" in row else ""
         lines.append(
             f"| {name} | {row['seconds_per_gigapixel']:.0f} | {row['test_miou']:.4f} | {truth} "
-            f"| {row['parameters']} | {row['train_seconds']:.0f} | {row['peak_rss_gib']:.2f} |"
+            f"| {row['parameters']} | {row['train_seconds']:.0f} | {row['train_steps'] or ''} "
+            f"| {row['peak_rss_gib']:.2f} |"
         )
     return "\n".join(lines) + "\n"
 
