@@ -34,7 +34,10 @@ STORE = [
     f"tracking.artifacts={args.output.resolve() / 'artifacts'}",
 ]
 COMMON = ["nbhd=33x33x3", "train.share=0.003", *STORE, *args.overrides]
-SWEEP = ["search.trials=4", "train.epochs=4", "space.axes.model.blocks=[2,3]"]
+SWEEP = [
+    "search.trials=4", "train.epochs=4", "space.axes.model.blocks=[2,3]",
+    "space.axes.model.filters=[8,16]", "space.axes.model.kernel=[3]",
+]  # fmt: skip
 PROMOTE = [
     "rank.k=2", "rank.seeds=3", "ensemble=5", "final.epochs=6", "final.share=0.003",
     "segment=false", "postprocessing.sigma=[0,0.5,1,1.5,2,3]", "postprocessing.threshold_steps=37",

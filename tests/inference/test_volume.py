@@ -192,6 +192,16 @@ def test_labels_may_lie_inside_the_volume(volume, segmenter, tmp_path):
     np.testing.assert_array_equal(labels(out), labels(tmp_path / "apart"))
 
 
+def test_a_long_run_is_certified_unasked(volume, segmenter, tmp_path, monkeypatch):
+    """And one that is not long is not."""
+    for voxels, certified in ((np.prod(SHAPE) + 1, False), (np.prod(SHAPE), True)):
+        monkeypatch.setattr("fibsem.inference.volume.LONG", voxels)
+        folder = tmp_path / str(certified)
+        record = segment_volume(volume, segmenter, folder, Options())
+        assert (record["certificate"] is not None) == certified
+    assert record["certificate"]["largest_difference"] < 1e-5
+
+
 def test_a_certificate_may_be_asked_for_later(volume, segmenter, tmp_path):
     assert segment_volume(volume, segmenter, tmp_path, Options())["certificate"] is None
     record = segment_volume(volume, segmenter, tmp_path, Options(certificate=True))
