@@ -145,9 +145,9 @@ class VolumeWriter(ABC):
     def _start(self) -> None:
         """Create the files, or find them."""
 
+    @abstractmethod
     def _files(self, z: int) -> list[Path]:
         """The files that slice z is in."""
-        raise NotImplementedError(f"{type(self).__name__} keeps all slices in one file")
 
     @abstractmethod
     def _write_slice(self, z: int, image: Voxels) -> None:
@@ -210,6 +210,9 @@ class BigTiffWriter(VolumeWriter):
         first = _imagej_description(self.shape[0], self.voxel_nm) if z == 0 else None
         self._tiff.write(image, description=first, **_page_options(self.dtype, self.voxel_nm))
         self._next += 1
+
+    def _files(self, z: int) -> list[Path]:
+        return [self.path]
 
     def close(self) -> None:
         """Rename the file to its own name, if every slice is in it."""

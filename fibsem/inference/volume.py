@@ -1,68 +1,44 @@
-"""A whole volume: decided once, labelled slab by slab, resumable.
-
-Before the first slab the correction is fitted, and for long runs dense evaluation is compared with
-patches and bfloat16 with float32 on this very volume. What was decided is kept in the ledger.
-"""
+"""A whole volume: checked, decided once, labelled slab by slab, resumable."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fibsem.analysis.uncertainty import normal_interval
-from fibsem.data.preprocessing import CorrectedVolume, Correction, fit_correction
-from fibsem.data.volumes import ArrayVolume, Volume, VoxelNm, known_nm, open_volume
-from fibsem.errors import UserError
+from fibsem.data.preprocessing import CorrectedVolume
+from fibsem.data.volumes import Volume, VoxelNm, known_nm, open_volume
 from fibsem.files import replace_file, sole, write_json
 from fibsem.inference.budget import held_gib
-from fibsem.inference.checks import MOST_CHANGED, certify, share_changed
 from fibsem.inference.components import remove_small_3d
 from fibsem.inference.cost import pixels_per_second
+from fibsem.inference.decisions import Decisions, decide
 from fibsem.inference.executor import Job, Load, run_elsewhere
 from fibsem.inference.ledger import Ledger, SliceRecord, make_folder
-from fibsem.inference.options import Options, Precision
-from fibsem.inference.outputs import Outputs, Store
+from fibsem.inference.options import Options
+from fibsem.inference.outputs import Outputs
+from fibsem.inference.preflight import (
+    check_apart,
+    check_reach,
+    check_room,
+    check_voxel,
+    forget_lost,
+    taken,
+)
 from fibsem.inference.segmenter import Scorer, Segmenter
 from fibsem.inference.slab import SlabWorker
 from fibsem.inference.tuning import tiling_of
 from fibsem.models.dense import why_not_dense
 from fibsem.processes import peak_rss_gib
 
-#: Voxels from which on a run is long, and certified first.
-LONG = 20_000_000
-
 Show = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class Decisions:
-    """What holds for all slabs of a segmentation."""
-
-    correction: Correction
-    precision: Precision
-    changed: float | None
-    certificate: dict[str, Any] | None
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "correction": self.correction.to_json(),
-            "precision": self.precision,
-            "changed": self.changed,
-            "certificate": self.certificate,
-        }
-
-    @classmethod
-    def from_json(cls, record: dict[str, Any]) -> Decisions:
-        return cls(**{**record, "correction": Correction.from_json(record["correction"])})
 
 
 def segment_volume(
@@ -117,10 +93,10 @@ def segment_volume(
     """
     started = time.perf_counter()
     voxel_nm = known_nm(voxel_nm, volume.voxel_nm)
-    _check_voxel(options, voxel_nm)
+    check_voxel(options, voxel_nm)
     options.check_members(len(segmenter.members))
-    _check_reach(volume, options, load)
-    _check_apart(volume, folder)
+    check_reach(volume, options, load)
+    check_apart(volume, folder)
     held_gib(volume, segmenter.halo[0], options)  # refused before anything is written
     key = {
         "volume": volume.signature(),
@@ -129,14 +105,14 @@ def segment_volume(
         **options.key,
     }
     make_folder(folder)
-    with sole(folder / ".lock", _taken(folder)):
+    with sole(folder / ".lock", taken(folder)):
         ledger = Ledger.open(folder, key, options)
         outputs = Outputs(
             folder, volume.shape, voxel_nm, options, segmenter.classes, segmenter.temperature
         )
-        _forget_lost(ledger, outputs, say)
-        _check_room(volume, folder, options, ledger)
-        decisions = _decide(volume, segmenter, options, ledger, say)
+        forget_lost(ledger, outputs, say)
+        check_room(volume, folder, options, ledger)
+        decisions = decide(volume, segmenter, options, ledger, say)
         run = _Run(volume, segmenter, outputs, options, decisions, ledger)
         show = progress or (lambda *_: None)
         whence = _provenance(ledger, provenance or {}, run.fresh)
@@ -304,85 +280,9 @@ def _provenance(ledger: Ledger, given: Mapping[str, Any], fresh: int) -> dict[st
     return now
 
 
-def _forget_lost(ledger: Ledger, outputs: Outputs, say: Callable[[str], None]) -> None:
-    """Label again what was written and is not there any more: it would be read as pores."""
-    done = [z for start, some in ledger.slabs.items() for z in range(start, start + len(some))]
-    lost = outputs.lost(done, _needed(ledger, outputs))
-    if lost:
-        say(
-            f"warning: {len(lost)} of {len(done)} slices that were written are not whole in "
-            f"{outputs.folder} any more; their slabs are labelled again"
-        )
-        ledger.forget(lost)
-
-
-def _needed(ledger: Ledger, outputs: Outputs) -> list[Store]:
-    """The stores that must hold every slice that is entered in a ledger."""
-    exported = ledger.decided.get("exported", [])
-    stores = [store for store in (outputs.probabilities, outputs.uncertainty) if store]
-    labels_done = not outputs.flat or "pores_3d" in ledger.decided
-    stores += [outputs.labels if labels_done else outputs.flat or outputs.labels]
-    # of what was exported people may remove the working store
-    return [s for s in stores if s.name not in exported or not s.path.exists()]
-
-
-def _taken(folder: Path) -> UserError:
-    return UserError(
-        f"`output` must be free, but another process is at work in {folder}; the choices are to "
-        "wait for it or another output."
-    )
-
-
 def _short_hash(record: dict[str, object]) -> str:
     """Twelve hex digits."""
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def _decide(
-    volume: Volume,
-    segmenter: Segmenter,
-    options: Options,
-    ledger: Ledger,
-    say: Callable[[str], None],
-) -> Decisions:
-    """What was decided when this segmentation began, or is decided now.
-
-    A certificate that is asked for only later is made then.
-    """
-    if "decisions" in ledger.decided:
-        decisions = Decisions.from_json(ledger.decided["decisions"])
-        if options.certificate and decisions.certificate is None:
-            corrected = CorrectedVolume(volume, decisions.correction)
-            decisions = replace(decisions, certificate=_certificate(corrected, segmenter, options))
-            ledger.decide(decisions=decisions.to_json())
-        return decisions
-    correction = fit_correction(volume, segmenter.recipe)
-    corrected = CorrectedVolume(volume, correction)
-    asked = options.certificate
-    wanted = np.prod(volume.shape) >= LONG if asked is None else asked
-    certificate = _certificate(corrected, segmenter, options) if wanted else None
-    dense = any(member.spec.convertible for member in segmenter.members)
-    precision, changed = options.precision if dense else "float32", None
-    if precision == "bfloat16":
-        rough, exact = Scorer(segmenter, precision), Scorer(segmenter)
-        changed = share_changed(corrected, segmenter, rough, exact)
-        if changed > MOST_CHANGED:
-            say(
-                f"warning: bfloat16 changes {100 * changed:.2f} % of the labels on a sample of "
-                f"tiles, more than {100 * MOST_CHANGED:g} %; going on in float32"
-            )
-            precision = "float32"
-    decisions = Decisions(correction, precision, changed, certificate)
-    ledger.decide(decisions=decisions.to_json())
-    return decisions
-
-
-def _certificate(
-    volume: CorrectedVolume, segmenter: Segmenter, options: Options
-) -> dict[str, Any] | None:
-    """What `certify` finds, as ledger and summary keep it."""
-    found = certify(volume, segmenter, options)
-    return found.to_json() if found else None
 
 
 def patience(scorer: Scorer, volume: Volume) -> str:
@@ -394,52 +294,6 @@ def patience(scorer: Scorer, volume: Volume) -> str:
         f"warning: {why_not_dense(spec)}; patch by patch, at {rate:.0f} pixels a second, this "
         f"volume takes about {hours:.1f} hours"
     )
-
-
-def _check_reach(volume: Volume, options: Options, load: Load | None) -> None:
-    """Other processes open volume and model themselves."""
-    if options.elsewhere and load is None:
-        raise UserError(
-            "`workers` and `scheduler` need a volume and a model on disk; workers=1 does not."
-        )
-    if options.elsewhere and not volume.path.exists():
-        raise UserError(
-            "`workers` and `scheduler` need a volume that every process can open, but "
-            f"{volume.path} lies in an archive or in memory; the choices are workers=1 or the "
-            "archive unpacked."
-        )
-
-
-def _check_voxel(options: Options, voxel_nm: VoxelNm) -> None:
-    """A volume in cubic nanometres needs the size of a voxel."""
-    if options.min_volume_nm3 and not all(voxel_nm):
-        raise UserError(
-            "`min_volume_nm3` needs the size of a voxel, but the volume does not state it: "
-            f"{voxel_nm}; voxel_nm=[z,y,x] does."
-        )
-
-
-def _check_apart(volume: Volume, folder: Path) -> None:
-    """Results that lie around the volume could be taken for its own files, and removed."""
-    if isinstance(volume, ArrayVolume):
-        return
-    if volume.path.resolve().is_relative_to(folder.resolve()):
-        raise UserError(
-            f"`output` must be a folder that does not hold the volume, but {folder} holds "
-            f"{volume.path}; the choice is another output."
-        )
-
-
-def _check_room(volume: Volume, folder: Path, options: Options, ledger: Ledger) -> None:
-    """Refuse to start where the outputs would not fit even compressed by half."""
-    left = 1 - len(ledger.slabs) / max(1, -(-volume.shape[0] // ledger.slab))
-    needed = left * options.stores * np.prod(volume.shape) / 2
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise UserError(
-            f"`output` must have room for about {needed / 2**20:.1f} MiB, but {folder} has "
-            f"{free / 2**20:.1f} MiB free."
-        )
 
 
 def _counts(volume: Volume, pores: list[int | None]) -> dict[str, Any]:

@@ -195,7 +195,7 @@ def test_labels_may_lie_inside_the_volume(volume, segmenter, tmp_path):
 def test_a_long_run_is_certified_unasked(volume, segmenter, tmp_path, monkeypatch):
     """And one that is not long is not."""
     for voxels, certified in ((np.prod(SHAPE) + 1, False), (np.prod(SHAPE), True)):
-        monkeypatch.setattr("fibsem.inference.volume.LONG", voxels)
+        monkeypatch.setattr("fibsem.inference.decisions.LONG", voxels)
         folder = tmp_path / str(certified)
         record = segment_volume(volume, segmenter, folder, Options())
         assert (record["certificate"] is not None) == certified

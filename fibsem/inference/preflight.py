@@ -1,0 +1,92 @@
+"""What must hold before anything is written, each refused in one line; and what got lost since."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from fibsem.data.volumes import ArrayVolume, Volume, VoxelNm
+from fibsem.errors import UserError
+from fibsem.inference.executor import Load
+from fibsem.inference.ledger import Ledger
+from fibsem.inference.options import Options
+from fibsem.inference.outputs import Outputs, Store
+
+
+def check_reach(volume: Volume, options: Options, load: Load | None) -> None:
+    """Other processes open volume and model themselves."""
+    if options.elsewhere and load is None:
+        raise UserError(
+            "`workers` and `scheduler` need a volume and a model on disk; workers=1 does not."
+        )
+    if options.elsewhere and not volume.path.exists():
+        raise UserError(
+            "`workers` and `scheduler` need a volume that every process can open, but "
+            f"{volume.path} lies in an archive or in memory; the choices are workers=1 or the "
+            "archive unpacked."
+        )
+
+
+def check_voxel(options: Options, voxel_nm: VoxelNm) -> None:
+    """A volume in cubic nanometres needs the size of a voxel."""
+    if options.min_volume_nm3 and not all(voxel_nm):
+        raise UserError(
+            "`min_volume_nm3` needs the size of a voxel, but the volume does not state it: "
+            f"{voxel_nm}; voxel_nm=[z,y,x] does."
+        )
+
+
+def check_apart(volume: Volume, folder: Path) -> None:
+    """Results that lie around the volume could be taken for its own files, and removed."""
+    if isinstance(volume, ArrayVolume):
+        return
+    if volume.path.resolve().is_relative_to(folder.resolve()):
+        raise UserError(
+            f"`output` must be a folder that does not hold the volume, but {folder} holds "
+            f"{volume.path}; the choice is another output."
+        )
+
+
+def check_room(volume: Volume, folder: Path, options: Options, ledger: Ledger) -> None:
+    """Refuse to start where the outputs would not fit even compressed by half."""
+    left = 1 - len(ledger.slabs) / max(1, -(-volume.shape[0] // ledger.slab))
+    needed = left * options.stores * np.prod(volume.shape) / 2
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise UserError(
+            f"`output` must have room for about {needed / 2**20:.1f} MiB, but {folder} has "
+            f"{free / 2**20:.1f} MiB free."
+        )
+
+
+def taken(folder: Path) -> UserError:
+    """What the second of two processes in one folder is told."""
+    return UserError(
+        f"`output` must be free, but another process is at work in {folder}; the choices are to "
+        "wait for it or another output."
+    )
+
+
+def forget_lost(ledger: Ledger, outputs: Outputs, say: Callable[[str], None]) -> None:
+    """Label again what was written and is not there any more: it would be read as pores."""
+    done = [z for start, some in ledger.slabs.items() for z in range(start, start + len(some))]
+    lost = outputs.lost(done, _needed(ledger, outputs))
+    if lost:
+        say(
+            f"warning: {len(lost)} of {len(done)} slices that were written are not whole in "
+            f"{outputs.folder} any more; their slabs are labelled again"
+        )
+        ledger.forget(lost)
+
+
+def _needed(ledger: Ledger, outputs: Outputs) -> list[Store]:
+    """The stores that must hold every slice that is entered in a ledger."""
+    exported = ledger.decided.get("exported", [])
+    stores = [store for store in (outputs.probabilities, outputs.uncertainty) if store]
+    labels_done = not outputs.flat or "pores_3d" in ledger.decided
+    stores += [outputs.labels if labels_done else outputs.flat or outputs.labels]
+    # of what was exported people may remove the working store
+    return [s for s in stores if s.name not in exported or not s.path.exists()]
