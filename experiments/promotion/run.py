@@ -54,7 +54,8 @@ def command(name: str, output: Path, *overrides: str) -> dict:
 
 datasets = {"phantom": ["data=phantom"]}
 if args.flyem:
-    datasets["flyem"] = [f"data.path={args.flyem}", "data.name=flyem"]
+    # as many steps as an epoch of the phantom has
+    datasets["flyem"] = [f"data.path={args.flyem}", "data.name=flyem", "train.steps=80"]
 
 promoted = {}
 for name, data in datasets.items():
