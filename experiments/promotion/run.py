@@ -4,7 +4,7 @@
 
 About 35 minutes on 2 cores; it goes on where it was stopped. On the phantom and on a real stack: a
 sweep of four trials of a 2dcnn at 33x33x3, then `promote ensemble=5`. Compared on the test squares:
-the best trial run again with three seeds (mean and s.d.), the finally trained network, the mean of
+the best trial run again with three seeds (mean and s.d.), one finally trained network, the mean of
 five of them. Post-processing and temperature of each are chosen on the validation squares. The
 trials that were run again are scored on the test squares here, which a promotion never does.
 """
@@ -147,12 +147,7 @@ for name, (folder, summary) in promoted.items():
         "best trial, three fresh seeds": [
             worth([one], one / "worth.json", material, grid) for one in again
         ],
-        "final training, each of five seeds": [
-            worth([one], one / "worth.json", material, grid) for one in finals
-        ],
-        "final training, the one that is promoted alone": [
-            worth(finals[:1], finals[0] / "worth.json", material, grid)
-        ],
+        "final training, one seed": [worth(finals[:1], finals[0] / "worth.json", material, grid)],
         "mean of the five": [worth(finals, folder / "worth-ensemble.json", material, grid)],
     }
     results[name] = {
