@@ -72,7 +72,7 @@ def model_card(record: Record) -> str:
         ``data`` {name, hash, samples, voxel_nm, regions {train, val, test}}, ``training`` {epochs,
         seconds, share, seeds}, ``tables`` {title: rows}, ``postprocessing``, ``calibration``
         {temperature, ece_before, ece_after, test_ece_before, test_ece_after}, ``ensemble``
-        {members, gain_miou, cost_ratio, training_ratio}, ``gate`` {passed, reason}, ``test_all``
+        {members, gain_miou, cost_ratio}, ``gate`` {passed, reason}, ``test_all``
         and ``lineage`` {study, trial, run_id, code}. Any of their keys may be missing or None.
     """
     sections: dict[str, str] = {
@@ -189,10 +189,9 @@ def _test(record: Record) -> str:
         _items(
             _part(record, "ensemble"),
             {
-                "members": ("Networks in the ensemble", _number),
+                "members": ("Networks in the ensemble, each a training", _number),
                 "gain_miou": ("Gain in test mIoU over one of them", "{:+.4f}".format),
                 "cost_ratio": ("Time of a volume against one of them (times)", _number),
-                "training_ratio": ("Trainings (times)", _number),
             },
         ),
         _items(gate, {"passed": ("Gate, when this was written", str), "reason": ("Reason", str)}),

@@ -347,7 +347,6 @@ class Promotion:
                 "single_test_miou": alone["miou"],
                 "gain_test_miou": record["test_all"]["miou"] - alone["miou"],
                 "single_test_calibration_error": tested["calibration"]["single"]["ece_after"],
-                "training_ratio": float(len(segmenter.members)),
                 "cost_ratio": record["seconds_per_gigapixel"]
                 / scored["seconds_per_gigapixel"]["single"],
             }

@@ -122,6 +122,5 @@ def card_facts(finals: Sequence[Final], record: Record) -> Mapping[str, object]:
             "members": record["ensemble"]["members"],
             "gain_miou": record["ensemble"]["gain_test_miou"],
             "cost_ratio": record["ensemble"]["cost_ratio"],
-            "training_ratio": record["ensemble"]["training_ratio"],
         }
     return facts
