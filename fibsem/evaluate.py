@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fibsem.config import EvaluateConfig, RunConfig, Tree, output_folder, read, run_command
 from fibsem.errors import UserError
-from fibsem.files import read_json, write_json
+from fibsem.system.files import read_json, write_json
 
 
 def main(tree: Tree) -> None:
@@ -31,7 +31,7 @@ def main(tree: Tree) -> None:
     from fibsem.learning.evaluation import Evaluation
     from fibsem.learning.material import Material
     from fibsem.learning.tracking import Tracking
-    from fibsem.progress import Progress
+    from fibsem.system.progress import Progress
 
     started = time.perf_counter()
     tracking = Tracking.open(config.tracking, dataset.name)

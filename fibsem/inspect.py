@@ -5,7 +5,7 @@ from __future__ import annotations
 from fibsem.config import DataConfig, Tree, output_folder, read, run_command
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.split import SplitRecipe
-from fibsem.files import replace_file, write_json
+from fibsem.system.files import replace_file, write_json
 
 
 def main(tree: Tree) -> None:

@@ -19,8 +19,8 @@ from fibsem.config import (
 )
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
-from fibsem.files import write_json
 from fibsem.inference.options import Options
+from fibsem.system.files import write_json
 
 
 def main(tree: Tree) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 from fibsem.config import DataConfig, TrackingConfig, Tree, output_folder, read, run_command
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
-from fibsem.files import write_json
 from fibsem.learning.lineage import read_lineage
 from fibsem.learning.results import find_results
 from fibsem.learning.standing import aliases_now, history_now
+from fibsem.system.files import write_json
 
 
 def main(tree: Tree) -> None:

@@ -22,7 +22,7 @@ def main(tree: Tree) -> None:
         raise UserError(f"`estimate` must be true, false or table, but got {tree['estimate']}.")
     if tree["estimate"] == "table":
         from fibsem.inference.estimate import comparison_table
-        from fibsem.progress import Progress
+        from fibsem.system.progress import Progress
 
         with Progress("timing") as progress:
             for line in comparison_table(progress):
@@ -40,7 +40,7 @@ def main(tree: Tree) -> None:
     from fibsem.learning.bundle import find_bundle, load_segmenter
     from fibsem.learning.lineage import provenance
     from fibsem.learning.tracking import code_version
-    from fibsem.progress import Progress
+    from fibsem.system.progress import Progress
 
     bundles = [find_bundle(name, store.uri) for name in weights]
     segmenter = Segmenter.ensemble([bundle.segmenter for bundle in bundles])

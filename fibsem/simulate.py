@@ -8,8 +8,8 @@ from pathlib import Path
 from fibsem.config import Tree, run_command
 from fibsem.data.phantom import PhantomRecipe, simulate
 from fibsem.errors import UserError
-from fibsem.files import write_json
-from fibsem.progress import Progress
+from fibsem.system.files import write_json
+from fibsem.system.progress import Progress
 
 
 def main(tree: Tree) -> None:

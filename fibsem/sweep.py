@@ -6,8 +6,8 @@ import math
 import time
 
 from fibsem.config import RunConfig, SearchConfig, Tree, output_folder, read, require, run_command
-from fibsem.files import write_json
 from fibsem.learning.space import read_space
+from fibsem.system.files import write_json
 
 
 def main(tree: Tree) -> None:
@@ -33,7 +33,7 @@ def main(tree: Tree) -> None:
     from fibsem.learning.sweep_report import report_sweep
     from fibsem.learning.tracking import Tracking
     from fibsem.learning.workers import run_workers
-    from fibsem.progress import Progress
+    from fibsem.system.progress import Progress
 
     started = time.perf_counter()
     material = Material.of(dataset, config)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from fibsem.config import RunConfig, Tree, output_folder, run_command
-from fibsem.files import write_json
+from fibsem.system.files import write_json
 
 
 def main(tree: Tree) -> None:
@@ -20,7 +20,7 @@ def main(tree: Tree) -> None:
     from fibsem.learning.objective import Job, hyperparameters, run_job
     from fibsem.learning.tracking import Tracking
     from fibsem.learning.training import Epoch
-    from fibsem.progress import Progress
+    from fibsem.system.progress import Progress
 
     started = time.perf_counter()
     folder = output_folder("train", tree, dataset.name, config.spec.name, str(config.spec.nbhd))

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from fibsem.interrupts import end_cleanly, uninterrupted, whole_calls
+from fibsem.system.interrupts import end_cleanly, uninterrupted, whole_calls
 
 BOTH = (signal.SIGINT, signal.SIGTERM)
 
@@ -137,7 +137,7 @@ import signal, sys
 from pathlib import Path
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
-from fibsem.interrupts import end_cleanly
+from fibsem.system.interrupts import end_cleanly
 from fibsem.config import TrackingConfig
 from fibsem.learning.tracking import Tracking
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from fibsem import progress
-from fibsem.progress import Progress
+from fibsem.system import progress
+from fibsem.system.progress import Progress
 
 
 @pytest.fixture

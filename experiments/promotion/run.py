@@ -84,7 +84,6 @@ from fibsem.config import (
     read,
 )
 from fibsem.data.split import SplitRecipe
-from fibsem.files import read_json, replace_file, write_json
 from fibsem.inference.cost import seconds_per_gigapixel
 from fibsem.inference.segmenter import Member, Scorer, Segmenter
 from fibsem.learning.calibrating import calibration_errors, fit_calibration
@@ -96,6 +95,7 @@ from fibsem.learning.material import Material
 from fibsem.learning.ranking import best_trials
 from fibsem.learning.scoring import scored_squares
 from fibsem.learning.tracking import Tracking
+from fibsem.system.files import read_json, replace_file, write_json
 
 
 def worth(folders: list[Path], known: Path, material: Material, grid) -> dict:

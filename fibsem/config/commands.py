@@ -13,7 +13,7 @@ from typing import Any
 
 from fibsem.config.reading import Tree
 from fibsem.errors import UserError
-from fibsem.interrupts import end_cleanly
+from fibsem.system.interrupts import end_cleanly
 
 PACKAGE = Path(__file__).parent.parent
 #: Where the YAML is: inside the package in a wheel, beside it in a checkout.

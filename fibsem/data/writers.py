@@ -25,7 +25,7 @@ from zarr.codecs import ZstdCodec
 from zarr.core.array_spec import ArrayConfigParams
 
 from fibsem.errors import UserError
-from fibsem.files import replace_file, room_for, synchronise
+from fibsem.system.files import replace_file, room_for, synchronise
 from fibsem.geometry import Triple
 
 Voxels = npt.NDArray[Any]

@@ -19,9 +19,9 @@ from fibsem.inference.predict import PATCH_BATCH, BlockScorer, compiled
 from fibsem.inference.segmenter import Scorer, Segmenter
 from fibsem.inference.tiles import Tiling
 from fibsem.inference.tuning import tiling_of
-from fibsem.interrupts import uninterrupted
 from fibsem.models import build
 from fibsem.models.spec import resolve
+from fibsem.system.interrupts import uninterrupted
 
 #: Side of the block that is timed patch by patch.
 PATCHES = 32

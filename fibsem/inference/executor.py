@@ -37,7 +37,7 @@ from fibsem.inference.outputs import Outputs
 from fibsem.inference.segmenter import Scorer, Segmenter
 from fibsem.inference.slab import Slab, SlabWorker
 from fibsem.inference.tiles import choose_tiling
-from fibsem.processes import (
+from fibsem.system.processes import (
     confine,
     core_shares,
     die_with_parent,

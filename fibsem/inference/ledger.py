@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from fibsem.errors import UserError
-from fibsem.files import read_json, write_json
 from fibsem.inference.options import Options
 from fibsem.inference.outputs import paths_of
+from fibsem.system.files import read_json, write_json
 
 
 @dataclass(frozen=True)

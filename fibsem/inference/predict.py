@@ -16,10 +16,10 @@ from fibsem.data.sampling import LATTICE, LabelledWindow, LatticeSample, cut_pat
 from fibsem.geometry import Triple
 from fibsem.inference.memory import ask_for, bytes_per_pixel
 from fibsem.inference.options import Precision
-from fibsem.interrupts import interruption_point, uninterrupted
 from fibsem.models import Model
 from fibsem.models.dense import dense_twin
 from fibsem.models.spec import ModelSpec
+from fibsem.system.interrupts import interruption_point, uninterrupted
 
 FloatArray = npt.NDArray[np.float32]
 Mode = Literal["patch", "dense", "features"]

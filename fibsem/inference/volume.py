@@ -15,7 +15,6 @@ import numpy as np
 from fibsem.analysis.uncertainty import normal_interval
 from fibsem.data.preprocessing import CorrectedVolume
 from fibsem.data.volumes import Volume, VoxelNm, known_nm, open_volume
-from fibsem.files import replace_file, sole, write_json
 from fibsem.inference.budget import held_gib
 from fibsem.inference.components import remove_small_3d
 from fibsem.inference.cost import pixels_per_second
@@ -36,7 +35,8 @@ from fibsem.inference.segmenter import Scorer, Segmenter
 from fibsem.inference.slab import SlabWorker
 from fibsem.inference.tuning import tiling_of
 from fibsem.models.dense import why_not_dense
-from fibsem.processes import peak_rss_gib
+from fibsem.system.files import replace_file, sole, write_json
+from fibsem.system.processes import peak_rss_gib
 
 Show = Callable[[str, int, int], None]
 

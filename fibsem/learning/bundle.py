@@ -20,9 +20,9 @@ from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.volumes import VoxelNm
 from fibsem.errors import UserError
-from fibsem.files import read_json, write_json
 from fibsem.inference.segmenter import Member, Segmenter
 from fibsem.models.spec import ModelSpec
+from fibsem.system.files import read_json, write_json
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from fibsem.data.phantom import PhantomRecipe, simulate
 from fibsem.data.preprocessing import CorrectedVolume, Recipe, fit_correction
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
-from fibsem.progress import Progress
+from fibsem.system.progress import Progress
 
 
 def obtain(config: DataConfig, split: SplitRecipe) -> Dataset:

@@ -21,7 +21,6 @@ from fibsem.analysis.uncertainty import normal_interval
 from fibsem.config import RunConfig, Tree
 from fibsem.data.dataset import IGNORE, Region
 from fibsem.data.split import SPLITS, Split
-from fibsem.files import read_json, write_json
 from fibsem.inference.cost import seconds_per_gigapixel
 from fibsem.inference.predict import BlockScorer
 from fibsem.learning.material import Material
@@ -30,6 +29,7 @@ from fibsem.learning.scoring import sample_scores, scored_squares
 from fibsem.learning.tracking import Tracking
 from fibsem.learning.training import Epoch
 from fibsem.models import Model
+from fibsem.system.files import read_json, write_json
 
 #: Thresholds among which the best one on the labelled validation pixels is chosen; no smoothing.
 THRESHOLDS = SearchGrid((0.0,), tuple(float(t) for t in np.linspace(0.02, 0.98, 97)))

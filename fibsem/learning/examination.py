@@ -25,7 +25,7 @@ from fibsem.learning.evaluation import CHOSEN, square_row
 from fibsem.learning.material import Material
 from fibsem.learning.objective import Record
 from fibsem.learning.scoring import sample_scores, scored_squares
-from fibsem.progress import Progress
+from fibsem.system.progress import Progress
 
 
 def validation_squares(

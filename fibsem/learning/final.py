@@ -20,7 +20,7 @@ from fibsem.learning.objective import Job, Record, hyperparameters, run_job
 from fibsem.learning.ranking import Trial
 from fibsem.learning.tracking import Tracking
 from fibsem.learning.training import Epoch
-from fibsem.progress import Progress
+from fibsem.system.progress import Progress
 
 
 def final_tree(trial: Trial, tree: Tree, seed: int) -> Tree:

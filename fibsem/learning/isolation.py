@@ -16,7 +16,6 @@ from multiprocessing.context import ForkServerContext
 from typing import Any
 
 from fibsem.config import RunConfig
-from fibsem.interrupts import end_cleanly
 from fibsem.learning.datasets import obtain
 from fibsem.learning.material import Material
 from fibsem.learning.objective import (
@@ -29,7 +28,8 @@ from fibsem.learning.objective import (
 )
 from fibsem.learning.tracking import Tracking
 from fibsem.learning.training import Epoch
-from fibsem.processes import die_with_parent, stop
+from fibsem.system.interrupts import end_cleanly
+from fibsem.system.processes import die_with_parent, stop
 
 #: Called with (epoch, validation loss); raises PrunedError where the trial shall end.
 OnEpoch = Callable[[int, float], None]

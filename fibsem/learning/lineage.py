@@ -15,7 +15,7 @@ from typing import Any
 from fibsem.analysis.uncertainty import with_interval
 from fibsem.config import command_line
 from fibsem.errors import UserError
-from fibsem.files import read_json
+from fibsem.system.files import read_json
 
 Record = dict[str, Any]
 

@@ -18,13 +18,13 @@ import tensorflow as tf
 from fibsem import models
 from fibsem.config import RunConfig, Tree
 from fibsem.errors import UserError
-from fibsem.files import read_json, write_json
 from fibsem.inference.cost import predicted_seconds_per_gigapixel, seconds_per_gigapixel
 from fibsem.inference.predict import BlockScorer
 from fibsem.learning.material import Material
 from fibsem.learning.scoring import score_all, score_balanced
 from fibsem.learning.tracking import Tracking, flat
 from fibsem.learning.training import DivergedError, Epoch, Trained, train
+from fibsem.system.files import read_json, write_json
 
 #: Labelled pixels that are still scored one by one at the end of a training without dense form.
 MOST_BY_PATCH = 200_000

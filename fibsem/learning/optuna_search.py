@@ -22,12 +22,12 @@ from sqlalchemy import create_engine, text
 
 from fibsem.config import SearchConfig
 from fibsem.errors import UserError
-from fibsem.files import alone
-from fibsem.interrupts import whole_calls
 from fibsem.learning.owner import Watch, alive_here, here, me
 from fibsem.learning.samplers import PLANNED, Objective, make_pruner, make_sampler
 from fibsem.learning.slots import Attempt, Opening, State, next_attempt, slots_needed, to_open
 from fibsem.learning.space import Choice, Range, Space, Values
+from fibsem.system.files import alone
+from fibsem.system.interrupts import whole_calls
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

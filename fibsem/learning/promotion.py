@@ -26,7 +26,6 @@ from fibsem.config import (
 )
 from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
-from fibsem.files import read_json, write_json
 from fibsem.inference.cost import seconds_per_gigapixel
 from fibsem.inference.segmenter import Scorer, Segmenter
 from fibsem.learning import registry
@@ -50,7 +49,8 @@ from fibsem.learning.release import lineage_of, registry_tags, segment_samples, 
 from fibsem.learning.scoring import scored_squares
 from fibsem.learning.tracking import Tracking, flat
 from fibsem.learning.training import DivergedError
-from fibsem.progress import Progress
+from fibsem.system.files import read_json, write_json
+from fibsem.system.progress import Progress
 
 Say = Callable[[str], None]
 

@@ -14,10 +14,10 @@ from fibsem.analysis.metrics import pooled
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare, SearchGrid
 from fibsem.data.dataset import Region
 from fibsem.data.split import SPLITS
-from fibsem.files import replace_file
 from fibsem.learning.evaluation import CHOSEN, HALF, confusions
 from fibsem.learning.final import Final
 from fibsem.learning.objective import Record
+from fibsem.system.files import replace_file
 
 
 def write_tables(record: Record, folder: Path) -> list[Path]:

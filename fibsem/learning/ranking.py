@@ -22,14 +22,14 @@ from fibsem.analysis.statistics import Paired, Spread, paired_over_squares
 from fibsem.config import RankConfig, RunConfig, Tree, with_values
 from fibsem.data.dataset import Dataset, Region
 from fibsem.errors import UserError
-from fibsem.files import read_json, write_json
 from fibsem.inference.predict import BlockScorer
 from fibsem.learning.material import Material
 from fibsem.learning.objective import MOST_BY_PATCH, Job, Record, hyperparameters, run_job
 from fibsem.learning.scoring import sample_scores, scored_squares
 from fibsem.learning.tracking import PARENT, Tracking
 from fibsem.learning.training import DivergedError, Epoch
-from fibsem.progress import Progress
+from fibsem.system.files import read_json, write_json
+from fibsem.system.progress import Progress
 
 #: Difference over squares that may be noise: above this p-value two trials are tied.
 TIED = 0.05

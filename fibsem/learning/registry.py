@@ -23,7 +23,6 @@ from mlflow.entities.model_registry import ModelVersion
 from fibsem.analysis import model_card, tables
 from fibsem.data.writers import Voxels
 from fibsem.errors import UserError
-from fibsem.interrupts import uninterrupted
 from fibsem.learning.bundle import load_bundle
 from fibsem.learning.packaging import log_bundle
 from fibsem.learning.reigns import (
@@ -38,6 +37,7 @@ from fibsem.learning.reigns import (
     later,
     throne,
 )
+from fibsem.system.interrupts import uninterrupted
 
 REGISTERED = "fibsem"
 CHAMPION, PREVIOUS = "champion", "previous"

@@ -11,7 +11,6 @@ from fibsem.analysis.statistics import Gate
 from fibsem.analysis.uncertainty import porosity_text
 from fibsem.config import Tree, read
 from fibsem.data.dataset import Dataset
-from fibsem.files import replace_file
 from fibsem.inference.options import Options
 from fibsem.inference.segmenter import Segmenter
 from fibsem.inference.volume import segment_volume
@@ -23,7 +22,8 @@ from fibsem.learning.objective import Record
 from fibsem.learning.promotion_report import card_facts
 from fibsem.learning.ranking import Trial
 from fibsem.learning.tracking import Tracking, code_version
-from fibsem.progress import Progress
+from fibsem.system.files import replace_file
+from fibsem.system.progress import Progress
 
 Say = Callable[[str], None]
 

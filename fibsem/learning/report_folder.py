@@ -11,9 +11,9 @@ import pandas as pd
 from fibsem.analysis import tables
 from fibsem.analysis.report import Picture, Section, Table, page
 from fibsem.analysis.uncertainty import porosity_text
-from fibsem.files import read_json, replace_file, write_json
 from fibsem.learning import result_sections
 from fibsem.learning.results import KEYS, Record, Results
+from fibsem.system.files import read_json, replace_file, write_json
 
 
 def write_report(

@@ -22,8 +22,6 @@ import keras
 from fibsem.config import RunConfig, SearchConfig, Tree, read, settings_hash, with_values
 from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
-from fibsem.files import read_json, replace_file, write_json
-from fibsem.interrupts import uninterrupted
 from fibsem.learning.isolation import InProcess, Isolated, OnEpoch
 from fibsem.learning.objective import (
     Job,
@@ -37,6 +35,8 @@ from fibsem.learning.samplers import Objective, objectives
 from fibsem.learning.slots import Attempt, Study, filled
 from fibsem.learning.space import Space, read_space
 from fibsem.learning.tracking import Tracking, run_name
+from fibsem.system.files import read_json, replace_file, write_json
+from fibsem.system.interrupts import uninterrupted
 
 #: Seconds between two looks where all open slots are taken by others.
 POLL_S = 1.0

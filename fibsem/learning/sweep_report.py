@@ -16,9 +16,9 @@ from optuna.distributions import (
 )
 
 from fibsem.analysis import figures, tables
-from fibsem.files import replace_file
 from fibsem.learning.search import Sweep
 from fibsem.learning.space import Axis, Choice
+from fibsem.system.files import replace_file
 
 #: Complete trials below which an importance is only noise.
 FEWEST = 8

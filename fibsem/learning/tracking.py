@@ -26,8 +26,8 @@ from mlflow.entities import Metric, Param, Run, RunTag
 import fibsem
 from fibsem.config import TrackingConfig
 from fibsem.errors import UserError
-from fibsem.files import alone
-from fibsem.interrupts import whole_calls
+from fibsem.system.files import alone
+from fibsem.system.interrupts import whole_calls
 
 # The first use of a database logs one line for every step of its migration.
 for _name in ("alembic", "mlflow.store.db.utils", "mlflow.tracking"):

@@ -24,9 +24,7 @@ import tensorflow as tf
 
 from fibsem.analysis.metrics import balanced_scores, cross_entropy
 from fibsem.config import RunConfig, TrainConfig
-from fibsem.files import replace_file
 from fibsem.inference.predict import SampleScorer, compiled
-from fibsem.interrupts import interruption_point, uninterrupted
 from fibsem.learning.batches import (
     Augmentation,
     Batch,
@@ -39,6 +37,8 @@ from fibsem.learning.features import fit_features, sample_scores
 from fibsem.learning.losses import make_loss
 from fibsem.learning.material import Material
 from fibsem.models import Model, build
+from fibsem.system.files import replace_file
+from fibsem.system.interrupts import interruption_point, uninterrupted
 
 #: Batches that are prepared while one is trained on.
 PREFETCH = 4

@@ -11,10 +11,16 @@ from typing import Any
 
 from fibsem.config import RunConfig, Tree
 from fibsem.errors import UserError
-from fibsem.interrupts import end_cleanly
 from fibsem.learning.search import POLL_S, Show, Sweep
 from fibsem.learning.slots import filled
-from fibsem.processes import confine, core_shares, die_with_parent, stop, visible_accelerators
+from fibsem.system.interrupts import end_cleanly
+from fibsem.system.processes import (
+    confine,
+    core_shares,
+    die_with_parent,
+    stop,
+    visible_accelerators,
+)
 
 #: Deaths of workers between two finished trials after which the sweep gives up.
 RESTARTS = 6

@@ -10,9 +10,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fibsem.files import beside
-from fibsem.interrupts import uninterrupted
 from fibsem.models.spec import ModelSpec
+from fibsem.system.files import beside
+from fibsem.system.interrupts import uninterrupted
 
 if TYPE_CHECKING:
     import keras

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 import keras
 
 from fibsem.errors import UserError
-from fibsem.interrupts import uninterrupted
 from fibsem.models import build
 from fibsem.models.spec import ModelSpec
+from fibsem.system.interrupts import uninterrupted
 
 
 def why_not_dense(spec: ModelSpec) -> str | None:

@@ -8,8 +8,8 @@ import pytest
 
 from fibsem.config import compose
 from fibsem.errors import UserError
-from fibsem.files import write_json
 from fibsem.learning.lineage import UNKNOWN, origin, provenance, read_lineage
+from fibsem.system.files import write_json
 
 LINEAGE = {
     "sweep": {

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from fibsem.analysis import figures
-from fibsem.files import write_json
 from fibsem.learning.report_folder import write_report
 from fibsem.learning.results import find_results
+from fibsem.system.files import write_json
 
 ORIGIN = {"dataset": "film", "data": "c8d2"}
 TRIALS = [

@@ -5,8 +5,8 @@ import os
 import pytest
 
 from fibsem.errors import UserError
-from fibsem.files import write_json
 from fibsem.learning.results import find_results
+from fibsem.system.files import write_json
 
 ORIGIN = {"dataset": "film", "data": "new"}
 SWEEP = {"study": "s", "trials": {}, "parent_run_id": "a", **ORIGIN}

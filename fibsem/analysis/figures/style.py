@@ -12,7 +12,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fibsem.files import replace_file
+from fibsem.system.files import replace_file
 
 #: Colours of pore and solid (Okabe and Ito: told apart by all), and of what is neither.
 PORE, SOLID, NEUTRAL = "#0072B2", "#D55E00", "#444444"

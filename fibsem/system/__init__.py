@@ -1,0 +1,1 @@
+"""The machine beneath: files, interrupts, processes, progress."""
