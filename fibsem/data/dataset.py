@@ -39,8 +39,8 @@ class Classes:
         values = [self.pore, self.solid, *([] if self.ignore is None else [self.ignore])]
         if len(set(values)) != len(values):
             raise UserError(
-                f"`classes` and `ignore` must name different label values, but got pore {self.pore}, "
-                f"solid {self.solid}, ignore {self.ignore}."
+                f"`classes` and `ignore` must name different label values, but got pore "
+                f"{self.pore}, solid {self.solid}, ignore {self.ignore}."
             )
 
     def read(self, labels: npt.NDArray[np.generic], name: str) -> LabelArray:
@@ -134,7 +134,10 @@ class Dataset:
                 str(sample.volume.dtype),
                 sample.volume.value_range,
                 [_slice_crc(sample.volume, z) for z in _three(sample.volume.shape[0])],
-                [[r.box.start, r.box.stop, r.split, zlib.crc32(r.read().tobytes())] for r in sample.regions],
+                [
+                    [r.box.start, r.box.stop, r.split, zlib.crc32(r.read().tobytes())]
+                    for r in sample.regions
+                ],
             ]
             for sample in self.samples
         ]
@@ -188,7 +191,8 @@ def _check_boxes(sample: Sample) -> None:
             if region.split != other.split and region.box.overlaps(other.box):
                 raise UserError(
                     f"regions of different splits must not overlap, but {other.name} "
-                    f"({other.split}) and {region.name} ({region.split}) of sample {sample.name} do."
+                    f"({other.split}) and {region.name} ({region.split}) of sample "
+                    f"{sample.name} do."
                 )
 
 
@@ -212,9 +216,9 @@ def check_depth(dataset: Dataset, n_z: int, recipe: SplitRecipe) -> None:
     dense = [sample.name for sample in dataset.samples if sample.dense]
     if dense and n_z > recipe.deepest:
         raise UserError(
-            f"`nbhd` must be at most split.gap + 1 = {recipe.gap + 1} slices deep where dense labels "
-            f"are divided by slices (sample {dense[0]}), but n_z is {n_z}; the choices are n_z up to "
-            f"{recipe.deepest} or a larger split.gap."
+            f"`nbhd` must be at most split.gap + 1 = {recipe.gap + 1} slices deep where dense "
+            f"labels are divided by slices (sample {dense[0]}), but n_z is {n_z}; the choices are "
+            f"n_z up to {recipe.deepest} or a larger split.gap."
         )
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from fibsem.data.source import Around
-from fibsem.data.writers import VoxelNm, Voxels
-from fibsem.geometry import Box, Triple
+from fibsem.data.writers import Voxels
+from fibsem.geometry import Box
 
 #: Bytes of a layer that is kept, at most; of larger ones every slice is decoded by itself.
 MOST_BYTES = 2**30

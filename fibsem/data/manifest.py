@@ -195,7 +195,9 @@ def _split_name(name: str | None, line: int, table: Path) -> Split:
     for split in SPLITS:
         if name == split:
             return split
-    raise UserError(f"`split` must be one of {', '.join(SPLITS)}, but line {line} of {table} has {name!r}.")
+    raise UserError(
+        f"`split` must be one of {', '.join(SPLITS)}, but line {line} of {table} has {name!r}."
+    )
 
 
 def _cut(
@@ -219,7 +221,9 @@ def _mapping(value: object, known: tuple[str, ...], where: str) -> Mapping[str, 
         raise UserError(f"{where} must be a mapping of {', '.join(known)}, but is {value!r}.")
     for key in value:
         if key not in known:
-            raise UserError(f"{where} has the unknown key {key!r}; the keys are {', '.join(known)}.")
+            raise UserError(
+                f"{where} has the unknown key {key!r}; the keys are {', '.join(known)}."
+            )
     return value
 
 
@@ -232,7 +236,8 @@ def _need(record: Mapping[str, Any], key: str, where: str) -> Any:
 def _label_value(value: object, path: Path) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 65535:
         raise UserError(
-            f"`classes` and `ignore` must be label values from 0 to 65535, but {path} has {value!r}."
+            f"`classes` and `ignore` must be label values from 0 to 65535, but {path} has "
+            f"{value!r}."
         )
     return value
 

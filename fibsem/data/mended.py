@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from fibsem.data.source import Around, check_finite
-from fibsem.data.writers import VoxelNm, Voxels
+from fibsem.data.writers import Voxels
 from fibsem.errors import UserError
-from fibsem.geometry import Box, Triple
+from fibsem.geometry import Box
 
 
 @dataclass(frozen=True, eq=False)

@@ -101,6 +101,10 @@ class ZarrSource:
 
 
 def open_zarr(folder: Path, *, sparse: bool = False) -> ZarrSource:
+    """Open the full resolution of an OME-Zarr, or a plain Zarr array.
+
+    ``sparse=True`` reads chunks that are not stored as the fill value.
+    """
     try:
         node = zarr.open(folder, mode="r")
         multiscale: dict[str, Any] = {}

@@ -1,8 +1,9 @@
 """Synthetic FIB-SEM films with known truth, and an annotator who draws squares as an expert would.
 
 Structure and rendering are in ``phantom_structure`` and ``phantom_render``; this file places the
-labelled squares, draws them, and writes everything as a dataset. Slices are made one by one, from the
-last to the first (what is seen in a pore lies below), so that memory does not grow with the stack.
+labelled squares, draws them, and writes everything as a dataset. Slices are made one by one, from
+the last to the first (what is seen in a pore lies below), so that memory does not grow with the
+stack.
 """
 
 from __future__ import annotations

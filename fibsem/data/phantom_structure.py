@@ -1,4 +1,4 @@
-"""The phantom's pores: level cuts of a Gaussian random field, plane by plane, and how deep they are.
+"""The phantom's pores: level cuts of a Gaussian random field, plane by plane, and their depth.
 
 The field is white noise on a coarse cubic lattice, filtered by a difference of two Gaussians. In
 the plane this is done by Fourier transform on a periodic domain somewhat larger than the slice;
@@ -116,7 +116,9 @@ class Structure:
     @property
     def shape(self) -> tuple[int, int]:
         """(y, x) pixels of a plane; periodic."""
-        return self.lattice.points[0] * self.lattice.step, self.lattice.points[1] * self.lattice.step
+        return self.lattice.points[0] * self.lattice.step, self.lattice.points[
+            1
+        ] * self.lattice.step
 
     def pore(self, plane: int) -> NDArray[np.bool_]:
         """Pore pixels of one plane of structure; plane 0 is the surface of slice 0."""
@@ -164,8 +166,8 @@ def depths(
 ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     """Depth of the first solid along the line of sight, slice by slice, from the last to the first.
 
-    Going upwards, a solid pixel has depth 0 and a pore pixel one more than the pixel that the tilted
-    line meets one plane below: one plane of depths is all that is kept.
+    Going upwards, a solid pixel has depth 0 and a pore pixel one more than the pixel that the
+    tilted line meets one plane below: one plane of depths is all that is kept.
 
     Yields
     ------
@@ -176,9 +178,7 @@ def depths(
         the structure's periodic plane; the array is overwritten by the next step.
     """
     deepest = recipe.look_down
-    per_plane_px = (
-        recipe.subplane_nm * math.tan(math.radians(recipe.tilt_deg)) / recipe.voxel_nm[1]
-    )
+    per_plane_px = recipe.subplane_nm * math.tan(math.radians(recipe.tilt_deg)) / recipe.voxel_nm[1]
     depth = np.full(structure.shape, deepest, np.uint8)
     lowest = slices[-1] * recipe.subplanes + deepest - 1
     for plane in range(lowest, slices[0] * recipe.subplanes - 1, -1):

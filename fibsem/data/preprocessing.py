@@ -200,8 +200,7 @@ class CorrectedVolume:
     def read(self, box: Box) -> FloatArray:
         """Corrected grey values of a box that may reach beyond the volume; (z, y, x) float32."""
         index = [
-            reflected(a, b, n)
-            for a, b, n in zip(box.start, box.stop, self.shape, strict=True)
+            reflected(a, b, n) for a, b, n in zip(box.start, box.stop, self.shape, strict=True)
         ]
         low = (int(index[0].min()), int(index[1].min()), int(index[2].min()))
         high = (int(index[0].max()) + 1, int(index[1].max()) + 1, int(index[2].max()) + 1)

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.data.dataset import IGNORE, Dataset, Region
-from fibsem.data.split import Split
 from fibsem.data.preprocessing import CorrectedVolume
+from fibsem.data.split import Split
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
 
@@ -87,9 +87,7 @@ def load_windows(
             region.box.start,
             (region.box.stop[0], region.box.stop[1] + missing[0], region.box.stop[2] + missing[1]),
         )
-        labels = np.pad(
-            region.read(), ((0, missing[0]), (0, missing[1])), constant_values=IGNORE
-        )
+        labels = np.pad(region.read(), ((0, missing[0]), (0, missing[1])), constant_values=IGNORE)
         grey = volumes[region.sample].read(box.grow(halo))
         image = np.ascontiguousarray(np.moveaxis(grey, 0, -1))
         windows.append(LabelledWindow(region, image, labels, halo))
@@ -123,9 +121,7 @@ def sample_size(labels: Sequence[LabelArray], share: float) -> int:
     return 2 * int(share * labelled / 2 + 1e-9)
 
 
-def balanced_pixels(
-    labels: Sequence[LabelArray], size: int, rng: np.random.Generator
-) -> Pixels:
+def balanced_pixels(labels: Sequence[LabelArray], size: int, rng: np.random.Generator) -> Pixels:
     """Draw pixels at random, half pores and half solid, pooled over the windows (thesis 3.3).
 
     Parameters
@@ -222,9 +218,7 @@ def lattice_pixels(
     return _choose(lattices, values, size, rng)
 
 
-def _random_lattices(
-    labels: Sequence[LabelArray], rng: np.random.Generator
-) -> Iterator[Lattice]:
+def _random_lattices(labels: Sequence[LabelArray], rng: np.random.Generator) -> Iterator[Lattice]:
     """Every lattice of every window, in random order."""
     for code in rng.permutation(len(labels) * LATTICE**2):
         window, offset = divmod(int(code), LATTICE**2)
@@ -260,9 +254,7 @@ def _choose(
     used, member = np.unique(member, return_inverse=True)
     kept = tuple(lattices[k] for k in used)
     start = np.array([(lattice.window, lattice.y, lattice.x) for lattice in kept], np.int32)[member]
-    pixels = Pixels(
-        start[:, 0], start[:, 1] + LATTICE * row, start[:, 2] + LATTICE * column, label
-    )
+    pixels = Pixels(start[:, 0], start[:, 1] + LATTICE * row, start[:, 2] + LATTICE * column, label)
     return LatticeSample(kept, member.astype(np.int32), row, column, pixels)
 
 

@@ -76,6 +76,7 @@ def open_zip(path: Path) -> zipfile.Path:
 
 
 def file_identity(file: File) -> list[Any]:
+    """What changes with a file's content, in text and numbers, without reading it."""
     if isinstance(file, Path):
         status = file.stat()
         return [file.name, status.st_size, status.st_mtime_ns]

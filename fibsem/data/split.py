@@ -64,8 +64,8 @@ def slice_ranges(depth: int, recipe: SplitRecipe) -> dict[Split, range]:
     if held_out < 1:
         raise UserError(
             f"`split.gap` must leave at least 3 of the labelled slices, but two gaps of "
-            f"{recipe.gap} leave {max(usable, 0)} of {depth}; the choices are a smaller split.gap or "
-            "a region table."
+            f"{recipe.gap} leave {max(usable, 0)} of {depth}; the choices are a smaller "
+            "split.gap or a region table."
         )
     train = usable - 2 * held_out
     val = train + recipe.gap
@@ -102,7 +102,7 @@ def divide(boxes: Sequence[Box], recipe: SplitRecipe, salt: Sequence[int] = ()) 
     lacking = {split: SHARES[split] * len(boxes) for split in SPLITS}
     parts: list[Split] = ["train"] * len(boxes)
     for k, group in enumerate(order):
-        empty = [split for split in SPLITS if split not in set(parts[m] for g in order[:k] for m in g)]
+        empty = [split for split in SPLITS if split not in {parts[m] for g in order[:k] for m in g}]
         must_fill = len(order) - k <= len(empty)
         split = max(empty if must_fill else SPLITS, key=lambda s: lacking[s])
         lacking[split] -= len(group)

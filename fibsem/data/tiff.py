@@ -55,7 +55,9 @@ def _complete(names: Sequence[str], folder: File) -> list[str]:
     column = differing[0] if differing else 0
     complete = [names[0]]
     for before, name in pairwise(names):
-        first, last = (int(re.split(r"(\d+)", n)[column]) if differing else 0 for n in (before, name))
+        first, last = (
+            int(re.split(r"(\d+)", n)[column]) if differing else 0 for n in (before, name)
+        )
         if first == last:
             raise UserError(
                 f"a slice number must occur once, but {folder} holds {before} and {name}."
@@ -159,9 +161,7 @@ class TiffSource:
 
     def identity(self) -> list[Any]:
         files = dict.fromkeys(page.file for page in self.pages)
-        return [
-            file_identity(file) if file.exists() else [file.name, "missing"] for file in files
-        ]
+        return [file_identity(file) if file.exists() else [file.name, "missing"] for file in files]
 
 
 def open_series(folder: File, *, gaps: bool = False) -> TiffSource:
@@ -352,7 +352,9 @@ def _alike(
     """The page that the others are like, and all of them; with gaps the odd ones as `Absent`."""
     there = [page for page in pages if isinstance(page, Page)]
     if not there:
-        raise UserError(f"a volume must have a slice that can be read, but {pages[0].file} has none.")
+        raise UserError(
+            f"a volume must have a slice that can be read, but {pages[0].file} has none."
+        )
     kinds = [(page.shape, page.dtype.newbyteorder("=")) for page in there]
     most = Counter(kinds).most_common(1)[0][0]
     first = there[kinds.index(most) if gaps else 0]

@@ -221,9 +221,7 @@ def _checked_range(value_range: Any) -> tuple[float, float] | None:
     if value_range is None:
         return None
     match value_range:
-        case [Real() as low, Real() as high] if (
-            -np.inf < float(low) < float(high) < np.inf
-        ):
+        case [Real() as low, Real() as high] if -np.inf < float(low) < float(high) < np.inf:
             return float(low), float(high)
     got = list(value_range) if isinstance(value_range, tuple) else value_range
     raise UserError(f"`range` must be two finite numbers, low < high, but got {got}.")

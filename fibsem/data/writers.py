@@ -25,8 +25,8 @@ from zarr.codecs import ZstdCodec
 from zarr.core.array_spec import ArrayConfigParams
 
 from fibsem.errors import UserError
-from fibsem.system.files import replace_file, room_for, synchronise
 from fibsem.geometry import Triple
+from fibsem.system.files import replace_file, room_for, synchronise
 
 Voxels = npt.NDArray[Any]
 VoxelNm = tuple[float | None, float | None, float | None]
@@ -120,7 +120,7 @@ class VolumeWriter(ABC):
             for k, image in enumerate(block):
                 self._write_slice(z + k, image)
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most formats have nothing left to do
         """Finish the volume."""
 
     def __enter__(self) -> Self:
@@ -153,7 +153,7 @@ class VolumeWriter(ABC):
     def _write_slice(self, z: int, image: Voxels) -> None:
         """Write slice z, (y, x)."""
 
-    def _give_up(self) -> None:
+    def _give_up(self) -> None:  # noqa: B027 - most formats have nothing open
         """Leave what can be continued."""
 
 

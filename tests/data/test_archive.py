@@ -97,6 +97,7 @@ def test_without_the_archive_it_says_what_is_needed(tmp_path):
 @pytest.fixture
 def served(zipped):
     """Address of a web server on loopback that serves the small archive."""
+
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *args):
             pass

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import tifffile
-import zarr
 import yaml
+import zarr
 
 from fibsem.data.dataset import IGNORE, check_depth
 from fibsem.data.manifest import load_dataset
@@ -27,7 +27,9 @@ def make(tmp_path):
     rng = np.random.default_rng(0)
     (tmp_path / "slices").mkdir()
     for z in range(50):
-        tifffile.imwrite(tmp_path / "slices" / f"s{z:03d}.tif", rng.integers(0, 255, (H, W), np.uint8))
+        tifffile.imwrite(
+            tmp_path / "slices" / f"s{z:03d}.tif", rng.integers(0, 255, (H, W), np.uint8)
+        )
     for k in range(5):
         tifffile.imwrite(tmp_path / f"m{k}.tif", stripes((16, 16)))
     rows = [f"m{k}.tif,{12 * k},{4 * k},{8 * k}" for k in range(5)]
@@ -120,7 +122,9 @@ def test_dense_labels_are_cut_by_slices_with_a_gap(make, dense):
 def test_chunks_that_a_label_picture_does_not_store_are_zeros(make, dense):
     labels = stripes((50, H, W))
     labels[1] = 0
-    stored = zarr.create_array(make.folder / "l.zarr", shape=labels.shape, dtype="u1", chunks=(1, H, W))
+    stored = zarr.create_array(
+        make.folder / "l.zarr", shape=labels.shape, dtype="u1", chunks=(1, H, W)
+    )
     stored[...] = labels
     assert not (make.folder / "l.zarr" / "c" / "1").exists()
     dataset = make(sample={**dense, "labels": "l.zarr"})
@@ -133,7 +137,9 @@ def test_a_sample_without_labels_can_only_be_segmented(make):
 
 
 def test_float_volumes_are_read_by_their_declared_range(make):
-    tifffile.imwrite(make.folder / "f.tif", np.linspace(0, 500, 50 * H * W, dtype=np.float32).reshape(50, H, W))
+    tifffile.imwrite(
+        make.folder / "f.tif", np.linspace(0, 500, 50 * H * W, dtype=np.float32).reshape(50, H, W)
+    )
     volume = make(sample={"volume": "f.tif", "range": [0, 1000]}).samples[0].volume
     assert volume.value_range == (0.0, 1000.0)
 
@@ -150,7 +156,7 @@ def bad_mask(folder, mask, name="m0.tif"):
         ({"classes": {"pore": 0}}, r"`solid` must be given"),
         ({"classes": {"pore": 3, "solid": 3}}, r"different label values"),
         ({"classes": {"pore": "dark", "solid": 1}}, r"label values from 0 to 65535.*'dark'"),
-        ({"classes": {"pore": 0, "solid": 1}}, r"declared in `classes`.*m2.tif.* 255; declared are"),
+        ({"classes": {"pore": 0, "solid": 1}}, r"in `classes`.*m2.tif.* 255; declared are"),
         ({"voxel_nm": {"z": -1, "y": 1, "x": 1}}, r"positive nanometres or null.* z: -1"),
         ({"name": None}, r"`name` must be given"),
         ({"samples": []}, r"at least one sample"),
@@ -161,10 +167,10 @@ def bad_mask(folder, mask, name="m0.tif"):
         ({"sample": {"expected_porosity": 22}}, r"from 0 to 1, but .* 22"),
         ({"table": "mask,z,y\nm0.tif,0,0\n"}, r"lacks x"),
         ({"table": "mask,z,y,x\nm0.tif,0,0\n"}, r"4 values, but line 2"),
-        ({"table": "mask,z,y,x\nm0.tif,0,0,1.5\n"}, r"column x, line 2 .* whole number, but is '1.5'"),
-        ({"table": "mask,z,y,x\nm0.tif,0,60,0\n"}, r"must lie inside.*\(0, 60, 0\) to \(1, 76, 16\)"),
+        ({"table": "mask,z,y,x\nm0.tif,0,0,1.5\n"}, r"column x, line 2 .* whole .* is '1.5'"),
+        ({"table": "mask,z,y,x\nm0.tif,0,60,0\n"}, r"lie inside.*\(0, 60, 0\) to \(1, 76, 16\)"),
         ({"table": "mask,z,y,x\nm0.tif,-1,0,0\n"}, r"must lie inside its volume"),
-        ({"table": "mask,z,y,x,split\nm0.tif,0,0,0,training\n"}, r"train, val, test, but line 2.*training"),
+        ({"table": "mask,z,y,x,split\nm0.tif,0,0,0,training\n"}, r"val, test, but line 2.*training"),
         (
             {"table": "mask,z,y,x,split\nm0.tif,0,0,0,train\nm1.tif,0,9,9,val\n"},
             r"must not overlap, but m0.tif \(train\) and m1.tif \(val\)",
@@ -186,7 +192,9 @@ def test_samples_of_one_name_are_refused(make):
 def test_a_split_without_one_class_is_refused(make):
     bad_mask(make.folder, np.zeros((16, 16), np.uint8), "m1.tif")
     table = "mask,z,y,x,split\nm0.tif,0,0,0,train\nm1.tif,9,0,0,val\n"
-    with pytest.raises(UserError, match=r"both classes, but val .* class solid \(label value 255\)"):
+    with pytest.raises(
+        UserError, match=r"both classes, but val .* class solid \(label value 255\)"
+    ):
         make(table=table)
 
 

@@ -105,7 +105,10 @@ def test_pores_and_solid_overlap_in_grey_value(films):
         for region in sample.regions:
             grey, truth = sample.volume.read_unit(region.box)[0], region.read_truth()
             best = max(
-                (Confusion.of(truth, (grey > t).astype(np.uint8)) for t in np.linspace(0.1, 0.8, 30)),
+                (
+                    Confusion.of(truth, (grey > t).astype(np.uint8))
+                    for t in np.linspace(0.1, 0.8, 30)
+                ),
                 key=lambda confusion: confusion.miou,
             )
             confusions.append(best)
@@ -197,6 +200,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 def test_memory_does_not_grow_with_the_stack():
     """In processes of their own: MiB of a stack and of one four times as deep."""
+
     def peak(depth):
         done = subprocess.run(
             [sys.executable, "-c", MEMORY, str(depth)], capture_output=True, text=True, check=True

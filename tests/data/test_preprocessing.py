@@ -35,7 +35,9 @@ def test_the_line_is_found_and_removed_along_the_chosen_axis(axis):
     assert correction.slope == pytest.approx(0.003, rel=0.05)
     corrected = correction.apply(array, Box.whole(SHAPE))
     assert corrected.mean() == pytest.approx(array.mean(), abs=1e-5)
-    assert mean_profile(ArrayVolume(np.clip(corrected, 0, 1)), axis).slope == pytest.approx(0, abs=1e-5)
+    assert mean_profile(ArrayVolume(np.clip(corrected, 0, 1)), axis).slope == pytest.approx(
+        0, abs=1e-5
+    )
 
 
 def test_the_other_axis_is_left_alone():
@@ -70,7 +72,9 @@ def test_scalings():
 
 def test_a_constant_volume_cannot_be_standardised():
     flat = ArrayVolume(np.full(SHAPE, 7, np.uint8))
-    with pytest.raises(UserError, match=r"constant; .* a model trained with preprocess\.scaling=none"):
+    with pytest.raises(
+        UserError, match=r"constant; .* a model trained with preprocess\.scaling=none"
+    ):
         fit_correction(flat, Recipe())
 
 

@@ -74,7 +74,9 @@ def test_lattice_pixels_lie_on_lattices_and_are_balanced(half, share, seed):
             lattice.window, y, x,
         )  # fmt: skip
         assert labels[lattice.window][y, x] == sample.pixels.label[k]
-    assert len({(*p,) for p in zip(sample.pixels.window, sample.pixels.y, sample.pixels.x, strict=True)}) == len(sample)
+    assert len(
+        {(*p,) for p in zip(sample.pixels.window, sample.pixels.y, sample.pixels.x, strict=True)}
+    ) == len(sample)
 
 
 def test_lattice_pixels_are_as_many_as_asked_for_where_there_are_enough():
@@ -103,7 +105,8 @@ def test_one_class_only_is_refused():
 def films(tiny):
     dataset = load_dataset(tiny)
     volumes = {
-        s.name: CorrectedVolume(s.volume, fit_correction(s.volume, Recipe())) for s in dataset.samples
+        s.name: CorrectedVolume(s.volume, fit_correction(s.volume, Recipe()))
+        for s in dataset.samples
     }
     return dataset, volumes
 
@@ -118,7 +121,9 @@ def test_patches_are_the_neighbourhoods_of_their_pixels(films):
     assert patches.shape == (40, 33, 33, 5)
     for k in range(40):
         region = windows[pixels.window[k]].region
-        z, y, x = (a + b for a, b in zip(region.box.start, (0, pixels.y[k], pixels.x[k]), strict=True))
+        z, y, x = (
+            a + b for a, b in zip(region.box.start, (0, pixels.y[k], pixels.x[k]), strict=True)
+        )
         around = Box((z, y, x), (z + 1, y + 1, x + 1)).grow((2, 16, 16))
         expected = np.moveaxis(volumes[region.sample].read(around), 0, -1)
         np.testing.assert_array_equal(patches[k], expected)
