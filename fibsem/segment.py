@@ -21,7 +21,7 @@ def main(tree: Tree) -> None:
     if tree["estimate"] not in (True, False, "table"):
         raise UserError(f"`estimate` must be true, false or table, but got {tree['estimate']}.")
     if tree["estimate"] == "table":
-        from fibsem.inference.estimate import comparison_table
+        from fibsem.inference.volume.estimate import comparison_table
         from fibsem.system.progress import Progress
 
         with Progress("timing") as progress:
@@ -34,9 +34,9 @@ def main(tree: Tree) -> None:
     folder = output_folder("segment", tree, volume.path.resolve().stem)
 
     from fibsem.analysis.uncertainty import porosity_text
-    from fibsem.inference.estimate import estimate_segmentation
-    from fibsem.inference.segmenter import Segmenter
-    from fibsem.inference.volume import segment_volume
+    from fibsem.inference.model.segmenter import Segmenter
+    from fibsem.inference.volume.estimate import estimate_segmentation
+    from fibsem.inference.volume.segmentation import segment_volume
     from fibsem.learning.bundle import find_bundle, load_segmenter
     from fibsem.learning.lineage import provenance
     from fibsem.learning.tracking import code_version

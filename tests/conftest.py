@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from fibsem.data.phantom import PhantomRecipe, simulate
-from fibsem.data.phantom_recipe import THESIS_FILMS
+from fibsem.data.phantom.recipe import THESIS_FILMS
 from fibsem.geometry import Nbhd
 from fibsem.models.spec import resolve
 from tests import servers

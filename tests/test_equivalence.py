@@ -9,7 +9,7 @@ import pytest
 
 from fibsem.errors import UserError
 from fibsem.geometry import Nbhd
-from fibsem.inference.predict import BlockScorer, compiled, sliding_window
+from fibsem.inference.model.predict import BlockScorer, compiled, sliding_window
 from fibsem.models import build
 from fibsem.models.dense import dense_twin
 from fibsem.models.spec import resolve

@@ -164,8 +164,8 @@ def test_a_sweep_of_two_workers_survives_kills_of_workers_and_parents(tiny, tmp_
 def test_a_segmentation_killed_in_a_slab_ends_as_the_whole_one(command, tmp_path, trained):
     from fibsem.analysis.postprocessing import PostProcessing
     from fibsem.data.preprocessing import Recipe
-    from fibsem.data.writers import create_volume
-    from fibsem.inference.volume import Segmenter
+    from fibsem.data.volumes.writers import create_volume
+    from fibsem.inference.volume.segmentation import Segmenter
     from fibsem.learning.bundle import Bundle
 
     spec, model = trained(11)

@@ -16,9 +16,9 @@ from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.volumes import create_volume, open_volume
 from fibsem.geometry import Nbhd
+from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options
-from fibsem.inference.segmenter import Segmenter
-from fibsem.inference.volume import segment_volume
+from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.models.spec import resolve
 from fibsem.models.threshold import Threshold
 

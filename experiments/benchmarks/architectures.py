@@ -19,8 +19,8 @@ import keras
 import numpy as np
 
 from fibsem.geometry import Nbhd
-from fibsem.inference.cost import operations_per_pixel
-from fibsem.inference.predict import BlockScorer
+from fibsem.inference.model.cost import operations_per_pixel
+from fibsem.inference.model.predict import BlockScorer
 from fibsem.models import build
 from fibsem.models.spec import resolve
 

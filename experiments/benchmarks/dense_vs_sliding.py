@@ -19,7 +19,7 @@ import keras
 import numpy as np
 
 from fibsem.geometry import Nbhd
-from fibsem.inference.predict import BlockScorer
+from fibsem.inference.model.predict import BlockScorer
 from fibsem.models import build
 from fibsem.models.spec import resolve
 

@@ -48,9 +48,9 @@ def run_ours():
     from fibsem.data.preprocessing import Recipe, fit_correction
     from fibsem.data.volumes import ArrayVolume
     from fibsem.geometry import Nbhd
-    from fibsem.inference.segmenter import Scorer, Segmenter
-    from fibsem.inference.slab import SlabWorker
-    from fibsem.inference.tiles import choose_tiling
+    from fibsem.inference.model.segmenter import Scorer, Segmenter
+    from fibsem.inference.tiling.tiles import choose_tiling
+    from fibsem.inference.volume.slab import SlabWorker
     from fibsem.models.forest import Forest
     from fibsem.models.spec import resolve
 

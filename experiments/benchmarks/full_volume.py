@@ -49,8 +49,8 @@ from fibsem import models
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.preprocessing import Recipe
 from fibsem.geometry import Nbhd
-from fibsem.inference.predict import BlockScorer
-from fibsem.inference.segmenter import Segmenter
+from fibsem.inference.model.predict import BlockScorer
+from fibsem.inference.model.segmenter import Segmenter
 from fibsem.learning.bundle import Bundle, load_bundle
 from fibsem.models.spec import resolve
 
@@ -94,7 +94,7 @@ network_px_per_s = height * width / seconds(lambda: scorer(block), 3)
 from fibsem.analysis.postprocessing import segment_slice
 from fibsem.data.volumes import open_volume
 from fibsem.geometry import Box
-from fibsem.inference.cost import operations_per_pixel
+from fibsem.inference.model.cost import operations_per_pixel
 
 STRIP = (8, 256)
 thesis = models.build(resolve("2dcnn", Nbhd.parse("81x81x3"), "same", {"blocks": 4}))

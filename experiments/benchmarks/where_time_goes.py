@@ -31,7 +31,7 @@ if args.threads:
     tf.config.threading.set_intra_op_parallelism_threads(args.threads)
 
 from fibsem.geometry import Nbhd
-from fibsem.inference.cost import operations_per_pixel
+from fibsem.inference.model.cost import operations_per_pixel
 from fibsem.models import build
 from fibsem.models.spec import resolve
 

@@ -18,11 +18,11 @@ from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import RunConfig, compose
 from fibsem.data.preprocessing import Correction
 from fibsem.data.volumes import ArrayVolume
+from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
-from fibsem.inference.segmenter import Scorer, Segmenter
-from fibsem.inference.slab import SlabWorker
-from fibsem.inference.tiles import choose_tiling
-from fibsem.inference.tuning import tiling_of
+from fibsem.inference.tiling.tiles import choose_tiling
+from fibsem.inference.tiling.tuning import tiling_of
+from fibsem.inference.volume.slab import SlabWorker
 from fibsem.models.spec import ModelSpec
 
 #: Slices of a whole film: from so many on the command times its tiles.

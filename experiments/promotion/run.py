@@ -84,8 +84,8 @@ from fibsem.config import (
     read,
 )
 from fibsem.data.split import SplitRecipe
-from fibsem.inference.cost import seconds_per_gigapixel
-from fibsem.inference.segmenter import Member, Scorer, Segmenter
+from fibsem.inference.model.cost import seconds_per_gigapixel
+from fibsem.inference.model.segmenter import Member, Scorer, Segmenter
 from fibsem.learning.calibrating import calibration_errors, fit_calibration
 from fibsem.learning.datasets import obtain
 from fibsem.learning.evaluation import CHOSEN, labelled_figures

@@ -42,7 +42,7 @@ from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.volumes import create_volume
 from fibsem.geometry import Nbhd
-from fibsem.inference.segmenter import Scorer, Segmenter
+from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.learning.bundle import Bundle
 from fibsem.models import build
 from fibsem.models.spec import resolve

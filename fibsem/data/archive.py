@@ -18,9 +18,9 @@ import numpy.typing as npt
 import pooch
 
 from fibsem.data.dataset import Classes, Dataset, LabelArray, Region, Sample
-from fibsem.data.source import File, open_zip
 from fibsem.data.split import SPLITS
 from fibsem.data.volumes import open_volume
+from fibsem.data.volumes.source import File, open_zip
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 

@@ -20,7 +20,7 @@ from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.volumes import VoxelNm
 from fibsem.errors import UserError
-from fibsem.inference.segmenter import Member, Segmenter
+from fibsem.inference.model.segmenter import Member, Segmenter
 from fibsem.models.spec import ModelSpec
 from fibsem.system.files import read_json, write_json
 

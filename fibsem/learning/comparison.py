@@ -15,7 +15,7 @@ from fibsem.analysis import figures, tables
 from fibsem.analysis.metrics import Confusion, pooled
 from fibsem.analysis.statistics import paired_over_seeds, paired_over_squares
 from fibsem.errors import UserError
-from fibsem.inference.predict import BlockScorer
+from fibsem.inference.model.predict import BlockScorer
 from fibsem.learning.evaluation import CHOSEN, confusions, read_runs
 from fibsem.learning.material import Material
 from fibsem.learning.objective import Record

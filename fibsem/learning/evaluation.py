@@ -21,8 +21,8 @@ from fibsem.analysis.uncertainty import normal_interval
 from fibsem.config import RunConfig, Tree
 from fibsem.data.dataset import IGNORE, Region
 from fibsem.data.split import SPLITS, Split
-from fibsem.inference.cost import seconds_per_gigapixel
-from fibsem.inference.predict import BlockScorer
+from fibsem.inference.model.cost import seconds_per_gigapixel
+from fibsem.inference.model.predict import BlockScorer
 from fibsem.learning.material import Material
 from fibsem.learning.objective import Job, Record, hyperparameters, run_job
 from fibsem.learning.scoring import sample_scores, scored_squares

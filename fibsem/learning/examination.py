@@ -18,7 +18,7 @@ from fibsem.analysis.statistics import Gate, Standing, judge
 from fibsem.config import GateConfig
 from fibsem.data.dataset import Dataset, Region
 from fibsem.data.split import Split
-from fibsem.inference.segmenter import Scorer, Segmenter
+from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.learning.bundle import Bundle
 from fibsem.learning.calibrating import calibration_errors
 from fibsem.learning.evaluation import CHOSEN, square_row

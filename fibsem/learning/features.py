@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from fibsem.data.sampling import LabelledWindow, Pixels
 from fibsem.data.split import Split
-from fibsem.inference.predict import BlockScorer
+from fibsem.inference.model.predict import BlockScorer
 from fibsem.learning.material import Material
 from fibsem.models import Model
 

@@ -14,7 +14,7 @@ from fibsem import models
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import RunConfig, Tree, with_values
 from fibsem.data.dataset import Dataset
-from fibsem.inference.segmenter import Member, Segmenter
+from fibsem.inference.model.segmenter import Member, Segmenter
 from fibsem.learning.material import Material
 from fibsem.learning.objective import Job, Record, hyperparameters, run_job
 from fibsem.learning.ranking import Trial

@@ -18,8 +18,8 @@ import tensorflow as tf
 from fibsem import models
 from fibsem.config import RunConfig, Tree
 from fibsem.errors import UserError
-from fibsem.inference.cost import predicted_seconds_per_gigapixel, seconds_per_gigapixel
-from fibsem.inference.predict import BlockScorer
+from fibsem.inference.model.cost import predicted_seconds_per_gigapixel, seconds_per_gigapixel
+from fibsem.inference.model.predict import BlockScorer
 from fibsem.learning.material import Material
 from fibsem.learning.scoring import score_all, score_balanced
 from fibsem.learning.tracking import Tracking, flat

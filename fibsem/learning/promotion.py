@@ -26,8 +26,8 @@ from fibsem.config import (
 )
 from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
-from fibsem.inference.cost import seconds_per_gigapixel
-from fibsem.inference.segmenter import Scorer, Segmenter
+from fibsem.inference.model.cost import seconds_per_gigapixel
+from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.learning import registry
 from fibsem.learning.bundle import Bundle, find_bundle
 from fibsem.learning.calibrating import fit_calibration

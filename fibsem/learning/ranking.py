@@ -22,7 +22,7 @@ from fibsem.analysis.statistics import Paired, Spread, paired_over_squares
 from fibsem.config import RankConfig, RunConfig, Tree, with_values
 from fibsem.data.dataset import Dataset, Region
 from fibsem.errors import UserError
-from fibsem.inference.predict import BlockScorer
+from fibsem.inference.model.predict import BlockScorer
 from fibsem.learning.material import Material
 from fibsem.learning.objective import MOST_BY_PATCH, Job, Record, hyperparameters, run_job
 from fibsem.learning.scoring import sample_scores, scored_squares

@@ -21,7 +21,7 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 
 from fibsem.analysis import model_card, tables
-from fibsem.data.writers import Voxels
+from fibsem.data.volumes.writers import Voxels
 from fibsem.errors import UserError
 from fibsem.learning.bundle import load_bundle
 from fibsem.learning.packaging import log_bundle

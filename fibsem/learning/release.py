@@ -11,9 +11,9 @@ from fibsem.analysis.statistics import Gate
 from fibsem.analysis.uncertainty import porosity_text
 from fibsem.config import Tree, read
 from fibsem.data.dataset import Dataset
+from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options
-from fibsem.inference.segmenter import Segmenter
-from fibsem.inference.volume import segment_volume
+from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.learning import registry
 from fibsem.learning.bundle import Bundle, load_segmenter
 from fibsem.learning.final import Final

@@ -12,8 +12,8 @@ from fibsem.analysis.postprocessing import FloatArray, PostProcessing, ScoredSqu
 from fibsem.data.dataset import IGNORE, Region
 from fibsem.data.split import Split
 from fibsem.geometry import Box
-from fibsem.inference.predict import BlockScorer, SampleScorer, compiled
-from fibsem.inference.segmenter import Scorer
+from fibsem.inference.model.predict import BlockScorer, SampleScorer, compiled
+from fibsem.inference.model.segmenter import Scorer
 from fibsem.learning import features
 from fibsem.learning.material import Material
 from fibsem.models import Model

@@ -18,11 +18,11 @@ from fibsem.analysis.calibration import with_temperature
 from fibsem.analysis.postprocessing import segment_slice
 from fibsem.data.preprocessing import fit_correction
 from fibsem.data.volumes import ArrayVolume
-from fibsem.data.writers import Voxels
+from fibsem.data.volumes.writers import Voxels
 from fibsem.errors import UserError
-from fibsem.inference.segmenter import Scorer
-from fibsem.inference.slab import SlabWorker
-from fibsem.inference.tiles import choose_tiling
+from fibsem.inference.model.segmenter import Scorer
+from fibsem.inference.tiling.tiles import choose_tiling
+from fibsem.inference.volume.slab import SlabWorker
 from fibsem.learning.bundle import load_bundle
 
 #: Budget for a stack that is in memory anyway.

@@ -24,7 +24,7 @@ import tensorflow as tf
 
 from fibsem.analysis.metrics import balanced_scores, cross_entropy
 from fibsem.config import RunConfig, TrainConfig
-from fibsem.inference.predict import SampleScorer, compiled
+from fibsem.inference.model.predict import SampleScorer, compiled
 from fibsem.learning.batches import (
     Augmentation,
     Batch,

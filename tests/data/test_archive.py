@@ -14,7 +14,7 @@ import pytest
 from fibsem.data.archive import HPC, Record, locate
 from fibsem.data.manifest import load_dataset
 from fibsem.data.phantom import simulate
-from fibsem.data.phantom_recipe import THESIS_FILMS
+from fibsem.data.phantom.recipe import THESIS_FILMS
 from fibsem.data.split import SPLITS
 from fibsem.errors import UserError
 from fibsem.geometry import Box

@@ -170,7 +170,7 @@ def bad_mask(folder, mask, name="m0.tif"):
         ({"table": "mask,z,y,x\nm0.tif,0,0,1.5\n"}, r"column x, line 2 .* whole .* is '1.5'"),
         ({"table": "mask,z,y,x\nm0.tif,0,60,0\n"}, r"lie inside.*\(0, 60, 0\) to \(1, 76, 16\)"),
         ({"table": "mask,z,y,x\nm0.tif,-1,0,0\n"}, r"must lie inside its volume"),
-        ({"table": "mask,z,y,x,split\nm0.tif,0,0,0,training\n"}, r"val, test, but line 2.*training"),
+        ({"table": "mask,z,y,x,split\nm0.tif,0,0,0,training\n"}, r"test, but line 2.*training"),
         (
             {"table": "mask,z,y,x,split\nm0.tif,0,0,0,train\nm1.tif,0,9,9,val\n"},
             r"must not overlap, but m0.tif \(train\) and m1.tif \(val\)",

@@ -15,8 +15,8 @@ from fibsem.analysis.metrics import Confusion, pooled
 from fibsem.data.dataset import IGNORE
 from fibsem.data.manifest import load_dataset
 from fibsem.data.phantom import PhantomRecipe, place_squares, simulate
-from fibsem.data.phantom_recipe import THESIS_FILMS
-from fibsem.data.phantom_render import slices
+from fibsem.data.phantom.recipe import THESIS_FILMS
+from fibsem.data.phantom.render import slices
 from fibsem.data.preprocessing import mean_profile
 from fibsem.errors import UserError
 from tests.conftest import TINY
@@ -190,7 +190,7 @@ MEMORY = """
 import resource, sys
 from dataclasses import replace
 from fibsem.data.phantom import PhantomRecipe
-from fibsem.data.phantom_render import slices
+from fibsem.data.phantom.render import slices
 recipe = replace(PhantomRecipe(), shape=(int(sys.argv[1]), 500, 700), squares=3, square_px=64)
 for _ in slices(recipe, "HPC30"):
     pass

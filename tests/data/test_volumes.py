@@ -14,8 +14,8 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fibsem.data.source import open_zip
 from fibsem.data.volumes import ArrayVolume, create_volume, known_nm, natural_key, open_volume
+from fibsem.data.volumes.source import open_zip
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 
@@ -215,7 +215,7 @@ def test_a_chunk_of_many_slices_is_decoded_once(tmp_path, monkeypatch, gaps):
 
 def test_layers_that_are_too_large_are_not_kept(tmp_path, monkeypatch):
     path = foreign_zarr(tmp_path, "zarr-5d", array := voxels("uint16"))
-    monkeypatch.setattr("fibsem.data.deep.MOST_BYTES", 100)
+    monkeypatch.setattr("fibsem.data.volumes.layered.MOST_BYTES", 100)
     volume = open_volume(path)
     np.testing.assert_array_equal(volume.read(Box.whole(SHAPE)), array)
     assert volume.kept_bytes == 0

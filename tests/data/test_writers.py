@@ -13,7 +13,7 @@ import tifffile
 import zarr
 
 from fibsem.data.volumes import open_volume
-from fibsem.data.writers import create_volume
+from fibsem.data.volumes.writers import create_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 
@@ -143,7 +143,7 @@ def test_interrupted_bigtiff_leaves_nothing(tmp_path, starts):
 def test_what_a_killed_process_left_of_a_bigtiff_goes(tmp_path):
     code = (
         "import os, numpy as np; from pathlib import Path; "
-        "from fibsem.data.writers import create_volume; "
+        "from fibsem.data.volumes.writers import create_volume; "
         f"w = create_volume(Path('out.tif'), {SHAPE}, np.uint8, format='bigtiff'); "
         f"w.write(0, np.zeros((1, *{SHAPE[1:]}), np.uint8)); os.kill(os.getpid(), 9)"
     )

@@ -18,10 +18,10 @@ from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.volumes import ArrayVolume
 from fibsem.geometry import Nbhd
+from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
-from fibsem.inference.segmenter import Scorer, Segmenter
-from fibsem.inference.tuning import fastest_side
-from fibsem.inference.volume import segment_volume
+from fibsem.inference.tiling.tuning import fastest_side
+from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.models import build
 from fibsem.models.spec import resolve
 

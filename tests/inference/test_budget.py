@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import pytest
 
 from fibsem.errors import UserError
-from fibsem.inference.budget import GIB, RUNTIME_GIB, held_gib
 from fibsem.inference.options import Options
-from fibsem.inference.tiles import largest_side
+from fibsem.inference.tiling.tiles import largest_side
+from fibsem.inference.volume.budget import GIB, RUNTIME_GIB, held_gib
 
 
 def stack(*shape, kept=0):

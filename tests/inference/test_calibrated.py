@@ -10,11 +10,11 @@ from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.preprocessing import Recipe, fit_correction
 from fibsem.data.volumes import ArrayVolume, open_volume
 from fibsem.geometry import Box
+from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
-from fibsem.inference.segmenter import Scorer, Segmenter
-from fibsem.inference.slab import SlabWorker
-from fibsem.inference.tiles import choose_tiling
-from fibsem.inference.volume import segment_volume
+from fibsem.inference.tiling.tiles import choose_tiling
+from fibsem.inference.volume.segmentation import segment_volume
+from fibsem.inference.volume.slab import SlabWorker
 
 SHAPE = (3, 37, 53)
 OPTIONS = Options(probabilities=True)

@@ -8,11 +8,12 @@ from fibsem.data.preprocessing import CorrectedVolume, Recipe, fit_correction
 from fibsem.data.volumes import ArrayVolume
 from fibsem.errors import UserError
 from fibsem.geometry import Nbhd
-from fibsem.inference import checks, predict
-from fibsem.inference.checks import certify, share_changed
+from fibsem.inference.model import predict
+from fibsem.inference.model.predict import BlockScorer, compiled
+from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
-from fibsem.inference.predict import BlockScorer, compiled
-from fibsem.inference.segmenter import Scorer, Segmenter
+from fibsem.inference.volume.checks import certify, share_changed
+from fibsem.inference.volume.segmentation import checks
 from fibsem.models.forest import Forest, feature_count
 from fibsem.models.spec import resolve
 from fibsem.models.threshold import Threshold

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
 from fibsem.geometry import Box
-from fibsem.inference.components import remove_small_3d
+from fibsem.inference.volume.components import remove_small_3d
 
 CLASSES = (0, 255)
 
@@ -62,8 +62,8 @@ def test_large_slices_are_looked_at_and_counted_in_parts(tmp_path, monkeypatch):
             boxes.append(box)
             return super().read(box)
 
-    monkeypatch.setattr("fibsem.inference.components.VOXELS", 2 * 9 * 11)
-    monkeypatch.setattr("fibsem.inference.components.COUNTED", 50)
+    monkeypatch.setattr("fibsem.inference.volume.components.VOXELS", 2 * 9 * 11)
+    monkeypatch.setattr("fibsem.inference.volume.components.COUNTED", 50)
     with create_volume(tmp_path / "out", labels.shape, np.uint8, format="ome-zarr") as writer:
         remove_small_3d(Watched(255 * labels), writer, CLASSES, 20)
     found = open_volume(tmp_path / "out").read(Box.whole(labels.shape))

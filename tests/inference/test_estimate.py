@@ -9,11 +9,11 @@ from fibsem.config import compose
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.volumes import ArrayVolume, create_volume
 from fibsem.geometry import Nbhd
-from fibsem.inference import estimate
-from fibsem.inference.budget import RUNTIME_GIB
-from fibsem.inference.estimate import NEIGHBOURHOODS, Row, estimate_segmentation
+from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options
-from fibsem.inference.segmenter import Segmenter
+from fibsem.inference.volume.budget import RUNTIME_GIB
+from fibsem.inference.volume.estimate import NEIGHBOURHOODS, Row, estimate_segmentation
+from fibsem.inference.volume.segmentation import estimate
 from fibsem.learning.bundle import Bundle
 from fibsem.models import build
 from fibsem.models.spec import resolve

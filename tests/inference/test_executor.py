@@ -19,9 +19,9 @@ from fibsem.data.preprocessing import Recipe
 from fibsem.data.volumes import create_volume, open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
+from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
-from fibsem.inference.segmenter import Scorer, Segmenter
-from fibsem.inference.volume import segment_volume
+from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.learning.bundle import Bundle, load_segmenter
 from tests.servers import answers, free_port, wait_until
 

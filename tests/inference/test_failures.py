@@ -22,10 +22,10 @@ from fibsem.data.preprocessing import CorrectedVolume, Recipe, fit_correction
 from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
-from fibsem.inference.memory import ask_for
+from fibsem.inference.model.memory import ask_for
+from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
-from fibsem.inference.segmenter import Scorer, Segmenter
-from fibsem.inference.volume import segment_volume
+from fibsem.inference.volume.segmentation import segment_volume
 from tests.inference import short_of_memory
 
 SHAPE = (40, 300, 300)

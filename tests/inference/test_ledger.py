@@ -7,9 +7,9 @@ import pytest
 
 from fibsem.data.volumes import create_volume
 from fibsem.errors import UserError
-from fibsem.inference.ledger import Ledger, SliceRecord
 from fibsem.inference.options import Options
-from fibsem.inference.outputs import Outputs, paths_of
+from fibsem.inference.volume.ledger import Ledger, SliceRecord
+from fibsem.inference.volume.outputs import Outputs, paths_of
 
 SHAPE = (2, 8, 9)
 KEY = {"volume": "film", "model": "weights-1"}
@@ -97,6 +97,6 @@ def test_an_output_that_is_not_ours_to_write_is_refused_in_one_line(tmp_path, mo
     def refuse(path, record):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("fibsem.inference.ledger.write_json", refuse)
+    monkeypatch.setattr("fibsem.inference.volume.ledger.write_json", refuse)
     with pytest.raises(UserError, match=r"can be written to, but .* is not \(Permission denied\)"):
         begin(tmp_path)

@@ -6,9 +6,9 @@ import numpy as np
 
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.preprocessing import Recipe
-from fibsem.inference.predict import compiled
-from fibsem.inference.segmenter import Scorer, Segmenter
-from fibsem.inference.tiles import Tiling
+from fibsem.inference.model.predict import compiled
+from fibsem.inference.model.segmenter import Scorer, Segmenter
+from fibsem.inference.tiling.tiles import Tiling
 
 
 def traces(forward):

@@ -8,11 +8,11 @@ import pytest
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.preprocessing import Recipe, fit_correction
 from fibsem.data.volumes import ArrayVolume
+from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
-from fibsem.inference.outputs import Outputs
-from fibsem.inference.segmenter import Scorer, Segmenter
-from fibsem.inference.slab import SlabWorker
-from fibsem.inference.tiles import choose_tiling
+from fibsem.inference.tiling.tiles import choose_tiling
+from fibsem.inference.volume.outputs import Outputs
+from fibsem.inference.volume.slab import SlabWorker
 
 SHAPE = (6, 37, 53)
 

@@ -18,13 +18,13 @@ from fibsem.data.preprocessing import CorrectedVolume, Recipe, fit_correction
 from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
-from fibsem.inference.estimate import GIB, estimate_segmentation
-from fibsem.inference.ledger import Ledger
+from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
-from fibsem.inference.outputs import Outputs
-from fibsem.inference.segmenter import Scorer, Segmenter
-from fibsem.inference.slab import WAITING
-from fibsem.inference.volume import segment_volume
+from fibsem.inference.volume.estimate import GIB, estimate_segmentation
+from fibsem.inference.volume.ledger import Ledger
+from fibsem.inference.volume.outputs import Outputs
+from fibsem.inference.volume.segmentation import segment_volume
+from fibsem.inference.volume.slab import WAITING
 from fibsem.learning.bundle import Bundle, load_segmenter
 
 SHAPE = (5, 37, 53)

@@ -12,13 +12,13 @@ from fibsem.data.preprocessing import CorrectedVolume, Recipe, fit_correction
 from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
-from fibsem.inference.estimate import comparison_rows, estimate_segmentation
+from fibsem.inference.model.predict import compiled, sliding_window
+from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
-from fibsem.inference.outputs import Outputs
-from fibsem.inference.predict import compiled, sliding_window
-from fibsem.inference.segmenter import Scorer, Segmenter
-from fibsem.inference.tuning import cache_file, fastest_side
-from fibsem.inference.volume import segment_volume
+from fibsem.inference.tiling.tuning import cache_file, fastest_side
+from fibsem.inference.volume.estimate import comparison_rows, estimate_segmentation
+from fibsem.inference.volume.outputs import Outputs
+from fibsem.inference.volume.segmentation import segment_volume
 
 SHAPE = (5, 37, 53)
 
@@ -195,7 +195,7 @@ def test_labels_may_lie_inside_the_volume(volume, segmenter, tmp_path):
 def test_a_long_run_is_certified_unasked(volume, segmenter, tmp_path, monkeypatch):
     """And one that is not long is not."""
     for voxels, certified in ((np.prod(SHAPE) + 1, False), (np.prod(SHAPE), True)):
-        monkeypatch.setattr("fibsem.inference.decisions.LONG", voxels)
+        monkeypatch.setattr("fibsem.inference.volume.decisions.LONG", voxels)
         folder = tmp_path / str(certified)
         record = segment_volume(volume, segmenter, folder, Options())
         assert (record["certificate"] is not None) == certified

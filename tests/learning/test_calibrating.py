@@ -11,7 +11,7 @@ from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
 from fibsem.data.dataset import IGNORE
 from fibsem.data.preprocessing import Recipe
 from fibsem.errors import UserError
-from fibsem.inference.segmenter import Scorer, Segmenter
+from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.learning.bundle import Bundle, load_bundle
 from fibsem.learning.calibrating import calibration_errors, fit_calibration, labelled_pixels
 from fibsem.learning.scoring import score_all, scored_squares

@@ -11,7 +11,7 @@ from fibsem.analysis.metrics import pooled
 from fibsem.analysis.statistics import band, paired_over_seeds, paired_over_squares
 from fibsem.config import RunConfig, compose
 from fibsem.errors import UserError
-from fibsem.inference.predict import BlockScorer
+from fibsem.inference.model.predict import BlockScorer
 from fibsem.learning.comparison import compare
 from fibsem.learning.evaluation import HALF, confusions, read_runs
 from fibsem.learning.scoring import score_all, score_balanced

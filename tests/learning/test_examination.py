@@ -6,7 +6,7 @@ import pytest
 
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import GateConfig
-from fibsem.inference.segmenter import Segmenter
+from fibsem.inference.model.segmenter import Segmenter
 from fibsem.learning.bundle import Bundle
 from fibsem.learning.evaluation import CHOSEN
 from fibsem.learning.examination import examine_on_test, verdict

@@ -12,7 +12,7 @@ from fibsem.analysis.metrics import Confusion
 from fibsem.config import DataConfig, RankConfig, TrackingConfig, compose, read
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
-from fibsem.inference.predict import BlockScorer
+from fibsem.inference.model.predict import BlockScorer
 from fibsem.learning.datasets import obtain
 from fibsem.learning.objective import run_job
 from fibsem.learning.ranking import (

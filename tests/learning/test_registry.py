@@ -10,7 +10,7 @@ from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import TrackingConfig
 from fibsem.data.preprocessing import Recipe
 from fibsem.errors import UserError
-from fibsem.inference.segmenter import Segmenter
+from fibsem.inference.model.segmenter import Segmenter
 from fibsem.learning import registry
 from fibsem.learning.bundle import Bundle, find_bundle
 from fibsem.learning.tracking import Tracking

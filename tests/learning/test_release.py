@@ -12,7 +12,7 @@ from fibsem.data.preprocessing import Recipe
 from fibsem.data.volumes import create_volume, open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
-from fibsem.inference.segmenter import Segmenter
+from fibsem.inference.model.segmenter import Segmenter
 from fibsem.learning.bundle import Bundle
 from fibsem.learning.release import segment_samples
 

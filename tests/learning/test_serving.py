@@ -20,9 +20,9 @@ from fibsem.config import TrackingConfig
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.volumes import ArrayVolume, open_volume
 from fibsem.geometry import Box, Nbhd
+from fibsem.inference.model.segmenter import Member, Scorer, Segmenter
 from fibsem.inference.options import Options
-from fibsem.inference.segmenter import Member, Scorer, Segmenter
-from fibsem.inference.volume import segment_volume
+from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.learning import registry
 from fibsem.learning.bundle import Bundle
 from fibsem.learning.packaging import EXAMPLE, example_of

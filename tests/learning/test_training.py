@@ -67,7 +67,7 @@ def test_it_learns(material, mode):
 
 def test_the_best_weights_are_those_of_the_best_epoch(material):
     from fibsem.analysis.metrics import balanced_scores
-    from fibsem.inference.predict import SampleScorer, compiled
+    from fibsem.inference.model.predict import SampleScorer, compiled
 
     setting = material("train.epochs=5", "train.learning_rate=0.1")
     trained = train(setting)

@@ -10,12 +10,12 @@ from fibsem.data.preprocessing import fit_correction
 from fibsem.data.volumes import ArrayVolume, open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Nbhd
+from fibsem.inference.model.predict import BlockScorer, compiled, sliding_window
+from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
-from fibsem.inference.predict import BlockScorer, compiled, sliding_window
-from fibsem.inference.segmenter import Scorer, Segmenter
-from fibsem.inference.slab import SlabWorker
-from fibsem.inference.tiles import choose_tiling
-from fibsem.inference.volume import segment_volume
+from fibsem.inference.tiling.tiles import choose_tiling
+from fibsem.inference.volume.segmentation import segment_volume
+from fibsem.inference.volume.slab import SlabWorker
 from fibsem.learning.training import train
 from fibsem.models.dense import dense_twin
 from fibsem.models.spec import FAMILY, resolve

@@ -10,7 +10,7 @@ import math
 from fibsem.data.volumes import Volume
 from fibsem.errors import UserError
 from fibsem.inference.options import Options
-from fibsem.inference.slab import WAITING
+from fibsem.inference.volume.slab import WAITING
 
 GIB = 2**30
 #: What a process holds before its first tile: Python, TensorFlow, their libraries.

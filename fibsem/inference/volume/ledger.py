@@ -14,7 +14,7 @@ from typing import Any
 
 from fibsem.errors import UserError
 from fibsem.inference.options import Options
-from fibsem.inference.outputs import paths_of
+from fibsem.inference.volume.outputs import paths_of
 from fibsem.system.files import read_json, write_json
 
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from fibsem.data.volumes import ArrayVolume, Volume, VoxelNm
 from fibsem.errors import UserError
-from fibsem.inference.executor import Load
-from fibsem.inference.ledger import Ledger
 from fibsem.inference.options import Options
-from fibsem.inference.outputs import Outputs, Store
+from fibsem.inference.volume.executor import Load
+from fibsem.inference.volume.ledger import Ledger
+from fibsem.inference.volume.outputs import Outputs, Store
 
 
 def check_reach(volume: Volume, options: Options, load: Load | None) -> None:

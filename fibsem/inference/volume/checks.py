@@ -13,12 +13,12 @@ from fibsem.analysis.postprocessing import segment_slice
 from fibsem.data.preprocessing import CorrectedVolume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
-from fibsem.inference.budget import held_gib
+from fibsem.inference.model.predict import BlockScorer, compiled
+from fibsem.inference.model.segmenter import Member, Scorer, Segmenter
 from fibsem.inference.options import Options
-from fibsem.inference.predict import BlockScorer, compiled
-from fibsem.inference.segmenter import Member, Scorer, Segmenter
-from fibsem.inference.tiles import Tiling
-from fibsem.inference.tuning import tiling_of
+from fibsem.inference.tiling.tiles import Tiling
+from fibsem.inference.tiling.tuning import tiling_of
+from fibsem.inference.volume.budget import held_gib
 
 FloatArray = npt.NDArray[np.float32]
 #: A block with its halo -> differences between two ways to its scores.

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fibsem.data.source import Around
-from fibsem.data.writers import Voxels
+from fibsem.data.volumes.source import Around
+from fibsem.data.volumes.writers import Voxels
 from fibsem.geometry import Box
 
 #: Bytes of a layer that is kept, at most; of larger ones every slice is decoded by itself.

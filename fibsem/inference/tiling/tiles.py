@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from fibsem.inference.segmenter import Scorer
+from fibsem.inference.model.segmenter import Scorer
 
 #: Share of the budget for feature maps; the rest is for slices, scores and the runtime itself.
 SHARE_FOR_MAPS = 0.4

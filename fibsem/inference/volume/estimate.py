@@ -12,13 +12,13 @@ import numpy as np
 
 from fibsem.data.volumes import Volume
 from fibsem.geometry import Nbhd
-from fibsem.inference.budget import GIB, held_gib
-from fibsem.inference.cost import pixels_per_second
+from fibsem.inference.model.cost import pixels_per_second
+from fibsem.inference.model.predict import PATCH_BATCH, BlockScorer, compiled
+from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
-from fibsem.inference.predict import PATCH_BATCH, BlockScorer, compiled
-from fibsem.inference.segmenter import Scorer, Segmenter
-from fibsem.inference.tiles import Tiling
-from fibsem.inference.tuning import tiling_of
+from fibsem.inference.tiling.tiles import Tiling
+from fibsem.inference.tiling.tuning import tiling_of
+from fibsem.inference.volume.budget import GIB, held_gib
 from fibsem.models import build
 from fibsem.models.spec import resolve
 from fibsem.system.interrupts import uninterrupted

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fibsem.data.source import Around, check_finite
-from fibsem.data.writers import Voxels
+from fibsem.data.volumes.source import Around, check_finite
+from fibsem.data.volumes.writers import Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 

@@ -14,10 +14,10 @@ import numpy as np
 
 from fibsem.data.preprocessing import CorrectedVolume, Correction, fit_correction
 from fibsem.data.volumes import Volume
-from fibsem.inference.checks import MOST_CHANGED, certify, share_changed
-from fibsem.inference.ledger import Ledger
+from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options, Precision
-from fibsem.inference.segmenter import Scorer, Segmenter
+from fibsem.inference.volume.checks import MOST_CHANGED, certify, share_changed
+from fibsem.inference.volume.ledger import Ledger
 
 #: Voxels from which on a run is long, and certified first.
 LONG = 20_000_000

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.data.writers import DTYPES, VoxelNm, Voxels
+from fibsem.data.volumes.writers import DTYPES, VoxelNm, Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
 

@@ -15,15 +15,17 @@ import numpy as np
 from fibsem.analysis.uncertainty import normal_interval
 from fibsem.data.preprocessing import CorrectedVolume
 from fibsem.data.volumes import Volume, VoxelNm, known_nm, open_volume
-from fibsem.inference.budget import held_gib
-from fibsem.inference.components import remove_small_3d
-from fibsem.inference.cost import pixels_per_second
-from fibsem.inference.decisions import Decisions, decide
-from fibsem.inference.executor import Job, Load, run_elsewhere
-from fibsem.inference.ledger import Ledger, SliceRecord, make_folder
+from fibsem.inference.model.cost import pixels_per_second
+from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
-from fibsem.inference.outputs import Outputs
-from fibsem.inference.preflight import (
+from fibsem.inference.tiling.tuning import tiling_of
+from fibsem.inference.volume.budget import held_gib
+from fibsem.inference.volume.components import remove_small_3d
+from fibsem.inference.volume.decisions import Decisions, decide
+from fibsem.inference.volume.executor import Job, Load, run_elsewhere
+from fibsem.inference.volume.ledger import Ledger, SliceRecord, make_folder
+from fibsem.inference.volume.outputs import Outputs
+from fibsem.inference.volume.preflight import (
     check_apart,
     check_reach,
     check_room,
@@ -31,9 +33,7 @@ from fibsem.inference.preflight import (
     forget_lost,
     taken,
 )
-from fibsem.inference.segmenter import Scorer, Segmenter
-from fibsem.inference.slab import SlabWorker
-from fibsem.inference.tuning import tiling_of
+from fibsem.inference.volume.slab import SlabWorker
 from fibsem.models.dense import why_not_dense
 from fibsem.system.files import replace_file, sole, write_json
 from fibsem.system.processes import peak_rss_gib

@@ -1,8 +1,4 @@
-"""Open volumes lazily: a folder of TIFF slices, a multipage or BigTIFF file, OME-Zarr.
-
-Opening reads headers only. A box is read from its own slices, and uncompressed slices row by row.
-Nothing stays open in between, so that threads and processes may share a volume.
-"""
+"""A volume: opened lazily, read box by box, in grey values or scaled to [0, 1]."""
 
 from __future__ import annotations
 
@@ -18,33 +14,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.data.deep import DeepSource
-from fibsem.data.mended import MendedSource
-from fibsem.data.omezarr import open_zarr
-from fibsem.data.source import File, Source, check_dtype, check_finite, check_grey
-from fibsem.data.tiff import natural_key, open_multipage, open_series
-from fibsem.data.writers import (
+from fibsem.data.volumes.layered import DeepSource
+from fibsem.data.volumes.mended import MendedSource
+from fibsem.data.volumes.omezarr import open_zarr
+from fibsem.data.volumes.source import File, Source, check_dtype, check_finite, check_grey
+from fibsem.data.volumes.tiff import open_multipage, open_series
+from fibsem.data.volumes.writers import (
     UNKNOWN_NM,
-    Format,
-    VolumeWriter,
     VoxelNm,
     Voxels,
-    create_volume,
 )
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
-
-__all__ = [
-    "ArrayVolume",
-    "Format",
-    "Volume",
-    "VolumeWriter",
-    "VoxelNm",
-    "create_volume",
-    "known_nm",
-    "natural_key",
-    "open_volume",
-]
 
 
 @dataclass(frozen=True)

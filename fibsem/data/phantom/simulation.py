@@ -1,9 +1,7 @@
-"""Synthetic FIB-SEM films with known truth, and an annotator who draws squares as an expert would.
+"""The annotator's squares on a phantom, and everything written as a dataset.
 
-Structure and rendering are in ``phantom_structure`` and ``phantom_render``; this file places the
-labelled squares, draws them, and writes everything as a dataset. Slices are made one by one, from
-the last to the first (what is seen in a pore lies below), so that memory does not grow with the
-stack.
+Slices are made one by one, from the last to the first (what is seen in a pore lies below), so that
+memory does not grow with the stack.
 """
 
 from __future__ import annotations
@@ -23,12 +21,10 @@ import yaml
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from fibsem.data.phantom_recipe import Film, PhantomRecipe, stream
-from fibsem.data.phantom_render import slices
+from fibsem.data.phantom.recipe import PhantomRecipe, stream
+from fibsem.data.phantom.render import slices
 from fibsem.errors import UserError
 from fibsem.geometry import Box
-
-__all__ = ["Film", "PhantomRecipe", "simulate"]
 
 Layout = Literal["manifest", "archive"]
 Mask = NDArray[np.bool_]

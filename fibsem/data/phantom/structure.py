@@ -18,7 +18,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from fibsem.data.phantom_recipe import PhantomRecipe, stream
+from fibsem.data.phantom.recipe import PhantomRecipe, stream
 
 Plane = NDArray[np.float32]
 Spectrum = NDArray[np.complex64]

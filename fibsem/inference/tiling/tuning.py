@@ -15,11 +15,11 @@ import tensorflow as tf
 
 from fibsem.errors import UserError
 from fibsem.geometry import Triple
-from fibsem.inference.cost import pixels_per_second
-from fibsem.inference.memory import OUT_OF_MEMORY
+from fibsem.inference.model.cost import pixels_per_second
+from fibsem.inference.model.memory import OUT_OF_MEMORY
+from fibsem.inference.model.segmenter import Scorer
 from fibsem.inference.options import Options
-from fibsem.inference.segmenter import Scorer
-from fibsem.inference.tiles import Tiling, choose_tiling, largest_side
+from fibsem.inference.tiling.tiles import Tiling, choose_tiling, largest_side
 from fibsem.system.files import read_json, write_json
 
 SIDES = (256, 384, 512, 768, 1024, 1536)

@@ -21,11 +21,11 @@ from fibsem.data.preprocessing import CorrectedVolume, Correction, reflected
 from fibsem.data.volumes import Volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
-from fibsem.inference.ledger import SliceRecord
-from fibsem.inference.memory import OUT_OF_MEMORY
-from fibsem.inference.outputs import Outputs
-from fibsem.inference.segmenter import Scorer, Segmenter
-from fibsem.inference.tiles import SMALLEST, Tiling
+from fibsem.inference.model.memory import OUT_OF_MEMORY
+from fibsem.inference.model.segmenter import Scorer, Segmenter
+from fibsem.inference.tiling.tiles import SMALLEST, Tiling
+from fibsem.inference.volume.ledger import SliceRecord
+from fibsem.inference.volume.outputs import Outputs
 
 FloatArray = npt.NDArray[np.float32]
 

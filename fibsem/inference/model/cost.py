@@ -11,8 +11,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from fibsem.inference.predict import BlockScorer
-from fibsem.inference.segmenter import Scorer
+from fibsem.inference.model.predict import BlockScorer
+from fibsem.inference.model.segmenter import Scorer
 from fibsem.models import build
 from fibsem.models.spec import ModelSpec
 

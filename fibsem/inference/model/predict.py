@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from fibsem.data.sampling import LATTICE, LabelledWindow, LatticeSample, cut_patches
 from fibsem.geometry import Triple
-from fibsem.inference.memory import ask_for, bytes_per_pixel
+from fibsem.inference.model.memory import ask_for, bytes_per_pixel
 from fibsem.inference.options import Precision
 from fibsem.models import Model
 from fibsem.models.dense import dense_twin

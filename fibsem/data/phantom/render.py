@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from fibsem.data.phantom_recipe import Film, PhantomRecipe, stream
-from fibsem.data.phantom_structure import Lattice, Plane, Structure, depths
+from fibsem.data.phantom.recipe import Film, PhantomRecipe, stream
+from fibsem.data.phantom.structure import Lattice, Plane, Structure, depths
 
 CALIBRATION_SHAPE = (8, 512, 512)
 # Finer than the finest texture, coarse enough to be cheap.

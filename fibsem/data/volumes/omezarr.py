@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import zarr
 
-from fibsem.data.source import NM, check_dtype, file_identity
-from fibsem.data.writers import UNKNOWN_NM, VoxelNm, Voxels
+from fibsem.data.volumes.source import NM, check_dtype, file_identity
+from fibsem.data.volumes.writers import UNKNOWN_NM, VoxelNm, Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
 

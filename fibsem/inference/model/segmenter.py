@@ -13,8 +13,8 @@ from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.preprocessing import Recipe
 from fibsem.errors import UserError
 from fibsem.geometry import Triple
+from fibsem.inference.model.predict import BlockScorer, Mode
 from fibsem.inference.options import Precision
-from fibsem.inference.predict import BlockScorer, Mode
 from fibsem.models import Model
 from fibsem.models.spec import ModelSpec
 

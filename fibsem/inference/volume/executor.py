@@ -30,13 +30,13 @@ from typing import Any
 from fibsem.data.preprocessing import Correction
 from fibsem.data.volumes import VoxelNm, open_volume
 from fibsem.errors import UserError
-from fibsem.inference.budget import held_gib
-from fibsem.inference.ledger import Ledger, SliceRecord
+from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options, Precision
-from fibsem.inference.outputs import Outputs
-from fibsem.inference.segmenter import Scorer, Segmenter
-from fibsem.inference.slab import Slab, SlabWorker
-from fibsem.inference.tiles import choose_tiling
+from fibsem.inference.tiling.tiles import choose_tiling
+from fibsem.inference.volume.budget import held_gib
+from fibsem.inference.volume.ledger import Ledger, SliceRecord
+from fibsem.inference.volume.outputs import Outputs
+from fibsem.inference.volume.slab import Slab, SlabWorker
 from fibsem.system.processes import (
     confine,
     core_shares,

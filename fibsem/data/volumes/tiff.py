@@ -20,8 +20,8 @@ from xml.etree import ElementTree
 import numpy as np
 import tifffile
 
-from fibsem.data.source import NM, File, check_dtype, file_identity
-from fibsem.data.writers import UNKNOWN_NM, VoxelNm, Voxels
+from fibsem.data.volumes.source import NM, File, check_dtype, file_identity
+from fibsem.data.volumes.writers import UNKNOWN_NM, VoxelNm, Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
 

@@ -1,0 +1,6 @@
+"""Synthetic FIB-SEM films with known truth, and an annotator who draws squares as experts do."""
+
+from fibsem.data.phantom.recipe import Film, PhantomRecipe
+from fibsem.data.phantom.simulation import simulate
+
+__all__ = ["Film", "PhantomRecipe", "simulate"]
