@@ -30,8 +30,8 @@ def main(tree: Tree) -> None:
     from fibsem.learning.comparison import draw_cell, draw_cells, finished_cells, write_tables
     from fibsem.learning.evaluation import Evaluation
     from fibsem.learning.material import Material
-    from fibsem.learning.tracking import Tracking
     from fibsem.system.progress import Progress
+    from fibsem.tracking.runs import Tracking
 
     started = time.perf_counter()
     tracking = Tracking.open(config.tracking, dataset.name)

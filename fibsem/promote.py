@@ -47,7 +47,7 @@ def main(tree: Tree) -> None:
     from fibsem.learning.final import final_tree
     from fibsem.learning.promotion import Promotion
     from fibsem.learning.ranking import best_trials
-    from fibsem.learning.tracking import Tracking
+    from fibsem.tracking.runs import Tracking
 
     tracking = Tracking.open(store, dataset.name)
     trials = best_trials(tracking, dataset, rank, how.study, how.max_seconds_per_gigapixel)
@@ -64,7 +64,8 @@ def main(tree: Tree) -> None:
 def _registry(uri: str, *, back: bool, why: str | None) -> None:
     """Go back to the champion before, and show the history."""
     from fibsem.analysis import tables
-    from fibsem.learning import registry, standing
+    from fibsem.tracking import aliases as standing
+    from fibsem.tracking import registry
 
     standing.require_store(uri)
     if back:

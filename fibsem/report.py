@@ -11,8 +11,8 @@ from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
 from fibsem.learning.lineage import read_lineage
 from fibsem.learning.results import find_results
-from fibsem.learning.standing import aliases_now, history_now
 from fibsem.system.files import write_json
+from fibsem.tracking.aliases import aliases_now, history_now
 
 
 def main(tree: Tree) -> None:
@@ -28,7 +28,7 @@ def main(tree: Tree) -> None:
     results = find_results([Path(str(folder)) for folder in folders], dataset)
 
     from fibsem.learning.report_folder import write_report
-    from fibsem.learning.tracking import code_version
+    from fibsem.tracking.runs import code_version
 
     folder = output_folder("report", tree, dataset)
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")

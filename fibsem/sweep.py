@@ -31,9 +31,9 @@ def main(tree: Tree) -> None:
     from fibsem.learning.material import Material
     from fibsem.learning.search import Sweep
     from fibsem.learning.sweep_report import report_sweep
-    from fibsem.learning.tracking import Tracking
     from fibsem.learning.workers import run_workers
     from fibsem.system.progress import Progress
+    from fibsem.tracking.runs import Tracking
 
     started = time.perf_counter()
     material = Material.of(dataset, config)

@@ -18,9 +18,9 @@ def main(tree: Tree) -> None:
 
     from fibsem.learning.material import Material
     from fibsem.learning.objective import Job, hyperparameters, run_job
-    from fibsem.learning.tracking import Tracking
     from fibsem.learning.training import Epoch
     from fibsem.system.progress import Progress
+    from fibsem.tracking.runs import Tracking
 
     started = time.perf_counter()
     folder = output_folder("train", tree, dataset.name, config.spec.name, str(config.spec.nbhd))

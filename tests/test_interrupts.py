@@ -139,7 +139,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from fibsem.system.interrupts import end_cleanly
 from fibsem.config import TrackingConfig
-from fibsem.learning.tracking import Tracking
+from fibsem.tracking.runs import Tracking
 
 end_cleanly(signal.SIGINT)
 tracking = Tracking.open(TrackingConfig(uri="sqlite:///ml.db", artifacts="artifacts"), "any")

@@ -166,7 +166,7 @@ def test_a_segmentation_killed_in_a_slab_ends_as_the_whole_one(command, tmp_path
     from fibsem.data.preprocessing import Recipe
     from fibsem.data.volumes.writers import create_volume
     from fibsem.inference.volume.segmentation import Segmenter
-    from fibsem.learning.bundle import Bundle
+    from fibsem.tracking.bundle import Bundle
 
     spec, model = trained(11)
     segmenter = Segmenter.of(spec, model, Recipe(), PostProcessing(1.0, 0.5), "")

@@ -42,9 +42,9 @@ from fibsem.data.preprocessing import Recipe
 from fibsem.data.volumes import create_volume
 from fibsem.geometry import Nbhd
 from fibsem.inference.model.segmenter import Scorer, Segmenter
-from fibsem.learning.bundle import Bundle
 from fibsem.models import build
 from fibsem.models.spec import resolve
+from fibsem.tracking.bundle import Bundle
 
 rows, columns = args.size
 #: Slices and share of the area of every volume.

@@ -51,8 +51,8 @@ from fibsem.data.preprocessing import Recipe
 from fibsem.geometry import Nbhd
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.inference.model.segmenter import Segmenter
-from fibsem.learning.bundle import Bundle, load_bundle
 from fibsem.models.spec import resolve
+from fibsem.tracking.bundle import Bundle, load_bundle
 
 if not (bundle / "bundle.json").is_file():
     trained = args.folder / "trained"

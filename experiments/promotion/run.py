@@ -94,8 +94,8 @@ from fibsem.learning.final import final_tree
 from fibsem.learning.material import Material
 from fibsem.learning.ranking import best_trials
 from fibsem.learning.scoring import scored_squares
-from fibsem.learning.tracking import Tracking
 from fibsem.system.files import read_json, replace_file, write_json
+from fibsem.tracking.runs import Tracking
 
 
 def worth(folders: list[Path], known: Path, material: Material, grid) -> dict:

@@ -26,10 +26,10 @@ from fibsem.inference.model.predict import BlockScorer
 from fibsem.learning.material import Material
 from fibsem.learning.objective import Job, Record, hyperparameters, run_job
 from fibsem.learning.scoring import sample_scores, scored_squares
-from fibsem.learning.tracking import Tracking
 from fibsem.learning.training import Epoch
 from fibsem.models import Model
 from fibsem.system.files import read_json, write_json
+from fibsem.tracking.runs import Tracking
 
 #: Thresholds among which the best one on the labelled validation pixels is chosen; no smoothing.
 THRESHOLDS = SearchGrid((0.0,), tuple(float(t) for t in np.linspace(0.02, 0.98, 97)))

@@ -19,13 +19,13 @@ from fibsem.config import GateConfig
 from fibsem.data.dataset import Dataset, Region
 from fibsem.data.split import Split
 from fibsem.inference.model.segmenter import Scorer, Segmenter
-from fibsem.learning.bundle import Bundle
 from fibsem.learning.calibrating import calibration_errors
 from fibsem.learning.evaluation import CHOSEN, square_row
 from fibsem.learning.material import Material
 from fibsem.learning.objective import Record
 from fibsem.learning.scoring import sample_scores, scored_squares
 from fibsem.system.progress import Progress
+from fibsem.tracking.bundle import Bundle
 
 
 def validation_squares(

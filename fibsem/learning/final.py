@@ -18,9 +18,9 @@ from fibsem.inference.model.segmenter import Member, Segmenter
 from fibsem.learning.material import Material
 from fibsem.learning.objective import Job, Record, hyperparameters, run_job
 from fibsem.learning.ranking import Trial
-from fibsem.learning.tracking import Tracking
 from fibsem.learning.training import Epoch
 from fibsem.system.progress import Progress
+from fibsem.tracking.runs import Tracking
 
 
 def final_tree(trial: Trial, tree: Tree, seed: int) -> Tree:

@@ -26,10 +26,10 @@ from fibsem.learning.objective import (
     failure_of,
     run_job,
 )
-from fibsem.learning.tracking import Tracking
 from fibsem.learning.training import Epoch
 from fibsem.system.interrupts import end_cleanly
 from fibsem.system.processes import die_with_parent, stop
+from fibsem.tracking.runs import Tracking
 
 #: Called with (epoch, validation loss); raises PrunedError where the trial shall end.
 OnEpoch = Callable[[int, float], None]

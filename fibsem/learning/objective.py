@@ -22,9 +22,9 @@ from fibsem.inference.model.cost import predicted_seconds_per_gigapixel, seconds
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.learning.material import Material
 from fibsem.learning.scoring import score_all, score_balanced
-from fibsem.learning.tracking import Tracking, flat
 from fibsem.learning.training import DivergedError, Epoch, Trained, train
 from fibsem.system.files import read_json, write_json
+from fibsem.tracking.runs import Tracking, flat
 
 #: Labelled pixels that are still scored one by one at the end of a training without dense form.
 MOST_BY_PATCH = 200_000

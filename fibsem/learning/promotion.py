@@ -28,8 +28,6 @@ from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
 from fibsem.inference.model.cost import seconds_per_gigapixel
 from fibsem.inference.model.segmenter import Scorer, Segmenter
-from fibsem.learning import registry
-from fibsem.learning.bundle import Bundle, find_bundle
 from fibsem.learning.calibrating import fit_calibration
 from fibsem.learning.evaluation import CHOSEN, labelled_figures
 from fibsem.learning.examination import (
@@ -42,15 +40,17 @@ from fibsem.learning.examination import (
 )
 from fibsem.learning.final import Final, FinalTraining, segmenter_of
 from fibsem.learning.objective import Record
-from fibsem.learning.packaging import example_of
 from fibsem.learning.promotion_report import draw, write_tables
 from fibsem.learning.ranking import Ranked, Ranking, Trial, ranking_rows
 from fibsem.learning.release import lineage_of, registry_tags, segment_samples, write_bundle
 from fibsem.learning.scoring import scored_squares
-from fibsem.learning.tracking import Tracking, flat
 from fibsem.learning.training import DivergedError
 from fibsem.system.files import read_json, write_json
 from fibsem.system.progress import Progress
+from fibsem.tracking import registry
+from fibsem.tracking.bundle import Bundle, find_bundle
+from fibsem.tracking.packaging import example_of
+from fibsem.tracking.runs import Tracking, flat
 
 Say = Callable[[str], None]
 

@@ -26,10 +26,10 @@ from fibsem.inference.model.predict import BlockScorer
 from fibsem.learning.material import Material
 from fibsem.learning.objective import MOST_BY_PATCH, Job, Record, hyperparameters, run_job
 from fibsem.learning.scoring import sample_scores, scored_squares
-from fibsem.learning.tracking import PARENT, Tracking
 from fibsem.learning.training import DivergedError, Epoch
 from fibsem.system.files import read_json, write_json
 from fibsem.system.progress import Progress
+from fibsem.tracking.runs import PARENT, Tracking
 
 #: Difference over squares that may be noise: above this p-value two trials are tied.
 TIED = 0.05

@@ -14,16 +14,16 @@ from fibsem.data.dataset import Dataset
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.volume.segmentation import segment_volume
-from fibsem.learning import registry
-from fibsem.learning.bundle import Bundle, load_segmenter
 from fibsem.learning.final import Final
 from fibsem.learning.lineage import provenance
 from fibsem.learning.objective import Record
 from fibsem.learning.promotion_report import card_facts
 from fibsem.learning.ranking import Trial
-from fibsem.learning.tracking import Tracking, code_version
 from fibsem.system.files import replace_file
 from fibsem.system.progress import Progress
+from fibsem.tracking import registry
+from fibsem.tracking.bundle import Bundle, load_segmenter
+from fibsem.tracking.runs import Tracking, code_version
 
 Say = Callable[[str], None]
 

@@ -34,9 +34,9 @@ from fibsem.learning.owner import Heart
 from fibsem.learning.samplers import Objective, objectives
 from fibsem.learning.slots import Attempt, Study, filled
 from fibsem.learning.space import Space, read_space
-from fibsem.learning.tracking import Tracking, run_name
 from fibsem.system.files import read_json, replace_file, write_json
 from fibsem.system.interrupts import uninterrupted
+from fibsem.tracking.runs import Tracking, run_name
 
 #: Seconds between two looks where all open slots are taken by others.
 POLL_S = 1.0

@@ -91,7 +91,7 @@ def _worker(tree: Tree, folder: Path, cores: set[int], accelerator: str | None) 
     from fibsem.learning.datasets import obtain
     from fibsem.learning.isolation import InProcess
     from fibsem.learning.material import Material
-    from fibsem.learning.tracking import Tracking
+    from fibsem.tracking.runs import Tracking
 
     try:
         config = RunConfig.of(tree)

@@ -14,9 +14,9 @@ from fibsem.inference.options import Options
 from fibsem.inference.volume.budget import RUNTIME_GIB
 from fibsem.inference.volume.estimate import NEIGHBOURHOODS, Row, estimate_segmentation
 from fibsem.inference.volume.segmentation import estimate
-from fibsem.learning.bundle import Bundle
 from fibsem.models import build
 from fibsem.models.spec import resolve
+from fibsem.tracking.bundle import Bundle
 
 
 def test_the_command_tells_and_writes_nothing(trained, tmp_path, capsys, monkeypatch):

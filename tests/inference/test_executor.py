@@ -22,7 +22,7 @@ from fibsem.geometry import Box
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.volume.segmentation import segment_volume
-from fibsem.learning.bundle import Bundle, load_segmenter
+from fibsem.tracking.bundle import Bundle, load_segmenter
 from tests.servers import answers, free_port, wait_until
 
 SHAPE = (8, 90, 110)

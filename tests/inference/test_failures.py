@@ -129,7 +129,7 @@ def test_memory_that_is_not_there_is_refused():
 @pytest.fixture(scope="module")
 def parts(grey, segmenter, tmp_path_factory):
     """Folder with a stack, a bundle, and the labels of a segmentation that nothing disturbed."""
-    from fibsem.learning.bundle import Bundle
+    from fibsem.tracking.bundle import Bundle
 
     folder = tmp_path_factory.mktemp("parts")
     Bundle(segmenter, (50.0, 10.0, 10.0), {}).save(folder / "bundle")

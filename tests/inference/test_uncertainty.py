@@ -25,7 +25,7 @@ from fibsem.inference.volume.ledger import Ledger
 from fibsem.inference.volume.outputs import Outputs
 from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.inference.volume.slab import WAITING
-from fibsem.learning.bundle import Bundle, load_segmenter
+from fibsem.tracking.bundle import Bundle, load_segmenter
 
 SHAPE = (5, 37, 53)
 ASKED = Options(uncertainty=True, slab=2)

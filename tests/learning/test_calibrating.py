@@ -12,10 +12,10 @@ from fibsem.data.dataset import IGNORE
 from fibsem.data.preprocessing import Recipe
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Scorer, Segmenter
-from fibsem.learning.bundle import Bundle, load_bundle
 from fibsem.learning.calibrating import calibration_errors, fit_calibration, labelled_pixels
 from fibsem.learning.scoring import score_all, scored_squares
 from fibsem.system.files import read_json, write_json
+from fibsem.tracking.bundle import Bundle, load_bundle
 
 
 def square(seed, margin=4, size=40):

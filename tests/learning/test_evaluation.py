@@ -15,7 +15,7 @@ from fibsem.inference.model.predict import BlockScorer
 from fibsem.learning.comparison import compare
 from fibsem.learning.evaluation import HALF, confusions, read_runs
 from fibsem.learning.scoring import score_all, score_balanced
-from fibsem.learning.tracking import Tracking
+from fibsem.tracking.runs import Tracking
 
 
 def overrides(small, root, name, *more):

@@ -7,9 +7,9 @@ import pytest
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import GateConfig
 from fibsem.inference.model.segmenter import Segmenter
-from fibsem.learning.bundle import Bundle
 from fibsem.learning.evaluation import CHOSEN
 from fibsem.learning.examination import examine_on_test, verdict
+from fibsem.tracking.bundle import Bundle
 
 FILM = SimpleNamespace(name="film", hash="d1")
 ITS = {"dataset": "film", "data": "d1"}

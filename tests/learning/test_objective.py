@@ -5,8 +5,8 @@ import pytest
 from fibsem.config import TrackingConfig
 from fibsem.errors import UserError
 from fibsem.learning.objective import Job, reason_of, run_job
-from fibsem.learning.tracking import Tracking
 from fibsem.learning.training import DivergedError
+from fibsem.tracking.runs import Tracking
 
 
 def exhausted():

@@ -16,7 +16,7 @@ from fibsem.config import compose
 from fibsem.data.volumes import open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
-from fibsem.learning.bundle import find_bundle, load_bundle
+from fibsem.tracking.bundle import find_bundle, load_bundle
 
 
 @pytest.fixture(scope="module")

@@ -24,8 +24,8 @@ from fibsem.learning.ranking import (
     square_mious,
 )
 from fibsem.learning.scoring import sample_scores
-from fibsem.learning.tracking import Tracking
 from fibsem.learning.training import DivergedError
+from fibsem.tracking.runs import Tracking
 
 
 @pytest.fixture(scope="module")

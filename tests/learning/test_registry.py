@@ -11,9 +11,9 @@ from fibsem.config import TrackingConfig
 from fibsem.data.preprocessing import Recipe
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Segmenter
-from fibsem.learning import registry
-from fibsem.learning.bundle import Bundle, find_bundle
-from fibsem.learning.tracking import Tracking
+from fibsem.tracking import registry
+from fibsem.tracking.bundle import Bundle, find_bundle
+from fibsem.tracking.runs import Tracking
 
 STORES = ["sqlite", pytest.param("server", marks=pytest.mark.slow)]
 

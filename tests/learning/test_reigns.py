@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fibsem.learning.reigns import (
+from fibsem.tracking.history import (
     LONGEST,
     LONGEST_REASON,
     ROLLBACK,

@@ -23,12 +23,12 @@ from fibsem.geometry import Box, Nbhd
 from fibsem.inference.model.segmenter import Member, Scorer, Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.volume.segmentation import segment_volume
-from fibsem.learning import registry
-from fibsem.learning.bundle import Bundle
-from fibsem.learning.packaging import EXAMPLE, example_of
-from fibsem.learning.tracking import Tracking
 from fibsem.models.forest import Forest, feature_count
 from fibsem.models.spec import resolve
+from fibsem.tracking import registry
+from fibsem.tracking.bundle import Bundle
+from fibsem.tracking.packaging import EXAMPLE, example_of
+from fibsem.tracking.runs import Tracking
 from tests.servers import free_port, wait_until
 
 SHAPE = (4, 60, 70)

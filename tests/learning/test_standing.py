@@ -7,8 +7,8 @@ import mlflow
 import pytest
 
 from fibsem.config import TrackingConfig
-from fibsem.learning.standing import aliases_now, history_now
-from fibsem.learning.tracking import Tracking
+from fibsem.tracking.aliases import aliases_now, history_now
+from fibsem.tracking.runs import Tracking
 
 
 @pytest.fixture(scope="module")

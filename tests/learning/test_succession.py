@@ -11,7 +11,7 @@ from fibsem import promote, sweep
 from fibsem.config import compose
 from fibsem.data.phantom import simulate
 from fibsem.errors import UserError
-from fibsem.learning import registry
+from fibsem.tracking import registry
 from tests.conftest import TINY
 
 #: Enough test squares for the gate to decide.

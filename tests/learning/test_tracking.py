@@ -9,7 +9,7 @@ import pytest
 OPEN = """
 import sys
 from fibsem.config import TrackingConfig
-from fibsem.learning.tracking import Tracking
+from fibsem.tracking.runs import Tracking
 print(Tracking.open(TrackingConfig(uri=sys.argv[1], artifacts=sys.argv[2]), "film").experiment_id)
 """
 

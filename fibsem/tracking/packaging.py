@@ -1,6 +1,6 @@
 """A bundle as an MLflow model from code: signature, input example, code, requirements.
 
-What MLflow stores is the bundle's folder, ``served.py`` and the package's sources. No pickle is
+What MLflow stores is the bundle's folder, ``serving.py`` and the package's sources. No pickle is
 among them, but loading the model runs that code.
 """
 
@@ -84,7 +84,7 @@ def log_bundle(folder: Path, run_id: str, example: Voxels) -> str:
         bundle = shutil.copytree(folder, Path(scratch) / "bundle")
         info = mlflow.pyfunc.log_model(
             name="model",
-            python_model=str(package / "learning" / "served.py"),
+            python_model=str(package / "tracking" / "serving.py"),
             artifacts={"bundle": str(bundle)},
             code_paths=[str(_sources(package, Path(scratch)))],
             pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],

@@ -23,7 +23,7 @@ from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Scorer
 from fibsem.inference.tiling.tiles import choose_tiling
 from fibsem.inference.volume.slab import SlabWorker
-from fibsem.learning.bundle import load_bundle
+from fibsem.tracking.bundle import load_bundle
 
 #: Budget for a stack that is in memory anyway.
 MEMORY_GIB = 4.0

@@ -23,9 +23,9 @@ from mlflow.entities.model_registry import ModelVersion
 from fibsem.analysis import model_card, tables
 from fibsem.data.volumes.writers import Voxels
 from fibsem.errors import UserError
-from fibsem.learning.bundle import load_bundle
-from fibsem.learning.packaging import log_bundle
-from fibsem.learning.reigns import (
+from fibsem.system.interrupts import uninterrupted
+from fibsem.tracking.bundle import load_bundle
+from fibsem.tracking.history import (
     LONGEST,
     ROLLBACK,
     Crowning,
@@ -37,7 +37,7 @@ from fibsem.learning.reigns import (
     later,
     throne,
 )
-from fibsem.system.interrupts import uninterrupted
+from fibsem.tracking.packaging import log_bundle
 
 REGISTERED = "fibsem"
 CHAMPION, PREVIOUS = "champion", "previous"
@@ -62,7 +62,7 @@ class Reign:
     since, until
         When it reigned; ``since`` is None if it never did, ``until`` if it does not or still does.
     why, how
-        Of the :class:`~fibsem.learning.reigns.Crowning`; ``refused`` with the reason of the gate,
+        Of the :class:`~fibsem.tracking.history.Crowning`; ``refused`` with the reason of the gate,
         or ``registered`` where neither happened.
     dataset, data, code, test_miou
         Facts of its promotion: name and hash of the data, version of the code, mIoU on every
@@ -101,7 +101,7 @@ def register(
         Facts of the promotion: :data:`DATASET`, :data:`DATA`, :data:`CODE`, :data:`TEST_MIOU`,
         :data:`GATE` (``passed`` or ``refused``), :data:`REASON`, and any other. None is left out.
     example : (z, y, x)
-        See :func:`fibsem.learning.packaging.log_bundle`.
+        See :func:`fibsem.tracking.packaging.log_bundle`.
     """
     mlflow.set_tracking_uri(tracking_uri)
     client, identity = MlflowClient(tracking_uri), load_bundle(folder).segmenter.identity

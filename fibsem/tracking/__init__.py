@@ -1,0 +1,1 @@
+"""MLflow: runs, bundles, registered models and their history; nobody else knows it."""
