@@ -18,7 +18,7 @@ def main(tree: Tree) -> None:
         return
     config = RunConfig.of(tree)
 
-    from fibsem.learning.datasets import obtain
+    from fibsem.training.datasets import obtain
 
     dataset = obtain(config.data, config.split)
     spec = config.spec
@@ -29,9 +29,9 @@ def main(tree: Tree) -> None:
 
     from fibsem.learning.comparison import draw_cell, draw_cells, finished_cells, write_tables
     from fibsem.learning.evaluation import Evaluation
-    from fibsem.learning.material import Material
     from fibsem.system.progress import Progress
     from fibsem.tracking.runs import Tracking
+    from fibsem.training.material import Material
 
     started = time.perf_counter()
     tracking = Tracking.open(config.tracking, dataset.name)

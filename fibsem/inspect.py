@@ -13,8 +13,8 @@ def main(tree: Tree) -> None:
     data, split = read(DataConfig, tree["data"], "data"), read(SplitRecipe, tree["split"], "split")
     recipe = read(Recipe, tree["preprocess"], "preprocess")
 
-    from fibsem.learning.datasets import obtain
     from fibsem.learning.inspection import Inspection, tables
+    from fibsem.training.datasets import obtain
 
     dataset = obtain(data, split)
     folder = output_folder("inspect", tree, dataset.name)

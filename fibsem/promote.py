@@ -35,7 +35,7 @@ def main(tree: Tree) -> None:
         _registry(store.uri, back=tree["rollback"], why=tree["reason"])
         return
 
-    from fibsem.learning.datasets import obtain
+    from fibsem.training.datasets import obtain
 
     dataset = obtain(data, split)
     if not dataset.regions("test"):

@@ -22,18 +22,18 @@ def main(tree: Tree) -> None:
         f"space {space.name}: {size}, {len(space.cells())} cells of {', '.join(space.enumerated)}"
     )
 
-    from fibsem.learning.datasets import obtain
+    from fibsem.training.datasets import obtain
 
     dataset = obtain(config.data, config.split)
 
-    from fibsem.learning.estimate import duration, estimate_training
     from fibsem.learning.isolation import InProcess
-    from fibsem.learning.material import Material
     from fibsem.learning.search import Sweep
     from fibsem.learning.sweep_report import report_sweep
     from fibsem.learning.workers import run_workers
     from fibsem.system.progress import Progress
     from fibsem.tracking.runs import Tracking
+    from fibsem.training.estimate import duration, estimate_training
+    from fibsem.training.material import Material
 
     started = time.perf_counter()
     material = Material.of(dataset, config)

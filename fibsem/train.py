@@ -12,15 +12,15 @@ def main(tree: Tree) -> None:
     """Train one configuration."""
     config = RunConfig.of(tree)
 
-    from fibsem.learning.datasets import obtain
+    from fibsem.training.datasets import obtain
 
     dataset = obtain(config.data, config.split)
 
-    from fibsem.learning.material import Material
-    from fibsem.learning.objective import Job, hyperparameters, run_job
-    from fibsem.learning.training import Epoch
     from fibsem.system.progress import Progress
     from fibsem.tracking.runs import Tracking
+    from fibsem.training.fit import Epoch
+    from fibsem.training.material import Material
+    from fibsem.training.run import Job, hyperparameters, run_job
 
     started = time.perf_counter()
     folder = output_folder("train", tree, dataset.name, config.spec.name, str(config.spec.nbhd))

@@ -101,8 +101,8 @@ def material(small):
     An override of the model drops the sizes that only a 2dcnn has.
     """
     from fibsem.config import RunConfig, compose
-    from fibsem.learning.datasets import obtain
-    from fibsem.learning.material import Material
+    from fibsem.training.datasets import obtain
+    from fibsem.training.material import Material
 
     def make(*overrides):
         other = any(override.startswith("model=") for override in overrides)

@@ -6,7 +6,7 @@ import pytest
 
 from fibsem.config import RunConfig, compose
 from fibsem.learning.space import read_space
-from fibsem.learning.training import compiled_model
+from fibsem.training.fit import compiled_model
 
 SIZES = (11, 33, 49, 65, 81)
 STANDARD = [("2dcnn", n, nz) for n in SIZES for nz in (1, 3, 5, 7, 9, 11)]

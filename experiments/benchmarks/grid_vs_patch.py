@@ -25,9 +25,9 @@ parser.add_argument("--state", type=Path, default=Path("outputs/benchmarks/grid_
 args = parser.parse_args()
 
 from fibsem.config import RunConfig, compose
-from fibsem.learning.datasets import obtain
-from fibsem.learning.material import Material
-from fibsem.learning.training import train
+from fibsem.training.datasets import obtain
+from fibsem.training.fit import train
+from fibsem.training.material import Material
 
 
 def curve(mode: str, seed: int) -> list[tuple[float, float]]:

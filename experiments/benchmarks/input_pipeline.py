@@ -17,9 +17,9 @@ from _common import options, report
 args = options(__doc__.splitlines()[0]).parse_args()
 
 from fibsem.config import RunConfig, compose
-from fibsem.learning.datasets import obtain
-from fibsem.learning.material import Material
-from fibsem.learning.training import epoch_batches, train
+from fibsem.training.datasets import obtain
+from fibsem.training.fit import epoch_batches, train
+from fibsem.training.material import Material
 
 
 def case(mode: str, nbhd: str) -> dict[str, float]:

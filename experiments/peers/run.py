@@ -47,9 +47,9 @@ from fibsem.data.preprocessing import CorrectedVolume, Recipe, fit_correction
 from fibsem.data.sampling import load_windows
 from fibsem.data.volumes import open_volume
 from fibsem.geometry import Box
-from fibsem.learning.datasets import obtain
 from fibsem.learning.evaluation import THRESHOLDS
-from fibsem.learning.material import Material
+from fibsem.training.datasets import obtain
+from fibsem.training.material import Material
 
 
 @dataclass(frozen=True)

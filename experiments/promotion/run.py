@@ -87,15 +87,15 @@ from fibsem.data.split import SplitRecipe
 from fibsem.inference.model.cost import seconds_per_gigapixel
 from fibsem.inference.model.segmenter import Member, Scorer, Segmenter
 from fibsem.learning.calibrating import calibration_errors, fit_calibration
-from fibsem.learning.datasets import obtain
 from fibsem.learning.evaluation import CHOSEN, labelled_figures
 from fibsem.learning.examination import by_sample, rows_of, validation_squares
 from fibsem.learning.final import final_tree
-from fibsem.learning.material import Material
 from fibsem.learning.ranking import best_trials
-from fibsem.learning.scoring import scored_squares
 from fibsem.system.files import read_json, replace_file, write_json
 from fibsem.tracking.runs import Tracking
+from fibsem.training.datasets import obtain
+from fibsem.training.material import Material
+from fibsem.training.scoring import scored_squares
 
 
 def worth(folders: list[Path], known: Path, material: Material, grid) -> dict:

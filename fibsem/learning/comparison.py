@@ -17,11 +17,11 @@ from fibsem.analysis.statistics import paired_over_seeds, paired_over_squares
 from fibsem.errors import UserError
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.learning.evaluation import CHOSEN, confusions, read_runs
-from fibsem.learning.material import Material
-from fibsem.learning.objective import Record
-from fibsem.learning.scoring import scored_squares
 from fibsem.models.describe import drawing, feature_maps
 from fibsem.system.files import read_json, replace_file
+from fibsem.training.material import Material
+from fibsem.training.run import Record
+from fibsem.training.scoring import scored_squares
 
 
 def finished_cells(folder: Path, data: str) -> dict[Path, Record]:

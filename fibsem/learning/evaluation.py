@@ -23,13 +23,13 @@ from fibsem.data.dataset import IGNORE, Region
 from fibsem.data.split import SPLITS, Split
 from fibsem.inference.model.cost import seconds_per_gigapixel
 from fibsem.inference.model.predict import BlockScorer
-from fibsem.learning.material import Material
-from fibsem.learning.objective import Job, Record, hyperparameters, run_job
-from fibsem.learning.scoring import sample_scores, scored_squares
-from fibsem.learning.training import Epoch
 from fibsem.models import Model
 from fibsem.system.files import read_json, write_json
 from fibsem.tracking.runs import Tracking
+from fibsem.training.fit import Epoch
+from fibsem.training.material import Material
+from fibsem.training.run import Job, Record, hyperparameters, run_job
+from fibsem.training.scoring import sample_scores, scored_squares
 
 #: Thresholds among which the best one on the labelled validation pixels is chosen; no smoothing.
 THRESHOLDS = SearchGrid((0.0,), tuple(float(t) for t in np.linspace(0.02, 0.98, 97)))

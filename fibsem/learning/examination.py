@@ -21,11 +21,11 @@ from fibsem.data.split import Split
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.learning.calibrating import calibration_errors
 from fibsem.learning.evaluation import CHOSEN, square_row
-from fibsem.learning.material import Material
-from fibsem.learning.objective import Record
-from fibsem.learning.scoring import sample_scores, scored_squares
 from fibsem.system.progress import Progress
 from fibsem.tracking.bundle import Bundle
+from fibsem.training.material import Material
+from fibsem.training.run import Record
+from fibsem.training.scoring import sample_scores, scored_squares
 
 
 def validation_squares(

@@ -15,12 +15,12 @@ from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import RunConfig, Tree, with_values
 from fibsem.data.dataset import Dataset
 from fibsem.inference.model.segmenter import Member, Segmenter
-from fibsem.learning.material import Material
-from fibsem.learning.objective import Job, Record, hyperparameters, run_job
 from fibsem.learning.ranking import Trial
-from fibsem.learning.training import Epoch
 from fibsem.system.progress import Progress
 from fibsem.tracking.runs import Tracking
+from fibsem.training.fit import Epoch
+from fibsem.training.material import Material
+from fibsem.training.run import Job, Record, hyperparameters, run_job
 
 
 def final_tree(trial: Trial, tree: Tree, seed: int) -> Tree:

@@ -16,9 +16,13 @@ from multiprocessing.context import ForkServerContext
 from typing import Any
 
 from fibsem.config import RunConfig
-from fibsem.learning.datasets import obtain
-from fibsem.learning.material import Material
-from fibsem.learning.objective import (
+from fibsem.system.interrupts import end_cleanly
+from fibsem.system.processes import die_with_parent, stop
+from fibsem.tracking.runs import Tracking
+from fibsem.training.datasets import obtain
+from fibsem.training.fit import Epoch
+from fibsem.training.material import Material
+from fibsem.training.run import (
     Job,
     PrunedError,
     Record,
@@ -26,10 +30,6 @@ from fibsem.learning.objective import (
     failure_of,
     run_job,
 )
-from fibsem.learning.training import Epoch
-from fibsem.system.interrupts import end_cleanly
-from fibsem.system.processes import die_with_parent, stop
-from fibsem.tracking.runs import Tracking
 
 #: Called with (epoch, validation loss); raises PrunedError where the trial shall end.
 OnEpoch = Callable[[int, float], None]

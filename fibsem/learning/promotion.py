@@ -39,18 +39,18 @@ from fibsem.learning.examination import (
     verdict,
 )
 from fibsem.learning.final import Final, FinalTraining, segmenter_of
-from fibsem.learning.objective import Record
 from fibsem.learning.promotion_report import draw, write_tables
 from fibsem.learning.ranking import Ranked, Ranking, Trial, ranking_rows
 from fibsem.learning.release import lineage_of, registry_tags, segment_samples, write_bundle
-from fibsem.learning.scoring import scored_squares
-from fibsem.learning.training import DivergedError
 from fibsem.system.files import read_json, write_json
 from fibsem.system.progress import Progress
 from fibsem.tracking import registry
 from fibsem.tracking.bundle import Bundle, find_bundle
 from fibsem.tracking.packaging import example_of
 from fibsem.tracking.runs import Tracking, flat
+from fibsem.training.fit import DivergedError
+from fibsem.training.run import Record
+from fibsem.training.scoring import scored_squares
 
 Say = Callable[[str], None]
 

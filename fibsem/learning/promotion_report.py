@@ -16,8 +16,8 @@ from fibsem.data.dataset import Region
 from fibsem.data.split import SPLITS
 from fibsem.learning.evaluation import CHOSEN, HALF, confusions
 from fibsem.learning.final import Final
-from fibsem.learning.objective import Record
 from fibsem.system.files import replace_file
+from fibsem.training.run import Record
 
 
 def write_tables(record: Record, folder: Path) -> list[Path]:

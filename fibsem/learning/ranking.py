@@ -23,13 +23,13 @@ from fibsem.config import RankConfig, RunConfig, Tree, with_values
 from fibsem.data.dataset import Dataset, Region
 from fibsem.errors import UserError
 from fibsem.inference.model.predict import BlockScorer
-from fibsem.learning.material import Material
-from fibsem.learning.objective import MOST_BY_PATCH, Job, Record, hyperparameters, run_job
-from fibsem.learning.scoring import sample_scores, scored_squares
-from fibsem.learning.training import DivergedError, Epoch
 from fibsem.system.files import read_json, write_json
 from fibsem.system.progress import Progress
 from fibsem.tracking.runs import PARENT, Tracking
+from fibsem.training.fit import DivergedError, Epoch
+from fibsem.training.material import Material
+from fibsem.training.run import MOST_BY_PATCH, Job, Record, hyperparameters, run_job
+from fibsem.training.scoring import sample_scores, scored_squares
 
 #: Difference over squares that may be noise: above this p-value two trials are tied.
 TIED = 0.05

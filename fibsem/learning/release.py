@@ -16,7 +16,6 @@ from fibsem.inference.options import Options
 from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.learning.final import Final
 from fibsem.learning.lineage import provenance
-from fibsem.learning.objective import Record
 from fibsem.learning.promotion_report import card_facts
 from fibsem.learning.ranking import Trial
 from fibsem.system.files import replace_file
@@ -24,6 +23,7 @@ from fibsem.system.progress import Progress
 from fibsem.tracking import registry
 from fibsem.tracking.bundle import Bundle, load_segmenter
 from fibsem.tracking.runs import Tracking, code_version
+from fibsem.training.run import Record
 
 Say = Callable[[str], None]
 

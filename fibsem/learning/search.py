@@ -23,13 +23,6 @@ from fibsem.config import RunConfig, SearchConfig, Tree, read, settings_hash, wi
 from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
 from fibsem.learning.isolation import InProcess, Isolated, OnEpoch
-from fibsem.learning.objective import (
-    Job,
-    PrunedError,
-    Record,
-    TrialFailedError,
-    hyperparameters,
-)
 from fibsem.learning.owner import Heart
 from fibsem.learning.samplers import Objective, objectives
 from fibsem.learning.slots import Attempt, Study, filled
@@ -37,6 +30,13 @@ from fibsem.learning.space import Space, read_space
 from fibsem.system.files import read_json, replace_file, write_json
 from fibsem.system.interrupts import uninterrupted
 from fibsem.tracking.runs import Tracking, run_name
+from fibsem.training.run import (
+    Job,
+    PrunedError,
+    Record,
+    TrialFailedError,
+    hyperparameters,
+)
 
 #: Seconds between two looks where all open slots are taken by others.
 POLL_S = 1.0

@@ -88,10 +88,10 @@ def _worker(tree: Tree, folder: Path, cores: set[int], accelerator: str | None) 
     end_cleanly(signal.SIGINT, signal.SIGTERM)
     confine(cores, accelerator)
 
-    from fibsem.learning.datasets import obtain
     from fibsem.learning.isolation import InProcess
-    from fibsem.learning.material import Material
     from fibsem.tracking.runs import Tracking
+    from fibsem.training.datasets import obtain
+    from fibsem.training.material import Material
 
     try:
         config = RunConfig.of(tree)

@@ -6,14 +6,14 @@ import pytest
 from fibsem.data.dataset import IGNORE, Region
 from fibsem.data.sampling import LabelledWindow, balanced_pixels
 from fibsem.geometry import Box, Nbhd
-from fibsem.learning.batches import (
+from fibsem.models.spec import resolve
+from fibsem.training.batches import (
     Augmentation,
     GridShape,
     grid_epoch,
     patch_epoch,
     steps_per_epoch,
 )
-from fibsem.models.spec import resolve
 
 SPEC = resolve("2dcnn", Nbhd(1, 33, 33), "valid", {})
 HALO = SPEC.halo

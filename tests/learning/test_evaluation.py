@@ -14,8 +14,8 @@ from fibsem.errors import UserError
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.learning.comparison import compare
 from fibsem.learning.evaluation import HALF, confusions, read_runs
-from fibsem.learning.scoring import score_all, score_balanced
 from fibsem.tracking.runs import Tracking
+from fibsem.training.scoring import score_all, score_balanced
 
 
 def overrides(small, root, name, *more):

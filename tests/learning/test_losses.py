@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fibsem.analysis.metrics import Confusion
-from fibsem.learning.losses import make_loss, soft_iou, soft_porosity
+from fibsem.training.losses import make_loss, soft_iou, soft_porosity
 
 
 def maps(seed, shape=(3, 5, 5)):

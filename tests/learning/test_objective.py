@@ -4,9 +4,9 @@ import pytest
 
 from fibsem.config import TrackingConfig
 from fibsem.errors import UserError
-from fibsem.learning.objective import Job, reason_of, run_job
-from fibsem.learning.training import DivergedError
 from fibsem.tracking.runs import Tracking
+from fibsem.training.fit import DivergedError
+from fibsem.training.run import Job, reason_of, run_job
 
 
 def exhausted():

@@ -13,8 +13,6 @@ from fibsem.config import DataConfig, RankConfig, TrackingConfig, compose, read
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
 from fibsem.inference.model.predict import BlockScorer
-from fibsem.learning.datasets import obtain
-from fibsem.learning.objective import run_job
 from fibsem.learning.ranking import (
     Ranked,
     Ranking,
@@ -23,9 +21,11 @@ from fibsem.learning.ranking import (
     ranking_rows,
     square_mious,
 )
-from fibsem.learning.scoring import sample_scores
-from fibsem.learning.training import DivergedError
 from fibsem.tracking.runs import Tracking
+from fibsem.training.datasets import obtain
+from fibsem.training.fit import DivergedError
+from fibsem.training.run import run_job
+from fibsem.training.scoring import sample_scores
 
 
 @pytest.fixture(scope="module")

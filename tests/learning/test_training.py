@@ -10,7 +10,7 @@ import pytest
 
 from fibsem.config import TrainConfig
 from fibsem.errors import UserError
-from fibsem.learning.training import DivergedError, Epoch, Progress, train
+from fibsem.training.fit import DivergedError, Epoch, Progress, train
 
 
 def scores(trained):
@@ -134,9 +134,9 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
 from fibsem.config import RunConfig, compose
-from fibsem.learning.datasets import obtain
-from fibsem.learning.material import Material
-from fibsem.learning.training import train
+from fibsem.training.datasets import obtain
+from fibsem.training.material import Material
+from fibsem.training.fit import train
 config = RunConfig.of(compose("train", sys.argv[1:]))
 material = Material.of(obtain(config.data, config.split), config)
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])

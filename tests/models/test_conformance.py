@@ -16,9 +16,9 @@ from fibsem.inference.options import Options
 from fibsem.inference.tiling.tiles import choose_tiling
 from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.inference.volume.slab import SlabWorker
-from fibsem.learning.training import train
 from fibsem.models.dense import dense_twin
 from fibsem.models.spec import FAMILY, resolve
+from fibsem.training.fit import train
 
 PIXEL = [name for name, family in FAMILY.items() if family == "pixel"]
 DENSE = [name for name in PIXEL if name != "1dcnn"]

@@ -25,7 +25,10 @@ import tensorflow as tf
 from fibsem.analysis.metrics import balanced_scores, cross_entropy
 from fibsem.config import RunConfig, TrainConfig
 from fibsem.inference.model.predict import SampleScorer, compiled
-from fibsem.learning.batches import (
+from fibsem.models import Model, build
+from fibsem.system.files import replace_file
+from fibsem.system.interrupts import interruption_point, uninterrupted
+from fibsem.training.batches import (
     Augmentation,
     Batch,
     GridShape,
@@ -33,12 +36,9 @@ from fibsem.learning.batches import (
     patch_epoch,
     steps_per_epoch,
 )
-from fibsem.learning.features import fit_features, sample_scores
-from fibsem.learning.losses import make_loss
-from fibsem.learning.material import Material
-from fibsem.models import Model, build
-from fibsem.system.files import replace_file
-from fibsem.system.interrupts import interruption_point, uninterrupted
+from fibsem.training.features import fit_features, sample_scores
+from fibsem.training.losses import make_loss
+from fibsem.training.material import Material
 
 #: Batches that are prepared while one is trained on.
 PREFETCH = 4

@@ -20,11 +20,11 @@ from fibsem.config import RunConfig, Tree
 from fibsem.errors import UserError
 from fibsem.inference.model.cost import predicted_seconds_per_gigapixel, seconds_per_gigapixel
 from fibsem.inference.model.predict import BlockScorer
-from fibsem.learning.material import Material
-from fibsem.learning.scoring import score_all, score_balanced
-from fibsem.learning.training import DivergedError, Epoch, Trained, train
 from fibsem.system.files import read_json, write_json
 from fibsem.tracking.runs import Tracking, flat
+from fibsem.training.fit import DivergedError, Epoch, Trained, train
+from fibsem.training.material import Material
+from fibsem.training.scoring import score_all, score_balanced
 
 #: Labelled pixels that are still scored one by one at the end of a training without dense form.
 MOST_BY_PATCH = 200_000

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from fibsem.data.sampling import LabelledWindow, Pixels
 from fibsem.data.split import Split
 from fibsem.inference.model.predict import BlockScorer
-from fibsem.learning.material import Material
 from fibsem.models import Model
+from fibsem.training.material import Material
 
 FloatArray = npt.NDArray[np.float32]
 

@@ -22,7 +22,7 @@ from fibsem.data.sampling import (
     sample_size,
 )
 from fibsem.data.split import Split
-from fibsem.learning.datasets import corrected_volumes
+from fibsem.training.datasets import corrected_volumes
 
 #: Streams of random numbers of a dataset, so that one draw does not move another.
 STREAM = {"train": 1, "val": 2, "test": 3}

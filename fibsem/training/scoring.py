@@ -14,9 +14,9 @@ from fibsem.data.split import Split
 from fibsem.geometry import Box
 from fibsem.inference.model.predict import BlockScorer, SampleScorer, compiled
 from fibsem.inference.model.segmenter import Scorer
-from fibsem.learning import features
-from fibsem.learning.material import Material
 from fibsem.models import Model
+from fibsem.training import features
+from fibsem.training.material import Material
 
 
 def score_balanced(material: Material, model: Model, split: Split) -> dict[str, float]:

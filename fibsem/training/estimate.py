@@ -6,10 +6,10 @@ import itertools
 import time
 from dataclasses import dataclass
 
-from fibsem.learning.features import fit_features
-from fibsem.learning.material import Material
-from fibsem.learning.training import compiled_model, epoch_batches
 from fibsem.system.interrupts import uninterrupted
+from fibsem.training.features import fit_features
+from fibsem.training.fit import compiled_model, epoch_batches
+from fibsem.training.material import Material
 
 #: Steps that are timed after the first, which compiles.
 TIMED_STEPS = 5
