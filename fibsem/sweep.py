@@ -6,7 +6,7 @@ import math
 import time
 
 from fibsem.config import RunConfig, SearchConfig, Tree, output_folder, read, require, run_command
-from fibsem.learning.space import read_space
+from fibsem.search.space import read_space
 from fibsem.system.files import write_json
 
 
@@ -26,10 +26,10 @@ def main(tree: Tree) -> None:
 
     dataset = obtain(config.data, config.split)
 
-    from fibsem.learning.isolation import InProcess
-    from fibsem.learning.search import Sweep
-    from fibsem.learning.sweep_report import report_sweep
-    from fibsem.learning.workers import run_workers
+    from fibsem.search.executors import InProcess
+    from fibsem.search.report import report_sweep
+    from fibsem.search.sweep import Sweep
+    from fibsem.search.workers import run_workers
     from fibsem.system.progress import Progress
     from fibsem.tracking.runs import Tracking
     from fibsem.training.estimate import duration, estimate_training

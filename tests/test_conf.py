@@ -25,8 +25,8 @@ from fibsem.config.trees import IN_THE_HASH_OF
 from fibsem.data.phantom import PhantomRecipe
 from fibsem.errors import UserError
 from fibsem.inference.options import Options
-from fibsem.learning.space import read_space
 from fibsem.models.spec import FAMILY
+from fibsem.search.space import read_space
 
 COMMANDS = ("train", "sweep", "evaluate", "promote", "segment", "inspect", "report")
 

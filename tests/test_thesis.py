@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from fibsem.config import RunConfig, compose
-from fibsem.learning.space import read_space
+from fibsem.search.space import read_space
 from fibsem.training.fit import compiled_model
 
 SIZES = (11, 33, 49, 65, 81)

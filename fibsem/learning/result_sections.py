@@ -16,7 +16,7 @@ from fibsem.data.split import SPLITS
 from fibsem.learning.comparison import draw_cells, write_tables
 from fibsem.learning.result_files import in_order, pictures_in, read_picture, read_table
 from fibsem.learning.results import Record, Result, Results
-from fibsem.learning.samplers import OBJECTIVES
+from fibsem.search.samplers import OBJECTIVES
 from fibsem.system.files import read_json
 
 #: Trials of a sweep that are listed.

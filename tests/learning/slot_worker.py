@@ -6,10 +6,10 @@ import time
 from pathlib import Path
 
 from fibsem.config import SearchConfig
-from fibsem.learning.optuna_search import OptunaStudy
-from fibsem.learning.samplers import objectives
-from fibsem.learning.slots import filled
-from fibsem.learning.space import Choice, Range, Space
+from fibsem.search.optuna_study import OptunaStudy
+from fibsem.search.samplers import objectives
+from fibsem.search.slots import filled
+from fibsem.search.space import Choice, Range, Space
 
 #: Studies to be closed at the end of a test.
 OPENED = []

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from fibsem.config import SearchConfig
 from fibsem.errors import UserError
-from fibsem.learning.optuna_search import OptunaStudy, open_storage
-from fibsem.learning.owner import Watch, alive_here, here, me
-from fibsem.learning.samplers import objectives
-from fibsem.learning.slots import Attempt, filled, next_attempt, slots_needed, to_open
+from fibsem.search.optuna_study import OptunaStudy, open_storage
+from fibsem.search.owner import Watch, alive_here, here, me
+from fibsem.search.samplers import objectives
+from fibsem.search.slots import Attempt, filled, next_attempt, slots_needed, to_open
 from tests.learning import slot_worker
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from fibsem.config import compose
 from fibsem.errors import UserError
 from fibsem.geometry import Nbhd
-from fibsem.learning.space import Choice, Range, read_space
 from fibsem.models.spec import resolve
+from fibsem.search.space import Choice, Range, read_space
 
 
 def space_of(*overrides):

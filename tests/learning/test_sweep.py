@@ -256,7 +256,7 @@ def test_isolated_trials_give_the_same_figures(run):
 @pytest.mark.slow
 def test_an_isolated_trial_that_is_killed_ends_alone(run, monkeypatch):
     """The kernel's way with a trial that takes too much memory: SIGKILL, seen as a named reason."""
-    from fibsem.learning import isolation
+    from fibsem.search import executors as isolation
 
     converse, killed = isolation.Isolated._converse, []
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from fibsem.learning.space import Values
+from fibsem.search.space import Values
 
 State = Literal["waiting", "running", "complete", "pruned", "failed"]
 #: States that fill a slot, or will.

@@ -16,8 +16,8 @@ from optuna.distributions import (
 )
 
 from fibsem.analysis import figures, tables
-from fibsem.learning.search import Sweep
-from fibsem.learning.space import Axis, Choice
+from fibsem.search.space import Axis, Choice
+from fibsem.search.sweep import Sweep
 from fibsem.system.files import replace_file
 
 #: Complete trials below which an importance is only noise.

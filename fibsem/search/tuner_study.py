@@ -24,9 +24,9 @@ from keras_tuner.engine import trial as kt_trial
 
 from fibsem.config import SearchConfig
 from fibsem.errors import UserError
-from fibsem.learning.samplers import Objective
-from fibsem.learning.slots import Attempt, Opening, next_attempt, slots_needed, to_open
-from fibsem.learning.space import Choice, Range, Space, Values
+from fibsem.search.samplers import Objective
+from fibsem.search.slots import Attempt, Opening, next_attempt, slots_needed, to_open
+from fibsem.search.space import Choice, Range, Space, Values
 from fibsem.system.files import read_json, write_json
 from fibsem.system.interrupts import whole_calls
 
@@ -58,7 +58,7 @@ class Kept:
 
 @whole_calls
 class TunerStudy:
-    """One study; see :class:`fibsem.learning.slots.Study`."""
+    """One study; see :class:`fibsem.search.slots.Study`."""
 
     def __init__(
         self, name: str, folder: Path, search: SearchConfig, space: Space, goals: list[Objective]

@@ -22,10 +22,10 @@ from sqlalchemy import create_engine, text
 
 from fibsem.config import SearchConfig
 from fibsem.errors import UserError
-from fibsem.learning.owner import Watch, alive_here, here, me
-from fibsem.learning.samplers import PLANNED, Objective, make_pruner, make_sampler
-from fibsem.learning.slots import Attempt, Opening, State, next_attempt, slots_needed, to_open
-from fibsem.learning.space import Choice, Range, Space, Values
+from fibsem.search.owner import Watch, alive_here, here, me
+from fibsem.search.samplers import PLANNED, Objective, make_pruner, make_sampler
+from fibsem.search.slots import Attempt, Opening, State, next_attempt, slots_needed, to_open
+from fibsem.search.space import Choice, Range, Space, Values
 from fibsem.system.files import alone
 from fibsem.system.interrupts import whole_calls
 
@@ -110,7 +110,7 @@ def _hidden(url: str) -> str:
 
 @whole_calls
 class OptunaStudy:
-    """One study; see :class:`fibsem.learning.slots.Study`."""
+    """One study; see :class:`fibsem.search.slots.Study`."""
 
     def __init__(
         self, name: str, folder: Path, search: SearchConfig, space: Space, goals: list[Objective]

@@ -11,8 +11,8 @@ from typing import Any
 
 from fibsem.config import RunConfig, Tree
 from fibsem.errors import UserError
-from fibsem.learning.search import POLL_S, Show, Sweep
-from fibsem.learning.slots import filled
+from fibsem.search.slots import filled
+from fibsem.search.sweep import POLL_S, Show, Sweep
 from fibsem.system.interrupts import end_cleanly
 from fibsem.system.processes import (
     confine,
@@ -88,7 +88,7 @@ def _worker(tree: Tree, folder: Path, cores: set[int], accelerator: str | None) 
     end_cleanly(signal.SIGINT, signal.SIGTERM)
     confine(cores, accelerator)
 
-    from fibsem.learning.isolation import InProcess
+    from fibsem.search.executors import InProcess
     from fibsem.tracking.runs import Tracking
     from fibsem.training.datasets import obtain
     from fibsem.training.material import Material

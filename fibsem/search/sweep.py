@@ -22,11 +22,11 @@ import keras
 from fibsem.config import RunConfig, SearchConfig, Tree, read, settings_hash, with_values
 from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
-from fibsem.learning.isolation import InProcess, Isolated, OnEpoch
-from fibsem.learning.owner import Heart
-from fibsem.learning.samplers import Objective, objectives
-from fibsem.learning.slots import Attempt, Study, filled
-from fibsem.learning.space import Space, read_space
+from fibsem.search.executors import InProcess, Isolated, OnEpoch
+from fibsem.search.owner import Heart
+from fibsem.search.samplers import Objective, objectives
+from fibsem.search.slots import Attempt, Study, filled
+from fibsem.search.space import Space, read_space
 from fibsem.system.files import read_json, replace_file, write_json
 from fibsem.system.interrupts import uninterrupted
 from fibsem.tracking.runs import Tracking, run_name
@@ -276,10 +276,10 @@ def open_study(
 ) -> Study:
     """The study of the chosen backend."""
     if search.backend == "keras_tuner":
-        from fibsem.learning.tuner_search import TunerStudy
+        from fibsem.search.tuner_study import TunerStudy
 
         return TunerStudy(name, folder, search, space, goals)
-    from fibsem.learning.optuna_search import OptunaStudy
+    from fibsem.search.optuna_study import OptunaStudy
 
     if search.sampler in ("hyperband", "bayesian"):
         raise UserError(

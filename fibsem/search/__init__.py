@@ -1,0 +1,1 @@
+"""Sweeps: spaces, samplers, slots of a budget, studies of Optuna and Keras-Tuner, workers."""
