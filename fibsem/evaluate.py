@@ -27,8 +27,8 @@ def main(tree: Tree) -> None:
         print(f"{folder} is finished: validation mIoU {_miou(read_json(folder / 'summary.json'))}")
         return
 
-    from fibsem.learning.comparison import draw_cell, draw_cells, finished_cells, write_tables
-    from fibsem.learning.evaluation import Evaluation
+    from fibsem.evaluation.comparison import draw_cell, draw_cells, finished_cells, write_tables
+    from fibsem.evaluation.protocol import Evaluation
     from fibsem.system.progress import Progress
     from fibsem.tracking.runs import Tracking
     from fibsem.training.material import Material
@@ -60,7 +60,7 @@ def _compare(tree: Tree) -> None:
     if not isinstance(folders, list) or len(folders) != 2:
         raise UserError(f"`compare` must name two folders, compare=[A,B], but got {folders}.")
 
-    from fibsem.learning.comparison import compare
+    from fibsem.evaluation.comparison import compare
 
     first, second = (Path(str(folder)) for folder in folders)
     record = compare(first, second)

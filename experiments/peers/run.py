@@ -46,8 +46,8 @@ from fibsem.config import RunConfig, compose
 from fibsem.data.preprocessing import CorrectedVolume, Recipe, fit_correction
 from fibsem.data.sampling import load_windows
 from fibsem.data.volumes import open_volume
+from fibsem.evaluation.protocol import THRESHOLDS
 from fibsem.geometry import Box
-from fibsem.learning.evaluation import THRESHOLDS
 from fibsem.training.datasets import obtain
 from fibsem.training.material import Material
 

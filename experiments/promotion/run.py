@@ -84,10 +84,10 @@ from fibsem.config import (
     read,
 )
 from fibsem.data.split import SplitRecipe
+from fibsem.evaluation.protocol import CHOSEN, labelled_figures
 from fibsem.inference.model.cost import seconds_per_gigapixel
 from fibsem.inference.model.segmenter import Member, Scorer, Segmenter
 from fibsem.learning.calibrating import calibration_errors, fit_calibration
-from fibsem.learning.evaluation import CHOSEN, labelled_figures
 from fibsem.learning.examination import by_sample, rows_of, validation_squares
 from fibsem.learning.final import final_tree
 from fibsem.learning.ranking import best_trials

@@ -18,9 +18,9 @@ from fibsem.analysis.statistics import Gate, Standing, judge
 from fibsem.config import GateConfig
 from fibsem.data.dataset import Dataset, Region
 from fibsem.data.split import Split
+from fibsem.evaluation.protocol import CHOSEN, square_row
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.learning.calibrating import calibration_errors
-from fibsem.learning.evaluation import CHOSEN, square_row
 from fibsem.system.progress import Progress
 from fibsem.tracking.bundle import Bundle
 from fibsem.training.material import Material

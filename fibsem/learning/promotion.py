@@ -26,10 +26,10 @@ from fibsem.config import (
 )
 from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
+from fibsem.evaluation.protocol import CHOSEN, labelled_figures
 from fibsem.inference.model.cost import seconds_per_gigapixel
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.learning.calibrating import fit_calibration
-from fibsem.learning.evaluation import CHOSEN, labelled_figures
 from fibsem.learning.examination import (
     balanced,
     examine_on_test,

@@ -14,7 +14,7 @@ from fibsem.analysis.metrics import pooled
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare, SearchGrid
 from fibsem.data.dataset import Region
 from fibsem.data.split import SPLITS
-from fibsem.learning.evaluation import CHOSEN, HALF, confusions
+from fibsem.evaluation.protocol import CHOSEN, HALF, confusions
 from fibsem.learning.final import Final
 from fibsem.system.files import replace_file
 from fibsem.training.run import Record

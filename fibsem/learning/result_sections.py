@@ -13,7 +13,7 @@ import pandas as pd
 from fibsem.analysis import figures, tables
 from fibsem.analysis.report import Picture, Section, Table
 from fibsem.data.split import SPLITS
-from fibsem.learning.comparison import draw_cells, write_tables
+from fibsem.evaluation.comparison import draw_cells, write_tables
 from fibsem.learning.result_files import in_order, pictures_in, read_picture, read_table
 from fibsem.learning.results import Record, Result, Results
 from fibsem.search.samplers import OBJECTIVES

@@ -11,9 +11,9 @@ from fibsem.analysis.metrics import pooled
 from fibsem.analysis.statistics import band, paired_over_seeds, paired_over_squares
 from fibsem.config import RunConfig, compose
 from fibsem.errors import UserError
+from fibsem.evaluation.comparison import compare
+from fibsem.evaluation.protocol import HALF, confusions, read_runs
 from fibsem.inference.model.predict import BlockScorer
-from fibsem.learning.comparison import compare
-from fibsem.learning.evaluation import HALF, confusions, read_runs
 from fibsem.tracking.runs import Tracking
 from fibsem.training.scoring import score_all, score_balanced
 

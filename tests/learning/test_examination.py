@@ -6,8 +6,8 @@ import pytest
 
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import GateConfig
+from fibsem.evaluation.protocol import CHOSEN
 from fibsem.inference.model.segmenter import Segmenter
-from fibsem.learning.evaluation import CHOSEN
 from fibsem.learning.examination import examine_on_test, verdict
 from fibsem.tracking.bundle import Bundle
 

@@ -15,8 +15,8 @@ from fibsem.analysis import figures, tables
 from fibsem.analysis.metrics import Confusion, pooled
 from fibsem.analysis.statistics import paired_over_seeds, paired_over_squares
 from fibsem.errors import UserError
+from fibsem.evaluation.protocol import CHOSEN, confusions, read_runs
 from fibsem.inference.model.predict import BlockScorer
-from fibsem.learning.evaluation import CHOSEN, confusions, read_runs
 from fibsem.models.describe import drawing, feature_maps
 from fibsem.system.files import read_json, replace_file
 from fibsem.training.material import Material

@@ -1,0 +1,1 @@
+"""One configuration with several seeds, and the comparison of configurations."""
