@@ -44,9 +44,9 @@ def main(tree: Tree) -> None:
             "split.test says how many there are to be."
         )
 
-    from fibsem.learning.final import final_tree
-    from fibsem.learning.promotion import Promotion
-    from fibsem.learning.ranking import best_trials
+    from fibsem.promotion.final import final_tree
+    from fibsem.promotion.promotion import Promotion
+    from fibsem.promotion.ranking import best_trials
     from fibsem.tracking.runs import Tracking
 
     tracking = Tracking.open(store, dataset.name)

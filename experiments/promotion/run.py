@@ -87,10 +87,10 @@ from fibsem.data.split import SplitRecipe
 from fibsem.evaluation.protocol import CHOSEN, labelled_figures
 from fibsem.inference.model.cost import seconds_per_gigapixel
 from fibsem.inference.model.segmenter import Member, Scorer, Segmenter
-from fibsem.learning.calibrating import calibration_errors, fit_calibration
-from fibsem.learning.examination import by_sample, rows_of, validation_squares
-from fibsem.learning.final import final_tree
-from fibsem.learning.ranking import best_trials
+from fibsem.promotion.calibrating import calibration_errors, fit_calibration
+from fibsem.promotion.examination import by_sample, rows_of, validation_squares
+from fibsem.promotion.final import final_tree
+from fibsem.promotion.ranking import best_trials
 from fibsem.system.files import read_json, replace_file, write_json
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain

@@ -12,7 +12,7 @@ from fibsem.data.dataset import IGNORE
 from fibsem.data.preprocessing import Recipe
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Scorer, Segmenter
-from fibsem.learning.calibrating import calibration_errors, fit_calibration, labelled_pixels
+from fibsem.promotion.calibrating import calibration_errors, fit_calibration, labelled_pixels
 from fibsem.system.files import read_json, write_json
 from fibsem.tracking.bundle import Bundle, load_bundle
 from fibsem.training.scoring import score_all, scored_squares

@@ -8,7 +8,7 @@ from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import GateConfig
 from fibsem.evaluation.protocol import CHOSEN
 from fibsem.inference.model.segmenter import Segmenter
-from fibsem.learning.examination import examine_on_test, verdict
+from fibsem.promotion.examination import examine_on_test, verdict
 from fibsem.tracking.bundle import Bundle
 
 FILM = SimpleNamespace(name="film", hash="d1")

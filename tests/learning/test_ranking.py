@@ -13,7 +13,7 @@ from fibsem.config import DataConfig, RankConfig, TrackingConfig, compose, read
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
 from fibsem.inference.model.predict import BlockScorer
-from fibsem.learning.ranking import (
+from fibsem.promotion.ranking import (
     Ranked,
     Ranking,
     Trial,
@@ -149,7 +149,7 @@ def test_a_trial_that_diverges_with_a_seed_comes_last(swept, monkeypatch):
             raise DivergedError("the training loss is nan in epoch 1")
         return run_job(job, *others)
 
-    monkeypatch.setattr("fibsem.learning.ranking.run_job", diverging)
+    monkeypatch.setattr("fibsem.promotion.ranking.run_job", diverging)
     how, hopeless = RankConfig(k=2, seeds=2, seed=700), {bad}
     ranking = Ranking(tree, dataset, folder / "nan", tracking, tracking.start("p", tags={}))
     ranked = ranking.of(trials, how)
@@ -182,7 +182,7 @@ def test_patch_by_patch_squares_are_scored_on_the_sample(material, monkeypatch):
     made = material("train.share=0.5")
     model = models.build(made.config.spec)
     whole = square_mious(made, model)
-    monkeypatch.setattr("fibsem.learning.ranking.MOST_BY_PATCH", 0)
+    monkeypatch.setattr("fibsem.promotion.ranking.MOST_BY_PATCH", 0)
     assert square_mious(made, model) == whole  # that is for what has no dense form
 
     def by_patch(*network):
@@ -190,7 +190,7 @@ def test_patch_by_patch_squares_are_scored_on_the_sample(material, monkeypatch):
         scorer.mode = "patch"
         return scorer
 
-    monkeypatch.setattr("fibsem.learning.ranking.BlockScorer", by_patch)
+    monkeypatch.setattr("fibsem.promotion.ranking.BlockScorer", by_patch)
     sampled = square_mious(made, model)
     assert sampled["pixels"] == "balanced, 50 %"
     assert sampled["squares"].keys() == whole["squares"].keys()

@@ -13,7 +13,7 @@ from fibsem.data.volumes import create_volume, open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.model.segmenter import Segmenter
-from fibsem.learning.release import segment_samples
+from fibsem.promotion.release import segment_samples
 from fibsem.tracking.bundle import Bundle
 
 SHAPE = (3, 20, 24)

@@ -133,7 +133,7 @@ def test_a_refused_one_may_be_forced_and_nothing_is_done_again(lab, monkeypatch)
     def again(*_):
         raise AssertionError("the test squares were looked at twice")
 
-    monkeypatch.setattr("fibsem.learning.promotion.examine_on_test", again)
+    monkeypatch.setattr("fibsem.promotion.promotion.examine_on_test", again)
     champion = registry.champion_version(uri)
     forced = promoted(lab, "poor", "force=true", "gate.alpha=0.04")
     assert forced["champion"]

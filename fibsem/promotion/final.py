@@ -15,7 +15,7 @@ from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import RunConfig, Tree, with_values
 from fibsem.data.dataset import Dataset
 from fibsem.inference.model.segmenter import Member, Segmenter
-from fibsem.learning.ranking import Trial
+from fibsem.promotion.ranking import Trial
 from fibsem.system.progress import Progress
 from fibsem.tracking.runs import Tracking
 from fibsem.training.fit import Epoch

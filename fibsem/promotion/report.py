@@ -15,7 +15,7 @@ from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare, SearchG
 from fibsem.data.dataset import Region
 from fibsem.data.split import SPLITS
 from fibsem.evaluation.protocol import CHOSEN, HALF, confusions
-from fibsem.learning.final import Final
+from fibsem.promotion.final import Final
 from fibsem.system.files import replace_file
 from fibsem.training.run import Record
 

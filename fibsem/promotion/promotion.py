@@ -29,8 +29,8 @@ from fibsem.errors import UserError
 from fibsem.evaluation.protocol import CHOSEN, labelled_figures
 from fibsem.inference.model.cost import seconds_per_gigapixel
 from fibsem.inference.model.segmenter import Scorer, Segmenter
-from fibsem.learning.calibrating import fit_calibration
-from fibsem.learning.examination import (
+from fibsem.promotion.calibrating import fit_calibration
+from fibsem.promotion.examination import (
     balanced,
     examine_on_test,
     rows_of,
@@ -38,10 +38,10 @@ from fibsem.learning.examination import (
     validation_squares,
     verdict,
 )
-from fibsem.learning.final import Final, FinalTraining, segmenter_of
-from fibsem.learning.promotion_report import draw, write_tables
-from fibsem.learning.ranking import Ranked, Ranking, Trial, ranking_rows
-from fibsem.learning.release import lineage_of, registry_tags, segment_samples, write_bundle
+from fibsem.promotion.final import Final, FinalTraining, segmenter_of
+from fibsem.promotion.ranking import Ranked, Ranking, Trial, ranking_rows
+from fibsem.promotion.release import lineage_of, registry_tags, segment_samples, write_bundle
+from fibsem.promotion.report import draw, write_tables
 from fibsem.system.files import read_json, write_json
 from fibsem.system.progress import Progress
 from fibsem.tracking import registry

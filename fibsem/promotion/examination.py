@@ -20,7 +20,7 @@ from fibsem.data.dataset import Dataset, Region
 from fibsem.data.split import Split
 from fibsem.evaluation.protocol import CHOSEN, square_row
 from fibsem.inference.model.segmenter import Scorer, Segmenter
-from fibsem.learning.calibrating import calibration_errors
+from fibsem.promotion.calibrating import calibration_errors
 from fibsem.system.progress import Progress
 from fibsem.tracking.bundle import Bundle
 from fibsem.training.material import Material

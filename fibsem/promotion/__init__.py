@@ -1,0 +1,1 @@
+"""From finished trials to the champion: ranking, final training, examination, release."""
