@@ -13,7 +13,7 @@ def main(tree: Tree) -> None:
     data, split = read(DataConfig, tree["data"], "data"), read(SplitRecipe, tree["split"], "split")
     recipe = read(Recipe, tree["preprocess"], "preprocess")
 
-    from fibsem.learning.inspection import Inspection, tables
+    from fibsem.reporting.inspection import Inspection, tables
     from fibsem.training.datasets import obtain
 
     dataset = obtain(data, split)

@@ -9,8 +9,8 @@ from pathlib import Path
 from fibsem.config import DataConfig, TrackingConfig, Tree, output_folder, read, run_command
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
-from fibsem.learning.lineage import read_lineage
-from fibsem.learning.results import find_results
+from fibsem.reporting.lineage import read_lineage
+from fibsem.reporting.results import find_results
 from fibsem.system.files import write_json
 from fibsem.tracking.aliases import aliases_now, history_now
 
@@ -27,7 +27,7 @@ def main(tree: Tree) -> None:
     dataset = _name(read(DataConfig, tree["data"], "data"), tree)
     results = find_results([Path(str(folder)) for folder in folders], dataset)
 
-    from fibsem.learning.report_folder import write_report
+    from fibsem.reporting.folder import write_report
     from fibsem.tracking.runs import code_version
 
     folder = output_folder("report", tree, dataset)

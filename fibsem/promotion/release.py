@@ -14,10 +14,10 @@ from fibsem.data.dataset import Dataset
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.volume.segmentation import segment_volume
-from fibsem.learning.lineage import provenance
 from fibsem.promotion.final import Final
 from fibsem.promotion.ranking import Trial
 from fibsem.promotion.report import card_facts
+from fibsem.reporting.lineage import provenance
 from fibsem.system.files import replace_file
 from fibsem.system.progress import Progress
 from fibsem.tracking import registry

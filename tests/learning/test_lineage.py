@@ -8,7 +8,7 @@ import pytest
 
 from fibsem.config import compose
 from fibsem.errors import UserError
-from fibsem.learning.lineage import UNKNOWN, origin, provenance, read_lineage
+from fibsem.reporting.lineage import UNKNOWN, origin, provenance, read_lineage
 from fibsem.system.files import write_json
 
 LINEAGE = {

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from fibsem.analysis import figures
-from fibsem.learning.report_folder import write_report
-from fibsem.learning.results import find_results
+from fibsem.reporting.folder import write_report
+from fibsem.reporting.results import find_results
 from fibsem.system.files import write_json
 
 ORIGIN = {"dataset": "film", "data": "c8d2"}

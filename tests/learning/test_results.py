@@ -5,7 +5,7 @@ import os
 import pytest
 
 from fibsem.errors import UserError
-from fibsem.learning.results import find_results
+from fibsem.reporting.results import find_results
 from fibsem.system.files import write_json
 
 ORIGIN = {"dataset": "film", "data": "new"}

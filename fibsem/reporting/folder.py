@@ -9,10 +9,10 @@ from pathlib import Path
 import pandas as pd
 
 from fibsem.analysis import tables
-from fibsem.analysis.report import Picture, Section, Table, page
 from fibsem.analysis.uncertainty import porosity_text
-from fibsem.learning import result_sections
-from fibsem.learning.results import KEYS, Record, Results
+from fibsem.reporting import sections as result_sections
+from fibsem.reporting.page import Picture, Section, Table, page
+from fibsem.reporting.results import KEYS, Record, Results
 from fibsem.system.files import read_json, replace_file, write_json
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fibsem.analysis.report import Picture, Table
+from fibsem.reporting.page import Picture, Table
 
 #: What the tables and figures of other commands are, by the name of their file.
 TITLES: Mapping[str, str] = {

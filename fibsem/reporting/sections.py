@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from fibsem.analysis import figures, tables
-from fibsem.analysis.report import Picture, Section, Table
 from fibsem.data.split import SPLITS
 from fibsem.evaluation.comparison import draw_cells, write_tables
-from fibsem.learning.result_files import in_order, pictures_in, read_picture, read_table
-from fibsem.learning.results import Record, Result, Results
+from fibsem.reporting.items import in_order, pictures_in, read_picture, read_table
+from fibsem.reporting.page import Picture, Section, Table
+from fibsem.reporting.results import Record, Result, Results
 from fibsem.search.samplers import OBJECTIVES
 from fibsem.system.files import read_json
 

@@ -23,7 +23,7 @@ ILLEGAL = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 NUMBER = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?( ± [\d.]+)?$|\[[-+\d.]+, [-+\d.]+\]$")
 #: Characters up to which the cells of a column are kept on one line.
 SHORT = 28
-STYLE = (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
+STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)

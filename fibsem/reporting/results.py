@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fibsem.errors import UserError
-from fibsem.learning.lineage import origin
+from fibsem.reporting.lineage import origin
 from fibsem.system.files import read_json
 
 Record = dict[str, Any]

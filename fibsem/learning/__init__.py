@@ -1,1 +1,0 @@
-"""Training, searching, tracking and promoting models."""

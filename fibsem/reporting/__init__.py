@@ -1,0 +1,1 @@
+"""What was found, for people: tables, figures and pages of a dataset, and lineages."""
