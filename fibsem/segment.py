@@ -33,7 +33,7 @@ def main(tree: Tree) -> None:
     weights = _weights(tree)
     folder = output_folder("segment", tree, volume.path.resolve().stem)
 
-    from fibsem.analysis.uncertainty import porosity_text
+    from fibsem.analysis.intervals import porosity_text
     from fibsem.inference.model.segmenter import Segmenter
     from fibsem.inference.volume.estimate import estimate_segmentation
     from fibsem.inference.volume.segmentation import segment_volume

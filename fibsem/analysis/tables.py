@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
+from fibsem.analysis.intervals import normal_interval
 from fibsem.analysis.metrics import Confusion, pooled
-from fibsem.analysis.uncertainty import normal_interval
 
 Record = Mapping[str, Any]
 

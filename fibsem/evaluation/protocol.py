@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from fibsem import models
+from fibsem.analysis.intervals import normal_interval
 from fibsem.analysis.metrics import Confusion, balanced_scores, cross_entropy, pooled
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare, SearchGrid, search
 from fibsem.analysis.statistics import Spread
-from fibsem.analysis.uncertainty import normal_interval
 from fibsem.config import RunConfig, Tree
 from fibsem.data.dataset import IGNORE, Region
 from fibsem.data.split import SPLITS, Split

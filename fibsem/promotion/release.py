@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from fibsem.analysis import model_card
+from fibsem.analysis.intervals import porosity_text
 from fibsem.analysis.statistics import Gate
-from fibsem.analysis.uncertainty import porosity_text
 from fibsem.config import Tree, read
 from fibsem.data.dataset import Dataset
 from fibsem.inference.model.segmenter import Segmenter

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from fibsem.analysis import tables
-from fibsem.analysis.uncertainty import porosity_text
+from fibsem.analysis.intervals import porosity_text
 from fibsem.reporting import sections as result_sections
 from fibsem.reporting.page import Picture, Section, Table, page
 from fibsem.reporting.results import KEYS, Record, Results

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.analysis import figures
-from fibsem.analysis.uncertainty import normal_interval
+from fibsem.analysis.intervals import normal_interval
 from fibsem.data.dataset import Dataset, Region, Sample, by_split, porosity
 from fibsem.data.preprocessing import GreyProfile, Recipe, evenly_spaced, mean_profile
 from fibsem.data.split import SPLITS

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from fibsem.analysis.uncertainty import with_interval
+from fibsem.analysis.intervals import with_interval
 from fibsem.config import command_line
 from fibsem.errors import UserError
 from fibsem.system.files import read_json

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy.stats import wilcoxon
 
+from fibsem.analysis.intervals import normal_interval, porosity_text
 from fibsem.analysis.statistics import Gate, Standing, judge
-from fibsem.analysis.uncertainty import normal_interval, porosity_text
 
 CHAMPION = tuple(np.linspace(0.7, 0.9, 12))
 

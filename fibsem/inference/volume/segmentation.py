@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fibsem.analysis.uncertainty import normal_interval
+from fibsem.analysis.intervals import normal_interval
 from fibsem.data.preprocessing import CorrectedVolume
 from fibsem.data.volumes import Volume, VoxelNm, known_nm, open_volume
 from fibsem.inference.model.cost import pixels_per_second
