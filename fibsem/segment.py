@@ -37,9 +37,9 @@ def main(tree: Tree) -> None:
     from fibsem.inference.model.segmenter import Segmenter
     from fibsem.inference.volume.estimate import estimate_segmentation
     from fibsem.inference.volume.segmentation import segment_volume
-    from fibsem.reporting.lineage import provenance
     from fibsem.system.progress import Progress
     from fibsem.tracking.bundle import find_bundle, load_segmenter
+    from fibsem.tracking.provenance import provenance
     from fibsem.tracking.runs import code_version
 
     bundles = [find_bundle(name, store.uri) for name in weights]

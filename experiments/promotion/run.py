@@ -84,7 +84,6 @@ from fibsem.config import (
     read,
 )
 from fibsem.data.split import SplitRecipe
-from fibsem.evaluation.protocol import CHOSEN, labelled_figures
 from fibsem.inference.model.cost import seconds_per_gigapixel
 from fibsem.inference.model.segmenter import Member, Scorer, Segmenter
 from fibsem.promotion.calibrating import calibration_errors, fit_calibration
@@ -96,6 +95,7 @@ from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
 from fibsem.training.material import Material
 from fibsem.training.scoring import scored_squares
+from fibsem.training.squares import CHOSEN, labelled_figures
 
 
 def worth(folders: list[Path], known: Path, material: Material, grid) -> dict:

@@ -15,13 +15,14 @@ from fibsem.analysis import figures, tables
 from fibsem.analysis.metrics import Confusion, pooled
 from fibsem.analysis.statistics import paired_over_seeds, paired_over_squares
 from fibsem.errors import UserError
-from fibsem.evaluation.protocol import CHOSEN, confusions, read_runs
+from fibsem.evaluation.protocol import read_runs
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models.describe import drawing, feature_maps
 from fibsem.system.files import read_json, replace_file
 from fibsem.training.material import Material
 from fibsem.training.run import Record
 from fibsem.training.scoring import scored_squares
+from fibsem.training.squares import CHOSEN, confusions
 
 
 def finished_cells(folder: Path, data: str) -> dict[Path, Record]:

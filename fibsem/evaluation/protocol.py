@@ -14,12 +14,10 @@ from typing import Any
 import numpy as np
 
 from fibsem import models
-from fibsem.analysis.intervals import normal_interval
-from fibsem.analysis.metrics import Confusion, balanced_scores, cross_entropy, pooled
-from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare, SearchGrid, search
+from fibsem.analysis.metrics import Confusion, balanced_scores, pooled
+from fibsem.analysis.postprocessing import PostProcessing, SearchGrid, search
 from fibsem.analysis.statistics import Spread
 from fibsem.config import RunConfig, Tree
-from fibsem.data.dataset import IGNORE, Region
 from fibsem.data.split import SPLITS, Split
 from fibsem.inference.model.cost import seconds_per_gigapixel
 from fibsem.inference.model.predict import BlockScorer
@@ -30,13 +28,10 @@ from fibsem.training.fit import Epoch
 from fibsem.training.material import Material
 from fibsem.training.run import Job, Record, hyperparameters, run_job
 from fibsem.training.scoring import sample_scores, scored_squares
+from fibsem.training.squares import CHOSEN, HALF, TRUTH, confusions, labelled_figures, square_row
 
 #: Thresholds among which the best one on the labelled validation pixels is chosen; no smoothing.
 THRESHOLDS = SearchGrid((0.0,), tuple(float(t) for t in np.linspace(0.02, 0.98, 97)))
-
-#: Confusion matrices of a square: against the labels at T = 0.5 and at the chosen threshold, and
-#: against the exact truth at the chosen one where a phantom knows it.
-HALF, CHOSEN, TRUTH = "half", "chosen", "truth"
 
 
 @dataclass(frozen=True)
@@ -195,36 +190,6 @@ def score_model(material: Material, model: Model, patch_limit: int) -> Record:
     }
 
 
-def square_row(region: Region, square: ScoredSquare, chosen: PostProcessing) -> Record:
-    """Confusion matrices of a labelled square, and the loss of its scores."""
-    known = square.labels != IGNORE
-    loss = None
-    if known.any():
-        loss = cross_entropy(square.labels[known], square.scores[square.inner][known])
-    row: Record = {
-        "split": region.split,
-        "sample": region.sample,
-        "region": region.name,
-        "at": list(region.box.start),
-        "loss": loss,
-        HALF: square.confusion(PostProcessing()).counts,
-        CHOSEN: square.confusion(chosen).counts,
-    }
-    if region.read_truth is not None:
-        exact = ScoredSquare(square.scores, region.read_truth(), square.inner)
-        row[TRUTH] = exact.confusion(chosen).counts
-    return row
-
-
-def confusions(run: Record, split: str, kind: str, sample: str | None = None) -> list[Confusion]:
-    """Confusion matrices of the squares of a run, in order."""
-    return [
-        Confusion.from_counts(row[kind])
-        for row in run["squares"]
-        if row["split"] == split and kind in row and sample in (None, row["sample"])
-    ]
-
-
 def summarise(runs: list[Record]) -> Record:
     """Mean and s.d. over seeds of every figure.
 
@@ -268,24 +233,6 @@ def summarise(runs: list[Record]) -> Record:
         for run in runs
     ]
     return record
-
-
-def labelled_figures(
-    run: Record, split: str, kind: str, sample: str | None = None
-) -> dict[str, float]:
-    """Figures over all labelled pixels of a split, pooled over squares, of one sample or of all.
-
-    The interval of porosity is over squares (thesis 3.9); the loss is that of the scores, whatever
-    the post-processing.
-    """
-    parts = confusions(run, split, kind, sample)
-    low, high = normal_interval([part.porosity for part in parts])
-    rows = [
-        row for row in run["squares"] if row["split"] == split and sample in (None, row["sample"])
-    ]
-    losses = [(row["loss"], sum(map(sum, row[HALF]))) for row in rows if row["loss"] is not None]
-    loss = sum(loss * n for loss, n in losses) / max(1, sum(n for _, n in losses))
-    return {**pooled(parts).record(), "loss": loss, "porosity_low": low, "porosity_high": high}
 
 
 def _plain(figures: dict[str, Any]) -> dict[str, float]:

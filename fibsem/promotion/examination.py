@@ -18,7 +18,6 @@ from fibsem.analysis.statistics import Gate, Standing, judge
 from fibsem.config import GateConfig
 from fibsem.data.dataset import Dataset, Region
 from fibsem.data.split import Split
-from fibsem.evaluation.protocol import CHOSEN, square_row
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.promotion.calibrating import calibration_errors
 from fibsem.system.progress import Progress
@@ -26,6 +25,7 @@ from fibsem.tracking.bundle import Bundle
 from fibsem.training.material import Material
 from fibsem.training.run import Record
 from fibsem.training.scoring import sample_scores, scored_squares
+from fibsem.training.squares import CHOSEN, square_row
 
 
 def validation_squares(

@@ -26,7 +26,6 @@ from fibsem.config import (
 )
 from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
-from fibsem.evaluation.protocol import CHOSEN, labelled_figures
 from fibsem.inference.model.cost import seconds_per_gigapixel
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.promotion.calibrating import fit_calibration
@@ -51,6 +50,7 @@ from fibsem.tracking.runs import Tracking, flat
 from fibsem.training.fit import DivergedError
 from fibsem.training.run import Record
 from fibsem.training.scoring import scored_squares
+from fibsem.training.squares import CHOSEN, labelled_figures
 
 Say = Callable[[str], None]
 

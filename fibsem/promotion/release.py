@@ -17,11 +17,11 @@ from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.promotion.final import Final
 from fibsem.promotion.ranking import Trial
 from fibsem.promotion.report import card_facts
-from fibsem.reporting.lineage import provenance
 from fibsem.system.files import replace_file
 from fibsem.system.progress import Progress
 from fibsem.tracking import registry
 from fibsem.tracking.bundle import Bundle, load_segmenter
+from fibsem.tracking.provenance import provenance
 from fibsem.tracking.runs import Tracking, code_version
 from fibsem.training.run import Record
 

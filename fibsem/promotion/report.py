@@ -14,10 +14,10 @@ from fibsem.analysis.metrics import pooled
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare, SearchGrid
 from fibsem.data.dataset import Region
 from fibsem.data.split import SPLITS
-from fibsem.evaluation.protocol import CHOSEN, HALF, confusions
 from fibsem.promotion.final import Final
 from fibsem.system.files import replace_file
 from fibsem.training.run import Record
+from fibsem.training.squares import CHOSEN, HALF, confusions
 
 
 def write_tables(record: Record, folder: Path) -> list[Path]:

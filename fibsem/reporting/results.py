@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fibsem.errors import UserError
-from fibsem.reporting.lineage import origin
 from fibsem.system.files import read_json
+from fibsem.tracking.provenance import origin
 
 Record = dict[str, Any]
 Kind = Literal["inspection", "evaluation", "sweep", "promotion", "segmentation"]

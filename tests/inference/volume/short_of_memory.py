@@ -1,6 +1,6 @@
 """Segments noise in a process that may have only so much more memory; run by test_failures.
 
-    python -m tests.inference.short_of_memory OUTPUT SIDE [GIB] [RLIMIT_DATA]
+    python -m tests.inference.volume.short_of_memory OUTPUT SIDE [GIB] [RLIMIT_DATA]
 
 Prints what the segmentation said, its last tile, and the fastest of those that fit, as JSON.
 """

@@ -147,7 +147,7 @@ def test_what_a_killed_process_left_of_a_bigtiff_goes(tmp_path):
         f"w = create_volume(Path('out.tif'), {SHAPE}, np.uint8, format='bigtiff'); "
         f"w.write(0, np.zeros((1, *{SHAPE[1:]}), np.uint8)); os.kill(os.getpid(), 9)"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=False)
     assert len(list(tmp_path.iterdir())) == 1
     write(create(tmp_path / "out.tif", "bigtiff"), *range(SHAPE[0]))

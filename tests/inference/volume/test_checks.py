@@ -12,12 +12,12 @@ from fibsem.inference.model import predict
 from fibsem.inference.model.predict import BlockScorer, compiled
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
+from fibsem.inference.volume import checks
 from fibsem.inference.volume.checks import certify, share_changed
-from fibsem.inference.volume.segmentation import checks
 from fibsem.models.forest import Forest, feature_count
 from fibsem.models.spec import resolve
 from fibsem.models.threshold import Threshold
-from tests.inference.test_predict import traces
+from tests.inference.model.test_predict import traces
 
 
 @pytest.fixture(scope="module")

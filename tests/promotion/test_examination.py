@@ -6,10 +6,10 @@ import pytest
 
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import GateConfig
-from fibsem.evaluation.protocol import CHOSEN
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.promotion.examination import examine_on_test, verdict
 from fibsem.tracking.bundle import Bundle
+from fibsem.training.squares import CHOSEN
 
 FILM = SimpleNamespace(name="film", hash="d1")
 ITS = {"dataset": "film", "data": "d1"}

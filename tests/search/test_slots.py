@@ -20,7 +20,7 @@ from fibsem.search.optuna_study import OptunaStudy, open_storage
 from fibsem.search.owner import Watch, alive_here, here, me
 from fibsem.search.samplers import objectives
 from fibsem.search.slots import Attempt, filled, next_attempt, slots_needed, to_open
-from tests.learning import slot_worker
+from tests.search import slot_worker
 
 
 def storages(folder, postgres=None):
@@ -73,7 +73,7 @@ def start(tmp_path):
     started = []
 
     def make(storage, trials, pause=0.1, sampler="enumerated"):
-        command = [sys.executable, "-m", "tests.learning.slot_worker", storage, str(tmp_path)]
+        command = [sys.executable, "-m", "tests.search.slot_worker", storage, str(tmp_path)]
         with (tmp_path / f"worker-{len(started)}.log").open("w") as log:
             worker = subprocess.Popen(
                 [*command, str(trials), str(pause), sampler], stderr=log, stdout=log

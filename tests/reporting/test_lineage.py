@@ -8,8 +8,9 @@ import pytest
 
 from fibsem.config import compose
 from fibsem.errors import UserError
-from fibsem.reporting.lineage import UNKNOWN, origin, provenance, read_lineage
+from fibsem.reporting.lineage import UNKNOWN, read_lineage
 from fibsem.system.files import write_json
+from fibsem.tracking.provenance import origin, provenance
 
 LINEAGE = {
     "sweep": {

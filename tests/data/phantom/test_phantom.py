@@ -14,9 +14,10 @@ import tifffile
 from fibsem.analysis.metrics import Confusion, pooled
 from fibsem.data.dataset import IGNORE
 from fibsem.data.manifest import load_dataset
-from fibsem.data.phantom import PhantomRecipe, place_squares, simulate
+from fibsem.data.phantom import PhantomRecipe, simulate
 from fibsem.data.phantom.recipe import THESIS_FILMS
 from fibsem.data.phantom.render import slices
+from fibsem.data.phantom.simulation import place_squares
 from fibsem.data.preprocessing import mean_profile
 from fibsem.errors import UserError
 from tests.conftest import TINY

@@ -11,9 +11,9 @@ from fibsem.data.volumes import ArrayVolume, create_volume
 from fibsem.geometry import Nbhd
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options
+from fibsem.inference.volume import estimate
 from fibsem.inference.volume.budget import RUNTIME_GIB
 from fibsem.inference.volume.estimate import NEIGHBOURHOODS, Row, estimate_segmentation
-from fibsem.inference.volume.segmentation import estimate
 from fibsem.models import build
 from fibsem.models.spec import resolve
 from fibsem.tracking.bundle import Bundle

@@ -12,10 +12,11 @@ from fibsem.analysis.statistics import band, paired_over_seeds, paired_over_squa
 from fibsem.config import RunConfig, compose
 from fibsem.errors import UserError
 from fibsem.evaluation.comparison import compare
-from fibsem.evaluation.protocol import HALF, confusions, read_runs
+from fibsem.evaluation.protocol import read_runs
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.tracking.runs import Tracking
 from fibsem.training.scoring import score_all, score_balanced
+from fibsem.training.squares import HALF, confusions
 
 
 def overrides(small, root, name, *more):

@@ -26,7 +26,7 @@ from fibsem.inference.model.memory import ask_for
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.volume.segmentation import segment_volume
-from tests.inference import short_of_memory
+from tests.inference.volume import short_of_memory
 
 SHAPE = (40, 300, 300)
 SLAB = 2
@@ -249,11 +249,11 @@ def test_memory_that_runs_out_halves_the_tiles(tmp_path, capsys):
     short_of_memory.main(str(tmp_path / "large"), "1000")
     short_of_memory.main(str(tmp_path / "small"), "500")
     line = [
-        sys.executable, "-m", "tests.inference.short_of_memory", tmp_path / "short", "1000", "1.6",
+        sys.executable, "-m", short_of_memory.__name__, tmp_path / "short", "1000", "1.6",
     ]  # fmt: skip
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
     done = subprocess.run(
-        line, cwd=Path(__file__).parents[2], env=environment, capture_output=True, text=True,
+        line, cwd=Path(__file__).parents[3], env=environment, capture_output=True, text=True,
         timeout=240, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
