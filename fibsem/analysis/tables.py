@@ -243,6 +243,8 @@ def ranking(rows: Sequence[Record]) -> pd.DataFrame:
             "hyperparameters": row["hyperparameters"],
             "loss in the sweep": f"{row['search_loss']:.4f}",
         }
+        if (goal := row.get("ranked_by", "val/loss")) != "val/loss":
+            line[f"{goal} in the sweep"] = f"{row['search_value']:.4f}"
         if "val_miou" in row:
             spread = {"mean": row["val_miou"], "std": row["val_miou_sd"]}
             line["val mIoU"] = plus_minus(spread, 4)

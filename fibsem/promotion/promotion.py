@@ -38,7 +38,7 @@ from fibsem.promotion.examination import (
     verdict,
 )
 from fibsem.promotion.final import Final, FinalTraining, segmenter_of
-from fibsem.promotion.ranking import Ranked, Ranking, Trial, ranking_rows
+from fibsem.promotion.ranking import Ranked, Ranking, Trial, ranked_by, ranking_rows
 from fibsem.promotion.release import lineage_of, registry_tags, segment_samples, write_bundle
 from fibsem.promotion.report import draw, write_tables
 from fibsem.system.files import read_json, write_json
@@ -185,9 +185,10 @@ class Promotion:
     def _rank(self, trials: Sequence[Trial], parent: str) -> list[Ranked]:
         how = read(RankConfig, self.tree["rank"], "rank")
         ranking = Ranking(self.tree, self.dataset, self.folder / "rank", self.tracking, parent)
+        self.say(f"trials are ranked by {ranked_by(trials)}")
         ranked = ranking.of(trials, how)
         for place, one in enumerate(ranked, start=1):
-            found = f"validation loss {one.trial.loss:.4f} in the sweep"
+            found = f"{one.trial.found} in the sweep"
             if one.runs:
                 found += (
                     f", mIoU {one.miou.mean:.4f} ± {one.miou.std:.4f} over {len(one.runs)} seeds"

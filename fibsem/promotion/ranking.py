@@ -25,14 +25,19 @@ from fibsem.errors import UserError
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.system.files import read_json, write_json
 from fibsem.system.progress import Progress
-from fibsem.tracking.runs import PARENT, Tracking
+from fibsem.tracking.runs import PARENT, Run, Tracking
 from fibsem.training.fit import DivergedError, Epoch
 from fibsem.training.material import Material
+from fibsem.training.objectives import Objective
 from fibsem.training.run import MOST_BY_PATCH, Job, Record, hyperparameters, run_job
 from fibsem.training.scoring import sample_scores, scored_squares
 
+#: Metric of what a network takes on a whole volume.
+COST = "cost/seconds_per_gigapixel"
 #: Difference over squares that may be noise: above this p-value two trials are tied.
 TIED = 0.05
+#: What trials are ranked by where their sweeps searched for different things.
+LOSS = Objective.named("val/loss")
 #: Parts of a trial's configuration that make the network and its training.
 CONFIGURATION = ("model", "nbhd", "preprocess", "sampling", "train")
 
@@ -53,6 +58,8 @@ class Trial:
         The sweep, its parent run, and the version of the code.
     tree
         The configuration that it was trained with.
+    goal, value
+        What it was ranked by, and how good it is in that.
     """
 
     run_id: str
@@ -64,6 +71,13 @@ class Trial:
     parent: str | None
     code: str | None
     tree: Tree
+    goal: Objective = LOSS
+    value: float | None = None
+
+    @property
+    def found(self) -> str:
+        """What the sweep found, by name: the figure that it was ranked by."""
+        return f"{self.goal.key} {self.loss if self.value is None else self.value:.4f}"
 
     @property
     def what(self) -> str:
@@ -86,9 +100,10 @@ def best_trials(
     studies: Sequence[str] | None = None,
     most_seconds: float | None = None,
 ) -> list[Trial]:
-    """The ``how.k`` finished trials with the smallest validation loss, best first.
+    """The ``how.k`` best finished trials by the first objective of their sweep, best first.
 
-    Of several with one configuration, whatever their seeds, only the best counts.
+    Of several with one configuration, whatever their seeds, only the best counts. Trials of sweeps
+    with different first objectives are ranked by their validation loss.
 
     Parameters
     ----------
@@ -104,9 +119,45 @@ def best_trials(
     UserError
         If no trial is left.
     """
+    where = f"study={','.join(studies)}" if studies else f"data={dataset.name}"
+    runs = _finished(tracking, studies, where)
+    known = [run for run in runs if run.data.tags.get("fibsem.data") == dataset.hash]
+    if not known:
+        raise UserError(
+            f"a promotion must be tested on the data of its sweep, but the {len(runs)} trials of "
+            f"{dataset.name} were made with other data or another split; sweep again."
+        )
+    if most_seconds is not None:
+        known = _affordable(known, most_seconds, where)
+    goal = common_objective(tracking, known)
+    found = ((goal.of_metrics(run.data.metrics), run) for run in known)
+    valued = [(value, run) for value, run in found if value is not None]
+    trials: dict[str, Trial] = {}
+    for value, run in sorted(valued, key=lambda pair: goal.cost(pair[0])):
+        trial = Trial(
+            run_id=run.info.run_id,
+            name=run.info.run_name,
+            number=run.data.tags.get("fibsem.trial"),
+            loss=run.data.metrics["val/loss"],
+            seconds_per_gigapixel=run.data.metrics.get(COST),
+            study=run.data.tags.get("fibsem.study"),
+            parent=run.data.tags.get(PARENT),
+            code=run.data.tags.get("fibsem.code"),
+            tree=tracking.read_json(run.info.run_id, "config.json"),
+            goal=goal,
+            value=value,
+        )
+        trials.setdefault(trial.what, trial)
+        if len(trials) == how.k:
+            break
+    return list(trials.values())
+
+
+def _finished(tracking: Tracking, studies: Sequence[str] | None, where: str) -> list[Run]:
+    """The finished trials of some sweeps, or of all; pruned ones are none."""
     runs = [
         run
-        for run in tracking.runs({"fibsem.command": "trial"}, order="metrics.`val/loss` ASC")
+        for run in tracking.runs({"fibsem.command": "trial"})
         if run.info.status == "FINISHED"
         and "val/loss" in run.data.metrics
         and run.data.tags.get("fibsem.state") != "pruned"
@@ -114,45 +165,46 @@ def best_trials(
     ]
     there = {run.data.tags.get("fibsem.study") for run in runs}
     empty = [study for study in studies or () if study not in there]
-    where = f"study={','.join(studies)}" if studies else f"data={dataset.name}"
     if empty or not runs:
         raise UserError(
             f"`{f'study={empty[0]}' if empty else where}` must have a finished trial in "
             f"{tracking.uri}, but has none; python -m fibsem.sweep makes some."
         )
-    known = [run for run in runs if run.data.tags.get("fibsem.data") == dataset.hash]
-    if not known:
+    return runs
+
+
+def _affordable(runs: Sequence[Run], most_seconds: float, where: str) -> list[Run]:
+    """Those whose networks take at most so many seconds per gigapixel."""
+    costs = [run.data.metrics.get(COST, np.inf) for run in runs]
+    kept = [run for run, cost in zip(runs, costs, strict=True) if cost <= most_seconds]
+    if not kept:
+        measured = [cost for cost in costs if np.isfinite(cost)] or [0.0]
         raise UserError(
-            f"a promotion must be tested on the data of its sweep, but the {len(runs)} trials of "
-            f"{dataset.name} were made with other data or another split; sweep again."
+            f"`max_seconds_per_gigapixel` must leave a trial, but got {most_seconds:g}; those "
+            f"of {where} take {min(measured):.0f} to {max(measured):.0f}."
         )
-    costs = {run.info.run_id: run.data.metrics.get("cost/seconds_per_gigapixel") for run in known}
-    if most_seconds is not None:
-        slowest = max((cost for cost in costs.values() if cost is not None), default=None)
-        fastest = min((cost for cost in costs.values() if cost is not None), default=None)
-        known = [run for run in known if (costs[run.info.run_id] or np.inf) <= most_seconds]
-        if not known:
-            raise UserError(
-                f"`max_seconds_per_gigapixel` must leave a trial, but got {most_seconds:g}; those "
-                f"of {where} take {fastest or 0:.0f} to {slowest or 0:.0f}."
-            )
-    trials: dict[str, Trial] = {}
-    for run in known:
-        trial = Trial(
-            run_id=run.info.run_id,
-            name=run.info.run_name,
-            number=run.data.tags.get("fibsem.trial"),
-            loss=run.data.metrics["val/loss"],
-            seconds_per_gigapixel=costs[run.info.run_id],
-            study=run.data.tags.get("fibsem.study"),
-            parent=run.data.tags.get(PARENT),
-            code=run.data.tags.get("fibsem.code"),
-            tree=tracking.read_json(run.info.run_id, "config.json"),
-        )
-        trials.setdefault(trial.what, trial)
-        if len(trials) == how.k:
-            break
-    return list(trials.values())
+    return kept
+
+
+def common_objective(tracking: Tracking, runs: Sequence[Run]) -> Objective:
+    """The first objective of the sweeps of some trials; where they differ, the validation loss."""
+    one_each = {run.data.tags.get("fibsem.study"): run.info.run_id for run in runs}
+    trees = (tracking.read_json(run_id, "config.json") for run_id in one_each.values())
+    keys = {first_objective(tree) for tree in trees}
+    return Objective.named(keys.pop()) if len(keys) == 1 else LOSS
+
+
+def first_objective(tree: Tree) -> str:
+    """What a trial's sweep searched for first."""
+    return str(tree.get("search", {}).get("objectives", [LOSS.key])[0])
+
+
+def ranked_by(trials: Sequence[Trial]) -> str:
+    """What the trials of a promotion were ranked by, and why."""
+    goal = trials[0].goal.key
+    if {first_objective(trial.tree) for trial in trials} == {goal}:
+        return f"{goal}, the first objective of their sweep"
+    return f"{goal}: their sweeps had different first objectives"
 
 
 @dataclass(frozen=True)
@@ -335,6 +387,8 @@ def _row(place: int, one: Ranked, first: Ranked) -> dict[str, Any]:
         "hyperparameters": one.trial.name,
         "run_id": one.trial.run_id,
         "search_loss": one.trial.loss,
+        "ranked_by": one.trial.goal.key,
+        "search_value": one.trial.value,
         "seconds_per_gigapixel": one.trial.seconds_per_gigapixel,
     }
     if not one.runs:

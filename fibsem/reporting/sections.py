@@ -16,8 +16,8 @@ from fibsem.evaluation.comparison import draw_cells, write_tables
 from fibsem.reporting.items import in_order, pictures_in, read_picture, read_table
 from fibsem.reporting.page import Picture, Section, Table
 from fibsem.reporting.results import Record, Result, Results
-from fibsem.search.samplers import OBJECTIVES
 from fibsem.system.files import read_json
+from fibsem.training.objectives import OBJECTIVES
 
 #: Trials of a sweep that are listed.
 SHOWN = 10

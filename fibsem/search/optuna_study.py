@@ -23,11 +23,12 @@ from sqlalchemy import create_engine, text
 from fibsem.config import SearchConfig
 from fibsem.errors import UserError
 from fibsem.search.owner import Watch, alive_here, here, me
-from fibsem.search.samplers import PLANNED, Objective, make_pruner, make_sampler
+from fibsem.search.samplers import PLANNED, make_pruner, make_sampler
 from fibsem.search.slots import Attempt, Opening, State, next_attempt, slots_needed, to_open
 from fibsem.search.space import Choice, Range, Space, Values
 from fibsem.system.files import alone
 from fibsem.system.interrupts import whole_calls
+from fibsem.training.objectives import Objective
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

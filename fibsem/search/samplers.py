@@ -1,58 +1,22 @@
-"""Samplers, pruners and objectives of a sweep, by the names that users type."""
+"""Samplers and pruners of a sweep by the names that users type, and its objectives checked."""
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
-from typing import Any
 
 import optuna
 
 from fibsem.config import SearchConfig
 from fibsem.errors import UserError
+from fibsem.training.objectives import Objective
 
 #: Samplers whose k-th draw is known before anything ran; the others learn from what was found.
 PLANNED = ("enumerated", "random", "grid")
 
 
-@dataclass(frozen=True)
-class Objective:
-    """A figure of a finished training that a sweep makes small or large."""
-
-    key: str
-    direction: str
-
-    def of(self, record: dict[str, Any]) -> float:
-        """The figure in the record of a training."""
-        if self.key == "val_all/porosity_bias":
-            figures = record["val_all"]
-            return abs(float(figures["porosity"]) - float(figures["label_porosity"]))
-        group, _, name = self.key.partition("/")
-        if record.get(group) is None:
-            raise UserError(
-                f"`search.objectives` needs {group} figures for {self.key}, but the training gives "
-                "none; train.val_all=true scores all labelled pixels."
-            )
-        return float(record[group][name])
-
-
-OBJECTIVES = {
-    "val/loss": "minimize",
-    "val/miou": "maximize",
-    "val/accuracy": "maximize",
-    "val_all/miou": "maximize",
-    "val_all/porosity_bias": "minimize",
-    "cost/seconds_per_gigapixel": "minimize",
-}
-
-
 def objectives(search: SearchConfig) -> list[Objective]:
     """The objectives of a sweep, checked against its sampler and pruner."""
-    for key in search.objectives:
-        if key not in OBJECTIVES:
-            raise UserError(
-                f"`search.objectives` must be among {', '.join(OBJECTIVES)}, but got {key}."
-            )
+    goals = [Objective.named(key) for key in search.objectives]
     if len(search.objectives) > 1 and search.pruner != "none":
         raise UserError(
             "`search.pruner` must be none with several objectives, since an unfinished training "
@@ -62,7 +26,7 @@ def objectives(search: SearchConfig) -> list[Objective]:
         raise UserError(
             "`search.sampler=cmaes` has a single objective; nsga2 and tpe have several."
         )
-    return [Objective(key, OBJECTIVES[key]) for key in search.objectives]
+    return goals
 
 
 def make_sampler(search: SearchConfig, seed: int) -> optuna.samplers.BaseSampler:

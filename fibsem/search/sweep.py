@@ -24,12 +24,13 @@ from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
 from fibsem.search.executors import InProcess, Isolated, OnEpoch
 from fibsem.search.owner import Heart
-from fibsem.search.samplers import Objective, objectives
+from fibsem.search.samplers import objectives
 from fibsem.search.slots import Attempt, Study, filled
 from fibsem.search.space import Space, read_space
 from fibsem.system.files import read_json, replace_file, write_json
 from fibsem.system.interrupts import uninterrupted
 from fibsem.tracking.runs import Tracking, run_name
+from fibsem.training.objectives import Objective
 from fibsem.training.run import (
     Job,
     PrunedError,

@@ -24,11 +24,11 @@ from keras_tuner.engine import trial as kt_trial
 
 from fibsem.config import SearchConfig
 from fibsem.errors import UserError
-from fibsem.search.samplers import Objective
 from fibsem.search.slots import Attempt, Opening, next_attempt, slots_needed, to_open
 from fibsem.search.space import Choice, Range, Space, Values
 from fibsem.system.files import read_json, write_json
 from fibsem.system.interrupts import whole_calls
+from fibsem.training.objectives import Objective
 
 SAMPLERS = ("random", "hyperband", "bayesian")
 #: Draws of an oracle that may be impossible in a row before the space is called empty.

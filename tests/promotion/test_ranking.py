@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from fibsem.promotion.ranking import (
     Ranking,
     Trial,
     best_trials,
+    ranked_by,
     ranking_rows,
     square_mious,
 )
@@ -81,6 +83,43 @@ def test_slow_networks_are_left_out(swept):
     assert sorted(trial.seconds_per_gigapixel for trial in kept) == costs[:2]
     with pytest.raises(UserError, match=r"must leave a trial, but got 1e-06; those .* take \d+ to"):
         best_trials(tracking, dataset, RankConfig(), most_seconds=1e-6)
+
+
+def recorded(tracking, study, objective, **metrics):
+    """A finished trial of a sweep with this first objective, as its run tells."""
+    tags = {"fibsem.command": "trial", "fibsem.study": study, "fibsem.data": "of no dataset"}
+    run_id = tracking.start(study, tags=tags)
+    tree = {"search": {"objectives": [objective]}, "seed": 0, "nbhd": str(metrics)}
+    tracking.log_json(run_id, tree, "config.json")
+    tracking.log_metrics(run_id, {key.replace("__", "/"): value for key, value in metrics.items()})
+    tracking.end(run_id)
+
+
+def test_trials_are_ranked_by_the_first_objective_of_their_sweep(swept):
+    tracking, dataset = swept[2], SimpleNamespace(hash="of no dataset", name="film")
+    for loss, miou, porosity in ((0.3, 0.6, 0.25), (0.5, 0.8, 0.4), (0.4, 0.7, 0.29)):
+        figures = {
+            "val__loss": loss, "val__miou": miou, "val_all__porosity": porosity,
+            "val_all__label_porosity": 0.3,
+        }  # fmt: skip
+        recorded(tracking, "high", "val/miou", **figures)
+        recorded(tracking, "near", "val_all/porosity_bias", **figures)
+
+    def of(study):
+        trials = best_trials(tracking, dataset, RankConfig(k=3), study)
+        return [trial.loss for trial in trials], [trial.value for trial in trials], trials
+
+    losses, values, trials = of(["high"])
+    assert (losses, values) == ([0.5, 0.4, 0.3], [0.8, 0.7, 0.6])
+    assert ranked_by(trials) == "val/miou, the first objective of their sweep"
+    losses, values, trials = of(["near"])
+    assert losses == [0.4, 0.3, 0.5]
+    assert values == pytest.approx([0.01, 0.05, 0.1])
+    losses, _, trials = of(None)
+    assert losses[:1] == [0.3]
+    assert ranked_by(trials) == "val/loss: their sweeps had different first objectives"
+    table = tables.ranking(ranking_rows([Ranked(trial) for trial in of(["high"])[2]]))
+    assert list(table["val/miou in the sweep"]) == ["0.8000", "0.7000", "0.6000"]
 
 
 def test_trials_run_again_with_fresh_seeds_under_one_run(swept):

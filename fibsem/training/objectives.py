@@ -1,0 +1,68 @@
+"""What a sweep makes small or large: a figure of a finished training, by the name users type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fibsem.errors import UserError
+
+OBJECTIVES = {
+    "val/loss": "minimize",
+    "val/miou": "maximize",
+    "val/accuracy": "maximize",
+    "val_all/miou": "maximize",
+    "val_all/porosity_bias": "minimize",
+    "cost/seconds_per_gigapixel": "minimize",
+}
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A figure of a finished training, and whether small or large values of it are good."""
+
+    key: str
+    direction: str
+
+    @classmethod
+    def named(cls, key: str) -> Objective:
+        """The objective by its name in ``search.objectives``.
+
+        Raises
+        ------
+        UserError
+            If there is none of this name.
+        """
+        if key not in OBJECTIVES:
+            raise UserError(
+                f"`search.objectives` must be among {', '.join(OBJECTIVES)}, but got {key}."
+            )
+        return cls(key, OBJECTIVES[key])
+
+    def of(self, record: Mapping[str, Any]) -> float:
+        """The figure in the record of a training, which has a mapping for every group."""
+        group, _, name = self.key.partition("/")
+        figures = record.get(group)
+        if figures is None:
+            raise UserError(
+                f"`search.objectives` needs {group} figures for {self.key}, but the training gives "
+                "none; train.val_all=true scores all labelled pixels."
+            )
+        if name == "porosity_bias":
+            return abs(float(figures["porosity"]) - float(figures["label_porosity"]))
+        return float(figures[name])
+
+    def of_metrics(self, metrics: Mapping[str, float]) -> float | None:
+        """The figure among the metrics of a run, whose keys are ``group/name``; None without it."""
+        group, _, _ = self.key.partition("/")
+        start = f"{group}/"
+        figures = {k.removeprefix(start): v for k, v in metrics.items() if k.startswith(start)}
+        try:
+            return self.of({group: figures})
+        except KeyError:
+            return None
+
+    def cost(self, value: float) -> float:
+        """The value with the sign that makes the smallest the best."""
+        return value if self.direction == "minimize" else -value
