@@ -30,7 +30,7 @@ $(VIEW): $(STAMP) requirements-view.lock
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-view.lock
 	@touch $@
 
-demo: install    ## the main job on a small phantom: sweep, promote, segment, quantify
+demo: install    ## the main job on a small phantom: sweep, promote, segment, measure
 	$(PY) experiments/demo/run.py
 
 test: install    ## the quick tests (under 12 minutes on 2 cores)

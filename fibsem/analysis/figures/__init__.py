@@ -15,7 +15,6 @@ from fibsem.analysis.figures.sweeps import (
     parallel_coordinates,
     pareto,
     searches,
-    trials,
 )
 from fibsem.analysis.figures.training import (
     boxes,
@@ -47,5 +46,4 @@ __all__ = [
     "save",
     "searches",
     "squares",
-    "trials",
 ]

@@ -13,26 +13,6 @@ from matplotlib.figure import Figure
 from fibsem.analysis.figures.style import NEUTRAL, PORE, SOLID, STYLE, axes_row
 
 
-def trials(values: Mapping[str, Sequence[float]], losses: Sequence[float]) -> Figure:
-    """Validation loss of every trial against each hyperparameter that was swept.
-
-    Parameters
-    ----------
-    values : mapping of hyperparameter to its value in every trial
-        Numbers.
-    losses
-        Validation loss of every trial.
-    """
-    figure, axes = axes_row(max(1, len(values)), 2.2, 2.2)
-    for ax, (name, given) in zip(axes, values.items(), strict=False):
-        ax.plot(given, losses, "o", ms=4, color=PORE, alpha=0.7)
-        ax.set_xlabel(name)
-        if min(given) > 0 and max(given) / min(given) > 20:
-            ax.set_xscale("log")
-    axes[0].set_ylabel("validation loss")
-    return figure
-
-
 def history(hours: Sequence[float], values: Sequence[float], label: str, minimize: bool) -> Figure:
     """Value of every trial, and the best one so far, against the time since the sweep began."""
     figure, (ax,) = axes_row(1, 4.2, 2.8)

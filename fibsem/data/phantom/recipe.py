@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -139,13 +139,6 @@ class PhantomRecipe:
             if key not in known:
                 raise UserError(f"`phantom` has no key {key!r}; choose from {', '.join(known)}.")
         return cls(**{key: _plain(key, str(known[key]), value) for key, value in values.items()})
-
-    def to_mapping(self) -> dict[str, Any]:
-        """Plain values from which :meth:`from_mapping` builds the same recipe."""
-        values = asdict(self)
-        values["shape"], values["voxel_nm"] = list(self.shape), list(self.voxel_nm)
-        values["samples"] = {name: film._asdict() for name, film in self.samples.items()}
-        return values
 
     @property
     def subplane_nm(self) -> float:
