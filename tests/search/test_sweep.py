@@ -6,8 +6,12 @@ import mlflow
 import pytest
 
 from fibsem import sweep
-from fibsem.config import compose
+from fibsem.config import RunConfig, compose
 from fibsem.errors import UserError
+from fibsem.search.sweep import Sweep
+from fibsem.tracking.runs import Tracking
+from fibsem.training.datasets import obtain
+from fibsem.training.run import TrialFailedError
 
 
 @pytest.fixture(scope="module")
@@ -20,26 +24,35 @@ def store(tmp_path_factory):
     ]
 
 
+class Runs:
+    """Sweeps in one folder and one store."""
+
+    def __init__(self, folder, store, always):
+        self.folder, self.store, self.always = folder, store, always
+        self.uri = store[0].partition("=")[2]
+
+    def __call__(self, *overrides, trials=2, folder="sweep"):
+        """Summary of a sweep with more overrides."""
+        here = [f"search.trials={trials}", f"output={self.folder / folder}", *self.store]
+        sweep.main(compose("sweep", [*self.always, *here, *overrides]))
+        return json.loads((self.folder / folder / "summary.json").read_text())
+
+    def table(self, folder="sweep"):
+        """Rows of all trials of the sweep in a folder."""
+        return json.loads((self.folder / folder / "trials.json").read_text())
+
+
 @pytest.fixture
 def run(small, store, tmp_path):
-    """Function (*overrides) -> summary of a sweep in one folder and one store."""
+    """Sweeps of a small network."""
+    return Runs(tmp_path, store, [*small, "space=smoke", "space.axes.model.blocks=[1]"])
 
-    def make(*overrides, trials=2, folder="sweep"):
-        tree = compose(
-            "sweep",
-            [
-                *small, "space=smoke", "space.axes.model.blocks=[1]", f"search.trials={trials}",
-                f"output={tmp_path / folder}",
-                *store,
-                *overrides,
-            ],
-        )  # fmt: skip
-        sweep.main(tree)
-        return json.loads((tmp_path / folder / "summary.json").read_text())
 
-    make.folder = tmp_path
-    make.uri = store[0].partition("=")[2]
-    return make
+@pytest.fixture
+def run_thresholds(tiny, store, tmp_path):
+    """Sweeps of a model that learns nothing: for what does not depend on the training."""
+    data = [f"data.path={tiny}", "model=threshold", "nbhd=11x11x3", "train.share=0.02"]
+    return Runs(tmp_path, store, data)
 
 
 def children(run, parent):
@@ -67,35 +80,36 @@ def test_parent_and_children_say_everything(run, capsys):
             f"fibsem.{key}" for key in ("model", "nbhd", "padding", "mode", "seed", "data")
         } <= set(child.data.tags)
         assert len(client.get_metric_history(child.info.run_id, "val/loss")) >= 3
+        assert child.data.metrics["cost/predicted_seconds_per_gigapixel"] > 0
     losses = [child.data.metrics["val/loss"] for child in runs]
     assert summary["best"]["value"] == min(losses)
     assert client.get_run(summary["parent_run_id"]).info.status == "FINISHED"
     assert "estimated time per trial" in capsys.readouterr().out
 
 
-def test_the_same_command_continues_with_what_is_left_of_the_budget(run):
-    first = run(trials=2)
-    assert run(trials=2) | {"seconds": 0} == first | {"seconds": 0}
-    more = run(trials=4)
+def test_the_same_command_continues_with_what_is_left_of_the_budget(run_thresholds):
+    first = run_thresholds(trials=2)
+    assert run_thresholds(trials=2) | {"seconds": 0} == first | {"seconds": 0}
+    more = run_thresholds(trials=4)
     assert more["trials"]["complete"] == 4
     assert more["study"] == first["study"]
     assert more["parent_run_id"] == first["parent_run_id"]
-    assert len(children(run, first["parent_run_id"])[1]) == 4
+    assert len(children(run_thresholds, first["parent_run_id"])[1]) == 4
 
 
 @pytest.mark.slow
-def test_a_sweep_in_two_parts_is_the_sweep_in_one(run, tmp_path):
-    run(trials=1)
-    run(trials=3)
+def test_a_sweep_in_two_parts_is_the_sweep_in_one(run_thresholds, tmp_path):
+    run_thresholds(trials=1)
+    run_thresholds(trials=3)
     parts = json.loads((tmp_path / "sweep" / "trials.json").read_text())
-    run(trials=3, folder="whole")
+    run_thresholds(trials=3, folder="whole")
     assert json.loads((tmp_path / "whole" / "trials.json").read_text()) == parts
 
 
-def test_other_settings_in_the_same_folder_are_refused(run):
-    run(trials=1)
+def test_other_settings_in_the_same_folder_are_refused(run_thresholds):
+    run_thresholds(trials=1)
     with pytest.raises(UserError, match="same settings"):
-        run("train.steps=5", trials=1)
+        run_thresholds("train.share=0.03", trials=1)
 
 
 @pytest.mark.slow
@@ -120,13 +134,26 @@ def test_a_trial_that_fails_is_recorded_and_the_sweep_goes_on(run, capsys):
     assert list((run.folder / "sweep" / "trials").glob("*/error.txt"))
 
 
-def test_when_everything_fails_the_sweep_stops_and_says_why(run):
-    with pytest.raises(UserError, match=r"allows 3 failed trials in a row.*loss is"):
-        run(
-            "~space.axes.train.learning_rate", "+space.axes.train.learning_rate=[1e30]",
-            "space.axes.model.filters=[4,8]",
-            "search.max_failures=3", trials=5,
-        )  # fmt: skip
+def opened(*overrides, tiny, store, folder):
+    """A sweep of small networks that nobody works on yet."""
+    given = [f"data.path={tiny}", "nbhd=11x11x3", "space=smoke", f"output={folder}", *store]
+    tree = compose("sweep", [*given, *overrides])
+    config = RunConfig.of(tree)
+    dataset = obtain(config.data, config.split)
+    return Sweep.open(tree, dataset, folder, Tracking.open(config.tracking, dataset.name))
+
+
+def test_when_everything_fails_the_sweep_stops_and_says_why(tiny, store, tmp_path):
+    failing = opened(
+        "search.max_failures=3", "search.trials=5", tiny=tiny, store=store, folder=tmp_path
+    )
+
+    def diverge(job, on_epoch):
+        raise TrialFailedError("the loss is nan", "Traceback", final=False)
+
+    with pytest.raises(UserError, match=r"allows 3 failed trials in a row.*the loss is nan"):
+        failing.work(diverge, lambda text, done, total: None)
+    failing.study.close()
 
 
 @pytest.mark.slow
@@ -135,11 +162,11 @@ def test_tpe_learns_from_the_trials_before(run):
     assert summary["trials"]["complete"] == 3
 
 
-def test_a_dry_run_trains_nothing(run, capsys):
+def test_a_dry_run_trains_nothing(run_thresholds, capsys):
     with pytest.raises(FileNotFoundError):
-        run("search.dry_run=true", trials=50)
+        run_thresholds("search.dry_run=true", trials=50)
     assert "50 trials:" in capsys.readouterr().out
-    assert list(run.folder.iterdir()) == []
+    assert list(run_thresholds.folder.iterdir()) == []
 
 
 @pytest.fixture(params=["optuna", "keras_tuner"])
@@ -148,18 +175,17 @@ def backend(request):
     return {"optuna": [], "keras_tuner": ["search=keras_tuner"]}[request.param]
 
 
-def test_every_backend_fills_its_budget_and_continues(run, backend):
-    first = run(*backend, trials=2)
+def test_every_backend_fills_its_budget_and_continues(run_thresholds, backend):
+    first = run_thresholds(*backend, trials=2)
     assert first["trials"] == {"complete": 2, "pruned": 0, "failed": 0}
-    more = run(*backend, trials=3)
+    more = run_thresholds(*backend, trials=3)
     assert more["trials"]["complete"] == 3
     assert more["parent_run_id"] == first["parent_run_id"]
-    client, runs = children(run, first["parent_run_id"])
+    client, runs = children(run_thresholds, first["parent_run_id"])
     assert len(runs) == 3
     for child in runs:
         assert child.info.status == "FINISHED"
         assert child.data.metrics["cost/seconds_per_gigapixel"] > 0
-        assert child.data.metrics["cost/predicted_seconds_per_gigapixel"] > 0
         assert len(client.get_metric_history(child.info.run_id, "epochs")) == 1
     assert more["best"]["value"] == min(child.data.metrics["val/loss"] for child in runs)
     figures = {f.path for f in client.list_artifacts(first["parent_run_id"], "figures")}
@@ -180,22 +206,30 @@ def test_every_backend_records_failures_and_goes_on(run, backend):
     assert len({trial["slot"] for trial in table}) == len(table)
 
 
-def test_every_backend_draws_only_networks_that_exist(run, backend):
-    run(*backend, "space.axes.model.blocks=[1,2,3,4]", "space.axes.model.filters=[4]", trials=3)
-    table = json.loads((run.folder / "sweep" / "trials.json").read_text())
-    assert {trial["state"] for trial in table} == {"complete"}
-    assert {trial["model.blocks"] for trial in table} == {1}  # 11 pixels admit no more
+def test_every_backend_draws_only_networks_that_exist(tiny, store, tmp_path, backend):
+    drawn = opened(
+        *backend, "space.axes.model.blocks=[1,2,3,4]", "search.trials=6",
+        tiny=tiny, store=store, folder=tmp_path,
+    )  # fmt: skip
+
+    def look(job, on_epoch):
+        assert RunConfig.of(job.tree).spec.hyperparameters["blocks"] == 1
+        return {"val": {"loss": 0.5, "miou": 0.5}, "run_id": "none"}
+
+    drawn.work(look, lambda text, done, total: None)
+    assert [row["values"]["model.blocks"] for row in drawn.study.rows()] == [1] * 6
+    drawn.study.close()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["bayesian", "hyperband"])
-def test_samplers_of_keras_tuner(run, sampler):
-    summary = run(
+def test_samplers_of_keras_tuner(run_thresholds, sampler):
+    summary = run_thresholds(
         "search=keras_tuner", f"search.sampler={sampler}", "search.hyperband_epochs=3",
         "search.startup_trials=2", trials=4,
     )  # fmt: skip
     assert summary["trials"]["complete"] == 4
-    table = json.loads((run.folder / "sweep" / "trials.json").read_text())
+    table = json.loads((run_thresholds.folder / "sweep" / "trials.json").read_text())
     if sampler == "hyperband":
         assert {trial["train.epochs"] for trial in table} <= {1, 3}
 
@@ -205,14 +239,14 @@ def test_samplers_of_keras_tuner(run, sampler):
     ["search.workers=2", "search.storage=postgresql://x", "search.pruner=median",
      "search.sampler=tpe", "search.objectives=[val/loss,val/miou]"],
 )  # fmt: skip
-def test_what_files_cannot_do_names_the_backend_that_can(run, given):
+def test_what_files_cannot_do_names_the_backend_that_can(run_thresholds, given):
     with pytest.raises(UserError, match="Optuna"):
-        run("search=keras_tuner", given, trials=1)
+        run_thresholds("search=keras_tuner", given, trials=1)
 
 
-def test_samplers_of_the_other_backend_are_named(run):
+def test_samplers_of_the_other_backend_are_named(run_thresholds):
     with pytest.raises(UserError, match="search=keras_tuner"):
-        run("search.sampler=bayesian", trials=1)
+        run_thresholds("search.sampler=bayesian", trials=1)
 
 
 @pytest.mark.slow
@@ -284,8 +318,8 @@ def test_two_workers_share_the_budget(run):
     assert one["best"]["value"] == pytest.approx(summary["best"]["value"], rel=1e-3)
 
 
-def test_a_journal_file_is_a_storage(run, tmp_path):
-    summary = run(f"search.storage=journal:{tmp_path / 'study.log'}", trials=2)
+def test_a_journal_file_is_a_storage(run_thresholds, tmp_path):
+    summary = run_thresholds(f"search.storage=journal:{tmp_path / 'study.log'}", trials=2)
     assert summary["trials"]["complete"] == 2
     assert (tmp_path / "study.log").is_file()
 
