@@ -1,3 +1,7 @@
 """Pixel classifiers for FIB-SEM stacks: searched, tracked, promoted, applied to whole volumes."""
 
+from fibsem.system.former import answer_to_former_names
+
 __version__ = "0.1.0"
+
+answer_to_former_names()

@@ -1,0 +1,214 @@
+"""Work of a former version, begun and finished: this one goes on with it, or says why not.
+
+What is opened was made by version 0.1.0 at a9864bc, see ``fixtures/make_old_work.py``. Its commands
+are given again as they were, in the folder where the old work is unpacked.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.fixtures.make_old_work import ROOT, digest, read_labels, relocate, unpack
+
+pytestmark = pytest.mark.slow
+
+FIXTURES = Path(__file__).parent / "fixtures"
+OLD = json.loads((FIXTURES / "expected.json").read_text())
+
+#: What this version refuses to go on with, by name, and words of the way out that it says.
+REFUSED: dict[str, str] = {}
+
+#: Share of the voxels that another processor may label otherwise, by rounding near the threshold.
+ROUNDING = 1e-3
+
+
+@pytest.fixture
+def old_work(tmp_path):
+    """Folder with the old work, in another place than where it was made."""
+    unpack(FIXTURES / "old_work.tar.xz", tmp_path / "work")
+    return tmp_path / "work"
+
+
+def python(folder, *line):
+    """Run Python in a folder, on one thread as when the old work was made."""
+    environment = {
+        **os.environ,
+        "MLFLOW_TRACKING_URI": "sqlite:///mlruns/mlflow.db",
+        "TF_NUM_INTRAOP_THREADS": "1",
+        "TF_NUM_INTEROP_THREADS": "1",
+    }
+    return subprocess.run(
+        [sys.executable, *line],
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+
+
+def again(folder, name, *more):
+    """Give a command of the old work again; its summary, a skipped test where it is refused."""
+    command, *overrides = OLD["commands"][name]
+    done = python(folder, "-m", f"fibsem.{command}", *overrides, *more)
+    said = done.stdout[-2000:] + done.stderr[-4000:]
+    if name in REFUSED:
+        lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+        assert done.returncode == 2, said
+        assert len(lines) == 1, said
+        assert "Traceback" not in done.stderr, said
+        assert REFUSED[name] in lines[0]
+        pytest.skip(lines[0])
+    assert done.returncode == 0, said
+    output = next(key for key in [*more, *overrides] if key.startswith("output="))
+    return json.loads((folder / output.removeprefix("output=") / "summary.json").read_text())
+
+
+def runs(folder, *ids):
+    """Runs of the store by id."""
+    import mlflow
+
+    client = mlflow.MlflowClient(f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}")
+    return [client.get_run(run_id) for run_id in ids]
+
+
+def assert_labels(found, expected):
+    assert found.shape == expected.shape
+    assert set(np.unique(found)) == {0, 255}
+    assert np.mean(found != expected) <= ROUNDING
+
+
+def test_the_old_work_is_whole_and_names_its_new_place_alone(old_work):
+    assert digest(read_labels(old_work / "segment")) == OLD["segment"]["sha256"]
+    assert relocate(old_work, str(ROOT), "/nowhere") == []
+    database = "mlruns/mlflow.db: runs.artifact_uri"
+    assert database in relocate(old_work, str(old_work), str(old_work))
+
+
+def test_the_champion_labels_a_volume_as_it_did(old_work):
+    summary = again(old_work, "segment", "output=anew")
+    assert summary["slabs"] == {"done": 24, "resumed": 0}
+    assert summary["versions"] == [OLD["promote"]["version"]]
+    assert summary["model"] == OLD["segment"]["model"]  # else no segmentation could go on
+    assert summary["porosity"] == pytest.approx(OLD["segment"]["porosity"], abs=ROUNDING)
+    assert summary["porosity_ci"] == pytest.approx(OLD["segment"]["porosity_ci"], abs=ROUNDING)
+    assert_labels(read_labels(old_work / "anew"), read_labels(old_work / "segment"))
+
+
+def test_a_segmentation_that_was_killed_goes_on(old_work):
+    folder = old_work / "segment-begun"
+    ledger = json.loads((folder / "ledger.json").read_text())
+    done = sorted(map(int, ledger["slabs"]))
+    assert len(done) == OLD["segment-begun"]["slabs"]
+    before = read_labels(folder)[done]
+    summary = again(old_work, "segment-begun")
+    assert summary["slabs"] == {"done": 24, "resumed": len(done)}
+    assert summary["porosity"] == pytest.approx(OLD["segment"]["porosity"], abs=ROUNDING)
+    labels = read_labels(folder)
+    np.testing.assert_array_equal(labels[done], before)
+    assert_labels(labels, read_labels(old_work / "segment"))
+
+
+def test_a_segmentation_that_is_finished_stays(old_work):
+    before = json.loads((old_work / "segment" / "summary.json").read_text())
+    assert again(old_work, "segment") == before
+
+
+def test_a_sweep_that_was_killed_goes_on(old_work):
+    begun = OLD["sweep-begun"]
+    # the machine of the trial that was killed is not this one: it is given up by its silence
+    summary = again(old_work, "sweep-begun", "search.heartbeat_s=1", "search.grace_s=2")
+    assert summary["trials"]["complete"] == begun["trials"]
+    table = json.loads((old_work / "sweep-begun" / "trials.json").read_text())
+    complete = {row["slot"]: row for row in table if row["state"] == "complete"}
+    assert sorted(complete) == list(range(begun["trials"]))
+    for trial in begun["complete"]:
+        row = complete[trial["slot"]]
+        assert (row["number"], row["val/loss"]) == (trial["number"], trial["value"])
+        assert {key: row[key] for key in trial["values"]} == trial["values"]
+    assert summary["best"]["value"] == min(row["val/loss"] for row in complete.values())
+    assert [row["reason"] for row in table if row["state"] == "failed"] == ["killed"]
+    cut_off = json.loads((old_work / "sweep-begun" / "trials" / "0002" / "run.json").read_text())
+    ids = [summary["parent_run_id"], cut_off["run_id"], *(t["run_id"] for t in begun["complete"])]
+    assert {run.info.status for run in runs(old_work, *ids)} == {"FINISHED"}
+
+
+def test_a_sweep_that_is_finished_stays_and_can_be_enlarged(old_work):
+    summary = again(old_work, "sweep", "search.trials=4")
+    assert summary["trials"]["complete"] == 4
+    assert summary["parent_run_id"] == OLD["sweep"]["parent_run_id"]
+    assert summary["best"]["value"] <= OLD["sweep"]["best"]["value"]
+    assert (summary["dataset"], summary["data"]) == (OLD["sweep"]["dataset"], OLD["sweep"]["data"])
+
+
+def test_a_training_that_is_finished_stays(old_work):
+    summary = again(old_work, "train")
+    assert {key: summary[key] for key in OLD["train"]} == OLD["train"]
+
+
+def test_a_training_that_was_killed_goes_on(old_work):
+    summary = again(old_work, "train-begun")
+    assert summary["run_id"] == OLD["train-begun"]["run_id"]
+    assert summary["epochs"] == OLD["train"]["epochs"]
+    assert summary["parameters"] == OLD["train"]["parameters"]
+    # one of the 204 pixels of the sample is half a point
+    assert summary["val"] == pytest.approx(OLD["train"]["val"], abs=0.01)
+    assert summary["val_all"] == pytest.approx(OLD["train"]["val_all"], abs=0.01)
+    assert [run.info.status for run in runs(old_work, summary["run_id"])] == ["FINISHED"]
+
+
+def test_a_promotion_that_is_finished_registers_nothing_anew(old_work):
+    summary = again(old_work, "promote")
+    assert summary["champion"]
+    for key in ("version", "run_id", "parent_run_id", "winner", "postprocessing"):
+        assert summary[key] == OLD["promote"][key]
+    assert summary["test_all"] == pytest.approx(OLD["promote"]["test_all"])
+
+    import mlflow
+
+    client = mlflow.MlflowClient(f"sqlite:///{old_work / 'mlruns' / 'mlflow.db'}")
+    assert [v.version for v in client.search_model_versions("name = 'fibsem'")] == [1]
+
+
+def test_the_trials_of_an_old_sweep_can_be_promoted(old_work):
+    """The old champion is the one that the gate compares with."""
+    summary = again(old_work, "promote", "seed=1", "output=challenge")
+    assert summary["version"] == "2"
+    assert summary["winner"] == OLD["promote"]["winner"]
+    tested = json.loads((old_work / "challenge" / "test.json").read_text())
+    assert tested["against"] == OLD["promote"]["version"]
+    assert "rows" in tested
+    assert "champion" in tested["rows"]
+
+
+PREDICT = """
+import sys
+import mlflow
+import numpy as np
+model = mlflow.pyfunc.load_model("models:/fibsem@champion")
+import fibsem
+print(fibsem.__file__)
+np.save("labels.npy", model.predict(np.load("stack.npy")))
+"""
+
+
+@pytest.mark.parametrize("first", ["", "import fibsem.segment, fibsem.geometry"])
+def test_mlflow_loads_the_champion(old_work, first):
+    """With the code that is stored with it, or where the package is imported already, with that."""
+    import tifffile
+
+    slices = sorted((old_work / "data" / "slices").glob("*.tif"))
+    np.save(old_work / "stack.npy", np.stack([tifffile.imread(path) for path in slices]))
+    done = python(old_work, "-c", f"{first}{PREDICT}")
+    assert done.returncode == 0, done.stderr[-4000:]
+    stored = old_work / "mlruns" / "artifacts" in Path(done.stdout.splitlines()[-1]).parents
+    assert stored == (not first)
+    assert_labels(255 * np.load(old_work / "labels.npy"), read_labels(old_work / "segment"))
+
+
+def test_where_an_old_segmentation_comes_from_can_be_told(old_work):
+    done = python(old_work, "-m", "fibsem.report", "lineage=segment", "output=lineage")
+    assert done.returncode == 0, done.stderr[-4000:]
+    for known in (OLD["sweep"]["parent_run_id"], OLD["promote"]["winner"], "0.1.0+a9864bc"):
+        assert known in done.stdout
