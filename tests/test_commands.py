@@ -15,53 +15,81 @@ def call(*line, cwd):
     )
 
 
+MISTAKES = [
+    (("train", "nbhd=80x80x3"), "odd and positive"),
+    (("train", "train.epohcs=3"), "epohcs"),
+    (("train", "model=resnet"), "3dcnn forest multichannel"),
+    (("sweep", "data.path=nowhere"), "nowhere is not there"),
+    (("inspect", "data=hpc"), "data.download=true"),
+    (("segment",), "`volume` must be given"),
+    (("segment", "volume=nowhere"), "nowhere is not there"),
+    (("simulate", "phantom.squares=2"), "at least 3"),
+    (("simulate", "layout=zip"), "manifest or archive"),
+    (("report",), "`folders` must be folders of results, but outputs is not there"),
+    (("report", "folders=[.]"), "`data=phantom` must have results in ., but has none"),
+    (("report", "folders=outputs"), "`folders` must be a list"),
+    (("report", "data.path=nowhere", "folders=[.]"), "nowhere is not there"),
+    (("report", "lineage=nowhere"), "but nowhere is not there"),
+    (("report", "lineage=."), "but . is not one"),
+    (("promote", "gate.alpha=high"), "`gate.alpha` must be a number"),
+]
+
+#: Runs every line of standard input as its command would, in one interpreter: it tells exit code,
+#: output and standard error of each, and which heavy libraries are loaded behind it.
+ONE_INTERPRETER = """
+import contextlib, io, json, runpy, sys
+
+for line in json.load(sys.stdin):
+    sys.argv[1:] = line[1:]
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            runpy.run_module(f"fibsem.{line[0]}", run_name="__main__", alter_sys=True)
+        except SystemExit as end:
+            code = end.code or 0
+    heavy = {"tensorflow", "keras", "mlflow", "optuna", "matplotlib"} & set(sys.modules)
+    print(json.dumps([code, out.getvalue(), err.getvalue(), sorted(heavy)]))
+"""
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """(exit code, output, standard error, heavy libraries) of every help and every mistake."""
+    folder = tmp_path_factory.mktemp("commands")
+    lines = [(command, "--help") for command in COMMANDS] + [line for line, _ in MISTAKES]
+    done = subprocess.run(
+        [sys.executable, "-c", ONE_INTERPRETER], input=json.dumps(lines),
+        capture_output=True, text=True, cwd=folder, timeout=120, check=True,
+    )  # fmt: skip
+    assert list(folder.iterdir()) == []  # neither leaves anything behind
+    return dict(zip(lines, map(json.loads, done.stdout.splitlines()), strict=True))
+
+
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_says_what_a_newcomer_needs(command, tmp_path):
-    done = call(f"fibsem.{command}", "--help", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert f"usage: python -m fibsem.{command}" in done.stdout
-    assert "output=DIR" in done.stdout
-    assert list(tmp_path.iterdir()) == []  # help leaves nothing behind
+def test_help_says_what_a_newcomer_needs(command, told):
+    code, out, err, heavy = told[command, "--help"]
+    assert (code, err, heavy) == (0, "", [])
+    assert f"usage: python -m fibsem.{command}" in out
+    assert "output=DIR" in out
 
 
-@pytest.mark.parametrize("module", [f"fibsem.{command}" for command in COMMANDS])
-def test_importing_a_command_loads_no_heavy_library(module):
-    heavy = "{'tensorflow', 'keras', 'mlflow', 'optuna', 'matplotlib'}"
-    code = f"import sys, {module}; print(sorted({heavy} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-
-
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        (("train", "nbhd=80x80x3"), "odd and positive"),
-        (("train", "train.epohcs=3"), "epohcs"),
-        (("train", "model=resnet"), "3dcnn forest multichannel"),
-        (("sweep", "data.path=nowhere"), "nowhere is not there"),
-        (("inspect", "data=hpc"), "data.download=true"),
-        (("segment",), "`volume` must be given"),
-        (("segment", "volume=nowhere"), "nowhere is not there"),
-        (("simulate", "phantom.squares=2"), "at least 3"),
-        (("simulate", "layout=zip"), "manifest or archive"),
-        (("report",), "`folders` must be folders of results, but outputs is not there"),
-        (("report", "folders=[.]"), "`data=phantom` must have results in ., but has none"),
-        (("report", "folders=outputs"), "`folders` must be a list"),
-        (("report", "data.path=nowhere", "folders=[.]"), "nowhere is not there"),
-        (("report", "lineage=nowhere"), "but nowhere is not there"),
-        (("report", "lineage=."), "but . is not one"),
-        (("promote", "gate.alpha=high"), "`gate.alpha` must be a number"),
-    ],
-)
-def test_a_mistake_is_one_line_and_exit_code_2(line, message, tmp_path):
-    command, *overrides = line
-    done = call(f"fibsem.{command}", *overrides, cwd=tmp_path)
-    assert done.returncode == 2, done.stderr
-    said = [text for text in done.stderr.splitlines() if text.strip()]
-    assert len(said) == 1, done.stderr
+@pytest.mark.parametrize(("line", "message"), MISTAKES)
+def test_a_mistake_is_one_line_and_exit_code_2(line, message, told):
+    code, out, err, heavy = told[line]
+    assert code == 2, out
+    said = [text for text in err.splitlines() if text.strip()]
+    assert len(said) == 1, err
     assert said[0].startswith("error: ")
     assert message in said[0]
-    assert "tensorflow" not in done.stderr
+    assert "tensorflow" not in heavy
+
+
+def test_a_mistake_in_a_process_of_its_own(tmp_path):
+    done = call("fibsem.train", "nbhd=80x80x3", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines() == [
+        "error: `nbhd` must be odd and positive on every axis, but got 80x80x3."
+    ]
 
 
 @pytest.mark.slow

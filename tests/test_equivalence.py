@@ -12,48 +12,45 @@ from fibsem.geometry import Nbhd
 from fibsem.inference.model.predict import BlockScorer, compiled, sliding_window
 from fibsem.models import build
 from fibsem.models.dense import dense_twin
-from fibsem.models.spec import resolve
+from fibsem.models.spec import FAMILY, resolve
 
-SIZES = [11, 33, 49, 65, 81]
-
-
-def block(n, extent, nz=3):
-    shape = (extent + n - 1, extent + n - 1, nz)
-    return np.random.default_rng(n).normal(size=shape).astype("float32")
+DENSE = [name for name, family in FAMILY.items() if family == "pixel" and name != "1dcnn"]
 
 
-@pytest.mark.parametrize("n", SIZES)
-def test_dense_equals_patch(trained, n):
-    spec, model = trained(n)
-    grey = block(n, 19)
-    by_patch = sliding_window(compiled(model), grey, spec)
-    dense = BlockScorer(spec, model)(grey)
-    assert dense.shape == by_patch.shape == (19, 19)
-    assert by_patch.std() > 1e-3  # not a constant that would make everything equal
-    np.testing.assert_allclose(dense, by_patch, rtol=0, atol=1e-5)
-
-
-@pytest.mark.parametrize("n", SIZES)
-def test_grid_equals_patch(trained, n):
-    spec, model = trained(n)
-    g, stride = 3, spec.stride
-    grey = block(n, stride * (g - 1) + 1)
-    grid = model(grey[None]).numpy()[0, ..., 0]
-    assert grid.shape == (g, g)
-    patches = np.stack(
-        [grey[i * stride : i * stride + n, j * stride : j * stride + n]
-         for i in range(g) for j in range(g)]
-    )  # fmt: skip
-    by_patch = model(patches).numpy().reshape(g, g)
-    np.testing.assert_allclose(grid, by_patch, rtol=0, atol=1e-5)
+def noise(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
 
 
 @pytest.mark.parametrize(
-    "given", [{"blocks": 1}, {"blocks": 2, "kernel": 5}, {"blocks": 2, "dense_layers": 4}]
+    ("name", "n", "nz"),
+    [
+        *((name, n, nz) for name in DENSE for n, nz in [(11, 1), (11, 5), (33, 3), (49, 11)]),
+        ("2dcnn", 65, 3),
+        ("2dcnn", 81, 3),
+    ],
 )
-def test_dense_equals_patch_for_other_sizes(trained, given):
-    spec, model = trained(33, 1, **given)
-    grey = block(33, 9, nz=1)
+def test_patch_grid_and_dense_are_equal(trained, name, n, nz):
+    spec, model = trained(n, nz, name)
+    extent = 2 * spec.stride + 1
+    grey = noise(extent + n - 1, extent + n - 1, nz, seed=n)
+    by_patch = sliding_window(compiled(model), grey, spec)
+    grid = model(grey[None]).numpy()[0, ..., 0]
+    dense = BlockScorer(spec, model)(grey)
+    assert by_patch.std() > 1e-3  # not a constant that would make everything equal
+    np.testing.assert_allclose(dense, by_patch, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(grid, by_patch[:: spec.stride, :: spec.stride], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", DENSE)
+@pytest.mark.parametrize(
+    "given",
+    [{"convs_per_block": 1}, {"pool": False, "blocks": 2}, {"kernel": 5, "blocks": 1},
+     {"spatial_dropout": 0.2, "dropout": 0.0}, {"growth": "flat", "dense_layers": 4}],
+    ids=lambda given: ",".join(given),
+)  # fmt: skip
+def test_every_choice_of_layers_is_convertible(trained, name, given):
+    spec, model = trained(17, 3, name, **given)
+    grey = noise(21, 19, 3)
     np.testing.assert_allclose(
         BlockScorer(spec, model)(grey),
         sliding_window(compiled(model), grey, spec),
@@ -62,9 +59,22 @@ def test_dense_equals_patch_for_other_sizes(trained, given):
     )
 
 
+@pytest.mark.parametrize("blocks", [1, 2, 3])
+def test_unet_scores_do_not_depend_on_the_tile(trained, blocks):
+    """Exact: a tile that starts at a multiple of the pools does the same sums."""
+    spec, model = trained(1, 3, "unet", blocks=blocks)
+    halo, a = spec.halo[1], spec.alignment
+    grey = noise(61 + 2 * halo, 50 + 2 * halo, 3)
+    scorer = BlockScorer(spec, model)
+    whole = scorer(grey)
+    assert whole.shape == (61, 50)
+    part = scorer(grey[2 * a : 2 * a + 17 + 2 * halo, a : a + 13 + 2 * halo])
+    np.testing.assert_allclose(part, whole[2 * a : 2 * a + 17, a : a + 13], rtol=0, atol=1e-6)
+
+
 def test_bfloat16_is_close_and_float32_at_the_end(trained):
     spec, model = trained(33)
-    grey = block(33, 24)
+    grey = noise(56, 56, 3)
     twin = dense_twin(spec, model, precision="bfloat16")
     assert twin.compute_dtype == "float32" or twin.output.dtype == "float32"
     exact = BlockScorer(spec, model)(grey)
@@ -83,7 +93,7 @@ def test_same_padding_goes_patch_by_patch():
     spec = resolve("2dcnn", Nbhd(1, 11, 11), "same")
     model = build(spec)
     scorer = BlockScorer(spec, model)
-    grey = block(11, 6, nz=1)
+    grey = noise(16, 16, 1)
     scores = scorer(grey)
     assert scorer.mode == "patch"
     assert scores[2, 3] == pytest.approx(float(model(grey[None, 2:13, 3:14]).numpy()[0, 0, 0, 0]))

@@ -4,7 +4,10 @@ import keras
 import numpy as np
 import pytest
 
+from fibsem import models
 from fibsem.config import RunConfig, compose
+from fibsem.geometry import Nbhd
+from fibsem.models.spec import resolve
 from fibsem.search.space import read_space
 from fibsem.training.fit import compiled_model
 
@@ -71,6 +74,18 @@ def test_each_composes_has_its_size_and_takes_a_step(name, n, nz):
     assert np.isfinite(float(loss))
     assert any((a != b).any() for a, b in zip(before, model.get_weights(), strict=True))
     keras.backend.clear_session()
+
+
+@pytest.mark.parametrize("n", [11, 33])
+def test_multichannel_has_three_wider_first_convolutions(n):
+    """9 * 16 * ((n_z - 1) + (n_y - 1) + (n_x - 1)) more weights than triplanar, as printed."""
+    triplanar, multichannel = (
+        models.build(resolve(name, Nbhd(11, n, n), "same")).count_params()
+        for name in ("triplanar", "multichannel")
+    )
+    assert multichannel - triplanar == 9 * 16 * (10 + 2 * (n - 1))
+    printed = [PRINTED[name][SIZES.index(n)] for name in ("triplanar", "multichannel")]
+    assert multichannel - triplanar == printed[1] - printed[0]
 
 
 def test_the_search_space_of_the_study_has_24_300_points():

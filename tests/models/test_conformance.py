@@ -10,7 +10,7 @@ from fibsem.data.preprocessing import fit_correction
 from fibsem.data.volumes import ArrayVolume, open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Nbhd
-from fibsem.inference.model.predict import BlockScorer, compiled, sliding_window
+from fibsem.inference.model.predict import BlockScorer
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.tiling.tiles import choose_tiling
@@ -26,40 +26,9 @@ NETWORKS = [name for name in FAMILY if FAMILY[name] != "features"]
 BOTH = [(name, padding) for name in DENSE for padding in ("same", "valid")]
 EVERY_NETWORK = [*BOTH, ("1dcnn", "same"), ("unet", "valid")]
 
-#: Table 4.4, n_z = 11 (5 for the 1dcnn), padding same.
-PRINTED = {
-    "2dcnn": {11: 42_641, 33: 92_745, 49: 277_681, 65: 349_361, 81: 441_521},
-    "mv2dcnn": {11: 41_201, 33: 92_025, 49: 276_241, 65: 347_921},
-    "3dcnn": {11: 22_729, 33: 129_913, 49: 279_545, 65: 275_465},
-    "triplanar": {11: 52_337, 33: 245_585, 49: 433_361, 65: 468_177},
-    "multichannel": {11: 56_657, 33: 256_241, 49: 448_625, 65: 488_049},
-    "1dcnn": {11: 19_281, 33: 70_321, 49: 101_201, 65: 117_841},
-}
-EXACT = ("2dcnn", "mv2dcnn", "3dcnn")
-COUNTS = [(name, n, count) for name, row in PRINTED.items() for n, count in row.items()]
-
-
-def thesis_network(name, n):
-    return models.build(resolve(name, Nbhd(5 if name == "1dcnn" else 11, n, n), "same"))
-
 
 def noise(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape).astype("float32")
-
-
-@pytest.mark.parametrize(("name", "n", "count"), COUNTS)
-def test_parameter_counts_of_the_study(name, n, count):
-    found = thesis_network(name, n).count_params()
-    assert found == count if name in EXACT else abs(found / count - 1) < 0.05
-
-
-@pytest.mark.parametrize("n", [11, 33, 49, 65])
-def test_multichannel_has_three_wider_first_convolutions(n):
-    """9 * 16 * ((n_z - 1) + (n_y - 1) + (n_x - 1)) more weights than triplanar, as printed."""
-    more = thesis_network("multichannel", n).count_params()
-    more -= thesis_network("triplanar", n).count_params()
-    assert more == 9 * 16 * (10 + 2 * (n - 1))
-    assert more == PRINTED["multichannel"][n] - PRINTED["triplanar"][n]
 
 
 def test_parameter_counts_of_valid_networks():
@@ -92,38 +61,6 @@ def test_one_step_lowers_the_loss_on_a_fixed_batch(name, padding):
     assert float(model.test_on_batch(images, solid)) < before
 
 
-@pytest.mark.parametrize("name", DENSE)
-@pytest.mark.parametrize(("n", "nz"), [(11, 1), (11, 5), (33, 3), (49, 11)])
-def test_patch_grid_and_dense_are_equal(trained, name, n, nz):
-    spec, model = trained(n, nz, name)
-    extent = 2 * spec.stride + 1
-    grey = noise(extent + n - 1, extent + n - 1, nz, seed=n)
-    by_patch = sliding_window(compiled(model), grey, spec)
-    grid = model(grey[None]).numpy()[0, ..., 0]
-    dense = BlockScorer(spec, model)(grey)
-    assert by_patch.std() > 1e-3  # not a constant that would make everything equal
-    np.testing.assert_allclose(dense, by_patch, rtol=0, atol=1e-5)
-    np.testing.assert_allclose(grid, by_patch[:: spec.stride, :: spec.stride], rtol=0, atol=1e-5)
-
-
-@pytest.mark.parametrize("name", DENSE)
-@pytest.mark.parametrize(
-    "given",
-    [{"convs_per_block": 1}, {"pool": False, "blocks": 2}, {"kernel": 5, "blocks": 1},
-     {"spatial_dropout": 0.2, "dropout": 0.0}, {"growth": "flat", "dense_layers": 4}],
-    ids=lambda given: ",".join(given),
-)  # fmt: skip
-def test_every_choice_of_layers_is_convertible(trained, name, given):
-    spec, model = trained(17, 3, name, **given)
-    grey = noise(21, 19, 3)
-    np.testing.assert_allclose(
-        BlockScorer(spec, model)(grey),
-        sliding_window(compiled(model), grey, spec),
-        rtol=0,
-        atol=1e-5,
-    )
-
-
 def seen(model, shape):
     """Which input pixels the score of one window depends on, (y, x, z) bool."""
     window = noise(1, *shape, seed=3)
@@ -154,19 +91,6 @@ def test_mean_over_z_does_not_know_the_order_of_slices(trained):
     _, model = trained(11, 5, "mv2dcnn")
     window = noise(4, 11, 11, 5)
     np.testing.assert_allclose(model(window), model(window[..., ::-1]), atol=1e-6)
-
-
-@pytest.mark.parametrize("blocks", [1, 2, 3])
-def test_unet_scores_do_not_depend_on_the_tile(trained, blocks):
-    """Exact: a tile that starts at a multiple of the pools does the same sums."""
-    spec, model = trained(1, 3, "unet", blocks=blocks)
-    halo, a = spec.halo[1], spec.alignment
-    grey = noise(61 + 2 * halo, 50 + 2 * halo, 3)
-    scorer = BlockScorer(spec, model)
-    whole = scorer(grey)
-    assert whole.shape == (61, 50)
-    part = scorer(grey[2 * a : 2 * a + 17 + 2 * halo, a : a + 13 + 2 * halo])
-    np.testing.assert_allclose(part, whole[2 * a : 2 * a + 17, a : a + 13], rtol=0, atol=1e-6)
 
 
 def test_1dcnn_says_why_it_has_no_dense_form():
