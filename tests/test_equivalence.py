@@ -12,9 +12,11 @@ from fibsem.geometry import Nbhd
 from fibsem.inference.model.predict import BlockScorer, compiled, sliding_window
 from fibsem.models import build
 from fibsem.models.dense import dense_twin
-from fibsem.models.spec import FAMILY, resolve
+from fibsem.models.spec import MODELS, resolve
 
-DENSE = [name for name, family in FAMILY.items() if family == "pixel" and name != "1dcnn"]
+VALID = {name: known.family for name, known in MODELS.items() if "valid" in known.paddings}
+DENSE = [name for name, family in VALID.items() if family == "pixel"]
+SQUARES = [name for name, family in VALID.items() if family == "squares"]
 
 
 def noise(*shape, seed=0):
@@ -59,10 +61,11 @@ def test_every_choice_of_layers_is_convertible(trained, name, given):
     )
 
 
+@pytest.mark.parametrize("name", SQUARES)
 @pytest.mark.parametrize("blocks", [1, 2, 3])
-def test_unet_scores_do_not_depend_on_the_tile(trained, blocks):
+def test_scores_of_squares_do_not_depend_on_the_tile(trained, name, blocks):
     """Exact: a tile that starts at a multiple of the pools does the same sums."""
-    spec, model = trained(1, 3, "unet", blocks=blocks)
+    spec, model = trained(1, 3, name, blocks=blocks)
     halo, a = spec.halo[1], spec.alignment
     grey = noise(61 + 2 * halo, 50 + 2 * halo, 3)
     scorer = BlockScorer(spec, model)

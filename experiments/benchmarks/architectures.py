@@ -22,7 +22,7 @@ from fibsem.geometry import Nbhd
 from fibsem.inference.model.cost import operations_per_pixel
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models import build
-from fibsem.models.spec import resolve
+from fibsem.models.spec import MODELS, resolve
 
 TILE, PATCHES, BATCH = 512, 1024, 128
 NETWORKS = (
@@ -34,7 +34,7 @@ gflops = matmul_gflops()
 figures: dict = {"matmul_gflops": gflops, "networks": {}}
 for name, nz in NETWORKS:
     keras.utils.set_random_seed(0)
-    spec = resolve(name, Nbhd(nz, 33, 33), "same" if name == "1dcnn" else "valid")
+    spec = resolve(name, Nbhd(nz, 33, 33), MODELS[name].paddings[0])
     model = build(spec)
     row: dict = {"parameters": model.count_params()}
     patches = rng.normal(size=(PATCHES, *spec.window, nz)).astype("float32")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from fibsem.models.spec import ModelSpec
@@ -20,23 +21,17 @@ if TYPE_CHECKING:
 #: What a training gives: its type follows from the spec.
 Model = Any
 
-#: Networks by the name that users type. Imported on use, because Keras takes seconds to load.
-MODELS = {
-    "2dcnn": "fibsem.models.cnn2d",
-    "mv2dcnn": "fibsem.models.mv2dcnn",
-    "triplanar": "fibsem.models.triplanar",
-    "multichannel": "fibsem.models.multichannel",
-    "3dcnn": "fibsem.models.cnn3d",
-    "1dcnn": "fibsem.models.cnn1d",
-    "unet": "fibsem.models.unet",
-}
-
 
 @uninterrupted()
 def build(spec: ModelSpec, *, dense: bool = False) -> keras.Model:
     """Build the network that the spec describes, in strided or in dense form."""
-    model: keras.Model = import_module(MODELS[spec.name]).build(spec, dense=dense)
+    model: keras.Model = _file(spec).build(spec, dense=dense)
     return model
+
+
+def _file(spec: ModelSpec) -> ModuleType:
+    """The architecture's own file, imported on use because Keras takes seconds to load."""
+    return import_module(f"fibsem.models.{spec.architecture.module}")
 
 
 def file_name(spec: ModelSpec) -> str:
@@ -66,5 +61,5 @@ def load(spec: ModelSpec, folder: Path) -> Model:
         return Forest.load(spec, folder / file_name(spec))
     import keras
 
-    import_module(MODELS[spec.name])  # registers layers of its own
+    _file(spec)  # registers layers of its own
     return keras.saving.load_model(folder / file_name(spec), safe_mode=True, compile=False)

@@ -17,14 +17,10 @@ def why_not_dense(spec: ModelSpec) -> str | None:
     """Say why a network has no dense form, or None where it has one."""
     if spec.convertible:
         return None
-    if spec.name == "1dcnn":
-        return (
-            "positions of its sequence mix columns and slices, so that one pixel needs one patch; "
-            "every other network has a dense form"
-        )
+    has_one = "valid" in spec.architecture.paddings
     return (
         f"a network with padding={spec.padding} depends on where its patch ends, so that one pixel "
-        "needs one patch; padding=valid gives a dense one"
+        f"needs one patch; {'padding=valid' if has_one else 'another network'} gives a dense one"
     )
 
 

@@ -5,44 +5,24 @@ No Keras in here, so that configurations are checked and refused without loading
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 from fibsem.errors import UserError
 from fibsem.geometry import Nbhd, Triple
-from fibsem.models import hyperparameters as defaults
+from fibsem.models import hyperparameters
+from fibsem.models.architectures import MODELS, Architecture, Family
 from fibsem.models.field import Field, Padding, unet_margin, valid_field
 from fibsem.models.hyperparameters import Hyperparameters
 
-__all__ = ["FAMILY", "MAX_HEAD", "Family", "Field", "ModelSpec", "Padding", "resolve"]
+__all__ = ["MAX_HEAD", "MODELS", "Field", "ModelSpec", "Padding", "resolve"]
 
 #: Heads wider than this have millions of weights and make the dense form slow.
 MAX_HEAD = 9
 #: Reach of a Gaussian in standard deviations, scipy's own.
 TRUNCATE = 4.0
-
-#: ``pixel``: a network that gives one probability for one neighbourhood. ``squares``: a network
-#: that gives one for every pixel of a square at once. ``features``: not a network.
-Family = Literal["pixel", "squares", "features"]
-FAMILY: Mapping[str, Family] = {
-    "2dcnn": "pixel",
-    "mv2dcnn": "pixel",
-    "triplanar": "pixel",
-    "multichannel": "pixel",
-    "3dcnn": "pixel",
-    "1dcnn": "pixel",
-    "unet": "squares",
-    "forest": "features",
-    "threshold": "features",
-}
-Defaults = Callable[[str, Nbhd, Padding, Hyperparameters], dict[str, Any]]
-_DEFAULTS: Mapping[str, Defaults] = {
-    "unet": defaults.unet,
-    "forest": defaults.forest,
-    "threshold": defaults.threshold,
-}
 
 
 @dataclass(frozen=True)
@@ -55,9 +35,14 @@ class ModelSpec:
     hyperparameters: Hyperparameters
 
     @property
+    def architecture(self) -> Architecture:
+        """What is known of all models of this name."""
+        return MODELS[self.name]
+
+    @property
     def family(self) -> Family:
         """What kind of model it is."""
-        return FAMILY[self.name]
+        return self.architecture.family
 
     @property
     def is_network(self) -> bool:
@@ -120,7 +105,7 @@ class ModelSpec:
     @property
     def head(self) -> int | None:
         """Width of the map that the head of a pixel network sees."""
-        if self.family != "pixel" or self.name == "1dcnn":
+        if self.family != "pixel" or self.architecture.sequence:
             return None
         if self.field:
             return self.field.head
@@ -141,12 +126,6 @@ def gaussian_reach(sigma: float) -> int:
     return int(TRUNCATE * sigma + 0.5)
 
 
-def check_name(name: str) -> None:
-    """Refuse an architecture that does not exist."""
-    if name not in FAMILY:
-        raise UserError(f"`model` must be one of {', '.join(FAMILY)}, but got {name}.")
-
-
 def resolve(
     name: str, nbhd: Nbhd, padding: Padding, given: Hyperparameters | None = None
 ) -> ModelSpec:
@@ -155,7 +134,7 @@ def resolve(
     Parameters
     ----------
     name
-        Architecture, a key of :data:`FAMILY`.
+        Architecture, a key of :data:`~fibsem.models.architectures.MODELS`.
     nbhd, padding
         Neighbourhood and padding.
     given
@@ -166,8 +145,17 @@ def resolve(
     UserError
         Where the map runs out, or a value is outside its range.
     """
-    check_name(name)
+    if name not in MODELS:
+        raise UserError(f"`model` must be one of {', '.join(MODELS)}, but got {name}.")
     if padding not in ("same", "valid"):
         raise UserError(f"`model.padding` must be same or valid, but got {padding}.")
-    make = _DEFAULTS.get(name, defaults.pixel_network)
-    return ModelSpec(name, nbhd, padding, make(name, nbhd, padding, given or {}))
+    family, paddings = MODELS[name].family, MODELS[name].paddings
+    if padding not in paddings:
+        raise UserError(f"`model={name}` needs model.padding={paddings[0]}, but got {padding}.")
+    if family == "pixel":
+        hp = hyperparameters.of_pixels(name, nbhd, padding, given or {})
+    elif family == "squares":
+        hp = hyperparameters.of_squares(name, given or {})
+    else:
+        hp = hyperparameters.of_features(name, given or {})
+    return ModelSpec(name, nbhd, padding, hp)

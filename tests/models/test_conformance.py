@@ -17,14 +17,15 @@ from fibsem.inference.tiling.tiles import choose_tiling
 from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.inference.volume.slab import SlabWorker
 from fibsem.models.dense import dense_twin
-from fibsem.models.spec import FAMILY, resolve
+from fibsem.models.spec import MODELS, resolve
 from fibsem.training.fit import train
 
-PIXEL = [name for name, family in FAMILY.items() if family == "pixel"]
-DENSE = [name for name in PIXEL if name != "1dcnn"]
-NETWORKS = [name for name in FAMILY if FAMILY[name] != "features"]
-BOTH = [(name, padding) for name in DENSE for padding in ("same", "valid")]
-EVERY_NETWORK = [*BOTH, ("1dcnn", "same"), ("unet", "valid")]
+PIXEL = [name for name, known in MODELS.items() if known.family == "pixel"]
+SQUARES = [name for name, known in MODELS.items() if known.family == "squares"]
+EVERY_NETWORK = [
+    (name, padding) for name in (*PIXEL, *SQUARES) for padding in MODELS[name].paddings
+]
+ONE_PADDING = [name for name, known in MODELS.items() if len(known.paddings) == 1]
 
 
 def noise(*shape, seed=0):
@@ -51,7 +52,7 @@ def test_one_window_gives_one_probability(name, padding, nz):
 @pytest.mark.parametrize(("name", "padding"), EVERY_NETWORK)
 def test_one_step_lowers_the_loss_on_a_fixed_batch(name, padding):
     keras.utils.set_random_seed(1)
-    spec = resolve(name, Nbhd(3, 11, 11), padding, {} if name == "unet" else {"dropout": 0.0})
+    spec = resolve(name, Nbhd(3, 11, 11), padding, {"dropout": 0.0} if name in PIXEL else {})
     model = models.build(spec)
     model.compile(keras.optimizers.SGD(0.01), "binary_crossentropy")
     images = noise(32, *spec.window, 3)
@@ -103,15 +104,17 @@ def test_1dcnn_says_why_it_has_no_dense_form():
 
 @pytest.mark.parametrize("name", PIXEL)
 def test_impossible_geometry_is_refused_with_the_largest_number_of_blocks(name):
-    padding = "same" if name == "1dcnn" else "valid"
+    padding = MODELS[name].paddings[0]
     with pytest.raises(UserError, match=r"model\.blocks.*must lie in 1\.\..*11x11x3.*got 9"):
         resolve(name, Nbhd(3, 11, 11), padding, {"blocks": 9})
 
 
-@pytest.mark.parametrize("name", ["unet", "forest", "threshold"])
-def test_models_without_padding_say_so(name):
-    with pytest.raises(UserError, match="padding"):
-        resolve(name, Nbhd(3, 11, 11), "same")
+@pytest.mark.parametrize("name", ONE_PADDING)
+def test_models_with_one_padding_refuse_the_other(name):
+    (only,) = MODELS[name].paddings
+    other = "same" if only == "valid" else "valid"
+    with pytest.raises(UserError, match=f"`model={name}` needs model.padding={only}, but.*{other}"):
+        resolve(name, Nbhd(3, 11, 11), other)
 
 
 def test_an_unknown_model_is_refused_with_the_choices():
@@ -119,13 +122,14 @@ def test_an_unknown_model_is_refused_with_the_choices():
         resolve("resnet", Nbhd(3, 11, 11), "valid")
 
 
-#: Overrides of a tiny training of each model.
+#: Overrides of a tiny training, by what it is of ...
 TINY = {
-    "1dcnn": ["model.padding=same", "model.blocks=2"],
-    "unet": ["model.blocks=1", "train.grid=16", "train.windows=2"],
-    "forest": ["model.trees=8", "model.sigmas=[1,2]"],
-    "threshold": [],
+    "pixel": ["model.blocks=1", "model.filters=4"],
+    "squares": ["model.blocks=1", "train.grid=16", "train.windows=2"],
+    "features": [],
 }
+#: ... and of models that take some time nevertheless.
+FEW_TREES = {"forest": ["model.trees=8", "model.sigmas=[1,2]"]}
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +139,7 @@ def fitted(material):
 
     def make(name):
         if name not in made:
-            given = TINY.get(name, ["model.blocks=1", "model.filters=4"])
+            given = FEW_TREES.get(name, TINY[MODELS[name].family])
             mine = material(f"model={name}", "nbhd=11x11x3", "train.epochs=2", *given)
             made[name] = mine, train(mine)
         return made[name]
@@ -143,14 +147,14 @@ def fitted(material):
     return make
 
 
-@pytest.mark.parametrize("name", FAMILY)
+@pytest.mark.parametrize("name", MODELS)
 def test_trains_on_a_dataset(fitted, name):
     _, trained = fitted(name)
     assert np.isfinite(trained.best.val["loss"])
     assert 0 < trained.best.val["miou"] <= 1
 
 
-@pytest.mark.parametrize("name", FAMILY)
+@pytest.mark.parametrize("name", MODELS)
 def test_saved_and_loaded_it_gives_equal_scores(fitted, name, tmp_path):
     material, trained = fitted(name)
     spec = material.config.spec
@@ -166,7 +170,7 @@ def test_saved_and_loaded_it_gives_equal_scores(fitted, name, tmp_path):
     np.testing.assert_array_equal(ours, theirs)
 
 
-@pytest.mark.parametrize("name", FAMILY)
+@pytest.mark.parametrize("name", MODELS)
 def test_segments_a_volume_whatever_the_tiles(fitted, name, tiny, tmp_path):
     material, trained = fitted(name)
     config = material.config
@@ -179,7 +183,7 @@ def test_segments_a_volume_whatever_the_tiles(fitted, name, tiny, tmp_path):
     assert record["voxels"] == 3 * 70 * 85
     assert 0 <= record["porosity"] <= 1
     assert (tmp_path / "out" / "summary.json").is_file()
-    if name == "1dcnn":
+    if config.spec.is_network and not config.spec.convertible:
         return  # patch by patch; tiles have no meaning
     correction = fit_correction(crop, segmenter.recipe)
     scorer = Scorer(segmenter)

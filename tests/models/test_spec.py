@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from fibsem.errors import UserError
 from fibsem.geometry import Nbhd
+from fibsem.models.architectures import MODELS, Architecture
 from fibsem.models.field import most_blocks, valid_field
 from fibsem.models.hyperparameters import block_filters
 from fibsem.models.spec import ModelSpec, resolve
@@ -42,6 +43,22 @@ def test_the_thesis_sizes_are_the_defaults_for_same(n):
     hp = resolve("2dcnn", Nbhd(11, n, n), "same").hyperparameters
     expected = {11: (16, 32), 33: (8, 16, 32)}.get(n, (16, 32, 64, 80))
     assert block_filters(hp) == expected
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_a_network_of_no_study_has_the_sizes_of_the_2dcnn_and_hyperparameters_of_its_own(
+    monkeypatch, padding
+):
+    new = Architecture("cnn2d", own={"reach": 3, "dense_width": 48})
+    monkeypatch.setitem(MODELS, "new", new)
+    at = Nbhd(3, 49, 49), padding
+    assert resolve("new", *at).hyperparameters == {
+        **resolve("2dcnn", *at).hyperparameters, "reach": 3, "dense_width": 48,
+    }  # fmt: skip
+    given = {"reach": 5, "dense_width": 64}
+    assert given.items() <= resolve("new", *at, given).hyperparameters.items()
+    with pytest.raises(UserError, match=r"`model\.reach` must be a whole number, but got 'far'"):
+        resolve("new", *at, {"reach": "far"})
 
 
 @pytest.mark.parametrize(
