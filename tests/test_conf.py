@@ -25,7 +25,7 @@ from fibsem.config.trees import IN_THE_HASH_OF
 from fibsem.data.phantom import PhantomRecipe
 from fibsem.errors import UserError
 from fibsem.inference.options import Options
-from fibsem.models.spec import FAMILY
+from fibsem.models.spec import MODELS, resolve
 from fibsem.search.space import read_space
 
 COMMANDS = ("train", "sweep", "evaluate", "promote", "segment", "inspect", "report")
@@ -52,7 +52,7 @@ def test_every_command_composes_with_every_experiment(command, experiment):
 
 @pytest.mark.parametrize("space", names("space"))
 def test_every_space_has_draws_that_are_networks(space):
-    model = {"3d": "3dcnn", "1d": "1dcnn"}.get(space, space if space in FAMILY else "2dcnn")
+    model = {"3d": "3dcnn", "1d": "1dcnn"}.get(space, space if space in MODELS else "2dcnn")
     tree = compose("sweep", [f"model={model}", f"space={space}", "nbhd=65x65x3"])
     values = next(read_space(tree).plan(0))
     config = RunConfig.of(with_values(tree, values))
@@ -62,14 +62,40 @@ def test_every_space_has_draws_that_are_networks(space):
         assert config.spec.hyperparameters[key.removeprefix("model.")] == value
 
 
-@pytest.mark.parametrize("model", FAMILY)
-def test_every_model_brings_its_space(model):
+def test_every_architecture_has_a_file_of_values():
+    assert names("model") == sorted(MODELS)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_value_of_a_model_can_be_set_and_is_its_default(model):
+    tree = compose("train", [f"model={model}"])
+    spec = RunConfig.of(tree).spec
+    assert spec == resolve(model, spec.nbhd, spec.padding)
+    assert set(tree["model"]) == {"name", "padding", *spec.hyperparameters}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_has_a_space_of_its_own_hyperparameters(model):
     tree = compose("sweep", [f"model={model}"])
-    space = read_space(tree)
-    assert len(list(islice(space.plan(0), 3))) == 3
-    assert space.name == {
-        "3dcnn": "3d", "1dcnn": "1d", "unet": "unet", "forest": "forest", "threshold": "threshold",
-    }.get(model, "2d")  # fmt: skip
+    for values in islice(read_space(tree).plan(0), 3):
+        assert RunConfig.of(with_values(tree, values)).spec.name == model
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_has_a_protocol_by_the_thesis_or_says_why_not(model):
+    def config():
+        return RunConfig.of(compose("train", ["experiment=thesis", f"model={model}"]))
+
+    if "same" in MODELS[model].paddings:
+        assert config().train.mode == "patch"
+    else:
+        with pytest.raises(UserError, match=r"needs model\.padding=valid, but got same"):
+            config()
+
+
+def test_a_model_brings_its_space_but_for_another_one_that_is_given():
+    assert compose("sweep", ["model=3dcnn"])["space"]["name"] == "3d"
+    assert compose("sweep", ["model=mv2dcnn"])["space"]["name"] == "2d"
     assert compose("sweep", ["model=3dcnn", "space=2d"])["space"]["name"] == "2d"
 
 
@@ -126,6 +152,11 @@ def test_the_thesis_protocol():
         (["train.epochs=many"], r"`train.epochs` must be a whole number, but got 'many'"),
         (["train.mode=fast"], r"one of auto, patch, grid, but got fast"),
         (["train.epohcs=3"], r"epohcs"),
+        (["model.filters=many"], r"`model.filters` must be a whole number, but got 'many'"),
+        (["model.filters=2.5"], r"`model.filters` must be a whole number, but got 2.5"),
+        (["model.dropout=true"], r"`model.dropout` must be a number, but got True"),
+        (["model=forest", "model.sigmas=3"], r"must be a list of numbers, but got 3"),
+        (["model=unet", "model.blocks=5"], r"`model.blocks` must lie in 1\.\.4, but got 5"),
         (["+train.extra=3"], r"`train` has no key 'extra'"),
         (["preprocess.scaling=patch"], r"one of standardise, none, minmax, mode"),
         (["split.gap=-1"], r"at least 0, but got -1"),

@@ -56,6 +56,11 @@ def command_line(command: str, overrides: Iterable[str]) -> str:
     return shlex.join(["python", "-m", f"fibsem.{command}", *told])
 
 
+def _choices(group: str) -> str:
+    """The files of a group, which ``--help`` lists by ``${choices:model}``."""
+    return ", ".join(sorted(file.stem for file in (CONF / group).glob("*.yaml")))
+
+
 class _one_line_errors:  # noqa: N801 - reads as a statement: with _one_line_errors()
     """Turn what Hydra and OmegaConf complain about into one line for the user."""
 
@@ -98,7 +103,9 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
     """
     import hydra
     from hydra.core.hydra_config import HydraConfig
+    from omegaconf import OmegaConf
 
+    OmegaConf.register_new_resolver("choices", _choices, replace=True)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors of TensorFlow reach Python anyway
     # a scheduler's way of saying Ctrl-C: what runs is ended cleanly, and goes on another time
     end_cleanly(signal.SIGINT, signal.SIGTERM)
