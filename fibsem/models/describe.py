@@ -11,7 +11,8 @@ import numpy.typing as npt
 from fibsem.models import build
 from fibsem.models.spec import ModelSpec
 
-#: Layers that are drawn, by the beginning of what follows the path in their name.
+#: Layers that are drawn, by the beginning of what follows the path in their name; others that have
+#: a kernel are drawn as convolutions.
 KINDS = {"conv": "conv", "down": "conv", "up": "conv", "pool": "pool",
          "dense": "dense", "score": "dense", "merge": "merge"}  # fmt: skip
 #: Endings of the layers that only help: padding, cropping, dropout.
@@ -29,10 +30,9 @@ def drawing(spec: ModelSpec) -> list[list[Box]]:
     """
     window = np.zeros((1, *spec.window, spec.nbhd.z), np.float32)
     paths: dict[str, list[Box]] = {}
-    for name, maps in outputs(build(spec), window).items():
-        path, layer = (name[:2], name[3:]) if name.startswith(PATHS) else ("", name)
-        kind = next((kind for begin, kind in KINDS.items() if layer.startswith(begin)), None)
-        if kind is None or layer.startswith("dense1_") or layer == "merged":
+    for name, kind, maps in outputs(build(spec), window):
+        path, layer = _path_and_layer(name)
+        if layer.startswith("dense1_") or layer == "merged":
             continue
         paths.setdefault(path, []).append(_box(layer, maps.shape[1:-1], maps.shape[-1], kind))
     common = paths.pop("", [])
@@ -51,15 +51,29 @@ def _box(label: str, extents: tuple[int, ...], channels: int, kind: str) -> Box:
     return label, " x ".join(wide), max(extents, default=1), channels, kind
 
 
-def outputs(model: keras.Model, window: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[Any]]:
-    """The output of every layer with a name of ours for one input, in order."""
-    named = [
-        layer
-        for layer in model.layers
-        if any(begin in layer.name for begin in KINDS) and not layer.name.endswith(HELPERS)
+def _path_and_layer(name: str) -> tuple[str, str]:
+    return (name[:2], name[3:]) if name.startswith(PATHS) else ("", name)
+
+
+def _kind(layer: keras.layers.Layer) -> str | None:
+    """How a layer is drawn, or None where it is not."""
+    name = _path_and_layer(layer.name)[1]
+    if name.endswith(HELPERS):
+        return None
+    other = "conv" if hasattr(layer, "kernel") else None
+    return next((kind for begin, kind in KINDS.items() if name.startswith(begin)), other)
+
+
+def outputs(
+    model: keras.Model, window: npt.NDArray[np.float32]
+) -> list[tuple[str, str, npt.NDArray[Any]]]:
+    """Name, kind and output for one input of every layer that is drawn, in order."""
+    drawn = [(layer, kind) for layer in model.layers if (kind := _kind(layer))]
+    maps = keras.Model(model.input, [layer.output for layer, _ in drawn])(window, training=False)
+    return [
+        (layer.name, kind, np.asarray(value))
+        for (layer, kind), value in zip(drawn, maps, strict=True)
     ]
-    values = keras.Model(model.input, [layer.output for layer in named])(window, training=False)
-    return {layer.name: np.asarray(value) for layer, value in zip(named, values, strict=True)}
 
 
 def feature_maps(
@@ -70,8 +84,8 @@ def feature_maps(
     Of maps with z as an axis the middle slice is taken; of paths across the slice, nothing.
     """
     maps = {}
-    for name, value in outputs(model, window).items():
-        if "conv" not in name and not name.startswith(("down", "up")):
+    for name, kind, value in outputs(model, window):
+        if kind != "conv":
             continue
         if value.ndim == 5:
             value = value[:, value.shape[1] // 2]

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 
 from fibsem.geometry import Nbhd
@@ -27,3 +28,14 @@ def test_feature_maps_are_those_of_every_convolution():
     maps = feature_maps(build(spec), window)
     assert list(maps) == ["conv1a", "conv1b", "conv2a", "conv2b", "conv3a", "conv3b"]
     assert maps["conv1a"].shape == (58, 54, 16)
+
+
+def test_a_network_with_layer_names_of_its_own_is_drawn_too():
+    window = keras.Input((None, None, 3))
+    x = keras.layers.Conv2D(4, 3, name="stem")(window)
+    x = keras.layers.MaxPooling2D(2)(x)
+    network = keras.Model(window, keras.layers.Conv2D(1, 1, name="probability")(x))
+    maps = feature_maps(network, np.ones((1, 11, 11, 3), np.float32))
+    assert [(name, value.shape) for name, value in maps.items()] == [
+        ("stem", (9, 9, 4)), ("probability", (4, 4, 1)),
+    ]  # fmt: skip
