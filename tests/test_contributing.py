@@ -1,0 +1,88 @@
+"""What CONTRIBUTING says of a new architecture is done to a copy, word by word."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+REGISTRY = "fibsem/models/architectures.py"
+BEGIN = "MODELS: Mapping[str, Architecture] = {\n"
+#: A path in quotes, and the code that stands below its sentence.
+CODE = re.compile(r"`([\w./]+)`:\n\n```\w+\n(.*?)```", re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """A copy of the package and its tests with the architecture of CONTRIBUTING in it."""
+    copy = tmp_path_factory.mktemp("checkout")
+    for folder in ("fibsem", "conf", "tests"):
+        shutil.copytree(ROOT / folder, copy / folder)
+    shutil.copy(ROOT / "pyproject.toml", copy)
+    told = dict(CODE.findall((ROOT / "CONTRIBUTING.md").read_text()))
+    line = told.pop(REGISTRY)
+    registry = copy / REGISTRY
+    assert registry.read_text().count(BEGIN) == line.count("\n") == 1
+    registry.write_text(registry.read_text().replace(BEGIN, BEGIN + line))
+    assert [Path(place).parent.as_posix() for place in told] == ["fibsem/models", "conf/model"]
+    for place, text in told.items():
+        (copy / place).write_text(text)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def call(checkout, tmp_path_factory):
+    """Function (module, *arguments) -> standard output; the copy goes before the checkout."""
+    folder = tmp_path_factory.mktemp("work")
+    env = {**os.environ, "PYTHONPATH": str(checkout)}
+
+    def run(*line, cwd=folder):
+        line = (sys.executable, "-m", *line)
+        done = subprocess.run(line, cwd=cwd, env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        return done.stdout
+
+    run.folder = folder
+    return run
+
+
+@pytest.mark.slow
+def test_a_new_architecture_goes_from_training_to_a_segmented_volume(call, tiny):
+    def summary(command, *line):
+        call(f"fibsem.{command}", *line, "experiment=smoke", f"output={command}")
+        return json.loads((call.folder / command / "summary.json").read_text())
+
+    assert "extremes" in call("fibsem.train", "--help")
+    data = [f"data.path={tiny}", "nbhd=11x11x3"]
+    trained = summary("train", "model=extremes", *data)
+    assert 0.3 < trained["val"]["miou"] <= 1
+    assert trained["field"] == 10
+    swept = summary("sweep", "model=extremes", *data)
+    assert swept["trials"] == {"complete": 2, "pruned": 0, "failed": 0}
+    promoted = summary("promote", *data, "segment=false")
+    assert promoted["champion"]
+    segmented = summary("segment", f"volume={tiny}/HPC45/slices")
+    assert (segmented["mode"], segmented["voxels"]) == ("dense", 6 * 160 * 176)
+    assert segmented["members"] == ["extremes 11x11x3"]
+    assert 0 < segmented["porosity"] < 1
+
+
+@pytest.mark.slow
+def test_a_new_architecture_is_in_the_suite_of_all(call, checkout):
+    """Patch, grid and dense are equal, and its values are in the configuration."""
+    suite = ("tests/models/test_conformance.py", "tests/test_conf.py")
+    told = call("pytest", *suite, "-k", "extremes", "-v", "-p", "no:cacheprovider", cwd=checkout)
+    for law in ("patch_grid_and_dense_are_equal[11-1-", "segments_a_volume_whatever_the_tiles["):
+        assert f"test_{law}extremes] PASSED" in told
+    assert "test_every_value_of_a_model_can_be_set_and_is_its_default[extremes] PASSED" in told
+
+
+@pytest.mark.slow
+def test_a_new_architecture_passes_the_linter(call, checkout):
+    for way in (["check"], ["format", "--check"]):
+        call("ruff", *way, "fibsem/models/extremes.py", REGISTRY, cwd=checkout)
