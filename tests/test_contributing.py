@@ -1,4 +1,4 @@
-"""What CONTRIBUTING says of a new architecture is done to a copy, word by word."""
+"""What CONTRIBUTING says is so; of a new architecture, by doing it to a copy word by word."""
 
 import json
 import os
@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,15 @@ REGISTRY = "fibsem/models/architectures.py"
 BEGIN = "MODELS: Mapping[str, Architecture] = {\n"
 #: A path in quotes, and the code that stands below its sentence.
 CODE = re.compile(r"`([\w./]+)`:\n\n```\w+\n(.*?)```", re.DOTALL)
+
+
+def test_the_ranks_that_are_told_are_those_that_are_checked():
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    ranks = [set(re.findall(r"\w+", rank)) for rank in contract["contracts"][0]["layers"]]
+    table = re.findall(r"^\| \d \| (.*?) \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    assert [set(re.findall(r"\w+", cell)) - {"commands"} for cell in table] == ranks
+    drawn = re.findall(r"^ \d (.*)$", (ROOT / "docs/architecture.md").read_text(), re.MULTILINE)
+    assert [set(row.partition("#")[0].split()) for row in drawn] == ranks
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +74,7 @@ def test_a_new_architecture_goes_from_training_to_a_segmented_volume(call, tiny)
     assert trained["field"] == 10
     swept = summary("sweep", "model=extremes", *data)
     assert swept["trials"] == {"complete": 2, "pruned": 0, "failed": 0}
-    promoted = summary("promote", *data, "segment=false")
+    promoted = summary("promote", *data, "rank.k=1", "segment=false")
     assert promoted["champion"]
     segmented = summary("segment", f"volume={tiny}/HPC45/slices")
     assert (segmented["mode"], segmented["voxels"]) == ("dense", 6 * 160 * 176)
