@@ -10,7 +10,15 @@ import pytest
 from fibsem import models, sweep
 from fibsem.analysis import tables
 from fibsem.analysis.metrics import Confusion
-from fibsem.config import DataConfig, RankConfig, TrackingConfig, compose, read
+from fibsem.config import (
+    DataConfig,
+    RankConfig,
+    RunConfig,
+    TrackingConfig,
+    compose,
+    read,
+    with_values,
+)
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
 from fibsem.inference.model.predict import BlockScorer
@@ -23,10 +31,12 @@ from fibsem.promotion.ranking import (
     ranking_rows,
     square_mious,
 )
+from fibsem.system.files import read_json
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
 from fibsem.training.fit import DivergedError
-from fibsem.training.run import run_job
+from fibsem.training.material import Material
+from fibsem.training.run import Job, PrunedError, run_job
 from fibsem.training.scoring import sample_scores
 
 
@@ -175,6 +185,28 @@ def test_trials_of_one_configuration_are_run_again_once(swept):
     found = best_trials(tracking, dataset, RankConfig(k=2))
     assert [trial.run_id for trial in found] == [best.run_id, second.run_id]
     tracking.client.delete_run(twin)
+
+
+def test_a_pruned_trial_is_never_promoted(swept):
+    """However good its last epoch was: the training that made it was not finished."""
+    _tree, dataset, tracking, folder = swept
+    (best,) = best_trials(tracking, dataset, RankConfig(k=1))
+    trained = with_values(best.tree, {"train.epochs": 50, "seed": 90})
+    tags = {"fibsem.command": "trial", "fibsem.study": "fast", "fibsem.data": dataset.hash}
+    job = Job(trained, folder / "pruned", "a pruned trial", tags, {})
+
+    def prune(epoch):
+        raise PrunedError(epoch.epoch)
+
+    with pytest.raises(PrunedError):
+        run_job(job, Material.of(dataset, RunConfig.of(trained)), tracking, prune)
+    run_id = read_json(folder / "pruned" / "run.json")["run_id"]
+    run = tracking.client.get_run(run_id)
+    assert run.info.status == "FINISHED"
+    assert "val/loss" in run.data.metrics
+    for studies in (None, ["fast"]):
+        found = best_trials(tracking, dataset, RankConfig(k=99), studies)
+        assert run_id not in [trial.run_id for trial in found]
 
 
 def test_a_trial_that_diverges_with_a_seed_comes_last(swept, monkeypatch):

@@ -1,5 +1,6 @@
 """Sweeps: exact budgets, failures with their reasons, the same command goes on."""
 
+import csv
 import json
 
 import mlflow
@@ -8,6 +9,7 @@ import pytest
 from fibsem import sweep
 from fibsem.config import RunConfig, compose
 from fibsem.errors import UserError
+from fibsem.search.report import report_sweep
 from fibsem.search.sweep import Sweep
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
@@ -173,6 +175,81 @@ def test_a_dry_run_trains_nothing(run_thresholds, capsys):
 def backend(request):
     """Overrides that choose a backend: one suite for both."""
     return {"optuna": [], "keras_tuner": ["search=keras_tuner"]}[request.param]
+
+
+@pytest.fixture
+def here(tiny, store, tmp_path):
+    """Where a sweep is opened."""
+    return {"tiny": tiny, "store": store, "folder": tmp_path}
+
+
+def finished(loss, miou=0.5, cost=1.0):
+    """What a training that is over leaves."""
+    return {
+        "run_id": f"run {loss} {miou} {cost}",
+        "val": {"loss": loss, "miou": miou, "accuracy": 0.5},
+        "cost": {"seconds_per_gigapixel": cost},
+    }
+
+
+def worked(sweep, outcomes):
+    """Work a sweep off with these outcomes of its trainings; returns the jobs."""
+    jobs = []
+
+    def execute(job, on_epoch):
+        outcome = outcomes[len(jobs)]
+        jobs.append(job)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    sweep.work(execute, lambda *_: None)
+    return jobs
+
+
+@pytest.mark.parametrize(("objective", "value"), [("val/loss", 0.2), ("val/miou", 0.8)])
+def test_the_best_trial_is_best_in_the_direction_of_its_objective(here, objective, value):
+    sweep = opened(f"search.objectives=[{objective}]", "search.trials=3", **here)
+    worked(sweep, [finished(0.5, 0.6), finished(0.2, 0.7), finished(0.6, 0.8)])
+    best = sweep.summary(0)["best"]
+    assert best["value"] == value
+    assert sweep.best_so_far() == f"best {objective} {value:.4f}"
+    parent = sweep.tracking.client.get_run(sweep.parent).data
+    assert parent.tags["fibsem.best_run"] == best["run_id"]
+    assert parent.metrics["best/" + objective.removeprefix("val/")] == value
+
+
+def test_the_pareto_front_is_every_trial_that_none_beats(here):
+    """Equal ones stand side by side; better in one and equal in the other beats."""
+    points = [(0.6, 70), (0.8, 100), (0.5, 20), (0.8, 120), (0.7, 50), (0.8, 100)]
+    sweep = opened(
+        "search.objectives=[val/miou,cost/seconds_per_gigapixel]", "search.sampler=random",
+        f"search.trials={len(points)}", **here,
+    )  # fmt: skip
+    worked(sweep, [finished(0.5, miou, cost) for miou, cost in points])
+    front = [[0.8, 100], [0.8, 100], [0.7, 50], [0.5, 20]]
+    assert [point["objectives"] for point in sweep.summary(0)["pareto"]] == front
+    report_sweep(sweep)
+    with (sweep.folder / "figures" / "pareto.csv").open() as table:
+        rows = list(csv.DictReader(table))
+    names = ("val/miou", "cost/seconds_per_gigapixel")
+    assert [[float(row[name]) for name in names] for row in rows] == front
+
+
+def test_a_trial_that_failed_by_itself_is_tried_again_from_another_seed(here, backend):
+    """The same hyperparameters, in a folder of its own; a stopped one goes on where it was."""
+    failed = TrialFailedError("diverged", "a traceback", final=False)
+    sweep = opened(*backend, "search.trials=1", "search.retries=2", "seed=7", **here)
+    with pytest.raises(KeyboardInterrupt):
+        worked(sweep, [KeyboardInterrupt()])
+    jobs = worked(sweep, [failed, failed, finished(0.5)])
+    assert [job.tree["seed"] for job in jobs] == [7, 1007, 2007]
+    assert [job.folder.name for job in jobs] == ["0000", "0000-1", "0000-2"]
+    assert [job.tags["fibsem.failures"] for job in jobs] == [0, 1, 2]
+    assert len({(job.name, job.tree["train"]["learning_rate"]) for job in jobs}) == 1
+    assert (jobs[0].folder / "error.txt").read_text() == "a traceback"
+    states = [(row["state"], row["own_failure"]) for row in sweep.study.rows()]
+    assert states == [("failed", False), ("failed", True), ("failed", True), ("complete", False)]
 
 
 def test_every_backend_fills_its_budget_and_continues(run_thresholds, backend):

@@ -5,11 +5,13 @@ import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
 from fibsem.config import TrainConfig
 from fibsem.errors import UserError
+from fibsem.training import fit
 from fibsem.training.fit import DivergedError, Epoch, Progress, train
 
 
@@ -109,6 +111,51 @@ def test_when_a_training_ends(material, losses, changes, ended, best):
         state.take(epoch, "loss", list)
     assert state.best == best
     assert state.ended(config) is ended
+
+
+#: Loss and mIoU of epochs; the best by one is the worst by the other, and neither is at an end.
+DISAGREEING = [(0.5, 0.5), (0.7, 0.8), (0.4, 0.3), (0.6, 0.6)]
+
+
+@pytest.mark.parametrize(("keep", "best"), [("loss", 2), ("miou", 1)])
+def test_the_kept_epoch_is_best_by_what_the_configuration_names(
+    material, monkeypatch, tmp_path, keep, best
+):
+    """With its weights, after a continuation too."""
+
+    def recorded(model, material, scorer, forward, epoch):
+        model.optimizer.build(model.trainable_variables)
+        model.set_weights([np.full_like(some, epoch) for some in model.get_weights()])
+        loss, miou = DISAGREEING[epoch]
+        return Epoch(epoch, 0.1, 1.0, {"loss": loss, "miou": miou}, 1.0, 0.1)
+
+    monkeypatch.setattr(fit, "_one_epoch", recorded)
+    file = tmp_path / "checkpoint.npz"
+    for epochs in (3, 4):
+        setting = material(f"train.keep={keep}", f"train.epochs={epochs}")
+        trained = train(setting, checkpoint=file)
+        assert trained.best.epoch == best
+        assert {float(some.flat[0]) for some in trained.model.get_weights()} == {best}
+
+
+def test_a_grid_step_minimises_cross_entropy_with_classes_balanced_over_the_training_set(material):
+    """Computed by hand: every class weighs N / (2 N_class), pixels nobody labelled nothing."""
+    setting = material(
+        "train.mode=grid", "train.steps=1", "train.epochs=1", "model.dropout=0", "model.l2=0"
+    )
+    keras.utils.set_random_seed(setting.config.seed)
+    model = fit.compiled_model(setting.config)
+    images, labels, weights = next(fit.epoch_batches(setting, 0)[0]())
+    p, solid = np.asarray(model(images))[..., 0], labels[..., 0] == 1
+    counts = np.bincount(np.concatenate([w.labels.ravel() for w in setting.train]), minlength=3)
+    pore, solid_weight = counts[:2].sum() / (2 * counts[:2])
+    assert abs(pore - solid_weight) > 0.05  # or the classes would be equally frequent
+    expected = np.where(solid, solid_weight, pore) * (weights > 0)
+    np.testing.assert_allclose(weights, expected, rtol=1e-6)
+    entropy = -np.where(solid, np.log(p), np.log1p(-p))
+    assert train(setting).history[0].train_loss == pytest.approx(
+        float((expected * entropy).mean()), rel=1e-4
+    )
 
 
 def test_the_learning_rate_falls_by_steps():

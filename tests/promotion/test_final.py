@@ -1,0 +1,53 @@
+"""The final training: what a promotion changes of a trial's configuration, down to the batches."""
+
+import numpy as np
+import pytest
+
+from fibsem.config import RunConfig, compose, with_values
+from fibsem.promotion.final import final_tree
+from fibsem.promotion.ranking import Trial
+from fibsem.training.datasets import obtain
+from fibsem.training.fit import epoch_batches
+from fibsem.training.material import Material
+
+
+@pytest.fixture
+def final(small):
+    """Function (mode, *overrides of the promotion) -> tree of the final training of a trial."""
+
+    def make(mode, *overrides):
+        how = [f"train.mode={mode}", "train.windows=64", "train.patience=4", "seed=8"]
+        trained = compose("train", [*small, *how])
+        trial = Trial("r", "t", "0", 0.5, None, "s", "p", "c", trained)
+        return final_tree(trial, compose("promote", [*small[:2], *overrides]), seed=3)
+
+    return make
+
+
+def images(tree):
+    """Grey values of the first batch of a training."""
+    config = RunConfig.of(tree)
+    batches, _ = epoch_batches(Material.of(obtain(config.data, config.split), config), 0)
+    return next(batches())[0]
+
+
+def test_budget_and_data_are_those_of_the_promotion(final):
+    tree = final("grid", "final.epochs=7", "final.share=0.3", "final.max_seconds=99")
+    how, seed = tree["train"], tree["seed"]
+    assert (how["epochs"], how["share"], how["max_seconds"], seed) == (7, 0.3, 99, 3)
+    assert (how["patience"], how["keep"], how["test"]) == (None, "miou", False)
+    assert (tree["model"]["filters"], how["steps"], how["mode"]) == (4, 4, "grid")
+
+
+@pytest.mark.parametrize("mode", ["grid", "patch"])
+def test_it_learns_from_images_with_shifted_intensities(final, mode):
+    """Each image by its own amount, with the probability and the size of the promotion."""
+    tree = final(mode, "final.shift_sd=0.3", "final.shift_probability=0.5")
+    plain = images(with_values(tree, {"train.shift_probability": 0.0}))
+    shifts = images(tree) - plain
+    amount = shifts[:, 0, 0, 0]
+    np.testing.assert_allclose(shifts, np.broadcast_to(amount[:, None, None, None], shifts.shape),
+                               atol=1e-5)  # fmt: skip
+    moved = amount[np.abs(amount) > 1e-5]
+    assert 0.3 <= len(moved) / len(amount) <= 0.7
+    assert 0.2 <= moved.std() <= 0.4
