@@ -1,0 +1,380 @@
+r"""Change the code in 200 small ways, one at a time, and see whether its tests notice.
+
+    .venv/bin/python -m pip install --target outputs/mutants/tools \
+        --requirement experiments/reliability/requirements.txt
+    .venv/bin/python experiments/reliability/mutants.py --json FILE
+
+About two hours on one core. 50 mutants of each of `search`, `training`, `promotion` and
+`analysis`, drawn with a seed; each is made in a copy of the committed tree, and those quick tests
+of its mirrored folder that reach the changed lines run in a fresh process with at most 120 s of
+processor time. Expected: all killed but those that README.md explains.
+
+The mutants are mutmut's. Its own runner forks after the import of what it tests, which TensorFlow
+does not survive; so the runner is this file. What is done is in `outputs/mutants` and is not done
+again; `--again` tries survivors once more, with new tests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("search", "training", "promotion", "analysis")
+#: Mutants of each package by kind: arguments dropped; operators; numbers, values, branches.
+KINDS = {"call": 15, "operator": 20, "value": 15}
+VALUES = ("Integer", "Float", "Name", "Assign", "AnnAssign", "Lambda", "IfExp", "SimpleString")
+#: Calls whose arguments are words for people.
+WORDS = ("UserError", "print", "say", "progress", "Progress", "show")
+#: Seconds of processor time of one mutant; wall time, for what waits; of tests without a mutant.
+CPU_S, WALL_S, TESTS_S = 120, 600, 90
+
+parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+parser.add_argument("--json", type=Path, help="write the figures here")
+parser.add_argument("--seed", type=int, default=14)
+parser.add_argument("--folder", type=Path, default=Path("outputs/mutants"), help="where it works")
+parser.add_argument("--tools", type=Path, help="of mutmut and pytest-cov; default FOLDER/tools")
+parser.add_argument("--again", action="store_true", help="try survivors again")
+args = parser.parse_args()
+
+folder = args.folder.resolve()
+tools = (args.tools or folder / "tools").resolve()
+tree = folder / "tree"
+environment = {
+    **os.environ, "PYTHONPATH": f"{tree}{os.pathsep}{tools}", "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+}  # fmt: skip
+
+#: States of mutants that no test has noticed.
+ALIVE = ("survived", "unreached")
+
+Mutant = dict[str, Any]
+
+
+# what is changed
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A change that may be drawn; ``make`` makes the mutated code."""
+
+    path: Path
+    line: int
+    kind: str
+    lines: tuple[int, int]
+    make: Callable[[], str]
+
+    def mutant(self) -> Mutant:
+        before, after, line = changed_lines(self.path.read_text(), self.make())
+        return {
+            "file": str(self.path.relative_to(ROOT)), "line": line, "kind": self.kind,
+            "lines": self.lines, "before": before, "after": after,
+        }  # fmt: skip
+
+
+def candidates(path: Path) -> Iterator[Candidate]:
+    """Every mutant of a file but those of types and of words for people."""
+    import libcst as cst
+    from libcst import metadata
+    from mutmut.mutation.file_mutation import MutationVisitor
+    from mutmut.mutation.mutators import mutation_operators
+    from mutmut.mutation.pragma_handling import IgnoredCode
+
+    wrapper = metadata.MetadataWrapper(cst.parse_module(path.read_text()))
+    visitor = MutationVisitor(mutation_operators, IgnoredCode(set(), set(), set()))
+    wrapper.visit(visitor)
+    where = wrapper.resolve(metadata.PositionProvider)
+    above = wrapper.resolve(metadata.ParentNodeProvider)
+
+    def ancestors(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+        while not isinstance(node, cst.Module):
+            yield node
+            node = above[node]
+
+    def is_alias(chain: list[cst.CSTNode]) -> bool:
+        inside = any(isinstance(one, cst.FunctionDef | cst.ClassDef) for one in chain)
+        named = next((one for one in chain if isinstance(one, cst.Assign)), None)
+        return not inside and isinstance(named and named.value, cst.Subscript | cst.BinaryOperation)
+
+    def is_said(node: cst.CSTNode) -> bool:
+        if isinstance(node, cst.Raise | cst.FormattedString | cst.ConcatenatedString):
+            return True
+        if isinstance(node, cst.SimpleString) and " " in node.value:
+            return True
+        called = getattr(node, "func", None)
+        return getattr(getattr(called, "attr", called), "value", None) in WORDS
+
+    for mutation in visitor.mutations:
+        node = mutation.original_node
+        chain = list(ancestors(node))
+        if any(map(is_said, chain)) or is_alias(chain):
+            continue
+        statement = next((n for n in chain if isinstance(n, cst.SimpleStatementLine)), node)
+        name = type(node).__name__
+        yield Candidate(
+            path, where[node].start.line,
+            "call" if name == "Call" else "value" if name in VALUES else "operator",
+            (where[statement].start.line, where[statement].end.line),
+            lambda m=mutation: wrapper.module.deep_replace(m.original_node, m.mutated_node).code,
+        )  # fmt: skip
+
+
+def changed_lines(before: str, after: str) -> tuple[list[str], list[str], int]:
+    """The lines that differ, and the number of the first."""
+    a, b = before.splitlines(), after.splitlines()
+    first = next(k for k, (one, other) in enumerate(zip(a, b, strict=False)) if one != other)
+    last = 0
+    while last < min(len(a), len(b)) - first - 1 and a[-1 - last] == b[-1 - last]:
+        last += 1
+    return a[first : len(a) - last], b[first : len(b) - last], first + 1
+
+
+def draw(seed: int) -> list[Mutant]:
+    """The mutants, package by package in turn; first a line is drawn, then one of its mutants."""
+    rng = random.Random(seed)
+    drawn: list[list[Mutant]] = []
+    for package in PACKAGES:
+        files = sorted((ROOT / "fibsem" / package).rglob("[!_]*.py"))
+        every = [candidate for path in files for candidate in candidates(path)]
+        chosen: list[Mutant] = []
+        for kind, count in KINDS.items():
+            by_line: dict[tuple[str, int], list[Candidate]] = {}
+            for one in every:
+                if one.kind == kind:
+                    by_line.setdefault((str(one.path), one.line), []).append(one)
+            places = rng.sample(sorted(by_line), count)
+            chosen += [rng.choice(by_line[place]).mutant() for place in places]
+        rng.shuffle(chosen)
+        drawn.append(chosen)
+    mixed = [mutant for four in zip(*drawn, strict=True) for mutant in four]
+    return [{"id": k, "package": m["file"].split("/")[1], **m} for k, m in enumerate(mixed)]
+
+
+# which tests reach it
+
+
+def reach(package: str) -> dict[str, Any]:
+    """Of the quick tests of a mirrored folder: seconds by test, and tests by file and line."""
+    data, report = folder / f"coverage-{package}", folder / f"tests-{package}.xml"
+    command = [
+        sys.executable, "-m", "pytest", f"tests/{package}", "-q", "-m", "not slow", "--timeout=600",
+        f"--cov=fibsem/{package}", "--cov-context=test", "--cov-report=", f"--junitxml={report}",
+        "-p", "no:cacheprovider",
+    ]  # fmt: skip
+    done = subprocess.run(
+        command, cwd=tree, env={**environment, "COVERAGE_FILE": str(data)}, check=False,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    if done.returncode:
+        sys.exit(f"the tests of {package} fail without any mutant:\n{done.stdout[-3000:]}")
+
+    from xml.etree import ElementTree
+
+    from coverage import CoverageData
+
+    seconds = {
+        f"{case.get('classname', '').replace('.', '/')}.py::{case.get('name')}": float(
+            case.get("time", 0)
+        )
+        for case in ElementTree.parse(report).iter("testcase")
+    }
+    found = CoverageData(str(data))
+    found.read()
+    lines = {
+        str(Path(file).relative_to(tree)): found.contexts_by_lineno(file)
+        for file in found.measured_files()
+    }
+    return {"seconds": seconds, "lines": lines}
+
+
+def tests_for(mutant: Mutant, known: dict[str, Any]) -> list[str]:
+    """Tests that reach its lines: those of its own module first, then quick ones.
+
+    What a fixture reaches, all tests of its file may notice; what runs on import, all there are.
+    """
+    seconds = known["seconds"]
+    by_line = known["lines"].get(mutant["file"], {})
+    first, last = mutant["lines"]
+    contexts = {c for k in range(first, last + 1) for c in by_line.get(str(k), by_line.get(k, []))}
+    reaching = set()
+    for context in contexts:
+        test, _, phase = context.rpartition("|")
+        if phase == "run":
+            reaching.add(test)
+        else:
+            place = test.partition("::")[0]
+            reaching |= {name for name in seconds if not place or name.startswith(f"{place}::")}
+    own = f"/test_{Path(mutant['file']).stem}.py::"
+    ordered = sorted(reaching & seconds.keys(), key=lambda t: (own not in t, seconds[t], t))
+    chosen, total = [], 0.0
+    for test in ordered:
+        total += seconds[test]
+        if chosen and total > TESTS_S:
+            break
+        chosen.append(test)
+    return chosen
+
+
+# what the tests say
+
+
+def judge(mutant: Mutant, tests: list[str]) -> dict[str, Any]:
+    """Make a mutant in the copy, run the tests, take it back."""
+    if not tests:
+        return {"state": "unreached"}
+    path = tree / mutant["file"]
+    whole = path.read_text()
+    try:
+        path.write_text(mutated(whole, mutant))
+        forget(path)
+        return {**run(tests), "tests": len(tests)}
+    finally:
+        path.write_text(whole)
+        forget(path)
+
+
+def mutated(code: str, mutant: Mutant) -> str:
+    """The file with the mutant in it, at the place nearest to where it was drawn."""
+    lines, before = code.splitlines(), mutant["before"]
+    size = len(before)
+    places = [k for k in range(len(lines) - size + 1) if lines[k : k + size] == before]
+    if not places:
+        raise LookupError(f"the line of mutant {mutant['id']} is no longer in {mutant['file']}")
+    k = min(places, key=lambda k: abs(k + 1 - mutant["line"]))
+    return "\n".join([*lines[:k], *mutant["after"], *lines[k + size :]]) + "\n"
+
+
+def forget(path: Path) -> None:
+    """Compiled files know the age of their source in whole seconds only."""
+    for compiled in (path.parent / "__pycache__").glob(f"{path.stem}.*.pyc"):
+        compiled.unlink()
+
+
+def run(tests: list[str]) -> dict[str, Any]:
+    """Run tests up to the first that fails, in a process group of their own."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    started = time.monotonic()
+    process = subprocess.Popen(
+        command, cwd=tree, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, start_new_session=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S + 5)),
+    )  # fmt: skip
+    state, said = "killed", ""
+    try:
+        said, _ = process.communicate(timeout=WALL_S)
+    except subprocess.TimeoutExpired:
+        state = "timeout"
+    finally:
+        end_group(process)
+    if process.returncode == 0:
+        state = "survived"
+    elif process.returncode == -signal.SIGXCPU:
+        state = "timeout"
+    by = ""
+    if state == "killed":
+        failed = re.search(r"^(?:FAILED|ERROR) (\S+)", said, re.MULTILINE)
+        by = failed[1] if failed else said[-200:]
+    return {"state": state, "by": by, "seconds": round(time.monotonic() - started, 1)}
+
+
+def end_group(process: subprocess.Popen[str]) -> None:
+    """End what a test has started and left behind, and wait for the tests."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+# all of it, from where it stopped
+
+
+def kept(name: str, make: Callable[[], Any]) -> Any:
+    """The JSON of a step, as a former start left it or made now."""
+    path = folder / f"{name}.json"
+    if not path.is_file():
+        beside = path.with_suffix(".part")
+        beside.write_text(json.dumps(make(), indent=1))
+        beside.rename(path)
+    return json.loads(path.read_text())
+
+
+def copy_tree() -> str:
+    """A fresh copy of the committed tree; returns the commit."""
+    shutil.rmtree(tree, ignore_errors=True)
+    tree.mkdir(parents=True)
+    archive = subprocess.run(["git", "-C", str(ROOT), "archive", "HEAD"], stdout=subprocess.PIPE,
+                             check=True)  # fmt: skip
+    subprocess.run(["tar", "-x", "-C", str(tree)], input=archive.stdout, check=True)
+    asked = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
+    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def main() -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    sys.path.append(str(tools))
+    commit = copy_tree()
+    mutants = kept("mutants", lambda: draw(args.seed))
+    log = folder / "results.jsonl"
+    lines = log.read_text().splitlines() if log.is_file() else []
+    results = {record["id"]: record for record in map(json.loads, lines)}
+    again = {k for k, r in results.items() if args.again and r["state"] in ALIVE}
+    if again:
+        for package in PACKAGES:
+            (folder / f"reach-{package}.json").unlink(missing_ok=True)
+    for mutant in mutants:
+        package = mutant["package"]
+        if mutant["id"] in results and mutant["id"] not in again:
+            continue
+        known = kept(f"reach-{package}", lambda package=package: reach(package))
+        record = {"id": mutant["id"], **judge(mutant, tests_for(mutant, known)), "commit": commit}
+        results[mutant["id"]] = record
+        with log.open("a") as file:
+            file.write(json.dumps(record) + "\n")
+        print(f"{len(results)}/{len(mutants)} {mutant['file']}:{mutant['line']} {record['state']}",
+              flush=True)  # fmt: skip
+        write(mutants, results)
+    write(mutants, results)
+
+
+def write(mutants: list[Mutant], results: dict[int, dict[str, Any]]) -> None:
+    """The figures and one row for every mutant."""
+    if args.json is None:
+        return
+    rows = [
+        {
+            "id": m["id"], "place": f"{m['file']}:{m['line']}", "kind": m["kind"],
+            "before": " ".join(map(str.strip, m["before"])),
+            "after": " ".join(map(str.strip, m["after"])),
+            **{key: results[m["id"]].get(key, "") for key in ("state", "by")},
+        }
+        for m in mutants
+        if m["id"] in results
+    ]  # fmt: skip
+    states = {
+        package: Counter(results[m["id"]]["state"] for m in mutants
+                         if m["package"] == package and m["id"] in results)
+        for package in PACKAGES
+    }  # fmt: skip
+    record = {
+        "seed": args.seed, "drawn": len(mutants), "run": len(rows), "states": states,
+        "commits": sorted({r["commit"] for r in results.values()}), "mutants": rows,
+    }  # fmt: skip
+    args.json.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()
