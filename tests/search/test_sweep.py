@@ -217,6 +217,7 @@ def test_the_best_trial_is_best_in_the_direction_of_its_objective(here, objectiv
     parent = sweep.tracking.client.get_run(sweep.parent).data
     assert parent.tags["fibsem.best_run"] == best["run_id"]
     assert parent.metrics["best/" + objective.removeprefix("val/")] == value
+    sweep.study.close()
 
 
 def test_the_pareto_front_is_every_trial_that_none_beats(here):
@@ -234,6 +235,7 @@ def test_the_pareto_front_is_every_trial_that_none_beats(here):
         rows = list(csv.DictReader(table))
     names = ("val/miou", "cost/seconds_per_gigapixel")
     assert [[float(row[name]) for name in names] for row in rows] == front
+    sweep.study.close()
 
 
 def test_a_trial_that_failed_by_itself_is_tried_again_from_another_seed(here, backend):
@@ -250,6 +252,7 @@ def test_a_trial_that_failed_by_itself_is_tried_again_from_another_seed(here, ba
     assert (jobs[0].folder / "error.txt").read_text() == "a traceback"
     states = [(row["state"], row["own_failure"]) for row in sweep.study.rows()]
     assert states == [("failed", False), ("failed", True), ("failed", True), ("complete", False)]
+    sweep.study.close()
 
 
 def test_every_backend_fills_its_budget_and_continues(run_thresholds, backend):
