@@ -35,7 +35,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("search", "training", "promotion", "analysis")
+#: Those with quick tests first.
+PACKAGES = ("analysis", "training", "search", "promotion")
 #: Mutants of each package by kind: arguments dropped; operators; numbers, values, branches.
 KINDS = {"call": 15, "operator": 20, "value": 15}
 VALUES = ("Integer", "Float", "Name", "Assign", "AnnAssign", "Lambda", "IfExp", "SimpleString")
@@ -145,9 +146,9 @@ def changed_lines(before: str, after: str) -> tuple[list[str], list[str], int]:
 
 
 def draw(seed: int) -> list[Mutant]:
-    """The mutants, package by package in turn; first a line is drawn, then one of its mutants."""
+    """The mutants, package by package; first a line is drawn, then one of its mutants."""
     rng = random.Random(seed)
-    drawn: list[list[Mutant]] = []
+    drawn: list[Mutant] = []
     for package in PACKAGES:
         files = sorted((ROOT / "fibsem" / package).rglob("[!_]*.py"))
         every = [candidate for path in files for candidate in candidates(path)]
@@ -159,10 +160,8 @@ def draw(seed: int) -> list[Mutant]:
                     by_line.setdefault((str(one.path), one.line), []).append(one)
             places = rng.sample(sorted(by_line), count)
             chosen += [rng.choice(by_line[place]).mutant() for place in places]
-        rng.shuffle(chosen)
-        drawn.append(chosen)
-    mixed = [mutant for four in zip(*drawn, strict=True) for mutant in four]
-    return [{"id": k, "package": m["file"].split("/")[1], **m} for k, m in enumerate(mixed)]
+        drawn += sorted(chosen, key=lambda mutant: (mutant["file"], mutant["line"]))
+    return [{"id": k, "package": m["file"].split("/")[1], **m} for k, m in enumerate(drawn)]
 
 
 # which tests reach it

@@ -1,5 +1,6 @@
 """The budget as slots: exact with many workers, with kills, in every storage."""
 
+import json
 import os
 import random
 import signal
@@ -10,6 +11,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +22,7 @@ from fibsem.search.optuna_study import OptunaStudy, open_storage
 from fibsem.search.owner import Watch, alive_here, here, me
 from fibsem.search.samplers import objectives
 from fibsem.search.slots import Attempt, filled, next_attempt, slots_needed, to_open
+from fibsem.search.space import Choice, Space
 from tests.search import slot_worker
 
 
@@ -241,10 +244,70 @@ def test_a_grid_ends_with_its_last_point(tmp_path):
     assert len(values) == len(set(values)) == 12
 
 
+def test_an_attempt_that_another_worker_takes_in_that_moment_is_passed_over(tmp_path, monkeypatch):
+    study = slot_worker.open_study(None, tmp_path, 2)
+    other = slot_worker.open_study(None, tmp_path, 2)
+    study.open_slots()
+    take, theirs = study._take, []
+
+    def too_late(frozen):
+        if not theirs:
+            theirs.append(other.claim())
+        return take(frozen)
+
+    monkeypatch.setattr(study, "_take", too_late)
+    mine = study.claim()
+    assert (theirs[0].slot, mine.slot) == (0, 1)
+
+
+def test_own_attempts_do_not_hide_those_whose_process_is_gone(tmp_path):
+    """Nor does a process that has ended and was not waited for count as alive."""
+    study = slot_worker.open_study(None, tmp_path, 2)
+    study.open_slots()
+    mine, theirs = study.claim(), study.claim()
+    gone = subprocess.Popen([sys.executable, "-c", "pass"])
+    started = psutil.Process(gone.pid).create_time()
+    while psutil.Process(gone.pid).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+    owner = json.loads(me())[:2]
+    study._storage.set_trial_user_attr(
+        study._running.pop(theirs.number)._trial_id,
+        "owner",
+        json.dumps([*owner, gone.pid, started]),
+    )
+    study.recover()
+    states = {a.number: a.state for a in study.attempts()}
+    assert (states[mine.number], states[theirs.number]) == ("running", "failed")
+    gone.wait()
+
+
+def narrowed(folder, sampler):
+    """A study of a space in which the depth forbids wide kernels, with the draws of a sampler."""
+    search = SearchConfig(trials=14, sampler=sampler, startup_trials=2)
+    axes = {"model.blocks": Choice((1, 2, 3)), "model.kernel": Choice((3, 5, 7))}
+    space = Space("deep", axes, (), 2, lambda v: v["model.blocks"] * v["model.kernel"] <= 10)
+    study = OptunaStudy("deep", folder, search, space, objectives(search))
+    slot_worker.OPENED.append(study)
+    study.open_slots()
+    for _ in range(14):
+        attempt = study.claim()
+        study.complete(attempt, [sum(attempt.values.values())], {})
+    return [row["values"] for row in study.rows()]
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "cmaes"])
+def test_a_sampler_that_learns_draws_what_is_possible_and_all_of_it(tmp_path, sampler):
+    drawn = narrowed(tmp_path, sampler)
+    assert all(v["model.blocks"] * v["model.kernel"] <= 10 for v in drawn)
+    assert {v["model.blocks"] for v in drawn} == {1, 2, 3}
+    assert {v["model.kernel"] for v in drawn} >= {3, 5}
+
+
 def test_several_objectives_have_directions(tmp_path):
     search = SearchConfig(trials=3, sampler="nsga2", population=2,
                           objectives=("val/miou", "cost/seconds_per_gigapixel"))  # fmt: skip
     study = OptunaStudy("two", tmp_path, search, slot_worker.space(), objectives(search))
+    assert [direction.name for direction in study.study.directions] == ["MAXIMIZE", "MINIMIZE"]
     study.open_slots()
     attempt = study.claim()
     assert not study.report(attempt, 0, 1.0)

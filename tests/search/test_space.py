@@ -111,3 +111,33 @@ def test_a_space_without_a_network_says_so():
 def test_an_enumerated_axis_must_exist():
     with pytest.raises(UserError, match="choices are"):
         space_of("space.enumerate=[model.blokcs]")
+
+
+def test_a_grid_has_every_legal_point_once_in_an_order_of_the_seed():
+    space = space_of(
+        "space=smoke", "nbhd=33x33x3", "space.axes.model.blocks=[1,2,3]", "model.kernel=3",
+        "space.axes.model.filters=[4,8]",
+    )  # fmt: skip
+    points = space.grid(0, 3)
+    every = {tuple(point.values()) for point in points}
+    rates = [pytest.approx(rate) for rate in (0.005, 0.05 / 10**0.5, 0.05)]
+    assert {point["model.blocks"] for point in points} == {2, 3}  # a single one leaves a wide head
+    assert len(points) == len(every) == 2 * 2 * 3
+    assert sorted({point["train.learning_rate"] for point in points}) == rates
+    assert points == space.grid(0, 3)
+    assert points != space.grid(1, 3)
+
+
+def test_numbers_are_spaced_and_drawn_as_their_axis_says():
+    """Whole numbers with both ends, logarithms evenly; what the enumeration and a grid stand on."""
+    whole, spread = Range(4, 64, log=True, integer=True), Range(2, 5, integer=True)
+    assert whole.points(5) == (4, 8, 16, 32, 64)
+    assert spread.points(9) == (2, 3, 4, 5)
+    assert (spread.size, whole.size, Range(0, 1).size) == (4, 61, math.inf)
+    parts = whole.strata(2)
+    assert [(part.low, part.high) for part in parts] == [(4, 16), (16, 64)]
+    assert all(part.log and part.integer for part in parts)
+    rng = np.random.default_rng(0)
+    drawn = [spread.draw(rng) for _ in range(200)]
+    assert set(drawn) == {2, 3, 4, 5}
+    assert np.median([whole.draw(rng) for _ in range(500)]) == pytest.approx(16, abs=3)

@@ -213,6 +213,7 @@ def test_the_best_trial_is_best_in_the_direction_of_its_objective(here, objectiv
     worked(sweep, [finished(0.5, 0.6), finished(0.2, 0.7), finished(0.6, 0.8)])
     best = sweep.summary(0)["best"]
     assert best["value"] == value
+    assert sweep.summary(0)["pareto"] is None
     assert sweep.best_so_far() == f"best {objective} {value:.4f}"
     parent = sweep.tracking.client.get_run(sweep.parent).data
     assert parent.tags["fibsem.best_run"] == best["run_id"]
@@ -235,6 +236,69 @@ def test_the_pareto_front_is_every_trial_that_none_beats(here):
         rows = list(csv.DictReader(table))
     names = ("val/miou", "cost/seconds_per_gigapixel")
     assert [[float(row[name]) for name in names] for row in rows] == front
+    sweep.study.close()
+
+
+def test_the_parent_run_is_taken_up_again_and_children_that_nobody_ends_are_ended(here):
+    """It says what is swept, and runs while the sweep does; one that was deleted is made anew."""
+    sweep = opened("search.trials=1", **here)
+    client = sweep.tracking.client
+    parent = client.get_run(sweep.parent).data
+    assert parent.tags["fibsem.command"] == "sweep"
+    assert parent.tags["fibsem.data"]
+    assert parent.params["trials"] == "1"
+    assert (parent.params["space"], parent.params["space.size"]) == ("smoke", "inf")
+    assert "learning_rate" in parent.params["space.axes"]
+    lost = sweep.tracking.start("cut off", tags={}, parent=sweep.parent)
+    worked(sweep, [finished(0.5)])
+    assert sweep.finish(12.5)["seconds"] == 12.5
+    assert client.get_run(lost).info.status == "KILLED"
+    assert client.get_run(sweep.parent).info.status == "FINISHED"
+    sweep.study.close()
+    again = opened("search.trials=1", **here)
+    assert again.parent == sweep.parent
+    assert client.get_run(sweep.parent).info.status == "RUNNING"
+    again.study.close()
+    client.delete_run(sweep.parent)
+    anew = opened("search.trials=1", **here)
+    assert anew.parent != sweep.parent
+    anew.study.close()
+
+
+def test_hyperband_continues_the_trainings_that_it_promotes(here):
+    """A longer one gets the checkpoint of the shorter one with the same hyperparameters."""
+    sweep = opened(
+        "search=keras_tuner", "search.sampler=hyperband", "search.hyperband_epochs=3",
+        "search.trials=4", "space.axes.model.blocks=[1]", "~space.axes.model.filters",
+        "+space.axes.model.filters={low: 4, high: 64, log: true, int: true}", **here,
+    )  # fmt: skip
+    made, continued = {}, []
+
+    def execute(job, on_epoch):
+        checkpoint = job.folder / "checkpoint.npz"
+        epochs, who = job.tree["train"]["epochs"], json.dumps(job.params["train.learning_rate"])
+        if checkpoint.is_file():
+            assert epochs == 3
+            continued.append(checkpoint.read_text() == who)
+        job.folder.mkdir(parents=True, exist_ok=True)
+        checkpoint.write_text(who)
+        made.setdefault(epochs, []).append(job.tree["model"]["filters"])
+        return finished(0.5 + 0.01 * len(made[epochs]))
+
+    sweep.work(execute, lambda *_: None)
+    assert set(made) == {1, 3}
+    assert continued
+    assert all(continued)
+    assert all(4 <= filters <= 64 for filters in made[1])
+    sweep.study.close()
+
+
+def test_a_trial_that_is_given_up_makes_room_for_another_one(here, backend):
+    sweep = opened(*backend, "search.trials=2", "search.retries=0", **here)
+    failed = TrialFailedError("diverged", "a traceback", final=False)
+    jobs = worked(sweep, [failed, finished(0.5), finished(0.4)])
+    assert [job.folder.name for job in jobs] == ["0000", "0001", "0002"]
+    assert sweep.summary(0)["trials"] == {"complete": 2, "pruned": 0, "failed": 1}
     sweep.study.close()
 
 

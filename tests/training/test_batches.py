@@ -81,6 +81,16 @@ def test_pixels_that_nobody_labelled_weigh_nothing():
     assert 0 < ignored < total
 
 
+def test_grids_reach_every_place_of_a_window_up_to_its_border():
+    """Of 3 x 3 places, told by the labels' own numbers; the smallest window has a single one."""
+    extent = SPEC.stride * 3 + 1
+    for places in (1, 3):
+        tight = window(4, extent + places - 1)
+        batches = grid_epoch([tight], SPEC, GridShape(8, 4), 8, (1, 1), Augmentation(False), (0,))
+        seen = {image.tobytes() for images, *_ in batches for image in images}
+        assert len(seen) == places**2
+
+
 @pytest.mark.parametrize("mode", ["patch", "grid"])
 def test_an_epoch_is_a_function_of_seed_and_number(mode):
     def epoch(*seed):

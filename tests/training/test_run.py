@@ -4,9 +4,13 @@ import pytest
 
 from fibsem.config import TrackingConfig
 from fibsem.errors import UserError
+from fibsem.inference.model.predict import BlockScorer
+from fibsem.models.threshold import Threshold
+from fibsem.system.files import read_json
 from fibsem.tracking.runs import Tracking
 from fibsem.training.fit import DivergedError
-from fibsem.training.run import Job, reason_of, run_job
+from fibsem.training.run import Job, PrunedError, reason_of, run_job
+from fibsem.training.scoring import score_all
 
 
 def exhausted():
@@ -47,3 +51,77 @@ def test_an_interrupt_is_not_lost_where_the_store_is(material, tmp_path):
     job = Job(tree={}, folder=tmp_path / "trial", name="a trial", tags={}, params={})
     with pytest.raises(KeyboardInterrupt):
         run_job(job, material("train.epochs=2"), tracking, interrupted)
+
+
+@pytest.fixture(scope="module")
+def tracking(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    config = TrackingConfig(
+        uri=f"sqlite:///{folder / 'ml.db'}", artifacts=str(folder / "artifacts")
+    )
+    return Tracking.open(config, "any")
+
+
+@pytest.fixture
+def simple(material):
+    """A model that is fitted at once."""
+    return material("model=threshold", "nbhd=11x11x3")
+
+
+def job(folder, parent=None):
+    return Job({"a": 1}, folder, "a trial", {"fibsem.trial": 3}, {"b": 2}, parent)
+
+
+def test_a_run_knows_its_figures_once(tracking, simple, tmp_path):
+    """A second call gives the same record and repeats nothing."""
+    record, _ = run_job(job(tmp_path), simple, tracking)
+    assert (record["epochs"], record["best_epoch"], len(record["history"])) == (1, 0, 1)
+    scorer = BlockScorer(simple.config.spec, Threshold(simple.config.spec))
+    assert record["val_all"] == score_all(simple, scorer, "val")
+    run = tracking.client.get_run(record["run_id"])
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics["val/miou"] == record["val"]["miou"]
+    assert run.data.metrics["val_all/miou"] == record["val_all"]["miou"]
+    assert run.data.tags["fibsem.trial"] == "3"
+    assert run.data.tags["fibsem.data"] == simple.dataset.hash
+    assert tracking.read_json(record["run_id"], "config.json") == {"a": 1}
+    again, trained = run_job(job(tmp_path), simple, tracking)
+    assert (again["val"], again["run_id"], trained) == (record["val"], record["run_id"], None)
+    assert tracking.logged_steps(record["run_id"], "epochs") == 1
+
+
+def test_a_run_whose_folder_does_not_know_it_is_adopted(tracking, simple, tmp_path):
+    """Its process was ended between the two; the run of another trial is left alone."""
+    parent = tracking.start("a sweep", tags={})
+    other = tracking.start("another trial", tags={"fibsem.trial": 4}, parent=parent)
+    lost = tracking.start("a trial", tags={"fibsem.trial": 3}, parent=parent)
+    record, _ = run_job(job(tmp_path, parent), simple, tracking)
+    assert record["run_id"] == lost
+    assert tracking.client.get_run(other).info.status == "RUNNING"
+    tracking.end(other)
+
+
+def test_a_pruned_run_is_finished_and_marked(tracking, material, tmp_path):
+    """What its network will cost is known before it is trained."""
+
+    def prune(epoch):
+        raise PrunedError(epoch.epoch)
+
+    with pytest.raises(PrunedError):
+        run_job(job(tmp_path), material("train.steps=1"), tracking, prune)
+    run = tracking.client.get_run(read_json(tmp_path / "run.json")["run_id"])
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["fibsem.state"] == "pruned"
+    assert run.data.tags["fibsem.reason"] == "pruned after epoch 1"
+    assert run.data.metrics["cost/predicted_seconds_per_gigapixel"] > 0
+
+
+def test_a_failed_run_says_why(tracking, simple, tmp_path):
+    def fail(epoch):
+        raise DivergedError("the training loss is nan")
+
+    with pytest.raises(DivergedError):
+        run_job(job(tmp_path), simple, tracking, fail)
+    run = tracking.client.get_run(read_json(tmp_path / "run.json")["run_id"])
+    assert run.info.status == "FAILED"
+    assert run.data.tags["fibsem.reason"] == "diverged: the training loss is nan"

@@ -1,0 +1,59 @@
+"""Labelled squares with their confusion matrices, and the figures that are pooled from them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fibsem.analysis.metrics import Confusion, cross_entropy
+from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
+from fibsem.data.dataset import IGNORE, Region
+from fibsem.geometry import Box
+from fibsem.training.squares import CHOSEN, HALF, TRUTH, labelled_figures, square_row
+
+HIGH = PostProcessing(threshold=0.8)
+
+
+def square(seed, split="val", sample="A", size=20):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 2, (size, size)).astype(np.uint8)
+    labels[0] = IGNORE
+    scores = rng.random((size, size)).astype(np.float32)
+    box = Box((seed, 4, 5), (seed + 1, 4 + size, 5 + size))
+    inner = (slice(0, size), slice(0, size))
+    return Region(sample, f"q{seed}", box, split, labels.copy), ScoredSquare(scores, labels, inner)
+
+
+def test_a_row_says_where_a_square_is_and_what_was_found_there():
+    region, scored = square(3)
+    truth = (scored.scores > 0.6).astype(np.uint8)
+    row = square_row(replace(region, read_truth=lambda: truth), scored, HIGH)
+    place = {"split": "val", "sample": "A", "region": "q3", "at": [3, 4, 5]}
+    assert {key: row[key] for key in place} == place
+    known = scored.labels != IGNORE
+    assert row["loss"] == cross_entropy(scored.labels[known], scored.scores[known])
+    for kind, labels, threshold in (
+        (HALF, scored.labels, 0.5), (CHOSEN, scored.labels, 0.8), (TRUTH, truth, 0.8),
+    ):  # fmt: skip
+        assert row[kind] == Confusion.at_threshold(labels, scored.scores, threshold).counts
+    assert TRUTH not in square_row(region, scored, HIGH)
+
+
+def test_figures_are_pooled_over_the_squares_of_a_split_and_of_a_sample():
+    """Pixels count, not squares: one of them is larger; the loss is that of the scores."""
+    squares = [square(1), square(2, size=50), square(3, sample="B"), square(4, split="test")]
+    blank = square(5)
+    blank[1].labels[:] = IGNORE
+    rows = [square_row(*one, HIGH) for one in (*squares, blank)]
+    assert rows[-1]["loss"] is None
+    for sample, chosen in ((None, squares[:3]), ("A", squares[:2]), ("B", squares[2:3])):
+        labels = np.concatenate([s.labels.ravel() for _, s in chosen])
+        scores = np.concatenate([s.scores.ravel() for _, s in chosen])
+        known = labels != IGNORE
+        found = labelled_figures({"squares": rows}, "val", CHOSEN, sample)
+        right = Confusion.at_threshold(labels, scores, 0.8).record()
+        assert {key: found[key] for key in right} == pytest.approx(right)
+        assert found["loss"] == pytest.approx(cross_entropy(labels[known], scores[known]))
+    low, high = (labelled_figures({"squares": rows}, "val", HALF)[f"porosity_{k}"]
+                 for k in ("low", "high"))  # fmt: skip
+    assert low < high
