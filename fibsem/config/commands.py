@@ -106,7 +106,6 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
     from omegaconf import OmegaConf
 
     OmegaConf.register_new_resolver("choices", _choices, replace=True)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors of TensorFlow reach Python anyway
     # a scheduler's way of saying Ctrl-C: what runs is ended cleanly, and goes on another time
     end_cleanly(signal.SIGINT, signal.SIGTERM)
     mistakes: list[UserError] = []  # raised behind Hydra, which would announce them in its own way

@@ -10,14 +10,11 @@ checkpoint of the one that it continues.
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("KERAS_TUNER_NO_TELEMETRY", "1")
 
 import keras_tuner
 from keras_tuner.engine import trial as kt_trial

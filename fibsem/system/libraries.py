@@ -1,0 +1,93 @@
+"""TensorFlow and Keras as this project uses them: quiet, and with settings of our own.
+
+Both read variables and files of other programs while they are imported, and TensorFlow's C++ says
+several lines on standard error that no variable turns off. So what they find is settled when the
+package is imported, in every process, before either of them is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import os
+import re
+import sys
+from collections.abc import Iterator
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+from typing import Any
+
+#: What TensorFlow says while it is loaded: remarks, warnings and errors that did not end it.
+REMARK = re.compile(rb"WARNING: All log messages before absl|[IWE]\d{4} \d\d:\d\d:[\d.]+ ")
+#: Variables that change what Keras and Keras-Tuner do.
+KERAS = ("KERAS_", "KERASTUNER_")
+
+
+def settle() -> None:
+    """Settle what TensorFlow and Keras will find in this process, and in those that it starts.
+
+    Keras finds no ``keras.json``, because below a device there are no files: its defaults hold,
+    and nothing is written. TensorFlow is loaded without its remarks, unless the variable
+    ``TF_CPP_MIN_LOG_LEVEL`` asks for them: 0 shows all.
+    """
+    for name in [name for name in os.environ if name.startswith(KERAS)]:
+        del os.environ[name]
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ["KERAS_HOME"] = f"{os.devnull}/keras"
+    os.environ["KERAS_TUNER_NO_TELEMETRY"] = "1"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if os.environ["TF_CPP_MIN_LOG_LEVEL"] == "3":
+        sys.meta_path.insert(0, _Quietly())
+
+
+class _Quietly(MetaPathFinder):
+    """Finds TensorFlow where Python would, and holds back what it says while it is loaded."""
+
+    def find_spec(
+        self, name: str, path: Any, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(name, path, target) if name == "tensorflow" else None
+        if spec is None or spec.loader is None:
+            return None
+        load = spec.loader.exec_module
+
+        def quietly(module: ModuleType) -> None:
+            with without_remarks():
+                load(module)
+
+        spec.loader.exec_module = quietly  # type: ignore[method-assign]
+        return spec
+
+
+@contextlib.contextmanager
+def without_remarks() -> Iterator[None]:
+    """Hold standard error back, also from C++; what is not a remark of TensorFlow's comes after.
+
+    Where the block fails everything comes after. Where it ends the process, by an ``abort`` that
+    cannot be caught, at least the place where it happened is said.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            stderr = os.fdopen(os.dup(2), "wb", buffering=0)
+        except OSError:  # there is none
+            yield
+            return
+        stack.enter_context(stderr)
+        held = stack.enter_context(os.fdopen(os.memfd_create("stderr"), "r+b", buffering=0))
+        watching = not faulthandler.is_enabled()
+        if watching:
+            faulthandler.enable(stderr)
+        os.dup2(held.fileno(), 2)
+        remark: re.Pattern[bytes] | None = None
+        try:
+            yield
+            remark = REMARK
+        finally:
+            os.dup2(stderr.fileno(), 2)
+            if watching:
+                faulthandler.disable()
+            held.seek(0)
+            for line in held.readlines():
+                if remark is None or not remark.match(line):
+                    stderr.write(line)
