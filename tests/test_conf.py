@@ -161,7 +161,7 @@ def test_the_thesis_protocol():
         (["preprocess.scaling=patch"], r"one of standardise, none, minmax, mode"),
         (["split.gap=-1"], r"at least 0, but got -1"),
         (["data=nowhere"], r"nowhere"),
-        (["data.path=a (b)"], r"need quotes"),
+        (["split.gap=a (b)"], r"a \(b\)"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(overrides, message):

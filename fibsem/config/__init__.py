@@ -5,7 +5,8 @@ configuration travels as a plain tree (nested dicts), so that a trial is the tre
 replaced, read again.
 """
 
-from fibsem.config.commands import CONF, command_line, compose, run_command
+from fibsem.config.commands import command_line, compose, run_command
+from fibsem.config.overrides import CONF, as_typed
 from fibsem.config.promotion import (
     GateConfig,
     PostProcessingConfig,
@@ -33,6 +34,7 @@ __all__ = [
     "TrackingConfig",
     "TrainConfig",
     "Tree",
+    "as_typed",
     "command_line",
     "compose",
     "output_folder",

@@ -8,16 +8,12 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
+from fibsem.config.overrides import CONF, for_hydra, typed
 from fibsem.config.reading import Tree
 from fibsem.errors import UserError
 from fibsem.system.interrupts import end_cleanly
-
-PACKAGE = Path(__file__).parent.parent
-#: Where the YAML is: inside the package in a wheel, beside it in a checkout.
-CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())
 
 
 def compose(command: str, overrides: list[str] | None = None) -> Tree:
@@ -26,10 +22,11 @@ def compose(command: str, overrides: list[str] | None = None) -> Tree:
     from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
+    given = for_hydra(overrides or [])
     running, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
     try:
         with _one_line_errors(), initialize_config_dir(str(CONF.resolve()), version_base=None):
-            return _plain(hydra_compose(command, overrides or []), command, overrides or [])
+            return _plain(hydra_compose(command, given), command, given)
     finally:
         GlobalHydra.instance().hydra = running
 
@@ -38,10 +35,16 @@ def _plain(config: Any, command: str, overrides: Iterable[str]) -> Tree:
     """The tree as nested dicts, with the command line that makes it again."""
     from omegaconf import OmegaConf
 
-    tree = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(tree, dict)
+    tree = _given(OmegaConf.to_container(config, resolve=True))
     kept = {str(key): value for key, value in tree.items() if key != "hydra"}
     return {**kept, "command": command_line(command, overrides)}
+
+
+def _given(value: Any) -> Any:
+    """A tree with None for every text that is not given."""
+    if isinstance(value, dict):
+        return {key: _given(item) for key, item in value.items()}
+    return None if value == "" else value
 
 
 def command_line(command: str, overrides: Iterable[str]) -> str:
@@ -52,7 +55,8 @@ def command_line(command: str, overrides: Iterable[str]) -> str:
     >>> print(command_line("sweep", ["search.storage=postgresql://me:secret@host/db"]))
     python -m fibsem.sweep 'search.storage=postgresql://me:***@host/db'
     """
-    told = [re.sub(r"(://[^:/@]*:)[^@/]+@", r"\1***@", override) for override in overrides]
+    told = ["=".join(typed(override)) if "=" in override else override for override in overrides]
+    told = [re.sub(r"(://[^:/@]*:)[^@/]+@", r"\1***@", override) for override in told]
     return shlex.join(["python", "-m", f"fibsem.{command}", *told])
 
 
@@ -75,25 +79,11 @@ class _one_line_errors:  # noqa: N801 - reads as a statement: with _one_line_err
             raise UserError(_first_line(str(error))) from error
 
 
-#: How Hydra's grammar complains of a value that should have been quoted.
-UNQUOTED = (
-    "mismatched input",
-    "no viable alternative",
-    "token recognition",
-    "LexerNoViableAlt",
-    "extraneous input",
-    "while evaluating",
-)
-
-
 def _first_line(message: str) -> str:
     """What a user needs of Hydra's message: its lines in one, without its own hints."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     kept = [line for line in lines if not line.startswith(("full_key", "object_type", "See https"))]
-    text = " ".join(kept).partition(" Config search path")[0]
-    if any(words in text for words in UNQUOTED):
-        text += " Values with spaces, commas or parentheses need quotes: 'data.path=\"a (b)\"'."
-    return text
+    return " ".join(kept).partition(" Config search path")[0]
 
 
 def run_command(name: str, main: Callable[[Tree], None]) -> None:
@@ -122,6 +112,7 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
             mistakes.append(error)
 
     try:
+        sys.argv[1:] = for_hydra(sys.argv[1:])
         with _one_line_errors():
             composed()
         for mistake in mistakes:

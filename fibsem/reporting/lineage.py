@@ -6,14 +6,13 @@ MLflow store is needed to read it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from fibsem.analysis.intervals import with_interval
-from fibsem.config import command_line
+from fibsem.config import as_typed, command_line
 from fibsem.errors import UserError
 from fibsem.system.files import read_json
 from fibsem.tracking.provenance import origin
@@ -247,11 +246,9 @@ def _data(source: Source) -> Step:
     name = source.lineage.get("dataset") or where.get("name")
     note = f"the data {name or ''}".strip() + (f", {found}" if found else f": hash {UNKNOWN}")
     if path := where.get("path"):
-        # Hydra reads a value with spaces or brackets in it only between quotes
-        quoted = path if re.fullmatch(r"[\w./:~@-]+", path) else f'"{path}"'
-        return Step(command_line("inspect", [f"data.path={quoted}"]), note)
+        return Step(command_line("inspect", [as_typed("data.path", path)]), note)
     if recipe := where.get("phantom"):
-        place = f"output=data/{where['name']}"
+        place = as_typed("output", f"data/{where['name']}")
         return Step(command_line("simulate", [f"phantom={recipe}", place]), note)
     if known := where.get("name"):
         fetch = ["data.download=true"] if known == "hpc" else []

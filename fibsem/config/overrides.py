@@ -1,0 +1,157 @@
+"""Overrides as people type them: what is meant as a text arrives as it was written.
+
+Hydra reads ``output=2024_01_15`` as a number, and stumbles over commas, parentheses and umlauts. So
+a text is quoted before Hydra sees it, where Hydra would read anything else. **A key is a text where
+its default in conf/ is one**; the empty text there says that none is given.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fibsem.errors import UserError
+
+PACKAGE = Path(__file__).parent.parent
+#: Where the YAML is: inside the package in a wheel, beside it in a checkout.
+CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())
+#: What Hydra calls none.
+NONE = "null"
+#: Between two commas: a text in quotes, or one with brackets that may hold commas.
+PART = re.compile(
+    r"""\s*(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')\s*(?=,|$)"""
+    r"""|(?:\([^()]*\)|\[[^\[\]]*\]|[^,])+"""
+)
+
+
+@cache
+def text_keys() -> frozenset[str]:
+    """Dotted keys that are texts, in any file of ``conf/``; what is taken from another key is none.
+
+    >>> sorted(key for key in text_keys() if key.startswith("data."))
+    ['data.name', 'data.path', 'data.phantom', 'data.root']
+    """
+    return frozenset(key for file in CONF.rglob("*.yaml") for key in _texts_of(file))
+
+
+def _texts_of(file: Path) -> Iterator[str]:
+    source = file.read_text(encoding="utf-8")
+    group = file.parent.relative_to(CONF).parts
+    package = () if source.startswith("# @package _global_") else group
+    tree = yaml.safe_load(source)
+    for key, value in _leaves({k: v for k, v in tree.items() if k not in ("defaults", "hydra")}):
+        if isinstance(value, str) and not value.startswith("${"):
+            yield ".".join([*package, *key])
+
+
+def _leaves(tree: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from (((str(key), *rest), leaf) for rest, leaf in _leaves(value))
+        else:
+            yield (str(key),), value
+
+
+def for_hydra(arguments: Iterable[str]) -> list[str]:
+    """Arguments of a command with every text in them quoted that Hydra would not read as written.
+
+    Raises
+    ------
+    UserError
+        If an argument is not UTF-8: no file that we write could hold it.
+    """
+    arguments = list(arguments)
+    many = not {"-m", "--multirun"}.isdisjoint(arguments)
+    return [_for_hydra(argument, many) for argument in map(_utf8, arguments)]
+
+
+def _utf8(argument: str) -> str:
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        shown = argument.encode(errors="backslashreplace").decode()
+        raise UserError(f"names and paths must be UTF-8, but got {shown}.") from None
+    return argument
+
+
+def _for_hydra(argument: str, many: bool) -> str:
+    key, equals, value = argument.partition("=")
+    if not equals or key.lstrip("+") not in text_keys() or value == NONE:
+        return argument
+    if many and "," in value:
+        return f"{key}={_choices(value)}"
+    return f"{key}={_list(value) if value[:1] == '[' and value[-1:] == ']' else _text(value)}"
+
+
+def _choices(value: str) -> str:
+    """The values of a ``--multirun``, or a function of Hydra's that gives them."""
+    if re.match(r"(choice|shuffle|sort|glob|range|interval)\(", value):
+        return value
+    return ",".join(_text(part) for part in _parts(value))
+
+
+def _list(value: str) -> str:
+    return f"[{','.join(_text(part) for part in _parts(value[1:-1]))}]"
+
+
+def _parts(value: str) -> list[str]:
+    """What lies between commas, but not between quotes or within brackets.
+
+    >>> _parts("a,'b,c', d (1, 2), it's")
+    ['a', "'b,c'", 'd (1, 2)', "it's"]
+    """
+    return [part[0].strip() for part in PART.finditer(value)]
+
+
+def _text(value: str) -> str:
+    """One text for Hydra: as it is where Hydra reads it so, or between quotes already."""
+    from hydra.core.override_parser.types import Quote, QuotedString
+
+    if value == _read(value) or (value[:1] in ("'", '"') and _read(value) is not None):
+        return value
+    return QuotedString(value, Quote.double).with_quotes()
+
+
+def _read(value: str) -> str | None:
+    """The text that Hydra reads, or None: it reads something else, or cannot."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    try:
+        read = OverridesParser.create().parse_override(f"key={value}").value()
+    except HydraException:
+        return None
+    return read if isinstance(read, str) else None
+
+
+def typed(override: str) -> tuple[str, str]:
+    """Key and value of an override as people type it: without the quotes that only Hydra needs.
+
+    >>> typed('output="2024_01_15"'), typed("nbhd=33x33x3"), typed("~space.axes.model")
+    (('output', '2024_01_15'), ('nbhd', '33x33x3'), ('~space.axes.model', ''))
+    """
+    key, _, value = override.partition("=")
+    if key.lstrip("+") in text_keys() and value[:1] in ("'", '"'):
+        text = _read(value)
+        if text is not None and _for_hydra(f"{key}={text}", many=False) == override:
+            return key, text
+    return key, value
+
+
+def as_typed(key: str, text: str) -> str:
+    """The override that gives a key this very text.
+
+    >>> as_typed("output", "2024_01_15"), as_typed("output", "null")
+    ('output=2024_01_15', 'output="null"')
+    """
+    from hydra.core.override_parser.types import Quote, QuotedString
+
+    if "${" not in text and text[:1] not in ("'", '"', "[") and text != NONE:
+        return f"{key}={text}"
+    plain = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)  # OmegaConf would look it up
+    return f"{key}={QuotedString(plain, Quote.double).with_quotes()}"

@@ -1,0 +1,145 @@
+"""Texts of users arrive as they are typed, whatever Hydra would make of them."""
+
+import shlex
+
+import pytest
+import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import example, given
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+
+from fibsem.config import CONF, as_typed, command_line, compose
+from fibsem.config.overrides import _leaves, for_hydra, text_keys, typed
+from fibsem.errors import UserError
+
+COMMANDS = sorted(file.stem for file in CONF.glob("*.yaml") if file.stem != "base")
+#: Names of folders that people have, and microscopes make.
+NAMES = [
+    "2024_01_15", "20240301", "1_000", "0012", "1e3", "2024-01-15", "12.50", "true", "nan", "0x10",
+    "yes", "no", "~", "NULL", "HPC 30 % (2)", "a,b", "a=b", "50 %", "x?y#z", "Größe", "it's",
+    '"a" b', "[2024] film", "a;b&c", "..", "../up", "a\\b", "tab\there", " space ", "x" * 260,
+    "{a: 1}", "!x", "choice(a,b)", "C:\\film\\", "\\", "a\nb", "@x", "+x", "-x", "a:b", "日本",
+]  # fmt: skip
+TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1)
+
+
+def hydra_reads(override):
+    """The value that Hydra and OmegaConf make of an override; of a sweep the list of them."""
+    parsed = OverridesParser.create().parse_override(override)
+    if parsed.is_sweep_override():
+        return [part.strip("\"'") for part in parsed.sweep_string_iterator()]
+    return OmegaConf.to_container(OmegaConf.create({"x": parsed.value()}), resolve=True)["x"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_is_read_as_it_is_typed(name):
+    (given_to_hydra,) = for_hydra([f"output={name}"])
+    assert hydra_reads(given_to_hydra) == name
+    assert typed(given_to_hydra) == ("output", name)
+
+
+def test_the_configuration_has_the_names():
+    tree = compose("segment", ["volume=2024_01_15", "output=a (b), c=d", "tracking.uri=12.50"])
+    assert [tree["volume"], tree["output"], tree["tracking"]["uri"]] == [
+        "2024_01_15", "a (b), c=d", "12.50",
+    ]  # fmt: skip
+    assert compose(*again(tree["command"])) == tree
+
+
+def again(line):
+    """Command and overrides of a command line, as a shell reads it."""
+    words = shlex.split(line)
+    return words[2].removeprefix("fibsem."), words[3:]
+
+
+@given(TEXTS)
+@example("null")
+@example("[a, b]")
+@example('"quoted"')
+@example("a\\${b}${c}")
+@example("\\\\${")
+def test_every_text_can_be_given(text):
+    (override,) = for_hydra([as_typed("output", text)])
+    assert hydra_reads(override) == text
+    _, (told,) = again(command_line("train", [override]))
+    assert hydra_reads(for_hydra([told])[0]) == text
+
+
+def test_a_list_has_texts():
+    line = """folders=[2024_01_15, a b,"c,d", x (1, 2), it's, that's, ü]"""
+    told = ["2024_01_15", "a b", "c,d", "x (1, 2)", "it's", "that's", "ü"]
+    assert hydra_reads(for_hydra([line])[0]) == told
+    assert hydra_reads(for_hydra(["folders=[]"])[0]) == []
+
+
+def test_none_is_none():
+    for value in ("null", ""):
+        tree = compose("segment", [f"volume={value}", f"output={value}"])
+        assert (tree["volume"], tree["output"]) == (None, None)
+
+
+def test_what_is_quoted_already_stays():
+    for override in ('data.path="a (b)"', "data.path='a, b'"):
+        assert for_hydra([override]) == [override]
+    assert compose("inspect", ['data.path="a (b)"'])["data"]["path"] == "a (b)"
+
+
+def test_interpolations_are_hydras():
+    assert compose("train", ["output=seed ${seed}", "seed=7"])["output"] == "seed 7"
+
+
+def test_other_keys_are_hydras():
+    others = [
+        "seed=1_000",
+        "range=[0,4095]",
+        "+space.axes.train.batch=[64,128]",
+        "model=2dcnn",
+        "--x",
+    ]
+    assert for_hydra(others) == others
+
+
+def test_a_multirun_has_several_texts():
+    line = ["--multirun", "nbhd=33x33x3,49x49x3", "output=2024_01,a (1, 2),'b,c'", "seed=1,2"]
+    multirun, nbhd, output, seed = for_hydra(line)
+    assert (multirun, nbhd, seed) == ("--multirun", line[1], line[3])
+    assert hydra_reads(output) == ["2024_01", "a (1, 2)", "b,c"]
+    assert for_hydra(["-m", "output=choice(a,b)"])[1] == "output=choice(a,b)"
+
+
+def test_bytes_that_are_no_text_are_refused():
+    with pytest.raises(UserError, match=r"UTF-8, but got volume=film\\udce4"):
+        for_hydra(["volume=film\udce4"])
+
+
+#: Keys that hold no text and may be null: numbers, lists of them, true or false.
+NUMBER_OR_NULL = {
+    "certificate", "final.max_seconds", "max_seconds_per_gigapixel", "model.blocks",
+    "model.dense_width", "model.dropout", "model.filters", "model.z_pools", "range",
+    "search.max_seconds",
+    "segmentation.certificate", "segmentation.tile", "tile", "train.grid", "train.learning_rate",
+    "train.max_seconds", "train.steps", "train.windows", "voxel_nm",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_key_is_a_text_or_it_is_none(command):
+    """A key that is null belongs here: into :data:`NUMBER_OR_NULL`, or it is a text, ``""``."""
+    for key, value in ((".".join(path), leaf) for path, leaf in _leaves(compose(command))):
+        if key == "command":
+            continue
+        assert not (key in text_keys() and isinstance(value, bool | int | float)), key
+        if isinstance(value, str):
+            assert key in text_keys(), key
+        elif value is None:
+            assert (key in text_keys()) != (key in NUMBER_OR_NULL), key
+
+
+def test_a_key_is_a_text_in_every_file_or_in_none():
+    found = {}
+    for file in CONF.rglob("*.yaml"):
+        for path, value in _leaves(yaml.safe_load(file.read_text())):
+            if not (isinstance(value, str) and value.startswith("${")) and path[0] != "hydra":
+                found.setdefault(path, set()).add(isinstance(value, str))
+    assert {path for path, kinds in found.items() if len(kinds) > 1} == set()
