@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fibsem.config import EvaluateConfig, RunConfig, Tree, output_folder, read, run_command
 from fibsem.errors import UserError
+from fibsem.system.file_names import file_name
 from fibsem.system.files import read_json, write_json
 
 
@@ -43,7 +44,7 @@ def main(tree: Tree) -> None:
     told = {"command": tree.get("command"), "seconds": time.perf_counter() - started}
     write_json(folder / "summary.json", {**record, **told})
     cells = finished_cells(folder.parent, dataset.hash)
-    tables = folder.parent / f"tables-{dataset.name}"
+    tables = folder.parent / f"tables-{file_name(dataset.name)}"
     files = write_tables(cells, tables)
     for path in (*pictures, *draw_cells(cells, tables)):
         tracking.log_file(record["run_id"], path, "figures")

@@ -12,6 +12,7 @@ from typing import Any
 from fibsem.config.promotion import SETTINGS
 from fibsem.config.reading import Tree, read_path
 from fibsem.errors import UserError
+from fibsem.system.file_names import file_name
 
 #: Keys that do not change what is computed, only how much of it, where and how it is told.
 NOT_IN_THE_HASH = (
@@ -73,4 +74,6 @@ def output_folder(command: str, tree: Tree, dataset: str, *what: str) -> Path:
     if tree.get("output") not in (None, ""):
         return read_path(tree["output"], "output")
     counting = {key: tree[key] for key in IN_THE_HASH_OF.get(command, tree)}
-    return Path("outputs") / command / "-".join([dataset, *what, settings_hash(counting)])
+    return (
+        Path("outputs") / command / "-".join([file_name(dataset), *what, settings_hash(counting)])
+    )

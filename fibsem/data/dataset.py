@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from unicodedata import category
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,9 @@ from fibsem.geometry import Box
 IGNORE = 255
 
 LabelArray = npt.NDArray[np.uint8]
+
+#: Kinds of characters that no name holds: control, halves of others, ends of lines and paragraphs.
+UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,15 @@ class Region:
     read: Callable[[], LabelArray] = field(repr=False)
     read_truth: Callable[[], LabelArray] | None = field(default=None, repr=False)
 
+    @property
+    def key(self) -> str:
+        """Sample and name in one text, which no other region has.
+
+        >>> Region("a b", "m1.tif", Box((0, 0, 0), (1, 4, 4)), "val", None).key
+        'a%20b m1.tif'
+        """
+        return f"{self.sample.replace('%', '%25').replace(' ', '%20')} {self.name}"
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -118,7 +131,7 @@ class Dataset:
 
     def named(self, name: str) -> Dataset:
         """The same dataset under another name."""
-        return replace(self, name=name)
+        return replace(self, name=check_name(name, "`data.name`"))
 
     @cached_property
     def hash(self) -> str:
@@ -152,6 +165,15 @@ def _slice_crc(volume: Volume, z: int) -> int:
     return zlib.crc32(volume.read(Box((z, 0, 0), (z + 1, *volume.shape[1:]))).tobytes())
 
 
+def check_name(name: object, what: str) -> str:
+    """Refuse what cannot be printed, or be the name of anything: all else is a name."""
+    if not isinstance(name, str) or not name.strip():
+        raise UserError(f"{what} must be a text, but is {name!r}.")
+    if any(category(character) in UNPRINTABLE for character in name):
+        raise UserError(f"{what} must not hold control characters, but is {name!r}.")
+    return name
+
+
 def checked(dataset: Dataset) -> Dataset:
     """The dataset, after a look at every label.
 
@@ -170,7 +192,11 @@ def checked(dataset: Dataset) -> Dataset:
                 f"samples must have different names, but {dataset.path} has {names.count(name)} "
                 f"named {name}."
             )
+    check_name(dataset.name, f"the name of {dataset.path}")
     for sample in dataset.samples:
+        check_name(sample.name, f"a sample of {dataset.path}")
+        for region in sample.regions:
+            check_name(region.name, f"a mask of sample {sample.name}")
         _check_boxes(sample)
     _check_classes(dataset)
     return dataset

@@ -11,7 +11,16 @@ from typing import Any
 import yaml
 
 from fibsem.data import archive
-from fibsem.data.dataset import Classes, Dataset, LabelArray, Region, Sample, checked
+from fibsem.data.as_written import read_yaml
+from fibsem.data.dataset import (
+    Classes,
+    Dataset,
+    LabelArray,
+    Region,
+    Sample,
+    check_name,
+    checked,
+)
 from fibsem.data.split import SPLITS, Split, SplitRecipe, divide, slice_ranges
 from fibsem.data.volumes import Volume, VoxelNm, open_volume
 from fibsem.errors import UserError
@@ -22,6 +31,8 @@ REGION_PX = 256
 
 TOP_KEYS = ("name", "voxel_nm", "classes", "ignore", "samples")
 SAMPLE_KEYS = ("name", "volume", "regions", "labels", "range", "expected_porosity")
+#: Keys of names and paths.
+TEXTS = ("name", "volume", "regions", "labels")
 COLUMNS = ("mask", "z", "y", "x")
 
 
@@ -60,8 +71,8 @@ def load_dataset(path: str | Path, recipe: SplitRecipe | None = None) -> Dataset
 
 def _read_manifest(path: Path, recipe: SplitRecipe) -> Dataset:
     try:
-        record = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        record = read_yaml(path.read_text(encoding="utf-8"), TEXTS)
+    except (yaml.YAMLError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"a manifest must be YAML, but {path} is not: {reason}.") from error
     record = _mapping(record, TOP_KEYS, str(path))
@@ -75,7 +86,7 @@ def _read_manifest(path: Path, recipe: SplitRecipe) -> Dataset:
     if not isinstance(samples, list):
         raise UserError(f"`samples` must be a list, but {path} has {samples!r}.")
     return Dataset(
-        name=str(_need(record, "name", str(path))),
+        name=_text(record, "name", str(path)),
         path=path,
         voxel_nm=_voxel_nm(record.get("voxel_nm"), path),
         classes=classes,
@@ -90,21 +101,21 @@ def _read_sample(
 ) -> Sample:
     where = f"{path}: sample {number}"
     record = _mapping(entry, SAMPLE_KEYS, where)
-    name = str(_need(record, "name", where))
+    name = _text(record, "name", where)
     where = f"{path}: sample {name}"
     if "regions" in record and "labels" in record:
         raise UserError(f"a sample must have `regions` or `labels`, but {where} has both.")
     value_range = record.get("range")
     volume = open_volume(
-        path.parent / str(_need(record, "volume", where)),
+        path.parent / _text(record, "volume", where),
         value_range=value_range,
     )
     regions: tuple[Region, ...] = ()
     if record.get("regions") is not None:
-        table = path.parent / str(record["regions"])
+        table = path.parent / _text(record, "regions", where)
         regions = _read_table(table, name, number, classes, recipe)
     elif record.get("labels") is not None:
-        labels = open_volume(path.parent / str(record["labels"]), sparse=True)
+        labels = open_volume(path.parent / _text(record, "labels", where), sparse=True)
         regions = tuple(_cut(labels, volume, name, classes, recipe))
     expected = record.get("expected_porosity")
     if expected is not None and not (isinstance(expected, int | float) and 0 <= expected <= 1):
@@ -231,6 +242,10 @@ def _need(record: Mapping[str, Any], key: str, where: str) -> Any:
     if record.get(key) is None:
         raise UserError(f"`{key}` must be given, but {where} lacks it.")
     return record[key]
+
+
+def _text(record: Mapping[str, Any], key: str, where: str) -> str:
+    return check_name(_need(record, key, where), f"`{key}` of {where}")
 
 
 def _label_value(value: object, path: Path) -> int:

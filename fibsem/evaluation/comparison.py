@@ -98,9 +98,7 @@ def _save_square(path: Path, material: Material, model: models.Model, threshold:
     region, square = next(iter(scored_squares(material, scorer, "test")))
     grey = material.dataset.sample(region.sample).volume.read_unit(region.box)[0]
     found = (square.scores[square.inner] >= threshold).astype(np.uint8)
-    np.savez_compressed(
-        path, grey=grey, labels=square.labels, found=found, region=f"{region.sample} {region.name}"
-    )
+    np.savez_compressed(path, grey=grey, labels=square.labels, found=found, region=region.key)
 
 
 def draw_cells(cells: dict[Path, Record], folder: Path) -> list[Path]:
@@ -183,13 +181,13 @@ def _finished(folder: Path) -> Record:
     return dict(record)
 
 
-def _by_square(runs: Iterable[Record]) -> dict[str, float]:
-    """Mean over seeds of the mIoU of every test square."""
-    values: dict[str, list[float]] = {}
+def _by_square(runs: Iterable[Record]) -> dict[tuple[str, str], float]:
+    """Mean over seeds of the mIoU of every test square, by sample and name."""
+    values: dict[tuple[str, str], list[float]] = {}
     for run in runs:
         rows = [row for row in run["squares"] if row["split"] == "test"]
         for row, part in zip(rows, confusions(run, "test", CHOSEN), strict=True):
-            values.setdefault(f"{row['sample']} {row['region']}", []).append(part.miou)
+            values.setdefault((row["sample"], row["region"]), []).append(part.miou)
     return {name: float(np.mean(some)) for name, some in values.items()}
 
 

@@ -20,7 +20,7 @@ from fibsem.analysis.metrics import Confusion
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.analysis.statistics import Paired, Spread, paired_over_squares
 from fibsem.config import RankConfig, RunConfig, Tree, with_values
-from fibsem.data.dataset import Dataset, Region
+from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.system.files import read_json, write_json
@@ -349,7 +349,7 @@ def square_mious(material: Material, model: models.Model) -> Record:
     else:
         pixels = "all"
         found = {
-            _name(region): square.confusion(PostProcessing()).miou
+            region.key: square.confusion(PostProcessing()).miou
             for region, square in scored_squares(material, scorer, "val")
         }
     squares = {name: miou for name, miou in found.items() if np.isfinite(miou)}
@@ -361,15 +361,11 @@ def _sampled_mious(material: Material, model: models.Model) -> dict[str, float]:
     labels, scores = sample_scores(material, model, "val")
     window = material.sample("val").pixels.window
     return {
-        _name(one.region): Confusion.at_threshold(
+        one.region.key: Confusion.at_threshold(
             labels[window == k], scores[window == k], PostProcessing().threshold
         ).miou
         for k, one in enumerate(material.val)
     }
-
-
-def _name(region: Region) -> str:
-    return f"{region.sample} {region.name}"
 
 
 def ranking_rows(ranked: Sequence[Ranked]) -> list[dict[str, Any]]:

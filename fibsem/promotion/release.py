@@ -17,6 +17,7 @@ from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.promotion.final import Final
 from fibsem.promotion.ranking import Trial
 from fibsem.promotion.report import card_facts
+from fibsem.system.file_names import file_name
 from fibsem.system.files import replace_file
 from fibsem.system.progress import Progress
 from fibsem.tracking import registry
@@ -134,7 +135,7 @@ def segment_samples(
         volume = sample.volume.mended() if options.missing == "skip" else sample.volume
         with Progress(f"segmenting {sample.name}") as progress:
             found = segment_volume(
-                volume, segmenter, folder / sample.name, options,
+                volume, segmenter, folder / file_name(sample.name), options,
                 voxel_nm=dataset.voxel_nm, load=load, provenance=made_by, progress=progress,
                 say=say,
             )  # fmt: skip

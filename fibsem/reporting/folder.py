@@ -13,6 +13,7 @@ from fibsem.analysis.intervals import porosity_text
 from fibsem.reporting import sections as result_sections
 from fibsem.reporting.page import Picture, Section, Table, page
 from fibsem.reporting.results import KEYS, Record, Results
+from fibsem.system.file_names import file_name
 from fibsem.system.files import read_json, replace_file, write_json
 
 
@@ -118,7 +119,7 @@ def _named(items: Iterable[Table | Picture]) -> Iterator[tuple[Table | Picture, 
     """Every item with the name of its file; two stores may both have a version 1."""
     taken: set[str] = set()
     for item in items:
-        stem = first = re.sub(r"[^\w.+=-]+", "-", item.name)
+        stem = first = file_name(re.sub(r"[^\w.+=-]+", "-", item.name))
         number = 2
         while stem in taken:
             stem, number = f"{first}-{number}", number + 1

@@ -16,6 +16,7 @@ from fibsem.data.dataset import Dataset, Region, Sample, by_split, porosity
 from fibsem.data.preprocessing import GreyProfile, Recipe, evenly_spaced, mean_profile
 from fibsem.data.split import SPLITS
 from fibsem.geometry import Box
+from fibsem.system.file_names import file_name
 
 #: One bin per grey value of 16 bits; every value of 8 bits has its own bin too.
 BINS = 65536
@@ -149,7 +150,7 @@ class Inspection:
         if labelled:
             drawn["classes"] = figures.classes({s.name: _by_class(s) for s in labelled})
         for sample in labelled:
-            drawn[f"squares_{sample.name}"] = figures.squares(
+            drawn[f"squares_{file_name(sample.name)}"] = figures.squares(
                 [
                     (f"{region.name} ({region.split})", _grey(sample, region), region.read())
                     for region in _spread(sample.regions)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from fibsem.reporting.page import Picture, Table
+from fibsem.system.file_names import name_of
 
 #: What the tables and figures of other commands are, by the name of their file.
 TITLES: Mapping[str, str] = {
@@ -78,7 +79,8 @@ def title_of(stem: str) -> str:
     ('Validation mIoU of every seed', 'Ranking')
     """
     if stem.startswith("squares_"):
-        return f"Labelled squares of {stem.removeprefix('squares_')}, with the outline of the pores"
+        sample = name_of(stem.removeprefix("squares_"))
+        return f"Labelled squares of {sample}, with the outline of the pores"
     words = stem.removeprefix("tables-").removeprefix("table-").replace("_", " ").replace("-", " ")
     return TITLES.get(stem) or words[:1].upper() + words[1:]
 

@@ -108,7 +108,7 @@ def write_json(path: Path, record: object) -> None:
 
 def read_json(path: Path) -> Any:
     """Read what :func:`write_json` wrote."""
-    return json.loads(path.read_text())
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _finite(value: Any) -> Any:

@@ -12,6 +12,7 @@ from fibsem.data.phantom import PhantomRecipe, simulate
 from fibsem.data.preprocessing import CorrectedVolume, Recipe, fit_correction
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
+from fibsem.system.file_names import file_name
 from fibsem.system.progress import Progress
 
 
@@ -22,7 +23,7 @@ def obtain(config: DataConfig, split: SplitRecipe) -> Dataset:
     root = Path(config.root)
     if config.phantom is None:
         return load_dataset(archive.locate(root, download=config.download), split)
-    folder = root / config.name
+    folder = root / file_name(config.name)
     if not (folder / "dataset.yaml").is_file():
         recipe = phantom_recipe(config.phantom)
         print(f"{folder} is not there yet: simulating the {config.phantom} phantom into it")

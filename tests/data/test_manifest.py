@@ -6,10 +6,11 @@ import tifffile
 import yaml
 import zarr
 
-from fibsem.data.dataset import IGNORE, check_depth
+from fibsem.data.dataset import IGNORE, Region, check_depth
 from fibsem.data.manifest import load_dataset
 from fibsem.data.split import SPLITS, SplitRecipe
 from fibsem.errors import UserError
+from fibsem.geometry import Box
 
 H, W = 64, 80
 
@@ -229,3 +230,35 @@ def test_the_real_labelled_stack(real):
     dataset = load_dataset(real / "flyem")
     assert [len(dataset.regions(split)) for split in SPLITS] == [138, 46, 46]
     assert dataset.samples[0].volume.shape == (250, 250, 250)
+
+
+@pytest.mark.parametrize("name", ["2024_01_15", "007", "no", "~", "12.50", "HPC 30 % (2)", "../x"])
+def test_names_and_folders_stay_as_they_are_written(make, name):
+    make()
+    folder = name.replace("/", "-")
+    (make.folder / "slices").rename(make.folder / folder)
+    manifest = make.folder / "dataset.yaml"
+    text = manifest.read_text().replace("slices", folder).replace("film", name)
+    manifest.write_text(text.replace("name: a\n", f"name: {name}\n"))
+    dataset = load_dataset(manifest)
+    assert (dataset.name, dataset.samples[0].name) == (name, name)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "  ", "a\nb", "a\x1b[31m", "a\0b", ["a"], {"a": 1}, "a\u2028b"]
+)
+def test_what_is_no_name_is_refused(make, name):
+    for changes in ({"name": name}, {"sample": {"name": name}}, {"sample": {"volume": name}}):
+        with pytest.raises(
+            UserError, match=r"must (be a text|not hold control|be given)"
+        ) as caught:
+            make(**changes)
+        assert "\n" not in str(caught.value)
+
+
+def test_regions_of_samples_with_spaces_are_told_apart():
+    box = Box((0, 0, 0), (1, 4, 4))
+    keys = {
+        Region(s, r, box, "val", None).key for s, r in [("a b", "c"), ("a", "b c"), ("a%20b", "c")]
+    }
+    assert len(keys) == 3

@@ -89,9 +89,9 @@ def simulate(
     beside.mkdir(parents=True)
     write = _write_sample if layout == "manifest" else _write_archive_sample
     truth = {name: write(recipe, name, beside, progress) for name in recipe.samples}
-    (beside / "truth.json").write_text(json.dumps(truth, indent=2) + "\n")
+    (beside / "truth.json").write_text(json.dumps(truth, indent=2) + "\n", "utf-8")
     if layout == "manifest":
-        (beside / "dataset.yaml").write_text(_manifest(recipe))
+        (beside / "dataset.yaml").write_text(_manifest(recipe), "utf-8")
     if folder.exists():
         shutil.rmtree(folder)
     beside.rename(folder)
@@ -286,9 +286,9 @@ def _write_sample(
         z, y, x = square.box.start
         place = {"z": z, "y": y, "x": x, "split": square.split}
         rows.append({"mask": names["mask"], **place, "truth": names["truth"]})
-    (home / "regions.csv").write_text(_table(rows))
+    (home / "regions.csv").write_text(_table(rows), "utf-8")
     by_slice = [{"z": z, "porosity": f"{p:.6f}"} for z, p in sorted(moments.pores.items())]
-    (home / "truth_porosity.csv").write_text(_table(by_slice))
+    (home / "truth_porosity.csv").write_text(_table(by_slice), "utf-8")
     return moments.record()
 
 

@@ -1,0 +1,47 @@
+"""Every name is a file of its own, in the folder that is meant."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from fibsem.system.file_names import CUT, LONGEST, file_name, name_of
+
+NAMES = st.text(min_size=1)
+
+
+@pytest.mark.parametrize("name", ["HPC22", "phantom", "film_1-b", "Größe (2), a=b", "日本 #3 'x'"])
+def test_what_every_file_system_takes_stays(name):
+    assert file_name(name) == name
+
+
+@given(NAMES)
+@example("..")
+@example("a/../../b")
+@example("%41")
+@example("ü" * 260)
+@example(" ")
+def test_a_name_is_one_file_and_can_be_read_back(name):
+    encoded = file_name(name)
+    assert Path(encoded).name == encoded
+    assert encoded not in ("", ".", "..")
+    assert len(encoded.encode()) <= LONGEST
+    if CUT in encoded:
+        assert len(name.encode(errors="surrogatepass")) > LONGEST / 4
+    else:
+        assert name_of(encoded) == name
+
+
+@given(NAMES, NAMES)
+@example("x" * 300, "x" * 301)
+@example("a/b", "a%2Fb")
+def test_different_names_are_different_files(one, other):
+    assert (file_name(one) == file_name(other)) == (one == other)
+
+
+def test_the_file_can_be_made(tmp_path):
+    names = ["..", "/etc/passwd", "x" * 260, "a\\b", "\x00", "~root", "con.", "\ud800", "a%2Fb"]
+    for name in names:
+        (tmp_path / file_name(name)).mkdir()
+    assert len(list(tmp_path.iterdir())) == len(names)
