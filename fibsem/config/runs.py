@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from fibsem.config.reading import Tree, read
+from fibsem.config.reading import Tree, read, require
 from fibsem.config.training import TrainConfig
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.split import SplitRecipe
 from fibsem.geometry import Nbhd
 from fibsem.models.spec import ModelSpec, resolve
+from fibsem.system.addresses import SQLITE, database_file
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,23 @@ class TrackingConfig:
     experiment: str | None = None
     system_metrics: bool = False
 
+    def __post_init__(self) -> None:
+        _check_file(database_file(self.uri))
+
     @property
     def absolute_uri(self) -> str:
         """The store as a process in another folder reaches it."""
-        database = self.uri.removeprefix("sqlite:///")
-        return self.uri if database == self.uri else f"sqlite:///{Path(database).resolve()}"
+        file = database_file(self.uri)
+        if file is None:
+            return self.uri
+        _check_file(file.resolve())
+        return f"{SQLITE}{file.resolve()}"
+
+
+def _check_file(file: Path | None) -> None:
+    """MLflow would make folders of other names, and look for a part of the path as an option."""
+    legal = file is None or not re.search(r"\?|%[0-9A-Fa-f]{2}", str(file))
+    require("tracking.uri", file, legal, "a path without question marks and %20 or the like")
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from fibsem.system.files import replace_file
 from fibsem.system.progress import Progress
 from fibsem.tracking import registry
 from fibsem.tracking.bundle import Bundle, load_segmenter
+from fibsem.tracking.naming import metric_part
 from fibsem.tracking.provenance import provenance
 from fibsem.tracking.runs import Tracking, code_version
 from fibsem.training.run import Record
@@ -139,15 +140,15 @@ def segment_samples(
                 voxel_nm=dataset.voxel_nm, load=load, provenance=made_by, progress=progress,
                 say=say,
             )  # fmt: skip
-        low, high = found["porosity_ci"]
+        (low, high), part = found["porosity_ci"], metric_part(sample.name)
         say(f"{sample.name}: porosity {porosity_text(found['porosity'], (low, high))}")
         tracking.log_metrics(
             record["run_id"],
             {
-                f"porosity/{sample.name}": found["porosity"],
-                f"porosity_low/{sample.name}": low,
-                f"porosity_high/{sample.name}": high,
-                f"time/segment_{sample.name}_s": found["seconds"],
+                f"porosity/{part}": found["porosity"],
+                f"porosity_low/{part}": low,
+                f"porosity_high/{part}": high,
+                f"time/segment_{part}_s": found["seconds"],
             },
         )
         kept = ("porosity", "porosity_ci", "seconds", "voxels_per_second")

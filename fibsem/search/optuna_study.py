@@ -26,6 +26,7 @@ from fibsem.search.owner import Watch, alive_here, here, me
 from fibsem.search.samplers import PLANNED, make_pruner, make_sampler
 from fibsem.search.slots import Attempt, Opening, State, next_attempt, slots_needed, to_open
 from fibsem.search.space import Choice, Range, Space, Values
+from fibsem.system.addresses import as_url, database_file, hidden
 from fibsem.system.files import alone
 from fibsem.system.interrupts import whole_calls
 from fibsem.training.objectives import Objective
@@ -53,42 +54,42 @@ def open_storage(url: str | None, folder: Path) -> BaseStorage:
     UserError
         If the storage cannot be reached, or its driver is missing.
     """
-    url = url or f"sqlite:///{folder / 'study.db'}"
-    if url.startswith("journal:"):
-        path = Path(url.removeprefix("journal:").removeprefix("//"))
+    address = url or f"sqlite:///{folder / 'study.db'}"
+    if address.startswith("journal:"):
+        path = Path(address.removeprefix("journal:").removeprefix("//"))
         path.parent.mkdir(parents=True, exist_ok=True)
         return JournalStorage(JournalFileBackend(str(path)))
     options: dict[str, Any] = {}
+    url = as_url(address)
     if url.startswith("sqlite:"):
         options = {"connect_args": {"timeout": 60}}  # seconds to wait for another worker's write
     elif url.startswith("postgresql:"):
         url = url.replace("postgresql:", "postgresql+psycopg:", 1)
         options = {"pool_pre_ping": True}  # a server may drop connections between two trials
     try:
-        with _alone_with(url):
+        with _alone_with(url, database_file(address)):
             return RDBStorage(url, engine_kwargs=options)
     except ImportError as error:
         raise UserError(
-            f"`search.storage={_hidden(url)}` needs a database driver that is not installed "
+            f"`search.storage={hidden(address)}` needs a database driver that is not installed "
             f"({error.name}); pip install fibsem-sweep[postgres] has that of PostgreSQL."
         ) from error
     except Exception as error:  # the drivers have no common class
         message = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(
             "`search.storage` must be sqlite:///PATH, journal:PATH or postgresql://..., reachable "
-            f"from here, but {_hidden(url)} answers: {message}"
+            f"from here, but {hidden(address)} answers: {message}"
         ) from error
 
 
 @contextlib.contextmanager
-def _alone_with(url: str) -> Iterator[None]:
+def _alone_with(url: str, file: Path | None) -> Iterator[None]:
     """Keep other processes from laying out the tables of a fresh database at the same time.
 
     Two that create one table at once trip over each other, whatever they asked before.
     """
-    database = Path(url.removeprefix("sqlite:///").partition("?")[0])
-    if url.startswith("sqlite:///") and database.parent.is_dir():
-        with alone(database.with_name(f".{database.name}.lock")):
+    if file is not None and file.parent.is_dir():
+        with alone(file.with_name(f".{file.name}.lock")):
             yield
     elif url.startswith("postgresql"):
         engine = create_engine(url)
@@ -100,13 +101,6 @@ def _alone_with(url: str) -> Iterator[None]:
             engine.dispose()
     else:
         yield
-
-
-def _hidden(url: str) -> str:
-    """A storage's address without its password."""
-    start, at, rest = url.rpartition("@")
-    scheme, slashes, user = start.partition("//")
-    return f"{scheme}{slashes}{user.split(':')[0]}{at}{rest}" if at else url
 
 
 @whole_calls

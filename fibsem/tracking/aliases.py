@@ -8,10 +8,10 @@ from __future__ import annotations
 import contextlib
 import urllib.request
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from fibsem.errors import UserError
+from fibsem.system.addresses import database_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,18 +79,18 @@ def _asked(uri: str, question: Callable[[MlflowClient], T]) -> T | None:
     """The answer of a store; None where it is not there or does not know."""
     if not _there(uri):
         return None
-    from mlflow import MlflowClient
+    from fibsem.tracking.store import client_of
 
     try:
-        return question(MlflowClient(uri))
+        return question(client_of(uri))
     except Exception:  # of any driver or server: what it does not say is left out
         return None
 
 
 def _there(uri: str) -> bool:
     """Whether to ask at all: MLflow would create a database, and wait minutes for a server."""
-    if uri.startswith("sqlite:///"):
-        return Path(uri.removeprefix("sqlite:///")).is_file()
+    if (file := database_file(uri)) is not None:
+        return file.is_file()
     if uri.startswith(("http://", "https://")):
         try:
             with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=PATIENCE_S):

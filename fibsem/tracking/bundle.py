@@ -23,6 +23,7 @@ from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Member, Segmenter
 from fibsem.models.spec import ModelSpec
 from fibsem.system.files import read_json, write_json
+from fibsem.tracking.store import client_of
 
 
 @dataclass(frozen=True)
@@ -114,9 +115,8 @@ def find_bundle(weights: str, tracking_uri: str) -> Bundle:
     """Load a bundle from a folder or from a model in the registry, ``models:/fibsem@champion``."""
     if not weights.startswith(("models:/", "runs:/")):
         return load_bundle(Path(weights))
-    mlflow.set_tracking_uri(tracking_uri)
     try:
-        place, number = _resolved(weights)
+        place, number = _resolved(weights, client_of(tracking_uri))
         local = mlflow.artifacts.download_artifacts(artifact_uri=place)
     except (mlflow.MlflowException, OSError) as error:
         raise UserError(
@@ -127,13 +127,13 @@ def find_bundle(weights: str, tracking_uri: str) -> Bundle:
     return replace(load_bundle(Path(local) / "artifacts" / "bundle"), version=number)
 
 
-def _resolved(weights: str) -> tuple[str, str | None]:
+def _resolved(weights: str, client: mlflow.MlflowClient) -> tuple[str, str | None]:
     """Address and number of the version that an alias has now: it may move while we read."""
     if not weights.startswith("models:/"):
         return weights, None
     name, at, alias = weights.removeprefix("models:/").partition("@")
     if at:
-        number = str(mlflow.MlflowClient().get_model_version_by_alias(name, alias).version)
+        number = str(client.get_model_version_by_alias(name, alias).version)
         return f"models:/{name}/{number}", number
     number = name.rpartition("/")[2]
     return weights, number if number.isdigit() else None

@@ -38,6 +38,7 @@ from fibsem.tracking.history import (
     throne,
 )
 from fibsem.tracking.packaging import log_bundle
+from fibsem.tracking.store import client_of
 
 REGISTERED = "fibsem"
 CHAMPION, PREVIOUS = "champion", "previous"
@@ -103,8 +104,7 @@ def register(
     example : (z, y, x)
         See :func:`fibsem.tracking.packaging.log_bundle`.
     """
-    mlflow.set_tracking_uri(tracking_uri)
-    client, identity = MlflowClient(tracking_uri), load_bundle(folder).segmenter.identity
+    client, identity = client_of(tracking_uri), load_bundle(folder).segmenter.identity
     known = [
         str(version.version)
         for version in _versions(client)
@@ -133,7 +133,7 @@ def note_verdict(version: str, tracking_uri: str, tags: Mapping[str, object], fo
     folder
         Of the bundle, with a model card that says the same.
     """
-    client = MlflowClient(tracking_uri)
+    client = client_of(tracking_uri)
     known = client.get_model_version(REGISTERED, version).tags
     for key in (GATE, REASON):
         value = clipped(str(tags[key]), LONGEST)
@@ -152,7 +152,7 @@ def _describe(client: MlflowClient, version: str, folder: Path) -> None:
 
 def champion_version(tracking_uri: str) -> str | None:
     """Version that has the alias ``champion``, or None."""
-    return _aliases(MlflowClient(tracking_uri))[0].get(CHAMPION)
+    return _aliases(client_of(tracking_uri))[0].get(CHAMPION)
 
 
 @uninterrupted()
@@ -161,7 +161,7 @@ def crown(new: str, tracking_uri: str, why: str, how: str = "promoted") -> None:
 
     One that reigns already is not crowned again.
     """
-    client = MlflowClient(tracking_uri)
+    client = client_of(tracking_uri)
     aliases, begun = _aliases(client)
     line = _line(_versions(client), aliases, begun)
     if not line or line[-1].version != new:
@@ -183,7 +183,7 @@ def rollback(tracking_uri: str, why: str) -> tuple[str, str]:
     UserError
         If no version reigned before.
     """
-    client = MlflowClient(tracking_uri)
+    client = client_of(tracking_uri)
     aliases, begun = _aliases(client)
     line = _line(_versions(client), aliases, begun)
     reigning = aliases.get(CHAMPION)
@@ -202,7 +202,7 @@ def rollback(tracking_uri: str, why: str) -> tuple[str, str]:
 
 def history(tracking_uri: str) -> list[Reign]:
     """Who was champion when and why, and who was refused; oldest first."""
-    client = MlflowClient(tracking_uri)
+    client = client_of(tracking_uri)
     versions, (aliases, begun) = _versions(client), _aliases(client)
     by_number = {str(version.version): version for version in versions}
     line = _line(versions, aliases, begun)

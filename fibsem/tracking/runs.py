@@ -27,8 +27,11 @@ from mlflow.entities import Run as Run
 import fibsem
 from fibsem.config import TrackingConfig
 from fibsem.errors import UserError
+from fibsem.system.addresses import database_file
 from fibsem.system.files import alone
 from fibsem.system.interrupts import whole_calls
+from fibsem.tracking.naming import filter_of, stored_name
+from fibsem.tracking.store import client_of
 
 # The first use of a database logs one line for every step of its migration.
 for _name in ("alembic", "mlflow.store.db.utils", "mlflow.tracking"):
@@ -54,19 +57,18 @@ class Tracking:
     @classmethod
     def open(cls, config: TrackingConfig, dataset: str) -> Tracking:
         """Open the store, and create it and the experiment where they are not there."""
-        if not config.uri.startswith("sqlite:///"):
+        database = database_file(config.uri)
+        if database is None:
             return cls._open(config, dataset, artifacts=None)
         # Two processes that lay out one database at the same time would trip over each other.
-        database = Path(config.uri.removeprefix("sqlite:///"))
         with alone(database.with_name(f".{database.name}.lock")):
             return cls._open(config, dataset, Path(config.artifacts).resolve().as_uri())
 
     @classmethod
     def _open(cls, config: TrackingConfig, dataset: str, artifacts: str | None) -> Tracking:
         """Find or create the experiment; a server keeps its artifacts where it likes (None)."""
-        mlflow.set_tracking_uri(config.uri)
-        client = MlflowClient(config.uri)
-        name = config.experiment or dataset
+        client = client_of(config.uri)
+        name = stored_name(config.experiment or dataset)
         try:
             found = client.get_experiment_by_name(name)
         except mlflow.MlflowException as error:
@@ -84,7 +86,7 @@ class Tracking:
 
     @cached_property
     def client(self) -> MlflowClient:
-        return MlflowClient(self.uri)
+        return client_of(self.uri)
 
     def start(
         self,
@@ -97,7 +99,9 @@ class Tracking:
         """Start a run; returns its id."""
         everything = {**_code_and_machine(), **tags, **({PARENT: parent} if parent else {})}
         run = self.client.create_run(
-            self.experiment_id, run_name=name, tags={k: str(v) for k, v in everything.items()}
+            self.experiment_id,
+            run_name=stored_name(name),
+            tags={k: str(v) for k, v in everything.items()},
         )
         self.log_params(run.info.run_id, params or {})
         return str(run.info.run_id)
@@ -145,10 +149,9 @@ class Tracking:
 
     def adopt(self, parent: str, tags: Mapping[str, object]) -> str | None:
         """A child with these tags that is still running on paper: its process is gone."""
-        clauses = [f"tags.`{key}` = '{value}'" for key, value in {PARENT: parent, **tags}.items()]
-        clauses.append("attributes.status = 'RUNNING'")
-        found = self.client.search_runs([self.experiment_id], " and ".join(clauses), max_results=1)
-        return str(found[0].info.run_id) if found else None
+        wanted = {PARENT: parent, **tags}
+        found = next(self._found(wanted, "attributes.status = 'RUNNING'"), None)
+        return str(found.info.run_id) if found else None
 
     def close(self, run_id: str, status: str = "FINISHED") -> None:
         """End a run if it has not ended."""
@@ -176,18 +179,24 @@ class Tracking:
 
     def runs(self, tags: Mapping[str, str], *, order: str | None = None) -> list[Run]:
         """All runs with these tags, in the order of a metric."""
-        clauses = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
-        found: list[Run] = []
+        return list(self._found(tags, order=order))
+
+    def _found(
+        self, tags: Mapping[str, object], *clauses: str, order: str | None = None
+    ) -> Iterator[Run]:
+        """Runs with these tags, page by page; what a filter cannot hold is compared here."""
         token = None
         while True:
             page = self.client.search_runs(
-                [self.experiment_id], clauses, order_by=[order] if order else None,
-                max_results=PAGE, page_token=token,
+                [self.experiment_id], filter_of(tags, *clauses),
+                order_by=[order] if order else None, max_results=PAGE, page_token=token,
             )  # fmt: skip
-            found += page
+            for run in page:
+                if all(run.data.tags.get(key) == str(value) for key, value in tags.items()):
+                    yield run
             token = page.token
             if not token:
-                return found
+                return
 
     def children(self, parent: str) -> list[Run]:
         """The child runs of a run."""

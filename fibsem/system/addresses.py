@@ -1,0 +1,74 @@
+"""Addresses of databases and servers as people write them, and as their drivers must see them.
+
+``sqlite:///PATH`` holds a path as it is; ``scheme://user:password@host/name?option=value`` a
+password with whatever is in it. A driver wants both percent-encoded.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+SQLITE = "sqlite:///"
+#: Options that SQLite's driver takes behind a question mark; all else belongs to the path.
+OPTIONS = re.compile(r"\?(?:(?:timeout|mode|cache|nolock|immutable|isolation_level)=[^&?]*&?)+$")
+#: A user and a password up to the last ``@``: behind it there is a host, where %40 stands for one.
+LOGIN = re.compile(
+    r"(?P<scheme>[\w+.-]+://)(?P<user>[^:/?]*):(?P<password>.+)@(?P<place>[^@]*)", re.DOTALL
+)
+#: Options of an address that are secrets, with their values.
+SECRET = re.compile(r"(?<=[?&])(?P<key>\w*(?:passw|pwd|secret|token)\w*)=(?P<value>[^&]*)", re.I)
+HIDDEN = "***"
+
+
+def database_file(address: str) -> Path | None:
+    """The file of an SQLite address; None where the address is another one.
+
+    >>> database_file("sqlite:///runs #1/50 %.db"), database_file("http://host:5000")
+    (PosixPath('runs #1/50 %.db'), None)
+    """
+    if not address.startswith(SQLITE):
+        return None
+    return Path(OPTIONS.sub("", address.removeprefix(SQLITE)))
+
+
+def as_url(address: str) -> str:
+    """An address as a driver must see it.
+
+    >>> as_url("postgresql://me:p@ss/word@host:5432/runs?sslmode=require")
+    'postgresql://me:p%40ss%2Fword@host:5432/runs?sslmode=require'
+    >>> as_url("sqlite:///runs #1/50 %.db")
+    'sqlite:///runs%20%231/50%20%25.db'
+    """
+    file = database_file(address)
+    if file is not None:
+        options = OPTIONS.search(address)
+        return SQLITE + quote(str(file)) + (options[0] if options else "")
+    login = LOGIN.fullmatch(address)
+    if login is None:
+        return address
+    user, password = (quote(unquote(login[part]), safe="") for part in ("user", "password"))
+    return f"{login['scheme']}{user}:{password}@{login['place']}"
+
+
+def hidden(address: str) -> str:
+    """An address without its password, to be shown.
+
+    >>> hidden("postgresql://me:p@ss@host/runs"), hidden("postgresql://host/runs?password=pw")
+    ('postgresql://me:***@host/runs', 'postgresql://host/runs?password=***')
+    """
+    login = LOGIN.fullmatch(address)
+    if login is not None:
+        address = f"{login['scheme']}{login['user']}:{HIDDEN}@{login['place']}"
+    return SECRET.sub(rf"\g<key>={HIDDEN}", address) if "://" in address else address
+
+
+def secrets_of(address: str) -> set[str]:
+    """The passwords in an address, as they are written and as they are meant."""
+    login = LOGIN.fullmatch(address)
+    found = {login["password"]} if login is not None else set()
+    if "://" in address:
+        found |= {option["value"] for option in SECRET.finditer(address) if option["value"]}
+    meant = {unquote(text) for text in found}
+    return found | meant | {quote(text, safe="") for text in meant}
