@@ -41,18 +41,21 @@ from fibsem.training.scoring import sample_scores
 
 
 @pytest.fixture(scope="module")
-def swept(small, tmp_path_factory):
-    """Tree, dataset and store of two sweeps with two trials each."""
+def swept(tiny, tmp_path_factory):
+    """Tree, dataset and store of two sweeps of small forests, two trials each.
+
+    Those of the sweep "large" have more trees, and smaller losses.
+    """
     folder = tmp_path_factory.mktemp("ranking")
     common = [
-        *small, f"tracking.uri=sqlite:///{folder / 'ml.db'}",
-        f"tracking.artifacts={folder / 'artifacts'}",
+        f"data.path={tiny}", "data.name=tiny", "train.share=0.02",
+        f"tracking.uri=sqlite:///{folder / 'ml.db'}", f"tracking.artifacts={folder / 'artifacts'}",
     ]  # fmt: skip
-    for name, low, high in (("fast", 0.05, 0.1), ("slow", 1e-6, 1e-5)):
+    for name, trees in (("large", 20), ("small", 1)):
         how = [
-            "space=smoke", "space.axes.model.blocks=[1]", "search.trials=2",
-            f"space.axes.train.learning_rate.low={low}",
-            f"space.axes.train.learning_rate.high={high}", f"output={folder / name}",
+            "model=forest", f"model.trees={trees}", "space.axes.model.sigmas=[[1],[1,2]]",
+            "space.axes.model.min_samples_leaf=[1,2]", "search.trials=2",
+            f"output={folder / name}",
         ]  # fmt: skip
         sweep.main(compose("sweep", [*common, *how]))
     tree = compose("promote", common)
@@ -67,18 +70,18 @@ def test_the_best_trials_of_all_sweeps_come_first(swept):
     losses = [trial.loss for trial in trials]
     assert len(losses) == 4
     assert losses == sorted(losses)
-    assert {trial.study for trial in trials} == {"fast", "slow"}
+    assert {trial.study for trial in trials} == {"large", "small"}
     best = best_trials(tracking, dataset, RankConfig(k=2))
-    assert [trial.study for trial in best] == ["fast", "fast"]
+    assert [trial.study for trial in best] == ["large", "large"]
 
 
 def test_a_sweep_can_be_named_and_so_can_several(swept):
     _, dataset, tracking, _ = swept
-    (best,) = best_trials(tracking, dataset, RankConfig(k=1), ["slow"])
-    assert best.study == "slow"
-    assert best.tree["train"]["learning_rate"] <= 1e-5
-    assert len(best_trials(tracking, dataset, RankConfig(k=9), ["slow", "fast"])) == 4
-    for names in (["other"], ["fast", "other"]):
+    (best,) = best_trials(tracking, dataset, RankConfig(k=1), ["small"])
+    assert best.study == "small"
+    assert best.tree["model"]["trees"] == 1
+    assert len(best_trials(tracking, dataset, RankConfig(k=9), ["small", "large"])) == 4
+    for names in (["other"], ["large", "other"]):
         with pytest.raises(UserError, match=r"`study=other` must have a finished trial"):
             best_trials(tracking, dataset, RankConfig(), names)
 
@@ -134,8 +137,8 @@ def test_trials_are_ranked_by_the_first_objective_of_their_sweep(swept):
 
 def test_trials_run_again_with_fresh_seeds_under_one_run(swept):
     tree, dataset, tracking, folder = swept
-    (good,) = best_trials(tracking, dataset, RankConfig(k=1), ["fast"])
-    (bad,) = best_trials(tracking, dataset, RankConfig(k=1), ["slow"])
+    (good,) = best_trials(tracking, dataset, RankConfig(k=1), ["large"])
+    (bad,) = best_trials(tracking, dataset, RankConfig(k=1), ["small"])
     how = RankConfig(k=2, seeds=2, seed=500)
     parent = tracking.start("promotion", tags={})
     ranking = Ranking(tree, dataset, folder / "rank", tracking, parent)
@@ -176,7 +179,7 @@ def test_trials_of_one_configuration_are_run_again_once(swept):
     _tree, dataset, tracking, _folder = swept
     (best, second) = best_trials(tracking, dataset, RankConfig(k=2))
     tags = {
-        "fibsem.command": "trial", "fibsem.study": "fast", "fibsem.data": dataset.hash,
+        "fibsem.command": "trial", "fibsem.study": "large", "fibsem.data": dataset.hash,
     }  # fmt: skip
     twin = tracking.start("a twin", tags=tags)
     tracking.log_json(twin, {**best.tree, "seed": 7}, "config.json")
@@ -192,7 +195,7 @@ def test_a_pruned_trial_is_never_promoted(swept):
     _tree, dataset, tracking, folder = swept
     (best,) = best_trials(tracking, dataset, RankConfig(k=1))
     trained = with_values(best.tree, {"train.epochs": 50, "seed": 90})
-    tags = {"fibsem.command": "trial", "fibsem.study": "fast", "fibsem.data": dataset.hash}
+    tags = {"fibsem.command": "trial", "fibsem.study": "large", "fibsem.data": dataset.hash}
     job = Job(trained, folder / "pruned", "a pruned trial", tags, {})
 
     def prune(epoch):
@@ -204,7 +207,7 @@ def test_a_pruned_trial_is_never_promoted(swept):
     run = tracking.client.get_run(run_id)
     assert run.info.status == "FINISHED"
     assert "val/loss" in run.data.metrics
-    for studies in (None, ["fast"]):
+    for studies in (None, ["large"]):
         found = best_trials(tracking, dataset, RankConfig(k=99), studies)
         assert run_id not in [trial.run_id for trial in found]
 
@@ -212,7 +215,7 @@ def test_a_pruned_trial_is_never_promoted(swept):
 def test_a_trial_that_diverges_with_a_seed_comes_last(swept, monkeypatch):
     """And a second start remembers it; where all do, one line says so."""
     tree, dataset, tracking, folder = swept
-    trials = best_trials(tracking, dataset, RankConfig(k=2), ["fast"])
+    trials = best_trials(tracking, dataset, RankConfig(k=2), ["large"])
     bad = trials[0].run_id
 
     def diverging(job, *others):
