@@ -1,14 +1,17 @@
 # Two commands do everything: `make demo` runs the main job, `make test` runs the tests.
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 PY     := $(VENV)/bin/python
+FITS   := import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+# that of .venv, else the newest one that is there, runs and can make a .venv
+PYTHON ?= $(or $(shell for found in $(PY) python3.13 python3.12 python3.11; do \
+  $$found -c '$(FITS)' 2>/dev/null && echo $$found && break; done),python3)
 STAMP  := $(VENV)/.installed
 VIEW   := $(VENV)/.view-installed
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help install install-view demo test test-slow lint bench lock clean
+.PHONY: help python install install-view demo test test-slow lint bench lock clean
 .DEFAULT_GOAL := help
 
 help:            ## list the targets
@@ -16,10 +19,14 @@ help:            ## list the targets
 
 install: $(STAMP) ## create .venv with the pinned packages (does nothing when it is up to date)
 
-$(STAMP): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
-	  || { echo "fibsem needs Python 3.11, but $(PYTHON) is another version; set PYTHON=/path/to/python3.11"; exit 2; }
-	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+python:
+	@$(PYTHON) -c '$(FITS)' 2>/dev/null \
+	  || { echo "fibsem needs Python 3.11, 3.12 or 3.13 with venv, and $(PYTHON) is not one; set PYTHON=/path/to/python3.13"; exit 2; }
+	@test ! -x $(PY) || test "$$($(PY) -V)" = "$$($(PYTHON) -V)" \
+	  || { echo "$(VENV) has $$($(PY) -V), $(PYTHON) is $$($(PYTHON) -V): remove $(VENV), or set VENV=another/folder"; exit 2; }
+
+$(STAMP): requirements.lock pyproject.toml | python
+	test -x $(PY) || $(PYTHON) -m venv --clear $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -49,7 +56,7 @@ lint: install    ## formatting, lint, types, import layers, notebooks without ou
 bench: install   ## the benchmarks, one after the other
 	for script in experiments/benchmarks/*.py; do echo "== $$script"; $(PY) $$script || exit 1; done
 
-LOCK := uv pip compile pyproject.toml --python-version 3.11 --generate-hashes --upgrade \
+LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --upgrade \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 lock:            ## resolve requirements.lock and requirements-view.lock anew (needs uv)
