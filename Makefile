@@ -40,11 +40,14 @@ $(VIEW): $(STAMP) requirements-view.lock
 demo: install    ## the main job on a small phantom: sweep, promote, segment, measure
 	$(PY) experiments/demo/run.py
 
-test: install    ## the quick tests (under 12 minutes on 2 cores)
-	$(PY) -m pytest -m "not slow"
+# a worker for each core, a file at a time; the longest files first
+SPREAD := -n logical --maxprocesses 4 --dist loadfile
 
-test-slow: install ## the slow tests (under 45 minutes on 2 cores)
-	$(PY) -m pytest -m slow
+test: install    ## the quick tests (5 minutes on 2 cores)
+	$(PY) -m pytest -m "not slow" $(SPREAD)
+
+test-slow: install ## the slow tests (10 minutes on 2 cores)
+	$(PY) -m pytest -m slow $(SPREAD)
 
 lint: install    ## formatting, lint, types, import layers, notebooks without output
 	$(VENV)/bin/ruff format --check .
