@@ -1,6 +1,7 @@
 """Quiet TensorFlow, and what many tests stand on: a tiny phantom and trained networks."""
 
 import os
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -9,16 +10,20 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
 # several test processes share the cores, and so do the processes that they start
-SHARE = max(1, (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
-for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
-    os.environ.setdefault(threads, str(SHARE))
+os.environ.setdefault(
+    "TF_NUM_INTRAOP_THREADS",
+    str(max(1, (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))),
+)
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", os.environ["TF_NUM_INTRAOP_THREADS"])
+os.environ.setdefault("OMP_NUM_THREADS", os.environ["TF_NUM_INTRAOP_THREADS"])
 
 import numpy as np
 import pytest
 
 from fibsem.data.phantom import PhantomRecipe, simulate
 from fibsem.data.phantom.recipe import THESIS_FILMS
-from fibsem.geometry import Nbhd
+from fibsem.data.volumes import open_volume
+from fibsem.geometry import Box, Nbhd
 from fibsem.models.spec import resolve
 from tests import servers
 
@@ -30,6 +35,16 @@ TINY = replace(
     square_px=72,
     samples={"HPC45": THESIS_FILMS["HPC45"]},
 )
+
+
+class CutOffError(Exception):
+    """Raised by a test where something shall stop in the middle."""
+
+
+def labels(path):
+    """All voxels of a labelled volume, (z, y, x)."""
+    stack = open_volume(path)
+    return stack.read(Box.whole(stack.shape))
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -46,6 +61,25 @@ def tiny(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data") / "tiny"
     simulate(TINY, folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def new_store(tmp_path_factory):
+    """Function (folder) -> overrides that track there, in an MLflow store without a run.
+
+    MLflow takes seconds to lay out a database: one is copied.
+    """
+    import mlflow
+
+    empty = tmp_path_factory.mktemp("store") / "empty.db"
+    mlflow.MlflowClient(f"sqlite:///{empty}").search_experiments()
+
+    def make(folder):
+        shutil.copy(empty, folder / "ml.db")
+        artifacts = folder / "artifacts"
+        return [f"tracking.uri=sqlite:///{folder / 'ml.db'}", f"tracking.artifacts={artifacts}"]
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fibsem.data.volumes import open_volume
-from fibsem.geometry import Box
+from tests.conftest import labels
 
 pytestmark = pytest.mark.slow
 
@@ -20,14 +19,15 @@ NETWORK = ["nbhd=11x11x3", "model.blocks=1", "model.filters=4", "model.dropout=0
 
 
 @pytest.fixture
-def command(tiny, tmp_path):
+def command(tiny, new_store, tmp_path):
     """Function (name, output, *overrides) -> a running command in a folder of its own."""
+
+    store = new_store(tmp_path)
 
     def start(name, output, *overrides):
         line = [
             sys.executable, "-m", f"fibsem.{name}", f"output={tmp_path / output}",
-            f"tracking.uri=sqlite:///{tmp_path / 'ml.db'}",
-            f"tracking.artifacts={tmp_path / 'artifacts'}", *overrides,
+            *store, *overrides,
         ]  # fmt: skip
         log = (tmp_path / f"{output}.log").open("a")
         with log:
@@ -191,8 +191,5 @@ def test_a_segmentation_killed_in_a_slab_ends_as_the_whole_one(command, tmp_path
     assert cut["porosity"] == whole["porosity"]
     assert cut["porosity_ci"] == whole["porosity_ci"]
 
-    def labels(folder):
-        volume = open_volume(command.folder / folder / "labels.ome.zarr")
-        return volume.read(Box.whole(volume.shape))
-
-    np.testing.assert_array_equal(labels("cut"), labels("whole"))
+    cut, whole = (labels(command.folder / name / "labels.ome.zarr") for name in ("cut", "whole"))
+    np.testing.assert_array_equal(cut, whole)

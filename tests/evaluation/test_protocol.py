@@ -28,9 +28,10 @@ def overrides(small, root, name, *more):
 
 
 @pytest.fixture(scope="module")
-def evaluated(small, tmp_path_factory):
+def evaluated(small, new_store, tmp_path_factory):
     """Two finished evaluations beside each other: a 2dcnn and Otsu."""
     root = tmp_path_factory.mktemp("evaluated")
+    new_store(root)
     given = {"2dcnn": overrides(small, root, "2dcnn")}
     without_sizes = [key for key in small if not key.startswith("model.")]
     given["otsu"] = overrides(without_sizes, root, "otsu", "model=threshold")

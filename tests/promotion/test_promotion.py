@@ -17,14 +17,13 @@ from fibsem.data.volumes import open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.tracking.bundle import find_bundle, load_bundle
+from tests.conftest import labels
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
+def store(tmp_path_factory, new_store):
     folder = tmp_path_factory.mktemp("promotion")
-    return [
-        f"tracking.uri=sqlite:///{folder / 'ml.db'}", f"tracking.artifacts={folder / 'artifacts'}",
-    ], folder  # fmt: skip
+    return new_store(folder), folder
 
 
 #: A promotion of seconds; both trials are ranked and trained finally.
@@ -193,11 +192,6 @@ def test_the_model_is_whole_by_itself(promoted):
     assert set(bundle.audit["corrections"]) == {"HPC45"}
     from_folder = load_bundle(promoted["folder"] / "promote" / "bundle")
     assert from_folder.segmenter.identity == bundle.segmenter.identity
-
-
-def labels(folder):
-    volume = open_volume(folder)
-    return volume.read(Box.whole(volume.shape))
 
 
 def test_segment_gives_what_the_promotion_gave(promoted, tiny):

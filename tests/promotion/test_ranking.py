@@ -41,16 +41,13 @@ from fibsem.training.scoring import sample_scores
 
 
 @pytest.fixture(scope="module")
-def swept(tiny, tmp_path_factory):
+def swept(tiny, new_store, tmp_path_factory):
     """Tree, dataset and store of two sweeps of small forests, two trials each.
 
     Those of the sweep "large" have more trees, and smaller losses.
     """
     folder = tmp_path_factory.mktemp("ranking")
-    common = [
-        f"data.path={tiny}", "data.name=tiny", "train.share=0.02",
-        f"tracking.uri=sqlite:///{folder / 'ml.db'}", f"tracking.artifacts={folder / 'artifacts'}",
-    ]  # fmt: skip
+    common = [f"data.path={tiny}", "data.name=tiny", "train.share=0.02", *new_store(folder)]
     for name, trees in (("large", 20), ("small", 1)):
         how = [
             "model=forest", f"model.trees={trees}", "space.axes.model.sigmas=[[1],[1,2]]",

@@ -19,14 +19,13 @@ FILM = replace(TINY, shape=(30, 160, 176), squares=40, square_px=48)
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
+def lab(new_store, tmp_path_factory):
     """A data set with eight test squares, and three sweeps of one trial: fair, poor, good."""
     folder = tmp_path_factory.mktemp("lab")
     simulate(FILM, folder / "film")
     common = [
         f"data.path={folder / 'film'}", "data.name=film", "nbhd=11x11x3", "model.blocks=1",
-        "model.filters=8", "train.share=0.05", f"tracking.uri=sqlite:///{folder / 'ml.db'}",
-        f"tracking.artifacts={folder / 'artifacts'}",
+        "model.filters=8", "train.share=0.05", *new_store(folder),
     ]  # fmt: skip
     for name, rate, steps in (("fair", 0.002, 5), ("poor", 1e-7, 1), ("good", 0.05, 150)):
         how = [

@@ -17,13 +17,9 @@ from fibsem.training.run import TrialFailedError
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    """One MLflow store for all: a new one takes MLflow seconds to lay out."""
-    folder = tmp_path_factory.mktemp("store")
-    return [
-        f"tracking.uri=sqlite:///{folder / 'ml.db'}",
-        f"tracking.artifacts={folder / 'artifacts'}",
-    ]
+def store(tmp_path_factory, new_store):
+    """One MLflow store for all."""
+    return new_store(tmp_path_factory.mktemp("store"))
 
 
 class Runs:

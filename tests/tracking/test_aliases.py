@@ -12,9 +12,10 @@ from fibsem.tracking.runs import Tracking
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
+def store(new_store, tmp_path_factory):
     """A store with two registered versions, the second of which is champion."""
     folder = tmp_path_factory.mktemp("store")
+    new_store(folder)
     config = TrackingConfig(f"sqlite:///{folder / 'ml.db'}", str(folder / "artifacts"))
     tracking = Tracking.open(config, "film")
     client = tracking.client

@@ -19,9 +19,10 @@ STORES = ["sqlite", pytest.param("server", marks=pytest.mark.slow)]
 
 
 @pytest.fixture(scope="module", params=STORES)
-def tracking(request, tmp_path_factory):
+def tracking(request, new_store, tmp_path_factory):
     """An experiment in a fresh store."""
     folder = tmp_path_factory.mktemp("registry")
+    new_store(folder)
     uri = f"sqlite:///{folder / 'ml.db'}"
     if request.param == "server":
         uri = request.getfixturevalue("mlflow_server")

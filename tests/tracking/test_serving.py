@@ -69,9 +69,10 @@ def segmenters(trained, forest):
 
 
 @pytest.fixture(scope="module")
-def store(segmenters, stack, tmp_path_factory):
+def store(segmenters, stack, new_store, tmp_path_factory):
     """URI of a store, and the address of the registered model of each segmenter."""
     folder = tmp_path_factory.mktemp("serving")
+    new_store(folder)
     config = TrackingConfig(
         uri=f"sqlite:///{folder / 'ml.db'}", artifacts=str(folder / "artifacts")
     )

@@ -13,6 +13,7 @@ from fibsem.config import TrainConfig
 from fibsem.errors import UserError
 from fibsem.training import fit
 from fibsem.training.fit import DivergedError, Epoch, Progress, train
+from tests.conftest import CutOffError
 
 
 def scores(trained):
@@ -40,9 +41,6 @@ def test_a_training_cut_off_goes_on_as_if_nothing_had_happened(material, mode, t
     """Dropout's generators, momentum, best weights and early stopping included."""
     setting = material(f"train.mode={mode}", "model.dropout=0.3", "train.epochs=4")
     whole = train(setting)
-
-    class CutOffError(Exception):
-        pass
 
     def stop(epoch):
         if epoch.epoch == 1:

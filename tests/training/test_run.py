@@ -39,7 +39,8 @@ def test_reasons(make, reason):
     assert "\n" not in said
 
 
-def test_an_interrupt_is_not_lost_where_the_store_is(material, tmp_path):
+def test_an_interrupt_is_not_lost_where_the_store_is(material, new_store, tmp_path):
+    new_store(tmp_path)
     database = tmp_path / "ml.db"
     config = TrackingConfig(uri=f"sqlite:///{database}", artifacts=str(tmp_path / "artifacts"))
     tracking = Tracking.open(config, "any")
@@ -54,8 +55,9 @@ def test_an_interrupt_is_not_lost_where_the_store_is(material, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def tracking(tmp_path_factory):
+def tracking(new_store, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
+    new_store(folder)
     config = TrackingConfig(
         uri=f"sqlite:///{folder / 'ml.db'}", artifacts=str(folder / "artifacts")
     )

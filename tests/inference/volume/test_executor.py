@@ -18,11 +18,11 @@ from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.volumes import create_volume, open_volume
 from fibsem.errors import UserError
-from fibsem.geometry import Box
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.tracking.bundle import Bundle, load_segmenter
+from tests.conftest import labels
 from tests.servers import answers, free_port, wait_until
 
 SHAPE = (8, 90, 110)
@@ -45,14 +45,9 @@ def material(trained, tmp_path_factory):
     load = partial(load_segmenter, [str(folder / "bundle")], "")
     volume = open_volume(folder / "stack")
     segment_volume(volume, load(), folder / "here", Options(slab=2))
-    expected = labels(folder / "here")
+    expected = labels(folder / "here" / "labels.ome.zarr")
     assert 0.1 < (expected == 0).mean() < 0.9
     return volume, load, expected
-
-
-def labels(folder):
-    stack = open_volume(folder / "labels.ome.zarr")
-    return stack.read(Box.whole(stack.shape))
 
 
 @pytest.fixture
@@ -84,7 +79,7 @@ def test_two_processes_give_the_same_labels(material, tmp_path):
     record = segment_volume(volume, load(), tmp_path / "out", options, load=load)
     assert record["slabs"] == {"done": 4, "resumed": 0}
     assert record["workers"] == 2
-    np.testing.assert_array_equal(labels(tmp_path / "out"), expected)
+    np.testing.assert_array_equal(labels(tmp_path / "out" / "labels.ome.zarr"), expected)
 
 
 @pytest.mark.slow
@@ -113,7 +108,7 @@ def test_a_process_that_is_killed_loses_one_slab(material, tmp_path):
     assert killed
     assert len(seen) == 3  # one in the place of the one that died
     assert record["slabs"]["done"] == 8
-    np.testing.assert_array_equal(labels(tmp_path / "out"), expected)
+    np.testing.assert_array_equal(labels(tmp_path / "out" / "labels.ome.zarr"), expected)
 
 
 @pytest.mark.slow
@@ -129,7 +124,7 @@ def test_a_dask_cluster_gives_the_same_labels_when_a_worker_is_killed(material, 
     record = segment_volume(volume, load(), tmp_path / "out", options, load=load, progress=kill)
     assert workers[0].wait(10) == -signal.SIGKILL
     assert record["slabs"]["done"] == 8
-    np.testing.assert_array_equal(labels(tmp_path / "out"), expected)
+    np.testing.assert_array_equal(labels(tmp_path / "out" / "labels.ome.zarr"), expected)
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +141,12 @@ def gappy(material, tmp_path_factory):
         open_volume(folder / "stack", gaps=True), load(), folder / "here", options
     )
     assert record["missing"] == [2, 5]
-    return folder / "stack", load, labels(folder / "here"), porosities(folder / "here")
+    return (
+        folder / "stack",
+        load,
+        labels(folder / "here" / "labels.ome.zarr"),
+        porosities(folder / "here"),
+    )
 
 
 def porosities(folder):
@@ -158,7 +158,7 @@ def check_gaps(gappy, folder, options):
     volume = open_volume(path, gaps=True)
     record = segment_volume(volume, load(), folder, options, load=load)
     assert record["missing"] == [2, 5]
-    np.testing.assert_array_equal(labels(folder), expected)
+    np.testing.assert_array_equal(labels(folder / "labels.ome.zarr"), expected)
     assert (expected[[2, 5]] == 127).all()
     assert porosities(folder) == table
 

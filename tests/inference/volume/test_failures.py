@@ -19,13 +19,14 @@ import pytest
 
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.preprocessing import CorrectedVolume, Recipe, fit_correction
-from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
+from fibsem.data.volumes import ArrayVolume, create_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.model.memory import ask_for
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.volume.segmentation import segment_volume
+from tests.conftest import CutOffError, labels
 from tests.inference.volume import short_of_memory
 
 SHAPE = (40, 300, 300)
@@ -50,11 +51,6 @@ def segmenter(grey, trained):
     box = Box((0, 0, 0), (1, 100, 100)).grow(segmenter.halo)
     scores = Scorer(segmenter)(np.ascontiguousarray(np.moveaxis(corrected.read(box), 0, -1)))
     return replace(segmenter, postprocessing=PostProcessing(1.0, float(np.median(scores))))
-
-
-def labels(path):
-    stack = open_volume(path)
-    return stack.read(Box.whole(stack.shape))
 
 
 @contextmanager
@@ -87,10 +83,6 @@ def test_a_segmentation_that_would_not_fit_does_not_begin(grey, segmenter, tmp_p
             segment_volume(ArrayVolume(grey), segmenter, small, Options())
         assert "\n" not in str(caught.value)
         assert {path.name for path in small.iterdir()} == {"ledger.json", ".lock"}
-
-
-class CutOffError(Exception):
-    pass
 
 
 @pytest.mark.parametrize("kind", ["ome-zarr", "tiff"])

@@ -19,6 +19,7 @@ from fibsem.inference.tiling.tuning import cache_file, fastest_side
 from fibsem.inference.volume.estimate import comparison_rows, estimate_segmentation
 from fibsem.inference.volume.outputs import Outputs
 from fibsem.inference.volume.segmentation import segment_volume
+from tests.conftest import CutOffError, labels
 
 SHAPE = (5, 37, 53)
 
@@ -35,9 +36,8 @@ def segmenter(trained):
     return Segmenter.of(spec, model, Recipe(), PostProcessing(1.0, 0.5, 1, 5), "weights-1")
 
 
-def labels(folder, name="labels.ome.zarr"):
-    stack = open_volume(folder / name)
-    return stack.read(Box.whole(stack.shape))
+def labels_in(folder, name="labels.ome.zarr"):
+    return labels(folder / name)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def slow(volume, segmenter):
 
 def test_it_is_the_patch_by_patch_result(volume, segmenter, slow, tmp_path):
     record = segment_volume(volume, segmenter, tmp_path, Options())
-    found = labels(tmp_path)
+    found = labels_in(tmp_path)
     # a score within rounding of the threshold may fall on the other side
     assert (found != 255 * slow).mean() < 1e-3
     assert record["porosity"] == pytest.approx((found == 0).mean())
@@ -75,7 +75,7 @@ def test_it_is_the_patch_by_patch_result(volume, segmenter, slow, tmp_path):
 def test_tiles_change_nothing(volume, segmenter, tmp_path, tile):
     segment_volume(volume, segmenter, tmp_path / "a", Options())
     segment_volume(volume, segmenter, tmp_path / "b", Options(tile=tile, slab=1))
-    assert (labels(tmp_path / "a") != labels(tmp_path / "b")).mean() < 1e-3
+    assert (labels_in(tmp_path / "a") != labels_in(tmp_path / "b")).mean() < 1e-3
 
 
 def test_both_formats_hold_the_same_labels(volume, segmenter, tmp_path):
@@ -83,7 +83,7 @@ def test_both_formats_hold_the_same_labels(volume, segmenter, tmp_path):
     segment_volume(
         volume, segmenter, tmp_path / "b", Options(format="tiff"), voxel_nm=(50.0, 10.0, 10.0)
     )
-    np.testing.assert_array_equal(labels(tmp_path / "a"), labels(tmp_path / "b", "labels"))
+    np.testing.assert_array_equal(labels_in(tmp_path / "a"), labels_in(tmp_path / "b", "labels"))
     assert open_volume(tmp_path / "a" / "labels.ome.zarr").voxel_nm == pytest.approx((50, 10, 10))
 
 
@@ -107,10 +107,6 @@ def test_same_padding_goes_patch_by_patch_and_says_how_long(trained, volume, tmp
     assert "hours" in said[0]
 
 
-class CutOffError(Exception):
-    pass
-
-
 def test_a_segmentation_cut_off_goes_on(volume, segmenter, tmp_path):
     segment_volume(volume, segmenter, tmp_path / "whole", Options(slab=1))
 
@@ -129,7 +125,7 @@ def test_a_segmentation_cut_off_goes_on(volume, segmenter, tmp_path):
     resumed = record["slabs"]["resumed"]
     assert resumed in (2, 3)  # slice 4 may have been waiting already
     assert shown == [("slices", z, 5) for z in range(resumed, 6)]
-    np.testing.assert_array_equal(labels(tmp_path / "cut"), labels(tmp_path / "whole"))
+    np.testing.assert_array_equal(labels_in(tmp_path / "cut"), labels_in(tmp_path / "whole"))
 
 
 @pytest.mark.parametrize("kind", ["ome-zarr", "tiff", "bigtiff"])
@@ -146,7 +142,7 @@ def test_labels_that_are_lost_are_made_again(volume, segmenter, tmp_path, kind, 
 
     first = segmented()
     name = first["labels"]
-    expected = labels(tmp_path, name)
+    expected = labels_in(tmp_path, name)
     if kind == "bigtiff":
         (tmp_path / name).unlink()
         again = segmented()  # written again, from what was worked on
@@ -161,7 +157,7 @@ def test_labels_that_are_lost_are_made_again(volume, segmenter, tmp_path, kind, 
     record = segmented()
     assert "slices that were written are not whole" in said[0]
     assert record["slabs"] == {"done": 3, "resumed": 0 if kind == "bigtiff" else 2}
-    np.testing.assert_array_equal(labels(tmp_path, name), expected)
+    np.testing.assert_array_equal(labels_in(tmp_path, name), expected)
     assert record["porosity"] == first["porosity"]
 
 
@@ -189,7 +185,7 @@ def test_labels_may_lie_inside_the_volume(volume, segmenter, tmp_path):
     record = segment_volume(open_volume(film), segmenter, out, options)
     assert record["slabs"]["resumed"] >= 2
     segment_volume(volume, segmenter, tmp_path / "apart", options)
-    np.testing.assert_array_equal(labels(out), labels(tmp_path / "apart"))
+    np.testing.assert_array_equal(labels_in(out), labels_in(tmp_path / "apart"))
 
 
 def test_a_long_run_is_certified_unasked(volume, segmenter, tmp_path, monkeypatch):
@@ -252,7 +248,7 @@ def test_a_finished_run_that_is_started_again_tells_the_same(volume, segmenter, 
 def test_bfloat16_labels_nearly_the_same(volume, segmenter, tmp_path):
     segment_volume(volume, segmenter, tmp_path / "a", Options())
     segment_volume(volume, segmenter, tmp_path / "b", Options(precision="bfloat16"))
-    assert (labels(tmp_path / "a") != labels(tmp_path / "b")).mean() < 0.05
+    assert (labels_in(tmp_path / "a") != labels_in(tmp_path / "b")).mean() < 0.05
 
 
 def test_bfloat16_that_changes_too_many_labels_is_left_again(segmenter, volume, tmp_path):
@@ -267,7 +263,7 @@ def test_bfloat16_that_changes_too_many_labels_is_left_again(segmenter, volume, 
     assert record["labels_changed_by_bfloat16"] > 0.002
     assert "going on in float32" in said[0]
     segment_volume(volume, doubtful, tmp_path / "b", Options())
-    np.testing.assert_array_equal(labels(tmp_path / "a"), labels(tmp_path / "b"))
+    np.testing.assert_array_equal(labels_in(tmp_path / "a"), labels_in(tmp_path / "b"))
 
 
 def noise_block(segmenter):
@@ -309,7 +305,7 @@ def test_a_bigtiff_is_exported_whole(volume, segmenter, tmp_path):
         volume, segmenter, tmp_path, Options(format="bigtiff"), voxel_nm=(50.0, 10.0, 10.0)
     )
     assert record["labels"] == "labels.tif"
-    np.testing.assert_array_equal(labels(tmp_path, "labels.tif"), labels(tmp_path))
+    np.testing.assert_array_equal(labels_in(tmp_path, "labels.tif"), labels_in(tmp_path))
     assert open_volume(tmp_path / "labels.tif").voxel_nm == pytest.approx((50, 10, 10))
 
 
@@ -322,7 +318,7 @@ def test_a_bigtiff_that_was_not_entered_is_exported_again(volume, segmenter, tmp
         segment_volume(volume, segmenter, tmp_path, options, progress=stop)
     (tmp_path / "labels.tif").write_bytes(b"of another day")
     segment_volume(volume, segmenter, tmp_path, options)
-    np.testing.assert_array_equal(labels(tmp_path, "labels.tif"), labels(tmp_path))
+    np.testing.assert_array_equal(labels_in(tmp_path, "labels.tif"), labels_in(tmp_path))
     written = (tmp_path / "labels.tif").stat().st_mtime_ns
     segment_volume(volume, segmenter, tmp_path, options)
     assert (tmp_path / "labels.tif").stat().st_mtime_ns == written
@@ -355,8 +351,8 @@ def test_previews_are_those_of_the_labels_at_the_end(volume, segmenter, tmp_path
     plain = replace(segmenter, postprocessing=PostProcessing(threshold=float(np.median(scores))))
     options, nm = Options(min_volume_nm3=30 * 5000.0, previews=2), (50.0, 10.0, 10.0)
     segment_volume(volume, plain, tmp_path, options, voxel_nm=nm)
-    found = labels(tmp_path)
-    assert (found != labels(tmp_path, "labels-2d.ome.zarr"))[[0, 4]].any()
+    found = labels_in(tmp_path)
+    assert (found != labels_in(tmp_path, "labels-2d.ome.zarr"))[[0, 4]].any()
     corrected = CorrectedVolume(volume, fit_correction(volume, plain.recipe))
     assert list(drawn) == [0, 4]
     for z, (classes, grey) in drawn.items():
@@ -397,7 +393,7 @@ def test_missing_and_damaged_slices_stop_the_work(damaged):
 def test_missing_slices_are_marked_and_left_out(damaged, volume, segmenter, tmp_path):
     gappy = open_volume(damaged, gaps=True)
     record = segment_volume(gappy, segmenter, tmp_path / "out", Options(missing="skip", slab=2))
-    found = labels(tmp_path / "out")
+    found = labels_in(tmp_path / "out")
     assert record["missing"] == [1, 3]
     assert (found[[1, 3]] == 127).all()
     assert set(np.unique(found[[0, 2, 4]])) <= {0, 255}
@@ -411,7 +407,7 @@ def test_missing_slices_are_marked_and_left_out(damaged, volume, segmenter, tmp_
     mended = volume.read(Box.whole(SHAPE))
     mended[1], mended[3] = mended[0], mended[2]
     segment_volume(ArrayVolume(mended), segmenter, tmp_path / "mended", Options(slab=2))
-    np.testing.assert_array_equal(found[[0, 2, 4]], labels(tmp_path / "mended")[[0, 2, 4]])
+    np.testing.assert_array_equal(found[[0, 2, 4]], labels_in(tmp_path / "mended")[[0, 2, 4]])
 
 
 def test_workers_need_a_volume_that_they_can_open(volume, segmenter, tmp_path):
@@ -437,11 +433,11 @@ def test_small_components_go_in_3d_at_the_end(volume, segmenter, tmp_path):
     record = segment_volume(volume, plain, tmp_path / "b", options, **how)
     import cc3d
 
-    found = labels(tmp_path / "b")
+    found = labels_in(tmp_path / "b")
     pores = cc3d.connected_components((found == 0).astype(np.uint8), connectivity=6)
     assert np.bincount(pores.ravel())[1:].min() >= 30
     assert record["porosity"] == pytest.approx((found == 0).mean())
-    assert (found != labels(tmp_path / "a")).any()
+    assert (found != labels_in(tmp_path / "a")).any()
     with pytest.raises(UserError, match="needs the size of a voxel"):
         segment_volume(volume, plain, tmp_path / "c", options)
 

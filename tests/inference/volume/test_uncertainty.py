@@ -26,6 +26,7 @@ from fibsem.inference.volume.outputs import Outputs
 from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.inference.volume.slab import WAITING
 from fibsem.tracking.bundle import Bundle, load_segmenter
+from tests.conftest import CutOffError
 
 SHAPE = (5, 37, 53)
 ASKED = Options(uncertainty=True, slab=2)
@@ -141,10 +142,6 @@ def test_tiles_change_nothing_but_rounding(asked, volume, ensemble, tmp_path, ho
     difference = written(tmp_path).astype(int) - written(asked[0])
     assert np.abs(difference).max() <= 1
     assert (difference != 0).mean() < 1e-2
-
-
-class CutOffError(Exception):
-    pass
 
 
 @pytest.mark.parametrize("format_", ["ome-zarr", "tiff", "bigtiff"])
