@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -13,6 +14,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from fibsem.data.sampling import LATTICE, LabelledWindow, LatticeSample, cut_patches
+from fibsem.errors import UserError
 from fibsem.geometry import Triple
 from fibsem.inference.model.memory import ask_for, bytes_per_pixel
 from fibsem.inference.options import Precision
@@ -192,7 +194,19 @@ class BlockScorer:
         ------
         MemoryError
             If the maps of a dense network do not fit.
+        UserError
+            If a probability is not a number: weights that diverged give no porosity.
         """
+        scores = self._scores(block)
+        if not math.isfinite(float(scores.sum(dtype=np.float64))):
+            raise UserError(
+                f"a model must give finite probabilities, but this {self.spec.name} gives others "
+                f"in {self.precision}: its training diverged, or its weights are damaged; train "
+                "again, or name another model."
+            )
+        return scores
+
+    def _scores(self, block: FloatArray) -> FloatArray:
         if self.mode == "dense":
             ask_for(self.bytes_per_pixel * block.shape[0] * block.shape[1])
             return self._forward(block[None])[0, ..., 0]

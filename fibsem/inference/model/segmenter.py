@@ -56,6 +56,13 @@ class Segmenter:
     classes: tuple[int, int] = (0, 255)
     temperature: float = 1.0
 
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.temperature) and self.temperature > 0):
+            raise UserError(
+                "a model must have a temperature that is finite and above 0, but it is "
+                f"{self.temperature}: its bundle is damaged; promote again, or name another model."
+            )
+
     @classmethod
     def of(
         cls,

@@ -1,13 +1,17 @@
-"""Networks as functions on arrays: no time is lost with tracing them again."""
+"""Networks as functions on arrays: traced once, and no number that is none."""
 
 import inspect
+import math
 
+import keras
 import numpy as np
+import pytest
 
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.preprocessing import Recipe
-from fibsem.inference.model.predict import compiled
-from fibsem.inference.model.segmenter import Scorer, Segmenter
+from fibsem.errors import UserError
+from fibsem.inference.model.predict import BlockScorer, compiled
+from fibsem.inference.model.segmenter import Member, Scorer, Segmenter
 from fibsem.inference.tiling.tiles import Tiling
 
 
@@ -35,3 +39,33 @@ def test_tiles_of_every_shape_take_one_trace(trained):
         height, width = rows.stop - rows.start, columns.stop - columns.start
         scorer(np.zeros((height + 2 * halo_y, width + 2 * halo_x, 3), np.float32))
     assert traces(scorer.members[0]._forward) == 1
+
+
+def broken(trained, bad):
+    """A network one of whose weights is not a number."""
+    spec, model = trained(11)
+    damaged = keras.models.clone_model(model)
+    weights = model.get_weights()
+    weights[0][0, 0, 0, 0] = bad
+    damaged.set_weights(weights)
+    return spec, damaged
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_scores_that_are_no_numbers_are_no_scores(trained, bad, precision):
+    """All of them would be pores: NaN is not at least the threshold."""
+    spec, model = broken(trained, bad)
+    grey = np.random.default_rng(0).normal(size=(20, 20, 3)).astype("float32")
+    with pytest.raises(UserError, match=rf"finite probabilities, but this 2dcnn .* {precision}"):
+        BlockScorer(spec, model, precision)(grey)
+    healthy = Member(*trained(11))
+    both = Segmenter((healthy, Member(spec, model)), Recipe(), PostProcessing(), "two")
+    with pytest.raises(UserError, match="finite probabilities"):
+        Scorer(both, precision)(grey)
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, math.nan, math.inf])
+def test_an_impossible_temperature_is_refused(trained, temperature):
+    with pytest.raises(UserError, match="temperature that is finite and above 0"):
+        Segmenter((Member(*trained(11)),), Recipe(), PostProcessing(), "t", temperature=temperature)
