@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
-from fibsem.config import EvaluateConfig, RunConfig, Tree, output_folder, read, run_command
+from fibsem.config import (
+    EvaluateConfig,
+    RunConfig,
+    Tree,
+    output_folder,
+    read,
+    read_path,
+    run_command,
+)
 from fibsem.errors import UserError
 from fibsem.system.file_names import file_name
 from fibsem.system.files import read_json, write_json
@@ -63,7 +70,7 @@ def _compare(tree: Tree) -> None:
 
     from fibsem.evaluation.comparison import compare
 
-    first, second = (Path(str(folder)) for folder in folders)
+    first, second = (read_path(folder, "compare") for folder in folders)
     record = compare(first, second)
     folder = output_folder("evaluate", tree, "compare")
     write_json(folder / "summary.json", record)

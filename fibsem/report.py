@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
-from fibsem.config import DataConfig, TrackingConfig, Tree, output_folder, read, run_command
+from fibsem.config import (
+    DataConfig,
+    TrackingConfig,
+    Tree,
+    output_folder,
+    read,
+    read_path,
+    run_command,
+)
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
 from fibsem.reporting.lineage import read_lineage
@@ -25,7 +32,7 @@ def main(tree: Tree) -> None:
     if not isinstance(folders, list) or not folders:
         raise UserError(f"`folders` must be a list of folders, folders=[A,B], but got {folders}.")
     dataset = _name(read(DataConfig, tree["data"], "data"), tree)
-    results = find_results([Path(str(folder)) for folder in folders], dataset)
+    results = find_results([read_path(folder, "folders") for folder in folders], dataset)
 
     from fibsem.reporting.folder import write_report
     from fibsem.tracking.runs import code_version
@@ -44,7 +51,7 @@ def main(tree: Tree) -> None:
 
 def _tell_lineage(tree: Tree, uri: str) -> None:
     """Print where a segmentation or a promoted model comes from."""
-    place = Path(str(tree["lineage"]))
+    place = read_path(tree["lineage"], "lineage")
     lineage = read_lineage(place)
     lineage = replace(lineage, aliases=aliases_now(uri, lineage.registered))
     folder = output_folder("report", tree, f"lineage-{place.resolve().name}")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
-from fibsem.config import Tree, run_command
+from fibsem.config import Tree, read_path, run_command
 from fibsem.data.phantom import PhantomRecipe, simulate
 from fibsem.errors import UserError
 from fibsem.system.files import write_json
@@ -18,7 +17,7 @@ def main(tree: Tree) -> None:
     recipe = PhantomRecipe.from_mapping(tree["phantom"])
     if tree["layout"] not in ("manifest", "archive"):
         raise UserError(f"`layout` must be manifest or archive, but got {tree['layout']}.")
-    folder = Path(tree["output"] or "data/phantom")
+    folder = read_path(tree["output"] or "data/phantom", "output")
     with Progress("simulating") as progress:
         samples = simulate(
             recipe, folder, layout=tree["layout"], overwrite=tree["overwrite"], progress=progress

@@ -16,6 +16,8 @@ def main(tree: Tree) -> None:
     search = read(SearchConfig, tree["search"], "search")
     unseen = not config.train.test
     require("train.test", config.train.test, unseen, "false: a sweep never sees the test squares")
+    named = tree["study"] is None or (isinstance(tree["study"], str) and len(tree["study"]) <= 500)
+    require("study", tree["study"], named, "a text of at most 500 letters")
     space = read_space(tree)
     size = "infinitely many points" if math.isinf(space.size) else f"{space.size:.0f} points"
     print(

@@ -57,10 +57,10 @@ def _value(kind: Any, value: Any, where: str) -> Any:
 
 
 def read_path(value: Any, where: str) -> Path:
-    """Make a path from what YAML made of it: a folder named 2024 comes as a number."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
+    """Make a path from a text."""
+    if not isinstance(value, str) or not value:
         raise UserError(f"`{where}` must be a path, but got {value!r}.")
-    return Path(str(value))
+    return Path(value)
 
 
 def require(key: str, value: object, legal: bool, constraint: str) -> None:
