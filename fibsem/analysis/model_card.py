@@ -272,4 +272,4 @@ def _voxel(sizes: Sequence[float | None]) -> str:
 
 
 def _cell(value: Any) -> str:
-    return "" if _missing(value) else _number(value).replace("|", r"\|")
+    return "" if _missing(value) else _number(value)

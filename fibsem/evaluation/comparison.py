@@ -18,7 +18,7 @@ from fibsem.errors import UserError
 from fibsem.evaluation.protocol import read_runs
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models.describe import drawing, feature_maps
-from fibsem.system.files import read_json, replace_file
+from fibsem.system.files import read_json
 from fibsem.training.material import Material
 from fibsem.training.run import Record
 from fibsem.training.scoring import scored_squares
@@ -54,14 +54,10 @@ def write_tables(cells: dict[Path, Record], folder: Path) -> list[Path]:
     for split in ("train", "val"):
         counts = best_run["balanced"][split]["confusion"]
         made[f"4.9-confusion-{split}"] = tables.confusion(counts)
-    files = []
+    files: list[Path] = []
     for name, table in made.items():
-        if not len(table):
-            continue
-        files.append(folder / f"table-{name}.csv")
-        replace_file(files[-1], table.to_csv(index=False))
-        files.append(folder / f"table-{name}.md")
-        replace_file(files[-1], tables.markdown(table) + "\n")
+        if len(table):
+            files += tables.write(table, folder, f"table-{name}")
     return files
 
 

@@ -15,7 +15,6 @@ from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare, SearchG
 from fibsem.data.dataset import Region
 from fibsem.data.split import SPLITS
 from fibsem.promotion.final import Final
-from fibsem.system.files import replace_file
 from fibsem.training.run import Record
 from fibsem.training.squares import CHOSEN, HALF, confusions
 
@@ -26,12 +25,8 @@ def write_tables(record: Record, folder: Path) -> list[Path]:
     The ranking, all labelled pixels before and after post-processing by sample and combined
     (Tables 4.10 and 4.12), and the confusion matrices of both (Table 4.9).
     """
-    files = []
-    for name, table in promotion_tables(record).items():
-        files += [folder / f"{name}.csv", folder / f"{name}.md"]
-        replace_file(files[-2], table.to_csv(index=False))
-        replace_file(files[-1], tables.markdown(table) + "\n")
-    return files
+    made = promotion_tables(record)
+    return [file for name in made for file in tables.write(made[name], folder, name)]
 
 
 def promotion_tables(record: Record) -> dict[str, pd.DataFrame]:

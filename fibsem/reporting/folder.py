@@ -40,8 +40,7 @@ def write_report(
     for item, stem in _named(_items(sections)):
         if isinstance(item, Table):
             made["tables"].append(f"tables/{stem}.csv")
-            replace_file(folder / f"tables/{stem}.csv", item.frame.to_csv(index=False))
-            replace_file(folder / f"tables/{stem}.md", tables.markdown(item.frame) + "\n")
+            tables.write(item.frame, folder / "tables", stem)
         else:
             made["figures"].append(f"figures/{stem}.png")
             replace_file(folder / f"figures/{stem}.png", item.png)

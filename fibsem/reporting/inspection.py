@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from fibsem.analysis import figures
 from fibsem.analysis.intervals import normal_interval
+from fibsem.analysis.tables import cell
 from fibsem.data.dataset import Dataset, Region, Sample, by_split, porosity
 from fibsem.data.preprocessing import GreyProfile, Recipe, evenly_spaced, mean_profile
 from fibsem.data.split import SPLITS
@@ -194,7 +195,7 @@ def tables(record: dict[str, Any]) -> str:
         "|---|---|---|---:|---:|---:|---:|",
     ]
     lines += [
-        f"| {name} | {' x '.join(map(str, s['shape']))} | {s['dtype']} | {s['mean']:.3f} | "
+        f"| {cell(name)} | {' x '.join(map(str, s['shape']))} | {s['dtype']} | {s['mean']:.3f} | "
         f"{s['std']:.3f} | {s['median']:.3f} | {1000 * s['gradient']:+.4f} |"
         for name, s in samples
     ]
@@ -212,5 +213,5 @@ def tables(record: dict[str, Any]) -> str:
             share = f"{100 * s['porosity']:.2f}"
         if s["porosity_ci"] is not None:
             interval = "[{:.2f}, {:.2f}]".format(*(100 * value for value in s["porosity_ci"]))
-        lines.append(f"| {name} | {counts} | {share} | {interval} |")
+        lines.append(f"| {cell(name)} | {counts} | {share} | {interval} |")
     return "\n".join(lines) + "\n"

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import pandas as pd
-
+from fibsem.analysis.tables import read_csv
 from fibsem.reporting.page import Picture, Table
 from fibsem.system.file_names import name_of
 
@@ -52,8 +51,7 @@ TITLES: Mapping[str, str] = {
 
 def read_table(path: Path, prefix: str = "") -> Table:
     """A table that a command wrote, cell by cell as it is written."""
-    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    return Table(_joined(prefix, path.stem), title_of(path.stem), frame)
+    return Table(_joined(prefix, path.stem), title_of(path.stem), read_csv(path))
 
 
 def read_picture(path: Path, prefix: str = "") -> Picture:

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from fibsem.analysis.tables import NUMBER
+
 #: CSS pixels of a pixel of a figure, which has 150 to the inch.
 CSS_PX = 96 / 150
 #: What neither XML nor HTML may hold.
 ILLEGAL = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-#: A cell that is set to the right: a number, with its spread, or an interval.
-NUMBER = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?( ± [\d.]+)?$|\[[-+\d.]+, [-+\d.]+\]$")
 #: Characters up to which the cells of a column are kept on one line.
 SHORT = 28
 STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")

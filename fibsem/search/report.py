@@ -18,7 +18,6 @@ from optuna.distributions import (
 from fibsem.analysis import figures, tables
 from fibsem.search.space import Axis, Choice
 from fibsem.search.sweep import Sweep
-from fibsem.system.files import replace_file
 
 #: Complete trials below which an importance is only noise.
 FEWEST = 8
@@ -68,12 +67,9 @@ def _pareto(sweep: Sweep, rows: list[dict[str, Any]], folder: Path) -> list[Path
     table = tables.trials(
         [{**dict(zip(names, row["objectives"], strict=True)), **row["values"]} for row in front]
     )
-    replace_file(folder / "pareto.csv", table.to_csv(index=False))
-    replace_file(folder / "pareto.md", tables.markdown(table) + "\n")
     return [
         figures.save(picture, folder / "pareto.png"),
-        folder / "pareto.csv",
-        folder / "pareto.md",
+        *tables.write(table, folder, "pareto"),
     ]
 
 

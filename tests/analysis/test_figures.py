@@ -69,3 +69,21 @@ def test_errors_are_where_labels_differ(square):
     np.testing.assert_array_equal(coloured[0], (square.labels == 1) & (found == 0))
     np.testing.assert_array_equal(coloured[1], (square.labels == 0) & (found == 1))
     assert coloured[1].any()
+
+
+@pytest.mark.parametrize("name", ["$x", r"a $\frac{1}$ b", "$$", "日本", "_film", "x" * 260])
+def test_names_are_drawn_as_they_are_written(tmp_path, name):
+    drawn = figures.porosity_by_slice({name: np.array([0.3, 0.2, np.nan])})
+    (label,) = (text.get_text() for text in drawn.axes[0].get_legend().get_texts())
+    assert label.strip() == name if len(name) < 40 else label[:19] == name[:19]
+    picture = figures.histograms({name: np.ones(256, np.int64)}, np.linspace(0, 1, 257))
+    for k, figure in enumerate((drawn, picture)):
+        assert figures.save(figure, tmp_path / f"{k}.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_powers_of_ten_stay_powers(tmp_path):
+    drawn = figures.pareto([(0.1, 10.0), (0.2, 1000.0)], [True, True], ("a", "b"))
+    figures.save(drawn, tmp_path / "pareto.png")
+    (axis,) = (ax.yaxis for ax in drawn.axes)
+    assert axis.get_scale() == "log"
+    assert all(label.get_parse_math() for label in axis.get_ticklabels(which="both"))

@@ -77,3 +77,11 @@ def test_on_a_terminal_the_bar_begins_anew(monkeypatch):
     (task,) = show._bar.tasks
     assert (task.completed, task.description) == (8, "segmenting components")
     assert len(task._progress) == 1  # paces are taken from the samples since the stage began
+
+
+def test_a_name_is_no_markup(monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with Progress("segmenting [/bold] a[b]") as progress:
+        progress("slices", 1, 2)
+        (column, *_) = progress._bar.columns
+        assert column.render(progress._bar.tasks[0]).plain == "segmenting [/bold] a[b] slices"

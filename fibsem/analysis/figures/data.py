@@ -17,6 +17,7 @@ from fibsem.analysis.figures.style import (
     axes_row,
     draw_outline,
     show_grey,
+    shown,
 )
 
 
@@ -34,7 +35,7 @@ def histograms(counts: Mapping[str, Array], edges: Array) -> Figure:
     for ax, (name, count) in zip(axes, counts.items(), strict=True):
         density = count / max(1, count.sum()) / np.diff(edges)
         ax.stairs(density, edges, fill=True, color=NEUTRAL, alpha=0.8)
-        ax.set(title=name, xlabel="grey value", xlim=(edges[0], edges[-1]))
+        ax.set(title=shown(name), xlabel="grey value", xlim=(edges[0], edges[-1]))
     axes[0].set_ylabel("probability density")
     return figure
 
@@ -59,7 +60,7 @@ def gradients(profiles: Mapping[str, tuple[Array, Array]], axis: str) -> Figure:
         )
         ax.plot(line, color=SOLID, lw=1.5, label="line")
         ax.plot(profile - line + profile.mean(), color=PORE, lw=0.8, label="corrected")
-        ax.set(title=name, xlabel=f"{axis} (pixels)")
+        ax.set(title=shown(name), xlabel=f"{axis} (pixels)")
     axes[0].set_ylabel("grey value")
     axes[-1].legend(fontsize=7)
     return figure
@@ -83,7 +84,7 @@ def classes(values: Mapping[str, Mapping[str, Sequence[Array]]]) -> Figure:
                 count, edges = np.histogram(grey, 100, (0, 1))
                 density = count / max(1, pore.size + solid.size) / np.diff(edges)
                 ax.stairs(density, edges, fill=True, color=colour, alpha=0.6, label=label)
-            ax.set_title(f"{name}, {part}")
+            ax.set_title(f"{shown(name)}, {part}")
         row[0].set_ylabel("probability density")
     for ax in grid[-1]:
         ax.set_xlabel("grey value")
@@ -110,5 +111,5 @@ def squares(pictures: Sequence[tuple[str, Array, Array]], columns: int = 6) -> F
     for ax, (title, grey, labels) in zip(axes, pictures, strict=False):
         show_grey(ax, grey)
         draw_outline(ax, labels == 1)
-        ax.set_title(title, fontsize=7)
+        ax.set_title(shown(title), fontsize=7)
     return figure

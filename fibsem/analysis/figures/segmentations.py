@@ -16,6 +16,7 @@ from fibsem.analysis.figures.style import (
     Array,
     axes_row,
     show_grey,
+    shown,
     tint,
 )
 
@@ -95,7 +96,7 @@ def porosity_by_slice(values: Mapping[str, Array]) -> Figure:
     marks = ("-", "--", ":", "-.")
     for k, (name, porosity) in enumerate(values.items()):
         colour = (PORE, SOLID, "#009E73", "#CC79A7", NEUTRAL)[k % 5]
-        ax.plot(100 * porosity, marks[k // 5 % 4], lw=1.2, color=colour, label=name)
+        ax.plot(100 * porosity, marks[k // 5 % 4], lw=1.2, color=colour, label=shown(name))
     ax.set(xlabel="slice", ylabel="porosity (%)")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,15 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from fibsem.system.files import replace_file
 
 #: Colours of pore and solid (Okabe and Ito: told apart by all), and of what is neither.
 PORE, SOLID, NEUTRAL = "#0072B2", "#D55E00", "#444444"
+
+#: Letters of a name in a figure.
+LONGEST = 40
 
 STYLE: dict[Any, Any] = {
     "font.size": 9,
@@ -32,10 +37,33 @@ Array = npt.NDArray[Any]
 def save(figure: Figure, path: Path) -> Path:
     """Write a figure as PNG, whole or not at all."""
     page = io.BytesIO()
-    with mpl.rc_context(STYLE):
+    _as_written(figure)
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a box says as much
         figure.savefig(page, format="png", bbox_inches="tight")
     replace_file(path, page.getvalue())
     return path
+
+
+def _as_written(figure: Figure) -> None:
+    """Let no text be a formula but the powers of ten at an axis: names may hold dollar signs."""
+    axes = [axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)]
+    powers = {label for axis in axes for label in axis.get_ticklabels(which="both")}
+    for text in figure.findobj(Text):
+        if text not in powers:
+            text.set_parse_math(False)
+
+
+def shown(name: str) -> str:
+    """A name of a user's as a figure has room for it.
+
+    A legend would leave out what begins with an underscore.
+
+    >>> shown("HPC22"), shown("_a"), len(shown(260 * "x"))
+    ('HPC22', ' _a', 40)
+    """
+    short = name if len(name) <= LONGEST else f"{name[: LONGEST // 2]}…{name[1 - LONGEST // 2 :]}"
+    return f" {short}" if short.startswith("_") else short
 
 
 def axes_row(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
