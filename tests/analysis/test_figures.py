@@ -56,6 +56,8 @@ def test_the_steps_on_a_square_are_those_of_the_definition(square, how, panels, 
     for image, expected in zip(drawn[2:-2], shown, strict=True):
         np.testing.assert_array_equal(image, expected)
     np.testing.assert_array_equal(drawn[-1], images[-1])
+    grey_where_unknown = np.where(square.labels == 255, 0.5, square.labels)
+    np.testing.assert_array_equal(drawn[-2], grey_where_unknown)
     assert figures.save(figure, tmp_path / "steps.png").stat().st_size > 5000
 
 

@@ -1,9 +1,17 @@
 import numpy as np
 import pytest
-from scipy.stats import wilcoxon
+from scipy.stats import ttest_rel, wilcoxon
 
 from fibsem.analysis.intervals import normal_interval, porosity_text
-from fibsem.analysis.statistics import Gate, Standing, judge
+from fibsem.analysis.statistics import (
+    Gate,
+    Spread,
+    Standing,
+    band,
+    judge,
+    paired_over_seeds,
+    paired_over_squares,
+)
 
 CHAMPION = tuple(np.linspace(0.7, 0.9, 12))
 
@@ -79,6 +87,12 @@ def test_equal_squares_do_not_count(other, passed):
     assert ("4 test squares with another mIoU cannot decide" in found.reason) is not passed
 
 
+def test_as_many_squares_as_are_needed_decide():
+    six = judge(Standing((0.1,) * 6, 0.0), Standing((0.9,) * 6, 0.0))
+    assert not six.passed
+    assert six.p_value == pytest.approx(1 / 2**6)
+
+
 def test_few_squares_cannot_decide():
     found = judge(Standing((0.9,) * 5, 0.0), Standing((0.1,) * 5, 0.0))
     assert not found.passed
@@ -108,3 +122,36 @@ def test_an_interval_is_told_where_there_is_one():
     assert porosity_text(0.3, normal_interval([0.2, 0.3, 0.4])) == "30.00 % [18.68, 41.32]"
     assert porosity_text(0.3, normal_interval([0.3])) == "30.00 % (no interval from one slice)"
     assert porosity_text(0.3, [None, None]) == "30.00 % (no interval from one slice)"
+
+
+def test_pairs_are_compared_by_the_test_that_fits_them():
+    """By SciPy; nothing is said of too few, nor of seeds that all differ by the same."""
+    rng = np.random.default_rng(2)
+    first = rng.normal(0.8, 0.02, 8)
+    second = first - rng.normal(0.01, 0.01, 8)
+    squares, seeds = paired_over_squares(first, second), paired_over_seeds(first, second)
+    assert squares.p_value == pytest.approx(wilcoxon(first - second).pvalue)
+    assert seeds.p_value == pytest.approx(ttest_rel(first, second).pvalue)
+    interval = ttest_rel(first, second).confidence_interval(0.95)
+    for found in (squares, seeds):
+        assert (found.pairs, found.mean) == (8, pytest.approx((first - second).mean()))
+        assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
+    assert paired_over_squares(first[:5], second[:5]).p_value is None
+    assert paired_over_squares(first[:6], second[:6]).p_value is not None
+    assert paired_over_squares(first, first).p_value == 1.0
+    assert paired_over_seeds([0.75, 0.5], [0.5, 0.25]).p_value is None
+    assert paired_over_seeds([0.75, 0.5], [0.5, 0.3]).p_value is not None
+    assert np.isnan(paired_over_seeds([0.7], [0.5]).low)
+
+
+def test_a_band_follows_the_runs_that_are_still_going():
+    mean, low, high = band([[0.5, 0.4, 0.3], [0.7, 0.6]])
+    half = 1.96 * np.std([0.5, 0.7], ddof=1) / np.sqrt(2)
+    assert mean == pytest.approx([0.6, 0.5, 0.3])
+    assert low == pytest.approx([0.6 - half, 0.5 - half, 0.3])
+    assert high == pytest.approx([0.6 + half, 0.5 + half, 0.3])
+
+
+def test_the_spread_of_one_run_is_unknown():
+    assert Spread.of([0.25, 0.75]) == Spread(0.5, pytest.approx(np.sqrt(0.125)))
+    assert np.isnan(Spread.of([0.5]).std)

@@ -1,0 +1,47 @@
+"""Figures of trainings show every run, in its own epochs."""
+
+import numpy as np
+import pytest
+
+from fibsem.analysis import figures
+from fibsem.analysis.statistics import band
+
+
+def test_learning_curves_count_epochs_from_one():
+    curves = {"a": {"loss": [0.5, 0.4], "miou": [0.6, 0.7]}, "b": {"loss": [0.3], "miou": [0.8]}}
+    loss, miou = figures.learning_curves(curves).axes
+    for ax, key in ((loss, "loss"), (miou, "miou")):
+        for line, curve in zip(ax.lines, curves.values(), strict=True):
+            assert list(line.get_ydata()) == curve[key]
+            assert list(line.get_xdata()) == list(range(1, len(curve[key]) + 1))
+
+
+def test_bands_are_means_over_seeds_with_their_interval():
+    training, validation = [[0.5, 0.4], [0.7, 0.5]], [[0.6, 0.5], [0.6]]
+    (ax,) = figures.learning_bands({"2dcnn": (training, validation)}).axes
+    for line, area, losses in zip(ax.lines, ax.collections, (training, validation), strict=True):
+        mean, low, high = band(losses)
+        assert list(line.get_ydata()) == mean
+        ys = area.get_paths()[0].vertices[:, 1]
+        assert (ys.min(), ys.max()) == pytest.approx((min(low), max(high)))
+    assert ax.get_title() == "2dcnn"
+
+
+def test_miou_by_neighbourhood_has_bars_where_there_is_a_spread():
+    values = {"nz 3": {49: (0.8, 0.01), 33: (0.7, float("nan"))}}
+    (ax,) = figures.miou_by_neighbourhood(values).axes
+    (line,) = (container[0] for container in ax.containers)
+    np.testing.assert_allclose(line.get_xydata(), [[33, 70], [49, 80]])
+    (bars,) = ax.containers[0][2]
+    lengths = [segment[1, 1] - segment[0, 1] for segment in bars.get_segments()]
+    np.testing.assert_allclose(lengths, [0, 2])
+    assert ax.get_xticks().tolist() == [33, 49]
+
+
+def test_every_value_lies_on_its_box():
+    (ax,) = figures.boxes({"a": [1.0, 2.0, 3.0], "b": [4.0, 4.5]}, "mIoU").axes
+    points = [line for line in ax.lines if line.get_marker() == "."]
+    assert [line.get_xydata().tolist() for line in points] == [
+        [[1, 1.0], [1, 2.0], [1, 3.0]], [[2, 4.0], [2, 4.5]],
+    ]  # fmt: skip
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["a", "b"]
