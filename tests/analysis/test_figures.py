@@ -43,7 +43,11 @@ def test_the_surface_marks_the_best_combination(square, sigmas, thresholds, tmp_
 
 @pytest.mark.parametrize(
     ("how", "panels"),
-    [(PostProcessing(1.0, 0.4), 6), (PostProcessing(1.0, 0.4, 2, 9), 9)],
+    [
+        (PostProcessing(1.0, 0.4), 6),
+        (PostProcessing(1.0, 0.4, 1, 1), 6),
+        (PostProcessing(1.0, 0.4, 2, 9), 9),
+    ],
 )
 def test_the_steps_on_a_square_are_those_of_the_definition(square, how, panels, tmp_path):
     grey = np.random.default_rng(1).random((30, 40))
@@ -52,7 +56,7 @@ def test_the_steps_on_a_square_are_those_of_the_definition(square, how, panels, 
     assert len(drawn) == panels
     np.testing.assert_array_equal(drawn[0], grey)
     images = [image[square.inner] for image in stages(square.scores, how)]
-    shown = images if how.min_size else images[:-1]
+    shown = images if how.min_size > 1 else images[:-1]
     for image, expected in zip(drawn[2:-2], shown, strict=True):
         np.testing.assert_array_equal(image, expected)
     np.testing.assert_array_equal(drawn[-1], images[-1])

@@ -110,3 +110,112 @@ def test_a_cell_in_markdown_stays_one(text):
     first, second = re.split(r"(?<!\\)\|", row)[1:-1]
     assert second == " 1 "
     assert first[1:-1].replace(r"\|", "|").replace(r"\<", "<") == text or "\\" in text
+
+
+def spread(mean, std=None):
+    return {"mean": mean, "std": std}
+
+
+def evaluated(model, nbhd, miou, parameters, **more):
+    """The record of an evaluation; every part is a little worse than the one before."""
+    groups = ("train", "val", "test", "val_chosen", "test_chosen")
+    figures = {
+        group: {"miou": spread(miou - 0.01 * k, 0.002), "accuracy": spread(0.9 - 0.01 * k),
+                "loss": spread(0.25)}
+        for k, group in enumerate(groups)
+    }  # fmt: skip
+    return {
+        "model": model, "nbhd": nbhd, "parameters": spread(parameters), "epochs": spread(31.4, 2.0),
+        "train_seconds": spread(120.4), "seconds_per_gigapixel": spread(900.0), **figures, **more,
+    }  # fmt: skip
+
+
+RECORDS = [
+    evaluated("unet", "128x128x3", 0.7, 118273, loss="bce_iou"),
+    evaluated("2dcnn", "81x81x3", 0.8, 194609),
+    evaluated("2dcnn", "33x33x3", 0.75, 88721),
+    evaluated("2dcnn", "33x33x1", 0.6, 88000),
+]
+BEST_FIRST = ["2dcnn(81,81,3)", "2dcnn(33,33,3)", "unet(128,128,3) bce_iou", "2dcnn(33,33,1)"]
+
+
+def test_parameters_are_those_of_the_deepest_neighbourhood():
+    table = tables.parameters(RECORDS).set_index("model")
+    assert list(table.columns) == ["(33, 33)", "(81, 81)", "(128, 128)"]
+    assert table.loc["2dcnn", "(33, 33)"] == 88721
+    assert table.loc["unet"].isna().tolist() == [True, True, False]
+
+
+def test_trainings_and_splits_are_in_the_order_of_their_validation_miou():
+    training, splits = tables.training(RECORDS), tables.splits(RECORDS)
+    assert list(training["model"]) == list(splits["model"]) == BEST_FIRST
+    assert training.iloc[0].tolist() == [
+        "2dcnn(81,81,3)", "79.00 ± 0.20", "0.250", "120", "31 ± 2", 194609,
+    ]  # fmt: skip
+    assert splits.iloc[0].tolist() == [
+        "2dcnn(81,81,3)", "80.00 ± 0.20", "90.00", "79.00 ± 0.20", "89.00", "78.00 ± 0.20", "88.00",
+    ]  # fmt: skip
+
+
+def test_models_are_compared_on_every_labelled_pixel_best_last():
+    """Those that were not tested are left out; the truth is known of phantoms alone."""
+    untested = {k: v for k, v in RECORDS[0].items() if k != "test_chosen"}
+    known = {**RECORDS[2], "test_truth": {"miou": spread(0.9)}}
+    table = tables.comparison([untested, RECORDS[1], known, RECORDS[3]])
+    assert list(table["model"]) == ["2dcnn(33,33,1)", "2dcnn(33,33,3)", "2dcnn(81,81,3)"]
+    assert list(table["test mIoU"]) == [f"{v:.4f} ± 0.0020" for v in (0.56, 0.71, 0.76)]
+    assert list(table["test mIoU against truth"]) == ["", "0.9000", ""]
+    assert "test mIoU against truth" not in tables.comparison(RECORDS[1:])
+    assert list(table["s per gigapixel"]) == ["900"] * 3
+
+
+def test_a_ranking_says_what_cannot_be_told_apart():
+    common = {"hyperparameters": "blocks=1", "search_loss": 0.41234, "val_miou_sd": 0.01,
+              "seeds": 3, "train_seconds": 20.4, "seconds_per_gigapixel": 812.3}  # fmt: skip
+    rows = [
+        {"rank": 1, "trial": "4", "val_miou": 0.8, **common},
+        {"rank": 2, "trial": "2", "val_miou": 0.79, "difference": -0.0123, "p_value": 0.2,
+         "tied": True, **common},
+        {"rank": 3, "trial": "0", "val_miou": 0.7, "difference": -0.1, "p_value": 0.01,
+         "tied": False, **common},
+        {"rank": 4, "trial": "1", "val_miou": 0.6, "difference": -0.2, "p_value": None,
+         "tied": True, **common},
+    ]  # fmt: skip
+    table = tables.ranking(rows)
+    assert list(table["p"]) == ["", "0.2", "0.01", "too few"]
+    assert list(table["tied"]) == ["", "yes", "no", "yes"]
+    assert list(table["over squares, against the first"]) == ["", "-0.0123", "-0.1000", "-0.2000"]
+    assert table["val mIoU"][0] == "0.8000 ± 0.0100"
+    assert table["loss in the sweep"][0] == "0.4123"
+    assert table["s per gigapixel"][0] == "812"
+    assert "diverged" not in table
+    rows[1]["diverged"], rows[0]["diverged"] = 1, 0
+    assert list(tables.ranking(rows[:2])["diverged"]) == ["0", "1"]
+
+
+def test_history_and_trials_are_written_as_people_read_them():
+    reign = {
+        "version": "2", "registered": "2026-01-02T03:04:05.678+00:00", "since": None, "until": None,
+        "how": "refused", "why": "worse", "test_miou": 0.71234, "dataset": None, "data": "d1",
+        "code": "c1", "aliases": ["champion", "previous"],
+    }  # fmt: skip
+    (row,) = tables.history([reign]).to_dict("records")
+    assert row["registered"] == "2026-01-02 03:04:05"
+    assert (row["champion since"], row["dataset"], row["data"]) == ("", "", "d1")
+    assert (row["test mIoU"], row["alias"]) == ("0.7123", "champion, previous")
+    assert tables.history([{**reign, "test_miou": None}])["test mIoU"][0] == ""
+    assert tables.trials([{"loss": 0.123456, "blocks": 3}]).to_dict("records") == [
+        {"loss": "0.1235", "blocks": 3}
+    ]
+
+
+def test_markdown_has_a_line_for_every_row_and_numbers_to_the_right():
+    table = pd.DataFrame({"model": ["a", "b"], "n": [1.0, None], "x": [0.5, 2.0]})
+    assert tables.markdown(table).splitlines() == [
+        "| model | n | x |", "|---|--:|--:|", "| a | 1 | 0.5 |", "| b |  | 2 |",
+    ]  # fmt: skip
+
+
+def test_a_confusion_matrix_is_in_per_cent_of_all_pixels():
+    table = tables.confusion([[10, 20], [30, 140]])
+    assert table.to_numpy().tolist() == [["pore", "5.00", "10.00"], ["solid", "15.00", "70.00"]]

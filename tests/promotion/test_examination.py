@@ -46,6 +46,17 @@ def test_worse_is_refused_and_better_passes():
     assert judged(rows(80), rows(70)).passed
 
 
+@pytest.mark.parametrize(("points", "passed"), [(2.9, False), (3.1, True)])
+def test_a_porosity_error_may_grow_by_points(points, passed):
+    """Of 100 pixels of a square, 50 are pore; three of the solid ones are found to be pore."""
+    champion, challenger = rows(80), rows(80)
+    for row in challenger:
+        row[CHOSEN] = [[43, 7], [10, 40]]
+    gate = judged(challenger, champion, porosity_points=points)
+    assert gate.passed is passed
+    assert gate.porosity_error - gate.champion_porosity_error == pytest.approx(0.03)
+
+
 def test_a_champion_of_other_data_is_not_compared():
     gate = judged(rows(80), its={"dataset": "another", "data": "d9"})
     assert not gate.passed

@@ -3,6 +3,7 @@
 import json
 import shutil
 import zipfile
+from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -110,9 +111,28 @@ def test_tables_figures_and_a_card_are_logged(promoted):
         "ranking.csv", "labelled.csv", "confusion-val-after.csv", "learning_curve.png",
         "surface.png", "steps.png", "reliability.png",
     }  # fmt: skip
+
+
+def test_the_card_says_what_was_trained_on_what(promoted):
+    record = promoted["promote"]
     card = (promoted["folder"] / "promote" / "bundle" / "MODEL_CARD.md").read_text()
-    assert promoted["promote"]["lineage"]["data"] in card
-    assert "11x11x3" in card
+    parameters = int(
+        mlflow.MlflowClient(promoted["uri"]).get_run(record["run_id"]).data.metrics["parameters"]
+    )
+    regions = Counter(row["split"] for row in record["squares"])
+    for fact in (
+        "Architecture: 2dcnn", "Neighbourhood, x by y by z: 11x11x3", "Padding: valid",
+        f"Trainable parameters: {parameters}", "Members, whose mean probability is used: 1",
+        f"Dataset: {record['lineage']['dataset']}", "Samples: HPC45",
+        "Voxel size, z by y by x: 50 x 10 x 10 nm",
+        f"Hash of data and split: {record['lineage']['data']}",
+        f"{regions['train']} training, {regions['val']} validation, {regions['test']} test",
+        "Share of the labelled training pixels in an epoch: 0.02", "Epochs: 3", "Seeds: 0",
+        f"Sweep: {promoted['sweep']['study']}", f"Run of the final training: {record['run_id']}",
+        "Gate, when this was written: passed", "Temperature of the probabilities: ",
+        "All labelled pixels, before and after post-processing",
+    ):  # fmt: skip
+        assert fact in card
 
 
 def test_figures_before_and_after_add_up(promoted):
@@ -229,6 +249,8 @@ def test_a_second_start_repeats_nothing(promoted):
     again = json.loads((out / "summary.json").read_text())
     assert again["version"] == promoted["promote"]["version"]
     assert again["test_all"] == promoted["promote"]["test_all"]
+    crowned = json.loads((out / "crowned.json").read_text())
+    assert crowned == {key: promoted["promote"][key] for key in ("version", "gate")}
     assert len(client.search_model_versions("name = 'fibsem'")) == before
 
 

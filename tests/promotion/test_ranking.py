@@ -32,7 +32,7 @@ from fibsem.promotion.ranking import (
     square_mious,
 )
 from fibsem.system.files import read_json
-from fibsem.tracking.runs import Tracking
+from fibsem.tracking.runs import PARENT, Tracking, code_version
 from fibsem.training.datasets import obtain
 from fibsem.training.fit import DivergedError
 from fibsem.training.material import Material
@@ -70,6 +70,12 @@ def test_the_best_trials_of_all_sweeps_come_first(swept):
     assert {trial.study for trial in trials} == {"large", "small"}
     best = best_trials(tracking, dataset, RankConfig(k=2))
     assert [trial.study for trial in best] == ["large", "large"]
+    run = tracking.client.get_run(best[0].run_id)
+    assert (best[0].name, best[0].code) == (run.info.run_name, code_version())
+    assert (best[0].number, best[0].parent) == (
+        run.data.tags["fibsem.trial"],
+        run.data.tags[PARENT],
+    )
 
 
 def test_a_sweep_can_be_named_and_so_can_several(swept):
@@ -228,6 +234,8 @@ def test_a_trial_that_diverges_with_a_seed_comes_last(swept, monkeypatch):
         (trials[1].run_id, 0), (bad, 1),
     ]  # fmt: skip
     assert [row["diverged"] for row in ranking_rows(ranked)] == [0, 1]
+    reasons = [read_json(file).get("diverged") for file in (folder / "nan").rglob("again.json")]
+    assert sorted(reasons, key=str) == [*[None] * 3, "the training loss is nan in epoch 1"]
     hopeless.clear()
     assert ranking.of(trials, how) == ranked
 

@@ -15,10 +15,11 @@ import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from optuna.study import StudyDirection
 
 from fibsem.config import SearchConfig
 from fibsem.errors import UserError
-from fibsem.search.optuna_study import OptunaStudy, open_storage
+from fibsem.search.optuna_study import OptunaStudy, _hidden, open_storage
 from fibsem.search.owner import Watch, alive_here, here, me
 from fibsem.search.samplers import objectives
 from fibsem.search.slots import Attempt, filled, next_attempt, slots_needed, to_open
@@ -212,13 +213,29 @@ def test_an_attempt_opened_twice_runs_once(tmp_path):
     check(study, 2)
 
 
-def test_unreachable_storages_are_one_line(tmp_path):
-    for url in ("postgresql://nobody:secret@127.0.0.1:9/none", "sqlite:////nowhere/at/all.db",
-                "oracle://x"):  # fmt: skip
-        with pytest.raises(UserError, match="storage") as caught:
-            open_storage(url, tmp_path)
-        assert "\n" not in str(caught.value)
-        assert "secret" not in str(caught.value)
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [("postgresql://nobody:secret@127.0.0.1:9/none", "refused"),
+     ("sqlite:////nowhere/at/all.db", "unable to open database file"), ("oracle://x", "oracle")],
+)  # fmt: skip
+def test_unreachable_storages_are_one_line(tmp_path, url, words):
+    with pytest.raises(UserError, match="storage") as caught:
+        open_storage(url, tmp_path)
+    assert "\n" not in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert words in str(caught.value)
+
+
+def test_a_password_is_hidden_whatever_is_in_it():
+    assert _hidden("postgresql://me:a@b@host/db") == "postgresql://me@host/db"
+    assert _hidden("sqlite:///study.db") == "sqlite:///study.db"
+
+
+def test_a_journal_is_named_by_its_path_with_or_without_slashes(tmp_path):
+    for address in (f"journal:{tmp_path / 'a' / 'study.log'}", f"journal://{tmp_path}/b/study.log"):
+        open_storage(address, tmp_path).create_new_study([StudyDirection.MINIMIZE], "s")
+    assert (tmp_path / "a" / "study.log").is_file()
+    assert (tmp_path / "b" / "study.log").is_file()
 
 
 SAMPLED = {"grid": {"grid_points": 4}, "random": {}, "cmaes": {"startup_trials": 2},
@@ -282,25 +299,37 @@ def test_own_attempts_do_not_hide_those_whose_process_is_gone(tmp_path):
 
 
 def narrowed(folder, sampler):
-    """A study of a space in which the depth forbids wide kernels, with the draws of a sampler."""
+    """A study of a space in which the depth forbids wide kernels."""
     search = SearchConfig(trials=14, sampler=sampler, startup_trials=2)
     axes = {"model.blocks": Choice((1, 2, 3)), "model.kernel": Choice((3, 5, 7))}
     space = Space("deep", axes, (), 2, lambda v: v["model.blocks"] * v["model.kernel"] <= 10)
     study = OptunaStudy("deep", folder, search, space, objectives(search))
     slot_worker.OPENED.append(study)
     study.open_slots()
-    for _ in range(14):
-        attempt = study.claim()
-        study.complete(attempt, [sum(attempt.values.values())], {})
-    return [row["values"] for row in study.rows()]
+    return study
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "cmaes"])
 def test_a_sampler_that_learns_draws_what_is_possible_and_all_of_it(tmp_path, sampler):
-    drawn = narrowed(tmp_path, sampler)
+    study = narrowed(tmp_path, sampler)
+    for _ in range(14):
+        attempt = study.claim()
+        study.complete(attempt, [sum(attempt.values.values())], {})
+    drawn = [row["values"] for row in study.rows()]
     assert all(v["model.blocks"] * v["model.kernel"] <= 10 for v in drawn)
     assert {v["model.blocks"] for v in drawn} == {1, 2, 3}
     assert {v["model.kernel"] for v in drawn} >= {3, 5}
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "cmaes", "nsga2", "random"])
+def test_every_sampler_tries_the_same_hyperparameters_again(tmp_path, sampler):
+    """In a space whose choices are narrowed by what is given before."""
+    study = narrowed(tmp_path, sampler)
+    failed = [study.claim() for _ in range(4)]
+    for attempt in failed:
+        assert study.fail(attempt, "diverged", own=True, strike=True, final=False)
+    again = [study.claim() for _ in range(4)]
+    assert [(a.slot, a.attempt, a.values) for a in again] == [(a.slot, 1, a.values) for a in failed]
 
 
 def test_several_objectives_have_directions(tmp_path):

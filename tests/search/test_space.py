@@ -131,6 +131,7 @@ def test_a_grid_has_every_legal_point_once_in_an_order_of_the_seed():
 def test_numbers_are_spaced_and_drawn_as_their_axis_says():
     """Whole numbers with both ends, logarithms evenly; what the enumeration and a grid stand on."""
     whole, spread = Range(4, 64, log=True, integer=True), Range(2, 5, integer=True)
+    assert Range(0, 1).points(3) == (0, 0.5, 1)
     assert whole.points(5) == (4, 8, 16, 32, 64)
     assert spread.points(9) == (2, 3, 4, 5)
     assert (spread.size, whole.size, Range(0, 1).size) == (4, 61, math.inf)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import threading
 
 import mlflow
 import pytest
@@ -10,7 +11,7 @@ from fibsem import sweep
 from fibsem.config import RunConfig, compose
 from fibsem.errors import UserError
 from fibsem.search.report import report_sweep
-from fibsem.search.sweep import Sweep
+from fibsem.search.sweep import Sweep, _wait_for_parent
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
 from fibsem.training.run import TrialFailedError
@@ -259,6 +260,32 @@ def test_the_parent_run_is_taken_up_again_and_children_that_nobody_ends_are_ende
     anew = opened("search.trials=1", **here)
     assert anew.parent != sweep.parent
     anew.study.close()
+
+
+def test_a_grid_with_fewer_points_than_the_budget_ends(here):
+    sweep = opened(
+        "search.trials=50", "search.sampler=grid", "search.grid_points=2",
+        "space.axes.model.blocks=[1]", "space.axes.model.filters=[4]", **here,
+    )  # fmt: skip
+    worked(sweep, [finished(0.5), finished(0.4)])
+    assert sweep.summary(0)["trials"]["complete"] == 2
+    sweep.study.close()
+
+
+def test_another_process_opens_the_parent_run_or_dies_over_it(here, monkeypatch):
+    monkeypatch.setattr("fibsem.search.sweep.POLL_S", 0.01)
+    study = opened("search.trials=1", **here).study
+    parent = study.get("parent_run_id")
+    assert _wait_for_parent(study) == parent
+    study.set("parent_run_id", None)
+    monkeypatch.setattr("fibsem.search.sweep.PATIENCE_S", 0.05)
+    assert _wait_for_parent(study) is None
+    monkeypatch.setattr("fibsem.search.sweep.PATIENCE_S", 20)
+    later = threading.Timer(0.2, study.set, ("parent_run_id", "theirs"))
+    later.start()
+    assert _wait_for_parent(study) == "theirs"
+    later.join()
+    study.close()
 
 
 def test_hyperband_continues_the_trainings_that_it_promotes(here):

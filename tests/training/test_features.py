@@ -21,6 +21,7 @@ def test_one_pass_is_reported_as_one_epoch(material, model):
     assert trained.best.val == balanced_scores(labels, scores)
     assert trained.best.val["miou"] > 0.5  # guessing gives 0.33
     assert trained.best.train_loss > 0
+    assert 0 <= trained.best.val_seconds <= trained.seconds < 60
     assert len(labels) == len(setting.sample("val").pixels)
     assert labels.mean() == pytest.approx(0.5)
 

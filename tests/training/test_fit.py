@@ -12,6 +12,7 @@ import pytest
 from fibsem.config import TrainConfig
 from fibsem.errors import UserError
 from fibsem.training import fit
+from fibsem.training.batches import steps_per_epoch
 from fibsem.training.fit import DivergedError, Epoch, Progress, train
 from tests.conftest import CutOffError
 
@@ -151,9 +152,24 @@ def test_a_grid_step_minimises_cross_entropy_with_classes_balanced_over_the_trai
     expected = np.where(solid, solid_weight, pore) * (weights > 0)
     np.testing.assert_allclose(weights, expected, rtol=1e-6)
     entropy = -np.where(solid, np.log(p), np.log1p(-p))
-    assert train(setting).history[0].train_loss == pytest.approx(
-        float((expected * entropy).mean()), rel=1e-4
-    )
+    (epoch,) = train(setting).history
+    assert epoch.train_loss == pytest.approx(float((expected * entropy).mean()), rel=1e-4)
+    assert epoch.learning_rate == setting.config.train.learning_rate
+
+
+@pytest.mark.parametrize("mode", ["grid", "patch"])
+def test_an_epoch_has_the_steps_that_see_every_pixel_or_those_that_are_given(material, mode):
+    """In patch mode no more than there are pixels for."""
+    setting = material(f"train.mode={mode}", "train.share=0.2", "train.steps=null")
+    whole = steps_per_epoch(setting.training_size)
+    assert whole > 3
+    for given, steps in ((None, whole), (2, 2), (999, whole if mode == "patch" else 999)):
+        how = replace(setting.config.train, steps=given)
+        changed = setting.for_config(replace(setting.config, train=how))
+        batches, count = fit.epoch_batches(changed, 0)
+        assert count == steps
+        if steps == whole:
+            assert sum(1 for _ in batches()) == whole
 
 
 def test_the_learning_rate_falls_by_steps():

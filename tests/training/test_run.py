@@ -9,7 +9,7 @@ from fibsem.models.threshold import Threshold
 from fibsem.system.files import read_json
 from fibsem.tracking.runs import Tracking
 from fibsem.training.fit import DivergedError
-from fibsem.training.run import Job, PrunedError, reason_of, run_job
+from fibsem.training.run import Job, PrunedError, failure_of, reason_of, run_job
 from fibsem.training.scoring import score_all
 
 
@@ -37,6 +37,18 @@ def test_reasons(make, reason):
     said = reason_of(make())
     assert reason in said
     assert "\n" not in said
+
+
+def test_a_failure_keeps_its_traceback_and_says_whether_it_would_only_be_repeated():
+    for raised, final in ((UserError("`a` must be b"), True), (ZeroDivisionError("zero"), False)):
+        try:
+            raise raised
+        except Exception as error:
+            failure = failure_of(error)
+        assert failure.final is final
+        assert failure.reason == reason_of(raised)
+        assert failure.trace.startswith("Traceback")
+        assert str(raised) in failure.trace
 
 
 def test_an_interrupt_is_not_lost_where_the_store_is(material, new_store, tmp_path):
@@ -116,6 +128,8 @@ def test_a_pruned_run_is_finished_and_marked(tracking, material, tmp_path):
     assert run.data.tags["fibsem.state"] == "pruned"
     assert run.data.tags["fibsem.reason"] == "pruned after epoch 1"
     assert run.data.metrics["cost/predicted_seconds_per_gigapixel"] > 0
+    assert {"train/loss", "train/learning_rate", "time/epoch_s", "time/val_s", "val/loss",
+            "val/miou", "val/accuracy"} <= set(run.data.metrics)  # fmt: skip
 
 
 def test_a_failed_run_says_why(tracking, simple, tmp_path):

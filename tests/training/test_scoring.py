@@ -41,4 +41,5 @@ def test_a_margin_is_around_a_square_and_not_in_its_figures(scored):
     ):
         assert wide.scores[wide.inner].shape == region.box.shape[1:]
         assert wide.scores.size > narrow.scores.size
+        assert narrow.scores.shape == region.box.shape[1:]
         np.testing.assert_allclose(wide.scores[wide.inner], narrow.scores[narrow.inner], atol=1e-5)

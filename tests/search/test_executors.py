@@ -1,0 +1,93 @@
+"""What a trial's process and its sweep say to each other, over a real pipe."""
+
+import multiprocessing
+import signal
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from fibsem.config import TrackingConfig, compose
+from fibsem.search import executors
+from fibsem.tracking.runs import Tracking
+from fibsem.training.run import Job, PrunedError, TrialFailedError
+
+GONE = SimpleNamespace(join=lambda: None, exitcode=-signal.SIGKILL)
+
+
+def conversation(messages, on_epoch=lambda epoch, loss: None, process=GONE):
+    """What the sweep makes of a process that says these, and what it answers."""
+    ours, theirs = multiprocessing.Pipe()
+    for message in messages:
+        theirs.send(message)
+    answers = []
+    if messages:
+        watch = threading.Thread(
+            target=lambda: answers.extend(theirs.recv() for m in messages if m[0] == "epoch")
+        )
+        watch.start()
+    else:
+        theirs.close()
+    isolated = SimpleNamespace()
+    try:
+        return executors.Isolated._converse(isolated, ours, process, on_epoch), answers
+    finally:
+        if messages:
+            watch.join()
+
+
+def test_epochs_are_told_and_the_record_comes_last():
+    told = []
+    messages = [("epoch", (0, 0.5)), ("epoch", (1, 0.4)), ("done", {"run_id": "a"})]
+    record, answers = conversation(messages, lambda *epoch: told.append(epoch))
+    assert (record, answers, told) == ({"run_id": "a"}, ["go on"] * 2, [(0, 0.5), (1, 0.4)])
+
+
+def test_a_trial_that_shall_end_is_told_so_and_says_that_it_has():
+    def prune(epoch, loss):
+        raise PrunedError(epoch)
+
+    with pytest.raises(PrunedError) as caught:
+        conversation([("epoch", (3, 0.5)), ("pruned", (3,))], prune)
+    assert caught.value.epoch == 3
+
+
+def test_a_failure_comes_with_its_reason():
+    with pytest.raises(TrialFailedError, match="out of memory") as caught:
+        conversation([("failed", ("out of memory", "a traceback", True))])
+    assert (caught.value.trace, caught.value.final) == ("a traceback", True)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [(-signal.SIGKILL, "ended by SIGKILL, out of memory?"), (-signal.SIGSEGV, "ended by SIGSEGV"),
+     (3, "ended with exit code 3")],
+)  # fmt: skip
+def test_a_process_that_ends_without_a_word_is_a_failure_with_its_cause(code, words):
+    with pytest.raises(TrialFailedError) as caught:
+        conversation([], process=SimpleNamespace(join=lambda: None, exitcode=code))
+    assert caught.value.reason == f"its process {words}" if code > 0 else words in str(caught.value)
+    assert caught.value.final is False
+
+
+def test_what_a_process_runs_is_what_it_says(tiny, new_store, tmp_path):
+    """Trained, pruned, failed; the model is one that is fitted at once."""
+    new_store(tmp_path)
+    store = {"uri": f"sqlite:///{tmp_path / 'ml.db'}", "artifacts": str(tmp_path / "artifacts")}
+    tracking = Tracking.open(TrackingConfig(**store), "any")
+    tree = compose("train", [f"data.path={tiny}", "model=threshold", "nbhd=11x11x3"])
+
+    def said(name, answer, tree=tree):
+        ours, theirs = multiprocessing.Pipe()
+        ours.send(answer)
+        job = Job(tree, tmp_path / name, name, {}, {})
+        return executors._run(job, tracking, theirs), ours
+
+    (kind, record), pipe = said("trained", "go on")
+    assert (kind, record["epochs"]) == ("done", 1)
+    assert pipe.recv() == ("epoch", (0, record["val"]["loss"]))
+    assert said("pruned", "prune")[0] == ("pruned", (0,))
+    (kind, (reason, trace, final)), _ = said("failed", "go on", {**tree, "nbhd": "10x10x3"})
+    assert (kind, final) == ("failed", True)
+    assert reason.startswith("impossible: `nbhd`")
+    assert trace.startswith("Traceback")

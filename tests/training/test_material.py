@@ -1,0 +1,37 @@
+"""What a training learns from: read once, drawn by the dataset's seed and no other."""
+
+import numpy as np
+
+
+def test_what_was_read_is_kept_for_another_configuration(material):
+    """Where it still fits: another network of the same reach, not another correction."""
+    first = material("model.filters=4")
+    windows = first.train, first.val
+    same = first.for_config(material("model.filters=8").config)
+    for mine, theirs in zip((same.train, same.val), windows, strict=True):
+        assert mine is theirs
+    corrected = first.for_config(material("preprocess.scaling=none").config)
+    assert not np.array_equal(corrected.val[0].image, first.val[0].image)
+    wider = first.for_config(material("nbhd=33x33x3", "model.blocks=2").config)
+    assert wider.val[0].image.shape > first.val[0].image.shape
+
+
+def test_a_sample_belongs_to_the_dataset_and_not_to_the_run(material):
+    """Two seeds and two neighbourhoods are scored on the same pixels."""
+    sample = material("seed=0").sample("val").pixels
+    for overrides in (["seed=5"], ["nbhd=33x33x3", "model.blocks=2"]):
+        other = material(*overrides).sample("val").pixels
+        for key in ("window", "y", "x", "label"):
+            np.testing.assert_array_equal(getattr(other, key), getattr(sample, key))
+    drawn = material("sampling.seed=9").sample("val").pixels
+    assert not np.array_equal(drawn.x, sample.x)
+    assert sample.label.mean() == 0.5
+
+
+def test_training_pixels_are_balanced_and_as_many_as_the_share(material):
+    setting = material("train.mode=patch", "train.share=0.1")
+    pixels = setting.training_pixels
+    labelled = sum(int((window.labels <= 1).sum()) for window in setting.train)
+    assert len(pixels) == setting.training_size
+    assert setting.training_size <= 0.1 * labelled + 1
+    assert pixels.label.mean() == 0.5
