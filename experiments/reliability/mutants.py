@@ -238,8 +238,11 @@ def judge(mutant: Mutant, tests: list[str]) -> dict[str, Any]:
         return {"state": "unreached"}
     path = tree / mutant["file"]
     whole = path.read_text()
+    changed = mutated(whole, mutant)
+    if changed is None:
+        return {"state": "gone"}
     try:
-        path.write_text(mutated(whole, mutant))
+        path.write_text(changed)
         forget(path)
         return {**run(tests), "tests": len(tests)}
     finally:
@@ -247,13 +250,13 @@ def judge(mutant: Mutant, tests: list[str]) -> dict[str, Any]:
         forget(path)
 
 
-def mutated(code: str, mutant: Mutant) -> str:
-    """The file with the mutant in it, at the place nearest to where it was drawn."""
+def mutated(code: str, mutant: Mutant) -> str | None:
+    """The file with the mutant in it, nearest to where it was drawn; None if its line is gone."""
     lines, before = code.splitlines(), mutant["before"]
     size = len(before)
     places = [k for k in range(len(lines) - size + 1) if lines[k : k + size] == before]
     if not places:
-        raise LookupError(f"the line of mutant {mutant['id']} is no longer in {mutant['file']}")
+        return None
     k = min(places, key=lambda k: abs(k + 1 - mutant["line"]))
     return "\n".join([*lines[:k], *mutant["after"], *lines[k + size :]]) + "\n"
 
