@@ -61,6 +61,10 @@ environment = {
     "TF_NUM_INTEROP_THREADS": "1",
 }  # fmt: skip
 
+#: Hypothesis without deadlines, which a busy machine misses, and with the same examples each time.
+PYTEST = (
+    sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--hypothesis-profile=ci",
+)  # fmt: skip
 #: States of mutants that no test has noticed.
 ALIVE = ("survived", "unreached")
 
@@ -171,9 +175,8 @@ def reach(package: str) -> dict[str, Any]:
     """Of the quick tests of a mirrored folder: seconds by test, and tests by file and line."""
     data, report = folder / f"coverage-{package}", folder / f"tests-{package}.xml"
     command = [
-        sys.executable, "-m", "pytest", f"tests/{package}", "-q", "-m", "not slow", "--timeout=600",
-        f"--cov=fibsem/{package}", "--cov-context=test", "--cov-report=", f"--junitxml={report}",
-        "-p", "no:cacheprovider",
+        *PYTEST, f"tests/{package}", "-m", "not slow", f"--cov=fibsem/{package}",
+        "--cov-context=test", "--cov-report=", f"--junitxml={report}",
     ]  # fmt: skip
     done = subprocess.run(
         command, cwd=tree, env={**environment, "COVERAGE_FILE": str(data)}, check=False,
@@ -269,7 +272,7 @@ def forget(path: Path) -> None:
 
 def run(tests: list[str]) -> dict[str, Any]:
     """Run tests up to the first that fails, in a process group of their own."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    command = [*PYTEST, "-x", *tests]
     started = time.monotonic()
     process = subprocess.Popen(
         command, cwd=tree, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -19,7 +19,7 @@ from optuna.study import StudyDirection
 
 from fibsem.config import SearchConfig
 from fibsem.errors import UserError
-from fibsem.search.optuna_study import OptunaStudy, _hidden, open_storage
+from fibsem.search.optuna_study import OptunaStudy, open_storage
 from fibsem.search.owner import Watch, alive_here, here, me
 from fibsem.search.samplers import objectives
 from fibsem.search.slots import Attempt, filled, next_attempt, slots_needed, to_open
@@ -224,11 +224,6 @@ def test_unreachable_storages_are_one_line(tmp_path, url, words):
     assert "\n" not in str(caught.value)
     assert "secret" not in str(caught.value)
     assert words in str(caught.value)
-
-
-def test_a_password_is_hidden_whatever_is_in_it():
-    assert _hidden("postgresql://me:a@b@host/db") == "postgresql://me@host/db"
-    assert _hidden("sqlite:///study.db") == "sqlite:///study.db"
 
 
 def test_a_journal_is_named_by_its_path_with_or_without_slashes(tmp_path):
