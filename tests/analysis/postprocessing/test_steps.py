@@ -78,3 +78,9 @@ def test_flipping_classes_flips_labels(sigma, threshold, rounds):
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(UserError, match="rounds 1 or 2"):
         PostProcessing(**wrong)
+
+
+def test_what_a_model_carries_of_it_is_read_back():
+    how = PostProcessing(1.5, 0.4, 2, 30)
+    assert how.to_json() == {"sigma": 1.5, "threshold": 0.4, "rounds": 2, "min_size": 30}
+    assert PostProcessing(**how.to_json()) == how
