@@ -1,4 +1,26 @@
-"""The one exception that a user can mend."""
+"""The one exception that a user can mend, and what else is said in one line."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+
+#: What helps where the system refuses.
+HELP = {
+    errno.ENOSPC: "make room",
+    errno.EDQUOT: "make room, the quota is used up",
+    errno.EACCES: "give the rights to it, or name another place",
+    errno.EPERM: "give the rights to it, or name another place",
+    errno.EROFS: "name another place, this one is for reading",
+    errno.EMFILE: "allow more open files, ulimit -n",
+    errno.ENAMETOOLONG: "give shorter names",
+    errno.ELOOP: "mend the links that lead in a circle",
+}
+#: What drivers of databases call an error of the database, not of the question.
+DRIVERS = "OperationalError"
+#: What an MLflow store answers that is not well, or does not want to.
+STORES = {"PERMISSION_DENIED", "UNAUTHENTICATED", "INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE",
+          "REQUEST_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED", "ENDPOINT_NOT_FOUND"}  # fmt: skip
 
 
 class UserError(Exception):
@@ -7,3 +29,53 @@ class UserError(Exception):
     The message is one line: the constraint, then the value, then the choices. Commands print it and
     exit with code 2; every other exception is a bug and keeps its traceback.
     """
+
+
+def one_line(error: BaseException) -> str | None:
+    """What is said of an error that is no bug: the user's, or one of the system, in one line.
+
+    None for a bug, which keeps its traceback.
+    """
+    if isinstance(error, UserError):
+        return str(error)
+    kinds = {kind.__name__ for one in _causes(error) for kind in type(one).__mro__}
+    if kinds & {"MemoryError", "ResourceExhaustedError"}:
+        return f"memory ran out ({_first_line(error) or 'an allocation failed'})."
+    for one in _causes(error):
+        if isinstance(one, UnicodeError):
+            return f"a text must have the encoding that is meant for it, but: {_first_line(one)}."
+        if isinstance(one, OSError):
+            return _refused(one)
+        if DRIVERS in {kind.__name__ for kind in type(one).__mro__}:
+            return f"a database must answer, but says: {_first_line(one)}"
+    if getattr(error, "error_code", None) in STORES:
+        return f"the MLflow store must answer, but says: {_first_line(error)}"
+    return None
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and what it was raised from; what was handled before it has no part in it.
+
+    MLflow does not always say from what.
+    """
+    seen: list[BaseException] = []
+    one: BaseException | None = error
+    while one is not None and one not in seen:
+        seen.append(one)
+        yield one
+        silent = type(one).__module__.startswith("mlflow")
+        one = one.__cause__ or (one.__context__ if silent else None)
+
+
+def _refused(error: OSError) -> str:
+    """What the system refused, of which file, and what helps."""
+    if error.errno is None or error.strerror is None:
+        return f"the system must do its part, but: {_first_line(error) or type(error).__name__}"
+    of = error.filename if error.filename2 is None else f"{error.filename}, {error.filename2}"
+    where = f"{of} must be usable" if of is not None else "the system must do its part"
+    helps = f"; {HELP[error.errno]}" if error.errno in HELP else ""
+    return f"{where}, but: {error.strerror}{helps}."
+
+
+def _first_line(error: BaseException) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), "")

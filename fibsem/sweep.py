@@ -49,7 +49,11 @@ def main(tree: Tree) -> None:
     folder = output_folder("sweep", tree, dataset.name, config.spec.name, str(config.spec.nbhd))
     tracking = Tracking.open(config.tracking, dataset.name)
     sweep = Sweep.open(tree, dataset, folder, tracking)
-    with Progress("trials") as progress, tracking.system_metrics(sweep.parent):
+    with (
+        Progress("trials") as progress,
+        tracking.cut_off(sweep.parent, sweep.is_shared),
+        tracking.system_metrics(sweep.parent),
+    ):
         if search.workers > 1:
             run_workers(sweep, tree, search.workers, progress)
         else:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from fibsem.config.overrides import CONF, for_hydra, typed
+from fibsem.config.overrides import CONF, for_hydra, typed, without_password
 from fibsem.config.reading import Tree
-from fibsem.errors import UserError
+from fibsem.errors import UserError, one_line
 from fibsem.system.interrupts import end_cleanly
+from fibsem.system.libraries import disinherit
+from fibsem.system.secrets import guard_output, remember
 
 
 def compose(command: str, overrides: list[str] | None = None) -> Tree:
@@ -55,8 +56,7 @@ def command_line(command: str, overrides: Iterable[str]) -> str:
     >>> print(command_line("sweep", ["search.storage=postgresql://me:secret@host/db"]))
     python -m fibsem.sweep 'search.storage=postgresql://me:***@host/db'
     """
-    told = ["=".join(typed(override)) if "=" in override else override for override in overrides]
-    told = [re.sub(r"(://[^:/@]*:)[^@/]+@", r"\1***@", override) for override in told]
+    told = map(without_password, overrides)
     return shlex.join(["python", "-m", f"fibsem.{command}", *told])
 
 
@@ -98,7 +98,9 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
     OmegaConf.register_new_resolver("choices", _choices, replace=True)
     # a scheduler's way of saying Ctrl-C: what runs is ended cleanly, and goes on another time
     end_cleanly(signal.SIGINT, signal.SIGTERM)
-    mistakes: list[UserError] = []  # raised behind Hydra, which would announce them in its own way
+    guard_output()
+    disinherit()
+    mistakes: list[Exception] = []  # raised behind Hydra, which would announce them in its own way
     here = os.getpid()
 
     @hydra.main(version_base=None, config_path=str(CONF.resolve()), config_name=name)
@@ -106,23 +108,28 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
         try:
             # with --multirun those of this job
             main(_plain(config, name, HydraConfig.get().overrides.task))
-        except UserError as error:
+        except Exception as error:
             if os.getpid() != here:  # a job of a launcher (submitit): Hydra carries it back
                 raise
             mistakes.append(error)
 
     try:
         sys.argv[1:] = for_hydra(sys.argv[1:])
+        for argument in sys.argv[1:]:
+            remember(typed(argument)[1])
         with _one_line_errors():
             composed()
         for mistake in mistakes:
             raise mistake
-    except MemoryError as error:
-        print(f"error: memory ran out ({error or 'an allocation failed'}).", file=sys.stderr)
-        sys.exit(2)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here", file=sys.stderr)
         sys.exit(130)
+    except Exception as error:
+        line = one_line(error)
+        if line is None:
+            raise
+        if isinstance(error, BrokenPipeError):  # Python would try once more when it ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"error: {line}", file=sys.stderr)
+        sys.exit(2)

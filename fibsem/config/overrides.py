@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from fibsem.errors import UserError
+from fibsem.system.addresses import hidden
 
 PACKAGE = Path(__file__).parent.parent
 #: Where the YAML is: inside the package in a wheel, beside it in a checkout.
@@ -74,7 +75,7 @@ def _utf8(argument: str) -> str:
     try:
         argument.encode()
     except UnicodeEncodeError:
-        shown = argument.encode(errors="backslashreplace").decode()
+        shown = without_password(argument).encode(errors="backslashreplace").decode()
         raise UserError(f"names and paths must be UTF-8, but got {shown}.") from None
     return argument
 
@@ -141,6 +142,19 @@ def typed(override: str) -> tuple[str, str]:
         if text is not None and _for_hydra(f"{key}={text}", many=False) == override:
             return key, text
     return key, value
+
+
+def without_password(override: str) -> str:
+    """An override as people type it, but for the password of an address.
+
+    >>> without_password('search.storage="postgresql://me:p(1)@host/runs"')
+    'search.storage=postgresql://me:***@host/runs'
+    """
+    key, value = typed(override)
+    if "=" not in override:
+        return override
+    address = (value[:1] in ("'", '"') and _read(value)) or value
+    return f"{key}={value if hidden(address) == address else hidden(address)}"
 
 
 def as_typed(key: str, text: str) -> str:

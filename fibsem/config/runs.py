@@ -13,6 +13,7 @@ from fibsem.data.split import SplitRecipe
 from fibsem.geometry import Nbhd
 from fibsem.models.spec import ModelSpec, resolve
 from fibsem.system.addresses import SQLITE, database_file
+from fibsem.system.secrets import remember
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class TrackingConfig:
     system_metrics: bool = False
 
     def __post_init__(self) -> None:
+        remember(self.uri)
         _check_file(database_file(self.uri))
 
     @property

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fibsem.config.reading import require
+from fibsem.system.secrets import remember
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class SearchConfig:
     dry_run: bool = False
 
     def __post_init__(self) -> None:
+        remember(self.storage)
         for key in ("trials", "max_failures", "workers", "pruner_patience", "startup_trials"):
             value = getattr(self, key)
             require(f"search.{key}", value, value >= 1, "at least 1")

@@ -54,6 +54,10 @@ class Evaluation:
             The record of ``summary.json``; see :func:`summarise`.
         """
         parent = self._parent()
+        with self.tracking.cut_off(parent):
+            return self._run(parent, progress)
+
+    def _run(self, parent: str, progress: Callable[[str, int, int], None]) -> Record:
         runs = []
         for k in range(self.seeds):
             progress(f"seed {self.tree['seed'] + k}", k, self.seeds)
@@ -89,8 +93,9 @@ class Evaluation:
         }
         name = f"{config.spec.name} {config.spec.nbhd}, {self.seeds} seeds"
         run_id = self.tracking.start(name, tags=tags, params={"seeds": self.seeds})
-        write_json(known, {"run_id": run_id})
-        self.tracking.log_json(run_id, self.tree, "config.json")
+        with self.tracking.cut_off(run_id):
+            write_json(known, {"run_id": run_id})
+            self.tracking.log_json(run_id, self.tree, "config.json")
         return run_id
 
     def _one_seed(self, k: int, parent: str, progress: Callable[[str, int, int], None]) -> Record:

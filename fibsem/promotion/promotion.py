@@ -113,8 +113,12 @@ class Promotion:
         The test squares are read here, once, and the run is tagged for it.
         """
         self._same(trials)
-        how = PromoteConfig.of(self.tree)
         parent = self._parent(trials)
+        with self.tracking.cut_off(parent):
+            return self._run(trials, parent)
+
+    def _run(self, trials: Sequence[Trial], parent: str) -> Record:
+        how = PromoteConfig.of(self.tree)
         ranked = self._rank(trials, parent)
         finals = self._train(ranked[: how.candidates], how.ensemble, parent)
         final = finals[0]
@@ -176,7 +180,10 @@ class Promotion:
         def start() -> Record:
             tags = {"fibsem.command": "promote", "fibsem.data": self.dataset.hash}
             name = f"promotion, {len(trials)} trials"
-            return {"run_id": self.tracking.start(name, tags=tags)}
+            record = {"run_id": self.tracking.start(name, tags=tags)}
+            with self.tracking.cut_off(record["run_id"]):  # where it cannot be written down
+                write_json(self.folder / "parent.json", record)
+            return record
 
         run_id = str(self.once("parent", start)["run_id"])
         self.tracking.resume(run_id)

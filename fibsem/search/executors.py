@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
-import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
@@ -18,6 +17,7 @@ from typing import Any
 from fibsem.config import RunConfig
 from fibsem.system.interrupts import end_cleanly
 from fibsem.system.processes import die_with_parent, stop
+from fibsem.system.secrets import guard_output
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
 from fibsem.training.fit import Epoch
@@ -119,6 +119,7 @@ def _cause(exitcode: int | None) -> str:
 def _child(job: Job, tracking: Tracking, pipe: Connection) -> None:
     """The process of one trial."""
     die_with_parent()
+    guard_output()
     end_cleanly(signal.SIGINT, signal.SIGTERM)
     with contextlib.suppress(KeyboardInterrupt):  # the parent was interrupted too
         pipe.send(_run(job, tracking, pipe))
@@ -139,5 +140,5 @@ def _run(job: Job, tracking: Tracking, pipe: Connection) -> tuple[str, Any]:
         return "pruned", (pruned.epoch,)
     except Exception as error:
         failure = failure_of(error)
-        return "failed", (failure.reason, "".join(traceback.format_exception(error)), failure.final)
+        return "failed", (failure.reason, failure.trace, failure.final)
     return "done", record

@@ -183,6 +183,10 @@ class Sweep:
                 f"Their tracebacks are in {self.folder}/trials/*/error.txt."
             )
 
+    def is_shared(self) -> bool:
+        """Whether trials are running: when this command has ended its own, another one's."""
+        return any(attempt.state == "running" for attempt in self.study.attempts())
+
     # what is told
 
     def best(self) -> dict[str, Any] | None:
@@ -338,6 +342,7 @@ def _parent_run(
         "space.axes": json.dumps(tree["space"]["axes"])[:5000],
     }
     parent = tracking.start(study.name, tags=tags, params=params)
-    tracking.log_json(parent, tree, "config.json")
-    study.set("parent_run_id", parent)
+    with tracking.cut_off(parent):
+        tracking.log_json(parent, tree, "config.json")
+        study.set("parent_run_id", parent)
     return parent

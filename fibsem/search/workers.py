@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fibsem.config import RunConfig, Tree
-from fibsem.errors import UserError
+from fibsem.errors import UserError, one_line
 from fibsem.search.slots import filled
 from fibsem.search.sweep import POLL_S, Show, Sweep
 from fibsem.system.interrupts import end_cleanly
@@ -21,6 +21,7 @@ from fibsem.system.processes import (
     stop,
     visible_accelerators,
 )
+from fibsem.system.secrets import guard_output
 
 #: Deaths of workers between two finished trials after which the sweep gives up.
 RESTARTS = 6
@@ -85,6 +86,7 @@ def run_workers(sweep: Sweep, tree: Tree, count: int, show: Show) -> None:
 def _worker(tree: Tree, folder: Path, cores: set[int], accelerator: str | None) -> None:
     """One worker process: what it may use is set before TensorFlow looks around."""
     die_with_parent()
+    guard_output()
     end_cleanly(signal.SIGINT, signal.SIGTERM)
     confine(cores, accelerator)
 
@@ -101,8 +103,11 @@ def _worker(tree: Tree, folder: Path, cores: set[int], accelerator: str | None) 
         execute = sweep.executor(lambda: InProcess(Material.of(dataset, config), tracking))
         sweep.work(execute, lambda *_: None)
         sweep.study.close()
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(MISTAKE)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        line = one_line(error)
+        if line is None:
+            raise
+        print(f"error: {line}", file=sys.stderr)
+        sys.exit(MISTAKE)

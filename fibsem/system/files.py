@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fibsem.errors import UserError
+from fibsem.system.secrets import in_record
 
 #: A full disk, a quota that is used up, a file that grows beyond what is allowed.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -28,7 +29,7 @@ def replace_file(path: Path, content: bytes | str) -> None:
         If the disk is full; what was there before stays.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    data = content.encode() if isinstance(content, str) else content
+    data = in_record(content).encode() if isinstance(content, str) else content
     try:
         with room_for(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +104,9 @@ def synchronise(path: Path) -> None:
 
 def write_json(path: Path, record: object) -> None:
     """Write a record as indented JSON, whole or not at all; numbers that are none become null."""
-    replace_file(path, json.dumps(_finite(record), indent=2, default=str, allow_nan=False) + "\n")
+    replace_file(
+        path, json.dumps(_finite(in_record(record)), indent=2, default=str, allow_nan=False) + "\n"
+    )
 
 
 def read_json(path: Path) -> Any:

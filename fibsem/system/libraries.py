@@ -22,6 +22,11 @@ from typing import Any
 REMARK = re.compile(rb"WARNING: All log messages before absl|[IWE]\d{4} \d\d:\d\d:[\d.]+ ")
 #: Variables that change what Keras and Keras-Tuner do.
 KERAS = ("KERAS_", "KERASTUNER_")
+#: Of MLflow's, those by which a server is reached; the others say where things lie, or go on.
+REACHING = re.compile(
+    r"MLFLOW_(TRACKING_(?!URI|DIR)|HTTP_|S3_|GCS_|BOTO_|KERBEROS_|MYSQL_SSL|MULTIPART_|WORKSPACE$"
+    r"|ARTIFACT_UPLOAD|DISABLE_TELEMETRY|\w*TIMEOUT)"
+)
 
 
 def settle() -> None:
@@ -39,6 +44,13 @@ def settle() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if os.environ["TF_CPP_MIN_LOG_LEVEL"] == "3":
         sys.meta_path.insert(0, _Quietly())
+
+
+def disinherit() -> None:
+    """Leave what other programs have set for MLflow; for commands, whose own keys say it all."""
+    for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
+        if not REACHING.match(name):
+            del os.environ[name]
 
 
 class _Quietly(MetaPathFinder):

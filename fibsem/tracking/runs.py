@@ -13,7 +13,7 @@ import platform
 import socket
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -30,12 +30,14 @@ from fibsem.errors import UserError
 from fibsem.system.addresses import database_file
 from fibsem.system.files import alone
 from fibsem.system.interrupts import whole_calls
+from fibsem.system.secrets import in_record
 from fibsem.tracking.naming import filter_of, stored_name
 from fibsem.tracking.store import client_of
 
 # The first use of a database logs one line for every step of its migration.
+# What a database refuses is raised, too, and said in one line.
 for _name in ("alembic", "mlflow.store.db.utils", "mlflow.tracking"):
-    logging.getLogger(_name).setLevel(logging.ERROR)
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 # Downloads here are copies of a few files; their progress bars only clutter logs.
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
@@ -101,7 +103,7 @@ class Tracking:
         run = self.client.create_run(
             self.experiment_id,
             run_name=stored_name(name),
-            tags={k: str(v) for k, v in everything.items()},
+            tags={k: in_record(str(v)) for k, v in everything.items()},
         )
         self.log_params(run.info.run_id, params or {})
         return str(run.info.run_id)
@@ -115,7 +117,7 @@ class Tracking:
         return True
 
     def log_params(self, run_id: str, params: Mapping[str, object]) -> None:
-        entries = [Param(key, str(value)) for key, value in params.items()]
+        entries = [Param(key, in_record(str(value))) for key, value in params.items()]
         self.client.log_batch(run_id, params=entries)
 
     def log_metrics(self, run_id: str, metrics: Mapping[str, float], step: int = 0) -> None:
@@ -132,11 +134,11 @@ class Tracking:
         return len(self.client.get_metric_history(run_id, key))
 
     def tag(self, run_id: str, tags: Mapping[str, object]) -> None:
-        entries = [RunTag(key, str(value)) for key, value in tags.items()]
+        entries = [RunTag(key, in_record(str(value))) for key, value in tags.items()]
         self.client.log_batch(run_id, tags=entries)
 
     def log_json(self, run_id: str, record: Mapping[str, Any], file: str) -> None:
-        self.client.log_dict(run_id, dict(record), file)
+        self.client.log_dict(run_id, in_record(dict(record)), file)
 
     def log_file(self, run_id: str, path: Path, folder: str | None = None) -> None:
         self.client.log_artifact(run_id, str(path), folder)
@@ -172,6 +174,18 @@ class Tracking:
             yield
         finally:
             monitor.finish()
+
+    @contextlib.contextmanager
+    def cut_off(self, run_id: str, shared: Callable[[], bool] = lambda: False) -> Iterator[None]:
+        """End a run with what cuts off its work; where others are at it too, they will."""
+        try:
+            yield
+        except BaseException as error:
+            status = "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
+            with contextlib.suppress(Exception):  # a store that is gone must not hide the error
+                if not shared():
+                    self.close(run_id, status)
+            raise
 
     def end(self, run_id: str, status: str = "FINISHED") -> None:
         """End a run: FINISHED, FAILED or KILLED."""

@@ -24,6 +24,7 @@ import tensorflow as tf
 
 from fibsem.analysis.metrics import balanced_scores, cross_entropy
 from fibsem.config import RunConfig, TrainConfig
+from fibsem.errors import UserError
 from fibsem.inference.model.predict import SampleScorer, compiled
 from fibsem.models import Model, build
 from fibsem.system.files import replace_file
@@ -46,8 +47,11 @@ PREFETCH = 4
 Weights = list[npt.NDArray[np.float32]]
 
 
-class DivergedError(ArithmeticError):
-    """The loss is no longer a number."""
+class DivergedError(UserError):
+    """The loss is no longer a number; with other values or another seed it may stay one."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(f"{found}; a smaller train.learning_rate or another seed may help")
 
 
 #: Seconds between two checkpoints: what a killed training repeats.

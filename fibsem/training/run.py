@@ -21,6 +21,7 @@ from fibsem.errors import UserError
 from fibsem.inference.model.cost import predicted_seconds_per_gigapixel, seconds_per_gigapixel
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.system.files import read_json, write_json
+from fibsem.system.secrets import in_message
 from fibsem.tracking.runs import Tracking, flat
 from fibsem.training.fit import DivergedError, Epoch, Trained, train
 from fibsem.training.material import Material
@@ -100,8 +101,9 @@ def run_job(
         tracking.end(run_id)
         raise
     except Exception as error:
-        tracking.tag(run_id, {"fibsem.reason": reason_of(error)})
-        tracking.end(run_id, "FAILED")
+        with contextlib.suppress(Exception):  # nor must it hide what happened
+            tracking.tag(run_id, {"fibsem.reason": reason_of(error)})
+            tracking.end(run_id, "FAILED")
         raise
     write_json(done, record)
     tracking.end(run_id)
@@ -118,8 +120,9 @@ def _take_up(job: Job, material: Material, tracking: Tracking) -> str:
     tags = _tags(job, material)
     adopted = tracking.adopt(job.parent, job.tags) if job.parent else None
     run_id = adopted or tracking.start(job.name, tags=tags, params=job.params, parent=job.parent)
-    write_json(known, {"run_id": run_id})
-    tracking.log_json(run_id, job.tree, "config.json")
+    with tracking.cut_off(run_id):
+        write_json(known, {"run_id": run_id})
+        tracking.log_json(run_id, job.tree, "config.json")
     return run_id
 
 
@@ -221,12 +224,17 @@ def hyperparameters(config: RunConfig, tree: Tree) -> dict[str, object]:
 
 def failure_of(error: Exception) -> TrialFailedError:
     """What a training raised, as a failure of its trial."""
-    trace = "".join(traceback.format_exception(error))
-    return TrialFailedError(reason_of(error), trace, isinstance(error, UserError))
+    trace = in_message("".join(traceback.format_exception(error)))
+    final = isinstance(error, UserError) and not isinstance(error, DivergedError)
+    return TrialFailedError(reason_of(error), trace, final)
 
 
 def reason_of(error: BaseException) -> str:
-    """Why a training failed, in the words of a sweep's table."""
+    """Why a training failed, in the words of a sweep's table; without any password."""
+    return in_message(_reason_of(error))
+
+
+def _reason_of(error: BaseException) -> str:
     if isinstance(error, DivergedError):
         return f"diverged: {error}"
     if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):

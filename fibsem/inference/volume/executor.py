@@ -22,7 +22,7 @@ from concurrent.futures import (
 )
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -44,6 +44,7 @@ from fibsem.system.processes import (
     peak_rss_gib,
     visible_accelerators,
 )
+from fibsem.system.secrets import guard_output
 
 #: Processes that may die between two finished slabs before the work is given up.
 MOST_DEATHS = 3
@@ -74,7 +75,7 @@ class Job:
     name: str
     volume: Path
     value_range: tuple[float, float] | None
-    load: Load
+    load: Load = field(repr=False)  # knows the address of the store, and Dask logs what fails
     folder: Path
     voxel_nm: VoxelNm
     options: Options
@@ -241,6 +242,7 @@ def _begin(k: int, count: int) -> None:
     """First thing in the k-th process: its share of the cores, or an accelerator."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the one who started it, too
     die_with_parent()
+    guard_output()
     accelerators = visible_accelerators()
     confine(
         core_shares(count)[k % count],

@@ -1,0 +1,82 @@
+"""Passwords are collected where they are read, and left out wherever a text leaves the process.
+
+What is kept (files, runs) loses the passwords in addresses alone: one that is also the name of
+something else stays a name there. What is said (messages, tracebacks) loses every one.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import sys
+from typing import Any, TextIO
+
+from fibsem.system.addresses import HIDDEN, as_url, hidden, secrets_of
+
+#: Variables that hold passwords for the stores.
+VARIABLES = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "PGPASSWORD",
+             "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")  # fmt: skip
+#: Letters from which a word is looked for by itself; one or two are no password.
+SHORTEST = 3
+
+_addresses: dict[str, str] = {}
+_words: set[str] = set()
+
+
+def remember(address: str | None) -> None:
+    """Remember the passwords of an address, where it has any."""
+    if address is None or not (words := secrets_of(address)):
+        return
+    for form in (address, as_url(address)):
+        _addresses[form] = hidden(form)
+    _words.update(word for word in words if len(word) >= SHORTEST)
+
+
+def in_record(value: Any) -> Any:
+    """What is kept: a text, or a tree with texts, without passwords in addresses."""
+    if not _addresses:
+        return value
+    if isinstance(value, str):
+        return _pattern(_addresses).sub(lambda found: _addresses[found[0]], value)
+    if isinstance(value, dict):
+        return {key: in_record(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [in_record(item) for item in value]
+    return value
+
+
+def in_message(text: str) -> str:
+    """What is said: a text without any password."""
+    text = in_record(text)
+    return _pattern(_words).sub(HIDDEN, text) if _words else text
+
+
+def _pattern(texts: Any) -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, sorted(texts, key=len, reverse=True))))
+
+
+class _Guarded(io.TextIOWrapper):
+    """Standard output or error; what no encoding holds is written by its number."""
+
+    def __init__(self, stream: TextIO) -> None:
+        stream.flush()
+        line_buffering = bool(getattr(stream, "line_buffering", False))
+        super().__init__(
+            stream.buffer, stream.encoding, "backslashreplace", line_buffering=line_buffering
+        )
+        self.guarded = stream  # which would close the buffer when nobody refers to it
+
+    def write(self, text: str) -> int:
+        return super().write(in_message(text))
+
+
+def guard_output() -> None:
+    """Let no password, and no character that cannot be written, reach the output of a process."""
+    _words.update(
+        os.environ[name] for name in VARIABLES if len(os.environ.get(name, "")) >= SHORTEST
+    )
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper) and not isinstance(stream, _Guarded):
+            setattr(sys, name, _Guarded(stream))

@@ -1,0 +1,99 @@
+"""No password is kept or said, whatever is in it."""
+
+import os
+import subprocess
+import sys
+from urllib.parse import quote
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from fibsem.system import secrets
+from fibsem.system.addresses import as_url
+from fibsem.system.files import read_json, replace_file, write_json
+
+PASSWORDS = st.text(
+    st.characters(exclude_characters="\0%", exclude_categories=["Cs"]), min_size=secrets.SHORTEST
+)
+ADDRESSES = (
+    "postgresql://me:{}@host:5432/runs",
+    "http://me:{}@host",
+    "postgresql://host/runs?password={}&sslmode=require",
+)
+
+
+@pytest.fixture
+def forget():
+    yield
+    secrets._addresses.clear()
+    secrets._words.clear()
+
+
+@given(PASSWORDS)
+@example("p@ss")
+@example("pa/ss")
+@example("a'b\"c\\d")
+@example("a@b/c?d=e@f#g")
+@example("host")
+@pytest.mark.usefixtures("forget")
+def test_no_password_is_kept_or_said(password):
+    plain = [form.format(password) for form in ADDRESSES[:2]]
+    given = [*plain, *map(as_url, plain), ADDRESSES[2].format(quote(password, safe=""))]
+    without = [form.format("***") for form in (*ADDRESSES[:2], *ADDRESSES)]
+    for address in given:
+        secrets.remember(address)
+    assert secrets.in_record(given) == without
+    assert secrets.in_record({"command": f"sweep {given[0]} a"}) == {
+        "command": f"sweep {without[0]} a"
+    }
+    for form in (password, quote(password, safe="")):
+        assert secrets.in_message(f"\0{form}\0") == "\0***\0"
+
+
+@pytest.mark.usefixtures("forget")
+def test_a_password_that_is_a_name_stays_a_name_where_it_is_kept():
+    secrets.remember("postgresql://fibsem:fibsem@host/fibsem")
+    record = {"dataset": "fibsem", "storage": "postgresql://fibsem:fibsem@host/fibsem", "n": 3}
+    assert secrets.in_record(record) == {
+        "dataset": "fibsem", "storage": "postgresql://fibsem:***@host/fibsem", "n": 3,
+    }  # fmt: skip
+    assert "fibsem" not in secrets.in_message("fibsem failed")
+
+
+@pytest.mark.usefixtures("forget")
+def test_no_file_has_a_password(tmp_path):
+    address = 'postgresql://me:p"\\ü@ss@host/runs'
+    secrets.remember(address)
+    write_json(tmp_path / "a.json", {"config": [{"uri": address}]})
+    replace_file(tmp_path / "a.txt", f"trial failed: {address}\n")
+    assert read_json(tmp_path / "a.json") == {"config": [{"uri": "postgresql://me:***@host/runs"}]}
+    assert (tmp_path / "a.txt").read_text() == "trial failed: postgresql://me:***@host/runs\n"
+
+
+GUARDED = """
+import logging, sys, warnings
+from fibsem.system import secrets
+secrets.remember("postgresql://me:s3/cr@t@host/runs")
+secrets.guard_output()
+secrets.guard_output()
+print("to postgresql://me:s3/cr@t@host/runs, größe")
+print("said s3/cr@t", file=sys.stderr)
+warnings.warn("warned s3%2Fcr%40t")
+logging.getLogger("x").error("logged hunter2")
+print("asked", sys.stdout.isatty(), sys.stdout.encoding)
+raise RuntimeError("crashed s3/cr@t")
+"""
+
+
+def test_what_a_process_says_has_no_password():
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PGPASSWORD": "hunter2"}
+    line = [sys.executable, "-c", GUARDED]
+    done = subprocess.run(line, capture_output=True, text=True, env=environment, timeout=60)
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [
+        "to postgresql://me:***@host/runs, gr\\xf6\\xdfe", "asked False ascii",
+    ]  # fmt: skip
+    for word in ("said ***", "warned ***", "logged ***", "RuntimeError: crashed ***"):
+        assert word in done.stderr
+    assert "s3" not in done.stderr
