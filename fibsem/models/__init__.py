@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from fibsem.models.settings import require_settings
 from fibsem.models.spec import ModelSpec
 from fibsem.system.files import beside
 from fibsem.system.interrupts import uninterrupted
@@ -25,6 +26,8 @@ Model = Any
 @uninterrupted()
 def build(spec: ModelSpec, *, dense: bool = False) -> keras.Model:
     """Build the network that the spec describes, in strided or in dense form."""
+    if not dense:  # whose precision is set for it
+        require_settings()
     model: keras.Model = _file(spec).build(spec, dense=dense)
     return model
 
@@ -61,5 +64,6 @@ def load(spec: ModelSpec, folder: Path) -> Model:
         return Forest.load(spec, folder / file_name(spec))
     import keras
 
+    require_settings()
     _file(spec)  # registers layers of its own
     return keras.saving.load_model(folder / file_name(spec), safe_mode=True, compile=False)

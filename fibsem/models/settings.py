@@ -1,0 +1,37 @@
+"""What Keras must be set to, wherever a network is built or read."""
+
+from __future__ import annotations
+
+from fibsem.errors import UserError
+
+#: By the name that ``keras.config`` has for it.
+SETTINGS = {
+    "backend": "tensorflow",
+    "floatx": "float32",
+    "epsilon": 1e-7,
+    "image_data_format": "channels_last",
+    "dtype_policy": "float32",
+}
+
+
+def require_settings() -> None:
+    """Refuse settings that code of others has made in this process: networks would be others.
+
+    Files and variables of other programs have no part in it, see
+    :func:`fibsem.system.libraries.settle`.
+
+    Raises
+    ------
+    UserError
+        If one of :data:`SETTINGS` is another.
+    """
+    import keras
+
+    for name, wanted in SETTINGS.items():
+        found = getattr(keras.config, name)()
+        found = getattr(found, "name", found)
+        if found != wanted:
+            way = "import fibsem first" if name == "backend" else f"keras.config.set_{name}"
+            raise UserError(
+                f"Keras must have the {name} {wanted}, but this process gave it {found}; {way}."
+            )
