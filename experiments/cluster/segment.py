@@ -6,16 +6,23 @@ Needs `pip install 'fibsem-sweep[distributed]'`. Everything behind the options g
 `fibsem.segment`. Volume, model and output must lie on disks that all nodes reach. Where jobs come
 and go, slabs of a job that ended are done again elsewhere; where the command itself is stopped,
 started again it goes on. `--local` starts the same jobs on this machine, to try it.
+
+Whoever reaches a Dask scheduler can run any code as its user. So it answers only who holds the
+certificate of this run, which lies in a folder of the user's alone; README.md says more.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from dask_jobqueue import SLURMCluster
 from dask_jobqueue.local import LocalCluster
+from distributed.security import Security
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--jobs", type=int, default=8, help="workers, each a job of its own")
@@ -23,16 +30,62 @@ parser.add_argument("--cores", type=int, default=8, help="of a job")
 parser.add_argument("--memory", default="16GB", help="of a job")
 parser.add_argument("--walltime", default="04:00:00")
 parser.add_argument("--queue", help="SLURM's partition")
+parser.add_argument("--shared", type=Path, default=Path.cwd(), help="a folder that all nodes reach")
 parser.add_argument("--local", action="store_true")
-args, overrides = parser.parse_known_args()
 
-# one process a job: the network uses all of its cores
-how = {"cores": args.cores, "processes": 1, "memory": args.memory}
-if args.local:
-    cluster = LocalCluster(**how)
-else:
-    cluster = SLURMCluster(**how, walltime=args.walltime, queue=args.queue)
-with cluster:
-    cluster.scale(jobs=args.jobs)
-    line = ["-m", "fibsem.segment", f"scheduler={cluster.scheduler_address}", *overrides]
-    sys.exit(subprocess.run([sys.executable, *line]).returncode)
+#: Pages of Dask about itself know no certificate: they are for this machine alone.
+OWN = "127.0.0.1:0"
+
+
+def credentials(folder: Path) -> Security:
+    """A key and a certificate of this run alone, in files that nobody else reads."""
+    made = Security.temporary()
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    for file, text in ((key, made.tls_client_key), (certificate, made.tls_client_cert)):
+        file.touch(mode=0o600)
+        file.write_text(text)
+    files = {
+        f"tls_{role}_{part}": str(file)
+        for role in ("client", "scheduler", "worker")
+        for part, file in (("key", key), ("cert", certificate))
+    }
+    return Security(require_encryption=True, tls_ca_file=str(certificate), **files)
+
+
+def variables(security: Security) -> dict[str, str]:
+    """How Dask in another process finds them."""
+    prefix = "DASK_DISTRIBUTED__COMM__"
+    return {
+        f"{prefix}REQUIRE_ENCRYPTION": "True",
+        f"{prefix}TLS__CA_FILE": security.tls_ca_file,
+        f"{prefix}TLS__CLIENT__KEY": security.tls_client_key,
+        f"{prefix}TLS__CLIENT__CERT": security.tls_client_cert,
+    }
+
+
+def main() -> int:
+    args, overrides = parser.parse_known_args()
+    with TemporaryDirectory(prefix=".dask-", dir=args.shared) as folder:  # 0700
+        security = credentials(Path(folder))
+        # one process a job: the network uses all of its cores
+        how = {
+            "cores": args.cores, "processes": 1, "memory": args.memory, "security": security,
+            "worker_extra_args": ["--dashboard-address", OWN],
+        }  # fmt: skip
+        scheduler = {"dashboard_address": OWN}
+        if args.local:
+            how["worker_extra_args"] += ["--host", "127.0.0.1"]
+            cluster = LocalCluster(**how, scheduler_options={**scheduler, "host": "127.0.0.1"})
+        else:
+            cluster = SLURMCluster(
+                **how, walltime=args.walltime, queue=args.queue, scheduler_options=scheduler
+            )
+        with cluster:
+            cluster.scale(jobs=args.jobs)
+            line = ["-m", "fibsem.segment", f"scheduler={cluster.scheduler_address}", *overrides]
+            environment = os.environ | variables(security)
+            return subprocess.run([sys.executable, *line], env=environment).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -262,7 +262,7 @@ def _dask(address: str) -> Iterator[Executor]:
         ) from error
     try:
         client = Client(address, timeout=20, set_as_default=False)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:  # the last where tls:// has no certificate
         raise _no_cluster(address, error) from error
     try:
         client.wait_for_workers(1, timeout=WORKER_WAIT_S)
