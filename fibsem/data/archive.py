@@ -10,6 +10,7 @@ import io
 import shutil
 import sys
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -163,7 +164,7 @@ def _load(file: File) -> npt.NDArray[np.generic]:
     """Read an array; never a pickle."""
     try:
         array: npt.NDArray[np.generic] = np.load(io.BytesIO(file.read_bytes()), allow_pickle=False)
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"an archive must hold {file} as a NumPy array, but: {reason}.") from error
     return array

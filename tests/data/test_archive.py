@@ -2,6 +2,7 @@
 
 import hashlib
 import http.server
+import io
 import shutil
 import threading
 import zipfile
@@ -11,11 +12,13 @@ from functools import partial
 import numpy as np
 import pytest
 
+from fibsem.data import archive
 from fibsem.data.archive import HPC, Record, locate
 from fibsem.data.manifest import load_dataset
 from fibsem.data.phantom import simulate
 from fibsem.data.phantom.recipe import THESIS_FILMS
 from fibsem.data.split import SPLITS
+from fibsem.data.volumes import source
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from tests.conftest import TINY
@@ -140,3 +143,52 @@ def test_an_unreachable_server_is_said_in_one_line(zipped, tmp_path):
 def test_a_full_disk_is_seen_before_the_download(tmp_path):
     with pytest.raises(UserError, match=r"bytes free"):
         locate(tmp_path, download=True, record=replace(HPC, size=10**18))
+
+
+def packed(folder, **members):
+    path = folder / "archive.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, content in members.items():
+            made.writestr(name, content)
+    return path
+
+
+def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
+    path = packed(tmp_path, small=bytes(10), bomb=bytes(2_000_000))
+    assert path.stat().st_size < 4000
+    monkeypatch.setattr(source, "LARGEST", 1_000_000)
+    with pytest.raises(UserError, match=r"at most 1000000 bytes, but bomb of .* has 2000000"):
+        source.open_zip(path)
+    monkeypatch.setattr(source, "MOST", 1)
+    with pytest.raises(UserError, match=r"at most 1 files, but .* has 2"):
+        source.open_zip(path)
+
+
+def test_a_member_is_never_read_beyond_the_size_it_states(tmp_path):
+    path = packed(tmp_path, liar=bytes(100_000))
+    content = path.read_bytes().replace((100_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
+    path.write_bytes(content)
+    with pytest.raises(zipfile.BadZipFile):  # its checksum is that of the whole
+        (source.open_zip(path) / "liar").read_bytes()
+
+
+def test_locked_and_damaged_archives_are_refused(tmp_path):
+    path = packed(tmp_path, a=b"a")
+    content = path.read_bytes()
+    place = content.index(b"PK\x01\x02") + 8
+    path.write_bytes(content[:place] + b"\x01" + content[place + 1 :])
+    with pytest.raises(UserError, match="without a password, but a of"):
+        source.open_zip(path)
+    path.write_bytes(content[:-30])
+    with pytest.raises(UserError, match="must be a whole zip"):
+        source.open_zip(path)
+
+
+def test_an_array_that_claims_more_than_it_holds_is_one_line(tmp_path):
+    stream = io.BytesIO()
+    np.save(stream, np.zeros((3, 4), np.int64))
+    claimed = stream.getvalue().replace(b"(3, 4), ", b"(3, 4" + b"0" * 15 + b"), ")
+    path = tmp_path / "a.npy"
+    path.write_bytes(claimed.replace(b" " * 15 + b"\n", b"\n", 1))
+    with pytest.raises(UserError, match="as a NumPy array, but"):
+        archive._load(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,6 +23,12 @@ NM = {
     "um": 1e3, "µm": 1e3, "μm": 1e3, r"\u00B5m": 1e3, "micron": 1e3, "microns": 1e3,
     "micrometer": 1e3, "mm": 1e6, "millimeter": 1e6, "cm": 1e7, "centimeter": 1e7,
 }  # fmt: skip
+
+
+#: Files in an archive, and bytes of one of them: slices, and arrays of labelled squares.
+MOST, LARGEST = 1_000_000, 2**32
+#: Flag of a member that needs a password.
+LOCKED = 0x1
 
 
 class Source(Protocol):
@@ -68,11 +75,40 @@ def check_finite(image: Voxels, name: str) -> None:
 
 
 def open_zip(path: Path) -> zipfile.Path:
-    """Open a zip archive, which closes when nobody refers to it any more."""
-    archive = zipfile.ZipFile(path)
+    """Open a zip archive, which closes when nobody refers to it any more.
+
+    Raises
+    ------
+    UserError
+        If it is damaged or locked by a password, or unpacks to more than it should.
+    """
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, ValueError) as error:
+        raise UserError(f"an archive must be a whole zip, but {path} is not: {error}.") from error
+    _check_members(archive.infolist(), path)
     # Left to the collector of cycles, the file might be finalised before the archive closes it.
     weakref.finalize(archive, archive.fp.close)  # type: ignore[union-attr]
     return zipfile.Path(archive)
+
+
+def _check_members(members: Sequence[zipfile.ZipInfo], path: Path) -> None:
+    """What a member says of its size holds: no more than that is ever read of it."""
+    if len(members) > MOST:
+        raise UserError(
+            f"an archive must hold at most {MOST} files, but {path} has {len(members)}."
+        )
+    for member in members:
+        if member.file_size > LARGEST:
+            raise UserError(
+                f"a file in an archive must have at most {LARGEST} bytes, but {member.filename} of "
+                f"{path} has {member.file_size}."
+            )
+        if member.flag_bits & LOCKED:
+            raise UserError(
+                f"an archive must be readable without a password, but {member.filename} of {path} "
+                "is not."
+            )
 
 
 def file_identity(file: File) -> list[Any]:
