@@ -21,7 +21,8 @@ import pooch
 from fibsem.data.dataset import Classes, Dataset, LabelArray, Region, Sample
 from fibsem.data.split import SPLITS
 from fibsem.data.volumes import open_volume
-from fibsem.data.volumes.source import File, open_zip
+from fibsem.data.volumes.faults import File, kind_of, reading
+from fibsem.data.volumes.source import open_zip
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 
@@ -92,14 +93,15 @@ def locate(root: Path, *, download: bool = False, record: Record = HPC) -> Path:
 
 def is_archive(path: Path) -> bool:
     """Whether a path holds the archive's layout: ``data/raw``, perhaps one folder deeper."""
-    if path.is_dir():
+    if kind_of(path) == "folder":
         return _home(path) is not None
-    return zipfile.is_zipfile(path)
+    return reading(path, lambda: zipfile.is_zipfile(path), "an archive must be a file")
 
 
 def _home(top: File) -> File | None:
     """The folder that holds ``raw``."""
-    for base in (top, *(entry for entry in top.iterdir() if entry.is_dir())):
+    entries = reading(top, lambda: [*top.iterdir()], "a folder must be readable")
+    for base in (top, *(entry for entry in entries if entry.is_dir())):
         for home in (base / "data", base):
             if (home / "raw").is_dir() and (home / "manual_segmentation").is_dir():
                 return home

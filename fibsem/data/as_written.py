@@ -22,7 +22,7 @@ def read_yaml(source: str, texts: Collection[str]) -> Any:
     Raises
     ------
     yaml.YAMLError, ValueError
-        If it is no YAML, or a date or number in it is impossible.
+        If it is no YAML, a key occurs twice, or a date or number in it is impossible.
 
     >>> read_yaml("{name: no, volume: 2024_01_15, labels: null, depth: 1_0}", ["name", "volume"])
     {'name': 'no', 'volume': '2024_01_15', 'labels': None, 'depth': 10}
@@ -30,9 +30,11 @@ def read_yaml(source: str, texts: Collection[str]) -> Any:
     loader = yaml.SafeLoader(source)
     try:
         node = loader.get_single_node()
-        for text in _texts(node, texts, set()):
-            if text.value not in NONE:
-                text.tag = TEXT
+        for mapping in _mappings(node, set()):
+            _check_once(mapping)
+            for key, value in mapping.value:
+                if isinstance(value, yaml.ScalarNode) and key.value in texts:
+                    value.tag = value.tag if value.value in NONE else TEXT
         return None if node is None else loader.construct_document(node)
     except RecursionError:
         raise yaml.YAMLError("it is nested too deeply") from None
@@ -40,18 +42,28 @@ def read_yaml(source: str, texts: Collection[str]) -> Any:
         loader.dispose()
 
 
-def _texts(
-    node: yaml.Node | None, keys: Collection[str], seen: set[yaml.Node]
-) -> Iterator[yaml.ScalarNode]:
-    """Scalars behind some keys, wherever they are."""
+def _mappings(node: yaml.Node | None, seen: set[yaml.Node]) -> Iterator[yaml.MappingNode]:
+    """Every mapping, wherever it is."""
     if node is None or node in seen:  # an alias may lead back to where it is
         return
     seen.add(node)
+    inner: list[yaml.Node] = []
     if isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            yield from _texts(item, keys, seen)
+        inner = node.value
     elif isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            if isinstance(value, yaml.ScalarNode) and key.value in keys:
-                yield value
-            yield from _texts(value, keys, seen)
+        yield node
+        inner = [part for pair in node.value for part in pair]
+    for part in inner:
+        yield from _mappings(part, seen)
+
+
+def _check_once(mapping: yaml.MappingNode) -> None:
+    """YAML keeps the last of several values, without a word of the others."""
+    seen: set[str] = set()
+    for key, _ in mapping.value:
+        if isinstance(key, yaml.ScalarNode):
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} occurs twice", key.start_mark
+                )
+            seen.add(key.value)

@@ -47,8 +47,34 @@ class Classes:
                 f"{self.pore}, solid {self.solid}, ignore {self.ignore}."
             )
 
-    def read(self, labels: npt.NDArray[np.generic], name: str) -> LabelArray:
-        """Label values -> 0 pore, 1 solid, ``IGNORE``."""
+    @property
+    def values(self) -> tuple[int, ...]:
+        """The label values that may occur."""
+        return self.pore, self.solid, *(() if self.ignore is None else (self.ignore,))
+
+    def read(
+        self,
+        labels: npt.NDArray[np.generic],
+        name: str,
+        shown: npt.NDArray[np.generic] | None = None,
+    ) -> LabelArray:
+        """Label values -> 0 pore, 1 solid, ``IGNORE``.
+
+        Parameters
+        ----------
+        labels
+            Whole numbers or truth values.
+        name
+            What messages call them.
+        shown
+            The grey value that a palette shows for each of them, where they are its numbers.
+
+        Raises
+        ------
+        UserError
+            If a value is not declared, or a palette shows other declared values than it numbers.
+        """
+        labels = self._meant(labels, name, shown)
         read = np.full(labels.shape, IGNORE, np.uint8)
         read[labels == self.pore] = 0
         read[labels == self.solid] = 1
@@ -63,6 +89,25 @@ class Classes:
                 f"{labels[stray][0]}; declared are {declared}."
             )
         return read
+
+    def _meant(
+        self,
+        labels: npt.NDArray[np.generic],
+        name: str,
+        shown: npt.NDArray[np.generic] | None,
+    ) -> npt.NDArray[np.generic]:
+        """The numbers of a palette or what it shows, whichever are declared; white is 1 or 255."""
+        if labels.dtype == np.bool_:
+            return labels.astype(np.uint8) * np.uint8(1 if 1 in self.values else 255)
+        if shown is None:
+            return labels
+        fitting = [some for some in (labels, shown[labels]) if np.isin(some, self.values).all()]
+        if len(fitting) == 2 and (fitting[0] != fitting[1]).any():
+            raise UserError(
+                f"labels must have one meaning, but both the numbers of the palette of {name} and "
+                "the greys that it shows are declared in `classes`; save it as plain grey values."
+            )
+        return fitting[0] if fitting else labels
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +11,14 @@ import yaml
 
 from fibsem.data import archive
 from fibsem.data.as_written import read_yaml
-from fibsem.data.dataset import (
-    Classes,
-    Dataset,
-    LabelArray,
-    Region,
-    Sample,
-    check_name,
-    checked,
-)
-from fibsem.data.split import SPLITS, Split, SplitRecipe, divide, slice_ranges
-from fibsem.data.volumes import Volume, VoxelNm, open_volume
+from fibsem.data.dataset import Classes, Dataset, Region, Sample, check_name, checked
+from fibsem.data.masks import Cut
+from fibsem.data.regions import read_regions
+from fibsem.data.split import SplitRecipe, slice_ranges
+from fibsem.data.volumes import Manner, Volume, VoxelNm, known_nm, reopen
+from fibsem.data.volumes.faults import absence, kind_of, read_bytes
+from fibsem.data.volumes.lengths import finite
+from fibsem.data.volumes.writers import UNKNOWN_NM
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 
@@ -30,10 +26,14 @@ from fibsem.geometry import Box
 REGION_PX = 256
 
 TOP_KEYS = ("name", "voxel_nm", "classes", "ignore", "samples")
-SAMPLE_KEYS = ("name", "volume", "regions", "labels", "range", "expected_porosity")
+SAMPLE_KEYS = (
+    "name", "volume", "pattern", "series", "sparse", "range", "regions", "labels",
+    "labels_pattern", "labels_series", "expected_porosity",
+)  # fmt: skip
 #: Keys of names and paths.
-TEXTS = ("name", "volume", "regions", "labels")
-COLUMNS = ("mask", "z", "y", "x")
+TEXTS = (
+    "name", "volume", "pattern", "series", "regions", "labels", "labels_pattern", "labels_series",
+)  # fmt: skip
 
 
 def load_dataset(path: str | Path, recipe: SplitRecipe | None = None) -> Dataset:
@@ -52,16 +52,16 @@ def load_dataset(path: str | Path, recipe: SplitRecipe | None = None) -> Dataset
         If anything in it cannot be used; the message names the file and the value.
     """
     path = Path(path)
-    if not path.exists():
+    kind = kind_of(path)
+    if kind == "absent":
         raise UserError(
-            f"`data.path` must name a dataset.yaml, its folder or the archive, but {path} is not "
-            "there."
+            f"`data.path` must name a dataset.yaml, its folder or the archive, but {absence(path)}."
         )
     if archive.is_archive(path):
         return checked(archive.read_archive(path))
-    if path.is_dir():
+    if kind == "folder":
         path = path / "dataset.yaml"
-        if not path.is_file():
+        if kind_of(path) != "file":
             raise UserError(
                 f"`data.path` must be a folder with a dataset.yaml, but {path.parent} has none; "
                 "the README shows one in ten lines."
@@ -71,7 +71,8 @@ def load_dataset(path: str | Path, recipe: SplitRecipe | None = None) -> Dataset
 
 def _read_manifest(path: Path, recipe: SplitRecipe) -> Dataset:
     try:
-        record = read_yaml(path.read_text(encoding="utf-8"), TEXTS)
+        text = read_bytes(path, "a manifest must be a file").decode("utf-8-sig")
+        record = read_yaml(text, TEXTS)
     except (yaml.YAMLError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"a manifest must be YAML, but {path} is not: {reason}.") from error
@@ -82,18 +83,26 @@ def _read_manifest(path: Path, recipe: SplitRecipe) -> Dataset:
         _label_value(_need(named, "solid", f"{path}: classes"), path),
         None if record.get("ignore") is None else _label_value(record["ignore"], path),
     )
-    samples = _need(record, "samples", str(path))
-    if not isinstance(samples, list):
-        raise UserError(f"`samples` must be a list, but {path} has {samples!r}.")
+    entries = _need(record, "samples", str(path))
+    if not isinstance(entries, list):
+        raise UserError(f"`samples` must be a list, but {path} has {entries!r}.")
+    samples = tuple(
+        _read_sample(entry, k, path, classes, recipe) for k, entry in enumerate(entries)
+    )
     return Dataset(
         name=_text(record, "name", str(path)),
         path=path,
-        voxel_nm=_voxel_nm(record.get("voxel_nm"), path),
+        voxel_nm=known_nm(_voxel_nm(record.get("voxel_nm"), path), _common_nm(samples)),
         classes=classes,
-        samples=tuple(
-            _read_sample(entry, k, path, classes, recipe) for k, entry in enumerate(samples)
-        ),
+        samples=samples,
     )
+
+
+def _common_nm(samples: Sequence[Sample]) -> VoxelNm:
+    """Voxel size that the files of all samples state, on each axis on which they agree."""
+    stated = {sample.volume.voxel_nm for sample in samples} or {UNKNOWN_NM}
+    z, y, x = (axis[0] if len(set(axis)) == 1 else None for axis in zip(*stated, strict=True))
+    return z, y, x
 
 
 def _read_sample(
@@ -105,110 +114,39 @@ def _read_sample(
     where = f"{path}: sample {name}"
     if "regions" in record and "labels" in record:
         raise UserError(f"a sample must have `regions` or `labels`, but {where} has both.")
-    value_range = record.get("range")
-    volume = open_volume(
-        path.parent / _text(record, "volume", where),
-        value_range=value_range,
-    )
+    manner = _manner(record, "", where)
+    volume = reopen(path.parent / _text(record, "volume", where), manner, record.get("range"))
     regions: tuple[Region, ...] = ()
     if record.get("regions") is not None:
         table = path.parent / _text(record, "regions", where)
-        regions = _read_table(table, name, number, classes, recipe)
+        regions = read_regions(table, name, number, classes, recipe)
     elif record.get("labels") is not None:
-        labels = open_volume(path.parent / _text(record, "labels", where), sparse=True)
+        manner = replace(_manner(record, "labels_", where), labels=True, sparse=True)
+        labels = reopen(path.parent / _text(record, "labels", where), manner)
         regions = tuple(_cut(labels, volume, name, classes, recipe))
+    return Sample(
+        name, volume, regions, _expected(record, where), dense=record.get("labels") is not None
+    )
+
+
+def _expected(record: Mapping[str, Any], where: str) -> float | None:
     expected = record.get("expected_porosity")
-    if expected is not None and not (isinstance(expected, int | float) and 0 <= expected <= 1):
+    share = finite(expected)
+    if expected is not None and (share is None or not 0 <= share <= 1):
         raise UserError(f"`expected_porosity` must be from 0 to 1, but {where} has {expected!r}.")
-    return Sample(name, volume, regions, expected, dense=record.get("labels") is not None)
+    return share
 
 
-@dataclass(frozen=True)
-class Mask:
-    """Labels in a picture of their own."""
-
-    path: Path
-    classes: Classes
-
-    def __call__(self) -> LabelArray:
-        picture = open_volume(self.path, sparse=True)
-        return self.classes.read(picture.read(Box.whole(picture.shape))[0], str(self.path))
-
-
-@dataclass(frozen=True)
-class Cut:
-    """Labels in a box of a dense label stack."""
-
-    labels: Volume
-    box: Box
-    classes: Classes
-
-    def __call__(self) -> LabelArray:
-        where = f"slice {self.box.start[0]} of {self.labels.path}"
-        return self.classes.read(self.labels.read(self.box)[0], where)
-
-
-def _read_table(
-    table: Path, sample: str, number: int, classes: Classes, recipe: SplitRecipe
-) -> tuple[Region, ...]:
-    """Read ``mask,z,y,x[,split][,truth]``; without a split column the squares are divided."""
-    rows = list(_rows(table))
-    boxes = []
-    for line, row in rows:
-        masks = open_volume(table.parent / row["mask"])
-        if masks.shape[0] != 1:
-            raise UserError(
-                f"a mask must be one picture, but {masks.path} has {masks.shape[0]} pages."
-            )
-        z, y, x = (_whole(row[key], f"column {key}, line {line} of {table}") for key in "zyx")
-        boxes.append(Box((z, y, x), (z + 1, y + masks.shape[1], x + masks.shape[2])))
-    given = [row.get("split") for _, row in rows]
-    splits = (
-        [_split_name(name, line, table) for name, (line, _) in zip(given, rows, strict=True)]
-        if any(given)
-        else divide(boxes, recipe, salt=[number])
+def _manner(record: Mapping[str, Any], prefix: str, where: str) -> Manner:
+    """Which of several films is meant, of the volume or of its labels."""
+    pattern, series = (
+        None if record.get(key) is None else _text(record, key, where)
+        for key in (f"{prefix}pattern", f"{prefix}series")
     )
-    return tuple(
-        Region(
-            sample,
-            row["mask"],
-            box,
-            split,
-            Mask(table.parent / row["mask"], classes),
-            Mask(table.parent / row["truth"], classes) if row.get("truth") else None,
-        )
-        for (_, row), box, split in zip(rows, boxes, splits, strict=True)
-    )
-
-
-def _rows(table: Path) -> Iterable[tuple[int, dict[str, str]]]:
-    """Rows of a CSV with their line numbers."""
-    if not table.is_file():
-        raise UserError(f"`regions` must name a CSV file, but {table} is not there.")
-    with table.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file, skipinitialspace=True)
-        missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
-        if missing:
-            raise UserError(
-                f"a region table must have the columns {','.join(COLUMNS)}[,split], but {table} "
-                f"lacks {', '.join(missing)}."
-            )
-        for row in reader:
-            if None in row or None in row.values():
-                raise UserError(
-                    f"every line of a region table must have {len(reader.fieldnames or ())} "
-                    f"values, but line {reader.line_num} of {table} has not."
-                )
-            yield reader.line_num, row
-
-
-def _split_name(name: str | None, line: int, table: Path) -> Split:
-    for split in SPLITS:
-        if name == split:
-            return split
-    raise UserError(
-        f"`split` must be one of {', '.join(SPLITS)}, but line {line} of {table} has {name!r}."
-    )
+    sparse = record.get("sparse", False)
+    if not isinstance(sparse, bool):
+        raise UserError(f"`sparse` must be true or false, but {where} has {sparse!r}.")
+    return Manner(sparse=sparse, pattern=pattern, series=series)
 
 
 def _cut(
@@ -257,13 +195,6 @@ def _label_value(value: object, path: Path) -> int:
     return value
 
 
-def _whole(text: str, where: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise UserError(f"{where} must be a whole number, but is {text!r}.") from None
-
-
 def _voxel_nm(value: object, path: Path) -> VoxelNm:
     if value is None:
         return None, None, None
@@ -271,11 +202,10 @@ def _voxel_nm(value: object, path: Path) -> VoxelNm:
     read: list[float | None] = []
     for axis in "zyx":
         size = sizes.get(axis)
-        if size is not None and (
-            isinstance(size, bool) or not isinstance(size, int | float) or not size > 0
-        ):
+        nm = finite(size)
+        if size is not None and (nm is None or nm <= 0):
             raise UserError(
                 f"`voxel_nm` must be positive nanometres or null, but {path} has {axis}: {size!r}."
             )
-        read.append(None if size is None else float(size))
+        read.append(nm)
     return read[0], read[1], read[2]

@@ -4,18 +4,24 @@ Opening reads headers only. A box is read from its own slices, and uncompressed 
 Nothing stays open in between, so that threads and processes may share a volume.
 """
 
-from fibsem.data.volumes.tiff import natural_key
-from fibsem.data.volumes.volume import ArrayVolume, Volume, known_nm, open_volume
+from fibsem.data.volumes.lengths import known_nm
+from fibsem.data.volumes.names import natural_key
+from fibsem.data.volumes.opening import open_labels, open_volume, reopen
+from fibsem.data.volumes.source import Manner
+from fibsem.data.volumes.volume import ArrayVolume, Volume
 from fibsem.data.volumes.writers import Format, VolumeWriter, VoxelNm, create_volume
 
 __all__ = [
     "ArrayVolume",
     "Format",
+    "Manner",
     "Volume",
     "VolumeWriter",
     "VoxelNm",
     "create_volume",
     "known_nm",
     "natural_key",
+    "open_labels",
     "open_volume",
+    "reopen",
 ]

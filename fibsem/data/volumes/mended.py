@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from fibsem.data.volumes.faults import SliceError
 from fibsem.data.volumes.source import Around, check_finite
 from fibsem.data.volumes.writers import Voxels
 from fibsem.errors import UserError
@@ -19,13 +20,13 @@ class MendedSource(Around):
     Attributes
     ----------
     source
-        The volume with its gaps; a slice that it refuses to read, or that holds values that are
-        no numbers, is missing.
+        The volume with its gaps. A slice is missing that is absent or whose content is bad; one
+        that could not be had ends the work, for it may be there the next time.
     missing
-        Those found so far.
+        Those found so far, with the reason.
     """
 
-    missing: set[int] = field(default_factory=set)
+    missing: dict[int, str] = field(default_factory=dict)
 
     def read(self, box: Box) -> Voxels:
         voxels = np.empty(box.shape, self.dtype)
@@ -37,7 +38,6 @@ class MendedSource(Around):
         """The rows and columns of a box in slice z, or in the present slice nearest to it."""
         (_, y0, x0), (_, y1, x1) = box.start, box.stop
         depth = self.shape[0]
-        reason: UserError | None = None
         for k in sorted(range(depth), key=lambda k: (abs(k - z), k)):
             if k in self.missing:
                 continue
@@ -45,10 +45,9 @@ class MendedSource(Around):
                 image: Voxels = self.source.read(Box((k, y0, x0), (k + 1, y1, x1)))[0]
                 check_finite(image, self.name(k))
                 return image
-            except UserError as error:
-                self.missing.add(k)
-                reason = error
+            except SliceError as error:
+                self.missing[k] = str(error)
         raise UserError(
-            f"a volume must have a slice that can be read, but none of the {depth} can"
-            f"{f': {reason}' if reason else '.'}"
+            f"a volume must have a slice that can be read, but none of the {depth} can: "
+            f"{next(iter(self.missing.values()))}"
         )

@@ -1,9 +1,9 @@
-"""OME-Zarr 0.4 and 0.5: the full resolution of one multiscale picture."""
+"""OME-Zarr 0.1 to 0.5: the full resolution of one multiscale picture."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -12,10 +12,14 @@ from typing import Any
 import numpy as np
 import zarr
 
-from fibsem.data.volumes.source import NM, check_dtype, file_identity
+from fibsem.data.volumes.faults import File, SliceError, reading
+from fibsem.data.volumes.lengths import length_nm
+from fibsem.data.volumes.source import Manner, check_dtype, file_identity, white_of
 from fibsem.data.volumes.writers import UNKNOWN_NM, VoxelNm, Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
+
+MARKS = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
 
 
 @dataclass(frozen=True)
@@ -45,24 +49,26 @@ class ZarrSource:
         return self.array.dtype.newbyteorder("=")
 
     @property
+    def white(self) -> float:
+        return white_of(self.dtype)
+
+    @property
     def depth(self) -> int:
         """Slices of a chunk, which are decoded together."""
         return int(self.array.chunks[-3])
 
     def read(self, box: Box) -> Voxels:
-        if not self.sparse:
-            self._check_stored(box)
         index: tuple[int | slice, ...] = (*(0,) * (self.array.ndim - 3), *box.slices)
-        try:
+
+        def stored() -> Voxels:
+            if not self.sparse:
+                self._check_stored(box)
             return np.asarray(self.array[index], self.dtype)
-        except MemoryError:  # says nothing of the chunk
-            raise
-        except Exception as error:  # each codec has errors of its own
-            reason = " ".join(str(error).split())[:150]
-            raise UserError(
-                f"chunks must be whole, but {self.name(box.start[0])} to "
-                f"{box.stop[0] - 1} cannot be decoded ({reason})."
-            ) from error
+
+        return reading(
+            f"{self.name(box.start[0])} to {box.stop[0] - 1}", stored,
+            "chunks must be whole and fit their Zarr",
+        )  # fmt: skip
 
     def name(self, z: int) -> str:
         return f"{self.folder}, slice {z}"
@@ -93,36 +99,84 @@ class ZarrSource:
             key = self.array.metadata.encode_chunk_key((*(0,) * (len(stored) - 3), *place))
             if not (home / key).is_file():
                 z, y, x = (k * side for k, side in zip(place, sides, strict=True))
-                raise UserError(
+                raise SliceError(
                     f"every chunk must be stored, but {self.name(max(z, box.start[0]))} lacks the "
-                    f"one from (y, x) = ({y}, {x}) on; where that is black, write it with "
-                    "write_empty_chunks=True."
+                    f"one from (y, x) = ({y}, {x}) on; sparse=true reads those as the fill value, "
+                    f"{self.array.fill_value}."
                 )
 
 
-def open_zarr(folder: Path, *, sparse: bool = False) -> ZarrSource:
-    """Open the full resolution of an OME-Zarr, or a plain Zarr array.
+def is_zarr(folder: File) -> bool:
+    """Whether a folder is a Zarr array or group."""
+    return isinstance(folder, Path) and any((folder / mark).is_file() for mark in MARKS)
 
-    ``sparse=True`` reads chunks that are not stored as the fill value.
-    """
-    try:
-        node = zarr.open(folder, mode="r")
-        multiscale: dict[str, Any] = {}
-        if isinstance(node, zarr.Group):
-            attributes: Any = node.attrs.asdict()
-            multiscale = attributes.get("ome", attributes)["multiscales"][0]
-            node = node[multiscale["datasets"][0]["path"]]
-        names = [axis["name"] for axis in multiscale.get("axes", ())]
-        voxel_nm = _multiscale_nm(multiscale)
-    except Exception as error:  # missing keys, bad JSON, missing arrays
-        raise UserError(
-            f"an OME-Zarr must have `multiscales` with a readable array, but {folder} has none "
-            f"({type(error).__name__}: {' '.join(str(error).split())[:150]})."
-        ) from error
-    assert isinstance(node, zarr.Array)
+
+def open_zarr(folder: Path, manner: Manner) -> ZarrSource:
+    """Open the full resolution of a film in an OME-Zarr, or a plain Zarr array."""
+    return reading(folder, lambda: _open(folder, manner), "an OME-Zarr must have a readable array")
+
+
+def _open(folder: Path, manner: Manner) -> ZarrSource:
+    node = zarr.open(folder, mode="r")
+    multiscale: Mapping[str, Any] = {}
+    if isinstance(node, zarr.Group):
+        node, multiscale = _picture(node, folder, manner.series)
+        node = node[str(_need(multiscale, "datasets", folder)[0]["path"])]
+    if not isinstance(node, zarr.Array):
+        raise SliceError(f"an OME-Zarr must have a readable array, but {folder} has a group.")
+    names = [axis["name"] if isinstance(axis, Mapping) else axis for axis in _axes(multiscale)]
     _check_axes(node.shape, names, folder)
-    check_dtype(node.dtype, folder)
-    return ZarrSource(folder, node, voxel_nm, sparse)
+    check_dtype(node.dtype, folder, labels=manner.labels)
+    return ZarrSource(folder, node, _multiscale_nm(multiscale), manner.sparse)
+
+
+def _picture(
+    group: zarr.Group, folder: Path, series: int | str | None
+) -> tuple[zarr.Group, Mapping[str, Any]]:
+    """One picture: that of the group, or one of those in it, as bioformats2raw lays them out."""
+    found = {
+        (name or str(multiscale.get("name", k))): (home, multiscale)
+        for name, home in [("", group), *_inner(group)]
+        for k, multiscale in enumerate(_multiscales(home))
+    }
+    if not found:
+        raise SliceError(
+            f"an OME-Zarr must have `multiscales` with a readable array, but {folder} has none."
+        )
+    if series is None and len(found) == 1:
+        return next(iter(found.values()))
+    if str(series) in found:
+        return found[str(series)]
+    if str(series).isdecimal() and int(series or 0) < len(found):
+        return list(found.values())[int(series or 0)]
+    raise UserError(
+        f"a volume must be one picture, but {folder} holds {len(found)}: {', '.join(found)}"
+        f"{'' if series is None else f', and `series` is {series}'}; `series` picks one by its "
+        "number or name."
+    )
+
+
+def _inner(group: zarr.Group) -> list[tuple[str, zarr.Group]]:
+    """The pictures of a group of several: numbered from 0."""
+    if _multiscales(group):
+        return []
+    inner = ((name, node) for name, node in group.groups() if name.isdecimal())
+    return sorted(inner, key=lambda pair: int(pair[0]))
+
+
+def _multiscales(group: zarr.Group) -> list[Mapping[str, Any]]:
+    attributes: Any = group.attrs.asdict()
+    return list(attributes.get("ome", attributes).get("multiscales", []))
+
+
+def _need(multiscale: Mapping[str, Any], key: str, folder: Path) -> Any:
+    if not multiscale.get(key):
+        raise SliceError(f"`multiscales` of an OME-Zarr must have {key}, but {folder} has none.")
+    return multiscale[key]
+
+
+def _axes(multiscale: Mapping[str, Any]) -> Sequence[Any]:
+    return multiscale.get("axes") or ()
 
 
 def _check_axes(shape: tuple[int, ...], names: Sequence[str], folder: Path) -> None:
@@ -134,15 +188,16 @@ def _check_axes(shape: tuple[int, ...], names: Sequence[str], folder: Path) -> N
         )
 
 
-def _multiscale_nm(multiscale: dict[str, Any]) -> VoxelNm:
+def _multiscale_nm(multiscale: Mapping[str, Any]) -> VoxelNm:
     """Voxel size from the units of the axes and the scales of the full resolution."""
-    axes = multiscale.get("axes", [])[-3:]
+    axes = [axis for axis in _axes(multiscale)[-3:] if isinstance(axis, Mapping)]
     if len(axes) < 3:
         return UNKNOWN_NM
-    sizes = [NM.get(axis.get("unit", "")) for axis in axes]
+    factors = [1.0, 1.0, 1.0]
     for level in (multiscale["datasets"][0], multiscale):
         for transform in level.get("coordinateTransformations", []):
             if transform["type"] == "scale":
-                factors = transform["scale"][-3:]
-                sizes = [nm and nm * f for nm, f in zip(sizes, factors, strict=True)]
-    return sizes[0], sizes[1], sizes[2]
+                scale = transform["scale"][-3:]
+                factors = [a * float(b) for a, b in zip(factors, scale, strict=True)]
+    z, y, x = (length_nm(f, axis.get("unit")) for f, axis in zip(factors, axes, strict=True))
+    return z, y, x

@@ -12,17 +12,41 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from fibsem.data.volumes.faults import File, SliceError
 from fibsem.data.volumes.writers import DTYPES, VoxelNm, Voxels
-from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
 
-File = Path | zipfile.Path
+#: Kinds of dtypes that labels may have: truth values, whole numbers, and floats that are whole.
+LABEL_KINDS = "buif"
 
-NM = {
-    "nm": 1.0, "nanometer": 1.0, "Å": 0.1, "angstrom": 0.1, "m": 1e9, "meter": 1e9,
-    "um": 1e3, "µm": 1e3, "μm": 1e3, r"\u00B5m": 1e3, "micron": 1e3, "microns": 1e3,
-    "micrometer": 1e3, "mm": 1e6, "millimeter": 1e6, "cm": 1e7, "centimeter": 1e7,
-}  # fmt: skip
+
+@dataclass(frozen=True)
+class Manner:
+    """How a volume is opened.
+
+    Attributes
+    ----------
+    gaps
+        Whether slices may be missing or damaged.
+    sparse
+        Whether chunks that a Zarr does not store hold its fill value; else they are damage.
+    pattern, series
+        Which of several series of a folder, and which of several in a file.
+    labels
+        Whether it holds labels: of any whole numbers, and of a palette its numbers.
+    """
+
+    gaps: bool = False
+    sparse: bool = False
+    pattern: str | None = None
+    series: int | str | None = None
+    labels: bool = False
+
+    @property
+    def choice(self) -> dict[str, object]:
+        """What tells one volume from others at the same place."""
+        keys = {"pattern": self.pattern, "series": self.series, "sparse": self.sparse or None}
+        return {key: value for key, value in keys.items() if value is not None}
 
 
 #: Files in an archive, and bytes of one of them: slices, and arrays of labelled squares.
@@ -40,6 +64,9 @@ class Source(Protocol):
     def dtype(self) -> np.dtype[Any]: ...
     @property
     def voxel_nm(self) -> VoxelNm: ...
+    @property
+    def white(self) -> float:
+        """The brightest grey value that it can hold; 1 of floats."""
 
     def read(self, box: Box) -> Voxels:
         """Voxels of a box inside the volume, as a new array."""
@@ -51,13 +78,20 @@ class Source(Protocol):
         """List what changes when the content changes."""
 
 
-def check_dtype(dtype: np.dtype[Any] | None, name: object) -> np.dtype[Any]:
-    """Return the native form of a supported dtype."""
+def check_dtype(dtype: np.dtype[Any] | None, name: object, *, labels: bool = False) -> None:
+    """Refuse a dtype that volumes, or labels, cannot have."""
     native = None if dtype is None else dtype.newbyteorder("=")
-    if native not in DTYPES:
-        choices = ", ".join(map(str, DTYPES))
-        raise UserError(f"voxels must be {choices}, but {name} holds {native or 'odd bits'}.")
-    return native
+    if native is None or (native.kind not in LABEL_KINDS if labels else native not in DTYPES):
+        choices = "whole numbers or truth values" if labels else ", ".join(map(str, DTYPES))
+        what = "labels" if labels else "voxels"
+        raise SliceError(f"{what} must be {choices}, but {name} holds {native or 'odd bits'}.")
+
+
+def white_of(dtype: np.dtype[Any], bits: int | None = None) -> float:
+    """The brightest value of a dtype, of which so many bits are used; 1 of floats."""
+    if dtype.kind == "f":
+        return 1.0
+    return float(2**bits - 1) if bits else float(np.iinfo(dtype).max)
 
 
 def check_grey(
@@ -65,7 +99,7 @@ def check_grey(
 ) -> None:
     """Refuse an image of which not every value is right."""
     if not right.all():
-        raise UserError(f"grey values must {rule}, but {name} holds {image[~right][0]}; {remedy}.")
+        raise SliceError(f"grey values must {rule}, but {name} holds {image[~right][0]}; {remedy}.")
 
 
 def check_finite(image: Voxels, name: str) -> None:
@@ -137,6 +171,10 @@ class Around:
     @property
     def voxel_nm(self) -> VoxelNm:
         return self.source.voxel_nm
+
+    @property
+    def white(self) -> float:
+        return self.source.white
 
     def name(self, z: int) -> str:
         return self.source.name(z)

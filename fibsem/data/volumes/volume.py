@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
-from collections.abc import Set
-from dataclasses import dataclass
-from numbers import Real
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +13,17 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.data.volumes.layered import DeepSource
+from fibsem.data.volumes.lengths import finite
 from fibsem.data.volumes.mended import MendedSource
-from fibsem.data.volumes.omezarr import open_zarr
-from fibsem.data.volumes.source import File, Source, check_dtype, check_finite, check_grey
-from fibsem.data.volumes.tiff import open_multipage, open_series
-from fibsem.data.volumes.writers import (
-    UNKNOWN_NM,
-    VoxelNm,
-    Voxels,
+from fibsem.data.volumes.source import (
+    Manner,
+    Source,
+    check_dtype,
+    check_finite,
+    check_grey,
+    white_of,
 )
+from fibsem.data.volumes.writers import UNKNOWN_NM, VoxelNm, Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
 
@@ -40,11 +40,14 @@ class Volume:
         Where the voxels lie.
     declared
         The grey values that map to 0 and 1, if the user declared them.
+    manner
+        How it was opened.
     """
 
     path: Path
     source: Source
     declared: tuple[float, float] | None = None
+    manner: Manner = field(default_factory=Manner)
 
     @property
     def shape(self) -> Triple:
@@ -64,7 +67,12 @@ class Volume:
     @property
     def missing(self) -> Set[int]:
         """Slices found missing so far, in a volume that may have gaps."""
-        return self.source.missing if isinstance(self.source, MendedSource) else frozenset()
+        return self.why_missing.keys()
+
+    @property
+    def why_missing(self) -> Mapping[int, str]:
+        """Slices found missing so far, each with the reason."""
+        return self.source.missing if isinstance(self.source, MendedSource) else {}
 
     @property
     def kept_bytes(self) -> int:
@@ -74,10 +82,8 @@ class Volume:
 
     @property
     def value_range(self) -> tuple[float, float]:
-        """The grey values that map to 0 and 1: declared, else the dtype's; float32 has [0, 1]."""
-        if self.declared is not None:
-            return self.declared
-        return (0.0, 1.0) if self.dtype.kind == "f" else (0.0, float(np.iinfo(self.dtype).max))
+        """The grey values that map to 0 and 1: declared, else those that the files can hold."""
+        return self.declared or (0.0, self.source.white)
 
     def read(self, box: Box) -> Voxels:
         """Read a box in the volume's dtype, (z, y, x), as a new array.
@@ -120,7 +126,12 @@ class Volume:
         """The same volume with the nearest present slice in place of those that cannot be read."""
         if isinstance(self.source, MendedSource):
             return self
-        return Volume(self.path, MendedSource(self.source), self.declared)
+        manner = replace(self.manner, gaps=True)
+        return replace(self, source=MendedSource(self.source), manner=manner)
+
+    def with_range(self, value_range: tuple[float, float] | None) -> Volume:
+        """The same volume with other grey values that map to 0 and 1."""
+        return replace(self, declared=checked_range(value_range))
 
     def signature(self) -> dict[str, object]:
         """Tell this volume from another or a changed one; JSON-able, and free of its place.
@@ -129,6 +140,7 @@ class Volume:
         """
         identity = self.source.identity()
         return {
+            **self.manner.choice,
             "files": len(identity),
             "digest": hashlib.sha256(json.dumps(identity).encode()).hexdigest(),
             "dtype": str(self.dtype),
@@ -141,81 +153,19 @@ class ArrayVolume(Volume):
     """A volume that is in memory, (z, y, x) uint8, uint16 or float32."""
 
     def __init__(self, array: Voxels, *, value_range: tuple[float, float] | None = None) -> None:
-        super().__init__(Path("array"), ArraySource(array), _checked_range(value_range))
+        super().__init__(Path("array"), ArraySource(array), checked_range(value_range))
 
 
-def open_volume(
-    path: str | Path | zipfile.Path,
-    *,
-    value_range: tuple[float, float] | None = None,
-    gaps: bool = False,
-    sparse: bool = False,
-) -> Volume:
-    """Open a volume without reading its voxels.
-
-    Parameters
-    ----------
-    path
-        A folder of TIFF slices (also inside a zip archive), a TIFF of one or many pages, or an
-        OME-Zarr (0.4 or 0.5, full resolution).
-    value_range
-        The grey values that map to 0 and 1; by default those of the dtype, and [0, 1] of float32.
-    gaps
-        Whether slices may be missing or damaged; the nearest present one is read in their place,
-        and :attr:`Volume.missing` tells which they are.
-    sparse
-        Whether chunks that an OME-Zarr does not store are all zeros, as programs leave them out of
-        label pictures; else they are damage.
-
-    Raises
-    ------
-    UserError
-        If there is no volume at the path, or it is not one that can be read.
-
-    Notes
-    -----
-    Slices of a folder are all compared with the first on opening; those in an archive when they
-    are read, because their headers may lie behind compressed pixels.
-    """
-    file: File = path if isinstance(path, zipfile.Path) else Path(path)
-    declared = _checked_range(value_range)
-    source = _open_source(file, gaps=gaps, sparse=sparse)
-    return Volume(Path(str(file)), MendedSource(source) if gaps else source, declared)
-
-
-def _open_source(file: File, *, gaps: bool, sparse: bool) -> Source:
-    kinds = "a folder of TIFF slices, a TIFF or an OME-Zarr"
-    if not file.exists():
-        raise UserError(f"a volume must be {kinds}, but {file} is not there.")
-    if not file.is_dir():
-        return open_multipage(file, gaps=gaps)
-    if isinstance(file, Path) and any(
-        (file / name).is_file() for name in ("zarr.json", ".zgroup", ".zattrs", ".zarray")
-    ):
-        stack = open_zarr(file, sparse=sparse)
-        return DeepSource(stack, stack.depth) if stack.depth > 1 else stack
-    return open_series(file, gaps=gaps)
-
-
-def _checked_range(value_range: Any) -> tuple[float, float] | None:
+def checked_range(value_range: Any) -> tuple[float, float] | None:
     """A range as two floats; it may come from YAML, where it can be anything."""
     if value_range is None:
         return None
-    match value_range:
-        case [Real() as low, Real() as high] if -np.inf < float(low) < float(high) < np.inf:
-            return float(low), float(high)
+    ends = value_range if isinstance(value_range, list | tuple) else []
+    match [finite(end) for end in ends]:
+        case [float() as low, float() as high] if low < high:
+            return low, high
     got = list(value_range) if isinstance(value_range, tuple) else value_range
     raise UserError(f"`range` must be two finite numbers, low < high, but got {got}.")
-
-
-def known_nm(*voxel_nm: VoxelNm) -> VoxelNm:
-    """Voxel size of which each axis is that of the first one to state it.
-
-    >>> known_nm((None, None, 8.0), (None, 10.0, 10.0), (50.0, 20.0, 20.0))
-    (50.0, 10.0, 8.0)
-    """
-    z, y, x = (next((nm for nm in axis if nm), None) for axis in zip(*voxel_nm, strict=True))
-    return z, y, x
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,6 +188,10 @@ class ArraySource:
     @property
     def dtype(self) -> np.dtype[Any]:
         return self.array.dtype.newbyteorder("=")
+
+    @property
+    def white(self) -> float:
+        return white_of(self.dtype)
 
     def read(self, box: Box) -> Voxels:
         return self.array[box.slices].astype(self.dtype)

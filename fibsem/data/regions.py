@@ -1,0 +1,204 @@
+"""Region tables: CSV as people and spreadsheets write it, one square a line."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fibsem.data.dataset import Classes, Region
+from fibsem.data.masks import Mask
+from fibsem.data.split import SPLITS, Split, SplitRecipe, divide
+from fibsem.data.volumes.faults import kind_of, read_bytes
+from fibsem.errors import UserError
+from fibsem.geometry import Box
+
+COLUMNS = ("mask", "z", "y", "x")
+#: Of tables, by what they begin with; those without a mark are UTF-8 or from Windows.
+MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+#: A whole number, also as a spreadsheet writes it that thinks of decimals.
+WHOLE = re.compile(r"([+-]?\d{1,9})(?:[.,]0+)?")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a table: its number and its values by column."""
+
+    line: int
+    values: dict[str, str]
+
+
+def read_regions(
+    table: Path, sample: str, number: int, classes: Classes, recipe: SplitRecipe
+) -> tuple[Region, ...]:
+    """Read ``mask,z,y,x[,split][,truth]``; without a split column the squares are divided.
+
+    Parameters
+    ----------
+    table
+        A CSV file; masks are named from its folder.
+    sample, number
+        Name and number of the sample, the latter to divide each in its own way.
+    classes, recipe
+        What labels mean, and how they are divided.
+
+    Raises
+    ------
+    UserError
+        If a line cannot be used; the message names it.
+    """
+    rows = read_rows(table)
+    masks = [Mask(_beside(table, row.values["mask"]), classes) for row in rows]
+    boxes = [_box(row, mask, table) for row, mask in zip(rows, masks, strict=True)]
+    _check_once(rows, boxes, table)
+    given = [row.values.get("split") for row in rows]
+    splits = (
+        [_split_name(row, table) for row in rows]
+        if any(given)
+        else divide(boxes, recipe, salt=[number])
+    )
+    return tuple(
+        Region(sample, row.values["mask"], box, split, mask, _truth(row, table, classes))
+        for row, mask, box, split in zip(rows, masks, boxes, splits, strict=True)
+    )
+
+
+def read_rows(table: Path) -> list[Row]:
+    """Read the lines of a table that hold a square; empty lines and remarks (#) are left out."""
+    if kind_of(table) != "file":
+        raise UserError(f"`regions` must name a CSV file, but {table} is not there.")
+    text = _text(table)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
+    try:
+        lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
+    except csv.Error as error:
+        raise UserError(
+            f"a region table must be CSV, but line {reader.line_num} of {table} is not ({error})."
+        ) from error
+    full = [(line, cells) for line, cells in lines if any(cells) and not _is_setting(cells)]
+    while full and full[0][1][0].startswith("#"):
+        full.pop(0)
+    header = [cell.casefold() for cell in full[0][1]] if full else []
+    _check_header(header, table)
+    return list(_rows(full[1:], header, table))
+
+
+def _text(table: Path) -> str:
+    """The text of a table in whichever encoding it is."""
+    content = read_bytes(table, "a region table must be a file")
+    mark = next((mark for mark in MARKS if content.startswith(mark)), None)
+    try:
+        text = content.decode(MARKS[mark] if mark else "utf-8")
+    except UnicodeDecodeError as error:
+        text = _from_windows(content, table, content[: error.start].count(b"\n") + 1)
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise UserError(f"a region table must be text, but line {line} of {table} is not.")
+    return text
+
+
+def _from_windows(content: bytes, table: Path, line: int) -> str:
+    try:
+        return content.decode("cp1252")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"a region table must be UTF-8 text, but line {line} of {table} is not; save it as "
+            "CSV in UTF-8."
+        ) from error
+
+
+def _separator(text: str) -> str:
+    """What stands between the values: as the first line says or as it is used there."""
+    first = next((line for line in text.splitlines() if line.strip(" ,;\t")[:1] not in "#"), "")
+    if setting := re.fullmatch(r"sep=(.)\s*", first):
+        return setting[1]
+    return max(",;\t", key=first.count)
+
+
+def _is_setting(cells: Sequence[str]) -> bool:
+    """Whether a line is the one by which Excel is told the separator."""
+    return cells[0].startswith("sep=")
+
+
+def _check_header(header: Sequence[str], table: Path) -> None:
+    missing = [column for column in COLUMNS if column not in header]
+    twice = sorted({column for column in header if column and header.count(column) > 1})
+    if missing or twice:
+        wrong = f"lacks {', '.join(missing)}" if missing else f"has {', '.join(twice)} twice"
+        raise UserError(
+            f"a region table must have the columns {','.join(COLUMNS)}[,split], but {table} "
+            f"{wrong}; its header is {','.join(header)[:100]!r}."
+        )
+
+
+def _rows(
+    lines: Sequence[tuple[int, Sequence[str]]], header: Sequence[str], table: Path
+) -> Iterator[Row]:
+    for line, cells in lines:
+        if cells[0].startswith("#") and len(cells) != len(header):
+            continue
+        if len(cells) < len(header) or any(cells[len(header) :]):
+            raise UserError(
+                f"every line of a region table must have {len(header)} values, but line {line} of "
+                f"{table} has {len(cells)}."
+            )
+        yield Row(line, dict(zip(header, cells, strict=False)))
+
+
+def _beside(table: Path, name: str) -> Path:
+    """A picture that a table names; from Windows with backslashes."""
+    path = table.parent / name
+    if "\\" in name and kind_of(path) == "absent":
+        path = table.parent / name.replace("\\", "/")
+    return path
+
+
+def _box(row: Row, mask: Mask, table: Path) -> Box:
+    height, width = mask.shape
+    z, y, x = (_whole(row, column, table) for column in "zyx")
+    return Box((z, y, x), (z + 1, y + height, x + width))
+
+
+def _whole(row: Row, column: str, table: Path) -> int:
+    text = row.values[column]
+    if (number := WHOLE.fullmatch(text)) is None:
+        shown = text if len(text) <= 20 else f"{text[:20]}..."
+        raise UserError(
+            f"column {column}, line {row.line} of {table} must be a whole number, but is {shown!r}."
+        )
+    return int(number[1])
+
+
+def _check_once(rows: Sequence[Row], boxes: Sequence[Box], table: Path) -> None:
+    """A square that is listed twice would count twice."""
+    seen: dict[tuple[str, Box], int] = {}
+    for row, box in zip(rows, boxes, strict=True):
+        before = seen.setdefault((row.values["mask"], box), row.line)
+        if before != row.line:
+            raise UserError(
+                f"a square must be listed once, but lines {before} and {row.line} of {table} are "
+                "the same."
+            )
+
+
+def _split_name(row: Row, table: Path) -> Split:
+    name = row.values.get("split", "")
+    for split in SPLITS:
+        if name.casefold() == split:
+            return split
+    raise UserError(
+        f"`split` must be one of {', '.join(SPLITS)}, but line {row.line} of {table} has {name!r}."
+    )
+
+
+def _truth(row: Row, table: Path, classes: Classes) -> Mask | None:
+    name = row.values.get("truth")
+    return Mask(_beside(table, name), classes) if name else None

@@ -1,0 +1,136 @@
+"""A folder of TIFF slices, also in a zip archive: which of its files are a film."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import tifffile
+
+from fibsem.data.volumes.faults import File, SliceError, kind_of, reading
+from fibsem.data.volumes.lengths import known_nm
+from fibsem.data.volumes.numbering import numbered
+from fibsem.data.volumes.pages import Absent, Page, alike, look, page_of
+from fibsem.data.volumes.source import Manner
+from fibsem.data.volumes.tags import tagged_nm
+from fibsem.data.volumes.tiff import TiffSource, open_file, scene_of
+from fibsem.data.volumes.writers import VoxelNm
+from fibsem.errors import UserError
+
+TIFF = (".tif", ".tiff")
+
+
+def open_series(folder: File, manner: Manner) -> TiffSource:
+    """Open a folder of slices: files of one slice each, a single file, or files of one set.
+
+    With gaps those that are missing, unreadable or of another kind than most are `Absent`.
+    """
+    files = _tiffs(folder)
+    slots = numbered(list(files), folder, manner.pattern)
+    places = [files.get(name, folder / name) for name in slots.names]
+    if len(places) == 1:
+        return open_file(places[0], manner)
+    if film := _set(places, manner):
+        return film
+    if slots.lost and not manner.gaps:
+        k = next(k for k, name in enumerate(slots.names) if name in slots.lost)
+        after = next(name for name in slots.names[k:] if name not in slots.lost)
+        raise UserError(
+            f"slices must be numbered without gaps, but {slots.names[k]} is missing between "
+            f"{slots.names[k - 1]} and {after} in {folder}."
+        )
+    pages, voxel_nm = _headers(places, folder, manner)
+    first, checked = alike(pages, [str(page.file) for page in pages], gaps=manner.gaps)
+    return TiffSource(first, checked, voxel_nm)
+
+
+def _tiffs(folder: File) -> dict[str, File]:
+    """The TIFF files of a folder by name; links that lead nowhere are listed files, too."""
+    listed: list[File] = reading(folder, lambda: [*folder.iterdir()], "a folder must be readable")
+    entries = [entry for entry in listed if not entry.name.startswith(".")]
+    files = {
+        entry.name: entry
+        for entry in entries
+        if entry.name.lower().endswith(TIFF) and kind_of(entry) != "folder"
+    }
+    if not files:
+        endings = Counter(Path(entry.name).suffix for entry in entries).most_common(1)
+        most = f", most {endings[0][0]}" if endings and endings[0][0] else ""
+        holds = f"none among its {len(entries)} entries{most}" if entries else "nothing"
+        raise UserError(
+            "a folder must hold TIFF slices (.tif, .tiff) or an OME-Zarr, "
+            f"but {folder} holds {holds}."
+        )
+    return files
+
+
+def _headers(
+    places: Sequence[File], folder: File, manner: Manner
+) -> tuple[list[Page | Absent], VoxelNm]:
+    """Look at the header of every slice; those in an archive are taken to be like the first."""
+    pages: list[Page | Absent] = []
+    first: tuple[Page, VoxelNm] | None = None
+    for file in places:
+        if first is not None and not isinstance(folder, Path) and file.exists():
+            pages.append(replace(first[0], file=file, directory=None, pixels=None))
+            continue
+        try:
+            page, voxel_nm = look(file, partial(_only, places=places, manner=manner))
+        except SliceError as error:
+            if not manner.gaps:
+                raise
+            pages.append(Absent(file, str(error)))
+            continue
+        first = first or (page, voxel_nm)
+        pages.append(page)
+    if first is None:
+        raise UserError(
+            f"a volume must have a slice that can be read, but {folder} has none: "
+            f"{pages[0].reason if isinstance(pages[0], Absent) else ''}"
+        )
+    return pages, first[1]
+
+
+def _only(
+    tiff: tifffile.TiffFile, file: File, *, places: Sequence[File], manner: Manner
+) -> tuple[Page, VoxelNm]:
+    """The one slice of a file that is one of many, and the voxel size."""
+    scene = scene_of(tiff, file, manner)
+    renamed = any(name is not None for name, _ in scene.planes)
+    if renamed and len(scene.planes) != len(places):
+        raise UserError(
+            f"the files of a set must be together, but {file} is one of {len(scene.planes)} slices "
+            f"and {file.parent} has {len(places)}."
+        )
+    if not renamed and scene.depth > 1:
+        raise UserError(
+            f"a file of a series must hold one slice, but {file} holds {scene.depth} pages; a "
+            "file with many slices is a volume of its own."
+        )
+    number = 0 if renamed else scene.planes[0][1]
+    page = page_of(tiff.pages[number], tiff, file, labels=manner.labels)
+    return page, known_nm(scene.voxel_nm, tagged_nm(tiff))
+
+
+def _set(places: Sequence[File], manner: Manner) -> TiffSource | None:
+    """The film of a set of files that lie in a folder, in the order of its OME-XML."""
+    first = next((file for file in places if kind_of(file) == "file"), None)
+    if first is None:
+        return None
+    try:
+        scene = look(first, partial(scene_of, manner=manner))
+    except SliceError:  # told later, or left out
+        return None
+    named = {first.name if name is None else name for name, _ in scene.planes}
+    if len(named) < 2 or not any(file.name in named - {first.name} for file in places):
+        return None
+    for file in places:
+        if file.name not in named and kind_of(file) != "absent":
+            raise UserError(
+                f"the files of a folder must be those of one set, but {file} is none of the "
+                f"{len(named)} that {first.name} names; `pattern` picks some."
+            )
+    return open_file(first, manner)

@@ -1,0 +1,54 @@
+"""Numbers and lengths as people and programs write them."""
+
+from __future__ import annotations
+
+import math
+from numbers import Real
+
+from fibsem.data.volumes.writers import VoxelNm
+
+NM = {
+    "nm": 1.0, "nanometer": 1.0, "nanometre": 1.0, "pm": 1e-3, "Å": 0.1, "angstrom": 0.1,
+    "m": 1e9, "meter": 1e9, "um": 1e3, "µm": 1e3, "μm": 1e3, r"\u00B5m": 1e3, "micron": 1e3,
+    "microns": 1e3, "micrometer": 1e3, "micrometre": 1e3, "mm": 1e6, "millimeter": 1e6,
+    "cm": 1e7, "centimeter": 1e7, "inch": 2.54e7,
+}  # fmt: skip
+
+
+def finite(value: object) -> float | None:
+    """A finite number, else None; to YAML and JSON truth values are numbers, too.
+
+    >>> finite(3), finite(True), finite(float("inf")), finite("3"), finite(10**400)
+    (3.0, None, None, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def known_nm(*voxel_nm: VoxelNm) -> VoxelNm:
+    """Voxel size of which each axis is that of the first one to state it.
+
+    >>> known_nm((None, None, 8.0), (None, 10.0, 10.0), (50.0, 20.0, 20.0))
+    (50.0, 10.0, 8.0)
+    """
+    z, y, x = (next((nm for nm in axis if nm), None) for axis in zip(*voxel_nm, strict=True))
+    return z, y, x
+
+
+def length_nm(value: object, unit: object = "nm") -> float | None:
+    """A length in nm, None where it is none; slices that are counted backwards are as far apart.
+
+    >>> length_nm(-0.05, "um"), length_nm("0,5"), length_nm("nan"), length_nm(3, "pixel")
+    (50.0, 0.5, None, None)
+    """
+    scale = NM.get(str(unit).strip())
+    try:
+        nm = abs(float(str(value).replace(",", "."))) * (scale or math.nan)
+    except ValueError:
+        return None
+    return nm if 0 < nm < math.inf else None

@@ -1,0 +1,164 @@
+"""Numbers in file names: whole or with decimals, with a sign, or a time stamp as its seconds.
+
+A name alone can be read in several ways: ``z-5`` has a five or a minus five, ``0.10`` a ten or a
+tenth. Which is meant shows beside the other names of a folder, so each way is offered.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fractions import Fraction
+from functools import cached_property
+from itertools import product
+
+#: Digits with a decimal point or comma that are not part of a version like 1.2.3.
+DECIMAL = r"(?<!\d[.,])\d+[.,]\d+(?![.,]?\d)"
+#: Any sign, and one that nothing but a number can follow.
+MINUS = "\u2212"
+SIGN = f"[-+{MINUS}]"
+APART = rf"(?:(?<=[\s_=(,;:])|^){SIGN}"
+STAMP = re.compile(
+    r"(?<!\d)((?:19|20)\d\d)[-_.]?(\d\d)[-_.]?(\d\d)"  # year, month, day
+    r"[-_. T]?(\d\d)[-_.:h]?(\d\d)[-_.:m]?(\d\d)(?!\d)"
+)
+
+Value = int | Fraction
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number as a name has it, from character ``start`` on."""
+
+    text: str
+    value: Value
+    start: int
+    decimals: int = 0
+
+    @classmethod
+    def read(cls, text: str, start: int) -> Number:
+        """Digits with or without a sign and decimals."""
+        whole, _, rest = text.replace(MINUS, "-").replace(",", ".").partition(".")
+        value: Value = Fraction(int(whole + rest), _ten_to(len(rest))) if rest else int(whole)
+        return cls(text, value, start, len(rest))
+
+    @property
+    def unit(self) -> Fraction:
+        """What it takes to change its last digit by one."""
+        return Fraction(1, _ten_to(self.decimals))
+
+    def written(self, value: Value) -> str:
+        """Another value in the form of this one."""
+        whole, rest = divmod(
+            round((-value if value < 0 else value) / self.unit), _ten_to(self.decimals)
+        )
+        mark = "," if "," in self.text else "."
+        digits = f"{whole}{mark}{rest:0{self.decimals}}" if self.decimals else str(whole)
+        return "-" * (value < 0) + digits.zfill(len(self.text.lstrip("-+" + MINUS)))
+
+
+@dataclass(frozen=True)
+class Name:
+    """A file name in one reading.
+
+    Attributes
+    ----------
+    file
+        As the folder has it.
+    text
+        With composed letters, in which the numbers lie.
+    numbers
+        From left to right.
+    """
+
+    file: str
+    text: str
+    numbers: tuple[Number, ...]
+
+    @cached_property
+    def skeleton(self) -> str:
+        """What is left without the numbers; case and spelling of the extension do not count."""
+        pieces = "\0".join(literals(self.text, self.numbers)).casefold()
+        return re.sub(r"\.tiff$", ".tif", pieces)
+
+    def with_values(self, values: Sequence[Value]) -> str:
+        """The name with other numbers in it."""
+        written = [number.written(v) for number, v in zip(self.numbers, values, strict=True)]
+        pieces = literals(self.text, self.numbers)
+        return "".join(a + b for a, b in zip(pieces, [*written, ""], strict=True))
+
+
+def literals(text: str, numbers: Sequence[Number]) -> list[str]:
+    """What stands before, between and behind the numbers of a name."""
+    ends = [0, *(number.start + len(number.text) for number in numbers)]
+    starts = [*(number.start for number in numbers), len(text)]
+    return [text[a:b] for a, b in zip(ends, starts, strict=True)]
+
+
+def readings(names: Sequence[str], *, hyphens: bool = False) -> Iterator[list[Name]]:
+    """Every way in which the numbers of some names can be read.
+
+    With ``hyphens`` each hyphen before a digit is a minus; else only one that stands apart may be.
+    """
+    texts = [composed(name) for name in names]
+
+    def there(mark: str | re.Pattern[str]) -> tuple[bool, ...]:
+        return (False, True) if any(re.search(mark, text) for text in texts) else (False,)
+
+    signs = [SIGN] if hyphens else ["", APART][: len(there(APART + r"\d"))]
+    for stamps, decimals, sign in product(there(STAMP), there(DECIMAL), signs):
+        optional = f"(?:{sign})?" if sign else ""
+        number = re.compile(optional + (rf"(?:{DECIMAL}|\d+)" if decimals else r"\d+"))
+        yield [
+            Name(name, text, tuple(_numbers(text, number, stamps=stamps)))
+            for name, text in zip(names, texts, strict=True)
+        ]
+
+
+def composed(name: str) -> str:
+    """The name with composed letters: some systems store an umlaut as two characters."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _numbers(text: str, number: re.Pattern[str], *, stamps: bool) -> Iterator[Number]:
+    """Number by number of a text, time stamps as one."""
+    start = 0
+    for stamp in STAMP.finditer(text) if stamps else ():
+        if (seconds := _seconds(stamp)) is not None:
+            yield from _plain(text, number, start, stamp.start())
+            yield Number(stamp[0], seconds, stamp.start())
+            start = stamp.end()
+    yield from _plain(text, number, start, len(text))
+
+
+def _plain(text: str, number: re.Pattern[str], start: int, stop: int) -> Iterator[Number]:
+    for found in number.finditer(text, start, stop):
+        yield Number.read(found[0], found.start())
+
+
+def _seconds(stamp: re.Match[str]) -> int | None:
+    """Seconds of a time stamp, None if there is no such time."""
+    year, month, day, hour, minute, second = map(int, stamp.groups())
+    try:
+        time = datetime(year, month, day, hour, minute, second)
+    except ValueError:
+        return None
+    return (time - datetime.min) // timedelta(seconds=1)
+
+
+def _ten_to(places: int) -> int:
+    return int(10**places)
+
+
+def natural_key(name: str) -> tuple[tuple[str | int, ...], str]:
+    """Sort key in which numbers count as numbers.
+
+    >>> sorted(["s10.tif", "s2.tif"], key=natural_key)
+    ['s2.tif', 's10.tif']
+    """
+    # The name itself decides between s1 and s01.
+    pieces = re.split(r"(\d+)", name.casefold())
+    return tuple(int(piece) if k % 2 else piece for k, piece in enumerate(pieces)), name

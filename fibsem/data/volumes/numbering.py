@@ -1,0 +1,191 @@
+"""Which files of a folder are the slices of one film, in which order, and which are lost.
+
+By their names alone: all must fit one pattern with one running number; other numbers are the same
+everywhere or run with it, as in ``slice_00012_z=0.1200um.tif``. Whatever does not fit is named: a
+copy, a projection or the pictures of a second detector would pass for slices.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from fibsem.data.volumes.names import Name, Value, natural_key, readings
+from fibsem.data.volumes.pattern import Pattern, pattern_of
+from fibsem.data.volumes.steps import between, gaps_of, uneven
+from fibsem.errors import UserError
+
+#: Series and files that a message names.
+NAMED = 4
+
+
+@dataclass(frozen=True)
+class Slots:
+    """The slices of a film in order; ``lost`` are those that no file has."""
+
+    names: tuple[str, ...]
+    lost: frozenset[str] = frozenset()
+
+    @property
+    def order(self) -> tuple[str | None, ...]:
+        """The names of files, None where one is lost."""
+        return tuple(None if name in self.lost else name for name in self.names)
+
+
+def numbered(names: Sequence[str], where: object, pattern: str | None = None) -> Slots:
+    """Put the files of a folder in order.
+
+    Parameters
+    ----------
+    names
+        Of TIFF files; at least one.
+    where
+        The folder, as messages call it.
+    pattern
+        Picks one series, see `Pattern`.
+
+    Raises
+    ------
+    UserError
+        If they are more or other than one series of evenly numbered slices.
+    """
+    if pattern is None:
+        return _automatic(names, where)
+    chosen = Pattern(pattern)
+    picked = {name: match for name in names if (match := chosen.match(name))}
+    if not picked:
+        raise UserError(
+            f"`pattern` must fit the names of slices, but {pattern} fits none of the "
+            f"{len(names)} in {where}, such as {min(names, key=natural_key)}."
+        )
+    if chosen.sorts:
+        return Slots(tuple(sorted(picked, key=lambda n: natural_key(chosen.sorted_by(n)))))
+    return _run(list(picked.values()), where) if chosen.counts else _automatic([*picked], where)
+
+
+def _automatic(names: Sequence[str], where: object) -> Slots:
+    """Read the names in every way; all ways that make a film of them must make the same one."""
+    ways = list(readings(names))
+    single = [way for way in ways if len(_alike(way)) == 1]
+    # z-1, z0, z1: that a hyphen is a minus shows beside names without one
+    films, reasons = _films(single or readings(names, hyphens=True), where)
+    orders = {slots.order: slots for slots in films}
+    if len(orders) == 1:
+        return films[0]
+    if orders:
+        one, other = (", ".join(slots.names[:3]) for slots in films[:2])
+        raise UserError(
+            f"the numbers of slices must read in one way, but those in {where} are {one} and so on "
+            f"or {other} and so on; `pattern` says which number runs, as in "
+            f"pattern='{pattern_of(single[0], _varying(single[0]))}'."
+        )
+    raise reasons[0] if single else _several(min(map(_alike, ways), key=len), where)
+
+
+def _films(ways: Iterable[list[Name]], where: object) -> tuple[list[Slots], list[UserError]]:
+    """The films that readings with a single pattern make, and why others make none."""
+    films, reasons = [], []
+    for way in ways:
+        if len(_alike(way)) == 1:
+            try:
+                films.append(_run(way, where))
+            except UserError as error:
+                reasons.append(error)
+    return films, reasons
+
+
+def _run(names: Sequence[Name], where: object) -> Slots:
+    """The film that names of one pattern make."""
+    varying = _varying(names)
+    ordered = sorted(names, key=lambda name: (_values(name, varying), natural_key(name.file)))
+    for a, b in pairwise(ordered):
+        together = zip(_values(a, varying), _values(b, varying), strict=True)
+        if not varying or not all(before < after for before, after in together):
+            raise _not_one(ordered, varying, a, b, where)
+    columns = [gaps_of([name.numbers[k] for name in ordered]) for k in varying]
+    even = [gaps for gaps in columns if gaps is not None]
+    if len(ordered) > 1 and not even:
+        raise UserError(
+            f"slices must be numbered in even steps, but {uneven(ordered, varying[0])} in {where} "
+            f"are not; pattern='{pattern_of(ordered, varying, '@')}' takes them by their numbers, "
+            "without a look for lost ones."
+        )
+    if any(gaps != even[0] for gaps in even):
+        raise UserError(
+            f"the numbers in the names of slices must agree, but in {where} one runs on where "
+            "another leaves some out; `pattern` with one # says which counts, as in "
+            f"pattern='{pattern_of(ordered, varying[:1], '#', '*')}'."
+        )
+    return _filled(ordered, even[0] if even else [], where)
+
+
+def _filled(names: Sequence[Name], gaps: Sequence[int], where: object) -> Slots:
+    """The names with those that are lost between them, at most as many as there are."""
+    if sum(gaps) > len(names):
+        k = max(range(len(gaps)), key=gaps.__getitem__)
+        raise UserError(
+            f"slices must be numbered without gaps, but {gaps[k]} are missing between "
+            f"{names[k].file} and {names[k + 1].file} in {where}."
+        )
+    filled, lost = [names[0].file], set[str]()
+    for (a, b), gap in zip(pairwise(names), gaps, strict=True):
+        names_between = list(between(a, b, gap))
+        lost.update(names_between)
+        filled += [*names_between, b.file]
+    return Slots(tuple(filled), frozenset(lost))
+
+
+def _not_one(
+    names: Sequence[Name], varying: Sequence[int], a: Name, b: Name, where: object
+) -> UserError:
+    """Why names of one skeleton are no series: a number occurs twice, or there are several."""
+    if len(varying) < 2:
+        return UserError(
+            f"a slice number must occur once, but {where} holds {a.file} and {b.file}."
+        )
+    running = max(varying, key=lambda k: len({name.numbers[k].value for name in names}))
+    groups: dict[object, list[Name]] = defaultdict(list)
+    for name in names:
+        groups[tuple(_values(name, [k for k in varying if k != running]))].append(name)
+    if 2 * len(groups) <= len(names):
+        return _several(list(groups.values()), where)
+    return UserError(
+        "slices must differ in one number, or in numbers that grow together, but in "
+        f"{where} {a.file} and {b.file} do not; `pattern` with # says which number runs."
+    )
+
+
+def _several(groups: Sequence[Sequence[Name]], where: object) -> UserError:
+    """What a folder holds that is no single series."""
+    largest = sorted(groups, key=len, reverse=True)
+    told = [
+        f"'{pattern_of(group, _varying(group))}' ({len(group)} files)"
+        if len(group) > 1
+        else group[0].file
+        for group in largest[:NAMED]
+    ]
+    more = f" and {len(groups) - NAMED} more" if len(groups) > NAMED else ""
+    return UserError(
+        f"the slices of a film must fit one name pattern, but {where} holds "
+        f"{', '.join(told)}{more}; `pattern` picks one series."
+    )
+
+
+def _alike(names: Iterable[Name]) -> list[list[Name]]:
+    """Names by their skeleton."""
+    groups: dict[str, list[Name]] = defaultdict(list)
+    for name in names:
+        groups[name.skeleton].append(name)
+    return list(groups.values())
+
+
+def _varying(names: Sequence[Name]) -> list[int]:
+    """Which numbers are not the same everywhere."""
+    columns = zip(*([number.value for number in name.numbers] for name in names), strict=True)
+    return [k for k, column in enumerate(columns) if len(set(column)) > 1]
+
+
+def _values(name: Name, columns: Iterable[int]) -> list[Value]:
+    return [name.numbers[k].value for k in columns]

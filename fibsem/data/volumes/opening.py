@@ -1,0 +1,118 @@
+"""Open a volume, whatever its format: only headers are read."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+from fibsem.data.volumes.faults import File, absence, kind_of, read_bytes
+from fibsem.data.volumes.folder import open_series
+from fibsem.data.volumes.layered import DeepSource
+from fibsem.data.volumes.mended import MendedSource
+from fibsem.data.volumes.omezarr import is_zarr, open_zarr
+from fibsem.data.volumes.source import Manner, Source
+from fibsem.data.volumes.tiff import open_file
+from fibsem.data.volumes.volume import Volume, checked_range
+from fibsem.errors import UserError
+
+CHOICES = "a folder of TIFF slices, a TIFF or an OME-Zarr"
+
+
+def open_volume(
+    path: str | Path | zipfile.Path,
+    *,
+    value_range: tuple[float, float] | None = None,
+    gaps: bool = False,
+    sparse: bool = False,
+    pattern: str | None = None,
+    series: int | str | None = None,
+) -> Volume:
+    """Open a volume without reading its voxels.
+
+    Parameters
+    ----------
+    path
+        A folder of TIFF slices (also inside a zip archive), a TIFF of one or many pages, or an
+        OME-Zarr (0.4 or 0.5, full resolution).
+    value_range
+        The grey values that map to 0 and 1; by default those that the files can hold, and [0, 1]
+        of float32.
+    gaps
+        Whether slices may be missing or damaged; the nearest present one is read in their place,
+        and :attr:`Volume.why_missing` tells which they are, and why.
+    sparse
+        Whether chunks that an OME-Zarr does not store hold its fill value, as programs leave out
+        what is black; else they are damage.
+    pattern
+        Which files of a folder are its slices, such as ``img_#_ch0.tif``, where there are others:
+        ``#`` is the number that runs, ``*`` and ``?`` stand for anything, ``@`` for what slices
+        are sorted by where their numbers are not even.
+    series
+        Which of several films in a file or OME-Zarr, by number or name.
+
+    Raises
+    ------
+    UserError
+        If there is no volume at the path, or more than one, or none that can be read.
+
+    Notes
+    -----
+    Slices of a folder are all compared with the first on opening; those in an archive when they
+    are read, because their headers may lie behind compressed pixels.
+    """
+    return reopen(path, Manner(gaps, sparse, pattern, series), value_range)
+
+
+def open_labels(
+    path: str | Path, *, pattern: str | None = None, series: int | str | None = None
+) -> Volume:
+    """Open a volume of labels, of any dtype of whole numbers or truth values.
+
+    Chunks that are not stored are zeros, and of a palette the numbers are read, not the colours.
+    """
+    return reopen(path, Manner(sparse=True, pattern=pattern, series=series, labels=True))
+
+
+def reopen(
+    path: str | Path | zipfile.Path,
+    manner: Manner,
+    value_range: tuple[float, float] | None = None,
+) -> Volume:
+    """Open a volume as another one was, also in another process."""
+    file: File = path if isinstance(path, zipfile.Path) else Path(path)
+    declared = checked_range(value_range)
+    source = _open_source(file, manner)
+    source = MendedSource(source) if manner.gaps else source
+    return Volume(Path(str(file)), source, declared, manner)
+
+
+#: What files of other formats begin with.
+OTHERS = {
+    b"\x89PNG": "a PNG", b"\xff\xd8\xff": "a JPEG", b"GIF8": "a GIF", b"BM": "a BMP",
+    b"PK\x03\x04": "a ZIP archive", b"\x89HDF": "HDF5", b"\x93NUMPY": "a NumPy array",
+    b"NRRD": "NRRD", b"\x1f\x8b": "compressed by gzip", b"%PDF": "a PDF",
+}  # fmt: skip
+
+
+def _check_format(file: File) -> None:
+    """Tell what a file is that is no TIFF."""
+    begin = read_bytes(file, "a volume must be a file", 8)
+    for mark, kind in OTHERS.items():
+        if begin.startswith(mark):
+            raise UserError(f"a volume must be {CHOICES}, but {file} is {kind}; convert it.")
+
+
+def _open_source(file: File, manner: Manner) -> Source:
+    kind = kind_of(file)
+    if kind == "absent":
+        raise UserError(f"a volume must be {CHOICES}, but {absence(file)}.")
+    zarr = kind == "folder" and is_zarr(file)
+    if manner.pattern is not None and (zarr or kind == "file"):
+        raise UserError(f"`pattern` picks slices of a folder, but {file} is one volume.")
+    if zarr:
+        stack = open_zarr(Path(str(file)), manner)
+        return DeepSource(stack, stack.depth) if stack.depth > 1 else stack
+    if kind == "folder":
+        return open_series(file, manner)
+    _check_format(file)
+    return open_file(file, manner)

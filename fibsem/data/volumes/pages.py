@@ -1,0 +1,216 @@
+"""One slice in a TIFF file: its header is looked at on opening, its pixels lie row after row."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import tifffile
+
+from fibsem.data.volumes.faults import File, SliceError, open_bytes, reading
+from fibsem.data.volumes.photometry import Tone, tone_of
+from fibsem.data.volumes.source import check_dtype
+from fibsem.data.volumes.writers import Voxels
+from fibsem.errors import UserError
+
+T = TypeVar("T")
+
+RULE = "a slice must be a whole, readable TIFF"
+UPRIGHT = 1
+
+
+@dataclass(frozen=True)
+class Page:
+    """One slice in a TIFF file.
+
+    Attributes
+    ----------
+    file, shape, dtype
+        Shape (y, x); dtype with the byte order of the file.
+    bits
+        Of each value that is stored.
+    tone
+        What the stored values mean.
+    labels
+        Whether they are labels, not grey values.
+    directory
+        Byte offset of the page's directory, None for the first page.
+    pixels
+        Byte offset of the pixels if they lie plainly row after row, else None: to be decoded.
+    """
+
+    file: File
+    shape: tuple[int, int]
+    dtype: np.dtype[Any]
+    bits: int
+    tone: Tone
+    labels: bool = False
+    directory: int | None = None
+    pixels: int | None = None
+
+    def read(self, rows: slice, columns: slice) -> Voxels:
+        """Grey values or labels of a part."""
+        if self.pixels is None:
+            return reading(self.file, self._decode, RULE)[rows, columns]
+        return self._meant(reading(self.file, lambda: self._plain(rows), RULE)[:, columns])
+
+    def _meant(self, stored: Voxels) -> Voxels:
+        return self.tone.label(stored) if self.labels else self.tone.grey(stored)
+
+    def _plain(self, rows: slice) -> Voxels:
+        """Whole rows, as they are stored."""
+        row_bytes = self.shape[1] * self.dtype.itemsize
+        size = (rows.stop - rows.start) * row_bytes
+        with open_bytes(self.file) as stream:
+            stream.seek((self.pixels or 0) + rows.start * row_bytes)
+            data = stream.read(size)
+        if len(data) != size:
+            raise SliceError(f"a TIFF must be whole, but {self.file} was cut since it was opened.")
+        return np.frombuffer(data, self.dtype).reshape(-1, self.shape[1])
+
+    def _decode(self) -> Voxels:
+        with open_tiff(self.file) as tiff:
+            image = tiff.pages.first
+            if self.directory is not None:
+                tiff.filehandle.seek(self.directory)
+                image = tifffile.TiffPage(tiff, index=1)
+            else:  # in an archive, of which only the first slice was looked at
+                _check_single(tiff, self.file)
+            page = page_of(image, tiff, self.file, labels=self.labels)
+            check_like(page, self)
+            return page._meant(image.asarray())
+
+
+def _check_single(tiff: tifffile.TiffFile, file: File) -> None:
+    images = [page for page in tiff.pages if not page.is_reduced]
+    count = max(len(images), int((tiff.imagej_metadata or {}).get("images", 1)))
+    if count > 1:
+        raise SliceError(f"a file of a series must hold one slice, but {file} holds {count} pages.")
+
+
+@dataclass(frozen=True)
+class Absent:
+    """A slice that is not there, whose header cannot be read, or that is unlike the others."""
+
+    file: File
+    reason: str
+
+    def read(self, rows: slice, columns: slice) -> Voxels:
+        raise SliceError(self.reason)
+
+
+def look(file: File, read: Callable[[tifffile.TiffFile, File], T]) -> T:
+    """What a function reads of a TIFF, opened for it."""
+
+    def once() -> T:
+        with open_tiff(file) as tiff:
+            return read(tiff, file)
+
+    return reading(file, once, RULE)
+
+
+@contextmanager
+def open_tiff(file: File) -> Iterator[tifffile.TiffFile]:
+    """Open a TIFF; errors come as they are."""
+    # Seeking in a compressed archive starts from the beginning again and again.
+    with (
+        io.BytesIO(file.read_bytes())
+        if isinstance(file, zipfile.Path)
+        else open_bytes(file) as stream,
+        tifffile.TiffFile(stream) as tiff,
+    ):
+        yield tiff
+
+
+def page_of(image: Any, tiff: tifffile.TiffFile, file: File, *, labels: bool) -> Page:
+    """Where a page lies and what it means, after a look at its header.
+
+    Raises
+    ------
+    SliceError
+        If it is cut, in colour, turned, or of a dtype that volumes or labels cannot have.
+    """
+    if image.samplesperpixel != 1:
+        raise SliceError(
+            f"a slice must be grey, with one sample a pixel, but {file} has "
+            f"{image.samplesperpixel} (RGB or the like); convert it to grey values."
+        )
+    check_dtype(image.dtype, file, labels=labels)
+    if len(image.shape) != 2 or 0 in image.shape:
+        raise SliceError(f"a slice must have two axes (y, x), but {file} has {image.shape}.")
+    if (turned := image.tags.valueof("Orientation", UPRIGHT)) != UPRIGHT:
+        raise SliceError(
+            f"a slice must begin at its top left, but {file} has orientation {turned}; programs "
+            "disagree on those, so turn it and save it again."
+        )
+    # tifffile reads strips that were never written as zeros, which would pass for pores.
+    if not image.databytecounts or 0 in image.databytecounts:
+        raise SliceError(f"a TIFF must be whole, but {file} has strips without pixels.")
+    for offset, count in zip(image.dataoffsets, image.databytecounts, strict=True):
+        check_whole(offset, count, tiff, file)
+    if image.is_final:
+        check_whole(image.dataoffsets[0], image.nbytes, tiff, file)
+    return Page(
+        file,
+        image.shape,
+        image.dtype.newbyteorder(tiff.byteorder),
+        image.bitspersample,
+        tone_of(image, file, labels=labels),
+        labels,
+        image.offset,
+        image.dataoffsets[0] if image.is_final else None,
+    )
+
+
+def check_whole(offset: int, count: int, tiff: tifffile.TiffFile, file: File) -> None:
+    """Refuse a file that ends before its pixels do."""
+    if offset + count > tiff.filehandle.size:
+        raise SliceError(
+            f"a TIFF must be whole, but {file} is truncated: "
+            f"{tiff.filehandle.size} of {offset + count} bytes."
+        )
+
+
+def alike(
+    pages: Sequence[Page | Absent], names: Sequence[str], *, gaps: bool
+) -> tuple[Page, tuple[Page | Absent, ...]]:
+    """The page that the others are like, and all of them; with gaps the odd ones as `Absent`."""
+    there = [page for page in pages if isinstance(page, Page)]
+    if not there:
+        raise UserError(
+            f"a volume must have a slice that can be read, but {pages[0].file} has none."
+        )
+    kinds = [(page.shape, page.dtype.newbyteorder("="), page.bits) for page in there]
+    most = Counter(kinds).most_common(1)[0][0]
+    first = there[kinds.index(most) if gaps else 0]
+    checked: list[Page | Absent] = []
+    for page, name in zip(pages, names, strict=True):
+        try:
+            if isinstance(page, Page):
+                check_like(page, first, name)
+        except SliceError as error:
+            if not gaps:
+                raise
+            page = Absent(page.file, str(error))
+        checked.append(page)
+    return first, tuple(checked)
+
+
+def check_like(page: Page, first: Page, name: object = None) -> None:
+    """Refuse a slice of another shape or dtype; the byte order may differ."""
+    for what, got, wanted in (
+        ("shape", page.shape, first.shape),
+        ("dtype", page.dtype.newbyteorder("="), first.dtype.newbyteorder("=")),
+        ("bits", page.bits, first.bits),
+    ):
+        if got != wanted:
+            raise SliceError(
+                f"all slices must have the {what} of {first.file}, {wanted}, "
+                f"but {name or page.file} has {got}."
+            )

@@ -1,0 +1,80 @@
+"""The pattern by which a user picks one series of slices: ``img_#_ch0.tif``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from fibsem.data.volumes.names import DECIMAL, SIGN, Name, Number, composed, literals
+
+NUMBER = rf"({SIGN}?(?:{DECIMAL}|\d+))(?!\d)"
+#: Behind what can stand for digits too: no end of a longer number.
+WHOLE = rf"(?<!\d)(?<!\d[.,]){NUMBER}"
+_TOKENS = re.compile(r"(#+|@+|\*|\?|\[!?\]?[^]]*\])")
+
+
+class Pattern:
+    """File names with ``*``, ``?`` and ``[...]`` as in a shell, with ``#`` and with ``@``.
+
+    ``#`` stands for the number that runs, and ``@`` for what slices are sorted by, without a look
+    for lost ones. A pattern without them only chooses files. Case does not count.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        tokens = _TOKENS.split(composed(text))
+        self.counts = any(token.startswith("#") for token in tokens)
+        self.sorts = any(token.startswith("@") for token in tokens)
+        parts = [_regex(token, k % 2 == 1, tokens[:k]) for k, token in enumerate(tokens)]
+        self._regex = re.compile("".join(parts), re.IGNORECASE | re.DOTALL)
+
+    def match(self, name: str) -> Name | None:
+        """The name with what stands at the # in it as numbers, or None."""
+        text = composed(name)
+        found = self._regex.fullmatch(text)
+        if found is None:
+            return None
+        places = range(1, (found.lastindex or 0) + 1 if self.counts else 1)
+        return Name(name, text, tuple(Number.read(found[k], found.start(k)) for k in places))
+
+    def sorted_by(self, name: str) -> str:
+        """What stands at the @ of a name that matches."""
+        found = self._regex.fullmatch(composed(name))
+        return "" if found is None else "\0".join(found.groups())
+
+
+def _regex(token: str, special: bool, before: Sequence[str]) -> str:
+    """A token as a regular expression."""
+    if not special:
+        return re.escape(token)
+    match token[0]:
+        case "#":
+            return NUMBER if not before or before[-1] else WHOLE
+        case "@":
+            return "(.+)"
+        case "*":
+            return ".*"
+        case "?":
+            return "."
+    inside = token[1:-1].replace("\\", r"\\").replace("[", r"\[")
+    return f"[{'^' + inside[1:] if inside.startswith('!') else inside}]"
+
+
+def pattern_of(
+    names: Sequence[Name], running: Sequence[int], mark: str = "#", rest: str | None = None
+) -> str:
+    """The pattern that names of one skeleton fit.
+
+    It has a ``mark`` at the numbers that run, and at the others ``rest``, or what the names have.
+    """
+    one = names[0]
+    pieces = [_quoted(piece) for piece in literals(one.text, one.numbers)]
+    marks = [mark if k in running else rest or n.text for k, n in enumerate(one.numbers)]
+    text = "".join(a + b for a, b in zip(pieces, [*marks, ""], strict=True))
+    spellings = {name.text.lower().endswith(".tiff") for name in names}
+    return re.sub(r"\.tiff?$", ".tif*", text, flags=re.I) if len(spellings) > 1 else text
+
+
+def _quoted(piece: str) -> str:
+    """A piece of a name whose characters stand for themselves."""
+    return re.sub(r"([*?#@[])", r"[\1]", piece)

@@ -1,0 +1,99 @@
+"""From stored values to grey values: what a TIFF says that its darkest and brightest are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.data.volumes.faults import File, SliceError
+from fibsem.data.volumes.writers import Voxels
+
+WHITE_IS_0, BLACK_IS_0, PALETTE = 0, 1, 3
+NAMES = {2: "RGB", 4: "a transparency mask", 5: "CMYK", 6: "YCbCr", 8: "CIELab"}
+COLOUR = "convert it to grey values"
+
+
+@dataclass(frozen=True)
+class Tone:
+    """How the stored values of a page become grey values.
+
+    Attributes
+    ----------
+    white
+        The value that is 0 in the file, where it stores 0 as white; else None.
+    table
+        Grey values of the stored ones, where they are numbers in a palette of greys; else None.
+    """
+
+    white: int | None = None
+    table: bytes | None = None
+
+    def grey(self, stored: Voxels) -> Voxels:
+        """Grey values in the dtype of the stored ones."""
+        greys = self.greys(stored.dtype)
+        return self.label(stored) if greys is None else greys[stored]
+
+    def label(self, stored: Voxels) -> Voxels:
+        """Label values in the dtype of the stored ones: of a palette its numbers."""
+        if self.white is None:
+            return stored
+        return ~stored if stored.dtype == np.bool_ else stored.dtype.type(self.white) - stored
+
+    def greys(self, dtype: np.dtype[Any]) -> npt.NDArray[Any] | None:
+        """The grey values of the palette; None without one."""
+        return None if self.table is None else np.frombuffer(self.table, dtype.newbyteorder("="))
+
+
+def tone_of(page: Any, file: File, *, labels: bool) -> Tone:
+    """How to read the values of a page of TIFF, grey values or labels.
+
+    A palette in colour is nothing to labels: theirs are its numbers.
+
+    Raises
+    ------
+    SliceError
+        If the page is in colour, or stores 0 as white in values that have no white.
+    """
+    if 262 not in page.tags or page.photometric == BLACK_IS_0:
+        return Tone()
+    if page.photometric == WHITE_IS_0:
+        return Tone(white=_white(page, file)) if not _truth_values(page) else Tone()
+    if page.photometric == PALETTE:
+        table = _palette(page)
+        if table is None and not labels:
+            raise SliceError(
+                f"a slice must be grey, but {file} has a palette of colours; {COLOUR}."
+            )
+        same = table is None or np.array_equal(table, np.arange(len(table)))
+        return Tone() if table is None or same else Tone(table=table.tobytes())
+    kind = NAMES.get(page.photometric, f"photometric {page.photometric}")
+    raise SliceError(f"a slice must be grey, but {file} is {kind}; {COLOUR}.")
+
+
+def _truth_values(page: Any) -> bool:
+    """Whether tifffile wrote them: it calls 0 white wherever it is given truth values."""
+    return page.bitspersample == 1 and page.software.startswith("tifffile")
+
+
+def _white(page: Any, file: File) -> int:
+    """The brightest value that a page can store."""
+    if page.dtype is None or page.dtype.kind not in "bu":
+        raise SliceError(
+            f"a slice that stores 0 as white must have unsigned whole numbers, but {file} has "
+            f"{page.dtype}; {COLOUR} with 0 as black."
+        )
+    return int(2**page.bitspersample - 1)
+
+
+def _palette(page: Any) -> npt.NDArray[Any] | None:
+    """The grey values of a palette; None of one in colour."""
+    colours = page.colormap
+    if colours is None or (colours != colours[:1]).any():
+        return None
+    # 16 bits each, though some programs fill only the lower 8 of them
+    shift = 8 if colours.max() > 255 and page.bitspersample <= 8 else 0
+    table: npt.NDArray[Any] = (colours[0] >> shift).astype(page.dtype)
+    return table

@@ -1,0 +1,218 @@
+"""The films that a TIFF file holds: its directories compared with what its notes say of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+from xml.etree.ElementTree import ParseError
+
+import tifffile
+
+from fibsem.data.volumes.faults import File, SliceError
+from fibsem.data.volumes.omexml import Plane, metadata_file, ome_images
+from fibsem.data.volumes.pages import open_tiff
+from fibsem.data.volumes.writers import UNKNOWN_NM, VoxelNm
+from fibsem.errors import UserError
+
+#: Programs whose files have axes of their own, of which tifffile knows.
+FOREIGN = ("lsm", "stk", "fluoview", "scanimage", "nih", "mdgel", "svs", "scn", "ndpi", "eer")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One film of a file.
+
+    Attributes
+    ----------
+    name
+        As the file calls it, or empty.
+    planes
+        Its slices in order.
+    behind
+        How many lie plainly one behind the other in the only directory that it has.
+    voxel_nm
+        What is said of this scene alone.
+    """
+
+    name: str
+    planes: tuple[Plane, ...]
+    behind: int = 1
+    voxel_nm: VoxelNm = UNKNOWN_NM
+
+    @property
+    def depth(self) -> int:
+        """Slices."""
+        return len(self.planes) * self.behind
+
+
+def scenes_of(tiff: tifffile.TiffFile, file: File, *, by_kind: bool = False) -> list[Scene]:
+    """List the films of a file.
+
+    Parameters
+    ----------
+    tiff, file
+        Opened, and its path.
+    by_kind
+        Whether directories of different shape and dtype without any notes are different films.
+
+    Raises
+    ------
+    SliceError
+        If pages are missing, or the notes say something else than the directories.
+    """
+    images = _images(tiff, file)
+    if tiff.ome_metadata:
+        return _ome(tiff, images, file)
+    if tiff.imagej_metadata:
+        return [_imagej(tiff.imagej_metadata, images, file)]
+    if images[0].is_shaped:
+        return _shaped(images, file)
+    if any(getattr(tiff, f"is_{kind}") for kind in FOREIGN):
+        return _foreign(tiff, file)
+    if by_kind:
+        kinds = dict.fromkeys((image.shape, image.dtype) for image in images)
+        return [
+            _scene("", [image for image in images if (image.shape, image.dtype) == kind])
+            for kind in kinds
+        ]
+    return [_scene("", images)]
+
+
+def pick(scenes: Sequence[Scene], series: int | str | None, file: object) -> Scene:
+    """The scene that a user names, by its number from 0 or by its name, or the only one."""
+    if series is None and len(scenes) == 1:
+        return scenes[0]
+    named = [scene for scene in scenes if scene.name and scene.name == str(series)]
+    if len(named) == 1:
+        return named[0]
+    if str(series).isdecimal() and int(series or 0) < len(scenes):
+        return scenes[int(series or 0)]
+    known = ", ".join(
+        f"{k} ({scene.name + ', ' if scene.name else ''}{scene.depth} slices)"
+        for k, scene in enumerate(scenes)
+    )
+    got = "" if series is None else f", and `series` is {series}"
+    raise UserError(
+        f"a volume must be one series of slices, but {file} holds {len(scenes)}: {known}{got}; "
+        "`series` picks one by its number or name."
+    )
+
+
+def _images(tiff: tifffile.TiffFile, file: File) -> list[Any]:
+    """List the directories of a file, without thumbnails and transparency masks."""
+    images = [page for page in tiff.pages if not (page.is_reduced or page.is_mask)]
+    # The chain of directories ends with offset 0; a chain that leads nowhere was cut off.
+    tiff.filehandle.seek(tiff.pages.next_page_offset)
+    size = tiff.tiff.offsetsize
+    if not images or tiff.filehandle.read(size) != bytes(size):
+        raise SliceError(f"a TIFF must be whole, but {file} is truncated: pages are missing.")
+    return images
+
+
+def _scene(name: str, images: Sequence[Any], stated: int | None = None) -> Scene:
+    """Directories as a film; of a single one with more images these lie behind it."""
+    planes = tuple((None, int(image.index)) for image in images)
+    return Scene(name, planes, 1 if stated is None or len(planes) > 1 else stated)
+
+
+def _check_axes(sizes: Mapping[str, int], file: File) -> None:
+    """A film has one axis across its slices."""
+    long = {axis: n for axis, n in sizes.items() if n > 1}
+    if len(long) > 1:
+        told = ", ".join(f"{n} along {axis}" for axis, n in long.items())
+        raise SliceError(f"a volume must have three axes (z, y, x), but {file} has images {told}.")
+
+
+def _check_count(stated: int, there: int, file: File) -> None:
+    if stated != there:
+        raise SliceError(
+            f"a TIFF must have the images that its notes tell of, but {file} has {there} of "
+            f"{stated}; save it again from the program that made it."
+        )
+
+
+def _imagej(notes: Mapping[str, Any], images: Sequence[Any], file: File) -> Scene:
+    """ImageJ writes stacks of over 4 GB as one directory, with the other slices behind it."""
+    sizes = {axis: int(notes.get(axis, 1)) for axis in ("slices", "frames", "channels")}
+    if images[0].samplesperpixel != 1:  # colours are told as channels, and refused later
+        return _scene("", images)
+    _check_axes(sizes, file)
+    axes = prod(sizes.values())
+    stated = int(notes.get("images", axes if axes > 1 else len(images)))
+    if axes > 1:
+        _check_count(stated, axes, file)
+    if len(images) > 1:
+        _check_count(stated, len(images), file)
+    return _scene("", images, stated)
+
+
+def _shaped(images: Sequence[Any], file: File) -> list[Scene]:
+    """Stacks as tifffile writes them: each begins with a directory that tells its shape."""
+    scenes, k = [], 0
+    while k < len(images):
+        notes = json.loads(images[k].shaped_description) if images[k].is_shaped else {}
+        shape = notes.get("shape", images[k].shape)
+        stated = max(1, prod(shape) // max(1, prod(images[k].shape)))
+        _check_axes(dict(enumerate(shape[: -len(images[k].shape)])), file)  # type: ignore[arg-type]
+        some = images[k : k + stated]
+        if notes.get("truncated") or any(image.is_shaped for image in some[1:]):
+            some = some[:1]
+        if len(some) > 1:
+            _check_count(stated, len(some), file)
+        scenes.append(_scene(str(notes.get("name", "")), some, stated))
+        k += len(some)
+    if all(scene.depth == 1 for scene in scenes):  # slices that were written one by one
+        return [_scene("", images)]
+    return scenes
+
+
+def _foreign(tiff: tifffile.TiffFile, file: File) -> list[Scene]:
+    scenes = []
+    for series in tiff.series:
+        sizes = dict(zip(series.axes, series.shape, strict=True))
+        _check_axes({axis: n for axis, n in sizes.items() if axis not in "YXS"}, file)
+        pages = [page for page in series.pages if page is not None]
+        depth = prod(n for axis, n in sizes.items() if axis not in "YXS")
+        scenes.append(_scene(series.name, pages, depth))
+    return scenes
+
+
+def _ome(tiff: tifffile.TiffFile, images: Sequence[Any], file: File) -> list[Scene]:
+    """Pictures of an OME-TIFF; one may lie in several files."""
+    try:
+        other = metadata_file(tiff.ome_metadata)
+        xml = tiff.ome_metadata if other is None else _described_in(beside(file, other))
+        pictures = ome_images(xml, len(tiff.pages), home=other)
+    except (ValueError, KeyError, ParseError) as error:
+        raise SliceError(
+            f"an OME-TIFF must have readable OME-XML, but {file} has not ({error!r:.150})."
+        ) from error
+    scenes = []
+    for picture in pictures:
+        _check_axes(picture.sizes, file)
+        there = [plane for plane in picture.planes if plane is not None]
+        _check_count(len(picture.planes), len(there), file)
+        scenes.append(Scene(picture.name, tuple(there), voxel_nm=picture.voxel_nm))
+    told = {k for scene in scenes for name, k in scene.planes if name is None}
+    found = {int(image.index) for image in images}
+    if told and told != found:
+        _check_count(len(told), len(found), file)
+    return scenes or [_scene("", images)]
+
+
+def _described_in(file: File) -> str:
+    """The OME-XML of a set that lies in one file of it, or in one beside it."""
+    if not file.name.lower().endswith((".tif", ".tiff")):
+        return file.read_text(encoding="utf-8")
+    with open_tiff(file) as tiff:
+        return str(tiff.ome_metadata)
+
+
+def beside(file: File, name: str) -> File:
+    """A file of the same folder, as another one names it."""
+    if name in ("", ".", "..") or "/" in name or "\\" in name:
+        raise SliceError(f"files of a set must lie in one folder, but {file} names {name!r}.")
+    return file.parent / name  # type: ignore[operator]  # a zip's paths have parents of a zip

@@ -1,0 +1,66 @@
+"""What TIFF tags say of the size of a voxel: ImageJ's notes, microscopes, resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import tifffile
+
+from fibsem.data.volumes.lengths import known_nm, length_nm
+from fibsem.data.volumes.writers import UNKNOWN_NM, VoxelNm
+
+UNITS = {2: "inch", 3: "cm"}
+# Coarser pixels are print resolutions (72 dpi and the like), which many programs write unasked.
+COARSEST_PIXEL_NM = 1e4
+#: Of a Zeiss SEM, the better first: the second is not that of a picture stored smaller.
+ZEISS_KEYS = ("ap_image_pixel_size", "ap_pixel_size")
+
+
+def tagged_nm(tiff: tifffile.TiffFile) -> VoxelNm:
+    """Voxel size as the tags of a file state it, the surest first for each axis."""
+    return known_nm(*_stated(tiff))
+
+
+def _stated(tiff: tifffile.TiffFile) -> Iterator[VoxelNm]:
+    yield _imagej_nm(tiff, tiff.imagej_metadata or {})
+    yield _fei_nm(tiff.fei_metadata or {})
+    yield _zeiss_nm(tiff.sem_metadata or {})
+    unit = UNITS.get(tiff.pages.first.tags.valueof("ResolutionUnit", 1))
+    sizes = [_pixel_nm(tiff, tag, unit) for tag in ("YResolution", "XResolution")]
+    y, x = (nm if nm and nm < COARSEST_PIXEL_NM else None for nm in sizes)
+    yield None, y, x
+
+
+def _imagej_nm(tiff: tifffile.TiffFile, notes: Mapping[str, Any]) -> VoxelNm:
+    """ImageJ keeps pixels per unit in the resolution tags, whatever their own unit says."""
+    unit = notes.get("unit")
+    return (
+        length_nm(notes.get("spacing"), notes.get("zunit", unit)),
+        _pixel_nm(tiff, "YResolution", notes.get("yunit", unit)),
+        _pixel_nm(tiff, "XResolution", unit),
+    )
+
+
+def _pixel_nm(tiff: tifffile.TiffFile, tag: str, unit: object) -> float | None:
+    """Size of a pixel from pixels per unit, a fraction."""
+    pixels, units = tiff.pages.first.tags.valueof(tag) or (0, 0)
+    return length_nm(units / pixels, unit) if pixels else None
+
+
+def _fei_nm(sections: Mapping[str, Any]) -> VoxelNm:
+    """FEI and Thermo Fisher: metres, in the section of the scan or of the beam."""
+    for section in (sections.get("Scan"), *sections.values()):
+        if isinstance(section, Mapping) and "PixelWidth" in section:
+            y, x = (length_nm(section.get(f"Pixel{side}"), "m") for side in ("Height", "Width"))
+            return None, y, x
+    return UNKNOWN_NM
+
+
+def _zeiss_nm(notes: Mapping[str, Any]) -> VoxelNm:
+    """Zeiss SmartSEM: (name, value, unit) of square pixels."""
+    for key in ZEISS_KEYS:
+        _, value, unit = (*notes.get(key, ()), None, None, None)[:3]
+        if nm := length_nm(value, unit):
+            return None, nm, nm
+    return UNKNOWN_NM
