@@ -36,8 +36,8 @@ def open_series(folder: File, manner: Manner) -> TiffSource:
     if film := _set(places, manner):
         return film
     if slots.lost and not manner.gaps:
-        k = next(k for k, name in enumerate(slots.names) if name in slots.lost)
-        after = next(name for name in slots.names[k:] if name not in slots.lost)
+        k = min(slots.lost)
+        after = next(name for name in slots.order[k:] if name is not None)
         raise UserError(
             f"slices must be numbered without gaps, but {slots.names[k]} is missing between "
             f"{slots.names[k - 1]} and {after} in {folder}."

@@ -27,6 +27,8 @@ STAMP = re.compile(
 )
 
 Value = int | Fraction
+#: Decimal places that a name may have.
+LONGEST = 9
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,13 @@ class Number:
         return Fraction(1, _ten_to(self.decimals))
 
     def written(self, value: Value) -> str:
-        """Another value in the form of this one."""
-        whole, rest = divmod(
-            round((-value if value < 0 else value) / self.unit), _ten_to(self.decimals)
-        )
+        """Another value in the form of this one, with more decimals where it has them."""
+        size = -value if value < 0 else value
+        exact = (n for n in range(self.decimals, LONGEST) if size * _ten_to(n) % 1 == 0)
+        places = next(exact, self.decimals)
+        whole, rest = divmod(round(size * _ten_to(places)), _ten_to(places))
         mark = "," if "," in self.text else "."
-        digits = f"{whole}{mark}{rest:0{self.decimals}}" if self.decimals else str(whole)
+        digits = f"{whole}{mark}{rest:0{places}}" if places else str(whole)
         return "-" * (value < 0) + digits.zfill(len(self.text.lstrip("-+" + MINUS)))
 
 

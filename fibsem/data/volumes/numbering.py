@@ -23,15 +23,15 @@ NAMED = 4
 
 @dataclass(frozen=True)
 class Slots:
-    """The slices of a film in order; ``lost`` are those that no file has."""
+    """The slices of a film in order; ``lost`` are the places of those that no file has."""
 
     names: tuple[str, ...]
-    lost: frozenset[str] = frozenset()
+    lost: frozenset[int] = frozenset()
 
     @property
     def order(self) -> tuple[str | None, ...]:
         """The names of files, None where one is lost."""
-        return tuple(None if name in self.lost else name for name in self.names)
+        return tuple(None if k in self.lost else name for k, name in enumerate(self.names))
 
 
 def numbered(names: Sequence[str], where: object, pattern: str | None = None) -> Slots:
@@ -70,29 +70,36 @@ def _automatic(names: Sequence[str], where: object) -> Slots:
     ways = list(readings(names))
     single = [way for way in ways if len(_alike(way)) == 1]
     # z-1, z0, z1: that a hyphen is a minus shows beside names without one
-    films, reasons = _films(single or readings(names, hyphens=True), where)
-    orders = {slots.order: slots for slots in films}
-    if len(orders) == 1:
+    signed = [] if single else [w for w in readings(names, hyphens=True) if len(_alike(w)) == 1]
+    films, reasons = _films(single or signed, where)
+    different = list({slots.order: slots for slots in films}.values())
+    if len(different) == 1:
         return films[0]
-    if orders:
-        one, other = (", ".join(slots.names[:3]) for slots in films[:2])
+    if different:
+        way = (single or signed)[0]
+        one, other = (", ".join(slots.names[:3]) for slots in different[:2])
         raise UserError(
             f"the numbers of slices must read in one way, but those in {where} are {one} and so on "
             f"or {other} and so on; `pattern` says which number runs, as in "
-            f"pattern='{pattern_of(single[0], _varying(single[0]))}'."
+            f"pattern='{pattern_of(way, _varying(way))}'."
         )
-    raise reasons[0] if single else _several(min(map(_alike, ways), key=len), where)
+    if single:
+        raise reasons[0]
+    # the fewest series are the likeliest, and of those the ones of which most are films
+    likely = min(
+        map(_alike, ways), key=lambda groups: (len(groups), -len(_films(groups, where)[0]))
+    )
+    raise _several(likely, where)
 
 
-def _films(ways: Iterable[list[Name]], where: object) -> tuple[list[Slots], list[UserError]]:
-    """The films that readings with a single pattern make, and why others make none."""
+def _films(groups: Iterable[list[Name]], where: object) -> tuple[list[Slots], list[UserError]]:
+    """The films that names of one pattern make, and why other groups make none."""
     films, reasons = [], []
-    for way in ways:
-        if len(_alike(way)) == 1:
-            try:
-                films.append(_run(way, where))
-            except UserError as error:
-                reasons.append(error)
+    for group in groups:
+        try:
+            films.append(_run(group, where))
+        except UserError as error:
+            reasons.append(error)
     return films, reasons
 
 
@@ -129,11 +136,10 @@ def _filled(names: Sequence[Name], gaps: Sequence[int], where: object) -> Slots:
             f"slices must be numbered without gaps, but {gaps[k]} are missing between "
             f"{names[k].file} and {names[k + 1].file} in {where}."
         )
-    filled, lost = [names[0].file], set[str]()
+    filled, lost = [names[0].file], set[int]()
     for (a, b), gap in zip(pairwise(names), gaps, strict=True):
-        names_between = list(between(a, b, gap))
-        lost.update(names_between)
-        filled += [*names_between, b.file]
+        lost.update(range(len(filled), len(filled) + gap))
+        filled += [*between(a, b, gap), b.file]
     return Slots(tuple(filled), frozenset(lost))
 
 

@@ -59,15 +59,16 @@ def ome_images(xml: str, directories: int, home: str | None = None) -> list[OmeI
         If it is not what OME-XML should be.
     """
     root = ElementTree.fromstring(xml)
-    home = home if home is None or home.lower().endswith((".tif", ".tiff")) else None
+    own = root.get("UUID") if home is None else None
+    where = home if home is not None and home.lower().endswith((".tif", ".tiff")) else None
     return [
-        _image(image, pixels, (root.get("UUID"), home), directories)
+        _image(image, pixels, (own, where), directories)
         for image in root.iterfind("{*}Image")
         for pixels in image.iterfind("{*}Pixels")
     ]
 
 
-#: The identifier of the file with the XML, and its name where another file was opened.
+#: How planes of the opened file are told, and the file of planes of which none is told.
 Home = tuple[str | None, str | None]
 
 
