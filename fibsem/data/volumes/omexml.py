@@ -11,6 +11,8 @@ from xml.etree.ElementTree import Element
 from fibsem.data.volumes.lengths import length_nm
 from fibsem.data.volumes.writers import VoxelNm
 
+#: More than any film has.
+MOST_PLANES = 10**7
 #: A slice: the name of its file, None for the one that was opened, and number of its directory.
 Plane = tuple[str | None, int]
 
@@ -79,11 +81,12 @@ def _image(image: Element, pixels: Element, home: Home, directories: int) -> Ome
         axis: int(pixels.attrib[f"Size{axis}"]) for axis in pixels.attrib["DimensionOrder"][2:]
     }
     sizes["C"] //= samples
+    if not 0 < prod(sizes.values()) <= MOST_PLANES or min(sizes.values()) < 1:
+        raise ValueError(f"no picture has {sizes}")
     planes: list[Plane | None] = [None] * prod(sizes.values())
     for data in pixels.iterfind("{*}TiffData"):
         for k, plane in _planes(data, sizes, home, directories):
-            if k < len(planes):
-                planes[k] = plane
+            planes[k] = plane
     z, y, x = (
         length_nm(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "µm"))
         for axis in "ZYX"
@@ -103,6 +106,9 @@ def _planes(
         first += step * int(data.get(f"First{axis}", 0))
         step *= size
     directory = int(data.get("IFD", 0))
-    rest = 1 if "IFD" in data.attrib else directories if here else prod(sizes.values())
-    for k in range(int(data.get("PlaneCount", data.get("NumPlanes", rest)))):
+    if first < 0 or directory < 0:
+        raise ValueError(f"no plane is {first}, and no directory {directory}")
+    rest = 1 if "IFD" in data.attrib else directories if here else step
+    count = int(data.get("PlaneCount", data.get("NumPlanes", rest)))
+    for k in range(min(count, step - first)):
         yield first + k, (file, directory + k)

@@ -11,7 +11,7 @@ from xml.etree.ElementTree import ParseError
 
 import tifffile
 
-from fibsem.data.volumes.faults import File, SliceError
+from fibsem.data.volumes.faults import File, SliceError, read_bytes
 from fibsem.data.volumes.omexml import Plane, metadata_file, ome_images
 from fibsem.data.volumes.pages import open_tiff
 from fibsem.data.volumes.writers import UNKNOWN_NM, VoxelNm
@@ -206,7 +206,7 @@ def _ome(tiff: tifffile.TiffFile, images: Sequence[Any], file: File) -> list[Sce
 def _described_in(file: File) -> str:
     """The OME-XML of a set that lies in one file of it, or in one beside it."""
     if not file.name.lower().endswith((".tif", ".tiff")):
-        return file.read_text(encoding="utf-8")
+        return read_bytes(file, "OME-XML must be a file").decode()
     with open_tiff(file) as tiff:
         return str(tiff.ome_metadata)
 
