@@ -17,7 +17,7 @@ from fibsem.data.volumes.pages import Absent, Page, alike, look, page_of
 from fibsem.data.volumes.source import Manner
 from fibsem.data.volumes.tags import tagged_nm
 from fibsem.data.volumes.tiff import TiffSource, open_file, scene_of
-from fibsem.data.volumes.writers import VoxelNm
+from fibsem.data.volumes.writers import UNKNOWN_NM, VoxelNm
 from fibsem.errors import UserError
 
 TIFF = (".tif", ".tiff")
@@ -86,12 +86,7 @@ def _headers(
             continue
         first = first or (page, voxel_nm)
         pages.append(page)
-    if first is None:
-        raise UserError(
-            f"a volume must have a slice that can be read, but {folder} has none: "
-            f"{pages[0].reason if isinstance(pages[0], Absent) else ''}"
-        )
-    return pages, first[1]
+    return pages, first[1] if first else UNKNOWN_NM
 
 
 def _only(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import zarr
 
-from fibsem.data.volumes.faults import File, SliceError, reading
+from fibsem.data.volumes.faults import File, SliceError, kind_of, reading
 from fibsem.data.volumes.lengths import length_nm
 from fibsem.data.volumes.source import Manner, check_dtype, file_identity, white_of
 from fibsem.data.volumes.writers import UNKNOWN_NM, VoxelNm, Voxels
@@ -108,7 +108,7 @@ class ZarrSource:
 
 def is_zarr(folder: File) -> bool:
     """Whether a folder is a Zarr array or group."""
-    return isinstance(folder, Path) and any((folder / mark).is_file() for mark in MARKS)
+    return isinstance(folder, Path) and any(kind_of(folder / mark) == "file" for mark in MARKS)
 
 
 def open_zarr(folder: Path, manner: Manner) -> ZarrSource:

@@ -183,9 +183,8 @@ def alike(
     """The page that the others are like, and all of them; with gaps the odd ones as `Absent`."""
     there = [page for page in pages if isinstance(page, Page)]
     if not there:
-        raise UserError(
-            f"a volume must have a slice that can be read, but {pages[0].file} has none."
-        )
+        reason = getattr(pages[0], "reason", "it is empty.") if pages else "it is empty."
+        raise UserError(f"a volume must have a slice that can be read, but: {reason}")
     kinds = [(page.shape, page.dtype.newbyteorder("="), page.bits) for page in there]
     most = Counter(kinds).most_common(1)[0][0]
     first = there[kinds.index(most) if gaps else 0]

@@ -1,0 +1,282 @@
+"""What a file declares of its values and of its voxels is honoured, or refused."""
+
+import struct
+
+import numpy as np
+import pytest
+import tifffile
+import zarr
+from PIL import Image
+
+from fibsem.data.volumes import open_labels, open_volume
+from fibsem.errors import UserError
+from fibsem.geometry import Box
+
+GREY = np.random.default_rng(5).integers(0, 256, (3, 12, 16)).astype(np.uint8)
+RAMP = np.arange(256, dtype=np.uint16)
+
+
+def read(path, open_=open_volume, **options):
+    volume = open_(path, **options)
+    return volume.read(Box.whole(volume.shape))
+
+
+def palette(greys):
+    return np.repeat(np.asarray(greys, np.uint16)[None], 3, 0)
+
+
+def inverted_palette(path, greys, scale=257):
+    tifffile.imwrite(
+        path, 255 - greys, photometric="palette", colormap=palette((255 - RAMP) * scale)
+    )
+
+
+# Photometric interpretation
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("dtype", ["u1", "u2"])
+@pytest.mark.parametrize("byteorder", "<>")
+def test_what_stores_0_as_white_is_turned(tmp_path, compression, dtype, byteorder):
+    grey = GREY.astype(dtype) << (8 * (dtype == "u2"))
+    path = tmp_path / "white.tif"
+    tifffile.imwrite(
+        path, np.iinfo(dtype).max - grey, photometric="miniswhite", compression=compression,
+        byteorder=byteorder,
+    )  # fmt: skip
+    np.testing.assert_array_equal(read(path), grey)
+    part = Box((1, 3, 2), (3, 7, 9))
+    np.testing.assert_array_equal(open_volume(path).read(part), grey[part.slices])
+
+
+def test_slices_behind_the_only_directory_are_turned_too(tmp_path):
+    notes = f"ImageJ=1.54f\nimages={len(GREY)}\nslices={len(GREY)}\n"
+    tifffile.imwrite(
+        path := tmp_path / "white.tif", 255 - GREY[0], photometric="miniswhite",
+        description=notes, metadata=None, software=False,
+    )  # fmt: skip
+    path.write_bytes(path.read_bytes() + (255 - GREY[1:]).tobytes())
+    np.testing.assert_array_equal(read(path), GREY)
+
+
+def test_every_slice_is_read_as_it_says(tmp_path):
+    tifffile.imwrite(tmp_path / "s0.tif", GREY[0])
+    tifffile.imwrite(tmp_path / "s1.tif", 255 - GREY[1], photometric="miniswhite")
+    inverted_palette(tmp_path / "s2.tif", GREY[2])
+    np.testing.assert_array_equal(read(tmp_path), GREY)
+
+
+@pytest.mark.parametrize("scale", [257, 256, 1])
+def test_a_palette_of_greys_is_what_it_shows(tmp_path, scale):
+    inverted_palette(tmp_path / "p.tif", GREY[0], scale)
+    np.testing.assert_array_equal(read(tmp_path / "p.tif")[0], GREY[0])
+    with Image.open(tmp_path / "p.tif") as picture:  # so does another program
+        if scale != 1:
+            np.testing.assert_array_equal(np.asarray(picture.convert("L")), GREY[0])
+
+
+def test_twelve_bits_have_their_own_white(tmp_path):
+    grey = GREY[0].astype(np.uint16) * 16
+    for name, values, photometric in (("b", grey, "minisblack"), ("w", 4095 - grey, "miniswhite")):
+        packed = np.packbits(
+            np.unpackbits(values.astype(">u2")[..., None].view("u1"), axis=-1)[..., 4:]
+        )
+        path = tmp_path / f"{name}.tif"
+        tifffile.imwrite(path, packed.reshape(12, 24), photometric=photometric)
+        with tifffile.TiffFile(path, mode="r+") as tiff:
+            tiff.pages.first.tags["ImageWidth"].overwrite(16)
+            tiff.pages.first.tags["BitsPerSample"].overwrite(12)
+        volume = open_volume(path)
+        np.testing.assert_array_equal(volume.read(Box.whole((1, *grey.shape)))[0], grey)
+        assert volume.value_range == (0, 4095)
+    tifffile.imwrite(tmp_path / "16.tif", grey)
+    assert open_volume(tmp_path / "16.tif").value_range == (0, 65535)
+
+
+def colours(path):
+    tifffile.imwrite(
+        path, GREY[0], photometric="palette",
+        colormap=np.stack([RAMP * 257, RAMP * 0, (255 - RAMP) * 257]).astype(np.uint16),
+    )  # fmt: skip
+
+
+def overwritten(path, tag, value):
+    tifffile.imwrite(path, GREY[0], photometric="minisblack", extratags=[(274, "H", 1, 1, True)])
+    with tifffile.TiffFile(path, mode="r+") as tiff:
+        tiff.pages.first.tags[tag].overwrite(value)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (colours, "palette of colours; convert it to grey"),
+        (lambda p: tifffile.imwrite(p, GREY[0].astype("f4"), photometric="miniswhite"),
+         "stores 0 as white must have unsigned whole numbers"),
+        (lambda p: tifffile.imwrite(p, GREY, photometric="rgb", planarconfig="separate"),
+         "with one sample a pixel"),
+        (lambda p: overwritten(p, 262, 8), "is CIELab"),
+        (lambda p: overwritten(p, 262, 4), "transparency mask"),
+        (lambda p: overwritten(p, 262, 32803), "photometric 32803"),
+        (lambda p: overwritten(p, 274, 4), "begin at its top left, but .* orientation 4"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("gaps", [False, True])
+def test_what_is_not_grey_or_upright_is_refused(tmp_path, make, message, gaps):
+    make(tmp_path / "odd.tif")
+    with pytest.raises(UserError, match=message) as caught:
+        read(tmp_path / "odd.tif", gaps=gaps)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_order_of_bits_counts(tmp_path):
+    """Of uncompressed bytes, too, which are read without decoding."""
+    path = tmp_path / "s.tif"
+    tifffile.imwrite(path, GREY[0], extratags=[(65000, "H", 1, 2, True)], byteorder="<")
+    begin, renamed = (struct.pack("<HHI", tag, 3, 1) for tag in (65000, 266))  # FillOrder
+    path.write_bytes(path.read_bytes().replace(begin, renamed))
+    turned = np.packbits(np.unpackbits(GREY[0], bitorder="little").reshape(-1)).reshape(12, 16)
+    np.testing.assert_array_equal(read(path)[0], turned)
+
+
+# Labels
+
+
+@pytest.mark.parametrize("dtype", ["?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f4"])
+@pytest.mark.parametrize("kind", ["tiff", "zarr"])
+def test_labels_are_of_any_whole_numbers(tmp_path, dtype, kind):
+    labels = (GREY % 2).astype(dtype)
+    path = tmp_path / "labels"
+    if kind == "tiff":
+        tifffile.imwrite(path, labels, photometric="minisblack")
+    else:
+        zarr.create_array(path, shape=labels.shape, dtype=dtype, chunks=(1, 6, 8))[...] = labels
+    np.testing.assert_array_equal(read(path, open_labels), labels)
+    if dtype not in ("u1", "u2", "f4"):
+        with pytest.raises(UserError, match="voxels must be uint8, uint16, float32"):
+            open_volume(path)
+
+
+def test_a_palette_numbers_labels(tmp_path):
+    colours(tmp_path / "c.tif")
+    np.testing.assert_array_equal(read(tmp_path / "c.tif", open_labels)[0], GREY[0])
+    inverted_palette(tmp_path / "i.tif", GREY[0])
+    labels = open_labels(tmp_path / "i.tif")
+    np.testing.assert_array_equal(labels.read(Box.whole(labels.shape))[0], 255 - GREY[0])
+    np.testing.assert_array_equal(labels.source.shown(0), 255 - RAMP)
+
+
+# Voxel size
+
+
+def fei(width, height, section="Scan", tag=34682):
+    text = f"[User]\r\nDate=1\r\n[{section}]\r\nPixelWidth={width}\r\nPixelHeight={height}\r\n"
+    return {"extratags": [(tag, "s", 0, text, True)]}
+
+
+def zeiss(*lines):
+    return {"extratags": [(34118, "s", 0, "\r\n".join(["", *lines]).encode("cp1252"), True)]}
+
+
+def imagej(resolution=(100.0, 100.0), **notes):
+    return {"imagej": True, "resolution": resolution, "metadata": {"axes": "ZYX", **notes}}
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (imagej(spacing=-0.05, unit="um"), (50, 10, 10)),
+        (imagej(spacing=0.05, unit="micron"), (50, 10, 10)),
+        (imagej(spacing=0, unit="um"), (None, 10, 10)),
+        (imagej(spacing="nan", unit="um"), (None, 10, 10)),
+        (imagej(spacing="inf", unit="nm"), (None, 0.01, 0.01)),
+        (imagej(spacing=2, unit="pixel"), (None, None, None)),
+        (imagej((100, 0), spacing=5, unit="nm"), (5, None, 0.01)),
+        (imagej((2, 1), spacing=5, unit="nm", yunit="um", zunit="um"), (5000, 1000, 0.5)),
+        (fei(5e-9, "6.5e-09"), (None, 6.5, 5)),
+        (fei(5e-9, 6e-9, "EScan", 34680), (None, 6, 5)),
+        (fei("5,5e-9", -5e-9), (None, 5, 5.5)),
+        (fei("nan", 0), (None, None, None)),
+        (fei("", "x"), (None, None, None)),
+        ({**fei(5e-9, 5e-9), "resolution": (72, 72), "resolutionunit": "INCH"}, (None, 5, 5)),
+        ({**fei(5e-9, 5e-9), "resolution": (1e6, 1e6), "resolutionunit": 3}, (None, 5, 5)),
+        (zeiss("AP_IMAGE_PIXEL_SIZE", "Image Pixel Size = 4.5 nm"), (None, 4.5, 4.5)),
+        (zeiss("AP_PIXEL_SIZE", "Pixel Size = 9 nm", "AP_IMAGE_PIXEL_SIZE",
+               "Image Pixel Size = 4.5 µm"), (None, 4500, 4500)),
+        (zeiss("AP_PIXEL_SIZE", "Pixel Size = 9 pm"), (None, 0.009, 0.009)),
+        (zeiss("AP_IMAGE_PIXEL_SIZE", "Image Pixel Size = 0 nm"), (None, None, None)),
+        (zeiss("AP_WD", "WD = 5 mm"), (None, None, None)),
+        ({"resolution": (0, 0), "resolutionunit": 3}, (None, None, None)),
+        ({"resolution": (2e6, 1e6), "resolutionunit": 3}, (None, 10, 5)),
+        ({"resolution": (2e6, 1e6), "resolutionunit": 1}, (None, None, None)),
+        ({"resolution": (254, 254), "resolutionunit": 2}, (None, None, None)),
+        ({"ome": True, "metadata": {"axes": "ZYX", "PhysicalSizeX": 10, "PhysicalSizeXUnit": "nm",
+          "PhysicalSizeY": -10, "PhysicalSizeYUnit": "nm", "PhysicalSizeZ": "INF"}},
+         (None, 10, 10)),
+        ({"ome": True, "metadata": {"axes": "ZYX", "PhysicalSizeX": 0, "PhysicalSizeZ": 1,
+          "PhysicalSizeZUnit": "reference frame"}}, (None, None, None)),
+    ],
+)  # fmt: skip
+def test_voxel_sizes_are_positive_and_finite(tmp_path, options, expected):
+    tifffile.imwrite(tmp_path / "s.tif", GREY, photometric="minisblack", **options)
+    assert open_volume(tmp_path / "s.tif").voxel_nm == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("axes", "scale", "expected"),
+    [
+        (["z", "y", "x"], None, (None,) * 3),
+        ([{"name": n, "unit": "nanometer"} for n in "zyx"], [-50.0, 10.0, 10.0], (50, 10, 10)),
+        ([{"name": n, "unit": "nanometer"} for n in "zyx"], [0.0, 10.0, 1e400], (None, 10, None)),
+        ([{"name": n} for n in "zyx"], [50.0, 10.0, 10.0], (None,) * 3),
+        ([{"name": n, "unit": "micrometer"} for n in "zyx"], [0.05, 0.01, 0.01], (50, 10, 10)),
+    ],
+)
+def test_voxel_sizes_of_zarrs(tmp_path, axes, scale, expected):
+    group = zarr.open_group(tmp_path / "z", mode="w", zarr_format=2)
+    group.create_array("0", shape=GREY.shape, dtype="u1")[...] = GREY
+    told = [{"type": "scale", "scale": scale}] if scale else []
+    picture = {"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": told}]}
+    group.attrs["multiscales"] = [picture]
+    assert open_volume(tmp_path / "z").voxel_nm == pytest.approx(expected)
+
+
+# Zarrs of several pictures
+
+
+def bioformats2raw(path, pictures):
+    root = zarr.open_group(path, mode="w", zarr_format=2)
+    root.attrs["bioformats2raw.layout"] = 3
+    root.create_group("OME").attrs["series"] = [str(k) for k in range(len(pictures))]
+    for k, stack in enumerate(pictures):
+        group = root.create_group(str(k))
+        group.attrs["multiscales"] = [{"version": "0.4", "datasets": [{"path": "0"}]}]
+        group.create_array("0", shape=stack.shape, dtype="u1")[...] = stack
+    return path
+
+
+def test_the_root_of_one_picture_is_that_picture(tmp_path):
+    np.testing.assert_array_equal(read(bioformats2raw(tmp_path / "z", [GREY])), GREY)
+
+
+def test_of_several_pictures_one_is_picked(tmp_path):
+    path = bioformats2raw(tmp_path / "z", [GREY, 255 - GREY])
+    with pytest.raises(UserError, match=r"holds 2: 0, 1; `series` picks one"):
+        open_volume(path)
+    np.testing.assert_array_equal(read(path, series=1), 255 - GREY)
+    np.testing.assert_array_equal(read(path, series="0"), GREY)
+    with pytest.raises(UserError, match=r"and `series` is 2"):
+        open_volume(path, series=2)
+
+
+def test_chunks_of_fill_value_are_read_on_demand(tmp_path):
+    grey = np.where(GREY > 128, GREY, 0)
+    grey[:, :6, :8] = 7
+    array = zarr.create_array(
+        tmp_path / "z", shape=grey.shape, dtype="u1", chunks=(1, 6, 8), fill_value=7
+    )
+    array[...] = grey
+    with pytest.raises(UserError, match=r"sparse=true reads those as the fill value, 7"):
+        read(tmp_path / "z")
+    np.testing.assert_array_equal(read(tmp_path / "z", sparse=True), grey)
+    sparse = open_volume(tmp_path / "z", sparse=True)
+    assert sparse.signature() != open_volume(tmp_path / "z").signature()

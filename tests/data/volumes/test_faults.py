@@ -1,0 +1,260 @@
+"""Slices that are absent, damaged, or not to be had just now: three things, told apart.
+
+The errors are real ones of the system, but for those that need a broken disk or server: these are
+put into the place where the file is opened.
+"""
+
+import errno
+import os
+import resource
+import socket
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+import zarr
+
+from fibsem.data.manifest import load_dataset
+from fibsem.data.volumes import faults, open_volume
+from fibsem.errors import UserError
+from fibsem.geometry import Box
+
+GREY = np.random.default_rng(1).integers(0, 255, (6, 8, 10), np.uint8)
+
+
+@pytest.fixture
+def film(tmp_path):
+    folder = tmp_path / "film"
+    folder.mkdir()
+    for z, image in enumerate(GREY):
+        tifffile.imwrite(folder / f"s{z}.tif", image, compression="zlib" if z % 2 else None)
+    return folder
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    """The seconds that were waited for, without waiting."""
+    waited = []
+    monkeypatch.setattr(faults.time, "sleep", waited.append)
+    return waited
+
+
+def read(path, **options):
+    volume = open_volume(path, **options)
+    return volume, volume.read(Box.whole(volume.shape))
+
+
+def refusal(path, **options):
+    with pytest.raises(UserError) as caught:
+        read(path, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+# Absent
+
+
+@pytest.mark.parametrize("z", [0, 3, 5])
+@pytest.mark.parametrize("target", ["../.git/annex/objects/xx", "{name}", "/nowhere/s.tif"])
+def test_a_link_that_leads_nowhere_is_a_listed_slice(film, z, target):
+    name = f"s{z}.tif"
+    (film / name).unlink()
+    (film / name).symlink_to(target.format(name=name))
+    assert f"{name} is a link to" in refusal(film)
+    volume, voxels = read(film, gaps=True)
+    assert voxels.shape == GREY.shape
+    assert volume.missing == {z}
+    assert "leads nowhere" in volume.why_missing[z]
+
+
+def test_a_link_to_a_slice_is_the_slice(film, tmp_path):
+    (film / "s3.tif").rename(tmp_path / "elsewhere.tif")
+    (film / "s3.tif").symlink_to("../elsewhere.tif")
+    np.testing.assert_array_equal(read(film)[1], GREY)
+
+
+def test_a_slice_that_vanishes_after_opening_is_absent(film):
+    volume, gappy = open_volume(film), open_volume(film, gaps=True)
+    (film / "s2.tif").unlink()
+    with pytest.raises(UserError, match=r"s2.tif is not there"):
+        volume.read(Box.whole(GREY.shape))
+    gappy.read(Box.whole(GREY.shape))
+    assert gappy.missing == {2}
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "text"])
+def test_damage_is_a_reason_to_leave_out(film, damage):
+    path = film / "s3.tif"
+    path.write_bytes({"cut": path.read_bytes()[:150], "empty": b"", "text": b"no TIFF"}[damage])
+    assert "s3.tif" in refusal(film)
+    volume, _ = read(film, gaps=True)
+    assert volume.missing == {3}
+    assert "s3.tif" in volume.why_missing[3]
+
+
+# Never to be read
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("kind", ["pipe", "socket", "device"])
+@pytest.mark.parametrize("gaps", [False, True])
+def test_what_never_answers_is_refused_at_once(film, tmp_path, kind, gaps, monkeypatch):
+    (film / "s3.tif").unlink()
+    monkeypatch.chdir(tmp_path)  # addresses of sockets are short
+    for path in (Path("film/s3.tif"), Path("alone.tif")):
+        if kind == "pipe":
+            os.mkfifo(path)
+        elif kind == "socket":
+            with socket.socket(socket.AF_UNIX) as server:
+                server.bind(str(path))
+        else:
+            path.symlink_to("/dev/zero")
+    for place in ("film", "alone.tif"):
+        assert f"is a {kind}" in refusal(place, gaps=gaps)
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("what", ["dataset.yaml", "regions.csv", "m.tif", "labels.tif"])
+def test_a_dataset_with_a_pipe_in_it_is_refused_at_once(film, what):
+    kind = "labels: labels.tif" if what == "labels.tif" else "regions: regions.csv"
+    (film.parent / "dataset.yaml").write_text(
+        f"name: a\nclasses: {{pore: 0, solid: 255}}\nsamples: [{{name: a, volume: film, {kind}}}]"
+    )
+    (film.parent / "regions.csv").write_text("mask,z,y,x\nm.tif,0,0,0\n")
+    (film.parent / what).unlink(missing_ok=True)
+    os.mkfifo(film.parent / what)
+    for path in (film.parent, film.parent / "dataset.yaml"):
+        with pytest.raises(UserError, match="pipe"):
+            load_dataset(path)
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_a_folder_that_leads_to_itself_is_refused_at_once(tmp_path, gaps):
+    (tmp_path / "loop").symlink_to("loop")
+    assert "which leads nowhere" in refusal(tmp_path / "loop", gaps=gaps)
+    (tmp_path / "film").mkdir()
+    (tmp_path / "film" / "again.tif").symlink_to("../film")
+    assert "holds none among its 1 entries" in refusal(tmp_path / "film", gaps=gaps)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become nobody")
+@pytest.mark.parametrize("what", ["film", "film/s3.tif", "film/s0.tif", "film/s1.tif", "."])
+@pytest.mark.parametrize("gaps", [False, True])
+def test_what_may_not_be_read_is_one_line_and_no_gap(film, what, gaps):
+    film.parent.chmod(0o755)
+    for place in film.parent.parents:
+        if str(place).startswith("/tmp/"):
+            place.chmod(0o755)
+    (film.parent / what).chmod(0)
+    os.seteuid(65534)
+    try:
+        message = refusal(film, gaps=gaps)
+    finally:
+        os.seteuid(0)
+        (film.parent / what).chmod(0o755)
+    assert "Permission denied" in message
+
+
+# Not to be had just now
+
+
+def failing(monkeypatch, name, code, times):
+    """Opening a file fails so many times."""
+    left = [times]
+    open_ = Path.open
+
+    def opened(self, *arguments, **options):
+        if self.name == name and left[0]:
+            left[0] -= 1
+            raise OSError(code, os.strerror(code))
+        return open_(self, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", opened)
+    return left
+
+
+PASSING = (
+    errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.EBUSY,
+    errno.ETIMEDOUT, errno.ENOTCONN, errno.EINTR, errno.ENOMEM, errno.EREMOTEIO,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("code", PASSING)
+@pytest.mark.parametrize("name", ["s2.tif", "s3.tif"])
+def test_what_passes_is_tried_again(film, monkeypatch, waits, code, name):
+    volume = open_volume(film, gaps=True)
+    failing(monkeypatch, name, code, 3)
+    np.testing.assert_array_equal(volume.read(Box.whole(GREY.shape)), GREY)
+    assert volume.missing == set()
+    assert len(waits) == 3
+
+
+@pytest.mark.parametrize("code", PASSING)
+@pytest.mark.parametrize("when", ["opening", "reading"])
+def test_what_does_not_pass_ends_the_work_and_is_no_gap(film, monkeypatch, waits, code, when):
+    volume = open_volume(film, gaps=True)
+    failing(monkeypatch, "s3.tif", code, 99)
+    with pytest.raises(UserError, match=r"must be readable, but .*s3.tif is not"):
+        open_volume(film, gaps=True) if when == "opening" else volume.read(Box.whole(GREY.shape))
+    assert volume.missing == set()
+    assert sum(waits) > 1
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_a_disk_that_gives_no_bytes_ends_the_work(film, waits, gaps):
+    """Reading the begin of a process's memory is an input/output error, a real one."""
+    (film / "s3.tif").unlink()
+    (film / "s3.tif").symlink_to("/proc/self/mem")
+    assert "Input/output error" in refusal(film / "s3.tif", gaps=gaps)
+    assert len(waits) == 3
+
+
+def test_too_many_open_files_pass_when_some_are_closed(film):
+    volume = open_volume(film, gaps=True)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    held = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        with suppress(OSError):
+            while True:
+                held.append(os.open("/dev/null", os.O_RDONLY))
+        threading.Timer(0.3, lambda: [os.close(file) for file in held]).start()
+        np.testing.assert_array_equal(volume.read(Box.whole(GREY.shape)), GREY)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert volume.missing == set()
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE])
+def test_chunks_of_zarr_are_tried_again_too(tmp_path, monkeypatch, waits, code):
+    array = zarr.create_array(tmp_path / "z", shape=GREY.shape, dtype="u1", chunks=(1, 8, 10))
+    array[...] = GREY
+    volume = open_volume(tmp_path / "z", gaps=True)
+    left = [2]
+    get = zarr.storage.LocalStore.get
+
+    async def failing_get(self, key, *arguments, **options):
+        if left[0] and key.startswith("c/3"):
+            left[0] -= 1
+            raise OSError(code, os.strerror(code))
+        return await get(self, key, *arguments, **options)
+
+    monkeypatch.setattr(zarr.storage.LocalStore, "get", failing_get)
+    np.testing.assert_array_equal(volume.read(Box.whole(GREY.shape)), GREY)
+    left[0] = 99
+    with pytest.raises(UserError, match=r"must be readable, but .*slice 3"):
+        volume.read(Box.whole(GREY.shape))
+    assert volume.missing == set()
+
+
+def test_an_interrupt_is_not_swallowed(film, monkeypatch):
+    def interrupted(self, *_, **__):
+        raise KeyboardInterrupt
+
+    volume = open_volume(film, gaps=True)
+    monkeypatch.setattr(Path, "open", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        volume.read(Box.whole(GREY.shape))
