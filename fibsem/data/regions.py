@@ -56,7 +56,7 @@ def read_regions(
         If a line cannot be used; the message names it.
     """
     rows = read_rows(table)
-    masks = [Mask(_beside(table, row.values["mask"]), classes) for row in rows]
+    masks = [Mask(_picture(row, "mask", table), classes) for row in rows]
     boxes = [_box(row, mask, table) for row, mask in zip(rows, masks, strict=True)]
     _check_once(rows, boxes, table)
     given = [row.values.get("split") for row in rows]
@@ -153,12 +153,17 @@ def _rows(
         yield Row(line, dict(zip(header, cells, strict=False)))
 
 
-def _beside(table: Path, name: str) -> Path:
+def _picture(row: Row, column: str, table: Path) -> Path:
     """A picture that a table names; from Windows with backslashes."""
-    path = table.parent / name
-    if "\\" in name and kind_of(path) == "absent":
-        path = table.parent / name.replace("\\", "/")
-    return path
+    name = row.values[column]
+    names = [name, name.replace("\\", "/")] if name else []
+    for path in (table.parent / name for name in names):
+        if kind_of(path) != "absent":
+            return path
+    raise UserError(
+        f"column {column}, line {row.line} of {table} must name a picture, but "
+        f"{name!r} is not there."
+    )
 
 
 def _box(row: Row, mask: Mask, table: Path) -> Box:
@@ -200,5 +205,4 @@ def _split_name(row: Row, table: Path) -> Split:
 
 
 def _truth(row: Row, table: Path, classes: Classes) -> Mask | None:
-    name = row.values.get("truth")
-    return Mask(_beside(table, name), classes) if name else None
+    return Mask(_picture(row, "truth", table), classes) if row.values.get("truth") else None
