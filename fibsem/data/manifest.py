@@ -114,6 +114,9 @@ def _read_sample(
     where = f"{path}: sample {name}"
     if "regions" in record and "labels" in record:
         raise UserError(f"a sample must have `regions` or `labels`, but {where} has both.")
+    for key in ("labels_pattern", "labels_series"):
+        if record.get(key) is not None and record.get("labels") is None:
+            raise UserError(f"`{key}` is for `labels`, but {where} has none.")
     manner = _manner(record, "", where)
     volume = reopen(path.parent / _text(record, "volume", where), manner, record.get("range"))
     regions: tuple[Region, ...] = ()

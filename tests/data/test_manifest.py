@@ -159,6 +159,22 @@ def bad_mask(folder, mask, name="m0.tif"):
         ({"classes": {"pore": "dark", "solid": 1}}, r"label values from 0 to 65535.*'dark'"),
         ({"classes": {"pore": 0, "solid": 1}}, r"in `classes`.*m2.tif.* 255; declared are"),
         ({"voxel_nm": {"z": -1, "y": 1, "x": 1}}, r"positive nanometres or null.* z: -1"),
+        ({"voxel_nm": {"z": float("inf"), "y": 1}}, r"positive nanometres or null.* z: inf"),
+        ({"voxel_nm": {"z": float("nan"), "y": 1}}, r"positive nanometres or null.* z: nan"),
+        ({"voxel_nm": {"z": 10**400, "y": 1, "x": 1}}, r"positive nanometres or null.* z: 1000"),
+        ({"voxel_nm": {"z": 1, "y": True, "x": 1}}, r"positive nanometres or null.* y: True"),
+        ({"voxel_nm": {"z": 1, "y": 0, "x": "9"}}, r"positive nanometres or null.* y: 0"),
+        ({"classes": {"pore": False, "solid": True}}, r"label values from 0 to 65535.*False"),
+        ({"ignore": True}, r"label values from 0 to 65535.*True"),
+        ({"sample": {"range": [0, float("inf")]}}, r"`range` must be two finite .*\[0, inf\]"),
+        ({"sample": {"range": [False, True]}}, r"`range` must be two finite .*\[False, True\]"),
+        ({"sample": {"range": [10**400, 1]}}, r"`range` must be two finite"),
+        ({"sample": {"expected_porosity": True}}, r"from 0 to 1, but .* True"),
+        ({"sample": {"expected_porosity": float("nan")}}, r"from 0 to 1, but .* nan"),
+        ({"sample": {"sparse": "yes"}}, r"`sparse` must be true or false, but .* 'yes'"),
+        ({"sample": {"pattern": "x#.tif"}}, r"x#.tif fits none of the 50"),
+        ({"sample": {"series": [1]}}, r"`series` .* must be a text, but is \[1\]"),
+        ({"sample": {"labels_pattern": "x#.tif"}}, r"`labels_pattern` is for `labels`"),
         ({"name": None}, r"`name` must be given"),
         ({"samples": []}, r"at least one sample"),
         ({"samples": "a"}, r"`samples` must be a list"),
@@ -182,6 +198,68 @@ def test_what_is_wrong_is_said_in_one_line(make, changes, message):
     with pytest.raises(UserError, match=message) as caught:
         make(**changes)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ("name: a\nclasses: {pore: 0}\nname: b", "name"),
+        ("samples: []\nsamples: [{name: a}]", "samples"),
+        ("classes: {pore: 0, solid: 1, pore: 2}", "pore"),
+        ("voxel_nm: {z: 1, y: 1, x: 1, z: 50}", "z"),
+        ("other: [{a: 1, b: 2, a: 3}]", "a"),
+    ],
+)
+def test_a_key_that_occurs_twice_is_refused(tmp_path, line, key):
+    (tmp_path / "dataset.yaml").write_text(line)
+    with pytest.raises(UserError, match=rf"the key '{key}' occurs twice.*line \d+") as caught:
+        load_dataset(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_volume_and_labels_may_lie_in_one_folder(make):
+    labels = stripes((50, H, W))
+    for z, image in enumerate(labels):
+        tifffile.imwrite(make.folder / "slices" / f"s{z:03d}_mask.tif", image)
+    sample = {"volume": "slices", "regions": "drop", "labels": "slices"}
+    with pytest.raises(UserError, match=r"'s#\.tif' \(50 files\).*`pattern` picks one"):
+        make(sample=sample)
+    picked = {"pattern": "s#.tif", "labels_pattern": "s#_mask.tif"}
+    dataset = make(sample={**sample, **picked})
+    assert dataset.samples[0].volume.shape == (50, H, W)
+    assert (dataset.samples[0].regions[0].read()[0, :4] == [1, 0, 1, 0]).all()
+
+
+def test_a_scene_is_picked_in_the_manifest(make):
+    grey = np.random.default_rng(1).integers(0, 255, (50, H, W), np.uint8)
+    with tifffile.TiffWriter(make.folder / "two.ome.tif", ome=True) as tiff:
+        for name, stack in (("film", grey), ("2", 255 - grey)):
+            tiff.write(stack, metadata={"axes": "ZYX", "Name": name})
+    for series, wanted in ((0, grey), ("film", grey), (1, 255 - grey), ("2", 255 - grey)):
+        volume = make(sample={"volume": "two.ome.tif", "series": series}).samples[0].volume
+        assert (volume.read(Box.whole(volume.shape)) == wanted).all()
+
+
+def test_chunks_that_a_film_does_not_store_are_read_on_demand(make):
+    stored = zarr.create_array(make.folder / "f.zarr", shape=(50, H, W), dtype="u1")
+    sample = {"volume": "f.zarr", "regions": "drop", "sparse": True}
+    volume = make(sample=sample).samples[0].volume
+    assert not volume.read(Box.whole(volume.shape)).any()
+    assert stored.shape == volume.shape
+
+
+def test_the_voxel_size_is_the_manifests_else_that_of_the_files(make):
+    notes = {"axes": "ZYX", "spacing": 0.03, "unit": "um"}
+    for name in ("a", "b"):
+        tifffile.imwrite(
+            make.folder / f"{name}.tif", np.zeros((9, H, W), np.uint8), imagej=True,
+            resolution=(100, 50 if name == "a" else 25), metadata=notes,
+        )  # fmt: skip
+    one = [{"name": "a", "volume": "a.tif"}]
+    assert make(samples=one, voxel_nm=None).voxel_nm == pytest.approx((30, 20, 10))
+    assert make(samples=one).voxel_nm == pytest.approx((50, 10, 10))
+    both = [*one, {"name": "b", "volume": "b.tif"}]
+    assert make(samples=both, voxel_nm=None).voxel_nm == pytest.approx((30, None, 10))
 
 
 def test_samples_of_one_name_are_refused(make):
