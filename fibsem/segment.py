@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 
 from fibsem.config import TrackingConfig, Tree, output_folder, read, read_path, run_command
-from fibsem.data.volumes import Volume, VoxelNm, known_nm, open_volume
+from fibsem.data.scale import learned_range
+from fibsem.data.volumes import Manner, Volume, VoxelNm, known_nm, reopen
 from fibsem.errors import UserError
 from fibsem.inference.options import Options
 
@@ -43,6 +44,8 @@ def main(tree: Tree) -> None:
     from fibsem.tracking.runs import code_version
 
     bundles = [find_bundle(name, store.uri) for name in weights]
+    if tree["range"] is None:
+        volume = volume.with_range(learned_range(volume.dtype, *(b.scales for b in bundles)))
     segmenter = Segmenter.ensemble([bundle.segmenter for bundle in bundles])
     if tree["estimate"]:
         print(estimate_segmentation(volume, segmenter, options).text())
@@ -86,11 +89,14 @@ def _volume(tree: Tree, options: Options) -> Volume:
             "`volume` must be given: volume=PATH of a folder of TIFF slices, a TIFF or an OME-Zarr."
         )
     path, value_range = read_path(tree["volume"], "volume"), tree["range"]
+    asked = {key: tree[key] or None for key in ("pattern", "series")}
+    gaps = options.missing == "skip"
+    manner = read(Manner, {**asked, "sparse": tree["sparse"], "gaps": gaps}, "segment")
     try:
-        return open_volume(path, value_range=value_range, gaps=options.missing == "skip")
+        return reopen(path, manner, value_range)
     except UserError as error:
         with suppress(UserError):
-            open_volume(path, value_range=value_range, gaps=True)
+            reopen(path, replace(manner, gaps=True), value_range)
             error = UserError(f"{error} missing=skip leaves such slices out.")
         raise error from None
 

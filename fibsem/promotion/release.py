@@ -11,6 +11,7 @@ from fibsem.analysis.intervals import porosity_text
 from fibsem.analysis.statistics import Gate
 from fibsem.config import Tree, read
 from fibsem.data.dataset import Dataset
+from fibsem.data.scale import scales_of
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.volume.segmentation import segment_volume
@@ -103,7 +104,8 @@ def write_bundle(
             name: volume.correction.to_json() for name, volume in material.volumes.items()
         },
     }
-    Bundle(segmenter, material.dataset.voxel_nm, audit).save(folder)
+    dataset = material.dataset
+    Bundle(segmenter, dataset.voxel_nm, audit, scales=scales_of(dataset)).save(folder)
     card = model_card.model_card(card_facts(finals, record))
     replace_file(folder / model_card.FILE, card)
 

@@ -18,6 +18,7 @@ import mlflow
 from fibsem import models
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.preprocessing import Recipe
+from fibsem.data.scale import Scale
 from fibsem.data.volumes import VoxelNm
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Member, Segmenter
@@ -32,13 +33,15 @@ class Bundle:
 
     ``audit`` holds the corrections fitted to the training samples, the figures of the promotion
     and in ``lineage`` where the model comes from; nothing in it is needed to segment. ``version``
-    is that of the registered model, None for a folder.
+    is that of the registered model, None for a folder; ``scales`` are those of the samples, where
+    they declared a range.
     """
 
     segmenter: Segmenter
     voxel_nm: VoxelNm
     audit: dict[str, Any]
     version: str | None = None
+    scales: tuple[Scale, ...] = ()
 
     def save(self, folder: Path) -> None:
         """Write the folder."""
@@ -58,6 +61,8 @@ class Bundle:
             "voxel_nm": list(self.voxel_nm),
             "audit": self.audit,
         }
+        if self.scales:
+            record["scales"] = [scale.to_json() for scale in self.scales]
         write_json(folder / "bundle.json", record)
 
 
@@ -85,7 +90,8 @@ def load_bundle(folder: Path) -> Bundle:
         temperature=record.get("temperature", 1.0),  # older bundles have none
     )
     z, y, x = record["voxel_nm"]
-    return Bundle(segmenter, (z, y, x), record["audit"])
+    scales = tuple(map(Scale.of_json, record.get("scales", [])))
+    return Bundle(segmenter, (z, y, x), record["audit"], scales=scales)
 
 
 def _places(folder: Path, count: int) -> list[Path]:

@@ -17,6 +17,7 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from fibsem.analysis.calibration import with_temperature
 from fibsem.analysis.postprocessing import segment_slice
 from fibsem.data.preprocessing import fit_correction
+from fibsem.data.scale import learned_range
 from fibsem.data.volumes import ArrayVolume
 from fibsem.data.volumes.writers import Voxels
 from fibsem.errors import UserError
@@ -35,7 +36,8 @@ class Segmentation(mlflow.pyfunc.PythonModel):
 
     def load_context(self, context: Any) -> None:
         """Read the bundle that lies beside, and build what scores with it."""
-        self.segmenter = load_bundle(Path(context.artifacts["bundle"])).segmenter
+        self.bundle = load_bundle(Path(context.artifacts["bundle"]))
+        self.segmenter = self.bundle.segmenter
         self.scorer = Scorer(self.segmenter)
         self.one_at_a_time = Lock()  # a server answers in threads; one stack takes all cores
 
@@ -50,7 +52,7 @@ class Segmentation(mlflow.pyfunc.PythonModel):
             Grey values; their gradient and scaling are fitted to this very array.
         params
             ``output``: ``labels`` (default) or ``probabilities``; ``range``: the grey values that
-            map to 0 and 1, by default those of the dtype.
+            map to 0 and 1, by default those that the training samples declared, or of the dtype.
 
         Returns
         -------
@@ -67,7 +69,9 @@ class Segmentation(mlflow.pyfunc.PythonModel):
         output = params.get("output", "labels")
         if output not in OUTPUTS:
             raise UserError(f"`output` must be one of {', '.join(OUTPUTS)}, but got {output}.")
-        volume = ArrayVolume(array, value_range=tuple(params.get("range", ())) or None)
+        given = tuple(params.get("range", ()))
+        value_range = given or learned_range(array.dtype, self.bundle.scales)
+        volume = ArrayVolume(array, value_range=value_range)
         correction = fit_correction(volume, self.segmenter.recipe)
         tiling = choose_tiling(self.scorer, volume.shape[1:], MEMORY_GIB)
         worker = SlabWorker(volume, correction, self.segmenter, self.scorer, tiling)

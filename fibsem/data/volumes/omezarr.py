@@ -131,7 +131,7 @@ def _open(folder: Path, manner: Manner) -> ZarrSource:
 
 
 def _picture(
-    group: zarr.Group, folder: Path, series: int | str | None
+    group: zarr.Group, folder: Path, series: str | None
 ) -> tuple[zarr.Group, Mapping[str, Any]]:
     """One picture: that of the group, or one of those in it, as bioformats2raw lays them out."""
     found = {
@@ -145,9 +145,9 @@ def _picture(
         )
     if series is None and len(found) == 1:
         return next(iter(found.values()))
-    if str(series) in found:
-        return found[str(series)]
-    if str(series).isdecimal() and int(series or 0) < len(found):
+    if series in found:
+        return found[series]
+    if (series or "").isdecimal() and int(series or 0) < len(found):
         return list(found.values())[int(series or 0)]
     raise UserError(
         f"a volume must be one picture, but {folder} holds {len(found)}: {', '.join(found)}"

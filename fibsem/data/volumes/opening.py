@@ -60,7 +60,7 @@ def open_volume(
     Slices of a folder are all compared with the first on opening; those in an archive when they
     are read, because their headers may lie behind compressed pixels.
     """
-    return reopen(path, Manner(gaps, sparse, pattern, series), value_range)
+    return reopen(path, Manner(gaps, sparse, pattern, _text(series)), value_range)
 
 
 def open_labels(
@@ -70,7 +70,11 @@ def open_labels(
 
     Chunks that are not stored are zeros, and of a palette the numbers are read, not the colours.
     """
-    return reopen(path, Manner(sparse=True, pattern=pattern, series=series, labels=True))
+    return reopen(path, Manner(sparse=True, pattern=pattern, series=_text(series), labels=True))
+
+
+def _text(series: int | str | None) -> str | None:
+    return None if series is None else str(series)
 
 
 def reopen(

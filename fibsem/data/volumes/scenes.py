@@ -81,14 +81,14 @@ def scenes_of(tiff: tifffile.TiffFile, file: File, *, by_kind: bool = False) -> 
     return [_scene("", images)]
 
 
-def pick(scenes: Sequence[Scene], series: int | str | None, file: object) -> Scene:
+def pick(scenes: Sequence[Scene], series: str | None, file: object) -> Scene:
     """The scene that a user names, by its number from 0 or by its name, or the only one."""
     if series is None and len(scenes) == 1:
         return scenes[0]
-    named = [scene for scene in scenes if scene.name and scene.name == str(series)]
+    named = [scene for scene in scenes if scene.name and scene.name == series]
     if len(named) == 1:
         return named[0]
-    if str(series).isdecimal() and int(series or 0) < len(scenes):
+    if (series or "").isdecimal() and int(series or 0) < len(scenes):
         return scenes[int(series or 0)]
     known = ", ".join(
         f"{k} ({scene.name + ', ' if scene.name else ''}{scene.depth} slices)"

@@ -39,7 +39,7 @@ class Manner:
     gaps: bool = False
     sparse: bool = False
     pattern: str | None = None
-    series: int | str | None = None
+    series: str | None = None
     labels: bool = False
 
     @property

@@ -127,11 +127,11 @@ class Volume:
         if isinstance(self.source, MendedSource):
             return self
         manner = replace(self.manner, gaps=True)
-        return replace(self, source=MendedSource(self.source), manner=manner)
+        return Volume(self.path, MendedSource(self.source), self.declared, manner)
 
     def with_range(self, value_range: tuple[float, float] | None) -> Volume:
         """The same volume with other grey values that map to 0 and 1."""
-        return replace(self, declared=checked_range(value_range))
+        return Volume(self.path, self.source, checked_range(value_range), self.manner)
 
     def signature(self) -> dict[str, object]:
         """Tell this volume from another or a changed one; JSON-able, and free of its place.
