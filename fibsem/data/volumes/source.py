@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from fibsem.data.volumes.faults import File, SliceError
 from fibsem.data.volumes.writers import DTYPES, VoxelNm, Voxels
+from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
 
 #: Kinds of dtypes that labels may have: truth values, whole numbers, and floats that are whole.
