@@ -210,21 +210,19 @@ def kept(name: str, make: Callable[[], Any]) -> Any:
     return json.loads(path.read_text())
 
 
-def copy_tree() -> str:
-    """A fresh copy of the committed tree; returns the commit."""
+def copy_tree() -> None:
+    """Make a fresh copy of the committed tree."""
     shutil.rmtree(tree, ignore_errors=True)
     tree.mkdir(parents=True)
-    archive = subprocess.run(["git", "-C", str(ROOT), "archive", "HEAD"], stdout=subprocess.PIPE,
-                             check=True)  # fmt: skip
-    subprocess.run(["tar", "-x", "-C", str(tree)], input=archive.stdout, check=True)
-    asked = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
-    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    archive = ["git", "-C", str(ROOT), "archive", "HEAD"]
+    found = subprocess.run(archive, stdout=subprocess.PIPE, check=True)
+    subprocess.run(["tar", "-x", "-C", str(tree)], input=found.stdout, check=True)
 
 
 def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     sys.path.append(str(tools))
-    commit = copy_tree()
+    copy_tree()
     mutants = kept("mutants", lambda: draw(args.seed))
     log = folder / "results.jsonl"
     lines = log.read_text().splitlines() if log.is_file() else []
@@ -238,7 +236,7 @@ def main() -> None:
         if mutant["id"] in results and mutant["id"] not in again:
             continue
         known = kept(f"reach-{package}", lambda package=package: reach(package))
-        record = {"id": mutant["id"], **judge(mutant, tests_for(mutant, known)), "commit": commit}
+        record = {"id": mutant["id"], **judge(mutant, tests_for(mutant, known))}
         results[mutant["id"]] = record
         with log.open("a") as file:
             file.write(json.dumps(record) + "\n")
@@ -269,7 +267,7 @@ def write(mutants: list[Mutant], results: dict[int, dict[str, Any]]) -> None:
     }  # fmt: skip
     record = {
         "seed": args.seed, "drawn": len(mutants), "run": len(rows), "states": states,
-        "commits": sorted({r["commit"] for r in results.values()}), "mutants": rows,
+        "mutants": rows,
     }  # fmt: skip
     args.json.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
 
