@@ -98,6 +98,7 @@ def epochs_of(losses):
         ([0.5, 0.4, 0.45, 0.46], {"patience": None}, False, 1),
         ([0.5, 0.4], {"epochs": 2}, True, 1),
         ([0.5, 0.4], {"max_seconds": 2.0}, True, 1),
+        ([0.5, 0.4], {"max_seconds": 2.2}, True, 1),  # reached, by 1.1 s an epoch
         ([0.5, 0.4], {"max_seconds": 3.0}, False, 1),
         ([0.4, 0.4], {}, False, 0),
     ],
