@@ -390,13 +390,13 @@ def test_every_backend_draws_only_networks_that_exist(tiny, store, tmp_path, bac
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["bayesian", "hyperband"])
-def test_samplers_of_keras_tuner(run_thresholds, sampler):
-    summary = run_thresholds(
+def test_samplers_of_keras_tuner(run, sampler):
+    summary = run(
         "search=keras_tuner", f"search.sampler={sampler}", "search.hyperband_epochs=3",
         "search.startup_trials=2", trials=4,
     )  # fmt: skip
     assert summary["trials"]["complete"] == 4
-    table = json.loads((run_thresholds.folder / "sweep" / "trials.json").read_text())
+    table = json.loads((run.folder / "sweep" / "trials.json").read_text())
     if sampler == "hyperband":
         assert {trial["train.epochs"] for trial in table} <= {1, 3}
 
