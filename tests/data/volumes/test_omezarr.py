@@ -1,0 +1,82 @@
+"""OME-Zarr of this project and of others."""
+
+import numpy as np
+import pytest
+import zarr
+
+from fibsem.data.volumes import create_volume, open_volume
+from fibsem.geometry import Box
+from tests.data.volumes.written import SHAPE, WRITTEN, foreign_zarr, refusal, voxels, write
+
+
+@pytest.mark.parametrize("kind", ["zarr-0.4", "zarr-5d"])
+def test_voxel_size_of_other_zarrs(tmp_path, kind):
+    volume = open_volume(foreign_zarr(tmp_path, kind, voxels("uint8")))
+    assert volume.voxel_nm == pytest.approx((50, 10, 20))
+
+
+def test_zarr_without_multiscales(tmp_path):
+    zarr.open_group(tmp_path / "bare.zarr", mode="w")
+    assert "`multiscales`" in refusal(tmp_path / "bare.zarr")
+    assert "bare.zarr" in refusal(tmp_path / "bare.zarr")
+
+
+def test_zarr_with_broken_metadata(tmp_path):
+    path = write(tmp_path, "ome-zarr", voxels("uint8"))
+    (path / "zarr.json").write_text("{")
+    assert str(path) in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "chunk", "lost"),
+    [
+        ("ome-zarr", "0/c/3/0/0", Box((3, 0, 0), (4, 13, 17))),
+        ("zarr-0.4", "full/1.1.0", Box((2, 7, 0), (4, 13, 8))),
+        ("zarr-5d", "full/c/0/0/1/1/0", Box((2, 7, 0), (4, 13, 8))),
+    ],
+)
+def test_a_chunk_that_is_not_stored_is_damage_not_pores(tmp_path, kind, chunk, lost):
+    array = voxels("uint8")
+    path = write(tmp_path, kind, array) if kind in WRITTEN else foreign_zarr(tmp_path, kind, array)
+    (path / chunk).unlink()
+    (z, y, x), (stop, *_) = lost.start, lost.stop
+    message = refusal(path)
+    assert f"but {path}, slice {z} lacks the one from (y, x) = ({y}, {x}) on" in message
+    above = Box((0, 0, 0), (2, 13, 17))
+    np.testing.assert_array_equal(open_volume(path).read(above), array[above.slices])
+
+    mended = open_volume(path, gaps=True)
+    np.testing.assert_array_equal(mended.read(Box.whole(SHAPE))[z], array[z - 1])
+    assert mended.missing == set(range(z, stop))
+    array[lost.slices] = 0
+    sparse = open_volume(path, sparse=True).read(Box.whole(SHAPE))
+    np.testing.assert_array_equal(sparse, array)
+
+
+def test_a_written_zarr_stores_its_zeros(tmp_path):
+    black = np.zeros(SHAPE, np.uint8)
+    path = write(tmp_path, "ome-zarr", black)
+    with create_volume(path, SHAPE, np.uint8, format="ome-zarr", resume=True) as writer:
+        writer.write(1, black[1:3])
+    np.testing.assert_array_equal(open_volume(path).read(Box.whole(SHAPE)), black)
+
+
+def test_bare_array_is_a_volume(tmp_path):
+    array = voxels("uint8")
+    path = write(tmp_path, "ome-zarr", array)
+    np.testing.assert_array_equal(open_volume(path / "0").read(Box.whole(SHAPE)), array)
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (3, 2, 4, 6)])
+def test_zarr_of_other_axes(tmp_path, shape):
+    zarr.create_array(tmp_path / "odd.zarr", shape=shape, dtype="u1")
+    message = refusal(tmp_path / "odd.zarr")
+    assert "one stack with axes z, y, x" in message
+    assert str(shape) in message
+
+
+def test_zarr_of_another_dtype(tmp_path):
+    zarr.create_array(tmp_path / "odd.zarr", shape=SHAPE, dtype="f8")
+    message = refusal(tmp_path / "odd.zarr")
+    assert "uint8, uint16, float32" in message
+    assert "float64" in message
