@@ -16,6 +16,7 @@ from fibsem.evaluation.comparison import draw_cells, write_tables
 from fibsem.reporting.items import in_order, pictures_in, read_picture, read_table
 from fibsem.reporting.page import Picture, Section, Table
 from fibsem.reporting.results import Record, Result, Results
+from fibsem.system.file_names import name_of
 from fibsem.system.files import read_json
 from fibsem.training.objectives import OBJECTIVES
 
@@ -231,7 +232,7 @@ def porosity_of(folder: Path) -> np.ndarray[Any, np.dtype[np.float64]]:
 
 def _names(found: Sequence[Result]) -> list[str]:
     """Names of segmented volumes, each as short as tells it apart."""
-    places = [[part for part in one.folder.parts if part != "volumes"] for one in found]
+    places = [_place(one.folder) for one in found]
 
     def name(parts: list[str]) -> str:
         for length in range(1, len(parts)):
@@ -240,6 +241,12 @@ def _names(found: Sequence[Result]) -> list[str]:
         return "/".join(parts)
 
     return [name(parts) for parts in places]
+
+
+def _place(folder: Path) -> list[str]:
+    """Where a segmented volume lies: a promotion has its samples in ``volumes``, by their names."""
+    *path, last = folder.parts
+    return [*path[:-1], name_of(last)] if path[-1:] == ["volumes"] else [*path, last]
 
 
 def _made(result: Result) -> str:

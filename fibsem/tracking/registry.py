@@ -9,6 +9,8 @@ for it.
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -116,7 +118,8 @@ def register(
         facts = {key: str(value) for key, value in tags.items() if value not in (None, "")}
         kept = {key: clipped(value, LONGEST) for key, value in facts.items()}
         uri = log_bundle(folder, run_id, example)
-        made = mlflow.register_model(uri, REGISTERED, tags={**kept, IDENTITY: identity})
+        with contextlib.redirect_stderr(io.StringIO()):  # it says what promote says
+            made = mlflow.register_model(uri, REGISTERED, tags={**kept, IDENTITY: identity})
         number = str(made.version)
     _describe(client, number, folder)
     return number

@@ -92,7 +92,7 @@ def porosity_by_slice(values: Mapping[str, Array]) -> Figure:
     values : mapping of volume to (z,) float
         Porosity; nan for a slice that is missing.
     """
-    figure, (ax,) = axes_row(1, 6.4, 2.8)
+    figure, (ax,) = axes_row(1, 6.4, max(2.8, 0.15 * len(values) + 0.5))  # with room for names
     marks = ("-", "--", ":", "-.")
     for k, (name, porosity) in enumerate(values.items()):
         colour = (PORE, SOLID, "#009E73", "#CC79A7", NEUTRAL)[k % 5]
