@@ -82,7 +82,10 @@ def _utf8(argument: str) -> str:
 
 def _for_hydra(argument: str, many: bool) -> str:
     key, equals, value = argument.partition("=")
-    if not equals or key.lstrip("+") not in text_keys() or value == NONE:
+    if not equals or argument.startswith("-") or value == NONE:
+        return argument
+    # what Hydra cannot read is refused by whoever wants something else than a text
+    if key.lstrip("+") not in text_keys() and _parsed(value) is not None:
         return argument
     if many and "," in value:
         return f"{key}={_choices(value)}"
@@ -120,14 +123,20 @@ def _text(value: str) -> str:
 
 def _read(value: str) -> str | None:
     """The text that Hydra reads, or None: it reads something else, or cannot."""
+    parsed = _parsed(value)
+    read = None if parsed is None else parsed.value()
+    return read if isinstance(read, str) else None
+
+
+def _parsed(value: str) -> Any:
+    """What Hydra makes of the value of an override; None where it cannot read it."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
     try:
-        read = OverridesParser.create().parse_override(f"key={value}").value()
+        return OverridesParser.create().parse_override(f"key={value}")
     except HydraException:
         return None
-    return read if isinstance(read, str) else None
 
 
 def typed(override: str) -> tuple[str, str]:

@@ -1,0 +1,63 @@
+"""Passwords of stores are in no file, run, message or table that a command leaves."""
+
+import subprocess
+import sys
+from urllib.parse import quote
+
+import pytest
+
+from fibsem.tracking.store import client_of
+
+#: Every part of an address is in it.
+PASSWORD = "s3/cr@t?x=1#ü:%"
+FORMS = [part for form in (PASSWORD, quote(PASSWORD, safe="")) for part in (form, form[:6])]
+
+
+def call(command, *overrides, cwd):
+    line = [sys.executable, "-m", f"fibsem.{command}", *overrides]
+    return subprocess.run(line, cwd=cwd, capture_output=True, text=True, timeout=300)
+
+
+def told(text):
+    """The forms of the password that a text tells."""
+    return [form for form in FORMS if form in text]
+
+
+@pytest.mark.slow
+def test_a_sweep_leaves_no_password(small, postgres, mlflow_server, tmp_path, tmp_path_factory):
+    storage = postgres.replace("fibsem@", f"fibsem:{PASSWORD}@")
+    uri = mlflow_server.replace("http://", f"http://me:{PASSWORD}@")
+    line = [*small, f"search.storage={storage}", f"tracking.uri={uri}", "study=secret",
+            "space=smoke", "search.trials=2", "search.workers=2", "output=out"]  # fmt: skip
+    done = call("sweep", *line, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "http://me:***@127.0.0.1" in done.stdout
+    assert told(done.stdout + done.stderr) == []
+    experiment = client_of(mlflow_server).get_experiment_by_name("phantom")
+    runs = client_of(mlflow_server).search_runs([experiment.experiment_id])
+    assert [run.info.status for run in runs] == ["FINISHED"] * 3
+    places = [tmp_path, *tmp_path_factory.getbasetemp().glob("mlflow*")]
+    files = [path for place in places for path in place.rglob("*") if path.is_file()]
+    assert {"config.json", "summary.json", "server.db"} <= {path.name for path in files}
+    assert "postgresql://fibsem:***@127.0.0.1" in (tmp_path / "out/summary.json").read_text()
+    for path in files:
+        content = path.read_bytes()
+        assert [form for form in FORMS if form.encode() in content] == [], path
+
+
+@pytest.mark.slow
+def test_errors_tell_no_password(small, tmp_path):
+    storage = f"search.storage=postgresql://me:{PASSWORD}@127.0.0.1:9/none"
+    for overrides, said in (
+        ([storage], "postgresql://me:***@127.0.0.1:9/none answers"),
+        ([f"search.storage=postgresql://127.0.0.1:9/none?password={quote(PASSWORD, safe='')}"],
+         "password=***"),
+        ([f"tracking.uri=http://me:{PASSWORD}@127.0.0.1:9"], "http://me:***@127.0.0.1:9"),
+        ([storage, "data.path=nowhere"], "nowhere is not there"),
+        ([storage, "train.epohcs=3"], "epohcs"),
+        ([f"serach.storage=postgresql://me:{PASSWORD}@host/runs"], "serach"),
+    ):  # fmt: skip
+        done = call("sweep", *small, "space=smoke", *overrides, cwd=tmp_path)
+        assert done.returncode == 2, done.stderr
+        assert said in done.stderr
+        assert told(done.stdout + done.stderr) == []
