@@ -197,7 +197,8 @@ def test_what_a_segmentation_takes_from_the_model_leaves_its_folder(override):
 
 def test_all_that_changes_a_segmentation_changes_its_folder():
     counting = IN_THE_HASH_OF["segment"]
-    assert {*Options().key, "volume", "weights", "range", "voxel_nm"} == set(counting)
+    picked = {"volume", "pattern", "series", "sparse"}
+    assert {*Options().key, *picked, "weights", "range", "voxel_nm"} == set(counting)
     tree = compose("segment", ["volume=film"])
     folders = [output_folder("segment", {**tree, key: "other"}, "film") for key in counting]
     assert len({*folders, output_folder("segment", tree, "film")}) == 1 + len(counting)

@@ -4,11 +4,12 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
+import tifffile
 import yaml
 
 from fibsem import segment
 from fibsem.config import CONF, compose, output_folder
-from fibsem.data.volumes import create_volume
+from fibsem.data.volumes import Manner, create_volume
 from fibsem.errors import UserError
 from fibsem.inference.options import Options
 
@@ -28,9 +29,36 @@ def test_a_folder_may_be_named_by_a_number(stack):
     assert output_folder("segment", tree, "2024").name == "2025"
 
 
+def test_a_series_and_a_scene_are_picked_as_they_are_typed(stack):
+    for k in range(3):
+        for c in (0, 1):
+            tifffile.imwrite(stack / "2024" / f"a (b)_{k}_ch{c}.tif", np.full((4, 5), c, np.uint8))
+    with pytest.raises(UserError, match="`pattern` picks one series"):
+        segment._volume(compose("segment", ["volume=2024"]), Options())
+    tree = compose("segment", ["volume=2024", "pattern=a (b)_#_ch1.tif"])
+    volume = segment._volume(tree, Options(missing="skip"))
+    assert volume.shape == (3, 4, 5)
+    assert volume.manner == Manner(gaps=True, pattern="a (b)_#_ch1.tif")
+    with tifffile.TiffWriter(stack / "two.ome.tif", ome=True) as tiff:
+        for name, depth in (("film", 2), ("no", 3)):
+            tiff.write(np.zeros((depth, 4, 5), np.uint8), metadata={"Name": name})
+    for series, depth in (("no", 3), ("0", 2), ("film", 2), ("1", 3)):
+        tree = compose("segment", ["volume=two.ome.tif", f"series={series}"])
+        assert segment._volume(tree, Options()).shape[0] == depth
+
+
+def test_keys_that_pick_a_film_name_its_folder_where_they_are_set():
+    plain = output_folder("segment", compose("segment", ["volume=a"]), "a")
+    assert plain == output_folder("segment", compose("segment", ["volume=a", "series="]), "a")
+    others = ["pattern=s#.tif", "series=0", "series=1", "sparse=true"]
+    folders = {output_folder("segment", compose("segment", ["volume=a", o]), "a") for o in others}
+    assert len({plain, *folders}) == 5
+
+
 def test_help_names_every_option():
     text = yaml.safe_load((CONF / "segment.yaml").read_text())["hydra"]["help"]["header"]
-    assert [field.name for field in fields(Options) if f"{field.name}=" not in text] == []
+    names = [field.name for field in fields(Options)] + ["pattern", "series", "sparse"]
+    assert [name for name in names if f"{name}=" not in text] == []
 
 
 @pytest.mark.parametrize(

@@ -37,9 +37,11 @@ IN_THE_HASH_OF = {
     "promote": SETTINGS,
     "segment": (
         "volume", "weights", "range", "voxel_nm", "format", "precision", "probabilities",
-        "uncertainty", "missing", "min_volume_nm3",
+        "uncertainty", "missing", "min_volume_nm3", "pattern", "series", "sparse",
     ),
 }  # fmt: skip
+#: Of those, the ones that name a folder only where they are set: there was a time without them.
+WHERE_SET = ("pattern", "series", "sparse")
 
 
 def with_values(tree: Tree, values: Mapping[str, Any]) -> Tree:
@@ -73,7 +75,8 @@ def output_folder(command: str, tree: Tree, dataset: str, *what: str) -> Path:
     """The folder of a command: as given, or one that the same command always gets again."""
     if tree.get("output") not in (None, ""):
         return read_path(tree["output"], "output")
-    counting = {key: tree[key] for key in IN_THE_HASH_OF.get(command, tree)}
+    keys = IN_THE_HASH_OF.get(command, tree)
+    counting = {key: tree[key] for key in keys if key not in WHERE_SET or tree[key]}
     return (
         Path("outputs") / command / "-".join([file_name(dataset), *what, settings_hash(counting)])
     )

@@ -28,7 +28,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from fibsem.data.preprocessing import Correction
-from fibsem.data.volumes import VoxelNm, open_volume
+from fibsem.data.volumes import Manner, VoxelNm, reopen
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options, Precision
@@ -62,8 +62,8 @@ class Job:
     ----------
     name
         Tells this segmentation from others that a process may have worked on.
-    volume, value_range
-        What is opened.
+    volume, manner, value_range
+        What is opened, and how.
     load
         Gives the segmenter; a function that can be pickled.
     folder, voxel_nm, options
@@ -74,6 +74,7 @@ class Job:
 
     name: str
     volume: Path
+    manner: Manner
     value_range: tuple[float, float] | None
     load: Load = field(repr=False)  # knows the address of the store, and Dask logs what fails
     folder: Path
@@ -124,9 +125,7 @@ def label_slab(job: Job, slab: Slab) -> SlabResult:
 
 
 def _open(job: Job) -> SlabWorker:
-    volume = open_volume(
-        job.volume, value_range=job.value_range, gaps=job.options.missing == "skip"
-    )
+    volume = reopen(job.volume, job.manner, job.value_range)
     segmenter = job.load()
     scorer = Scorer(segmenter, job.precision)
     held = held_gib(volume, segmenter.halo[0], job.options)

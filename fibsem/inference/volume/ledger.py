@@ -30,14 +30,18 @@ class SliceRecord:
         Whether a missing slice was replaced in its neighbourhood.
     uncertainty
         Mean over the slice of the standard deviation between members; None where nobody asked.
+    why_missing
+        What is wrong with a slice that is missing.
     """
 
     pores: int | None
     beside_missing: bool = False
     uncertainty: float | None = None
+    why_missing: str | None = None
 
     def to_json(self) -> list[Any]:
-        return [self.pores, self.beside_missing, self.uncertainty]
+        told = [self.pores, self.beside_missing, self.uncertainty]
+        return told if self.why_missing is None else [*told, self.why_missing]
 
 
 class Ledger:

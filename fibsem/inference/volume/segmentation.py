@@ -185,7 +185,7 @@ class _Run:
         folder = self.outputs.folder.resolve()
         job = Job(
             f"{folder} {time.time()}", self.volume.path.resolve(),
-            self.volume.declared, load, folder, self.voxel_nm, self.options,
+            self.volume.manner, self.volume.declared, load, folder, self.voxel_nm, self.options,
             self.decisions.correction, self.decisions.precision, side,
         )  # fmt: skip
         self.began = time.perf_counter()
@@ -218,10 +218,13 @@ class _Run:
     def record(self) -> dict[str, Any]:
         """What summaries say of volume, models and outputs."""
         probabilities, uncertainty = self.outputs.probabilities, self.outputs.uncertainty
-        spreads = [e.uncertainty for e in self.ledger.slices() if e.uncertainty is not None]
+        slices = list(enumerate(self.ledger.slices()))
+        spreads = [entry.uncertainty for _, entry in slices if entry.uncertainty is not None]
         return {
             "volume": str(self.volume.path),
             "volume_hash": _short_hash(self.volume.signature()),
+            "range": list(self.volume.value_range),
+            "why_missing": {z: entry.why_missing for z, entry in slices if entry.why_missing},
             "labels": self.outputs.labels.path.name,
             "classes": list(self.segmenter.classes),
             "probabilities": probabilities and probabilities.path.name,

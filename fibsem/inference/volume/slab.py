@@ -216,7 +216,8 @@ class SlabWorker:
         """Post-process and write one slice."""
         if scored.missing:
             outputs.write_missing(scored.z)
-            return SliceRecord(None, scored.beside_missing)
+            why = self.volume.volume.why_missing[scored.z]
+            return SliceRecord(None, scored.beside_missing, why_missing=why)
         with self.stages("post-processing"):
             labels = segment_slice(scored.scores, self.segmenter.postprocessing)
             pores = int(labels.size - np.count_nonzero(labels))

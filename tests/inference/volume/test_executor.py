@@ -127,6 +127,9 @@ def test_a_dask_cluster_gives_the_same_labels_when_a_worker_is_killed(material, 
     np.testing.assert_array_equal(labels(tmp_path / "out" / "labels.ome.zarr"), expected)
 
 
+PATTERN = "slice_#.tif"
+
+
 @pytest.fixture(scope="module")
 def gappy(material, tmp_path_factory):
     """The volume without slice 2 and with slice 5 cut off, and what one process makes of it."""
@@ -136,9 +139,12 @@ def gappy(material, tmp_path_factory):
     (folder / "stack" / "slice_0002.tif").unlink()
     cut = folder / "stack" / "slice_0005.tif"
     cut.write_bytes(cut.read_bytes()[:300])
+    shutil.copy(
+        cut, folder / "stack" / "slice_0005 (1).tif"
+    )  # which the others must leave out, too
     options = Options(slab=2, missing="skip")
     record = segment_volume(
-        open_volume(folder / "stack", gaps=True), load(), folder / "here", options
+        open_volume(folder / "stack", gaps=True, pattern=PATTERN), load(), folder / "here", options
     )
     assert record["missing"] == [2, 5]
     return (
@@ -155,9 +161,10 @@ def porosities(folder):
 
 def check_gaps(gappy, folder, options):
     path, load, expected, table = gappy
-    volume = open_volume(path, gaps=True)
+    volume = open_volume(path, gaps=True, pattern=PATTERN)
     record = segment_volume(volume, load(), folder, options, load=load)
     assert record["missing"] == [2, 5]
+    assert list(record["why_missing"]) == [2, 5]
     np.testing.assert_array_equal(labels(folder / "labels.ome.zarr"), expected)
     assert (expected[[2, 5]] == 127).all()
     assert porosities(folder) == table

@@ -19,6 +19,7 @@ from fibsem.inference.tiling.tuning import cache_file, fastest_side
 from fibsem.inference.volume.estimate import comparison_rows, estimate_segmentation
 from fibsem.inference.volume.outputs import Outputs
 from fibsem.inference.volume.segmentation import segment_volume
+from fibsem.system.files import read_json
 from tests.conftest import CutOffError, labels
 
 SHAPE = (5, 37, 53)
@@ -395,6 +396,12 @@ def test_missing_slices_are_marked_and_left_out(damaged, volume, segmenter, tmp_
     record = segment_volume(gappy, segmenter, tmp_path / "out", Options(missing="skip", slab=2))
     found = labels_in(tmp_path / "out")
     assert record["missing"] == [1, 3]
+    why = read_json(tmp_path / "out" / "summary.json")["why_missing"]
+    assert "slice_0001.tif is not there" in why["1"]
+    assert "slice_0003.tif is truncated" in why["3"]
+    slices = read_json(tmp_path / "out" / "ledger.json")["slabs"]
+    assert slices["0"][1] == [None, True, None, why["1"]]
+    assert slices["2"][0] == [slices["2"][0][0], True, None]
     assert (found[[1, 3]] == 127).all()
     assert set(np.unique(found[[0, 2, 4]])) <= {0, 255}
     present = (found[[0, 2, 4]] == 0).mean()

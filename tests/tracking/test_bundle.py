@@ -1,0 +1,87 @@
+"""A bundle keeps the grey range of its training, and everything that uses it takes it."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tifffile
+
+from fibsem import segment
+from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.config import compose
+from fibsem.data.preprocessing import Recipe
+from fibsem.data.scale import Scale
+from fibsem.errors import UserError
+from fibsem.inference.model.segmenter import Segmenter
+from fibsem.system.files import read_json, write_json
+from fibsem.tracking.bundle import Bundle, load_bundle
+from fibsem.tracking.serving import Segmentation
+
+TWELVE = Scale("uint16", (0.0, 4095.0))
+GREY = np.random.default_rng(2).integers(0, 4096, (3, 40, 44)).astype(np.uint16)
+
+
+@pytest.fixture(scope="module")
+def folders(trained, tmp_path_factory):
+    """Bundles of one network: without a range, and with one."""
+    folder = tmp_path_factory.mktemp("bundles")
+    spec, model = trained(11)
+    recipe = Recipe(gradient="none", scaling="none")  # nothing makes up for a wrong range
+    segmenter = Segmenter.of(spec, model, recipe, PostProcessing(0.5, 0.5))
+    plain = Bundle(segmenter, (None,) * 3, {})
+    plain.save(folder / "plain")
+    replace(plain, scales=(TWELVE,)).save(folder / "twelve")
+    tifffile.imwrite(folder / "film.tif", GREY, photometric="minisblack")
+    tifffile.imwrite(folder / "eight.tif", GREY.astype(np.uint8), photometric="minisblack")
+    return folder
+
+
+def test_the_range_travels_with_the_bundle_and_tells_it_apart(folders):
+    plain, twelve = (load_bundle(folders / name) for name in ("plain", "twelve"))
+    assert (plain.scales, twelve.scales) == ((), (TWELVE,))
+    assert plain.segmenter.identity != twelve.segmenter.identity
+    record = read_json(folders / "twelve" / "bundle.json")
+    del record["scales"]  # as bundles were before there was one
+    write_json(folders / "twelve" / "bundle.json", record)
+    older = load_bundle(folders / "twelve")
+    assert (older.scales, older.segmenter.identity) == ((), plain.segmenter.identity)
+    twelve.save(folders / "twelve")
+
+
+@pytest.fixture
+def segmented(folders, tmp_path):
+    """Function (weights, *overrides) -> the summary of a film segmented by the command."""
+
+    def run(weights, *overrides, film="film.tif"):
+        output = tmp_path / f"{weights}-{len(overrides)}"
+        lines = [f"volume={folders / film}", f"weights={folders / weights}", f"output={output}"]
+        segment.main(compose("segment", [*lines, "previews=0", *overrides]))
+        return read_json(output / "summary.json")
+
+    return run
+
+
+def test_segment_takes_the_range_of_the_model(segmented):
+    learned, given = segmented("twelve"), segmented("plain", "range=[0,4095]")
+    assert learned["range"] == given["range"] == [0, 4095]
+    assert learned["porosity"] == given["porosity"]
+    assert segmented("plain")["porosity"] != given["porosity"]
+    assert segmented("twelve", "range=[0,65535]")["range"] == [0, 65535]
+
+
+def test_a_film_of_another_dtype_needs_a_range(segmented):
+    with pytest.raises(UserError, match=r"trained on uint16 of \[0.0, 4095.0\].*is uint8"):
+        segmented("twelve", film="eight.tif")
+    assert segmented("twelve", "range=[0,255]", film="eight.tif")["range"] == [0, 255]
+
+
+def test_a_served_model_takes_its_range(folders):
+    def predicted(name, **params):
+        model = Segmentation()
+        model.load_context(SimpleNamespace(artifacts={"bundle": str(folders / name)}))
+        return model.predict(None, GREY, params)
+
+    learned = predicted("twelve")
+    np.testing.assert_array_equal(learned, predicted("plain", range=[0, 4095]))
+    assert (learned != predicted("plain")).any()
