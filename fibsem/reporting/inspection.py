@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from fibsem.analysis.tables import cell
 from fibsem.data.dataset import Dataset, Region, Sample, by_split, porosity
 from fibsem.data.preprocessing import GreyProfile, Recipe, evenly_spaced, mean_profile
 from fibsem.data.split import SPLITS
+from fibsem.data.volumes import VoxelNm
 from fibsem.geometry import Box
 from fibsem.system.file_names import file_name
 
@@ -23,6 +25,8 @@ from fibsem.system.file_names import file_name
 BINS = 65536
 #: Share of pixels at the darkest or brightest value from which a sample counts as saturated.
 SATURATED = 0.01
+#: Share by which voxel sizes may differ.
+SAME_SIZE = 0.05
 #: Squares of each sample that are drawn.
 SHOWN = 12
 
@@ -116,6 +120,7 @@ class Inspection:
         if None in self.dataset.voxel_nm:
             yield "the voxel size is not known on every axis: lengths will be in voxels"
         for sample in self.dataset.samples:
+            yield from _sizes_that_differ(sample, self.dataset.voxel_nm)
             dark, bright = self.greys[sample.name].saturated
             for share, what in ((dark, "darkest"), (bright, "brightest")):
                 if share > SATURATED:
@@ -158,6 +163,16 @@ class Inspection:
                 ]
             )
         return [figures.save(figure, folder / f"{name}.png") for name, figure in drawn.items()]
+
+
+def _sizes_that_differ(sample: Sample, voxel_nm: VoxelNm) -> Iterator[str]:
+    """Axes on which the files of a sample state another voxel size than the dataset has."""
+    for axis, stated, nm in zip("zyx", sample.volume.voxel_nm, voxel_nm, strict=True):
+        if stated and nm and not math.isclose(stated, nm, rel_tol=SAME_SIZE):
+            yield (
+                f"{sample.name}: its files state {stated:g} nm along {axis}, but the dataset says "
+                f"{nm:g} nm"
+            )
 
 
 def _spread(regions: tuple[Region, ...]) -> list[Region]:

@@ -39,6 +39,7 @@ class Number:
     value: Value
     start: int
     decimals: int = 0
+    is_time: bool = False
 
     @classmethod
     def read(cls, text: str, start: int) -> Number:
@@ -132,7 +133,7 @@ def _numbers(text: str, number: re.Pattern[str], *, stamps: bool) -> Iterator[Nu
     for stamp in STAMP.finditer(text) if stamps else ():
         if (seconds := _seconds(stamp)) is not None:
             yield from _plain(text, number, start, stamp.start())
-            yield Number(stamp[0], seconds, stamp.start())
+            yield Number(stamp[0], seconds, stamp.start(), is_time=True)
             start = stamp.end()
     yield from _plain(text, number, start, len(text))
 

@@ -111,7 +111,9 @@ def _run(names: Sequence[Name], where: object) -> Slots:
         together = zip(_values(a, varying), _values(b, varying), strict=True)
         if not varying or not all(before < after for before, after in together):
             raise _not_one(ordered, varying, a, b, where)
-    columns = [gaps_of([name.numbers[k] for name in ordered]) for k in varying]
+    # between slices there are pauses, so that times count where there is nothing else
+    telling = [k for k in varying if not names[0].numbers[k].is_time] or varying
+    columns = [gaps_of([name.numbers[k] for name in ordered]) for k in telling]
     even = [gaps for gaps in columns if gaps is not None]
     if len(ordered) > 1 and not even:
         raise UserError(

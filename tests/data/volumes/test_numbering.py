@@ -147,6 +147,7 @@ ATLAS = [f"slice_{k:05d}_z={0.01 * k:.4f}um.tif" for k in range(120)]
         [f"s{k:03d}_z=-{k * 0.01:.2f}um.tif" for k in range(1, 10)],
         [f"s{k:03d}_20240115_2359{50 + k}.tif" for k in range(10)]
         + [f"s{k:03d}_20240116_0000{k - 10:02d}.tif" for k in range(10, 20)],
+        [f"s{k:02d}_2024-01-15_{9 + 3 * (k > 5):02d}0{k % 6}00.tif" for k in N],  # with a break
         [f"s_{k:04d}.tif".translate({48 + n: 0xFF10 + n for n in range(10)}) for k in N],
         ["s1_z0.tif", "s2_z50.tif", "s3_z100.tif"],
         ["only5.tif"],

@@ -1,0 +1,71 @@
+"""Inputs as microscopes and people leave them, by kind: what is made of each.
+
+    .venv/bin/python experiments/reliability/inputs/run.py --json FILE
+
+Half a minute. Every input is made from a film and labels that are known value by value. It counts
+as right where these come out (or the film with its lost slices named), as refused where a
+`UserError` of one line does, and as wrong with anything else: other values, another error, no
+answer within 5 s. Of some inputs nobody can know what was meant: whatever is read of them is wrong.
+Run against another version of the package (PYTHONPATH), the script tells what that one makes of
+them. A kind is a file in `kinds/`, whose `inputs()` gives names and functions that tell whether an
+input is right.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import signal
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+from fibsem.errors import UserError
+
+parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+parser.add_argument("--json", type=Path, help="write the figures here")
+parser.add_argument("--kind", help="one kind alone, and what comes of each of its inputs")
+args = parser.parse_args()
+
+
+class NoAnswerError(Exception):
+    """It took too long."""
+
+
+def late(*_: object) -> None:
+    raise NoAnswerError
+
+
+def outcome(right: Callable[[], bool]) -> str:
+    signal.alarm(5)
+    try:
+        return "right" if right() else "wrong"
+    except UserError as error:
+        return "wrong" if "\n" in str(error) else "refused"
+    except TypeError as error:  # an option that an older version has not
+        return "refused" if "unexpected keyword" in str(error) else "wrong"
+    except Exception:
+        return "wrong"
+    finally:
+        signal.alarm(0)
+
+
+signal.signal(signal.SIGALRM, late)
+kinds = sorted(file.stem for file in (HERE / "kinds").glob("*.py"))
+summary = {}
+for kind in [args.kind] if args.kind else kinds:
+    counts = Counter({"right": 0, "refused": 0, "wrong": 0})
+    for name, right in importlib.import_module(f"kinds.{kind}").inputs():
+        found = outcome(right)
+        counts[found] += 1
+        if args.kind:
+            print(f"{found:8s} {name}")
+    summary[kind] = {"inputs": counts.total(), **counts}
+    print(f"| {kind} | {' | '.join(map(str, summary[kind].values()))} |", flush=True)
+if args.json:
+    args.json.write_text(json.dumps(summary, indent=2) + "\n")
