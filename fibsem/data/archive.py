@@ -93,15 +93,17 @@ def locate(root: Path, *, download: bool = False, record: Record = HPC) -> Path:
 
 def is_archive(path: Path) -> bool:
     """Whether a path holds the archive's layout: ``data/raw``, perhaps one folder deeper."""
-    if kind_of(path) == "folder":
-        return _home(path) is not None
-    return reading(path, lambda: zipfile.is_zipfile(path), "an archive must be a file")
+    look = _is_home if kind_of(path) == "folder" else zipfile.is_zipfile
+    return reading(path, lambda: look(path), "an archive must be a folder or a file")
+
+
+def _is_home(folder: Path) -> bool:
+    return _home(folder) is not None
 
 
 def _home(top: File) -> File | None:
     """The folder that holds ``raw``."""
-    entries = reading(top, lambda: [*top.iterdir()], "a folder must be readable")
-    for base in (top, *(entry for entry in entries if entry.is_dir())):
+    for base in (top, *(entry for entry in top.iterdir() if entry.is_dir())):
         for home in (base / "data", base):
             if (home / "raw").is_dir() and (home / "manual_segmentation").is_dir():
                 return home

@@ -73,7 +73,8 @@ def reading(file: object, read: Callable[[], T], rule: str) -> T:
 def unreadable(file: object, error: BaseException) -> UserError:
     """What a user is told of a file that the system does not give."""
     reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-    return UserError(f"files must be readable, but {file} is not ({reason}).")
+    named = getattr(error, "filename", None) or file
+    return UserError(f"files must be readable, but {named} is not ({reason}).")
 
 
 Kind = Literal["file", "folder", "absent"]

@@ -7,9 +7,11 @@ put into the place where the file is opened.
 import errno
 import os
 import resource
+import shutil
 import socket
+import tempfile
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,13 @@ from fibsem.errors import UserError
 from fibsem.geometry import Box
 
 GREY = np.random.default_rng(1).integers(0, 255, (6, 8, 10), np.uint8)
+
+
+MANIFEST = """
+name: a
+classes: {{pore: 0, solid: 255}}
+samples: [{{name: a, volume: film, {}}}]
+"""
 
 
 @pytest.fixture
@@ -120,9 +129,7 @@ def test_what_never_answers_is_refused_at_once(film, tmp_path, kind, gaps, monke
 @pytest.mark.parametrize("what", ["dataset.yaml", "regions.csv", "m.tif", "labels.tif"])
 def test_a_dataset_with_a_pipe_in_it_is_refused_at_once(film, what):
     kind = "labels: labels.tif" if what == "labels.tif" else "regions: regions.csv"
-    (film.parent / "dataset.yaml").write_text(
-        f"name: a\nclasses: {{pore: 0, solid: 255}}\nsamples: [{{name: a, volume: film, {kind}}}]"
-    )
+    (film.parent / "dataset.yaml").write_text(MANIFEST.format(kind))
     (film.parent / "regions.csv").write_text("mask,z,y,x\nm.tif,0,0,0\n")
     (film.parent / what).unlink(missing_ok=True)
     os.mkfifo(film.parent / what)
@@ -140,22 +147,52 @@ def test_a_folder_that_leads_to_itself_is_refused_at_once(tmp_path, gaps):
     assert "holds none among its 1 entries" in refusal(tmp_path / "film", gaps=gaps)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become nobody")
-@pytest.mark.parametrize("what", ["film", "film/s3.tif", "film/s0.tif", "film/s1.tif", "."])
-@pytest.mark.parametrize("gaps", [False, True])
-def test_what_may_not_be_read_is_one_line_and_no_gap(film, what, gaps):
-    film.parent.chmod(0o755)
-    for place in film.parent.parents:
-        if str(place).startswith("/tmp/"):
-            place.chmod(0o755)
-    (film.parent / what).chmod(0)
+@pytest.fixture
+def reachable(film):
+    """A dataset of the film where others may read it, too."""
+    tifffile.imwrite(film.parent / "m.tif", GREY[0, :4, :4])
+    (film.parent / "regions.csv").write_text("mask,z,y,x\nm.tif,0,0,0\n")
+    (film.parent / "dataset.yaml").write_text(MANIFEST.format("regions: regions.csv"))
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        copy = shutil.copytree(film.parent, Path(folder) / "data")
+        copy.chmod(0o755)
+        yield copy
+
+
+@contextmanager
+def nobody(path):
+    """As someone who has no rights to a path, and of all others that to read."""
+    path.chmod(0)
     os.seteuid(65534)
     try:
-        message = refusal(film, gaps=gaps)
+        yield
     finally:
         os.seteuid(0)
-        (film.parent / what).chmod(0o755)
+        path.chmod(0o755)
+
+
+NOT_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become nobody")
+
+
+@NOT_ROOT
+@pytest.mark.parametrize("what", ["film", "film/s3.tif", "film/s0.tif", "film/s1.tif", "."])
+@pytest.mark.parametrize("gaps", [False, True])
+def test_what_may_not_be_read_is_one_line_and_no_gap(reachable, what, gaps):
+    with nobody(reachable / what):
+        message = refusal(reachable / "film", gaps=gaps)
     assert "Permission denied" in message
+
+
+@NOT_ROOT
+@pytest.mark.parametrize("what", ["dataset.yaml", "regions.csv", "m.tif", "film", "film/s3.tif"])
+def test_a_dataset_that_may_not_be_read_is_one_line(reachable, what):
+    with nobody(reachable / what), pytest.raises(UserError) as caught:
+        load_dataset(reachable)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert f"{reachable / what}" in message
+    assert "(Permission denied)" in message
 
 
 # Not to be had just now
