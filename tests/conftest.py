@@ -17,6 +17,7 @@ os.environ.setdefault(
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", os.environ["TF_NUM_INTRAOP_THREADS"])
 os.environ.setdefault("OMP_NUM_THREADS", os.environ["TF_NUM_INTRAOP_THREADS"])
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -26,6 +27,10 @@ from fibsem.data.volumes import open_volume
 from fibsem.geometry import Box, Nbhd
 from fibsem.models.spec import resolve
 from tests import servers
+
+# an example may take long on a machine that does other work: that is no failure of what is tested
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 #: One film, six thin slices, five squares: simulated in well under a second.
 TINY = replace(
