@@ -47,7 +47,7 @@ def one_line(error: BaseException) -> str | None:
         if isinstance(one, OSError):
             return _refused(one)
         if DRIVERS in {kind.__name__ for kind in type(one).__mro__}:
-            return f"a database must answer, but says: {_first_line(one)}"
+            return f"a database must answer, but says: {_first_line(getattr(one, 'orig', one))}"
     if getattr(error, "error_code", None) in STORES:
         return f"the MLflow store must answer, but says: {_first_line(error)}"
     return None

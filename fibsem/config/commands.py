@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from fibsem.config.overrides import CONF, for_hydra, typed, without_password
+from fibsem.config.overrides import CONF, for_hydra, meant, without_password
 from fibsem.config.reading import Tree
 from fibsem.errors import UserError, one_line
 from fibsem.system.interrupts import end_cleanly
@@ -114,9 +114,9 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
             mistakes.append(error)
 
     try:
-        sys.argv[1:] = for_hydra(sys.argv[1:])
-        for argument in sys.argv[1:]:
-            remember(typed(argument)[1])
+        given, sys.argv[1:] = sys.argv[1:], for_hydra(sys.argv[1:])
+        for argument in given:
+            remember(meant(argument))
         with _one_line_errors():
             composed()
         for mistake in mistakes:

@@ -162,8 +162,18 @@ def without_password(override: str) -> str:
     key, value = typed(override)
     if "=" not in override:
         return override
-    address = (value[:1] in ("'", '"') and _read(value)) or value
+    address = meant(override)
     return f"{key}={value if hidden(address) == address else hidden(address)}"
+
+
+def meant(override: str) -> str:
+    """The text that an override gives, without quotes.
+
+    >>> meant('search.storage="postgresql://me:p(1)@host/runs"')
+    'postgresql://me:p(1)@host/runs'
+    """
+    value = override.partition("=")[2]
+    return (value[:1] in ("'", '"') and _read(value)) or value
 
 
 def as_typed(key: str, text: str) -> str:

@@ -226,7 +226,13 @@ class _Pools(Executor):
 def _processes(count: int) -> Iterator[Executor]:
     """Processes of this machine; ended at once when the work is stopped."""
     before = set(multiprocessing.active_children())
-    executor = _Pools(count)
+    try:
+        executor = _Pools(count)
+    except OSError as error:
+        raise UserError(
+            f"`workers` needs shared memory, but the system has none ({error.strerror}, /dev/shm); "
+            "workers=1 does not."
+        ) from error
     try:
         yield executor
     except BaseException:
