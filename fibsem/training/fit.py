@@ -50,8 +50,8 @@ Weights = list[npt.NDArray[np.float32]]
 class DivergedError(UserError):
     """The loss is no longer a number; with other values or another seed it may stay one."""
 
-    def __init__(self, found: str) -> None:
-        super().__init__(f"{found}; a smaller train.learning_rate or another seed may help")
+    def __str__(self) -> str:
+        return f"{self.args[0]}; a smaller train.learning_rate or another seed may help"
 
 
 #: Seconds between two checkpoints: what a killed training repeats.

@@ -236,7 +236,7 @@ def reason_of(error: BaseException) -> str:
 
 def _reason_of(error: BaseException) -> str:
     if isinstance(error, DivergedError):
-        return f"diverged: {error}"
+        return f"diverged: {error.args[0]}"
     if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
         return "out of memory"
     if isinstance(error, UserError):

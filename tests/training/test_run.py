@@ -3,7 +3,7 @@
 import pytest
 
 from fibsem.config import TrackingConfig
-from fibsem.errors import UserError
+from fibsem.errors import UserError, one_line
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models.threshold import Threshold
 from fibsem.system.files import read_json
@@ -49,6 +49,13 @@ def test_a_failure_keeps_its_traceback_and_says_whether_it_would_only_be_repeate
         assert failure.reason == reason_of(raised)
         assert failure.trace.startswith("Traceback")
         assert str(raised) in failure.trace
+
+
+def test_a_training_that_diverged_is_one_line_and_may_be_tried_again():
+    error = DivergedError("the training loss is nan in epoch 3")
+    assert one_line(error).startswith("the training loss is nan in epoch 3; a smaller")
+    assert not failure_of(error).final
+    assert failure_of(UserError("`model.blocks` must lie in 1..3")).final
 
 
 def test_an_interrupt_is_not_lost_where_the_store_is(material, new_store, tmp_path):

@@ -1,0 +1,74 @@
+"""The one door of all commands: what they say, and with what they end."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+#: A command that does what a test wants.
+COMMAND = """
+import os, sys
+from fibsem.config import run_command
+def main(tree):
+    {act}
+run_command("report", main)
+"""
+
+
+def run(act, *overrides, stdout=subprocess.PIPE, **variables):
+    line = [sys.executable, "-c", COMMAND.format(act=act), *overrides]
+    environment = os.environ | variables
+    return subprocess.run(
+        line, stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment, timeout=60
+    )
+
+
+def test_a_crash_keeps_its_traceback_and_no_password():
+    uri = "http://me:s3/cr@t@127.0.0.1:9"
+    done = run("raise RuntimeError('at ' + tree['tracking']['uri'])", f"tracking.uri={uri}")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "RuntimeError: at http://me:***@127.0.0.1:9" in done.stderr
+    assert "s3" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("act", "said"),
+    [("open('/no/where')", "/no/where must be usable, but: No such file or directory."),
+     ("b'\\xff'.decode()", "a text must have the encoding that is meant for it, but: "),
+     ("bytearray(2**62)", "memory ran out")],
+)  # fmt: skip
+def test_an_error_of_the_system_is_one_line(act, said):
+    done = run(act)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"error: {said}")
+
+
+def test_every_character_can_be_said():
+    done = run("print('porosity 30 ± 2 %, Größe 日本')", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "porosity 30 \\xb1 2 %, Gr\\xf6\\xdfe \\u65e5\\u672c\n"
+
+
+def test_whoever_stops_listening_is_told_in_one_line():
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = run("print('a' * 10**6)", stdout=writer)
+    finally:
+        os.close(writer)
+    assert done.returncode == 2
+    assert done.stderr == "error: the system must do its part, but: Broken pipe.\n"
+
+
+def test_what_other_programs_set_for_mlflow_is_left():
+    others = {"MLFLOW_REGISTRY_URI": "http://a", "MLFLOW_TRACKING_URI": "http://b",
+              "MLFLOW_RUN_ID": "c", "MLFLOW_EXPERIMENT_NAME": "d",
+              "MLFLOW_ENABLE_ASYNC_LOGGING": "true"}  # fmt: skip
+    ours = {"MLFLOW_TRACKING_TOKEN": "e", "MLFLOW_HTTP_REQUEST_TIMEOUT": "9",
+            "MLFLOW_S3_ENDPOINT_URL": "f", "MLFLOW_TRACKING_INSECURE_TLS": "g"}  # fmt: skip
+    act = f"print(*sorted({{*{[*others]}, *{[*ours]}}} & set(os.environ)))"
+    done = run(act, **others, **ours)
+    assert done.stdout.split() == sorted(ours)
