@@ -23,6 +23,7 @@ from fibsem.data.dataset import (
 )
 from fibsem.data.split import SPLITS, Split, SplitRecipe, divide, slice_ranges
 from fibsem.data.volumes import Volume, VoxelNm, open_volume
+from fibsem.data.volumes.source import File
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 
@@ -111,16 +112,20 @@ def _read_sample(
         value_range=value_range,
     )
     regions: tuple[Region, ...] = ()
+    files: list[File] = []
     if record.get("regions") is not None:
         table = path.parent / _text(record, "regions", where)
         regions = _read_table(table, name, number, classes, recipe)
+        files = [table, *(table.parent / region.name for region in regions)]
     elif record.get("labels") is not None:
         labels = open_volume(path.parent / _text(record, "labels", where), sparse=True)
         regions = tuple(_cut(labels, volume, name, classes, recipe))
+        files = [file for z in range(labels.shape[0]) for file, _ in labels.source.places(z)]
     expected = record.get("expected_porosity")
     if expected is not None and not (isinstance(expected, int | float) and 0 <= expected <= 1):
         raise UserError(f"`expected_porosity` must be from 0 to 1, but {where} has {expected!r}.")
-    return Sample(name, volume, regions, expected, dense=record.get("labels") is not None)
+    dense = record.get("labels") is not None
+    return Sample(name, volume, regions, expected, dense, tuple(files))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fibsem.errors import UserError
-from fibsem.system.files import read_json, replace_file, sole, write_json
+from fibsem.system.files import read_json, replace_file, write_json
+from fibsem.system.locks import sole
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 values = st.recursive(
@@ -65,7 +66,7 @@ def test_one_process_at_a_time(tmp_path):
     """Another one is refused, and let in as soon as the first one is gone, however it went."""
     refusal = UserError("taken")
     script = (
-        "import sys, time; from pathlib import Path; from fibsem.system.files import sole\n"
+        "import sys, time; from pathlib import Path; from fibsem.system.locks import sole\n"
         "from fibsem.errors import UserError\n"
         "with sole(Path(sys.argv[1]), UserError('taken')): print('in', flush=True); time.sleep(60)"
     )

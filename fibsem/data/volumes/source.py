@@ -16,6 +16,8 @@ from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
 
 File = Path | zipfile.Path
+#: A file, and where in it.
+Place = tuple[File, str]
 
 NM = {
     "nm": 1.0, "nanometer": 1.0, "Å": 0.1, "angstrom": 0.1, "m": 1e9, "meter": 1e9,
@@ -42,6 +44,9 @@ class Source(Protocol):
 
     def identity(self) -> list[Any]:
         """List what changes when the content changes."""
+
+    def places(self, z: int) -> list[Place]:
+        """Where slice z lies; nowhere if it is in memory."""
 
 
 def check_dtype(dtype: np.dtype[Any] | None, name: object) -> np.dtype[Any]:
@@ -107,3 +112,6 @@ class Around:
 
     def identity(self) -> list[Any]:
         return self.source.identity()
+
+    def places(self, z: int) -> list[Place]:
+        return self.source.places(z)

@@ -20,7 +20,7 @@ from xml.etree import ElementTree
 import numpy as np
 import tifffile
 
-from fibsem.data.volumes.source import NM, File, check_dtype, file_identity
+from fibsem.data.volumes.source import NM, File, Place, check_dtype, file_identity
 from fibsem.data.volumes.writers import UNKNOWN_NM, VoxelNm, Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
@@ -162,6 +162,11 @@ class TiffSource:
     def identity(self) -> list[Any]:
         files = dict.fromkeys(page.file for page in self.pages)
         return [file_identity(file) if file.exists() else [file.name, "missing"] for file in files]
+
+    def places(self, z: int) -> list[Place]:
+        page = self.pages[z]
+        inside = f"{page.directory} {page.pixels}" if isinstance(page, Page) else ""
+        return [(page.file, inside)]
 
 
 def open_series(folder: File, *, gaps: bool = False) -> TiffSource:

@@ -17,7 +17,15 @@ import numpy.typing as npt
 from fibsem.data.volumes.layered import DeepSource
 from fibsem.data.volumes.mended import MendedSource
 from fibsem.data.volumes.omezarr import open_zarr
-from fibsem.data.volumes.source import File, Source, check_dtype, check_finite, check_grey
+from fibsem.data.volumes.source import (
+    Around,
+    File,
+    Place,
+    Source,
+    check_dtype,
+    check_finite,
+    check_grey,
+)
 from fibsem.data.volumes.tiff import open_multipage, open_series
 from fibsem.data.volumes.writers import (
     UNKNOWN_NM,
@@ -69,7 +77,9 @@ class Volume:
     @property
     def kept_bytes(self) -> int:
         """Memory of the slices that are kept because their chunks hold several."""
-        source = self.source.source if isinstance(self.source, MendedSource) else self.source
+        source: Any = self.source
+        while isinstance(source, Around) and not isinstance(source, DeepSource):
+            source = source.source
         return source.kept_bytes if isinstance(source, DeepSource) else 0
 
     @property
@@ -120,7 +130,11 @@ class Volume:
         """The same volume with the nearest present slice in place of those that cannot be read."""
         if isinstance(self.source, MendedSource):
             return self
-        return Volume(self.path, MendedSource(self.source), self.declared)
+        return self.seen_through(MendedSource(self.source))
+
+    def seen_through(self, source: Source) -> Volume:
+        """The same volume with another source in place of its own."""
+        return Volume(self.path, source, self.declared)
 
     def signature(self) -> dict[str, object]:
         """Tell this volume from another or a changed one; JSON-able, and free of its place.
@@ -247,3 +261,6 @@ class ArraySource:
 
     def identity(self) -> list[Any]:
         return [hashlib.sha256(np.ascontiguousarray(self.array).tobytes()).hexdigest()]
+
+    def places(self, z: int) -> list[Place]:
+        return []
