@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +146,8 @@ def _same_results(command: str, tree: Tree, folders: Sequence[Path]) -> Path | N
         named = ("trials",) if tree.get("study") else ("trials", "study")  # as the folder is
         derived = {key: before.settings[key] for key in named if key in before.settings}
         now = replace(before, settings={**settings_of(command, tree), **derived})
-        if not list(differences(before, now, lambda: defaults_of(command, now.settings))):
+        defaults = partial(defaults_of, command, now.settings)
+        if not list(differences(before, now, defaults)):
             return folder
     if older:
         print(

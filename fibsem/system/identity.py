@@ -144,16 +144,14 @@ def settle(
     UserError
         If the folder holds results of something else; names what differs.
     """
-    before = Identity.beside(folder)
+    known = Identity.beside(folder)
     if overwrite:
-        if before and before.kind != now.kind:
-            now.check(before, folder, remedy="another output")
+        if known and known.kind != now.kind:
+            now.check(known, folder, remedy="another output")
         remove_own(folder, [*own, FILE])  # the identity last: killed here, nothing is mixed
-    else:
-        before = before or former()
-        if before is not None:
-            now.check(before, folder, defaults=defaults)
-    if overwrite or before != now:
+    elif (before := known or former()) is not None:
+        now.check(before, folder, defaults=defaults)
+    if overwrite or known != now:
         now.write(folder)
 
 
@@ -181,13 +179,14 @@ def _of_settings(
 
 
 def _of_data(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    if same_data(before.get("hash"), now.get("hash")) and before.keys() == {"hash"}:
-        return  # of a version that kept no more
-    parts = [key for key in {**before, **now} if key != "hash"] if len(before) > 1 else ["hash"]
-    for key in parts:
+    if before.keys() == {"hash"}:  # of a version that kept no more
+        if not same_data(before["hash"], now.get("hash")):
+            yield f"data ({_short(before['hash'])}, now {_short(now.get('hash', ABSENT))})"
+        return
+    for key in {**before, **now}:
         then, today = before.get(key, ABSENT), now.get(key, ABSENT)
-        if then != today:
-            yield f"{'data' if key == 'hash' else key} ({_short(then)}, now {_short(today)})"
+        if then != today and key != "hash":
+            yield f"{key} ({_short(then)}, now {_short(today)})"
 
 
 def _short(value: Any) -> str:
