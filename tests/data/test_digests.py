@@ -183,7 +183,7 @@ def test_data_that_change_in_use_are_noticed_and_touched_ones_are_not(film):
     os.utime(slices[2])
     dataset.check_unchanged()
     tifffile.imwrite(slices[2], GREY[3])
-    with pytest.raises(UserError, match="must not change .* but grey values of film of") as caught:
+    with pytest.raises(UserError, match=r"must not change .* but grey values of film of") as caught:
         dataset.check_unchanged()
     assert "\n" not in str(caught.value)
     tifffile.imwrite(slices[2], GREY[2])
