@@ -327,7 +327,7 @@ def _read(
     path: Path, variables: dict[str, list[Any]], weights: int
 ) -> tuple[dict[str, Any], list[tuple[Any, npt.NDArray[Any]]], Weights]:
     """Everything in a checkpoint, before any of it is used: it may be damaged further down."""
-    with np.load(path) as arrays:
+    with np.load(io.BytesIO(path.read_bytes())) as arrays:
         record = json.loads(arrays["record"].tobytes())
         read = [
             (variable, arrays[f"{prefix}/{k}"])

@@ -158,6 +158,8 @@ def _finished(record: Record, job: Job, material: Material, tracking: Tracking) 
     """
     if tracking.find(record["run_id"]) is not None:
         tracking.close(record["run_id"])
+        if known_json(job.folder / "run.json") is None:
+            write_json(job.folder / "run.json", {"run_id": record["run_id"]})
         return record
     run_id = _new_run(job, material, tracking)
     for epoch in (Epoch(**epoch) for epoch in record["history"]):
