@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from fibsem.config import (
     EvaluateConfig,
@@ -13,14 +14,16 @@ from fibsem.config import (
     read_path,
     run_command,
 )
+from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
 from fibsem.system.file_names import file_name
-from fibsem.system.files import read_json, write_json
+from fibsem.system.files import write_json
+from fibsem.system.locks import at_work
 
 
 def main(tree: Tree) -> None:
     """Evaluate one configuration, or compare two that are finished."""
-    how = read(EvaluateConfig, tree["evaluation"], "evaluation")
+    read(EvaluateConfig, tree["evaluation"], "evaluation")
     if tree["compare"] is not None:
         _compare(tree)
         return
@@ -31,20 +34,29 @@ def main(tree: Tree) -> None:
     dataset = obtain(config.data, config.split)
     spec = config.spec
     folder = output_folder("evaluate", tree, dataset.name, spec.name, str(spec.nbhd))
-    if (folder / "summary.json").is_file():
-        print(f"{folder} is finished: validation mIoU {_miou(read_json(folder / 'summary.json'))}")
+    with at_work(folder):
+        _evaluate(tree, config, dataset, folder)
+
+
+def _evaluate(tree: Tree, config: RunConfig, dataset: Dataset, folder: Path) -> None:
+    from fibsem.evaluation.folder import finished, settle
+    from fibsem.tracking.runs import Tracking
+
+    started = time.perf_counter()
+    how = read(EvaluateConfig, tree["evaluation"], "evaluation")
+    tracking = Tracking.open(config.tracking, dataset.name)
+    settle(folder, tree, dataset.digests, tracking, overwrite=tree["overwrite"])
+    if (known := finished(folder, tree)) is not None:
+        print(f"{folder} is finished: validation mIoU {_miou(known)}")
         return
 
     from fibsem.evaluation.comparison import draw_cell, draw_cells, finished_cells, write_tables
     from fibsem.evaluation.protocol import Evaluation
     from fibsem.system.progress import Progress
-    from fibsem.tracking.runs import Tracking
     from fibsem.training.material import Material
 
-    started = time.perf_counter()
-    tracking = Tracking.open(config.tracking, dataset.name)
     material = Material.of(dataset, config)
-    evaluation = Evaluation(tree, material, folder, tracking, tree["seeds"], how.patch_limit)
+    evaluation = Evaluation(tree, material, folder, tracking, how.patch_limit)
     with Progress("seeds") as progress:
         record = evaluation.run(progress)
     pictures = draw_cell(folder, material)
@@ -57,6 +69,7 @@ def main(tree: Tree) -> None:
         tracking.log_file(record["run_id"], path, "figures")
     for path in files:
         tracking.log_file(record["run_id"], path, "tables")
+    spec = config.spec
     print(
         f"{spec.name} {spec.nbhd}: validation mIoU {_miou(record)} over {tree['seeds']} seeds; "
         f"{folder}/summary.json\n{len(cells)} evaluations of {dataset.name} in {tables}"

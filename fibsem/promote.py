@@ -21,6 +21,7 @@ from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
 from fibsem.inference.options import Options
 from fibsem.system.files import write_json
+from fibsem.system.locks import at_work
 
 
 def main(tree: Tree) -> None:
@@ -55,8 +56,9 @@ def main(tree: Tree) -> None:
         RunConfig.of(final_tree(trial, tree, tree["seed"]))
     which = hashlib.sha256("".join(trial.run_id for trial in trials).encode()).hexdigest()[:8]
     folder = output_folder("promote", tree, dataset.name, which)
-    record = Promotion(tree, dataset, folder, tracking).run(trials)
-    write_json(folder / "summary.json", record)
+    with at_work(folder):
+        record = Promotion(tree, dataset, folder, tracking).run(trials)
+        write_json(folder / "summary.json", record)
     crowned = "is the champion now" if record["champion"] else "is registered, not champion"
     print(f"version {record['version']} {crowned}; {folder}/summary.json")
 

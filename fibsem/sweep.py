@@ -8,6 +8,7 @@ import time
 from fibsem.config import RunConfig, SearchConfig, Tree, output_folder, read, require, run_command
 from fibsem.search.space import read_space
 from fibsem.system.files import write_json
+from fibsem.system.locks import at_work
 
 
 def main(tree: Tree) -> None:
@@ -29,6 +30,7 @@ def main(tree: Tree) -> None:
     dataset = obtain(config.data, config.split)
 
     from fibsem.search.executors import InProcess
+    from fibsem.search.folder import begin_anew
     from fibsem.search.report import report_sweep
     from fibsem.search.sweep import Sweep
     from fibsem.search.workers import run_workers
@@ -48,25 +50,29 @@ def main(tree: Tree) -> None:
         return
     folder = output_folder("sweep", tree, dataset.name, config.spec.name, str(config.spec.nbhd))
     tracking = Tracking.open(config.tracking, dataset.name)
-    sweep = Sweep.open(tree, dataset, folder, tracking)
-    with (
-        Progress("trials") as progress,
-        tracking.cut_off(sweep.parent, sweep.is_shared),
-        tracking.system_metrics(sweep.parent),
-    ):
-        if search.workers > 1:
-            run_workers(sweep, tree, search.workers, progress)
-        else:
-            sweep.work(sweep.executor(lambda: InProcess(material, tracking)), progress)
-    report_sweep(sweep)
-    record = {
-        "dataset": dataset.name,
-        "data": dataset.hash,
-        "command": tree.get("command"),
-        **sweep.finish(time.perf_counter() - started),
-    }
-    sweep.study.close()
-    write_json(folder / "summary.json", record)
+    if tree["overwrite"]:
+        with at_work(folder):
+            begin_anew(tree, folder, tracking)
+    with at_work(folder, shared=search.backend == "optuna"):  # the same sweep elsewhere joins
+        sweep = Sweep.open(tree, dataset, folder, tracking)
+        with (
+            Progress("trials") as progress,
+            tracking.cut_off(sweep.parent, sweep.is_shared),
+            tracking.system_metrics(sweep.parent),
+        ):
+            if search.workers > 1:
+                run_workers(sweep, tree, search.workers, progress)
+            else:
+                sweep.work(sweep.executor(lambda: InProcess(material, tracking)), progress)
+        report_sweep(sweep)
+        record = {
+            "dataset": dataset.name,
+            "data": dataset.hash,
+            "command": tree.get("command"),
+            **sweep.finish(time.perf_counter() - started),
+        }
+        sweep.study.close()
+        write_json(folder / "summary.json", record)
     best, counts = record["best"], record["trials"]
     found = "no trial was completed"
     if best is not None:

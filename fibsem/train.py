@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from fibsem.config import RunConfig, Tree, output_folder, run_command
+from fibsem.data.dataset import Dataset
 from fibsem.system.files import write_json
+from fibsem.system.locks import at_work
 
 
 def main(tree: Tree) -> None:
@@ -15,7 +18,12 @@ def main(tree: Tree) -> None:
     from fibsem.training.datasets import obtain
 
     dataset = obtain(config.data, config.split)
+    folder = output_folder("train", tree, dataset.name, config.spec.name, str(config.spec.nbhd))
+    with at_work(folder):
+        _train(tree, config, dataset, folder)
 
+
+def _train(tree: Tree, config: RunConfig, dataset: Dataset, folder: Path) -> None:
     from fibsem.system.progress import Progress
     from fibsem.tracking.runs import Tracking
     from fibsem.training.fit import Epoch
@@ -23,7 +31,6 @@ def main(tree: Tree) -> None:
     from fibsem.training.run import Job, hyperparameters, run_job
 
     started = time.perf_counter()
-    folder = output_folder("train", tree, dataset.name, config.spec.name, str(config.spec.nbhd))
     tracking = Tracking.open(config.tracking, dataset.name)
     job = Job(
         tree=tree,
@@ -31,6 +38,7 @@ def main(tree: Tree) -> None:
         name=f"{config.spec.name} {config.spec.nbhd} seed {config.seed}",
         tags={"fibsem.command": "train"},
         params=hyperparameters(config, tree),
+        overwrite="always" if tree["overwrite"] else "never",
     )
     with Progress("epochs") as progress:
 

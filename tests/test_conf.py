@@ -21,7 +21,7 @@ from fibsem.config import (
     settings_hash,
     with_values,
 )
-from fibsem.config.trees import IN_THE_HASH_OF
+from fibsem.config.trees import READ_BY
 from fibsem.data.phantom import PhantomRecipe
 from fibsem.errors import UserError
 from fibsem.inference.options import Options
@@ -196,7 +196,7 @@ def test_what_a_segmentation_takes_from_the_model_leaves_its_folder(override):
 
 
 def test_all_that_changes_a_segmentation_changes_its_folder():
-    counting = IN_THE_HASH_OF["segment"]
+    counting = READ_BY["segment"]
     picked = {"volume", "pattern", "series", "sparse"}
     assert {*Options().key, *picked, "weights", "range", "voxel_nm"} == set(counting)
     tree = compose("segment", ["volume=film"])

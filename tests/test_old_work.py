@@ -6,13 +6,16 @@ are given again as they were, in the folder where the old work is unpacked.
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
+from fibsem.system.identity import same_data
 from tests.fixtures.make_old_work import ROOT, digest, read_labels, relocate, unpack
 
 pytestmark = pytest.mark.slow
@@ -139,7 +142,8 @@ def test_a_sweep_that_is_finished_stays_and_can_be_enlarged(old_work):
     assert summary["trials"]["complete"] == 4
     assert summary["parent_run_id"] == OLD["sweep"]["parent_run_id"]
     assert summary["best"]["value"] <= OLD["sweep"]["best"]["value"]
-    assert (summary["dataset"], summary["data"]) == (OLD["sweep"]["dataset"], OLD["sweep"]["data"])
+    assert summary["dataset"] == OLD["sweep"]["dataset"]
+    assert same_data(summary["data"], OLD["sweep"]["data"])
 
 
 def test_a_training_that_is_finished_stays(old_work):
@@ -156,6 +160,37 @@ def test_a_training_that_was_killed_goes_on(old_work):
     assert summary["val"] == pytest.approx(OLD["train"]["val"], abs=0.01)
     assert summary["val_all"] == pytest.approx(OLD["train"]["val_all"], abs=0.01)
     assert [run.info.status for run in runs(old_work, summary["run_id"])] == ["FINISHED"]
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("train", "train.momentum=0.9", r"another train\.momentum \(0\.95, now 0\.9\);"),
+        ("train-begun", "seed=3", r"another seed \(0, now 3\);"),
+        ("sweep", "train.steps=19", r"another train\.steps \(20, now 19\);"),
+        ("promote", "final.epochs=5", r"another final\.epochs \(6, now 5\);"),
+        ("segment", "missing=skip", r"another missing \(stop, now skip\);"),
+    ],
+)
+def test_old_work_of_other_settings_is_refused(old_work, name, change, said):
+    refuse(old_work, name, change, said)
+
+
+def test_old_work_on_other_labels_is_refused(old_work):
+    mask = old_work / "data" / "masks" / "00.tif"
+    tifffile.imwrite(mask, 255 - tifffile.imread(mask))
+    refuse(old_work, "train", "seed=0", rf"another data \({OLD['sweep']['data']}, now ")
+
+
+def refuse(folder, name, change, said):
+    """What a changed command says of the old work, in one line, before anything is computed."""
+    command, *overrides = OLD["commands"][name]
+    done = python(folder, "-m", f"fibsem.{command}", *overrides, change)
+    assert done.returncode == 2, done.stderr[-4000:]
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1
+    assert re.search(said, lines[0]), lines[0]
+    assert lines[0].endswith("overwrite=true.")
 
 
 def test_a_promotion_that_is_finished_registers_nothing_anew(old_work):
@@ -196,8 +231,6 @@ np.save("labels.npy", model.predict(np.load("stack.npy")))
 @pytest.mark.parametrize("first", ["", "import fibsem.segment, fibsem.geometry"])
 def test_mlflow_loads_the_champion(old_work, first):
     """With the code that is stored with it, or where the package is imported already, with that."""
-    import tifffile
-
     slices = sorted((old_work / "data" / "slices").glob("*.tif"))
     np.save(old_work / "stack.npy", np.stack([tifffile.imread(path) for path in slices]))
     done = python(old_work, "-c", f"{first}{PREDICT}")

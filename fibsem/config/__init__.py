@@ -12,13 +12,18 @@ from fibsem.config.promotion import (
     PostProcessingConfig,
     PromoteConfig,
     RankConfig,
-    promotion_settings,
 )
-from fibsem.config.reading import Tree, read, read_path, require
+from fibsem.config.reading import Tree, flat, read, read_path, require
 from fibsem.config.runs import DataConfig, EvaluateConfig, RunConfig, SamplingConfig, TrackingConfig
 from fibsem.config.search import SearchConfig
 from fibsem.config.training import TrainConfig
-from fibsem.config.trees import output_folder, settings_hash, with_values
+from fibsem.config.trees import (
+    defaults_of,
+    output_folder,
+    settings_hash,
+    settings_of,
+    with_values,
+)
 
 __all__ = [
     "CONF",
@@ -37,12 +42,14 @@ __all__ = [
     "as_typed",
     "command_line",
     "compose",
+    "defaults_of",
+    "flat",
     "output_folder",
-    "promotion_settings",
     "read",
     "read_path",
     "require",
     "run_command",
     "settings_hash",
+    "settings_of",
     "with_values",
 ]

@@ -12,11 +12,6 @@ from fibsem.config.reading import Tree, read, require
 SETTINGS = ("data", "split", "seed", "candidates", "ensemble", "rank", "final", "postprocessing")
 
 
-def promotion_settings(tree: Tree) -> Tree:
-    """The part of a promotion's configuration that says what is promoted."""
-    return {key: tree[key] for key in SETTINGS}
-
-
 @dataclass(frozen=True)
 class PostProcessingConfig:
     """The grid of the post-processing search (thesis Table 3.6), both ends in."""

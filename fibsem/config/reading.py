@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -67,3 +67,16 @@ def require(key: str, value: object, legal: bool, constraint: str) -> None:
     """Refuse a value that is not legal."""
     if not legal:
         raise UserError(f"`{key}` must be {constraint}, but got {value}.")
+
+
+def flat(tree: Mapping[str, Any], path: Sequence[str] = ()) -> Iterator[tuple[str, Any]]:
+    """Dotted keys and leaves of a tree.
+
+    >>> dict(flat({"seed": 0, "train": {"mode": "grid"}}))
+    {'seed': 0, 'train.mode': 'grid'}
+    """
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, (*path, str(key)))
+        else:
+            yield ".".join((*path, str(key))), value

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from fibsem.config.reading import Tree, read, require
+from fibsem.config.reading import Tree, flat, read, require
 from fibsem.config.training import TrainConfig
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.split import SplitRecipe
@@ -99,3 +100,16 @@ class RunConfig:
             tracking=read(TrackingConfig, tree["tracking"], "tracking"),
             seed=int(tree["seed"]),
         )
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every setting that counts for what a training gives, by dotted key, all resolved."""
+        spec = self.spec
+        parts = {
+            "split": asdict(self.split),
+            "sampling": asdict(self.sampling),
+            "preprocess": asdict(self.preprocess),
+            "model": {"name": spec.name, "padding": spec.padding, **spec.hyperparameters},
+            "train": asdict(self.train),
+        }
+        return {"nbhd": str(spec.nbhd), "seed": self.seed, **dict(flat(parts))}

@@ -1,24 +1,34 @@
-"""Trees by key: a copy with other values, the hash of what is computed, the folder of a command."""
+"""Trees by key: a copy with other values, what of one counts, the folder of a command."""
 
 from __future__ import annotations
 
 import copy
+import glob
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from fibsem.config.commands import compose
 from fibsem.config.promotion import SETTINGS
-from fibsem.config.reading import Tree, read_path
+from fibsem.config.reading import Tree, flat, read_path
+from fibsem.config.runs import RunConfig
 from fibsem.errors import UserError
 from fibsem.system.file_names import file_name
+from fibsem.system.identity import Identity, differences
 
-#: Keys that do not change what is computed, only how much of it, where and how it is told.
-NOT_IN_THE_HASH = (
+#: Keys that do not change what is computed, only how much of it, where and how it is told. Where
+#: the data lie is one of them: what they are, their digests say.
+OUTSIDE = (
     "command",
     "output",
+    "overwrite",
     "tracking",
+    "data",
+    "seeds",
     "search.trials",
     "search.max_seconds",
     "search.workers",
@@ -31,9 +41,17 @@ NOT_IN_THE_HASH = (
     "search.dry_run",
 )
 
-#: Of commands that take from a model or from trials what others take from the configuration: all
-#: that counts.
-IN_THE_HASH_OF = {
+#: Of those, the ones by which folders have always been named.
+NAMING = ("data",)
+
+#: What a training reads of a tree.
+TRAINING = ("nbhd", "seed", "split", "sampling", "preprocess", "model", "train")
+#: What each command reads. All of it that is not `OUTSIDE` is the identity of its results.
+READ_BY = {
+    "train": TRAINING,
+    "evaluate": (*TRAINING, "evaluation"),
+    "sweep": (*TRAINING, "search", "space", "study"),
+    "simulate": ("phantom", "layout"),
     "promote": SETTINGS,
     "segment": (
         "volume", "weights", "range", "voxel_nm", "format", "precision", "probabilities",
@@ -42,6 +60,8 @@ IN_THE_HASH_OF = {
 }  # fmt: skip
 #: Of those, the ones that name a folder only where they are set: there was a time without them.
 WHERE_SET = ("pattern", "series", "sparse")
+#: Commands that take from a model or from trials what others take from the configuration.
+NAMED_BY_WHAT_THEY_READ = ("promote", "segment")
 
 
 def with_values(tree: Tree, values: Mapping[str, Any]) -> Tree:
@@ -58,10 +78,36 @@ def with_values(tree: Tree, values: Mapping[str, Any]) -> Tree:
     return changed
 
 
+def settings_of(command: str, tree: Tree) -> dict[str, Any]:
+    """Every setting that counts for the results of a command, by dotted key.
+
+    Those of a training are resolved: an automatic choice is what it came to.
+    """
+    read = {key: tree[key] for key in READ_BY[command] if key in tree}
+    counting = {key: value for key, value in flat(read) if not is_outside(key)}
+    if "model" not in read:
+        return counting
+    others = {key: value for key, value in counting.items() if key.split(".")[0] not in TRAINING}
+    return {**RunConfig.of(tree).settings, **others}
+
+
+def defaults_of(command: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What :func:`settings_of` gives where nobody set anything, for the same model."""
+    model = settings.get("model.name")
+    return settings_of(command, compose(command, [f"model={model}"] if model else []))
+
+
+def is_outside(key: str) -> bool:
+    """Whether a dotted key, or one that it lies under, does not change what is computed."""
+    return any(key == outside or key.startswith(f"{outside}.") for outside in OUTSIDE)
+
+
 def settings_hash(tree: Tree) -> str:
-    """Eight hex digits of everything that changes what is computed."""
+    """Eight hex digits of everything that changes what is computed, and of where the data lie."""
     kept = copy.deepcopy(tree)
-    for key in NOT_IN_THE_HASH:
+    for key in OUTSIDE:
+        if key in NAMING:
+            continue
         *path, last = key.split(".")
         node = kept
         for part in path:
@@ -72,11 +118,43 @@ def settings_hash(tree: Tree) -> str:
 
 
 def output_folder(command: str, tree: Tree, dataset: str, *what: str) -> Path:
-    """The folder of a command: as given, or one that the same command always gets again."""
+    """The folder of a command: as given, or one that the same command always gets again.
+
+    Where a version of other keys has named it otherwise, it is found by what it was computed from;
+    of versions that kept no such thing, it is said.
+    """
     if tree.get("output") not in (None, ""):
         return read_path(tree["output"], "output")
-    keys = IN_THE_HASH_OF.get(command, tree)
-    counting = {key: tree[key] for key in keys if key not in WHERE_SET or tree[key]}
-    return (
-        Path("outputs") / command / "-".join([file_name(dataset), *what, settings_hash(counting)])
-    )
+    counting = tree
+    if command in NAMED_BY_WHAT_THEY_READ:
+        keys = READ_BY[command]
+        counting = {key: tree[key] for key in keys if key not in WHERE_SET or tree[key]}
+    title = "-".join([file_name(dataset), *what])
+    folder = Path("outputs") / command / f"{title}-{settings_hash(counting)}"
+    if folder.exists() or command not in ("train", "sweep", "evaluate", "promote"):
+        return folder
+    digits = "[0-9a-f]" * 8
+    others = sorted(folder.parent.glob(f"{glob.escape(title)}-{digits}"))
+    return _same_results(command, tree, others) or folder
+
+
+def _same_results(command: str, tree: Tree, folders: Sequence[Path]) -> Path | None:
+    """Of some folders the one with results of these settings; says which do not say theirs."""
+    older = []
+    for folder in folders:
+        before = Identity.beside(folder)
+        if before is None:
+            older.append(folder)
+            continue
+        named = ("trials",) if tree.get("study") else ("trials", "study")  # as the folder is
+        derived = {key: before.settings[key] for key in named if key in before.settings}
+        now = replace(before, settings={**settings_of(command, tree), **derived})
+        defaults = partial(defaults_of, command, now.settings)
+        if not list(differences(before, now, defaults)):
+            return folder
+    if older:
+        print(
+            "a new folder is begun; those of a version that named them otherwise can be gone on "
+            f"with by output=: {', '.join(map(str, older))}"
+        )
+    return None

@@ -5,8 +5,6 @@ Readers (`manifest`, `archive`) make a `Dataset`; everything else asks it.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,8 +15,10 @@ from unicodedata import category
 import numpy as np
 import numpy.typing as npt
 
+from fibsem.data.digests import Stamp, digest_of, slice_digests, stamp_of
 from fibsem.data.split import SPLITS, Split, SplitRecipe
 from fibsem.data.volumes import Volume, VoxelNm
+from fibsem.data.volumes.faults import File
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 
@@ -147,13 +147,17 @@ class Region:
 
 @dataclass(frozen=True)
 class Sample:
-    """One volume with its labelled regions; ``dense`` if they were cut from a label stack."""
+    """One volume with its labelled regions; ``dense`` if they were cut from a label stack.
+
+    ``label_files`` are those that a change of labels would show in.
+    """
 
     name: str
     volume: Volume
     regions: tuple[Region, ...] = ()
     expected_porosity: float | None = None
     dense: bool = False
+    label_files: tuple[File, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -180,11 +184,69 @@ class Dataset:
 
     @cached_property
     def hash(self) -> str:
-        """Twelve hex digits of what scores depend on: labels, places, split, and grey values.
+        """Digits of all that scores depend on: labels, places, split, and every grey value.
 
-        Grey values are those of the first, middle and last slice of each sample; file names and
-        dates do not count, so that a copy has the same hash.
+        File names and dates do not count, so that a copy has the same hash. The first twelve are
+        the whole hash of versions that looked at the first, middle and last slice of each film
+        (see :func:`fibsem.system.identity.same_data`).
         """
+        parts = {key: part for key, part in self._parts.items() if key != "name"}
+        return f"{self._former_hash}-{digest_of(parts, 12)}"
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """What an :class:`~fibsem.system.identity.Identity` says of it: each part, and the hash."""
+        return {**self._parts, "hash": self.hash}
+
+    def check_unchanged(self) -> None:
+        """Refuse a result if grey values or labels were changed since they were digested.
+
+        Files that nobody has written to are not read again.
+
+        Raises
+        ------
+        UserError
+            Names what was changed.
+        """
+        before = self._parts
+        if {key: stamp.key for key, stamp in self._stamped().items()} == self._stamps:
+            return
+        now = replace(self)._parts
+        changed = [key for key in now if now[key] != before[key]]
+        if changed:
+            raise UserError(
+                f"data must not change while they are in use, but {', '.join(changed)} of "
+                f"{self.path} did; the choices are the former ones or overwrite=true."
+            )
+
+    @cached_property
+    def _parts(self) -> dict[str, str]:
+        """Digest of the grey values and of the labels of each sample, and the name."""
+        self._stamps  # noqa: B018 - before anything is read: what changes meanwhile is noticed
+        parts = {"name": self.name}
+        for sample in self.samples:
+            volume = sample.volume
+            kind = [volume.shape, str(volume.dtype), volume.value_range]
+            slices = list(slice_digests(volume).values())
+            parts[f"grey values of {sample.name}"] = digest_of([kind, slices])
+            truth = [zlib.crc32(r.read_truth().tobytes()) for r in sample.regions if r.read_truth]
+            parts[f"labels of {sample.name}"] = digest_of([self._labels[sample.name], truth])
+        return parts
+
+    @cached_property
+    def _labels(self) -> dict[str, list[object]]:
+        """Place, part and checksum of the regions of each sample."""
+        return {
+            sample.name: [
+                [r.box.start, r.box.stop, r.split, zlib.crc32(r.read().tobytes())]
+                for r in sample.regions
+            ]
+            for sample in self.samples
+        }
+
+    @cached_property
+    def _former_hash(self) -> str:
+        """Twelve hex digits as versions before wrote them, of three slices of each sample."""
         record = [
             [
                 sample.name,
@@ -192,14 +254,23 @@ class Dataset:
                 str(sample.volume.dtype),
                 sample.volume.value_range,
                 [_slice_crc(sample.volume, z) for z in _three(sample.volume.shape[0])],
-                [
-                    [r.box.start, r.box.stop, r.split, zlib.crc32(r.read().tobytes())]
-                    for r in sample.regions
-                ],
+                self._labels[sample.name],
             ]
             for sample in self.samples
         ]
-        return hashlib.sha256(json.dumps(record).encode()).hexdigest()[:12]
+        return digest_of(record, 12)
+
+    @cached_property
+    def _stamps(self) -> dict[str, str]:
+        return {key: stamp.key for key, stamp in self._stamped().items()}
+
+    def _stamped(self) -> dict[str, Stamp]:
+        """What the system says of the files of each sample."""
+        stamps = {}
+        for sample in self.samples:
+            stamps[f"{sample.name} volume"] = stamp_of(sample.volume)
+            stamps[f"{sample.name} labels"] = Stamp.of((f, "") for f in sample.label_files)
+        return stamps
 
 
 def _three(depth: int) -> list[int]:
@@ -207,7 +278,10 @@ def _three(depth: int) -> list[int]:
 
 
 def _slice_crc(volume: Volume, z: int) -> int:
-    return zlib.crc32(volume.read(Box((z, 0, 0), (z + 1, *volume.shape[1:]))).tobytes())
+    try:
+        return zlib.crc32(volume.read(Box((z, 0, 0), (z + 1, *volume.shape[1:]))).tobytes())
+    except UserError:  # it had no hash then
+        return 0
 
 
 def check_name(name: object, what: str) -> str:

@@ -16,7 +16,7 @@ from fibsem.data.masks import Cut
 from fibsem.data.regions import read_regions
 from fibsem.data.split import SplitRecipe, slice_ranges
 from fibsem.data.volumes import Manner, Volume, VoxelNm, known_nm, reopen
-from fibsem.data.volumes.faults import absence, kind_of, read_bytes
+from fibsem.data.volumes.faults import File, absence, kind_of, read_bytes
 from fibsem.data.volumes.lengths import finite
 from fibsem.data.volumes.writers import UNKNOWN_NM
 from fibsem.errors import UserError
@@ -120,16 +120,18 @@ def _read_sample(
     manner = _manner(record, "", where)
     volume = reopen(path.parent / _text(record, "volume", where), manner, record.get("range"))
     regions: tuple[Region, ...] = ()
+    files: list[File] = []
     if record.get("regions") is not None:
         table = path.parent / _text(record, "regions", where)
         regions = read_regions(table, name, number, classes, recipe)
+        files = [table, *(table.parent / region.name for region in regions)]
     elif record.get("labels") is not None:
         manner = replace(_manner(record, "labels_", where), labels=True, sparse=True)
         labels = reopen(path.parent / _text(record, "labels", where), manner)
         regions = tuple(_cut(labels, volume, name, classes, recipe))
-    return Sample(
-        name, volume, regions, _expected(record, where), dense=record.get("labels") is not None
-    )
+        files = [file for z in range(labels.shape[0]) for file, _ in labels.source.places(z)]
+    dense = record.get("labels") is not None
+    return Sample(name, volume, regions, _expected(record, where), dense, tuple(files))
 
 
 def _expected(record: Mapping[str, Any], where: str) -> float | None:

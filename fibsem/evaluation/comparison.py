@@ -18,7 +18,8 @@ from fibsem.errors import UserError
 from fibsem.evaluation.protocol import read_runs
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models.describe import drawing, feature_maps
-from fibsem.system.files import read_json
+from fibsem.system.files import beside, known_json
+from fibsem.system.identity import same_data
 from fibsem.training.material import Material
 from fibsem.training.run import Record
 from fibsem.training.scoring import scored_squares
@@ -29,8 +30,10 @@ def finished_cells(folder: Path, data: str) -> dict[Path, Record]:
     """Records of the finished evaluations of one dataset among the sub-folders of a folder."""
     found = {}
     for path in sorted(folder.glob("*/summary.json")):
-        record = read_json(path)
-        if record.get("data") == data and "groups" in record and "val" in record:
+        record = known_json(path)
+        if not isinstance(record, dict) or not {"groups", "val"} <= record.keys():
+            continue  # of another command, or damaged: its own command makes it again
+        if same_data(record.get("data"), data):
             found[path.parent] = record
     return found
 
@@ -94,7 +97,8 @@ def _save_square(path: Path, material: Material, model: models.Model, threshold:
     region, square = next(iter(scored_squares(material, scorer, "test")))
     grey = material.dataset.sample(region.sample).volume.read_unit(region.box)[0]
     found = (square.scores[square.inner] >= threshold).astype(np.uint8)
-    np.savez_compressed(path, grey=grey, labels=square.labels, found=found, region=region.key)
+    with beside(path) as hidden:
+        np.savez_compressed(hidden, grey=grey, labels=square.labels, found=found, region=region.key)
 
 
 def draw_cells(cells: dict[Path, Record], folder: Path) -> list[Path]:
@@ -144,7 +148,7 @@ def compare(first: Path, second: Path) -> Record:
         If a folder holds no finished evaluation, or the two were not made on the same data.
     """
     records = [_finished(folder) for folder in (first, second)]
-    if records[0]["data"] != records[1]["data"]:
+    if not same_data(records[0]["data"], records[1]["data"]):
         raise UserError(
             f"`compare` needs two evaluations of the same data, but {first} and {second} differ."
         )
@@ -169,8 +173,8 @@ def compare(first: Path, second: Path) -> Record:
 
 def _finished(folder: Path) -> Record:
     path = folder / "summary.json"
-    record = read_json(path) if path.is_file() else {}
-    if "groups" not in record:
+    record = known_json(path)
+    if not isinstance(record, dict) or "groups" not in record:
         raise UserError(
             f"`compare` must name two folders of finished evaluations, but {folder} is not one."
         )

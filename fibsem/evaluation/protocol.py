@@ -19,10 +19,11 @@ from fibsem.analysis.postprocessing import PostProcessing, SearchGrid, search
 from fibsem.analysis.statistics import Spread
 from fibsem.config import RunConfig, Tree
 from fibsem.data.split import SPLITS, Split
+from fibsem.evaluation.folder import PARENT, parent_of, seeds_of
 from fibsem.inference.model.cost import seconds_per_gigapixel
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models import Model
-from fibsem.system.files import read_json, write_json
+from fibsem.system.files import known_json, read_json, write_json
 from fibsem.tracking.runs import Tracking
 from fibsem.training.fit import Epoch
 from fibsem.training.material import Material
@@ -32,6 +33,8 @@ from fibsem.training.squares import CHOSEN, HALF, TRUTH, confusions, labelled_fi
 
 #: Thresholds among which the best one on the labelled validation pixels is chosen; no smoothing.
 THRESHOLDS = SearchGrid((0.0,), tuple(float(t) for t in np.linspace(0.02, 0.98, 97)))
+#: What the record of a scored seed has at least.
+SCORED = ("seed", "run_id", "balanced", "squares", "threshold")
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,11 @@ class Evaluation:
     material: Material
     folder: Path
     tracking: Tracking
-    seeds: int
     patch_limit: int
+
+    @property
+    def _seeds(self) -> range:
+        return seeds_of(self.tree)
 
     def run(self, progress: Callable[[str, int, int], None]) -> Record:
         """Train and score every seed; what is finished is not done again.
@@ -59,8 +65,8 @@ class Evaluation:
 
     def _run(self, parent: str, progress: Callable[[str, int, int], None]) -> Record:
         runs = []
-        for k in range(self.seeds):
-            progress(f"seed {self.tree['seed'] + k}", k, self.seeds)
+        for k, seed in enumerate(self._seeds):
+            progress(f"seed {seed}", k, len(self._seeds))
             runs.append(self._one_seed(k, parent, progress))
         spec = self.material.config.spec
         record = {
@@ -77,11 +83,9 @@ class Evaluation:
         return record
 
     def _parent(self) -> str:
-        known = self.folder / "parent.json"
-        if known.is_file():
-            run_id = str(read_json(known)["run_id"])
-            if self.tracking.resume(run_id):
-                return run_id
+        known = parent_of(self.folder)
+        if known is not None and self.tracking.resume(known):
+            return known
         config = self.material.config
         tags = {
             "fibsem.command": "evaluate",
@@ -91,19 +95,16 @@ class Evaluation:
             "fibsem.data": self.material.dataset.hash,
             "fibsem.test": "scored",
         }
-        name = f"{config.spec.name} {config.spec.nbhd}, {self.seeds} seeds"
-        run_id = self.tracking.start(name, tags=tags, params={"seeds": self.seeds})
+        name = f"{config.spec.name} {config.spec.nbhd}, {len(self._seeds)} seeds"
+        run_id = self.tracking.start(name, tags=tags, params={"seeds": len(self._seeds)})
         with self.tracking.cut_off(run_id):
-            write_json(known, {"run_id": run_id})
+            write_json(self.folder / PARENT, {"run_id": run_id})
             self.tracking.log_json(run_id, self.tree, "config.json")
         return run_id
 
     def _one_seed(self, k: int, parent: str, progress: Callable[[str, int, int], None]) -> Record:
-        seed = self.tree["seed"] + k
+        seed = self._seeds[k]
         folder = self.folder / f"seed-{seed}"
-        scored = folder / "scores.json"
-        if scored.is_file():
-            return dict(read_json(scored))
         tree = {**self.tree, "seed": seed}
         config = RunConfig.of(tree)
         material = self.material.for_config(config)
@@ -118,15 +119,19 @@ class Evaluation:
 
         def show(epoch: Epoch) -> None:
             text = f"seed {seed}, epoch {epoch.epoch + 1}: mIoU {epoch.val['miou']:.4f}"
-            progress(text, k, self.seeds)
+            progress(text, k, len(self._seeds))
 
         trained, _ = run_job(job, material, self.tracking, show)
-        model = models.load(config.spec, folder)
+        scored = folder / "scores.json"
+        known = known_json(scored, keys=SCORED)
+        if known is not None and known["run_id"] == trained["run_id"]:
+            return dict(known)
+        scores = known or score_model(material, models.load(config.spec, folder), self.patch_limit)
         record = {
+            **scores,
             "seed": seed,
             **{key: trained[key] for key in ("run_id", "epochs", "train_seconds", "parameters")},
             "history": trained["history"],
-            **score_model(material, model, self.patch_limit),
         }
         self.tracking.log_metrics(
             trained["run_id"],

@@ -20,6 +20,7 @@ from fibsem.data.dataset import Dataset, Region
 from fibsem.data.split import Split
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.promotion.calibrating import calibration_errors
+from fibsem.system.identity import same_data
 from fibsem.system.progress import Progress
 from fibsem.tracking.bundle import Bundle
 from fibsem.training.material import Material
@@ -153,7 +154,7 @@ def verdict(
                 f"the squares lie in {len(places)} places of neighbouring slices, which are not "
                 "independent: p says more than they know"
             )
-        if champion["data"] != dataset.hash:
+        if not same_data(champion["data"], dataset.hash):
             notes.append("the champion was made with other labels or another split")
         gate = replace(gate, reason="; ".join(notes))
     return gate

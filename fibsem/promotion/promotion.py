@@ -21,7 +21,6 @@ from fibsem.config import (
     PromoteConfig,
     RankConfig,
     Tree,
-    promotion_settings,
     read,
 )
 from fibsem.data.dataset import Dataset
@@ -38,15 +37,16 @@ from fibsem.promotion.examination import (
     verdict,
 )
 from fibsem.promotion.final import Final, FinalTraining, segmenter_of
+from fibsem.promotion.folder import settle
 from fibsem.promotion.ranking import Ranked, Ranking, Trial, ranked_by, ranking_rows
 from fibsem.promotion.release import lineage_of, registry_tags, segment_samples, write_bundle
 from fibsem.promotion.report import draw, write_tables
-from fibsem.system.files import read_json, write_json
+from fibsem.system.files import known_json, read_json, write_json
 from fibsem.system.progress import Progress
 from fibsem.tracking import registry
 from fibsem.tracking.bundle import Bundle, find_bundle
 from fibsem.tracking.packaging import example_of
-from fibsem.tracking.runs import Tracking, flat
+from fibsem.tracking.runs import Tracking
 from fibsem.training.fit import DivergedError
 from fibsem.training.run import Record
 from fibsem.training.scoring import scored_squares
@@ -56,6 +56,8 @@ Say = Callable[[str], None]
 
 #: Says that the promotion has made a champion, and by which verdict.
 CROWNED = "crowned.json"
+#: What can be done where nobody knows any more whether it has.
+UNCROWNED = "the choices are to remove it, upon which the gate decides again, or overwrite=true"
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,9 @@ class Promotion:
     def once(self, name: str, make: Callable[[], Any]) -> Any:
         """The JSON of a step: as a former start left it, or made now."""
         path = self.folder / f"{name}.json"
-        if not path.is_file():
-            write_json(path, make())
+        if (known := known_json(path)) is not None:
+            return known
+        write_json(path, make())
         return read_json(path)
 
     def run(self, trials: Sequence[Trial]) -> Record:
@@ -112,7 +115,8 @@ class Promotion:
 
         The test squares are read here, once, and the run is tagged for it.
         """
-        self._same(trials)
+        ids = [trial.run_id for trial in trials]
+        settle(self.folder, self.tree, ids, self.dataset, self.tracking)
         parent = self._parent(trials)
         with self.tracking.cut_off(parent):
             return self._run(trials, parent)
@@ -156,24 +160,6 @@ class Promotion:
             )
         return record
 
-    def _same(self, trials: Sequence[Trial]) -> None:
-        """Refuse to go on in the folder of another promotion."""
-        ids, settings = [trial.run_id for trial in trials], promotion_settings(self.tree)
-        known = self.once("trials", lambda: {"run_ids": ids, "settings": settings})
-        if known["run_ids"] != ids:
-            raise UserError(
-                "`output` must be a new folder or hold the promotion of the same trials, but "
-                f"{self.folder} holds that of {', '.join(known['run_ids'])}, and the best ones are "
-                f"{', '.join(ids)}."
-            )
-        before, now = (dict(flat(tree)) for tree in (known["settings"], settings))
-        other = [key for key in before | now if before.get(key) != now.get(key)]
-        if other:
-            raise UserError(
-                f"`output` must be a new folder or hold a promotion with the same settings, but "
-                f"{self.folder} holds one with other values of {', '.join(other)}."
-            )
-
     def _parent(self, trials: Sequence[Trial]) -> str:
         """The run of the promotion; its trainings are children of it."""
 
@@ -186,7 +172,9 @@ class Promotion:
             return record
 
         run_id = str(self.once("parent", start)["run_id"])
-        self.tracking.resume(run_id)
+        if not self.tracking.resume(run_id):  # the store does not have it any more
+            (self.folder / "parent.json").unlink()
+            return self._parent(trials)
         return run_id
 
     def _rank(self, trials: Sequence[Trial], parent: str) -> list[Ranked]:
@@ -294,7 +282,7 @@ class Promotion:
         It is not kept: a promotion that was refused may be given again with another gate.
         """
         if (crowned := self.folder / CROWNED).is_file():
-            return Gate(**read_json(crowned)["gate"])
+            return Gate(**read_json(crowned, keys=("gate",), remedy=UNCROWNED)["gate"])
         how = read(GateConfig, self.tree["gate"], "gate")
         gate = verdict(tested["rows"], tested["champion"], self.dataset, how)
         now, against = registry.champion_version(self.tracking.uri), tested["against"]
@@ -311,8 +299,8 @@ class Promotion:
 
     def _version(self) -> str | None:
         """The version that the promotion has registered; None where it has not come so far."""
-        path = self.folder / "version.json"
-        return str(read_json(path)["version"]) if path.is_file() else None
+        known = known_json(self.folder / "version.json", keys=("version",))
+        return None if known is None else str(known["version"])
 
     def _figures(self, chosen: dict[str, Chosen], final: Final, tested: Record) -> Record:
         """All figures of the challenger, and what an ensemble brings and costs."""

@@ -23,7 +23,8 @@ from fibsem.config import RankConfig, RunConfig, Tree, with_values
 from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
 from fibsem.inference.model.predict import BlockScorer
-from fibsem.system.files import read_json, write_json
+from fibsem.system.files import known_json, write_json
+from fibsem.system.identity import same_data
 from fibsem.system.progress import Progress
 from fibsem.tracking.runs import PARENT, Run, Tracking
 from fibsem.training.fit import DivergedError, Epoch
@@ -121,7 +122,7 @@ def best_trials(
     """
     where = f"study={','.join(studies)}" if studies else f"data={dataset.name}"
     runs = _finished(tracking, studies, where)
-    known = [run for run in runs if run.data.tags.get("fibsem.data") == dataset.hash]
+    known = [run for run in runs if same_data(run.data.tags.get("fibsem.data"), dataset.hash)]
     if not known:
         raise UserError(
             f"a promotion must be tested on the data of its sweep, but the {len(runs)} trials of "
@@ -304,8 +305,8 @@ class Ranking:
     ) -> Record:
         folder = self.folder / trial.run_id[:8] / f"seed-{seed}"
         known = folder / "again.json"
-        if known.is_file():
-            return dict(read_json(known))
+        if (record := known_json(known, keys=("seed",))) is not None:
+            return dict(record)
         tree = self._tree(trial, seed)
         job = Job(
             tree=tree,
@@ -318,7 +319,7 @@ class Ranking:
         try:
             trained, _ = run_job(job, material, self.tracking, show)
         except DivergedError as error:
-            record: Record = {"seed": seed, "diverged": str(error)}
+            record = {"seed": seed, "diverged": str(error)}
             write_json(known, record)
             return record
         record = {

@@ -14,7 +14,7 @@ from fibsem.reporting import sections as result_sections
 from fibsem.reporting.page import Picture, Section, Table, page
 from fibsem.reporting.results import KEYS, Record, Results
 from fibsem.system.file_names import file_name
-from fibsem.system.files import read_json, replace_file, write_json
+from fibsem.system.files import known_json, replace_file, write_json
 
 
 def write_report(
@@ -129,7 +129,7 @@ def _named(items: Iterable[Table | Picture]) -> Iterator[tuple[Table | Picture, 
 def _remove_former(folder: Path, made: dict[str, list[str]]) -> None:
     """Remove what the report that lay here had and this one has not."""
     path = folder / "summary.json"
-    former = read_json(path) if path.is_file() else {}
+    former = known_json(path) or {}
     for kind, names in made.items():
         for name in set(former.get(kind, ())) - set(names):
             (folder / name).unlink(missing_ok=True)

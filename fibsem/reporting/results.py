@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fibsem.errors import UserError
-from fibsem.system.files import read_json
+from fibsem.system.files import known_json, read_json
+from fibsem.system.identity import same_data
 from fibsem.tracking.provenance import origin
 
 Record = dict[str, Any]
@@ -50,7 +50,8 @@ class Result:
             return dict(lineage if self.kind == "promotion" else lineage[0])
         home = self.folder if self.kind == "promotion" else self.folder.parent.parent
         bundle = home / "bundle" / "bundle.json"  # of older promotions, and of their volumes
-        return origin(read_json(bundle)["audit"]) if bundle.is_file() else {}
+        known = known_json(bundle, keys=("audit",))
+        return origin(known["audit"]) if known else {}
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,14 @@ def find_results(folders: Iterable[Path], dataset: str) -> Results:
         )
     latest = [result for result in mine if result.kind != "segmentation"] or mine
     data = latest[-1].origin.get("data")
-    kept = tuple(result for result in mine if result.origin.get("data") == data)
+    kept = tuple(result for result in mine if _on(result, data))
     return Results(dataset, data, kept, len(mine) - len(kept))
+
+
+def _on(result: Result, data: str | None) -> bool:
+    """Whether a result was made on these data."""
+    made_on = result.origin.get("data")
+    return made_on == data or same_data(made_on, data)
 
 
 def _walk(top: Path) -> Iterator[Result]:
@@ -119,7 +126,7 @@ def _read(folder: Path) -> Result | None:
     """The result of a folder; None for one of another command."""
     try:
         record = read_json(folder / "summary.json")
-    except json.JSONDecodeError:
+    except UserError:
         return None
     for kind, keys in KEYS.items():
         if isinstance(record, dict) and all(key in record for key in keys):

@@ -17,7 +17,7 @@ from fibsem.reporting.items import in_order, pictures_in, read_picture, read_tab
 from fibsem.reporting.page import Picture, Section, Table
 from fibsem.reporting.results import Record, Result, Results
 from fibsem.system.file_names import name_of
-from fibsem.system.files import read_json
+from fibsem.system.files import known_json
 from fibsem.training.objectives import OBJECTIVES
 
 #: Trials of a sweep that are listed.
@@ -67,9 +67,7 @@ def sweeps(results: Results) -> Section:
 def _sweep(result: Result) -> Section:
     study, goal = result.record["study"], result.record["objectives"][0]
     path = result.folder / "trials.json"
-    trials = (
-        [row for row in read_json(path) if row["state"] == "complete"] if path.is_file() else []
-    )
+    trials = [row for row in known_json(path) or [] if row["state"] == "complete"]
     trials.sort(key=lambda row: row[goal], reverse=OBJECTIVES.get(goal) == "maximize")
     rows = [
         {"trial": row["slot"],

@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from typing import Any
 
 from fibsem.config import RunConfig
+from fibsem.errors import UserError
 from fibsem.system.interrupts import end_cleanly
 from fibsem.system.processes import die_with_parent, stop
 from fibsem.system.secrets import guard_output
@@ -58,6 +59,7 @@ class InProcess:
         except PrunedError:
             raise
         except Exception as error:
+            self.material.dataset.check_unchanged()  # else all trials are concerned
             raise failure_of(error) from error
         return record
 
@@ -65,15 +67,15 @@ class InProcess:
 class Isolated:
     """Trains every job in a fresh process."""
 
-    def __init__(self, tracking: Tracking) -> None:
-        self.tracking = tracking
+    def __init__(self, tracking: Tracking, data: Mapping[str, str]) -> None:
+        self.tracking, self.data = tracking, data
         self.context: ForkServerContext = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload([__name__, *LAZY])
 
     def __call__(self, job: Job, on_epoch: OnEpoch) -> Record:
         """Run a job; raises PrunedError, TrialFailedError or KeyboardInterrupt."""
         ours, theirs = self.context.Pipe()
-        process = self.context.Process(target=_child, args=(job, self.tracking, theirs))
+        process = self.context.Process(target=_child, args=(job, self.tracking, self.data, theirs))
         process.start()
         theirs.close()
         try:
@@ -98,6 +100,8 @@ class Isolated:
                 return dict(content)
             if kind == "failed":
                 raise TrialFailedError(*content)
+            if kind == "refused":
+                raise UserError(content)
             if kind == "pruned":
                 raise PrunedError(*content)
             try:
@@ -116,29 +120,38 @@ def _cause(exitcode: int | None) -> str:
     return f"its process ended with exit code {exitcode}"
 
 
-def _child(job: Job, tracking: Tracking, pipe: Connection) -> None:
+def _child(job: Job, tracking: Tracking, data: Mapping[str, str], pipe: Connection) -> None:
     """The process of one trial."""
     die_with_parent()
     guard_output()
     end_cleanly(signal.SIGINT, signal.SIGTERM)
     with contextlib.suppress(KeyboardInterrupt):  # the parent was interrupted too
-        pipe.send(_run(job, tracking, pipe))
+        pipe.send(_run(job, tracking, data, pipe))
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # all is told: it may be ended at once
 
 
-def _run(job: Job, tracking: Tracking, pipe: Connection) -> tuple[str, Any]:
+def _run(
+    job: Job, tracking: Tracking, data: Mapping[str, str], pipe: Connection
+) -> tuple[str, Any]:
     def report(epoch: Epoch) -> None:
         pipe.send(("epoch", (epoch.epoch, epoch.val["loss"])))
         if pipe.recv() == "prune":
             raise PrunedError(epoch.epoch)
 
+    config = RunConfig.of(job.tree)
+    dataset = obtain(config.data, config.split)
+    if dataset.digests != data:
+        return "refused", f"data must not change under a sweep, but those of {dataset.path} did."
     try:
-        config = RunConfig.of(job.tree)
-        material = Material.of(obtain(config.data, config.split), config)
+        material = Material.of(dataset, config)
         record, _ = run_job(job, material, tracking, report)
     except PrunedError as pruned:
         return "pruned", (pruned.epoch,)
     except Exception as error:
+        try:
+            dataset.check_unchanged()
+        except UserError as changed:
+            return "refused", str(changed)
         failure = failure_of(error)
         return "failed", (failure.reason, failure.trace, failure.final)
     return "done", record

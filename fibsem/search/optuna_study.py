@@ -27,8 +27,8 @@ from fibsem.search.samplers import PLANNED, make_pruner, make_sampler
 from fibsem.search.slots import Attempt, Opening, State, next_attempt, slots_needed, to_open
 from fibsem.search.space import Choice, Range, Space, Values
 from fibsem.system.addresses import as_url, database_file, hidden
-from fibsem.system.files import alone
 from fibsem.system.interrupts import whole_calls
+from fibsem.system.locks import alone
 from fibsem.training.objectives import Objective
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -101,6 +101,20 @@ def _alone_with(url: str, file: Path | None) -> Iterator[None]:
             engine.dispose()
     else:
         yield
+
+
+def delete_study(name: str, url: str, folder: Path) -> None:
+    """Remove a study from a storage, where it is there."""
+    storage = open_storage(url, folder)
+    for known in (name, _elected(name)):
+        with contextlib.suppress(KeyError):
+            optuna.delete_study(study_name=known, storage=storage)
+    storage.remove_session()
+
+
+def _elected(name: str) -> str:
+    """The study whose creation says which process opens the parent run."""
+    return f"{name} (elected)"
 
 
 @whole_calls
@@ -407,7 +421,7 @@ class OptunaStudy:
 
     def elect(self) -> bool:
         try:  # of all that every storage does, only the creation of a study is once for all
-            optuna.create_study(storage=self._storage, study_name=f"{self.name} (elected)")
+            optuna.create_study(storage=self._storage, study_name=_elected(self.name))
         except optuna.exceptions.DuplicatedStudyError:
             return False
         return True

@@ -12,17 +12,18 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from fibsem.config import RunConfig, SearchConfig, Tree, read, settings_hash, with_values
+from fibsem.config import RunConfig, SearchConfig, Tree, read, with_values
 from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
 from fibsem.search.executors import InProcess, Isolated, OnEpoch
+from fibsem.search.folder import identity_of, settle, settle_study, study_name, wait_for
 from fibsem.search.owner import Heart
 from fibsem.search.samplers import objectives
 from fibsem.search.slots import Attempt, Study, filled
@@ -41,8 +42,6 @@ from fibsem.training.run import (
 
 #: Seconds between two looks where all open slots are taken by others.
 POLL_S = 1.0
-#: Seconds to wait for another process to open the parent run.
-PATIENCE_S = 30.0
 
 Execute = Callable[[Job, OnEpoch], Record]
 Show = Callable[[str, int, int], None]
@@ -60,22 +59,30 @@ class Sweep:
     folder: Path
     tracking: Tracking
     parent: str
+    data: Mapping[str, str]
 
     @classmethod
     def open(cls, tree: Tree, dataset: Dataset, folder: Path, tracking: Tracking) -> Sweep:
-        """Open or create the study of a configuration, and its parent run."""
+        """Open or create the study of a configuration, and its parent run.
+
+        Raises
+        ------
+        UserError
+            If the folder or the study is that of another sweep; names what differs.
+        """
         search = read(SearchConfig, tree["search"], "search")
         goals, space = objectives(search), read_space(tree)
-        folder.mkdir(parents=True, exist_ok=True)
-        name = tree.get("study") or folder.name
+        name = study_name(tree, folder)
+        identity = identity_of(tree, name, dataset.digests)
+        settle(folder, identity)
         study = open_study(name, folder, search, space, goals)
-        _same_settings(study, settings_hash(tree), folder)
-        parent = _parent_run(study, tree, space, dataset, tracking)
-        return cls(tree, search, space, goals, study, folder, tracking, parent)
+        first = settle_study(study, identity, tree, folder, tracking)
+        parent = _parent_run(study, tree, space, dataset, tracking, first=first)
+        return cls(tree, search, space, goals, study, folder, tracking, parent, dataset.digests)
 
     def executor(self, in_process: Callable[[], InProcess]) -> Execute:
         """Where trainings run: here, or each in a process of its own."""
-        return Isolated(self.tracking) if self.search.isolate else in_process()
+        return Isolated(self.tracking, self.data) if self.search.isolate else in_process()
 
     def work(self, execute: Execute, show: Show) -> None:
         """Fill slots until the budget or the time is used up, or nothing is left to be claimed."""
@@ -109,7 +116,7 @@ class Sweep:
             with Heart(lambda: self.study.beat(attempt), self.search.heartbeat_s):
                 record = execute(job, on_epoch)
                 values = [goal.of(record) for goal in self.goals]
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, UserError):  # what ends the sweep is no fault of the trial's
             with contextlib.suppress(
                 Exception
             ):  # untold, the next start finds it without a process
@@ -146,7 +153,7 @@ class Sweep:
             "fibsem.failures": failures,
         }
         folder = self.folder / "trials" / place
-        return Job(tree, folder, run_name(attempt.values), tags, params, self.parent)
+        return Job(tree, folder, run_name(attempt.values), tags, params, self.parent, "other")
 
     def _failed(self, attempt: Attempt, job: Job, failure: TrialFailedError) -> None:
         """Record why a trial failed."""
@@ -294,35 +301,21 @@ def open_study(
     return OptunaStudy(name, folder, search, space, goals)
 
 
-def _same_settings(study: Study, settings: str, folder: Path) -> None:
-    """Refuse to mix two configurations in one study."""
-    known = study.get("settings")
-    if known is None:
-        study.set("settings", settings)
-    elif known != settings:
-        raise UserError(
-            f"`output` must be a new folder or hold a sweep with the same settings, but {folder} "
-            "holds one with others; the choices are another output or the former settings."
-        )
-
-
-def _wait_for_parent(study: Study) -> Any:
-    """The parent run that another process is opening; None if it died over it."""
-    deadline = time.monotonic() + PATIENCE_S
-    while study.get("parent_run_id") is None and time.monotonic() < deadline:
-        time.sleep(POLL_S)
-    return study.get("parent_run_id")
-
-
 def _parent_run(
-    study: Study, tree: Tree, space: Space, dataset: Dataset, tracking: Tracking
+    study: Study, tree: Tree, space: Space, dataset: Dataset, tracking: Tracking, *, first: bool
 ) -> str:
-    """Id of the parent run: the study's own, or a new one."""
+    """Id of the parent run: the study's own, or a new one, which the ``first`` process opens."""
     known = study.get("parent_run_id")
-    if known is None and not study.elect():
-        known = _wait_for_parent(study)
+    if known is None and not first:
+        known = wait_for(study, "parent_run_id")
     if known is not None and tracking.resume(known):
         return str(known)
+    if known is not None:
+        print(
+            f"{tracking.uri} does not have the run of this sweep any more, nor those of its "
+            f"finished trials: a new one is begun, and what they found stands in {study.name}",
+            file=sys.stderr,
+        )
     spec = RunConfig.of(tree).spec
     tags = {
         "fibsem.command": "sweep",

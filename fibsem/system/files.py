@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all; what is damaged in one is said in one line."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ import errno
 import fcntl
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+import secrets
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +21,10 @@ from fibsem.system.secrets import in_record
 
 #: A full disk, a quota that is used up, a file that grows beyond what is allowed.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-#: A file system without locks.
-NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+#: Names of what is not whole yet: ours, whoever else writes beside the same file, and Zarr's.
+TEMPORARY = re.compile(r"\.tmp-[0-9a-f]{12}-.+|.+\.[0-9a-f]{32}\.partial")
+#: Age in seconds from which on nobody is at work any more on a file that cannot be locked.
+FORGOTTEN_S = 86_400.0
 
 
 def replace_file(path: Path, content: bytes | str) -> None:
@@ -28,33 +35,140 @@ def replace_file(path: Path, content: bytes | str) -> None:
     UserError
         If the disk is full; what was there before stays.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     data = in_record(content).encode() if isinstance(content, str) else content
-    try:
-        with room_for(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with beside.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with beside(path) as hidden:
+        hidden.write_bytes(data)
 
 
 @contextmanager
 def beside(path: Path) -> Iterator[Path]:
-    """A path for libraries that write files themselves; renamed to ``path`` if nothing went wrong.
+    """A new file that is renamed to ``path``, once it is on the disk, if nothing went wrong.
 
-    The name keeps its extension, by which Keras knows its formats.
+    Its random name keeps the extension, by which libraries know their formats, and it is locked as
+    long as somebody writes it: :func:`remove_leftovers` takes only what a kill has left.
     """
-    hidden = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        with room_for(path):
+    with room_for(path):
+        hidden, held = new_beside(path)
+        try:
             yield hidden
+            os.fsync(held)
             hidden.replace(path)
-    finally:
-        hidden.unlink(missing_ok=True)
+        finally:
+            hidden.unlink(missing_ok=True)
+            os.close(held)
+
+
+def new_beside(path: Path) -> tuple[Path, int]:
+    """A new file beside ``path``, and the number that holds its lock until it is closed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return _held(path, _new_file)
+
+
+@contextmanager
+def folder_beside(path: Path) -> Iterator[Path]:
+    """A new folder beside ``path``, locked while it is filled, and removed if nobody moves it."""
+    with room_for(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        hidden, held = _held(path, _new_folder)
+        try:
+            yield hidden
+        finally:
+            shutil.rmtree(hidden, ignore_errors=True)
+            os.close(held)
+
+
+def replace_folder(path: Path, new: Path) -> None:
+    """Rename a folder to ``path``; what was there, is removed."""
+    if not path.exists():
+        new.rename(path)
+        return
+    former = _temporary(path)
+    path.rename(former)
+    new.rename(path)
+    shutil.rmtree(former)
+
+
+def _temporary(path: Path) -> Path:
+    """A name beside ``path`` that nobody else has."""
+    return path.with_name(f".tmp-{secrets.token_hex(6)}-{path.name[-200:]}")
+
+
+def _held(path: Path, make: Callable[[Path], int]) -> tuple[Path, int]:
+    """Something new beside ``path`` that is locked."""
+    while True:
+        hidden = _temporary(path)
+        held = make(hidden)
+        with suppress(OSError):  # without locks its age tells
+            fcntl.flock(held, fcntl.LOCK_EX)
+        with suppress(FileNotFoundError):  # taken for a leftover before it was locked
+            if os.path.samestat(hidden.stat(), os.fstat(held)):
+                return hidden, held
+        os.close(held)
+
+
+def _new_file(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+
+
+def _new_folder(path: Path) -> int:
+    path.mkdir()
+    return os.open(path, os.O_RDONLY)
+
+
+def remove_leftovers(folder: Path, *, deep: bool = True) -> None:
+    """Remove temporary files and folders that nobody writes any more: a kill left them.
+
+    Those of Zarr cannot be told from what is being written: nobody else may be at work there.
+    """
+    for path in list(_temporaries(folder, deep)):
+        with suppress(OSError):  # gone meanwhile, or not ours to remove
+            held = os.open(path, os.O_RDONLY)
+            try:
+                if _forgotten(held):
+                    remove(path)
+            finally:
+                os.close(held)
+
+
+def _temporaries(folder: Path, deep: bool) -> Iterator[Path]:
+    for home, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            if TEMPORARY.fullmatch(name):
+                yield Path(home, name)
+        folders[:] = [name for name in folders if deep and not TEMPORARY.fullmatch(name)]
+
+
+def _forgotten(held: int) -> bool:
+    """Whether nobody has a temporary file locked; where there are no locks, whether it is old."""
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return time.time() - os.fstat(held).st_mtime > FORGOTTEN_S
+    return True
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a folder with all that is in it; nothing where there is none."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def remove_own(folder: Path, patterns: Iterable[str]) -> None:
+    """Remove the files of a folder that match, and then the sub-folders that are empty.
+
+    What others have put there stays, and so does what it lies in.
+    """
+    for pattern in patterns:
+        for path in sorted(folder.glob(pattern), reverse=True):
+            if path.is_symlink() or not path.is_dir():
+                path.unlink(missing_ok=True)
+                continue
+            with suppress(OSError):  # not empty
+                path.rmdir()
 
 
 @contextmanager
@@ -70,32 +184,6 @@ def room_for(path: Path) -> Iterator[None]:
         ) from error
 
 
-@contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Wait until no other process is in here with the same lock file; ends with the process."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-@contextmanager
-def sole(path: Path, refusal: UserError) -> Iterator[None]:
-    """Refuse to be here while another process is, with the same lock file.
-
-    Where the file system knows no locks nothing is refused.
-    """
-    with path.open("ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise refusal from error
-        except OSError as error:
-            if error.errno not in NO_LOCKS:
-                raise
-        yield
-
-
 def synchronise(path: Path) -> None:
     """Return when a file's content is on the disk, also for a power cut."""
     with path.open("rb") as file:
@@ -109,9 +197,52 @@ def write_json(path: Path, record: object) -> None:
     )
 
 
-def read_json(path: Path) -> Any:
-    """Read what :func:`write_json` wrote."""
-    return json.loads(path.read_text(encoding="utf-8"))
+def read_json(path: Path, *, keys: Iterable[str] = (), remedy: str = "") -> Any:
+    """Read what :func:`write_json` wrote.
+
+    Parameters
+    ----------
+    path
+        That is there.
+    keys
+        What a record must have: one without them is damaged, too.
+    remedy
+        What the user can do about a damaged one, as the end of the sentence.
+
+    Raises
+    ------
+    UserError
+        If it is damaged: half, empty, or not what was written.
+    """
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        missing = [key for key in keys if not isinstance(record, dict) or key not in record]
+        if missing:
+            raise ValueError(f"it lacks {', '.join(missing)}")
+    except ValueError as error:  # of JSON and of UTF-8
+        reason = " ".join(str(error).split())[:100]
+        remedy = f"; {remedy}" if remedy else ""
+        text = f"a record must be whole, but {path} is damaged ({reason}){remedy}."
+        raise UserError(text) from error
+    return record
+
+
+def known_json(path: Path, *, keys: Iterable[str] = ()) -> Any:
+    """What was written, or None: where nothing is there, or it is damaged and made again."""
+    try:
+        return read_json(path, keys=keys, remedy="it is made again")
+    except FileNotFoundError:
+        return None
+    except UserError as error:
+        print(f"warning: {error}", file=sys.stderr)
+        return None
+
+
+def user_cache() -> Path:
+    """The package's folder in the user's cache: what can be made again, for all that they do."""
+    import pooch  # which takes longer to load than all the rest
+
+    return Path(pooch.os_cache("fibsem"))
 
 
 def _finite(value: Any) -> Any:

@@ -13,7 +13,7 @@ import platform
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,8 +28,8 @@ import fibsem
 from fibsem.config import TrackingConfig
 from fibsem.errors import UserError
 from fibsem.system.addresses import database_file
-from fibsem.system.files import alone
 from fibsem.system.interrupts import whole_calls
+from fibsem.system.locks import alone
 from fibsem.system.secrets import in_record
 from fibsem.tracking.naming import filter_of, stored_name
 from fibsem.tracking.store import client_of
@@ -43,6 +43,8 @@ for _name in ("alembic", "mlflow.store.db.utils", "mlflow.tracking"):
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 PARENT = "mlflow.parentRunId"
+#: What a store answers that does not have a run, or not one of that kind of id.
+UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 #: Runs that a store is asked for at a time.
 PAGE = 1000
 
@@ -108,12 +110,27 @@ class Tracking:
         self.log_params(run.info.run_id, params or {})
         return str(run.info.run_id)
 
+    def find(self, run_id: str) -> Run | None:
+        """A run by its id; None where the store does not have it, or people have deleted it.
+
+        Raises
+        ------
+        mlflow.MlflowException
+            If the store does not answer, which says nothing about the run.
+        """
+        try:
+            run = self.client.get_run(run_id)
+        except mlflow.MlflowException as error:
+            if error.error_code in UNKNOWN:
+                return None
+            raise
+        return run if run.info.lifecycle_stage == "active" else None
+
     def resume(self, run_id: str) -> bool:
         """Take up a run that was cut off; False where the store no longer has it."""
-        try:
-            self.client.update_run(run_id, status="RUNNING")
-        except mlflow.MlflowException:
+        if self.find(run_id) is None:
             return False
+        self.client.update_run(run_id, status="RUNNING")
         return True
 
     def log_params(self, run_id: str, params: Mapping[str, object]) -> None:
@@ -156,8 +173,9 @@ class Tracking:
         return str(found.info.run_id) if found else None
 
     def close(self, run_id: str, status: str = "FINISHED") -> None:
-        """End a run if it has not ended."""
-        if self.client.get_run(run_id).info.status == "RUNNING":
+        """End a run if it has not ended; nothing where the store no longer has it."""
+        run = self.find(run_id)
+        if run is not None and run.info.status == "RUNNING":
             self.end(run_id, status)
 
     @contextlib.contextmanager
@@ -251,12 +269,3 @@ def run_name(values: Mapping[str, object]) -> str:
 
 def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def flat(tree: Mapping[str, Any], path: Sequence[str] = ()) -> Iterable[tuple[str, Any]]:
-    """Dotted keys and leaves of a tree."""
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from flat(value, (*path, str(key)))
-        else:
-            yield ".".join((*path, str(key))), value

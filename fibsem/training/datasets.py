@@ -9,27 +9,47 @@ from fibsem.data import archive
 from fibsem.data.dataset import Dataset
 from fibsem.data.manifest import load_dataset
 from fibsem.data.phantom import PhantomRecipe, simulate
+from fibsem.data.phantom.simulation import lock_of, unlike
 from fibsem.data.preprocessing import CorrectedVolume, Recipe, fit_correction
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
 from fibsem.system.file_names import file_name
+from fibsem.system.locks import alone
 from fibsem.system.progress import Progress
 
 
 def obtain(config: DataConfig, split: SplitRecipe) -> Dataset:
-    """Open the dataset; simulate a phantom that is not there, download the archive on demand."""
+    """Open the dataset; simulate a phantom that is not there, download the archive on demand.
+
+    All of it is digested here, with its progress shown where that takes time.
+    """
+    dataset = _open(config, split)
+    dataset.digests  # noqa: B018 - read once
+    return dataset
+
+
+def _open(config: DataConfig, split: SplitRecipe) -> Dataset:
     if config.path is not None:
         return load_dataset(config.path, split)
     root = Path(config.root)
     if config.phantom is None:
         return load_dataset(archive.locate(root, download=config.download), split)
-    folder = root / file_name(config.name)
-    if not (folder / "dataset.yaml").is_file():
-        recipe = phantom_recipe(config.phantom)
-        print(f"{folder} is not there yet: simulating the {config.phantom} phantom into it")
-        with Progress("simulating") as progress:
-            simulate(recipe, folder, progress=progress)
+    folder, recipe = root / file_name(config.name), phantom_recipe(config.phantom)
+    if not _is_there(folder):
+        print(
+            f"{folder} is not there yet: simulating the {config.phantom} phantom into it, or "
+            "waiting for the process that does"
+        )
+        with alone(lock_of(folder)), Progress("simulating") as progress:
+            if not _is_there(folder):
+                simulate(recipe, folder, progress=progress)
+    elif said := unlike(folder, recipe):
+        print(f"{folder} was simulated with another {said}; it is taken as it is")
     return load_dataset(folder, split).named(config.name)
+
+
+def _is_there(folder: Path) -> bool:
+    return (folder / "dataset.yaml").is_file()
 
 
 def phantom_recipe(name: str) -> PhantomRecipe:

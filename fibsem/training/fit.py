@@ -11,7 +11,10 @@ from __future__ import annotations
 import io
 import json
 import math
+import sys
 import time
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,11 +26,12 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from fibsem.analysis.metrics import balanced_scores, cross_entropy
-from fibsem.config import RunConfig, TrainConfig
+from fibsem.config import RunConfig, TrainConfig, defaults_of
 from fibsem.errors import UserError
 from fibsem.inference.model.predict import SampleScorer, compiled
 from fibsem.models import Model, build
 from fibsem.system.files import replace_file
+from fibsem.system.identity import Identity
 from fibsem.system.interrupts import interruption_point, uninterrupted
 from fibsem.training.batches import (
     Augmentation,
@@ -41,6 +45,8 @@ from fibsem.training.features import fit_features, sample_scores
 from fibsem.training.losses import make_loss
 from fibsem.training.material import Material
 
+#: What reading a damaged checkpoint raises.
+DAMAGE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error)
 #: Batches that are prepared while one is trained on.
 PREFETCH = 4
 
@@ -137,6 +143,8 @@ def train(
     ------
     DivergedError
         If a loss is not finite.
+    UserError
+        If the checkpoint is of another training.
     """
     config = material.config
     if not config.spec.is_network:
@@ -145,9 +153,9 @@ def train(
     strategy = strategy or default_strategy()
     with strategy.scope():
         model = compiled_model(config)
-    state = Progress()
+    state, identity = Progress(), continuation(material)
     if checkpoint is not None and checkpoint.is_file():
-        state = _restore(model, checkpoint)
+        state = _restore(model, checkpoint, identity)
     for epoch in state.history if on_epoch else ():
         on_epoch(epoch)  # type: ignore[misc]
     scorer = SampleScorer(config.spec, material.val, material.sample("val"))
@@ -158,7 +166,7 @@ def train(
         state.take(epoch, config.train.keep, model.get_weights)
         now = time.monotonic()
         if checkpoint is not None and (now - saved >= SAVE_EVERY_S or state.ended(config)):
-            _save(model, state, checkpoint)
+            _save(model, state, checkpoint, identity)
             saved = now
         if on_epoch:
             on_epoch(epoch)
@@ -275,33 +283,76 @@ def as_dataset(batches: Callable[[], Iterator[Batch]]) -> tf.data.Dataset:
     return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(PREFETCH)
 
 
-def _save(model: keras.Model, state: Progress, path: Path) -> None:
+def _save(model: keras.Model, state: Progress, path: Path, identity: Identity) -> None:
     """Write the whole state beside ``path`` and rename."""
     arrays: dict[str, npt.NDArray[Any]] = {
         f"model/{k}": np.asarray(v) for k, v in enumerate(_state_variables(model))
     }
     arrays |= {f"optimizer/{k}": np.asarray(v) for k, v in enumerate(model.optimizer.variables)}
     arrays |= {f"best/{k}": v for k, v in enumerate(state.best_weights)}
-    record = {"best": state.best, "history": [asdict(epoch) for epoch in state.history]}
+    record = {
+        "best": state.best,
+        "history": [asdict(epoch) for epoch in state.history],
+        "identity": identity.to_json(),
+    }
     arrays["record"] = np.frombuffer(json.dumps(record).encode(), np.uint8)
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
     replace_file(path, buffer.getvalue())
 
 
-def _restore(model: keras.Model, path: Path) -> Progress:
-    """Load the state that :func:`_save` wrote into a freshly compiled model."""
+def _restore(model: keras.Model, path: Path, identity: Identity) -> Progress:
+    """Load the state that :func:`_save` wrote into a freshly compiled model.
+
+    Raises
+    ------
+    UserError
+        If it is the state of another training.
+    """
     model.optimizer.build(model.trainable_variables)
-    with np.load(path) as arrays:
-        for prefix, variables in (
-            ("model", _state_variables(model)),
-            ("optimizer", model.optimizer.variables),
-        ):
-            for k, variable in enumerate(variables):
-                variable.assign(arrays[f"{prefix}/{k}"])
-        record = json.loads(arrays["record"].tobytes())
-        best = [arrays[f"best/{k}"] for k in range(len(model.get_weights()))]
+    variables = {"model": _state_variables(model), "optimizer": model.optimizer.variables}
+    try:
+        record, read, best = _read(path, variables, len(model.get_weights()))
+    except DAMAGE as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        print(f"warning: {path} is damaged ({reason}); begun from the start", file=sys.stderr)
+        return Progress()
+    if "identity" in record:  # versions before wrote none
+        identity.check(
+            Identity.from_json(record["identity"]), path,
+            defaults=lambda: defaults_of("train", identity.settings),
+        )  # fmt: skip
+    for variable, value in read:
+        variable.assign(value)
     return Progress([Epoch(**epoch) for epoch in record["history"]], record["best"], best)
+
+
+def _read(
+    path: Path, variables: dict[str, list[Any]], weights: int
+) -> tuple[dict[str, Any], list[tuple[Any, npt.NDArray[Any]]], Weights]:
+    """Everything in a checkpoint, before any of it is used: it may be damaged further down."""
+    with np.load(io.BytesIO(path.read_bytes())) as arrays:
+        record = json.loads(arrays["record"].tobytes())
+        read = [
+            (variable, arrays[f"{prefix}/{k}"])
+            for prefix, some in variables.items()
+            for k, variable in enumerate(some)
+        ]
+        if any(tuple(variable.shape) != value.shape for variable, value in read):
+            raise ValueError("it is of another network")
+        best = [arrays[f"best/{k}"] for k in range(weights)]
+    return record, read, best
+
+
+def continuation(material: Material) -> Identity:
+    """What must be the same for a training to go on from a checkpoint.
+
+    More epochs may be asked for than before, unless the learning rate follows their number.
+    """
+    settings = dict(material.config.settings)
+    if settings["train.schedule"] != "cosine":
+        del settings["train.epochs"]
+    return Identity("training", settings, material.dataset.digests)
 
 
 def _state_variables(model: keras.Model) -> list[keras.Variable]:

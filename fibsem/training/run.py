@@ -1,12 +1,14 @@
 """From a configuration to scores, tracked and resumable: what trial and training have in common.
 
-A run has a working folder: the id of its MLflow run, the state after its last finished epoch, and,
-once it is done, its result. Called again with the same folder it goes on, or gives the result.
+A run has a working folder: what it is computed from, the id of its MLflow run, the state after its
+last finished epoch, and, once it is done, its result. Called again with the same folder it goes on,
+or gives the result.
 """
 
 from __future__ import annotations
 
 import contextlib
+import sys
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -16,14 +18,16 @@ from typing import Any
 import tensorflow as tf
 
 from fibsem import models
-from fibsem.config import RunConfig, Tree
+from fibsem.config import RunConfig, Tree, flat
 from fibsem.errors import UserError
 from fibsem.inference.model.cost import predicted_seconds_per_gigapixel, seconds_per_gigapixel
 from fibsem.inference.model.predict import BlockScorer
-from fibsem.system.files import read_json, write_json
+from fibsem.system.files import known_json, write_json
+from fibsem.system.identity import Identity
 from fibsem.system.secrets import in_message
-from fibsem.tracking.runs import Tracking, flat
+from fibsem.tracking.runs import Tracking
 from fibsem.training.fit import DivergedError, Epoch, Trained, train
+from fibsem.training.folder import Overwrite, settle
 from fibsem.training.material import Material
 from fibsem.training.scoring import score_all, score_balanced
 
@@ -54,7 +58,17 @@ class TrialFailedError(Exception):
 
 @dataclass(frozen=True)
 class Job:
-    """One training to be done: its configuration tree, and how it is known in MLflow."""
+    """One training to be done: its configuration tree, and how it is known in MLflow.
+
+    Attributes
+    ----------
+    tree, folder
+        What is trained, and where it works.
+    name, tags, params, parent
+        Of its run.
+    overwrite
+        Whether results in the folder are removed first; see :func:`fibsem.training.folder.settle`.
+    """
 
     tree: Tree
     folder: Path
@@ -62,6 +76,7 @@ class Job:
     tags: Mapping[str, object]
     params: Mapping[str, object]
     parent: str | None = None
+    overwrite: Overwrite = "never"
 
 
 def run_job(
@@ -81,17 +96,21 @@ def run_job(
 
     Raises
     ------
+    UserError
+        If the folder holds another training, or data were changed under this one.
     Exception
         What went wrong in the training, after the run is marked FAILED with the reason.
     """
+    identity = Identity("training", material.config.settings, material.dataset.digests)
+    settle(job.folder, identity, tracking, job.overwrite)
     done = job.folder / "result.json"
-    if done.is_file():
-        record: Record = read_json(done)
-        tracking.close(record["run_id"])  # a kill may have come between the file and the run's end
-        return record, None
+    known = known_json(done, keys=("run_id", "val", "history"))
+    if known is not None and _has_model(job, material):
+        return _finished(known, job, material, tracking), None
     run_id = _take_up(job, material, tracking)
     try:
         record, trained = _train_and_score(job, material, tracking, run_id, on_epoch)
+        _check_unchanged(job, material)
     except KeyboardInterrupt:
         with contextlib.suppress(Exception):  # a store that is gone must not swallow it
             tracking.end(run_id, "KILLED")
@@ -110,18 +129,66 @@ def run_job(
     return record, trained
 
 
+def _has_model(job: Job, material: Material) -> bool:
+    """Whether the network of a result can be read; else it is made again from its checkpoint."""
+    try:
+        models.load(material.config.spec, job.folder)
+    except Exception as error:  # damaged files raise errors of every kind
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        print(
+            f"warning: the network in {job.folder} is damaged ({reason}); it is made again",
+            file=sys.stderr,
+        )
+        return False
+    return True
+
+
+def _check_unchanged(job: Job, material: Material) -> None:
+    """Refuse a result on data that were changed meanwhile; nobody goes on from its checkpoint."""
+    try:
+        material.dataset.check_unchanged()
+    except UserError:
+        (job.folder / "checkpoint.npz").unlink(missing_ok=True)
+        raise
+
+
+def _finished(record: Record, job: Job, material: Material, tracking: Tracking) -> Record:
+    """A result that is there, with its run at its end.
+
+    A kill may have come between the file and the run's end; and a store that no longer has the run
+    is told everything again, in a new one.
+    """
+    if tracking.find(record["run_id"]) is not None:
+        tracking.close(record["run_id"])
+        if known_json(job.folder / "run.json") is None:
+            write_json(job.folder / "run.json", {"run_id": record["run_id"]})
+        return record
+    run_id = _new_run(job, material, tracking)
+    for epoch in (Epoch(**epoch) for epoch in record["history"]):
+        tracking.log_metrics(run_id, epoch_metrics(epoch), step=epoch.epoch)
+    tracking.log_metrics(run_id, final_metrics(record), step=len(record["history"]))
+    if "test" in record:
+        tracking.tag(run_id, {"fibsem.test": "scored"})
+    record = {**record, "run_id": run_id}
+    write_json(job.folder / "result.json", record)
+    tracking.end(run_id)
+    return record
+
+
 def _take_up(job: Job, material: Material, tracking: Tracking) -> str:
     """Id of the run of this folder: the one that was cut off, or a new one."""
-    known = job.folder / "run.json"
-    if known.is_file():
-        run_id = str(read_json(known)["run_id"])
-        if tracking.resume(run_id):
-            return run_id
+    known = known_json(job.folder / "run.json", keys=("run_id",))
+    if known is not None and tracking.resume(known["run_id"]):
+        return str(known["run_id"])
+    return _new_run(job, material, tracking)
+
+
+def _new_run(job: Job, material: Material, tracking: Tracking) -> str:
     tags = _tags(job, material)
     adopted = tracking.adopt(job.parent, job.tags) if job.parent else None
     run_id = adopted or tracking.start(job.name, tags=tags, params=job.params, parent=job.parent)
     with tracking.cut_off(run_id):
-        write_json(known, {"run_id": run_id})
+        write_json(job.folder / "run.json", {"run_id": run_id})
         tracking.log_json(run_id, job.tree, "config.json")
     return run_id
 

@@ -1,8 +1,6 @@
 import json
 import math
 import resource
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -10,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fibsem.errors import UserError
-from fibsem.system.files import read_json, replace_file, sole, write_json
+from fibsem.system.files import (
+    beside,
+    known_json,
+    read_json,
+    remove_leftovers,
+    remove_own,
+    replace_file,
+    write_json,
+)
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 values = st.recursive(
@@ -61,20 +67,50 @@ def test_a_file_that_may_not_be_so_large_is_the_users_to_mend(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["kept"]
 
 
-def test_one_process_at_a_time(tmp_path):
-    """Another one is refused, and let in as soon as the first one is gone, however it went."""
-    refusal = UserError("taken")
-    script = (
-        "import sys, time; from pathlib import Path; from fibsem.system.files import sole\n"
-        "from fibsem.errors import UserError\n"
-        "with sole(Path(sys.argv[1]), UserError('taken')): print('in', flush=True); time.sleep(60)"
-    )
-    lock = tmp_path / ".lock"
-    command = [sys.executable, "-c", script, str(lock)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == "in\n"
-        with pytest.raises(UserError, match="taken"), sole(lock, refusal):
-            pass
-        process.kill()
-    with sole(lock, refusal):
-        pass
+@pytest.mark.parametrize(
+    "content", [b"", b'{"a": 1', b"\0\0\0\0", b"\xff\xfe", b"[1]", b'{"b": 1}']
+)
+def test_a_damaged_record_is_one_line_or_made_again(tmp_path, capsys, content):
+    path = tmp_path / "record.json"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"record\.json is damaged \(.*\); do this\.$") as caught:
+        read_json(path, keys=("a",), remedy="do this")
+    assert "\n" not in str(caught.value)
+    assert known_json(path, keys=("a",)) is None
+    assert "is damaged" in capsys.readouterr().err
+
+
+def test_a_record_that_is_not_there_is_nothing_to_speak_of(tmp_path, capsys):
+    assert known_json(tmp_path / "none.json") is None
+    assert capsys.readouterr().err == ""
+
+
+def test_files_written_at_once_do_not_meet(tmp_path):
+    with beside(tmp_path / "a.txt") as one, beside(tmp_path / "a.txt") as other:
+        one.write_text("one")
+        other.write_text("other")
+        remove_leftovers(tmp_path)
+        assert {one.suffix, other.suffix} == {".txt"}
+        assert len(list(tmp_path.iterdir())) == 2
+    assert (tmp_path / "a.txt").read_text() == "one"  # whose block ends last
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_leftovers_are_ours_alone(tmp_path):
+    mine = [".tmp-0123456789ab-a.txt", f"deep/0.{'0' * 32}.partial", ".tmp-0123456789ab-folder/a"]
+    theirs = [".tmp-a.txt", "tmp-0123456789ab-a.txt", "half.partial", ".hidden"]
+    for name in (*mine, *theirs):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path)
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == set(theirs)
+
+
+def test_only_own_files_are_removed(tmp_path):
+    for name in ("a/result.json", "b/result.json", "b/notes.txt", "result.json", "other.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    remove_own(tmp_path, ["result.json", "?/result.json", "?/"])
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
+    assert left == {"b", "b/notes.txt", "other.json"}

@@ -9,9 +9,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -25,6 +24,8 @@ from fibsem.data.phantom.recipe import PhantomRecipe, stream
 from fibsem.data.phantom.render import slices
 from fibsem.errors import UserError
 from fibsem.geometry import Box
+from fibsem.system.files import folder_beside, remove_leftovers, replace_folder
+from fibsem.system.identity import FILE, Identity, differences
 
 Layout = Literal["manifest", "archive"]
 Mask = NDArray[np.bool_]
@@ -59,12 +60,12 @@ def simulate(
     recipe
         Size, structure, optics, annotator and seed.
     folder
-        Appears whole or not at all: everything is written to ``<folder>.tmp`` and renamed.
+        Appears whole or not at all: everything is written beside and renamed.
     layout
         ``manifest`` (dataset.yaml, slices, region tables, exact truth) or ``archive``, the layout
         of the published data, where x indexes rows.
     overwrite
-        Replace a folder that is not empty.
+        Replace a folder that is not empty, if there is nothing in it but a phantom.
     progress
         Called with (sample, slices done, slices).
 
@@ -77,25 +78,55 @@ def simulate(
     Raises
     ------
     UserError
-        If the folder is not empty and ``overwrite`` is false.
+        If the folder is not empty and ``overwrite`` is false, or what lies in it is no phantom.
     """
-    if folder.exists() and any(folder.iterdir()) and not overwrite:
+    if folder.exists() and (there := sorted(folder.iterdir())):
+        _check_free(folder, there, overwrite)
+    remove_leftovers(folder.parent, deep=False)
+    write = _write_sample if layout == "manifest" else _write_archive_sample
+    with folder_beside(folder) as hidden:
+        truth = {name: write(recipe, name, hidden, progress) for name in recipe.samples}
+        (hidden / "truth.json").write_text(json.dumps(truth, indent=2) + "\n", "utf-8")
+        identity_of(recipe, layout).write(hidden)
+        if layout == "manifest":
+            (hidden / "dataset.yaml").write_text(_manifest(recipe), "utf-8")
+        replace_folder(folder, hidden)
+    return truth
+
+
+def identity_of(recipe: PhantomRecipe, layout: Layout = "manifest") -> Identity:
+    """What a phantom is made from."""
+    return Identity("phantom", {**asdict(recipe), "layout": layout}, {})
+
+
+def unlike(folder: Path, recipe: PhantomRecipe) -> str:
+    """What differs between the recipe of the phantom in a folder, if it is known, and another."""
+    before = Identity.beside(folder)
+    return ", ".join(differences(before, identity_of(recipe))) if before else ""
+
+
+def lock_of(folder: Path) -> Path:
+    """The lock of those who simulate into a folder; beside it, for the folder appears whole."""
+    return folder.with_name(f".{folder.name}.lock")
+
+
+#: Files of a phantom, and what each of its samples has one of.
+OWN, SAMPLE = ("dataset.yaml", "truth.json", "summary.json", FILE, "data"), ("slices", "masks")
+
+
+def _check_free(folder: Path, there: Sequence[Path], overwrite: bool) -> None:
+    """Refuse to replace a folder without being asked to, or with anything but a phantom in it."""
+    if not overwrite:
         raise UserError(
             f"`output` must be a new or empty folder, but {folder} is not empty; "
             "the choices are another output or overwrite=true."
         )
-    beside = folder.with_name(f"{folder.name}.tmp")
-    shutil.rmtree(beside, ignore_errors=True)  # of a run that was killed
-    beside.mkdir(parents=True)
-    write = _write_sample if layout == "manifest" else _write_archive_sample
-    truth = {name: write(recipe, name, beside, progress) for name in recipe.samples}
-    (beside / "truth.json").write_text(json.dumps(truth, indent=2) + "\n", "utf-8")
-    if layout == "manifest":
-        (beside / "dataset.yaml").write_text(_manifest(recipe), "utf-8")
-    if folder.exists():
-        shutil.rmtree(folder)
-    beside.rename(folder)
-    return truth
+    for entry in there:
+        if entry.name not in OWN and not any((entry / name).is_dir() for name in SAMPLE):
+            raise UserError(
+                "`overwrite=true` replaces a folder with nothing but a phantom in it, but "
+                f"{folder} holds {entry.name}; the choices are another output or to move it away."
+            )
 
 
 def place_squares(recipe: PhantomRecipe, sample: str) -> list[Square]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -14,7 +14,7 @@ import zarr
 
 from fibsem.data.volumes.faults import File, SliceError, kind_of, reading
 from fibsem.data.volumes.lengths import length_nm
-from fibsem.data.volumes.source import Manner, check_dtype, file_identity, white_of
+from fibsem.data.volumes.source import Manner, Place, check_dtype, file_identity, white_of
 from fibsem.data.volumes.writers import UNKNOWN_NM, VoxelNm, Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
@@ -86,8 +86,12 @@ class ZarrSource:
             [file.relative_to(self.folder).as_posix(), *file_identity(file)[1:]] for file in files
         ]
 
-    def _check_stored(self, box: Box) -> None:
-        """Refuse chunks that were never written or got lost: zeros would pass for pores."""
+    def places(self, z: int) -> list[Place]:
+        box = Box((z, 0, 0), (z + 1, *self.shape[1:]))
+        return [(file, "") for _, file in self._stored(box)]
+
+    def _stored(self, box: Box) -> Iterator[tuple[Triple, Path]]:
+        """Corner (z, y, x) and file of every chunk, or shard of chunks, that a box touches."""
         stored = self.array.shards or self.array.chunks
         sides = stored[-3:]
         ranges = [
@@ -97,8 +101,13 @@ class ZarrSource:
         home = self.folder / self.array.path
         for place in product(*ranges):
             key = self.array.metadata.encode_chunk_key((*(0,) * (len(stored) - 3), *place))
-            if not (home / key).is_file():
-                z, y, x = (k * side for k, side in zip(place, sides, strict=True))
+            z, y, x = (k * side for k, side in zip(place, sides, strict=True))
+            yield (z, y, x), home / key
+
+    def _check_stored(self, box: Box) -> None:
+        """Refuse chunks that were never written or got lost: zeros would pass for pores."""
+        for (z, y, x), file in self._stored(box):
+            if not file.is_file():
                 raise SliceError(
                     f"every chunk must be stored, but {self.name(max(z, box.start[0]))} lacks the "
                     f"one from (y, x) = ({y}, {x}) on; sparse=true reads those as the fill value, "

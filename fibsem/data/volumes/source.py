@@ -17,6 +17,8 @@ from fibsem.data.volumes.writers import DTYPES, VoxelNm, Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
 
+#: A file, and where in it.
+Place = tuple[File, str]
 #: Kinds of dtypes that labels may have: truth values, whole numbers, and floats that are whole.
 LABEL_KINDS = "buif"
 
@@ -77,6 +79,9 @@ class Source(Protocol):
 
     def identity(self) -> list[Any]:
         """List what changes when the content changes."""
+
+    def places(self, z: int) -> list[Place]:
+        """Where slice z lies; nowhere if it is in memory."""
 
 
 def check_dtype(dtype: np.dtype[Any] | None, name: object, *, labels: bool = False) -> None:
@@ -182,3 +187,6 @@ class Around:
 
     def identity(self) -> list[Any]:
         return self.source.identity()
+
+    def places(self, z: int) -> list[Place]:
+        return self.source.places(z)

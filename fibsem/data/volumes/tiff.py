@@ -19,7 +19,7 @@ from fibsem.data.volumes.faults import File, SliceError
 from fibsem.data.volumes.lengths import known_nm
 from fibsem.data.volumes.pages import Absent, Page, alike, check_whole, look, page_of
 from fibsem.data.volumes.scenes import Scene, beside, pick, scenes_of
-from fibsem.data.volumes.source import Manner, file_identity, white_of
+from fibsem.data.volumes.source import Manner, Place, file_identity, white_of
 from fibsem.data.volumes.tags import tagged_nm
 from fibsem.data.volumes.writers import VoxelNm, Voxels
 from fibsem.errors import UserError
@@ -66,6 +66,11 @@ class TiffSource:
     def identity(self) -> list[Any]:
         files = dict.fromkeys(page.file for page in self.pages)
         return [file_identity(file) if file.exists() else [file.name, "missing"] for file in files]
+
+    def places(self, z: int) -> list[Place]:
+        page = self.pages[z]
+        inside = f"{page.directory} {page.pixels}" if isinstance(page, Page) else ""
+        return [(page.file, inside)]
 
 
 def open_file(file: File, manner: Manner) -> TiffSource:

@@ -16,7 +16,9 @@ from fibsem.data.volumes.layered import DeepSource
 from fibsem.data.volumes.lengths import finite
 from fibsem.data.volumes.mended import MendedSource
 from fibsem.data.volumes.source import (
+    Around,
     Manner,
+    Place,
     Source,
     check_dtype,
     check_finite,
@@ -77,7 +79,9 @@ class Volume:
     @property
     def kept_bytes(self) -> int:
         """Memory of the slices that are kept because their chunks hold several."""
-        source = self.source.source if isinstance(self.source, MendedSource) else self.source
+        source: Any = self.source
+        while isinstance(source, Around) and not isinstance(source, DeepSource):
+            source = source.source
         return source.kept_bytes if isinstance(source, DeepSource) else 0
 
     @property
@@ -127,11 +131,15 @@ class Volume:
         if isinstance(self.source, MendedSource):
             return self
         manner = replace(self.manner, gaps=True)
-        return Volume(self.path, MendedSource(self.source), self.declared, manner)
+        return replace(self, source=MendedSource(self.source), manner=manner)
 
     def with_range(self, value_range: tuple[float, float] | None) -> Volume:
         """The same volume with other grey values that map to 0 and 1."""
-        return Volume(self.path, self.source, checked_range(value_range), self.manner)
+        return replace(self, declared=checked_range(value_range))
+
+    def seen_through(self, source: Source) -> Volume:
+        """The same volume with another source in place of its own."""
+        return replace(self, source=source)
 
     def signature(self) -> dict[str, object]:
         """Tell this volume from another or a changed one; JSON-able, and free of its place.
@@ -201,3 +209,6 @@ class ArraySource:
 
     def identity(self) -> list[Any]:
         return [hashlib.sha256(np.ascontiguousarray(self.array).tobytes()).hexdigest()]
+
+    def places(self, z: int) -> list[Place]:
+        return []

@@ -21,12 +21,20 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 import zarr
-from zarr.codecs import ZstdCodec
+from zarr.codecs import Crc32cCodec, ZstdCodec
 from zarr.core.array_spec import ArrayConfigParams
 
 from fibsem.errors import UserError
 from fibsem.geometry import Triple
-from fibsem.system.files import replace_file, room_for, synchronise
+from fibsem.system.files import (
+    new_beside,
+    read_json,
+    remove_leftovers,
+    replace_file,
+    room_for,
+    synchronise,
+    write_json,
+)
 
 Voxels = npt.NDArray[Any]
 VoxelNm = tuple[float | None, float | None, float | None]
@@ -138,8 +146,19 @@ class VolumeWriter(ABC):
             self._give_up()
 
     def holds(self, z: int) -> bool:
-        """Whether every file of slice z is there, and not empty."""
-        return all(file.is_file() and file.stat().st_size for file in self._files(z))
+        """Whether slice z is there, whole: every part of it is read, and its checksum compared."""
+        if not all(file.is_file() and file.stat().st_size for file in self._files(z)):
+            return False
+        try:
+            return self._reads(z)
+        except MemoryError:  # says nothing of the slice
+            raise
+        except Exception:  # damaged files raise errors of every kind
+            return False
+
+    @abstractmethod
+    def _reads(self, z: int) -> bool:
+        """Read all of slice z; whether it is of this volume."""
 
     @abstractmethod
     def _start(self) -> None:
@@ -174,9 +193,17 @@ class SeriesWriter(VolumeWriter):
             raise UserError(
                 f"a series to be continued must have {self.shape[0]} slices, but holds {file}."
             )
-        with tifffile.TiffFile(file) as tiff:
-            page = tiff.pages.first
-            _check_same(file, page.shape, page.dtype, self.shape[1:], self.dtype)
+        try:
+            with tifffile.TiffFile(file) as tiff:
+                page = tiff.pages.first
+                shape, dtype = page.shape, page.dtype
+        except Exception:  # damaged: it is not held, and written again
+            return
+        _check_same(file, shape, dtype, self.shape[1:], self.dtype)
+
+    def _reads(self, z: int) -> bool:
+        image = tifffile.imread(self._files(z)[0])  # deflated pages end in a checksum
+        return image.shape == self.shape[1:] and image.dtype == self.dtype
 
     def _write_slice(self, z: int, image: Voxels) -> None:
         page = io.BytesIO()
@@ -198,9 +225,8 @@ class BigTiffWriter(VolumeWriter):
                 f"a BigTIFF cannot be continued, but {self.path} is there already; "
                 "formats that can: tiff, ome-zarr."
             )
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        # one name for all processes: what a killed one left is written over
-        self._beside = self.path.with_name(f".{self.path.name}.tmp")
+        remove_leftovers(self.path.parent, deep=False)
+        self._beside, self._held = new_beside(self.path)
         self._tiff = tifffile.TiffWriter(self._beside, bigtiff=True)
         self._next = 0
 
@@ -214,6 +240,10 @@ class BigTiffWriter(VolumeWriter):
     def _files(self, z: int) -> list[Path]:
         return [self.path]
 
+    def _reads(self, z: int) -> bool:
+        image = tifffile.imread(self.path, key=z)
+        return image.shape == self.shape[1:] and image.dtype == self.dtype
+
     def close(self) -> None:
         """Rename the file to its own name, if every slice is in it."""
         if not self._beside.exists():
@@ -223,17 +253,20 @@ class BigTiffWriter(VolumeWriter):
             raise ValueError(f"{self.path} needs {self.shape[0]} slices, but got {self._next}")
         with room_for(self.path):
             self._tiff.close()
-            with self._beside.open("rb+") as file:
-                os.fsync(file.fileno())
+            os.fsync(self._held)
             self._beside.replace(self.path)
+            os.close(self._held)
 
     def _give_up(self) -> None:
         # On a full disk closing fails as writing did; the first error is the one to show.
         with suppress(OSError):
             self._tiff.close()
         self._beside.unlink(missing_ok=True)
+        os.close(self._held)
 
 
+#: What every group of Zarr says of itself, and every array says, too.
+GROUP = {"zarr_format": 3, "node_type": "group"}
 #: Chunks of zeros are stored, too: what is not there was never written.
 EVERY_CHUNK: ArrayConfigParams = {"write_empty_chunks": True}
 
@@ -250,11 +283,21 @@ class OmeZarrWriter(VolumeWriter):
             raise UserError(
                 f"an OME-Zarr to be continued must have zarr.json, but {self.path} has none."
             )
-        group = zarr.open_group(self.path, mode="a", zarr_format=3)
         levels = _levels(self.shape[1:])
+        ome = _ome_attributes(self.path.name, self.voxel_nm, levels)
+        self._mend(len(levels), {"attributes": {"ome": ome}, **GROUP})
+        group = zarr.open_group(self.path, mode="a", zarr_format=3)
         if "0" not in group:
-            group.attrs["ome"] = _ome_attributes(self.path.name, self.voxel_nm, levels)
+            group.attrs["ome"] = ome
         self._arrays = [self._level(group, str(k), step) for k, step in enumerate(levels)]
+
+    def _mend(self, levels: int, group: dict[str, Any]) -> None:
+        """Write a damaged ``zarr.json`` anew: all that it says is known here."""
+        if _is_damaged(self.path / "zarr.json"):
+            write_json(self.path / "zarr.json", group)
+        for k in range(levels):
+            if _is_damaged(file := self.path / str(k) / "zarr.json"):
+                file.unlink()  # the array is laid out again, around its chunks
 
     def _level(self, group: zarr.Group, name: str, step: int) -> zarr.Array[Any]:
         z, y, x = self.shape
@@ -269,7 +312,7 @@ class OmeZarrWriter(VolumeWriter):
             shape=shape,
             dtype=self.dtype,
             chunks=(1, min(CHUNK, shape[1]), min(CHUNK, shape[2])),
-            compressors=ZstdCodec(level=3),
+            compressors=(ZstdCodec(level=3), Crc32cCodec()),
             dimension_names=("z", "y", "x"),
             config=EVERY_CHUNK,
         )
@@ -279,6 +322,11 @@ class OmeZarrWriter(VolumeWriter):
             array[z] = image[:: 2**k, :: 2**k]
         for file in self._files(z):  # Zarr leaves it to the system when they reach the disk
             synchronise(file)
+
+    def _reads(self, z: int) -> bool:
+        for array in self._arrays:
+            array[z]  # each chunk ends in a checksum; those of versions before do not
+        return True
 
     def _files(self, z: int) -> list[Path]:
         return [file for array in self._arrays for file in self._chunks(array, z)]
@@ -290,6 +338,17 @@ class OmeZarrWriter(VolumeWriter):
         )
         for place in product((z,), rows, columns):
             yield self.path / array.path / array.metadata.encode_chunk_key(place)
+
+
+def _is_damaged(file: Path) -> bool:
+    """Whether a ``zarr.json`` is there that is none."""
+    try:
+        read_json(file, keys=GROUP)
+    except FileNotFoundError:
+        return False
+    except UserError:
+        return True
+    return False
 
 
 def _levels(shape: tuple[int, int]) -> list[int]:

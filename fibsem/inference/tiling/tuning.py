@@ -10,7 +10,6 @@ from contextlib import suppress
 from math import prod
 from pathlib import Path
 
-import pooch
 import tensorflow as tf
 
 from fibsem.errors import UserError
@@ -20,7 +19,7 @@ from fibsem.inference.model.memory import OUT_OF_MEMORY
 from fibsem.inference.model.segmenter import Scorer
 from fibsem.inference.options import Options
 from fibsem.inference.tiling.tiles import Tiling, choose_tiling, largest_side
-from fibsem.system.files import read_json, write_json
+from fibsem.system.files import known_json, user_cache, write_json
 
 SIDES = (256, 384, 512, 768, 1024, 1536)
 #: Voxels from which on it is worth to time all of them.
@@ -39,9 +38,7 @@ def fastest_side(scorer: Scorer, limit: int) -> int:
     """Side of the square tiles, up to ``limit``, that give most pixels a second."""
     sides = [side for side in SIDES if side <= limit] or [limit]
     path, key = cache_file(), _key(scorer)
-    known: dict[str, dict[str, float]] = {}
-    with suppress(OSError, ValueError):  # not there, or damaged: measured again
-        known = read_json(path)
+    known: dict[str, dict[str, float]] = known_json(path) or {}
     rates = dict(known.get(key, {}))
     untimed = [side for side in sides if str(side) not in rates]
     with suppress(*OUT_OF_MEMORY):  # nor would larger ones fit
@@ -55,7 +52,7 @@ def fastest_side(scorer: Scorer, limit: int) -> int:
 
 def cache_file() -> Path:
     """``tiles.json`` in the user's cache."""
-    return Path(pooch.os_cache("fibsem")) / "tiles.json"
+    return user_cache() / "tiles.json"
 
 
 def _key(scorer: Scorer) -> str:

@@ -37,6 +37,7 @@ from fibsem.inference.volume.budget import held_gib
 from fibsem.inference.volume.ledger import Ledger, SliceRecord
 from fibsem.inference.volume.outputs import Outputs
 from fibsem.inference.volume.slab import Slab, SlabWorker
+from fibsem.inference.volume.witness import witnessed
 from fibsem.system.processes import (
     confine,
     core_shares,
@@ -64,8 +65,8 @@ class Job:
         Tells this segmentation from others that a process may have worked on.
     volume, manner, value_range
         What is opened, and how.
-    load
-        Gives the segmenter; a function that can be pickled.
+    load, identity
+        Gives the segmenter; a function that can be pickled. And which one it must be.
     folder, voxel_nm, options
         Of the outputs.
     correction, precision, side
@@ -77,6 +78,7 @@ class Job:
     manner: Manner
     value_range: tuple[float, float] | None
     load: Load = field(repr=False)  # knows the address of the store, and Dask logs what fails
+    identity: str
     folder: Path
     voxel_nm: VoxelNm
     options: Options
@@ -87,16 +89,18 @@ class Job:
 
 @dataclass(frozen=True)
 class SlabResult:
-    """What comes back of a slab."""
+    """What comes back of a slab; ``read`` are the digests of the slices around it."""
 
     start: int
     slices: list[SliceRecord]
+    read: dict[int, str]
     seconds: dict[str, float]
     peak_rss_gib: float
 
 
-#: The worker of the segmentation that this process is at: networks are built and traced once.
-_workers: dict[str, SlabWorker] = {}
+#: The worker of the segmentation that this process is at, and what it has read: networks are built
+#: and traced once.
+_workers: dict[str, tuple[SlabWorker, dict[int, str]]] = {}
 _alone = threading.Lock()
 
 
@@ -106,13 +110,16 @@ def label_slab(job: Job, slab: Slab) -> SlabResult:
         if job.name not in _workers:
             _workers.clear()
             _workers[job.name] = _open(job)
-        worker = _workers[job.name]
+        worker, seen = _workers[job.name]
+        halo = worker.segmenter.halo[0]
         worker.stages.seconds.clear()
         results: list[SlabResult] = []
 
         def finished(start: int, slices: list[SliceRecord]) -> None:
             seconds = dict(worker.stages.seconds)
-            results.append(SlabResult(start, slices, seconds, peak_rss_gib()))
+            near = range(start - halo, start + len(slices) + halo)
+            read = {z: digest for z, digest in seen.items() if z in near}
+            results.append(SlabResult(start, slices, read, seconds, peak_rss_gib()))
 
         segmenter = worker.segmenter
         outputs = Outputs(
@@ -124,15 +131,23 @@ def label_slab(job: Job, slab: Slab) -> SlabResult:
         return results[0]
 
 
-def _open(job: Job) -> SlabWorker:
-    volume = reopen(job.volume, job.manner, job.value_range)
+def _open(job: Job) -> tuple[SlabWorker, dict[int, str]]:
+    seen: dict[int, str] = {}
+    volume = witnessed(reopen(job.volume, job.manner, job.value_range), seen)
     segmenter = job.load()
+    if segmenter.identity != job.identity:
+        raise UserError(
+            "`weights` must not change while a volume is segmented, but they are those of model "
+            f"{segmenter.identity} by now, and the slabs so far are of {job.identity}; the choices "
+            "are the former ones or overwrite=true."
+        )
     scorer = Scorer(segmenter, job.precision)
     held = held_gib(volume, segmenter.halo[0], job.options)
     tiling = choose_tiling(scorer, volume.shape[1:], job.options.memory_gib, job.side, held)
-    return SlabWorker(
+    worker = SlabWorker(
         volume, job.correction, segmenter, scorer, tiling, uncertainty=job.options.uncertainty
     )
+    return worker, seen
 
 
 def run_elsewhere(
@@ -169,7 +184,7 @@ def run_elsewhere(
                     pending.add(executor.submit(label_slab, job, error.slab))
                     continue
                 deaths = 0
-                ledger.finish(result.start, result.slices)
+                ledger.finish(result.start, result.slices, result.read)
                 results.append(result)
                 show("slabs", len(ledger.slabs), slabs)
     return results

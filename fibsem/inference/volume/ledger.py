@@ -1,21 +1,28 @@
 """Which slabs of a segmentation are done, under a key of everything that determines the result.
 
 A slab counts once its entry is written, after its slices. A different volume, model or option
-refuses to go on in the same folder.
+refuses to go on in the same folder: of the volume counts what was read of it, wherever it lies now.
 """
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from fibsem.data.digests import slice_digests, stamp_of
+from fibsem.data.volumes import Format, Volume
 from fibsem.errors import UserError
 from fibsem.inference.options import Options
 from fibsem.inference.volume.outputs import paths_of
-from fibsem.system.files import read_json, write_json
+from fibsem.inference.volume.witness import changed_under, enter, plain
+from fibsem.system.files import read_json, remove, remove_own, write_json
+from fibsem.system.identity import Identity
+from fibsem.system.locks import unwritable
+
+#: Name of a ledger, and what one must hold.
+LEDGER, PARTS = "ledger.json", ("key", "slab", "decided", "slabs")
 
 
 @dataclass(frozen=True)
@@ -55,15 +62,25 @@ class Ledger:
         What determines the result, by name.
     slab
         Slices of a slab; a ledger that is continued keeps its own.
+
+    Attributes
+    ----------
+    read
+        Digest of every slice as it was read.
+    stamp
+        What the system said of the volume's files; None of an older ledger.
     """
 
-    def __init__(self, path: Path, key: dict[str, Any], slab: int) -> None:
-        self.path, self.key, self.slab = path, key, slab
+    def __init__(self, path: Path, key: dict[str, Any], slab: int, stamp: str | None) -> None:
+        self.path, self.key, self.slab, self.stamp = path, key, slab, stamp
         self.decided: dict[str, Any] = {}
         self.slabs: dict[int, list[SliceRecord]] = {}
+        self.read: dict[int, str] = {}
 
     @classmethod
-    def open(cls, folder: Path, key: dict[str, Any], options: Options) -> Ledger:
+    def open(
+        cls, folder: Path, key: dict[str, Any], options: Options, volume: Volume | None = None
+    ) -> Ledger:
         """Continue the ledger of a folder, or begin one.
 
         ``overwrite`` removes what the ledger that is there tells of, and nothing else.
@@ -72,14 +89,15 @@ class Ledger:
         ------
         UserError
             If the folder holds another segmentation, or what no ledger tells of, or cannot be
-            written to.
+            written to, or the ledger is damaged.
         """
-        ledger = cls(folder / "ledger.json", key, options.slab)
+        stamp = None if volume is None else stamp_of(volume).key
+        ledger = cls(folder / LEDGER, key, options.slab, stamp)
         try:
-            if options.overwrite and ledger.path.exists():
-                _remove(ledger.path)
+            if options.overwrite:
+                remove_segmentation(folder)
             if ledger.path.exists():
-                ledger._load()
+                ledger._load(volume)
                 return ledger
             for path in paths_of(folder, options):
                 if path.exists():
@@ -90,28 +108,40 @@ class Ledger:
                     )
             ledger.write()
         except OSError as error:
-            raise _unwritable(folder, error) from error
+            raise unwritable(folder, error) from error
         return ledger
 
-    def _load(self) -> None:
-        record = read_json(self.path)
-        before = {**Options().key, **record["key"]}  # it may be older than an option
-        differing = [
-            _difference(name, before.get(name), value)
-            for name, value in self.key.items()
-            if name in before and before[name] != value
-        ]
-        if differing:
-            raise UserError(
-                f"`output` must be a new folder or hold the same segmentation, but "
-                f"{self.path.parent} was made with another {' and '.join(differing)}; "
-                "the choices are another output or overwrite=true."
-            )
+    def _load(self, volume: Volume | None) -> None:
+        record = read_json(self.path, keys=PARTS, remedy="overwrite=true labels the volume anew")
+        self.read = {int(z): digest for z, digest in record.get("read", {}).items()}
+        before, now = _identity(record["key"]), _identity(self.key)
+        if self._same_film(record, before, now, volume):
+            before = replace(before, data=now.data)
+        now.check(
+            before, self.path.parent, defaults=lambda: {**now.settings, **Options().key},
+            remedy="another output or overwrite=true",
+        )  # fmt: skip
         self.slab, self.decided = record["slab"], record["decided"]
         self.slabs = {
             int(start): [SliceRecord(*entry) for entry in entries]
             for start, entries in record["slabs"].items()
         }
+
+    def _same_film(
+        self, record: dict[str, Any], before: Identity, now: Identity, volume: Volume | None
+    ) -> bool:
+        """Whether what was read of the volume is still in it, wherever its files lie now."""
+        known = record.get("stamp")
+        if volume is None or known == self.stamp or not self.read:
+            return False  # what names, sizes and times of the files say
+        kind = ("dtype", "shape", "value_range")
+        if any(before.data.get(f"volume {k}") != now.data.get(f"volume {k}") for k in kind):
+            return False
+        found = slice_digests(plain(volume), sorted(self.read))
+        changed = [z for z, digest in found.items() if digest != self.read[z]]
+        if changed:
+            raise changed_under(changed, volume.path)
+        return True
 
     def missing(self, depth: int) -> Iterator[tuple[int, int]]:
         """First and last + 1 slice of the slabs that are still to be done."""
@@ -135,8 +165,17 @@ class Ledger:
         self.decided |= decisions
         self.write()
 
-    def finish(self, start: int, slices: Sequence[SliceRecord]) -> None:
-        """Enter a slab whose slices are written."""
+    def finish(
+        self, start: int, slices: Sequence[SliceRecord], read: Mapping[int, str] | None = None
+    ) -> None:
+        """Enter a slab whose slices are written, and the digests of what was read for it.
+
+        Raises
+        ------
+        UserError
+            If a slice is another one than it was for an earlier slab.
+        """
+        enter(read or {}, self.read, self.path.parent)
         self.slabs[start] = list(slices)
         self.write()
 
@@ -144,7 +183,14 @@ class Ledger:
         slabs = {start: [entry.to_json() for entry in slab] for start, slab in self.slabs.items()}
         write_json(
             self.path,
-            {"key": self.key, "slab": self.slab, "decided": self.decided, "slabs": slabs},
+            {
+                "key": self.key,
+                "slab": self.slab,
+                "stamp": self.stamp,
+                "decided": self.decided,
+                "read": dict(self.read),
+                "slabs": slabs,
+            },
         )
 
     def slices(self) -> list[SliceRecord]:
@@ -152,45 +198,38 @@ class Ledger:
         return [entry for start in sorted(self.slabs) for entry in self.slabs[start]]
 
 
-def make_folder(folder: Path) -> None:
-    """Make the folder of the results, where it is not there.
-
-    Raises
-    ------
-    UserError
-        If it is a file, or a folder of someone else.
-    """
+def remove_segmentation(folder: Path) -> None:
+    """Remove a segmentation: what its options made it write, then its ledger; nothing else."""
+    ledger = folder / LEDGER
+    if not ledger.exists():
+        return
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / ".lock").touch()
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-
-
-def _unwritable(folder: Path, error: OSError) -> UserError:
-    return UserError(
-        f"`output` must be a folder that can be written to, but {folder} is not ({error.strerror})."
-    )
-
-
-def _remove(ledger: Path) -> None:
-    """Remove a segmentation: what its options made it write, then its ledger."""
-    record = read_json(ledger)
-    write_json(ledger, {**record, "slabs": {}, "decided": {}})  # killed from here on, none counts
-    before = Options(**{name: record["key"].get(name, now) for name, now in Options().key.items()})
-    for path in paths_of(ledger.parent, before):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        record = read_json(ledger, keys=PARTS)
+    except UserError:  # damaged: it may have been made with any options
+        for kind in get_args(Format):
+            _remove_any(folder, kind)
+    else:
+        write_json(ledger, {**record, "slabs": {}, "decided": {}})  # killed now, none counts
+        key = {name: record["key"].get(name, now) for name, now in Options().key.items()}
+        for path in paths_of(folder, Options(**key)):
+            remove(path)
     ledger.unlink()
 
 
-def _difference(name: str, before: object, now: object) -> str:
-    """Name what differs, with its values where they are short."""
-    if isinstance(before, dict) and isinstance(now, dict):
-        parts = [key for key in now if before.get(key) != now[key]]
-        return f"{name} ({', '.join(parts)})"
-    if name == "model":
-        return name
-    return f"{name} ({before}, now {now})"
+def _remove_any(folder: Path, kind: Format) -> None:
+    """Remove all that a segmentation of one format may have written; of series the slices alone."""
+    options = Options(format=kind, probabilities=True, uncertainty=True, min_volume_nm3=1.0)
+    for path in paths_of(folder, options):
+        if path.suffix or not path.is_dir():
+            remove(path)
+        else:
+            remove_own(folder, [f"{path.name}/slice_*.{end}" for end in ("tif", "png")])
+            remove_own(folder, [f"{path.name}/"])
+
+
+def _identity(key: Mapping[str, Any]) -> Identity:
+    """The key of a ledger as settings and data."""
+    settings = {name: value for name, value in key.items() if name != "volume"}
+    volume = key["volume"] if isinstance(key["volume"], dict) else {"digest": key["volume"]}
+    data = {f"volume {name}": value for name, value in volume.items() if name != "digest"}
+    return Identity("segmentation", settings, {"volume": volume["digest"], **data})

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from fibsem.analysis.calibration import with_temperature
 from fibsem.data.preprocessing import CorrectedVolume, evenly_spaced
 from fibsem.data.volumes import Format, VolumeWriter, VoxelNm, create_volume, open_volume
+from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
 from fibsem.inference.options import Options
 
@@ -63,6 +64,16 @@ class Store:
         return create_volume(
             self.work, shape, np.uint8, format=format_, voxel_nm=voxel_nm, resume=resume
         )
+
+    def is_whole(self, depth: int) -> bool:
+        """Whether what was exported is there, and every slice of it can be read."""
+        try:
+            stack = open_volume(self.path)
+            for z in range(depth):
+                stack.read(Box((z, 0, 0), (z + 1, *stack.shape[1:])))
+        except UserError:
+            return False
+        return True
 
     def export(self, voxel_nm: VoxelNm) -> None:
         """Stream the working store into the format that was asked for."""

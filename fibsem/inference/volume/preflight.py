@@ -62,14 +62,6 @@ def check_room(volume: Volume, folder: Path, options: Options, ledger: Ledger) -
         )
 
 
-def taken(folder: Path) -> UserError:
-    """What the second of two processes in one folder is told."""
-    return UserError(
-        f"`output` must be free, but another process is at work in {folder}; the choices are to "
-        "wait for it or another output."
-    )
-
-
 def forget_lost(ledger: Ledger, outputs: Outputs, say: Callable[[str], None]) -> None:
     """Label again what was written and is not there any more: it would be read as pores."""
     done = [z for start, some in ledger.slabs.items() for z in range(start, start + len(some))]

@@ -23,7 +23,7 @@ from fibsem.inference.volume.budget import held_gib
 from fibsem.inference.volume.components import remove_small_3d
 from fibsem.inference.volume.decisions import Decisions, decide
 from fibsem.inference.volume.executor import Job, Load, run_elsewhere
-from fibsem.inference.volume.ledger import Ledger, SliceRecord, make_folder
+from fibsem.inference.volume.ledger import Ledger, SliceRecord
 from fibsem.inference.volume.outputs import Outputs
 from fibsem.inference.volume.preflight import (
     check_apart,
@@ -31,11 +31,13 @@ from fibsem.inference.volume.preflight import (
     check_room,
     check_voxel,
     forget_lost,
-    taken,
 )
 from fibsem.inference.volume.slab import SlabWorker
+from fibsem.inference.volume.witness import check_unchanged, stamps_of, witnessed
 from fibsem.models.dense import why_not_dense
-from fibsem.system.files import replace_file, sole, write_json
+from fibsem.system.files import replace_file, write_json
+from fibsem.system.identity import Identity
+from fibsem.system.locks import at_work
 from fibsem.system.processes import peak_rss_gib
 
 Show = Callable[[str, int, int], None]
@@ -83,8 +85,8 @@ def segment_volume(
     ------
     UserError
         If the folder holds a different segmentation, other results or the volume, the memory
-        budget or the disk is too small for this one, the certificate fails, a slice cannot be read,
-        or the uncertainty of a single model is wanted.
+        budget or the disk is too small for this one, the certificate fails, a slice cannot be read
+        or was replaced meanwhile, or the uncertainty of a single model is wanted.
 
     Notes
     -----
@@ -104,9 +106,11 @@ def segment_volume(
         "voxel_nm": list(voxel_nm),
         **options.key,
     }
-    make_folder(folder)
-    with sole(folder / ".lock", taken(folder)):
-        ledger = Ledger.open(folder, key, options)
+    with at_work(folder):
+        _check_kind(folder)
+        stamps = stamps_of(volume)
+        ledger = Ledger.open(folder, key, options, volume)
+        volume = witnessed(volume, ledger.read)
         outputs = Outputs(
             folder, volume.shape, voxel_nm, options, segmenter.classes, segmenter.temperature
         )
@@ -120,10 +124,18 @@ def segment_volume(
         run.measure(how, started)  # in case that it is stopped before the end
         pores = run.conclude(show)
         run.measure(how, started)
+        check_unchanged(volume, stamps, ledger.read)
         record = {**_counts(volume, pores), **run.record(), **whence, **ledger.decided["measured"]}
         _write_porosity(folder, ledger.slices(), pores, volume)
         write_json(folder / "summary.json", record)
     return record
+
+
+def _check_kind(folder: Path) -> None:
+    """Refuse to write a segmentation beside the results of another command."""
+    before = Identity.beside(folder)
+    if before is not None:
+        Identity("segmentation", {}, {}).check(before, folder, remedy="another output")
 
 
 class _Run:
@@ -185,8 +197,8 @@ class _Run:
         folder = self.outputs.folder.resolve()
         job = Job(
             f"{folder} {time.time()}", self.volume.path.resolve(),
-            self.volume.manner, self.volume.declared, load, folder, self.voxel_nm, self.options,
-            self.decisions.correction, self.decisions.precision, side,
+            self.volume.manner, self.volume.declared, load, self.segmenter.identity, folder,
+            self.voxel_nm, self.options, self.decisions.correction, self.decisions.precision, side,
         )  # fmt: skip
         self.began = time.perf_counter()
         results = run_elsewhere(job, self.ledger, self.volume.shape[0], show)
@@ -262,7 +274,7 @@ class _Run:
             pores = self.ledger.decided["pores_3d"]
         for store in outputs.exported:
             known = self.ledger.decided.get("exported", [])
-            if store.name not in known or not store.path.exists():
+            if store.name not in known or not store.is_whole(self.volume.shape[0]):
                 store.export(self.voxel_nm)
                 self.ledger.decide(exported=sorted({*known, store.name}))
         return pores

@@ -209,7 +209,9 @@ def test_a_certificate_may_be_asked_for_later(volume, segmenter, tmp_path):
 def test_another_model_volume_or_option_is_refused_in_the_same_folder(volume, segmenter, tmp_path):
     segment_volume(volume, segmenter, tmp_path, Options())
     other = replace(segmenter, identity="weights-9")
-    with pytest.raises(UserError, match=r"another model; .*overwrite=true"):
+    with pytest.raises(
+        UserError, match=r"another model \(weights-1, now weights-9\); .*overwrite=true"
+    ):
         segment_volume(volume, other, tmp_path, Options())
     brighter = ArrayVolume(volume.read(Box.whole(SHAPE)) // 2)
     with pytest.raises(UserError, match="another volume"):

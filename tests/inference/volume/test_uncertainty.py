@@ -191,7 +191,7 @@ def test_a_ledger_older_than_the_option_goes_on_without_it(volume, ensemble, tmp
     del ledger["key"]["uncertainty"], ledger["key"]["voxel_nm"]
     ledger["slabs"] = {z: [entry[:2] for entry in slab] for z, slab in ledger["slabs"].items()}
     (tmp_path / "ledger.json").write_text(json.dumps(ledger))
-    with pytest.raises(UserError, match=r"another uncertainty \(False, now True\)"):
+    with pytest.raises(UserError, match=r"another uncertainty \(false, now true\)"):
         segment_volume(volume, ensemble, tmp_path, Options(uncertainty=True))
     assert segment_volume(volume, ensemble, tmp_path, Options()) == before
 
@@ -199,7 +199,7 @@ def test_a_ledger_older_than_the_option_goes_on_without_it(volume, ensemble, tmp
 def test_it_is_not_left_out_when_it_was_begun(volume, ensemble, tmp_path):
     key = {"volume": volume.signature(), "model": ensemble.identity, **ASKED.key}
     Ledger.open(tmp_path, key, ASKED)
-    with pytest.raises(UserError, match=r"another uncertainty \(True, now False\)"):
+    with pytest.raises(UserError, match=r"another uncertainty \(true, now false\)"):
         segment_volume(volume, ensemble, tmp_path, Options())
 
 

@@ -1,0 +1,80 @@
+"""The folder of an evaluation: gone on with, refused, begun anew, or finished already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fibsem.config import Tree, defaults_of, settings_of
+from fibsem.system import identity
+from fibsem.system.files import known_json
+from fibsem.system.identity import Identity
+from fibsem.tracking.runs import Tracking
+from fibsem.training import folder as training
+from fibsem.training.former import former_identity
+
+#: Knows the parent run.
+PARENT = "parent.json"
+#: Everything that an evaluation leaves in its folder.
+OWN = (
+    "summary.json", "square.npz", "figures/*.png", "figures", "seed-*/scores.json",
+    *(f"seed-*/{name}" for name in (*training.OWN, identity.FILE)), "seed-*", PARENT,
+)  # fmt: skip
+
+
+def settle(
+    folder: Path, tree: Tree, data: Mapping[str, str], tracking: Tracking, *, overwrite: bool
+) -> None:
+    """Make a folder that of one evaluation, whatever its number of seeds.
+
+    Parameters
+    ----------
+    folder, tree, data
+        Where, the configuration, and the digests of the dataset.
+    tracking
+        Knows what a version before evaluated there, and ends the runs of what is removed.
+    overwrite
+        Whether what is there is removed.
+
+    Raises
+    ------
+    UserError
+        If the folder holds another evaluation; names what differs.
+    """
+    now = Identity("evaluation", settings_of("evaluate", tree), data)
+    run_id = parent_of(folder)
+    if overwrite:
+        for known in (*map(training.run_of, sorted(folder.glob("seed-*"))), run_id):
+            if known is not None:
+                tracking.close(known, "KILLED")
+
+    def former() -> Identity | None:
+        if run_id is None:
+            return None
+        return former_identity("evaluation", "evaluate", run_id, folder, tracking)
+
+    identity.settle(
+        folder, now, OWN, overwrite=overwrite, former=former,
+        defaults=lambda: defaults_of("evaluate", now.settings),
+    )  # fmt: skip
+
+
+def parent_of(folder: Path) -> str | None:
+    """Id of the parent run of an evaluation; None where it has none."""
+    known = known_json(folder / PARENT, keys=("run_id",))
+    return None if known is None else str(known["run_id"])
+
+
+def seeds_of(tree: Tree) -> range:
+    """Seeds of the runs of an evaluation."""
+    first = int(tree["seed"])
+    return range(first, first + int(tree["seeds"]))
+
+
+def finished(folder: Path, tree: Tree) -> dict[str, Any] | None:
+    """The record of ``summary.json`` where it is of all seeds, and of no others."""
+    record = known_json(folder / "summary.json", keys=("runs", "val"))
+    if record is None or [run["seed"] for run in record["runs"]] != list(seeds_of(tree)):
+        return None
+    return dict(record)

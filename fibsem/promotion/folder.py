@@ -1,0 +1,86 @@
+"""The folder of a promotion: gone on with, refused, or begun anew, by what it was computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fibsem.config import Tree, defaults_of, flat, settings_of
+from fibsem.data.dataset import Dataset
+from fibsem.errors import UserError
+from fibsem.inference.volume.ledger import LEDGER, remove_segmentation
+from fibsem.system import identity
+from fibsem.system.files import known_json
+from fibsem.system.identity import Identity
+from fibsem.tracking.runs import Tracking
+from fibsem.training import folder as training
+
+#: Everything that a promotion leaves in its folder, but for the volumes.
+OWN = (
+    "crowned.json", "version.json", "summary.json", "lineage.json", "scores.json", "test.json",
+    "chosen-*.json", "trials.json", "tables/*.csv", "tables/*.md", "tables/", "figures/*.png",
+    "figures/", "bundle/MODEL_CARD.md", "bundle/bundle.json", "bundle/**/model.*", "bundle/**/",
+    *(f"{part}/**/{name}" for part in ("rank", "final")
+      for name in (*training.OWN, identity.FILE, "again.json")),
+    "rank/**/", "final/**/", "parent.json",
+)  # fmt: skip
+
+
+def settle(
+    folder: Path, tree: Tree, trials: Sequence[str], dataset: Dataset, tracking: Tracking
+) -> None:
+    """Make a folder that of one promotion.
+
+    Parameters
+    ----------
+    folder, tree
+        Where, and the configuration; its ``overwrite`` removes what is there.
+    trials, dataset
+        Runs of those that are promoted, and the data.
+    tracking
+        Knows the data of what a version before promoted there.
+
+    Raises
+    ------
+    UserError
+        If the folder holds another promotion; names what differs.
+    """
+    data = {
+        **dataset.digests,
+        "voxel_nm": list(dataset.voxel_nm),
+        "label values": [dataset.classes.pore, dataset.classes.solid],
+    }
+    settings = {**settings_of("promote", tree), "trials": list(trials)}
+    if tree["overwrite"]:
+        for ledger in folder.glob(f"volumes/*/{LEDGER}"):
+            remove_segmentation(ledger.parent)
+    identity.settle(
+        folder, Identity("promotion", settings, data), OWN, overwrite=tree["overwrite"],
+        former=lambda: _former(folder, tracking),
+        defaults=lambda: defaults_of("promote", settings),
+    )  # fmt: skip
+
+
+def _former(folder: Path, tracking: Tracking) -> Identity | None:
+    """What a version before promoted in a folder: it kept settings and trials, its run the data."""
+    known = known_json(folder / "trials.json", keys=("run_ids", "settings"))
+    parent = known_json(folder / "parent.json", keys=("run_id",))
+    if known is None or parent is None:  # before the first step
+        return None
+    run = tracking.find(parent["run_id"])
+    if run is None:
+        raise UserError(
+            f"`output` must be a new folder or hold the same promotion, but {folder} does not say "
+            f"what data it was made with, and {tracking.uri} has no run {parent['run_id']} that "
+            "does; the choices are another output or overwrite=true."
+        )
+    settings = {
+        key: value
+        for key, value in flat(known["settings"])
+        if not key.startswith("data.")  # which the hash stands for
+    }
+    return Identity(
+        "promotion",
+        {**settings, "trials": known["run_ids"]},
+        {"hash": run.data.tags.get("fibsem.data")},
+    )

@@ -1,0 +1,117 @@
+"""What a sweep was begun with: held by its folder and its study, which may lie elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fibsem.config import Tree, defaults_of, settings_hash, settings_of
+from fibsem.search.slots import Study
+from fibsem.system import identity
+from fibsem.system.files import remove_own
+from fibsem.system.identity import Identity
+from fibsem.tracking.runs import Tracking
+from fibsem.training import folder as training
+from fibsem.training.former import former_identity
+
+#: Seconds to wait for another process to do what one of them does for all, and between two looks.
+PATIENCE_S, LOOK_S = 30.0, 0.5
+#: Everything that a sweep leaves in its folder.
+OWN = (
+    "summary.json", "trials.json", "figures/*.png", "figures/pareto.*", "figures/",
+    *(f"trials/**/{name}" for name in (*training.OWN, identity.FILE, "error.txt")), "trials/**/",
+    "study.db*", ".study.db.lock", "tuner/slots.json", "tuner/oracle/**/*.json", "tuner/**/",
+)  # fmt: skip
+
+
+def study_name(tree: Tree, folder: Path) -> str:
+    """Name of the study of a sweep: as given, or that of its folder."""
+    return str(tree.get("study") or folder.name)
+
+
+def identity_of(tree: Tree, study: str, data: Mapping[str, str]) -> Identity:
+    """What a sweep is computed from; trials of two studies do not share a folder."""
+    return Identity("sweep", {**settings_of("sweep", tree), "study": study}, data)
+
+
+def settle(folder: Path, now: Identity) -> None:
+    """Make a folder that of one sweep.
+
+    Raises
+    ------
+    UserError
+        If it holds something else; names what differs.
+    """
+    identity.settle(folder, now, OWN, defaults=lambda: _defaults(now))
+
+
+def settle_study(study: Study, now: Identity, tree: Tree, folder: Path, tracking: Tracking) -> bool:
+    """Make a study that of one sweep; whether this process is the one that begins it.
+
+    Raises
+    ------
+    UserError
+        If it is that of another sweep; names what differs.
+    """
+    if study.get("settings") is None and study.get("identity") is None:
+        if study.elect():
+            _set(study, now, tree)
+            return True
+        wait_for(study, "identity")
+    before = study.get("identity")
+    if before is not None:
+        now.check(Identity.from_json(before), folder, defaults=lambda: _defaults(now))
+    elif study.get("settings") is not None:
+        now.check(_former(study, now, tree, folder, tracking), folder)
+    _set(study, now, tree)
+    return False
+
+
+def _set(study: Study, now: Identity, tree: Tree) -> None:
+    if study.get("identity") != now.to_json():
+        study.set("identity", now.to_json())
+        study.set("settings", settings_hash(tree))
+
+
+def _former(study: Study, now: Identity, tree: Tree, folder: Path, tracking: Tracking) -> Identity:
+    """The identity of a study that a version before began: that kept a hash of all settings."""
+    parent = study.get("parent_run_id")
+    if parent is None:  # killed before its first trial
+        return Identity("sweep", now.settings, now.data)
+    if study.get("settings") == settings_hash(tree) and (run := tracking.find(parent)):
+        return Identity("sweep", now.settings, {"hash": run.data.tags.get("fibsem.data")})
+    known = former_identity("sweep", "sweep", parent, folder, tracking)
+    return Identity("sweep", {**known.settings, "study": study.name}, known.data)
+
+
+def _defaults(now: Identity) -> dict[str, Any]:
+    return defaults_of("sweep", now.settings)
+
+
+def wait_for(study: Study, key: str) -> Any:
+    """A property of the study that another process is about to set; None if it died over it."""
+    deadline = time.monotonic() + PATIENCE_S
+    while study.get(key) is None and time.monotonic() < deadline:
+        time.sleep(LOOK_S)
+    return study.get(key)
+
+
+def begin_anew(tree: Tree, folder: Path, tracking: Tracking) -> None:
+    """Remove a sweep: its trials and figures, its study, and no other file.
+
+    The runs stay in MLflow; those that are still running on paper are ended.
+    """
+    for run_id in map(training.run_of, sorted(folder.glob("trials/**/"))):
+        if run_id is not None:
+            tracking.close(run_id, "KILLED")
+    before, study = Identity.beside(folder), study_name(tree, folder)
+    now = identity_of(tree, study, {})
+    if before and before.kind != now.kind:
+        now.check(before, folder, remedy="another output")
+    if tree["search"]["storage"] is not None:
+        from fibsem.search.optuna_study import delete_study
+
+        delete_study(study, tree["search"]["storage"], folder)
+    remove_own(folder, [*OWN, identity.FILE])

@@ -1,0 +1,159 @@
+"""Every key of every command is placed: it belongs to the identity of results, or it does not.
+
+A key that is added has to be put into one of the lists here, and what is said of it is tried.
+"""
+
+import copy
+import json
+from fnmatch import fnmatch
+
+import pytest
+
+from fibsem.config import compose, flat, output_folder, settings_hash, settings_of, with_values
+from fibsem.config.trees import READ_BY
+from fibsem.models.spec import MODELS
+from fibsem.system.identity import Identity
+
+#: Of every command: how much, where and how it is told; and the data, which their digests tell of.
+ANYWHERE = ["command", "output", "overwrite", "tracking.*", "data.*"]
+NETWORK = ["nbhd", "seed", "split.*", "sampling.*", "preprocess.*", "model.*", "train.*"]
+#: How a sweep searches, and how much and how fast.
+HOW = [
+    "search.backend", "search.sampler", "search.objectives", "search.pruner*", "search.population",
+    "search.startup_trials", "search.grid_points", "search.hyperband_epochs", "search.seed",
+]  # fmt: skip
+HOW_MUCH = [
+    "search.trials", "search.max_seconds", "search.workers", "search.isolate", "search.retries",
+    "search.max_failures", "search.heartbeat_s", "search.grace_s", "search.storage",
+    "search.dry_run",
+]  # fmt: skip
+SEARCH = [*HOW, *HOW_MUCH, "space.*"]
+
+#: Keys by command: those of the identity, and the others; patterns as of files.
+PLACED = {
+    "train": (NETWORK, [*ANYWHERE, *SEARCH]),
+    "evaluate": ([*NETWORK, "evaluation.*"], [*ANYWHERE, *SEARCH, "seeds", "compare"]),
+    "sweep": ([*NETWORK, *HOW, "space.*", "study"], [*ANYWHERE, *HOW_MUCH]),
+    "promote": (
+        ["split.*", "seed", "candidates", "ensemble", "rank.*", "final.*", "postprocessing.*"],
+        # the trials say what theirs are; the gate may be another next time, and volumes follow it
+        [*ANYWHERE, *SEARCH, "nbhd", "sampling.*", "preprocess.*", "model.*", "train.*", "study",
+         "max_seconds_per_gigapixel", "segment", "segmentation.*", "gate.*", "force", "rollback",
+         "reason", "history"],
+    ),
+    "segment": (
+        ["volume", "weights", "range", "voxel_nm", "format", "precision", "probabilities",
+         "uncertainty", "missing", "min_volume_nm3"],
+        [*ANYWHERE, *SEARCH, *NETWORK, "estimate", "memory_gib", "slab", "tile", "previews",
+         "certificate", "workers", "scheduler"],
+    ),
+    "simulate": (["phantom.*", "layout"], ["command", "output", "overwrite"]),
+    # what these find is never taken up again
+    "inspect": ([], [*ANYWHERE, *SEARCH, *NETWORK]),
+    "report": ([], [*ANYWHERE, *SEARCH, *NETWORK, "folders", "lineage"]),
+}  # fmt: skip
+
+#: Another legal value of keys for which none can be made up.
+OTHER = {
+    "nbhd": "65x65x3", "preprocess.gradient": "y", "preprocess.scaling": "none",
+    "model.name": "mv2dcnn", "model.padding": "same", "model.growth": "flat",
+    "model.kernel": (5, 3), "model.blocks": (2, 1), "model.filters": 4, "model.dropout": 0.125,
+    "model.dense_width": 16, "model.z_pools": 0, "model.convs_per_block": 1, "model.l2": 1e-3,
+    "model.max_features": "log2", "train.mode": "patch", "train.patience": 3,
+    "train.loss": "bce_iou", "train.optimizer": "adam", "train.learning_rate": 0.0125,
+    "train.schedule": "cosine", "train.windows": 3, "train.grid": 3, "train.steps": 7,
+    "train.max_seconds": 60.0, "train.keep": "miou", "search.backend": "keras_tuner",
+    "search.max_seconds": 60.0, "search.sampler": "tpe", "search.pruner": "median",
+    "search.storage": "sqlite:///other.db", "study": "other", "space.name": "other",
+}  # fmt: skip
+
+
+def tree_of(command, model="2dcnn"):
+    more = ["volume=film"] if command == "segment" else []
+    return compose(command, [*more, *([] if command == "simulate" else [f"model={model}"])])
+
+
+def placed(command, key):
+    inside, outside = ([p for p in part if fnmatch(key, p)] for part in PLACED[command])
+    assert len(inside) + len(outside) == 1, f"{command}: place {key} in PLACED, once"
+    return bool(inside)
+
+
+def other(key, value):
+    """Another value of a key than the one it has."""
+    if key in OTHER:
+        known = OTHER[key] if isinstance(OTHER[key], tuple) else (OTHER[key],)
+        return next(one for one in known if one != value)
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        return value + 1
+    if isinstance(value, float):
+        return value / 2 + 0.125
+    if isinstance(value, list):
+        return [*value, value[-1]]
+    return "other"
+
+
+def counts(command, tree, key):
+    """Whether another value of a key makes other settings."""
+    changed = copy.deepcopy(tree)
+    *path, last = key.split(".")
+    node = changed
+    for part in path:
+        node = node[part]
+    node[last] = other(key, node[last])
+    return settings_of(command, changed) != settings_of(command, tree)
+
+
+@pytest.mark.parametrize("command", PLACED)
+def test_every_key_is_placed_and_does_what_its_place_says(command):
+    tree = tree_of(command)
+    for key, _ in flat(tree):
+        inside = placed(command, key)
+        assert (command in READ_BY and counts(command, tree, key)) == inside, f"{command}: {key}"
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_hyperparameter_of_every_model_counts(model):
+    tree = tree_of("train", model)
+    for key in tree["model"]:
+        assert placed("train", f"model.{key}")
+        if key not in ("name", "padding"):
+            assert counts("train", tree, f"model.{key}"), key
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "sweep", "promote"])
+def test_folders_of_the_version_before_keep_their_names(command):
+    """But for a key that was not there: what counts for the name of a folder is what counted."""
+    tree = tree_of(command)
+    assert settings_hash(tree) == settings_hash({**tree, "overwrite": True})
+    moved = with_values(tree, {"data.path": "elsewhere"})
+    assert settings_hash(tree) != settings_hash(moved)  # although the same data may lie there
+    assert settings_of(command, tree) == settings_of(command, moved)
+
+
+def test_an_automatic_choice_is_what_it_came_to():
+    settings = settings_of("train", compose("train"))
+    assert (settings["train.mode"], settings["train.learning_rate"]) == ("grid", 0.02)
+    assert settings == settings_of("train", compose("train", ["train.mode=grid"]))
+    assert json.loads(json.dumps(settings)) == settings
+
+
+def test_a_folder_that_was_named_otherwise_is_found_by_what_it_holds(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    tree = compose("evaluate", ["seeds=3"])
+    named = output_folder("evaluate", tree, "film", "2dcnn", "33x33x3")
+    older = named.with_name(f"{named.name[:-8]}01234567")
+    Identity("evaluation", settings_of("evaluate", tree), {}).write(older)
+    assert output_folder("evaluate", tree, "film", "2dcnn", "33x33x3") == older
+    more = compose("evaluate", ["seeds=5"])
+    assert output_folder("evaluate", more, "film", "2dcnn", "33x33x3") == older
+    another = compose("evaluate", ["seeds=3", "seed=1"])
+    assert output_folder("evaluate", another, "film", "2dcnn", "33x33x3") not in (older, named)
+    assert capsys.readouterr().out == ""
+    (older / "identity.json").unlink()
+    assert output_folder("evaluate", tree, "film", "2dcnn", "33x33x3") == named
+    said = capsys.readouterr().out
+    assert str(older) in said
+    assert "output=" in said

@@ -1,0 +1,193 @@
+"""Grey values and labels are known by their digests, read once, and again where they may differ."""
+
+import csv
+import os
+import shutil
+import time
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fibsem.data import digests
+from fibsem.data.digests import UNREADABLE, slice_digest, slice_digests
+from fibsem.data.manifest import load_dataset
+from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
+from fibsem.errors import UserError
+from fibsem.system.identity import same_data
+
+SHAPE = (9, 40, 50)
+GREY = np.random.default_rng(0).integers(0, 255, SHAPE).astype(np.uint8)
+
+
+def write(folder, array=GREY):
+    folder.mkdir(parents=True, exist_ok=True)
+    for z, image in enumerate(array):
+        tifffile.imwrite(folder / f"slice_{z:04d}.tif", image)
+    return folder
+
+
+@pytest.fixture
+def film(tmp_path):
+    """Function (array, truth) -> dataset with six squares; the same squares every time."""
+
+    def make(array=GREY, name="film", flipped=None):
+        folder = tmp_path / name
+        shutil.rmtree(folder, ignore_errors=True)
+        write(folder / "slices", array)
+        (folder / "masks").mkdir()
+        rows = []
+        for k, part in enumerate(["train", "train", "val", "val", "test", "test"]):
+            mask = np.where(GREY[k, :16, :16] < 128, 0, 255).astype(np.uint8)
+            if k == flipped:
+                mask[3, 4] = 255 - mask[3, 4]
+            tifffile.imwrite(folder / "masks" / f"{k}.tif", mask)
+            rows.append([f"masks/{k}.tif", k, 0, 0, part])
+        with (folder / "regions.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([["mask", "z", "y", "x", "split"], *rows])
+        (folder / "dataset.yaml").write_text(
+            "name: film\nclasses: {pore: 0, solid: 255}\n"
+            "samples: [{name: film, volume: slices, regions: regions.csv}]\n"
+        )
+        dataset = load_dataset(folder)
+        assert dataset.hash  # of what lies there now: the next film overwrites it
+        return dataset
+
+    return make
+
+
+@given(st.tuples(*(st.integers(0, n - 1) for n in SHAPE)), st.integers(1, 255))
+@settings(max_examples=60)
+def test_every_voxel_counts(place, more):
+    other = GREY.copy()
+    other[place] = (int(other[place]) + more) % 256
+    before, now = (slice_digests(ArrayVolume(array)) for array in (GREY, other))
+    assert [z for z in before if before[z] != now[z]] == [place[0]]
+
+
+def test_a_digest_is_of_the_values_whatever_file_they_lie_in(tmp_path):
+    expected = slice_digests(ArrayVolume(GREY))
+    for kind in ("tiff", "ome-zarr", "bigtiff"):
+        with create_volume(tmp_path / kind, SHAPE, np.uint8, format=kind) as writer:
+            writer.write(0, GREY)
+        assert slice_digests(open_volume(tmp_path / kind)) == expected
+    wide = GREY[0].astype(np.uint16)
+    assert slice_digest(wide.astype(">u2")) == slice_digest(wide) != slice_digest(GREY[0])
+    assert slice_digest(GREY[0].reshape(50, 40)) != slice_digest(GREY[0])
+
+
+def test_a_dataset_is_known_by_every_slice_and_every_label(film):
+    first = film()
+    assert film(name="copy").digests == first.digests
+    for z in range(SHAPE[0]):
+        other = GREY.copy()
+        other[z, -1, -1] ^= 1
+        now = film(other)
+        assert now.hash != first.hash
+        assert [k for k in first.digests if first.digests[k] != now.digests[k]] == [
+            "grey values of film", "hash",
+        ]  # fmt: skip
+    mended = film(flipped=3)
+    assert [k for k in first.digests if first.digests[k] != mended.digests[k]] == [
+        "labels of film", "hash",
+    ]  # fmt: skip
+
+
+def test_the_hash_begins_with_that_of_versions_before(film):
+    """Which looked at the first, the middle and the last slice alone."""
+    first = film().hash
+    former = first.partition("-")[0]
+    other = GREY.copy()
+    other[1, 0, 0] ^= 1
+    unseen = film(other).hash
+    assert unseen.startswith(former)
+    assert not same_data(first, unseen)
+    other[4, 0, 0] ^= 1
+    assert not same_data(film(other).hash, former)
+
+
+def test_a_slice_that_cannot_be_read_has_no_digest_but_the_others_have(tmp_path):
+    folder = tmp_path / "film"
+    with create_volume(folder, SHAPE, np.uint8, format="tiff") as writer:
+        writer.write(0, GREY)
+    volume, file = open_volume(folder), folder / "slice_0005.tif"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    file.write_bytes(content)
+    found = slice_digests(volume)
+    assert [z for z in found if found[z] == UNREADABLE] == [5]
+
+
+@pytest.fixture
+def reads(monkeypatch, tmp_path):
+    """Numbers of the slices that are read, from volumes whose digests are worth keeping."""
+    read, digest = [], digests.slice_digest
+
+    def counting(image):
+        read.append(1)
+        return digest(image)
+
+    monkeypatch.setattr(digests, "slice_digest", counting)
+    monkeypatch.setattr(digests, "WORTH_KEEPING", 1)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return read
+
+
+def settle():
+    """Let the clock of the file system tick, as far as it must, for the cache to be believed."""
+    time.sleep(digests.TICK_NS / 1e9)
+
+
+def test_slices_are_read_once_and_again_after_a_change(tmp_path, reads, monkeypatch):
+    monkeypatch.setattr(digests, "TICK_NS", 50_000_000)
+    folder = write(tmp_path / "film")
+    settle()
+    first = slice_digests(open_volume(folder))
+    assert len(reads) == SHAPE[0]
+    assert slice_digests(open_volume(folder)) == first
+    assert len(reads) == SHAPE[0]  # nothing more
+    file = folder / "slice_0005.tif"
+    before = file.stat()
+    tifffile.imwrite(file, GREY[6])
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))  # as rsync and cp -p leave it
+    assert file.stat().st_size == before.st_size
+    now = slice_digests(open_volume(folder))
+    assert (now[5], len(reads)) == (first[6], SHAPE[0] + 1)
+
+
+def test_what_was_changed_a_moment_ago_is_not_believed(tmp_path, reads):
+    """It may be changed again within one tick of the file system's clock."""
+    folder = write(tmp_path / "film")
+    slice_digests(open_volume(folder))
+    slice_digests(open_volume(folder))
+    assert len(reads) == 2 * SHAPE[0]
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"0": 1}', '{"0": {"ab'])
+def test_a_damaged_cache_is_made_again(tmp_path, reads, monkeypatch, content):
+    monkeypatch.setattr(digests, "TICK_NS", 0)
+    folder = write(tmp_path / "film")
+    first = slice_digests(open_volume(folder))
+    (cache,) = (tmp_path / "cache").rglob("*.json")
+    cache.write_text(content)
+    assert slice_digests(open_volume(folder)) == first
+    assert slice_digests(open_volume(folder)) == first
+    assert len(reads) == 2 * SHAPE[0]
+
+
+def test_data_that_change_in_use_are_noticed_and_touched_ones_are_not(film):
+    dataset = film()
+    slices = sorted((dataset.path.parent / "slices").iterdir())
+    os.utime(slices[2])
+    dataset.check_unchanged()
+    tifffile.imwrite(slices[2], GREY[3])
+    with pytest.raises(UserError, match=r"must not change .* but grey values of film of") as caught:
+        dataset.check_unchanged()
+    assert "\n" not in str(caught.value)
+    tifffile.imwrite(slices[2], GREY[2])
+    dataset.check_unchanged()
+    tifffile.imwrite(dataset.path.parent / "masks" / "3.tif", np.zeros((16, 16), np.uint8))
+    with pytest.raises(UserError, match="but labels of film of"):
+        dataset.check_unchanged()

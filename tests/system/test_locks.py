@@ -1,0 +1,151 @@
+"""One process at a time in a folder, also where the file system has no locks."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from fibsem.errors import UserError
+from fibsem.system import locks
+from fibsem.system.files import TEMPORARY
+from fibsem.system.locks import alone, at_work
+
+#: Stays in a folder until it is killed; with a third word half of a file is written.
+SCRIPT = """
+import sys, time
+from pathlib import Path
+from fibsem.system.files import beside
+from fibsem.system.locks import at_work
+folder = Path(sys.argv[1])
+with at_work(folder, shared=sys.argv[2] == "shared"):
+    if len(sys.argv) > 3:
+        with beside(folder / "deep" / "result.json") as hidden:
+            hidden.write_text("half")
+            print("in", flush=True)
+            time.sleep(60)
+    print("in", flush=True)
+    time.sleep(60)
+"""
+
+
+@contextmanager
+def working(folder, *how):
+    """Another process at work in a folder."""
+    command = [sys.executable, "-c", SCRIPT, str(folder), *how]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout.readline() == "in\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def test_the_second_of_two_is_told_and_what_a_killed_one_was_writing_goes(tmp_path):
+    with working(tmp_path, "alone", "writing") as process:
+        hidden = [path.name for path in (tmp_path / "deep").iterdir()]
+        assert [bool(TEMPORARY.fullmatch(name)) for name in hidden] == [True]
+        with pytest.raises(UserError, match="another process is at work in"), at_work(tmp_path):
+            pass
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == hidden
+    with at_work(tmp_path):
+        assert list((tmp_path / "deep").iterdir()) == []
+
+
+def test_those_who_share_join_and_do_not_remove_what_another_writes(tmp_path):
+    with working(tmp_path, "shared", "writing"):
+        with at_work(tmp_path, shared=True):
+            assert len(list((tmp_path / "deep").iterdir())) == 1
+        with pytest.raises(UserError, match="another process"), at_work(tmp_path):
+            pass
+
+
+@pytest.fixture
+def no_locks(monkeypatch):
+    """A file system without locks, where signs of life come quickly."""
+
+    def refuse(file, how):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    monkeypatch.setattr(locks, "BEAT_S", 0.02)
+    monkeypatch.setattr(locks, "SILENCE_S", 0.3)
+    monkeypatch.setattr(locks, "POLL_S", 0.01)
+
+
+def silent(folder):
+    """The file of an owner that was killed long ago."""
+    owner = folder / ".lock.owner"
+    owner.write_text("elsewhere 1 0123456789abcdef")
+    os.utime(owner, (1, 1))
+
+
+def test_without_locks_the_second_is_told_as_well(no_locks, tmp_path):
+    with at_work(tmp_path):
+        time.sleep(0.5)  # for longer than the silence after which it would be given up
+        with pytest.raises(UserError, match="another process is at work in"), at_work(tmp_path):
+            pass
+    with at_work(tmp_path):
+        pass
+    assert {path.name for path in tmp_path.iterdir()} == {".lock"}
+
+
+def test_without_locks_a_silent_owner_is_taken_over_by_one_alone(no_locks, tmp_path):
+    inside, most, refused = [], [], []
+
+    def enter():
+        try:
+            with at_work(tmp_path):
+                inside.append(1)
+                most.append(len(inside))
+                time.sleep(0.2)
+                inside.pop()
+        except UserError:
+            refused.append(1)
+
+    (tmp_path / ".lock").touch()
+    silent(tmp_path)
+    threads = [threading.Thread(target=enter) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert max(most) == 1
+    assert len(most) + len(refused) == 4
+
+
+def test_without_locks_one_waits_for_the_other(no_locks, tmp_path):
+    order = []
+
+    def enter(name):
+        with alone(Path(tmp_path) / "lock"):
+            order.append(name)
+            time.sleep(0.1)
+            order.append(name)
+
+    threads = [threading.Thread(target=enter, args=(name,)) for name in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert order in (list("aabb"), list("bbaa"))
+
+
+def test_without_locks_one_that_was_stopped_for_too_long_is_interrupted(
+    no_locks, tmp_path, capsys, monkeypatch
+):
+    interrupted = threading.Event()
+    monkeypatch.setattr("_thread.interrupt_main", interrupted.set)
+    with at_work(tmp_path):
+        (tmp_path / ".lock.owner").write_text("another one has it")
+        assert interrupted.wait(5)
+    assert "another process has taken" in capsys.readouterr().err
+    assert (tmp_path / ".lock.owner").read_text() == "another one has it"
