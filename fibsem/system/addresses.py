@@ -17,6 +17,8 @@ OPTIONS = re.compile(r"\?(?:(?:timeout|mode|cache|nolock|immutable|isolation_lev
 LOGIN = re.compile(
     r"(?P<scheme>[\w+.-]+://)(?P<user>[^:/?]*):(?P<password>.+)@(?P<place>[^@]*)", re.DOTALL
 )
+#: What is no password but a port, where there is an ``@`` in an option.
+PORT = re.compile(r"\d{1,5}(?:/[^?]*)?\?\w+=")
 #: Options of an address that are secrets, with their values.
 SECRET = re.compile(r"(?<=[?&])(?P<key>\w*(?:passw|pwd|secret|token)\w*)=(?P<value>[^&]*)", re.I)
 HIDDEN = "***"
@@ -48,6 +50,9 @@ def as_url(address: str) -> str:
     login = LOGIN.fullmatch(address)
     if login is None:
         return address
+    if PORT.match(login["password"]):
+        place, _, options = address.partition("?")
+        return f"{place}?{options.replace('@', '%40')}"
     user, password = (quote(unquote(login[part]), safe="") for part in ("user", "password"))
     return f"{login['scheme']}{user}:{password}@{login['place']}"
 
@@ -58,10 +63,12 @@ def hidden(address: str) -> str:
     >>> hidden("postgresql://me:p@ss@host/runs"), hidden("postgresql://host/runs?password=pw")
     ('postgresql://me:***@host/runs', 'postgresql://host/runs?password=***')
     """
+    if "://" in address:
+        address = SECRET.sub(rf"\g<key>={HIDDEN}", address)
     login = LOGIN.fullmatch(address)
-    if login is not None:
-        address = f"{login['scheme']}{login['user']}:{HIDDEN}@{login['place']}"
-    return SECRET.sub(rf"\g<key>={HIDDEN}", address) if "://" in address else address
+    if login is None:
+        return address
+    return f"{login['scheme']}{login['user']}:{HIDDEN}@{login['place']}"
 
 
 def secrets_of(address: str) -> set[str]:

@@ -49,6 +49,14 @@ def test_a_driver_gets_the_password(password):
     )
 
 
+@pytest.mark.parametrize("option", ["user=me@there", "password=p@ss", "password=a@b/c@d&x=1"])
+def test_an_option_may_hold_what_ends_a_password(option):
+    address = f"postgresql://host:5432/runs?{option}"
+    assert make_url(as_url(address)).host == "host"
+    assert "p@ss" not in hidden(address)
+    assert "a@b" not in hidden(address)
+
+
 @given(WORDS.filter(lambda word: len(word) > 3))
 @example("p@ss")
 @example("a@b/c?d=e@f")
