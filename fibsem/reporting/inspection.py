@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from fibsem.data.dataset import Dataset, Region, Sample, by_split, porosity
 from fibsem.data.preprocessing import GreyProfile, Recipe, evenly_spaced, mean_profile
 from fibsem.data.split import SPLITS
 from fibsem.data.volumes import VoxelNm
+from fibsem.data.volumes.lengths import differing
 from fibsem.geometry import Box
 from fibsem.system.file_names import file_name
 
@@ -25,8 +25,6 @@ from fibsem.system.file_names import file_name
 BINS = 65536
 #: Share of pixels at the darkest or brightest value from which a sample counts as saturated.
 SATURATED = 0.01
-#: Share by which voxel sizes may differ.
-SAME_SIZE = 0.05
 #: Squares of each sample that are drawn.
 SHOWN = 12
 
@@ -167,12 +165,13 @@ class Inspection:
 
 def _sizes_that_differ(sample: Sample, voxel_nm: VoxelNm) -> Iterator[str]:
     """Axes on which the files of a sample state another voxel size than the dataset has."""
-    for axis, stated, nm in zip("zyx", sample.volume.voxel_nm, voxel_nm, strict=True):
-        if stated and nm and not math.isclose(stated, nm, rel_tol=SAME_SIZE):
-            yield (
-                f"{sample.name}: its files state {stated:g} nm along {axis}, but the dataset says "
-                f"{nm:g} nm"
-            )
+    stated = sample.volume.voxel_nm
+    for axis in differing(stated, voxel_nm):
+        k = "zyx".index(axis)
+        yield (
+            f"{sample.name}: its files state {stated[k]:g} nm along {axis}, but the dataset says "
+            f"{voxel_nm[k]:g} nm"
+        )
 
 
 def _spread(regions: tuple[Region, ...]) -> list[Region]:

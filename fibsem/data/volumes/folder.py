@@ -11,7 +11,7 @@ from pathlib import Path
 import tifffile
 
 from fibsem.data.volumes.faults import File, SliceError, kind_of, reading
-from fibsem.data.volumes.lengths import known_nm
+from fibsem.data.volumes.lengths import check_same_nm, known_nm
 from fibsem.data.volumes.numbering import numbered
 from fibsem.data.volumes.pages import Absent, Page, alike, look, page_of
 from fibsem.data.volumes.source import Manner
@@ -72,21 +72,23 @@ def _headers(
 ) -> tuple[list[Page | Absent], VoxelNm]:
     """Look at the header of every slice; those in an archive are taken to be like the first."""
     pages: list[Page | Absent] = []
-    first: tuple[Page, VoxelNm] | None = None
+    first: Page | None = None
+    size = UNKNOWN_NM
     for file in places:
         if first is not None and not isinstance(folder, Path) and file.exists():
-            pages.append(replace(first[0], file=file, directory=None, pixels=None))
+            pages.append(replace(first, file=file, directory=None, pixels=None))
             continue
         try:
             page, voxel_nm = look(file, partial(_only, places=places, manner=manner))
+            check_same_nm(voxel_nm, size, file)
         except SliceError as error:
             if not manner.gaps:
                 raise
             pages.append(Absent(file, str(error)))
             continue
-        first = first or (page, voxel_nm)
+        first, size = first or page, known_nm(size, voxel_nm)
         pages.append(page)
-    return pages, first[1] if first else UNKNOWN_NM
+    return pages, size
 
 
 def _only(

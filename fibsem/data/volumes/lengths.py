@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from numbers import Real
 
+from fibsem.data.volumes.faults import SliceError
 from fibsem.data.volumes.writers import VoxelNm
 
 NM = {
@@ -13,6 +14,10 @@ NM = {
     "microns": 1e3, "micrometer": 1e3, "micrometre": 1e3, "mm": 1e6, "millimeter": 1e6,
     "cm": 1e7, "centimeter": 1e7, "inch": 2.54e7,
 }  # fmt: skip
+
+
+#: Share by which voxel sizes may differ and still be the same.
+SAME_SIZE = 0.05
 
 
 def finite(value: object) -> float | None:
@@ -38,6 +43,28 @@ def known_nm(*voxel_nm: VoxelNm) -> VoxelNm:
     """
     z, y, x = (next((nm for nm in axis if nm), None) for axis in zip(*voxel_nm, strict=True))
     return z, y, x
+
+
+def differing(one: VoxelNm, other: VoxelNm) -> list[str]:
+    """Axes on which both sizes are known, and not the same.
+
+    >>> differing((50.0, None, 10.0), (52.0, 10.0, 20.0))
+    ['x']
+    """
+    return [
+        axis
+        for axis, a, b in zip("zyx", one, other, strict=True)
+        if a and b and not math.isclose(a, b, rel_tol=SAME_SIZE)
+    ]
+
+
+def check_same_nm(voxel_nm: VoxelNm, others: VoxelNm, name: object) -> None:
+    """Refuse a slice of another magnification than those before."""
+    if differing(voxel_nm, others):
+        raise SliceError(
+            f"all slices must have the voxel size (z, y, x) of the others, {others} nm, but {name} "
+            f"has {voxel_nm}."
+        )
 
 
 def length_nm(value: object, unit: object = "nm") -> float | None:

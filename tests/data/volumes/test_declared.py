@@ -221,6 +221,18 @@ def test_voxel_sizes_are_positive_and_finite(tmp_path, options, expected):
     assert open_volume(tmp_path / "s.tif").voxel_nm == pytest.approx(expected)
 
 
+def test_slices_of_another_magnification_are_named(tmp_path):
+    for z, pixels in enumerate((1e6, 1e6, 1.02e6, 2e6, 1e6)):
+        resolution = {"resolution": (pixels, 1e6), "resolutionunit": 3} if z else {}
+        tifffile.imwrite(tmp_path / f"s{z}.tif", GREY[0], **resolution)
+    with pytest.raises(UserError, match=r"the voxel size .* \(None, 10.0, 10.0\) nm, but .*s3.tif"):
+        open_volume(tmp_path)
+    volume = open_volume(tmp_path, gaps=True)
+    volume.read(Box.whole(volume.shape))
+    assert volume.missing == {3}
+    assert volume.voxel_nm == (None, 10, 10)
+
+
 @pytest.mark.parametrize(
     ("axes", "scale", "expected"),
     [
