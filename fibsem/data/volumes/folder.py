@@ -12,8 +12,10 @@ import tifffile
 
 from fibsem.data.volumes.faults import File, SliceError, kind_of, reading
 from fibsem.data.volumes.lengths import check_same_nm, known_nm
+from fibsem.data.volumes.names import natural_key
 from fibsem.data.volumes.numbering import numbered
 from fibsem.data.volumes.pages import Absent, Page, alike, look, page_of
+from fibsem.data.volumes.pattern import Pattern
 from fibsem.data.volumes.source import Manner
 from fibsem.data.volumes.tags import tagged_nm
 from fibsem.data.volumes.tiff import TiffSource, open_file, scene_of
@@ -29,12 +31,13 @@ def open_series(folder: File, manner: Manner) -> TiffSource:
     With gaps those that are missing, unreadable or of another kind than most are `Absent`.
     """
     files = _tiffs(folder)
+    picked = [*files] if manner.pattern is None else Pattern(manner.pattern).choose(files)
+    if film := _set([files[name] for name in sorted(picked, key=natural_key)], manner):
+        return film
     slots = numbered(list(files), folder, manner.pattern)
     places = [files.get(name, folder / name) for name in slots.names]
     if len(places) == 1:
         return open_file(places[0], manner)
-    if film := _set(places, manner):
-        return film
     if slots.lost and not manner.gaps:
         k = min(slots.lost)
         after = next(name for name in slots.order[k:] if name is not None)

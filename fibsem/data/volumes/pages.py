@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +21,9 @@ from fibsem.data.volumes.writers import Voxels
 from fibsem.errors import UserError
 
 T = TypeVar("T")
+
+# What it finds odd in a header does not end its work, and is no line of ours.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 RULE = "a slice must be a whole, readable TIFF"
 UPRIGHT = 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from fibsem.data.volumes.names import DECIMAL, SIGN, Name, Number, composed, literals
 
@@ -36,6 +36,10 @@ class Pattern:
             return None
         places = range(1, (found.lastindex or 0) + 1 if self.counts else 1)
         return Name(name, text, tuple(Number.read(found[k], found.start(k)) for k in places))
+
+    def choose(self, names: Iterable[str]) -> list[str]:
+        """The names that fit."""
+        return [name for name in names if self.match(name) is not None]
 
     def sorted_by(self, name: str) -> str:
         """What stands at the @ of a name that matches."""

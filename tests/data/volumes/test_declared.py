@@ -75,6 +75,22 @@ def test_a_palette_of_greys_is_what_it_shows(tmp_path, scale):
             np.testing.assert_array_equal(np.asarray(picture.convert("L")), GREY[0])
 
 
+@pytest.mark.parametrize("bits", [4, 16])
+def test_palettes_of_other_depths_are_what_they_show(tmp_path, bits):
+    numbers = (GREY[0].astype(np.uint16) << 8 if bits == 16 else GREY[0] >> 4).astype("u2")
+    most = 2**bits - 1
+    shown = ((most - np.arange(most + 1)) * (65535 // most)).astype(np.uint16)
+    stored = numbers if bits == 16 else (numbers[:, ::2] << 4 | numbers[:, 1::2]).astype("u1")
+    path = tmp_path / "p.tif"
+    tifffile.imwrite(path, stored, extratags=[(320, "H", shown.size * 3, shown.tolist() * 3, True)])
+    with tifffile.TiffFile(path, mode="r+") as tiff:
+        tiff.pages.first.tags["PhotometricInterpretation"].overwrite(3)
+        tiff.pages.first.tags["ImageWidth"].overwrite(16)
+        tiff.pages.first.tags["BitsPerSample"].overwrite(bits)
+    wanted = shown[numbers] if bits == 16 else shown[numbers] >> 8
+    np.testing.assert_array_equal(read(path)[0], wanted)
+
+
 def test_twelve_bits_have_their_own_white(tmp_path):
     grey = GREY[0].astype(np.uint16) * 16
     for name, values, photometric in (("b", grey, "minisblack"), ("w", 4095 - grey, "miniswhite")):

@@ -100,6 +100,13 @@ def test_one_file_of_a_set_alone_is_no_film(tmp_path):
         refused(path, r"set must be together, but .*film_Z0.ome.tif is not there")
 
 
+def test_the_names_of_a_set_need_no_pattern(tmp_path):
+    """Programs that split files at 4 GB number only the further ones."""
+    folder = ome_set(tmp_path / "set", ["film.ome.tif", "film_1.ome.tif", "x.ome.tif"], 2)
+    np.testing.assert_array_equal(read(folder), GREY)
+    np.testing.assert_array_equal(read(folder, pattern="*.ome.tif"), GREY)
+
+
 def test_a_renamed_set_is_read_by_its_names_if_it_is_whole(tmp_path):
     folder = ome_set(tmp_path / "set", [f"film_Z{k}.ome.tif" for k in range(6)])
     for k in range(6):
@@ -192,6 +199,17 @@ def test_slices_that_ome_xml_tells_of_must_be_there(tmp_path, sizes, data, messa
 def test_broken_ome_xml_is_one_line(tmp_path, xml):
     write(tmp_path / "film.ome.tif", GREY, f'<?xml version="1.0"?>{xml}</OME>')
     refused(tmp_path / "film.ome.tif", "must have readable OME-XML")
+
+
+@pytest.mark.parametrize("kind", ["ome", "plain"])
+def test_smaller_copies_of_slices_are_no_slices(tmp_path, kind):
+    path = tmp_path / "film.ome.tif" if kind == "ome" else tmp_path / "film.tif"
+    with tifffile.TiffWriter(path, ome=kind == "ome") as tiff:
+        notes = {"metadata": {"axes": "ZYX"}} if kind == "ome" else {}
+        tiff.write(GREY, subifds=2, **notes)
+        for step in (2, 4):
+            tiff.write(GREY[:, ::step, ::step].copy(), subfiletype=1)
+    np.testing.assert_array_equal(read(path), GREY)
 
 
 # ImageJ
