@@ -29,13 +29,13 @@ from fibsem.geometry import Box
 PORE, MISSING, SOLID = "#ffa600", "#999999", "transparent"
 
 
-def levels(path: Path) -> list[Any]:
+def levels(path: Path, **picked: Any) -> list[Any]:
     """The resolutions of an OME-Zarr, or the one of another volume; nothing is read yet."""
     if (path / "zarr.json").is_file():
         group = zarr.open_group(path, mode="r")
         (multiscale,) = group.attrs["ome"]["multiscales"]
         return [group[dataset["path"]] for dataset in multiscale["datasets"]]
-    volume = open_volume(path)
+    volume = open_volume(path, **picked)
     slices = [
         da.from_delayed(delayed(_slice)(volume, z), volume.shape[1:], volume.dtype)
         for z in range(volume.shape[0])
@@ -65,7 +65,8 @@ def show(viewer: napari.Viewer, volume: Path, segmentation: Path) -> tuple[Image
         "scale": summary["voxel_nm"] if known else (1, 1, 1),
         "units": ("nm" if known else "pixel",) * 3,
     }
-    grey, found = levels(volume), levels(segmentation / summary["labels"])
+    grey = levels(volume, gaps=bool(summary["missing"]), **summary.get("picked", {}))
+    found = levels(segmentation / summary["labels"])
     middle = np.asarray(grey[-1][grey[-1].shape[0] // 2])
     low, high = np.percentile(middle, (0.5, 99.5))
     image = viewer.add_image(grey, name="grey values", contrast_limits=(low, high), **place)

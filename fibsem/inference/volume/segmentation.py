@@ -235,6 +235,7 @@ class _Run:
         return {
             "volume": str(self.volume.path),
             "volume_hash": _short_hash(self.volume.signature()),
+            "picked": self.volume.manner.choice,
             "range": list(self.volume.value_range),
             "why_missing": {z: entry.why_missing for z, entry in slices if entry.why_missing},
             "labels": self.outputs.labels.path.name,

@@ -165,6 +165,7 @@ def check_gaps(gappy, folder, options):
     record = segment_volume(volume, load(), folder, options, load=load)
     assert record["missing"] == [2, 5]
     assert list(record["why_missing"]) == [2, 5]
+    assert record["picked"] == {"pattern": PATTERN}
     np.testing.assert_array_equal(labels(folder / "labels.ome.zarr"), expected)
     assert (expected[[2, 5]] == 127).all()
     assert porosities(folder) == table
