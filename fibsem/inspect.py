@@ -6,6 +6,7 @@ from fibsem.config import DataConfig, Tree, output_folder, read, run_command
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.split import SplitRecipe
 from fibsem.system.files import replace_file, write_json
+from fibsem.system.locks import at_work
 
 
 def main(tree: Tree) -> None:
@@ -18,11 +19,12 @@ def main(tree: Tree) -> None:
 
     dataset = obtain(data, split)
     folder = output_folder("inspect", tree, dataset.name)
-    inspection = Inspection.of(dataset, recipe)
-    record = inspection.record()
-    pictures = inspection.figures(folder)
-    replace_file(folder / "tables.md", tables(record))
-    write_json(folder / "summary.json", record)
+    with at_work(folder):
+        inspection = Inspection.of(dataset, recipe)
+        record = inspection.record()
+        pictures = inspection.figures(folder)
+        replace_file(folder / "tables.md", tables(record))
+        write_json(folder / "summary.json", record)
     print(
         f"{dataset.name}, hash {dataset.hash}: every label was read and is in order\n\n"
         f"{tables(record)}"

@@ -19,6 +19,7 @@ from fibsem.errors import UserError
 from fibsem.reporting.lineage import read_lineage
 from fibsem.reporting.results import find_results
 from fibsem.system.files import write_json
+from fibsem.system.locks import at_work
 from fibsem.tracking.aliases import aliases_now, history_now
 
 
@@ -40,7 +41,8 @@ def main(tree: Tree) -> None:
     folder = output_folder("report", tree, dataset)
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     footer = f"fibsem {code_version()}, {now}: {tree.get('command')}"
-    record = write_report(results, folder, history_now(store.uri), footer)
+    with at_work(folder):
+        record = write_report(results, folder, history_now(store.uri), footer)
     print(
         f"{len(results.found)} results of {dataset}: {len(record['tables'])} tables and "
         f"{len(record['figures'])} figures; {folder}/{record['page']}"
@@ -55,7 +57,8 @@ def _tell_lineage(tree: Tree, uri: str) -> None:
     lineage = read_lineage(place)
     lineage = replace(lineage, aliases=aliases_now(uri, lineage.registered))
     folder = output_folder("report", tree, f"lineage-{place.resolve().name}")
-    write_json(folder / "summary.json", {"lineage": lineage.record()})
+    with at_work(folder):
+        write_json(folder / "summary.json", {"lineage": lineage.record()})
     print(lineage.text())
 
 

@@ -36,15 +36,11 @@ def identity_of(tree: Tree, study: str, data: Mapping[str, str]) -> Identity:
     return Identity("sweep", {**settings_of("sweep", tree), "study": study}, data)
 
 
-def settle(folder: Path, now: Identity) -> None:
-    """Make a folder that of one sweep.
-
-    Raises
-    ------
-    UserError
-        If it holds something else; names what differs.
-    """
-    identity.settle(folder, now, OWN, defaults=lambda: _defaults(now))
+def check_folder(folder: Path, now: Identity) -> None:
+    """Refuse a folder that holds something else; names what differs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if (before := Identity.beside(folder)) is not None:
+        now.check(before, folder, defaults=lambda: _defaults(now))
 
 
 def settle_study(study: Study, now: Identity, tree: Tree, folder: Path, tracking: Tracking) -> bool:

@@ -54,7 +54,7 @@ def open_storage(url: str | None, folder: Path) -> BaseStorage:
     UserError
         If the storage cannot be reached, or its driver is missing.
     """
-    address = url or f"sqlite:///{folder / 'study.db'}"
+    given, address = bool(url), url or f"sqlite:///{folder / 'study.db'}"
     if address.startswith("journal:"):
         path = Path(address.removeprefix("journal:").removeprefix("//"))
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,6 +79,7 @@ def open_storage(url: str | None, folder: Path) -> BaseStorage:
         raise UserError(
             "`search.storage` must be sqlite:///PATH, journal:PATH or postgresql://..., reachable "
             f"from here, but {hidden(address)} answers: {message}"
+            + ("" if given else "; overwrite=true begins the sweep anew.")
         ) from error
 
 

@@ -23,7 +23,7 @@ from fibsem.config import RunConfig, SearchConfig, Tree, read, with_values
 from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
 from fibsem.search.executors import InProcess, Isolated, OnEpoch
-from fibsem.search.folder import identity_of, settle, settle_study, study_name, wait_for
+from fibsem.search.folder import check_folder, identity_of, settle_study, study_name, wait_for
 from fibsem.search.owner import Heart
 from fibsem.search.samplers import objectives
 from fibsem.search.slots import Attempt, Study, filled
@@ -74,9 +74,12 @@ class Sweep:
         goals, space = objectives(search), read_space(tree)
         name = study_name(tree, folder)
         identity = identity_of(tree, name, dataset.digests)
-        settle(folder, identity)
+        check_folder(folder, identity)
         study = open_study(name, folder, search, space, goals)
         first = settle_study(study, identity, tree, folder, tracking)
+        identity.write(folder)
+        if first and any(folder.glob("trials/*")):
+            print(f"no study knows the trials in {folder} any more; those it asks for are taken")
         parent = _parent_run(study, tree, space, dataset, tracking, first=first)
         return cls(tree, search, space, goals, study, folder, tracking, parent, dataset.digests)
 

@@ -26,6 +26,9 @@ from fibsem.models.spec import ModelSpec
 from fibsem.system.files import read_json, write_json
 from fibsem.tracking.store import client_of
 
+#: What a bundle says of itself at least.
+SETTINGS = ("preprocess", "postprocessing", "classes", "voxel_nm", "audit")
+
 
 @dataclass(frozen=True)
 class Bundle:
@@ -69,17 +72,20 @@ class Bundle:
 def load_bundle(folder: Path) -> Bundle:
     """Read a folder that :meth:`Bundle.save` wrote; safe mode, no code of the model is run."""
     try:
-        record = read_json(folder / "bundle.json")
+        record = read_json(folder / "bundle.json", keys=SETTINGS)
         specs = [ModelSpec.from_json(spec) for spec in record.get("members") or [record["spec"]]]
         places = _places(folder, len(specs))
         members = tuple(
             Member(spec, models.load(spec, place))
             for spec, place in zip(specs, places, strict=True)
         )
-    except (OSError, ValueError) as error:
+    except MemoryError:  # says nothing of the files
+        raise
+    except Exception as error:  # damaged files raise errors of every kind
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(
             "`weights` must be a folder with bundle.json and the weights of a model, but "
-            f"{folder} is not one: {str(error).splitlines()[0]}"
+            f"{folder} is not one: {reason}"
         ) from error
     segmenter = Segmenter(
         members=members,

@@ -23,6 +23,7 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.entities import Run as Run
+from sqlalchemy.exc import DatabaseError
 
 import fibsem
 from fibsem.config import TrackingConfig
@@ -66,7 +67,13 @@ class Tracking:
             return cls._open(config, dataset, artifacts=None)
         # Two processes that lay out one database at the same time would trip over each other.
         with alone(database.with_name(f".{database.name}.lock")):
-            return cls._open(config, dataset, Path(config.artifacts).resolve().as_uri())
+            try:
+                return cls._open(config, dataset, Path(config.artifacts).resolve().as_uri())
+            except DatabaseError as error:
+                raise UserError(
+                    f"`tracking.uri` must name a database of MLflow that is whole, but {database} "
+                    f"is not ({error.orig}); the choices are another one or a copy of it."
+                ) from error
 
     @classmethod
     def _open(cls, config: TrackingConfig, dataset: str, artifacts: str | None) -> Tracking:

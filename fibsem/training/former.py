@@ -20,14 +20,16 @@ def former_identity(
     UserError
         If the store does not know it.
     """
+    unknown = UserError(
+        f"`output` must be a new folder or hold the same {kind}, but {folder} does not say what it "
+        f"was made from, and {tracking.uri} has no run {run_id} that does; the choices are another "
+        "output or overwrite=true."
+    )
     run = tracking.find(run_id)
-    data = run.data.tags.get("fibsem.data") if run else None
+    if run is None or "fibsem.data" not in run.data.tags:
+        raise unknown
     try:
-        tree = tracking.read_json(run_id, "config.json") if data else {}
-        return Identity(kind, settings_of(command, tree), {"hash": data})
-    except Exception as error:  # of the store, or of a configuration that is too old
-        raise UserError(
-            f"`output` must be a new folder or hold the same {kind}, but {folder} does not say "
-            f"what it was made from, and {tracking.uri} has no run {run_id} that does; the choices "
-            "are another output or overwrite=true."
-        ) from error
+        settings = settings_of(command, tracking.read_json(run_id, "config.json"))
+    except Exception as error:  # it was not logged any more, or is of an older kind
+        raise unknown from error
+    return Identity(kind, settings, {"hash": run.data.tags["fibsem.data"]})

@@ -16,7 +16,7 @@ from fibsem.data.volumes import Format, Volume
 from fibsem.errors import UserError
 from fibsem.inference.options import Options
 from fibsem.inference.volume.outputs import paths_of
-from fibsem.inference.volume.witness import changed_under, enter, plain
+from fibsem.inference.volume.witness import enter, listed, plain
 from fibsem.system.files import read_json, remove, remove_own, write_json
 from fibsem.system.identity import Identity
 from fibsem.system.locks import unwritable
@@ -140,7 +140,11 @@ class Ledger:
         found = slice_digests(plain(volume), sorted(self.read))
         changed = [z for z, digest in found.items() if digest != self.read[z]]
         if changed:
-            raise changed_under(changed, volume.path)
+            raise UserError(
+                f"`output` must be a new folder or hold the same segmentation, but "
+                f"{self.path.parent} was made with another slice {listed(changed)} of "
+                f"{volume.path}; the choices are another output or overwrite=true."
+            )
         return True
 
     def missing(self, depth: int) -> Iterator[tuple[int, int]]:

@@ -47,12 +47,21 @@ def enter(now: Mapping[int, str], seen: dict[int, str], where: object) -> None:
 
 def changed_under(slices: Iterable[int], where: object) -> UserError:
     """What is said of slices that were replaced while the volume was segmented."""
-    numbers = ", ".join(map(str, sorted(slices)))
-    numbers = numbers if len(numbers) < 60 else f"{numbers[:57]}..."
     return UserError(
-        f"a volume must not change while it is segmented, but slices {numbers} of it are not "
+        f"a volume must not change while it is segmented, but slice {listed(slices)} of it is not "
         f"what was read before ({where}); the choices are the former files or overwrite=true."
     )
+
+
+def listed(slices: Iterable[int]) -> str:
+    """Numbers of slices as a message can hold them.
+
+    >>> listed([7, 3]), listed(range(100))
+    ('3, 7', '0, 1, 2, 3, 4, 5, 6, 7 and 92 more')
+    """
+    numbers = sorted(slices)
+    more = len(numbers) - 8
+    return ", ".join(map(str, numbers[:8])) + (f" and {more} more" if more > 0 else "")
 
 
 def witnessed(volume: Volume, seen: dict[int, str]) -> Volume:

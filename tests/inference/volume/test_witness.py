@@ -1,0 +1,240 @@
+"""A volume, a model or our own files that change between two slabs, or between two starts."""
+
+import json
+import os
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tifffile
+
+from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.data.preprocessing import Recipe
+from fibsem.data.volumes import create_volume, open_volume
+from fibsem.errors import UserError
+from fibsem.inference.model.segmenter import Segmenter
+from fibsem.inference.options import Options
+from fibsem.inference.volume.decisions import Decisions
+from fibsem.inference.volume.executor import Job, label_slab
+from fibsem.inference.volume.segmentation import segment_volume
+from fibsem.system.identity import Identity
+from tests.conftest import labels
+
+SHAPE = (24, 40, 50)
+GREY = np.random.default_rng(1).integers(0, 65535, SHAPE).astype(np.uint16)
+
+
+@pytest.fixture(scope="module")
+def segmenter():
+    """Otsu, which is fast."""
+    from fibsem.geometry import Nbhd
+    from fibsem.models.spec import resolve
+    from fibsem.models.threshold import Threshold
+
+    spec = resolve("threshold", Nbhd(3, 11, 11), "valid", {})
+    return Segmenter.of(spec, Threshold(spec), Recipe(), PostProcessing(), "otsu-1")
+
+
+def write(folder, array=GREY):
+    folder.mkdir(exist_ok=True)
+    for z, image in enumerate(array):
+        tifffile.imwrite(folder / f"slice_{z:04d}.tif", image)
+    return folder
+
+
+@pytest.fixture
+def film(tmp_path):
+    return write(tmp_path / "film")
+
+
+def replace_slices(film, numbers):
+    """Others in their place, with names, sizes and times as they were."""
+    for z in numbers:
+        file = film / f"slice_{z:04d}.tif"
+        before = file.stat()
+        tifffile.imwrite(file, GREY[z] // 2)
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def run(film, segmenter, folder, options=None, **more):
+    options = replace(options or Options(), previews=0)
+    return segment_volume(open_volume(film), segmenter, folder, options, **more)
+
+
+def when(done, act):
+    """Do something once so many slices are done."""
+
+    def progress(text, so_far, total):
+        if so_far == done:
+            act()
+
+    return progress
+
+
+@pytest.mark.parametrize(
+    ("replaced", "at"),
+    [([2, 7], 10), ([14, 15, 16], 3), ([23], 24), ([0], 24)],
+    ids=["behind", "ahead", "last", "first"],
+)
+def test_slices_replaced_under_a_segmentation_give_no_figures(
+    film, segmenter, tmp_path, replaced, at
+):
+    out, act = tmp_path / "out", when(at, lambda: replace_slices(film, replaced))
+    with pytest.raises(UserError, match="must not change while it is segmented") as caught:
+        run(film, segmenter, out, Options(slab=2), progress=act)
+    said = str(caught.value)
+    assert "\n" not in said
+    assert any(str(z) in said for z in replaced)
+    assert not (out / "summary.json").exists()
+    with pytest.raises(UserError, match=r"overwrite=true\.$"):  # nor the next time
+        run(film, segmenter, out, Options(slab=2))
+    anew = run(film, segmenter, out, Options(overwrite=True))
+    assert anew["porosity"] == run(film, segmenter, tmp_path / "fresh")["porosity"]
+
+
+def test_files_that_are_only_touched_change_nothing(film, segmenter, tmp_path):
+    def touch():
+        for file in film.iterdir():
+            content = file.read_bytes()
+            file.unlink()
+            file.write_bytes(content)
+
+    record = run(film, segmenter, tmp_path / "out", progress=when(10, touch))
+    whole = run(film, segmenter, tmp_path / "whole")
+    assert record["porosity"] == whole["porosity"]
+    again = run(film, segmenter, tmp_path / "out")
+    assert (again["slabs"], again["seconds"]) == (record["slabs"], record["seconds"])
+
+
+def test_another_film_with_the_names_sizes_and_times_of_this_one_is_another(
+    film, segmenter, tmp_path
+):
+    run(film, segmenter, tmp_path / "out")
+    replace_slices(film, [5])
+    assert open_volume(film).signature()["files"] == SHAPE[0]
+    with pytest.raises(UserError, match=r"another slice 5 of .*overwrite=true"):
+        run(film, segmenter, tmp_path / "out")
+
+
+def test_the_same_film_elsewhere_is_the_same(film, segmenter, tmp_path):
+    record = run(film, segmenter, tmp_path / "out", Options(slab=4))
+    moved = shutil.copytree(film, tmp_path / "moved", copy_function=shutil.copyfile)
+    ledger = tmp_path / "out" / "ledger.json"
+    known = json.loads(ledger.read_text())
+    assert len(known["read"]) == SHAPE[0]
+    del known["slabs"]["0"]
+    ledger.write_text(json.dumps(known))
+    again = run(moved, segmenter, tmp_path / "out")
+    assert again["slabs"] == {"done": 6, "resumed": 5}
+    assert again["porosity"] == record["porosity"]
+
+
+def test_a_model_that_is_replaced_before_a_worker_opens_it_is_refused(film, segmenter, tmp_path):
+    run(film, segmenter, tmp_path / "out")
+    ledger = json.loads((tmp_path / "out" / "ledger.json").read_text())
+    decisions = Decisions.from_json(ledger["decided"]["decisions"])
+    replaced = replace(segmenter, identity="otsu-2")
+    job = Job(
+        "job", film, None, lambda: replaced, segmenter.identity, tmp_path / "out",
+        (None, None, None), Options(previews=0), decisions.correction, "float32", None,
+    )  # fmt: skip
+    with pytest.raises(UserError, match=r"`weights` must not change .* otsu-2 .* otsu-1;"):
+        label_slab(job, (0, 4))
+
+
+@pytest.mark.parametrize("content", [b"", b'{"key": {"volume', b"[]", b'{"key": {}}'])
+def test_a_damaged_ledger_is_one_line_and_overwrite_works_even_then(
+    film, segmenter, tmp_path, content
+):
+    out = tmp_path / "out"
+    record = run(film, segmenter, out, Options(format="tiff", probabilities=True))
+    (out / "notes.txt").write_text("mine")
+    (out / "labels" / "notes.txt").write_text("mine")
+    (out / "ledger.json").write_bytes(content)
+    with pytest.raises(UserError, match=r"ledger\.json is damaged .*overwrite=true") as caught:
+        run(film, segmenter, out, Options(format="tiff", probabilities=True))
+    assert "\n" not in str(caught.value)
+    again = run(film, segmenter, out, Options(overwrite=True))
+    assert again["porosity"] == record["porosity"]
+    assert {path.name for path in out.iterdir()} >= {"notes.txt", "labels", "labels.ome.zarr"}
+    assert [path.name for path in (out / "labels").iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "file"),
+    [("ome-zarr", "labels.ome.zarr/0/c/3/0/0"), ("tiff", "labels/slice_0003.tif"),
+     ("ome-zarr", "probabilities.ome.zarr/0/c/3/0/0")],
+)  # fmt: skip
+@pytest.mark.parametrize("how", ["flipped", "half", "empty"])
+def test_a_chunk_whose_checksum_is_wrong_is_labelled_again(
+    film, segmenter, tmp_path, kind, file, how
+):
+    options = Options(format=kind, probabilities=True)
+    out, said = tmp_path / "out", []
+    record = run(film, segmenter, out, options)
+    expected = labels(out / record["labels"])
+    content = bytearray((out / file).read_bytes())
+    if how == "flipped":
+        content[-9 if kind == "ome-zarr" else len(content) // 2] ^= 0x10
+    (out / file).write_bytes(content if how == "flipped" else content[: len(content) // 2])
+    if how == "empty":
+        (out / file).write_bytes(b"")
+    again = run(film, segmenter, out, options, say=said.append)
+    assert any("1 of 24 slices that were written are not whole" in text for text in said)
+    assert again["slabs"]["resumed"] == record["slabs"]["done"] - 1
+    np.testing.assert_array_equal(labels(out / record["labels"]), expected)
+
+
+def test_a_flipped_bit_in_a_chunk_does_not_pass_for_another_label(film, segmenter, tmp_path):
+    """Without a checksum, some would decode to other labels."""
+    record = run(film, segmenter, tmp_path / "out")
+    chunk = tmp_path / "out" / record["labels"] / "0" / "c" / "3" / "0" / "0"
+    whole = chunk.read_bytes()
+    for k in range(0, len(whole), max(1, len(whole) // 40)):
+        chunk.write_bytes(whole[:k] + bytes([whole[k] ^ 0x01]) + whole[k + 1 :])
+        with pytest.raises(UserError, match="chunks must be whole"):
+            labels(tmp_path / "out" / record["labels"])
+
+
+@pytest.mark.parametrize("place", ["zarr.json", "0/zarr.json"])
+@pytest.mark.parametrize("content", [b"", b'{"zarr_format": 3, "no'])
+def test_a_damaged_zarr_json_of_ours_is_made_again(film, segmenter, tmp_path, place, content):
+    def stop(text, done, total):
+        if done == 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(film, segmenter, tmp_path / "out", progress=stop)
+    store = tmp_path / "out" / "labels.ome.zarr"
+    before = json.loads((store / place).read_text())
+    (store / place).write_bytes(content)
+    record = run(film, segmenter, tmp_path / "out")
+    assert json.loads((store / place).read_text()) == before
+    assert record["slabs"]["resumed"] >= 4  # the chunks are still good
+    whole = run(film, segmenter, tmp_path / "whole")
+    assert record["porosity"] == whole["porosity"]
+    np.testing.assert_array_equal(labels(store), labels(tmp_path / "whole" / "labels.ome.zarr"))
+
+
+def test_a_store_of_the_version_before_without_checksums_goes_on(tmp_path):
+    import zarr
+    from zarr.codecs import ZstdCodec
+
+    store, one = tmp_path / "labels", np.ones((1, 30, 40), np.uint8)
+    with create_volume(store, (3, 30, 40), np.uint8, format="ome-zarr") as writer:
+        writer.write(0, one)
+    shutil.rmtree(store / "0")
+    zarr.create_array(
+        store / "0", shape=(3, 30, 40), dtype=np.uint8, chunks=(1, 30, 40),
+        compressors=ZstdCodec(level=3), config={"write_empty_chunks": True},
+    )  # fmt: skip
+    with create_volume(store, (3, 30, 40), np.uint8, format="ome-zarr", resume=True) as writer:
+        writer.write(1, one)
+        assert [writer.holds(z) for z in range(3)] == [False, True, False]
+
+
+def test_a_segmentation_is_not_written_beside_another_result(film, segmenter, tmp_path):
+    Identity("training", {}, {}).write(tmp_path / "out")
+    with pytest.raises(UserError, match="holds a training; the choices are another output"):
+        run(film, segmenter, tmp_path / "out")
