@@ -1,0 +1,51 @@
+"""Data bars of microscopes: rows that stand still from slice to slice while the film moves on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+#: Share of a row that stands still in a bar, whose counters run; and just beyond it at most.
+STILL, MOVING = 0.7, 0.35
+#: Share of the slices in which a pixel has its usual value, and stands still.
+USUAL = 0.9
+#: Rows of a bar, and share of the height that it takes at most.
+LEAST, MOST = 4, 0.3
+#: Slices without which nothing can be said to stand still.
+SLICES = 4
+
+
+def bar_rows(stack: npt.NDArray[Any], tolerance: float) -> tuple[int, int]:
+    """Rows of the bars at the top and at the bottom; 0 where there is none.
+
+    A band of one value is a rim rather than a bar: it is left to `rims`.
+
+    Parameters
+    ----------
+    stack : (slices, y, x)
+        Slices far from each other; columns may be left out.
+    tolerance
+        Grey values within which a pixel that was compressed stands still.
+    """
+    if len(stack) < SLICES:
+        return 0, 0
+    usual = np.median(stack, axis=0)
+    moved = np.abs(stack.astype(np.float32) - usual.astype(np.float32)) > tolerance
+    still = np.mean(moved.mean(axis=0) <= 1 - USUAL, axis=1)
+    return _rows(still, usual, tolerance), _rows(still[::-1], usual[::-1], tolerance)
+
+
+def _rows(still: npt.NDArray[Any], usual: npt.NDArray[Any], tolerance: float) -> int:
+    """Rows of a bar at the top."""
+    ends = np.flatnonzero(still < STILL)
+    rows = int(ends[0]) if ends.size else len(still)
+    if not LEAST <= rows <= MOST * len(still):
+        return 0
+    beyond = still[rows + 2 : rows + 2 + 8]  # its last row may be compressed with the film's first
+    if beyond.size == 0 or beyond.mean() > MOVING:
+        return 0
+    band = usual[:rows]
+    same = np.abs(band - np.median(band)) <= tolerance
+    return 0 if same.mean() > 0.998 else rows

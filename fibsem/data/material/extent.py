@@ -1,0 +1,104 @@
+"""Which voxels of a volume are material, slice by slice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.data.material.parts import KINDS, Kind, KindArray, Part, code, part_of_json
+from fibsem.data.volumes import Volume
+from fibsem.geometry import Box, Triple
+
+BoolArray = npt.NDArray[np.bool_]
+
+#: Voxels left out, by kind.
+Left = dict[Kind, int]
+
+
+@dataclass(frozen=True)
+class Extent:
+    """What of a volume shows no material.
+
+    Attributes
+    ----------
+    shape
+        Of the volume, (z, y, x).
+    parts
+        By slice; one that is not named is material all over.
+    mask
+        The user's own, in place of what would be found: 0 is not material. Of the volume's shape,
+        or one slice that holds for all.
+    doubts
+        What has the value of fill without its shape: measured, and to be looked at.
+    """
+
+    shape: Triple
+    parts: Mapping[int, tuple[Part, ...]] = field(default_factory=dict)
+    mask: Volume | None = None
+    doubts: tuple[str, ...] = ()
+
+    def kinds(self, z: int) -> KindArray | None:
+        """Codes of a slice, (y, x) uint8, 0 material; None where all of it is."""
+        if self.mask is not None:
+            kinds = (self._masked(z) == 0).astype(np.uint8) * np.uint8(code("mask"))
+            return kinds if kinds.any() else None
+        parts = self.parts.get(z, ())
+        if not parts:
+            return None
+        kinds = np.zeros(self.shape[1:], np.uint8)
+        for part in parts:
+            part.paint(kinds)
+        return kinds
+
+    def _masked(self, z: int) -> npt.NDArray[Any]:
+        assert self.mask is not None
+        k = z if self.mask.shape[0] > 1 else 0
+        return self.mask.read(Box((k, 0, 0), (k + 1, *self.shape[1:])))[0]
+
+    def inside(self, z: int) -> BoolArray | None:
+        """Whether a pixel of a slice is material, (y, x); None where all of it is."""
+        kinds = self.kinds(z)
+        return None if kinds is None else kinds == 0
+
+    def is_blank(self, z: int) -> bool:
+        """Whether nothing of a slice is material."""
+        inside = self.inside(z)
+        return inside is not None and not inside.any()
+
+    def pixels(self, z: int) -> int:
+        """Pixels of a slice that are material."""
+        inside = self.inside(z)
+        return self.shape[1] * self.shape[2] if inside is None else int(np.count_nonzero(inside))
+
+    def stand_in(self, z: int) -> int:
+        """The slice itself, or the nearest one with material where it has none."""
+        depth = self.shape[0]
+        nearest = sorted(range(depth), key=lambda k: (abs(k - z), k)) if self.is_blank(z) else [z]
+        return next((k for k in nearest if not self.is_blank(k)), z)
+
+    def left_out(self) -> Left:
+        """Voxels that are not material, by kind; kinds without any are left away."""
+        counts = np.zeros(len(KINDS) + 1, np.int64)
+        for z in range(self.shape[0]) if self.mask is not None else self.parts:
+            kinds = self.kinds(z)
+            if kinds is not None:
+                counts += np.bincount(kinds.ravel(), minlength=counts.size)
+        return {kind: int(n) for kind, n in zip(KINDS, counts[1:], strict=True) if n}
+
+    def to_json(self) -> dict[str, Any]:
+        """What a ledger keeps; not the mask, which the user names again."""
+        parts = {str(z): [part.to_json() for part in some] for z, some in self.parts.items()}
+        return {"parts": parts, "doubts": list(self.doubts)}
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any], shape: Triple, mask: Volume | None) -> Self:
+        """Read what :meth:`to_json` gave."""
+        parts = {
+            int(z): tuple(part_of_json(part) for part in some)
+            for z, some in record["parts"].items()
+        }
+        return cls(shape, parts, mask, tuple(record["doubts"]))

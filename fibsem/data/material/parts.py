@@ -1,0 +1,99 @@
+"""Pieces of a slice that show no material, bounded by straight lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Kind = Literal["rim", "slices", "bar", "block", "mask"]
+#: In the order of their codes, which begin at 1: 0 is material.
+KINDS: tuple[Kind, ...] = ("rim", "slices", "bar", "block", "mask")
+
+Side = Literal["top", "bottom", "left", "right"]
+SIDES: tuple[Side, ...] = ("top", "bottom", "left", "right")
+
+#: Kind of every pixel of a slice, as a code.
+KindArray = npt.NDArray[np.uint8]
+
+
+def code(kind: Kind) -> int:
+    """The code of a kind."""
+    return 1 + KINDS.index(kind)
+
+
+def from_top(image: npt.NDArray[Any], side: Side) -> npt.NDArray[Any]:
+    """View a slice so that a side of it is at the top.
+
+    >>> from_top(np.array([[1, 2], [3, 4]]), "right").tolist()
+    [[2, 4], [1, 3]]
+    """
+    match side:
+        case "top":
+            return image
+        case "bottom":
+            return image[::-1]
+        case "left":
+            return image.T
+        case _:
+            return image[:, ::-1].T
+
+
+@dataclass(frozen=True)
+class Rect:
+    """Rows and columns, half open."""
+
+    kind: Kind
+    y0: int
+    x0: int
+    y1: int
+    x1: int
+
+    def paint(self, kinds: KindArray) -> None:
+        """Enter it into the kinds of a slice."""
+        kinds[self.y0 : self.y1, self.x0 : self.x1] = code(self.kind)
+
+    def to_json(self) -> list[Any]:
+        """What `part_of_json` reads."""
+        return [self.kind, self.y0, self.x0, self.y1, self.x1]
+
+
+@dataclass(frozen=True)
+class Wedge:
+    """A rim of a film that was turned: from a side to a line that is not parallel to it.
+
+    Attributes
+    ----------
+    side
+        Where it lies.
+    first, last
+        Its depth in pixels at the side's first and last pixel; below 0 where the line has left the
+        slice.
+    """
+
+    side: Side
+    first: float
+    last: float
+    kind: Kind = "rim"
+
+    def paint(self, kinds: KindArray) -> None:
+        """Enter it into the kinds of a slice."""
+        view = from_top(kinds, self.side)
+        depth = np.linspace(self.first, self.last, view.shape[1])
+        deepest = max(0, int(np.ceil(max(self.first, self.last))))
+        top = view[:deepest]
+        top[np.arange(len(top))[:, None] < np.rint(depth)] = code(self.kind)
+
+    def to_json(self) -> list[Any]:
+        """What `part_of_json` reads."""
+        return [self.side, self.first, self.last]
+
+
+Part = Rect | Wedge
+
+
+def part_of_json(record: list[Any]) -> Part:
+    """Read what ``to_json`` gave."""
+    return Wedge(*record) if record[0] in SIDES else Rect(*record)

@@ -1,0 +1,215 @@
+"""Fill along a side of a slice, up to a straight line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.data.material.parts import Part, Rect, Side, Wedge, from_top
+
+IntArray = npt.NDArray[np.intp]
+
+#: Pixels between a sharp edge and its line, and an edge that was compressed and its line.
+SHARP, BLURRED = 1, 8
+#: Share of a side at its line that is enough alone, and in neighbouring slices, too: black pores
+#: behind an edge go on from it.
+ALONE, TOGETHER = 0.9, 0.4
+#: Share of a side where the fill may end before its line.
+BEFORE = 0.03
+#: Share of a side, and pixels, that the fill of a turned film takes at least.
+LEAST_SHARE, LEAST_PX = 0.1, 16
+#: Its depth at the corner, at least, and its steepest line: 11 degrees.
+LEAST_DEPTH, STEEPEST = 3, 0.2
+#: Lines that are tried.
+TRIED = 200
+#: Rows behind an edge that an interpolation may have mixed with fill.
+MIXED = 8
+
+
+@dataclass(frozen=True)
+class Edge:
+    """Fill of one value from a side to a line.
+
+    Attributes
+    ----------
+    side
+        Of the slice.
+    first, last
+        Depth at the side's first and last pixel.
+    value
+        Of the fill.
+    alone
+        Whether the slice alone proves it; else the same edge in its neighbours has to.
+    """
+
+    side: Side
+    first: float
+    last: float
+    value: float
+    alone: bool
+
+    def part(self, height: int, width: int) -> Part:
+        """The fill, in a slice of this size."""
+        if self.first != self.last:
+            return Wedge(self.side, self.first, self.last)
+        depth = int(self.first)
+        match self.side:
+            case "top":
+                return Rect("rim", 0, 0, depth, width)
+            case "bottom":
+                return Rect("rim", height - depth, 0, height, width)
+            case "left":
+                return Rect("rim", 0, 0, height, depth)
+            case _:
+                return Rect("rim", 0, width - depth, height, width)
+
+
+@dataclass(frozen=True)
+class Border:
+    """One side of a slice: what is found, or what only has the value.
+
+    Attributes
+    ----------
+    edge
+        None where there is no straight one.
+    filled, share
+        Mean depth of the pixels of one value along the side, and the share of the side that begins
+        with it, where there is none.
+    """
+
+    edge: Edge | None = None
+    filled: float = 0.0
+    share: float = 0.0
+
+
+def look_at(image: npt.NDArray[Any], side: Side, tolerance: float) -> Border:
+    """Look for fill along a side of a slice.
+
+    Parameters
+    ----------
+    image : (y, x)
+        Grey values as they are stored.
+    side
+        Which one.
+    tolerance
+        Grey values within which fill varies that was compressed.
+    """
+    view = from_top(image, side)
+    values, counts = np.unique(view[0], return_counts=True)
+    value = float(values[counts.argmax()])
+    if np.mean(np.abs(view[0].astype(np.float32) - value) <= tolerance) < LEAST_SHARE:
+        return Border()
+    depth = _depths(view, value, tolerance)
+    known = np.flatnonzero(depth < len(view))  # the others are of a rim at another side
+    if len(known) < max(LEAST_PX // 2, LEAST_SHARE * depth.size):
+        return Border()
+    edge = (
+        _flat(view, side, depth, known, value, tolerance)
+        or _slanted(side, depth, known, value)
+        or _compressed(view, side, known, value, tolerance)
+    )
+    if edge:
+        return Border(edge)
+    return Border(None, float(depth[known].mean()), float(np.mean(depth[known] > 0)))
+
+
+def _depths(view: npt.NDArray[Any], value: float, tolerance: float) -> IntArray:
+    """Pixels of the fill's value from the side inwards, in every column."""
+    depth = np.zeros(view.shape[1], np.intp)
+    running = np.arange(view.shape[1])
+    for start in range(0, len(view), 64):  # most columns end soon
+        rows = view[start : start + 64, running].astype(np.float32)
+        other = np.abs(rows - value) > tolerance
+        ends = other.any(axis=0)
+        depth[running] = start + np.where(ends, other.argmax(axis=0), len(rows))
+        running = running[~ends]
+        if not running.size:
+            break
+    return depth
+
+
+def _flat(
+    view: npt.NDArray[Any], side: Side, depth: IntArray, known: IntArray, value: float,
+    tolerance: float,
+) -> Edge | None:
+    """A line parallel to the side."""
+    found = depth[known]
+    line = int(np.bincount(found).argmax())
+    for reach in (SHARP, BLURRED):
+        near = float(np.mean(np.abs(found - line) <= reach))
+        before = float(np.mean(found < line - reach))
+        if line < (1 if reach == SHARP else 2 * BLURRED) or before > BEFORE or near < TOGETHER:
+            continue
+        if near < ALONE and (reach == BLURRED or line < 2):
+            continue
+        if reach == BLURRED:  # what lies before the line is its blur
+            line = int(np.quantile(found[np.abs(found - line) <= reach], 0.9))
+        line += _mixed(view[:, known], line, value, tolerance)
+        return Edge(side, line, line, value, near >= ALONE)
+    return None
+
+
+def _mixed(view: npt.NDArray[Any], line: int, value: float, tolerance: float) -> int:
+    """Rows behind a line whose mean is drawn towards the fill."""
+    rows = view[line : line + 4 * MIXED].astype(np.float64).mean(axis=1)
+    if len(rows) < 4 * MIXED:
+        return 0
+    inner = rows[MIXED:].mean()
+    if abs(inner - value) < 5 * tolerance:  # grey fill: nothing can be said
+        return 0
+    drawn = np.abs(rows[:MIXED] - value) < 0.75 * abs(inner - value)
+    return MIXED if drawn.all() else int(drawn.argmin())
+
+
+def _slanted(side: Side, depth: IntArray, known: IntArray, value: float) -> Edge | None:
+    """A line that leaves the side at one end, or is not parallel to it."""
+    filled = known[depth[known] > 0]
+    least = max(LEAST_PX, LEAST_SHARE * depth.size)
+    ends = [float(np.mean(depth[part] > 0)) for part in (slice(LEAST_PX), slice(-LEAST_PX, None))]
+    if len(filled) < least or max(ends) < ALONE:  # it begins at a corner
+        return None
+    rng = np.random.default_rng(0)
+    one, other = rng.choice(filled, (2, TRIED))
+    apart = np.abs(other - one) >= len(filled) / 4
+    one, other = one[apart], other[apart]
+    slope = (depth[other] - depth[one]) / (other - one)
+    one, slope = one[np.abs(slope) <= STEEPEST], slope[np.abs(slope) <= STEEPEST]
+    if not one.size:
+        return None
+    lines = depth[one][:, None] + slope[:, None] * (known - one[:, None])
+    at = (np.abs(depth[known] - lines) <= SHARP) & (lines > 0) & (depth[known] > 0)
+    best = int(at.sum(axis=1).argmax())
+    line, on = lines[best], lines[best] > 0
+    near = float(np.mean(at[best][on]))
+    before = float(np.mean(depth[known] < np.maximum(line, 0) - SHARP))
+    # beyond the end of the line its side shows the film, where black pores may touch it
+    if near < TOGETHER or before > BEFORE or on.sum() < least or line.max() < LEAST_DEPTH:
+        return None
+    ends = depth[one[best]] + slope[best] * (np.array([0, depth.size - 1]) - one[best])
+    fitted = ends + SHARP  # a turned edge is interpolated
+    return Edge(side, float(fitted[0]), float(fitted[1]), value, alone=False)
+
+
+def _compressed(
+    view: npt.NDArray[Any], side: Side, known: IntArray, value: float, tolerance: float
+) -> Edge | None:
+    """A narrow rim that lossy compression has made wavy: rows of little spread near its value.
+
+    Its edge is as abrupt as compression leaves it; a rough surface before the black is not.
+    """
+    rows = view[: 6 * MIXED, known].astype(np.float64)
+    if len(rows) < 6 * MIXED:
+        return None
+    means, spread, inner = rows.mean(axis=1), rows.std(axis=1), rows[3 * MIXED :]
+    away = abs(inner.mean() - value)
+    if away < 5 * tolerance:
+        return None
+    fill = (np.abs(means - value) < 0.15 * away) & (spread < 0.4 * inner.std())
+    film = np.abs(means - value) >= 0.75 * away
+    first, line = int(fill.argmin()), int(film.argmax())
+    if not 2 <= first <= line <= min(first + MIXED // 2, 2 * MIXED):
+        return None
+    return Edge(side, line, line, value, alone=False)

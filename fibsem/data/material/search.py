@@ -1,0 +1,276 @@
+"""The search for what is not material: slice by slice, each looked at once and when it is needed."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.data.material.bars import bar_rows
+from fibsem.data.material.blocks import blocks_of
+from fibsem.data.material.extent import Extent
+from fibsem.data.material.parts import SIDES, Part, Rect, Side
+from fibsem.data.material.rims import Border, look_at
+from fibsem.data.volumes import Volume, open_volume
+from fibsem.errors import UserError
+from fibsem.geometry import Box
+
+#: Slices, evenly spaced, that tell what the film usually looks like; and columns of each.
+LOOKED_AT, COLUMNS = 20, 256
+#: Share of the film's contrast within which fill varies that was compressed.
+TOLERANCE = 0.04
+#: Share of the usual contrast below which a slice shows nothing.
+FAINT = 0.1
+#: Share of a neighbour's pixels with a blank slice's value from which both may be film.
+LIKE = 0.6
+#: Slices on both sides in which an edge or a block is looked for again, and how often it must be.
+AROUND, AGAIN = 2, 2
+#: Share of a side, depth in pixels and share of the slices from which a doubt is said.
+DOUBT_SHARE, DOUBT_PX, DOUBT_SLICES = 0.75, 4.0, 0.1
+
+Show = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one slice shows by itself."""
+
+    grey: float
+    contrast: float
+    borders: Mapping[Side, Border]
+    blocks: tuple[Rect, ...]
+    column: npt.NDArray[Any]
+
+
+class Search(Mapping[int, tuple[Part, ...]]):
+    """Parts of a volume that are not material, by slice.
+
+    Parameters
+    ----------
+    volume
+        Whose slices are read when they are asked for, those around them too, each once.
+
+    Notes
+    -----
+    Memory: a slice, and at most 20 x 256 columns of it.
+    """
+
+    def __init__(self, volume: Volume) -> None:
+        self.volume = volume
+        self._looks: dict[int, Look | None] = {}
+
+    def __len__(self) -> int:
+        return self.volume.shape[0]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(len(self)))
+
+    def __getitem__(self, z: int) -> tuple[Part, ...]:
+        height, width = self.volume.shape[1:]
+        look = self._look(z)
+        if look is None:
+            return ()
+        if self._blank(z, look) and self._differs(z, look):
+            return (Rect("slices", 0, 0, height, width),)
+        top, bottom = self.bars
+        parts: list[Part] = [
+            Rect("bar", y0, 0, y1, width) for y0, y1 in ((0, top), (height - bottom, height)) if y1 > y0
+        ]
+        for block in look.blocks:
+            whole = block.x1 - block.x0 == width or block.y1 - block.y0 == height - top - bottom
+            if whole or self._blocks_around(z, block) >= AGAIN:
+                parts.append(block)
+        for border in look.borders.values():  # last: a rim may be a rectangle, too
+            edge = border.edge
+            if edge and (edge.alone or self._edges_around(z, edge.side, edge.value) >= AGAIN):
+                parts.append(_below(edge.part(height - top - bottom, width), top))
+        return tuple(parts)
+
+    @cached_property
+    def _sample(self) -> npt.NDArray[Any]:
+        """Some columns of evenly spaced slices, without those that show nothing."""
+        depth, _, width = self.volume.shape
+        step = -(-width // COLUMNS)
+        read = [
+            image[:, ::step].copy()
+            for z in sorted({round(k) for k in np.linspace(0, depth - 1, min(LOOKED_AT, depth))})
+            if (image := self._read(z)) is not None
+        ]
+        contrasts = [_contrast(image) for image in read]
+        least = FAINT * float(np.quantile(contrasts, 0.75)) if read else 0.0
+        shown = [image for image, c in zip(read, contrasts, strict=True) if c >= least]
+        return np.stack(shown) if shown else np.zeros((1, 1, 1), self.volume.dtype)
+
+    @cached_property
+    def tolerance(self) -> float:
+        """Grey values within which fill varies that was compressed."""
+        return TOLERANCE * self.contrast
+
+    @cached_property
+    def contrast(self) -> float:
+        """Of a usual slice."""
+        return float(np.quantile([_contrast(image) for image in self._sample], 0.75))
+
+    @cached_property
+    def range(self) -> tuple[float, float]:
+        """Dark and bright values of the film."""
+        low, high = np.quantile(self._sample[:, ::4], (0.02, 0.98))
+        return float(low), float(high)
+
+    @cached_property
+    def bars(self) -> tuple[int, int]:
+        """Rows of the data bars at the top and at the bottom."""
+        return bar_rows(self._sample, self.tolerance)
+
+    def _read(self, z: int) -> npt.NDArray[Any] | None:
+        """A slice as it is stored; None where it cannot be read: labelling says so."""
+        try:
+            image: npt.NDArray[Any] = self.volume.read(Box((z, 0, 0), (z + 1, *self.volume.shape[1:])))
+        except UserError:
+            return None
+        return None if z in self.volume.missing else image[0]
+
+    def _look(self, z: int) -> Look | None:
+        if z not in self._looks:
+            image = self._read(z)
+            self._looks[z] = None if image is None else self._seen(image)
+        return self._looks[z]
+
+    def _seen(self, image: npt.NDArray[Any]) -> Look:
+        top, bottom = self.bars
+        film = image[top : len(image) - bottom]
+        some = film[:: max(1, len(film) // 128), :: max(1, film.shape[1] // 128)]
+        borders = {side: look_at(film, side, self.tolerance) for side in SIDES}
+        blocks = tuple(_below(block, top) for block in blocks_of(film))
+        return Look(float(np.median(some)), _contrast(some), borders, blocks, some.copy())
+
+    def _blank(self, z: int, look: Look) -> bool:
+        """Whether a slice shows nothing: one value, or noise that is black or white."""
+        if look.contrast == 0 and look.column.min() == look.column.max():
+            return True
+        low, high = self.range
+        return look.contrast < FAINT * self.contrast and not low < look.grey < high
+
+    def _differs(self, z: int, look: Look) -> bool:
+        """Whether the film beside a run of blank slices looks otherwise, on both its sides."""
+        shares = []
+        for step in (-1, 1):
+            k = z + step
+            while 0 <= k < len(self) and ((near := self._look(k)) is None or self._blank(k, near)):
+                k += step
+            if 0 <= k < len(self) and near is not None:
+                film = near.column
+                shares.append(np.mean(np.abs(film.astype(np.float32) - look.grey) <= self.tolerance))
+        return bool(shares) and max(shares) < LIKE
+
+    def _edges_around(self, z: int, side: Side, value: float) -> int:
+        """Neighbours with an edge of the same fill at the same side."""
+        edges = (look.borders[side].edge for look in self._around(z))
+        return sum(e is not None and abs(e.value - value) <= self.tolerance for e in edges)
+
+    def _blocks_around(self, z: int, block: Rect) -> int:
+        """Neighbours with the same block, give or take a pixel."""
+        ends = np.array(block.to_json()[1:])
+        return sum(
+            any(np.abs(np.array(other.to_json()[1:]) - ends).max() <= 1 for other in look.blocks)
+            for look in self._around(z)
+        )
+
+    def _around(self, z: int) -> Iterator[Look]:
+        for k in range(max(0, z - AROUND), min(len(self), z + AROUND + 1)):
+            if k != z and (look := self._look(k)) is not None:
+                yield look
+
+    def doubts(self) -> Iterator[str]:
+        """What has the value of fill along a side, but no straight edge; of slices seen so far."""
+        looks = {z: look for z, look in self._looks.items() if look is not None}
+        for side in SIDES:
+            odd = [
+                look.borders[side].filled
+                for look in looks.values()
+                if look.borders[side].share >= DOUBT_SHARE and look.borders[side].filled >= DOUBT_PX
+            ]
+            if len(odd) > DOUBT_SLICES * len(looks):
+                yield (
+                    f"{len(odd)} of {len(looks)} slices have one grey value along most of their "
+                    f"{side} border, {np.mean(odd):.0f} pixels deep, but no straight edge: it is "
+                    "measured as material; valid=MASK leaves it out"
+                )
+        blank = [z for z, look in looks.items() if self._blank(z, look) and not self._differs(z, look)]
+        if blank:
+            yield (
+                f"{len(blank)} slices from {blank[0]} to {blank[-1]} are of one grey value like "
+                "most of their neighbours: they are measured as material; valid=MASK leaves them out"
+            )
+
+
+def _below(part: Part, top: int) -> Any:
+    """A part of a film below a bar of some rows."""
+    if isinstance(part, Rect) and top:
+        return Rect(part.kind, part.y0 + top, part.x0, part.y1 + top, part.x1)
+    return part
+
+
+def _contrast(image: npt.NDArray[Any]) -> float:
+    low, high = np.quantile(image, (0.01, 0.99))
+    return float(high - low)
+
+
+def known_extent(volume: Volume, valid: str) -> Extent | None:
+    """What `valid` says without a look at the film: ``all``, or the path of a mask.
+
+    Raises
+    ------
+    UserError
+        If the mask cannot be opened, or has another shape.
+    """
+    if valid == "auto":
+        return None
+    if valid == "all":
+        return Extent(volume.shape)
+    mask = open_volume(Path(valid), sparse=True)
+    if mask.shape[1:] != volume.shape[1:] or mask.shape[0] not in (1, volume.shape[0]):
+        raise UserError(
+            f"`valid` must be auto, all or a mask of the volume's shape {volume.shape} or of one "
+            f"slice of it, but {mask.path} has {mask.shape}."
+        )
+    return Extent(volume.shape, mask=mask)
+
+
+_searched: weakref.WeakKeyDictionary[Any, Search] = weakref.WeakKeyDictionary()
+
+
+def look_for(volume: Volume, valid: str = "auto") -> Extent:
+    """What of a volume is not material, looked for in a slice when it is asked for.
+
+    For data of which few slices are used; `find_extent` looks at all of them.
+    """
+    known = known_extent(volume, valid)
+    if known is not None:
+        return known
+    if volume.source not in _searched:
+        _searched[volume.source] = Search(volume)
+    return Extent(volume.shape, _searched[volume.source])
+
+
+def find_extent(volume: Volume, valid: str = "auto", progress: Show | None = None) -> Extent:
+    """What of a volume is not material; every slice is read once, and each looked at by itself.
+
+    Memory: a slice. Time: that of reading, and a few passes over each slice.
+    """
+    known = known_extent(volume, valid)
+    if known is not None:
+        return known
+    search, parts = Search(volume), {}
+    for z in search:
+        if progress:
+            progress("slices looked at", z, len(search))
+        if some := search[z]:
+            parts[z] = some
+    return Extent(volume.shape, parts, doubts=tuple(search.doubts()))
