@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fibsem.config import TrackingConfig, Tree, output_folder, read, read_path, run_command
 from fibsem.data.scale import learned_range
-from fibsem.data.volumes import Manner, Volume, VoxelNm, known_nm, reopen
+from fibsem.data.volumes import Manner, Volume, VoxelNm, reopen
 from fibsem.errors import UserError
 from fibsem.inference.options import Options
 
@@ -54,7 +54,7 @@ def main(tree: Tree) -> None:
     with Progress("segmenting") as progress:
         record = segment_volume(
             volume, segmenter, folder, options,
-            voxel_nm=known_nm(given, volume.voxel_nm, bundles[0].voxel_nm),
+            voxel_nm=given, trained=[bundle.trained for bundle in bundles],
             load=partial(load_segmenter, places, store.absolute_uri),
             provenance=provenance(
                 weights, [bundle.version for bundle in bundles],
@@ -65,6 +65,8 @@ def main(tree: Tree) -> None:
         )  # fmt: skip
     porosity = porosity_text(record["porosity"], record["porosity_ci"])
     missing = f", {len(record['missing'])} slices missing" if record["missing"] else ""
+    left = 1 - record["material"]["share"]
+    missing += f", {100 * left:.2f} % not material" if left else ""
     print(
         f"porosity {porosity}{missing}, {record['voxels_per_second']:.0f} voxels a second "
         f"({record['mode']}, {record['precision']}); {folder}"

@@ -55,11 +55,11 @@ READ_BY = {
     "promote": SETTINGS,
     "segment": (
         "volume", "weights", "range", "voxel_nm", "format", "precision", "probabilities",
-        "uncertainty", "missing", "min_volume_nm3", "pattern", "series", "sparse",
+        "uncertainty", "missing", "min_volume_nm3", "pattern", "series", "sparse", "valid",
     ),
 }  # fmt: skip
 #: Of those, the ones that name a folder only where they are set: there was a time without them.
-WHERE_SET = ("pattern", "series", "sparse")
+WHERE_SET = {"pattern": None, "series": None, "sparse": False, "valid": "auto"}
 #: Commands that take from a model or from trials what others take from the configuration.
 NAMED_BY_WHAT_THEY_READ = ("promote", "segment")
 
@@ -128,7 +128,7 @@ def output_folder(command: str, tree: Tree, dataset: str, *what: str) -> Path:
     counting = tree
     if command in NAMED_BY_WHAT_THEY_READ:
         keys = READ_BY[command]
-        counting = {key: tree[key] for key in keys if key not in WHERE_SET or tree[key]}
+        counting = {key: tree[key] for key in keys if tree[key] != WHERE_SET.get(key, ...)}
     title = "-".join([file_name(dataset), *what])
     folder = Path("outputs") / command / f"{title}-{settings_hash(counting)}"
     if folder.exists() or command not in ("train", "sweep", "evaluate", "promote"):

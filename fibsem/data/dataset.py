@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.data.digests import Stamp, digest_of, slice_digests, stamp_of
+from fibsem.data.material import Extent, look_for
 from fibsem.data.split import SPLITS, Split, SplitRecipe
 from fibsem.data.volumes import Volume, VoxelNm
 from fibsem.data.volumes.faults import File
@@ -149,7 +150,9 @@ class Region:
 class Sample:
     """One volume with its labelled regions; ``dense`` if they were cut from a label stack.
 
-    ``label_files`` are those that a change of labels would show in.
+    ``label_files`` are those that a change of labels would show in. ``valid`` says what of it is
+    material: ``auto``, ``all`` or the path of a mask; ``extent`` is what follows of it, in a
+    dataset that was checked.
     """
 
     name: str
@@ -158,6 +161,44 @@ class Sample:
     expected_porosity: float | None = None
     dense: bool = False
     label_files: tuple[File, ...] = ()
+    valid: str = "auto"
+    extent: Extent | None = None
+
+
+@dataclass(frozen=True)
+class OnMaterial:
+    """Labels of a region, ``IGNORE`` where its sample shows no material."""
+
+    labels: Callable[[], LabelArray]
+    extent: Extent
+    box: Box
+
+    def __call__(self) -> LabelArray:
+        labels, inside = self.labels(), self.extent.inside(self.box.start[0])
+        if inside is None:
+            return labels
+        return np.where(inside[self.box.slices[1:]], labels, np.uint8(IGNORE))
+
+
+def on_material(sample: Sample) -> Sample:
+    """The sample with labels on material only; slices are looked at when they are asked for."""
+    extent = look_for(sample.volume, sample.valid)
+    regions = tuple(
+        replace(
+            region,
+            read=OnMaterial(region.read, extent, region.box),
+            read_truth=region.read_truth and OnMaterial(region.read_truth, extent, region.box),
+        )
+        for region in sample.regions
+    )
+    return replace(sample, regions=regions, extent=extent)
+
+
+def left_out(region: Region) -> int:
+    """Labelled pixels of a region that do not count, because they show no material."""
+    if not isinstance(region.read, OnMaterial):
+        return 0
+    return int(np.count_nonzero((region.read.labels() != IGNORE) & (region.read() == IGNORE)))
 
 
 @dataclass(frozen=True)
@@ -294,7 +335,7 @@ def check_name(name: object, what: str) -> str:
 
 
 def checked(dataset: Dataset) -> Dataset:
-    """The dataset, after a look at every label.
+    """The dataset, after a look at every label; those that show no material do not count.
 
     Raises
     ------
@@ -317,6 +358,7 @@ def checked(dataset: Dataset) -> Dataset:
         for region in sample.regions:
             check_name(region.name, f"a mask of sample {sample.name}")
         _check_boxes(sample)
+    dataset = replace(dataset, samples=tuple(map(on_material, dataset.samples)))
     _check_classes(dataset)
     return dataset
 

@@ -13,6 +13,7 @@ from fibsem.data import archive
 from fibsem.data.as_written import read_yaml
 from fibsem.data.dataset import Classes, Dataset, Region, Sample, check_name, checked
 from fibsem.data.masks import Cut
+from fibsem.data.material import RULES, known_extent
 from fibsem.data.regions import read_regions
 from fibsem.data.split import SplitRecipe, slice_ranges
 from fibsem.data.volumes import Manner, Volume, VoxelNm, known_nm, reopen
@@ -28,11 +29,12 @@ REGION_PX = 256
 TOP_KEYS = ("name", "voxel_nm", "classes", "ignore", "samples")
 SAMPLE_KEYS = (
     "name", "volume", "pattern", "series", "sparse", "range", "regions", "labels",
-    "labels_pattern", "labels_series", "expected_porosity",
+    "labels_pattern", "labels_series", "expected_porosity", "valid",
 )  # fmt: skip
 #: Keys of names and paths.
 TEXTS = (
     "name", "volume", "pattern", "series", "regions", "labels", "labels_pattern", "labels_series",
+    "valid",
 )  # fmt: skip
 
 
@@ -130,8 +132,10 @@ def _read_sample(
         labels = reopen(path.parent / _text(record, "labels", where), manner)
         regions = tuple(_cut(labels, volume, name, classes, recipe))
         files = [file for z in range(labels.shape[0]) for file, _ in labels.source.places(z)]
-    dense = record.get("labels") is not None
-    return Sample(name, volume, regions, _expected(record, where), dense, tuple(files))
+    dense, valid = record.get("labels") is not None, _valid(record, volume, path, where)
+    if valid not in RULES:
+        files = [*files, Path(valid)]
+    return Sample(name, volume, regions, _expected(record, where), dense, tuple(files), valid)
 
 
 def _expected(record: Mapping[str, Any], where: str) -> float | None:
@@ -140,6 +144,17 @@ def _expected(record: Mapping[str, Any], where: str) -> float | None:
     if expected is not None and (share is None or not 0 <= share <= 1):
         raise UserError(f"`expected_porosity` must be from 0 to 1, but {where} has {expected!r}.")
     return share
+
+
+def _valid(record: Mapping[str, Any], volume: Volume, path: Path, where: str) -> str:
+    """What of a sample is material: a rule, or a mask beside the manifest."""
+    if record.get("valid") is None:
+        return "auto"
+    valid = _text(record, "valid", where)
+    if valid not in RULES:
+        valid = str((path.parent / valid).resolve())
+        known_extent(volume, valid)
+    return valid
 
 
 def _manner(record: Mapping[str, Any], prefix: str, where: str) -> Manner:

@@ -26,6 +26,9 @@ class Options:
     uncertainty
         Write the spread between the members of an ensemble too, as uint8: 255 times twice the
         standard deviation of their probabilities, which is 0.5 at most.
+    valid
+        What of the volume is material: ``auto``, found before the first slab; ``all``; or the path
+        of a mask, 0 where there is none.
     missing
         Whether a slice that cannot be read stops the work or is left out.
     min_volume_nm3
@@ -50,6 +53,7 @@ class Options:
     precision: Precision = "float32"
     probabilities: bool = False
     uncertainty: bool = False
+    valid: str = "auto"
     missing: Literal["stop", "skip"] = "stop"
     min_volume_nm3: float = 0.0
     memory_gib: float = 4.0
@@ -107,6 +111,7 @@ class Options:
             "precision": self.precision,
             "probabilities": self.probabilities,
             "uncertainty": self.uncertainty,
+            "valid": self.valid,
             "missing": self.missing,
             "min_volume_nm3": self.min_volume_nm3,
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from fibsem.analysis import model_card
 from fibsem.analysis.intervals import porosity_text
 from fibsem.analysis.statistics import Gate
 from fibsem.config import Tree, read
-from fibsem.data.dataset import Dataset
+from fibsem.data.dataset import Dataset, Sample
+from fibsem.data.greys import standardised_histogram
 from fibsem.data.scale import scales_of
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options
@@ -103,6 +105,9 @@ def write_bundle(
         "corrections": {
             name: volume.correction.to_json() for name, volume in material.volumes.items()
         },
+        "greys": {
+            name: standardised_histogram(volume) for name, volume in material.volumes.items()
+        },
     }
     dataset = material.dataset
     Bundle(segmenter, dataset.voxel_nm, audit, scales=scales_of(dataset)).save(folder)
@@ -122,6 +127,11 @@ def registry_tags(dataset: Dataset, gate: Gate, record: Record) -> dict[str, obj
     }
 
 
+def _for(sample: Sample, options: Options) -> Options:
+    """The options with what the manifest says of a sample's material."""
+    return options if sample.valid == "auto" else replace(options, valid=sample.valid)
+
+
 def segment_samples(
     tree: Tree, dataset: Dataset, record: Record, folder: Path, tracking: Tracking, say: Say
 ) -> dict[str, Record]:
@@ -138,7 +148,7 @@ def segment_samples(
         volume = sample.volume.mended() if options.missing == "skip" else sample.volume
         with Progress(f"segmenting {sample.name}") as progress:
             found = segment_volume(
-                volume, segmenter, folder / file_name(sample.name), options,
+                volume, segmenter, folder / file_name(sample.name), _for(sample, options),
                 voxel_nm=dataset.voxel_nm, load=load, provenance=made_by, progress=progress,
                 say=say,
             )  # fmt: skip

@@ -13,12 +13,17 @@ import numpy.typing as npt
 from fibsem.analysis import figures
 from fibsem.analysis.intervals import normal_interval
 from fibsem.analysis.tables import cell
-from fibsem.data.dataset import Dataset, Region, Sample, by_split, porosity
-from fibsem.data.preprocessing import GreyProfile, Recipe, evenly_spaced, mean_profile
+from fibsem.data.dataset import Dataset, Region, Sample, by_split, left_out, porosity
+from fibsem.data.preprocessing import (
+    GreyProfile,
+    Recipe,
+    evenly_spaced,
+    material_slices,
+    mean_profile,
+)
 from fibsem.data.split import SPLITS
 from fibsem.data.volumes import VoxelNm
 from fibsem.data.volumes.lengths import differing
-from fibsem.geometry import Box
 from fibsem.system.file_names import file_name
 
 #: One bin per grey value of 16 bits; every value of 8 bits has its own bin too.
@@ -56,16 +61,25 @@ class Greys:
 
 
 def greys(sample: Sample) -> Greys:
-    """Count the grey values of a sample."""
+    """Count the grey values of a sample's material."""
     counts = np.zeros(BINS, np.int64)
     sums = np.zeros(3)
-    for z in evenly_spaced(sample.volume.shape[0]):
-        grey = sample.volume.read_unit(Box((z, 0, 0), (z + 1, *sample.volume.shape[1:])))
+    for box, inside in material_slices(sample.volume, sample.extent):
+        grey = sample.volume.read_unit(box)
+        grey = grey if inside is None else grey[0][inside]
         counts += np.bincount(np.rint(grey * (BINS - 1)).astype(np.int64).ravel(), minlength=BINS)
         grey64 = grey.astype(np.float64)
         sums += [grey.size, grey64.sum(), np.square(grey64).sum()]
     mean = sums[1] / sums[0]
     return Greys(counts, float(mean), float(np.sqrt(max(0.0, sums[2] / sums[0] - mean**2))))
+
+
+def left_out_shares(sample: Sample) -> dict[str, float]:
+    """Shares of evenly spaced slices that show no material, by kind."""
+    slices = evenly_spaced(sample.volume.shape[0])
+    area = len(slices) * sample.volume.shape[1] * sample.volume.shape[2]
+    counts = sample.extent.left_out(slices) if sample.extent else {}
+    return {kind: count / area for kind, count in counts.items()}
 
 
 @dataclass(frozen=True)
@@ -84,7 +98,10 @@ class Inspection:
         return cls(
             dataset,
             {sample.name: greys(sample) for sample in dataset.samples},
-            {sample.name: mean_profile(sample.volume, axis) for sample in dataset.samples},
+            {
+                sample.name: mean_profile(sample.volume, axis, extent=sample.extent)
+                for sample in dataset.samples
+            },
             axis,
         )
 
@@ -104,6 +121,8 @@ class Inspection:
                 "porosity": float(np.mean(shares)) if shares else None,
                 "porosity_ci": list(normal_interval(shares)) if len(shares) > 1 else None,
                 "expected_porosity": sample.expected_porosity,
+                "left_out": left_out_shares(sample),
+                "ignored_px": sum(map(left_out, sample.regions)),
             }
         return {
             "dataset": self.dataset.name,
@@ -123,6 +142,18 @@ class Inspection:
             for share, what in ((dark, "darkest"), (bright, "brightest")):
                 if share > SATURATED:
                     yield f"{sample.name}: {100 * share:.1f} % of the pixels have the {what} value"
+            if left := left_out_shares(sample):
+                told = ", ".join(f"{kind} {100 * share:.2f} %" for kind, share in left.items())
+                yield (
+                    f"{sample.name}: {100 * sum(left.values()):.2f} % of the film shows no "
+                    f"material and is left out ({told}); `valid: all` in the manifest keeps it"
+                )
+            reached = [count for region in sample.regions if (count := left_out(region))]
+            if reached:
+                yield (
+                    f"{sample.name}: {sum(reached)} labelled pixels of {len(reached)} regions show "
+                    "no material and are ignored"
+                )
             if not sample.regions:
                 yield f"{sample.name}: no labels, it can only be segmented"
                 continue

@@ -22,6 +22,7 @@ from fibsem.data.scale import Scale
 from fibsem.data.volumes import VoxelNm
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Member, Segmenter
+from fibsem.inference.volume.likeness import Trained
 from fibsem.models.spec import ModelSpec
 from fibsem.system.files import read_json, write_json
 from fibsem.tracking.store import client_of
@@ -34,10 +35,10 @@ SETTINGS = ("preprocess", "postprocessing", "classes", "voxel_nm", "audit")
 class Bundle:
     """A segmenter with what is known of its origin.
 
-    ``audit`` holds the corrections fitted to the training samples, the figures of the promotion
-    and in ``lineage`` where the model comes from; nothing in it is needed to segment. ``version``
-    is that of the registered model, None for a folder; ``scales`` are those of the samples, where
-    they declared a range.
+    ``audit`` holds the corrections fitted to the training samples, their grey values, the figures
+    of the promotion and in ``lineage`` where the model comes from; nothing in it is needed to
+    segment. ``version`` is that of the registered model, None for a folder; ``scales`` are those
+    of the samples, where they declared a range.
     """
 
     segmenter: Segmenter
@@ -45,6 +46,11 @@ class Bundle:
     audit: dict[str, Any]
     version: str | None = None
     scales: tuple[Scale, ...] = ()
+
+    @property
+    def trained(self) -> Trained:
+        """What it was trained on; older bundles do not know their grey values."""
+        return Trained(self.voxel_nm, tuple(map(tuple, self.audit.get("greys", {}).values())))
 
     def save(self, folder: Path) -> None:
         """Write the folder."""

@@ -61,8 +61,12 @@ def phantom_recipe(name: str) -> PhantomRecipe:
 
 
 def corrected_volumes(dataset: Dataset, recipe: Recipe) -> dict[str, CorrectedVolume]:
-    """Every sample's volume with the recipe fitted to it, by name."""
+    """Every sample's volume with the recipe fitted to its material, by name."""
     return {
-        sample.name: CorrectedVolume(sample.volume, fit_correction(sample.volume, recipe))
+        sample.name: CorrectedVolume(
+            sample.volume,
+            fit_correction(sample.volume, recipe, extent=sample.extent),
+            sample.extent,
+        )
         for sample in dataset.samples
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -21,7 +22,9 @@ from fibsem.analysis.figures.style import (
 )
 
 
-def overlay(grey: Array, solid: Array, truth: Array | None = None) -> Figure:
+def overlay(
+    grey: Array, solid: Array, truth: Array | None = None, material: Array | None = None
+) -> Figure:
     """One slice: grey values, the labels found, and where they differ from the truth.
 
     Parameters
@@ -32,7 +35,12 @@ def overlay(grey: Array, solid: Array, truth: Array | None = None) -> Figure:
         Labels found.
     truth : (y, x) bool, optional
         Exact labels.
+    material : (y, x) bool, optional
+        Where there is any; all else is black, and no pore.
     """
+    shown = np.ones(grey.shape, bool) if material is None else material
+    grey = np.where(shown, grey, grey.min())
+    solid = solid | ~shown
     figure, axes = axes_row(
         2 if truth is None else 3, 3.4, 3.4 * grey.shape[0] / grey.shape[1] + 0.3
     )
@@ -42,7 +50,7 @@ def overlay(grey: Array, solid: Array, truth: Array | None = None) -> Figure:
     axes[0].set_title("grey values")
     show_grey(axes[1], grey)
     tint(axes[1], ~solid, PORE)
-    axes[1].set_title(f"pores found: {100 * (1 - solid.mean()):.1f} %")
+    axes[1].set_title(f"pores found: {100 * (1 - solid[shown].mean()):.1f} %")
     if truth is not None:
         show_grey(axes[2], grey)
         tint(axes[2], ~truth, PORE)

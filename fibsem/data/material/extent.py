@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -80,14 +80,27 @@ class Extent:
         nearest = sorted(range(depth), key=lambda k: (abs(k - z), k)) if self.is_blank(z) else [z]
         return next((k for k in nearest if not self.is_blank(k)), z)
 
-    def left_out(self) -> Left:
-        """Voxels that are not material, by kind; kinds without any are left away."""
+    def left_out(self, slices: Iterable[int] | None = None) -> Left:
+        """Voxels of some slices, or all, that are not material; kinds without any are left away."""
         counts = np.zeros(len(KINDS) + 1, np.int64)
-        for z in range(self.shape[0]) if self.mask is not None else self.parts:
+        some = range(self.shape[0]) if self.mask is not None else self.parts
+        for z in some if slices is None else slices:
             kinds = self.kinds(z)
             if kinds is not None:
                 counts += np.bincount(kinds.ravel(), minlength=counts.size)
         return {kind: int(n) for kind, n in zip(KINDS, counts[1:], strict=True) if n}
+
+    def told(self) -> Iterator[str]:
+        """What a user should know of it, a line each."""
+        size, left = self.shape[0] * self.shape[1] * self.shape[2], self.left_out()
+        if left:
+            parts = ", ".join(f"{kind} {100 * n / size:.2f} %" for kind, n in left.items())
+            yield (
+                f"{100 * sum(left.values()) / size:.2f} % of the volume shows no material and is "
+                f"left out: {parts}; valid=all measures it, too"
+            )
+        for doubt in self.doubts:
+            yield f"warning: {doubt}"
 
     def to_json(self) -> dict[str, Any]:
         """What a ledger keeps; not the mask, which the user names again."""

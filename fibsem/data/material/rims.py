@@ -132,7 +132,11 @@ def _depths(view: npt.NDArray[Any], value: float, tolerance: float) -> IntArray:
 
 
 def _flat(
-    view: npt.NDArray[Any], side: Side, depth: IntArray, known: IntArray, value: float,
+    view: npt.NDArray[Any],
+    side: Side,
+    depth: IntArray,
+    known: IntArray,
+    value: float,
     tolerance: float,
 ) -> Edge | None:
     """A line parallel to the side."""

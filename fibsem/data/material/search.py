@@ -1,8 +1,8 @@
-"""The search for what is not material: slice by slice, each looked at once and when it is needed."""
+"""The search for what is not material: slice by slice, each when it is asked for."""
 
 from __future__ import annotations
 
-import weakref
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,18 +34,21 @@ AROUND, AGAIN = 2, 2
 #: Share of a side, depth in pixels and share of the slices from which a doubt is said.
 DOUBT_SHARE, DOUBT_PX, DOUBT_SLICES = 0.75, 4.0, 0.1
 
+#: Seconds from which on progress is shown.
+SHOWN_AFTER_S = 2.0
+
 Show = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class Look:
-    """What one slice shows by itself."""
+    """What one slice shows by itself; ``some`` of its pixels are kept."""
 
     grey: float
     contrast: float
     borders: Mapping[Side, Border]
     blocks: tuple[Rect, ...]
-    column: npt.NDArray[Any]
+    some: npt.NDArray[Any]
 
 
 class Search(Mapping[int, tuple[Part, ...]]):
@@ -80,7 +83,9 @@ class Search(Mapping[int, tuple[Part, ...]]):
             return (Rect("slices", 0, 0, height, width),)
         top, bottom = self.bars
         parts: list[Part] = [
-            Rect("bar", y0, 0, y1, width) for y0, y1 in ((0, top), (height - bottom, height)) if y1 > y0
+            Rect("bar", y0, 0, y1, width)
+            for y0, y1 in ((0, top), (height - bottom, height))
+            if y1 > y0
         ]
         for block in look.blocks:
             whole = block.x1 - block.x0 == width or block.y1 - block.y0 == height - top - bottom
@@ -131,7 +136,9 @@ class Search(Mapping[int, tuple[Part, ...]]):
     def _read(self, z: int) -> npt.NDArray[Any] | None:
         """A slice as it is stored; None where it cannot be read: labelling says so."""
         try:
-            image: npt.NDArray[Any] = self.volume.read(Box((z, 0, 0), (z + 1, *self.volume.shape[1:])))
+            image: npt.NDArray[Any] = self.volume.read(
+                Box((z, 0, 0), (z + 1, *self.volume.shape[1:]))
+            )
         except UserError:
             return None
         return None if z in self.volume.missing else image[0]
@@ -152,7 +159,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
 
     def _blank(self, z: int, look: Look) -> bool:
         """Whether a slice shows nothing: one value, or noise that is black or white."""
-        if look.contrast == 0 and look.column.min() == look.column.max():
+        if look.contrast == 0 and look.some.min() == look.some.max():
             return True
         low, high = self.range
         return look.contrast < FAINT * self.contrast and not low < look.grey < high
@@ -165,8 +172,10 @@ class Search(Mapping[int, tuple[Part, ...]]):
             while 0 <= k < len(self) and ((near := self._look(k)) is None or self._blank(k, near)):
                 k += step
             if 0 <= k < len(self) and near is not None:
-                film = near.column
-                shares.append(np.mean(np.abs(film.astype(np.float32) - look.grey) <= self.tolerance))
+                film = near.some
+                shares.append(
+                    np.mean(np.abs(film.astype(np.float32) - look.grey) <= self.tolerance)
+                )
         return bool(shares) and max(shares) < LIKE
 
     def _edges_around(self, z: int, side: Side, value: float) -> int:
@@ -202,11 +211,13 @@ class Search(Mapping[int, tuple[Part, ...]]):
                     f"{side} border, {np.mean(odd):.0f} pixels deep, but no straight edge: it is "
                     "measured as material; valid=MASK leaves it out"
                 )
-        blank = [z for z, look in looks.items() if self._blank(z, look) and not self._differs(z, look)]
+        blank = [
+            z for z, look in looks.items() if self._blank(z, look) and not self._differs(z, look)
+        ]
         if blank:
             yield (
                 f"{len(blank)} slices from {blank[0]} to {blank[-1]} are of one grey value like "
-                "most of their neighbours: they are measured as material; valid=MASK leaves them out"
+                "most of their neighbours: measured as material; valid=MASK leaves them out"
             )
 
 
@@ -220,6 +231,10 @@ def _below(part: Part, top: int) -> Any:
 def _contrast(image: npt.NDArray[Any]) -> float:
     low, high = np.quantile(image, (0.01, 0.99))
     return float(high - low)
+
+
+#: What `valid` may be beside the path of a mask.
+RULES = ("auto", "all")
 
 
 def known_extent(volume: Volume, valid: str) -> Extent | None:
@@ -243,20 +258,12 @@ def known_extent(volume: Volume, valid: str) -> Extent | None:
     return Extent(volume.shape, mask=mask)
 
 
-_searched: weakref.WeakKeyDictionary[Any, Search] = weakref.WeakKeyDictionary()
-
-
 def look_for(volume: Volume, valid: str = "auto") -> Extent:
     """What of a volume is not material, looked for in a slice when it is asked for.
 
     For data of which few slices are used; `find_extent` looks at all of them.
     """
-    known = known_extent(volume, valid)
-    if known is not None:
-        return known
-    if volume.source not in _searched:
-        _searched[volume.source] = Search(volume)
-    return Extent(volume.shape, _searched[volume.source])
+    return known_extent(volume, valid) or Extent(volume.shape, Search(volume))
 
 
 def find_extent(volume: Volume, valid: str = "auto", progress: Show | None = None) -> Extent:
@@ -267,9 +274,9 @@ def find_extent(volume: Volume, valid: str = "auto", progress: Show | None = Non
     known = known_extent(volume, valid)
     if known is not None:
         return known
-    search, parts = Search(volume), {}
+    search, parts, began = Search(volume), {}, time.monotonic()
     for z in search:
-        if progress:
+        if progress and time.monotonic() - began > SHOWN_AFTER_S:
             progress("slices looked at", z, len(search))
         if some := search[z]:
             parts[z] = some

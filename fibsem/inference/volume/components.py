@@ -27,7 +27,7 @@ CONNECTIVITY = 6
 SLICES, VOXELS = 4, 2**25
 #: Voxels that are counted at once, as 64-bit integers.
 COUNTED = 2**24
-#: Class of a voxel of a missing slice: neither pore nor solid.
+#: Class of a voxel of a missing slice, or without material: neither pore nor solid.
 NEITHER = 2
 
 
@@ -145,11 +145,13 @@ def _sizes(components: Components, count: int) -> npt.NDArray[np.int64]:
 def _beside(
     components: Components, unknown: npt.NDArray[np.bool_], count: int
 ) -> npt.NDArray[np.bool_]:
-    """Components that touch a voxel of which nothing is known, above or below in this slab."""
+    """Components that touch a voxel of which nothing is known, by a face in this slab."""
     touching = np.zeros(count, np.bool_)
     if unknown.any():
-        for here, there in ((slice(1, None), slice(None, -1)), (slice(None, -1), slice(1, None))):
-            touching[components[here][unknown[there]]] = True
+        for axis in range(3):
+            ours, theirs = np.moveaxis(components, axis, 0), np.moveaxis(unknown, axis, 0)
+            touching[ours[1:][theirs[:-1]]] = True
+            touching[ours[:-1][theirs[1:]]] = True
     return touching
 
 

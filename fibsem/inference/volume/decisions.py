@@ -1,7 +1,7 @@
 """What is decided before the first slab, once, and kept in the ledger.
 
-The correction is fitted, and for long runs dense evaluation is compared with patches and bfloat16
-with float32 on this very volume.
+What is not material is found, the correction is fitted to the rest, and for long runs dense
+evaluation is compared with patches and bfloat16 with float32 on this very volume.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from fibsem.data.material import Extent, find_extent, known_extent
 from fibsem.data.preprocessing import CorrectedVolume, Correction, fit_correction
 from fibsem.data.volumes import Volume
 from fibsem.inference.model.segmenter import Scorer, Segmenter
@@ -31,6 +32,11 @@ class Decisions:
     precision: Precision
     changed: float | None
     certificate: dict[str, Any] | None
+    extent: Extent
+
+    def corrected(self, volume: Volume) -> CorrectedVolume:
+        """The volume as the network sees it."""
+        return CorrectedVolume(volume, self.correction, self.extent)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -38,11 +44,21 @@ class Decisions:
             "precision": self.precision,
             "changed": self.changed,
             "certificate": self.certificate,
+            "extent": self.extent.to_json(),
         }
 
     @classmethod
-    def from_json(cls, record: dict[str, Any]) -> Decisions:
-        return cls(**{**record, "correction": Correction.from_json(record["correction"])})
+    def from_json(cls, record: dict[str, Any], volume: Volume, valid: str) -> Decisions:
+        """Read what `to_json` gave; an older record left nothing out."""
+        known = known_extent(volume, valid) or Extent(volume.shape)
+        found = record.get("extent", known.to_json())
+        return cls(
+            **{
+                **record,
+                "correction": Correction.from_json(record["correction"]),
+                "extent": Extent.from_json(found, volume.shape, known.mask),
+            }
+        )
 
 
 def decide(
@@ -51,20 +67,24 @@ def decide(
     options: Options,
     ledger: Ledger,
     say: Callable[[str], None],
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Decisions:
     """What was decided when this segmentation began, or is decided now.
 
     A certificate that is asked for only later is made then.
     """
     if "decisions" in ledger.decided:
-        decisions = Decisions.from_json(ledger.decided["decisions"])
+        decisions = Decisions.from_json(ledger.decided["decisions"], volume, options.valid)
         if options.certificate and decisions.certificate is None:
-            corrected = CorrectedVolume(volume, decisions.correction)
-            decisions = replace(decisions, certificate=_certificate(corrected, segmenter, options))
+            found = _certificate(decisions.corrected(volume), segmenter, options)
+            decisions = replace(decisions, certificate=found)
             ledger.decide(decisions=decisions.to_json())
         return decisions
-    correction = fit_correction(volume, segmenter.recipe)
-    corrected = CorrectedVolume(volume, correction)
+    extent = find_extent(volume, options.valid, progress)
+    for line in extent.told():
+        say(line)
+    correction = fit_correction(volume, segmenter.recipe, extent=extent)
+    corrected = CorrectedVolume(volume, correction, extent)
     asked = options.certificate
     wanted = np.prod(volume.shape) >= LONG if asked is None else asked
     certificate = _certificate(corrected, segmenter, options) if wanted else None
@@ -79,7 +99,7 @@ def decide(
                 f"tiles, more than {100 * MOST_CHANGED:g} %; going on in float32"
             )
             precision = "float32"
-    decisions = Decisions(correction, precision, changed, certificate)
+    decisions = Decisions(correction, precision, changed, certificate, extent)
     ledger.decide(decisions=decisions.to_json())
     return decisions
 

@@ -27,6 +27,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+from fibsem.data.material import Extent
 from fibsem.data.preprocessing import Correction
 from fibsem.data.volumes import Manner, VoxelNm, reopen
 from fibsem.errors import UserError
@@ -69,7 +70,7 @@ class Job:
         Gives the segmenter; a function that can be pickled. And which one it must be.
     folder, voxel_nm, options
         Of the outputs.
-    correction, precision, side
+    correction, precision, side, extent
         What was decided before the first slab.
     """
 
@@ -85,6 +86,7 @@ class Job:
     correction: Correction
     precision: Precision
     side: int | None
+    extent: Extent
 
 
 @dataclass(frozen=True)
@@ -145,8 +147,9 @@ def _open(job: Job) -> tuple[SlabWorker, dict[int, str]]:
     held = held_gib(volume, segmenter.halo[0], job.options)
     tiling = choose_tiling(scorer, volume.shape[1:], job.options.memory_gib, job.side, held)
     worker = SlabWorker(
-        volume, job.correction, segmenter, scorer, tiling, uncertainty=job.options.uncertainty
-    )
+        volume, job.correction, segmenter, scorer, tiling,
+        uncertainty=job.options.uncertainty, extent=job.extent,
+    )  # fmt: skip
     return worker, seen
 
 

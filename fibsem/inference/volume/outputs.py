@@ -20,6 +20,7 @@ from fibsem.inference.options import Options
 
 FloatArray = npt.NDArray[np.float32]
 LabelArray = npt.NDArray[np.uint8]
+BoolArray = npt.NDArray[np.bool_]
 
 #: Pixels across a preview, at most.
 PREVIEW = 1200
@@ -34,6 +35,15 @@ def missing_label(classes: tuple[int, int]) -> int:
     (127, 128)
     """
     return next(value for value in (127, 128, 129) if value not in classes)
+
+
+def left_out_label(classes: tuple[int, int]) -> int:
+    """Label value of what shows no material: grey, too, but another than that of a missing slice.
+
+    >>> left_out_label((0, 255)), left_out_label((0, 64))
+    (64, 63)
+    """
+    return next(value for value in (64, 63, 62) if value not in classes)
 
 
 @dataclass(frozen=True)
@@ -172,8 +182,9 @@ class Outputs:
         scores: FloatArray,
         grey: FloatArray | None,
         spread: FloatArray | None = None,
+        inside: BoolArray | None = None,
     ) -> None:
-        """Write one slice, all (y, x).
+        """Write one slice, all (y, x); what is not material is marked, as in a missing slice.
 
         Parameters
         ----------
@@ -185,19 +196,30 @@ class Outputs:
             Mean and standard deviation of the members' probabilities, as the networks give them.
         grey : float32
             Corrected grey values, of slices that are :attr:`previewed`.
+        inside : bool
+            Where there is material; None: everywhere.
         """
-        self._labels.write(z, self._values[labels][None])
+
+        def marked(values: LabelArray, mark: int) -> LabelArray:
+            whole = values if inside is None else np.where(inside, values, np.uint8(mark))
+            return whole[None]
+
+        self._labels.write(z, marked(self._values[labels], left_out_label(self.classes)))
         if self._probabilities:
             calibrated = with_temperature(scores, self.temperature)
-            self._probabilities.write(z, np.rint(255 * calibrated).astype(np.uint8)[None])
+            self._probabilities.write(z, marked(np.rint(255 * calibrated).astype(np.uint8), 127))
         if self._uncertainty and spread is not None:
-            self._uncertainty.write(z, np.rint(510 * spread).astype(np.uint8)[None])
+            self._uncertainty.write(z, marked(np.rint(510 * spread).astype(np.uint8), 255))
         if z in self.previewed and grey is not None:
-            self._preview(z, labels, grey)
+            self._preview(z, labels, grey, inside)
 
-    def write_missing(self, z: int) -> None:
-        """Mark a slice as missing; its probability is one half, its uncertainty the largest."""
-        blank = np.full((1, *self.shape[1:]), missing_label(self.classes), np.uint8)
+    def write_missing(self, z: int, *, unread: bool = True) -> None:
+        """Mark a whole slice; its probability is one half, its uncertainty the largest.
+
+        ``unread`` says that it is missing, else it shows no material.
+        """
+        mark = missing_label if unread else left_out_label
+        blank = np.full((1, *self.shape[1:]), mark(self.classes), np.uint8)
         self._labels.write(z, blank)
         if self._probabilities:
             self._probabilities.write(z, np.full_like(blank, 127))
@@ -210,13 +232,20 @@ class Outputs:
         for z in self.previewed:
             if z not in missing:
                 labels = stack.read(Box((z, 0, 0), (z + 1, *self.shape[1:])))[0]
-                self._preview(z, (labels == self.classes[1]).astype(np.uint8), volume.slice(z))
+                inside = volume.extent.inside(z) if volume.extent else None
+                solid = (labels == self.classes[1]).astype(np.uint8)
+                self._preview(z, solid, volume.slice(z), inside)
 
-    def _preview(self, z: int, labels: LabelArray, grey: FloatArray) -> None:
+    def _preview(
+        self, z: int, labels: LabelArray, grey: FloatArray, inside: BoolArray | None
+    ) -> None:
         from fibsem.analysis import figures
 
         step = -(-max(self.shape[1:]) // PREVIEW)
-        figure = figures.overlay(grey[::step, ::step], labels[::step, ::step] == 1)
+        some = (slice(None, None, step),) * 2
+        figure = figures.overlay(
+            grey[some], labels[some] == 1, material=None if inside is None else inside[some]
+        )
         digits = max(4, len(str(self.shape[0] - 1)))
         figures.save(figure, self.folder / "previews" / f"slice_{z:0{digits}d}.png")
 

@@ -6,15 +6,17 @@ import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fibsem.analysis.intervals import normal_interval
+from fibsem.data.material import Extent, known_extent
 from fibsem.data.preprocessing import CorrectedVolume
 from fibsem.data.volumes import Volume, VoxelNm, known_nm, open_volume
+from fibsem.errors import UserError
 from fibsem.inference.model.cost import pixels_per_second
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
@@ -24,7 +26,13 @@ from fibsem.inference.volume.components import remove_small_3d
 from fibsem.inference.volume.decisions import Decisions, decide
 from fibsem.inference.volume.executor import Job, Load, run_elsewhere
 from fibsem.inference.volume.ledger import Ledger, SliceRecord
-from fibsem.inference.volume.outputs import Outputs
+from fibsem.inference.volume.likeness import (
+    Trained,
+    grey_distance,
+    grey_warnings,
+    size_warnings,
+)
+from fibsem.inference.volume.outputs import Outputs, left_out_label
 from fibsem.inference.volume.preflight import (
     check_apart,
     check_reach,
@@ -52,6 +60,7 @@ def segment_volume(
     voxel_nm: VoxelNm = (None, None, None),
     load: Load | None = None,
     provenance: Mapping[str, Any] | None = None,
+    trained: Sequence[Trained] = (),
     progress: Show | None = None,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
@@ -68,11 +77,14 @@ def segment_volume(
     options
         Format, precision, memory budget, workers and so on.
     voxel_nm
-        Written with the labels; on axes where it is None, the volume's own.
+        Written with the labels; on axes where it is None, the volume's own, else that of
+        ``trained``.
     load
         Gives the segmenter in another process; needed for workers.
     provenance
         What the summary says of the models' origin and of the run, with its ``code`` version.
+    trained
+        What each model was trained on; what differs in this volume is said.
     progress, say
         Called after every slice or slab, and with warnings.
 
@@ -94,7 +106,8 @@ def segment_volume(
     tile; independent of the number of slices.
     """
     started = time.perf_counter()
-    voxel_nm = known_nm(voxel_nm, volume.voxel_nm)
+    stated = known_nm(voxel_nm, volume.voxel_nm)
+    voxel_nm = known_nm(stated, *(one.voxel_nm for one in trained[:1]))
     check_voxel(options, voxel_nm)
     options.check_members(len(segmenter.members))
     check_reach(volume, options, load)
@@ -106,6 +119,9 @@ def segment_volume(
         "voxel_nm": list(voxel_nm),
         **options.key,
     }
+    known = known_extent(volume, options.valid)
+    if known and known.mask:
+        key["mask"] = known.mask.signature()
     with at_work(folder):
         _check_kind(folder)
         stamps = stamps_of(volume)
@@ -116,17 +132,20 @@ def segment_volume(
         )
         forget_lost(ledger, outputs, say)
         check_room(volume, folder, options, ledger)
-        decisions = decide(volume, segmenter, options, ledger, say)
-        run = _Run(volume, segmenter, outputs, options, decisions, ledger)
         show = progress or (lambda *_: None)
+        decisions = decide(volume, segmenter, options, ledger, say, show)
+        likeness = _likeness(decisions.corrected(volume), stated, trained, ledger, say)
+        run = _Run(volume, segmenter, outputs, options, decisions, ledger)
         whence = _provenance(ledger, provenance or {}, run.fresh)
         how = run.label(load, show, say) if run.fresh else {}
         run.measure(how, started)  # in case that it is stopped before the end
         pores = run.conclude(show)
         run.measure(how, started)
         check_unchanged(volume, stamps, ledger.read)
-        record = {**_counts(volume, pores), **run.record(), **whence, **ledger.decided["measured"]}
-        _write_porosity(folder, ledger.slices(), pores, volume)
+        pixels = [decisions.extent.pixels(z) for z in range(volume.shape[0])]
+        counts = _counts(volume, pores, pixels)
+        record = {**counts, **run.record(), **likeness, **whence, **ledger.decided["measured"]}
+        _write_porosity(folder, ledger.slices(), pores, pixels)
         write_json(folder / "summary.json", record)
     return record
 
@@ -178,7 +197,7 @@ class _Run:
             return self._elsewhere(load, max(tiling.height, tiling.width), show)
         worker = SlabWorker(
             self.volume, self.decisions.correction, self.segmenter, self.scorer, tiling, say,
-            uncertainty=self.options.uncertainty,
+            uncertainty=self.options.uncertainty, extent=self.decisions.extent,
         )  # fmt: skip
         with self.outputs.opened():
             slabs = self.ledger.missing(self.volume.shape[0])
@@ -199,6 +218,7 @@ class _Run:
             f"{folder} {time.time()}", self.volume.path.resolve(),
             self.volume.manner, self.volume.declared, load, self.segmenter.identity, folder,
             self.voxel_nm, self.options, self.decisions.correction, self.decisions.precision, side,
+            self.decisions.extent,
         )  # fmt: skip
         self.began = time.perf_counter()
         results = run_elsewhere(job, self.ledger, self.volume.shape[0], show)
@@ -254,6 +274,9 @@ class _Run:
             "labels_changed_by_bfloat16": self.decisions.changed,
             "certificate": self.decisions.certificate,
             "correction": self.decisions.correction.to_json(),
+            "material": _material(
+                self.decisions.extent, self.options.valid, self.segmenter.classes
+            ),
         }
 
     def conclude(self, show: Show) -> list[int | None]:
@@ -269,7 +292,7 @@ class _Run:
                         flat, writer, self.segmenter.classes, options.min_volume_nm3 / size,
                         progress=show,
                     )  # fmt: skip
-                corrected = CorrectedVolume(self.volume, self.decisions.correction)
+                corrected = self.decisions.corrected(self.volume)
                 outputs.redraw(corrected, {z for z, count in enumerate(pores) if count is None})
                 self.ledger.decide(pores_3d=cleaned)
             pores = self.ledger.decided["pores_3d"]
@@ -279,6 +302,23 @@ class _Run:
                 store.export(self.voxel_nm)
                 self.ledger.decide(exported=sorted({*known, store.name}))
         return pores
+
+
+def _likeness(
+    volume: CorrectedVolume,
+    stated: VoxelNm,
+    trained: Sequence[Trained],
+    ledger: Ledger,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """How far a volume is from what the models were trained on, found and said once."""
+    if "likeness" not in ledger.decided:
+        found = grey_distance(volume, trained)
+        warnings = [*size_warnings(stated, trained), *grey_warnings(found)] if trained else []
+        for warning in warnings:
+            say(f"warning: {warning}")
+        ledger.decide(likeness={"grey_distance": found, "warnings": warnings})
+    return dict(ledger.decided["likeness"])
 
 
 def _provenance(ledger: Ledger, given: Mapping[str, Any], fresh: int) -> dict[str, Any]:
@@ -312,30 +352,53 @@ def patience(scorer: Scorer, volume: Volume) -> str:
     )
 
 
-def _counts(volume: Volume, pores: list[int | None]) -> dict[str, Any]:
-    """Porosity over the slices that are there."""
-    area = volume.shape[1] * volume.shape[2]
-    present = [count / area for count in pores if count is not None]
-    missing = [z for z, count in enumerate(pores) if count is None]
+def _material(extent: Extent, valid: str, classes: tuple[int, int]) -> dict[str, Any]:
+    """What the summary says of what was left out: shares of the volume, and its label."""
+    size = float(np.prod(extent.shape))
+    left = {kind: count / size for kind, count in extent.left_out().items()}
+    return {
+        "valid": valid,
+        "share": 1 - sum(left.values()),
+        "left_out": left,
+        "label": left_out_label(classes),
+        "doubts": list(extent.doubts),
+    }
+
+
+def _counts(volume: Volume, pores: list[int | None], pixels: list[int]) -> dict[str, Any]:
+    """Porosity over the material of the slices that are there, its interval over slices.
+
+    A slice counts by its material: one that drifted out of sight says little.
+    """
+    there = [z for z, count in enumerate(pores) if count is not None and pixels[z]]
+    present = [(pores[z] or 0) / pixels[z] for z in there]
+    weights = [pixels[z] for z in there]
+    if not there:
+        raise UserError(
+            f"a volume must show material, but {volume.path} shows none; valid=all measures it all."
+        )
+    missing = [z for z, count in enumerate(pores) if count is None and pixels[z]]
     return {
         "shape": list(volume.shape),
         "voxels": int(np.prod(volume.shape)),
-        "porosity": float(np.mean(present)),
+        "porosity": float(np.average(present, weights=weights)),
         "porosity_ci": list(normal_interval(present)),
         "missing": missing,
     }
 
 
 def _write_porosity(
-    folder: Path, slices: list[SliceRecord], pores: list[int | None], volume: Volume
+    folder: Path, slices: list[SliceRecord], pores: list[int | None], pixels: list[int]
 ) -> None:
-    """Porosity of every slice as CSV, with the mean uncertainty where it was asked for."""
-    area = volume.shape[1] * volume.shape[2]
+    """Porosity of every slice's material as CSV, with the mean uncertainty where it was asked."""
     asked = any(entry.uncertainty is not None for entry in slices)
     rows = ["z,porosity,note" + asked * ",uncertainty"]
     for z, (entry, count) in enumerate(zip(slices, pores, strict=True)):
         note = "beside a missing slice" if entry.beside_missing else ""
-        row = f"{z},,missing" if count is None else f"{z},{count / area:.6f},{note}"
+        if count is None or not pixels[z]:
+            row = f"{z},,{'missing' if pixels[z] else 'no material'}"
+        else:
+            row = f"{z},{count / pixels[z]:.6f},{note}"
         if asked:
             row += "," if entry.uncertainty is None else f",{entry.uncertainty:.6f}"
         rows.append(row)

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.analysis.postprocessing import segment_slice
+from fibsem.data.material import Extent
 from fibsem.data.preprocessing import CorrectedVolume, Correction, reflected
 from fibsem.data.volumes import Volume
 from fibsem.errors import UserError
@@ -49,7 +50,7 @@ class Scored:
     grey : (y, x) float32
         Corrected grey values; None once nobody wants them any more.
     missing
-        Whether the slice itself could not be read.
+        Whether the slice itself could not be read, or shows no material.
     beside_missing
         Whether a missing slice was replaced in its neighbourhood.
     spread : (y, x) float32
@@ -94,6 +95,8 @@ class SlabWorker:
         Called with warnings.
     uncertainty
         Whether the spread between the members is wanted, too.
+    extent
+        What of the volume is material; None: all.
     """
 
     def __init__(
@@ -105,8 +108,10 @@ class SlabWorker:
         tiling: Tiling,
         say: Callable[[str], None] = print,
         uncertainty: bool = False,
+        extent: Extent | None = None,
     ) -> None:
-        self.volume = CorrectedVolume(volume, correction)
+        self.extent = extent or Extent(volume.shape)
+        self.volume = CorrectedVolume(volume, correction, self.extent)
         self.uncertainty = uncertainty
         self.segmenter, self.scorer, self.tiling = segmenter, scorer, tiling
         self.stages = Stages()
@@ -165,9 +170,9 @@ class SlabWorker:
         halo = self.segmenter.halo[0]
         near = reflected(z - halo, z + halo + 1, self.volume.shape[0]).tolist()
         missing = self.volume.volume.missing
-        beside = any(k in missing for k in near)
+        beside = any(k in missing or self.extent.is_blank(k) for k in near)
         grey = self._inner(around[halo])
-        if z in missing:
+        if z in missing or self.extent.is_blank(z):
             return Scored(z, grey, np.zeros_like(grey), True, beside)
         if self.scorer.needs_slice:
             self.scorer.look(grey)
@@ -215,15 +220,21 @@ class SlabWorker:
     def _finish(self, scored: Scored, outputs: Outputs) -> SliceRecord:
         """Post-process and write one slice."""
         if scored.missing:
-            outputs.write_missing(scored.z)
-            why = self.volume.volume.why_missing[scored.z]
+            why = self.volume.volume.why_missing.get(scored.z)
+            outputs.write_missing(scored.z, unread=why is not None)
             return SliceRecord(None, scored.beside_missing, why_missing=why)
+        inside = self.extent.inside(scored.z)
         with self.stages("post-processing"):
             labels = segment_slice(scored.scores, self.segmenter.postprocessing)
-            pores = int(labels.size - np.count_nonzero(labels))
+            pores = int(
+                np.count_nonzero((labels == 0) if inside is None else inside & (labels == 0))
+            )
         with self.stages("output"):
-            outputs.write(scored.z, labels, scored.scores, scored.grey, scored.spread)
-        uncertainty = None if scored.spread is None else float(scored.spread.mean(dtype=float))
+            outputs.write(scored.z, labels, scored.scores, scored.grey, scored.spread, inside)
+        uncertainty = None
+        if scored.spread is not None:
+            shown = scored.spread if inside is None else scored.spread[inside]
+            uncertainty = float(shown.mean(dtype=float))
         return SliceRecord(pores, scored.beside_missing, uncertainty)
 
     def _around(self, z: int, reader: ThreadPoolExecutor) -> list[Future[FloatArray]]:

@@ -346,7 +346,7 @@ def test_previews_are_drawn(volume, segmenter, tmp_path):
 def test_previews_are_those_of_the_labels_at_the_end(volume, segmenter, tmp_path, monkeypatch):
     drawn = {}
 
-    def preview(outputs, z, classes, grey):
+    def preview(outputs, z, classes, grey, inside=None):
         drawn[z] = (classes, grey)
 
     monkeypatch.setattr(Outputs, "_preview", preview)

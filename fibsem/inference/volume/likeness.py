@@ -1,0 +1,87 @@
+"""Whether a film is like those that a model was trained on; said before it is labelled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from fibsem.data.greys import Histogram, distance, standardised_histogram
+from fibsem.data.preprocessing import CorrectedVolume
+from fibsem.data.volumes import VoxelNm
+
+#: Relative difference of voxel sizes that is not said.
+SAME_SIZE = 0.05
+#: Distance of grey values, in standard deviations, from which they are said to be far. Parts of one
+#: film are up to 0.07 apart and films of one recipe up to 0.03; the three real films are 0.14 to
+#: 0.19 apart (experiments/reliability/inputs-material.md).
+FAR = 0.1
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a model was trained on: voxel size, and the grey values of every sample.
+
+    Older models do not know their grey values.
+    """
+
+    voxel_nm: VoxelNm
+    greys: tuple[Histogram, ...] = ()
+
+
+def size_warnings(film: VoxelNm, models: Sequence[Trained]) -> Iterator[str]:
+    """Say where a film's voxel size is the model's for want of its own, or another one.
+
+    Parameters
+    ----------
+    film
+        As the user or the files state it, None where neither does.
+    models
+        Of which the first one gives what is not known.
+    """
+    taken = [
+        f"{axis} {theirs:g} nm"
+        for axis, ours, theirs in zip("zyx", film, models[0].voxel_nm, strict=True)
+        if ours is None and theirs is not None
+    ]
+    if taken:
+        yield (
+            f"neither the volume nor `voxel_nm` states the voxel size, and the model's is taken: "
+            f"{', '.join(taken)}; voxel_nm=[z,y,x] states it"
+        )
+    for size in dict.fromkeys(model.voxel_nm for model in models):
+        pairs = [(a, b) for a, b in zip(film, size, strict=True) if a and b]
+        if any(abs(a / b - 1) > SAME_SIZE for a, b in pairs):
+            yield (
+                f"the voxels of the volume are {_size(film)} nm (z, y, x), those of the training "
+                f"were {_size(size)}: a network has learnt sizes in pixels"
+            )
+
+
+def grey_distance(volume: CorrectedVolume, models: Sequence[Trained]) -> float | None:
+    """Distance to the nearest training sample of the model to which it is largest; None: unknown.
+
+    Both are standardised, so that brightness and contrast do not count.
+    """
+    known = [model.greys for model in models if model.greys]
+    if not known:
+        return None
+    own = standardised_histogram(volume)
+    return max(min(distance(own, other) for other in greys) for greys in known)
+
+
+def grey_warnings(found: float | None) -> Iterator[str]:
+    """Say where grey values are far from those of the training."""
+    if found is not None and found > FAR:
+        yield (
+            f"the grey values are distributed unlike those of every training sample (distance "
+            f"{found:.2f} s.d., of parts of one film at most {FAR:g}): look at the previews first"
+        )
+
+
+def _size(voxel_nm: VoxelNm) -> str:
+    """A voxel as people write it.
+
+    >>> _size((50.0, None, 10.0))
+    '50 x ? x 10'
+    """
+    return " x ".join("?" if nm is None else f"{nm:g}" for nm in voxel_nm)
