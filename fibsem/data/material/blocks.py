@@ -10,8 +10,8 @@ from scipy import ndimage
 
 from fibsem.data.material.parts import Rect
 
-#: Side of the tiles that are looked at; a block holds at least two by two of them.
-TILE = 16
+#: Side of the tiles that are looked at, and how many a block holds at least along both axes.
+TILE, LEAST = 8, 3
 #: Share of a block that has its value, and of a line just outside that may have it.
 FULL, OUTSIDE = 0.995, 0.6
 
@@ -27,16 +27,17 @@ def blocks_of(image: npt.NDArray[Any]) -> list[Rect]:
     low = tiles.min(axis=(1, 3))
     flat = low == tiles.max(axis=(1, 3))
     found: list[Rect] = []
-    if np.count_nonzero(flat) < 4:
+    if np.count_nonzero(flat) < LEAST**2:
         return found
     for value in np.unique(low[flat]):
         groups, _ = ndimage.label(flat & (low == value))
+        same = image == value
         for rows, columns in ndimage.find_objects(groups):
-            if min(rows.stop - rows.start, columns.stop - columns.start) < 2:
+            if min(rows.stop - rows.start, columns.stop - columns.start) < LEAST:
                 continue
             start = [rows.start * TILE, columns.start * TILE]
             stop = [rows.stop * TILE, columns.stop * TILE]
-            rect = _grown(image == value, start, stop)
+            rect = _grown(same, start, stop)
             if rect is not None:
                 found.append(rect)
     return found

@@ -185,10 +185,10 @@ def _slanted(side: Side, depth: IntArray, known: IntArray, value: float) -> Edge
         return None
     lines = depth[one][:, None] + slope[:, None] * (known - one[:, None])
     at = (np.abs(depth[known] - lines) <= SHARP) & (lines > 0) & (depth[known] > 0)
-    best = int(at.sum(axis=1).argmax())
+    ends_before = depth[known] < np.maximum(lines, 0) - SHARP
+    best = int((at.sum(axis=1) - 3 * ends_before.sum(axis=1)).argmax())
     line, on = lines[best], lines[best] > 0
-    near = float(np.mean(at[best][on]))
-    before = float(np.mean(depth[known] < np.maximum(line, 0) - SHARP))
+    near, before = float(np.mean(at[best][on])), float(np.mean(ends_before[best]))
     # beyond the end of the line its side shows the film, where black pores may touch it
     if near < TOGETHER or before > BEFORE or on.sum() < least or line.max() < LEAST_DEPTH:
         return None

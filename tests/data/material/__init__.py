@@ -1,0 +1,1 @@
+"""What of a film is material."""

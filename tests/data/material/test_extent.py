@@ -1,0 +1,145 @@
+"""What an extent says, and what correction, windows and labels make of it."""
+
+import numpy as np
+import pytest
+import tifffile
+
+from fibsem.data.dataset import IGNORE, left_out
+from fibsem.data.manifest import load_dataset
+from fibsem.data.material import Extent, find_extent, known_extent
+from fibsem.data.preprocessing import CorrectedVolume, Recipe, fit_correction, mirrored
+from fibsem.data.volumes import ArrayVolume
+from fibsem.errors import UserError
+from fibsem.geometry import Box
+from tests.data.material.films import SHAPE, drifted, film, turned, with_bar, with_blanks
+
+GREY, _ = film()
+
+
+@pytest.mark.parametrize("stack", [drifted(GREY), turned(GREY), with_bar(GREY), with_blanks(GREY)])
+def test_it_is_read_as_it_was_written(stack):
+    extent = find_extent(ArrayVolume(stack))
+    again = Extent.from_json(extent.to_json(), extent.shape, None)
+    assert again == extent
+    assert again.left_out() == extent.left_out() != {}
+
+
+def test_a_mask_goes_before_what_would_be_found(tmp_path):
+    volume = ArrayVolume(drifted(GREY))
+    mask = np.ones((1, *SHAPE[1:]), np.uint8)
+    mask[:, :, 100:] = 0
+    tifffile.imwrite(tmp_path / "mask.tif", mask[0])
+    extent = known_extent(volume, str(tmp_path / "mask.tif"))
+    assert extent.left_out() == {"mask": 24 * 200 * 120}
+    assert known_extent(volume, "all").left_out() == {}
+    assert known_extent(volume, "auto") is None
+    tifffile.imwrite(tmp_path / "other.tif", mask[0, 1:])
+    with pytest.raises(UserError, match=r"`valid` must be .*\(24, 200, 220\).*\(1, 199, 220\)"):
+        known_extent(volume, str(tmp_path / "other.tif"))
+
+
+@pytest.mark.parametrize("scaling", ["standardise", "minmax", "mode"])
+@pytest.mark.parametrize("spoil", [drifted, with_blanks, with_bar])
+def test_the_correction_is_that_of_the_material(spoil, scaling):
+    recipe = Recipe("x", scaling)
+    clean = fit_correction(ArrayVolume(GREY), recipe)
+    volume = ArrayVolume(spoil(GREY))
+    found = fit_correction(volume, recipe, extent=find_extent(volume))
+    box = Box((0, 0, 0), (1, *SHAPE[1:]))
+    grey = ArrayVolume(GREY).read_unit(box)
+    right = clean.apply(grey, box)
+    assert np.abs(found.apply(grey, box) - right).mean() < 0.03
+    if scaling == "standardise":
+        naive = fit_correction(volume, recipe)
+        assert np.abs(naive.apply(grey, box) - right).mean() > 0.1
+
+
+def test_without_fill_the_correction_is_what_it_was():
+    volume = ArrayVolume(GREY)
+    recipe = Recipe()
+    assert fit_correction(volume, recipe, extent=find_extent(volume)) == fit_correction(
+        volume, recipe
+    )
+
+
+def test_windows_see_mirrored_material_beside_a_rim():
+    """At the border of the material everything is as at the border of a volume that ends there."""
+    stack = drifted(GREY)
+    volume = ArrayVolume(stack)
+    extent = find_extent(volume)
+    correction = fit_correction(volume, Recipe("none"), extent=extent)
+    seen = CorrectedVolume(volume, correction, extent)
+    cut = ArrayVolume(np.ascontiguousarray(stack[12:13, 31:, 28:]))  # the drift of slice 12
+    alone = CorrectedVolume(cut, correction)
+    window = Box((0, 0, 0), (1, 30, 30)).grow((0, 16, 16))
+    assert np.array_equal(
+        seen.read(Box((12, 31, 28), (13, 61, 58)).grow((0, 16, 16))), alone.read(window)
+    )
+
+
+def test_a_lost_slice_is_seen_as_its_neighbour():
+    volume = ArrayVolume(with_blanks(GREY))
+    extent = find_extent(volume)
+    seen = CorrectedVolume(volume, fit_correction(volume, Recipe(), extent=extent), extent)
+    assert np.array_equal(seen.slice(11), seen.slice(10))
+    assert np.array_equal(seen.slice(12), seen.slice(13))
+
+
+def test_beside_an_edge_that_is_not_straight_the_nearest_material_is_mirrored():
+    grey = np.arange(16, dtype=np.float32).reshape(2, 8)
+    inside = np.ones((2, 8), bool)
+    inside[:, :3] = False
+    assert mirrored(grey, inside)[0].tolist() == [6, 5, 4, 3, 4, 5, 6, 7]
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """A manifest of a drifted film with two squares a part, some of them half in the rim."""
+    stack = drifted(GREY)
+    tifffile.imwrite(tmp_path / "film.tif", stack)
+    rows = []
+    for k, split in enumerate(["train", "train", "val", "val", "test", "test"]):
+        tifffile.imwrite(tmp_path / f"m{k}.tif", np.tile(np.uint8([0, 255]), (32, 16)))
+        z = 4 * k
+        rows.append(f"m{k}.tif,{z},{60 * z // 23 - 16 if k == 5 else 100},150,{split}")
+    (tmp_path / "regions.csv").write_text("mask,z,y,x,split\n" + "\n".join(rows) + "\n")
+
+    def load(extra=""):
+        (tmp_path / "dataset.yaml").write_text(
+            "name: film\nclasses: {pore: 0, solid: 255}\nsamples:\n"
+            f"  - {{name: a, volume: film.tif, regions: regions.csv{extra}}}\n"
+        )
+        return load_dataset(tmp_path)
+
+    return load
+
+
+def test_labels_that_lie_in_fill_are_ignored(dataset):
+    regions = dataset().samples[0].regions
+    assert [left_out(region) for region in regions] == [0, 0, 0, 0, 0, 16 * 32]
+    labels = regions[5].read()
+    assert (labels[:16] == IGNORE).all()
+    assert not (labels[16:] == IGNORE).any()
+
+
+def test_the_manifest_says_what_is_material(dataset, tmp_path):
+    assert left_out(dataset(", valid: all").samples[0].regions[5]) == 0
+    mask = np.zeros(SHAPE[1:], np.uint8)
+    mask[:, 160:] = 255
+    tifffile.imwrite(tmp_path / "mask.tif", mask)
+    sample = dataset(", valid: mask.tif").samples[0]
+    assert [left_out(region) for region in sample.regions] == [32 * 10] * 6
+    assert sample.valid == str(tmp_path / "mask.tif")
+    with pytest.raises(UserError, match="nowhere"):
+        dataset(", valid: nowhere.tif")
+
+
+def test_inspect_says_what_was_left_out(dataset):
+    from fibsem.reporting.inspection import Inspection
+
+    inspection = Inspection.of(dataset(), Recipe())
+    record = inspection.record()["samples"]["a"]
+    assert record["ignored_px"] == 512
+    assert record["left_out"] == {"rim": pytest.approx(0.2695, abs=0.005)}
+    assert any("512 labelled pixels of 1 regions" in line for line in inspection.warnings())
+    assert any("of the film shows no material" in line for line in inspection.warnings())

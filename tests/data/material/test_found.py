@@ -1,0 +1,162 @@
+"""Rims, lost slices, blocks and bars are found to the pixel; what only looks like them is not."""
+
+import numpy as np
+import pytest
+
+from fibsem.data.material import find_extent
+from fibsem.data.volumes import ArrayVolume, open_volume
+from tests.data.material.films import (
+    SHAPE,
+    clipped,
+    compressed,
+    drifted,
+    film,
+    jittered,
+    saturated,
+    smooth_and_clipped,
+    turned,
+    under_a_vacuum,
+    with_bar,
+    with_blanks,
+    with_blocks,
+)
+
+GREY, PORES = film()
+EVERYWHERE = np.ones(SHAPE)
+
+
+def inside(stack):
+    """Where a film was found to show material, and the kinds of what it does not."""
+    extent = find_extent(ArrayVolume(stack))
+    slices = [extent.inside(z) for z in range(len(stack))]
+    found = [np.ones(stack.shape[1:], bool) if one is None else one for one in slices]
+    return np.stack(found), set(extent.left_out())
+
+
+@pytest.mark.parametrize(
+    ("stack", "truth", "lost"),
+    [
+        (drifted(GREY), drifted(EVERYWHERE), 0),
+        (drifted(GREY, fill=255), drifted(EVERYWHERE), 0),
+        (drifted(GREY, fill=128), drifted(EVERYWHERE), 0),
+        (drifted(GREY.astype(np.uint16) * 20 + 1000), drifted(EVERYWHERE), 0),
+        (drifted(GREY / np.float32(255)), drifted(EVERYWHERE), 0),
+        (drifted(GREY)[12:13], drifted(EVERYWHERE)[12:13], 0),
+        (jittered(GREY), jittered(EVERYWHERE), 0),
+        (jittered(GREY, order=1), jittered(EVERYWHERE, order=1) > 0.999, 0.001),
+        (compressed(drifted(GREY)), drifted(EVERYWHERE), 0.002),
+        (compressed(drifted(GREY), 50), drifted(EVERYWHERE), 0.002),
+        (turned(GREY), turned(EVERYWHERE) > 0.999, 0.015),
+        # pores of the fill's own value begin at the edge, and go on from it
+        (drifted(clipped(GREY)), drifted(EVERYWHERE), 0.005),
+        (drifted(smooth_and_clipped()), drifted(EVERYWHERE), 0.005),
+    ],
+    ids=[
+        "drift", "white", "grey", "uint16", "float32", "one slice", "jitter", "interpolated",
+        "JPEG", "JPEG 50", "turned", "clipped pores", "smooth pores",
+    ],
+)  # fmt: skip
+def test_rims_are_found_up_to_their_edge(stack, truth, lost):
+    found, kinds = inside(stack)
+    truth = np.asarray(truth) > 0.5
+    assert kinds == {"rim"}
+    assert np.mean(found & ~truth) <= 1e-4  # fill that would be measured
+    assert np.mean(~found & truth) <= lost  # material that is given up
+
+
+@pytest.mark.parametrize("noise", [0, 2])
+@pytest.mark.parametrize("value", [0, 255])
+def test_lost_slices_are_found(value, noise):
+    stack = with_blanks(GREY, value=value if not noise else 0, noise=noise)
+    found, kinds = inside(stack)
+    assert kinds == {"slices"}
+    assert [z for z, image in enumerate(found) if not image.any()] == [5, 11, 12, 18]
+    assert found.mean() == pytest.approx(20 / 24)
+
+
+@pytest.mark.parametrize("look", [lambda s: s, clipped, lambda s: compressed(s, 85)])
+@pytest.mark.parametrize("ink", [0, 255])
+def test_a_bar_with_text_and_a_running_counter_is_found(look, ink):
+    found, kinds = inside(compressed(with_bar(look(GREY), back=255 - ink, ink=ink), 95))
+    assert kinds == {"bar"}
+    assert found[:, :-31].all()
+    assert not found[:, -30:].any()
+
+
+def test_a_bar_stays_a_bar_where_the_film_drifts_above():
+    found, kinds = inside(with_bar(drifted(GREY)))
+    assert kinds == {"bar", "rim"}
+    truth = drifted(EVERYWHERE) > 0
+    truth[:, -30:] = False
+    assert np.array_equal(found, truth)
+
+
+@pytest.mark.parametrize("look", [lambda s: s, clipped])
+def test_blocks_that_were_never_written_are_found(look):
+    found, kinds = inside(with_blocks(look(GREY)))
+    truth = with_blocks(np.ones(SHAPE)) > 0
+    assert kinds == {"block"}
+    assert np.mean(found != truth) < 1e-3  # where black pores begin at an edge, a line of it
+
+
+def test_a_slice_that_was_half_written_is_found():
+    stack = GREY.copy()
+    stack[7, 120:] = 0
+    found, _ = inside(stack)
+    assert not found[7, 120:].any()
+    assert found[7, :120].all()
+    assert np.delete(found, 7, 0).all()
+
+
+@pytest.mark.parametrize(
+    "stack",
+    [
+        GREY,
+        GREY[:1],
+        film(0.02, seed=2)[0],
+        clipped(GREY),
+        clipped(film(0.45, seed=3)[0], 120),
+        smooth_and_clipped(),
+        smooth_and_clipped(0.45, seed=6),
+        saturated(GREY),
+        saturated(film(0.05, seed=4)[0]),
+        PORES.astype(np.uint8) * 255,
+        compressed(GREY, 50),
+        compressed(smooth_and_clipped(), 75),
+        turned(GREY, 45)[:, 70:130, 80:140].copy(),
+        film(0.3, (24, 40, 40))[0],
+        under_a_vacuum(GREY),
+    ],
+    ids=[
+        "clean", "one slice", "dense", "clipped", "clipped 45 %", "smooth pores", "smooth 45 %",
+        "saturated", "saturated and dense", "noiseless", "JPEG", "JPEG pores", "crop", "small",
+        "vacuum",
+    ],
+)  # fmt: skip
+def test_nothing_is_found_where_only_the_value_is_that_of_fill(stack):
+    found, kinds = inside(stack)
+    assert kinds == set()
+    assert found.all()
+
+
+@pytest.mark.parametrize("name", ["flyem/images.tif", "shale/images.tif", "vnc/film.tif"])
+def test_nothing_is_found_in_real_films(real, name):
+    extent = find_extent(open_volume(real / name))
+    assert extent.left_out() == {}
+    assert extent.doubts == ()
+
+
+def test_a_straight_value_without_a_straight_edge_is_said():
+    (doubt,) = find_extent(ArrayVolume(under_a_vacuum(GREY))).doubts
+    assert "24 of 24 slices have one grey value along most of their top border" in doubt
+    assert "valid=MASK" in doubt
+
+
+def test_slices_that_go_over_into_what_is_beside_them_are_said_and_kept():
+    """A dense layer, saturated: its last slices are white, and those before nearly so."""
+    stack = saturated(GREY)
+    stack[:12] = 255
+    stack[12:, : 3 * SHAPE[1] // 4] = 255
+    extent = find_extent(ArrayVolume(stack))
+    assert "slices" not in extent.left_out()
+    assert any("12 slices from 0 to 11 are of one grey value" in doubt for doubt in extent.doubts)

@@ -1,0 +1,114 @@
+"""A film unlike those of the training is said to be, before it is labelled."""
+
+import numpy as np
+import pytest
+
+from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.data.greys import distance, standardised_histogram
+from fibsem.data.preprocessing import CorrectedVolume, Recipe, fit_correction
+from fibsem.data.volumes import ArrayVolume, open_volume
+from fibsem.geometry import Nbhd
+from fibsem.inference.model.segmenter import Segmenter
+from fibsem.inference.options import Options
+from fibsem.inference.volume.likeness import FAR, Trained, size_warnings
+from fibsem.inference.volume.segmentation import segment_volume
+from fibsem.models.spec import resolve
+from fibsem.models.threshold import Threshold
+from fibsem.tracking.bundle import Bundle, load_bundle
+from tests.data.material.films import film, smooth_and_clipped
+
+SIZE = (50.0, 10.0, 10.0)
+GREY, _ = film()
+
+
+def histogram(stack):
+    """As a promotion keeps it."""
+    volume = stack if not isinstance(stack, np.ndarray) else ArrayVolume(stack)
+    return standardised_histogram(CorrectedVolume(volume, fit_correction(volume, Recipe())))
+
+
+@pytest.mark.parametrize(
+    ("film_nm", "said"),
+    [
+        (SIZE, []),
+        ((51.0, 10.2, 9.8), []),
+        (
+            (25.0, 10.0, 10.0),
+            ["25 x 10 x 10 nm (z, y, x), those of the training were 50 x 10 x 10"],
+        ),
+        ((50.0, None, None), ["the model's is taken: y 10 nm, x 10 nm"]),
+        ((None, None, 20.0), ["the model's is taken: z 50 nm, y 10 nm", "? x ? x 20 nm"]),
+    ],
+)
+def test_another_or_an_unknown_voxel_size_is_said(film_nm, said):
+    found = list(size_warnings(film_nm, [Trained(SIZE)]))
+    assert len(found) == len(said)
+    assert all(part in line for part, line in zip(said, found, strict=True))
+
+
+def test_a_model_without_a_size_says_nothing():
+    assert list(size_warnings((None, 10.0, 10.0), [Trained((None, None, None))])) == []
+
+
+def test_brightness_and_contrast_do_not_count_and_the_shape_does():
+    own = histogram(GREY)
+    assert sum(own) == pytest.approx(1, abs=1e-4)
+    assert distance(own, histogram(GREY.astype(np.uint16) * 100 + 9000)) < 0.01
+    assert distance(own, histogram(film(seed=9)[0])) < 0.03
+    assert distance(own, histogram(smooth_and_clipped())) > FAR
+
+
+def test_the_threshold_lies_between_parts_of_one_real_film_and_different_films(real):
+    stacks = {name: open_volume(real / name / file).read(box) for name, file, box in _parts(real)}
+    own = {name: histogram(stack) for name, stack in stacks.items()}
+    for name, stack in stacks.items():
+        y, x = (n // 2 for n in stack.shape[1:])
+        for part in (stack[:, :y, :x], stack[:, y:, :x], stack[:, :y, x:], stack[:, y:, x:]):
+            assert distance(own[name], histogram(np.ascontiguousarray(part))) < FAR
+        others = [distance(own[name], other) for one, other in own.items() if one != name]
+        assert min(others) > FAR
+
+
+def _parts(real):
+    from fibsem.geometry import Box
+
+    for name, file in (("flyem", "images.tif"), ("shale", "images.tif"), ("vnc", "film.tif")):
+        shape = open_volume(real / name / file).shape
+        yield name, file, Box((0, 0, 0), (min(14, shape[0]), *shape[1:]))
+
+
+@pytest.fixture(scope="module")
+def segmenter():
+    spec = resolve("threshold", Nbhd(1, 11, 11), "valid")
+    return Segmenter.of(spec, Threshold(spec), Recipe(), PostProcessing(), "otsu")
+
+
+def test_what_a_bundle_keeps_arrives_where_a_film_is_labelled(segmenter, tmp_path):
+    audit = {"greys": {"a": list(histogram(GREY))}}
+    Bundle(segmenter, SIZE, audit).save(tmp_path / "bundle")
+    trained = load_bundle(tmp_path / "bundle").trained
+    said = []
+    like = {"trained": [trained], "say": said.append}
+    options, grey = Options(previews=0), smooth_and_clipped()
+    record = segment_volume(ArrayVolume(GREY), segmenter, tmp_path / "same", options,
+                            voxel_nm=SIZE, **like)  # fmt: skip
+    assert said == record["warnings"] == []
+    assert record["grey_distance"] == pytest.approx(0, abs=1e-3)
+    record = segment_volume(ArrayVolume(grey), segmenter, tmp_path / "other", options,
+                            voxel_nm=(50.0, 10.0, None), **like)  # fmt: skip
+    assert [f"warning: {line}" for line in record["warnings"]] == said
+    assert "taken: x 10 nm" in said[0]
+    assert "unlike those of every training sample" in said[1]
+    assert record["voxel_nm"] == list(SIZE)
+
+
+def test_of_an_older_bundle_nothing_is_said(segmenter, tmp_path):
+    Bundle(segmenter, SIZE, {}).save(tmp_path / "bundle")
+    trained = [load_bundle(tmp_path / "bundle").trained]
+    said = []
+    record = segment_volume(
+        ArrayVolume(smooth_and_clipped()), segmenter, tmp_path / "out", Options(previews=0),
+        voxel_nm=SIZE, trained=trained, say=said.append,
+    )  # fmt: skip
+    assert said == []
+    assert record["grey_distance"] is None
