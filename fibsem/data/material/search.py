@@ -91,6 +91,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
             whole = block.x1 - block.x0 == width or block.y1 - block.y0 == height - top - bottom
             if whole or self._blocks_around(z, block) >= AGAIN:
                 parts.append(block)
+        parts += self._hidden_blocks(z, look)
         for border in look.borders.values():  # last: a rim may be a rectangle, too
             edge = border.edge
             if edge and (edge.alone or self._edges_around(z, edge.side, edge.value) >= AGAIN):
@@ -190,6 +191,15 @@ class Search(Mapping[int, tuple[Part, ...]]):
             any(np.abs(np.array(other.to_json()[1:]) - ends).max() <= 1 for other in look.blocks)
             for look in self._around(z)
         )
+
+    def _hidden_blocks(self, z: int, look: Look) -> Iterator[Rect]:
+        """Blocks of the neighbours that are here too, with so many black pores that none is seen."""
+        known = {block for near in self._around(z) for block in near.blocks} - set(look.blocks)
+        again = [block for block in known if self._blocks_around(z, block) >= AGAIN]
+        image = self._read(z) if again else None
+        for block in again:
+            if image is not None and np.ptp(image[block.y0 : block.y1, block.x0 : block.x1]) == 0:
+                yield block
 
     def _around(self, z: int) -> Iterator[Look]:
         for k in range(max(0, z - AROUND), min(len(self), z + AROUND + 1)):
