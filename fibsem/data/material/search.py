@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from fibsem.data.material.blocks import blocks_of
 from fibsem.data.material.extent import Extent
 from fibsem.data.material.parts import SIDES, Part, Rect, Side
 from fibsem.data.material.rims import Border, look_at
-from fibsem.data.volumes import Volume, open_volume
+from fibsem.data.volumes import Volume, open_labels
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 
@@ -193,7 +192,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
         )
 
     def _hidden_blocks(self, z: int, look: Look) -> Iterator[Rect]:
-        """Blocks of the neighbours that are here too, with so many black pores that none is seen."""
+        """Blocks of the neighbours that are here too, but hidden among black pores."""
         known = {block for near in self._around(z) for block in near.blocks} - set(look.blocks)
         again = [block for block in known if self._blocks_around(z, block) >= AGAIN]
         image = self._read(z) if again else None
@@ -259,7 +258,7 @@ def known_extent(volume: Volume, valid: str) -> Extent | None:
         return None
     if valid == "all":
         return Extent(volume.shape)
-    mask = open_volume(Path(valid), sparse=True)
+    mask = open_labels(valid)
     if mask.shape[1:] != volume.shape[1:] or mask.shape[0] not in (1, volume.shape[0]):
         raise UserError(
             f"`valid` must be auto, all or a mask of the volume's shape {volume.shape} or of one "

@@ -75,6 +75,11 @@ def decide(
     """
     if "decisions" in ledger.decided:
         decisions = Decisions.from_json(ledger.decided["decisions"], volume, options.valid)
+        if options.valid == "auto" and "extent" not in ledger.decided["decisions"]:
+            say(
+                "warning: this segmentation was begun when the whole volume counted as material, "
+                "and is as it was begun; overwrite=true begins anew"
+            )
         if options.certificate and decisions.certificate is None:
             found = _certificate(decisions.corrected(volume), segmenter, options)
             decisions = replace(decisions, certificate=found)
