@@ -8,7 +8,7 @@ import tifffile
 import yaml
 
 from fibsem import segment
-from fibsem.config import CONF, compose, output_folder
+from fibsem.config import CONF, compose, output_folder, read
 from fibsem.data.volumes import Manner, create_volume
 from fibsem.errors import UserError
 from fibsem.inference.options import Options
@@ -81,3 +81,10 @@ def test_a_value_of_another_kind_is_refused_in_one_line(stack, override, message
         segment.main(compose("segment", ["volume=2024", override]))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_what_is_material_arrives_as_it_was_typed():
+    tree = compose("segment", ["volume=2024", "valid=2025_01"])
+    options = read(Options, {field.name: tree[field.name] for field in fields(Options)}, "segment")
+    assert options.valid == "2025_01"
+    assert options.key["valid"] == "2025_01"

@@ -1,6 +1,6 @@
 """Porosity of films with rims, lost slices, blocks and bars, and of films that only look like it.
 
-    .venv/bin/python experiments/reliability/material.py --json experiments/reliability/results/material.json
+    .venv/bin/python experiments/reliability/material.py --json RESULTS.json
 
 About a minute. Every film is labelled twice by Otsu's threshold of the smoothed slice: as a whole
 (`valid=all`, as before there was anything else) and with what is not material left out. The truth
@@ -90,7 +90,9 @@ def main() -> None:
     spec = resolve("threshold", Nbhd(1, 11, 11), "valid")
     segmenter = Segmenter.of(spec, Threshold(spec), Recipe(), PostProcessing(), "otsu")
     rows = {}
-    print("| film | truth % | before % | after % | left out % | said |\n|---|---:|---:|---:|---|---|")
+    print(
+        "| film | truth % | before % | after % | left out % | said |\n|---|---:|---:|---:|---|---|"
+    )
     for name, (volume, truth) in inputs(given.real).items():
         with tempfile.TemporaryDirectory() as folder:
             options = Options(previews=0)

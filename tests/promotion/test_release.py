@@ -1,9 +1,11 @@
 """What leaves a promotion: the volumes of its dataset, as its configuration says."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tifffile
 
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import compose
@@ -52,3 +54,15 @@ def test_missing_skip_leaves_it_out(parts, tmp_path):
     found = labels.read(Box.whole(SHAPE))
     assert (found[1] == 127).all()
     assert set(np.unique(found[[0, 2]])) <= {0, 255}
+
+
+def test_a_sample_says_what_of_it_is_material(parts, tmp_path):
+    dataset, record = parts
+    mask = np.ones(SHAPE[1:], np.uint8)
+    mask[:, :7] = 0
+    tifffile.imwrite(tmp_path / "mask.tif", mask)
+    film = replace(dataset.samples[0], valid=str(tmp_path / "mask.tif"))
+    segmented((replace(dataset, samples=(film,)), record), tmp_path, "segmentation.missing=skip")
+    labels = open_volume(tmp_path / "film" / "labels.ome.zarr")
+    found = labels.read(Box.whole(SHAPE))
+    assert np.array_equal(found[0] == 64, mask == 0)

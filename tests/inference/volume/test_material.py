@@ -1,5 +1,6 @@
 """Films with rims, lost slices and bars have the porosity of what is material in them."""
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -8,12 +9,13 @@ import tifffile
 
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.preprocessing import Recipe
-from fibsem.data.volumes import ArrayVolume
+from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
 from fibsem.geometry import Nbhd
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options
-from fibsem.inference.volume import decisions
+from fibsem.inference.volume import decisions, segmentation
 from fibsem.inference.volume.components import remove_small_3d
+from fibsem.inference.volume.executor import label_slab
 from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.models.spec import resolve
 from fibsem.models.threshold import Threshold
@@ -184,3 +186,29 @@ def test_small_components_beside_a_rim_are_kept_since_they_may_go_on(tmp_path):
     assert written[1, 3, 2] == 0
     assert written[1, 5, 5] == 255
     assert (written[:, :, :2] == MARK).all()
+
+
+def test_other_processes_are_told_what_is_material(segmenter, tmp_path):
+    """As they do it, but in this one."""
+    with create_volume(tmp_path / "film", SHAPE, np.uint8, format="tiff") as writer:
+        writer.write(0, drifted(GREY))
+    options = replace(PLAIN, workers=2)
+    volume, sent = open_volume(tmp_path / "film"), []
+
+    def here(job, ledger, depth, show):
+        sent.append(pickle.loads(pickle.dumps(job.extent)))
+        results = [label_slab(job, slab) for slab in ledger.missing(depth)]
+        for result in results:
+            ledger.finish(result.start, result.slices)
+        return results
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(segmentation, "run_elsewhere", here)
+        segment_volume(
+            volume, segmenter, tmp_path / "out", options, load=lambda: segmenter, say=str
+        )
+    segment_volume(volume, segmenter, tmp_path / "alone", PLAIN, say=str)
+    there, alone = (labels(tmp_path / name / "labels.ome.zarr") for name in ("out", "alone"))
+    assert np.array_equal(there, alone)
+    assert (there == MARK).any()
+    assert sent[0].left_out() == {"rim": np.count_nonzero(there == MARK)}
