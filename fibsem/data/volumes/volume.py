@@ -131,15 +131,16 @@ class Volume:
         if isinstance(self.source, MendedSource):
             return self
         manner = replace(self.manner, gaps=True)
-        return replace(self, source=MendedSource(self.source), manner=manner)
+        return Volume(self.path, MendedSource(self.source), self.declared, manner)
 
     def with_range(self, value_range: tuple[float, float] | None) -> Volume:
         """The same volume with other grey values that map to 0 and 1."""
-        return replace(self, declared=checked_range(value_range))
+        return Volume(self.path, self.source, checked_range(value_range), self.manner)
 
     def seen_through(self, source: Source) -> Volume:
         """The same volume with another source in place of its own."""
-        return replace(self, source=source)
+        # of one in memory, too, which is made otherwise
+        return Volume(self.path, source, self.declared, self.manner)
 
     def signature(self) -> dict[str, object]:
         """Tell this volume from another or a changed one; JSON-able, and free of its place.
