@@ -267,7 +267,11 @@ class Dataset:
         parts = {"name": self.name}
         for sample in self.samples:
             volume = sample.volume
-            kind = [volume.shape, str(volume.dtype), volume.value_range]
+            kind: list[object] = [volume.shape, str(volume.dtype), volume.value_range]
+            if sample.extent and sample.extent.mask:
+                kind.append(list(slice_digests(sample.extent.mask).values()))
+            elif sample.valid != "auto":
+                kind.append(sample.valid)
             slices = list(slice_digests(volume).values())
             parts[f"grey values of {sample.name}"] = digest_of([kind, slices])
             truth = [zlib.crc32(r.read_truth().tobytes()) for r in sample.regions if r.read_truth]

@@ -43,7 +43,7 @@ PLACED = {
     ),
     "segment": (
         ["volume", "weights", "range", "voxel_nm", "format", "precision", "probabilities",
-         "uncertainty", "missing", "min_volume_nm3"],
+         "uncertainty", "valid", "missing", "min_volume_nm3", "pattern", "series", "sparse"],
         [*ANYWHERE, *SEARCH, *NETWORK, "estimate", "memory_gib", "slab", "tile", "previews",
          "certificate", "workers", "scheduler"],
     ),

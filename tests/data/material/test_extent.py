@@ -143,3 +143,13 @@ def test_inspect_says_what_was_left_out(dataset):
     assert record["left_out"] == {"rim": pytest.approx(0.2695, abs=0.005)}
     assert any("512 labelled pixels of 1 regions" in line for line in inspection.warnings())
     assert any("of the film shows no material" in line for line in inspection.warnings())
+
+
+def test_data_with_another_idea_of_material_are_other_data(dataset, tmp_path):
+    mask = np.full(SHAPE[1:], 255, np.uint8)
+    hashes = {dataset().hash, dataset(", valid: all").hash}
+    for corner in (0, 1):  # far from every square
+        mask[corner, 0] = 0
+        tifffile.imwrite(tmp_path / "mask.tif", mask)
+        hashes.add(dataset(", valid: mask.tif").hash)
+    assert len(hashes) == 4
