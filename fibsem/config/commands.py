@@ -9,9 +9,10 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from fibsem.config.overrides import CONF, for_hydra, meant, without_password
+from fibsem.config.overrides import CONF, for_hydra, is_multirun, meant, without_password
 from fibsem.config.reading import Tree
 from fibsem.errors import UserError, one_line
+from fibsem.system.addresses import secrets_of
 from fibsem.system.interrupts import END_S, STOPPED, end_cleanly
 from fibsem.system.libraries import disinherit
 from fibsem.system.secrets import guard_output, remember
@@ -86,6 +87,21 @@ def _first_line(message: str) -> str:
     return " ".join(kept).partition(" Config search path")[0]
 
 
+def _remember_secrets(arguments: list[str]) -> None:
+    """Collect the passwords of a command before anything is said of it.
+
+    Hydra keeps what a ``--multirun`` was given, and launchers pickle it for their jobs.
+    """
+    for argument in arguments:
+        remember(meant(argument))
+        if is_multirun(arguments) and secrets_of(meant(argument)):
+            raise UserError(
+                "an address must have no password where --multirun keeps it in files, but got "
+                f"{without_password(argument)}; the choices are ~/.pgpass, "
+                "MLFLOW_TRACKING_USERNAME with MLFLOW_TRACKING_PASSWORD, or one command at a time."
+            )
+
+
 def run_command(name: str, main: Callable[[Tree], None]) -> None:
     """Entry of ``python -m fibsem.<name>``: compose, run, and answer a user's error in one line.
 
@@ -115,8 +131,7 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
 
     try:
         given, sys.argv[1:] = sys.argv[1:], for_hydra(sys.argv[1:])
-        for argument in given:
-            remember(meant(argument))
+        _remember_secrets(given)
         with _one_line_errors():
             composed()
         for mistake in mistakes:

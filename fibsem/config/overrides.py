@@ -67,8 +67,13 @@ def for_hydra(arguments: Iterable[str]) -> list[str]:
         If an argument is not UTF-8: no file that we write could hold it.
     """
     arguments = list(arguments)
-    many = not {"-m", "--multirun"}.isdisjoint(arguments)
+    many = is_multirun(arguments)
     return [_for_hydra(argument, many) for argument in map(_utf8, arguments)]
+
+
+def is_multirun(arguments: Iterable[str]) -> bool:
+    """Whether a command is one for each of several values."""
+    return not {"-m", "--multirun"}.isdisjoint(arguments)
 
 
 def _utf8(argument: str) -> str:

@@ -72,3 +72,11 @@ def test_what_other_programs_set_for_mlflow_is_left():
     act = f"print(*sorted({{*{[*others]}, *{[*ours]}}} & set(os.environ)))"
     done = run(act, **others, **ours)
     assert done.stdout.split() == sorted(ours)
+
+
+def test_a_multirun_has_no_password_to_keep():
+    uri = "tracking.uri=http://me:s3/cr@t@127.0.0.1:9"
+    done = run("print('it ran')", "--multirun", uri, "seed=1,2")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "but got tracking.uri=http://me:***@127.0.0.1:9; the choices" in done.stderr
+    assert "s3" not in done.stderr
