@@ -250,7 +250,7 @@ class Dataset:
             Names what was changed.
         """
         before = self._parts
-        if {key: stamp.key for key, stamp in self._stamped().items()} == self._stamps:
+        if self._stamped() == self._stamps:
             return
         now = replace(self)._parts
         changed = [key for key in now if now[key] != before[key]]
@@ -306,16 +306,15 @@ class Dataset:
         return digest_of(record, 12)
 
     @cached_property
-    def _stamps(self) -> dict[str, str]:
-        return {key: stamp.key for key, stamp in self._stamped().items()}
+    def _stamps(self) -> list[tuple[str, Stamp]]:
+        return self._stamped()
 
-    def _stamped(self) -> dict[str, Stamp]:
+    def _stamped(self) -> list[tuple[str, Stamp]]:
         """What the system says of the files of each sample."""
-        stamps = {}
-        for sample in self.samples:
-            stamps[f"{sample.name} volume"] = stamp_of(sample.volume)
-            stamps[f"{sample.name} labels"] = Stamp.of((f, "") for f in sample.label_files)
-        return stamps
+        return [
+            (stamp_of(sample.volume), Stamp.of((file, "") for file in sample.label_files))
+            for sample in self.samples
+        ]
 
 
 def _three(depth: int) -> list[int]:

@@ -11,9 +11,9 @@ import json
 import os
 import time
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -22,7 +22,7 @@ import numpy as np
 
 import fibsem
 from fibsem.data.volumes import Volume
-from fibsem.data.volumes.source import Place
+from fibsem.data.volumes.source import File, Place
 from fibsem.data.volumes.writers import Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box
@@ -56,27 +56,45 @@ class Stamp:
     latest: int
 
     @classmethod
-    def of(cls, places: Iterable[Place]) -> Stamp:
-        said: list[object] = [fibsem.__version__]  # another one may read a file in another way
+    def of(cls, places: Iterable[Place], said: Mapping[str, Said] | None = None) -> Stamp:
+        """That of some files; what the system ``said`` of them may be known already."""
+        # another version may read a file in another way
+        record: list[object] = [fibsem.__version__]
         latest = 0
         for file, inside in places:
-            path = Path(str(file.root.filename) if isinstance(file, zipfile.Path) else file)
-            said += [str(file), inside]
-            try:
-                status = path.stat()
-            except OSError as error:
-                said.append(error.errno)
-                continue
-            said += [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
-            latest = max(latest, status.st_ctime_ns)
-        return cls(digest_of(said), latest)
+            answer = said[str(file)] if said else _ask(file)
+            record += [str(file), inside, *answer]
+            latest = max(latest, answer[CHANGED] if len(answer) > CHANGED else 0)
+        return cls(digest_of(record), latest)
 
 
-def stamp_of(volume: Volume) -> Stamp:
-    """That of all files of a volume."""
-    places = (place for z in range(volume.shape[0]) for place in volume.source.places(z))
-    files = {str(file): (file, "") for file, _ in places}
-    return Stamp.of(files.values())
+#: Of a file: size, times of content and of inode, inode; or the number of an error.
+Said = tuple[int, ...]
+#: Which of them is the time of the inode.
+CHANGED = 2
+
+
+def _ask(file: File) -> Said:
+    path = Path(str(file.root.filename) if isinstance(file, zipfile.Path) else file)
+    try:
+        status = path.stat()
+    except OSError as error:
+        return (error.errno or 0,)
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+
+
+def stamps_of(volume: Volume, slices: Iterable[int] | None = None) -> dict[int, Stamp]:
+    """That of the files of each slice, or of some; the system is asked once for each file."""
+    slices = range(volume.shape[0]) if slices is None else slices
+    places = {z: volume.source.places(z) for z in slices}
+    files = {str(file): file for some in places.values() for file, _ in some}
+    said = {name: _ask(file) for name, file in files.items()}
+    return {z: Stamp.of(some, said) for z, some in places.items()}
+
+
+def stamp_of(volume: Volume) -> str:
+    """One for all files of a volume."""
+    return digest_of([stamp.key for stamp in stamps_of(volume).values()])
 
 
 def slice_digest(voxels: Voxels) -> str:
@@ -101,35 +119,38 @@ def slice_digests(volume: Volume, slices: Iterable[int] | None = None) -> dict[i
     """
     slices = list(range(volume.shape[0]) if slices is None else slices)
     size = prod(volume.shape) * volume.dtype.itemsize
-    worth = size >= WORTH_KEEPING and bool(volume.source.places(0))
-    cache = user_cache() / "digests" / f"{digest_of(str(volume.path.absolute()))}.json"
-    kept: dict[str, dict[str, str]] = {}
-    if worth and isinstance(read := known_json(cache), dict):
-        kept = {z: entry for z, entry in read.items() if isinstance(entry, dict)}
-    stamps = {z: Stamp.of(volume.source.places(z)) for z in slices} if worth else {}
-    found = {
-        z: kept[str(z)][stamp.key]
-        for z, stamp in stamps.items()
-        if stamp.key in kept.get(str(z), {})
-    }
+    if size < WORTH_KEEPING or not volume.source.places(0):
+        return {z: digest for z, digest, _ in _read(volume, slices)}
+    path = user_cache() / "digests" / f"{digest_of(str(volume.path.absolute()))}.json"
+    kept, before = _kept(path), stamps_of(volume, slices)
+    known = {z: kept.get(str(z), {}).get(stamp.key) for z, stamp in before.items()}
+    found = {z: digest for z, digest in known.items() if digest is not None}
     missing = [z for z in slices if z not in found]
-    with Progress(f"reading {volume.path}") if worth and missing else nullcontext() as progress:
-        fresh: dict[str, dict[str, str]] = {}
-        for done, (z, digest, when) in enumerate(_read(volume, missing), start=1):
-            found[z] = digest
-            if worth and digest != UNREADABLE and _settled(volume, z, stamps[z], when):
-                fresh[str(z)] = {stamps[z].key: digest}
-            if progress:
-                progress("for its digests", done, len(missing))
-    if fresh:
+    if not missing:
+        return found
+    when: dict[int, int] = {}
+    with Progress(f"reading {volume.path}") as progress:
+        for done, (z, digest, began) in enumerate(_read(volume, missing), start=1):
+            found[z], when[z] = digest, began
+            progress("for its digests", done, len(missing))
+    # not if they were changed meanwhile, nor so shortly before that they may be
+    settled = {
+        str(z): {stamp.key: found[z]}
+        for z, stamp in stamps_of(volume, missing).items()
+        if stamp == before[z] and when[z] - stamp.latest > TICK_NS and found[z] != UNREADABLE
+    }
+    if settled:
         with suppress(OSError, UserError):  # a cache that cannot be written stops nothing
-            write_json(cache, {**kept, **fresh})
+            write_json(path, {**kept, **settled})
     return {z: found[z] for z in slices}
 
 
-def _settled(volume: Volume, z: int, before: Stamp, when: int) -> bool:
-    """Whether a slice was not changed while it was read, nor so shortly before that it may be."""
-    return when - before.latest > TICK_NS and Stamp.of(volume.source.places(z)) == before
+def _kept(path: Path) -> dict[str, dict[str, str]]:
+    """Digests in the cache by slice and stamp."""
+    record = known_json(path)
+    if not isinstance(record, dict):
+        return {}
+    return {z: entry for z, entry in record.items() if isinstance(entry, dict)}
 
 
 def _read(volume: Volume, slices: list[int]) -> Iterator[tuple[int, str, int]]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
+import zlib
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -91,7 +94,7 @@ def draw_cell(folder: Path, material: Material) -> list[Path]:
 
 def _save_square(path: Path, material: Material, model: models.Model, threshold: float) -> None:
     """Keep what a model finds in the first test square, for the figure over all models."""
-    if path.is_file():
+    if _square(path) is not None:
         return
     scorer = BlockScorer(material.config.spec, model)
     region, square = next(iter(scored_squares(material, scorer, "test")))
@@ -112,7 +115,7 @@ def draw_cells(cells: dict[Path, Record], folder: Path) -> list[Path]:
         std = spread["std"] if spread["std"] is not None else float("nan")
         by_line.setdefault(line, {})[n] = (spread["mean"], std)
         seeds[tables.name_of(record)] = [100 * run["val"]["miou"] for run in record["runs"]]
-        if (path / "square.npz").is_file():
+        if _square(path / "square.npz") is not None:
             squares[tables.name_of(record)] = path / "square.npz"
     drawn = {
         "miou_by_neighbourhood": figures.miou_by_neighbourhood(dict(sorted(by_line.items()))),
@@ -123,12 +126,21 @@ def draw_cells(cells: dict[Path, Record], folder: Path) -> list[Path]:
     return [figures.save(figure, folder / f"{name}.png") for name, figure in drawn.items()]
 
 
+def _square(path: Path) -> dict[str, Any] | None:
+    """What :func:`_save_square` kept; None where it is not there, or damaged."""
+    try:
+        with np.load(io.BytesIO(path.read_bytes())) as arrays:
+            return dict(arrays)
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error):
+        return None
+
+
 def _one_square(files: dict[str, Path]) -> Any:
     found: dict[str, tuple[npt.NDArray[np.uint8], float]] = {}
     first: dict[str, Any] = {}
     for name, path in files.items():
-        with np.load(path) as arrays:
-            square = dict(arrays)
+        if (square := _square(path)) is None:
+            continue
         first = first or square
         if str(square["region"]) == str(first["region"]):
             miou = Confusion.of(square["labels"], square["found"]).miou

@@ -1,11 +1,17 @@
 """The dataset that a configuration names."""
 
+import threading
+from dataclasses import replace
+
 import pytest
 
 from fibsem.config import DataConfig, compose, read
+from fibsem.data import phantom
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
+from fibsem.training import datasets
 from fibsem.training.datasets import obtain, phantom_recipe
+from tests.conftest import TINY
 
 
 def named(*overrides):
@@ -17,10 +23,57 @@ def test_a_phantom_that_is_there_is_opened_and_not_simulated(tiny, tmp_path, cap
     dataset = obtain(named("data=phantom", f"data.root={tmp_path}"), SplitRecipe())
     assert dataset.name == "phantom"
     assert [sample.name for sample in dataset.samples] == ["HPC45"]
-    assert capsys.readouterr().out == ""
+    said = capsys.readouterr().out
+    assert "simulating" not in said
+    assert "phantom was simulated with another samples" in said  # three films, usually
 
 
 def test_a_phantom_is_a_recipe_of_the_configuration():
     assert phantom_recipe("demo").shape < phantom_recipe("default").shape
     with pytest.raises(UserError, match="must be one of default, demo, full, but got tiny"):
         phantom_recipe("tiny")
+
+
+@pytest.fixture
+def simulated(monkeypatch):
+    """Folders into which a tiny phantom is simulated, in turn."""
+    folders = []
+
+    def counting(recipe, folder, **more):
+        folders.append(folder)
+        return phantom.simulate(recipe, folder, **more)
+
+    monkeypatch.setattr(datasets, "simulate", counting)
+    monkeypatch.setattr(datasets, "phantom_recipe", lambda name: TINY)
+    return folders
+
+
+def config(root):
+    return DataConfig(name="tiny", root=str(root), phantom="demo")
+
+
+def test_first_starts_at_once_simulate_a_phantom_once(simulated, tmp_path, tiny):
+    found, barrier = [], threading.Barrier(3)
+
+    def start():
+        barrier.wait()
+        found.append(obtain(config(tmp_path), SplitRecipe()).hash)
+
+    threads = [threading.Thread(target=start) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(simulated) == 1
+    assert len(found) == 3
+    assert len(set(found)) == 1
+
+
+def test_a_phantom_of_another_recipe_is_taken_and_said(simulated, tmp_path, capsys, monkeypatch):
+    first = obtain(config(tmp_path), SplitRecipe())
+    assert "simulating" in capsys.readouterr().out
+    monkeypatch.setattr(datasets, "phantom_recipe", lambda name: replace(TINY, seed=5))
+    again = obtain(config(tmp_path), SplitRecipe())
+    assert again.hash == first.hash
+    assert "with another seed (1, now 5)" in capsys.readouterr().out
+    assert len(simulated) == 1

@@ -91,7 +91,7 @@ class Ledger:
             If the folder holds another segmentation, or what no ledger tells of, or cannot be
             written to, or the ledger is damaged.
         """
-        stamp = None if volume is None else stamp_of(volume).key
+        stamp = None if volume is None else stamp_of(volume)
         ledger = cls(folder / LEDGER, key, options.slab, stamp)
         try:
             if options.overwrite:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from fibsem.analysis.intervals import normal_interval
+from fibsem.data.digests import stamps_of
 from fibsem.data.material import Extent, known_extent
 from fibsem.data.preprocessing import CorrectedVolume
 from fibsem.data.volumes import Volume, VoxelNm, known_nm, open_volume
@@ -41,7 +42,7 @@ from fibsem.inference.volume.preflight import (
     forget_lost,
 )
 from fibsem.inference.volume.slab import SlabWorker
-from fibsem.inference.volume.witness import check_unchanged, stamps_of, witnessed
+from fibsem.inference.volume.witness import check_unchanged, witnessed
 from fibsem.models.dense import why_not_dense
 from fibsem.system.files import replace_file, write_json
 from fibsem.system.identity import Identity

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from fibsem.data.digests import Stamp, slice_digest, slice_digests
+from fibsem.data.digests import Stamp, slice_digest, slice_digests, stamps_of
 from fibsem.data.volumes import Volume
 from fibsem.data.volumes.mended import MendedSource
 from fibsem.data.volumes.source import Around
@@ -78,11 +78,6 @@ def plain(volume: Volume) -> Volume:
     while isinstance(source, MendedSource | Witness):
         source = source.source
     return volume.seen_through(source)
-
-
-def stamps_of(volume: Volume) -> dict[int, Stamp]:
-    """What the system says of the files of each slice."""
-    return {z: Stamp.of(volume.source.places(z)) for z in range(volume.shape[0])}
 
 
 def check_unchanged(volume: Volume, before: Mapping[int, Stamp], seen: Mapping[int, str]) -> None:

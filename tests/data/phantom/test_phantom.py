@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,10 +18,12 @@ from fibsem.data.manifest import load_dataset
 from fibsem.data.phantom import PhantomRecipe, simulate
 from fibsem.data.phantom.recipe import THESIS_FILMS
 from fibsem.data.phantom.render import slices
-from fibsem.data.phantom.simulation import place_squares
+from fibsem.data.phantom.simulation import place_squares, unlike
 from fibsem.data.preprocessing import mean_profile
 from fibsem.errors import UserError
 from tests.conftest import TINY
+
+ROOT = Path(__file__).parents[3]
 
 
 def digest(folder):
@@ -171,6 +174,50 @@ def test_what_is_there_is_kept_unless_told(tiny, tmp_path):
     with pytest.raises(UserError, match="overwrite=true"):
         simulate(TINY, tmp_path)
     assert (tmp_path / "mine").read_text() == "kept"
+
+
+def test_a_phantom_is_replaced_whole_and_nothing_else_is(tmp_path):
+    folder = tmp_path / "film"
+    simulate(TINY, folder)
+    before = digest(folder)
+    (folder / "notes.txt").write_text("mine")
+    other = replace(TINY, seed=2)
+    with pytest.raises(UserError, match=r"nothing but a phantom in it, but .* holds notes\.txt"):
+        simulate(other, folder, overwrite=True)
+    (folder / "notes.txt").unlink()
+    assert digest(folder) == before
+    (folder / "truth.json").write_text("{")  # damaged: even then
+    simulate(other, folder, overwrite=True)
+    assert digest(folder) != before
+    assert [path.name for path in tmp_path.iterdir()] == ["film"]
+
+
+def test_a_phantom_says_what_it_was_made_from(tiny):
+    assert unlike(tiny, TINY) == ""
+    assert unlike(tiny, replace(TINY, seed=2, tilt_deg=30.0)) == (
+        "seed (1, now 2), tilt_deg (38.0, now 30.0)"
+    )
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from fibsem.data.phantom import simulate
+from tests.conftest import TINY
+def stop(sample, done, total):
+    if done == 3: os.kill(os.getpid(), signal.SIGKILL)
+simulate(TINY, Path(sys.argv[1]), progress=stop)
+"""
+
+
+def test_what_a_killed_simulation_left_goes(tiny, tmp_path):
+    folder = tmp_path / "film"
+    subprocess.run([sys.executable, "-c", KILLED, folder], cwd=ROOT, check=False)
+    assert len(list(tmp_path.iterdir())) == 1
+    assert not folder.exists()
+    simulate(TINY, folder)
+    assert [path.name for path in tmp_path.iterdir()] == ["film"]
+    assert digest(folder) == digest(tiny)
 
 
 @pytest.mark.parametrize(
