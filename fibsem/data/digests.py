@@ -22,7 +22,8 @@ import numpy as np
 
 import fibsem
 from fibsem.data.volumes import Volume
-from fibsem.data.volumes.source import File, Place
+from fibsem.data.volumes.faults import File
+from fibsem.data.volumes.source import Place
 from fibsem.data.volumes.writers import Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box
