@@ -115,7 +115,8 @@ def test_a_segmentation_that_was_killed_goes_on(old_work):
 
 def test_a_segmentation_that_is_finished_stays(old_work):
     before = json.loads((old_work / "segment" / "summary.json").read_text())
-    assert again(old_work, "segment") == before
+    found = again(old_work, "segment")
+    assert {key: found[key] for key in before} == before  # later versions tell more
 
 
 def test_a_sweep_that_was_killed_goes_on(old_work):
