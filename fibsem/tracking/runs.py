@@ -64,16 +64,15 @@ def answered(uri: str) -> Iterator[None]:
     OutageError
         If it, or the place of its artifacts, does not answer, or is out of order.
     """
-    with uninterrupted(), weathered():
-        try:
+    try:
+        with uninterrupted(), weathered():
             yield
-        except mlflow.MlflowException as error:
-            if error.error_code not in STORES:
-                raise
-            said = str(error).splitlines()[0]
-            raise OutageError(
-                f"`tracking.uri` must answer, but {hidden(uri)} does not: {said}"
-            ) from error
+    except mlflow.MlflowException as error:
+        if error.error_code not in STORES:
+            raise
+        raise OutageError(
+            f"`tracking.uri` must answer, but {hidden(uri)} does not: {str(error).splitlines()[0]}"
+        ) from error
 
 
 @every_call(lambda self: answered(self.uri))

@@ -123,9 +123,7 @@ def run_job(
         record, trained = _train_and_score(job, material, tracking, run_id, on_epoch)
         _check_unchanged(job, material)
         write_json(done, record)
-    except PrunedError as pruned:
-        if job.published:
-            tracking.publish(run_id, {"fibsem.state": "pruned", "fibsem.reason": str(pruned)})
+    except PrunedError:
         raise
     except BaseException as error:
         with contextlib.suppress(Exception):  # a store that is gone must not swallow it

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from fibsem.config import SearchConfig, TrackingConfig
-from fibsem.errors import OutageError, UserError
+from fibsem.errors import OutageError
 from fibsem.search.optuna_study import OptunaStudy
 from fibsem.search.samplers import objectives
 from fibsem.system.outages import Patience, outage_of, weathered
@@ -29,7 +29,7 @@ def test_the_environments_errors_are_told_from_the_trials_own():
     for own in (MemoryError(), OSError(12, "Cannot allocate memory"), ValueError("nan")):
         assert outage_of(own) is None
     with pytest.raises(OutageError, match="said by us") as caught, weathered():
-        raise UserError("said by us") from full
+        raise ValueError("said by us") from full
     assert outage_of(caught.value) is caught.value
     behind = ValueError("its own")
     behind.__context__ = full  # raised while the other one was handled, but not because of it

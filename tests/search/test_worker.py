@@ -126,7 +126,7 @@ def test_promotion_sees_what_the_study_counts_and_nothing_else(begin, tiny):
     sweep.study.fail(lost, "killed", "killed")
     sweep.study.complete(counted, [0.2], records[counted.number])  # and then it was killed
     assert set(statuses(sweep).values()) == {"RUNNING"}
-    sweep.reconcile()
+    sweep.settle()
     assert statuses(sweep) == {0: "KILLED", 1: "FINISHED", 2: "RUNNING"}
     config = RunConfig.of(sweep.tree)
     dataset = obtain(config.data, config.split)
@@ -134,7 +134,7 @@ def test_promotion_sees_what_the_study_counts_and_nothing_else(begin, tiny):
     assert [trial.run_id for trial in found] == [records[counted.number]["run_id"]]
     # what a former version took for finished, the study decides
     sweep.tracking.end(records[lost.number]["run_id"], "FINISHED")
-    sweep.reconcile()
+    sweep.settle()
     assert statuses(sweep)[lost.number] == "KILLED"
 
 
