@@ -8,7 +8,6 @@ another machine it joins. What the study counts, and nothing else, is published 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
