@@ -138,8 +138,11 @@ def _run(
         if pipe.recv() == "prune":
             raise PrunedError(epoch.epoch)
 
-    config = RunConfig.of(job.tree)
-    dataset = obtain(config.data, config.split)
+    try:
+        config = RunConfig.of(job.tree)
+        dataset = obtain(config.data, config.split)
+    except Exception as error:
+        return _failed(error)
     if dataset.digests != data:
         return "refused", f"data must not change under a sweep, but those of {dataset.path} did."
     try:
@@ -152,6 +155,10 @@ def _run(
             dataset.check_unchanged()
         except UserError as changed:
             return "refused", str(changed)
-        failure = failure_of(error)
-        return "failed", (failure.reason, failure.trace, failure.final)
+        return _failed(error)
     return "done", record
+
+
+def _failed(error: Exception) -> tuple[str, Any]:
+    failure = failure_of(error)
+    return "failed", (failure.reason, failure.trace, failure.final)

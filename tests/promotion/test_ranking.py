@@ -235,7 +235,8 @@ def test_a_trial_that_diverges_with_a_seed_comes_last(swept, monkeypatch):
     ]  # fmt: skip
     assert [row["diverged"] for row in ranking_rows(ranked)] == [0, 1]
     reasons = [read_json(file).get("diverged") for file in (folder / "nan").rglob("again.json")]
-    assert sorted(reasons, key=str) == [*[None] * 3, "the training loss is nan in epoch 1"]
+    assert [reason for reason in reasons if reason is None] == [None] * 3
+    assert [reason[:35] for reason in reasons if reason] == ["the training loss is nan in epoch 1"]
     hopeless.clear()
     assert ranking.of(trials, how) == ranked
 

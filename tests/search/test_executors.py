@@ -7,9 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from fibsem.config import TrackingConfig, compose
+from fibsem.config import RunConfig, TrackingConfig, compose
 from fibsem.search import executors
 from fibsem.tracking.runs import Tracking
+from fibsem.training.datasets import obtain
 from fibsem.training.run import Job, PrunedError, TrialFailedError
 
 GONE = SimpleNamespace(join=lambda: None, exitcode=-signal.SIGKILL)
@@ -76,12 +77,14 @@ def test_what_a_process_runs_is_what_it_says(tiny, new_store, tmp_path):
     store = {"uri": f"sqlite:///{tmp_path / 'ml.db'}", "artifacts": str(tmp_path / "artifacts")}
     tracking = Tracking.open(TrackingConfig(**store), "any")
     tree = compose("train", [f"data.path={tiny}", "model=threshold", "nbhd=11x11x3"])
+    config = RunConfig.of(tree)
+    digests = obtain(config.data, config.split).digests
 
     def said(name, answer, tree=tree):
         ours, theirs = multiprocessing.Pipe()
         ours.send(answer)
         job = Job(tree, tmp_path / name, name, {}, {})
-        return executors._run(job, tracking, theirs), ours
+        return executors._run(job, tracking, digests, theirs), ours
 
     (kind, record), pipe = said("trained", "go on")
     assert (kind, record["epochs"]) == ("done", 1)

@@ -10,8 +10,9 @@ import pytest
 from fibsem import sweep
 from fibsem.config import RunConfig, compose
 from fibsem.errors import UserError
+from fibsem.search.folder import wait_for
 from fibsem.search.report import report_sweep
-from fibsem.search.sweep import Sweep, _wait_for_parent
+from fibsem.search.sweep import Sweep
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
 from fibsem.training.run import TrialFailedError
@@ -273,17 +274,17 @@ def test_a_grid_with_fewer_points_than_the_budget_ends(here):
 
 
 def test_another_process_opens_the_parent_run_or_dies_over_it(here, monkeypatch):
-    monkeypatch.setattr("fibsem.search.sweep.POLL_S", 0.01)
+    monkeypatch.setattr("fibsem.search.folder.LOOK_S", 0.01)
     study = opened("search.trials=1", **here).study
     parent = study.get("parent_run_id")
-    assert _wait_for_parent(study) == parent
+    assert wait_for(study, "parent_run_id") == parent
     study.set("parent_run_id", None)
-    monkeypatch.setattr("fibsem.search.sweep.PATIENCE_S", 0.05)
-    assert _wait_for_parent(study) is None
-    monkeypatch.setattr("fibsem.search.sweep.PATIENCE_S", 20)
+    monkeypatch.setattr("fibsem.search.folder.PATIENCE_S", 0.05)
+    assert wait_for(study, "parent_run_id") is None
+    monkeypatch.setattr("fibsem.search.folder.PATIENCE_S", 20)
     later = threading.Timer(0.2, study.set, ("parent_run_id", "theirs"))
     later.start()
-    assert _wait_for_parent(study) == "theirs"
+    assert wait_for(study, "parent_run_id") == "theirs"
     later.join()
     study.close()
 

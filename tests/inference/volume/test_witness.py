@@ -11,7 +11,7 @@ import tifffile
 
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.preprocessing import Recipe
-from fibsem.data.volumes import create_volume, open_volume
+from fibsem.data.volumes import Manner, create_volume, open_volume
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options
@@ -133,11 +133,12 @@ def test_the_same_film_elsewhere_is_the_same(film, segmenter, tmp_path):
 def test_a_model_that_is_replaced_before_a_worker_opens_it_is_refused(film, segmenter, tmp_path):
     run(film, segmenter, tmp_path / "out")
     ledger = json.loads((tmp_path / "out" / "ledger.json").read_text())
-    decisions = Decisions.from_json(ledger["decided"]["decisions"])
+    decisions = Decisions.from_json(ledger["decided"]["decisions"], open_volume(film), "auto")
     replaced = replace(segmenter, identity="otsu-2")
     job = Job(
-        "job", film, None, lambda: replaced, segmenter.identity, tmp_path / "out",
+        "job", film, Manner(), None, lambda: replaced, segmenter.identity, tmp_path / "out",
         (None, None, None), Options(previews=0), decisions.correction, "float32", None,
+        decisions.extent,
     )  # fmt: skip
     with pytest.raises(UserError, match=r"`weights` must not change .* otsu-2 .* otsu-1;"):
         label_slab(job, (0, 4))
