@@ -43,10 +43,10 @@ demo: install    ## the main job on a small phantom: sweep, promote, segment, me
 # a worker for each core, a file at a time; the longest files first
 SPREAD := -n logical --maxprocesses 4 --dist loadfile
 
-test: install    ## the quick tests (5 minutes on 2 cores)
+test: install    ## the quick tests, on every core
 	$(PY) -m pytest -m "not slow" $(SPREAD)
 
-test-slow: install ## the slow tests (10 minutes on 2 cores)
+test-slow: install ## the slow tests: kills, servers, a wheel, the notebook
 	$(PY) -m pytest -m slow $(SPREAD)
 
 lint: install    ## formatting, lint, types, import layers, notebooks without output
