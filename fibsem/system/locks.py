@@ -143,22 +143,27 @@ def _create(path: Path) -> str | None:
     with suppress(FileExistsError), _owner(path).open("x") as file:
         file.write(token)
         return token
-    if not _silent(path) or not _take_away(path):
+    silent = _silent_owner(path)
+    if silent is None or not _take_away(path, silent):
         return None
     return _create(path)
 
 
-def _silent(path: Path) -> bool:
-    """Whether an owner has given no sign of life for long; by the clock that dates its file."""
+def _silent_owner(path: Path) -> str | None:
+    """Token of an owner without a sign of life for long, by the clock that dates its file.
+
+    Read before the date: what another process puts in its place meanwhile is young.
+    """
     with folder_beside(path) as probe, suppress(FileNotFoundError):
-        return probe.stat().st_mtime - _owner(path).stat().st_mtime > SILENCE_S
-    return False
+        token = _owner(path).read_text()
+        if probe.stat().st_mtime - _owner(path).stat().st_mtime > SILENCE_S:
+            return token
+    return None
 
 
-def _take_away(path: Path) -> bool:
+def _take_away(path: Path, token: str) -> bool:
     """Remove the file of a silent owner; of several processes only one does it."""
     with suppress(FileNotFoundError, FileExistsError):
-        token = _owner(path).read_text()
         once = path.with_name(f"{path.name}.{token.rpartition(' ')[2]}")
         with once.open("x"):
             pass

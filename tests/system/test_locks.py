@@ -77,7 +77,7 @@ def no_locks(monkeypatch):
 
     monkeypatch.setattr("fcntl.flock", refuse)
     monkeypatch.setattr(locks, "BEAT_S", 0.02)
-    monkeypatch.setattr(locks, "SILENCE_S", 0.3)
+    monkeypatch.setattr(locks, "SILENCE_S", 3.0)  # a busy machine is silent for a while, too
     monkeypatch.setattr(locks, "POLL_S", 0.01)
 
 
@@ -90,7 +90,7 @@ def silent(folder):
 
 def test_without_locks_the_second_is_told_as_well(no_locks, tmp_path):
     with at_work(tmp_path):
-        time.sleep(0.5)  # for longer than the silence after which it would be given up
+        time.sleep(3.5)  # for longer than the silence after which it would be given up
         with pytest.raises(UserError, match="another process is at work in"), at_work(tmp_path):
             pass
     with at_work(tmp_path):
