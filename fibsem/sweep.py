@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import closing
 
 from fibsem.config import RunConfig, SearchConfig, Tree, output_folder, read, require, run_command
 from fibsem.search.space import read_space
@@ -55,23 +56,23 @@ def main(tree: Tree) -> None:
             begin_anew(tree, folder, tracking)
     with at_work(folder, shared=search.backend == "optuna"):  # the same sweep elsewhere joins
         sweep = Sweep.open(tree, dataset, folder, tracking)
-        with (
-            Progress("trials") as progress,
-            tracking.cut_off(sweep.parent, sweep.is_shared),
-            tracking.system_metrics(sweep.parent),
-        ):
-            if search.workers > 1:
-                run_workers(sweep, tree, search.workers, progress)
-            else:
-                sweep.work(sweep.executor(lambda: InProcess(material, tracking)), progress)
-        report_sweep(sweep)
-        record = {
-            "dataset": dataset.name,
-            "data": dataset.hash,
-            "command": tree.get("command"),
-            **sweep.finish(time.perf_counter() - started),
-        }
-        sweep.study.close()
+        with closing(sweep.study):
+            with (
+                Progress("trials") as progress,
+                tracking.cut_off(sweep.parent, sweep.is_shared),
+                tracking.system_metrics(sweep.parent),
+            ):
+                if search.workers > 1:
+                    run_workers(sweep, tree, search.workers, progress)
+                else:
+                    sweep.work(sweep.executor(lambda: InProcess(material, tracking)), progress)
+            report_sweep(sweep)
+            record = {
+                "dataset": dataset.name,
+                "data": dataset.hash,
+                "command": tree.get("command"),
+                **sweep.finish(time.perf_counter() - started),
+            }
         write_json(folder / "summary.json", record)
     best, counts = record["best"], record["trials"]
     found = "no trial was completed"

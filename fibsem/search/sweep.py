@@ -76,11 +76,17 @@ class Sweep:
         identity = identity_of(tree, name, dataset.digests)
         check_folder(folder, identity)
         study = open_study(name, folder, search, space, goals)
-        first = settle_study(study, identity, tree, folder, tracking)
-        identity.write(folder)
-        if first and any(folder.glob("trials/*")):
-            print(f"no study knows the trials in {folder} any more; those it asks for are taken")
-        parent = _parent_run(study, tree, space, dataset, tracking, first=first)
+        try:
+            first = settle_study(study, identity, tree, folder, tracking)
+            identity.write(folder)
+            if first and any(folder.glob("trials/*")):
+                print(
+                    f"no study knows the trials in {folder} any more; those it asks for are taken"
+                )
+            parent = _parent_run(study, tree, space, dataset, tracking, first=first)
+        except BaseException:
+            study.close()
+            raise
         return cls(tree, search, space, goals, study, folder, tracking, parent, dataset.digests)
 
     def executor(self, in_process: Callable[[], InProcess]) -> Execute:

@@ -331,6 +331,7 @@ def test_several_objectives_have_directions(tmp_path):
     search = SearchConfig(trials=3, sampler="nsga2", population=2,
                           objectives=("val/miou", "cost/seconds_per_gigapixel"))  # fmt: skip
     study = OptunaStudy("two", tmp_path, search, slot_worker.space(), objectives(search))
+    slot_worker.OPENED.append(study)
     assert [direction.name for direction in study.study.directions] == ["MAXIMIZE", "MINIMIZE"]
     study.open_slots()
     attempt = study.claim()

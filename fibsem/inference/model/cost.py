@@ -72,7 +72,7 @@ def predicted_seconds_per_gigapixel(spec: ModelSpec) -> float:
 def matrix_product_rate(size: int = 2048) -> float:
     """Operations a second of a float32 matrix product in TensorFlow, measured once a process."""
     matrix = tf.random.stateless_normal((size, size), (1, 2))
-    product = tf.function(lambda: tf.reduce_sum(matrix @ matrix))
+    product = tf.function(lambda: tf.reduce_sum(matrix @ matrix), autograph=False)
     times = []
     for _ in range(3):
         started = time.perf_counter()

@@ -37,7 +37,7 @@ def compiled(model: keras.Model) -> Callable[[FloatArray], FloatArray]:
     """Turn a network into a function on arrays, traced once for every shape of input."""
     signature = tf.TensorSpec([None, *model.input_shape[1:]], tf.float32)
 
-    @tf.function(input_signature=[signature])  # type: ignore[untyped-decorator]
+    @tf.function(input_signature=[signature], autograph=False)  # type: ignore[untyped-decorator]
     def forward(images: tf.Tensor) -> tf.Tensor:
         return model(images, training=False)
 
