@@ -23,11 +23,15 @@ ADDRESSES = (
 )
 
 
+def forget_all():
+    secrets._addresses.clear()
+    secrets._words.clear()
+
+
 @pytest.fixture
 def forget():
     yield
-    secrets._addresses.clear()
-    secrets._words.clear()
+    forget_all()
 
 
 @given(PASSWORDS)
@@ -38,6 +42,7 @@ def forget():
 @example("host")
 @pytest.mark.usefixtures("forget")
 def test_no_password_is_kept_or_said(password):
+    forget_all()  # those of the examples before
     plain = [form.format(password) for form in ADDRESSES[:2]]
     given = [*plain, *map(as_url, plain), ADDRESSES[2].format(quote(password, safe=""))]
     without = [form.format("***") for form in (*ADDRESSES[:2], *ADDRESSES)]

@@ -1,0 +1,55 @@
+"""Slices that are missing or damaged stop the work, or are marked and left out."""
+
+import numpy as np
+import pytest
+
+from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
+from fibsem.errors import UserError
+from fibsem.geometry import Box
+from fibsem.inference.options import Options
+from fibsem.inference.volume.segmentation import segment_volume
+from fibsem.system.files import read_json
+from tests.inference.volume.conftest import SHAPE, labels_in
+
+
+@pytest.fixture
+def damaged(volume, tmp_path):
+    """A series of which slice 1 is missing and slice 3 is cut off."""
+    folder = tmp_path / "series"
+    with create_volume(folder, SHAPE, np.uint16, format="tiff") as writer:
+        writer.write(0, volume.read(Box.whole(SHAPE)))
+    (folder / "slice_0001.tif").unlink()
+    broken = folder / "slice_0003.tif"
+    broken.write_bytes(broken.read_bytes()[:300])
+    return folder
+
+
+def test_missing_and_damaged_slices_stop_the_work(damaged):
+    with pytest.raises(UserError, match=r"slice_0001.tif is missing between"):
+        open_volume(damaged)
+
+
+def test_missing_slices_are_marked_and_left_out(damaged, volume, segmenter, tmp_path):
+    gappy = open_volume(damaged, gaps=True)
+    record = segment_volume(gappy, segmenter, tmp_path / "out", Options(missing="skip", slab=2))
+    found = labels_in(tmp_path / "out")
+    assert record["missing"] == [1, 3]
+    why = read_json(tmp_path / "out" / "summary.json")["why_missing"]
+    assert "slice_0001.tif is not there" in why["1"]
+    assert "slice_0003.tif is truncated" in why["3"]
+    slices = read_json(tmp_path / "out" / "ledger.json")["slabs"]
+    assert slices["0"][1] == [None, True, None, why["1"]]
+    assert slices["2"][0] == [slices["2"][0][0], True, None]
+    assert (found[[1, 3]] == 127).all()
+    assert set(np.unique(found[[0, 2, 4]])) <= {0, 255}
+    present = (found[[0, 2, 4]] == 0).mean()
+    assert record["porosity"] == pytest.approx(present)
+    rows = (tmp_path / "out" / "porosity.csv").read_text().splitlines()
+    assert rows[2] == "1,,missing"
+    assert rows[1].endswith(",beside a missing slice")
+
+    # the nearest present slice stands in: 0 for 1, and 2 for 3
+    mended = volume.read(Box.whole(SHAPE))
+    mended[1], mended[3] = mended[0], mended[2]
+    segment_volume(ArrayVolume(mended), segmenter, tmp_path / "mended", Options(slab=2))
+    np.testing.assert_array_equal(found[[0, 2, 4]], labels_in(tmp_path / "mended")[[0, 2, 4]])
