@@ -1,4 +1,4 @@
-"""The one exception that a user can mend, and what else is said in one line."""
+"""What is raised that is no bug, and what else is said in one line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ HELP = {
 DRIVERS = "OperationalError"
 #: What an MLflow store answers that is not well, or does not want to.
 STORES = {"PERMISSION_DENIED", "UNAUTHENTICATED", "INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE",
-          "REQUEST_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED", "ENDPOINT_NOT_FOUND"}  # fmt: skip
+          "REQUEST_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED", "ENDPOINT_NOT_FOUND",
+          "DEADLINE_EXCEEDED"}  # fmt: skip
 
 
 class UserError(Exception):
@@ -31,6 +32,17 @@ class UserError(Exception):
     """
 
 
+class OutageError(UserError):
+    """A disk that is full, a server that does not answer: nothing of ours is wrong.
+
+    What it interrupts is worth another attempt, as it was, when it has passed.
+    """
+
+
+class LostError(BaseException):
+    """Another worker has the trial: an interrupt, but of this attempt alone."""
+
+
 def one_line(error: BaseException) -> str | None:
     """What is said of an error that is no bug: the user's, or one of the system, in one line.
 
@@ -38,10 +50,10 @@ def one_line(error: BaseException) -> str | None:
     """
     if isinstance(error, UserError):
         return str(error)
-    kinds = {kind.__name__ for one in _causes(error) for kind in type(one).__mro__}
+    kinds = {kind.__name__ for one in causes(error) for kind in type(one).__mro__}
     if kinds & {"MemoryError", "ResourceExhaustedError"}:
         return f"memory ran out ({_first_line(error) or 'an allocation failed'})."
-    for one in _causes(error):
+    for one in causes(error):
         if isinstance(one, UnicodeError):
             return f"a text must have the encoding that is meant for it, but: {_first_line(one)}."
         if isinstance(one, OSError):
@@ -53,7 +65,7 @@ def one_line(error: BaseException) -> str | None:
     return None
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
     """An error and what it was raised from; what was handled before it has no part in it.
 
     MLflow does not always say from what.

@@ -54,9 +54,10 @@ def main(tree: Tree) -> None:
     if tree["overwrite"]:
         with at_work(folder):
             begin_anew(tree, folder, tracking)
-    with at_work(folder, shared=search.backend == "optuna"):  # the same sweep elsewhere joins
+    with at_work(folder, shared=True):  # the same sweep elsewhere joins
         sweep = Sweep.open(tree, dataset, folder, tracking)
         with closing(sweep.study):
+            sweep.reconcile()
             with (
                 Progress("trials") as progress,
                 tracking.cut_off(sweep.parent, sweep.is_shared),

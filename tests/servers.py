@@ -4,6 +4,7 @@ import contextlib
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -49,32 +50,49 @@ def postgres_user():
     return None
 
 
+class Postgres:
+    """A PostgreSQL server with a fresh cluster, that can be stopped and started again."""
+
+    def __init__(self, folder):
+        self.binaries, self.port = postgres_binaries(), free_port()
+        self.url = f"postgresql://fibsem@127.0.0.1:{self.port}/postgres"
+        self.data, user = folder / "postgres", postgres_user()
+        self.data.mkdir(mode=0o700)
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self.how = {"cwd": self.data, **quiet}
+        if user is not None:
+            os.chown(self.data, user.pw_uid, user.pw_gid)
+            for parent in [self.data, *self.data.parents]:  # it must be able to walk to its folder
+                if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
+                    parent.chmod(parent.stat().st_mode | 0o011)
+            self.how |= {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        initdb = [self.binaries / "initdb", "-D", self.data / "db", "-U", "fibsem", "-A", "trust",
+                  "-E", "UTF8", "--no-sync"]  # fmt: skip
+        subprocess.run(initdb, check=True, **self.how)
+        self.process = None
+
+    def start(self):
+        command = [self.binaries / "postgres", "-D", self.data / "db", "-p", str(self.port),
+                   "-h", "127.0.0.1", "-k", self.data, "-F"]  # fmt: skip
+        self.process = subprocess.Popen(command, **self.how)
+        wait_until(lambda: answers(self.port), process=self.process)
+        wait_until(lambda: _ready(self.binaries, self.port), process=self.process)
+
+    def stop(self):
+        """Cut all connections, and be away."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(30)
+
+
 @contextlib.contextmanager
 def postgres(folder):
     """A fresh PostgreSQL server; yields the address of an empty database."""
-    binaries, user, port = postgres_binaries(), postgres_user(), free_port()
-    data = folder / "postgres"
-    data.mkdir(mode=0o700)
-    how = {"cwd": data, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    if user is not None:
-        os.chown(data, user.pw_uid, user.pw_gid)
-        for parent in [data, *data.parents]:  # the server must be able to walk to its folder
-            if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
-                parent.chmod(parent.stat().st_mode | 0o011)
-        how |= {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-    initdb = [binaries / "initdb", "-D", data / "db", "-U", "fibsem", "-A", "trust", "-E", "UTF8",
-              "--no-sync"]  # fmt: skip
-    subprocess.run(initdb, check=True, **how)
-    command = [binaries / "postgres", "-D", data / "db", "-p", str(port), "-h", "127.0.0.1",
-               "-k", data, "-F"]  # fmt: skip
-    process = subprocess.Popen(command, **how)
+    server = Postgres(folder)
+    server.start()
     try:
-        wait_until(lambda: answers(port), process=process)
-        wait_until(lambda: _ready(binaries, port), process=process)
-        yield f"postgresql://fibsem@127.0.0.1:{port}/postgres"
+        yield server.url
     finally:
-        process.terminate()
-        process.wait(30)
+        server.stop()
 
 
 def _ready(binaries, port):
@@ -83,9 +101,9 @@ def _ready(binaries, port):
 
 
 @contextlib.contextmanager
-def mlflow_server(folder):
+def mlflow_server(folder, port=None):
     """A real tracking server with its own database and artifacts; yields its address."""
-    port = free_port()
+    port = port or free_port()
     command = [
         sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
         "--backend-store-uri", f"sqlite:///{folder / 'server.db'}",

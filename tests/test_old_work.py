@@ -134,8 +134,9 @@ def test_a_sweep_that_was_killed_goes_on(old_work):
     assert summary["best"]["value"] == min(row["val/loss"] for row in complete.values())
     assert [row["reason"] for row in table if row["state"] == "failed"] == ["killed"]
     cut_off = json.loads((old_work / "sweep-begun" / "trials" / "0002" / "run.json").read_text())
-    ids = [summary["parent_run_id"], cut_off["run_id"], *(t["run_id"] for t in begun["complete"])]
+    ids = [summary["parent_run_id"], *(t["run_id"] for t in begun["complete"])]
     assert {run.info.status for run in runs(old_work, *ids)} == {"FINISHED"}
+    assert [run.info.status for run in runs(old_work, cut_off["run_id"])] == ["KILLED"]
 
 
 def test_a_sweep_that_is_finished_stays_and_can_be_enlarged(old_work):

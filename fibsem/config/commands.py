@@ -13,7 +13,7 @@ from fibsem.config.overrides import CONF, for_hydra, is_multirun, meant, without
 from fibsem.config.reading import Tree
 from fibsem.errors import UserError, one_line
 from fibsem.system.addresses import secrets_of
-from fibsem.system.interrupts import end_cleanly
+from fibsem.system.interrupts import END_S, STOPPED, end_cleanly
 from fibsem.system.libraries import disinherit
 from fibsem.system.secrets import guard_output, remember
 
@@ -113,7 +113,7 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
 
     OmegaConf.register_new_resolver("choices", _choices, replace=True)
     # a scheduler's way of saying Ctrl-C: what runs is ended cleanly, and goes on another time
-    end_cleanly(signal.SIGINT, signal.SIGTERM)
+    end_cleanly(signal.SIGINT, signal.SIGTERM, at_most_s=END_S)
     guard_output()
     disinherit()
     mistakes: list[Exception] = []  # raised behind Hydra, which would announce them in its own way
@@ -138,7 +138,7 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
             raise mistake
         sys.stdout.flush()
     except KeyboardInterrupt:
-        print("stopped; the same command goes on from here", file=sys.stderr)
+        print(STOPPED, file=sys.stderr)
         sys.exit(130)
     except Exception as error:
         line = one_line(error)

@@ -34,6 +34,8 @@ class SearchConfig:
     max_failures: int = 10
     heartbeat_s: float = 15.0
     grace_s: float = 90.0
+    stall_s: float = 600.0
+    patience_s: float = 600.0
     storage: str | None = None
     dry_run: bool = False
 
@@ -49,6 +51,9 @@ class SearchConfig:
         require("search.max_seconds", limit, limit is None or limit > 0, "positive or null")
         require("search.retries", self.retries, self.retries >= 0, "at least 0")
         require("search.pruner_warmup", self.pruner_warmup, self.pruner_warmup >= 0, "at least 0")
+        for key in ("stall_s", "patience_s"):
+            value = getattr(self, key)
+            require(f"search.{key}", value, value > 0, "positive")
         require("search.heartbeat_s", self.heartbeat_s, self.heartbeat_s > 0, "positive")
         require(
             "search.grace_s", self.grace_s, self.grace_s > self.heartbeat_s,

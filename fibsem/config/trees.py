@@ -38,6 +38,8 @@ OUTSIDE = (
     "search.max_failures",
     "search.heartbeat_s",
     "search.grace_s",
+    "search.stall_s",
+    "search.patience_s",
     "search.dry_run",
 )
 

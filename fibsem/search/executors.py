@@ -1,7 +1,8 @@
 """One training in a process of its own: what ends it, ends only this trial.
 
 The processes come from a fork server that has loaded TensorFlow, and so start in under half a
-second. Epochs go up a pipe, and the answer says whether to go on.
+second. Epochs and the pulse of the training go up a pipe; the answer to an epoch says whether to go
+on.
 """
 
 from __future__ import annotations
@@ -9,15 +10,19 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
+import threading
+import time
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from typing import Any
 
 from fibsem.config import RunConfig
-from fibsem.errors import UserError
-from fibsem.system.interrupts import end_cleanly
-from fibsem.system.processes import die_with_parent, stop
+from fibsem.errors import OutageError, UserError
+from fibsem.system.interrupts import end_cleanly, interruption_point, uninterrupted
+from fibsem.system.outages import outage_of, weathered
+from fibsem.system.processes import PATIENCE_S, die_with_parent, stop
+from fibsem.system.pulse import follow, pulse
 from fibsem.system.secrets import guard_output
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
@@ -36,6 +41,10 @@ from fibsem.training.run import (
 OnEpoch = Callable[[int, float], None]
 
 
+#: Seconds between two looks at a child, and between two things that it says of itself.
+LOOK_S = 0.5
+#: Signals that others send to end a process.
+FROM_OUTSIDE = (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM)
 #: What MLflow imports when it is first needed: a fresh process has it from the server instead.
 LAZY = ("mlflow.store.tracking.sqlalchemy_store", "mlflow.store.tracking.rest_store")
 
@@ -47,16 +56,17 @@ class InProcess:
         self.material, self.tracking = material, tracking
 
     def __call__(self, job: Job, on_epoch: OnEpoch) -> Record:
-        """Run a job; raises PrunedError, TrialFailedError or KeyboardInterrupt."""
+        """Run a job; raises PrunedError, TrialFailedError, OutageError or KeyboardInterrupt."""
+
+        def report(epoch: Epoch) -> None:
+            on_epoch(epoch.epoch, epoch.val["loss"])
+
         try:
-            config = RunConfig.of(job.tree)
-            self.material = self.material.for_config(config)
-
-            def report(epoch: Epoch) -> None:
-                on_epoch(epoch.epoch, epoch.val["loss"])
-
-            record, _ = run_job(job, self.material, self.tracking, report)
-        except PrunedError:
+            with weathered():
+                config = RunConfig.of(job.tree)
+                self.material = self.material.for_config(config)
+                record, _ = run_job(job, self.material, self.tracking, report)
+        except (PrunedError, OutageError):
             raise
         except Exception as error:
             self.material.dataset.check_unchanged()  # else all trials are concerned
@@ -73,7 +83,7 @@ class Isolated:
         self.context.set_forkserver_preload([__name__, *LAZY])
 
     def __call__(self, job: Job, on_epoch: OnEpoch) -> Record:
-        """Run a job; raises PrunedError, TrialFailedError or KeyboardInterrupt."""
+        """Run a job; raises PrunedError, TrialFailedError, OutageError or KeyboardInterrupt."""
         ours, theirs = self.context.Pipe()
         process = self.context.Process(target=_child, args=(job, self.tracking, self.data, theirs))
         process.start()
@@ -81,7 +91,7 @@ class Isolated:
         try:
             return self._converse(ours, process, on_epoch)
         except KeyboardInterrupt:
-            process.join(30)  # a terminal interrupts it too, and it ends its run by itself
+            process.join(PATIENCE_S)  # a terminal interrupts it too, and it ends its run by itself
             raise
         finally:
             ours.close()
@@ -91,17 +101,24 @@ class Isolated:
         self, pipe: Connection, process: multiprocessing.process.BaseProcess, on_epoch: OnEpoch
     ) -> Record:
         while True:
+            while not pipe.poll(LOOK_S):
+                interruption_point()
             try:
                 kind, content = pipe.recv()
             except EOFError:
                 process.join()
-                raise TrialFailedError(_cause(process.exitcode), "", final=False) from None
+                raise _death(process.exitcode) from None
+            if kind == "pulse":
+                follow(content)
+                continue
             if kind == "done":
                 return dict(content)
             if kind == "failed":
                 raise TrialFailedError(*content)
             if kind == "refused":
                 raise UserError(content)
+            if kind == "away":
+                raise OutageError(content)
             if kind == "pruned":
                 raise PrunedError(*content)
             try:
@@ -111,13 +128,14 @@ class Isolated:
                 pipe.send("prune")
 
 
-def _cause(exitcode: int | None) -> str:
-    """Why a process ended that did not say so."""
+def _death(exitcode: int | None) -> TrialFailedError:
+    """Why a process ended that did not say so: by its own fault, or by somebody's signal."""
     if exitcode is not None and exitcode < 0:
         name = signal.Signals(-exitcode).name
         hint = ", out of memory?" if exitcode == -signal.SIGKILL else ""
-        return f"its process was ended by {name}{hint}"
-    return f"its process ended with exit code {exitcode}"
+        reason = f"its process was ended by {name}{hint}"
+        return TrialFailedError(reason, "", final=False, own=-exitcode not in FROM_OUTSIDE)
+    return TrialFailedError(f"its process ended with exit code {exitcode}", "", final=False)
 
 
 def _child(job: Job, tracking: Tracking, data: Mapping[str, str], pipe: Connection) -> None:
@@ -125,34 +143,61 @@ def _child(job: Job, tracking: Tracking, data: Mapping[str, str], pipe: Connecti
     die_with_parent()
     guard_output()
     end_cleanly(signal.SIGINT, signal.SIGTERM)
+    line = Line(pipe)
+    threading.Thread(target=line.keep_posted, daemon=True).start()
     with contextlib.suppress(KeyboardInterrupt):  # the parent was interrupted too
-        pipe.send(_run(job, tracking, data, pipe))
+        line.send(_run(job, tracking, data, line))
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # all is told: it may be ended at once
 
 
-def _run(
-    job: Job, tracking: Tracking, data: Mapping[str, str], pipe: Connection
-) -> tuple[str, Any]:
+class Line:
+    """The child's end of the pipe, for the training and for the thread that tells its pulse."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self.pipe, self._lock = pipe, threading.Lock()
+
+    def send(self, message: tuple[str, Any]) -> None:
+        with uninterrupted(), self._lock:
+            self.pipe.send(message)
+
+    def keep_posted(self) -> None:
+        """Tell the pulse as long as somebody listens."""
+        with contextlib.suppress(OSError):
+            while True:
+                time.sleep(LOOK_S)
+                self.send(("pulse", pulse()))
+
+
+def _run(job: Job, tracking: Tracking, data: Mapping[str, str], line: Line) -> tuple[str, Any]:
+    try:
+        with weathered():
+            config = RunConfig.of(job.tree)
+            dataset = obtain(config.data, config.split)
+            if dataset.digests != data:
+                changed = f"those of {dataset.path} did"
+                return "refused", f"data must not change under a sweep, but {changed}."
+            return _train(job, tracking, Material.of(dataset, config), line)
+    except OutageError as outage:
+        return "away", str(outage)
+    except Exception as error:
+        return _failed(error)
+
+
+def _train(job: Job, tracking: Tracking, material: Material, line: Line) -> tuple[str, Any]:
     def report(epoch: Epoch) -> None:
-        pipe.send(("epoch", (epoch.epoch, epoch.val["loss"])))
-        if pipe.recv() == "prune":
+        line.send(("epoch", (epoch.epoch, epoch.val["loss"])))
+        if line.pipe.recv() == "prune":
             raise PrunedError(epoch.epoch)
 
     try:
-        config = RunConfig.of(job.tree)
-        dataset = obtain(config.data, config.split)
-    except Exception as error:
-        return _failed(error)
-    if dataset.digests != data:
-        return "refused", f"data must not change under a sweep, but those of {dataset.path} did."
-    try:
-        material = Material.of(dataset, config)
         record, _ = run_job(job, material, tracking, report)
     except PrunedError as pruned:
         return "pruned", (pruned.epoch,)
     except Exception as error:
+        if outage_of(error) is not None:
+            raise
         try:
-            dataset.check_unchanged()
+            material.dataset.check_unchanged()
         except UserError as changed:
             return "refused", str(changed)
         return _failed(error)

@@ -1,22 +1,73 @@
-"""Who runs a trial, and whether it still lives: by process on this machine, else by heartbeat."""
+"""Who runs an attempt, and whether it still does: by process on this machine, else by heartbeat.
+
+A process is known by its machine since boot, its namespace, its number and the tick at which it
+began: none of them moves with the clock.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import secrets
 import socket
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 
 import psutil
 
+from fibsem.errors import LostError
+from fibsem.system.interrupts import forget, raise_soon
+from fibsem.system.pulse import pulse
 
-def me() -> str:
-    """Host, process and its start: a process number alone is used again."""
-    process = psutil.Process()
-    return json.dumps([socket.gethostname(), boot_id(), process.pid, process.create_time()])
+#: Seconds that the main thread has to come back from where it seems to hang.
+LAST_S = 10.0
+#: Seconds that an observer lets pass between two looks, where it has nothing else to do.
+LOOK_S = 2.0
+#: Fields of /proc/PID/stat behind the name of the program: the state, and the tick of the start.
+STATE, STARTED = 0, 19
+
+
+@dataclass(frozen=True)
+class Owner:
+    """One process, and one study that it has open."""
+
+    host: str
+    boot: str
+    pid: int
+    started: int
+    token: str = field(default_factory=lambda: secrets.token_hex(8))
+
+    @classmethod
+    def me(cls) -> Owner:
+        """Who asks: this process, with another token every time."""
+        pid = os.getpid()
+        started = _started(pid)
+        assert started is not None
+        return cls(socket.gethostname(), boot_id(), pid, started)
+
+    @classmethod
+    def read(cls, text: str | None) -> Owner | None:
+        """Read what :meth:`text` wrote; None for what former versions did: it may be anywhere."""
+        record = json.loads(text) if text else None
+        return cls(**record) if isinstance(record, dict) else None
+
+    def text(self) -> str:
+        """As it is stored."""
+        return json.dumps(asdict(self))
+
+    @property
+    def here(self) -> bool:
+        """Whether it is on this machine, in this container."""
+        return (self.host, self.boot) == (socket.gethostname(), boot_id())
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still exists, of one that is here; a stopped one does."""
+        return _started(self.pid) == self.started
 
 
 def boot_id() -> str:
@@ -28,64 +79,155 @@ def boot_id() -> str:
         return str(psutil.boot_time())
 
 
-def here(owner: str) -> bool:
-    """Whether an owner runs on this machine, in this container."""
-    host, boot, _, _ = json.loads(owner)
-    return (host, boot) == (socket.gethostname(), boot_id())
-
-
-def alive_here(owner: str) -> bool:
-    """Whether an owner on this machine still exists."""
-    _, _, pid, created = json.loads(owner)
+def _started(pid: int) -> int | None:
+    """When a process began, in ticks since boot; None where it has ended."""
     try:
-        process = psutil.Process(pid)
-        return abs(process.create_time() - created) < 1 and process.status() != "zombie"
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return None if fields[STATE] in "ZX" else int(fields[STARTED])
+    except (ProcessLookupError, FileNotFoundError):
+        if Path("/proc/self/stat").exists():
+            return None
+    try:  # a system without /proc keeps the time of the start as it was
+        return int(1000 * psutil.Process(pid).create_time())
     except psutil.NoSuchProcess:
-        return False
+        return None
 
 
 class Watch:
-    """Tells processes on other machines that stopped beating, by the clock of the observer.
+    """How long something has been as it is, by the clock of the observer.
 
-    Clocks of machines differ; what counts is how long *we* have seen a beat not change.
+    Clocks of machines differ; what counts is how long *we* have seen it not change. Between two
+    looks only so much counts: who looks seldom, was stopped, or could not look because the database
+    was away, knows nothing of the time between.
     """
 
-    def __init__(self, grace_s: float) -> None:
-        self.grace_s = grace_s
-        self._seen: dict[int, tuple[object, float]] = {}
+    def __init__(self, most_s: float) -> None:
+        self.most_s = most_s
+        self._seen: dict[int, tuple[object, float, float]] = {}
 
-    def stale(self, number: int, beat: object) -> bool:
-        """Whether the beat of a trial has not changed for the time of grace."""
+    def silence_s(self, number: int, value: object) -> float:
+        """Seconds for which the value of a number is known not to have changed."""
         now = time.monotonic()
-        known = self._seen.get(number)
-        if known is None or known[0] != beat:
-            self._seen[number] = (beat, now)
-            return False
-        return now - known[1] > self.grace_s
+        known, silence, looked = self._seen.get(number, (None, 0.0, now))
+        silence = silence + min(now - looked, self.most_s) if known == value else 0.0
+        self._seen[number] = (value, silence, now)
+        return silence
+
+
+@dataclass(frozen=True)
+class Beat:
+    """What a worker says of itself: a count, the steps of its training, and how long one may take.
+
+    A process that says nothing for longer than that is stopped, or hangs.
+    """
+
+    count: int
+    steps: int
+    patience_s: float
+
+    def text(self) -> str:
+        """As it is stored."""
+        return json.dumps([self.count, self.steps, self.patience_s])
+
+    @classmethod
+    def read(cls, stored: object) -> Beat | None:
+        """Read what :meth:`text` wrote; None for the plain counts of former versions."""
+        return cls(*json.loads(stored)) if isinstance(stored, str) else None
+
+
+class Observer:
+    """Tells which running attempts have lost their process.
+
+    Parameters
+    ----------
+    me
+        The owner of what this process runs itself.
+    grace_s
+        Seconds of silence after which a worker elsewhere is given up.
+    beat_s
+        Seconds between two beats.
+    """
+
+    def __init__(self, me: Owner, grace_s: float, beat_s: float) -> None:
+        self.me, self.grace_s = me, grace_s
+        self._watch = Watch(max(beat_s, LOOK_S))
+
+    def verdict(self, number: int, owner: str | None, beat: object) -> str | None:
+        """Why a running attempt of somebody else is to be given up; None where it is not."""
+        silence_s = self._watch.silence_s(number, beat)
+        known = Owner.read(owner)
+        if known is None or not known.here:
+            # without an owner: claimed a moment ago, or cut off in that moment
+            return "killed" if silence_s > self.grace_s else None
+        if not known.alive:
+            return "killed"
+        if known == self.me:
+            return "never begun: the claim went through, its answer was lost"
+        said = Beat.read(beat)
+        patience_s = max(self.grace_s, said.patience_s if said else 0.0)
+        return f"its process said nothing for {silence_s:.0f} s" if silence_s > patience_s else None
 
 
 class Heart:
-    """Calls a function every few seconds from a thread.
+    """Says every few seconds from a thread how a training is getting on.
 
     Parameters
     ----------
     beat
-        What is called; errors in it are left for the next time, since a database may be away.
+        What is called; other errors than :class:`LostError` are left for the next time, since a
+        database may be away. A lost trial is raised in the main thread.
     every_s
         Seconds between two calls.
+    stall_s
+        Seconds without a step, at least, after which a training is given up.
+    stalled
+        Makes of a reason the error that is raised in the main thread where it is.
+    abandon
+        Called with the reason where the main thread does not come back for it.
     """
 
-    def __init__(self, beat: Callable[[], None], every_s: float) -> None:
-        self._beat, self._every = beat, every_s
+    def __init__(
+        self,
+        beat: Callable[[Beat], None],
+        every_s: float,
+        stall_s: float,
+        stalled: Callable[[str], BaseException],
+        abandon: Callable[[str], None],
+    ) -> None:
+        self._beat, self._every, self._stall_s = beat, every_s, stall_s
+        self._stalled, self._abandon = stalled, abandon
+        self._watch = Watch(2 * every_s)
         self._stop = threading.Event()
+        self._raised: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self) -> None:
+        count = 0
         while not self._stop.wait(self._every):
+            count += 1
+            now = pulse()
+            patience_s = now.patience_s(self._stall_s)
+            silence_s = self._watch.silence_s(0, now)
+            if silence_s > patience_s:
+                reason = (
+                    f"no step for {silence_s:.0f} s, the slowest before took {now.slowest_s:.1f} s"
+                )
+                self._raise(self._stalled(reason))
+                if not self._stop.wait(LAST_S):
+                    self._abandon(reason)
+                return
             try:
-                self._beat()
+                self._beat(Beat(count, now.steps, patience_s))
+            except LostError as lost:
+                self._raise(lost)
+                return
             except Exception as error:  # the training goes on; a second miss is seen by others
                 print(f"heartbeat missed: {type(error).__name__}")
+
+    def _raise(self, error: BaseException) -> None:
+        if not self._stop.is_set():
+            self._raised = error
+            raise_soon(error)
 
     def __enter__(self) -> Heart:
         self._thread.start()
@@ -98,4 +240,6 @@ class Heart:
         trace: TracebackType | None,
     ) -> None:
         self._stop.set()
-        self._thread.join()
+        self._thread.join(1.0)  # a database that is away may hold it for longer
+        if self._raised is not None:
+            forget(self._raised)

@@ -4,6 +4,9 @@ A slot is a place for one complete or pruned trial. It is tried until it has one
 was killed, or failed, is followed by another with the same hyperparameters, up to a cap; then the
 slot is given up and a further one is opened. Which slot is open follows from the attempts alone,
 so that any process on any machine can go on.
+
+An attempt belongs to the one process that claimed it, and ends once: whoever ends it, all that its
+process says later is refused. So two processes never write for one attempt.
 """
 
 from __future__ import annotations
@@ -13,11 +16,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from fibsem.search.owner import Beat
 from fibsem.search.space import Values
 
-State = Literal["waiting", "running", "complete", "pruned", "failed"]
+State = Literal["waiting", "running", "complete", "pruned", "failed", "stopped"]
 #: States that fill a slot, or will.
 ALIVE = ("waiting", "running", "complete", "pruned")
+#: Why an attempt ended without a result. By its ``own`` fault: it counts, and the next one starts
+#: from another seed. Its process was ``ended`` while it was watched, or ``killed`` with whoever
+#: watched it: it counts, but the next one goes on from its checkpoint. It was ``let_go`` by the
+#: user or by the environment: the next one goes on, and nothing counts.
+Cause = Literal["own", "ended", "killed", "let_go"]
 
 
 @dataclass(frozen=True)
@@ -35,13 +44,17 @@ class Attempt:
     failures
         Attempts before this one that failed by themselves; each starts from another seed.
     state
-        What became of it.
+        What became of it; ``stopped`` if it was let go.
     values
         Hyperparameters by dotted key; empty while nothing is drawn.
     final
         A failed attempt that another one would only repeat.
     duplicate
         Opened twice at once by two processes; the one with the lower number counts.
+    cause
+        Why it ended without a result.
+    continues
+        Number of an attempt at another slot whose training this one goes on with.
     """
 
     number: int
@@ -53,6 +66,13 @@ class Attempt:
     values: Values
     final: bool = False
     duplicate: bool = False
+    cause: Cause | None = None
+    continues: int | None = None
+
+    @property
+    def place(self) -> str:
+        """Name of its folder; no two attempts have one."""
+        return f"{self.slot:04d}" + (f"-{self.attempt}" if self.attempt else "")
 
 
 @dataclass(frozen=True)
@@ -121,8 +141,37 @@ def next_attempt(failed: Attempt, retries: int) -> Opening | None:
     )
 
 
+def end_of(attempt: Attempt, cause: Cause, final: bool) -> dict[str, Any]:
+    """What is stored of an attempt that ended without a result."""
+    return {
+        "strikes": attempt.strikes + (cause != "let_go"),
+        "failures": attempt.failures + (cause == "own"),
+        "final": final,
+        "cause": cause,
+    }
+
+
+def predecessors(attempt: Attempt, attempts: Iterable[Attempt]) -> list[Attempt]:
+    """Whose training an attempt goes on with, the latest first: the same slot and the same seed."""
+    same = [
+        other
+        for other in attempts
+        if other.slot == attempt.slot
+        and other.attempt < attempt.attempt
+        and other.failures == attempt.failures
+        and other.cause != "own"
+        and not other.duplicate
+    ]
+    return sorted(same, key=lambda other: -other.attempt)
+
+
 class Study(Protocol):
-    """What a search backend does for a sweep."""
+    """What a search backend does for a sweep.
+
+    What is told of an attempt that another process has ended raises
+    :class:`fibsem.errors.LostError`; a storage that does not answer,
+    :class:`fibsem.errors.OutageError`.
+    """
 
     name: str
 
@@ -135,8 +184,8 @@ class Study(Protocol):
     def report(self, attempt: Attempt, epoch: int, loss: float) -> bool:
         """Tell a validation loss; whether the trial should be pruned."""
 
-    def beat(self, attempt: Attempt) -> None:
-        """Say that the process of an attempt is alive."""
+    def beat(self, attempt: Attempt, beat: Beat) -> None:
+        """Say that the process of an attempt is alive, and how far it has come."""
 
     def complete(self, attempt: Attempt, objectives: list[float], record: dict[str, Any]) -> None:
         """Fill the slot."""
@@ -144,11 +193,11 @@ class Study(Protocol):
     def prune(self, attempt: Attempt, record: dict[str, Any]) -> None:
         """Fill the slot with a trial that was not worth finishing."""
 
-    def fail(self, attempt: Attempt, reason: str, *, own: bool, strike: bool, final: bool) -> bool:
+    def fail(self, attempt: Attempt, reason: str, cause: Cause, *, final: bool = False) -> bool:
         """End an attempt with a reason; whether there will be another one."""
 
-    def recover(self) -> list[Attempt]:
-        """Fail attempts whose process is gone; those that will not be tried again."""
+    def recover(self) -> list[tuple[Attempt, str]]:
+        """End attempts whose process is gone; which, and why."""
 
     def attempts(self) -> list[Attempt]:
         """Every attempt in the study."""

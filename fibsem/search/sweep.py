@@ -2,54 +2,43 @@
 
 The study is the only memory. What a worker does follows from it: recover what was cut off, open
 what is missing, claim a slot, train, tell. So the same command goes on where it was stopped, and on
-another machine it joins.
+another machine it joins. What the study counts, and nothing else, is published in MLflow.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import math
 import sys
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
-
-from fibsem.config import RunConfig, SearchConfig, Tree, read, with_values
+from fibsem.config import RunConfig, SearchConfig, Tree, read
 from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
-from fibsem.search.executors import InProcess, Isolated, OnEpoch
+from fibsem.search.executors import InProcess, Isolated
 from fibsem.search.folder import check_folder, identity_of, settle_study, study_name, wait_for
-from fibsem.search.owner import Heart
+from fibsem.search.publishing import reconcile
 from fibsem.search.samplers import objectives
-from fibsem.search.slots import Attempt, Study, filled
+from fibsem.search.slots import Study, filled
 from fibsem.search.space import Space, read_space
-from fibsem.system.files import read_json, replace_file, write_json
-from fibsem.system.interrupts import uninterrupted
-from fibsem.tracking.runs import Tracking, run_name
+from fibsem.search.worker import Execute, Show, Worker
+from fibsem.system.files import write_json
+from fibsem.tracking.runs import Tracking
 from fibsem.training.objectives import Objective
-from fibsem.training.run import (
-    Job,
-    PrunedError,
-    Record,
-    TrialFailedError,
-    hyperparameters,
-)
+from fibsem.training.run import Record
 
-#: Seconds between two looks where all open slots are taken by others.
-POLL_S = 1.0
-
-Execute = Callable[[Job, OnEpoch], Record]
-Show = Callable[[str, int, int], None]
+#: Causes of an end that say that something is wrong, where they follow one another.
+BAD = ("own", "ended")
 
 
 @dataclass
 class Sweep:
-    """One study on one dataset."""
+    """One study on one dataset.
+
+    ``before`` are the attempts that had ended before this start.
+    """
 
     tree: Tree
     search: SearchConfig
@@ -60,6 +49,7 @@ class Sweep:
     tracking: Tracking
     parent: str
     data: Mapping[str, str]
+    before: frozenset[int] = frozenset()
 
     @classmethod
     def open(cls, tree: Tree, dataset: Dataset, folder: Path, tracking: Tracking) -> Sweep:
@@ -84,114 +74,32 @@ class Sweep:
                     f"no study knows the trials in {folder} any more; those it asks for are taken"
                 )
             parent = _parent_run(study, tree, space, dataset, tracking, first=first)
+            before = frozenset(row["number"] for row in study.rows() if row["ended"])
         except BaseException:
             study.close()
             raise
-        return cls(tree, search, space, goals, study, folder, tracking, parent, dataset.digests)
+        return cls(
+            tree, search, space, goals, study, folder, tracking, parent, dataset.digests, before
+        )
 
     def executor(self, in_process: Callable[[], InProcess]) -> Execute:
         """Where trainings run: here, or each in a process of its own."""
         return Isolated(self.tracking, self.data) if self.search.isolate else in_process()
 
     def work(self, execute: Execute, show: Show) -> None:
-        """Fill slots until the budget or the time is used up, or nothing is left to be claimed."""
-        until = time.monotonic() + (self.search.max_seconds or math.inf)
-        while True:
-            done = filled(self.study.attempts())
-            show(self.best_so_far(), done, self.search.trials)
-            if done >= self.search.trials or time.monotonic() > until:
-                return
-            self.check_failures()
-            for gone in self.study.recover():
-                self._close_run(gone)
-            self.study.open_slots()
-            attempt = self.study.claim()
-            if attempt is not None:
-                self.one_trial(attempt, execute)
-                continue
-            if not any(a.state == "running" for a in self.study.attempts()):
-                return  # a grid with fewer points than the budget
-            time.sleep(POLL_S)
-
-    def one_trial(self, attempt: Attempt, execute: Execute) -> None:
-        """Train one attempt, and tell the study what came of it."""
-        job = self._job(attempt)
-
-        def on_epoch(epoch: int, loss: float) -> None:
-            if self.study.report(attempt, epoch, loss):
-                raise PrunedError(epoch)
-
-        try:
-            with Heart(lambda: self.study.beat(attempt), self.search.heartbeat_s):
-                record = execute(job, on_epoch)
-                values = [goal.of(record) for goal in self.goals]
-        except (KeyboardInterrupt, UserError):  # what ends the sweep is no fault of the trial's
-            with contextlib.suppress(
-                Exception
-            ):  # untold, the next start finds it without a process
-                self.study.fail(attempt, "interrupted", own=False, strike=False, final=False)
-            raise
-        except PrunedError as pruned:
-            self.study.prune(attempt, {"epochs": pruned.epoch + 1})
-        except TrialFailedError as failure:
-            self._failed(attempt, job, failure)
-        else:
-            kept = {key: record.get(key) for key in ("run_id", "val", "val_all", "cost", "epochs",
-                                                     "train_seconds", "parameters")}  # fmt: skip
-            self.study.complete(attempt, values, kept)
-        finally:
-            with uninterrupted():
-                keras.backend.clear_session()  # collects garbage too
-        self.report_parent()
-
-    def _job(self, attempt: Attempt) -> Job:
-        """The training of an attempt; after a failure of its own it starts from another seed."""
-        failures = attempt.failures
-        tree = with_values(
-            self.tree, {**attempt.values, "seed": self.tree["seed"] + 1000 * failures}
-        )
-        try:
-            params = hyperparameters(RunConfig.of(tree), tree)
-        except UserError:
-            params = dict(attempt.values)
-        place = f"{attempt.slot:04d}" + (f"-{failures}" if failures else "")
-        tags = {
-            "fibsem.command": "trial",
-            "fibsem.study": self.study.name,
-            "fibsem.trial": attempt.slot,
-            "fibsem.failures": failures,
-        }
-        folder = self.folder / "trials" / place
-        return Job(tree, folder, run_name(attempt.values), tags, params, self.parent, "other")
-
-    def _failed(self, attempt: Attempt, job: Job, failure: TrialFailedError) -> None:
-        """Record why a trial failed."""
-        replace_file(job.folder / "error.txt", failure.trace or failure.reason)
-        print(
-            f"trial {attempt.number} failed: {failure.reason} ({job.folder}/error.txt)",
-            file=sys.stderr,
-        )
-        self.study.fail(attempt, failure.reason, own=True, strike=True, final=failure.final)
-        known = job.folder / "run.json"
-        if known.is_file():  # its process may have been ended before it could end its run
-            run_id = read_json(known)["run_id"]
-            self.tracking.tag(run_id, {"fibsem.reason": failure.reason})
-            self.tracking.close(run_id, "FAILED")
-
-    def _close_run(self, attempt: Attempt) -> None:
-        """End the run of a killed attempt that will not be tried again."""
-        known = self._job(attempt).folder / "run.json"
-        if known.is_file():
-            self.tracking.close(read_json(known)["run_id"], "KILLED")
+        """Be one of its workers; see :meth:`fibsem.search.worker.Worker.work`."""
+        Worker(self, execute, show).work()
 
     def check_failures(self) -> None:
-        """Stop where trials fail one after the other: something is wrong with all of them."""
+        """Stop where trials fail one after the other: something is wrong with all of them.
+
+        What failed before this start does not count: people mend what was wrong.
+        """
         ended = [row for row in self.study.rows() if row["ended"]]
-        ended.sort(key=lambda row: row["ended"])
-        last = ended[-self.search.max_failures :]
-        if len(last) == self.search.max_failures and all(
-            row["state"] == "failed" and row["own_failure"] for row in last
-        ):
+        new = [row for row in ended if row["number"] not in self.before]
+        new.sort(key=lambda row: row["ended"])
+        last = new[-self.search.max_failures :]
+        if len(last) == self.search.max_failures and all(row["cause"] in BAD for row in last):
             self.tracking.end(self.parent, "FAILED")
             raise UserError(
                 f"`search.max_failures` allows {self.search.max_failures} failed trials in a row, "
@@ -227,13 +135,15 @@ class Sweep:
 
     def finish(self, seconds: float) -> Record:
         """Close what is left open, write the tables; returns the record of ``summary.json``."""
-        for child in self.tracking.children(self.parent):
-            if child.info.status == "RUNNING":  # cut off before its folder knew it
-                self.tracking.end(child.info.run_id, "KILLED")
+        self.reconcile()
         write_json(self.folder / "trials.json", self.table())
         self.report_parent()
         self.tracking.end(self.parent)
         return self.summary(seconds)
+
+    def reconcile(self) -> None:
+        """Publish what the study counts and a kill kept from the store; end other runs."""
+        reconcile(self.tracking, self.parent, self.study.rows())
 
     def summary(self, seconds: float) -> Record:
         """The record of ``summary.json``."""

@@ -1,8 +1,9 @@
 """A study in Keras-Tuner: its oracles as ask and tell, over the same space and the same slots.
 
-An oracle keeps its state as files in one folder. It has no database and no heartbeat, so that one
-worker on one machine is all it can have; for more there is the Optuna backend. Which slot has which
-trial is kept beside it, in ``slots.json``.
+An oracle has no database and no heartbeat. All of its state, and which slot has which trial, is one
+file, ``slots.json``, that is read and written behind a lock, whole or not at all: so the same
+command may be given twice on one machine, and the second one joins. For several workers or machines
+there is the Optuna backend.
 
 Hyperband continues the best trainings of one bracket in the next: a continued trial starts from the
 checkpoint of the one that it continues.
@@ -10,8 +11,10 @@ checkpoint of the one that it continues.
 
 from __future__ import annotations
 
-import shutil
+import contextlib
+import threading
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,11 +23,22 @@ import keras_tuner
 from keras_tuner.engine import trial as kt_trial
 
 from fibsem.config import SearchConfig
-from fibsem.errors import UserError
-from fibsem.search.slots import Attempt, Opening, next_attempt, slots_needed, to_open
+from fibsem.errors import LostError, UserError
+from fibsem.search.owner import Beat, Observer, Owner
+from fibsem.search.slots import (
+    Attempt,
+    Cause,
+    Opening,
+    end_of,
+    next_attempt,
+    slots_needed,
+    to_open,
+)
 from fibsem.search.space import Choice, Range, Space, Values
 from fibsem.system.files import read_json, write_json
-from fibsem.system.interrupts import whole_calls
+from fibsem.system.interrupts import every_call, uninterrupted
+from fibsem.system.locks import alone
+from fibsem.system.outages import weathered
 from fibsem.training.objectives import Objective
 
 SAMPLERS = ("random", "hyperband", "bayesian")
@@ -46,14 +60,18 @@ class Kept:
     oracle_id: str | None = None
     final: bool = False
     own_failure: bool = False
+    cause: Cause | None = None
     reason: str = ""
     objectives: list[float] | None = None
     record: dict[str, Any] = field(default_factory=dict)
     started: float | None = None
     ended: float | None = None
+    owner: str | None = None
+    beat: str | None = None
+    continues: int | None = None
 
 
-@whole_calls
+@every_call(lambda self: self._alone())
 class TunerStudy:
     """One study; see :class:`fibsem.search.slots.Study`."""
 
@@ -63,30 +81,97 @@ class TunerStudy:
         _check(search, space)
         self.name, self.search, self.space, self.goals = name, search, space, goals
         self.folder = folder / "tuner"
-        self.oracle = _oracle(search, space, goals[0])
+        self._file = self.folder / "slots.json"
+        self._thread = threading.RLock()
+        self._depth = 0
+        self.me = Owner.me()
+        self._observer = Observer(self.me, search.grace_s, search.heartbeat_s)
+        self._mine: set[int] = set()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Know nothing of the study yet."""
+        self.oracle = _oracle(self.search, self.space, self.goals[0])
         self.oracle._set_project_dir(str(self.folder), "oracle")
         self.oracle.verbose = 0
-        self._file = self.folder / "slots.json"
-        if self._file.is_file():
-            self.oracle.reload()
-            self.oracle._retry_queue.clear()  # what is tried again is decided by the slots
-            state = read_json(self._file)
-        else:
-            state = {"attrs": {}, "attempts": []}
-        self._attrs: dict[str, Any] = state["attrs"]
+        self._seen: tuple[int, ...] | None = None
+        self._attrs: dict[str, Any] = {}
+        self._kept: list[Kept] = []
+        self._trials: dict[str, dict[str, Any]] = {}
+
+    # one process at a time
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Be the only one that reads and writes the study; a call within a call is, too."""
+        with uninterrupted(), self._thread:
+            if self._depth:
+                yield
+                return
+            try:
+                with weathered(), alone(self.folder / ".lock"):
+                    self._depth += 1
+                    self._load()
+                    yield
+            except Exception:
+                self._begin()  # in memory may be more than what was written
+                raise
+            finally:
+                self._depth = 0
+
+    def _load(self) -> None:
+        """Take over what other processes wrote."""
+        if not self._file.is_file() or self._stamp() == self._seen:
+            return
+        state = read_json(self._file)
+        self._attrs = state["attrs"]
         self._kept = [Kept(**record) for record in state["attempts"]]
-        self._mine: set[int] = set()
+        if "oracle" in state:
+            self._restore(state["oracle"], state["trials"])
+        else:  # a former version left this to the oracle
+            self.oracle.reload()
+        self.oracle._retry_queue.clear()  # what is tried again is decided by the slots
+        self._seen = self._stamp()
+
+    def _stamp(self) -> tuple[int, ...]:
+        """What a file has that was renamed into its place, and no other."""
+        stat = self._file.stat()
+        return stat.st_ino, stat.st_mtime_ns, stat.st_size
+
+    def _restore(self, oracle: dict[str, Any], trials: dict[str, dict[str, Any]]) -> None:
+        space = self.oracle.hyperparameters.get_config()["space"]
+        for name, state in trials.items():
+            if self._trials.get(name) != state:
+                hyperparameters = {"space": space, "values": state["hyperparameters"]}
+                whole = {**state, "hyperparameters": hyperparameters}
+                self.oracle.trials[name] = kt_trial.Trial.from_state(whole)
+        self._trials = trials
+        self.oracle.set_state(oracle)
 
     def _save(self) -> None:
-        """The slots whole or not at all, the oracle after them."""
-        record = {"attrs": self._attrs, "attempts": [asdict(kept) for kept in self._kept]}
+        """Write everything, whole or not at all."""
+        for name, trial in self.oracle.trials.items():
+            if self._trials.get(name, {}).get("status") != trial.status:
+                state = trial.get_state()
+                state["hyperparameters"] = state["hyperparameters"]["values"]  # all have one space
+                self._trials[name] = state
+        record = {
+            "attrs": self._attrs,
+            "attempts": [asdict(kept) for kept in self._kept],
+            "oracle": self.oracle.get_state(),
+            "trials": self._trials,
+        }
         write_json(self._file, record)
-        self.oracle.save()
+        self._seen = self._stamp()
+
+    # what is to be done
 
     def open_slots(self) -> None:
-        for opening in to_open(self.attempts(), self.search.trials, self.search.retries):
+        opened = list(to_open(self.attempts(), self.search.trials, self.search.retries))
+        for opening in opened:
             self._open(opening)
-        self._save()
+        if opened:
+            self._save()
 
     def _open(self, opening: Opening) -> None:
         earlier = [kept for kept in self._kept if kept.slot == opening.slot]
@@ -94,6 +179,7 @@ class TunerStudy:
             Kept(
                 len(self._kept), opening.slot, opening.attempt, opening.strikes, opening.failures,
                 "waiting", opening.values or {}, earlier[-1].oracle_id if earlier else None,
+                continues=earlier[-1].continues if earlier else None,
             )
         )  # fmt: skip
 
@@ -102,10 +188,10 @@ class TunerStudy:
         waiting = [kept for kept in self._kept if kept.state == "waiting" and kept.slot < needed]
         for kept in sorted(waiting, key=lambda kept: (kept.slot, kept.number)):
             if not kept.values and not self._draw(kept):
-                return None  # Hyperband is done with its brackets
-            kept.state, kept.started = "running", time.time()
-            self._mine.add(kept.number)
+                return None  # Hyperband is done with its brackets, or waits for others
+            kept.state, kept.started, kept.owner = "running", time.time(), self.me.text()
             self._save()
+            self._mine.add(kept.number)
             return _attempt(kept)
         return None
 
@@ -117,8 +203,9 @@ class TunerStudy:
                 return False
             values = self._values(trial.hyperparameters.values)
             if self.space.legal(values):
+                former = trial.hyperparameters.values.get("tuner/trial_id")
                 kept.values, kept.oracle_id = values, trial.trial_id
-                self._continue(kept, trial.hyperparameters.values)
+                kept.continues = self._complete_number(former)
                 return True
             trial.status = kt_trial.TrialStatus.INVALID
             self.oracle.end_trial(trial)
@@ -138,43 +225,45 @@ class TunerStudy:
             values["train.epochs"] = int(drawn["tuner/epochs"])
         return values
 
-    def _continue(self, kept: Kept, drawn: dict[str, Any]) -> None:
-        """Give a continued trial the checkpoint of the one that it continues."""
-        former = drawn.get("tuner/trial_id")
-        source = next((k for k in self._kept if former and k.oracle_id == former), None)
-        if source is None or source is kept:
-            return
-        trials = self.folder.parent / "trials"
-        checkpoint = trials / f"{source.slot:04d}" / "checkpoint.npz"
-        if checkpoint.is_file():
-            place = trials / f"{kept.slot:04d}"
-            place.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(checkpoint, place / "checkpoint.npz")
+    def _complete_number(self, oracle_id: str | None) -> int | None:
+        """Number of the complete attempt of an oracle's trial."""
+        return next(
+            (k.number for k in self._kept if oracle_id and k.oracle_id == oracle_id
+             and k.state == "complete"),
+            None,
+        )  # fmt: skip
+
+    # what became of it
 
     def report(self, attempt: Attempt, epoch: int, loss: float) -> bool:
         return False
 
-    def beat(self, attempt: Attempt) -> None:
-        """Nobody else could take the trial over."""
+    def beat(self, attempt: Attempt, beat: Beat) -> None:
+        self._ours(attempt).beat = beat.text()
+        self._save()
 
     def complete(self, attempt: Attempt, objectives: list[float], record: dict[str, Any]) -> None:
-        kept = self._end(attempt, "complete")
+        kept = self._ours(attempt, "complete")
+        if kept.state == "complete":
+            return
         kept.objectives, kept.record = objectives, record
         if kept.oracle_id is not None:
             trial = self.oracle.trials[kept.oracle_id]
             self.oracle.update_trial(kept.oracle_id, {self.goals[0].key: objectives[0]})
             trial.status = kt_trial.TrialStatus.COMPLETED
             self.oracle.end_trial(trial)
-        self._save()
+        self._end(kept, "complete")
 
     def prune(self, attempt: Attempt, record: dict[str, Any]) -> None:
         raise AssertionError("there are no pruners in this backend")
 
-    def fail(self, attempt: Attempt, reason: str, *, own: bool, strike: bool, final: bool) -> bool:
-        kept = self._end(attempt, "failed")
-        kept.reason, kept.own_failure, kept.final = reason, own, final
-        kept.strikes += strike
-        kept.failures += own
+    def fail(self, attempt: Attempt, reason: str, cause: Cause, *, final: bool = False) -> bool:
+        kept = self._kept[attempt.number]
+        if kept.state != "running":  # another process gave it up first
+            return True
+        for key, value in end_of(attempt, cause, final).items():
+            setattr(kept, key, value)
+        kept.reason, kept.own_failure = reason, cause == "own"
         following = next_attempt(_attempt(kept), self.search.retries)
         if following is not None:
             self._open(following)
@@ -182,24 +271,36 @@ class TunerStudy:
             trial = self.oracle.trials[kept.oracle_id]
             trial.status = kt_trial.TrialStatus.INVALID
             self.oracle.end_trial(trial)
-        self._save()
+        self._end(kept, "stopped" if cause == "let_go" else "failed")
         return following is not None
 
-    def _end(self, attempt: Attempt, state: str) -> Kept:
+    def _ours(self, attempt: Attempt, *states: str) -> Kept:
+        """An attempt that is running, or in one of these states, by this process."""
         kept = self._kept[attempt.number]
-        kept.state, kept.ended = state, time.time()
-        self._mine.discard(attempt.number)
+        if kept.owner != self.me.text() or kept.state not in ("running", *states):
+            raise LostError
         return kept
 
-    def recover(self) -> list[Attempt]:
+    def _end(self, kept: Kept, state: str) -> None:
+        kept.state, kept.ended = state, time.time()
+        self._save()
+        self._mine.discard(kept.number)
+
+    def recover(self) -> list[tuple[Attempt, str]]:
         gone = []
-        for kept in self._kept:
+        for kept in list(self._kept):
             if kept.state != "running" or kept.number in self._mine:
                 continue
-            attempt = _attempt(kept)
-            if not self.fail(attempt, "killed", own=False, strike=True, final=False):
-                gone.append(attempt)
+            why = self._observer.verdict(kept.number, kept.owner, kept.beat)
+            if kept.owner is None:  # of a former version, which worked alone
+                why = "killed"
+            if why is not None:
+                attempt = _attempt(kept)
+                self.fail(attempt, why, "killed")
+                gone.append((attempt, why))
         return gone
+
+    # what is there
 
     def attempts(self) -> list[Attempt]:
         return [_attempt(kept) for kept in self._kept]
@@ -215,7 +316,9 @@ class TunerStudy:
         self._save()
 
     def elect(self) -> bool:
-        return True
+        elected, self._attrs["elected"] = self._attrs.get("elected", False), True
+        self._save()
+        return not elected
 
     def close(self) -> None:
         """Files are closed after every write."""
@@ -224,7 +327,8 @@ class TunerStudy:
 def _attempt(kept: Kept) -> Attempt:
     return Attempt(
         kept.number, kept.slot, kept.attempt, kept.strikes, kept.failures,
-        kept.state, kept.values, kept.final,  # type: ignore[arg-type]
+        kept.state, kept.values, kept.final, cause=kept.cause,  # type: ignore[arg-type]
+        continues=kept.continues,
     )  # fmt: skip
 
 

@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from fibsem.config import RunConfig, Tree
-from fibsem.errors import UserError, one_line
+from fibsem.errors import OutageError, UserError, one_line
 from fibsem.search.slots import filled
-from fibsem.search.sweep import POLL_S, Show, Sweep
-from fibsem.system.interrupts import end_cleanly
+from fibsem.search.sweep import Sweep
+from fibsem.search.worker import POLL_S, Show
+from fibsem.system.interrupts import END_S, end_cleanly
+from fibsem.system.outages import Patience
 from fibsem.system.processes import (
+    PATIENCE_S,
     confine,
     core_shares,
     die_with_parent,
@@ -35,7 +38,7 @@ def run_workers(sweep: Sweep, tree: Tree, count: int, show: Show) -> None:
     Raises
     ------
     UserError
-        If a worker stopped for a reason that the user can mend.
+        If a worker stopped for a reason that the user can mend, or what it needs is away for long.
     """
     context = multiprocessing.get_context("spawn")
     shares = core_shares(count)
@@ -49,14 +52,20 @@ def run_workers(sweep: Sweep, tree: Tree, count: int, show: Show) -> None:
         return process
 
     running = {k: start(k) for k in range(count)}
+    patience = Patience(sweep.search.patience_s)
     deaths, before = 0, -1
     try:
         while running:
             time.sleep(POLL_S)
-            done = filled(sweep.study.attempts())
+            try:
+                done, best = filled(sweep.study.attempts()), sweep.best_so_far()
+            except OutageError as outage:
+                patience.wait(outage)
+                continue
+            patience.renew()
             if done > before:
                 deaths, before = 0, done
-            show(sweep.best_so_far(), done, sweep.search.trials)
+            show(best, done, sweep.search.trials)
             for k, process in list(running.items()):
                 if process.is_alive():
                     continue
@@ -77,8 +86,12 @@ def run_workers(sweep: Sweep, tree: Tree, count: int, show: Show) -> None:
                 print(f"worker {k} died ({process.exitcode}); starting it again", file=sys.stderr)
                 running[k] = start(k)
     except BaseException:
+        until = time.monotonic() + PATIENCE_S
+        for process in running.values():  # interrupted from a terminal they end by themselves
+            process.join(max(0.0, until - time.monotonic()))
         for process in running.values():
-            process.join(30)  # interrupted from a terminal they end their trials by themselves
+            process.terminate()
+        for process in running.values():
             stop(process)
         raise
 
@@ -87,7 +100,7 @@ def _worker(tree: Tree, folder: Path, cores: set[int], accelerator: str | None) 
     """One worker process: what it may use is set before TensorFlow looks around."""
     die_with_parent()
     guard_output()
-    end_cleanly(signal.SIGINT, signal.SIGTERM)
+    end_cleanly(signal.SIGINT, signal.SIGTERM, at_most_s=END_S)
     confine(cores, accelerator)
 
     from fibsem.search.executors import InProcess

@@ -4,6 +4,7 @@ Python raises KeyboardInterrupt between any two instructions of the main thread.
 statements of a transaction that leaves a connection which still holds the database's lock, and the
 clean-up that follows, which has something to write there too, waits for it in vain. TensorFlow
 calls Python while it traces and differentiates: raised there, it is lost or ends the process.
+But nobody waits for a server that does not answer: what is held back is raised after a while.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ import functools
 import inspect
 import os
 import signal
+import socket
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import FrameType
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -27,6 +31,12 @@ C = TypeVar("C")
 
 #: Seconds after which an interrupt that came at a bad moment is tried again.
 AGAIN_S = 0.01
+#: Seconds that a block may hold an interrupt back.
+HELD_S = 10.0
+#: Seconds that a command has for its end after Ctrl-C.
+END_S = 20.0
+#: What a command that was stopped says at last.
+STOPPED = "stopped; the same command goes on from here"
 
 
 @dataclass
@@ -34,27 +44,91 @@ class _State:
     """How many blocks the main thread is in that are not to be interrupted, and what waits."""
 
     depth: int = 0
-    waiting: bool = False
+    waiting: BaseException | None = None
 
 
 _state = _State()
 
 
-def end_cleanly(*signals: signal.Signals) -> None:
-    """Let signals raise KeyboardInterrupt, but not within :func:`uninterrupted`."""
+def end_cleanly(*signals: signal.Signals, at_most_s: float | None = None) -> None:
+    """Let signals raise KeyboardInterrupt, but not within :func:`uninterrupted`.
+
+    Parameters
+    ----------
+    signals
+        Those of Ctrl-C and of schedulers.
+    at_most_s
+        Seconds after the first signal at which the process is ended for sure, wherever its main
+        thread hangs; None: never.
+    """
     for number in signals:
         signal.signal(number, _interrupt)
+    if at_most_s is not None:
+        _end_for_sure(signals, at_most_s)
+
+
+def _end_for_sure(signals: tuple[signal.Signals, ...], seconds: float) -> None:
+    """Have a thread learn of signals at once: Python's handlers wait until native code returns."""
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+    os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1))
+
+    def wait() -> None:
+        while True:
+            number = ours.recv(1)[0]
+            if number not in signals:
+                continue
+            time.sleep(seconds)
+            if _is_ours(number):
+                os.write(2, f"{STOPPED}\n".encode())
+                theirs.close()
+                os._exit(130)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    if _state.depth and not _state.waiting:  # who asks twice does not want to wait
-        _state.waiting = True
+    asked = isinstance(_state.waiting, KeyboardInterrupt)
+    if _state.depth and not asked:  # who asks twice does not want to wait
+        held = _state.waiting = KeyboardInterrupt()
+        timer = threading.Timer(HELD_S, _ask_again, (held, number))
+        timer.daemon = True
+        timer.start()
         return
     if _in_finaliser(frame):
-        threading.Timer(AGAIN_S, os.kill, (os.getpid(), number)).start()
+        threading.Timer(AGAIN_S, _repeat, (number,)).start()
         return
-    _state.waiting = False
+    _state.waiting = None
     raise KeyboardInterrupt
+
+
+def _ask_again(held: BaseException, number: int) -> None:
+    """Repeat a signal whose interrupt still waits."""
+    if _state.waiting is held:
+        _repeat(number)
+
+
+def _repeat(number: int) -> None:
+    """Send a signal to this process once more, unless somebody else handles it by now."""
+    if _is_ours(number):
+        os.kill(os.getpid(), number)
+
+
+def _is_ours(number: int) -> bool:
+    return signal.getsignal(number) is _interrupt
+
+
+def raise_soon(error: BaseException) -> None:
+    """Raise an error in the main thread, where it may be interrupted next; from any thread."""
+    if _state.waiting is None:
+        _state.waiting = error
+
+
+def forget(error: BaseException) -> None:
+    """Take back what :func:`raise_soon` was given, where it has not been raised yet."""
+    if _state.waiting is error:
+        _state.waiting = None
 
 
 def _in_finaliser(frame: FrameType | None) -> bool:
@@ -86,25 +160,45 @@ def uninterrupted() -> Iterator[None]:
 
 def interruption_point() -> None:
     """Raise what was held back, here: for blocks that take long, between two of their steps."""
-    if _state.waiting and threading.current_thread() is threading.main_thread():
-        _state.waiting = False
-        raise KeyboardInterrupt
+    waiting = _state.waiting
+    if waiting is not None and threading.current_thread() is threading.main_thread():
+        _state.waiting = None
+        raise waiting
+
+
+def every_call(
+    around: Callable[[Any], AbstractContextManager[Any]],
+) -> Callable[[type[C]], type[C]]:
+    """Class decorator: every call of a public method happens within a context.
+
+    Parameters
+    ----------
+    around
+        Makes the context of an object.
+    """
+
+    def decorate(cls: type[C]) -> type[C]:
+        for name, member in vars(cls).items():
+            if name.startswith("_") or not inspect.isfunction(member):
+                continue
+            if not inspect.isgeneratorfunction(inspect.unwrap(member)):
+                setattr(cls, name, _within(around, member))
+        return cls
+
+    return decorate
+
+
+def _within(
+    around: Callable[[Any], AbstractContextManager[Any]], function: Callable[P, R]
+) -> Callable[P, R]:
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        with around(args[0]):
+            return function(*args, **kwargs)
+
+    return call
 
 
 def whole_calls(cls: type[C]) -> type[C]:
     """Class decorator: no call of a public method is interrupted before it has returned."""
-    for name, member in vars(cls).items():
-        if name.startswith("_") or not inspect.isfunction(member):
-            continue
-        if not inspect.isgeneratorfunction(inspect.unwrap(member)):
-            setattr(cls, name, _whole(member))
-    return cls
-
-
-def _whole(function: Callable[P, R]) -> Callable[P, R]:
-    @functools.wraps(function)
-    def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        with uninterrupted():
-            return function(*args, **kwargs)
-
-    return call
+    return every_call(lambda _: uninterrupted())(cls)

@@ -10,7 +10,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 #: Seconds that a process has for its end.
-PATIENCE_S = 10.0
+PATIENCE_S = 5.0
 
 
 def core_shares(count: int) -> list[set[int]]:

@@ -27,10 +27,11 @@ from sqlalchemy.exc import DatabaseError
 
 import fibsem
 from fibsem.config import TrackingConfig
-from fibsem.errors import UserError
-from fibsem.system.addresses import database_file
-from fibsem.system.interrupts import whole_calls
+from fibsem.errors import STORES, OutageError, UserError
+from fibsem.system.addresses import database_file, hidden
+from fibsem.system.interrupts import every_call, uninterrupted
 from fibsem.system.locks import alone
+from fibsem.system.outages import weathered
 from fibsem.system.secrets import in_record
 from fibsem.tracking.naming import filter_of, stored_name
 from fibsem.tracking.store import client_of
@@ -43,6 +44,10 @@ for _name in ("alembic", "mlflow.store.db.utils", "mlflow.tracking"):
 # Downloads here are copies of a few files; their progress bars only clutter logs.
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
+# MLflow alone would ask a server that is away for twelve minutes, and say nothing.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+
 PARENT = "mlflow.parentRunId"
 #: What a store answers that does not have a run, or not one of that kind of id.
 UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
@@ -50,7 +55,28 @@ UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 PAGE = 1000
 
 
-@whole_calls
+@contextlib.contextmanager
+def answered(uri: str) -> Iterator[None]:
+    """What a store does while it is used, in our words; nothing is interrupted half told.
+
+    Raises
+    ------
+    OutageError
+        If it, or the place of its artifacts, does not answer, or is out of order.
+    """
+    with uninterrupted(), weathered():
+        try:
+            yield
+        except mlflow.MlflowException as error:
+            if error.error_code not in STORES:
+                raise
+            said = str(error).splitlines()[0]
+            raise OutageError(
+                f"`tracking.uri` must answer, but {hidden(uri)} does not: {said}"
+            ) from error
+
+
+@every_call(lambda self: answered(self.uri))
 @dataclass(frozen=True)
 class Tracking:
     """One experiment of one MLflow store."""
@@ -122,7 +148,7 @@ class Tracking:
 
         Raises
         ------
-        mlflow.MlflowException
+        OutageError
             If the store does not answer, which says nothing about the run.
         """
         try:
@@ -140,6 +166,14 @@ class Tracking:
         self.client.update_run(run_id, status="RUNNING")
         return True
 
+    def publish(self, run_id: str, tags: Mapping[str, object], status: str = "FINISHED") -> bool:
+        """Say what became of a run, and end it; False where the store no longer has it."""
+        if self.find(run_id) is None:
+            return False
+        self.tag(run_id, tags)
+        self.end(run_id, status)
+        return True
+
     def log_params(self, run_id: str, params: Mapping[str, object]) -> None:
         entries = [Param(key, in_record(str(value))) for key, value in params.items()]
         self.client.log_batch(run_id, params=entries)
@@ -154,8 +188,8 @@ class Tracking:
         self.client.log_batch(run_id, metrics=entries)
 
     def logged_steps(self, run_id: str, key: str) -> int:
-        """How many steps of a metric a run already has."""
-        return len(self.client.get_metric_history(run_id, key))
+        """How many steps of a metric a run already has; a step may have been told twice."""
+        return len({metric.step for metric in self.client.get_metric_history(run_id, key)})
 
     def tag(self, run_id: str, tags: Mapping[str, object]) -> None:
         entries = [RunTag(key, in_record(str(value))) for key, value in tags.items()]

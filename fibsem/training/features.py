@@ -11,6 +11,7 @@ from fibsem.data.sampling import LabelledWindow, Pixels
 from fibsem.data.split import Split
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models import Model
+from fibsem.system.pulse import apart, step
 from fibsem.training.material import Material
 
 FloatArray = npt.NDArray[np.float32]
@@ -33,6 +34,7 @@ def fit_features(material: Material) -> Model:
     table = np.empty((len(pixels), feature_count(spec)), np.float32)
     for window, here, y, x in _by_window(material.train, pixels):
         table[here] = forest.features(window.image)[y, x]
+    apart()
     return Forest.fit(spec, table, pixels.label, material.config.seed)
 
 
@@ -63,3 +65,4 @@ def _by_window(
     for k in np.unique(pixels.window):
         here = pixels.window == k
         yield windows[k], here, pixels.y[here], pixels.x[here]
+        step()

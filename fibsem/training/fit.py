@@ -32,7 +32,8 @@ from fibsem.inference.model.predict import SampleScorer, compiled
 from fibsem.models import Model, build
 from fibsem.system.files import replace_file
 from fibsem.system.identity import Identity
-from fibsem.system.interrupts import interruption_point, uninterrupted
+from fibsem.system.interrupts import uninterrupted
+from fibsem.system.pulse import apart, step
 from fibsem.training.batches import (
     Augmentation,
     Batch,
@@ -147,6 +148,7 @@ def train(
         If the checkpoint is of another training.
     """
     config = material.config
+    apart()  # the first batch compiles
     if not config.spec.is_network:
         return _fit_features(material, on_epoch)
     keras.utils.set_random_seed(config.seed)
@@ -270,7 +272,7 @@ def _one_epoch(
 
 def between_batches(batch: int, logs: object) -> None:
     """Where a training may be interrupted."""
-    interruption_point()
+    step()
 
 
 def as_dataset(batches: Callable[[], Iterator[Batch]]) -> tf.data.Dataset:

@@ -24,6 +24,8 @@ from fibsem.inference.model.cost import predicted_seconds_per_gigapixel, seconds
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.system.files import known_json, write_json
 from fibsem.system.identity import Identity
+from fibsem.system.outages import outage_of
+from fibsem.system.pulse import begin
 from fibsem.system.secrets import in_message
 from fibsem.tracking.runs import Tracking
 from fibsem.training.fit import DivergedError, Epoch, Trained, train
@@ -31,6 +33,8 @@ from fibsem.training.folder import Overwrite, settle
 from fibsem.training.material import Material
 from fibsem.training.scoring import score_all, score_balanced
 
+#: State of a training, beside its result.
+CHECKPOINT = "checkpoint.npz"
 #: Labelled pixels that are still scored one by one at the end of a training without dense form.
 MOST_BY_PATCH = 200_000
 
@@ -48,12 +52,13 @@ class PrunedError(Exception):
 class TrialFailedError(Exception):
     """A trial failed by itself: why, in the words of a table, and the traceback.
 
-    ``final`` where another attempt would only fail again.
+    ``final`` where another attempt would only fail again; not its ``own`` fault where its process
+    was ended.
     """
 
-    def __init__(self, reason: str, trace: str, final: bool) -> None:
+    def __init__(self, reason: str, trace: str, final: bool, own: bool = True) -> None:
         super().__init__(reason)
-        self.reason, self.trace, self.final = reason, trace, final
+        self.reason, self.trace, self.final, self.own = reason, trace, final, own
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,9 @@ class Job:
         Of its run.
     overwrite
         Whether results in the folder are removed first; see :func:`fibsem.training.folder.settle`.
+    published
+        Whether its run ends with it. That of a trial goes on until its study says what becomes of
+        it.
     """
 
     tree: Tree
@@ -77,6 +85,7 @@ class Job:
     params: Mapping[str, object]
     parent: str | None = None
     overwrite: Overwrite = "never"
+    published: bool = True
 
 
 def run_job(
@@ -99,8 +108,10 @@ def run_job(
     UserError
         If the folder holds another training, or data were changed under this one.
     Exception
-        What went wrong in the training, after the run is marked FAILED with the reason.
+        What went wrong in the training, after the run is marked FAILED with the reason; KILLED
+        where it can go on.
     """
+    begin()
     identity = Identity("training", material.config.settings, material.dataset.digests)
     settle(job.folder, identity, tracking, job.overwrite)
     done = job.folder / "result.json"
@@ -111,21 +122,21 @@ def run_job(
     try:
         record, trained = _train_and_score(job, material, tracking, run_id, on_epoch)
         _check_unchanged(job, material)
-    except KeyboardInterrupt:
-        with contextlib.suppress(Exception):  # a store that is gone must not swallow it
-            tracking.end(run_id, "KILLED")
-        raise
+        write_json(done, record)
     except PrunedError as pruned:
-        tracking.tag(run_id, {"fibsem.state": "pruned", "fibsem.reason": str(pruned)})
+        if job.published:
+            tracking.publish(run_id, {"fibsem.state": "pruned", "fibsem.reason": str(pruned)})
+        raise
+    except BaseException as error:
+        with contextlib.suppress(Exception):  # a store that is gone must not swallow it
+            if isinstance(error, Exception) and outage_of(error) is None:
+                tracking.tag(run_id, {"fibsem.reason": reason_of(error)})
+                tracking.end(run_id, "FAILED")
+            else:
+                tracking.end(run_id, "KILLED")
+        raise
+    if job.published:
         tracking.end(run_id)
-        raise
-    except Exception as error:
-        with contextlib.suppress(Exception):  # nor must it hide what happened
-            tracking.tag(run_id, {"fibsem.reason": reason_of(error)})
-            tracking.end(run_id, "FAILED")
-        raise
-    write_json(done, record)
-    tracking.end(run_id)
     return record, trained
 
 
@@ -148,7 +159,7 @@ def _check_unchanged(job: Job, material: Material) -> None:
     try:
         material.dataset.check_unchanged()
     except UserError:
-        (job.folder / "checkpoint.npz").unlink(missing_ok=True)
+        (job.folder / CHECKPOINT).unlink(missing_ok=True)
         raise
 
 
@@ -159,7 +170,8 @@ def _finished(record: Record, job: Job, material: Material, tracking: Tracking) 
     is told everything again, in a new one.
     """
     if tracking.find(record["run_id"]) is not None:
-        tracking.close(record["run_id"])
+        if job.published:
+            tracking.close(record["run_id"])
         if known_json(job.folder / "run.json") is None:
             write_json(job.folder / "run.json", {"run_id": record["run_id"]})
         return record
@@ -171,7 +183,8 @@ def _finished(record: Record, job: Job, material: Material, tracking: Tracking) 
         tracking.tag(run_id, {"fibsem.test": "scored"})
     record = {**record, "run_id": run_id}
     write_json(job.folder / "result.json", record)
-    tracking.end(run_id)
+    if job.published:
+        tracking.end(run_id)
     return record
 
 
@@ -225,7 +238,7 @@ def _train_and_score(
     cost = {"predicted_seconds_per_gigapixel": predicted_seconds_per_gigapixel(config.spec)}
     if logged == 0:
         tracking.log_metrics(run_id, {f"cost/{key}": value for key, value in cost.items()})
-    trained = train(material, checkpoint=job.folder / "checkpoint.npz", on_epoch=report)
+    trained = train(material, checkpoint=job.folder / CHECKPOINT, on_epoch=report)
     record: Record = {
         "run_id": run_id,
         "val": trained.best.val,

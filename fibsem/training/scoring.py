@@ -15,6 +15,7 @@ from fibsem.geometry import Box
 from fibsem.inference.model.predict import BlockScorer, SampleScorer, compiled
 from fibsem.inference.model.segmenter import Scorer
 from fibsem.models import Model
+from fibsem.system.pulse import step
 from fibsem.training import features
 from fibsem.training.material import Material
 
@@ -50,6 +51,7 @@ def scored_squares(
         if scorer.needs_slice:
             scorer.look(volume.slice(box.start[0]))
         scores = scorer(np.ascontiguousarray(np.moveaxis(grey, 0, -1)))
+        step()
         yield region, ScoredSquare(scores, region.read(), _within(region.box, box))
 
 

@@ -25,7 +25,7 @@ HOW = [
 HOW_MUCH = [
     "search.trials", "search.max_seconds", "search.workers", "search.isolate", "search.retries",
     "search.max_failures", "search.heartbeat_s", "search.grace_s", "search.storage",
-    "search.dry_run",
+    "search.stall_s", "search.patience_s", "search.dry_run",
 ]  # fmt: skip
 SEARCH = [*HOW, *HOW_MUCH, "space.*"]
 

@@ -8,7 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 from fibsem.config import RunConfig, TrackingConfig, compose
+from fibsem.errors import OutageError
 from fibsem.search import executors
+from fibsem.system import pulse
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
 from fibsem.training.run import Job, PrunedError, TrialFailedError
@@ -69,6 +71,15 @@ def test_a_process_that_ends_without_a_word_is_a_failure_with_its_cause(code, wo
         conversation([], process=SimpleNamespace(join=lambda: None, exitcode=code))
     assert caught.value.reason == f"its process {words}" if code > 0 else words in str(caught.value)
     assert caught.value.final is False
+    assert caught.value.own == (code != -signal.SIGKILL)  # which others send, or the kernel
+
+
+def test_what_is_away_is_no_failure_and_the_pulse_of_a_process_is_followed():
+    beat = pulse.Pulse(7, 0.5, apart=False)
+    with pytest.raises(OutageError, match="the disk"):
+        conversation([("pulse", beat), ("away", "the disk is full")])
+    assert pulse.pulse() == beat
+    pulse.begin()
 
 
 def test_what_a_process_runs_is_what_it_says(tiny, new_store, tmp_path):
@@ -84,7 +95,7 @@ def test_what_a_process_runs_is_what_it_says(tiny, new_store, tmp_path):
         ours, theirs = multiprocessing.Pipe()
         ours.send(answer)
         job = Job(tree, tmp_path / name, name, {}, {})
-        return executors._run(job, tracking, digests, theirs), ours
+        return executors._run(job, tracking, digests, executors.Line(theirs)), ours
 
     (kind, record), pipe = said("trained", "go on")
     assert (kind, record["epochs"]) == ("done", 1)

@@ -189,17 +189,13 @@ def test_overwrite_removes_a_study_that_lies_elsewhere(tree, tmp_path):
     assert begin(tree(database, "study=theirs"), tmp_path / "theirs").parent == other.parent
 
 
-def test_who_shares_a_study_joins_and_who_would_overwrite_it_is_refused(tree, tmp_path):
+@pytest.mark.parametrize("search", ["default", "keras_tuner"])
+def test_who_shares_a_study_joins_and_who_would_overwrite_it_is_refused(tree, tmp_path, search):
     with at_work(tmp_path / "sweep", shared=True):
-        sweep.main(tree())
+        sweep.main(tree(f"search={search}"))
         with pytest.raises(UserError, match="another process is at work"):
-            sweep.main(tree("overwrite=true"))
+            sweep.main(tree(f"search={search}", "overwrite=true"))
     assert summary(tmp_path / "sweep")["trials"]["complete"] == 1
-
-
-def test_keras_tuner_has_files_for_one_process(tree, tmp_path):
-    with at_work(tmp_path / "sweep", shared=True), pytest.raises(UserError, match="at work"):
-        sweep.main(tree("search=keras_tuner"))
 
 
 def test_data_that_change_end_the_sweep_and_are_no_fault_of_the_trial(tree, film, tmp_path):

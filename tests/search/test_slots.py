@@ -1,7 +1,5 @@
 """The budget as slots: exact with many workers, with kills, in every storage."""
 
-import json
-import os
 import random
 import signal
 import subprocess
@@ -11,49 +9,24 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.study import StudyDirection
 
 from fibsem.config import SearchConfig
-from fibsem.errors import UserError
+from fibsem.errors import LostError, UserError
 from fibsem.search.optuna_study import OptunaStudy, open_storage
-from fibsem.search.owner import Watch, alive_here, here, me
+from fibsem.search.owner import Beat
 from fibsem.search.samplers import objectives
 from fibsem.search.slots import Attempt, filled, next_attempt, slots_needed, to_open
 from fibsem.search.space import Choice, Space
 from tests.search import slot_worker
 
 
-def storages(folder, postgres=None):
-    return {
-        "sqlite": f"sqlite:///{folder / 'study.db'}",
-        "journal": f"journal:{folder / 'study.log'}",
-        "postgres": postgres,
-    }
-
-
-@pytest.fixture(params=["sqlite", "journal", "postgres"])
-def storage(request, tmp_path):
-    if request.param != "postgres":
-        return storages(tmp_path)[request.param]
-    import psycopg
-
-    address = request.getfixturevalue("postgres")
-    name = f"test_{os.getpid()}_{time.monotonic_ns()}"
-    with psycopg.connect(address, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return address.replace("/postgres", f"/{name}")
-
-
 @pytest.fixture(autouse=True)
-def closed():
+def _closed(closed):
     """Connections are let go, whatever happened."""
-    yield
-    while slot_worker.OPENED:
-        slot_worker.OPENED.pop().close()
 
 
 def test_processes_that_lay_out_one_database_at_once_do_not_trip_over_each_other(storage, tmp_path):
@@ -133,7 +106,7 @@ def test_three_workers_and_kills_fill_the_budget_exactly(storage, start, tmp_pat
 
 
 def test_a_smaller_budget_leaves_open_slots_alone(tmp_path):
-    storage = storages(tmp_path)["sqlite"]
+    storage = f"sqlite:///{tmp_path / 'study.db'}"
     study = slot_worker.open_study(storage, tmp_path, 6)
     study.open_slots()
     small = slot_worker.open_study(storage, tmp_path, 2)
@@ -146,7 +119,7 @@ def test_the_same_hyperparameters_are_tried_again(storage, tmp_path):
     study = slot_worker.open_study(storage, tmp_path, 1, sampler="tpe")
     study.open_slots()
     first = study.claim()
-    assert study.fail(first, "out of memory", own=True, strike=True, final=False)
+    assert study.fail(first, "out of memory", "own")
     second = study.claim()
     assert (second.slot, second.attempt, second.failures, second.strikes) == (0, 1, 1, 1)
     assert second.values == first.values
@@ -158,7 +131,7 @@ def test_a_hopeless_slot_is_given_up_for_another_one(tmp_path):
     study = slot_worker.open_study(None, tmp_path, 1)
     study.open_slots()
     first = study.claim()
-    assert not study.fail(first, "impossible", own=True, strike=True, final=True)
+    assert not study.fail(first, "impossible", "own", final=True)
     assert study.claim() is None
     study.open_slots()
     second = study.claim()
@@ -167,7 +140,7 @@ def test_a_hopeless_slot_is_given_up_for_another_one(tmp_path):
 
 
 def test_an_attempt_whose_process_is_gone_is_found_at_once(start, tmp_path):
-    storage = storages(tmp_path)["sqlite"]
+    storage = f"sqlite:///{tmp_path / 'study.db'}"
     slot_worker.open_study(storage, tmp_path, 1)
     worker = start(storage, 1, 60)
     study = slot_worker.open_study(storage, tmp_path, 1)
@@ -184,22 +157,36 @@ def test_an_attempt_whose_process_is_gone_is_found_at_once(start, tmp_path):
 
 def test_a_silent_worker_elsewhere_is_given_up_after_the_grace(tmp_path):
     study = slot_worker.open_study(None, tmp_path, 1)
+    study.me = replace(study.me, host="elsewhere")
     study.open_slots()
     attempt = study.claim()
-    trial = study._running[attempt.number]
-    elsewhere = me().replace('["', '["elsewhere-', 1)
-    study._storage.set_trial_user_attr(trial._trial_id, "owner", elsewhere)
     observer = slot_worker.open_study(None, tmp_path, 1)
-    for _ in range(4):  # it beats: alive, however long
-        study.beat(attempt)
-        assert observer.recover() == []
-        time.sleep(0.7)
+
+    def looked(seconds):
+        """What an observer says that looks all the time."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            for given_up, why in observer.recover():
+                return given_up.number, why
+            time.sleep(0.1)
+        return None
+
+    for count in range(4):  # it beats: alive, however long
+        study.beat(attempt, Beat(count, 0, 600))
+        assert looked(0.7) is None
     assert [a.state for a in observer.attempts()] == ["running"]
-    time.sleep(2.1)
-    observer.recover()
+    assert looked(3) == (attempt.number, "killed")
     assert [a.state for a in observer.attempts()] == ["failed", "waiting"]
-    study.complete(attempt, [0.5], {})  # too late: another one has the slot
+    for late in (
+        lambda: study.complete(attempt, [0.5], {}),
+        lambda: study.prune(attempt, {}),
+        lambda: study.beat(attempt, Beat(9, 9, 600)),
+    ):
+        with pytest.raises(LostError):  # another one has the slot
+            late()
+    assert study.fail(attempt, "its own", "own")
     assert [a.state for a in observer.attempts()] == ["failed", "waiting"]
+    assert [a.failures for a in observer.attempts()] == [0, 0]
 
 
 def test_an_attempt_opened_twice_runs_once(tmp_path):
@@ -273,24 +260,16 @@ def test_an_attempt_that_another_worker_takes_in_that_moment_is_passed_over(tmp_
 
 
 def test_own_attempts_do_not_hide_those_whose_process_is_gone(tmp_path):
-    """Nor does a process that has ended and was not waited for count as alive."""
     study = slot_worker.open_study(None, tmp_path, 2)
     study.open_slots()
-    mine, theirs = study.claim(), study.claim()
-    gone = subprocess.Popen([sys.executable, "-c", "pass"])
-    started = psutil.Process(gone.pid).create_time()
-    while psutil.Process(gone.pid).status() != psutil.STATUS_ZOMBIE:
-        time.sleep(0.01)
-    owner = json.loads(me())[:2]
-    study._storage.set_trial_user_attr(
-        study._running.pop(theirs.number)._trial_id,
-        "owner",
-        json.dumps([*owner, gone.pid, started]),
-    )
-    study.recover()
+    mine = study.claim()
+    me, study.me = study.me, replace(study.me, started=study.me.started - 1)
+    theirs = study.claim()
+    study.me = me
+    study._running.pop(theirs.number)
+    assert [attempt.number for attempt, _ in study.recover()] == [theirs.number]
     states = {a.number: a.state for a in study.attempts()}
     assert (states[mine.number], states[theirs.number]) == ("running", "failed")
-    gone.wait()
 
 
 def narrowed(folder, sampler):
@@ -322,7 +301,7 @@ def test_every_sampler_tries_the_same_hyperparameters_again(tmp_path, sampler):
     study = narrowed(tmp_path, sampler)
     failed = [study.claim() for _ in range(4)]
     for attempt in failed:
-        assert study.fail(attempt, "diverged", own=True, strike=True, final=False)
+        assert study.fail(attempt, "diverged", "own")
     again = [study.claim() for _ in range(4)]
     assert [(a.slot, a.attempt, a.values) for a in again] == [(a.slot, 1, a.values) for a in failed]
 
@@ -396,19 +375,3 @@ def test_strikes_are_capped_and_interruptions_are_free():
     assert next_attempt(failed, retries=2).values == {"a": 1}
     assert next_attempt(replace(failed, strikes=3), retries=2) is None
     assert next_attempt(replace(failed, final=True), retries=2) is None
-
-
-def test_this_process_is_alive_and_here():
-    assert here(me())
-    assert alive_here(me())
-    gone = subprocess.Popen([sys.executable, "-c", "pass"])
-    gone.wait()
-    assert not alive_here(me().replace(f", {os.getpid()},", f", {gone.pid},"))
-
-
-def test_a_watch_counts_silence_by_its_own_clock():
-    watch = Watch(0.2)
-    assert not watch.stale(1, 5)
-    time.sleep(0.3)
-    assert watch.stale(1, 5)
-    assert not watch.stale(1, 6)

@@ -327,19 +327,19 @@ def test_a_trial_that_is_given_up_makes_room_for_another_one(here, backend):
 
 
 def test_a_trial_that_failed_by_itself_is_tried_again_from_another_seed(here, backend):
-    """The same hyperparameters, in a folder of its own; a stopped one goes on where it was."""
+    """The same hyperparameters, in a folder of its own; one that was stopped keeps its seed."""
     failed = TrialFailedError("diverged", "a traceback", final=False)
     sweep = opened(*backend, "search.trials=1", "search.retries=2", "seed=7", **here)
     with pytest.raises(KeyboardInterrupt):
         worked(sweep, [KeyboardInterrupt()])
     jobs = worked(sweep, [failed, failed, finished(0.5)])
     assert [job.tree["seed"] for job in jobs] == [7, 1007, 2007]
-    assert [job.folder.name for job in jobs] == ["0000", "0000-1", "0000-2"]
+    assert [job.folder.name for job in jobs] == ["0000-1", "0000-2", "0000-3"]
     assert [job.tags["fibsem.failures"] for job in jobs] == [0, 1, 2]
     assert len({(job.name, job.tree["train"]["learning_rate"]) for job in jobs}) == 1
     assert (jobs[0].folder / "error.txt").read_text() == "a traceback"
     states = [(row["state"], row["own_failure"]) for row in sweep.study.rows()]
-    assert states == [("failed", False), ("failed", True), ("failed", True), ("complete", False)]
+    assert states == [("stopped", False), ("failed", True), ("failed", True), ("complete", False)]
     sweep.study.close()
 
 

@@ -6,9 +6,18 @@ import sys
 import threading
 import time
 
+import psutil
 import pytest
 
-from fibsem.system.interrupts import end_cleanly, uninterrupted, whole_calls
+from fibsem.errors import LostError
+from fibsem.system.interrupts import (
+    end_cleanly,
+    forget,
+    interruption_point,
+    raise_soon,
+    uninterrupted,
+    whole_calls,
+)
 
 BOTH = (signal.SIGINT, signal.SIGTERM)
 
@@ -102,6 +111,90 @@ def test_it_is_not_lost_in_a_finaliser():
 
     with pytest.raises(KeyboardInterrupt):
         work()
+
+
+def test_what_is_held_back_for_long_is_raised_all_the_same(monkeypatch):
+    """A server that does not answer keeps nobody waiting."""
+    monkeypatch.setattr("fibsem.system.interrupts.HELD_S", 0.1)
+
+    @uninterrupted()
+    def work():
+        signal.raise_signal(signal.SIGINT)
+        time.sleep(10)
+
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert time.monotonic() - started < 5
+    with uninterrupted():  # and it is not raised once more
+        time.sleep(0.2)
+
+
+def test_a_process_that_handles_its_signals_otherwise_by_now_is_left_alone(monkeypatch):
+    """As one of tests, which goes on behind a command that it had run."""
+    monkeypatch.setattr("fibsem.system.interrupts.HELD_S", 0.05)
+    got = []
+
+    @uninterrupted()
+    def work():
+        signal.raise_signal(signal.SIGINT)
+        signal.signal(signal.SIGINT, lambda *_: got.append("somebody else's"))
+        time.sleep(0.3)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert got == []
+
+
+def test_an_error_of_another_thread_is_raised_where_the_main_thread_may_be_interrupted():
+    lost, steps = LostError(), []
+
+    @uninterrupted()
+    def work():
+        thread = threading.Thread(target=raise_soon, args=(lost,))
+        thread.start()
+        thread.join()
+        steps.append("told")
+        interruption_point()
+        steps.append("never")
+
+    with pytest.raises(LostError) as caught:
+        work()
+    assert caught.value is lost
+    assert steps == ["told"]
+    raise_soon(lost)
+    forget(lost)
+    interruption_point()
+    raise_soon(lost)
+    with pytest.raises(KeyboardInterrupt), uninterrupted():
+        signal.raise_signal(signal.SIGINT)  # Ctrl-C goes before
+
+
+#: A process whose main thread waits for itself in native code, where no handler of Python's runs.
+HUNG = """
+import ctypes, signal
+from fibsem.system.interrupts import end_cleanly
+end_cleanly(signal.SIGINT, signal.SIGTERM, at_most_s=0.3)
+c, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(64)
+print("ready", flush=True)
+c.pthread_mutex_lock(mutex)
+c.pthread_mutex_lock(mutex)
+"""
+
+
+@pytest.mark.parametrize("number", BOTH)
+def test_a_process_that_hangs_in_native_code_ends_soon(number):
+    process = subprocess.Popen(
+        [sys.executable, "-c", HUNG], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "ready\n"
+    while psutil.Process(process.pid).status() != psutil.STATUS_SLEEPING:
+        time.sleep(0.01)
+    time.sleep(0.2)
+    process.send_signal(number)
+    said = process.communicate(timeout=30)[1]
+    assert process.returncode == 130, said
+    assert said == "stopped; the same command goes on from here\n"
 
 
 def test_public_methods_of_a_class_are_whole_and_keep_their_names():

@@ -21,7 +21,8 @@ from fibsem.inference.options import Precision
 from fibsem.models import Model
 from fibsem.models.dense import dense_twin
 from fibsem.models.spec import ModelSpec
-from fibsem.system.interrupts import interruption_point, uninterrupted
+from fibsem.system.interrupts import uninterrupted
+from fibsem.system.pulse import apart, step
 
 FloatArray = npt.NDArray[np.float32]
 Mode = Literal["patch", "dense", "features"]
@@ -41,10 +42,16 @@ def compiled(model: keras.Model) -> Callable[[FloatArray], FloatArray]:
     def forward(images: tf.Tensor) -> tf.Tensor:
         return model(images, training=False)
 
+    traced = False
+
     def on_arrays(images: FloatArray) -> FloatArray:
+        nonlocal traced
+        if not traced:
+            apart()
         with uninterrupted():
             scores: FloatArray = forward(tf.convert_to_tensor(images)).numpy()
-        interruption_point()
+        traced = True
+        step()
         return scores
 
     return on_arrays

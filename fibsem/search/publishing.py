@@ -1,0 +1,60 @@
+"""What becomes of the run of an attempt: only what the study counts is FINISHED in MLflow.
+
+A run is RUNNING until the study has changed its attempt from running to something else; whoever
+made that change ends it. Where a kill came between the two, any later start does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from fibsem.system.files import read_json
+from fibsem.tracking.runs import Tracking
+
+#: Tags of a trial's run: its slot in the budget, and the number of the attempt in the study.
+SLOT, ATTEMPT = "fibsem.trial", "fibsem.attempt"
+
+Row = dict[str, Any]
+
+
+def run_of(folder: Path) -> str | None:
+    """Id of the run of an attempt, by its folder; None where it has begun none, or elsewhere."""
+    known = folder / "run.json"
+    return str(read_json(known)["run_id"]) if known.is_file() else None
+
+
+def publish(tracking: Tracking, run_id: str | None, row: Row) -> None:
+    """End a run as the row of its attempt says."""
+    if run_id is None:
+        return
+    tags = {"fibsem.state": row["state"]}
+    if row["reason"]:
+        tags["fibsem.reason"] = row["reason"]
+    tracking.publish(run_id, tags, status_of(row))
+
+
+def status_of(row: Row) -> str:
+    """How the run of an ended attempt ends."""
+    if row["state"] in ("complete", "pruned"):
+        return "FINISHED"
+    return "FAILED" if row["cause"] == "own" else "KILLED"
+
+
+def reconcile(tracking: Tracking, parent: str, rows: Iterable[Row]) -> None:
+    """End every run whose attempt has ended, and only those: others may still be at work."""
+    by_number = {row["number"]: row for row in rows}
+    at_work = {row["slot"] for row in by_number.values() if row["state"] == "running"}
+    for run in tracking.children(parent):
+        number, slot = run.data.tags.get(ATTEMPT), run.data.tags.get(SLOT)
+        run_id, running = run.info.run_id, run.info.status == "RUNNING"
+        row = by_number.get(int(number)) if number is not None else None
+        if row is None:  # of a former version, or opened twice
+            if running and int(slot or -1) not in at_work:
+                tracking.end(run_id, "KILLED")
+        elif row["state"] not in ("waiting", "running"):
+            counted = row["record"].get("run_id", run_id) == run_id
+            wanted = status_of(row) if counted else "KILLED"
+            if running or (run.info.status == "FINISHED") != (wanted == "FINISHED"):
+                publish(tracking, run_id, row) if counted else tracking.end(run_id, wanted)

@@ -1,0 +1,266 @@
+"""One worker of a sweep: claims a slot, trains, tells; waits for what is away; stops where it lost.
+
+What it does follows from the study alone. An attempt is its own from the claim to the end of it,
+with a folder and a run that no other attempt has.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import keras
+
+from fibsem.config import RunConfig, with_values
+from fibsem.errors import LostError, OutageError, UserError
+from fibsem.search.executors import OnEpoch
+from fibsem.search.owner import Heart
+from fibsem.search.publishing import ATTEMPT, SLOT, publish, run_of
+from fibsem.search.slots import Attempt, Cause, filled, predecessors
+from fibsem.system import pulse
+from fibsem.system.files import replace_file
+from fibsem.system.interrupts import uninterrupted
+from fibsem.system.outages import Patience, weathered
+from fibsem.tracking.runs import run_name
+from fibsem.training.run import (
+    CHECKPOINT,
+    Job,
+    PrunedError,
+    Record,
+    TrialFailedError,
+    hyperparameters,
+)
+
+if TYPE_CHECKING:
+    from fibsem.search.sweep import Sweep
+
+#: Seconds between two looks where all open slots are taken by others.
+POLL_S = 1.0
+#: Seconds that telling of a hang may take, and the exit code of a worker that hung.
+LAST_S, HUNG = 10.0, 75
+#: What the study keeps of the record of a training.
+KEPT = ("run_id", "val", "val_all", "cost", "epochs", "train_seconds", "parameters")
+
+Execute = Callable[[Job, OnEpoch], Record]
+Show = Callable[[str, int, int], None]
+
+
+@dataclass
+class Held:
+    """An attempt that is ours: whether its folder is made, its epochs so far, whether it ended."""
+
+    attempt: Attempt
+    job: Job
+    ready: bool = False
+    epochs: int = 0
+    told: bool = False
+
+
+@dataclass
+class Worker:
+    """Works on a sweep until there is nothing left to do."""
+
+    sweep: Sweep
+    execute: Execute
+    show: Show
+    patience: Patience = field(init=False)
+    held: Held | None = None
+
+    def __post_init__(self) -> None:
+        self.study, self.tracking = self.sweep.study, self.sweep.tracking
+        self.search = self.sweep.search
+        self.trials = self.sweep.folder / "trials"
+        self.patience = Patience(self.search.patience_s)
+        self.until = time.monotonic() + (self.search.max_seconds or math.inf)
+
+    def work(self) -> None:
+        """Fill slots until the budget or the time is used up, or nothing is left to be claimed.
+
+        Raises
+        ------
+        OutageError
+            If disk, storage or store are away for longer than ``search.patience_s``.
+        """
+        try:
+            while True:
+                try:
+                    with weathered():
+                        if not self._turn():
+                            return
+                    self.patience.renew()
+                except OutageError as outage:
+                    self.patience.wait(outage)
+        except BaseException as why:
+            self._let_go(why)
+            raise
+
+    def _turn(self) -> bool:
+        """One trial: that which an outage had interrupted, or another; whether there are more."""
+        if self.held is None:
+            done = filled(self.study.attempts())
+            self.show(self.sweep.best_so_far(), done, self.search.trials)
+            if done >= self.search.trials or time.monotonic() > self.until:
+                return False
+            self.sweep.check_failures()
+            self._recover()
+            self.study.open_slots()
+            attempt = self.study.claim()
+            if attempt is None:
+                return self._wait_for_others()
+            self.held = Held(attempt, self._job(attempt))
+        self._one_trial(self.held)
+        self.held = None
+        self.sweep.report_parent()
+        return True
+
+    def _wait_for_others(self) -> bool:
+        """Whether others are at work; a grid may have fewer points than the budget."""
+        if not any(attempt.state == "running" for attempt in self.study.attempts()):
+            return False
+        time.sleep(POLL_S)
+        return True
+
+    def _recover(self) -> None:
+        """End what lost its process, and its run where it was in this folder."""
+        for attempt, why in self.study.recover():
+            if why != "killed":
+                print(f"trial {attempt.number} is given up: {why}", file=sys.stderr)
+            self._publish(attempt)
+
+    def _job(self, attempt: Attempt) -> Job:
+        """The training of an attempt; after a failure of its own it starts from another seed."""
+        failures = attempt.failures
+        seed = self.sweep.tree["seed"] + 1000 * failures
+        tree = with_values(self.sweep.tree, {**attempt.values, "seed": seed})
+        try:
+            params = hyperparameters(RunConfig.of(tree), tree)
+        except UserError:
+            params = dict(attempt.values)
+        tags = {
+            "fibsem.command": "trial",
+            "fibsem.study": self.study.name,
+            SLOT: attempt.slot,
+            ATTEMPT: attempt.number,
+            "fibsem.failures": failures,
+        }
+        folder, name = self.trials / attempt.place, run_name(attempt.values)
+        return Job(tree, folder, name, tags, params, self.sweep.parent, "other", published=False)
+
+    def _one_trial(self, held: Held) -> None:
+        """Train, tell the study what came of it, and when it has that, the store."""
+        try:
+            if not held.ready:
+                inherit(held.attempt, self.study.attempts(), self.trials)
+                held.ready = True
+            if not held.told:
+                self._train(held)
+                held.told = True
+            self._publish(held.attempt)
+        except LostError:
+            self._lost(held)
+        finally:
+            with uninterrupted():
+                keras.backend.clear_session()  # collects garbage too
+
+    def _train(self, held: Held) -> None:
+        attempt, job = held.attempt, held.job
+
+        def on_epoch(epoch: int, loss: float) -> None:
+            if self.study.report(attempt, epoch, loss):
+                raise PrunedError(epoch)
+            if epoch >= held.epochs:  # of a training that goes on, those are told again
+                held.epochs = epoch + 1
+                self.patience.renew()
+
+        pulse.begin()
+        try:
+            with self._heart(held):
+                record = self.execute(job, on_epoch)
+                values = [goal.of(record) for goal in self.sweep.goals]
+        except PrunedError as pruned:
+            self.study.prune(attempt, {"epochs": pruned.epoch + 1, "run_id": run_of(job.folder)})
+        except TrialFailedError as failure:
+            self._failed(held, failure)
+        else:
+            self.study.complete(attempt, values, {key: record.get(key) for key in KEPT})
+
+    def _heart(self, held: Held) -> Heart:
+        def stalled(reason: str) -> TrialFailedError:
+            return TrialFailedError(reason, "", final=False, own=False)
+
+        def abandon(reason: str) -> None:
+            """End this process, whose main thread does not come back."""
+            threading.Timer(LAST_S, os._exit, (HUNG,)).start()
+            print(
+                f"error: trial {held.attempt.number} is given up: {reason}; the same command goes "
+                "on with it.", file=sys.stderr, flush=True,
+            )  # fmt: skip
+            with contextlib.suppress(BaseException):
+                self.study.fail(held.attempt, reason, "ended")
+                self._publish(held.attempt)
+            os._exit(HUNG)
+
+        return Heart(
+            lambda beat: self.study.beat(held.attempt, beat),
+            self.search.heartbeat_s,
+            self.search.stall_s,
+            stalled,
+            abandon,
+        )
+
+    def _failed(self, held: Held, failure: TrialFailedError) -> None:
+        """Record why a trial failed."""
+        cause: Cause = "own" if failure.own else "ended"
+        self.study.fail(held.attempt, failure.reason, cause, final=failure.final)
+        file = held.job.folder / "error.txt"
+        with contextlib.suppress(OSError, UserError):  # a full disk; the study has the reason
+            replace_file(file, failure.trace or failure.reason)
+        print(f"trial {held.attempt.number} failed: {failure.reason} ({file})", file=sys.stderr)
+
+    def _lost(self, held: Held) -> None:
+        """Say that another worker has the trial by now, and end what this one had of it."""
+        print(
+            f"trial {held.attempt.number} was given up by another worker, which thought this one "
+            "was gone; it stops here", file=sys.stderr,
+        )  # fmt: skip
+        self._publish(held.attempt)
+
+    def _publish(self, attempt: Attempt) -> None:
+        """End the run of an attempt in this folder as the study says."""
+        row = next(row for row in self.study.rows() if row["number"] == attempt.number)
+        publish(self.tracking, run_of(self.trials / attempt.place), row)
+
+    def _let_go(self, why: BaseException) -> None:
+        """End an attempt that this process leaves; untold, the next start finds it without one."""
+        held = self.held
+        if held is None or held.told:
+            return
+        reason = "interrupted" if isinstance(why, KeyboardInterrupt) else f"stopped: {why}"
+        with contextlib.suppress(Exception):
+            self.study.fail(held.attempt, reason, "let_go")
+            self._publish(held.attempt)
+
+
+def inherit(attempt: Attempt, attempts: Iterable[Attempt], trials: Path) -> None:
+    """Give an attempt the checkpoint of the one that it goes on with, in the folder of its own.
+
+    Where a study that is no more has left such a folder, its results know what they are of.
+    """
+    known = list(attempts)
+    folder = trials / attempt.place
+    sources = predecessors(attempt, known)
+    if not attempt.failures:
+        sources += [other for other in known if other.number == attempt.continues]
+    for source in sources:
+        checkpoint = trials / source.place / CHECKPOINT
+        if checkpoint.is_file():
+            replace_file(folder / CHECKPOINT, checkpoint.read_bytes())
+            return

@@ -1,0 +1,168 @@
+"""What a storage and a store do when they are away: real servers, stopped and started again."""
+
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from fibsem.config import SearchConfig, TrackingConfig
+from fibsem.errors import OutageError, UserError
+from fibsem.search.optuna_study import OptunaStudy
+from fibsem.search.samplers import objectives
+from fibsem.system.outages import Patience, outage_of, weathered
+from fibsem.tracking.runs import Tracking
+from tests import servers
+from tests.search import slot_worker
+
+
+@pytest.fixture(autouse=True)
+def _closed(closed):
+    """Connections are let go, whatever happened."""
+
+
+def test_the_environments_errors_are_told_from_the_trials_own():
+    full = OSError(28, "No space left on device", "checkpoint.npz")
+    assert "checkpoint.npz must be usable, but: No space left" in str(outage_of(full))
+    assert outage_of(ConnectionRefusedError("refused")) is not None
+    for own in (MemoryError(), OSError(12, "Cannot allocate memory"), ValueError("nan")):
+        assert outage_of(own) is None
+    with pytest.raises(OutageError, match="said by us") as caught, weathered():
+        raise UserError("said by us") from full
+    assert outage_of(caught.value) is caught.value
+    behind = ValueError("its own")
+    behind.__context__ = full  # raised while the other one was handled, but not because of it
+    assert outage_of(behind) is None
+
+
+def test_patience_ends_and_begins_anew_with_progress(monkeypatch, capsys):
+    monkeypatch.setattr("fibsem.system.outages.FIRST_S", 0.01)
+    patience, outage = Patience(0.3), OutageError("away")
+    for _ in range(2):
+        patience.wait(outage)
+        patience.renew()
+    started = time.monotonic()
+    with pytest.raises(OutageError, match="away"):
+        _wait_for_ever(patience, outage)
+    assert time.monotonic() - started >= 0.3
+    said = capsys.readouterr().err
+    assert (said.count("waiting"), said.count("it goes on")) == (3, 2)
+
+
+def _wait_for_ever(patience, outage):
+    while True:
+        patience.wait(outage)
+
+
+@contextmanager
+def answering(code):
+    """A server that answers everything with one status."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def answer(self):
+            self.send_response(code)
+            self.end_headers()
+            self.wfile.write(b"out of order")
+
+        def __getattr__(self, name):
+            if name.startswith("do_"):
+                return self.answer
+            raise AttributeError(name)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.mark.parametrize("code", [403, 429, 500, 503])
+def test_a_store_that_is_out_of_order_is_an_outage(code, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with answering(code) as uri:
+        tracking = Tracking(uri, "0")
+        for tell in (
+            lambda: tracking.log_metrics("0" * 32, {"loss": 1.0}),
+            lambda: tracking.resume("0" * 32),  # it may well know the run
+            lambda: tracking.publish("0" * 32, {}),
+            lambda: tracking.start("run", tags={}),
+        ):
+            with pytest.raises(
+                OutageError, match=rf"`tracking.uri` must answer, but {uri}"
+            ) as told:
+                tell()
+            assert "\n" not in str(told.value)
+
+
+def test_a_store_that_nobody_answers_for_is_an_outage(monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    tracking = Tracking(f"http://127.0.0.1:{servers.free_port()}", "0")
+    with pytest.raises(OutageError, match="must answer"):
+        tracking.log_metrics("0" * 32, {"loss": 1.0})
+
+
+def test_a_run_that_a_store_does_not_know_is_no_outage(tmp_path):
+    config = TrackingConfig(f"sqlite:///{tmp_path / 'ml.db'}", str(tmp_path / "artifacts"))
+    tracking = Tracking.open(config, "film")
+    assert not tracking.resume("0" * 32)
+    assert not tracking.publish("0" * 32, {"state": "complete"})
+    run_id = tracking.start("run", tags={})
+    assert tracking.resume(run_id)
+    tracking.client.delete_run(run_id)
+    assert not tracking.resume(run_id)
+
+
+def test_an_artifact_place_that_cannot_be_written_to_is_an_outage(tmp_path):
+    config = TrackingConfig(f"sqlite:///{tmp_path / 'ml.db'}", str(tmp_path / "artifacts"))
+    tracking = Tracking.open(config, "film")
+    run_id = tracking.start("run", tags={})
+    (tmp_path / "artifacts").write_text("a file where the folder was")
+    with pytest.raises(OutageError, match="artifacts"):
+        tracking.log_json(run_id, {}, "config.json")
+
+
+@pytest.mark.slow
+def test_a_study_in_postgresql_with_a_pruner_survives_that_it_is_away(tmp_path):
+    """Every call says so while it is, and does what it says when it is back."""
+    if servers.postgres_binaries() is None:
+        pytest.skip("PostgreSQL is not installed (Debian package postgresql)")
+    server = servers.Postgres(tmp_path)
+    server.start()
+    search = SearchConfig(trials=3, storage=server.url, pruner="median", sampler="random")
+    study = OptunaStudy("test", tmp_path, search, slot_worker.space(), objectives(search))
+    slot_worker.OPENED.append(study)
+    study.open_slots()
+    attempt = study.claim()
+    assert not study.report(attempt, 0, 1.0)
+    server.stop()
+    try:
+        until = time.monotonic() + 15
+        while time.monotonic() < until:
+            for call in (
+                lambda: study.report(attempt, 1, 0.9),
+                lambda: study.claim(),
+                lambda: study.recover(),
+                lambda: study.complete(attempt, [0.5], {}),
+                lambda: study.fail(attempt, "none", "own"),
+            ):
+                with pytest.raises(
+                    OutageError, match=r"`search.storage` must answer, but postgres"
+                ):
+                    call()
+            time.sleep(1)
+        server.start()
+        assert not study.report(attempt, 1, 0.9)
+        study.complete(attempt, [0.5], {})
+        assert [a.state for a in study.attempts()] == ["complete", "waiting", "waiting"]
+        assert study.claim().slot == 1
+    finally:
+        study.close()
+        server.stop()
