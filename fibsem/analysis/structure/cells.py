@@ -1,0 +1,97 @@
+"""Porosity by slice and by cell: what porosity's variation over a film follows from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.analysis.structure.film import NEITHER, PORE, Film, Phases, Spacing
+from fibsem.geometry import Triple
+
+Counts = npt.NDArray[np.int64]
+Array = npt.NDArray[np.float64]
+
+#: Cells that a film is cut into, at most: they are summed up by Fourier transforms.
+MOST_CELLS = 2**19
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Pore voxels and known voxels of every cell, (z, y, x); ``size`` is that of a cell."""
+
+    pores: Counts
+    known: Counts
+    size: Spacing
+
+    @property
+    def porosity(self) -> float:
+        """Share of the known voxels that is pore."""
+        return float(self.pores.sum() / self.known.sum())
+
+
+def cell_of(film: Film) -> Triple:
+    """Voxels (z, y, x) of a cell: about a cube, as small as the number of cells allows.
+
+    >>> cell_of(Film.of(np.zeros((64, 640, 640), np.uint8), (50.0, 10.0, 10.0)))
+    (2, 8, 8)
+    """
+    side = min(film.spacing)
+    while True:
+        z, y, x = (max(1, round(side / step)) for step in film.spacing)
+        cells = [-(-n // c) for n, c in zip(film.shape, (z, y, x), strict=True)]
+        if math.prod(cells) <= MOST_CELLS:
+            return z, y, x
+        side += min(film.spacing)
+
+
+class CellCounts:
+    """Counts of cells and slices; an accumulator.
+
+    Attributes
+    ----------
+    pores, known
+        Pore voxels and known voxels of every slice.
+    """
+
+    def __init__(self, film: Film) -> None:
+        self.cell, self._spacing = cell_of(film), film.spacing
+        counts = [-(-n // c) for n, c in zip(film.shape, self.cell, strict=True)]
+        self._pores, self._known = np.zeros(counts, np.int64), np.zeros(counts, np.int64)
+        self.pores, self.known = (np.zeros(film.shape[0], np.int64) for _ in range(2))
+
+    def add(self, z: int, slab: Phases) -> None:
+        for k, image in enumerate(slab, z):
+            for kind, cells, slices in (
+                (image == PORE, self._pores, self.pores),
+                (image != NEITHER, self._known, self.known),
+            ):
+                counts = self._summed(kind)
+                cells[k // self.cell[0]] += counts
+                slices[k] = counts.sum()
+
+    def _summed(self, image: npt.NDArray[np.bool_]) -> Counts:
+        """Pixels of an image that are set, by cell."""
+        y, x = (np.arange(0, n, c) for n, c in zip(image.shape, self.cell[1:], strict=True))
+        rows = np.add.reduceat(image, x, axis=1, dtype=np.uint16)
+        return np.add.reduceat(rows, y, axis=0, dtype=np.int64)
+
+    @property
+    def cells(self) -> Cells:
+        """What was counted; cells that are cut off at the end have fewer known voxels."""
+        z, y, x = (c * step for c, step in zip(self.cell, self._spacing, strict=True))
+        return Cells(self._pores, self._known, (z, y, x))
+
+    @property
+    def profile(self) -> Array:
+        """Porosity of every slice; nan where nothing of it is known."""
+        none = np.full(self.pores.shape, np.nan)
+        return np.divide(self.pores, self.known, out=none, where=self.known > 0)
+
+    def porosity(self, thickness: Sequence[float] | None = None) -> float:
+        """Porosity of the film, slices weighted by their thickness where it varies."""
+        weights = np.ones(len(self.known)) if thickness is None else np.asarray(thickness)
+        return float((self.pores * weights).sum() / (self.known * weights).sum())

@@ -1,0 +1,133 @@
+"""Chords: how far straight lines run through pores, where the border of the film cuts some off.
+
+A chord counts from where it begins at solid. One that the border, or what is not known, cuts off
+is longer than what is seen of it: the distribution is that of Kaplan and Meier (J. Am. Stat. Assoc.
+53, 1958), in which it counts as far as it was seen. Leaving such chords out, or taking them as they
+are, would make long chords rare in small films.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.analysis.structure.film import AXES, NEITHER, PORE, SOLID, Film, Phases
+
+Counts = npt.NDArray[np.int64]
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Chords:
+    """Chords along one axis.
+
+    Attributes
+    ----------
+    ended, cut
+        Number of chords of 0, 1, 2, ... voxels that end at solid, and that are cut off.
+    step
+        Length of a voxel.
+    """
+
+    ended: Counts
+    cut: Counts
+    step: float
+
+    @cached_property
+    def survival(self) -> Array:
+        """Share of the chords that are longer than 0, 1, 2, ... voxels."""
+        longer = np.cumsum((self.ended + self.cut)[::-1])[::-1] - self.ended - self.cut
+        at_risk = longer + self.ended  # one that is cut off may have ended there, or not
+        gone = np.divide(self.ended, at_risk, out=np.zeros(len(at_risk)), where=at_risk > 0)
+        return np.cumprod(1 - gone)
+
+    @property
+    def count(self) -> int:
+        """Chords that were seen to begin."""
+        return int(self.ended.sum() + self.cut.sum())
+
+    @property
+    def mean(self) -> float:
+        """Mean length; too short by what lies :attr:`beyond`."""
+        return float(self.survival.sum()) * self.step if self.count else float("nan")
+
+    @property
+    def beyond(self) -> float:
+        """Share of the chords of which nothing is known but that they are longer than all."""
+        return float(self.survival[-1]) if self.count else float("nan")
+
+    def quantile(self, share: float) -> float:
+        """Length that this share of the chords does not exceed; nan where they are cut off."""
+        short = np.flatnonzero(1 - self.survival >= share - 1e-12)
+        return float(short[0]) * self.step if self.count and short.size else float("nan")
+
+
+class ChordLengths:
+    """Chords along z, y and x; an accumulator.
+
+    Attributes
+    ----------
+    longest
+        By axis, the most voxels in a row that are not solid: no ball between solids is wider.
+    """
+
+    def __init__(self, film: Film) -> None:
+        self._spacing = film.spacing
+        self._ended = [np.zeros(n + 1, np.int64) for n in film.shape]
+        self._cut = [np.zeros(n + 1, np.int64) for n in film.shape]
+        self.longest = [0, 0, 0]
+        plane = film.shape[1:]
+        self._run, self._open = np.zeros(plane, np.int32), np.zeros(plane, np.int32)
+        self._before = np.full(plane, NEITHER, np.uint8)
+
+    def add(self, z: int, slab: Phases) -> None:
+        for image in slab:
+            self._along_z(image)
+            for axis, lines in ((1, image.T), (2, image)):
+                self._along_lines(axis, lines)
+
+    def _along_lines(self, axis: int, lines: Phases) -> None:
+        """Chords along the rows of an image."""
+        count, length = lines.shape
+        flat = np.full((count, length + 1), NEITHER, np.uint8)
+        flat[:, :-1] = lines
+        row = np.concatenate([[NEITHER], flat.ravel()]).astype(np.uint8, copy=False)
+        starts, stops = _runs(row == PORE)
+        lengths, begun, ended = stops - starts, row[starts - 1] == SOLID, row[stops] == SOLID
+        self._enter(axis, lengths[begun & ended], lengths[begun & ~ended])
+        flat[:, -1] = SOLID  # a run ends with its row
+        starts, stops = _runs(np.concatenate([[False], flat.ravel() != SOLID]))
+        self.longest[axis] = max(self.longest[axis], int((stops - starts).max(initial=0)))
+
+    def _along_z(self, image: Phases) -> None:
+        """Go on with the chords along z by one slice."""
+        pore, solid, run = image == PORE, image == SOLID, self._run
+        self._enter(0, run[(run > 0) & solid], run[(run > 0) & ~solid & ~pore])
+        goes_on = pore & ((run > 0) | (self._before == SOLID))
+        self._run = np.where(goes_on, run + 1, 0).astype(np.int32)
+        self._open = np.where(solid, 0, self._open + 1).astype(np.int32)
+        self.longest[0] = max(self.longest[0], int(self._open.max(initial=0)))
+        self._before = image.copy()
+
+    def _enter(self, axis: int, ended: npt.NDArray[np.int_], cut: npt.NDArray[np.int_]) -> None:
+        for lengths, counts in ((ended, self._ended[axis]), (cut, self._cut[axis])):
+            counts += np.bincount(lengths, minlength=len(counts))
+
+    @property
+    def result(self) -> dict[str, Chords]:
+        """What was found, by axis; the border cuts what is still open."""
+        left = np.bincount(self._run[self._run > 0], minlength=len(self._cut[0]))
+        cuts = [self._cut[0] + left, *self._cut[1:]]
+        return {
+            name: Chords(self._ended[axis], cuts[axis], self._spacing[axis])
+            for axis, name in enumerate(AXES)
+        }
+
+
+def _runs(mask: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int_], npt.NDArray[np.int_]]:
+    """Where runs of a mask begin, and where they have ended; its first and last value are false."""
+    change = np.flatnonzero(mask[1:] != mask[:-1]) + 1
+    return change[::2], change[1::2]

@@ -1,0 +1,44 @@
+"""Exact distances on voxels that are no cubes."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import distance_transform_edt
+
+from fibsem.analysis.structure.film import Spacing
+
+Mask = npt.NDArray[np.bool_]
+Distances = npt.NDArray[np.float32]
+
+
+def distance_to(mask: Mask, spacing: Spacing) -> Distances:
+    """Distance of every voxel to the nearest voxel of a mask, from centre to centre.
+
+    Parameters
+    ----------
+    mask : (z, y, x) bool
+        What is outside of the array does not count.
+    spacing
+        (z, y, x).
+
+    Returns
+    -------
+    (z, y, x) float32
+        0 in the mask; infinite everywhere where it is empty.
+
+    Notes
+    -----
+    With the package edt (the extra ``structure``) several times as fast, and in a third of the
+    memory: SciPy takes about 24 bytes a voxel.
+    """
+    if not mask.any():
+        return np.full(mask.shape, np.inf, np.float32)
+    if find_spec("edt") is not None:
+        import edt
+
+        found: Distances = edt.edt(np.ascontiguousarray(~mask), anisotropy=spacing)
+        return found
+    return distance_transform_edt(~mask, sampling=spacing).astype(np.float32)

@@ -1,0 +1,55 @@
+"""A labelled film as its structure is measured: read box by box, whatever it is stored in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.geometry import Box, Triple
+
+Phases = npt.NDArray[np.uint8]
+Spacing = tuple[float, float, float]
+
+#: Classes of a voxel; nothing is known where slices are missing or there is no material.
+PORE, SOLID, NEITHER = 0, 1, 2
+#: Names of the axes of an array.
+AXES = ("z", "y", "x")
+
+
+@dataclass(frozen=True)
+class Film:
+    """A labelled film.
+
+    Attributes
+    ----------
+    shape
+        (z, y, x) voxels.
+    spacing
+        (z, y, x) distance of neighbouring voxels; any unit, all lengths are in it.
+    read
+        Gives the classes of a box, (z, y, x) uint8: 0 pore, 1 solid, 2 neither.
+    """
+
+    shape: Triple
+    spacing: Spacing
+    read: Callable[[Box], Phases]
+
+    @classmethod
+    def of(cls, phases: Phases, spacing: Spacing = (1.0, 1.0, 1.0)) -> Film:
+        """A film that is in memory."""
+        z, y, x = phases.shape
+        return cls((z, y, x), spacing, lambda box: phases[box.slices])
+
+    def slabs(self, thick: int) -> Iterator[tuple[int, Phases]]:
+        """First slice and classes of every slab of ``thick`` slices, in order."""
+        for start in range(0, self.shape[0], thick):
+            stop = min(start + thick, self.shape[0])
+            yield start, self.read(Box((start, 0, 0), (stop, *self.shape[1:])))
+
+    def voxels_of(self, length: float) -> Triple:
+        """Voxels (z, y, x) that cover a length on each axis."""
+        z, y, x = (int(np.ceil(length / step - 1e-9)) for step in self.spacing)
+        return z, y, x

@@ -1,0 +1,75 @@
+"""Connected components of a mask that comes slab by slab: numbered through, joined at the end."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import cc3d
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+Mask = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.uint32]
+Connectivity = Literal[6, 26]
+
+#: Neighbours in the slice before, (y, x) away.
+BEFORE: dict[int, list[tuple[int, int]]] = {
+    6: [(0, 0)],
+    26: [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)],
+}
+
+
+class Joined:
+    """Components of a mask, of which every slab is labelled by itself.
+
+    Attributes
+    ----------
+    count
+        Numbers that were given so far, 0 among them, which is what is not in the mask.
+    """
+
+    def __init__(self, connectivity: Connectivity) -> None:
+        self.connectivity = connectivity
+        self.count = 1
+        self._last: Numbers | None = None
+        self._pairs: list[npt.NDArray[np.int64]] = []
+
+    def add(self, mask: Mask) -> Numbers:
+        """Number the components of the next slab; two numbers may turn out to be one component."""
+        slab = np.ascontiguousarray(mask).view(np.uint8)
+        numbers: Numbers = cc3d.connected_components(slab, connectivity=self.connectivity)
+        numbers = numbers.astype(np.uint32, copy=False)
+        found = int(numbers.max(initial=0))
+        numbers[numbers > 0] += np.uint32(self.count - 1)
+        self.count += found
+        if self._last is not None:
+            self._pairs += [self._touching(numbers[0], y, x) for y, x in BEFORE[self.connectivity]]
+        self._last = numbers[-1].copy()
+        return numbers
+
+    def _touching(self, image: Numbers, y: int, x: int) -> npt.NDArray[np.int64]:
+        """Pairs of numbers that are neighbours across two slabs, each once, as one number."""
+        assert self._last is not None
+        (a, b), (c, d) = _overlap(y), _overlap(x)
+        before, after = self._last[a, c], image[b, d]
+        both = (before > 0) & (after > 0)
+        return np.unique((before[both].astype(np.int64) << 32) | after[both])
+
+    @property
+    def groups(self) -> npt.NDArray[np.int32]:
+        """The component that each number belongs to; that of number 0 holds nothing else."""
+        pairs = np.unique(np.concatenate(self._pairs)) if self._pairs else np.empty(0, np.int64)
+        ends = pairs >> 32, pairs & 0xFFFFFFFF
+        graph = coo_array((np.ones(len(pairs), np.bool_), ends), (self.count, self.count))
+        groups: npt.NDArray[np.int32] = connected_components(graph, directed=False)[1]
+        return groups
+
+
+def _overlap(shift: int) -> tuple[slice, slice]:
+    """Where two images overlap that are shifted by -1, 0 or 1 pixel."""
+    whole, without_first, without_last = slice(None), slice(1, None), slice(None, -1)
+    return {
+        0: (whole, whole), 1: (without_first, without_last), -1: (without_last, without_first)
+    }[shift]  # fmt: skip

@@ -1,0 +1,84 @@
+"""Representative volume: how much the porosity of a part differs from that of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.analysis.structure.cells import Cells
+
+#: Parts below which their spread says little.
+FEWEST = 8
+#: Standard deviations on each side of an interval of 95 %.
+Z = 1.96
+
+
+@dataclass(frozen=True)
+class PartSpread:
+    """Standard deviation of the porosity of parts of a film.
+
+    Attributes
+    ----------
+    side
+        Edge of the cube with the volume of a part.
+    parts
+        Their number.
+    sd
+        Of their porosities.
+    """
+
+    side: float
+    parts: int
+    sd: float
+
+
+def spread_by_size(cells: Cells) -> list[PartSpread]:
+    """Spread of porosity over parts of 1, 2, 4, ... cells along each axis.
+
+    Parts at the end of the film that are cut off, or of which less than half is known, are left
+    out.
+    """
+    return list(_spreads(cells))
+
+
+def _spreads(cells: Cells) -> Iterator[PartSpread]:
+    size = 1
+    while True:
+        edges = [min(size, n) for n in cells.known.shape]
+        whole = cells.known.max() * np.prod(edges)
+        pores, known = (_summed(counts, edges) for counts in (cells.pores, cells.known))
+        kept = known >= 0.5 * whole
+        if kept.sum() < FEWEST:
+            return
+        volume = float(np.prod(np.multiply(edges, cells.size)))
+        sd = float(np.std(pores[kept] / known[kept], ddof=1))
+        yield PartSpread(volume ** (1 / 3), int(kept.sum()), sd)
+        size *= 2
+
+
+def _summed(counts: npt.NDArray[np.int64], edges: list[int]) -> npt.NDArray[np.int64]:
+    """Sums over blocks of cells; what does not fill a block at the end is left out."""
+    blocks = [n // e for n, e in zip(counts.shape, edges, strict=True)]
+    whole = counts[tuple(slice(b * e) for b, e in zip(blocks, edges, strict=True))]
+    z, y, x = blocks
+    summed: npt.NDArray[np.int64] = whole.reshape(z, edges[0], y, edges[1], x, edges[2]).sum(
+        (1, 3, 5)
+    )
+    return summed
+
+
+def side_for(relative: float, porosity: float, integral_range: float) -> float:
+    r"""Edge of the cube whose porosity is within a relative error of the material's, at 95 %.
+
+    .. math:: V = (1.96 / \epsilon)^2 \, A \, (1 - \phi) / \phi
+
+    >>> round(side_for(0.1, 0.5, 1000.0))
+    73
+    """
+    if not porosity > 0:
+        return float("nan")
+    volume = (Z / relative) ** 2 * integral_range * (1 - porosity) / porosity
+    return float(volume ** (1 / 3))

@@ -1,0 +1,87 @@
+r"""Surface between pores and solid by Crofton's formula: lines are cut where there is surface.
+
+.. math:: S_V = 2 \sum_k w_k \, n_k / \ell_k
+
+with :math:`n_k` changes of class between voxels that are neighbours in direction k,
+:math:`\ell_k` the length of all such pairs, and :math:`w_k` the part of the sphere that lies
+nearest to the direction. Counting faces of voxels finds about 1.5 times as much. Directions go
+to the 13 neighbours of a cubic lattice: where slices are thicker than pixels are wide, pairs reach
+over as many pixels as make a slice. Ohser, Muecklich, Statistical Analysis of Microstructures in
+Materials Science, Wiley 2000, chapter 4.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial import SphericalVoronoi
+
+from fibsem.analysis.structure.film import NEITHER, Film, Phases, Spacing
+from fibsem.geometry import Triple
+
+
+def directions_of(spacing: Spacing) -> list[Triple]:
+    """Steps (z, y, x) in voxels to the 13 neighbours, one of each opposite two.
+
+    >>> directions_of((5.0, 1.0, 1.0))[-1]
+    (1, 5, 5)
+    """
+    reach = [max(1, round(max(spacing) / step)) for step in spacing]
+    ahead = [step for step in product((0, 1), (-1, 0, 1), (-1, 0, 1)) if step > (0, 0, 0)]
+    steps = [[s * r for s, r in zip(step, reach, strict=True)] for step in ahead]
+    return [(z // d, y // d, x // d) for z, y, x in steps for d in [math.gcd(z, y, x)]]
+
+
+def weights_of(spacing: Spacing) -> npt.NDArray[np.float64]:
+    """Part of the sphere that is nearest to each direction or its opposite; their sum is one."""
+    steps = np.multiply(directions_of(spacing), spacing)
+    unit = steps / np.linalg.norm(steps, axis=1, keepdims=True)
+    areas = SphericalVoronoi(np.concatenate([unit, -unit])).calculate_areas()
+    both: npt.NDArray[np.float64] = areas[: len(unit)] + areas[len(unit) :]
+    return both / both.sum()
+
+
+class Surface:
+    """Changes of class in every direction; an accumulator."""
+
+    def __init__(self, film: Film) -> None:
+        self._spacing, self._steps = film.spacing, directions_of(film.spacing)
+        self._changes, self._pairs = (np.zeros(len(self._steps), np.int64) for _ in range(2))
+        self._reach = max(z for z, _, _ in self._steps)
+        self._before: list[Phases] = []
+
+    def add(self, z: int, slab: Phases) -> None:
+        for image in slab:
+            self._before = [*self._before[-self._reach :], image]
+            for k, (up, y, x) in enumerate(self._steps):
+                if up < len(self._before):
+                    self._count(k, self._before[-1 - up], image, y, x)
+        self._before = [image.copy() for image in self._before]  # the slab may go
+
+    def _count(self, k: int, below: Phases, image: Phases, y: int, x: int) -> None:
+        """Enter the pairs of two slices that are (y, x) pixels apart."""
+        (a, b), (c, d) = _shifted(y), _shifted(x)
+        one, other = below[a, c], image[b, d]
+        together = one + other  # 1: pore and solid; 2 or more: neither, or both solid
+        unknown = np.count_nonzero((one == NEITHER) | (other == NEITHER))
+        self._changes[k] += np.count_nonzero(together == 1)
+        self._pairs[k] += one.size - unknown
+
+    @property
+    def per_volume(self) -> float:
+        """Surface in a unit of volume, in one over the unit of the spacing."""
+        lengths = np.linalg.norm(np.multiply(self._steps, self._spacing), axis=1)
+        seen = self._pairs > 0
+        weights = weights_of(self._spacing)[seen]
+        cuts = self._changes[seen] / (self._pairs[seen] * lengths[seen])
+        return float(2 * (weights * cuts).sum() / weights.sum())
+
+
+def _shifted(by: int) -> tuple[slice, slice]:
+    """Parts of two rows of which the second lies ``by`` pixels further."""
+    if by >= 0:
+        return slice(None, -by or None), slice(by, None)
+    return slice(-by, None), slice(None, by)

@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from fibsem.analysis.structure.components import PoreComponents
+from fibsem.analysis.structure.film import NEITHER, Film
+from fibsem.analysis.structure.walk import walk
+
+
+def connections(phases, connectivity=6, slab=2):
+    film, components = Film.of(np.asarray(phases, np.uint8)), PoreComponents(connectivity)
+    walk(film, [components], slab=slab)
+    return components.result
+
+
+@pytest.mark.parametrize("connectivity", [6, 26])
+def test_components_are_those_of_another_implementation(connectivity):
+    phases = (np.random.default_rng(1).random((20, 30, 40)) > 0.25).astype(np.uint8)
+    structure = ndimage.generate_binary_structure(3, 1 if connectivity == 6 else 3)
+    numbers, count = ndimage.label(phases == 0, structure)
+    sizes = np.bincount(numbers.ravel())[1:]
+    result = connections(phases, connectivity, slab=3)
+    assert result.components == count
+    assert result.largest_share == sizes.max() / sizes.sum()
+    for axis, name in enumerate("zyx"):
+        first, last = (set(np.take(numbers, end, axis).ravel()) - {0} for end in (0, -1))
+        through = np.array(sorted(first & last), int)
+        assert result.percolates[name] == bool(len(through))
+        assert result.connected_share[name] == pytest.approx(sizes[through - 1].sum() / sizes.sum())
+
+
+def test_a_channel_leads_through_along_its_axis_alone():
+    phases = np.ones((6, 7, 8), np.uint8)
+    phases[:, 3, 4] = 0
+    phases[2, 1, 1] = 0
+    result = connections(phases)
+    assert result.percolates == {"z": True, "y": False, "x": False}
+    assert result.connected_share == {"z": 6 / 7, "y": 0.0, "x": 0.0}
+    assert (result.components, result.reachable_share) == (2, 6 / 7)
+
+
+def test_a_corner_connects_by_26_neighbours_and_not_by_6():
+    phases = np.ones((4, 4, 4), np.uint8)
+    phases[range(4), range(4), range(4)] = 0
+    assert connections(phases, 26, slab=1).percolates == {"z": True, "y": True, "x": True}
+    assert connections(phases, 6, slab=1).components == 4
+
+
+def test_a_rim_without_material_does_not_close_the_film():
+    phases = np.full((8, 9, 10), NEITHER, np.uint8)
+    inside = phases[1:7, 2:8, 3:9]
+    inside[:] = 1
+    inside[:, 2, 2] = inside[2, :, 2] = inside[2, 2, :] = 0
+    inside[0, 0, :] = NEITHER  # a ragged rim
+    assert connections(phases).percolates == {"z": True, "y": True, "x": True}
+    inside[2, 2, 2] = 1
+    assert not any(connections(phases).percolates.values())
+
+
+def test_a_film_without_pores_has_no_component():
+    result = connections(np.ones((3, 3, 3)))
+    assert result.components == 0
+    assert not any(result.percolates.values())
+    assert np.isnan(result.largest_share)

@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+
+from fibsem.analysis.structure.cells import CellCounts
+from fibsem.analysis.structure.film import NEITHER, Film
+from fibsem.analysis.structure.integral_range import integral_range
+from fibsem.analysis.structure.representative import side_for, spread_by_size
+from fibsem.analysis.structure.walk import walk
+from tests.analysis.structure.shapes import SPACINGS, boolean
+
+
+def cells(phases, spacing=(1.0, 1.0, 1.0)):
+    film = Film.of(phases, spacing)
+    counts = CellCounts(film)
+    walk(film, [counts])
+    return counts.cells
+
+
+def expected(radius, porosity, intensity):
+    """Integral of the covariance of a Boolean model over its variance."""
+    h = np.linspace(0, 2 * radius, 2001)
+    both = 4 / 3 * np.pi * radius**3 * (1 - 3 * h / (4 * radius) + h**3 / (16 * radius**3))
+    covariance = porosity**2 * np.expm1(intensity * both)
+    return np.trapezoid(4 * np.pi * h**2 * covariance, h) / (porosity * (1 - porosity))
+
+
+@pytest.mark.parametrize("spacing", SPACINGS)
+def test_the_integral_range_of_a_boolean_model_is_that_of_its_formula(spacing):
+    """Of one film a third off at most, of four a sixth: the sum has an error of its own."""
+    found, sds, porosities = [], [], []
+    for seed in range(4):
+        phases, intensity = boolean((160, 160, 160), 8, 0.4, spacing, seed)
+        one = integral_range(cells(phases, spacing))
+        found.append(one.volume)
+        sds.append(one.sd)
+        porosities.append((phases == 0).mean())
+    exact = expected(8, 0.4, intensity)
+    assert found == pytest.approx([exact] * 4, rel=0.34)
+    assert np.mean(found) == pytest.approx(exact, rel=0.17)
+    assert np.mean(sds) == pytest.approx(np.sqrt(0.24 * exact / 160**3), rel=0.1)
+
+
+def test_the_porosity_of_films_varies_as_their_integral_range_says():
+    films = [boolean((40, 40, 40), 4, 0.5, SPACINGS[0], seed)[0] for seed in range(40)]
+    spread = np.std([(film == 0).mean() for film in films], ddof=1)
+    said = np.sqrt(np.mean([integral_range(cells(film)).sd ** 2 for film in films]))
+    assert said == pytest.approx(spread, rel=0.3)  # forty films know their spread to 11 %
+
+
+def test_a_rim_without_material_changes_nothing():
+    phases, _ = boolean((60, 60, 60), 4, 0.4, SPACINGS[0])
+    wide = np.full((60, 80, 70), NEITHER, np.uint8)
+    wide[:, 10:70, 10:70] = phases
+    plain, rimmed = integral_range(cells(phases)), integral_range(cells(wide))
+    assert rimmed.volume == pytest.approx(plain.volume, rel=0.05)
+    assert rimmed.sd == pytest.approx(plain.sd, rel=0.03)
+
+
+def test_one_class_alone_tells_nothing():
+    assert np.isnan(integral_range(cells(np.zeros((20, 20, 20), np.uint8))).volume)
+
+
+def test_parts_differ_the_less_the_larger_they_are():
+    phases, intensity = boolean((160, 160, 160), 5, 0.4, SPACINGS[0])
+    spreads = {round(part.side): part for part in spread_by_size(cells(phases))}
+    assert spreads[32].parts == 125
+    exact = np.sqrt(0.24 * expected(5, 0.4, intensity) / 32**3)
+    assert spreads[32].sd == pytest.approx(exact, rel=0.2)
+    parts = (phases == 0).reshape(5, 32, 5, 32, 5, 32).mean((1, 3, 5))
+    assert spreads[32].sd == pytest.approx(parts.std(ddof=1))
+
+
+def test_the_volume_that_represents_the_material():
+    # 1.96 sd / phi = 0.05
+    side = side_for(0.05, 0.3, 500.0)
+    assert 1.96 * np.sqrt(0.3 * 0.7 * 500 / side**3) / 0.3 == pytest.approx(0.05)
