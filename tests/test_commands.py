@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-COMMANDS = ("simulate", "inspect", "train", "sweep", "evaluate", "promote", "segment", "report")
+COMMANDS = ("simulate", "inspect", "train", "sweep", "evaluate", "promote", "segment", "quantify",
+            "report")  # fmt: skip
 
 
 def call(*line, cwd):
@@ -23,6 +24,12 @@ MISTAKES = [
     (("inspect", "data=hpc"), "data.download=true"),
     (("segment",), "`volume` must be given"),
     (("segment", "volume=nowhere"), "nowhere is not there"),
+    (("quantify",), "`segmentation` must be given"),
+    (("quantify", "segmentation=nowhere"), "but nowhere is not there"),
+    (("quantify", "segmentation=."), "but . is not one"),
+    (("quantify", "segmentation=.", "connectivity=18"), "must be one of 6, 26"),
+    (("quantify", "segmentation=.", "face=top"), "must be one of z0"),
+    (("quantify", "segmentation=.", "largest=0"), "`largest` must be above 0"),
     (("simulate", "phantom.squares=2"), "at least 3"),
     (("simulate", "layout=zip"), "manifest or archive"),
     (("report",), "`folders` must be folders of results, but outputs is not there"),

@@ -49,6 +49,8 @@ PLACED = {
     ),
     "simulate": (["phantom.*", "layout"], ["command", "output", "overwrite"]),
     # what these find is never taken up again
+    "quantify": ([], ["command", "output", "segmentation", "connectivity", "face", "blocks",
+                      "block_voxels", "largest", "reach", "slab"]),
     "inspect": ([], [*ANYWHERE, *SEARCH, *NETWORK]),
     "report": ([], [*ANYWHERE, *SEARCH, *NETWORK, "folders", "lineage"]),
 }  # fmt: skip
@@ -70,7 +72,9 @@ OTHER = {
 
 def tree_of(command, model="2dcnn"):
     more = ["volume=film"] if command == "segment" else []
-    return compose(command, [*more, *([] if command == "simulate" else [f"model={model}"])])
+    return compose(
+        command, [*more, *([] if command in ("simulate", "quantify") else [f"model={model}"])]
+    )
 
 
 def placed(command, key):

@@ -1,0 +1,47 @@
+"""What a user may choose of a quantification."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fibsem.analysis.structure.intrusion import Face
+from fibsem.analysis.structure.joined import Connectivity
+from fibsem.config import require
+
+
+@dataclass(frozen=True)
+class QuantifyConfig:
+    """Keys of ``fibsem.quantify``.
+
+    Attributes
+    ----------
+    connectivity
+        Neighbours of a pore voxel: 6 by faces, 26 by edges and corners, too.
+    face
+        Where intrusion comes in: ``z0`` is the first slice, ``x1`` the last column.
+    blocks
+        Parts on which pore sizes, intrusion and transport are measured; 0: none.
+    block_voxels
+        Voxels of a part.
+    largest
+        Diameter of the largest ball that is tried, nm; of a film of unknown size, voxels.
+    reach
+        Longest lag of the correlation, in the same unit.
+    slab
+        Slices that are read at once; None: as many as are cheap.
+    """
+
+    connectivity: Connectivity = 6
+    face: Face = "z0"
+    blocks: int = 4
+    block_voxels: int = 1_000_000
+    largest: float = 1000.0
+    reach: float = 1000.0
+    slab: int | None = None
+
+    def __post_init__(self) -> None:
+        require("blocks", self.blocks, self.blocks >= 0, "at least 0")
+        require("block_voxels", self.block_voxels, self.block_voxels >= 1000, "at least 1000")
+        require("largest", self.largest, self.largest > 0, "above 0")
+        require("reach", self.reach, self.reach > 0, "above 0")
+        require("slab", self.slab, self.slab is None or self.slab >= 1, "at least 1")

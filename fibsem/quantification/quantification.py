@@ -1,0 +1,78 @@
+"""A segmentation measured: figures, tables, and a folder that holds nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from fibsem.analysis import tables
+from fibsem.errors import UserError
+from fibsem.inference.volume.ledger import LEDGER
+from fibsem.quantification.options import QuantifyConfig
+from fibsem.quantification.sampled import Sampled
+from fibsem.quantification.segmented import Segmented
+from fibsem.quantification.streamed import Streamed
+from fibsem.quantification.summary import check_structure, summary_of
+from fibsem.quantification.tables import tables_of
+from fibsem.system.files import known_json, write_json
+from fibsem.system.identity import Identity
+from fibsem.system.processes import peak_rss_gib
+
+#: What a quantification calls itself in ``identity.json``.
+KIND = "quantification"
+
+
+def quantify(
+    segmented: Segmented,
+    how: QuantifyConfig,
+    folder: Path,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Measure a segmentation; writes ``summary.json`` and the tables, CSV and Markdown.
+
+    Returns
+    -------
+    dict
+        The record of ``summary.json``.
+
+    Raises
+    ------
+    UserError
+        If there is no structure to measure, or the folder holds something else.
+
+    Notes
+    -----
+    Memory: a slab of slices, the slices within the longest lag, and one part with its halo; it does
+    not grow with the number of slices.
+    """
+    started = time.perf_counter()
+    show = progress or (lambda *_: None)
+    check_free(folder)
+    streamed = Streamed.of(segmented.film, how, show)
+    check_structure(segmented, streamed)
+    longest = zip(streamed.chords.longest, segmented.film.spacing, strict=True)
+    widest = min((count + 1) * step for count, step in longest)
+    sampled = Sampled.of(segmented.film, how, widest, show)
+    record = summary_of(segmented, streamed, sampled, how)
+    record["tables"] = [
+        path.name
+        for name, table in tables_of(segmented, streamed, sampled).items()
+        for path in tables.write(table, folder, name)
+    ]
+    record |= {"seconds": time.perf_counter() - started, "peak_rss_gib": peak_rss_gib()}
+    Identity(KIND, vars(how), {"segmentation": segmented.record.get("model")}).write(folder)
+    write_json(folder / "summary.json", record)
+    return record
+
+
+def check_free(folder: Path) -> None:
+    """Refuse to write beside the results of another command."""
+    before: Mapping[str, Any] | None = known_json(folder / "summary.json")
+    ours = Identity.beside(folder)
+    if (folder / LEDGER).exists() or (before and (ours is None or ours.kind != KIND)):
+        raise UserError(
+            f"`output` must be a new folder or hold a quantification, but {folder} holds other "
+            "results; the choices are another output or none."
+        )

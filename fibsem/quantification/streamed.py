@@ -1,0 +1,48 @@
+"""What one walk through the slices of a film finds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fibsem.analysis.structure.cells import CellCounts
+from fibsem.analysis.structure.chords import ChordLengths
+from fibsem.analysis.structure.components import PoreComponents
+from fibsem.analysis.structure.correlation import PairCounts
+from fibsem.analysis.structure.film import Film
+from fibsem.analysis.structure.surface import Surface
+from fibsem.analysis.structure.walk import Accumulator, walk
+from fibsem.quantification.options import QuantifyConfig
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """Accumulators that have seen every slice."""
+
+    cells: CellCounts
+    components: PoreComponents
+    surface: Surface
+    chords: ChordLengths
+    pairs: PairCounts
+
+    @classmethod
+    def of(
+        cls, film: Film, how: QuantifyConfig, progress: Callable[[str, int, int], None]
+    ) -> Streamed:
+        """Walk through a film once."""
+        found = cls(
+            CellCounts(film),
+            PoreComponents(how.connectivity),
+            Surface(film),
+            ChordLengths(film),
+            PairCounts(film, how.reach),
+        )
+        everything: list[Accumulator] = [
+            found.cells,
+            found.components,
+            found.surface,
+            found.chords,
+            found.pairs,
+        ]
+        walk(film, everything, slab=how.slab, progress=progress)
+        return found

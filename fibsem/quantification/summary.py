@@ -1,0 +1,179 @@
+"""The figures of a quantification by name, in the units that their names say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from fibsem.analysis.structure.film import AXES
+from fibsem.analysis.structure.integral_range import IntegralRange, integral_range
+from fibsem.analysis.structure.representative import side_for, spread_by_size
+from fibsem.analysis.structure.thickness import PoreSizes
+from fibsem.errors import UserError
+from fibsem.quantification.options import QuantifyConfig
+from fibsem.quantification.sampled import Sampled
+from fibsem.quantification.segmented import Segmented
+from fibsem.quantification.streamed import Streamed
+
+Record = dict[str, Any]
+
+#: Relative errors of porosity for which the representative volume is told.
+ERRORS = (0.1, 0.05, 0.01)
+#: Shares of the pore volume, or of the chords, at which sizes are told.
+SHARES = {"p10": 0.1, "median": 0.5, "p90": 0.9}
+
+
+def check_structure(segmented: Segmented, streamed: Streamed) -> None:
+    """Refuse a film in which there is nothing to measure."""
+    pores, known = int(streamed.cells.pores.sum()), int(streamed.cells.known.sum())
+    if 0 < pores < known:
+        return
+    only = "no material" if not known else f"only {'pores' if pores else 'solid'}"
+    raise UserError(
+        f"`segmentation` must hold pores and solid to have a structure, but {segmented.folder} "
+        f"holds {only}."
+    )
+
+
+def summary_of(
+    segmented: Segmented, streamed: Streamed, sampled: Sampled, how: QuantifyConfig
+) -> Record:
+    """Every figure; lengths end in ``_nm``, or in ``_voxels`` where a voxel's size is not known."""
+    unit, missing = segmented.unit, segmented.missing
+    connections = streamed.components.result
+    inside = bool(missing) and min(missing) < segmented.film.shape[0] - 1 and max(missing) > 0
+    reach = dict(connections.percolates) | ({"z": None} if inside else {})
+    material = integral_range(streamed.cells.cells)
+    porosity = streamed.cells.porosity()
+    return {
+        "segmentation": str(segmented.folder),
+        "unit": unit,
+        "voxel_nm": list(segmented.record["voxel_nm"]),
+        "shape": list(segmented.film.shape),
+        "material_share": float(streamed.cells.known.sum() / np.prod(segmented.film.shape)),
+        "missing": list(missing),
+        "porosity": porosity,
+        "connectivity": how.connectivity,
+        "components": connections.components,
+        "percolates": reach,
+        "connected_share": dict(connections.connected_share) | ({"z": None} if inside else {}),
+        "reachable_share": connections.reachable_share,
+        "largest_share": connections.largest_share,
+        **_surface(segmented, streamed),
+        f"chord_{unit}": {name: _chords(streamed, name) for name in AXES},
+        f"pore_size_{unit}": _sizes(sampled.sizes),
+        f"throat_size_{unit}": {**_sizes(sampled.throats), "face": how.face},
+        "tortuosity_factor": _by_axis(sampled, "tortuosity_factor"),
+        "geodesic_tortuosity": _by_axis(sampled, "geodesic"),
+        "blocks": [[list(b.start), list(b.stop)] for b in sampled.blocks],
+        f"integral_range_{unit}3": material.volume,
+        "porosity_sd_of_such_volumes": material.sd,
+        f"representative_side_{unit}": _representative(material, porosity),
+        "spread_by_size": [asdict(part) for part in spread_by_size(streamed.cells.cells)],
+        "limits": list(limits_of(segmented, sampled, inside)),
+    }
+
+
+def _surface(segmented: Segmented, streamed: Streamed) -> Record:
+    """Specific surface, and the porosity that moves with it."""
+    surface, pixel = streamed.surface.per_volume, min(segmented.film.spacing)
+    name, scale = ("um", 1000.0) if segmented.unit == "nm" else ("voxel", 1.0)
+    return {f"surface_per_{name}": scale * surface, "porosity_per_px_of_boundary": surface * pixel}
+
+
+def _chords(streamed: Streamed, axis: str) -> Record:
+    chords = streamed.chords.result[axis]
+    sizes = {name: chords.quantile(share) for name, share in SHARES.items()}
+    return {"mean": chords.mean, **sizes, "count": chords.count, "cut_off_share": chords.beyond}
+
+
+def _sizes(sizes: PoreSizes) -> Record:
+    """Sizes by pore volume, and what is too small for any ball or as large as the largest."""
+    total = sum(sizes.volumes)
+    quantiles = {name: sizes.quantile(share) for name, share in SHARES.items()}
+    if not total:
+        return {**quantiles, "none_fits_share": None, "largest": None, "largest_share": None}
+    return {
+        **quantiles,
+        "none_fits_share": sizes.volumes[0] / total,
+        "largest": sizes.diameters[-1],
+        "largest_share": sizes.volumes[-1] / total,
+    }
+
+
+def _by_axis(sampled: Sampled, what: str) -> Record:
+    """Median over the parts, by axis; None where no part lets through."""
+
+    def of(axis: str) -> float | None:
+        found = [
+            one.geodesic if what == "geodesic" else one.diffusion.tortuosity_factor
+            for one in sampled.along(axis)
+        ]
+        through = [value for value in found if np.isfinite(value)]
+        return float(np.median(through)) if through else None
+
+    return {name: of(name) for name in AXES}
+
+
+def _representative(material: IntegralRange, porosity: float) -> Record:
+    """Side of the cube whose porosity is within a share of the material's, 95 % of the time."""
+    return {f"{100 * error:g}%": side_for(error, porosity, material.volume) for error in ERRORS}
+
+
+def limits_of(segmented: Segmented, sampled: Sampled, inside: bool) -> Sequence[str]:
+    """What a reader has to know of the figures, a sentence each."""
+    limits = []
+    if segmented.unit == "voxels":
+        limits.append(
+            "the size of a voxel is not known: lengths are in voxels, which are taken as cubes"
+        )
+    if segmented.missing:
+        limits.append(
+            f"{len(segmented.missing)} slices are missing ({_listed(segmented.missing)}): figures "
+            "are of what is there"
+        )
+    if inside:
+        limits.append("whether pores lead through along z cannot be told across missing slices")
+    if not sampled.blocks:
+        limits.append("pore sizes, intrusion and transport were not measured (blocks=0)")
+    share = _sizes(sampled.sizes)["largest_share"]
+    if share and share > 0.01:
+        limits.append(
+            f"{100 * share:.0f} % of the pore volume holds the largest ball that was tried: larger "
+            "pores count as that large (largest=)"
+        )
+    return limits
+
+
+def _listed(slices: Sequence[int]) -> str:
+    text = ", ".join(map(str, slices[:8]))
+    return f"{text} and more" if len(slices) > 8 else text
+
+
+def told(record: Record) -> str:
+    """The figures that a user wants to see first, a line each."""
+    unit = record["unit"]
+    through = [
+        f"{axis} {'cannot be told' if leads is None else 'yes' if leads else 'no'}"
+        for axis, leads in record["percolates"].items()
+    ]
+    sizes, throats = record[f"pore_size_{unit}"], record[f"throat_size_{unit}"]
+    lines = [
+        f"porosity {100 * record['porosity']:.2f} %",
+        f"pores lead through ({record['connectivity']} neighbours): {', '.join(through)}; "
+        f"{record['components']} components",
+    ]
+    if record["blocks"]:
+        factors = [
+            f"{axis} {'none' if factor is None else f'{factor:.2f}'}"
+            for axis, factor in record["tortuosity_factor"].items()
+        ]
+        lines += [
+            f"pore size {sizes['median']:.0f} {unit} ({sizes['p10']:.0f} to {sizes['p90']:.0f}), "
+            f"by intrusion from {throats['face']} {throats['median']:.0f} {unit}",
+            f"tortuosity factor {', '.join(factors)}",
+        ]
+    return "\n".join(lines)

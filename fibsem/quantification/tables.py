@@ -1,0 +1,88 @@
+"""Curves of a quantification as tables: profile, sizes, chords, correlation, parts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from fibsem.analysis.structure.representative import spread_by_size
+from fibsem.quantification.sampled import Sampled
+from fibsem.quantification.segmented import Segmented
+from fibsem.quantification.streamed import Streamed
+
+
+def tables_of(
+    segmented: Segmented, streamed: Streamed, sampled: Sampled
+) -> dict[str, pd.DataFrame]:
+    """Every table by the name of its file; lengths in the unit that the columns name."""
+    unit = segmented.unit
+    made = {
+        "profile": _profile(segmented, streamed),
+        "correlation": _correlation(streamed, unit),
+        "chords": _chords(streamed, unit),
+        "parts": pd.DataFrame(
+            [(p.side, p.parts, p.sd) for p in spread_by_size(streamed.cells.cells)],
+            columns=[f"side ({unit})", "parts", "s.d. of porosity"],
+        ),
+    }
+    if sampled.blocks:
+        made["pore_sizes"] = _sizes(sampled, unit)
+        made["transport"] = _transport(sampled)
+    return made
+
+
+def _profile(segmented: Segmented, streamed: Streamed) -> pd.DataFrame:
+    """Porosity of every slice; empty where nothing of it is known."""
+    z = np.arange(segmented.film.shape[0])
+    step = segmented.film.spacing[0]
+    return pd.DataFrame(
+        {
+            "z": z,
+            f"z ({segmented.unit})": z * step,
+            "porosity": streamed.cells.profile,
+            "known pixels": streamed.cells.known,
+        }
+    )
+
+
+def _correlation(streamed: Streamed, unit: str) -> pd.DataFrame:
+    rows = [
+        (axis, lag, both)
+        for axis, one in streamed.pairs.result.items()
+        for lag, both in zip(one.lags, one.both, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["axis", f"lag ({unit})", "both pore"])
+
+
+def _chords(streamed: Streamed, unit: str) -> pd.DataFrame:
+    rows = [
+        (axis, k * chords.step, chords.survival[k], chords.ended[k], chords.cut[k])
+        for axis, chords in streamed.chords.result.items()
+        for k in range(1, len(chords.ended))
+        if chords.ended[k] or chords.cut[k]
+    ]
+    columns = ["axis", f"length ({unit})", "share that is longer", "ended", "cut off"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _sizes(sampled: Sampled, unit: str) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            f"diameter ({unit})": sampled.sizes.diameters,
+            "share at least, local thickness": sampled.sizes.at_least,
+            "share at least, intrusion": sampled.throats.at_least,
+        }
+    )
+
+
+def _transport(sampled: Sampled) -> pd.DataFrame:
+    rows = [
+        (
+            *one.block.start, *one.block.stop, one.axis, one.diffusion.porosity,
+            one.diffusion.relative, one.diffusion.tortuosity_factor, one.geodesic,
+        )
+        for one in sampled.passages
+    ]  # fmt: skip
+    ends = [f"{axis} {end}" for end in ("first", "end") for axis in "zyx"]
+    figures = ["axis", "porosity", "D / D0", "tortuosity factor", "geodesic tortuosity"]
+    return pd.DataFrame(rows, columns=[*ends, *figures])

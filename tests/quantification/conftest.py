@@ -1,0 +1,52 @@
+"""Segmentations of films whose structure is known."""
+
+import numpy as np
+import pytest
+
+from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.data.preprocessing import Recipe
+from fibsem.data.volumes import create_volume, open_volume
+from fibsem.geometry import Nbhd
+from fibsem.inference.model.segmenter import Segmenter
+from fibsem.inference.options import Options
+from fibsem.inference.volume.segmentation import segment_volume
+from fibsem.models.spec import resolve
+from fibsem.models.threshold import Threshold
+from tests.analysis.structure.shapes import boolean
+
+SPACING = (50.0, 10.0, 10.0)
+
+
+@pytest.fixture(scope="session")
+def segment():
+    """Function (folder, solid (z, y, x), options, **how) -> folder of its segmentation."""
+    spec = resolve("threshold", Nbhd(1, 11, 11), "valid")
+    segmenter = Segmenter.of(
+        spec, Threshold(spec), Recipe(gradient="none", scaling="none"), PostProcessing()
+    )
+
+    def make(folder, solid, *, voxel_nm=SPACING, say=lambda _: None, **options):
+        solid = np.asarray(solid)
+        with create_volume(folder / "film", solid.shape, np.uint8, format="tiff") as writer:
+            writer.write(0, np.where(solid > 0, 180, 60).astype(np.uint8))
+        for z in options.pop("lost", ()):
+            (folder / "film" / f"slice_{z:04d}.tif").unlink()
+        gaps = options.get("missing") == "skip"
+        how = Options(**{"previews": 0, "valid": "all", **options})
+        volume = open_volume(folder / "film", gaps=gaps)
+        segment_volume(volume, segmenter, folder / "out", how, voxel_nm=voxel_nm, say=say)
+        return folder / "out"
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def film():
+    """A Boolean model with balls of 90 nm, 12 slices of 50 nm."""
+    return boolean((600.0, 900.0, 1000.0), 90.0, 0.5, SPACING, seed=4)[0]
+
+
+@pytest.fixture(scope="session")
+def segmented(segment, film, tmp_path_factory):
+    """The folder of its segmentation; not to be changed."""
+    return segment(tmp_path_factory.mktemp("segmented"), film)

@@ -1,0 +1,139 @@
+"""Structure of segmentations as the command tells it, and what it refuses."""
+
+import json
+
+import numpy as np
+import pytest
+
+from fibsem import quantify
+from fibsem.analysis.structure.cells import CellCounts
+from fibsem.analysis.structure.film import Film
+from fibsem.analysis.structure.surface import Surface
+from fibsem.analysis.structure.walk import walk
+from fibsem.config import compose
+from fibsem.errors import UserError
+from tests.conftest import labels
+from tests.quantification.conftest import SPACING
+
+
+def run(folder, output, *how):
+    line = [f"segmentation={folder}", f"output={output}", *how]
+    quantify.main(compose("quantify", line))
+    return json.loads((output / "summary.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def told(segmented, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("quantified")
+    return folder, run(segmented, folder, "blocks=2", "block_voxels=20000")
+
+
+def test_the_figures_are_those_of_the_film(told, segmented, film):
+    _, record = told
+    found = (labels(segmented / "labels.ome.zarr") == 255).astype(np.uint8)
+    assert (found == film).mean() > 0.99
+    assert record["porosity"] == (found == 0).mean()
+    summary = json.loads((segmented / "summary.json").read_text())
+    assert record["porosity"] == pytest.approx(summary["porosity"], abs=1e-12)
+    assert record["percolates"] == {"z": True, "y": True, "x": True}
+    known = Film.of(found, SPACING)
+    surface, cells = Surface(known), CellCounts(known)
+    walk(known, [surface, cells])
+    assert record["surface_per_um"] == pytest.approx(1000 * surface.per_volume)
+    assert record["porosity_per_px_of_boundary"] == pytest.approx(
+        record["surface_per_um"] / 1000 * 10
+    )
+    assert 10 < record["pore_size_nm"]["median"] < 300
+    throats = record["throat_size_nm"]
+    assert throats["face"] == "z0"
+    assert throats["median"] <= record["pore_size_nm"]["median"]
+    assert all(factor > 1 for factor in record["tortuosity_factor"].values())
+    assert all(1 <= way < 3 for way in record["geodesic_tortuosity"].values())
+    assert record["unit"] == "nm"
+    assert record["limits"] == []
+
+
+def test_tables_hold_the_curves(told):
+    folder, record = told
+    assert {path.name for path in folder.iterdir()} == {
+        *record["tables"], "summary.json", "identity.json", ".lock"
+    }  # fmt: skip
+    names = {name.partition(".")[0] for name in record["tables"]}
+    assert names == {"profile", "correlation", "chords", "parts", "pore_sizes", "transport"}
+    rows = (folder / "profile.csv").read_text().splitlines()
+    assert rows[0] == "z,z (nm),porosity,known pixels"
+    assert len(rows) == 13
+    assert rows[2].startswith("1,50.0,0.")
+    lines = (folder / "transport.csv").read_text().splitlines()
+    assert len(lines) == 1 + 3 * len(record["blocks"])
+
+
+def test_a_slice_at_a_time_finds_the_same(told, segmented, tmp_path):
+    _, whole = told
+    thin = run(segmented, tmp_path / "thin", "blocks=2", "block_voxels=20000", "slab=1")
+    for record in (thin, whole):
+        for key in ("seconds", "peak_rss_gib"):
+            record.pop(key)
+    assert thin == whole
+
+
+def test_a_lost_slice_is_said_and_decides_nothing_along_z(segment, film, tmp_path):
+    out = segment(tmp_path, film, lost=[5], missing="skip")
+    record = run(out, tmp_path / "q", "blocks=0")
+    assert record["missing"] == [5]
+    assert record["percolates"]["z"] is None
+    assert record["percolates"]["x"] is True
+    kept = np.delete(labels(out / "labels.ome.zarr"), 5, axis=0)
+    assert record["porosity"] == (kept == 0).mean()
+    assert "1 slices are missing (5)" in record["limits"][0]
+    assert "cannot be told" in record["limits"][1]
+    assert "blocks=0" in record["limits"][2]
+
+
+def test_without_the_size_of_a_voxel_all_is_in_voxels_and_said(segment, film, tmp_path, capsys):
+    out = segment(tmp_path, film[:4], voxel_nm=(None, None, None))
+    record = run(out, tmp_path / "q", "block_voxels=8000", "blocks=1")
+    assert record["unit"] == "voxels"
+    assert not any(key.endswith(("_nm", "_nm3", "_um")) for key in record if key != "voxel_nm")
+    assert {"pore_size_voxels", "surface_per_voxel", "chord_voxels"} < set(record)
+    assert "the size of a voxel is not known" in capsys.readouterr().out
+
+
+def test_one_class_alone_has_no_structure(segment, tmp_path):
+    out = segment(tmp_path, np.ones((3, 40, 40)))
+    only = "solid" if (labels(out / "labels.ome.zarr") == 255).all() else "pores"
+    with pytest.raises(UserError, match=f"must hold pores and solid .* holds only {only}"):
+        run(out, tmp_path / "q")
+
+
+def test_an_unfinished_segmentation_says_how_far_it_is(segment, film, tmp_path):
+    out = segment(tmp_path, film[:6])
+    ledger = json.loads((out / "ledger.json").read_text())
+    del ledger["slabs"]["4"]
+    (out / "ledger.json").write_text(json.dumps(ledger))
+    with pytest.raises(UserError, match=r"4 of 6 slices are labelled; the same fibsem\.segment"):
+        run(out, tmp_path / "q")
+    (out / "summary.json").unlink()
+    with pytest.raises(UserError, match="4 of 6 slices are labelled"):
+        run(out, tmp_path / "q")
+
+
+def test_labels_that_are_gone_or_others_are_one_line(segment, film, tmp_path):
+    out = segment(tmp_path, film[:2])
+    record = json.loads((out / "summary.json").read_text())
+    (out / "summary.json").write_text(json.dumps({**record, "shape": [3, 90, 100]}))
+    with pytest.raises(UserError, match=r"labels of \[3, 90, 100\] voxels"):
+        run(out, tmp_path / "q")
+    (out / "summary.json").write_text(json.dumps({**record, "labels": "labels.tif"}))
+    with pytest.raises(UserError, match="is not there"):
+        run(out, tmp_path / "q")
+
+
+def test_results_of_another_command_are_not_written_over(segmented, told, tmp_path):
+    before = (segmented / "summary.json").read_text()
+    with pytest.raises(UserError, match="`output` must be a new folder or hold a quantification"):
+        run(segmented, segmented)
+    assert (segmented / "summary.json").read_text() == before
+    (tmp_path / "summary.json").write_text('{"val": 1}')
+    with pytest.raises(UserError, match="holds other results"):
+        run(segmented, tmp_path)
