@@ -44,6 +44,14 @@ def finish(process, command, output):
     return json.loads((command.folder / output / "summary.json").read_text())
 
 
+def refused(process, command, output):
+    """The one line with which it ends, before it has computed anything."""
+    code = process.wait(timeout=300)
+    log = (command.folder / f"{output}.log").read_text()
+    assert code == 2, log[-3000:]
+    return [line for line in log.splitlines() if "was made with another" in line][-1]
+
+
 def kill_when(process, ready, timeout=120):
     """SIGKILL as soon as a condition holds; the process must still be at work."""
     until = time.monotonic() + timeout
@@ -74,8 +82,11 @@ def test_a_killed_training_ends_as_the_whole_one(command, tiny):
     killed = command("train", "cut", *how)
     kill_when(killed, (command.folder / "cut" / "checkpoint.npz").exists)
     assert not (command.folder / "cut" / "summary.json").exists()
+    other = command("train", "cut", *how, "train.learning_rate=0.1")
+    assert "another train.learning_rate (0.02, now 0.1);" in refused(other, command, "cut")
     cut = finish(command("train", "cut", *how), command, "cut")
     assert without_times(cut) == without_times(whole)
+    assert not list(command.folder.rglob(".tmp-*"))
 
 
 def test_a_sweep_killed_in_a_trial_ends_as_the_whole_one(command, tiny):

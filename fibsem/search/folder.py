@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from fibsem.config import Tree, defaults_of, settings_hash, settings_of
+from fibsem.errors import UserError
 from fibsem.search.slots import Study
 from fibsem.system import identity
-from fibsem.system.files import remove_own
+from fibsem.system.addresses import database_file
+from fibsem.system.files import damage_of, remove_own
 from fibsem.system.identity import Identity
 from fibsem.tracking.runs import Tracking
 from fibsem.training import folder as training
@@ -42,6 +44,19 @@ def check_folder(folder: Path, now: Identity) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if (before := Identity.beside(folder)) is not None:
         now.check(before, folder, defaults=lambda: _defaults(now))
+
+
+def check_database(tree: Tree, folder: Path) -> None:
+    """Refuse a damaged database of studies before anybody writes to it."""
+    given = tree["search"]["storage"]
+    file = database_file(given) if given else folder / "study.db"
+    damage = None if file is None else damage_of(file)
+    if damage is not None:
+        remedy = "another one or a copy of it" if given else "a copy of it or overwrite=true"
+        raise UserError(
+            f"`search.storage` must be a database that is whole, but {file} is damaged ({damage}); "
+            f"the choices are {remedy}."
+        )
 
 
 def settle_study(study: Study, now: Identity, tree: Tree, folder: Path, tracking: Tracking) -> bool:

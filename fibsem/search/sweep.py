@@ -18,7 +18,14 @@ from fibsem.config import RunConfig, SearchConfig, Tree, read
 from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
 from fibsem.search.executors import InProcess, Isolated
-from fibsem.search.folder import check_folder, identity_of, settle_study, study_name, wait_for
+from fibsem.search.folder import (
+    check_database,
+    check_folder,
+    identity_of,
+    settle_study,
+    study_name,
+    wait_for,
+)
 from fibsem.search.publishing import reconcile
 from fibsem.search.samplers import objectives
 from fibsem.search.slots import Study, filled
@@ -65,6 +72,7 @@ class Sweep:
         name = study_name(tree, folder)
         identity = identity_of(tree, name, dataset.digests)
         check_folder(folder, identity)
+        check_database(tree, folder)
         study = open_study(name, folder, search, space, goals)
         try:
             first = settle_study(study, identity, tree, folder, tracking)

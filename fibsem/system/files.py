@@ -9,10 +9,11 @@ import os
 import re
 import secrets
 import shutil
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +237,18 @@ def known_json(path: Path, *, keys: Iterable[str] = ()) -> Any:
     except UserError as error:
         print(f"warning: {error}", file=sys.stderr)
         return None
+
+
+def damage_of(database: Path) -> str | None:
+    """What SQLite finds wrong with a database; None of one that is whole, or not there."""
+    if not database.is_file():
+        return None
+    try:
+        with closing(sqlite3.connect(database, timeout=60)) as connection:
+            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    return None if found == "ok" else " ".join(str(found).split())[:100]
 
 
 def user_cache() -> Path:

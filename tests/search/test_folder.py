@@ -180,6 +180,28 @@ def test_overwrite_begins_the_sweep_anew_and_removes_its_own_files(tree, film, t
         sweep.main(tree())
 
 
+@pytest.mark.parametrize("damage", [b"half of a database", "half", "a page"])
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_damaged_database_is_said_before_anybody_writes_to_it(tree, tmp_path, damage, elsewhere):
+    folder, other = tmp_path / "sweep", tmp_path / "shared.db"
+    keys = [f"search.storage=sqlite:///{other}"] if elsewhere else []
+    begin(tree(*keys), folder)
+    file = other if elsewhere else folder / "study.db"
+    whole = file.read_bytes()
+    if damage == "half":
+        damaged = whole[: len(whole) // 2]
+    elif damage == "a page":
+        damaged = whole[:4096] + bytes(4096) + whole[8192:]
+    else:
+        damaged = damage
+    file.write_bytes(damaged)
+    way = "another one or a copy" if elsewhere else "overwrite=true"
+    with pytest.raises(UserError, match=f"is damaged .*{way}") as caught:
+        begin(tree(*keys), folder)
+    assert "\n" not in str(caught.value)
+    assert file.read_bytes() == damaged
+
+
 def test_overwrite_removes_a_study_that_lies_elsewhere(tree, tmp_path):
     database = f"search.storage=sqlite:///{tmp_path / 'shared.db'}"
     begin(tree(database, "study=mine"), tmp_path / "sweep")
