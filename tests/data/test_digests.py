@@ -4,6 +4,7 @@ import csv
 import os
 import shutil
 import time
+import zlib
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fibsem.data import digests
-from fibsem.data.digests import UNREADABLE, slice_digest, slice_digests
+from fibsem.data.digests import UNREADABLE, digest_of, slice_digest, slice_digests
 from fibsem.data.manifest import load_dataset
 from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
 from fibsem.errors import UserError
@@ -76,6 +77,13 @@ def test_a_digest_is_of_the_values_whatever_file_they_lie_in(tmp_path):
     wide = GREY[0].astype(np.uint16)
     assert slice_digest(wide.astype(">u2")) == slice_digest(wide) != slice_digest(GREY[0])
     assert slice_digest(GREY[0].reshape(50, 40)) != slice_digest(GREY[0])
+
+
+@given(st.binary(min_size=1, max_size=300))
+def test_the_checksums_are_those_of_the_standard_library(content):
+    voxels = np.frombuffer(content, np.uint8)[None]
+    expected = digest_of(["|u1", voxels.shape, zlib.crc32(content), zlib.adler32(content)])
+    assert slice_digest(voxels) == expected
 
 
 def test_a_dataset_is_known_by_every_slice_and_every_label(film):
