@@ -192,7 +192,8 @@ def main() -> None:
     for what, act, numbers, at in UNDER:
         name = f"under {what}"
         if name not in verdicts:
-            verdicts[name] = under(bench, args.folder.resolve() / "under", what, act, numbers, at)
+            home = args.folder.resolve() / f"under-{len(verdicts)}"
+            verdicts[name] = under(bench, home, what, act, numbers, at)
             print(name, verdicts[name]["verdict"], verdicts[name]["said"] or "", flush=True)
             write_json(path, verdicts)
     found = [verdict for verdict in verdicts.values() if verdict]

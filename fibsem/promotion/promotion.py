@@ -7,7 +7,7 @@ the last one that is finished.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,11 @@ Say = Callable[[str], None]
 
 #: Says that the promotion has made a champion, and by which verdict.
 CROWNED = "crowned.json"
-#: What can be done where nobody knows any more whether it has.
+#: What the records of the steps have.
+CHOSEN_KEYS = ("best", "surface", "calibration", "rows")
+TEST_KEYS = ("rows", "balanced", "calibration", "against", "champion")
+SCORE_KEYS = ("rows", "val", "seconds_per_gigapixel")
+#: What can be done where nobody knows any more whether it has made one.
 UNCROWNED = "the choices are to remove it, upon which the gate decides again, or overwrite=true"
 
 
@@ -102,10 +106,10 @@ class Promotion:
     def _grid(self) -> SearchGrid:
         return read(PostProcessingConfig, self.tree["postprocessing"], "postprocessing").grid
 
-    def once(self, name: str, make: Callable[[], Any]) -> Any:
+    def once(self, name: str, make: Callable[[], Any], *keys: str) -> Any:
         """The JSON of a step: as a former start left it, or made now."""
         path = self.folder / f"{name}.json"
-        if (known := known_json(path)) is not None:
+        if (known := known_json(path, keys=keys)) is not None:
             return known
         write_json(path, make())
         return read_json(path)
@@ -171,7 +175,7 @@ class Promotion:
                 write_json(self.folder / "parent.json", record)
             return record
 
-        run_id = str(self.once("parent", start)["run_id"])
+        run_id = str(self.once("parent", start, "run_id")["run_id"])
         if not self.tracking.resume(run_id):  # the store does not have it any more
             (self.folder / "parent.json").unlink()
             return self._parent(trials)
@@ -245,7 +249,7 @@ class Promotion:
                 "rows": rows_of(found, best),
             }
 
-        record = self.once(f"chosen-{name}", choose)
+        record = self.once(f"chosen-{name}", choose, *CHOSEN_KEYS)
         best, calibration = (
             PostProcessing(**record["best"]),
             Calibration.from_json(record["calibration"]),
@@ -274,7 +278,7 @@ class Promotion:
             when = datetime.now(UTC).isoformat(timespec="seconds")
             return {**found, "against": champion, "champion": made_with, "when": when}
 
-        return dict(self.once("test", look))
+        return dict(self.once("test", look, *TEST_KEYS))
 
     def _gate(self, tested: Record) -> Gate:
         """The verdict on what was found; that of the coronation where there was one.
@@ -282,7 +286,10 @@ class Promotion:
         It is not kept: a promotion that was refused may be given again with another gate.
         """
         if (crowned := self.folder / CROWNED).is_file():
-            return Gate(**read_json(crowned, keys=("gate",), remedy=UNCROWNED)["gate"])
+            known = read_json(crowned, keys=("gate",), remedy=UNCROWNED)["gate"]
+            if known.keys() != {field.name for field in fields(Gate)}:
+                raise UserError(f"a verdict must be whole, but {crowned} is damaged; {UNCROWNED}.")
+            return Gate(**known)
         how = read(GateConfig, self.tree["gate"], "gate")
         gate = verdict(tested["rows"], tested["champion"], self.dataset, how)
         now, against = registry.champion_version(self.tracking.uri), tested["against"]
@@ -318,7 +325,7 @@ class Promotion:
                 },
             }
 
-        scored = self.once("scores", score)
+        scored = self.once("scores", score, *SCORE_KEYS)
         run = {"squares": [*scored["rows"], *tested["rows"]["challenger"]]}
         record: Record = {
             "postprocessing": segmenter.postprocessing.to_json(),
@@ -377,7 +384,7 @@ class Promotion:
                 "version": registry.register(bundle, record["run_id"], uri, tags, example=example)
             }
 
-        version = str(self.once("version", register)["version"])
+        version = str(self.once("version", register, "version")["version"])
 
         def crown() -> Record:
             how = "forced" if gate.reason.startswith("forced") else "promoted"

@@ -131,17 +131,19 @@ def promotion(tiny, tracking, tmp_path):
     return Promotion(compose("promote"), load_dataset(tiny), tmp_path, tracking)
 
 
-def test_a_damaged_step_is_made_again(promotion, tmp_path, capsys):
+@pytest.mark.parametrize("content", ['{"a"', "", '{"b": 1}', "[]"])
+def test_a_damaged_step_is_made_again(promotion, tmp_path, capsys, content):
     assert promotion.once("step", lambda: {"a": 1}) == {"a": 1}
     assert promotion.once("step", lambda: {"a": 2}) == {"a": 1}
-    (tmp_path / "step.json").write_text('{"a"')
-    assert promotion.once("step", lambda: {"a": 3}) == {"a": 3}
+    (tmp_path / "step.json").write_text(content)
+    assert promotion.once("step", lambda: {"a": 3}, "a") == {"a": 3}
     assert "step.json is damaged" in capsys.readouterr().err
 
 
-def test_whether_it_was_crowned_is_not_guessed(promotion, tmp_path):
-    (tmp_path / CROWNED).write_text('{"gate": {"pas')
-    with pytest.raises(UserError, match=r"crowned\.json is damaged .*to remove it, "):
+@pytest.mark.parametrize("content", ['{"gate": {"pas', "", '{"gate": {"pOssed": true}}'])
+def test_whether_it_was_crowned_is_not_guessed(promotion, tmp_path, content):
+    (tmp_path / CROWNED).write_text(content)
+    with pytest.raises(UserError, match=r"crowned\.json is damaged.* are to remove it"):
         promotion._gate({"rows": {}, "champion": None, "against": None})
 
 

@@ -10,8 +10,9 @@ import io
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import product
 from pathlib import Path
 from types import TracebackType
@@ -28,7 +29,6 @@ from fibsem.errors import UserError
 from fibsem.geometry import Triple
 from fibsem.system.files import (
     new_beside,
-    read_json,
     remove_leftovers,
     replace_file,
     room_for,
@@ -293,11 +293,11 @@ class OmeZarrWriter(VolumeWriter):
 
     def _mend(self, levels: int, group: dict[str, Any]) -> None:
         """Write a damaged ``zarr.json`` anew: all that it says is known here."""
-        if _is_damaged(self.path / "zarr.json"):
+        if _is_damaged(self.path, lambda: zarr.open_group(self.path).attrs["ome"]):
             write_json(self.path / "zarr.json", group)
-        for k in range(levels):
-            if _is_damaged(file := self.path / str(k) / "zarr.json"):
-                file.unlink()  # the array is laid out again, around its chunks
+        for place in (self.path / str(k) for k in range(levels)):
+            if _is_damaged(place, partial(zarr.open_array, place)):
+                (place / "zarr.json").unlink()  # it is laid out again, around its chunks
 
     def _level(self, group: zarr.Group, name: str, step: int) -> zarr.Array[Any]:
         z, y, x = self.shape
@@ -340,13 +340,13 @@ class OmeZarrWriter(VolumeWriter):
             yield self.path / array.path / array.metadata.encode_chunk_key(place)
 
 
-def _is_damaged(file: Path) -> bool:
-    """Whether a ``zarr.json`` is there that is none."""
-    try:
-        read_json(file, keys=GROUP)
-    except FileNotFoundError:
+def _is_damaged(folder: Path, read: Callable[[], object]) -> bool:
+    """Whether a folder has a ``zarr.json`` that does not say what is read of it."""
+    if not (folder / "zarr.json").is_file():
         return False
-    except UserError:
+    try:
+        read()
+    except Exception:  # damaged files raise errors of every kind
         return True
     return False
 
