@@ -141,10 +141,16 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
         print(STOPPED, file=sys.stderr)
         sys.exit(130)
     except Exception as error:
-        line = one_line(error)
-        if line is None:
+        if not _said(error):
             raise
-        if isinstance(error, BrokenPipeError):  # Python would try once more when it ends
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        print(f"error: {line}", file=sys.stderr)
         sys.exit(2)
+
+
+def _said(error: Exception) -> bool:
+    """Say an error that is no bug in one line; False for a bug."""
+    line = one_line(error)
+    if isinstance(error, BrokenPipeError):  # Python would try once more when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if line is not None:
+        print(f"error: {line}", file=sys.stderr)
+    return line is not None
