@@ -32,6 +32,8 @@ from fibsem.geometry import Box
 from fibsem.system.files import known_json, user_cache, write_json
 from fibsem.system.progress import Progress
 
+#: What a digest is made of: another one says nothing of the same values.
+MADE_OF = "crc32 adler32"
 #: Of a slice that cannot be read.
 UNREADABLE = "unreadable"
 #: A file that was changed so shortly before it was read may be changed again unnoticed: clocks of
@@ -62,7 +64,7 @@ class Stamp:
     def of(cls, places: Iterable[Place], said: Mapping[str, Said] | None = None) -> Stamp:
         """That of some files; what the system ``said`` of them may be known already."""
         # another version may read a file in another way
-        record: list[object] = [fibsem.__version__]
+        record: list[object] = [fibsem.__version__, MADE_OF]
         latest = 0
         for file, inside in places:
             answer = said[str(file)] if said else _ask(file)
