@@ -47,7 +47,7 @@ from fibsem.tracking import registry
 from fibsem.tracking.bundle import Bundle, find_bundle
 from fibsem.tracking.packaging import example_of
 from fibsem.tracking.runs import Tracking
-from fibsem.training.fit import DivergedError
+from fibsem.training.health import DivergedError
 from fibsem.training.run import Record
 from fibsem.training.scoring import scored_squares
 from fibsem.training.squares import CHOSEN, labelled_figures

@@ -27,7 +27,6 @@ import tensorflow as tf
 
 from fibsem.analysis.metrics import balanced_scores, cross_entropy
 from fibsem.config import RunConfig, TrainConfig, defaults_of
-from fibsem.errors import UserError
 from fibsem.inference.model.predict import SampleScorer, compiled
 from fibsem.models import Model, build
 from fibsem.system.files import replace_file
@@ -43,6 +42,7 @@ from fibsem.training.batches import (
     steps_per_epoch,
 )
 from fibsem.training.features import fit_features, sample_scores
+from fibsem.training.health import DivergedError, check_alive
 from fibsem.training.losses import make_loss
 from fibsem.training.material import Material
 
@@ -52,13 +52,6 @@ DAMAGE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.erro
 PREFETCH = 4
 
 Weights = list[npt.NDArray[np.float32]]
-
-
-class DivergedError(UserError):
-    """The loss is no longer a number; with other values or another seed it may stay one."""
-
-    def __str__(self) -> str:
-        return f"{self.args[0]}; a smaller train.learning_rate or another seed may help"
 
 
 #: Seconds between two checkpoints: what a killed training repeats.
@@ -143,7 +136,7 @@ def train(
     Raises
     ------
     DivergedError
-        If a loss is not finite.
+        If a loss is not finite, or the best network of all epochs has learned nothing.
     UserError
         If the checkpoint is of another training.
     """
@@ -173,6 +166,7 @@ def train(
         if on_epoch:
             on_epoch(epoch)
     model.set_weights(state.best_weights)
+    check_alive(scorer.sample.pixels.label, scorer.scores(forward))
     return Trained(model, tuple(state.history), state.history[state.best], model.count_params())
 
 
@@ -212,7 +206,9 @@ def _fit_features(material: Material, on_epoch: Callable[[Epoch], None] | None) 
     model = fit_features(material)
     fitted = time.perf_counter()
     train_loss = cross_entropy(*sample_scores(material, model, "train"))
-    val = balanced_scores(*sample_scores(material, model, "val"))
+    labels, scores = sample_scores(material, model, "val")
+    check_alive(labels, scores)
+    val = balanced_scores(labels, scores)
     epoch = Epoch(0, 0.0, train_loss, val, fitted - started, time.perf_counter() - fitted)
     if on_epoch:
         on_epoch(epoch)

@@ -28,8 +28,9 @@ from fibsem.system.outages import outage_of
 from fibsem.system.pulse import begin
 from fibsem.system.secrets import in_message
 from fibsem.tracking.runs import Tracking
-from fibsem.training.fit import DivergedError, Epoch, Trained, train
+from fibsem.training.fit import Epoch, Trained, train
 from fibsem.training.folder import Overwrite, settle
+from fibsem.training.health import DivergedError
 from fibsem.training.material import Material
 from fibsem.training.scoring import score_all, score_balanced
 
@@ -316,7 +317,7 @@ def reason_of(error: BaseException) -> str:
 
 def _reason_of(error: BaseException) -> str:
     if isinstance(error, DivergedError):
-        return f"diverged: {error.args[0]}"
+        return f"{error.word}: {error.args[0]}"
     if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
         return "out of memory"
     if isinstance(error, UserError):

@@ -34,7 +34,7 @@ from fibsem.promotion.ranking import (
 from fibsem.system.files import read_json
 from fibsem.tracking.runs import PARENT, Tracking, code_version
 from fibsem.training.datasets import obtain
-from fibsem.training.fit import DivergedError
+from fibsem.training.health import DivergedError
 from fibsem.training.material import Material
 from fibsem.training.run import Job, PrunedError, run_job
 from fibsem.training.scoring import sample_scores

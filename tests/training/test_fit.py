@@ -13,7 +13,8 @@ from fibsem.config import TrainConfig
 from fibsem.errors import UserError
 from fibsem.training import fit
 from fibsem.training.batches import steps_per_epoch
-from fibsem.training.fit import DivergedError, Epoch, Progress, train
+from fibsem.training.fit import Epoch, Progress, train
+from fibsem.training.health import DivergedError
 from tests.conftest import CutOffError
 
 

@@ -1,0 +1,74 @@
+"""Whether a training has come to a result: a network that says the same everywhere is none.
+
+A network whose units died or saturated gives one score, or one class, whatever it sees. It has a
+loss and an mIoU like any other, and a porosity of 0 or 100 %.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.analysis.metrics import Confusion, cross_entropy
+from fibsem.errors import UserError
+
+#: Scores that are no further apart say nothing of what they are of.
+SPREAD = 1e-3
+
+
+class DivergedError(UserError):
+    """A training came to no result; with other values or another seed it may come to one.
+
+    Its argument says what was found, ``word`` in a word what that is called.
+    """
+
+    word = "diverged"
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}; a smaller train.learning_rate or another seed may help"
+
+
+class CollapsedError(DivergedError):
+    """The network is constant, or never gives one of the classes."""
+
+    word = "collapsed"
+
+
+def check_alive(labels: npt.NDArray[np.integer], scores: npt.NDArray[np.floating]) -> None:
+    """Refuse the scores of a network that has learned nothing.
+
+    Parameters
+    ----------
+    labels, scores : (n,)
+        Classes 0 and 1 of a balanced sample, and probabilities of class 1.
+
+    Raises
+    ------
+    DivergedError
+        If a score is not finite.
+    CollapsedError
+        If all scores are equal but for :data:`SPREAD`; or if one class is never given, and the
+        cross-entropy is above that of a constant.
+    """
+    if not np.isfinite(scores).all():
+        raise DivergedError("the network gives scores that are not finite")
+    low, high = float(scores.min()), float(scores.max())
+    if high - low < SPREAD:
+        raise CollapsedError(
+            f"a network must tell pixels apart, but this one is constant: all {len(scores)} pixels "
+            f"of the validation sample have scores from {low:.4f} to {high:.4f}"
+        )
+    given = np.sum(Confusion.at_threshold(labels, scores, 0.5).counts, axis=0)
+    loss, constant = cross_entropy(labels, scores), entropy(float(np.mean(labels == 1)))
+    if given.min() == 0 and loss > constant:
+        name = ("pore", "solid")[int(given.argmin())]
+        raise CollapsedError(
+            f"a network must give both classes, but this one never gives {name} on the validation "
+            f"sample, with a loss of {loss:.4f} where a constant has {constant:.4f}"
+        )
+
+
+def entropy(share: float) -> float:
+    """Cross-entropy of the constant prediction that suits a share of class 1 best."""
+    parts = np.array([share, 1 - share])
+    return float(-(parts * np.log(np.clip(parts, 1e-12, None))).sum())

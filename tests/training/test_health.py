@@ -1,0 +1,121 @@
+"""A network that says the same everywhere is no result, whatever its figures look like."""
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fibsem.config import TrackingConfig
+from fibsem.errors import one_line
+from fibsem.system.files import read_json
+from fibsem.tracking.runs import Tracking
+from fibsem.training import fit
+from fibsem.training.health import CollapsedError, DivergedError, check_alive
+from fibsem.training.run import Job, failure_of, run_job
+
+LABELS = np.tile([0, 1], 200)
+NOISE = np.random.default_rng(0).normal(size=400)
+
+
+def sigmoid(x):
+    return (1 / (1 + np.exp(-x))).astype(np.float32)
+
+
+#: Scores of networks that have learned nothing, as they were seen or come close to it.
+DEAD = {
+    "saturated at solid": np.ones(400, np.float32),
+    "saturated at pore": np.zeros(400, np.float32),
+    "dead units": np.full(400, 0.5, np.float32),
+    "dead units, a bias": np.full(400, 0.3123, np.float32),
+    "constant but for rounding": np.float32(0.7) + np.float32(1e-6) * (LABELS > 0),
+    "constant but for a thousandth": 0.5 + 4e-4 * np.sign(NOISE),
+    "one class, loss 7": sigmoid(14 + NOISE),
+    "the other class": sigmoid(-14 + NOISE),
+    "one class, without a hint of the labels": sigmoid(2 + 0.3 * NOISE),
+}
+
+
+@pytest.mark.parametrize("name", DEAD)
+def test_a_network_that_has_learned_nothing_is_no_result(name):
+    with pytest.raises(CollapsedError) as caught:
+        check_alive(LABELS, DEAD[name].astype(np.float32))
+    said = one_line(caught.value)
+    assert "\n" not in said
+    assert said.startswith("a network must ")
+    assert said.endswith("a smaller train.learning_rate or another seed may help")
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_scores_that_are_no_numbers_have_diverged(bad, dtype):
+    scores = sigmoid(NOISE).astype(dtype)
+    scores[7] = bad
+    with pytest.raises(DivergedError, match="not finite") as caught:
+        check_alive(LABELS, scores)
+    assert caught.value.word == "diverged"
+
+
+#: Scores of networks that are poor, and yet tell something.
+ALIVE = {
+    "perfect": LABELS.astype(np.float32),
+    "the wrong way round": 1 - LABELS.astype(np.float32),
+    "weak": sigmoid(0.2 * NOISE + 0.1 * (LABELS - 0.5)),
+    "one class at T = 0.5, but with a hint": sigmoid(0.3 + 0.4 * (LABELS - 0.5) + 0.01 * NOISE),
+    "too sure, and both classes": sigmoid(9 * NOISE),
+    "one of four hundred is pore": np.where(np.arange(400) == 0, 0, 0.9),
+}
+
+
+@pytest.mark.parametrize("name", ALIVE)
+def test_a_poor_network_is_a_result(name):
+    check_alive(LABELS, ALIVE[name].astype(np.float32))
+
+
+@given(st.floats(0.05, 0.95), st.integers(0, 9))
+def test_a_rare_class_does_not_make_a_network_dead(share, seed):
+    """The constant that counts is that of the labels: a network that beats it is a result."""
+    rng = np.random.default_rng(seed)
+    labels = (rng.random(500) < share).astype(np.uint8)
+    labels[:2] = 0, 1
+    mean = labels.mean()
+    scores = np.where(labels == 1, mean + 0.1 * (1 - mean), mean - 0.1 * mean)
+    check_alive(labels, scores.astype(np.float32))
+
+
+@pytest.fixture
+def tracking(new_store, tmp_path):
+    new_store(tmp_path)
+    config = TrackingConfig(
+        uri=f"sqlite:///{tmp_path / 'ml.db'}", artifacts=str(tmp_path / "artifacts")
+    )
+    return Tracking.open(config, "any")
+
+
+@pytest.fixture
+def killed(monkeypatch):
+    """Trainings whose last layer dies: it gives its bias whatever comes in."""
+    whole = fit._one_epoch
+
+    def deadly(model, *rest):
+        epoch = whole(model, *rest)
+        layer = next(one for one in reversed(model.layers) if one.weights)
+        layer.kernel.assign(keras.ops.zeros_like(layer.kernel))
+        return epoch
+
+    monkeypatch.setattr(fit, "_one_epoch", deadly)
+
+
+def test_a_training_that_collapsed_fails_and_fails_again(killed, tracking, material, tmp_path):
+    """Its run says why, and the same command does not take it for a result."""
+    job = Job({}, tmp_path / "trial", "a trial", {}, {})
+    for _ in range(2):
+        with pytest.raises(CollapsedError, match="this one is constant") as caught:
+            run_job(job, material("train.epochs=1"), tracking)
+    run = tracking.client.get_run(read_json(job.folder / "run.json")["run_id"])
+    assert run.info.status == "FAILED"
+    assert run.data.tags["fibsem.reason"].startswith("collapsed: a network must tell pixels apart")
+    assert not (job.folder / "result.json").exists()
+    failure = failure_of(caught.value)
+    assert not failure.final  # another seed may do better
+    assert failure.reason == run.data.tags["fibsem.reason"]
