@@ -34,7 +34,7 @@ def main(tree: Tree) -> None:
     weights = _weights(tree)
     folder = output_folder("segment", tree, volume.path.resolve().stem)
 
-    from fibsem.analysis.intervals import porosity_text
+    from fibsem.analysis.intervals import corrected_text, porosity_text
     from fibsem.inference.model.segmenter import Segmenter
     from fibsem.inference.volume.estimate import estimate_segmentation
     from fibsem.inference.volume.segmentation import segment_volume
@@ -55,6 +55,7 @@ def main(tree: Tree) -> None:
         record = segment_volume(
             volume, segmenter, folder, options,
             voxel_nm=given, trained=[bundle.trained for bundle in bundles],
+            tested=bundles[0].tested if len(bundles) == 1 else (),
             load=partial(load_segmenter, places, store.absolute_uri),
             provenance=provenance(
                 weights, [bundle.version for bundle in bundles],
@@ -71,6 +72,7 @@ def main(tree: Tree) -> None:
         f"porosity {porosity}{missing}, {record['voxels_per_second']:.0f} voxels a second "
         f"({record['mode']}, {record['precision']}); {folder}"
     )
+    print(corrected_text(record))
 
 
 def _place(weights: str, version: str | None) -> str:

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from fibsem.analysis import figures
+from fibsem.analysis.intervals import corrected_text
 from fibsem.data.volumes import open_volume
 from fibsem.geometry import Box
 
@@ -51,11 +52,12 @@ def main() -> None:
     sweep = run("sweep", *COMMON, "model=2dcnn", "nbhd=33x33x3")
     promoted = run("promote", *COMMON, f"study={sweep['study']}")
     truth = json.loads(Path("data/demo/truth.json").read_text())
-    print(f"\n{'':8}{'truth':>8}{'found':>8}   95 % interval over slices")
+    print(f"\n{'':8}{'truth':>8}{'map':>8}   95 % over slices   corrected by squares")
     for name, film in promoted["samples"].items():
         low, high = film["porosity_ci"]
         true = truth[name]["porosity"]
-        print(f"{name:8}{true:8.3f}{film['porosity']:8.3f}   [{low:.3f}, {high:.3f}]")
+        found = f"{true:8.3f}{film['porosity']:8.3f}   [{low:.3f}, {high:.3f}]"
+        print(f"{name:8}{found}     {corrected_text(film)}")
     picture = draw("HPC30", 12)
     print(
         f"\nBest of {sweep['trials']['complete']} trials: {sweep['best']['params']}\n"

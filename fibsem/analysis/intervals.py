@@ -1,11 +1,24 @@
-"""Intervals for porosity."""
+"""Intervals for porosity: the thesis's over slices, and one that holds what it says.
+
+The interval over slices takes slices as independent and the classifier as perfect. The error of a
+map is told by labelled squares that no choice was made on: their labels against the map there.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from scipy.stats import t as student
+
+from fibsem.analysis.metrics import Confusion
+
+#: Fewer squares tell no interval: their spread is hardly known.
+FEWEST_SQUARES = 6
 
 
 def normal_interval(values: Sequence[float]) -> tuple[float, float]:
@@ -47,3 +60,107 @@ def porosity_text(porosity: float, interval: Sequence[float | None]) -> str:
     """
     text = with_interval(porosity, interval, 2, 100, " %")
     return text if "[" in text else f"{text} (no interval from one slice)"
+
+
+def corrected_text(record: Mapping[str, Any]) -> str:
+    """What a summary says of the porosity as corrected by test squares, or why it cannot.
+
+    >>> told = {"volume": [0.42, 0.48], "squares": 6, "why": None}
+    >>> corrected_text({"porosity_corrected": 0.45, "porosity_interval": told})
+    'corrected by 6 test squares 45.00 % [42.00, 48.00]'
+    >>> corrected_text({"porosity_corrected": None, "porosity_interval": {"why": "no squares"}})
+    'no interval of its own: no squares'
+    """
+    corrected, interval = record.get("porosity_corrected"), record.get("porosity_interval") or {}
+    if corrected is None:
+        return f"no interval of its own: {interval.get('why', 'an older version made it')}"
+    text = with_interval(corrected, interval["volume"], 2, 100, " %")
+    return f"corrected by {interval['squares']} test squares {text}"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A porosity with its standard error.
+
+    Attributes
+    ----------
+    porosity, error
+        The estimate and its standard error.
+    degrees
+        Degrees of freedom of the error.
+    """
+
+    porosity: float
+    error: float
+    degrees: float
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval by the t distribution, within [0, 1]."""
+        half = float(student.ppf(0.975, self.degrees)) * self.error
+        return max(0.0, self.porosity - half), min(1.0, self.porosity + half)
+
+
+def difference_estimate(mapped: float, squares: Sequence[Confusion]) -> Estimate:
+    r"""Porosity of a film from its map and the map's error on labelled squares.
+
+    .. math:: \hat\phi = \phi_\mathrm{map} + \frac{\sum_i a_i - m_i}{\sum_i n_i}
+
+    with :math:`a_i` labelled and :math:`m_i` mapped pore pixels of the :math:`n_i` of square i: the
+    difference estimator of survey sampling (Sarndal, Swensson, Wretman, Model Assisted Survey
+    Sampling, Springer 1992, section 6.3). The error is that of a ratio over squares, which are the
+    clusters: pixels of one square err together.
+
+    Parameters
+    ----------
+    mapped
+        Porosity of the map of the whole film.
+    squares
+        Labels against map, of squares that lie anywhere in the film and on which no choice was
+        made; at least two.
+    """
+    counts = np.array([square.counts for square in squares], np.float64)
+    pixels = counts.sum((1, 2))
+    wrong = counts[:, 0, :].sum(1) - counts[:, :, 0].sum(1)
+    bias = float(wrong.sum() / pixels.sum())
+    return Estimate(
+        mapped + bias, _clustered((wrong - bias * pixels) / pixels.sum()), len(squares) - 1
+    )
+
+
+def post_stratified_estimate(mapped: float, squares: Sequence[Confusion]) -> Estimate | None:
+    r"""The same from the share of pores in each class of the map (Olofsson et al. 2014).
+
+    .. math:: \hat\phi = \sum_h W_h \frac{\sum_i a_{hi}}{\sum_i m_{hi}}
+
+    with :math:`W_h` the share of class h in the map of the film, and :math:`a_{hi}` labelled pores
+    among its :math:`m_{hi}` pixels in square i. Remote Sensing of Environment 148, 42.
+
+    Returns
+    -------
+    Estimate or None
+        None where the squares do not show both classes of the map.
+    """
+    counts = np.array([square.counts for square in squares], np.float64)
+    labelled, pixels = counts[:, 0, :], counts.sum(1)  # by class of the map
+    weights, totals = np.array([mapped, 1 - mapped]), pixels.sum(0)
+    if not (totals > 0).all():
+        return None
+    shares = labelled.sum(0) / totals
+    error = _clustered(((labelled - shares * pixels) * weights / totals).sum(1))
+    return Estimate(float(weights @ shares), error, len(squares) - 1)
+
+
+def with_sampling(estimate: Estimate, sd: float, degrees: float) -> Estimate:
+    """Add what a volume differs by from its material: Satterthwaite's degrees of freedom."""
+    parts = np.array([estimate.error**2, sd**2])
+    total = float(parts.sum())
+    each = parts**2 / (estimate.degrees, degrees)
+    together = total**2 / float(each.sum()) if total > 0 else degrees
+    return Estimate(estimate.porosity, math.sqrt(total), together)
+
+
+def _clustered(parts: npt.NDArray[np.float64]) -> float:
+    """Standard error of a sum of independent parts whose mean is zero."""
+    n = len(parts)
+    return float(np.sqrt(n / (n - 1) * (parts**2).sum()))

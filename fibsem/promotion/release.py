@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from fibsem.analysis import model_card
-from fibsem.analysis.intervals import porosity_text
+from fibsem.analysis.intervals import corrected_text, porosity_text
 from fibsem.analysis.statistics import Gate
 from fibsem.config import Tree, read
 from fibsem.data.dataset import Dataset, Sample
@@ -17,6 +17,7 @@ from fibsem.data.scale import scales_of
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.volume.segmentation import segment_volume
+from fibsem.inference.volume.tested import FilmSquares
 from fibsem.promotion.final import Final
 from fibsem.promotion.ranking import Trial
 from fibsem.promotion.report import card_facts
@@ -24,11 +25,12 @@ from fibsem.system.file_names import file_name
 from fibsem.system.files import replace_file
 from fibsem.system.progress import Progress
 from fibsem.tracking import registry
-from fibsem.tracking.bundle import Bundle, load_segmenter
+from fibsem.tracking.bundle import Bundle, load_bundle, load_segmenter
 from fibsem.tracking.naming import metric_part
 from fibsem.tracking.provenance import provenance
 from fibsem.tracking.runs import Tracking, code_version
 from fibsem.training.run import Record
+from fibsem.training.squares import CHOSEN
 
 Say = Callable[[str], None]
 
@@ -108,11 +110,21 @@ def write_bundle(
         "greys": {
             name: standardised_histogram(volume) for name, volume in material.volumes.items()
         },
+        "squares": [film.to_json() for film in tested_squares(material.dataset, record)],
     }
     dataset = material.dataset
     Bundle(segmenter, dataset.voxel_nm, audit, scales=scales_of(dataset)).save(folder)
     card = model_card.model_card(card_facts(finals, record))
     replace_file(folder / model_card.FILE, card)
+
+
+def tested_squares(dataset: Dataset, record: Record) -> list[FilmSquares]:
+    """The test squares of every film, which a promotion looks at once and chooses nothing on."""
+    rows = [row for row in record["squares"] if row["split"] == "test"]
+    return [
+        FilmSquares.of(one.name, one.volume, [r for r in rows if r["sample"] == one.name], CHOSEN)
+        for one in dataset.samples
+    ]
 
 
 def registry_tags(dataset: Dataset, gate: Gate, record: Record) -> dict[str, object]:
@@ -138,7 +150,7 @@ def segment_samples(
     """Segment every sample's whole volume, and log its porosity and time to the run."""
     options = read(Options, tree["segmentation"], "segmentation")
     load = partial(load_segmenter, [str(Path(record["bundle"]).resolve())], "")
-    segmenter, version = load(), record["version"]
+    bundle, version = load_bundle(Path(record["bundle"])), record["version"]
     made_by = provenance(
         [f"models:/{registry.REGISTERED}/{version}"], [version], [{"lineage": record["lineage"]}],
         code=code_version(), command=tree.get("command"),
@@ -148,12 +160,15 @@ def segment_samples(
         volume = sample.volume.mended() if options.missing == "skip" else sample.volume
         with Progress(f"segmenting {sample.name}") as progress:
             found = segment_volume(
-                volume, segmenter, folder / file_name(sample.name), _for(sample, options),
+                volume, bundle.segmenter, folder / file_name(sample.name), _for(sample, options),
                 voxel_nm=dataset.voxel_nm, load=load, provenance=made_by, progress=progress,
-                say=say,
+                say=say, tested=bundle.tested,
             )  # fmt: skip
         (low, high), part = found["porosity_ci"], metric_part(sample.name)
-        say(f"{sample.name}: porosity {porosity_text(found['porosity'], (low, high))}")
+        say(
+            f"{sample.name}: porosity {porosity_text(found['porosity'], (low, high))}"
+            f"; {corrected_text(found)}"
+        )
         tracking.log_metrics(
             record["run_id"],
             {
@@ -163,6 +178,9 @@ def segment_samples(
                 f"time/segment_{part}_s": found["seconds"],
             },
         )
-        kept = ("porosity", "porosity_ci", "seconds", "voxels_per_second")
+        kept = (
+            "porosity", "porosity_ci", "porosity_corrected", "porosity_interval", "seconds",
+            "voxels_per_second",
+        )  # fmt: skip
         records[sample.name] = {key: found[key] for key in kept}
     return records

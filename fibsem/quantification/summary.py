@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fibsem.analysis.intervals import Estimate, corrected_text, with_sampling
 from fibsem.analysis.structure.film import AXES
 from fibsem.analysis.structure.integral_range import IntegralRange, integral_range
 from fibsem.analysis.structure.representative import side_for, spread_by_size
@@ -56,6 +57,7 @@ def summary_of(
         "material_share": float(streamed.cells.known.sum() / np.prod(segmented.film.shape)),
         "missing": list(missing),
         "porosity": porosity,
+        **_intervals(segmented, porosity, material),
         "connectivity": how.connectivity,
         "components": connections.components,
         "percolates": reach,
@@ -74,6 +76,28 @@ def summary_of(
         f"representative_side_{unit}": _representative(material, porosity),
         "spread_by_size": [asdict(part) for part in spread_by_size(streamed.cells.cells)],
         "limits": list(limits_of(segmented, sampled, inside)),
+    }
+
+
+def _intervals(segmented: Segmented, porosity: float, material: IntegralRange) -> Record:
+    """The interval that the segmentation tells of the film, and with it that of the material.
+
+    The film's porosity varies as that of its map, at the corrected porosity.
+    """
+    told = segmented.record.get("porosity_interval") or {
+        "volume": None, "why": "the segmentation was made by an older version"
+    }  # fmt: skip
+    corrected = segmented.record.get("porosity_corrected")
+    interval = {**told, "material": None}
+    if corrected is not None and 0 < corrected < 1 and np.isfinite(material.sd):
+        spread = np.sqrt(corrected * (1 - corrected) / (porosity * (1 - porosity)))
+        estimate = Estimate(corrected, told["error"], told["degrees"])
+        both = with_sampling(estimate, float(spread) * material.sd, material.degrees)
+        interval["material"] = list(both.interval)
+    return {
+        "porosity_corrected": corrected,
+        "porosity_ci": segmented.record.get("porosity_ci"),
+        "porosity_interval": interval,
     }
 
 
@@ -162,7 +186,7 @@ def told(record: Record) -> str:
     ]
     sizes, throats = record[f"pore_size_{unit}"], record[f"throat_size_{unit}"]
     lines = [
-        f"porosity {100 * record['porosity']:.2f} %",
+        f"porosity {100 * record['porosity']:.2f} %; {corrected_text(record)}",
         f"pores lead through ({record['connectivity']} neighbours): {', '.join(through)}; "
         f"{record['components']} components",
     ]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from fibsem.analysis import tables
-from fibsem.analysis.intervals import porosity_text
+from fibsem.analysis.intervals import corrected_text, porosity_text
 from fibsem.reporting import sections as result_sections
 from fibsem.reporting.page import Picture, Section, Table, page
 from fibsem.reporting.results import KEYS, Record, Results
@@ -97,7 +97,10 @@ def _facts(results: Results, history: pd.DataFrame | None) -> dict[str, str]:
             f"mIoU {100 * last['test_all']['miou']:.2f} % on every labelled test pixel"
         )
         for name, sample in last["samples"].items():
-            facts[f"Porosity of {name}"] = porosity_text(sample["porosity"], sample["porosity_ci"])
+            facts[f"Porosity of {name}"] = (
+                f"{porosity_text(sample['porosity'], sample['porosity_ci'])}; "
+                f"{corrected_text(sample)}"
+            )
     if results.others:
         facts["Left out"] = f"{_count(results.others, 'result')} on other data of this name"
     return facts

@@ -161,7 +161,8 @@ def segmentations(results: Results, folder: Path) -> Section:
             "volume": names[result.folder],
             "size (z, y, x)": " x ".join(map(str, result.record["shape"])),
             "porosity %": _percent(result.record["porosity"]),
-            "95 % interval": _interval(result.record["porosity_ci"]),
+            "95 % over slices": _interval(result.record["porosity_ci"]),
+            **_corrected(result.record),
             "missing slices": len(result.record["missing"]),
             "model": _model(result.record),
             "mode": result.record["mode"],
@@ -170,7 +171,10 @@ def segmentations(results: Results, folder: Path) -> Section:
         }
         for result in found
     ]
-    title = "Porosity of segmented volumes, with its interval over slices"
+    title = (
+        "Porosity of segmented volumes: of the map, with its interval over slices, and corrected "
+        "by the film's own test squares"
+    )
     items: list[Table | Picture] = [Table("segmentations", title, pd.DataFrame(rows))]
     drawn = figures.porosity_by_slice({name: porosity_of(where) for where, name in names.items()})
     path = figures.save(drawn, folder / "figures" / "porosity_by_slice.png")
@@ -182,6 +186,15 @@ def segmentations(results: Results, folder: Path) -> Section:
             title = f"{name}, {middle.stem.replace('_', ' ')}: grey values, and the pores found"
             items.append(Picture(f"preview-{name}", title, middle.read_bytes()))
     return Section("Segmented volumes", items=tuple(items))
+
+
+def _corrected(record: Record) -> dict[str, str]:
+    """Porosity as corrected by a film's own test squares; empty where there are too few."""
+    corrected, told = record.get("porosity_corrected"), record.get("porosity_interval") or {}
+    return {
+        "corrected %": "" if corrected is None else _percent(corrected),
+        "95 % by squares": _interval(told.get("volume")),
+    }
 
 
 def inspection(result: Result) -> Section:

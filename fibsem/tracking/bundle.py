@@ -23,6 +23,7 @@ from fibsem.data.volumes import VoxelNm
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Member, Segmenter
 from fibsem.inference.volume.likeness import Trained
+from fibsem.inference.volume.tested import FilmSquares
 from fibsem.models.spec import ModelSpec
 from fibsem.system.files import read_json, write_json
 from fibsem.tracking.store import client_of
@@ -36,9 +37,9 @@ class Bundle:
     """A segmenter with what is known of its origin.
 
     ``audit`` holds the corrections fitted to the training samples, their grey values, the figures
-    of the promotion and in ``lineage`` where the model comes from; nothing in it is needed to
-    segment. ``version`` is that of the registered model, None for a folder; ``scales`` are those
-    of the samples, where they declared a range.
+    of the promotion, its test squares and in ``lineage`` where the model comes from; nothing in it
+    is needed to segment. ``version`` is that of the registered model, None for a folder; ``scales``
+    are those of the samples, where they declared a range.
     """
 
     segmenter: Segmenter
@@ -51,6 +52,11 @@ class Bundle:
     def trained(self) -> Trained:
         """What it was trained on; older bundles do not know their grey values."""
         return Trained(self.voxel_nm, tuple(map(tuple, self.audit.get("greys", {}).values())))
+
+    @property
+    def tested(self) -> tuple[FilmSquares, ...]:
+        """Squares that it was tested on; older bundles have none."""
+        return tuple(map(FilmSquares.from_json, self.audit.get("squares", [])))
 
     def save(self, folder: Path) -> None:
         """Write the folder."""

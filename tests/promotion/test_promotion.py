@@ -167,6 +167,19 @@ def test_the_summary_has_what_others_read(promoted):
     assert film["seconds"] > 0
 
 
+def test_the_test_squares_travel_with_the_bundle_and_correct_their_own_film(promoted):
+    bundle = load_bundle(promoted["folder"] / "promote" / "bundle")
+    (squares,) = bundle.tested
+    rows = [row for row in promoted["promote"]["squares"] if row["split"] == "test"]
+    assert squares.sample == "HPC45"
+    assert sum(square.pixels for square in squares.squares) == sum(
+        sum(map(sum, row["chosen"])) for row in rows
+    )
+    interval = promoted["promote"]["samples"]["HPC45"]["porosity_interval"]
+    assert interval["why"] == f"{len(squares.squares)} test squares are too few, 6 are needed"
+    assert interval["volume"] is None
+
+
 def test_the_run_knows_porosity_time_and_that_the_test_squares_were_used(promoted):
     run = mlflow.MlflowClient(promoted["uri"]).get_run(promoted["promote"]["run_id"])
     assert run.data.metrics["porosity/HPC45"] == promoted["promote"]["samples"]["HPC45"]["porosity"]

@@ -1,6 +1,7 @@
 """Structure of segmentations as the command tells it, and what it refuses."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -66,6 +67,22 @@ def test_tables_hold_the_curves(told):
     assert rows[2].startswith("1,50.0,0.")
     lines = (folder / "transport.csv").read_text().splitlines()
     assert len(lines) == 1 + 3 * len(record["blocks"])
+
+
+def test_the_interval_of_the_material_is_wider_than_that_of_the_film(segmented, tmp_path):
+    shutil.copytree(segmented, tmp_path / "out")
+    record = json.loads((segmented / "summary.json").read_text())
+    assert record["porosity_interval"]["why"] == "the model has no test squares with it"
+    told = {"volume": [0.44, 0.56], "error": 0.025, "degrees": 6, "squares": 7, "why": None}
+    more = {"porosity_corrected": 0.5, "porosity_interval": told}
+    (tmp_path / "out" / "summary.json").write_text(json.dumps({**record, **more}))
+    found = run(tmp_path / "out", tmp_path / "q", "blocks=0")
+    assert found["porosity_corrected"] == 0.5
+    low, high = found["porosity_interval"]["material"]
+    assert found["porosity_sd_of_such_volumes"] > 0.01
+    assert low < 0.44
+    assert high > 0.56
+    assert found["porosity_interval"]["volume"] == told["volume"]
 
 
 def test_a_slice_at_a_time_finds_the_same(told, segmented, tmp_path):

@@ -40,11 +40,14 @@ class IntegralRange:
         Length up to which the covariance was summed.
     sd
         Standard deviation of the porosity of volumes like this film, from place to place.
+    degrees
+        Degrees of freedom of the latter: balls of the radius ``cutoff`` in the film.
     """
 
     volume: float
     cutoff: float
     sd: float
+    degrees: float
 
 
 def integral_range(cells: Cells, cutoff: float | None = None) -> IntegralRange:
@@ -73,11 +76,14 @@ def integral_range(cells: Cells, cutoff: float | None = None) -> IntegralRange:
     lost = of_one_cell * float(weights.sum())
     phi = cells.porosity
     if not 0 < phi < 1 or lost >= MOST_LOST:
-        return IntegralRange(float("nan"), reach, float("nan"))
+        return IntegralRange(float("nan"), reach, float("nan"), 0.0)
     summed = float((covariance[inside] * weights).sum())
     variance = max(0.0, of_one_cell * summed / (1 - lost))
     volume = float(np.prod(cells.size) * known.sum() / known.max())
-    return IntegralRange(variance * volume / (phi * (1 - phi)), reach, float(np.sqrt(variance)))
+    balls = volume / (4 / 3 * np.pi * reach**3)
+    return IntegralRange(
+        variance * volume / (phi * (1 - phi)), reach, float(np.sqrt(variance)), balls
+    )
 
 
 def _covariance(cells: Cells) -> tuple[Array, Array]:

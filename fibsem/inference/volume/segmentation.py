@@ -42,6 +42,7 @@ from fibsem.inference.volume.preflight import (
     forget_lost,
 )
 from fibsem.inference.volume.slab import SlabWorker
+from fibsem.inference.volume.tested import FilmSquares, porosity_interval
 from fibsem.inference.volume.witness import check_unchanged, witnessed
 from fibsem.models.dense import why_not_dense
 from fibsem.system.files import replace_file, write_json
@@ -62,6 +63,7 @@ def segment_volume(
     load: Load | None = None,
     provenance: Mapping[str, Any] | None = None,
     trained: Sequence[Trained] = (),
+    tested: Sequence[FilmSquares] = (),
     progress: Show | None = None,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
@@ -86,6 +88,8 @@ def segment_volume(
         What the summary says of the models' origin and of the run, with its ``code`` version.
     trained
         What each model was trained on; what differs in this volume is said.
+    tested
+        Squares of the films that the model was tested on: they correct the porosity of their own.
     progress, say
         Called after every slice or slab, and with warnings.
 
@@ -145,7 +149,11 @@ def segment_volume(
         check_unchanged(volume, stamps, ledger.read)
         pixels = [decisions.extent.pixels(z) for z in range(volume.shape[0])]
         counts = _counts(volume, pores, pixels)
-        record = {**counts, **run.record(), **likeness, **whence, **ledger.decided["measured"]}
+        interval = porosity_interval(volume, counts["porosity"], tested, options)
+        record = {
+            **counts, **interval, **run.record(), **likeness, **whence,
+            **ledger.decided["measured"],
+        }  # fmt: skip
         _write_porosity(folder, ledger.slices(), pores, pixels)
         write_json(folder / "summary.json", record)
     return record

@@ -1,0 +1,86 @@
+"""Intervals from labelled squares: by hand, and as often right as they claim."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from fibsem.analysis.intervals import (
+    Estimate,
+    difference_estimate,
+    post_stratified_estimate,
+    with_sampling,
+)
+from fibsem.analysis.metrics import Confusion
+
+#: Labels by row, map by column: (pore, solid) each.
+SQUARES = [Confusion(((30, 10), (2, 58))), Confusion(((20, 20), (0, 60))),
+           Confusion(((50, 0), (10, 90)))]  # fmt: skip
+
+
+def test_the_difference_estimator_by_hand():
+    found = difference_estimate(0.3, SQUARES)
+    # labelled less mapped pores: 40 - 32, 40 - 20, 50 - 60, of 100, 100, 150 pixels
+    bias = 18 / 350
+    assert found.porosity == pytest.approx(0.3 + bias)
+    rest = [8 - 100 * bias, 20 - 100 * bias, -10 - 150 * bias]
+    error = np.sqrt(3 / 2 * np.square(rest).sum()) / 350
+    assert found.error == pytest.approx(error)
+    half = stats.t.ppf(0.975, 2) * error
+    assert found.interval == pytest.approx((max(0, 0.3 + bias - half), 0.3 + bias + half))
+
+
+def test_equal_squares_have_the_error_of_a_mean():
+    squares = [Confusion(((a, 40 - a), (5, 55))) for a in (10, 20, 30, 35)]
+    wrong = [(40 - (a + 5)) / 100 for a in (10, 20, 30, 35)]
+    found = difference_estimate(0.2, squares)
+    assert found.porosity == pytest.approx(0.2 + np.mean(wrong))
+    assert found.error == pytest.approx(stats.sem(wrong))
+
+
+def test_the_post_stratified_estimator_by_hand():
+    found = post_stratified_estimate(0.3, SQUARES)
+    pores, solid = 100 / 112, 30 / 238  # labelled pore among what the map calls pore, and solid
+    assert found.porosity == pytest.approx(0.3 * pores + 0.7 * solid)
+    parts = [
+        0.3 * (a - pores * m) / 112 + 0.7 * (b - solid * n) / 238
+        for a, m, b, n in ((30, 32, 10, 68), (20, 20, 20, 80), (50, 60, 0, 90))
+    ]
+    assert found.error == pytest.approx(np.sqrt(3 / 2 * np.square(parts).sum()))
+    assert post_stratified_estimate(0.3, [Confusion(((4, 0), (3, 0)))] * 2) is None
+
+
+def test_a_map_without_error_has_no_width():
+    squares = [Confusion(((a, 0), (0, 100 - a))) for a in (20, 30, 40)]
+    assert difference_estimate(0.3, squares) == Estimate(0.3, 0.0, 2)
+    assert post_stratified_estimate(0.3, squares).error == 0
+
+
+@pytest.mark.parametrize("estimator", [difference_estimate, post_stratified_estimate])
+@pytest.mark.parametrize("n", [6, 20])
+def test_the_interval_holds_the_truth_as_often_as_it_claims(estimator, n):
+    """Squares of a film whose map errs square by square, and more where there are more pores."""
+    rng = np.random.default_rng(n)
+    shares = rng.beta(6, 14, 4000)
+    missed, false = (np.clip(rng.normal(m, 0.03, 4000), 0, 1) for m in (0.15, 0.04))
+    pores = np.rint(10_000 * shares)
+    a, b = np.rint(pores * (1 - missed)), np.rint((10_000 - pores) * false)
+    counts = np.stack([a, pores - a, b, 10_000 - pores - b], 1).reshape(-1, 2, 2).astype(int)
+    truth, mapped = pores.mean() / 10_000, (a + b).mean() / 10_000
+    held = []
+    for _ in range(600):
+        some = counts[rng.choice(4000, n, replace=False)]
+        found = estimator(mapped, [Confusion.from_counts(one.tolist()) for one in some])
+        held.append(found.interval[0] <= truth <= found.interval[1])
+    assert 0.92 <= np.mean(held) <= 0.98
+
+
+def test_sampling_adds_in_squares_and_has_degrees_between():
+    found = with_sampling(Estimate(0.4, 0.03, 5), 0.04, 20)
+    assert found.error == pytest.approx(0.05)
+    assert found.degrees == pytest.approx(0.05**4 / (0.03**4 / 5 + 0.04**4 / 20))
+    assert with_sampling(Estimate(0.4, 0.0, 5), 0.0, 20).interval == (0.4, 0.4)
+
+
+def test_a_porosity_stays_a_porosity():
+    assert Estimate(0.01, 0.02, 5).interval[0] == 0
+    assert Estimate(0.99, 0.02, 5).interval[1] == 1

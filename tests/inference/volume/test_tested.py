@@ -1,0 +1,81 @@
+"""Porosity corrected by a film's own test squares; squares of others do not count."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fibsem.analysis.intervals import difference_estimate
+from fibsem.analysis.metrics import Confusion
+from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
+from fibsem.inference.options import Options
+from fibsem.inference.volume.tested import FilmSquares, porosity_interval
+
+ROWS = [
+    {"at": [k % 3, 40 * (k // 3), 0], "chosen": [[30 + k, 10 - k], [2 * k, 60 - 2 * k]]}
+    for k in range(21)
+]
+
+
+def film(seed, depth=4):
+    grey = np.random.default_rng(seed).integers(0, 255, (depth, 20, 30)).astype(np.uint8)
+    return ArrayVolume(grey)
+
+
+@pytest.fixture
+def own():
+    return FilmSquares.of("A", film(0), ROWS, "chosen")
+
+
+def test_squares_of_one_place_are_one_cluster(own):
+    assert len(own.squares) == 7
+    assert own.squares[0] == Confusion(((30 + 31 + 32, 10 + 9 + 8), (0 + 2 + 4, 60 + 58 + 56)))
+
+
+def test_the_interval_is_that_of_the_films_own_squares(own):
+    other = replace(own, sample="B", slices={0: "another"})
+    told = porosity_interval(film(0), 0.3, [other, own], Options())
+    estimate = difference_estimate(0.3, own.squares)
+    assert told["porosity_corrected"] == estimate.porosity
+    interval = told["porosity_interval"]
+    assert interval["volume"] == list(estimate.interval)
+    assert (interval["squares"], interval["degrees"], interval["why"]) == (7, 6, None)
+    assert interval["post_stratified"]["volume"][0] < interval["post_stratified"]["porosity"]
+    assert set(interval["others"]) == {"B"}
+
+
+@pytest.mark.parametrize("volume", [film(1), film(0, depth=5)])
+def test_squares_of_another_film_tell_no_interval_and_are_shown(own, volume):
+    told = porosity_interval(volume, 0.3, [own], Options())
+    assert told["porosity_corrected"] is None
+    assert told["porosity_interval"]["volume"] is None
+    assert "not tested on squares of this film" in told["porosity_interval"]["why"]
+    assert told["porosity_interval"]["others"]["A"]["bias"] == pytest.approx(
+        difference_estimate(0, own.squares).porosity
+    )
+
+
+def test_too_few_squares_tell_none(own):
+    few = replace(own, squares=own.squares[:5])
+    told = porosity_interval(film(0), 0.3, [few], Options())["porosity_interval"]
+    assert told["volume"] is None
+    assert told["why"] == "5 test squares are too few, 6 are needed"
+
+
+def test_what_the_squares_do_not_know_is_not_told(own):
+    told = porosity_interval(film(0), 0.3, [own], Options(min_volume_nm3=1e6))
+    assert told["porosity_corrected"] is None
+    assert "min_volume_nm3" in told["porosity_interval"]["why"]
+    assert (
+        "no test squares"
+        in porosity_interval(film(0), 0.3, [], Options())["porosity_interval"]["why"]
+    )
+
+
+def test_a_film_is_known_again_where_it_lies_now(own, tmp_path):
+    with create_volume(tmp_path / "a", (4, 20, 30), np.uint8, format="tiff") as writer:
+        writer.write(0, film(0).source.array)
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    assert own.is_of(open_volume(tmp_path / "b"))
+    assert FilmSquares.from_json(own.to_json()) == own
