@@ -24,7 +24,7 @@ import pytest
 from fibsem.data.phantom import PhantomRecipe, simulate
 from fibsem.data.phantom.recipe import THESIS_FILMS
 from fibsem.data.volumes import open_volume
-from fibsem.geometry import Box, Nbhd
+from fibsem.geometry import Nbhd
 from fibsem.models.spec import resolve
 from tests import servers
 
@@ -48,8 +48,7 @@ class CutOffError(Exception):
 
 def labels(path):
     """All voxels of a labelled volume, (z, y, x)."""
-    stack = open_volume(path)
-    return stack.read(Box.whole(stack.shape))
+    return open_volume(path).whole()
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -8,6 +8,7 @@ import tifffile
 import yaml
 
 from fibsem import segment
+from fibsem.api.inputs import volume_of
 from fibsem.config import CONF, compose, output_folder, read
 from fibsem.data.volumes import Manner, create_volume
 from fibsem.errors import UserError
@@ -25,7 +26,7 @@ def stack(tmp_path, monkeypatch):
 
 def test_a_folder_may_be_named_by_a_number(stack):
     tree = compose("segment", ["volume=2024", "output=2025"])
-    assert segment._volume(tree, Options()).path.name == "2024"
+    assert volume_of(tree, Options()).path.name == "2024"
     assert output_folder("segment", tree, "2024").name == "2025"
 
 
@@ -34,9 +35,9 @@ def test_a_series_and_a_scene_are_picked_as_they_are_typed(stack):
         for c in (0, 1):
             tifffile.imwrite(stack / "2024" / f"a (b)_{k}_ch{c}.tif", np.full((4, 5), c, np.uint8))
     with pytest.raises(UserError, match="`pattern` picks one series"):
-        segment._volume(compose("segment", ["volume=2024"]), Options())
+        volume_of(compose("segment", ["volume=2024"]), Options())
     tree = compose("segment", ["volume=2024", "pattern=a (b)_#_ch1.tif"])
-    volume = segment._volume(tree, Options(missing="skip"))
+    volume = volume_of(tree, Options(missing="skip"))
     assert volume.shape == (3, 4, 5)
     assert volume.manner == Manner(gaps=True, pattern="a (b)_#_ch1.tif")
     with tifffile.TiffWriter(stack / "two.ome.tif", ome=True) as tiff:
@@ -44,7 +45,7 @@ def test_a_series_and_a_scene_are_picked_as_they_are_typed(stack):
             tiff.write(np.zeros((depth, 4, 5), np.uint8), metadata={"Name": name})
     for series, depth in (("no", 3), ("0", 2), ("film", 2), ("1", 3)):
         tree = compose("segment", ["volume=two.ome.tif", f"series={series}"])
-        assert segment._volume(tree, Options()).shape[0] == depth
+        assert volume_of(tree, Options()).shape[0] == depth
 
 
 def test_keys_that_pick_a_film_name_its_folder_where_they_are_set():

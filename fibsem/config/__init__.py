@@ -6,7 +6,7 @@ replaced, read again.
 """
 
 from fibsem.config.commands import command_line, compose, run_command
-from fibsem.config.overrides import CONF, as_typed
+from fibsem.config.overrides import CONF, as_typed, override
 from fibsem.config.promotion import (
     GateConfig,
     PostProcessingConfig,
@@ -45,6 +45,7 @@ __all__ = [
     "defaults_of",
     "flat",
     "output_folder",
+    "override",
     "read",
     "read_path",
     "require",

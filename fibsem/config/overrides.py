@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import yaml
@@ -187,9 +187,51 @@ def as_typed(key: str, text: str) -> str:
     >>> as_typed("output", "2024_01_15"), as_typed("output", "null")
     ('output=2024_01_15', 'output="null"')
     """
-    from hydra.core.override_parser.types import Quote, QuotedString
-
     if "${" not in text and text[:1] not in ("'", '"', "[") and text != NONE:
         return f"{key}={text}"
+    return f"{key}={_quoted(text)}"
+
+
+def _quoted(text: str) -> str:
+    """A text in quotes that neither Hydra nor OmegaConf reads as anything else."""
+    from hydra.core.override_parser.types import Quote, QuotedString
+
     plain = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)  # OmegaConf would look it up
-    return f"{key}={QuotedString(plain, Quote.double).with_quotes()}"
+    return QuotedString(plain, Quote.double).with_quotes()
+
+
+def override(key: str, value: object) -> str:
+    """The override that gives a key a value of Python's.
+
+    >>> override("train.steps", 200), override("test", True), override("output", Path("a b"))
+    ('train.steps=200', 'test=true', 'output=a b')
+    >>> override("study", ["A", "b, c"]), override("range", None)
+    ('study=["A","b, c"]', 'range=null')
+
+    Raises
+    ------
+    UserError
+        If YAML has no such value.
+    """
+    if isinstance(value, str | PurePath):
+        return as_typed(key, str(value))
+    return f"{key}={_written(value, key)}"
+
+
+def _written(value: Any, key: str) -> str:
+    """A value in the grammar of overrides; NumPy's numbers are numbers."""
+    if value is None:
+        return NONE
+    if isinstance(value, str | PurePath):
+        return _quoted(str(value))
+    if isinstance(value, list | tuple):
+        return f"[{','.join(_written(item, key) for item in value)}]"
+    plain = value.item() if hasattr(value, "item") else value
+    if isinstance(plain, bool):
+        return str(plain).lower()
+    if isinstance(plain, int | float):
+        return repr(plain)
+    raise UserError(
+        f"`{key}` must be a text, a number, true or false, none or a list of these, but got "
+        f"{type(value).__name__}."
+    )

@@ -36,13 +36,18 @@ Array = npt.NDArray[Any]
 
 def save(figure: Figure, path: Path) -> Path:
     """Write a figure as PNG, whole or not at all."""
+    replace_file(path, png(figure))
+    return path
+
+
+def png(figure: Figure) -> bytes:
+    """A figure as PNG."""
     page = io.BytesIO()
     _as_written(figure)
     with mpl.rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a box says as much
         figure.savefig(page, format="png", bbox_inches="tight")
-    replace_file(path, page.getvalue())
-    return path
+    return page.getvalue()
 
 
 def _as_written(figure: Figure) -> None:

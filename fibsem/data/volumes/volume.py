@@ -106,6 +106,10 @@ class Volume:
             check_finite(image, self.source.name(z))
         return voxels
 
+    def whole(self) -> Voxels:
+        """Read all of it in the volume's dtype, (z, y, x); it must fit in memory."""
+        return self.read(Box.whole(self.shape))
+
     def read_unit(self, box: Box) -> npt.NDArray[np.float32]:
         """Read a box as float32 in [0, 1]; values beyond a declared range are clipped.
 

@@ -1,0 +1,42 @@
+"""fibsem from Python: what the commands do, as functions that give typed results.
+
+Options are the keys of the commands: nested, ``train={"steps": 200}``, or dotted,
+``**{"train.steps": 200}``; what is wrong with them is a :class:`UserError` of one line. The same
+call again goes on where it was stopped, as the same command does, and finds its results.
+
+>>> from fibsem import api
+>>> print(*(name for name in api.__all__ if name.islower()))
+load open_dataset open_volume promote quantify report segment sweep train
+"""
+
+from fibsem.api.datasets import OpenDataset, open_dataset
+from fibsem.api.models import LoadedModel, load
+from fibsem.api.promoting import PromoteResult, promote
+from fibsem.api.quantifying import QuantifyResult, quantify
+from fibsem.api.reporting import ReportResult, report
+from fibsem.api.segmenting import SegmentResult, segment
+from fibsem.api.sweeping import SweepResult, sweep
+from fibsem.api.training import TrainResult, train
+from fibsem.data.volumes import open_volume
+from fibsem.errors import UserError
+
+__all__ = [
+    "LoadedModel",
+    "OpenDataset",
+    "PromoteResult",
+    "QuantifyResult",
+    "ReportResult",
+    "SegmentResult",
+    "SweepResult",
+    "TrainResult",
+    "UserError",
+    "load",
+    "open_dataset",
+    "open_volume",
+    "promote",
+    "quantify",
+    "report",
+    "segment",
+    "sweep",
+    "train",
+]

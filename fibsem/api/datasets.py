@@ -1,0 +1,126 @@
+"""A dataset, opened: its films, its squares, what they look like."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.api.options import one_line_errors, overrides_of, tree_of
+from fibsem.api.results import as_html
+from fibsem.config import DataConfig, flat, override, read
+from fibsem.data.dataset import Dataset, Region
+from fibsem.data.preprocessing import evenly_spaced
+from fibsem.data.split import SPLITS, SplitRecipe
+from fibsem.data.volumes import Volume
+
+#: Squares in a notebook's picture.
+SHOWN = 6
+
+
+@dataclass(frozen=True, repr=False)
+class OpenDataset:
+    """A dataset that was read and checked; every function takes it in place of a name or path.
+
+    Attributes
+    ----------
+    dataset
+        Samples and labelled regions.
+    overrides
+        What names it on a command line.
+    """
+
+    dataset: Dataset
+    overrides: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """As the manifest has it."""
+        return self.dataset.name
+
+    @property
+    def hash(self) -> str:
+        """Digits of every grey value and label."""
+        return self.dataset.hash
+
+    @property
+    def volumes(self) -> dict[str, Volume]:
+        """Grey values of every sample by name, read box by box."""
+        return {sample.name: sample.volume for sample in self.dataset.samples}
+
+    def squares(self, split: str) -> list[tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]]:
+        """Grey values in [0, 1] and labels (0 pore, 1 solid, 255 unlabelled) of a part, (h, w)."""
+        regions = [region for region in self._regions if region.split == split]
+        return [(self._grey(region), region.read()) for region in regions]
+
+    @property
+    def _regions(self) -> list[Region]:
+        return [region for sample in self.dataset.samples for region in sample.regions]
+
+    def _grey(self, region: Region) -> npt.NDArray[np.float32]:
+        return self.dataset.sample(region.sample).volume.read_unit(region.box)[0]
+
+    def __repr__(self) -> str:
+        lines = [f"{self.name}, hash {self.hash}"]
+        for sample in self.dataset.samples:
+            parts = Counter(region.split for region in sample.regions)
+            told = ", ".join(f"{parts[split]} {split}" for split in SPLITS)
+            shape = " x ".join(map(str, sample.volume.shape))
+            lines.append(f"  {sample.name}: {shape} {sample.volume.dtype}; squares: {told}")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        from fibsem.analysis import figures
+
+        regions = self._regions
+        if not regions:
+            return as_html(repr(self))
+        some = [regions[k] for k in evenly_spaced(len(regions), SHOWN)]
+        drawn = [
+            (f"{region.name} ({region.split})", self._grey(region), region.read())
+            for region in some
+        ]
+        return as_html(repr(self), [figures.png(figures.squares(drawn))])
+
+
+@one_line_errors
+def open_dataset(dataset: str | Path = "phantom", **options: Any) -> OpenDataset:
+    """Open a dataset and check every label of it.
+
+    Parameters
+    ----------
+    dataset
+        ``demo`` or ``phantom``, simulated where they are not there; ``hpc``, the published archive;
+        or the path of a ``dataset.yaml`` or its folder.
+    options
+        ``data`` and ``split`` as on the command line, ``data={"root": "films"}``; they go with it
+        wherever it is used.
+
+    Raises
+    ------
+    UserError
+        If it is not there, or something about it is not in order.
+
+    Examples
+    --------
+    ::
+
+        film = api.open_dataset("my/film")
+        grey, labels = film.squares("train")[0]
+        api.train(film, nbhd="33x33x3")
+    """
+    tree = tree_of("inspect", dataset, options)
+    data, split = read(DataConfig, tree["data"], "data"), read(SplitRecipe, tree["split"], "split")
+
+    from fibsem.training.datasets import obtain
+
+    return OpenDataset(obtain(data, split), (*overrides_of(dataset), *_given(options)))
+
+
+def _given(options: Mapping[str, Any]) -> list[str]:
+    return [override(key, value) for key, value in flat(options)]

@@ -1,0 +1,113 @@
+"""A trained model with all that is needed to use it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fibsem.api.options import one_line_errors, tree_of
+from fibsem.config import TrackingConfig, read
+
+if TYPE_CHECKING:
+    from fibsem.tracking.bundle import Bundle
+
+#: What is segmented with where nobody says otherwise.
+CHAMPION = "models:/fibsem@champion"
+
+
+@dataclass(frozen=True, repr=False)
+class LoadedModel:
+    """A model of the registry, or of a bundle's folder.
+
+    Attributes
+    ----------
+    name
+        As it was asked for.
+    bundle
+        Networks, preprocessing, post-processing, and where all of it comes from.
+    """
+
+    name: str
+    bundle: Bundle
+
+    @property
+    def version(self) -> str | None:
+        """Of the registered model; None of a folder."""
+        return self.bundle.version
+
+    @property
+    def place(self) -> str:
+        """Where processes in other folders find it, whatever an alias means by then."""
+        return place_of(self.name, self.version)
+
+    @property
+    def classes(self) -> tuple[int, int]:
+        """Label values of pore and solid."""
+        return self.bundle.segmenter.classes
+
+    @property
+    def voxel_nm(self) -> tuple[float | None, float | None, float | None]:
+        """Of the films that it was trained on, (z, y, x)."""
+        return self.bundle.voxel_nm
+
+    def __repr__(self) -> str:
+        segmenter = self.bundle.segmenter
+        members = " + ".join(f"{one.spec.name} {one.spec.nbhd}" for one in segmenter.members)
+        how = segmenter.postprocessing
+        version = f", version {self.version}" if self.version else ""
+        return (
+            f"{self.name}{version}: {members}, trained at {_nm(self.voxel_nm)} nm (z, y, x); "
+            f"sigma {how.sigma:g}, threshold {how.threshold:g}, temperature "
+            f"{segmenter.temperature:.3g}"
+        )
+
+
+def _nm(voxel_nm: Sequence[float | None]) -> str:
+    return " x ".join("?" if nm is None else f"{nm:g}" for nm in voxel_nm)
+
+
+@one_line_errors
+def load(weights: str | Path = CHAMPION, **options: Any) -> LoadedModel:
+    """Load a model: the champion, a version, or a bundle's folder.
+
+    Parameters
+    ----------
+    weights
+        ``models:/fibsem@champion``, ``models:/fibsem/3`` or a folder.
+    options
+        ``tracking={"uri": ...}``: the MLflow store.
+
+    Raises
+    ------
+    UserError
+        If there is no such model, or its files are damaged.
+
+    Examples
+    --------
+    ::
+
+        model = api.load("models:/fibsem@champion")
+        api.segment(stack, model).porosity
+    """
+    tree = tree_of("segment", None, options, weights=str(weights))
+    return load_all([str(weights)], read(TrackingConfig, tree["tracking"], "tracking").uri)[0]
+
+
+def load_all(weights: Sequence[str], uri: str) -> list[LoadedModel]:
+    """Load several from a store."""
+    from fibsem.tracking.bundle import find_bundle
+
+    return [LoadedModel(name, find_bundle(name, uri)) for name in weights]
+
+
+def place_of(weights: str, version: str | None) -> str:
+    """Where processes in other folders find a model, whatever its alias means by then.
+
+    >>> place_of("models:/fibsem@champion", "3"), place_of("models:/fibsem/2", "2")
+    ('models:/fibsem/3', 'models:/fibsem/2')
+    """
+    if ":/" not in weights:
+        return str(Path(weights).resolve())
+    return f"{weights.partition('@')[0]}/{version}" if "@" in weights and version else weights

@@ -1,0 +1,81 @@
+"""Arguments of Python -> the tree of a command, and its errors in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from fibsem.config import CONF, Tree, compose, flat, override
+from fibsem.errors import UserError, one_line
+
+if TYPE_CHECKING:
+    from fibsem.api.datasets import OpenDataset
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def tree_of(
+    command: str,
+    dataset: str | Path | OpenDataset | None = None,
+    options: Mapping[str, Any] | None = None,
+    **given: Any,
+) -> Tree:
+    """The configuration that a command would have.
+
+    Parameters
+    ----------
+    command
+        Which.
+    dataset
+        A name of ``conf/data``, the path of a manifest, or what :func:`open_dataset` gave.
+    options
+        Keys and values, nested or dotted; a ``None`` among them is a value.
+    given
+        More of them, left out where they are ``None``.
+
+    Raises
+    ------
+    UserError
+        If there is no such key, or a value is not legal.
+
+    >>> tree_of("train", "demo", {"train": {"steps": 7}}, nbhd="9x9x1", seed=None)["command"]
+    'python -m fibsem.train data=demo nbhd=9x9x1 train.steps=7'
+    """
+    named = {key: value for key, value in given.items() if value is not None}
+    leaves = flat({**named, **(options or {})})
+    return compose(command, [*overrides_of(dataset), *(override(key, v) for key, v in leaves)])
+
+
+def overrides_of(dataset: str | Path | OpenDataset | None) -> Iterator[str]:
+    """What says on a command line which dataset is meant.
+
+    >>> [*overrides_of("demo"), *overrides_of("my/film"), *overrides_of(Path("demo"))]
+    ['data=demo', 'data.path=my/film', 'data.path=demo']
+    """
+    if isinstance(dataset, str) and (CONF / "data" / f"{dataset}.yaml").is_file():
+        yield override("data", dataset)
+    elif isinstance(dataset, str | Path):
+        yield override("data.path", dataset)
+    elif dataset is not None:
+        yield from dataset.overrides
+
+
+def one_line_errors(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a function raise as a :class:`UserError` what its command would say in one line."""
+
+    @wraps(function)
+    def told(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except UserError:
+            raise
+        except Exception as error:
+            line = one_line(error)
+            if line is None:
+                raise
+            raise UserError(line) from error
+
+    return told

@@ -1,0 +1,156 @@
+"""From trials to a champion: what ``python -m fibsem.promote`` does."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fibsem.api.datasets import OpenDataset
+from fibsem.api.options import one_line_errors, tree_of
+from fibsem.api.results import Result, files
+from fibsem.api.segmenting import SegmentResult
+from fibsem.config import (
+    DataConfig,
+    GateConfig,
+    PostProcessingConfig,
+    PromoteConfig,
+    RankConfig,
+    RunConfig,
+    TrackingConfig,
+    Tree,
+    output_folder,
+    read,
+    require,
+)
+from fibsem.data.split import SplitRecipe
+from fibsem.errors import UserError
+from fibsem.inference.options import Options
+from fibsem.system.file_names import file_name
+from fibsem.system.files import read_json, write_json
+from fibsem.system.locks import at_work
+
+
+@dataclass(frozen=True, repr=False)
+class PromoteResult(Result):
+    """A model that was trained finally, tested and registered."""
+
+    @property
+    def version(self) -> str:
+        """Of the registered model."""
+        return str(self.summary["version"])
+
+    @property
+    def champion(self) -> bool:
+        """Whether it is the champion now."""
+        return bool(self.summary["champion"])
+
+    @property
+    def test_all(self) -> dict[str, float]:
+        """Scores on every labelled test pixel, with post-processing."""
+        return dict(self.summary["test_all"])
+
+    @property
+    def segmentations(self) -> dict[str, SegmentResult]:
+        """The whole volume of every sample, by name; empty with ``segment=False``."""
+        folders = {n: self.folder / "volumes" / file_name(n) for n in self.summary["samples"]}
+        return {
+            name: SegmentResult.of_folder(read_json(folder / "summary.json"), folder)
+            for name, folder in folders.items()
+        }
+
+    @property
+    def text(self) -> str:
+        """What became of it."""
+        crowned = "is the champion now" if self.champion else "is registered, not champion"
+        return f"version {self.version} {crowned}; {self.folder}/summary.json"
+
+    def pictures(self) -> Iterable[bytes]:
+        """Learning curve, surface of the post-processing, reliability."""
+        names = ("learning_curve", "surface", "reliability")
+        return files(self.folder / "figures" / f"{name}.png" for name in names)
+
+
+@one_line_errors
+def promote(
+    dataset: str | Path | OpenDataset = "phantom",
+    *,
+    study: str | list[str] | None = None,
+    experiment: str | None = None,
+    output: str | Path | None = None,
+    **options: Any,
+) -> PromoteResult:
+    """Make the best of a dataset's trials a registered model, and the champion if it is better.
+
+    Parameters
+    ----------
+    dataset
+        Of :func:`open_dataset`, or what it takes.
+    study
+        Whose trials, :attr:`SweepResult.study`; None: all of the dataset.
+    experiment, output
+        As on the command line; None: as in ``conf/``.
+    options
+        Any other key of ``python -m fibsem.promote`` but ``rollback`` and ``history``.
+
+    Raises
+    ------
+    UserError
+        In one line, what can be mended.
+
+    Examples
+    --------
+    ::
+
+        promoted = api.promote("demo", study=found.study)
+        promoted.test_all["miou"], promoted.segmentations["HPC30"].porosity
+    """
+    tree = tree_of("promote", dataset, options, study=study, experiment=experiment, output=output)
+    for key in ("rollback", "history"):
+        require(key, tree[key], not tree[key], "false: it is an answer of the command line")
+    return run(tree)
+
+
+def run(tree: Tree) -> PromoteResult:
+    """Promote the best of a dataset's trials."""
+    how, rank, store = checked(tree)
+    data, split = read(DataConfig, tree["data"], "data"), read(SplitRecipe, tree["split"], "split")
+
+    from fibsem.training.datasets import obtain
+
+    dataset = obtain(data, split)
+    if not dataset.regions("test"):
+        raise UserError(
+            f"`data` must have labelled test squares for a promotion, but {dataset.name} has none; "
+            "split.test says how many there are to be."
+        )
+
+    from fibsem.promotion.final import final_tree
+    from fibsem.promotion.promotion import Promotion
+    from fibsem.promotion.ranking import best_trials
+    from fibsem.tracking.runs import Tracking
+
+    tracking = Tracking.open(store, dataset.name)
+    trials = best_trials(tracking, dataset, rank, how.study, how.max_seconds_per_gigapixel)
+    for trial in trials:  # what is wrong with `final` is said before the ranking, not after it
+        RunConfig.of(final_tree(trial, tree, tree["seed"]))
+    which = hashlib.sha256("".join(trial.run_id for trial in trials).encode()).hexdigest()[:8]
+    folder = output_folder("promote", tree, dataset.name, which)
+    with at_work(folder):
+        record = Promotion(tree, dataset, folder, tracking).run(trials)
+        write_json(folder / "summary.json", record)
+    return PromoteResult(record, folder)
+
+
+def checked(tree: Tree) -> tuple[PromoteConfig, RankConfig, TrackingConfig]:
+    """What is wrong with a promotion is said before anything is opened."""
+    read(DataConfig, tree["data"], "data")
+    read(SplitRecipe, tree["split"], "split")
+    store = read(TrackingConfig, tree["tracking"], "tracking")
+    how, rank = PromoteConfig.of(tree), read(RankConfig, tree["rank"], "rank")
+    read(Options, tree["segmentation"], "segmentation").check_members(how.ensemble)
+    for kind, key in ((GateConfig, "gate"), (PostProcessingConfig, "postprocessing")):
+        read(kind, tree[key], key)
+    return how, rank, store

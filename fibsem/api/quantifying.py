@@ -1,0 +1,96 @@
+"""Porosity and structure of a segmented film: what ``python -m fibsem.quantify`` does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fibsem.api.options import one_line_errors, tree_of
+from fibsem.api.results import Result
+from fibsem.api.segmenting import SegmentResult
+from fibsem.config import Tree, output_folder, read, read_path
+from fibsem.errors import UserError
+from fibsem.quantification.options import QuantifyConfig
+from fibsem.system.locks import at_work
+from fibsem.system.progress import Progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, repr=False)
+class QuantifyResult(Result):
+    """What pores and solid of a film look like, in nanometres where a voxel's size is known."""
+
+    @property
+    def porosity(self) -> float:
+        """Share of pores in the material."""
+        return float(self.summary["porosity"])
+
+    @property
+    def text(self) -> str:
+        """The figures, and what limits them."""
+        from fibsem.quantification.summary import told
+
+        notes = [f"note: {limit}" for limit in self.summary["limits"]]
+        return "\n".join([told(dict(self.summary)), *notes, str(self.folder)])
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Pore sizes, correlation and the rest, by the name of their file."""
+        from fibsem.analysis.tables import read_csv
+
+        return {path.stem: read_csv(path) for path in sorted(self.folder.glob("*.csv"))}
+
+
+@one_line_errors
+def quantify(
+    segmentation: SegmentResult | str | Path,
+    *,
+    output: str | Path | None = None,
+    **options: Any,
+) -> QuantifyResult:
+    """Measure the structure of a segmented film.
+
+    Parameters
+    ----------
+    segmentation
+        Of :func:`segment`, or the folder of one. Labels of an array are kept with ``output=`` only.
+    output
+        As on the command line; None: as in ``conf/``.
+    options
+        Any other key of ``python -m fibsem.quantify``.
+
+    Raises
+    ------
+    UserError
+        In one line, what can be mended.
+
+    Examples
+    --------
+    ::
+
+        api.quantify(api.segment("my/stack")).summary["pore_size_nm"]
+    """
+    folder = segmentation.folder if isinstance(segmentation, SegmentResult) else segmentation
+    return run(tree_of("quantify", None, options, segmentation=folder, output=output))
+
+
+def run(tree: Tree) -> QuantifyResult:
+    """Measure one segmentation."""
+    keys = {field.name: tree[field.name] for field in fields(QuantifyConfig)}
+    how = read(QuantifyConfig, keys, "quantify")
+    if tree["segmentation"] is None:
+        raise UserError(
+            "`segmentation` must be given: segmentation=FOLDER of python -m fibsem.segment."
+        )
+
+    from fibsem.quantification.quantification import check_free, quantify
+    from fibsem.quantification.segmented import open_segmented
+
+    segmented = open_segmented(read_path(tree["segmentation"], "segmentation"))
+    folder = output_folder("quantify", tree, segmented.folder.resolve().name)
+    check_free(folder)
+    with at_work(folder), Progress("quantifying") as progress:
+        return QuantifyResult(quantify(segmented, how, folder, progress), folder)

@@ -1,0 +1,115 @@
+"""One page of all results of a dataset: what ``python -m fibsem.report`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fibsem.api.datasets import OpenDataset
+from fibsem.api.options import one_line_errors, tree_of
+from fibsem.api.results import Result
+from fibsem.config import DataConfig, TrackingConfig, Tree, output_folder, read, read_path, require
+from fibsem.data.split import SplitRecipe
+from fibsem.errors import UserError
+from fibsem.reporting.results import find_results
+from fibsem.system.locks import at_work
+from fibsem.tracking.aliases import history_now
+
+
+@dataclass(frozen=True, repr=False)
+class ReportResult(Result):
+    """A page with its tables and figures."""
+
+    @property
+    def page(self) -> Path:
+        """Which needs no other file and no network."""
+        return self.folder / self.summary["page"]
+
+    @property
+    def tables(self) -> list[Path]:
+        """CSV, each with a Markdown beside it."""
+        return [self.folder / name for name in self.summary["tables"]]
+
+    @property
+    def text(self) -> str:
+        """What it holds, and what was left out."""
+        told = self.summary
+        text = (
+            f"{sum(told['results'].values())} results of {told['dataset']}: "
+            f"{len(told['tables'])} tables and {len(told['figures'])} figures; {self.page}"
+        )
+        others = told["others"]
+        return text + f"\nleft out: {others} results on other data of this name" * bool(others)
+
+    def _repr_html_(self) -> str:
+        return self.page.read_text(encoding="utf-8")
+
+
+@one_line_errors
+def report(
+    dataset: str | Path | OpenDataset = "phantom",
+    *,
+    folders: Sequence[str | Path] | None = None,
+    output: str | Path | None = None,
+    **options: Any,
+) -> ReportResult:
+    """Put everything that was found out about a dataset on one page.
+
+    Parameters
+    ----------
+    dataset
+        Of :func:`open_dataset`, or what it takes.
+    folders
+        Where results are looked for; None: ``outputs``.
+    output
+        As on the command line; None: as in ``conf/``.
+    options
+        Any other key of ``python -m fibsem.report`` but ``lineage``.
+
+    Raises
+    ------
+    UserError
+        If there are no results.
+
+    Examples
+    --------
+    ::
+
+        api.report("demo").page
+    """
+    where = None if folders is None else list(folders)
+    tree = tree_of("report", dataset, options, folders=where, output=output)
+    require("lineage", tree["lineage"], tree["lineage"] is None, "none: it is of the command line")
+    return run(tree)
+
+
+def run(tree: Tree) -> ReportResult:
+    """Report on a dataset."""
+    store = read(TrackingConfig, tree["tracking"], "tracking")
+    folders = tree["folders"] if tree["folders"] is not None else ["outputs"]
+    if not isinstance(folders, list) or not folders:
+        raise UserError(f"`folders` must be a list of folders, folders=[A,B], but got {folders}.")
+    dataset = _name(read(DataConfig, tree["data"], "data"), tree)
+    results = find_results([read_path(folder, "folders") for folder in folders], dataset)
+
+    from fibsem.reporting.folder import write_report
+    from fibsem.tracking.runs import code_version
+
+    folder = output_folder("report", tree, dataset)
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    footer = f"fibsem {code_version()}, {now}: {tree.get('command')}"
+    with at_work(folder):
+        return ReportResult(write_report(results, folder, history_now(store.uri), footer), folder)
+
+
+def _name(data: DataConfig, tree: Tree) -> str:
+    """Name of the dataset: nothing is simulated or downloaded to be reported on."""
+    if data.path is None:
+        return data.name
+
+    from fibsem.data.manifest import load_dataset
+
+    return load_dataset(data.path, read(SplitRecipe, tree["split"], "split")).name

@@ -1,0 +1,241 @@
+"""Label a volume, in memory or on disk: what ``python -m fibsem.segment`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.analysis.intervals import corrected_text, porosity_text
+from fibsem.api.inputs import options_of, volume_of, voxel_nm_of, weights_of
+from fibsem.api.models import CHAMPION, LoadedModel, load_all
+from fibsem.api.options import one_line_errors, tree_of
+from fibsem.api.results import Result
+from fibsem.config import TrackingConfig, Tree, output_folder, read, require
+from fibsem.data.scale import learned_range
+from fibsem.data.volumes import ArrayVolume, Volume, open_volume
+from fibsem.data.volumes.writers import Voxels
+
+if TYPE_CHECKING:
+    from fibsem.inference.model.segmenter import Segmenter
+    from fibsem.inference.volume.estimate import SegmentationEstimate
+
+Labels = npt.NDArray[np.uint8]
+#: One model or several, whose probabilities are averaged.
+Models = str | Path | LoadedModel | Sequence[str | Path | LoadedModel]
+
+
+@dataclass(frozen=True, repr=False)
+class SegmentResult(Result):
+    """Labels of a volume, and how they were made.
+
+    Attributes
+    ----------
+    stores
+        ``labels``, and ``probabilities`` and ``uncertainty`` where they were asked for, read box by
+        box.
+    previews
+        Pictures of some slices, PNG.
+    """
+
+    stores: Mapping[str, Volume]
+    previews: tuple[bytes, ...] = ()
+
+    @classmethod
+    def of_folder(cls, summary: Mapping[str, Any], folder: Path) -> SegmentResult:
+        """What lies in the folder of a finished segmentation."""
+        names = ("labels", "probabilities", "uncertainty")
+        stores = {n: open_volume(folder / summary[n]) for n in names if summary[n]}
+        drawn = sorted((folder / "previews").glob("*.png"))
+        return cls(summary, folder, stores, tuple(path.read_bytes() for path in drawn))
+
+    def in_memory(self) -> SegmentResult:
+        """The same without its files."""
+        stores = {name: ArrayVolume(store.whole()) for name, store in self.stores.items()}
+        return SegmentResult(self.summary, self.folder, stores, self.previews)
+
+    @property
+    def labels(self) -> Labels:
+        """Label values (z, y, x) uint8; the whole volume is read each time it is asked for.
+
+        Pore and solid are :attr:`classes`; what is missing or not material has values of its own.
+        """
+        return self.stores["labels"].whole()
+
+    @property
+    def classes(self) -> tuple[int, int]:
+        """Label values of pore and solid."""
+        pore, solid = self.summary["classes"]
+        return pore, solid
+
+    @property
+    def pores(self) -> npt.NDArray[np.bool_]:
+        """Where there are pores, (z, y, x)."""
+        return self.labels == self.classes[0]
+
+    @property
+    def probabilities(self) -> npt.NDArray[np.float32] | None:
+        """Calibrated probability of solid (z, y, x), to 1/255; None where nobody asked."""
+        store = self.stores.get("probabilities")
+        return None if store is None else store.whole().astype(np.float32) / np.float32(255)
+
+    @property
+    def porosity(self) -> float:
+        """Share of pores in the material."""
+        return float(self.summary["porosity"])
+
+    @property
+    def porosity_ci(self) -> tuple[float, float]:
+        """Its 95 % interval over slices."""
+        low, high = self.summary["porosity_ci"]
+        return low, high
+
+    @property
+    def text(self) -> str:
+        """Porosity, speed and place."""
+        told = self.summary
+        porosity = porosity_text(told["porosity"], told["porosity_ci"])
+        missing = f", {len(told['missing'])} slices missing" if told["missing"] else ""
+        left = 1 - told["material"]["share"]
+        missing += f", {100 * left:.2f} % not material" if left else ""
+        where = self.folder if self.folder.exists() else "in memory"
+        return (
+            f"porosity {porosity}{missing}, {told['voxels_per_second']:.0f} voxels a second "
+            f"({told['mode']}, {told['precision']}); {where}\n{corrected_text(told)}"
+        )
+
+    def pictures(self) -> Iterable[bytes]:
+        """The slice in the middle of those that were drawn."""
+        return self.previews[len(self.previews) // 2 :][:1]
+
+
+@one_line_errors
+def segment(
+    volume: Voxels | str | Path,
+    model: Models = CHAMPION,
+    *,
+    output: str | Path | None = None,
+    **options: Any,
+) -> SegmentResult:
+    """Label every voxel of a stack.
+
+    Parameters
+    ----------
+    volume : (z, y, x) uint8, uint16 or float32 in [0, 1]; or a path
+        An array goes the same way as a folder of slices, a TIFF or an OME-Zarr.
+    model
+        Of :func:`load`, or what it takes; several are averaged.
+    output
+        Folder of the results. None: the one of the command; of an array none is kept.
+    options
+        Any other key of ``python -m fibsem.segment``: ``probabilities=True``,
+        ``voxel_nm=[50, 10, 10]``, ``valid="all"``, but for ``estimate``.
+
+    Raises
+    ------
+    UserError
+        In one line, what can be mended.
+
+    Notes
+    -----
+    Of an array the labels are held in memory, one byte a voxel, and as much for probabilities;
+    until it ends they lie in a temporary folder, too. A volume on disk is never held whole.
+
+    Examples
+    --------
+    ::
+
+        found = api.segment(stack, "models:/fibsem@champion", probabilities=True)
+        found.porosity, found.labels, found.probabilities
+    """
+    models = [model] if isinstance(model, str | Path | LoadedModel) else list(model)
+    names = [one.name if isinstance(one, LoadedModel) else str(one) for one in models]
+    on_disk = isinstance(volume, str | Path)
+    tree = tree_of(
+        "segment", None, options,
+        volume=volume if on_disk else None, weights=names, output=output,
+    )  # fmt: skip
+    asked = tree["estimate"]
+    require("estimate", asked, asked is False, "false: it is an answer of the command line")
+    loaded = {one.name: one for one in models if isinstance(one, LoadedModel)}
+    if on_disk:
+        return run(tree, loaded)
+    stack = ArrayVolume(np.asarray(volume), value_range=tree["range"])
+    if output is not None:
+        return _label(stack, tree, Path(output), loaded)
+    with TemporaryDirectory(prefix="fibsem-") as scratch:
+        return _label(stack, tree, Path(scratch) / "labels", loaded).in_memory()
+
+
+def run(tree: Tree, loaded: Mapping[str, LoadedModel] | None = None) -> SegmentResult:
+    """Label the volume of a configuration; some of its models may be loaded already."""
+    volume = volume_of(tree, options_of(tree))
+    voxel_nm_of(tree), weights_of(tree)  # refused before a model is loaded
+    folder = output_folder("segment", tree, volume.path.resolve().stem)
+    return _label(volume, tree, folder, loaded or {})
+
+
+def estimate(tree: Tree) -> SegmentationEstimate:
+    """What that will take."""
+    volume = volume_of(tree, options := options_of(tree))
+    voxel_nm_of(tree)
+    models = _models(tree, {})
+
+    from fibsem.inference.volume.estimate import estimate_segmentation
+
+    return estimate_segmentation(_scaled(volume, tree, models), _mean(models), options)
+
+
+def _label(
+    volume: Volume, tree: Tree, folder: Path, loaded: Mapping[str, LoadedModel]
+) -> SegmentResult:
+    options, given = options_of(tree), voxel_nm_of(tree)
+    models = _models(tree, loaded)
+
+    from fibsem.inference.volume.segmentation import segment_volume
+    from fibsem.system.progress import Progress
+    from fibsem.tracking.bundle import load_segmenter
+    from fibsem.tracking.provenance import provenance
+    from fibsem.tracking.runs import code_version
+
+    uri = read(TrackingConfig, tree["tracking"], "tracking").absolute_uri
+    with Progress("segmenting") as progress:
+        summary = segment_volume(
+            _scaled(volume, tree, models), _mean(models), folder, options,
+            voxel_nm=given, trained=[model.bundle.trained for model in models],
+            tested=models[0].bundle.tested if len(models) == 1 else (),
+            load=partial(load_segmenter, [model.place for model in models], uri),
+            provenance=provenance(
+                [model.name for model in models], [model.version for model in models],
+                [model.bundle.audit for model in models],
+                code=code_version(), command=tree.get("command"),
+            ),
+            progress=progress,
+        )  # fmt: skip
+    return SegmentResult.of_folder(summary, folder)
+
+
+def _models(tree: Tree, loaded: Mapping[str, LoadedModel]) -> list[LoadedModel]:
+    store = read(TrackingConfig, tree["tracking"], "tracking")
+    names = weights_of(tree)
+    found = {one.name: one for one in load_all([n for n in names if n not in loaded], store.uri)}
+    return [{**loaded, **found}[name] for name in names]
+
+
+def _scaled(volume: Volume, tree: Tree, models: Sequence[LoadedModel]) -> Volume:
+    """The volume with the range of grey values that was declared, else the models' own."""
+    if tree["range"] is not None:
+        return volume
+    return volume.with_range(learned_range(volume.dtype, *(m.bundle.scales for m in models)))
+
+
+def _mean(models: Sequence[LoadedModel]) -> Segmenter:
+    from fibsem.inference.model.segmenter import Segmenter
+
+    return Segmenter.ensemble([model.bundle.segmenter for model in models])

@@ -1,0 +1,207 @@
+"""Search hyperparameters: what ``python -m fibsem.sweep`` does."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fibsem.api.datasets import OpenDataset
+from fibsem.api.options import one_line_errors, tree_of
+from fibsem.api.results import Result, files
+from fibsem.config import RunConfig, SearchConfig, Tree, output_folder, read, require
+from fibsem.search.space import read_space
+from fibsem.system.files import read_json, write_json
+from fibsem.system.locks import at_work
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fibsem.data.dataset import Dataset
+    from fibsem.training.material import Material
+
+
+@dataclass(frozen=True, repr=False)
+class SweepResult(Result):
+    """A finished search.
+
+    Attributes
+    ----------
+    uri
+        Of the MLflow store with its runs.
+    """
+
+    uri: str
+
+    @property
+    def study(self) -> str:
+        """Its name, which ``promote`` takes."""
+        return str(self.summary["study"])
+
+    @property
+    def best(self) -> dict[str, Any] | None:
+        """``value``, ``params``, ``val`` and ``run_id`` of the best trial; None without any."""
+        return self.summary["best"]
+
+    @property
+    def trials(self) -> pd.DataFrame:
+        """Every attempt: state, objective, hyperparameters."""
+        import pandas as pd
+
+        return pd.DataFrame(read_json(self.folder / "trials.json"))
+
+    @property
+    def text(self) -> str:
+        """How many trials, the best one, and how to look at all of them."""
+        best, counts = self.best, self.summary["trials"]
+        found = "no trial was completed"
+        if best is not None:
+            found = (
+                f"best {self.summary['objectives'][0]} {best['value']:.4f}, validation mIoU "
+                f"{best['val']['miou']:.4f} with {best['params']}"
+            )
+        return (
+            f"{counts['complete']} trials, {counts['pruned']} pruned; {found}\n"
+            f"{self.folder}/summary.json; compare the runs: mlflow ui --backend-store-uri "
+            f"{self.uri}"
+        )
+
+    def pictures(self) -> Iterable[bytes]:
+        """Its history, what mattered, every trial."""
+        names = ("history", "importance", "parallel_coordinates")
+        return files(self.folder / "figures" / f"{name}.png" for name in names)
+
+
+@one_line_errors
+def sweep(
+    dataset: str | Path | OpenDataset = "phantom",
+    *,
+    nbhd: str | None = None,
+    model: str | None = None,
+    experiment: str | None = None,
+    output: str | Path | None = None,
+    **options: Any,
+) -> SweepResult:
+    """Search hyperparameters; every trial is a run in MLflow.
+
+    Parameters
+    ----------
+    dataset
+        Of :func:`open_dataset`, or what it takes.
+    nbhd, model, experiment, output
+        As on the command line; None: as in ``conf/``.
+    options
+        Any other key of ``python -m fibsem.sweep`` but ``search.dry_run``.
+
+    Raises
+    ------
+    UserError
+        In one line, what can be mended.
+
+    Notes
+    -----
+    Scripts that ask for ``search.workers`` or ``search.isolate`` stand below
+    ``if __name__ == "__main__":``, as with every library that starts processes.
+
+    Examples
+    --------
+    ::
+
+        found = api.sweep("demo", nbhd="33x33x3", search={"trials": 8})
+        found.trials.sort_values("val/loss")
+    """
+    tree = tree_of(
+        "sweep", dataset, options, nbhd=nbhd, model=model, experiment=experiment, output=output
+    )
+    dry = tree["search"]["dry_run"]
+    require("search.dry_run", dry, dry is False, "false: it is an answer of the command line")
+    return search(prepare(tree))
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A sweep that was checked, and what one trial of it takes."""
+
+    tree: Tree
+    config: RunConfig
+    how: SearchConfig
+    dataset: Dataset
+    material: Material
+
+
+def prepare(tree: Tree) -> Prepared:
+    """Check a sweep, open its data, and say what it will take."""
+    config = RunConfig.of(tree)
+    how = read(SearchConfig, tree["search"], "search")
+    unseen = not config.train.test
+    require("train.test", config.train.test, unseen, "false: a sweep never sees the test squares")
+    named = tree["study"] is None or (isinstance(tree["study"], str) and len(tree["study"]) <= 500)
+    require("study", tree["study"], named, "a text of at most 500 letters")
+    space = read_space(tree)
+    size = "infinitely many points" if math.isinf(space.size) else f"{space.size:.0f} points"
+    print(
+        f"space {space.name}: {size}, {len(space.cells())} cells of {', '.join(space.enumerated)}"
+    )
+
+    from fibsem.training.datasets import obtain
+
+    dataset = obtain(config.data, config.split)
+
+    from fibsem.training.estimate import duration, estimate_training
+    from fibsem.training.material import Material
+
+    material = Material.of(dataset, config)
+    estimate = estimate_training(material)
+    print(estimate.sentence())
+    if how.dry_run:
+        total = how.trials * estimate.trial_s / how.workers
+        workers = f"with search.workers={how.workers}"
+        print(f"{how.trials} trials: {duration(total)} at most {workers}")
+    return Prepared(tree, config, how, dataset, material)
+
+
+def search(prepared: Prepared) -> SweepResult:
+    """Run the trials that are missing, here or beside other workers."""
+    from fibsem.search.executors import InProcess
+    from fibsem.search.folder import begin_anew
+    from fibsem.search.report import report_sweep
+    from fibsem.search.sweep import Sweep
+    from fibsem.search.workers import run_workers
+    from fibsem.system.progress import Progress
+    from fibsem.tracking.runs import Tracking
+
+    tree, config, dataset = prepared.tree, prepared.config, prepared.dataset
+    started = time.perf_counter()
+    folder = output_folder("sweep", tree, dataset.name, config.spec.name, str(config.spec.nbhd))
+    tracking = Tracking.open(config.tracking, dataset.name)
+    if tree["overwrite"]:
+        with at_work(folder):
+            begin_anew(tree, folder, tracking)
+    with at_work(folder, shared=True):  # the same sweep elsewhere joins
+        sweep = Sweep.open(tree, dataset, folder, tracking)
+        with closing(sweep.study):
+            sweep.reconcile()
+            with (
+                Progress("trials") as progress,
+                tracking.cut_off(sweep.parent, sweep.is_shared),
+                tracking.system_metrics(sweep.parent),
+            ):
+                if prepared.how.workers > 1:
+                    run_workers(sweep, tree, prepared.how.workers, progress)
+                else:
+                    here = partial(InProcess, prepared.material, tracking)
+                    sweep.work(sweep.executor(here), progress)
+            report_sweep(sweep)
+            record = {
+                "dataset": dataset.name,
+                "data": dataset.hash,
+                "command": tree.get("command"),
+                **sweep.finish(time.perf_counter() - started),
+            }
+        write_json(folder / "summary.json", record)
+    return SweepResult(record, folder, config.tracking.uri)

@@ -1,0 +1,139 @@
+"""Train one network: what ``python -m fibsem.train`` does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fibsem.api.datasets import OpenDataset
+from fibsem.api.options import one_line_errors, tree_of
+from fibsem.api.results import Result
+from fibsem.config import RunConfig, Tree, output_folder
+from fibsem.system.files import write_json
+from fibsem.system.locks import at_work
+
+if TYPE_CHECKING:
+    from fibsem.data.dataset import Dataset
+
+
+@dataclass(frozen=True, repr=False)
+class TrainResult(Result):
+    """A trained network and its scores on the validation squares."""
+
+    @property
+    def run_id(self) -> str:
+        """Of its run in MLflow."""
+        return str(self.summary["run_id"])
+
+    @property
+    def val(self) -> dict[str, float]:
+        """``miou``, ``accuracy`` and ``loss`` on the balanced validation pixels."""
+        return dict(self.summary["val"])
+
+    @property
+    def val_all(self) -> dict[str, float] | None:
+        """The same on every labelled validation pixel, where it was asked for."""
+        found = self.summary["val_all"]
+        return None if found is None else dict(found)
+
+    @property
+    def text(self) -> str:
+        """Scores and place."""
+        val = self.val
+        return (
+            f"validation mIoU {val['miou']:.4f}, accuracy {val['accuracy']:.4f}, "
+            f"loss {val['loss']:.4f} after {self.summary['epochs']} epochs; "
+            f"{self.folder}/summary.json"
+        )
+
+    def pictures(self) -> Iterable[bytes]:
+        """Loss and mIoU by epoch."""
+        from fibsem.analysis import figures
+
+        epochs = [epoch["val"] for epoch in self.summary["history"]]
+        curves = {key: [val[key] for val in epochs] for key in ("loss", "miou")}
+        yield figures.png(figures.learning_curves({"validation": curves}))
+
+
+@one_line_errors
+def train(
+    dataset: str | Path | OpenDataset = "phantom",
+    *,
+    nbhd: str | None = None,
+    model: str | None = None,
+    experiment: str | None = None,
+    seed: int | None = None,
+    output: str | Path | None = None,
+    **options: Any,
+) -> TrainResult:
+    """Train one network and score it on the validation squares.
+
+    Parameters
+    ----------
+    dataset
+        Of :func:`open_dataset`, or what it takes.
+    nbhd, model, experiment, seed, output
+        As on the command line; None: as in ``conf/``.
+    options
+        Any other key of ``python -m fibsem.train``.
+
+    Raises
+    ------
+    UserError
+        In one line, what can be mended.
+
+    Examples
+    --------
+    ::
+
+        api.train("demo", nbhd="33x33x3", train={"steps": 200}).val["miou"]
+    """
+    tree = tree_of(
+        "train", dataset, options,
+        nbhd=nbhd, model=model, experiment=experiment, seed=seed, output=output,
+    )  # fmt: skip
+    return run(tree)
+
+
+def run(tree: Tree) -> TrainResult:
+    """Train one configuration."""
+    config = RunConfig.of(tree)
+
+    from fibsem.training.datasets import obtain
+
+    dataset = obtain(config.data, config.split)
+    folder = output_folder("train", tree, dataset.name, config.spec.name, str(config.spec.nbhd))
+    with at_work(folder):
+        return _train(tree, config, dataset, folder)
+
+
+def _train(tree: Tree, config: RunConfig, dataset: Dataset, folder: Path) -> TrainResult:
+    from fibsem.system.progress import Progress
+    from fibsem.tracking.runs import Tracking
+    from fibsem.training.fit import Epoch
+    from fibsem.training.material import Material
+    from fibsem.training.run import Job, hyperparameters, run_job
+
+    started = time.perf_counter()
+    tracking = Tracking.open(config.tracking, dataset.name)
+    job = Job(
+        tree=tree,
+        folder=folder,
+        name=f"{config.spec.name} {config.spec.nbhd} seed {config.seed}",
+        tags={"fibsem.command": "train"},
+        params=hyperparameters(config, tree),
+        overwrite="always" if tree["overwrite"] else "never",
+    )
+    with Progress("epochs") as progress:
+
+        def show(epoch: Epoch) -> None:
+            text = f"loss {epoch.val['loss']:.4f}, mIoU {epoch.val['miou']:.4f}"
+            progress(text, epoch.epoch + 1, config.train.epochs)
+
+        record, _ = run_job(job, Material.of(dataset, config), tracking, show)
+    record["seconds"] = time.perf_counter() - started
+    write_json(folder / "summary.json", record)
+    return TrainResult(record, folder)

@@ -1,0 +1,84 @@
+"""Arguments of Python become the tree that a command line gives, or the same line of complaint."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fibsem import api
+from fibsem.api.options import one_line_errors, overrides_of, tree_of
+from fibsem.config import compose
+
+#: What people give in Python, and what they would type.
+SAME = [
+    ({"train": {"steps": 200, "test": True}}, ["train.steps=200", "train.test=true"]),
+    ({"train.steps": np.int64(200)}, ["train.steps=200"]),
+    ({"train": {"learning_rate": 1e-05, "windows": None}},
+     ["train.learning_rate=1e-05", "train.windows=null"]),
+    ({"output": Path("a (b), c=d")}, ["output=a (b), c=d"]),
+    ({"output": "null"}, ['output="null"']),
+    ({"output": "2024_01_15"}, ["output=2024_01_15"]),
+    ({"model": "unet", "model.filters": 8}, ["model=unet", "model.filters=8"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "typed"), SAME)
+def test_python_and_command_line_give_one_tree(given, typed):
+    assert tree_of("train", None, given) == compose("train", typed)
+
+
+def test_an_axis_is_added_as_on_the_command_line():
+    tree = tree_of("sweep", "demo", {"+space.axes.train.batch": [64, 128]}, nbhd="81x81x3")
+    typed = ["data=demo", "nbhd=81x81x3", "+space.axes.train.batch=[64,128]"]
+    assert tree == compose("sweep", typed)
+
+
+def test_texts_in_a_list_stay_what_they_are():
+    names = ["a, b", "it's", "[x]", "${seed}", "2024_01_15", "null"]
+    assert tree_of("promote", None, {"study": names})["study"] == names
+
+
+def test_a_path_is_no_name():
+    assert list(overrides_of("demo")) == ["data=demo"]
+    assert list(overrides_of(Path("demo"))) == ["data.path=demo"]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: api.train("demo", nbhd="80x80x3"), "odd and positive on every axis"),
+        (lambda: api.train("demo", train={"epohcs": 3}), "epohcs"),
+        (lambda: api.train("nowhere"), "nowhere is not there"),
+        (lambda: api.train("demo", seed={1, 2}), "`seed` must be a text, a number"),
+        (lambda: api.sweep("demo", search={"dry_run": True}), "`search.dry_run` must be false"),
+        (lambda: api.promote("demo", rollback=True), "`rollback` must be false"),
+        (lambda: api.segment("nowhere"), "nowhere is not there"),
+        (lambda: api.segment(np.zeros((2, 4, 5))), "float32"),
+        (lambda: api.segment("nowhere", estimate=True), "`estimate` must be false"),
+        (lambda: api.report("demo", folders=["nowhere"]), "nowhere is not there"),
+    ],
+)
+def test_a_mistake_is_one_line(call, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(api.UserError) as caught:
+        call()
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_system_refuses_is_one_line_too(tmp_path):
+    with pytest.raises(api.UserError, match=r"must be usable, but: No such file or directory"):
+        one_line_errors(lambda: (tmp_path / "x" / "y").write_text(""))()
+    with pytest.raises(ZeroDivisionError):
+        one_line_errors(lambda: 1 / 0)()
+
+
+def test_it_is_there_at_once():
+    """Whoever imports it waits for no network library."""
+    heavy = "{'tensorflow', 'keras', 'mlflow', 'optuna', 'matplotlib'} & set(sys.modules)"
+    line = f"import sys; from fibsem import api; api.train, api.OpenDataset; print({heavy})"
+    done = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

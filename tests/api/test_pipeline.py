@@ -1,0 +1,97 @@
+"""All that the commands do, from Python: on a tiny phantom, with a model that costs nothing."""
+
+import json
+
+import numpy as np
+import pytest
+
+from fibsem import api, segment
+from fibsem.config import compose
+from tests.conftest import labels
+
+
+@pytest.fixture(scope="module")
+def found(tiny, tmp_path_factory, new_store):
+    """(dataset, sweep, promotion, options, folder) by the functions of the interface."""
+    folder = tmp_path_factory.mktemp("api")
+    uri, artifacts = (line.partition("=")[2] for line in new_store(folder))
+    store = {"tracking": {"uri": uri, "artifacts": artifacts}}
+    film = api.open_dataset(tiny)
+    searched = api.sweep(
+        film, nbhd="11x11x1", model="threshold", output=folder / "sweep", **store,
+        **{"search.trials": 2, "train.share": 0.02},
+    )  # fmt: skip
+    promoted = api.promote(
+        film, study=searched.study, output=folder / "promote", **store,
+        rank={"k": 1, "seeds": 1}, postprocessing={"sigma": [0, 1], "threshold_steps": 9},
+    )  # fmt: skip
+    return film, searched, promoted, store, folder
+
+
+def test_a_dataset_shows_its_films_and_squares(found):
+    film = found[0]
+    assert str(film).splitlines()[1:] == [
+        "  HPC45: 6 x 160 x 176 uint16; squares: 3 train, 1 val, 1 test"
+    ]
+    grey, drawn = film.squares("test")[0]
+    assert grey.shape == drawn.shape == (72, 72)
+    assert 0 <= grey.min() < grey.max() <= 1
+    assert set(np.unique(drawn)) <= {0, 1, 255}
+    assert film.volumes["HPC45"].shape == (6, 160, 176)
+    assert "data:image/png;base64,iVBOR" in film._repr_html_()
+
+
+def test_a_sweep_has_its_trials_as_a_table_and_the_words_of_the_command(found):
+    searched = found[1]
+    assert str(searched).startswith("2 trials, 0 pruned; best val/loss ")
+    assert list(searched.trials["state"]) == ["complete", "complete"]
+    assert searched.best["value"] == searched.trials["val/loss"].min()
+    assert json.loads((searched.folder / "summary.json").read_text()) == searched.summary
+    assert searched._repr_html_().count("<img") >= 2
+
+
+def test_a_promotion_has_its_volumes(found):
+    promoted = found[2]
+    assert (promoted.version, promoted.champion) == ("1", True)
+    volume = promoted.segmentations["HPC45"]
+    assert volume.porosity == promoted.summary["samples"]["HPC45"]["porosity"]
+    assert "iVBOR" in promoted._repr_html_()
+    assert volume.pores.mean() == pytest.approx(volume.porosity)
+
+
+def test_an_array_is_labelled_as_the_volume_on_disk_is(found, tiny):
+    """The same labels, probabilities and porosity; by the command, too."""
+    *_, store, folder = found
+    model = api.load(**store)
+    assert "threshold 11x11x1, trained at 50 x 10 x 10 nm" in str(model)
+    on_disk = api.segment(
+        tiny / "HPC45" / "slices", model, output=folder / "disk", probabilities=True, **store
+    )
+    film = api.open_volume(tiny / "HPC45" / "slices")
+    stack = film.whole()
+    in_memory = api.segment(stack, model, probabilities=True, **store)
+    np.testing.assert_array_equal(in_memory.labels, on_disk.labels)
+    np.testing.assert_array_equal(in_memory.probabilities, on_disk.probabilities)
+    assert in_memory.porosity == on_disk.porosity
+    assert in_memory.porosity_ci == on_disk.porosity_ci
+    assert "; in memory" in str(in_memory)
+    assert not in_memory.folder.exists()  # nothing is left of it
+    line = ["weights=models:/fibsem/1", f"output={folder / 'by-command'}"]
+    uri = f"tracking.uri={store['tracking']['uri']}"
+    segment.main(compose("segment", [f"volume={tiny / 'HPC45' / 'slices'}", *line, uri]))
+    np.testing.assert_array_equal(labels(folder / "by-command" / "labels.ome.zarr"), on_disk.labels)
+
+
+def test_a_report_is_its_page(found):
+    folder = found[4]
+    told = api.report(found[0], folders=[folder], output=folder / "report", **found[3])
+    assert told.page.read_text() == told._repr_html_()
+    assert str(told).startswith(f"{sum(told.summary['results'].values())} results of phantom: ")
+
+
+def test_a_segmentation_is_quantified(found):
+    volume = found[2].segmentations["HPC45"]
+    told = api.quantify(volume, output=found[4] / "quantify", blocks=0)
+    assert told.porosity == pytest.approx(volume.porosity)
+    assert str(told).splitlines()[-1] == str(found[4] / "quantify")
+    assert told.tables
