@@ -202,9 +202,9 @@ class Tracking:
         self.client.log_artifact(run_id, str(path), folder)
 
     def read_json(self, run_id: str, file: str) -> dict[str, Any]:
-        """A JSON artifact of a run."""
-        uri = f"runs:/{run_id}/{file}"
-        record: dict[str, Any] = mlflow.artifacts.load_dict(uri)
+        """A JSON artifact of a run; asked for by ``runs:/``, one that is away is not there."""
+        place = self.client.get_run(run_id).info.artifact_uri
+        record: dict[str, Any] = mlflow.artifacts.load_dict(f"{place}/{file}")
         return record
 
     def adopt(self, parent: str, tags: Mapping[str, object]) -> str | None:

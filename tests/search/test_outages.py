@@ -13,8 +13,12 @@ from fibsem.search.optuna_study import OptunaStudy
 from fibsem.search.samplers import objectives
 from fibsem.system.outages import Patience, outage_of, weathered
 from fibsem.tracking.runs import Tracking
+from fibsem.tracking.store import client_of
 from tests import servers
 from tests.search import slot_worker
+
+#: Where a tracking server has the artifacts of its runs.
+ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 
 
 @pytest.fixture(autouse=True)
@@ -127,6 +131,34 @@ def test_an_artifact_place_that_cannot_be_written_to_is_an_outage(tmp_path):
     (tmp_path / "artifacts").write_text("a file where the folder was")
     with pytest.raises(OutageError, match="artifacts"):
         tracking.log_json(run_id, {}, "config.json")
+
+
+@pytest.mark.parametrize("code", [403, 500])
+def test_an_artifact_place_that_is_out_of_order_is_an_outage(
+    code, new_store, tmp_path, monkeypatch
+):
+    """The database answers, the place of the files does not."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    new_store(tmp_path)
+    uri = f"sqlite:///{tmp_path / 'ml.db'}"
+    file = tmp_path / "figure.png"
+    file.write_bytes(b"a picture")
+    with answering(code) as place:
+        elsewhere = client_of(uri).create_experiment(
+            "elsewhere", artifact_location=f"{place}{ARTIFACTS}"
+        )
+        tracking = Tracking(uri, elsewhere)
+        run_id = tracking.start("run", tags={})
+        for tell in (
+            lambda: tracking.log_json(run_id, {}, "config.json"),
+            lambda: tracking.log_file(run_id, file),
+            lambda: tracking.read_json(run_id, "config.json"),
+        ):
+            with pytest.raises(OutageError) as told:
+                tell()
+            assert str(code) in str(told.value)
+            assert "\n" not in str(told.value)
+        tracking.end(run_id)
 
 
 @pytest.mark.slow

@@ -1,0 +1,130 @@
+"""What a command ended with: all that a kill must not change, without clocks and ids."""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+#: Keys of what a clock, the machine or chance gives; and those that count attempts.
+NOT_COMPARED = re.compile(
+    r".*(seconds|_s|run_id|per_second|per_gigapixel|rss_gib|_ids?|created|ended|when|command|code"
+    r"|number|resumed|done|time|stages)$"
+)
+CHANCE = re.compile(r"[0-9a-f]{32}|\d{4}-\d\d-\d\d[T ]\d\d:\d\d[^\s\"<]*")
+
+
+def without_clock(record: Any) -> Any:
+    """A record without what is another one in every run."""
+    if isinstance(record, dict):
+        kept = {key: value for key, value in record.items() if not NOT_COMPARED.match(key)}
+        return {key: without_clock(value) for key, value in sorted(kept.items())}
+    if isinstance(record, list):
+        return [without_clock(item) for item in record]
+    return CHANCE.sub("ID", record) if isinstance(record, str) else record
+
+
+def outcome(work: Path, output: str) -> dict[str, Any]:
+    """Everything that counts of a command's end, by kind."""
+    folder = work / output
+    found: dict[str, Any] = {
+        "summary": without_clock(json.loads((folder / "summary.json").read_text())),
+        "files": files(folder),
+        "voxels": checksums(folder),
+    }
+    table = folder / "trials.json"
+    if table.is_file():
+        rows = [row for row in json.loads(table.read_text()) if row["state"] == "complete"]
+        found["trials"] = sorted((without_clock(row) for row in rows), key=lambda row: row["slot"])
+        found["summary"].pop("trials")  # counts the attempts that were killed
+    return {**found, **stored(work)}
+
+
+def files(folder: Path) -> list[str]:
+    """Names of all files but of those of attempts: a killed one leaves its own."""
+    names = (str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    return sorted(CHANCE.sub("ID", name) for name in names if not name.startswith("trials/"))
+
+
+def checksums(folder: Path) -> dict[str, int]:
+    """Of every chunk of every volume."""
+    chunks = [path for path in folder.rglob("*") if path.is_file() and "/c/" in str(path)]
+    return {str(p.relative_to(folder)): zlib.crc32(p.read_bytes()) for p in sorted(chunks)}
+
+
+def stored(work: Path) -> dict[str, Any]:
+    """What the MLflow store has."""
+    import mlflow
+
+    client = mlflow.MlflowClient(f"sqlite:///{work / 'ml.db'}")
+    runs = [
+        run
+        for experiment in client.search_experiments()
+        for run in client.search_runs([experiment.experiment_id], max_results=5000)
+    ]
+    finished = [told(client, run, work) for run in runs if run.info.status == "FINISHED"]
+    return {
+        "running": sum(run.info.status == "RUNNING" for run in runs),
+        "failed": sum(run.info.status == "FAILED" for run in runs),
+        "runs": sorted(finished, key=lambda run: json.dumps(run, sort_keys=True)),
+        "models": models(client),
+    }
+
+
+def told(client: Any, run: Any, work: Path) -> dict[str, Any]:
+    """A run: metrics with their steps, and names of its artifacts."""
+    keys = [key for key in sorted(run.data.metrics) if not key.startswith("time/")]
+    history = {key: client.get_metric_history(run.info.run_id, key) for key in keys}
+    artifacts = work.glob(f"artifacts/**/{run.info.run_id}/artifacts/**/*")
+    kept = {
+        key: value
+        for key, value in run.data.tags.items()
+        if key.startswith("fibsem.") and key not in ("fibsem.best_run", "fibsem.attempt")
+    }
+    return {
+        "metrics": without_clock({key: run.data.metrics[key] for key in keys}),
+        "steps": {key: sorted(Counter(m.step for m in history[key]).items()) for key in keys},
+        "tags": without_clock(kept),
+        "params": dict(sorted(run.data.params.items())),
+        "artifacts": sorted({path.name for path in artifacts if path.is_file()}),
+    }
+
+
+def models(client: Any) -> list[Any]:
+    """Every version of every registered model, and what points to it."""
+    return [
+        {
+            "name": model.name,
+            "aliases": dict(model.aliases),
+            "versions": sorted(
+                [str(version.version), version.status, without_clock(dict(version.tags))]
+                for version in client.search_model_versions(f"name = '{model.name}'")
+            ),
+        }
+        for model in client.search_registered_models()
+    ]
+
+
+def difference(wanted: dict[str, Any], found: dict[str, Any]) -> str:
+    """What differs, as the path to the first value that does; empty where nothing does."""
+    return next(_differences(wanted, found, ""), "")
+
+
+def _differences(wanted: Any, found: Any, path: str) -> Any:
+    if wanted == found:
+        return
+    if isinstance(wanted, dict) and isinstance(found, dict):
+        for key in sorted({*wanted, *found}):
+            yield from _differences(wanted.get(key), found.get(key), f"{path}/{key}")
+    elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
+        for k, (one, other) in enumerate(zip(wanted, found, strict=True)):
+            yield from _differences(one, other, f"{path}/{k}")
+    else:
+        yield f"{path}: {_short(wanted)}, but {_short(found)}"
+
+
+def _short(value: Any) -> str:
+    return f"{len(value)} entries" if isinstance(value, list | dict) else str(value)[:60]

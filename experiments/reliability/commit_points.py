@@ -1,0 +1,317 @@
+"""Kill commands beside everything that makes a change last, and compare what they end with.
+
+    .venv/bin/python experiments/reliability/commit_points.py --json FILE
+
+Some hours on one core; what was tried is kept in `--folder`, and the same command goes on. Every
+command runs once in small and lists its commit points: renames, commits of databases, calls of
+MLflow. Then it is killed (SIGKILL) before and after each of them, and `--random` times at any
+moment, given again, and compared with the one that was never killed: summary, files, voxels, runs
+with their metrics and steps, versions and aliases of models; no run may be left RUNNING.
+
+Processes are forked from one that has imported everything and used nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import pkgutil
+import random
+import runpy
+import shutil
+import signal
+import sys
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+for _key, _value in {
+    "TF_CPP_MIN_LOG_LEVEL": "3", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true",
+    "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1",
+}.items():  # fmt: skip
+    os.environ.setdefault(_key, _value)
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+NETWORK = ["nbhd=11x11x3", "model.blocks=1", "model.filters=4", "train.epochs=3", "train.steps=4",
+           "train.share=0.02", "train.patience=null"]  # fmt: skip
+THRESHOLD = ["model=threshold", "nbhd=11x11x1", "train.share=0.02"]
+#: Overrides of every command; those below the second one need what the first ones leave.
+COMMANDS = {
+    "train": NETWORK,
+    "sweep": [*THRESHOLD, "space=threshold", "search.trials=3", "search.heartbeat_s=80"],
+    "evaluate": [*THRESHOLD, "seeds=2", "train.val_all=true"],
+    "promote": ["rank.k=2", "rank.seeds=2", "candidates=1", "postprocessing.sigma=[0,1]",
+                "postprocessing.threshold_steps=5", "segmentation.slab=3"],
+    "segment": ["weights=models:/fibsem@champion", "slab=2", "probabilities=true"],
+    "report": ["folders=[sweep,promote]"],
+}  # fmt: skip
+#: What has to be there before a command.
+BEFORE = {"promote": ("sweep",), "segment": ("sweep", "promote"), "report": ("sweep", "promote")}
+
+parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+parser.add_argument("--json", type=Path, help="write the table here")
+parser.add_argument("--folder", type=Path, default=Path("outputs/commit_points"))
+parser.add_argument("--commands", nargs="+", default=list(COMMANDS), choices=list(COMMANDS))
+parser.add_argument("--random", type=int, default=200, help="kills at random moments")
+parser.add_argument("--seed", type=int, default=0)
+parser.add_argument("--minutes", type=float, default=1e9, help="stop after so many")
+parser.add_argument("--again", action="store_true", help="try once more what differed")
+
+
+class Bench:
+    """A folder in which one command after the other is run, killed and judged."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.work = folder, folder / "work"
+        self.film = folder / "film"
+
+    def begin(self, command: str) -> None:
+        """Lay the folder out as it is before a command."""
+        shutil.rmtree(self.work, ignore_errors=True)
+        shutil.copytree(self.template(command), self.work)
+
+    def template(self, command: str) -> Path:
+        return self.folder / "before" / "-".join(BEFORE.get(command, ("nothing",)))
+
+    def forked(self, log: str, do: Callable[[], None]) -> int:
+        """Number of a process that does something in the folder and ends."""
+        pid = os.fork()
+        if pid:
+            return pid
+        code = 1
+        try:
+            os.chdir(self.work)
+            file = os.open(self.folder / log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            os.dup2(file, 1)
+            os.dup2(file, 2)
+            do()
+            code = 0
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+
+    def command(self, name: str, before: Callable[[], None] = lambda: None,
+                after: Callable[[], None] = lambda: None) -> int:  # fmt: skip
+        """Number of a process that runs a command."""
+        store = [f"tracking.uri=sqlite:///{self.work / 'ml.db'}",
+                 f"tracking.artifacts={self.work / 'artifacts'}"]  # fmt: skip
+        volume = [f"volume={self.film / 'HPC45' / 'slices'}"] if name == "segment" else []
+        line = [f"data.path={self.film}", f"output={self.work / name}", *store, *volume]
+
+        def run() -> None:
+            before()
+            sys.argv[:] = [name, *line, *COMMANDS[name]]
+            runpy.run_module(f"fibsem.{name}", run_name="__main__", alter_sys=True)
+            after()
+
+        return self.forked(f"{name}.log", run)
+
+    def outcome(self, name: str) -> dict[str, Any]:
+        """What a command has ended with; read by a process that ends, which keeps nothing open."""
+        file = self.folder / "outcome.json"
+        file.unlink(missing_ok=True)
+
+        def read() -> None:
+            from _outcomes import outcome
+
+            file.write_text(json.dumps(outcome(self.work, name)))
+
+        wait(self.forked("outcome.log", read))
+        return json.loads(file.read_text()) if file.is_file() else {"outcome": "unreadable"}
+
+
+def wait(pid: int) -> int:
+    """Exit code of a process; negative where a signal ended it."""
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def prepare(bench: Bench) -> None:
+    """A film, an empty store, and what a sweep and a promotion leave."""
+    from fibsem.data.phantom import simulate
+    from tests.conftest import TINY
+
+    if not bench.film.exists():
+        simulate(TINY, bench.film)
+    steps = [("nothing", None), ("sweep", "sweep"), ("sweep-promote", "promote")]
+    for name, command in steps:
+        place = bench.folder / "before" / name
+        if place.exists():
+            continue
+        if command is None:
+            shutil.rmtree(bench.work, ignore_errors=True)
+            bench.work.mkdir(parents=True)
+            if wait(bench.forked("store.log", lambda: lay_out(bench.work))):
+                raise SystemExit("no store could be laid out")
+        else:
+            bench.begin(command)
+            if wait(bench.command(command)):
+                raise SystemExit(f"{command} failed, see {bench.folder}/{command}.log")
+        place.parent.mkdir(exist_ok=True)
+        shutil.copytree(bench.work, place)
+
+
+def lay_out(work: Path) -> None:
+    import mlflow
+
+    mlflow.MlflowClient(f"sqlite:///{work / 'ml.db'}").search_experiments()
+
+
+def listed(bench: Bench, command: str) -> dict[str, Any]:
+    """A whole run: its commit points, what it ends with, how long it takes."""
+    from _commits import Points
+
+    points, file = Points(bench.work), bench.folder / "points.json"
+    bench.begin(command)
+    started = time.perf_counter()
+    code = wait(
+        bench.command(
+            command, points.install, lambda: file.write_text(json.dumps(points.reached)) and None
+        )
+    )
+    if code:
+        raise SystemExit(f"{command} failed, see {bench.folder}/{command}.log")
+    seconds = time.perf_counter() - started
+    return {
+        "points": json.loads(file.read_text()),
+        "outcome": bench.outcome(command),
+        "seconds": seconds,
+    }
+
+
+def places(points: list[str]) -> list[tuple[str, int]]:
+    """Every point by its name and how many of the name came before; those of new names first."""
+    counts: Counter[str] = Counter()
+    found = []
+    for name in points:
+        found.append((name, counts[name]))
+        counts[name] += 1
+    return sorted(found, key=lambda place: place[1])
+
+
+def killed_at(bench: Bench, command: str, kill: tuple[str, int, str]) -> bool:
+    """Kill a command beside a commit point; False where it does not come by."""
+    from _commits import Points
+
+    bench.begin(command)
+    return wait(bench.command(command, Points(bench.work, kill).install)) == -signal.SIGKILL
+
+
+def killed_after(bench: Bench, command: str, seconds: float) -> bool:
+    """Kill a command at a moment; False where it was done."""
+    bench.begin(command)
+    pid = bench.command(command)
+    time.sleep(seconds)
+    os.kill(pid, signal.SIGKILL)
+    return wait(pid) == -signal.SIGKILL
+
+
+def verdict(bench: Bench, command: str, wanted: dict[str, Any]) -> str:
+    """What differs after the same command was given again; empty where nothing does."""
+    from _outcomes import difference
+
+    code = wait(bench.command(command))
+    if code:
+        return f"exit code {code}"
+    return difference(wanted, bench.outcome(command))
+
+
+def tries(known: dict[str, Any], args: argparse.Namespace) -> Iterator[tuple[str, str, Any]]:
+    """Key, command and how to kill it.
+
+    The first points of each name come first, before them before behind them, and all commands in
+    turn: so a part of it says something of all.
+    """
+    by_turn: list[tuple[Any, str, Any]] = []
+    for command in args.commands:
+        for turn, (name, k) in enumerate(places(known[command]["points"])):
+            by_turn += [((k, moment == "after", turn), command, (name, k, moment))
+                        for moment in ("before", "after")]  # fmt: skip
+    for _, command, kill in sorted(by_turn, key=lambda one: one[0]):
+        yield "|".join(map(str, (command, *kill))), command, kill
+    chance = random.Random(args.seed)
+    for k in range(args.random):
+        command = list(COMMANDS)[k % len(COMMANDS)]
+        moment = chance.random()
+        if command in args.commands:
+            yield f"{command}|random|{k}", command, moment * known[command]["seconds"]
+
+
+def table(known: dict[str, Any], tried: dict[str, str], random_kills: int) -> dict[str, Any]:
+    """Figures by command."""
+    rows = {}
+    for k, command in enumerate(COMMANDS):
+        if command not in known:
+            continue
+        mine = {key: said for key, said in tried.items() if key.startswith(f"{command}|")}
+        at_random = [said for key, said in mine.items() if "|random|" in key]
+        beside = [said for key, said in mine.items() if "|random|" not in key]
+        asked = 2 * len(known[command]["points"])
+        rows[command] = {
+            "points": len(known[command]["points"]),
+            "kills": asked, "tried": len(beside), "equal": beside.count(""),
+            "not_reached": beside.count("not reached"),
+            "random": len(range(k, random_kills, len(COMMANDS))), "random_tried": len(at_random),
+            "random_equal": at_random.count("") + at_random.count("not reached"),
+            "differing": {key: said for key, said in mine.items()
+                          if said not in ("", "not reached")},
+        }  # fmt: skip
+    return rows
+
+
+def main() -> None:
+    args = parser.parse_args()
+    until = time.monotonic() + 60 * args.minutes
+    for module in pkgutil.walk_packages(importlib.import_module("fibsem").__path__, "fibsem."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    for name in ("mlflow.store.tracking.sqlalchemy_store", "_commits", "_outcomes"):
+        importlib.import_module(name)
+    args.folder.mkdir(parents=True, exist_ok=True)
+    bench = Bench(args.folder.resolve())
+    prepare(bench)
+    file = bench.folder / "tried.json"
+    state = json.loads(file.read_text()) if file.is_file() else {"known": {}, "tried": {}}
+    known, tried = state["known"], state["tried"]
+    for command in args.commands:
+        if command not in known:
+            known[command] = listed(bench, command)
+            known[command]["outcome_again"] = listed(bench, command)["outcome"]
+            file.write_text(json.dumps(state))
+        from _outcomes import difference
+
+        changes = difference(known[command]["outcome"], known[command]["outcome_again"])
+        if changes:
+            raise SystemExit(f"two whole runs of {command} differ: {changes}")
+        print(command, len(known[command]["points"]), "points,",
+              f"{known[command]['seconds']:.1f} s", flush=True)  # fmt: skip
+    for key, command, kill in tries(known, args):
+        if time.monotonic() > until:
+            break
+        if key in tried and not (args.again and tried[key] not in ("", "not reached")):
+            continue
+        kill_it = killed_at if isinstance(kill, tuple) else killed_after
+        hit = kill_it(bench, command, kill)
+        said = verdict(bench, command, known[command]["outcome"])
+        tried[key] = said or ("" if hit else "not reached")
+        if said:
+            print(f"{key}: {said}", flush=True)
+        file.write_text(json.dumps(state))
+    rows = table(known, tried, args.random)
+    print(json.dumps(rows, indent=1))
+    if args.json:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        args.json.write_text(json.dumps(rows, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
