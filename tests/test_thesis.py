@@ -1,11 +1,16 @@
 """``experiment=thesis``: the 50 models of the study with their sizes, budgets and settings."""
 
+import json
+import zlib
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 
 from fibsem import models
-from fibsem.config import RunConfig, compose
+from fibsem.config import RunConfig, compose, flat
+from fibsem.data.sampling import lattice_pixels
 from fibsem.geometry import Nbhd
 from fibsem.models.spec import resolve
 from fibsem.search.space import read_space
@@ -120,3 +125,41 @@ def test_the_final_training_and_the_postprocessing_are_those_of_the_study():
     grid = tree["postprocessing"]
     count = len(grid["sigma"]) * grid["threshold_steps"] * len(grid["rounds"])
     assert count * len(grid["min_size"]) == 13_500
+
+
+#: Every key of the protocol as it was composed before any was added, in all commands and in some.
+GOLDEN = json.loads((Path(__file__).parent / "fixtures" / "thesis.json").read_text())
+#: Of the study's draw from three made-up squares, before validation had pieces.
+CRC = 2_173_162_847
+#: Keys that came later, with the values that leave everything as it was.
+LATER = {"train.validation": "lattice"}
+
+
+@pytest.mark.parametrize("command", ["train", "sweep", "evaluate", "promote"])
+def test_the_protocol_is_kept_to_the_letter(command):
+    tree = dict(flat(compose(command, ["experiment=thesis"])))
+    expected = {**GOLDEN["every command"], **GOLDEN.get(command, {}), **LATER}
+    assert {key: tree.get(key, "missing") for key in expected} == expected
+    younger = {key for key in tree if key.startswith("train.")} - expected.keys()
+    assert not younger, f"say in LATER which value of {younger} leaves the protocol as it was"
+
+
+def test_the_validation_pixels_of_the_study_are_what_they_were(material):
+    """The same draw from the same stream of random numbers, and the draw itself by its checksum."""
+    setting = material("train.validation=lattice", "train.share=0.05")
+    labels = [window.labels for window in setting.val]
+    size = 2 * int(0.05 * sum(part.size for part in labels) / 2)
+    for ours, theirs in zip(
+        columns(setting.sample("val")),
+        columns(lattice_pixels(labels, size, np.random.default_rng([0, 2]))),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+    squares = [np.indices((256, 256)).sum(axis=0) // (20 + k) % 2 for k in range(3)]
+    made = lattice_pixels([s.astype(np.uint8) for s in squares], 982, np.random.default_rng(0))
+    assert zlib.crc32(np.stack(columns(made)).astype(np.int64).tobytes()) == CRC
+
+
+def columns(sample):
+    pixels = sample.pixels
+    return pixels.window, pixels.y, pixels.x, pixels.label

@@ -34,6 +34,9 @@ class TrainConfig:
     steps: int | None = None
     max_seconds: float | None = None
     keep: Literal["loss", "miou"] = "loss"
+    validation: Literal["pieces", "lattice"] = (
+        "lattice"  # where a tree of a version before has none
+    )
     augment: bool = True
     shift_sd: float = 0.0
     shift_probability: float = 0.0

@@ -79,24 +79,34 @@ def load_windows(
     Memory: 4 (h + 2 halo_y) (w + 2 halo_x) n_z bytes a region, 81 MB for the 180 training squares
     of the study at 81 x 81 x 1.
     """
-    windows = []
-    for region in dataset.regions(split):
-        height, width = region.box.shape[1:]
-        missing = (max(0, at_least - height), max(0, at_least - width))
-        box = Box(
-            region.box.start,
-            (region.box.stop[0], region.box.stop[1] + missing[0], region.box.stop[2] + missing[1]),
-        )
-        labels = np.pad(region.read(), ((0, missing[0]), (0, missing[1])), constant_values=IGNORE)
-        grey = volumes[region.sample].read(box.grow(halo))
-        image = np.ascontiguousarray(np.moveaxis(grey, 0, -1))
-        windows.append(LabelledWindow(region, image, labels, halo))
-    if not windows:
+    return tuple(
+        load_window(region, volumes[region.sample], halo, at_least=at_least)
+        for region in labelled_regions(dataset, split)
+    )
+
+
+def labelled_regions(dataset: Dataset, split: Split) -> tuple[Region, ...]:
+    """The regions of a split; refused where there are none."""
+    regions = dataset.regions(split)
+    if not regions:
         raise UserError(
             f"dataset {dataset.name} must have labelled {split} regions for this, but it has none; "
             "add `regions` or `labels`, or lower split.guard_px and split.guard_slices."
         )
-    return tuple(windows)
+    return regions
+
+
+def load_window(
+    region: Region, volume: CorrectedVolume, halo: Triple, *, at_least: int = 1
+) -> LabelledWindow:
+    """Read one region with its surroundings; see :func:`load_windows`."""
+    height, width = region.box.shape[1:]
+    missing = (max(0, at_least - height), max(0, at_least - width))
+    z, bottom, right = region.box.stop
+    box = Box(region.box.start, (z, bottom + missing[0], right + missing[1]))
+    labels = np.pad(region.read(), ((0, missing[0]), (0, missing[1])), constant_values=IGNORE)
+    image = np.ascontiguousarray(np.moveaxis(volume.read(box.grow(halo)), 0, -1))
+    return LabelledWindow(region, image, labels, halo)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from fibsem import models
-from fibsem.analysis.metrics import Confusion, balanced_scores, pooled
+from fibsem.analysis.metrics import pooled
 from fibsem.analysis.postprocessing import PostProcessing, SearchGrid, search
 from fibsem.analysis.statistics import Spread
 from fibsem.config import RunConfig, Tree
@@ -25,10 +25,11 @@ from fibsem.inference.model.predict import BlockScorer
 from fibsem.models import Model
 from fibsem.system.files import known_json, read_json, write_json
 from fibsem.tracking.runs import Tracking
+from fibsem.training.estimating import estimate
 from fibsem.training.fit import Epoch
 from fibsem.training.material import Material
 from fibsem.training.run import Job, Record, hyperparameters, run_job
-from fibsem.training.scoring import sample_scores, scored_squares
+from fibsem.training.scoring import scored_squares
 from fibsem.training.squares import CHOSEN, HALF, TRUTH, confusions, labelled_figures, square_row
 
 #: Thresholds among which the best one on the labelled validation pixels is chosen; no smoothing.
@@ -175,9 +176,8 @@ def score_model(material: Material, model: Model, patch_limit: int) -> Record:
     scorer = BlockScorer(material.config.spec, model)
     balanced = {}
     for split in SPLITS:
-        labels, scores = sample_scores(material, model, split)
-        counts = Confusion.at_threshold(labels, scores, 0.5).counts
-        balanced[split] = {**balanced_scores(labels, scores), "confusion": counts}
+        found = estimate(material, model, split)
+        balanced[split] = {**found.balanced, "confusion": found.confusion.counts}
 
     def affordable(split: Split) -> bool:
         pixels = sum(region.box.size for region in material.dataset.regions(split))

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fibsem.analysis.metrics import Confusion, balanced_scores, pooled, porosity_error
+from fibsem.analysis.metrics import Confusion, pooled, porosity_error
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
 from fibsem.analysis.statistics import Gate, Standing, judge
 from fibsem.config import GateConfig
@@ -23,9 +23,10 @@ from fibsem.promotion.calibrating import calibration_errors
 from fibsem.system.identity import same_data
 from fibsem.system.progress import Progress
 from fibsem.tracking.bundle import Bundle
+from fibsem.training.estimating import estimate
 from fibsem.training.material import Material
 from fibsem.training.run import Record
-from fibsem.training.scoring import sample_scores, scored_squares
+from fibsem.training.scoring import scored_squares
 from fibsem.training.squares import CHOSEN, square_row
 
 
@@ -63,12 +64,12 @@ def _scored(
 def balanced(segmenter: Segmenter, material: Material, split: Split) -> dict[str, float]:
     """Figures of the mean over members on the fixed balanced sample, at T = 0.5."""
     each = [
-        sample_scores(
+        estimate(
             material.for_config(replace(material.config, spec=member.spec)), member.model, split
         )
         for member in segmenter.members
     ]
-    return balanced_scores(each[0][0], np.mean([scores for _, scores in each], axis=0))
+    return replace(each[0], scores=np.mean([one.scores for one in each], axis=0)).balanced
 
 
 def standing(rows: Sequence[Record]) -> Standing:

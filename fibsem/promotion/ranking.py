@@ -29,10 +29,11 @@ from fibsem.system.progress import Progress
 from fibsem.tracking.runs import PARENT, Run, Tracking
 from fibsem.training.fit import Epoch
 from fibsem.training.health import DivergedError
+from fibsem.training.estimating import drawn, estimate
 from fibsem.training.material import Material
 from fibsem.training.objectives import Objective
 from fibsem.training.run import MOST_BY_PATCH, Job, Record, hyperparameters, run_job
-from fibsem.training.scoring import sample_scores, scored_squares
+from fibsem.training.scoring import scored_squares
 
 #: Metric of what a network takes on a whole volume.
 COST = "cost/seconds_per_gigapixel"
@@ -340,14 +341,15 @@ def square_mious(material: Material, model: models.Model) -> Record:
     -------
     dict
         ``squares``: mIoU by the name of the square, of those with a labelled pixel; ``pixels``:
-        ``all`` labelled ones, or, where these would take hours patch by patch, the ``balanced``
-        sample of so many per cent of them.
+        ``all`` labelled ones, or, where these would take hours patch by patch, those that are
+        ``drawn`` for validation, or the ``balanced`` sample of so many per cent of them.
     """
     scorer = BlockScorer(material.config.spec, model)
     labelled = sum(region.box.size for region in material.dataset.regions("val"))
     if scorer.mode == "patch" and labelled > MOST_BY_PATCH:
         share, found = material.config.train.share, _sampled_mious(material, model)
-        pixels = f"balanced, {100 * share:g} %"
+        lattice = material.config.train.validation == "lattice"
+        pixels = f"balanced, {100 * share:g} %" if lattice else "drawn"
     else:
         pixels = "all"
         found = {
@@ -359,14 +361,16 @@ def square_mious(material: Material, model: models.Model) -> Record:
 
 
 def _sampled_mious(material: Material, model: models.Model) -> dict[str, float]:
-    """MIoU of every validation square on its pixels of the balanced sample."""
-    labels, scores = sample_scores(material, model, "val")
-    window = material.sample("val").pixels.window
+    """MIoU of every validation square on its pixels of those that stand for the split."""
+    some, found = drawn(material, "val"), estimate(material, model, "val")
+    name = np.array([window.region.key for window in some.windows])[some.pixels.window]
     return {
-        one.region.key: Confusion.at_threshold(
-            labels[window == k], scores[window == k], PostProcessing().threshold
+        region.key: Confusion.at_threshold(
+            found.labels[name == region.key],
+            found.scores[name == region.key],
+            PostProcessing().threshold,
         ).miou
-        for k, one in enumerate(material.val)
+        for region in material.dataset.regions("val")
     }
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from fibsem.data.sampling import LabelledWindow, Pixels
-from fibsem.data.split import Split
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models import Model
 from fibsem.system.pulse import apart, step
@@ -38,14 +37,13 @@ def fit_features(material: Material) -> Model:
     return Forest.fit(spec, table, pixels.label, material.config.seed)
 
 
-def sample_scores(
-    material: Material, model: Model, split: Split
-) -> tuple[npt.NDArray[np.uint8], FloatArray]:
-    """Labels and scores of the fixed balanced sample of a split."""
-    sample = material.sample(split).pixels
+def pixel_scores(
+    material: Material, model: Model, windows: Sequence[LabelledWindow], pixels: Pixels
+) -> FloatArray:
+    """Probability of solid of pixels of some windows, (len(pixels),) float32."""
     scorer = BlockScorer(material.config.spec, model)
-    scores = np.empty(len(sample), np.float32)
-    for window, here, y, x in _by_window(material.windows(split), sample):
+    scores = np.empty(len(pixels), np.float32)
+    for window, here, y, x in _by_window(windows, pixels):
         region = window.region
         if scorer.needs_slice:
             scorer.look(material.volumes[region.sample].slice(region.box.start[0]))
@@ -53,11 +51,11 @@ def sample_scores(
             scores[here] = model.classify(model.features(window.image)[y, x])
         else:
             scores[here] = scorer(window.image)[y, x]
-    return sample.label, scores
+    return scores
 
 
 def _by_window(
-    windows: tuple[LabelledWindow, ...], pixels: Pixels
+    windows: Sequence[LabelledWindow], pixels: Pixels
 ) -> Iterator[
     tuple[LabelledWindow, npt.NDArray[np.bool_], npt.NDArray[np.int32], npt.NDArray[np.int32]]
 ]:

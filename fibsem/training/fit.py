@@ -18,16 +18,16 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from fibsem.analysis.metrics import balanced_scores, cross_entropy
+from fibsem.analysis.estimates import Estimate
 from fibsem.config import RunConfig, TrainConfig, defaults_of
-from fibsem.inference.model.predict import SampleScorer, compiled
+from fibsem.inference.model.predict import compiled
 from fibsem.models import Model, build
 from fibsem.system.files import replace_file
 from fibsem.system.identity import Identity
@@ -41,8 +41,9 @@ from fibsem.training.batches import (
     patch_epoch,
     steps_per_epoch,
 )
-from fibsem.training.features import fit_features, sample_scores
 from fibsem.training.health import DivergedError, check_alive
+from fibsem.training.estimating import Forward, estimate, estimator
+from fibsem.training.features import fit_features
 from fibsem.training.losses import make_loss
 from fibsem.training.material import Material
 
@@ -60,7 +61,11 @@ SAVE_EVERY_S = 5.0
 
 @dataclass(frozen=True)
 class Epoch:
-    """Figures of one epoch; ``seconds`` without validation, ``val_seconds`` the rest."""
+    """Figures of one epoch; ``seconds`` without validation, ``val_seconds`` the rest.
+
+    ``val`` is of balanced pixels, ``val_all`` of the same scores with the classes as they are
+    labelled; without ``train.val_all`` it is empty.
+    """
 
     epoch: int
     learning_rate: float
@@ -68,6 +73,7 @@ class Epoch:
     val: dict[str, float]
     seconds: float
     val_seconds: float
+    val_all: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -153,11 +159,11 @@ def train(
         state = _restore(model, checkpoint, identity)
     for epoch in state.history if on_epoch else ():
         on_epoch(epoch)  # type: ignore[misc]
-    scorer = SampleScorer(config.spec, material.val, material.sample("val"))
+    score = estimator(material, "val")
     forward = compiled(model)
     saved = -math.inf
     while not state.ended(config):
-        epoch = _one_epoch(model, material, scorer, forward, len(state.history))
+        epoch = _one_epoch(model, material, score, forward, len(state.history))
         state.take(epoch, config.train.keep, model.get_weights)
         now = time.monotonic()
         if checkpoint is not None and (now - saved >= SAVE_EVERY_S or state.ended(config)):
@@ -166,7 +172,7 @@ def train(
         if on_epoch:
             on_epoch(epoch)
     model.set_weights(state.best_weights)
-    check_alive(scorer.sample.pixels.label, scorer.scores(forward))
+    check_alive(*score(forward).alike)
     return Trained(model, tuple(state.history), state.history[state.best], model.count_params())
 
 
@@ -205,11 +211,13 @@ def _fit_features(material: Material, on_epoch: Callable[[Epoch], None] | None) 
     started = time.perf_counter()
     model = fit_features(material)
     fitted = time.perf_counter()
-    train_loss = cross_entropy(*sample_scores(material, model, "train"))
-    labels, scores = sample_scores(material, model, "val")
-    check_alive(labels, scores)
-    val = balanced_scores(labels, scores)
-    epoch = Epoch(0, 0.0, train_loss, val, fitted - started, time.perf_counter() - fitted)
+    train_loss = estimate(material, model, "train").balanced["loss"]
+    found = estimate(material, model, "val")
+    check_alive(*found.alike)
+    figures = _figures(found, material.config.train)
+    epoch = Epoch(
+        0, 0.0, train_loss, figures.val, fitted - started, time.perf_counter() - fitted, figures.all
+    )
     if on_epoch:
         on_epoch(epoch)
     return Trained(model, (epoch,), epoch, getattr(model, "parameters", 0))
@@ -243,8 +251,8 @@ def epoch_batches(material: Material, epoch: int) -> tuple[Callable[[], Iterator
 def _one_epoch(
     model: keras.Model,
     material: Material,
-    scorer: SampleScorer,
-    forward: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]],
+    score: Callable[[Forward], Estimate],
+    forward: Forward,
     epoch: int,
 ) -> Epoch:
     started = time.perf_counter()
@@ -259,11 +267,23 @@ def _one_epoch(
     if not math.isfinite(train_loss):
         raise DivergedError(f"the training loss is {train_loss} in epoch {epoch + 1}")
     trained = time.perf_counter()
-    val = balanced_scores(scorer.sample.pixels.label, scorer.scores(forward))
+    val, val_all = _figures(score(forward), material.config.train)
     if not math.isfinite(val["loss"]):
         raise DivergedError(f"the validation loss is {val['loss']} in epoch {epoch + 1}")
     ended = time.perf_counter()
-    return Epoch(epoch, rate, train_loss, val, trained - started, ended - trained)
+    return Epoch(epoch, rate, train_loss, val, trained - started, ended - trained, val_all)
+
+
+class Figures(NamedTuple):
+    """Figures of a validation: of balanced pixels, and of all where they are estimated."""
+
+    val: dict[str, float]
+    all: dict[str, float]
+
+
+def _figures(found: Estimate, how: TrainConfig) -> Figures:
+    estimated = how.val_all and how.validation == "pieces"
+    return Figures(found.balanced, found.natural if estimated else {})
 
 
 def between_batches(batch: int, logs: object) -> None:

@@ -29,10 +29,11 @@ from fibsem.system.pulse import begin
 from fibsem.system.secrets import in_message
 from fibsem.tracking.runs import Tracking
 from fibsem.training.fit import Epoch, Trained, train
+from fibsem.training.estimating import estimate
 from fibsem.training.folder import Overwrite, settle
 from fibsem.training.health import DivergedError
 from fibsem.training.material import Material
-from fibsem.training.scoring import score_all, score_balanced
+from fibsem.training.scoring import score_all
 
 #: State of a training, beside its result.
 CHECKPOINT = "checkpoint.npz"
@@ -253,9 +254,11 @@ def _train_and_score(
     scorer = BlockScorer(config.spec, trained.model)
     cost["seconds_per_gigapixel"] = seconds_per_gigapixel(scorer)
     record["cost"] = cost
-    record["val_all"] = _score_all(material, scorer) if config.train.val_all else None
+    record["val_all"] = trained.best.val_all or None
+    if config.train.val_all and config.train.validation == "lattice":
+        record["val_all"] = _score_all(material, scorer)
     if config.train.test:
-        record["test"] = score_balanced(material, trained.model, "test")
+        record["test"] = estimate(material, trained.model, "test").balanced
         tracking.tag(run_id, {"fibsem.test": "scored"})
     models.save(config.spec, trained.model, job.folder)
     if not tracking.logged_steps(run_id, "epochs"):  # else it was cut off right behind this
@@ -279,6 +282,7 @@ def epoch_metrics(epoch: Epoch) -> dict[str, float]:
         "time/epoch_s": epoch.seconds,
         "time/val_s": epoch.val_seconds,
         **{f"val/{key}": value for key, value in epoch.val.items()},
+        **{f"val_all/{key}": value for key, value in epoch.val_all.items()},
     }
 
 

@@ -1,38 +1,20 @@
-"""Scores of labelled squares: balanced pixels at threshold 0.5, or every labelled pixel."""
+"""Scores of every labelled pixel, square by square."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
-from fibsem.analysis.metrics import Confusion, balanced_scores, cross_entropy, pooled
-from fibsem.analysis.postprocessing import FloatArray, PostProcessing, ScoredSquare
+from fibsem.analysis.metrics import Confusion, cross_entropy, pooled
+from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
 from fibsem.data.dataset import IGNORE, Region
 from fibsem.data.split import Split
 from fibsem.geometry import Box
-from fibsem.inference.model.predict import BlockScorer, SampleScorer, compiled
+from fibsem.inference.model.predict import BlockScorer
 from fibsem.inference.model.segmenter import Scorer
-from fibsem.models import Model
 from fibsem.system.pulse import step
-from fibsem.training import features
 from fibsem.training.material import Material
-
-
-def score_balanced(material: Material, model: Model, split: Split) -> dict[str, float]:
-    """MIoU, accuracy and loss on the fixed balanced sample of a split, at threshold 0.5."""
-    return balanced_scores(*sample_scores(material, model, split))
-
-
-def sample_scores(
-    material: Material, model: Model, split: Split
-) -> tuple[npt.NDArray[np.uint8], FloatArray]:
-    """Labels and probabilities of solid of the fixed balanced sample of a split."""
-    if not material.config.spec.is_network:
-        return features.sample_scores(material, model, split)
-    scorer = SampleScorer(material.config.spec, material.windows(split), material.sample(split))
-    return scorer.sample.pixels.label, scorer.scores(compiled(model))
 
 
 def scored_squares(

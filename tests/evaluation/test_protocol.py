@@ -15,7 +15,8 @@ from fibsem.evaluation.comparison import compare
 from fibsem.evaluation.protocol import read_runs
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.tracking.runs import Tracking
-from fibsem.training.scoring import score_all, score_balanced
+from fibsem.training.estimating import estimate
+from fibsem.training.scoring import score_all
 from fibsem.training.squares import HALF, confusions
 
 
@@ -65,7 +66,7 @@ def test_figures_by_square_add_up_to_the_plain_scores(evaluated, material):
     model = models.load(mine.config.spec, root / "2dcnn" / "seed-0")
     expected = score_all(mine, BlockScorer(mine.config.spec, model), "test")
     assert pooled(confusions(run, "test", HALF)).record()["miou"] == expected["miou"]
-    balanced = score_balanced(mine, model, "test")
+    balanced = estimate(mine, model, "test").balanced
     assert run["balanced"]["test"]["loss"] == pytest.approx(balanced["loss"], abs=1e-6)
 
 

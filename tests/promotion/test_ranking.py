@@ -35,9 +35,9 @@ from fibsem.system.files import read_json
 from fibsem.tracking.runs import PARENT, Tracking, code_version
 from fibsem.training.datasets import obtain
 from fibsem.training.health import DivergedError
+from fibsem.training.estimating import estimate
 from fibsem.training.material import Material
 from fibsem.training.run import Job, PrunedError, run_job
-from fibsem.training.scoring import sample_scores
 
 
 @pytest.fixture(scope="module")
@@ -259,7 +259,7 @@ def test_what_was_scored_on_other_pixels_is_not_compared():
 
 def test_patch_by_patch_squares_are_scored_on_the_sample(material, monkeypatch):
     """Every labelled pixel would take hours; the same network gives both, and they agree."""
-    made = material("train.share=0.5")
+    made = material("train.share=0.5", "train.validation=lattice")
     model = models.build(made.config.spec)
     whole = square_mious(made, model)
     monkeypatch.setattr("fibsem.promotion.ranking.MOST_BY_PATCH", 0)
@@ -274,7 +274,8 @@ def test_patch_by_patch_squares_are_scored_on_the_sample(material, monkeypatch):
     sampled = square_mious(made, model)
     assert sampled["pixels"] == "balanced, 50 %"
     assert sampled["squares"].keys() == whole["squares"].keys()
-    labels, scores = sample_scores(made, model, "val")
+    found = estimate(made, model, "val")
+    labels, scores = found.labels, found.scores
     window = made.sample("val").pixels.window
     for k, one in enumerate(made.val):
         right = Confusion.at_threshold(labels[window == k], scores[window == k], 0.5).miou

@@ -68,13 +68,11 @@ def test_it_learns(material, mode):
 
 
 def test_the_best_weights_are_those_of_the_best_epoch(material):
-    from fibsem.analysis.metrics import balanced_scores
-    from fibsem.inference.model.predict import SampleScorer, compiled
+    from fibsem.training.estimating import estimate
 
     setting = material("train.epochs=5", "train.learning_rate=0.1")
     trained = train(setting)
-    scorer = SampleScorer(setting.config.spec, setting.val, setting.sample("val"))
-    again = balanced_scores(scorer.sample.pixels.label, scorer.scores(compiled(trained.model)))
+    again = estimate(setting, trained.model, "val").balanced
     assert again["loss"] == pytest.approx(min(e.val["loss"] for e in trained.history), abs=1e-6)
 
 

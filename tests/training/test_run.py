@@ -9,6 +9,7 @@ from fibsem.models.threshold import Threshold
 from fibsem.system.files import read_json
 from fibsem.tracking.runs import Tracking
 from fibsem.training.health import DivergedError
+from fibsem.training.estimating import estimate
 from fibsem.training.run import Job, PrunedError, failure_of, reason_of, run_job
 from fibsem.training.scoring import score_all
 
@@ -97,8 +98,8 @@ def test_a_run_knows_its_figures_once(tracking, simple, tmp_path):
     """A second call gives the same record and repeats nothing."""
     record, _ = run_job(job(tmp_path), simple, tracking)
     assert (record["epochs"], record["best_epoch"], len(record["history"])) == (1, 0, 1)
-    scorer = BlockScorer(simple.config.spec, Threshold(simple.config.spec))
-    assert record["val_all"] == score_all(simple, scorer, "val")
+    found = estimate(simple, Threshold(simple.config.spec), "val")
+    assert (record["val"], record["val_all"]) == (found.balanced, found.natural)
     run = tracking.client.get_run(record["run_id"])
     assert run.info.status == "FINISHED"
     assert run.data.metrics["val/miou"] == record["val"]["miou"]
@@ -109,6 +110,14 @@ def test_a_run_knows_its_figures_once(tracking, simple, tmp_path):
     again, trained = run_job(job(tmp_path), simple, tracking)
     assert (again["val"], again["run_id"], trained) == (record["val"], record["run_id"], None)
     assert tracking.logged_steps(record["run_id"], "epochs") == 1
+
+
+def test_by_the_protocol_of_the_study_every_labelled_pixel_is_scored(tracking, material, tmp_path):
+    study = material("model=threshold", "nbhd=11x11x3", "train.validation=lattice")
+    record, _ = run_job(job(tmp_path), study, tracking)
+    scorer = BlockScorer(study.config.spec, Threshold(study.config.spec))
+    assert record["val_all"] == score_all(study, scorer, "val")
+    assert record["val"] == estimate(study, scorer._model, "val").balanced
 
 
 def test_a_run_whose_folder_does_not_know_it_is_adopted(tracking, simple, tmp_path):

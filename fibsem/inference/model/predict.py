@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from fibsem.data.sampling import LATTICE, LabelledWindow, LatticeSample, cut_patches
+from fibsem.data.sampling import LATTICE, LabelledWindow, LatticeSample, Pixels, cut_patches
 from fibsem.errors import UserError
 from fibsem.geometry import Triple
 from fibsem.inference.model.memory import ask_for, bytes_per_pixel
@@ -89,16 +89,9 @@ class SampleScorer:
 
     def scores(self, forward: Callable[[FloatArray], FloatArray]) -> FloatArray:
         """Probability of solid of every pixel of the sample, (len(sample),) float32."""
-        return self._by_grid(forward) if self.by_grid else self._by_patch(forward)
-
-    def _by_patch(self, forward: Callable[[FloatArray], FloatArray]) -> FloatArray:
-        n = self.spec.window
-        parts = []
-        for start in range(0, len(self.sample), PATCH_BATCH):
-            stop = min(start + PATCH_BATCH, len(self.sample))
-            patches = cut_patches(self.windows, self.sample.pixels.take(np.arange(start, stop)), n)
-            parts.append(forward(patches).reshape(-1))
-        return np.concatenate(parts)
+        if self.by_grid:
+            return self._by_grid(forward)
+        return patch_scores(forward, self.spec, self.windows, self.sample.pixels)
 
     def _by_grid(self, forward: Callable[[FloatArray], FloatArray]) -> FloatArray:
         by_shape: dict[tuple[int, int], list[int]] = defaultdict(list)
@@ -126,6 +119,20 @@ class SampleScorer:
             image[...] = window.around(lattice.y, lattice.x, height, width, self.spec.halo[1:])
         step = LATTICE // self.spec.stride
         return forward(images)[:, ::step, ::step, 0]
+
+
+def patch_scores(
+    forward: Callable[[FloatArray], FloatArray],
+    spec: ModelSpec,
+    windows: Sequence[LabelledWindow],
+    pixels: Pixels,
+) -> FloatArray:
+    """Probability of solid of pixels of some windows, (len(pixels),) float32, patch by patch."""
+    parts = []
+    for start in range(0, len(pixels), PATCH_BATCH):
+        some = pixels.take(np.arange(start, min(start + PATCH_BATCH, len(pixels))))
+        parts.append(forward(cut_patches(windows, some, spec.window)).reshape(-1))
+    return np.concatenate(parts)
 
 
 class BlockScorer:

@@ -1,0 +1,153 @@
+"""Figures of a whole split from pixels that were drawn from it, each with its standard error.
+
+Every figure follows from what is known by class: the share of its pixels at or above a threshold,
+and their mean loss. Weighing the classes alike gives the figures of balanced pixels, weighing them
+as they are labelled those of all pixels; the scores are the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.analysis.metrics import EPSILON, Confusion, balanced_scores
+
+FloatArray = npt.NDArray[np.float64]
+
+#: Scores are told apart by this many even steps; half of them lie below a threshold of 0.5.
+LEVELS = 400
+HALF = LEVELS // 2
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Scores of drawn pixels, and what they stand for.
+
+    Attributes
+    ----------
+    labels, scores
+        Class (0 pore, 1 solid) and probability of solid of each pixel.
+    weight
+        What each counts; only ratios within a class matter. None: the pixels are a balanced draw,
+        and each counts once (thesis 3.3).
+    square
+        Number of the square that each lies in, from 0.
+    counts
+        Labelled pores and solids of the whole split.
+    """
+
+    labels: npt.NDArray[np.uint8]
+    scores: npt.NDArray[np.float32]
+    weight: FloatArray | None
+    square: npt.NDArray[np.int64]
+    counts: tuple[int, int]
+
+    @property
+    def balanced(self) -> dict[str, float]:
+        """MIoU, accuracy and loss as of balanced pixels at threshold 0.5, and their errors."""
+        if self.weight is None:
+            return balanced_scores(self.labels, self.scores)
+        figures = self._figures(np.array([0.5, 0.5]), HALF)
+        return _with_errors({key: figures[key] for key in ("miou", "accuracy", "loss")})
+
+    @property
+    def natural(self) -> dict[str, float]:
+        """The same as of all labelled pixels, at the threshold that is best for their mIoU."""
+        share = np.array(self.counts) / sum(self.counts)
+        mious = self._figures(share, slice(None))["miou"][0]
+        level = int(np.nanargmax(mious))
+        told = {"threshold": level / LEVELS, "label_porosity": float(share[0])}
+        return {**_with_errors(self._figures(share, level)), **told}
+
+    @property
+    def alike(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+        """Labels and scores of as many pixels of one class as of the other, evenly chosen."""
+        of_class = [np.flatnonzero(self.labels == value) for value in (0, 1)]
+        count = min(map(len, of_class))
+        even = [some[np.linspace(0, len(some) - 1, count).astype(int)] for some in of_class]
+        chosen = np.concatenate(even)
+        return self.labels[chosen], self.scores[chosen]
+
+    @property
+    def confusion(self) -> Confusion:
+        """Of balanced pixels at threshold 0.5; of a million of them where they are weighted."""
+        if self.weight is None:
+            return Confusion.at_threshold(self.labels, self.scores, 0.5)
+        solid = self._levels[0, :, HALF:].sum(axis=1) / self._levels[0].sum(axis=1)
+        pore, solid = ((round(5e5 * part) for part in parts) for parts in (1 - solid, solid))
+        (a, c), (b, d) = pore, solid
+        return Confusion(((a, b), (c, d)))
+
+    @cached_property
+    def _levels(self) -> FloatArray:
+        """Weight by replicate, class and level: of all squares, and of all but one each."""
+        known = np.nan_to_num(self.scores, posinf=1, neginf=0)  # their loss says what they are
+        level = (known.clip(0, 1) * np.float32(LEVELS)).astype(np.int64)
+        return self._replicates(level, LEVELS + 1, self._weight)
+
+    @cached_property
+    def _loss(self) -> FloatArray:
+        """Weighted loss by replicate and class."""
+        p = np.clip(self.scores.astype(np.float64), EPSILON, 1 - EPSILON)
+        loss = -np.where(self.labels == 1, np.log(p), np.log1p(-p))
+        return self._replicates(np.zeros_like(self.square), 1, self._weight * loss)[..., 0]
+
+    @property
+    def _weight(self) -> FloatArray:
+        return np.ones(self.labels.size) if self.weight is None else self.weight
+
+    def _replicates(
+        self, position: npt.NDArray[np.int64], length: int, values: FloatArray
+    ) -> FloatArray:
+        """Sums of all squares and of all but one each, (1 + squares, 2, length)."""
+        squares = int(self.square.max()) + 1
+        index = (self.square * 2 + self.labels) * length + position
+        sums = np.bincount(index, values, squares * 2 * length).reshape(squares, 2, length)
+        whole = sums.sum(axis=0, keepdims=True)
+        return np.concatenate([whole, whole - sums])
+
+    def _figures(self, share: FloatArray, level: int | slice) -> dict[str, FloatArray]:
+        """Figures by replicate (and threshold), where the classes have these shares."""
+        weight = self._levels.sum(axis=2)
+        above = self._levels[..., ::-1].cumsum(axis=2)[..., ::-1][..., :LEVELS][..., level]
+        one = weight.reshape(*weight.shape, *[1] * (above.ndim - 2))
+        with np.errstate(invalid="ignore", divide="ignore"):  # a square may hold all of a class
+            solid = above / one
+            of_pore, of_solid = share[0] * solid[:, 0], share[1] * solid[:, 1]
+            iou_pore = (share[0] - of_pore) / (share[0] + share[1] - of_solid)
+            iou_solid = of_solid / (share[1] + of_pore)
+            loss = (self._loss / weight) @ share
+        return {
+            "miou": (iou_pore + iou_solid) / 2,
+            "accuracy": share[0] - of_pore + of_solid,
+            "iou_pore": iou_pore,
+            "iou_solid": iou_solid,
+            "porosity": 1 - of_pore - of_solid,
+            "loss": loss,
+        }
+
+
+def _with_errors(figures: dict[str, FloatArray]) -> dict[str, float]:
+    """Figures of all squares, and the standard error of mIoU and loss where there is one."""
+    told = {key: float(values[0]) for key, values in figures.items()}
+    errors = {f"{key}_se": jackknife(figures[key][1:]) for key in ("miou", "loss")}
+    return {**told, **{key: error for key, error in errors.items() if np.isfinite(error)}}
+
+
+def jackknife(without: FloatArray) -> float:
+    """Standard error of a figure from its values without one square each (Efron, 1982).
+
+    Squares that hold all of a class, without which there is no figure, are left out; nan where
+    fewer than two are left.
+
+    >>> round(jackknife(np.array([2.5, 2.0, 1.5])), 4)  # a mean of 1, 2, 3: sqrt(1 / 3)
+    0.5774
+    """
+    values = without[np.isfinite(without)]
+    if values.size < 2:
+        return float("nan")
+    n = values.size
+    return float(np.sqrt((n - 1) / n * ((values - values.mean()) ** 2).sum()))

@@ -1,0 +1,203 @@
+"""Which pieces of the labelled regions stand for a whole split: few, fixed, and of known weight.
+
+A split may hold sixty squares or forty whole slices; validation must not cost what the labels'
+amount makes it cost. So a fixed number of pieces is drawn once. A piece is drawn with a probability
+that grows with its labelled area and with its share of the rare class, and counts by the inverse of
+that probability (Horvitz and Thompson, 1952): whatever is drawn more often counts less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.data.dataset import IGNORE, LabelArray, Region
+from fibsem.data.sampling import Pixels
+from fibsem.errors import UserError
+from fibsem.geometry import Box
+
+FloatArray = npt.NDArray[np.float64]
+CountArray = npt.NDArray[np.int64]
+
+#: Side of a piece, about: regions are cut evenly.
+SIDE = 128
+#: Pieces that a split is scored on, at most: together as large as sixteen squares of 256 x 256.
+MOST = 64
+#: Pixels of a class that are scored where a model goes pixel by pixel, and how far apart they lie.
+FEW, COARSE = 4096, 4
+#: Side of a square over which figures vary independently, or nearly so: what errors are taken over.
+SQUARE = 256
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """The pieces that stand for a split.
+
+    Attributes
+    ----------
+    regions
+        The pieces, each a part of a labelled region.
+    weight
+        How many pieces each stands for, at least 1.
+    square
+        Number of the square that each lies in: figures of one square are alike.
+    counts
+        Labelled pores and solids of the whole split.
+    offset
+        (pieces, 2) pixels y, x by which a coarse lattice begins behind the corner of each.
+    """
+
+    regions: tuple[Region, ...]
+    weight: FloatArray
+    square: CountArray
+    counts: tuple[int, int]
+    offset: CountArray
+
+    def __len__(self) -> int:
+        return len(self.regions)
+
+
+@dataclass(frozen=True)
+class PartOf:
+    """Labels of a part of a region, read with it."""
+
+    read: Callable[[], LabelArray]
+    part: tuple[slice, slice]
+
+    def __call__(self) -> LabelArray:
+        return self.read()[self.part]
+
+
+def draw_pieces(regions: Sequence[Region], rng: np.random.Generator, most: int = MOST) -> Pieces:
+    """Draw at most ``most`` pieces of the regions of a split.
+
+    Half of the chance of a piece is its share of the labelled pixels, half its share of the rare
+    class. The draw is systematic along the pieces in order of their own share of the rare class, so
+    that every stratum of it is there in its proportion.
+
+    Raises
+    ------
+    UserError
+        If a class is missing.
+
+    Notes
+    -----
+    Every label is read once, one region at a time.
+    """
+    parts, counts = _parts(regions)
+    total = counts.sum(axis=0)
+    if total.size == 0 or total.min() == 0:
+        raise UserError("a split must hold pixels of both classes, but one class is missing.")
+    rare = int(total.argmin())
+    area = counts.sum(axis=1)
+    size = area / area.sum() + counts[:, rare] / total[rare]
+    probability = inclusion(size, most)
+    order = np.lexsort((rng.random(len(parts)), counts[:, rare] / area))
+    chosen = np.sort(order[systematic(probability[order], rng)])
+    kept = tuple(parts[k] for k in chosen)
+    return Pieces(
+        kept,
+        1 / probability[chosen],
+        _squares(kept),
+        (int(total[0]), int(total[1])),
+        rng.integers(0, SIDE, (len(kept), 2)),
+    )
+
+
+def few_pixels(pieces: Pieces, labels: Sequence[LabelArray], most: int = FEW) -> Pixels:
+    """Some pixels of the pieces, at most ``most`` of a class, for models that go pixel by pixel.
+
+    They lie evenly among those of their class, which only ratios within a class are taken of.
+
+    Parameters
+    ----------
+    pieces, labels
+        The pieces, and their labels, (h, w) uint8 each.
+    most
+        Pixels of a class.
+    """
+    grids = [part[y % COARSE :: COARSE, x % COARSE :: COARSE]
+             for part, (y, x) in zip(labels, pieces.offset, strict=True)]  # fmt: skip
+    places = [np.argwhere(grid <= 1).astype(np.int32) for grid in grids]
+    window = np.repeat(np.arange(len(grids), dtype=np.int32), [len(some) for some in places])
+    row, column = np.concatenate(places).T
+    start = pieces.offset.astype(np.int32)[window] % COARSE
+    y, x = start[:, 0] + COARSE * row, start[:, 1] + COARSE * column
+    label = np.concatenate([grid[grid <= 1] for grid in grids])
+    chosen = []
+    for value in (0, 1):
+        of_class = np.flatnonzero(label == value)
+        even = np.linspace(0, len(of_class) - 1, min(most, len(of_class))).round()
+        chosen.append(of_class[even.astype(int)])
+    return Pixels(window, y, x, label).take(np.sort(np.concatenate(chosen)))
+
+
+def inclusion(size: FloatArray, most: int) -> FloatArray:
+    """Probabilities in proportion to ``size`` that sum up to ``most``; 1 for those beyond it.
+
+    >>> inclusion(np.array([1.0, 1.0, 2.0]), 2), inclusion(np.array([1.0, 1.0, 8.0]), 2)
+    (array([0.5, 0.5, 1. ]), array([0.5, 0.5, 1. ]))
+    """
+    certain = np.full(size.shape, len(size) <= most)
+    probability = np.ones_like(size)
+    while not certain.all():
+        rest = most - int(certain.sum())
+        probability = np.where(certain, 1.0, rest * size / size[~certain].sum())
+        if not (probability > 1).any():
+            break
+        certain |= probability > 1
+    return probability
+
+
+def systematic(probability: FloatArray, rng: np.random.Generator) -> npt.NDArray[np.intp]:
+    """Indices drawn with these probabilities, evenly along their order; as many as they sum up to.
+
+    Every whole number, moved by one random fraction, falls into the interval of one of them.
+    """
+    ends = probability.cumsum()
+    marks = rng.random() + np.arange(round(float(ends[-1])))
+    found = np.searchsorted(ends, marks, side="right")
+    return np.unique(np.minimum(found, len(ends) - 1))  # ends may be a rounding short
+
+
+def _parts(regions: Sequence[Region]) -> tuple[list[Region], CountArray]:
+    """Pieces with a labelled pixel, and their pores and solids, (pieces, 2)."""
+    parts: list[Region] = []
+    counts: list[tuple[int, int]] = []
+    for region in regions:
+        labels = region.read()
+        for part in _cut(*labels.shape):
+            values = np.bincount(labels[part].ravel(), minlength=IGNORE + 1)
+            if values[:2].any():
+                parts.append(part_of(region, part))
+                counts.append((int(values[0]), int(values[1])))
+    return parts, np.array(counts, np.int64).reshape(-1, 2)
+
+
+def _cut(height: int, width: int) -> Iterator[tuple[slice, slice]]:
+    """Cut a rectangle evenly into pieces of about ``SIDE``."""
+    rows, columns = (
+        np.linspace(0, extent, max(1, round(extent / SIDE)) + 1).round().astype(int).tolist()
+        for extent in (height, width)
+    )
+    for top, bottom in pairwise(rows):
+        for left, right in pairwise(columns):
+            yield slice(top, bottom), slice(left, right)
+
+
+def part_of(region: Region, part: tuple[slice, slice]) -> Region:
+    """A rectangle of a region, (y, x) from its corner, as a region."""
+    (z, y, x), (rows, columns) = region.box.start, part
+    box = Box((z, y + rows.start, x + columns.start), (z + 1, y + rows.stop, x + columns.stop))
+    truth = region.read_truth and PartOf(region.read_truth, part)
+    return replace(region, box=box, read=PartOf(region.read, part), read_truth=truth)
+
+
+def _squares(pieces: Sequence[Region]) -> CountArray:
+    places = [(p.key, p.box.start[0], *(a // SQUARE for a in p.box.start[1:])) for p in pieces]
+    number = {place: k for k, place in enumerate(dict.fromkeys(places))}
+    return np.array([number[place] for place in places], np.int64)

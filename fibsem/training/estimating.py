@@ -1,0 +1,76 @@
+"""How a model is scored on a split for comparison: on few pixels that stand for all of it.
+
+``train.validation=pieces`` draws pieces of the labelled regions, ``lattice`` the study's balanced
+pixels; both belong to the dataset and are the same for every run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.analysis.estimates import Estimate
+from fibsem.data.pieces import few_pixels
+from fibsem.data.sampling import LabelledWindow, Pixels
+from fibsem.data.split import Split
+from fibsem.inference.model.pieces import PieceScorer
+from fibsem.inference.model.predict import SampleScorer, compiled, patch_scores
+from fibsem.models import Model
+from fibsem.training.features import pixel_scores
+from fibsem.training.material import Material
+
+FloatArray = npt.NDArray[np.float32]
+Forward = Callable[[FloatArray], FloatArray]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Single pixels that stand for a split, with the windows that they lie in.
+
+    ``weight``, ``square`` and ``counts`` as in :class:`~fibsem.analysis.estimates.Estimate`.
+    """
+
+    windows: Sequence[LabelledWindow]
+    pixels: Pixels
+    weight: npt.NDArray[np.float64] | None
+    square: npt.NDArray[np.int64]
+    counts: tuple[int, int]
+
+    def estimate(self, scores: FloatArray) -> Estimate:
+        """What scores of the pixels say of the split."""
+        return Estimate(self.pixels.label, scores, self.weight, self.square, self.counts)
+
+
+def drawn(material: Material, split: Split) -> Drawn:
+    """The pixels that a model is scored on which goes pixel by pixel."""
+    if material.config.train.validation == "lattice":
+        pixels, windows = material.sample(split).pixels, material.windows(split)
+        half = len(pixels) // 2
+        return Drawn(windows, pixels, None, pixels.window.astype(np.int64), (half, half))
+    pieces, windows = material.pieces(split), material.piece_windows(split)
+    pixels = few_pixels(pieces, [window.labels for window in windows])
+    where = pixels.window
+    return Drawn(windows, pixels, pieces.weight[where], pieces.square[where], pieces.counts)
+
+
+def estimator(material: Material, split: Split) -> Callable[[Forward], Estimate]:
+    """What scores networks on a split; called with a network as a function on arrays."""
+    spec = material.config.spec
+    if material.config.train.validation == "pieces" and spec.convertible:
+        return PieceScorer(spec, material.pieces(split), material.piece_windows(split)).estimate
+    some = drawn(material, split)
+    if material.config.train.validation == "lattice":
+        by_lattice = SampleScorer(spec, some.windows, material.sample(split))
+        return lambda forward: some.estimate(by_lattice.scores(forward))
+    return lambda forward: some.estimate(patch_scores(forward, spec, some.windows, some.pixels))
+
+
+def estimate(material: Material, model: Model, split: Split) -> Estimate:
+    """Score a trained model on a split."""
+    if material.config.spec.is_network:
+        return estimator(material, split)(compiled(model))
+    some = drawn(material, split)
+    return some.estimate(pixel_scores(material, model, some.windows, some.pixels))

@@ -1,0 +1,93 @@
+"""Figures from weighted pixels: against counting, and errors against their spread."""
+
+import numpy as np
+import pytest
+
+from fibsem.analysis.estimates import LEVELS, Estimate
+from fibsem.analysis.metrics import Confusion, balanced_scores, cross_entropy
+
+
+def made_up(squares=12, pixels=400, share=0.2, seed=0):
+    """Labels and scores of squares that differ: (labels, scores, square)."""
+    rng = np.random.default_rng(seed)
+    labels = (rng.random((squares, pixels)) > share * rng.uniform(0.5, 1.5, (squares, 1))).astype(
+        np.uint8
+    )
+    logit = 2.5 * labels - 1 + rng.normal(0, 1, labels.shape) + rng.normal(0, 0.5, (squares, 1))
+    scores = (1 / (1 + np.exp(-logit))).astype(np.float32)
+    square = np.repeat(np.arange(squares), pixels)
+    return labels.ravel(), scores.ravel(), square
+
+
+def estimate_of(labels, scores, square, weight=None, counts=None):
+    weight = np.ones(labels.size) if weight is None else weight
+    counts = counts or (int((labels == 0).sum()), int((labels == 1).sum()))
+    return Estimate(labels, scores, weight, square, counts)
+
+
+def test_of_all_pixels_the_figures_are_those_that_are_counted():
+    labels, scores, square = made_up()
+    found = estimate_of(labels, scores, square).natural
+    best = max(
+        (Confusion.at_threshold(labels, scores, np.float32(k / LEVELS)) for k in range(LEVELS)),
+        key=lambda confusion: confusion.miou,
+    )
+    assert {key: found[key] for key in best.record()} == pytest.approx(best.record(), abs=1e-9)
+    assert Confusion.at_threshold(labels, scores, found["threshold"]).miou == pytest.approx(
+        found["miou"], abs=1e-9
+    )
+    assert found["loss"] == pytest.approx(cross_entropy(labels, scores))
+
+
+def test_balanced_figures_are_those_of_pixels_drawn_alike_from_both_classes():
+    """Every pore written down as often as makes them as many as the solids."""
+    labels, scores, square = made_up(share=0.25)
+    pores, solids = labels == 0, labels == 1
+    times = np.where(pores, solids.sum(), pores.sum())
+    labels_, scores_ = np.repeat(labels, times), np.repeat(scores, times)
+    found = estimate_of(labels, scores, square).balanced
+    right = balanced_scores(labels_, scores_)
+    assert {key: found[key] for key in right} == pytest.approx(right, abs=1e-6)
+    assert estimate_of(labels, scores, square).confusion.miou == pytest.approx(
+        right["miou"], abs=1e-5
+    )
+
+
+def test_a_weight_counts_as_often():
+    labels, scores, square = made_up(squares=4)
+    times = np.array([1, 3, 2, 5])[square]
+    weighted = estimate_of(labels, scores, square, times.astype(float), counts=(3, 7))
+    again = [np.repeat(part, times) for part in (labels, scores, square)]
+    written = estimate_of(*again, counts=(3, 7))
+    for kind in ("balanced", "natural"):
+        assert getattr(weighted, kind) == pytest.approx(getattr(written, kind))
+    assert weighted.natural["label_porosity"] == pytest.approx(0.3)
+
+
+def test_the_error_is_the_jackknife_over_squares():
+    labels, scores, square = made_up(squares=5)
+    without = [
+        estimate_of(*(part[square != k] for part in (labels, scores)), square[square != k])
+        .balanced["miou"] for k in range(5)
+    ]  # fmt: skip
+    error = np.sqrt(4 / 5 * ((np.array(without) - np.mean(without)) ** 2).sum())
+    assert estimate_of(labels, scores, square).balanced["miou_se"] == pytest.approx(error)
+
+
+def test_the_error_is_the_spread_over_draws():
+    """Forty films of twelve squares; over pixels the error would be a third of that."""
+    for kind in ("balanced", "natural"):
+        found = [getattr(estimate_of(*made_up(seed=seed)), kind) for seed in range(40)]
+        spread = np.std([one["miou"] for one in found], ddof=1)
+        told = np.sqrt(np.mean([one["miou_se"] ** 2 for one in found]))
+        assert told == pytest.approx(spread, rel=0.35)
+
+
+def test_one_square_has_no_error_and_one_with_all_of_a_class_is_left_out():
+    labels, scores, square = made_up(squares=1)
+    assert "miou_se" not in estimate_of(labels, scores, square).balanced
+    labels, scores, square = made_up(squares=6)
+    labels[square > 0] = 1
+    found = estimate_of(labels, scores, square).balanced
+    assert np.isfinite(found["miou"])
+    assert np.isfinite(found["miou_se"])

@@ -1,0 +1,100 @@
+"""Validation on pieces: the scores are those of whole squares, the figures those of the split."""
+
+import numpy as np
+import pytest
+
+from fibsem.analysis.estimates import Estimate
+from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.inference.model import pieces as scorers
+from fibsem.inference.model.predict import BlockScorer, compiled, sliding_window
+from fibsem.models import build
+from fibsem.training.estimating import drawn, estimate, estimator
+from fibsem.training.fit import train
+from fibsem.training.scoring import score_all, scored_squares
+
+
+@pytest.mark.parametrize(
+    ("model", "nbhd", "blocks"),
+    [("2dcnn", "11x11x3", 1), ("2dcnn", "33x33x3", 2), ("unet", "1x1x3", 2)],
+)
+def test_a_piece_is_scored_as_the_square_that_it_is_cut_from(
+    material, monkeypatch, model, nbhd, blocks
+):
+    """On the lattice of a network's stride, in batches that are as small as they may be, too."""
+    setting = material(f"model={model}", f"nbhd={nbhd}", f"model.blocks={blocks}")
+    spec = setting.config.spec
+    if spec.family == "pixel":
+        assert spec.stride > 1
+    network = build(spec)
+    found = estimator(setting, "val")(compiled(network))
+    scorer, expected, labels = BlockScorer(spec, network), [], []
+    s, pieces = spec.stride, setting.pieces("val")
+    for window, (y, x) in zip(setting.piece_windows("val"), pieces.offset % s, strict=True):
+        here = np.s_[y::s, x::s]
+        rows, columns = (side // s for side in window.labels.shape)
+        truth = window.labels[here][:rows, :columns]
+        labels.append(truth[truth <= 1])
+        expected.append(scorer(window.image)[here][:rows, :columns][truth <= 1])
+    np.testing.assert_array_equal(found.labels, np.concatenate(labels))
+    np.testing.assert_allclose(found.scores, np.concatenate(expected), atol=1e-5)
+    monkeypatch.setattr(scorers, "AT_ONCE", 1)
+    one_by_one = estimator(setting, "val")(compiled(network))
+    np.testing.assert_allclose(one_by_one.scores, found.scores, atol=1e-6)
+
+
+def test_where_all_is_drawn_the_figures_are_those_of_all_pixels(material):
+    """The U-Net gives every pixel of a piece, and the tiny phantom is drawn whole."""
+    setting = material("model=unet", "nbhd=1x1x3", "model.blocks=1")
+    model = build(setting.config.spec)
+    natural = estimate(setting, model, "val").natural
+    how = PostProcessing(threshold=natural["threshold"])
+    right = score_all(setting, BlockScorer(setting.config.spec, model), "val", how)
+    assert {key: natural[key] for key in right} == pytest.approx(right, abs=1e-4)
+
+
+def test_pieces_belong_to_the_dataset_and_not_to_the_run(material):
+    regions = [region.box for region in material("seed=0").pieces("val").regions]
+    for overrides in (["seed=5"], ["nbhd=33x33x3", "model.blocks=2"], ["train.share=0.5"]):
+        assert [r.box for r in material(*overrides).pieces("val").regions] == regions
+    other = material("sampling.seed=9").pieces("val")
+    assert not np.array_equal(other.offset, material().pieces("val").offset)
+
+
+def test_patch_by_patch_few_pixels_are_scored(material):
+    setting = material("model.padding=same", "nbhd=11x11x3")
+    network = build(setting.config.spec)
+    found = estimator(setting, "val")(compiled(network))
+    some = drawn(setting, "val")
+    assert len(found.labels) == len(some.pixels) < 2 * 4096
+    forward = compiled(network)
+    for k in (0, len(found.labels) // 2):
+        window = some.windows[some.pixels.window[k]]
+        patch = window.around(some.pixels.y[k], some.pixels.x[k], 11, 11, (5, 5))
+        score = sliding_window(forward, patch, setting.config.spec)
+        assert found.scores[k] == pytest.approx(float(score[0, 0]), abs=1e-6)
+
+
+def test_the_study_keeps_its_pixels(material):
+    """``lattice``: the balanced draw, each pixel once, as it was before there were pieces."""
+    setting = material("train.validation=lattice")
+    found = estimator(setting, "val")(compiled(build(setting.config.spec)))
+    np.testing.assert_array_equal(found.labels, setting.sample("val").pixels.label)
+    assert found.labels.mean() == 0.5
+    assert found.balanced.keys() == {"miou", "accuracy", "loss"}
+
+
+def test_the_figures_of_few_pixels_are_near_those_of_all(material):
+    """Every fourth pixel, from a random one on, against all that are labelled."""
+    setting = material("train.steps=20")
+    trained = train(setting)
+    scorer = BlockScorer(setting.config.spec, trained.model)
+    labels, scores = [], []
+    for _, square in scored_squares(setting, scorer, "val"):
+        known = square.labels <= 1
+        labels.append(square.labels[known])
+        scores.append(square.scores[square.inner][known])
+    known, every = np.concatenate(labels), np.concatenate(scores)
+    right = Estimate(known, every, np.ones(known.size), np.zeros(known.size, np.int64), (1, 1))
+    assert trained.best.val["miou"] == pytest.approx(right.balanced["miou"], abs=0.03)
+    assert trained.best.val["loss"] == pytest.approx(right.balanced["loss"], abs=0.03)
+    assert trained.best.val["miou"] > 0.5
