@@ -32,6 +32,7 @@ class TrainConfig:
     windows: int | None = None
     grid: int | None = None
     steps: int | None = None
+    rare_windows: float | None = 0.0
     max_seconds: float | None = None
     keep: Literal["loss", "miou"] = "loss"
     validation: Literal["pieces", "lattice"] = (
@@ -53,6 +54,8 @@ class TrainConfig:
         for key in ("learning_rate", "max_seconds"):
             value = getattr(self, key)
             require(f"train.{key}", value, value is None or value > 0, "positive")
+        rare = self.rare_windows
+        require("train.rare_windows", rare, rare is None or 0 <= rare < 1, "in [0, 1) or null")
         require("train.loss_weight", self.loss_weight, self.loss_weight >= 0, "at least 0")
 
     def resolved(self, spec: ModelSpec) -> TrainConfig:

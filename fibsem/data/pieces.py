@@ -62,6 +62,21 @@ class Pieces:
 
 
 @dataclass(frozen=True)
+class Parts:
+    """Regions cut into parts of about one size; ``counts`` are their pores and solids, (n, 2)."""
+
+    regions: tuple[Region, ...]
+    counts: CountArray
+
+    def both_classes(self) -> CountArray:
+        """Pores and solids of all together; refused where a class is missing."""
+        total: CountArray = self.counts.sum(axis=0)
+        if total.min() == 0:
+            raise UserError("a split must hold pixels of both classes, but one class is missing.")
+        return total
+
+
+@dataclass(frozen=True)
 class PartOf:
     """Labels of a part of a region, read with it."""
 
@@ -83,22 +98,15 @@ def draw_pieces(regions: Sequence[Region], rng: np.random.Generator, most: int =
     ------
     UserError
         If a class is missing.
-
-    Notes
-    -----
-    Every label is read once, one region at a time.
     """
-    parts, counts = _parts(regions)
-    total = counts.sum(axis=0)
-    if total.size == 0 or total.min() == 0:
-        raise UserError("a split must hold pixels of both classes, but one class is missing.")
-    rare = int(total.argmin())
-    area = counts.sum(axis=1)
-    size = area / area.sum() + counts[:, rare] / total[rare]
+    parts = cut_regions(regions, SIDE)
+    total = parts.both_classes()
+    rare, area = int(total.argmin()), parts.counts.sum(axis=1)
+    size = area / area.sum() + parts.counts[:, rare] / total[rare]
     probability = inclusion(size, most)
-    order = np.lexsort((rng.random(len(parts)), counts[:, rare] / area))
+    order = np.lexsort((rng.random(len(area)), parts.counts[:, rare] / area))
     chosen = np.sort(order[systematic(probability[order], rng)])
-    kept = tuple(parts[k] for k in chosen)
+    kept = tuple(parts.regions[k] for k in chosen)
     return Pieces(
         kept,
         1 / probability[chosen],
@@ -106,6 +114,26 @@ def draw_pieces(regions: Sequence[Region], rng: np.random.Generator, most: int =
         (int(total[0]), int(total[1])),
         rng.integers(0, SIDE, (len(kept), 2)),
     )
+
+
+def cut_regions(regions: Sequence[Region], side: int) -> Parts:
+    """Cut regions evenly; what holds no labelled pixel is left out.
+
+    Notes
+    -----
+    Every label is read once, one region at a time.
+    """
+    parts: list[Region] = []
+    counts: list[tuple[int, int]] = []
+    for region in regions:
+        labels = region.read()
+        height, width = labels.shape
+        for part in _cut(height, width, side):
+            values = np.bincount(labels[part].ravel(), minlength=IGNORE + 1)
+            if values[:2].any():
+                parts.append(part_of(region, part))
+                counts.append((int(values[0]), int(values[1])))
+    return Parts(tuple(parts), np.array(counts, np.int64).reshape(-1, 2))
 
 
 def few_pixels(pieces: Pieces, labels: Sequence[LabelArray], most: int = FEW) -> Pixels:
@@ -164,24 +192,10 @@ def systematic(probability: FloatArray, rng: np.random.Generator) -> npt.NDArray
     return np.unique(np.minimum(found, len(ends) - 1))  # ends may be a rounding short
 
 
-def _parts(regions: Sequence[Region]) -> tuple[list[Region], CountArray]:
-    """Pieces with a labelled pixel, and their pores and solids, (pieces, 2)."""
-    parts: list[Region] = []
-    counts: list[tuple[int, int]] = []
-    for region in regions:
-        labels = region.read()
-        for part in _cut(*labels.shape):
-            values = np.bincount(labels[part].ravel(), minlength=IGNORE + 1)
-            if values[:2].any():
-                parts.append(part_of(region, part))
-                counts.append((int(values[0]), int(values[1])))
-    return parts, np.array(counts, np.int64).reshape(-1, 2)
-
-
-def _cut(height: int, width: int) -> Iterator[tuple[slice, slice]]:
-    """Cut a rectangle evenly into pieces of about ``SIDE``."""
+def _cut(height: int, width: int, side: int) -> Iterator[tuple[slice, slice]]:
+    """Cut a rectangle evenly into pieces of about ``side``."""
     rows, columns = (
-        np.linspace(0, extent, max(1, round(extent / SIDE)) + 1).round().astype(int).tolist()
+        np.linspace(0, extent, max(1, round(extent / side)) + 1).round().astype(int).tolist()
         for extent in (height, width)
     )
     for top, bottom in pairwise(rows):

@@ -125,9 +125,8 @@ class Pixels:
         return Pixels(self.window[index], self.y[index], self.x[index], self.label[index])
 
 
-def sample_size(labels: Sequence[LabelArray], share: float) -> int:
+def sample_size(labelled: int, share: float) -> int:
     """Pixels to draw for a share of the labelled ones: 2 floor(share N / 2) (thesis 3.3)."""
-    labelled = sum(int((window != IGNORE).sum()) for window in labels)
     return 2 * int(share * labelled / 2 + 1e-9)
 
 
@@ -266,18 +265,6 @@ def _choose(
     start = np.array([(lattice.window, lattice.y, lattice.x) for lattice in kept], np.int32)[member]
     pixels = Pixels(start[:, 0], start[:, 1] + LATTICE * row, start[:, 2] + LATTICE * column, label)
     return LatticeSample(kept, member.astype(np.int32), row, column, pixels)
-
-
-def class_weights(labels: Sequence[LabelArray]) -> tuple[float, float]:
-    """Weights of pore and solid that balance a whole split: N / (2 N_class).
-
-    They come from the whole training set. Weights per batch blow up where a class is rare.
-    """
-    counts = [sum(int((window == value).sum()) for window in labels) for value in (0, 1)]
-    if min(counts) == 0:
-        raise UserError("a split must hold pixels of both classes, but one class is missing.")
-    total = sum(counts)
-    return total / (2 * counts[0]), total / (2 * counts[1])
 
 
 def cut_patches(

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from fibsem.data.dataset import IGNORE
 from fibsem.data.sampling import LabelledWindow, Pixels, cut_patches, dihedral
 from fibsem.models.spec import ModelSpec
+from fibsem.training.supply import Supply
 
 FloatArray = npt.NDArray[np.float32]
 Batch = tuple[FloatArray, FloatArray, FloatArray]
@@ -85,7 +86,7 @@ def patch_epoch(
 
 
 def grid_epoch(
-    windows: Sequence[LabelledWindow],
+    supply: Supply,
     spec: ModelSpec,
     grid: GridShape,
     steps: int,
@@ -102,16 +103,12 @@ def grid_epoch(
     extent = spec.stride * (grid.size - 1) + 1
     side = extent + spec.window[1] - 1
     reach = spec.halo[1:]
-    area = np.array([window.region.box.size for window in windows], np.float64)
     table = np.array([*class_weights, *[0.0] * (IGNORE - 1)], np.float32)
     for _ in range(steps):
         images = np.empty((grid.windows, side, side, spec.nbhd.z), np.float32)
         labels = np.empty((grid.windows, grid.size, grid.size, 1), np.uint8)
-        chosen = rng.choice(len(windows), grid.windows, p=area / area.sum())
-        for k, window in enumerate(windows[i] for i in chosen):
-            height, width = window.labels.shape
-            y = int(rng.integers(0, height - extent + 1))
-            x = int(rng.integers(0, width - extent + 1))
+        for k, (number, y, x) in enumerate(supply.draw(grid.windows, extent, rng)):
+            window = supply.windows[number]
             turn = int(rng.integers(0, 8)) if augmentation.symmetry else 0
             images[k] = dihedral(window.around(y, x, side, side, reach), turn)
             grid_labels = window.labels[y : y + extent : spec.stride, x : x + extent : spec.stride]

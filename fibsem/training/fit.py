@@ -233,10 +233,10 @@ def epoch_batches(material: Material, epoch: int) -> tuple[Callable[[], Iterator
         assert how.windows is not None
         assert how.grid is not None
         grid = GridShape(how.windows, how.grid)
-        weights = material.class_weights
+        supply, weights = material.supply(epoch), material.class_weights
 
         def grids() -> Iterator[Batch]:
-            return grid_epoch(material.train, config.spec, grid, steps, weights, augmentation, seed)
+            return grid_epoch(supply, config.spec, grid, steps, weights, augmentation, seed)
 
         return grids, steps
     pixels = material.training_pixels

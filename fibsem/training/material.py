@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 
 from fibsem.config import RunConfig
-from fibsem.data.dataset import Dataset, check_depth
-from fibsem.data.pieces import Pieces, draw_pieces
+from fibsem.data.dataset import IGNORE, Dataset, Region, check_depth
+from fibsem.data.pieces import Parts, Pieces, cut_regions, draw_pieces
 from fibsem.data.preprocessing import CorrectedVolume
 from fibsem.data.sampling import (
     LabelledWindow,
     LatticeSample,
     Pixels,
     balanced_pixels,
-    class_weights,
     labelled_regions,
     lattice_pixels,
     load_window,
@@ -26,6 +27,17 @@ from fibsem.data.sampling import (
 )
 from fibsem.data.split import Split
 from fibsem.training.datasets import corrected_volumes
+from fibsem.training.supply import (
+    FOR_RARE,
+    MOST_BYTES,
+    RARE,
+    SIDE,
+    Changing,
+    Supply,
+    balancing,
+    by_size,
+    share_at_rare,
+)
 
 #: Streams of random numbers of a dataset, so that one draw does not move another.
 STREAM = {"train": 1, "val": 2, "test": 3}
@@ -44,7 +56,7 @@ class Material:
     config: RunConfig
     volumes: Mapping[str, CorrectedVolume]
     _loaded: dict[object, tuple[LabelledWindow, ...]] = field(default_factory=dict, repr=False)
-    _pieces: dict[object, Pieces] = field(default_factory=dict, repr=False)
+    _drawn: dict[object, Pieces | Parts] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, dataset: Dataset, config: RunConfig) -> Material:
@@ -56,15 +68,20 @@ class Material:
         """The same dataset for another configuration; what was read is kept where it still fits."""
         if config.preprocess != self.config.preprocess:
             return Material.of(self.dataset, config)
-        return Material(self.dataset, config, self.volumes, self._loaded, self._pieces)
+        return Material(self.dataset, config, self.volumes, self._loaded, self._drawn)
 
     @cached_property
     def train(self) -> tuple[LabelledWindow, ...]:
-        """Training windows, grown to the extent of a grid where they are smaller."""
-        extent, grid = 1, self.config.train.grid
-        if self.config.train.mode == "grid" and grid is not None:
-            extent += self.config.spec.stride * (grid - 1)
-        return self._windows("train", extent)
+        """All training windows, grown to the extent of a grid where they are smaller."""
+        return self._windows("train", self._extent)
+
+    @property
+    def _extent(self) -> int:
+        """Pixels of labels across a grid; a single one in patch mode."""
+        how = self.config.train
+        if how.mode != "grid" or how.grid is None:
+            return 1
+        return 1 + self.config.spec.stride * (how.grid - 1)
 
     @cached_property
     def val(self) -> tuple[LabelledWindow, ...]:
@@ -88,26 +105,86 @@ class Material:
     @cached_property
     def training_size(self) -> int:
         """Pixels an epoch of patch mode sees; in grid mode it sets the number of steps."""
-        return max(2, sample_size([w.labels for w in self.train], self.config.train.share))
+        labelled = int(self.training_parts.counts.sum())
+        return max(2, sample_size(labelled, self.config.train.share))
+
+    @property
+    def training_parts(self) -> Parts:
+        """The training regions cut into parts, and what is labelled in each."""
+        if "parts" not in self._drawn:
+            regions = labelled_regions(self.dataset, "train")
+            self._drawn["parts"] = cut_regions(regions, SIDE)
+        return cast(Parts, self._drawn["parts"])
+
+    def supply(self, epoch: int) -> Supply:
+        """What the windows of an epoch are drawn from in grid mode."""
+        return self._changing.of(epoch) if self._changing else self._whole
+
+    @cached_property
+    def _whole(self) -> Supply:
+        """All training windows; a rare class by the places that it has in them."""
+        even, (rare, share) = Supply.evenly(self.train), self.rare
+        if rare is None:
+            return even
+        counts = np.array([(window.labels == rare).sum() for window in self.train], np.float64)
+        return replace(even, rare=rare, for_rare=share, rare_chance=counts / counts.sum())
+
+    @cached_property
+    def _changing(self) -> Changing | None:
+        """Other parts in every epoch, where all windows would not fit; else None."""
+        halo = self.config.spec.halo
+        bytes_of = [
+            4 * math.prod(region.box.grow(halo).shape) for region in self.training_parts.regions
+        ]
+        if sum(bytes_of) <= MOST_BYTES:
+            return None
+        most = max(2, MOST_BYTES // 2 // max(bytes_of))
+        return Changing(self.training_parts, self._load, most, *self.rare, self.config.seed)
+
+    def _load(self, region: Region) -> LabelledWindow:
+        volume = self.volumes[region.sample]
+        return load_window(region, volume, self.config.spec.halo, at_least=self._extent)
+
+    @cached_property
+    def rare(self) -> tuple[int | None, float]:
+        """The class that windows are drawn for in grid mode, and which share of them."""
+        counts = self.training_parts.both_classes()
+        share = self.config.train.rare_windows
+        if share is None:
+            share = FOR_RARE if counts.min() < RARE * counts.sum() else 0.0
+        return (int(counts.argmin()), share) if share else (None, 0.0)
 
     @cached_property
     def class_weights(self) -> tuple[float, float]:
-        """Weights of pore and solid over the whole training set."""
-        return class_weights([window.labels for window in self.train])
+        """Weights of pore and solid that balance what is drawn.
+
+        They come from the whole training set: weights per batch blow up where a class is rare.
+        """
+        counts = self.training_parts.both_classes()
+        share, (rare, for_rare) = counts / counts.sum(), self.rare
+        if rare is None:
+            return 0.5 / float(share[0]), 0.5 / float(share[1])
+        rng = self._rng("train", PIECES)
+        chosen, _ = by_size(self.training_parts.counts[:, rare], 64, rng)
+        labels = [self.training_parts.regions[k].read() for k in chosen]
+        among = share_at_rare(labels, rare, self._extent, rng)
+        share = (1 - for_rare) * share + for_rare * np.where(np.arange(2) == rare, among, 1 - among)
+        return balancing(share.tolist())
 
     def sample(self, split: Split) -> LatticeSample:
         """The fixed balanced sample of a split."""
         labels = [window.labels for window in self.windows(split)]
-        size = max(2, sample_size(labels, self.config.train.share))
+        labelled = sum(int((window != IGNORE).sum()) for window in labels)
+        size = max(2, sample_size(labelled, self.config.train.share))
         return lattice_pixels(labels, size, self._rng(split))
 
     def pieces(self, split: Split) -> Pieces:
         """The fixed pieces that stand for a split."""
         key = (split, self.config.sampling.seed)
-        if key not in self._pieces:
+        if key not in self._drawn:
             regions = labelled_regions(self.dataset, split)
-            self._pieces[key] = draw_pieces(regions, self._rng(split, PIECES))
-        return self._pieces[key]
+            self._drawn[key] = draw_pieces(regions, self._rng(split, PIECES))
+        return cast(Pieces, self._drawn[key])
 
     def piece_windows(self, split: Split) -> tuple[LabelledWindow, ...]:
         """Those pieces with their surroundings.

@@ -7,14 +7,18 @@ from collections.abc import Iterator
 import numpy as np
 
 from fibsem.analysis.metrics import Confusion, cross_entropy, pooled
-from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
+from fibsem.analysis.postprocessing import FloatArray, PostProcessing, ScoredSquare
 from fibsem.data.dataset import IGNORE, Region
+from fibsem.data.preprocessing import CorrectedVolume
 from fibsem.data.split import Split
 from fibsem.geometry import Box
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.inference.model.segmenter import Scorer
 from fibsem.system.pulse import step
 from fibsem.training.material import Material
+
+#: Side of what is scored at once, a multiple of every alignment: its maps take some 100 to 500 MB.
+TILE = 512
 
 
 def scored_squares(
@@ -25,16 +29,23 @@ def scored_squares(
     The margin ends at the border of the volume, where smoothing mirrors as it does on a whole
     slice; so a square gets the labels that a segmented volume has there.
     """
-    halo = scorer.halo
     for region in material.dataset.regions(split):
         volume = material.volumes[region.sample]
         box = region.box.grow((0, margin, margin)).clip(volume.shape)
-        grey = volume.read(box.grow(halo))
         if scorer.needs_slice:
             scorer.look(volume.slice(box.start[0]))
-        scores = scorer(np.ascontiguousarray(np.moveaxis(grey, 0, -1)))
-        step()
+        scores = _scores(scorer, volume, box)
         yield region, ScoredSquare(scores, region.read(), _within(region.box, box))
+
+
+def _scores(scorer: BlockScorer | Scorer, volume: CorrectedVolume, box: Box) -> FloatArray:
+    """Score a box of one slice tile by tile: a label may be as large as the slice."""
+    scores = np.empty(box.shape[1:], np.float32)
+    for tile in box.tiles((1, TILE, TILE)):
+        grey = volume.read(tile.grow(scorer.halo))
+        scores[_within(tile, box)] = scorer(np.ascontiguousarray(np.moveaxis(grey, 0, -1)))
+        step()
+    return scores
 
 
 def _within(inner: Box, outer: Box) -> tuple[slice, slice]:

@@ -65,7 +65,7 @@ OTHER = {
     "train.loss": "bce_iou", "train.optimizer": "adam", "train.learning_rate": 0.0125,
     "train.schedule": "cosine", "train.windows": 3, "train.grid": 3, "train.steps": 7,
     "train.max_seconds": 60.0, "train.keep": "miou",
-    "train.validation": "lattice", "search.backend": "keras_tuner",
+    "train.validation": "lattice", "train.rare_windows": 0.25, "search.backend": "keras_tuner",
     "search.max_seconds": 60.0, "search.sampler": "tpe", "search.pruner": "median",
     "search.storage": "sqlite:///other.db", "study": "other", "space.name": "other",
 }  # fmt: skip

@@ -9,7 +9,6 @@ from fibsem.data.preprocessing import CorrectedVolume, Recipe, fit_correction
 from fibsem.data.sampling import (
     LATTICE,
     balanced_pixels,
-    class_weights,
     cut_patches,
     dihedral,
     lattice_pixels,
@@ -37,8 +36,7 @@ def windows_of(shapes, share, seed=0):
 )
 def test_sample_sizes_of_the_study(pixels, share, size):
     """Thesis 3.3: 2 floor(share N / 2)."""
-    labels = [np.broadcast_to(np.uint8(1), (256, 256))] * (pixels // 65536)
-    assert sample_size(labels, share) == size
+    assert sample_size(pixels, share) == size
 
 
 @given(st.integers(1, 60), st.floats(0.05, 0.95), st.integers(0, 99))
@@ -84,21 +82,11 @@ def test_lattice_pixels_are_as_many_as_asked_for_where_there_are_enough():
     assert len(lattice_pixels(labels, 1310, np.random.default_rng(0))) == 1310
 
 
-def test_class_weights_balance_the_whole_set():
-    labels = windows_of([(50, 50), (70, 30)], 0.07)
-    pore, solid = class_weights(labels)
-    counts = [sum((w == v).sum() for w in labels) for v in (0, 1)]
-    assert pore * counts[0] == pytest.approx(solid * counts[1])
-    assert pore * counts[0] + solid * counts[1] == pytest.approx(sum(counts))
-
-
 def test_one_class_only_is_refused():
     one = [np.ones((8, 8), np.uint8)]
     for draw in (balanced_pixels, lattice_pixels):
         with pytest.raises(UserError, match="both classes"):
             draw(one, 4, np.random.default_rng(0))
-    with pytest.raises(UserError, match="both classes"):
-        class_weights(one)
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from fibsem.training.batches import (
     patch_epoch,
     steps_per_epoch,
 )
+from fibsem.training.supply import Supply
 
 SPEC = resolve("2dcnn", Nbhd(1, 33, 33), "valid", {})
 HALO = SPEC.halo
@@ -54,7 +55,9 @@ def test_an_epoch_sees_every_drawn_pixel():
 
 
 def test_every_grid_pixel_has_the_class_where_the_network_looks():
-    batches = grid_epoch(WINDOWS, SPEC, GridShape(5, 4), 6, (1.0, 2.0), EIGHTFOLD, (0, 0))
+    batches = grid_epoch(
+        Supply.evenly(WINDOWS), SPEC, GridShape(5, 4), 6, (1.0, 2.0), EIGHTFOLD, (0, 0)
+    )
     side = 33 + SPEC.stride * 3
     for images, labels, weights in batches:
         assert images.shape == (5, side, side, 1)
@@ -72,7 +75,7 @@ def test_pixels_that_nobody_labelled_weigh_nothing():
     plain = Augmentation(symmetry=False)
     total = ignored = 0
     for _, labels, weights in grid_epoch(
-        [hidden], SPEC, GridShape(4, 8), 8, (3.0, 1.0), plain, (0,)
+        Supply.evenly([hidden]), SPEC, GridShape(4, 8), 8, (3.0, 1.0), plain, (0,)
     ):
         total += weights.size
         ignored += int((weights == 0).sum())
@@ -86,7 +89,9 @@ def test_grids_reach_every_place_of_a_window_up_to_its_border():
     extent = SPEC.stride * 3 + 1
     for places in (1, 3):
         tight = window(4, extent + places - 1)
-        batches = grid_epoch([tight], SPEC, GridShape(8, 4), 8, (1, 1), Augmentation(False), (0,))
+        batches = grid_epoch(
+            Supply.evenly([tight]), SPEC, GridShape(8, 4), 8, (1, 1), Augmentation(False), (0,)
+        )
         seen = {image.tobytes() for images, *_ in batches for image in images}
         assert len(seen) == places**2
 
@@ -98,7 +103,9 @@ def test_an_epoch_is_a_function_of_seed_and_number(mode):
         if mode == "patch":
             batches = patch_epoch(WINDOWS, PIXELS, SPEC, 64, augmentation, seed)
         else:
-            batches = grid_epoch(WINDOWS, SPEC, GridShape(4, 4), 3, (1, 1), augmentation, seed)
+            batches = grid_epoch(
+                Supply.evenly(WINDOWS), SPEC, GridShape(4, 4), 3, (1, 1), augmentation, seed
+            )
         return b"".join(part.tobytes() for batch in batches for part in batch)
 
     assert epoch(0, 3) == epoch(0, 3)

@@ -1,0 +1,181 @@
+"""Where the windows of an epoch are cut from: the training regions, or as many as fit in memory.
+
+Sixty squares stay in memory. Of forty whole slices every epoch has other parts, drawn by its
+number and the seed; those of the next are read in a thread while this one is trained on. So memory
+does not grow with what is labelled, and no step waits for a disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.data.dataset import Region
+from fibsem.data.pieces import Parts, inclusion, systematic
+from fibsem.data.sampling import LabelArray, LabelledWindow
+
+FloatArray = npt.NDArray[np.float64]
+
+#: Side of the parts of large regions, about; what is around them costs less than around small ones.
+SIDE = 256
+#: Most that the windows of two epochs may take together, bytes.
+MOST_BYTES = 2**30
+#: A class is rare below this share of the labelled pixels; windows are then drawn for it, too ...
+RARE = 0.1
+#: ... as many as this share of all.
+FOR_RARE = 0.5
+#: Most that a pixel of a class weighs: beyond it the loss is that of a few pixels.
+HEAVIEST = 10.0
+
+
+@dataclass(frozen=True)
+class Supply:
+    """Windows of an epoch, and how they are drawn from.
+
+    Attributes
+    ----------
+    windows
+        Regions with their surroundings.
+    chance
+        Of each window, for a place anywhere in it.
+    rare
+        The class that is rare; None where neither is.
+    for_rare
+        Share of the draws that lie at a pixel of it.
+    rare_chance
+        Of each window, for those draws.
+    """
+
+    windows: Sequence[LabelledWindow]
+    chance: FloatArray
+    rare: int | None = None
+    for_rare: float = 0.0
+    rare_chance: FloatArray | None = None
+    _places: dict[int, npt.NDArray[np.intp]] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def evenly(cls, windows: Sequence[LabelledWindow]) -> Supply:
+        """Every place of every window alike."""
+        area = np.array([window.region.box.size for window in windows], np.float64)
+        return cls(windows, area / area.sum())
+
+    def draw(self, count: int, extent: int, rng: np.random.Generator) -> list[tuple[int, int, int]]:
+        """Window, y and x of ``count`` squares of labels, ``extent`` wide."""
+        chosen = rng.choice(len(self.windows), count, p=self.chance)
+        for_rare = rng.random(count) < self.for_rare if self.for_rare else np.zeros(count, bool)
+        return [
+            self._at_rare(extent, rng) if rare else self._anywhere(int(k), extent, rng)
+            for k, rare in zip(chosen, for_rare, strict=True)
+        ]
+
+    def _anywhere(self, k: int, extent: int, rng: np.random.Generator) -> tuple[int, int, int]:
+        height, width = self.windows[k].labels.shape
+        y = int(rng.integers(0, height - extent + 1))
+        return k, y, int(rng.integers(0, width - extent + 1))
+
+    def _at_rare(self, extent: int, rng: np.random.Generator) -> tuple[int, int, int]:
+        """A square that holds a pixel of the rare class, which is anywhere in it."""
+        k = int(rng.choice(len(self.windows), p=self.rare_chance))
+        labels = self.windows[k].labels
+        if k not in self._places:
+            self._places[k] = np.flatnonzero(labels == self.rare)
+        place = np.unravel_index(rng.choice(self._places[k]), labels.shape)
+        y, x = (
+            int(np.clip(at - rng.integers(0, extent), 0, side - extent))
+            for at, side in zip(place, labels.shape, strict=True)
+        )
+        return k, y, x
+
+
+def share_at_rare(
+    labels: Sequence[LabelArray], rare: int, extent: int, rng: np.random.Generator, draws: int = 400
+) -> float:
+    """Share of the rare class in squares that are drawn at a pixel of it, by trying."""
+    places = [np.flatnonzero(part == rare) for part in labels]
+    found = []
+    for k in rng.choice([k for k, some in enumerate(places) if some.size], draws):
+        y, x = np.unravel_index(rng.choice(places[k]), labels[k].shape)
+        top, left = max(0, y - int(rng.integers(extent))), max(0, x - int(rng.integers(extent)))
+        square = labels[k][top : top + extent, left : left + extent]
+        found.append((square == rare).sum() / max(1, (square <= 1).sum()))
+    return float(np.mean(found))
+
+
+def balancing(share: Sequence[float]) -> tuple[float, float]:
+    """Weights of pore and solid that make up for their shares of what is drawn.
+
+    >>> balancing([0.2, 0.8]), balancing([0.01, 0.99])
+    ((2.5, 0.625), (10.0, 0.5050505050505051))
+    """
+    pore, solid = (min(HEAVIEST, 1 / (2 * part)) for part in share)
+    return pore, solid
+
+
+class Changing:
+    """Parts of large regions, other ones in every epoch; the next are read meanwhile.
+
+    Parameters
+    ----------
+    parts
+        All of them.
+    load
+        Reads one with its surroundings.
+    most
+        Parts of an epoch.
+    rare
+        The rare class, None where neither is.
+    for_rare
+        Share of the draws that lie at a pixel of it; as many of the parts are drawn for it.
+    seed
+        Of the run.
+    """
+
+    def __init__(
+        self, parts: Parts, load: Callable[[Region], LabelledWindow], most: int,
+        rare: int | None, for_rare: float, seed: int,
+    ) -> None:  # fmt: skip
+        self.parts, self.load, self.most, self.seed = parts, load, most, seed
+        self.rare, self.for_rare = rare, for_rare
+        self._thread = ThreadPoolExecutor(1, "supply")
+        self._coming: dict[int, Future[Supply]] = {}
+
+    def of(self, epoch: int) -> Supply:
+        """What an epoch is drawn from."""
+        coming = self._coming.pop(epoch, None)
+        supply = self.read(epoch) if coming is None else coming.result()
+        for other in self._coming.values():
+            other.cancel()
+        self._coming = {epoch + 1: self._thread.submit(self.read, epoch + 1)}
+        return supply
+
+    def read(self, epoch: int) -> Supply:
+        """Draw the parts of an epoch, and read them in the order in which they lie."""
+        rng = np.random.default_rng([self.seed, epoch, 1])
+        few = max(1, round(self.most * self.for_rare)) if self.rare is not None else 0
+        area = self.parts.counts.sum(axis=1).astype(np.float64)
+        chosen, chance = by_size(area, max(1, self.most - few), rng)
+        if self.rare is None:
+            return Supply([self.load(self.parts.regions[k]) for k in chosen], chance)
+        of_rare, rare_chance = by_size(self.parts.counts[:, self.rare], few, rng)
+        every = np.union1d(chosen, of_rare)
+        here, there = np.zeros(len(every)), np.zeros(len(every))
+        here[np.searchsorted(every, chosen)] = chance
+        there[np.searchsorted(every, of_rare)] = rare_chance
+        windows = [self.load(self.parts.regions[k]) for k in every]
+        return Supply(windows, here, self.rare, self.for_rare, there)
+
+
+def by_size(
+    size: npt.NDArray[np.floating] | npt.NDArray[np.integer], most: int, rng: np.random.Generator
+) -> tuple[npt.NDArray[np.intp], FloatArray]:
+    """Parts drawn in proportion to their size, and the chance that makes every unit of it alike."""
+    some = np.flatnonzero(size > 0)
+    probability = inclusion(size[some].astype(np.float64), most)
+    order = rng.permutation(len(some))
+    chosen = np.sort(order[systematic(probability[order], rng)])
+    weight = size[some][chosen] / probability[chosen]
+    return some[chosen], weight / weight.sum()

@@ -1,0 +1,151 @@
+"""What windows are drawn from: everywhere alike, at the rare class as often as said, in memory."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fibsem.data.dataset import IGNORE, Region
+from fibsem.data.pieces import cut_regions
+from fibsem.data.sampling import LabelledWindow
+from fibsem.geometry import Box
+from fibsem.training import material as materials
+from fibsem.training.fit import train
+from fibsem.training.supply import HEAVIEST, Changing, Supply, balancing, share_at_rare
+from tests.conftest import CutOffError
+
+EXTENT = 24
+
+
+def film(share, slices=8, side=256, seed=0):
+    """Regions whose pores lie together in one place of every slice."""
+    rng = np.random.default_rng(seed)
+    regions = []
+    for z in range(slices):
+        labels = np.ones((side, side), np.uint8)
+        pore = max(1, round(float(np.sqrt(share)) * side))
+        y, x = rng.integers(0, side - pore + 1, 2)
+        labels[y : y + pore, x : x + pore] = 0
+        labels[:3] = IGNORE
+        box = Box((z, 0, 0), (z + 1, side, side))
+        regions.append(Region("film", f"{z}.tif", box, "train", partial(np.copy, labels)))
+    return regions
+
+
+def load(region):
+    labels = region.read()
+    return LabelledWindow(region, labels[..., None].astype(np.float32), labels, (0, 0, 0))
+
+
+def at_rare(regions, for_rare):
+    windows = [load(region) for region in regions]
+    counts = np.array([(window.labels == 0).sum() for window in windows], float)
+    even = Supply.evenly(windows)
+    return Supply(windows, even.chance, 0, for_rare, counts / counts.sum())
+
+
+def squares(supply, count, rng):
+    return [
+        supply.windows[k].labels[y : y + EXTENT, x : x + EXTENT]
+        for k, y, x in supply.draw(count, EXTENT, rng)
+    ]
+
+
+@given(st.floats(0.002, 0.5), st.integers(0, 99))
+def test_every_square_lies_in_its_window(share, seed):
+    supply = at_rare(film(share, slices=2, side=40, seed=seed), 0.5)
+    for square in squares(supply, 20, np.random.default_rng(seed)):
+        assert square.shape == (EXTENT, EXTENT)
+
+
+def test_what_is_drawn_for_the_rare_class_holds_it():
+    supply = at_rare(film(0.002), 1.0)
+    assert all((square == 0).any() for square in squares(supply, 100, np.random.default_rng(0)))
+
+
+@pytest.mark.parametrize("share", [0.07, 0.01, 0.002])
+def test_a_rare_class_is_balanced_by_draw_and_by_weight(share):
+    """By far the most is done by the draw; the weights that are left are small."""
+    regions, rng = film(share), np.random.default_rng(0)
+    among = share_at_rare([region.read() for region in regions], 0, EXTENT, rng)
+    labels = np.concatenate([region.read() for region in regions])
+    natural = (labels == 0).sum() / (labels <= 1).sum()
+    expected = 0.5 * natural + 0.5 * among
+    drawn = np.stack(squares(at_rare(regions, 0.5), 3000, rng))
+    found = (drawn == 0).sum() / (drawn <= 1).sum()
+    assert found == pytest.approx(expected, rel=0.1)
+    pore, solid = balancing([expected, 1 - expected])
+    assert pore < HEAVIEST
+    assert pore * found == pytest.approx(solid * (1 - found), rel=0.12)
+    assert found > 5 * share or found > 0.2
+
+
+def test_no_pixel_weighs_more_than_ten():
+    assert balancing([0.002, 0.998])[0] == HEAVIEST
+
+
+def changing(regions, most=6, rare=None, load=load):
+    return Changing(cut_regions(regions, 64), load, most, rare, 0.5, seed=3)
+
+
+def test_an_epoch_has_other_parts_and_no_more_than_fit():
+    supply = changing(film(0.2))
+    boxes = [{w.region.box for w in supply.of(epoch).windows} for epoch in range(4)]
+    assert all(len(some) == 6 for some in boxes)
+    assert len(set.union(*boxes)) > 18
+    assert boxes[2] == {w.region.box for w in changing(film(0.2)).read(2).windows}
+
+
+@pytest.mark.parametrize("rare", [None, 0])
+def test_over_epochs_every_place_is_drawn_alike(rare):
+    """Of what is not drawn for the rare class, its share is that of all that is labelled."""
+    regions = film(0.05, slices=4)
+    supply, shares = changing(regions, rare=rare), []
+    for epoch in range(300):
+        some = supply.read(epoch)
+        of_window = [(w.labels == 0).sum() / max(1, (w.labels <= 1).sum()) for w in some.windows]
+        shares.append(float(some.chance @ np.array(of_window)))
+    labels = np.concatenate([region.read() for region in regions])
+    natural = (labels == 0).sum() / (labels <= 1).sum()
+    assert np.mean(shares) == pytest.approx(natural, abs=4 * np.std(shares) / np.sqrt(300))
+    if rare is not None:
+        assert all((some.windows[k].labels == 0).any() for k in np.flatnonzero(some.rare_chance))
+
+
+def test_what_cannot_be_read_is_said_in_the_epoch_that_needs_it():
+    def fail(region):
+        raise OSError(region.name)
+
+    supply = changing(film(0.2))
+    supply.of(0)
+    supply._coming[1].result()
+    supply.load = fail
+    supply.of(1)
+    with pytest.raises(OSError, match=r"\.tif"):
+        supply.of(2)
+
+
+def test_a_training_on_changing_parts_goes_on_as_if_nothing_had_happened(
+    material, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(materials, "MOST_BYTES", 60_000)  # of 73 984 bytes in two windows
+
+    def losses(trained):
+        return [(epoch.train_loss, epoch.val) for epoch in trained.history]
+
+    def stop(epoch):
+        if epoch.epoch == 1:
+            raise CutOffError
+
+    whole = train(material())
+    assert material().supply(0).windows is not material().train
+    with pytest.raises(CutOffError):
+        train(material(), checkpoint=tmp_path / "c.npz", on_epoch=stop)
+    assert losses(train(material(), checkpoint=tmp_path / "c.npz")) == losses(whole)
+
+
+def test_all_windows_stay_where_they_fit(material):
+    setting = material()
+    assert setting.supply(0).windows is setting.supply(5).windows is setting.train
