@@ -27,9 +27,9 @@ from fibsem.system.files import known_json, write_json
 from fibsem.system.identity import same_data
 from fibsem.system.progress import Progress
 from fibsem.tracking.runs import PARENT, Run, Tracking
+from fibsem.training.estimating import drawn, estimate
 from fibsem.training.fit import Epoch
 from fibsem.training.health import DivergedError
-from fibsem.training.estimating import drawn, estimate
 from fibsem.training.material import Material
 from fibsem.training.objectives import Objective
 from fibsem.training.run import MOST_BY_PATCH, Job, Record, hyperparameters, run_job

@@ -41,9 +41,9 @@ from fibsem.training.batches import (
     patch_epoch,
     steps_per_epoch,
 )
-from fibsem.training.health import DivergedError, check_alive
 from fibsem.training.estimating import Forward, estimate, estimator
 from fibsem.training.features import fit_features
+from fibsem.training.health import DivergedError, check_alive
 from fibsem.training.losses import make_loss
 from fibsem.training.material import Material
 

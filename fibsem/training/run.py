@@ -28,8 +28,8 @@ from fibsem.system.outages import outage_of
 from fibsem.system.pulse import begin
 from fibsem.system.secrets import in_message
 from fibsem.tracking.runs import Tracking
-from fibsem.training.fit import Epoch, Trained, train
 from fibsem.training.estimating import estimate
+from fibsem.training.fit import Epoch, Trained, train
 from fibsem.training.folder import Overwrite, settle
 from fibsem.training.health import DivergedError
 from fibsem.training.material import Material

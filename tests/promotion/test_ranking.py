@@ -34,8 +34,8 @@ from fibsem.promotion.ranking import (
 from fibsem.system.files import read_json
 from fibsem.tracking.runs import PARENT, Tracking, code_version
 from fibsem.training.datasets import obtain
-from fibsem.training.health import DivergedError
 from fibsem.training.estimating import estimate
+from fibsem.training.health import DivergedError
 from fibsem.training.material import Material
 from fibsem.training.run import Job, PrunedError, run_job
 

@@ -8,8 +8,8 @@ from fibsem.inference.model.predict import BlockScorer
 from fibsem.models.threshold import Threshold
 from fibsem.system.files import read_json
 from fibsem.tracking.runs import Tracking
-from fibsem.training.health import DivergedError
 from fibsem.training.estimating import estimate
+from fibsem.training.health import DivergedError
 from fibsem.training.run import Job, PrunedError, failure_of, reason_of, run_job
 from fibsem.training.scoring import score_all
 
