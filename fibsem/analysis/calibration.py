@@ -1,9 +1,10 @@
-"""Whether a probability means what it says, and the temperature that mends it as far as one can.
+"""Whether a probability means what it says, and the straight line of logits that mends it.
 
-A temperature stretches or shrinks the logits around 0, so the probabilities around one half. It
+A temperature stretches or shrinks the logits around 0, so the probabilities around one half. That
 cannot shift them: networks are trained on as many pores as solid, a volume has, say, two of solid
-for one of pore, and that difference is the same step in every logit, ln 2. What a temperature
-leaves of it stands in the calibration error after it.
+for one of pore, and that difference is the same step in every logit, ln 2. Platt's line has an
+offset as well (Advances in Large Margin Classifiers, MIT Press 1999), fitted where classes are as
+frequent as they are in films, to the scores that are thresholded: averaged and smoothed.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import brentq
+from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 from fibsem.analysis.metrics import EPSILON, cross_entropy
+from fibsem.analysis.postprocessing.steps import smooth
 
 Array = npt.NDArray[np.floating]
 LabelArray = npt.NDArray[np.integer]
@@ -28,6 +30,8 @@ RELIABILITY_BINS = 20
 LOGIT_BINS = 4096
 #: Temperatures between which is searched: labels that the scores' order separates have no best one.
 COLDEST, HOTTEST = 0.01, 100.0
+#: Largest offset, where labels of one class alone have no best one.
+FARTHEST = 20.0
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,11 @@ class Reliability:
         gaps = np.abs(np.subtract(self.observed, self.predicted))
         return float(np.nansum(gaps * self.counts) / sum(self.counts))
 
+    @property
+    def share(self) -> float:
+        """Share of solid among all pixels."""
+        return float(np.nansum(np.multiply(self.observed, self.counts)) / sum(self.counts))
+
     def to_json(self) -> dict[str, Any]:
         return {
             "predicted": list(self.predicted),
@@ -102,26 +111,61 @@ class Reliability:
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """A temperature and what it does to the probabilities that it was fitted to.
+class Platt:
+    """From a slice of scores to probabilities: smoothed, then a straight line of their logits.
 
     Attributes
     ----------
-    temperature
-        By which logits are divided: above 1 the network was too sure, below 1 not sure enough.
+    temperature, offset
+        Logits are divided by the first, then the second is added: below 0 where pores are more
+        frequent than in training.
+    smoothed_px
+        Standard deviation of the Gaussian before, as that of the post-processing; 0: none.
+    """
+
+    temperature: float = 1.0
+    offset: float = 0.0
+    smoothed_px: float = 0.0
+
+    def __call__(self, scores: Array) -> Array:
+        """Probabilities of a slice of scores, (y, x) float32."""
+        return self.line(smooth(np.asarray(scores, np.float32), self.smoothed_px))
+
+    def line(self, scores: Array) -> Array:
+        """Probabilities of scores that are smoothed already; their order stays."""
+        if not self.offset:
+            return with_temperature(scores, self.temperature)
+        z = logits(scores)
+        z /= self.temperature
+        z += self.offset
+        return expit(z, out=z)
+
+    def threshold(self, threshold: float) -> float:
+        """The probability at which a threshold of the scores lies.
+
+        >>> round(Platt(offset=float(np.log(2))).threshold(0.5), 3)
+        0.667
+        """
+        return float(self.line(np.array([threshold]))[0])
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A straight line of logits and what it does to the probabilities that it was fitted to.
+
+    Attributes
+    ----------
+    temperature, offset
+        Logits are divided by the first: above 1 the network was too sure, below 1 not sure enough.
+        The second is added: below 0 where pores are more frequent than in training.
     loss_before, loss_after
-        Cross-entropy of the scores as they are and with the temperature.
+        Cross-entropy of the scores as they are and with the line.
     before, after
         Their reliability.
-
-    Notes
-    -----
-    A temperature cannot shift probabilities. Where classes are rarer or more frequent than they
-    were in training, most of the error may stay: read ``ece_after`` before the probabilities are
-    read as frequencies.
     """
 
     temperature: float
+    offset: float
     loss_before: float
     loss_after: float
     before: Reliability
@@ -134,12 +178,13 @@ class Calibration:
 
     @property
     def ece_after(self) -> float:
-        """Expected calibration error that the temperature leaves."""
+        """Expected calibration error that the line leaves."""
         return self.after.error
 
     def to_json(self) -> dict[str, Any]:
         return {
             "temperature": self.temperature,
+            "offset": self.offset,
             "ece_before": self.ece_before,
             "ece_after": self.ece_after,
             "loss_before": self.loss_before,
@@ -153,31 +198,31 @@ class Calibration:
         """Read what :meth:`to_json` gave."""
         losses = (record["loss_before"], record["loss_after"])
         curves = (Reliability.from_json(record[key]) for key in ("before", "after"))
-        return cls(record["temperature"], *losses, *curves)
+        return cls(record["temperature"], record.get("offset", 0.0), *losses, *curves)
 
 
 def calibrate(labels: LabelArray, scores: Array) -> Calibration:
-    """Fit a temperature to labelled pixels, and say what it mends.
+    """Fit Platt's line to labelled pixels, and say what it mends.
 
     Parameters
     ----------
     labels : (n,) int
         0 pore, 1 solid; at least one.
     scores : (n,) float
-        Probabilities of solid, in [0, 1].
+        Scores of solid, in [0, 1], smoothed as they are before they are thresholded.
 
     Notes
     -----
     Memory: a few copies of the scores in float64.
     """
     loss = cross_entropy(labels, scores)
-    temperature = fit_temperature(labels, scores)
-    after = with_temperature(scores, temperature)
+    line = fit_line(labels, scores)
+    after = line.line(scores)
     loss_after = cross_entropy(labels, after)
     if loss_after >= loss:  # nothing to mend, but for what the bins round
-        temperature, after, loss_after = 1.0, scores, loss
-    before = Reliability.of(labels, scores)
-    return Calibration(temperature, loss, loss_after, before, Reliability.of(labels, after))
+        line, after, loss_after = Platt(), scores, loss
+    before, mended = Reliability.of(labels, scores), Reliability.of(labels, after)
+    return Calibration(line.temperature, line.offset, loss, loss_after, before, mended)
 
 
 def with_temperature(scores: Array, temperature: float) -> Array:
@@ -208,20 +253,21 @@ def logits(scores: Array) -> Array:
     return logit(p, out=p)
 
 
-def fit_temperature(labels: LabelArray, scores: Array) -> float:
-    r"""The temperature T that minimises the cross-entropy of the labels (Guo 2017, section 4.2).
+def fit_line(labels: LabelArray, scores: Array) -> Platt:
+    r"""The temperature T and offset c that minimise the cross-entropy of the labels.
 
-    .. math:: L(b) = \frac 1n \sum_i \ln \left( 1 + e^{b z_i} \right) - y_i b z_i, \quad b = 1 / T
+    .. math:: L(b, c) = \frac 1n \sum_i \ln \left( 1 + e^{b z_i + c} \right) - y_i (b z_i + c),
+              \quad b = 1 / T
 
-    with logits z and labels y (1: solid) is convex in b: its derivative is followed to zero, or to
-    the end of the range 0.01 to 100 of T where it has none there.
+    with logits z and labels y (1: solid) is convex: its gradient is followed to zero, or to the
+    ends of the range, 0.01 to 100 of T and -20 to 20 of c, where it has none there.
 
     Parameters
     ----------
     labels : (n,) int
         0 pore, 1 solid.
     scores : (n,) float
-        Probabilities of solid, in [0, 1].
+        Scores of solid, in [0, 1].
 
     Notes
     -----
@@ -229,15 +275,19 @@ def fit_temperature(labels: LabelArray, scores: Array) -> float:
     of its pixels: what that changes falls with the square of the width of a bin.
     """
     z, counts, solid = _binned(np.asarray(labels) == 1, logits(np.asarray(scores)))
+    share = counts / counts.sum()
 
-    def slope(b: float) -> float:
-        return float(np.dot(counts * z, expit(b * z) - solid))
+    def loss(line: Array) -> tuple[float, Array]:
+        at = line[0] * z + line[1]
+        away = share * (expit(at) - solid)
+        value = float(share @ (np.logaddexp(0, at) - solid * at))
+        return value, np.array([away @ z, away.sum()])
 
-    if slope(1 / COLDEST) <= 0:
-        return COLDEST
-    if slope(1 / HOTTEST) >= 0:
-        return HOTTEST
-    return 1 / float(brentq(slope, 1 / HOTTEST, 1 / COLDEST))
+    bounds = [(1 / HOTTEST, 1 / COLDEST), (-FARTHEST, FARTHEST)]
+    exact = {"ftol": 1e-15, "gtol": 1e-10, "maxiter": 500}
+    found = minimize(loss, (1.0, 0.0), jac=True, bounds=bounds, method="L-BFGS-B", options=exact)
+    slope, offset = found.x
+    return Platt(1 / float(slope), float(offset))
 
 
 def _binned(

@@ -177,6 +177,7 @@ def _test(record: Record) -> str:
             _part(record, "calibration"),
             {
                 "temperature": ("Temperature of the probabilities", _number),
+                "offset": ("Offset of their logits", "{:+.3f}".format),
                 "test_ece_before": ("Expected calibration error without it, test", _number),
                 "test_ece_after": ("Expected calibration error with it, test", _number),
                 "ece_before": ("Expected calibration error without it, validation", _number),

@@ -1,4 +1,4 @@
-"""The temperature of a segmenter from scored squares, and what it is worth on others."""
+"""The line of logits of a segmenter from scored squares, and what it is worth on others."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.analysis.calibration import Calibration, Reliability, calibrate, with_temperature
+from fibsem.analysis.calibration import Calibration, Platt, Reliability, calibrate
 from fibsem.analysis.postprocessing import ScoredSquare
+from fibsem.analysis.postprocessing.steps import smooth
 from fibsem.data.dataset import IGNORE
 from fibsem.errors import UserError
 
 
-def fit_calibration(squares: Iterable[ScoredSquare]) -> Calibration:
+def fit_calibration(squares: Iterable[ScoredSquare], sigma: float = 0.0) -> Calibration:
     """Calibrate on every labelled pixel of scored squares, margins left out.
 
     Parameters
     ----------
     squares
-        Of the validation part, scored by one network or by the mean of an ensemble: the temperature
+        Of the validation part, scored by one network or by the mean of an ensemble: the line
         belongs to those scores.
+    sigma
+        Of the Gaussian by which they are smoothed before they are thresholded, pixels.
 
     Raises
     ------
@@ -30,25 +33,24 @@ def fit_calibration(squares: Iterable[ScoredSquare]) -> Calibration:
     Notes
     -----
     The pixels are all labelled ones, not the balanced sample that networks are trained on: pores
-    and solid are as frequent among them as in the squares. A temperature cannot make up for the
-    difference; ``ece_after`` says what it leaves.
+    and solid are as frequent among them as in the squares.
     """
-    labels, scores = labelled_pixels(squares)
+    labels, scores = labelled_pixels(squares, sigma)
     if not labels.size:
         raise UserError("a calibration needs labelled validation pixels, but there are none.")
     return calibrate(labels, scores)
 
 
-def calibration_errors(squares: Iterable[ScoredSquare], temperature: float) -> dict[str, float]:
-    """Expected calibration error on every labelled pixel, without and with a temperature.
+def calibration_errors(squares: Iterable[ScoredSquare], platt: Platt) -> dict[str, float]:
+    """Expected calibration error on every labelled pixel, without and with a line of logits.
 
     Returns
     -------
     dict
         ``ece_before`` and ``ece_after``; nan where nothing is labelled.
     """
-    labels, scores = labelled_pixels(squares)
-    after = with_temperature(scores, temperature)
+    labels, scores = labelled_pixels(squares, platt.smoothed_px)
+    after = platt.line(scores)
     return {
         name: Reliability.of(labels, some).error if labels.size else float("nan")
         for name, some in (("ece_before", scores), ("ece_after", after))
@@ -56,12 +58,12 @@ def calibration_errors(squares: Iterable[ScoredSquare], temperature: float) -> d
 
 
 def labelled_pixels(
-    squares: Iterable[ScoredSquare],
+    squares: Iterable[ScoredSquare], sigma: float = 0.0
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-    """Labels and scores of every labelled pixel of some squares, margins left out."""
+    """Labels and smoothed scores of every labelled pixel of some squares, margins left out."""
     labels, scores = [np.zeros(0, np.uint8)], [np.zeros(0, np.float32)]
     for square in squares:
         known = square.labels != IGNORE
         labels.append(square.labels[known])
-        scores.append(square.scores[square.inner][known])
+        scores.append(smooth(square.scores, sigma)[square.inner][known])
     return np.concatenate(labels), np.concatenate(scores)

@@ -91,7 +91,7 @@ def examine_on_test(
     dict
         ``rows``: squares by model, those of a ``champion`` of this dataset among them;
         ``balanced``: figures on the balanced sample, and ``calibration``: calibration error
-        without and with its temperature, by model, without the champion's.
+        without and with its line of logits, by model, without the champion's.
     """
     theirs = None
     if champion is not None and champion.audit.get("dataset") == material.dataset.name:
@@ -102,7 +102,7 @@ def examine_on_test(
     for name, one in segmenters.items():
         squares = list(_scored(one, material, "test", margin))
         rows[name] = rows_of(squares, one.postprocessing)
-        calibration[name] = calibration_errors((square for _, square in squares), one.temperature)
+        calibration[name] = calibration_errors((square for _, square in squares), one.platt)
     if theirs is not None:
         config = replace(material.config, preprocess=theirs.recipe, spec=theirs.members[0].spec)
         theirs_material = Material.of(material.dataset, config)

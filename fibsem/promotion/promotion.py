@@ -245,7 +245,7 @@ class Promotion:
             return {
                 "best": best.to_json(),
                 "surface": surface.tolist(),
-                "calibration": fit_calibration(squares).to_json(),
+                "calibration": fit_calibration(squares, best.sigma).to_json(),
                 "rows": rows_of(found, best),
             }
 
@@ -258,9 +258,12 @@ class Promotion:
         small = f", components below {best.min_size} px flipped" if best.min_size > 1 else ""
         self.say(
             f"{name}: sigma {best.sigma:g} px, threshold {best.threshold:.3f}, {rounds}{small}; "
-            f"temperature {calibration.temperature:.3f}"
+            f"temperature {calibration.temperature:.3f}, offset {calibration.offset:+.3f}"
         )
-        segmenter = replace(plain, postprocessing=best, temperature=calibration.temperature)
+        segmenter = replace(
+            plain, postprocessing=best, temperature=calibration.temperature,
+            offset=calibration.offset, smoothed_px=best.sigma,
+        )  # fmt: skip
         return Chosen(segmenter, grid.margin, record["surface"], calibration, record["rows"])
 
     def _test(self, chosen: dict[str, Chosen], final: Final) -> Record:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fibsem.analysis.structure.intrusion import Face
 from fibsem.analysis.structure.joined import Connectivity
 from fibsem.config import require
+from fibsem.quantification.meshes import MeshFormat
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,9 @@ class QuantifyConfig:
         Longest lag of the correlation, in the same unit.
     slab
         Slices that are read at once; None: as many as are cheap.
+    mesh, mesh_cell
+        Format in which the surface is written as triangles; None: it is not. Side of the cells that
+        it is coarsened to, in the unit of ``largest``.
     """
 
     connectivity: Connectivity = 6
@@ -38,10 +42,13 @@ class QuantifyConfig:
     largest: float = 1000.0
     reach: float = 1000.0
     slab: int | None = None
+    mesh: MeshFormat | None = None
+    mesh_cell: float = 50.0
 
     def __post_init__(self) -> None:
         require("blocks", self.blocks, self.blocks >= 0, "at least 0")
         require("block_voxels", self.block_voxels, self.block_voxels >= 1000, "at least 1000")
         require("largest", self.largest, self.largest > 0, "above 0")
         require("reach", self.reach, self.reach > 0, "above 0")
+        require("mesh_cell", self.mesh_cell, self.mesh_cell > 0, "above 0")
         require("slab", self.slab, self.slab is None or self.slab >= 1, "at least 1")

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from fibsem.analysis import tables
+from fibsem.analysis.structure.mesh import surface_mesh
 from fibsem.errors import UserError
 from fibsem.inference.volume.ledger import LEDGER
+from fibsem.quantification.meshes import write_mesh
 from fibsem.quantification.options import QuantifyConfig
 from fibsem.quantification.sampled import Sampled
 from fibsem.quantification.segmented import Segmented
@@ -61,6 +63,11 @@ def quantify(
         for name, table in tables_of(segmented, streamed, sampled).items()
         for path in tables.write(table, folder, name)
     ]
+    record["mesh"] = None
+    if how.mesh:
+        path = folder / f"surface.{how.mesh}"
+        triangles = write_mesh(path, surface_mesh(segmented.film, how.mesh_cell), how.mesh)
+        record["mesh"] = {"file": path.name, "triangles": triangles}
     record |= {"seconds": time.perf_counter() - started, "peak_rss_gib": peak_rss_gib()}
     Identity(KIND, vars(how), {"segmentation": segmented.record.get("model")}).write(folder)
     write_json(folder / "summary.json", record)

@@ -17,6 +17,7 @@ from fibsem.errors import UserError
 from fibsem.quantification.options import QuantifyConfig
 from fibsem.quantification.sampled import Sampled
 from fibsem.quantification.segmented import Segmented
+from fibsem.quantification.shift import shifted_porosity
 from fibsem.quantification.streamed import Streamed
 
 Record = dict[str, Any]
@@ -98,6 +99,7 @@ def _intervals(segmented: Segmented, porosity: float, material: IntegralRange) -
         "porosity_corrected": corrected,
         "porosity_ci": segmented.record.get("porosity_ci"),
         "porosity_interval": interval,
+        "porosity_assuming_label_shift": shifted_porosity(segmented),
     }
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from fibsem.analysis import tables
 from fibsem.analysis.intervals import corrected_text, porosity_text
 from fibsem.reporting import sections as result_sections
+from fibsem.reporting.browser import BROWSER, browser
 from fibsem.reporting.page import Picture, Section, Table, page
 from fibsem.reporting.results import KEYS, Record, Results
 from fibsem.system.file_names import file_name
@@ -27,14 +28,15 @@ def write_report(
     results
         What was found; not empty.
     folder
-        Becomes ``index.html``, ``tables/``, ``figures/`` and ``summary.json``. Files of a former
-        report that this one does not have are removed.
+        Becomes ``index.html``, ``slices.html``, ``tables/``, ``figures/`` and ``summary.json``.
+        Files of a former report that this one does not have are removed.
     history
         Registered versions and which of them is ``champion`` (``alias``), where a store knows some.
     footer
         Last line of the page.
     """
-    sections = list(_sections(results, folder, history))
+    slices = _write_browser(results, folder)
+    sections = list(_sections(results, folder, history, slices))
     text = page(f"Report on {results.dataset}", _facts(results, history), sections, footer)
     made: dict[str, list[str]] = {"tables": [], "figures": []}
     for item, stem in _named(_items(sections)):
@@ -48,6 +50,7 @@ def write_report(
     _remove_former(folder, made)
     record: Record = {
         "page": "index.html",
+        "browser": slices,
         **made,
         "dataset": results.dataset,
         "data": results.data,
@@ -58,7 +61,19 @@ def write_report(
     return record
 
 
-def _sections(results: Results, folder: Path, history: pd.DataFrame | None) -> Iterator[Section]:
+def _write_browser(results: Results, folder: Path) -> str | None:
+    """Write slices of all volumes whose labels can be read; None where there are none."""
+    films = result_sections.slices_of(results)
+    if not films:
+        (folder / BROWSER).unlink(missing_ok=True)
+        return None
+    replace_file(folder / BROWSER, browser(films, f"Slices of {results.dataset}"))
+    return BROWSER
+
+
+def _sections(
+    results: Results, folder: Path, history: pd.DataFrame | None, slices: str | None
+) -> Iterator[Section]:
     """The sections of what there is."""
     if inspections := results.of("inspection"):
         yield result_sections.inspection(inspections[-1])
@@ -71,7 +86,7 @@ def _sections(results: Results, folder: Path, history: pd.DataFrame | None) -> I
     if history is not None and len(history):
         yield result_sections.champions(history)
     if results.of("segmentation"):
-        yield result_sections.segmentations(results, folder)
+        yield result_sections.segmentations(results, folder, slices)
 
 
 def _facts(results: Results, history: pd.DataFrame | None) -> dict[str, str]:

@@ -51,13 +51,17 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """A chapter: sentences, the command that made it, tables and pictures, chapters within it."""
+    """A chapter: sentences, the command that made it, tables and pictures, chapters within it.
+
+    ``link`` is a sentence that leads to a file beside the page, and its name.
+    """
 
     title: str
     text: tuple[str, ...] = ()
     command: str = ""
     items: tuple[Table | Picture, ...] = ()
     parts: tuple[Section, ...] = ()
+    link: tuple[str, str] | None = None
 
 
 def page(title: str, facts: Mapping[str, str], sections: Iterable[Section], footer: str) -> str:
@@ -77,11 +81,11 @@ def page(title: str, facts: Mapping[str, str], sections: Iterable[Section], foot
     numbers = (count(1), count(1))
     sections = list(sections)
     body = [
-        f"<h1>{_text(title)}</h1>",
+        f"<h1>{text_of(title)}</h1>",
         _facts(facts),
         _contents(sections),
         *(_section(section, (k,), numbers) for k, section in enumerate(sections, start=1)),
-        f"<footer>{_text(footer)}</footer>",
+        f"<footer>{text_of(footer)}</footer>",
     ]
     return "\n".join(
         [
@@ -93,7 +97,7 @@ def page(title: str, facts: Mapping[str, str], sections: Iterable[Section], foot
             # a promise that browsers hold the page to
             '<meta http-equiv="Content-Security-Policy" '
             "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\" />",
-            f"<title>{_text(title)}</title>",
+            f"<title>{text_of(title)}</title>",
             f"<style>\n{STYLE}</style>",
             "</head>",
             "<body>",
@@ -105,13 +109,13 @@ def page(title: str, facts: Mapping[str, str], sections: Iterable[Section], foot
     )
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
     """Text as it is shown: what HTML would read as its own is escaped."""
     return escape(ILLEGAL.sub("\ufffd", str(value)))
 
 
 def _facts(facts: Mapping[str, str]) -> str:
-    rows = [f"<dt>{_text(name)}</dt>\n<dd>{_text(value)}</dd>" for name, value in facts.items()]
+    rows = [f"<dt>{text_of(name)}</dt>\n<dd>{text_of(value)}</dd>" for name, value in facts.items()]
     return "\n".join(["<dl>", *rows, "</dl>"]) if rows else ""
 
 
@@ -128,7 +132,7 @@ def _contents(sections: Iterable[Section]) -> str:
 
 
 def _link(section: Section, place: tuple[int, ...]) -> str:
-    return f'<a href="#{_anchor(place)}">{_number(place)} {_text(section.title)}</a>'
+    return f'<a href="#{_anchor(place)}">{_number(place)} {text_of(section.title)}</a>'
 
 
 def _number(place: tuple[int, ...]) -> str:
@@ -146,11 +150,14 @@ def _section(
     level = min(6, 1 + len(place))
     lines = [
         f'<section id="{_anchor(place)}">',
-        f"<h{level}>{_number(place)} {_text(section.title)}</h{level}>",
-        *(f"<p>{_text(sentence)}</p>" for sentence in section.text),
+        f"<h{level}>{_number(place)} {text_of(section.title)}</h{level}>",
+        *(f"<p>{text_of(sentence)}</p>" for sentence in section.text),
     ]
+    if section.link:
+        sentence, file = section.link
+        lines.append(f'<p><a href="{text_of(file)}">{text_of(sentence)}</a></p>')
     if section.command:
-        lines.append(f"<pre>{_text(section.command)}</pre>")
+        lines.append(f"<pre>{text_of(section.command)}</pre>")
     for item in section.items:
         if isinstance(item, Table):
             lines.append(_table(item, next(numbers[0])))
@@ -168,7 +175,7 @@ def _table(table: Table, number: int) -> str:
     kinds = [_kind([row[k] for row in rows]) for k in range(cells.shape[1])]
     head = _cells("th", map(str, cells.columns), kinds)
     body = [_cells("td", row, kinds) for row in rows]
-    caption = f"<figcaption><b>Table {number}.</b> {_text(table.title)}</figcaption>"
+    caption = f"<figcaption><b>Table {number}.</b> {text_of(table.title)}</figcaption>"
     start = ["<figure>", caption, '<div class="wide">', "<table>", "<thead>", head, "</thead>"]
     return "\n".join([*start, "<tbody>", *body, "</tbody>", "</table>", "</div>", "</figure>"])
 
@@ -182,7 +189,9 @@ def _kind(column: Iterable[str]) -> str:
 
 
 def _cells(tag: str, row: Iterable[str], kinds: Iterable[str]) -> str:
-    cells = (f"<{tag}{kind}>{_text(value)}</{tag}>" for kind, value in zip(kinds, row, strict=True))
+    cells = (
+        f"<{tag}{kind}>{text_of(value)}</{tag}>" for kind, value in zip(kinds, row, strict=True)
+    )
     return f"<tr>{''.join(cells)}</tr>"
 
 
@@ -190,7 +199,7 @@ def _picture(picture: Picture, number: int) -> str:
     """A figure with its PNG in it."""
     width, height = (round(CSS_PX * side) for side in picture.size)
     data = base64.b64encode(picture.png).decode()
-    title = _text(picture.title)
+    title = text_of(picture.title)
     return (
         f'<figure>\n<img src="data:image/png;base64,{data}" alt="{title}" width="{width}" '
         f'height="{height}" />\n<figcaption><b>Figure {number}.</b> {title}</figcaption>\n</figure>'

@@ -13,6 +13,7 @@ import pandas as pd
 from fibsem.analysis import figures, tables
 from fibsem.data.split import SPLITS
 from fibsem.evaluation.comparison import draw_cells, write_tables
+from fibsem.reporting.browser import Layers
 from fibsem.reporting.items import in_order, pictures_in, read_picture, read_table
 from fibsem.reporting.page import Picture, Section, Table
 from fibsem.reporting.results import Record, Result, Results
@@ -119,7 +120,8 @@ def _character(record: Record) -> Iterator[str]:
     """Calibration and ensemble in a sentence each, where they were recorded."""
     if calibration := record.get("calibration"):
         yield (
-            f"Temperature {calibration['temperature']:.3f}; expected calibration error on "
+            f"Temperature {calibration['temperature']:.3f}, offset "
+            f"{calibration.get('offset', 0.0):+.3f} of the logits; expected calibration error on "
             f"the validation pixels {calibration['ece_before']:.4f} before it and "
             f"{calibration['ece_after']:.4f} with it."
         )
@@ -152,8 +154,11 @@ def champions(history: pd.DataFrame) -> Section:
     return Section("Champions", ("Of all datasets in this store.",), items=(table,))
 
 
-def segmentations(results: Results, folder: Path) -> Section:
-    """Porosity of every segmented volume, by slice, and one slice of each."""
+def segmentations(results: Results, folder: Path, browser: str | None) -> Section:
+    """Porosity of every segmented volume, by slice, and one slice of each.
+
+    ``browser`` is the file with more of their slices.
+    """
     found = results.of("segmentation")
     names = dict(zip((result.folder for result in found), _names(found), strict=True))
     rows = [
@@ -185,7 +190,18 @@ def segmentations(results: Results, folder: Path) -> Section:
             middle = previews[len(previews) // 2]
             title = f"{name}, {middle.stem.replace('_', ' ')}: grey values, and the pores found"
             items.append(Picture(f"preview-{name}", title, middle.read_bytes()))
-    return Section("Segmented volumes", items=tuple(items))
+    link = browser and ("Slices of every volume, with slider, layers and zoom", browser)
+    return Section("Segmented volumes", items=tuple(items), link=link or None)
+
+
+def slices_of(results: Results) -> list[Layers]:
+    """The segmented volumes whose labels can be read, for the browser of slices."""
+    found = results.of("segmentation")
+    films = [
+        Layers.of(name, result.folder, result.record)
+        for name, result in zip(_names(found), found, strict=True)
+    ]
+    return [film for film in films if "labels" in film.volumes]
 
 
 def _corrected(record: Record) -> dict[str, str]:

@@ -16,6 +16,7 @@ from typing import Any
 import mlflow
 
 from fibsem import models
+from fibsem.analysis.calibration import Calibration
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.scale import Scale
@@ -51,7 +52,10 @@ class Bundle:
     @property
     def trained(self) -> Trained:
         """What it was trained on; older bundles do not know their grey values."""
-        return Trained(self.voxel_nm, tuple(map(tuple, self.audit.get("greys", {}).values())))
+        calibration = self.audit.get("calibration")
+        share = Calibration.from_json(calibration).before.share if calibration else None
+        greys = tuple(map(tuple, self.audit.get("greys", {}).values()))
+        return Trained(self.voxel_nm, greys, share)
 
     @property
     def tested(self) -> tuple[FilmSquares, ...]:
@@ -73,6 +77,8 @@ class Bundle:
             "postprocessing": self.segmenter.postprocessing.to_json(),
             "classes": list(self.segmenter.classes),
             "temperature": self.segmenter.temperature,
+            "offset": self.segmenter.offset,
+            "smoothed_px": self.segmenter.smoothed_px,
             "voxel_nm": list(self.voxel_nm),
             "audit": self.audit,
         }
@@ -106,6 +112,8 @@ def load_bundle(folder: Path) -> Bundle:
         identity=_identity(record, members, places),
         classes=(record["classes"][0], record["classes"][1]),
         temperature=record.get("temperature", 1.0),  # older bundles have none
+        offset=record.get("offset", 0.0),
+        smoothed_px=record.get("smoothed_px", 0.0),
     )
     z, y, x = record["voxel_nm"]
     scales = tuple(map(Scale.of_json, record.get("scales", [])))

@@ -14,7 +14,6 @@ import mlflow
 import numpy as np
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
-from fibsem.analysis.calibration import with_temperature
 from fibsem.analysis.postprocessing import segment_slice
 from fibsem.data.preprocessing import fit_correction
 from fibsem.data.scale import learned_range
@@ -77,7 +76,7 @@ class Segmentation(mlflow.pyfunc.PythonModel):
         worker = SlabWorker(volume, correction, self.segmenter, self.scorer, tiling)
         scores = (scored.scores for scored in worker.scored(range(volume.shape[0])))
         if output == "probabilities":
-            return with_temperature(np.stack(list(scores)), self.segmenter.temperature)
+            return np.stack([self.segmenter.platt(each) for each in scores])
         return np.stack([segment_slice(each, self.segmenter.postprocessing) for each in scores])
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 from fibsem.analysis import figures
@@ -13,9 +13,10 @@ from fibsem.analysis.calibration import (
     COLDEST,
     HOTTEST,
     RELIABILITY_BINS,
+    Platt,
     Reliability,
     calibrate,
-    fit_temperature,
+    fit_line,
     with_temperature,
 )
 from fibsem.analysis.metrics import cross_entropy
@@ -44,11 +45,15 @@ def test_the_fit_is_that_of_scipy_on_every_value(temperature):
     labels, p = drawn(temperature, 20_000, seed=1)
     z = logit(np.clip(p.astype(np.float64), 1e-7, 1 - 1e-7))
 
-    def loss(b):
-        return np.mean(np.logaddexp(0, b * z) - labels * b * z)
+    def loss(line):
+        at = line[0] * z + line[1]
+        return np.mean(np.logaddexp(0, at) - labels * at)
 
-    slow = minimize_scalar(loss, bounds=(1 / HOTTEST, 1 / COLDEST), options={"xatol": 1e-10})
-    assert fit_temperature(labels, p) == pytest.approx(1 / slow.x, rel=1e-4)
+    exact = {"xatol": 1e-9, "fatol": 1e-14}
+    slow = minimize(loss, (1.0, 0.0), method="Nelder-Mead", options=exact)
+    found = fit_line(labels, p)
+    assert 1 / found.temperature == pytest.approx(slow.x[0], rel=1e-4)
+    assert found.offset == pytest.approx(slow.x[1], abs=1e-4)
     assert calibrate(labels, p).loss_after == pytest.approx(slow.fun, rel=1e-5)
 
 
@@ -59,26 +64,31 @@ def test_a_known_temperature_comes_back_within_its_error(temperature, seed):
     z = logit(p.astype(np.float64))
     q = expit(z / temperature)
     error = 1 / np.sqrt(np.sum(q * (1 - q) * z**2))  # of 1 / T, from Fisher's information
-    assert abs(1 / fit_temperature(labels, p) - 1 / temperature) < 4 * error
+    found = fit_line(labels, p)
+    assert abs(1 / found.temperature - 1 / temperature) < 5 * error
+    assert abs(found.offset) < 0.1
 
 
-def test_no_temperature_mends_a_shift():
+def test_the_offset_mends_a_shift_that_no_temperature_can():
     """Trained on as many pores as solid, applied where there is four times as much solid."""
     rng = np.random.default_rng(2)
     z = rng.normal(0, 2, 100_000)
     labels = (rng.random(z.size) < expit(z + np.log(4))).astype(np.uint8)
     found = calibrate(labels, expit(z))
-    assert found.ece_after > 0.1
-    assert calibrate(labels, expit(z + np.log(4))).ece_after < 0.01
+    assert found.ece_before > 0.1
+    assert found.ece_after < 0.01
+    assert found.offset == pytest.approx(np.log(4), abs=0.05)
+    line = Platt(found.temperature, found.offset)
+    assert line.threshold(0.5) == pytest.approx(0.8, abs=0.01)
 
 
 @given(labelled())
-def test_a_fitted_temperature_never_costs(sample):
+def test_a_fitted_line_never_costs(sample):
     labels, p = sample
     found = calibrate(labels, p)
     assert COLDEST <= found.temperature <= HOTTEST
     assert found.loss_after <= found.loss_before == cross_entropy(labels, p)
-    assert found.loss_after == cross_entropy(labels, with_temperature(p, found.temperature))
+    assert found.loss_after == cross_entropy(labels, Platt(found.temperature, found.offset).line(p))
 
 
 @given(scores)
@@ -157,7 +167,16 @@ def test_scores_that_have_no_temperature(labels, p):
 
 
 def test_scores_of_one_half_are_left_alone():
-    assert calibrate(np.array([0, 1]), np.array([0.5, 0.5])).temperature == 1
+    found = calibrate(np.array([0, 1]), np.array([0.5, 0.5]))
+    assert (found.temperature, found.offset) == (1, 0)
+
+
+@given(scores, temperatures, st.floats(-5, 5))
+def test_the_threshold_is_mapped_with_the_scores(p, temperature, offset):
+    line = Platt(temperature, offset)
+    after, at = line.line(p.astype(np.float64)), line.threshold(0.4)
+    clear = np.abs(p - 0.4) > 1e-6
+    assert ((after >= at) == (p >= 0.4))[clear & (after > 0) & (after < 1)].all()
 
 
 def test_the_record_holds_every_figure():

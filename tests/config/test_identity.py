@@ -50,7 +50,7 @@ PLACED = {
     "simulate": (["phantom.*", "layout"], ["command", "output", "overwrite"]),
     # what these find is never taken up again
     "quantify": ([], ["command", "output", "segmentation", "connectivity", "face", "blocks",
-                      "block_voxels", "largest", "reach", "slab"]),
+                      "block_voxels", "largest", "reach", "slab", "mesh", "mesh_cell"]),
     "inspect": ([], [*ANYWHERE, *SEARCH, *NETWORK]),
     "report": ([], [*ANYWHERE, *SEARCH, *NETWORK, "folders", "lineage"]),
 }  # fmt: skip

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 from scipy.special import expit
 
-from fibsem.analysis.calibration import calibrate
+from fibsem.analysis.calibration import Platt, calibrate
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
 from fibsem.data.dataset import IGNORE
 from fibsem.data.preprocessing import Recipe
@@ -38,21 +39,30 @@ def test_it_is_fitted_to_every_labelled_pixel_and_no_other():
     assert found.temperature == pytest.approx(2, abs=0.2)
 
 
+def test_it_is_fitted_to_the_scores_that_are_thresholded():
+    squares = [square(seed, margin=8) for seed in range(3)]
+    smoothed = [replace(s, scores=gaussian_filter(s.scores, 1.5, truncate=4)) for s in squares]
+    found, expected = fit_calibration(squares, 1.5), fit_calibration(smoothed)
+    assert (found.temperature, found.offset) == (expected.temperature, expected.offset)
+    assert found.before.counts == expected.before.counts
+    assert found.temperature != fit_calibration(squares).temperature
+
+
 def test_squares_without_labels_say_so():
     blank = square(0)
     blank.labels[:] = IGNORE
     with pytest.raises(UserError, match="labelled validation pixels, but there are none"):
         fit_calibration([blank])
-    errors = calibration_errors([blank], 2.0)
+    errors = calibration_errors([blank], Platt(2.0))
     assert np.isnan(list(errors.values())).all()
 
 
 def test_the_error_on_other_squares_is_theirs():
     fitted, others = [square(seed) for seed in range(5)], [square(seed) for seed in range(5, 9)]
     found = fit_calibration(fitted)
-    on_fitted = calibration_errors(fitted, found.temperature)
+    on_fitted = calibration_errors(fitted, Platt(found.temperature, found.offset))
     assert on_fitted == {"ece_before": found.ece_before, "ece_after": found.ece_after}
-    errors = calibration_errors(others, found.temperature)
+    errors = calibration_errors(others, Platt(found.temperature, found.offset))
     again = calibrate(*labelled_pixels(others))
     assert errors["ece_before"] == again.ece_before != found.ece_before
     assert errors["ece_after"] < errors["ece_before"]
@@ -71,13 +81,17 @@ def test_the_loss_before_is_that_of_the_scores(material, trained):
 
 def test_the_temperature_travels_with_the_bundle(trained, tmp_path):
     plain = Segmenter.of(*trained(11), Recipe(), PostProcessing())
-    for name, segmenter in (("plain", plain), ("hot", replace(plain, temperature=1.7))):
+    for name, segmenter in (
+        ("plain", plain),
+        ("hot", replace(plain, temperature=1.7, offset=0.4, smoothed_px=2.0)),
+    ):
         Bundle(segmenter, (None, None, None), {}).save(tmp_path / name)
     plain, hot = (load_bundle(tmp_path / name).segmenter for name in ("plain", "hot"))
-    assert (plain.temperature, hot.temperature) == (1.0, 1.7)
+    assert (plain.platt, hot.platt) == (Platt(), Platt(1.7, 0.4, 2.0))
     assert plain.identity != hot.identity  # the probabilities that they write differ
 
     record = read_json(tmp_path / "plain" / "bundle.json")
-    del record["temperature"]  # as bundles were before there was one
+    for key in ("temperature", "offset", "smoothed_px"):  # as bundles were before
+        del record[key]
     write_json(tmp_path / "plain" / "bundle.json", record)
-    assert load_bundle(tmp_path / "plain").segmenter.temperature == 1
+    assert load_bundle(tmp_path / "plain").segmenter.platt == Platt()

@@ -116,6 +116,13 @@ def test_without_the_size_of_a_voxel_all_is_in_voxels_and_said(segment, film, tm
     assert "the size of a voxel is not known" in capsys.readouterr().out
 
 
+def test_the_surface_is_written_where_it_is_asked_for(segmented, tmp_path):
+    record = run(segmented, tmp_path / "q", "blocks=0", "mesh=stl", "mesh_cell=20")
+    size = (tmp_path / "q" / "surface.stl").stat().st_size
+    assert size == 84 + 50 * record["mesh"]["triangles"]
+    assert record["mesh"]["triangles"] > 1000
+
+
 def test_one_class_alone_has_no_structure(segment, tmp_path):
     out = segment(tmp_path, np.ones((3, 40, 40)))
     only = "solid" if (labels(out / "labels.ome.zarr") == 255).all() else "pores"

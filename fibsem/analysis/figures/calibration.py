@@ -13,7 +13,7 @@ from fibsem.analysis.figures.style import NEUTRAL, SOLID, STYLE
 def reliability(calibration: Calibration) -> Figure:
     """Observed frequency of solid against its probability, and how many pixels have which.
 
-    Before and after the temperature; on the dashed line a probability means what it says.
+    Before and after the line of logits; on the dashed line a probability means what it says.
     """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(3.6, 4.4), layout="constrained")
@@ -21,7 +21,11 @@ def reliability(calibration: Calibration) -> Figure:
     curves.plot((0, 1), (0, 1), "--", color=NEUTRAL, lw=0.8)
     for found, colour, name in (
         (calibration.before, NEUTRAL, "as they are"),
-        (calibration.after, SOLID, f"temperature {calibration.temperature:.2f}"),
+        (
+            calibration.after,
+            SOLID,
+            f"temperature {calibration.temperature:.2f}, offset {calibration.offset:+.2f}",
+        ),
     ):
         curves.plot(
             found.predicted, found.observed, color=colour, lw=1.2, marker="o", ms=3,

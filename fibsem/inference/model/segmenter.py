@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from fibsem.analysis.calibration import Platt
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.preprocessing import Recipe
 from fibsem.errors import UserError
@@ -43,10 +44,10 @@ class Segmenter:
         Names weights and settings: equal ones give equal outputs.
     classes
         Label values of pore and solid in the output.
-    temperature
-        By which the logits of the mean probability are divided where probabilities are written
-        (:mod:`fibsem.analysis.calibration`). Labels do not depend on it: smoothing and threshold
-        were chosen on the scores as they are.
+    temperature, offset, smoothed_px
+        Of the line from scores to the probabilities that are written
+        (:class:`fibsem.analysis.calibration.Platt`). Labels do not depend on it: smoothing and
+        threshold were chosen on the scores as they are.
     """
 
     members: tuple[Member, ...]
@@ -55,6 +56,8 @@ class Segmenter:
     identity: str
     classes: tuple[int, int] = (0, 255)
     temperature: float = 1.0
+    offset: float = 0.0
+    smoothed_px: float = 0.0
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.temperature) and self.temperature > 0):
@@ -82,7 +85,7 @@ class Segmenter:
     def ensemble(cls, segmenters: Sequence[Segmenter]) -> Segmenter:
         """The mean of several; post-processing and label values are those of the first.
 
-        The temperature of the mean is 1, whatever those of its parts: a temperature belongs to the
+        The mean is not calibrated, whatever its parts are: a calibration belongs to the
         scores that it was fitted to, and a mean is less sure than its parts.
 
         Raises
@@ -101,6 +104,11 @@ class Segmenter:
         members = tuple(member for segmenter in segmenters for member in segmenter.members)
         identity = "+".join(segmenter.identity for segmenter in segmenters)
         return cls(members, first.recipe, first.postprocessing, identity, first.classes)
+
+    @property
+    def platt(self) -> Platt:
+        """From scores to probabilities that mean what they say."""
+        return Platt(self.temperature, self.offset, self.smoothed_px)
 
     @property
     def halo(self) -> Triple:

@@ -126,7 +126,7 @@ def label_slab(job: Job, slab: Slab) -> SlabResult:
         segmenter = worker.segmenter
         outputs = Outputs(
             job.folder, worker.volume.shape, job.voxel_nm, job.options,
-            segmenter.classes, segmenter.temperature,
+            segmenter.classes, segmenter.platt,
         )  # fmt: skip
         with outputs.opened():
             worker.run([slab], outputs, finished)

@@ -21,11 +21,13 @@ FAR = 0.1
 class Trained:
     """What a model was trained on: voxel size, and the grey values of every sample.
 
-    Older models do not know their grey values.
+    ``solid_share`` is that of the pixels on which its probabilities were calibrated. Older models
+    do not know their grey values, nor that share.
     """
 
     voxel_nm: VoxelNm
     greys: tuple[Histogram, ...] = ()
+    solid_share: float | None = None
 
 
 def size_warnings(film: VoxelNm, models: Sequence[Trained]) -> Iterator[str]:

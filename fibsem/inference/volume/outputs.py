@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.analysis.calibration import with_temperature
+from fibsem.analysis.calibration import Platt
 from fibsem.data.preprocessing import CorrectedVolume, evenly_spaced
 from fibsem.data.volumes import Format, VolumeWriter, VoxelNm, create_volume, open_volume
 from fibsem.errors import UserError
@@ -129,8 +129,8 @@ class Outputs:
         Format, probabilities, uncertainty, number of previews.
     classes
         Label values of pore and solid.
-    temperature
-        Of the probabilities that are written.
+    platt
+        From scores to the probabilities that are written.
     """
 
     def __init__(
@@ -140,10 +140,10 @@ class Outputs:
         voxel_nm: VoxelNm,
         options: Options,
         classes: tuple[int, int],
-        temperature: float = 1.0,
+        platt: Platt = Platt(),  # noqa: B008 - frozen
     ) -> None:
         self.folder, self.shape, self.voxel_nm, self.classes = folder, shape, voxel_nm, classes
-        self.temperature = temperature
+        self.platt = platt
         stores = stores_of(folder, options)
         self.labels = stores["labels"]
         self.flat = stores.get("labels-2d")
@@ -206,7 +206,7 @@ class Outputs:
 
         self._labels.write(z, marked(self._values[labels], left_out_label(self.classes)))
         if self._probabilities:
-            calibrated = with_temperature(scores, self.temperature)
+            calibrated = self.platt(scores)
             self._probabilities.write(z, marked(np.rint(255 * calibrated).astype(np.uint8), 127))
         if self._uncertainty and spread is not None:
             self._uncertainty.write(z, marked(np.rint(510 * spread).astype(np.uint8), 255))

@@ -7,6 +7,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,7 @@ def segment_volume(
         ledger = Ledger.open(folder, key, options, volume)
         volume = witnessed(volume, ledger.read)
         outputs = Outputs(
-            folder, volume.shape, voxel_nm, options, segmenter.classes, segmenter.temperature
+            folder, volume.shape, voxel_nm, options, segmenter.classes, segmenter.platt
         )
         forget_lost(ledger, outputs, say)
         check_room(volume, folder, options, ledger)
@@ -150,8 +151,10 @@ def segment_volume(
         pixels = [decisions.extent.pixels(z) for z in range(volume.shape[0])]
         counts = _counts(volume, pores, pixels)
         interval = porosity_interval(volume, counts["porosity"], tested, options)
+        share = trained[0].solid_share if len(trained) == 1 else None
+        calibration = {**asdict(segmenter.platt), "solid_share": share}
         record = {
-            **counts, **interval, **run.record(), **likeness, **whence,
+            **counts, **interval, **run.record(), "calibration": calibration, **likeness, **whence,
             **ledger.decided["measured"],
         }  # fmt: skip
         _write_porosity(folder, ledger.slices(), pores, pixels)

@@ -1,0 +1,63 @@
+"""Meshes as files: binary STL, which every program reads, and binary PLY, which is smaller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from fibsem.analysis.structure.mesh import Mesh
+from fibsem.system.files import beside
+
+MeshFormat = Literal["stl", "ply"]
+
+#: A triangle of an STL file: its normal, its corners, and a number that nobody uses.
+TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("unused", "<u2")])
+#: A triangle of a PLY file.
+FACE = np.dtype([("count", "u1"), ("corners", "<i4", 3)])
+
+
+def write_mesh(path: Path, parts: Iterable[Mesh], kind: MeshFormat) -> int:
+    """Write a mesh, whole or not at all; returns the number of its triangles."""
+    return _write_stl(path, parts) if kind == "stl" else _write_ply(path, list(parts))
+
+
+def _write_stl(path: Path, parts: Iterable[Mesh]) -> int:
+    """Part by part; the number of triangles is entered at the end."""
+    count = 0
+    with beside(path) as hidden, hidden.open("wb") as file:
+        file.write(b"surface between pores and solid, nm".ljust(80) + np.uint32(0).tobytes())
+        for corners, triangles in parts:
+            rows = np.zeros(len(triangles), TRIANGLE)
+            rows["corners"] = corners[triangles]
+            a, b, c = np.moveaxis(rows["corners"], 1, 0)
+            normals = np.cross(b - a, c - a)
+            lengths = np.linalg.norm(normals, axis=1, keepdims=True)
+            rows["normal"] = normals / np.maximum(lengths, 1e-12)
+            file.write(rows.tobytes())
+            count += len(rows)
+        file.seek(80)
+        file.write(np.uint32(count).tobytes())
+    return count
+
+
+def _write_ply(path: Path, parts: list[Mesh]) -> int:
+    """All parts, their corners one behind the other."""
+    offsets = np.cumsum([0, *(len(corners) for corners, _ in parts)])
+    count = sum(len(triangles) for _, triangles in parts)
+    header = [
+        "ply", "format binary_little_endian 1.0", "comment surface between pores and solid, nm",
+        f"element vertex {offsets[-1]}", *(f"property float {axis}" for axis in "xyz"),
+        f"element face {count}", "property list uchar int vertex_indices", "end_header", "",
+    ]  # fmt: skip
+    with beside(path) as hidden, hidden.open("wb") as file:
+        file.write("\n".join(header).encode())
+        for corners, _ in parts:
+            file.write(corners.astype("<f4").tobytes())
+        for (_, triangles), offset in zip(parts, offsets, strict=False):
+            rows = np.zeros(len(triangles), FACE)
+            rows["count"], rows["corners"] = 3, triangles + offset
+            file.write(rows.tobytes())
+    return count
