@@ -8,10 +8,11 @@ PYTHON ?= $(or $(shell for found in $(PY) python3.13 python3.12 python3.11; do \
   $$found -c '$(FITS)' 2>/dev/null && echo $$found && break; done),python3)
 STAMP  := $(VENV)/.installed
 VIEW   := $(VENV)/.view-installed
+DOCS   := build/docs
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help python install install-view demo test test-slow lint bench lock clean
+.PHONY: help python install install-view docs demo test test-slow lint bench lock clean
 .DEFAULT_GOAL := help
 
 help:            ## list the targets
@@ -37,6 +38,15 @@ $(VIEW): $(STAMP) requirements-view.lock
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-view.lock
 	@touch $@
 
+docs: $(DOCS)/.installed ## the pages of docs/ in build/site; a warning is an error
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --quiet
+
+# their builder has an environment of its own: it needs nothing of the package, and pins other versions
+$(DOCS)/.installed: requirements-docs.lock | python
+	test -x $(DOCS)/bin/python || $(PYTHON) -m venv --clear $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-docs.lock
+	@touch $@
+
 demo: install    ## the main job on a small phantom: sweep, promote, segment, measure
 	$(PY) experiments/demo/run.py
 
@@ -49,7 +59,7 @@ test: install    ## the quick tests, on every core
 test-slow: install ## the slow tests: kills, servers, a wheel, the notebook
 	$(PY) -m pytest -m slow $(SPREAD)
 
-lint: install    ## formatting, lint, types, import layers, notebooks without output
+lint: install docs ## formatting, lint, types, import layers, notebooks without output, pages
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy fibsem
@@ -59,12 +69,13 @@ lint: install    ## formatting, lint, types, import layers, notebooks without ou
 bench: install   ## the benchmarks, one after the other
 	for script in experiments/benchmarks/*.py; do echo "== $$script"; $(PY) $$script || exit 1; done
 
-LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --upgrade \
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --upgrade \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-lock:            ## resolve requirements.lock and requirements-view.lock anew (needs uv)
-	$(LOCK) --extra dev --output-file requirements.lock
-	$(LOCK) --extra view --constraint requirements.lock --output-file requirements-view.lock
+lock:            ## resolve the three locks anew (needs uv)
+	$(LOCK) pyproject.toml --extra dev --output-file requirements.lock
+	$(LOCK) --group docs --output-file requirements-docs.lock
+	$(LOCK) pyproject.toml --extra view --constraint requirements.lock --output-file requirements-view.lock
 
 clean:           ## remove caches and outputs, keep .venv, data and mlruns
 	rm -rf outputs .pytest_cache .mypy_cache .ruff_cache

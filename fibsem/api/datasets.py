@@ -108,11 +108,11 @@ def open_dataset(dataset: str | Path = "phantom", **options: Any) -> OpenDataset
 
     Examples
     --------
-    ::
-
-        film = api.open_dataset("my/film")
-        grey, labels = film.squares("train")[0]
-        api.train(film, nbhd="33x33x3")
+    ```python
+    film = api.open_dataset("my/film")
+    grey, labels = film.squares("train")[0]
+    api.train(film, nbhd="33x33x3")
+    ```
     """
     tree = tree_of("inspect", dataset, options)
     data, split = read(DataConfig, tree["data"], "data"), read(SplitRecipe, tree["split"], "split")

@@ -86,10 +86,10 @@ def load(weights: str | Path = CHAMPION, **options: Any) -> LoadedModel:
 
     Examples
     --------
-    ::
-
-        model = api.load("models:/fibsem@champion")
-        api.segment(stack, model).porosity
+    ```python
+    model = api.load("models:/fibsem@champion")
+    api.segment(stack, model).porosity
+    ```
     """
     tree = tree_of("segment", None, options, weights=str(weights))
     return load_all([str(weights)], read(TrackingConfig, tree["tracking"], "tracking").uri)[0]

@@ -102,10 +102,10 @@ def promote(
 
     Examples
     --------
-    ::
-
-        promoted = api.promote("demo", study=found.study)
-        promoted.test_all["miou"], promoted.segmentations["HPC30"].porosity
+    ```python
+    promoted = api.promote("demo", study=found.study)
+    promoted.test_all["miou"], promoted.segmentations["HPC30"].porosity
+    ```
     """
     tree = tree_of("promote", dataset, options, study=study, experiment=experiment, output=output)
     for key in ("rollback", "history"):

@@ -69,9 +69,9 @@ def quantify(
 
     Examples
     --------
-    ::
-
-        api.quantify(api.segment("my/stack")).summary["pore_size_nm"]
+    ```python
+    api.quantify(api.segment("my/stack")).summary["pore_size_nm"]
+    ```
     """
     folder = segmentation.folder if isinstance(segmentation, SegmentResult) else segmentation
     return run(tree_of("quantify", None, options, segmentation=folder, output=output))

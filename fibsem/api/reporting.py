@@ -76,9 +76,9 @@ def report(
 
     Examples
     --------
-    ::
-
-        api.report("demo").page
+    ```python
+    api.report("demo").page
+    ```
     """
     where = None if folders is None else list(folders)
     tree = tree_of("report", dataset, options, folders=where, output=output)

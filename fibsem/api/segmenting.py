@@ -149,10 +149,10 @@ def segment(
 
     Examples
     --------
-    ::
-
-        found = api.segment(stack, "models:/fibsem@champion", probabilities=True)
-        found.porosity, found.labels, found.probabilities
+    ```python
+    found = api.segment(stack, "models:/fibsem@champion", probabilities=True)
+    found.porosity, found.labels, found.probabilities
+    ```
     """
     models = [model] if isinstance(model, str | Path | LoadedModel) else list(model)
     names = [one.name if isinstance(one, LoadedModel) else str(one) for one in models]

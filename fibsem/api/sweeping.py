@@ -110,10 +110,10 @@ def sweep(
 
     Examples
     --------
-    ::
-
-        found = api.sweep("demo", nbhd="33x33x3", search={"trials": 8})
-        found.trials.sort_values("val/loss")
+    ```python
+    found = api.sweep("demo", nbhd="33x33x3", search={"trials": 8})
+    found.trials.sort_values("val/loss")
+    ```
     """
     tree = tree_of(
         "sweep", dataset, options, nbhd=nbhd, model=model, experiment=experiment, output=output

@@ -87,9 +87,9 @@ def train(
 
     Examples
     --------
-    ::
-
-        api.train("demo", nbhd="33x33x3", train={"steps": 200}).val["miou"]
+    ```python
+    api.train("demo", nbhd="33x33x3", train={"steps": 200}).val["miou"]
+    ```
     """
     tree = tree_of(
         "train", dataset, options,

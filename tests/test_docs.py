@@ -1,0 +1,175 @@
+"""README and the pages under docs/ say what is: commands, keys, messages, links, Python."""
+
+import ast
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import tifffile
+
+from fibsem.api.inputs import options_of, voxel_nm_of, weights_of
+from fibsem.api.promoting import checked
+from fibsem.config import DataConfig, RunConfig, SearchConfig, TrackingConfig, compose, read
+from fibsem.data.manifest import SAMPLE_KEYS, TOP_KEYS
+from fibsem.data.phantom import PhantomRecipe
+from fibsem.data.volumes import open_volume
+from fibsem.quantification.options import QuantifyConfig
+from fibsem.search.space import read_space
+
+ROOT = Path(__file__).parents[1]
+README, PAGES = ROOT / "README.md", sorted((ROOT / "docs").glob("*.md"))
+TEXTS = {path: path.read_text(encoding="utf-8") for path in (README, *PAGES)}
+COMMAND = re.compile(r"python -m fibsem\.(\w+)([^`\n]*)")
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.M | re.S)
+
+
+def blocks(path, language=""):
+    """The fenced blocks of a page in a language."""
+    return [text for kind, text in BLOCK.findall(TEXTS[path]) if kind == language]
+
+
+def commands():
+    """Every command that a page shows, as words behind its name."""
+    found = {}
+    for text in TEXTS.values():
+        for name, rest in COMMAND.findall(text):
+            if name.isidentifier() and not name.startswith("<"):
+                words = tuple(shlex.split(rest, comments=True))
+                found[name, *(word for word in words if word != "--help")] = None
+    return list(found)
+
+
+def _searches(tree):
+    RunConfig.of(tree), read(SearchConfig, tree["search"], "search"), read_space(tree)
+
+
+def _segments(tree):
+    options_of(tree), voxel_nm_of(tree), weights_of(tree)
+
+
+#: What says whether a configuration is legal, by command.
+LEGAL = {
+    "simulate": lambda tree: PhantomRecipe.from_mapping(tree["phantom"]),
+    "inspect": lambda tree: read(DataConfig, tree["data"], "data"),
+    "train": RunConfig.of,
+    "sweep": _searches,
+    "evaluate": RunConfig.of,
+    "promote": checked,
+    "segment": _segments,
+    "quantify": lambda tree: read(
+        QuantifyConfig,
+        {field.name: tree[field.name] for field in fields(QuantifyConfig)},
+        "quantify",
+    ),
+    "report": lambda tree: read(TrackingConfig, tree["tracking"], "tracking"),
+}
+
+
+@pytest.mark.parametrize("words", commands(), ids=" ".join)
+def test_a_command_on_a_page_is_legal(words):
+    name, *overrides = words
+    if "--multirun" in overrides:  # the first of each list
+        overrides = [word.split(",")[0] for word in overrides if word != "--multirun"]
+    LEGAL[name](compose(name, overrides))
+
+
+def test_the_pages_show_every_command():
+    shown = {name for name, *_ in commands()}
+    assert shown == set(LEGAL)
+    assert len(commands()) > 40
+
+
+def test_every_key_of_a_manifest_is_explained():
+    keys = {*TOP_KEYS, *SAMPLE_KEYS}
+    cells = re.findall(r"^\| ([^|]+) \|", TEXTS[ROOT / "docs/data.md"], re.M)
+    explained = {key for cell in cells for key in re.findall(r"`(\w+)`", cell)}
+    assert explained == keys
+
+
+def test_every_message_is_one_of_the_package():
+    """The first column of the tables quotes what errors say; a value is an ellipsis."""
+    quoted = re.findall(r"^\| `([^`]+)` \|", TEXTS[ROOT / "docs/troubleshooting.md"], re.M)
+    assert len(quoted) > 25
+    said = "\n".join(_literals())
+    parts = [part.strip() for text in quoted for part in text.split("…")]
+    assert [part for part in parts if part not in said] == []
+
+
+def _literals():
+    """Texts of the package with an ellipsis for what is put into them."""
+    for file in (ROOT / "fibsem").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
+            elif isinstance(node, ast.JoinedStr):
+                yield "".join(str(getattr(part, "value", "")) if isinstance(part, ast.Constant)
+                              else "…" for part in node.values)  # fmt: skip
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(path):
+    targets = re.findall(r"\]\(([^)#\s]+)", TEXTS[path])
+    inside = [target for target in targets if not target.startswith(("https://", "mailto:"))]
+    assert [target for target in inside if not (path.parent / target).exists()] == []
+
+
+def test_readme_is_short_and_shows_what_the_pages_show():
+    assert len(TEXTS[README].splitlines()) <= 100
+    (python,) = blocks(README, "python")
+    assert python in blocks(ROOT / "docs/python.md", "python")
+    own = next(block for block in blocks(README) if "regions.csv" in block)
+    assert own in blocks(ROOT / "docs/data.md")
+
+
+def test_python_of_the_readme_runs(tiny, tmp_path, monkeypatch):
+    """Its ten lines, on a tiny film and with a model that costs nothing."""
+    monkeypatch.chdir(tmp_path)
+    (lines,) = blocks(README, "python")
+    assert len([line for line in lines.splitlines() if line.strip()]) <= 10
+    small = {
+        '"demo"': repr(str(tiny)),
+        'experiment="quick"': 'experiment="smoke"',
+        'nbhd="33x33x3"': 'nbhd="11x11x1", model="threshold"',
+        '"HPC22"': '"HPC45"',
+    }
+    for said, cheap in small.items():
+        assert said in lines
+        lines = lines.replace(said, cheap)
+    told = {}
+    exec(lines, told)
+    assert told["result"].labels.shape == told["stack"].shape == (6, 160, 176)
+    assert 0 < told["result"].porosity < 1
+
+
+@pytest.mark.slow
+def test_own_data_of_the_readme_runs(tiny, tmp_path):
+    """The lines as they are, on slices of a phantom, with squares of its labels."""
+    film = open_volume(tiny / "HPC45" / "slices").whole()
+    truth = open_volume(tiny / "HPC45" / "truth_slices").whole()
+    slices = tmp_path / "film" / "slices"
+    (slices.parent / "masks").mkdir(parents=True)
+    slices.mkdir()
+    for z, image in enumerate(film):
+        tifffile.imwrite(slices / f"slice_{z:04d}.tif", image)
+    own = next(block for block in blocks(README) if "regions.csv" in block)
+    places = re.findall(r"^(masks/\w\.tif),(\d+),(\d+),(\d+)$", own, re.M)
+    for k, (mask, z, y, x) in enumerate(places):
+        here = (2 * k, 40 * k, 50 * k)  # the film is smaller than theirs
+        own = own.replace(f"{mask},{z},{y},{x}", ",".join(map(str, (mask, *here))))
+        square = truth[here[0], here[1] : here[1] + 64, here[2] : here[2] + 64]
+        tifffile.imwrite(slices.parent / mask, square)
+    own = own.replace("experiment=quick", "experiment=smoke split.guard_px=0 split.guard_slices=0")
+    own = own.replace("nbhd=33x33x3", "nbhd=11x11x1 model=threshold")
+    own = own.replace("python -m fibsem.inspect data.path=film", "python -m fibsem.inspect "
+                      "data.path=film split.guard_px=0 split.guard_slices=0")  # fmt: skip
+    own = own.replace("python -m", f"{shlex.quote(sys.executable)} -m")
+    done = subprocess.run(
+        ["sh", "-e", "-c", own], cwd=tmp_path, capture_output=True, text=True, timeout=600
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "every label was read and is in order" in done.stdout
+    assert "version 1 is the champion now" in done.stdout
