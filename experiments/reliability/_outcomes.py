@@ -12,8 +12,10 @@ from typing import Any
 #: Keys of what a clock, the machine or chance gives; and those that count attempts.
 NOT_COMPARED = re.compile(
     r".*(seconds|_s|run_id|per_second|per_gigapixel|rss_gib|_ids?|created|ended|when|command|code"
-    r"|number|resumed|done|time|stages)$"
+    r"|number|resumed|done|time|stages|token)$"
 )
+#: What a kill leaves of a file that MLflow was copying: nothing reads it, and MLflow leaves it.
+UPLOADING = ".artifact.uploading"
 CHANCE = re.compile(r"[0-9a-f]{32}|\d{4}-\d\d-\d\d[T ]\d\d:\d\d[^\s\"<]*")
 
 
@@ -89,7 +91,13 @@ def told(client: Any, run: Any, work: Path) -> dict[str, Any]:
         "steps": {key: sorted(Counter(m.step for m in history[key]).items()) for key in keys},
         "tags": without_clock(kept),
         "params": dict(sorted(run.data.params.items())),
-        "artifacts": sorted({path.name for path in artifacts if path.is_file()}),
+        "artifacts": sorted(
+            {
+                path.name
+                for path in artifacts
+                if path.is_file() and not path.name.startswith(UPLOADING)
+            }
+        ),
     }
 
 

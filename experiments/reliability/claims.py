@@ -63,13 +63,12 @@ def studies_of(storage: str, folder: Path, claims: int) -> Iterator[Any]:
 
 def work(storage: str, folder: Path, trials: int) -> None:
     """Claim and complete until nothing is left; what was claimed goes to a file of its own."""
-    studies = list(studies_of(storage, folder, trials))
     own = folder / f"ready-{os.getpid()}"
     own.touch()
     while not (folder / "go").exists():
         time.sleep(0.01)
     with (folder / f"claims-{os.getpid()}.txt").open("w") as claims:
-        for study in studies:
+        for study in studies_of(storage, folder, trials):
             while (attempt := study.claim()) is not None:
                 claims.write(f"{study.name} {attempt.number} {attempt.slot}\n")
                 study.complete(attempt, [attempt.values["train.learning_rate"]], {})
@@ -78,9 +77,9 @@ def work(storage: str, folder: Path, trials: int) -> None:
 
 def run(storage: str, folder: Path, trials: int, workers: int) -> dict[str, float]:
     """The studies in one storage: what workers were given, and what the studies know of it."""
-    studies = list(studies_of(storage, folder, trials))
-    for study in studies:
+    for study in studies_of(storage, folder, trials):
         study.open_slots()
+        study.close()
     command = [
         sys.executable, __file__, "--claims", str(trials), "--worker", storage, str(folder), "-"
     ]  # fmt: skip
@@ -94,8 +93,9 @@ def run(storage: str, folder: Path, trials: int, workers: int) -> dict[str, floa
     codes = [process.wait() for process in running]
     seconds = time.perf_counter() - started
     lines = [line for file in folder.glob("claims-*") for line in file.read_text().splitlines()]
-    states = Counter(attempt.state for study in studies for attempt in study.attempts())
-    for study in studies:
+    states: Counter[str] = Counter()
+    for study in studies_of(storage, folder, trials):
+        states.update(attempt.state for attempt in study.attempts())
         study.close()
     return {
         "claims": len(lines),

@@ -10,6 +10,7 @@ from fibsem.config import Tree, defaults_of, settings_of
 from fibsem.system import identity
 from fibsem.system.files import known_json
 from fibsem.system.identity import Identity
+from fibsem.tracking.beginning import BEGUN
 from fibsem.tracking.runs import Tracking
 from fibsem.training import folder as training
 from fibsem.training.former import former_identity
@@ -19,7 +20,7 @@ PARENT = "parent.json"
 #: Everything that an evaluation leaves in its folder.
 OWN = (
     "summary.json", "square.npz", "figures/*.png", "figures", "seed-*/scores.json",
-    *(f"seed-*/{name}" for name in (*training.OWN, identity.FILE)), "seed-*", PARENT,
+    *(f"seed-*/{name}" for name in (*training.OWN, identity.FILE)), "seed-*", PARENT, BEGUN,
 )  # fmt: skip
 
 

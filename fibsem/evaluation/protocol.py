@@ -19,11 +19,12 @@ from fibsem.analysis.postprocessing import PostProcessing, SearchGrid, search
 from fibsem.analysis.statistics import Spread
 from fibsem.config import RunConfig, Tree
 from fibsem.data.split import SPLITS, Split
-from fibsem.evaluation.folder import PARENT, parent_of, seeds_of
+from fibsem.evaluation.folder import PARENT, seeds_of
 from fibsem.inference.model.cost import seconds_per_gigapixel
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models import Model
 from fibsem.system.files import known_json, read_json, write_json
+from fibsem.tracking.beginning import FileNotes, take_up
 from fibsem.tracking.runs import Tracking
 from fibsem.training.estimating import estimate
 from fibsem.training.fit import Epoch
@@ -84,9 +85,6 @@ class Evaluation:
         return record
 
     def _parent(self) -> str:
-        known = parent_of(self.folder)
-        if known is not None and self.tracking.resume(known):
-            return known
         config = self.material.config
         tags = {
             "fibsem.command": "evaluate",
@@ -97,11 +95,10 @@ class Evaluation:
             "fibsem.test": "scored",
         }
         name = f"{config.spec.name} {config.spec.nbhd}, {len(self._seeds)} seeds"
-        run_id = self.tracking.start(name, tags=tags, params={"seeds": len(self._seeds)})
-        with self.tracking.cut_off(run_id):
-            write_json(self.folder / PARENT, {"run_id": run_id})
-            self.tracking.log_json(run_id, self.tree, "config.json")
-        return run_id
+        return take_up(
+            self.tracking, FileNotes(self.folder / PARENT), name, self.tree,
+            tags=tags, params={"seeds": len(self._seeds)},
+        )  # fmt: skip
 
     def _one_seed(self, k: int, parent: str, progress: Callable[[str, int, int], None]) -> Record:
         seed = self._seeds[k]

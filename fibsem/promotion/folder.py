@@ -12,6 +12,7 @@ from fibsem.inference.volume.ledger import LEDGER, remove_segmentation
 from fibsem.system import identity
 from fibsem.system.files import known_json
 from fibsem.system.identity import Identity
+from fibsem.tracking.beginning import BEGUN
 from fibsem.tracking.runs import Tracking
 from fibsem.training import folder as training
 
@@ -22,7 +23,7 @@ OWN = (
     "figures/", "bundle/MODEL_CARD.md", "bundle/bundle.json", "bundle/**/model.*", "bundle/**/",
     *(f"{part}/**/{name}" for part in ("rank", "final")
       for name in (*training.OWN, identity.FILE, "again.json")),
-    "rank/**/", "final/**/", "parent.json",
+    "rank/**/", "final/**/", "parent.json", BEGUN,
 )  # fmt: skip
 
 

@@ -44,6 +44,7 @@ from fibsem.promotion.report import draw, write_tables
 from fibsem.system.files import known_json, read_json, write_json
 from fibsem.system.progress import Progress
 from fibsem.tracking import registry
+from fibsem.tracking.beginning import FileNotes, take_up
 from fibsem.tracking.bundle import Bundle, find_bundle
 from fibsem.tracking.packaging import example_of
 from fibsem.tracking.runs import Tracking
@@ -166,20 +167,11 @@ class Promotion:
 
     def _parent(self, trials: Sequence[Trial]) -> str:
         """The run of the promotion; its trainings are children of it."""
-
-        def start() -> Record:
-            tags = {"fibsem.command": "promote", "fibsem.data": self.dataset.hash}
-            name = f"promotion, {len(trials)} trials"
-            record = {"run_id": self.tracking.start(name, tags=tags)}
-            with self.tracking.cut_off(record["run_id"]):  # where it cannot be written down
-                write_json(self.folder / "parent.json", record)
-            return record
-
-        run_id = str(self.once("parent", start, "run_id")["run_id"])
-        if not self.tracking.resume(run_id):  # the store does not have it any more
-            (self.folder / "parent.json").unlink()
-            return self._parent(trials)
-        return run_id
+        return take_up(
+            self.tracking, FileNotes(self.folder / "parent.json"),
+            f"promotion, {len(trials)} trials", self.tree,
+            tags={"fibsem.command": "promote", "fibsem.data": self.dataset.hash},
+        )  # fmt: skip
 
     def _rank(self, trials: Sequence[Trial], parent: str) -> list[Ranked]:
         how = read(RankConfig, self.tree["rank"], "rank")

@@ -32,6 +32,7 @@ from fibsem.search.slots import Study, filled
 from fibsem.search.space import Space, read_space
 from fibsem.search.worker import Execute, Show, Worker
 from fibsem.system.files import write_json
+from fibsem.tracking.beginning import take_up
 from fibsem.tracking.runs import Tracking
 from fibsem.training.objectives import Objective
 from fibsem.training.run import Record
@@ -235,9 +236,7 @@ def _parent_run(
     known = study.get("parent_run_id")
     if known is None and not first:
         known = wait_for(study, "parent_run_id")
-    if known is not None and tracking.resume(known):
-        return str(known)
-    if known is not None:
+    if known is not None and tracking.find(known) is None:
         print(
             f"{tracking.uri} does not have the run of this sweep any more, nor those of its "
             f"finished trials: a new one is begun, and what they found stands in {study.name}",
@@ -261,8 +260,17 @@ def _parent_run(
         "space.size": space.size,
         "space.axes": json.dumps(tree["space"]["axes"])[:5000],
     }
-    parent = tracking.start(study.name, tags=tags, params=params)
-    with tracking.cut_off(parent):
-        tracking.log_json(parent, tree, "config.json")
-        study.set("parent_run_id", parent)
-    return parent
+    return take_up(tracking, StudyNotes(study), study.name, tree, tags=tags, params=params)
+
+
+@dataclass(frozen=True)
+class StudyNotes:
+    """What a study knows of the parent run of its trials."""
+
+    study: Study
+
+    def get(self, key: str) -> Any:
+        return self.study.get(f"parent_{key}")
+
+    def set(self, key: str, value: Any) -> None:
+        self.study.set(f"parent_{key}", value)

@@ -36,7 +36,7 @@ def stored_name(name: str) -> str:
     return NAMES.write(name)
 
 
-def filter_of(tags: Mapping[str, object], *more: str) -> str:
+def filter_of(tags: Mapping[str, object]) -> str:
     """What a store is asked for: runs with these tags, of those that a filter can hold.
 
     Whoever asks compares the tags of the answer, too.
@@ -44,4 +44,4 @@ def filter_of(tags: Mapping[str, object], *more: str) -> str:
     clauses = [
         f"tags.`{key}` = '{value}'" for key, value in tags.items() if FILTERED.fullmatch(str(value))
     ]
-    return " and ".join([*clauses, *more])
+    return " and ".join(clauses)

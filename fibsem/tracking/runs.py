@@ -207,12 +207,6 @@ class Tracking:
         record: dict[str, Any] = mlflow.artifacts.load_dict(f"{place}/{file}")
         return record
 
-    def adopt(self, parent: str, tags: Mapping[str, object]) -> str | None:
-        """A child with these tags that is still running on paper: its process is gone."""
-        wanted = {PARENT: parent, **tags}
-        found = next(self._found(wanted, "attributes.status = 'RUNNING'"), None)
-        return str(found.info.run_id) if found else None
-
     def close(self, run_id: str, status: str = "FINISHED") -> None:
         """End a run if it has not ended; nothing where the store no longer has it."""
         run = self.find(run_id)
@@ -254,14 +248,12 @@ class Tracking:
         """All runs with these tags, in the order of a metric."""
         return list(self._found(tags, order=order))
 
-    def _found(
-        self, tags: Mapping[str, object], *clauses: str, order: str | None = None
-    ) -> Iterator[Run]:
+    def _found(self, tags: Mapping[str, object], order: str | None = None) -> Iterator[Run]:
         """Runs with these tags, page by page; what a filter cannot hold is compared here."""
         token = None
         while True:
             page = self.client.search_runs(
-                [self.experiment_id], filter_of(tags, *clauses),
+                [self.experiment_id], filter_of(tags),
                 order_by=[order] if order else None, max_results=PAGE, page_token=token,
             )  # fmt: skip
             for run in page:

@@ -10,13 +10,15 @@ from fibsem.errors import UserError
 from fibsem.system import identity
 from fibsem.system.files import known_json
 from fibsem.system.identity import Identity
+from fibsem.tracking.beginning import BEGUN
 from fibsem.tracking.runs import Tracking
 from fibsem.training.former import former_identity
 
 Overwrite = Literal["never", "other", "always"]
 
 #: Everything that a training leaves in its folder, and ``train`` beside it.
-OWN = ("result.json", "summary.json", "checkpoint.npz", "model.keras", "model.skops", "run.json")
+OWN = ("result.json", "summary.json", "checkpoint.npz", "model.keras", "model.skops", "run.json",
+       BEGUN)  # fmt: skip
 
 
 def settle(folder: Path, now: Identity, tracking: Tracking, overwrite: Overwrite) -> None:

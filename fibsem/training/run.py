@@ -27,6 +27,7 @@ from fibsem.system.identity import Identity
 from fibsem.system.outages import outage_of
 from fibsem.system.pulse import begin
 from fibsem.system.secrets import in_message
+from fibsem.tracking.beginning import FileNotes, take_up
 from fibsem.tracking.runs import Tracking
 from fibsem.training.estimating import estimate
 from fibsem.training.fit import Epoch, Trained, train
@@ -177,7 +178,7 @@ def _finished(record: Record, job: Job, material: Material, tracking: Tracking) 
         if known_json(job.folder / "run.json") is None:
             write_json(job.folder / "run.json", {"run_id": record["run_id"]})
         return record
-    run_id = _new_run(job, material, tracking)
+    run_id = _take_up(job, material, tracking)
     for epoch in (Epoch(**epoch) for epoch in record["history"]):
         tracking.log_metrics(run_id, epoch_metrics(epoch), step=epoch.epoch)
     tracking.log_metrics(run_id, final_metrics(record), step=len(record["history"]))
@@ -192,20 +193,10 @@ def _finished(record: Record, job: Job, material: Material, tracking: Tracking) 
 
 def _take_up(job: Job, material: Material, tracking: Tracking) -> str:
     """Id of the run of this folder: the one that was cut off, or a new one."""
-    known = known_json(job.folder / "run.json", keys=("run_id",))
-    if known is not None and tracking.resume(known["run_id"]):
-        return str(known["run_id"])
-    return _new_run(job, material, tracking)
-
-
-def _new_run(job: Job, material: Material, tracking: Tracking) -> str:
-    tags = _tags(job, material)
-    adopted = tracking.adopt(job.parent, job.tags) if job.parent else None
-    run_id = adopted or tracking.start(job.name, tags=tags, params=job.params, parent=job.parent)
-    with tracking.cut_off(run_id):
-        write_json(job.folder / "run.json", {"run_id": run_id})
-        tracking.log_json(run_id, job.tree, "config.json")
-    return run_id
+    return take_up(
+        tracking, FileNotes(job.folder / "run.json"), job.name, job.tree,
+        tags=_tags(job, material), params=job.params, parent=job.parent,
+    )  # fmt: skip
 
 
 def _tags(job: Job, material: Material) -> dict[str, object]:

@@ -7,6 +7,7 @@ from fibsem.errors import UserError, one_line
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models.threshold import Threshold
 from fibsem.system.files import read_json
+from fibsem.tracking.beginning import TOKEN, FileNotes
 from fibsem.tracking.runs import Tracking
 from fibsem.training.estimating import estimate
 from fibsem.training.health import DivergedError
@@ -120,13 +121,15 @@ def test_by_the_protocol_of_the_study_every_labelled_pixel_is_scored(tracking, m
     assert record["val"] == estimate(study, scorer._model, "val").balanced
 
 
-def test_a_run_whose_folder_does_not_know_it_is_adopted(tracking, simple, tmp_path):
+def test_a_run_whose_folder_does_not_know_it_is_found_again(tracking, simple, tmp_path):
     """Its process was ended between the two; the run of another trial is left alone."""
     parent = tracking.start("a sweep", tags={})
-    other = tracking.start("another trial", tags={"fibsem.trial": 4}, parent=parent)
-    lost = tracking.start("a trial", tags={"fibsem.trial": 3}, parent=parent)
+    other = tracking.start("another trial", tags={"fibsem.trial": 3}, parent=parent)
+    lost = tracking.start("a trial", tags={"fibsem.trial": 3, TOKEN: "noted"}, parent=parent)
+    FileNotes(tmp_path / "run.json").set("token", "noted")
     record, _ = run_job(job(tmp_path, parent), simple, tracking)
     assert record["run_id"] == lost
+    assert tracking.read_json(lost, "config.json") == {"a": 1}
     assert tracking.client.get_run(other).info.status == "RUNNING"
     tracking.end(other)
 
