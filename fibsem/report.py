@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from fibsem.api.reporting import run
 from fibsem.config import TrackingConfig, Tree, output_folder, read, read_path, run_command
@@ -13,10 +14,12 @@ from fibsem.tracking.aliases import aliases_now
 
 
 def main(tree: Tree) -> None:
-    """Report on a dataset, or tell the lineage of a segmentation."""
+    """Report on a dataset, tell the lineage of a segmentation, or mend a store that was moved."""
     store = read(TrackingConfig, tree["tracking"], "tracking")
     if tree["lineage"] is not None:
         _tell_lineage(tree, store.uri)
+    elif tree["repoint"] is not None:
+        _repoint(tree, store.uri)
     else:
         print(run(tree))
 
@@ -30,6 +33,15 @@ def _tell_lineage(tree: Tree, uri: str) -> None:
     with at_work(folder):
         write_json(folder / "summary.json", {"lineage": lineage.record()})
     print(lineage.text())
+
+
+def _repoint(tree: Tree, uri: str) -> None:
+    """Mend the places of artifacts in a store whose folder was moved here."""
+    from fibsem.tracking.repointing import repoint
+
+    old, new = read_path(tree["repoint"], "repoint"), Path.cwd()
+    changed, there = repoint(uri, old, new)
+    print(f"{changed} places in {uri} begin with {new} now, and not with {old}; {there} are there")
 
 
 if __name__ == "__main__":

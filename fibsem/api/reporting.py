@@ -67,7 +67,7 @@ def report(
     output
         As on the command line; None: as in ``conf/``.
     options
-        Any other key of ``python -m fibsem.report`` but ``lineage``.
+        Any other key of ``python -m fibsem.report`` but ``lineage`` and ``repoint``.
 
     Raises
     ------
@@ -82,7 +82,8 @@ def report(
     """
     where = None if folders is None else list(folders)
     tree = tree_of("report", dataset, options, folders=where, output=output)
-    require("lineage", tree["lineage"], tree["lineage"] is None, "none: it is of the command line")
+    for key in ("lineage", "repoint"):
+        require(key, tree[key], tree[key] is None, "none: it is of the command line")
     return run(tree)
 
 

@@ -1,11 +1,12 @@
 """All that the commands do, from Python: on a tiny phantom, with a model that costs nothing."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 
-from fibsem import api, segment
+from fibsem import api, report, segment
 from fibsem.config import compose
 from tests.conftest import labels
 
@@ -95,3 +96,16 @@ def test_a_segmentation_is_quantified(found):
     assert told.porosity == pytest.approx(volume.porosity)
     assert str(told).splitlines()[-1] == str(found[4] / "quantify")
     assert told.tables
+
+
+def test_a_champion_that_was_moved_is_found_again(found, tmp_path, monkeypatch):
+    """The last test: it moves what the others stand on."""
+    folder, here = found[4], tmp_path / "moved"
+    shutil.move(folder, here)
+    monkeypatch.chdir(here)
+    store = {"tracking": {"uri": f"sqlite:///{here / 'ml.db'}"}}
+    with pytest.raises(api.UserError, match="must name a registered model"):
+        api.load(**store)
+    line = [f"repoint={folder}", f"tracking.uri={store['tracking']['uri']}"]
+    report.main(compose("report", line))
+    assert api.load(**store).version == "1"

@@ -52,7 +52,7 @@ PLACED = {
     "quantify": ([], ["command", "output", "segmentation", "connectivity", "face", "blocks",
                       "block_voxels", "largest", "reach", "slab", "mesh", "mesh_cell"]),
     "inspect": ([], [*ANYWHERE, *SEARCH, *NETWORK]),
-    "report": ([], [*ANYWHERE, *SEARCH, *NETWORK, "folders", "lineage"]),
+    "report": ([], [*ANYWHERE, *SEARCH, *NETWORK, "folders", "lineage", "repoint"]),
 }  # fmt: skip
 
 #: Another legal value of keys for which none can be made up.

@@ -1,0 +1,133 @@
+"""A store that was moved: MLflow keeps the places of artifacts as absolute paths in its database.
+
+MLflow has no call for it, so its tables are written to, all in one transaction.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from fibsem.errors import UserError
+from fibsem.system.addresses import database_file
+from fibsem.tracking.aliases import require_store
+
+#: Where MLflow keeps places.
+COLUMNS = (
+    ("experiments", "artifact_location"), ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"), ("model_versions", "storage_location"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something lies, by one cell of the database.
+
+    Attributes
+    ----------
+    table, column, row
+        The cell.
+    text
+        A path, or a ``file:`` address of one.
+    """
+
+    table: str
+    column: str
+    row: int
+    text: str
+
+    @property
+    def path(self) -> Path | None:
+        """As a path; None of places on servers.
+
+        >>> Place("runs", "artifact_uri", 1, "file:///a%20b/1").path
+        PosixPath('/a b/1')
+        >>> Place("runs", "artifact_uri", 1, "mlflow-artifacts:/1").path
+        """
+        if self.text.startswith("file:"):
+            return Path(unquote(urlsplit(self.text).path))
+        return Path(self.text) if self.text.startswith("/") else None
+
+    def moved(self, old: Path, new: Path) -> str:
+        """The text with another beginning."""
+        assert self.path is not None
+        path = new / self.path.relative_to(old)
+        return path.as_uri() if self.text.startswith("file:") else str(path)
+
+
+def repoint(uri: str, old: Path, new: Path) -> tuple[int, int]:
+    """Let the places of a store that lie below one folder lie below another.
+
+    Parameters
+    ----------
+    uri
+        ``sqlite:///PATH``.
+    old, new
+        Folders; ``old`` need not be there any more.
+
+    Returns
+    -------
+    changed, there : int
+        Places that were changed, and how many of them are there now.
+
+    Raises
+    ------
+    UserError
+        If the store is not a file, or nothing of it lies below ``old``, or nothing below ``new``.
+    """
+    database = database_file(uri)
+    if database is None:
+        raise UserError(
+            f"`repoint` needs a store that is a file, tracking.uri=sqlite:///PATH, but got {uri}: "
+            "a server knows where its artifacts are."
+        )
+    require_store(uri)
+    try:
+        return _repoint(database, old, new)
+    except sqlite3.DatabaseError as error:
+        raise UserError(
+            f"`tracking.uri` must name a database of MLflow that is whole, but {database} is not "
+            f"({error})."
+        ) from error
+
+
+def _repoint(database: Path, old: Path, new: Path) -> tuple[int, int]:
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("BEGIN IMMEDIATE")
+        places = list(_places(connection))
+        moving = [one for one in places if one.path and one.path.is_relative_to(old)]
+        there = sum((new / one.path.relative_to(old)).exists() for one in moving if one.path)
+        _check(places, moving, there, old, new)
+        for one in moving:
+            connection.execute(
+                f"UPDATE {one.table} SET {one.column} = ? WHERE rowid = ?",
+                (one.moved(old, new), one.row),
+            )
+    return len(moving), there
+
+
+def _places(connection: sqlite3.Connection) -> Iterator[Place]:
+    for table, column in COLUMNS:
+        for row, text in connection.execute(f"SELECT rowid, {column} FROM {table}"):
+            if text:
+                yield Place(table, column, row, text)
+
+
+def _check(places: list[Place], moving: list[Place], there: int, old: Path, new: Path) -> None:
+    if not moving:
+        of_experiments = [one for one in places if one.table == "experiments"]
+        known = sorted({str(one.path) for one in of_experiments if one.path})
+        raise UserError(
+            "`repoint` must be the folder that the store was moved from, but none of its artifacts "
+            f"lie in {old}; they lie in {', '.join(known) or 'no folder'}."
+        )
+    if not there:
+        raise UserError(
+            f"`repoint` needs the artifacts in {new}, where this command is given, but none of "
+            f"{len(moving)} is there; give it in the folder that was {old}."
+        )
