@@ -7,16 +7,14 @@ the last one that is finished.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from fibsem.analysis.calibration import Calibration
 from fibsem.analysis.postprocessing import PostProcessing, SearchGrid, search
-from fibsem.analysis.statistics import Gate
 from fibsem.config import (
-    GateConfig,
     PostProcessingConfig,
     PromoteConfig,
     RankConfig,
@@ -34,19 +32,18 @@ from fibsem.promotion.examination import (
     rows_of,
     score_split,
     validation_squares,
-    verdict,
 )
 from fibsem.promotion.final import Final, FinalTraining, segmenter_of
 from fibsem.promotion.folder import settle
 from fibsem.promotion.ranking import Ranked, Ranking, Trial, ranked_by, ranking_rows
-from fibsem.promotion.release import lineage_of, registry_tags, segment_samples, write_bundle
+from fibsem.promotion.release import lineage_of, segment_samples, write_bundle
 from fibsem.promotion.report import draw, write_tables
+from fibsem.promotion.succession import Succession
 from fibsem.system.files import known_json, read_json, write_json
 from fibsem.system.progress import Progress
 from fibsem.tracking import registry
 from fibsem.tracking.beginning import FileNotes, take_up
 from fibsem.tracking.bundle import Bundle, find_bundle
-from fibsem.tracking.packaging import example_of
 from fibsem.tracking.runs import Tracking
 from fibsem.training.health import DivergedError
 from fibsem.training.run import Record
@@ -55,14 +52,12 @@ from fibsem.training.squares import CHOSEN, labelled_figures
 
 Say = Callable[[str], None]
 
-#: Says that the promotion has made a champion, and by which verdict.
-CROWNED = "crowned.json"
+#: Metric that only a promotion logs, with all its others: a run that has it is told nothing again.
+LOGGED = "postprocessing/sigma"
 #: What the records of the steps have.
 CHOSEN_KEYS = ("best", "surface", "calibration", "rows")
 TEST_KEYS = ("rows", "balanced", "calibration", "against", "champion")
 SCORE_KEYS = ("rows", "val", "seconds_per_gigapixel")
-#: What can be done where nobody knows any more whether it has made one.
-UNCROWNED = "the choices are to remove it, upon which the gate decides again, or overwrite=true"
 
 
 @dataclass(frozen=True)
@@ -135,7 +130,10 @@ class Promotion:
         if len(finals) > 1:
             chosen["single"] = self._choose(finals[:1], "single")
         tested = self._test(chosen, final)
-        gate = self._gate(tested)
+        succession = Succession(
+            self.tree, self.dataset, self.folder, self.tracking.uri, final.record["run_id"], tested
+        )
+        gate = succession.gate()
         self.say(f"gate: {'passed' if gate.passed else 'refused'}, {gate.reason}")
         figures = self._figures(chosen, final, tested)
         record: Record = {
@@ -150,13 +148,13 @@ class Promotion:
         record["lineage"] = self.once(
             "lineage", lambda: lineage_of(finals, trials, self.tree, parent, self.tracking)
         )
-        self._report(finals, chosen["challenger"], record)
+        logged = self._report(finals, chosen["challenger"], record)
         bundle = self.folder / "bundle"
         write_bundle(bundle, chosen["challenger"].segmenter, finals, record)
         record["bundle"] = str(bundle)
-        record["version"] = self._register(bundle, gate, record)
+        record["version"] = succession.register(bundle, gate, record)
         record["champion"] = registry.champion_version(self.tracking.uri) == record["version"]
-        self._log(record, parent)
+        self._log(record, parent, logged)
         record["samples"] = {}
         if self.tree["segment"]:
             volumes = self.folder / "volumes"
@@ -167,9 +165,13 @@ class Promotion:
 
     def _parent(self, trials: Sequence[Trial]) -> str:
         """The run of the promotion; its trainings are children of it."""
+        notes = FileNotes(self.folder / "parent.json")
+        known = notes.get("run_id")
+        run = known and self.tracking.find(known)
+        if run and LOGGED in run.data.metrics:  # finished: it is left as it is
+            return str(known)
         return take_up(
-            self.tracking, FileNotes(self.folder / "parent.json"),
-            f"promotion, {len(trials)} trials", self.tree,
+            self.tracking, notes, f"promotion, {len(trials)} trials", self.tree,
             tags={"fibsem.command": "promote", "fibsem.data": self.dataset.hash},
         )  # fmt: skip
 
@@ -264,45 +266,19 @@ class Promotion:
         def look() -> Record:
             champion = registry.champion_version(self.tracking.uri)
             theirs: Bundle | None = None
+            theirs_of = None
             if champion is not None:
+                theirs_of = registry.run_of(champion, self.tracking.uri)
                 theirs = find_bundle(f"models:/{registry.REGISTERED}/{champion}", self.tracking.uri)
             segmenters = {name: one.segmenter for name, one in chosen.items()}
             margin = chosen["challenger"].margin
             found = examine_on_test(segmenters, final.material, margin, theirs)
             made_with = theirs and {key: theirs.audit.get(key) for key in ("dataset", "data")}
             when = datetime.now(UTC).isoformat(timespec="seconds")
-            return {**found, "against": champion, "champion": made_with, "when": when}
+            against = {"against": champion, "against_run": theirs_of}
+            return {**found, **against, "champion": made_with, "when": when}
 
         return dict(self.once("test", look, *TEST_KEYS))
-
-    def _gate(self, tested: Record) -> Gate:
-        """The verdict on what was found; that of the coronation where there was one.
-
-        It is not kept: a promotion that was refused may be given again with another gate.
-        """
-        if (crowned := self.folder / CROWNED).is_file():
-            known = read_json(crowned, keys=("gate",), remedy=UNCROWNED)["gate"]
-            if known.keys() != {field.name for field in fields(Gate)}:
-                raise UserError(f"a verdict must be whole, but {crowned} is damaged; {UNCROWNED}.")
-            return Gate(**known)
-        how = read(GateConfig, self.tree["gate"], "gate")
-        gate = verdict(tested["rows"], tested["champion"], self.dataset, how)
-        now, against = registry.champion_version(self.tracking.uri), tested["against"]
-        if now not in (against, self._version()):
-            reason = (
-                f"the champion is version {now} now, but the comparison was with "
-                f"{f'version {against}' if against else 'none'}; force=true promotes regardless, "
-                "another output compares anew"
-            )
-            gate = replace(gate, passed=False, reason=reason)
-        if how.force and not gate.passed:
-            gate = replace(gate, passed=True, reason=f"forced by force=true; {gate.reason}")
-        return gate
-
-    def _version(self) -> str | None:
-        """The version that the promotion has registered; None where it has not come so far."""
-        known = known_json(self.folder / "version.json", keys=("version",))
-        return None if known is None else str(known["version"])
 
     def _figures(self, chosen: dict[str, Chosen], final: Final, tested: Record) -> Record:
         """All figures of the challenger, and what an ensemble brings and costs."""
@@ -355,47 +331,23 @@ class Promotion:
             )
         return record
 
-    def _report(self, finals: Sequence[Final], chosen: Chosen, record: Record) -> None:
-        """Tables and figures, in the folder and with the run of the final training."""
+    def _report(
+        self, finals: Sequence[Final], chosen: Chosen, record: Record
+    ) -> list[tuple[Path, str]]:
+        """Tables and figures; returns them with the folders of the run that they belong in."""
         segmenter = chosen.segmenter
         square = next(scored_squares(finals[0].material, Scorer(segmenter), "val", chosen.margin))
         pictures = draw(
             finals, chosen.calibration, self._grid, chosen.surface, segmenter.postprocessing,
             square, self.folder / "figures",
         )  # fmt: skip
-        for path in write_tables(record, self.folder / "tables"):
-            self.tracking.log_file(record["run_id"], path, "tables")
-        for path in pictures:
-            self.tracking.log_file(record["run_id"], path, "figures")
+        tables = write_tables(record, self.folder / "tables")
+        return [*((path, "tables") for path in tables), *((path, "figures") for path in pictures)]
 
-    def _register(self, bundle: Path, gate: Gate, record: Record) -> str:
-        """Register the bundle once, and crown it where the gate lets it pass."""
-        tags = registry_tags(self.dataset, gate, record)
+    def _log(self, record: Record, parent: str, files: Sequence[tuple[Path, str]]) -> None:
+        """Tables, figures and metrics, once, on the run of the final training and the promotion's.
 
-        def register() -> Record:
-            example = example_of(self.dataset.samples[0].volume)
-            uri = self.tracking.uri
-            return {
-                "version": registry.register(bundle, record["run_id"], uri, tags, example=example)
-            }
-
-        version = str(self.once("version", register, "version")["version"])
-
-        def crown() -> Record:
-            how = "forced" if gate.reason.startswith("forced") else "promoted"
-            registry.crown(version, self.tracking.uri, gate.reason, how)
-            return {"version": version, "gate": asdict(gate)}
-
-        # it may be another than before
-        registry.note_verdict(version, self.tracking.uri, tags, bundle)
-        if gate.passed:  # once: repeated after a rollback, the command crowns nobody again
-            self.once(CROWNED.removesuffix(".json"), crown)
-        return version
-
-    def _log(self, record: Record, parent: str) -> None:
-        """Figures of the promotion on its run and on that of the final training.
-
-        That one has its own curve of ``val``; an ensemble's would lie on it at epoch 0.
+        That of the training has its own curve of ``val``; an ensemble's would lie on it at epoch 0.
         """
         metrics = {
             f"{group}/{key}": value
@@ -404,7 +356,12 @@ class Promotion:
         }
         metrics |= {f"postprocessing/{k}": float(v) for k, v in record["postprocessing"].items()}
         own = {f"val/{key}": value for key, value in record["val"].items()}
-        for run, more in ((record["run_id"], {}), (parent, own)):
-            self.tracking.log_metrics(run, metrics | more)
+        run_id = record["run_id"]
+        for run, more, some in ((run_id, {}, files), (parent, own, [])):
+            if self.tracking.logged_steps(run, LOGGED):
+                continue
+            for path, folder in some:
+                self.tracking.log_file(run, path, folder)
             self.tracking.tag(run, {"fibsem.test": "scored"})
+            self.tracking.log_metrics(run, metrics | more)
             self.tracking.end(run)

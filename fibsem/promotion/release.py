@@ -169,7 +169,7 @@ def segment_samples(
             f"{sample.name}: porosity {porosity_text(found['porosity'], (low, high))}"
             f"; {corrected_text(found)}"
         )
-        tracking.log_metrics(
+        tracking.log_changed(
             record["run_id"],
             {
                 f"porosity/{part}": found["porosity"],

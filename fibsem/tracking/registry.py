@@ -5,13 +5,17 @@ time that a version came to reign. The aliases ``champion`` and ``previous`` fol
 It is written first and ``champion`` last, and between them the registered model is tagged with what
 was begun: after a kill the same command finishes it, and an alias that people moved is not mistaken
 for it.
+
+Who reigns is changed by one process of a machine at a time, which reads anew who does. Machines
+that share a server may still do it at once: each writes its line before it reads the line again, so
+that at least one of them sees the other, and says so.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -40,7 +44,7 @@ from fibsem.tracking.history import (
     throne,
 )
 from fibsem.tracking.packaging import log_bundle
-from fibsem.tracking.store import client_of
+from fibsem.tracking.store import client_of, one_decision
 
 REGISTERED = "fibsem"
 CHAMPION, PREVIOUS = "champion", "previous"
@@ -148,31 +152,74 @@ def note_verdict(version: str, tracking_uri: str, tags: Mapping[str, object], fo
 def _describe(client: MlflowClient, version: str, folder: Path) -> None:
     """Make the model card of a bundle, where it has one, the description of a version."""
     card = folder / model_card.FILE
-    if card.is_file():
-        text = model_card.shortened(card.read_text(encoding="utf-8"), LONGEST_DESCRIPTION)
+    if not card.is_file():
+        return
+    text = model_card.shortened(card.read_text(encoding="utf-8"), LONGEST_DESCRIPTION)
+    if client.get_model_version(REGISTERED, version).description != text:
         client.update_model_version(REGISTERED, version, description=text)
 
 
 def champion_version(tracking_uri: str) -> str | None:
-    """Version that has the alias ``champion``, or None."""
-    return _aliases(client_of(tracking_uri))[0].get(CHAMPION)
+    """Version that reigns, or None: its alias may still be on the way."""
+    client = client_of(tracking_uri)
+    aliases, begun = _aliases(client)
+    return _reigning(_line(_versions(client), aliases, begun), aliases, begun)
 
 
-@uninterrupted()
-def crown(new: str, tracking_uri: str, why: str, how: str = "promoted") -> None:
+def run_of(version: str, tracking_uri: str) -> str | None:
+    """Id of the run that a version is of; None where the store has no such version."""
+    found = [one for one in _versions(client_of(tracking_uri)) if str(one.version) == version]
+    return str(found[0].run_id) if found else None
+
+
+def version_of(run_id: str, tracking_uri: str) -> str | None:
+    """The version that :func:`register` made of a run; None where the store has none."""
+    versions = _versions(client_of(tracking_uri))
+    own = [str(v.version) for v in versions if v.run_id == run_id and IDENTITY in v.tags]
+    return own[-1] if own else None
+
+
+def crown(
+    new: str,
+    tracking_uri: str,
+    why: str,
+    how: str = "promoted",
+    *,
+    instead_of: Collection[str] | None = None,
+) -> None:
     """Make a version champion; the one that reigned before becomes ``previous``.
 
     One that reigns already is not crowned again.
+
+    Parameters
+    ----------
+    instead_of
+        Whose place it may take: versions that it was compared with. By default anybody's.
+
+    Raises
+    ------
+    UserError
+        If another version reigns, or was crowned from another machine at the same time.
     """
     client = client_of(tracking_uri)
-    aliases, begun = _aliases(client)
-    line = _line(_versions(client), aliases, begun)
-    if not line or line[-1].version != new:
-        line = crowned(line, new, why, how)
-    _write(client, line, aliases)
+    with one_decision(tracking_uri):
+        aliases, begun = _aliases(client)
+        line = _line(_versions(client), aliases, begun)
+        reigning = _reigning(line, aliases, begun)
+        if reigning is not None and reigning not in {
+            *([reigning] if instead_of is None else instead_of),
+            new,
+        }:
+            raise UserError(
+                f"a challenger must be compared with the champion, but that is version {reigning} "
+                "by now; the choices are another output, which compares anew, or force=true."
+            )
+        if not line or line[-1].version != new:
+            line = crowned(line, new, why, how)
+        _write(client, line, aliases)
+        _check_alone(client, line)
 
 
-@uninterrupted()
 def rollback(tracking_uri: str, why: str) -> tuple[str, str]:
     """Make the version champion that reigned before; once more goes further back.
 
@@ -184,9 +231,13 @@ def rollback(tracking_uri: str, why: str) -> tuple[str, str]:
     Raises
     ------
     UserError
-        If no version reigned before.
+        If no version reigned before, or one was crowned from another machine at the same time.
     """
-    client = client_of(tracking_uri)
+    with one_decision(tracking_uri):
+        return _rollback(client_of(tracking_uri), why)
+
+
+def _rollback(client: MlflowClient, why: str) -> tuple[str, str]:
     aliases, begun = _aliases(client)
     line = _line(_versions(client), aliases, begun)
     reigning = aliases.get(CHAMPION)
@@ -200,6 +251,7 @@ def rollback(tracking_uri: str, why: str) -> tuple[str, str]:
         before, dethroned = reigned[-2:]
         line = crowned(line, before, why, ROLLBACK)
     _write(client, line, aliases)
+    _check_alone(client, line)
     return line[-1].version, dethroned
 
 
@@ -313,6 +365,29 @@ def _write(client: MlflowClient, line: Sequence[Crowning], aliases: Mapping[str,
         client.delete_registered_model_alias(REGISTERED, PREVIOUS)
     client.set_registered_model_alias(REGISTERED, CHAMPION, reigned[-1])
     client.delete_registered_model_tag(REGISTERED, BEGUN)
+
+
+def _reigning(
+    line: Sequence[Crowning], aliases: Mapping[str, str], begun: str | None
+) -> str | None:
+    """Who has the alias ``champion``, or will have it once the crowning that was begun is over."""
+    if line and begun == line[-1].version:
+        return line[-1].version
+    return aliases.get(CHAMPION)
+
+
+def _check_alone(client: MlflowClient, line: Sequence[Crowning]) -> None:
+    """Say who else was crowned since the line was read: no lock reaches other machines."""
+    known = {(one.version, one.since) for one in line}
+    found = _line(_versions(client), *_aliases(client))
+    new = [one.version for one in found if (one.version, one.since) not in known]
+    others = [version for version in new if version != line[-1].version]
+    if others:
+        raise UserError(
+            f"a champion must be made by one command at a time, but version {others[-1]} was "
+            f"crowned while version {line[-1].version} was, from another machine; the choices are "
+            "history=true, which shows who reigns, and rollback=true."
+        )
 
 
 def _registered(version: ModelVersion) -> str:

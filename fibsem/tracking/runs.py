@@ -187,6 +187,14 @@ class Tracking:
         ]
         self.client.log_batch(run_id, metrics=entries)
 
+    def log_changed(self, run_id: str, metrics: Mapping[str, float]) -> None:
+        """Log what a run does not have, or has with another value: a repeated command adds nothing.
+
+        Of metrics without steps.
+        """
+        known = self.client.get_run(run_id).data.metrics
+        self.log_metrics(run_id, {k: v for k, v in metrics.items() if known.get(k) != v})
+
     def logged_steps(self, run_id: str, key: str) -> int:
         """How many steps of a metric a run already has; a step may have been told twice."""
         return len({metric.step for metric in self.client.get_metric_history(run_id, key)})

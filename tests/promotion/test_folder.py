@@ -11,7 +11,8 @@ from fibsem.config.promotion import SETTINGS
 from fibsem.data.manifest import load_dataset
 from fibsem.errors import UserError
 from fibsem.promotion.folder import settle
-from fibsem.promotion.promotion import CROWNED, Promotion
+from fibsem.promotion.promotion import Promotion
+from fibsem.promotion.succession import CROWNED, Succession
 from fibsem.system.files import write_json
 from fibsem.system.identity import FILE, Identity
 from fibsem.tracking.runs import Tracking
@@ -140,11 +141,15 @@ def test_a_damaged_step_is_made_again(promotion, tmp_path, capsys, content):
     assert "step.json is damaged" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("content", ['{"gate": {"pas', "", '{"gate": {"pOssed": true}}'])
+@pytest.mark.parametrize(
+    "content", ['{"gate": {"pas', "", '{"version": "1", "gate": {"pOssed": true}}', '{"gate": {}}']
+)
 def test_whether_it_was_crowned_is_not_guessed(promotion, tmp_path, content):
     (tmp_path / CROWNED).write_text(content)
+    tested = {"rows": {}, "champion": None, "against": None}
+    uri, dataset = promotion.tracking.uri, promotion.dataset
     with pytest.raises(UserError, match=r"crowned\.json is damaged.* are to remove it"):
-        promotion._gate({"rows": {}, "champion": None, "against": None})
+        Succession(promotion.tree, dataset, tmp_path, uri, "a run", tested).gate()
 
 
 def test_a_parent_that_the_store_lost_is_begun_anew(promotion, tracking, tmp_path):

@@ -39,7 +39,7 @@ def parts(trained, tmp_path_factory):
 
 def segmented(parts, folder, *overrides):
     tree = compose("promote", ["segmentation.previews=0", *overrides])
-    tracking = SimpleNamespace(log_metrics=lambda run, metrics: None)
+    tracking = SimpleNamespace(log_changed=lambda run, metrics: None)
     return segment_samples(tree, *parts, folder, tracking, say=lambda text: None)
 
 

@@ -8,10 +8,14 @@ import mlflow
 import pytest
 
 from fibsem import promote, sweep
-from fibsem.config import compose
+from fibsem.config import TrackingConfig, compose, read
+from fibsem.data.manifest import load_dataset
 from fibsem.data.phantom import simulate
 from fibsem.errors import UserError
+from fibsem.promotion.succession import Succession
+from fibsem.system.files import write_json
 from fibsem.tracking import registry
+from fibsem.tracking.runs import Tracking
 from tests.conftest import TINY
 
 #: Enough test squares for the gate to decide.
@@ -161,7 +165,6 @@ def test_a_verdict_on_a_former_champion_crowns_nobody(lab):
     (place / "crowned.json").unlink()
     tested = json.loads((place / "test.json").read_text())
     (place / "test.json").write_text(json.dumps({**tested, "against": "99"}))
-    (place / "version.json").rename(place / "kept.json")
     known = registry.champion_version(uri)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(registry, "champion_version", lambda _: "98")
@@ -183,3 +186,54 @@ def test_ranking_and_gate_leave_tables_that_can_be_read(lab):
         assert (tables / f"{name}.csv").is_file()
     figures = {path.name for path in (folder / "promote-fair" / "figures").iterdir()}
     assert figures >= {"learning_curve.png", "surface.png", "steps.png", "reliability.png"}
+
+
+# between two stores
+
+
+@pytest.fixture
+def challenger(tiny, new_store, tmp_path):
+    """Function (tested) -> the challenger of version 1, which reigns."""
+    uri = new_store(tmp_path)[0].partition("=")[2]
+    tree = compose("promote", [f"data.path={tiny}", f"tracking.uri={uri}"])
+    dataset = load_dataset(tiny)
+    tracking = Tracking.open(read(TrackingConfig, tree["tracking"], "tracking"), "decisions")
+    theirs, ours = (tracking.start(name, tags={}) for name in ("theirs", "ours"))
+    tracking.client.create_registered_model(registry.REGISTERED)
+    for run_id in (theirs, ours):
+        tags = {registry.IDENTITY: "an identity"}
+        tracking.client.create_model_version(registry.REGISTERED, "src", run_id, tags=tags)
+    registry.crown("1", uri, "the first")
+    square = {"sample": "film", "at": [0, 0, 0], "chosen": [[9, 1], [1, 9]]}
+    rows = {name: [{**square, "at": [0, 0, k]} for k in range(8)]
+            for name in ("challenger", "champion")}  # fmt: skip
+    made_with = {"dataset": dataset.name, "data": dataset.hash}
+    tested = {"rows": rows, "champion": made_with, "against": "1", "against_run": theirs}
+
+    def make(**changed):
+        return Succession(tree, dataset, tmp_path, uri, ours, {**tested, **changed})
+
+    return make
+
+
+def test_whose_place_may_be_taken(challenger):
+    assert challenger().gate().passed
+    registry.crown("2", challenger().uri, "killed before it was written down")
+    assert challenger().gate().passed  # it reigns already
+
+
+@pytest.mark.parametrize("changed", [{"against": None}, {"against": "2"},
+                                     {"against_run": "a run of another store"}])  # fmt: skip
+def test_a_champion_that_was_not_compared_stays(challenger, changed):
+    gate = challenger(**changed).gate()
+    assert not gate.passed
+    assert gate.reason.startswith("the champion is version 1 now, but the comparison was with ")
+
+
+def test_who_was_crowned_in_another_store_is_not_crowned_here(challenger, tmp_path):
+    gate = {"passed": True, "reason": "better", "p_value": None, "porosity_error": None,
+            "champion_porosity_error": None}  # fmt: skip
+    write_json(tmp_path / "crowned.json", {"version": "2", "gate": gate})
+    assert challenger(against=None).gate().reason == "better"
+    write_json(tmp_path / "crowned.json", {"version": "7", "gate": gate})
+    assert not challenger(against=None).gate().passed

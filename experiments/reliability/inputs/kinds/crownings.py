@@ -1,0 +1,139 @@
+"""Who reigns after what people, kills and other commands did since a challenger was compared."""
+
+from threading import Barrier, Thread
+
+from films import place
+from mlflow import MlflowClient
+
+from fibsem.config import TrackingConfig
+from fibsem.errors import UserError
+from fibsem.tracking import registry
+from fibsem.tracking.runs import Tracking
+
+NAME = registry.REGISTERED
+
+
+class KilledError(Exception):
+    """Stands for the end of a process."""
+
+
+def store():
+    """Address of a store with four versions, of which the first reigns, and its client."""
+    home = place()
+    home.mkdir()
+    config = TrackingConfig(f"sqlite:///{home / 'ml.db'}", str(home / "artifacts"))
+    tracking = Tracking.open(config, "film")
+    run_id = tracking.start("a run", tags={})
+    tracking.client.create_registered_model(NAME)
+    for _ in range(4):
+        tracking.client.create_model_version(NAME, "source", run_id)
+    registry.crown("1", config.uri, "the first")
+    return config.uri, tracking.client
+
+
+def challenge(uri, version, against):
+    """Crown a version that was compared with the one that reigned then."""
+    try:
+        registry.crown(version, uri, "better", instead_of=[against])
+    except TypeError:  # a version that did not ask
+        registry.crown(version, uri, "better")
+
+
+def killed(uri, call, nth):
+    """Crown version 2, and be killed before the nth of the calls that write it."""
+    real, left = getattr(MlflowClient, call), [nth]
+
+    def write(self, *arguments):
+        left[0] -= 1
+        if left[0] < 0:
+            raise KilledError
+        return real(self, *arguments)
+
+    setattr(MlflowClient, call, write)
+    try:
+        registry.crown("2", uri, "better")
+    except KilledError:
+        pass
+    finally:
+        setattr(MlflowClient, call, real)
+
+
+def forced(uri, version):
+    registry.crown(version, uri, "forced", "forced")
+
+
+#: What happened since version 3 was compared with version 1; and whether it may still be crowned.
+SINCE = {
+    "nothing": (lambda uri, client: None, True),
+    "another was promoted": (lambda uri, client: challenge(uri, "2", "1"), False),
+    "another was forced": (lambda uri, client: forced(uri, "2"), False),
+    "another was promoted and taken back": (
+        lambda uri, client: (forced(uri, "2"), registry.rollback(uri, "bad")), True),
+    "two others were promoted": (lambda uri, client: [forced(uri, v) for v in "24"], False),
+    "two were promoted, one taken back": (
+        lambda uri, client: ([forced(uri, v) for v in "24"], registry.rollback(uri, "")), False),
+    "people moved the alias": (
+        lambda uri, client: client.set_registered_model_alias(NAME, "champion", "2"), False),
+    "people moved it there and back": (
+        lambda uri, client: [client.set_registered_model_alias(NAME, "champion", v) for v in "21"],
+        True),
+    "people took the alias away": (
+        lambda uri, client: client.delete_registered_model_alias(NAME, "champion"), True),
+    "its own crowning was finished": (lambda uri, client: challenge(uri, "3", "1"), True),
+    "another one's was cut off before its first write": (
+        lambda uri, client: killed(uri, "set_registered_model_tag", 0), True),
+    "another one's was cut off before its line": (
+        lambda uri, client: killed(uri, "set_model_version_tag", 0), True),
+    "another one's was cut off before an alias": (
+        lambda uri, client: killed(uri, "set_registered_model_alias", 0), False),
+    "another one's was cut off before the last alias": (
+        lambda uri, client: killed(uri, "set_registered_model_alias", 1), False),
+}  # fmt: skip
+
+
+def since(act, may):
+    def right():
+        uri, client = store()
+        act(uri, client)
+        before = registry.champion_version(uri)
+        try:
+            challenge(uri, "3", "1")
+        except UserError:
+            if may or registry.champion_version(uri) != before:
+                return False
+            raise
+        return may and registry.champion_version(uri) == "3"
+
+    return right
+
+
+def at_once(count):
+    """Whether of several challengers of one champion one alone takes its place."""
+
+    def right():
+        uri, _ = store()
+        start, refused = Barrier(count), []
+
+        def one(version):
+            start.wait(5)
+            try:
+                challenge(uri, version, "1")
+            except UserError as error:
+                refused.append(error)
+
+        threads = [Thread(target=one, args=(str(2 + k),)) for k in range(count)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        reigned = [row for row in registry.history(uri) if row.since]
+        return len(reigned) == 2 and len(refused) == count - 1
+
+    return right
+
+
+def inputs():
+    for name, (act, may) in SINCE.items():
+        yield name, since(act, may)
+    for count in (2, 3):
+        yield f"{count} at once", at_once(count)

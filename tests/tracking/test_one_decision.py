@@ -1,0 +1,160 @@
+"""Who reigns is one decision: of two challengers of one champion one takes its place, at most."""
+
+import subprocess
+import sys
+from contextlib import nullcontext
+from threading import Barrier, Thread
+
+import pytest
+
+from fibsem.config import TrackingConfig
+from fibsem.errors import UserError
+from fibsem.tracking import registry
+from fibsem.tracking.runs import Tracking
+from tests.conftest import CutOffError
+
+STORES = ["sqlite", pytest.param("server", marks=pytest.mark.slow)]
+
+
+@pytest.fixture(params=STORES)
+def uri(request, new_store, tmp_path):
+    """A store with a version 1 that reigns, and the challengers 2 and 3."""
+    new_store(tmp_path)
+    address = f"sqlite:///{tmp_path / 'ml.db'}"
+    if request.param == "server":
+        address = request.getfixturevalue("mlflow_server")
+    config = TrackingConfig(uri=address, artifacts=str(tmp_path / "artifacts"))
+    tracking = Tracking.open(config, "decisions")
+    run_id = tracking.start("a run", tags={})
+    if registry.history(address):
+        tracking.client.delete_registered_model(registry.REGISTERED)
+    tracking.client.create_registered_model(registry.REGISTERED)
+    source = tracking.client.get_run(run_id).info.artifact_uri
+    for _ in range(3):
+        tracking.client.create_model_version(registry.REGISTERED, source, run_id)
+    registry.crown("1", address, "the first")
+    yield address
+    tracking.client.delete_registered_model(registry.REGISTERED)
+
+
+def line(uri):
+    return [row.version for row in registry.history(uri) if row.since]
+
+
+def test_a_place_is_taken_by_whom_was_compared_with_its_holder(uri):
+    registry.crown("2", uri, "better", instead_of=["1"])
+    with pytest.raises(UserError, match=r"but that is version 2 by now; .*force=true") as caught:
+        registry.crown("3", uri, "better", instead_of=["1"])
+    assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match="but that is version 2 by now"):
+        registry.crown("3", uri, "nobody reigned", instead_of=[])
+    assert line(uri) == ["1", "2"]
+    registry.crown("2", uri, "once more", instead_of=["1"])  # it reigns already
+    registry.crown("3", uri, "forced")
+    assert line(uri) == ["1", "2", "3"]
+
+
+def test_a_crowning_that_was_cut_off_counts(uri, monkeypatch):
+    """Its alias is not moved yet, and a challenger of the one before comes too late."""
+    real = registry.MlflowClient.set_registered_model_alias
+
+    def killed(self, name, alias, version):
+        if alias == registry.CHAMPION:
+            raise CutOffError
+        real(self, name, alias, version)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(registry.MlflowClient, "set_registered_model_alias", killed)
+        with pytest.raises(CutOffError):
+            registry.crown("2", uri, "better", instead_of=["1"])
+    assert registry.champion_version(uri) == "2"
+    with pytest.raises(UserError, match="but that is version 2 by now"):
+        registry.crown("3", uri, "better", instead_of=["1"])
+    registry.crown("2", uri, "better", instead_of=["1"])
+    assert line(uri) == ["1", "2"]
+    assert {row.version: row.aliases for row in registry.history(uri)}["2"] == ("champion",)
+
+
+def at_once(uri):
+    """Both challengers at once, each in a thread; what each is told."""
+    told, start = {}, Barrier(2)
+
+    def challenge(version):
+        start.wait(20)
+        try:
+            registry.crown(version, uri, "better", instead_of=["1"])
+        except UserError as error:
+            told[version] = str(error)
+
+    threads = [Thread(target=challenge, args=(version,)) for version in ("2", "3")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return told
+
+
+def test_of_two_at_once_the_second_is_refused(uri):
+    told = at_once(uri)
+    assert len(told) == 1
+    (loser,) = told
+    winner = {"2": "3", "3": "2"}[loser]
+    assert f"but that is version {winner} by now" in told[loser]
+    assert line(uri) == ["1", winner]
+    assert registry.champion_version(uri) == winner
+
+
+def test_machines_that_no_lock_joins_see_each_other(uri, monkeypatch):
+    """Both have read that version 1 reigns, before either writes."""
+    both_have_read, real = Barrier(2), registry._write
+
+    def write(*args):
+        both_have_read.wait(20)
+        real(*args)
+
+    monkeypatch.setattr(registry, "_write", write)
+    monkeypatch.setattr(registry, "one_decision", lambda _: nullcontext())
+    told = at_once(uri)
+    assert told  # at least one of them knows
+    for version, text in told.items():
+        other = {"2": "3", "3": "2"}[version]
+        assert f"version {other} was crowned while version {version} was" in text
+        assert "rollback=true" in text
+        assert "\n" not in text
+    assert sorted(line(uri)[:3]) == ["1", "2", "3"]
+
+
+CHALLENGE = """
+import sys
+from fibsem.errors import UserError
+from fibsem.tracking import registry
+uri, version = sys.argv[1:]
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    registry.crown(version, uri, "better", instead_of=["1"])
+except UserError as error:
+    print(error)
+    sys.exit(2)
+"""
+
+
+@pytest.mark.slow
+def test_of_two_processes_the_second_is_refused(uri):
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", CHALLENGE, uri, version],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        for version in ("2", "3")
+    ]  # fmt: skip
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    said = [process.communicate(timeout=120)[0] for process in processes]
+    assert sorted(process.returncode for process in processes) == [0, 2]
+    winner = "2" if processes[0].returncode == 0 else "3"
+    assert f"but that is version {winner} by now" in "".join(said)
+    assert line(uri) == ["1", winner]
