@@ -37,9 +37,10 @@ EXAMPLE = (3, 48, 48)
 def signature(dtype: npt.DTypeLike) -> ModelSignature:
     """What the model takes and gives.
 
-    A stack (z, y, x) of one dtype, labels (z, y, x) uint8, and two parameters: ``output`` is
+    A stack (z, y, x) of one dtype, labels (z, y, x) uint8, and three parameters: ``output`` is
     ``labels`` or ``probabilities``, ``range`` the grey values that map to 0 and 1 (empty: those of
-    the dtype).
+    the dtype), ``valid`` says whether what shows no material is left out (``auto``) or labelled
+    (``all``).
 
     Notes
     -----
@@ -53,7 +54,11 @@ def signature(dtype: npt.DTypeLike) -> ModelSignature:
         inputs=Schema([TensorSpec(np.dtype(dtype), axes)]),
         outputs=Schema([TensorSpec(np.dtype(np.uint8), axes)]),
         params=ParamSchema(
-            [ParamSpec("output", "string", "labels"), ParamSpec("range", "double", [], (-1,))]
+            [
+                ParamSpec("output", "string", "labels"),
+                ParamSpec("range", "double", [], (-1,)),
+                ParamSpec("valid", "string", "auto"),
+            ]
         ),
     )
 

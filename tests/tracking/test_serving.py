@@ -29,6 +29,7 @@ from fibsem.tracking import registry
 from fibsem.tracking.bundle import Bundle
 from fibsem.tracking.packaging import EXAMPLE, example_of
 from fibsem.tracking.runs import Tracking
+from tests.data.material import films
 from tests.servers import free_port, wait_until
 
 SHAPE = (4, 60, 70)
@@ -134,12 +135,36 @@ def test_the_range_of_grey_values_is_that_of_segment(load, segmenters, stack, tm
     assert (found != load("network").predict(twelve)).any()
 
 
+@pytest.fixture
+def spoiled():
+    """A film with a rim that drifts and a black slice, uint16."""
+    grey, _ = films.film(shape=(12, 120, 130))
+    spoiled = films.drifted(grey).astype(np.uint16) * 257
+    spoiled[5] = 0
+    return spoiled
+
+
+def test_what_is_not_material_is_left_out_as_by_segment(load, segmenters, spoiled, tmp_path):
+    segmenter = segmenters["network"]
+    segment_volume(ArrayVolume(spoiled), segmenter, tmp_path, Options(previews=0))
+    labels = open_volume(tmp_path / "labels.ome.zarr")
+    expected = labels.read(Box.whole(labels.shape))
+    model = load("network")
+    found = model.predict(spoiled)
+    np.testing.assert_array_equal(np.where(found == 1, 255, found), expected)
+    assert (found[5] == 64).all()
+    assert 0.05 < np.mean(found == 64) < 0.5
+    scores = model.predict(spoiled, params={"output": "probabilities"})
+    assert (scores[found == 64] == 0.5).all()
+    assert set(np.unique(model.predict(spoiled, params={"valid": "all"}))) == {0, 1}
+
+
 def test_the_signature_says_what_goes_in_and_what_comes_out(load):
     signature = load("network").metadata.signature
     assert [(spec.shape, spec.type) for spec in signature.inputs] == [((-1,) * 3, np.uint16)]
     assert [(spec.shape, spec.type) for spec in signature.outputs] == [((-1,) * 3, np.uint8)]
     assert {spec.name: spec.default for spec in signature.params} == {
-        "output": "labels", "range": [],
+        "output": "labels", "range": [], "valid": "auto",
     }  # fmt: skip
 
 
@@ -163,6 +188,7 @@ def test_other_dtypes_are_refused_and_have_two_ways_in(load, stack):
 @pytest.mark.parametrize(
     ("params", "constraint"),
     [({"output": "masks"}, "`output` must be one of labels, probabilities, but got masks"),
+     ({"valid": "mask.tif"}, "`valid` must be one of auto, all, but got mask.tif"),
      ({"range": [5.0, 2.0]}, "`range` must be two finite numbers, low < high")],
 )  # fmt: skip
 def test_what_a_user_can_mend_is_said(load, stack, params, constraint):
