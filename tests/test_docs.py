@@ -17,6 +17,7 @@ from fibsem.config import DataConfig, RunConfig, SearchConfig, TrackingConfig, c
 from fibsem.data.manifest import SAMPLE_KEYS, TOP_KEYS
 from fibsem.data.phantom import PhantomRecipe
 from fibsem.data.volumes import open_volume
+from fibsem.models.architectures import MODELS
 from fibsem.quantification.options import QuantifyConfig
 from fibsem.search.space import read_space
 
@@ -81,6 +82,15 @@ def test_the_pages_show_every_command():
     shown = {name for name, *_ in commands()}
     assert shown == set(LEGAL)
     assert len(commands()) > 40
+
+
+def test_the_models_that_are_told_of_are_those_that_there_are():
+    table = (
+        TEXTS[ROOT / "docs/index.md"].partition("**`model=`** is one of")[2].partition("and all")
+    )
+    cells = re.findall(r"^\| (`.*?) \|", table[0], re.M)
+    assert [name for cell in cells for name in re.findall(r"`(\w+)`", cell)] == list(MODELS)
+    assert {path.stem for path in (ROOT / "conf/model").glob("*.yaml")} == set(MODELS)
 
 
 def test_every_key_of_a_manifest_is_explained():

@@ -10,8 +10,9 @@ from fibsem.config import SearchConfig
 from fibsem.errors import UserError
 from fibsem.training.objectives import Objective
 
-#: Samplers whose k-th draw is known before anything ran; the others learn from what was found.
+#: Samplers whose k-th draw is known before anything ran, and those that learn from what was found.
 PLANNED = ("enumerated", "random", "grid")
+LEARNING = ("tpe", "cmaes", "nsga2")
 
 
 def objectives(search: SearchConfig) -> list[Objective]:
@@ -29,6 +30,15 @@ def objectives(search: SearchConfig) -> list[Objective]:
     return goals
 
 
+def check_sampler(search: SearchConfig) -> None:
+    """Refuse a sampler that Optuna does not have: it would draw at random."""
+    if search.sampler not in (*PLANNED, *LEARNING):
+        raise UserError(
+            f"`search.sampler={search.sampler}` is of search=keras_tuner; here the choices are "
+            f"{', '.join((*PLANNED, *LEARNING))} (and search.pruner=hyperband)."
+        )
+
+
 def make_sampler(search: SearchConfig, seed: int) -> optuna.samplers.BaseSampler:
     """Optuna's sampler by its name in ``search.sampler``."""
     startup = search.startup_trials
@@ -42,7 +52,8 @@ def make_sampler(search: SearchConfig, seed: int) -> optuna.samplers.BaseSampler
             return optuna.samplers.CmaEsSampler(
                 seed=seed, n_startup_trials=startup, warn_independent_sampling=False
             )
-    return optuna.samplers.RandomSampler(seed=seed)
+    check_sampler(search)
+    return optuna.samplers.RandomSampler(seed=seed)  # draws what is left open by those planned
 
 
 def make_pruner(search: SearchConfig) -> optuna.pruners.BasePruner:
@@ -59,4 +70,6 @@ def make_pruner(search: SearchConfig) -> optuna.pruners.BasePruner:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             return optuna.pruners.PatientPruner(median, patience=search.pruner_patience)
-    return optuna.pruners.NopPruner()
+    if search.pruner == "none":
+        return optuna.pruners.NopPruner()
+    raise UserError(f"`search.pruner` must be a pruner of Optuna's, but got {search.pruner}.")

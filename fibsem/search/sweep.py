@@ -27,7 +27,7 @@ from fibsem.search.folder import (
     wait_for,
 )
 from fibsem.search.publishing import reconcile
-from fibsem.search.samplers import objectives
+from fibsem.search.samplers import check_sampler, objectives
 from fibsem.search.slots import Study, filled
 from fibsem.search.space import Space, read_space
 from fibsem.search.worker import Execute, Show, Worker
@@ -221,11 +221,7 @@ def open_study(
         return TunerStudy(name, folder, search, space, goals)
     from fibsem.search.optuna_study import OptunaStudy
 
-    if search.sampler in ("hyperband", "bayesian"):
-        raise UserError(
-            f"`search.sampler={search.sampler}` is of search=keras_tuner; here the choices are "
-            "enumerated, random, grid, tpe, cmaes and nsga2 (and search.pruner=hyperband)."
-        )
+    check_sampler(search)
     return OptunaStudy(name, folder, search, space, goals)
 
 

@@ -1,19 +1,42 @@
 """Samplers and pruners are those that their names say."""
 
+from typing import get_args, get_type_hints
+
 import optuna
 import pytest
 
 from fibsem.config import SearchConfig
+from fibsem.errors import UserError
+from fibsem.search import tuner_study
 from fibsem.search.samplers import make_pruner, make_sampler
 
+SAMPLERS = {
+    "tpe": "TPESampler", "cmaes": "CmaEsSampler", "nsga2": "NSGAIISampler",
+    "random": "RandomSampler", "enumerated": "RandomSampler", "grid": "RandomSampler",
+}  # fmt: skip
 
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [("tpe", "TPESampler"), ("cmaes", "CmaEsSampler"), ("nsga2", "NSGAIISampler"),
-     ("random", "RandomSampler"), ("enumerated", "RandomSampler"), ("grid", "RandomSampler")],
-)  # fmt: skip
-def test_samplers(name, kind):
-    assert type(make_sampler(SearchConfig(sampler=name), 3)).__name__ == kind
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_samplers(name):
+    assert type(make_sampler(SearchConfig(sampler=name), 3)).__name__ == SAMPLERS[name]
+
+
+@pytest.mark.parametrize("name", get_args(get_type_hints(SearchConfig)["sampler"]))
+def test_every_name_has_a_sampler_of_its_own(name):
+    """One that neither backend knows would be drawn at random, and nobody would notice."""
+    search = SearchConfig(sampler=name, trials=3)
+    if name not in SAMPLERS:
+        with pytest.raises(UserError, match=f"search.sampler={name}` is of search=keras_tuner"):
+            make_sampler(search, 3)
+    assert name in SAMPLERS or name in tuner_study.SAMPLERS
+
+
+@pytest.mark.parametrize("name", ["none of ours", "qmc"])
+def test_a_name_without_a_sampler_is_refused(name):
+    with pytest.raises(UserError, match="the choices are enumerated, random, grid, tpe, "):
+        make_sampler(SearchConfig(sampler=name), 3)
+    with pytest.raises(UserError, match="must be a pruner"):
+        make_pruner(SearchConfig(pruner=name))
 
 
 @pytest.mark.parametrize(
