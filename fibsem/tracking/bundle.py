@@ -21,6 +21,7 @@ from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.scale import Scale
 from fibsem.data.volumes import VoxelNm
+from fibsem.data.volumes.lengths import finite
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Member, Segmenter
 from fibsem.inference.volume.likeness import Trained
@@ -90,13 +91,7 @@ class Bundle:
 def load_bundle(folder: Path) -> Bundle:
     """Read a folder that :meth:`Bundle.save` wrote; safe mode, no code of the model is run."""
     try:
-        record = read_json(folder / "bundle.json", keys=SETTINGS)
-        specs = [ModelSpec.from_json(spec) for spec in record.get("members") or [record["spec"]]]
-        places = _places(folder, len(specs))
-        members = tuple(
-            Member(spec, models.load(spec, place))
-            for spec, place in zip(specs, places, strict=True)
-        )
+        return _read(folder)
     except MemoryError:  # says nothing of the files
         raise
     except Exception as error:  # damaged files raise errors of every kind
@@ -105,19 +100,36 @@ def load_bundle(folder: Path) -> Bundle:
             "`weights` must be a folder with bundle.json and the weights of a model, but "
             f"{folder} is not one: {reason}"
         ) from error
+
+
+def _read(folder: Path) -> Bundle:
+    record = read_json(folder / "bundle.json", keys=SETTINGS)
+    specs = [ModelSpec.from_json(spec) for spec in record.get("members") or [record["spec"]]]
+    places = _places(folder, len(specs))
+    members = tuple(
+        Member(spec, models.load(spec, place)) for spec, place in zip(specs, places, strict=True)
+    )
+    pore, solid = record["classes"]
     segmenter = Segmenter(
         members=members,
         recipe=Recipe(**record["preprocess"]),
         postprocessing=PostProcessing(**record["postprocessing"]),
         identity=_identity(record, members, places),
-        classes=(record["classes"][0], record["classes"][1]),
+        classes=(pore, solid),
         temperature=record.get("temperature", 1.0),  # older bundles have none
         offset=record.get("offset", 0.0),
         smoothed_px=record.get("smoothed_px", 0.0),
     )
-    z, y, x = record["voxel_nm"]
+    z, y, x = (_length(nm) for nm in record["voxel_nm"])
     scales = tuple(map(Scale.of_json, record.get("scales", [])))
     return Bundle(segmenter, (z, y, x), record["audit"], scales=scales)
+
+
+def _length(nm: object) -> float | None:
+    """A side of a voxel; None where it is not known."""
+    if nm is not None and not (finite(nm) or 0.0) > 0:
+        raise ValueError(f"a voxel must have a size above 0, but got {nm} nm")
+    return finite(nm)
 
 
 def _places(folder: Path, count: int) -> list[Path]:

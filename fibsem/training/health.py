@@ -14,6 +14,8 @@ from fibsem.errors import UserError
 
 #: Scores that are no further apart say nothing of what they are of.
 SPREAD = 1e-3
+#: Share of the pixels below which a class counts as never given.
+NEVER = 0.01
 
 
 class DivergedError(UserError):
@@ -29,7 +31,7 @@ class DivergedError(UserError):
 
 
 class CollapsedError(DivergedError):
-    """The network is constant, or never gives one of the classes."""
+    """The network is constant, or all but never gives one of the classes."""
 
     word = "collapsed"
 
@@ -47,8 +49,8 @@ def check_alive(labels: npt.NDArray[np.integer], scores: npt.NDArray[np.floating
     DivergedError
         If a score is not finite.
     CollapsedError
-        If all scores are equal but for :data:`SPREAD`; or if one class is never given, and the
-        cross-entropy is above that of a constant.
+        If all scores are equal but for :data:`SPREAD`; or if one class is (all but) never given,
+        and the cross-entropy is above that of a constant.
     """
     if not np.isfinite(scores).all():
         raise DivergedError("the network gives scores that are not finite")
@@ -60,11 +62,12 @@ def check_alive(labels: npt.NDArray[np.integer], scores: npt.NDArray[np.floating
         )
     given = np.sum(Confusion.at_threshold(labels, scores, 0.5).counts, axis=0)
     loss, constant = cross_entropy(labels, scores), entropy(float(np.mean(labels == 1)))
-    if given.min() == 0 and loss > constant:
+    if given.min() < NEVER * len(scores) and loss > constant:
         name = ("pore", "solid")[int(given.argmin())]
         raise CollapsedError(
-            f"a network must give both classes, but this one never gives {name} on the validation "
-            f"sample, with a loss of {loss:.4f} where a constant has {constant:.4f}"
+            f"a network must give both classes, but this one gives {name} for {given.min()} of the "
+            f"{len(scores)} pixels of the validation sample, and its loss of {loss:.4f} is above "
+            f"the {constant:.4f} of a constant"
         )
 
 

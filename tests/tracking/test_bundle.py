@@ -1,5 +1,7 @@
 """A bundle keeps the grey range of its training, and everything that uses it takes it."""
 
+import json
+import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -17,6 +19,7 @@ from fibsem.inference.model.segmenter import Segmenter
 from fibsem.system.files import read_json, write_json
 from fibsem.tracking.bundle import Bundle, load_bundle
 from fibsem.tracking.serving import Segmentation
+from tests.impossible import BUNDLES
 
 TWELVE = Scale("uint16", (0.0, 4095.0))
 GREY = np.random.default_rng(2).integers(0, 4096, (3, 40, 44)).astype(np.uint16)
@@ -47,6 +50,17 @@ def test_the_range_travels_with_the_bundle_and_tells_it_apart(folders):
     older = load_bundle(folders / "twelve")
     assert (older.scales, older.segmenter.identity) == ((), plain.segmenter.identity)
     twelve.save(folders / "twelve")
+
+
+@pytest.mark.parametrize("name", BUNDLES)
+def test_an_impossible_bundle_is_said_in_one_line(folders, tmp_path, name):
+    shutil.copytree(folders / "plain", tmp_path / "bundle")
+    record = read_json(folders / "plain" / "bundle.json")
+    changed = {**record, **BUNDLES[name]}
+    (tmp_path / "bundle" / "bundle.json").write_text(json.dumps(changed))
+    with pytest.raises(UserError, match=r"`weights` must be a folder .* is not one: ") as caught:
+        load_bundle(tmp_path / "bundle")
+    assert "\n" not in str(caught.value)
 
 
 @pytest.fixture

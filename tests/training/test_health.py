@@ -13,27 +13,7 @@ from fibsem.tracking.runs import Tracking
 from fibsem.training import fit
 from fibsem.training.health import CollapsedError, DivergedError, check_alive
 from fibsem.training.run import Job, failure_of, run_job
-
-LABELS = np.tile([0, 1], 200)
-NOISE = np.random.default_rng(0).normal(size=400)
-
-
-def sigmoid(x):
-    return (1 / (1 + np.exp(-x))).astype(np.float32)
-
-
-#: Scores of networks that have learned nothing, as they were seen or come close to it.
-DEAD = {
-    "saturated at solid": np.ones(400, np.float32),
-    "saturated at pore": np.zeros(400, np.float32),
-    "dead units": np.full(400, 0.5, np.float32),
-    "dead units, a bias": np.full(400, 0.3123, np.float32),
-    "constant but for rounding": np.float32(0.7) + np.float32(1e-6) * (LABELS > 0),
-    "constant but for a thousandth": 0.5 + 4e-4 * np.sign(NOISE),
-    "one class, loss 7": sigmoid(14 + NOISE),
-    "the other class": sigmoid(-14 + NOISE),
-    "one class, without a hint of the labels": sigmoid(2 + 0.3 * NOISE),
-}
+from tests.impossible import ALIVE, DEAD, LABELS, NOISE, sigmoid
 
 
 @pytest.mark.parametrize("name", DEAD)
@@ -54,17 +34,6 @@ def test_scores_that_are_no_numbers_have_diverged(bad, dtype):
     with pytest.raises(DivergedError, match="not finite") as caught:
         check_alive(LABELS, scores)
     assert caught.value.word == "diverged"
-
-
-#: Scores of networks that are poor, and yet tell something.
-ALIVE = {
-    "perfect": LABELS.astype(np.float32),
-    "the wrong way round": 1 - LABELS.astype(np.float32),
-    "weak": sigmoid(0.2 * NOISE + 0.1 * (LABELS - 0.5)),
-    "one class at T = 0.5, but with a hint": sigmoid(0.3 + 0.4 * (LABELS - 0.5) + 0.01 * NOISE),
-    "too sure, and both classes": sigmoid(9 * NOISE),
-    "one of four hundred is pore": np.where(np.arange(400) == 0, 0, 0.9),
-}
 
 
 @pytest.mark.parametrize("name", ALIVE)

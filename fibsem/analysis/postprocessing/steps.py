@@ -5,6 +5,7 @@ This is the definition, one combination at a time; ``grid_search`` tries a whole
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -50,7 +51,7 @@ class PostProcessing:
 
     def __post_init__(self) -> None:
         for key, value, legal in (
-            ("sigma", self.sigma, self.sigma >= 0),
+            ("sigma", self.sigma, 0 <= self.sigma < math.inf),
             ("threshold", self.threshold, 0 <= self.threshold <= 1),
             ("rounds", self.rounds, self.rounds in (1, 2)),
             ("min_size", self.min_size, self.min_size >= 0),

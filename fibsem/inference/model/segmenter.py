@@ -60,11 +60,18 @@ class Segmenter:
     smoothed_px: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.temperature) and self.temperature > 0):
-            raise UserError(
-                "a model must have a temperature that is finite and above 0, but it is "
-                f"{self.temperature}: its bundle is damaged; promote again, or name another model."
-            )
+        stretched = math.isfinite(self.temperature) and self.temperature > 0
+        for key, value, constraint, legal in (
+            ("temperature", self.temperature, "finite and above 0", stretched),
+            ("offset", self.offset, "finite", math.isfinite(self.offset)),
+            ("smoothed_px", self.smoothed_px, "from 0", 0 <= self.smoothed_px < math.inf),
+            ("classes", self.classes, "two of 0 to 255", len({*self.classes} & {*range(256)}) > 1),
+        ):
+            if not legal:
+                raise UserError(
+                    f"a model must have a `{key}` that is {constraint}, but it is {value}: its "
+                    "bundle is damaged; promote again, or name another model."
+                )
 
     @classmethod
     def of(

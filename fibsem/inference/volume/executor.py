@@ -35,7 +35,8 @@ from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options, Precision
 from fibsem.inference.tiling.tiles import choose_tiling
 from fibsem.inference.volume.budget import held_gib
-from fibsem.inference.volume.ledger import Ledger, SliceRecord
+from fibsem.inference.volume.entries import SliceRecord
+from fibsem.inference.volume.ledger import Ledger
 from fibsem.inference.volume.outputs import Outputs
 from fibsem.inference.volume.slab import Slab, SlabWorker
 from fibsem.inference.volume.witness import witnessed

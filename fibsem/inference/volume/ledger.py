@@ -7,7 +7,7 @@ refuses to go on in the same folder: of the volume counts what was read of it, w
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,6 +15,7 @@ from fibsem.data.digests import slice_digests, stamp_of
 from fibsem.data.volumes import Format, Volume
 from fibsem.errors import UserError
 from fibsem.inference.options import Options
+from fibsem.inference.volume.entries import SliceRecord, check_possible
 from fibsem.inference.volume.outputs import paths_of
 from fibsem.inference.volume.witness import enter, listed, plain
 from fibsem.system.files import read_json, remove, remove_own, write_json
@@ -23,32 +24,8 @@ from fibsem.system.locks import unwritable
 
 #: Name of a ledger, and what one must hold.
 LEDGER, PARTS = "ledger.json", ("key", "slab", "decided", "slabs")
-
-
-@dataclass(frozen=True)
-class SliceRecord:
-    """What is known of a slice that was labelled.
-
-    Attributes
-    ----------
-    pores
-        Pore pixels; None for a slice that is missing.
-    beside_missing
-        Whether a missing slice was replaced in its neighbourhood.
-    uncertainty
-        Mean over the slice of the standard deviation between members; None where nobody asked.
-    why_missing
-        What is wrong with a slice that is missing.
-    """
-
-    pores: int | None
-    beside_missing: bool = False
-    uncertainty: float | None = None
-    why_missing: str | None = None
-
-    def to_json(self) -> list[Any]:
-        told = [self.pores, self.beside_missing, self.uncertainty]
-        return told if self.why_missing is None else [*told, self.why_missing]
+#: What can be done about one that is damaged.
+ANEW = "overwrite=true labels the volume anew"
 
 
 class Ledger:
@@ -112,7 +89,7 @@ class Ledger:
         return ledger
 
     def _load(self, volume: Volume | None) -> None:
-        record = read_json(self.path, keys=PARTS, remedy="overwrite=true labels the volume anew")
+        record = read_json(self.path, keys=PARTS, remedy=ANEW)
         self.read = {int(z): digest for z, digest in record.get("read", {}).items()}
         before, now = _identity(record["key"]), _identity(self.key)
         if self._same_film(record, before, now, volume):
@@ -121,11 +98,18 @@ class Ledger:
             before, self.path.parent, defaults=lambda: {**now.settings, **Options().key},
             remedy="another output or overwrite=true",
         )  # fmt: skip
-        self.slab, self.decided = record["slab"], record["decided"]
-        self.slabs = {
-            int(start): [SliceRecord(*entry) for entry in entries]
-            for start, entries in record["slabs"].items()
-        }
+        try:
+            self.slabs = {
+                int(start): [SliceRecord(*entry) for entry in entries]
+                for start, entries in record["slabs"].items()
+            }
+            self.slab, self.decided = int(record["slab"]), dict(record["decided"])
+            if volume is not None:
+                check_possible(self.slab, self.slabs, self.decided, volume.shape)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise UserError(
+                f"a record must be whole, but {self.path} is damaged ({error}); {ANEW}."
+            ) from error
 
     def _same_film(
         self, record: dict[str, Any], before: Identity, now: Identity, volume: Volume | None

@@ -26,8 +26,9 @@ from fibsem.inference.tiling.tuning import tiling_of
 from fibsem.inference.volume.budget import held_gib
 from fibsem.inference.volume.components import remove_small_3d
 from fibsem.inference.volume.decisions import Decisions, decide
+from fibsem.inference.volume.entries import SliceRecord
 from fibsem.inference.volume.executor import Job, Load, run_elsewhere
-from fibsem.inference.volume.ledger import Ledger, SliceRecord
+from fibsem.inference.volume.ledger import Ledger
 from fibsem.inference.volume.likeness import (
     Trained,
     grey_distance,

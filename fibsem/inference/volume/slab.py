@@ -25,7 +25,7 @@ from fibsem.geometry import Box
 from fibsem.inference.model.memory import OUT_OF_MEMORY
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.tiling.tiles import SMALLEST, Tiling
-from fibsem.inference.volume.ledger import SliceRecord
+from fibsem.inference.volume.entries import SliceRecord
 from fibsem.inference.volume.outputs import Outputs
 
 FloatArray = npt.NDArray[np.float32]

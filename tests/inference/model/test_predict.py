@@ -67,5 +67,5 @@ def test_scores_that_are_no_numbers_are_no_scores(trained, bad, precision):
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, math.nan, math.inf])
 def test_an_impossible_temperature_is_refused(trained, temperature):
-    with pytest.raises(UserError, match="temperature that is finite and above 0"):
+    with pytest.raises(UserError, match="`temperature` that is finite and above 0"):
         Segmenter((Member(*trained(11)),), Recipe(), PostProcessing(), "t", temperature=temperature)

@@ -1,15 +1,19 @@
 """A folder is gone on with, begun anew or refused; what is not a segmentation's own stays."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fibsem.data.volumes import create_volume
+from fibsem.data.volumes import ArrayVolume, create_volume
 from fibsem.errors import UserError
 from fibsem.inference.options import Options
-from fibsem.inference.volume.ledger import Ledger, SliceRecord
+from fibsem.inference.volume.entries import SliceRecord
+from fibsem.inference.volume.ledger import Ledger
 from fibsem.inference.volume.outputs import Outputs, paths_of
+from fibsem.system.files import read_json, write_json
+from tests.impossible import LEDGERS
 
 SHAPE = (2, 8, 9)
 KEY = {"volume": "film", "model": "weights-1"}
@@ -100,3 +104,22 @@ def test_an_output_that_is_not_ours_to_write_is_refused_in_one_line(tmp_path, mo
     monkeypatch.setattr("fibsem.inference.volume.ledger.write_json", refuse)
     with pytest.raises(UserError, match=r"can be written to, but .* is not \(Permission denied\)"):
         begin(tmp_path)
+
+
+@pytest.mark.parametrize("name", LEDGERS)
+def test_an_impossible_ledger_gives_no_figure(tmp_path, name):
+    """One line that names the way out, which works."""
+    film = ArrayVolume(np.random.default_rng(0).integers(0, 255, (5, 8, 9)).astype(np.uint8))
+    options = Options(slab=2)
+
+    def opened(how):
+        return Ledger.open(tmp_path, {**KEY, **how.key}, how, film)
+
+    opened(options).finish(0, [SliceRecord(3), SliceRecord(None)])
+    assert opened(options).slices() == [SliceRecord(3), SliceRecord(None)]
+    record = read_json(tmp_path / "ledger.json")
+    write_json(tmp_path / "ledger.json", {**record, **LEDGERS[name]})
+    with pytest.raises(UserError, match=r"ledger\.json is damaged .*; overwrite=true") as caught:
+        opened(options)
+    assert "\n" not in str(caught.value)
+    assert opened(replace(options, overwrite=True)).slices() == []
