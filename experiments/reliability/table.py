@@ -1,0 +1,102 @@
+"""One table of all inputs that were tried, by kind, from the results of the scripts beside.
+
+    .venv/bin/python experiments/reliability/table.py
+
+Reads `results/*.json` and writes `table.md`; nothing is run.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+#: Per cent by which a porosity may miss that of the clean film of the same look.
+POINTS = 0.3
+
+Counts = tuple[int, int, int]
+
+#: What a kind of inputs is about, and where its results are: kinds of `inputs`, or other files.
+KINDS = {
+    "one output folder, two commands that differ": ["reuse"],
+    "what is not material": ["material"],
+    "folders and files of one film": ["names", "files", "links"],
+    "what files declare: tones, sizes": ["tones", "voxel_sizes", "zarrs"],
+    "names and paths": ["texts", "overrides", "samples", "addresses"],
+    "what the system refuses, and settings of other programs": ["refusals", "tables", "settings"],
+    "masks and manifests": ["masks", "manifests"],
+    "what changes under a running command": ["damage/under"],
+    "no number from no number": ["impossible"],
+    "slices that could not be read once": ["system"],
+    "one decision on who reigns": ["crownings"],
+    "our own files, damaged": ["damage/files"],
+    "passwords and cells": ["passwords", "cells"],
+}
+
+
+def read(name: str) -> Any:
+    """Results by name of the file; None where there are none."""
+    path = HERE / "results" / f"{name}.json"
+    return json.loads(path.read_text()) if path.is_file() else None
+
+
+def counts(source: str, when: str) -> Counts | None:
+    """Right, refused and wrong of one source, ``""`` after and ``_before``."""
+    name, _, part = source.partition("/")
+    if name == "material":
+        return material(when)
+    found = read(f"{name}{when}")
+    if found is None:
+        found = (read(f"inputs{when}") or {}).get(name)
+    if found is None:
+        return None
+    if part:
+        cases = [v for v in found["cases"] if v["what"].startswith("under") == (part == "under")]
+        found = {n: sum(v["verdict"] == n for v in cases) for n in ("right", "refused", "wrong")}
+    return found["right"], found.get("refused", 0), found["wrong"]
+
+
+def material(when: str) -> Counts:
+    """Films are right where they miss their truth as the clean film of the same look does."""
+    films, key = read("material"), "before" if when else "after"
+    looks = {"clipped pores": "clipped pores", "smooth black pores": "smooth black pores"}
+    right = 0
+    for name, film in films.items():
+        look = next((clean for text, clean in looks.items() if text in name), "clean")
+        clean = films[look]
+        if film["truth"] is None:  # not known by voxel, or real: nothing to be left out
+            spoiled = bool(film["left_out"])
+            wanted = clean["after"] if spoiled else film["before"]
+        elif name.startswith(("saturated", "without")):
+            wanted = film["before"]
+        else:
+            wanted = film["truth"] + clean["after"] - clean["truth"]
+        right += abs(film[key] - wanted) <= POINTS / 100
+    return right, 0, len(films) - right
+
+
+def total(sources: list[str], when: str) -> Counts | None:
+    """The sum over sources; None where one was not tried."""
+    found = [counts(source, when) for source in sources]
+    if any(one is None for one in found):
+        return None
+    right, refused, wrong = (sum(one[k] for one in found if one) for k in range(3))
+    return right, refused, wrong
+
+
+def main() -> None:
+    """Write the table."""
+    rows = ["| kind | inputs | right / refused / wrong before | after |", "|---|---:|---:|---:|"]
+    for kind, sources in KINDS.items():
+        before, after = total(sources, "_before"), total(sources, "")
+        if after is None:
+            continue
+        told = [" / ".join(map(str, one)) if one else "not tried" for one in (before, after)]
+        rows.append(f"| {kind} | {sum(after)} | {told[0]} | {told[1]} |")
+    (HERE / "table.md").write_text("\n".join(rows) + "\n")
+    print("\n".join(rows))
+
+
+if __name__ == "__main__":
+    main()
