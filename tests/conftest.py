@@ -97,9 +97,9 @@ def real():
 
 @pytest.fixture(scope="session")
 def trained():
-    """Function (n, n_z, name, **hyperparameters) -> (spec, model with biases as after a training).
+    """Function (n, n_z, name, **hyperparameters) -> (spec, model with values as after a training).
 
-    Zero biases, as a new network has them, would hide mistakes.
+    Biases of zero and statistics of none, as a new network has them, would hide mistakes.
     """
     import keras
 
@@ -115,8 +115,10 @@ def trained():
             model = build(spec)
             rng = np.random.default_rng(n)
             for weights in model.weights:
-                if weights.name == "bias":
+                if weights.name in ("bias", "beta", "moving_mean"):
                     weights.assign(rng.normal(0, 0.1, weights.shape))
+                elif weights.name in ("gamma", "moving_variance"):
+                    weights.assign(rng.uniform(0.5, 2, weights.shape))
             made[key] = spec, model
         return made[key]
 

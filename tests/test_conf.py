@@ -124,7 +124,7 @@ def test_defaults_of_a_valid_network():
     assert (config.spec.padding, config.train.mode, config.train.learning_rate) == (
         "valid",
         "grid",
-        0.02,
+        0.002,
     )
     assert config.spec.field.width == 76
 
@@ -229,7 +229,7 @@ def test_a_grid_of_post_processings_that_holds_none_is_refused(override, said):
 def test_swept_keys_must_exist():
     tree = compose("train")
     assert with_values(tree, {"train.epochs": 3})["train"]["epochs"] == 3
-    assert tree["train"]["epochs"] == 125
+    assert tree["train"]["epochs"] == 40
     with pytest.raises(UserError, match=r"train\.epoch"):
         with_values(tree, {"train.epoch": 3})
 

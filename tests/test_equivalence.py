@@ -62,10 +62,16 @@ def test_every_choice_of_layers_is_convertible(trained, name, given):
 
 
 @pytest.mark.parametrize("name", SQUARES)
-@pytest.mark.parametrize("blocks", [1, 2, 3])
-def test_scores_of_squares_do_not_depend_on_the_tile(trained, name, blocks):
+@pytest.mark.parametrize(
+    "given",
+    [{"blocks": 1}, {"blocks": 2, "stem": 1}, {"blocks": 3}, {"stem": 1, "norm": "none"},
+     {"up": "nearest", "residual": False}, {"kernel": 5, "blocks": 1}, {"convs_per_block": 3},
+     {"convs_per_block": 1}, {"growth": "double", "activation": "silu"}],
+    ids=str,
+)  # fmt: skip
+def test_scores_of_squares_do_not_depend_on_the_tile(trained, name, given):
     """Exact: a tile that starts at a multiple of the pools does the same sums."""
-    spec, model = trained(1, 3, name, blocks=blocks)
+    spec, model = trained(1, 3, name, **given)
     halo, a = spec.halo[1], spec.alignment
     grey = noise(61 + 2 * halo, 50 + 2 * halo, 3)
     scorer = BlockScorer(spec, model)
@@ -73,6 +79,19 @@ def test_scores_of_squares_do_not_depend_on_the_tile(trained, name, blocks):
     assert whole.shape == (61, 50)
     part = scorer(grey[2 * a : 2 * a + 17 + 2 * halo, a : a + 13 + 2 * halo])
     np.testing.assert_allclose(part, whole[2 * a : 2 * a + 17, a : a + 13], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("given", [{}, {"stem": 1, "activation": "relu", "up": "nearest"}], ids=str)
+def test_normalisations_are_folded_into_the_convolutions(trained, given):
+    """Up to rounding: random statistics make scores of 1e-12 and 1 - 1e-6, trained ones do not."""
+    spec, model = trained(1, 3, "unet", **given)
+    grey = noise(*(n + 30 for n in spec.window), 3)
+    dense = BlockScorer(spec, model)
+    kinds = {type(layer).__name__ for layer in dense.network.layers}
+    assert "BatchNormalization" not in kinds
+    unfolded = compiled(model)(grey[None])[0, ..., 0]
+    assert unfolded.std() > 1e-2
+    np.testing.assert_allclose(dense(grey), unfolded, rtol=0, atol=2e-4)
 
 
 def test_bfloat16_is_close_and_float32_at_the_end(trained):

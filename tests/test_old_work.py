@@ -26,6 +26,9 @@ OLD = json.loads((FIXTURES / "expected.json").read_text())
 #: What this version refuses to go on with, by name, and words of the way out that it says.
 REFUSED: dict[str, str] = {}
 
+#: How networks were trained by default, by the commands that take it from their configuration.
+FORMER = {command: ["train=sgd", "model.activation=elu"] for command in ("train", "sweep")}
+
 #: Share of the voxels that another processor may label otherwise, by rounding near the threshold.
 ROUNDING = 1e-3
 
@@ -54,6 +57,7 @@ def python(folder, *line):
 def again(folder, name, *more):
     """Give a command of the old work again; its summary, a skipped test where it is refused."""
     command, *overrides = OLD["commands"][name]
+    overrides += FORMER.get(command, [])
     done = python(folder, "-m", f"fibsem.{command}", *overrides, *more)
     said = done.stdout[-2000:] + done.stderr[-4000:]
     if name in REFUSED:
@@ -187,6 +191,7 @@ def test_old_work_on_other_labels_is_refused(old_work):
 def refuse(folder, name, change, said):
     """What a changed command says of the old work, in one line, before anything is computed."""
     command, *overrides = OLD["commands"][name]
+    overrides += FORMER.get(command, [])
     done = python(folder, "-m", f"fibsem.{command}", *overrides, change)
     assert done.returncode == 2, done.stderr[-4000:]
     lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]

@@ -115,6 +115,22 @@ def test_multichannel_has_three_wider_first_convolutions(n):
     assert multichannel - triplanar == printed[1] - printed[0]
 
 
+def test_the_protocol_of_the_study_is_trained_to_the_letter():
+    """Network and optimiser; the keys are below."""
+    config = RunConfig.of(compose("train", ["experiment=thesis"]))
+    assert (config.train.average, config.train.warmup) == (0, 0)
+    model = compiled_model(config)
+    assert {
+        layer.activation.__name__
+        for layer in model.layers
+        if hasattr(layer, "activation") and layer.name != "score"
+    } == {"elu"}
+    assert type(model.optimizer) is keras.optimizers.SGD
+    assert model.optimizer.global_clipnorm is None
+    assert [layer.__class__.__name__ for layer in model.layers].count("BatchNormalization") == 0
+    assert model.get_layer("conv1a").kernel_initializer.__class__.__name__ == "GlorotUniform"
+
+
 def test_the_search_space_of_the_study_has_24_300_points():
     assert read_space(compose("sweep", ["experiment=thesis", "nbhd=81x81x3"])).size == 24_300
 
@@ -132,7 +148,10 @@ GOLDEN = json.loads((Path(__file__).parent / "fixtures" / "thesis.json").read_te
 #: Of the study's draw from three made-up squares, before validation had pieces.
 CRC = 2_173_162_847
 #: Keys that came later, with the values that leave everything as it was.
-LATER = {"train.validation": "lattice", "train.rare_windows": 0.0}
+LATER = {
+    "train.validation": "lattice", "train.rare_windows": 0.0, "train.weight_decay": 0.0,
+    "train.clip": None, "train.average": 0.0, "train.warmup": 0.0,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("command", ["train", "sweep", "evaluate", "promote"])

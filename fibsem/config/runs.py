@@ -12,7 +12,8 @@ from fibsem.config.training import TrainConfig
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.split import SplitRecipe
 from fibsem.geometry import Nbhd
-from fibsem.models.spec import ModelSpec, resolve
+from fibsem.models.hyperparameters import as_recorded
+from fibsem.models.spec import MODELS, ModelSpec, resolve
 from fibsem.system.addresses import SQLITE, database_file
 from fibsem.system.secrets import remember
 
@@ -89,7 +90,8 @@ class RunConfig:
         """Read and check the common part of a configuration tree."""
         model = dict(tree["model"])
         name, padding = model.pop("name"), model.pop("padding")
-        spec = resolve(name, Nbhd.parse(tree["nbhd"]), padding, model)
+        given = as_recorded(name, model) if name in MODELS else model
+        spec = resolve(name, Nbhd.parse(tree["nbhd"]), padding, given)
         return cls(
             data=read(DataConfig, tree["data"], "data"),
             preprocess=read(Recipe, tree["preprocess"], "preprocess"),

@@ -1,4 +1,8 @@
-"""How a network is trained."""
+"""How a network is trained.
+
+The defaults of the fields are what a record without them means: what was so before there was such a
+choice. What a new training has is in ``conf/train``.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,9 @@ from typing import Literal
 from fibsem.config.reading import require
 from fibsem.errors import UserError
 from fibsem.models.spec import ModelSpec
+
+#: Learning rates of optimisers that scale their steps themselves.
+ADAPTIVE = {"adam": 0.002, "adamw": 0.002, "rmsprop": 0.001}
 
 
 @dataclass(frozen=True)
@@ -21,14 +28,18 @@ class TrainConfig:
     patience: int | None = 10
     loss: Literal["bce", "bce_iou", "bce_porosity"] = "bce"
     loss_weight: float = 1.0
-    optimizer: Literal["sgd", "nesterov", "adam", "rmsprop"] = "sgd"
+    optimizer: Literal["sgd", "nesterov", "adam", "adamw", "rmsprop"] = "sgd"
     learning_rate: float | None = None
     momentum: float = 0.95
+    weight_decay: float = 0.0
+    clip: float | None = None
+    average: float = 0.0
     batch: int = 128
     schedule: Literal["step", "cyclic", "cosine", "constant"] = "step"
     decay: float = 0.75
     decay_every: int = 8
     min_learning_rate: float = 1e-5
+    warmup: float = 0.0
     windows: int | None = None
     grid: int | None = None
     steps: int | None = None
@@ -48,15 +59,20 @@ class TrainConfig:
         require("train.share", self.share, 0 < self.share <= 1, "in (0, 1]")
         require("train.momentum", self.momentum, 0 <= self.momentum < 1, "in [0, 1)")
         require("train.decay", self.decay, 0 < self.decay <= 1, "in (0, 1]")
+        for key in ("average", "warmup"):
+            value = getattr(self, key)
+            require(f"train.{key}", value, 0 <= value < 1, "in [0, 1)")
+        for key in ("loss_weight", "weight_decay"):
+            value = getattr(self, key)
+            require(f"train.{key}", value, value >= 0, "at least 0")
         for key in ("epochs", "batch", "decay_every", "windows", "grid", "patience", "steps"):
             value = getattr(self, key)
             require(f"train.{key}", value, value is None or value >= 1, "at least 1")
-        for key in ("learning_rate", "max_seconds"):
+        for key in ("learning_rate", "max_seconds", "clip"):
             value = getattr(self, key)
             require(f"train.{key}", value, value is None or value > 0, "positive")
         rare = self.rare_windows
         require("train.rare_windows", rare, rare is None or 0 <= rare < 1, "in [0, 1) or null")
-        require("train.loss_weight", self.loss_weight, self.loss_weight >= 0, "at least 0")
 
     def resolved(self, spec: ModelSpec) -> TrainConfig:
         """The mode, batch shape and learning rate that this model is trained with."""
@@ -71,10 +87,9 @@ class TrainConfig:
                 "squares, but got patch."
             )
         mode = self.mode if self.mode != "auto" else "grid" if spec.convertible else "patch"
-        windows, grid = (4, 64) if spec.family == "squares" else (16, 8)
+        windows, grid = (4, 128) if spec.family == "squares" else (16, 8)
         rate = 0.02 if mode == "grid" else 0.005
-        if self.optimizer in ("adam", "rmsprop"):  # which scale their steps themselves
-            rate = 0.001
+        rate = ADAPTIVE.get(self.optimizer, rate)
         return replace(
             self,
             mode=mode,
@@ -83,12 +98,18 @@ class TrainConfig:
             grid=self.grid or grid,
         )
 
-    def learning_rate_at(self, epoch: int) -> float:
-        """Learning rate of an epoch, counted from 0 (thesis 3.7).
+    def done(self, epoch: float, seconds: float = 0.0) -> float:
+        """Share of a training that is over after so many epochs and seconds, at most 1."""
+        in_time = 0.0 if self.max_seconds is None else seconds / self.max_seconds
+        return min(1.0, max(epoch / self.epochs, in_time))
+
+    def learning_rate_at(self, epoch: float, seconds: float = 0.0) -> float:
+        """Learning rate after so many epochs, whole or not, and seconds (thesis 3.7).
 
         ``step``: times 0.75 every 8 epochs, not below 1e-5. ``cyclic``: in straight lines from a
         tenth of the rate up to it and back, ``2 * decay_every`` epochs a cycle. ``cosine``: half a
-        cosine from the rate to ``min_learning_rate`` over ``epochs``.
+        cosine from the rate to ``min_learning_rate`` over ``epochs``, or ``max_seconds`` where
+        these are over sooner.
         """
         assert self.learning_rate is not None
         top, low = self.learning_rate, min(self.min_learning_rate, self.learning_rate)
@@ -98,5 +119,16 @@ class TrainConfig:
             phase = abs((epoch / self.decay_every + 1) % 2 - 1)  # 0 at the start, 1 in the middle
             return top * (0.1 + 0.9 * phase)
         if self.schedule == "cosine":
-            return low + (top - low) * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
+            wave = math.cos(math.pi * self.done(epoch, seconds))
+            return low + (top - low) * (1 + wave) / 2
         return top
+
+    def learning_rate_of(self, epoch: int, step: int, steps: int, seconds: float = 0.0) -> float:
+        """Learning rate of a step of an epoch, both from 0; in the beginning it grows from 0.
+
+        ``warmup`` is the share of the training for which it does.
+        """
+        rate = self.learning_rate_at(epoch + step / steps, seconds)
+        if self.warmup:
+            rate *= min(1.0, self.done(epoch + (step + 1) / steps, seconds) / self.warmup)
+        return rate

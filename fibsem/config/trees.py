@@ -94,9 +94,14 @@ def settings_of(command: str, tree: Tree) -> dict[str, Any]:
 
 
 def defaults_of(command: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What :func:`settings_of` gives where nobody set anything, for the same model."""
+    """What :func:`settings_of` gives where nobody set anything, for the same model.
+
+    Of network and training that is what was so before there was a choice, not what is usual now.
+    """
     model = settings.get("model.name")
-    return settings_of(command, compose(command, [f"model={model}"] if model else []))
+    tree = compose(command, [f"model={model}"] if model else [])
+    former = {key: tree["model"][key] for key in ("name", "padding")}
+    return settings_of(command, {**tree, "model": former, "train": {}})
 
 
 def is_outside(key: str) -> bool:

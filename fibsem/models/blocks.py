@@ -28,19 +28,22 @@ XYZ: Axes = (True, True, True)
 
 Kernel = tuple[int, int, int]
 
+#: Ending of the name of the layer that normalises what a convolution gives.
+NORM = "_norm"
+
 
 class DilatedConv2D(keras.layers.Conv2D):
     """Valid convolution with the kernel spread out; for inference only.
 
     Keras goes through space-to-batch copies for a dilation; the native kernel of TensorFlow does
     not (1.3 times faster on a CPU), but has no gradient there. Bias and activation are the
-    operations that TensorFlow fuses with the convolution.
+    operations that TensorFlow fuses with the convolution; Keras' own are not.
     """
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         kernel = tf.cast(self.kernel, inputs.dtype)
         outputs = tf.nn.conv2d(
-            inputs, kernel, strides=1, padding="VALID", dilations=self.dilation_rate
+            inputs, kernel, strides=self.strides, padding="VALID", dilations=self.dilation_rate
         )
         return _biased(self, outputs)
 
@@ -103,6 +106,8 @@ class Style:
     l2: float
     convs: int = 2
     spatial_dropout: float = 0.0
+    activation: str = "elu"
+    norm: str = "none"
     dilation: int | None = None
 
     @classmethod
@@ -110,8 +115,13 @@ class Style:
         """The style of a network with these hyperparameters."""
         return cls(
             padding, hp["kernel"], hp["l2"], hp["convs_per_block"], hp["spatial_dropout"],
-            1 if dense else None,
+            hp["activation"], hp.get("norm", "none"), 1 if dense else None,
         )  # fmt: skip
+
+    @property
+    def initializer(self) -> str:
+        """Kernels that keep the variance of maps: Glorot's with ELU (the thesis), else He's."""
+        return "glorot_uniform" if self.activation == "elu" else "he_uniform"
 
     @property
     def regularizer(self) -> keras.Regularizer | None:
@@ -125,22 +135,29 @@ def conv(
     name: str,
     style: Style,
     *,
-    padding: Padding | None = None,
-    activation: str = "elu",
+    activation: str | None = None,
+    strides: int = 1,
     dtype: str | None = None,
 ) -> tf.Tensor:
-    """One convolution of (batch, y, x, channel)."""
+    """One convolution of (batch, y, x, channel), with its activation; that of the style by default.
+
+    A style with normalisation has it between the two, but for convolutions with an activation of
+    their own; in dense form it is folded into the weights (:mod:`fibsem.models.dense`).
+    """
+    normalised = style.norm == "batch" and activation is None and style.dilation is None
+    after = activation or style.activation
+    how = {"name": name, "dtype": dtype, "activation": None if normalised else after}
     if style.dilation is not None:
-        layer = DilatedConv2D(
-            filters, kernel, dilation_rate=style.dilation, activation=activation, name=name,
-            dtype=dtype,
-        )  # fmt: skip
-    else:
-        layer = keras.layers.Conv2D(
-            filters, kernel, padding=padding or style.padding, activation=activation,
-            kernel_regularizer=style.regularizer, name=name, dtype=dtype,
-        )  # fmt: skip
-    return layer(x)
+        spread = {"dilation_rate": style.dilation, "strides": strides}
+        return DilatedConv2D(filters, kernel, **spread, **how)(x)
+    x = keras.layers.Conv2D(
+        filters, kernel, strides=strides, padding=style.padding,
+        kernel_regularizer=style.regularizer, kernel_initializer=style.initializer, **how,
+    )(x)  # fmt: skip
+    if not normalised:
+        return x
+    x = keras.layers.BatchNormalization(name=f"{name}{NORM}", dtype=dtype)(x)
+    return keras.layers.Activation(after, name=f"{name}_act")(x)
 
 
 def conv_z(
@@ -152,7 +169,7 @@ def conv_z(
     *,
     same: Axes,
     strides: Kernel = (1, 1, 1),
-    activation: str = "elu",
+    activation: str | None = None,
     use_bias: bool = True,
     dtype: str | None = None,
 ) -> tf.Tensor:
@@ -160,14 +177,16 @@ def conv_z(
     pad = tuple(k // 2 if keep else 0 for k, keep in zip(kernel, same, strict=True))
     if any(pad):
         x = keras.layers.ZeroPadding3D(pad, name=f"{name}_pad")(x)
-    how = {"activation": activation, "name": name, "use_bias": use_bias, "dtype": dtype}
+    how = {"activation": activation or style.activation, "name": name, "use_bias": use_bias,
+           "dtype": dtype}  # fmt: skip
     if style.dilation is not None:
         d = style.dilation
         spread = (1, *(d if k > 1 else 1 for k in kernel[1:]))
         return DilatedConv3D(filters, kernel, dilation_rate=spread, **how)(x)
     return keras.layers.Conv3D(
-        filters, kernel, strides=strides, kernel_regularizer=style.regularizer, **how
-    )(x)
+        filters, kernel, strides=strides, kernel_regularizer=style.regularizer,
+        kernel_initializer=style.initializer, **how,
+    )(x)  # fmt: skip
 
 
 def blocks(x: tf.Tensor, filters: Sequence[int], pooled: Sequence[bool], style: Style) -> tuple[
@@ -301,9 +320,9 @@ def flat_head(
     """Head of a same-padded network: flatten, dense layers, one probability (batch, 1, 1, 1)."""
     flat = [keras.layers.Flatten()(x) for x in maps]
     x = keras.layers.Concatenate(name="merge")(flat) if len(flat) > 1 else flat[0]
-    how = {"kernel_regularizer": style.regularizer}
+    how = {"kernel_regularizer": style.regularizer, "kernel_initializer": style.initializer}
     for i, units in enumerate(widths, start=1):
-        x = keras.layers.Dense(units, activation="elu", name=f"dense{i}", **how)(x)
+        x = keras.layers.Dense(units, activation=style.activation, name=f"dense{i}", **how)(x)
         if dropout:
             x = keras.layers.Dropout(dropout, name=f"dropout{i}")(x)
     x = keras.layers.Dense(1, activation="sigmoid", name="score", **how)(x)

@@ -26,8 +26,9 @@ def build(spec: ModelSpec, *, dense: bool = False) -> keras.Model:
     for i, width in enumerate(block_filters(hp), start=1):
         for letter in "abc"[: style.convs]:
             x = keras.layers.Conv1D(
-                width, style.kernel, padding="same", activation="elu",
-                kernel_regularizer=style.regularizer, name=f"conv{i}{letter}",
+                width, style.kernel, padding="same", activation=style.activation,
+                kernel_regularizer=style.regularizer, kernel_initializer=style.initializer,
+                name=f"conv{i}{letter}",
             )(x)  # fmt: skip
         if style.spatial_dropout:
             x = keras.layers.SpatialDropout1D(style.spatial_dropout, name=f"drop{i}")(x)

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import keras
+import numpy as np
+import numpy.typing as npt
 
 from fibsem.errors import UserError
 from fibsem.models import build
+from fibsem.models.blocks import NORM
 from fibsem.models.spec import ModelSpec
 from fibsem.system.interrupts import uninterrupted
 
@@ -48,17 +51,36 @@ def dense_twin(spec: ModelSpec, model: keras.Model, *, precision: str = "float32
 
     Notes
     -----
-    Equal to the patch form but for rounding: the same products are added, in another order.
+    Equal to the patch form but for rounding: the same products are added, in another order, and
+    normalisations are folded into the convolutions before them.
     """
     reason = why_not_dense(spec)
     if reason:
         raise UserError(f"`model={spec.name}` cannot be evaluated densely: {reason}.")
     with _policy("mixed_bfloat16" if precision == "bfloat16" else "float32"):
         twin = build(spec, dense=True)
+    trained = {layer.name: layer for layer in model.layers}
     for layer in twin.layers:  # by name: the two forms need not list their layers in one order
         if layer.weights:
-            layer.set_weights(model.get_layer(layer.name).get_weights())
+            norm = trained.get(f"{layer.name}{NORM}")
+            layer.set_weights(folded(trained[layer.name].get_weights(), norm))
     return twin
+
+
+def folded(
+    weights: list[npt.NDArray[np.float32]], norm: keras.layers.BatchNormalization | None
+) -> list[npt.NDArray[np.float32]]:
+    """Kernel and bias of a convolution that gives what a normalisation makes of its outputs.
+
+    With mean m, variance v, scale g and offset b that is g (k x + c - m) / sqrt(v + eps) + b, a
+    convolution with the kernel s k and the bias s (c - m) + b, where s = g / sqrt(v + eps).
+    """
+    if norm is None:
+        return weights
+    kernel, bias = weights
+    scale, offset, mean, variance = (np.asarray(some, np.float64) for some in norm.get_weights())
+    scale /= np.sqrt(variance + norm.epsilon)
+    return [(kernel * scale).astype("f4"), (scale * (bias - mean) + offset).astype("f4")]
 
 
 @contextmanager

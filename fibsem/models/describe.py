@@ -16,7 +16,7 @@ from fibsem.models.spec import ModelSpec
 KINDS = {"conv": "conv", "down": "conv", "up": "conv", "pool": "pool",
          "dense": "dense", "score": "dense", "merge": "merge"}  # fmt: skip
 #: Endings of the layers that only help: padding, cropping, dropout.
-HELPERS = ("_pad", "_grow", "_drop", "_z")
+HELPERS = ("_pad", "_grow", "_drop", "_z", "_norm", "_act", "_same", "_sum", "_middle")
 PATHS = ("xy_", "xz_", "yz_")
 
 #: Label, extents of the map as text, the largest of them, channels, kind.

@@ -62,14 +62,32 @@ def most_blocks(
     return blocks
 
 
-def unet_margin(blocks: int, kernel: int = 3, convs: int = 2) -> int:
-    """Pixels that a valid-padded U-Net of that many pools loses on each side.
+@dataclass(frozen=True)
+class Squares:
+    """How the outputs of a valid-padded U-Net lie on its input, in pixels of the input.
 
-    >>> unet_margin(2), unet_margin(3)
-    (20, 44)
+    ``multiple * m - rest`` pixels come out for some m, ``margin`` fewer than go in on each side.
+    """
+
+    margin: int
+    multiple: int
+    rest: int
+
+
+def unet_squares(blocks: int, kernel: int = 3, convs: int = 2, stem: int = 1) -> Squares:
+    """Geometry of a valid-padded U-Net of that many pools.
+
+    With ``stem=2`` its maps are half as fine as the picture: the first convolution is 4 wide with a
+    stride of 2, and the last one, ``kernel`` wide, gives four scores for each of its pixels.
+
+    >>> [unet_squares(2), unet_squares(3)]
+    [Squares(margin=20, multiple=4, rest=12), Squares(margin=44, multiple=8, rest=28)]
+    >>> unet_squares(2, stem=2)
+    Squares(margin=41, multiple=8, rest=28)
     """
     lost = convs * (kernel - 1)  # of each level on the way down, and again on the way up
-    margin = lost  # at the bottom
-    for _ in range(blocks):
-        margin = 2 * margin + 2 * lost
-    return margin // 2
+    first, last = (lost, 0) if stem == 1 else (lost - (kernel - 1), kernel - 1)
+    down = [first, *[lost] * (blocks - 1)]
+    eaten = lost * 2**blocks + sum((lost + d) * 2**i for i, d in enumerate(down)) + last
+    rest = lost * (2**blocks - 1) + last
+    return Squares(stem * eaten // 2 + stem - 1, stem * 2**blocks, stem * rest)

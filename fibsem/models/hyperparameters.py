@@ -19,7 +19,12 @@ Hyperparameters = Mapping[str, Any]
 
 #: Filters of block i relative to the first; the last factor holds for all further blocks.
 #: "By 1, 2, 4, 5 (then 5) times the first in 2D, by 1, 2, 3, 4, 5 in 3D" (thesis 3.6).
-GROWTH = {"2d": (1, 2, 4, 5), "3d": (1, 2, 3, 4, 5), "flat": (1,)}
+GROWTH = {"2d": (1, 2, 4, 5), "3d": (1, 2, 3, 4, 5), "flat": (1,), "double": (1, 2, 4, 8, 16)}
+#: Those of layers between input and score. The leaky one falls with a slope of 0.2 below zero.
+ACTIVATIONS = ("leaky_relu", "elu", "relu", "silu")
+NORMS = ("batch", "none")
+#: Ways of a U-Net from a coarse map to a fine one.
+UPS = ("transpose", "nearest")
 MOST_DENSE_LAYERS = 4
 MOST_UNET_POOLS = 4
 
@@ -30,8 +35,22 @@ def block_filters(hp: Hyperparameters) -> tuple[int, ...]:
     >>> block_filters({"filters": 16, "blocks": 5, "growth": "2d"})
     (16, 32, 64, 80, 80)
     """
+    return grown(hp, hp["blocks"])
+
+
+def level_filters(hp: Hyperparameters) -> tuple[int, ...]:
+    """Filters of each level of a U-Net, from the finest to the one below the last pool.
+
+    >>> level_filters({"filters": 16, "blocks": 2, "growth": "2d"})
+    (16, 32, 64)
+    """
+    return grown(hp, hp["blocks"] + 1)
+
+
+def grown(hp: Hyperparameters, count: int) -> tuple[int, ...]:
+    """So many numbers of filters, each a multiple of the first."""
     factors = GROWTH[hp["growth"]]
-    return tuple(hp["filters"] * factors[min(i, len(factors) - 1)] for i in range(hp["blocks"]))
+    return tuple(hp["filters"] * factors[min(i, len(factors) - 1)] for i in range(count))
 
 
 def dense_widths(hp: Hyperparameters) -> tuple[int, ...]:
@@ -44,24 +63,38 @@ def dense_widths(hp: Hyperparameters) -> tuple[int, ...]:
 
 
 #: What all networks of single pixels have, beside what follows from the neighbourhood.
-PIXEL = {"kernel": 3, "convs_per_block": 2, "pool": True, "spatial_dropout": 0.0,
-         "dense_layers": 2, "l2": 1e-6}  # fmt: skip
+PIXEL = {"kernel": 3, "convs_per_block": 2, "pool": True, "activation": "leaky_relu",
+         "spatial_dropout": 0.0, "dense_layers": 2, "l2": 1e-6}  # fmt: skip
 #: What all networks on squares have; of the neighbourhood only n_z matters.
-SQUARES = {"blocks": 2, "filters": 16, "kernel": 3, "convs_per_block": 2, "spatial_dropout": 0.0,
-           "l2": 1e-6}  # fmt: skip
+SQUARES = {"blocks": 2, "filters": 16, "growth": "2d", "kernel": 3, "convs_per_block": 2,
+           "stem": 2, "residual": True, "up": "transpose", "activation": "leaky_relu",
+           "norm": "batch", "spatial_dropout": 0.0, "l2": 1e-6}  # fmt: skip
+#: What models were before there was such a choice: records of theirs do not tell it.
+FORMER = {"activation": "elu", "growth": "2d", "norm": "none", "residual": False, "stem": 1,
+          "up": "nearest"}  # fmt: skip
+
+
+def as_recorded(name: str, given: Hyperparameters) -> dict[str, Any]:
+    """Hyperparameters of a record, completed by what was so before it could be chosen.
+
+    What is there and None stands for the default, as everywhere.
+    """
+    family = {"pixel": PIXEL, "squares": SQUARES}.get(MODELS[name].family, {})
+    return {key: value for key, value in FORMER.items() if key in family} | dict(given)
 
 
 def of_pixels(name: str, nbhd: Nbhd, padding: Padding, given: Hyperparameters) -> dict[str, Any]:
     """Hyperparameters of a classifier of single pixels.
 
-    With ``same`` the thesis's sizes are the defaults (those of the nearest n_x), with ``valid`` the
-    most blocks that are legal, at most four.
+    With ``same`` the thesis's sizes and ELU are the defaults (those of the nearest n_x), with
+    ``valid`` the most blocks that are legal, at most four.
     """
     if nbhd.x != nbhd.y:
         raise UserError(f"`model={name}` needs n_x = n_y, but got nbhd={nbhd}.")
     architecture = MODELS[name]
     sizes = architecture.sizes[min(architecture.sizes, key=lambda n: abs(n - nbhd.x))]
-    known = {**PIXEL, **_of_sizes(sizes), **architecture.own}
+    usual = PIXEL if padding == "valid" else {**PIXEL, "activation": "elu"}
+    known = {**usual, **_of_sizes(sizes), **architecture.own}
     values = _checked(name, given, known)
     how = {**known, **values}
     extent = nbhd.x * nbhd.z if architecture.sequence else nbhd.x
@@ -140,6 +173,10 @@ RANGES: Mapping[str, Check] = {
     "convs_per_block": ("be 1, 2 or 3", lambda v: v in (1, 2, 3)),
     "filters": ("be at least 1", lambda v: v >= 1),
     "growth": (f"be one of {', '.join(GROWTH)}", lambda v: v in GROWTH),
+    "activation": (f"be one of {', '.join(ACTIVATIONS)}", lambda v: v in ACTIVATIONS),
+    "norm": (f"be one of {', '.join(NORMS)}", lambda v: v in NORMS),
+    "up": (f"be one of {', '.join(UPS)}", lambda v: v in UPS),
+    "stem": ("be 1 or 2", lambda v: v in (1, 2)),
     "dense_layers": (f"lie in 1..{MOST_DENSE_LAYERS}", lambda v: 1 <= v <= MOST_DENSE_LAYERS),
     "dense_width": ("be at least 1", lambda v: v >= 1),
     "dropout": ("lie in [0, 1)", lambda v: 0 <= v < 1),

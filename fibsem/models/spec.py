@@ -14,7 +14,7 @@ from fibsem.errors import UserError
 from fibsem.geometry import Nbhd, Triple
 from fibsem.models import hyperparameters
 from fibsem.models.architectures import MODELS, Architecture, Family
-from fibsem.models.field import Field, Padding, unet_margin, valid_field
+from fibsem.models.field import Field, Padding, Squares, unet_squares, valid_field
 from fibsem.models.hyperparameters import Hyperparameters
 
 __all__ = ["MAX_HEAD", "MODELS", "Field", "ModelSpec", "Padding", "resolve"]
@@ -74,7 +74,13 @@ class ModelSpec:
     @property
     def alignment(self) -> int:
         """Blocks must start at multiples of it to get the same scores as in a larger block."""
-        return 2 ** int(self.hyperparameters["blocks"]) if self.family == "squares" else 1
+        return self.squares.multiple if self.family == "squares" else 1
+
+    @cached_property
+    def squares(self) -> Squares:
+        """How the outputs of a network on squares lie on its input."""
+        hp = self.hyperparameters
+        return unet_squares(hp["blocks"], hp["kernel"], hp["convs_per_block"], hp["stem"])
 
     @cached_property
     def halo(self) -> Triple:
@@ -84,8 +90,7 @@ class ModelSpec:
             return self.nbhd.halo
         if self.family == "squares":
             # what the convolutions eat, and what rounds an odd block up to the pools
-            reach = unet_margin(hp["blocks"], hp["kernel"], hp["convs_per_block"])
-            reach += self.alignment
+            reach = self.squares.margin + self.alignment
         elif self.name == "forest":
             reach = gaussian_reach(max(hp["sigmas"])) + 2  # two differences on top
         else:
@@ -116,9 +121,10 @@ class ModelSpec:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> ModelSpec:
-        """Read what :meth:`to_json` gave; hyperparameters that came later have their defaults."""
-        nbhd = Nbhd.parse(record["nbhd"])
-        return resolve(record["name"], nbhd, record["padding"], record["hyperparameters"])
+        """Read what :meth:`to_json` gave; choices that came later are what was so before them."""
+        name, nbhd = record["name"], Nbhd.parse(record["nbhd"])
+        given = hyperparameters.as_recorded(name, record["hyperparameters"])
+        return resolve(name, nbhd, record["padding"], given)
 
 
 def gaussian_reach(sigma: float) -> int:

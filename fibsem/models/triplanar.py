@@ -68,7 +68,7 @@ def planes(spec: ModelSpec, *, dense: bool, whole_window: bool) -> keras.Model:
         )  # fmt: skip
         parts.append(_turned(part) if path == "yz" else part)
     x = keras.layers.Add(name="merge")(parts)
-    x = keras.layers.Activation("elu", name="merged")(keras.ops.squeeze(x, 1))
+    x = keras.layers.Activation(style.activation, name="merged")(keras.ops.squeeze(x, 1))
     return keras.Model(window, conv_tail(x, widths, hp["dropout"], deep), name=spec.name)
 
 

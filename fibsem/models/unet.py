@@ -1,10 +1,12 @@
 """``unet``: a small U-Net on squares, the slices of the window as channels.
 
-Not of the study: a yardstick, of the size that others used on the same images (117 393
-parameters). All convolutions are valid, so that no zeros are seen anywhere; the maps on the way
-down are cropped to those on the way up. The result of a pixel depends on where the pools fall, and
-on nothing else but its surroundings: a block that starts at a multiple of ``spec.alignment`` has
-the scores that it has in the whole slice.
+Not of the study. All convolutions are valid, so that no zeros are seen anywhere; the maps on the
+way down are cropped to those on the way up. With ``stem=2`` they are half as fine as the picture,
+where most of the time goes. Normalisation is that of batches, between convolution and activation,
+with running statistics in use: those of a tile would make its scores depend on it.
+
+The result of a pixel depends on where the pools fall, and on nothing else but its surroundings: a
+block that starts at a multiple of ``spec.alignment`` has the scores that it has in the whole slice.
 """
 
 from __future__ import annotations
@@ -14,16 +16,20 @@ import tensorflow as tf
 
 from fibsem.models.blocks import Style, conv
 from fibsem.models.cnn2d import input_window
-from fibsem.models.field import unet_margin
-from fibsem.models.hyperparameters import GROWTH
+from fibsem.models.hyperparameters import level_filters
 from fibsem.models.spec import ModelSpec
+
+#: Width of the first convolution where it has a stride of 2: each of its pixels sees the two below
+#: it and one more on both sides, so that left and right are alike.
+STEM = 4
 
 
 @keras.saving.register_keras_serializable("fibsem")
 class FitToPools(keras.layers.Layer):
     """Cut the part out of a window that runs through all pools with nothing left over.
 
-    A valid U-Net gives 2^B m - ``rest`` pixels for some m and loses ``margin`` on each side. The
+    A valid U-Net gives ``multiple`` m - ``rest`` pixels for some m and loses ``margin`` on each
+    side (:class:`~fibsem.models.field.Squares`). The
     upper left corner of the output stays where it was; below and right there may be more pixels
     than wanted.
     """
@@ -84,39 +90,76 @@ class Wanted(keras.layers.Layer):
         return {**super().get_config(), "halo": self.halo}
 
 
+@keras.saving.register_keras_serializable("fibsem")
+class Interleave(keras.layers.Layer):
+    """Four channels of a map as the pixels of one that is twice as fine."""
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        return tf.nn.depth_to_space(inputs, 2)
+
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Any extent, one channel."""
+        return (shape[0], None, None, 1)
+
+
 def build(spec: ModelSpec, *, dense: bool = False) -> keras.Model:
     """Build the network, (batch, y + 2 halo, x + 2 halo, z) in, (batch, y, x, 1) out.
 
-    There is one form: ``dense`` only leaves out what serves training.
+    There is one form: ``dense`` only leaves out what serves training, and folds normalisations.
     """
-    hp, levels = spec.hyperparameters, spec.hyperparameters["blocks"]
-    style = Style.of(hp, "valid")
-    widths = [hp["filters"] * GROWTH["2d"][min(i, 3)] for i in range(levels + 1)]
-    lost = style.convs * (style.kernel - 1)
-    margin = unet_margin(levels, style.kernel, style.convs)
+    hp, squares = spec.hyperparameters, spec.squares
+    style, widths = Style.of(hp, "valid", dense), level_filters(hp)
     window = input_window(spec)
     x = FitToPools(
-        spec.halo[1], margin, 2**levels, lost * (2**levels - 1), name="fit"
+        spec.halo[1], squares.margin, squares.multiple, squares.rest, name="fit"
     )(window)  # fmt: skip
+    if hp["stem"] == 2:
+        x = conv(x, widths[0], STEM, "stem", style, strides=2)
     skips = []
     for i, width in enumerate(widths[:-1], start=1):
-        x = _level(x, width, f"down{i}", style, dense)
+        convs = style.convs - (1 if i == 1 and hp["stem"] == 2 else 0)
+        x = _level(x, width, f"down{i}", style, hp["residual"], convs)
         skips.append(x)
         x = keras.layers.MaxPooling2D(2, name=f"pool{i}")(x)
-    x = _level(x, widths[-1], f"down{levels + 1}", style, dense)
-    for i in range(levels, 0, -1):
-        x = keras.layers.UpSampling2D(2, name=f"up{i}_grow")(x)
+    x = _level(x, widths[-1], f"down{len(widths)}", style, hp["residual"])
+    for i in range(len(widths) - 1, 0, -1):
+        x = _grown(x, widths[i - 1], f"up{i}_grow", style, hp["up"])
         skip = Middle(name=f"skip{i}")([skips[i - 1], x])
         x = keras.layers.Concatenate(name=f"join{i}")([skip, x])
-        x = _level(x, widths[i - 1], f"up{i}", style, dense)
-    score = conv(x, 1, 1, "score", style, activation="sigmoid", dtype="float32")
+        x = _level(x, widths[i - 1], f"up{i}", style, hp["residual"])
+    score = _score(x, style, hp["stem"])
     return keras.Model(window, Wanted(spec.halo[1], name="map")([score, window]), name="unet")
 
 
-def _level(x: tf.Tensor, width: int, name: str, style: Style, dense: bool) -> tf.Tensor:
-    """The convolutions of one level."""
-    for letter in "abc"[: style.convs]:
+def _level(
+    x: tf.Tensor, width: int, name: str, style: Style, residual: bool, convs: int | None = None
+) -> tf.Tensor:
+    """The convolutions of one level; what comes in is added to what they give where told."""
+    before = x
+    for letter in "abc"[: style.convs if convs is None else convs]:
         x = conv(x, width, style.kernel, f"{name}{letter}", style)
-    if style.spatial_dropout and not dense:
+    if residual and x is not before:
+        before = Middle(name=f"{name}_middle")([before, x])
+        if before.shape[-1] != width:
+            before = conv(before, width, 1, f"{name}_same", style, activation="linear")
+        x = keras.layers.Add(name=f"{name}_sum")([x, before])
+    if style.spatial_dropout and style.dilation is None:
         x = keras.layers.SpatialDropout2D(style.spatial_dropout, name=f"{name}_drop")(x)
     return x
+
+
+def _grown(x: tf.Tensor, width: int, name: str, style: Style, how: str) -> tf.Tensor:
+    """A map twice as fine: every pixel four times, or by a transposed convolution 2 wide."""
+    if how == "nearest":
+        return keras.layers.UpSampling2D(2, name=name)(x)
+    regularizer = None if style.dilation else style.regularizer
+    return keras.layers.Conv2DTranspose(
+        width, 2, strides=2, kernel_regularizer=regularizer, name=name
+    )(x)
+
+
+def _score(x: tf.Tensor, style: Style, stem: int) -> tf.Tensor:
+    """One probability for each pixel of the picture, float32."""
+    count, kernel = (1, 1) if stem == 1 else (4, style.kernel)
+    x = conv(x, count, kernel, "score", style, activation="sigmoid", dtype="float32")
+    return x if stem == 1 else Interleave(name="interleave")(x)

@@ -1,9 +1,9 @@
-"""Fit one configuration: SGD with momentum, step decay, early stopping, best weights (thesis 3.7).
+"""Fit one configuration: optimiser, schedule, early stopping, best weights (thesis 3.7).
 
-The state after every epoch is one file, written beside and renamed: weights, optimiser, generators
-of the dropout layers, the best weights so far and the history. A training that was killed goes on
-from it with the result it would have had. (Keras' own backup loses the state of the dropout
-generators and of early stopping.)
+The state after every epoch is one file, written beside and renamed: weights, their averages,
+optimiser, generators of the dropout layers, the best weights so far and the history. A training
+that was killed goes on from it with the result it would have had. (Keras' own backup loses the
+state of the dropout generators and of early stopping.)
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from fibsem.system.files import replace_file
 from fibsem.system.identity import Identity
 from fibsem.system.interrupts import uninterrupted
 from fibsem.system.pulse import apart, step
+from fibsem.training.average import Average, Weights
 from fibsem.training.batches import (
     Augmentation,
     Batch,
@@ -46,13 +47,12 @@ from fibsem.training.features import fit_features
 from fibsem.training.health import DivergedError, check_alive
 from fibsem.training.losses import make_loss
 from fibsem.training.material import Material
+from fibsem.training.optimizer import Rate, make_optimizer
 
 #: What reading a damaged checkpoint raises.
 DAMAGE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error)
 #: Batches that are prepared while one is trained on.
 PREFETCH = 4
-
-Weights = list[npt.NDArray[np.float32]]
 
 
 #: Seconds between two checkpoints: what a killed training repeats.
@@ -84,6 +84,11 @@ class Progress:
     best: int = -1
     best_weights: Weights = field(default_factory=list)
 
+    @property
+    def seconds(self) -> float:
+        """Time of training and validation so far."""
+        return sum(epoch.seconds + epoch.val_seconds for epoch in self.history)
+
     def take(self, epoch: Epoch, keep: str, weights: Callable[[], Weights]) -> None:
         """Add an epoch, and keep its weights if it is the best by validation loss or mIoU."""
         self.history.append(epoch)
@@ -94,7 +99,7 @@ class Progress:
     def ended(self, config: RunConfig) -> bool:
         """Whether epochs, patience or time are used up."""
         how, done = config.train, len(self.history)
-        spent = sum(e.seconds + e.val_seconds for e in self.history)
+        spent = self.seconds
         return (
             done >= how.epochs
             or (how.patience is not None and done - 1 - self.best >= how.patience and done > 0)
@@ -154,20 +159,22 @@ def train(
     strategy = strategy or default_strategy()
     with strategy.scope():
         model = compiled_model(config)
+        average = Average(model, config.train.average)
     state, identity = Progress(), continuation(material)
     if checkpoint is not None and checkpoint.is_file():
-        state = _restore(model, checkpoint, identity)
+        state = _restore(model, average, checkpoint, identity)
     for epoch in state.history if on_epoch else ():
         on_epoch(epoch)  # type: ignore[misc]
     score = estimator(material, "val")
     forward = compiled(model)
     saved = -math.inf
     while not state.ended(config):
-        epoch = _one_epoch(model, material, score, forward, len(state.history))
+        average.resume()
+        epoch = _one_epoch(model, material, score, forward, state, average)
         state.take(epoch, config.train.keep, model.get_weights)
         now = time.monotonic()
         if checkpoint is not None and (now - saved >= SAVE_EVERY_S or state.ended(config)):
-            _save(model, state, checkpoint, identity)
+            _save(model, average, state, checkpoint, identity)
             saved = now
         if on_epoch:
             on_epoch(epoch)
@@ -194,16 +201,6 @@ def compiled_model(config: RunConfig) -> keras.Model:
         jit_compile=False,
     )
     return model
-
-
-def make_optimizer(how: TrainConfig) -> keras.optimizers.Optimizer:
-    """The optimiser by its name in ``train.optimizer`` (thesis 3.6)."""
-    rate = how.learning_rate
-    if how.optimizer == "adam":
-        return keras.optimizers.Adam(rate)
-    if how.optimizer == "rmsprop":
-        return keras.optimizers.RMSprop(rate, momentum=0.0)
-    return keras.optimizers.SGD(rate, momentum=how.momentum, nesterov=how.optimizer == "nesterov")
 
 
 def _fit_features(material: Material, on_epoch: Callable[[Epoch], None] | None) -> Trained:
@@ -253,25 +250,27 @@ def _one_epoch(
     material: Material,
     score: Callable[[Forward], Estimate],
     forward: Forward,
-    epoch: int,
+    state: Progress,
+    average: Average,
 ) -> Epoch:
-    started = time.perf_counter()
-    rate = material.config.train.learning_rate_at(epoch)
-    model.optimizer.learning_rate.assign(rate)
+    """Train for an epoch; then score the averaged weights, which the network is left with."""
+    started, epoch = time.perf_counter(), len(state.history)
     batches, steps = epoch_batches(material, epoch)
+    rate = Rate(material.config.train, epoch, steps, state.seconds)
     loss = model.fit(
         as_dataset(batches), steps_per_epoch=steps, epochs=1, verbose=0, shuffle=False,
-        callbacks=[keras.callbacks.LambdaCallback(on_train_batch_end=between_batches)],
+        callbacks=[rate, AfterStep(average)],
     )  # fmt: skip
     train_loss = float(loss.history["loss"][0])
     if not math.isfinite(train_loss):
         raise DivergedError(f"the training loss is {train_loss} in epoch {epoch + 1}")
+    average.scored(batches())
     trained = time.perf_counter()
     val, val_all = _figures(score(forward), material.config.train)
     if not math.isfinite(val["loss"]):
         raise DivergedError(f"the validation loss is {val['loss']} in epoch {epoch + 1}")
     ended = time.perf_counter()
-    return Epoch(epoch, rate, train_loss, val, trained - started, ended - trained, val_all)
+    return Epoch(epoch, rate.last, train_loss, val, trained - started, ended - trained, val_all)
 
 
 class Figures(NamedTuple):
@@ -286,9 +285,17 @@ def _figures(found: Estimate, how: TrainConfig) -> Figures:
     return Figures(found.balanced, found.natural if estimated else {})
 
 
-def between_batches(batch: int, logs: object) -> None:
-    """Where a training may be interrupted."""
-    step()
+class AfterStep(keras.callbacks.Callback):
+    """What follows a step: averaging, and a place where a training may be interrupted."""
+
+    def __init__(self, average: Average) -> None:
+        super().__init__()
+        self.average = average
+
+    def on_train_batch_end(self, batch: int, logs: object = None) -> None:
+        """Behind a step."""
+        self.average.update()
+        step()
 
 
 def as_dataset(batches: Callable[[], Iterator[Batch]]) -> tf.data.Dataset:
@@ -301,13 +308,16 @@ def as_dataset(batches: Callable[[], Iterator[Batch]]) -> tf.data.Dataset:
     return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(PREFETCH)
 
 
-def _save(model: keras.Model, state: Progress, path: Path, identity: Identity) -> None:
+def _save(
+    model: keras.Model, average: Average, state: Progress, path: Path, identity: Identity
+) -> None:
     """Write the whole state beside ``path`` and rename."""
     arrays: dict[str, npt.NDArray[Any]] = {
         f"model/{k}": np.asarray(v) for k, v in enumerate(_state_variables(model))
     }
     arrays |= {f"optimizer/{k}": np.asarray(v) for k, v in enumerate(model.optimizer.variables)}
     arrays |= {f"best/{k}": v for k, v in enumerate(state.best_weights)}
+    arrays |= {f"raw/{k}": v for k, v in enumerate(average.raw)}
     record = {
         "best": state.best,
         "history": [asdict(epoch) for epoch in state.history],
@@ -319,7 +329,7 @@ def _save(model: keras.Model, state: Progress, path: Path, identity: Identity) -
     replace_file(path, buffer.getvalue())
 
 
-def _restore(model: keras.Model, path: Path, identity: Identity) -> Progress:
+def _restore(model: keras.Model, average: Average, path: Path, identity: Identity) -> Progress:
     """Load the state that :func:`_save` wrote into a freshly compiled model.
 
     Raises
@@ -330,7 +340,7 @@ def _restore(model: keras.Model, path: Path, identity: Identity) -> Progress:
     model.optimizer.build(model.trainable_variables)
     variables = {"model": _state_variables(model), "optimizer": model.optimizer.variables}
     try:
-        record, read, best = _read(path, variables, len(model.get_weights()))
+        record, read, best, raw = _read(path, variables, len(model.get_weights()))
     except DAMAGE as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         print(f"warning: {path} is damaged ({reason}); begun from the start", file=sys.stderr)
@@ -342,12 +352,13 @@ def _restore(model: keras.Model, path: Path, identity: Identity) -> Progress:
         )  # fmt: skip
     for variable, value in read:
         variable.assign(value)
+    average.restore(raw)
     return Progress([Epoch(**epoch) for epoch in record["history"]], record["best"], best)
 
 
 def _read(
     path: Path, variables: dict[str, list[Any]], weights: int
-) -> tuple[dict[str, Any], list[tuple[Any, npt.NDArray[Any]]], Weights]:
+) -> tuple[dict[str, Any], list[tuple[Any, npt.NDArray[Any]]], Weights, Weights]:
     """Everything in a checkpoint, before any of it is used: it may be damaged further down."""
     with np.load(io.BytesIO(path.read_bytes())) as arrays:
         record = json.loads(arrays["record"].tobytes())
@@ -359,7 +370,8 @@ def _read(
         if any(tuple(variable.shape) != value.shape for variable, value in read):
             raise ValueError("it is of another network")
         best = [arrays[f"best/{k}"] for k in range(weights)]
-    return record, read, best
+        raw = [arrays[f"raw/{k}"] for k in range(weights) if f"raw/{k}" in arrays]
+    return record, read, best, raw
 
 
 def continuation(material: Material) -> Identity:

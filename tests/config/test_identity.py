@@ -62,8 +62,10 @@ OTHER = {
     "model.kernel": (5, 3), "model.blocks": (2, 1), "model.filters": 4, "model.dropout": 0.125,
     "model.dense_width": 16, "model.z_pools": 0, "model.convs_per_block": 1, "model.l2": 1e-3,
     "model.max_features": "log2", "train.mode": "patch", "train.patience": 3,
+    "model.activation": "relu", "model.norm": "none", "model.up": "nearest", "model.stem": 1,
     "train.loss": "bce_iou", "train.optimizer": "adam", "train.learning_rate": 0.0125,
-    "train.schedule": "cosine", "train.windows": 3, "train.grid": 3, "train.steps": 7,
+    "train.schedule": "step", "train.clip": 2.0,
+    "train.windows": 3, "train.grid": 3, "train.steps": 7,
     "train.max_seconds": 60.0, "train.keep": "miou",
     "train.validation": "lattice", "train.rare_windows": 0.25, "search.backend": "keras_tuner",
     "search.max_seconds": 60.0, "search.sampler": "tpe", "search.pruner": "median",
@@ -140,7 +142,7 @@ def test_folders_of_the_version_before_keep_their_names(command):
 
 def test_an_automatic_choice_is_what_it_came_to():
     settings = settings_of("train", compose("train"))
-    assert (settings["train.mode"], settings["train.learning_rate"]) == ("grid", 0.02)
+    assert (settings["train.mode"], settings["train.learning_rate"]) == ("grid", 0.002)
     assert settings == settings_of("train", compose("train", ["train.mode=grid"]))
     assert json.loads(json.dumps(settings)) == settings
 

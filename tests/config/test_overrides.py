@@ -124,9 +124,9 @@ def test_bytes_that_are_no_text_are_refused():
 NUMBER_OR_NULL = {
     "certificate", "final.max_seconds", "max_seconds_per_gigapixel", "model.blocks",
     "model.dense_width", "model.dropout", "model.filters", "model.z_pools", "range",
-    "search.max_seconds",
+    "search.max_seconds", "slab", "space.axes.train.momentum",
     "segmentation.certificate", "segmentation.tile", "tile", "train.grid", "train.learning_rate",
-    "train.max_seconds", "train.steps", "train.windows", "voxel_nm",
+    "train.max_seconds", "train.rare_windows", "train.steps", "train.windows", "voxel_nm",
 }  # fmt: skip
 
 

@@ -161,7 +161,7 @@ def test_a_checkpoint_carries_what_it_is_of(begun, cut_off, material, tracking, 
         record, _ = run_job(job(folder), given, tracking)
         assert record["history"][0] == begun[1]["history"][0]  # with the seconds that it took
         assert record["epochs"] == epochs
-    others = {"seed=1": "another seed ", "train.schedule=cosine": r"train\.schedule \(step, now c"}
+    others = {"seed=1": "another seed ", "train.schedule=step": r"train\.schedule \(cosine, now s"}
     for override, said in others.items():
         with pytest.raises(UserError, match=said):
             train(material(*SHORT, override), checkpoint=cut_off / "checkpoint.npz")

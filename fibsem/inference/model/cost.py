@@ -87,16 +87,24 @@ def operations_per_pixel(network: keras.Model) -> float:
     Those of its convolutions and dense layers; pools, activations and the halo of the block are
     left out. A network that is no dense twin is counted for one patch, which is one pixel.
     """
-    return sum(_operations(layer) for layer in network.layers if hasattr(layer, "kernel"))
+    coarse = any(layer.name == "stem" for layer in network.layers)  # of a U-Net
+    return sum(
+        _operations(layer) / 4 ** (coarse + _halvings(layer.name))
+        for layer in network.layers
+        if hasattr(layer, "kernel")
+    )
 
 
 def _operations(layer: keras.layers.Layer) -> float:
     # positions that are computed: slices of a dense form, every position of a patch
     positions = math.prod(extent for extent in layer.output.shape[1:-1] if extent is not None)
-    return 2 * math.prod(layer.kernel.shape) * positions / 4 ** _pools_before(layer.name)
+    return 2 * math.prod(layer.kernel.shape) * positions
 
 
-def _pools_before(name: str) -> int:
-    """Pools in front of a layer of a U-Net, by its name; elsewhere a dense form halves nothing."""
-    level = re.fullmatch(r"(?:down|up)(\d+)[a-c]", name)
-    return int(level.group(1)) - 1 if level else 0
+def _halvings(name: str) -> int:
+    """How often the map of a layer of a U-Net was halved by pools, told by the layer's name.
+
+    Elsewhere a dense form halves nothing. What doubles a map works at the pixels before.
+    """
+    level = re.fullmatch(r"(?:down|up)(\d+)([a-c]|_same|_grow)", name)
+    return int(level.group(1)) - (level.group(2) != "_grow") if level else 0

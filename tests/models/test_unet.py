@@ -1,0 +1,68 @@
+"""The U-Net: its geometry for every choice, and what its records of versions before mean."""
+
+import keras
+import numpy as np
+import pytest
+
+from fibsem import models
+from fibsem.geometry import Nbhd
+from fibsem.inference.model.cost import operations_per_pixel
+from fibsem.models.field import unet_squares
+from fibsem.models.spec import ModelSpec, resolve
+
+
+def unet(**given):
+    return resolve("unet", Nbhd(3, 1, 1), "valid", given)
+
+
+@pytest.mark.parametrize("stem", [1, 2])
+@pytest.mark.parametrize("blocks", [1, 2, 4])
+@pytest.mark.parametrize("convs", [1, 2])
+def test_a_window_gives_what_is_left_without_its_margin(stem, blocks, convs):
+    """The geometry that is computed is that of the layers, told by shapes alone."""
+    spec = unet(stem=stem, blocks=blocks, convs_per_block=convs, filters=1)
+    squares = unet_squares(blocks, 3, convs, stem)
+    model = models.build(spec)
+    inner = keras.Model(model.get_layer("fit").output, model.get_layer("map").input[0])
+    times = 4 * squares.rest // squares.multiple + 1
+    out = times * squares.multiple - squares.rest
+    grey = np.zeros((1, *[out + 2 * squares.margin] * 2, 3), np.float32)
+    assert inner(grey).shape == (1, out, out, 1)
+
+
+@pytest.mark.parametrize("stem", [1, 2])
+def test_a_pixel_sees_its_margin_and_no_more(trained, stem):
+    spec, model = trained(1, 3, "unet", stem=stem, blocks=1)
+    margin, halo, phase = spec.squares.margin, spec.halo[1], spec.alignment - 1
+    rng = np.random.default_rng(0)
+    grey = rng.normal(size=(1, *spec.window, 3)).astype("float32")
+    for far in range(spec.window[0]):
+        moved = grey.copy()
+        moved[:, far] += 5
+        changed = abs(model(moved) - model(grey)).numpy().item() > 0
+        if not -margin <= far - halo <= margin + phase:  # this pixel is the first between pools
+            assert not changed, far
+        if abs(far - halo) < margin - phase:
+            assert changed, far
+
+
+def test_a_record_of_a_version_before_is_the_network_that_it_was():
+    """Choices that it does not tell are what was so then, whatever is usual now."""
+    hp = {"blocks": 2, "filters": 16, "kernel": 3, "convs_per_block": 2, "spatial_dropout": 0.0,
+          "l2": 1e-6}  # fmt: skip
+    record = {"name": "unet", "nbhd": "33x33x3", "padding": "valid", "hyperparameters": hp}
+    spec = ModelSpec.from_json(record)
+    assert models.build(spec).count_params() == 118_273
+    assert (spec.halo, spec.alignment) == ((1, 24, 24), 4)
+    kinds = {layer.__class__.__name__ for layer in models.build(spec).layers}
+    assert kinds.isdisjoint({"BatchNormalization", "Conv2DTranspose", "Add"})
+    record = {"name": "2dcnn", "nbhd": "33x33x3", "padding": "valid", "hyperparameters": {}}
+    assert ModelSpec.from_json(record).hyperparameters["activation"] == "elu"
+    assert ModelSpec.from_json(unet().to_json()) == unet()
+
+
+def test_half_as_fine_maps_need_a_third_of_the_operations():
+    fine, coarse = (
+        operations_per_pixel(models.build(unet(stem=stem), dense=True)) for stem in (1, 2)
+    )
+    assert 2.5 < fine / coarse < 4

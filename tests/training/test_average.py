@@ -1,0 +1,81 @@
+"""Averaged weights, and running statistics of theirs."""
+
+import keras
+import numpy as np
+import pytest
+
+from fibsem.inference.model.predict import compiled
+from fibsem.training.average import BATCHES, Average, estimate_statistics
+from fibsem.training.fit import train
+
+
+def small_model():
+    """One weight whose gradient is one: every step of SGD moves it by the learning rate."""
+    window = keras.Input((1,))
+    out = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")(window)
+    model = keras.Model(window, out)
+    model.compile(keras.optimizers.SGD(1.0), loss=lambda y, p: p)
+    return model
+
+
+def step(model):
+    model.train_on_batch(np.ones((1, 1), "f4"), np.zeros((1, 1), "f4"))
+
+
+def test_an_average_weighs_steps_by_hand():
+    model = small_model()
+    average, expected = Average(model, 0.8), 0.0
+    for k in range(1, 51):
+        step(model)
+        average.update()
+        share = max(1 - 0.8, 9 / (k + 8))
+        expected += share * (-k - expected)
+    average.scored([])
+    assert model.get_weights()[0].item() == pytest.approx(expected, rel=1e-5)
+    average.resume()
+    assert model.get_weights()[0].item() == -50
+
+
+def test_without_an_average_the_weights_stay():
+    model = small_model()
+    average = Average(model, 0.0)
+    step(model)
+    average.update()
+    average.scored([])
+    assert (model.get_weights()[0].item(), average.raw) == (-1, [])
+
+
+def test_statistics_are_those_of_the_weights_that_are_there():
+    """By NumPy: mean and variance of all that the first batches give a normalisation."""
+    window = keras.Input((None, None, 1))
+    x = keras.layers.Conv2D(2, 1, name="conv")(window)
+    x = keras.layers.BatchNormalization(name="norm")(x)
+    x = keras.layers.Conv2D(2, 1)(keras.layers.Activation("relu")(x))
+    model = keras.Model(window, keras.layers.BatchNormalization(name="deeper")(x))
+    rng = np.random.default_rng(0)
+    batches = [(rng.normal(2, 3, (4, 5, 6, 1)).astype("f4"),) for _ in range(BATCHES + 3)]
+    estimate_statistics(model, iter(batches))
+    conv, norm = model.get_layer("conv"), model.get_layer("norm")
+    seen = np.concatenate([conv(images).numpy() for (images,) in batches[:BATCHES]])
+    np.testing.assert_allclose(norm.moving_mean, seen.mean((0, 1, 2)), rtol=1e-4)
+    np.testing.assert_allclose(norm.moving_variance, seen.var((0, 1, 2)), rtol=1e-4)
+    assert np.ptp(np.asarray(model.get_layer("deeper").moving_variance)) > 0
+
+
+def test_a_network_is_kept_as_it_was_scored(material):
+    """With its averages and their statistics, after the last epoch too."""
+    from fibsem.analysis.metrics import balanced_scores
+    from fibsem.inference.model.predict import SampleScorer
+
+    setting = material(
+        "model=unet",
+        "model.blocks=1",
+        "model.filters=2",
+        "train.grid=16",
+        "train.windows=2",
+        "train.validation=lattice",
+    )
+    trained = train(setting)
+    scorer = SampleScorer(setting.config.spec, setting.val, setting.sample("val"))
+    again = balanced_scores(scorer.sample.pixels.label, scorer.scores(compiled(trained.model)))
+    assert again["loss"] == pytest.approx(trained.best.val["loss"], abs=1e-5)
