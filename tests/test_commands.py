@@ -7,7 +7,7 @@ import sys
 import pytest
 
 COMMANDS = ("simulate", "inspect", "train", "sweep", "evaluate", "promote", "segment", "quantify",
-            "report")  # fmt: skip
+            "report", "view")  # fmt: skip
 
 
 def call(*line, cwd):
@@ -30,6 +30,8 @@ MISTAKES = [
     (("quantify", "segmentation=.", "connectivity=18"), "must be one of 6, 26"),
     (("quantify", "segmentation=.", "face=top"), "must be one of z0"),
     (("quantify", "segmentation=.", "largest=0"), "`largest` must be above 0"),
+    (("view",), "`segmentation` must be given"),
+    (("view", "segmentation=nowhere"), "but nowhere is not there"),
     (("simulate", "phantom.squares=2"), "at least 3"),
     (("simulate", "layout=zip"), "manifest or archive"),
     (("report",), "`folders` must be folders of results, but outputs is not there"),

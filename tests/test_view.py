@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from skimage.io import imread
 
+from fibsem import quantify
 from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.config import compose
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.volumes import create_volume, open_volume
 from fibsem.geometry import Nbhd
@@ -88,7 +90,9 @@ def segmented(tmp_path_factory):
     segmenter = Segmenter.of(spec, Threshold(spec), Recipe(), PostProcessing(), "otsu")
     volume = open_volume(folder / "stack")
     how = {"voxel_nm": (50.0, 10.0, 10.0)}
-    segment_volume(volume, segmenter, folder / "out", Options(previews=0), **how)
+    segment_volume(
+        volume, segmenter, folder / "out", Options(previews=0, probabilities=True), **how
+    )
     return folder
 
 
@@ -98,17 +102,22 @@ def test_labels_open_as_they_are(python, segmented):
     assert json.loads(done.stdout.splitlines()[-1]) == LEVELS
 
 
-def test_volume_and_pores_lie_over_each_other_in_nanometres(python, segmented, tmp_path):
-    script, picture = ROOT / "experiments" / "view" / "napari_view.py", tmp_path / "napari.png"
+def test_every_layer_lies_over_the_others_in_nanometres(python, segmented, tmp_path):
+    quantify.main(compose("quantify", [
+        f"segmentation={segmented / 'out'}", f"output={tmp_path / 'q'}", "blocks=0", "maps=true",
+        "largest=200",
+    ]))  # fmt: skip
+    picture = tmp_path / "napari.png"
     done = python(
-        script, segmented / "stack", segmented / "out", "--screenshot", picture,
-        "--json", tmp_path / "layers.json",
+        "-m", "fibsem.view", segmented / "out", f"quantified={tmp_path / 'q'}",
+        f"screenshot={picture}", f"layers={tmp_path / 'layers.json'}",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
-    grey, pores = json.loads((tmp_path / "layers.json").read_text())
-    assert grey["levels"] == LEVELS[:1]
-    assert pores["levels"] == LEVELS
-    for layer in (grey, pores):
+    layers = json.loads((tmp_path / "layers.json").read_text())
+    names = ["grey values", "probability of solid", "thickness", "components", "pores"]
+    assert [layer["name"] for layer in layers] == names
+    for layer in layers:
+        assert layer["levels"] == (LEVELS[:1] if layer["name"] == "grey values" else LEVELS)
         assert layer["scale"] == [50.0, 10.0, 10.0]
         assert layer["units"] == ["nanometer"] * 3
     red, green, blue = np.moveaxis(imread(picture)[..., :3].astype(int), -1, 0)

@@ -33,6 +33,8 @@ class QuantifyConfig:
     mesh, mesh_cell
         Format in which the surface is written as triangles; None: it is not. Side of the cells that
         it is coarsened to, in the unit of ``largest``.
+    maps
+        Whether local thickness and components of every voxel are written, too.
     """
 
     connectivity: Connectivity = 6
@@ -44,6 +46,7 @@ class QuantifyConfig:
     slab: int | None = None
     mesh: MeshFormat | None = None
     mesh_cell: float = 50.0
+    maps: bool = False
 
     def __post_init__(self) -> None:
         require("blocks", self.blocks, self.blocks >= 0, "at least 0")

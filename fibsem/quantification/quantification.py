@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from fibsem.analysis import tables
 from fibsem.analysis.structure.mesh import surface_mesh
 from fibsem.errors import UserError
 from fibsem.inference.volume.ledger import LEDGER
+from fibsem.quantification.maps import write_components, write_thickness
 from fibsem.quantification.meshes import write_mesh
 from fibsem.quantification.options import QuantifyConfig
 from fibsem.quantification.sampled import Sampled
@@ -68,10 +69,28 @@ def quantify(
         path = folder / f"surface.{how.mesh}"
         triangles = write_mesh(path, surface_mesh(segmented.film, how.mesh_cell), how.mesh)
         record["mesh"] = {"file": path.name, "triangles": triangles}
+    record["maps"] = _write_maps(segmented, how, sampled.sizes.diameters, folder, show)
     record |= {"seconds": time.perf_counter() - started, "peak_rss_gib": peak_rss_gib()}
     Identity(KIND, vars(how), {"segmentation": segmented.record.get("model")}).write(folder)
     write_json(folder / "summary.json", record)
     return record
+
+
+def _write_maps(
+    segmented: Segmented,
+    how: QuantifyConfig,
+    diameters: Sequence[float],
+    folder: Path,
+    show: Callable[[str, int, int], None],
+) -> list[str]:
+    """Volumes to be looked at, where they are asked for."""
+    if not how.maps:
+        return []
+    film, voxel_nm = segmented.film, segmented.voxel_nm
+    return [
+        write_components(film, folder, how.connectivity, voxel_nm, show),
+        write_thickness(film, folder, diameters, voxel_nm, show),
+    ]
 
 
 def check_free(folder: Path) -> None:

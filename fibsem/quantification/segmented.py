@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fibsem.analysis.structure.film import NEITHER, PORE, SOLID, Film, Phases, Spacing
-from fibsem.data.volumes import open_volume
+from fibsem.data.volumes import VoxelNm, open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.volume.ledger import LEDGER
@@ -41,6 +41,12 @@ class Segmented:
     record: Mapping[str, Any]
     film: Film
     unit: str
+
+    @property
+    def voxel_nm(self) -> VoxelNm:
+        """Size of a voxel as it is known, (z, y, x)."""
+        z, y, x = self.record["voxel_nm"]
+        return z, y, x
 
     @property
     def missing(self) -> tuple[int, ...]:

@@ -47,10 +47,11 @@ PLACED = {
         [*ANYWHERE, *SEARCH, *NETWORK, "estimate", "memory_gib", "slab", "tile", "previews",
          "certificate", "workers", "scheduler"],
     ),
+    "view": ([], ["command", "segmentation", "volume", "quantified", "z", "screenshot", "layers"]),
     "simulate": (["phantom.*", "layout"], ["command", "output", "overwrite"]),
     # what these find is never taken up again
     "quantify": ([], ["command", "output", "segmentation", "connectivity", "face", "blocks",
-                      "block_voxels", "largest", "reach", "slab", "mesh", "mesh_cell"]),
+                      "block_voxels", "largest", "reach", "slab", "mesh", "mesh_cell", "maps"]),
     "inspect": ([], [*ANYWHERE, *SEARCH, *NETWORK]),
     "report": ([], [*ANYWHERE, *SEARCH, *NETWORK, "folders", "lineage", "repoint"]),
 }  # fmt: skip
@@ -73,11 +74,13 @@ OTHER = {
 }  # fmt: skip
 
 
+#: Commands that know nothing of a model.
+WITHOUT_MODEL = ("simulate", "quantify", "view")
+
+
 def tree_of(command, model="2dcnn"):
     more = ["volume=film"] if command == "segment" else []
-    return compose(
-        command, [*more, *([] if command in ("simulate", "quantify") else [f"model={model}"])]
-    )
+    return compose(command, more if command in WITHOUT_MODEL else [*more, f"model={model}"])
 
 
 def placed(command, key):

@@ -10,6 +10,7 @@ from fibsem import quantify
 from fibsem.analysis.structure.cells import CellCounts
 from fibsem.analysis.structure.film import Film
 from fibsem.analysis.structure.surface import Surface
+from fibsem.analysis.structure.thickness import diameters_up_to, local_thickness
 from fibsem.analysis.structure.walk import walk
 from fibsem.config import compose
 from fibsem.errors import UserError
@@ -121,6 +122,24 @@ def test_the_surface_is_written_where_it_is_asked_for(segmented, tmp_path):
     size = (tmp_path / "q" / "surface.stl").stat().st_size
     assert size == 84 + 50 * record["mesh"]["triangles"]
     assert record["mesh"]["triangles"] > 1000
+
+
+def test_maps_hold_thickness_and_components_of_every_voxel(segmented, tmp_path):
+    record = run(segmented, tmp_path / "q", "blocks=0", "maps=true", "largest=150")
+    assert record["maps"] == ["components.ome.zarr", "thickness.ome.zarr"]
+    pores = labels(segmented / "labels.ome.zarr") == 0
+    numbers, thick = (labels(tmp_path / "q" / name) for name in record["maps"])
+    assert ((numbers > 0) == pores).all()
+    sizes = np.bincount(numbers[pores])[1:]
+    assert len(sizes) == record["components"]
+    assert (np.diff(sizes) <= 0).all()
+    assert sizes[0] / sizes.sum() == pytest.approx(record["largest_share"])
+    film = (~pores).astype(np.uint8)
+    tried = np.unique(thick[pores])
+    assert (thick[~pores] == 0).all()
+    again = local_thickness(film, diameters_up_to(150.0, SPACING), SPACING)
+    assert (np.append(0, diameters_up_to(150.0, SPACING))[again] == thick).all()
+    assert len(tried) > 3
 
 
 def test_one_class_alone_has_no_structure(segment, tmp_path):

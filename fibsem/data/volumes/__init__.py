@@ -6,6 +6,7 @@ Nothing stays open in between, so that threads and processes may share a volume.
 
 from fibsem.data.volumes.lengths import known_nm
 from fibsem.data.volumes.names import natural_key
+from fibsem.data.volumes.omezarr import resolutions
 from fibsem.data.volumes.opening import open_labels, open_volume, reopen
 from fibsem.data.volumes.source import Manner
 from fibsem.data.volumes.volume import ArrayVolume, Volume
@@ -24,4 +25,5 @@ __all__ = [
     "open_labels",
     "open_volume",
     "reopen",
+    "resolutions",
 ]

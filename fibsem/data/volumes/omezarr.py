@@ -173,6 +173,16 @@ def _inner(group: zarr.Group) -> list[tuple[str, zarr.Group]]:
     return sorted(inner, key=lambda pair: int(pair[0]))
 
 
+def resolutions(path: Path) -> list[zarr.Array[Any]]:
+    """Every resolution of an OME-Zarr, the full one first; nothing for what is none."""
+    if not is_zarr(path):
+        return []
+    group = zarr.open_group(path, mode="r")
+    datasets = next(iter(_multiscales(group)), {}).get("datasets", [])
+    arrays = [group[dataset["path"]] for dataset in datasets]
+    return [array for array in arrays if isinstance(array, zarr.Array)]
+
+
 def _multiscales(group: zarr.Group) -> list[Mapping[str, Any]]:
     attributes: Any = group.attrs.asdict()
     return list(attributes.get("ome", attributes).get("multiscales", []))

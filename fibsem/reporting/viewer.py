@@ -1,0 +1,131 @@
+"""The layers of a segmentation in napari, in nanometres where the size of a voxel is known.
+
+Slices are read when they are looked at, in the resolution that the window needs, so that a film may
+be larger than memory.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import napari
+import numpy as np
+import numpy.typing as npt
+from dask import delayed
+from napari.utils.colormaps import DirectLabelColormap
+from PIL import Image
+
+from fibsem.data.volumes import Volume, open_volume, resolutions
+from fibsem.errors import UserError
+from fibsem.geometry import Box
+from fibsem.quantification.segmented import Segmented
+from fibsem.system.files import write_json
+
+#: Pores in orange, what is neither pore nor solid in grey, solid not at all.
+PORE, NEITHER, SOLID = "#ffa600", "#999999", "transparent"
+#: Pixels of the window of a picture.
+WINDOW = (1080, 720)
+
+
+def view(
+    segmented: Segmented,
+    *,
+    volume: Path | None = None,
+    quantified: Path | None = None,
+    screenshot: Path | None = None,
+    layers: Path | None = None,
+    z: int | None = None,
+) -> None:
+    """Show a segmentation until the window is closed, or save a picture of it."""
+    viewer = napari.Viewer(title=f"fibsem: {segmented.folder.name}")
+    add_layers(viewer, segmented, volume, quantified)
+    if z is not None:
+        viewer.dims.set_current_step(0, z)
+    if layers is not None:
+        write_json(layers, [described(layer) for layer in viewer.layers])
+    if screenshot is None:
+        napari.run()
+        return
+    viewer.window.resize(*WINDOW)
+    viewer.reset_view()
+    picture = Image.fromarray(viewer.screenshot(canvas_only=False)[..., :3])
+    picture.quantize(256).save(screenshot, optimize=True)  # noise makes large files
+    viewer.close()
+
+
+def add_layers(
+    viewer: napari.Viewer, segmented: Segmented, volume: Path | None, quantified: Path | None
+) -> None:
+    """Add all that is there: the grey values first, what covers least last."""
+    record, folder = segmented.record, segmented.folder
+    known = segmented.unit == "nm"
+    place = {"scale": segmented.film.spacing, "units": ("nm" if known else "pixel",) * 3}
+    if (grey := _grey(segmented, volume)) is not None:
+        middle = np.asarray(grey[-1][grey[-1].shape[0] // 2])
+        low, high = np.percentile(middle, (0.5, 99.5))
+        viewer.add_image(grey, name="grey values", contrast_limits=(low, high), **place)
+    if record.get("probabilities"):
+        probabilities = levels(folder / record["probabilities"])
+        viewer.add_image(
+            probabilities, name="probability of solid", contrast_limits=(0, 255), visible=False,
+            **place,
+        )  # fmt: skip
+    for name in ("thickness", "components"):
+        if quantified is not None and (quantified / f"{name}.ome.zarr").exists():
+            found = levels(quantified / f"{name}.ome.zarr")
+            if name == "thickness":
+                viewer.add_image(
+                    found, name=name, colormap="viridis", blending="additive", visible=False,
+                    **place,
+                )  # fmt: skip
+            else:
+                viewer.add_labels(found, name=name, opacity=0.5, visible=False, **place)
+    pore, solid = record["classes"]
+    colours = {pore: PORE, solid: SOLID, None: NEITHER}
+    viewer.add_labels(
+        levels(folder / record["labels"]), name="pores", opacity=0.5,
+        colormap=DirectLabelColormap(color_dict=colours), **place,
+    )  # fmt: skip
+    viewer.canvas.overlays.scale_bar.visible = True
+
+
+def _grey(segmented: Segmented, volume: Path | None) -> list[Any] | None:
+    """The grey values; None where they have gone and nobody says where."""
+    path = volume or Path(segmented.record.get("volume") or "nowhere")
+    picked = segmented.record.get("picked", {})
+    try:
+        return levels(path, gaps=bool(segmented.missing), **picked)
+    except UserError:
+        if volume is not None:
+            raise
+        print(f"without grey values: {path} is not there; volume=PATH says where they are")
+        return None
+
+
+def levels(path: Path, **picked: Any) -> list[Any]:
+    """The resolutions of an OME-Zarr, or the one of another volume; nothing is read yet."""
+    if found := resolutions(path):
+        return found
+    volume = open_volume(path, **picked)
+    slices = [
+        da.from_delayed(delayed(_slice)(volume, z), volume.shape[1:], volume.dtype)
+        for z in range(volume.shape[0])
+    ]
+    return [da.stack(slices)]
+
+
+def _slice(volume: Volume, z: int) -> npt.NDArray[Any]:
+    return volume.read(Box((z, 0, 0), (z + 1, *volume.shape[1:])))[0]
+
+
+def described(layer: Any) -> dict[str, Any]:
+    """Name, resolutions and place of a layer."""
+    data = layer.data if layer.multiscale else [layer.data]
+    return {
+        "name": layer.name,
+        "levels": [list(level.shape) for level in data],
+        "scale": [float(nm) for nm in layer.scale],
+        "units": [str(unit) for unit in layer.units],
+    }

@@ -1,0 +1,48 @@
+"""``python -m fibsem.view FOLDER``: a segmentation in napari, at its right scale."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+
+from fibsem.config import Tree, read_path, run_command
+from fibsem.errors import UserError
+
+
+def main(tree: Tree) -> None:
+    """Open a window, or save a picture of it."""
+    if tree["segmentation"] is None:
+        raise UserError("`segmentation` must be given: python -m fibsem.view FOLDER.")
+    folder = read_path(tree["segmentation"], "segmentation")
+    paths = {
+        key: None if tree[key] is None else read_path(tree[key], key)
+        for key in ("volume", "quantified", "screenshot", "layers")
+    }
+
+    from fibsem.quantification.segmented import open_segmented
+
+    segmented = open_segmented(folder)
+    if find_spec("napari") is None:
+        raise UserError(
+            "napari must be installed to view, but is not; make install-view, or pip install "
+            "'fibsem-sweep[view]'."
+        )
+    from fibsem.reporting.viewer import view
+
+    view(segmented, **paths, z=tree["z"])
+
+
+def positional(arguments: list[str]) -> list[str]:
+    """A folder by itself as the key that it is.
+
+    >>> positional(["outputs/segment/a=b", "z=4"]), positional(["OUT", "--help"])
+    (['outputs/segment/a=b', 'z=4'], ['segmentation=OUT', '--help'])
+    """
+    return [
+        one if "=" in one or one.startswith("-") else f"segmentation={one}" for one in arguments
+    ]
+
+
+if __name__ == "__main__":
+    sys.argv[1:] = positional(sys.argv[1:])
+    run_command("view", main)
