@@ -35,6 +35,8 @@ class QuantifyConfig:
         it is coarsened to, in the unit of ``largest``.
     maps
         Whether local thickness and components of every voxel are written, too.
+    draws
+        How often labels are drawn again from the probabilities, in every part; 0: not.
     """
 
     connectivity: Connectivity = 6
@@ -47,11 +49,13 @@ class QuantifyConfig:
     mesh: MeshFormat | None = None
     mesh_cell: float = 50.0
     maps: bool = False
+    draws: int = 0
 
     def __post_init__(self) -> None:
         require("blocks", self.blocks, self.blocks >= 0, "at least 0")
         require("block_voxels", self.block_voxels, self.block_voxels >= 1000, "at least 1000")
         require("largest", self.largest, self.largest > 0, "above 0")
         require("reach", self.reach, self.reach > 0, "above 0")
+        require("draws", self.draws, self.draws >= 0, "at least 0")
         require("mesh_cell", self.mesh_cell, self.mesh_cell > 0, "above 0")
         require("slab", self.slab, self.slab is None or self.slab >= 1, "at least 1")

@@ -11,6 +11,7 @@ from fibsem.analysis import tables
 from fibsem.analysis.structure.mesh import surface_mesh
 from fibsem.errors import UserError
 from fibsem.inference.volume.ledger import LEDGER
+from fibsem.quantification.carried import carried
 from fibsem.quantification.maps import write_components, write_thickness
 from fibsem.quantification.meshes import write_mesh
 from fibsem.quantification.options import QuantifyConfig
@@ -69,6 +70,7 @@ def quantify(
         path = folder / f"surface.{how.mesh}"
         triangles = write_mesh(path, surface_mesh(segmented.film, how.mesh_cell), how.mesh)
         record["mesh"] = {"file": path.name, "triangles": triangles}
+    record["carried"] = carried(segmented, sampled.blocks, how, show)
     record["maps"] = _write_maps(segmented, how, sampled.sizes.diameters, folder, show)
     record |= {"seconds": time.perf_counter() - started, "peak_rss_gib": peak_rss_gib()}
     Identity(KIND, vars(how), {"segmentation": segmented.record.get("model")}).write(folder)

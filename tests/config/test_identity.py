@@ -51,7 +51,8 @@ PLACED = {
     "simulate": (["phantom.*", "layout"], ["command", "output", "overwrite"]),
     # what these find is never taken up again
     "quantify": ([], ["command", "output", "segmentation", "connectivity", "face", "blocks",
-                      "block_voxels", "largest", "reach", "slab", "mesh", "mesh_cell", "maps"]),
+                      "block_voxels", "largest", "reach", "slab", "mesh", "mesh_cell", "maps",
+                      "draws"]),
     "inspect": ([], [*ANYWHERE, *SEARCH, *NETWORK]),
     "report": ([], [*ANYWHERE, *SEARCH, *NETWORK, "folders", "lineage", "repoint"]),
 }  # fmt: skip

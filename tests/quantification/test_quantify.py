@@ -142,6 +142,27 @@ def test_maps_hold_thickness_and_components_of_every_voxel(segmented, tmp_path):
     assert len(tried) > 3
 
 
+def test_the_error_of_the_labels_is_carried_into_the_structure(segment, film, tmp_path):
+    out = segment(tmp_path, film, probabilities=True)
+    how = ["blocks=2", "block_voxels=20000", "draws=6"]
+    assert "squares" in run(out, tmp_path / "q", *how)["carried"]["why"]
+    record = json.loads((out / "summary.json").read_text())
+    told = {"volume": [0.4, 0.6], "error": 0.012, "degrees": 6, "squares": 7, "why": None,
+            "square_px": 1600.0}  # fmt: skip
+    more = {"porosity_corrected": 0.5, "porosity_interval": told}
+    (out / "summary.json").write_text(json.dumps({**record, **more}))
+    carried = run(out, tmp_path / "q", *how)["carried"]
+    assert carried["length_px"] > 0.3
+    for across in ("independent", "as_in_slice"):
+        low, high = carried[across]["porosity"]
+        assert low < high
+        assert carried[across]["surface"][0] < carried[across]["surface"][1]
+    # slices that err together make the porosity of a part vary more
+    spans = [np.ptp(carried[across]["porosity"]) for across in ("independent", "as_in_slice")]
+    assert carried["independent"] != carried["as_in_slice"]
+    assert all(0 < span < 0.2 for span in spans)
+
+
 def test_one_class_alone_has_no_structure(segment, tmp_path):
     out = segment(tmp_path, np.ones((3, 40, 40)))
     only = "solid" if (labels(out / "labels.ome.zarr") == 255).all() else "pores"

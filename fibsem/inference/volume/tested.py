@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from fibsem.analysis.intervals import (
     FEWEST_SQUARES,
     Estimate,
@@ -85,6 +87,7 @@ class FilmSquares:
         return {
             **_told(difference_estimate(mapped, self.squares)),
             "squares": len(self.squares),
+            "square_px": float(np.mean([square.pixels for square in self.squares])),
             "post_stratified": beside and _told(beside),
         }
 

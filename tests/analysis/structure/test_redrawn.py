@@ -1,0 +1,59 @@
+"""Drawn labels are as uncertain as their probabilities, and err together as far as squares say."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+from scipy.special import ndtr
+
+from fibsem.analysis.structure.film import Film
+from fibsem.analysis.structure.redrawn import fitted_length, redrawn, spread_of
+from fibsem.analysis.structure.surface import Surface
+from fibsem.analysis.structure.walk import walk
+
+
+def probabilities(shape, seed, length=6.0, sure=2.0):
+    rng = np.random.default_rng(seed)
+    field = gaussian_filter(rng.standard_normal(shape), (0, length, length), mode="wrap")
+    return ndtr(sure * field / field.std() - 0.5).astype(np.float32)
+
+
+@pytest.mark.parametrize("lengths", [(0.0, 0.0, 0.0), (0.0, 3.0, 3.0), (1.0, 3.0, 3.0)])
+def test_every_voxel_is_pore_as_often_as_its_probability_says(lengths):
+    pore = np.broadcast_to(np.float32([0.1, 0.5, 0.8])[:, None], (20, 3, 400)).copy()
+    rng = np.random.default_rng(0)
+    drawn = np.mean([redrawn(pore, lengths, rng) for _ in range(60)], axis=0)
+    assert drawn.mean((0, 2)) == pytest.approx([0.1, 0.5, 0.8], abs=0.02)
+
+
+@pytest.mark.parametrize("length", [1.5, 6.0])
+def test_the_length_comes_back_from_the_spread_of_squares(length):
+    windows = probabilities((16, 48, 48), 1)
+    sd = spread_of(windows, length, np.random.default_rng(5), draws=20)
+    assert fitted_length(windows, sd) == pytest.approx(length, rel=0.15)
+
+
+def test_drawn_porosity_varies_as_the_residuals_of_squares():
+    windows = probabilities((16, 48, 48), 1)
+    residuals = np.random.default_rng(2).normal(0, 0.02, 60)
+    found = fitted_length(windows, float(residuals.std(ddof=1)))
+    again = spread_of(windows, found, np.random.default_rng(9), draws=20)
+    assert again == pytest.approx(residuals.std(ddof=1), rel=0.15)
+
+
+def test_probabilities_that_are_too_sure_have_no_length():
+    sure = (probabilities((10, 64, 64), 1) > 0.5).astype(np.float32)
+    assert fitted_length(sure, 0.02) is None
+
+
+def test_independent_voxels_would_ruin_the_surface():
+    pore = probabilities((8, 96, 96), 3, length=8.0, sure=1.5)
+
+    def surface(pores):
+        film = Film.of((~pores).astype(np.uint8))
+        found = Surface(film)
+        walk(film, [found])
+        return found.per_volume
+
+    rng, plain = np.random.default_rng(0), surface(pore > 0.5)
+    assert surface(redrawn(pore, (0.0, 0.0, 0.0), rng)) > 1.2 * plain
+    assert surface(redrawn(pore, (0.0, 8.0, 8.0), rng)) < 1.1 * plain
