@@ -1,7 +1,7 @@
 """The layers of a segmentation in napari, in nanometres where the size of a voxel is known.
 
 Slices are read when they are looked at, in the resolution that the window needs, so that a film may
-be larger than memory.
+be larger than memory. napari is an extra: it is imported when a window is opened.
 """
 
 from __future__ import annotations
@@ -9,12 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import dask.array as da
-import napari
 import numpy as np
 import numpy.typing as npt
-from dask import delayed
-from napari.utils.colormaps import DirectLabelColormap
 from PIL import Image
 
 from fibsem.data.volumes import Volume, open_volume, resolutions
@@ -39,6 +35,8 @@ def view(
     z: int | None = None,
 ) -> None:
     """Show a segmentation until the window is closed, or save a picture of it."""
+    import napari
+
     viewer = napari.Viewer(title=f"fibsem: {segmented.folder.name}")
     add_layers(viewer, segmented, volume, quantified)
     if z is not None:
@@ -56,9 +54,11 @@ def view(
 
 
 def add_layers(
-    viewer: napari.Viewer, segmented: Segmented, volume: Path | None, quantified: Path | None
+    viewer: Any, segmented: Segmented, volume: Path | None, quantified: Path | None
 ) -> None:
     """Add all that is there: the grey values first, what covers least last."""
+    from napari.utils.colormaps import DirectLabelColormap
+
     record, folder = segmented.record, segmented.folder
     known = segmented.unit == "nm"
     place = {"scale": segmented.film.spacing, "units": ("nm" if known else "pixel",) * 3}
@@ -108,6 +108,9 @@ def levels(path: Path, **picked: Any) -> list[Any]:
     """The resolutions of an OME-Zarr, or the one of another volume; nothing is read yet."""
     if found := resolutions(path):
         return found
+    import dask.array as da
+    from dask import delayed
+
     volume = open_volume(path, **picked)
     slices = [
         da.from_delayed(delayed(_slice)(volume, z), volume.shape[1:], volume.dtype)
