@@ -38,6 +38,11 @@ class PromoteResult(Result):
     """A model that was trained finally, tested and registered."""
 
     @property
+    def run_id(self) -> str:
+        """Of the final training in MLflow."""
+        return str(self.summary["run_id"])
+
+    @property
     def version(self) -> str:
         """Of the registered model."""
         return str(self.summary["version"])

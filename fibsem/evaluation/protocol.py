@@ -97,7 +97,7 @@ class Evaluation:
         name = f"{config.spec.name} {config.spec.nbhd}, {len(self._seeds)} seeds"
         return take_up(
             self.tracking, FileNotes(self.folder / PARENT), name, self.tree,
-            tags=tags, params={"seeds": len(self._seeds)},
+            self.material.dataset, tags=tags, params={"seeds": len(self._seeds)},
         )  # fmt: skip
 
     def _one_seed(self, k: int, parent: str, progress: Callable[[str, int, int], None]) -> Record:

@@ -172,7 +172,7 @@ class Promotion:
             return str(known)
         return take_up(
             self.tracking, notes, f"promotion, {len(trials)} trials", self.tree,
-            tags={"fibsem.command": "promote", "fibsem.data": self.dataset.hash},
+            self.dataset, tags={"fibsem.command": "promote", "fibsem.data": self.dataset.hash},
         )  # fmt: skip
 
     def _rank(self, trials: Sequence[Trial], parent: str) -> list[Ranked]:

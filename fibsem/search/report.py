@@ -16,6 +16,7 @@ from optuna.distributions import (
 )
 
 from fibsem.analysis import figures, tables
+from fibsem.search.ranked import ranking_note
 from fibsem.search.space import Axis, Choice
 from fibsem.search.sweep import Sweep
 
@@ -51,6 +52,8 @@ def report_sweep(sweep: Sweep) -> list[Path]:
         files += _pareto(sweep, rows, folder)
     for path in files:
         sweep.tracking.log_file(sweep.parent, path, "figures")
+    note = ranking_note(rows, sweep.goals, sweep.tracking.experiment_id)
+    sweep.tracking.describe(sweep.parent, note)
     return files
 
 

@@ -256,7 +256,8 @@ def _parent_run(
         "space.size": space.size,
         "space.axes": json.dumps(tree["space"]["axes"])[:5000],
     }
-    return take_up(tracking, StudyNotes(study), study.name, tree, tags=tags, params=params)
+    notes = StudyNotes(study)
+    return take_up(tracking, notes, study.name, tree, dataset, tags=tags, params=params)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from fibsem.data.dataset import Dataset
 from fibsem.system.files import known_json, write_json
 from fibsem.tracking.runs import Tracking
 
@@ -54,6 +55,7 @@ def take_up(
     notes: Notes,
     name: str,
     tree: Mapping[str, Any],
+    dataset: Dataset,
     *,
     tags: Mapping[str, object],
     params: Mapping[str, object] | None = None,
@@ -69,6 +71,8 @@ def take_up(
         Of a new one.
     tree
         Its configuration, kept with it as ``config.json``.
+    dataset
+        What it is computed from.
     """
     known = notes.get("run_id")
     if known is not None and tracking.resume(known):
@@ -81,6 +85,7 @@ def take_up(
         run_id = tracking.start(name, tags={**tags, TOKEN: token}, parent=parent)
     with tracking.cut_off(run_id):
         tracking.log_params(run_id, params or {})
+        tracking.log_dataset(run_id, dataset)
         tracking.log_json(run_id, tree, "config.json")
         notes.set("run_id", run_id)
     return run_id

@@ -27,12 +27,14 @@ from sqlalchemy.exc import DatabaseError
 
 import fibsem
 from fibsem.config import TrackingConfig
+from fibsem.data.dataset import Dataset
 from fibsem.errors import STORES, OutageError, UserError
 from fibsem.system.addresses import database_file, hidden
 from fibsem.system.interrupts import every_call, uninterrupted
 from fibsem.system.locks import alone
 from fibsem.system.outages import weathered
 from fibsem.system.secrets import in_record
+from fibsem.tracking.inputs import dataset_input
 from fibsem.tracking.naming import filter_of, stored_name
 from fibsem.tracking.store import client_of
 
@@ -48,7 +50,7 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
-PARENT = "mlflow.parentRunId"
+PARENT, NOTE = "mlflow.parentRunId", "mlflow.note.content"
 #: What a store answers that does not have a run, or not one of that kind of id.
 UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 #: Runs that a store is asked for at a time.
@@ -205,6 +207,13 @@ class Tracking:
 
     def log_json(self, run_id: str, record: Mapping[str, Any], file: str) -> None:
         self.client.log_dict(run_id, in_record(dict(record)), file)
+
+    def log_dataset(self, run_id: str, dataset: Dataset) -> None:
+        self.client.log_inputs(run_id, [dataset_input(dataset)])
+
+    def describe(self, run_id: str, markdown: str) -> None:
+        """Say on the page of a run what people see first of it."""
+        self.tag(run_id, {NOTE: markdown})
 
     def log_file(self, run_id: str, path: Path, folder: str | None = None) -> None:
         self.client.log_artifact(run_id, str(path), folder)

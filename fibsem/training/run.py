@@ -195,7 +195,7 @@ def _take_up(job: Job, material: Material, tracking: Tracking) -> str:
     """Id of the run of this folder: the one that was cut off, or a new one."""
     return take_up(
         tracking, FileNotes(job.folder / "run.json"), job.name, job.tree,
-        tags=_tags(job, material), params=job.params, parent=job.parent,
+        material.dataset, tags=_tags(job, material), params=job.params, parent=job.parent,
     )  # fmt: skip
 
 

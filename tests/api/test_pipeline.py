@@ -8,6 +8,7 @@ import pytest
 
 from fibsem import api, report, segment
 from fibsem.config import compose
+from fibsem.tracking.store import client_of
 from tests.conftest import labels
 
 
@@ -49,6 +50,22 @@ def test_a_sweep_has_its_trials_as_a_table_and_the_words_of_the_command(found):
     assert searched.best["value"] == searched.trials["val/loss"].min()
     assert json.loads((searched.folder / "summary.json").read_text()) == searched.summary
     assert searched._repr_html_().count("<img") >= 2
+
+
+def test_mlflow_knows_data_and_ranking(found):
+    """The dataset of every run with its counts; on the sweep's page its trials, the best first."""
+    film, searched, promoted, store, _ = found
+    client = client_of(store["tracking"]["uri"])
+    for run_id in (searched.summary["parent_run_id"], searched.best["run_id"], promoted.run_id):
+        (data,) = [one.dataset for one in client.get_run(run_id).inputs.dataset_inputs]
+        assert (data.name, data.digest) == ("phantom", film.hash)
+        counts = {"samples": 1, "voxels": 6 * 160 * 176}
+        parts = {"train_squares": 3, "val_squares": 1, "test_squares": 1}
+        assert json.loads(data.profile) == counts | parts
+    note = client.get_run(searched.summary["parent_run_id"]).data.tags["mlflow.note.content"]
+    links = [line for line in note.splitlines() if "](#/experiments/" in line]
+    assert len(links) == 2
+    assert f"/runs/{searched.best['run_id']})" in links[0]
 
 
 def test_a_promotion_has_its_volumes(found):

@@ -1,0 +1,37 @@
+"""The dataset of a run as MLflow has it: its page of a run shows it, and runs are found by it."""
+
+from __future__ import annotations
+
+import json
+
+from mlflow.entities import Dataset as StoredDataset
+from mlflow.entities import DatasetInput, InputTag
+
+from fibsem.data.dataset import Dataset
+from fibsem.data.split import SPLITS
+from fibsem.system.secrets import in_record
+from fibsem.tracking.naming import stored_name
+
+#: Characters of a digest that every store of MLflow keeps.
+LONGEST_DIGEST = 36
+
+
+def dataset_input(dataset: Dataset) -> DatasetInput:
+    """Name, digest and counts: samples, squares of each part, voxels."""
+    counts = {
+        "samples": len(dataset.samples),
+        "voxels": sum(_voxels(sample.volume.shape) for sample in dataset.samples),
+        **{f"{split}_squares": len(dataset.regions(split)) for split in SPLITS},
+    }
+    stored = StoredDataset(
+        name=stored_name(dataset.name),
+        digest=dataset.hash[:LONGEST_DIGEST],
+        source_type="local",
+        source=json.dumps({"uri": in_record(str(dataset.path))}),
+        profile=json.dumps(counts),
+    )
+    return DatasetInput(stored, [InputTag("mlflow.data.context", "labelled film")])
+
+
+def _voxels(shape: tuple[int, int, int]) -> int:
+    return shape[0] * shape[1] * shape[2]
