@@ -52,6 +52,7 @@ class TrainConfig:
     augment: bool = True
     shift_sd: float = 0.0
     shift_probability: float = 0.0
+    restart: bool = False
     val_all: bool = True
     test: bool = False
 

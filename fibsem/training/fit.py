@@ -15,8 +15,8 @@ import sys
 import time
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,8 +53,10 @@ from fibsem.training.optimizer import Rate, make_optimizer
 DAMAGE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error)
 #: Batches that are prepared while one is trained on.
 PREFETCH = 4
-
-
+#: A network that has learned nothing after this share of its training, and so many steps, will not.
+WATCHED, UNTAUGHT = 0.2, 50
+#: Of the learning rate, where a training is begun again, with another seed by so much.
+RESTART_RATE, RESTART_SEED = 0.1, 7919
 #: Seconds between two checkpoints: what a killed training repeats.
 SAVE_EVERY_S = 5.0
 
@@ -83,11 +85,31 @@ class Progress:
     history: list[Epoch] = field(default_factory=list)
     best: int = -1
     best_weights: Weights = field(default_factory=list)
+    restart: int | None = None
+    lost_s: float = 0.0
 
     @property
     def seconds(self) -> float:
         """Time of training and validation so far."""
-        return sum(epoch.seconds + epoch.val_seconds for epoch in self.history)
+        return self.lost_s + _seconds(self.history)
+
+    def begin_again(self, lost_s: float) -> None:
+        """Forget the best weights: a network begins to die, and another one is begun."""
+        self.restart, self.lost_s = len(self.history), lost_s
+        self.best, self.best_weights = -1, []
+
+    def rate(self, how: TrainConfig, steps: int) -> Rate:
+        """Learning rates of the next epoch; after a restart smaller ones, over what is left."""
+        if self.restart is None:
+            return Rate(how, len(self.history), steps, self.seconds)
+        assert how.learning_rate is not None
+        before_s = self.lost_s + _seconds(self.history[: self.restart])
+        left_s = None if how.max_seconds is None else max(how.max_seconds - before_s, 1e-3)
+        how = replace(
+            how, learning_rate=RESTART_RATE * how.learning_rate, max_seconds=left_s,
+            epochs=how.epochs - self.restart,
+        )  # fmt: skip
+        return Rate(how, len(self.history) - self.restart, steps, self.seconds - before_s)
 
     def take(self, epoch: Epoch, keep: str, weights: Callable[[], Weights]) -> None:
         """Add an epoch, and keep its weights if it is the best by validation loss or mIoU."""
@@ -99,27 +121,36 @@ class Progress:
     def ended(self, config: RunConfig) -> bool:
         """Whether epochs, patience or time are used up."""
         how, done = config.train, len(self.history)
-        spent = self.seconds
+        waited = done - 1 - max(self.best, (self.restart or 0) - 1)
         return (
             done >= how.epochs
-            or (how.patience is not None and done - 1 - self.best >= how.patience and done > 0)
-            or (how.max_seconds is not None and spent >= how.max_seconds)
+            or (how.patience is not None and waited >= how.patience and done > 0)
+            or (how.max_seconds is not None and self.seconds >= how.max_seconds)
         )
+
+
+def _seconds(history: Sequence[Epoch]) -> float:
+    """Time of training and validation of some epochs."""
+    return sum(epoch.seconds + epoch.val_seconds for epoch in history)
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained model (best weights loaded) and what happened."""
+    """A trained model (best weights loaded) and what happened.
+
+    ``restart`` is the number of epochs after which it was begun again, at a smaller learning rate.
+    """
 
     model: Model
     history: tuple[Epoch, ...]
     best: Epoch
     parameters: int
+    restart: int | None = None
 
     @property
     def seconds(self) -> float:
         """Time of training and validation, over all starts."""
-        return sum(epoch.seconds + epoch.val_seconds for epoch in self.history)
+        return _seconds(self.history)
 
 
 @uninterrupted()
@@ -170,7 +201,19 @@ def train(
     saved = -math.inf
     while not state.ended(config):
         average.resume()
-        epoch = _one_epoch(model, material, score, forward, state, average)
+        started = time.perf_counter()
+        try:
+            epoch = _one_epoch(model, material, score, forward, state, average)
+        except DivergedError as error:
+            if state.restart is not None or not config.train.restart:
+                raise
+            state.begin_again(time.perf_counter() - started)
+            if state.ended(config):
+                raise
+            _say_restart(error, state, config)
+            with strategy.scope():
+                _renew(model, average, config)
+            continue
         state.take(epoch, config.train.keep, model.get_weights)
         now = time.monotonic()
         if checkpoint is not None and (now - saved >= SAVE_EVERY_S or state.ended(config)):
@@ -180,7 +223,26 @@ def train(
             on_epoch(epoch)
     model.set_weights(state.best_weights)
     check_alive(*score(forward).alike)
-    return Trained(model, tuple(state.history), state.history[state.best], model.count_params())
+    best = state.history[state.best]
+    return Trained(model, tuple(state.history), best, model.count_params(), state.restart)
+
+
+def _say_restart(error: DivergedError, state: Progress, config: RunConfig) -> None:
+    assert config.train.learning_rate is not None
+    print(
+        f"warning: {error.args[0]}; begun again after epoch {len(state.history)}, from a learning "
+        f"rate of {RESTART_RATE * config.train.learning_rate:g}",
+        file=sys.stderr,
+    )
+
+
+def _renew(model: keras.Model, average: Average, config: RunConfig) -> None:
+    """Begin a network anew, with other weights than it was begun with."""
+    keras.utils.set_random_seed(config.seed + RESTART_SEED)
+    model.set_weights(build(config.spec).get_weights())
+    for variable in model.optimizer.variables:
+        variable.assign(tf.zeros_like(variable))
+    average.restore([])
 
 
 def default_strategy() -> tf.distribute.Strategy:
@@ -254,9 +316,9 @@ def _one_epoch(
     average: Average,
 ) -> Epoch:
     """Train for an epoch; then score the averaged weights, which the network is left with."""
-    started, epoch = time.perf_counter(), len(state.history)
+    started, epoch, how = time.perf_counter(), len(state.history), material.config.train
     batches, steps = epoch_batches(material, epoch)
-    rate = Rate(material.config.train, epoch, steps, state.seconds)
+    rate = state.rate(how, steps)
     loss = model.fit(
         as_dataset(batches), steps_per_epoch=steps, epochs=1, verbose=0, shuffle=False,
         callbacks=[rate, AfterStep(average)],
@@ -266,10 +328,14 @@ def _one_epoch(
         raise DivergedError(f"the training loss is {train_loss} in epoch {epoch + 1}")
     average.scored(batches())
     trained = time.perf_counter()
-    val, val_all = _figures(score(forward), material.config.train)
+    found = score(forward)
+    val, val_all = _figures(found, how)
     if not math.isfinite(val["loss"]):
         raise DivergedError(f"the validation loss is {val['loss']} in epoch {epoch + 1}")
     ended = time.perf_counter()
+    done = how.done(epoch + 1, state.seconds + ended - started)
+    if how.restart and state.restart is None and done >= WATCHED and epoch * steps >= UNTAUGHT:
+        check_alive(*found.alike)
     return Epoch(epoch, rate.last, train_loss, val, trained - started, ended - trained, val_all)
 
 
@@ -320,6 +386,8 @@ def _save(
     arrays |= {f"raw/{k}": v for k, v in enumerate(average.raw)}
     record = {
         "best": state.best,
+        "restart": state.restart,
+        "lost_s": state.lost_s,
         "history": [asdict(epoch) for epoch in state.history],
         "identity": identity.to_json(),
     }
@@ -353,7 +421,9 @@ def _restore(model: keras.Model, average: Average, path: Path, identity: Identit
     for variable, value in read:
         variable.assign(value)
     average.restore(raw)
-    return Progress([Epoch(**epoch) for epoch in record["history"]], record["best"], best)
+    history = [Epoch(**epoch) for epoch in record["history"]]
+    again = record.get("restart"), record.get("lost_s", 0.0)
+    return Progress(history, record["best"], best, *again)
 
 
 def _read(

@@ -238,6 +238,7 @@ def _train_and_score(
         "epochs": len(trained.history),
         "history": [asdict(epoch) for epoch in trained.history],
         "best_epoch": trained.best.epoch,
+        "restart": trained.restart,
         "train_seconds": trained.seconds,
         "parameters": trained.parameters,
         "field": config.spec.sees,

@@ -88,3 +88,52 @@ def test_a_training_that_collapsed_fails_and_fails_again(killed, tracking, mater
     failure = failure_of(caught.value)
     assert not failure.final  # another seed may do better
     assert failure.reason == run.data.tags["fibsem.reason"]
+
+
+@pytest.fixture
+def dies_once(monkeypatch):
+    """A training whose network dies in its second epoch, and not after it is begun again."""
+    whole = fit._one_epoch
+
+    def dying(model, material, score, forward, state, average):
+        if state.restart is None and len(state.history) == 1:
+            raise CollapsedError("it is constant")
+        return whole(model, material, score, forward, state, average)
+
+    monkeypatch.setattr(fit, "_one_epoch", dying)
+
+
+def test_a_training_that_begins_to_die_is_begun_again_once_at_a_smaller_rate(
+    dies_once, material, capsys, tmp_path
+):
+    setting = material("train.epochs=4", "train.restart=true", "train.warmup=0")
+    file = tmp_path / "checkpoint.npz"
+    trained = fit.train(setting, checkpoint=file)
+    assert (trained.restart, len(trained.history)) == (1, 4)  # within the same budget
+    rates = [epoch.learning_rate for epoch in trained.history]
+    assert rates[1] < 0.11 * rates[0]
+    assert rates[-1] < rates[1]
+    assert trained.best.epoch >= 1
+    said = capsys.readouterr().err
+    assert "it is constant; begun again after epoch 1, from a learning rate of 0.0002" in said
+    again = fit.train(setting, checkpoint=file)  # finished: nothing is trained
+    assert (again.restart, again.history) == (1, trained.history)
+
+
+def test_a_training_is_not_begun_again_where_that_is_not_wanted(dies_once, material):
+    with pytest.raises(CollapsedError):
+        fit.train(material("train.epochs=4", "train.restart=false"))
+
+
+def test_a_network_that_dies_of_a_large_rate_learns_at_a_tenth_of_it(material, capsys):
+    """The real thing: SGD without cut gradients, at a rate that leaves a constant."""
+    given = [
+        "train=sgd", "model.activation=relu", "train.steps=40", "train.epochs=5",
+        "train.learning_rate=0.5",
+    ]  # fmt: skip
+    with pytest.raises(DivergedError):
+        fit.train(material(*given))
+    trained = fit.train(material(*given, "train.restart=true"))
+    assert trained.restart is not None
+    assert "begun again" in capsys.readouterr().err
+    assert trained.best.val["miou"] > 0.4
