@@ -13,13 +13,22 @@ import tifffile
 
 from fibsem.api.inputs import options_of, voxel_nm_of, weights_of
 from fibsem.api.promoting import checked
-from fibsem.config import DataConfig, RunConfig, SearchConfig, TrackingConfig, compose, read
+from fibsem.config import (
+    DataConfig,
+    RunConfig,
+    SearchConfig,
+    TrackingConfig,
+    compose,
+    read,
+    read_path,
+)
 from fibsem.data.manifest import SAMPLE_KEYS, TOP_KEYS
 from fibsem.data.phantom import PhantomRecipe
 from fibsem.data.volumes import open_volume
 from fibsem.models.architectures import MODELS
 from fibsem.quantification.options import QuantifyConfig
 from fibsem.search.space import read_space
+from fibsem.view import positional
 
 ROOT = Path(__file__).parents[1]
 README, PAGES = ROOT / "README.md", sorted((ROOT / "docs").glob("*.md"))
@@ -67,6 +76,7 @@ LEGAL = {
         "quantify",
     ),
     "report": lambda tree: read(TrackingConfig, tree["tracking"], "tracking"),
+    "view": lambda tree: read_path(tree["segmentation"], "segmentation"),
 }
 
 
@@ -75,6 +85,8 @@ def test_a_command_on_a_page_is_legal(words):
     name, *overrides = words
     if "--multirun" in overrides:  # the first of each list
         overrides = [word.split(",")[0] for word in overrides if word != "--multirun"]
+    if name == "view":
+        overrides = positional(overrides)
     LEGAL[name](compose(name, overrides))
 
 
