@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fibsem.config import (
+    Budget,
     EvaluateConfig,
     RunConfig,
     Tree,
@@ -20,10 +22,15 @@ from fibsem.system.file_names import file_name
 from fibsem.system.files import write_json
 from fibsem.system.locks import at_work
 
+if TYPE_CHECKING:
+    from fibsem.training.plan import Plan
+
 
 def main(tree: Tree) -> None:
     """Evaluate one configuration, or compare two that are finished."""
+    started = time.perf_counter()
     read(EvaluateConfig, tree["evaluation"], "evaluation")
+    Budget.of(tree)
     if tree["compare"] is not None:
         _compare(tree)
         return
@@ -35,16 +42,20 @@ def main(tree: Tree) -> None:
     spec = config.spec
     folder = output_folder("evaluate", tree, dataset.name, spec.name, str(spec.nbhd))
     with at_work(folder):
-        _evaluate(tree, config, dataset, folder)
+        _evaluate(tree, config, dataset, folder, started)
 
 
-def _evaluate(tree: Tree, config: RunConfig, dataset: Dataset, folder: Path) -> None:
+def _evaluate(
+    tree: Tree, config: RunConfig, dataset: Dataset, folder: Path, started: float
+) -> None:
     from fibsem.evaluation.folder import finished, settle
     from fibsem.tracking.runs import Tracking
 
-    started = time.perf_counter()
     how = read(EvaluateConfig, tree["evaluation"], "evaluation")
     tracking = Tracking.open(config.tracking, dataset.name)
+    plan = None
+    if Budget.of(tree).planned and config.spec.is_network:
+        tree, plan = _planned(tree, config, dataset, folder, started)
     settle(folder, tree, dataset.digests, tracking, overwrite=tree["overwrite"])
     if (known := finished(folder, tree)) is not None:
         print(f"{folder} is finished: validation mIoU {_miou(known)}")
@@ -55,13 +66,16 @@ def _evaluate(tree: Tree, config: RunConfig, dataset: Dataset, folder: Path) -> 
     from fibsem.system.progress import Progress
     from fibsem.training.material import Material
 
-    material = Material.of(dataset, config)
+    material = Material.of(dataset, RunConfig.of(tree))
     evaluation = Evaluation(tree, material, folder, tracking, how.patch_limit)
     with Progress("seeds") as progress:
         record = evaluation.run(progress)
     pictures = draw_cell(folder, material)
-    told = {"command": tree.get("command"), "seconds": time.perf_counter() - started}
-    write_json(folder / "summary.json", {**record, **told})
+    used_s = time.perf_counter() - started
+    about = {"command": tree.get("command"), "seconds": used_s}
+    if plan is not None:
+        about |= plan.told(used_s)
+    write_json(folder / "summary.json", {**record, **about})
     cells = finished_cells(folder.parent, dataset.hash)
     tables = folder.parent / f"tables-{file_name(dataset.name)}"
     files = write_tables(cells, tables)
@@ -74,6 +88,22 @@ def _evaluate(tree: Tree, config: RunConfig, dataset: Dataset, folder: Path) -> 
         f"{spec.name} {spec.nbhd}: validation mIoU {_miou(record)} over {tree['seeds']} seeds; "
         f"{folder}/summary.json\n{len(cells)} evaluations of {dataset.name} in {tables}"
     )
+
+
+def _planned(
+    tree: Tree, config: RunConfig, dataset: Dataset, folder: Path, started: float
+) -> tuple[Tree, Plan | None]:
+    """The configuration with what the budget pays for."""
+    from fibsem.evaluation.protocol import plan_evaluation
+    from fibsem.training.material import Material
+    from fibsem.training.plan import planned
+
+    material, limit = Material.of(dataset, config), tree["evaluation"]["patch_limit"]
+
+    def make(budget_s: float) -> Plan:
+        return plan_evaluation(material, tree["seeds"], limit, budget_s, started)
+
+    return planned(tree, folder, dataset.hash, make, anew=tree["overwrite"])
 
 
 def _compare(tree: Tree) -> None:

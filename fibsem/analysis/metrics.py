@@ -97,6 +97,17 @@ def pooled(parts: Iterable[Confusion]) -> Confusion:
     return sum(parts, Confusion(((0, 0), (0, 0))))
 
 
+def over_squares(parts: Sequence[Confusion]) -> dict[str, float]:
+    """Figures of the pooled pixels of squares, and the median of their IoUs of pore.
+
+    Papers on such films report the median (``iou_pore_median``). A square that neither holds nor is
+    given a pore has no IoU of it, and does not count.
+    """
+    ious = [value for part in parts if np.isfinite(value := part.iou(0))]
+    median = float(np.median(ious)) if ious else float("nan")
+    return {**pooled(parts).record(), "iou_pore_median": median}
+
+
 def porosity_error(samples: Iterable[Confusion]) -> float:
     """Mean over samples of |predicted - labelled porosity|: errors of films do not cancel out."""
     errors = [abs(part.porosity - part.label_porosity) for part in samples if part.pixels]

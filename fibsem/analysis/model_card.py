@@ -166,6 +166,7 @@ def _test(record: Record) -> str:
                 "miou": ("mIoU on every labelled test pixel, post-processed", _number),
                 "accuracy": ("Accuracy", _number),
                 "iou_pore": ("IoU of pore", _number),
+                "iou_pore_median": ("IoU of pore, median of the squares", _number),
                 "iou_solid": ("IoU of solid", _number),
                 "porosity": ("Porosity found", _per_cent),
                 "label_porosity": ("Porosity labelled", _per_cent),

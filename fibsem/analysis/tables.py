@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from fibsem.analysis.intervals import normal_interval
-from fibsem.analysis.metrics import Confusion, pooled
+from fibsem.analysis.metrics import Confusion, over_squares
 from fibsem.system.files import replace_file
 
 Record = Mapping[str, Any]
@@ -148,18 +148,21 @@ def post_processing(
 def _one_run(parts: Sequence[Confusion]) -> dict[str, Any]:
     """Figures of pooled squares as spreads of a single run, with the interval of porosity."""
     low, high = normal_interval([part.porosity for part in parts])
-    figures = {**pooled(parts).record(), "porosity_low": low, "porosity_high": high}
+    figures = {**over_squares(parts), "porosity_low": low, "porosity_high": high}
     return {key: {"mean": value, "std": None} for key, value in figures.items()}
 
 
 def _labelled_row(split: str, sample: str, figures: Mapping[str, Any]) -> dict[str, Any]:
     low, high = (figures.get(f"porosity_{end}", {}).get("mean") for end in ("low", "high"))
     known = low is not None and low == low  # nan: a single square has no interval
+    median = figures.get("iou_pore_median")  # which versions before did not tell
     return {
         "split": split,
         "sample": sample,
         "mIoU": plus_minus(figures["miou"], 4),
         "accuracy": plus_minus(figures["accuracy"], 4),
+        "pore IoU": plus_minus(figures["iou_pore"], 4) if "iou_pore" in figures else "",
+        "pore IoU, median of squares": plus_minus(median, 4) if median else "",
         "porosity %": plus_minus(figures["porosity"], 2, 100),
         "95 % CI over squares": f"[{100 * low:.2f}, {100 * high:.2f}]" if known else "",
         "labelled porosity %": plus_minus(figures["label_porosity"], 2, 100),
@@ -174,6 +177,9 @@ def comparison(records: Iterable[Record], group: str = "chosen") -> pd.DataFrame
     for split in ("val", "test"):
         for key, label in (("miou", "mIoU"), ("accuracy", "accuracy")):
             table[f"{split} {label}"] = [plus_minus(r[f"{split}_{group}"][key], 4) for r in ordered]
+    medians = [r[f"test_{group}"].get("iou_pore_median") for r in ordered]
+    if any(medians):
+        table["test pore IoU, median of squares"] = [plus_minus(m, 4) if m else "" for m in medians]
     truth = [r.get("test_truth") for r in ordered]
     if any(truth):
         table["test mIoU against truth"] = [plus_minus(t["miou"], 4) if t else "" for t in truth]

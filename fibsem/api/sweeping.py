@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from fibsem.api.datasets import OpenDataset
 from fibsem.api.options import one_line_errors, tree_of
 from fibsem.api.results import Result, files
-from fibsem.config import RunConfig, SearchConfig, Tree, output_folder, read, require
-from fibsem.search.space import read_space
+from fibsem.config import Budget, RunConfig, SearchConfig, Tree, output_folder, read, require
+from fibsem.search.space import Space, read_space
 from fibsem.system.files import read_json, write_json
 from fibsem.system.locks import at_work
 
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
     from fibsem.data.dataset import Dataset
     from fibsem.training.material import Material
+    from fibsem.training.plan import Plan
+
+#: Seconds from which on a sweep says what a budget would do instead.
+LONG_S = 3600.0
 
 
 @dataclass(frozen=True, repr=False)
@@ -125,17 +129,41 @@ def sweep(
 
 @dataclass(frozen=True)
 class Prepared:
-    """A sweep that was checked, and what one trial of it takes."""
+    """A sweep that was checked; ``began`` is when, by ``time.perf_counter``."""
 
     tree: Tree
     config: RunConfig
     how: SearchConfig
+    space: Space
     dataset: Dataset
     material: Material
+    began: float
+
+    def plan(self, budget_s: float) -> Plan:
+        """Trials and steps that fill a budget."""
+        from fibsem.search.budget import plan_sweep
+
+        return plan_sweep(self.tree, self.how, self.space, self.material, budget_s, self.began)
+
+    def announce(self) -> None:
+        """Say what it will take, and where that is long, what could be done instead."""
+        from fibsem.training.estimate import duration, estimate_training
+        from fibsem.training.plan import instead
+
+        estimate = estimate_training(self.material)
+        print(estimate.sentence())
+        total = self.how.trials * estimate.trial_s / self.how.workers
+        if total > LONG_S:
+            print(instead(estimate))
+        if self.how.dry_run:
+            workers = f"with search.workers={self.how.workers}"
+            print(f"{self.how.trials} trials: {duration(total)} at most {workers}")
 
 
 def prepare(tree: Tree) -> Prepared:
     """Check a sweep, open its data, and say what it will take."""
+    began = time.perf_counter()
+    budget = Budget.of(tree)
     config = RunConfig.of(tree)
     how = read(SearchConfig, tree["search"], "search")
     unseen = not config.train.test
@@ -152,17 +180,15 @@ def prepare(tree: Tree) -> Prepared:
 
     dataset = obtain(config.data, config.split)
 
-    from fibsem.training.estimate import duration, estimate_training
     from fibsem.training.material import Material
 
     material = Material.of(dataset, config)
-    estimate = estimate_training(material)
-    print(estimate.sentence())
-    if how.dry_run:
-        total = how.trials * estimate.trial_s / how.workers
-        workers = f"with search.workers={how.workers}"
-        print(f"{how.trials} trials: {duration(total)} at most {workers}")
-    return Prepared(tree, config, how, dataset, material)
+    prepared = Prepared(tree, config, how, space, dataset, material, began)
+    if not budget.planned:
+        prepared.announce()
+    elif how.dry_run and budget.seconds is not None:
+        print(prepared.plan(budget.seconds).sentence())
+    return prepared
 
 
 def search(prepared: Prepared) -> SweepResult:
@@ -174,15 +200,19 @@ def search(prepared: Prepared) -> SweepResult:
     from fibsem.search.workers import run_workers
     from fibsem.system.progress import Progress
     from fibsem.tracking.runs import Tracking
+    from fibsem.training.plan import planned
 
     tree, config, dataset = prepared.tree, prepared.config, prepared.dataset
-    started = time.perf_counter()
     folder = output_folder("sweep", tree, dataset.name, config.spec.name, str(config.spec.nbhd))
     tracking = Tracking.open(config.tracking, dataset.name)
     if tree["overwrite"]:
         with at_work(folder):
             begin_anew(tree, folder, tracking)
     with at_work(folder, shared=True):  # the same sweep elsewhere joins
+        tree, plan = planned(
+            tree, folder, dataset.hash, prepared.plan, anew=tree["overwrite"],
+            trials="search.trials",
+        )  # fmt: skip
         sweep = Sweep.open(tree, dataset, folder, tracking)
         with closing(sweep.study):
             sweep.reconcile()
@@ -201,7 +231,9 @@ def search(prepared: Prepared) -> SweepResult:
                 "dataset": dataset.name,
                 "data": dataset.hash,
                 "command": tree.get("command"),
-                **sweep.finish(time.perf_counter() - started),
+                **sweep.finish(time.perf_counter() - prepared.began),
             }
+            if plan is not None:
+                record |= plan.told(record["seconds"])
         write_json(folder / "summary.json", record)
     return SweepResult(record, folder, config.tracking.uri)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fibsem.api.datasets import OpenDataset
 from fibsem.api.options import one_line_errors, tree_of
 from fibsem.api.results import Result
-from fibsem.config import RunConfig, Tree, output_folder
+from fibsem.config import Budget, RunConfig, Tree, output_folder
 from fibsem.system.files import write_json
 from fibsem.system.locks import at_work
 
@@ -100,24 +100,36 @@ def train(
 
 def run(tree: Tree) -> TrainResult:
     """Train one configuration."""
+    began = time.perf_counter()
     config = RunConfig.of(tree)
+    Budget.of(tree)
 
     from fibsem.training.datasets import obtain
 
     dataset = obtain(config.data, config.split)
     folder = output_folder("train", tree, dataset.name, config.spec.name, str(config.spec.nbhd))
     with at_work(folder):
-        return _train(tree, config, dataset, folder)
+        return _train(tree, dataset, folder, began)
 
 
-def _train(tree: Tree, config: RunConfig, dataset: Dataset, folder: Path) -> TrainResult:
+def _train(tree: Tree, dataset: Dataset, folder: Path, began: float) -> TrainResult:
     from fibsem.system.progress import Progress
     from fibsem.tracking.runs import Tracking
     from fibsem.training.fit import Epoch
     from fibsem.training.material import Material
+    from fibsem.training.plan import Plan, plan_trainings, planned, probe
     from fibsem.training.run import Job, hyperparameters, run_job
 
-    started = time.perf_counter()
+    material = Material.of(dataset, RunConfig.of(tree))
+
+    def make(budget_s: float) -> Plan:
+        found = probe(material, budget_s)
+        return plan_trainings(found, budget_s, time.perf_counter() - began, dataset.hash)
+
+    plan = None
+    if material.config.spec.is_network:
+        tree, plan = planned(tree, folder, dataset.hash, make, anew=tree["overwrite"])
+    config = RunConfig.of(tree)
     tracking = Tracking.open(config.tracking, dataset.name)
     job = Job(
         tree=tree,
@@ -133,7 +145,9 @@ def _train(tree: Tree, config: RunConfig, dataset: Dataset, folder: Path) -> Tra
             text = f"loss {epoch.val['loss']:.4f}, mIoU {epoch.val['miou']:.4f}"
             progress(text, epoch.epoch + 1, config.train.epochs)
 
-        record, _ = run_job(job, Material.of(dataset, config), tracking, show)
-    record["seconds"] = time.perf_counter() - started
+        record, _ = run_job(job, material.for_config(config), tracking, show)
+    record["seconds"] = time.perf_counter() - began
+    if plan is not None:
+        record |= plan.told(record["seconds"])
     write_json(folder / "summary.json", record)
     return TrainResult(record, folder)

@@ -5,6 +5,7 @@ configuration travels as a plain tree (nested dicts), so that a trial is the tre
 replaced, read again.
 """
 
+from fibsem.config.budget import Budget
 from fibsem.config.commands import command_line, compose, run_command
 from fibsem.config.overrides import CONF, as_typed, override
 from fibsem.config.promotion import (
@@ -27,6 +28,7 @@ from fibsem.config.trees import (
 
 __all__ = [
     "CONF",
+    "Budget",
     "DataConfig",
     "EvaluateConfig",
     "GateConfig",

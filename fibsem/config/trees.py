@@ -140,6 +140,8 @@ def output_folder(command: str, tree: Tree, dataset: str, *what: str) -> Path:
     folder = Path("outputs") / command / f"{title}-{settings_hash(counting)}"
     if folder.exists() or command not in ("train", "sweep", "evaluate", "promote"):
         return folder
+    if tree.get("budget") or tree.get("plan"):  # which there was not before
+        return folder
     digits = "[0-9a-f]" * 8
     others = sorted(folder.parent.glob(f"{glob.escape(title)}-{digits}"))
     return _same_results(command, tree, others) or folder

@@ -6,6 +6,8 @@ which every combined figure follows by adding pixels.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from fibsem import models
-from fibsem.analysis.metrics import pooled
+from fibsem.analysis.metrics import over_squares
 from fibsem.analysis.postprocessing import PostProcessing, SearchGrid, search
 from fibsem.analysis.statistics import Spread
 from fibsem.config import RunConfig, Tree
@@ -29,6 +31,7 @@ from fibsem.tracking.runs import Tracking
 from fibsem.training.estimating import estimate
 from fibsem.training.fit import Epoch
 from fibsem.training.material import Material
+from fibsem.training.plan import Plan, plan_trainings, probe
 from fibsem.training.run import Job, Record, hyperparameters, run_job
 from fibsem.training.scoring import scored_squares
 from fibsem.training.squares import CHOSEN, HALF, TRUTH, confusions, labelled_figures, square_row
@@ -177,8 +180,7 @@ def score_model(material: Material, model: Model, patch_limit: int) -> Record:
         balanced[split] = {**found.balanced, "confusion": found.confusion.counts}
 
     def affordable(split: Split) -> bool:
-        pixels = sum(region.box.size for region in material.dataset.regions(split))
-        return scorer.mode != "patch" or pixels <= patch_limit
+        return scorer.mode != "patch" or pixels_of(material, split) <= patch_limit
 
     validation = list(scored_squares(material, scorer, "val")) if affordable("val") else []
     chosen = PostProcessing()
@@ -195,6 +197,35 @@ def score_model(material: Material, model: Model, patch_limit: int) -> Record:
         "squares": rows,
         "seconds_per_gigapixel": seconds_per_gigapixel(scorer),
     }
+
+
+def pixels_of(material: Material, split: Split) -> int:
+    """Pixels of the labelled squares of a split."""
+    return sum(region.box.size for region in material.dataset.regions(split))
+
+
+def plan_evaluation(
+    material: Material, seeds: int, patch_limit: int, budget_s: float, began: float
+) -> Plan:
+    """Share a budget out to the seeds of an evaluation, each with the scores of every square.
+
+    Parameters
+    ----------
+    material, seeds, patch_limit
+        The evaluation.
+    budget_s
+        Given.
+    began
+        When the command began, by ``time.perf_counter``.
+    """
+    found = probe(material, budget_s)
+    limit = math.inf if material.config.spec.convertible else patch_limit
+    scored = [pixels_of(material, split) for split in SPLITS]
+    each_s = found.pixel_s * sum(pixels for pixels in scored if pixels <= limit)
+    spent_s = time.perf_counter() - began
+    return plan_trainings(
+        found, budget_s, spent_s, material.dataset.hash, trials=seeds, each_s=each_s
+    )
 
 
 def summarise(runs: list[Record]) -> Record:
@@ -216,7 +247,7 @@ def summarise(runs: list[Record]) -> Record:
         for kind, name in names.items():
             pooled_runs = [confusions(run, split, kind) for run in runs]
             if all(pooled_runs):
-                figures[f"{split}_{name}"] = [pooled(parts).record() for parts in pooled_runs]
+                figures[f"{split}_{name}"] = [over_squares(parts) for parts in pooled_runs]
     record: Record = {key: _spreads(values) for key, values in figures.items()}
     plain = ("epochs", "train_seconds", "parameters", "threshold", "seconds_per_gigapixel")
     record |= {key: asdict(Spread.of([run[key] for run in runs])) for key in plain}

@@ -24,7 +24,7 @@ PATIENCE_S, LOOK_S = 30.0, 0.5
 OWN = (
     "summary.json", "trials.json", "figures/*.png", "figures/pareto.*", "figures/",
     *(f"trials/**/{name}" for name in (*training.OWN, identity.FILE, "error.txt")), "trials/**/",
-    "study.db*", ".study.db.lock", "tuner/slots.json", "tuner/.lock",
+    "plan.json", "study.db*", ".study.db.lock", "tuner/slots.json", "tuner/.lock",
     "tuner/oracle/**/*.json", "tuner/**/",
 )  # fmt: skip
 

@@ -202,6 +202,10 @@ class OptunaStudy:
     def prune(self, attempt: Attempt, record: dict[str, Any]) -> None:
         self._publish(attempt, TrialState.PRUNED, self._last_loss(attempt), record)
 
+    def diverge(self, attempt: Attempt, reason: str, record: dict[str, Any]) -> None:
+        # pruned without a value: what samplers take for worse than all that was completed
+        self._publish(attempt, TrialState.PRUNED, None, {**record, "reason": reason})
+
     def _publish(
         self,
         attempt: Attempt,
@@ -332,7 +336,7 @@ def _row(frozen: FrozenTrial) -> dict[str, Any]:
         "slot": attempt.slot,
         "attempt": attempt.attempt,
         "state": attempt.state,
-        "reason": attrs.get("reason", ""),
+        "reason": attrs.get("reason") or attrs.get("record", {}).get("reason", ""),
         "cause": attempt.cause,
         "own_failure": attempt.cause == "own",
         "objectives": list(frozen.values) if frozen.state == TrialState.COMPLETE else None,

@@ -35,8 +35,15 @@ def publish(tracking: Tracking, run_id: str | None, row: Row) -> None:
     tracking.publish(run_id, tags, status_of(row))
 
 
+def diverged(row: Row) -> bool:
+    """Whether a trial filled its slot without a result."""
+    return row["state"] == "pruned" and bool(row["reason"])
+
+
 def status_of(row: Row) -> str:
     """How the run of an ended attempt ends."""
+    if diverged(row):
+        return "FAILED"
     if row["state"] in ("complete", "pruned"):
         return "FINISHED"
     return "FAILED" if row["cause"] == "own" else "KILLED"

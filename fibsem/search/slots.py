@@ -193,6 +193,9 @@ class Study(Protocol):
     def prune(self, attempt: Attempt, record: dict[str, Any]) -> None:
         """Fill the slot with a trial that was not worth finishing."""
 
+    def diverge(self, attempt: Attempt, reason: str, record: dict[str, Any]) -> None:
+        """Tell the sampler that these hyperparameters came to no result; that is news of them."""
+
     def fail(self, attempt: Attempt, reason: str, cause: Cause, *, final: bool = False) -> bool:
         """End an attempt with a reason; whether there will be another one."""
 

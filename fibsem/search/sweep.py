@@ -26,7 +26,7 @@ from fibsem.search.folder import (
     study_name,
     wait_for,
 )
-from fibsem.search.publishing import reconcile
+from fibsem.search.publishing import diverged, reconcile
 from fibsem.search.samplers import check_sampler, objectives
 from fibsem.search.slots import Study, filled
 from fibsem.search.space import Space, read_space
@@ -108,7 +108,9 @@ class Sweep:
         new = [row for row in ended if row["number"] not in self.before]
         new.sort(key=lambda row: row["ended"])
         last = new[-self.search.max_failures :]
-        if len(last) == self.search.max_failures and all(row["cause"] in BAD for row in last):
+        if len(last) == self.search.max_failures and all(
+            row["cause"] in BAD or diverged(row) for row in last
+        ):
             self.tracking.end(self.parent, "FAILED")
             raise UserError(
                 f"`search.max_failures` allows {self.search.max_failures} failed trials in a row, "

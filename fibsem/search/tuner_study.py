@@ -257,6 +257,9 @@ class TunerStudy:
     def prune(self, attempt: Attempt, record: dict[str, Any]) -> None:
         raise AssertionError("there are no pruners in this backend")
 
+    def diverge(self, attempt: Attempt, reason: str, record: dict[str, Any]) -> None:
+        self.fail(attempt, reason, "own", final=True)  # its oracles know it as invalid
+
     def fail(self, attempt: Attempt, reason: str, cause: Cause, *, final: bool = False) -> bool:
         kept = self._kept[attempt.number]
         if kept.state != "running":  # another process gave it up first

@@ -217,9 +217,13 @@ class Worker:
         )
 
     def _failed(self, held: Held, failure: TrialFailedError) -> None:
-        """Record why a trial failed."""
+        """Record why a trial failed; one that diverged counts, and is not tried again."""
         cause: Cause = "own" if failure.own else "ended"
-        self.study.fail(held.attempt, failure.reason, cause, final=failure.final)
+        if failure.diverged:
+            record = {"epochs": held.epochs, "run_id": run_of(held.job.folder)}
+            self.study.diverge(held.attempt, failure.reason, record)
+        else:
+            self.study.fail(held.attempt, failure.reason, cause, final=failure.final)
         file = held.job.folder / "error.txt"
         with contextlib.suppress(OSError, UserError):  # a full disk; the study has the reason
             replace_file(file, failure.trace or failure.reason)

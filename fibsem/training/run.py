@@ -32,7 +32,7 @@ from fibsem.tracking.runs import Tracking
 from fibsem.training.estimating import estimate
 from fibsem.training.fit import Epoch, Trained, train
 from fibsem.training.folder import Overwrite, settle
-from fibsem.training.health import DivergedError
+from fibsem.training.health import CollapsedError, DivergedError
 from fibsem.training.material import Material
 from fibsem.training.scoring import score_all
 
@@ -62,6 +62,11 @@ class TrialFailedError(Exception):
     def __init__(self, reason: str, trace: str, final: bool, own: bool = True) -> None:
         super().__init__(reason)
         self.reason, self.trace, self.final, self.own = reason, trace, final, own
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the configuration came to no result: news of it, and no accident."""
+        return self.reason.startswith((f"{DivergedError.word}: ", f"{CollapsedError.word}: "))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from fibsem.analysis.intervals import normal_interval
-from fibsem.analysis.metrics import Confusion, cross_entropy, pooled
+from fibsem.analysis.metrics import Confusion, cross_entropy, over_squares
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
 from fibsem.data.dataset import IGNORE, Region
 
@@ -64,4 +64,4 @@ def labelled_figures(
     ]
     losses = [(row["loss"], sum(map(sum, row[HALF]))) for row in rows if row["loss"] is not None]
     loss = sum(loss * n for loss, n in losses) / max(1, sum(n for _, n in losses))
-    return {**pooled(parts).record(), "loss": loss, "porosity_low": low, "porosity_high": high}
+    return {**over_squares(parts), "loss": loss, "porosity_low": low, "porosity_high": high}

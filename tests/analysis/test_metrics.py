@@ -9,6 +9,7 @@ from fibsem.analysis.metrics import (
     Confusion,
     balanced_scores,
     cross_entropy,
+    over_squares,
     pooled,
     porosity_error,
 )
@@ -82,3 +83,17 @@ def test_porosity_errors_of_films_do_not_cancel_out():
     assert porosity_error([more, less]) == pytest.approx(0.1)
     assert pooled([more, less]).porosity == pooled([more, less]).label_porosity
     assert np.isnan(porosity_error([]))
+
+
+def test_the_median_over_squares_stands_beside_what_is_pooled():
+    """IoUs of pore of 1/2, 0 and 1; one square has none, and no pore is given there either."""
+    parts = [
+        Confusion(((2, 1), (1, 4))),
+        Confusion(((0, 3), (0, 5))),
+        Confusion(((4, 0), (0, 4))),
+        Confusion(((0, 0), (0, 8))),
+    ]
+    found = over_squares(parts)
+    assert found["iou_pore_median"] == pytest.approx(0.5)
+    assert found["iou_pore"] == pytest.approx(6 / 11)
+    assert np.isnan(over_squares(parts[3:])["iou_pore_median"])

@@ -77,6 +77,9 @@ def test_records_of_evaluations_keep_their_layout():
     table = tables.labelled(record)
     assert list(table["95 % CI over squares"]) == ["[28.00, 32.00]", ""]
     assert list(table["mIoU"]) == ["0.8000 ± 0.0100"] * 2
+    assert list(table["pore IoU, median of squares"]) == ["", ""]  # of a version before
+    record["val_all"] = {**figures, "iou_pore_median": {"mean": 0.61, "std": 0.02}}
+    assert list(tables.labelled(record)["pore IoU, median of squares"]) == ["", "0.6100 ± 0.0200"]
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]))

@@ -27,13 +27,15 @@ HOW_MUCH = [
     "search.max_failures", "search.heartbeat_s", "search.grace_s", "search.storage",
     "search.stall_s", "search.patience_s", "search.dry_run",
 ]  # fmt: skip
+#: A plan sets keys of the training; those count.
+TIME = ["budget", "budget_is", "plan"]
 SEARCH = [*HOW, *HOW_MUCH, "space.*"]
 
 #: Keys by command: those of the identity, and the others; patterns as of files.
 PLACED = {
-    "train": (NETWORK, [*ANYWHERE, *SEARCH]),
-    "evaluate": ([*NETWORK, "evaluation.*"], [*ANYWHERE, *SEARCH, "seeds", "compare"]),
-    "sweep": ([*NETWORK, *HOW, "space.*", "study"], [*ANYWHERE, *HOW_MUCH]),
+    "train": (NETWORK, [*ANYWHERE, *SEARCH, *TIME]),
+    "evaluate": ([*NETWORK, "evaluation.*"], [*ANYWHERE, *SEARCH, *TIME, "seeds", "compare"]),
+    "sweep": ([*NETWORK, *HOW, "space.*", "study"], [*ANYWHERE, *HOW_MUCH, *TIME]),
     "promote": (
         ["split.*", "seed", "candidates", "ensemble", "rank.*", "final.*", "postprocessing.*"],
         # the trials say what theirs are; the gate may be another next time, and volumes follow it

@@ -113,22 +113,24 @@ def test_other_settings_in_the_same_folder_are_refused(run_thresholds):
 
 
 @pytest.mark.slow
-def test_a_trial_that_fails_is_recorded_and_the_sweep_goes_on(run, capsys):
+def test_a_trial_that_diverges_is_recorded_and_the_sweep_goes_on(run, capsys):
     summary = run(
         "~space.axes.train.learning_rate",
         "+space.axes.train.learning_rate=[0.01,1e30]",
         "search.retries=1",
         trials=3,
     )
-    assert summary["trials"]["complete"] == 3
-    assert summary["trials"]["failed"] >= 2  # once, and once more with another seed
+    counts = summary["trials"]
+    assert (counts["complete"] + counts["pruned"], counts["failed"]) == (3, 0)
     trials = json.loads((run.folder / "sweep" / "trials.json").read_text())
-    failed = [trial for trial in trials if trial["state"] == "failed"]
+    failed = [trial for trial in trials if trial["state"] == "pruned"]
+    assert len(trials) == 3  # none is repeated
+    assert failed
     assert all("loss is" in trial["reason"] for trial in failed)
     assert all(trial["train.learning_rate"] == 1e30 for trial in failed)
     _, runs = children(run, summary["parent_run_id"])
     reasons = [r.data.tags.get("fibsem.reason") for r in runs if r.info.status == "FAILED"]
-    assert len(reasons) == summary["trials"]["failed"]
+    assert len(reasons) == len(failed)
     assert all("loss is" in reason for reason in reasons)
     assert "failed" in capsys.readouterr().err
     assert list((run.folder / "sweep" / "trials").glob("*/error.txt"))
@@ -326,6 +328,28 @@ def test_a_trial_that_is_given_up_makes_room_for_another_one(here, backend):
     sweep.study.close()
 
 
+def test_divergence_is_news_of_hyperparameters_and_is_not_tried_again(here, backend):
+    """It fills its slot, as far as the backend can be told so; three in a row end the sweep."""
+    reason = "diverged: the training loss is nan in epoch 1"
+    failed = TrialFailedError(reason, "a traceback", final=False)
+    sweep = opened(*backend, "search.trials=3", "search.retries=2", "search.max_failures=3", **here)
+    jobs = worked(sweep, [finished(0.5), failed, finished(0.4), finished(0.3)])
+    assert len({job.folder.name.partition("-")[0] for job in jobs}) == len(jobs)
+    (row,) = [row for row in sweep.study.rows() if row["reason"]]
+    assert row["reason"] == reason
+    assert sweep.best()["objectives"] == [0.4 if row["state"] == "pruned" else 0.3]
+    assert row["state"] == ("failed" if backend else "pruned")
+    sweep.study.close()
+
+
+def test_when_all_diverge_the_sweep_stops(here):
+    failed = TrialFailedError("collapsed: it is constant", "a traceback", final=False)
+    sweep = opened("search.trials=9", "search.max_failures=3", **here)
+    with pytest.raises(UserError, match=r"allows 3 failed trials in a row.*it is constant"):
+        worked(sweep, [failed] * 9)
+    sweep.study.close()
+
+
 def test_a_trial_that_failed_by_itself_is_tried_again_from_another_seed(here, backend):
     """The same hyperparameters, in a folder of its own; one that was stopped keeps its seed."""
     failed = TrialFailedError("diverged", "a traceback", final=False)
@@ -366,10 +390,10 @@ def test_every_backend_records_failures_and_goes_on(run, backend):
         *backend, "~space.axes.train.learning_rate", "+space.axes.train.learning_rate=[0.01,1e30]",
         "space.axes.model.filters=[3,4,5,6,7,8]", "search.retries=0", trials=3,
     )  # fmt: skip
-    assert summary["trials"]["complete"] == 3
+    assert summary["trials"]["complete"] + summary["trials"]["pruned"] == 3
     table = json.loads((run.folder / "sweep" / "trials.json").read_text())
-    failed = [trial for trial in table if trial["state"] == "failed"]
-    assert len(failed) == summary["trials"]["failed"]
+    failed = [trial for trial in table if trial["reason"]]
+    assert len(failed) == summary["trials"]["failed"] + summary["trials"]["pruned"]
     assert all("loss is" in trial["reason"] for trial in failed)
     assert len({trial["slot"] for trial in table}) == len(table)
 

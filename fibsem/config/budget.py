@@ -1,0 +1,57 @@
+"""``budget=30min``: how long a command may take, and what becomes of it where that is too short."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from fibsem.config.reading import Tree, read_path, require
+
+UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Time of a command.
+
+    Attributes
+    ----------
+    seconds
+        Given; None where nothing limits it.
+    strict
+        ``budget_is=hard``: what is late is cut off, else it is said.
+    plan
+        A file of a former plan, which is repeated instead of being made anew.
+    """
+
+    seconds: float | None
+    strict: bool = False
+    plan: Path | None = None
+
+    @classmethod
+    def of(cls, tree: Tree) -> Budget:
+        """Read ``budget``, ``budget_is`` and ``plan``."""
+        how: Literal["soft", "hard"] = tree["budget_is"]
+        require("budget_is", how, how in ("soft", "hard"), "soft or hard")
+        plan = None if tree["plan"] is None else read_path(tree["plan"], "plan")
+        seconds = None if tree["budget"] is None else parse_seconds(tree["budget"])
+        return cls(seconds, how == "hard", plan)
+
+    @property
+    def planned(self) -> bool:
+        """Whether the steps of a training follow from a plan."""
+        return self.seconds is not None or self.plan is not None
+
+
+def parse_seconds(text: object) -> float:
+    """A time as people type it.
+
+    >>> parse_seconds("90s"), parse_seconds("30min"), parse_seconds("1.5h")
+    (90.0, 1800.0, 5400.0)
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|min|h)\s*", str(text))
+    seconds = float(found[1]) * UNITS[found[2]] if found else 0.0
+    require("budget", text, seconds > 0, "a positive number with s, min or h, such as 30min")
+    return seconds

@@ -1,0 +1,66 @@
+"""A sweep that fills a budget: how many trials, of how many steps, from some that are timed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from itertools import islice
+
+import keras
+import numpy as np
+
+from fibsem.config import RunConfig, SearchConfig, Tree, with_values
+from fibsem.search.space import Space
+from fibsem.training.material import Material
+from fibsem.training.plan import Plan, Probe, plan_trainings, probe
+
+#: Networks of the space that are timed: one for so many seconds of the budget, and at most.
+PROBE_EVERY_S, MOST_PROBES = 150.0, 4
+#: A trial takes as many times what is done once for each, and has so many steps, at least.
+ONCES, STEPS = 5.0, 300
+MOST_TRIALS = 100
+
+
+def plan_sweep(
+    tree: Tree,
+    search: SearchConfig,
+    space: Space,
+    material: Material,
+    budget_s: float,
+    began: float,
+) -> Plan:
+    """Time some networks of a space, and share a budget out to trials like them.
+
+    Parameters
+    ----------
+    tree, search, space, material
+        The sweep.
+    budget_s
+        Given.
+    began
+        When the command began, by ``time.perf_counter``.
+    """
+    count = min(MOST_PROBES, max(1, int(budget_s // PROBE_EVERY_S)))
+    enumerated = search.sampler == "enumerated"
+    found = []
+    for values in islice(space.plan(search.seed, enumerate_cells=enumerated), count):
+        config = RunConfig.of(with_values(tree, values))
+        found.append(probe(material.for_config(config), budget_s / count))
+        keras.backend.clear_session()
+    like, spent_s = mean(found), time.perf_counter() - began
+    trials = number_of_trials(like, budget_s - spent_s)
+    return plan_trainings(like, budget_s, spent_s, material.dataset.hash, trials=trials)
+
+
+def mean(found: Sequence[Probe]) -> Probe:
+    """What trials take on average."""
+    table = [(one.step_s, one.validation_s, one.once_s, one.pixel_s) for one in found]
+    step_s, validation_s, once_s, pixel_s = np.mean(table, axis=0).tolist()
+    most = [one.most_steps for one in found if one.most_steps is not None]
+    return Probe(step_s, validation_s, once_s, pixel_s, min(most, default=None))
+
+
+def number_of_trials(found: Probe, seconds: float) -> int:
+    """Trials that are long enough to be told apart; at least one."""
+    least = found.once_s + max((ONCES - 1) * found.once_s, STEPS * found.step_s)
+    return min(MOST_TRIALS, max(1, int(seconds / least)))

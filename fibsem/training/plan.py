@@ -1,0 +1,296 @@
+"""A budget of time becomes a plan in steps, once: a few real steps are timed, the rest follows.
+
+Steps are what can be repeated: two trainings with one seed and one plan are the same, whatever else
+the machine did. So the plan is kept with the results, and a command that is given again repeats it.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from fibsem.config import Budget, Tree, with_values
+from fibsem.errors import UserError
+from fibsem.inference.model.cost import predicted_seconds_per_gigapixel, seconds_per_gigapixel
+from fibsem.inference.model.predict import BlockScorer, compiled
+from fibsem.system.files import read_json, write_json
+from fibsem.system.interrupts import uninterrupted
+from fibsem.training.estimate import OVERHEAD_S, Estimate, duration
+from fibsem.training.estimating import estimator
+from fibsem.training.fit import as_dataset, compiled_model, epoch_batches
+from fibsem.training.material import Material
+
+#: Validations of a training, at most, and the most that they take of its time.
+MOST_EPOCHS, VALIDATING = 25, 0.1
+#: Steps of the shortest training that is worth its name.
+FEWEST_STEPS = 20
+#: Share of the budget in which steps are timed, and the least and the most seconds.
+TIMED, TIMED_S = 0.03, (1.0, 10.0)
+#: Used time against that given from which on it is an overrun.
+LATE = 1.1
+#: Where a plan is kept, in the folder of the results.
+FILE = "plan.json"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Seconds that were measured: of a step, of a validation, and of what is done once.
+
+    Attributes
+    ----------
+    once_s
+        Building, tracing and the last scores of a training.
+    pixel_s
+        Of a pixel of whole squares.
+    most_steps
+        Of an epoch that sees every drawn pixel once; None where windows are drawn afresh.
+    """
+
+    step_s: float
+    validation_s: float
+    once_s: float
+    pixel_s: float
+    most_steps: int | None = None
+
+    def seconds_of(self, epochs_steps: tuple[int, int]) -> float:
+        """Of some epochs of so many steps."""
+        epochs, steps = epochs_steps
+        return epochs * (steps * self.step_s + self.validation_s)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a budget pays for.
+
+    Attributes
+    ----------
+    budget_s
+        Given.
+    data
+        Hash of the dataset that it was made for.
+    trials
+        Trainings.
+    epochs, steps
+        Of each, and steps of an epoch; a validation follows every epoch.
+    step_s, validation_s, once_s
+        As measured; see :class:`Probe`.
+    """
+
+    budget_s: float
+    data: str
+    trials: int
+    epochs: int
+    steps: int
+    step_s: float
+    validation_s: float
+    once_s: float
+
+    @property
+    def trial_s(self) -> float:
+        """Expected time of one training."""
+        return self.once_s + self.epochs * (self.steps * self.step_s + self.validation_s)
+
+    def values(self) -> dict[str, Any]:
+        """What it sets of a configuration: a cosine that ends with the last step."""
+        return {
+            "train.epochs": self.epochs,
+            "train.steps": self.steps,
+            "train.patience": None,
+            "train.schedule": "cosine",
+        }
+
+    @property
+    def seconds(self) -> float:
+        """Expected time of all trainings."""
+        return self.trials * self.trial_s
+
+    def sentence(self) -> str:
+        """What a user wants to know before waiting."""
+        steps = self.epochs * self.steps
+        what = "1 training" if self.trials == 1 else f"{self.trials} trainings"
+        return (
+            f"plan: {what} of {steps} steps in {self.epochs} epochs, {duration(self.trial_s)} each "
+            f"(steps {duration(steps * self.step_s)}, validation "
+            f"{duration(self.epochs * self.validation_s)}, begin and end {duration(self.once_s)})"
+        )
+
+    def told(self, used_s: float) -> dict[str, Any]:
+        """Given and used time, for the record of a command; an overrun is said."""
+        if used_s > LATE * self.budget_s:
+            print(
+                f"{duration(used_s)} were used of {duration(self.budget_s)}: the machine was "
+                "slower than when the plan was made, whose steps stay; budget_is=hard cuts off "
+                "what is late"
+            )
+        return {"plan": self.to_json(), "budget": {"given_s": self.budget_s, "used_s": used_s}}
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Plan:
+        return cls(**{field.name: record[field.name] for field in fields(cls)})
+
+
+@uninterrupted()
+def probe(material: Material, budget_s: float) -> Probe:
+    """Time real steps, a validation and the last scores of a configuration."""
+    config, began = material.config, time.perf_counter()
+    model = compiled_model(config)
+    batches, most = epoch_batches(material, 0)
+    forward, score = compiled(model), estimator(material, "val")
+    dataset = as_dataset(batches)
+
+    def steps(count: int) -> float:
+        started = time.perf_counter()
+        model.fit(dataset, steps_per_epoch=count, epochs=1, verbose=0, shuffle=False)
+        return time.perf_counter() - started
+
+    def scored() -> float:
+        started = time.perf_counter()
+        score(forward)
+        return time.perf_counter() - started
+
+    steps(2)
+    scored()
+    predicted_seconds_per_gigapixel(config.spec)
+    pixel_s = seconds_per_gigapixel(BlockScorer(config.spec, model)) / 1e9
+    once_s = time.perf_counter() - began
+    step_s = steps(3) / 3
+    wanted = min(max(TIMED * budget_s, TIMED_S[0]), TIMED_S[1])
+    step_s = _timed(steps, max(3, round(wanted / step_s)))
+    validation_s = min(scored(), scored())
+    by_patch = config.train.mode == "patch"
+    return Probe(step_s, validation_s, once_s, pixel_s, most if by_patch else None)
+
+
+def _timed(steps: Callable[[int], float], count: int) -> float:
+    return steps(min(count, 2000)) / min(count, 2000)
+
+
+def plan_trainings(
+    found: Probe, budget_s: float, spent_s: float, data: str, *, trials: int = 1, each_s: float = 0
+) -> Plan:
+    """Trainings of one network that fill what is left of a budget.
+
+    Parameters
+    ----------
+    found
+        What was timed.
+    budget_s, spent_s
+        Given, and gone already, the probe included.
+    data
+        Hash of the dataset.
+    trials, each_s
+        Trainings, and what else is done for each.
+
+    Raises
+    ------
+    UserError
+        If it is too short for them.
+    """
+    once_s = found.once_s + each_s
+    epochs, steps = divide(found, (budget_s - spent_s) / trials - once_s)
+    if epochs * steps < FEWEST_STEPS:
+        least = once_s + FEWEST_STEPS * found.step_s + found.validation_s
+        what = "one training" if trials == 1 else f"{trials} trainings"
+        raise UserError(
+            f"`budget` must be at least {math.ceil(1.1 * (spent_s + trials * least))}s for {what} "
+            f"of this network on this machine, but got {budget_s:g}s; the choices are a longer one "
+            "or a smaller network."
+        )
+    return Plan(budget_s, data, trials, epochs, steps, found.step_s, found.validation_s, once_s)
+
+
+def divide(found: Probe, seconds: float) -> tuple[int, int]:
+    """Epochs and their steps that fill some seconds; validations take a tenth of it at most."""
+    if seconds <= found.validation_s:
+        return 1, 0
+    most = min(max(1, int(VALIDATING * seconds / found.validation_s)), MOST_EPOCHS)
+
+    def filled(epochs: int) -> tuple[int, int]:
+        return epochs, int((seconds / epochs - found.validation_s) / found.step_s)
+
+    # of as many epochs and of some fewer, those whose whole steps leave the least time over
+    epochs, steps = max(map(filled, range(-(-most // 2), most + 1)), key=found.seconds_of)
+    if found.most_steps is None or steps <= found.most_steps:
+        return epochs, steps
+    return int(seconds / found.seconds_of((1, found.most_steps))), found.most_steps
+
+
+def planned(
+    tree: Tree,
+    folder: Path,
+    data: str,
+    make: Callable[[float], Plan],
+    *,
+    anew: bool = False,
+    trials: str | None = None,
+) -> tuple[Tree, Plan | None]:
+    """The configuration with what its budget pays for; the plan is made once, and kept.
+
+    Parameters
+    ----------
+    tree, folder
+        The configuration as it was given, and where its results are.
+    data
+        Hash of the dataset.
+    make
+        Makes a plan for some seconds where there is none yet.
+    anew
+        Whatever is there, is removed.
+    trials
+        Key that says how many trainings there are, where it is the plan that says it.
+
+    Raises
+    ------
+    UserError
+        If ``plan`` is none, or of another dataset.
+    """
+    budget, kept = Budget.of(tree), folder / FILE
+    if not budget.planned:
+        return tree, None
+    source = budget.plan or kept
+    if source.is_file() and not (anew and budget.plan is None):
+        plan = read_plan(source, data)
+    elif budget.plan is not None:
+        raise UserError(
+            f"`plan` must be a file that a command has left, but {source} is not there."
+        )
+    else:
+        assert budget.seconds is not None
+        plan = make(budget.seconds)
+    write_json(kept, plan.to_json())
+    print(plan.sentence())
+    values = plan.values()
+    if trials is not None:
+        values[trials] = plan.trials
+    if budget.strict:
+        values["train.max_seconds"] = max(1.0, plan.trial_s - plan.once_s)
+    return with_values(tree, values), plan
+
+
+def read_plan(path: Path, data: str) -> Plan:
+    """Read what was kept; refused where it is of other data."""
+    keys = [field.name for field in fields(Plan)]
+    plan = Plan.from_json(read_json(path, keys=keys, remedy="give budget= instead"))
+    if plan.data != data:
+        raise UserError(
+            f"`plan` must be of this dataset, but {path} was made for other data ({plan.data}, not "
+            f"{data}); budget= makes a new one."
+        )
+    return plan
+
+
+def instead(estimate: Estimate, budget_s: float = 3600.0) -> str:
+    """What a budget of an hour would do in place of something that takes longer."""
+    found = Probe(estimate.step_s, 0.1 * estimate.step_s * estimate.steps, OVERHEAD_S, 0.0)
+    trials = max(1, int(budget_s / (6 * OVERHEAD_S + 1000 * found.step_s)))
+    plan = plan_trainings(found, budget_s, OVERHEAD_S, "", trials=trials)
+    return (
+        f"budget=1h would do about {trials} trainings of {plan.epochs * plan.steps} steps instead"
+    )

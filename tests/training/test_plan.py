@@ -1,0 +1,146 @@
+"""From a budget of time to steps: laws of the division, and that a plan is made once."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fibsem import train
+from fibsem.config import compose
+from fibsem.errors import UserError
+from fibsem.training.plan import (
+    FEWEST_STEPS,
+    FILE,
+    MOST_EPOCHS,
+    Plan,
+    Probe,
+    plan_trainings,
+    planned,
+    probe,
+)
+
+PLAN = Plan(60.0, "abc", 1, 2, 3, 0.1, 0.2, 5.0)
+
+times = st.floats(1e-3, 1.0)
+
+
+@given(times, times, st.floats(0, 20), st.floats(60, 7200), st.sampled_from([None, 50, 400]))
+def test_a_plan_fills_its_budget_and_validates_a_tenth_of_it(step, validation, once, budget, most):
+    found = Probe(step, validation, once, 1e-6, most)
+    plan = plan_trainings(found, budget, 10.0, "abc")
+    used = 10 + plan.trial_s
+    assert used <= budget
+    assert used >= 0.9 * budget - (step if most is None else most * step) - validation
+    assert plan.epochs * plan.steps >= FEWEST_STEPS
+    assert plan.steps <= (most or 1e9)
+    if most is None:
+        assert 1 <= plan.epochs <= MOST_EPOCHS
+        assert plan.epochs == 1 or plan.epochs * validation <= 0.1 * (budget - 10 - once)
+
+
+@given(st.integers(1, 5), st.floats(0, 3))
+def test_several_trainings_share_a_budget(trials, each):
+    plan = plan_trainings(Probe(0.01, 0.02, 1.0, 1e-6), 300, 20, "abc", trials=trials, each_s=each)
+    assert 20 + trials * plan.trial_s == pytest.approx(300, abs=trials * 0.6)
+
+
+def test_a_budget_that_is_too_short_says_what_would_do():
+    found = Probe(0.5, 1.0, 6.0, 1e-6)
+    with pytest.raises(UserError, match=r"at least \d+s for one training.*but got 20s") as refused:
+        plan_trainings(found, 20, 5, "abc")
+    least = int(str(refused.value).partition("at least ")[2].partition("s for")[0])
+    assert plan_trainings(found, least, 5, "abc").steps >= FEWEST_STEPS
+
+
+def tree(*overrides):
+    return compose("train", ["nbhd=11x11x3", *overrides])
+
+
+def never(seconds):
+    raise AssertionError("the plan was there already")
+
+
+def test_a_plan_is_made_once_and_kept(tmp_path, capsys):
+    given = tree("budget=1min")
+    first, made = planned(given, tmp_path, "abc", lambda seconds: PLAN)
+    assert made == PLAN
+    assert capsys.readouterr().out.startswith("plan: 1 training of 6 steps in 2 epochs")
+    how = first["train"]
+    assert (how["epochs"], how["steps"], how["patience"], how["schedule"]) == (2, 3, None, "cosine")
+    assert planned(given, tmp_path, "abc", never) == (first, PLAN)
+    assert planned(tree(f"plan={tmp_path / FILE}"), tmp_path / "other", "abc", never)[1] == PLAN
+    assert (tmp_path / "other" / FILE).is_file()
+    with pytest.raises(AssertionError, match="already"):
+        planned(given, tmp_path, "abc", never, anew=True)
+
+
+def test_without_a_budget_nothing_is_planned(tmp_path):
+    assert planned(tree(), tmp_path, "abc", never) == (tree(), None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_hard_budget_limits_the_time_of_the_training(tmp_path):
+    limited, _ = planned(
+        tree("budget=1min", "budget_is=hard"), tmp_path, "abc", lambda seconds: PLAN
+    )
+    assert limited["train"]["max_seconds"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["budget=30"], r"`budget` must be a positive number with s, min or h.*got 30"),
+        (["budget=0min"], "but got 0min"),
+        (["budget=1min", "budget_is=strict"], "`budget_is` must be soft or hard, but got strict"),
+        (["plan=nowhere.json"], r"`plan` must be a file.*nowhere\.json is not there"),
+    ],
+)
+def test_what_is_no_budget_is_said_in_a_line(tmp_path, overrides, said):
+    with pytest.raises(UserError, match=said):
+        planned(tree(*overrides), tmp_path, "abc", lambda seconds: PLAN)
+
+
+def test_a_plan_of_other_data_is_refused(tmp_path):
+    (tmp_path / FILE).write_text(json.dumps(PLAN.to_json()))
+    with pytest.raises(UserError, match=r"`plan` must be of this dataset.*other data \(abc, not d"):
+        planned(tree("budget=1min"), tmp_path, "def", never)
+
+
+def test_an_overrun_is_said(capsys):
+    assert PLAN.told(62.0)["budget"] == {"given_s": 60.0, "used_s": 62.0}
+    assert capsys.readouterr().out == ""
+    PLAN.told(90.0)
+    assert capsys.readouterr().out.startswith("90 s were used of 60 s: the machine was slower")
+
+
+def test_a_probe_times_real_steps(material):
+    found = probe(material(), 30.0)
+    for seconds in (found.step_s, found.validation_s, found.once_s, found.pixel_s):
+        assert 0 < seconds < 60
+    assert found.most_steps is None
+
+
+def test_one_plan_gives_one_result(small, new_store, tmp_path, material):
+    """Repeated from its file in another folder; the same command again trains nothing."""
+    store = new_store(tmp_path)
+    plan = Plan(60.0, material().dataset.hash, 1, 2, 3, 0.1, 0.2, 5.0)
+    (tmp_path / "plan.json").write_text(json.dumps(plan.to_json()))
+    results = []
+    for name in ("first", "second", "second"):
+        given = [*small, *store, f"output={tmp_path / name}", f"plan={tmp_path / 'plan.json'}"]
+        train.main(compose("train", given))
+        results.append(json.loads((tmp_path / name / "summary.json").read_text()))
+    assert [result["epochs"] for result in results] == [2, 2, 2]
+    assert results[0]["val"] == results[1]["val"] == results[2]["val"]
+    assert results[0]["plan"] == plan.to_json()
+    assert results[1]["run_id"] == results[2]["run_id"] != results[0]["run_id"]
+
+
+@pytest.mark.slow
+def test_a_training_takes_the_time_that_it_is_given(small, new_store, tmp_path):
+    """On a machine that does other work meanwhile it may take longer, but never forever."""
+    given = [*small, *new_store(tmp_path), f"output={tmp_path / 'timed'}", "budget=45s"]
+    train.main(compose("train", given))
+    used = json.loads((tmp_path / "timed" / "summary.json").read_text())["budget"]["used_s"]
+    assert 20 < used < 90
