@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from fibsem.api.options import one_line_errors, tree_of
 from fibsem.api.results import Result, files
 from fibsem.api.segmenting import SegmentResult
 from fibsem.config import (
+    Budget,
     DataConfig,
     GateConfig,
     PostProcessingConfig,
@@ -120,6 +123,7 @@ def promote(
 
 def run(tree: Tree) -> PromoteResult:
     """Promote the best of a dataset's trials."""
+    began = time.perf_counter()
     how, rank, store = checked(tree)
     data, split = read(DataConfig, tree["data"], "data"), read(SplitRecipe, tree["split"], "split")
 
@@ -132,10 +136,12 @@ def run(tree: Tree) -> PromoteResult:
             "split.test says how many there are to be."
         )
 
+    from fibsem.promotion.budget import plan_promotion, values
     from fibsem.promotion.final import final_tree
     from fibsem.promotion.promotion import Promotion
     from fibsem.promotion.ranking import best_trials
     from fibsem.tracking.runs import Tracking
+    from fibsem.training.plan import planned
 
     tracking = Tracking.open(store, dataset.name)
     trials = best_trials(tracking, dataset, rank, how.study, how.max_seconds_per_gigapixel)
@@ -144,13 +150,20 @@ def run(tree: Tree) -> PromoteResult:
     which = hashlib.sha256("".join(trial.run_id for trial in trials).encode()).hexdigest()[:8]
     folder = output_folder("promote", tree, dataset.name, which)
     with at_work(folder):
+        plan = None
+        if RunConfig.of(trials[0].tree).spec.is_network:
+            make = partial(plan_promotion, tree, trials, dataset, tracking, began)
+            tree, plan = planned(tree, folder, dataset.hash, make, values=values)
         record = Promotion(tree, dataset, folder, tracking).run(trials)
+        if plan is not None:
+            record |= plan.told(time.perf_counter() - began)
         write_json(folder / "summary.json", record)
     return PromoteResult(record, folder)
 
 
 def checked(tree: Tree) -> tuple[PromoteConfig, RankConfig, TrackingConfig]:
     """What is wrong with a promotion is said before anything is opened."""
+    Budget.of(tree)
     read(DataConfig, tree["data"], "data")
     read(SplitRecipe, tree["split"], "split")
     store = read(TrackingConfig, tree["tracking"], "tracking")

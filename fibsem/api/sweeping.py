@@ -184,7 +184,7 @@ def prepare(tree: Tree) -> Prepared:
 
     material = Material.of(dataset, config)
     prepared = Prepared(tree, config, how, space, dataset, material, began)
-    if not budget.planned:
+    if not (budget.planned and config.spec.is_network):
         prepared.announce()
     elif how.dry_run and budget.seconds is not None:
         print(prepared.plan(budget.seconds).sentence())
@@ -193,6 +193,7 @@ def prepare(tree: Tree) -> Prepared:
 
 def search(prepared: Prepared) -> SweepResult:
     """Run the trials that are missing, here or beside other workers."""
+    from fibsem.search.budget import values
     from fibsem.search.executors import InProcess
     from fibsem.search.folder import begin_anew
     from fibsem.search.report import report_sweep
@@ -209,10 +210,11 @@ def search(prepared: Prepared) -> SweepResult:
         with at_work(folder):
             begin_anew(tree, folder, tracking)
     with at_work(folder, shared=True):  # the same sweep elsewhere joins
-        tree, plan = planned(
-            tree, folder, dataset.hash, prepared.plan, anew=tree["overwrite"],
-            trials="search.trials",
-        )  # fmt: skip
+        plan = None
+        if config.spec.is_network:
+            tree, plan = planned(
+                tree, folder, dataset.hash, prepared.plan, anew=tree["overwrite"], values=values
+            )
         sweep = Sweep.open(tree, dataset, folder, tracking)
         with closing(sweep.study):
             sweep.reconcile()

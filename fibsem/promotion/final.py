@@ -26,6 +26,7 @@ from fibsem.training.run import Job, Record, hyperparameters, run_job
 def final_tree(trial: Trial, tree: Tree, seed: int) -> Tree:
     """A trial's configuration with the data and the budget of the final training."""
     final = tree["final"]
+    planned = {"train.steps": final["steps"], "train.schedule": "cosine"} if final["steps"] else {}
     changed = with_values(
         trial.tree,
         {
@@ -38,6 +39,7 @@ def final_tree(trial: Trial, tree: Tree, seed: int) -> Tree:
             "train.shift_sd": final["shift_sd"],
             "train.shift_probability": final["shift_probability"],
             "seed": seed,
+            **planned,
         },
     )
     return {**changed, **{key: tree[key] for key in ("data", "tracking", "command")}}

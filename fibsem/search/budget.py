@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from itertools import islice
+from typing import Any
 
 import keras
 import numpy as np
@@ -43,13 +44,18 @@ def plan_sweep(
     count = min(MOST_PROBES, max(1, int(budget_s // PROBE_EVERY_S)))
     enumerated = search.sampler == "enumerated"
     found = []
-    for values in islice(space.plan(search.seed, enumerate_cells=enumerated), count):
-        config = RunConfig.of(with_values(tree, values))
+    for point in islice(space.plan(search.seed, enumerate_cells=enumerated), count):
+        config = RunConfig.of(with_values(tree, point))
         found.append(probe(material.for_config(config), budget_s / count))
         keras.backend.clear_session()
     like, spent_s = mean(found), time.perf_counter() - began
     trials = number_of_trials(like, budget_s - spent_s)
     return plan_trainings(like, budget_s, spent_s, material.dataset.hash, trials=trials)
+
+
+def values(plan: Plan, limit_s: float | None) -> dict[str, Any]:
+    """What it sets of a sweep; see :meth:`fibsem.training.plan.Plan.values`."""
+    return {**plan.values(limit_s), "search.trials": plan.trials}
 
 
 def mean(found: Sequence[Probe]) -> Probe:

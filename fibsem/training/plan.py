@@ -94,14 +94,18 @@ class Plan:
         """Expected time of one training."""
         return self.once_s + self.epochs * (self.steps * self.step_s + self.validation_s)
 
-    def values(self) -> dict[str, Any]:
-        """What it sets of a configuration: a cosine that ends with the last step."""
-        return {
+    def values(self, limit_s: float | None) -> dict[str, Any]:
+        """What it sets of a configuration: a cosine that ends with the last step.
+
+        ``limit_s`` is the time after which a training is cut off.
+        """
+        set_by = {
             "train.epochs": self.epochs,
             "train.steps": self.steps,
             "train.patience": None,
             "train.schedule": "cosine",
         }
+        return set_by if limit_s is None else {**set_by, "train.max_seconds": limit_s}
 
     @property
     def seconds(self) -> float:
@@ -143,7 +147,7 @@ def probe(material: Material, budget_s: float) -> Probe:
     model = compiled_model(config)
     batches, most = epoch_batches(material, 0)
     forward, score = compiled(model), estimator(material, "val")
-    dataset = as_dataset(batches)
+    dataset = as_dataset(batches).repeat()  # an epoch may be shorter than what is timed
 
     def steps(count: int) -> float:
         started = time.perf_counter()
@@ -229,7 +233,7 @@ def planned(
     make: Callable[[float], Plan],
     *,
     anew: bool = False,
-    trials: str | None = None,
+    values: Callable[[Plan, float | None], dict[str, Any]] = Plan.values,
 ) -> tuple[Tree, Plan | None]:
     """The configuration with what its budget pays for; the plan is made once, and kept.
 
@@ -243,8 +247,8 @@ def planned(
         Makes a plan for some seconds where there is none yet.
     anew
         Whatever is there, is removed.
-    trials
-        Key that says how many trainings there are, where it is the plan that says it.
+    values
+        What a plan sets of the configuration, and after how many seconds trainings are cut off.
 
     Raises
     ------
@@ -254,24 +258,21 @@ def planned(
     budget, kept = Budget.of(tree), folder / FILE
     if not budget.planned:
         return tree, None
-    source = budget.plan or kept
-    if source.is_file() and not (anew and budget.plan is None):
-        plan = read_plan(source, data)
-    elif budget.plan is not None:
-        raise UserError(
-            f"`plan` must be a file that a command has left, but {source} is not there."
-        )
+    if budget.plan is not None:
+        if not budget.plan.is_file():
+            raise UserError(
+                f"`plan` must be a file that a command has left, but {budget.plan} is not there."
+            )
+        plan = read_plan(budget.plan, data)
     else:
         assert budget.seconds is not None
-        plan = make(budget.seconds)
+        known = read_plan(kept, data) if kept.is_file() and not anew else None
+        same = known is not None and known.budget_s == budget.seconds
+        plan = known if known and same else make(budget.seconds)
     write_json(kept, plan.to_json())
     print(plan.sentence())
-    values = plan.values()
-    if trials is not None:
-        values[trials] = plan.trials
-    if budget.strict:
-        values["train.max_seconds"] = max(1.0, plan.trial_s - plan.once_s)
-    return with_values(tree, values), plan
+    limit_s = max(1.0, plan.trial_s - plan.once_s) if budget.strict else None
+    return with_values(tree, values(plan, limit_s)), plan
 
 
 def read_plan(path: Path, data: str) -> Plan:

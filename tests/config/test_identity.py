@@ -39,7 +39,8 @@ PLACED = {
     "promote": (
         ["split.*", "seed", "candidates", "ensemble", "rank.*", "final.*", "postprocessing.*"],
         # the trials say what theirs are; the gate may be another next time, and volumes follow it
-        [*ANYWHERE, *SEARCH, "nbhd", "sampling.*", "preprocess.*", "model.*", "train.*", "study",
+        [*ANYWHERE, *SEARCH, *TIME, "nbhd", "sampling.*", "preprocess.*", "model.*", "train.*",
+         "study",
          "max_seconds_per_gigapixel", "segment", "segmentation.*", "gate.*", "force", "rollback",
          "reason", "history"],
     ),
@@ -71,7 +72,8 @@ OTHER = {
     "train.schedule": "step", "train.clip": 2.0,
     "train.windows": 3, "train.grid": 3, "train.steps": 7,
     "train.max_seconds": 60.0, "train.keep": "miou",
-    "train.validation": "lattice", "train.rare_windows": 0.25, "search.backend": "keras_tuner",
+    "train.validation": "lattice", "train.rare_windows": 0.25, "final.steps": 9,
+    "search.backend": "keras_tuner",
     "search.max_seconds": 60.0, "search.sampler": "tpe", "search.pruner": "median",
     "search.storage": "sqlite:///other.db", "study": "other", "space.name": "other",
 }  # fmt: skip

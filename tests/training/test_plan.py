@@ -1,6 +1,7 @@
 """From a budget of time to steps: laws of the division, and that a plan is made once."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -69,6 +70,9 @@ def test_a_plan_is_made_once_and_kept(tmp_path, capsys):
     how = first["train"]
     assert (how["epochs"], how["steps"], how["patience"], how["schedule"]) == (2, 3, None, "cosine")
     assert planned(given, tmp_path, "abc", never) == (first, PLAN)
+    longer = replace(PLAN, budget_s=120.0)
+    assert planned(tree("budget=2min"), tmp_path, "abc", lambda seconds: longer)[1] == longer
+    planned(given, tmp_path, "abc", lambda seconds: PLAN)
     assert planned(tree(f"plan={tmp_path / FILE}"), tmp_path / "other", "abc", never)[1] == PLAN
     assert (tmp_path / "other" / FILE).is_file()
     with pytest.raises(AssertionError, match="already"):
@@ -115,7 +119,7 @@ def test_an_overrun_is_said(capsys):
 
 
 def test_a_probe_times_real_steps(material):
-    found = probe(material(), 30.0)
+    found = probe(material("train.steps=1"), 30.0)
     for seconds in (found.step_s, found.validation_s, found.once_s, found.pixel_s):
         assert 0 < seconds < 60
     assert found.most_steps is None

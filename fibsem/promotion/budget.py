@@ -1,0 +1,95 @@
+"""A promotion that fills a budget: what is left of it for the final trainings, and their steps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from fibsem.analysis.postprocessing import ScoredSquare, SearchGrid, search
+from fibsem.config import PostProcessingConfig, PromoteConfig, RankConfig, RunConfig, Tree, read
+from fibsem.data.dataset import Dataset
+from fibsem.data.split import SPLITS
+from fibsem.promotion.final import final_tree
+from fibsem.promotion.ranking import Trial
+from fibsem.tracking.runs import Tracking
+from fibsem.training.material import Material
+from fibsem.training.plan import Plan, plan_trainings, probe
+
+#: Side of the square on which the search for a post-processing is timed.
+SIDE = 128
+
+
+def plan_promotion(
+    tree: Tree, trials: Sequence[Trial], dataset: Dataset, tracking: Tracking,
+    began: float, budget_s: float,
+) -> Plan:  # fmt: skip
+    """Share what ranking, scores, search and volumes leave of a budget to the final trainings.
+
+    Parameters
+    ----------
+    tree, trials, dataset, tracking
+        The promotion.
+    began
+        When the command began, by ``time.perf_counter``.
+    budget_s
+        Given.
+    """
+    how, rank = PromoteConfig.of(tree), read(RankConfig, tree["rank"], "rank")
+    config = RunConfig.of(final_tree(trials[0], tree, tree["seed"]))
+    found = probe(Material.of(dataset, config), budget_s)
+    keras.backend.clear_session()
+    finals = min(how.candidates, len(trials)) + how.ensemble - 1
+    known_s = (
+        ranking_s(trials, rank, tracking)
+        + found.pixel_s * pixels(dataset, segment=tree["segment"])
+        + search_s(dataset, read(PostProcessingConfig, tree["postprocessing"], "").grid)
+    )
+    spent_s = time.perf_counter() - began + known_s
+    return plan_trainings(found, budget_s, spent_s, dataset.hash, trials=finals)
+
+
+def values(plan: Plan, limit_s: float | None) -> dict[str, Any]:
+    """What it sets of a promotion; see :meth:`fibsem.training.plan.Plan.values`."""
+    set_by = {"final.epochs": plan.epochs, "final.steps": plan.steps}
+    return set_by if limit_s is None else {**set_by, "final.max_seconds": limit_s}
+
+
+def ranking_s(trials: Sequence[Trial], rank: RankConfig, tracking: Tracking) -> float:
+    """Seconds of the trainings that rank the trials: each as long as it took in its sweep."""
+    if len(trials) == 1:
+        return 0.0
+    runs = [tracking.find(trial.run_id) for trial in trials]
+    took = [run.data.metrics.get("time/train_s", 0.0) for run in runs if run is not None]
+    return rank.seeds * sum(took)
+
+
+def pixels(dataset: Dataset, *, segment: bool) -> int:
+    """Pixels that a final model goes over: every labelled square, and all volumes."""
+    labelled = sum(region.box.size for split in SPLITS for region in dataset.regions(split))
+    volumes = sum(int(np.prod(sample.volume.shape)) for sample in dataset.samples)
+    return labelled + (volumes if segment else 0)
+
+
+def search_s(dataset: Dataset, grid: SearchGrid) -> float:
+    """Seconds of the search for a post-processing, from one of its sigmas on one small square."""
+    noise = np.random.default_rng(0).normal(size=(SIDE, SIDE))
+    scores = gaussian_filter(noise, 3)
+    scores = ((scores - scores.min()) / np.ptp(scores)).astype(np.float32)
+    labels = (scores > 0.5).astype(np.uint8)
+    square = ScoredSquare(scores, labels, (slice(0, SIDE), slice(0, SIDE)))
+    one = replace(grid, sigmas=(float(np.median(grid.sigmas)),))
+    started = time.perf_counter()
+    search([square, square], one)
+    took = (time.perf_counter() - started) / 2
+    side = 2 * grid.margin
+    area = sum(
+        (region.box.shape[1] + side) * (region.box.shape[2] + side)
+        for region in dataset.regions("val")
+    )
+    return took * len(grid.sigmas) * area / SIDE**2

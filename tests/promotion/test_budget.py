@@ -1,0 +1,35 @@
+"""A budget of a promotion: what it goes over, and what its plan sets of the final training."""
+
+import pytest
+
+from fibsem.analysis.postprocessing import SearchGrid
+from fibsem.config import RunConfig, compose, with_values
+from fibsem.promotion.budget import pixels, search_s, values
+from fibsem.promotion.final import final_tree
+from fibsem.promotion.ranking import Trial
+from fibsem.training.plan import Plan
+
+PLAN = Plan(600.0, "abc", 2, 7, 30, 0.1, 0.2, 5.0)
+
+
+def test_squares_and_volumes_are_gone_over(material):
+    dataset = material().dataset
+    assert pixels(dataset, segment=False) == 5 * 72 * 72
+    assert pixels(dataset, segment=True) == 5 * 72 * 72 + 6 * 160 * 176
+
+
+def test_the_search_is_timed_for_all_sigmas_and_squares(material):
+    dataset = material().dataset
+    few = search_s(dataset, SearchGrid((1.0,), (0.4, 0.5)))
+    many = search_s(dataset, SearchGrid((1.0,) * 200, (0.4, 0.5)))
+    assert 0 < few < many
+
+
+@pytest.mark.parametrize("limit", [None, 99.0])
+def test_a_plan_sets_the_final_training(small, limit):
+    trial = Trial("r", "a", "0", 0.5, 100.0, "s", "p", "c", compose("train", small))
+    tree = with_values(compose("promote", small[:2]), values(PLAN, limit))
+    how = RunConfig.of(final_tree(trial, tree, seed=3)).train
+    assert (how.epochs, how.steps, how.schedule, how.max_seconds) == (7, 30, "cosine", limit)
+    plain = RunConfig.of(final_tree(trial, compose("promote", small[:2]), seed=3)).train
+    assert (plain.epochs, plain.steps, plain.schedule) == (60, 4, "step")
