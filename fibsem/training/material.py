@@ -42,6 +42,8 @@ from fibsem.training.supply import (
 #: Streams of random numbers of a dataset, so that one draw does not move another.
 STREAM = {"train": 1, "val": 2, "test": 3}
 PIECES = 10
+#: Labelled training pixels of the study: 180 squares of 256 x 256.
+STUDY = 180 * 256**2
 
 
 @dataclass(frozen=True)
@@ -104,8 +106,11 @@ class Material:
 
     @cached_property
     def training_size(self) -> int:
-        """Pixels an epoch of patch mode sees; in grid mode it sets the number of steps."""
-        labelled = int(self.training_parts.counts.sum())
+        """Pixels an epoch of patch mode sees; in grid mode it sets the number of steps.
+
+        A share of at most what the study had labelled: more labels do not make an epoch longer.
+        """
+        labelled = min(int(self.training_parts.counts.sum()), STUDY)
         return max(2, sample_size(labelled, self.config.train.share))
 
     @property

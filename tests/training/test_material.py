@@ -1,6 +1,18 @@
 """What a training learns from: read once, drawn by the dataset's seed and no other."""
 
+from functools import partial
+
 import numpy as np
+
+from fibsem.data.dataset import Region
+from fibsem.geometry import Box
+from fibsem.training.batches import steps_per_epoch
+
+#: A slice that is labelled throughout.
+LABELLED = Region(
+    "film", "0.tif", Box((0, 0, 0), (1, 512, 512)), "train",
+    partial(np.copy, np.indices((512, 512)).sum(axis=0).astype(np.uint8) % 2),
+)  # fmt: skip
 
 
 def test_what_was_read_is_kept_for_another_configuration(material):
@@ -35,3 +47,14 @@ def test_training_pixels_are_balanced_and_as_many_as_the_share(material):
     assert len(pixels) == setting.training_size
     assert setting.training_size <= 0.1 * labelled + 1
     assert pixels.label.mean() == 0.5
+
+
+def test_more_labels_do_not_make_an_epoch_longer(material, monkeypatch):
+    """Than the study's 461 steps, at its share of half a per cent."""
+    setting = material("train.share=0.005")
+    slices = [LABELLED] * 250
+    monkeypatch.setattr("fibsem.training.material.labelled_regions", lambda *_: slices)
+    assert steps_per_epoch(setting.training_size) == 461
+    few = material("train.share=0.005")
+    monkeypatch.setattr("fibsem.training.material.labelled_regions", lambda *_: slices[:5])
+    assert few.training_size == 2 * int(0.005 * 5 * 512**2 / 2)
