@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from fibsem.config.reading import require
@@ -21,6 +22,7 @@ class SearchConfig:
     ] = "enumerated"
     objectives: tuple[str, ...] = ("val/loss",)
     pruner: Literal["none", "median", "halving", "hyperband", "patient"] = "none"
+    rungs: tuple[tuple[int, ...], ...] = ()
     pruner_warmup: int = 3
     pruner_patience: int = 3
     startup_trials: int = 10
@@ -47,6 +49,7 @@ class SearchConfig:
         for key in ("population", "grid_points"):
             value = getattr(self, key)
             require(f"search.{key}", value, value >= 2, "at least 2")
+        self._check_rungs()
         limit = self.max_seconds
         require("search.max_seconds", limit, limit is None or limit > 0, "positive or null")
         require("search.retries", self.retries, self.retries >= 0, "at least 0")
@@ -59,3 +62,17 @@ class SearchConfig:
             "search.grace_s", self.grace_s, self.grace_s > self.heartbeat_s,
             "longer than search.heartbeat_s",
         )  # fmt: skip
+
+    def _check_rungs(self) -> None:
+        """Numbers of trials that fall and of epochs that grow, of one objective in one backend."""
+        if not self.rungs:
+            return
+        pairs = all(len(rung) == 2 and min(rung) >= 1 for rung in self.rungs)
+        legal = pairs and all(b[0] <= a[0] and b[1] > a[1] for a, b in pairwise(self.rungs))
+        shown = [list(rung) for rung in self.rungs]
+        require("search.rungs", shown, legal, "pairs of fewer and fewer trials and more epochs")
+        total = sum(rung[0] for rung in self.rungs)
+        fits = total == self.trials
+        require("search.trials", self.trials, fits, f"{total}, which are in search.rungs")
+        alone = self.backend == "optuna" and self.pruner == "none" and len(self.objectives) == 1
+        require("search.rungs", shown, alone, "[] with pruners, several objectives or Keras-Tuner")

@@ -22,6 +22,7 @@ from fibsem.config import SearchConfig
 from fibsem.errors import LostError
 from fibsem.search.axes import Axes
 from fibsem.search.owner import Beat, Observer, Owner
+from fibsem.search.rungs import NotYetError, epochs_at, heir, read_rungs
 from fibsem.search.samplers import PLANNED, make_pruner, make_sampler
 from fibsem.search.slots import (
     Attempt,
@@ -72,6 +73,7 @@ class OptunaStudy:
     ) -> None:
         self.name, self.search, self.space, self.goals = name, search, space, goals
         self.axes = Axes(space, search.sampler)
+        self.rungs = read_rungs(search.rungs)
         self._opened = open_storage(search.storage, folder)
         with answered(search.storage):
             self.study = optuna.create_study(
@@ -91,15 +93,31 @@ class OptunaStudy:
     # what is to be done
 
     def open_slots(self) -> None:
-        for opening in to_open(self.attempts(), self.search.trials, self.search.retries):
-            values = opening.values
+        known = self.attempts()
+        for opening in to_open(known, self.search.trials, self.search.retries):
+            try:
+                before = self._continued(opening.slot, known)
+            except NotYetError:
+                return
+            values = before.values if before else opening.values
             if values is None and opening.attempt == 0:
                 values = self._planned(opening.slot)
                 if values is None:
                     return  # a grid has no more points
-            self._open(opening, values or {})
+            self._open(opening, values or {}, before)
 
-    def _open(self, opening: Opening, values: Values) -> None:
+    def _continued(self, slot: int, known: list[Attempt]) -> Attempt | None:
+        """Whose training a slot goes on with, in successive halving."""
+        if not self.rungs:
+            return None
+        losses = {
+            frozen.number: frozen.intermediate_values[frozen.last_step]
+            for frozen in self.storage.get_all_trials(self._study_id, deepcopy=False)
+            if frozen.values is not None and frozen.last_step is not None
+        }
+        return heir(self.rungs, slot, known, losses)
+
+    def _open(self, opening: Opening, values: Values, before: Attempt | None = None) -> None:
         attrs: dict[str, Any] = {
             "slot": opening.slot,
             "attempt": opening.attempt,
@@ -108,6 +126,8 @@ class OptunaStudy:
         }
         if values:
             attrs["values"] = json.dumps(values)
+        if before is not None:
+            attrs["continues"] = before.number
         self.study.enqueue_trial(self.axes.parameters(values), user_attrs=attrs)
 
     def _planned(self, slot: int) -> Values | None:
@@ -164,7 +184,7 @@ class OptunaStudy:
         self._running[attempt.number] = trial
         return Attempt(
             attempt.number, attempt.slot, attempt.attempt, attempt.strikes, attempt.failures,
-            "running", values,
+            "running", values, continues=attempt.continues,
         )  # fmt: skip
 
     def _sampler_seed(self, attempt: Attempt) -> int:
@@ -182,7 +202,7 @@ class OptunaStudy:
     # what became of it
 
     def report(self, attempt: Attempt, epoch: int, loss: float) -> bool:
-        if len(self.goals) > 1 or self.search.pruner == "none":
+        if len(self.goals) > 1 or (self.search.pruner == "none" and not self.rungs):
             return False
         told = self._told.get(attempt.number, -1)
         if epoch < told:
@@ -191,6 +211,9 @@ class OptunaStudy:
         if epoch > told:
             trial.report(loss, epoch)
             self._told[attempt.number] = epoch
+        if self.rungs:
+            last = epochs_at(self.rungs, attempt.slot)
+            return last is not None and epoch + 1 >= last
         return bool(trial.should_prune())
 
     def beat(self, attempt: Attempt, beat: Beat) -> None:
@@ -313,6 +336,7 @@ def _attempt(frozen: FrozenTrial) -> Attempt:
         state="stopped" if cause == "let_go" else STATES[frozen.state],
         values=json.loads(attrs.get("values", "{}")),
         final=attrs.get("final", False),
+        continues=attrs.get("continues"),
         duplicate=attrs.get("duplicate", False),
         cause=cause,
     )

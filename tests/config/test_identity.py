@@ -19,7 +19,8 @@ ANYWHERE = ["command", "output", "overwrite", "tracking.*", "data.*"]
 NETWORK = ["nbhd", "seed", "split.*", "sampling.*", "preprocess.*", "model.*", "train.*"]
 #: How a sweep searches, and how much and how fast.
 HOW = [
-    "search.backend", "search.sampler", "search.objectives", "search.pruner*", "search.population",
+    "search.backend", "search.sampler", "search.objectives", "search.pruner*",
+    "search.rungs", "search.population",
     "search.startup_trials", "search.grid_points", "search.hyperband_epochs", "search.seed",
 ]  # fmt: skip
 HOW_MUCH = [
@@ -73,7 +74,7 @@ OTHER = {
     "train.windows": 3, "train.grid": 3, "train.steps": 7,
     "train.max_seconds": 60.0, "train.keep": "miou",
     "train.validation": "lattice", "train.rare_windows": 0.25, "final.steps": 9,
-    "search.backend": "keras_tuner",
+    "search.backend": "keras_tuner", "search.rungs": [[70, 2], [30, 6]],
     "search.max_seconds": 60.0, "search.sampler": "tpe", "search.pruner": "median",
     "search.storage": "sqlite:///other.db", "study": "other", "space.name": "other",
 }  # fmt: skip

@@ -1,0 +1,131 @@
+"""Successive halving: who goes on, from where, and that nothing is trained twice."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fibsem import sweep
+from fibsem.config import RunConfig, SearchConfig, compose
+from fibsem.errors import UserError
+from fibsem.search.rungs import NotYetError, Rung, epochs_at, heir, read_rungs
+from fibsem.search.slots import Attempt
+from fibsem.search.sweep import Sweep
+from fibsem.tracking.runs import Tracking
+from fibsem.training.datasets import obtain
+from fibsem.training.run import TrialFailedError
+
+RUNGS = read_rungs([[9, 2], [3, 6], [1, 18]])
+
+
+def attempt(slot, state="pruned", number=None, failures=0):
+    return Attempt(slot if number is None else number, slot, 0, 0, failures, state, {"a": slot})
+
+
+def test_a_slot_stops_after_the_epochs_of_its_rung():
+    assert [epochs_at(RUNGS, slot) for slot in (0, 8, 9, 11, 12, 13)] == [2, 2, 6, 6, None, None]
+
+
+@given(st.permutations(range(9)))
+def test_the_best_of_a_rung_go_on(order):
+    done = [attempt(slot) for slot in range(9)]
+    losses = {slot: 0.1 * order[slot] for slot in range(9)}
+    found = [heir(RUNGS, slot, done, losses) for slot in (9, 10, 11)]
+    assert [order[one.slot] for one in found] == [0, 1, 2]
+    assert heir(RUNGS, 3, done, losses) is None  # begins its own
+
+
+def test_a_rung_waits_for_the_one_before():
+    done = [attempt(slot) for slot in range(8)]
+    losses = dict.fromkeys(range(9), 0.5)
+    for last in ([], [attempt(8, "running")], [attempt(8, "waiting")]):
+        with pytest.raises(NotYetError):
+            heir(RUNGS, 9, [*done, *last], losses)
+    assert heir(RUNGS, 9, [*done, attempt(8, "failed")], losses).slot == 0
+
+
+def test_what_diverged_or_began_from_another_seed_does_not_go_on():
+    """Its checkpoint is of that seed; where too few are left, a slot begins its own."""
+    rungs = (Rung(0, 3, 2), Rung(3, 2, 6))
+    done = [attempt(0), attempt(1, failures=1), attempt(2)]
+    losses = {1: 0.1, 2: 0.3}  # 0 diverged
+    assert heir(rungs, 3, done, losses).slot == 2
+    assert heir(rungs, 4, done, losses) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"rungs": [[2, 1], [3, 6]], "trials": 5}, "fewer and fewer trials"),
+        ({"rungs": [[3, 6], [1, 6]], "trials": 4}, "more epochs"),
+        ({"rungs": [[3, 2], [1, 6]], "trials": 5}, "must be 4, which are in search.rungs"),
+        ({"rungs": [[3, 2], [1, 6]], "trials": 4, "pruner": "median"}, "with pruners"),
+    ],
+)
+def test_what_are_no_rungs_is_said(given, said):
+    given["rungs"] = tuple(tuple(rung) for rung in given["rungs"])
+    with pytest.raises(UserError, match=said):
+        SearchConfig(**given)
+
+
+@pytest.fixture
+def halving(tiny, new_store, tmp_path):
+    """A sweep in rungs of 6, 2 and 1 trials that nobody works on yet."""
+    given = [
+        f"data.path={tiny}", "nbhd=11x11x3", "space=smoke", f"output={tmp_path}",
+        *new_store(tmp_path), "search.rungs=[[6,1],[2,2],[1,4]]", "search.trials=9",
+        "train.epochs=4", "space.axes.model.blocks=[1]",
+    ]  # fmt: skip
+    tree = compose("sweep", given)
+    config = RunConfig.of(tree)
+    dataset = obtain(config.data, config.split)
+    opened = Sweep.open(tree, dataset, tmp_path, Tracking.open(config.tracking, dataset.name))
+    yield opened
+    opened.study.close()
+
+
+def test_a_sweep_goes_up_its_rungs(halving):
+    """With the losses of made-up trainings; one of them diverges."""
+    jobs, epochs = [], []
+
+    def loss_of(job):
+        return 0.1 + job.tree["train"]["learning_rate"]
+
+    def execute(job, on_epoch):
+        jobs.append(job)
+        if len(jobs) == 3:
+            raise TrialFailedError("diverged: the training loss is nan", "trace", final=False)
+        epochs.append(0)
+        for epoch in range(4):
+            epochs[-1] = epoch + 1
+            on_epoch(epoch, loss_of(job))
+        return {"run_id": "r", "val": {"loss": loss_of(job), "miou": 0.5}}
+
+    halving.work(execute, lambda *_: None)
+    assert epochs == [1, 1, 1, 1, 1, 2, 2, 4]
+    first = sorted((loss_of(job) for k, job in enumerate(jobs[:6]) if k != 2))
+    assert [loss_of(job) for job in jobs[6:]] == [first[0], first[1], first[0]]
+    continued = [one.continues for one in halving.study.attempts()]
+    assert continued[:6] == [None] * 6
+    assert continued[8] == 6
+    rates = [job.tree["train"]["learning_rate"] for job in jobs]
+    assert [rates.index(job.tree["train"]["learning_rate"]) for job in jobs[6:8]] == continued[6:8]
+    assert halving.summary(0)["trials"] == {"complete": 1, "pruned": 8, "failed": 0}
+
+
+@pytest.mark.slow
+def test_who_goes_on_ends_where_one_training_would_have(small, new_store, tmp_path):
+    """Really trained: the winner against the same trial on its own, without rungs."""
+    store, found = new_store(tmp_path), {}
+    always = [*small, *store, "space=smoke", "space.axes.model.blocks=[1]", "train.epochs=4"]
+    for name, how in (
+        ("rungs", ["search.rungs=[[3,1],[1,4]]", "search.trials=4"]),
+        ("whole", ["search.trials=3"]),
+    ):
+        sweep.main(compose("sweep", [*always, *how, f"output={tmp_path / name}"]))
+        found[name] = json.loads((tmp_path / name / "trials.json").read_text())
+    (winner,) = [row for row in found["rungs"] if row["state"] == "complete"]
+    keys = [key for key in winner if key.startswith(("model.", "train."))]
+    (same,) = [row for row in found["whole"] if all(row[key] == winner[key] for key in keys)]
+    assert winner["val/loss"] == same["val/loss"]
