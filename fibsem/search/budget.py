@@ -13,13 +13,16 @@ import numpy as np
 from fibsem.config import RunConfig, SearchConfig, Tree, with_values
 from fibsem.search.space import Space
 from fibsem.training.material import Material
-from fibsem.training.plan import Plan, Probe, plan_trainings, probe
+from fibsem.training.plan import VALIDATING, Plan, Probe, plan_trainings, probe
 
 #: Networks of the space that are timed: one for so many seconds of the budget, and at most.
 PROBE_EVERY_S, MOST_PROBES = 150.0, 4
 #: A trial takes as many times what is done once for each, and has so many steps, at least.
 ONCES, STEPS = 5.0, 300
 MOST_TRIALS = 100
+#: Trials and epochs of the rungs of a successive halving, how often it is done at most, the fewest
+#: steps of an epoch, and the most that begins and ends take of the time.
+RUNGS, MOST_TIMES, SHORTEST, MOST_ONCE = ((9, 2), (3, 6), (1, 18)), 8, 60, 0.3
 
 
 def plan_sweep(
@@ -49,13 +52,44 @@ def plan_sweep(
         found.append(probe(material.for_config(config), budget_s / count))
         keras.backend.clear_session()
     like, spent_s = mean(found), time.perf_counter() - began
+    if can_halve(search) and (halved := halving(like, budget_s, spent_s, material.dataset.hash)):
+        return halved
     trials = number_of_trials(like, budget_s - spent_s)
     return plan_trainings(like, budget_s, spent_s, material.dataset.hash, trials=trials)
 
 
+def can_halve(search: SearchConfig) -> bool:
+    """Whether nothing else was asked for that says which trials are worth finishing."""
+    return search.backend == "optuna" and search.pruner == "none" and len(search.objectives) == 1
+
+
+def halving(found: Probe, budget_s: float, spent_s: float, data: str) -> Plan | None:
+    """Successive halving that fills what is left of a budget; None where that is too little.
+
+    As often as fits, nine trials begin, three of them go on, and one of these to the end.
+    """
+    left = budget_s - spent_s
+    once = Plan(0, "", 0, RUNGS[-1][1], 0, 0, 0, 0, rungs=RUNGS)
+    least = max(SHORTEST, (1 / VALIDATING - 1) * found.validation_s / found.step_s)
+    of_one = once.all_epochs * (least * found.step_s + found.validation_s)
+    count = sum(number for number, _ in RUNGS)
+    times = min(MOST_TIMES, int(left / (of_one + count * found.once_s)))
+    times = min(times, int(MOST_ONCE * left / (count * found.once_s)))
+    if times < 1 or found.most_steps is not None:
+        return None
+    rungs = tuple((times * number, last) for number, last in RUNGS)
+    epoch_s = (left / times - count * found.once_s) / once.all_epochs
+    steps = int((epoch_s - found.validation_s) / found.step_s)
+    return Plan(
+        budget_s, data, times * count, once.epochs, steps, found.step_s, found.validation_s,
+        found.once_s, rungs,
+    )  # fmt: skip
+
+
 def values(plan: Plan, limit_s: float | None) -> dict[str, Any]:
     """What it sets of a sweep; see :meth:`fibsem.training.plan.Plan.values`."""
-    return {**plan.values(limit_s), "search.trials": plan.trials}
+    rungs = [list(rung) for rung in plan.rungs]
+    return {**plan.values(limit_s), "search.trials": plan.trials, "search.rungs": rungs}
 
 
 def mean(found: Sequence[Probe]) -> Probe:

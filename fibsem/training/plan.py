@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,8 @@ class Plan:
         Of each, and steps of an epoch; a validation follows every epoch.
     step_s, validation_s, once_s
         As measured; see :class:`Probe`.
+    rungs
+        Trials and epochs of each rung of a successive halving; without any all trainings are whole.
     """
 
     budget_s: float
@@ -88,6 +90,7 @@ class Plan:
     step_s: float
     validation_s: float
     once_s: float
+    rungs: tuple[tuple[int, int], ...] = ()
 
     @property
     def trial_s(self) -> float:
@@ -110,17 +113,35 @@ class Plan:
     @property
     def seconds(self) -> float:
         """Expected time of all trainings."""
-        return self.trials * self.trial_s
+        epoch_s = self.steps * self.step_s + self.validation_s
+        return self.trials * self.once_s + self.all_epochs * epoch_s
+
+    @property
+    def all_epochs(self) -> int:
+        """Epochs of all trainings together; who goes on has those before already."""
+        if not self.rungs:
+            return self.trials * self.epochs
+        before = [0, *(epochs for _, epochs in self.rungs)]
+        return sum(
+            count * (epochs - known)
+            for (count, epochs), known in zip(self.rungs, before, strict=False)
+        )
 
     def sentence(self) -> str:
         """What a user wants to know before waiting."""
-        steps = self.epochs * self.steps
+        steps = self.all_epochs * self.steps
         what = "1 training" if self.trials == 1 else f"{self.trials} trainings"
-        return (
-            f"plan: {what} of {steps} steps in {self.epochs} epochs, {duration(self.trial_s)} each "
-            f"(steps {duration(steps * self.step_s)}, validation "
-            f"{duration(self.epochs * self.validation_s)}, begin and end {duration(self.once_s)})"
-        )
+        if self.rungs:
+            rungs = ", ".join(f"{count} of {epochs} epochs" for count, epochs in self.rungs)
+            what = f"{self.trials} trainings ({rungs})"
+        parts = {
+            f"{steps} steps": steps * self.step_s,
+            f"{self.all_epochs} validations": self.all_epochs * self.validation_s,
+            "begin and end": self.trials * self.once_s,
+        }
+        where = ", ".join(f"{name} {duration(seconds)}" for name, seconds in parts.items())
+        epochs = f"{self.epochs} epochs of {self.steps} steps"
+        return f"plan: {what}, {epochs} at most, {duration(self.seconds)} in all: {where}"
 
     def told(self, used_s: float) -> dict[str, Any]:
         """Given and used time, for the record of a command; an overrun is said."""
@@ -137,7 +158,8 @@ class Plan:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Plan:
-        return cls(**{field.name: record[field.name] for field in fields(cls)})
+        known = {field.name: record[field.name] for field in fields(cls) if field.name in record}
+        return cls(**{**known, "rungs": tuple(map(tuple, record.get("rungs", ())))})
 
 
 @uninterrupted()
@@ -277,7 +299,7 @@ def planned(
 
 def read_plan(path: Path, data: str) -> Plan:
     """Read what was kept; refused where it is of other data."""
-    keys = [field.name for field in fields(Plan)]
+    keys = [field.name for field in fields(Plan) if field.default is MISSING]
     plan = Plan.from_json(read_json(path, keys=keys, remedy="give budget= instead"))
     if plan.data != data:
         raise UserError(

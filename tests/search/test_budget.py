@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fibsem import sweep
-from fibsem.config import compose
-from fibsem.search.budget import MOST_TRIALS, STEPS, mean, number_of_trials
+from fibsem.config import SearchConfig, compose
+from fibsem.search.budget import MOST_TRIALS, STEPS, halving, mean, number_of_trials
 from fibsem.training.plan import FEWEST_STEPS, Plan, Probe, plan_trainings
 
 
@@ -23,6 +23,27 @@ def test_trials_are_long_enough_and_share_the_time(step, once, seconds):
         assert plan.epochs * plan.steps >= 0.8 * STEPS
         assert plan.trial_s >= 0.9 * 5 * once
     assert plan.epochs * plan.steps >= FEWEST_STEPS
+
+
+@given(st.floats(1e-3, 0.5), st.floats(0.01, 2), st.floats(0.5, 20), st.floats(60, 40_000))
+def test_halving_fills_a_budget_and_validates_a_tenth_of_it(step, validation, once, budget):
+    plan = halving(Probe(step, validation, once, 1e-6), budget, 20.0, "abc")
+    if plan is None:
+        return
+    assert plan.seconds <= budget - 20 + 1e-6
+    assert plan.seconds >= budget - 20 - plan.all_epochs * step - 1e-6
+    assert plan.all_epochs * validation <= 0.1 * (budget - 20)
+    assert sum(count for count, _ in plan.rungs) == plan.trials
+    assert plan.epochs == plan.rungs[-1][1] == 18
+    assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+    assert SearchConfig(rungs=plan.rungs, trials=plan.trials).rungs == plan.rungs
+
+
+def test_halving_waits_for_enough_time():
+    assert halving(Probe(0.1, 0.2, 5.0, 1e-6), 60, 20, "abc") is None
+    found = halving(Probe(0.02, 0.1, 3.0, 1e-6), 1800, 20, "abc")
+    assert [count for count, _ in found.rungs] == [72, 24, 8]
+    assert "72 of 2 epochs, 24 of 6 epochs, 8 of 18 epochs" in found.sentence()
 
 
 def test_networks_of_a_space_are_timed_on_average():

@@ -66,7 +66,7 @@ def test_a_plan_is_made_once_and_kept(tmp_path, capsys):
     given = tree("budget=1min")
     first, made = planned(given, tmp_path, "abc", lambda seconds: PLAN)
     assert made == PLAN
-    assert capsys.readouterr().out.startswith("plan: 1 training of 6 steps in 2 epochs")
+    assert capsys.readouterr().out.startswith("plan: 1 training, 2 epochs of 3 steps at most, 6 s")
     how = first["train"]
     assert (how["epochs"], how["steps"], how["patience"], how["schedule"]) == (2, 3, None, "cosine")
     assert planned(given, tmp_path, "abc", never) == (first, PLAN)
