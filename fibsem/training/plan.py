@@ -19,10 +19,12 @@ from fibsem.inference.model.cost import predicted_seconds_per_gigapixel, seconds
 from fibsem.inference.model.predict import BlockScorer, compiled
 from fibsem.system.files import read_json, write_json
 from fibsem.system.interrupts import uninterrupted
+from fibsem.training.average import Average
 from fibsem.training.estimate import OVERHEAD_S, Estimate, duration
 from fibsem.training.estimating import estimator
-from fibsem.training.fit import as_dataset, compiled_model, epoch_batches
+from fibsem.training.fit import AfterStep, as_dataset, compiled_model, epoch_batches
 from fibsem.training.material import Material
+from fibsem.training.optimizer import Rate
 
 #: Validations of a training, at most, and the most that they take of its time.
 MOST_EPOCHS, VALIDATING = 25, 0.1
@@ -154,7 +156,7 @@ class Plan:
         return {"plan": self.to_json(), "budget": {"given_s": self.budget_s, "used_s": used_s}}
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "rungs": [list(rung) for rung in self.rungs]}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Plan:
@@ -167,18 +169,24 @@ def probe(material: Material, budget_s: float) -> Probe:
     """Time real steps, a validation and the last scores of a configuration."""
     config, began = material.config, time.perf_counter()
     model = compiled_model(config)
+    average = Average(model, config.train.average)
     batches, most = epoch_batches(material, 0)
     forward, score = compiled(model), estimator(material, "val")
     dataset = as_dataset(batches).repeat()  # an epoch may be shorter than what is timed
 
     def steps(count: int) -> float:
         started = time.perf_counter()
-        model.fit(dataset, steps_per_epoch=count, epochs=1, verbose=0, shuffle=False)
+        model.fit(
+            dataset, steps_per_epoch=count, epochs=1, verbose=0, shuffle=False,
+            callbacks=[Rate(config.train, 0, count, 0.0), AfterStep(average)],
+        )  # fmt: skip
         return time.perf_counter() - started
 
     def scored() -> float:
         started = time.perf_counter()
+        average.scored(batches())
         score(forward)
+        average.resume()
         return time.perf_counter() - started
 
     steps(2)

@@ -27,7 +27,8 @@ def test_the_search_is_timed_for_all_sigmas_and_squares(material):
 
 @pytest.mark.parametrize("limit", [None, 99.0])
 def test_a_plan_sets_the_final_training(small, limit):
-    trial = Trial("r", "a", "0", 0.5, 100.0, "s", "p", "c", compose("train", small))
+    tree = compose("train", [*small, "train.schedule=step"])
+    trial = Trial("r", "a", "0", 0.5, 100.0, "s", "p", "c", tree)
     tree = with_values(compose("promote", small[:2]), values(PLAN, limit))
     how = RunConfig.of(final_tree(trial, tree, seed=3)).train
     assert (how.epochs, how.steps, how.schedule, how.max_seconds) == (7, 30, "cosine", limit)
