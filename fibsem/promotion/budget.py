@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import keras
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
@@ -43,7 +42,6 @@ def plan_promotion(
     how, rank = PromoteConfig.of(tree), read(RankConfig, tree["rank"], "rank")
     config = RunConfig.of(final_tree(trials[0], tree, tree["seed"]))
     found = probe(Material.of(dataset, config), budget_s)
-    keras.backend.clear_session()
     finals = min(how.candidates, len(trials)) + how.ensemble - 1
     known_s = (
         ranking_s(trials, rank, tracking)

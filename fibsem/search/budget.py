@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
-import keras
 import numpy as np
 
 from fibsem.config import RunConfig, SearchConfig, Tree, with_values
@@ -50,7 +49,6 @@ def plan_sweep(
     for point in islice(space.plan(search.seed, enumerate_cells=enumerated), count):
         config = RunConfig.of(with_values(tree, point))
         found.append(probe(material.for_config(config), budget_s / count))
-        keras.backend.clear_session()
     like, spent_s = mean(found), time.perf_counter() - began
     if can_halve(search) and (halved := halving(like, budget_s, spent_s, material.dataset.hash)):
         return halved

@@ -13,6 +13,8 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import keras
+
 from fibsem.config import Budget, Tree, with_values
 from fibsem.errors import UserError
 from fibsem.inference.model.cost import predicted_seconds_per_gigapixel, seconds_per_gigapixel
@@ -198,6 +200,7 @@ def probe(material: Material, budget_s: float) -> Probe:
     wanted = min(max(TIMED * budget_s, TIMED_S[0]), TIMED_S[1])
     step_s = _timed(steps, max(3, round(wanted / step_s)))
     validation_s = min(scored(), scored())
+    keras.backend.clear_session()
     by_patch = config.train.mode == "patch"
     return Probe(step_s, validation_s, once_s, pixel_s, most if by_patch else None)
 
