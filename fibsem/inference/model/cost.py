@@ -27,8 +27,10 @@ def seconds_per_gigapixel(scorer: BlockScorer | Scorer) -> float:
     return 1e9 / pixels_per_second(scorer, SIDE[scorer.mode])
 
 
-def pixels_per_second(scorer: BlockScorer | Scorer, height: int, width: int | None = None) -> float:
-    """Rate of a block of noise, its halo included in its time; the faster of two.
+def pixels_per_second(
+    scorer: BlockScorer | Scorer, height: int, width: int | None = None, repeats: int = 2
+) -> float:
+    """Rate of a block of noise, its halo included in its time; the fastest of some.
 
     Parameters
     ----------
@@ -36,6 +38,8 @@ def pixels_per_second(scorer: BlockScorer | Scorer, height: int, width: int | No
         What is timed.
     height, width
         Of the block, less what does not fit its alignment; a square by default.
+    repeats
+        How often it is timed.
     """
     z, y, x = scorer.halo
     height, width = (_aligned(side, scorer) for side in (height, width or height))
@@ -46,7 +50,7 @@ def pixels_per_second(scorer: BlockScorer | Scorer, height: int, width: int | No
     small = _aligned(min(height, width) // 4, scorer)
     scorer(block[: small + 2 * y, : small + 2 * x])  # traced
     times = []
-    for _ in range(2):
+    for _ in range(repeats):
         started = time.perf_counter()
         scorer(block)
         times.append(time.perf_counter() - started)
