@@ -2,6 +2,7 @@
 
 import ast
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -103,6 +104,13 @@ def test_the_models_that_are_told_of_are_those_that_there_are():
     cells = re.findall(r"^\| (`.*?) \|", table[0], re.M)
     assert [name for cell in cells for name in re.findall(r"`(\w+)`", cell)] == list(MODELS)
     assert {path.stem for path in (ROOT / "conf/model").glob("*.yaml")} == set(MODELS)
+
+
+def test_the_table_of_inputs_is_that_of_the_results():
+    folder = ROOT / "experiments/reliability"
+    table = runpy.run_path(str(folder / "table.py"))["rows"]()
+    assert len(table) > 10
+    assert "\n".join(table) in (folder / "README.md").read_text(encoding="utf-8")
 
 
 def test_every_key_of_a_manifest_is_explained():

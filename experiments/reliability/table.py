@@ -2,7 +2,7 @@
 
     .venv/bin/python experiments/reliability/table.py
 
-Reads `results/*.json` and writes `table.md`; nothing is run.
+Reads `results/*.json` and writes the first table of `README.md`; nothing is run.
 """
 
 from __future__ import annotations
@@ -85,17 +85,25 @@ def total(sources: list[str], when: str) -> Counts | None:
     return right, refused, wrong
 
 
-def main() -> None:
-    """Write the table."""
-    rows = ["| kind | inputs | right / refused / wrong before | after |", "|---|---:|---:|---:|"]
+def rows() -> list[str]:
+    """The lines of the table."""
+    lines = ["| kind | inputs | right / refused / wrong before | after |", "|---|---:|---:|---:|"]
     for kind, sources in KINDS.items():
         before, after = total(sources, "_before"), total(sources, "")
         if after is None:
             continue
         told = [" / ".join(map(str, one)) if one else "not tried" for one in (before, after)]
-        rows.append(f"| {kind} | {sum(after)} | {told[0]} | {told[1]} |")
-    (HERE / "table.md").write_text("\n".join(rows) + "\n")
-    print("\n".join(rows))
+        lines.append(f"| {kind} | {sum(after)} | {told[0]} | {told[1]} |")
+    return lines
+
+
+def main() -> None:
+    """Write the table into the page."""
+    page = HERE / "README.md"
+    head, begin, rest = page.read_text().partition("| kind | inputs |")
+    former, end, tail = (begin + rest).partition("\n\n")
+    page.write_text(head + "\n".join(rows()) + end + tail)
+    print(f"{len(former.splitlines())} lines replaced in {page}")
 
 
 if __name__ == "__main__":
