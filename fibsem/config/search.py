@@ -39,6 +39,7 @@ class SearchConfig:
     stall_s: float = 600.0
     patience_s: float = 600.0
     storage: str | None = None
+    keep: int | None = 10
     dry_run: bool = False
 
     def __post_init__(self) -> None:
@@ -46,6 +47,7 @@ class SearchConfig:
         for key in ("trials", "max_failures", "workers", "pruner_patience", "startup_trials"):
             value = getattr(self, key)
             require(f"search.{key}", value, value >= 1, "at least 1")
+        require("search.keep", self.keep, self.keep is None or self.keep >= 1, "at least 1 or null")
         for key in ("population", "grid_points"):
             value = getattr(self, key)
             require(f"search.{key}", value, value >= 2, "at least 2")

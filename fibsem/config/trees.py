@@ -40,6 +40,7 @@ OUTSIDE = (
     "search.grace_s",
     "search.stall_s",
     "search.patience_s",
+    "search.keep",
     "search.dry_run",
 )
 

@@ -49,6 +49,9 @@ LAST_S, HUNG = 10.0, 75
 #: What the study keeps of the record of a training.
 KEPT = ("run_id", "val", "val_all", "cost", "epochs", "train_seconds", "parameters")
 
+#: Files of a trial that hold its weights; a checkpoint may be gone on with in Keras-Tuner.
+WEIGHTS = ("model.keras", "model.skops")
+
 Execute = Callable[[Job, OnEpoch], Record]
 Show = Callable[[str, int, int], None]
 
@@ -191,6 +194,18 @@ class Worker:
             self._failed(held, failure)
         else:
             self.study.complete(attempt, values, {key: record.get(key) for key in KEPT})
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Remove the weights of trials that are not among the best by the only objective."""
+        if self.search.keep is None or len(self.sweep.goals) > 1:
+            return
+        place = {attempt.number: attempt.place for attempt in self.study.attempts()}
+        complete = [row for row in self.study.rows() if row["state"] == "complete"]
+        complete.sort(key=lambda row: self.sweep.goals[0].cost(row["objectives"][0]))
+        for row in complete[self.search.keep :]:
+            for name in WEIGHTS:
+                (self.trials / place[row["number"]] / name).unlink(missing_ok=True)
 
     def _heart(self, held: Held) -> Heart:
         def stalled(reason: str) -> TrialFailedError:

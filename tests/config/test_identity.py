@@ -26,7 +26,7 @@ HOW = [
 HOW_MUCH = [
     "search.trials", "search.max_seconds", "search.workers", "search.isolate", "search.retries",
     "search.max_failures", "search.heartbeat_s", "search.grace_s", "search.storage",
-    "search.stall_s", "search.patience_s", "search.dry_run",
+    "search.stall_s", "search.patience_s", "search.dry_run", "search.keep",
 ]  # fmt: skip
 #: A plan sets keys of the training; those count.
 TIME = ["budget", "budget_is", "plan"]

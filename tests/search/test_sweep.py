@@ -342,6 +342,21 @@ def test_divergence_is_news_of_hyperparameters_and_is_not_tried_again(here, back
     sweep.study.close()
 
 
+def test_the_best_trials_keep_their_weights(here):
+    sweep = opened("search.trials=4", "search.keep=2", **here)
+    losses = iter([0.5, 0.3, 0.4, 0.2])
+
+    def execute(job, on_epoch):
+        job.folder.mkdir(parents=True, exist_ok=True)
+        (job.folder / "model.keras").write_bytes(b"weights")
+        return finished(next(losses))
+
+    sweep.work(execute, lambda *_: None)
+    kept = sorted(path.parent.name for path in sweep.folder.glob("trials/*/model.keras"))
+    assert kept == ["0001", "0003"]
+    sweep.study.close()
+
+
 def test_when_all_diverge_the_sweep_stops(here):
     failed = TrialFailedError("collapsed: it is constant", "a traceback", final=False)
     sweep = opened("search.trials=9", "search.max_failures=3", **here)

@@ -1,0 +1,102 @@
+"""Bounded validation beside every labelled pixel: do both rank networks alike.
+
+    .venv/bin/python experiments/budgets/ranking.py --json FILE [--real DIR]
+
+Networks of several ages and rates are scored twice: on the pieces that stand for the validation
+split, and on every labelled pixel. Told are Spearman's rank correlations, and how far the figures
+lie apart in units of the standard error that is told with them. Some ten minutes on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from fibsem.analysis.estimates import Estimate
+from fibsem.config import RunConfig, compose
+from fibsem.inference.model.predict import BlockScorer
+from fibsem.training.datasets import obtain
+from fibsem.training.estimating import estimate
+from fibsem.training.fit import train
+from fibsem.training.health import DivergedError
+from fibsem.training.material import Material
+from fibsem.training.scoring import scored_squares
+
+parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+parser.add_argument("--json", type=Path)
+parser.add_argument("--real", type=Path, default=Path("../shared/data"))
+parser.add_argument("--data", default="vnc/mitochondria.yaml", help="of the real stacks")
+args = parser.parse_args()
+
+AGES, RATES, FILTERS = (15, 40, 100), (0.0005, 0.002, 0.008), (4, 8)
+
+
+def exhaustive(material: Material, model: object) -> Estimate:
+    """Every labelled pixel of the validation split, each once."""
+    scorer = BlockScorer(material.config.spec, model)
+    labels, scores = [], []
+    for _, square in scored_squares(material, scorer, "val"):
+        known = square.labels <= 1
+        labels.append(square.labels[known])
+        scores.append(square.scores[square.inner][known])
+    every, p = np.concatenate(labels), np.concatenate(scores)
+    counts = int((every == 0).sum()), int((every == 1).sum())
+    return Estimate(every, p, np.ones(every.size), np.zeros(every.size, np.int64), counts)
+
+
+def networks() -> list[Material]:
+    """The settings that are compared, on one dataset that is read once."""
+    found: list[Material] = []
+    for steps in AGES:
+        for rate in RATES:
+            for filters in FILTERS:
+                overrides = [
+                    f"data.path={args.real / args.data}", "nbhd=33x33x3",
+                    f"model.filters={filters}", "train.epochs=1", f"train.steps={steps}",
+                    f"train.learning_rate={rate}",
+                ]  # fmt: skip
+                config = RunConfig.of(compose("train", overrides))
+                if found:
+                    found.append(found[0].for_config(config))
+                else:
+                    found.append(Material.of(obtain(config.data, config.split), config))
+    return found
+
+
+def main() -> None:
+    rows = []
+    for material in networks():
+        try:
+            model = train(material).model
+        except DivergedError as error:
+            print(f"left out: {error}")
+            continue
+        few, every = estimate(material, model, "val"), exhaustive(material, model)
+        rows.append(
+            {kind: [getattr(few, kind), getattr(every, kind)] for kind in ("balanced", "natural")}
+        )
+        print({kind: [round(one["miou"], 4) for one in pair] for kind, pair in rows[-1].items()})
+    record: dict[str, object] = {"data": args.data, "networks": len(rows)}
+    for kind in ("balanced", "natural"):
+        few, every = (np.array([row[kind][k]["miou"] for row in rows]) for k in (0, 1))
+        error = np.array([row[kind][0]["miou_se"] for row in rows])
+        record[kind] = {
+            "spearman": float(spearmanr(few, every).statistic),
+            "rms_difference": float(np.sqrt(np.mean((few - every) ** 2))),
+            "told_error": float(np.sqrt(np.mean(error**2))),
+            "within_two_errors": float(np.mean(np.abs(few - every) <= 2 * error)),
+        }
+    record["loss_spearman"] = float(
+        spearmanr(*([row["balanced"][k]["loss"] for row in rows] for k in (0, 1))).statistic
+    )
+    print(json.dumps(record, indent=2))
+    if args.json:
+        args.json.write_text(json.dumps(record, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
