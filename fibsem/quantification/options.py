@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from fibsem.analysis.structure.intrusion import Face
 from fibsem.analysis.structure.joined import Connectivity
@@ -46,7 +47,7 @@ class QuantifyConfig:
     largest: float = 1000.0
     reach: float = 1000.0
     slab: int | None = None
-    mesh: MeshFormat | None = None
+    mesh: MeshFormat | Literal["none"] = "none"
     mesh_cell: float = 50.0
     maps: bool = False
     draws: int = 0

@@ -66,7 +66,7 @@ def quantify(
         for path in tables.write(table, folder, name)
     ]
     record["mesh"] = None
-    if how.mesh:
+    if how.mesh != "none":
         path = folder / f"surface.{how.mesh}"
         triangles = write_mesh(path, surface_mesh(segmented.film, how.mesh_cell), how.mesh)
         record["mesh"] = {"file": path.name, "triangles": triangles}
