@@ -59,10 +59,11 @@ READ_BY = {
     "segment": (
         "volume", "weights", "range", "voxel_nm", "format", "precision", "probabilities",
         "uncertainty", "missing", "min_volume_nm3", "pattern", "series", "sparse", "valid",
+        "symmetry",
     ),
 }  # fmt: skip
 #: Of those, the ones that name a folder only where they are set: there was a time without them.
-WHERE_SET = {"pattern": None, "series": None, "sparse": False, "valid": "auto"}
+WHERE_SET = {"pattern": None, "series": None, "sparse": False, "valid": "auto", "symmetry": 1}
 #: Commands that take from a model or from trials what others take from the configuration.
 NAMED_BY_WHAT_THEY_READ = ("promote", "segment")
 

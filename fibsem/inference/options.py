@@ -21,6 +21,9 @@ class Options:
         Of the labels, the probabilities and the uncertainty.
     precision
         Of the networks' dense form; bfloat16 falls back to float32 where labels differ too often.
+    symmetry
+        Views of every tile whose scores are averaged: 2 with the one mirrored in x, 4 with those
+        mirrored in y, 8 with all of them turned. Every view takes as long as the tile.
     probabilities
         Write them too, as uint8: 255 times the mean probability of solid, calibrated.
     uncertainty
@@ -51,6 +54,7 @@ class Options:
 
     format: Format = "ome-zarr"
     precision: Precision = "float32"
+    symmetry: int = 1
     probabilities: bool = False
     uncertainty: bool = False
     valid: str = "auto"
@@ -72,6 +76,7 @@ class Options:
             ("workers", self.workers, "at least 1", self.workers >= 1),
             ("min_volume_nm3", self.min_volume_nm3, "at least 0", self.min_volume_nm3 >= 0),
             ("previews", self.previews, "at least 0", self.previews >= 0),
+            ("symmetry", self.symmetry, "1, 2, 4 or 8", self.symmetry in (1, 2, 4, 8)),
             ("tile", self.tile, "at least 32 or null", self.tile is None or self.tile >= 32),
         ):
             if not legal:
@@ -109,6 +114,7 @@ class Options:
         return {
             "format": self.format,
             "precision": self.precision,
+            "symmetry": self.symmetry,
             "probabilities": self.probabilities,
             "uncertainty": self.uncertainty,
             "valid": self.valid,

@@ -47,7 +47,8 @@ PLACED = {
     ),
     "segment": (
         ["volume", "weights", "range", "voxel_nm", "format", "precision", "probabilities",
-         "uncertainty", "valid", "missing", "min_volume_nm3", "pattern", "series", "sparse"],
+         "uncertainty", "valid", "missing", "min_volume_nm3", "pattern", "series", "sparse",
+         "symmetry"],
         [*ANYWHERE, *SEARCH, *NETWORK, "estimate", "memory_gib", "slab", "tile", "previews",
          "certificate", "workers", "scheduler"],
     ),

@@ -17,6 +17,7 @@ from fibsem.data.sampling import LATTICE, LabelledWindow, LatticeSample, Pixels,
 from fibsem.errors import UserError
 from fibsem.geometry import Triple
 from fibsem.inference.model.memory import ask_for, bytes_per_pixel
+from fibsem.inference.model.views import views
 from fibsem.inference.options import Precision
 from fibsem.models import Model
 from fibsem.models.dense import dense_twin
@@ -144,6 +145,9 @@ class BlockScorer:
         The trained model; a network in strided form.
     precision
         Of a network's dense form.
+    symmetry
+        Views of every block whose scores are averaged (:mod:`fibsem.inference.model.views`); other
+        models than networks see all of them alike.
 
     Attributes
     ----------
@@ -155,8 +159,11 @@ class BlockScorer:
         Otsu's threshold of the slice that was looked at last; None for other models.
     """
 
-    def __init__(self, spec: ModelSpec, model: Model, precision: Precision = "float32") -> None:
+    def __init__(
+        self, spec: ModelSpec, model: Model, precision: Precision = "float32", symmetry: int = 1
+    ) -> None:
         self.spec, self.precision = spec, precision
+        self.views = list(views(symmetry if spec.is_network else 1))
         self.mode: Mode = "features"
         self.network: keras.Model | None = None
         self._model = model
@@ -211,7 +218,7 @@ class BlockScorer:
         UserError
             If a probability is not a number: weights that diverged give no porosity.
         """
-        scores = self._scores(block)
+        scores = self._scores(block) if len(self.views) == 1 else self._mean(block)
         if not math.isfinite(float(scores.sum(dtype=np.float64))):
             raise UserError(
                 f"a model must give finite probabilities, but this {self.spec.name} gives others "
@@ -219,6 +226,13 @@ class BlockScorer:
                 "again, or name another model."
             )
         return scores
+
+    def _mean(self, block: FloatArray) -> FloatArray:
+        """Mean over the views."""
+        halo, alignment = self.halo[1], self.alignment
+        found = [view.scores(block, self._scores, halo, alignment) for view in self.views]
+        mean: FloatArray = np.mean(found, axis=0, dtype=np.float32)
+        return mean
 
     def _scores(self, block: FloatArray) -> FloatArray:
         if self.mode == "dense":

@@ -48,6 +48,8 @@ class Segmenter:
         Of the line from scores to the probabilities that are written
         (:class:`fibsem.analysis.calibration.Platt`). Labels do not depend on it: smoothing and
         threshold were chosen on the scores as they are.
+    symmetry
+        Views of every block whose scores each member averages.
     """
 
     members: tuple[Member, ...]
@@ -58,6 +60,7 @@ class Segmenter:
     temperature: float = 1.0
     offset: float = 0.0
     smoothed_px: float = 0.0
+    symmetry: int = 1
 
     def __post_init__(self) -> None:
         stretched = math.isfinite(self.temperature) and self.temperature > 0
@@ -149,7 +152,9 @@ class Scorer:
     def __init__(self, segmenter: Segmenter, precision: Precision = "float32") -> None:
         self.precision = precision
         self.halo = segmenter.halo
-        self.members = [BlockScorer(m.spec, m.model, precision) for m in segmenter.members]
+        self.members = [
+            BlockScorer(m.spec, m.model, precision, segmenter.symmetry) for m in segmenter.members
+        ]
         modes = {member.mode for member in self.members}
         order: tuple[Mode, ...] = ("patch", "dense", "features")
         self.mode = next(mode for mode in order if mode in modes)

@@ -81,7 +81,9 @@ def certify(
     pixels, ways = 0, set()
     tiling: Tiling | None = None
     for k, member in enumerate(segmenter.members):
-        scorer = BlockScorer(member.spec, member.model)
+        # a classifier of pixels sees mirrored blocks as it sees others: one view stands for all
+        symmetry = segmenter.symmetry if member.spec.family == "squares" else 1
+        scorer = BlockScorer(member.spec, member.model, symmetry=symmetry)
         if scorer.mode == "patch":
             continue
         if member.spec.family == "pixel":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import keras
@@ -89,6 +89,7 @@ def estimate_segmentation(
 ) -> SegmentationEstimate:
     """Time one tile of noise, and scale it to a volume."""
     options.check_members(len(segmenter.members))
+    segmenter = replace(segmenter, symmetry=options.symmetry)
     held = held_gib(volume, segmenter.halo[0], options)
     scorer = Scorer(segmenter, options.precision)
     tiling = tiling_of(scorer, volume.shape, options, held)

@@ -22,7 +22,7 @@ from concurrent.futures import (
 )
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -137,7 +137,7 @@ def label_slab(job: Job, slab: Slab) -> SlabResult:
 def _open(job: Job) -> tuple[SlabWorker, dict[int, str]]:
     seen: dict[int, str] = {}
     volume = witnessed(reopen(job.volume, job.manner, job.value_range), seen)
-    segmenter = job.load()
+    segmenter = replace(job.load(), symmetry=job.options.symmetry)
     if segmenter.identity != job.identity:
         raise UserError(
             "`weights` must not change while a volume is segmented, but they are those of model "

@@ -7,7 +7,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +117,7 @@ def segment_volume(
     voxel_nm = known_nm(stated, *(one.voxel_nm for one in trained[:1]))
     check_voxel(options, voxel_nm)
     options.check_members(len(segmenter.members))
+    segmenter = replace(segmenter, symmetry=options.symmetry)
     check_reach(volume, options, load)
     check_apart(volume, folder)
     held_gib(volume, segmenter.halo[0], options)  # refused before anything is written
