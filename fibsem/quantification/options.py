@@ -8,7 +8,6 @@ from typing import Literal
 from fibsem.analysis.structure.intrusion import Face
 from fibsem.analysis.structure.joined import Connectivity
 from fibsem.config import require
-from fibsem.quantification.meshes import MeshFormat
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class QuantifyConfig:
     largest: float = 1000.0
     reach: float = 1000.0
     slab: int | None = None
-    mesh: MeshFormat | Literal["none"] = "none"
+    mesh: Literal["none", "stl", "ply"] = "none"
     mesh_cell: float = 50.0
     maps: bool = False
     draws: int = 0
