@@ -35,7 +35,7 @@ class TrainResult(Result):
 
     @property
     def val_all(self) -> dict[str, float] | None:
-        """The same on every labelled validation pixel, where it was asked for."""
+        """As of every labelled validation pixel, at the best threshold, where it was asked for."""
         found = self.summary["val_all"]
         return None if found is None else dict(found)
 
