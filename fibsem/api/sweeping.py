@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from fibsem.training.material import Material
     from fibsem.training.plan import Plan
 
-#: Seconds from which on a sweep says what a budget would do instead.
-LONG_S = 3600.0
-
 
 @dataclass(frozen=True, repr=False)
 class SweepResult(Result):
@@ -148,7 +145,7 @@ class Prepared:
     def announce(self) -> None:
         """Say what it will take, and where that is long, what could be done instead."""
         from fibsem.training.estimate import duration, estimate_training
-        from fibsem.training.plan import instead
+        from fibsem.training.plan import LONG_S, instead
 
         estimate = estimate_training(self.material)
         print(estimate.sentence())

@@ -117,7 +117,7 @@ def _train(tree: Tree, dataset: Dataset, folder: Path, began: float) -> TrainRes
     from fibsem.tracking.runs import Tracking
     from fibsem.training.fit import Epoch
     from fibsem.training.material import Material
-    from fibsem.training.plan import Plan, plan_trainings, planned, probe
+    from fibsem.training.plan import Plan, forecast, plan_trainings, planned, probe
     from fibsem.training.run import Job, hyperparameters, run_job
 
     material = Material.of(dataset, RunConfig.of(tree))
@@ -144,6 +144,8 @@ def _train(tree: Tree, dataset: Dataset, folder: Path, began: float) -> TrainRes
         def show(epoch: Epoch) -> None:
             text = f"loss {epoch.val['loss']:.4f}, mIoU {epoch.val['miou']:.4f}"
             progress(text, epoch.epoch + 1, config.train.epochs)
+            if epoch.epoch == 0 and plan is None and (said := forecast(epoch, config.train)):
+                print(said)
 
         record, _ = run_job(job, material.for_config(config), tracking, show)
     record["seconds"] = time.perf_counter() - began

@@ -15,7 +15,7 @@ from typing import Any
 
 import keras
 
-from fibsem.config import Budget, Tree, with_values
+from fibsem.config import Budget, TrainConfig, Tree, with_values
 from fibsem.errors import UserError
 from fibsem.inference.model.cost import predicted_seconds_per_gigapixel, seconds_per_gigapixel
 from fibsem.inference.model.predict import BlockScorer, compiled
@@ -24,7 +24,7 @@ from fibsem.system.interrupts import uninterrupted
 from fibsem.training.average import Average
 from fibsem.training.estimate import OVERHEAD_S, Estimate, duration
 from fibsem.training.estimating import estimator
-from fibsem.training.fit import AfterStep, as_dataset, compiled_model, epoch_batches
+from fibsem.training.fit import AfterStep, Epoch, as_dataset, compiled_model, epoch_batches
 from fibsem.training.material import Material
 from fibsem.training.optimizer import Rate
 
@@ -36,6 +36,8 @@ FEWEST_STEPS = 20
 TIMED, TIMED_S = 0.03, (1.0, 10.0)
 #: Used time against that given from which on it is an overrun.
 LATE = 1.1
+#: Seconds from which on a command says what a budget would do instead.
+LONG_S = 3600.0
 #: Where a plan is kept, in the folder of the results.
 FILE = "plan.json"
 
@@ -320,7 +322,19 @@ def read_plan(path: Path, data: str) -> Plan:
     return plan
 
 
-def instead(estimate: Estimate, budget_s: float = 3600.0) -> str:
+def forecast(first: Epoch, how: TrainConfig) -> str | None:
+    """What a training that has no budget will take, by its first epoch; None below an hour."""
+    seconds = how.epochs * (first.seconds + first.val_seconds)
+    if how.max_seconds is not None or seconds <= LONG_S:
+        return None
+    done = int(LONG_S / (first.seconds + first.val_seconds))
+    return (
+        f"up to {duration(seconds)} for {how.epochs} epochs; budget=1h would plan a training of "
+        f"about {max(1, done)} of them instead"
+    )
+
+
+def instead(estimate: Estimate, budget_s: float = LONG_S) -> str:
     """What a budget of an hour would do in place of something that takes longer."""
     found = Probe(estimate.step_s, 0.1 * estimate.step_s * estimate.steps, OVERHEAD_S, 0.0)
     trials = max(1, int(budget_s / (6 * OVERHEAD_S + 1000 * found.step_s)))

@@ -8,14 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fibsem import train
-from fibsem.config import compose
+from fibsem.config import TrainConfig, compose
 from fibsem.errors import UserError
+from fibsem.training.fit import Epoch
 from fibsem.training.plan import (
     FEWEST_STEPS,
     FILE,
     MOST_EPOCHS,
     Plan,
     Probe,
+    forecast,
     plan_trainings,
     planned,
     probe,
@@ -116,6 +118,18 @@ def test_an_overrun_is_said(capsys):
     assert capsys.readouterr().out == ""
     PLAN.told(90.0)
     assert capsys.readouterr().out.startswith("90 s were used of 60 s: the machine was slower")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "limit", "said"),
+    [(80.0, None, None), (90.0, 600.0, None),
+     (99.0, None, "up to 69 min for 40 epochs; budget=1h would plan a training of about 34 of"),
+     (8000.0, None, "up to 88.9 h for 40 epochs; budget=1h would plan a training of about 1 of")],
+)  # fmt: skip
+def test_what_takes_over_an_hour_is_said_after_an_epoch(seconds, limit, said):
+    first = Epoch(0, 0.1, 0.5, {"loss": 0.5}, seconds, 5.0)
+    found = forecast(first, TrainConfig(epochs=40, max_seconds=limit))
+    assert found is None if said is None else found.startswith(said)
 
 
 def test_a_probe_times_real_steps(material):
