@@ -18,7 +18,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def wait_until(ready, seconds=60, process=None):
+def wait_until(ready, seconds=180, process=None):
     deadline = time.monotonic() + seconds
     while not ready():
         if process is not None and process.poll() is not None:

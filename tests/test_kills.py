@@ -176,6 +176,20 @@ def test_a_sweep_of_two_workers_survives_kills_of_workers_and_parents(tiny, tmp_
     assert figures["left_running"] == 0
 
 
+def test_a_training_killed_at_its_commit_points_ends_as_the_whole_one(tmp_path):
+    """Of those as many as fit into a minute; the experiment tries all, of all commands."""
+    script = Path(__file__).parents[1] / "experiments" / "reliability" / "commit_points.py"
+    line = [
+        sys.executable, script, "--commands", "train", "--random", "0", "--minutes", "2",
+        "--folder", tmp_path / "points", "--json", tmp_path / "figures.json",
+    ]  # fmt: skip
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr[-3000:]
+    figures = json.loads((tmp_path / "figures.json").read_text())["train"]
+    assert figures["tried"] >= 1
+    assert figures["differing"] == {}
+
+
 def test_a_segmentation_killed_in_a_slab_ends_as_the_whole_one(command, tmp_path, trained):
     from fibsem.analysis.postprocessing import PostProcessing
     from fibsem.data.preprocessing import Recipe

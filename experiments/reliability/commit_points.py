@@ -59,7 +59,7 @@ parser.add_argument("--folder", type=Path, default=Path("outputs/commit_points")
 parser.add_argument("--commands", nargs="+", default=list(COMMANDS), choices=list(COMMANDS))
 parser.add_argument("--random", type=int, default=200, help="kills at random moments")
 parser.add_argument("--seed", type=int, default=0)
-parser.add_argument("--minutes", type=float, default=1e9, help="stop after so many")
+parser.add_argument("--minutes", type=float, default=1e9, help="of kills, at most")
 parser.add_argument("--again", action="store_true", help="try once more what differed")
 
 
@@ -135,17 +135,18 @@ def wait(pid: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def prepare(bench: Bench) -> None:
-    """A film, an empty store, and what a sweep and a promotion leave."""
+def prepare(bench: Bench, commands: list[str]) -> None:
+    """A film, an empty store, and what has to be there before the commands."""
     from fibsem.data.phantom import simulate
     from tests.conftest import TINY
 
     if not bench.film.exists():
         simulate(TINY, bench.film)
+    needed = {name for command in commands for name in BEFORE.get(command, ())}
     steps = [("nothing", None), ("sweep", "sweep"), ("sweep-promote", "promote")]
     for name, command in steps:
         place = bench.folder / "before" / name
-        if place.exists():
+        if place.exists() or not (command is None or command in needed):
             continue
         if command is None:
             shutil.rmtree(bench.work, ignore_errors=True)
@@ -270,7 +271,6 @@ def table(known: dict[str, Any], tried: dict[str, str], random_kills: int) -> di
 
 def main() -> None:
     args = parser.parse_args()
-    until = time.monotonic() + 60 * args.minutes
     for module in pkgutil.walk_packages(importlib.import_module("fibsem").__path__, "fibsem."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
@@ -278,7 +278,7 @@ def main() -> None:
         importlib.import_module(name)
     args.folder.mkdir(parents=True, exist_ok=True)
     bench = Bench(args.folder.resolve())
-    prepare(bench)
+    prepare(bench, args.commands)
     file = bench.folder / "tried.json"
     state = json.loads(file.read_text()) if file.is_file() else {"known": {}, "tried": {}}
     known, tried = state["known"], state["tried"]
@@ -294,6 +294,7 @@ def main() -> None:
             raise SystemExit(f"two whole runs of {command} differ: {changes}")
         print(command, len(known[command]["points"]), "points,",
               f"{known[command]['seconds']:.1f} s", flush=True)  # fmt: skip
+    until = time.monotonic() + 60 * args.minutes
     for key, command, kill in tries(known, args):
         if time.monotonic() > until:
             break

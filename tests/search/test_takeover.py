@@ -54,7 +54,7 @@ def sweep(tiny, tmp_path):
         process.wait()
 
 
-def until(ready, process, seconds=120):
+def until(ready, process, seconds=300):
     """Wait for a condition while a process is at work."""
     end = time.monotonic() + seconds
     while not ready():
@@ -151,7 +151,7 @@ def test_a_worker_that_is_stopped_on_this_machine_is_given_up_for_its_silence(sw
 
 def test_a_training_that_hangs_in_a_process_of_its_own_is_given_up(sweep):
     """It is stopped, which it does not know: all that its parent sees is that no step comes."""
-    worker = sweep("search.trials=1", "train.epochs=12", "search.isolate=true", "search.stall_s=2")
+    worker = sweep("search.trials=1", "train.epochs=12", "search.isolate=true", "search.stall_s=6")
     until((sweep.folder / "trials" / "0000" / "checkpoint.npz").exists, worker)
     children_of = [
         child

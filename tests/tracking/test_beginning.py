@@ -1,0 +1,65 @@
+"""A run is begun once, wherever a kill came between the store and those who note its id."""
+
+import json
+
+import pytest
+
+from fibsem.config import TrackingConfig
+from fibsem.tracking.beginning import BEGUN, TOKEN, FileNotes, take_up
+from fibsem.tracking.runs import Tracking
+from tests.conftest import CutOffError
+
+HOW = {"tags": {"fibsem.command": "train"}, "params": {"seed": 3}}
+
+
+@pytest.fixture(scope="module")
+def tracking(new_store, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("store")
+    new_store(folder)
+    config = TrackingConfig(f"sqlite:///{folder / 'ml.db'}", str(folder / "artifacts"))
+    return Tracking.open(config, "film")
+
+
+def begun_with(tracking, token):
+    return [(run.info.run_id, run.info.status) for run in tracking.runs({TOKEN: token})]
+
+
+def test_a_run_is_gone_on_with_whole_wherever_it_was_cut_off(tracking, tmp_path):
+    """As killed before the store knew it, and before its parameters, its tree or its id."""
+    path = tmp_path / "run.json"
+    FileNotes(path).set("token", "noted")
+    lost = tracking.start("a training", tags={**HOW["tags"], TOKEN: "noted"})
+    for _ in range(2):  # the second time its id is known
+        assert take_up(tracking, FileNotes(path), "a training", {"seed": 3}, **HOW) == lost
+        assert begun_with(tracking, "noted") == [(lost, "RUNNING")]
+        assert tracking.find(lost).data.params == {"seed": "3"}
+        assert tracking.read_json(lost, "config.json") == {"seed": 3}
+        assert json.loads(path.read_text()) == {"run_id": lost}
+
+
+def test_what_could_not_be_noted_is_ended_and_gone_on_with(tracking, tmp_path):
+    class Full(FileNotes):
+        def set(self, key, value):
+            if key == "run_id":
+                raise CutOffError
+            super().set(key, value)
+
+    path = tmp_path / "run.json"
+    with pytest.raises(CutOffError):
+        take_up(tracking, Full(path), "a training", {}, **HOW)
+    token = FileNotes(path).get("token")
+    ((lost, status),) = begun_with(tracking, token)
+    assert status == "FAILED"
+    assert take_up(tracking, FileNotes(path), "a training", {}, **HOW) == lost
+    assert begun_with(tracking, token) == [(lost, "RUNNING")]
+
+
+def test_a_run_that_the_store_has_no_more_is_begun_anew(tracking, tmp_path):
+    notes = FileNotes(tmp_path / "run.json")
+    first = take_up(tracking, notes, "a training", {}, **HOW)
+    before = (tmp_path / BEGUN).read_text()
+    tracking.client.delete_run(first)
+    second = take_up(tracking, notes, "a training", {}, **HOW)
+    assert second != first
+    assert (tmp_path / BEGUN).read_text() != before
+    assert take_up(tracking, notes, "a training", {}, **HOW) == second
