@@ -230,15 +230,28 @@ def tries(known: dict[str, Any], args: argparse.Namespace) -> Iterator[tuple[str
     """Key, command and how to kill it.
 
     The first points of each name come first, before them before behind them, and all commands in
-    turn: so a part of it says something of all.
+    turn, with those at random between them: so a part of it says something of all.
     """
     by_turn: list[tuple[Any, str, Any]] = []
     for command in args.commands:
         for turn, (name, k) in enumerate(places(known[command]["points"])):
             by_turn += [((k, moment == "after", turn), command, (name, k, moment))
                         for moment in ("before", "after")]  # fmt: skip
-    for _, command, kill in sorted(by_turn, key=lambda one: one[0]):
-        yield "|".join(map(str, (command, *kill))), command, kill
+    at_points = [
+        ("|".join(map(str, (command, *kill))), command, kill)
+        for _, command, kill in sorted(by_turn, key=lambda one: one[0])
+    ]
+    at_random = list(moments(known, args))
+    every = len(at_points) // max(1, len(at_random)) + 1
+    for k, one in enumerate(at_points):
+        if k % every == 0 and at_random:
+            yield at_random.pop(0)
+        yield one
+    yield from at_random
+
+
+def moments(known: dict[str, Any], args: argparse.Namespace) -> Iterator[tuple[str, str, float]]:
+    """Key, command and seconds of the kills at random, which all commands share."""
     chance = random.Random(args.seed)
     for k in range(args.random):
         command = list(COMMANDS)[k % len(COMMANDS)]
