@@ -232,22 +232,26 @@ def tries(known: dict[str, Any], args: argparse.Namespace) -> Iterator[tuple[str
     The first points of each name come first, before them before behind them, and all commands in
     turn, with those at random between them: so a part of it says something of all.
     """
-    by_turn: list[tuple[Any, str, Any]] = []
-    for command in args.commands:
-        for turn, (name, k) in enumerate(places(known[command]["points"])):
-            by_turn += [((k, moment == "after", turn), command, (name, k, moment))
-                        for moment in ("before", "after")]  # fmt: skip
-    at_points = [
-        ("|".join(map(str, (command, *kill))), command, kill)
-        for _, command, kill in sorted(by_turn, key=lambda one: one[0])
-    ]
-    at_random = list(moments(known, args))
-    every = len(at_points) // max(1, len(at_random)) + 1
-    for k, one in enumerate(at_points):
+    beside, at_random = at_points(known, args.commands), list(moments(known, args))
+    every = len(beside) // max(1, len(at_random)) + 1
+    for k, one in enumerate(beside):
         if k % every == 0 and at_random:
             yield at_random.pop(0)
         yield one
     yield from at_random
+
+
+def at_points(known: dict[str, Any], commands: list[str]) -> list[tuple[str, str, Any]]:
+    """Key, command, and point with the moment of the kills beside commit points."""
+    by_turn: list[tuple[Any, str, Any]] = []
+    for command in commands:
+        for turn, (name, k) in enumerate(places(known[command]["points"])):
+            by_turn += [((k, moment == "after", turn), command, (name, k, moment))
+                        for moment in ("before", "after")]  # fmt: skip
+    return [
+        ("|".join(map(str, (command, *kill))), command, kill)
+        for _, command, kill in sorted(by_turn, key=lambda one: one[0])
+    ]
 
 
 def moments(known: dict[str, Any], args: argparse.Namespace) -> Iterator[tuple[str, str, float]]:
@@ -268,16 +272,18 @@ def table(known: dict[str, Any], tried: dict[str, str], random_kills: int) -> di
             continue
         mine = {key: said for key, said in tried.items() if key.startswith(f"{command}|")}
         at_random = [said for key, said in mine.items() if "|random|" in key]
-        beside = [said for key, said in mine.items() if "|random|" not in key]
-        asked = 2 * len(known[command]["points"])
+        asked = {key for key, _, _ in at_points(known, [command])}
+        beside = [said for key, said in mine.items() if key in asked]
         rows[command] = {
             "points": len(known[command]["points"]),
-            "kills": asked, "tried": len(beside), "equal": beside.count(""),
+            "kills": len(asked), "tried": len(beside), "equal": beside.count(""),
             "not_reached": beside.count("not reached"),
             "random": len(range(k, random_kills, len(COMMANDS))), "random_tried": len(at_random),
             "random_equal": at_random.count("") + at_random.count("not reached"),
-            "differing": {key: said for key, said in mine.items()
-                          if said not in ("", "not reached")},
+            "differing": {
+                key: said for key, said in mine.items()
+                if said not in ("", "not reached") and ("|random|" in key or key in asked)
+            },
         }  # fmt: skip
     return rows
 

@@ -134,7 +134,7 @@ class Evaluation:
             **{key: trained[key] for key in ("run_id", "epochs", "train_seconds", "parameters")},
             "history": trained["history"],
         }
-        self.tracking.log_metrics(
+        self.tracking.log_changed(
             trained["run_id"],
             {
                 **{
@@ -156,7 +156,7 @@ class Evaluation:
             for key, spread in record[group].items()
             for kind, value in spread.items()
         }
-        self.tracking.log_metrics(parent, metrics)
+        self.tracking.log_changed(parent, metrics)
         self.tracking.log_json(parent, record, "evaluation.json")
         self.tracking.end(parent)
 

@@ -44,7 +44,7 @@ def report_sweep(sweep: Sweep) -> list[Path]:
     importance = importances(sweep, rows)
     if importance:
         drawn["importance"] = figures.bars(importance, f"importance for {goal.key}")
-        sweep.tracking.log_metrics(
+        sweep.tracking.log_changed(
             sweep.parent, {f"importance/{key}": value for key, value in importance.items()}
         )
     files = [figures.save(figure, folder / f"{name}.png") for name, figure in drawn.items()]

@@ -141,20 +141,20 @@ class Sweep:
             return
         done = filled(self.study.attempts())
         metrics = {f"best/{key}": value for key, value in best["record"]["val"].items()}
-        self.tracking.log_metrics(self.parent, {**metrics, "trials": done}, step=done)
+        self.tracking.log_changed(self.parent, {**metrics, "trials": done}, step=done)
         self.tracking.tag(self.parent, {"fibsem.best_run": best["record"]["run_id"]})
 
     def finish(self, seconds: float) -> Record:
         """Close what is left open, write the tables; returns the record of ``summary.json``."""
         self.reconcile()
         write_json(self.folder / "trials.json", self.table())
-        self.report_parent()
         self.tracking.end(self.parent)
         return self.summary(seconds)
 
     def reconcile(self) -> None:
         """Publish what the study counts and a kill kept from the store; end other runs."""
         reconcile(self.tracking, self.parent, self.study.rows())
+        self.report_parent()
 
     def summary(self, seconds: float) -> Record:
         """The record of ``summary.json``."""

@@ -53,6 +53,8 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 PARENT, NOTE = "mlflow.parentRunId", "mlflow.note.content"
 #: What a store answers that does not have a run, or not one of that kind of id.
 UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+#: How keys begin whose figures are times.
+TIMES = ("time/", "cost/seconds")
 #: Runs that a store is asked for at a time.
 PAGE = 1000
 
@@ -189,13 +191,16 @@ class Tracking:
         ]
         self.client.log_batch(run_id, metrics=entries)
 
-    def log_changed(self, run_id: str, metrics: Mapping[str, float]) -> None:
-        """Log what a run does not have, or has with another value: a repeated command adds nothing.
+    def log_changed(self, run_id: str, metrics: Mapping[str, float], step: int = 0) -> None:
+        """Log what a run does not have, or has with other values: a repeated command adds nothing.
 
-        Of metrics without steps.
+        How long something took is another figure every time, and not compared.
         """
         known = self.client.get_run(run_id).data.metrics
-        self.log_metrics(run_id, {k: v for k, v in metrics.items() if known.get(k) != v})
+        told = {key: value for key, value in metrics.items() if value is not None}
+        compared = {key: float(value) for key, value in told.items() if not key.startswith(TIMES)}
+        if not all(known.get(key) == value or value != value for key, value in compared.items()):
+            self.log_metrics(run_id, metrics, step)
 
     def logged_steps(self, run_id: str, key: str) -> int:
         """How many steps of a metric a run already has; a step may have been told twice."""

@@ -184,9 +184,10 @@ def _finished(record: Record, job: Job, material: Material, tracking: Tracking) 
             write_json(job.folder / "run.json", {"run_id": record["run_id"]})
         return record
     run_id = _take_up(job, material, tracking)
-    for epoch in (Epoch(**epoch) for epoch in record["history"]):
+    logged = tracking.logged_steps(run_id, "val/loss")
+    for epoch in (Epoch(**epoch) for epoch in record["history"][logged:]):
         tracking.log_metrics(run_id, epoch_metrics(epoch), step=epoch.epoch)
-    tracking.log_metrics(run_id, final_metrics(record), step=len(record["history"]))
+    tracking.log_changed(run_id, final_metrics(record), step=len(record["history"]))
     if "test" in record:
         tracking.tag(run_id, {"fibsem.test": "scored"})
     record = {**record, "run_id": run_id}
@@ -234,8 +235,7 @@ def _train_and_score(
 
     config = material.config
     cost = {"predicted_seconds_per_gigapixel": predicted_seconds_per_gigapixel(config.spec)}
-    if logged == 0:
-        tracking.log_metrics(run_id, {f"cost/{key}": value for key, value in cost.items()})
+    tracking.log_changed(run_id, {f"cost/{key}": value for key, value in cost.items()})
     trained = train(material, checkpoint=job.folder / CHECKPOINT, on_epoch=report)
     record: Record = {
         "run_id": run_id,
@@ -258,8 +258,7 @@ def _train_and_score(
         record["test"] = estimate(material, trained.model, "test").balanced
         tracking.tag(run_id, {"fibsem.test": "scored"})
     models.save(config.spec, trained.model, job.folder)
-    if not tracking.logged_steps(run_id, "epochs"):  # else it was cut off right behind this
-        tracking.log_metrics(run_id, final_metrics(record), step=len(trained.history))
+    tracking.log_changed(run_id, final_metrics(record), step=len(trained.history))
     return record, trained
 
 

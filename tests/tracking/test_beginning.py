@@ -1,4 +1,4 @@
-"""A run is begun once, wherever a kill came between the store and those who note its id."""
+"""A run is begun once, and told once, wherever a kill came between the store and our notes."""
 
 import json
 
@@ -63,3 +63,15 @@ def test_a_run_that_the_store_has_no_more_is_begun_anew(tracking, tmp_path):
     assert second != first
     assert (tmp_path / BEGUN).read_text() != before
     assert take_up(tracking, notes, "a training", {}, **HOW) == second
+
+
+def test_what_a_start_before_has_logged_is_not_logged_twice(tracking):
+    """But another value of it is, and the time that it took is no other value."""
+    run_id = tracking.start("a training", tags={})
+    for seconds in (1.0, 2.0):
+        figures = {"time/train_s": seconds, "val/loss": 0.5, "val/miou": float("nan")}
+        tracking.log_changed(run_id, figures, step=3)
+    tracking.log_changed(run_id, {"val/loss": 0.25}, step=3)
+    history = tracking.client.get_metric_history(run_id, "val/loss")
+    assert [(metric.step, metric.value) for metric in history] == [(3, 0.5), (3, 0.25)]
+    assert tracking.find(run_id).data.metrics == {"time/train_s": 1.0, "val/loss": 0.25}
