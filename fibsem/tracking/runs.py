@@ -54,7 +54,7 @@ PARENT, NOTE = "mlflow.parentRunId", "mlflow.note.content"
 #: What a store answers that does not have a run, or not one of that kind of id.
 UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 #: How keys begin whose figures are times.
-TIMES = ("time/", "cost/seconds")
+TIMES = ("time/", "cost/")
 #: Runs that a store is asked for at a time.
 PAGE = 1000
 
@@ -197,9 +197,10 @@ class Tracking:
         How long something took is another figure every time, and not compared.
         """
         known = self.client.get_run(run_id).data.metrics
-        told = {key: value for key, value in metrics.items() if value is not None}
-        compared = {key: float(value) for key, value in told.items() if not key.startswith(TIMES)}
-        if not all(known.get(key) == value or value != value for key, value in compared.items()):
+        told = {k: v for k, v in metrics.items() if v is not None and v == v}
+        if any(
+            k not in known or (known[k] != v and not k.startswith(TIMES)) for k, v in told.items()
+        ):
             self.log_metrics(run_id, metrics, step)
 
     def logged_steps(self, run_id: str, key: str) -> int:

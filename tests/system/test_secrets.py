@@ -102,3 +102,22 @@ def test_what_a_process_says_has_no_password():
     for word in ("said ***", "warned ***", "logged ***", "RuntimeError: crashed ***"):
         assert word in done.stderr
     assert "s3" not in done.stderr
+
+
+#: It never comes to an end of its own: what it keeps to itself is lost.
+CUT_OFF = """
+import os, sys
+from fibsem.system import secrets
+secrets.guard_output()
+print("waiting for the disk", file=sys.stderr)
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_what_a_process_says_is_said_at_once(unbuffered):
+    """Containers are often told to buffer nothing."""
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    line = [sys.executable, "-c", CUT_OFF]
+    done = subprocess.run(line, capture_output=True, text=True, env=environment, timeout=60)
+    assert done.stderr == "waiting for the disk\n"
