@@ -61,10 +61,11 @@ class _Guarded(io.TextIOWrapper):
 
     def __init__(self, stream: TextIO) -> None:
         stream.flush()
-        as_before = {
-            key: bool(getattr(stream, key, False)) for key in ("line_buffering", "write_through")
-        }
-        super().__init__(stream.buffer, stream.encoding, "backslashreplace", **as_before)
+        super().__init__(
+            stream.buffer, stream.encoding, "backslashreplace",
+            line_buffering=bool(getattr(stream, "line_buffering", False)),
+            write_through=bool(getattr(stream, "write_through", False)),
+        )  # fmt: skip
         self.guarded = stream  # which would close the buffer when nobody refers to it
 
     def write(self, text: str) -> int:
