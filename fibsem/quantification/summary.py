@@ -52,6 +52,7 @@ def summary_of(
     porosity = streamed.cells.porosity()
     return {
         "segmentation": str(segmented.folder),
+        "lineage": segmented.record.get("lineage"),
         "unit": unit,
         "voxel_nm": list(segmented.record["voxel_nm"]),
         "shape": list(segmented.film.shape),

@@ -14,6 +14,7 @@ from fibsem.reporting import sections as result_sections
 from fibsem.reporting.browser import BROWSER, browser
 from fibsem.reporting.page import Picture, Section, Table, page
 from fibsem.reporting.results import KEYS, Record, Results
+from fibsem.reporting.structure import connected_text, latest_of, quantifications
 from fibsem.system.file_names import file_name
 from fibsem.system.files import known_json, replace_file, write_json
 
@@ -87,6 +88,8 @@ def _sections(
         yield result_sections.champions(history)
     if results.of("segmentation"):
         yield result_sections.segmentations(results, folder, slices)
+    if results.of("quantification"):
+        yield quantifications(results)
 
 
 def _facts(results: Results, history: pd.DataFrame | None) -> dict[str, str]:
@@ -116,6 +119,13 @@ def _facts(results: Results, history: pd.DataFrame | None) -> dict[str, str]:
                 f"{porosity_text(sample['porosity'], sample['porosity_ci'])}; "
                 f"{corrected_text(sample)}"
             )
+    for name, result in latest_of(results).items():
+        facts[f"Structure of {name}"] = connected_text(result.record)
+    odd = [
+        warning for one in results.of("segmentation") for warning in one.record.get("warnings", [])
+    ]
+    if odd:
+        facts["Look at this"] = "; ".join(dict.fromkeys(odd))
     if results.others:
         facts["Left out"] = f"{_count(results.others, 'result')} on other data of this name"
     return facts

@@ -15,7 +15,7 @@ from fibsem.system.identity import same_data
 from fibsem.tracking.provenance import origin
 
 Record = dict[str, Any]
-Kind = Literal["inspection", "evaluation", "sweep", "promotion", "segmentation"]
+Kind = Literal["inspection", "evaluation", "sweep", "promotion", "segmentation", "quantification"]
 
 #: Keys of a ``summary.json`` by which its command is known.
 KEYS: Mapping[Kind, tuple[str, ...]] = {
@@ -23,6 +23,7 @@ KEYS: Mapping[Kind, tuple[str, ...]] = {
     "sweep": ("study", "trials", "parent_run_id"),
     "promotion": ("winner", "version", "gate"),
     "segmentation": ("labels", "porosity", "slabs"),
+    "quantification": ("segmentation", "percolates", "porosity_interval"),
     "inspection": ("voxel_nm", "samples", "warnings"),
 }
 
@@ -95,7 +96,8 @@ def find_results(folders: Iterable[Path], dataset: str) -> Results:
             f"`data={dataset}` must have results in {', '.join(map(str, folders))}, but has none; "
             "python -m fibsem.evaluate, sweep, promote and segment make some."
         )
-    latest = [result for result in mine if result.kind != "segmentation"] or mine
+    volumes = ("segmentation", "quantification")
+    latest = [result for result in mine if result.kind not in volumes] or mine
     data = latest[-1].origin.get("data")
     kept = tuple(result for result in mine if _on(result, data))
     return Results(dataset, data, kept, len(mine) - len(kept))

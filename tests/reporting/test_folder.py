@@ -136,6 +136,32 @@ def test_segmented_volumes_have_their_porosity_by_slice(tmp_path, report):
     assert set(table["model"]) == {"version 1 (2 x 2dcnn 33x33x3)"}
 
 
+def quantification(folder, percolates_z=True):
+    sizes = {"p10": 105.0, "median": 168.4, "p90": 259.8}
+    record = {
+        "segmentation": "out/volumes/HPC22", "lineage": [ORIGIN], "unit": "nm", "porosity": 0.22,
+        "porosity_corrected": 0.25, "connectivity": 6, "components": 7, "limits": ["a note"],
+        "porosity_interval": {"volume": [0.23, 0.27], "material": [0.2, 0.3], "why": None},
+        "percolates": {"z": percolates_z, "y": True, "x": False}, "pore_size_nm": sizes,
+        "throat_size_nm": sizes, "tortuosity_factor": {"z": 2.5, "y": 2.0, "x": None},
+        "surface_per_um": 9.5, "porosity_per_px_of_boundary": 0.095,
+    }  # fmt: skip
+    write_json(folder / "summary.json", record)
+
+
+def test_the_structure_is_told_on_top_and_in_a_table(tmp_path, report):
+    segmentation(tmp_path / "out" / "HPC22", [0.2, None, 0.4])
+    quantification(tmp_path / "out" / "q")
+    record, page = report()
+    assert record["results"]["quantification"] == 1
+    assert "<dt>Structure of HPC22</dt>" in page
+    assert "along z yes, y yes, x no (6 neighbours); pore size 168 nm (105 to 260)" in page
+    table = pd.read_csv(tmp_path / "report" / "tables" / "structure.csv", dtype=str)
+    assert table["95 % of the material"].tolist() == ["[20.00, 30.00]"]
+    assert table["tortuosity factor (z, y, x)"].tolist() == ["2.50, 2.00, none"]
+    assert "HPC22: a note." in page
+
+
 def test_the_curve_of_a_volume_has_a_gap_where_a_slice_is_missing():
     figure = figures.porosity_by_slice({"HPC22": np.array([0.2, np.nan, 0.4])})
     (line,) = figure.axes[0].lines

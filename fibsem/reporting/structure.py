@@ -1,0 +1,92 @@
+"""What a report says of the structure of films: the summaries of ``fibsem.quantify``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from fibsem.reporting.page import Section, Table
+from fibsem.reporting.results import Record, Result, Results
+
+
+def quantifications(results: Results) -> Section:
+    """Structure of every segmentation that was quantified, the latest of each."""
+    latest = latest_of(results)
+    rows = [_row(name, result.record) for name, result in latest.items()]
+    notes = [
+        f"{name}: {note}." for name, result in latest.items() for note in result.record["limits"]
+    ]
+    table = Table("structure", "Structure of segmented volumes", pd.DataFrame(rows))
+    return Section("Structure", tuple(notes), items=(table,))
+
+
+def latest_of(results: Results) -> dict[str, Result]:
+    """The latest quantification of each segmentation, by the name of its folder."""
+    return {name_of(result.record): result for result in results.of("quantification")}
+
+
+def name_of(record: Record) -> str:
+    """Name of the film: the folder that its segmentation lies in."""
+    return str(record["segmentation"]).rstrip("/").rpartition("/")[2]
+
+
+def connected_text(record: Record) -> str:
+    """Whether pores lead through, and how wide they are.
+
+    >>> sizes = {"median": 168.2, "p10": 105.0, "p90": 259.8}
+    >>> told = {"percolates": {"z": None, "y": True, "x": False}, "unit": "nm", "connectivity": 6}
+    >>> connected_text({**told, "pore_size_nm": sizes})
+    'pores lead through along z ?, y yes, x no (6 neighbours); pore size 168 nm (105 to 260)'
+    """
+    through = ", ".join(f"{axis} {_yes(leads)}" for axis, leads in record["percolates"].items())
+    text = f"pores lead through along {through} ({record['connectivity']} neighbours)"
+    sizes = record[f"pore_size_{record['unit']}"]
+    if sizes["median"] is None:
+        return text
+    span = f"{sizes['p10']:.0f} to {sizes['p90']:.0f}"
+    return f"{text}; pore size {sizes['median']:.0f} {record['unit']} ({span})"
+
+
+def _row(name: str, record: Record) -> dict[str, Any]:
+    unit = record["unit"]
+    interval = record["porosity_interval"]
+    return {
+        "volume": name,
+        "porosity %": f"{100 * record['porosity']:.2f}",
+        "corrected %": _per_cent(record["porosity_corrected"]),
+        "95 % of the film": _ends(interval["volume"]),
+        "95 % of the material": _ends(interval["material"]),
+        "leads through (z, y, x)": ", ".join(map(_yes, record["percolates"].values())),
+        "components": record["components"],
+        f"pore size ({unit})": _figure(record[f"pore_size_{unit}"]["median"], 0),
+        f"by intrusion ({unit})": _figure(record[f"throat_size_{unit}"]["median"], 0),
+        "tortuosity factor (z, y, x)": _three(record["tortuosity_factor"]),
+        f"surface per {'um' if unit == 'nm' else 'voxel'}": _figure(
+            record.get("surface_per_um", record.get("surface_per_voxel")), 2
+        ),
+        "porosity points per pixel of boundary": _per_cent(record["porosity_per_px_of_boundary"]),
+    }
+
+
+def _yes(leads: bool | None) -> str:
+    return {True: "yes", False: "no", None: "?"}[leads]
+
+
+def _figure(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def _per_cent(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.2f}"
+
+
+def _ends(ends: list[float | None] | None) -> str:
+    if not ends or None in ends:
+        return ""
+    return f"[{', '.join(_per_cent(end) for end in ends)}]"
+
+
+def _three(values: Mapping[str, float | None]) -> str:
+    return ", ".join("none" if value is None else f"{value:.2f}" for value in values.values())
