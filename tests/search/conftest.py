@@ -6,6 +6,7 @@ import time
 import pytest
 
 from tests.search import slot_worker
+from tests.search.sweeps import Runs
 
 
 @pytest.fixture(params=["sqlite", "journal", "postgres"])
@@ -31,3 +32,34 @@ def closed():
     yield
     while slot_worker.OPENED:
         slot_worker.OPENED.pop().close()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory, new_store):
+    """One MLflow store for all."""
+    return new_store(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture
+def run(small, store, tmp_path):
+    """Sweeps of a small network."""
+    return Runs(tmp_path, store, [*small, "space=smoke", "space.axes.model.blocks=[1]"])
+
+
+@pytest.fixture
+def run_thresholds(tiny, store, tmp_path):
+    """Sweeps of a model that learns nothing: for what does not depend on the training."""
+    data = [f"data.path={tiny}", "model=threshold", "nbhd=11x11x3", "train.share=0.02"]
+    return Runs(tmp_path, store, data)
+
+
+@pytest.fixture(params=["optuna", "keras_tuner"])
+def backend(request):
+    """Overrides that choose a backend: one suite for both."""
+    return {"optuna": [], "keras_tuner": ["search=keras_tuner"]}[request.param]
+
+
+@pytest.fixture
+def here(tiny, store, tmp_path):
+    """Where a sweep is opened."""
+    return {"tiny": tiny, "store": store, "folder": tmp_path}

@@ -1,0 +1,70 @@
+"""Sweeps as a command makes them, and with outcomes instead of trainings."""
+
+import json
+
+import mlflow
+
+from fibsem import sweep
+from fibsem.config import RunConfig, compose
+from fibsem.search.sweep import Sweep
+from fibsem.tracking.runs import Tracking
+from fibsem.training.datasets import obtain
+
+
+class Runs:
+    """Sweeps in one folder and one store."""
+
+    def __init__(self, folder, store, always):
+        self.folder, self.store, self.always = folder, store, always
+        self.uri = store[0].partition("=")[2]
+
+    def __call__(self, *overrides, trials=2, folder="sweep"):
+        """Summary of a sweep with more overrides."""
+        here = [f"search.trials={trials}", f"output={self.folder / folder}", *self.store]
+        sweep.main(compose("sweep", [*self.always, *here, *overrides]))
+        return json.loads((self.folder / folder / "summary.json").read_text())
+
+    def table(self, folder="sweep"):
+        """Rows of all trials of the sweep in a folder."""
+        return json.loads((self.folder / folder / "trials.json").read_text())
+
+
+def children(run, parent):
+    client = mlflow.MlflowClient(run.uri)
+    experiment = client.get_experiment_by_name("phantom")
+    return client, client.search_runs(
+        [experiment.experiment_id], f"tags.`mlflow.parentRunId` = '{parent}'"
+    )
+
+
+def opened(*overrides, tiny, store, folder):
+    """A sweep of small networks that nobody works on yet."""
+    given = [f"data.path={tiny}", "nbhd=11x11x3", "space=smoke", f"output={folder}", *store]
+    tree = compose("sweep", [*given, *overrides])
+    config = RunConfig.of(tree)
+    dataset = obtain(config.data, config.split)
+    return Sweep.open(tree, dataset, folder, Tracking.open(config.tracking, dataset.name))
+
+
+def finished(loss, miou=0.5, cost=1.0):
+    """What a training that is over leaves."""
+    return {
+        "run_id": f"run {loss} {miou} {cost}",
+        "val": {"loss": loss, "miou": miou, "accuracy": 0.5},
+        "cost": {"seconds_per_gigapixel": cost},
+    }
+
+
+def worked(sweep, outcomes):
+    """Work a sweep off with these outcomes of its trainings; returns the jobs."""
+    jobs = []
+
+    def execute(job, on_epoch):
+        outcome = outcomes[len(jobs)]
+        jobs.append(job)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    sweep.work(execute, lambda *_: None)
+    return jobs

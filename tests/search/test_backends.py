@@ -1,0 +1,123 @@
+"""Both backends, their samplers and storages."""
+
+import json
+
+import pytest
+
+from fibsem.config import RunConfig
+from fibsem.errors import UserError
+from tests.search.sweeps import children, finished, opened
+
+
+@pytest.mark.slow
+def test_tpe_learns_from_the_trials_before(run):
+    summary = run("search.sampler=tpe", trials=3)
+    assert summary["trials"]["complete"] == 3
+
+
+def test_hyperband_continues_the_trainings_that_it_promotes(here):
+    """A longer one gets the checkpoint of the shorter one with the same hyperparameters."""
+    sweep = opened(
+        "search=keras_tuner", "search.sampler=hyperband", "search.hyperband_epochs=3",
+        "search.trials=4", "space.axes.model.blocks=[1]", "~space.axes.model.filters",
+        "+space.axes.model.filters={low: 4, high: 64, log: true, int: true}", **here,
+    )  # fmt: skip
+    made, continued = {}, []
+
+    def execute(job, on_epoch):
+        checkpoint = job.folder / "checkpoint.npz"
+        epochs, who = job.tree["train"]["epochs"], json.dumps(job.params["train.learning_rate"])
+        if checkpoint.is_file():
+            assert epochs == 3
+            continued.append(checkpoint.read_text() == who)
+        job.folder.mkdir(parents=True, exist_ok=True)
+        checkpoint.write_text(who)
+        made.setdefault(epochs, []).append(job.tree["model"]["filters"])
+        return finished(0.5 + 0.01 * len(made[epochs]))
+
+    sweep.work(execute, lambda *_: None)
+    assert set(made) == {1, 3}
+    assert continued
+    assert all(continued)
+    assert all(4 <= filters <= 64 for filters in made[1])
+    sweep.study.close()
+
+
+def test_every_backend_fills_its_budget_and_continues(run_thresholds, backend):
+    first = run_thresholds(*backend, trials=2)
+    assert first["trials"] == {"complete": 2, "pruned": 0, "failed": 0}
+    more = run_thresholds(*backend, trials=3)
+    assert more["trials"]["complete"] == 3
+    assert more["parent_run_id"] == first["parent_run_id"]
+    client, runs = children(run_thresholds, first["parent_run_id"])
+    assert len(runs) == 3
+    for child in runs:
+        assert child.info.status == "FINISHED"
+        assert child.data.metrics["cost/seconds_per_gigapixel"] > 0
+        assert len(client.get_metric_history(child.info.run_id, "epochs")) == 1
+    assert more["best"]["value"] == min(child.data.metrics["val/loss"] for child in runs)
+    figures = {f.path for f in client.list_artifacts(first["parent_run_id"], "figures")}
+    assert {"figures/history.png", "figures/parallel_coordinates.png"} <= figures
+
+
+def test_every_backend_draws_only_networks_that_exist(tiny, store, tmp_path, backend):
+    drawn = opened(
+        *backend, "space.axes.model.blocks=[1,2,3,4]", "search.trials=6",
+        tiny=tiny, store=store, folder=tmp_path,
+    )  # fmt: skip
+
+    def look(job, on_epoch):
+        assert RunConfig.of(job.tree).spec.hyperparameters["blocks"] == 1
+        return {"val": {"loss": 0.5, "miou": 0.5}, "run_id": "none"}
+
+    drawn.work(look, lambda text, done, total: None)
+    assert [row["values"]["model.blocks"] for row in drawn.study.rows()] == [1] * 6
+    drawn.study.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sampler", ["bayesian", "hyperband"])
+def test_samplers_of_keras_tuner(run, sampler):
+    summary = run(
+        "search=keras_tuner", f"search.sampler={sampler}", "search.hyperband_epochs=3",
+        "search.startup_trials=2", trials=4,
+    )  # fmt: skip
+    assert summary["trials"]["complete"] == 4
+    table = json.loads((run.folder / "sweep" / "trials.json").read_text())
+    if sampler == "hyperband":
+        assert {trial["train.epochs"] for trial in table} <= {1, 3}
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["search.workers=2", "search.storage=postgresql://x", "search.pruner=median",
+     "search.sampler=tpe", "search.objectives=[val/loss,val/miou]"],
+)  # fmt: skip
+def test_what_files_cannot_do_names_the_backend_that_can(run_thresholds, given):
+    with pytest.raises(UserError, match="Optuna"):
+        run_thresholds("search=keras_tuner", given, trials=1)
+
+
+def test_samplers_of_the_other_backend_are_named(run_thresholds):
+    with pytest.raises(UserError, match="search=keras_tuner"):
+        run_thresholds("search.sampler=bayesian", trials=1)
+
+
+def test_a_journal_file_is_a_storage(run_thresholds, tmp_path):
+    summary = run_thresholds(f"search.storage=journal:{tmp_path / 'study.log'}", trials=2)
+    assert summary["trials"]["complete"] == 2
+    assert (tmp_path / "study.log").is_file()
+
+
+@pytest.mark.slow
+def test_conditional_axes_are_swept_where_they_exist(run):
+    summary = run(
+        "space.axes.model.blocks=[1]", "+space.axes.model.dense_layers=[1,2]",
+        "+space.axes.model.dense_width={values: [16,32], when: {model: {dense_layers: [2]}}}",
+        "search.sampler=random", trials=6,
+    )  # fmt: skip
+    assert summary["trials"]["complete"] == 6
+    table = json.loads((run.folder / "sweep" / "trials.json").read_text())
+    assert {trial["model.dense_layers"] for trial in table} == {1, 2}
+    for trial in table:
+        assert ("model.dense_width" in trial) == (trial["model.dense_layers"] == 2)

@@ -1,0 +1,143 @@
+"""Trials that fail, diverge, are pruned or given up, and the sweep around them."""
+
+import json
+
+import pytest
+
+from fibsem.errors import UserError
+from fibsem.training.run import TrialFailedError
+from tests.search.sweeps import children, finished, opened, worked
+
+
+@pytest.mark.slow
+def test_a_trial_that_diverges_is_recorded_and_the_sweep_goes_on(run, capsys):
+    summary = run(
+        "~space.axes.train.learning_rate",
+        "+space.axes.train.learning_rate=[0.01,1e30]",
+        "search.retries=1",
+        trials=3,
+    )
+    counts = summary["trials"]
+    assert (counts["complete"] + counts["pruned"], counts["failed"]) == (3, 0)
+    trials = json.loads((run.folder / "sweep" / "trials.json").read_text())
+    failed = [trial for trial in trials if trial["state"] == "pruned"]
+    assert len(trials) == 3  # none is repeated
+    assert failed
+    assert all("loss is" in trial["reason"] for trial in failed)
+    assert all(trial["train.learning_rate"] == 1e30 for trial in failed)
+    _, runs = children(run, summary["parent_run_id"])
+    reasons = [r.data.tags.get("fibsem.reason") for r in runs if r.info.status == "FAILED"]
+    assert len(reasons) == len(failed)
+    assert all("loss is" in reason for reason in reasons)
+    assert "failed" in capsys.readouterr().err
+    assert list((run.folder / "sweep" / "trials").glob("*/error.txt"))
+
+
+def test_when_everything_fails_the_sweep_stops_and_says_why(tiny, store, tmp_path):
+    failing = opened(
+        "search.max_failures=3", "search.trials=5", tiny=tiny, store=store, folder=tmp_path
+    )
+
+    def diverge(job, on_epoch):
+        raise TrialFailedError("the loss is nan", "Traceback", final=False)
+
+    with pytest.raises(UserError, match=r"allows 3 failed trials in a row.*the loss is nan"):
+        failing.work(diverge, lambda text, done, total: None)
+    failing.study.close()
+
+
+def test_a_trial_that_is_given_up_makes_room_for_another_one(here, backend):
+    sweep = opened(*backend, "search.trials=2", "search.retries=0", **here)
+    failed = TrialFailedError("diverged", "a traceback", final=False)
+    jobs = worked(sweep, [failed, finished(0.5), finished(0.4)])
+    assert [job.folder.name for job in jobs] == ["0000", "0001", "0002"]
+    assert sweep.summary(0)["trials"] == {"complete": 2, "pruned": 0, "failed": 1}
+    sweep.study.close()
+
+
+def test_divergence_is_news_of_hyperparameters_and_is_not_tried_again(here, backend):
+    """It fills its slot, as far as the backend can be told so; three in a row end the sweep."""
+    reason = "diverged: the training loss is nan in epoch 1"
+    failed = TrialFailedError(reason, "a traceback", final=False)
+    sweep = opened(*backend, "search.trials=3", "search.retries=2", "search.max_failures=3", **here)
+    jobs = worked(sweep, [finished(0.5), failed, finished(0.4), finished(0.3)])
+    assert len({job.folder.name.partition("-")[0] for job in jobs}) == len(jobs)
+    (row,) = [row for row in sweep.study.rows() if row["reason"]]
+    assert row["reason"] == reason
+    assert sweep.best()["objectives"] == [0.4 if row["state"] == "pruned" else 0.3]
+    assert row["state"] == ("failed" if backend else "pruned")
+    sweep.study.close()
+
+
+def test_when_all_diverge_the_sweep_stops(here):
+    failed = TrialFailedError("collapsed: it is constant", "a traceback", final=False)
+    sweep = opened("search.trials=9", "search.max_failures=3", **here)
+    with pytest.raises(UserError, match=r"allows 3 failed trials in a row.*it is constant"):
+        worked(sweep, [failed] * 9)
+    sweep.study.close()
+
+
+def test_a_trial_that_failed_by_itself_is_tried_again_from_another_seed(here, backend):
+    """The same hyperparameters, in a folder of its own; one that was stopped keeps its seed."""
+    failed = TrialFailedError("diverged", "a traceback", final=False)
+    sweep = opened(*backend, "search.trials=1", "search.retries=2", "seed=7", **here)
+    with pytest.raises(KeyboardInterrupt):
+        worked(sweep, [KeyboardInterrupt()])
+    jobs = worked(sweep, [failed, failed, finished(0.5)])
+    assert [job.tree["seed"] for job in jobs] == [7, 1007, 2007]
+    assert [job.folder.name for job in jobs] == ["0000-1", "0000-2", "0000-3"]
+    assert [job.tags["fibsem.failures"] for job in jobs] == [0, 1, 2]
+    assert len({(job.name, job.tree["train"]["learning_rate"]) for job in jobs}) == 1
+    assert (jobs[0].folder / "error.txt").read_text() == "a traceback"
+    states = [(row["state"], row["own_failure"]) for row in sweep.study.rows()]
+    assert states == [("stopped", False), ("failed", True), ("failed", True), ("complete", False)]
+    sweep.study.close()
+
+
+@pytest.mark.slow
+def test_every_backend_records_failures_and_goes_on(run, backend):
+    summary = run(
+        *backend, "~space.axes.train.learning_rate", "+space.axes.train.learning_rate=[0.01,1e30]",
+        "space.axes.model.filters=[3,4,5,6,7,8]", "search.retries=0", trials=3,
+    )  # fmt: skip
+    assert summary["trials"]["complete"] + summary["trials"]["pruned"] == 3
+    table = json.loads((run.folder / "sweep" / "trials.json").read_text())
+    failed = [trial for trial in table if trial["reason"]]
+    assert len(failed) == summary["trials"]["failed"] + summary["trials"]["pruned"]
+    assert all("loss is" in trial["reason"] for trial in failed)
+    assert len({trial["slot"] for trial in table}) == len(table)
+
+
+@pytest.mark.slow
+def test_an_isolated_trial_that_is_killed_ends_alone(run, monkeypatch):
+    """The kernel's way with a trial that takes too much memory: SIGKILL, seen as a named reason."""
+    from fibsem.search import executors as isolation
+
+    converse, killed = isolation.Isolated._converse, []
+
+    def kill_the_first(self, pipe, process, on_epoch):
+        if not killed:
+            killed.append(process.pid)
+            process.kill()
+        return converse(self, pipe, process, on_epoch)
+
+    monkeypatch.setattr(isolation.Isolated, "_converse", kill_the_first)
+    summary = run("search.isolate=true", trials=2)
+    assert summary["trials"] == {"complete": 2, "pruned": 0, "failed": 1}
+    table = json.loads((run.folder / "sweep" / "trials.json").read_text())
+    assert "SIGKILL, out of memory?" in next(t["reason"] for t in table if t["state"] == "failed")
+
+
+@pytest.mark.slow
+def test_a_pruned_trial_is_marked_and_counts(run):
+    summary = run(
+        "search.pruner=median", "search.startup_trials=1", "search.pruner_warmup=0",
+        "~space.axes.train.learning_rate", "+space.axes.train.learning_rate=[0.02,1e-5]",
+        "train.min_learning_rate=1e-7", "train.epochs=6", trials=6,
+    )  # fmt: skip
+    assert summary["trials"]["complete"] + summary["trials"]["pruned"] == 6
+    assert summary["trials"]["pruned"] >= 1
+    _, runs = children(run, summary["parent_run_id"])
+    marked = [r for r in runs if r.data.tags.get("fibsem.state") == "pruned"]
+    assert len(marked) == summary["trials"]["pruned"]
+    assert all("pruned after epoch" in r.data.tags["fibsem.reason"] for r in marked)
