@@ -146,7 +146,11 @@ def test_every_key_is_a_text_or_it_is_none(command):
 def test_a_key_is_a_text_in_every_file_or_in_none():
     found = {}
     for file in CONF.rglob("*.yaml"):
-        for path, value in _leaves(yaml.safe_load(file.read_text())):
+        source = file.read_text()
+        group = (
+            () if source.startswith("# @package _global_") else file.parent.relative_to(CONF).parts
+        )
+        for path, value in _leaves(yaml.safe_load(source)):
             if not (isinstance(value, str) and value.startswith("${")) and path[0] != "hydra":
-                found.setdefault(path, set()).add(isinstance(value, str))
+                found.setdefault((*group, *path), set()).add(isinstance(value, str))
     assert {path for path, kinds in found.items() if len(kinds) > 1} == set()
