@@ -1,7 +1,7 @@
 """The main job on a small phantom, as a user would type it: `make demo`.
 
-Simulates three films, inspects them, sweeps eight trials of a 2dcnn at 33x33x3, promotes the best
-and segments the three volumes. A second start goes on, or is done at once.
+Simulates three films, inspects them, sweeps a 2dcnn at 33x33x3 for four minutes, promotes the best
+trial in four more and segments the three volumes. A second start goes on, or is done at once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fibsem.data.volumes import open_volume
 from fibsem.geometry import Box
 
 OUT = Path("outputs/demo")
-COMMON = ["data=demo", "experiment=quick"]
+COMMON = ["data=demo", "experiment=quick", "budget=4min"]
 
 
 def run(command: str, *overrides: str) -> dict:
