@@ -52,6 +52,7 @@ def test_networks_of_a_space_are_timed_on_average():
     assert found.most_steps == 40
 
 
+@pytest.mark.slow
 def test_a_plan_says_how_many_trials_there_are(tiny, new_store, tmp_path, material):
     """Repeated from its file it gives the same trials, of the same steps."""
     plan = Plan(600.0, material().dataset.hash, 2, 1, 3, 0.1, 0.2, 5.0)

@@ -85,6 +85,7 @@ def halving(tiny, new_store, tmp_path):
     opened.study.close()
 
 
+@pytest.mark.slow
 def test_a_sweep_goes_up_its_rungs(halving):
     """With the losses of made-up trainings; one of them diverges."""
     jobs, epochs = [], []

@@ -85,6 +85,7 @@ def test_one_worker_fills_the_budget(storage, tmp_path):
     check(more, 8)
 
 
+@pytest.mark.slow
 def test_three_workers_and_kills_fill_the_budget_exactly(storage, start, tmp_path):
     """Workers on one storage; some are killed at random moments, others take their place."""
     random.seed(7)

@@ -84,6 +84,7 @@ def test_the_best_trial_is_best_in_the_direction_of_its_objective(here, objectiv
     sweep.study.close()
 
 
+@pytest.mark.slow
 def test_the_pareto_front_is_every_trial_that_none_beats(here):
     """Equal ones stand side by side; better in one and equal in the other beats."""
     points = [(0.6, 70), (0.8, 100), (0.5, 20), (0.8, 120), (0.7, 50), (0.8, 100)]

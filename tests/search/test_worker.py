@@ -159,6 +159,7 @@ def test_a_full_disk_is_waited_for_and_costs_nothing(begin, capsys):
     assert "it goes on" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", [[], ["search=keras_tuner"]])
 def test_what_is_away_for_long_ends_the_worker_and_fails_no_trial(begin, backend):
     how = [*backend, "search.trials=1", "search.retries=0", "search.patience_s=0.05", "seed=7"]
@@ -187,6 +188,7 @@ def test_what_is_away_for_long_ends_the_worker_and_fails_no_trial(begin, backend
     assert again.finish(1.0)["trials"] == {"complete": 1, "pruned": 0, "failed": 0}
 
 
+@pytest.mark.slow
 def test_what_failed_before_this_start_does_not_count(begin):
     how = ["search.trials=2", "search.max_failures=2", "search.retries=5"]
 
