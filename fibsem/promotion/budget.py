@@ -49,7 +49,8 @@ def plan_promotion(
         + search_s(dataset, read(PostProcessingConfig, tree["postprocessing"], "").grid)
     )
     spent_s = time.perf_counter() - began + known_s
-    return plan_trainings(found, budget_s, spent_s, dataset.hash, trials=finals)
+    instead = ", rank.k=1, for which no trial is trained anew," if len(trials) > 1 else ""
+    return plan_trainings(found, budget_s, spent_s, dataset.hash, trials=finals, instead=instead)
 
 
 def values(plan: Plan, limit_s: float | None) -> dict[str, Any]:

@@ -212,8 +212,9 @@ def _timed(steps: Callable[[int], float], count: int) -> float:
 
 
 def plan_trainings(
-    found: Probe, budget_s: float, spent_s: float, data: str, *, trials: int = 1, each_s: float = 0
-) -> Plan:
+    found: Probe, budget_s: float, spent_s: float, data: str,
+    *, trials: int = 1, each_s: float = 0, instead: str = "",
+) -> Plan:  # fmt: skip
     """Trainings of one network that fill what is left of a budget.
 
     Parameters
@@ -226,6 +227,8 @@ def plan_trainings(
         Hash of the dataset.
     trials, each_s
         Trainings, and what else is done for each.
+    instead
+        What else would do where it is too short, ``", ..."``.
 
     Raises
     ------
@@ -239,8 +242,8 @@ def plan_trainings(
         what = "one training" if trials == 1 else f"{trials} trainings"
         raise UserError(
             f"`budget` must be at least {math.ceil(1.1 * (spent_s + trials * least))}s for {what} "
-            f"of this network on this machine, but got {budget_s:g}s; the choices are a longer one "
-            "or a smaller network."
+            f"of this network on this machine, but got {budget_s:g}s; the choices are a longer "
+            f"one{instead} or a smaller network."
         )
     return Plan(budget_s, data, trials, epochs, steps, found.step_s, found.validation_s, once_s)
 
