@@ -58,7 +58,7 @@ def test_thirty_hostile_samples_go_through_every_command(film, capsys):
     assert len(NAMES) == len(set(NAMES)) == 30
     common = [
         "data.path=dataset.yaml", "nbhd=7x7x1", "model.blocks=1", "model.filters=4",
-        "train.epochs=1", "train.steps=2", "train.share=0.05",
+        "train.epochs=2", "train.steps=30", "train.share=0.05",
     ]  # fmt: skip
     inspect.main(compose("inspect", [*common[:1], "output=look (1), a=b"]))
     record = json.loads(Path("look (1), a=b/summary.json").read_text())

@@ -15,7 +15,7 @@ NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 def test_it_runs(name, tmp_path):
     small = {
         "QUICKSTART_OUT": str(tmp_path),
-        "QUICKSTART_HOW": "experiment=smoke",
+        "QUICKSTART_HOW": "smoke",
     }
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "--nbmake", "--nbmake-timeout=600", "-p",

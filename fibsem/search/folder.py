@@ -76,7 +76,8 @@ def settle_study(study: Study, now: Identity, tree: Tree, folder: Path, tracking
     if before is not None:
         now.check(Identity.from_json(before), folder, defaults=lambda: _defaults(now))
     elif study.get("settings") is not None:
-        now.check(_former(study, now, tree, folder, tracking), folder)
+        former = _former(study, now, tree, folder, tracking)
+        now.check(former, folder, defaults=lambda: _defaults(now))
     _set(study, now, tree)
     return False
 

@@ -134,6 +134,8 @@ def run_job(
     except PrunedError as pruned:
         if job.published:
             tracking.publish(run_id, {"fibsem.state": "pruned", "fibsem.reason": str(pruned)})
+        else:  # its state is told where its trial is ended
+            tracking.tag(run_id, {"fibsem.reason": str(pruned)})
         raise
     except BaseException as error:
         with contextlib.suppress(Exception):  # a store that is gone must not swallow it

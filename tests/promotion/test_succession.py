@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from dataclasses import replace
 
 import mlflow
@@ -18,6 +19,8 @@ from fibsem.tracking import registry
 from fibsem.tracking.runs import Tracking
 from tests.conftest import TINY
 
+#: What the gate says of a network that has hardly learned: by its squares, or by its porosity.
+NO_BETTER = r"(worse than the champion on 8 test squares|porosity error .* grown too much)"
 #: Enough test squares for the gate to decide.
 FILM = replace(TINY, shape=(30, 160, 176), squares=40, square_px=48)
 
@@ -72,7 +75,7 @@ def test_a_worse_one_is_refused_a_better_one_reigns_and_a_rollback_goes_back(lab
 
     poor = promoted(lab, "poor")
     assert not poor["champion"]
-    assert poor["gate"]["reason"].startswith("worse than the champion on 8 test squares")
+    assert re.search(NO_BETTER, poor["gate"]["reason"])
     assert poor["gate"]["p_value"] < 0.05
     assert aliases(uri) == {"champion": fair["version"]}
 
@@ -141,7 +144,7 @@ def test_a_refused_one_may_be_forced_and_nothing_is_done_again(lab, monkeypatch)
     forced = promoted(lab, "poor", "force=true", "gate.alpha=0.04")
     assert forced["champion"]
     assert forced["version"] == poor["version"] == registry.champion_version(uri)
-    assert forced["gate"]["reason"].startswith("forced by force=true; worse than the champion")
+    assert re.search(f"^forced by force=true; .*{NO_BETTER}", forced["gate"]["reason"])
     assert forced["lineage"] == poor["lineage"]
     tags = mlflow.MlflowClient(uri).get_model_version("fibsem", forced["version"]).tags
     assert tags["fibsem.gate"] == "passed"
