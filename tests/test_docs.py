@@ -6,7 +6,6 @@ import runpy
 import shlex
 import subprocess
 import sys
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -71,11 +70,7 @@ LEGAL = {
     "evaluate": RunConfig.of,
     "promote": checked,
     "segment": _segments,
-    "quantify": lambda tree: read(
-        QuantifyConfig,
-        {field.name: tree[field.name] for field in fields(QuantifyConfig)},
-        "quantify",
-    ),
+    "quantify": QuantifyConfig.of,
     "report": lambda tree: read(TrackingConfig, tree["tracking"], "tracking"),
     "view": lambda tree: read_path(tree["segmentation"], "segmentation"),
 }

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from fibsem.analysis.metrics import Confusion
 
@@ -97,7 +97,7 @@ class Estimate:
     @property
     def interval(self) -> tuple[float, float]:
         """95 % interval by the t distribution, within [0, 1]."""
-        half = float(student.ppf(0.975, self.degrees)) * self.error
+        half = float(stdtrit(self.degrees, 0.975)) * self.error
         return max(0.0, self.porosity - half), min(1.0, self.porosity + half)
 
 

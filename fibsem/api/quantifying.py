@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fibsem.api.options import one_line_errors, tree_of
 from fibsem.api.results import Result
 from fibsem.api.segmenting import SegmentResult
-from fibsem.config import Tree, output_folder, read, read_path
+from fibsem.config import Tree, output_folder, read_path
 from fibsem.errors import UserError
 from fibsem.quantification.options import QuantifyConfig
 from fibsem.system.locks import at_work
@@ -79,8 +79,7 @@ def quantify(
 
 def run(tree: Tree) -> QuantifyResult:
     """Measure one segmentation."""
-    keys = {field.name: tree[field.name] for field in fields(QuantifyConfig)}
-    how = read(QuantifyConfig, keys, "quantify")
+    how = QuantifyConfig.of(tree)
     if tree["segmentation"] is None:
         raise UserError(
             "`segmentation` must be given: segmentation=FOLDER of python -m fibsem.segment."

@@ -122,8 +122,10 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
     @hydra.main(version_base=None, config_path=str(CONF.resolve()), config_name=name)
     def composed(config: Any) -> None:
         try:
-            # with --multirun those of this job
-            main(_plain(config, name, HydraConfig.get().overrides.task))
+            with _one_line_errors():  # what the tree refers to may not be there
+                # with --multirun those of this job
+                tree = _plain(config, name, HydraConfig.get().overrides.task)
+            main(tree)
         except Exception as error:
             if os.getpid() != here:  # a job of a launcher (submitit): Hydra carries it back
                 raise

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 from fibsem.analysis.structure.intrusion import Face
 from fibsem.analysis.structure.joined import Connectivity
-from fibsem.config import require
+from fibsem.config import Tree, read, require
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class QuantifyConfig:
     slab
         Slices that are read at once; None: as many as are cheap.
     mesh, mesh_cell
-        Format in which the surface is written as triangles; None: it is not. Side of the cells that
-        it is coarsened to, in the unit of ``largest``.
+        Format in which the surface is written as triangles, or ``none``. Side of the cells that it
+        is coarsened to, in the unit of ``largest``.
     maps
         Whether local thickness and components of every voxel are written, too.
     draws
@@ -50,6 +50,11 @@ class QuantifyConfig:
     mesh_cell: float = 50.0
     maps: bool = False
     draws: int = 0
+
+    @classmethod
+    def of(cls, tree: Tree) -> QuantifyConfig:
+        """Read it from the tree of the command."""
+        return read(cls, {field.name: tree[field.name] for field in fields(cls)}, "quantify")
 
     def __post_init__(self) -> None:
         require("blocks", self.blocks, self.blocks >= 0, "at least 0")

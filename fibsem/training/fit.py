@@ -205,14 +205,8 @@ def train(
         try:
             epoch = _one_epoch(model, material, score, forward, state, average)
         except DivergedError as error:
-            if state.restart is not None or not config.train.restart:
-                raise
-            state.begin_again(time.perf_counter() - started)
-            if state.ended(config):
-                raise
-            _say_restart(error, state, config)
             with strategy.scope():
-                _renew(model, average, config)
+                _begin_again(error, model, average, state, config, time.perf_counter() - started)
             continue
         state.take(epoch, config.train.keep, model.get_weights)
         now = time.monotonic()
@@ -227,18 +221,23 @@ def train(
     return Trained(model, tuple(state.history), best, model.count_params(), state.restart)
 
 
-def _say_restart(error: DivergedError, state: Progress, config: RunConfig) -> None:
+def _begin_again(
+    error: DivergedError, model: keras.Model, average: Average, state: Progress,
+    config: RunConfig, lost_s: float,
+) -> None:  # fmt: skip
+    """Begin a network that dies anew, once, where there is time left; else it has died."""
+    if state.restart is not None or not config.train.restart:
+        raise error
+    state.begin_again(lost_s)
+    if state.ended(config):
+        raise error
     assert config.train.learning_rate is not None
     print(
         f"warning: {error.args[0]}; begun again after epoch {len(state.history)}, from a learning "
         f"rate of {RESTART_RATE * config.train.learning_rate:g}",
         file=sys.stderr,
     )
-
-
-def _renew(model: keras.Model, average: Average, config: RunConfig) -> None:
-    """Begin a network anew, with other weights than it was begun with."""
-    keras.utils.set_random_seed(config.seed + RESTART_SEED)
+    keras.utils.set_random_seed(config.seed + RESTART_SEED)  # other weights than before
     model.set_weights(build(config.spec).get_weights())
     for variable in model.optimizer.variables:
         variable.assign(tf.zeros_like(variable))

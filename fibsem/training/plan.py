@@ -200,15 +200,12 @@ def probe(material: Material, budget_s: float) -> Probe:
     once_s = time.perf_counter() - began
     step_s = steps(3) / 3
     wanted = min(max(TIMED * budget_s, TIMED_S[0]), TIMED_S[1])
-    step_s = _timed(steps, max(3, round(wanted / step_s)))
+    count = min(max(3, round(wanted / step_s)), 2000)
+    step_s = steps(count) / count
     validation_s = min(scored(), scored())
     keras.backend.clear_session()
     by_patch = config.train.mode == "patch"
     return Probe(step_s, validation_s, once_s, pixel_s, most if by_patch else None)
-
-
-def _timed(steps: Callable[[int], float], count: int) -> float:
-    return steps(min(count, 2000)) / min(count, 2000)
 
 
 def plan_trainings(

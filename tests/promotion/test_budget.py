@@ -3,7 +3,7 @@
 import pytest
 
 from fibsem.analysis.postprocessing import SearchGrid
-from fibsem.config import RunConfig, compose, with_values
+from fibsem.config import RankConfig, RunConfig, compose, read, with_values
 from fibsem.promotion.budget import pixels, search_s, values
 from fibsem.promotion.final import final_tree
 from fibsem.promotion.ranking import Trial
@@ -16,6 +16,13 @@ def test_squares_and_volumes_are_gone_over(material):
     dataset = material().dataset
     assert pixels(dataset, segment=False) == 5 * 72 * 72
     assert pixels(dataset, segment=True) == 5 * 72 * 72 + 6 * 160 * 176
+
+
+def test_the_quick_promotion_trains_no_trial_anew():
+    """Else a budget as long as the sweep's would not pay for its ranking."""
+    tree = compose("promote", ["experiment=quick"])
+    assert tree["budget"] == "10min"
+    assert read(RankConfig, tree["rank"], "rank").k == 1
 
 
 def test_the_search_is_timed_for_all_sigmas_and_squares(material):

@@ -121,15 +121,7 @@ def segment_volume(
     check_reach(volume, options, load)
     check_apart(volume, folder)
     held_gib(volume, segmenter.halo[0], options)  # refused before anything is written
-    key = {
-        "volume": volume.signature(),
-        "model": segmenter.identity,
-        "voxel_nm": list(voxel_nm),
-        **options.key,
-    }
-    known = known_extent(volume, options.valid)
-    if known and known.mask:
-        key["mask"] = known.mask.signature()
+    key = _key(volume, segmenter, voxel_nm, options)
     with at_work(folder):
         _check_kind(folder)
         stamps = stamps_of(volume)
@@ -152,16 +144,40 @@ def segment_volume(
         check_unchanged(volume, stamps, ledger.read)
         pixels = [decisions.extent.pixels(z) for z in range(volume.shape[0])]
         counts = _counts(volume, pores, pixels)
-        interval = porosity_interval(volume, counts["porosity"], tested, options)
-        share = trained[0].solid_share if len(trained) == 1 else None
-        calibration = {**asdict(segmenter.platt), "solid_share": share}
         record = {
-            **counts, **interval, **run.record(), "calibration": calibration, **likeness, **whence,
+            **counts,
+            **porosity_interval(volume, counts["porosity"], tested, options),
+            **run.record(),
+            "calibration": _calibration(segmenter, trained),
+            **likeness,
+            **whence,
             **ledger.decided["measured"],
-        }  # fmt: skip
+        }
         _write_porosity(folder, ledger.slices(), pores, pixels)
         write_json(folder / "summary.json", record)
     return record
+
+
+def _key(
+    volume: Volume, segmenter: Segmenter, voxel_nm: VoxelNm, options: Options
+) -> dict[str, Any]:
+    """What the labels follow from: another one in the same folder is refused."""
+    key = {
+        "volume": volume.signature(),
+        "model": segmenter.identity,
+        "voxel_nm": list(voxel_nm),
+        **options.key,
+    }
+    known = known_extent(volume, options.valid)
+    if known and known.mask:
+        key["mask"] = known.mask.signature()
+    return key
+
+
+def _calibration(segmenter: Segmenter, trained: Sequence[Trained]) -> dict[str, Any]:
+    """Slope and offset of the probabilities, and the share of solid that they assume."""
+    share = trained[0].solid_share if len(trained) == 1 else None
+    return {**asdict(segmenter.platt), "solid_share": share}
 
 
 def _check_kind(folder: Path) -> None:
