@@ -28,8 +28,12 @@ class UserError(Exception):
     """Something the user can mend: bad value, missing file, impossible geometry.
 
     The message is one line: the constraint, then the value, then the choices. Commands print it and
-    exit with code 2; every other exception is a bug and keeps its traceback.
+    exit with code 2; every other exception is a bug and keeps its traceback. What a user's name
+    or value may hold of line breaks and control characters is told as it is written in Python.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 class OutageError(UserError):
@@ -41,6 +45,17 @@ class OutageError(UserError):
 
 class LostError(BaseException):
     """Another worker has the trial: an interrupt, but of this attempt alone."""
+
+
+def printable(text: str) -> str:
+    r"""A text of a user as one line can hold it.
+
+    Examples
+    --------
+    >>> print(printable("HPC30\n(film 2)"))
+    HPC30\n(film 2)
+    """
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 
 
 def one_line(error: BaseException) -> str | None:

@@ -1,9 +1,12 @@
 """What is no bug is one line; a bug keeps its traceback."""
 
+import pickle
 import sqlite3
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import create_engine, text
 
 from fibsem.errors import UserError, one_line
@@ -94,3 +97,11 @@ def test_a_database_that_refuses_is_one_line(tmp_path):
 
     assert "readonly database" in one_line(raised(write))
     engine.dispose()
+
+
+@given(st.text())
+def test_a_users_error_is_one_line_whatever_a_name_holds(name):
+    error = UserError(f"`square` must be known, but is {name}.")
+    assert str(error).isprintable()
+    assert len(str(error).splitlines()) == 1
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
