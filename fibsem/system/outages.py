@@ -27,7 +27,7 @@ def outage_of(error: BaseException) -> OutageError | None:
     if isinstance(error, OutageError):
         return error
     if any(isinstance(one, OSError) and one.errno != errno.ENOMEM for one in causes(error)):
-        return OutageError(one_line(error))
+        return OutageError(one_line(error) or str(error))
     return None
 
 
