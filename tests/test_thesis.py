@@ -14,7 +14,7 @@ from fibsem.data.sampling import lattice_pixels
 from fibsem.geometry import Nbhd
 from fibsem.models.spec import resolve
 from fibsem.search.space import read_space
-from fibsem.training.fit import compiled_model
+from fibsem.training.learner import compiled_for_steps
 
 SIZES = (11, 33, 49, 65, 81)
 STANDARD = [("2dcnn", n, nz) for n in SIZES for nz in (1, 3, 5, 7, 9, 11)]
@@ -92,7 +92,7 @@ def test_each_composes_and_has_its_size(name, n, nz):
     ("name", "n", "nz"), slow_unless(lambda _name, n, nz: n == 11 and nz in (5, 11))
 )
 def test_each_takes_a_step(name, n, nz):
-    model = compiled_model(composed(name, n, nz))
+    model = compiled_for_steps(composed(name, n, nz))
     model.run_eagerly = True  # one step is not worth a graph
     rng = np.random.default_rng(n)
     images = rng.normal(size=(2, n, n, nz)).astype("float32")
@@ -119,7 +119,7 @@ def test_the_protocol_of_the_study_is_trained_to_the_letter():
     """Network and optimiser; the keys are below."""
     config = RunConfig.of(compose("train", ["experiment=thesis"]))
     assert (config.train.average, config.train.warmup) == (0, 0)
-    model = compiled_model(config)
+    model = compiled_for_steps(config)
     assert {
         layer.activation.__name__
         for layer in model.layers

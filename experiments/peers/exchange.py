@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,21 +30,22 @@ MARGIN = 96
 
 @dataclass(frozen=True)
 class Material:
-    """The folder that the driver has written.
+    """The folder that the driver has written: of a dataset, or of the film that is timed.
 
-    ``<split>_images.npy`` : (n, h + 2 MARGIN, w + 2 MARGIN, 3) float32, the slice in the middle.
-    ``<split>_labels.npy``, ``<split>_truth.npy`` : (n, h, w) uint8, 0 pore, 1 solid.
+    ``<split>_images.npz`` : of each square (h + 2 MARGIN, w + 2 MARGIN, 3) float32, the slice in
+    the middle.
+    ``<split>_labels.npz`` : of each square (h, w) uint8, 0 pore, 1 solid, 255 unlabelled.
     ``pixels.npy`` : (k, 4) int32, the balanced sample that forests learn: square, y, x, label.
     ``film.npy``, ``film_corrected.npy`` : (z, y, x) uint16 and float32, the slices that are timed.
     """
 
     folder: Path
 
-    def images(self, split: str) -> FloatArray:
-        return np.load(self.folder / f"{split}_images.npy")
+    def images(self, split: str) -> list[FloatArray]:
+        return read_all(self.folder / f"{split}_images.npz")
 
-    def labels(self, split: str) -> npt.NDArray[np.uint8]:
-        return np.load(self.folder / f"{split}_labels.npy")
+    def labels(self, split: str) -> list[npt.NDArray[np.uint8]]:
+        return read_all(self.folder / f"{split}_labels.npz")
 
     def pixels(self) -> npt.NDArray[np.int32]:
         return np.load(self.folder / "pixels.npy")
@@ -58,10 +60,16 @@ class Material:
         return [np.stack(film[around[z : z + 3]], axis=-1) for z in range(len(film))]
 
 
+def read_all(path: Path) -> list[npt.NDArray[Any]]:
+    """Arrays of any shapes, in their order."""
+    with np.load(path) as stored:
+        return [stored[f"arr_{k}"] for k in range(len(stored.files))]
+
+
 def arguments(description: str) -> argparse.Namespace:
     """Read what the driver says to a method."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("stage", choices=("fit", "infer"))
+    parser.add_argument("stage", choices=("fit", "squares", "slices"))
     parser.add_argument("--material", type=Path, required=True)
     parser.add_argument("--trained", type=Path, required=True, help="folder of the trained model")
     parser.add_argument("--output", type=Path, help="folder of the scores")
@@ -86,12 +94,12 @@ def write(path: Path, record: dict) -> None:
 
 
 def score_squares(material: Material, output: Path, score: Score) -> None:
-    """Score the labelled squares with their surroundings; writes ``<split>.npy``, (n, h, w)."""
+    """Score the labelled squares with their surroundings; writes ``<split>_scores.npz``."""
     output.mkdir(parents=True, exist_ok=True)
     inner = slice(MARGIN, -MARGIN)
     for split in ("val", "test"):
         scores = [score(image)[inner, inner] for image in material.images(split)]
-        np.save(output / f"{split}.npy", np.stack(scores).astype(np.float32))
+        np.savez(output / f"{split}_scores.npz", *[np.float32(square) for square in scores])
 
 
 def score_slices(material: Material, score: Score) -> float:

@@ -18,10 +18,13 @@ from exchange import MARGIN, Material, arguments, cores, report, score_slices, s
 from monai.inferers import sliding_window_inference
 from monai.networks.nets import BasicUNet, UNet
 
-#: About as many weights as the project's networks (88 721 to 194 609).
+#: The first two have about as many weights as the project's networks, the last 1.6 million.
 NETWORKS = {
     "BasicUNet": lambda: BasicUNet(2, 3, 1, features=(8, 8, 16, 32, 64, 8)),
     "UNet": lambda: UNet(2, 3, 1, channels=(16, 32, 64), strides=(2, 2), num_res_units=2),
+    "UNet-large": lambda: UNet(
+        2, 3, 1, channels=(16, 32, 64, 128, 256), strides=(2, 2, 2, 2), num_res_units=2
+    ),
 }
 BATCH, CROP = 4, 128
 LEARNING_RATE = 2e-3
@@ -37,21 +40,21 @@ network = NETWORKS[args.what[0]]()
 file = args.trained / "weights.pt"
 
 
-def squares(split: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Images (n, 3, y, x) and labels (n, 1, y, x) of the squares themselves."""
-    inner = material.images(split)[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
-    images = torch.from_numpy(np.ascontiguousarray(np.moveaxis(inner, -1, 1)))
-    return images, torch.from_numpy(material.labels(split))[:, None]
+def squares(split: str) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    """Images (3, y, x) and labels (1, y, x) of the squares themselves."""
+    inner = slice(MARGIN, -MARGIN)
+    images = [np.moveaxis(image[inner, inner], -1, 0) for image in material.images(split)]
+    labels = [torch.from_numpy(labels)[None] for labels in material.labels(split)]
+    return [torch.from_numpy(np.ascontiguousarray(image)) for image in images], labels
 
 
-def batch(images: torch.Tensor, labels: torch.Tensor, rng: np.random.Generator) -> list:
+def batch(images: list, labels: list, side: int, rng: np.random.Generator) -> list:
     """Crops at random places of random squares, each in one of its eight positions."""
-    side = min(CROP, images.shape[-1])
     parts = []
     for k in rng.integers(len(images), size=BATCH):
-        y, x = (int(rng.integers(extent - side + 1)) for extent in images.shape[-2:])
+        y, x = (int(rng.integers(extent - side + 1)) for extent in images[k].shape[-2:])
         turn, flip = int(rng.integers(4)), bool(rng.integers(2))
-        pair = (stack[k, :, y : y + side, x : x + side] for stack in (images, labels))
+        pair = (stack[k][:, y : y + side, x : x + side] for stack in (images, labels))
         pair = (torch.rot90(part, turn, (1, 2)) for part in pair)
         parts.append([part.flip(2) if flip else part for part in pair])
     return [torch.stack(stack) for stack in zip(*parts, strict=True)]
@@ -62,7 +65,8 @@ def fit() -> None:
     rng = np.random.default_rng(args.seed)
     images, labels = squares("train")
     seen, truth = squares("val")
-    counts = torch.bincount(labels.flatten().long(), minlength=256)
+    side = min(CROP, *(extent for image in images for extent in image.shape[-2:]))
+    counts = torch.bincount(torch.cat([one.flatten() for one in labels]).long(), minlength=256)
     weights = torch.zeros(256)  # 255 is unlabelled
     weights[:2] = counts[:2].sum() / (2 * counts[:2])
 
@@ -72,9 +76,10 @@ def fit() -> None:
         return loss(network(images), (labels == 1).float(), known)
 
     def validation() -> float:
+        pixels = sum(one.numel() for one in truth)
         with torch.inference_mode():
-            parts = zip(seen.split(WINDOWS), truth.split(WINDOWS), strict=True)
-            return float(sum(loss_of(*part) * len(part[0]) for part in parts) / len(seen))
+            pairs = zip(seen, truth, strict=True)
+            return sum(float(loss_of(x[None], y[None])) * y.numel() for x, y in pairs) / pixels
 
     optimizer = torch.optim.Adam(network.parameters(), LEARNING_RATE)
     best, steps, started = (math.inf, None), 0, time.perf_counter()
@@ -83,7 +88,7 @@ def fit() -> None:
         for group in optimizer.param_groups:  # half a cosine over the budget
             group["lr"] = LEARNING_RATE * (1 + math.cos(math.pi * spent / args.seconds)) / 2
         optimizer.zero_grad()
-        loss_of(*batch(images, labels, rng)).backward()
+        loss_of(*batch(images, labels, side, rng)).backward()
         optimizer.step()
         steps += 1
         spent = time.perf_counter() - started
@@ -101,22 +106,24 @@ def fit() -> None:
     )
 
 
-def infer() -> None:
-    """Score whole slices window by window."""
+def score(image: np.ndarray) -> np.ndarray:
+    """Probabilities of a whole slice, window by window."""
+    with torch.inference_mode():
+        inputs = torch.from_numpy(image).permute(2, 0, 1)[None]
+        return sliding_window_inference(inputs, ROI, WINDOWS, predict).sigmoid()[0, 0].numpy()
+
+
+def predict(windows: torch.Tensor) -> torch.Tensor:
+    with torch.autocast("cpu", torch.bfloat16, enabled=args.precision == "bfloat16"):
+        return network(windows).float()
+
+
+if args.stage == "fit":
+    fit()
+else:
     network.load_state_dict(torch.load(file, weights_only=True))
     network.eval()
-
-    def predict(windows: torch.Tensor) -> torch.Tensor:
-        with torch.autocast("cpu", torch.bfloat16, enabled=args.precision == "bfloat16"):
-            return network(windows).float()
-
-    def score(image: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            inputs = torch.from_numpy(image).permute(2, 0, 1)[None]
-            return sliding_window_inference(inputs, ROI, WINDOWS, predict).sigmoid()[0, 0].numpy()
-
+if args.stage == "squares":
     score_squares(material, args.output, score)
+if args.stage == "slices":
     report(material, args.output, score_slices(material, score))
-
-
-{"fit": fit, "infer": infer}[args.stage]()

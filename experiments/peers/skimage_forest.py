@@ -44,17 +44,16 @@ def fit() -> None:
     )
 
 
-def infer() -> None:
-    """Score whole slices: their features, then the votes."""
-    forest = joblib.load(file)
+def score(image: np.ndarray) -> np.ndarray:
+    """Of a whole slice: its features, then the votes."""
+    features = multiscale_basic_features(image, channel_axis=-1)
+    votes = joblib.load(file).predict_proba(features.reshape(-1, features.shape[-1]))
+    return votes[:, 1].reshape(image.shape[:2]).astype(np.float32)
 
-    def score(image: np.ndarray) -> np.ndarray:
-        features = multiscale_basic_features(image, channel_axis=-1)
-        votes = forest.predict_proba(features.reshape(-1, features.shape[-1]))
-        return votes[:, 1].reshape(image.shape[:2]).astype(np.float32)
 
+if args.stage == "fit":
+    fit()
+if args.stage == "squares":
     score_squares(material, args.output, score)
+if args.stage == "slices":
     report(material, args.output, score_slices(material, score))
-
-
-{"fit": fit, "infer": infer}[args.stage]()

@@ -32,6 +32,15 @@ def build(spec: ModelSpec, *, dense: bool = False) -> keras.Model:
     return model
 
 
+@uninterrupted()
+def build_for_steps(spec: ModelSpec) -> keras.Model:
+    """Build the form of the network that a step of training costs least in; same weights."""
+    require_settings()
+    file = _file(spec)
+    model: keras.Model = getattr(file, "build_for_steps", file.build)(spec)
+    return model
+
+
 def _file(spec: ModelSpec) -> ModuleType:
     """The architecture's own file, imported on use because Keras takes seconds to load."""
     return import_module(f"fibsem.models.{spec.architecture.module}")

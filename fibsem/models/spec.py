@@ -97,6 +97,16 @@ class ModelSpec:
             reach = gaussian_reach(hp["sigma"])
         return z, reach, reach
 
+    def step_frame(self, extent: int) -> tuple[int, int]:
+        """Pixels before and after ``extent`` of them that a step of training is given.
+
+        A network on squares is padded with zeros there, and needs what fills up its pools.
+        """
+        if self.family != "squares":
+            return self.halo[1], self.halo[1]
+        lacking = -extent % self.alignment
+        return lacking // 2, lacking - lacking // 2
+
     @property
     def window(self) -> tuple[int, int]:
         """Pixels (y, x) of an input that gives one output."""

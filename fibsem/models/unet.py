@@ -105,14 +105,32 @@ class Interleave(keras.layers.Layer):
 def build(spec: ModelSpec, *, dense: bool = False) -> keras.Model:
     """Build the network, (batch, y + 2 halo, x + 2 halo, z) in, (batch, y, x, 1) out.
 
-    There is one form: ``dense`` only leaves out what serves training, and folds normalisations.
+    There is one form in use: ``dense`` only leaves out what serves training, and folds
+    normalisations.
     """
-    hp, squares = spec.hyperparameters, spec.squares
-    style, widths = Style.of(hp, "valid", dense), level_filters(hp)
+    style, squares = Style.of(spec.hyperparameters, "valid", dense), spec.squares
     window = input_window(spec)
-    x = FitToPools(
-        spec.halo[1], squares.margin, squares.multiple, squares.rest, name="fit"
-    )(window)  # fmt: skip
+    fit = FitToPools(spec.halo[1], squares.margin, squares.multiple, squares.rest, name="fit")
+    score = _scores(fit(window), spec, style)
+    return keras.Model(window, Wanted(spec.halo[1], name="map")([score, window]), name="unet")
+
+
+def build_for_steps(spec: ModelSpec) -> keras.Model:
+    """The network with the same weights that steps are made with: (b, y, x, z), (b, y, x, 1) out.
+
+    y and x are multiples of ``spec.alignment``. Its convolutions are padded with zeros, so that a
+    window of 128 x 128 needs no surroundings, which would cost more than itself: 226 x 226 go
+    through the form above. What lies a halo from the border has the scores of that form.
+    """
+    window = input_window(spec)
+    score = _scores(window, spec, Style.of(spec.hyperparameters, "same"))
+    return keras.Model(window, score, name="unet")
+
+
+def _scores(x: tf.Tensor, spec: ModelSpec, style: Style) -> tf.Tensor:
+    """From a picture to one probability for each of its pixels."""
+    hp = spec.hyperparameters
+    widths = level_filters(hp)
     if hp["stem"] == 2:
         x = conv(x, widths[0], STEM, "stem", style, strides=2)
     skips = []
@@ -127,8 +145,7 @@ def build(spec: ModelSpec, *, dense: bool = False) -> keras.Model:
         skip = Middle(name=f"skip{i}")([skips[i - 1], x])
         x = keras.layers.Concatenate(name=f"join{i}")([skip, x])
         x = _level(x, widths[i - 1], f"up{i}", style, hp["residual"])
-    score = _score(x, style, hp["stem"])
-    return keras.Model(window, Wanted(spec.halo[1], name="map")([score, window]), name="unet")
+    return _score(x, style, hp["stem"])
 
 
 def _level(

@@ -93,25 +93,32 @@ def grid_epoch(
     class_weights: tuple[float, float],
     augmentation: Augmentation,
     seed: Sequence[int],
+    *,
+    whole: bool = False,
 ) -> Iterator[Batch]:
     """Grids at random positions: (b, side, side, n_z), labels (b, g, g, 1), weights (b, g, g).
 
     ``side`` is n + s (g - 1) for stride s. The grid's pixels are weighted by class, and by 0 where
-    nobody labelled them.
+    nobody labelled them. Of a network on squares the side is that of the grid, rounded up to its
+    pools, unless the ``whole`` surroundings are asked for; so are labels, with weight 0.
     """
     rng = np.random.default_rng(seed)
     extent = spec.stride * (grid.size - 1) + 1
-    side = extent + spec.window[1] - 1
-    reach = spec.halo[1:]
+    before, after = (spec.halo[1],) * 2 if whole else spec.step_frame(extent)
+    side, reach = before + extent + after, (before, before)
+    padded = spec.family == "squares" and not whole
+    out, inner = (side, slice(before, before + grid.size)) if padded else (grid.size, slice(None))
     table = np.array([*class_weights, *[0.0] * (IGNORE - 1)], np.float32)
     for _ in range(steps):
         images = np.empty((grid.windows, side, side, spec.nbhd.z), np.float32)
-        labels = np.empty((grid.windows, grid.size, grid.size, 1), np.uint8)
+        labels = np.empty((grid.windows, out, out, 1), np.uint8)
         for k, (number, y, x) in enumerate(supply.draw(grid.windows, extent, rng)):
             window = supply.windows[number]
             turn = int(rng.integers(0, 8)) if augmentation.symmetry else 0
             images[k] = dihedral(window.around(y, x, side, side, reach), turn)
-            grid_labels = window.labels[y : y + extent : spec.stride, x : x + extent : spec.stride]
-            labels[k] = dihedral(grid_labels[..., None], turn)
+            framed = np.full((out, out), IGNORE, np.uint8)
+            rows, columns = (slice(at, at + extent, spec.stride) for at in (y, x))
+            framed[inner, inner] = window.labels[rows, columns]
+            labels[k] = dihedral(framed[..., None], turn)
         solid = (labels == 1).astype(np.float32)
         yield augmentation.intensity(images, rng), solid, table[labels[..., 0]]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from fibsem.system.interrupts import uninterrupted
 from fibsem.training.features import fit_features
-from fibsem.training.fit import compiled_model, epoch_batches
+from fibsem.training.fit import epoch_batches
+from fibsem.training.learner import compiled_for_steps
 from fibsem.training.material import Material
 
 #: Steps that are timed after the first, which compiles.
@@ -58,7 +59,7 @@ def estimate_training(material: Material) -> Estimate:
         started = time.perf_counter()
         fit_features(material)
         return Estimate(time.perf_counter() - started, 1, 1, None)
-    model = compiled_model(config)
+    model = compiled_for_steps(config)
     batches, steps = epoch_batches(material, 0)
     timed = list(itertools.islice(batches(), 1 + TIMED_STEPS))
     started = 0.0

@@ -27,13 +27,11 @@ import tensorflow as tf
 
 from fibsem.analysis.estimates import Estimate
 from fibsem.config import RunConfig, TrainConfig, defaults_of
-from fibsem.inference.model.predict import compiled
-from fibsem.models import Model, build
+from fibsem.models import Model
 from fibsem.system.files import replace_file
 from fibsem.system.identity import Identity
 from fibsem.system.interrupts import uninterrupted
 from fibsem.system.pulse import apart, step
-from fibsem.training.average import Average, Weights
 from fibsem.training.batches import (
     Augmentation,
     Batch,
@@ -45,9 +43,9 @@ from fibsem.training.batches import (
 from fibsem.training.estimating import Forward, estimate, estimator
 from fibsem.training.features import fit_features
 from fibsem.training.health import DivergedError, check_alive
-from fibsem.training.losses import make_loss
+from fibsem.training.learner import Learner, Weights, learned_state
 from fibsem.training.material import Material
-from fibsem.training.optimizer import Rate, make_optimizer
+from fibsem.training.optimizer import Rate
 
 #: What reading a damaged checkpoint raises.
 DAMAGE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error)
@@ -189,42 +187,39 @@ def train(
     keras.utils.set_random_seed(config.seed)
     strategy = strategy or default_strategy()
     with strategy.scope():
-        model = compiled_model(config)
-        average = Average(model, config.train.average)
+        learner = Learner.of(config)
     state, identity = Progress(), continuation(material)
     if checkpoint is not None and checkpoint.is_file():
-        state = _restore(model, average, checkpoint, identity)
+        state = _restore(learner, checkpoint, identity)
     for epoch in state.history if on_epoch else ():
         on_epoch(epoch)  # type: ignore[misc]
     score = estimator(material, "val")
-    forward = compiled(model)
     saved = -math.inf
     while not state.ended(config):
-        average.resume()
         started = time.perf_counter()
         try:
-            epoch = _one_epoch(model, material, score, forward, state, average)
+            epoch = _one_epoch(learner, material, score, state)
         except DivergedError as error:
             with strategy.scope():
-                _begin_again(error, model, average, state, config, time.perf_counter() - started)
+                _begin_again(error, learner, state, config, time.perf_counter() - started)
             continue
-        state.take(epoch, config.train.keep, model.get_weights)
+        state.take(epoch, config.train.keep, learner.scored.get_weights)
         now = time.monotonic()
         if checkpoint is not None and (now - saved >= SAVE_EVERY_S or state.ended(config)):
-            _save(model, average, state, checkpoint, identity)
+            _save(learner, state, checkpoint, identity)
             saved = now
         if on_epoch:
             on_epoch(epoch)
+    model = learner.scored
     model.set_weights(state.best_weights)
-    check_alive(*score(forward).alike)
+    check_alive(*score(learner.forward).alike)
     best = state.history[state.best]
     return Trained(model, tuple(state.history), best, model.count_params(), state.restart)
 
 
 def _begin_again(
-    error: DivergedError, model: keras.Model, average: Average, state: Progress,
-    config: RunConfig, lost_s: float,
-) -> None:  # fmt: skip
+    error: DivergedError, learner: Learner, state: Progress, config: RunConfig, lost_s: float
+) -> None:
     """Begin a network that dies anew, once, where there is time left; else it has died."""
     if state.restart is not None or not config.train.restart:
         raise error
@@ -237,11 +232,7 @@ def _begin_again(
         f"rate of {RESTART_RATE * config.train.learning_rate:g}",
         file=sys.stderr,
     )
-    keras.utils.set_random_seed(config.seed + RESTART_SEED)  # other weights than before
-    model.set_weights(build(config.spec).get_weights())
-    for variable in model.optimizer.variables:
-        variable.assign(tf.zeros_like(variable))
-    average.restore([])
+    learner.begin(config, config.seed + RESTART_SEED)
 
 
 def default_strategy() -> tf.distribute.Strategy:
@@ -250,18 +241,6 @@ def default_strategy() -> tf.distribute.Strategy:
     if len(accelerators) > 1:
         return tf.distribute.MirroredStrategy([device.name for device in accelerators])
     return tf.distribute.get_strategy()
-
-
-def compiled_model(config: RunConfig) -> keras.Model:
-    """Build the network of a configuration, ready to be trained."""
-    how = config.train
-    model = build(config.spec)
-    model.compile(
-        optimizer=make_optimizer(how),
-        loss=make_loss(how.loss, how.loss_weight),
-        jit_compile=False,
-    )
-    return model
 
 
 def _fit_features(material: Material, on_epoch: Callable[[Epoch], None] | None) -> Trained:
@@ -281,8 +260,13 @@ def _fit_features(material: Material, on_epoch: Callable[[Epoch], None] | None) 
     return Trained(model, (epoch,), epoch, getattr(model, "parameters", 0))
 
 
-def epoch_batches(material: Material, epoch: int) -> tuple[Callable[[], Iterator[Batch]], int]:
-    """Function that makes the batches of one epoch anew, and their number."""
+def epoch_batches(
+    material: Material, epoch: int, *, whole: bool = False
+) -> tuple[Callable[[], Iterator[Batch]], int]:
+    """Function that makes the batches of one epoch anew, and their number.
+
+    With ``whole`` surroundings they are as the network is scored with.
+    """
     config = material.config
     how, seed = config.train, (config.seed, epoch)
     augmentation = Augmentation(how.augment, how.shift_sd, how.shift_probability)
@@ -294,40 +278,37 @@ def epoch_batches(material: Material, epoch: int) -> tuple[Callable[[], Iterator
         supply, weights = material.supply(epoch), material.class_weights
 
         def grids() -> Iterator[Batch]:
-            return grid_epoch(supply, config.spec, grid, steps, weights, augmentation, seed)
+            return grid_epoch(
+                supply, config.spec, grid, steps, weights, augmentation, seed, whole=whole
+            )
 
         return grids, steps
     pixels = material.training_pixels
-    whole = steps_per_epoch(len(pixels), how.batch)
+    every = steps_per_epoch(len(pixels), how.batch)
 
     def patches() -> Iterator[Batch]:
         return patch_epoch(material.train, pixels, config.spec, how.batch, augmentation, seed)
 
-    return patches, min(how.steps or whole, whole)
+    return patches, min(how.steps or every, every)
 
 
 def _one_epoch(
-    model: keras.Model,
-    material: Material,
-    score: Callable[[Forward], Estimate],
-    forward: Forward,
-    state: Progress,
-    average: Average,
+    learner: Learner, material: Material, score: Callable[[Forward], Estimate], state: Progress
 ) -> Epoch:
-    """Train for an epoch; then score the averaged weights, which the network is left with."""
+    """Train for an epoch; then score the averaged weights."""
     started, epoch, how = time.perf_counter(), len(state.history), material.config.train
     batches, steps = epoch_batches(material, epoch)
     rate = state.rate(how, steps)
-    loss = model.fit(
+    loss = learner.steps.fit(
         as_dataset(batches), steps_per_epoch=steps, epochs=1, verbose=0, shuffle=False,
-        callbacks=[rate, AfterStep(average)],
+        callbacks=[rate, AfterStep(learner)],
     )  # fmt: skip
     train_loss = float(loss.history["loss"][0])
     if not math.isfinite(train_loss):
         raise DivergedError(f"the training loss is {train_loss} in epoch {epoch + 1}")
-    average.scored(batches())
+    learner.settle(epoch_batches(material, epoch, whole=True)[0]())
     trained = time.perf_counter()
-    found = score(forward)
+    found = score(learner.forward)
     val, val_all = _figures(found, how)
     if not math.isfinite(val["loss"]):
         raise DivergedError(f"the validation loss is {val['loss']} in epoch {epoch + 1}")
@@ -353,13 +334,13 @@ def _figures(found: Estimate, how: TrainConfig) -> Figures:
 class AfterStep(keras.callbacks.Callback):
     """What follows a step: averaging, and a place where a training may be interrupted."""
 
-    def __init__(self, average: Average) -> None:
+    def __init__(self, learner: Learner) -> None:
         super().__init__()
-        self.average = average
+        self.learner = learner
 
     def on_train_batch_end(self, batch: int, logs: object = None) -> None:
         """Behind a step."""
-        self.average.update()
+        self.learner.update()
         step()
 
 
@@ -370,19 +351,22 @@ def as_dataset(batches: Callable[[], Iterator[Batch]]) -> tf.data.Dataset:
     and not an iterator.
     """
     signature = tuple(tf.TensorSpec(part.shape, tf.float32) for part in next(batches()))
-    return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(PREFETCH)
+    dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    options = tf.data.Options()
+    # There is nothing to tune; and an iterator is not let go before its tuner wakes up, which is
+    # 10 ms, 20 ms, ... 2.56 s, 5.12 s after its start: epochs of 2.6 s would take 5.1.
+    options.autotune.enabled = False
+    return dataset.prefetch(PREFETCH).with_options(options)
 
 
-def _save(
-    model: keras.Model, average: Average, state: Progress, path: Path, identity: Identity
-) -> None:
+def _save(learner: Learner, state: Progress, path: Path, identity: Identity) -> None:
     """Write the whole state beside ``path`` and rename."""
     arrays: dict[str, npt.NDArray[Any]] = {
-        f"model/{k}": np.asarray(v) for k, v in enumerate(_state_variables(model))
+        f"{part}/{k}": np.asarray(v)
+        for part, variables in _variables(learner).items()
+        for k, v in enumerate(variables)
     }
-    arrays |= {f"optimizer/{k}": np.asarray(v) for k, v in enumerate(model.optimizer.variables)}
     arrays |= {f"best/{k}": v for k, v in enumerate(state.best_weights)}
-    arrays |= {f"raw/{k}": v for k, v in enumerate(average.raw)}
     record = {
         "best": state.best,
         "restart": state.restart,
@@ -396,18 +380,28 @@ def _save(
     replace_file(path, buffer.getvalue())
 
 
-def _restore(model: keras.Model, average: Average, path: Path, identity: Identity) -> Progress:
-    """Load the state that :func:`_save` wrote into a freshly compiled model.
+def _variables(learner: Learner) -> dict[str, list[Any]]:
+    """All that a checkpoint holds of the networks, by its part of it."""
+    scored, steps = learner.scored.weights, learned_state(learner.steps)
+    dropout = steps[len(scored) :]
+    return {
+        "model": [*scored, *dropout],
+        "optimizer": list(learner.steps.optimizer.variables),
+        "raw": steps[: len(scored)],
+    }
+
+
+def _restore(learner: Learner, path: Path, identity: Identity) -> Progress:
+    """Load the state that :func:`_save` wrote into networks as they were built.
 
     Raises
     ------
     UserError
         If it is the state of another training.
     """
-    model.optimizer.build(model.trainable_variables)
-    variables = {"model": _state_variables(model), "optimizer": model.optimizer.variables}
+    learner.steps.optimizer.build(learner.steps.trainable_variables)
     try:
-        record, read, best, raw = _read(path, variables, len(model.get_weights()))
+        record, read, best = _read(path, _variables(learner), len(learner.scored.weights))
     except DAMAGE as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         print(f"warning: {path} is damaged ({reason}); begun from the start", file=sys.stderr)
@@ -419,7 +413,6 @@ def _restore(model: keras.Model, average: Average, path: Path, identity: Identit
         )  # fmt: skip
     for variable, value in read:
         variable.assign(value)
-    average.restore(raw)
     history = [Epoch(**epoch) for epoch in record["history"]]
     again = record.get("restart"), record.get("lost_s", 0.0)
     return Progress(history, record["best"], best, *again)
@@ -427,20 +420,20 @@ def _restore(model: keras.Model, average: Average, path: Path, identity: Identit
 
 def _read(
     path: Path, variables: dict[str, list[Any]], weights: int
-) -> tuple[dict[str, Any], list[tuple[Any, npt.NDArray[Any]]], Weights, Weights]:
+) -> tuple[dict[str, Any], list[tuple[Any, npt.NDArray[Any]]], Weights]:
     """Everything in a checkpoint, before any of it is used: it may be damaged further down."""
     with np.load(io.BytesIO(path.read_bytes())) as arrays:
         record = json.loads(arrays["record"].tobytes())
+        averaged = "raw/0" in arrays  # else the weights themselves were scored
         read = [
-            (variable, arrays[f"{prefix}/{k}"])
-            for prefix, some in variables.items()
+            (variable, arrays[f"{part if part != 'raw' or averaged else 'model'}/{k}"])
+            for part, some in variables.items()
             for k, variable in enumerate(some)
         ]
         if any(tuple(variable.shape) != value.shape for variable, value in read):
             raise ValueError("it is of another network")
         best = [arrays[f"best/{k}"] for k in range(weights)]
-        raw = [arrays[f"raw/{k}"] for k in range(weights) if f"raw/{k}" in arrays]
-    return record, read, best, raw
+    return record, read, best
 
 
 def continuation(material: Material) -> Identity:
@@ -452,9 +445,3 @@ def continuation(material: Material) -> Identity:
     if settings["train.schedule"] != "cosine":
         del settings["train.epochs"]
     return Identity("training", settings, material.dataset.digests)
-
-
-def _state_variables(model: keras.Model) -> list[keras.Variable]:
-    """Weights, and the counters of the dropout generators, which no weights file holds."""
-    dropout = (layer for layer in model.layers if isinstance(layer, keras.layers.Dropout))
-    return [*model.weights, *(layer.seed_generator.state for layer in dropout)]

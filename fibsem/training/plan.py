@@ -18,13 +18,13 @@ import keras
 from fibsem.config import Budget, TrainConfig, Tree, with_values
 from fibsem.errors import UserError
 from fibsem.inference.model.cost import predicted_seconds_per_gigapixel, seconds_per_gigapixel
-from fibsem.inference.model.predict import BlockScorer, compiled
+from fibsem.inference.model.predict import BlockScorer
 from fibsem.system.files import read_json, write_json
 from fibsem.system.interrupts import uninterrupted
-from fibsem.training.average import Average
 from fibsem.training.estimate import OVERHEAD_S, Estimate, duration
 from fibsem.training.estimating import estimator
-from fibsem.training.fit import AfterStep, Epoch, as_dataset, compiled_model, epoch_batches
+from fibsem.training.fit import AfterStep, Epoch, as_dataset, epoch_batches
+from fibsem.training.learner import Learner
 from fibsem.training.material import Material
 from fibsem.training.optimizer import Rate
 
@@ -172,31 +172,29 @@ class Plan:
 def probe(material: Material, budget_s: float) -> Probe:
     """Time real steps, a validation and the last scores of a configuration."""
     config, began = material.config, time.perf_counter()
-    model = compiled_model(config)
-    average = Average(model, config.train.average)
+    learner = Learner.of(config)
     batches, most = epoch_batches(material, 0)
-    forward, score = compiled(model), estimator(material, "val")
+    whole, score = epoch_batches(material, 0, whole=True)[0], estimator(material, "val")
     dataset = as_dataset(batches).repeat()  # an epoch may be shorter than what is timed
 
     def steps(count: int) -> float:
         started = time.perf_counter()
-        model.fit(
+        learner.steps.fit(
             dataset, steps_per_epoch=count, epochs=1, verbose=0, shuffle=False,
-            callbacks=[Rate(config.train, 0, count, 0.0), AfterStep(average)],
+            callbacks=[Rate(config.train, 0, count, 0.0), AfterStep(learner)],
         )  # fmt: skip
         return time.perf_counter() - started
 
     def scored() -> float:
         started = time.perf_counter()
-        average.scored(batches())
-        score(forward)
-        average.resume()
+        learner.settle(whole())
+        score(learner.forward)
         return time.perf_counter() - started
 
     steps(2)
     scored()
     predicted_seconds_per_gigapixel(config.spec)
-    pixel_s = seconds_per_gigapixel(BlockScorer(config.spec, model)) / 1e9
+    pixel_s = seconds_per_gigapixel(BlockScorer(config.spec, learner.scored)) / 1e9
     once_s = time.perf_counter() - began
     step_s = steps(3) / 3
     wanted = min(max(TIMED * budget_s, TIMED_S[0]), TIMED_S[1])

@@ -66,3 +66,27 @@ def test_half_as_fine_maps_need_a_third_of_the_operations():
         operations_per_pixel(models.build(unet(stem=stem), dense=True)) for stem in (1, 2)
     )
     assert 2.5 < fine / coarse < 4
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{}, {"stem": 1}, {"blocks": 1, "convs_per_block": 3}, {"norm": "none", "up": "nearest"}],
+)
+def test_the_form_that_learns_is_the_one_in_use_away_from_borders(given):
+    """Equal scores of equal weights, where the pools of both fall alike."""
+    spec = resolve("unet", Nbhd(1, 33, 33), "valid", {"filters": 4, **given})
+    keras.utils.set_random_seed(0)
+    learns, used = models.build_for_steps(spec), models.build(spec)
+    used.set_weights(learns.get_weights())
+    rng = np.random.default_rng(0)
+    halo, multiple, extent = spec.halo[1], spec.alignment, 8
+    side = multiple * -(-(2 * halo + extent + multiple) // multiple)
+    picture = rng.normal(size=(1, side, side, 1)).astype("f4")
+    scores = np.asarray(learns(picture))
+    apart = []
+    for at in range(halo, halo + multiple):
+        window = slice(at - halo, at + extent + halo)
+        inner = scores[:, at : at + extent, at : at + extent]
+        apart.append(np.abs(inner - np.asarray(used(picture[:, window, window]))).max())
+    assert min(apart) < 1e-5
+    assert np.ptp(scores) > 1e-3

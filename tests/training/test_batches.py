@@ -125,3 +125,32 @@ def test_intensity_shifts_whole_images_with_their_probability():
 @pytest.mark.parametrize(("samples", "steps"), [(58_982, 461), (117_964, 922), (589_820, 4608)])
 def test_steps_of_the_study(samples, steps):
     assert steps_per_epoch(samples) == steps
+
+
+@pytest.mark.parametrize("side", [32, 27])
+@pytest.mark.parametrize("whole", [True, False])
+def test_steps_of_a_unet_get_no_surroundings_but_what_fills_up_its_pools(side, whole):
+    """Every labelled pixel lies on its own label; the whole surroundings only where asked for."""
+    spec = resolve("unet", Nbhd(1, 33, 33), "valid", {})
+    frame = spec.halo[1]
+    images = np.stack([np.pad(w.labels, frame, constant_values=7) for w in WINDOWS])
+    windows = [
+        LabelledWindow(w.region, image.astype(np.float32)[..., None], w.labels, spec.halo)
+        for w, image in zip(WINDOWS, images, strict=True)
+    ]
+    batches = grid_epoch(
+        Supply.evenly(windows), spec, GridShape(3, side), 4, (1.0, 2.0), EIGHTFOLD, (0, 0),
+        whole=whole,
+    )  # fmt: skip
+    for images, labels, weights in batches:
+        seen = images[..., 0]
+        if whole:
+            assert images.shape[1] == side + 2 * frame
+            assert labels.shape[1] == side
+            seen = seen[:, frame:-frame, frame:-frame]
+        else:
+            assert images.shape[1] == labels.shape[1] == 32
+        known = weights > 0
+        assert known.sum() == 3 * side**2
+        np.testing.assert_array_equal(seen[known], labels[..., 0][known])
+        np.testing.assert_array_equal(weights[known], 1 + labels[..., 0][known])

@@ -15,6 +15,7 @@ from fibsem.training import fit
 from fibsem.training.batches import steps_per_epoch
 from fibsem.training.fit import Epoch, Progress, train
 from fibsem.training.health import DivergedError
+from fibsem.training.learner import compiled_for_steps
 from tests.conftest import CutOffError
 
 
@@ -122,9 +123,10 @@ def test_the_kept_epoch_is_best_by_what_the_configuration_names(
 ):
     """With its weights, after a continuation too."""
 
-    def recorded(model, material, scorer, forward, state, average):
+    def recorded(learner, material, scorer, state):
         epoch = len(state.history)
-        model.optimizer.build(model.trainable_variables)
+        learner.steps.optimizer.build(learner.steps.trainable_variables)
+        model = learner.scored
         model.set_weights([np.full_like(some, epoch) for some in model.get_weights()])
         loss, miou = DISAGREEING[epoch]
         return Epoch(epoch, 0.1, 1.0, {"loss": loss, "miou": miou}, 1.0, 0.1)
@@ -146,7 +148,7 @@ def test_a_grid_step_minimises_cross_entropy_with_classes_balanced_over_the_trai
         "train.mode=grid", "train.steps=1", "train.epochs=1", "model.dropout=0", "model.l2=0"
     )
     keras.utils.set_random_seed(setting.config.seed)
-    model = fit.compiled_model(setting.config)
+    model = compiled_for_steps(setting.config)
     images, labels, weights = next(fit.epoch_batches(setting, 0)[0]())
     p, solid = np.asarray(model(images))[..., 0], labels[..., 0] == 1
     counts = np.bincount(np.concatenate([w.labels.ravel() for w in setting.train]), minlength=3)
@@ -262,3 +264,9 @@ def test_every_optimizer_lowers_the_loss(material, optimizer):
     trained = train(material(f"train.optimizer={optimizer}", "train.epochs=4", "train.steps=10"))
     losses = [epoch.train_loss for epoch in trained.history]
     assert losses[-1] < losses[0]
+
+
+def test_an_epoch_does_not_wait_for_a_tuner_of_the_input():
+    """With it an iterator is let go 2.56, 5.12, 10.24 s after its start, not when it is done."""
+    batch = tuple(np.zeros((1, 2, 2, 1), "f4") for _ in range(3))
+    assert fit.as_dataset(lambda: iter([batch])).options().autotune.enabled is False

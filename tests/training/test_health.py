@@ -66,9 +66,9 @@ def killed(monkeypatch):
     """Trainings whose last layer dies: it gives its bias whatever comes in."""
     whole = fit._one_epoch
 
-    def deadly(model, *rest):
-        epoch = whole(model, *rest)
-        layer = next(one for one in reversed(model.layers) if one.weights)
+    def deadly(learner, *rest):
+        epoch = whole(learner, *rest)
+        layer = next(one for one in reversed(learner.scored.layers) if one.weights)
         layer.kernel.assign(keras.ops.zeros_like(layer.kernel))
         return epoch
 
@@ -95,10 +95,10 @@ def dies_once(monkeypatch):
     """A training whose network dies in its second epoch, and not after it is begun again."""
     whole = fit._one_epoch
 
-    def dying(model, material, score, forward, state, average):
+    def dying(learner, material, score, state):
         if state.restart is None and len(state.history) == 1:
             raise CollapsedError("it is constant")
-        return whole(model, material, score, forward, state, average)
+        return whole(learner, material, score, state)
 
     monkeypatch.setattr(fit, "_one_epoch", dying)
 

@@ -1,12 +1,12 @@
-"""Averaged weights, and running statistics of theirs."""
+"""Averaged weights, and running statistics of theirs; the two forms of a network that learns."""
 
 import keras
 import numpy as np
 import pytest
 
 from fibsem.inference.model.predict import compiled
-from fibsem.training.average import BATCHES, Average, estimate_statistics
-from fibsem.training.fit import train
+from fibsem.training.fit import epoch_batches, train
+from fibsem.training.learner import BATCHES, Learner, estimate_statistics
 
 
 def small_model():
@@ -18,31 +18,31 @@ def small_model():
     return model
 
 
-def step(model):
-    model.train_on_batch(np.ones((1, 1), "f4"), np.zeros((1, 1), "f4"))
+def step(learner):
+    learner.steps.train_on_batch(np.ones((1, 1), "f4"), np.zeros((1, 1), "f4"))
+    learner.update()
+
+
+def weight(model):
+    return model.get_weights()[0].item()
 
 
 def test_an_average_weighs_steps_by_hand():
-    model = small_model()
-    average, expected = Average(model, 0.8), 0.0
+    learner, expected = Learner(small_model(), small_model(), 0.8), 0.0
     for k in range(1, 51):
-        step(model)
-        average.update()
+        step(learner)
         share = max(1 - 0.8, 9 / (k + 8))
         expected += share * (-k - expected)
-    average.scored([])
-    assert model.get_weights()[0].item() == pytest.approx(expected, rel=1e-5)
-    average.resume()
-    assert model.get_weights()[0].item() == -50
+    learner.settle([])
+    assert weight(learner.scored) == pytest.approx(expected, rel=1e-5)
+    assert weight(learner.steps) == -50
 
 
-def test_without_an_average_the_weights_stay():
-    model = small_model()
-    average = Average(model, 0.0)
-    step(model)
-    average.update()
-    average.scored([])
-    assert (model.get_weights()[0].item(), average.raw) == (-1, [])
+def test_without_an_average_the_weights_themselves_are_scored():
+    learner = Learner(small_model(), small_model(), 0.0)
+    step(learner)
+    learner.settle([])
+    assert weight(learner.scored) == weight(learner.steps) == -1
 
 
 def test_statistics_are_those_of_the_weights_that_are_there():
@@ -79,3 +79,21 @@ def test_a_network_is_kept_as_it_was_scored(material):
     scorer = SampleScorer(setting.config.spec, setting.val, setting.sample("val"))
     again = balanced_scores(scorer.sample.pixels.label, scorer.scores(compiled(trained.model)))
     assert again["loss"] == pytest.approx(trained.best.val["loss"], abs=1e-5)
+
+
+def test_a_learner_that_begins_again_is_a_new_one_of_that_seed(material):
+    setting = material("model=unet", "model.blocks=1", "model.filters=2", "train.grid=16")
+    config = setting.config
+    learner = Learner.of(config)
+    train_once = next(epoch_batches(setting, 0)[0]())
+    learner.steps.train_on_batch(train_once[0], train_once[1], sample_weight=train_once[2])
+    learner.begin(config, 7)
+    keras.utils.set_random_seed(7)
+    fresh = Learner.of(config)
+    for one, other in zip(
+        [*learner.steps.get_weights(), *learner.scored.get_weights()],
+        [*fresh.steps.get_weights(), *fresh.scored.get_weights()],
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one, other)
+    assert all(not np.any(np.asarray(v)) for v in learner.steps.optimizer.variables)

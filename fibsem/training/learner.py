@@ -1,0 +1,144 @@
+"""A network while it learns: in the form that steps are made with, and in the form that is scored.
+
+Steps go on from the weights as they are; scored and kept are their averages. An average needs no
+schedule to come to rest, and a single bad step hardly moves it (Polyak and Juditsky 1992). The two
+networks have the same layers; of a U-Net, steps are made in a form that costs a half
+(:func:`fibsem.models.unet.build_for_steps`).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from fibsem.config import RunConfig
+from fibsem.inference.model.predict import compiled
+from fibsem.models import build, build_for_steps
+from fibsem.training.losses import make_loss
+from fibsem.training.optimizer import make_optimizer
+
+Weights = list[npt.NDArray[np.float32]]
+
+#: Batches that running statistics are estimated from.
+BATCHES = 8
+
+
+class Learner:
+    """The two networks of a training, and the average of one in the other.
+
+    In the beginning the average is over fewer steps: the k-th, counted from 1, has the weight
+    max(1 - decay, 9 / (k + 8)).
+
+    Parameters
+    ----------
+    steps
+        Network that steps are made with, compiled.
+    scored
+        Network with the same weights in the form that is used; it holds the average.
+    decay
+        Weight of the average against a step; 0 takes the weights themselves.
+
+    Attributes
+    ----------
+    forward
+        The scored network as a function on arrays.
+    """
+
+    def __init__(self, steps: keras.Model, scored: keras.Model, decay: float) -> None:
+        self.steps, self.scored, self.decay = steps, scored, decay
+        self.forward = compiled(scored)
+        self._update = tf.function(self._blend)
+
+    @classmethod
+    def of(cls, config: RunConfig) -> Learner:
+        """Those of a configuration, with the weights that the random state gives."""
+        learner = cls(compiled_for_steps(config), build(config.spec), config.train.average)
+        learner.level()
+        return learner
+
+    def level(self) -> None:
+        """Give the scored network the weights of the other one."""
+        for value, weight in self._pairs():
+            value.assign(weight)
+
+    def begin(self, config: RunConfig, seed: int) -> None:
+        """Forget all that was learned: other weights, those of a new network with this seed."""
+        keras.utils.set_random_seed(seed)
+        fresh = build_for_steps(config.spec)
+        for variable, other in zip(
+            learned_state(self.steps), learned_state(fresh), strict=True
+        ):  # fmt: skip
+            variable.assign(other)
+        for variable in self.steps.optimizer.variables:
+            variable.assign(tf.zeros_like(variable))
+        self.level()
+
+    def update(self) -> None:
+        """Take the weights after a step in."""
+        if self.decay:
+            self._update()
+
+    def settle(self, batches: Iterable[tuple[npt.NDArray[np.float32], ...]]) -> None:
+        """Make the scored network ready: statistics of its own weights, on some batches."""
+        if not self.decay:
+            self.level()
+        estimate_statistics(self.scored, batches)
+
+    def _pairs(self) -> list[tuple[Any, Any]]:
+        trained = self.steps.trainable_variables
+        return list(zip(self.scored.trainable_variables, trained, strict=True))
+
+    def _blend(self) -> None:
+        count = tf.cast(self.steps.optimizer.iterations, tf.float32)
+        share = tf.maximum(1.0 - self.decay, 9.0 / (count + 8.0))
+        share = tf.minimum(share, 1.0)
+        for value, weight in self._pairs():
+            value.assign_add(share * (tf.convert_to_tensor(weight) - value))
+
+
+def compiled_for_steps(config: RunConfig) -> keras.Model:
+    """The network of a configuration with its optimiser and loss."""
+    how, network = config.train, build_for_steps(config.spec)
+    network.compile(
+        optimizer=make_optimizer(how),
+        loss=make_loss(how.loss, how.loss_weight),
+        jit_compile=False,
+    )
+    return network
+
+
+def learned_state(network: keras.Model) -> list[keras.Variable]:
+    """Weights, and the counters of the dropout generators, which no weights file holds."""
+    dropout = (layer for layer in network.layers if isinstance(layer, keras.layers.Dropout))
+    return [*network.weights, *(layer.seed_generator.state for layer in dropout)]
+
+
+def estimate_statistics(
+    model: keras.Model, batches: Iterable[tuple[npt.NDArray[np.float32], ...]]
+) -> None:
+    """Set the running statistics of normalisations to those of some batches.
+
+    The ones that a training leaves are of weights that it had before.
+    """
+    norms = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
+    if not norms:
+        return
+    inner = keras.Model(model.input, [norm.input for norm in norms])
+
+    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+    def moments(images: tf.Tensor) -> list[tuple[tf.Tensor, tf.Tensor]]:
+        maps = inner(images, training=True)
+        return [tf.nn.moments(x, (0, 1, 2)) for x in (maps if len(norms) > 1 else [maps])]
+
+    seen = [moments(tf.constant(images)) for images, *_ in itertools.islice(batches, BATCHES)]
+    for k, norm in enumerate(norms):
+        means, variances = (np.array([batch[k][j] for batch in seen]) for j in (0, 1))
+        mean = means.mean(0)
+        norm.moving_mean.assign(mean)
+        norm.moving_variance.assign((variances + (means - mean) ** 2).mean(0))
