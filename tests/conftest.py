@@ -1,5 +1,6 @@
 """Quiet TensorFlow, and what many tests stand on: a tiny phantom and trained networks."""
 
+import gc
 import os
 import shutil
 import sys
@@ -43,6 +44,12 @@ TINY = replace(
     square_px=72,
     samples={"HPC45": THESIS_FILMS["HPC45"]},
 )
+
+
+def pytest_collection_finish():
+    """Spare the collector what is imported by now: Keras has it look through all after a trial."""
+    gc.collect()
+    gc.freeze()
 
 
 class CutOffError(Exception):
