@@ -17,7 +17,7 @@ def main(tree: Tree) -> None:
 
 def _registry(uri: str, *, back: bool, why: str | None) -> None:
     """Go back to the champion before, and show the history."""
-    from fibsem.analysis import tables
+    from fibsem.analysis.encoding import markdown
     from fibsem.tracking import aliases as standing
     from fibsem.tracking import registry
 
@@ -29,7 +29,7 @@ def _registry(uri: str, *, back: bool, why: str | None) -> None:
     if table.empty:
         print(f"no model is registered in {uri}; python -m fibsem.promote registers one")
     else:
-        print(tables.markdown(table))
+        print(markdown(table))
 
 
 if __name__ == "__main__":

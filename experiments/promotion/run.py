@@ -71,6 +71,7 @@ import pandas as pd
 
 from fibsem import models
 from fibsem.analysis import tables
+from fibsem.analysis.encoding import markdown
 from fibsem.analysis.metrics import porosity_error
 from fibsem.analysis.postprocessing import PostProcessing, search
 from fibsem.analysis.statistics import Spread
@@ -171,5 +172,5 @@ for name, (folder, summary) in promoted.items():
             }
         )
 write_json(args.results / "promotion.json", results)
-replace_file(args.results / "promotion.md", tables.markdown(pd.DataFrame(lines)) + "\n")
+replace_file(args.results / "promotion.md", markdown(pd.DataFrame(lines)) + "\n")
 print((args.results / "promotion.md").read_text())

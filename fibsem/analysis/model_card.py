@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from fibsem.analysis.tables import markdown
+from fibsem.analysis.encoding import markdown
 
 Record = Mapping[str, Any]
 

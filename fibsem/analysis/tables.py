@@ -6,23 +6,15 @@ A record is the ``summary.json`` of one evaluation: ``model``, ``nbhd`` and spre
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from fibsem.analysis.intervals import normal_interval
 from fibsem.analysis.metrics import Confusion, over_squares
-from fibsem.system.files import replace_file
 
 Record = Mapping[str, Any]
-
-#: A cell that is a number, with its spread, or an interval.
-NUMBER = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?( ± [\d.]+)?$|\[[-+\d.]+, [-+\d.]+\]$")
-#: How a cell begins that a spreadsheet takes for a formula, behind apostrophes that were there.
-FORMULA = re.compile("'*[=+\\-@\t\r]")
 
 
 def name_of(record: Record) -> str:
@@ -187,71 +179,6 @@ def comparison(records: Iterable[Record], group: str = "chosen") -> pd.DataFrame
     table["training time (s)"] = [plus_minus(r["train_seconds"], 0) for r in ordered]
     table["s per gigapixel"] = [plus_minus(r["seconds_per_gigapixel"], 0) for r in ordered]
     return pd.DataFrame(table)
-
-
-def write(table: pd.DataFrame, folder: Path, name: str) -> list[Path]:
-    """Write a table as CSV and as Markdown; returns the files."""
-    files = [folder / f"{name}.csv", folder / f"{name}.md"]
-    replace_file(files[0], as_csv(table))
-    replace_file(files[1], markdown(table) + "\n")
-    return files
-
-
-def as_csv(table: pd.DataFrame) -> str:
-    """A table as CSV that a spreadsheet shows and does not run.
-
-    A text that a spreadsheet would take for a formula stands behind an apostrophe; numbers stay.
-
-    >>> print(as_csv(pd.DataFrame({"sample": ["=1+1"], "difference": ["-0.0123"]})), end="")
-    sample,difference
-    '=1+1,-0.0123
-    """
-    plain = table.map(lambda value: _no_formula(value) if isinstance(value, str) else value)
-    return plain.to_csv(index=False, header=[_no_formula(str(name)) for name in table])
-
-
-def read_csv(path: Path) -> pd.DataFrame:
-    """What :func:`as_csv` wrote, cell by cell as texts."""
-    read = pd.read_csv(path, dtype=str, keep_default_na=False).map(_with_formula)
-    return read.rename(columns=_with_formula)
-
-
-def _no_formula(text: str) -> str:
-    return f"'{text}" if FORMULA.match(text) and not NUMBER.match(text) else text
-
-
-def _with_formula(text: str) -> str:
-    return text[1:] if text[:1] == "'" and FORMULA.match(text) else text
-
-
-def markdown(table: pd.DataFrame) -> str:
-    """A table in Markdown, numbers to the right.
-
-    >>> print(markdown(pd.DataFrame({"model": ["a"], "n": [1]})))
-    | model | n |
-    |---|--:|
-    | a | 1 |
-    """
-    numeric = [pd.api.types.is_numeric_dtype(table[column]) for column in table]
-    cells = table.astype(object).where(table.notna(), "")
-    lines = [[cell(str(name)) for name in table.columns]]
-    lines += [[cell(_figure(value)) for value in row] for row in cells.itertuples(index=False)]
-    text = ["| " + " | ".join(line) + " |" for line in lines]
-    text.insert(1, "|" + "|".join("--:" if right else "---" for right in numeric) + "|")
-    return "\n".join(text)
-
-
-def cell(text: str) -> str:
-    """A text within a table in Markdown: it neither ends its cell nor begins a tag.
-
-    >>> cell("a|b") == "a" + chr(92) + "|b"
-    True
-    """
-    return text.replace("|", r"\|").replace("<", r"\<")
-
-
-def _figure(value: Any) -> str:
-    return f"{value:.0f}" if isinstance(value, float) and value == int(value) else str(value)
 
 
 def trials(rows: Sequence[Record]) -> pd.DataFrame:

@@ -39,7 +39,7 @@ class QuantifyResult(Result):
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
         """Pore sizes, correlation and the rest, by the name of their file."""
-        from fibsem.analysis.tables import read_csv
+        from fibsem.analysis.encoding import read_csv
 
         return {path.stem: read_csv(path) for path in sorted(self.folder.glob("*.csv"))}
 

@@ -30,7 +30,7 @@ class ReportResult(Result):
 
     @property
     def tables(self) -> list[Path]:
-        """CSV, each with a Markdown beside it."""
+        """CSV, each with a Markdown and a LaTeX beside it."""
         return [self.folder / name for name in self.summary["tables"]]
 
     @property

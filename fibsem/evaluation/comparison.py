@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem import models
-from fibsem.analysis import figures, tables
+from fibsem.analysis import encoding, figures, tables
 from fibsem.analysis.metrics import Confusion, pooled
 from fibsem.analysis.statistics import paired_over_seeds, paired_over_squares
 from fibsem.errors import UserError
@@ -63,7 +63,7 @@ def write_tables(cells: dict[Path, Record], folder: Path) -> list[Path]:
     files: list[Path] = []
     for name, table in made.items():
         if len(table):
-            files += tables.write(table, folder, f"table-{name}")
+            files += encoding.write(table, folder, f"table-{name}")
     return files
 
 

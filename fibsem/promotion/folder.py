@@ -19,8 +19,9 @@ from fibsem.training import folder as training
 #: Everything that a promotion leaves in its folder, but for the volumes.
 OWN = (
     "crowned.json", "version.json", "summary.json", "lineage.json", "scores.json", "test.json",
-    "chosen-*.json", "trials.json", "tables/*.csv", "tables/*.md", "tables/", "figures/*.png",
-    "figures/", "bundle/MODEL_CARD.md", "bundle/bundle.json", "bundle/**/model.*", "bundle/**/",
+    "chosen-*.json", "trials.json", "tables/*.csv", "tables/*.md", "tables/*.tex", "tables/",
+    "figures/*.png", "figures/*.svg", "figures/", "bundle/MODEL_CARD.md", "bundle/bundle.json",
+    "bundle/**/model.*", "bundle/**/",
     *(f"{part}/**/{name}" for part in ("rank", "final")
       for name in (*training.OWN, identity.FILE, "again.json")),
     "rank/**/", "final/**/", "parent.json", BEGUN,

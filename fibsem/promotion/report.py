@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fibsem.analysis import figures, tables
+from fibsem.analysis import encoding, figures, tables
 from fibsem.analysis.calibration import Calibration
 from fibsem.analysis.metrics import pooled
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare, SearchGrid
@@ -26,7 +26,7 @@ def write_tables(record: Record, folder: Path) -> list[Path]:
     (Tables 4.10 and 4.12), and the confusion matrices of both (Table 4.9).
     """
     made = promotion_tables(record)
-    return [file for name in made for file in tables.write(made[name], folder, name)]
+    return [file for name in made for file in encoding.write(made[name], folder, name)]
 
 
 def promotion_tables(record: Record) -> dict[str, pd.DataFrame]:

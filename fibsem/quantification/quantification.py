@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fibsem.analysis import tables
+from fibsem.analysis import encoding
 from fibsem.analysis.structure.mesh import surface_mesh
 from fibsem.errors import UserError
 from fibsem.inference.volume.ledger import LEDGER
@@ -63,7 +63,7 @@ def quantify(
     record["tables"] = [
         path.name
         for name, table in tables_of(segmented, streamed, sampled).items()
-        for path in tables.write(table, folder, name)
+        for path in encoding.write(table, folder, name)
     ]
     record["mesh"] = None
     if how.mesh != "none":

@@ -1,4 +1,4 @@
-"""A report on disk: the page, and every table as CSV and Markdown and every figure as PNG."""
+"""A report on disk: the page, tables as CSV, Markdown and LaTeX, figures as PNG and SVG."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fibsem.analysis import tables
+from fibsem.analysis import encoding, tables
 from fibsem.analysis.intervals import corrected_text, porosity_text
 from fibsem.reporting import sections as result_sections
 from fibsem.reporting.browser import BROWSER, browser
@@ -17,6 +17,9 @@ from fibsem.reporting.results import KEYS, Record, Results
 from fibsem.reporting.structure import connected_text, latest_of, quantifications
 from fibsem.system.file_names import file_name
 from fibsem.system.files import known_json, replace_file, write_json
+
+#: What one table and one figure become; the first is named in ``summary.json``.
+BESIDE = {"tables": (".csv", ".md", ".tex"), "figures": (".png", ".svg")}
 
 
 def write_report(
@@ -43,10 +46,12 @@ def write_report(
     for item, stem in _named(_items(sections)):
         if isinstance(item, Table):
             made["tables"].append(f"tables/{stem}.csv")
-            tables.write(item.frame, folder / "tables", stem)
+            encoding.write(item.frame, folder / "tables", stem)
         else:
             made["figures"].append(f"figures/{stem}.png")
             replace_file(folder / f"figures/{stem}.png", item.png)
+            if item.svg is not None:
+                replace_file(folder / f"figures/{stem}.svg", item.svg)
     replace_file(folder / "index.html", text)
     _remove_former(folder, made)
     record: Record = {
@@ -160,5 +165,5 @@ def _remove_former(folder: Path, made: dict[str, list[str]]) -> None:
     former = known_json(path) or {}
     for kind, names in made.items():
         for name in set(former.get(kind, ())) - set(names):
-            (folder / name).unlink(missing_ok=True)
-            (folder / name).with_suffix(".md").unlink(missing_ok=True)
+            for ending in BESIDE[kind]:
+                (folder / name).with_suffix(ending).unlink(missing_ok=True)

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.analysis import figures
+from fibsem.analysis.encoding import cell
 from fibsem.analysis.intervals import normal_interval
-from fibsem.analysis.tables import cell
 from fibsem.data.dataset import Dataset, Region, Sample, by_split, left_out, porosity
 from fibsem.data.preprocessing import (
     GreyProfile,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from fibsem.analysis.tables import read_csv
+from fibsem.analysis.encoding import read_csv
 from fibsem.reporting.page import Picture, Table
 from fibsem.system.file_names import name_of
 
@@ -55,8 +55,10 @@ def read_table(path: Path, prefix: str = "") -> Table:
 
 
 def read_picture(path: Path, prefix: str = "") -> Picture:
-    """A figure that a command drew."""
-    return Picture(_joined(prefix, path.stem), title_of(path.stem), path.read_bytes())
+    """A figure that a command drew; versions before drew no SVG."""
+    drawing = path.with_suffix(".svg")
+    svg = drawing.read_bytes() if drawing.is_file() else None
+    return Picture(_joined(prefix, path.stem), title_of(path.stem), path.read_bytes(), svg)
 
 
 def pictures_in(folder: Path, prefix: str) -> tuple[Picture, ...]:

@@ -6,7 +6,6 @@ The page is XML as well, so that any reader can check it. Everything that is sho
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
@@ -15,12 +14,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from fibsem.analysis.tables import NUMBER
+from fibsem.analysis.encoding import ILLEGAL, is_number
 
 #: CSS pixels of a pixel of a figure, which has 150 to the inch.
 CSS_PX = 96 / 150
-#: What neither XML nor HTML may hold.
-ILLEGAL = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 #: Characters up to which the cells of a column are kept on one line.
 SHORT = 28
 STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
@@ -37,11 +34,15 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure as PNG and what is said below it; ``name`` is that of its file."""
+    """A figure as PNG and what is said below it; ``name`` is that of its files.
+
+    ``svg`` is the same for print, where it is a drawing.
+    """
 
     name: str
     title: str
     png: bytes
+    svg: bytes | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -182,10 +183,10 @@ def _table(table: Table, number: int) -> str:
 
 def _kind(column: Iterable[str]) -> str:
     """How a column is set: numbers to the right, short texts on one line."""
-    given = [text for text in column if text]
-    if given and all(NUMBER.match(text) for text in given):
+    texts = tuple(column)
+    if is_number(texts):
         return ' class="number"'
-    return ' class="short"' if all(len(text) <= SHORT for text in given) else ""
+    return ' class="short"' if all(len(text) <= SHORT for text in texts) else ""
 
 
 def _cells(tag: str, row: Iterable[str], kinds: Iterable[str]) -> str:

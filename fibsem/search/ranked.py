@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fibsem.analysis import tables
+from fibsem.analysis.encoding import markdown
 from fibsem.training.objectives import Objective
 
 #: Characters of a description that every store of MLflow keeps.
@@ -34,7 +35,7 @@ def ranking_note(rows: Sequence[Row], goals: Sequence[Objective], experiment: st
     complete = [row for row in rows if row["state"] == "complete"]
     complete.sort(key=lambda row: sign * row["objectives"][0])
     named = [_named(rank, row, goals, experiment) for rank, row in enumerate(complete, 1)]
-    head, line, *lines = tables.markdown(tables.trials(named)).splitlines()
+    head, line, *lines = markdown(tables.trials(named)).splitlines()
     title = f"Complete trials by {goals[0].key}, the best first\n\n"
     kept = [head, line]
     for text in lines:

@@ -15,7 +15,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from fibsem.analysis import figures, tables
+from fibsem.analysis import encoding, figures, tables
 from fibsem.search.ranked import ranking_note
 from fibsem.search.space import Axis, Choice
 from fibsem.search.sweep import Sweep
@@ -72,7 +72,7 @@ def _pareto(sweep: Sweep, rows: list[dict[str, Any]], folder: Path) -> list[Path
     )
     return [
         figures.save(picture, folder / "pareto.png"),
-        *tables.write(table, folder, "pareto"),
+        *encoding.write(table, folder, "pareto"),
     ]
 
 

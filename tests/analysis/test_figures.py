@@ -1,5 +1,7 @@
 """Figures show the numbers that they are given."""
 
+from xml.etree import ElementTree
+
 import numpy as np
 import pytest
 
@@ -93,3 +95,15 @@ def test_powers_of_ten_stay_powers(tmp_path):
     (axis,) = (ax.yaxis for ax in drawn.axes)
     assert axis.get_scale() == "log"
     assert all(label.get_parse_math() for label in axis.get_ticklabels(which="both"))
+
+
+def test_a_drawing_has_the_names_as_they_are_and_is_the_same_again(tmp_path):
+    name = "<film> & $x_1$ \x07"
+    written = []
+    for k in range(2):
+        figure = figures.bars({name: 0.7, "b": 0.3}, "share")
+        path = figures.save(figure, tmp_path / f"{k}.png")
+        written.append(path.with_suffix(".svg").read_bytes())
+    texts = ["".join(element.itertext()) for element in ElementTree.fromstring(written[0]).iter()]
+    assert "<film> & $x_1$ \ufffd" in texts
+    assert written[0] == written[1]

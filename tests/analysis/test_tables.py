@@ -1,12 +1,5 @@
 """Tables by hand: which squares a row stands on, and what it says of them."""
 
-import csv
-import re
-
-import pandas as pd
-from hypothesis import example, given
-from hypothesis import strategies as st
-
 from fibsem.analysis import tables
 
 #: Two films with two and one validation squares, and one test square: label by prediction, pixels.
@@ -80,39 +73,6 @@ def test_records_of_evaluations_keep_their_layout():
     assert list(table["pore IoU, median of squares"]) == ["", ""]  # of a version before
     record["val_all"] = {**figures, "iou_pore_median": {"mean": 0.61, "std": 0.02}}
     assert list(tables.labelled(record)["pore IoU, median of squares"]) == ["", "0.6100 ± 0.0200"]
-
-
-TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]))
-#: How a spreadsheet takes the first character of a cell for the beginning of a formula.
-BEGINS = ("=", "+", "-", "@", "\t", "\r")
-
-
-@given(st.lists(TEXTS, min_size=1, max_size=4))
-@example(["=cmd|' /C calc'!A0", "@SUM(1)", "+1+1", "-a", "'=1", "''@"])
-def test_a_spreadsheet_finds_texts_and_no_formula(tmp_path_factory, cells):
-    file = tmp_path_factory.getbasetemp() / "texts.csv"
-    file.write_text(tables.as_csv(pd.DataFrame({"sample": cells, "n": range(len(cells))})), "utf-8")
-    with file.open(newline="", encoding="utf-8") as opened:
-        rows = list(csv.reader(opened))
-    for cell, row in zip(cells, rows[1:], strict=True):
-        assert not row[0].startswith(BEGINS) or tables.NUMBER.match(cell)
-    assert list(tables.read_csv(file)["sample"]) == cells
-
-
-def test_numbers_are_not_touched():
-    numbers = ["-0.0123", "+0.5", "-3", "-1.5e-05", "-0.50 ± 0.10", "[-1.00, 2.00]"]
-    table = pd.DataFrame({"text": numbers, "number": [-1.5, -2, 0, 3, 4, -5]})
-    assert tables.as_csv(table) == table.to_csv(index=False)
-
-
-@given(TEXTS)
-@example("a|b\\|c")
-def test_a_cell_in_markdown_stays_one(text):
-    table = pd.DataFrame({"sample": [text], "n": [1]})
-    row = tables.markdown(table).splitlines()[2]
-    first, second = re.split(r"(?<!\\)\|", row)[1:-1]
-    assert second == " 1 "
-    assert first[1:-1].replace(r"\|", "|").replace(r"\<", "<") == text or "\\" in text
 
 
 def spread(mean, std=None):
@@ -210,13 +170,6 @@ def test_history_and_trials_are_written_as_people_read_them():
     assert tables.trials([{"loss": 0.123456, "blocks": 3}]).to_dict("records") == [
         {"loss": "0.1235", "blocks": 3}
     ]
-
-
-def test_markdown_has_a_line_for_every_row_and_numbers_to_the_right():
-    table = pd.DataFrame({"model": ["a", "b"], "n": [1.0, None], "x": [0.5, 2.0]})
-    assert tables.markdown(table).splitlines() == [
-        "| model | n | x |", "|---|--:|--:|", "| a | 1 | 0.5 |", "| b |  | 2 |",
-    ]  # fmt: skip
 
 
 def test_a_confusion_matrix_is_in_per_cent_of_all_pixels():

@@ -130,10 +130,26 @@ def test_segmented_volumes_have_their_porosity_by_slice(tmp_path, report):
         segmentation(tmp_path / "out" / name, [0.2, None, 0.4])
     record, _ = report()
     assert record["figures"] == ["figures/porosity_by_slice.png"]
+    drawing, latex = "figures/porosity_by_slice.svg", "tables/segmentations.tex"
+    assert (tmp_path / "report" / drawing).read_text().startswith("<?xml")
+    assert r"q/HPC22 & 3 x 10 x 10 & 30.00" in (tmp_path / "report" / latex).read_text()
     table = pd.read_csv(tmp_path / "report" / "tables" / "segmentations.csv", dtype=str)
     assert sorted(table["volume"]) == ["own", "p/HPC22", "q/HPC22"]
     assert set(table["porosity %"]) == {"30.00"}
     assert set(table["model"]) == {"version 1 (2 x 2dcnn 33x33x3)"}
+
+
+def test_what_a_report_before_had_is_removed_in_every_format(tmp_path, report):
+    shown = tmp_path / "out" / "a" / "figures"
+    promotion(tmp_path / "out" / "a")
+    figures.save(figures.bars({"a": 1.0}, "share"), shown / "steps.png")
+    before, _ = report()
+    for file in shown.iterdir():
+        file.unlink()
+    report()
+    left = {path.name for path in (tmp_path / "report" / "figures").iterdir()}
+    assert before["figures"] == ["figures/version-1-steps.png"]
+    assert left == set()
 
 
 def quantification(folder, percolates_z=True):

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fibsem.reporting.page import ILLEGAL, Picture, Section, Table, page
+from fibsem.analysis.encoding import ILLEGAL
+from fibsem.reporting.page import Picture, Section, Table, page
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 PNG = imagecodecs.png_encode(np.arange(60 * 90, dtype=np.uint8).reshape(60, 90))

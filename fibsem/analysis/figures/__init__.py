@@ -8,7 +8,7 @@ from fibsem.analysis.figures.data import classes, gradients, histograms, squares
 from fibsem.analysis.figures.networks import feature_maps, network
 from fibsem.analysis.figures.postprocessing import postprocessing_steps, postprocessing_surface
 from fibsem.analysis.figures.segmentations import one_square, overlay, porosity_by_slice
-from fibsem.analysis.figures.style import png, save
+from fibsem.analysis.figures.style import png, save, svg
 from fibsem.analysis.figures.sweeps import (
     bars,
     history,
@@ -47,4 +47,5 @@ __all__ = [
     "save",
     "searches",
     "squares",
+    "svg",
 ]

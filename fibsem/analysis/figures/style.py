@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from fibsem.analysis.encoding import ILLEGAL
 from fibsem.system.files import replace_file
 
 #: Colours of pore and solid (Okabe and Ito: told apart by all), and of what is neither.
@@ -29,31 +30,45 @@ STYLE: dict[Any, Any] = {
     "axes.titlesize": 9,
     "legend.frameon": False,
     "savefig.dpi": 150,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "fibsem",
 }
 
 Array = npt.NDArray[Any]
 
 
 def save(figure: Figure, path: Path) -> Path:
-    """Write a figure as PNG, whole or not at all."""
+    """Write a figure as PNG, and as SVG beside it; each whole or not at all."""
     replace_file(path, png(figure))
+    replace_file(path.with_suffix(".svg"), svg(figure))
     return path
 
 
 def png(figure: Figure) -> bytes:
     """A figure as PNG."""
+    return _rendered(figure, format="png")
+
+
+def svg(figure: Figure) -> bytes:
+    """A figure as SVG whose texts are texts; the same figure is the same bytes."""
+    drawing = _rendered(figure, format="svg", metadata={"Date": None}).decode()
+    return ILLEGAL.sub("\ufffd", drawing).encode()
+
+
+def _rendered(figure: Figure, **how: Any) -> bytes:
     page = io.BytesIO()
     _as_written(figure)
     with mpl.rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a box says as much
-        figure.savefig(page, format="png", bbox_inches="tight")
+        figure.savefig(page, bbox_inches="tight", **how)
     return page.getvalue()
 
 
 def _as_written(figure: Figure) -> None:
     """Let no text be a formula but the powers of ten at an axis: names may hold dollar signs."""
     axes = [axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)]
-    powers = {label for axis in axes for label in axis.get_ticklabels(which="both")}
+    logarithmic = [axis for axis in axes if axis.get_scale() == "log"]
+    powers = {label for axis in logarithmic for label in axis.get_ticklabels(which="both")}
     for text in figure.findobj(Text):
         if text not in powers:
             text.set_parse_math(False)

@@ -17,6 +17,7 @@ from fibsem.data.volumes import Format, VolumeWriter, VoxelNm, create_volume, op
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
 from fibsem.inference.options import Options
+from fibsem.system.files import replace_file
 
 FloatArray = npt.NDArray[np.float32]
 LabelArray = npt.NDArray[np.uint8]
@@ -247,7 +248,7 @@ class Outputs:
             grey[some], labels[some] == 1, material=None if inside is None else inside[some]
         )
         digits = max(4, len(str(self.shape[0] - 1)))
-        figures.save(figure, self.folder / "previews" / f"slice_{z:0{digits}d}.png")
+        replace_file(self.folder / "previews" / f"slice_{z:0{digits}d}.png", figures.png(figure))
 
     @property
     def exported(self) -> list[Store]:

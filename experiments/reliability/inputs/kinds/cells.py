@@ -6,7 +6,7 @@ import io
 import pandas as pd
 
 try:
-    from fibsem.analysis.tables import as_csv
+    from fibsem.analysis.encoding import as_csv
 except ImportError:  # a version that wrote them as they were
 
     def as_csv(table):

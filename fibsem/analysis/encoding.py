@@ -1,0 +1,173 @@
+"""Tables as CSV, Markdown and LaTeX, with what a reader would take for its own escaped.
+
+Cells hold names of users: a film may be called ``=1+1``, ``a|b`` or ``50%_HPC``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fibsem.system.files import replace_file
+
+#: A cell that is a number, with its spread, or an interval.
+NUMBER = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?( ± [\d.]+)?$|\[[-+\d.]+, [-+\d.]+\]$")
+#: How a cell begins that a spreadsheet takes for a formula, behind apostrophes that were there.
+FORMULA = re.compile("'*[=+\\-@\t\r]")
+#: What neither XML nor HTML may hold.
+ILLEGAL = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+#: What LaTeX reads as its own, and what a text font without ``fontenc`` shows as something else.
+LATEX = str.maketrans(
+    {
+        **{character: f"\\{character}" for character in "&%$#_{}"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        "±": r"$\pm$",
+    }
+)
+#: Between characters that become another one where they stand together: ``--`` is a dash.
+LIGATURE = re.compile("(?<=-)(?=-)|(?<=,)(?=,)|(?<=')(?=')|(?<=[`?!])(?=`)")
+
+
+def write(table: pd.DataFrame, folder: Path, name: str) -> list[Path]:
+    """Write a table as CSV, as Markdown and as LaTeX; returns the files."""
+    made = {"csv": as_csv(table), "md": markdown(table) + "\n", "tex": latex(table) + "\n"}
+    files = [folder / f"{name}.{ending}" for ending in made]
+    for file, text in zip(files, made.values(), strict=True):
+        replace_file(file, text)
+    return files
+
+
+def as_csv(table: pd.DataFrame) -> str:
+    """A table as CSV that a spreadsheet shows and does not run.
+
+    A text that a spreadsheet would take for a formula stands behind an apostrophe; numbers stay.
+
+    >>> print(as_csv(pd.DataFrame({"sample": ["=1+1"], "difference": ["-0.0123"]})), end="")
+    sample,difference
+    '=1+1,-0.0123
+    """
+    plain = table.map(lambda value: _no_formula(value) if isinstance(value, str) else value)
+    return plain.to_csv(index=False, header=[_no_formula(str(name)) for name in table])
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """What :func:`as_csv` wrote, cell by cell as texts."""
+    read = pd.read_csv(path, dtype=str, keep_default_na=False).map(_with_formula)
+    return read.rename(columns=_with_formula)
+
+
+def _no_formula(text: str) -> str:
+    return f"'{text}" if FORMULA.match(text) and not NUMBER.match(text) else text
+
+
+def _with_formula(text: str) -> str:
+    return text[1:] if text[:1] == "'" and FORMULA.match(text) else text
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """A table in Markdown, numbers to the right.
+
+    >>> print(markdown(pd.DataFrame({"model": ["a"], "n": [1]})))
+    | model | n |
+    |---|--:|
+    | a | 1 |
+    """
+    numeric = [pd.api.types.is_numeric_dtype(table[column]) for column in table]
+    lines = [[cell(text) for text in row] for row in _rows(table)]
+    text = ["| " + " | ".join(line) + " |" for line in lines]
+    text.insert(1, "|" + "|".join("--:" if right else "---" for right in numeric) + "|")
+    return "\n".join(text)
+
+
+def cell(text: str) -> str:
+    """A text within a table in Markdown: it neither ends its cell nor begins a tag.
+
+    >>> cell("a|b") == "a" + chr(92) + "|b"
+    True
+    """
+    return one_line(text).replace("|", r"\|").replace("<", r"\<")
+
+
+def one_line(text: str) -> str:
+    r"""A text without line breaks, and without what no page may hold.
+
+    >>> one_line("HPC30\nfilm 2")
+    'HPC30 film 2'
+    """
+    return ILLEGAL.sub("\ufffd", " ".join(text.splitlines()))
+
+
+def latex(table: pd.DataFrame) -> str:
+    r"""A table in LaTeX, to be put into a ``table`` by ``\input``; needs ``booktabs``.
+
+    >>> print(latex(pd.DataFrame({"film": ["HPC_22"], "difference": ["-1.50 ± 0.20"]})))
+    % \usepackage{booktabs}
+    \begin{tabular}{lr}
+    \toprule
+    film & difference \\
+    \midrule
+    HPC\_22 & $-$1.50 $\pm$ 0.20 \\
+    \bottomrule
+    \end{tabular}
+    """
+    head, *body = _rows(table)
+    columns = zip(*body, strict=True) if body else [()] * len(head)
+    sides = ["r" if is_number(column) else "l" for column in columns]
+    head, *body = ([latex_text(text) for text in row] for row in (head, *body))
+    return "\n".join(
+        [
+            r"% \usepackage{booktabs}",
+            rf"\begin{{tabular}}{{{''.join(sides)}}}",
+            r"\toprule",
+            _latex_row(head),
+            r"\midrule",
+            *map(_latex_row, body),
+            r"\bottomrule",
+            r"\end{tabular}",
+        ]
+    )
+
+
+def _latex_row(cells: list[str]) -> str:
+    """A row; one that begins with [ or * would be an option of the line break before it."""
+    row = " & ".join(cells)
+    return rf"{'{}' if row.startswith(('[', '*')) else ''}{row} \\"
+
+
+def latex_text(text: str) -> str:
+    r"""A text as LaTeX shows it; numbers get the minus of a formula.
+
+    >>> print(latex_text("50% of a_1 & {b}"), latex_text("-3"))
+    50\% of a\_1 \& \{b\} $-$3
+    """
+    plain = one_line(text)
+    if NUMBER.match(plain):
+        return plain.translate(LATEX).replace("-", "$-$")
+    return LIGATURE.sub("{}", plain.translate(LATEX))
+
+
+def is_number(column: tuple[str, ...]) -> bool:
+    """Whether every cell that is filled is a number, and one of them is."""
+    given = [text for text in column if text]
+    return bool(given) and all(NUMBER.match(text) for text in given)
+
+
+def _rows(table: pd.DataFrame) -> Iterator[list[str]]:
+    """Names of the columns, then every row, as texts."""
+    yield [str(name) for name in table.columns]
+    cells = table.astype(object).where(table.notna(), "")
+    for row in cells.itertuples(index=False):
+        yield [_figure(value) for value in row]
+
+
+def _figure(value: Any) -> str:
+    return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)
