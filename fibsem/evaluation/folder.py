@@ -19,7 +19,8 @@ from fibsem.training.former import former_identity
 PARENT = "parent.json"
 #: Everything that an evaluation leaves in its folder.
 OWN = (
-    "summary.json", "square.npz", "figures/*.png", "figures/*.svg", "figures", "seed-*/scores.json",
+    "summary.json", "square.npz", "figures/*.png", "figures/learning_curves.svg",
+    "figures/network.svg", "figures/feature_maps.svg", "figures", "seed-*/scores.json",
     *(f"seed-*/{name}" for name in (*training.OWN, identity.FILE)), "seed-*", PARENT, BEGUN,
 )  # fmt: skip
 

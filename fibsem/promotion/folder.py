@@ -20,7 +20,8 @@ from fibsem.training import folder as training
 OWN = (
     "crowned.json", "version.json", "summary.json", "lineage.json", "scores.json", "test.json",
     "chosen-*.json", "trials.json", "tables/*.csv", "tables/*.md", "tables/*.tex", "tables/",
-    "figures/*.png", "figures/*.svg", "figures/", "bundle/MODEL_CARD.md", "bundle/bundle.json",
+    "figures/*.png", "figures/learning_curve.svg", "figures/reliability.svg", "figures/steps.svg",
+    "figures/surface.svg", "figures/", "bundle/MODEL_CARD.md", "bundle/bundle.json",
     "bundle/**/model.*", "bundle/**/",
     *(f"{part}/**/{name}" for part in ("rank", "final")
       for name in (*training.OWN, identity.FILE, "again.json")),

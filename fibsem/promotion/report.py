@@ -20,7 +20,7 @@ from fibsem.training.squares import CHOSEN, HALF, confusions
 
 
 def write_tables(record: Record, folder: Path) -> list[Path]:
-    """Write every table of a promotion as CSV and Markdown; returns the files.
+    """Write every table of a promotion as CSV, Markdown and LaTeX; returns the files.
 
     The ranking, all labelled pixels before and after post-processing by sample and combined
     (Tables 4.10 and 4.12), and the confusion matrices of both (Table 4.9).

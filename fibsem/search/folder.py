@@ -22,7 +22,8 @@ from fibsem.training.former import former_identity
 PATIENCE_S, LOOK_S = 30.0, 0.5
 #: Everything that a sweep leaves in its folder.
 OWN = (
-    "summary.json", "trials.json", "figures/*.png", "figures/*.svg", "figures/pareto.*", "figures/",
+    "summary.json", "trials.json", "figures/*.png", "figures/history.svg",
+    "figures/parallel_coordinates.svg", "figures/importance.svg", "figures/pareto.*", "figures/",
     *(f"trials/**/{name}" for name in (*training.OWN, identity.FILE, "error.txt")), "trials/**/",
     "plan.json", "study.db*", ".study.db.lock", "tuner/slots.json", "tuner/.lock",
     "tuner/oracle/**/*.json", "tuner/**/",

@@ -93,7 +93,7 @@ def test_overwrite_removes_an_evaluation_and_nothing_else(begin, tmp_path):
     begin()
     finish(tmp_path, [0, 1])
     mine = ["seed-0/scores.json", "seed-0/result.json", "seed-1/checkpoint.npz", "figures/a.png",
-            "square.npz", PARENT, "seed-1/identity.json"]  # fmt: skip
+            "figures/network.svg", "square.npz", PARENT, "seed-1/identity.json"]  # fmt: skip
     theirs = ["seed-0/notes.txt", "notes.txt", "figures/mine.svg", "seeds/result.json"]
     for name in (*mine, *theirs):
         (tmp_path / name).parent.mkdir(exist_ok=True)

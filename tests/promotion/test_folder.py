@@ -117,8 +117,15 @@ def test_overwrite_removes_a_promotion_and_nothing_else(begin, tmp_path):
     mine = ["crowned.json", "version.json", "chosen-single.json", "test.json",
             "rank/a/b/again.json",
             "rank/a/b/result.json", "final/c/model.keras", "bundle/member-0/model.keras",
-            "bundle/bundle.json", "tables/a.csv", "figures/a.png", "parent.json"]  # fmt: skip
-    theirs = ["notes.txt", "rank/notes.txt", "volumes/film/notes.txt", "bundle/notes.txt"]
+            "bundle/bundle.json", "tables/a.csv", "tables/a.tex", "figures/a.png",
+            "figures/steps.svg", "parent.json"]  # fmt: skip
+    theirs = [
+        "notes.txt",
+        "rank/notes.txt",
+        "volumes/film/notes.txt",
+        "bundle/notes.txt",
+        "figures/mine.svg",
+    ]
     for name in (*mine, *theirs):
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         (out / name).write_text("{}")
