@@ -6,7 +6,7 @@ import math
 from numbers import Real
 
 from fibsem.data.volumes.faults import SliceError
-from fibsem.data.volumes.writers import VoxelNm
+from fibsem.data.volumes.ome import VoxelNm
 
 NM = {
     "nm": 1.0, "nanometer": 1.0, "nanometre": 1.0, "pm": 1e-3, "Å": 0.1, "angstrom": 0.1,

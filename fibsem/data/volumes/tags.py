@@ -8,7 +8,8 @@ from typing import Any
 import tifffile
 
 from fibsem.data.volumes.lengths import known_nm, length_nm
-from fibsem.data.volumes.writers import UNKNOWN_NM, VoxelNm
+from fibsem.data.volumes.ome import VoxelNm
+from fibsem.data.volumes.writers import UNKNOWN_NM
 
 UNITS = {2: "inch", 3: "cm"}
 # Coarser pixels are print resolutions (72 dpi and the like), which many programs write unasked.

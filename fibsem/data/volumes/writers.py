@@ -25,6 +25,7 @@ import zarr
 from zarr.codecs import Crc32cCodec, ZstdCodec
 from zarr.core.array_spec import ArrayConfigParams
 
+from fibsem.data.volumes.ome import CHUNK, Meaning, VoxelNm, levels_of, ome_attributes
 from fibsem.errors import UserError
 from fibsem.geometry import Triple
 from fibsem.system.files import (
@@ -37,13 +38,11 @@ from fibsem.system.files import (
 )
 
 Voxels = npt.NDArray[Any]
-VoxelNm = tuple[float | None, float | None, float | None]
 Format = Literal["tiff", "ome-zarr", "bigtiff"]
 
 DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
 UNKNOWN_NM: VoxelNm = (None, None, None)
 NM_PER_CM = 1e7
-CHUNK = 1024
 
 
 def create_volume(
@@ -53,6 +52,7 @@ def create_volume(
     *,
     format: Format,  # noqa: A002
     voxel_nm: VoxelNm = UNKNOWN_NM,
+    meanings: Sequence[Meaning] = (),
     resume: bool = False,
 ) -> VolumeWriter:
     """Create a volume on disk, to be filled slab by slab.
@@ -70,6 +70,8 @@ def create_volume(
         ``ome-zarr``: OME-Zarr 0.5 in chunks of one slice.
     voxel_nm
         Voxel size (z, y, x) in nm, None where unknown; stored so that `open_volume` finds it.
+    meanings
+        What the values of labels stand for; stored in an OME-Zarr.
     resume
         Continue a series or an OME-Zarr of equal shape and dtype, if there is one.
 
@@ -99,14 +101,22 @@ def create_volume(
     if not resume and _occupied(path):
         raise UserError(f"an output must be a new or empty path, but {path} is there already.")
     with room_for(path):
-        return WRITERS[format](path, shape, dtype, voxel_nm)
+        return WRITERS[format](path, shape, dtype, voxel_nm, meanings)
 
 
 class VolumeWriter(ABC):
     """Where slices go; a context manager that finishes the volume, or gives it up on an error."""
 
-    def __init__(self, path: Path, shape: Triple, dtype: np.dtype[Any], voxel_nm: VoxelNm) -> None:
+    def __init__(
+        self,
+        path: Path,
+        shape: Triple,
+        dtype: np.dtype[Any],
+        voxel_nm: VoxelNm,
+        meanings: Sequence[Meaning] = (),
+    ) -> None:
         self.path, self.shape, self.dtype, self.voxel_nm = path, shape, dtype, voxel_nm
+        self.meanings = meanings
         self._start()
 
     def write(self, z: int, block: Voxels) -> None:
@@ -283,8 +293,8 @@ class OmeZarrWriter(VolumeWriter):
             raise UserError(
                 f"an OME-Zarr to be continued must have zarr.json, but {self.path} has none."
             )
-        levels = _levels(self.shape[1:])
-        ome = _ome_attributes(self.path.name, self.voxel_nm, levels)
+        levels = levels_of(self.shape[1:])
+        ome = ome_attributes(self.path.name, self.voxel_nm, levels, self.meanings)
         self._mend(len(levels), {"attributes": {"ome": ome}, **GROUP})
         group = zarr.open_group(self.path, mode="a", zarr_format=3)
         if "0" not in group:
@@ -351,18 +361,6 @@ def _is_damaged(folder: Path, read: Callable[[], object]) -> bool:
     return False
 
 
-def _levels(shape: tuple[int, int]) -> list[int]:
-    """Steps of the levels of a slice: down to one that fits into half a chunk.
-
-    >>> _levels((2247, 3372)), _levels((300, 300))
-    ([1, 2, 4, 8], [1])
-    """
-    levels = [1]
-    while max(shape) // levels[-1] > CHUNK // 2:
-        levels.append(2 * levels[-1])
-    return levels
-
-
 WRITERS: dict[str, type[VolumeWriter]] = {
     "tiff": SeriesWriter,
     "bigtiff": BigTiffWriter,
@@ -410,20 +408,3 @@ def _imagej_description(depth: int, voxel_nm: VoxelNm) -> str:
     if voxel_nm[0]:
         lines.append(f"spacing={voxel_nm[0] / NM_PER_CM:.12g}")
     return "\n".join([*lines, "loop=false", ""])
-
-
-def _ome_attributes(name: str, voxel_nm: VoxelNm, levels: Sequence[int]) -> dict[str, Any]:
-    """OME-Zarr 0.5 ``multiscales``; an unknown extent has scale 1 and no unit."""
-    axes = [
-        {"name": axis, "type": "space"} | ({"unit": "nanometer"} if nm else {})
-        for axis, nm in zip("zyx", voxel_nm, strict=True)
-    ]
-    z, y, x = (float(nm) if nm else 1.0 for nm in voxel_nm)
-    datasets = [
-        {
-            "path": str(k),
-            "coordinateTransformations": [{"type": "scale", "scale": [z, y * step, x * step]}],
-        }
-        for k, step in enumerate(levels)
-    ]
-    return {"version": "0.5", "multiscales": [{"name": name, "axes": axes, "datasets": datasets}]}

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from fibsem.analysis.calibration import Platt
 from fibsem.data.preprocessing import CorrectedVolume, evenly_spaced
-from fibsem.data.volumes import Format, VolumeWriter, VoxelNm, create_volume, open_volume
+from fibsem.data.volumes import Format, Meaning, VolumeWriter, VoxelNm, create_volume, open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
 from fibsem.inference.options import Options
@@ -47,16 +47,29 @@ def left_out_label(classes: tuple[int, int]) -> int:
     return next(value for value in (64, 63, 62) if value not in classes)
 
 
+def meanings_of(classes: tuple[int, int]) -> tuple[Meaning, ...]:
+    """What the label values of a segmentation stand for, in colours that all can tell apart."""
+    pore, solid = classes
+    return (
+        Meaning(pore, "pore", (0, 114, 178, 255)),
+        Meaning(solid, "solid", (213, 94, 0, 255)),
+        Meaning(missing_label(classes), "missing slice", (128, 128, 128, 255)),
+        Meaning(left_out_label(classes), "no material", (64, 64, 64, 255)),
+    )
+
+
 @dataclass(frozen=True)
 class Store:
     """A volume that is written slice by slice and may be continued.
 
     A BigTIFF cannot be: it is worked on as an OME-Zarr and exported when every slice is there.
+    ``meanings`` are of the values of labels.
     """
 
     folder: Path
     name: str
     format: Format
+    meanings: tuple[Meaning, ...] = ()
 
     @property
     def path(self) -> Path:
@@ -73,7 +86,13 @@ class Store:
         format_: Format = "tiff" if self.format == "tiff" else "ome-zarr"
         resume = self.work.exists()
         return create_volume(
-            self.work, shape, np.uint8, format=format_, voxel_nm=voxel_nm, resume=resume
+            self.work,
+            shape,
+            np.uint8,
+            format=format_,
+            voxel_nm=voxel_nm,
+            meanings=self.meanings,
+            resume=resume,
         )
 
     def is_whole(self, depth: int) -> bool:
@@ -97,8 +116,10 @@ class Store:
                 writer.write(z, stack.read(Box((z, 0, 0), (z + 1, *stack.shape[1:]))))
 
 
-def stores_of(folder: Path, options: Options) -> dict[str, Store]:
-    """The volumes that a segmentation writes, by name.
+def stores_of(
+    folder: Path, options: Options, meanings: tuple[Meaning, ...] = ()
+) -> dict[str, Store]:
+    """The volumes that a segmentation writes, by name; ``meanings`` are of the labels.
 
     ``labels-2d`` are those from which small components in 3D are removed.
     """
@@ -108,7 +129,11 @@ def stores_of(folder: Path, options: Options) -> dict[str, Store]:
         "probabilities": options.format if options.probabilities else None,
         "uncertainty": options.format if options.uncertainty else None,
     }
-    return {name: Store(folder, name, kind) for name, kind in formats.items() if kind}
+    return {
+        name: Store(folder, name, kind, meanings if name.startswith("labels") else ())
+        for name, kind in formats.items()
+        if kind
+    }
 
 
 def paths_of(folder: Path, options: Options) -> list[Path]:
@@ -145,7 +170,7 @@ class Outputs:
     ) -> None:
         self.folder, self.shape, self.voxel_nm, self.classes = folder, shape, voxel_nm, classes
         self.platt = platt
-        stores = stores_of(folder, options)
+        stores = stores_of(folder, options, meanings_of(classes))
         self.labels = stores["labels"]
         self.flat = stores.get("labels-2d")
         self.probabilities = stores.get("probabilities")

@@ -1,0 +1,62 @@
+"""What an OME-Zarr 0.5 says of itself: its levels, the size of its voxels, what its labels mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+VoxelNm = tuple[float | None, float | None, float | None]
+
+#: Pixels along the side of a chunk, at most.
+CHUNK = 1024
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a label value stands for, and the colour that viewers show it in."""
+
+    value: int
+    name: str
+    rgba: tuple[int, int, int, int]
+
+
+def levels_of(shape: tuple[int, int]) -> list[int]:
+    """Steps of the levels of a slice: down to one that fits into half a chunk.
+
+    >>> levels_of((2247, 3372)), levels_of((300, 300))
+    ([1, 2, 4, 8], [1])
+    """
+    levels = [1]
+    while max(shape) // levels[-1] > CHUNK // 2:
+        levels.append(2 * levels[-1])
+    return levels
+
+
+def ome_attributes(
+    name: str, voxel_nm: VoxelNm, levels: Sequence[int], meanings: Sequence[Meaning] = ()
+) -> dict[str, Any]:
+    """``multiscales``, and ``image-label`` of labels; an unknown extent has scale 1 and no unit."""
+    axes = [
+        {"name": axis, "type": "space"} | ({"unit": "nanometer"} if nm else {})
+        for axis, nm in zip("zyx", voxel_nm, strict=True)
+    ]
+    z, y, x = (float(nm) if nm else 1.0 for nm in voxel_nm)
+    datasets = [
+        {
+            "path": str(k),
+            "coordinateTransformations": [{"type": "scale", "scale": [z, y * step, x * step]}],
+        }
+        for k, step in enumerate(levels)
+    ]
+    multiscale = {"name": name, "axes": axes, "datasets": datasets}
+    image = {"version": "0.5", "multiscales": [multiscale]}
+    return image | ({"image-label": _image_label(meanings)} if meanings else {})
+
+
+def _image_label(meanings: Sequence[Meaning]) -> dict[str, Any]:
+    return {
+        "version": "0.5",
+        "colors": [{"label-value": one.value, "rgba": list(one.rgba)} for one in meanings],
+        "properties": [{"label-value": one.value, "class": one.name} for one in meanings],
+    }
