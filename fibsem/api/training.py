@@ -115,9 +115,9 @@ def run(tree: Tree) -> TrainResult:
 def _train(tree: Tree, dataset: Dataset, folder: Path, began: float) -> TrainResult:
     from fibsem.system.progress import Progress
     from fibsem.tracking.runs import Tracking
-    from fibsem.training.fit import Epoch
     from fibsem.training.material import Material
     from fibsem.training.plan import Plan, forecast, plan_trainings, planned, probe
+    from fibsem.training.results import Epoch
     from fibsem.training.run import Job, hyperparameters, run_job
 
     material = Material.of(dataset, RunConfig.of(tree))
@@ -147,8 +147,8 @@ def _train(tree: Tree, dataset: Dataset, folder: Path, began: float) -> TrainRes
             if epoch.epoch == 0 and plan is None and (said := forecast(epoch, config.train)):
                 print(said)
 
-        record, _ = run_job(job, material.for_config(config), tracking, show)
-    record["seconds"] = time.perf_counter() - began
+        result, _ = run_job(job, material.for_config(config), tracking, show)
+    record = {**result.to_json(), "seconds": time.perf_counter() - began}
     if plan is not None:
         record |= plan.told(record["seconds"])
     write_json(folder / "summary.json", record)

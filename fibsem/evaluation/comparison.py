@@ -24,9 +24,8 @@ from fibsem.models.describe import drawing, feature_maps
 from fibsem.system.files import beside, known_json
 from fibsem.system.identity import same_data
 from fibsem.training.material import Material
-from fibsem.training.run import Record
 from fibsem.training.scoring import scored_squares
-from fibsem.training.squares import CHOSEN, confusions
+from fibsem.training.squares import CHOSEN, Record, confusions
 
 
 def finished_cells(folder: Path, data: str) -> dict[Path, Record]:

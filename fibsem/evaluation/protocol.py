@@ -29,15 +29,25 @@ from fibsem.system.files import known_json, read_json, write_json
 from fibsem.tracking.beginning import FileNotes, take_up
 from fibsem.tracking.runs import Tracking
 from fibsem.training.estimating import estimate
-from fibsem.training.fit import Epoch
 from fibsem.training.material import Material
 from fibsem.training.plan import Plan, plan_trainings, probe
-from fibsem.training.run import Job, Record, hyperparameters, run_job
+from fibsem.training.results import Epoch
+from fibsem.training.run import Job, hyperparameters, run_job
 from fibsem.training.scoring import scored_squares
-from fibsem.training.squares import CHOSEN, HALF, TRUTH, confusions, labelled_figures, square_row
+from fibsem.training.squares import (
+    CHOSEN,
+    HALF,
+    TRUTH,
+    Record,
+    confusions,
+    labelled_figures,
+    square_row,
+)
 
 #: Thresholds among which the best one on the labelled validation pixels is chosen; no smoothing.
 THRESHOLDS = SearchGrid((0.0,), tuple(float(t) for t in np.linspace(0.02, 0.98, 97)))
+#: What the record of a scored seed has of its training.
+KEPT = ("run_id", "epochs", "train_seconds", "parameters", "history")
 #: What the record of a scored seed has at least.
 SCORED = ("seed", "run_id", "balanced", "squares", "threshold")
 
@@ -125,17 +135,16 @@ class Evaluation:
         trained, _ = run_job(job, material, self.tracking, show)
         scored = folder / "scores.json"
         known = known_json(scored, keys=SCORED)
-        if known is not None and known["run_id"] == trained["run_id"]:
+        if known is not None and known["run_id"] == trained.run_id:
             return dict(known)
         scores = known or score_model(material, models.load(config.spec, folder), self.patch_limit)
         record = {
             **scores,
             "seed": seed,
-            **{key: trained[key] for key in ("run_id", "epochs", "train_seconds", "parameters")},
-            "history": trained["history"],
+            **{key: trained.to_json()[key] for key in KEPT},
         }
         self.tracking.log_changed(
-            trained["run_id"],
+            trained.run_id,
             {
                 **{
                     f"{split}/{key}": value

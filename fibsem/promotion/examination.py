@@ -25,9 +25,8 @@ from fibsem.system.progress import Progress
 from fibsem.tracking.bundle import Bundle
 from fibsem.training.estimating import estimate
 from fibsem.training.material import Material
-from fibsem.training.run import Record
 from fibsem.training.scoring import scored_squares
-from fibsem.training.squares import CHOSEN, square_row
+from fibsem.training.squares import CHOSEN, Record, square_row
 
 
 def validation_squares(

@@ -18,9 +18,9 @@ from fibsem.inference.model.segmenter import Member, Segmenter
 from fibsem.promotion.ranking import Trial
 from fibsem.system.progress import Progress
 from fibsem.tracking.runs import Tracking
-from fibsem.training.fit import Epoch
 from fibsem.training.material import Material
-from fibsem.training.run import Job, Record, hyperparameters, run_job
+from fibsem.training.results import Epoch, TrialResult
+from fibsem.training.run import Job, hyperparameters, run_job
 
 
 def final_tree(trial: Trial, tree: Tree, seed: int) -> Tree:
@@ -53,21 +53,21 @@ class Final:
     ----------
     trial, material
         What was trained, and on what.
-    record
-        Result of the training: run, epochs, the validation figures of the epoch that was kept.
+    result
+        Of the training.
     folder
         Its weights.
     """
 
     trial: Trial
     material: Material
-    record: Record
+    result: TrialResult
     folder: Path
 
     @property
     def miou(self) -> float:
         """Validation mIoU on balanced pixels, of the epoch that was kept."""
-        return float(self.record["val"]["miou"])
+        return self.result.val["miou"]
 
     @property
     def seed(self) -> int:
@@ -108,8 +108,8 @@ class FinalTraining:
             def show(epoch: Epoch) -> None:
                 progress(f"mIoU {epoch.val['miou']:.4f}", epoch.epoch + 1, config.train.epochs)
 
-            record, _ = run_job(job, material, self.tracking, show)
-        return Final(trial, material, record, folder)
+            result, _ = run_job(job, material, self.tracking, show)
+        return Final(trial, material, result, folder)
 
 
 def segmenter_of(finals: Sequence[Final], how: PostProcessing) -> Segmenter:

@@ -46,9 +46,8 @@ from fibsem.tracking.beginning import FileNotes, take_up
 from fibsem.tracking.bundle import Bundle, find_bundle
 from fibsem.tracking.runs import Tracking
 from fibsem.training.health import DivergedError
-from fibsem.training.run import Record
 from fibsem.training.scoring import scored_squares
-from fibsem.training.squares import CHOSEN, labelled_figures
+from fibsem.training.squares import CHOSEN, Record, labelled_figures
 
 Say = Callable[[str], None]
 
@@ -131,13 +130,13 @@ class Promotion:
             chosen["single"] = self._choose(finals[:1], "single")
         tested = self._test(chosen, final)
         succession = Succession(
-            self.tree, self.dataset, self.folder, self.tracking.uri, final.record["run_id"], tested
+            self.tree, self.dataset, self.folder, self.tracking.uri, final.result.run_id, tested
         )
         gate = succession.gate()
         self.say(f"gate: {'passed' if gate.passed else 'refused'}, {gate.reason}")
         figures = self._figures(chosen, final, tested)
         record: Record = {
-            "run_id": final.record["run_id"],
+            "run_id": final.result.run_id,
             "parent_run_id": parent,
             "winner": final.trial.run_id,
             "ranking": ranking_rows(ranked),

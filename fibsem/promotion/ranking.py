@@ -28,12 +28,13 @@ from fibsem.system.identity import same_data
 from fibsem.system.progress import Progress
 from fibsem.tracking.runs import PARENT, Run, Tracking
 from fibsem.training.estimating import drawn, estimate
-from fibsem.training.fit import Epoch
 from fibsem.training.health import DivergedError
 from fibsem.training.material import Material
 from fibsem.training.objectives import Objective
-from fibsem.training.run import MOST_BY_PATCH, Job, Record, hyperparameters, run_job
+from fibsem.training.results import Epoch
+from fibsem.training.run import MOST_BY_PATCH, Job, hyperparameters, run_job
 from fibsem.training.scoring import scored_squares
+from fibsem.training.squares import Record
 
 #: Metric of what a network takes on a whole volume.
 COST = "cost/seconds_per_gigapixel"
@@ -326,8 +327,8 @@ class Ranking:
             return record
         record = {
             "seed": seed,
-            **{key: trained[key] for key in ("run_id", "val", "epochs", "train_seconds")},
-            "seconds_per_gigapixel": trained["cost"]["seconds_per_gigapixel"],
+            **{key: getattr(trained, key) for key in ("run_id", "val", "epochs", "train_seconds")},
+            "seconds_per_gigapixel": trained.cost["seconds_per_gigapixel"],
             **square_mious(material, models.load(material.config.spec, folder)),
         }
         write_json(known, record)

@@ -29,8 +29,7 @@ from fibsem.tracking.bundle import Bundle, load_bundle, load_segmenter
 from fibsem.tracking.naming import metric_part
 from fibsem.tracking.provenance import provenance
 from fibsem.tracking.runs import Tracking, code_version
-from fibsem.training.run import Record
-from fibsem.training.squares import CHOSEN
+from fibsem.training.squares import CHOSEN, Record
 
 Say = Callable[[str], None]
 
@@ -64,7 +63,7 @@ def lineage_of(
             "code": trial.code,
         },
         "promotion": {
-            "run_id": finals[0].record["run_id"],
+            "run_id": finals[0].result.run_id,
             "parent_run_id": parent,
             "seeds": [final.seed for final in finals],
             "command": tree.get("command"),

@@ -15,8 +15,7 @@ from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare, SearchG
 from fibsem.data.dataset import Region
 from fibsem.data.split import SPLITS
 from fibsem.promotion.final import Final
-from fibsem.training.run import Record
-from fibsem.training.squares import CHOSEN, HALF, confusions
+from fibsem.training.squares import CHOSEN, HALF, Record, confusions
 
 
 def write_tables(record: Record, folder: Path) -> list[Path]:
@@ -67,10 +66,10 @@ def draw(
 
 def _losses(finals: Sequence[Final]) -> tuple[list[list[float]], list[list[float]]]:
     """Training and validation loss by epoch, of every member."""
-    histories = [final.record["history"] for final in finals]
+    histories = [final.result.history for final in finals]
     return (
-        [[epoch["train_loss"] for epoch in history] for history in histories],
-        [[epoch["val"]["loss"] for epoch in history] for history in histories],
+        [[epoch.train_loss for epoch in history] for history in histories],
+        [[epoch.val["loss"] for epoch in history] for history in histories],
     )
 
 
@@ -85,7 +84,7 @@ def card_facts(finals: Sequence[Final], record: Record) -> Mapping[str, object]:
             "nbhd": str(spec.nbhd),
             "padding": spec.padding,
             "field": spec.sees,
-            "parameters": final.record["parameters"],
+            "parameters": final.result.parameters,
             "members": len(finals),
         },
         "data": {
@@ -96,8 +95,8 @@ def card_facts(finals: Sequence[Final], record: Record) -> Mapping[str, object]:
             "regions": {split: len(dataset.regions(split)) for split in SPLITS},
         },
         "training": {
-            "epochs": final.record["epochs"],
-            "seconds": sum(one.record["train_seconds"] for one in finals),
+            "epochs": final.result.epochs,
+            "seconds": sum(one.result.train_seconds for one in finals),
             "share": config.train.share,
             "seeds": [one.seed for one in finals],
         },

@@ -14,7 +14,7 @@ from fibsem.promotion.release import registry_tags
 from fibsem.system.files import read_json, write_json
 from fibsem.tracking import registry
 from fibsem.tracking.packaging import example_of
-from fibsem.training.run import Record
+from fibsem.training.squares import Record
 
 #: Says that the promotion has made a champion, and by which verdict.
 CROWNED = "crowned.json"

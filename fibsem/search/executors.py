@@ -26,12 +26,11 @@ from fibsem.system.pulse import follow, pulse
 from fibsem.system.secrets import guard_output
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
-from fibsem.training.fit import Epoch
 from fibsem.training.material import Material
+from fibsem.training.results import Epoch, TrialResult
 from fibsem.training.run import (
     Job,
     PrunedError,
-    Record,
     TrialFailedError,
     failure_of,
     run_job,
@@ -55,7 +54,7 @@ class InProcess:
     def __init__(self, material: Material, tracking: Tracking) -> None:
         self.material, self.tracking = material, tracking
 
-    def __call__(self, job: Job, on_epoch: OnEpoch) -> Record:
+    def __call__(self, job: Job, on_epoch: OnEpoch) -> TrialResult:
         """Run a job; raises PrunedError, TrialFailedError, OutageError or KeyboardInterrupt."""
 
         def report(epoch: Epoch) -> None:
@@ -65,13 +64,13 @@ class InProcess:
             with weathered():
                 config = RunConfig.of(job.tree)
                 self.material = self.material.for_config(config)
-                record, _ = run_job(job, self.material, self.tracking, report)
+                result, _ = run_job(job, self.material, self.tracking, report)
         except (PrunedError, OutageError):
             raise
         except Exception as error:
             self.material.dataset.check_unchanged()  # else all trials are concerned
             raise failure_of(error) from error
-        return record
+        return result
 
 
 class Isolated:
@@ -82,7 +81,7 @@ class Isolated:
         self.context: ForkServerContext = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload([__name__, *LAZY])
 
-    def __call__(self, job: Job, on_epoch: OnEpoch) -> Record:
+    def __call__(self, job: Job, on_epoch: OnEpoch) -> TrialResult:
         """Run a job; raises PrunedError, TrialFailedError, OutageError or KeyboardInterrupt."""
         ours, theirs = self.context.Pipe()
         process = self.context.Process(target=_child, args=(job, self.tracking, self.data, theirs))
@@ -99,7 +98,7 @@ class Isolated:
 
     def _converse(
         self, pipe: Connection, process: multiprocessing.process.BaseProcess, on_epoch: OnEpoch
-    ) -> Record:
+    ) -> TrialResult:
         while True:
             while not pipe.poll(LOOK_S):
                 interruption_point()
@@ -112,7 +111,7 @@ class Isolated:
                 follow(content)
                 continue
             if kind == "done":
-                return dict(content)
+                return content
             if kind == "failed":
                 raise TrialFailedError(*content)
             if kind == "refused":
@@ -190,7 +189,7 @@ def _train(job: Job, tracking: Tracking, material: Material, line: Line) -> tupl
             raise PrunedError(epoch.epoch)
 
     try:
-        record, _ = run_job(job, material, tracking, report)
+        result, _ = run_job(job, material, tracking, report)
     except PrunedError as pruned:
         return "pruned", (pruned.epoch,)
     except Exception as error:
@@ -201,7 +200,7 @@ def _train(job: Job, tracking: Tracking, material: Material, line: Line) -> tupl
         except UserError as changed:
             return "refused", str(changed)
         return _failed(error)
-    return "done", record
+    return "done", result
 
 
 def _failed(error: Exception) -> tuple[str, Any]:

@@ -35,7 +35,6 @@ from fibsem.system.files import write_json
 from fibsem.tracking.beginning import take_up
 from fibsem.tracking.runs import Tracking
 from fibsem.training.objectives import Objective
-from fibsem.training.run import Record
 
 #: Causes of an end that say that something is wrong, where they follow one another.
 BAD = ("own", "ended")
@@ -144,7 +143,7 @@ class Sweep:
         self.tracking.log_changed(self.parent, {**metrics, "trials": done}, step=done)
         self.tracking.tag(self.parent, {"fibsem.best_run": best["record"]["run_id"]})
 
-    def finish(self, seconds: float) -> Record:
+    def finish(self, seconds: float) -> dict[str, Any]:
         """Close what is left open, write the tables; returns the record of ``summary.json``."""
         self.reconcile()
         write_json(self.folder / "trials.json", self.table())
@@ -156,7 +155,7 @@ class Sweep:
         reconcile(self.tracking, self.parent, self.study.rows())
         self.report_parent()
 
-    def summary(self, seconds: float) -> Record:
+    def summary(self, seconds: float) -> dict[str, Any]:
         """The record of ``summary.json``."""
         best = self.best()
         states = [attempt.state for attempt in self.study.attempts() if not attempt.duplicate]

@@ -30,11 +30,11 @@ from fibsem.system.files import replace_file
 from fibsem.system.interrupts import uninterrupted
 from fibsem.system.outages import Patience, weathered
 from fibsem.tracking.runs import run_name
+from fibsem.training.results import TrialResult
 from fibsem.training.run import (
     CHECKPOINT,
     Job,
     PrunedError,
-    Record,
     TrialFailedError,
     hyperparameters,
 )
@@ -52,7 +52,7 @@ KEPT = ("run_id", "val", "val_all", "cost", "epochs", "train_seconds", "paramete
 #: Files of a trial that hold its weights; a checkpoint may be gone on with in Keras-Tuner.
 WEIGHTS = ("model.keras", "model.skops")
 
-Execute = Callable[[Job, OnEpoch], Record]
+Execute = Callable[[Job, OnEpoch], TrialResult]
 Show = Callable[[str, int, int], None]
 
 
@@ -186,14 +186,15 @@ class Worker:
         pulse.begin()
         try:
             with self._heart(held):
-                record = self.execute(job, on_epoch)
-                values = [goal.of(record) for goal in self.sweep.goals]
+                result = self.execute(job, on_epoch)
+                values = [goal.of(result.groups) for goal in self.sweep.goals]
         except PrunedError as pruned:
             self.study.prune(attempt, {"epochs": pruned.epoch + 1, "run_id": run_of(job.folder)})
         except TrialFailedError as failure:
             self._failed(held, failure)
         else:
-            self.study.complete(attempt, values, {key: record.get(key) for key in KEPT})
+            record = result.to_json()
+            self.study.complete(attempt, values, {key: record[key] for key in KEPT})
             self._tidy()
 
     def _tidy(self) -> None:

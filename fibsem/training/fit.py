@@ -46,6 +46,7 @@ from fibsem.training.health import DivergedError, check_alive
 from fibsem.training.learner import Learner, Weights, learned_state
 from fibsem.training.material import Material
 from fibsem.training.optimizer import Rate
+from fibsem.training.results import Epoch
 
 #: What reading a damaged checkpoint raises.
 DAMAGE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error)
@@ -57,23 +58,6 @@ WATCHED, UNTAUGHT = 0.2, 50
 RESTART_RATE, RESTART_SEED = 0.1, 7919
 #: Seconds between two checkpoints: what a killed training repeats.
 SAVE_EVERY_S = 5.0
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """Figures of one epoch; ``seconds`` without validation, ``val_seconds`` the rest.
-
-    ``val`` is of balanced pixels, ``val_all`` of the same scores with the classes as they are
-    labelled; without ``train.val_all`` it is empty.
-    """
-
-    epoch: int
-    learning_rate: float
-    train_loss: float
-    val: dict[str, float]
-    seconds: float
-    val_seconds: float
-    val_all: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass

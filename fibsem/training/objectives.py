@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from fibsem.errors import UserError
+from fibsem.training.results import Figures
 
 OBJECTIVES = {
     "val/loss": "minimize",
@@ -40,10 +40,10 @@ class Objective:
             )
         return cls(key, OBJECTIVES[key])
 
-    def of(self, record: Mapping[str, Any]) -> float:
-        """The figure in the record of a training, which has a mapping for every group."""
+    def of(self, groups: Mapping[str, Figures | None]) -> float:
+        """The figure among the :attr:`fibsem.training.results.TrialResult.groups` of a training."""
         group, _, name = self.key.partition("/")
-        figures = record.get(group)
+        figures = groups.get(group)
         if figures is None:
             raise UserError(
                 f"`search.objectives` needs {group} figures for {self.key}, but the training gives "

@@ -23,10 +23,11 @@ from fibsem.system.files import read_json, write_json
 from fibsem.system.interrupts import uninterrupted
 from fibsem.training.estimate import OVERHEAD_S, Estimate, duration
 from fibsem.training.estimating import estimator
-from fibsem.training.fit import AfterStep, Epoch, as_dataset, epoch_batches
+from fibsem.training.fit import AfterStep, as_dataset, epoch_batches
 from fibsem.training.learner import Learner
 from fibsem.training.material import Material
 from fibsem.training.optimizer import Rate
+from fibsem.training.results import Epoch
 
 #: Validations of a training, at most, and the most that they take of its time.
 MOST_EPOCHS, VALIDATING = 25, 0.1

@@ -11,9 +11,8 @@ import contextlib
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
 
@@ -30,18 +29,17 @@ from fibsem.system.secrets import in_message
 from fibsem.tracking.beginning import FileNotes, take_up
 from fibsem.tracking.runs import Tracking
 from fibsem.training.estimating import estimate
-from fibsem.training.fit import Epoch, Trained, train
+from fibsem.training.fit import Trained, train
 from fibsem.training.folder import Overwrite, settle
 from fibsem.training.health import CollapsedError, DivergedError
 from fibsem.training.material import Material
+from fibsem.training.results import Epoch, Figures, TrialResult
 from fibsem.training.scoring import score_all
 
 #: State of a training, beside its result.
 CHECKPOINT = "checkpoint.npz"
 #: Labelled pixels that are still scored one by one at the end of a training without dense form.
 MOST_BY_PATCH = 200_000
-
-Record = dict[str, Any]
 
 
 class PrunedError(Exception):
@@ -101,13 +99,13 @@ def run_job(
     material: Material,
     tracking: Tracking,
     on_epoch: Callable[[Epoch], None] | None = None,
-) -> tuple[Record, Trained | None]:
+) -> tuple[TrialResult, Trained | None]:
     """Train, score and track one configuration.
 
     Returns
     -------
-    record : dict
-        ``run_id``, ``val``, ``val_all``, ``epochs``, ``train_seconds``, ``parameters``, ``field``.
+    result : TrialResult
+        Read again where it was already there.
     trained : Trained or None
         The network; None where the result was already there.
 
@@ -123,14 +121,14 @@ def run_job(
     identity = Identity("training", material.config.settings, material.dataset.digests)
     settle(job.folder, identity, tracking, job.overwrite)
     done = job.folder / "result.json"
-    known = known_json(done, keys=("run_id", "val", "history"))
+    known = known_json(done, keys=TrialResult.KEYS)
     if known is not None and _has_model(job, material):
-        return _finished(known, job, material, tracking), None
+        return _finished(TrialResult.from_json(known), job, material, tracking), None
     run_id = _take_up(job, material, tracking)
     try:
-        record, trained = _train_and_score(job, material, tracking, run_id, on_epoch)
+        result, trained = _train_and_score(job, material, tracking, run_id, on_epoch)
         _check_unchanged(job, material)
-        write_json(done, record)
+        write_json(done, result.to_json())
     except PrunedError as pruned:
         if job.published:
             tracking.publish(run_id, {"fibsem.state": "pruned", "fibsem.reason": str(pruned)})
@@ -147,7 +145,7 @@ def run_job(
         raise
     if job.published:
         tracking.end(run_id)
-    return record, trained
+    return result, trained
 
 
 def _has_model(job: Job, material: Material) -> bool:
@@ -173,30 +171,30 @@ def _check_unchanged(job: Job, material: Material) -> None:
         raise
 
 
-def _finished(record: Record, job: Job, material: Material, tracking: Tracking) -> Record:
+def _finished(result: TrialResult, job: Job, material: Material, tracking: Tracking) -> TrialResult:
     """A result that is there, with its run at its end.
 
     A kill may have come between the file and the run's end; and a store that no longer has the run
     is told everything again, in a new one.
     """
-    if tracking.find(record["run_id"]) is not None:
+    if tracking.find(result.run_id) is not None:
         if job.published:
-            tracking.close(record["run_id"])
+            tracking.close(result.run_id)
         if known_json(job.folder / "run.json") is None:
-            write_json(job.folder / "run.json", {"run_id": record["run_id"]})
-        return record
+            write_json(job.folder / "run.json", {"run_id": result.run_id})
+        return result
     run_id = _take_up(job, material, tracking)
     logged = tracking.logged_steps(run_id, "val/loss")
-    for epoch in (Epoch(**epoch) for epoch in record["history"][logged:]):
-        tracking.log_metrics(run_id, epoch_metrics(epoch), step=epoch.epoch)
-    tracking.log_changed(run_id, final_metrics(record), step=len(record["history"]))
-    if "test" in record:
+    for epoch in result.history[logged:]:
+        tracking.log_metrics(run_id, epoch.metrics(), step=epoch.epoch)
+    tracking.log_changed(run_id, result.metrics(), step=result.epochs)
+    if result.test is not None:
         tracking.tag(run_id, {"fibsem.test": "scored"})
-    record = {**record, "run_id": run_id}
-    write_json(job.folder / "result.json", record)
+    result = replace(result, run_id=run_id)
+    write_json(job.folder / "result.json", result.to_json())
     if job.published:
         tracking.end(run_id)
-    return record
+    return result
 
 
 def _take_up(job: Job, material: Material, tracking: Tracking) -> str:
@@ -226,12 +224,12 @@ def _train_and_score(
     tracking: Tracking,
     run_id: str,
     on_epoch: Callable[[Epoch], None] | None,
-) -> tuple[Record, Trained]:
+) -> tuple[TrialResult, Trained]:
     logged = tracking.logged_steps(run_id, "val/loss")
 
     def report(epoch: Epoch) -> None:
         if epoch.epoch >= logged:  # a run that goes on has logged its earlier epochs
-            tracking.log_metrics(run_id, epoch_metrics(epoch), step=epoch.epoch)
+            tracking.log_metrics(run_id, epoch.metrics(), step=epoch.epoch)
         if on_epoch:
             on_epoch(epoch)
 
@@ -239,62 +237,42 @@ def _train_and_score(
     cost = {"predicted_seconds_per_gigapixel": predicted_seconds_per_gigapixel(config.spec)}
     tracking.log_changed(run_id, {f"cost/{key}": value for key, value in cost.items()})
     trained = train(material, checkpoint=job.folder / CHECKPOINT, on_epoch=report)
-    record: Record = {
-        "run_id": run_id,
-        "val": trained.best.val,
-        "epochs": len(trained.history),
-        "history": [asdict(epoch) for epoch in trained.history],
-        "best_epoch": trained.best.epoch,
-        "restart": trained.restart,
-        "train_seconds": trained.seconds,
-        "parameters": trained.parameters,
-        "field": config.spec.sees,
-    }
     scorer = BlockScorer(config.spec, trained.model)
     cost["seconds_per_gigapixel"] = seconds_per_gigapixel(scorer)
-    record["cost"] = cost
-    record["val_all"] = trained.best.val_all or None
-    if config.train.val_all and config.train.validation == "lattice":
-        record["val_all"] = _score_all(material, scorer)
-    if config.train.test:
-        record["test"] = estimate(material, trained.model, "test").balanced
+    result = TrialResult(
+        run_id=run_id,
+        val=trained.best.val,
+        history=trained.history,
+        best_epoch=trained.best.epoch,
+        restart=trained.restart,
+        train_seconds=trained.seconds,
+        parameters=trained.parameters,
+        field=config.spec.sees,
+        cost=cost,
+        val_all=_val_all(material, trained, scorer),
+        test=estimate(material, trained.model, "test").balanced if config.train.test else None,
+    )
+    if result.test is not None:
         tracking.tag(run_id, {"fibsem.test": "scored"})
     models.save(config.spec, trained.model, job.folder)
-    tracking.log_changed(run_id, final_metrics(record), step=len(trained.history))
-    return record, trained
+    tracking.log_changed(run_id, result.metrics(), step=result.epochs)
+    return result, trained
 
 
-def _score_all(material: Material, scorer: BlockScorer) -> dict[str, float] | None:
+def _val_all(material: Material, trained: Trained, scorer: BlockScorer) -> Figures | None:
+    """Figures with the classes as they are labelled, estimated or, by the study, of every pixel."""
+    train = material.config.train
+    if train.val_all and train.validation == "lattice":
+        return _score_all(material, scorer)
+    return trained.best.val_all or None
+
+
+def _score_all(material: Material, scorer: BlockScorer) -> Figures | None:
     """Every labelled validation pixel; None where that would be patch by patch for hours."""
     labelled = sum(region.box.size for region in material.dataset.regions("val"))
     if scorer.mode == "patch" and labelled > MOST_BY_PATCH:
         return None
     return score_all(material, scorer, "val")
-
-
-def epoch_metrics(epoch: Epoch) -> dict[str, float]:
-    """The figures of an epoch by their names in MLflow."""
-    return {
-        "train/loss": epoch.train_loss,
-        "train/learning_rate": epoch.learning_rate,
-        "time/epoch_s": epoch.seconds,
-        "time/val_s": epoch.val_seconds,
-        **{f"val/{key}": value for key, value in epoch.val.items()},
-        **{f"val_all/{key}": value for key, value in epoch.val_all.items()},
-    }
-
-
-def final_metrics(record: Record) -> dict[str, float]:
-    """The figures of a finished training by their names in MLflow; those of the kept epoch last."""
-    metrics = {
-        "time/train_s": record["train_seconds"],
-        "parameters": record["parameters"],
-        "field": record["field"],
-        "epochs": record["epochs"],
-    }
-    for group in ("val", "val_all", "test", "cost"):
-        metrics |= {f"{group}/{key}": value for key, value in (record.get(group) or {}).items()}
-    return metrics
 
 
 def hyperparameters(config: RunConfig, tree: Tree) -> dict[str, object]:

@@ -97,9 +97,9 @@ def test_what_a_process_runs_is_what_it_says(tiny, new_store, tmp_path):
         job = Job(tree, tmp_path / name, name, {}, {})
         return executors._run(job, tracking, digests, executors.Line(theirs)), ours
 
-    (kind, record), pipe = said("trained", "go on")
-    assert (kind, record["epochs"]) == ("done", 1)
-    assert pipe.recv() == ("epoch", (0, record["val"]["loss"]))
+    (kind, result), pipe = said("trained", "go on")
+    assert (kind, result.epochs) == ("done", 1)
+    assert pipe.recv() == ("epoch", (0, result.val["loss"]))
     assert said("pruned", "prune")[0] == ("pruned", (0,))
     (kind, (reason, trace, final)), _ = said("failed", "go on", {**tree, "nbhd": "10x10x3"})
     assert (kind, final) == ("failed", True)

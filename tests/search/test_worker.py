@@ -18,6 +18,7 @@ from fibsem.search.worker import Worker, inherit
 from fibsem.system.files import write_json
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
+from fibsem.training.results import TrialResult
 from fibsem.training.run import CHECKPOINT, TrialFailedError
 
 
@@ -62,13 +63,13 @@ def begun(sweep, job):
 
 
 def trained(sweep, job, loss=0.5):
-    """The record of a training that ran to its end."""
+    """The result of a training that ran to its end."""
     run_id = begun(sweep, job)
     data = sweep.tracking.client.get_run(sweep.parent).data.tags["fibsem.data"]
     sweep.tracking.tag(run_id, {"fibsem.data": data})
     sweep.tracking.log_metrics(run_id, {"val/loss": loss})
     sweep.tracking.log_json(run_id, job.tree, "config.json")
-    return {"run_id": run_id, "val": {"loss": loss, "miou": 0.5}, "cost": {}}
+    return TrialResult(run_id, {"loss": loss, "miou": 0.5}, (), 0, 1.0, 1, 1, {})
 
 
 def quiet(text, done, total):
@@ -106,12 +107,12 @@ def test_what_a_worker_lost_it_neither_tells_nor_touches(begin, how, capsys):
 
     stopped.work(stop_and_continue, quiet)
     assert statuses(stopped) == {0: "KILLED", 1: "FINISHED"}
-    assert stopped.best()["record"]["run_id"] == won[0]["run_id"]
+    assert stopped.best()["record"]["run_id"] == won[0].run_id
     assert stopped.finish(1.0)["trials"] == {"complete": 1, "pruned": 0, "failed": 1}
     assert "was given up by another worker" in capsys.readouterr().err
     folders = [json.loads((stopped.folder / "trials" / name / "run.json").read_text())["run_id"]
                for name in ("0000", "0000-1")]  # fmt: skip
-    assert folders[1] == won[0]["run_id"]
+    assert folders[1] == won[0].run_id
     assert folders[0] != folders[1]
 
 
@@ -121,7 +122,7 @@ def test_promotion_sees_what_the_study_counts_and_nothing_else(begin, tiny):
     sweep.study.open_slots()
     worker = Worker(sweep, None, quiet)
     lost, counted, running = (sweep.study.claim() for _ in range(3))
-    records = {a.number: trained(sweep, worker._job(a), 0.1 * (1 + a.number))
+    records = {a.number: trained(sweep, worker._job(a), 0.1 * (1 + a.number)).to_json()
                for a in (lost, counted, running)}  # fmt: skip
     sweep.study.fail(lost, "killed", "killed")
     sweep.study.complete(counted, [0.2], records[counted.number])  # and then it was killed
@@ -147,7 +148,7 @@ def test_a_full_disk_is_waited_for_and_costs_nothing(begin, capsys):
         run_id = begun(sweep, job)
         if len(jobs) < 3:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "checkpoint.npz")
-        return {**trained(sweep, job), "run_id": run_id}
+        return replace(trained(sweep, job), run_id=run_id)
 
     sweep.work(write, quiet)
     assert len({job.folder for job in jobs}) == len({job.tree["seed"] for job in jobs}) == 1

@@ -13,9 +13,10 @@ from fibsem.config import TrainConfig
 from fibsem.errors import UserError
 from fibsem.training import fit
 from fibsem.training.batches import steps_per_epoch
-from fibsem.training.fit import Epoch, Progress, train
+from fibsem.training.fit import Progress, train
 from fibsem.training.health import DivergedError
 from fibsem.training.learner import compiled_for_steps
+from fibsem.training.results import Epoch
 from tests.conftest import CutOffError
 
 

@@ -52,8 +52,9 @@ def job(folder, overwrite="never", overrides=OTSU):
     return Job(tree, folder, "a training", {}, {}, overwrite=overwrite)
 
 
-def figures(record):
+def figures(result):
     """As JSON keeps them."""
+    record = result if isinstance(result, dict) else result.to_json()
     return json.loads(json.dumps({key: record[key] for key in ("val", "val_all", "history")}))
 
 
@@ -100,9 +101,9 @@ def test_where_another_training_may_be_replaced_it_is_as_in_a_new_folder(trackin
     other = on(film, "model.sigma=2")
     anew, _ = run_job(job(tmp_path / "run", "other"), other, tracking)
     fresh, _ = run_job(job(tmp_path / "fresh"), other, tracking)
-    assert anew["run_id"] != first["run_id"]
+    assert anew.run_id != first.run_id
     assert figures(anew)["val_all"] == figures(fresh)["val_all"]
-    assert run_job(job(tmp_path / "run", "other"), other, tracking)[0]["run_id"] == anew["run_id"]
+    assert run_job(job(tmp_path / "run", "other"), other, tracking)[0].run_id == anew.run_id
 
 
 def test_other_places_and_ways_of_the_same_training_take_the_result(tracking, film, tmp_path):
@@ -110,10 +111,10 @@ def test_other_places_and_ways_of_the_same_training_take_the_result(tracking, fi
     moved = shutil.copytree(film, tmp_path / "moved")  # with other times
     same = on(moved, "search.workers=3", "tracking.experiment=x", "search.seed=9")
     known, _ = run_job(job(tmp_path / "run"), same, tracking)
-    assert (known["run_id"], figures(known)) == (first["run_id"], figures(first))
+    assert (known.run_id, figures(known)) == (first.run_id, figures(first))
     again, _ = run_job(job(tmp_path / "run", "always"), on(film), tracking)
-    assert again["run_id"] != first["run_id"]
-    assert again["val"] == first["val"]
+    assert again.run_id != first.run_id
+    assert again.val == first.val
 
 
 #: A training of a second; on the tiny film.
@@ -148,15 +149,15 @@ def test_nobody_goes_on_from_the_weights_of_another_training(cut_off, material, 
             run_job(job(cut_off), material(*SHORT, override), tracking)
     slower = material(*SHORT, "train.learning_rate=0.05")
     anew, _ = run_job(job(cut_off, "other"), slower, tracking)
-    assert anew["val"] == pytest.approx(train(slower).best.val)
+    assert anew.val == pytest.approx(train(slower).best.val)
 
 
 def test_a_checkpoint_carries_what_it_is_of(begun, cut_off, material, tracking, tmp_path):
     """Copied into a new folder it is gone on from by the same training, and by no other."""
     shutil.copy(cut_off / "checkpoint.npz", tmp_path)
     record, _ = run_job(job(tmp_path), material(*SHORT), tracking)
-    assert record["history"][0] == begun[1]["history"][0]  # with the seconds that it took
-    assert record["epochs"] == 2
+    assert record.history[0] == begun[1].history[0]  # with the seconds that it took
+    assert record.epochs == 2
     others = {
         "seed=1": "another seed ",
         "train.epochs=3": r"train\.epochs \(2, now 3\)",
@@ -174,7 +175,7 @@ def test_a_damaged_checkpoint_is_begun_again(begun, cut_off, material, tracking,
     path.write_bytes(whole[: len(whole) // 2] if content is None else content)
     record, _ = run_job(job(cut_off), material(*SHORT), tracking)
     assert "checkpoint.npz is damaged" in capsys.readouterr().err
-    assert (record["val"], record["epochs"]) == (begun[1]["val"], 2)
+    assert (record.val, record.epochs) == (begun[1].val, 2)
 
 
 @pytest.mark.parametrize("name", ["result.json", "run.json", "model.keras", "identity.json"])
@@ -183,17 +184,17 @@ def test_what_is_damaged_in_a_folder_is_made_again(
     begun, material, small, tracking, tmp_path, name, half, capsys
 ):
     folder = shutil.copytree(begun[0] / "whole", tmp_path / "whole")
-    tracking.log_json(begun[1]["run_id"], compose("train", [*small, *SHORT]), "config.json")
+    tracking.log_json(begun[1].run_id, compose("train", [*small, *SHORT]), "config.json")
     whole = (folder / name).read_bytes()
     (folder / name).write_bytes(whole[: len(whole) // 2] if half else b"")
     again, _ = run_job(job(folder), material(*SHORT), tracking)
     assert "is damaged" in capsys.readouterr().err
-    assert (again["val"], again["epochs"]) == (begun[1]["val"], begun[1]["epochs"])
+    assert (again.val, again.epochs) == (begun[1].val, begun[1].epochs)
     assert Identity.beside(folder) is not None
     for file in ("result.json", "run.json"):
         assert read_json(folder / file)["run_id"]
     if name != "run.json":  # without it the run of a training cannot be found
-        assert again["run_id"] == begun[1]["run_id"]
+        assert again.run_id == begun[1].run_id
 
 
 def test_a_store_that_does_not_know_the_run_is_told_again(film, tracking, new_store, tmp_path):
@@ -202,13 +203,13 @@ def test_a_store_that_does_not_know_the_run_is_told_again(film, tracking, new_st
     other = opened(new_store, tmp_path / "other")
     again, _ = run_job(job(tmp_path / "run"), on(film), other)
     assert figures(again) == figures(first)
-    run = other.find(again["run_id"])
+    run = other.find(again.run_id)
     assert run.info.status == "FINISHED"
-    assert run.data.metrics["val/miou"] == first["val"]["miou"]
+    assert run.data.metrics["val/miou"] == first.val["miou"]
     assert run.data.metrics["epochs"] == 1
-    other.client.delete_run(again["run_id"])  # as people do in the browser
+    other.client.delete_run(again.run_id)  # as people do in the browser
     third, _ = run_job(job(tmp_path / "run"), on(film), other)
-    assert third["run_id"] not in (first["run_id"], again["run_id"])
+    assert third.run_id not in (first.run_id, again.run_id)
 
 
 def test_data_that_change_under_a_training_give_no_result(small, tracking, film, tmp_path):
@@ -229,7 +230,7 @@ def test_overwrite_removes_what_a_training_wrote_and_nothing_else(tracking, film
     (folder / "notes.txt").write_text("mine")
     (folder / "result.json").write_text("{")  # even then
     again, _ = run_job(job(folder, "always"), on(film, "seed=1"), tracking)
-    assert again["run_id"] != first["run_id"]
+    assert again.run_id != first.run_id
     assert (folder / "notes.txt").read_text() == "mine"
     Identity("sweep", {}, {}).write(folder)
     with pytest.raises(UserError, match="holds a sweep; the choices are another output"):

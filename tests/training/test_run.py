@@ -11,6 +11,7 @@ from fibsem.tracking.beginning import TOKEN, FileNotes
 from fibsem.tracking.runs import Tracking
 from fibsem.training.estimating import estimate
 from fibsem.training.health import DivergedError
+from fibsem.training.results import TrialResult
 from fibsem.training.run import Job, PrunedError, failure_of, reason_of, run_job
 from fibsem.training.scoring import score_all
 
@@ -98,27 +99,27 @@ def job(folder, parent=None):
 def test_a_run_knows_its_figures_once(tracking, simple, tmp_path):
     """A second call gives the same record and repeats nothing."""
     record, _ = run_job(job(tmp_path), simple, tracking)
-    assert (record["epochs"], record["best_epoch"], len(record["history"])) == (1, 0, 1)
+    assert (record.epochs, record.best_epoch, len(record.history)) == (1, 0, 1)
     found = estimate(simple, Threshold(simple.config.spec), "val")
-    assert (record["val"], record["val_all"]) == (found.balanced, found.natural)
-    run = tracking.client.get_run(record["run_id"])
+    assert (record.val, record.val_all) == (found.balanced, found.natural)
+    run = tracking.client.get_run(record.run_id)
     assert run.info.status == "FINISHED"
-    assert run.data.metrics["val/miou"] == record["val"]["miou"]
-    assert run.data.metrics["val_all/miou"] == record["val_all"]["miou"]
+    assert run.data.metrics["val/miou"] == record.val["miou"]
+    assert run.data.metrics["val_all/miou"] == record.val_all["miou"]
     assert run.data.tags["fibsem.trial"] == "3"
     assert run.data.tags["fibsem.data"] == simple.dataset.hash
-    assert tracking.read_json(record["run_id"], "config.json") == {"a": 1}
+    assert tracking.read_json(record.run_id, "config.json") == {"a": 1}
     again, trained = run_job(job(tmp_path), simple, tracking)
-    assert (again["val"], again["run_id"], trained) == (record["val"], record["run_id"], None)
-    assert tracking.logged_steps(record["run_id"], "epochs") == 1
+    assert (again.val, again.run_id, trained) == (record.val, record.run_id, None)
+    assert tracking.logged_steps(record.run_id, "epochs") == 1
 
 
 def test_by_the_protocol_of_the_study_every_labelled_pixel_is_scored(tracking, material, tmp_path):
     study = material("model=threshold", "nbhd=11x11x3", "train.validation=lattice")
     record, _ = run_job(job(tmp_path), study, tracking)
     scorer = BlockScorer(study.config.spec, Threshold(study.config.spec))
-    assert record["val_all"] == score_all(study, scorer, "val")
-    assert record["val"] == estimate(study, scorer._model, "val").balanced
+    assert record.val_all == score_all(study, scorer, "val")
+    assert record.val == estimate(study, scorer._model, "val").balanced
 
 
 def test_a_run_whose_folder_does_not_know_it_is_found_again(tracking, simple, tmp_path):
@@ -128,7 +129,7 @@ def test_a_run_whose_folder_does_not_know_it_is_found_again(tracking, simple, tm
     lost = tracking.start("a trial", tags={"fibsem.trial": 3, TOKEN: "noted"}, parent=parent)
     FileNotes(tmp_path / "run.json").set("token", "noted")
     record, _ = run_job(job(tmp_path, parent), simple, tracking)
-    assert record["run_id"] == lost
+    assert record.run_id == lost
     assert tracking.read_json(lost, "config.json") == {"a": 1}
     assert tracking.client.get_run(other).info.status == "RUNNING"
     tracking.end(other)
@@ -160,3 +161,19 @@ def test_a_failed_run_says_why(tracking, simple, tmp_path):
     run = tracking.client.get_run(read_json(tmp_path / "run.json")["run_id"])
     assert run.info.status == "FAILED"
     assert run.data.tags["fibsem.reason"] == "diverged: the training loss is nan"
+
+
+def test_a_result_is_read_as_it_was_written(tracking, material, tmp_path):
+    """All of its groups are metrics of the run and figures for an objective; older ones open."""
+    simple = material("model=threshold", "nbhd=11x11x3", "train.test=true")
+    result, _ = run_job(job(tmp_path), simple, tracking)
+    stored = read_json(tmp_path / "result.json")
+    assert TrialResult.from_json(stored).to_json() == stored
+    metrics = tracking.client.get_run(result.run_id).data.metrics
+    for group in ("val", "val_all", "test"):
+        figures = result.groups[group]
+        assert {key: metrics[f"{group}/{key}"] for key in figures} == pytest.approx(figures)
+    older = {key: value for key, value in stored.items() if key not in ("restart", "test")}
+    read = TrialResult.from_json({**older, "of a later version": 1})
+    assert (read.test, read.restart, read.val) == (None, None, result.val)
+    assert "test" not in read.to_json()

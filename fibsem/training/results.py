@@ -1,0 +1,126 @@
+"""What a training found: the figures of its epochs, and of the network that it kept."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+Figures = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """Figures of one epoch; ``seconds`` without validation, ``val_seconds`` the rest.
+
+    ``val`` is of balanced pixels, ``val_all`` of the same scores with the classes as they are
+    labelled; without ``train.val_all`` it is empty.
+    """
+
+    epoch: int
+    learning_rate: float
+    train_loss: float
+    val: Figures
+    seconds: float
+    val_seconds: float
+    val_all: Figures = dataclasses.field(default_factory=dict)
+
+    def metrics(self) -> Figures:
+        """The figures by their names in MLflow."""
+        return {
+            "train/loss": self.train_loss,
+            "train/learning_rate": self.learning_rate,
+            "time/epoch_s": self.seconds,
+            "time/val_s": self.val_seconds,
+            **_grouped("val", self.val),
+            **_grouped("val_all", self.val_all),
+        }
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """A finished training, as ``result.json`` holds it.
+
+    Attributes
+    ----------
+    run_id
+        In MLflow.
+    val, val_all
+        Validation figures of the epoch that was kept: of balanced pixels, and with the classes as
+        they are labelled. ``val_all`` is None where it was not asked for, or would take hours.
+    history
+        Every epoch.
+    best_epoch
+        The one that was kept.
+    train_seconds
+        Training and validation, over all starts.
+    parameters, field
+        Of the network: trainable numbers, and pixels that it sees across.
+    cost
+        Seconds per gigapixel, predicted and measured.
+    test
+        Of balanced test pixels, where these were asked for.
+    restart
+        Epochs after which it was begun again at a smaller learning rate; None where it was not.
+    """
+
+    #: What a stored one has at least.
+    KEYS: ClassVar = (
+        "run_id", "val", "history", "best_epoch", "train_seconds", "parameters", "field", "cost",
+    )  # fmt: skip
+
+    run_id: str
+    val: Figures
+    history: tuple[Epoch, ...]
+    best_epoch: int
+    train_seconds: float
+    parameters: int
+    field: int
+    cost: Figures
+    val_all: Figures | None = None
+    test: Figures | None = None
+    restart: int | None = None
+
+    @property
+    def epochs(self) -> int:
+        """How many there were."""
+        return len(self.history)
+
+    @property
+    def groups(self) -> dict[str, Figures | None]:
+        """Its figures by the first part of their names: ``val``, ``val_all``, ``test``, ``cost``.
+
+        A group that was not measured is None.
+        """
+        return {"val": self.val, "val_all": self.val_all, "test": self.test, "cost": self.cost}
+
+    def metrics(self) -> Figures:
+        """The figures by their names in MLflow; those of the kept epoch come last there."""
+        metrics: Figures = {
+            "time/train_s": self.train_seconds,
+            "parameters": self.parameters,
+            "field": self.field,
+            "epochs": self.epochs,
+        }
+        for group, figures in self.groups.items():
+            metrics |= _grouped(group, figures or {})
+        return metrics
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is stored; without test figures there is no key for them."""
+        record = {**asdict(self), "epochs": self.epochs, "history": list(map(asdict, self.history))}
+        if self.test is None:
+            del record["test"]
+        return record
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> TrialResult:
+        """Read what :meth:`to_json` made; what a later version added is left out."""
+        names = {field.name for field in dataclasses.fields(cls)}
+        kept = {key: value for key, value in record.items() if key in names}
+        return cls(**{**kept, "history": tuple(Epoch(**epoch) for epoch in record["history"])})
+
+
+def _grouped(group: str, figures: Figures) -> Figures:
+    return {f"{group}/{key}": value for key, value in figures.items()}
