@@ -14,6 +14,7 @@ from fibsem.api.results import Result
 from fibsem.config import Budget, RunConfig, Tree, output_folder
 from fibsem.system.files import write_json
 from fibsem.system.locks import at_work
+from fibsem.tracking import names
 
 if TYPE_CHECKING:
     from fibsem.data.dataset import Dataset
@@ -135,7 +136,7 @@ def _train(tree: Tree, dataset: Dataset, folder: Path, began: float) -> TrainRes
         tree=tree,
         folder=folder,
         name=f"{config.spec.name} {config.spec.nbhd} seed {config.seed}",
-        tags={"fibsem.command": "train"},
+        tags={names.COMMAND: names.TRAIN},
         params=hyperparameters(config, tree),
         overwrite="always" if tree["overwrite"] else "never",
     )

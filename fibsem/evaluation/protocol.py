@@ -26,6 +26,7 @@ from fibsem.inference.model.cost import seconds_per_gigapixel
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models import Model
 from fibsem.system.files import known_json, read_json, write_json
+from fibsem.tracking import names
 from fibsem.tracking.beginning import FileNotes, take_up
 from fibsem.tracking.runs import Tracking
 from fibsem.training.estimating import estimate
@@ -100,12 +101,12 @@ class Evaluation:
     def _parent(self) -> str:
         config = self.material.config
         tags = {
-            "fibsem.command": "evaluate",
-            "fibsem.model": config.spec.name,
-            "fibsem.nbhd": config.spec.nbhd,
-            "fibsem.padding": config.spec.padding,
-            "fibsem.data": self.material.dataset.hash,
-            "fibsem.test": "scored",
+            names.COMMAND: names.EVALUATE,
+            names.MODEL: config.spec.name,
+            names.NBHD: config.spec.nbhd,
+            names.PADDING: config.spec.padding,
+            names.DATA: self.material.dataset.hash,
+            names.TEST: names.SCORED,
         }
         name = f"{config.spec.name} {config.spec.nbhd}, {len(self._seeds)} seeds"
         return take_up(
@@ -123,7 +124,7 @@ class Evaluation:
             tree=tree,
             folder=folder,
             name=f"{config.spec.name} {config.spec.nbhd} seed {seed}",
-            tags={"fibsem.command": "evaluation", "fibsem.test": "scored"},
+            tags={names.COMMAND: names.EVALUATION, names.TEST: names.SCORED},
             params=hyperparameters(config, tree),
             parent=parent,
         )
@@ -152,7 +153,7 @@ class Evaluation:
                     for key, value in figures.items()
                     if key != "confusion"
                 },
-                "time/seconds_per_gigapixel": record["seconds_per_gigapixel"],
+                names.COST_OF_PROMOTED: record["seconds_per_gigapixel"],
             },
         )
         write_json(scored, record)

@@ -16,6 +16,7 @@ from fibsem.data.dataset import Dataset
 from fibsem.data.split import SPLITS
 from fibsem.promotion.final import final_tree
 from fibsem.promotion.ranking import Trial
+from fibsem.tracking import names
 from fibsem.tracking.runs import Tracking
 from fibsem.training.material import Material
 from fibsem.training.plan import Plan, plan_trainings, probe
@@ -64,7 +65,7 @@ def ranking_s(trials: Sequence[Trial], rank: RankConfig, tracking: Tracking) -> 
     if len(trials) == 1:
         return 0.0
     runs = [tracking.find(trial.run_id) for trial in trials]
-    took = [run.data.metrics.get("time/train_s", 0.0) for run in runs if run is not None]
+    took = [run.data.metrics.get(names.TRAIN_S, 0.0) for run in runs if run is not None]
     return rank.seeds * sum(took)
 
 

@@ -17,6 +17,7 @@ from fibsem.data.dataset import Dataset
 from fibsem.inference.model.segmenter import Member, Segmenter
 from fibsem.promotion.ranking import Trial
 from fibsem.system.progress import Progress
+from fibsem.tracking import names
 from fibsem.tracking.runs import Tracking
 from fibsem.training.material import Material
 from fibsem.training.results import Epoch, TrialResult
@@ -99,7 +100,7 @@ class FinalTraining:
             tree=tree,
             folder=folder,
             name=f"final {trial.name} seed {seed}",
-            tags={"fibsem.command": "final", "fibsem.winner": trial.run_id, "fibsem.seed": seed},
+            tags={names.COMMAND: names.FINAL, names.WINNER: trial.run_id, names.SEED: seed},
             params=hyperparameters(config, tree),
             parent=self.parent,
         )

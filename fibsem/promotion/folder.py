@@ -12,6 +12,7 @@ from fibsem.inference.volume.ledger import LEDGER, remove_segmentation
 from fibsem.system import identity
 from fibsem.system.files import known_json
 from fibsem.system.identity import Identity
+from fibsem.tracking import names
 from fibsem.tracking.beginning import BEGUN
 from fibsem.tracking.runs import Tracking
 from fibsem.training import folder as training
@@ -85,5 +86,5 @@ def _former(folder: Path, tracking: Tracking) -> Identity | None:
     return Identity(
         "promotion",
         {**settings, "trials": known["run_ids"]},
-        {"hash": run.data.tags.get("fibsem.data")},
+        {"hash": run.data.tags.get(names.DATA)},
     )

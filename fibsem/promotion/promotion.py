@@ -41,7 +41,7 @@ from fibsem.promotion.report import draw, write_tables
 from fibsem.promotion.succession import Succession
 from fibsem.system.files import known_json, read_json, write_json
 from fibsem.system.progress import Progress
-from fibsem.tracking import registry
+from fibsem.tracking import names, registry
 from fibsem.tracking.beginning import FileNotes, take_up
 from fibsem.tracking.bundle import Bundle, find_bundle
 from fibsem.tracking.runs import Tracking
@@ -51,8 +51,6 @@ from fibsem.training.squares import CHOSEN, Record, labelled_figures
 
 Say = Callable[[str], None]
 
-#: Metric that only a promotion logs, with all its others: a run that has it is told nothing again.
-LOGGED = "postprocessing/sigma"
 #: What the records of the steps have.
 CHOSEN_KEYS = ("best", "surface", "calibration", "rows")
 TEST_KEYS = ("rows", "balanced", "calibration", "against", "champion")
@@ -167,11 +165,11 @@ class Promotion:
         notes = FileNotes(self.folder / "parent.json")
         known = notes.get("run_id")
         run = known and self.tracking.find(known)
-        if run and LOGGED in run.data.metrics:  # finished: it is left as it is
+        if run and names.SIGMA in run.data.metrics:  # finished: it is left as it is
             return str(known)
         return take_up(
             self.tracking, notes, f"promotion, {len(trials)} trials", self.tree,
-            self.dataset, tags={"fibsem.command": "promote", "fibsem.data": self.dataset.hash},
+            self.dataset, tags={names.COMMAND: names.PROMOTE, names.DATA: self.dataset.hash},
         )  # fmt: skip
 
     def _rank(self, trials: Sequence[Trial], parent: str) -> list[Ranked]:
@@ -357,10 +355,10 @@ class Promotion:
         own = {f"val/{key}": value for key, value in record["val"].items()}
         run_id = record["run_id"]
         for run, more, some in ((run_id, {}, files), (parent, own, [])):
-            if self.tracking.logged_steps(run, LOGGED):
+            if self.tracking.logged_steps(run, names.SIGMA):
                 continue
             for path, folder in some:
                 self.tracking.log_file(run, path, folder)
-            self.tracking.tag(run, {"fibsem.test": "scored"})
+            self.tracking.tag(run, {names.TEST: names.SCORED})
             self.tracking.log_metrics(run, metrics | more)
             self.tracking.end(run)

@@ -26,7 +26,8 @@ from fibsem.inference.model.predict import BlockScorer
 from fibsem.system.files import known_json, write_json
 from fibsem.system.identity import same_data
 from fibsem.system.progress import Progress
-from fibsem.tracking.runs import PARENT, Run, Tracking
+from fibsem.tracking import names
+from fibsem.tracking.runs import Run, Tracking
 from fibsem.training.estimating import drawn, estimate
 from fibsem.training.health import DivergedError
 from fibsem.training.material import Material
@@ -36,12 +37,10 @@ from fibsem.training.run import MOST_BY_PATCH, Job, hyperparameters, run_job
 from fibsem.training.scoring import scored_squares
 from fibsem.training.squares import Record
 
-#: Metric of what a network takes on a whole volume.
-COST = "cost/seconds_per_gigapixel"
 #: Difference over squares that may be noise: above this p-value two trials are tied.
 TIED = 0.05
 #: What trials are ranked by where their sweeps searched for different things.
-LOSS = Objective.named("val/loss")
+LOSS = Objective.named(names.VAL_LOSS)
 #: Parts of a trial's configuration that make the network and its training.
 CONFIGURATION = ("model", "nbhd", "preprocess", "sampling", "train")
 
@@ -125,7 +124,7 @@ def best_trials(
     """
     where = f"study={','.join(studies)}" if studies else f"data={dataset.name}"
     runs = _finished(tracking, studies, where)
-    known = [run for run in runs if same_data(run.data.tags.get("fibsem.data"), dataset.hash)]
+    known = [run for run in runs if same_data(run.data.tags.get(names.DATA), dataset.hash)]
     if not known:
         raise UserError(
             f"a promotion must be tested on the data of its sweep, but the {len(runs)} trials of "
@@ -141,12 +140,12 @@ def best_trials(
         trial = Trial(
             run_id=run.info.run_id,
             name=run.info.run_name,
-            number=run.data.tags.get("fibsem.trial"),
-            loss=run.data.metrics["val/loss"],
-            seconds_per_gigapixel=run.data.metrics.get(COST),
-            study=run.data.tags.get("fibsem.study"),
-            parent=run.data.tags.get(PARENT),
-            code=run.data.tags.get("fibsem.code"),
+            number=run.data.tags.get(names.SLOT),
+            loss=run.data.metrics[names.VAL_LOSS],
+            seconds_per_gigapixel=run.data.metrics.get(names.COST),
+            study=run.data.tags.get(names.STUDY),
+            parent=run.data.tags.get(names.PARENT),
+            code=run.data.tags.get(names.CODE),
             tree=tracking.read_json(run.info.run_id, "config.json"),
             goal=goal,
             value=value,
@@ -161,13 +160,13 @@ def _finished(tracking: Tracking, studies: Sequence[str] | None, where: str) -> 
     """The finished trials of some sweeps, or of all; pruned ones are none."""
     runs = [
         run
-        for run in tracking.runs({"fibsem.command": "trial"})
+        for run in tracking.runs({names.COMMAND: names.TRIAL})
         if run.info.status == "FINISHED"
-        and "val/loss" in run.data.metrics
-        and run.data.tags.get("fibsem.state") != "pruned"
-        and (studies is None or run.data.tags.get("fibsem.study") in studies)
+        and names.VAL_LOSS in run.data.metrics
+        and run.data.tags.get(names.STATE) != "pruned"
+        and (studies is None or run.data.tags.get(names.STUDY) in studies)
     ]
-    there = {run.data.tags.get("fibsem.study") for run in runs}
+    there = {run.data.tags.get(names.STUDY) for run in runs}
     empty = [study for study in studies or () if study not in there]
     if empty or not runs:
         raise UserError(
@@ -179,7 +178,7 @@ def _finished(tracking: Tracking, studies: Sequence[str] | None, where: str) -> 
 
 def _affordable(runs: Sequence[Run], most_seconds: float, where: str) -> list[Run]:
     """Those whose networks take at most so many seconds per gigapixel."""
-    costs = [run.data.metrics.get(COST, np.inf) for run in runs]
+    costs = [run.data.metrics.get(names.COST, np.inf) for run in runs]
     kept = [run for run, cost in zip(runs, costs, strict=True) if cost <= most_seconds]
     if not kept:
         measured = [cost for cost in costs if np.isfinite(cost)] or [0.0]
@@ -192,7 +191,7 @@ def _affordable(runs: Sequence[Run], most_seconds: float, where: str) -> list[Ru
 
 def common_objective(tracking: Tracking, runs: Sequence[Run]) -> Objective:
     """The first objective of the sweeps of some trials; where they differ, the validation loss."""
-    one_each = {run.data.tags.get("fibsem.study"): run.info.run_id for run in runs}
+    one_each = {run.data.tags.get(names.STUDY): run.info.run_id for run in runs}
     trees = (tracking.read_json(run_id, "config.json") for run_id in one_each.values())
     keys = {first_objective(tree) for tree in trees}
     return Objective.named(keys.pop()) if len(keys) == 1 else LOSS
@@ -315,7 +314,7 @@ class Ranking:
             tree=tree,
             folder=folder,
             name=f"again {trial.name} seed {seed}",
-            tags={"fibsem.command": "ranking", "fibsem.winner": trial.run_id, "fibsem.seed": seed},
+            tags={names.COMMAND: names.RANKING, names.WINNER: trial.run_id, names.SEED: seed},
             params=hyperparameters(material.config, tree),
             parent=self.parent,
         )

@@ -24,7 +24,7 @@ from fibsem.promotion.report import card_facts
 from fibsem.system.file_names import file_name
 from fibsem.system.files import replace_file
 from fibsem.system.progress import Progress
-from fibsem.tracking import registry
+from fibsem.tracking import names, registry
 from fibsem.tracking.bundle import Bundle, load_bundle, load_segmenter
 from fibsem.tracking.naming import metric_part
 from fibsem.tracking.provenance import provenance
@@ -80,7 +80,7 @@ def _sweep(trial: Trial, tracking: Tracking) -> Record:
     siblings = [
         run
         for run in (tracking.children(trial.parent) if trial.parent else [])
-        if run.data.tags.get("fibsem.command") == "trial" and run.info.status == "FINISHED"
+        if run.data.tags.get(names.COMMAND) == names.TRIAL and run.info.status == "FINISHED"
     ]
     tree = trial.tree
     if siblings:
@@ -129,12 +129,12 @@ def tested_squares(dataset: Dataset, record: Record) -> list[FilmSquares]:
 def registry_tags(dataset: Dataset, gate: Gate, record: Record) -> dict[str, object]:
     """Facts of a promotion that its registered version carries."""
     return {
-        registry.DATASET: dataset.name,
-        registry.DATA: dataset.hash,
-        registry.CODE: record["lineage"]["code"],
-        registry.TEST_MIOU: record["test_all"]["miou"],
-        registry.GATE: "passed" if gate.passed else "refused",
-        registry.REASON: gate.reason,
+        names.DATASET: dataset.name,
+        names.DATA: dataset.hash,
+        names.CODE: record["lineage"]["code"],
+        names.TEST_MIOU: record["test_all"]["miou"],
+        names.GATE: "passed" if gate.passed else "refused",
+        names.REASON: gate.reason,
     }
 
 

@@ -14,6 +14,7 @@ from fibsem.system import identity
 from fibsem.system.addresses import database_file
 from fibsem.system.files import damage_of, remove_own
 from fibsem.system.identity import Identity
+from fibsem.tracking import names
 from fibsem.tracking.runs import Tracking
 from fibsem.training import folder as training
 from fibsem.training.former import former_identity
@@ -95,7 +96,7 @@ def _former(study: Study, now: Identity, tree: Tree, folder: Path, tracking: Tra
     if parent is None:  # killed before its first trial
         return Identity("sweep", now.settings, now.data)
     if study.get("settings") == settings_hash(tree) and (run := tracking.find(parent)):
-        return Identity("sweep", now.settings, {"hash": run.data.tags.get("fibsem.data")})
+        return Identity("sweep", now.settings, {"hash": run.data.tags.get(names.DATA)})
     known = former_identity("sweep", "sweep", parent, folder, tracking)
     return Identity("sweep", {**known.settings, "study": study.name}, known.data)
 

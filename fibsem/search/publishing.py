@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from fibsem.system.files import read_json
+from fibsem.tracking import names
 from fibsem.tracking.runs import Tracking
-
-#: Tags of a trial's run: its slot in the budget, and the number of the attempt in the study.
-SLOT, ATTEMPT = "fibsem.trial", "fibsem.attempt"
 
 Row = dict[str, Any]
 
@@ -29,9 +27,9 @@ def publish(tracking: Tracking, run_id: str | None, row: Row) -> None:
     """End a run as the row of its attempt says."""
     if run_id is None:
         return
-    tags = {"fibsem.state": row["state"]}
+    tags = {names.STATE: row["state"]}
     if row["reason"]:
-        tags["fibsem.reason"] = row["reason"]
+        tags[names.REASON] = row["reason"]
     tracking.publish(run_id, tags, status_of(row))
 
 
@@ -54,7 +52,7 @@ def reconcile(tracking: Tracking, parent: str, rows: Iterable[Row]) -> None:
     by_number = {row["number"]: row for row in rows}
     at_work = {row["slot"] for row in by_number.values() if row["state"] == "running"}
     for run in tracking.children(parent):
-        number, slot = run.data.tags.get(ATTEMPT), run.data.tags.get(SLOT)
+        number, slot = run.data.tags.get(names.ATTEMPT), run.data.tags.get(names.SLOT)
         run_id, running = run.info.run_id, run.info.status == "RUNNING"
         row = by_number.get(int(number)) if number is not None else None
         if row is None:  # of a former version, or opened twice

@@ -11,6 +11,7 @@ from typing import Any
 
 from fibsem.analysis import tables
 from fibsem.analysis.encoding import markdown
+from fibsem.tracking import names
 from fibsem.training.objectives import Objective
 
 #: Characters of a description that every store of MLflow keeps.
@@ -52,6 +53,6 @@ def _named(rank: int, row: Row, goals: Sequence[Objective], experiment: str) -> 
         "rank": rank,
         "trial": f"[{row['number']}](#/experiments/{experiment}/runs/{run_id})",
         **figures,
-        "val/miou": row["record"]["val"]["miou"],
+        names.VAL_MIOU: row["record"]["val"]["miou"],
         **row["values"],
     }

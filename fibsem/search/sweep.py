@@ -32,6 +32,7 @@ from fibsem.search.slots import Study, filled
 from fibsem.search.space import Space, read_space
 from fibsem.search.worker import Execute, Show, Worker
 from fibsem.system.files import write_json
+from fibsem.tracking import names
 from fibsem.tracking.beginning import take_up
 from fibsem.tracking.runs import Tracking
 from fibsem.training.objectives import Objective
@@ -141,7 +142,7 @@ class Sweep:
         done = filled(self.study.attempts())
         metrics = {f"best/{key}": value for key, value in best["record"]["val"].items()}
         self.tracking.log_changed(self.parent, {**metrics, "trials": done}, step=done)
-        self.tracking.tag(self.parent, {"fibsem.best_run": best["record"]["run_id"]})
+        self.tracking.tag(self.parent, {names.BEST_RUN: best["record"]["run_id"]})
 
     def finish(self, seconds: float) -> dict[str, Any]:
         """Close what is left open, write the tables; returns the record of ``summary.json``."""
@@ -241,15 +242,15 @@ def _parent_run(
         )
     spec = RunConfig.of(tree).spec
     tags = {
-        "fibsem.command": "sweep",
-        "fibsem.study": study.name,
-        "fibsem.model": spec.name,
-        "fibsem.nbhd": spec.nbhd,
-        "fibsem.padding": spec.padding,
-        "fibsem.space": space.name,
-        "fibsem.backend": tree["search"]["backend"],
-        "fibsem.sampler": tree["search"]["sampler"],
-        "fibsem.data": dataset.hash,
+        names.COMMAND: names.SWEEP,
+        names.STUDY: study.name,
+        names.MODEL: spec.name,
+        names.NBHD: spec.nbhd,
+        names.PADDING: spec.padding,
+        names.SPACE: space.name,
+        names.BACKEND: tree["search"]["backend"],
+        names.SAMPLER: tree["search"]["sampler"],
+        names.DATA: dataset.hash,
     }
     params = {
         "trials": tree["search"]["trials"],

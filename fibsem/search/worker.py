@@ -23,12 +23,13 @@ from fibsem.config import RunConfig, with_values
 from fibsem.errors import LostError, OutageError, UserError
 from fibsem.search.executors import OnEpoch
 from fibsem.search.owner import Heart
-from fibsem.search.publishing import ATTEMPT, SLOT, publish, run_of
+from fibsem.search.publishing import publish, run_of
 from fibsem.search.slots import Attempt, Cause, filled, predecessors
 from fibsem.system import pulse
 from fibsem.system.files import replace_file
 from fibsem.system.interrupts import uninterrupted
 from fibsem.system.outages import Patience, weathered
+from fibsem.tracking import names
 from fibsem.tracking.runs import run_name
 from fibsem.training.results import TrialResult
 from fibsem.training.run import (
@@ -148,11 +149,11 @@ class Worker:
         except UserError:
             params = dict(attempt.values)
         tags = {
-            "fibsem.command": "trial",
-            "fibsem.study": self.study.name,
-            SLOT: attempt.slot,
-            ATTEMPT: attempt.number,
-            "fibsem.failures": failures,
+            names.COMMAND: names.TRIAL,
+            names.STUDY: self.study.name,
+            names.SLOT: attempt.slot,
+            names.ATTEMPT: attempt.number,
+            names.FAILURES: failures,
         }
         folder, name = self.trials / attempt.place, run_name(attempt.values)
         return Job(tree, folder, name, tags, params, self.sweep.parent, "other", published=False)

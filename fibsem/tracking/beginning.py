@@ -15,10 +15,9 @@ from typing import Any, Protocol
 
 from fibsem.data.dataset import Dataset
 from fibsem.system.files import known_json, write_json
+from fibsem.tracking import names
 from fibsem.tracking.runs import Tracking
 
-#: Tag of a run: the token that was noted before it began.
-TOKEN = "fibsem.token"
 #: File in the folder of a run that has its token.
 BEGUN = "begun.json"
 
@@ -82,7 +81,7 @@ def take_up(
         run_id = _begun(tracking, token)
     if run_id is None:
         notes.set("token", token := secrets.token_hex(8))
-        run_id = tracking.start(name, tags={**tags, TOKEN: token}, parent=parent)
+        run_id = tracking.start(name, tags={**tags, names.TOKEN: token}, parent=parent)
     with tracking.cut_off(run_id):
         tracking.log_params(run_id, params or {})
         tracking.log_dataset(run_id, dataset)
@@ -93,7 +92,7 @@ def take_up(
 
 def _begun(tracking: Tracking, token: str) -> str | None:
     """The run that was begun with a token, if the store came to know it."""
-    for run in tracking.runs({TOKEN: token}):
+    for run in tracking.runs({names.TOKEN: token}):
         if tracking.resume(run.info.run_id):
             return str(run.info.run_id)
     return None

@@ -30,6 +30,7 @@ from fibsem.analysis import model_card, tables
 from fibsem.data.volumes.writers import Voxels
 from fibsem.errors import UserError
 from fibsem.system.interrupts import uninterrupted
+from fibsem.tracking import names
 from fibsem.tracking.bundle import load_bundle
 from fibsem.tracking.history import (
     LONGEST,
@@ -48,12 +49,6 @@ from fibsem.tracking.store import client_of, one_decision
 
 REGISTERED = "fibsem"
 CHAMPION, PREVIOUS = "champion", "previous"
-#: Tags of a version: facts of its promotion, and its reigns.
-DATASET, DATA, CODE = "fibsem.dataset", "fibsem.data", "fibsem.code"
-TEST_MIOU, GATE, REASON = "fibsem.test_all_miou", "fibsem.gate", "fibsem.reason"
-IDENTITY, REIGNS = "fibsem.identity", "fibsem.reigns"
-#: Tag of the registered model: a version that is being crowned.
-BEGUN = "fibsem.begun"
 #: Characters of a description that every store of MLflow keeps.
 LONGEST_DESCRIPTION = 5000
 
@@ -105,8 +100,9 @@ def register(
     folder
         Of the bundle; its ``MODEL_CARD.md`` becomes the description.
     tags
-        Facts of the promotion: :data:`DATASET`, :data:`DATA`, :data:`CODE`, :data:`TEST_MIOU`,
-        :data:`GATE` (``passed`` or ``refused``), :data:`REASON`, and any other. None is left out.
+        Facts of the promotion by their :mod:`~fibsem.tracking.names`: ``DATASET``, ``DATA``,
+        ``CODE``, ``TEST_MIOU``, ``GATE`` (``passed`` or ``refused``), ``REASON``, and any other.
+        None is left out.
     example : (z, y, x)
         See :func:`fibsem.tracking.packaging.log_bundle`.
     """
@@ -114,7 +110,7 @@ def register(
     known = [
         str(version.version)
         for version in _versions(client)
-        if version.run_id == run_id and version.tags.get(IDENTITY) == identity
+        if version.run_id == run_id and version.tags.get(names.IDENTITY) == identity
     ]
     if known:
         number = known[-1]
@@ -123,7 +119,7 @@ def register(
         kept = {key: clipped(value, LONGEST) for key, value in facts.items()}
         uri = log_bundle(folder, run_id, example)
         with contextlib.redirect_stderr(io.StringIO()):  # it says what promote says
-            made = mlflow.register_model(uri, REGISTERED, tags={**kept, IDENTITY: identity})
+            made = mlflow.register_model(uri, REGISTERED, tags={**kept, names.IDENTITY: identity})
         number = str(made.version)
     _describe(client, number, folder)
     return number
@@ -136,13 +132,13 @@ def note_verdict(version: str, tracking_uri: str, tags: Mapping[str, object], fo
     Parameters
     ----------
     tags
-        With :data:`GATE` and :data:`REASON`.
+        With ``GATE`` and ``REASON`` of :mod:`~fibsem.tracking.names`.
     folder
         Of the bundle, with a model card that says the same.
     """
     client = client_of(tracking_uri)
     known = client.get_model_version(REGISTERED, version).tags
-    for key in (GATE, REASON):
+    for key in (names.GATE, names.REASON):
         value = clipped(str(tags[key]), LONGEST)
         if known.get(key) != value:
             client.set_model_version_tag(REGISTERED, version, key, value)
@@ -175,7 +171,7 @@ def run_of(version: str, tracking_uri: str) -> str | None:
 def version_of(run_id: str, tracking_uri: str) -> str | None:
     """The version that :func:`register` made of a run; None where the store has none."""
     versions = _versions(client_of(tracking_uri))
-    own = [str(v.version) for v in versions if v.run_id == run_id and IDENTITY in v.tags]
+    own = [str(v.version) for v in versions if v.run_id == run_id and names.IDENTITY in v.tags]
     return own[-1] if own else None
 
 
@@ -283,18 +279,18 @@ def history_table(tracking_uri: str) -> pd.DataFrame:
 
 def _reign(version: ModelVersion, crowning: Crowning | None, until: str | None) -> Reign:
     tags = version.tags
-    how = "refused" if tags.get(GATE) == "refused" else "registered"
+    how = "refused" if tags.get(names.GATE) == "refused" else "registered"
     return Reign(
         version=str(version.version),
         registered=_registered(version),
         since=crowning.since if crowning else None,
         until=until,
-        why=crowning.why if crowning else tags.get(REASON, ""),
+        why=crowning.why if crowning else tags.get(names.REASON, ""),
         how=crowning.how if crowning else how,
-        dataset=tags.get(DATASET),
-        data=tags.get(DATA),
-        code=tags.get(CODE),
-        test_miou=float(tags[TEST_MIOU]) if TEST_MIOU in tags else None,
+        dataset=tags.get(names.DATASET),
+        data=tags.get(names.DATA),
+        code=tags.get(names.CODE),
+        test_miou=float(tags[names.TEST_MIOU]) if names.TEST_MIOU in tags else None,
         aliases=(),
     )
 
@@ -318,7 +314,7 @@ def _aliases(client: MlflowClient) -> tuple[dict[str, str], str | None]:
             raise
         return {}, None
     aliases = {alias: str(version) for alias, version in model.aliases.items()}
-    return aliases, model.tags.get(BEGUN)
+    return aliases, model.tags.get(names.PENDING)
 
 
 def _line(
@@ -334,7 +330,7 @@ def _line(
     line = [
         one
         for number, version in by_number.items()
-        for one in decoded(number, version.tags.get(REIGNS, "[]"))
+        for one in decoded(number, version.tags.get(names.CHAMPIONSHIPS, "[]"))
     ]
     line.sort(key=lambda one: one.since)
     champion = aliases.get(CHAMPION)
@@ -348,23 +344,25 @@ def _line(
     for number in taken_over:
         version = by_number[number]
         since = max([_registered(version), *(later(one.since) for one in line[-1:])])
-        line.append(Crowning(number, since, version.tags.get(REASON, ""), "alias"))
+        line.append(Crowning(number, since, version.tags.get(names.REASON, ""), "alias"))
     return line
 
 
 def _write(client: MlflowClient, line: Sequence[Crowning], aliases: Mapping[str, str]) -> None:
     """Store the latest crowning, and those that only aliases told of; then set the aliases."""
-    client.set_registered_model_tag(REGISTERED, BEGUN, line[-1].version)
+    client.set_registered_model_tag(REGISTERED, names.PENDING, line[-1].version)
     for number in dict.fromkeys([*aliases.values(), line[-1].version]):
         if any(one.version == number for one in line):
-            client.set_model_version_tag(REGISTERED, number, REIGNS, encoded(line, number))
+            client.set_model_version_tag(
+                REGISTERED, number, names.CHAMPIONSHIPS, encoded(line, number)
+            )
     reigned = throne(line)
     if len(reigned) > 1:
         client.set_registered_model_alias(REGISTERED, PREVIOUS, reigned[-2])
     elif PREVIOUS in aliases:
         client.delete_registered_model_alias(REGISTERED, PREVIOUS)
     client.set_registered_model_alias(REGISTERED, CHAMPION, reigned[-1])
-    client.delete_registered_model_tag(REGISTERED, BEGUN)
+    client.delete_registered_model_tag(REGISTERED, names.PENDING)
 
 
 def _reigning(

@@ -34,6 +34,7 @@ from fibsem.system.interrupts import every_call, uninterrupted
 from fibsem.system.locks import alone
 from fibsem.system.outages import weathered
 from fibsem.system.secrets import in_record
+from fibsem.tracking import names
 from fibsem.tracking.inputs import dataset_input
 from fibsem.tracking.naming import filter_of, stored_name
 from fibsem.tracking.store import client_of
@@ -50,11 +51,8 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
-PARENT, NOTE = "mlflow.parentRunId", "mlflow.note.content"
 #: What a store answers that does not have a run, or not one of that kind of id.
 UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
-#: How keys begin whose figures are times.
-TIMES = ("time/", "cost/")
 #: Runs that a store is asked for at a time.
 PAGE = 1000
 
@@ -138,7 +136,7 @@ class Tracking:
         parent: str | None = None,
     ) -> str:
         """Start a run; returns its id."""
-        everything = {**_code_and_machine(), **tags, **({PARENT: parent} if parent else {})}
+        everything = {**_code_and_machine(), **tags, **({names.PARENT: parent} if parent else {})}
         run = self.client.create_run(
             self.experiment_id,
             run_name=stored_name(name),
@@ -196,10 +194,12 @@ class Tracking:
 
         How long something took is another figure every time, and not compared.
         """
-        known = self.client.get_run(run_id).data.metrics
-        told = {k: v for k, v in metrics.items() if v is not None and v == v}
-        if any(
-            k not in known or (known[k] != v and not k.startswith(TIMES)) for k, v in told.items()
+        logged = self.client.get_run(run_id).data.metrics
+        figures = {k: v for k, v in metrics.items() if v is not None and v == v}
+        if figures.keys() - logged.keys() or any(
+            logged[key] != value
+            for key, value in figures.items()
+            if not key.startswith(names.TIMES)
         ):
             self.log_metrics(run_id, metrics, step)
 
@@ -219,7 +219,7 @@ class Tracking:
 
     def describe(self, run_id: str, markdown: str) -> None:
         """Say on the page of a run what people see first of it."""
-        self.tag(run_id, {NOTE: markdown})
+        self.tag(run_id, {names.NOTE: markdown})
 
     def log_file(self, run_id: str, path: Path, folder: str | None = None) -> None:
         self.client.log_artifact(run_id, str(path), folder)
@@ -288,14 +288,14 @@ class Tracking:
 
     def children(self, parent: str) -> list[Run]:
         """The child runs of a run."""
-        return self.runs({PARENT: parent})
+        return self.runs({names.PARENT: parent})
 
 
 def _code_and_machine() -> dict[str, str]:
     """Tags of every run: what code ran where."""
     return {
-        "fibsem.code": code_version(),
-        "fibsem.machine": f"{socket.gethostname()} {platform.machine()}",
+        names.CODE: code_version(),
+        names.MACHINE: f"{socket.gethostname()} {platform.machine()}",
     }
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from fibsem.config import settings_of
 from fibsem.errors import UserError
 from fibsem.system.identity import Identity
+from fibsem.tracking import names
 from fibsem.tracking.runs import Tracking
 
 
@@ -26,10 +27,10 @@ def former_identity(
         "output or overwrite=true."
     )
     run = tracking.find(run_id)
-    if run is None or "fibsem.data" not in run.data.tags:
+    if run is None or names.DATA not in run.data.tags:
         raise unknown
     try:
         settings = settings_of(command, tracking.read_json(run_id, "config.json"))
     except Exception as error:  # it was not logged any more, or is of an older kind
         raise unknown from error
-    return Identity(kind, settings, {"hash": run.data.tags["fibsem.data"]})
+    return Identity(kind, settings, {"hash": run.data.tags[names.DATA]})

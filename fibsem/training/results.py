@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+from fibsem.tracking import names
+
 Figures = dict[str, float]
 
 
@@ -29,12 +31,12 @@ class Epoch:
     def metrics(self) -> Figures:
         """The figures by their names in MLflow."""
         return {
-            "train/loss": self.train_loss,
-            "train/learning_rate": self.learning_rate,
-            "time/epoch_s": self.seconds,
-            "time/val_s": self.val_seconds,
-            **_grouped("val", self.val),
-            **_grouped("val_all", self.val_all),
+            names.TRAIN_LOSS: self.train_loss,
+            names.LEARNING_RATE: self.learning_rate,
+            names.EPOCH_S: self.seconds,
+            names.VAL_S: self.val_seconds,
+            **names.grouped("val", self.val),
+            **names.grouped("val_all", self.val_all),
         }
 
 
@@ -98,13 +100,13 @@ class TrialResult:
     def metrics(self) -> Figures:
         """The figures by their names in MLflow; those of the kept epoch come last there."""
         metrics: Figures = {
-            "time/train_s": self.train_seconds,
-            "parameters": self.parameters,
-            "field": self.field,
-            "epochs": self.epochs,
+            names.TRAIN_S: self.train_seconds,
+            names.PARAMETERS: self.parameters,
+            names.FIELD: self.field,
+            names.EPOCHS: self.epochs,
         }
         for group, figures in self.groups.items():
-            metrics |= _grouped(group, figures or {})
+            metrics |= names.grouped(group, figures or {})
         return metrics
 
     def to_json(self) -> dict[str, Any]:
@@ -117,10 +119,6 @@ class TrialResult:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> TrialResult:
         """Read what :meth:`to_json` made; what a later version added is left out."""
-        names = {field.name for field in dataclasses.fields(cls)}
-        kept = {key: value for key, value in record.items() if key in names}
+        fields = {field.name for field in dataclasses.fields(cls)}
+        kept = {key: value for key, value in record.items() if key in fields}
         return cls(**{**kept, "history": tuple(Epoch(**epoch) for epoch in record["history"])})
-
-
-def _grouped(group: str, figures: Figures) -> Figures:
-    return {f"{group}/{key}": value for key, value in figures.items()}

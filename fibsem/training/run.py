@@ -26,6 +26,7 @@ from fibsem.system.identity import Identity
 from fibsem.system.outages import outage_of
 from fibsem.system.pulse import begin
 from fibsem.system.secrets import in_message
+from fibsem.tracking import names
 from fibsem.tracking.beginning import FileNotes, take_up
 from fibsem.tracking.runs import Tracking
 from fibsem.training.estimating import estimate
@@ -131,14 +132,14 @@ def run_job(
         write_json(done, result.to_json())
     except PrunedError as pruned:
         if job.published:
-            tracking.publish(run_id, {"fibsem.state": "pruned", "fibsem.reason": str(pruned)})
+            tracking.publish(run_id, {names.STATE: "pruned", names.REASON: str(pruned)})
         else:  # its state is told where its trial is ended
-            tracking.tag(run_id, {"fibsem.reason": str(pruned)})
+            tracking.tag(run_id, {names.REASON: str(pruned)})
         raise
     except BaseException as error:
         with contextlib.suppress(Exception):  # a store that is gone must not swallow it
             if isinstance(error, Exception) and outage_of(error) is None:
-                tracking.tag(run_id, {"fibsem.reason": reason_of(error)})
+                tracking.tag(run_id, {names.REASON: reason_of(error)})
                 tracking.end(run_id, "FAILED")
             else:
                 tracking.end(run_id, "KILLED")
@@ -184,12 +185,12 @@ def _finished(result: TrialResult, job: Job, material: Material, tracking: Track
             write_json(job.folder / "run.json", {"run_id": result.run_id})
         return result
     run_id = _take_up(job, material, tracking)
-    logged = tracking.logged_steps(run_id, "val/loss")
+    logged = tracking.logged_steps(run_id, names.VAL_LOSS)
     for epoch in result.history[logged:]:
         tracking.log_metrics(run_id, epoch.metrics(), step=epoch.epoch)
     tracking.log_changed(run_id, result.metrics(), step=result.epochs)
     if result.test is not None:
-        tracking.tag(run_id, {"fibsem.test": "scored"})
+        tracking.tag(run_id, {names.TEST: names.SCORED})
     result = replace(result, run_id=run_id)
     write_json(job.folder / "result.json", result.to_json())
     if job.published:
@@ -208,12 +209,12 @@ def _take_up(job: Job, material: Material, tracking: Tracking) -> str:
 def _tags(job: Job, material: Material) -> dict[str, object]:
     config = material.config
     return {
-        "fibsem.model": config.spec.name,
-        "fibsem.nbhd": config.spec.nbhd,
-        "fibsem.padding": config.spec.padding,
-        "fibsem.mode": config.train.mode,
-        "fibsem.seed": config.seed,
-        "fibsem.data": material.dataset.hash,
+        names.MODEL: config.spec.name,
+        names.NBHD: config.spec.nbhd,
+        names.PADDING: config.spec.padding,
+        names.MODE: config.train.mode,
+        names.SEED: config.seed,
+        names.DATA: material.dataset.hash,
         **job.tags,
     }
 
@@ -225,7 +226,7 @@ def _train_and_score(
     run_id: str,
     on_epoch: Callable[[Epoch], None] | None,
 ) -> tuple[TrialResult, Trained]:
-    logged = tracking.logged_steps(run_id, "val/loss")
+    logged = tracking.logged_steps(run_id, names.VAL_LOSS)
 
     def report(epoch: Epoch) -> None:
         if epoch.epoch >= logged:  # a run that goes on has logged its earlier epochs
@@ -235,7 +236,7 @@ def _train_and_score(
 
     config = material.config
     cost = {"predicted_seconds_per_gigapixel": predicted_seconds_per_gigapixel(config.spec)}
-    tracking.log_changed(run_id, {f"cost/{key}": value for key, value in cost.items()})
+    tracking.log_changed(run_id, names.grouped("cost", cost))
     trained = train(material, checkpoint=job.folder / CHECKPOINT, on_epoch=report)
     scorer = BlockScorer(config.spec, trained.model)
     cost["seconds_per_gigapixel"] = seconds_per_gigapixel(scorer)
@@ -253,7 +254,7 @@ def _train_and_score(
         test=estimate(material, trained.model, "test").balanced if config.train.test else None,
     )
     if result.test is not None:
-        tracking.tag(run_id, {"fibsem.test": "scored"})
+        tracking.tag(run_id, {names.TEST: names.SCORED})
     models.save(config.spec, trained.model, job.folder)
     tracking.log_changed(run_id, result.metrics(), step=result.epochs)
     return result, trained

@@ -32,7 +32,8 @@ from fibsem.promotion.ranking import (
     square_mious,
 )
 from fibsem.system.files import read_json
-from fibsem.tracking.runs import PARENT, Tracking, code_version
+from fibsem.tracking import names
+from fibsem.tracking.runs import Tracking, code_version
 from fibsem.training.datasets import obtain
 from fibsem.training.estimating import estimate
 from fibsem.training.health import DivergedError
@@ -74,7 +75,7 @@ def test_the_best_trials_of_all_sweeps_come_first(swept):
     assert (best[0].name, best[0].code) == (run.info.run_name, code_version())
     assert (best[0].number, best[0].parent) == (
         run.data.tags["fibsem.trial"],
-        run.data.tags[PARENT],
+        run.data.tags[names.PARENT],
     )
 
 
@@ -84,9 +85,9 @@ def test_a_sweep_can_be_named_and_so_can_several(swept):
     assert best.study == "small"
     assert best.tree["model"]["trees"] == 1
     assert len(best_trials(tracking, dataset, RankConfig(k=9), ["small", "large"])) == 4
-    for names in (["other"], ["large", "other"]):
+    for studies in (["other"], ["large", "other"]):
         with pytest.raises(UserError, match=r"`study=other` must have a finished trial"):
-            best_trials(tracking, dataset, RankConfig(), names)
+            best_trials(tracking, dataset, RankConfig(), studies)
 
 
 def test_slow_networks_are_left_out(swept):

@@ -15,7 +15,7 @@ from fibsem.data.phantom import simulate
 from fibsem.errors import UserError
 from fibsem.promotion.succession import Succession
 from fibsem.system.files import write_json
-from fibsem.tracking import registry
+from fibsem.tracking import names, registry
 from fibsem.tracking.runs import Tracking
 from tests.conftest import TINY
 
@@ -204,7 +204,7 @@ def challenger(tiny, new_store, tmp_path):
     theirs, ours = (tracking.start(name, tags={}) for name in ("theirs", "ours"))
     tracking.client.create_registered_model(registry.REGISTERED)
     for run_id in (theirs, ours):
-        tags = {registry.IDENTITY: "an identity"}
+        tags = {names.IDENTITY: "an identity"}
         tracking.client.create_model_version(registry.REGISTERED, "src", run_id, tags=tags)
     registry.crown("1", uri, "the first")
     square = {"sample": "film", "at": [0, 0, 0], "chosen": [[9, 1], [1, 9]]}

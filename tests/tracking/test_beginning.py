@@ -6,7 +6,8 @@ import pytest
 
 from fibsem.config import TrackingConfig
 from fibsem.data.manifest import load_dataset
-from fibsem.tracking.beginning import BEGUN, TOKEN, FileNotes, take_up
+from fibsem.tracking import names
+from fibsem.tracking.beginning import BEGUN, FileNotes, take_up
 from fibsem.tracking.runs import Tracking
 from tests.conftest import CutOffError
 
@@ -27,14 +28,14 @@ def film(tiny):
 
 
 def begun_with(tracking, token):
-    return [(run.info.run_id, run.info.status) for run in tracking.runs({TOKEN: token})]
+    return [(run.info.run_id, run.info.status) for run in tracking.runs({names.TOKEN: token})]
 
 
 def test_a_run_is_gone_on_with_whole_wherever_it_was_cut_off(tracking, film, tmp_path):
     """As killed before the store knew it, and before its parameters, its tree or its id."""
     path = tmp_path / "run.json"
     FileNotes(path).set("token", "noted")
-    lost = tracking.start("a training", tags={**HOW["tags"], TOKEN: "noted"})
+    lost = tracking.start("a training", tags={**HOW["tags"], names.TOKEN: "noted"})
     for _ in range(2):  # the second time its id is known
         assert take_up(tracking, FileNotes(path), "a training", {"seed": 3}, film, **HOW) == lost
         assert begun_with(tracking, "noted") == [(lost, "RUNNING")]

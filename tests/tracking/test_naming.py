@@ -8,8 +8,9 @@ from mlflow.utils.validation import _validate_metric_name
 
 from fibsem.config import TrackingConfig
 from fibsem.errors import UserError
+from fibsem.tracking import names
 from fibsem.tracking.naming import METRICS, metric_part, stored_name
-from fibsem.tracking.runs import PARENT, Tracking
+from fibsem.tracking.runs import Tracking
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 HOSTILE = [
@@ -60,7 +61,7 @@ def test_runs_of_hostile_names_are_found(store):
         tracking.log_metrics(run_id, {f"porosity/{metric_part(name)}": 0.5})
         (metric,) = tracking.client.get_run(run_id).data.metrics
         assert metric.startswith("porosity/")
-    assert len(tracking.runs({PARENT: parent})) == len(HOSTILE)
+    assert len(tracking.runs({names.PARENT: parent})) == len(HOSTILE)
     tracking.log_json(parent, {"a": "ü"}, "config.json")
     assert tracking.read_json(parent, "config.json") == {"a": "ü"}
 

@@ -11,7 +11,7 @@ from fibsem.config import TrackingConfig
 from fibsem.data.preprocessing import Recipe
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Segmenter
-from fibsem.tracking import registry
+from fibsem.tracking import names, registry
 from fibsem.tracking.bundle import Bundle, find_bundle
 from fibsem.tracking.runs import Tracking
 
@@ -84,9 +84,9 @@ def test_promote_refuse_promote_roll_back(empty, tracking, bundle, example):
     def promoted(sigma, passed, reason, miou):
         run_id = tracking.start(f"sigma {sigma}", tags={})
         tags = {
-            registry.DATASET: "film", registry.DATA: "d1a2b3", registry.CODE: "0.1.0+abc",
-            registry.TEST_MIOU: miou, registry.GATE: "passed" if passed else "refused",
-            registry.REASON: reason, "fibsem.unknown": None,
+            names.DATASET: "film", names.DATA: "d1a2b3", names.CODE: "0.1.0+abc",
+            names.TEST_MIOU: miou, names.GATE: "passed" if passed else "refused",
+            names.REASON: reason, "fibsem.unknown": None,
         }  # fmt: skip
         version = registry.register(bundle(sigma), run_id, uri, tags, example=example)
         if passed:

@@ -7,7 +7,8 @@ from fibsem.errors import UserError, one_line
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models.threshold import Threshold
 from fibsem.system.files import read_json
-from fibsem.tracking.beginning import TOKEN, FileNotes
+from fibsem.tracking import names
+from fibsem.tracking.beginning import FileNotes
 from fibsem.tracking.runs import Tracking
 from fibsem.training.estimating import estimate
 from fibsem.training.health import DivergedError
@@ -126,7 +127,7 @@ def test_a_run_whose_folder_does_not_know_it_is_found_again(tracking, simple, tm
     """Its process was ended between the two; the run of another trial is left alone."""
     parent = tracking.start("a sweep", tags={})
     other = tracking.start("another trial", tags={"fibsem.trial": 3}, parent=parent)
-    lost = tracking.start("a trial", tags={"fibsem.trial": 3, TOKEN: "noted"}, parent=parent)
+    lost = tracking.start("a trial", tags={"fibsem.trial": 3, names.TOKEN: "noted"}, parent=parent)
     FileNotes(tmp_path / "run.json").set("token", "noted")
     record, _ = run_job(job(tmp_path, parent), simple, tracking)
     assert record.run_id == lost
