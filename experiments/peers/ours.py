@@ -20,6 +20,7 @@ from fibsem.data.preprocessing import Correction, Recipe
 from fibsem.data.volumes import ArrayVolume
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
+from fibsem.inference.tiling.tiles import Room
 from fibsem.inference.tiling.tuning import tiling_of
 from fibsem.inference.volume.slab import SlabWorker
 from fibsem.models.spec import ModelSpec
@@ -77,7 +78,7 @@ def slices() -> None:
     scorer = Scorer(segmenter, args.precision)
     volume = ArrayVolume(np.array(material.film("film")))
     correction = Correction.from_json(json.loads((args.material / "correction.json").read_text()))
-    tiling = tiling_of(scorer, (WHOLE, *volume.shape[1:]), Options())
+    tiling = tiling_of(scorer, (WHOLE, *volume.shape[1:]), Room(Options().memory_gib))
 
     def seconds(count: int) -> float:
         worker = SlabWorker(volume, correction, segmenter, scorer, tiling)

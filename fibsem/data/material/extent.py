@@ -90,7 +90,7 @@ class Extent:
                 counts += np.bincount(kinds.ravel(), minlength=counts.size)
         return {kind: int(n) for kind, n in zip(KINDS, counts[1:], strict=True) if n}
 
-    def told(self) -> Iterator[str]:
+    def report(self) -> Iterator[str]:
         """What a user should know of it, a line each."""
         size, left = self.shape[0] * self.shape[1] * self.shape[2], self.left_out()
         if left:

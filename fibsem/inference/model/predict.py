@@ -153,6 +153,8 @@ class BlockScorer:
     ----------
     mode
         ``dense`` where a network is convertible, else ``patch``; ``features`` for other models.
+    model
+        The trained model, as it was given.
     network
         The network that is evaluated: the dense twin, or the one given; None for other models.
     level
@@ -166,7 +168,7 @@ class BlockScorer:
         self.views = list(views(symmetry if spec.is_network else 1))
         self.mode: Mode = "features"
         self.network: keras.Model | None = None
-        self._model = model
+        self.model = model
         self.level: Any = None
         if spec.is_network:
             self.mode = "dense" if spec.convertible else "patch"
@@ -201,7 +203,7 @@ class BlockScorer:
         Only Otsu's threshold does; its level is kept until another slice is looked at.
         """
         if self.needs_slice:
-            self.level = self._model.level(grey)
+            self.level = self.model.level(grey)
 
     def __call__(self, block: FloatArray) -> FloatArray:
         """Probability of solid, (y, x) float32, of the middle of a block.
@@ -218,7 +220,13 @@ class BlockScorer:
         UserError
             If a probability is not a number: weights that diverged give no porosity.
         """
-        scores = self._scores(block) if len(self.views) == 1 else self._mean(block)
+        return self._finite(self._scores(block) if len(self.views) == 1 else self._mean(block))
+
+    def one_view(self, block: FloatArray) -> FloatArray:
+        """Probability of solid of a block as it lies, whatever the number of views."""
+        return self._finite(self._scores(block))
+
+    def _finite(self, scores: FloatArray) -> FloatArray:
         if not math.isfinite(float(scores.sum(dtype=np.float64))):
             raise UserError(
                 f"a model must give finite probabilities, but this {self.spec.name} gives others "
@@ -241,8 +249,8 @@ class BlockScorer:
         if self.mode == "patch":
             return sliding_window(self._forward, block, self.spec)
         if self.spec.name == "threshold":
-            return self._model.scores(block, self.level)
-        return self._model.scores(block)
+            return self.model.scores(block, self.level)
+        return self.model.scores(block)
 
 
 def sliding_window(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from fibsem.inference.model.segmenter import Scorer
 
@@ -17,6 +19,25 @@ PATCH_TILE = 256
 SMALLEST = 32
 
 Tile = tuple[slice, slice]
+
+
+@dataclass(frozen=True)
+class Room:
+    """Memory that tiles are chosen for.
+
+    Attributes
+    ----------
+    memory_gib
+        Budget of a process.
+    held_gib
+        What it needs of that beside the feature maps of a tile.
+    side
+        Largest side of a tile that was asked for, in pixels; None: the fastest.
+    """
+
+    memory_gib: float
+    held_gib: float = 0.0
+    side: int | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +62,12 @@ class Tiling:
         )
         rows, columns = sides
         return [(row, column) for row in rows for column in columns]
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Tiling:
+        """Read what `dataclasses.asdict` gave."""
+        y, x = record["slice_shape"]
+        return cls((y, x), record["height"], record["width"], record["alignment"])
 
     @property
     def halved(self) -> Tiling:

@@ -23,8 +23,7 @@ from fibsem.geometry import Triple
 from fibsem.inference.model.cost import pixels_per_second
 from fibsem.inference.model.memory import OUT_OF_MEMORY
 from fibsem.inference.model.segmenter import Scorer
-from fibsem.inference.options import Options
-from fibsem.inference.tiling.tiles import Tiling, choose_tiling, largest_side
+from fibsem.inference.tiling.tiles import Room, Tiling, choose_tiling, largest_side
 from fibsem.system.files import known_json, user_cache, write_json
 
 SIDES = (256, 384, 512, 768, 1024, 1536)
@@ -34,12 +33,12 @@ ROUNDS, CLEARLY = 3, 1.15
 WORTH_TUNING = 200_000_000
 
 
-def tiling_of(scorer: Scorer, shape: Triple, options: Options, held_gib: float = 0.0) -> Tiling:
+def tiling_of(scorer: Scorer, shape: Triple, room: Room) -> Tiling:
     """Tiles of a volume's slices: as asked, else the fastest where the volume is large."""
-    side = options.tile
+    side = room.side
     if side is None and scorer.mode == "dense" and prod(shape) >= WORTH_TUNING:
-        side = fastest_side(scorer, largest_side(scorer, options.memory_gib, held_gib))
-    return choose_tiling(scorer, shape[1:], options.memory_gib, side, held_gib)
+        side = fastest_side(scorer, largest_side(scorer, room.memory_gib, room.held_gib))
+    return choose_tiling(scorer, shape[1:], room.memory_gib, side, room.held_gib)
 
 
 def fastest_side(scorer: Scorer, limit: int) -> int:

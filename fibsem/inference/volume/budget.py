@@ -10,6 +10,7 @@ import math
 from fibsem.data.volumes import Volume
 from fibsem.errors import UserError
 from fibsem.inference.options import Options
+from fibsem.inference.tiling.tiles import Room
 from fibsem.inference.volume.slab import WAITING
 
 GIB = 2**30
@@ -19,6 +20,17 @@ RUNTIME_GIB = 0.9
 AT_WORK = 5
 #: For the feature maps of small tiles.
 LEAST_MAPS_GIB = 0.05
+
+
+def room_of(volume: Volume, halo: int, options: Options) -> Room:
+    """The room for tiles of a volume whose labels depend on so many slices above and below.
+
+    Raises
+    ------
+    UserError
+        If `memory_gib` is not even enough for what a process holds beside them.
+    """
+    return Room(options.memory_gib, held_gib(volume, halo, options), options.tile)
 
 
 def held_gib(volume: Volume, halo: int, options: Options) -> float:

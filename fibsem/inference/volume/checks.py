@@ -14,11 +14,8 @@ from fibsem.data.preprocessing import CorrectedVolume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.model.predict import BlockScorer, compiled
-from fibsem.inference.model.segmenter import Member, Scorer, Segmenter
-from fibsem.inference.options import Options
+from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.tiling.tiles import Tiling
-from fibsem.inference.tiling.tuning import tiling_of
-from fibsem.inference.volume.budget import held_gib
 
 FloatArray = npt.NDArray[np.float32]
 #: A block with its halo -> differences between two ways to its scores.
@@ -56,9 +53,7 @@ class Certificate:
         return asdict(self)
 
 
-def certify(
-    volume: CorrectedVolume, segmenter: Segmenter, options: Options | None = None
-) -> Certificate | None:
+def certify(volume: CorrectedVolume, scorer: Scorer, tiling: Tiling) -> Certificate | None:
     """Compare dense evaluation in float32 with patches, on random pixels of a volume.
 
     Models without that pair (U-Net, forest, threshold) compare tiles as the run will have them,
@@ -67,10 +62,10 @@ def certify(
 
     Parameters
     ----------
-    volume, segmenter
-        What is labelled, and by what.
-    options
-        From which the run's tiles follow.
+    volume
+        What is labelled.
+    scorer, tiling
+        By what, in float32, and the run's tiles.
 
     Raises
     ------
@@ -79,54 +74,55 @@ def certify(
     """
     differences: list[float] = []
     pixels, ways = 0, set()
-    tiling: Tiling | None = None
-    for k, member in enumerate(segmenter.members):
-        # a classifier of pixels sees mirrored blocks as it sees others: one view stands for all
-        symmetry = segmenter.symmetry if member.spec.family == "squares" else 1
-        scorer = BlockScorer(member.spec, member.model, symmetry=symmetry)
-        if scorer.mode == "patch":
+    for k, member in enumerate(scorer.members):
+        if member.mode == "patch":
             continue
         if member.spec.family == "pixel":
             ways.add("patches")
-            compare = _patches(member, scorer)
-            places = _places(volume, CERTIFIED_SIDE, seed=k)
+            compare, places = _patches(member), _places(volume, CERTIFIED_SIDE, seed=k)
         else:
             ways.add("whole")
-            tiling = tiling or _tiling(volume, segmenter, options or Options())
-            compare = _tiles(member, scorer, tiling)
-            places = _tile_places(volume, tiling, seed=k)
+            compare, places = _tiles(member, tiling), _tile_places(volume, tiling, seed=k)
         for place in places:
-            if scorer.needs_slice:
-                scorer.look(volume.slice(place.start[0]))
-            found = compare(_block(volume, place, member.spec.halo))
-            differences.append(float(np.abs(found).max()))
-            pixels += found.size
+            if member.needs_slice:
+                member.look(volume.slice(place.start[0]))
+            difference = compare(_block(volume, place, member.halo))
+            differences.append(float(np.abs(difference).max()))
+            pixels += difference.size
     if not differences:
         return None
     certificate = Certificate(float(np.max(differences)), pixels, " and ".join(sorted(ways)))
-    if not certificate.largest_difference <= TOLERANCE:  # nor is NaN
+    check(certificate)
+    return certificate
+
+
+def check(certificate: Certificate) -> None:
+    """Refuse a difference that rounding does not explain, and one that is not a number.
+
+    Raises
+    ------
+    UserError
+        Says how large it is.
+    """
+    if not certificate.largest_difference <= TOLERANCE:
         raise UserError(
             f"dense and patch evaluation must agree within {TOLERANCE:g}, but differ by "
             f"{certificate.largest_difference:.2g} on this volume: the network or this machine's "
             "TensorFlow is not what the project was tested with; certificate=false goes on "
             "regardless."
         )
-    return certificate
 
 
-def _tiling(volume: CorrectedVolume, segmenter: Segmenter, options: Options) -> Tiling:
-    """The tiles that a run in float32 will have."""
-    held = held_gib(volume.volume, segmenter.halo[0], options)
-    return tiling_of(Scorer(segmenter), volume.shape, options, held)
+def _patches(member: BlockScorer) -> Compare:
+    """Dense minus patch at random pixels; the trained network is traced once for all blocks.
 
-
-def _patches(member: Member, scorer: BlockScorer) -> Compare:
-    """Dense minus patch at random pixels; the trained network is traced once for all blocks."""
+    A classifier of pixels sees mirrored blocks as it sees others: one view stands for all.
+    """
     by_patch = compiled(member.model)
     n_y, n_x = member.spec.window
 
     def compare(block: FloatArray) -> FloatArray:
-        dense = scorer(block)
+        dense = member.one_view(block)
         y, x = np.random.default_rng(0).integers(dense.shape, size=(PIXELS, 2)).T
         patches = np.stack([block[b : b + n_y, a : a + n_x] for b, a in zip(y, x, strict=True)])
         difference: FloatArray = dense[y, x] - by_patch(patches).reshape(-1)
@@ -135,17 +131,17 @@ def _patches(member: Member, scorer: BlockScorer) -> Compare:
     return compare
 
 
-def _tiles(member: Member, scorer: BlockScorer, tiling: Tiling) -> Compare:
+def _tiles(member: BlockScorer, tiling: Tiling) -> Compare:
     """A whole tile minus the same from tiles of half its side."""
-    _, halo_y, halo_x = member.spec.halo
+    _, halo_y, halo_x = member.halo
 
     def compare(block: FloatArray) -> FloatArray:
-        whole = scorer(block)
+        whole = member(block)
         height, width = whole.shape
         by_parts = np.empty_like(whole)
         for rows, columns in Tiling((height, width), height, width, tiling.alignment).halved.tiles:
             part = block[rows.start : rows.stop + 2 * halo_y]
-            by_parts[rows, columns] = scorer(part[:, columns.start : columns.stop + 2 * halo_x])
+            by_parts[rows, columns] = member(part[:, columns.start : columns.stop + 2 * halo_x])
         difference: FloatArray = whole - by_parts
         return difference
 

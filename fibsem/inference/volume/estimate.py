@@ -18,7 +18,7 @@ from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.tiling.tiles import Tiling
 from fibsem.inference.tiling.tuning import tiling_of
-from fibsem.inference.volume.budget import GIB, held_gib
+from fibsem.inference.volume.budget import GIB, room_of
 from fibsem.models import build
 from fibsem.models.spec import resolve
 from fibsem.system.interrupts import uninterrupted
@@ -90,9 +90,9 @@ def estimate_segmentation(
     """Time one tile of noise, and scale it to a volume."""
     options.check_members(len(segmenter.members))
     segmenter = replace(segmenter, symmetry=options.symmetry)
-    held = held_gib(volume, segmenter.halo[0], options)
+    room = room_of(volume, segmenter.halo[0], options)
     scorer = Scorer(segmenter, options.precision)
-    tiling = tiling_of(scorer, volume.shape, options, held)
+    tiling = tiling_of(scorer, volume.shape, room)
     timed = (PATCHES, PATCHES) if scorer.mode == "patch" else (tiling.height, tiling.width)
     voxels = prod(volume.shape)
     tile = (tiling.height + 2 * scorer.halo[1]) * (tiling.width + 2 * scorer.halo[2])
@@ -100,7 +100,7 @@ def estimate_segmentation(
     levels = 1 if options.format == "tiff" else 4 / 3
     return SegmentationEstimate(
         tiling=tiling,
-        memory_gib=held + maps / GIB,
+        memory_gib=room.held_gib + maps / GIB,
         bytes_read=voxels * volume.dtype.itemsize,
         bytes_written=int(options.stores * voxels * levels),
         pixels_per_second=pixels_per_second(scorer, *timed),

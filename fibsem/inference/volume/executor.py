@@ -27,17 +27,14 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from fibsem.data.material import Extent
-from fibsem.data.preprocessing import Correction
 from fibsem.data.volumes import Manner, VoxelNm, reopen
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Scorer, Segmenter
-from fibsem.inference.options import Options, Precision
-from fibsem.inference.tiling.tiles import choose_tiling
-from fibsem.inference.volume.budget import held_gib
+from fibsem.inference.options import Options
 from fibsem.inference.volume.entries import SliceRecord
 from fibsem.inference.volume.ledger import Ledger
 from fibsem.inference.volume.outputs import Outputs
+from fibsem.inference.volume.plan import Plan
 from fibsem.inference.volume.slab import Slab, SlabWorker
 from fibsem.inference.volume.witness import witnessed
 from fibsem.system.processes import (
@@ -58,8 +55,8 @@ Load = Callable[[], Segmenter]
 
 
 @dataclass(frozen=True)
-class Job:
-    """One segmentation as processes elsewhere know it; small, and made of what can be sent.
+class RemoteSegmentation:
+    """One segmentation as processes elsewhere get it; small, and made of what can be sent.
 
     Attributes
     ----------
@@ -71,8 +68,8 @@ class Job:
         Gives the segmenter; a function that can be pickled. And which one it must be.
     folder, voxel_nm, options
         Of the outputs.
-    correction, precision, side, extent
-        What was decided before the first slab.
+    plan
+        What holds for all slabs.
     """
 
     name: str
@@ -84,10 +81,7 @@ class Job:
     folder: Path
     voxel_nm: VoxelNm
     options: Options
-    correction: Correction
-    precision: Precision
-    side: int | None
-    extent: Extent
+    plan: Plan
 
 
 @dataclass(frozen=True)
@@ -107,7 +101,7 @@ _workers: dict[str, tuple[SlabWorker, dict[int, str]]] = {}
 _alone = threading.Lock()
 
 
-def label_slab(job: Job, slab: Slab) -> SlabResult:
+def label_slab(job: RemoteSegmentation, slab: Slab) -> SlabResult:
     """Label one slab of a job in this process."""
     with _alone:  # a Dask worker may have several threads, the networks have all the cores
         if job.name not in _workers:
@@ -134,7 +128,7 @@ def label_slab(job: Job, slab: Slab) -> SlabResult:
         return results[0]
 
 
-def _open(job: Job) -> tuple[SlabWorker, dict[int, str]]:
+def _open(job: RemoteSegmentation) -> tuple[SlabWorker, dict[int, str]]:
     seen: dict[int, str] = {}
     volume = witnessed(reopen(job.volume, job.manner, job.value_range), seen)
     segmenter = replace(job.load(), symmetry=job.options.symmetry)
@@ -144,18 +138,15 @@ def _open(job: Job) -> tuple[SlabWorker, dict[int, str]]:
             f"{segmenter.identity} by now, and the slabs so far are of {job.identity}; the choices "
             "are the former ones or overwrite=true."
         )
-    scorer = Scorer(segmenter, job.precision)
-    held = held_gib(volume, segmenter.halo[0], job.options)
-    tiling = choose_tiling(scorer, volume.shape[1:], job.options.memory_gib, job.side, held)
     worker = SlabWorker(
-        volume, job.correction, segmenter, scorer, tiling,
-        uncertainty=job.options.uncertainty, extent=job.extent,
+        volume, job.plan.correction, segmenter, Scorer(segmenter, job.plan.precision),
+        job.plan.tiling, uncertainty=job.options.uncertainty, extent=job.plan.extent,
     )  # fmt: skip
     return worker, seen
 
 
 def run_elsewhere(
-    job: Job, ledger: Ledger, depth: int, show: Callable[[str, int, int], None]
+    job: RemoteSegmentation, ledger: Ledger, depth: int, show: Callable[[str, int, int], None]
 ) -> list[SlabResult]:
     """Label all missing slabs in other processes; enters each into the ledger as it comes.
 
@@ -194,6 +185,10 @@ def run_elsewhere(
     return results
 
 
+#: How a process labels a slab.
+Label = Callable[[RemoteSegmentation, Slab], SlabResult]
+
+
 class ProcessDiedError(Exception):
     """A process of this machine died at a slab."""
 
@@ -223,7 +218,12 @@ class _Pools(Executor):
         """Label a slab in the process that is free next; ``args`` are a job and the slab."""
         return self._threads.submit(self._run, fn, *args)
 
-    def _run(self, fn: Callable[[Job, Slab], SlabResult], job: Job, slab: Slab) -> SlabResult:
+    def _run(
+        self,
+        fn: Label,
+        job: RemoteSegmentation,
+        slab: Slab,
+    ) -> SlabResult:
         k = self._free.get()
         try:
             return self._pools[k].submit(fn, job, slab).result()

@@ -11,7 +11,7 @@ from fibsem.geometry import Nbhd
 from fibsem.inference.model import predict
 from fibsem.inference.model.predict import BlockScorer, compiled
 from fibsem.inference.model.segmenter import Scorer, Segmenter
-from fibsem.inference.options import Options
+from fibsem.inference.tiling.tiles import choose_tiling
 from fibsem.inference.volume import checks
 from fibsem.inference.volume.checks import certify, share_changed
 from fibsem.models.forest import Forest, feature_count
@@ -27,6 +27,12 @@ def corrected():
     return CorrectedVolume(volume, fit_correction(volume, Recipe()))
 
 
+def certified(volume, model, tile=None):
+    """What is certified of a model, with tiles up to that side."""
+    scorer = Scorer(model)
+    return certify(volume, scorer, choose_tiling(scorer, volume.shape[1:], 4.0, tile))
+
+
 def segmenter(trained, name, **how):
     spec, model = trained(33, 3, name, **how)
     return Segmenter.of(spec, model, Recipe(), PostProcessing())
@@ -34,7 +40,7 @@ def segmenter(trained, name, **how):
 
 @pytest.mark.parametrize(("name", "against"), [("2dcnn", "patches"), ("unet", "whole")])
 def test_two_ways_agree(trained, corrected, name, against):
-    certificate = certify(corrected, segmenter(trained, name))
+    certificate = certified(corrected, segmenter(trained, name))
     assert certificate.against == against
     assert certificate.pixels >= 200
     assert 0 <= certificate.largest_difference < 1e-5
@@ -56,7 +62,7 @@ def features(name):
 @pytest.mark.parametrize("name", ["forest", "threshold"])
 @pytest.mark.parametrize("tile", [None, 32])
 def test_features_are_certified_tile_by_tile(corrected, name, tile):
-    certificate = certify(corrected, features(name), Options(tile=tile))
+    certificate = certified(corrected, features(name), tile)
     assert certificate.against == "whole"
     tiles = 4 * ((90 * 100) if tile is None else 30 * 25)  # 90 x 100 are balanced so
     assert certificate.pixels == tiles
@@ -77,13 +83,13 @@ def test_a_fault_of_tiles_of_the_real_size_is_found(trained, corrected, name, mo
     monkeypatch.setattr(BlockScorer, "__call__", wrong)
     model = segmenter(trained, "unet") if name == "unet" else features(name)
     with pytest.raises(UserError, match=r"must agree within"):
-        certify(corrected, model)
+        certified(corrected, model)
 
 
 def test_every_member_of_an_ensemble_is_certified(trained, corrected):
     one, other = (segmenter(trained, name) for name in ("2dcnn", "mv2dcnn"))
-    alone = certify(corrected, one)
-    both = certify(corrected, Segmenter.ensemble([one, other]))
+    alone = certified(corrected, one)
+    both = certified(corrected, Segmenter.ensemble([one, other]))
     assert both.pixels == 2 * alone.pixels
     assert both.largest_difference >= alone.largest_difference
 
@@ -91,18 +97,18 @@ def test_every_member_of_an_ensemble_is_certified(trained, corrected):
 def test_a_difference_beyond_rounding_stops(trained, corrected, monkeypatch):
     monkeypatch.setattr(checks, "TOLERANCE", -1.0)
     with pytest.raises(UserError, match=r"must agree within .*certificate=false"):
-        certify(corrected, segmenter(trained, "2dcnn"))
+        certified(corrected, segmenter(trained, "2dcnn"))
 
 
 def test_a_score_that_is_no_number_is_not_certified(trained, corrected, monkeypatch):
     blocks = iter([0.0, np.nan, 0.0, 0.0])
     monkeypatch.setattr(checks, "_patches", lambda *_: lambda block: np.full(3, next(blocks)))
     with pytest.raises(UserError, match="differ by nan"):
-        certify(corrected, segmenter(trained, "2dcnn"))
+        certified(corrected, segmenter(trained, "2dcnn"))
 
 
 def test_patch_by_patch_has_nothing_to_compare(trained, corrected):
-    assert certify(corrected, segmenter(trained, "2dcnn", padding="same")) is None
+    assert certified(corrected, segmenter(trained, "2dcnn", padding="same")) is None
 
 
 def test_share_of_labels_that_bfloat16_changes(trained, corrected):
@@ -122,7 +128,7 @@ def test_a_network_is_traced_once_for_all_places(trained, corrected, monkeypatch
     for module in (checks, predict):
         monkeypatch.setattr(module, "compiled", kept)
     one, other = (segmenter(trained, name) for name in ("2dcnn", "unet"))
-    certify(corrected, Segmenter.ensemble([one, other]), Options(tile=40))
+    certified(corrected, Segmenter.ensemble([one, other]), 40)
     counts = [traces(forward) for forward in made]
     assert max(counts) == 1
     assert sum(counts) == 3  # dense and by patch; a U-Net is the same in both

@@ -13,7 +13,7 @@ from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
 from fibsem.geometry import Nbhd
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options
-from fibsem.inference.volume import decisions, segmentation
+from fibsem.inference.volume import labelling, plan
 from fibsem.inference.volume.components import remove_small_3d
 from fibsem.inference.volume.executor import label_slab
 from fibsem.inference.volume.segmentation import segment_volume
@@ -159,7 +159,7 @@ def test_a_run_that_goes_on_uses_what_was_found(segmenter, tmp_path, monkeypatch
 
     with pytest.raises(CutOffError):
         segment_volume(volume, segmenter, tmp_path / "cut", PLAIN, progress=stop, say=str)
-    monkeypatch.setattr(decisions, "find_extent", None)  # once is enough
+    monkeypatch.setattr(plan, "find_extent", None)  # once is enough
     resumed = segment_volume(volume, segmenter, tmp_path / "cut", PLAIN, say=str)
     monkeypatch.undo()
     whole = segment_volume(volume, segmenter, tmp_path / "whole", PLAIN, say=str)
@@ -196,14 +196,14 @@ def test_other_processes_are_told_what_is_material(segmenter, tmp_path):
     volume, sent = open_volume(tmp_path / "film"), []
 
     def here(job, ledger, depth, show):
-        sent.append(pickle.loads(pickle.dumps(job.extent)))
+        sent.append(pickle.loads(pickle.dumps(job.plan.extent)))
         results = [label_slab(job, slab) for slab in ledger.missing(depth)]
         for result in results:
             ledger.finish(result.start, result.slices)
         return results
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(segmentation, "run_elsewhere", here)
+        patch.setattr(labelling, "run_elsewhere", here)
         segment_volume(
             volume, segmenter, tmp_path / "out", options, load=lambda: segmenter, say=str
         )

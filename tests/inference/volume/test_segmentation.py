@@ -66,7 +66,7 @@ def test_same_padding_goes_patch_by_patch_and_says_how_long(trained, volume, tmp
 def test_a_long_run_is_certified_unasked(volume, segmenter, tmp_path, monkeypatch):
     """And one that is not long is not."""
     for voxels, certified in ((np.prod(SHAPE) + 1, False), (np.prod(SHAPE), True)):
-        monkeypatch.setattr("fibsem.inference.volume.decisions.LONG", voxels)
+        monkeypatch.setattr("fibsem.inference.volume.plan.LONG", voxels)
         folder = tmp_path / str(certified)
         record = segment_volume(volume, segmenter, folder, Options())
         assert (record["certificate"] is not None) == certified

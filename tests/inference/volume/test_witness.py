@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,10 +14,11 @@ from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.volumes import Manner, create_volume, open_volume
 from fibsem.errors import UserError
-from fibsem.inference.model.segmenter import Segmenter
+from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
-from fibsem.inference.volume.decisions import Decisions
-from fibsem.inference.volume.executor import Job, label_slab
+from fibsem.inference.volume.executor import RemoteSegmentation, label_slab
+from fibsem.inference.volume.ledger import Ledger
+from fibsem.inference.volume.plan import Planner
 from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.system.identity import Identity
 from tests.conftest import labels
@@ -131,14 +133,13 @@ def test_the_same_film_elsewhere_is_the_same(film, segmenter, tmp_path):
 
 
 def test_a_model_that_is_replaced_before_a_worker_opens_it_is_refused(film, segmenter, tmp_path):
-    run(film, segmenter, tmp_path / "out")
-    ledger = json.loads((tmp_path / "out" / "ledger.json").read_text())
-    decisions = Decisions.from_json(ledger["decided"]["decisions"], open_volume(film), "auto")
+    volume, options = open_volume(film), Options(previews=0)
+    planner = Planner(volume, segmenter, options, partial(Scorer, segmenter), str, lambda *_: None)
+    plan = planner.plan(Ledger(tmp_path / "ledger.json", {}, 4, None))
     replaced = replace(segmenter, identity="otsu-2")
-    job = Job(
+    job = RemoteSegmentation(
         "job", film, Manner(), None, lambda: replaced, segmenter.identity, tmp_path / "out",
-        (None, None, None), Options(previews=0), decisions.correction, "float32", None,
-        decisions.extent,
+        (None, None, None), options, plan,
     )  # fmt: skip
     with pytest.raises(UserError, match=r"`weights` must not change .* otsu-2 .* otsu-1;"):
         label_slab(job, (0, 4))

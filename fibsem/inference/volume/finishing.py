@@ -1,0 +1,50 @@
+"""What is made of all slabs once they are there: small components in 3D, exports."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fibsem.data.volumes import open_volume
+from fibsem.inference.volume.components import remove_small_3d
+from fibsem.inference.volume.plan import Show
+from fibsem.inference.volume.work import Work
+
+
+def finish(work: Work, show: Show) -> list[int | None]:
+    """Remove small components in 3D and export, where either is asked for and not yet done.
+
+    Returns
+    -------
+    list of int or None
+        Pore voxels of every slice; None where it is missing.
+    """
+    pores = [entry.pores for entry in work.ledger.slices()]
+    if work.outputs.flat:
+        if "pores_3d" not in work.ledger.decided:
+            _clean(work, {z for z, count in enumerate(pores) if count is None}, show)
+        pores = work.ledger.decided["pores_3d"]
+    _export(work)
+    return pores
+
+
+def _clean(work: Work, missing: set[int], show: Show) -> None:
+    """Write the labels without small components, and draw them."""
+    outputs, voxel_nm = work.outputs, work.outputs.voxel_nm
+    assert outputs.flat is not None
+    size = float(np.prod([nm for nm in voxel_nm if nm]))
+    with outputs.labels.writer(work.volume.shape, voxel_nm) as writer:
+        pores = remove_small_3d(
+            open_volume(outputs.flat.path), writer, work.segmenter.classes,
+            work.options.min_volume_nm3 / size, progress=show,
+        )  # fmt: skip
+    outputs.redraw(work.plan.corrected(work.volume), missing)
+    work.ledger.decide(pores_3d=pores)
+
+
+def _export(work: Work) -> None:
+    """Write what slices cannot be added to, once all are there."""
+    for store in work.outputs.exported:
+        done = work.ledger.decided.get("exported", [])
+        if store.name not in done or not store.is_whole(work.depth):
+            store.export(work.outputs.voxel_nm)
+            work.ledger.decide(exported=sorted({*done, store.name}))

@@ -1,0 +1,179 @@
+"""The plan of a segmentation: all that is decided before the first slab, once, and kept.
+
+What is not material is found, the correction is fitted to the rest, tiles are chosen for the memory
+there is, and for long runs dense evaluation is compared with patches and bfloat16 with float32 on
+this very volume. The plan stands in the ledger, and every process that labels slabs is given it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from fibsem.data.material import Extent, find_extent, known_extent
+from fibsem.data.preprocessing import CorrectedVolume, Correction, fit_correction
+from fibsem.data.volumes import Volume
+from fibsem.inference.model.predict import Mode
+from fibsem.inference.model.segmenter import Scorer, Segmenter
+from fibsem.inference.options import Options, Precision
+from fibsem.inference.tiling.tiles import Room, Tiling
+from fibsem.inference.tiling.tuning import tiling_of
+from fibsem.inference.volume.budget import room_of
+from fibsem.inference.volume.checks import MOST_CHANGED, certify, share_changed
+from fibsem.inference.volume.ledger import Ledger
+
+#: Voxels from which on a run is long, and certified first.
+LONG = 20_000_000
+#: Name of the plan in a ledger.
+ENTRY = "decisions"
+
+Say = Callable[[str], None]
+Show = Callable[[str, int, int], None]
+#: Gives the scorer of a precision, each built once: a dense twin takes seconds, and its memory.
+ScorerOf = Callable[[Precision], Scorer]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What holds for all slabs of a segmentation.
+
+    Attributes
+    ----------
+    correction
+        Of the grey values, fitted to this volume.
+    precision, changed
+        Of the networks; share of labels that bfloat16 would change, where it was asked for.
+    certificate
+        Record of :class:`~fibsem.inference.volume.checks.Certificate`; None where none was made.
+    extent
+        What of the volume is material.
+    mode
+        How the models are evaluated.
+    tiling, room
+        Tiles of a slice, and the memory that they were chosen for.
+    """
+
+    correction: Correction
+    precision: Precision
+    changed: float | None
+    certificate: dict[str, Any] | None
+    extent: Extent
+    mode: Mode
+    tiling: Tiling
+    room: Room
+
+    def corrected(self, volume: Volume) -> CorrectedVolume:
+        """The volume as the network sees it."""
+        return CorrectedVolume(volume, self.correction, self.extent)
+
+    def to_json(self) -> dict[str, Any]:
+        """What the ledger keeps."""
+        return {
+            "correction": self.correction.to_json(),
+            "precision": self.precision,
+            "changed": self.changed,
+            "certificate": self.certificate,
+            "extent": self.extent.to_json(),
+            "mode": self.mode,
+            "tiling": asdict(self.tiling),
+            "room": asdict(self.room),
+        }
+
+
+@dataclass(frozen=True)
+class Planner:
+    """Makes the plan of one segmentation, or goes on with the one in its ledger.
+
+    Attributes
+    ----------
+    volume, segmenter, options
+        What is labelled, by what, and how.
+    scorer_of
+        Gives the scorers that the plan is tried with; the run goes on with the same.
+    say, show
+        Called with warnings, and with progress.
+    """
+
+    volume: Volume
+    segmenter: Segmenter
+    options: Options
+    scorer_of: ScorerOf
+    say: Say
+    show: Show
+
+    def plan(self, ledger: Ledger) -> Plan:
+        """The plan of a ledger, entered there when it is new or was completed."""
+        before = ledger.decided.get(ENTRY)
+        plan = self._anew() if before is None else self._completed(before)
+        if plan.to_json() != before:
+            ledger.decide(**{ENTRY: plan.to_json()})
+        return plan
+
+    def _anew(self) -> Plan:
+        extent = find_extent(self.volume, self.options.valid, self.show)
+        for line in extent.report():
+            self.say(line)
+        correction = fit_correction(self.volume, self.segmenter.recipe, extent=extent)
+        corrected = CorrectedVolume(self.volume, correction, extent)
+        asked = self.options.certificate
+        wanted = np.prod(self.volume.shape) >= LONG if asked is None else asked
+        certificate = self._certificate(corrected) if wanted else None
+        precision, changed = self._precision(corrected)
+        mode, tiling, room = self._tiles(precision)
+        return Plan(correction, precision, changed, certificate, extent, mode, tiling, room)
+
+    def _precision(self, corrected: CorrectedVolume) -> tuple[Precision, float | None]:
+        """Precision of the run, and the share of labels that bfloat16 changes where it is asked."""
+        dense = any(member.spec.convertible for member in self.segmenter.members)
+        if not dense or self.options.precision == "float32":
+            return "float32", None
+        rough, exact = self.scorer_of("bfloat16"), self.scorer_of("float32")
+        changed = share_changed(corrected, self.segmenter, rough, exact)
+        if changed <= MOST_CHANGED:
+            return "bfloat16", changed
+        self.say(
+            f"warning: bfloat16 changes {100 * changed:.2f} % of the labels on a sample of "
+            f"tiles, more than {100 * MOST_CHANGED:g} %; going on in float32"
+        )
+        return "float32", changed
+
+    def _tiles(self, precision: Precision) -> tuple[Mode, Tiling, Room]:
+        room = room_of(self.volume, self.segmenter.halo[0], self.options)
+        scorer = self.scorer_of(precision)
+        return scorer.mode, tiling_of(scorer, self.volume.shape, room), room
+
+    def _certificate(self, corrected: CorrectedVolume) -> dict[str, Any] | None:
+        """What `certify` finds in float32, as ledger and summary keep it."""
+        _, tiling, _ = self._tiles("float32")
+        certificate = certify(corrected, self.scorer_of("float32"), tiling)
+        return certificate.to_json() if certificate else None
+
+    def _completed(self, record: Mapping[str, Any]) -> Plan:
+        """The plan that was made; with the certificate and the tiles that are asked for now."""
+        if self.options.valid == "auto" and "extent" not in record:
+            self.say(
+                "warning: this segmentation was begun when the whole volume counted as material, "
+                "and is as it was begun; overwrite=true begins anew"
+            )
+        plan = self._read(record)
+        if self.options.certificate and plan.certificate is None:
+            plan = replace(plan, certificate=self._certificate(plan.corrected(self.volume)))
+        return plan
+
+    def _read(self, record: Mapping[str, Any]) -> Plan:
+        """Read what `Plan.to_json` gave; an older one left nothing out, and names no tiles."""
+        known = known_extent(self.volume, self.options.valid) or Extent(self.volume.shape)
+        parts = record.get("extent", known.to_json())
+        precision, room = record["precision"], record.get("room")
+        if room == asdict(room_of(self.volume, self.segmenter.halo[0], self.options)):
+            mode, tiling, room = record["mode"], Tiling.from_json(record["tiling"]), Room(**room)
+        else:  # other memory or other tiles are asked for
+            mode, tiling, room = self._tiles(precision)
+        return Plan(
+            Correction.from_json(record["correction"]), precision, record["changed"],
+            record["certificate"], Extent.from_json(parts, self.volume.shape, known.mask),
+            mode, tiling, room,
+        )  # fmt: skip

@@ -1,0 +1,123 @@
+"""The records of a segmentation: ``summary.json``, and ``porosity.csv`` by slice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fibsem.analysis.intervals import normal_interval
+from fibsem.data.material import Extent
+from fibsem.data.volumes import Volume
+from fibsem.errors import UserError
+from fibsem.inference.volume.entries import SliceRecord
+from fibsem.inference.volume.outputs import left_out_label
+from fibsem.inference.volume.work import Work
+from fibsem.system.files import replace_file
+
+
+def describe(work: Work) -> dict[str, Any]:
+    """What the summary says of volume, models and outputs."""
+    return {**_of_volume(work), **_of_outputs(work), **_of_models(work)}
+
+
+def _of_volume(work: Work) -> dict[str, Any]:
+    slices = enumerate(work.ledger.slices())
+    return {
+        "volume": str(work.volume.path),
+        "volume_hash": _short_hash(work.volume.signature()),
+        "picked": work.volume.manner.choice,
+        "range": list(work.volume.value_range),
+        "why_missing": {z: entry.why_missing for z, entry in slices if entry.why_missing},
+        "material": _material(work.plan.extent, work.options.valid, work.segmenter.classes),
+    }
+
+
+def _of_outputs(work: Work) -> dict[str, Any]:
+    outputs, entries = work.outputs, work.ledger.slices()
+    spreads = [entry.uncertainty for entry in entries if entry.uncertainty is not None]
+    return {
+        "labels": outputs.labels.path.name,
+        "classes": list(work.segmenter.classes),
+        "probabilities": outputs.probabilities and outputs.probabilities.path.name,
+        "uncertainty": outputs.uncertainty and outputs.uncertainty.path.name,
+        "uncertainty_mean": float(np.mean(spreads)) if spreads else None,
+        "voxel_nm": list(outputs.voxel_nm),
+    }
+
+
+def _of_models(work: Work) -> dict[str, Any]:
+    segmenter, plan = work.segmenter, work.plan
+    return {
+        "model": segmenter.identity,
+        "members": [f"{m.spec.name} {m.spec.nbhd}" for m in segmenter.members],
+        "postprocessing": segmenter.postprocessing.to_json(),
+        "temperature": segmenter.temperature,
+        "mode": plan.mode,
+        "precision": plan.precision,
+        "precision_asked": work.options.precision,
+        "labels_changed_by_bfloat16": plan.changed,
+        "certificate": plan.certificate,
+        "correction": plan.correction.to_json(),
+    }
+
+
+def _short_hash(record: dict[str, object]) -> str:
+    """Twelve hex digits."""
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _material(extent: Extent, valid: str, classes: tuple[int, int]) -> dict[str, Any]:
+    """What the summary says of what was left out: shares of the volume, and its label."""
+    size = float(np.prod(extent.shape))
+    left = {kind: count / size for kind, count in extent.left_out().items()}
+    return {
+        "valid": valid,
+        "share": 1 - sum(left.values()),
+        "left_out": left,
+        "label": left_out_label(classes),
+        "doubts": list(extent.doubts),
+    }
+
+
+def porosity_of(volume: Volume, pores: list[int | None], pixels: list[int]) -> dict[str, Any]:
+    """Porosity over the material of the slices that are there, its interval over slices.
+
+    A slice counts by its material: one that drifted out of sight says little.
+    """
+    there = [z for z, count in enumerate(pores) if count is not None and pixels[z]]
+    present = [(pores[z] or 0) / pixels[z] for z in there]
+    weights = [pixels[z] for z in there]
+    if not there:
+        raise UserError(
+            f"a volume must show material, but {volume.path} shows none; valid=all measures it all."
+        )
+    missing = [z for z, count in enumerate(pores) if count is None and pixels[z]]
+    return {
+        "shape": list(volume.shape),
+        "voxels": int(np.prod(volume.shape)),
+        "porosity": float(np.average(present, weights=weights)),
+        "porosity_ci": list(normal_interval(present)),
+        "missing": missing,
+    }
+
+
+def write_porosity(
+    folder: Path, slices: list[SliceRecord], pores: list[int | None], pixels: list[int]
+) -> None:
+    """Porosity of every slice's material as CSV, with the mean uncertainty where it was asked."""
+    asked = any(entry.uncertainty is not None for entry in slices)
+    rows = ["z,porosity,note" + asked * ",uncertainty"]
+    for z, (entry, count) in enumerate(zip(slices, pores, strict=True)):
+        note = "beside a missing slice" if entry.beside_missing else ""
+        if count is None or not pixels[z]:
+            row = f"{z},,{'missing' if pixels[z] else 'no material'}"
+        else:
+            row = f"{z},{count / pixels[z]:.6f},{note}"
+        if asked:
+            row += "," if entry.uncertainty is None else f",{entry.uncertainty:.6f}"
+        rows.append(row)
+    replace_file(folder / "porosity.csv", "\n".join(rows) + "\n")

@@ -1,0 +1,39 @@
+"""A segmentation under way: what is labelled, by what, how, and where the labels go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fibsem.data.volumes import Volume
+from fibsem.inference.model.segmenter import Segmenter
+from fibsem.inference.options import Options
+from fibsem.inference.volume.ledger import Ledger
+from fibsem.inference.volume.outputs import Outputs
+from fibsem.inference.volume.plan import Plan
+
+
+@dataclass(frozen=True)
+class Work:
+    """One segmentation: all that labelling, finishing and the summary are given.
+
+    Attributes
+    ----------
+    volume, segmenter, options
+        What is labelled, by what, and how.
+    plan
+        What was decided before the first slab.
+    outputs, ledger
+        Where slices go, and which of them are done.
+    """
+
+    volume: Volume
+    segmenter: Segmenter
+    options: Options
+    plan: Plan
+    outputs: Outputs
+    ledger: Ledger
+
+    @property
+    def depth(self) -> int:
+        """Slices of the volume."""
+        return self.volume.shape[0]
