@@ -19,6 +19,8 @@ from fibsem.system.interrupts import uninterrupted
 if TYPE_CHECKING:
     import keras
 
+    from fibsem.models.feature_model import FeatureModel
+
 #: What a training gives: its type follows from the spec.
 Model = Any
 
@@ -41,38 +43,33 @@ def build_for_steps(spec: ModelSpec) -> keras.Model:
     return model
 
 
+def untrained(spec: ModelSpec) -> FeatureModel:
+    """A model that is no network, before it has learned anything."""
+    model: FeatureModel = _file(spec).MODEL(spec)
+    return model
+
+
 def _file(spec: ModelSpec) -> ModuleType:
     """The architecture's own file, imported on use because Keras takes seconds to load."""
     return import_module(f"fibsem.models.{spec.architecture.module}")
 
 
-def file_name(spec: ModelSpec) -> str:
-    """Name of the file that holds the weights: Keras' own format, or skops; none is a pickle."""
-    return "model.keras" if spec.is_network else "model.skops"
-
-
 def save(spec: ModelSpec, model: Model, folder: Path) -> None:
     """Write the weights into a folder, whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    if spec.name == "threshold":  # it has learned nothing
-        return
-    with beside(folder / file_name(spec)) as path:
-        model.save(path)
+    if spec.architecture.weights:
+        with beside(folder / spec.architecture.weights) as path:
+            model.save(path)
 
 
 @uninterrupted()
 def load(spec: ModelSpec, folder: Path) -> Model:
     """Read what :func:`save` wrote; no code that a file may hold is run."""
-    if spec.name == "threshold":
-        from fibsem.models.threshold import Threshold
-
-        return Threshold(spec)
-    if spec.name == "forest":
-        from fibsem.models.forest import Forest
-
-        return Forest.load(spec, folder / file_name(spec))
+    if not spec.is_network:
+        return untrained(spec).restored(folder)
     import keras
 
     require_settings()
     _file(spec)  # registers layers of its own
-    return keras.saving.load_model(folder / file_name(spec), safe_mode=True, compile=False)
+    file = folder / str(spec.architecture.weights)
+    return keras.saving.load_model(file, safe_mode=True, compile=False)

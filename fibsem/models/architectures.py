@@ -6,7 +6,7 @@ layers of a network stand in its own file, and these few facts here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -16,6 +16,15 @@ from fibsem.models.field import Padding
 #: pools, then a head. ``squares``: a network that gives one for every pixel of a square at once; a
 #: valid U-Net. ``features``: not a network.
 Family = Literal["pixel", "squares", "features"]
+
+
+#: Reach of a Gaussian in standard deviations, scipy's own.
+TRUNCATE = 4.0
+
+
+def gaussian_reach(sigma: float) -> int:
+    """Pixels on each side that a Gaussian of scipy reads."""
+    return int(TRUNCATE * sigma + 0.5)
 
 
 @dataclass(frozen=True)
@@ -83,6 +92,14 @@ class Architecture:
         Hyperparameters that its family lacks, or has another default for.
     sequence
         Whether the window is read as one sequence n_x * n_z long.
+    weights
+        Name of the file that holds what was learned: Keras' own format, or skops; none is a pickle.
+        None: nothing is learned.
+    reach
+        Of a model that is no network: pixels on each side that the score of one depends on, by its
+        hyperparameters.
+    needs_slice
+        Whether a whole slice is looked at before its blocks are scored.
     """
 
     module: str
@@ -92,6 +109,9 @@ class Architecture:
     filters: int = 16
     own: Mapping[str, Any] = field(default_factory=dict)
     sequence: bool = False
+    weights: str | None = "model.keras"
+    reach: Callable[[Mapping[str, Any]], int] | None = None
+    needs_slice: bool = False
 
 
 #: By the name that users type.
@@ -109,6 +129,11 @@ MODELS: Mapping[str, Architecture] = {
         "forest", "features", ("valid",),
         own={"trees": 100, "sigmas": [1.0, 2.0, 4.0, 8.0, 16.0], "min_samples_leaf": 1,
              "max_features": "sqrt"},
+        weights="model.skops",
+        reach=lambda hp: gaussian_reach(max(hp["sigmas"])) + 2,  # two differences on top
     ),
-    "threshold": Architecture("threshold", "features", ("valid",), own={"sigma": 1.0}),
+    "threshold": Architecture(
+        "threshold", "features", ("valid",), own={"sigma": 1.0}, weights=None,
+        reach=lambda hp: gaussian_reach(hp["sigma"]), needs_slice=True,
+    ),
 }  # fmt: skip

@@ -21,7 +21,8 @@ from scipy.ndimage import gaussian_filter
 from sklearn.ensemble import RandomForestClassifier
 
 from fibsem.errors import UserError
-from fibsem.models.spec import TRUNCATE, ModelSpec
+from fibsem.models.architectures import TRUNCATE, gaussian_reach
+from fibsem.models.spec import ModelSpec
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -35,10 +36,10 @@ CHUNK = 1 << 17
 
 @dataclass(frozen=True)
 class Forest:
-    """A fitted forest; ``classifier`` is scikit-learn's."""
+    """A forest; ``classifier`` is scikit-learn's, None before it is fitted."""
 
     spec: ModelSpec
-    classifier: RandomForestClassifier
+    classifier: RandomForestClassifier = None
 
     @classmethod
     def fit(
@@ -56,6 +57,27 @@ class Forest:
         return cls(spec, classifier.fit(features, labels))
 
     @property
+    def feature_count(self) -> int:
+        """Number of features of a pixel."""
+        return feature_count(self.spec)
+
+    @property
+    def values_per_pixel(self) -> float:
+        """The features, and what computing and voting hold beside them."""
+        return feature_count(self.spec) + 24
+
+    def fitted(self, features: FloatArray, labels: npt.NDArray[np.uint8], seed: int) -> Forest:
+        """Fit to features (pixels, features) and classes (pixels,) of balanced pixels."""
+        return Forest.fit(self.spec, features, labels, seed)
+
+    def restored(self, folder: Path) -> Forest:
+        """The forest that was saved in a folder."""
+        return Forest.load(self.spec, folder / str(self.spec.architecture.weights))
+
+    def level(self, slice_: FloatArray) -> None:
+        """Nothing: a pixel is classified by its surroundings alone."""
+
+    @property
     def parameters(self) -> int:
         """Nodes of all trees."""
         return sum(tree.tree_.node_count for tree in self.classifier.estimators_)
@@ -70,10 +92,16 @@ class Forest:
         """
         return scale_space(block, self.spec.hyperparameters["sigmas"], self.spec.halo[1])
 
-    def scores(self, block: FloatArray) -> FloatArray:
+    def scores(self, block: FloatArray, level: None = None) -> FloatArray:
         """Probability of solid of the inner pixels of a block, (y, x) float32."""
         features = self.features(block)
         return self.classify(features.reshape(-1, features.shape[-1])).reshape(features.shape[:2])
+
+    def scores_at(
+        self, block: FloatArray, y: npt.NDArray[Any], x: npt.NDArray[Any], level: None = None
+    ) -> FloatArray:
+        """Probability of solid of some inner pixels: few of many, so that these alone vote."""
+        return self.classify(self.features(block)[y, x])
 
     def classify(self, features: FloatArray) -> FloatArray:
         """Mean vote for solid of pixels by their features, (pixels,) float32."""
@@ -124,7 +152,7 @@ def scale_space(block: FloatArray, sigmas: Sequence[float], halo: int) -> FloatA
 
     def fill(k: int, i: int) -> None:
         sigma = sigmas[i]
-        reach = int(TRUNCATE * sigma + 0.5) + 2
+        reach = gaussian_reach(sigma) + 2
         start = halo - reach  # a narrow Gaussian does not need the halo of the widest
         grey = block[start : height - start, start : width - start, k]
         smooth = gaussian_filter(grey, sigma, output=np.float32, truncate=TRUNCATE)
@@ -179,3 +207,6 @@ def _check_tree(tree: Any, features: int, path: Path) -> None:
 def feature_count(spec: ModelSpec) -> int:
     """Number of features of a pixel."""
     return math.prod((spec.nbhd.z, len(spec.hyperparameters["sigmas"]), PER_SIGMA))
+
+
+MODEL = Forest

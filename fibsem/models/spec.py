@@ -21,8 +21,6 @@ __all__ = ["MAX_HEAD", "MODELS", "Field", "ModelSpec", "Padding", "resolve"]
 
 #: Heads wider than this have millions of weights and make the dense form slow.
 MAX_HEAD = 9
-#: Reach of a Gaussian in standard deviations, scipy's own.
-TRUNCATE = 4.0
 
 
 @dataclass(frozen=True)
@@ -85,17 +83,15 @@ class ModelSpec:
     @cached_property
     def halo(self) -> Triple:
         """Pixels that a block must be grown by on each side, (z, y, x), to give its own size."""
-        hp, z = self.hyperparameters, self.nbhd.halo[0]
         if self.family == "pixel":
             return self.nbhd.halo
         if self.family == "squares":
             # what the convolutions eat, and what rounds an odd block up to the pools
             reach = self.squares.margin + self.alignment
-        elif self.name == "forest":
-            reach = gaussian_reach(max(hp["sigmas"])) + 2  # two differences on top
         else:
-            reach = gaussian_reach(hp["sigma"])
-        return z, reach, reach
+            assert self.architecture.reach is not None
+            reach = self.architecture.reach(self.hyperparameters)
+        return self.nbhd.halo[0], reach, reach
 
     def step_frame(self, extent: int) -> tuple[int, int]:
         """Pixels before and after ``extent`` of them that a step of training is given.
@@ -135,11 +131,6 @@ class ModelSpec:
         name, nbhd = record["name"], Nbhd.parse(record["nbhd"])
         given = hyperparameters.as_recorded(name, record["hyperparameters"])
         return resolve(name, nbhd, record["padding"], given)
-
-
-def gaussian_reach(sigma: float) -> int:
-    """Pixels on each side that a Gaussian of scipy reads."""
-    return int(TRUNCATE * sigma + 0.5)
 
 
 def resolve(

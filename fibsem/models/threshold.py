@@ -7,13 +7,16 @@ of the grey value, 0.5 at the threshold, so that a threshold on the score is one
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 from skimage.filters import threshold_otsu
 
-from fibsem.models.spec import TRUNCATE, ModelSpec
+from fibsem.models.architectures import TRUNCATE
+from fibsem.models.spec import ModelSpec
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -34,6 +37,29 @@ class Threshold:
     """The baseline for one spec."""
 
     spec: ModelSpec
+
+    @property
+    def feature_count(self) -> int:
+        """None: it learns nothing."""
+        return 0
+
+    @property
+    def values_per_pixel(self) -> float:
+        """A few copies of the slice."""
+        return 8.0
+
+    def features(self, block: FloatArray) -> FloatArray:
+        """None of any pixel, (y, x, 0) float32."""
+        halo = self.spec.halo[1]
+        return np.empty((block.shape[0] - 2 * halo, block.shape[1] - 2 * halo, 0), np.float32)
+
+    def fitted(self, features: FloatArray, labels: npt.NDArray[np.uint8], seed: int) -> Threshold:
+        """The same: there is nothing to learn."""
+        return self
+
+    def restored(self, folder: Path) -> Threshold:
+        """The same: there is nothing to read."""
+        return self
 
     def level(self, slice_: FloatArray) -> Level:
         """Otsu's threshold of a whole corrected slice, (y, x) float32."""
@@ -60,9 +86,18 @@ class Threshold:
         logit = LOGIT_AT_MEANS * (inner - level.threshold) / level.half_distance
         return (1 / (1 + np.exp(-np.clip(logit, -30, 30)))).astype(np.float32)
 
+    def scores_at(
+        self, block: FloatArray, y: npt.NDArray[Any], x: npt.NDArray[Any], level: Level
+    ) -> FloatArray:
+        """Score of some inner pixels of a block, (pixels,) float32."""
+        return self.scores(block, level)[y, x]
+
     def _smooth(self, grey: FloatArray) -> FloatArray:
         sigma = self.spec.hyperparameters["sigma"]
         if sigma == 0:
             return grey
         smoothed: FloatArray = gaussian_filter(grey, sigma, output=np.float32, truncate=TRUNCATE)
         return smoothed
+
+
+MODEL = Threshold

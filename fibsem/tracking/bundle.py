@@ -145,8 +145,8 @@ def _identity(record: dict[str, Any], members: Sequence[Member], places: Sequenc
         if member.spec.is_network:  # the file itself holds dates
             for weights in member.model.get_weights():
                 digest.update(weights.tobytes())
-        elif (file := place / models.file_name(member.spec)).is_file():
-            digest.update(file.read_bytes())
+        elif name := member.spec.architecture.weights:
+            digest.update((place / name).read_bytes())
     return digest.hexdigest()[:12]
 
 

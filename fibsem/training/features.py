@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from fibsem.data.sampling import LabelledWindow, Pixels
 from fibsem.inference.model.predict import BlockScorer
-from fibsem.models import Model
+from fibsem.models import Model, untrained
 from fibsem.system.pulse import apart, step
 from fibsem.training.material import Material
 
@@ -22,19 +22,15 @@ def fit_features(material: Material) -> Model:
     Memory: the features of these pixels and of one labelled region.
     """
     spec = material.config.spec
-    if spec.name == "threshold":
-        from fibsem.models.threshold import Threshold
-
-        return Threshold(spec)
-    from fibsem.models.forest import Forest, feature_count
-
-    forest = Forest(spec, None)
+    model = untrained(spec)
+    if not model.feature_count:
+        return model
     pixels = material.training_pixels
-    table = np.empty((len(pixels), feature_count(spec)), np.float32)
+    table = np.empty((len(pixels), model.feature_count), np.float32)
     for window, here, y, x in _by_window(material.train, pixels):
-        table[here] = forest.features(window.image)[y, x]
+        table[here] = model.features(window.image)[y, x]
     apart()
-    return Forest.fit(spec, table, pixels.label, material.config.seed)
+    return model.fitted(table, pixels.label, material.config.seed)
 
 
 def pixel_scores(
@@ -47,10 +43,7 @@ def pixel_scores(
         region = window.region
         if scorer.needs_slice:
             scorer.look(material.volumes[region.sample].slice(region.box.start[0]))
-        if material.config.spec.name == "forest":  # few pixels of many: classify these alone
-            scores[here] = model.classify(model.features(window.image)[y, x])
-        else:
-            scores[here] = scorer(window.image)[y, x]
+        scores[here] = scorer.at(window.image, y, x)
     return scores
 
 

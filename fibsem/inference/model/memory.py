@@ -14,8 +14,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from fibsem.models.spec import ModelSpec
-
 #: What is raised where an allocation fails.
 OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
 #: Feature maps alive at once, as multiples of one layer's input and output (measured: below 2).
@@ -29,15 +27,8 @@ SPARE = 2**28
 _granted = 0.0
 
 
-def bytes_per_pixel(spec: ModelSpec, network: keras.Model | None, precision: str) -> float:
-    """Memory of what a model computes for each pixel of a tile.
-
-    For a dense network that of its widest layer; for a forest that of its features.
-    """
-    if network is None:
-        if spec.name == "forest":
-            return 4.0 * (4 * spec.nbhd.z * len(spec.hyperparameters["sigmas"]) + 24)
-        return 4.0 * 8  # a few copies of the slice
+def bytes_per_pixel(network: keras.Model, precision: str) -> float:
+    """Memory of what a network computes for each pixel of a tile, that of its widest layer."""
     widest = max(
         _values(layer.output) + sum(_values(tensor) for tensor in _inputs(layer))
         for layer in network.layers

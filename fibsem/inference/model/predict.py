@@ -26,6 +26,7 @@ from fibsem.system.interrupts import uninterrupted
 from fibsem.system.pulse import apart, step
 
 FloatArray = npt.NDArray[np.float32]
+Indices = npt.NDArray[np.integer[Any]]
 Mode = Literal["patch", "dense", "features"]
 
 # Every network is a function of its own, traced once: TensorFlow takes them for one, traced again.
@@ -158,7 +159,7 @@ class BlockScorer:
     network
         The network that is evaluated: the dense twin, or the one given; None for other models.
     level
-        Otsu's threshold of the slice that was looked at last; None for other models.
+        What a model keeps of the slice that was looked at last; None where it keeps nothing.
     """
 
     def __init__(
@@ -185,7 +186,9 @@ class BlockScorer:
     @cached_property
     def bytes_per_pixel(self) -> float:
         """Memory of what is computed for each pixel of a block."""
-        return bytes_per_pixel(self.spec, self.network, self.precision)
+        if self.network is None:
+            return 4.0 * self.model.values_per_pixel
+        return bytes_per_pixel(self.network, self.precision)
 
     @property
     def alignment(self) -> int:
@@ -195,12 +198,12 @@ class BlockScorer:
     @property
     def needs_slice(self) -> bool:
         """Whether the model wants to see the whole slice before its blocks."""
-        return self.spec.name == "threshold"
+        return self.spec.architecture.needs_slice
 
     def look(self, grey: FloatArray) -> None:
         """Learn what a model wants to know of the whole slice (y, x) that the next blocks lie in.
 
-        Only Otsu's threshold does; its level is kept until another slice is looked at.
+        Its level is kept until another slice is looked at.
         """
         if self.needs_slice:
             self.level = self.model.level(grey)
@@ -248,9 +251,16 @@ class BlockScorer:
             return self._forward(block[None])[0, ..., 0]
         if self.mode == "patch":
             return sliding_window(self._forward, block, self.spec)
-        if self.spec.name == "threshold":
-            return self.model.scores(block, self.level)
-        return self.model.scores(block)
+        return self.model.scores(block, self.level)
+
+    def at(self, block: FloatArray, y: Indices, x: Indices) -> FloatArray:
+        """Probability of solid of some inner pixels of a block, (pixels,) float32.
+
+        A model that is no network scores them alone where that costs less.
+        """
+        if self.mode == "features":
+            return self.model.scores_at(block, y, x, self.level)
+        return self(block)[y, x]
 
 
 def sliding_window(
