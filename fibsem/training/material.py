@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import cast
 
 import numpy as np
 
@@ -46,19 +45,40 @@ PIECES = 10
 STUDY = 180 * 256**2
 
 
-@dataclass(frozen=True)
+@dataclass
+class Cache:
+    """What materials of one dataset have read and drawn, by all that it follows from."""
+
+    windows: dict[object, tuple[LabelledWindow, ...]] = field(default_factory=dict)
+    pieces: dict[object, Pieces] = field(default_factory=dict)
+    parts: Parts | None = None
+
+
 class Material:
     """A dataset seen through one configuration; splits are read when they are first asked for.
 
     The fixed balanced samples depend on the dataset, its split, the share and the sampling seed
     alone: two networks with different neighbourhoods are scored on the same pixels.
+
+    Parameters
+    ----------
+    dataset, config
+        What is learned, and how.
+    volumes
+        The corrected volume of every sample.
+    cache
+        Of another material of the same dataset and correction; by default one of its own.
     """
 
-    dataset: Dataset
-    config: RunConfig
-    volumes: Mapping[str, CorrectedVolume]
-    _loaded: dict[object, tuple[LabelledWindow, ...]] = field(default_factory=dict, repr=False)
-    _drawn: dict[object, Pieces | Parts] = field(default_factory=dict, repr=False)
+    def __init__(
+        self,
+        dataset: Dataset,
+        config: RunConfig,
+        volumes: Mapping[str, CorrectedVolume],
+        cache: Cache | None = None,
+    ) -> None:
+        self.dataset, self.config, self.volumes = dataset, config, volumes
+        self.cache = cache or Cache()
 
     @classmethod
     def of(cls, dataset: Dataset, config: RunConfig) -> Material:
@@ -70,7 +90,7 @@ class Material:
         """The same dataset for another configuration; what was read is kept where it still fits."""
         if config.preprocess != self.config.preprocess:
             return Material.of(self.dataset, config)
-        return Material(self.dataset, config, self.volumes, self._loaded, self._drawn)
+        return Material(self.dataset, config, self.volumes, self.cache)
 
     @cached_property
     def train(self) -> tuple[LabelledWindow, ...]:
@@ -116,10 +136,10 @@ class Material:
     @property
     def training_parts(self) -> Parts:
         """The training regions cut into parts, and what is labelled in each."""
-        if "parts" not in self._drawn:
+        if self.cache.parts is None:
             regions = labelled_regions(self.dataset, "train")
-            self._drawn["parts"] = cut_regions(regions, SIDE)
-        return cast(Parts, self._drawn["parts"])
+            self.cache.parts = cut_regions(regions, SIDE)
+        return self.cache.parts
 
     def supply(self, epoch: int) -> Supply:
         """What the windows of an epoch are drawn from in grid mode."""
@@ -186,10 +206,10 @@ class Material:
     def pieces(self, split: Split) -> Pieces:
         """The fixed pieces that stand for a split."""
         key = (split, self.config.sampling.seed)
-        if key not in self._drawn:
+        if key not in self.cache.pieces:
             regions = labelled_regions(self.dataset, split)
-            self._drawn[key] = draw_pieces(regions, self._rng(split, PIECES))
-        return cast(Pieces, self._drawn[key])
+            self.cache.pieces[key] = draw_pieces(regions, self._rng(split, PIECES))
+        return self.cache.pieces[key]
 
     def piece_windows(self, split: Split) -> tuple[LabelledWindow, ...]:
         """Those pieces with their surroundings.
@@ -198,21 +218,21 @@ class Material:
         """
         halo = self.config.spec.halo
         key = ("pieces", split, self.config.sampling.seed, halo)
-        if key not in self._loaded:
-            self._loaded[key] = tuple(
+        if key not in self.cache.windows:
+            self.cache.windows[key] = tuple(
                 load_window(region, self.volumes[region.sample], halo)
                 for region in self.pieces(split).regions
             )
-        return self._loaded[key]
+        return self.cache.windows[key]
 
     def _windows(self, split: Split, at_least: int = 1) -> tuple[LabelledWindow, ...]:
         halo = self.config.spec.halo
         key = (split, halo, at_least)
-        if key not in self._loaded:
-            self._loaded[key] = load_windows(
+        if key not in self.cache.windows:
+            self.cache.windows[key] = load_windows(
                 self.dataset, split, self.volumes, halo, at_least=at_least
             )
-        return self._loaded[key]
+        return self.cache.windows[key]
 
     def _rng(self, split: Split, *more: int) -> np.random.Generator:
         return np.random.default_rng([self.config.sampling.seed, STREAM[split], *more])

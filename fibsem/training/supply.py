@@ -32,7 +32,7 @@ FOR_RARE = 0.5
 HEAVIEST = 10.0
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Supply:
     """Windows of an epoch, and how they are drawn from.
 
@@ -55,7 +55,7 @@ class Supply:
     rare: int | None = None
     for_rare: float = 0.0
     rare_chance: FloatArray | None = None
-    _places: dict[int, npt.NDArray[np.intp]] = field(default_factory=dict, repr=False)
+    _places: dict[int, npt.NDArray[np.intp]] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def evenly(cls, windows: Sequence[LabelledWindow]) -> Supply:

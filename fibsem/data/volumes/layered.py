@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from fibsem.data.volumes.source import Around
+from fibsem.data.volumes.source import Around, Source
 from fibsem.data.volumes.writers import Voxels
 from fibsem.geometry import Box
 
@@ -16,11 +15,10 @@ from fibsem.geometry import Box
 MOST_BYTES = 2**30
 
 
-@dataclass(frozen=True, eq=False)
 class DeepSource(Around):
     """Reads all slices of a layer of chunks at once, and keeps the last layer that it read.
 
-    Attributes
+    Parameters
     ----------
     source
         Where ``depth`` slices are stored together.
@@ -28,9 +26,11 @@ class DeepSource(Around):
         Slices of a layer; layers begin at its multiples.
     """
 
-    depth: int
-    #: The last layer with its place; threads may share it: what is in it does not change.
-    _last: list[tuple[Box, Voxels]] = field(default_factory=list, repr=False)
+    def __init__(self, source: Source, depth: int) -> None:
+        super().__init__(source)
+        self.depth = depth
+        #: The last layer with its place; threads may share it: what is in it does not change.
+        self._last: tuple[Box, Voxels] | None = None
 
     @property
     def kept_bytes(self) -> int:
@@ -53,17 +53,18 @@ class DeepSource(Around):
 
     def _part(self, part: Box) -> Voxels:
         """Voxels of a box inside one layer."""
-        for place, kept in list(self._last):
-            if _holds(place, part):
-                return kept[_within(part, place)]
+        last = self._last
+        if last is not None and _holds(last[0], part):
+            return last[1][_within(part, last[0])]
+        del last  # before the next one is read: memory is that of one
         first = part.start[0] - part.start[0] % self.depth
-        last = min(first + self.depth, self.shape[0])
-        layer = Box((first, *part.start[1:]), (last, *part.stop[1:]))
+        stop = min(first + self.depth, self.shape[0])
+        layer = Box((first, *part.start[1:]), (stop, *part.stop[1:]))
         if layer.size * self.dtype.itemsize > MOST_BYTES:
             return self.source.read(part)
-        self._last.clear()  # before the next one is read: memory is that of one
+        self._last = None
         voxels = self.source.read(layer)
-        self._last[:] = [(layer, voxels)]
+        self._last = layer, voxels
         return voxels[_within(part, layer)]
 
 

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from fibsem.data.volumes.faults import SliceError
-from fibsem.data.volumes.source import Around, check_finite
+from fibsem.data.volumes.source import Around, Source, check_finite
 from fibsem.data.volumes.writers import Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 
 
-@dataclass(frozen=True, eq=False)
 class MendedSource(Around):
     """Reads slice by slice, and finds out which ones are missing when it reads them.
 
-    Attributes
+    Parameters
     ----------
     source
         The volume with its gaps. A slice is missing that is absent or whose content is bad; one
         that could not be had ends the work, for it may be there the next time.
     missing
-        Those found so far, with the reason.
+        Those found so far, with the reason; grows as slices are read.
     """
 
-    missing: dict[int, str] = field(default_factory=dict)
+    def __init__(self, source: Source, missing: dict[int, str] | None = None) -> None:
+        super().__init__(source)
+        self.missing = {} if missing is None else missing
+
+    def onto(self, source: Source) -> MendedSource:
+        """The same on another reader of the same slices; what one finds missing both know."""
+        return MendedSource(source, self.missing)
 
     def read(self, box: Box) -> Voxels:
         voxels = np.empty(box.shape, self.dtype)

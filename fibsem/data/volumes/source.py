@@ -161,11 +161,11 @@ def file_identity(file: File) -> list[Any]:
     return [member.filename, member.file_size, member.CRC]
 
 
-@dataclass(frozen=True, eq=False)
 class Around:
     """A source around another one: all but its voxels is the other's."""
 
-    source: Source
+    def __init__(self, source: Source) -> None:
+        self.source = source
 
     @property
     def shape(self) -> Triple:

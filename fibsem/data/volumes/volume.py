@@ -142,7 +142,7 @@ class Volume:
         """The same volume with other grey values that map to 0 and 1."""
         return Volume(self.path, self.source, checked_range(value_range), self.manner)
 
-    def seen_through(self, source: Source) -> Volume:
+    def with_source(self, source: Source) -> Volume:
         """The same volume with another source in place of its own."""
         # of one in memory, too, which is made otherwise
         return Volume(self.path, source, self.declared, self.manner)

@@ -3,44 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 
 from fibsem.data.digests import Stamp, slice_digest, slice_digests, stamps_of
 from fibsem.data.volumes import Volume
 from fibsem.data.volumes.mended import MendedSource
-from fibsem.data.volumes.source import Around
+from fibsem.data.volumes.source import Around, Source
 from fibsem.data.volumes.writers import Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 
 
-@dataclass(frozen=True, eq=False)
 class Witness(Around):
-    """A source that keeps the digest of every whole slice, as it was first read.
+    """A source that enters the digest of every whole slice into ``read_as``, as it was first read.
 
     A slice that reads otherwise a second time ends the work: what has been made of it would be half
     of one film, half of another.
     """
 
-    seen: dict[int, str] = field(default_factory=dict)
+    def __init__(self, source: Source, read_as: dict[int, str]) -> None:
+        super().__init__(source)
+        self.read_as = read_as
 
     def read(self, box: Box) -> Voxels:
         voxels = self.source.read(box)
         if box.shape[1:] == self.shape[1:]:
             now = {z: slice_digest(image) for z, image in enumerate(voxels, box.start[0])}
-            enter(now, self.seen, self.name(box.start[0]))
+            enter(now, self.read_as, self.name(box.start[0]))
         return voxels
 
 
-def enter(now: Mapping[int, str], seen: dict[int, str], where: object) -> None:
-    """Enter digests among those that were seen.
+def enter(now: Mapping[int, str], read_as: dict[int, str], where: object) -> None:
+    """Enter the digests of slices; those that were entered before stay.
 
     Raises
     ------
     UserError
-        If a slice was seen with another one.
+        If a slice was entered with another digest.
     """
-    changed = [z for z, digest in now.items() if seen.setdefault(z, digest) != digest]
+    changed = [z for z, digest in now.items() if read_as.setdefault(z, digest) != digest]
     if changed:
         raise changed_under(changed, where)
 
@@ -64,12 +64,12 @@ def listed(slices: Iterable[int]) -> str:
     return ", ".join(map(str, numbers[:8])) + (f" and {more} more" if more > 0 else "")
 
 
-def witnessed(volume: Volume, seen: dict[int, str]) -> Volume:
-    """The same volume, whose slices are entered into ``seen`` as they are read."""
+def witnessed(volume: Volume, read_as: dict[int, str]) -> Volume:
+    """The same volume, the digests of whose slices are entered into ``read_as`` when first read."""
     source = volume.source
     if isinstance(source, MendedSource):  # below it: what stands for a missing slice is none
-        return volume.seen_through(replace(source, source=Witness(source.source, seen)))
-    return volume.seen_through(Witness(source, seen))
+        return volume.with_source(source.onto(Witness(source.source, read_as)))
+    return volume.with_source(Witness(source, read_as))
 
 
 def plain(volume: Volume) -> Volume:
@@ -77,10 +77,12 @@ def plain(volume: Volume) -> Volume:
     source = volume.source
     while isinstance(source, MendedSource | Witness):
         source = source.source
-    return volume.seen_through(source)
+    return volume.with_source(source)
 
 
-def check_unchanged(volume: Volume, before: Mapping[int, Stamp], seen: Mapping[int, str]) -> None:
+def check_unchanged(
+    volume: Volume, before: Mapping[int, Stamp], read_as: Mapping[int, str]
+) -> None:
     """Refuse a result if slices were replaced after they had been read.
 
     Only those to whose files somebody has written are read again.
@@ -90,8 +92,8 @@ def check_unchanged(volume: Volume, before: Mapping[int, Stamp], seen: Mapping[i
     UserError
         Names them.
     """
-    touched = [z for z, stamp in stamps_of(volume).items() if stamp != before[z] and z in seen]
+    touched = [z for z, stamp in stamps_of(volume).items() if stamp != before[z] and z in read_as]
     now = slice_digests(plain(volume), touched)
-    changed = [z for z in touched if now[z] != seen[z]]
+    changed = [z for z in touched if now[z] != read_as[z]]
     if changed:
         raise changed_under(changed, volume.path)

@@ -12,7 +12,7 @@ from tests.data.volumes.written import DTYPES, refusal, series, voxels
 def test_a_volume_in_memory_is_seen_in_other_ways_too():
     array = np.array([0, 10, 20, 30, 40], np.uint8).reshape(1, 1, 5)
     volume, whole = ArrayVolume(array, value_range=(10, 30)), Box.whole(array.shape)
-    for other in (volume.mended(), volume.seen_through(volume.source)):
+    for other in (volume.mended(), volume.with_source(volume.source)):
         assert (other.value_range, other.path) == ((10, 30), volume.path)
         np.testing.assert_array_equal(other.read(whole), array)
     assert volume.with_range((0, 40)).read_unit(whole).ravel()[1] == 0.25
