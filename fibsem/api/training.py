@@ -116,6 +116,7 @@ def run(tree: Tree) -> TrainResult:
 def _train(tree: Tree, dataset: Dataset, folder: Path, began: float) -> TrainResult:
     from fibsem.system.progress import Progress
     from fibsem.tracking.runs import Tracking
+    from fibsem.training.learner import Learner
     from fibsem.training.material import Material
     from fibsem.training.plan import Plan, forecast, plan_trainings, planned, probe
     from fibsem.training.results import Epoch
@@ -123,9 +124,14 @@ def _train(tree: Tree, dataset: Dataset, folder: Path, began: float) -> TrainRes
 
     material = Material.of(dataset, RunConfig.of(tree))
 
+    learner: Learner | None = None
+
     def make(budget_s: float) -> Plan:
-        found = probe(material, budget_s)
-        return plan_trainings(found, budget_s, time.perf_counter() - began, dataset.hash)
+        nonlocal learner
+        learner = Learner.of(material.config)
+        found = probe(material, budget_s, learner)
+        spent_s = time.perf_counter() - began
+        return plan_trainings(found, budget_s, spent_s, dataset.hash, traced=True)
 
     plan = None
     if material.config.spec.is_network:
@@ -148,7 +154,7 @@ def _train(tree: Tree, dataset: Dataset, folder: Path, began: float) -> TrainRes
             if epoch.epoch == 0 and plan is None and (said := forecast(epoch, config.train)):
                 print(said)
 
-        result, _ = run_job(job, material.for_config(config), tracking, show)
+        result, _ = run_job(job, material.for_config(config), tracking, show, learner)
     record = {**result.to_json(), "seconds": time.perf_counter() - began}
     if plan is not None:
         record |= plan.told(record["seconds"])

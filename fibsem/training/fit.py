@@ -142,6 +142,7 @@ def train(
     checkpoint: Path | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
     strategy: tf.distribute.Strategy | None = None,
+    learner: Learner | None = None,
 ) -> Trained:
     """Train the model of ``material.config`` on its training pixels.
 
@@ -156,6 +157,8 @@ def train(
         Called with every epoch's figures, those before a continuation included.
     strategy
         TensorFlow's distribution strategy; default: all accelerators of this machine.
+    learner
+        One of this configuration whose steps are traced already; it forgets what it has learned.
 
     Raises
     ------
@@ -169,9 +172,10 @@ def train(
     if not config.spec.is_network:
         return _fit_features(material, on_epoch)
     keras.utils.set_random_seed(config.seed)
-    strategy = strategy or default_strategy()
-    with strategy.scope():
-        learner = Learner.of(config)
+    if learner is None:
+        learner = Learner.of(config, strategy)
+    else:
+        learner.begin(config, config.seed)
     state, identity = Progress(), continuation(material)
     if checkpoint is not None and checkpoint.is_file():
         state = _restore(learner, checkpoint, identity)
@@ -184,8 +188,7 @@ def train(
         try:
             epoch = _one_epoch(learner, material, score, state)
         except DivergedError as error:
-            with strategy.scope():
-                _begin_again(error, learner, state, config, time.perf_counter() - started)
+            _begin_again(error, learner, state, config, time.perf_counter() - started)
             continue
         state.take(epoch, config.train.keep, learner.scored.get_weights)
         now = time.monotonic()
@@ -217,14 +220,6 @@ def _begin_again(
         file=sys.stderr,
     )
     learner.begin(config, config.seed + RESTART_SEED)
-
-
-def default_strategy() -> tf.distribute.Strategy:
-    """Mirror over several accelerators, else TensorFlow's default (one accelerator, or the CPU)."""
-    accelerators = tf.config.list_logical_devices("GPU")
-    if len(accelerators) > 1:
-        return tf.distribute.MirroredStrategy([device.name for device in accelerators])
-    return tf.distribute.get_strategy()
 
 
 def _fit_features(material: Material, on_epoch: Callable[[Epoch], None] | None) -> Trained:

@@ -43,6 +43,8 @@ class Learner:
         Network with the same weights in the form that is used; it holds the average.
     decay
         Weight of the average against a step; 0 takes the weights themselves.
+    strategy
+        TensorFlow's distribution strategy that both were built in.
 
     Attributes
     ----------
@@ -50,16 +52,30 @@ class Learner:
         The scored network as a function on arrays.
     """
 
-    def __init__(self, steps: keras.Model, scored: keras.Model, decay: float) -> None:
+    def __init__(
+        self,
+        steps: keras.Model,
+        scored: keras.Model,
+        decay: float,
+        strategy: tf.distribute.Strategy | None = None,
+    ) -> None:
         self.steps, self.scored, self.decay = steps, scored, decay
+        self._strategy = strategy or tf.distribute.get_strategy()
         self.forward = compiled(scored)
+        self._statistics = Statistics(scored)
         self._update = tf.function(self._blend)
 
     @classmethod
-    def of(cls, config: RunConfig) -> Learner:
-        """Those of a configuration, with the weights that the random state gives."""
-        learner = cls(compiled_for_steps(config), build(config.spec), config.train.average)
-        learner.level()
+    def of(cls, config: RunConfig, strategy: tf.distribute.Strategy | None = None) -> Learner:
+        """Those of a configuration, with the weights that the random state gives.
+
+        The strategy is that of all accelerators of this machine, if none is given.
+        """
+        strategy = strategy or default_strategy()
+        with strategy.scope():
+            steps, scored = compiled_for_steps(config), build(config.spec)
+            learner = cls(steps, scored, config.train.average, strategy)
+            learner.level()
         return learner
 
     def level(self) -> None:
@@ -70,14 +86,15 @@ class Learner:
     def begin(self, config: RunConfig, seed: int) -> None:
         """Forget all that was learned: other weights, those of a new network with this seed."""
         keras.utils.set_random_seed(seed)
-        fresh = build_for_steps(config.spec)
-        for variable, other in zip(
-            learned_state(self.steps), learned_state(fresh), strict=True
-        ):  # fmt: skip
-            variable.assign(other)
-        for variable in self.steps.optimizer.variables:
-            variable.assign(tf.zeros_like(variable))
-        self.level()
+        with self._strategy.scope():
+            fresh = build_for_steps(config.spec)
+            for variable, other in zip(
+                learned_state(self.steps), learned_state(fresh), strict=True
+            ):  # fmt: skip
+                variable.assign(other)
+            for variable in self.steps.optimizer.variables:
+                variable.assign(tf.zeros_like(variable))
+            self.level()
 
     def update(self) -> None:
         """Take the weights after a step in."""
@@ -88,7 +105,7 @@ class Learner:
         """Make the scored network ready: statistics of its own weights, on some batches."""
         if not self.decay:
             self.level()
-        estimate_statistics(self.scored, batches)
+        self._statistics.estimate(batches)
 
     def _pairs(self) -> list[tuple[Any, Any]]:
         trained = self.steps.trainable_variables
@@ -100,6 +117,14 @@ class Learner:
         share = tf.minimum(share, 1.0)
         for value, weight in self._pairs():
             value.assign_add(share * (tf.convert_to_tensor(weight) - value))
+
+
+def default_strategy() -> tf.distribute.Strategy:
+    """Mirror over several accelerators, else TensorFlow's default (one accelerator, or the CPU)."""
+    accelerators = tf.config.list_logical_devices("GPU")
+    if len(accelerators) > 1:
+        return tf.distribute.MirroredStrategy([device.name for device in accelerators])
+    return tf.distribute.get_strategy()
 
 
 def compiled_for_steps(config: RunConfig) -> keras.Model:
@@ -119,26 +144,31 @@ def learned_state(network: keras.Model) -> list[keras.Variable]:
     return [*network.weights, *(layer.seed_generator.state for layer in dropout)]
 
 
-def estimate_statistics(
-    model: keras.Model, batches: Iterable[tuple[npt.NDArray[np.float32], ...]]
-) -> None:
-    """Set the running statistics of normalisations to those of some batches.
+class Statistics:
+    """The running statistics of a network's normalisations.
 
-    The ones that a training leaves are of weights that it had before.
+    Those that a training leaves are of weights that it had before.
     """
-    norms = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
-    if not norms:
-        return
-    inner = keras.Model(model.input, [norm.input for norm in norms])
 
-    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
-    def moments(images: tf.Tensor) -> list[tuple[tf.Tensor, tf.Tensor]]:
-        maps = inner(images, training=True)
-        return [tf.nn.moments(x, (0, 1, 2)) for x in (maps if len(norms) > 1 else [maps])]
+    def __init__(self, network: keras.Model) -> None:
+        norms = keras.layers.BatchNormalization
+        self.norms = [layer for layer in network.layers if isinstance(layer, norms)]
+        if self.norms:
+            self._before = keras.Model(network.input, [norm.input for norm in self.norms])
+            self._moments = tf.function(self._of_batch, reduce_retracing=True)
 
-    seen = [moments(tf.constant(images)) for images, *_ in itertools.islice(batches, BATCHES)]
-    for k, norm in enumerate(norms):
-        means, variances = (np.array([batch[k][j] for batch in seen]) for j in (0, 1))
-        mean = means.mean(0)
-        norm.moving_mean.assign(mean)
-        norm.moving_variance.assign((variances + (means - mean) ** 2).mean(0))
+    def estimate(self, batches: Iterable[tuple[npt.NDArray[np.float32], ...]]) -> None:
+        """Set them to those of some batches, with the weights that the network has."""
+        if not self.norms:
+            return
+        few = itertools.islice(batches, BATCHES)
+        seen = [self._moments(tf.constant(images)) for images, *_ in few]
+        for k, norm in enumerate(self.norms):
+            means, variances = (np.array([batch[k][j] for batch in seen]) for j in (0, 1))
+            mean = means.mean(0)
+            norm.moving_mean.assign(mean)
+            norm.moving_variance.assign((variances + (means - mean) ** 2).mean(0))
+
+    def _of_batch(self, images: tf.Tensor) -> list[tuple[tf.Tensor, tf.Tensor]]:
+        maps = self._before(images, training=True)
+        return [tf.nn.moments(x, (0, 1, 2)) for x in (maps if len(self.norms) > 1 else [maps])]

@@ -55,6 +55,8 @@ class Probe:
         Of a pixel of whole squares.
     most_steps
         Of an epoch that sees every drawn pixel once; None where windows are drawn afresh.
+    traced_s
+        Of ``once_s``, building and tracing: done already where the probe's learner is trained.
     """
 
     step_s: float
@@ -62,6 +64,7 @@ class Probe:
     once_s: float
     pixel_s: float
     most_steps: int | None = None
+    traced_s: float = 0.0
 
     def seconds_of(self, epochs_steps: tuple[int, int]) -> float:
         """Of some epochs of so many steps."""
@@ -170,10 +173,14 @@ class Plan:
 
 
 @uninterrupted()
-def probe(material: Material, budget_s: float) -> Probe:
-    """Time real steps, a validation and the last scores of a configuration."""
-    config, began = material.config, time.perf_counter()
-    learner = Learner.of(config)
+def probe(material: Material, budget_s: float, learner: Learner | None = None) -> Probe:
+    """Time real steps, a validation and the last scores of a configuration.
+
+    With a ``learner`` of this configuration it is that one which makes the steps; it begins anew
+    where it is trained.
+    """
+    config, began, lent = material.config, time.perf_counter(), learner is not None
+    learner = learner or Learner.of(config)
     batches, most = epoch_batches(material, 0)
     whole, score = epoch_batches(material, 0, whole=True)[0], estimator(material, "val")
     dataset = as_dataset(batches).repeat()  # an epoch may be shorter than what is timed
@@ -194,6 +201,7 @@ def probe(material: Material, budget_s: float) -> Probe:
 
     steps(2)
     scored()
+    traced_s = time.perf_counter() - began
     predicted_seconds_per_gigapixel(config.spec)
     pixel_s = seconds_per_gigapixel(BlockScorer(config.spec, learner.scored)) / 1e9
     once_s = time.perf_counter() - began
@@ -202,14 +210,15 @@ def probe(material: Material, budget_s: float) -> Probe:
     count = min(max(3, round(wanted / step_s)), 2000)
     step_s = steps(count) / count
     validation_s = min(scored(), scored())
-    keras.backend.clear_session()
+    if not lent:
+        keras.backend.clear_session()
     by_patch = config.train.mode == "patch"
-    return Probe(step_s, validation_s, once_s, pixel_s, most if by_patch else None)
+    return Probe(step_s, validation_s, once_s, pixel_s, most if by_patch else None, traced_s)
 
 
 def plan_trainings(
     found: Probe, budget_s: float, spent_s: float, data: str,
-    *, trials: int = 1, each_s: float = 0, instead: str = "",
+    *, trials: int = 1, each_s: float = 0, instead: str = "", traced: bool = False,
 ) -> Plan:  # fmt: skip
     """Trainings of one network that fill what is left of a budget.
 
@@ -225,13 +234,15 @@ def plan_trainings(
         Trainings, and what else is done for each.
     instead
         What else would do where it is too short, ``", ..."``.
+    traced
+        Whether the learner that was timed is trained.
 
     Raises
     ------
     UserError
         If it is too short for them.
     """
-    once_s = found.once_s + each_s
+    once_s = found.once_s + each_s - (found.traced_s if traced else 0)
     epochs, steps = divide(found, (budget_s - spent_s) / trials - once_s)
     if epochs * steps < FEWEST_STEPS:
         least = once_s + FEWEST_STEPS * found.step_s + found.validation_s

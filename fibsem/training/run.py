@@ -33,6 +33,7 @@ from fibsem.training.estimating import estimate
 from fibsem.training.fit import Trained, train
 from fibsem.training.folder import Overwrite, settle
 from fibsem.training.health import CollapsedError, DivergedError
+from fibsem.training.learner import Learner
 from fibsem.training.material import Material
 from fibsem.training.results import Epoch, Figures, TrialResult
 from fibsem.training.scoring import score_all
@@ -100,8 +101,9 @@ def run_job(
     material: Material,
     tracking: Tracking,
     on_epoch: Callable[[Epoch], None] | None = None,
+    learner: Learner | None = None,
 ) -> tuple[TrialResult, Trained | None]:
-    """Train, score and track one configuration.
+    """Train, score and track one configuration; ``learner`` is that of `fibsem.training.fit.train`.
 
     Returns
     -------
@@ -127,7 +129,7 @@ def run_job(
         return _finished(TrialResult.from_json(known), job, material, tracking), None
     run_id = _take_up(job, material, tracking)
     try:
-        result, trained = _train_and_score(job, material, tracking, run_id, on_epoch)
+        result, trained = _train_and_score(job, material, tracking, run_id, on_epoch, learner)
         _check_unchanged(job, material)
         write_json(done, result.to_json())
     except PrunedError as pruned:
@@ -225,6 +227,7 @@ def _train_and_score(
     tracking: Tracking,
     run_id: str,
     on_epoch: Callable[[Epoch], None] | None,
+    learner: Learner | None,
 ) -> tuple[TrialResult, Trained]:
     logged = tracking.logged_steps(run_id, names.VAL_LOSS)
 
@@ -237,7 +240,7 @@ def _train_and_score(
     config = material.config
     cost = {"predicted_seconds_per_gigapixel": predicted_seconds_per_gigapixel(config.spec)}
     tracking.log_changed(run_id, names.grouped("cost", cost))
-    trained = train(material, checkpoint=job.folder / CHECKPOINT, on_epoch=report)
+    trained = train(material, checkpoint=job.folder / CHECKPOINT, on_epoch=report, learner=learner)
     scorer = BlockScorer(config.spec, trained.model)
     cost["seconds_per_gigapixel"] = seconds_per_gigapixel(scorer)
     result = TrialResult(

@@ -6,7 +6,8 @@ import pytest
 
 from fibsem.inference.model.predict import compiled
 from fibsem.training.fit import epoch_batches, train
-from fibsem.training.learner import BATCHES, Learner, estimate_statistics
+from fibsem.training.learner import BATCHES, Learner, Statistics
+from fibsem.training.plan import probe
 
 
 def small_model():
@@ -54,7 +55,7 @@ def test_statistics_are_those_of_the_weights_that_are_there():
     model = keras.Model(window, keras.layers.BatchNormalization(name="deeper")(x))
     rng = np.random.default_rng(0)
     batches = [(rng.normal(2, 3, (4, 5, 6, 1)).astype("f4"),) for _ in range(BATCHES + 3)]
-    estimate_statistics(model, iter(batches))
+    Statistics(model).estimate(iter(batches))
     conv, norm = model.get_layer("conv"), model.get_layer("norm")
     seen = np.concatenate([conv(images).numpy() for (images,) in batches[:BATCHES]])
     np.testing.assert_allclose(norm.moving_mean, seen.mean((0, 1, 2)), rtol=1e-4)
@@ -97,3 +98,14 @@ def test_a_learner_that_begins_again_is_a_new_one_of_that_seed(material):
     ):
         np.testing.assert_array_equal(one, other)
     assert all(not np.any(np.asarray(v)) for v in learner.steps.optimizer.variables)
+
+
+def test_a_learner_that_was_timed_trains_as_a_new_one(material):
+    """So that a command that repeats a plan, and times nothing, has the same result."""
+    setting = material("train.steps=3", "train.epochs=1", "model.dropout=0.2", "train.average=0.9")
+    learner = Learner.of(setting.config)
+    probe(setting, 1.0, learner)
+    timed, new = train(setting, learner=learner), train(setting)
+    assert timed.best.val == new.best.val
+    for one, other in zip(timed.model.get_weights(), new.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
