@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fibsem.api.exporting import export
 from fibsem.api.inputs import options_of
 from fibsem.api.segmenting import estimate, run
 from fibsem.config import TrackingConfig, Tree, read, run_command
@@ -9,12 +10,14 @@ from fibsem.errors import UserError
 
 
 def main(tree: Tree) -> None:
-    """Segment one volume, or say what it would take."""
+    """Segment one volume, say what it would take, or export the networks."""
     options_of(tree)
     read(TrackingConfig, tree["tracking"], "tracking")
     if tree["estimate"] not in (True, False, "table"):
         raise UserError(f"`estimate` must be true, false or table, but got {tree['estimate']}.")
-    if tree["estimate"] == "table":
+    if tree["export"] is not None:
+        print(f"the networks with their geometry: {export(tree)}")
+    elif tree["estimate"] == "table":
         _print_table()
     elif tree["estimate"]:
         print(estimate(tree).text())

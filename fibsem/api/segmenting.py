@@ -135,7 +135,7 @@ def segment(
         Folder of the results. None: the one of the command; of an array none is kept.
     options
         Any other key of ``python -m fibsem.segment``: ``probabilities=True``,
-        ``voxel_nm=[50, 10, 10]``, ``valid="all"``, but for ``estimate``.
+        ``voxel_nm=[50, 10, 10]``, ``valid="all"``, but for ``estimate`` and ``export``.
 
     Raises
     ------
@@ -163,6 +163,7 @@ def segment(
     )  # fmt: skip
     asked = tree["estimate"]
     require("estimate", asked, asked is False, "false: it is an answer of the command line")
+    require("export", tree["export"], tree["export"] is None, "none: it is of the command line")
     loaded = {one.name: one for one in models if isinstance(one, LoadedModel)}
     if on_disk:
         return run(tree, loaded)

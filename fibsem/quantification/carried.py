@@ -101,18 +101,19 @@ def _moved(
 ) -> dict[str, npt.NDArray[np.float64]]:
     """How far drawn labels move each figure of one block: its 2.5 and 97.5 %."""
     phases, pore = film.read(block), _pore(stored, block)
-    plain, rng = _figures(phases, film, how), np.random.default_rng([1, seed])
+    plain, rng = figures_of_part(phases, film, how), np.random.default_rng([1, seed])
     moved = []
     for k in range(how.draws):
         drawn = np.where(redrawn(pore, lengths, rng), PORE, SOLID).astype(np.uint8)
         drawn[phases == NEITHER] = NEITHER
-        figures = _figures(drawn, film, how)
+        figures = figures_of_part(drawn, film, how)
         moved.append({key: figures[key] - plain[key] for key in plain})
         progress("draws", k + 1, how.draws)
     return {key: np.quantile([one[key] for one in moved], (0.025, 0.975)) for key in plain}
 
 
-def _figures(phases: Phases, film: Film, how: QuantifyConfig) -> dict[str, float]:
+def figures_of_part(phases: Phases, film: Film, how: QuantifyConfig) -> dict[str, float]:
+    """Figures of one part of a film, (z, y, x) classes, that drawn labels move."""
     part = Film.of(phases, film.spacing)
     cells, surface, components = CellCounts(part), Surface(part), PoreComponents(how.connectivity)
     walk(part, [cells, surface, components])

@@ -50,7 +50,7 @@ PLACED = {
          "uncertainty", "valid", "missing", "min_volume_nm3", "pattern", "series", "sparse",
          "symmetry"],
         [*ANYWHERE, *SEARCH, *NETWORK, "estimate", "memory_gib", "slab", "tile", "previews",
-         "certificate", "workers", "scheduler"],
+         "certificate", "workers", "scheduler", "export"],
     ),
     "view": ([], ["command", "segmentation", "volume", "quantified", "z", "screenshot", "layers"]),
     "simulate": (["phantom.*", "layout"], ["command", "output", "overwrite"]),

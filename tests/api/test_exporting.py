@@ -1,0 +1,47 @@
+"""`segment export=onnx`: from a bundle's folder to a graph that gives what `segment` gives."""
+
+import json
+
+import numpy as np
+import pytest
+
+from fibsem import models, segment
+from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.config import compose
+from fibsem.data.preprocessing import Recipe
+from fibsem.errors import UserError
+from fibsem.geometry import Nbhd
+from fibsem.inference.model.segmenter import Scorer, Segmenter
+from fibsem.models.spec import resolve
+from fibsem.tracking.bundle import Bundle
+
+runtime = pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
+
+
+def test_a_bundle_becomes_a_graph_beside_its_summary(tmp_path, capsys):
+    spec = resolve("2dcnn", Nbhd.parse("11x11x3"), "valid", {"blocks": 1, "filters": 2})
+    segmenter = Segmenter.of(spec, models.build(spec), Recipe(), PostProcessing())
+    Bundle(segmenter, (50.0, 10.0, 10.0), {}).save(tmp_path / "bundle")
+    out = tmp_path / "network"
+    words = ["export=onnx", f"weights={tmp_path / 'bundle'}", f"output={out}"]
+    segment.main(compose("segment", words))
+    assert str(out / "network.onnx") in capsys.readouterr().out
+    block = np.random.default_rng(0).normal(size=(30, 25, 3)).astype("float32")
+    session = runtime.InferenceSession(out / "network.onnx", providers=["CPUExecutionProvider"])
+    (scores,) = session.run(None, {"window": block[None]})
+    np.testing.assert_allclose(scores[0, ..., 0], Scorer(segmenter)(block), atol=1e-5)
+    told = session.get_modelmeta().custom_metadata_map
+    assert json.loads(told["halo_zyx"]) == [1, 5, 5]
+    assert json.loads((out / "summary.json").read_text())["metadata"] == told
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["export=onnx", "volume=film"], "`volume` must be left out where `export` is given"),
+        (["export=torch"], "`export` must be onnx, but got torch"),
+    ],
+)
+def test_what_cannot_be_exported_is_said(words, said):
+    with pytest.raises(UserError, match=said):
+        segment.main(compose("segment", words))
