@@ -378,7 +378,6 @@ def _restore(learner: Learner, path: Path, identity: Identity) -> Progress:
     UserError
         If it is the state of another training.
     """
-    learner.steps.optimizer.build(learner.steps.trainable_variables)
     try:
         record, read, best = _read(path, _variables(learner), len(learner.scored.weights))
     except DAMAGE as error:

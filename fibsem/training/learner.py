@@ -135,6 +135,8 @@ def compiled_for_steps(config: RunConfig) -> keras.Model:
         loss=make_loss(how.loss, how.loss_weight),
         jit_compile=False,
     )
+    # a first step that makes the optimiser's variables would be traced twice
+    network.optimizer.build(network.trainable_variables)
     return network
 
 

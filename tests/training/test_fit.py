@@ -20,46 +20,59 @@ from fibsem.training.results import Epoch
 from tests.conftest import CutOffError
 
 
-def scores(trained):
+def scores(epochs):
     """What must not depend on time: everything but seconds."""
     return [
-        {k: v for k, v in asdict(epoch).items() if not k.endswith("seconds")}
-        for epoch in trained.history
+        {k: v for k, v in asdict(epoch).items() if not k.endswith("seconds")} for epoch in epochs
     ]
 
 
-@pytest.mark.parametrize("mode", ["grid", "patch"])
-def test_two_runs_with_one_seed_give_equal_metrics(material, mode):
-    setting = material(f"train.mode={mode}", "model.dropout=0.3")
-    first, second = train(setting), train(setting)
-    assert scores(first) == scores(second)
-    for a, b in zip(first.model.get_weights(), second.model.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
-    assert scores(train(material(f"train.mode={mode}", "model.dropout=0.3", "seed=1"))) != scores(
-        first
-    )
+@pytest.fixture(scope="module", params=["grid", "patch"])
+def whole(request, material):
+    """(function from overrides to material, training that nothing disturbed), in either mode."""
+
+    def make(*overrides):
+        how = (f"train.mode={request.param}", "model.dropout=0.3", "train.epochs=4")
+        return material(*how, *overrides)
+
+    return make, train(make())
 
 
-@pytest.mark.parametrize("mode", ["grid", "patch"])
-def test_a_training_cut_off_goes_on_as_if_nothing_had_happened(material, mode, tmp_path):
-    """Dropout's generators, momentum, best weights and early stopping included."""
-    setting = material(f"train.mode={mode}", "model.dropout=0.3", "train.epochs=4")
-    whole = train(setting)
+def cut_off_after(setting, epochs, file=None):
+    """The epochs of a training that is cut off after so many."""
+    seen = []
 
     def stop(epoch):
-        if epoch.epoch == 1:
+        seen.append(epoch)
+        if len(seen) == epochs:
             raise CutOffError
 
-    file = tmp_path / "checkpoint.npz"
     with pytest.raises(CutOffError):
         train(setting, checkpoint=file, on_epoch=stop)
+    return seen
+
+
+def test_a_training_cut_off_goes_on_as_if_nothing_had_happened(whole, tmp_path):
+    """Dropout's generators, momentum, best weights and early stopping included.
+
+    Hence two trainings with one seed are equal.
+    """
+    setting, undisturbed = whole[0](), whole[1]
+    file = tmp_path / "checkpoint.npz"
+    cut_off_after(setting, 2, file)
     seen = []
     resumed = train(setting, checkpoint=file, on_epoch=seen.append)
     assert [epoch.epoch for epoch in seen] == [0, 1, 2, 3]
-    assert scores(resumed) == scores(whole)
-    for a, b in zip(resumed.model.get_weights(), whole.model.get_weights(), strict=True):
+    assert scores(resumed.history) == scores(undisturbed.history)
+    for a, b in zip(resumed.model.get_weights(), undisturbed.model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
-    assert scores(train(setting, checkpoint=file)) == scores(whole)  # finished: nothing is trained
+    finished = train(setting, checkpoint=file)  # nothing is trained
+    assert scores(finished.history) == scores(undisturbed.history)
+
+
+def test_another_seed_gives_another_training(whole):
+    make, undisturbed = whole
+    assert scores(cut_off_after(make("seed=1"), 1)) != scores(undisturbed.history[:1])
 
 
 @pytest.mark.parametrize("mode", ["grid", "patch"])
@@ -126,7 +139,6 @@ def test_the_kept_epoch_is_best_by_what_the_configuration_names(
 
     def recorded(learner, material, scorer, state):
         epoch = len(state.history)
-        learner.steps.optimizer.build(learner.steps.trainable_variables)
         model = learner.scored
         model.set_weights([np.full_like(some, epoch) for some in model.get_weights()])
         loss, miou = DISAGREEING[epoch]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from fibsem.inference.model.predict import compiled
-from fibsem.training.fit import epoch_batches, train
+from fibsem.training.fit import as_dataset, epoch_batches, train
 from fibsem.training.learner import BATCHES, Learner, Statistics
 from fibsem.training.plan import probe
 
@@ -44,6 +44,18 @@ def test_without_an_average_the_weights_themselves_are_scored():
     step(learner)
     learner.settle([])
     assert weight(learner.scored) == weight(learner.steps) == -1
+
+
+def test_steps_are_traced_once(material):
+    """Python goes through a step when TensorFlow traces it, and not again."""
+    setting = material("train.steps=3")
+    learner, traced = Learner.of(setting.config), []
+    train_step = learner.steps.train_step
+    learner.steps.train_step = lambda data: traced.append(1) or train_step(data)
+    for epoch in range(2):
+        batches, steps = epoch_batches(setting, epoch)
+        learner.steps.fit(as_dataset(batches), steps_per_epoch=steps, verbose=0, shuffle=False)
+    assert len(traced) == 1
 
 
 def test_statistics_are_those_of_the_weights_that_are_there():
