@@ -35,6 +35,8 @@ class QuantifyConfig:
         is coarsened to, in the unit of ``largest``.
     maps
         Whether local thickness and components of every voxel are written, too.
+    thickness
+        CSV with the thickness of every slice, where it varies; None: slices are equally thick.
     draws
         How often labels are drawn again from the probabilities, in every part; 0: not.
     """
@@ -49,6 +51,7 @@ class QuantifyConfig:
     mesh: Literal["none", "stl", "ply"] = "none"
     mesh_cell: float = 50.0
     maps: bool = False
+    thickness: str | None = None
     draws: int = 0
 
     @classmethod

@@ -17,6 +17,7 @@ from fibsem.quantification.meshes import write_mesh
 from fibsem.quantification.options import QuantifyConfig
 from fibsem.quantification.sampled import Sampled
 from fibsem.quantification.segmented import Segmented
+from fibsem.quantification.slices import read_thickness
 from fibsem.quantification.streamed import Streamed
 from fibsem.quantification.summary import check_structure, summary_of
 from fibsem.quantification.tables import tables_of
@@ -54,15 +55,19 @@ def quantify(
     started = time.perf_counter()
     show = progress or (lambda *_: None)
     check_free(folder)
+    depth = segmented.film.shape[0]
+    thickness = read_thickness(Path(how.thickness), depth) if how.thickness else None
     streamed = Streamed.of(segmented.film, how, show)
     check_structure(segmented, streamed)
     longest = zip(streamed.chords.longest, segmented.film.spacing, strict=True)
     widest = min((count + 1) * step for count, step in longest)
     sampled = Sampled.of(segmented.film, how, widest, show)
     record = summary_of(segmented, streamed, sampled, how)
+    weighed = None if thickness is None else streamed.cells.porosity(thickness.tolist())
+    record["porosity_by_thickness"] = weighed
     record["tables"] = [
         path.name
-        for name, table in tables_of(segmented, streamed, sampled).items()
+        for name, table in tables_of(segmented, streamed, sampled, thickness).items()
         for path in encoding.write(table, folder, name)
     ]
     record["mesh"] = None

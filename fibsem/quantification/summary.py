@@ -188,8 +188,10 @@ def told(record: Record) -> str:
         for axis, leads in record["percolates"].items()
     ]
     sizes, throats = record[f"pore_size_{unit}"], record[f"throat_size_{unit}"]
+    weighed = record.get("porosity_by_thickness")
+    by_thickness = f" ({100 * weighed:.2f} % by thickness of the slices)" if weighed else ""
     lines = [
-        f"porosity {100 * record['porosity']:.2f} %; {corrected_text(record)}",
+        f"porosity {100 * record['porosity']:.2f} %{by_thickness}; {corrected_text(record)}",
         f"pores lead through ({record['connectivity']} neighbours): {', '.join(through)}; "
         f"{record['components']} components",
     ]

@@ -8,16 +8,20 @@ import pandas as pd
 from fibsem.analysis.structure.representative import spread_by_size
 from fibsem.quantification.sampled import Sampled
 from fibsem.quantification.segmented import Segmented
+from fibsem.quantification.slices import Thickness
 from fibsem.quantification.streamed import Streamed
 
 
 def tables_of(
-    segmented: Segmented, streamed: Streamed, sampled: Sampled
+    segmented: Segmented, streamed: Streamed, sampled: Sampled, thickness: Thickness | None = None
 ) -> dict[str, pd.DataFrame]:
-    """Every table by the name of its file; lengths in the unit that the columns name."""
+    """Every table by the name of its file; lengths in the unit that the columns name.
+
+    ``thickness`` is that of every slice, where it varies.
+    """
     unit = segmented.unit
     made = {
-        "profile": _profile(segmented, streamed),
+        "profile": _profile(segmented, streamed, thickness),
         "correlation": _correlation(streamed, unit),
         "chords": _chords(streamed, unit),
         "parts": pd.DataFrame(
@@ -31,18 +35,16 @@ def tables_of(
     return made
 
 
-def _profile(segmented: Segmented, streamed: Streamed) -> pd.DataFrame:
-    """Porosity of every slice; empty where nothing of it is known."""
-    z = np.arange(segmented.film.shape[0])
-    step = segmented.film.spacing[0]
-    return pd.DataFrame(
-        {
-            "z": z,
-            f"z ({segmented.unit})": z * step,
-            "porosity": streamed.cells.profile,
-            "known pixels": streamed.cells.known,
-        }
-    )
+def _profile(segmented: Segmented, streamed: Streamed, thickness: Thickness | None) -> pd.DataFrame:
+    """Porosity of every slice by where it begins; empty where nothing of it is known."""
+    depth, unit = segmented.film.shape[0], segmented.unit
+    z = np.arange(depth)
+    if thickness is None:
+        where = {f"z ({unit})": z * segmented.film.spacing[0]}
+    else:
+        where = {"z (nm)": np.cumsum(thickness) - thickness, "thickness (nm)": thickness}
+    found = {"porosity": streamed.cells.profile, "known pixels": streamed.cells.known}
+    return pd.DataFrame({"z": z, **where, **found})
 
 
 def _correlation(streamed: Streamed, unit: str) -> pd.DataFrame:

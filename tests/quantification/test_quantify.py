@@ -201,3 +201,33 @@ def test_results_of_another_command_are_not_written_over(segmented, told, tmp_pa
     (tmp_path / "summary.json").write_text('{"val": 1}')
     with pytest.raises(UserError, match="holds other results"):
         run(segmented, tmp_path)
+
+
+def test_slices_are_weighed_by_their_thickness(segmented, film, tmp_path):
+    """A slice that is three times as thick counts three times; the profile is at its depths."""
+    nm = np.where(np.arange(len(film)) % 2, 150.0, 50.0)
+    rows = [f"{z},{nm[z]}" for z in reversed(range(len(film)))]  # in any order
+    (tmp_path / "nm.csv").write_text("\n".join(["z,nm", *rows]))
+    record = run(segmented, tmp_path / "q", "blocks=0", f"thickness={tmp_path / 'nm.csv'}")
+    found = labels(segmented / "labels.ome.zarr") == 0
+    by_slice = found.mean((1, 2))
+    assert record["porosity"] == pytest.approx(by_slice.mean())
+    assert record["porosity_by_thickness"] == pytest.approx(np.average(by_slice, weights=nm))
+    assert record["porosity_by_thickness"] != pytest.approx(record["porosity"], abs=1e-6)
+    lines = (tmp_path / "q" / "profile.csv").read_text().splitlines()
+    assert lines[0] == "z,z (nm),thickness (nm),porosity,known pixels"
+    assert [line.split(",")[1] for line in lines[1:5]] == ["0.0", "50.0", "200.0", "250.0"]
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("z,nm\n0,50", r"must have every slice from 0 to 11 once, but .*nm\.csv has 1 lines"),
+        ("z,um\n0,50", "must be a CSV with the columns z,nm, but"),
+        ("z,nm\n" + "\n".join(f"{z},{50 * (z != 3)}" for z in range(12)), "but slice 3 of"),
+    ],
+)
+def test_a_table_of_thicknesses_that_cannot_be_is_said(segmented, tmp_path, table, said):
+    (tmp_path / "nm.csv").write_text(table)
+    with pytest.raises(UserError, match=said):
+        run(segmented, tmp_path / "q", "blocks=0", f"thickness={tmp_path / 'nm.csv'}")
