@@ -16,11 +16,13 @@ from typing import Any
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import Trial, TrialState
 
 from fibsem.config import SearchConfig
 from fibsem.errors import LostError
 from fibsem.search.axes import Axes
+from fibsem.search.optuna_records import attempt_of, row_of
+from fibsem.search.optuna_trials import Trials
 from fibsem.search.owner import Beat, Observer, Owner
 from fibsem.search.rungs import NotYetError, epochs_at, heir, read_rungs
 from fibsem.search.samplers import PLANNED, make_pruner, make_sampler
@@ -28,7 +30,6 @@ from fibsem.search.slots import (
     Attempt,
     Cause,
     Opening,
-    State,
     end_of,
     next_attempt,
     slots_needed,
@@ -40,14 +41,6 @@ from fibsem.system.interrupts import every_call
 from fibsem.training.objectives import Objective
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
-
-STATES: dict[TrialState, State] = {
-    TrialState.WAITING: "waiting",
-    TrialState.RUNNING: "running",
-    TrialState.COMPLETE: "complete",
-    TrialState.PRUNED: "pruned",
-    TrialState.FAIL: "failed",
-}
 
 
 def delete_study(name: str, url: str, folder: Path) -> None:
@@ -82,13 +75,11 @@ class OptunaStudy:
                 directions=[goal.direction for goal in goals],
                 load_if_exists=True,
             )
-            self.storage = self.study._storage  # what we opened, with a memory of finished trials
-            self._study_id = self.storage.get_study_id_from_name(name)
+            self.trials = Trials(self.study)
         self.me = Owner.me()
         self._observer = Observer(self.me, search.grace_s, search.heartbeat_s)
         self._running: dict[int, Trial] = {}
-        self._told: dict[int, int] = {}
-        self._trial_ids: dict[int, int] = {}
+        self._reported: dict[int, int] = {}  # the latest epoch of each attempt
 
     # what is to be done
 
@@ -112,7 +103,7 @@ class OptunaStudy:
             return None
         losses = {
             frozen.number: frozen.intermediate_values[frozen.last_step]
-            for frozen in self.storage.get_all_trials(self._study_id, deepcopy=False)
+            for frozen in self.trials.all()
             if frozen.values is not None and frozen.last_step is not None
         }
         return heir(self.rungs, slot, known, losses)
@@ -160,11 +151,10 @@ class OptunaStudy:
 
     def _take(self, attempt: Attempt) -> bool:
         """Change a waiting trial to running; False where another process was first."""
-        trial_id = self._trial_id(attempt)
         try:
-            if not self.storage.set_trial_state_values(trial_id, state=TrialState.RUNNING):
+            if not self.trials.take(attempt.number):
                 return False
-            self.storage.set_trial_user_attr(trial_id, "owner", self.me.text())
+            self.trials.note(attempt.number, "owner", self.me.text())
         except UpdateFinishedTrialError:
             return False
         return True
@@ -172,13 +162,8 @@ class OptunaStudy:
     def _start(self, attempt: Attempt) -> Attempt:
         """Draw the hyperparameters of a trial that is ours."""
         # a sampler of its own for every slot: continued or shared, a study draws what it would have
-        study = optuna.load_study(
-            study_name=self.name,
-            storage=self.storage,
-            sampler=make_sampler(self.search, self._sampler_seed(attempt)),
-            pruner=make_pruner(self.search),
-        )
-        trial = Trial(study, self._trial_id(attempt))
+        sampler = make_sampler(self.search, self._sampler_seed(attempt))
+        trial = self.trials.begin(attempt.number, sampler, make_pruner(self.search))
         values = self.axes.suggest(trial)
         trial.set_user_attr("values", json.dumps(values))
         self._running[attempt.number] = trial
@@ -190,78 +175,68 @@ class OptunaStudy:
     def _sampler_seed(self, attempt: Attempt) -> int:
         return (self.search.seed * 1_000_003 + attempt.slot * 101 + attempt.attempt) % 2**31
 
-    def _trial_id(self, attempt: Attempt) -> int:
-        """Of an attempt: its number is within the study, this within the storage."""
-        known = self._trial_ids.get(attempt.number)
-        if known is None:
-            known = self._trial_ids[attempt.number] = (
-                self.storage.get_trial_id_from_study_id_trial_number(self._study_id, attempt.number)
-            )
-        return known
-
     # what became of it
 
     def report(self, attempt: Attempt, epoch: int, loss: float) -> bool:
         if len(self.goals) > 1 or (self.search.pruner == "none" and not self.rungs):
             return False
-        told = self._told.get(attempt.number, -1)
-        if epoch < told:
-            return False  # a training that goes on tells its former epochs again
+        latest = self._reported.get(attempt.number, -1)
+        if epoch < latest:
+            return False  # a training that goes on reports its former epochs again
         trial = self._running[attempt.number]
-        if epoch > told:
+        if epoch > latest:
             trial.report(loss, epoch)
-            self._told[attempt.number] = epoch
+            self._reported[attempt.number] = epoch
         if self.rungs:
             last = epochs_at(self.rungs, attempt.slot)
             return last is not None and epoch + 1 >= last
         return bool(trial.should_prune())
 
     def beat(self, attempt: Attempt, beat: Beat) -> None:
-        self.storage.set_trial_user_attr(self._trial_id(attempt), "beat", beat.text())
+        self.trials.note(attempt.number, "beat", beat.text())
 
     def complete(self, attempt: Attempt, objectives: list[float], record: dict[str, Any]) -> None:
-        self._publish(attempt, TrialState.COMPLETE, objectives, record)
+        self._publish(attempt, TrialState.COMPLETE, record, objectives)
 
     def prune(self, attempt: Attempt, record: dict[str, Any]) -> None:
-        self._publish(attempt, TrialState.PRUNED, self._last_loss(attempt), record)
+        self._publish(attempt, TrialState.PRUNED, record)
 
     def diverge(self, attempt: Attempt, reason: str, record: dict[str, Any]) -> None:
         # pruned without a value: what samplers take for worse than all that was completed
-        self._publish(attempt, TrialState.PRUNED, None, {**record, "reason": reason})
+        self._publish(attempt, TrialState.PRUNED, {**record, "reason": reason}, valued=False)
 
     def _publish(
         self,
         attempt: Attempt,
         state: TrialState,
-        values: list[float] | None,
         record: dict[str, Any],
+        values: list[float] | None = None,
+        *,
+        valued: bool = True,
     ) -> None:
         """Fill the slot, unless the attempt is not ours any more."""
-        trial_id = self._trial_id(attempt)
         try:
-            self.storage.set_trial_user_attr(trial_id, "record", record)
-            self.storage.set_trial_state_values(trial_id, state=state, values=values)
+            self.trials.note(attempt.number, "record", record)
+            if valued:
+                self.trials.tell(attempt.number, state, values)
+            else:
+                self.trials.close(attempt.number, state)
         except UpdateFinishedTrialError as error:
-            if self.storage.get_trial(trial_id).state != state:
+            if self.trials.get(attempt.number).state != state:
                 raise LostError from error
-            # told before: the answer was lost on its way
+            # it was told, and the answer was lost on its way
         self._running.pop(attempt.number, None)
 
-    def _last_loss(self, attempt: Attempt) -> list[float] | None:
-        told = self.storage.get_trial(self._trial_id(attempt)).intermediate_values
-        return [told[max(told)]] if told else None
-
     def fail(self, attempt: Attempt, reason: str, cause: Cause, *, final: bool = False) -> bool:
-        trial_id = self._trial_id(attempt)
         end = {**end_of(attempt, cause, final), "reason": reason}
         try:
-            self.storage.set_trial_user_attr(trial_id, "end", end)
-            self.storage.set_trial_state_values(trial_id, state=TrialState.FAIL)
+            self.trials.note(attempt.number, "end", end)
+            self.trials.tell(attempt.number, TrialState.FAIL)
         except UpdateFinishedTrialError:
             self._running.pop(attempt.number, None)
             return True  # another process gave it up first
         self._running.pop(attempt.number, None)
-        ended = _attempt(self.storage.get_trial(trial_id))
+        ended = attempt_of(self.trials.get(attempt.number))
         following = next_attempt(ended, self.search.retries)
         if following is not None:
             self._open(following, following.values or {})
@@ -270,13 +245,13 @@ class OptunaStudy:
     def recover(self) -> list[tuple[Attempt, str]]:
         self._drop_duplicates()
         gone = []
-        for frozen in self._trials(TrialState.RUNNING):
+        for frozen in self.trials.all(TrialState.RUNNING):
             if frozen.number in self._running:
                 continue
             attrs = frozen.user_attrs
             why = self._observer.verdict(frozen.number, attrs.get("owner"), attrs.get("beat"))
             if why is not None:
-                attempt = _attempt(frozen)
+                attempt = attempt_of(frozen)
                 self.fail(attempt, why, "killed")
                 gone.append((attempt, why))
         return gone
@@ -291,21 +266,17 @@ class OptunaStudy:
 
     def _drop(self, attempt: Attempt) -> None:
         """Take an attempt out that another one makes superfluous."""
-        trial_id = self._trial_id(attempt)
         with contextlib.suppress(UpdateFinishedTrialError):
-            self.storage.set_trial_user_attr(trial_id, "duplicate", True)
-            self.storage.set_trial_state_values(trial_id, state=TrialState.FAIL)
+            self.trials.note(attempt.number, "duplicate", True)
+            self.trials.close(attempt.number, TrialState.FAIL)
 
     # what is there
 
-    def _trials(self, *states: TrialState) -> list[FrozenTrial]:
-        return self.study.get_trials(deepcopy=False, states=states or None)
-
     def attempts(self) -> list[Attempt]:
-        return [_attempt(frozen) for frozen in self._trials()]
+        return [attempt_of(frozen) for frozen in self.trials.all()]
 
     def rows(self) -> list[dict[str, Any]]:
-        return [_row(frozen) for frozen in self._trials() if not frozen.user_attrs.get("duplicate")]
+        return [row_of(one) for one in self.trials.all() if not one.user_attrs.get("duplicate")]
 
     def get(self, key: str) -> Any:
         return self.study.user_attrs.get(key)
@@ -315,60 +286,13 @@ class OptunaStudy:
 
     def elect(self) -> bool:
         try:  # of all that every storage does, only the creation of a study is once for all
-            optuna.create_study(storage=self.storage, study_name=_elected(self.name))
+            optuna.create_study(storage=self.trials.storage, study_name=_elected(self.name))
         except optuna.exceptions.DuplicatedStudyError:
             return False
         return True
 
     def close(self) -> None:
         release(self._opened)
-
-
-def _attempt(frozen: FrozenTrial) -> Attempt:
-    attrs = _attributes(frozen)
-    cause = attrs.get("cause")
-    return Attempt(
-        number=frozen.number,
-        slot=attrs["slot"],
-        attempt=attrs["attempt"],
-        strikes=attrs["strikes"],
-        failures=attrs["failures"],
-        state="stopped" if cause == "let_go" else STATES[frozen.state],
-        values=json.loads(attrs.get("values", "{}")),
-        final=attrs.get("final", False),
-        continues=attrs.get("continues"),
-        duplicate=attrs.get("duplicate", False),
-        cause=cause,
-    )
-
-
-def _attributes(frozen: FrozenTrial) -> dict[str, Any]:
-    """What is stored of an attempt, and of its end where it had one."""
-    attrs = frozen.user_attrs
-    if frozen.state != TrialState.FAIL:
-        return attrs
-    if "own_failure" in attrs:  # as former versions told an end
-        return {**attrs, "cause": "own" if attrs["own_failure"] else "killed"}
-    return {**attrs, **attrs.get("end", {})}
-
-
-def _row(frozen: FrozenTrial) -> dict[str, Any]:
-    """One row of the table of a study."""
-    attempt, attrs = _attempt(frozen), _attributes(frozen)
-    return {
-        "number": attempt.number,
-        "slot": attempt.slot,
-        "attempt": attempt.attempt,
-        "state": attempt.state,
-        "reason": attrs.get("reason") or attrs.get("record", {}).get("reason", ""),
-        "cause": attempt.cause,
-        "own_failure": attempt.cause == "own",
-        "objectives": list(frozen.values) if frozen.state == TrialState.COMPLETE else None,
-        "values": attempt.values,
-        "record": attrs.get("record", {}),
-        "ended": frozen.datetime_complete and frozen.datetime_complete.timestamp(),
-        "started": frozen.datetime_start and frozen.datetime_start.timestamp(),
-    }
 
 
 def _opened_before(attempt: Attempt, known: list[Attempt]) -> bool:

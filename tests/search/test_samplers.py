@@ -7,7 +7,7 @@ import pytest
 
 from fibsem.config import SearchConfig
 from fibsem.errors import UserError
-from fibsem.search import tuner_study
+from fibsem.search import tuner_oracle
 from fibsem.search.samplers import make_pruner, make_sampler
 
 SAMPLERS = {
@@ -28,7 +28,7 @@ def test_every_name_has_a_sampler_of_its_own(name):
     if name not in SAMPLERS:
         with pytest.raises(UserError, match=f"search.sampler={name}` is of search=keras_tuner"):
             make_sampler(search, 3)
-    assert name in SAMPLERS or name in tuner_study.SAMPLERS
+    assert name in SAMPLERS or name in tuner_oracle.SAMPLERS
 
 
 @pytest.mark.parametrize("name", ["none of ours", "qmc"])

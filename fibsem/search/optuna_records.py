@@ -1,0 +1,66 @@
+"""A trial of Optuna in our words: the attempt that it is, and its row in the table of a study."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from optuna.trial import FrozenTrial, TrialState
+
+from fibsem.search.slots import Attempt, State
+
+STATES: dict[TrialState, State] = {
+    TrialState.WAITING: "waiting",
+    TrialState.RUNNING: "running",
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+}
+
+
+def attempt_of(frozen: FrozenTrial) -> Attempt:
+    """The attempt that a trial is."""
+    attrs = _attributes(frozen)
+    cause = attrs.get("cause")
+    return Attempt(
+        number=frozen.number,
+        slot=attrs["slot"],
+        attempt=attrs["attempt"],
+        strikes=attrs["strikes"],
+        failures=attrs["failures"],
+        state="stopped" if cause == "let_go" else STATES[frozen.state],
+        values=json.loads(attrs.get("values", "{}")),
+        final=attrs.get("final", False),
+        continues=attrs.get("continues"),
+        duplicate=attrs.get("duplicate", False),
+        cause=cause,
+    )
+
+
+def _attributes(frozen: FrozenTrial) -> dict[str, Any]:
+    """What is stored of an attempt, and of its end where it had one."""
+    attrs = frozen.user_attrs
+    if frozen.state != TrialState.FAIL:
+        return attrs
+    if "own_failure" in attrs:  # as former versions told an end
+        return {**attrs, "cause": "own" if attrs["own_failure"] else "killed"}
+    return {**attrs, **attrs.get("end", {})}
+
+
+def row_of(frozen: FrozenTrial) -> dict[str, Any]:
+    """One row of the table of a study."""
+    attempt, attrs = attempt_of(frozen), _attributes(frozen)
+    return {
+        "number": attempt.number,
+        "slot": attempt.slot,
+        "attempt": attempt.attempt,
+        "state": attempt.state,
+        "reason": attrs.get("reason") or attrs.get("record", {}).get("reason", ""),
+        "cause": attempt.cause,
+        "own_failure": attempt.cause == "own",
+        "objectives": list(frozen.values) if frozen.state == TrialState.COMPLETE else None,
+        "values": attempt.values,
+        "record": attrs.get("record", {}),
+        "ended": frozen.datetime_complete and frozen.datetime_complete.timestamp(),
+        "started": frozen.datetime_start and frozen.datetime_start.timestamp(),
+    }

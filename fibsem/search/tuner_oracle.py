@@ -1,0 +1,87 @@
+"""A space and its sampler in Keras-Tuner's words: the oracle that draws, and what it drew."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras_tuner
+
+from fibsem.config import SearchConfig
+from fibsem.errors import UserError
+from fibsem.search.space import Choice, Range, Space, Values
+from fibsem.training.objectives import Objective
+
+SAMPLERS = ("random", "hyperband", "bayesian")
+
+
+def check_search(search: SearchConfig, space: Space) -> None:
+    """Refuse what files in one folder cannot do, and say who can."""
+    if search.sampler not in SAMPLERS:
+        raise UserError(
+            f"`search.sampler` must be one of {', '.join(SAMPLERS)} with search=keras_tuner, but "
+            f"got {search.sampler}; search=default (Optuna) has enumerated, grid, tpe, cmaes and "
+            "nsga2."
+        )
+    for key, given in (
+        ("search.storage", search.storage is not None),
+        ("search.workers", search.workers > 1),
+        ("search.pruner", search.pruner != "none"),
+        ("search.objectives", len(search.objectives) > 1),
+    ):
+        if given:
+            raise UserError(
+                f"`{key}` cannot be set with search=keras_tuner, whose state is files for one "
+                "worker and one value; search=default (Optuna) has databases, heartbeats, several "
+                "machines, pruners and objectives."
+            )
+
+
+def make_oracle(
+    search: SearchConfig, space: Space, goal: Objective
+) -> keras_tuner.engine.oracle.Oracle:
+    """The oracle of a sampler; the budget is kept by the slots, and so it has none."""
+    objective = keras_tuner.Objective(goal.key, "min" if goal.direction == "minimize" else "max")
+    common = {
+        "objective": objective,
+        "hyperparameters": _hyperparameters(space),
+        "allow_new_entries": False,
+        "tune_new_entries": False,
+        "seed": search.seed,
+        "max_retries_per_trial": 0,
+        "max_consecutive_failed_trials": 1_000_000,
+    }
+    if search.sampler == "hyperband":
+        return keras_tuner.oracles.HyperbandOracle(
+            max_epochs=search.hyperband_epochs, factor=3, hyperband_iterations=1000, **common
+        )
+    limit = 1_000_000  # the budget is in the slots
+    if search.sampler == "bayesian":
+        return keras_tuner.oracles.BayesianOptimizationOracle(
+            max_trials=limit, num_initial_points=search.startup_trials, **common
+        )
+    return keras_tuner.oracles.RandomSearchOracle(max_trials=limit, **common)
+
+
+def _hyperparameters(space: Space) -> keras_tuner.HyperParameters:
+    """The space in Keras-Tuner's words; choices by position, so that they may be anything."""
+    hp = keras_tuner.HyperParameters()
+    for key, axis in space.axes.items():
+        if isinstance(axis, Choice):
+            hp.Int(key, 0, len(axis.values) - 1)
+        elif isinstance(axis, Range) and axis.integer:
+            hp.Int(key, int(axis.low), int(axis.high), sampling="log" if axis.log else "linear")
+        else:
+            hp.Float(key, axis.low, axis.high, sampling="log" if axis.log else "linear")
+    return hp
+
+
+def values_of(space: Space, drawn: dict[str, Any]) -> Values:
+    """Hyperparameters by key, of the axes that exist; epochs where Hyperband sets them."""
+    values: Values = {}
+    for key, axis in space.axes.items():
+        if space.exists(key, values):
+            value = drawn[key]
+            values[key] = axis.values[int(value)] if isinstance(axis, Choice) else value
+    if "tuner/epochs" in drawn:
+        values["train.epochs"] = int(drawn["tuner/epochs"])
+    return values
