@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import tifffile
 
-from fibsem.api.inputs import options_of, voxel_nm_of, weights_of
+from fibsem.api.inputs import options_of
 from fibsem.api.promoting import checked
 from fibsem.config import (
     DataConfig,
@@ -21,6 +21,8 @@ from fibsem.config import (
     compose,
     read,
     read_path,
+    voxel_nm_of,
+    weights_of,
 )
 from fibsem.data.manifest import SAMPLE_KEYS, TOP_KEYS
 from fibsem.data.phantom import PhantomRecipe

@@ -5,9 +5,8 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
-from fibsem.api.inputs import weights_of
 from fibsem.api.models import load_all
-from fibsem.config import TrackingConfig, Tree, output_folder, read, require
+from fibsem.config import TrackingConfig, Tree, output_folder, read, require, weights_of
 from fibsem.errors import UserError
 from fibsem.system.files import write_json
 from fibsem.system.locks import at_work

@@ -13,11 +13,19 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.analysis.intervals import corrected_text, porosity_text
-from fibsem.api.inputs import options_of, volume_of, voxel_nm_of, weights_of
+from fibsem.api.inputs import options_of, volume_of
 from fibsem.api.models import CHAMPION, LoadedModel, load_all
 from fibsem.api.options import one_line_errors, tree_of
 from fibsem.api.results import Result
-from fibsem.config import TrackingConfig, Tree, output_folder, read, require
+from fibsem.config import (
+    TrackingConfig,
+    Tree,
+    output_folder,
+    read,
+    require,
+    voxel_nm_of,
+    weights_of,
+)
 from fibsem.data.scale import learned_range
 from fibsem.data.volumes import ArrayVolume, Volume, open_volume
 from fibsem.data.volumes.writers import Voxels

@@ -17,6 +17,7 @@ from fibsem.config.promotion import (
 from fibsem.config.reading import Tree, flat, read, read_path, require
 from fibsem.config.runs import DataConfig, EvaluateConfig, RunConfig, SamplingConfig, TrackingConfig
 from fibsem.config.search import SearchConfig
+from fibsem.config.segmentation import estimate_of, voxel_nm_of, weights_of
 from fibsem.config.training import TrainConfig
 from fibsem.config.trees import (
     defaults_of,
@@ -45,6 +46,7 @@ __all__ = [
     "command_line",
     "compose",
     "defaults_of",
+    "estimate_of",
     "flat",
     "output_folder",
     "override",
@@ -54,5 +56,7 @@ __all__ = [
     "run_command",
     "settings_hash",
     "settings_of",
+    "voxel_nm_of",
+    "weights_of",
     "with_values",
 ]

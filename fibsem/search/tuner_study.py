@@ -63,13 +63,20 @@ class TunerStudy:
 
     def _open(self, opening: Opening) -> None:
         earlier = [kept for kept in self.file.kept if kept.slot == opening.slot]
+        former = earlier[-1] if earlier else None
         self.file.kept.append(
             Kept(
-                len(self.file.kept), opening.slot, opening.attempt, opening.strikes, opening.failures,
-                "waiting", opening.values or {}, earlier[-1].oracle_id if earlier else None,
-                continues=earlier[-1].continues if earlier else None,
+                number=len(self.file.kept),
+                slot=opening.slot,
+                attempt=opening.attempt,
+                strikes=opening.strikes,
+                failures=opening.failures,
+                state="waiting",
+                values=opening.values or {},
+                oracle_id=former.oracle_id if former else None,
+                continues=former.continues if former else None,
             )
-        )  # fmt: skip
+        )
 
     def claim(self) -> Attempt | None:
         needed = slots_needed(self.attempts(), self.search.trials, self.search.retries)

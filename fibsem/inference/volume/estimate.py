@@ -1,34 +1,21 @@
-"""What a segmentation will take: tiles, memory, bytes, time from a timed tile; and Table 4.13."""
+"""What a segmentation will take: tiles, memory, bytes, time from a timed tile."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
-import keras
-import numpy as np
-
 from fibsem.data.volumes import Volume
-from fibsem.geometry import Nbhd
 from fibsem.inference.model.cost import pixels_per_second
-from fibsem.inference.model.predict import PATCH_BATCH, BlockScorer, compiled
+from fibsem.inference.model.predict import PATCH_BATCH, BlockScorer
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.tiling.tiles import Tiling
 from fibsem.inference.tiling.tuning import tiling_of
 from fibsem.inference.volume.budget import GIB, room_of
-from fibsem.models import build
-from fibsem.models.spec import resolve
-from fibsem.system.interrupts import uninterrupted
 
 #: Side of the block that is timed patch by patch.
 PATCHES = 32
-#: A slice of the thesis (y, x).
-SLICE = (2247, 3372)
-#: Neighbourhoods of its 2D networks, (n_x, n_y, n_z).
-NEIGHBOURHOODS = tuple(f"{n}x{n}x{nz}" for n in (11, 33, 49, 65, 81) for nz in (3, 11))
 
 
 @dataclass(frozen=True)
@@ -113,50 +100,3 @@ def estimate_segmentation(
 def _maps(member: BlockScorer, tile: int) -> float:
     """Bytes of the feature maps of a tile: patches go batch by batch, each with maps of its own."""
     return member.bytes_per_pixel * (PATCH_BATCH if member.mode == "patch" else tile)
-
-
-@dataclass(frozen=True)
-class Row:
-    """One neighbourhood: what patch by patch extracts for a slice, and both times for it."""
-
-    nbhd: Nbhd
-    extracted_gib: float
-    patch_s: float
-    dense_s: float
-
-
-def comparison_rows(neighbourhoods: Sequence[str], *, patches: int = PATCH_BATCH) -> Iterator[Row]:
-    """Time the default 2dcnn of each neighbourhood patch by patch and densely (Table 4.13).
-
-    Patches are those of the valid network, float32; extraction is counted, not timed.
-    """
-    area = SLICE[0] * SLICE[1]
-    for text in neighbourhoods:
-        with uninterrupted():
-            keras.backend.clear_session()
-        nbhd = Nbhd.parse(text)
-        spec = resolve("2dcnn", nbhd, "valid")
-        model = build(spec)
-        forward = compiled(model)
-        batch = np.zeros((patches, *spec.window, nbhd.z), np.float32)
-        forward(batch)
-        started = time.perf_counter()
-        forward(batch)
-        patch_s = area * (time.perf_counter() - started) / patches
-        dense_s = area / pixels_per_second(BlockScorer(spec, model), 512)
-        yield Row(nbhd, area * prod(nbhd.shape) * 4 / GIB, patch_s, dense_s)
-
-
-def comparison_table(progress: Callable[[str, int, int], None] | None = None) -> Iterator[str]:
-    """The project's Table 4.13 as Markdown, line by line: a row as soon as it is timed."""
-    yield f"One slice of {SLICE[0]} x {SLICE[1]} pixels, 2dcnn with default sizes, this machine."
-    yield ""
-    yield "| neighbourhood | extracted patch by patch (GiB) | patch by patch | dense | ratio |"
-    yield "|---|--:|--:|--:|--:|"
-    for k, row in enumerate(comparison_rows(NEIGHBOURHOODS), start=1):
-        if progress:
-            progress("neighbourhoods", k, len(NEIGHBOURHOODS))
-        yield (
-            f"| {row.nbhd} | {row.extracted_gib:.1f} | {row.patch_s / 60:.1f} min | "
-            f"{row.dense_s:.1f} s | {row.patch_s / row.dense_s:.0f} |"
-        )

@@ -8,12 +8,13 @@ from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import compose
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.volumes import ArrayVolume, create_volume
+from fibsem.errors import UserError
 from fibsem.geometry import Nbhd
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.volume import estimate
 from fibsem.inference.volume.budget import RUNTIME_GIB
-from fibsem.inference.volume.estimate import NEIGHBOURHOODS, Row, estimate_segmentation
+from fibsem.inference.volume.estimate import estimate_segmentation
 from fibsem.models import build
 from fibsem.models.spec import resolve
 from fibsem.tracking.bundle import Bundle
@@ -32,22 +33,13 @@ def test_the_command_tells_and_writes_nothing(trained, tmp_path, capsys, monkeyp
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle", "stack"]
 
 
-def test_the_command_prints_its_table_row_by_row(tmp_path, capsys, monkeypatch):
-    printed = []
-
-    def rows(neighbourhoods):
-        for text in neighbourhoods:
-            printed.append(capsys.readouterr().out.splitlines())
-            yield Row(Nbhd.parse(text), 30.0, 1200.0, 2.0)
-
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(estimate, "comparison_rows", rows)
-    segment.main(compose("segment", ["estimate=table"]))
-    printed.append(capsys.readouterr().out.splitlines())
-    assert printed[0][-1] == "|---|--:|--:|--:|--:|"
-    assert printed[1] == ["| 11x11x3 | 30.0 | 20.0 min | 2.0 s | 600 |"]
-    assert [len(lines) for lines in printed[1:]] == [1] * len(NEIGHBOURHOODS)
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [("table", r"experiments/benchmarks/patch_vs_dense\.py"), ("later", "but got later")],
+)
+def test_an_estimate_is_wanted_or_not(asked, says):
+    with pytest.raises(UserError, match=rf"`estimate` must be true or false.*{says}"):
+        segment.main(compose("segment", ["volume=stack", f"estimate={asked}"]))
 
 
 @pytest.mark.parametrize("name", ["2dcnn", "1dcnn"])

@@ -14,7 +14,7 @@ from fibsem.geometry import Box
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.tiling.tuning import cache_file, fastest_side
-from fibsem.inference.volume.estimate import comparison_rows, estimate_segmentation
+from fibsem.inference.volume.estimate import estimate_segmentation
 from fibsem.inference.volume.segmentation import segment_volume
 from tests.inference.volume.conftest import SHAPE, labels_in, noise_block
 
@@ -177,9 +177,3 @@ def test_an_estimate_runs_nothing_but_one_tile(volume, segmenter):
     text = estimate.text()
     for word in ("tiles", "memory", "read", "written", "time", "timed at"):
         assert word in text
-
-
-def test_the_table_of_neighbourhoods_has_both_ways():
-    (row,) = comparison_rows(("11x11x3",), patches=512)
-    assert row.extracted_gib == pytest.approx(2247 * 3372 * 363 * 4 / 2**30)
-    assert row.dense_s < row.patch_s

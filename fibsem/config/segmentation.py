@@ -1,0 +1,53 @@
+"""What `segment` is given, key by key: models, voxel size, whether only an estimate is wanted."""
+
+from __future__ import annotations
+
+import math
+
+from fibsem.config.reading import Tree
+from fibsem.data.volumes import VoxelNm
+from fibsem.errors import UserError
+
+
+def estimate_of(tree: Tree) -> bool:
+    """Whether only what the work would take is asked for."""
+    if tree["estimate"] == "table":
+        raise UserError(
+            "`estimate` must be true or false; its table is printed by "
+            "experiments/benchmarks/patch_vs_dense.py now."
+        )
+    if not isinstance(tree["estimate"], bool):
+        raise UserError(f"`estimate` must be true or false, but got {tree['estimate']}.")
+    return tree["estimate"]
+
+
+def weights_of(tree: Tree) -> list[str]:
+    """The models by name or folder, one or several."""
+    given = tree["weights"]
+    weights = given if isinstance(given, list) else [given]
+    if not weights or not all(isinstance(name, str) and name for name in weights):
+        raise UserError(
+            "`weights` must be a registered model (models:/fibsem@champion), a bundle's folder or "
+            f"a list of them, but got {given}."
+        )
+    return weights
+
+
+def voxel_nm_of(tree: Tree) -> VoxelNm:
+    """Voxel size as the user gives it."""
+    if tree["voxel_nm"] is None:
+        return None, None, None
+    given = tree["voxel_nm"]
+    if not (isinstance(given, list) and len(given) == 3 and all(map(_is_size, given))):
+        raise UserError(
+            "`voxel_nm` must be three sizes [z, y, x] in nm, null where the volume or the model "
+            f"knows it, but got {given}."
+        )
+    return given[0], given[1], given[2]
+
+
+def _is_size(nm: object) -> bool:
+    """Whether this is a size in nm, or null."""
+    return nm is None or (
+        isinstance(nm, int | float) and not isinstance(nm, bool) and 0 < nm < math.inf
+    )
