@@ -55,12 +55,12 @@ class Estimate:
 
     @property
     def natural(self) -> dict[str, float]:
-        """The same as of all labelled pixels, at the threshold that is best for their mIoU."""
+        """Figures as of all labelled pixels, at the threshold that is best for their mIoU."""
         share = np.array(self.counts) / sum(self.counts)
         mious = self._figures(share, slice(None))["miou"][0]
         level = int(np.nanargmax(mious))
-        told = {"threshold": level / LEVELS, "label_porosity": float(share[0])}
-        return {**_with_errors(self._figures(share, level)), **told}
+        at = {"threshold": level / LEVELS, "label_porosity": float(share[0])}
+        return {**_with_errors(self._figures(share, level)), **at}
 
     @property
     def alike(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
@@ -84,8 +84,8 @@ class Estimate:
     @cached_property
     def _levels(self) -> FloatArray:
         """Weight by replicate, class and level: of all squares, and of all but one each."""
-        known = np.nan_to_num(self.scores, posinf=1, neginf=0)  # their loss says what they are
-        level = (known.clip(0, 1) * np.float32(LEVELS)).astype(np.int64)
+        finite = np.nan_to_num(self.scores, posinf=1, neginf=0)  # their loss says what they are
+        level = (finite.clip(0, 1) * np.float32(LEVELS)).astype(np.int64)
         return self._replicates(level, LEVELS + 1, self._weight)
 
     @cached_property
@@ -132,9 +132,9 @@ class Estimate:
 
 def _with_errors(figures: dict[str, FloatArray]) -> dict[str, float]:
     """Figures of all squares, and the standard error of mIoU and loss where there is one."""
-    told = {key: float(values[0]) for key, values in figures.items()}
+    estimated = {key: float(values[0]) for key, values in figures.items()}
     errors = {f"{key}_se": jackknife(figures[key][1:]) for key in ("miou", "loss")}
-    return {**told, **{key: error for key, error in errors.items() if np.isfinite(error)}}
+    return {**estimated, **{key: error for key, error in errors.items() if np.isfinite(error)}}
 
 
 def jackknife(without: FloatArray) -> float:

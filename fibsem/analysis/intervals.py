@@ -44,10 +44,10 @@ def with_interval(
     ('22.13 % [21.89, 22.37]', '0.221')
     """
     text = f"{scale * value:.{digits}f}{unit}"
-    known = [end for end in ends or () if end is not None and math.isfinite(end)]
-    if len(known) < 2:
+    finite = [end for end in ends or () if end is not None and math.isfinite(end)]
+    if len(finite) < 2:
         return text
-    return f"{text} [{', '.join(f'{scale * end:.{digits}f}' for end in known)}]"
+    return f"{text} [{', '.join(f'{scale * end:.{digits}f}' for end in finite)}]"
 
 
 def porosity_text(porosity: float, interval: Sequence[float | None]) -> str:
@@ -65,8 +65,8 @@ def porosity_text(porosity: float, interval: Sequence[float | None]) -> str:
 def corrected_text(record: Mapping[str, Any]) -> str:
     """What a summary says of the porosity as corrected by test squares, or why it cannot.
 
-    >>> told = {"volume": [0.42, 0.48], "squares": 6, "why": None}
-    >>> corrected_text({"porosity_corrected": 0.45, "porosity_interval": told})
+    >>> record = {"volume": [0.42, 0.48], "squares": 6, "why": None}
+    >>> corrected_text({"porosity_corrected": 0.45, "porosity_interval": record})
     'corrected by 6 test squares 45.00 % [42.00, 48.00]'
     >>> corrected_text({"porosity_corrected": None, "porosity_interval": {"why": "no squares"}})
     'no interval of its own: no squares'

@@ -207,8 +207,8 @@ def _figures(record: Record) -> str:
         for title, rows in (record.get("tables") or {}).items()
         if rows
     ]
-    how = _part(record, "postprocessing")
-    chosen = _items(how, {key: (label, _number) for key, label in POSTPROCESSING.items()})
+    steps = _part(record, "postprocessing")
+    chosen = _items(steps, {key: (label, _number) for key, label in POSTPROCESSING.items()})
     if chosen:
         parts.append(f"Post-processing, chosen on the validation squares:\n\n{chosen}")
     return "\n\n".join(parts)

@@ -37,7 +37,7 @@ class Gate:
 
 
 @dataclass(frozen=True)
-class Standing:
+class Examined:
     """What the gate compares of a model: mIoU of every test square, and its porosity error."""
 
     mious: tuple[float, ...]
@@ -45,7 +45,7 @@ class Standing:
 
 
 def judge(
-    challenger: Standing, champion: Standing, *, alpha: float = 0.05, most_growth: float = 0.01
+    challenger: Examined, champion: Examined, *, alpha: float = 0.05, most_growth: float = 0.01
 ) -> Gate:
     """Judge a challenger against the champion on the same squares.
 

@@ -64,7 +64,7 @@ class SegmentResult(Result):
         return cls(summary, folder, stores, tuple(path.read_bytes() for path in drawn))
 
     def in_memory(self) -> SegmentResult:
-        """The same without its files."""
+        """A result without files: labels and probabilities are held in memory."""
         stores = {name: ArrayVolume(store.whole()) for name, store in self.stores.items()}
         return SegmentResult(self.summary, self.folder, stores, self.previews)
 
@@ -107,15 +107,15 @@ class SegmentResult(Result):
     @property
     def text(self) -> str:
         """Porosity, speed and place."""
-        told = self.summary
-        porosity = porosity_text(told["porosity"], told["porosity_ci"])
-        missing = f", {len(told['missing'])} slices missing" if told["missing"] else ""
-        left = 1 - told["material"]["share"]
+        summary = self.summary
+        porosity = porosity_text(summary["porosity"], summary["porosity_ci"])
+        missing = f", {len(summary['missing'])} slices missing" if summary["missing"] else ""
+        left = 1 - summary["material"]["share"]
         missing += f", {100 * left:.2f} % not material" if left else ""
         where = self.folder if self.folder.exists() else "in memory"
         return (
-            f"porosity {porosity}{missing}, {told['voxels_per_second']:.0f} voxels a second "
-            f"({told['mode']}, {told['precision']}); {where}\n{corrected_text(told)}"
+            f"porosity {porosity}{missing}, {summary['voxels_per_second']:.0f} voxels a second "
+            f"({summary['mode']}, {summary['precision']}); {where}\n{corrected_text(summary)}"
         )
 
     def pictures(self) -> Iterable[bytes]:

@@ -74,7 +74,7 @@ class EvaluateConfig:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """One training: dataset, network, schedule, seed. The same for a trial and a final run."""
+    """One training, of a trial or a final run: dataset, network, schedule, seed."""
 
     data: DataConfig
     preprocess: Recipe

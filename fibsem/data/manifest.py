@@ -185,14 +185,12 @@ def _cut(
             yield Region(sample, name, box, split, Cut(labels, box, classes))
 
 
-def _mapping(value: object, known: tuple[str, ...], where: str) -> Mapping[str, Any]:
+def _mapping(value: object, keys: tuple[str, ...], where: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise UserError(f"{where} must be a mapping of {', '.join(known)}, but is {value!r}.")
+        raise UserError(f"{where} must be a mapping of {', '.join(keys)}, but is {value!r}.")
     for key in value:
-        if key not in known:
-            raise UserError(
-                f"{where} has the unknown key {key!r}; the keys are {', '.join(known)}."
-            )
+        if key not in keys:
+            raise UserError(f"{where} has the unknown key {key!r}; the keys are {', '.join(keys)}.")
     return value
 
 

@@ -146,13 +146,13 @@ def conv(
     """
     normalised = style.norm == "batch" and activation is None and style.dilation is None
     after = activation or style.activation
-    how = {"name": name, "dtype": dtype, "activation": None if normalised else after}
+    options = {"name": name, "dtype": dtype, "activation": None if normalised else after}
     if style.dilation is not None:
         spread = {"dilation_rate": style.dilation, "strides": strides}
-        return DilatedConv2D(filters, kernel, **spread, **how)(x)
+        return DilatedConv2D(filters, kernel, **spread, **options)(x)
     x = keras.layers.Conv2D(
         filters, kernel, strides=strides, padding=style.padding,
-        kernel_regularizer=style.regularizer, kernel_initializer=style.initializer, **how,
+        kernel_regularizer=style.regularizer, kernel_initializer=style.initializer, **options,
     )(x)  # fmt: skip
     if not normalised:
         return x
@@ -177,15 +177,15 @@ def conv_z(
     pad = tuple(k // 2 if keep else 0 for k, keep in zip(kernel, same, strict=True))
     if any(pad):
         x = keras.layers.ZeroPadding3D(pad, name=f"{name}_pad")(x)
-    how = {"activation": activation or style.activation, "name": name, "use_bias": use_bias,
+    options = {"activation": activation or style.activation, "name": name, "use_bias": use_bias,
            "dtype": dtype}  # fmt: skip
     if style.dilation is not None:
         d = style.dilation
         spread = (1, *(d if k > 1 else 1 for k in kernel[1:]))
-        return DilatedConv3D(filters, kernel, dilation_rate=spread, **how)(x)
+        return DilatedConv3D(filters, kernel, dilation_rate=spread, **options)(x)
     return keras.layers.Conv3D(
         filters, kernel, strides=strides, kernel_regularizer=style.regularizer,
-        kernel_initializer=style.initializer, **how,
+        kernel_initializer=style.initializer, **options,
     )(x)  # fmt: skip
 
 
@@ -320,10 +320,10 @@ def flat_head(
     """Head of a same-padded network: flatten, dense layers, one probability (batch, 1, 1, 1)."""
     flat = [keras.layers.Flatten()(x) for x in maps]
     x = keras.layers.Concatenate(name="merge")(flat) if len(flat) > 1 else flat[0]
-    how = {"kernel_regularizer": style.regularizer, "kernel_initializer": style.initializer}
+    options = {"kernel_regularizer": style.regularizer, "kernel_initializer": style.initializer}
     for i, units in enumerate(widths, start=1):
-        x = keras.layers.Dense(units, activation=style.activation, name=f"dense{i}", **how)(x)
+        x = keras.layers.Dense(units, activation=style.activation, name=f"dense{i}", **options)(x)
         if dropout:
             x = keras.layers.Dropout(dropout, name=f"dropout{i}")(x)
-    x = keras.layers.Dense(1, activation="sigmoid", name="score", **how)(x)
+    x = keras.layers.Dense(1, activation="sigmoid", name="score", **options)(x)
     return keras.layers.Reshape((1, 1, 1), name="map")(x)

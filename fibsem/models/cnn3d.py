@@ -23,12 +23,12 @@ def build(spec: ModelSpec, *, dense: bool = False) -> keras.Model:
     style = Style.of(hp, spec.padding, dense)
     filters, widths = block_filters(hp), dense_widths(hp)
     window = input_window(spec)
-    how = {"axes": XYZ, "z_pools": hp["z_pools"]}
+    options = {"axes": XYZ, "z_pools": hp["z_pools"]}
     if field is None:
-        x, _ = blocks_z(with_z(window), filters, [hp["pool"]] * len(filters), style, **how)
+        x, _ = blocks_z(with_z(window), filters, [hp["pool"]] * len(filters), style, **options)
         return keras.Model(window, flat_head([x], widths, hp["dropout"], style), name="cnn3d")
     x = with_z(cropped(window, field, spec.nbhd.x))
-    x, deep = blocks_z(x, filters, field.pooled, style, **how)
+    x, deep = blocks_z(x, filters, field.pooled, style, **options)
     kernel = (x.shape[1], field.head, field.head)
     x = conv_z(x, widths[0], kernel, "dense1", deep, same=(False, False, False))
     x = keras.ops.squeeze(x, 1)

@@ -26,7 +26,7 @@ class FeatureModel(Protocol):
         """Features of the inner pixels of a block, (y, x, features) float32."""
 
     def fitted(self, features: FloatArray, labels: npt.NDArray[np.uint8], seed: int) -> Any:
-        """The same model fitted to features (pixels, features) and classes (pixels,)."""
+        """A model fitted to features (pixels, features) and classes (pixels,)."""
 
     def level(self, slice_: FloatArray) -> Any:
         """What the scores of all blocks of a corrected slice (y, x) depend on."""
@@ -40,4 +40,4 @@ class FeatureModel(Protocol):
         """Probability of solid of some inner pixels of a block, (pixels,) float32."""
 
     def restored(self, folder: Path) -> Any:
-        """The same model with what was learned and saved in a folder."""
+        """A model with what was learned and saved in a folder."""

@@ -94,20 +94,20 @@ def of_pixels(name: str, nbhd: Nbhd, padding: Padding, given: Hyperparameters) -
     architecture = MODELS[name]
     sizes = architecture.sizes[min(architecture.sizes, key=lambda n: abs(n - nbhd.x))]
     usual = PIXEL if padding == "valid" else {**PIXEL, "activation": "elu"}
-    known = {**usual, **_of_sizes(sizes), **architecture.own}
-    values = _checked(name, given, known)
-    how = {**known, **values}
+    defaults = {**usual, **_of_sizes(sizes), **architecture.own}
+    values = _checked(name, given, defaults)
+    hp = {**defaults, **values}
     extent = nbhd.x * nbhd.z if architecture.sequence else nbhd.x
-    most = most_blocks(extent, padding, how["kernel"], how["convs_per_block"], how["pool"])
+    most = most_blocks(extent, padding, hp["kernel"], hp["convs_per_block"], hp["pool"])
     if padding == "valid":
-        how |= _valid_sizes(sizes, min(most, 4), architecture.filters)
-        how |= {**architecture.own, **values}
-    if not 1 <= how["blocks"] <= most:
+        hp |= _valid_sizes(sizes, min(most, 4), architecture.filters)
+        hp |= {**architecture.own, **values}
+    if not 1 <= hp["blocks"] <= most:
         raise UserError(
             f"`model.blocks` must lie in 1..{most} for nbhd={nbhd}, padding={padding} and "
-            f"kernel={how['kernel']}, but got {how['blocks']}."
+            f"kernel={hp['kernel']}, but got {hp['blocks']}."
         )
-    return how
+    return hp
 
 
 def _of_sizes(sizes: Sizes) -> dict[str, Any]:
@@ -136,14 +136,14 @@ def of_features(name: str, given: Hyperparameters) -> dict[str, Any]:
     return {**own, **_checked(name, given, own)}
 
 
-def _checked(name: str, given: Hyperparameters, known: Hyperparameters) -> dict[str, Any]:
+def _checked(name: str, given: Hyperparameters, defaults: Hyperparameters) -> dict[str, Any]:
     """What is given, without nulls; refused where the architecture has no such thing."""
     values = {key: value for key, value in given.items() if value is not None}
     for key, value in values.items():
-        if key not in known:
-            names = ", ".join(sorted(known))
+        if key not in defaults:
+            names = ", ".join(sorted(defaults))
             raise UserError(f"`model={name}` has no hyperparameter {key!r}; it has: {names}.")
-        what, is_one = KINDS.get(type(known[key]), ANY)
+        what, is_one = KINDS.get(type(defaults[key]), ANY)
         if not is_one(value):
             raise UserError(f"`model.{key}` must be {what}, but got {value!r}.")
         constraint, legal = RANGES.get(key, ANY)

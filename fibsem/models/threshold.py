@@ -54,11 +54,11 @@ class Threshold:
         return np.empty((block.shape[0] - 2 * halo, block.shape[1] - 2 * halo, 0), np.float32)
 
     def fitted(self, features: FloatArray, labels: npt.NDArray[np.uint8], seed: int) -> Threshold:
-        """The same: there is nothing to learn."""
+        """Return this model: there is nothing to learn."""
         return self
 
     def restored(self, folder: Path) -> Threshold:
-        """The same: there is nothing to read."""
+        """Return this model: there is nothing to read."""
         return self
 
     def level(self, slice_: FloatArray) -> Level:

@@ -14,7 +14,7 @@ import numpy as np
 
 from fibsem.analysis.metrics import Confusion, pooled, porosity_error
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
-from fibsem.analysis.statistics import Gate, Standing, judge
+from fibsem.analysis.statistics import Examined, Gate, judge
 from fibsem.config import GateConfig
 from fibsem.data.dataset import Dataset, Region
 from fibsem.data.split import Split
@@ -71,10 +71,10 @@ def balanced(segmenter: Segmenter, material: Material, split: Split) -> dict[str
     return replace(each[0], scores=np.mean([one.scores for one in each], axis=0)).balanced
 
 
-def standing(rows: Sequence[Record]) -> Standing:
+def examined(rows: Sequence[Record]) -> Examined:
     """What the gate wants to know of the test squares of one model."""
     mious = tuple(Confusion.from_counts(row[CHOSEN]).miou for row in rows)
-    return Standing(mious, porosity_error(by_sample(rows).values()))
+    return Examined(mious, porosity_error(by_sample(rows).values()))
 
 
 def examine_on_test(
@@ -131,7 +131,7 @@ def verdict(
     champion
         ``dataset`` and ``data`` (hash) that the champion was made with; None where there was none.
     """
-    ours = standing(rows["challenger"])
+    ours = examined(rows["challenger"])
     if champion is None:
         gate = Gate(True, "there is no champion yet", None, ours.porosity_error)
     elif champion["dataset"] != dataset.name:
@@ -144,7 +144,7 @@ def verdict(
         )
     else:
         gate = judge(
-            ours, standing(rows["champion"]), alpha=how.alpha,
+            ours, examined(rows["champion"]), alpha=how.alpha,
             most_growth=how.porosity_points / 100,
         )  # fmt: skip
         notes = [gate.reason]

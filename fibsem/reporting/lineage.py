@@ -31,7 +31,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Source:
+class NamedModel:
     """One model of a segmentation: how it was named, its registered version, its lineage."""
 
     weights: str | None
@@ -69,7 +69,7 @@ class Lineage:
 
     folder: str
     facts: Mapping[str, str]
-    sources: tuple[Source, ...]
+    sources: tuple[NamedModel, ...]
     code: str | None = None
     last: Step | None = None
     aliases: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -129,7 +129,7 @@ class Lineage:
             "steps": [asdict(step) for step in self.steps],
         }
 
-    def _called(self, source: Source) -> list[str] | None:
+    def _called(self, source: NamedModel) -> list[str] | None:
         called = self.aliases.get(source.registered or "")
         return None if called is None else list(called)
 
@@ -145,7 +145,7 @@ class Lineage:
             lines += [f"  {step.run}"] if step.run else []
         return "\n".join(lines)
 
-    def _told(self, source: Source) -> dict[str, str]:
+    def _told(self, source: NamedModel) -> dict[str, str]:
         """What is known of a model, by name."""
         sweep, trial, promotion = (source.part(p) for p in ("sweep", "trial", "promotion"))
         seeds = promotion.get("seeds") or []
@@ -161,7 +161,7 @@ class Lineage:
             "code": _joined(source.lineage.get("code")),
         }
 
-    def _version(self, source: Source) -> str:
+    def _version(self, source: NamedModel) -> str:
         if source.version is None:
             return "none: a folder, not a registered version" if source.weights else UNKNOWN
         called = self._called(source)
@@ -200,10 +200,10 @@ def _of_segmentation(folder: str, record: Mapping[str, Any]) -> Lineage:
     }
     if record.get("earlier_code"):
         facts["earlier code"] = f"{', '.join(record['earlier_code'])}, of a part of the slabs"
-    sources: tuple[Source, ...] = (Source(None, None, {}),)
+    sources: tuple[NamedModel, ...] = (NamedModel(None, None, {}),)
     if "lineage" in record:
         parts = zip(record["weights"], record["versions"], record["lineage"], strict=True)
-        sources = tuple(Source(*part) for part in parts)
+        sources = tuple(NamedModel(*part) for part in parts)
     last = _command(record, "the segmentation")
     for source in sources:
         if source.registered and "@" in str(source.weights):
@@ -223,7 +223,7 @@ def _of_promotion(folder: Path, record: Mapping[str, Any]) -> Lineage:
         "promotion": f"version {version}, {'passed' if gate['passed'] else 'refused'}",
         "reason": str(gate["reason"]),
     }
-    return Lineage(str(folder), facts, (Source(f"models:/fibsem/{version}", version, lineage),))
+    return Lineage(str(folder), facts, (NamedModel(f"models:/fibsem/{version}", version, lineage),))
 
 
 def _checkout(code: str | None) -> Step:
@@ -240,7 +240,7 @@ def _checkout(code: str | None) -> Step:
     return Step(f"git checkout {clean}", note)
 
 
-def _data(source: Source) -> Step:
+def _data(source: NamedModel) -> Step:
     """How to get the data: simulate a phantom, download the archive, or look at what is there."""
     where, found = source.part("data_source"), _hash(source.lineage.get("data"))
     name = source.lineage.get("dataset") or where.get("name")

@@ -97,8 +97,8 @@ def _former(study: Study, now: Identity, tree: Tree, folder: Path, tracking: Tra
         return Identity("sweep", now.settings, now.data)
     if study.get("settings") == settings_hash(tree) and (run := tracking.find(parent)):
         return Identity("sweep", now.settings, {"hash": run.data.tags.get(names.DATA)})
-    known = former_identity("sweep", "sweep", parent, folder, tracking)
-    return Identity("sweep", {**known.settings, "study": study.name}, known.data)
+    former = former_identity("sweep", "sweep", parent, folder, tracking)
+    return Identity("sweep", {**former.settings, "study": study.name}, former.data)
 
 
 def _defaults(now: Identity) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def _attributes(frozen: FrozenTrial) -> dict[str, Any]:
     attrs = frozen.user_attrs
     if frozen.state != TrialState.FAIL:
         return attrs
-    if "own_failure" in attrs:  # as former versions told an end
+    if "own_failure" in attrs:  # as former versions stored an end
         return {**attrs, "cause": "own" if attrs["own_failure"] else "killed"}
     return {**attrs, **attrs.get("end", {})}
 

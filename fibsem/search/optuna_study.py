@@ -46,9 +46,9 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 def delete_study(name: str, url: str, folder: Path) -> None:
     """Remove a study from a storage, where it is there."""
     storage = open_storage(url, folder)
-    for known in (name, _elected(name)):
+    for one in (name, _elected(name)):
         with contextlib.suppress(KeyError):
-            optuna.delete_study(study_name=known, storage=storage)
+            optuna.delete_study(study_name=one, storage=storage)
     release(storage)
 
 
@@ -84,10 +84,10 @@ class OptunaStudy:
     # what is to be done
 
     def open_slots(self) -> None:
-        known = self.attempts()
-        for opening in to_open(known, self.search.trials, self.search.retries):
+        attempts = self.attempts()
+        for opening in to_open(attempts, self.search.trials, self.search.retries):
             try:
-                before = self._continued(opening.slot, known)
+                before = self._continued(opening.slot, attempts)
             except NotYetError:
                 return
             values = before.values if before else opening.values
@@ -97,7 +97,7 @@ class OptunaStudy:
                     return  # a grid has no more points
             self._open(opening, values or {}, before)
 
-    def _continued(self, slot: int, known: list[Attempt]) -> Attempt | None:
+    def _continued(self, slot: int, attempts: list[Attempt]) -> Attempt | None:
         """Whose training a slot goes on with, in successive halving."""
         if not self.rungs:
             return None
@@ -106,7 +106,7 @@ class OptunaStudy:
             for frozen in self.trials.all()
             if frozen.values is not None and frozen.last_step is not None
         }
-        return heir(self.rungs, slot, known, losses)
+        return heir(self.rungs, slot, attempts, losses)
 
     def _open(self, opening: Opening, values: Values, before: Attempt | None = None) -> None:
         attrs: dict[str, Any] = {
@@ -134,15 +134,15 @@ class OptunaStudy:
         return {}
 
     def claim(self) -> Attempt | None:
-        known = self.attempts()
-        needed = slots_needed(known, self.search.trials, self.search.retries)
-        waiting = [a for a in known if a.state == "waiting" and not a.duplicate]
+        attempts = self.attempts()
+        needed = slots_needed(attempts, self.search.trials, self.search.retries)
+        waiting = [a for a in attempts if a.state == "waiting" and not a.duplicate]
         for attempt in sorted(waiting, key=lambda a: (a.slot, a.number)):
             if attempt.slot >= needed:
                 return None  # left over from a larger budget
             if not self._take(attempt):
                 continue
-            if _opened_before(attempt, known):
+            if _opened_before(attempt, attempts):
                 self._drop(attempt)
                 continue
             with contextlib.suppress(UpdateFinishedTrialError):  # given up meanwhile
@@ -258,9 +258,9 @@ class OptunaStudy:
 
     def _drop_duplicates(self) -> None:
         """End waiting attempts at slots that are filled: two processes had opened them at once."""
-        known = self.attempts()
-        full = {a.slot for a in known if a.state in ("complete", "pruned")}
-        for attempt in known:
+        attempts = self.attempts()
+        full = {a.slot for a in attempts if a.state in ("complete", "pruned")}
+        for attempt in attempts:
             if attempt.state == "waiting" and attempt.slot in full:
                 self._drop(attempt)
 
@@ -295,11 +295,11 @@ class OptunaStudy:
         release(self._opened)
 
 
-def _opened_before(attempt: Attempt, known: list[Attempt]) -> bool:
+def _opened_before(attempt: Attempt, attempts: list[Attempt]) -> bool:
     """Whether two processes opened one attempt at once; the lower number counts."""
     place = (attempt.slot, attempt.attempt)
     return any(
         (other.slot, other.attempt) == place and other.number < attempt.number
-        for other in known
+        for other in attempts
         if not other.duplicate
     )

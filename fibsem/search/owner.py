@@ -108,8 +108,8 @@ class Watch:
     def silence_s(self, number: int, value: object) -> float:
         """Seconds for which the value of a number is known not to have changed."""
         now = time.monotonic()
-        known, silence, looked = self._seen.get(number, (None, 0.0, now))
-        silence = silence + min(now - looked, self.most_s) if known == value else 0.0
+        before, silence, looked = self._seen.get(number, (None, 0.0, now))
+        silence = silence + min(now - looked, self.most_s) if before == value else 0.0
         self._seen[number] = (value, silence, now)
         return silence
 
@@ -155,13 +155,13 @@ class Observer:
     def verdict(self, number: int, owner: str | None, beat: object) -> str | None:
         """Why a running attempt of somebody else is to be given up; None where it is not."""
         silence_s = self._watch.silence_s(number, beat)
-        known = Owner.read(owner)
-        if known is None or not known.here:
+        theirs = Owner.read(owner)
+        if theirs is None or not theirs.here:
             # without an owner: claimed a moment ago, or cut off in that moment
             return "killed" if silence_s > self.grace_s else None
-        if not known.alive:
+        if not theirs.alive:
             return "killed"
-        if known == self.me:
+        if theirs == self.me:
             return "never begun: the claim went through, its answer was lost"
         said = Beat.read(beat)
         patience_s = max(self.grace_s, said.patience_s if said else 0.0)

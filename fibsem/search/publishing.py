@@ -19,8 +19,8 @@ Row = dict[str, Any]
 
 def run_of(folder: Path) -> str | None:
     """Id of the run of an attempt, by its folder; None where it has begun none, or elsewhere."""
-    known = folder / "run.json"
-    return str(read_json(known)["run_id"]) if known.is_file() else None
+    file = folder / "run.json"
+    return str(read_json(file)["run_id"]) if file.is_file() else None
 
 
 def publish(tracking: Tracking, run_id: str | None, row: Row) -> None:

@@ -93,11 +93,11 @@ def to_open(attempts: Iterable[Attempt], budget: int, retries: int) -> Iterator[
     """
     by_slot = _by_slot(attempts)
     for slot in range(_needed(by_slot, budget, retries)):
-        known = by_slot.get(slot)
-        if not known:
+        tried = by_slot.get(slot)
+        if not tried:
             yield Opening(slot, 0, 0, 0, None)
-        elif not any(attempt.state in ALIVE for attempt in known):
-            following = next_attempt(_last(known), retries)
+        elif not any(attempt.state in ALIVE for attempt in tried):
+            following = next_attempt(_last(tried), retries)
             if following is not None:
                 yield following
 
@@ -110,9 +110,9 @@ def slots_needed(attempts: Iterable[Attempt], budget: int, retries: int) -> int:
 def _needed(by_slot: dict[int, list[Attempt]], budget: int, retries: int) -> int:
     needed, slot = budget, 0
     while slot < needed:
-        known = by_slot.get(slot, [])
-        if known and not any(attempt.state in ALIVE for attempt in known):
-            needed += next_attempt(_last(known), retries) is None
+        tried = by_slot.get(slot, [])
+        if tried and not any(attempt.state in ALIVE for attempt in tried):
+            needed += next_attempt(_last(tried), retries) is None
         slot += 1
     return needed
 
@@ -125,8 +125,8 @@ def _by_slot(attempts: Iterable[Attempt]) -> dict[int, list[Attempt]]:
     return by_slot
 
 
-def _last(known: list[Attempt]) -> Attempt:
-    return max(known, key=lambda attempt: attempt.attempt)
+def _last(tried: list[Attempt]) -> Attempt:
+    return max(tried, key=lambda attempt: attempt.attempt)
 
 
 def next_attempt(failed: Attempt, retries: int) -> Opening | None:
@@ -168,7 +168,7 @@ def predecessors(attempt: Attempt, attempts: Iterable[Attempt]) -> list[Attempt]
 class Study(Protocol):
     """What a search backend does for a sweep.
 
-    What is told of an attempt that another process has ended raises
+    What is reported of an attempt that another process has ended raises
     :class:`fibsem.errors.LostError`; a storage that does not answer,
     :class:`fibsem.errors.OutageError`.
     """

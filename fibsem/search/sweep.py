@@ -231,10 +231,10 @@ def _parent_run(
     study: Study, tree: Tree, space: Space, dataset: Dataset, tracking: Tracking, *, first: bool
 ) -> str:
     """Id of the parent run: the study's own, or a new one, which the ``first`` process opens."""
-    known = study.get("parent_run_id")
-    if known is None and not first:
-        known = wait_for(study, "parent_run_id")
-    if known is not None and tracking.find(known) is None:
+    run_id = study.get("parent_run_id")
+    if run_id is None and not first:
+        run_id = wait_for(study, "parent_run_id")
+    if run_id is not None and tracking.find(run_id) is None:
         print(
             f"{tracking.uri} does not have the run of this sweep any more, nor those of its "
             f"finished trials: a new one is begun, and what they found stands in {study.name}",

@@ -65,7 +65,7 @@ class Held:
     job: Job
     ready: bool = False
     epochs: int = 0
-    told: bool = False
+    settled: bool = False
 
 
 @dataclass
@@ -164,9 +164,9 @@ class Worker:
             if not held.ready:
                 inherit(held.attempt, self.study.attempts(), self.trials)
                 held.ready = True
-            if not held.told:
+            if not held.settled:
                 self._train(held)
-                held.told = True
+                held.settled = True
             self._publish(held.attempt)
         except LostError:
             self._lost(held)
@@ -180,7 +180,7 @@ class Worker:
         def on_epoch(epoch: int, loss: float) -> None:
             if self.study.report(attempt, epoch, loss):
                 raise PrunedError(epoch)
-            if epoch >= held.epochs:  # of a training that goes on, those are told again
+            if epoch >= held.epochs:  # of a training that goes on, those come again
                 held.epochs = epoch + 1
                 self.patience.renew()
 
@@ -262,7 +262,7 @@ class Worker:
     def _let_go(self, why: BaseException) -> None:
         """End an attempt that this process leaves; untold, the next start finds it without one."""
         held = self.held
-        if held is None or held.told:
+        if held is None or held.settled:
             return
         reason = "interrupted" if isinstance(why, KeyboardInterrupt) else f"stopped: {why}"
         with contextlib.suppress(Exception):
@@ -275,11 +275,11 @@ def inherit(attempt: Attempt, attempts: Iterable[Attempt], trials: Path) -> None
 
     Where a study that is no more has left such a folder, its results know what they are of.
     """
-    known = list(attempts)
+    everything = list(attempts)
     folder = trials / attempt.place
-    sources = predecessors(attempt, known)
+    sources = predecessors(attempt, everything)
     if not attempt.failures:
-        sources += [other for other in known if other.number == attempt.continues]
+        sources += [other for other in everything if other.number == attempt.continues]
     for source in sources:
         checkpoint = trials / source.place / CHECKPOINT
         if checkpoint.is_file():

@@ -4,9 +4,9 @@ from scipy.stats import ttest_rel, wilcoxon
 
 from fibsem.analysis.intervals import normal_interval, porosity_text
 from fibsem.analysis.statistics import (
+    Examined,
     Gate,
     Spread,
-    Standing,
     band,
     judge,
     paired_over_seeds,
@@ -19,7 +19,7 @@ CHAMPION = tuple(np.linspace(0.7, 0.9, 12))
 def gate(difference, errors=(0.02, 0.02), **how) -> Gate:
     """The verdict on a challenger that differs from the champion by so much in mIoU."""
     challenger = tuple(np.add(CHAMPION, difference))
-    return judge(Standing(challenger, errors[0]), Standing(CHAMPION, errors[1]), **how)
+    return judge(Examined(challenger, errors[0]), Examined(CHAMPION, errors[1]), **how)
 
 
 def test_a_clearly_worse_challenger_is_refused():
@@ -74,7 +74,7 @@ def test_squares_without_a_label_say_nothing():
 
 
 def test_an_alpha_that_so_few_squares_cannot_reach_decides_nothing():
-    six = judge(Standing((0.1,) * 6, 0.0), Standing((0.9,) * 6, 0.0), alpha=0.01)
+    six = judge(Examined((0.1,) * 6, 0.0), Examined((0.9,) * 6, 0.0), alpha=0.01)
     assert not six.passed
     assert six.reason.startswith("6 test squares cannot decide, 7 are needed")
 
@@ -88,13 +88,13 @@ def test_equal_squares_do_not_count(other, passed):
 
 
 def test_as_many_squares_as_are_needed_decide():
-    six = judge(Standing((0.1,) * 6, 0.0), Standing((0.9,) * 6, 0.0))
+    six = judge(Examined((0.1,) * 6, 0.0), Examined((0.9,) * 6, 0.0))
     assert not six.passed
     assert six.p_value == pytest.approx(1 / 2**6)
 
 
 def test_few_squares_cannot_decide():
-    found = judge(Standing((0.9,) * 5, 0.0), Standing((0.1,) * 5, 0.0))
+    found = judge(Examined((0.9,) * 5, 0.0), Examined((0.1,) * 5, 0.0))
     assert not found.passed
     assert "5 test squares cannot decide" in found.reason
     assert "force=true" in found.reason

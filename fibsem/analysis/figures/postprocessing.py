@@ -51,7 +51,7 @@ def _edges(values: Array) -> Array:
     return np.concatenate([values[:1] - half[0], inner, values[-1:] + half[-1]])
 
 
-def postprocessing_steps(grey: Array, square: ScoredSquare, how: PostProcessing) -> Figure:
+def postprocessing_steps(grey: Array, square: ScoredSquare, steps: PostProcessing) -> Figure:
     """One labelled square from grey values to labels, and where these are wrong (Figure 4.9).
 
     Parameters
@@ -63,13 +63,16 @@ def postprocessing_steps(grey: Array, square: ScoredSquare, how: PostProcessing)
     how
         What is done to the scores.
     """
-    images = [image[square.inner] for image in stages(square.scores, how)]
+    images = [image[square.inner] for image in stages(square.scores, steps)]
     found = images[-1].astype(np.uint8)
-    names = [f"smoothed, sigma {how.sigma:g} px", f"solid from T = {how.threshold:.4g} on"]
-    names += [f"{name}, second round" for name in names[: 2 * how.rounds - 2]]
+    names = [
+        f"smoothed, sigma {steps.sigma:g} px",
+        f"solid from T = {steps.threshold:.4g} on",
+    ]
+    names += [f"{name}, second round" for name in names[: 2 * steps.rounds - 2]]
     pictures = [("scores", square.scores[square.inner]), *zip(names, images, strict=False)]
-    if how.min_size > 1:
-        pictures.append((f"components below {how.min_size} px flipped", found))
+    if steps.min_size > 1:
+        pictures.append((f"components below {steps.min_size} px flipped", found))
     confusion = Confusion.of(square.labels, found)
     half = np.where(square.labels > 1, 0.5, square.labels)  # grey where nobody labelled
     pictures.append((f"labels, porosity {confusion.label_porosity:.4f}", half))

@@ -55,12 +55,12 @@ def svg(figure: Figure) -> bytes:
     return ILLEGAL.sub("\ufffd", drawing).encode()
 
 
-def _rendered(figure: Figure, **how: Any) -> bytes:
+def _rendered(figure: Figure, **options: Any) -> bytes:
     page = io.BytesIO()
     _as_written(figure)
     with mpl.rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a box says as much
-        figure.savefig(page, bbox_inches="tight", **how)
+        figure.savefig(page, bbox_inches="tight", **options)
     return page.getvalue()
 
 

@@ -82,20 +82,20 @@ def parallel_coordinates(
 def _on_axis(ax: Axes, k: int, column: Sequence[Any]) -> list[float]:
     """Draw one coordinate with its labels; heights of the values in [0, 1], nan for none."""
     ax.axvline(k, color=NEUTRAL, lw=0.6, alpha=0.5)
-    known = [value for value in column if value is not None]
-    numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in known)
-    if numbers and len(set(known)) > 6:
-        log = min(known) > 0 and max(known) / min(known) > 20
-        scaled = np.log(known) if log else np.asarray(known, float)
+    values = [value for value in column if value is not None]
+    numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+    if numbers and len(set(values)) > 6:
+        log = min(values) > 0 and max(values) / min(values) > 20
+        scaled = np.log(values) if log else np.asarray(values, float)
         low, high = float(scaled.min()), float(scaled.max())
-        for height, value in ((0.0, min(known)), (1.0, max(known))):
+        for height, value in ((0.0, min(values)), (1.0, max(values))):
             ax.text(k + 0.04, height, f"{value:.3g}", fontsize=6, va="center")
         return [
             float("nan") if value is None
             else ((np.log(value) if log else value) - low) / (high - low)
             for value in column
         ]  # fmt: skip
-    names = sorted(set(known)) if numbers else sorted({str(value) for value in known})
+    names = sorted(set(values)) if numbers else sorted({str(value) for value in values})
     place = {name: i / max(1, len(names) - 1) for i, name in enumerate(names)}
     for name, height in place.items():
         ax.text(k + 0.04, height, f"{name:.3g}" if isinstance(name, float) else str(name),

@@ -71,13 +71,13 @@ class PostProcessing:
         return asdict(self)
 
 
-def segment_slice(scores: FloatArray, how: PostProcessing) -> LabelArray:
+def segment_slice(scores: FloatArray, steps: PostProcessing) -> LabelArray:
     """Labels of one slice of scores, (y, x) float32 -> (y, x) uint8, 0 pore and 1 solid."""
-    labels = deque(stages(scores, how), maxlen=1).pop()  # a slice is large: hold no other image
+    labels = deque(stages(scores, steps), maxlen=1).pop()  # a slice is large: hold no other image
     return labels.astype(np.uint8, copy=False)
 
 
-def stages(scores: FloatArray, how: PostProcessing) -> Iterator[FloatArray | LabelArray]:
+def stages(scores: FloatArray, steps: PostProcessing) -> Iterator[FloatArray | LabelArray]:
     """Every image on the way from scores to labels.
 
     Yields
@@ -87,15 +87,15 @@ def stages(scores: FloatArray, how: PostProcessing) -> Iterator[FloatArray | Lab
     (y, x) uint8
         Last the labels without small components.
     """
-    threshold = np.float32(how.threshold)  # compared in float32 whatever kind of number it is
+    threshold = np.float32(steps.threshold)  # compared in float32 whatever kind of number it is
     image: FloatArray | LabelArray = scores
-    for _ in range(how.rounds):
-        smoothed = smooth(image.astype(np.float32, copy=False), how.sigma)
+    for _ in range(steps.rounds):
+        smoothed = smooth(image.astype(np.float32, copy=False), steps.sigma)
         yield smoothed
         image = (smoothed >= threshold).astype(np.uint8)
         del smoothed  # a slice is large, and components need room
         yield image
-    yield remove_small(image.astype(np.uint8, copy=False), how.min_size)
+    yield remove_small(image.astype(np.uint8, copy=False), steps.min_size)
 
 
 def smooth(scores: FloatArray, sigma: float) -> FloatArray:
@@ -140,6 +140,6 @@ class ScoredSquare:
     labels: LabelArray
     inner: tuple[slice, slice]
 
-    def confusion(self, how: PostProcessing) -> Confusion:
+    def confusion(self, steps: PostProcessing) -> Confusion:
         """Confusion matrix of the square after post-processing with its margin."""
-        return Confusion.of(self.labels, segment_slice(self.scores, how)[self.inner])
+        return Confusion.of(self.labels, segment_slice(self.scores, steps)[self.inner])

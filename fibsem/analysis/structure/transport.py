@@ -112,7 +112,7 @@ def _equations(
     faces = np.moveaxis(number, axis, 0)
     diagonal, entry = links.sum(axis=1), np.zeros(size)
     for face, value in ((faces[0], ours), (faces[-1], 0.0)):
-        there = face[face >= 0]
-        diagonal[there] += ours
-        entry[there] += value
+        pores = face[face >= 0]
+        diagonal[pores] += ours
+        entry[pores] += value
     return csr_array(diags_array(diagonal) - links), entry, ours

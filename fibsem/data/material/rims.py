@@ -103,17 +103,17 @@ def look_at(image: npt.NDArray[Any], side: Side, tolerance: float) -> Border:
     if np.mean(np.abs(view[0].astype(np.float32) - value) <= tolerance) < LEAST_SHARE:
         return Border()
     depth = _depths(view, value, tolerance)
-    known = np.flatnonzero(depth < len(view))  # the others are of a rim at another side
-    if len(known) < max(LEAST_PX // 2, LEAST_SHARE * depth.size):
+    reached = np.flatnonzero(depth < len(view))  # the others are of a rim at another side
+    if len(reached) < max(LEAST_PX // 2, LEAST_SHARE * depth.size):
         return Border()
     edge = (
-        _flat(view, side, depth, known, value, tolerance)
-        or _slanted(side, depth, known, value)
-        or _compressed(view, side, known, value, tolerance)
+        _flat(view, side, depth, reached, value, tolerance)
+        or _slanted(side, depth, reached, value)
+        or _compressed(view, side, reached, value, tolerance)
     )
     if edge:
         return Border(edge)
-    return Border(None, float(depth[known].mean()), float(np.mean(depth[known] > 0)))
+    return Border(None, float(depth[reached].mean()), float(np.mean(depth[reached] > 0)))
 
 
 def _depths(view: npt.NDArray[Any], value: float, tolerance: float) -> IntArray:
@@ -135,12 +135,12 @@ def _flat(
     view: npt.NDArray[Any],
     side: Side,
     depth: IntArray,
-    known: IntArray,
+    reached: IntArray,
     value: float,
     tolerance: float,
 ) -> Edge | None:
     """A line parallel to the side."""
-    found = depth[known]
+    found = depth[reached]
     line = int(np.bincount(found).argmax())
     for reach in (SHARP, BLURRED):
         near = float(np.mean(np.abs(found - line) <= reach))
@@ -151,7 +151,7 @@ def _flat(
             continue
         if reach == BLURRED:  # what lies before the line is its blur
             line = int(np.quantile(found[np.abs(found - line) <= reach], 0.9))
-        line += _mixed(view[:, known], line, value, tolerance)
+        line += _mixed(view[:, reached], line, value, tolerance)
         return Edge(side, line, line, value, near >= ALONE)
     return None
 
@@ -168,9 +168,9 @@ def _mixed(view: npt.NDArray[Any], line: int, value: float, tolerance: float) ->
     return MIXED if drawn.all() else int(drawn.argmin())
 
 
-def _slanted(side: Side, depth: IntArray, known: IntArray, value: float) -> Edge | None:
+def _slanted(side: Side, depth: IntArray, reached: IntArray, value: float) -> Edge | None:
     """A line that leaves the side at one end, or is not parallel to it."""
-    filled = known[depth[known] > 0]
+    filled = reached[depth[reached] > 0]
     least = max(LEAST_PX, LEAST_SHARE * depth.size)
     ends = [float(np.mean(depth[part] > 0)) for part in (slice(LEAST_PX), slice(-LEAST_PX, None))]
     if len(filled) < least or max(ends) < ALONE:  # it begins at a corner
@@ -183,9 +183,9 @@ def _slanted(side: Side, depth: IntArray, known: IntArray, value: float) -> Edge
     one, slope = one[np.abs(slope) <= STEEPEST], slope[np.abs(slope) <= STEEPEST]
     if not one.size:
         return None
-    lines = depth[one][:, None] + slope[:, None] * (known - one[:, None])
-    at = (np.abs(depth[known] - lines) <= SHARP) & (lines > 0) & (depth[known] > 0)
-    ends_before = depth[known] < np.maximum(lines, 0) - SHARP
+    lines = depth[one][:, None] + slope[:, None] * (reached - one[:, None])
+    at = (np.abs(depth[reached] - lines) <= SHARP) & (lines > 0) & (depth[reached] > 0)
+    ends_before = depth[reached] < np.maximum(lines, 0) - SHARP
     best = int((at.sum(axis=1) - 3 * ends_before.sum(axis=1)).argmax())
     line, on = lines[best], lines[best] > 0
     near, before = float(np.mean(at[best][on])), float(np.mean(ends_before[best]))
@@ -198,13 +198,13 @@ def _slanted(side: Side, depth: IntArray, known: IntArray, value: float) -> Edge
 
 
 def _compressed(
-    view: npt.NDArray[Any], side: Side, known: IntArray, value: float, tolerance: float
+    view: npt.NDArray[Any], side: Side, reached: IntArray, value: float, tolerance: float
 ) -> Edge | None:
     """A narrow rim that lossy compression has made wavy: rows of little spread near its value.
 
     Its edge is as abrupt as compression leaves it; a rough surface before the black is not.
     """
-    rows = view[: 6 * MIXED, known].astype(np.float64)
+    rows = view[: 6 * MIXED, reached].astype(np.float64)
     if len(rows) < 6 * MIXED:
         return None
     means, spread, inner = rows.mean(axis=1), rows.std(axis=1), rows[3 * MIXED :]

@@ -193,8 +193,8 @@ class Search(Mapping[int, tuple[Part, ...]]):
 
     def _hidden_blocks(self, z: int, look: Look) -> Iterator[Rect]:
         """Blocks of the neighbours that are here too, but hidden among black pores."""
-        known = {block for near in self._around(z) for block in near.blocks} - set(look.blocks)
-        again = [block for block in known if self._blocks_around(z, block) >= AGAIN]
+        nearby = {block for near in self._around(z) for block in near.blocks} - set(look.blocks)
+        again = [block for block in nearby if self._blocks_around(z, block) >= AGAIN]
         image = self._read(z) if again else None
         for block in again:
             if image is not None and np.ptp(image[block.y0 : block.y1, block.x0 : block.x1]) == 0:
@@ -280,9 +280,9 @@ def find_extent(volume: Volume, valid: str = "auto", progress: Show | None = Non
 
     Memory: a slice. Time: that of reading, and a few passes over each slice.
     """
-    known = known_extent(volume, valid)
-    if known is not None:
-        return known
+    asked = known_extent(volume, valid)
+    if asked is not None:
+        return asked
     search, parts, began = Search(volume), {}, time.monotonic()
     for z in search:
         if progress and time.monotonic() - began > SHOWN_AFTER_S:

@@ -134,11 +134,11 @@ class PhantomRecipe:
         UserError
             For an unknown key, a value of the wrong kind, or an impossible phantom.
         """
-        known = {f.name: f.type for f in fields(cls)}
+        kinds = {f.name: f.type for f in fields(cls)}
         for key in values:
-            if key not in known:
-                raise UserError(f"`phantom` has no key {key!r}; choose from {', '.join(known)}.")
-        return cls(**{key: _plain(key, str(known[key]), value) for key, value in values.items()})
+            if key not in kinds:
+                raise UserError(f"`phantom` has no key {key!r}; choose from {', '.join(kinds)}.")
+        return cls(**{key: _plain(key, str(kinds[key]), value) for key, value in values.items()})
 
     @property
     def subplane_nm(self) -> float:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from fibsem.data.phantom.recipe import Film, PhantomRecipe, stream
-from fibsem.data.phantom.structure import Lattice, Plane, Structure, depths
+from fibsem.data.phantom.structure import PeriodicPlane, Plane, Structure, depths
 
 CALIBRATION_SHAPE = (8, 512, 512)
 # Finer than the finest texture, coarse enough to be cheap.
@@ -33,13 +33,13 @@ class Gain:
     The sum of independent fields has the sum of their spectra, so one transform makes all three.
     """
 
-    lattice: Lattice
+    lattice: PeriodicPlane
     amplitude: Plane
 
     @classmethod
     def of(cls, recipe: PhantomRecipe, shape: tuple[int, int]) -> Gain:
         """Spectrum of the brightness for slices of this (y, x) shape."""
-        lattice = Lattice.covering(shape, GAIN_STEP_PX, recipe.patch_px)
+        lattice = PeriodicPlane.covering(shape, GAIN_STEP_PX, recipe.patch_px)
         power = np.zeros(lattice.gaussian((1, 1)).shape, np.float32)
         for share, length_px in (
             (recipe.texture_share, (recipe.texture_px, recipe.texture_px)),

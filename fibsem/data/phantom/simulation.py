@@ -80,8 +80,8 @@ def simulate(
     UserError
         If the folder is not empty and ``overwrite`` is false, or what lies in it is no phantom.
     """
-    if folder.exists() and (there := sorted(folder.iterdir())):
-        _check_free(folder, there, overwrite)
+    if folder.exists() and (entries := sorted(folder.iterdir())):
+        _check_free(folder, entries, overwrite)
     remove_leftovers(folder.parent, deep=False)
     write = _write_sample if layout == "manifest" else _write_archive_sample
     with folder_beside(folder) as hidden:
@@ -114,14 +114,14 @@ def lock_of(folder: Path) -> Path:
 OWN, SAMPLE = ("dataset.yaml", "truth.json", "summary.json", FILE, "data"), ("slices", "masks")
 
 
-def _check_free(folder: Path, there: Sequence[Path], overwrite: bool) -> None:
+def _check_free(folder: Path, entries: Sequence[Path], overwrite: bool) -> None:
     """Refuse to replace a folder without being asked to, or with anything but a phantom in it."""
     if not overwrite:
         raise UserError(
             f"`output` must be a new or empty folder, but {folder} is not empty; "
             "the choices are another output or overwrite=true."
         )
-    for entry in there:
+    for entry in entries:
         if entry.name not in OWN and not any((entry / name).is_dir() for name in SAMPLE):
             raise UserError(
                 "`overwrite=true` replaces a folder with nothing but a phantom in it, but "

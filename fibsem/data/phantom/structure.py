@@ -25,14 +25,14 @@ Spectrum = NDArray[np.complex64]
 
 
 @dataclass(frozen=True)
-class Lattice:
+class PeriodicPlane:
     """A periodic plane of ``step`` times as many pixels on each axis as it has points of noise."""
 
     points: tuple[int, int]
     step: int
 
     @classmethod
-    def covering(cls, shape: tuple[int, int], step: int, margin_px: float) -> Lattice:
+    def covering(cls, shape: tuple[int, int], step: int, margin_px: float) -> PeriodicPlane:
         """Smallest lattice fast to transform that covers a slice and ``margin_px`` pixels more."""
         ny, nx = (
             scipy.fft.next_fast_len(max(4, math.ceil((n + margin_px) / step)), real=True)
@@ -103,7 +103,7 @@ class Structure:
         _, y_nm, x_nm = recipe.voxel_nm
         # At 0.8 sigma per point the spectrum is cut where the filter has fallen to 4e-4.
         step = max(1, math.floor(0.8 * self._sigma_nm[0] / max(y_nm, x_nm)))
-        self.lattice = Lattice.covering(shape, step, 4 * self._sigma_nm[1] / min(y_nm, x_nm))
+        self.lattice = PeriodicPlane.covering(shape, step, 4 * self._sigma_nm[1] / min(y_nm, x_nm))
         self._spacing_nm = step * max(y_nm, x_nm)
         self._filters = [self.lattice.gaussian((s / y_nm, s / x_nm)) for s in self._sigma_nm]
         self._squares = [

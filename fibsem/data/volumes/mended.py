@@ -28,7 +28,7 @@ class MendedSource(Around):
         self.missing = {} if missing is None else missing
 
     def onto(self, source: Source) -> MendedSource:
-        """The same on another reader of the same slices; what one finds missing both know."""
+        """The slices of another reader, mended; what one source finds missing, both skip."""
         return MendedSource(source, self.missing)
 
     def read(self, box: Box) -> Voxels:

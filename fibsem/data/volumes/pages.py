@@ -185,13 +185,13 @@ def alike(
     pages: Sequence[Page | Absent], names: Sequence[str], *, gaps: bool
 ) -> tuple[Page, tuple[Page | Absent, ...]]:
     """The page that the others are like, and all of them; with gaps the odd ones as `Absent`."""
-    there = [page for page in pages if isinstance(page, Page)]
-    if not there:
+    readable = [page for page in pages if isinstance(page, Page)]
+    if not readable:
         reason = getattr(pages[0], "reason", "it is empty.") if pages else "it is empty."
         raise UserError(f"a volume must have a slice that can be read, but: {reason}")
-    kinds = [(page.shape, page.dtype.newbyteorder("="), page.bits) for page in there]
+    kinds = [(page.shape, page.dtype.newbyteorder("="), page.bits) for page in readable]
     most = Counter(kinds).most_common(1)[0][0]
-    first = there[kinds.index(most) if gaps else 0]
+    first = readable[kinds.index(most) if gaps else 0]
     checked: list[Page | Absent] = []
     for page, name in zip(pages, names, strict=True):
         try:

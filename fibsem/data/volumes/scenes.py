@@ -91,13 +91,13 @@ def pick(scenes: Sequence[Scene], series: str | None, file: object) -> Scene:
         return named[0]
     if (series or "").isdecimal() and int(series or 0) < len(scenes):
         return scenes[int(series or 0)]
-    known = ", ".join(
+    names = ", ".join(
         f"{k} ({scene.name + ', ' if scene.name else ''}{scene.depth} slices)"
         for k, scene in enumerate(scenes)
     )
     got = "" if series is None else f", and `series` is {series}"
     raise UserError(
-        f"a volume must be one series of slices, but {file} holds {len(scenes)}: {known}{got}; "
+        f"a volume must be one series of slices, but {file} holds {len(scenes)}: {names}{got}; "
         "`series` picks one by its number or name."
     )
 
@@ -123,14 +123,16 @@ def _check_axes(sizes: Mapping[str, int], file: File) -> None:
     """A film has one axis across its slices."""
     long = {axis: n for axis, n in sizes.items() if n > 1}
     if len(long) > 1:
-        told = ", ".join(f"{n} along {axis}" for axis, n in long.items())
-        raise SliceError(f"a volume must have three axes (z, y, x), but {file} has images {told}.")
-
-
-def _check_count(stated: int, there: int, file: File) -> None:
-    if stated != there:
+        lengths = ", ".join(f"{n} along {axis}" for axis, n in long.items())
         raise SliceError(
-            f"a TIFF must have the images that its notes tell of, but {file} has {there} of "
+            f"a volume must have three axes (z, y, x), but {file} has images {lengths}."
+        )
+
+
+def _check_count(stated: int, present: int, file: File) -> None:
+    if stated != present:
+        raise SliceError(
+            f"a TIFF must have the images that its notes tell of, but {file} has {present} of "
             f"{stated}; save it again from the program that made it."
         )
 
@@ -194,13 +196,13 @@ def _ome(tiff: tifffile.TiffFile, images: Sequence[Any], file: File) -> list[Sce
     scenes = []
     for picture in pictures:
         _check_axes(picture.sizes, file)
-        there = [plane for plane in picture.planes if plane is not None]
-        _check_count(len(picture.planes), len(there), file)
-        scenes.append(Scene(picture.name, tuple(there), voxel_nm=picture.voxel_nm))
-    told = {k for scene in scenes for name, k in scene.planes if name is None}
+        planes = [plane for plane in picture.planes if plane is not None]
+        _check_count(len(picture.planes), len(planes), file)
+        scenes.append(Scene(picture.name, tuple(planes), voxel_nm=picture.voxel_nm))
+    in_files = {k for scene in scenes for name, k in scene.planes if name is None}
     found = {int(image.index) for image in images}
-    if told and told != found:
-        _check_count(len(told), len(found), file)
+    if in_files and in_files != found:
+        _check_count(len(in_files), len(found), file)
     return scenes or [_scene("", images)]
 
 

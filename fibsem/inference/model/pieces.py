@@ -43,10 +43,10 @@ class PieceScorer:
             images = np.stack([self._image(k, shape) for k in members])
             for k, grid in zip(members, forward(images)[..., 0], strict=True):
                 truth = self._labels(k, shape)
-                known = truth <= 1
-                labels.append(truth[known])
-                scores.append(grid[known])
-                piece.append(np.full(int(known.sum()), k))
+                labelled = truth <= 1
+                labels.append(truth[labelled])
+                scores.append(grid[labelled])
+                piece.append(np.full(int(labelled.sum()), k))
         where = np.concatenate(piece)
         return Estimate(
             np.concatenate(labels), np.concatenate(scores), self.pieces.weight[where],

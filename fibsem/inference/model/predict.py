@@ -241,8 +241,8 @@ class BlockScorer:
     def _mean(self, block: FloatArray) -> FloatArray:
         """Mean over the views."""
         halo, alignment = self.halo[1], self.alignment
-        found = [view.scores(block, self._scores, halo, alignment) for view in self.views]
-        mean: FloatArray = np.mean(found, axis=0, dtype=np.float32)
+        scores = [view.scores(block, self._scores, halo, alignment) for view in self.views]
+        mean: FloatArray = np.mean(scores, axis=0, dtype=np.float32)
         return mean
 
     def _scores(self, block: FloatArray) -> FloatArray:

@@ -43,13 +43,13 @@ class View:
             for n, mirrored in zip(block.shape[:2], self.mirrored, strict=True)
         ]
         turn = tuple(slice(None, None, -1 if mirrored else 1) for mirrored in self.mirrored)
-        seen = np.pad(block[turn], [(missing[0], 0), (missing[1], 0), (0, 0)])
+        mirrored = np.pad(block[turn], [(missing[0], 0), (missing[1], 0), (0, 0)])
         if self.swapped:
-            seen = np.swapaxes(seen, 0, 1)
-        found = score(np.ascontiguousarray(seen))
+            mirrored = np.swapaxes(mirrored, 0, 1)
+        scores = score(np.ascontiguousarray(mirrored))
         if self.swapped:
-            found = found.T
-        return found[missing[0] :, missing[1] :][turn]
+            scores = scores.T
+        return scores[missing[0] :, missing[1] :][turn]
 
 
 def views(symmetry: int) -> Iterator[View]:

@@ -45,12 +45,12 @@ def fastest_side(scorer: Scorer, limit: int) -> int:
     """Side of square tiles up to ``limit``: the largest, but for one that is clearly faster."""
     sides = [side for side in SIDES if side <= limit] or [limit]
     path, key = cache_file(), _key(scorer)
-    known: dict[str, dict[str, list[float]]] = known_json(path) or {}
-    rates = dict(known.get(key, {}))
+    cached: dict[str, dict[str, list[float]]] = known_json(path) or {}
+    rates = dict(cached.get(key, {}))
     if any(str(side) not in rates for side in sides):
         rates |= {str(side): some for side, some in _timed(scorer, sides).items()}
         with suppress(OSError, UserError):  # a cache that cannot be written stops nothing
-            write_json(path, {**known, key: rates})
+            write_json(path, {**cached, key: rates})
     return clear_choice({side: rates[str(side)] for side in sides if str(side) in rates}) or limit
 
 

@@ -31,8 +31,8 @@ class SliceRecord:
     why_missing: str | None = None
 
     def to_json(self) -> list[Any]:
-        told = [self.pores, self.beside_missing, self.uncertainty]
-        return told if self.why_missing is None else [*told, self.why_missing]
+        entry = [self.pores, self.beside_missing, self.uncertainty]
+        return entry if self.why_missing is None else [*entry, self.why_missing]
 
 
 def check_possible(

@@ -107,7 +107,7 @@ def label_slab(job: RemoteSegmentation, slab: Slab) -> SlabResult:
         if job.name not in _workers:
             _workers.clear()
             _workers[job.name] = _open(job)
-        worker, seen = _workers[job.name]
+        worker, read_as = _workers[job.name]
         halo = worker.segmenter.halo[0]
         worker.stages.seconds.clear()
         results: list[SlabResult] = []
@@ -115,7 +115,7 @@ def label_slab(job: RemoteSegmentation, slab: Slab) -> SlabResult:
         def finished(start: int, slices: list[SliceRecord]) -> None:
             seconds = dict(worker.stages.seconds)
             near = range(start - halo, start + len(slices) + halo)
-            read = {z: digest for z, digest in seen.items() if z in near}
+            read = {z: digest for z, digest in read_as.items() if z in near}
             results.append(SlabResult(start, slices, read, seconds, peak_rss_gib()))
 
         segmenter = worker.segmenter
@@ -129,8 +129,8 @@ def label_slab(job: RemoteSegmentation, slab: Slab) -> SlabResult:
 
 
 def _open(job: RemoteSegmentation) -> tuple[SlabWorker, dict[int, str]]:
-    seen: dict[int, str] = {}
-    volume = witnessed(reopen(job.volume, job.manner, job.value_range), seen)
+    read_as: dict[int, str] = {}
+    volume = witnessed(reopen(job.volume, job.manner, job.value_range), read_as)
     segmenter = replace(job.load(), symmetry=job.options.symmetry)
     if segmenter.identity != job.identity:
         raise UserError(
@@ -142,7 +142,7 @@ def _open(job: RemoteSegmentation) -> tuple[SlabWorker, dict[int, str]]:
         volume, job.plan.correction, segmenter, Scorer(segmenter, job.plan.precision),
         job.plan.tiling, uncertainty=job.options.uncertainty, extent=job.plan.extent,
     )  # fmt: skip
-    return worker, seen
+    return worker, read_as
 
 
 def run_elsewhere(

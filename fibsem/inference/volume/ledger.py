@@ -115,14 +115,14 @@ class Ledger:
         self, record: dict[str, Any], before: Identity, now: Identity, volume: Volume | None
     ) -> bool:
         """Whether what was read of the volume is still in it, wherever its files lie now."""
-        known = record.get("stamp")
-        if volume is None or known == self.stamp or not self.read:
+        stamp = record.get("stamp")
+        if volume is None or stamp == self.stamp or not self.read:
             return False  # what names, sizes and times of the files say
         kind = ("dtype", "shape", "value_range")
         if any(before.data.get(f"volume {k}") != now.data.get(f"volume {k}") for k in kind):
             return False
-        found = slice_digests(plain(volume), sorted(self.read))
-        changed = [z for z, digest in found.items() if digest != self.read[z]]
+        digests = slice_digests(plain(volume), sorted(self.read))
+        changed = [z for z, digest in digests.items() if digest != self.read[z]]
         if changed:
             raise UserError(
                 f"`output` must be a new folder or hold the same segmentation, but "

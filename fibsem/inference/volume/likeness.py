@@ -64,19 +64,19 @@ def grey_distance(volume: CorrectedVolume, models: Sequence[Trained]) -> float |
 
     Both are standardised, so that brightness and contrast do not count.
     """
-    known = [model.greys for model in models if model.greys]
-    if not known:
+    trained_on = [model.greys for model in models if model.greys]
+    if not trained_on:
         return None
     own = standardised_histogram(volume)
-    return max(min(distance(own, other) for other in greys) for greys in known)
+    return max(min(distance(own, other) for other in greys) for greys in trained_on)
 
 
-def grey_warnings(found: float | None) -> Iterator[str]:
+def grey_warnings(far: float | None) -> Iterator[str]:
     """Say where grey values are far from those of the training."""
-    if found is not None and found > FAR:
+    if far is not None and far > FAR:
         yield (
             f"the grey values are distributed unlike those of every training sample (distance "
-            f"{found:.2f} s.d., of parts of one film at most {FAR:g}): look at the previews first"
+            f"{far:.2f} s.d., of parts of one film at most {FAR:g}): look at the previews first"
         )
 
 

@@ -39,7 +39,7 @@ def missing_label(classes: tuple[int, int]) -> int:
 
 
 def left_out_label(classes: tuple[int, int]) -> int:
-    """Label value of what shows no material: grey, too, but another than that of a missing slice.
+    """Label value of what shows no material: grey, too, but not that of a missing slice.
 
     >>> left_out_label((0, 255)), left_out_label((0, 64))
     (64, 63)

@@ -165,8 +165,8 @@ class Planner:
 
     def _read(self, record: Mapping[str, Any]) -> Plan:
         """Read what `Plan.to_json` gave; an older one left nothing out, and names no tiles."""
-        known = known_extent(self.volume, self.options.valid) or Extent(self.volume.shape)
-        parts = record.get("extent", known.to_json())
+        asked = known_extent(self.volume, self.options.valid) or Extent(self.volume.shape)
+        parts = record.get("extent", asked.to_json())
         precision, room = record["precision"], record.get("room")
         if room == asdict(room_of(self.volume, self.segmenter.halo[0], self.options)):
             mode, tiling, room = record["mode"], Tiling.from_json(record["tiling"]), Room(**room)
@@ -174,6 +174,6 @@ class Planner:
             mode, tiling, room = self._tiles(precision)
         return Plan(
             Correction.from_json(record["correction"]), precision, record["changed"],
-            record["certificate"], Extent.from_json(parts, self.volume.shape, known.mask),
+            record["certificate"], Extent.from_json(parts, self.volume.shape, asked.mask),
             mode, tiling, room,
         )  # fmt: skip

@@ -155,9 +155,9 @@ def _key(
         "voxel_nm": list(voxel_nm),
         **options.key,
     }
-    known = known_extent(volume, options.valid)
-    if known and known.mask:
-        key["mask"] = known.mask.signature()
+    asked = known_extent(volume, options.valid)
+    if asked and asked.mask:
+        key["mask"] = asked.mask.signature()
     return key
 
 
@@ -183,11 +183,11 @@ def _likeness(
 ) -> dict[str, Any]:
     """How far a volume is from what the models were trained on, found and said once."""
     if "likeness" not in ledger.decided:
-        found = grey_distance(volume, trained)
-        warnings = [*size_warnings(stated, trained), *grey_warnings(found)] if trained else []
+        far = grey_distance(volume, trained)
+        warnings = [*size_warnings(stated, trained), *grey_warnings(far)] if trained else []
         for warning in warnings:
             say(f"warning: {warning}")
-        ledger.decide(likeness={"grey_distance": found, "warnings": warnings})
+        ledger.decide(likeness={"grey_distance": far, "warnings": warnings})
     return dict(ledger.decided["likeness"])
 
 

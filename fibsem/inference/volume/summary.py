@@ -88,10 +88,10 @@ def porosity_of(volume: Volume, pores: list[int | None], pixels: list[int]) -> d
 
     A slice counts by its material: one that drifted out of sight says little.
     """
-    there = [z for z, count in enumerate(pores) if count is not None and pixels[z]]
-    present = [(pores[z] or 0) / pixels[z] for z in there]
-    weights = [pixels[z] for z in there]
-    if not there:
+    with_material = [z for z, count in enumerate(pores) if count is not None and pixels[z]]
+    present = [(pores[z] or 0) / pixels[z] for z in with_material]
+    weights = [pixels[z] for z in with_material]
+    if not with_material:
         raise UserError(
             f"a volume must show material, but {volume.path} shows none; valid=all measures it all."
         )

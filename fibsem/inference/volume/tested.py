@@ -55,8 +55,8 @@ class FilmSquares:
             y, x = row["at"][1:]
             places.setdefault((y, x), []).append(Confusion.from_counts(row[kind]))
         squares = [pooled(some) for some in places.values()]
-        known = slice_digests(plain(volume), evenly_spaced(volume.shape[0], KNOWN_BY))
-        return cls(sample, volume.shape, known, tuple(s for s in squares if s.pixels))
+        digests = slice_digests(plain(volume), evenly_spaced(volume.shape[0], KNOWN_BY))
+        return cls(sample, volume.shape, digests, tuple(s for s in squares if s.pixels))
 
     def to_json(self) -> Record:
         return {
@@ -85,14 +85,14 @@ class FilmSquares:
             return None
         beside = post_stratified_estimate(mapped, self.squares)
         return {
-            **_told(difference_estimate(mapped, self.squares)),
+            **_described(difference_estimate(mapped, self.squares)),
             "squares": len(self.squares),
             "square_px": float(np.mean([square.pixels for square in self.squares])),
-            "post_stratified": beside and _told(beside),
+            "post_stratified": beside and _described(beside),
         }
 
 
-def _told(estimate: Estimate) -> Record:
+def _described(estimate: Estimate) -> Record:
     return {
         "porosity": estimate.porosity,
         "volume": list(estimate.interval),
