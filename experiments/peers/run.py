@@ -30,7 +30,7 @@ from paired import difference, miou
 from fibsem.analysis.postprocessing import ScoredSquare, search
 from fibsem.config import RunConfig, compose
 from fibsem.data.sampling import load_windows
-from fibsem.evaluation.protocol import THRESHOLDS
+from fibsem.evaluation.scores import THRESHOLDS
 from fibsem.training.datasets import obtain
 from fibsem.training.material import Material
 

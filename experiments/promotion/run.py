@@ -88,9 +88,9 @@ from fibsem.data.split import SplitRecipe
 from fibsem.inference.model.cost import seconds_per_gigapixel
 from fibsem.inference.model.segmenter import Member, Scorer, Segmenter
 from fibsem.promotion.calibrating import calibration_errors, fit_calibration
-from fibsem.promotion.examination import by_sample, rows_of, validation_squares
+from fibsem.promotion.examination import by_sample, counts_of, validation_squares
 from fibsem.promotion.final import final_tree
-from fibsem.promotion.ranking import best_trials
+from fibsem.promotion.trials import best_trials
 from fibsem.system.files import read_json, replace_file, write_json
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
@@ -110,10 +110,10 @@ def worth(folders: list[Path], known: Path, material: Material, grid) -> dict:
     best, _ = search(squares, grid)
     temperature = fit_calibration(squares).temperature
     test = list(scored_squares(material, Scorer(plain), "test", grid.margin))
-    rows = rows_of(test, best)
+    rows = counts_of(test, best)
     errors = calibration_errors((square for _, square in test), temperature)
     record = {
-        "test_miou": labelled_figures({"squares": rows}, "test", CHOSEN)["miou"],
+        "test_miou": labelled_figures(rows, "test", CHOSEN)["miou"],
         "porosity_error": porosity_error(by_sample(rows).values()),
         "calibration_error_raw": errors["ece_before"],
         "calibration_error": errors["ece_after"],

@@ -74,7 +74,7 @@ def cell(given: list[str]) -> dict:
     from fibsem.analysis.postprocessing import search
     from fibsem.config import RunConfig, compose
     from fibsem.errors import UserError
-    from fibsem.evaluation.protocol import THRESHOLDS
+    from fibsem.evaluation.scores import THRESHOLDS
     from fibsem.inference.model.cost import operations_per_pixel
     from fibsem.inference.model.predict import BlockScorer
     from fibsem.training.datasets import obtain

@@ -27,6 +27,8 @@ class Gate:
         Of "the challenger is worse"; None where nothing was tested.
     porosity_error, champion_porosity_error
         Absolute, on the test squares; None where nothing was compared.
+    forced
+        Passed although it would have been refused, because somebody said so.
     """
 
     passed: bool
@@ -34,6 +36,7 @@ class Gate:
     p_value: float | None = None
     porosity_error: float | None = None
     champion_porosity_error: float | None = None
+    forced: bool = False
 
 
 @dataclass(frozen=True)

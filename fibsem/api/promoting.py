@@ -138,8 +138,9 @@ def run(tree: Tree) -> PromoteResult:
 
     from fibsem.promotion.budget import plan_promotion, values
     from fibsem.promotion.final import final_tree
-    from fibsem.promotion.promotion import Promotion
-    from fibsem.promotion.ranking import best_trials
+    from fibsem.promotion.promotion import promote as promote_trials
+    from fibsem.promotion.setting import Promotion
+    from fibsem.promotion.trials import best_trials
     from fibsem.tracking.runs import Tracking
     from fibsem.training.plan import planned
 
@@ -154,7 +155,7 @@ def run(tree: Tree) -> PromoteResult:
         if RunConfig.of(trials[0].tree).spec.is_network:
             make = partial(plan_promotion, tree, trials, dataset, tracking, began)
             tree, plan = planned(tree, folder, dataset.hash, make, values=values)
-        record = Promotion(tree, dataset, folder, tracking).run(trials)
+        record = promote_trials(Promotion(tree, dataset, folder, tracking), trials)
         if plan is not None:
             record |= plan.told(time.perf_counter() - began)
         write_json(folder / "summary.json", record)

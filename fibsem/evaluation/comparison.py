@@ -18,14 +18,16 @@ from fibsem.analysis import encoding, figures, tables
 from fibsem.analysis.metrics import Confusion, pooled
 from fibsem.analysis.statistics import paired_over_seeds, paired_over_squares
 from fibsem.errors import UserError
-from fibsem.evaluation.protocol import read_runs
+from fibsem.evaluation.scores import SeedScores, read_seeds
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models.describe import drawing, feature_maps
 from fibsem.system.files import beside, known_json
 from fibsem.system.identity import same_data
 from fibsem.training.material import Material
 from fibsem.training.scoring import scored_squares
-from fibsem.training.squares import CHOSEN, Record, confusions
+from fibsem.training.squares import CHOSEN, confusions, of_split
+
+Record = dict[str, Any]
 
 
 def finished_cells(folder: Path, data: str) -> dict[Path, Record]:
@@ -44,7 +46,7 @@ def write_tables(cells: dict[Path, Record], folder: Path) -> list[Path]:
     """Write every table of the protocol as CSV and Markdown; returns the files."""
     records = list(cells.values())
     best = max(records, key=lambda r: r["val"]["miou"]["mean"])
-    best_run = next(iter(read_runs(next(p for p, r in cells.items() if r is best))))
+    best_run = next(iter(read_seeds(next(p for p, r in cells.items() if r is best))))
     standard = [r for r in records if r["model"] == "2dcnn"]
     others = [r for r in records if r["model"] != "2dcnn"]
     made = {
@@ -57,7 +59,7 @@ def write_tables(cells: dict[Path, Record], folder: Path) -> list[Path]:
         "5.1-comparison": tables.comparison(records),
     }
     for split in ("train", "val"):
-        counts = best_run["balanced"][split]["confusion"]
+        counts = best_run.scores.balanced[split]["confusion"]
         made[f"4.9-confusion-{split}"] = tables.confusion(counts)
     files: list[Path] = []
     for name, table in made.items():
@@ -68,16 +70,16 @@ def write_tables(cells: dict[Path, Record], folder: Path) -> list[Path]:
 
 def draw_cell(folder: Path, material: Material) -> list[Path]:
     """Figures of one evaluation: learning curves, the network, its maps, one test square."""
-    runs = list(read_runs(folder))
+    runs = list(read_seeds(folder))
     spec = material.config.spec
     place = folder / "figures"
     name = f"{spec.name} {spec.nbhd}"
     losses = [
-        [[epoch["train_loss"] for epoch in run["history"]] for run in runs],
-        [[epoch["val"]["loss"] for epoch in run["history"]] for run in runs],
+        [[epoch.train_loss for epoch in run.history] for run in runs],
+        [[epoch.val["loss"] for epoch in run.history] for run in runs],
     ]
     drawn = {"learning_curves": figures.learning_bands({name: (losses[0], losses[1])})}
-    model = models.load(spec, folder / f"seed-{runs[0]['seed']}")
+    model = models.load(spec, folder / f"seed-{runs[0].seed}")
     if spec.is_network:
         drawn["network"] = figures.network(drawing(spec), f"{name}, padding {spec.padding}")
         window = material.val[0]
@@ -87,7 +89,7 @@ def draw_cell(folder: Path, material: Material) -> list[Path]:
         maps = feature_maps(model, np.ascontiguousarray(image))
         if maps:
             drawn["feature_maps"] = figures.feature_maps(maps)
-    _save_square(folder / "square.npz", material, model, runs[0]["threshold"])
+    _save_square(folder / "square.npz", material, model, runs[0].scores.threshold)
     return [figures.save(figure, place / f"{key}.png") for key, figure in drawn.items()]
 
 
@@ -163,13 +165,13 @@ def compare(first: Path, second: Path) -> Record:
         raise UserError(
             f"`compare` needs two evaluations of the same data, but {first} and {second} differ."
         )
-    runs = [list(read_runs(folder)) for folder in (first, second)]
+    runs = [list(read_seeds(folder)) for folder in (first, second)]
     squares = [_by_square(some) for some in runs]
     common = [name for name in squares[0] if name in squares[1]]
     over_squares = paired_over_squares(
         [squares[0][name] for name in common], [squares[1][name] for name in common]
     )
-    by_seed = [{run["seed"]: _pooled(run) for run in some} for some in runs]
+    by_seed = [{run.seed: _pooled(run) for run in some} for some in runs]
     seeds = sorted(set(by_seed[0]) & set(by_seed[1]))
     over_seeds = paired_over_seeds(
         [by_seed[0][seed] for seed in seeds], [by_seed[1][seed] for seed in seeds]
@@ -192,15 +194,14 @@ def _finished(folder: Path) -> Record:
     return dict(record)
 
 
-def _by_square(runs: Iterable[Record]) -> dict[tuple[str, str], float]:
+def _by_square(runs: Iterable[SeedScores]) -> dict[tuple[str, str], float]:
     """Mean over seeds of the mIoU of every test square, by sample and name."""
     values: dict[tuple[str, str], list[float]] = {}
     for run in runs:
-        rows = [row for row in run["squares"] if row["split"] == "test"]
-        for row, part in zip(rows, confusions(run, "test", CHOSEN), strict=True):
-            values.setdefault((row["sample"], row["region"]), []).append(part.miou)
+        for square in of_split(run.scores.squares, "test"):
+            values.setdefault((square.sample, square.region), []).append(square.chosen.miou)
     return {name: float(np.mean(some)) for name, some in values.items()}
 
 
-def _pooled(run: Record) -> float:
-    return pooled(confusions(run, "test", CHOSEN)).miou
+def _pooled(run: SeedScores) -> float:
+    return pooled(confusions(run.scores.squares, "test", CHOSEN)).miou

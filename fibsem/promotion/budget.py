@@ -15,7 +15,7 @@ from fibsem.config import PostProcessingConfig, PromoteConfig, RankConfig, RunCo
 from fibsem.data.dataset import Dataset
 from fibsem.data.split import SPLITS
 from fibsem.promotion.final import final_tree
-from fibsem.promotion.ranking import Trial
+from fibsem.promotion.trials import Trial
 from fibsem.tracking import names
 from fibsem.tracking.runs import Tracking
 from fibsem.training.material import Material

@@ -6,19 +6,21 @@ from all labelled pixels afresh in every epoch, and the share sets the number of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fibsem import models
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import RunConfig, Tree, with_values
-from fibsem.data.dataset import Dataset
+from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Member, Segmenter
-from fibsem.promotion.ranking import Trial
+from fibsem.promotion.ranking import Ranked
+from fibsem.promotion.setting import Promotion
+from fibsem.promotion.trials import Trial
 from fibsem.system.progress import Progress
 from fibsem.tracking import names
-from fibsem.tracking.runs import Tracking
+from fibsem.training.health import DivergedError
 from fibsem.training.material import Material
 from fibsem.training.results import Epoch, TrialResult
 from fibsem.training.run import Job, hyperparameters, run_job
@@ -80,47 +82,90 @@ class Final:
         return models.load(self.material.config.spec, self.folder)
 
 
-@dataclass(frozen=True)
-class FinalTraining:
-    """Final trainings of one promotion; what is finished is not done again."""
+def train(work: Promotion, ranked: Sequence[Ranked], members: int) -> list[Final]:
+    """Train candidates finally; the better one first, then the other members of it.
 
-    tree: Tree
-    dataset: Dataset
-    folder: Path
-    tracking: Tracking
-    parent: str
+    A later start repeats nothing that is finished.
 
-    def of(self, trial: Trial, seed: int, text: str) -> Final:
-        """Train a trial's configuration finally."""
-        tree = final_tree(trial, self.tree, seed)
-        config = RunConfig.of(tree)
-        material = Material.of(self.dataset, config)
-        folder = self.folder / f"{trial.run_id[:8]}-seed-{seed}"
-        job = Job(
-            tree=tree,
-            folder=folder,
-            name=f"final {trial.name} seed {seed}",
-            tags={names.COMMAND: names.FINAL, names.WINNER: trial.run_id, names.SEED: seed},
-            params=hyperparameters(config, tree),
-            parent=self.parent,
+    Raises
+    ------
+    UserError
+        If too few of the trainings come to a result.
+    """
+    best = max(_candidates(work, ranked), key=lambda final: final.miou)
+    work.say(
+        f"final training: validation mIoU {best.miou:.4f} on balanced pixels ({best.trial.name})"
+    )
+    return [best, *_members(work, best, members)]
+
+
+def _candidates(work: Promotion, ranked: Sequence[Ranked]) -> list[Final]:
+    """Final trainings of some trials, without those that diverge."""
+    seed, finals = int(work.tree["seed"]), []
+    for k, one in enumerate(ranked, start=1):
+        try:
+            text = f"final training of candidate {k}"
+            finals.append(final_training(work, one.trial, seed, text))
+        except DivergedError as error:
+            work.say(f"candidate {k} ({one.trial.name}) is left out: {error}")
+    if not finals:
+        raise UserError(
+            "`candidates` must hold a trial whose final training does not diverge, but all "
+            f"{len(ranked)} did; more candidates, another seed, or smaller learning rates."
         )
-        with Progress(text) as progress:
-
-            def show(epoch: Epoch) -> None:
-                progress(f"mIoU {epoch.val['miou']:.4f}", epoch.epoch + 1, config.train.epochs)
-
-            result, _ = run_job(job, material, self.tracking, show)
-        return Final(trial, material, result, folder)
+    return finals
 
 
-def segmenter_of(finals: Sequence[Final], how: PostProcessing) -> Segmenter:
+def _members(work: Promotion, first: Final, members: int) -> Iterator[Final]:
+    """The further members of an ensemble: the same training with the seeds that follow."""
+    trained, seed = 1, first.seed
+    while trained < members:
+        seed += 1
+        try:
+            text = f"member {trained + 1} of {members}"
+            yield final_training(work, first.trial, seed, text)
+            trained += 1
+        except DivergedError as error:
+            work.say(f"the member of seed {seed} is left out: {error}")
+            if seed - first.seed > 2 * members:
+                raise UserError(
+                    f"`ensemble={members}` needs as many trainings that do not diverge, but "
+                    f"{seed - first.seed} seeds gave {trained}; the choices are a smaller "
+                    "ensemble or a trial with a smaller learning rate."
+                ) from error
+
+
+def final_training(work: Promotion, trial: Trial, seed: int, text: str) -> Final:
+    """Train a trial's configuration finally."""
+    tree = final_tree(trial, work.tree, seed)
+    config = RunConfig.of(tree)
+    material = Material.of(work.dataset, config)
+    folder = work.folder / "final" / f"{trial.run_id[:8]}-seed-{seed}"
+    job = Job(
+        tree=tree,
+        folder=folder,
+        name=f"final {trial.name} seed {seed}",
+        tags={names.COMMAND: names.FINAL, names.WINNER: trial.run_id, names.SEED: seed},
+        params=hyperparameters(config, tree),
+        parent=work.parent,
+    )
+    with Progress(text) as progress:
+
+        def show(epoch: Epoch) -> None:
+            progress(f"mIoU {epoch.val['miou']:.4f}", epoch.epoch + 1, config.train.epochs)
+
+        result, _ = run_job(job, material, work.tracking, show)
+    return Final(trial, material, result, folder)
+
+
+def segmenter_of(finals: Sequence[Final], postprocessing: PostProcessing) -> Segmenter:
     """The mean of finally trained networks with a post-processing."""
     material = finals[0].material
     classes = (material.dataset.classes.pore, material.dataset.classes.solid)
     return Segmenter(
         members=tuple(Member(final.material.config.spec, final.model) for final in finals),
         recipe=material.config.preprocess,
-        postprocessing=how,
+        postprocessing=postprocessing,
         identity="",
         classes=classes if all(0 <= value <= 255 for value in classes) else (0, 255),
     )

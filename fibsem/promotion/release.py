@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any, ClassVar
 
 from fibsem.analysis import model_card
 from fibsem.analysis.intervals import corrected_text, porosity_text
@@ -19,8 +20,9 @@ from fibsem.inference.options import Options
 from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.inference.volume.tested import FilmSquares
 from fibsem.promotion.final import Final
-from fibsem.promotion.ranking import Trial
 from fibsem.promotion.report import card_facts
+from fibsem.promotion.setting import Promotion, Say
+from fibsem.promotion.trials import Trial
 from fibsem.system.file_names import file_name
 from fibsem.system.files import replace_file
 from fibsem.system.progress import Progress
@@ -29,32 +31,46 @@ from fibsem.tracking.bundle import Bundle, load_bundle, load_segmenter
 from fibsem.tracking.naming import metric_part
 from fibsem.tracking.provenance import provenance
 from fibsem.tracking.runs import Tracking, code_version
-from fibsem.training.squares import CHOSEN, Record
+from fibsem.training.squares import CHOSEN
 
-Say = Callable[[str], None]
+Record = dict[str, Any]
 
 
-def lineage_of(
-    finals: Sequence[Final], trials: Sequence[Trial], tree: Tree, parent: str, tracking: Tracking
-) -> Record:
-    """Where a model comes from, and the commands that made it.
+@dataclass(frozen=True)
+class Lineage:
+    """Where a model comes from, and the commands that made it, as ``summary.json`` has it."""
+
+    KEYS: ClassVar[tuple[str, ...]] = ()
+
+    record: Record
+
+    def to_json(self) -> Record:
+        """As it is stored."""
+        return self.record
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Lineage:
+        """Read what :meth:`to_json` made."""
+        return cls(dict(record))
+
+
+def lineage_of(work: Promotion, finals: Sequence[Final], trials: Sequence[Trial]) -> Lineage:
+    """The lineage of the mean of some networks.
 
     Parameters
     ----------
+    work
+        The promotion.
     finals
-        Its members.
+        The networks.
     trials
         All that were ranked: without their sweeps another one might win.
-    tree, parent
-        Configuration and run of the promotion.
-    tracking
-        Where the trials are.
     """
-    trial, dataset = finals[0].trial, finals[0].material.dataset
+    trial, dataset, tree = finals[0].trial, work.dataset, work.tree
     sweeps = {one.parent: one for one in reversed(trials)}
-    return {
-        "sweep": _sweep(trial, tracking),
-        "sweeps": [_sweep(one, tracking) for one in reversed(sweeps.values())],
+    record = {
+        "sweep": _sweep(trial, work.tracking),
+        "sweeps": [_sweep(one, work.tracking) for one in reversed(sweeps.values())],
         "trial": {
             "run_id": trial.run_id,
             "name": trial.name,
@@ -64,7 +80,7 @@ def lineage_of(
         },
         "promotion": {
             "run_id": finals[0].result.run_id,
-            "parent_run_id": parent,
+            "parent_run_id": work.parent,
             "seeds": [final.seed for final in finals],
             "command": tree.get("command"),
         },
@@ -73,6 +89,7 @@ def lineage_of(
         "data_source": {key: tree["data"][key] for key in ("name", "path", "phantom")},
         "code": code_version(),
     }
+    return Lineage(record)
 
 
 def _sweep(trial: Trial, tracking: Tracking) -> Record:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,9 @@ from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare, SearchG
 from fibsem.data.dataset import Region
 from fibsem.data.split import SPLITS
 from fibsem.promotion.final import Final
-from fibsem.training.squares import CHOSEN, HALF, Record, confusions
+from fibsem.training.squares import CHOSEN, HALF, SquareCounts, confusions
+
+Record = Mapping[str, Any]
 
 
 def write_tables(record: Record, folder: Path) -> list[Path]:
@@ -30,14 +33,14 @@ def write_tables(record: Record, folder: Path) -> list[Path]:
 
 def promotion_tables(record: Record) -> dict[str, pd.DataFrame]:
     """The tables by name."""
-    run = {"squares": record["squares"]}
+    squares = [SquareCounts.from_json(row) for row in record["squares"]]
     made = {
         "ranking": tables.ranking(record["ranking"]),
         "labelled": tables.post_processing(record["squares"], HALF, CHOSEN),
     }
     for split in SPLITS:
         for kind, name in ((HALF, "before"), (CHOSEN, "after")):
-            counts = pooled(confusions(run, split, kind)).counts
+            counts = pooled(confusions(squares, split, kind)).counts
             made[f"confusion-{split}-{name}"] = tables.confusion(counts)
     return made
 

@@ -205,4 +205,6 @@ def _train(job: Job, tracking: Tracking, material: Material, line: Line) -> tupl
 
 def _failed(error: Exception) -> tuple[str, Any]:
     failure = failure_of(error)
-    return "failed", (failure.reason, failure.trace, failure.final)
+    return "failed", (
+        failure.reason, failure.trace, failure.final, failure.own, failure.diverged,
+    )  # fmt: skip

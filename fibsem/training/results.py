@@ -68,7 +68,7 @@ class TrialResult:
     """
 
     #: What a stored one has at least.
-    KEYS: ClassVar = (
+    KEYS: ClassVar[tuple[str, ...]] = (
         "run_id", "val", "history", "best_epoch", "train_seconds", "parameters", "field", "cost",
     )  # fmt: skip
 

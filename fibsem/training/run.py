@@ -32,7 +32,7 @@ from fibsem.tracking.runs import Tracking
 from fibsem.training.estimating import estimate
 from fibsem.training.fit import Trained, train
 from fibsem.training.folder import Overwrite, settle
-from fibsem.training.health import CollapsedError, DivergedError
+from fibsem.training.health import DivergedError
 from fibsem.training.learner import Learner
 from fibsem.training.material import Material
 from fibsem.training.results import Epoch, Figures, TrialResult
@@ -56,17 +56,15 @@ class TrialFailedError(Exception):
     """A trial failed by itself: why, in the words of a table, and the traceback.
 
     ``final`` where another attempt would only fail again; not its ``own`` fault where its process
-    was ended.
+    was ended; ``diverged`` where the configuration came to no result, which says something of it.
     """
 
-    def __init__(self, reason: str, trace: str, final: bool, own: bool = True) -> None:
+    def __init__(
+        self, reason: str, trace: str, final: bool, own: bool = True, diverged: bool = False
+    ) -> None:
         super().__init__(reason)
         self.reason, self.trace, self.final, self.own = reason, trace, final, own
-
-    @property
-    def diverged(self) -> bool:
-        """Whether the configuration came to no result: news of it, and no accident."""
-        return self.reason.startswith((f"{DivergedError.word}: ", f"{CollapsedError.word}: "))
+        self.diverged = diverged
 
 
 @dataclass(frozen=True)
@@ -290,8 +288,9 @@ def hyperparameters(config: RunConfig, tree: Tree) -> dict[str, object]:
 def failure_of(error: Exception) -> TrialFailedError:
     """What a training raised, as a failure of its trial."""
     trace = in_message("".join(traceback.format_exception(error)))
-    final = isinstance(error, UserError) and not isinstance(error, DivergedError)
-    return TrialFailedError(reason_of(error), trace, final)
+    diverged = isinstance(error, DivergedError)
+    final = isinstance(error, UserError) and not diverged
+    return TrialFailedError(reason_of(error), trace, final, diverged=diverged)
 
 
 def reason_of(error: BaseException) -> str:

@@ -5,6 +5,8 @@ A combined figure is computed from pooled pixels, not as a mean of squares or sa
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from fibsem.analysis.intervals import normal_interval
@@ -12,56 +14,99 @@ from fibsem.analysis.metrics import Confusion, cross_entropy, over_squares
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
 from fibsem.data.dataset import IGNORE, Region
 
-Record = dict[str, Any]
-
 #: Confusion matrices of a square: against the labels at T = 0.5 and at the chosen threshold, and
 #: against the exact truth at the chosen one where a phantom knows it.
 HALF, CHOSEN, TRUTH = "half", "chosen", "truth"
 
 
-def square_row(region: Region, square: ScoredSquare, chosen: PostProcessing) -> Record:
+@dataclass(frozen=True)
+class SquareCounts:
+    """What a model gives a labelled square.
+
+    Attributes
+    ----------
+    split, sample, region, at
+        Which square, and where it begins, (z, y, x).
+    loss
+        Cross-entropy of the scores; None where nothing is labelled.
+    half, chosen, truth
+        The confusion matrices :data:`HALF`, :data:`CHOSEN` and :data:`TRUTH`.
+    """
+
+    split: str
+    sample: str
+    region: str
+    at: tuple[int, ...]
+    loss: float | None
+    half: Confusion
+    chosen: Confusion
+    truth: Confusion | None = None
+
+    def confusion(self, kind: str) -> Confusion | None:
+        """The matrix of a kind; None where nobody knows the truth."""
+        return {HALF: self.half, CHOSEN: self.chosen, TRUTH: self.truth}[kind]
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is stored; there is no key for a truth that nobody knows."""
+        record = {key: getattr(self, key) for key in ("split", "sample", "region")}
+        record |= {"at": list(self.at), "loss": self.loss}
+        known = ((kind, self.confusion(kind)) for kind in (HALF, CHOSEN, TRUTH))
+        return record | {kind: one.counts for kind, one in known if one is not None}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> SquareCounts:
+        """Read what :meth:`to_json` made."""
+        return cls(
+            record["split"], record["sample"], record["region"], tuple(record["at"]),
+            record["loss"],
+            Confusion.from_counts(record[HALF]),
+            Confusion.from_counts(record[CHOSEN]),
+            Confusion.from_counts(record[TRUTH]) if TRUTH in record else None,
+        )  # fmt: skip
+
+
+def square_counts(region: Region, square: ScoredSquare, chosen: PostProcessing) -> SquareCounts:
     """Confusion matrices of a labelled square, and the loss of its scores."""
     known = square.labels != IGNORE
     loss = None
     if known.any():
         loss = cross_entropy(square.labels[known], square.scores[square.inner][known])
-    row: Record = {
-        "split": region.split,
-        "sample": region.sample,
-        "region": region.name,
-        "at": list(region.box.start),
-        "loss": loss,
-        HALF: square.confusion(PostProcessing()).counts,
-        CHOSEN: square.confusion(chosen).counts,
-    }
+    truth = None
     if region.read_truth is not None:
         exact = ScoredSquare(square.scores, region.read_truth(), square.inner)
-        row[TRUTH] = exact.confusion(chosen).counts
-    return row
+        truth = exact.confusion(chosen)
+    return SquareCounts(
+        region.split, region.sample, region.name, tuple(region.box.start), loss,
+        square.confusion(PostProcessing()), square.confusion(chosen), truth,
+    )  # fmt: skip
 
 
-def confusions(run: Record, split: str, kind: str, sample: str | None = None) -> list[Confusion]:
-    """Confusion matrices of the squares of a run, in order."""
-    return [
-        Confusion.from_counts(row[kind])
-        for row in run["squares"]
-        if row["split"] == split and kind in row and sample in (None, row["sample"])
-    ]
+def of_split(
+    squares: Iterable[SquareCounts], split: str, sample: str | None = None
+) -> list[SquareCounts]:
+    """The squares of a split, of one sample or of all, in order."""
+    return [one for one in squares if one.split == split and sample in (None, one.sample)]
+
+
+def confusions(
+    squares: Iterable[SquareCounts], split: str, kind: str, sample: str | None = None
+) -> list[Confusion]:
+    """Confusion matrices of the squares of a split, in order; without those nobody knows."""
+    found = (one.confusion(kind) for one in of_split(squares, split, sample))
+    return [confusion for confusion in found if confusion is not None]
 
 
 def labelled_figures(
-    run: Record, split: str, kind: str, sample: str | None = None
+    squares: Iterable[SquareCounts], split: str, kind: str, sample: str | None = None
 ) -> dict[str, float]:
     """Figures over all labelled pixels of a split, pooled over squares, of one sample or of all.
 
     The interval of porosity is over squares (thesis 3.9); the loss is that of the scores, whatever
     the post-processing.
     """
-    parts = confusions(run, split, kind, sample)
+    chosen = of_split(squares, split, sample)
+    parts = confusions(chosen, split, kind)
     low, high = normal_interval([part.porosity for part in parts])
-    rows = [
-        row for row in run["squares"] if row["split"] == split and sample in (None, row["sample"])
-    ]
-    losses = [(row["loss"], sum(map(sum, row[HALF]))) for row in rows if row["loss"] is not None]
+    losses = [(one.loss, one.half.pixels) for one in chosen if one.loss is not None]
     loss = sum(loss * n for loss, n in losses) / max(1, sum(n for _, n in losses))
     return {**over_squares(parts), "loss": loss, "porosity_low": low, "porosity_high": high}

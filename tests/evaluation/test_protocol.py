@@ -12,7 +12,7 @@ from fibsem.analysis.statistics import band, paired_over_seeds, paired_over_squa
 from fibsem.config import RunConfig, compose
 from fibsem.errors import UserError
 from fibsem.evaluation.comparison import compare
-from fibsem.evaluation.protocol import read_runs
+from fibsem.evaluation.scores import read_seeds
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.tracking.runs import Tracking
 from fibsem.training.estimating import estimate
@@ -45,8 +45,8 @@ def evaluated(small, new_store, tmp_path_factory):
 def test_summary_has_mean_and_spread_over_seeds(evaluated):
     root, _ = evaluated
     record = json.loads((root / "2dcnn" / "summary.json").read_text())
-    runs = list(read_runs(root / "2dcnn"))
-    values = [run["balanced"]["test"]["miou"] for run in runs]
+    runs = list(read_seeds(root / "2dcnn"))
+    values = [run.scores.balanced["test"]["miou"] for run in runs]
     assert [run["seed"] for run in record["runs"]] == [0, 1]
     assert record["test"]["miou"]["mean"] == pytest.approx(np.mean(values))
     assert record["test"]["miou"]["std"] == pytest.approx(np.std(values, ddof=1))
@@ -61,13 +61,13 @@ def test_summary_has_mean_and_spread_over_seeds(evaluated):
 def test_figures_by_square_add_up_to_the_plain_scores(evaluated, material):
     """Pooled confusion matrices against the functions that training and promotion use."""
     root, trees = evaluated
-    run = next(read_runs(root / "2dcnn"))
+    run = next(read_seeds(root / "2dcnn"))
     mine = material().for_config(RunConfig.of(trees["2dcnn"]))
     model = models.load(mine.config.spec, root / "2dcnn" / "seed-0")
     expected = score_all(mine, BlockScorer(mine.config.spec, model), "test")
-    assert pooled(confusions(run, "test", HALF)).record()["miou"] == expected["miou"]
+    assert pooled(confusions(run.scores.squares, "test", HALF)).record()["miou"] == expected["miou"]
     balanced = estimate(mine, model, "test").balanced
-    assert run["balanced"]["test"]["loss"] == pytest.approx(balanced["loss"], abs=1e-6)
+    assert run.scores.balanced["test"]["loss"] == pytest.approx(balanced["loss"], abs=1e-6)
 
 
 def test_a_finished_cell_is_not_run_again(evaluated, capsys):

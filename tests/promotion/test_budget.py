@@ -6,7 +6,7 @@ from fibsem.analysis.postprocessing import SearchGrid
 from fibsem.config import RankConfig, RunConfig, compose, read, with_values
 from fibsem.promotion.budget import pixels, search_s, values
 from fibsem.promotion.final import final_tree
-from fibsem.promotion.ranking import Trial
+from fibsem.promotion.trials import Trial
 from fibsem.training.plan import Plan
 
 PLAN = Plan(600.0, "abc", 2, 7, 30, 0.1, 0.2, 5.0)

@@ -1,15 +1,18 @@
 """The one look at the test squares, and what the gate makes of it."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
+from fibsem.analysis.metrics import Confusion
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import GateConfig
 from fibsem.inference.model.segmenter import Segmenter
-from fibsem.promotion.examination import examine_on_test, verdict
+from fibsem.promotion.gate import verdict
+from fibsem.promotion.testing import examine_on_test
 from fibsem.tracking.bundle import Bundle
-from fibsem.training.squares import CHOSEN
+from fibsem.training.squares import SquareCounts
 
 FILM = SimpleNamespace(name="film", hash="d1")
 ITS = {"dataset": "film", "data": "d1"}
@@ -19,12 +22,9 @@ def rows(correct, count=12, apart=True):
     """Test squares of 100 pixels, so many of them right; each in its own place or all in one."""
     wrong = 50 - correct // 2
     right = 50 - wrong
+    counts = Confusion(((right, wrong), (wrong, right)))
     return [
-        {
-            "sample": "A",
-            "at": [10 * k, 100 * k if apart else 0, 0],
-            CHOSEN: [[right, wrong], [wrong, right]],
-        }
+        SquareCounts("test", "A", "q", (10 * k, 100 * k if apart else 0, 0), None, counts, counts)
         for k in range(count)
     ]
 
@@ -49,9 +49,8 @@ def test_worse_is_refused_and_better_passes():
 @pytest.mark.parametrize(("points", "passed"), [(2.9, False), (3.1, True)])
 def test_a_porosity_error_may_grow_by_points(points, passed):
     """Of 100 pixels of a square, 50 are pore; three of the solid ones are found to be pore."""
-    champion, challenger = rows(80), rows(80)
-    for row in challenger:
-        row[CHOSEN] = [[43, 7], [10, 40]]
+    champion, biased = rows(80), Confusion(((43, 7), (10, 40)))
+    challenger = [replace(row, chosen=biased) for row in rows(80)]
     gate = judged(challenger, champion, porosity_points=points)
     assert gate.passed is passed
     assert gate.porosity_error - gate.champion_porosity_error == pytest.approx(0.03)
@@ -83,7 +82,7 @@ def test_challenger_and_champion_see_as_much_around_a_square(material, trained, 
     how = PostProcessing(1.0, 0.5, 1, 60)
     one = Segmenter.of(spec, model, config.preprocess, how)
     champion = Bundle(one, here.dataset.voxel_nm, {"dataset": here.dataset.name})
-    found = examine_on_test({"challenger": one}, here, margin, champion)["rows"]
+    found = examine_on_test({"challenger": one}, here, margin, champion).rows
     assert len(found["champion"]) == len(here.dataset.regions("test"))
     for ours, theirs in zip(found["challenger"], found["champion"], strict=True):
         assert ours == theirs

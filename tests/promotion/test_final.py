@@ -5,7 +5,7 @@ import pytest
 
 from fibsem.config import RunConfig, compose, with_values
 from fibsem.promotion.final import final_tree
-from fibsem.promotion.ranking import Trial
+from fibsem.promotion.trials import Trial
 from fibsem.training.datasets import obtain
 from fibsem.training.fit import epoch_batches
 from fibsem.training.material import Material

@@ -10,9 +10,14 @@ from fibsem.config import TrackingConfig, compose, flat
 from fibsem.config.promotion import SETTINGS
 from fibsem.data.manifest import load_dataset
 from fibsem.errors import UserError
+from fibsem.promotion import decision
 from fibsem.promotion.folder import settle
-from fibsem.promotion.promotion import Promotion
-from fibsem.promotion.succession import CROWNED, Succession
+from fibsem.promotion.gate import Challenger, gate
+from fibsem.promotion.promotion import parent_run
+from fibsem.promotion.release import Lineage
+from fibsem.promotion.setting import Promotion
+from fibsem.promotion.steps import Steps
+from fibsem.promotion.testing import Examination, Look
 from fibsem.system.files import write_json
 from fibsem.system.identity import FILE, Identity
 from fibsem.tracking.runs import Tracking
@@ -134,35 +139,41 @@ def test_overwrite_removes_a_promotion_and_nothing_else(begin, tmp_path):
     assert left == {*theirs, FILE}
 
 
-@pytest.fixture
-def promotion(tiny, tracking, tmp_path):
-    return Promotion(compose("promote"), load_dataset(tiny), tmp_path, tracking)
+class Step(Lineage):
+    """What a step may find."""
+
+    KEYS = ("a",)
 
 
 @pytest.mark.parametrize("content", ['{"a"', "", '{"b": 1}', "[]"])
-def test_a_damaged_step_is_made_again(promotion, tmp_path, capsys, content):
-    assert promotion.once("step", lambda: {"a": 1}) == {"a": 1}
-    assert promotion.once("step", lambda: {"a": 2}) == {"a": 1}
+def test_a_damaged_step_is_made_again(tmp_path, capsys, content):
+    steps = Steps(tmp_path)
+
+    def found(value):
+        return steps.once("step", Step, lambda: Step({"a": value})).record["a"]
+
+    assert [found(1), found(2)] == [1, 1]
     (tmp_path / "step.json").write_text(content)
-    assert promotion.once("step", lambda: {"a": 3}, "a") == {"a": 3}
+    assert found(3) == 3
     assert "step.json is damaged" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     "content", ['{"gate": {"pas', "", '{"version": "1", "gate": {"pOssed": true}}', '{"gate": {}}']
 )
-def test_whether_it_was_crowned_is_not_guessed(promotion, tmp_path, content):
-    (tmp_path / CROWNED).write_text(content)
-    tested = {"rows": {}, "champion": None, "against": None}
-    uri, dataset = promotion.tracking.uri, promotion.dataset
+def test_whether_it_became_the_champion_is_not_guessed(tiny, tracking, tmp_path, content):
+    (tmp_path / decision.FILE).write_text(content)
+    dataset, tested = load_dataset(tiny), Look(Examination({}, {}, {}))
+    challenger = Challenger(compose("promote"), dataset, tmp_path, tracking.uri, "a run", tested)
     with pytest.raises(UserError, match=r"crowned\.json is damaged.* are to remove it"):
-        Succession(promotion.tree, dataset, tmp_path, uri, "a run", tested).gate()
+        gate(challenger)
 
 
-def test_a_parent_that_the_store_lost_is_begun_anew(promotion, tracking, tmp_path):
-    first = promotion._parent([])
-    assert promotion._parent([]) == first
+def test_a_parent_that_the_store_lost_is_begun_anew(tiny, tracking, tmp_path):
+    work = Promotion(compose("promote"), load_dataset(tiny), tmp_path, tracking)
+    first = parent_run(work, [])
+    assert parent_run(work, []) == first
     tracking.client.delete_run(first)
-    second = promotion._parent([])
+    second = parent_run(work, [])
     assert second != first
     assert json.loads((tmp_path / "parent.json").read_text()) == {"run_id": second}

@@ -22,15 +22,11 @@ from fibsem.config import (
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
 from fibsem.inference.model.predict import BlockScorer
-from fibsem.promotion.ranking import (
-    Ranked,
-    Ranking,
-    Trial,
-    best_trials,
-    ranked_by,
-    ranking_rows,
-    square_mious,
-)
+from fibsem.promotion.ranking import Ranked, rank, ranking_rows
+from fibsem.promotion.repetition import Repetition
+from fibsem.promotion.setting import Promotion
+from fibsem.promotion.squares import square_mious
+from fibsem.promotion.trials import Trial, best_trials, ranked_by
 from fibsem.system.files import read_json
 from fibsem.tracking import names
 from fibsem.tracking.runs import Tracking, code_version
@@ -145,26 +141,26 @@ def test_trials_run_again_with_fresh_seeds_under_one_run(swept):
     (bad,) = best_trials(tracking, dataset, RankConfig(k=1), ["small"])
     how = RankConfig(k=2, seeds=2, seed=500)
     parent = tracking.start("promotion", tags={})
-    ranking = Ranking(tree, dataset, folder / "rank", tracking, parent)
-    ranked = ranking.of([bad, good], how)
+    work = Promotion(tree, dataset, folder / "again", tracking, parent)
+    ranked = rank(work, [bad, good], how)
     assert [one.trial.run_id for one in ranked] == [good.run_id, bad.run_id]
-    assert [run["seed"] for run in ranked[0].runs] == [500, 501]
-    assert ranked[0].runs[0]["val"] != ranked[0].runs[1]["val"]
-    assert ranked[0].miou.mean == np.mean([run["val"]["miou"] for run in ranked[0].runs])
+    assert [run.seed for run in ranked[0].runs] == [500, 501]
+    assert ranked[0].runs[0].val != ranked[0].runs[1].val
+    assert ranked[0].miou.mean == np.mean([run.val["miou"] for run in ranked[0].runs])
     children = tracking.children(parent)
     assert len(children) == 4
     assert {run.data.tags["fibsem.seed"] for run in children} == {"500", "501"}
     assert {run.data.tags["fibsem.winner"] for run in children} == {good.run_id, bad.run_id}
 
-    again = Ranking(tree, dataset, folder / "rank", tracking, parent).of([bad, good], how)
-    assert again == ranked
+    assert rank(work, [bad, good], how) == ranked
     assert len(tracking.children(parent)) == 4
 
 
 def test_one_trial_is_taken_as_it_is(swept):
     tree, dataset, tracking, folder = swept
     trials = best_trials(tracking, dataset, RankConfig(k=1))
-    ranked = Ranking(tree, dataset, folder / "none", tracking, "nobody").of(trials, RankConfig(k=1))
+    work = Promotion(tree, dataset, folder / "none", tracking, "nobody")
+    ranked = rank(work, trials, RankConfig(k=1))
     assert ranked == [Ranked(trials[0])]
     assert "val_miou" not in ranking_rows(ranked)[0]
 
@@ -174,7 +170,7 @@ def test_one_configuration_counts_once_and_its_own_seed_is_not_fresh():
     trial = Trial("a", "a", "0", 0.5, 100.0, "s", "p", "c", tree)
     again = replace(trial, tree={**tree, "seed": 0, "output": "b"})
     other = replace(trial, tree={**tree, "train": {"epochs": 4}})
-    assert trial.what == again.what != other.what
+    assert trial.configuration == again.configuration != other.configuration
     assert trial.fresh_seeds(RankConfig(seeds=3)) == [1000, 1002, 1003]
     assert again.fresh_seeds(RankConfig(seeds=3)) == [1000, 1001, 1002]
 
@@ -227,10 +223,10 @@ def test_a_trial_that_diverges_with_a_seed_comes_last(swept, monkeypatch):
             raise DivergedError("the training loss is nan in epoch 1")
         return run_job(job, *others)
 
-    monkeypatch.setattr("fibsem.promotion.ranking.run_job", diverging)
+    monkeypatch.setattr("fibsem.promotion.repetition.run_job", diverging)
     how, hopeless = RankConfig(k=2, seeds=2, seed=700), {bad}
-    ranking = Ranking(tree, dataset, folder / "nan", tracking, tracking.start("p", tags={}))
-    ranked = ranking.of(trials, how)
+    work = Promotion(tree, dataset, folder / "nan", tracking, tracking.start("p", tags={}))
+    ranked = rank(work, trials, how)
     assert [(one.trial.run_id, one.failures) for one in ranked] == [
         (trials[1].run_id, 0), (bad, 1),
     ]  # fmt: skip
@@ -239,12 +235,12 @@ def test_a_trial_that_diverges_with_a_seed_comes_last(swept, monkeypatch):
     assert [reason for reason in reasons if reason is None] == [None] * 3
     assert [reason[:35] for reason in reasons if reason] == ["the training loss is nan in epoch 1"]
     hopeless.clear()
-    assert ranking.of(trials, how) == ranked
+    assert rank(work, trials, how) == ranked
 
     hopeless |= {trial.run_id for trial in trials}
-    none = Ranking(tree, dataset, folder / "all", tracking, tracking.start("p", tags={}))
+    none = replace(work, folder=folder / "all")
     with pytest.raises(UserError, match="all 2 trainings diverged"):
-        none.of(trials, RankConfig(k=2, seeds=1, seed=700))
+        rank(none, trials, RankConfig(k=2, seeds=1, seed=700))
 
 
 def test_what_was_scored_on_other_pixels_is_not_compared():
@@ -263,7 +259,7 @@ def test_patch_by_patch_squares_are_scored_on_the_sample(material, monkeypatch):
     made = material("train.share=0.5", "train.validation=lattice")
     model = models.build(made.config.spec)
     whole = square_mious(made, model)
-    monkeypatch.setattr("fibsem.promotion.ranking.MOST_BY_PATCH", 0)
+    monkeypatch.setattr("fibsem.promotion.squares.MOST_BY_PATCH", 0)
     assert square_mious(made, model) == whole  # that is for what has no dense form
 
     def by_patch(*network):
@@ -271,26 +267,26 @@ def test_patch_by_patch_squares_are_scored_on_the_sample(material, monkeypatch):
         scorer.mode = "patch"
         return scorer
 
-    monkeypatch.setattr("fibsem.promotion.ranking.BlockScorer", by_patch)
+    monkeypatch.setattr("fibsem.promotion.squares.BlockScorer", by_patch)
     sampled = square_mious(made, model)
-    assert sampled["pixels"] == "balanced, 50 %"
-    assert sampled["squares"].keys() == whole["squares"].keys()
+    assert sampled.pixels == "balanced, 50 %"
+    assert sampled.squares.keys() == whole.squares.keys()
     found = estimate(made, model, "val")
     labels, scores = found.labels, found.scores
     window = made.sample("val").pixels.window
     for k, one in enumerate(made.val):
         right = Confusion.at_threshold(labels[window == k], scores[window == k], 0.5).miou
         name = f"{one.region.sample} {one.region.name}"
-        assert sampled["squares"][name] == pytest.approx(right)
+        assert sampled.squares[name] == pytest.approx(right)
 
 
 def made_up(name, mious, squares, pixels="all"):
     trial = Trial(name, name, "0", 0.5, 100.0, "s", "p", "c", {})
     runs = tuple(
-        {
-            "seed": k, "val": {"miou": miou}, "train_seconds": 1.0,
-            "squares": {f"q{q}": value for q, value in enumerate(squares)}, "pixels": pixels,
-        }
+        Repetition(
+            seed=k, val={"miou": miou}, train_seconds=1.0,
+            squares={f"q{q}": value for q, value in enumerate(squares)}, pixels=pixels,
+        )
         for k, miou in enumerate(mious)
     )  # fmt: skip
     return Ranked(trial, runs)

@@ -9,14 +9,17 @@ import mlflow
 import pytest
 
 from fibsem import promote, sweep
+from fibsem.analysis.metrics import Confusion
 from fibsem.config import TrackingConfig, compose, read
 from fibsem.data.manifest import load_dataset
 from fibsem.data.phantom import simulate
 from fibsem.errors import UserError
-from fibsem.promotion.succession import Succession
+from fibsem.promotion.gate import Challenger, gate
+from fibsem.promotion.testing import Examination, Look
 from fibsem.system.files import write_json
 from fibsem.tracking import names, registry
 from fibsem.tracking.runs import Tracking
+from fibsem.training.squares import SquareCounts
 from tests.conftest import TINY
 
 #: What the gate says of a network that has hardly learned: by its squares, or by its porosity.
@@ -139,7 +142,7 @@ def test_a_refused_one_may_be_forced_and_nothing_is_done_again(lab, monkeypatch)
     def again(*_):
         raise AssertionError("the test squares were looked at twice")
 
-    monkeypatch.setattr("fibsem.promotion.promotion.examine_on_test", again)
+    monkeypatch.setattr("fibsem.promotion.testing.examine_on_test", again)
     champion = registry.champion_version(uri)
     forced = promoted(lab, "poor", "force=true", "gate.alpha=0.04")
     assert forced["champion"]
@@ -207,36 +210,38 @@ def challenger(tiny, new_store, tmp_path):
         tags = {names.IDENTITY: "an identity"}
         tracking.client.create_model_version(registry.REGISTERED, "src", run_id, tags=tags)
     registry.crown("1", uri, "the first")
-    square = {"sample": "film", "at": [0, 0, 0], "chosen": [[9, 1], [1, 9]]}
-    rows = {name: [{**square, "at": [0, 0, k]} for k in range(8)]
-            for name in ("challenger", "champion")}  # fmt: skip
+    counts = Confusion(((9, 1), (1, 9)))
+    rows = tuple(SquareCounts("test", "film", "q", (0, 0, k), None, counts, counts)
+                 for k in range(8))  # fmt: skip
+    examined = Examination({"challenger": rows, "champion": rows}, {}, {})
     made_with = {"dataset": dataset.name, "data": dataset.hash}
-    tested = {"rows": rows, "champion": made_with, "against": "1", "against_run": theirs}
+    tested = Look(examined, "1", theirs, made_with)
+    assert Look.from_json(tested.to_json()) == tested
 
     def make(**changed):
-        return Succession(tree, dataset, tmp_path, uri, ours, {**tested, **changed})
+        return Challenger(tree, dataset, tmp_path, uri, ours, replace(tested, **changed))
 
     return make
 
 
 def test_whose_place_may_be_taken(challenger):
-    assert challenger().gate().passed
+    assert gate(challenger()).passed
     registry.crown("2", challenger().uri, "killed before it was written down")
-    assert challenger().gate().passed  # it reigns already
+    assert gate(challenger()).passed  # it is the champion already
 
 
 @pytest.mark.parametrize("changed", [{"against": None}, {"against": "2"},
                                      {"against_run": "a run of another store"}])  # fmt: skip
 def test_a_champion_that_was_not_compared_stays(challenger, changed):
-    gate = challenger(**changed).gate()
-    assert not gate.passed
-    assert gate.reason.startswith("the champion is version 1 now, but the comparison was with ")
+    verdict = gate(challenger(**changed))
+    assert not verdict.passed
+    assert verdict.reason.startswith("the champion is version 1 now, but the comparison was with ")
 
 
 def test_who_was_crowned_in_another_store_is_not_crowned_here(challenger, tmp_path):
-    gate = {"passed": True, "reason": "better", "p_value": None, "porosity_error": None,
-            "champion_porosity_error": None}  # fmt: skip
-    write_json(tmp_path / "crowned.json", {"version": "2", "gate": gate})
-    assert challenger(against=None).gate().reason == "better"
-    write_json(tmp_path / "crowned.json", {"version": "7", "gate": gate})
-    assert not challenger(against=None).gate().passed
+    verdict = {"passed": True, "reason": "better", "p_value": None, "porosity_error": None,
+               "champion_porosity_error": None}  # fmt: skip
+    write_json(tmp_path / "crowned.json", {"version": "2", "gate": verdict})
+    assert gate(challenger(against=None)).reason == "better"
+    write_json(tmp_path / "crowned.json", {"version": "7", "gate": verdict})
+    assert not gate(challenger(against=None)).passed

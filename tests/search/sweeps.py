@@ -9,6 +9,7 @@ from fibsem.config import RunConfig, compose
 from fibsem.search.sweep import Sweep
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
+from fibsem.training.results import TrialResult
 
 
 class Runs:
@@ -48,11 +49,16 @@ def opened(*overrides, tiny, store, folder):
 
 def finished(loss, miou=0.5, cost=1.0):
     """What a training that is over leaves."""
-    return {
-        "run_id": f"run {loss} {miou} {cost}",
-        "val": {"loss": loss, "miou": miou, "accuracy": 0.5},
-        "cost": {"seconds_per_gigapixel": cost},
-    }
+    return TrialResult(
+        run_id=f"run {loss} {miou} {cost}",
+        val={"loss": loss, "miou": miou, "accuracy": 0.5},
+        history=(),
+        best_epoch=0,
+        train_seconds=1.0,
+        parameters=1,
+        field=1,
+        cost={"seconds_per_gigapixel": cost},
+    )
 
 
 def worked(sweep, outcomes):

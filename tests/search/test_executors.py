@@ -101,7 +101,8 @@ def test_what_a_process_runs_is_what_it_says(tiny, new_store, tmp_path):
     assert (kind, result.epochs) == ("done", 1)
     assert pipe.recv() == ("epoch", (0, result.val["loss"]))
     assert said("pruned", "prune")[0] == ("pruned", (0,))
-    (kind, (reason, trace, final)), _ = said("failed", "go on", {**tree, "nbhd": "10x10x3"})
-    assert (kind, final) == ("failed", True)
+    (kind, content), _ = said("failed", "go on", {**tree, "nbhd": "10x10x3"})
+    reason, trace, final, own, diverged = content
+    assert (kind, final, own, diverged) == ("failed", True, True, False)
     assert reason.startswith("impossible: `nbhd`")
     assert trace.startswith("Traceback")

@@ -58,7 +58,7 @@ def test_a_trial_that_is_given_up_makes_room_for_another_one(here, backend):
 def test_divergence_is_news_of_hyperparameters_and_is_not_tried_again(here, backend):
     """It fills its slot, as far as the backend can be told so; three in a row end the sweep."""
     reason = "diverged: the training loss is nan in epoch 1"
-    failed = TrialFailedError(reason, "a traceback", final=False)
+    failed = TrialFailedError(reason, "a traceback", final=False, diverged=True)
     sweep = opened(*backend, "search.trials=3", "search.retries=2", "search.max_failures=3", **here)
     jobs = worked(sweep, [finished(0.5), failed, finished(0.4), finished(0.3)])
     assert len({job.folder.name.partition("-")[0] for job in jobs}) == len(jobs)

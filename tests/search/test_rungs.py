@@ -15,6 +15,7 @@ from fibsem.search.sweep import Sweep
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
 from fibsem.training.run import TrialFailedError
+from tests.search.sweeps import finished
 
 RUNGS = read_rungs([[9, 2], [3, 6], [1, 18]])
 
@@ -96,12 +97,14 @@ def test_a_sweep_goes_up_its_rungs(halving):
     def execute(job, on_epoch):
         jobs.append(job)
         if len(jobs) == 3:
-            raise TrialFailedError("diverged: the training loss is nan", "trace", final=False)
+            raise TrialFailedError(
+                "diverged: the training loss is nan", "trace", final=False, diverged=True
+            )
         epochs.append(0)
         for epoch in range(4):
             epochs[-1] = epoch + 1
             on_epoch(epoch, loss_of(job))
-        return {"run_id": "r", "val": {"loss": loss_of(job), "miou": 0.5}}
+        return finished(loss_of(job))
 
     halving.work(execute, lambda *_: None)
     assert epochs == [1, 1, 1, 1, 1, 2, 2, 4]

@@ -12,7 +12,7 @@ import pytest
 
 from fibsem.config import RankConfig, RunConfig, compose
 from fibsem.errors import OutageError, UserError
-from fibsem.promotion.ranking import best_trials
+from fibsem.promotion.trials import best_trials
 from fibsem.search.sweep import Sweep
 from fibsem.search.worker import Worker, inherit
 from fibsem.system.files import write_json

@@ -9,7 +9,14 @@ from fibsem.analysis.metrics import Confusion, cross_entropy
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
 from fibsem.data.dataset import IGNORE, Region
 from fibsem.geometry import Box
-from fibsem.training.squares import CHOSEN, HALF, TRUTH, labelled_figures, square_row
+from fibsem.training.squares import (
+    CHOSEN,
+    HALF,
+    TRUTH,
+    SquareCounts,
+    labelled_figures,
+    square_counts,
+)
 
 HIGH = PostProcessing(threshold=0.8)
 
@@ -27,7 +34,9 @@ def square(seed, split="val", sample="A", size=20):
 def test_a_row_says_where_a_square_is_and_what_was_found_there():
     region, scored = square(3)
     truth = (scored.scores > 0.6).astype(np.uint8)
-    row = square_row(replace(region, read_truth=lambda: truth), scored, HIGH)
+    counts = square_counts(replace(region, read_truth=lambda: truth), scored, HIGH)
+    row = counts.to_json()
+    assert SquareCounts.from_json(row) == counts
     place = {"split": "val", "sample": "A", "region": "q3", "at": [3, 4, 5]}
     assert {key: row[key] for key in place} == place
     known = scored.labels != IGNORE
@@ -36,7 +45,7 @@ def test_a_row_says_where_a_square_is_and_what_was_found_there():
         (HALF, scored.labels, 0.5), (CHOSEN, scored.labels, 0.8), (TRUTH, truth, 0.8),
     ):  # fmt: skip
         assert row[kind] == Confusion.at_threshold(labels, scored.scores, threshold).counts
-    assert TRUTH not in square_row(region, scored, HIGH)
+    assert TRUTH not in square_counts(region, scored, HIGH).to_json()
 
 
 def test_figures_are_pooled_over_the_squares_of_a_split_and_of_a_sample():
@@ -44,16 +53,16 @@ def test_figures_are_pooled_over_the_squares_of_a_split_and_of_a_sample():
     squares = [square(1), square(2, size=50), square(3, sample="B"), square(4, split="test")]
     blank = square(5)
     blank[1].labels[:] = IGNORE
-    rows = [square_row(*one, HIGH) for one in (*squares, blank)]
-    assert rows[-1]["loss"] is None
+    rows = [square_counts(*one, HIGH) for one in (*squares, blank)]
+    assert rows[-1].loss is None
     for sample, chosen in ((None, squares[:3]), ("A", squares[:2]), ("B", squares[2:3])):
         labels = np.concatenate([s.labels.ravel() for _, s in chosen])
         scores = np.concatenate([s.scores.ravel() for _, s in chosen])
         known = labels != IGNORE
-        found = labelled_figures({"squares": rows}, "val", CHOSEN, sample)
+        found = labelled_figures(rows, "val", CHOSEN, sample)
         right = Confusion.at_threshold(labels, scores, 0.8).record()
         assert {key: found[key] for key in right} == pytest.approx(right)
         assert found["loss"] == pytest.approx(cross_entropy(labels[known], scores[known]))
-    low, high = (labelled_figures({"squares": rows}, "val", HALF)[f"porosity_{k}"]
+    low, high = (labelled_figures(rows, "val", HALF)[f"porosity_{k}"]
                  for k in ("low", "high"))  # fmt: skip
     assert low < high

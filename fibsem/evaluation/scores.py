@@ -1,0 +1,151 @@
+"""What one seed of an evaluation reaches: every figure of one trained model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from fibsem.analysis.postprocessing import PostProcessing, SearchGrid, search
+from fibsem.data.split import SPLITS, Split
+from fibsem.inference.model.cost import seconds_per_gigapixel
+from fibsem.inference.model.predict import BlockScorer
+from fibsem.models import Model
+from fibsem.system.files import read_json
+from fibsem.training.estimating import estimate
+from fibsem.training.material import Material
+from fibsem.training.results import Epoch, TrialResult
+from fibsem.training.scoring import scored_squares
+from fibsem.training.squares import SquareCounts, square_counts
+
+#: Thresholds among which the best one on the labelled validation pixels is chosen; no smoothing.
+THRESHOLDS = SearchGrid((0.0,), tuple(float(t) for t in np.linspace(0.02, 0.98, 97)))
+
+
+@dataclass(frozen=True)
+class ModelScores:
+    """Every figure of one trained model.
+
+    Attributes
+    ----------
+    balanced
+        MIoU, accuracy, loss and ``confusion`` matrix on the fixed balanced sample, by split.
+    threshold
+        The best one on the labelled validation pixels.
+    squares
+        Confusion matrices of every labelled square.
+    seconds_per_gigapixel
+        Of the model alone, from a timed block.
+    """
+
+    balanced: Mapping[str, dict[str, Any]]
+    threshold: float
+    squares: tuple[SquareCounts, ...]
+    seconds_per_gigapixel: float
+
+    def figures(self, split: str) -> dict[str, float]:
+        """On the balanced sample of a split, without the confusion matrix."""
+        return {key: value for key, value in self.balanced[split].items() if key != "confusion"}
+
+
+@dataclass(frozen=True)
+class SeedScores:
+    """The scores of one seed, with what is told of its training; ``scores.json`` holds it."""
+
+    KEYS: ClassVar[tuple[str, ...]] = (
+        "seed", "run_id", "epochs", "train_seconds", "parameters", "history", "balanced",
+        "threshold", "squares", "seconds_per_gigapixel",
+    )  # fmt: skip
+
+    seed: int
+    run_id: str
+    epochs: int
+    train_seconds: float
+    parameters: int
+    history: tuple[Epoch, ...]
+    scores: ModelScores
+
+    @classmethod
+    def of(cls, seed: int, result: TrialResult, scores: ModelScores) -> SeedScores:
+        """The scores of the model of a training."""
+        return cls(
+            seed, result.run_id, result.epochs, result.train_seconds, result.parameters,
+            result.history, scores,
+        )  # fmt: skip
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Those that are no figure of a split."""
+        return {
+            "epochs": self.epochs,
+            "train_seconds": self.train_seconds,
+            "parameters": self.parameters,
+            "threshold": self.scores.threshold,
+            "seconds_per_gigapixel": self.scores.seconds_per_gigapixel,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is stored."""
+        return {
+            "seed": self.seed,
+            "run_id": self.run_id,
+            **self.figures,
+            "balanced": self.scores.balanced,
+            "squares": [square.to_json() for square in self.scores.squares],
+            "history": [asdict(epoch) for epoch in self.history],
+        }
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> SeedScores:
+        """Read what :meth:`to_json` made."""
+        squares = tuple(map(SquareCounts.from_json, record["squares"]))
+        scores = ModelScores(
+            record["balanced"], record["threshold"], squares, record["seconds_per_gigapixel"]
+        )
+        kept = {key: record[key] for key in ("seed", "run_id", "epochs", "train_seconds")}
+        history = tuple(Epoch(**epoch) for epoch in record["history"])
+        return cls(**kept, parameters=record["parameters"], history=history, scores=scores)
+
+
+def score_model(material: Material, model: Model, patch_limit: int) -> ModelScores:
+    """Score a trained model on every split.
+
+    Where it goes patch by patch, the squares of splits with more than ``patch_limit`` pixels are
+    left out.
+    """
+    scorer = BlockScorer(material.config.spec, model)
+    splits = [s for s in SPLITS if scorer.mode != "patch" or pixels_of(material, s) <= patch_limit]
+    validation = list(scored_squares(material, scorer, "val")) if "val" in splits else []
+    chosen = PostProcessing()
+    if validation:
+        chosen, _ = search([square for _, square in validation], THRESHOLDS)
+    squares = [square_counts(region, square, chosen) for region, square in validation]
+    for split in splits:
+        if split != "val":
+            scored = scored_squares(material, scorer, split)
+            squares += [square_counts(region, square, chosen) for region, square in scored]
+    return ModelScores(
+        {split: _balanced(material, model, split) for split in SPLITS},
+        chosen.threshold,
+        tuple(squares),
+        seconds_per_gigapixel(scorer),
+    )
+
+
+def _balanced(material: Material, model: Model, split: Split) -> dict[str, Any]:
+    scored = estimate(material, model, split)
+    return {**scored.balanced, "confusion": scored.confusion.counts}
+
+
+def pixels_of(material: Material, split: Split) -> int:
+    """Pixels of the labelled squares of a split."""
+    return sum(region.box.size for region in material.dataset.regions(split))
+
+
+def read_seeds(folder: Path) -> Iterator[SeedScores]:
+    """The scores of every seed of a finished evaluation."""
+    for path in sorted(folder.glob("seed-*/scores.json")):
+        yield SeedScores.from_json(read_json(path))

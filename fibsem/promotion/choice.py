@@ -1,0 +1,108 @@
+"""What is chosen on the validation squares: post-processing, and slope and offset of the logits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from fibsem.analysis.calibration import Calibration
+from fibsem.analysis.postprocessing import PostProcessing, SearchGrid, search
+from fibsem.config import PostProcessingConfig, read
+from fibsem.inference.model.segmenter import Segmenter
+from fibsem.promotion.calibrating import fit_calibration
+from fibsem.promotion.examination import counts_of, validation_squares
+from fibsem.promotion.final import Final, segmenter_of
+from fibsem.promotion.setting import Promotion
+from fibsem.system.progress import Progress
+from fibsem.training.squares import SquareCounts
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was found on every labelled validation pixel.
+
+    Attributes
+    ----------
+    best
+        The post-processing.
+    surface
+        Pooled validation mIoU, (rounds, min_sizes, sigmas, thresholds).
+    calibration
+        Temperature and calibration error.
+    rows
+        The validation squares, before and after post-processing.
+    """
+
+    KEYS: ClassVar[tuple[str, ...]] = ("best", "surface", "calibration", "rows")
+
+    best: PostProcessing
+    surface: list[Any]
+    calibration: Calibration
+    rows: tuple[SquareCounts, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is stored."""
+        return {
+            "best": self.best.to_json(),
+            "surface": self.surface,
+            "calibration": self.calibration.to_json(),
+            "rows": [row.to_json() for row in self.rows],
+        }
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Choice:
+        """Read what :meth:`to_json` made."""
+        return cls(
+            PostProcessing(**record["best"]),
+            record["surface"],
+            Calibration.from_json(record["calibration"]),
+            tuple(map(SquareCounts.from_json, record["rows"])),
+        )
+
+    @property
+    def sentence(self) -> str:
+        """What people want to know of it."""
+        best, line = self.best, self.calibration
+        rounds = "1 round" if best.rounds == 1 else f"{best.rounds} rounds"
+        small = f", components below {best.min_size} px flipped" if best.min_size > 1 else ""
+        return (
+            f"sigma {best.sigma:g} px, threshold {best.threshold:.3f}, {rounds}{small}; "
+            f"temperature {line.temperature:.3f}, offset {line.offset:+.3f}"
+        )
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A model with what was chosen for it; ``margin`` is that of the search, pixels."""
+
+    segmenter: Segmenter
+    margin: int
+    choice: Choice
+
+
+def choose(work: Promotion, finals: Sequence[Final], name: str) -> Chosen:
+    """Choose for the mean of some networks; ``name`` is what the model is called."""
+    grid = search_grid(work)
+    plain = segmenter_of(finals, PostProcessing())
+    choice = work.steps.once(f"chosen-{name}", Choice, lambda: _search(plain, finals[0], grid))
+    work.say(f"{name}: {choice.sentence}")
+    segmenter = replace(
+        plain, postprocessing=choice.best, temperature=choice.calibration.temperature,
+        offset=choice.calibration.offset, smoothed_px=choice.best.sigma,
+    )  # fmt: skip
+    return Chosen(segmenter, grid.margin, choice)
+
+
+def search_grid(work: Promotion) -> SearchGrid:
+    """The combinations of post-processing that are tried."""
+    return read(PostProcessingConfig, work.tree["postprocessing"], "postprocessing").grid
+
+
+def _search(plain: Segmenter, final: Final, grid: SearchGrid) -> Choice:
+    scored = validation_squares(plain, final.material, grid.margin)
+    squares = [square for _, square in scored]
+    with Progress("post-processing") as progress:
+        best, surface = search(squares, grid, progress)
+    calibration = fit_calibration(squares, best.sigma)
+    return Choice(best, surface.tolist(), calibration, tuple(counts_of(scored, best)))

@@ -1,0 +1,109 @@
+"""All figures of a challenger: on every part of the data, and what an ensemble brings and costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from fibsem.inference.model.cost import seconds_per_gigapixel
+from fibsem.inference.model.segmenter import Scorer
+from fibsem.promotion.choice import Chosen
+from fibsem.promotion.examination import balanced, score_split
+from fibsem.promotion.setting import Promotion
+from fibsem.promotion.testing import Look
+from fibsem.training.material import Material
+from fibsem.training.results import Figures
+from fibsem.training.squares import CHOSEN, SquareCounts, labelled_figures
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What is measured of the promoted models beside the test squares.
+
+    Attributes
+    ----------
+    rows
+        Training and validation squares of the challenger.
+    val
+        Its figures on balanced validation pixels.
+    seconds_per_gigapixel
+        By model.
+    """
+
+    KEYS: ClassVar[tuple[str, ...]] = ("rows", "val", "seconds_per_gigapixel")
+
+    rows: tuple[SquareCounts, ...]
+    val: Figures
+    seconds_per_gigapixel: Figures
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is stored."""
+        return {
+            "rows": [row.to_json() for row in self.rows],
+            "val": self.val,
+            "seconds_per_gigapixel": self.seconds_per_gigapixel,
+        }
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Scores:
+        """Read what :meth:`to_json` made."""
+        rows = tuple(map(SquareCounts.from_json, record["rows"]))
+        return cls(rows, record["val"], record["seconds_per_gigapixel"])
+
+
+def measure(
+    work: Promotion, chosen: Mapping[str, Chosen], material: Material, tested: Look
+) -> dict[str, Any]:
+    """The figures of a challenger as ``summary.json`` has them."""
+    challenger = chosen["challenger"]
+    scores = work.steps.once("scores", Scores, lambda: _scores(chosen, material))
+    squares = [*scores.rows, *tested.examination.rows["challenger"]]
+    errors = tested.examination.calibration["challenger"]
+    record: dict[str, Any] = {
+        "postprocessing": challenger.segmenter.postprocessing.to_json(),
+        "calibration": {
+            **challenger.choice.calibration.to_json(),
+            **{f"test_{key}": value for key, value in errors.items()},
+        },
+        "val": scores.val,
+        "test": tested.examination.balanced["challenger"],
+        **{f"{s}_all": labelled_figures(squares, s, CHOSEN) for s in ("train", "val", "test")},
+        "squares": [square.to_json() for square in squares],
+        "seconds_per_gigapixel": scores.seconds_per_gigapixel["challenger"],
+    }
+    miou = record["test_all"]["miou"]
+    work.say(f"test mIoU on every labelled pixel: {miou:.4f} with post-processing")
+    if "single" in chosen:
+        members = len(challenger.segmenter.members)
+        record["ensemble"] = _ensemble(work, members, miou, scores, tested)
+    return record
+
+
+def _scores(chosen: Mapping[str, Chosen], material: Material) -> Scores:
+    challenger = chosen["challenger"]
+    train = score_split(challenger.segmenter, material, "train", challenger.margin)
+    cost = {name: seconds_per_gigapixel(Scorer(one.segmenter)) for name, one in chosen.items()}
+    return Scores(
+        (*train, *challenger.choice.rows), balanced(challenger.segmenter, material, "val"), cost
+    )
+
+
+def _ensemble(
+    work: Promotion, members: int, miou: float, scores: Scores, tested: Look
+) -> dict[str, float]:
+    """An ensemble beside its first member alone."""
+    alone = labelled_figures(tested.examination.rows["single"], "test", CHOSEN)
+    cost = scores.seconds_per_gigapixel
+    record = {
+        "members": members,
+        "single_test_miou": alone["miou"],
+        "gain_test_miou": miou - alone["miou"],
+        "single_test_calibration_error": tested.examination.calibration["single"]["ece_after"],
+        "cost_ratio": cost["challenger"] / cost["single"],
+    }
+    work.say(
+        f"ensemble of {members}: test mIoU {record['gain_test_miou']:+.4f} against its first "
+        f"member, at {record['cost_ratio']:.1f} times the cost"
+    )
+    return record

@@ -1,0 +1,121 @@
+"""What is made of a promotion for others: tables, pictures, bundle, registered version, metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fibsem.analysis.statistics import Gate
+from fibsem.inference.model.segmenter import Scorer
+from fibsem.promotion.choice import Chosen, search_grid
+from fibsem.promotion.decision import decide, decided
+from fibsem.promotion.final import Final
+from fibsem.promotion.gate import Challenger
+from fibsem.promotion.release import registry_tags, segment_samples, write_bundle
+from fibsem.promotion.report import draw, write_tables
+from fibsem.promotion.setting import Promotion
+from fibsem.tracking import names, registry
+from fibsem.tracking.packaging import example_of
+from fibsem.training.scoring import scored_squares
+
+
+@dataclass(frozen=True)
+class Report:
+    """Files for people; each goes into the folder of this name of the run."""
+
+    tables: Sequence[Path]
+    figures: Sequence[Path]
+
+
+def publish(
+    work: Promotion, challenger: Challenger, gate: Gate, finals: Sequence[Final], chosen: Chosen,
+    record: dict[str, Any],
+) -> dict[str, Any]:  # fmt: skip
+    """Report, register and log a challenger, and segment its data with it.
+
+    Returns
+    -------
+    dict
+        The record of ``summary.json``: ``record`` with what is known of the version and of the
+        volumes.
+    """
+    report = _report(work, finals, chosen, record)
+    bundle = work.folder / "bundle"
+    write_bundle(bundle, chosen.segmenter, finals, record)
+    version = register(challenger, bundle, gate, record)
+    champion = registry.champion_version(challenger.uri) == version
+    record = {**record, "bundle": str(bundle), "version": version, "champion": champion}
+    _log(work, record, report)
+    volumes = work.folder / "volumes"
+    samples = (
+        segment_samples(work.tree, work.dataset, record, volumes, work.tracking, work.say)
+        if work.tree["segment"]
+        else {}
+    )
+    return {**record, "samples": samples}
+
+
+def register(challenger: Challenger, bundle: Path, gate: Gate, record: dict[str, Any]) -> str:
+    """Register the bundle once, and make it the champion if the gate passed; returns its version.
+
+    Raises
+    ------
+    UserError
+        If meanwhile another champion was made than the one it was compared with.
+    """
+    uri, run_id = challenger.uri, challenger.run_id
+    tags = registry_tags(challenger.dataset, gate, record)
+    version = registry.version_of(run_id, uri)
+    if version is None:
+        example = example_of(challenger.dataset.samples[0].volume)
+        version = registry.register(bundle, run_id, uri, tags, example=example)
+    registry.note_verdict(version, uri, tags, bundle)  # another gate may have said otherwise
+    # once: repeated after a rollback, the command does not make it the champion again
+    if gate.passed and decided(challenger.folder, run_id, uri) is None:
+        registry.crown(
+            version, uri, gate.reason, "forced" if gate.forced else "promoted",
+            instead_of=None if gate.forced else challenger.may_replace,
+        )  # fmt: skip
+        decide(challenger.folder, version, gate)
+    return version
+
+
+def _report(
+    work: Promotion, finals: Sequence[Final], chosen: Chosen, record: dict[str, Any]
+) -> Report:
+    """Write tables and figures into the folder of the promotion."""
+    segmenter, choice = chosen.segmenter, chosen.choice
+    square = next(scored_squares(finals[0].material, Scorer(segmenter), "val", chosen.margin))
+    pictures = draw(
+        finals, choice.calibration, search_grid(work), choice.surface, segmenter.postprocessing,
+        square, work.folder / "figures",
+    )  # fmt: skip
+    return Report(write_tables(record, work.folder / "tables"), pictures)
+
+
+def _log(work: Promotion, record: dict[str, Any], report: Report) -> None:
+    """Tables, figures and metrics, once, on the run of the final training and the promotion's.
+
+    That of the training has its own curve of ``val``; an ensemble's would lie on it at epoch 0.
+    """
+    run_id, tracking = record["run_id"], work.tracking
+    if not tracking.logged_steps(run_id, names.SIGMA):
+        for folder in ("tables", "figures"):
+            for path in getattr(report, folder):
+                tracking.log_file(run_id, path, folder)
+    own = names.grouped("val", record["val"])
+    for run, metrics in ((run_id, _metrics(record)), (work.parent, _metrics(record) | own)):
+        if not tracking.logged_steps(run, names.SIGMA):
+            tracking.tag(run, {names.TEST: names.SCORED})
+            tracking.log_metrics(run, metrics)
+            tracking.end(run)
+
+
+def _metrics(record: dict[str, Any]) -> dict[str, float]:
+    metrics = {key: float(value) for key, value in record["postprocessing"].items()}
+    metrics = names.grouped("postprocessing", metrics)
+    for group in ("test", "train_all", "val_all", "test_all"):
+        metrics |= names.grouped(group, record[group])
+    return metrics

@@ -1,0 +1,99 @@
+"""A trial's configuration trained again with a fresh seed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
+
+from fibsem import models
+from fibsem.config import Tree, with_values
+from fibsem.promotion.setting import Promotion
+from fibsem.promotion.squares import square_mious
+from fibsem.promotion.steps import Steps
+from fibsem.promotion.trials import Trial
+from fibsem.tracking import names
+from fibsem.training.health import DivergedError
+from fibsem.training.material import Material
+from fibsem.training.results import Epoch, Figures
+from fibsem.training.run import Job, hyperparameters, run_job
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """What a repeated training came to.
+
+    Attributes
+    ----------
+    seed
+        Of the training.
+    diverged
+        Why it came to no result; all that follows is empty then.
+    run_id, val, epochs, train_seconds, seconds_per_gigapixel
+        Of its :class:`~fibsem.training.results.TrialResult`.
+    squares, pixels
+        See :class:`~fibsem.promotion.squares.SquareMious`.
+    """
+
+    KEYS: ClassVar[tuple[str, ...]] = ("seed",)
+
+    seed: int
+    diverged: str | None = None
+    run_id: str = ""
+    val: Figures = field(default_factory=dict)
+    epochs: int = 0
+    train_seconds: float = 0.0
+    seconds_per_gigapixel: float | None = None
+    squares: Mapping[str, float] = field(default_factory=dict)
+    pixels: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is stored: the reason, or the figures."""
+        if self.diverged is not None:
+            return {"seed": self.seed, "diverged": self.diverged}
+        record = asdict(self)
+        del record["diverged"]
+        return record
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Repetition:
+        """Read what :meth:`to_json` made."""
+        fields = {field.name for field in dataclasses.fields(cls)}
+        return cls(**{key: value for key, value in record.items() if key in fields})
+
+
+def repeated_tree(work: Promotion, trial: Trial, seed: int) -> Tree:
+    """A trial's configuration with the data of the promotion and another seed."""
+    common = {key: work.tree[key] for key in ("data", "tracking", "command")}
+    # the test squares are looked at once, at the end
+    return with_values({**trial.tree, **common, "seed": seed}, {"train.test": False})
+
+
+def repeat(
+    work: Promotion, trial: Trial, seed: int, material: Material, show: Callable[[Epoch], None]
+) -> Repetition:
+    """Train a trial again, once: a later start reads what it came to."""
+    folder = work.folder / "rank" / trial.run_id[:8] / f"seed-{seed}"
+    tree = repeated_tree(work, trial, seed)
+    job = Job(
+        tree=tree,
+        folder=folder,
+        name=f"again {trial.name} seed {seed}",
+        tags={names.COMMAND: names.RANKING, names.WINNER: trial.run_id, names.SEED: seed},
+        params=hyperparameters(material.config, tree),
+        parent=work.parent,
+    )
+
+    def make() -> Repetition:
+        try:
+            result, _ = run_job(job, material, work.tracking, show)
+        except DivergedError as error:
+            return Repetition(seed, str(error))
+        mious = square_mious(material, models.load(material.config.spec, folder))
+        return Repetition(
+            seed, None, result.run_id, result.val, result.epochs, result.train_seconds,
+            result.cost["seconds_per_gigapixel"], mious.squares, mious.pixels,
+        )  # fmt: skip
+
+    return Steps(folder).once("again", Repetition, make)

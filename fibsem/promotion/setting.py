@@ -1,0 +1,43 @@
+"""What every step of a promotion is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from fibsem.config import Tree
+from fibsem.data.dataset import Dataset
+from fibsem.promotion.steps import Steps
+from fibsem.tracking.runs import Tracking
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """One promotion: its configuration and data, and where it works and reports to.
+
+    Attributes
+    ----------
+    tree, dataset
+        What is promoted how, on which data.
+    folder, tracking
+        Of its results, and of its runs.
+    parent
+        Its run, of which its trainings are children; empty before it is begun.
+    say
+        Called with one line for every decision.
+    """
+
+    tree: Tree
+    dataset: Dataset
+    folder: Path
+    tracking: Tracking
+    parent: str = ""
+    say: Say = print
+
+    @property
+    def steps(self) -> Steps:
+        """Where its finished steps are."""
+        return Steps(self.folder)

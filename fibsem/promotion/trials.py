@@ -1,0 +1,193 @@
+"""Trials that may become the champion: the best finished ones of one or more sweeps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fibsem.config import RankConfig, Tree
+from fibsem.data.dataset import Dataset
+from fibsem.errors import UserError
+from fibsem.system.identity import same_data
+from fibsem.tracking import names
+from fibsem.tracking.runs import Run, Tracking
+from fibsem.training.objectives import Objective
+
+#: What trials are ranked by where their sweeps searched for different things.
+LOSS = Objective.named(names.VAL_LOSS)
+#: Parts of a trial's configuration that make the network and its training.
+CONFIGURATION = ("model", "nbhd", "preprocess", "sampling", "train")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A finished trial of a sweep.
+
+    Attributes
+    ----------
+    run_id, name, number
+        Of its run in MLflow, and its place in the sweep.
+    loss
+        Validation loss that the sweep found.
+    seconds_per_gigapixel
+        Of its network, where the sweep measured it.
+    study, parent, code
+        The sweep, its parent run, and the version of the code.
+    tree
+        The configuration that it was trained with.
+    goal, value
+        What it was ranked by, and how good it is in that.
+    """
+
+    run_id: str
+    name: str
+    number: str | None
+    loss: float
+    seconds_per_gigapixel: float | None
+    study: str | None
+    parent: str | None
+    code: str | None
+    tree: Tree
+    goal: Objective = LOSS
+    value: float | None = None
+
+    @property
+    def in_sweep(self) -> str:
+        """The figure that it was ranked by, as the sweep measured it, with its name."""
+        return f"{self.goal.key} {self.loss if self.value is None else self.value:.4f}"
+
+    @property
+    def configuration(self) -> str:
+        """Its network and training as text: equal for two trials that differ in their seeds."""
+        kept = {key: self.tree.get(key) for key in CONFIGURATION}
+        return json.dumps(kept, sort_keys=True, default=str)
+
+    def fresh_seeds(self, how: RankConfig) -> list[int]:
+        """Seeds for running it again: never its own, whose luck is known."""
+        own = self.tree.get("seed")
+        return [seed for seed in range(how.seed, how.seed + how.seeds + 1) if seed != own][
+            : how.seeds
+        ]
+
+
+def best_trials(
+    tracking: Tracking,
+    dataset: Dataset,
+    how: RankConfig,
+    studies: Sequence[str] | None = None,
+    most_seconds: float | None = None,
+) -> list[Trial]:
+    """The ``how.k`` best finished trials by the first objective of their sweep, best first.
+
+    Of several with one configuration, whatever their seeds, only the best counts. Trials of sweeps
+    with different first objectives are ranked by their validation loss.
+
+    Parameters
+    ----------
+    tracking, dataset
+        Where trials are looked for, and the data that they must have been trained on.
+    studies
+        Names of sweeps; None: all of the dataset.
+    most_seconds
+        Slower networks, in seconds per gigapixel, are left out.
+
+    Raises
+    ------
+    UserError
+        If no trial is left.
+    """
+    where = f"study={','.join(studies)}" if studies else f"data={dataset.name}"
+    runs = _finished(tracking, studies, where)
+    same = [run for run in runs if same_data(run.data.tags.get(names.DATA), dataset.hash)]
+    if not same:
+        raise UserError(
+            f"a promotion must be tested on the data of its sweep, but the {len(runs)} trials of "
+            f"{dataset.name} were made with other data or another split; sweep again."
+        )
+    if most_seconds is not None:
+        same = _affordable(same, most_seconds, where)
+    goal = common_objective(tracking, same)
+    values = ((goal.of_metrics(run.data.metrics), run) for run in same)
+    valued = [(value, run) for value, run in values if value is not None]
+    trials: dict[str, Trial] = {}
+    for value, run in sorted(valued, key=lambda pair: goal.cost(pair[0])):
+        trial = _trial(run, goal, value, tracking)
+        trials.setdefault(trial.configuration, trial)
+        if len(trials) == how.k:
+            break
+    return list(trials.values())
+
+
+def _trial(run: Run, goal: Objective, value: float, tracking: Tracking) -> Trial:
+    """A finished trial as its run tells it."""
+    tags, metrics = run.data.tags, run.data.metrics
+    return Trial(
+        run_id=run.info.run_id,
+        name=run.info.run_name,
+        number=tags.get(names.SLOT),
+        loss=metrics[names.VAL_LOSS],
+        seconds_per_gigapixel=metrics.get(names.COST),
+        study=tags.get(names.STUDY),
+        parent=tags.get(names.PARENT),
+        code=tags.get(names.CODE),
+        tree=tracking.read_json(run.info.run_id, "config.json"),
+        goal=goal,
+        value=value,
+    )
+
+
+def _finished(tracking: Tracking, studies: Sequence[str] | None, where: str) -> list[Run]:
+    """The finished trials of some sweeps, or of all; pruned ones are none."""
+    runs = [
+        run
+        for run in tracking.runs({names.COMMAND: names.TRIAL})
+        if run.info.status == "FINISHED"
+        and names.VAL_LOSS in run.data.metrics
+        and run.data.tags.get(names.STATE) != "pruned"
+        and (studies is None or run.data.tags.get(names.STUDY) in studies)
+    ]
+    have_some = {run.data.tags.get(names.STUDY) for run in runs}
+    empty = [study for study in studies or () if study not in have_some]
+    if empty or not runs:
+        raise UserError(
+            f"`{f'study={empty[0]}' if empty else where}` must have a finished trial in "
+            f"{tracking.uri}, but has none; python -m fibsem.sweep makes some."
+        )
+    return runs
+
+
+def _affordable(runs: Sequence[Run], most_seconds: float, where: str) -> list[Run]:
+    """Those whose networks take at most so many seconds per gigapixel."""
+    costs = [run.data.metrics.get(names.COST, np.inf) for run in runs]
+    kept = [run for run, cost in zip(runs, costs, strict=True) if cost <= most_seconds]
+    if not kept:
+        measured = [cost for cost in costs if np.isfinite(cost)] or [0.0]
+        raise UserError(
+            f"`max_seconds_per_gigapixel` must leave a trial, but got {most_seconds:g}; those "
+            f"of {where} take {min(measured):.0f} to {max(measured):.0f}."
+        )
+    return kept
+
+
+def common_objective(tracking: Tracking, runs: Sequence[Run]) -> Objective:
+    """The first objective of the sweeps of some trials; where they differ, the validation loss."""
+    one_each = {run.data.tags.get(names.STUDY): run.info.run_id for run in runs}
+    trees = (tracking.read_json(run_id, "config.json") for run_id in one_each.values())
+    keys = {first_objective(tree) for tree in trees}
+    return Objective.named(keys.pop()) if len(keys) == 1 else LOSS
+
+
+def first_objective(tree: Tree) -> str:
+    """What a trial's sweep searched for first."""
+    return str(tree.get("search", {}).get("objectives", [LOSS.key])[0])
+
+
+def ranked_by(trials: Sequence[Trial]) -> str:
+    """What the trials of a promotion were ranked by, and why."""
+    goal = trials[0].goal.key
+    if {first_objective(trial.tree) for trial in trials} == {goal}:
+        return f"{goal}, the first objective of their sweep"
+    return f"{goal}: their sweeps had different first objectives"
