@@ -127,6 +127,8 @@ class Region:
         Labels, (h, w) uint8: 0 pore, 1 solid, ``IGNORE``.
     read_truth
         Exact labels where they are known (phantoms), else None.
+    annotator
+        Who labelled it, where that is told.
     """
 
     sample: str
@@ -135,6 +137,7 @@ class Region:
     split: Split
     read: Callable[[], LabelArray] = field(repr=False)
     read_truth: Callable[[], LabelArray] | None = field(default=None, repr=False)
+    annotator: str = ""
 
     @property
     def key(self) -> str:

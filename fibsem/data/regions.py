@@ -39,7 +39,7 @@ class Row:
 def read_regions(
     table: Path, sample: str, number: int, classes: Classes, recipe: SplitRecipe
 ) -> tuple[Region, ...]:
-    """Read ``mask,z,y,x[,split][,truth]``; without a split column the squares are divided.
+    """Read ``mask,z,y,x[,split][,truth][,annotator]``; without ``split`` squares are divided.
 
     Parameters
     ----------
@@ -66,7 +66,15 @@ def read_regions(
         else divide(boxes, recipe, salt=[number])
     )
     return tuple(
-        Region(sample, row.values["mask"], box, split, mask, _truth(row, table, classes))
+        Region(
+            sample,
+            row.values["mask"],
+            box,
+            split,
+            mask,
+            _truth(row, table, classes),
+            row.values.get("annotator", ""),
+        )
         for row, mask, box, split in zip(rows, masks, boxes, splits, strict=True)
     )
 

@@ -24,6 +24,7 @@ from fibsem.data.preprocessing import (
 from fibsem.data.split import SPLITS
 from fibsem.data.volumes import VoxelNm
 from fibsem.data.volumes.lengths import differing
+from fibsem.reporting.agreement import agreement, agreement_text
 from fibsem.system.file_names import file_name
 
 #: One bin per grey value of 16 bits; every value of 8 bits has its own bin too.
@@ -123,6 +124,7 @@ class Inspection:
                 "expected_porosity": sample.expected_porosity,
                 "left_out": left_out_shares(sample),
                 "ignored_px": sum(map(left_out, sample.regions)),
+                "agreement": agreement(sample.regions),
             }
         return {
             "dataset": self.dataset.name,
@@ -259,4 +261,7 @@ def tables(record: dict[str, Any]) -> str:
         if s["porosity_ci"] is not None:
             interval = "[{:.2f}, {:.2f}]".format(*(100 * value for value in s["porosity_ci"]))
         lines.append(f"| {cell(name)} | {counts} | {share} | {interval} |")
+    told = [(name, s["agreement"]) for name, s in samples if s["agreement"]]
+    lines += ["" for _ in told[:1]]
+    lines += [f"{cell(name)}: {cell(agreement_text(some))}" for name, some in told]
     return "\n".join(lines) + "\n"

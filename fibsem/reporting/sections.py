@@ -13,6 +13,7 @@ import pandas as pd
 from fibsem.analysis import figures, tables
 from fibsem.data.split import SPLITS
 from fibsem.evaluation.comparison import draw_cells, write_tables
+from fibsem.reporting.agreement import agreement_text
 from fibsem.reporting.browser import Layers
 from fibsem.reporting.items import in_order, pictures_in, read_picture, read_table
 from fibsem.reporting.page import Picture, Section, Table
@@ -242,7 +243,9 @@ def inspection(result: Result) -> Section:
     return Section(
         "Data",
         (f"Voxel size (z, y, x): {z} x {y} x {x} nm.",
-         *(f"Look at this: {warning}." for warning in result.record["warnings"])),
+         *(f"Look at this: {warning}." for warning in result.record["warnings"]),
+         *(f"{name}: {agreement_text(sample['agreement'])}." for name, sample in samples.items()
+           if sample.get("agreement"))),
         items=(
             Table("grey-values", "Grey values in [0, 1]", pd.DataFrame(greys)),
             Table("labels", "Labels, and their porosity with its interval over regions",

@@ -6,7 +6,7 @@ import tifffile
 
 from fibsem.data.manifest import load_dataset
 from fibsem.data.preprocessing import Recipe
-from fibsem.reporting.inspection import Inspection
+from fibsem.reporting.inspection import Inspection, tables
 
 
 @pytest.fixture
@@ -38,3 +38,30 @@ def test_another_voxel_size_than_that_of_the_files_is_said_with_both(warnings):
         "a: its files state 50 nm along z, but the dataset says 30 nm",
         "a: its files state 20 nm along x, but the dataset says 10 nm",
     ]
+
+
+def test_squares_of_several_annotators_tell_how_far_they_agree(tmp_path):
+    """Two draw one square, a row apart; the other squares have one annotator each."""
+    film = np.random.default_rng(0).integers(1, 255, (4, 40, 40), np.uint8)
+    tifffile.imwrite(tmp_path / "film.tif", film, photometric="minisblack")
+    first = np.full((10, 10), 255, np.uint8)
+    first[:4] = 0
+    second = first.copy()
+    second[4] = 0
+    second[9] = 7  # which nobody knows
+    for name, mask in (("a", first), ("b", second), ("c", first)):
+        tifffile.imwrite(tmp_path / f"{name}.tif", mask)
+    (tmp_path / "regions.csv").write_text(
+        "mask,z,y,x,annotator\na.tif,1,5,5,Ada\nb.tif,1,5,5,Bo|b\nc.tif,3,20,20,Ada\n"
+    )
+    (tmp_path / "dataset.yaml").write_text(
+        "name: a\nvoxel_nm: null\nclasses: {pore: 0, solid: 255}\nignore: 7\n"
+        "samples: [{name: a, volume: film.tif, regions: regions.csv}]\n"
+    )
+    record = Inspection.of(load_dataset(tmp_path), Recipe()).record()
+    told = record["samples"]["a"]["agreement"]
+    # of 90 pixels that both know 40 are pores to both, 40 solid to both, 10 to one
+    assert told["miou"] == pytest.approx((40 / 50 + 40 / 50) / 2)
+    assert told["porosity_difference"] == pytest.approx(10 / 90)
+    assert (told["squares"], told["annotators"]) == (1, ["Ada", "Bo|b"])
+    assert r"squares labelled by several (Ada, Bo\|b): 1, mIoU 0.800" in tables(record)
