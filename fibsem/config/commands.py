@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from fibsem.config.grouped import as_grouped, without_groups
 from fibsem.config.overrides import CONF, for_hydra, is_multirun, meant, without_password
 from fibsem.config.reading import Tree
 from fibsem.errors import UserError, one_line
@@ -24,7 +25,7 @@ def compose(command: str, overrides: list[str] | None = None) -> Tree:
     from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
-    given = for_hydra(overrides or [])
+    given = for_hydra(map(as_grouped, overrides or []))
     running, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
     try:
         with _one_line_errors(), initialize_config_dir(str(CONF.resolve()), version_base=None):
@@ -39,7 +40,7 @@ def _plain(config: Any, command: str, overrides: Iterable[str]) -> Tree:
 
     tree = _given(OmegaConf.to_container(config, resolve=True))
     kept = {str(key): value for key, value in tree.items() if key != "hydra"}
-    return {**kept, "command": command_line(command, overrides)}
+    return {**without_groups(kept), "command": command_line(command, overrides)}
 
 
 def _given(value: Any) -> Any:
@@ -132,7 +133,7 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
             mistakes.append(error)
 
     try:
-        given, sys.argv[1:] = sys.argv[1:], for_hydra(sys.argv[1:])
+        given, sys.argv[1:] = sys.argv[1:], for_hydra(map(as_grouped, sys.argv[1:]))
         _remember_secrets(given)
         with _one_line_errors():
             composed()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+from fibsem.config.grouped import TYPED
 from fibsem.config.reading import require
 from fibsem.system.secrets import remember
 
@@ -46,11 +47,11 @@ class SearchConfig:
         remember(self.storage)
         for key in ("trials", "max_failures", "workers", "pruner_patience", "startup_trials"):
             value = getattr(self, key)
-            require(f"search.{key}", value, value >= 1, "at least 1")
+            require(_typed(key), value, value >= 1, "at least 1")
         require("search.keep", self.keep, self.keep is None or self.keep >= 1, "at least 1 or null")
         for key in ("population", "grid_points"):
             value = getattr(self, key)
-            require(f"search.{key}", value, value >= 2, "at least 2")
+            require(_typed(key), value, value >= 2, "at least 2")
         self._check_rungs()
         limit = self.max_seconds
         require("search.max_seconds", limit, limit is None or limit > 0, "positive or null")
@@ -78,3 +79,8 @@ class SearchConfig:
         require("search.trials", self.trials, fits, f"{total}, which are in search.rungs")
         alone = self.backend == "optuna" and self.pruner == "none" and len(self.objectives) == 1
         require("search.rungs", shown, alone, "[] with pruners, several objectives or Keras-Tuner")
+
+
+def _typed(key: str) -> str:
+    """A key as people type it."""
+    return TYPED.get(f"search.{key}", f"search.{key}")

@@ -18,7 +18,7 @@ def test_tpe_learns_from_the_trials_before(run):
 def test_hyperband_continues_the_trainings_that_it_promotes(here):
     """A longer one gets the checkpoint of the shorter one with the same hyperparameters."""
     sweep = opened(
-        "search=keras_tuner", "search.sampler=hyperband", "search.hyperband_epochs=3",
+        "search=keras_tuner", "search.sampler=hyperband", "search.hyperband.epochs=3",
         "search.trials=4", "space.axes.model.blocks=[1]", "~space.axes.model.filters",
         "+space.axes.model.filters={low: 4, high: 64, log: true, int: true}", **here,
     )  # fmt: skip
@@ -79,7 +79,7 @@ def test_every_backend_draws_only_networks_that_exist(tiny, store, tmp_path, bac
 @pytest.mark.parametrize("sampler", ["bayesian", "hyperband"])
 def test_samplers_of_keras_tuner(run, sampler):
     summary = run(
-        "search=keras_tuner", f"search.sampler={sampler}", "search.hyperband_epochs=3",
+        "search=keras_tuner", f"search.sampler={sampler}", "search.hyperband.epochs=3",
         "search.startup_trials=2", trials=4,
     )  # fmt: skip
     assert summary["trials"]["complete"] == 4

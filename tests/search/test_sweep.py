@@ -131,7 +131,7 @@ def test_the_parent_run_is_taken_up_again_and_children_that_nobody_ends_are_ende
 
 def test_a_grid_with_fewer_points_than_the_budget_ends(here):
     sweep = opened(
-        "search.trials=50", "search.sampler=grid", "search.grid_points=2",
+        "search.trials=50", "search.sampler=grid", "search.grid.points=2",
         "space.axes.model.blocks=[1]", "space.axes.model.filters=[4]", **here,
     )  # fmt: skip
     worked(sweep, [finished(0.5), finished(0.4)])
@@ -174,7 +174,7 @@ def test_the_best_trials_keep_their_weights(here):
 def test_several_objectives_give_a_pareto_front(run):
     summary = run(
         "search.sampler=nsga2", "search.objectives=[val/miou,cost/seconds_per_gigapixel]",
-        "search.population=2", trials=4,
+        "search.nsga2.population=2", trials=4,
     )  # fmt: skip
     assert summary["objectives"] == ["val/miou", "cost/seconds_per_gigapixel"]
     front = [point["objectives"] for point in summary["pareto"]]
