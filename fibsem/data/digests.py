@@ -141,7 +141,7 @@ def slice_digests(volume: Volume, slices: Iterable[int] | None = None) -> dict[i
         for done, (z, digest, began) in enumerate(_read(volume, missing), start=1):
             found[z], when[z] = digest, began
             progress("for its digests", done, len(missing))
-    # not if they were changed meanwhile, nor so shortly before that they may be
+    # a file that was written to while it was read, or just before, may hold something else by now
     settled = {
         str(z): {stamp.key: found[z]}
         for z, stamp in stamps_of(volume, missing).items()

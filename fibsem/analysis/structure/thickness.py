@@ -60,7 +60,7 @@ class PoreSizes:
         return cls(tuple(diameters), tuple(counts.tolist()))
 
     def __add__(self, other: PoreSizes) -> PoreSizes:
-        """Both together; of the same diameters."""
+        """Volumes of two parts of a film added up; both have the same diameters."""
         both = np.add(self.volumes, other.volumes)
         return PoreSizes(self.diameters, tuple(both.tolist()))
 

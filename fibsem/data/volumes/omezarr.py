@@ -75,7 +75,7 @@ class ZarrSource:
         return f"{self.folder}, slice {z}"
 
     def identity(self) -> list[Any]:
-        """Its chunks and what is said of it: labels may lie in the same folder."""
+        """Its chunks and metadata alone: labels of the film may lie in the folder, too."""
         home = self.folder / self.array.path
         files = sorted(
             {

@@ -132,7 +132,7 @@ def _patches(member: BlockScorer) -> Compare:
 
 
 def _tiles(member: BlockScorer, tiling: Tiling) -> Compare:
-    """A whole tile minus the same from tiles of half its side."""
+    """Scores of a whole tile minus those of its pixels from tiles of half its side."""
     _, halo_y, halo_x = member.halo
 
     def compare(block: FloatArray) -> FloatArray:
@@ -167,7 +167,7 @@ def share_changed(
 
 
 def _places(volume: CorrectedVolume, side: int, seed: int) -> Iterator[Box]:
-    """Random boxes in slices spread over a volume; the same ones for the same volume."""
+    """Random boxes in slices spread over a volume, the same for every volume of its shape."""
     rng = np.random.default_rng(seed)
     depth, height, width = volume.shape
     size_y, size_x = min(side, height), min(side, width)

@@ -148,7 +148,7 @@ def segment_volume(
 def _key(
     volume: Volume, segmenter: Segmenter, voxel_nm: VoxelNm, options: Options
 ) -> dict[str, Any]:
-    """What the labels follow from: another one in the same folder is refused."""
+    """All that the labels follow from; a folder that holds labels of something else is refused."""
     key = {
         "volume": volume.signature(),
         "model": segmenter.identity,
