@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from fibsem.data.volumes import Volume
 from fibsem.inference.model.cost import pixels_per_second
 from fibsem.inference.model.segmenter import Scorer
 from fibsem.inference.volume.executor import Load, RemoteSegmentation, run_elsewhere
@@ -52,7 +52,7 @@ class Labelling:
         if not self.fresh:
             return
         if self.work.plan.mode == "patch":
-            say(patience(scorer_of(self.work.plan.precision), self.work.volume))
+            say(patience(scorer_of(self.work.plan.precision), prod(self.work.volume.shape)))
         if self.work.options.elsewhere:
             assert load is not None
             self.conditions = self._elsewhere(load, show)
@@ -120,11 +120,11 @@ def _sent(work: Work, load: Load) -> RemoteSegmentation:
     )  # fmt: skip
 
 
-def patience(scorer: Scorer, volume: Volume) -> str:
+def patience(scorer: Scorer, voxels: int) -> str:
     """Say how long patch by patch will take, from a timed block of 32 x 32 pixels."""
     spec = next(member.spec for member in scorer.members if member.mode == "patch")
     rate = pixels_per_second(scorer, 32)
-    hours = np.prod(volume.shape) / rate / 3600
+    hours = voxels / rate / 3600
     return (
         f"warning: {why_not_dense(spec)}; patch by patch, at {rate:.0f} pixels a second, this "
         f"volume takes about {hours:.1f} hours"

@@ -21,7 +21,6 @@ from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options, Precision
 from fibsem.inference.tiling.tiles import Room, Tiling
 from fibsem.inference.tiling.tuning import tiling_of
-from fibsem.inference.volume.budget import room_of
 from fibsem.inference.volume.checks import MOST_CHANGED, certify, share_changed
 from fibsem.inference.volume.ledger import Ledger
 
@@ -91,6 +90,8 @@ class Planner:
     ----------
     volume, segmenter, options
         What is labelled, by what, and how.
+    room
+        The memory for tiles.
     scorer_of
         Gives the scorers that the plan is tried with; the run goes on with the same.
     say, show
@@ -100,6 +101,7 @@ class Planner:
     volume: Volume
     segmenter: Segmenter
     options: Options
+    room: Room
     scorer_of: ScorerOf
     say: Say
     show: Show
@@ -122,8 +124,8 @@ class Planner:
         wanted = np.prod(self.volume.shape) >= LONG if asked is None else asked
         certificate = self._certificate(corrected) if wanted else None
         precision, changed = self._precision(corrected)
-        mode, tiling, room = self._tiles(precision)
-        return Plan(correction, precision, changed, certificate, extent, mode, tiling, room)
+        mode, tiling = self._tiles(precision)
+        return Plan(correction, precision, changed, certificate, extent, mode, tiling, self.room)
 
     def _precision(self, corrected: CorrectedVolume) -> tuple[Precision, float | None]:
         """Precision of the run, and the share of labels that bfloat16 changes where it is asked."""
@@ -140,14 +142,13 @@ class Planner:
         )
         return "float32", changed
 
-    def _tiles(self, precision: Precision) -> tuple[Mode, Tiling, Room]:
-        room = room_of(self.volume, self.segmenter.halo[0], self.options)
+    def _tiles(self, precision: Precision) -> tuple[Mode, Tiling]:
         scorer = self.scorer_of(precision)
-        return scorer.mode, tiling_of(scorer, self.volume.shape, room), room
+        return scorer.mode, tiling_of(scorer, self.volume.shape, self.room)
 
     def _certificate(self, corrected: CorrectedVolume) -> dict[str, Any] | None:
         """What `certify` finds in float32, as ledger and summary keep it."""
-        _, tiling, _ = self._tiles("float32")
+        _, tiling = self._tiles("float32")
         certificate = certify(corrected, self.scorer_of("float32"), tiling)
         return certificate.to_json() if certificate else None
 
@@ -167,13 +168,13 @@ class Planner:
         """Read what `Plan.to_json` gave; an older one left nothing out, and names no tiles."""
         asked = known_extent(self.volume, self.options.valid) or Extent(self.volume.shape)
         parts = record.get("extent", asked.to_json())
-        precision, room = record["precision"], record.get("room")
-        if room == asdict(room_of(self.volume, self.segmenter.halo[0], self.options)):
-            mode, tiling, room = record["mode"], Tiling.from_json(record["tiling"]), Room(**room)
+        precision = record["precision"]
+        if record.get("room") == asdict(self.room):
+            mode, tiling = record["mode"], Tiling.from_json(record["tiling"])
         else:  # other memory or other tiles are asked for
-            mode, tiling, room = self._tiles(precision)
+            mode, tiling = self._tiles(precision)
         return Plan(
             Correction.from_json(record["correction"]), precision, record["changed"],
             record["certificate"], Extent.from_json(parts, self.volume.shape, asked.mask),
-            mode, tiling, room,
+            mode, tiling, self.room,
         )  # fmt: skip

@@ -16,7 +16,7 @@ from fibsem.data.preprocessing import CorrectedVolume
 from fibsem.data.volumes import Volume, VoxelNm, known_nm
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
-from fibsem.inference.volume.budget import held_gib
+from fibsem.inference.volume.budget import room_of
 from fibsem.inference.volume.executor import Load
 from fibsem.inference.volume.finishing import finish
 from fibsem.inference.volume.labelling import Labelling
@@ -105,7 +105,7 @@ def segment_volume(
     segmenter = replace(segmenter, symmetry=options.symmetry)
     check_reach(volume, options, load)
     check_apart(volume, folder)
-    held_gib(volume, segmenter.halo[0], options)  # refused before anything is written
+    room = room_of(volume, segmenter.halo[0], options)  # refused before anything is written
     key = _key(volume, segmenter, voxel_nm, options)
     scorer_of = functools.cache(partial(Scorer, segmenter))
     with at_work(folder):
@@ -119,7 +119,7 @@ def segment_volume(
         forget_lost(ledger, outputs, say)
         check_room(volume, folder, options, ledger)
         show = progress or (lambda *_: None)
-        plan = Planner(volume, segmenter, options, scorer_of, say, show).plan(ledger)
+        plan = Planner(volume, segmenter, options, room, scorer_of, say, show).plan(ledger)
         work = Work(volume, segmenter, options, plan, outputs, ledger)
         likeness = _likeness(plan.corrected(volume), stated, trained, ledger, say)
         labelling = Labelling(work, started)

@@ -9,6 +9,7 @@ from fibsem.data.material import Extent
 from fibsem.inference.model import predict
 from fibsem.inference.options import Options
 from fibsem.inference.volume import plan as planning
+from fibsem.inference.volume.budget import room_of
 from fibsem.inference.volume.segmentation import segment_volume
 from tests.inference.volume.conftest import SHAPE, labels_in
 
@@ -88,5 +89,5 @@ def test_a_ledger_from_before_plans_goes_on(volume, segmenter, tmp_path, missing
 
 def test_the_room_is_written_as_it_is_read(volume, segmenter, tmp_path):
     segment_volume(volume, segmenter, tmp_path, Options())
-    room = planning.room_of(volume, segmenter.halo[0], Options())
+    room = room_of(volume, segmenter.halo[0], Options())
     assert plan_of(tmp_path)["room"] == asdict(room)

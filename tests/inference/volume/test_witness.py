@@ -16,6 +16,7 @@ from fibsem.data.volumes import Manner, create_volume, open_volume
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
+from fibsem.inference.tiling.tiles import Room
 from fibsem.inference.volume.executor import RemoteSegmentation, label_slab
 from fibsem.inference.volume.ledger import Ledger
 from fibsem.inference.volume.plan import Planner
@@ -134,7 +135,8 @@ def test_the_same_film_elsewhere_is_the_same(film, segmenter, tmp_path):
 
 def test_a_model_that_is_replaced_before_a_worker_opens_it_is_refused(film, segmenter, tmp_path):
     volume, options = open_volume(film), Options(previews=0)
-    planner = Planner(volume, segmenter, options, partial(Scorer, segmenter), str, lambda *_: None)
+    scorer_of, room = partial(Scorer, segmenter), Room(4.0)
+    planner = Planner(volume, segmenter, options, room, scorer_of, str, lambda *_: None)
     plan = planner.plan(Ledger(tmp_path / "ledger.json", {}, 4, None))
     replaced = replace(segmenter, identity="otsu-2")
     job = RemoteSegmentation(
