@@ -180,7 +180,7 @@ def test_a_training_killed_at_its_commit_points_ends_as_the_whole_one(tmp_path):
     """Of those as many as fit into a minute; the experiment tries all, of all commands."""
     script = Path(__file__).parents[1] / "experiments" / "reliability" / "commit_points.py"
     line = [
-        sys.executable, script, "--commands", "train", "--random", "0", "--minutes", "2",
+        sys.executable, script, "--commands", "train", "--random", "0", "--minutes", "1",
         "--folder", tmp_path / "points", "--json", tmp_path / "figures.json",
     ]  # fmt: skip
     done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=900)

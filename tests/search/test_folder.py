@@ -24,11 +24,6 @@ from fibsem.training.material import Material
 from fibsem.training.run import Job
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory, new_store):
-    return new_store(tmp_path_factory.mktemp("store"))
-
-
 @pytest.fixture
 def film(tiny, tmp_path):
     return shutil.copytree(tiny, tmp_path / "film")

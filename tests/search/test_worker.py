@@ -22,15 +22,6 @@ from fibsem.training.results import TrialResult
 from fibsem.training.run import CHECKPOINT, TrialFailedError
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    """One store for all: MLflow's takes seconds to lay out."""
-    folder = tmp_path_factory.mktemp("store")
-    return [
-        f"tracking.uri=sqlite:///{folder / 'ml.db'}", f"tracking.artifacts={folder / 'artifacts'}"
-    ]  # fmt: skip
-
-
 @pytest.fixture
 def begin(tiny, store, tmp_path, monkeypatch):
     """Function (*overrides, folder) -> a sweep; called again, as another process has it."""
