@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import labels
+from tests.processes import Command
 
 pytestmark = pytest.mark.slow
 
@@ -25,13 +26,8 @@ def command(tiny, new_store, tmp_path):
     store = new_store(tmp_path)
 
     def start(name, output, *overrides):
-        line = [
-            sys.executable, "-m", f"fibsem.{name}", f"output={tmp_path / output}",
-            *store, *overrides,
-        ]  # fmt: skip
-        log = (tmp_path / f"{output}.log").open("a")
-        with log:
-            return subprocess.Popen(line, cwd=tmp_path, stdout=log, stderr=log)
+        line = [f"fibsem.{name}", f"output={tmp_path / output}", *store, *overrides]
+        return Command(line, tmp_path, tmp_path / f"{output}.log")
 
     start.folder = tmp_path
     return start

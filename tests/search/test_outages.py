@@ -113,7 +113,8 @@ def test_a_store_that_nobody_answers_for_is_an_outage(monkeypatch):
         tracking.log_metrics("0" * 32, {"loss": 1.0})
 
 
-def test_a_run_that_a_store_does_not_know_is_no_outage(tmp_path):
+def test_a_run_that_a_store_does_not_know_is_no_outage(new_store, tmp_path):
+    new_store(tmp_path)
     config = TrackingConfig(f"sqlite:///{tmp_path / 'ml.db'}", str(tmp_path / "artifacts"))
     tracking = Tracking.open(config, "film")
     assert not tracking.resume("0" * 32)
@@ -124,7 +125,8 @@ def test_a_run_that_a_store_does_not_know_is_no_outage(tmp_path):
     assert not tracking.resume(run_id)
 
 
-def test_an_artifact_place_that_cannot_be_written_to_is_an_outage(tmp_path):
+def test_an_artifact_place_that_cannot_be_written_to_is_an_outage(new_store, tmp_path):
+    new_store(tmp_path)
     config = TrackingConfig(f"sqlite:///{tmp_path / 'ml.db'}", str(tmp_path / "artifacts"))
     tracking = Tracking.open(config, "film")
     run_id = tracking.start("run", tags={})

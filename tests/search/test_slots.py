@@ -326,13 +326,13 @@ def test_several_objectives_have_directions(tmp_path):
 @pytest.mark.parametrize("pruner", ["median", "halving", "hyperband", "patient"])
 def test_every_pruner_ends_a_hopeless_trial(tmp_path, pruner):
     study = slot_worker.open_study(
-        None, tmp_path, 60, pruner=pruner, startup_trials=1, pruner_warmup=1, pruner_patience=1
+        None, tmp_path, 6, pruner=pruner, startup_trials=1, pruner_warmup=1, pruner_patience=1
     )
     study.open_slots()
     pruned = 0
-    for k in range(12):
+    for k in range(6):
         attempt = study.claim()
-        for epoch in range(40):
+        for epoch in range(12):
             loss = 1 / (epoch + 1) if k == 0 else 1 + 0.1 * epoch + k
             if study.report(attempt, epoch, loss):
                 study.prune(attempt, {"epochs": epoch + 1})
@@ -342,7 +342,7 @@ def test_every_pruner_ends_a_hopeless_trial(tmp_path, pruner):
             study.complete(attempt, [loss], {})
     assert pruned >= 1
     assert [row["state"] for row in study.rows()].count("pruned") == pruned
-    assert filled(study.attempts()) == 12
+    assert filled(study.attempts()) == 6
 
 
 # laws of the slots themselves

@@ -15,10 +15,10 @@ from tests.search.sweeps import children, finished, opened, worked
 
 
 def test_parent_and_children_say_everything(run, capsys):
-    summary = run(trials=3)
-    assert summary["trials"] == {"complete": 3, "pruned": 0, "failed": 0}
+    summary = run(trials=2)
+    assert summary["trials"] == {"complete": 2, "pruned": 0, "failed": 0}
     client, runs = children(run, summary["parent_run_id"])
-    assert len(runs) == 3
+    assert len(runs) == 2
     for child in runs:
         assert child.info.status == "FINISHED"
         assert child.data.params["model.blocks"] == "1"

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from tests import servers
+from tests.processes import Command
 
 pytestmark = pytest.mark.slow
 
@@ -28,22 +29,15 @@ LONG = ["train.epochs=40", "train.patience=null", "train.steps=10"]
 
 
 @pytest.fixture
-def sweep(tiny, tmp_path):
+def sweep(tiny, new_store, tmp_path):
     """Function (*overrides) -> a sweep as a process; all of them in one folder and one study."""
-    started = []
+    started, store = [], new_store(tmp_path)
 
     def start(*overrides):
-        line = [
-            sys.executable, "-m", "fibsem.sweep", f"data.path={tiny}", *HOW,
-            f"output={tmp_path / 'sweep'}", f"tracking.uri=sqlite:///{tmp_path / 'ml.db'}",
-            f"tracking.artifacts={tmp_path / 'artifacts'}", *overrides,
-        ]  # fmt: skip
-        log = tmp_path / f"sweep-{len(started)}.log"
-        with log.open("w") as file:
-            process = subprocess.Popen(line, cwd=tmp_path, stdout=file, stderr=file)
-        process.log = log
-        started.append(process)
-        return process
+        line = ["fibsem.sweep", f"data.path={tiny}", *HOW, f"output={tmp_path / 'sweep'}",
+                *store, *overrides]  # fmt: skip
+        started.append(Command(line, tmp_path, tmp_path / f"sweep-{len(started)}.log"))
+        return started[-1]
 
     start.folder = tmp_path / "sweep"
     start.uri = f"sqlite:///{tmp_path / 'ml.db'}"
