@@ -71,6 +71,7 @@ import pandas as pd
 
 from fibsem import models
 from fibsem.analysis import tables
+from fibsem.analysis.calibration import Platt
 from fibsem.analysis.encoding import markdown
 from fibsem.analysis.metrics import porosity_error
 from fibsem.analysis.postprocessing import PostProcessing, search
@@ -108,16 +109,17 @@ def worth(folders: list[Path], known: Path, material: Material, grid) -> dict:
     plain = Segmenter(members, material.config.preprocess, PostProcessing(), "")
     squares = [square for _, square in validation_squares(plain, material, grid.margin)]
     best, _ = search(squares, grid)
-    temperature = fit_calibration(squares).temperature
+    fitted = fit_calibration(squares)
+    line = Platt(fitted.temperature, fitted.offset)
     test = list(scored_squares(material, Scorer(plain), "test", grid.margin))
     rows = counts_of(test, best)
-    errors = calibration_errors((square for _, square in test), temperature)
+    errors = calibration_errors((square for _, square in test), line)
     record = {
         "test_miou": labelled_figures(rows, "test", CHOSEN)["miou"],
         "porosity_error": porosity_error(by_sample(rows).values()),
         "calibration_error_raw": errors["ece_before"],
         "calibration_error": errors["ece_after"],
-        "temperature": temperature,
+        "temperature": line.temperature,
         "seconds_per_gigapixel": seconds_per_gigapixel(Scorer(plain)),
         "members": len(members),
     }

@@ -1,0 +1,170 @@
+"""How far the error of a segmentation moves each figure of structure, on films of known truth.
+
+    make demo
+    .venv/bin/python experiments/structure/run.py --json experiments/structure/results/demo.json
+
+See README.md. What is done is kept in --folder, film by film, and not done again.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fibsem import api
+from fibsem.analysis.encoding import markdown
+from fibsem.analysis.intervals import difference_estimate
+from fibsem.analysis.metrics import Confusion
+from fibsem.analysis.structure.film import Film
+from fibsem.config import compose
+from fibsem.data.phantom import PhantomRecipe
+from fibsem.data.phantom.simulation import draw
+from fibsem.data.volumes import open_volume
+from fibsem.quantification.carried import carried, figures_of_part
+from fibsem.quantification.options import QuantifyConfig
+from fibsem.quantification.sampled import Sampled
+from fibsem.quantification.segmented import Segmented, open_segmented
+from fibsem.quantification.streamed import Streamed
+from fibsem.quantification.summary import summary_of
+from fibsem.system.files import known_json, replace_file, write_json
+
+#: Squares that the annotator labels after the segmentation, pixels along their sides.
+SQUARES, SIDE = 12, 64
+#: Draws of the labels; parts of a film and their voxels.
+HOW = QuantifyConfig(blocks=2, block_voxels=400_000, largest=600.0, reach=600.0, draws=16)
+SINGLE = ("porosity", "components", "reachable_share", "surface_per_um",
+          "porosity_per_px_of_boundary", "integral_range_nm3")  # fmt: skip
+BY_AXIS = ("connected_share", "tortuosity_factor")
+MEDIANS = ("pore_size_nm", "throat_size_nm", "chord_nm")
+
+
+def quiet(*_: object) -> None:
+    """Nobody looks on."""
+
+
+def annotated(truth: np.ndarray, recipe: PhantomRecipe, seed: int) -> np.ndarray:
+    """All of a film as the phantom's annotator draws it, slice by slice, (z, y, x); 0 pore."""
+    rng, margin = np.random.default_rng([3, seed]), 4 * round(recipe.annotator_sd_px + 1)
+    padded = np.pad(truth, ((0, 0), (margin,) * 2, (margin,) * 2), mode="reflect")
+    return np.stack([draw(image, recipe, rng, margin) > 0 for image in padded]).astype(np.uint8)
+
+
+def squares(labels: np.ndarray, found: np.ndarray, seed: int) -> list[Confusion]:
+    """Labels against the segmentation on squares anywhere in the film."""
+    rng, room = np.random.default_rng([4, seed]), np.subtract(found.shape, (0, SIDE - 1, SIDE - 1))
+    places = [tuple(map(int, rng.integers(0, room))) for _ in range(SQUARES)]
+    parts = [(z, slice(y, y + SIDE), slice(x, x + SIDE)) for z, y, x in places]
+    return [Confusion.of(labels[part], found[part]) for part in parts]
+
+
+def structure(segmented: Segmented) -> tuple[dict, Sampled]:
+    """Every figure that is one number, and the parts that some were measured on."""
+    streamed = Streamed.of(segmented.film, HOW, quiet)
+    widest = min(n * step for n, step in zip(segmented.film.shape, segmented.film.spacing,
+                                             strict=True))  # fmt: skip
+    sampled = Sampled.of(segmented.film, HOW, widest, quiet)
+    told = summary_of(segmented, streamed, sampled, HOW)
+    figures = {key: told[key] for key in SINGLE}
+    figures |= {f"{key} {axis}": told[key][axis] for key in BY_AXIS for axis in "zyx"}
+    for key in MEDIANS:
+        by_axis = told[key] if key == "chord_nm" else {"": told[key]}
+        figures |= {f"{key} {axis}".strip(): part["median"] for axis, part in by_axis.items()}
+    return figures, sampled
+
+
+def one_film(k: int, name: str, data: Path, bundle: Path, folder: Path) -> dict:
+    """Structure of one film from its truth, an annotator and a segmentation."""
+    found = api.segment(data / name / "slices", bundle, probabilities=True, output=folder / name)
+    segmented = open_segmented(found.folder)
+    truth = (open_volume(data / name / "truth_slices").whole() > 0).astype(np.uint8)
+    recipe = PhantomRecipe.from_mapping(compose("simulate", ["phantom=demo"])["phantom"])
+    drawn = annotated(truth, recipe, k)
+    labels = (found.labels == found.classes[1]).astype(np.uint8)
+    bare = {"voxel_nm": segmented.record["voxel_nm"], "missing": []}
+
+    def of(phases: np.ndarray) -> Segmented:
+        return Segmented(folder, bare, Film.of(phases, segmented.film.spacing), "nm")
+
+    estimate = difference_estimate(found.porosity, squares(drawn, labels, k))
+    told = {"volume": list(estimate.interval), "error": estimate.error,
+            "degrees": estimate.degrees, "squares": SQUARES, "square_px": SIDE**2}  # fmt: skip
+    own = replace(segmented, record={**segmented.record, "porosity_interval": told})
+    figures, sampled = structure(segmented)
+    from_truth, _ = structure(of(truth))
+    from_annotator, _ = structure(of(drawn))
+    error = carried(own, sampled.blocks, HOW, quiet) or {}
+    return {
+        "sample": name, "squares_interval": told["volume"], "corrected": estimate.porosity,
+        "figures": {key: [from_truth[key], from_annotator[key], figures[key]] for key in figures},
+        "carried": {**error, "truth": moved(segmented.film, truth, sampled)},
+    }  # fmt: skip
+
+
+def moved(film: Film, truth: np.ndarray, sampled: Sampled) -> dict[str, float]:
+    """What the truth of the parts differs by from the labels there, on average over the parts."""
+    each = []
+    for block in sampled.blocks:
+        right = figures_of_part(truth[block.slices], film, HOW)
+        found = figures_of_part(film.read(block), film, HOW)
+        each.append({key: right[key] - found[key] for key in right})
+    return {key: float(np.mean([one[key] for one in each])) for key in each[0]}
+
+
+def table(records: list[dict]) -> str:
+    """Two tables in Markdown: every figure by its source, and the carried interval."""
+    rows = [
+        {"film": record["sample"], "figure": key,
+         **{name: "none" if value is None else f"{value:.4g}"
+            for name, value in zip(("truth", "annotator", "segmentation"), values, strict=True)}}
+        for record in records for key, values in record["figures"].items()
+    ]  # fmt: skip
+    return f"{markdown(pd.DataFrame(rows))}\n\n{markdown(pd.DataFrame(list(held(records))))}\n"
+
+
+def held(records: list[dict]):
+    """Whether the drawn labels reach the truth, figure by figure, for both lengths across z."""
+    for record in records:
+        told = record["carried"]
+        yield {"film": record["sample"], "figure": "porosity by squares",
+               "truth less labels": f"{record['figures']['porosity'][0]:.4g} itself",
+               **{way: _interval(record["squares_interval"], record["figures"]["porosity"][0])
+                  for way in ("independent", "as_in_slice")}}  # fmt: skip
+        if "why" in told:
+            continue
+        for key, right in told["truth"].items():
+            ways = {way: _interval(told[way][key], right) for way in ("independent", "as_in_slice")}
+            yield {"film": record["sample"], "figure": key, "truth less labels": f"{right:.4g}",
+                   **ways}  # fmt: skip
+
+
+def _interval(ends: list[float], value: float) -> str:
+    low, high = ends
+    return f"{low:.4g} to {high:.4g}: {'holds it' if low <= value <= high else 'misses it'}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path, help="write the figures here, and a table beside it")
+    parser.add_argument("--data", type=Path, default=Path("data/demo"))
+    parser.add_argument("--bundle", type=Path, default=Path("outputs/demo/promote/bundle"))
+    parser.add_argument("--folder", type=Path, default=Path("outputs/structure"))
+    args = parser.parse_args()
+    records = []
+    for k, name in enumerate(("HPC22", "HPC30", "HPC45")):
+        path = args.folder / f"{name}.json"
+        if known_json(path) is None:
+            write_json(path, one_film(k, name, args.data, args.bundle, args.folder))
+        records.append(known_json(path))
+        print(f"{name} is done", flush=True)
+    print(table(records))
+    if args.json:
+        write_json(args.json, {"films": records})
+        replace_file(args.json.with_suffix(".md"), table(records))
+
+
+if __name__ == "__main__":
+    main()
