@@ -18,14 +18,14 @@ def main(tree: Tree) -> None:
 def _registry(uri: str, *, back: bool, why: str | None) -> None:
     """Go back to the champion before, and show the history."""
     from fibsem.analysis.encoding import markdown
-    from fibsem.tracking import aliases as standing
-    from fibsem.tracking import registry
+    from fibsem.tracking import aliases, champions
 
-    standing.require_store(uri)
+    aliases.require_store(uri)
     if back:
-        now, dethroned = registry.rollback(uri, f"rollback=true; {why}" if why else "rollback=true")
-        print(f"version {now} is the champion again, instead of version {dethroned}")
-    table = registry.history_table(uri)
+        reason = f"rollback=true; {why}" if why else "rollback=true"
+        now, replaced = champions.rollback(uri, reason)
+        print(f"version {now} is the champion again, instead of version {replaced}")
+    table = champions.history_table(uri)
     if table.empty:
         print(f"no model is registered in {uri}; python -m fibsem.promote registers one")
     else:

@@ -29,7 +29,7 @@ KINDS = {
     "what changes under a running command": ["damage/under"],
     "no number from no number": ["impossible"],
     "slices that could not be read once": ["system"],
-    "one decision on who reigns": ["crownings"],
+    "one decision on the champion": ["crownings"],
     "our own files, damaged": ["damage/files"],
     "passwords and cells": ["passwords", "cells"],
 }

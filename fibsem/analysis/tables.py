@@ -188,7 +188,7 @@ def trials(rows: Sequence[Record]) -> pd.DataFrame:
     )
 
 
-def history(reigns: Sequence[Record]) -> pd.DataFrame:
+def history(rows: Sequence[Record]) -> pd.DataFrame:
     """Registered versions in turn: when each was champion, why, and with what data and code.
 
     Each record has ``version``, ``registered``, ``since``, ``until`` (UTC, ISO 8601; None: never,
@@ -196,19 +196,19 @@ def history(reigns: Sequence[Record]) -> pd.DataFrame:
     """
     rows = [
         {
-            "version": reign["version"],
-            "registered": _moment(reign["registered"]),
-            "champion since": _moment(reign["since"]),
-            "until": _moment(reign["until"]),
-            "how": reign["how"],
-            "test mIoU": "" if reign["test_miou"] is None else f"{reign['test_miou']:.4f}",
-            "dataset": reign["dataset"] or "",
-            "data": reign["data"] or "",
-            "code": reign["code"] or "",
-            "alias": ", ".join(reign["aliases"]),
-            "why": reign["why"],
+            "version": row["version"],
+            "registered": _moment(row["registered"]),
+            "champion since": _moment(row["since"]),
+            "until": _moment(row["until"]),
+            "how": row["how"],
+            "test mIoU": "" if row["test_miou"] is None else f"{row['test_miou']:.4f}",
+            "dataset": row["dataset"] or "",
+            "data": row["data"] or "",
+            "code": row["code"] or "",
+            "alias": ", ".join(row["aliases"]),
+            "why": row["why"],
         }
-        for reign in reigns
+        for row in rows
     ]
     return pd.DataFrame(rows)
 

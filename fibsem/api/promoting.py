@@ -72,8 +72,8 @@ class PromoteResult(Result):
     @property
     def text(self) -> str:
         """What became of it."""
-        crowned = "is the champion now" if self.champion else "is registered, not champion"
-        return f"version {self.version} {crowned}; {self.folder}/summary.json"
+        outcome = "is the champion now" if self.champion else "is registered, not champion"
+        return f"version {self.version} {outcome}; {self.folder}/summary.json"
 
     def pictures(self) -> Iterable[bytes]:
         """Learning curve, surface of the post-processing, reliability."""

@@ -14,7 +14,7 @@ from fibsem.promotion.decision import decided
 from fibsem.promotion.examination import by_sample
 from fibsem.promotion.testing import Look
 from fibsem.system.identity import same_data
-from fibsem.tracking import registry
+from fibsem.tracking import champions, registry
 from fibsem.training.squares import SquareCounts
 
 
@@ -64,7 +64,7 @@ def gate(challenger: Challenger) -> Gate:
     how = read(GateConfig, challenger.tree["gate"], "gate")
     tested = challenger.tested
     found = verdict(tested.examination.rows, tested.champion, challenger.dataset, how)
-    now = registry.champion_version(challenger.uri)
+    now = champions.champion_version(challenger.uri)
     if now is not None and now not in challenger.may_replace:
         found = replace(found, passed=False, reason=_not_compared(now, tested.against))
     if how.force and not found.passed:

@@ -16,7 +16,7 @@ from fibsem.promotion.gate import Challenger
 from fibsem.promotion.release import registry_tags, segment_samples, write_bundle
 from fibsem.promotion.report import draw, write_tables
 from fibsem.promotion.setting import Promotion
-from fibsem.tracking import names, registry
+from fibsem.tracking import champions, names, registry
 from fibsem.tracking.packaging import example_of
 from fibsem.training.scoring import scored_squares
 
@@ -45,7 +45,7 @@ def publish(
     bundle = work.folder / "bundle"
     write_bundle(bundle, chosen.segmenter, finals, record)
     version = register(challenger, bundle, gate, record)
-    champion = registry.champion_version(challenger.uri) == version
+    champion = champions.champion_version(challenger.uri) == version
     record = {**record, "bundle": str(bundle), "version": version, "champion": champion}
     _log(work, record, report)
     volumes = work.folder / "volumes"
@@ -74,7 +74,7 @@ def register(challenger: Challenger, bundle: Path, gate: Gate, record: dict[str,
     registry.note_verdict(version, uri, tags, bundle)  # another gate may have said otherwise
     # once: repeated after a rollback, the command does not make it the champion again
     if gate.passed and decided(challenger.folder, run_id, uri) is None:
-        registry.crown(
+        champions.make_champion(
             version, uri, gate.reason, "forced" if gate.forced else "promoted",
             instead_of=None if gate.forced else challenger.may_replace,
         )  # fmt: skip

@@ -12,7 +12,7 @@ from fibsem.promotion.calibrating import calibration_errors
 from fibsem.promotion.choice import Chosen
 from fibsem.promotion.examination import balanced, counts_of, score_split, squares_with_scores
 from fibsem.promotion.setting import Promotion
-from fibsem.tracking import registry
+from fibsem.tracking import champions, registry
 from fibsem.tracking.bundle import Bundle, find_bundle
 from fibsem.training.material import Material
 from fibsem.training.results import Figures
@@ -91,7 +91,7 @@ def test(work: Promotion, chosen: Mapping[str, Chosen], material: Material) -> L
 
 
 def _look(work: Promotion, chosen: Mapping[str, Chosen], material: Material) -> Look:
-    version, uri = registry.champion_version(work.tracking.uri), work.tracking.uri
+    version, uri = champions.champion_version(work.tracking.uri), work.tracking.uri
     champion, made_with = None, None
     if version is not None:
         champion = find_bundle(f"models:/{registry.REGISTERED}/{version}", uri)

@@ -1,4 +1,4 @@
-"""Who reigns: a line of crownings, what it says about the champion, and its text in a tag."""
+"""The history of the alias ``champion``: its changes, what follows from them, and their tags."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ ROLLBACK = "rollback"
 
 
 @dataclass(frozen=True)
-class Crowning:
-    """A version that came to reign.
+class Change:
+    """A version that was made the champion.
 
     Attributes
     ----------
     version
         Of the registered model.
     since
-        UTC, ISO 8601 with milliseconds; crownings are ordered by it.
+        UTC, ISO 8601 with milliseconds; changes are ordered by it.
     why
         One line.
     how
@@ -36,33 +36,33 @@ class Crowning:
     how: str
 
 
-def crowned(line: Sequence[Crowning], version: str, why: str, how: str) -> list[Crowning]:
-    """The line with one crowning more, now or just after the latest: clocks of machines differ."""
+def changed(line: Sequence[Change], version: str, why: str, how: str) -> list[Change]:
+    """The history with one change more, now or just after the latest: clocks of machines differ."""
     now = max([iso(datetime.now(UTC)), *(later(one.since) for one in line[-1:])])
-    return [*line, Crowning(version, now, clipped(why, LONGEST_REASON), how)]
+    return [*line, Change(version, now, clipped(why, LONGEST_REASON), how)]
 
 
-def throne(line: Iterable[Crowning]) -> list[str]:
+def successive(line: Iterable[Change]) -> list[str]:
     """The champion, last, behind those that one rollback after another would bring back.
 
     >>> at = "2026-01-01T00:00:00.000+00:00"
-    >>> line = [Crowning(v, at, "", how) for v, how in [("1", "promoted"), ("3", "promoted"),
+    >>> line = [Change(v, at, "", how) for v, how in [("1", "promoted"), ("3", "promoted"),
     ...                                                 ("1", "rollback"), ("4", "forced")]]
-    >>> throne(line)
+    >>> successive(line)
     ['1', '4']
     """
-    found: list[str] = []
+    versions: list[str] = []
     for one in line:
-        if one.how == ROLLBACK and one.version in found:
-            while found[-1] != one.version:
-                found.pop()
-        elif found[-1:] != [one.version]:
-            found.append(one.version)
-    return found
+        if one.how == ROLLBACK and one.version in versions:
+            while versions[-1] != one.version:
+                versions.pop()
+        elif versions[-1:] != [one.version]:
+            versions.append(one.version)
+    return versions
 
 
-def encoded(line: Iterable[Crowning], version: str) -> str:
-    """The crownings of one version as a tag; where it grows too long, the oldest reasons go."""
+def encoded(line: Iterable[Change], version: str) -> str:
+    """The changes to one version as a tag; where it grows too long, the oldest reasons go."""
     own = [asdict(one) for one in line if one.version == version]
     for one in own:
         del one["version"]
@@ -73,9 +73,9 @@ def encoded(line: Iterable[Crowning], version: str) -> str:
     return json.dumps(own)
 
 
-def decoded(version: str, tag: str) -> list[Crowning]:
+def decoded(version: str, tag: str) -> list[Change]:
     """Read what :func:`encoded` wrote."""
-    return [Crowning(version, **one) for one in json.loads(tag)]
+    return [Change(version, **one) for one in json.loads(tag)]
 
 
 def iso(moment: datetime) -> str:

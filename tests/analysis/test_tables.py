@@ -157,16 +157,16 @@ def test_a_ranking_says_what_cannot_be_told_apart():
 
 
 def test_history_and_trials_are_written_as_people_read_them():
-    reign = {
+    row_of = {
         "version": "2", "registered": "2026-01-02T03:04:05.678+00:00", "since": None, "until": None,
         "how": "refused", "why": "worse", "test_miou": 0.71234, "dataset": None, "data": "d1",
         "code": "c1", "aliases": ["champion", "previous"],
     }  # fmt: skip
-    (row,) = tables.history([reign]).to_dict("records")
+    (row,) = tables.history([row_of]).to_dict("records")
     assert row["registered"] == "2026-01-02 03:04:05"
     assert (row["champion since"], row["dataset"], row["data"]) == ("", "", "d1")
     assert (row["test mIoU"], row["alias"]) == ("0.7123", "champion, previous")
-    assert tables.history([{**reign, "test_miou": None}])["test mIoU"][0] == ""
+    assert tables.history([{**row_of, "test_miou": None}])["test mIoU"][0] == ""
     assert tables.trials([{"loss": 0.123456, "blocks": 3}]).to_dict("records") == [
         {"loss": "0.1235", "blocks": 3}
     ]

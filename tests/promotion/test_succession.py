@@ -17,7 +17,7 @@ from fibsem.errors import UserError
 from fibsem.promotion.gate import Challenger, gate
 from fibsem.promotion.testing import Examination, Look
 from fibsem.system.files import write_json
-from fibsem.tracking import names, registry
+from fibsem.tracking import champions, names, registry
 from fibsem.tracking.runs import Tracking
 from fibsem.training.squares import SquareCounts
 from tests.conftest import TINY
@@ -68,7 +68,7 @@ def aliases(uri):
 
 
 @pytest.mark.slow
-def test_a_worse_one_is_refused_a_better_one_reigns_and_a_rollback_goes_back(lab, capsys):
+def test_a_worse_one_is_refused_a_better_one_replaces_it_and_a_rollback_goes_back(lab, capsys):
     common, folder = lab
     uri = f"sqlite:///{folder / 'ml.db'}"
     fair = promoted(lab, "fair")
@@ -105,16 +105,16 @@ def test_a_worse_one_is_refused_a_better_one_reigns_and_a_rollback_goes_back(lab
         promote.main(compose("promote", [*common, "rollback=true"]))
     assert aliases(uri) == {"champion": fair["version"]}
 
-    reigns = registry.history(uri)
-    assert [reign.version for reign in reigns if reign.since] == [
+    rows = champions.history(uri)
+    assert [row.version for row in rows if row.since] == [
         fair["version"], good["version"], fair["version"],
     ]  # fmt: skip
-    refused = next(reign for reign in reigns if reign.version == poor["version"])
+    refused = next(row for row in rows if row.version == poor["version"])
     assert refused.since is None
     assert re.search(NO_BETTER, refused.why)
-    for reign in reigns:
-        assert reign.data == fair["lineage"]["data"]
-        assert reign.code == fair["lineage"]["code"]
+    for row in rows:
+        assert row.data == fair["lineage"]["data"]
+        assert row.code == fair["lineage"]["code"]
     promote.main(compose("promote", [*common, "history=true"]))
     table = capsys.readouterr().out
     for text in ("there is no champion yet", "worse than", "rollback", fair["lineage"]["code"]):
@@ -143,17 +143,17 @@ def test_a_refused_one_may_be_forced_and_nothing_is_done_again(lab, monkeypatch)
         raise AssertionError("the test squares were looked at twice")
 
     monkeypatch.setattr("fibsem.promotion.testing.examine_on_test", again)
-    champion = registry.champion_version(uri)
+    champion = champions.champion_version(uri)
     forced = promoted(lab, "poor", "force=true", "gate.alpha=0.04")
     assert forced["champion"]
-    assert forced["version"] == poor["version"] == registry.champion_version(uri)
+    assert forced["version"] == poor["version"] == champions.champion_version(uri)
     assert re.search(f"^forced by force=true; .*{NO_BETTER}", forced["gate"]["reason"])
     assert forced["lineage"] == poor["lineage"]
     tags = mlflow.MlflowClient(uri).get_model_version("fibsem", forced["version"]).tags
     assert tags["fibsem.gate"] == "passed"
     assert tags["fibsem.reason"] == forced["gate"]["reason"]
-    assert registry.rollback(uri, "it was a test") == (champion, poor["version"])
-    assert not promoted(lab, "poor", "force=true")["champion"]  # crowned once
+    assert champions.rollback(uri, "it was a test") == (champion, poor["version"])
+    assert not promoted(lab, "poor", "force=true")["champion"]  # once
 
     with pytest.raises(UserError, match=r"final\.epochs"):
         promoted(lab, "poor", "final.epochs=3")
@@ -161,7 +161,7 @@ def test_a_refused_one_may_be_forced_and_nothing_is_done_again(lab, monkeypatch)
 
 
 @pytest.mark.slow
-def test_a_verdict_on_a_former_champion_crowns_nobody(lab):
+def test_a_verdict_on_a_former_champion_changes_nothing(lab):
     """Stopped behind the test, and meanwhile another one was promoted."""
     _, folder = lab
     uri = f"sqlite:///{folder / 'ml.db'}"
@@ -171,14 +171,14 @@ def test_a_verdict_on_a_former_champion_crowns_nobody(lab):
     (place / "crowned.json").unlink()
     tested = json.loads((place / "test.json").read_text())
     (place / "test.json").write_text(json.dumps({**tested, "against": "99"}))
-    known = registry.champion_version(uri)
+    known = champions.champion_version(uri)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(registry, "champion_version", lambda _: "98")
         found = promoted(lab, "good", "ensemble=2", "gate.porosity_points=30")
     assert not found["gate"]["passed"]
     assert "version 98 now, but the comparison was with version 99" in found["gate"]["reason"]
     assert found["version"] == good["version"]
-    assert registry.champion_version(uri) == known
+    assert champions.champion_version(uri) == known
 
 
 @pytest.mark.slow
@@ -199,7 +199,7 @@ def test_ranking_and_gate_leave_tables_that_can_be_read(lab):
 
 @pytest.fixture
 def challenger(tiny, new_store, tmp_path):
-    """Function (tested) -> the challenger of version 1, which reigns."""
+    """Function (tested) -> the challenger of the champion, version 1."""
     uri = new_store(tmp_path)[0].partition("=")[2]
     tree = compose("promote", [f"data.path={tiny}", f"tracking.uri={uri}"])
     dataset = load_dataset(tiny)
@@ -209,7 +209,7 @@ def challenger(tiny, new_store, tmp_path):
     for run_id in (theirs, ours):
         tags = {names.IDENTITY: "an identity"}
         tracking.client.create_model_version(registry.REGISTERED, "src", run_id, tags=tags)
-    registry.crown("1", uri, "the first")
+    champions.make_champion("1", uri, "the first")
     counts = Confusion(((9, 1), (1, 9)))
     rows = tuple(SquareCounts("test", "film", "q", (0, 0, k), None, counts, counts)
                  for k in range(8))  # fmt: skip
@@ -226,7 +226,7 @@ def challenger(tiny, new_store, tmp_path):
 
 def test_whose_place_may_be_taken(challenger):
     assert gate(challenger()).passed
-    registry.crown("2", challenger().uri, "killed before it was written down")
+    champions.make_champion("2", challenger().uri, "killed before it was written down")
     assert gate(challenger()).passed  # it is the champion already
 
 
@@ -238,7 +238,7 @@ def test_a_champion_that_was_not_compared_stays(challenger, changed):
     assert verdict.reason.startswith("the champion is version 1 now, but the comparison was with ")
 
 
-def test_who_was_crowned_in_another_store_is_not_crowned_here(challenger, tmp_path):
+def test_a_champion_of_another_store_is_none_here(challenger, tmp_path):
     verdict = {"passed": True, "reason": "better", "p_value": None, "porosity_error": None,
                "champion_porosity_error": None}  # fmt: skip
     write_json(tmp_path / "crowned.json", {"version": "2", "gate": verdict})

@@ -1,4 +1,4 @@
-"""The line of crownings against a plain stack, and its text in tags."""
+"""The history of the champion against a plain stack, and its text in tags."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -10,13 +10,13 @@ from fibsem.tracking.history import (
     LONGEST,
     LONGEST_REASON,
     ROLLBACK,
-    Crowning,
+    Change,
+    changed,
     clipped,
-    crowned,
     decoded,
     encoded,
     iso,
-    throne,
+    successive,
 )
 
 COMMANDS = st.lists(st.one_of(st.just(ROLLBACK), st.sampled_from("123456")), max_size=30)
@@ -29,17 +29,17 @@ def carried_out(commands):
         if command == ROLLBACK:
             if len(stack) > 1:
                 stack.pop()
-                line = crowned(line, stack[-1], "worse in use", ROLLBACK)
+                line = changed(line, stack[-1], "worse in use", ROLLBACK)
         elif stack[-1:] != [command]:
             stack.append(command)
-            line = crowned(line, command, "not worse", "promoted")
+            line = changed(line, command, "not worse", "promoted")
     return line, stack
 
 
 @given(COMMANDS)
-def test_the_throne_is_a_stack_that_rollbacks_take_from(commands):
+def test_successive_champions_are_a_stack_that_rollbacks_take_from(commands):
     line, stack = carried_out(commands)
-    assert throne(line) == stack
+    assert successive(line) == stack
 
 
 @given(COMMANDS)
@@ -51,21 +51,21 @@ def test_the_line_comes_back_from_the_tags_of_its_versions(commands):
     assert len({one.since for one in line}) == len(line)
 
 
-def test_a_crowning_is_later_than_the_one_before_whatever_the_clock_says():
+def test_a_change_is_later_than_the_one_before_whatever_the_clock_says():
     ahead = iso(datetime.now(UTC) + timedelta(hours=1))
-    line = crowned([Crowning("1", ahead, "", "promoted")], "2", "", "promoted")
+    line = changed([Change("1", ahead, "", "promoted")], "2", "", "promoted")
     assert line[1].since > ahead
 
 
 @given(st.integers(0, 60), st.text(max_size=20))
-def test_a_tag_never_grows_beyond_what_a_store_keeps(reigns, why):
+def test_a_tag_never_grows_beyond_what_a_store_keeps(times, why):
     line, why = [], 40 * why
-    for _ in range(reigns):
-        line = crowned(line, "1", why, "promoted")
+    for _ in range(times):
+        line = changed(line, "1", why, "promoted")
     tag = encoded(line, "1")
     assert len(tag.encode()) <= LONGEST
     assert [one.since for one in decoded("1", tag)] == [one.since for one in line]
-    if reigns == 1:
+    if times == 1:
         assert json.loads(tag)[0]["why"] == clipped(why, LONGEST_REASON)
 
 

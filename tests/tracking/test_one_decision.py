@@ -1,4 +1,4 @@
-"""Who reigns is one decision: of two challengers of one champion one takes its place, at most."""
+"""Who is champion is one decision: of two challengers of one champion one replaces it, at most."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ import pytest
 
 from fibsem.config import TrackingConfig
 from fibsem.errors import UserError
-from fibsem.tracking import registry
+from fibsem.tracking import champions, registry
 from fibsem.tracking.runs import Tracking
 from tests.conftest import CutOffError
 
@@ -18,7 +18,7 @@ STORES = ["sqlite", pytest.param("server", marks=pytest.mark.slow)]
 
 @pytest.fixture(params=STORES)
 def uri(request, new_store, tmp_path):
-    """A store with a version 1 that reigns, and the challengers 2 and 3."""
+    """A store with a champion, version 1, and the challengers 2 and 3."""
     new_store(tmp_path)
     address = f"sqlite:///{tmp_path / 'ml.db'}"
     if request.param == "server":
@@ -26,53 +26,53 @@ def uri(request, new_store, tmp_path):
     config = TrackingConfig(uri=address, artifacts=str(tmp_path / "artifacts"))
     tracking = Tracking.open(config, "decisions")
     run_id = tracking.start("a run", tags={})
-    if registry.history(address):
+    if champions.history(address):
         tracking.client.delete_registered_model(registry.REGISTERED)
     tracking.client.create_registered_model(registry.REGISTERED)
     source = tracking.client.get_run(run_id).info.artifact_uri
     for _ in range(3):
         tracking.client.create_model_version(registry.REGISTERED, source, run_id)
-    registry.crown("1", address, "the first")
+    champions.make_champion("1", address, "the first")
     yield address
     tracking.client.delete_registered_model(registry.REGISTERED)
 
 
 def line(uri):
-    return [row.version for row in registry.history(uri) if row.since]
+    return [row.version for row in champions.history(uri) if row.since]
 
 
 def test_a_place_is_taken_by_whom_was_compared_with_its_holder(uri):
-    registry.crown("2", uri, "better", instead_of=["1"])
+    champions.make_champion("2", uri, "better", instead_of=["1"])
     with pytest.raises(UserError, match=r"but that is version 2 by now; .*force=true") as caught:
-        registry.crown("3", uri, "better", instead_of=["1"])
+        champions.make_champion("3", uri, "better", instead_of=["1"])
     assert "\n" not in str(caught.value)
     with pytest.raises(UserError, match="but that is version 2 by now"):
-        registry.crown("3", uri, "nobody reigned", instead_of=[])
+        champions.make_champion("3", uri, "there was none", instead_of=[])
     assert line(uri) == ["1", "2"]
-    registry.crown("2", uri, "once more", instead_of=["1"])  # it reigns already
-    registry.crown("3", uri, "forced")
+    champions.make_champion("2", uri, "once more", instead_of=["1"])  # it is the champion already
+    champions.make_champion("3", uri, "forced")
     assert line(uri) == ["1", "2", "3"]
 
 
-def test_a_crowning_that_was_cut_off_counts(uri, monkeypatch):
+def test_a_change_that_was_cut_off_counts(uri, monkeypatch):
     """Its alias is not moved yet, and a challenger of the one before comes too late."""
-    real = registry.MlflowClient.set_registered_model_alias
+    real = champions.MlflowClient.set_registered_model_alias
 
     def killed(self, name, alias, version):
-        if alias == registry.CHAMPION:
+        if alias == champions.CHAMPION:
             raise CutOffError
         real(self, name, alias, version)
 
     with monkeypatch.context() as patch:
-        patch.setattr(registry.MlflowClient, "set_registered_model_alias", killed)
+        patch.setattr(champions.MlflowClient, "set_registered_model_alias", killed)
         with pytest.raises(CutOffError):
-            registry.crown("2", uri, "better", instead_of=["1"])
-    assert registry.champion_version(uri) == "2"
+            champions.make_champion("2", uri, "better", instead_of=["1"])
+    assert champions.champion_version(uri) == "2"
     with pytest.raises(UserError, match="but that is version 2 by now"):
-        registry.crown("3", uri, "better", instead_of=["1"])
-    registry.crown("2", uri, "better", instead_of=["1"])
+        champions.make_champion("3", uri, "better", instead_of=["1"])
+    champions.make_champion("2", uri, "better", instead_of=["1"])
     assert line(uri) == ["1", "2"]
-    assert {row.version: row.aliases for row in registry.history(uri)}["2"] == ("champion",)
+    assert {row.version: row.aliases for row in champions.history(uri)}["2"] == ("champion",)
 
 
 def at_once(uri):
@@ -82,7 +82,7 @@ def at_once(uri):
     def challenge(version):
         start.wait(20)
         try:
-            registry.crown(version, uri, "better", instead_of=["1"])
+            champions.make_champion(version, uri, "better", instead_of=["1"])
         except UserError as error:
             told[version] = str(error)
 
@@ -101,24 +101,24 @@ def test_of_two_at_once_the_second_is_refused(uri):
     winner = {"2": "3", "3": "2"}[loser]
     assert f"but that is version {winner} by now" in told[loser]
     assert line(uri) == ["1", winner]
-    assert registry.champion_version(uri) == winner
+    assert champions.champion_version(uri) == winner
 
 
 def test_machines_that_no_lock_joins_see_each_other(uri, monkeypatch):
-    """Both have read that version 1 reigns, before either writes."""
-    both_have_read, real = Barrier(2), registry._write
+    """Both have read that version 1 is the champion, before either writes."""
+    both_have_read, real = Barrier(2), champions._write
 
     def write(*args):
         both_have_read.wait(20)
         real(*args)
 
-    monkeypatch.setattr(registry, "_write", write)
-    monkeypatch.setattr(registry, "one_decision", lambda _: nullcontext())
+    monkeypatch.setattr(champions, "_write", write)
+    monkeypatch.setattr(champions, "one_decision", lambda _: nullcontext())
     told = at_once(uri)
     assert told  # at least one of them knows
     for version, text in told.items():
         other = {"2": "3", "3": "2"}[version]
-        assert f"version {other} was crowned while version {version} was" in text
+        assert f"version {other} was made champion while version {version} was" in text
         assert "rollback=true" in text
         assert "\n" not in text
     assert sorted(line(uri)[:3]) == ["1", "2", "3"]
@@ -127,12 +127,12 @@ def test_machines_that_no_lock_joins_see_each_other(uri, monkeypatch):
 CHALLENGE = """
 import sys
 from fibsem.errors import UserError
-from fibsem.tracking import registry
+from fibsem.tracking import champions
 uri, version = sys.argv[1:]
 print("ready", flush=True)
 sys.stdin.readline()
 try:
-    registry.crown(version, uri, "better", instead_of=["1"])
+    champions.make_champion(version, uri, "better", instead_of=["1"])
 except UserError as error:
     print(error)
     sys.exit(2)

@@ -11,7 +11,7 @@ from fibsem.config import TrackingConfig
 from fibsem.data.preprocessing import Recipe
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Segmenter
-from fibsem.tracking import names, registry
+from fibsem.tracking import champions, names, registry
 from fibsem.tracking.bundle import Bundle, find_bundle
 from fibsem.tracking.runs import Tracking
 
@@ -33,7 +33,7 @@ def tracking(request, new_store, tmp_path_factory):
 @pytest.fixture
 def empty(tracking):
     """A client of a store where nothing is registered; and nothing is left there."""
-    if registry.history(tracking.uri):
+    if champions.history(tracking.uri):
         tracking.client.delete_registered_model(registry.REGISTERED)
     tracking.client.create_registered_model(registry.REGISTERED)
     yield tracking.client
@@ -55,7 +55,7 @@ def aliases(client):
 
 
 def line(uri):
-    return [(row.version, row.how) for row in registry.history(uri) if row.since]
+    return [(row.version, row.how) for row in champions.history(uri) if row.since]
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def example():
 
 
 def test_promote_refuse_promote_roll_back(empty, tracking, bundle, example):
-    """A is crowned, worse B refused, better C crowned; taken back, A reigns again."""
+    """A is the champion, worse B refused, better C replaces it; taken back, A is champion again."""
     uri = tracking.uri
 
     def promoted(sigma, passed, reason, miou):
@@ -90,7 +90,7 @@ def test_promote_refuse_promote_roll_back(empty, tracking, bundle, example):
         }  # fmt: skip
         version = registry.register(bundle(sigma), run_id, uri, tags, example=example)
         if passed:
-            registry.crown(version, uri, reason)
+            champions.make_champion(version, uri, reason)
         return version
 
     a = promoted(0.5, True, "there is no champion yet", 0.70)
@@ -98,16 +98,16 @@ def test_promote_refuse_promote_roll_back(empty, tracking, bundle, example):
     assert aliases(empty) == {"champion": a}
     c = promoted(1.5, True, "not worse than the champion on 12 test squares", 0.75)
     assert aliases(empty) == {"champion": c, "previous": a}
-    assert registry.champion_version(uri) == c
+    assert champions.champion_version(uri) == c
 
-    assert registry.rollback(uri, "leaves curtains in film 7") == (a, c)
+    assert champions.rollback(uri, "leaves curtains in film 7") == (a, c)
     assert aliases(empty) == {"champion": a}
     assert find_bundle("models:/fibsem@champion", uri).segmenter.postprocessing.sigma == 0.5
     with pytest.raises(UserError, match=f"champion before, but version {a} is the first") as caught:
-        registry.rollback(uri, "once more")
+        champions.rollback(uri, "once more")
     assert "\n" not in str(caught.value)
 
-    rows = registry.history(uri)
+    rows = champions.history(uri)
     assert [(row.version, row.how) for row in rows] == [
         (a, "promoted"), (b, "refused"), (c, "promoted"), (a, "rollback"),
     ]  # fmt: skip
@@ -127,7 +127,7 @@ def test_promote_refuse_promote_roll_back(empty, tracking, bundle, example):
     assert [row.aliases for row in rows] == [(), (), (), ("champion",)]
     assert all(row.registered.endswith("+00:00") for row in rows)
 
-    table = registry.history_table(uri)
+    table = champions.history_table(uri)
     assert list(table["version"]) == [a, b, c, a]
     assert list(table["test mIoU"]) == ["0.7000", "0.6100", "0.7500", "0.7000"]
     assert list(table["alias"]) == ["", "", "", "champion"]
@@ -153,12 +153,12 @@ def test_rollbacks_go_back_one_by_one(empty, tracking):
     one, two, three = versions(tracking, 3)
     uri = tracking.uri
     for version in (one, two, three):
-        registry.crown(version, uri, "better", "promoted")
-    assert registry.rollback(uri, "bad") == (two, three)
+        champions.make_champion(version, uri, "better", "promoted")
+    assert champions.rollback(uri, "bad") == (two, three)
     assert aliases(empty) == {"champion": two, "previous": one}
-    assert registry.rollback(uri, "bad too") == (one, two)
+    assert champions.rollback(uri, "bad too") == (one, two)
     assert aliases(empty) == {"champion": one}
-    registry.crown(three, uri, "after all", "forced")
+    champions.make_champion(three, uri, "after all", "forced")
     assert aliases(empty) == {"champion": three, "previous": one}
     assert line(uri) == [
         (one, "promoted"), (two, "promoted"), (three, "promoted"), (two, "rollback"),
@@ -166,13 +166,13 @@ def test_rollbacks_go_back_one_by_one(empty, tracking):
     ]  # fmt: skip
 
 
-def test_crowning_a_champion_again_changes_nothing(empty, tracking):
+def test_making_a_champion_again_changes_nothing(empty, tracking):
     one, two = versions(tracking, 2)
-    registry.crown(one, tracking.uri, "first")
-    registry.crown(two, tracking.uri, "second")
-    before = registry.history(tracking.uri)
-    registry.crown(two, tracking.uri, "repeated")
-    assert registry.history(tracking.uri) == before
+    champions.make_champion(one, tracking.uri, "first")
+    champions.make_champion(two, tracking.uri, "second")
+    before = champions.history(tracking.uri)
+    champions.make_champion(two, tracking.uri, "repeated")
+    assert champions.history(tracking.uri) == before
     assert aliases(empty) == {"champion": two, "previous": one}
 
 
@@ -211,22 +211,22 @@ def die_before(monkeypatch):
     monkeypatch.undo()
 
 
-@pytest.mark.parametrize("command", ["crown", "rollback"])
+@pytest.mark.parametrize("command", ["make_champion", "rollback"])
 def test_the_same_command_repairs_what_a_kill_left(command, empty, tracking, die_before):
     """Cut off before each of its writes in turn, then given again: the end is the same."""
     uri, n = tracking.uri, 0
     while True:
         one, two, three, four = versions(tracking, 4)
         for version in (one, two, three):
-            registry.crown(version, uri, "better")
-        whole = (four, three) if command == "crown" else (two, one)
+            champions.make_champion(version, uri, "better")
+        whole = (four, three) if command == "make_champion" else (two, one)
         before = line(uri)
 
         def run(four=four):
-            if command == "crown":
-                registry.crown(four, uri, "best")
+            if command == "make_champion":
+                champions.make_champion(four, uri, "best")
             else:
-                registry.rollback(uri, "bad")
+                champions.rollback(uri, "bad")
 
         die_before(n)
         try:
@@ -239,7 +239,7 @@ def test_the_same_command_repairs_what_a_kill_left(command, empty, tracking, die
             completed = True
         die_before(None)
         assert aliases(empty) == {"champion": whole[0], "previous": whole[1]}
-        how = "promoted" if command == "crown" else "rollback"
+        how = "promoted" if command == "make_champion" else "rollback"
         assert line(uri) == [*before, (whole[0], how)]
         if completed:
             break
@@ -248,37 +248,37 @@ def test_the_same_command_repairs_what_a_kill_left(command, empty, tracking, die
 
 
 def test_aliases_of_a_time_without_history_are_taken_over(empty, tracking):
-    """A champion that was set by other means can be dethroned and brought back."""
+    """A champion that was set by other means can be replaced and brought back."""
     one, two, three = versions(tracking, 3)
     uri = tracking.uri
     empty.set_registered_model_alias("fibsem", "previous", one)
     empty.set_registered_model_alias("fibsem", "champion", two)
     assert line(uri) == [(one, "alias"), (two, "alias")]
-    registry.crown(three, uri, "better")
+    champions.make_champion(three, uri, "better")
     assert line(uri) == [(one, "alias"), (two, "alias"), (three, "promoted")]
-    assert registry.rollback(uri, "bad") == (two, three)
-    assert registry.rollback(uri, "bad") == (one, two)
+    assert champions.rollback(uri, "bad") == (two, three)
+    assert champions.rollback(uri, "bad") == (one, two)
     assert aliases(empty) == {"champion": one}
 
 
 def test_an_alias_set_by_hand_counts_as_the_latest(empty, tracking):
     one, two = versions(tracking, 2)
-    registry.crown(one, tracking.uri, "first")
+    champions.make_champion(one, tracking.uri, "first")
     empty.set_registered_model_alias("fibsem", "champion", two)
     assert line(tracking.uri) == [(one, "promoted"), (two, "alias")]
-    assert registry.rollback(tracking.uri, "not agreed") == (one, two)
+    assert champions.rollback(tracking.uri, "not agreed") == (one, two)
 
 
 def test_an_alias_moved_back_by_hand_counts_too(empty, tracking):
-    """The one that is in use is dethroned by the next, and a rollback brings it back."""
+    """The one that is in use is replaced by the next, and a rollback brings it back."""
     one, two, three = versions(tracking, 3)
-    registry.crown(one, tracking.uri, "first")
-    registry.crown(two, tracking.uri, "second")
+    champions.make_champion(one, tracking.uri, "first")
+    champions.make_champion(two, tracking.uri, "second")
     empty.set_registered_model_alias("fibsem", "champion", one)
     assert line(tracking.uri) == [(one, "promoted"), (two, "promoted"), (one, "alias")]
-    registry.crown(three, tracking.uri, "third")
+    champions.make_champion(three, tracking.uri, "third")
     assert aliases(empty) == {"champion": three, "previous": one}
-    assert registry.rollback(tracking.uri, "bad") == (one, three)
+    assert champions.rollback(tracking.uri, "bad") == (one, three)
 
 
 def test_a_verdict_may_change(empty, tracking, tmp_path):
@@ -295,26 +295,26 @@ def test_a_verdict_may_change(empty, tracking, tmp_path):
 
 def test_without_a_champion_there_is_nothing_to_roll_back(empty, tracking):
     with pytest.raises(UserError, match=r"`rollback` needs .* but there is no champion") as caught:
-        registry.rollback(tracking.uri, "why not")
+        champions.rollback(tracking.uri, "why not")
     assert "\n" not in str(caught.value)
-    assert registry.champion_version(tracking.uri) is None
-    assert registry.history(tracking.uri) == []
-    assert registry.history_table(tracking.uri).empty
+    assert champions.champion_version(tracking.uri) is None
+    assert champions.history(tracking.uri) == []
+    assert champions.history_table(tracking.uri).empty
 
 
 def test_a_deleted_version_is_out_of_the_history(empty, tracking):
     one, two, three = versions(tracking, 3)
     for version in (one, two, three):
-        registry.crown(version, tracking.uri, "better")
+        champions.make_champion(version, tracking.uri, "better")
     empty.delete_model_version("fibsem", two)
-    assert registry.rollback(tracking.uri, "bad") == (one, three)
+    assert champions.rollback(tracking.uri, "bad") == (one, three)
 
 
 def test_long_reasons_fit_into_a_tag(empty, tracking):
     one, two = versions(tracking, 2)
-    registry.crown(one, tracking.uri, "ä" * 3000)
-    registry.crown(two, tracking.uri, "x" * 10_000)
-    for row in registry.history(tracking.uri):
+    champions.make_champion(one, tracking.uri, "ä" * 3000)
+    champions.make_champion(two, tracking.uri, "x" * 10_000)
+    for row in champions.history(tracking.uri):
         assert row.why.endswith("...")
         tag = empty.get_model_version("fibsem", row.version).tags["fibsem.reigns"]
         assert len(tag) <= 5000

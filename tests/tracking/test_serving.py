@@ -25,7 +25,7 @@ from fibsem.inference.options import Options
 from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.models.forest import Forest, feature_count
 from fibsem.models.spec import resolve
-from fibsem.tracking import registry
+from fibsem.tracking import champions, registry
 from fibsem.tracking.bundle import Bundle
 from fibsem.tracking.packaging import EXAMPLE, example_of
 from fibsem.tracking.runs import Tracking
@@ -86,7 +86,7 @@ def store(segmenters, stack, new_store, tmp_path_factory):
         example = example_of(ArrayVolume(stack))
         version = registry.register(bundle, run_id, tracking.uri, {}, example=example)
         addresses[name] = f"models:/fibsem/{version}"
-    registry.crown("1", tracking.uri, "the first")
+    champions.make_champion("1", tracking.uri, "the first")
     assert sys.path == path  # MLflow's trial leaves its own behind
     return tracking.uri, addresses
 

@@ -1,4 +1,4 @@
-"""Who reigns after what people, kills and other commands did since a challenger was compared."""
+"""Who is champion after what people, kills and others did since a challenger was compared."""
 
 import shutil
 from threading import Barrier, Thread
@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 
 from fibsem.config import TrackingConfig
 from fibsem.errors import UserError
-from fibsem.tracking import registry
+from fibsem.tracking import champions, registry
 from fibsem.tracking.runs import Tracking
 
 NAME = registry.REGISTERED
@@ -19,7 +19,7 @@ class KilledError(Exception):
 
 
 def begin():
-    """A database with four versions, of which the first reigns; it takes seconds to lay one out."""
+    """A database with four versions, the first the champion; it takes seconds to lay one out."""
     home = place()
     home.mkdir()
     config = TrackingConfig(f"sqlite:///{home / 'ml.db'}", str(home / "artifacts"))
@@ -28,7 +28,7 @@ def begin():
     tracking.client.create_registered_model(NAME)
     for _ in range(4):
         tracking.client.create_model_version(NAME, "source", run_id)
-    registry.crown("1", config.uri, "the first")
+    champions.make_champion("1", config.uri, "the first")
     return home / "ml.db"
 
 
@@ -41,15 +41,15 @@ def store(begun):
 
 
 def challenge(uri, version, against):
-    """Crown a version that was compared with the one that reigned then."""
+    """Make a version champion that was compared with the champion then."""
     try:
-        registry.crown(version, uri, "better", instead_of=[against])
+        champions.make_champion(version, uri, "better", instead_of=[against])
     except TypeError:  # a version that did not ask
-        registry.crown(version, uri, "better")
+        champions.make_champion(version, uri, "better")
 
 
 def killed(uri, call, nth):
-    """Crown version 2, and be killed before the nth of the calls that write it."""
+    """Make version 2 champion, and be killed before the nth of the calls that write it."""
     real, left = getattr(MlflowClient, call), [nth]
 
     def write(self, *arguments):
@@ -60,7 +60,7 @@ def killed(uri, call, nth):
 
     setattr(MlflowClient, call, write)
     try:
-        registry.crown("2", uri, "better")
+        champions.make_champion("2", uri, "better")
     except KilledError:
         pass
     finally:
@@ -68,19 +68,19 @@ def killed(uri, call, nth):
 
 
 def forced(uri, version):
-    registry.crown(version, uri, "forced", "forced")
+    champions.make_champion(version, uri, "forced", "forced")
 
 
-#: What happened since version 3 was compared with version 1; and whether it may still be crowned.
+#: What happened since version 3 was compared with version 1; whether it may still replace it.
 SINCE = {
     "nothing": (lambda uri, client: None, True),
     "another was promoted": (lambda uri, client: challenge(uri, "2", "1"), False),
     "another was forced": (lambda uri, client: forced(uri, "2"), False),
     "another was promoted and taken back": (
-        lambda uri, client: (forced(uri, "2"), registry.rollback(uri, "bad")), True),
+        lambda uri, client: (forced(uri, "2"), champions.rollback(uri, "bad")), True),
     "two others were promoted": (lambda uri, client: [forced(uri, v) for v in "24"], False),
     "two were promoted, one taken back": (
-        lambda uri, client: ([forced(uri, v) for v in "24"], registry.rollback(uri, "")), False),
+        lambda uri, client: ([forced(uri, v) for v in "24"], champions.rollback(uri, "")), False),
     "people moved the alias": (
         lambda uri, client: client.set_registered_model_alias(NAME, "champion", "2"), False),
     "people moved it there and back": (
@@ -88,7 +88,7 @@ SINCE = {
         True),
     "people took the alias away": (
         lambda uri, client: client.delete_registered_model_alias(NAME, "champion"), True),
-    "its own crowning was finished": (lambda uri, client: challenge(uri, "3", "1"), True),
+    "its own change was finished": (lambda uri, client: challenge(uri, "3", "1"), True),
     "another one's was cut off before its first write": (
         lambda uri, client: killed(uri, "set_registered_model_tag", 0), True),
     "another one's was cut off before its line": (
@@ -105,14 +105,14 @@ def since(begun, act, may):
 
     def right():
         act(uri, client)
-        before = registry.champion_version(uri)
+        before = champions.champion_version(uri)
         try:
             challenge(uri, "3", "1")
         except UserError:
-            if may or registry.champion_version(uri) != before:
+            if may or champions.champion_version(uri) != before:
                 return False
             raise
-        return may and registry.champion_version(uri) == "3"
+        return may and champions.champion_version(uri) == "3"
 
     return right
 
@@ -136,8 +136,8 @@ def at_once(begun, count):
             thread.start()
         for thread in threads:
             thread.join()
-        reigned = [row for row in registry.history(uri) if row.since]
-        return len(reigned) == 2 and len(refused) == count - 1
+        were = [row for row in champions.history(uri) if row.since]
+        return len(were) == 2 and len(refused) == count - 1
 
     return right
 
