@@ -30,7 +30,9 @@ WAYS = {
     ),
     "trials through promote": (
         "fibsem.promote",
-        {"Record", "Trial", "TrialResult", "Ranked", "Ranking", "Final", "Chosen", "Repetition"},
+        {"Record", "Trial", "TrialResult", "Ranked", "Ranking", "Final", "Chosen", "Repetition",
+         "Choice", "Look", "Examination", "Scores", "Challenger", "SquareCounts", "SquareMious",
+         "Lineage"},
     ),
     "volume through segment": (
         "fibsem.segment",
