@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fibsem.config import (
+    AUTO,
     CONF,
     GateConfig,
     PostProcessingConfig,
@@ -52,18 +53,20 @@ def test_every_command_composes_with_every_experiment(command, experiment):
 
 @pytest.mark.parametrize("space", names("space"))
 def test_every_space_has_draws_that_are_networks(space):
-    model = {"3d": "3dcnn", "1d": "1dcnn"}.get(space, space if space in MODELS else "2dcnn")
+    itself = space if space in names("model") else "2dcnn"
+    model = {"3d": "3dcnn", "1d": "1dcnn"}.get(space, itself)
     tree = compose("sweep", [f"model={model}", f"space={space}", "nbhd=65x65x3"])
     values = next(read_space(tree).plan(0))
     config = RunConfig.of(with_values(tree, values))
     swept = {key: value for key, value in values.items() if key.startswith("model.")}
+    assert swept.pop("model.name", config.spec.name) == config.spec.name
     assert swept
     for key, value in swept.items():
         assert config.spec.hyperparameters[key.removeprefix("model.")] == value
 
 
 def test_every_architecture_has_a_file_of_values():
-    assert names("model") == sorted(MODELS)
+    assert names("model") == sorted([*MODELS, AUTO])
 
 
 @pytest.mark.parametrize("model", MODELS)

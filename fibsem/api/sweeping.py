@@ -15,7 +15,7 @@ from fibsem.api.datasets import OpenDataset
 from fibsem.api.options import one_line_errors, tree_of
 from fibsem.api.results import Result, files
 from fibsem.config import Budget, RunConfig, SearchConfig, Tree, output_folder, read, require
-from fibsem.search.space import Space, read_space
+from fibsem.search.space import Space, one_trial, read_space
 from fibsem.system.files import read_json, write_json
 from fibsem.system.locks import at_work
 
@@ -46,7 +46,7 @@ class SweepResult(Result):
 
     @property
     def best(self) -> dict[str, Any] | None:
-        """``value``, ``params``, ``val`` and ``run_id`` of the best trial; None without any."""
+        """Value, ``params``, ``val``, cost and ``run_id`` of the best trial; None without any."""
         return self.summary["best"]
 
     @property
@@ -62,9 +62,11 @@ class SweepResult(Result):
         best, counts = self.best, self.summary["trials"]
         found = "no trial was completed"
         if best is not None:
+            cost = best["seconds_per_gigapixel"]
             found = (
                 f"best {self.summary['objectives'][0]} {best['value']:.4f}, validation mIoU "
-                f"{best['val']['miou']:.4f} with {best['params']}"
+                f"{best['val']['miou']:.4f}{f' at {cost:.0f} s per gigapixel' if cost else ''} "
+                f"with {best['params']}"
             )
         return (
             f"{counts['complete']} trials, {counts['pruned']} pruned; {found}\n"
@@ -161,7 +163,7 @@ def prepare(tree: Tree) -> Prepared:
     """Check a sweep, open its data, and say what it will take."""
     began = time.perf_counter()
     budget = Budget.of(tree)
-    config = RunConfig.of(tree)
+    config = RunConfig.of(one_trial(tree))
     how = read(SearchConfig, tree["search"], "search")
     unseen = not config.train.test
     require("train.test", config.train.test, unseen, "false: a sweep never sees the test squares")
@@ -201,7 +203,8 @@ def search(prepared: Prepared) -> SweepResult:
     from fibsem.training.plan import planned
 
     tree, config, dataset = prepared.tree, prepared.config, prepared.dataset
-    folder = output_folder("sweep", tree, dataset.name, config.spec.name, str(config.spec.nbhd))
+    what = tree["model"]["name"], str(config.spec.nbhd)
+    folder = output_folder("sweep", tree, dataset.name, *what)
     tracking = Tracking.open(config.tracking, dataset.name)
     if tree["overwrite"]:
         with at_work(folder):

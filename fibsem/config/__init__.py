@@ -15,7 +15,14 @@ from fibsem.config.promotion import (
     RankConfig,
 )
 from fibsem.config.reading import Tree, flat, read, read_path, require
-from fibsem.config.runs import DataConfig, EvaluateConfig, RunConfig, SamplingConfig, TrackingConfig
+from fibsem.config.runs import (
+    AUTO,
+    DataConfig,
+    EvaluateConfig,
+    RunConfig,
+    SamplingConfig,
+    TrackingConfig,
+)
 from fibsem.config.search import SearchConfig
 from fibsem.config.segmentation import estimate_of, voxel_nm_of, weights_of
 from fibsem.config.training import TrainConfig
@@ -28,6 +35,7 @@ from fibsem.config.trees import (
 )
 
 __all__ = [
+    "AUTO",
     "CONF",
     "Budget",
     "DataConfig",

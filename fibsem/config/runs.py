@@ -11,11 +11,15 @@ from fibsem.config.reading import Tree, flat, read, require
 from fibsem.config.training import TrainConfig
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.split import SplitRecipe
+from fibsem.errors import UserError
 from fibsem.geometry import Nbhd
 from fibsem.models.hyperparameters import as_recorded
 from fibsem.models.spec import MODELS, ModelSpec, resolve
 from fibsem.system.addresses import SQLITE, database_file
 from fibsem.system.secrets import remember
+
+#: The model of a sweep whose trials are of several architectures.
+AUTO = "auto"
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,11 @@ class RunConfig:
         """Read and check the common part of a configuration tree."""
         model = dict(tree["model"])
         name, padding = model.pop("name"), model.pop("padding")
+        if name == AUTO:
+            raise UserError(
+                "`model=auto` needs a search, which is python -m fibsem.sweep; the choices of one "
+                f"model are {', '.join(MODELS)}."
+            )
         given = as_recorded(name, model) if name in MODELS else model
         spec = resolve(name, Nbhd.parse(tree["nbhd"]), padding, given)
         return cls(

@@ -7,15 +7,16 @@ import glob
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fibsem.config.commands import compose
 from fibsem.config.promotion import SETTINGS
-from fibsem.config.reading import Tree, flat, read_path
-from fibsem.config.runs import RunConfig
+from fibsem.config.reading import Tree, flat, read, read_path
+from fibsem.config.runs import AUTO, RunConfig
+from fibsem.config.training import TrainConfig
 from fibsem.errors import UserError
 from fibsem.system.file_names import file_name
 from fibsem.system.identity import Identity, differences
@@ -87,10 +88,13 @@ def settings_of(command: str, tree: Tree) -> dict[str, Any]:
 
     Those of a training are resolved: an automatic choice is what it came to.
     """
-    read = {key: tree[key] for key in READ_BY[command] if key in tree}
-    counting = {key: value for key, value in flat(read) if not is_outside(key)}
-    if "model" not in read:
+    given = {key: tree[key] for key in READ_BY[command] if key in tree}
+    counting = {key: value for key, value in flat(given) if not is_outside(key)}
+    if "model" not in given:
         return counting
+    if tree["model"]["name"] == AUTO:  # nothing is resolved before an architecture is drawn
+        train = asdict(read(TrainConfig, tree["train"], "train"))
+        return {**counting, **dict(flat({"train": train}))}
     others = {key: value for key, value in counting.items() if key.split(".")[0] not in TRAINING}
     return {**RunConfig.of(tree).settings, **others}
 

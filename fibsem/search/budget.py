@@ -43,7 +43,7 @@ def plan_sweep(
     began
         When the command began, by ``time.perf_counter``.
     """
-    count = min(MOST_PROBES, max(1, int(budget_s // PROBE_EVERY_S)))
+    count = min(MOST_PROBES, max(space.architectures, int(budget_s // PROBE_EVERY_S)))
     enumerated = search.sampler == "enumerated"
     found = []
     for point in islice(space.plan(search.seed, enumerate_cells=enumerated), count):

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from fibsem.config import Tree, with_values
+from fibsem.config import AUTO, Tree, require, with_values
 from fibsem.errors import UserError
 from fibsem.geometry import Nbhd
-from fibsem.models.spec import MAX_HEAD, Padding, resolve
+from fibsem.models.spec import MAX_HEAD, MODELS, Padding, resolve
 
 Values = dict[str, Any]
 
@@ -81,22 +81,44 @@ class Range:
 Axis = Choice | Range
 
 
+Conditions = Mapping[str, tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What axes have left where others have these values: a U-Net's blocks are three at most."""
+
+    when: Conditions
+    left: Conditions
+
+    def allows(self, given: Values) -> bool:
+        """Whether a (partial) assignment is within it."""
+        if not all(given.get(key) in values for key, values in self.when.items()):
+            return True
+        return all(given[key] in values for key, values in self.left.items() if key in given)
+
+
 @dataclass(frozen=True)
 class Space:
     """Axes by dotted configuration key, and which of them are enumerated.
 
-    ``legal`` says whether a (partial) assignment is possible at all: what neighbourhood and padding
+    ``fits`` says whether a (partial) assignment is possible at all: what neighbourhood and padding
     forbid, and what leaves a head kernel wider than 9, is removed before pairs are enumerated.
     ``conditions`` maps an axis to the values of another one with which it exists: the width of a
-    second dense layer where there is a second dense layer.
+    second dense layer where there is a second dense layer; ``limits`` narrow an axis that exists.
     """
 
     name: str
     axes: Mapping[str, Axis]
     enumerated: tuple[str, ...]
     strata: int
-    legal: Callable[[Values], bool]
-    conditions: Mapping[str, Mapping[str, tuple[Any, ...]]] = field(default_factory=dict)
+    fits: Callable[[Values], bool]
+    conditions: Mapping[str, Conditions] = field(default_factory=dict)
+    limits: tuple[Limit, ...] = ()
+
+    def legal(self, given: Values) -> bool:
+        """Whether a (partial) assignment is possible, and within the limits."""
+        return all(limit.allows(given) for limit in self.limits) and self.fits(given)
 
     def exists(self, key: str, given: Values) -> bool:
         """Whether an axis exists beside the values of the axes before it."""
@@ -104,11 +126,18 @@ class Space:
         return all(given.get(other) in values for other, values in conditions.items())
 
     @property
+    def architectures(self) -> int:
+        """How many there are; one where they are no axis."""
+        axis = self.axes.get("model.name")
+        return len(axis.values) if isinstance(axis, Choice) else 1
+
+    @property
     def size(self) -> float:
         """Number of points, legal ones only; infinite where a range is among the axes."""
         if any(axis.size == math.inf for axis in self.axes.values()):
             return math.inf
         parents = {other for conditions in self.conditions.values() for other in conditions}
+        parents |= {key for limit in self.limits for key in (*limit.when, *limit.left)}
         tied = [key for key in self.axes if key in GEOMETRY or key in parents]
         free = [key for key in self.axes if key not in tied]
         choices = (self._values(key, 0) for key in tied)
@@ -221,7 +250,14 @@ class Space:
 
 
 #: Keys that decide together whether a network is possible.
-GEOMETRY = ("nbhd", "model.blocks", "model.kernel", "model.convs_per_block", "model.pool")
+GEOMETRY = (
+    "model.name",
+    "nbhd",
+    "model.blocks",
+    "model.kernel",
+    "model.convs_per_block",
+    "model.pool",
+)
 
 
 def read_space(tree: Tree) -> Space:
@@ -235,7 +271,7 @@ def read_space(tree: Tree) -> Space:
     """
     declared = tree["space"]
     axes: dict[str, Axis] = {}
-    conditions: dict[str, dict[str, tuple[Any, ...]]] = {}
+    conditions: dict[str, Conditions] = {}
     for key, axis, when in _axes(declared["axes"]):
         with_values(tree, {key: None})  # refuses a key that the configuration does not have
         for other in when:
@@ -254,27 +290,66 @@ def read_space(tree: Tree) -> Space:
                 f"`space.enumerate` must name unconditional axes of the space, but got {key!r}; "
                 f"the choices are {', '.join(k for k in axes if k not in conditions)}."
             )
-    name, padding = tree["model"]["name"], tree["model"]["padding"]
-    fixed = {key: _at(tree, key) for key in GEOMETRY}
+    _check_architecture(tree, axes)
+    padding, fixed = tree["model"]["padding"], {key: _at(tree, key) for key in GEOMETRY}
     return Space(
         declared["name"], axes, enumerated, int(declared.get("strata", 5)),
-        lambda values: _fits(name, padding, {**fixed, **values}), conditions,
+        lambda values: _fits(padding, {**fixed, **values}), conditions,
+        tuple(_limits(declared.get("limits") or (), axes)),
     )  # fmt: skip
 
 
-def _fits(name: str, padding: Padding, values: Values) -> bool:
+def one_trial(tree: Tree) -> Tree:
+    """A training of a sweep: what all of them have in common can be read of it."""
+    if tree["model"]["name"] != AUTO:
+        return tree
+    return with_values(tree, next(read_space(tree).plan(0)))
+
+
+def _check_architecture(tree: Tree, axes: Mapping[str, Axis]) -> None:
+    """Refuse a sweep over architectures where nothing could draw them."""
+    if tree["model"]["name"] != AUTO:
+        return
+    backend, known = tree["search"]["backend"], ", ".join(MODELS)
+    if backend != "optuna":  # whose oracles draw every axis, also those that do not exist
+        raise UserError(
+            f"`search.backend` must be optuna with model=auto, but got {backend}; the choices are "
+            f"search=default or one model of {known}."
+        )
+    if "model.name" not in axes:
+        raise UserError(
+            f"`model=auto` needs the axis model.name, but space={tree['space']['name']} has none; "
+            f"the choices are space=auto or one model of {known}."
+        )
+
+
+def _limits(declared: Sequence[Mapping[str, Any]], axes: Mapping[str, Axis]) -> Iterator[Limit]:
+    """Read ``space.limits``: ``when`` as of an axis, and what others have left then."""
+    for entry in declared:
+        legal = isinstance(entry, dict) and isinstance(entry.get("when"), dict)
+        require("space.limits", entry, legal, "a list of axes with what they have left, and `when`")
+        parts = (entry["when"], {k: v for k, v in entry.items() if k != "when"})
+        when, left = ({key: tuple(values) for key, values in flat_lists(part)} for part in parts)
+        for key in (*when, *left):
+            if key not in axes:
+                raise UserError(
+                    f"`space.limits` must name axes of the space, but got {key!r}; the choices are "
+                    f"{', '.join(axes)}."
+                )
+        yield Limit(when, left)
+
+
+def _fits(padding: Padding, values: Values) -> bool:
     """Whether a network with these values exists; a head that is a convolution, not too wide."""
-    given = {key.removeprefix("model."): values.get(key) for key in GEOMETRY if key != "nbhd"}
+    others = [key for key in GEOMETRY if key not in ("nbhd", "model.name")]
+    given = {key.removeprefix("model."): values.get(key) for key in others}
     if all(value is None for value in given.values()):
         return True
     try:
-        head = resolve(name, Nbhd.parse(values["nbhd"]), padding, given).head
+        head = resolve(values["model.name"], Nbhd.parse(values["nbhd"]), padding, given).head
     except UserError:
         return False
     return head is None or padding == "same" or head <= MAX_HEAD
-
-
-Conditions = dict[str, tuple[Any, ...]]
 
 
 def _axes(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Axis, Conditions]]:
@@ -284,7 +359,7 @@ def _axes(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Axis, 
     """
     for name, node in tree.items():
         key = f"{path}{name}"
-        when: Conditions = {}
+        when: dict[str, tuple[Any, ...]] = {}
         if isinstance(node, dict) and "when" in node:
             when = {other: tuple(values) for other, values in flat_lists(node["when"])}
             node = {k: v for k, v in node.items() if k != "when"}

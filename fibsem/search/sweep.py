@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fibsem.config import RunConfig, SearchConfig, Tree, read
+from fibsem.config import SearchConfig, Tree, read
 from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
+from fibsem.geometry import Nbhd
 from fibsem.search.executors import InProcess, Isolated
 from fibsem.search.folder import (
     check_database,
@@ -168,6 +169,7 @@ class Sweep:
                 "value": best["objectives"][0],
                 "params": best["values"],
                 "val": best["record"]["val"],
+                "seconds_per_gigapixel": cost_of(best),
                 "run_id": best["record"]["run_id"],
             },
             "objectives": [goal.key for goal in self.goals],
@@ -213,6 +215,12 @@ class Sweep:
         ]
 
 
+def cost_of(row: Mapping[str, Any]) -> float | None:
+    """Seconds per gigapixel of a complete trial; None where nobody has measured them."""
+    cost: Mapping[str, float] = row["record"].get("cost") or {}
+    return cost.get("seconds_per_gigapixel")
+
+
 def open_study(
     name: str, folder: Path, search: SearchConfig, space: Space, goals: list[Objective]
 ) -> Study:
@@ -240,13 +248,12 @@ def _parent_run(
             f"finished trials: a new one is begun, and what they found stands in {study.name}",
             file=sys.stderr,
         )
-    spec = RunConfig.of(tree).spec
     tags = {
         names.COMMAND: names.SWEEP,
         names.STUDY: study.name,
-        names.MODEL: spec.name,
-        names.NBHD: spec.nbhd,
-        names.PADDING: spec.padding,
+        names.MODEL: tree["model"]["name"],
+        names.NBHD: Nbhd.parse(tree["nbhd"]),
+        names.PADDING: tree["model"]["padding"],
         names.SPACE: space.name,
         names.BACKEND: tree["search"]["backend"],
         names.SAMPLER: tree["search"]["sampler"],

@@ -12,6 +12,7 @@ from typing import Any
 from fibsem.config import RunConfig, Tree
 from fibsem.errors import OutageError, UserError, one_line
 from fibsem.search.slots import filled
+from fibsem.search.space import one_trial
 from fibsem.search.sweep import Sweep
 from fibsem.search.worker import POLL_S, Show
 from fibsem.system.interrupts import END_S, end_cleanly
@@ -109,7 +110,7 @@ def _worker(tree: Tree, folder: Path, cores: set[int], accelerator: str | None) 
     from fibsem.training.material import Material
 
     try:
-        config = RunConfig.of(tree)
+        config = RunConfig.of(one_trial(tree))
         dataset = obtain(config.data, config.split)
         tracking = Tracking.open(config.tracking, dataset.name)
         sweep = Sweep.open(tree, dataset, folder, tracking)

@@ -6,6 +6,7 @@ import mlflow
 
 from fibsem import sweep
 from fibsem.config import RunConfig, compose
+from fibsem.search.space import one_trial
 from fibsem.search.sweep import Sweep
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
@@ -42,7 +43,7 @@ def opened(*overrides, tiny, store, folder):
     """A sweep of small networks that nobody works on yet."""
     given = [f"data.path={tiny}", "nbhd=11x11x3", "space=smoke", f"output={folder}", *store]
     tree = compose("sweep", [*given, *overrides])
-    config = RunConfig.of(tree)
+    config = RunConfig.of(one_trial(tree))
     dataset = obtain(config.data, config.split)
     return Sweep.open(tree, dataset, folder, Tracking.open(config.tracking, dataset.name))
 

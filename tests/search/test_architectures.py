@@ -1,0 +1,117 @@
+"""``model=auto``: sweeps whose trials are of several architectures."""
+
+from itertools import islice
+
+import pytest
+
+from fibsem import sweep, train
+from fibsem.config import RankConfig, RunConfig, SearchConfig, compose, read, with_values
+from fibsem.errors import UserError
+from fibsem.promotion.ranking import rank
+from fibsem.promotion.setting import Promotion
+from fibsem.promotion.trials import best_trials
+from fibsem.search.samplers import objectives
+from fibsem.search.space import one_trial, read_space
+from fibsem.search.sweep import open_study
+from fibsem.system.files import read_json
+from fibsem.tracking.runs import Tracking
+from fibsem.training.datasets import obtain
+
+#: Axes that only one of the two has.
+OWN = {
+    "2dcnn": {"model.kernel", "model.dropout", "model.dense_layers"},
+    "unet": {"model.stem", "model.activation", "model.spatial_dropout", "train.loss"},
+}
+#: The space without ranges, so that its points can be counted.
+FINITE = [f"space.axes.{key}=null" for key in
+          ("model.dropout", "model.spatial_dropout", "train.learning_rate")]  # fmt: skip
+
+
+def test_every_architecture_is_drawn_equally_often_with_the_axes_of_its_own():
+    tree = compose("sweep", ["model=auto"])
+    space = read_space(tree)
+    drawn = list(islice(space.plan(0), 40))
+    for name, own in OWN.items():
+        points = [point for point in drawn if point["model.name"] == name]
+        others = set().union(*OWN.values()) - own
+        assert len(points) == 20
+        assert all(own <= point.keys() and not others & point.keys() for point in points)
+        assert {RunConfig.of(with_values(tree, point)).spec.name for point in points} == {name}
+    assert {p["model.blocks"] for p in drawn if p["model.name"] == "unet"} == {1, 2, 3}
+
+
+def test_points_that_limits_forbid_are_not_counted():
+    """At 33 pixels a 2dcnn has two blocks with either kernel, or three with the smaller one."""
+    space = read_space(compose("sweep", ["model=auto", *FINITE]))
+    networks, unets = (2 + 1) * 4 * 3, 3 * 3 * 2 * 2 * 2
+    assert space.size == len(space.grid(0, 2)) == networks + unets
+
+
+def test_where_the_neighbourhood_forbids_an_architecture_the_other_one_is_left():
+    space = read_space(compose("sweep", ["model=auto", "nbhd=5x7x3"]))
+    assert [cell["model.name"].values for cell in space.cells()] == [("unet",)]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [(["search=keras_tuner"], r"`search.backend` must be optuna with model=auto, but got keras"),
+     (["space=2d"], r"needs the axis model.name, but space=2d has none; the choices are space="),
+     (["space.limits=[{model.stem: [1]}]"], r"`space.limits` must be a list of axes with"),
+     (["space.limits=[{when: {model.name: unet}, model.trees: [1]}]"],
+      r"`space.limits` must name axes of the space, but got 'model.trees'")],
+)  # fmt: skip
+def test_a_sweep_that_cannot_draw_an_architecture_is_refused(given, said):
+    with pytest.raises(UserError, match=said):
+        one_trial(compose("sweep", ["model=auto", *given]))
+
+
+def test_a_training_is_of_one_architecture():
+    with pytest.raises(
+        UserError, match=r"fibsem.sweep; the choices of one model are 2dcnn, .*unet"
+    ):
+        train.main(compose("train", ["model=auto"]))
+
+
+@pytest.mark.parametrize("sampler", ["enumerated", "tpe"])
+def test_every_sampler_draws_networks_of_both(tmp_path, sampler):
+    how = ["search.trials=9", "search.startup_trials=5", f"search.sampler={sampler}"]
+    tree = compose("sweep", ["model=auto", *how])
+    search = read(SearchConfig, tree["search"], "search")
+    study = open_study("both", tmp_path, search, read_space(tree), objectives(search))
+    networks = set()
+    for number in range(9):
+        study.open_slots()
+        attempt = study.claim()
+        networks.add(RunConfig.of(with_values(tree, attempt.values)).spec.name)
+        study.complete(attempt, [1 / (1 + number)], {})
+    assert networks == {"2dcnn", "unet"}
+    study.close()
+
+
+@pytest.mark.slow
+def test_trials_of_both_are_swept_told_and_ranked_together(tiny, new_store, tmp_path):
+    """Each with its cost; what is run again for a promotion is of both, too."""
+    common = [f"data.path={tiny}", "data.name=tiny", "nbhd=11x11x3", *new_store(tmp_path)]
+    tree = compose("sweep", [
+        *common, "model=auto", "train.epochs=1", "train.steps=2", "train.share=0.02",
+        "space.axes.model.filters=[4]", "space.limits=[]", "space.axes.model.blocks=[1]",
+        "search.trials=2", f"output={tmp_path / 'sweep'}",
+    ])  # fmt: skip
+    sweep.main(tree)
+    best = read_json(tmp_path / "sweep" / "summary.json")["best"]
+    rows = read_json(tmp_path / "sweep" / "trials.json")
+    assert {row["model.name"] for row in rows} == {"2dcnn", "unet"}
+    assert {row["state"] for row in rows} == {"complete"}
+    assert best["params"]["model.name"] in OWN
+    assert best["seconds_per_gigapixel"] > 0
+
+    config = RunConfig.of(one_trial(tree))
+    dataset = obtain(config.data, config.split)
+    tracking = Tracking.open(config.tracking, dataset.name)
+    trials = best_trials(tracking, dataset, RankConfig(k=2))
+    assert {trial.tree["model"]["name"] for trial in trials} == {"2dcnn", "unet"}
+    parent = tracking.start("parent", tags={})
+    work = Promotion(compose("promote", common), dataset, tmp_path / "again", tracking, parent)
+    ranked = rank(work, trials, RankConfig(k=2, seeds=1))
+    assert len(ranked) == 2
+    assert ranked[0].against(ranked[1]) is not None  # on the same pixels
