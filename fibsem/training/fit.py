@@ -1,35 +1,21 @@
-"""Fit one configuration: optimiser, schedule, early stopping, best weights (thesis 3.7).
-
-The state after every epoch is one file, written beside and renamed: weights, their averages,
-optimiser, generators of the dropout layers, the best weights so far and the history. A training
-that was killed goes on from it with the result it would have had. (Keras' own backup loses the
-state of the dropout generators and of early stopping.)
-"""
+"""Fit one configuration: optimiser, schedule, early stopping, best weights (thesis 3.7)."""
 
 from __future__ import annotations
 
-import io
-import json
 import math
 import sys
 import time
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
-import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from fibsem.analysis.estimates import Estimate
-from fibsem.config import RunConfig, TrainConfig, defaults_of
+from fibsem.config import RunConfig, TrainConfig
 from fibsem.models import Model
-from fibsem.system.files import replace_file
-from fibsem.system.identity import Identity
 from fibsem.system.interrupts import uninterrupted
 from fibsem.system.pulse import apart, step
 from fibsem.training.batches import (
@@ -40,80 +26,23 @@ from fibsem.training.batches import (
     patch_epoch,
     steps_per_epoch,
 )
+from fibsem.training.checkpoint import continuation, restore, save
 from fibsem.training.estimating import Forward, estimate, estimator
 from fibsem.training.features import fit_features
 from fibsem.training.health import DivergedError, check_alive
-from fibsem.training.learner import Learner, Weights, learned_state
+from fibsem.training.learner import Learner
 from fibsem.training.material import Material
-from fibsem.training.optimizer import Rate
 from fibsem.training.results import Epoch
+from fibsem.training.state import RESTART_RATE, TrainingState, seconds_of
 
-#: What reading a damaged checkpoint raises.
-DAMAGE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error)
 #: Batches that are prepared while one is trained on.
 PREFETCH = 4
 #: A network that has learned nothing after this share of its training, and so many steps, will not.
 WATCHED, UNTAUGHT = 0.2, 50
-#: Of the learning rate, where a training is begun again, with another seed by so much.
-RESTART_RATE, RESTART_SEED = 0.1, 7919
+#: A training is begun again with another seed, by so much.
+RESTART_SEED = 7919
 #: Seconds between two checkpoints: what a killed training repeats.
 SAVE_EVERY_S = 5.0
-
-
-@dataclass
-class Progress:
-    """What a training needs to go on: history and best weights; the model holds the rest."""
-
-    history: list[Epoch] = field(default_factory=list)
-    best: int = -1
-    best_weights: Weights = field(default_factory=list)
-    restart: int | None = None
-    lost_s: float = 0.0
-
-    @property
-    def seconds(self) -> float:
-        """Time of training and validation so far."""
-        return self.lost_s + _seconds(self.history)
-
-    def begin_again(self, lost_s: float) -> None:
-        """Forget the best weights: a network begins to die, and another one is begun."""
-        self.restart, self.lost_s = len(self.history), lost_s
-        self.best, self.best_weights = -1, []
-
-    def rate(self, how: TrainConfig, steps: int) -> Rate:
-        """Learning rates of the next epoch; after a restart smaller ones, over what is left."""
-        if self.restart is None:
-            return Rate(how, len(self.history), steps, self.seconds)
-        assert how.learning_rate is not None
-        before_s = self.lost_s + _seconds(self.history[: self.restart])
-        left_s = None if how.max_seconds is None else max(how.max_seconds - before_s, 1e-3)
-        how = replace(
-            how, learning_rate=RESTART_RATE * how.learning_rate, max_seconds=left_s,
-            epochs=how.epochs - self.restart,
-        )  # fmt: skip
-        return Rate(how, len(self.history) - self.restart, steps, self.seconds - before_s)
-
-    def take(self, epoch: Epoch, keep: str, weights: Callable[[], Weights]) -> None:
-        """Add an epoch, and keep its weights if it is the best by validation loss or mIoU."""
-        self.history.append(epoch)
-        sign = 1 if keep == "loss" else -1
-        if self.best < 0 or sign * epoch.val[keep] < sign * self.history[self.best].val[keep]:
-            self.best, self.best_weights = epoch.epoch, weights()
-
-    def ended(self, config: RunConfig) -> bool:
-        """Whether epochs, patience or time are used up."""
-        how, done = config.train, len(self.history)
-        waited = done - 1 - max(self.best, (self.restart or 0) - 1)
-        return (
-            done >= how.epochs
-            or (how.patience is not None and waited >= how.patience and done > 0)
-            or (how.max_seconds is not None and self.seconds >= how.max_seconds)
-        )
-
-
-def _seconds(history: Sequence[Epoch]) -> float:
-    """Time of training and validation of some epochs."""
-    return sum(epoch.seconds + epoch.val_seconds for epoch in history)
 
 
 @dataclass(frozen=True)
@@ -132,7 +61,7 @@ class Trained:
     @property
     def seconds(self) -> float:
         """Time of training and validation, over all starts."""
-        return _seconds(self.history)
+        return seconds_of(self.history)
 
 
 @uninterrupted()
@@ -176,9 +105,9 @@ def train(
         learner = Learner.of(config, strategy)
     else:
         learner.begin(config, config.seed)
-    state, identity = Progress(), continuation(material)
+    state, identity = TrainingState(), continuation(material)
     if checkpoint is not None and checkpoint.is_file():
-        state = _restore(learner, checkpoint, identity)
+        state = restore(learner, checkpoint, identity)
     for epoch in state.history if on_epoch else ():
         on_epoch(epoch)  # type: ignore[misc]
     score = estimator(material, "val")
@@ -193,7 +122,7 @@ def train(
         state.take(epoch, config.train.keep, learner.scored.get_weights)
         now = time.monotonic()
         if checkpoint is not None and (now - saved >= SAVE_EVERY_S or state.ended(config)):
-            _save(learner, state, checkpoint, identity)
+            save(learner, state, checkpoint, identity)
             saved = now
         if on_epoch:
             on_epoch(epoch)
@@ -205,7 +134,7 @@ def train(
 
 
 def _begin_again(
-    error: DivergedError, learner: Learner, state: Progress, config: RunConfig, lost_s: float
+    error: DivergedError, learner: Learner, state: TrainingState, config: RunConfig, lost_s: float
 ) -> None:
     """Begin a network that dies anew, once, where there is time left; else it has died."""
     if state.restart is not None or not config.train.restart:
@@ -272,7 +201,7 @@ def epoch_batches(
 
 
 def _one_epoch(
-    learner: Learner, material: Material, score: Callable[[Forward], Estimate], state: Progress
+    learner: Learner, material: Material, score: Callable[[Forward], Estimate], state: TrainingState
 ) -> Epoch:
     """Train for an epoch; then score the averaged weights."""
     started, epoch, how = time.perf_counter(), len(state.history), material.config.train
@@ -336,90 +265,3 @@ def as_dataset(batches: Callable[[], Iterator[Batch]]) -> tf.data.Dataset:
     # 10 ms, 20 ms, ... 2.56 s, 5.12 s after its start: epochs of 2.6 s would take 5.1.
     options.autotune.enabled = False
     return dataset.prefetch(PREFETCH).with_options(options)
-
-
-def _save(learner: Learner, state: Progress, path: Path, identity: Identity) -> None:
-    """Write the whole state beside ``path`` and rename."""
-    arrays: dict[str, npt.NDArray[Any]] = {
-        f"{part}/{k}": np.asarray(v)
-        for part, variables in _variables(learner).items()
-        for k, v in enumerate(variables)
-    }
-    arrays |= {f"best/{k}": v for k, v in enumerate(state.best_weights)}
-    record = {
-        "best": state.best,
-        "restart": state.restart,
-        "lost_s": state.lost_s,
-        "history": [asdict(epoch) for epoch in state.history],
-        "identity": identity.to_json(),
-    }
-    arrays["record"] = np.frombuffer(json.dumps(record).encode(), np.uint8)
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)  # type: ignore[arg-type]
-    replace_file(path, buffer.getvalue())
-
-
-def _variables(learner: Learner) -> dict[str, list[Any]]:
-    """All that a checkpoint holds of the networks, by its part of it."""
-    scored, steps = learner.scored.weights, learned_state(learner.steps)
-    dropout = steps[len(scored) :]
-    return {
-        "model": [*scored, *dropout],
-        "optimizer": list(learner.steps.optimizer.variables),
-        "raw": steps[: len(scored)],
-    }
-
-
-def _restore(learner: Learner, path: Path, identity: Identity) -> Progress:
-    """Load the state that :func:`_save` wrote into networks as they were built.
-
-    Raises
-    ------
-    UserError
-        If it is the state of another training.
-    """
-    try:
-        record, read, best = _read(path, _variables(learner), len(learner.scored.weights))
-    except DAMAGE as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        print(f"warning: {path} is damaged ({reason}); begun from the start", file=sys.stderr)
-        return Progress()
-    if "identity" in record:  # versions before wrote none
-        identity.check(
-            Identity.from_json(record["identity"]), path,
-            defaults=lambda: defaults_of("train", identity.settings),
-        )  # fmt: skip
-    for variable, value in read:
-        variable.assign(value)
-    history = [Epoch(**epoch) for epoch in record["history"]]
-    again = record.get("restart"), record.get("lost_s", 0.0)
-    return Progress(history, record["best"], best, *again)
-
-
-def _read(
-    path: Path, variables: dict[str, list[Any]], weights: int
-) -> tuple[dict[str, Any], list[tuple[Any, npt.NDArray[Any]]], Weights]:
-    """Everything in a checkpoint, before any of it is used: it may be damaged further down."""
-    with np.load(io.BytesIO(path.read_bytes())) as arrays:
-        record = json.loads(arrays["record"].tobytes())
-        averaged = "raw/0" in arrays  # else the weights themselves were scored
-        read = [
-            (variable, arrays[f"{part if part != 'raw' or averaged else 'model'}/{k}"])
-            for part, some in variables.items()
-            for k, variable in enumerate(some)
-        ]
-        if any(tuple(variable.shape) != value.shape for variable, value in read):
-            raise ValueError("it is of another network")
-        best = [arrays[f"best/{k}"] for k in range(weights)]
-    return record, read, best
-
-
-def continuation(material: Material) -> Identity:
-    """What must be the same for a training to go on from a checkpoint.
-
-    More epochs may be asked for than before, unless the learning rate follows their number.
-    """
-    settings = dict(material.config.settings)
-    if settings["train.schedule"] != "cosine":
-        del settings["train.epochs"]
-    return Identity("training", settings, material.dataset.digests)

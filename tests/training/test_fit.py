@@ -13,10 +13,11 @@ from fibsem.config import TrainConfig
 from fibsem.errors import UserError
 from fibsem.training import fit
 from fibsem.training.batches import steps_per_epoch
-from fibsem.training.fit import Progress, train
+from fibsem.training.fit import train
 from fibsem.training.health import DivergedError
 from fibsem.training.learner import compiled_for_steps
 from fibsem.training.results import Epoch
+from fibsem.training.state import TrainingState
 from tests.conftest import CutOffError
 
 
@@ -120,7 +121,7 @@ def epochs_of(losses):
 def test_when_a_training_ends(material, losses, changes, ended, best):
     config = material().config
     config = replace(config, train=replace(config.train, **{"epochs": 9, **changes}))
-    state = Progress()
+    state = TrainingState()
     for epoch in epochs_of(losses):
         state.take(epoch, "loss", list)
     assert state.best == best

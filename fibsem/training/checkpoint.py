@@ -1,0 +1,118 @@
+"""The state of a training in one file, written beside and renamed.
+
+It holds weights, their averages, optimiser, generators of the dropout layers, the best weights so
+far and the history. A training that was killed goes on from it with the result it would have had.
+(Keras' own backup loses the state of the dropout generators and of early stopping.)
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import zipfile
+import zlib
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.config import defaults_of
+from fibsem.system.files import replace_file
+from fibsem.system.identity import Identity
+from fibsem.training.learner import Learner, Weights, learned_state
+from fibsem.training.material import Material
+from fibsem.training.results import Epoch
+from fibsem.training.state import TrainingState
+
+#: What reading a damaged checkpoint raises.
+DAMAGE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error)
+
+
+def save(learner: Learner, state: TrainingState, path: Path, identity: Identity) -> None:
+    """Write the whole state beside ``path`` and rename."""
+    arrays: dict[str, npt.NDArray[Any]] = {
+        f"{part}/{k}": np.asarray(v)
+        for part, variables in _variables(learner).items()
+        for k, v in enumerate(variables)
+    }
+    arrays |= {f"best/{k}": v for k, v in enumerate(state.best_weights)}
+    record = {
+        "best": state.best,
+        "restart": state.restart,
+        "lost_s": state.lost_s,
+        "history": [asdict(epoch) for epoch in state.history],
+        "identity": identity.to_json(),
+    }
+    arrays["record"] = np.frombuffer(json.dumps(record).encode(), np.uint8)
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
+    replace_file(path, buffer.getvalue())
+
+
+def _variables(learner: Learner) -> dict[str, list[Any]]:
+    """All that a checkpoint holds of the networks, by its part of it."""
+    scored, steps = learner.scored.weights, learned_state(learner.steps)
+    dropout = steps[len(scored) :]
+    return {
+        "model": [*scored, *dropout],
+        "optimizer": list(learner.steps.optimizer.variables),
+        "raw": steps[: len(scored)],
+    }
+
+
+def restore(learner: Learner, path: Path, identity: Identity) -> TrainingState:
+    """Load the state that :func:`save` wrote into networks as they were built.
+
+    Raises
+    ------
+    UserError
+        If it is the state of another training.
+    """
+    try:
+        record, read, best = _read(path, _variables(learner), len(learner.scored.weights))
+    except DAMAGE as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        print(f"warning: {path} is damaged ({reason}); begun from the start", file=sys.stderr)
+        return TrainingState()
+    if "identity" in record:  # versions before wrote none
+        identity.check(
+            Identity.from_json(record["identity"]), path,
+            defaults=lambda: defaults_of("train", identity.settings),
+        )  # fmt: skip
+    for variable, value in read:
+        variable.assign(value)
+    history = [Epoch(**epoch) for epoch in record["history"]]
+    again = record.get("restart"), record.get("lost_s", 0.0)
+    return TrainingState(history, record["best"], best, *again)
+
+
+def _read(
+    path: Path, variables: dict[str, list[Any]], weights: int
+) -> tuple[dict[str, Any], list[tuple[Any, npt.NDArray[Any]]], Weights]:
+    """Everything in a checkpoint, before any of it is used: it may be damaged further down."""
+    with np.load(io.BytesIO(path.read_bytes())) as arrays:
+        record = json.loads(arrays["record"].tobytes())
+        averaged = "raw/0" in arrays  # else the weights themselves were scored
+        read = [
+            (variable, arrays[f"{part if part != 'raw' or averaged else 'model'}/{k}"])
+            for part, some in variables.items()
+            for k, variable in enumerate(some)
+        ]
+        if any(tuple(variable.shape) != value.shape for variable, value in read):
+            raise ValueError("it is of another network")
+        best = [arrays[f"best/{k}"] for k in range(weights)]
+    return record, read, best
+
+
+def continuation(material: Material) -> Identity:
+    """What must be the same for a training to go on from a checkpoint.
+
+    More epochs may be asked for than before, unless the learning rate follows their number.
+    """
+    settings = dict(material.config.settings)
+    if settings["train.schedule"] != "cosine":
+        del settings["train.epochs"]
+    return Identity("training", settings, material.dataset.digests)

@@ -1,0 +1,70 @@
+"""What a training needs to go on: the history of its epochs, and the best weights so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from fibsem.config import RunConfig, TrainConfig
+from fibsem.training.learner import Weights
+from fibsem.training.optimizer import Rate
+from fibsem.training.results import Epoch
+
+#: Of the learning rate, where a training is begun again.
+RESTART_RATE = 0.1
+
+
+@dataclass
+class TrainingState:
+    """History and best weights of a training; its networks hold the rest."""
+
+    history: list[Epoch] = field(default_factory=list)
+    best: int = -1
+    best_weights: Weights = field(default_factory=list)
+    restart: int | None = None
+    lost_s: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Time of training and validation so far."""
+        return self.lost_s + seconds_of(self.history)
+
+    def begin_again(self, lost_s: float) -> None:
+        """Forget the best weights: a network begins to die, and another one is begun."""
+        self.restart, self.lost_s = len(self.history), lost_s
+        self.best, self.best_weights = -1, []
+
+    def rate(self, how: TrainConfig, steps: int) -> Rate:
+        """Learning rates of the next epoch; after a restart smaller ones, over what is left."""
+        if self.restart is None:
+            return Rate(how, len(self.history), steps, self.seconds)
+        assert how.learning_rate is not None
+        before_s = self.lost_s + seconds_of(self.history[: self.restart])
+        left_s = None if how.max_seconds is None else max(how.max_seconds - before_s, 1e-3)
+        how = replace(
+            how, learning_rate=RESTART_RATE * how.learning_rate, max_seconds=left_s,
+            epochs=how.epochs - self.restart,
+        )  # fmt: skip
+        return Rate(how, len(self.history) - self.restart, steps, self.seconds - before_s)
+
+    def take(self, epoch: Epoch, keep: str, weights: Callable[[], Weights]) -> None:
+        """Add an epoch, and keep its weights if it is the best by validation loss or mIoU."""
+        self.history.append(epoch)
+        sign = 1 if keep == "loss" else -1
+        if self.best < 0 or sign * epoch.val[keep] < sign * self.history[self.best].val[keep]:
+            self.best, self.best_weights = epoch.epoch, weights()
+
+    def ended(self, config: RunConfig) -> bool:
+        """Whether epochs, patience or time are used up."""
+        how, done = config.train, len(self.history)
+        waited = done - 1 - max(self.best, (self.restart or 0) - 1)
+        return (
+            done >= how.epochs
+            or (how.patience is not None and waited >= how.patience and done > 0)
+            or (how.max_seconds is not None and self.seconds >= how.max_seconds)
+        )
+
+
+def seconds_of(history: Sequence[Epoch]) -> float:
+    """Time of training and validation of some epochs."""
+    return sum(epoch.seconds + epoch.val_seconds for epoch in history)
