@@ -61,6 +61,8 @@ class SweepResult(Result):
         """How many trials, the best one, and how to look at all of them."""
         best, counts = self.best, self.summary["trials"]
         found = "no trial was completed"
+        number = self.summary["infeasible"]
+        beyond = f", {number} beyond search.constraints" if number else ""
         if best is not None:
             cost = best["seconds_per_gigapixel"]
             found = (
@@ -69,7 +71,7 @@ class SweepResult(Result):
                 f"with {best['params']}"
             )
         return (
-            f"{counts['complete']} trials, {counts['pruned']} pruned; {found}\n"
+            f"{counts['complete']} trials, {counts['pruned']} pruned{beyond}; {found}\n"
             f"{self.folder}/summary.json; compare the runs: mlflow ui --backend-store-uri "
             f"{self.uri}"
         )

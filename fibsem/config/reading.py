@@ -45,6 +45,9 @@ def _value(kind: Any, value: Any, where: str) -> Any:
         if value is None and type(None) in arguments:
             return None
         return _value(next(a for a in arguments if a is not type(None)), value, where)
+    if origin is dict:
+        require(where, value, isinstance(value, Mapping), "a mapping in braces")
+        return {str(key): _value(arguments[1], value[key], f"{where}.{key}") for key in value}
     if origin is tuple:
         items = value if isinstance(value, list | tuple) else [value]
         return tuple(_value(arguments[0], item, where) for item in items)

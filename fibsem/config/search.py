@@ -39,6 +39,7 @@ class SearchConfig:
     grace_s: float = 90.0
     stall_s: float = 600.0
     patience_s: float = 600.0
+    constraints: dict[str, float] | None = None
     storage: str | None = None
     keep: int | None = 10
     dry_run: bool = False
@@ -53,6 +54,7 @@ class SearchConfig:
             value = getattr(self, key)
             require(_typed(key), value, value >= 2, "at least 2")
         self._check_rungs()
+        self._check_constraints()
         limit = self.max_seconds
         require("search.max_seconds", limit, limit is None or limit > 0, "positive or null")
         require("search.retries", self.retries, self.retries >= 0, "at least 0")
@@ -64,6 +66,16 @@ class SearchConfig:
         require(
             "search.grace_s", self.grace_s, self.grace_s > self.heartbeat_s,
             "longer than search.heartbeat_s",
+        )  # fmt: skip
+
+    def _check_constraints(self) -> None:
+        """Optuna's samplers know them, but for CMA-ES; successive halving goes by losses alone."""
+        if not self.constraints:
+            return
+        legal = self.backend == "optuna" and self.sampler != "cmaes" and not self.rungs
+        require(
+            "search.constraints", self.constraints, legal,
+            "null with search=keras_tuner, search.sampler=cmaes or search.rungs",
         )  # fmt: skip
 
     def _check_rungs(self) -> None:

@@ -140,13 +140,16 @@ def _trial(run: Run, goal: Objective, value: float, tracking: Tracking) -> Trial
 
 
 def _finished(tracking: Tracking, studies: Sequence[str] | None, where: str) -> list[Run]:
-    """The finished trials of some sweeps, or of all; pruned ones are none."""
+    """The finished trials of some sweeps, or of all; pruned ones are none.
+
+    Nor are those beyond the ``search.constraints`` of their sweep.
+    """
     runs = [
         run
         for run in tracking.runs({names.COMMAND: names.TRIAL})
         if run.info.status == "FINISHED"
         and names.VAL_LOSS in run.data.metrics
-        and run.data.tags.get(names.STATE) != "pruned"
+        and run.data.tags.get(names.STATE) not in ("pruned", "infeasible")
         and (studies is None or run.data.tags.get(names.STUDY) in studies)
     ]
     have_some = {run.data.tags.get(names.STUDY) for run in runs}

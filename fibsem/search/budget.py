@@ -58,7 +58,8 @@ def plan_sweep(
 
 def can_halve(search: SearchConfig) -> bool:
     """Whether nothing else was asked for that says which trials are worth finishing."""
-    return search.backend == "optuna" and search.pruner == "none" and len(search.objectives) == 1
+    alone = len(search.objectives) == 1 and not search.constraints
+    return search.backend == "optuna" and search.pruner == "none" and alone
 
 
 def halving(found: Probe, budget_s: float, spent_s: float, data: str) -> Plan | None:

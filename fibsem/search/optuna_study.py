@@ -216,6 +216,8 @@ class OptunaStudy:
     ) -> None:
         """Fill the slot, unless the attempt is not ours any more."""
         try:
+            for key, by in record.get("beyond", {}).items():  # its samplers look at them
+                self._running[attempt.number].set_constraint(key, by)
             self.trials.note(attempt.number, "record", record)
             if valued:
                 self.trials.tell(attempt.number, state, values)

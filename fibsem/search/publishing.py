@@ -27,7 +27,7 @@ def publish(tracking: Tracking, run_id: str | None, row: Row) -> None:
     """End a run as the row of its attempt says."""
     if run_id is None:
         return
-    tags = {names.STATE: row["state"]}
+    tags = {names.STATE: "infeasible" if infeasible(row) else row["state"]}
     if row["reason"]:
         tags[names.REASON] = row["reason"]
     tracking.publish(run_id, tags, status_of(row))
@@ -36,6 +36,11 @@ def publish(tracking: Tracking, run_id: str | None, row: Row) -> None:
 def diverged(row: Row) -> bool:
     """Whether a trial filled its slot without a result."""
     return row["state"] == "pruned" and bool(row["reason"])
+
+
+def infeasible(row: Row) -> bool:
+    """Whether a complete trial lies beyond a bound of ``search.constraints``."""
+    return row["state"] == "complete" and bool(row["reason"])
 
 
 def status_of(row: Row) -> str:

@@ -16,6 +16,7 @@ from optuna.distributions import (
 )
 
 from fibsem.analysis import encoding, figures, tables
+from fibsem.search.publishing import infeasible
 from fibsem.search.ranked import ranking_note
 from fibsem.search.space import Axis, Choice
 from fibsem.search.sweep import Sweep
@@ -48,11 +49,12 @@ def report_sweep(sweep: Sweep) -> list[Path]:
             sweep.parent, {f"importance/{key}": value for key, value in importance.items()}
         )
     files = [figures.save(figure, folder / f"{name}.png") for name, figure in drawn.items()]
-    if len(sweep.goals) > 1:
+    if len(sweep.goals) > 1 and sweep.best() is not None:
         files += _pareto(sweep, rows, folder)
     for path in files:
         sweep.tracking.log_file(sweep.parent, path, "figures")
-    note = ranking_note(rows, sweep.goals, sweep.tracking.experiment_id)
+    within = [row for row in rows if not infeasible(row)]
+    note = ranking_note(within or rows, sweep.goals, sweep.tracking.experiment_id)
     sweep.tracking.describe(sweep.parent, note)
     return files
 

@@ -30,6 +30,12 @@ def objectives(search: SearchConfig) -> list[Objective]:
     return goals
 
 
+def bounds(search: SearchConfig) -> dict[Objective, float]:
+    """The bounds of ``search.constraints``: most of what shall be small, least of the others."""
+    given = search.constraints or {}
+    return {Objective.named(key, "search.constraints"): bound for key, bound in given.items()}
+
+
 def check_sampler(search: SearchConfig) -> None:
     """Refuse a sampler that Optuna does not have: it would draw at random."""
     if search.sampler not in (*PLANNED, *LEARNING):

@@ -27,8 +27,8 @@ from fibsem.search.folder import (
     study_name,
     wait_for,
 )
-from fibsem.search.publishing import diverged, reconcile
-from fibsem.search.samplers import check_sampler, objectives
+from fibsem.search.publishing import diverged, infeasible, reconcile
+from fibsem.search.samplers import bounds, check_sampler, objectives
 from fibsem.search.slots import Study, filled
 from fibsem.search.space import Space, read_space
 from fibsem.search.worker import Execute, Show, Worker
@@ -71,6 +71,7 @@ class Sweep:
         """
         search = read(SearchConfig, tree["search"], "search")
         goals, space = objectives(search), read_space(tree)
+        bounds(search)  # what is wrong with them is said before anything is opened
         name = study_name(tree, folder)
         identity = identity_of(tree, name, dataset.digests)
         check_folder(folder, identity)
@@ -127,9 +128,19 @@ class Sweep:
 
     def best(self) -> dict[str, Any] | None:
         """The row of the complete trial that is best by the first objective."""
-        complete = [row for row in self.study.rows() if row["state"] == "complete"]
+        complete = self._feasible()
         sign = 1 if self.goals[0].direction == "minimize" else -1
         return min(complete, key=lambda row: sign * row["objectives"][0], default=None)
+
+    def _feasible(self) -> list[dict[str, Any]]:
+        """Rows of the complete trials within ``search.constraints``."""
+        rows = [row for row in self.study.rows() if row["state"] == "complete"]
+        return [row for row in rows if not infeasible(row)]
+
+    @property
+    def bounds(self) -> dict[Objective, float]:
+        """Those of ``search.constraints``."""
+        return bounds(self.search)
 
     def best_so_far(self) -> str:
         best = self.best()
@@ -178,13 +189,14 @@ class Sweep:
                  "run_id": row["record"]["run_id"]}
                 for row in self.pareto()
             ] if len(self.goals) > 1 else None,
+            "infeasible": sum(map(infeasible, self.study.rows())),
             "parent_run_id": self.parent,
             "seconds": seconds,
         }  # fmt: skip
 
     def pareto(self) -> list[dict[str, Any]]:
         """Rows of the trials that no other one beats in all objectives."""
-        rows = [row for row in self.study.rows() if row["state"] == "complete"]
+        rows = self._feasible()
         signs = [1 if goal.direction == "minimize" else -1 for goal in self.goals]
 
         def costs(row: dict[str, Any]) -> tuple[float, ...]:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 
@@ -23,7 +23,7 @@ from fibsem.config import RunConfig, with_values
 from fibsem.errors import LostError, OutageError, UserError
 from fibsem.search.executors import OnEpoch
 from fibsem.search.owner import Heart
-from fibsem.search.publishing import publish, run_of
+from fibsem.search.publishing import infeasible, publish, run_of
 from fibsem.search.slots import Attempt, Cause, filled, predecessors
 from fibsem.system import pulse
 from fibsem.system.files import replace_file
@@ -195,8 +195,19 @@ class Worker:
             self._failed(held, failure)
         else:
             record = result.to_json()
-            self.study.complete(attempt, values, {key: record[key] for key in KEPT})
+            kept = {key: record[key] for key in KEPT}
+            self.study.complete(attempt, values, {**kept, **self._beyond(result)})
             self._tidy()
+
+    def _beyond(self, result: TrialResult) -> dict[str, Any]:
+        """By how much a training is beyond each bound of ``search.constraints``, where it is."""
+        found = {goal: goal.of(result.groups) for goal in self.sweep.bounds}
+        beyond = {g.key: g.beyond(found[g], bound) for g, bound in self.sweep.bounds.items()}
+        worse = [f"{g.key} is {found[g]:.4g}" for g in found if beyond[g.key] > 0]
+        return {
+            **({"beyond": beyond} if beyond else {}),
+            **({"reason": f"beyond search.constraints: {', '.join(worse)}"} if worse else {}),
+        }
 
     def _tidy(self) -> None:
         """Remove the weights of trials that are not among the best by the only objective."""
@@ -204,7 +215,8 @@ class Worker:
             return
         place = {attempt.number: attempt.place for attempt in self.study.attempts()}
         complete = [row for row in self.study.rows() if row["state"] == "complete"]
-        complete.sort(key=lambda row: self.sweep.goals[0].cost(row["objectives"][0]))
+        goal = self.sweep.goals[0]
+        complete.sort(key=lambda row: (infeasible(row), goal.cost(row["objectives"][0])))
         for row in complete[self.search.keep :]:
             for name in WEIGHTS:
                 (self.trials / place[row["number"]] / name).unlink(missing_ok=True)

@@ -26,8 +26,8 @@ class Objective:
     direction: str
 
     @classmethod
-    def named(cls, key: str) -> Objective:
-        """The objective by its name in ``search.objectives``.
+    def named(cls, key: str, where: str = "search.objectives") -> Objective:
+        """The objective by its name in a key of the configuration.
 
         Raises
         ------
@@ -35,9 +35,7 @@ class Objective:
             If there is none of this name.
         """
         if key not in OBJECTIVES:
-            raise UserError(
-                f"`search.objectives` must be among {', '.join(OBJECTIVES)}, but got {key}."
-            )
+            raise UserError(f"`{where}` must be among {', '.join(OBJECTIVES)}, but got {key}.")
         return cls(key, OBJECTIVES[key])
 
     def of(self, groups: Mapping[str, Figures | None]) -> float:
@@ -62,6 +60,10 @@ class Objective:
             return self.of({group: figures})
         except KeyError:
             return None
+
+    def beyond(self, value: float, bound: float) -> float:
+        """By how much a value is worse than a bound; not positive where it is none."""
+        return self.cost(value) - self.cost(bound)
 
     def cost(self, value: float) -> float:
         """The value with the sign that makes the smallest the best."""

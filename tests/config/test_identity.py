@@ -20,7 +20,7 @@ NETWORK = ["nbhd", "seed", "split.*", "sampling.*", "preprocess.*", "model.*", "
 #: How a sweep searches, and how much and how fast.
 HOW = [
     "search.backend", "search.sampler", "search.objectives", "search.pruner*",
-    "search.rungs", "search.population",
+    "search.rungs", "search.population", "search.constraints",
     "search.startup_trials", "search.grid_points", "search.hyperband_epochs", "search.seed",
 ]  # fmt: skip
 HOW_MUCH = [
@@ -75,7 +75,8 @@ OTHER = {
     "train.windows": 3, "train.grid": 3, "train.steps": 7,
     "train.max_seconds": 60.0, "train.keep": "miou",
     "train.validation": "lattice", "train.rare_windows": 0.25, "final.steps": 9,
-    "search.backend": "keras_tuner", "search.rungs": [[70, 2], [30, 6]],
+    "search.backend": "keras_tuner", "search.constraints": {"val/miou": 0.5},
+    "search.rungs": [[70, 2], [30, 6]],
     "search.max_seconds": 60.0, "search.sampler": "tpe", "search.pruner": "median",
     "search.storage": "sqlite:///other.db", "study": "other", "space.name": "other",
 }  # fmt: skip

@@ -1,0 +1,76 @@
+"""``search.constraints``: trials beyond a bound count, but are never the best, nor promoted."""
+
+import pytest
+
+from fibsem.config import SearchConfig, compose, read
+from fibsem.errors import UserError
+from fibsem.search.budget import can_halve
+from fibsem.search.samplers import bounds
+from fibsem.tracking import names
+from tests.search.sweeps import finished, opened, worked
+
+BOUND = "search.constraints={cost/seconds_per_gigapixel: 2000}"
+
+
+def test_a_trial_beyond_a_bound_is_said_and_never_the_best(here):
+    sweep = opened(BOUND, "search.sampler=tpe", "search.trials=3", **here)
+    worked(sweep, [finished(0.1, cost=2500), finished(0.3, cost=2000), finished(0.2, cost=2000.5)])
+    told = sweep.summary(1.0)
+    assert (told["best"]["value"], told["infeasible"], told["trials"]["complete"]) == (0.3, 2, 3)
+    reasons = [row["reason"] for row in sweep.table()]
+    assert reasons == ["beyond search.constraints: cost/seconds_per_gigapixel is 2500", "",
+                       "beyond search.constraints: cost/seconds_per_gigapixel is 2000"]  # fmt: skip
+    by = [list(one.constraints.values()) for one in sweep.study.trials.all()]
+    assert by == [[500], [0], [0.5]]  # what Optuna's samplers read
+    sweep.study.close()
+
+
+def test_of_figures_that_shall_be_large_a_bound_is_the_least(here):
+    sweep = opened("search.constraints={val/miou: 0.8}", "search.trials=2", **here)
+    worked(sweep, [finished(0.1, miou=0.7), finished(0.3, miou=0.9)])
+    assert sweep.summary(1.0)["best"]["val"]["miou"] == 0.9
+    sweep.study.close()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [(["search.constraints={cost/hours: 1}"], "search.constraints` must be among .*got cost/hours"),
+     ([BOUND, "search=keras_tuner"], "must be null with search=keras_tuner"),
+     ([BOUND, "search.sampler=cmaes"], "must be null with search=keras_tuner, search.sampler=cma"),
+     (["search.constraints=2000"], "must be a mapping in braces, but got 2000"),
+     (["search.constraints={val/loss: low}"], "`search.constraints.val/loss` must be a number")],
+)  # fmt: skip
+def test_bounds_that_nobody_can_keep_are_refused(given, said):
+    with pytest.raises(UserError, match=said):
+        bounds(read(SearchConfig, compose("sweep", given)["search"], "search"))
+
+
+def test_a_budget_does_not_halve_where_losses_are_not_all_that_counts():
+    assert can_halve(SearchConfig())
+    assert not can_halve(SearchConfig(constraints={"cost/seconds_per_gigapixel": 2000.0}))
+
+
+def test_what_lies_beyond_a_bound_is_not_promoted(run_thresholds):
+    """Its run is told from those that are: no network takes a millionth of a second."""
+    from fibsem.config import RankConfig, RunConfig
+    from fibsem.promotion.trials import best_trials
+    from fibsem.tracking.runs import Tracking
+    from fibsem.training.datasets import obtain
+
+    bound = "search.constraints={cost/seconds_per_gigapixel: 0.000001}"
+    summary = run_thresholds(bound, trials=1)
+    assert summary["best"] is None
+    config = RunConfig.of(compose("sweep", run_thresholds.always))
+    dataset = obtain(config.data, config.split)
+    tracking = Tracking.open(read_store(run_thresholds), dataset.name)
+    (child,) = tracking.children(summary["parent_run_id"])
+    assert child.info.status == "FINISHED"
+    assert child.data.tags[names.STATE] == "infeasible"
+    with pytest.raises(UserError, match="must have a finished trial"):
+        best_trials(tracking, dataset, RankConfig(k=1), ["sweep"])
+
+
+def read_store(run):
+    from fibsem.config import TrackingConfig
+
+    return read(TrackingConfig, compose("sweep", run.store)["tracking"], "tracking")
