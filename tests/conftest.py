@@ -69,6 +69,16 @@ def _import_path():
     sys.path[:] = before
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _store():
+    """MLflow remembers the last store of a process, which is not that of the next file of tests."""
+    yield
+    if mlflow := sys.modules.get("mlflow"):
+        mlflow.set_tracking_uri(None)
+        mlflow.set_registry_uri("")
+        os.environ.pop("MLFLOW_REGISTRY_URI", None)  # which it leaves, for its children
+
+
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory):
     """Folder of a tiny phantom; not to be changed."""

@@ -19,7 +19,7 @@ def call(*line, cwd):
 MISTAKES = [
     (("train", "nbhd=80x80x3"), "odd and positive"),
     (("train", "train.epohcs=3"), "epohcs"),
-    (("train", "model=resnet"), "3dcnn forest multichannel"),
+    (("train", "model=resnet"), "forest multichannel"),
     (("train", "train.optimizer=lion"), "`train.optimizer` must be one of"),
     (("sweep", "train.optimizer=lion"), "`train.optimizer` must be one of"),
     (("train", "output=${nowhere}"), "'nowhere' not found"),

@@ -29,7 +29,7 @@ from fibsem.data.phantom import PhantomRecipe
 from fibsem.data.volumes import open_volume
 from fibsem.models.architectures import MODELS
 from fibsem.quantification.options import QuantifyConfig
-from fibsem.search.space import read_space
+from fibsem.search.space import one_trial, read_space
 from fibsem.view import positional
 
 ROOT = Path(__file__).parents[1]
@@ -56,7 +56,8 @@ def commands():
 
 
 def _searches(tree):
-    RunConfig.of(tree), read(SearchConfig, tree["search"], "search"), read_space(tree)
+    read(SearchConfig, tree["search"], "search"), read_space(tree)
+    RunConfig.of(one_trial(tree))
 
 
 def _segments(tree):
@@ -99,8 +100,9 @@ def test_the_models_that_are_told_of_are_those_that_there_are():
         TEXTS[ROOT / "docs/index.md"].partition("**`model=`** is one of")[2].partition("and all")
     )
     cells = re.findall(r"^\| (`.*?) \|", table[0], re.M)
-    assert [name for cell in cells for name in re.findall(r"`(\w+)`", cell)] == list(MODELS)
-    assert {path.stem for path in (ROOT / "conf/model").glob("*.yaml")} == set(MODELS)
+    told = [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
+    assert told == [*MODELS, "auto"]
+    assert {path.stem for path in (ROOT / "conf/model").glob("*.yaml")} == set(told)
 
 
 def test_the_table_of_inputs_is_that_of_the_results():

@@ -124,7 +124,7 @@ def test_bytes_that_are_no_text_are_refused():
 NUMBER_OR_NULL = {
     "certificate", "final.max_seconds", "final.steps", "max_seconds_per_gigapixel", "model.blocks",
     "model.dense_width", "model.dropout", "model.filters", "model.z_pools", "range",
-    "search.max_seconds", "slab", "space.axes.train.momentum",
+    "search.constraints", "search.max_seconds", "slab", "space.axes.train.momentum",
     "segmentation.certificate", "segmentation.tile", "tile", "train.grid", "train.learning_rate",
     "train.max_seconds", "train.rare_windows", "train.steps", "train.windows", "voxel_nm", "z",
 }  # fmt: skip
@@ -151,6 +151,7 @@ def test_a_key_is_a_text_in_every_file_or_in_none():
             () if source.startswith("# @package _global_") else file.parent.relative_to(CONF).parts
         )
         for path, value in _leaves(yaml.safe_load(source)):
-            if not (isinstance(value, str) and value.startswith("${")) and path[0] != "hydra":
+            taken = isinstance(value, str) and value.startswith("${")
+            if value is not None and not taken and path[0] != "hydra":
                 found.setdefault((*group, *path), set()).add(isinstance(value, str))
     assert {path for path, kinds in found.items() if len(kinds) > 1} == set()

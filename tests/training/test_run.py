@@ -120,7 +120,7 @@ def test_by_the_protocol_of_the_study_every_labelled_pixel_is_scored(tracking, m
     record, _ = run_job(job(tmp_path), study, tracking)
     scorer = BlockScorer(study.config.spec, Threshold(study.config.spec))
     assert record.val_all == score_all(study, scorer, "val")
-    assert record.val == estimate(study, scorer._model, "val").balanced
+    assert record.val == estimate(study, scorer.model, "val").balanced
 
 
 def test_a_run_whose_folder_does_not_know_it_is_found_again(tracking, simple, tmp_path):
