@@ -68,6 +68,21 @@ class Graph:
         which = np.array([axis for axis, _ in kept], np.int64)
         return self.add("Slice", x, *map(self.constant, (starts, ends, which)))
 
+    def extent(self, x: str) -> str:
+        """Rows and columns of a map (batch, y, x, channel), as a constant would give them."""
+        return self.cut(self.add("Shape", x), [0], [(1, 1)])
+
+    def sums(self, x: str, *steps: tuple[str, int]) -> str:
+        """Do sums with a number after the other: ``("Add", 3), ("Div", 2)``."""
+        for kind, number in steps:
+            x = self.add(kind, x, self.constant(np.int64(number)))
+        return x
+
+    def part(self, x: str, first: str, size: str) -> str:
+        """Rows and columns from the first on, so many of them; both by name."""
+        rows_and_columns = self.constant(np.array([1, 2], np.int64))
+        return self.add("Slice", x, first, self.add("Add", first, size), rows_and_columns)
+
     def channels_first(self, x: str, rank: int, kind: str, *more: str, **attributes: Any) -> str:
         """Add a node that wants (batch, channel, ...) where maps are (batch, ..., channel)."""
         first = self.add("Transpose", x, perm=[0, rank - 1, *range(1, rank - 1)])
@@ -81,7 +96,7 @@ def write_onnx(segmenter: Segmenter, voxel_nm: VoxelNm, path: Path) -> dict[str,
     Parameters
     ----------
     segmenter
-        Networks on pixels that have a dense form.
+        Networks that have a dense form.
     voxel_nm
         Of the films that they were trained on, (z, y, x).
     path
@@ -142,6 +157,7 @@ def metadata_of(segmenter: Segmenter, voxel_nm: VoxelNm) -> dict[str, str]:
         "output": "probability of solid (batch, y, x, 1), without the halo",
         "nbhd": [str(member.spec.nbhd) for member in segmenter.members],
         "halo_zyx": segmenter.halo,
+        "alignment": [member.spec.alignment for member in segmenter.members],
         "voxel_nm_zyx": voxel_nm,
         "preprocess": {
             "gradient": segmenter.recipe.gradient,
@@ -162,11 +178,11 @@ def metadata_of(segmenter: Segmenter, voxel_nm: VoxelNm) -> dict[str, str]:
 def _member(graph: Graph, window: str, member: Member) -> str:
     """Add the dense form of one network, layer by layer."""
     spec = member.spec
-    if spec.family != "pixel" or not spec.convertible:
+    if not spec.convertible:
         raise UserError(
-            "`export=onnx` must be of networks on pixels with padding=valid, but got "
-            f"{spec.name} with padding={spec.padding}; 2dcnn, mv2dcnn, triplanar, multichannel "
-            "and 3dcnn can be exported."
+            "`export=onnx` must be of networks with padding=valid, but got "
+            f"{spec.name} with padding={spec.padding}; 2dcnn, mv2dcnn, triplanar, multichannel, "
+            "3dcnn and unet can be exported."
         )
     twin = dense_twin(spec, member.model)
     values = {twin.inputs[0].name: window}
@@ -223,6 +239,47 @@ def _pooling(graph: Graph, layer: Any, inputs: list[str], rank: int) -> str:
     return graph.channels_first(inputs[0], rank, "MaxPool", **how)
 
 
+def _grown(graph: Graph, layer: Any, inputs: list[str], rank: int) -> str:
+    kernel, bias = layer.get_weights()  # (y, x, out, in)
+    constants = [graph.constant(kernel.transpose(3, 2, 0, 1)), graph.constant(bias)]
+    how = {"strides": list(layer.strides)}
+    return graph.channels_first(inputs[0], rank, "ConvTranspose", *constants, **how)
+
+
+def _repeated(graph: Graph, layer: Any, inputs: list[str], rank: int) -> str:
+    """Every pixel four times: the parts of a map that is deeper, so that no rounding is asked."""
+    depth = 4 * layer.output.shape[-1]
+    order = np.tile(np.arange(depth // 4), 4)
+    deeper = graph.add("Gather", inputs[0], graph.constant(order), axis=rank - 1)
+    return _interleaved(graph, layer, [deeper], rank)
+
+
+def _interleaved(graph: Graph, _: Any, inputs: list[str], rank: int) -> str:
+    return graph.channels_first(inputs[0], rank, "DepthToSpace", blocksize=2, mode="DCR")
+
+
+def _fit_to_pools(graph: Graph, layer: Any, inputs: list[str], _: int) -> str:
+    """As :class:`fibsem.models.unet.FitToPools` does, of a window of any size."""
+    m, start = layer.multiple, layer.halo - layer.margin
+    times = graph.sums(
+        graph.extent(inputs[0]), ("Sub", 2 * layer.halo - layer.rest - m + 1), ("Div", m)
+    )
+    size = graph.sums(times, ("Mul", m), ("Add", 2 * layer.margin - layer.rest))
+    return graph.part(inputs[0], graph.constant(np.array([start, start], np.int64)), size)
+
+
+def _middle(graph: Graph, _: Any, inputs: list[str], __: int) -> str:
+    have, want = map(graph.extent, inputs)
+    first = graph.sums(graph.add("Sub", have, want), ("Div", 2))
+    return graph.part(inputs[0], first, want)
+
+
+def _wanted(graph: Graph, layer: Any, inputs: list[str], _: int) -> str:
+    scores, window = inputs
+    size = graph.sums(graph.extent(window), ("Sub", 2 * layer.halo))
+    return graph.part(scores, graph.constant(np.array([0, 0], np.int64)), size)
+
+
 def _axes(graph: Graph, axes: int | Sequence[int]) -> str:
     return graph.constant(np.atleast_1d(np.array(axes, np.int64)))
 
@@ -235,7 +292,17 @@ LAYERS: dict[str, Callable[[Graph, Any, list[str], int], str]] = {
     "Cropping2D": _cropping,
     "Cropping3D": _cropping,
     "ZeroPadding3D": _padding,
+    "MaxPooling2D": _pooling,
     "MaxPooling3D": _pooling,
+    "Conv2DTranspose": _grown,
+    "UpSampling2D": _repeated,
+    "Interleave": _interleaved,
+    "FitToPools": _fit_to_pools,
+    "Middle": _middle,
+    "Wanted": _wanted,
+    "Concatenate": lambda graph, layer, inputs, rank: graph.add(
+        "Concat", *inputs, axis=layer.axis % rank
+    ),
     "Activation": lambda graph, layer, inputs, _: _activated(graph, inputs[0], layer.activation),
     "Add": lambda graph, layer, inputs, _: graph.add("Sum", *inputs),
     "Transpose": lambda graph, layer, inputs, _: graph.add("Transpose", *inputs, perm=layer.axes),

@@ -21,11 +21,13 @@ SMALL = {"blocks": 1, "filters": 3, "dense_width": 4}
 
 
 def member(name, nbhd, **hyperparameters):
-    spec = resolve(name, Nbhd.parse(nbhd), "valid", {**SMALL, **hyperparameters})
+    given = {"filters": 3} if name == "unet" else SMALL
+    spec = resolve(name, Nbhd.parse(nbhd), "valid", {**given, **hyperparameters})
     model = models.build(spec)
     rng = np.random.default_rng(0)
-    sizes = [(w.shape, max(1, int(np.prod(w.shape[:-1])))) for w in model.get_weights()]
-    model.set_weights([rng.normal(0, fan_in**-0.5, shape) for shape, fan_in in sizes])
+    for weight in model.weights:
+        drawn = rng.normal(0, max(1, int(np.prod(weight.shape[:-1]))) ** -0.5, weight.shape)
+        weight.assign(0.5 + np.abs(drawn) if "variance" in weight.path else drawn)
     return Member(spec, model)
 
 
@@ -78,8 +80,19 @@ def test_members_of_different_halo_are_averaged_and_the_rest_is_told(tmp_path):
     assert told["calibration"] == {"temperature": 1.2, "offset": -0.1, "smoothed_px": 0.0}
 
 
-def test_networks_on_squares_are_refused_with_the_choices(tmp_path):
-    spec = resolve("unet", Nbhd.parse("33x33x1"), "valid", {"blocks": 1, "filters": 2})
-    with pytest.raises(UserError, match="but got unet with padding=valid; 2dcnn, mv2dcnn"):
+@pytest.mark.parametrize(
+    "given",
+    [{}, {"stem": 1}, {"blocks": 1, "norm": "none"}, {"up": "nearest", "residual": False}],
+)
+def test_a_network_on_squares_gives_the_same_on_a_block_of_any_size(tmp_path, given):
+    """Its pools round up what is asked for, and what is over is dropped."""
+    one = segmenter(member("unet", "33x33x3", **given))
+    told = assert_equal_in_the_runtime(one, tmp_path / "network.onnx")
+    assert told["alignment"] == [one.members[0].spec.alignment]
+
+
+def test_networks_without_a_dense_form_are_refused_with_the_choices(tmp_path):
+    spec = resolve("2dcnn", Nbhd.parse("11x11x1"), "same", SMALL)
+    with pytest.raises(UserError, match="but got 2dcnn with padding=same; 2dcnn, mv2dcnn"):
         write_onnx(segmenter(Member(spec, models.build(spec))), (None,) * 3, tmp_path / "n.onnx")
     assert not list(tmp_path.iterdir())
