@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import keras_tuner
+from keras_tuner.engine.trial import Trial
+from sklearn.exceptions import ConvergenceWarning
 
 from fibsem.config import SearchConfig
 from fibsem.errors import UserError
@@ -34,6 +37,17 @@ def check_search(search: SearchConfig, space: Space) -> None:
                 "worker and one value; search=default (Optuna) has databases, heartbeats, several "
                 "machines, pruners and objectives."
             )
+
+
+def draw(oracle: keras_tuner.engine.oracle.Oracle, place: str) -> Trial:
+    """Ask an oracle for a trial.
+
+    The Gaussian process behind ``bayesian`` warns where few trials leave its length scales at a
+    bound; nobody can do anything about it, and the next trials mend it.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return oracle.create_trial(place)
 
 
 def make_oracle(

@@ -25,7 +25,7 @@ from fibsem.search.owner import Beat, Observer, Owner
 from fibsem.search.slots import Attempt, Cause, Opening, end_of, next_attempt, slots_needed, to_open
 from fibsem.search.space import Space
 from fibsem.search.tuner_file import Kept, StudyFile
-from fibsem.search.tuner_oracle import check_search, make_oracle, values_of
+from fibsem.search.tuner_oracle import check_search, draw, make_oracle, values_of
 from fibsem.system.interrupts import every_call
 from fibsem.training.objectives import Objective
 
@@ -95,7 +95,7 @@ class TunerStudy:
     def _draw(self, kept: Kept) -> bool:
         """Ask the oracle for hyperparameters that are possible; False where it has no more."""
         for _ in range(MOST_DRAWS):
-            trial = self.oracle.create_trial(f"slot-{kept.slot}")
+            trial = draw(self.oracle, f"slot-{kept.slot}")
             if trial.status != kt_trial.TrialStatus.RUNNING:
                 return False
             values = values_of(self.space, trial.hyperparameters.values)

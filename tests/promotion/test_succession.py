@@ -173,7 +173,7 @@ def test_a_verdict_on_a_former_champion_changes_nothing(lab):
     (place / "test.json").write_text(json.dumps({**tested, "against": "99"}))
     known = champions.champion_version(uri)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(registry, "champion_version", lambda _: "98")
+        patch.setattr(champions, "champion_version", lambda _: "98")
         found = promoted(lab, "good", "ensemble=2", "gate.porosity_points=30")
     assert not found["gate"]["passed"]
     assert "version 98 now, but the comparison was with version 99" in found["gate"]["reason"]
