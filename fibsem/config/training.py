@@ -16,6 +16,8 @@ from fibsem.models.spec import ModelSpec
 
 #: Learning rates of optimisers that scale their steps themselves.
 ADAPTIVE = {"adam": 0.002, "adamw": 0.002, "rmsprop": 0.001}
+#: Those of networks on squares, whose steps see many pixels.
+ADAPTIVE_SQUARES = {**ADAPTIVE, "adam": 0.004, "adamw": 0.004}
 
 
 @dataclass(frozen=True)
@@ -88,9 +90,10 @@ class TrainConfig:
                 "squares, but got patch."
             )
         mode = self.mode if self.mode != "auto" else "grid" if spec.convertible else "patch"
-        windows, grid = (4, 128) if spec.family == "squares" else (16, 8)
+        squares = spec.family == "squares"
+        windows, grid = (2, 128) if squares else (16, 8)
         rate = 0.02 if mode == "grid" else 0.005
-        rate = ADAPTIVE.get(self.optimizer, rate)
+        rate = (ADAPTIVE_SQUARES if squares else ADAPTIVE).get(self.optimizer, rate)
         return replace(
             self,
             mode=mode,

