@@ -83,6 +83,8 @@ def test_help_says_what_a_newcomer_needs(command, told):
     assert (code, err, heavy) == (0, "", [])
     assert f"usage: python -m fibsem.{command}" in out
     assert "output=DIR" in out
+    listed = [line for line in out.splitlines() if "3dcnn, " in line]
+    assert all(("auto, " in line) == (command == "sweep") for line in listed)
 
 
 @pytest.mark.parametrize(("line", "message"), MISTAKES)

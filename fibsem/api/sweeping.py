@@ -18,6 +18,7 @@ from fibsem.config import Budget, RunConfig, SearchConfig, Tree, output_folder, 
 from fibsem.search.space import Space, one_trial, read_space
 from fibsem.system.files import read_json, write_json
 from fibsem.system.locks import at_work
+from fibsem.training.objectives import check_figures
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -171,6 +172,8 @@ def prepare(tree: Tree) -> Prepared:
     require("train.test", config.train.test, unseen, "false: a sweep never sees the test squares")
     named = tree["study"] is None or (isinstance(tree["study"], str) and len(tree["study"]) <= 500)
     require("study", tree["study"], named, "a text of at most 500 letters")
+    for key, figures in (("objectives", how.objectives), ("constraints", how.constraints or ())):
+        check_figures(f"search.{key}", figures, val_all=config.train.val_all)
     space = read_space(tree)
     size = "infinitely many points" if math.isinf(space.size) else f"{space.size:.0f} points"
     print(

@@ -62,9 +62,10 @@ def command_line(command: str, overrides: Iterable[str]) -> str:
     return shlex.join(["python", "-m", f"fibsem.{command}", *told])
 
 
-def _choices(group: str) -> str:
-    """The files of a group, which ``--help`` lists by ``${choices:model}``."""
-    return ", ".join(sorted(file.stem for file in (CONF / group).glob("*.yaml")))
+def _choices(group: str, *without: str) -> str:
+    """The files of a group, which ``--help`` lists by ``${choices:model}``, some left out."""
+    names = {file.stem for file in (CONF / group).glob("*.yaml")}
+    return ", ".join(sorted(names - set(without)))
 
 
 class _one_line_errors:  # noqa: N801 - reads as a statement: with _one_line_errors()

@@ -6,6 +6,7 @@ import multiprocessing
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,14 +88,19 @@ def run_workers(sweep: Sweep, tree: Tree, count: int, show: Show) -> None:
                 print(f"worker {k} died ({process.exitcode}); starting it again", file=sys.stderr)
                 running[k] = start(k)
     except BaseException:
-        until = time.monotonic() + PATIENCE_S
-        for process in running.values():  # interrupted from a terminal they end by themselves
-            process.join(max(0.0, until - time.monotonic()))
-        for process in running.values():
-            process.terminate()
-        for process in running.values():
-            stop(process)
+        _end_all(list(running.values()))
         raise
+
+
+def _end_all(processes: Sequence[Any]) -> None:
+    """End workers: interrupted from a terminal they do so by themselves, if given the time."""
+    until = time.monotonic() + PATIENCE_S
+    for process in processes:
+        process.join(max(0.0, until - time.monotonic()))
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        stop(process)
 
 
 def _worker(tree: Tree, folder: Path, cores: set[int], accelerator: str | None) -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import keras
 import tensorflow as tf
@@ -70,7 +70,6 @@ def train(
     *,
     checkpoint: Path | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
-    strategy: tf.distribute.Strategy | None = None,
     learner: Learner | None = None,
 ) -> Trained:
     """Train the model of ``material.config`` on its training pixels.
@@ -84,10 +83,9 @@ def train(
         continued from if it is there.
     on_epoch
         Called with every epoch's figures, those before a continuation included.
-    strategy
-        TensorFlow's distribution strategy; default: all accelerators of this machine.
     learner
-        One of this configuration whose steps are traced already; it forgets what it has learned.
+        One of this configuration, which forgets what it has learned: its steps are traced already,
+        or it has another distribution strategy than that of all accelerators of this machine.
 
     Raises
     ------
@@ -102,7 +100,7 @@ def train(
         return _fit_features(material, on_epoch)
     keras.utils.set_random_seed(config.seed)
     if learner is None:
-        learner = Learner.of(config, strategy)
+        learner = Learner.of(config)
     else:
         learner.begin(config, config.seed)
     state, identity = TrainingState(), continuation(material)
@@ -168,13 +166,14 @@ def _fit_features(material: Material, on_epoch: Callable[[Epoch], None] | None) 
     return Trained(model, (epoch,), epoch, getattr(model, "parameters", 0))
 
 
-def epoch_batches(
-    material: Material, epoch: int, *, whole: bool = False
-) -> tuple[Callable[[], Iterator[Batch]], int]:
-    """Function that makes the batches of one epoch anew, and their number.
+class Batches(Protocol):
+    """Makes the batches of one epoch anew; with ``whole`` surroundings as a network is scored."""
 
-    With ``whole`` surroundings they are as the network is scored with.
-    """
+    def __call__(self, *, whole: bool = False) -> Iterator[Batch]: ...
+
+
+def epoch_batches(material: Material, epoch: int) -> tuple[Batches, int]:
+    """Function that makes the batches of one epoch, and their number."""
     config = material.config
     how, seed = config.train, (config.seed, epoch)
     augmentation = Augmentation(how.augment, how.shift_sd, how.shift_probability)
@@ -185,7 +184,7 @@ def epoch_batches(
         grid = GridShape(how.windows, how.grid)
         supply, weights = material.supply(epoch), material.class_weights
 
-        def grids() -> Iterator[Batch]:
+        def grids(*, whole: bool = False) -> Iterator[Batch]:
             return grid_epoch(
                 supply, config.spec, grid, steps, weights, augmentation, seed, whole=whole
             )
@@ -194,7 +193,7 @@ def epoch_batches(
     pixels = material.training_pixels
     every = steps_per_epoch(len(pixels), how.batch)
 
-    def patches() -> Iterator[Batch]:
+    def patches(*, whole: bool = False) -> Iterator[Batch]:  # which they always have
         return patch_epoch(material.train, pixels, config.spec, how.batch, augmentation, seed)
 
     return patches, min(how.steps or every, every)
@@ -214,7 +213,7 @@ def _one_epoch(
     train_loss = float(loss.history["loss"][0])
     if not math.isfinite(train_loss):
         raise DivergedError(f"the training loss is {train_loss} in epoch {epoch + 1}")
-    learner.settle(epoch_batches(material, epoch, whole=True)[0]())
+    learner.settle(batches(whole=True))
     trained = time.perf_counter()
     found = score(learner.forward)
     val, val_all = _figures(found, how)

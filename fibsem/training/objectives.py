@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from fibsem.errors import UserError
@@ -68,3 +68,20 @@ class Objective:
     def cost(self, value: float) -> float:
         """The value with the sign that makes the smallest the best."""
         return value if self.direction == "minimize" else -value
+
+
+def check_figures(where: str, keys: Iterable[str], *, val_all: bool) -> None:
+    """Refuse objectives and bounds of figures that no training would have.
+
+    Raises
+    ------
+    UserError
+        If one is of all labelled pixels, which are not scored.
+    """
+    missing = [key for key in keys if key.startswith("val_all/") and not val_all]
+    if missing:
+        raise UserError(
+            f"`{where}` must name figures of every trial, but {missing[0]} is of all labelled "
+            "pixels and train.val_all is false; the choices are train.val_all=true or figures of "
+            "val/ and cost/."
+        )

@@ -182,7 +182,7 @@ def probe(material: Material, budget_s: float, learner: Learner | None = None) -
     config, began, lent = material.config, time.perf_counter(), learner is not None
     learner = learner or Learner.of(config)
     batches, most = epoch_batches(material, 0)
-    whole, score = epoch_batches(material, 0, whole=True)[0], estimator(material, "val")
+    score = estimator(material, "val")
     dataset = as_dataset(batches).repeat()  # an epoch may be shorter than what is timed
 
     def steps(count: int) -> float:
@@ -195,7 +195,7 @@ def probe(material: Material, budget_s: float, learner: Learner | None = None) -
 
     def scored() -> float:
         started = time.perf_counter()
-        learner.settle(whole())
+        learner.settle(batches(whole=True))
         score(learner.forward)
         return time.perf_counter() - started
 

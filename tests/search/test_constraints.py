@@ -2,6 +2,7 @@
 
 import pytest
 
+from fibsem.api.sweeping import prepare
 from fibsem.config import SearchConfig, compose, read
 from fibsem.errors import UserError
 from fibsem.search.budget import can_halve
@@ -18,8 +19,8 @@ def test_a_trial_beyond_a_bound_is_said_and_never_the_best(here):
     told = sweep.summary(1.0)
     assert (told["best"]["value"], told["infeasible"], told["trials"]["complete"]) == (0.3, 2, 3)
     reasons = [row["reason"] for row in sweep.table()]
-    assert reasons == ["beyond search.constraints: cost/seconds_per_gigapixel is 2500", "",
-                       "beyond search.constraints: cost/seconds_per_gigapixel is 2000"]  # fmt: skip
+    said = "beyond search.constraints: cost/seconds_per_gigapixel is"
+    assert reasons == [f"{said} 2500", "", f"{said} 2000.5"]
     by = [list(one.constraints.values()) for one in sweep.study.trials.all()]
     assert by == [[500], [0], [0.5]]  # what Optuna's samplers read
     sweep.study.close()
@@ -74,3 +75,12 @@ def read_store(run):
     from fibsem.config import TrackingConfig
 
     return read(TrackingConfig, compose("sweep", run.store)["tracking"], "tracking")
+
+
+@pytest.mark.parametrize("key", ["objectives=[val_all/miou]", "constraints={val_all/miou: 0.5}"])
+def test_figures_that_no_trial_has_are_refused_before_the_first(tmp_path, key):
+    given = ["data=demo", f"search.{key}", "train.val_all=false", f"output={tmp_path / 'sweep'}"]
+    said = rf"`search.{key.partition('=')[0]}` must name figures of every trial, but val_all/miou"
+    with pytest.raises(UserError, match=said):
+        prepare(compose("sweep", given))
+    assert not (tmp_path / "sweep").exists()

@@ -217,11 +217,12 @@ from fibsem.config import RunConfig, compose
 from fibsem.training.datasets import obtain
 from fibsem.training.material import Material
 from fibsem.training.fit import train
+from fibsem.training.learner import Learner
 config = RunConfig.of(compose("train", sys.argv[1:]))
 material = Material.of(obtain(config.data, config.split), config)
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 assert strategy.num_replicas_in_sync == 2
-two, one = train(material, strategy=strategy), train(material)
+two, one = train(material, learner=Learner.of(config, strategy)), train(material)
 for a, b in zip(two.history, one.history, strict=True):
     print(a.val["loss"], b.val["loss"])
 """

@@ -149,3 +149,18 @@ def test_a_training_on_changing_parts_goes_on_as_if_nothing_had_happened(
 def test_all_windows_stay_where_they_fit(material):
     setting = material()
     assert setting.supply(0).windows is setting.supply(5).windows is setting.train
+
+
+def test_the_parts_of_an_epoch_are_read_once(material, monkeypatch):
+    """By its steps and by the statistics that follow them; the next ones are read meanwhile."""
+    monkeypatch.setattr(materials, "MOST_BYTES", 60_000)
+    read, whole = [], Changing.read
+
+    def counted(self, epoch):
+        read.append(epoch)
+        return whole(self, epoch)
+
+    monkeypatch.setattr(Changing, "read", counted)
+    trained = train(material("train.epochs=2"))
+    assert len(trained.history) == 2
+    assert sorted(read) == [0, 1, 2]

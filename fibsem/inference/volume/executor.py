@@ -34,7 +34,7 @@ from fibsem.inference.options import Options
 from fibsem.inference.volume.entries import SliceRecord
 from fibsem.inference.volume.ledger import Ledger
 from fibsem.inference.volume.outputs import Outputs
-from fibsem.inference.volume.plan import Plan
+from fibsem.inference.volume.plan import SegmentationPlan
 from fibsem.inference.volume.slab import Slab, SlabWorker
 from fibsem.inference.volume.witness import witnessed
 from fibsem.system.processes import (
@@ -81,7 +81,7 @@ class RemoteSegmentation:
     folder: Path
     voxel_nm: VoxelNm
     options: Options
-    plan: Plan
+    plan: SegmentationPlan
 
 
 @dataclass(frozen=True)

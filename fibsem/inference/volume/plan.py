@@ -36,7 +36,7 @@ ScorerOf = Callable[[Precision], Scorer]
 
 
 @dataclass(frozen=True)
-class Plan:
+class SegmentationPlan:
     """What holds for all slabs of a segmentation.
 
     Attributes
@@ -106,7 +106,7 @@ class Planner:
     say: Say
     show: Show
 
-    def plan(self, ledger: Ledger) -> Plan:
+    def plan(self, ledger: Ledger) -> SegmentationPlan:
         """The plan of a ledger, entered there when it is new or was completed."""
         before = ledger.decided.get(ENTRY)
         plan = self._anew() if before is None else self._completed(before)
@@ -114,7 +114,7 @@ class Planner:
             ledger.decide(**{ENTRY: plan.to_json()})
         return plan
 
-    def _anew(self) -> Plan:
+    def _anew(self) -> SegmentationPlan:
         extent = find_extent(self.volume, self.options.valid, self.show)
         for line in extent.report():
             self.say(line)
@@ -125,7 +125,9 @@ class Planner:
         certificate = self._certificate(corrected) if wanted else None
         precision, changed = self._precision(corrected)
         mode, tiling = self._tiles(precision)
-        return Plan(correction, precision, changed, certificate, extent, mode, tiling, self.room)
+        return SegmentationPlan(
+            correction, precision, changed, certificate, extent, mode, tiling, self.room
+        )
 
     def _precision(self, corrected: CorrectedVolume) -> tuple[Precision, float | None]:
         """Precision of the run, and the share of labels that bfloat16 changes where it is asked."""
@@ -152,7 +154,7 @@ class Planner:
         certificate = certify(corrected, self.scorer_of("float32"), tiling)
         return certificate.to_json() if certificate else None
 
-    def _completed(self, record: Mapping[str, Any]) -> Plan:
+    def _completed(self, record: Mapping[str, Any]) -> SegmentationPlan:
         """The plan that was made; with the certificate and the tiles that are asked for now."""
         if self.options.valid == "auto" and "extent" not in record:
             self.say(
@@ -164,8 +166,8 @@ class Planner:
             plan = replace(plan, certificate=self._certificate(plan.corrected(self.volume)))
         return plan
 
-    def _read(self, record: Mapping[str, Any]) -> Plan:
-        """Read what `Plan.to_json` gave; an older one left nothing out, and names no tiles."""
+    def _read(self, record: Mapping[str, Any]) -> SegmentationPlan:
+        """Read what `to_json` of a plan gave; an older one left nothing out, and names no tiles."""
         asked = known_extent(self.volume, self.options.valid) or Extent(self.volume.shape)
         parts = record.get("extent", asked.to_json())
         precision = record["precision"]
@@ -173,7 +175,7 @@ class Planner:
             mode, tiling = record["mode"], Tiling.from_json(record["tiling"])
         else:  # other memory or other tiles are asked for
             mode, tiling = self._tiles(precision)
-        return Plan(
+        return SegmentationPlan(
             Correction.from_json(record["correction"]), precision, record["changed"],
             record["certificate"], Extent.from_json(parts, self.volume.shape, asked.mask),
             mode, tiling, self.room,

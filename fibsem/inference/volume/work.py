@@ -9,7 +9,7 @@ from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.volume.ledger import Ledger
 from fibsem.inference.volume.outputs import Outputs
-from fibsem.inference.volume.plan import Plan
+from fibsem.inference.volume.plan import SegmentationPlan
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Work:
     volume: Volume
     segmenter: Segmenter
     options: Options
-    plan: Plan
+    plan: SegmentationPlan
     outputs: Outputs
     ledger: Ledger
 
