@@ -12,7 +12,9 @@ again, so that at least one of them sees the other, and says so.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import random
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -39,6 +41,7 @@ from fibsem.tracking.registry import REGISTERED, all_versions
 from fibsem.tracking.store import client_of, one_decision
 
 CHAMPION, PREVIOUS = "champion", "previous"
+ATTEMPTS = 4
 
 
 @dataclass(frozen=True)
@@ -247,19 +250,33 @@ def _line(
 
 def _write(client: MlflowClient, line: Sequence[Change], aliases: Mapping[str, str]) -> None:
     """Store the latest change, and those that only aliases told of; then set the aliases."""
-    client.set_registered_model_tag(REGISTERED, names.PENDING, line[-1].version)
+    _insist(client.set_registered_model_tag, names.PENDING, line[-1].version)
     for number in dict.fromkeys([*aliases.values(), line[-1].version]):
         if any(one.version == number for one in line):
-            client.set_model_version_tag(
-                REGISTERED, number, names.CHAMPIONSHIPS, encoded(line, number)
-            )
+            history = encoded(line, number)
+            _insist(client.set_model_version_tag, number, names.CHAMPIONSHIPS, history)
     champions = successive(line)
     if len(champions) > 1:
-        client.set_registered_model_alias(REGISTERED, PREVIOUS, champions[-2])
+        _insist(client.set_registered_model_alias, PREVIOUS, champions[-2])
     elif PREVIOUS in aliases:
-        client.delete_registered_model_alias(REGISTERED, PREVIOUS)
-    client.set_registered_model_alias(REGISTERED, CHAMPION, champions[-1])
-    client.delete_registered_model_tag(REGISTERED, names.PENDING)
+        _insist(client.delete_registered_model_alias, PREVIOUS)
+    _insist(client.set_registered_model_alias, CHAMPION, champions[-1])
+    _insist(client.delete_registered_model_tag, names.PENDING)
+
+
+def _insist(state: Callable[..., None], *what: str) -> None:
+    """State something of the registered model, again where another machine did so meanwhile.
+
+    MLflow reads whether a row is there and then writes it, so that of two who state the same at
+    once the database refuses one, who finds the row at the next attempt.
+    """
+    for attempt in range(ATTEMPTS):
+        try:
+            return state(REGISTERED, *what)
+        except mlflow.MlflowException:
+            if attempt == ATTEMPTS - 1:
+                raise
+            time.sleep(random.uniform(0.02, 0.2))
 
 
 def _champion(line: Sequence[Change], aliases: Mapping[str, str], begun: str | None) -> str | None:

@@ -6,6 +6,9 @@ from contextlib import nullcontext
 from threading import Barrier, Thread
 
 import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.store.model_registry.dbmodels.models import SqlRegisteredModelTag
+from sqlalchemy.orm import Session
 
 from fibsem.config import TrackingConfig
 from fibsem.errors import UserError
@@ -122,6 +125,35 @@ def test_machines_that_no_lock_joins_see_each_other(uri, monkeypatch):
         assert "rollback=true" in text
         assert "\n" not in text
     assert sorted(line(uri)[:3]) == ["1", "2", "3"]
+
+
+def test_a_row_that_another_machine_adds_meanwhile_is_no_failure(new_store, tmp_path, monkeypatch):
+    """MLflow looks for the row, does not find it, and inserts one that is there by then."""
+    new_store(tmp_path)
+    address = f"sqlite:///{tmp_path / 'ml.db'}"
+    client = champions.client_of(address)
+    client.create_registered_model(registry.REGISTERED)
+    look, looked = Session.merge, []
+
+    def merge(session, row, **options):
+        merged = look(session, row, **options)
+        if isinstance(row, SqlRegisteredModelTag):
+            looked.append(row.value)
+            if len(looked) == 1:  # the other machine is faster
+                client.set_registered_model_tag(registry.REGISTERED, row.key, "theirs")
+        return merged
+
+    monkeypatch.setattr(Session, "merge", merge)
+    champions._insist(client.set_registered_model_tag, "place", "ours")
+    assert looked == ["ours", "theirs", "ours"]
+    assert client.get_registered_model(registry.REGISTERED).tags == {"place": "ours"}
+
+
+def test_what_the_store_refuses_again_and_again_is_said(new_store, tmp_path):
+    new_store(tmp_path)
+    client = champions.client_of(f"sqlite:///{tmp_path / 'ml.db'}")
+    with pytest.raises(MlflowException, match="not found"):
+        champions._insist(client.set_registered_model_tag, "place", "of no model")
 
 
 CHALLENGE = """
