@@ -3,6 +3,7 @@
 import random
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 from fibsem.config import SearchConfig
@@ -44,6 +45,18 @@ def work(study, pause):
             continue
         time.sleep(random.random() * pause)
         study.complete(attempt, [value_of(attempt.values)], {})
+
+
+def check(study, trials):
+    """Exactly the budget, one filled attempt a slot, nothing left open."""
+    attempts = [a for a in study.attempts() if not a.duplicate]
+    complete = [a for a in attempts if a.state == "complete"]
+    assert len(complete) == trials
+    assert Counter(a.slot for a in complete) == Counter(range(trials))
+    assert not any(a.state in ("running", "waiting") for a in attempts)
+    for row in study.rows():
+        if row["state"] == "complete":
+            assert abs(row["objectives"][0] - value_of(row["values"])) < 1e-9
 
 
 if __name__ == "__main__":
