@@ -5,31 +5,43 @@ Options are the keys of the commands: nested, ``train={"steps": 200}``, or dotte
 call again goes on where it was stopped, as the same command does, and finds its results.
 
 >>> from fibsem import api
->>> print(*(name for name in api.__all__ if name.islower()))
-load open_dataset open_volume promote quantify report segment sweep train
+>>> print(*(name for name in api.__all__ if name.islower()))  # doctest: +NORMALIZE_WHITESPACE
+compare evaluate inspect load open_dataset open_volume promote quantify report
+segment simulate sweep train
 """
 
+from fibsem.api.comparing import CompareResult, compare
 from fibsem.api.datasets import OpenDataset, open_dataset
+from fibsem.api.evaluating import EvaluateResult, evaluate
+from fibsem.api.inspecting import InspectResult, inspect
 from fibsem.api.models import LoadedModel, load
 from fibsem.api.promoting import PromoteResult, promote
 from fibsem.api.quantifying import QuantifyResult, quantify
 from fibsem.api.reporting import ReportResult, report
 from fibsem.api.segmenting import SegmentResult, segment
+from fibsem.api.simulating import SimulateResult, simulate
 from fibsem.api.sweeping import SweepResult, sweep
 from fibsem.api.training import TrainResult, train
 from fibsem.data.volumes import open_volume
 from fibsem.errors import UserError
 
 __all__ = [
+    "CompareResult",
+    "EvaluateResult",
+    "InspectResult",
     "LoadedModel",
     "OpenDataset",
     "PromoteResult",
     "QuantifyResult",
     "ReportResult",
     "SegmentResult",
+    "SimulateResult",
     "SweepResult",
     "TrainResult",
     "UserError",
+    "compare",
+    "evaluate",
+    "inspect",
     "load",
     "open_dataset",
     "open_volume",
@@ -37,6 +49,7 @@ __all__ = [
     "quantify",
     "report",
     "segment",
+    "simulate",
     "sweep",
     "train",
 ]

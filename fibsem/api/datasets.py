@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,18 +74,22 @@ class OpenDataset:
             lines.append(f"  {sample.name}: {shape} {sample.volume.dtype}; squares: {told}")
         return "\n".join(lines)
 
-    def _repr_html_(self) -> str:
+    def pictures(self) -> Iterable[bytes]:
+        """Some squares with their labels, as PNG; none where nothing is labelled."""
         from fibsem.analysis import figures
 
         regions = self._regions
         if not regions:
-            return as_html(repr(self))
+            return
         some = [regions[k] for k in evenly_spaced(len(regions), SHOWN)]
         drawn = [
             (f"{region.name} ({region.split})", self._grey(region), region.read())
             for region in some
         ]
-        return as_html(repr(self), [figures.png(figures.squares(drawn))])
+        yield figures.png(figures.squares(drawn))
+
+    def _repr_html_(self) -> str:
+        return as_html(repr(self), self.pictures())
 
 
 @one_line_errors

@@ -43,6 +43,49 @@ def test_a_dataset_shows_its_films_and_squares(found):
     assert "data:image/png;base64,iVBOR" in film._repr_html_()
 
 
+def test_a_dataset_is_inspected(found):
+    film, *_, folder = found
+    seen = api.inspect(film, output=folder / "look")
+    assert str(seen).startswith(f"phantom, hash {film.hash}: every label was read")
+    assert seen.samples.loc["HPC45", "regions/train"] == 3
+    assert [*seen.pictures()] == [path.read_bytes() for path in seen.figures]
+    assert seen.warnings == []
+    assert json.loads((folder / "look" / "summary.json").read_text()) == seen.summary
+
+
+def test_films_are_simulated(tmp_path):
+    recipe = {"shape": [3, 48, 56], "squares": 3, "square_px": 16}
+    made = api.simulate(recipe, output=tmp_path / "film", **{"phantom.seed": 3})
+    assert str(made).startswith(f"HPC22: porosity {made.porosities['HPC22']:.4f}, grey ")
+    assert {volume.shape for volume in made.dataset.volumes.values()} == {(3, 48, 56)}
+    assert made._repr_html_().count("<img") == 1
+    with pytest.raises(api.UserError, match="new or empty folder"):
+        api.simulate(recipe, output=tmp_path / "film")
+
+
+def test_evaluations_are_tables_and_are_compared(found, capsys):
+    film, *_, store, folder = found
+    how = {"nbhd": "11x11x1", "model": "threshold", "train": {"share": 0.02}, **store}
+    scored = api.evaluate(film, seeds=2, output=folder / "scored" / "a", **how)
+    assert str(scored).startswith(
+        f"threshold 11x11x1: validation mIoU {scored.val['miou'].mean:.4f}"
+    )
+    assert list(scored.runs["seed"]) == [0, 1]
+    assert scored.test["miou"].mean == pytest.approx(scored.runs["test/miou"].mean())
+    assert scored.figures("test_all")["miou"].std >= 0
+    with pytest.raises(api.UserError, match="`group` must be one of train, val, test, "):
+        scored.figures("tset")
+    assert "table-5.1-comparison" in scored.tables
+    again = api.evaluate(film, seeds=2, output=folder / "scored" / "a", **how)
+    assert "is finished" in capsys.readouterr().out
+    assert (again.run_id, str(again)) == (scored.run_id, str(scored))
+    single = api.evaluate(film, output=folder / "scored" / "b", seeds=1, **how)
+    assert "±" not in str(single)
+    told = api.compare(scored, single, output=folder / "scored" / "pair")
+    assert (told.seeds.pairs, told.squares.mean) == (1, 0)
+    assert "over 1 seeds: +0.0000" in str(told)
+
+
 def test_a_sweep_has_its_trials_as_a_table_and_the_words_of_the_command(found):
     searched = found[1]
     assert str(searched).startswith("2 trials, 0 pruned; best val/loss ")

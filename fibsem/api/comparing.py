@@ -1,0 +1,92 @@
+"""Two finished evaluations beside each other: ``python -m fibsem.evaluate compare=[A,B]``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fibsem.analysis.statistics import Paired
+from fibsem.api.evaluating import EvaluateResult, checked
+from fibsem.api.options import one_line_errors, tree_of
+from fibsem.api.results import Result
+from fibsem.config import Tree, output_folder, read_path
+from fibsem.errors import UserError
+from fibsem.system.files import write_json
+
+
+@dataclass(frozen=True, repr=False)
+class CompareResult(Result):
+    """Difference of two evaluations in test mIoU, the first minus the second."""
+
+    @property
+    def squares(self) -> Paired:
+        """Over the test squares that both have."""
+        return Paired(**self.summary["squares"])
+
+    @property
+    def seeds(self) -> Paired:
+        """Over the seeds that both have."""
+        return Paired(**self.summary["seeds"])
+
+    @property
+    def text(self) -> str:
+        """Both differences with interval and test."""
+        names = f"{self.summary['first']} minus {self.summary['second']}"
+        lines = [f"test mIoU of {names}, 95 % interval:"]
+        for what, paired in (("squares", self.squares), ("seeds", self.seeds)):
+            p = "too few for a test" if paired.p_value is None else f"p = {paired.p_value:.3g}"
+            lines.append(
+                f"  over {paired.pairs} {what}: {paired.mean:+.4f} [{paired.low:+.4f}, "
+                f"{paired.high:+.4f}], {paired.test}: {p}"
+            )
+        return "\n".join([*lines, f"{self.folder}/summary.json"])
+
+
+@one_line_errors
+def compare(
+    first: EvaluateResult | str | Path,
+    second: EvaluateResult | str | Path,
+    *,
+    output: str | Path | None = None,
+) -> CompareResult:
+    """Compare two finished evaluations on the same test squares, and over the same seeds.
+
+    Parameters
+    ----------
+    first, second
+        Of :func:`evaluate`, or the folders of two.
+    output
+        As on the command line; None: as in ``conf/``.
+
+    Raises
+    ------
+    UserError
+        If a folder holds no finished evaluation, or the two were not made on the same data.
+
+    Examples
+    --------
+    ```python
+    api.compare(api.evaluate("demo", model="unet"), api.evaluate("demo")).squares.p_value
+    ```
+    """
+    both = (first, second)
+    folders = [str(one.folder if isinstance(one, EvaluateResult) else one) for one in both]
+    tree = tree_of("evaluate", None, {"compare": folders}, output=output)
+    return run(tree)
+
+
+def run(tree: Tree) -> CompareResult:
+    """Compare the two evaluations of a configuration."""
+    checked(tree)
+    folders = tree["compare"]
+    if not isinstance(folders, list) or len(folders) != 2:
+        raise UserError(f"`compare` must name two folders, compare=[A,B], but got {folders}.")
+    first, second = (read_path(folder, "compare") for folder in folders)
+
+    from fibsem.evaluation.comparison import compare
+
+    record: dict[str, Any] = compare(first, second)
+    folder = output_folder("evaluate", tree, "compare")
+    write_json(folder / "summary.json", record)
+    return CompareResult(record, folder)

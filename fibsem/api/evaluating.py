@@ -1,0 +1,245 @@
+"""One configuration with several seeds: what ``python -m fibsem.evaluate`` does."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fibsem.analysis.statistics import Spread
+from fibsem.api.datasets import OpenDataset
+from fibsem.api.options import one_line_errors, tree_of
+from fibsem.api.results import Result, files
+from fibsem.config import Budget, EvaluateConfig, RunConfig, Tree, output_folder, read, require
+from fibsem.system.file_names import file_name
+from fibsem.system.files import write_json
+from fibsem.system.locks import at_work
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fibsem.data.dataset import Dataset
+    from fibsem.tracking.runs import Tracking
+    from fibsem.training.plan import Plan
+
+
+@dataclass(frozen=True, repr=False)
+class EvaluateResult(Result):
+    """A configuration's scores on train, validation and test squares, over several seeds."""
+
+    @property
+    def run_id(self) -> str:
+        """Of the parent run in MLflow."""
+        return str(self.summary["run_id"])
+
+    def figures(self, group: str) -> dict[str, Spread]:
+        """Mean and standard deviation over the seeds of every figure of a group.
+
+        Parameters
+        ----------
+        group
+            Of ``summary["groups"]``: ``val`` or ``test``, on balanced pixels; ``test_all``, on all
+            labelled pixels; ``test_chosen``, at the threshold chosen on validation; ``test_truth``.
+        """
+        if group not in self.summary["groups"]:
+            choices = ", ".join(self.summary["groups"])
+            require("group", group, False, f"one of {choices}")
+        return {key: _spread(value) for key, value in self.summary[group].items()}
+
+    @property
+    def val(self) -> dict[str, Spread]:
+        """``miou``, ``accuracy`` and ``loss`` on the balanced validation pixels."""
+        return self.figures("val")
+
+    @property
+    def test(self) -> dict[str, Spread]:
+        """``miou``, ``accuracy`` and ``loss`` on the balanced test pixels."""
+        return self.figures("test")
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        """Every seed: its run in MLflow, its cost and its figures."""
+        import pandas as pd
+
+        return pd.json_normalize(list(self.summary["runs"]), sep="/")
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Over all evaluations of the dataset beside this one, by the name of their file."""
+        from fibsem.analysis.encoding import read_csv
+
+        return {path.stem: read_csv(path) for path in sorted(_tables_of(self).glob("*.csv"))}
+
+    @property
+    def text(self) -> str:
+        """Validation mIoU, and where the tables are."""
+        told, miou = self.summary, self.val["miou"]
+        spread = f"{miou.mean:.4f}" + ("" if math.isnan(miou.std) else f" ± {miou.std:.4f}")
+        number = len(told["runs"])
+        return (
+            f"{told['model']} {told['nbhd']}: validation mIoU {spread} over {number} seeds; "
+            f"{self.folder}/summary.json\ntables of all evaluations of {told['dataset']} beside "
+            f"it: {_tables_of(self)}"
+        )
+
+    def pictures(self) -> Iterable[bytes]:
+        """Learning curves, the network, and its maps."""
+        names = ("learning_curves", "network", "feature_maps")
+        return files(self.folder / "figures" / f"{name}.png" for name in names)
+
+
+def _spread(record: dict[str, float | None]) -> Spread:
+    """What a summary says; a single run has no deviation, which JSON knows as null."""
+    mean, std = (math.nan if record[key] is None else record[key] for key in ("mean", "std"))
+    return Spread(mean, std)  # type: ignore[arg-type]
+
+
+def _tables_of(result: EvaluateResult) -> Path:
+    return tables_folder(result.folder, str(result.summary["dataset"]))
+
+
+def tables_folder(folder: Path, dataset: str) -> Path:
+    """Where the tables over all evaluations of a dataset lie: beside the folders of each."""
+    return folder.parent / f"tables-{file_name(dataset)}"
+
+
+@one_line_errors
+def evaluate(
+    dataset: str | Path | OpenDataset = "phantom",
+    *,
+    nbhd: str | None = None,
+    model: str | None = None,
+    experiment: str | None = None,
+    seeds: int | None = None,
+    output: str | Path | None = None,
+    **options: Any,
+) -> EvaluateResult:
+    """Train one configuration with several seeds, and score each on every split.
+
+    Parameters
+    ----------
+    dataset
+        Of :func:`open_dataset`, or what it takes.
+    nbhd, model, experiment, seeds, output
+        As on the command line; None: as in ``conf/``.
+    options
+        Any other key of ``python -m fibsem.evaluate`` but ``compare``, which is :func:`compare`.
+
+    Raises
+    ------
+    UserError
+        In one line, what can be mended.
+
+    Examples
+    --------
+    ```python
+    scored = api.evaluate("demo", nbhd="33x33x3", seeds=3)
+    scored.test["miou"].mean, scored.figures("test_all")["miou"].std
+    ```
+    """
+    tree = tree_of(
+        "evaluate", dataset, options,
+        nbhd=nbhd, model=model, experiment=experiment, seeds=seeds, output=output,
+    )  # fmt: skip
+    other = tree["compare"]
+    require("compare", other, other is None, "none: it is a function of its own, api.compare")
+    return run(tree)
+
+
+def checked(tree: Tree) -> EvaluateConfig:
+    """What is wrong with an evaluation is said before anything is opened."""
+    Budget.of(tree)
+    return read(EvaluateConfig, tree["evaluation"], "evaluation")
+
+
+def run(tree: Tree) -> EvaluateResult:
+    """Evaluate one configuration."""
+    began = time.perf_counter()
+    how, config = checked(tree), RunConfig.of(tree)
+
+    from fibsem.training.datasets import obtain
+
+    dataset = obtain(config.data, config.split)
+    spec = config.spec
+    folder = output_folder("evaluate", tree, dataset.name, spec.name, str(spec.nbhd))
+    with at_work(folder):
+        return EvaluateResult(_evaluate(tree, how, config, dataset, folder, began), folder)
+
+
+def _evaluate(
+    tree: Tree,
+    how: EvaluateConfig,
+    config: RunConfig,
+    dataset: Dataset,
+    folder: Path,
+    began: float,
+) -> dict[str, Any]:
+    """The record of ``summary.json``; that of a finished evaluation is read."""
+    from fibsem.evaluation.folder import finished, settle
+    from fibsem.tracking.runs import Tracking
+
+    tracking = Tracking.open(config.tracking, dataset.name)
+    plan = None
+    if Budget.of(tree).planned and config.spec.is_network:
+        tree, plan = _planned(tree, how, config, dataset, folder, began)
+    settle(folder, tree, dataset.digests, tracking, overwrite=tree["overwrite"])
+    if (known := finished(folder, tree)) is not None:
+        print(f"{folder} is finished, and not run again")
+        return known
+
+    from fibsem.evaluation.comparison import draw_cell
+    from fibsem.evaluation.protocol import Evaluation
+    from fibsem.system.progress import Progress
+    from fibsem.training.material import Material
+
+    material = Material.of(dataset, RunConfig.of(tree))
+    evaluation = Evaluation(tree, material, folder, tracking, how.patch_limit)
+    with Progress("seeds") as progress:
+        record = evaluation.run(progress)
+    pictures = draw_cell(folder, material)
+    used_s = time.perf_counter() - began
+    record |= {"command": tree.get("command"), "seconds": used_s}
+    if plan is not None:
+        record |= plan.told(used_s)
+    write_json(folder / "summary.json", record)
+    _over_all(folder, dataset, tracking, record["run_id"], pictures)
+    return record
+
+
+def _over_all(
+    folder: Path, dataset: Dataset, tracking: Tracking, run_id: str, pictures: list[Path]
+) -> None:
+    """Tables and figures over all evaluations of the dataset, which the run is given, too."""
+    from fibsem.evaluation.comparison import draw_cells, finished_cells, write_tables
+
+    cells = finished_cells(folder.parent, dataset.hash)
+    tables = tables_folder(folder, dataset.name)
+    files = write_tables(cells, tables)
+    for path in (*pictures, *draw_cells(cells, tables)):
+        tracking.log_file(run_id, path, "figures")
+    for path in files:
+        tracking.log_file(run_id, path, "tables")
+
+
+def _planned(
+    tree: Tree,
+    how: EvaluateConfig,
+    config: RunConfig,
+    dataset: Dataset,
+    folder: Path,
+    began: float,
+) -> tuple[Tree, Plan | None]:
+    """The configuration with what the budget pays for."""
+    from fibsem.evaluation.protocol import plan_evaluation
+    from fibsem.training.material import Material
+    from fibsem.training.plan import planned
+
+    material = Material.of(dataset, config)
+
+    def make(budget_s: float) -> Plan:
+        return plan_evaluation(material, tree["seeds"], how.patch_limit, budget_s, began)
+
+    return planned(tree, folder, dataset.hash, make, anew=tree["overwrite"])

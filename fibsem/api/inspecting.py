@@ -1,0 +1,117 @@
+"""Check a dataset and look at it: what ``python -m fibsem.inspect`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fibsem.api.datasets import OpenDataset
+from fibsem.api.options import one_line_errors, tree_of
+from fibsem.api.results import Result, files
+from fibsem.config import DataConfig, Tree, output_folder, read
+from fibsem.data.preprocessing import Recipe
+from fibsem.data.split import SplitRecipe
+from fibsem.system.files import replace_file, write_json
+from fibsem.system.locks import at_work
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, repr=False)
+class InspectResult(Result):
+    """What a dataset holds, every label of which was read and is in order.
+
+    Attributes
+    ----------
+    figures
+        Histograms, grey values along an axis, classes, and squares of every sample, PNG.
+    """
+
+    figures: tuple[Path, ...]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is legal but should be looked at."""
+        return list(self.summary["warnings"])
+
+    @property
+    def samples(self) -> pd.DataFrame:
+        """Grey values, squares and porosity of every sample, one a row."""
+        import pandas as pd
+
+        rows = [{"sample": name, **row} for name, row in self.summary["samples"].items()]
+        return pd.json_normalize(rows, sep="/").set_index("sample")
+
+    @property
+    def text(self) -> str:
+        """The tables, and what should be looked at."""
+        from fibsem.reporting.inspection import tables
+
+        told = self.summary
+        return "\n".join(
+            [
+                f"{told['dataset']}, hash {told['data']}: every label was read and is in order\n",
+                tables(dict(told)),
+                *(f"look at this: {warning}" for warning in self.warnings),
+                f"figures: {', '.join(map(str, self.figures))}",
+            ]
+        )
+
+    def pictures(self) -> Iterable[bytes]:
+        """All figures."""
+        return files(self.figures)
+
+
+@one_line_errors
+def inspect(
+    dataset: str | Path | OpenDataset = "phantom",
+    *,
+    output: str | Path | None = None,
+    **options: Any,
+) -> InspectResult:
+    """Check a dataset: tables of grey values, labels and porosity, and figures.
+
+    Parameters
+    ----------
+    dataset
+        Of :func:`open_dataset`, or what it takes.
+    output
+        As on the command line; None: as in ``conf/``.
+    options
+        Any other key of ``python -m fibsem.inspect``, ``preprocess={"gradient": "y"}``.
+
+    Raises
+    ------
+    UserError
+        If it is not there, or something about it is not in order.
+
+    Examples
+    --------
+    ```python
+    seen = api.inspect("my/film")
+    seen.warnings, seen.samples["porosity"]
+    ```
+    """
+    return run(tree_of("inspect", dataset, options, output=output))
+
+
+def run(tree: Tree) -> InspectResult:
+    """Inspect one dataset."""
+    data, split = read(DataConfig, tree["data"], "data"), read(SplitRecipe, tree["split"], "split")
+    recipe = read(Recipe, tree["preprocess"], "preprocess")
+
+    from fibsem.reporting.inspection import Inspection, tables
+    from fibsem.training.datasets import obtain
+
+    dataset = obtain(data, split)
+    folder = output_folder("inspect", tree, dataset.name)
+    with at_work(folder):
+        inspection = Inspection.of(dataset, recipe)
+        record = inspection.record()
+        pictures = inspection.figures(folder)
+        replace_file(folder / "tables.md", tables(record))
+        write_json(folder / "summary.json", record)
+    return InspectResult(record, folder, tuple(pictures))

@@ -1,0 +1,105 @@
+"""Porous films with known truth: what ``python -m fibsem.simulate`` does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fibsem.api.datasets import OpenDataset, open_dataset
+from fibsem.api.options import one_line_errors, tree_of
+from fibsem.api.results import Result
+from fibsem.config import Tree, read_path, require
+from fibsem.data.phantom import PhantomRecipe
+from fibsem.data.phantom import simulate as simulate_films
+from fibsem.data.phantom.simulation import lock_of
+from fibsem.system.files import write_json
+from fibsem.system.locks import sole, taken
+from fibsem.system.progress import Progress
+
+
+@dataclass(frozen=True, repr=False)
+class SimulateResult(Result):
+    """Simulated films with their squares, and what is exactly known of them."""
+
+    @property
+    def porosities(self) -> dict[str, float]:
+        """Exact share of pores of every film."""
+        return {name: film["porosity"] for name, film in self.summary["samples"].items()}
+
+    @property
+    def dataset(self) -> OpenDataset:
+        """Opened, for every other function; of ``layout="manifest"``."""
+        return open_dataset(self.folder)
+
+    @property
+    def text(self) -> str:
+        """Every film, and where they lie."""
+        films = (
+            f"{name}: porosity {film['porosity']:.4f}, grey {film['mean']:.3f}"
+            for name, film in self.summary["samples"].items()
+        )
+        return "\n".join(
+            [
+                *films,
+                f"{self.folder} in {self.summary['seconds']:.0f} s; look at it: "
+                f"python -m fibsem.inspect data.path={self.folder}",
+            ]
+        )
+
+    def pictures(self) -> Iterable[bytes]:
+        """Some of their squares."""
+        return self.dataset.pictures() if (self.folder / "dataset.yaml").is_file() else ()
+
+
+@one_line_errors
+def simulate(
+    phantom: str | Mapping[str, Any] | None = None,
+    *,
+    output: str | Path | None = None,
+    **options: Any,
+) -> SimulateResult:
+    """Simulate porous films with known truth and annotated squares.
+
+    Parameters
+    ----------
+    phantom
+        ``default``, ``demo`` (a small one) or ``full``; or keys of ``conf/phantom`` that differ
+        from the default.
+    output
+        Folder that appears whole or not at all; None: as in ``conf/``.
+    options
+        Any other key of ``python -m fibsem.simulate``, ``**{"phantom.seed": 3}``.
+
+    Raises
+    ------
+    UserError
+        If the folder is not empty, or the recipe is not legal.
+
+    Examples
+    --------
+    ```python
+    film = api.simulate("demo", output="my/film").dataset
+    api.train(film, nbhd="33x33x3")
+    ```
+    """
+    return run(tree_of("simulate", None, options, phantom=phantom, output=output))
+
+
+def run(tree: Tree) -> SimulateResult:
+    """Simulate one phantom."""
+    began = time.perf_counter()
+    recipe, layout = PhantomRecipe.from_mapping(tree["phantom"]), tree["layout"]
+    require("layout", layout, layout in ("manifest", "archive"), "manifest or archive")
+    folder = read_path(tree["output"] or "data/phantom", "output")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with sole(lock_of(folder), taken(folder)):
+        with Progress("simulating") as progress:
+            samples = simulate_films(
+                recipe, folder, layout=layout, overwrite=tree["overwrite"], progress=progress
+            )
+        record = {"samples": samples, "seconds": time.perf_counter() - began}
+        write_json(folder / "summary.json", record)
+    return SimulateResult(record, folder)
