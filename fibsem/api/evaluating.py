@@ -161,8 +161,11 @@ def run(tree: Tree) -> EvaluateResult:
     how, config = checked(tree), RunConfig.of(tree)
 
     from fibsem.training.datasets import obtain
+    from fibsem.training.start import pinned
 
     dataset = obtain(config.data, config.split)
+    tree = pinned(tree, config)
+    config = RunConfig.of(tree)
     spec = config.spec
     folder = output_folder("evaluate", tree, dataset.name, spec.name, str(spec.nbhd))
     with at_work(folder):

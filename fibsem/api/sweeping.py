@@ -15,7 +15,7 @@ from fibsem.api.datasets import OpenDataset
 from fibsem.api.options import one_line_errors, tree_of
 from fibsem.api.results import Result, files
 from fibsem.config import Budget, RunConfig, SearchConfig, Tree, output_folder, read, require
-from fibsem.search.space import Space, one_trial, read_space
+from fibsem.search.space import Space, one_of_each, one_trial, read_space
 from fibsem.system.files import read_json, write_json
 from fibsem.system.locks import at_work
 from fibsem.training.objectives import check_figures
@@ -185,7 +185,10 @@ def prepare(tree: Tree) -> Prepared:
     dataset = obtain(config.data, config.split)
 
     from fibsem.training.material import Material
+    from fibsem.training.start import pinned
 
+    tree = pinned(tree, *map(RunConfig.of, one_of_each(tree, space)))
+    config = RunConfig.of(one_trial(tree))
     material = Material.of(dataset, config)
     prepared = Prepared(tree, config, how, space, dataset, material, began)
     if not (budget.planned and config.spec.is_network):

@@ -106,8 +106,10 @@ def run(tree: Tree) -> TrainResult:
     Budget.of(tree)
 
     from fibsem.training.datasets import obtain
+    from fibsem.training.start import pinned
 
     dataset = obtain(config.data, config.split)
+    tree = pinned(tree, config)
     folder = output_folder("train", tree, dataset.name, config.spec.name, str(config.spec.nbhd))
     with at_work(folder):
         return _train(tree, dataset, folder, began)

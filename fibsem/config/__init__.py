@@ -25,7 +25,7 @@ from fibsem.config.runs import (
 )
 from fibsem.config.search import SearchConfig
 from fibsem.config.segmentation import estimate_of, voxel_nm_of, weights_of
-from fibsem.config.training import TrainConfig
+from fibsem.config.training import DIGEST, TrainConfig, digest_in
 from fibsem.config.trees import (
     defaults_of,
     output_folder,
@@ -37,6 +37,7 @@ from fibsem.config.trees import (
 __all__ = [
     "AUTO",
     "CONF",
+    "DIGEST",
     "Budget",
     "DataConfig",
     "EvaluateConfig",
@@ -54,6 +55,7 @@ __all__ = [
     "command_line",
     "compose",
     "defaults_of",
+    "digest_in",
     "estimate_of",
     "flat",
     "output_folder",

@@ -121,6 +121,6 @@ class RunConfig:
             "sampling": asdict(self.sampling),
             "preprocess": asdict(self.preprocess),
             "model": {"name": spec.name, "padding": spec.padding, **spec.hyperparameters},
-            "train": asdict(self.train),
+            "train": self.train.settings,
         }
         return {"nbhd": str(spec.nbhd), "seed": self.seed, **dict(flat(parts))}

@@ -7,8 +7,9 @@ choice. What a new training has is in ``conf/train``.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import Literal
+import re
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
 from fibsem.config.reading import require
 from fibsem.errors import UserError
@@ -18,6 +19,20 @@ from fibsem.models.spec import ModelSpec
 ADAPTIVE = {"adam": 0.002, "adamw": 0.002, "rmsprop": 0.001}
 #: Those of networks on squares, whose steps see many pixels.
 ADAPTIVE_SQUARES = {**ADAPTIVE, "adam": 0.004, "adamw": 0.004}
+
+
+#: Behind an address in ``train.init``: the digest of the weights that were found there.
+DIGEST = re.compile(r"#([0-9a-f]{16})$")
+
+
+def digest_in(address: str) -> str | None:
+    """The digest behind an address of weights; None where there is none yet.
+
+    >>> digest_in("models:/fibsem/3#00112233445566aa"), digest_in("models:/fibsem@champion")
+    ('00112233445566aa', None)
+    """
+    found = DIGEST.search(address)
+    return found[1] if found else None
 
 
 @dataclass(frozen=True)
@@ -55,6 +70,7 @@ class TrainConfig:
     shift_sd: float = 0.0
     shift_probability: float = 0.0
     restart: bool = False
+    init: str | None = None
     val_all: bool = True
     test: bool = False
 
@@ -89,6 +105,11 @@ class TrainConfig:
                 f"`train.mode` must be auto or grid for model={spec.name}, which is trained on "
                 "squares, but got patch."
             )
+        if self.init is not None and not spec.is_network:
+            raise UserError(
+                f"`train.init` must be null for model={spec.name}, which has no layers, but got "
+                f"{self.init}."
+            )
         mode = self.mode if self.mode != "auto" else "grid" if spec.convertible else "patch"
         squares = spec.family == "squares"
         windows, grid = (2, 128) if squares else (16, 8)
@@ -101,6 +122,11 @@ class TrainConfig:
             windows=self.windows or windows,
             grid=self.grid or grid,
         )
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What counts of it: of weights that it begins with what they are, not where they lie."""
+        return {**asdict(self), "init": self.init and (digest_in(self.init) or self.init)}
 
     def done(self, epoch: float, seconds: float = 0.0) -> float:
         """Share of a training that is over after so many epochs and seconds, at most 1."""

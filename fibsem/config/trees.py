@@ -7,7 +7,7 @@ import glob
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -93,7 +93,7 @@ def settings_of(command: str, tree: Tree) -> dict[str, Any]:
     if "model" not in given:
         return counting
     if tree["model"]["name"] == AUTO:  # nothing is resolved before an architecture is drawn
-        train = asdict(read(TrainConfig, tree["train"], "train"))
+        train = read(TrainConfig, tree["train"], "train").settings
         return {**counting, **dict(flat({"train": train}))}
     others = {key: value for key, value in counting.items() if key.split(".")[0] not in TRAINING}
     return {**RunConfig.of(tree).settings, **others}

@@ -77,6 +77,7 @@ def lineage_of(work: Promotion, finals: Sequence[Final], trials: Sequence[Trial]
             "number": trial.number,
             "seed": trial.tree["seed"],
             "code": trial.code,
+            **({"init": init} if (init := trial.tree["train"].get("init")) else {}),
         },
         "promotion": {
             "run_id": finals[0].result.run_id,

@@ -156,6 +156,7 @@ class Lineage:
             "sweep": _joined(sweep.get("study"), _run(sweep.get("parent_run_id"))),
             "trial": _joined(trial.get("name"), _run(trial.get("run_id"))),
             "trial seed": _joined(trial.get("seed")),
+            **({"begun with": trial["init"]} if trial.get("init") else {}),
             "promotion": _joined(_run(promotion.get("run_id")), named if seeds else None),
             "data": _joined(source.lineage.get("dataset"), _hash(source.lineage.get("data"))),
             "code": _joined(source.lineage.get("code")),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise, product
+from itertools import islice, pairwise, product
 from typing import Any
 
 import numpy as np
@@ -304,6 +304,15 @@ def one_trial(tree: Tree) -> Tree:
     if tree["model"]["name"] != AUTO:
         return tree
     return with_values(tree, next(read_space(tree).plan(0)))
+
+
+def one_of_each(tree: Tree, space: Space) -> list[Tree]:
+    """A training of every architecture that a sweep has."""
+    if tree["model"]["name"] != AUTO:
+        return [tree]
+    points = islice(space.plan(0), 10 * space.architectures)
+    named = {point["model.name"]: point for point in points}
+    return [with_values(tree, point) for point in named.values()]
 
 
 def _check_architecture(tree: Tree, axes: Mapping[str, Axis]) -> None:

@@ -30,6 +30,8 @@ from fibsem.models.spec import ModelSpec
 from fibsem.system.files import read_json, write_json
 from fibsem.tracking.store import client_of
 
+#: How addresses in an MLflow store begin.
+REMOTE = ("models:/", "runs:/")
 #: What a bundle says of itself at least.
 SETTINGS = ("preprocess", "postprocessing", "classes", "voxel_nm", "audit")
 
@@ -88,8 +90,11 @@ class Bundle:
         write_json(folder / "bundle.json", record)
 
 
-def load_bundle(folder: Path) -> Bundle:
-    """Read a folder that :meth:`Bundle.save` wrote; safe mode, no code of the model is run."""
+def load_bundle(folder: Path, key: str = "weights") -> Bundle:
+    """Read a folder that :meth:`Bundle.save` wrote; safe mode, no code of the model is run.
+
+    ``key`` is that of the configuration which named it.
+    """
     try:
         return _read(folder)
     except MemoryError:  # says nothing of the files
@@ -97,7 +102,7 @@ def load_bundle(folder: Path) -> Bundle:
     except Exception as error:  # damaged files raise errors of every kind
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(
-            "`weights` must be a folder with bundle.json and the weights of a model, but "
+            f"`{key}` must be a folder with bundle.json and the weights of a model, but "
             f"{folder} is not one: {reason}"
         ) from error
 
@@ -155,20 +160,23 @@ def load_segmenter(weights: Sequence[str], tracking_uri: str) -> Segmenter:
     return Segmenter.ensemble([find_bundle(name, tracking_uri).segmenter for name in weights])
 
 
-def find_bundle(weights: str, tracking_uri: str) -> Bundle:
-    """Load a bundle from a folder or from a model in the registry, ``models:/fibsem@champion``."""
-    if not weights.startswith(("models:/", "runs:/")):
-        return load_bundle(Path(weights))
+def find_bundle(weights: str, tracking_uri: str, key: str = "weights") -> Bundle:
+    """Load a bundle from a folder or from a model in the registry, ``models:/fibsem@champion``.
+
+    ``key`` is that of the configuration which named it.
+    """
+    if not weights.startswith(REMOTE):
+        return load_bundle(Path(weights), key)
     try:
         place, number = _resolved(weights, client_of(tracking_uri))
         local = mlflow.artifacts.download_artifacts(artifact_uri=place)
     except (mlflow.MlflowException, OSError) as error:
         raise UserError(
-            f"`weights` must name a registered model or a bundle's folder, but got {weights} "
+            f"`{key}` must name a registered model or a bundle's folder, but got {weights} "
             f"({str(error).splitlines()[0]}); fibsem.promote registers one, tracking.uri says "
             "where."
         ) from error
-    return replace(load_bundle(Path(local) / "artifacts" / "bundle"), version=number)
+    return replace(load_bundle(Path(local) / "artifacts" / "bundle", key), version=number)
 
 
 def _resolved(weights: str, client: mlflow.MlflowClient) -> tuple[str, str | None]:

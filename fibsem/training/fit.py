@@ -33,6 +33,7 @@ from fibsem.training.health import DivergedError, check_alive
 from fibsem.training.learner import Learner
 from fibsem.training.material import Material
 from fibsem.training.results import Epoch
+from fibsem.training.start import Fit
 from fibsem.training.state import RESTART_RATE, TrainingState, seconds_of
 
 #: Batches that are prepared while one is trained on.
@@ -49,7 +50,8 @@ SAVE_EVERY_S = 5.0
 class Trained:
     """A trained model (best weights loaded) and what happened.
 
-    ``restart`` is the number of epochs after which it was begun again, at a smaller learning rate.
+    ``restart`` is the number of epochs after which it was begun again, at a smaller learning rate;
+    ``fit`` is how much of it began with the weights of another one.
     """
 
     model: Model
@@ -57,6 +59,7 @@ class Trained:
     best: Epoch
     parameters: int
     restart: int | None = None
+    fit: Fit | None = None
 
     @property
     def seconds(self) -> float:
@@ -128,7 +131,8 @@ def train(
     model.set_weights(state.best_weights)
     check_alive(*score(learner.forward).alike)
     best = state.history[state.best]
-    return Trained(model, tuple(state.history), best, model.count_params(), state.restart)
+    history, parameters = tuple(state.history), model.count_params()
+    return Trained(model, history, best, parameters, state.restart, learner.fit)
 
 
 def _begin_again(

@@ -22,6 +22,7 @@ from fibsem.inference.model.predict import compiled
 from fibsem.models import build, build_for_steps
 from fibsem.training.losses import make_loss
 from fibsem.training.optimizer import make_optimizer
+from fibsem.training.start import Fit, Start, start_of
 
 Weights = list[npt.NDArray[np.float32]]
 
@@ -45,11 +46,15 @@ class Learner:
         Weight of the average against a step; 0 takes the weights themselves.
     strategy
         TensorFlow's distribution strategy that both were built in.
+    start
+        What new weights are replaced by where they fit.
 
     Attributes
     ----------
     forward
         The scored network as a function on arrays.
+    fit
+        How much of it ``start`` filled; None without any.
     """
 
     def __init__(
@@ -58,8 +63,11 @@ class Learner:
         scored: keras.Model,
         decay: float,
         strategy: tf.distribute.Strategy | None = None,
+        start: Start | None = None,
     ) -> None:
         self.steps, self.scored, self.decay = steps, scored, decay
+        self.start = start
+        self.fit: Fit | None = start.give(steps) if start else None
         self._strategy = strategy or tf.distribute.get_strategy()
         self.forward = compiled(scored)
         self._statistics = Statistics(scored)
@@ -67,14 +75,15 @@ class Learner:
 
     @classmethod
     def of(cls, config: RunConfig, strategy: tf.distribute.Strategy | None = None) -> Learner:
-        """Those of a configuration, with the weights that the random state gives.
+        """Those of a configuration, with the weights that the random state and a start give.
 
         The strategy is that of all accelerators of this machine, if none is given.
         """
         strategy = strategy or default_strategy()
         with strategy.scope():
             steps, scored = compiled_for_steps(config), build(config.spec)
-            learner = cls(steps, scored, config.train.average, strategy)
+            start = start_of(config)
+            learner = cls(steps, scored, config.train.average, strategy, start)
             learner.level()
         return learner
 
@@ -84,10 +93,12 @@ class Learner:
             value.assign(weight)
 
     def begin(self, config: RunConfig, seed: int) -> None:
-        """Forget all that was learned: other weights, those of a new network with this seed."""
+        """Forget all that was learned: weights as :meth:`of` gives them with this seed."""
         keras.utils.set_random_seed(seed)
         with self._strategy.scope():
             fresh = build_for_steps(config.spec)
+            if self.start:
+                self.start.give(fresh)
             for variable, other in zip(
                 learned_state(self.steps), learned_state(fresh), strict=True
             ):  # fmt: skip

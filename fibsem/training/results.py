@@ -65,6 +65,8 @@ class TrialResult:
         Of balanced test pixels, where these were asked for.
     restart
         Epochs after which it was begun again at a smaller learning rate; None where it was not.
+    start
+        Of ``train.init``: how many ``layers`` and ``weights`` began with it, ``of`` how many.
     """
 
     #: What a stored one has at least.
@@ -83,6 +85,7 @@ class TrialResult:
     val_all: Figures | None = None
     test: Figures | None = None
     restart: int | None = None
+    start: dict[str, int] | None = None
 
     @property
     def epochs(self) -> int:

@@ -11,7 +11,7 @@ import contextlib
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import tensorflow as tf
@@ -215,6 +215,7 @@ def _tags(job: Job, material: Material) -> dict[str, object]:
         names.MODE: config.train.mode,
         names.SEED: config.seed,
         names.DATA: material.dataset.hash,
+        **({names.INIT: config.train.init} if config.train.init else {}),
         **job.tags,
     }
 
@@ -247,6 +248,7 @@ def _train_and_score(
         history=trained.history,
         best_epoch=trained.best.epoch,
         restart=trained.restart,
+        start=asdict(trained.fit) if trained.fit else None,
         train_seconds=trained.seconds,
         parameters=trained.parameters,
         field=config.spec.sees,

@@ -1,0 +1,214 @@
+"""What a training begins with instead of random weights: those of another model, ``train.init``.
+
+Layers are matched by name and by the shapes of their weights; one that does not fit begins anew.
+Which weights they are is settled once, when the command begins: an alias may move afterwards, and
+files may be replaced.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem import models
+from fibsem.config import DIGEST, RunConfig, Tree, digest_in, with_values
+from fibsem.errors import UserError
+from fibsem.inference.model.segmenter import Member
+from fibsem.models.spec import ModelSpec
+from fibsem.system.identity import Identity
+from fibsem.tracking.bundle import REMOTE, find_bundle
+
+if TYPE_CHECKING:
+    import keras
+
+KEY = "train.init"
+#: Weights of a network by the names of its layers.
+Layers = dict[str, list[npt.NDArray[np.float32]]]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How much of a network another one's weights fill: layers, and the numbers in them."""
+
+    layers: int
+    of_layers: int
+    weights: int
+    of_weights: int
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        share = self.weights / self.of_weights
+        return f"{self.layers} of {self.of_layers} layers fit, {share:.0%} of the weights"
+
+
+@dataclass(frozen=True)
+class Start:
+    """The networks of a model, to begin a training with.
+
+    Attributes
+    ----------
+    address
+        Where they are, whatever becomes of an alias, with their digest.
+    networks
+        One, or those of an ensemble, each with its specification.
+    scaling
+        What was done to the grey values that they were trained on.
+    """
+
+    address: str
+    networks: tuple[tuple[ModelSpec, Layers], ...]
+    scaling: str
+
+    @property
+    def title(self) -> str:
+        """What it is, for messages."""
+        of = " + ".join(f"{spec.name} {spec.nbhd}" for spec, _ in self.networks)
+        return f"{DIGEST.sub('', self.address)} ({of})"
+
+    def give(self, network: keras.Model) -> Fit:
+        """Put the weights into the layers that they fit; of several networks those of the best."""
+        own = layers_of(network)
+        fitting = [_fitting(own, layers) for _, layers in self.networks]
+        best = max(fitting, key=_numbers)
+        for name, weights in best.items():
+            network.get_layer(name).set_weights(weights)
+        return Fit(len(best), len(own), _numbers(best), _numbers(own))
+
+
+def layers_of(network: keras.Model) -> Layers:
+    """The weights of a network by the names of its layers."""
+    return {layer.name: layer.get_weights() for layer in network.layers if layer.weights}
+
+
+def _fitting(own: Layers, given: Layers) -> Layers:
+    """Those of the given weights that a network has a place for."""
+    return {
+        name: given[name]
+        for name, weights in own.items()
+        if [w.shape for w in weights] == [w.shape for w in given.get(name, ())]
+    }
+
+
+def _numbers(layers: Layers) -> int:
+    return sum(weight.size for weights in layers.values() for weight in weights)
+
+
+def start_of(config: RunConfig) -> Start | None:
+    """What a configuration begins with; None where that is random."""
+    if config.train.init is None:
+        return None
+    read = _kept if digest_in(config.train.init) else _read
+    return read(config.train.init, config.tracking.absolute_uri)
+
+
+def pinned(tree: Tree, *networks: RunConfig) -> Tree:
+    """The configuration with the weights that ``train.init`` names now, and no others later.
+
+    Parameters
+    ----------
+    tree
+        As it was given.
+    networks
+        What is to be trained; of a sweep over architectures one of each.
+
+    Raises
+    ------
+    UserError
+        If they are not there, fit no layer, or expect other grey values.
+    """
+    start = start_of(networks[0])
+    if start is None:
+        return tree
+    scaling = networks[0].preprocess.scaling
+    if start.scaling != scaling:
+        raise UserError(
+            f"`preprocess.scaling` must be {start.scaling}, as of the weights of {KEY}="
+            f"{start.title}, but got {scaling}."
+        )
+    fits = [_fit(start, config.spec) for config in networks]
+    if not any(fit.layers for fit in fits):
+        asked = " and ".join(f"{one.spec.name} {one.spec.nbhd}" for one in networks)
+        raise UserError(
+            f"`{KEY}` must have a layer that fits {asked}, but none of {start.title} does; the "
+            "choices are its model and nbhd, or train.init=null."
+        )
+    for config, fit in zip(networks, fits, strict=True):
+        print(f"{config.spec.name} begins with {start.title}: {fit.sentence}")
+    return with_values(tree, {KEY: start.address})
+
+
+def _fit(start: Start, spec: ModelSpec) -> Fit:
+    return start.give(models.build_for_steps(spec))
+
+
+def _read(address: str, tracking_uri: str) -> Start:
+    """The networks at an address; refused where a digest behind it is not theirs."""
+    place = DIGEST.sub("", address)
+    members, scaling, now = _members(place, tracking_uri)
+    networks = tuple((member.spec, layers_of(member.model)) for member in members)
+    digest, wanted = _digest(networks), digest_in(address)
+    if wanted not in (None, digest):
+        raise UserError(
+            f"`{KEY}` must be the weights that this was begun with, but those of {place} are "
+            f"others now ({wanted}, now {digest}); overwrite=true begins anew."
+        )
+    return Start(f"{now}#{digest}", networks, scaling)
+
+
+#: Where it is known which weights they are: every trial of a sweep begins with the same ones.
+_kept = lru_cache(maxsize=2)(_read)
+
+
+def _members(place: str, tracking_uri: str) -> tuple[Sequence[Member], str, str]:
+    """Networks, what was done to their grey values, and where they are for good."""
+    folder = Path(place)
+    trained = None if place.startswith(REMOTE) else Identity.beside(folder)
+    if trained is not None and trained.kind == "training":
+        return _of_training(folder, trained)
+    bundle = find_bundle(place, tracking_uri, KEY)
+    members = [member for member in bundle.segmenter.members if member.spec.is_network]
+    if not members:
+        raise UserError(f"`{KEY}` must be a network, but {place} has no layers.")
+    if not place.startswith(REMOTE):
+        return members, bundle.segmenter.recipe.scaling, str(folder.resolve())
+    name, alias, _ = place.partition("@")
+    return members, bundle.segmenter.recipe.scaling, f"{name}/{bundle.version}" if alias else name
+
+
+def _of_training(folder: Path, trained: Identity) -> tuple[Sequence[Member], str, str]:
+    """The network that a training has left in its folder."""
+    settings = trained.settings
+    parts = {key.removeprefix("model."): v for key, v in settings.items() if key[:6] == "model."}
+    name, padding = parts.pop("name"), parts.pop("padding")
+    record = {"name": name, "nbhd": settings["nbhd"], "padding": padding, "hyperparameters": parts}
+    spec = ModelSpec.from_json(record)
+    try:
+        model = models.load(spec, folder)
+    except Exception as error:  # damaged files raise errors of every kind
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(
+            f"`{KEY}` must be a training that has finished, but {folder} holds no network "
+            f"({reason})."
+        ) from error
+    if not spec.is_network:
+        raise UserError(f"`{KEY}` must be a network, but {folder} holds a {name}.")
+    return [Member(spec, model)], settings["preprocess.scaling"], str(folder.resolve())
+
+
+def _digest(networks: Sequence[tuple[ModelSpec, Layers]]) -> str:
+    """Sixteen hex digits of some weights, and of the layers that they are in."""
+    digest = hashlib.sha256()
+    for _, layers in networks:
+        for name, weights in layers.items():
+            digest.update(name.encode())
+            for weight in weights:
+                digest.update(weight.tobytes())
+    return digest.hexdigest()[:16]

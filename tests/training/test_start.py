@@ -1,0 +1,195 @@
+"""``train.init``: what a training begins with, where that fits, and that it is no other weights."""
+
+import re
+import shutil
+from dataclasses import replace
+
+import mlflow
+import numpy as np
+import pytest
+
+from fibsem import models, train
+from fibsem.config import RunConfig, compose, settings_of
+from fibsem.data.phantom import simulate
+from fibsem.data.phantom.recipe import THESIS_FILMS
+from fibsem.errors import UserError
+from fibsem.system.files import read_json
+from fibsem.system.identity import Identity, differences
+from fibsem.tracking import names
+from fibsem.training import fit
+from fibsem.training.datasets import obtain
+from fibsem.training.learner import Learner
+from fibsem.training.material import Material
+from fibsem.training.start import Start, layers_of, pinned, start_of
+from tests.conftest import TINY, CutOffError
+
+
+@pytest.fixture(scope="module")
+def common(small, new_store, tmp_path_factory):
+    return [*small, *new_store(tmp_path_factory.mktemp("start"))]
+
+
+@pytest.fixture(scope="module")
+def former(common, tmp_path_factory):
+    """Folder of a finished training."""
+    folder = tmp_path_factory.mktemp("former") / "run"
+    train.main(compose("train", [*common, f"output={folder}"]))
+    return folder
+
+
+def weights_in(folder):
+    """Weights of the network that a training left, by layer."""
+    settings = Identity.beside(folder).settings
+    config = RunConfig.of(compose("train", [f"nbhd={settings['nbhd']}", "model.blocks=1",
+                                            "model.filters=4"]))  # fmt: skip
+    return layers_of(models.load(config.spec, folder))
+
+
+def test_a_training_begins_with_the_weights_of_another(common, former, tmp_path, capsys):
+    """A step at no rate leaves them as they were, whatever the seed; and all is told."""
+    how = ["seed=5", "train.epochs=1", "train.steps=1", "train.learning_rate=1e-12"]
+    train.main(compose("train", [*common, *how, f"train.init={former}", f"output={tmp_path}"]))
+    begun, before = weights_in(tmp_path), weights_in(former)
+    assert begun.keys() == before.keys()
+    for name, weights in before.items():
+        for one, other in zip(begun[name], weights, strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-6)
+    record = read_json(tmp_path / "summary.json")
+    count = sum(weight.size for weights in before.values() for weight in weights)
+    assert record["start"] == {
+        "layers": len(before), "of_layers": len(before), "weights": count, "of_weights": count,
+    }  # fmt: skip
+    assert (
+        f"{len(before)} of {len(before)} layers fit, 100% of the weights" in capsys.readouterr().out
+    )
+    run = mlflow.MlflowClient(common[-2].partition("=")[2]).get_run(record["run_id"])
+    address, _, digest = run.data.tags[names.INIT].partition("#")
+    assert address == str(former.resolve())
+    assert Identity.beside(tmp_path).settings["train.init"] == digest
+    assert run.data.params["train.init"] == run.data.tags[names.INIT]
+
+
+def test_layers_that_do_not_fit_begin_anew(common, former):
+    """With one slice in place of three only the first layer differs."""
+    config = RunConfig.of(compose("train", [*common, "nbhd=11x11x1", f"train.init={former}"]))
+    learner = Learner.of(config)
+    own, given = layers_of(learner.steps), weights_in(former)
+    differing = [name for name in own if own[name][0].shape != given[name][0].shape]
+    assert len(differing) == 1
+    assert learner.fit.layers == len(own) - 1
+    assert learner.fit.weights == sum(
+        w.size for name in given if name not in differing for w in given[name]
+    )
+    for name in own.keys() - set(differing):
+        np.testing.assert_array_equal(own[name][0], given[name][0])
+
+
+def test_a_training_that_dies_begins_again_with_them(common, former):
+    """And one whose learner was timed before."""
+    config = RunConfig.of(compose("train", [*common, f"train.init={former}"]))
+    learner = Learner.of(config)
+    learner.steps.set_weights([weight + 1 for weight in learner.steps.get_weights()])
+    learner.begin(config, 7)
+    for network in (learner.steps, learner.scored):
+        for name, weights in weights_in(former).items():
+            np.testing.assert_array_equal(network.get_layer(name).get_weights()[0], weights[0])
+
+
+def test_cut_off_it_goes_on_as_if_nothing_had_happened(material, former, tmp_path):
+    setting = material(f"train.init={former}", "train.epochs=2", "model.dropout=0.3")
+    undisturbed, seen = fit.train(setting), []
+
+    def stop(epoch):
+        seen.append(epoch)
+        raise CutOffError
+
+    file = tmp_path / "checkpoint.npz"
+    with pytest.raises(CutOffError):
+        fit.train(setting, checkpoint=file, on_epoch=stop)
+    resumed = fit.train(setting, checkpoint=file)
+    assert [e.val for e in resumed.history] == [e.val for e in undisturbed.history]
+    for a, b in zip(resumed.model.get_weights(), undisturbed.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert resumed.fit == undisturbed.fit
+
+
+def test_of_several_networks_the_one_that_fits_best_is_taken(trained):
+    """The layers of an ensemble are not mixed, for which they would mean nothing together."""
+    (spec, network), (small, another) = trained(11), trained(11, filters=4)
+    start = Start("x#0", ((small, layers_of(another)), (spec, layers_of(network))), "none")
+    new = models.build(spec)
+    assert start.give(new).layers == len(layers_of(network))
+    for one, other in zip(new.get_weights(), network.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("model=unet", r"`train.init` must have a layer that fits unet 11x11x3, but none of .*run "
+                       r"\(2dcnn 11x11x3\) does; the choices are its model and nbhd"),
+        ("preprocess.scaling=none", r"`preprocess.scaling` must be standardise, as of .* got none"),
+        ("model=threshold", r"`train.init` must be null for model=threshold"),
+        ("train.init=nowhere", r"`train.init` must be a folder with bundle.json .* but nowhere"),
+        ("train.init=models:/fibsem@nobody", r"`train.init` must name a registered model"),
+        ("train.init={}#0123456789abcdef", r"`train.init` must be the weights that this was begun"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_begun_with_is_said_in_one_line(common, former, tmp_path, override, said):
+    kept = [key for key in common if not (override[:6] == "model=" and key[:6] == "model.")]
+    given = [*kept, f"train.init={former}", f"output={tmp_path}", override.format(former)]
+    with pytest.raises(UserError, match=said) as caught:
+        train.main(compose("train", given))
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "result.json").exists()
+
+
+def test_other_weights_at_the_same_place_make_another_training(common, former, tmp_path):
+    """Even in one process, which has read the former ones."""
+    place = shutil.copytree(former, tmp_path / "place")
+    tree = compose("train", [*common, f"train.init={place}"])
+    config = RunConfig.of(tree)
+    before = pinned(tree, config)
+    ((spec, _),) = start_of(RunConfig.of(before)).networks
+    network = models.load(spec, place)
+    network.set_weights([weight + 1 for weight in network.get_weights()])
+    models.save(spec, network, place)
+    now = pinned(tree, config)
+    one, other = (Identity("training", settings_of("train", of), {}) for of in (before, now))
+    (said,) = differences(one, other)
+    assert re.fullmatch(r"train\.init \(\w{16}, now \w{16}\)", said)
+
+
+def test_where_the_weights_lie_does_not_count(common, former, tmp_path):
+    moved = shutil.copytree(former, tmp_path / "moved")
+    trees = [compose("train", [*common, f"train.init={place}"]) for place in (former, moved)]
+    one, other = (settings_of("train", pinned(tree, RunConfig.of(tree))) for tree in trees)
+    assert one == other != settings_of("train", compose("train", common))
+
+
+@pytest.mark.slow
+def test_on_another_film_it_takes_fewer_steps_to_the_same_score(tmp_path):
+    """The validation loss of 300 steps from nothing, in half of them with another film's weights.
+
+    Films that differ in their structure and their greys.
+    """
+
+    def setting(film, *overrides):
+        how = [f"data.path={tmp_path / film}", "nbhd=11x11x3", "model.blocks=1", "train.epochs=10",
+               "train.steps=30", "train.schedule=constant", "train.patience=null"]  # fmt: skip
+        return RunConfig.of(compose("train", [*how, *overrides]))
+
+    def losses(config, folder=None):
+        found = fit.train(Material.of(obtain(config.data, config.split), config))
+        if folder:
+            models.save(config.spec, found.model, folder)
+            Identity("training", config.settings, {}).write(folder)
+        return [epoch.val["loss"] for epoch in found.history]
+
+    for film, name in (("one", "HPC30"), ("other", "HPC45")):
+        recipe = replace(TINY, seed=len(film), samples={name: THESIS_FILMS[name]})
+        simulate(recipe, tmp_path / film)
+    losses(setting("one"), tmp_path / "former")
+    alone = losses(setting("other"))
+    helped = losses(setting("other", f"train.init={tmp_path / 'former'}"))
+    assert min(helped[:5]) <= min(alone)
