@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,12 +29,13 @@ WINDOWS = 24
 def carried(
     segmented: Segmented,
     blocks: Sequence[Box],
+    told: Mapping[str, Any],
     how: QuantifyConfig,
     progress: Callable[[str, int, int], None],
 ) -> Record | None:
     """Figures of parts of a film over drawn labels, for both lengths across slices.
 
-    None where it was not asked for.
+    None where it was not asked for. ``told`` is what is known of the error of the porosity.
 
     Returns
     -------
@@ -45,7 +46,6 @@ def carried(
     """
     if not how.draws:
         return None
-    told = segmented.record.get("porosity_interval") or {}
     if not blocks:
         return {"why": "there are no parts (blocks=0)"}
     if not segmented.record.get("probabilities"):

@@ -12,6 +12,9 @@ from fibsem.errors import UserError
 
 Thickness = npt.NDArray[np.float64]
 
+#: No slice is thicker: a metre.
+THICKEST_NM = 1e9
+
 
 def read_thickness(path: Path, depth: int) -> Thickness:
     """Thickness of every slice in nm, (z,), from a CSV with the columns ``z`` and ``nm``.
@@ -24,17 +27,28 @@ def read_thickness(path: Path, depth: int) -> Thickness:
     """
     try:
         table = pd.read_csv(path, skipinitialspace=True)
-        z, nm = table["z"].to_numpy(np.int64), table["nm"].to_numpy(np.float64)
+        z, nm = (_numbers(table[column]) for column in ("z", "nm"))
     except (OSError, KeyError, ValueError) as error:
+        reason = " ".join(str(error).split())
         raise UserError(
-            f"`thickness` must be a CSV with the columns z,nm, but {path} is not one: {error}."
+            f"`thickness` must be a CSV with the columns z,nm, but {path} is not one: {reason}."
         ) from error
     if sorted(z.tolist()) != list(range(depth)):
         raise UserError(
             f"`thickness` must have every slice from 0 to {depth - 1} once, but {path} has "
             f"{len(z)} lines."
         )
-    if not (np.isfinite(nm) & (nm > 0)).all():
-        wrong = z[~(np.isfinite(nm) & (nm > 0))][0]
-        raise UserError(f"`thickness` must be above 0 nm, but slice {wrong} of {path} is not.")
+    possible = (nm > 0) & (nm <= THICKEST_NM)
+    if not possible.all():
+        raise UserError(
+            f"`thickness` must be above 0 nm and at most {THICKEST_NM:g}, but slice "
+            f"{z[~possible][0]:g} of {path} is {nm[~possible][0]:g}."
+        )
     return nm[np.argsort(z)]
+
+
+def _numbers(column: pd.Series) -> Thickness:
+    """A column of numbers; truth values are none."""
+    if column.dtype == np.bool_:
+        raise ValueError(f"{column.name} holds truth values")
+    return column.to_numpy(np.float64)

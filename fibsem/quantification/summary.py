@@ -86,10 +86,11 @@ def _intervals(segmented: Segmented, porosity: float, material: IntegralRange) -
 
     The film's porosity varies as that of its map, at the corrected porosity.
     """
-    told = segmented.record.get("porosity_interval") or {
+    before = segmented.told_interval(porosity)
+    told = before.get("porosity_interval") or {
         "volume": None, "why": "the segmentation was made by an older version"
     }  # fmt: skip
-    corrected = segmented.record.get("porosity_corrected")
+    corrected = before.get("porosity_corrected")
     interval = {**told, "material": None}
     if corrected is not None and 0 < corrected < 1 and np.isfinite(material.sd):
         spread = np.sqrt(corrected * (1 - corrected) / (porosity * (1 - porosity)))
@@ -98,7 +99,7 @@ def _intervals(segmented: Segmented, porosity: float, material: IntegralRange) -
         interval["material"] = list(both.interval)
     return {
         "porosity_corrected": corrected,
-        "porosity_ci": segmented.record.get("porosity_ci"),
+        "porosity_ci": before.get("porosity_ci"),
         "porosity_interval": interval,
         "porosity_assuming_label_shift": shifted_porosity(segmented),
     }

@@ -5,6 +5,8 @@ import shutil
 
 import numpy as np
 import pytest
+import tifffile
+import zarr
 
 from fibsem import quantify
 from fibsem.analysis.structure.cells import CellCounts
@@ -193,6 +195,65 @@ def test_labels_that_are_gone_or_others_are_one_line(segment, film, tmp_path):
         run(out, tmp_path / "q")
 
 
+def _copy(segmented, tmp_path, **changes):
+    """A copy of a segmentation with other entries in its summary."""
+    out = shutil.copytree(segmented, tmp_path / "copy")
+    record = json.loads((out / "summary.json").read_text())
+    (out / "summary.json").write_text(json.dumps({**record, **changes}))
+    return out
+
+
+def _paint(out, value):
+    """Give the upper half of every slice another label, as annotation programs do."""
+    stored = zarr.open_group(out / "labels.ome.zarr", mode="r+")["0"]
+    stored[:, : stored.shape[1] // 2] = value
+
+
+def test_an_interval_is_not_told_of_labels_that_were_changed_since(segmented, tmp_path):
+    told = {"volume": [0.4, 0.6], "error": 0.01, "degrees": 6, "squares": 7, "why": None}
+    more = {"porosity_corrected": 0.5, "porosity_interval": told, "porosity_ci": [0.4, 0.6]}
+    out = _copy(segmented, tmp_path, **more)
+    assert run(out, tmp_path / "q", "blocks=0")["porosity_corrected"] == 0.5
+    _paint(out, 255)
+    record = run(out, tmp_path / "q", "blocks=0")
+    assert record["porosity"] == pytest.approx((labels(out / "labels.ome.zarr") == 0).mean())
+    assert record["porosity_corrected"] is record["porosity_ci"] is None
+    interval = record["porosity_interval"]
+    assert interval["volume"] is interval["material"] is None
+    assert "labels were changed after they were segmented" in interval["why"]
+
+
+def test_label_values_of_nobody_are_not_taken_for_no_material(segmented, tmp_path):
+    out = _copy(segmented, tmp_path)
+    _paint(out, 1)
+    with pytest.raises(UserError, match=r"holds 1; they are 0 \(pore\), 255 \(solid\), 127 "):
+        run(out, tmp_path / "q", "blocks=0")
+
+
+@pytest.mark.parametrize("bits", [np.uint8, np.uint16])
+def test_labels_that_another_program_saved_as_tiff_are_read_as_numbers(segmented, tmp_path, bits):
+    out = _copy(segmented, tmp_path, labels="labels.tif")
+    found = labels(segmented / "labels.ome.zarr").astype(bits)
+    tifffile.imwrite(out / "labels.tif", found)
+    record = run(out, tmp_path / "q", "blocks=0")
+    assert record["porosity"] == pytest.approx((found == 0).mean())
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"classes": [0, 0]}, {"classes": ["0", "255"]}, {"classes": [0, 300]}, {"classes": [0, -1]},
+        {"voxel_nm": [-50, 10, 10]}, {"voxel_nm": [float("nan"), 10, 10]}, {"voxel_nm": [10, 10]},
+        {"voxel_nm": ["50", 10, 10]}, {"missing": ["3"]}, {"missing": [99]}, {"labels": None},
+        {"shape": [0, 90, 100]}, {"porosity": None},
+    ],
+)  # fmt: skip
+def test_a_summary_that_nobody_can_have_written_is_one_line(segmented, tmp_path, damage):
+    out = _copy(segmented, tmp_path, **damage)
+    with pytest.raises(UserError, match=rf"summary\.json is damaged \({next(iter(damage))}: "):
+        run(out, tmp_path / "q", "blocks=0")
+
+
 def test_results_of_another_command_are_not_written_over(segmented, told, tmp_path):
     before = (segmented / "summary.json").read_text()
     with pytest.raises(UserError, match="`output` must be a new folder or hold a quantification"):
@@ -225,6 +286,10 @@ def test_slices_are_weighed_by_their_thickness(segmented, film, tmp_path):
         ("z,nm\n0,50", r"must have every slice from 0 to 11 once, but .*nm\.csv has 1 lines"),
         ("z,um\n0,50", "must be a CSV with the columns z,nm, but"),
         ("z,nm\n" + "\n".join(f"{z},{50 * (z != 3)}" for z in range(12)), "but slice 3 of"),
+        ("z,nm\n" + "\n".join(f"{z},1e308" for z in range(12)), "at most 1e\\+09, but slice 0"),
+        ("z,nm\n" + "\n".join(f"{z}.7,50" for z in range(12)), "every slice from 0 to 11 once"),
+        ("z,nm\n" + "\n".join(f"{z},True" for z in range(12)), "nm holds truth values"),
+        ("z,nm\n0,50\n1,50,9", r"saw 3\.$"),
     ],
 )
 def test_a_table_of_thicknesses_that_cannot_be_is_said(segmented, tmp_path, table, said):
