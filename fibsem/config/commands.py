@@ -17,6 +17,7 @@ from fibsem.system.addresses import secrets_of
 from fibsem.system.interrupts import END_S, STOPPED, end_cleanly
 from fibsem.system.libraries import disinherit
 from fibsem.system.secrets import guard_output, remember
+from fibsem.system.streams import open_closed
 
 
 def compose(command: str, overrides: list[str] | None = None) -> Tree:
@@ -116,6 +117,7 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
     OmegaConf.register_new_resolver("choices", _choices, replace=True)
     # a scheduler's way of saying Ctrl-C: what runs is ended cleanly, and goes on another time
     end_cleanly(signal.SIGINT, signal.SIGTERM, at_most_s=END_S)
+    open_closed()
     guard_output()
     disinherit()
     mistakes: list[Exception] = []  # raised behind Hydra, which would announce them in its own way
