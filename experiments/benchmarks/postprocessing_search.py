@@ -6,7 +6,8 @@ A few minutes on 2 cores. The squares are made up: a phantom's structure, blurre
 that is correlated over some pixels, as scores of solid of a network that was trained on balanced
 classes. No square is read from disk, and scoring them is not part of the time.
 
-Beside the seconds of both searches there is what they are held against:
+Beside the seconds of both searches, and of those by a sample of the squares (a quarter of each),
+there is what they are held against:
 
 - the plain way, one combination and square after the other by the definition, in one thread. Its
   surface and its best combination on a small grid must be the same; its time for everything is
@@ -24,7 +25,14 @@ from _common import options, report, seconds
 from scipy.ndimage import gaussian_filter
 
 from fibsem.analysis.metrics import pooled
-from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare, SearchGrid, search
+from fibsem.analysis.postprocessing import (
+    PostProcessing,
+    Sample,
+    ScoredSquare,
+    SearchGrid,
+    search,
+    search_by_sample,
+)
 from fibsem.analysis.postprocessing.levels import BLOCK
 from fibsem.config import PostProcessingConfig, compose, read
 
@@ -63,6 +71,17 @@ def timed_search(squares, grid):
     started = time.perf_counter()
     best, surface = search(squares, grid)
     return time.perf_counter() - started, best, surface
+
+
+def timed_by_sample(rng, squares, grid):
+    """The search on a quarter of every square, and the last few combinations on all pixels."""
+    half, parts = args.side // 2, []
+    for square in squares:
+        y, x = rng.integers(0, 2, 2) * half
+        parts.append(square.part((slice(y, y + half), slice(x, x + half)), grid.margin))
+    started = time.perf_counter()
+    best, _ = search_by_sample(squares, Sample(parts, [4.0] * len(parts)), grid)
+    return time.perf_counter() - started, best
 
 
 def every_combination(grid):
@@ -112,6 +131,10 @@ took, best, surface = timed_search(squares, thesis)
 print(f"thesis's grid: {took:.1f} s", flush=True)
 default_took, default_best, default_surface = timed_search(squares, default)
 print(f"default grid: {default_took:.1f} s", flush=True)
+sampled_took, sampled_best = timed_by_sample(rng, squares, thesis)
+print(f"thesis's grid by a sample: {sampled_took:.1f} s", flush=True)
+default_sampled_took, default_sampled_best = timed_by_sample(rng, squares, default)
+print(f"default grid by a sample: {default_sampled_took:.1f} s", flush=True)
 plain = plain_seconds(squares, thesis, rng)
 floor = floor_seconds(squares, thesis)
 report(
@@ -121,10 +144,14 @@ report(
         "square_px": args.side,
         "margin_px": thesis.margin,
         "seconds": took,
+        "sampled_seconds": sampled_took,
+        "sampled_equal": sampled_best == best,
         "best": best.to_json(),
         "best_miou": surface.max(),
         "default_combinations": default.combinations,
         "default_seconds": default_took,
+        "default_sampled_seconds": default_sampled_took,
+        "default_sampled_equal": default_sampled_best == default_best,
         "default_best": default_best.to_json(),
         "default_best_miou": default_surface.max(),
         "equals_plain": equals_plain(squares[:2], SMALL),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Literal
 
 from fibsem.analysis.postprocessing import SearchGrid
 from fibsem.config.reading import Tree, read, require
@@ -14,7 +15,10 @@ SETTINGS = ("data", "split", "seed", "candidates", "ensemble", "rank", "final", 
 
 @dataclass(frozen=True)
 class PostProcessingConfig:
-    """The grid of the post-processing search (thesis Table 3.6), both ends in."""
+    """The grid of the post-processing search (thesis Table 3.6), both ends in.
+
+    ``search`` says whether a sample tells where to look on every pixel, or all of it is tried.
+    """
 
     sigma: tuple[float, ...]
     threshold_start: float
@@ -22,6 +26,7 @@ class PostProcessingConfig:
     threshold_steps: int
     rounds: tuple[int, ...] = (1,)
     min_size: tuple[int, ...] = (0,)
+    search: Literal["sample", "exhaustive"] = "sample"
 
     def __post_init__(self) -> None:
         for key, values, legal, constraint in (
@@ -44,7 +49,7 @@ class PostProcessingConfig:
         """The combinations."""
         step = (self.threshold_stop - self.threshold_start) / max(1, self.threshold_steps - 1)
         thresholds = tuple(self.threshold_start + k * step for k in range(self.threshold_steps))
-        return SearchGrid(self.sigma, thresholds, self.rounds, self.min_size)
+        return SearchGrid(tuple(sorted(self.sigma)), thresholds, self.rounds, self.min_size)
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from fibsem.analysis.postprocessing import ScoredSquare, SearchGrid, search
+from fibsem.analysis.postprocessing import Sample, ScoredSquare, search, search_by_sample
 from fibsem.config import PostProcessingConfig, PromoteConfig, RankConfig, RunConfig, Tree, read
 from fibsem.data.dataset import Dataset
+from fibsem.data.pieces import MOST
+from fibsem.data.pieces import SIDE as PIECE
 from fibsem.data.split import SPLITS
 from fibsem.promotion.final import final_tree
 from fibsem.promotion.trials import Trial
@@ -47,7 +49,7 @@ def plan_promotion(
     known_s = (
         ranking_s(trials, rank, tracking)
         + found.pixel_s * pixels(dataset, segment=tree["segment"])
-        + search_s(dataset, read(PostProcessingConfig, tree["postprocessing"], "").grid)
+        + search_s(dataset, read(PostProcessingConfig, tree["postprocessing"], ""))
     )
     spent_s = time.perf_counter() - began + known_s
     instead = ", rank.k=1, for which no trial is trained anew," if len(trials) > 1 else ""
@@ -76,20 +78,30 @@ def pixels(dataset: Dataset, *, segment: bool) -> int:
     return labelled + (volumes if segment else 0)
 
 
-def search_s(dataset: Dataset, grid: SearchGrid) -> float:
-    """Seconds of the search for a post-processing, from one of its sigmas on one small square."""
+def search_s(dataset: Dataset, how: PostProcessingConfig) -> float:
+    """Seconds of the search for a post-processing, from one on a small square."""
     noise = np.random.default_rng(0).normal(size=(SIDE, SIDE))
     scores = gaussian_filter(noise, 3)
     scores = ((scores - scores.min()) / np.ptp(scores)).astype(np.float32)
     labels = (scores > 0.5).astype(np.uint8)
     square = ScoredSquare(scores, labels, (slice(0, SIDE), slice(0, SIDE)))
-    one = replace(grid, sigmas=(float(np.median(grid.sigmas)),))
-    started = time.perf_counter()
-    search([square, square], one)
-    took = (time.perf_counter() - started) / 2
-    side = 2 * grid.margin
+    margin = 2 * how.grid.margin
     area = sum(
-        (region.box.shape[1] + side) * (region.box.shape[2] + side)
+        (region.box.shape[1] + margin) * (region.box.shape[2] + margin)
         for region in dataset.regions("val")
     )
-    return took * len(grid.sigmas) * area / SIDE**2
+    if how.search == "exhaustive":
+        one = replace(how.grid, sigmas=(float(np.median(how.grid.sigmas)),))
+        return _pixel_s(lambda: search([square], one)) * len(how.grid.sigmas) * area
+    sample = Sample([square], [1.0])
+    sampled_s = _pixel_s(lambda: search_by_sample([], sample, how.grid))
+    both_s = _pixel_s(lambda: search_by_sample([square], sample, how.grid))
+    sampled = min(area, MOST * (PIECE + margin) ** 2)
+    return sampled_s * sampled + max(0.0, both_s - sampled_s) * area
+
+
+def _pixel_s(work: Callable[[], object]) -> float:
+    """Seconds for each pixel of the small square."""
+    started = time.perf_counter()
+    work()
+    return (time.perf_counter() - started) / SIDE**2

@@ -7,27 +7,37 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from fibsem.analysis.calibration import Calibration
-from fibsem.analysis.postprocessing import PostProcessing, SearchGrid, search
+from fibsem.analysis.postprocessing import (
+    PostProcessing,
+    Sample,
+    ScoredSquare,
+    search,
+    search_by_sample,
+)
 from fibsem.config import PostProcessingConfig, read
+from fibsem.data.dataset import Region
+from fibsem.data.pieces import Pieces
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.promotion.calibrating import fit_calibration
 from fibsem.promotion.examination import counts_of, validation_squares
 from fibsem.promotion.final import Final, segmenter_of
 from fibsem.promotion.setting import Promotion
 from fibsem.system.progress import Progress
+from fibsem.training.scoring import within
 from fibsem.training.squares import SquareCounts
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What was found on every labelled validation pixel.
+    """What was found to be best on every labelled validation pixel.
 
     Attributes
     ----------
     best
         The post-processing.
     surface
-        Pooled validation mIoU, (rounds, min_sizes, sigmas, thresholds).
+        Pooled validation mIoU, (rounds, min_sizes, sigmas, thresholds): that of the sample where
+        only that was tried, None where nothing was.
     calibration
         Temperature and calibration error.
     rows
@@ -83,26 +93,41 @@ class Chosen:
 
 def choose(work: Promotion, finals: Sequence[Final], name: str) -> Chosen:
     """Choose for the mean of some networks; ``name`` is what the model is called."""
-    grid = search_grid(work)
+    how = search_config(work)
     plain = segmenter_of(finals, PostProcessing())
-    choice = work.steps.once(f"chosen-{name}", Choice, lambda: _search(plain, finals[0], grid))
+    choice = work.steps.once(f"chosen-{name}", Choice, lambda: _search(plain, finals[0], how))
     work.say(f"{name}: {choice.sentence}")
     segmenter = replace(
         plain, postprocessing=choice.best, temperature=choice.calibration.temperature,
         offset=choice.calibration.offset, smoothed_px=choice.best.sigma,
     )  # fmt: skip
-    return Chosen(segmenter, grid.margin, choice)
+    return Chosen(segmenter, how.grid.margin, choice)
 
 
-def search_grid(work: Promotion) -> SearchGrid:
-    """The combinations of post-processing that are tried."""
-    return read(PostProcessingConfig, work.tree["postprocessing"], "postprocessing").grid
+def search_config(work: Promotion) -> PostProcessingConfig:
+    """Which post-processings are searched, and how."""
+    return read(PostProcessingConfig, work.tree["postprocessing"], "postprocessing")
 
 
-def _search(plain: Segmenter, final: Final, grid: SearchGrid) -> Choice:
+def _search(plain: Segmenter, final: Final, how: PostProcessingConfig) -> Choice:
+    grid = how.grid
     scored = validation_squares(plain, final.material, grid.margin)
     squares = [square for _, square in scored]
     with Progress("post-processing") as progress:
-        best, surface = search(squares, grid, progress)
+        if how.search == "exhaustive":
+            best, surface = search(squares, grid, progress)
+        else:
+            sample = sample_of(scored, final.material.pieces("val"), grid.margin)
+            best, surface = search_by_sample(squares, sample, grid, progress)
     calibration = fit_calibration(squares, best.sigma)
     return Choice(best, surface.tolist(), calibration, tuple(counts_of(scored, best)))
+
+
+def sample_of(scored: Sequence[tuple[Region, ScoredSquare]], pieces: Pieces, margin: int) -> Sample:
+    """The pieces that stand for a split, cut out of its scored squares."""
+    known = {region.key: (region.box, square) for region, square in scored}
+    parts = []
+    for piece in pieces.regions:
+        box, square = known[piece.key]
+        parts.append(square.part(within(piece.box, box), margin))
+    return Sample(parts, pieces.weight.tolist())

@@ -35,7 +35,7 @@ def scored_squares(
         if scorer.needs_slice:
             scorer.look(volume.slice(box.start[0]))
         scores = _scores(scorer, volume, box)
-        yield region, ScoredSquare(scores, region.read(), _within(region.box, box))
+        yield region, ScoredSquare(scores, region.read(), within(region.box, box))
 
 
 def _scores(scorer: BlockScorer | Scorer, volume: CorrectedVolume, box: Box) -> FloatArray:
@@ -43,12 +43,12 @@ def _scores(scorer: BlockScorer | Scorer, volume: CorrectedVolume, box: Box) -> 
     scores = np.empty(box.shape[1:], np.float32)
     for tile in box.tiles((1, TILE, TILE)):
         grey = volume.read(tile.grow(scorer.halo))
-        scores[_within(tile, box)] = scorer(np.ascontiguousarray(np.moveaxis(grey, 0, -1)))
+        scores[within(tile, box)] = scorer(np.ascontiguousarray(np.moveaxis(grey, 0, -1)))
         step()
     return scores
 
 
-def _within(inner: Box, outer: Box) -> tuple[slice, slice]:
+def within(inner: Box, outer: Box) -> tuple[slice, slice]:
     """Where a box lies in another, (y, x)."""
     start = [a - b for a, b in zip(inner.start, outer.start, strict=True)]
     return (

@@ -43,6 +43,16 @@ def test_the_surface_marks_the_best_combination(square, sigmas, thresholds, tmp_
     assert figures.save(figure, tmp_path / "surface.png").stat().st_size > 5000
 
 
+def test_a_surface_with_gaps_is_drawn_with_what_is_nearest():
+    surface = np.full((1, 1, 5, 7), np.nan)
+    surface[0, 0, 0, ::3], surface[0, 0, 3, 3] = 0.5, 0.75
+    grid = SearchGrid(tuple(range(5)), tuple(k / 10 for k in range(7)))
+    figure = figures.postprocessing_surface(surface, grid, PostProcessing(3, 0.3))
+    drawn = figure.axes[0].collections[0].get_array()
+    assert drawn[3, 3] == drawn[4, 4] == 75
+    assert drawn[0, 0] == drawn[0, 6] == 50
+
+
 @pytest.mark.parametrize(
     ("how", "panels"),
     [

@@ -2,8 +2,7 @@
 
 import pytest
 
-from fibsem.analysis.postprocessing import SearchGrid
-from fibsem.config import RankConfig, RunConfig, compose, read, with_values
+from fibsem.config import PostProcessingConfig, RankConfig, RunConfig, compose, read, with_values
 from fibsem.promotion.budget import pixels, search_s, values
 from fibsem.promotion.final import final_tree
 from fibsem.promotion.trials import Trial
@@ -25,10 +24,11 @@ def test_the_quick_promotion_trains_no_trial_anew():
     assert read(RankConfig, tree["rank"], "rank").k == 1
 
 
-def test_the_search_is_timed_for_all_sigmas_and_squares(material):
+@pytest.mark.parametrize("how", ["sample", "exhaustive"])
+def test_the_search_is_timed_for_all_sigmas_and_squares(material, how):
     dataset = material().dataset
-    few = search_s(dataset, SearchGrid((1.0,), (0.4, 0.5)))
-    many = search_s(dataset, SearchGrid((1.0,) * 200, (0.4, 0.5)))
+    few = search_s(dataset, PostProcessingConfig((1.0,), 0.4, 0.5, 2, search=how))
+    many = search_s(dataset, PostProcessingConfig((1.0,) * 200, 0.4, 0.5, 2, search=how))
     assert 0 < few < many
 
 

@@ -6,6 +6,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.ndimage import distance_transform_edt
 
 from fibsem.analysis.figures.style import PORE, SOLID, STYLE, Array, axes_row, show_grey, tint
 from fibsem.analysis.metrics import Confusion
@@ -18,7 +19,8 @@ def postprocessing_surface(surface: Array, grid: SearchGrid, best: PostProcessin
     Parameters
     ----------
     surface : (rounds, min_sizes, sigmas, thresholds) float
-        Pooled mIoU, as the search returns it.
+        Pooled mIoU, as the search returns it; what was not tried (nan) is drawn as the nearest that
+        was.
     grid, best
         What was tried, and the best of it.
     """
@@ -26,9 +28,11 @@ def postprocessing_surface(surface: Array, grid: SearchGrid, best: PostProcessin
     miou = 100 * surface[grid.rounds.index(best.rounds), grid.min_sizes.index(best.min_size)]
     miou = miou[np.ix_(np.argsort(grid.sigmas), np.argsort(grid.thresholds))]
     figure, (ax,) = axes_row(1, 4.6, 3.2)
+    top = miou[np.searchsorted(sigmas, best.sigma), np.searchsorted(thresholds, best.threshold)]
+    miou = _nearest(miou)
     drawn = ax.pcolormesh(_edges(thresholds), _edges(sigmas), miou, rasterized=True)
     figure.colorbar(drawn, ax=ax, label="validation mIoU (%)")
-    below = miou.max() - miou
+    below = top - miou
     points = [level for level in (0.1, 0.5, 1, 2, 5) if level < below.max()]
     if points and min(miou.shape) > 1:
         lines = ax.contour(thresholds, sigmas, below, points, colors="white", linewidths=0.7)
@@ -38,10 +42,16 @@ def postprocessing_surface(surface: Array, grid: SearchGrid, best: PostProcessin
     ax.set(
         xlabel="threshold T",
         ylabel="sigma (pixels)",
-        title=f"{miou.max():.2f} % at T = {best.threshold:.4g}, sigma {best.sigma:g} px,\n"
+        title=f"{top:.2f} % at T = {best.threshold:.4g}, sigma {best.sigma:g} px,\n"
         f"{best.rounds} round{'s' * (best.rounds - 1)}, {small} flipped",
     )
     return figure
+
+
+def _nearest(values: Array) -> Array:
+    """Values with nan replaced by the nearest other one, in cells."""
+    places = distance_transform_edt(np.isnan(values), return_distances=False, return_indices=True)
+    return values[tuple(places)]
 
 
 def _edges(values: Array) -> Array:

@@ -1,10 +1,11 @@
 """From scores to labels, and the search for the way that suits best (thesis 3.8).
 
-``steps`` defines what is done to a slice. ``grid_search`` finds the best combination of a grid; it
-stands on ``levels`` (every threshold at once) and ``area_opening`` (small components at every
-threshold at once).
+``steps`` defines what is done to a slice. ``grid_search`` tries combinations of a grid, each or
+some; it stands on ``levels`` (every threshold at once) and ``area_opening`` (small components at
+every threshold at once). ``coarse_to_fine`` finds the best one without trying them all.
 """
 
+from fibsem.analysis.postprocessing.coarse_to_fine import Sample, search_by_sample
 from fibsem.analysis.postprocessing.grid_search import SearchGrid, search
 from fibsem.analysis.postprocessing.steps import (
     FloatArray,
@@ -21,10 +22,12 @@ __all__ = [
     "FloatArray",
     "LabelArray",
     "PostProcessing",
+    "Sample",
     "ScoredSquare",
     "SearchGrid",
     "remove_small",
     "search",
+    "search_by_sample",
     "segment_slice",
     "smooth",
     "stages",

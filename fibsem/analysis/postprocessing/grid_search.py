@@ -16,6 +16,7 @@ thesis's grid of 25 sigmas, 90 thresholds, 2 rounds and 3 minimum sizes:
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,12 +27,15 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from fibsem.analysis.metrics import Confusion
 from fibsem.analysis.postprocessing.area_opening import remove_small_at_every_threshold
 from fibsem.analysis.postprocessing.levels import LevelArray, first_round, second_round
-from fibsem.analysis.postprocessing.steps import TRUNCATE, FloatArray, PostProcessing, ScoredSquare
+from fibsem.analysis.postprocessing.steps import TRUNCATE, PostProcessing, ScoredSquare
 
 CountArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+IndexArray = npt.NDArray[np.intp]
+Show = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -49,16 +53,19 @@ class SearchGrid:
         return max(self.rounds) * int(TRUNCATE * max(self.sigmas) + 0.5)
 
     @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Of a surface over the grid: rounds, minimum sizes, sigmas, thresholds."""
+        return len(self.rounds), len(self.min_sizes), len(self.sigmas), len(self.thresholds)
+
+    @property
     def combinations(self) -> int:
-        return len(self.sigmas) * len(self.thresholds) * len(self.rounds) * len(self.min_sizes)
+        return math.prod(self.shape)
 
 
 def search(
-    squares: Sequence[ScoredSquare],
-    grid: SearchGrid,
-    progress: Callable[[str, int, int], None] | None = None,
-) -> tuple[PostProcessing, npt.NDArray[np.float64]]:
-    """Find the post-processing with the best pooled mIoU over the squares.
+    squares: Sequence[ScoredSquare], grid: SearchGrid, progress: Show | None = None
+) -> tuple[PostProcessing, FloatArray]:
+    """Find the post-processing with the best pooled mIoU over the squares: try everything.
 
     Parameters
     ----------
@@ -67,7 +74,7 @@ def search(
     grid
         What is tried.
     progress
-        Called with (text, done, total), counting squares times sigmas.
+        Called with (text, done, total), counting squares times sigmas times rounds.
 
     Returns
     -------
@@ -76,43 +83,100 @@ def search(
     surface : ndarray
         Pooled mIoU, (rounds, min_sizes, sigmas, thresholds) float64: what
         :meth:`ScoredSquare.confusion` gives for each combination, summed over the squares.
+    """
+    surface = try_some(squares, grid, np.ones(grid.shape, bool), progress)
+    return best_of(surface, grid), surface
+
+
+def try_some(
+    squares: Sequence[ScoredSquare],
+    grid: SearchGrid,
+    wanted: BoolArray,
+    progress: Show | None = None,
+    weights: Sequence[float] | None = None,
+) -> FloatArray:
+    """Pooled mIoU of some combinations of a grid.
+
+    Parameters
+    ----------
+    squares, grid, progress
+        As in :func:`search`.
+    wanted : (rounds, min_sizes, sigmas, thresholds) bool
+        Which combinations; of each sigma and number of rounds all thresholds and minimum sizes that
+        occur are tried together.
+    weights
+        What a pixel of each square counts; 1 if they are not given.
+
+    Returns
+    -------
+    (rounds, min_sizes, sigmas, thresholds) float64
+        nan where it was not tried.
 
     Notes
     -----
-    Squares and sigmas are shared out to one thread per core. Beside the scores, a thread holds some
-    20 to 200 bytes per pixel of a square with its margin, 20 MB for 336 x 336 pixels; up to twenty
-    times as much where the scores are noise from pixel to pixel.
+    The work is shared out to one thread per core. Beside the scores, a thread holds some 20 to 200
+    bytes per pixel of a square with its margin, 20 MB for 336 x 336 pixels; up to twenty times as
+    much where the scores are noise from pixel to pixel.
     """
-    thresholds, which = np.unique(np.asarray(grid.thresholds, np.float32), return_inverse=True)
-    shape = (len(grid.rounds), len(grid.min_sizes), len(grid.sigmas), 2, thresholds.size + 1)
-    counts = np.zeros(shape, np.int64)
-    tasks = list(product(enumerate(grid.sigmas), squares))
+    rows = list(_rows(wanted, grid))
+    counts = [np.zeros((len(row.min_sizes), 2, len(row.thresholds) + 1)) for row in rows]
+    tasks = list(product(range(len(rows)), range(len(squares))))
 
-    def work(task: tuple[tuple[int, float], ScoredSquare]) -> CountArray:
-        (_, sigma), square = task
-        return np.stack(
-            [_by_min_size(square, levels, thresholds.size, grid.min_sizes)
-             for levels in _by_round(square.scores, sigma, thresholds, grid.rounds)]
-        )  # fmt: skip
+    def work(task: tuple[int, int]) -> CountArray:
+        return _count(squares[task[1]], rows[task[0]], grid)
 
     # each thread keeps a core busy: those that BLAS starts for a small product only get in the way
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        for done, (task, part) in enumerate(zip(tasks, pool.map(work, tasks), strict=True), 1):
-            (s, sigma), _ = task
-            counts[:, :, s] += part
+        for done, ((r, k), part) in enumerate(zip(tasks, pool.map(work, tasks), strict=True), 1):
+            counts[r] += part if weights is None else weights[k] * part
             if progress:
-                progress(f"sigma {sigma:g} px", done, len(tasks))
-    surface = np.apply_along_axis(_mious, -1, counts.reshape(*shape[:3], -1))[..., which]
-    return _best(surface, grid), surface
+                progress(f"sigma {grid.sigmas[rows[r].sigma]:g} px", done, len(tasks))
+    surface = np.full(grid.shape, np.nan)
+    for row, some in zip(rows, counts, strict=True):
+        surface[row.round, row.min_sizes[:, None], row.sigma, row.thresholds] = _mious(some)
+    return surface
 
 
-def _by_round(
-    scores: FloatArray, sigma: float, thresholds: FloatArray, rounds: Sequence[int]
-) -> Iterator[LevelArray]:
-    """Levels of the scores after each number of rounds."""
-    once = first_round(scores, sigma, thresholds)
-    for number in rounds:
-        yield once if number == 1 else second_round(once, sigma, thresholds)
+def best_of(surface: FloatArray, grid: SearchGrid) -> PostProcessing:
+    """The best combination of those that were tried, the first of equals."""
+    if np.isnan(surface).all():  # no pixel is labelled
+        return PostProcessing()
+    r, m, s, t = np.unravel_index(np.nanargmax(surface), surface.shape)
+    return PostProcessing(grid.sigmas[s], grid.thresholds[t], grid.rounds[r], grid.min_sizes[m])
+
+
+@dataclass(frozen=True)
+class _Row:
+    """Combinations of one sigma and one number of rounds, by their places in a grid.
+
+    Thresholds are in ascending order.
+    """
+
+    sigma: int
+    round: int
+    min_sizes: IndexArray
+    thresholds: IndexArray
+
+
+def _rows(wanted: BoolArray, grid: SearchGrid) -> Iterator[_Row]:
+    """Rows that hold all wanted combinations."""
+    ascending = np.argsort(np.asarray(grid.thresholds, np.float32), kind="stable")
+    for s, r in product(range(len(grid.sigmas)), range(len(grid.rounds))):
+        some = wanted[r, :, s]
+        if some.any():
+            thresholds = ascending[np.any(some, axis=0)[ascending]]
+            yield _Row(s, r, np.flatnonzero(np.any(some, axis=1)), thresholds)
+
+
+def _count(square: ScoredSquare, row: _Row, grid: SearchGrid) -> CountArray:
+    """Labelled pixels by minimum size, label and number of thresholds that are reached."""
+    sigma = grid.sigmas[row.sigma]
+    thresholds = np.asarray(grid.thresholds, np.float32)[row.thresholds]
+    levels = first_round(square.scores, sigma, thresholds)
+    if grid.rounds[row.round] == 2:
+        levels = second_round(levels, sigma, thresholds)
+    min_sizes = [grid.min_sizes[m] for m in row.min_sizes]
+    return _by_min_size(square, levels, thresholds.size, min_sizes)
 
 
 def _by_min_size(
@@ -130,19 +194,14 @@ def _by_min_size(
     )  # fmt: skip
 
 
-def _mious(counts: CountArray) -> list[float]:
-    """MIoU at every threshold, from the pixels by label and level."""
-    above = counts.reshape(2, -1)[:, ::-1].cumsum(axis=1)[:, ::-1]
-    solid = above[:, 1:]
-    pore = above[:, :1] - solid
-    return [
-        Confusion(((int(p[0]), int(s[0])), (int(p[1]), int(s[1])))).miou
-        for p, s in zip(pore.T, solid.T, strict=True)
-    ]
-
-
-def _best(surface: npt.NDArray[np.float64], grid: SearchGrid) -> PostProcessing:
-    if np.isnan(surface).all():  # no pixel is labelled
-        return PostProcessing()
-    r, m, s, t = np.unravel_index(np.nanargmax(surface), surface.shape)
-    return PostProcessing(grid.sigmas[s], grid.thresholds[t], grid.rounds[r], grid.min_sizes[m])
+def _mious(counts: FloatArray) -> FloatArray:
+    """MIoU at every threshold, (..., n), from pixels by label and level, (..., 2, n + 1)."""
+    above = counts[..., ::-1].cumsum(axis=-1)[..., ::-1]
+    solid = above[..., 1:]
+    pore = above[..., :1] - solid
+    with np.errstate(invalid="ignore"):  # a class that nobody labelled, nor is found
+        of_pore = pore[..., 0, :] / (pore.sum(axis=-2) + solid[..., 0, :])
+        of_solid = solid[..., 1, :] / (solid.sum(axis=-2) + pore[..., 1, :])
+        ious = np.stack([of_pore, of_solid])
+        mious: FloatArray = np.nansum(ious, axis=0) / np.isfinite(ious).sum(axis=0)
+    return mious

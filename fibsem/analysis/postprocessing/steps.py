@@ -140,6 +140,16 @@ class ScoredSquare:
     labels: LabelArray
     inner: tuple[slice, slice]
 
+    def part(self, where: tuple[slice, slice], margin: int) -> ScoredSquare:
+        """A rectangle of the square with the margin around it, as far as there are scores."""
+        around, inner = [], []
+        for own, side in zip(self.inner, where, strict=True):
+            start, stop = own.start + side.start, own.start + side.stop
+            first = max(0, start - margin)
+            around.append(slice(first, stop + margin))
+            inner.append(slice(start - first, stop - first))
+        return ScoredSquare(self.scores[tuple(around)], self.labels[where], (inner[0], inner[1]))
+
     def confusion(self, steps: PostProcessing) -> Confusion:
         """Confusion matrix of the square after post-processing with its margin."""
         return Confusion.of(self.labels, segment_slice(self.scores, steps)[self.inner])
