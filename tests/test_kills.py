@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fibsem.training.plan import Plan
 from tests.conftest import labels
 from tests.processes import Command
 
@@ -70,6 +71,25 @@ def without_times(record):
         for key, value in record.items()
         if not key.endswith(("seconds", "seconds_per_gigapixel", "run_id"))
     }
+
+
+def test_a_killed_training_with_a_budget_tells_the_time_of_both_starts(command, tiny, material):
+    """And none of the time between them; its plan is made once."""
+    how = [f"data.path={tiny}", *NETWORK, "train.share=0.02"]
+    plan = Plan(60.0, material().dataset.hash, 1, 5, 60, 0.1, 0.2, 5.0)
+    (command.folder / "plan.json").write_text(json.dumps(plan.to_json()))
+    how += [f"plan={command.folder / 'plan.json'}"]
+    began = time.monotonic()
+    killed = command("train", "cut", *how)
+    kill_when(killed, (command.folder / "cut" / "checkpoint.npz").exists)
+    first_s = time.monotonic() - began
+    time.sleep(20)
+    began = time.monotonic()
+    found = finish(command("train", "cut", *how), command, "cut")
+    second_s = time.monotonic() - began
+    assert found["epochs"] == 5
+    assert found["seconds"] < second_s
+    assert found["seconds"] < found["budget"]["used_s"] < first_s + second_s
 
 
 def test_a_killed_training_ends_as_the_whole_one(command, tiny):

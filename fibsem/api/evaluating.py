@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fibsem.data.dataset import Dataset
     from fibsem.tracking.runs import Tracking
     from fibsem.training.plan import Plan
+    from fibsem.training.worked import Worked
 
 
 @dataclass(frozen=True, repr=False)
@@ -162,14 +163,15 @@ def run(tree: Tree) -> EvaluateResult:
 
     from fibsem.training.datasets import obtain
     from fibsem.training.start import pinned
+    from fibsem.training.worked import worked_on
 
     dataset = obtain(config.data, config.split)
     tree = pinned(tree, config)
     config = RunConfig.of(tree)
     spec = config.spec
     folder = output_folder("evaluate", tree, dataset.name, spec.name, str(spec.nbhd))
-    with at_work(folder):
-        return EvaluateResult(_evaluate(tree, how, config, dataset, folder, began), folder)
+    with at_work(folder), worked_on(tree, folder, began) as worked:
+        return EvaluateResult(_evaluate(tree, how, config, dataset, folder, began, worked), folder)
 
 
 def _evaluate(
@@ -179,6 +181,7 @@ def _evaluate(
     dataset: Dataset,
     folder: Path,
     began: float,
+    worked: Worked,
 ) -> dict[str, Any]:
     """The record of ``summary.json``; that of a finished evaluation is read."""
     from fibsem.evaluation.folder import finished, settle
@@ -187,7 +190,7 @@ def _evaluate(
     tracking = Tracking.open(config.tracking, dataset.name)
     plan = None
     if Budget.of(tree).planned and config.spec.is_network:
-        tree, plan = _planned(tree, how, config, dataset, folder, began)
+        tree, plan = _planned(tree, how, config, dataset, folder, worked)
     settle(folder, tree, dataset.digests, tracking, overwrite=tree["overwrite"])
     if (known := finished(folder, tree)) is not None:
         print(f"{folder} is finished, and not run again")
@@ -203,10 +206,9 @@ def _evaluate(
     with Progress("seeds") as progress:
         record = evaluation.run(progress)
     pictures = draw_cell(folder, material)
-    used_s = time.perf_counter() - began
-    record |= {"command": tree.get("command"), "seconds": used_s}
+    record |= {"command": tree.get("command"), "seconds": time.perf_counter() - began}
     if plan is not None:
-        record |= plan.told(used_s)
+        record |= plan.told(worked.finish())
     write_json(folder / "summary.json", record)
     _over_all(folder, dataset, tracking, record["run_id"], pictures)
     return record
@@ -233,7 +235,7 @@ def _planned(
     config: RunConfig,
     dataset: Dataset,
     folder: Path,
-    began: float,
+    worked: Worked,
 ) -> tuple[Tree, Plan | None]:
     """The configuration with what the budget pays for."""
     from fibsem.evaluation.protocol import plan_evaluation
@@ -243,6 +245,6 @@ def _planned(
     material = Material.of(dataset, config)
 
     def make(budget_s: float) -> Plan:
-        return plan_evaluation(material, tree["seeds"], how.patch_limit, budget_s, began)
+        return plan_evaluation(material, tree["seeds"], how.patch_limit, budget_s, worked.began)
 
     return planned(tree, folder, dataset.hash, make, anew=tree["overwrite"])

@@ -143,6 +143,7 @@ def run(tree: Tree) -> PromoteResult:
     from fibsem.promotion.trials import best_trials
     from fibsem.tracking.runs import Tracking
     from fibsem.training.plan import planned
+    from fibsem.training.worked import worked_on
 
     tracking = Tracking.open(store, dataset.name)
     trials = best_trials(tracking, dataset, rank, how.study, how.max_seconds_per_gigapixel)
@@ -150,14 +151,16 @@ def run(tree: Tree) -> PromoteResult:
         RunConfig.of(final_tree(trial, tree, tree["seed"]))
     which = hashlib.sha256("".join(trial.run_id for trial in trials).encode()).hexdigest()[:8]
     folder = output_folder("promote", tree, dataset.name, which)
-    with at_work(folder):
+    with at_work(folder), worked_on(tree, folder, began) as worked:
         plan = None
         if RunConfig.of(trials[0].tree).spec.is_network:
-            make = partial(plan_promotion, tree, trials, dataset, tracking, began)
-            tree, plan = planned(tree, folder, dataset.hash, make, values=values)
+            make = partial(plan_promotion, tree, trials, dataset, tracking, worked.began)
+            tree, plan = planned(
+                tree, folder, dataset.hash, make, anew=tree["overwrite"], values=values
+            )
         record = promote_trials(Promotion(tree, dataset, folder, tracking), trials)
         if plan is not None:
-            record |= plan.told(time.perf_counter() - began)
+            record |= plan.told(worked.finish())
         write_json(folder / "summary.json", record)
     return PromoteResult(record, folder)
 

@@ -141,11 +141,15 @@ class Prepared:
     material: Material
     began: float
 
-    def plan(self, budget_s: float) -> Plan:
-        """Trials and steps that fill a budget."""
+    def plan(self, budget_s: float, began: float | None = None) -> Plan:
+        """Trials and steps that fill a budget.
+
+        ``began`` is earlier than this start where others were interrupted before it.
+        """
         from fibsem.search.budget import plan_sweep
 
-        return plan_sweep(self.tree, self.how, self.space, self.material, budget_s, self.began)
+        began = self.began if began is None else began
+        return plan_sweep(self.tree, self.how, self.space, self.material, budget_s, began)
 
     def announce(self) -> None:
         """Say what it will take, and where that is long, what could be done instead."""
@@ -200,7 +204,7 @@ def prepare(tree: Tree) -> Prepared:
 
 def search(prepared: Prepared) -> SweepResult:
     """Run the trials that are missing, here or beside other workers."""
-    from fibsem.search.budget import values
+    from fibsem.search.budget import cut_off, values
     from fibsem.search.executors import InProcess
     from fibsem.search.folder import begin_anew
     from fibsem.search.report import report_sweep
@@ -209,6 +213,7 @@ def search(prepared: Prepared) -> SweepResult:
     from fibsem.system.progress import Progress
     from fibsem.tracking.runs import Tracking
     from fibsem.training.plan import planned
+    from fibsem.training.worked import worked_on
 
     tree, config, dataset = prepared.tree, prepared.config, prepared.dataset
     what = tree["model"]["name"], str(config.spec.nbhd)
@@ -217,12 +222,15 @@ def search(prepared: Prepared) -> SweepResult:
     if tree["overwrite"]:
         with at_work(folder):
             begin_anew(tree, folder, tracking)
-    with at_work(folder, shared=True):  # the same sweep elsewhere joins
+    shared = at_work(folder, shared=True)  # the same sweep elsewhere joins
+    with shared, worked_on(tree, folder, prepared.began) as worked:
         plan = None
         if config.spec.is_network:
             tree, plan = planned(
-                tree, folder, dataset.hash, prepared.plan, anew=tree["overwrite"], values=values
-            )
+                tree, folder, dataset.hash, lambda seconds: prepared.plan(seconds, worked.began),
+                anew=tree["overwrite"], values=values,
+            )  # fmt: skip
+            tree = cut_off(tree, plan, worked.seconds)
         sweep = Sweep.open(tree, dataset, folder, tracking)
         with closing(sweep.study):
             sweep.reconcile()
@@ -244,6 +252,6 @@ def search(prepared: Prepared) -> SweepResult:
                 **sweep.finish(time.perf_counter() - prepared.began),
             }
             if plan is not None:
-                record |= plan.told(record["seconds"])
+                record |= plan.told(worked.finish())
         write_json(folder / "summary.json", record)
     return SweepResult(record, folder, config.tracking.uri)

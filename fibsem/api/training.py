@@ -18,6 +18,7 @@ from fibsem.tracking import names
 
 if TYPE_CHECKING:
     from fibsem.data.dataset import Dataset
+    from fibsem.training.worked import Worked
 
 
 @dataclass(frozen=True, repr=False)
@@ -107,15 +108,16 @@ def run(tree: Tree) -> TrainResult:
 
     from fibsem.training.datasets import obtain
     from fibsem.training.start import pinned
+    from fibsem.training.worked import worked_on
 
     dataset = obtain(config.data, config.split)
     tree = pinned(tree, config)
     folder = output_folder("train", tree, dataset.name, config.spec.name, str(config.spec.nbhd))
-    with at_work(folder):
-        return _train(tree, dataset, folder, began)
+    with at_work(folder), worked_on(tree, folder, began) as worked:
+        return _train(tree, dataset, folder, began, worked)
 
 
-def _train(tree: Tree, dataset: Dataset, folder: Path, began: float) -> TrainResult:
+def _train(tree: Tree, dataset: Dataset, folder: Path, began: float, worked: Worked) -> TrainResult:
     from fibsem.system.progress import Progress
     from fibsem.tracking.runs import Tracking
     from fibsem.training.learner import Learner
@@ -132,8 +134,7 @@ def _train(tree: Tree, dataset: Dataset, folder: Path, began: float) -> TrainRes
         nonlocal learner
         learner = Learner.of(material.config)
         found = probe(material, budget_s, learner)
-        spent_s = time.perf_counter() - began
-        return plan_trainings(found, budget_s, spent_s, dataset.hash, traced=True)
+        return plan_trainings(found, budget_s, worked.seconds, dataset.hash, traced=True)
 
     plan = None
     if material.config.spec.is_network:
@@ -159,6 +160,6 @@ def _train(tree: Tree, dataset: Dataset, folder: Path, began: float) -> TrainRes
         result, _ = run_job(job, material.for_config(config), tracking, show, learner)
     record = {**result.to_json(), "seconds": time.perf_counter() - began}
     if plan is not None:
-        record |= plan.told(record["seconds"])
+        record |= plan.told(worked.finish())
     write_json(folder / "summary.json", record)
     return TrainResult(record, folder)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fibsem.config import RunConfig, SearchConfig, Tree, with_values
+from fibsem.config import Budget, RunConfig, SearchConfig, Tree, with_values
 from fibsem.search.space import Space
 from fibsem.training.material import Material
 from fibsem.training.plan import VALIDATING, Plan, Probe, plan_trainings, probe
@@ -89,6 +89,17 @@ def values(plan: Plan, limit_s: float | None) -> dict[str, Any]:
     """What it sets of a sweep; see :meth:`fibsem.training.plan.Plan.values`."""
     rungs = [list(rung) for rung in plan.rungs]
     return {**plan.values(limit_s), "search.trials": plan.trials, "search.rungs": rungs}
+
+
+def cut_off(tree: Tree, plan: Plan | None, worked_s: float) -> Tree:
+    """The configuration under ``budget_is=hard``: no trial begins when the budget is used up.
+
+    That of a sweep that goes on is what its starts before have left of it.
+    """
+    if plan is None or not Budget.of(tree).strict:
+        return tree
+    given, left_s = tree["search"]["max_seconds"], max(1.0, plan.budget_s - worked_s)
+    return with_values(tree, {"search.max_seconds": min(given or left_s, left_s)})
 
 
 def mean(found: Sequence[Probe]) -> Probe:

@@ -158,8 +158,8 @@ class Plan:
         if used_s > LATE * self.budget_s:
             print(
                 f"{duration(used_s)} were used of {duration(self.budget_s)}: the machine was "
-                "slower than when the plan was made, whose steps stay; budget_is=hard cuts off "
-                "what is late"
+                "slower than when the plan was made, or some work was lost to a kill; the plan's "
+                "steps stay, and budget_is=hard cuts off what is late"
             )
         return {"plan": self.to_json(), "budget": {"given_s": self.budget_s, "used_s": used_s}}
 

@@ -1,0 +1,127 @@
+"""How long a command has worked on a folder, all of its starts together.
+
+What a kill ends cannot say when. So a thread notes the time of a start every few seconds, in a file
+of its own; between a kill and the next start nobody works, and nothing is counted. Starts that work
+beside one another, as those of a sweep on several machines, count once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fibsem.config import Budget, Tree
+from fibsem.errors import UserError
+from fibsem.system.files import known_json, remove_own, write_json
+
+#: Where it is noted, in the folder of the results; every so many seconds.
+FOLDER, EVERY_S = "worked", 2.0
+#: What a command had used when it came to its end: later looks at its results are no work.
+FINISHED = "finished.json"
+
+
+class Worked:
+    """Time of the starts of one command, this one among them.
+
+    Parameters
+    ----------
+    folder
+        Of the notes.
+    began
+        When this start began, by ``time.perf_counter``.
+    """
+
+    def __init__(self, folder: Path, began: float) -> None:
+        self.folder, self._began = folder, began
+        self._at = time.time() - (time.perf_counter() - began)
+        self._file = folder / f"{self._at:.3f}-{os.getpid()}.json"
+
+    @property
+    def seconds(self) -> float:
+        """Worked so far."""
+        return union((*self._others(), self._own()))
+
+    @property
+    def began(self) -> float:
+        """When the command had begun, by ``time.perf_counter``, if nobody had interrupted it."""
+        return time.perf_counter() - self.seconds
+
+    def finish(self) -> float:
+        """Seconds that the command took; those of its first end where it had come to one."""
+        path = self.folder / FINISHED
+        known = known_json(path, keys=("used_s",))
+        if known is None:
+            known = {"used_s": self.seconds}
+            write_json(path, known)
+        return float(known["used_s"])
+
+    def note(self) -> None:
+        """Write down how long this start has worked."""
+        at, seconds = self._own()
+        write_json(self._file, {"began": at, "seconds": seconds - at})
+
+    def _own(self) -> tuple[float, float]:
+        return self._at, self._at + time.perf_counter() - self._began
+
+    def _others(self) -> Iterator[tuple[float, float]]:
+        for path in self.folder.glob("*-*.json"):
+            known = known_json(path, keys=("began", "seconds"))
+            if known is not None and path != self._file:
+                yield known["began"], known["began"] + known["seconds"]
+
+
+@contextmanager
+def worked_on(tree: Tree, results: Path, began: float) -> Iterator[Worked]:
+    """Note how long a command works on a folder, if it has a budget.
+
+    Parameters
+    ----------
+    tree, results
+        The configuration, whose ``overwrite`` forgets the starts before, and the folder.
+    began
+        When this start began, by ``time.perf_counter``.
+    """
+    if tree["overwrite"]:
+        remove_own(results, [f"{FOLDER}/*.json", FOLDER])
+    worked = Worked(results / FOLDER, began)
+    with _noted(worked) if Budget.of(tree).planned else contextlib.nullcontext():
+        yield worked
+
+
+@contextmanager
+def _noted(worked: Worked) -> Iterator[None]:
+    """Note every few seconds how long it has taken."""
+    ended = threading.Event()
+    worked.note()
+
+    def keep() -> None:
+        while not ended.wait(EVERY_S):
+            with contextlib.suppress(OSError, UserError):  # a full disk ends nothing here
+                worked.note()
+
+    thread = threading.Thread(target=keep, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def union(spans: Iterable[tuple[float, float]]) -> float:
+    """Length of what some spans cover.
+
+    >>> union([(0, 2), (1, 4), (7, 8)])
+    5.0
+    """
+    length, reached = 0.0, -math.inf
+    for first, last in sorted(spans):
+        length += max(0.0, last - max(first, reached))
+        reached = max(reached, last)
+    return length
