@@ -6,6 +6,8 @@
 slices by default. A film is simulated and a network trained for two minutes first; both stay in
 --folder. The segmentation is the command as users type it, in a process of its own. One that was
 interrupted is gone on with, but its time is not reported.
+
+Looks inside: the network alone is timed beside the whole command.
 """
 
 from __future__ import annotations
@@ -51,7 +53,7 @@ from fibsem.data.preprocessing import Recipe
 from fibsem.geometry import Nbhd
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.inference.model.segmenter import Segmenter
-from fibsem.models.spec import resolve
+from fibsem.models import resolve
 from fibsem.tracking.bundle import Bundle, load_bundle
 
 if not (bundle / "bundle.json").is_file():

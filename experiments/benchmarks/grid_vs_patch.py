@@ -24,31 +24,25 @@ parser.add_argument("--data", default="demo")
 parser.add_argument("--state", type=Path, default=Path("outputs/benchmarks/grid_vs_patch"))
 args = parser.parse_args()
 
-from fibsem.config import RunConfig, compose
-from fibsem.training.datasets import obtain
-from fibsem.training.fit import train
-from fibsem.training.material import Material
+from fibsem import api
 
 
 def curve(mode: str, seed: int) -> list[tuple[float, float]]:
     """(seconds of training and validation, validation mIoU) after every epoch; kept in a file."""
     known = args.state / f"{args.data}-{args.nbhd}-{args.seconds:g}-{mode}-{seed}.json"
     if not known.is_file():
-        config = RunConfig.of(
-            compose(
-                "train",
-                [f"data={args.data}", f"nbhd={args.nbhd}", f"train.mode={mode}", f"seed={seed}",
-                 f"train.max_seconds={args.seconds}", "train.epochs=1000", "train.patience=null",
-                 "train.share=0.02", f"train.steps={40 if mode == 'grid' else 10}",
-                 "train.decay_every=1000"],
-            )
+        trained = api.train(
+            args.data, nbhd=args.nbhd, seed=seed, output=known.with_suffix(""),
+            train={
+                "mode": mode, "max_seconds": args.seconds, "epochs": 1000, "patience": None,
+                "share": 0.02, "steps": 40 if mode == "grid" else 10, "decay_every": 1000,
+            },
+            tracking={"uri": f"sqlite:///{args.state / 'mlflow.db'}", "artifacts": str(args.state)},
         )  # fmt: skip
-        history = train(Material.of(obtain(config.data, config.split), config)).history
         spent, points = 0.0, []
-        for epoch in history:
-            spent += epoch.seconds + epoch.val_seconds
-            points.append((spent, epoch.val["miou"]))
-        known.parent.mkdir(parents=True, exist_ok=True)
+        for epoch in trained.summary["history"]:
+            spent += epoch["seconds"] + epoch["val_seconds"]
+            points.append((spent, epoch["val"]["miou"]))
         known.write_text(json.dumps(points))
     return json.loads(known.read_text())
 

@@ -5,6 +5,8 @@
 About ten minutes on 2 cores; a row is printed as soon as it is timed. One slice of 2247 x 3372,
 2dcnn with default sizes. Expected: dense is hundreds of times faster, the more the larger the
 neighbourhood.
+
+Looks inside: single batches and blocks are timed, and the batch of `predict` is the one in use.
 """
 
 from __future__ import annotations
@@ -27,8 +29,7 @@ from fibsem.geometry import Nbhd
 from fibsem.inference.model.cost import pixels_per_second
 from fibsem.inference.model.predict import PATCH_BATCH, BlockScorer, compiled
 from fibsem.inference.volume.budget import GIB
-from fibsem.models import build
-from fibsem.models.spec import resolve
+from fibsem.models import build, resolve
 
 #: A slice of the thesis (y, x).
 SLICE = (2247, 3372)

@@ -14,6 +14,8 @@ there is what they are held against:
   extrapolated from a sample of combinations and squares (``plain_seconds_extrapolated``);
 - the floor: what a float32 matrix product of as many operations takes that the Gaussians of the
   second round need (``floor_seconds``), at the rate measured here with all cores.
+
+Looks inside: the search is held against its definition, square by square.
 """
 
 from __future__ import annotations

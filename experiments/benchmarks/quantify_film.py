@@ -6,6 +6,8 @@ The labels are the exact pores of a phantom film of 45 % porosity, written slice
 summary of a segmentation beside them. The command runs in a process of its own. Then a corner of
 the film that fits into memory is measured once in slabs of one slice and once as a whole: every
 figure must be equal. --parts of a million voxels are measured for pore sizes and transport.
+
+Looks inside: slabs of a chosen height are compared with the whole, which no command offers.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ parser.add_argument("--parts", type=int, default=4)
 parser.add_argument("--folder", type=Path, default=Path("outputs/quantify_film"))
 args = parser.parse_args()
 
-from fibsem.data.phantom.recipe import PhantomRecipe
+from fibsem.data.phantom import PhantomRecipe
 from fibsem.data.phantom.structure import Structure
 from fibsem.data.volumes import create_volume, open_volume
 from fibsem.geometry import Box

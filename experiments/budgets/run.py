@@ -22,7 +22,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from fibsem.data.phantom import PhantomRecipe, simulate
-from fibsem.data.phantom.recipe import THESIS_FILMS
 
 HERE = Path("outputs/budgets")
 GIB = 2**20  # getrusage tells KiB
@@ -38,7 +37,7 @@ def rare_film() -> Path:
     """A phantom of 1 % pores with a mask of every slice: 12 train, 4 validate, 4 test."""
     folder = HERE / "rare"
     if not (folder / "dataset.yaml").is_file():
-        film = THESIS_FILMS["HPC22"]._replace(porosity=0.01)
+        film = PhantomRecipe().samples["HPC22"]._replace(porosity=0.01)
         recipe = replace(PhantomRecipe(), shape=(20, 768, 768), squares=3, samples={"rare": film})
         simulate(recipe, folder)
     with (folder / "rare" / "slices.csv").open("w", newline="") as file:

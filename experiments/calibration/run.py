@@ -5,6 +5,8 @@
 
 See README.md. The first argument is the folder of a finished promotion, the others name its data as
 on the command line; --json adds to what is there.
+
+Looks inside: it needs the probabilities of every labelled pixel, which a promotion does not keep.
 """
 
 from __future__ import annotations

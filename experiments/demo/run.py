@@ -12,9 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+from fibsem import api
 from fibsem.analysis import figures
-from fibsem.analysis.intervals import corrected_text
-from fibsem.data.volumes import open_volume
 from fibsem.geometry import Box
 
 OUT = Path("outputs/demo")
@@ -34,7 +33,7 @@ def draw(sample: str, z: int) -> Path:
     """One slice, the pores found in it and the true ones."""
     data = Path("data/demo") / sample
     stacks = [
-        open_volume(path)
+        api.open_volume(path)
         for path in (
             data / "slices",
             OUT / "promote" / "volumes" / sample / "labels.ome.zarr",
@@ -53,11 +52,12 @@ def main() -> None:
     promoted = run("promote", *COMMON, f"study={sweep['study']}")
     truth = json.loads(Path("data/demo/truth.json").read_text())
     print(f"\n{'':8}{'truth':>8}{'map':>8}   95 % over slices   corrected by squares")
+    volumes = api.PromoteResult(promoted, OUT / "promote").segmentations
     for name, film in promoted["samples"].items():
         low, high = film["porosity_ci"]
         true = truth[name]["porosity"]
         found = f"{true:8.3f}{film['porosity']:8.3f}   [{low:.3f}, {high:.3f}]"
-        print(f"{name:8}{found}     {corrected_text(film)}")
+        print(f"{name:8}{found}     {volumes[name].corrected}")
     picture = draw("HPC30", 12)
     print(
         f"\nBest of {sweep['trials']['complete']} trials: {sweep['best']['params']}\n"

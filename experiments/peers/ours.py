@@ -1,4 +1,7 @@
-"""A model of this project: trained by its command, scored by what ``fibsem.segment`` runs."""
+"""A model of this project: trained by its command, scored by what ``fibsem.segment`` runs.
+
+Looks inside: slices are scored from memory to memory, as the other methods do it, too.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ from fibsem.inference.options import Options
 from fibsem.inference.tiling.tiles import Room
 from fibsem.inference.tiling.tuning import tiling_of
 from fibsem.inference.volume.slab import SlabWorker
-from fibsem.models.spec import ModelSpec
+from fibsem.models import ModelSpec
 
 #: Slices of a whole film: from so many on the command times its tiles.
 WHOLE = 200

@@ -9,6 +9,9 @@ one after the other, each stage in a process of its own. Cells that the file of 
 run again, so that it goes on where it was stopped. Methods take turns within a seed, so that a
 machine that drifts drifts for all. ``README.md`` says how to make the environment of
 ``--monai-python``; without it the rows of MONAI are left out.
+
+Looks inside: the other methods are given the windows and the squares that ours are trained and
+scored on.
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@
 
 Each method scores --slices slices of --size pixels from an array in memory to probabilities in
 memory, after one slice that does not count, --repeats times in turn with the others.
+
+Looks inside: the other methods are given the slices that our correction makes.
 """
 
 from __future__ import annotations

@@ -7,6 +7,9 @@ sweep of four trials of a 2dcnn at 33x33x3, then `promote ensemble=5`. Compared 
 the best trial run again with three seeds (mean and s.d.), one finally trained network, the mean of
 five of them. Post-processing and temperature of each are chosen on the validation squares. The
 trials that were run again are scored on the test squares here, which a promotion never does.
+
+Looks inside: members of an ensemble are scored one by one, and trials on test squares, which no
+promotion does.
 """
 
 from __future__ import annotations

@@ -7,6 +7,9 @@ Every cell (line, seed) is a training in a process of its own, whose threshold i
 all labelled validation pixels; the figure is the mIoU over all labelled test pixels. Cells that the
 file of --json holds are not trained again. With --seconds a training has so much time, with --steps
 so many steps, whatever else the machine does meanwhile.
+
+Looks inside: a training is scored on the test squares at a threshold of its own, with nothing
+tracked.
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@ About ten minutes on 2 cores. Eight processes, begun together, claim and complet
 without training, in studies of 100, in each storage: SQLite, a journal, PostgreSQL (where the
 Debian package postgresql is installed) and Keras-Tuner's files. Every process writes down what it
 got. Storages that the file has already are not tried again.
+
+Looks inside: a study is asked for trials as fast as it gives them, without training any.
 """
 
 from __future__ import annotations

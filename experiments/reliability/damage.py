@@ -3,6 +3,8 @@
 Each file is emptied, halved, zeroed or has one bit flipped, and the same command is given again: it
 is right where it returns the figures of before. It may refuse in one line, if overwrite=true works
 then. It is wrong where it ends in a traceback or returns other figures.
+
+Looks inside: commands are cut into their steps, so that files are damaged between them.
 """
 
 from __future__ import annotations

@@ -24,8 +24,7 @@ parser.add_argument("--json", type=Path, help="write the figures here")
 #: What a process does that shall not notice anything.
 PROBE = """
 from fibsem.geometry import Nbhd
-from fibsem.models import build
-from fibsem.models.spec import resolve
+from fibsem.models import build, resolve
 model = build(resolve("2dcnn", Nbhd(3, 11, 11), "valid", {"blocks": 1, "filters": 4}))
 from keras import config
 found = config.backend(), config.floatx(), config.epsilon(), config.image_data_format()

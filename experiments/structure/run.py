@@ -4,6 +4,9 @@
     .venv/bin/python experiments/structure/run.py --json experiments/structure/results/demo.json
 
 See README.md. What is done is kept in --folder, film by film, and not done again.
+
+Looks inside: single parts of a film are measured, of the truth, the annotator and the segmentation
+alike.
 """
 
 from __future__ import annotations

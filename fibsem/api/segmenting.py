@@ -105,6 +105,11 @@ class SegmentResult(Result):
         return low, high
 
     @property
+    def corrected(self) -> str:
+        """What the film's own test squares say its porosity is, in words."""
+        return corrected_text(dict(self.summary))
+
+    @property
     def text(self) -> str:
         """Porosity, speed and place."""
         summary = self.summary
@@ -115,7 +120,7 @@ class SegmentResult(Result):
         where = self.folder if self.folder.exists() else "in memory"
         return (
             f"porosity {porosity}{missing}, {summary['voxels_per_second']:.0f} voxels a second "
-            f"({summary['mode']}, {summary['precision']}); {where}\n{corrected_text(summary)}"
+            f"({summary['mode']}, {summary['precision']}); {where}\n{self.corrected}"
         )
 
     def pictures(self) -> Iterable[bytes]:

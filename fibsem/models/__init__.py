@@ -11,8 +11,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from fibsem.models.architectures import MODELS
 from fibsem.models.settings import require_settings
-from fibsem.models.spec import ModelSpec
+from fibsem.models.spec import ModelSpec, resolve
 from fibsem.system.files import beside
 from fibsem.system.interrupts import uninterrupted
 
@@ -20,6 +21,18 @@ if TYPE_CHECKING:
     import keras
 
     from fibsem.models.feature_model import FeatureModel
+
+__all__ = [
+    "MODELS",
+    "Model",
+    "ModelSpec",
+    "build",
+    "build_for_steps",
+    "load",
+    "resolve",
+    "save",
+    "untrained",
+]
 
 #: What a training gives: its type follows from the spec.
 Model = Any

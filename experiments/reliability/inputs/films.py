@@ -1,4 +1,7 @@
-"""The film and the labels that every input is made from, and whether they come out again."""
+"""The film and the labels that every input is made from, and whether they come out again.
+
+Looks inside: inputs are held against every version of the package, also those without `fibsem.api`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Folders of studies, and passwords in addresses, which drivers take for something else."""
+"""Folders of studies, and passwords in addresses, which drivers take for something else.
+
+Looks inside: an address is opened without a sweep.
+"""
 
 from films import place
 

@@ -1,4 +1,7 @@
-"""Cells of tables that a spreadsheet takes for formulas, and numbers that it must not lose."""
+"""Cells of tables that a spreadsheet takes for formulas, and numbers that it must not lose.
+
+Looks inside: a table is written without the command that would fill it.
+"""
 
 import csv
 import io

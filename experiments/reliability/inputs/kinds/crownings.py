@@ -1,4 +1,7 @@
-"""Who is champion after what people, kills and others did since a challenger was compared."""
+"""Who is champion after what people, kills and others did since a challenger was compared.
+
+Looks inside: aliases are moved between two steps of one decision.
+"""
 
 import shutil
 from threading import Barrier, Thread

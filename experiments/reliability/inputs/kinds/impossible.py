@@ -1,4 +1,7 @@
-"""Scores, bundles and ledgers that give no figure: an error, or what is none."""
+"""Scores, bundles and ledgers that give no figure: an error, or what is none.
+
+Looks inside: such scores, bundles and ledgers are made by no command.
+"""
 
 import json
 import runpy
@@ -15,8 +18,7 @@ from fibsem.geometry import Nbhd
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.volume.ledger import Ledger
-from fibsem.models import build
-from fibsem.models.spec import resolve
+from fibsem.models import build, resolve
 from fibsem.tracking.bundle import Bundle, load_bundle
 
 try:

@@ -1,4 +1,7 @@
-"""Names of samples as folders and as keys of metrics, in a real store."""
+"""Names of samples as folders and as keys of metrics, in a real store.
+
+Looks inside: names are stored without a training.
+"""
 
 from films import place
 

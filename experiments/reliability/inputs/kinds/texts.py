@@ -1,4 +1,7 @@
-"""Names and folders in manifests that YAML takes for something else."""
+"""Names and folders in manifests that YAML takes for something else.
+
+Looks inside: inputs are held against every version of the package, also those without `fibsem.api`.
+"""
 
 from films import dataset
 

@@ -1,0 +1,71 @@
+"""Experiments and notebooks use the public names; where one looks inside, it says why.
+
+Public is ``fibsem.api``, and what a package lists in ``__all__``.
+"""
+
+import ast
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+EXPERIMENTS = sorted((ROOT / "experiments").rglob("*.py"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+#: Imports of inner names by experiments. It may fall, and never grows.
+MOST = 189
+
+
+def _public():
+    """Modules whose names are public."""
+    found = {"fibsem", "fibsem.errors", "fibsem.geometry"}
+    for file in (ROOT / "fibsem").rglob("__init__.py"):
+        body = ast.parse(file.read_text(encoding="utf-8")).body
+        assigned = [node.targets[0] for node in body if isinstance(node, ast.Assign)]
+        if any(isinstance(name, ast.Name) and name.id == "__all__" for name in assigned):
+            found.add(".".join(file.parent.relative_to(ROOT).parts))
+    return found
+
+
+PUBLIC = _public()
+
+
+def inner(source):
+    """Dotted names that some source imports and nobody promises."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names = {alias.name for alias in node.names} - PUBLIC
+            yield from (name for name in names if name.startswith("fibsem."))
+        elif isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith("fibsem."):
+            dotted = {f"{node.module}.{alias.name}" for alias in node.names}
+            if node.module != "fibsem" and node.module in PUBLIC:
+                continue
+            yield from dotted - PUBLIC
+
+
+def test_what_is_inside_is_told_from_what_is_public():
+    source = "from fibsem import api\nfrom fibsem.config import read\nimport fibsem.search.sweep\n"
+    source += "def f():\n    from fibsem.analysis import figures, tables\n"
+    assert [*inner(source)] == ["fibsem.search.sweep", "fibsem.analysis.tables"]
+
+
+def test_experiments_import_no_more_inner_names_than_they_did():
+    found = [name for file in EXPERIMENTS for name in {*inner(file.read_text("utf-8"))}]
+    assert len(found) <= MOST
+
+
+def _says_why(source):
+    return "Looks inside: " in (ast.get_docstring(ast.parse(source)) or "")
+
+
+def test_an_experiment_that_looks_inside_says_why():
+    sources = {file: file.read_text("utf-8") for file in EXPERIMENTS}
+    assert [file for file, text in sources.items() if _says_why(text) != any(inner(text))] == []
+
+
+@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.name)
+def test_notebooks_use_the_interface_alone(file):
+    cells = json.loads(file.read_text("utf-8"))["cells"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    assert [*inner("\n".join(code))] == []
+    assert "from fibsem import api" in "\n".join(code)
