@@ -165,7 +165,7 @@ def under(bench: Bench, home: Path, what: str, act: Any, numbers: list[int], at:
             config = RunConfig.of(tree)
             dataset = obtain(config.data, config.split)
             assert dataset.hash
-            job = Job(tree, home / "out", "a training", {}, {})
+            job = Job(tree, home / "out", "a training", {})
             tracking = Tracking.open(config.tracking, "damage")
             run_job(job, Material.of(dataset, config), tracking, lambda e: hook(e, e.epoch + 1))
     except UserError as error:

@@ -147,13 +147,13 @@ def run(tree: Tree) -> PromoteResult:
 
     tracking = Tracking.open(store, dataset.name)
     trials = best_trials(tracking, dataset, rank, how.study, how.max_seconds_per_gigapixel)
-    for trial in trials:  # what is wrong with `final` is said before the ranking, not after it
-        RunConfig.of(final_tree(trial, tree, tree["seed"]))
+    # what is wrong with `final` is said before the ranking, not after it
+    finals = [RunConfig.of(final_tree(trial, tree, tree["seed"])) for trial in trials]
     which = hashlib.sha256("".join(trial.run_id for trial in trials).encode()).hexdigest()[:8]
     folder = output_folder("promote", tree, dataset.name, which)
     with at_work(folder), worked_on(tree, folder, began) as worked:
         plan = None
-        if RunConfig.of(trials[0].tree).spec.is_network:
+        if finals[0].spec.is_network:
             make = partial(plan_promotion, tree, trials, dataset, tracking, worked.began)
             tree, plan = planned(
                 tree, folder, dataset.hash, make, anew=tree["overwrite"], values=values

@@ -17,7 +17,7 @@ from fibsem.system.locks import at_work
 from fibsem.tracking import names
 
 if TYPE_CHECKING:
-    from fibsem.data.dataset import Dataset
+    from fibsem.training.material import Material
     from fibsem.training.worked import Worked
 
 
@@ -107,57 +107,56 @@ def run(tree: Tree) -> TrainResult:
     Budget.of(tree)
 
     from fibsem.training.datasets import obtain
+    from fibsem.training.material import Material
     from fibsem.training.start import pinned
     from fibsem.training.worked import worked_on
 
     dataset = obtain(config.data, config.split)
-    tree = pinned(tree, config)
+    config = RunConfig.of(tree := pinned(tree, config))
     folder = output_folder("train", tree, dataset.name, config.spec.name, str(config.spec.nbhd))
     with at_work(folder), worked_on(tree, folder, began) as worked:
-        return _train(tree, dataset, folder, began, worked)
+        return _train(tree, Material.of(dataset, config), folder, began, worked)
 
 
-def _train(tree: Tree, dataset: Dataset, folder: Path, began: float, worked: Worked) -> TrainResult:
+def _train(
+    tree: Tree, material: Material, folder: Path, began: float, worked: Worked
+) -> TrainResult:
     from fibsem.system.progress import Progress
     from fibsem.tracking.runs import Tracking
     from fibsem.training.learner import Learner
-    from fibsem.training.material import Material
     from fibsem.training.plan import Plan, forecast, plan_trainings, planned, probe
     from fibsem.training.results import Epoch
-    from fibsem.training.run import Job, hyperparameters, run_job
+    from fibsem.training.run import Job, run_job
 
-    material = Material.of(dataset, RunConfig.of(tree))
-
+    data = material.dataset.hash
     learner: Learner | None = None
 
     def make(budget_s: float) -> Plan:
         nonlocal learner
         learner = Learner.of(material.config)
         found = probe(material, budget_s, learner)
-        return plan_trainings(found, budget_s, worked.seconds, dataset.hash, traced=True)
+        return plan_trainings(found, budget_s, worked.seconds, data, traced=True)
 
     plan = None
     if material.config.spec.is_network:
-        tree, plan = planned(tree, folder, dataset.hash, make, anew=tree["overwrite"])
-    config = RunConfig.of(tree)
-    tracking = Tracking.open(config.tracking, dataset.name)
+        tree, plan = planned(tree, folder, data, make, anew=tree["overwrite"])
+    tracking = Tracking.open(material.config.tracking, material.dataset.name)
     job = Job(
         tree=tree,
         folder=folder,
-        name=f"{config.spec.name} {config.spec.nbhd} seed {config.seed}",
+        name=material.config.name,
         tags={names.COMMAND: names.TRAIN},
-        params=hyperparameters(config, tree),
         overwrite="always" if tree["overwrite"] else "never",
     )
     with Progress("epochs") as progress:
 
         def show(epoch: Epoch) -> None:
             text = f"loss {epoch.val['loss']:.4f}, mIoU {epoch.val['miou']:.4f}"
-            progress(text, epoch.epoch + 1, config.train.epochs)
-            if epoch.epoch == 0 and plan is None and (said := forecast(epoch, config.train)):
+            progress(text, epoch.epoch + 1, job.config.train.epochs)
+            if epoch.epoch == 0 and plan is None and (said := forecast(epoch, job.config.train)):
                 print(said)
 
-        result, _ = run_job(job, material.for_config(config), tracking, show, learner)
+        result, _ = run_job(job, material.for_config(job.config), tracking, show, learner)
     record = {**result.to_json(), "seconds": time.perf_counter() - began}
     if plan is not None:
         record |= plan.told(worked.finish())

@@ -113,6 +113,22 @@ class RunConfig:
         )
 
     @property
+    def name(self) -> str:
+        """Network and seed, as a run is called."""
+        return f"{self.spec.name} {self.spec.nbhd} seed {self.seed}"
+
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """Every hyperparameter of network and training, by dotted key, all resolved."""
+        spec = self.spec
+        parts = {
+            "model": {"name": spec.name, "padding": spec.padding, **spec.hyperparameters},
+            "train": asdict(self.train),
+            "preprocess": asdict(self.preprocess),
+        }
+        return {"nbhd": str(spec.nbhd), **dict(flat(parts))}
+
+    @property
     def settings(self) -> dict[str, Any]:
         """Every setting that counts for what a training gives, by dotted key, all resolved."""
         spec = self.spec

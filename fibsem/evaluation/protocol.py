@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from fibsem import models
-from fibsem.config import RunConfig, Tree
+from fibsem.config import Tree
 from fibsem.data.split import SPLITS
 from fibsem.evaluation.folder import PARENT, seeds_of
 from fibsem.evaluation.scores import SeedScores, pixels_of, score_model
@@ -26,7 +26,7 @@ from fibsem.tracking.runs import Tracking
 from fibsem.training.material import Material
 from fibsem.training.plan import Plan, plan_trainings, probe
 from fibsem.training.results import Epoch, TrialResult
-from fibsem.training.run import Job, hyperparameters, run_job
+from fibsem.training.run import Job, run_job
 
 
 @dataclass(frozen=True)
@@ -95,15 +95,13 @@ class Evaluation:
     ) -> SeedScores:
         seed = self._seeds[k]
         folder = self.folder / f"seed-{seed}"
-        tree = {**self.tree, "seed": seed}
-        config = RunConfig.of(tree)
+        config = replace(self.material.config, seed=seed)
         material = self.material.for_config(config)
         job = Job(
-            tree=tree,
+            tree={**self.tree, "seed": seed},
             folder=folder,
-            name=f"{config.spec.name} {config.spec.nbhd} seed {seed}",
+            name=config.name,
             tags={names.COMMAND: names.EVALUATION, names.TEST: names.SCORED},
-            params=hyperparameters(config, tree),
             parent=parent,
         )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from fibsem import models
 from fibsem.analysis.postprocessing import PostProcessing
-from fibsem.config import RunConfig, Tree, with_values
+from fibsem.config import Tree, with_values
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Member, Segmenter
 from fibsem.promotion.ranking import Ranked
@@ -23,7 +23,7 @@ from fibsem.tracking import names
 from fibsem.training.health import DivergedError
 from fibsem.training.material import Material
 from fibsem.training.results import Epoch, TrialResult
-from fibsem.training.run import Job, hyperparameters, run_job
+from fibsem.training.run import Job, run_job
 
 
 def final_tree(trial: Trial, tree: Tree, seed: int) -> Tree:
@@ -137,22 +137,19 @@ def _members(work: Promotion, first: Final, members: int) -> Iterator[Final]:
 
 def final_training(work: Promotion, trial: Trial, seed: int, text: str) -> Final:
     """Train a trial's configuration finally."""
-    tree = final_tree(trial, work.tree, seed)
-    config = RunConfig.of(tree)
-    material = Material.of(work.dataset, config)
     folder = work.folder / "final" / f"{trial.run_id[:8]}-seed-{seed}"
     job = Job(
-        tree=tree,
+        tree=final_tree(trial, work.tree, seed),
         folder=folder,
         name=f"final {trial.name} seed {seed}",
         tags={names.COMMAND: names.FINAL, names.WINNER: trial.run_id, names.SEED: seed},
-        params=hyperparameters(config, tree),
         parent=work.parent,
     )
+    material = Material.of(work.dataset, job.config)
     with Progress(text) as progress:
 
         def show(epoch: Epoch) -> None:
-            progress(f"mIoU {epoch.val['miou']:.4f}", epoch.epoch + 1, config.train.epochs)
+            progress(f"mIoU {epoch.val['miou']:.4f}", epoch.epoch + 1, job.config.train.epochs)
 
         result, _ = run_job(job, material, work.tracking, show)
     return Final(trial, material, result, folder)

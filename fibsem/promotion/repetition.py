@@ -17,7 +17,7 @@ from fibsem.tracking import names
 from fibsem.training.health import DivergedError
 from fibsem.training.material import Material
 from fibsem.training.results import Epoch, Figures
-from fibsem.training.run import Job, hyperparameters, run_job
+from fibsem.training.run import Job, run_job
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,6 @@ def repeat(
         folder=folder,
         name=f"again {trial.name} seed {seed}",
         tags={names.COMMAND: names.RANKING, names.WINNER: trial.run_id, names.SEED: seed},
-        params=hyperparameters(material.config, tree),
         parent=work.parent,
     )
 

@@ -17,7 +17,6 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from typing import Any
 
-from fibsem.config import RunConfig
 from fibsem.errors import OutageError, UserError
 from fibsem.system.interrupts import end_cleanly, interruption_point, uninterrupted
 from fibsem.system.outages import outage_of, weathered
@@ -62,8 +61,7 @@ class InProcess:
 
         try:
             with weathered():
-                config = RunConfig.of(job.tree)
-                self.material = self.material.for_config(config)
+                self.material = self.material.for_config(job.config)
                 result, _ = run_job(job, self.material, self.tracking, report)
         except (PrunedError, OutageError):
             raise
@@ -170,12 +168,11 @@ class Line:
 def _run(job: Job, tracking: Tracking, data: Mapping[str, str], line: Line) -> tuple[str, Any]:
     try:
         with weathered():
-            config = RunConfig.of(job.tree)
-            dataset = obtain(config.data, config.split)
+            dataset = obtain(job.config.data, job.config.split)
             if dataset.digests != data:
                 changed = f"those of {dataset.path} did"
                 return "refused", f"data must not change under a sweep, but {changed}."
-            return _train(job, tracking, Material.of(dataset, config), line)
+            return _train(job, tracking, Material.of(dataset, job.config), line)
     except OutageError as outage:
         return "away", str(outage)
     except Exception as error:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from fibsem.config import RunConfig, with_values
+from fibsem.config import with_values
 from fibsem.errors import LostError, OutageError, UserError
 from fibsem.search.executors import OnEpoch
 from fibsem.search.owner import Heart
@@ -37,7 +37,6 @@ from fibsem.training.run import (
     Job,
     PrunedError,
     TrialFailedError,
-    hyperparameters,
 )
 
 if TYPE_CHECKING:
@@ -144,10 +143,6 @@ class Worker:
         failures = attempt.failures
         seed = self.sweep.tree["seed"] + 1000 * failures
         tree = with_values(self.sweep.tree, {**attempt.values, "seed": seed})
-        try:
-            params = hyperparameters(RunConfig.of(tree), tree)
-        except UserError:
-            params = dict(attempt.values)
         tags = {
             names.COMMAND: names.TRIAL,
             names.STUDY: self.study.name,
@@ -156,7 +151,7 @@ class Worker:
             names.FAILURES: failures,
         }
         folder, name = self.trials / attempt.place, run_name(attempt.values)
-        return Job(tree, folder, name, tags, params, self.sweep.parent, "other", published=False)
+        return Job(tree, folder, name, tags, self.sweep.parent, "other", published=False)
 
     def _one_trial(self, held: Held) -> None:
         """Train, tell the study what came of it, and when it has that, the store."""

@@ -12,12 +12,13 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import tensorflow as tf
 
 from fibsem import models
-from fibsem.config import RunConfig, Tree, flat
+from fibsem.config import RunConfig, Tree
 from fibsem.errors import UserError
 from fibsem.inference.model.cost import predicted_seconds_per_gigapixel, seconds_per_gigapixel
 from fibsem.inference.model.predict import BlockScorer
@@ -75,7 +76,7 @@ class Job:
     ----------
     tree, folder
         What is trained, and where it works.
-    name, tags, params, parent
+    name, tags, parent
         Of its run.
     overwrite
         Whether results in the folder are removed first; see :func:`fibsem.training.folder.settle`.
@@ -88,10 +89,14 @@ class Job:
     folder: Path
     name: str
     tags: Mapping[str, object]
-    params: Mapping[str, object]
     parent: str | None = None
     overwrite: Overwrite = "never"
     published: bool = True
+
+    @cached_property
+    def config(self) -> RunConfig:
+        """What the tree says, read once: by whoever trains it, for a mistake is its failure."""
+        return RunConfig.of(self.tree)
 
 
 def run_job(
@@ -201,8 +206,8 @@ def _finished(result: TrialResult, job: Job, material: Material, tracking: Track
 def _take_up(job: Job, material: Material, tracking: Tracking) -> str:
     """Id of the run of this folder: the one that was cut off, or a new one."""
     return take_up(
-        tracking, FileNotes(job.folder / "run.json"), job.name, job.tree,
-        material.dataset, tags=_tags(job, material), params=job.params, parent=job.parent,
+        tracking, FileNotes(job.folder / "run.json"), job.name, job.tree, material.dataset,
+        tags=_tags(job, material), params=material.config.hyperparameters, parent=job.parent,
     )  # fmt: skip
 
 
@@ -277,14 +282,6 @@ def _score_all(material: Material, scorer: BlockScorer) -> Figures | None:
     if scorer.mode == "patch" and labelled > MOST_BY_PATCH:
         return None
     return score_all(material, scorer, "val")
-
-
-def hyperparameters(config: RunConfig, tree: Tree) -> dict[str, object]:
-    """Every hyperparameter of a run, resolved, by dotted key."""
-    resolved = {f"model.{key}": value for key, value in config.spec.hyperparameters.items()}
-    resolved |= {f"train.{key}": getattr(config.train, key) for key in tree["train"]}
-    resolved |= dict(flat({"preprocess": tree["preprocess"], "model": {"name": config.spec.name}}))
-    return {**resolved, "model.padding": config.spec.padding, "nbhd": str(config.spec.nbhd)}
 
 
 def failure_of(error: Exception) -> TrialFailedError:

@@ -196,7 +196,7 @@ def test_a_pruned_trial_is_never_promoted(swept):
     (best,) = best_trials(tracking, dataset, RankConfig(k=1))
     trained = with_values(best.tree, {"train.epochs": 50, "seed": 90})
     tags = {"fibsem.command": "trial", "fibsem.study": "large", "fibsem.data": dataset.hash}
-    job = Job(trained, folder / "pruned", "a pruned trial", tags, {})
+    job = Job(trained, folder / "pruned", "a pruned trial", tags)
 
     def prune(epoch):
         raise PrunedError(epoch.epoch)

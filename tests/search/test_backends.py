@@ -26,7 +26,7 @@ def test_hyperband_continues_the_trainings_that_it_promotes(here):
 
     def execute(job, on_epoch):
         checkpoint = job.folder / "checkpoint.npz"
-        epochs, who = job.tree["train"]["epochs"], json.dumps(job.params["train.learning_rate"])
+        epochs, who = job.tree["train"]["epochs"], json.dumps(job.tree["train"]["learning_rate"])
         if checkpoint.is_file():
             assert epochs == 3
             continued.append(checkpoint.read_text() == who)

@@ -94,7 +94,7 @@ def test_what_a_process_runs_is_what_it_says(tiny, new_store, tmp_path):
     def said(name, answer, tree=tree):
         ours, theirs = multiprocessing.Pipe()
         ours.send(answer)
-        job = Job(tree, tmp_path / name, name, {}, {})
+        job = Job(tree, tmp_path / name, name, {})
         return executors._run(job, tracking, digests, executors.Line(theirs)), ours
 
     (kind, result), pipe = said("trained", "go on")

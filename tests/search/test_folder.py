@@ -221,6 +221,6 @@ def test_data_that_change_end_the_sweep_and_are_no_fault_of_the_trial(tree, film
     tracking = Tracking.open(config.tracking, dataset.name)
     execute = InProcess(Material.of(dataset, config), tracking)
     redo_slice(film)
-    job = Job(tree(), tmp_path / "trial", "a trial", {}, {})
+    job = Job(tree(), tmp_path / "trial", "a trial", {})
     with pytest.raises(UserError, match="grey values of HPC45"):
         execute(job, lambda *_: None)

@@ -49,7 +49,7 @@ def on(film, *overrides):
 
 def job(folder, overwrite="never", overrides=OTSU):
     tree = compose("train", list(overrides))
-    return Job(tree, folder, "a training", {}, {}, overwrite=overwrite)
+    return Job(tree, folder, "a training", {}, overwrite=overwrite)
 
 
 def figures(result):

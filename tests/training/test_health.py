@@ -77,7 +77,7 @@ def killed(monkeypatch):
 
 def test_a_training_that_collapsed_fails_and_fails_again(killed, tracking, material, tmp_path):
     """Its run says why, and the same command does not take it for a result."""
-    job = Job({}, tmp_path / "trial", "a trial", {}, {})
+    job = Job({}, tmp_path / "trial", "a trial", {})
     for _ in range(2):
         with pytest.raises(CollapsedError, match="this one is constant") as caught:
             run_job(job, material("train.epochs=1"), tracking)

@@ -72,7 +72,7 @@ def test_an_interrupt_is_not_lost_where_the_store_is(material, new_store, tmp_pa
         database.unlink()
         raise KeyboardInterrupt
 
-    job = Job(tree={}, folder=tmp_path / "trial", name="a trial", tags={}, params={})
+    job = Job(tree={}, folder=tmp_path / "trial", name="a trial", tags={})
     with pytest.raises(KeyboardInterrupt):
         run_job(job, material("train.epochs=2"), tracking, interrupted)
 
@@ -94,7 +94,7 @@ def simple(material):
 
 
 def job(folder, parent=None):
-    return Job({"a": 1}, folder, "a trial", {"fibsem.trial": 3}, {"b": 2}, parent)
+    return Job({"a": 1}, folder, "a trial", {"fibsem.trial": 3}, parent)
 
 
 def test_a_run_knows_its_figures_once(tracking, simple, tmp_path):
@@ -108,6 +108,8 @@ def test_a_run_knows_its_figures_once(tracking, simple, tmp_path):
     assert run.data.metrics["val/miou"] == record.val["miou"]
     assert run.data.metrics["val_all/miou"] == record.val_all["miou"]
     assert run.data.tags["fibsem.trial"] == "3"
+    assert run.data.params["model.sigma"] == str(simple.config.spec.hyperparameters["sigma"])
+    assert run.data.params.keys() == simple.config.hyperparameters.keys()
     assert run.data.tags["fibsem.data"] == simple.dataset.hash
     assert tracking.read_json(record.run_id, "config.json") == {"a": 1}
     again, trained = run_job(job(tmp_path), simple, tracking)
