@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import signal
 import sys
@@ -10,7 +11,15 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from fibsem.config.grouped import as_grouped, without_groups
-from fibsem.config.overrides import CONF, for_hydra, is_multirun, meant, without_password
+from fibsem.config.overrides import (
+    CONF,
+    check_keys,
+    for_hydra,
+    is_multirun,
+    meant,
+    unknown_key,
+    without_password,
+)
 from fibsem.config.reading import Tree
 from fibsem.errors import UserError, one_line
 from fibsem.system.addresses import secrets_of
@@ -26,13 +35,20 @@ def compose(command: str, overrides: list[str] | None = None) -> Tree:
     from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
-    given = for_hydra(map(as_grouped, overrides or []))
+    given = _checked(command, overrides or [])
     running, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
     try:
         with _one_line_errors(), initialize_config_dir(str(CONF.resolve()), version_base=None):
             return _plain(hydra_compose(command, given), command, given)
     finally:
         GlobalHydra.instance().hydra = running
+
+
+def _checked(command: str, arguments: Iterable[str]) -> list[str]:
+    """Arguments for Hydra, every one of which means something to the command."""
+    given = [as_grouped(argument) for argument in arguments]
+    check_keys(command, given)
+    return for_hydra(given)
 
 
 def _plain(config: Any, command: str, overrides: Iterable[str]) -> Tree:
@@ -79,6 +95,8 @@ class _one_line_errors:  # noqa: N801 - reads as a statement: with _one_line_err
         from hydra.errors import HydraException
         from omegaconf.errors import OmegaConfBaseException
 
+        if found := re.match(r"Could not override '([^']+)'", str(error)):
+            raise unknown_key(found[1]) from error
         if isinstance(error, HydraException | OmegaConfBaseException):
             raise UserError(_first_line(str(error))) from error
 
@@ -136,7 +154,7 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
             mistakes.append(error)
 
     try:
-        given, sys.argv[1:] = sys.argv[1:], for_hydra(map(as_grouped, sys.argv[1:]))
+        given, sys.argv[1:] = sys.argv[1:], _checked(name, sys.argv[1:])
         _remember_secrets(given)
         with _one_line_errors():
             composed()

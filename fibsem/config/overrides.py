@@ -7,6 +7,7 @@ its default in conf/ is one**; the empty text there says that none is given.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
@@ -21,6 +22,8 @@ from fibsem.system.addresses import hidden
 PACKAGE = Path(__file__).parent.parent
 #: Where the YAML is: inside the package in a wheel, beside it in a checkout.
 CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())
+#: Keys of a file that are not the command's.
+HYDRAS = ("defaults", "hydra")
 #: What Hydra calls none.
 NONE = "null"
 #: Between two commas: a text in quotes, or one with brackets that may hold commas.
@@ -37,17 +40,68 @@ def text_keys() -> frozenset[str]:
     >>> sorted(key for key in text_keys() if key.startswith("data."))
     ['data.name', 'data.path', 'data.phantom', 'data.root']
     """
-    return frozenset(key for file in CONF.rglob("*.yaml") for key in _texts_of(file))
+    return frozenset(
+        key
+        for file in CONF.rglob("*.yaml")
+        for key, value in _keys_of(file)
+        if isinstance(value, str) and not value.startswith("${")
+    )
 
 
-def _texts_of(file: Path) -> Iterator[str]:
+def _keys_of(file: Path) -> Iterator[tuple[str, Any]]:
+    """Dotted keys of one file, with their defaults."""
     source = file.read_text(encoding="utf-8")
     group = file.parent.relative_to(CONF).parts
     package = () if source.startswith("# @package _global_") else group
     tree = yaml.safe_load(source)
-    for key, value in _leaves({k: v for k, v in tree.items() if k not in ("defaults", "hydra")}):
-        if isinstance(value, str) and not value.startswith("${"):
-            yield ".".join([*package, *key])
+    for key, value in _leaves({k: v for k, v in tree.items() if k not in HYDRAS}):
+        yield ".".join([*package, *key]), value
+
+
+def _own_keys(command: str) -> frozenset[str]:
+    """The keys at the top of a command's tree, also of the files that it is made of."""
+    tree = yaml.safe_load((CONF / f"{command}.yaml").read_text(encoding="utf-8"))
+    keys = {key for key in tree if key not in HYDRAS}
+    for part in tree["defaults"]:
+        if isinstance(part, dict):
+            keys |= {group for group in part if "/" not in group}
+        elif part != "_self_":
+            keys |= _own_keys(part)
+    return frozenset(keys)
+
+
+def check_keys(command: str, arguments: Iterable[str]) -> None:
+    """Refuse what Hydra lets a user add or take away, where nobody would ask for it.
+
+    Raises
+    ------
+    UserError
+        If an argument adds a key that the command does not have, or takes one away that it needs.
+    """
+    for argument in arguments:
+        name, equals, _ = argument.partition("=")
+        key = name.lstrip("+~")
+        first = re.split(r"[./@]", key)[0]
+        if equals and not key:
+            raise UserError(f"an argument must be key=value, but got {argument}.")
+        if name.startswith("+") and first != "hydra" and first not in _own_keys(command):
+            raise unknown_key(key)
+        if name.startswith("~") and first not in ("hydra", "space"):
+            raise UserError(
+                f"only keys of `space` can be taken away, but got {argument}; {key}=null is a "
+                "value that is not given."
+            )
+
+
+def unknown_key(key: str) -> UserError:
+    """What is said of a key that a command does not have, with those that may be meant."""
+    known = sorted({known for file in CONF.rglob("*.yaml") for known, _ in _keys_of(file)})
+    same = [known for known in known if known.rpartition(".")[2] == key.rpartition(".")[2]]
+    near = same or difflib.get_close_matches(key, known, n=3)
+    choices = f"; near it are {', '.join(near)}" if near else ""
+    return UserError(
+        f"a key must be one that the command has, but got {key!r}{choices} (--cfg job lists all)."
+    )
 
 
 def _leaves(tree: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:

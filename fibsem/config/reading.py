@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -51,12 +52,22 @@ def _value(kind: Any, value: Any, where: str) -> Any:
     if origin is tuple:
         items = value if isinstance(value, list | tuple) else [value]
         return tuple(_value(arguments[0], item, where) for item in items)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return _finite(value, where)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
         raise UserError(f"`{where}` must be {names.get(kind, kind)}, but got {value!r}.")
     return value
+
+
+def _finite(value: float, where: str) -> float:
+    """A number as a float; YAML has infinities and whole numbers of any length."""
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    require(where, value, math.isfinite(number), "a finite number")
+    return number
 
 
 def read_path(value: Any, where: str) -> Path:

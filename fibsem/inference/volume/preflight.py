@@ -10,6 +10,7 @@ import numpy as np
 
 from fibsem.data.volumes import ArrayVolume, Volume, VoxelNm
 from fibsem.errors import UserError
+from fibsem.geometry import Triple
 from fibsem.inference.options import Options
 from fibsem.inference.volume.executor import Load
 from fibsem.inference.volume.ledger import Ledger
@@ -30,12 +31,21 @@ def check_reach(volume: Volume, options: Options, load: Load | None) -> None:
         )
 
 
-def check_voxel(options: Options, voxel_nm: VoxelNm) -> None:
-    """A volume in cubic nanometres needs the size of a voxel."""
-    if options.min_volume_nm3 and not all(voxel_nm):
+def check_voxel(options: Options, voxel_nm: VoxelNm, shape: Triple) -> None:
+    """A volume in cubic nanometres needs the size of a voxel, and leaves something of the film."""
+    z, y, x = voxel_nm
+    if not options.min_volume_nm3:
+        return
+    if not (z and y and x):
         raise UserError(
             "`min_volume_nm3` needs the size of a voxel, but the volume does not state it: "
             f"{voxel_nm}; voxel_nm=[z,y,x] does."
+        )
+    whole = z * y * x * float(np.prod(shape, dtype=np.float64))
+    if options.min_volume_nm3 > whole:
+        raise UserError(
+            f"`min_volume_nm3` must be at most that of the film, {whole:.3g}, but got "
+            f"{options.min_volume_nm3:.3g}."
         )
 
 

@@ -100,7 +100,7 @@ def segment_volume(
     started = time.perf_counter()
     stated = known_nm(voxel_nm, volume.voxel_nm)
     voxel_nm = known_nm(stated, *(one.voxel_nm for one in trained[:1]))
-    check_voxel(options, voxel_nm)
+    check_voxel(options, voxel_nm, volume.shape)
     options.check_members(len(segmenter.members))
     segmenter = replace(segmenter, symmetry=options.symmetry)
     check_reach(volume, options, load)

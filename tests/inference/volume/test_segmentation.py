@@ -149,6 +149,8 @@ def test_small_components_go_in_3d_at_the_end(volume, segmenter, tmp_path):
     assert (found != labels_in(tmp_path / "a")).any()
     with pytest.raises(UserError, match="needs the size of a voxel"):
         segment_volume(volume, plain, tmp_path / "c", options)
+    with pytest.raises(UserError, match=r"at most that of the film, \S+, but got 1e\+30"):
+        segment_volume(volume, plain, tmp_path / "c", Options(min_volume_nm3=1e30), **how)
 
 
 def test_the_fastest_tile_is_measured_once(segmenter, tmp_path, monkeypatch):
