@@ -8,6 +8,7 @@ from fibsem.data.manifest import load_dataset
 from fibsem.data.phantom.simulation import lock_of
 from fibsem.errors import UserError
 from fibsem.system.files import write_json
+from fibsem.system.identity import KEYS
 from fibsem.system.locks import alone, at_work
 from fibsem.tracking.runs import Tracking
 
@@ -45,7 +46,7 @@ def trial(tiny, store):
     tracking.end(run_id)
 
 
-@pytest.mark.parametrize(
+COMMANDS = pytest.mark.parametrize(
     ("command", "more"),
     [
         (train, ["model=threshold", "nbhd=11x11x3"]),
@@ -57,25 +58,51 @@ def trial(tiny, store):
         (report, []),
     ],
 )
-def test_the_second_command_is_told(command, more, tiny, store, tmp_path):
-    name, out = command.__name__.removeprefix("fibsem."), tmp_path / "out"
+
+
+def begin(command, more, tiny, store, tmp_path, out):
+    """Call a command with what it needs."""
+    name = command.__name__.removeprefix("fibsem.")
     keys = [f"data.path={tiny}", f"output={out}", *store, *more]
     if command is segment:
         keys = [f"volume={tiny / 'HPC45' / 'slices'}", f"weights={bundle(tmp_path / 'b')}",
-                f"output={out}"]  # fmt: skip
+                f"output={out}", *more]  # fmt: skip
     if command is promote:
         trial(tiny, store)
     if command is report:
         record = {"study": "s", "trials": {}, "parent_run_id": "p", "dataset": "phantom"}
         write_json(tmp_path / "found" / "summary.json", record)
         keys.append(f"folders=[{tmp_path / 'found'}]")
+    command.main(compose(name, keys))
+
+
+@COMMANDS
+def test_the_second_command_is_told(command, more, tiny, store, tmp_path):
+    out = tmp_path / "out"
     with (
         at_work(out),
         pytest.raises(UserError, match=f"another process is at work in {out};") as caught,
     ):
-        command.main(compose(name, keys))
+        begin(command, more, tiny, store, tmp_path, out)
     assert "\n" not in str(caught.value)
     assert {path.name for path in out.iterdir()} == {".lock"}
+
+
+@pytest.mark.parametrize("anew", [[], ["overwrite=true"]])
+@pytest.mark.parametrize("kind", ["segmentation", "inspection"])
+@COMMANDS
+def test_results_of_another_command_are_left(command, more, kind, anew, tiny, store, tmp_path):
+    """Also of those that keep nothing but a summary."""
+    if (command, kind) in ((segment, "segmentation"), (inspect, "inspection")):
+        pytest.skip("it is its own")
+    out = tmp_path / "out"
+    write_json(out / "summary.json", dict.fromkeys(KEYS[kind], 1))
+    before = (out / "summary.json").read_text()
+    with pytest.raises(UserError, match=r"`output` must be .*out") as caught:
+        begin(command, [*more, *anew], tiny, store, tmp_path, out)
+    assert "\n" not in str(caught.value)
+    assert (out / "summary.json").read_text() == before
+    assert {path.name for path in out.iterdir()} <= {".lock", "summary.json"}
 
 
 def test_the_second_simulation_is_told(tmp_path):

@@ -14,6 +14,7 @@ from fibsem.config import DataConfig, Tree, output_folder, read
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.split import SplitRecipe
 from fibsem.system.files import replace_file, write_json
+from fibsem.system.identity import check_others
 from fibsem.system.locks import at_work
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ def run(tree: Tree) -> InspectResult:
     dataset = obtain(data, split)
     folder = output_folder("inspect", tree, dataset.name)
     with at_work(folder):
+        check_others(folder, "inspection")
         inspection = Inspection.of(dataset, recipe)
         record = inspection.record()
         pictures = inspection.figures(folder)

@@ -15,6 +15,7 @@ from fibsem.config import DataConfig, TrackingConfig, Tree, output_folder, read,
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
 from fibsem.reporting.results import find_results
+from fibsem.system.identity import check_others
 from fibsem.system.locks import at_work
 from fibsem.tracking.aliases import history_now
 
@@ -103,6 +104,7 @@ def run(tree: Tree) -> ReportResult:
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     footer = f"fibsem {code_version()}, {now}: {tree.get('command')}"
     with at_work(folder):
+        check_others(folder, "report")
         return ReportResult(write_report(results, folder, history_now(store.uri), footer), folder)
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from fibsem.config import Tree, defaults_of, flat, settings_of
 from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
-from fibsem.inference.volume.ledger import LEDGER, remove_segmentation
+from fibsem.inference.volume.ledger import remove_segmentation
 from fibsem.system import identity
 from fibsem.system.files import known_json
-from fibsem.system.identity import Identity
+from fibsem.system.identity import LEDGER, Identity, check_others
 from fibsem.tracking import names
 from fibsem.tracking.beginning import BEGUN
 from fibsem.tracking.runs import Tracking
@@ -56,6 +56,7 @@ def settle(
     }
     settings = {**settings_of("promote", tree), "trials": list(trials)}
     if tree["overwrite"]:
+        check_others(folder, "promotion")
         for ledger in folder.glob(f"volumes/*/{LEDGER}"):
             remove_segmentation(ledger.parent)
     identity.settle(

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from fibsem.analysis import encoding
 from fibsem.analysis.structure.mesh import surface_mesh
-from fibsem.errors import UserError
-from fibsem.inference.volume.ledger import LEDGER
 from fibsem.quantification.carried import carried
 from fibsem.quantification.maps import write_components, write_thickness
 from fibsem.quantification.meshes import write_mesh
@@ -21,8 +19,8 @@ from fibsem.quantification.slices import read_thickness
 from fibsem.quantification.streamed import Streamed
 from fibsem.quantification.summary import check_structure, summary_of
 from fibsem.quantification.tables import tables_of
-from fibsem.system.files import known_json, write_json
-from fibsem.system.identity import Identity
+from fibsem.system.files import write_json
+from fibsem.system.identity import Identity, check_others
 from fibsem.system.processes import peak_rss_gib
 
 #: What a quantification calls itself in ``identity.json``.
@@ -102,10 +100,4 @@ def _write_maps(
 
 def check_free(folder: Path) -> None:
     """Refuse to write beside the results of another command."""
-    before: Mapping[str, Any] | None = known_json(folder / "summary.json")
-    ours = Identity.beside(folder)
-    if (folder / LEDGER).exists() or (before and (ours is None or ours.kind != KIND)):
-        raise UserError(
-            f"`output` must be a new folder or hold a quantification, but {folder} holds other "
-            "results; the choices are another output or none."
-        )
+    check_others(folder, KIND)

@@ -14,9 +14,9 @@ from fibsem.data.volumes import Manner, Volume, VoxelNm, reopen
 from fibsem.data.volumes.lengths import finite
 from fibsem.errors import UserError
 from fibsem.geometry import Box
-from fibsem.inference.volume.ledger import LEDGER
 from fibsem.inference.volume.outputs import meanings_of
 from fibsem.system.files import known_json
+from fibsem.system.identity import LEDGER
 
 #: Keys of the summary of a segmentation that are needed here.
 NEEDED = ("labels", "classes", "voxel_nm", "shape", "missing", "porosity")

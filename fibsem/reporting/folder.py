@@ -13,7 +13,7 @@ from fibsem.analysis.intervals import corrected_text, porosity_text
 from fibsem.reporting import sections as result_sections
 from fibsem.reporting.browser import BROWSER, browser
 from fibsem.reporting.page import Picture, Section, Table, page
-from fibsem.reporting.results import KEYS, Record, Results
+from fibsem.reporting.results import KINDS, Record, Results
 from fibsem.reporting.structure import connected_text, latest_of, quantifications
 from fibsem.system.file_names import file_name
 from fibsem.system.files import known_json, replace_file, write_json
@@ -60,7 +60,7 @@ def write_report(
         **made,
         "dataset": results.dataset,
         "data": results.data,
-        "results": {kind: len(results.of(kind)) for kind in KEYS},
+        "results": {kind: len(results.of(kind)) for kind in KINDS},
         "others": results.others,
     }
     write_json(folder / "summary.json", record)

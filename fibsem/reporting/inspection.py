@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -134,8 +135,14 @@ class Inspection:
             "warnings": list(self.warnings()),
         }
 
+    @cached_property
+    def classes(self) -> dict[str, dict[str, list[npt.NDArray[Any]]]]:
+        """Grey values of pore and solid of each part of every sample that has labels."""
+        return {s.name: _by_class(s) for s in self.dataset.samples if s.regions}
+
     def warnings(self) -> Iterator[str]:
         """What is legal but should be looked at."""
+        yield from _opposite_contrast(self.classes)
         if None in self.dataset.voxel_nm:
             yield "the voxel size is not known on every axis: lengths will be in voxels"
         for sample in self.dataset.samples:
@@ -185,7 +192,7 @@ class Inspection:
         }
         labelled = [sample for sample in self.dataset.samples if sample.regions]
         if labelled:
-            drawn["classes"] = figures.classes({s.name: _by_class(s) for s in labelled})
+            drawn["classes"] = figures.classes(self.classes)
         for sample in labelled:
             drawn[f"squares_{file_name(sample.name)}"] = figures.squares(
                 [
@@ -204,6 +211,24 @@ def _sizes_that_differ(sample: Sample, voxel_nm: VoxelNm) -> Iterator[str]:
         yield (
             f"{sample.name}: its files state {stated[k]:g} nm along {axis}, but the dataset says "
             f"{voxel_nm[k]:g} nm"
+        )
+
+
+def _opposite_contrast(
+    classes: Mapping[str, Mapping[str, Sequence[npt.NDArray[Any]]]],
+) -> Iterator[str]:
+    """Samples whose pores are bright where those of others are dark: no network learns both."""
+    contrast = {}
+    for name, parts in classes.items():
+        pore, solid = (np.concatenate([part[k] for part in parts.values()]) for k in (0, 1))
+        if pore.size and solid.size:
+            contrast[name] = float(np.median(solid)) - float(np.median(pore))
+    dark = [name for name, difference in contrast.items() if difference > 0]
+    bright = [name for name, difference in contrast.items() if difference < 0]
+    if dark and bright:
+        yield (
+            f"pores are darker than solid in {', '.join(dark)}, but brighter in "
+            f"{', '.join(bright)}: grey values or labels of one kind are inverted"
         )
 
 

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from fibsem.errors import UserError
 from fibsem.system.files import known_json, read_json
-from fibsem.system.identity import same_data
+from fibsem.system.identity import kind_of, same_data
 from fibsem.tracking.provenance import origin
 
 Record = dict[str, Any]
 Kind = Literal["inspection", "evaluation", "sweep", "promotion", "segmentation", "quantification"]
-
-#: Keys of a ``summary.json`` by which its command is known.
-KEYS: Mapping[Kind, tuple[str, ...]] = {
-    "evaluation": ("groups", "val", "seconds_per_gigapixel"),
-    "sweep": ("study", "trials", "parent_run_id"),
-    "promotion": ("winner", "version", "gate"),
-    "segmentation": ("labels", "porosity", "slabs"),
-    "quantification": ("segmentation", "percolates", "porosity_interval"),
-    "inspection": ("voxel_nm", "samples", "warnings"),
-}
+#: Kinds that are shown: a training is one of its sweep or evaluation, and a report shows others.
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True)
@@ -125,12 +118,11 @@ def _walk(top: Path) -> Iterator[Result]:
 
 
 def _read(folder: Path) -> Result | None:
-    """The result of a folder; None for one of another command."""
+    """The result of a folder; None for one of another command, or of one that is damaged."""
     try:
-        record = read_json(folder / "summary.json")
-    except UserError:
+        record = read_json(folder / "summary.json", remedy="it is left out")
+    except UserError as error:
+        print(f"warning: {error}", file=sys.stderr)
         return None
-    for kind, keys in KEYS.items():
-        if isinstance(record, dict) and all(key in record for key in keys):
-            return Result(kind, folder, record)
-    return None
+    kind = kind_of(record)
+    return next((Result(one, folder, record) for one in KINDS if one == kind), None)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from fibsem.analysis import figures, tables
 from fibsem.data.split import SPLITS
+from fibsem.errors import UserError
 from fibsem.evaluation.comparison import draw_cells, write_tables
 from fibsem.reporting.agreement import agreement_text
 from fibsem.reporting.browser import Layers
@@ -182,7 +183,7 @@ def segmentations(results: Results, folder: Path, browser: str | None) -> Sectio
         "by the film's own test squares"
     )
     items: list[Table | Picture] = [Table("segmentations", title, pd.DataFrame(rows))]
-    drawn = figures.porosity_by_slice({name: porosity_of(where) for where, name in names.items()})
+    drawn = figures.porosity_by_slice({names[one.folder]: porosity_of(one) for one in found})
     path = figures.save(drawn, folder / "figures" / "porosity_by_slice.png")
     items.append(read_picture(path))
     for where, name in names.items():
@@ -255,9 +256,21 @@ def inspection(result: Result) -> Section:
     )  # fmt: skip
 
 
-def porosity_of(folder: Path) -> np.ndarray[Any, np.dtype[np.float64]]:
+def porosity_of(segmentation: Result) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Porosity of every slice of a segmentation, (z,); nan for one that is missing."""
-    return pd.read_csv(folder / "porosity.csv")["porosity"].to_numpy(np.float64)
+    file, depth = segmentation.folder / "porosity.csv", segmentation.record["shape"][0]
+    try:
+        found = pd.read_csv(file)["porosity"].to_numpy(np.float64)
+    except (OSError, KeyError, ValueError) as error:
+        reason = " ".join(str(error).split())
+    else:
+        if len(found) == depth:
+            return found
+        reason = f"{len(found)} of {depth} slices"
+    raise UserError(
+        f"a table must be whole, but {file} is damaged ({reason}); the same fibsem.segment writes "
+        "it again."
+    )
 
 
 def _names(found: Sequence[Result]) -> list[str]:

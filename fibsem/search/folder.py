@@ -13,7 +13,7 @@ from fibsem.search.slots import Study
 from fibsem.system import identity
 from fibsem.system.addresses import database_file
 from fibsem.system.files import damage_of, remove_own
-from fibsem.system.identity import Identity
+from fibsem.system.identity import Identity, check_others
 from fibsem.tracking import names
 from fibsem.tracking.runs import Tracking
 from fibsem.training import folder as training
@@ -44,6 +44,7 @@ def identity_of(tree: Tree, study: str, data: Mapping[str, str]) -> Identity:
 def check_folder(folder: Path, now: Identity) -> None:
     """Refuse a folder that holds something else; names what differs."""
     folder.mkdir(parents=True, exist_ok=True)
+    check_others(folder, now.kind)
     if (before := Identity.beside(folder)) is not None:
         now.check(before, folder, defaults=lambda: _defaults(now))
 
@@ -118,15 +119,12 @@ def begin_anew(tree: Tree, folder: Path, tracking: Tracking) -> None:
 
     The runs stay in MLflow; those that are still running on paper are ended.
     """
+    check_others(folder, "sweep")
     for run_id in map(training.run_of, sorted(folder.glob("trials/**/"))):
         if run_id is not None:
             tracking.close(run_id, "KILLED")
-    before, study = Identity.beside(folder), study_name(tree, folder)
-    now = identity_of(tree, study, {})
-    if before and before.kind != now.kind:
-        now.check(before, folder, remedy="another output")
     if tree["search"]["storage"] is not None:
         from fibsem.search.optuna_study import delete_study
 
-        delete_study(study, tree["search"]["storage"], folder)
+        delete_study(study_name(tree, folder), tree["search"]["storage"], folder)
     remove_own(folder, [*OWN, identity.FILE])

@@ -18,6 +18,19 @@ from fibsem.system.files import known_json, remove_own, write_json
 
 #: Where it is kept, in the folder of the results.
 FILE = "identity.json"
+#: What a segmentation goes on from, which is there before its summary.
+LEDGER = "ledger.json"
+#: Keys of a ``summary.json`` by which the kind of the results is known.
+KEYS: Mapping[str, tuple[str, ...]] = {
+    "evaluation": ("groups", "val", "seconds_per_gigapixel"),
+    "sweep": ("study", "trials", "parent_run_id"),
+    "promotion": ("winner", "version", "gate"),
+    "segmentation": ("labels", "porosity", "slabs"),
+    "quantification": ("segmentation", "percolates", "porosity_interval"),
+    "inspection": ("voxel_nm", "samples", "warnings"),
+    "report": ("page", "tables", "figures"),
+    "training": ("run_id", "val", "field"),
+}
 #: Differences that are named.
 MOST_NAMED = 4
 
@@ -99,9 +112,8 @@ class Identity:
         """
         must = f"`output` must be a new folder or hold the same {self.kind}"
         if before.kind != self.kind:
-            article = "an" if before.kind[0] in "aeiou" else "a"
             raise UserError(
-                f"{must}, but {where} holds {article} {before.kind}; the choices are {remedy}."
+                f"{must}, but {where} holds {_one(before.kind)}; the choices are {remedy}."
             )
         differing = list(differences(before, self, defaults))
         if differing:
@@ -145,6 +157,8 @@ def settle(
         If the folder holds results of something else; names what differs.
     """
     known = Identity.beside(folder)
+    if known is None:
+        check_others(folder, now.kind)
     if overwrite:
         if known and known.kind != now.kind:
             now.check(known, folder, remedy="another output")
@@ -153,6 +167,45 @@ def settle(
         now.check(before, folder, defaults=defaults)
     if overwrite or known != now:
         now.write(folder)
+
+
+def kind_of(record: object) -> str | None:
+    """Which kind of results a ``summary.json`` is of; None of those of no command."""
+    if not isinstance(record, dict):
+        return None
+    return next((kind for kind, keys in KEYS.items() if all(key in record for key in keys)), None)
+
+
+def check_others(folder: Path, kind: str) -> None:
+    """Refuse to write over results of another kind, as far as they can be read.
+
+    Raises
+    ------
+    UserError
+        If the folder holds what another command made, or the summary of some other program.
+    """
+    known, summary = Identity.beside(folder), known_json(folder / "summary.json")
+    if known is not None:
+        found: str | None = known.kind
+    elif (folder / LEDGER).exists():
+        found = "segmentation"
+    else:
+        found = kind if summary is None else kind_of(summary)
+    if found != kind:
+        what = "other results" if found is None else _one(found)
+        raise UserError(
+            f"`output` must be a new folder or hold {_one(kind)}, but {folder} holds {what}; the "
+            "choices are another output or none."
+        )
+
+
+def _one(kind: str) -> str:
+    """A kind of results with its article.
+
+    >>> _one("inspection"), _one("sweep")
+    ('an inspection', 'a sweep')
+    """
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def differences(

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from fibsem.analysis import figures
+from fibsem.errors import UserError
 from fibsem.reporting.folder import write_report
 from fibsem.reporting.results import find_results
 from fibsem.system.files import write_json
@@ -137,6 +138,20 @@ def test_segmented_volumes_have_their_porosity_by_slice(tmp_path, report):
     assert sorted(table["volume"]) == ["own", "p/HPC22", "q/HPC22"]
     assert set(table["porosity %"]) == {"30.00"}
     assert set(table["model"]) == {"version 1 (2 x 2dcnn 33x33x3)"}
+
+
+@pytest.mark.parametrize(
+    "left", ["", "z,porosity,note\n0,0.2", "z,porosity,note\n0,0.2,\n1,,missing\n2,a,\n", None]
+)
+def test_a_damaged_table_of_a_segmentation_is_one_line(tmp_path, report, left):
+    segmentation(tmp_path / "out" / "own", [0.2, None, 0.4])
+    table = tmp_path / "out" / "own" / "porosity.csv"
+    table.unlink()
+    if left is not None:
+        table.write_text(left)
+    with pytest.raises(UserError, match=r"porosity\.csv is damaged .*fibsem\.segment") as caught:
+        report()
+    assert "\n" not in str(caught.value)
 
 
 def test_what_a_report_before_had_is_removed_in_every_format(tmp_path, report):

@@ -65,3 +65,23 @@ def test_squares_of_several_annotators_tell_how_far_they_agree(tmp_path):
     assert told["porosity_difference"] == pytest.approx(10 / 90)
     assert (told["squares"], told["annotators"]) == (1, ["Ada", "Bo|b"])
     assert r"squares labelled by several (Ada, Bo\|b): 1, mIoU 0.800" in tables(record)
+
+
+@pytest.mark.parametrize(("inverted", "told"), [((), False), (("b",), True), (("a", "b"), False)])
+def test_films_of_opposite_contrast_are_named(tmp_path, inverted, told):
+    labels = np.random.default_rng(1).choice([0, 255], (4, 40, 40)).astype(np.uint8)
+    for name in "ab":
+        grey = np.where(labels, 180, 60).astype(np.uint8)
+        grey[:, :, :3] = np.arange(40, dtype=np.uint8)[:, None]  # no film is of two values
+        grey = 255 - grey if name in inverted else grey
+        tifffile.imwrite(tmp_path / f"{name}.tif", grey, photometric="minisblack")
+    tifffile.imwrite(tmp_path / "mask.tif", labels[0, :20, 10:30])
+    (tmp_path / "regions.csv").write_text("mask,z,y,x\nmask.tif,0,0,10\n")
+    samples = [f"{{name: {name}, volume: {name}.tif, regions: regions.csv}}" for name in "ab"]
+    (tmp_path / "dataset.yaml").write_text(
+        "name: a\nvoxel_nm: null\nclasses: {pore: 0, solid: 255}\n"
+        f"samples: [{', '.join(samples)}]\n"
+    )
+    found = list(Inspection.of(load_dataset(tmp_path), Recipe()).warnings())
+    said = "pores are darker than solid in a, but brighter in b: grey values or labels of one kind "
+    assert any(warning.startswith(said) for warning in found) == told

@@ -25,7 +25,7 @@ def kinds(results):
     return [(result.kind, result.folder.name) for result in results.found]
 
 
-def test_results_are_found_at_any_depth_by_what_is_in_them(tmp_path):
+def test_results_are_found_at_any_depth_by_what_is_in_them(tmp_path, capsys):
     put(tmp_path / "evaluate" / "a", EVALUATION, 1)
     put(tmp_path / "demo" / "sweep", SWEEP, 2)
     put(tmp_path / "inspect", INSPECTION, 3)
@@ -36,6 +36,7 @@ def test_results_are_found_at_any_depth_by_what_is_in_them(tmp_path):
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "summary.json").write_text("{")
     results = find_results([tmp_path], "film")
+    assert "broken/summary.json is damaged" in capsys.readouterr().err
     assert kinds(results) == [
         ("evaluation", "a"), ("sweep", "sweep"), ("inspection", "inspect"), ("promotion", "p"),
         ("segmentation", "HPC22"),

@@ -19,11 +19,11 @@ from fibsem.inference.volume.entries import SliceRecord, check_possible
 from fibsem.inference.volume.outputs import paths_of
 from fibsem.inference.volume.witness import enter, listed, plain
 from fibsem.system.files import read_json, remove, remove_own, write_json
-from fibsem.system.identity import Identity
+from fibsem.system.identity import LEDGER, Identity
 from fibsem.system.locks import unwritable
 
-#: Name of a ledger, and what one must hold.
-LEDGER, PARTS = "ledger.json", ("key", "slab", "decided", "slabs")
+#: What a ledger must hold.
+PARTS = ("key", "slab", "decided", "slabs")
 #: What can be done about one that is damaged.
 ANEW = "overwrite=true labels the volume anew"
 
