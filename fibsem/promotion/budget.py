@@ -43,7 +43,7 @@ def plan_promotion(
         Given.
     """
     how, rank = PromoteConfig.of(tree), read(RankConfig, tree["rank"], "rank")
-    config = RunConfig.of(final_tree(trials[0], tree, tree["seed"]))
+    config = RunConfig.of(final_tree(slowest(trials, tracking), tree, tree["seed"]))
     found = probe(Material.of(dataset, config), budget_s)
     finals = min(how.candidates, len(trials)) + how.ensemble - 1
     known_s = (
@@ -54,6 +54,16 @@ def plan_promotion(
     spent_s = time.perf_counter() - began + known_s
     instead = ", rank.k=1, for which no trial is trained anew," if len(trials) > 1 else ""
     return plan_trainings(found, budget_s, spent_s, dataset.hash, trials=finals, instead=instead)
+
+
+def slowest(trials: Sequence[Trial], tracking: Tracking) -> Trial:
+    """The trial whose epochs took longest: the ranking may make any of them a candidate."""
+
+    def epoch_s(trial: Trial) -> float:
+        run = tracking.find(trial.run_id)
+        return 0.0 if run is None else run.data.metrics.get(names.EPOCH_S, 0.0)
+
+    return max(trials, key=epoch_s)
 
 
 def values(plan: Plan, limit_s: float | None) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -19,6 +20,8 @@ PROBE_EVERY_S, MOST_PROBES = 150.0, 4
 #: A trial takes as many times what is done once for each, and has so many steps, at least.
 ONCES, STEPS = 5.0, 300
 MOST_TRIALS = 100
+#: Numbers of a checkpoint for each parameter, with two of the optimiser's.
+IN_CHECKPOINT = 5
 #: Trials and epochs of the rungs of a successive halving, how often it is done at most, the fewest
 #: steps of an epoch, and the most that begins and ends take of the time.
 RUNGS, MOST_TIMES, SHORTEST, MOST_ONCE = ((9, 2), (3, 6), (1, 18)), 8, 60, 0.3
@@ -50,10 +53,24 @@ def plan_sweep(
         config = RunConfig.of(with_values(tree, point))
         found.append(probe(material.for_config(config), budget_s / count))
     like, spent_s = mean(found), time.perf_counter() - began
-    if can_halve(search) and (halved := halving(like, budget_s, spent_s, material.dataset.hash)):
-        return halved
-    trials = number_of_trials(like, budget_s - spent_s)
-    return plan_trainings(like, budget_s, spent_s, material.dataset.hash, trials=trials)
+    data = material.dataset.hash
+    plan = halving(like, budget_s, spent_s, data) if can_halve(search) else None
+    if plan is None:
+        trials = number_of_trials(like, budget_s - spent_s)
+        plan = plan_trainings(like, budget_s, spent_s, data, trials=trials)
+    largest = max(one.parameters for one in found)
+    return replace(plan, workers=search.workers, disk_mib=disk_mib(plan, search.keep, largest))
+
+
+def disk_mib(plan: Plan, keep: int | None, parameters: float) -> float:
+    """Most that a sweep keeps: weights and checkpoints of the best, checkpoints of who may go on.
+
+    A checkpoint holds weights, averages, the best ones and what the optimiser knows of each.
+    """
+    kept = plan.trials if keep is None else min(keep, plan.trials)
+    going_on = plan.rungs[0][0] if plan.rungs else 0
+    checkpoints = min(plan.trials, kept + going_on)
+    return 4 * parameters * (kept + IN_CHECKPOINT * checkpoints) / 2**20
 
 
 def can_halve(search: SearchConfig) -> bool:

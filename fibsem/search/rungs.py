@@ -70,6 +70,19 @@ def heir(
     return None
 
 
+def left_behind(rungs: Sequence[Rung], attempts: Sequence[Attempt]) -> set[int]:
+    """Numbers of the attempts that are over, and that nobody will go on with."""
+    ended = [a for a in attempts if a.state in ("complete", "pruned")]
+    full = {a.slot for a in ended if not a.duplicate}
+    waited_for = {
+        slot
+        for rung, after in pairwise(rungs)
+        if not full.issuperset(range(after.first, after.first + after.count))
+        for slot in range(rung.first, rung.first + rung.count)
+    }
+    return {a.number for a in ended if a.slot not in waited_for}
+
+
 class NotYetError(Exception):
     """A rung is not finished."""
 

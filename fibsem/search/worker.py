@@ -24,6 +24,7 @@ from fibsem.errors import LostError, OutageError, UserError
 from fibsem.search.executors import OnEpoch
 from fibsem.search.owner import Heart
 from fibsem.search.publishing import infeasible, publish, run_of
+from fibsem.search.rungs import left_behind, read_rungs
 from fibsem.search.slots import Attempt, Cause, filled, predecessors
 from fibsem.system import pulse
 from fibsem.system.files import replace_file
@@ -49,7 +50,7 @@ LAST_S, HUNG = 10.0, 75
 #: What the study keeps of the record of a training.
 KEPT = ("run_id", "val", "val_all", "cost", "epochs", "train_seconds", "parameters")
 
-#: Files of a trial that hold its weights; a checkpoint may be gone on with in Keras-Tuner.
+#: Files of a trial that hold its weights.
 WEIGHTS = ("model.keras", "model.skops")
 
 Execute = Callable[[Job, OnEpoch], TrialResult]
@@ -186,6 +187,7 @@ class Worker:
                 values = [goal.of(result.groups) for goal in self.sweep.goals]
         except PrunedError as pruned:
             self.study.prune(attempt, {"epochs": pruned.epoch + 1, "run_id": run_of(job.folder)})
+            self._tidy()
         except TrialFailedError as failure:
             self._failed(held, failure)
         else:
@@ -205,16 +207,25 @@ class Worker:
         }
 
     def _tidy(self) -> None:
-        """Remove the weights of trials that are not among the best by the only objective."""
+        """Remove the weights of trials that are not among the best by the only objective.
+
+        And of trials that are over the checkpoints that nobody goes on from.
+        """
         if self.search.keep is None or len(self.sweep.goals) > 1:
             return
-        place = {attempt.number: attempt.place for attempt in self.study.attempts()}
+        attempts = self.study.attempts()
+        place = {attempt.number: attempt.place for attempt in attempts}
         complete = [row for row in self.study.rows() if row["state"] == "complete"]
         goal = self.sweep.goals[0]
         complete.sort(key=lambda row: (infeasible(row), goal.cost(row["objectives"][0])))
         for row in complete[self.search.keep :]:
             for name in WEIGHTS:
                 (self.trials / place[row["number"]] / name).unlink(missing_ok=True)
+        if self.search.backend == "keras_tuner":  # whose brackets go on with any of them
+            return
+        best = {row["number"] for row in complete[: self.search.keep]}
+        for number in left_behind(read_rungs(self.search.rungs), attempts) - best:
+            (self.trials / place[number] / CHECKPOINT).unlink(missing_ok=True)
 
     def _heart(self, held: Held) -> Heart:
         def stalled(reason: str) -> TrialFailedError:

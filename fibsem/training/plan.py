@@ -57,6 +57,8 @@ class Probe:
         Of an epoch that sees every drawn pixel once; None where windows are drawn afresh.
     traced_s
         Of ``once_s``, building and tracing: done already where the probe's learner is trained.
+    parameters
+        Of the network.
     """
 
     step_s: float
@@ -65,6 +67,7 @@ class Probe:
     pixel_s: float
     most_steps: int | None = None
     traced_s: float = 0.0
+    parameters: float = 0.0
 
     def seconds_of(self, epochs_steps: tuple[int, int]) -> float:
         """Of some epochs of so many steps."""
@@ -90,6 +93,10 @@ class Plan:
         As measured; see :class:`Probe`.
     rungs
         Trials and epochs of each rung of a successive halving; without any all trainings are whole.
+    workers
+        Processes that share the trainings, and this machine.
+    disk_mib
+        Most that weights and checkpoints of all trainings take.
     """
 
     budget_s: float
@@ -101,6 +108,8 @@ class Plan:
     validation_s: float
     once_s: float
     rungs: tuple[tuple[int, int], ...] = ()
+    workers: int = 1
+    disk_mib: float | None = None
 
     @property
     def trial_s(self) -> float:
@@ -151,7 +160,9 @@ class Plan:
         }
         where = ", ".join(f"{name} {duration(seconds)}" for name, seconds in parts.items())
         epochs = f"{self.epochs} epochs of {self.steps} steps"
-        return f"plan: {what}, {epochs} at most, {duration(self.seconds)} in all: {where}"
+        by = f" by {self.workers} workers" if self.workers > 1 else ""
+        disk = "" if self.disk_mib is None else f"; at most {self.disk_mib:.0f} MiB of weights"
+        return f"plan: {what}{by}, {epochs} at most, {duration(self.seconds)} in all: {where}{disk}"
 
     def told(self, used_s: float) -> dict[str, Any]:
         """Given and used time, for the record of a command; an overrun is said."""
@@ -209,11 +220,12 @@ def probe(material: Material, budget_s: float, learner: Learner | None = None) -
     wanted = min(max(TIMED * budget_s, TIMED_S[0]), TIMED_S[1])
     count = min(max(3, round(wanted / step_s)), 2000)
     step_s = steps(count) / count
-    validation_s = min(scored(), scored())
+    validation_s, parameters = min(scored(), scored()), learner.scored.count_params()
     if not lent:
         keras.backend.clear_session()
     by_patch = config.train.mode == "patch"
-    return Probe(step_s, validation_s, once_s, pixel_s, most if by_patch else None, traced_s)
+    most_steps = most if by_patch else None
+    return Probe(step_s, validation_s, once_s, pixel_s, most_steps, traced_s, parameters)
 
 
 def plan_trainings(

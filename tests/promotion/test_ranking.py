@@ -22,6 +22,7 @@ from fibsem.config import (
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
 from fibsem.inference.model.predict import BlockScorer
+from fibsem.promotion.budget import slowest
 from fibsem.promotion.ranking import Ranked, rank, ranking_rows
 from fibsem.promotion.repetition import Repetition
 from fibsem.promotion.setting import Promotion
@@ -307,3 +308,12 @@ def test_rows_show_noise_and_what_is_tied():
     assert rows[2]["difference"] == pytest.approx(-0.1)
     few = replace(worse, runs=made_up("c", [0.7], squares[:5] - 0.1).runs)
     assert ranking_rows([made_up("a", [0.8], squares[:5]), few])[1]["tied"] is True
+
+
+def test_a_budget_is_planned_by_the_slowest_that_may_be_trained(swept):
+    """Its epochs take the longest; the first trial may be a smaller network."""
+    _, dataset, tracking, _ = swept
+    trials = best_trials(tracking, dataset, RankConfig(k=3))
+    for step, trial in enumerate((trials[1], trials[0]), start=1):
+        tracking.log_metrics(trial.run_id, {names.EPOCH_S: 1e6 * step}, step=1000)
+        assert slowest(trials, tracking) == trial

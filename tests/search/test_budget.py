@@ -1,15 +1,19 @@
 """A budget of a sweep: how many trials of how many steps, and one plan one sweep."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fibsem import sweep
+from fibsem import models, sweep
 from fibsem.config import SearchConfig, compose
-from fibsem.search.budget import MOST_TRIALS, STEPS, halving, mean, number_of_trials
+from fibsem.search.budget import MOST_TRIALS, STEPS, disk_mib, halving, mean, number_of_trials
+from fibsem.training.checkpoint import continuation, save
+from fibsem.training.learner import Learner
 from fibsem.training.plan import FEWEST_STEPS, Plan, Probe, plan_trainings
+from fibsem.training.state import TrainingState
 
 
 @given(st.floats(1e-3, 0.5), st.floats(0.5, 20), st.floats(300, 40_000))
@@ -44,6 +48,31 @@ def test_halving_waits_for_enough_time():
     found = halving(Probe(0.02, 0.1, 3.0, 1e-6), 1800, 20, "abc")
     assert [count for count, _ in found.rungs] == [72, 24, 8]
     assert "72 of 2 epochs, 24 of 6 epochs, 8 of 18 epochs" in found.sentence()
+
+
+def test_a_plan_says_who_shares_the_work_and_what_it_keeps():
+    """Of the best ten weights and a checkpoint, of all that may go on a checkpoint."""
+    whole = Plan(600.0, "abc", 40, 5, 100, 0.1, 0.2, 5.0)
+    mib = 4 * 2**18 / 2**20  # of each of the networks
+    assert disk_mib(whole, 10, 2**18) == 10 * (1 + 5) * mib
+    assert disk_mib(whole, None, 2**18) == 40 * (1 + 5) * mib
+    rungs = replace(whole, trials=39, rungs=((27, 2), (9, 6), (3, 18)))
+    assert disk_mib(rungs, 10, 2**18) == (10 + 5 * 37) * mib
+    said = replace(whole, workers=2, disk_mib=60.0).sentence()
+    assert said.startswith("plan: 40 trainings by 2 workers, ")
+    assert said.endswith("; at most 60 MiB of weights")
+    assert "worker" not in whole.sentence()
+
+
+def test_what_a_training_leaves_is_what_was_said(material, tmp_path):
+    some = material("model.filters=32")
+    spec, learner = some.config.spec, Learner.of(some.config)
+    state = TrainingState(best=0, best_weights=learner.scored.get_weights())
+    save(learner, state, tmp_path / "checkpoint.npz", continuation(some))
+    models.save(spec, learner.scored, tmp_path)
+    left = sum(path.stat().st_size for path in tmp_path.iterdir())
+    one = Plan(60.0, "abc", 1, 1, 1, 0.1, 0.2, 5.0)
+    assert left / 2**20 == pytest.approx(disk_mib(one, 10, learner.scored.count_params()), rel=0.3)
 
 
 def test_networks_of_a_space_are_timed_on_average():

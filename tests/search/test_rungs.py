@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fibsem import sweep
 from fibsem.config import RunConfig, SearchConfig, compose
 from fibsem.errors import UserError
-from fibsem.search.rungs import NotYetError, Rung, epochs_at, heir, read_rungs
+from fibsem.search.rungs import NotYetError, Rung, epochs_at, heir, left_behind, read_rungs
 from fibsem.search.slots import Attempt
 from fibsem.search.sweep import Sweep
 from fibsem.tracking.runs import Tracking
@@ -53,6 +53,17 @@ def test_what_diverged_or_began_from_another_seed_does_not_go_on():
     losses = {1: 0.1, 2: 0.3}  # 0 diverged
     assert heir(rungs, 3, done, losses).slot == 2
     assert heir(rungs, 4, done, losses) is None
+
+
+def test_a_rung_is_left_behind_when_the_next_one_is_full():
+    """Its checkpoints are what the next one begins with; those of the last nobody needs."""
+    first, second = [attempt(slot) for slot in range(9)], [attempt(slot) for slot in (9, 10, 11)]
+    for ahead in (second[:2], [*second[:2], attempt(11, "running")]):
+        assert left_behind(RUNGS, [*first, *ahead]) == set()
+    assert left_behind(RUNGS, [*first, *second]) == set(range(9))
+    everything = [*first, *second, attempt(12, "complete")]
+    assert left_behind(RUNGS, everything) == set(range(13))
+    assert left_behind((), [*first, attempt(9, "failed"), attempt(10, "running")]) == set(range(9))
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from fibsem.config import compose
 from fibsem.errors import UserError
 from fibsem.search.folder import wait_for
 from fibsem.search.report import report_sweep
+from fibsem.training.run import PrunedError
 from tests.search.sweeps import children, finished, opened, worked
 
 
@@ -156,17 +157,22 @@ def test_another_process_opens_the_parent_run_or_dies_over_it(here, monkeypatch)
 
 
 def test_the_best_trials_keep_their_weights(here):
-    sweep = opened("search.trials=4", "search.keep=2", **here)
+    """And their checkpoints; nobody goes on from those of the others."""
+    sweep = opened("search.trials=5", "search.keep=2", **here)
     losses = iter([0.5, 0.3, 0.4, 0.2])
 
     def execute(job, on_epoch):
         job.folder.mkdir(parents=True, exist_ok=True)
+        (job.folder / "checkpoint.npz").write_bytes(b"state")
+        if (loss := next(losses, None)) is None:
+            raise PrunedError(0)
         (job.folder / "model.keras").write_bytes(b"weights")
-        return finished(next(losses))
+        return finished(loss)
 
     sweep.work(execute, lambda *_: None)
-    kept = sorted(path.parent.name for path in sweep.folder.glob("trials/*/model.keras"))
-    assert kept == ["0001", "0003"]
+    for name in ("model.keras", "checkpoint.npz"):
+        kept = sorted(path.parent.name for path in sweep.folder.glob(f"trials/*/{name}"))
+        assert kept == ["0001", "0003"]
     sweep.study.close()
 
 
