@@ -21,6 +21,7 @@ from fibsem.promotion.publishing import publish
 from fibsem.promotion.ranking import Ranked, rank, ranking_rows
 from fibsem.promotion.release import Lineage, lineage_of
 from fibsem.promotion.setting import Promotion
+from fibsem.promotion.symmetry import measure_views
 from fibsem.promotion.testing import test
 from fibsem.promotion.trials import Trial, ranked_by
 from fibsem.tracking import names
@@ -51,8 +52,14 @@ def _promote(work: Promotion, trials: Sequence[Trial]) -> dict[str, Any]:
     verdict = gate(challenger)
     work.say(f"gate: {'passed' if verdict.passed else 'refused'}, {verdict.reason}")
     figures = measure(work, chosen, material, tested)
+    views = measure_views(work, chosen["challenger"].segmenter, material)
     lineage = work.steps.once("lineage", Lineage, lambda: lineage_of(work, finals, trials))
-    record = {**_summary(work, ranked, finals, verdict), **figures, "lineage": lineage.record}
+    record = {
+        **_summary(work, ranked, finals, verdict),
+        **figures,
+        "symmetry": views,
+        "lineage": lineage.record,
+    }
     return publish(work, challenger, verdict, finals, chosen["challenger"], record)
 
 

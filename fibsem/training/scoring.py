@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -22,14 +22,15 @@ TILE = 512
 
 
 def scored_squares(
-    material: Material, scorer: BlockScorer | Scorer, split: Split, margin: int = 0
-) -> Iterator[tuple[Region, ScoredSquare]]:
-    """Score every labelled square of a split, with ``margin`` pixels around it.
+    material: Material, scorer: BlockScorer | Scorer, split: Split, margin: int = 0,
+    *, regions: Iterable[Region] | None = None,
+) -> Iterator[tuple[Region, ScoredSquare]]:  # fmt: skip
+    """Score every labelled square of a split, or some ``regions``, with ``margin`` pixels around.
 
     The margin ends at the border of the volume, where smoothing mirrors as it does on a whole
     slice; so a square gets the labels that a segmented volume has there.
     """
-    for region in material.dataset.regions(split):
+    for region in material.dataset.regions(split) if regions is None else regions:
         volume = material.volumes[region.sample]
         box = region.box.grow((0, margin, margin)).clip(volume.shape)
         if scorer.needs_slice:

@@ -13,11 +13,12 @@ import pytest
 
 from fibsem import promote, report, segment, sweep
 from fibsem.analysis.metrics import Confusion, pooled
-from fibsem.config import compose
+from fibsem.config import RunConfig, compose, settings_of, with_values
 from fibsem.data.volumes import open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.tracking.bundle import find_bundle, load_bundle
+from fibsem.training.start import pinned
 from tests.conftest import labels
 
 
@@ -180,6 +181,15 @@ def test_the_test_squares_travel_with_the_bundle_and_correct_their_own_film(prom
     assert interval["volume"] is None
 
 
+def test_gain_and_cost_of_views_are_told(promoted):
+    views = promoted["promote"]["symmetry"]
+    assert views.keys() == {"1", "2"}
+    assert 1.3 < views["2"]["seconds_per_gigapixel"] / views["1"]["seconds_per_gigapixel"] < 3
+    assert views["2"]["squares"] >= 1
+    # pieces of these squares are all of them
+    assert views["1"]["val_miou"] == pytest.approx(promoted["promote"]["val_all"]["miou"], abs=2e-3)
+
+
 def test_the_run_knows_porosity_time_and_that_the_test_squares_were_used(promoted):
     run = mlflow.MlflowClient(promoted["uri"]).get_run(promoted["promote"]["run_id"])
     assert run.data.metrics["porosity/HPC45"] == promoted["promote"]["samples"]["HPC45"]["porosity"]
@@ -290,6 +300,17 @@ def test_a_second_start_repeats_nothing(promoted):
 def test_without_a_sweep_there_is_nothing_to_promote(small, tmp_path):
     with pytest.raises(UserError, match=r"finished trial .* fibsem\.sweep makes some"):
         promote.main(compose("promote", [*small, f"tracking.uri=sqlite:///{tmp_path / 'ml.db'}"]))
+
+
+def test_a_training_begins_with_the_champion_and_says_which_version(promoted):
+    tree = compose("train", [*promoted["common"], "train.init=models:/fibsem@champion"])
+    begun = pinned(tree, RunConfig.of(tree))
+    address, _, digest = begun["train"]["init"].partition("#")
+    assert address == f"models:/fibsem/{promoted['promote']['version']}"
+    assert settings_of("train", begun)["train.init"] == digest
+    folder = {"train.init": str(promoted["folder"] / "promote" / "bundle")}
+    same = pinned(with_values(tree, folder), RunConfig.of(with_values(tree, folder)))
+    assert settings_of("train", same) == settings_of("train", begun)
 
 
 def test_an_unknown_model_is_said_in_one_line(promoted, tiny):

@@ -1,0 +1,123 @@
+"""What averaging mirrored and turned views brings to a model, and what it costs.
+
+Measured on the pieces that stand for the validation part, few and fixed, so that it takes seconds;
+the test squares are looked at once, by the model as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from fibsem.analysis.intervals import with_interval
+from fibsem.analysis.metrics import Confusion, pooled
+from fibsem.analysis.statistics import paired_over_squares
+from fibsem.data.pieces import Pieces
+from fibsem.inference.model.cost import seconds_per_gigapixel
+from fibsem.inference.model.segmenter import Scorer, Segmenter
+from fibsem.inference.model.views import SYMMETRIES
+from fibsem.promotion.setting import Promotion
+from fibsem.training.material import Material
+from fibsem.training.scoring import scored_squares
+
+Row = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Symmetries:
+    """Figures by the number of views: 1, the model as it is, 2 and as many as are asked for.
+
+    ``val_miou`` is that of all labelled validation pixels as the pieces estimate it, with
+    post-processing; ``gain`` the mean over ``squares`` of what views add to the mIoU of each, with
+    its 95 % interval ``low`` to ``high``, which one square has not. There are none for models that
+    go patch by patch.
+    """
+
+    KEYS: ClassVar[tuple[str, ...]] = ("views",)
+
+    views: Mapping[str, Row]
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is stored."""
+        return {"views": dict(self.views)}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Symmetries:
+        """Read what :meth:`to_json` made."""
+        return cls(record["views"])
+
+    @property
+    def sentence(self) -> str:
+        """Gain and cost in a line."""
+        rows = (
+            f"symmetry={views} adds {with_interval(row['gain'], (row['low'], row['high']), 4)} at "
+            f"{row['seconds_per_gigapixel']:.0f} s"
+            for views, row in self.views.items()
+            if "gain" in row
+        )
+        alone = self.views["1"]
+        return (
+            f"views: validation mIoU {alone['val_miou']:.4f} at "
+            f"{alone['seconds_per_gigapixel']:.0f} s per gigapixel; {'; '.join(rows)}"
+        )
+
+
+def measure_views(work: Promotion, segmenter: Segmenter, material: Material) -> Mapping[str, Row]:
+    """Gain and cost of two views, and of as many as the volumes are segmented with."""
+    most = max(2, work.tree["segmentation"]["symmetry"])
+    found = work.steps.once(
+        f"symmetry-{most}", Symmetries, lambda: compare_views(segmenter, material, most)
+    )
+    if found.views:
+        work.say(found.sentence)
+    return found.views
+
+
+def compare_views(segmenter: Segmenter, material: Material, most: int) -> Symmetries:
+    """Score the pieces of the validation part with 1, 2 and up to ``most`` views."""
+    if Scorer(segmenter).mode != "dense":
+        return Symmetries({})
+    pieces, rows = material.pieces("val"), {}
+    alone: dict[int, float] = {}
+    for count in (symmetry for symmetry in SYMMETRIES if symmetry <= most):
+        scorer = Scorer(replace(segmenter, symmetry=count))
+        parts = _confusions(segmenter, scorer, material, pieces)
+        mious = _by_square(pieces, parts)
+        rows[str(count)] = {
+            "val_miou": _of_all(pieces, parts),
+            "seconds_per_gigapixel": seconds_per_gigapixel(scorer),
+        }
+        if count > 1:
+            rows[str(count)] |= _gain(mious, alone)
+        else:
+            alone = mious
+    return Symmetries(rows)
+
+
+def _confusions(
+    segmenter: Segmenter, scorer: Scorer, material: Material, pieces: Pieces
+) -> list[Confusion]:
+    how = segmenter.postprocessing
+    scored = scored_squares(material, scorer, "val", how.margin, regions=pieces.regions)
+    return [square.confusion(how) for _, square in scored]
+
+
+def _of_all(pieces: Pieces, parts: list[Confusion]) -> float:
+    """MIoU of the whole part: every piece counts as often as it stands for others."""
+    counts = np.tensordot(pieces.weight, np.array([part.counts for part in parts]), 1)
+    return Confusion.from_counts(np.rint(counts).astype(int).tolist()).miou
+
+
+def _by_square(pieces: Pieces, parts: list[Confusion]) -> dict[int, float]:
+    """MIoU of every square that pieces lie in and that has a labelled pixel."""
+    numbers = np.unique(pieces.square).tolist()
+    of = {n: pooled(parts[k] for k in np.flatnonzero(pieces.square == n)) for n in numbers}
+    return {n: one.miou for n, one in of.items() if one.pixels}
+
+
+def _gain(mious: Mapping[int, float], alone: Mapping[int, float]) -> Row:
+    paired = paired_over_squares(list(mious.values()), list(alone.values()))
+    return {"gain": paired.mean, "low": paired.low, "high": paired.high, "squares": paired.pairs}
