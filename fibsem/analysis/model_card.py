@@ -113,7 +113,7 @@ def _model(record: Record) -> str:
             "nbhd": ("Neighbourhood, x by y by z", str),
             "padding": ("Padding", str),
             "field": ("Pixels that it sees", _listed),
-            "parameters": ("Trainable parameters", _number),
+            "parameters": ("Trainable parameters", _listed),
             "members": ("Members, whose mean probability is used", _number),
         },
     )

@@ -146,9 +146,18 @@ def run(tree: Tree) -> PromoteResult:
     from fibsem.training.worked import worked_on
 
     tracking = Tracking.open(store, dataset.name)
-    trials = best_trials(tracking, dataset, rank, how.study, how.max_seconds_per_gigapixel)
+    trials = best_trials(
+        tracking, dataset, rank, how.study, how.max_seconds_per_gigapixel,
+        each_architecture=how.mixed,
+    )  # fmt: skip
     # what is wrong with `final` is said before the ranking, not after it
     finals = [RunConfig.of(final_tree(trial, tree, tree["seed"])) for trial in trials]
+    if how.mixed and len({config.preprocess for config in finals}) > 1:
+        raise UserError(
+            "`ensemble_of=architectures` needs trials with one preprocess, but got "
+            f"{', '.join(sorted({str(config.preprocess) for config in finals}))}; study= names "
+            "those that have."
+        )
     which = hashlib.sha256("".join(trial.run_id for trial in trials).encode()).hexdigest()[:8]
     folder = output_folder("promote", tree, dataset.name, which)
     with at_work(folder), worked_on(tree, folder, began) as worked:

@@ -10,7 +10,8 @@ from fibsem.config.reading import Tree, read, require
 
 #: Keys that change what becomes of the trials. Architecture, neighbourhood and training are theirs;
 #: the gate may be another the next time, and volumes are segmented behind it.
-SETTINGS = ("data", "split", "seed", "candidates", "ensemble", "rank", "final", "postprocessing")
+SETTINGS = ("data", "split", "seed", "candidates", "ensemble", "ensemble_of", "rank", "final",
+            "postprocessing")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -73,13 +74,21 @@ class PromoteConfig:
     max_seconds_per_gigapixel: float | None = None
     candidates: int = 2
     ensemble: int = 1
+    ensemble_of: Literal["seeds", "architectures"] = "seeds"
 
     def __post_init__(self) -> None:
         require("candidates", self.candidates, self.candidates >= 1, "at least 1")
         require("ensemble", self.ensemble, self.ensemble >= 1, "at least 1")
+        many = not self.mixed or self.ensemble > 1
+        require("ensemble", self.ensemble, many, "at least 2 with ensemble_of=architectures")
         limit = self.max_seconds_per_gigapixel
         legal = limit is None or limit > 0
         require("max_seconds_per_gigapixel", limit, legal, "positive or null")
+
+    @property
+    def mixed(self) -> bool:
+        """Whether the members of the ensemble are of several architectures."""
+        return self.ensemble_of == "architectures"
 
     @classmethod
     def of(cls, tree: Tree) -> PromoteConfig:

@@ -64,7 +64,10 @@ READ_BY = {
     ),
 }  # fmt: skip
 #: Of those, the ones that name a folder only where they are set: there was a time without them.
-WHERE_SET = {"pattern": None, "series": None, "sparse": False, "valid": "auto", "symmetry": 1}
+WHERE_SET = {
+    "pattern": None, "series": None, "sparse": False, "valid": "auto", "symmetry": 1,
+    "ensemble_of": "seeds",
+}  # fmt: skip
 #: Commands that take from a model or from trials what others take from the configuration.
 NAMED_BY_WHAT_THEY_READ = ("promote", "segment")
 

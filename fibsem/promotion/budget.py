@@ -46,6 +46,8 @@ def plan_promotion(
     config = RunConfig.of(final_tree(slowest(trials, tracking), tree, tree["seed"]))
     found = probe(Material.of(dataset, config), budget_s)
     finals = min(how.candidates, len(trials)) + how.ensemble - 1
+    if how.mixed:
+        finals = max(how.ensemble, len({trial.architecture for trial in trials}))
     known_s = (
         ranking_s(trials, rank, tracking)
         + found.pixel_s * pixels(dataset, segment=tree["segment"])

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fibsem import models
 from fibsem.analysis.postprocessing import PostProcessing
-from fibsem.config import Tree, with_values
+from fibsem.config import PromoteConfig, Tree, with_values
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Member, Segmenter
 from fibsem.promotion.ranking import Ranked
@@ -77,13 +78,20 @@ class Final:
         return self.material.config.seed
 
     @property
+    def record(self) -> dict[str, Any]:
+        """Which network it is."""
+        spec = self.material.config.spec
+        known = {"model": spec.name, "nbhd": str(spec.nbhd), "seed": self.seed}
+        return {**known, "trial": self.trial.run_id, "run_id": self.result.run_id}
+
+    @property
     def model(self) -> models.Model:
         """The network, read anew."""
         return models.load(self.material.config.spec, self.folder)
 
 
-def train(work: Promotion, ranked: Sequence[Ranked], members: int) -> list[Final]:
-    """Train candidates finally; the better one first, then the other members of it.
+def train(work: Promotion, ranked: Sequence[Ranked], how: PromoteConfig) -> list[Final]:
+    """Train candidates finally; the better one first, then the other members of its ensemble.
 
     A later start repeats nothing that is finished.
 
@@ -92,11 +100,23 @@ def train(work: Promotion, ranked: Sequence[Ranked], members: int) -> list[Final
     UserError
         If too few of the trainings come to a result.
     """
-    best = max(_candidates(work, ranked), key=lambda final: final.miou)
+    trained = _candidates(work, first_of_each(ranked) if how.mixed else ranked[: how.candidates])
+    finals = sorted(trained, key=lambda final: -final.miou)
+    best, kinds = finals[0], min(how.ensemble, len(finals)) if how.mixed else 1
     work.say(
         f"final training: validation mIoU {best.miou:.4f} on balanced pixels ({best.trial.name})"
     )
-    return [best, *_members(work, best, members)]
+    of_each = [-(-(how.ensemble - k) // kinds) for k in range(kinds)]
+    return [
+        member
+        for final, count in zip(finals, of_each, strict=False)
+        for member in (final, *_members(work, final, count))
+    ]
+
+
+def first_of_each(ranked: Sequence[Ranked]) -> list[Ranked]:
+    """The best of every architecture."""
+    return list({one.trial.architecture: one for one in reversed(ranked)}.values())
 
 
 def _candidates(work: Promotion, ranked: Sequence[Ranked]) -> list[Final]:

@@ -44,7 +44,7 @@ def promote(work: Promotion, trials: Sequence[Trial]) -> dict[str, Any]:
 def _promote(work: Promotion, trials: Sequence[Trial]) -> dict[str, Any]:
     how = PromoteConfig.of(work.tree)
     ranked = _rank(work, trials)
-    finals = train(work, ranked[: how.candidates], how.ensemble)
+    finals = train(work, ranked, how)
     chosen = _choose(work, finals)
     material, run_id = finals[0].material, finals[0].result.run_id
     tested = test(work, chosen, material)
@@ -101,5 +101,6 @@ def _summary(
         "winner": finals[0].trial.run_id,
         "ranking": ranking_rows(ranked),
         "seeds": [one.seed for one in finals],
+        "members": [one.record for one in finals],
         "gate": asdict(verdict),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,13 +58,23 @@ def draw(
     region, scored = square
     volume = finals[0].material.dataset.sample(region.sample).volume
     drawn = {
-        "learning_curve": figures.learning_bands({finals[0].trial.name: _losses(finals)}),
+        "learning_curve": figures.learning_bands(
+            {name: _losses(some) for name, some in by_trial(finals).items()}
+        ),
         "reliability": figures.reliability(calibration),
         "steps": figures.postprocessing_steps(volume.read_unit(region.box)[0], scored, best),
     }
     if min(len(grid.sigmas), len(grid.thresholds)) > 1:
         drawn["surface"] = figures.postprocessing_surface(np.asarray(surface, float), grid, best)
     return [figures.save(figure, folder / f"{name}.png") for name, figure in drawn.items()]
+
+
+def by_trial(finals: Sequence[Final]) -> dict[str, list[Final]]:
+    """Members by the name of what they repeat, in order."""
+    found: dict[str, list[Final]] = {}
+    for final in finals:
+        found.setdefault(final.trial.name, []).append(final)
+    return found
 
 
 def _losses(finals: Sequence[Final]) -> tuple[list[list[float]], list[list[float]]]:
@@ -76,18 +86,24 @@ def _losses(finals: Sequence[Final]) -> tuple[list[list[float]], list[list[float
     )
 
 
+def _each(values: Iterable[object]) -> str:
+    """What the members have, each value once."""
+    return " + ".join(dict.fromkeys(map(str, values)))
+
+
 def card_facts(finals: Sequence[Final], record: Record) -> Mapping[str, object]:
     """What the model card says, of what a promotion knows."""
     final = finals[0]
     config, dataset = final.material.config, final.material.dataset
-    spec, labelled = config.spec, promotion_tables(record)["labelled"]
+    labelled = promotion_tables(record)["labelled"]
+    specs = [one.material.config.spec for one in finals]
     facts: dict[str, object] = {
         "model": {
-            "name": spec.name,
-            "nbhd": str(spec.nbhd),
-            "padding": spec.padding,
-            "field": spec.sees,
-            "parameters": final.result.parameters,
+            "name": _each(spec.name for spec in specs),
+            "nbhd": _each(spec.nbhd for spec in specs),
+            "padding": _each(spec.padding for spec in specs),
+            "field": list(dict.fromkeys(spec.sees for spec in specs)),
+            "parameters": list(dict.fromkeys(one.result.parameters for one in finals)),
             "members": len(finals),
         },
         "data": {

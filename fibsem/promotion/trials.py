@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -55,9 +56,19 @@ class Trial:
     value: float | None = None
 
     @property
+    def figure(self) -> float:
+        """What it was ranked by, as the sweep measured it."""
+        return self.loss if self.value is None else self.value
+
+    @property
     def in_sweep(self) -> str:
-        """The figure that it was ranked by, as the sweep measured it, with its name."""
-        return f"{self.goal.key} {self.loss if self.value is None else self.value:.4f}"
+        """That with its name."""
+        return f"{self.goal.key} {self.figure:.4f}"
+
+    @property
+    def architecture(self) -> str:
+        """Name of its network."""
+        return str(self.tree["model"]["name"])
 
     @property
     def configuration(self) -> str:
@@ -79,6 +90,8 @@ def best_trials(
     how: RankConfig,
     studies: Sequence[str] | None = None,
     most_seconds: float | None = None,
+    *,
+    each_architecture: bool = False,
 ) -> list[Trial]:
     """The ``how.k`` best finished trials by the first objective of their sweep, best first.
 
@@ -93,11 +106,13 @@ def best_trials(
         Names of sweeps; None: all of the dataset.
     most_seconds
         Slower networks, in seconds per gigapixel, are left out.
+    each_architecture
+        As many of each, of two at least.
 
     Raises
     ------
     UserError
-        If no trial is left.
+        If no trial is left, or only one architecture.
     """
     where = f"study={','.join(studies)}" if studies else f"data={dataset.name}"
     runs = _finished(tracking, studies, where)
@@ -112,11 +127,31 @@ def best_trials(
     goal = common_objective(tracking, same)
     values = ((goal.of_metrics(run.data.metrics), run) for run in same)
     valued = [(value, run) for value, run in values if value is not None]
+    valued.sort(key=lambda pair: goal.cost(pair[0]))
+    if not each_architecture:
+        return _different(valued, goal, how.k, tracking)
+    groups: dict[str, list[tuple[float, Run]]] = {}
+    for value, run in valued:
+        groups.setdefault(run.data.tags[names.MODEL], []).append((value, run))
+    if len(groups) < 2:
+        raise UserError(
+            f"`ensemble_of=architectures` needs trials of at least two, but those of {where} are "
+            f"all {', '.join(groups)}; the choices are python -m fibsem.sweep model=auto, or "
+            "ensemble_of=seeds."
+        )
+    best = [_different(some, goal, how.k, tracking) for some in groups.values()]
+    return sorted(chain(*best), key=lambda trial: goal.cost(trial.figure))
+
+
+def _different(
+    valued: Sequence[tuple[float, Run]], goal: Objective, most: int, tracking: Tracking
+) -> list[Trial]:
+    """The first trials of different configurations."""
     trials: dict[str, Trial] = {}
-    for value, run in sorted(valued, key=lambda pair: goal.cost(pair[0])):
+    for value, run in valued:
         trial = _trial(run, goal, value, tracking)
         trials.setdefault(trial.configuration, trial)
-        if len(trials) == how.k:
+        if len(trials) == most:
             break
     return list(trials.values())
 

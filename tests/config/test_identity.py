@@ -38,7 +38,8 @@ PLACED = {
     "evaluate": ([*NETWORK, "evaluation.*"], [*ANYWHERE, *SEARCH, *TIME, "seeds", "compare"]),
     "sweep": ([*NETWORK, *HOW, "space.*", "study"], [*ANYWHERE, *HOW_MUCH, *TIME]),
     "promote": (
-        ["split.*", "seed", "candidates", "ensemble", "rank.*", "final.*", "postprocessing.*"],
+        ["split.*", "seed", "candidates", "ensemble", "ensemble_of", "rank.*", "final.*",
+         "postprocessing.*"],
         # the trials say what theirs are; the gate may be another next time, and volumes follow it
         [*ANYWHERE, *SEARCH, *TIME, "nbhd", "sampling.*", "preprocess.*", "model.*", "train.*",
          "study",

@@ -1,0 +1,68 @@
+"""One model of several architectures: from a sweep over both to the labels of a volume."""
+
+import json
+
+import numpy as np
+import pytest
+
+from fibsem import promote, segment, sweep
+from fibsem.config import PromoteConfig, compose
+from fibsem.errors import UserError
+from fibsem.promotion.final import first_of_each
+from fibsem.promotion.ranking import Ranked
+from fibsem.promotion.trials import Trial
+from fibsem.tracking.bundle import find_bundle
+from tests.conftest import labels
+
+MIXED = ["ensemble=2", "ensemble_of=architectures"]
+
+
+def trial(run_id, name):
+    return Trial(run_id, run_id, "0", 0.5, None, "s", "p", "c", {"model": {"name": name}})
+
+
+def test_the_best_ranked_of_each_architecture_is_a_candidate():
+    ranked = [Ranked(trial(*one)) for one in (("a", "unet"), ("b", "unet"), ("c", "2dcnn"))]
+    assert {one.trial.run_id for one in first_of_each(ranked)} == {"a", "c"}
+
+
+def test_a_single_model_is_of_no_several_architectures():
+    with pytest.raises(UserError, match=r"`ensemble` must be at least 2 with ensemble_of=arch"):
+        PromoteConfig.of(compose("promote", ["ensemble_of=architectures"]))
+
+
+@pytest.mark.slow
+def test_architectures_are_promoted_as_one_model(tiny, new_store, tmp_path, capsys):
+    """It labels a volume as `promote` did, and says what it is made of."""
+    store = new_store(tmp_path)
+    common = [f"data.path={tiny}", "data.name=tiny", "nbhd=11x11x3", *store]
+    sweep.main(compose("sweep", [
+        *common, "model=auto", "train.epochs=1", "train.steps=2", "train.share=0.02",
+        "space.axes.model.filters=[4]", "space.limits=[]", "space.axes.model.blocks=[1]",
+        "search.trials=2", f"output={tmp_path / 'sweep'}",
+    ]))  # fmt: skip
+    how = ["postprocessing.sigma=[0,1]", "postprocessing.threshold_steps=9", "rank.k=1",
+           "rank.seeds=1", "final.epochs=1", "final.steps=3"]  # fmt: skip
+    promote.main(compose("promote", [*common, *how, *MIXED, f"output={tmp_path / 'both'}"]))
+    record = json.loads((tmp_path / "both" / "summary.json").read_text())
+    assert {member["model"] for member in record["members"]} == {"2dcnn", "unet"}
+    assert record["ensemble"]["members"] == 2
+    assert record["ensemble"]["cost_ratio"] > 1
+    card = (tmp_path / "both" / "bundle" / "MODEL_CARD.md").read_text()
+    assert " + ".join(member["model"] for member in record["members"]) in card
+
+    uri = store[0].partition("=")[2]
+    members = find_bundle("models:/fibsem@champion", uri).segmenter.members
+    assert [member.spec.name for member in members] == [one["model"] for one in record["members"]]
+    segment.main(compose("segment", [
+        f"volume={tiny / 'HPC45' / 'slices'}", f"output={tmp_path / 'again'}", "format=tiff",
+        f"tracking.uri={uri}", "symmetry=2", "tile=64",
+    ]))  # fmt: skip
+    whole = tmp_path / "both" / "volumes" / "HPC45" / "labels.ome.zarr"
+    assert np.mean(labels(tmp_path / "again" / "labels") == labels(whole)) > 0.9
+
+    only = [*common, "model=2dcnn", "space=smoke", "space.axes.model.blocks=[1]",
+            "train.epochs=1", "train.steps=2", "search.trials=1", "study=one"]  # fmt: skip
+    sweep.main(compose("sweep", [*only, f"output={tmp_path / 'one'}"]))
+    with pytest.raises(UserError, match=r"those of study=\w+ are all 2dcnn; the choices are pyth"):
+        promote.main(compose("promote", [*common, *how, *MIXED, "study=one"]))
