@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -152,12 +152,8 @@ def run(tree: Tree) -> PromoteResult:
     )  # fmt: skip
     # what is wrong with `final` is said before the ranking, not after it
     finals = [RunConfig.of(final_tree(trial, tree, tree["seed"])) for trial in trials]
-    if how.mixed and len({config.preprocess for config in finals}) > 1:
-        raise UserError(
-            "`ensemble_of=architectures` needs trials with one preprocess, but got "
-            f"{', '.join(sorted({str(config.preprocess) for config in finals}))}; study= names "
-            "those that have."
-        )
+    if how.mixed:
+        check_mixture(finals)
     which = hashlib.sha256("".join(trial.run_id for trial in trials).encode()).hexdigest()[:8]
     folder = output_folder("promote", tree, dataset.name, which)
     with at_work(folder), worked_on(tree, folder, began) as worked:
@@ -172,6 +168,22 @@ def run(tree: Tree) -> PromoteResult:
             record |= plan.told(worked.finish())
         write_json(folder / "summary.json", record)
     return PromoteResult(record, folder)
+
+
+def check_mixture(configs: Sequence[RunConfig]) -> None:
+    """Refuse members whose scores cannot be averaged, or only in hours."""
+    recipes = {str(config.preprocess) for config in configs}
+    if len(recipes) > 1:
+        raise UserError(
+            "`ensemble_of=architectures` needs trials with one preprocess, but got "
+            f"{', '.join(sorted(recipes))}; study= names those that have."
+        )
+    for spec in (config.spec for config in configs if config.spec.is_network):
+        if not spec.convertible:
+            raise UserError(
+                "`ensemble_of=architectures` needs networks with a dense form, but got "
+                f"{spec.name} with model.padding={spec.padding}; study= names sweeps of others."
+            )
 
 
 def checked(tree: Tree) -> tuple[PromoteConfig, RankConfig, TrackingConfig]:

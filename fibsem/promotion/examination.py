@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from fibsem.analysis.estimates import Estimate
 from fibsem.analysis.metrics import Confusion, pooled
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
-from fibsem.data.dataset import Region
+from fibsem.data.dataset import IGNORE, Region
 from fibsem.data.split import Split
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.system.progress import Progress
@@ -55,7 +56,14 @@ def squares_with_scores(
 
 
 def balanced(segmenter: Segmenter, material: Material, split: Split) -> Figures:
-    """Figures of the mean over members on the fixed balanced sample, at T = 0.5."""
+    """Figures of the mean over members as of balanced pixels, at T = 0.5.
+
+    Members of one kind are scored on the pixels that a training is scored on; networks of other
+    strides have others, so that a mixture is scored on all labelled pixels of the same pieces.
+    """
+    members, pieces = segmenter.members, material.config.train.validation == "pieces"
+    if pieces and any(member.spec != members[0].spec for member in members):
+        return _on_pieces(segmenter, material, split).balanced
     each = [
         estimate(
             material.for_config(replace(material.config, spec=member.spec)), member.model, split
@@ -63,6 +71,22 @@ def balanced(segmenter: Segmenter, material: Material, split: Split) -> Figures:
         for member in segmenter.members
     ]
     return replace(each[0], scores=np.mean([one.scores for one in each], axis=0)).balanced
+
+
+def _on_pieces(segmenter: Segmenter, material: Material, split: Split) -> Estimate:
+    """Every labelled pixel of the pieces that stand for a split."""
+    pieces, labels, scores, piece = material.pieces(split), [], [], []
+    scored = scored_squares(material, Scorer(segmenter), split, regions=pieces.regions)
+    for k, (_, square) in enumerate(scored):
+        known = square.labels != IGNORE
+        labels.append(square.labels[known])
+        scores.append(square.scores[square.inner][known])
+        piece.append(np.full(int(known.sum()), k))
+    where = np.concatenate(piece)
+    return Estimate(
+        np.concatenate(labels), np.concatenate(scores), pieces.weight[where],
+        pieces.square[where], pieces.counts,
+    )  # fmt: skip
 
 
 def by_sample(squares: Sequence[SquareCounts]) -> dict[str, Confusion]:

@@ -3,15 +3,20 @@
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
+from fibsem.analysis.estimates import Estimate
 from fibsem.analysis.metrics import Confusion
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import GateConfig
-from fibsem.inference.model.segmenter import Segmenter
+from fibsem.inference.model.segmenter import Member, Scorer, Segmenter
+from fibsem.promotion.calibrating import labelled_pixels
+from fibsem.promotion.examination import balanced
 from fibsem.promotion.gate import verdict
 from fibsem.promotion.testing import examine_on_test
 from fibsem.tracking.bundle import Bundle
+from fibsem.training.scoring import scored_squares
 from fibsem.training.squares import SquareCounts
 
 FILM = SimpleNamespace(name="film", hash="d1")
@@ -71,6 +76,20 @@ def test_other_labels_and_neighbouring_slices_are_said():
     assert "made with other labels or another split" in relabelled.reason
     stacked = judged(rows(80, apart=False), rows(70, apart=False))
     assert "in 1 places of neighbouring slices" in stacked.reason
+
+
+def test_a_mixture_is_scored_on_all_pixels_of_the_pieces(material, trained):
+    """Networks of strides 1 and 2, which a training is scored on different pixels for."""
+    here = material()
+    members = [trained(11, filters=4, blocks=1), trained(11, name="unet", filters=4, blocks=1)]
+    how = PostProcessing()
+    both = Segmenter(tuple(Member(*one) for one in members), here.config.preprocess, how, "")
+    labels, scores = labelled_pixels(s for _, s in scored_squares(here, Scorer(both), "val"))
+    right = Estimate(labels, scores, None, np.zeros(labels.size, np.int64), (1, 1))
+    weighed = replace(right, weight=np.ones(labels.size))
+    found = balanced(both, here, "val")
+    assert found["miou"] == pytest.approx(weighed.balanced["miou"], abs=1e-6)
+    assert found["loss"] == pytest.approx(weighed.balanced["loss"], abs=1e-6)
 
 
 @pytest.mark.parametrize("margin", [0, 12])
