@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from fibsem.config.architecture import with_architecture
 from fibsem.config.grouped import as_grouped, without_groups
 from fibsem.config.overrides import (
     CONF,
@@ -48,7 +49,7 @@ def _checked(command: str, arguments: Iterable[str]) -> list[str]:
     """Arguments for Hydra, every one of which means something to the command."""
     given = [as_grouped(argument) for argument in arguments]
     check_keys(command, given)
-    return for_hydra(given)
+    return for_hydra(with_architecture(command, given))
 
 
 def _plain(config: Any, command: str, overrides: Iterable[str]) -> Tree:

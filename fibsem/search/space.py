@@ -155,16 +155,29 @@ class Space:
 
     def _points(self, keys: Sequence[str], values: Sequence[Sequence[Any]]) -> Iterator[Values]:
         """Legal combinations, without axes that do not exist; each once."""
-        seen = set()
-        for combination in product(*values):
-            point: Values = {}
-            for key, value in zip(keys, combination, strict=True):
-                if self.exists(key, point):
-                    point[key] = value
-            mark = repr(sorted(point.items()))
-            if mark not in seen and self.legal(point):
-                seen.add(mark)
+        fits: dict[str, bool] = {}  # geometry decides, and most axes are none of it
+        for point in self._combinations(list(zip(keys, values, strict=True)), {}):
+            mark = repr([(key, point[key]) for key in GEOMETRY if key in point])
+            if mark not in fits:
+                fits[mark] = self.fits(point)
+            if fits[mark]:
                 yield point
+
+    def _combinations(
+        self, axes: Sequence[tuple[str, Sequence[Any]]], given: Values
+    ) -> Iterator[Values]:
+        """What the given values can be completed to within the limits, the last axis fastest."""
+        if not axes:
+            yield given
+            return
+        (key, values), others = axes[0], axes[1:]
+        if not self.exists(key, given):
+            yield from self._combinations(others, given)
+            return
+        for value in values:
+            point = {**given, key: value}
+            if all(limit.allows(point) for limit in self.limits):
+                yield from self._combinations(others, point)
 
     def grid(self, seed: int, points: int) -> list[Values]:
         """Every legal point, ranges at ``points`` values each; in an order drawn from the seed."""

@@ -1,8 +1,13 @@
 """``model=auto``: sweeps whose trials are of several architectures."""
 
+import shlex
+import subprocess
+import sys
+from dataclasses import replace
 from itertools import islice
 
 import pytest
+import yaml
 
 from fibsem import sweep, train
 from fibsem.config import RankConfig, RunConfig, SearchConfig, compose, read, with_values
@@ -50,6 +55,43 @@ def test_points_that_limits_forbid_are_not_counted():
 def test_where_the_neighbourhood_forbids_an_architecture_the_other_one_is_left():
     space = read_space(compose("sweep", ["model=auto", "nbhd=5x7x3"]))
     assert [cell["model.name"].values for cell in space.cells()] == [("unet",)]
+
+
+def test_geometry_is_judged_once_for_all_that_does_not_change_it():
+    """A grid over what only one of them has would be thirty times as large, point by point."""
+    space, judged = read_space(compose("sweep", ["model=auto", *FINITE])), []
+    counting = replace(space, fits=lambda values: judged.append(values) or space.fits(values))
+    assert counting.grid(0, 2) == space.grid(0, 2)
+    assert len(judged) <= 6 * 2 + 3
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [([], "auto"), (["budget=30min"], "auto"), (["data=demo", "search.trials=4"], "auto"),
+     (["model=unet"], "unet"), (["nbhd=81x81x3"], "2dcnn"), (["space=2d"], "2dcnn"),
+     (["+space.axes.train.batch=[64]"], "2dcnn"), (["~space.axes.model.kernel"], "2dcnn"),
+     (["model.filters=8"], "2dcnn"), (["experiment=thesis"], "2dcnn"),
+     (["experiment=quick"], "auto"),
+     (["experiment=smoke"], "2dcnn"), (["search=keras_tuner"], "2dcnn"),
+     (["train.mode=patch"], "2dcnn"), (["train.mode=grid"], "auto")],
+)  # fmt: skip
+def test_where_nothing_says_which_network_all_are_searched(given, name):
+    """What is said holds for one of them; and the command that is kept says it."""
+    tree = compose("sweep", given)
+    assert tree["model"]["name"] == name
+    assert ("model=auto" in tree["command"]) == (name == "auto")
+    read_space(tree)
+    words = shlex.split(tree["command"])[3:]
+    assert compose("sweep", words) == tree
+    assert (
+        compose("train", [one for one in given if one != "model=unet"])["model"]["name"] == "2dcnn"
+    )
+
+
+def test_the_command_does_so_too():
+    how = [sys.executable, "-m", "fibsem.sweep", "search.trials=3", "--cfg", "job"]
+    done = subprocess.run(how, capture_output=True, text=True, check=True, timeout=300)
+    assert yaml.safe_load(done.stdout)["model"]["name"] == "auto"
 
 
 @pytest.mark.parametrize(
