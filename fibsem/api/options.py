@@ -7,7 +7,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from fibsem.config import CONF, Tree, compose, flat, override
+from fibsem.config import CONF, Tree, compose, flat, override, with_architecture
 from fibsem.errors import UserError, one_line
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def tree_of(
     """
     named = {key: value for key, value in given.items() if value is not None}
     leaves = flat({**named, **(options or {})})
-    return compose(command, [*overrides_of(dataset), *(override(key, v) for key, v in leaves)])
+    typed = [*overrides_of(dataset), *(override(key, v) for key, v in leaves)]
+    return compose(command, with_architecture(command, typed))
 
 
 def overrides_of(dataset: str | Path | OpenDataset | None) -> Iterator[str]:

@@ -5,6 +5,7 @@ configuration travels as a plain tree (nested dicts), so that a trial is the tre
 replaced, read again.
 """
 
+from fibsem.config.architecture import with_architecture
 from fibsem.config.budget import Budget
 from fibsem.config.commands import command_line, compose, run_command
 from fibsem.config.overrides import CONF, as_typed, override
@@ -68,5 +69,6 @@ __all__ = [
     "settings_of",
     "voxel_nm_of",
     "weights_of",
+    "with_architecture",
     "with_values",
 ]

@@ -1,4 +1,4 @@
-"""Which architecture a sweep is of where nobody says: all of ``space=auto``."""
+"""Which architecture a sweep is of where whoever types it does not say: all of ``space=auto``."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def _checked(command: str, arguments: Iterable[str]) -> list[str]:
     """Arguments for Hydra, every one of which means something to the command."""
     given = [as_grouped(argument) for argument in arguments]
     check_keys(command, given)
-    return for_hydra(with_architecture(command, given))
+    return for_hydra(given)
 
 
 def _plain(config: Any, command: str, overrides: Iterable[str]) -> Tree:
@@ -155,7 +155,8 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
             mistakes.append(error)
 
     try:
-        given, sys.argv[1:] = sys.argv[1:], _checked(name, sys.argv[1:])
+        given = sys.argv[1:]
+        sys.argv[1:] = _checked(name, with_architecture(name, given))
         _remember_secrets(given)
         with _one_line_errors():
             composed()

@@ -10,7 +10,16 @@ import pytest
 import yaml
 
 from fibsem import sweep, train
-from fibsem.config import RankConfig, RunConfig, SearchConfig, compose, read, with_values
+from fibsem.api.options import tree_of
+from fibsem.config import (
+    RankConfig,
+    RunConfig,
+    SearchConfig,
+    compose,
+    read,
+    with_architecture,
+    with_values,
+)
 from fibsem.errors import UserError
 from fibsem.promotion.ranking import rank
 from fibsem.promotion.setting import Promotion
@@ -77,18 +86,18 @@ def test_geometry_is_judged_once_for_all_that_does_not_change_it():
 )  # fmt: skip
 def test_where_nothing_says_which_network_all_are_searched(given, name):
     """What is said holds for one of them; and the command that is kept says it."""
-    tree = compose("sweep", given)
+    tree = compose("sweep", with_architecture("sweep", given))
     assert tree["model"]["name"] == name
     assert ("model=auto" in tree["command"]) == (name == "auto")
     read_space(tree)
     words = shlex.split(tree["command"])[3:]
     assert compose("sweep", words) == tree
-    assert (
-        compose("train", [one for one in given if one != "model=unet"])["model"]["name"] == "2dcnn"
-    )
+    assert with_architecture("train", given) == given
 
 
-def test_the_command_does_so_too():
+def test_command_and_python_do_so():
+    assert tree_of("sweep", "demo")["model"]["name"] == "auto"
+    assert tree_of("sweep", "demo", nbhd="33x33x3")["model"]["name"] == "2dcnn"
     how = [sys.executable, "-m", "fibsem.sweep", "search.trials=3", "--cfg", "job"]
     done = subprocess.run(how, capture_output=True, text=True, check=True, timeout=300)
     assert yaml.safe_load(done.stdout)["model"]["name"] == "auto"
