@@ -21,6 +21,9 @@ ADAPTIVE = {"adam": 0.002, "adamw": 0.002, "rmsprop": 0.001}
 ADAPTIVE_SQUARES = {**ADAPTIVE, "adam": 0.004, "adamw": 0.004}
 
 
+#: Share of a training at its end in which the learning rate of ``wsd`` falls.
+FALLING = 0.2
+
 #: Behind an address in ``train.init``: the digest of the weights that were found there.
 DIGEST = re.compile(r"#([0-9a-f]{16})$")
 
@@ -52,7 +55,7 @@ class TrainConfig:
     clip: float | None = None
     average: float = 0.0
     batch: int = 128
-    schedule: Literal["step", "cyclic", "cosine", "constant"] = "step"
+    schedule: Literal["step", "cyclic", "cosine", "wsd", "constant"] = "step"
     decay: float = 0.75
     decay_every: int = 8
     min_learning_rate: float = 1e-5
@@ -124,6 +127,11 @@ class TrainConfig:
         )
 
     @property
+    def ends_with_epochs(self) -> bool:
+        """Whether the learning rates before depend on how many epochs there will be."""
+        return self.schedule in ("cosine", "wsd")
+
+    @property
     def settings(self) -> dict[str, Any]:
         """What counts of it: of weights that it begins with what they are, not where they lie."""
         return {**asdict(self), "init": self.init and (digest_in(self.init) or self.init)}
@@ -139,7 +147,14 @@ class TrainConfig:
         ``step``: times 0.75 every 8 epochs, not below 1e-5. ``cyclic``: in straight lines from a
         tenth of the rate up to it and back, ``2 * decay_every`` epochs a cycle. ``cosine``: half a
         cosine from the rate to ``min_learning_rate`` over ``epochs``, or ``max_seconds`` where
-        these are over sooner.
+        these are over sooner. ``wsd``: the rate, and over the last fifth of these from it to
+        ``min_learning_rate``, by a square root [1]_: a training that stops before has paid nothing
+        for an end that it does not come to.
+
+        References
+        ----------
+        .. [1] A. Haegele et al., Scaling laws and compute-optimal training beyond fixed training
+           durations, Advances in Neural Information Processing Systems 37 (2024).
         """
         assert self.learning_rate is not None
         top, low = self.learning_rate, min(self.min_learning_rate, self.learning_rate)
@@ -151,6 +166,9 @@ class TrainConfig:
         if self.schedule == "cosine":
             wave = math.cos(math.pi * self.done(epoch, seconds))
             return low + (top - low) * (1 + wave) / 2
+        if self.schedule == "wsd":
+            falling = max(0.0, self.done(epoch, seconds) - (1 - FALLING)) / FALLING
+            return top - (top - low) * math.sqrt(falling)
         return top
 
     def learning_rate_of(self, epoch: int, step: int, steps: int, seconds: float = 0.0) -> float:

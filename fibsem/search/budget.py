@@ -98,7 +98,7 @@ def halving(found: Probe, budget_s: float, spent_s: float, data: str) -> Plan | 
     steps = int((epoch_s - found.validation_s) / found.step_s)
     return Plan(
         budget_s, data, times * count, once.epochs, steps, found.step_s, found.validation_s,
-        found.once_s, rungs,
+        found.once_s, rungs, schedule="wsd",
     )  # fmt: skip
 
 

@@ -113,6 +113,6 @@ def continuation(material: Material) -> Identity:
     More epochs may be asked for than before, unless the learning rate follows their number.
     """
     settings = dict(material.config.settings)
-    if settings["train.schedule"] != "cosine":
+    if not material.config.train.ends_with_epochs:
         del settings["train.epochs"]
     return Identity("training", settings, material.dataset.digests)

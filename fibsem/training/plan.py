@@ -97,6 +97,8 @@ class Plan:
         Processes that share the trainings, and this machine.
     disk_mib
         Most that weights and checkpoints of all trainings take.
+    schedule
+        Of the learning rate.
     """
 
     budget_s: float
@@ -110,6 +112,7 @@ class Plan:
     rungs: tuple[tuple[int, int], ...] = ()
     workers: int = 1
     disk_mib: float | None = None
+    schedule: str = "cosine"
 
     @property
     def trial_s(self) -> float:
@@ -117,7 +120,7 @@ class Plan:
         return self.once_s + self.epochs * (self.steps * self.step_s + self.validation_s)
 
     def values(self, limit_s: float | None) -> dict[str, Any]:
-        """What it sets of a configuration: a cosine that ends with the last step.
+        """What it sets of a configuration: a schedule that ends with the last step.
 
         ``limit_s`` is the time after which a training is cut off.
         """
@@ -125,7 +128,7 @@ class Plan:
             "train.epochs": self.epochs,
             "train.steps": self.steps,
             "train.patience": None,
-            "train.schedule": "cosine",
+            "train.schedule": self.schedule,
         }
         return set_by if limit_s is None else {**set_by, "train.max_seconds": limit_s}
 

@@ -133,7 +133,10 @@ def test_a_sweep_goes_up_its_rungs(halving):
 def test_who_goes_on_ends_where_one_training_would_have(small, new_store, tmp_path):
     """Really trained: the winner against the same trial on its own, without rungs."""
     store, found = new_store(tmp_path), {}
-    always = [*small, *store, "space=smoke", "space.axes.model.blocks=[1]", "train.epochs=4"]
+    always = [
+        *small, *store, "space=smoke", "space.axes.model.blocks=[1]", "train.epochs=4",
+        "train.schedule=wsd",
+    ]  # fmt: skip
     for name, how in (
         ("rungs", ["search.rungs=[[3,1],[1,4]]", "search.trials=4"]),
         ("whole", ["search.trials=3"]),

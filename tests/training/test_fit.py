@@ -71,6 +71,23 @@ def test_a_training_cut_off_goes_on_as_if_nothing_had_happened(whole, tmp_path):
     assert scores(finished.history) == scores(undisturbed.history)
 
 
+@pytest.mark.parametrize("after", [2, 4])
+def test_a_schedule_that_stops_goes_on_as_if_nothing_had_happened(material, tmp_path, after):
+    """At its constant rate, and where it begins to fall; averages of the weights included."""
+    setting = material(
+        "train.schedule=wsd", "train.epochs=5", "train.steps=4", "train.average=0.9",
+        "model.dropout=0.3", "train.patience=null",
+    )  # fmt: skip
+    undisturbed = train(setting)
+    cut_off_after(setting, after, tmp_path / "checkpoint.npz")
+    resumed = train(setting, checkpoint=tmp_path / "checkpoint.npz")
+    assert scores(resumed.history) == scores(undisturbed.history)
+    rates = [epoch.learning_rate for epoch in resumed.history]
+    assert rates[2] == rates[3] > rates[4]  # of the last step of each
+    for a, b in zip(resumed.model.get_weights(), undisturbed.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_another_seed_gives_another_training(whole):
     make, undisturbed = whole
     assert scores(cut_off_after(make("seed=1"), 1)) != scores(undisturbed.history[:1])
@@ -251,6 +268,7 @@ def test_two_devices_learn_what_one_learns(small):
         ("constant", {0: 0.1, 100: 0.1}),
         ("cyclic", {0: 0.01, 8: 0.1, 16: 0.01, 4: 0.055}),
         ("cosine", {0: 0.1, 20: 1e-5, 10: 0.050005}),
+        ("wsd", {0: 0.1, 10: 0.1, 16: 0.1, 17: 0.050005, 20: 1e-5}),
     ],
 )
 def test_schedules_of_the_learning_rate(schedule, expected):
