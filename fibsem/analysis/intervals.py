@@ -65,12 +65,28 @@ def porosity_text(porosity: float, interval: Sequence[float | None]) -> str:
 def corrected_text(record: Mapping[str, Any]) -> str:
     """What a summary says of the porosity as corrected by test squares, or why it cannot.
 
+    Beside it, what the members of an ensemble say alone.
+
     >>> record = {"volume": [0.42, 0.48], "squares": 6, "why": None}
-    >>> corrected_text({"porosity_corrected": 0.45, "porosity_interval": record})
+    >>> told = {"porosity_corrected": 0.45, "porosity_interval": record}
+    >>> corrected_text(told)
     'corrected by 6 test squares 45.00 % [42.00, 48.00]'
+    >>> corrected_text({**told, "porosity_by_member": {"each": [0.44, 0.41, 0.43]}})
+    'corrected by 6 test squares 45.00 % [42.00, 48.00]; members alone 41.00 to 44.00 %'
     >>> corrected_text({"porosity_corrected": None, "porosity_interval": {"why": "no squares"}})
     'no interval of its own: no squares'
     """
+    text, members = _by_squares(record), members_text(record)
+    return f"{text}; members alone {members} %" if members else text
+
+
+def members_text(record: Mapping[str, Any]) -> str:
+    """Least and most porosity that a member of an ensemble finds alone, in per cent."""
+    each = (record.get("porosity_by_member") or {}).get("each")
+    return f"{100 * min(each):.2f} to {100 * max(each):.2f}" if each else ""
+
+
+def _by_squares(record: Mapping[str, Any]) -> str:
     corrected, interval = record.get("porosity_corrected"), record.get("porosity_interval") or {}
     if corrected is None:
         return f"no interval of its own: {interval.get('why', 'an older version made it')}"

@@ -192,12 +192,25 @@ def segment_samples(
                 f"porosity/{part}": found["porosity"],
                 f"porosity_low/{part}": low,
                 f"porosity_high/{part}": high,
+                **_corrected(found, part),
                 f"time/segment_{part}_s": found["seconds"],
             },
         )
         kept = (
-            "porosity", "porosity_ci", "porosity_corrected", "porosity_interval", "seconds",
-            "voxels_per_second",
+            "porosity", "porosity_ci", "porosity_corrected", "porosity_interval",
+            "porosity_by_member", "seconds", "voxels_per_second",
         )  # fmt: skip
         records[sample.name] = {key: found[key] for key in kept}
     return records
+
+
+def _corrected(found: Record, part: str) -> dict[str, float]:
+    """Porosity as corrected by a film's own test squares, where it has enough of them."""
+    if found["porosity_corrected"] is None:
+        return {}
+    low, high = found["porosity_interval"]["volume"]
+    return {
+        f"porosity_corrected/{part}": found["porosity_corrected"],
+        f"porosity_corrected_low/{part}": low,
+        f"porosity_corrected_high/{part}": high,
+    }

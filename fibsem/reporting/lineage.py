@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from fibsem.analysis.intervals import with_interval
+from fibsem.analysis.intervals import corrected_text, with_interval
 from fibsem.config import as_typed, command_line
 from fibsem.errors import UserError
 from fibsem.system.files import read_json
@@ -196,6 +196,7 @@ def _of_segmentation(folder: str, record: Mapping[str, Any]) -> Lineage:
         "volume": f"{record['volume']}, {' x '.join(map(str, record['shape']))} voxels (z, y, x)",
         "volume hash": record.get("volume_hash") or UNKNOWN,
         "porosity": with_interval(record["porosity"], record["porosity_ci"], 4),
+        "porosity corrected": corrected_text(record),
         "members": f"{', '.join(record['members'])} ({record['model']})",
         "code": _joined(record.get("code")),
     }

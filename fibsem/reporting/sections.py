@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from fibsem.analysis import figures, tables
+from fibsem.analysis.intervals import members_text
 from fibsem.data.split import SPLITS
 from fibsem.errors import UserError
 from fibsem.evaluation.comparison import draw_cells, write_tables
@@ -207,11 +208,12 @@ def slices_of(results: Results) -> list[Layers]:
 
 
 def _corrected(record: Record) -> dict[str, str]:
-    """Porosity as corrected by a film's own test squares; empty where there are too few."""
+    """Porosity as corrected by a film's own test squares, and by members; empty where unknown."""
     corrected, told = record.get("porosity_corrected"), record.get("porosity_interval") or {}
     return {
         "corrected %": "" if corrected is None else _percent(corrected),
         "95 % by squares": _interval(told.get("volume")),
+        "members alone %": members_text(record),
     }
 
 

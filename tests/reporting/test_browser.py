@@ -35,6 +35,8 @@ def film(tmp_path):
     record = {
         "labels": "labels", "probabilities": "probabilities", "shape": list(SHAPE), "missing": [4],
         "classes": [0, 255], "porosity": 0.55, "volume": str(tmp_path / "HPC30" / "slices"),
+        "porosity_ci": [0.54, 0.56], "porosity_corrected": 0.5,
+        "porosity_interval": {"volume": [0.48, 0.52], "squares": 6, "why": None},
     }  # fmt: skip
     return Layers.of(NAME, tmp_path / "out", record)
 
@@ -117,6 +119,10 @@ def test_slider_keys_layers_and_zoom_do_what_they_say(film, chromium, tmp_path, 
     assert colour(view, 42) == [255, 255, 255]
     assert colour(view, 60) == [0, 100, 0]
     assert "solid taken for pore" in view.inner_text("#legend")
+    assert view.inner_text("#told") == (
+        "slice 0; porosity of the film 55.00 % [54.00, 56.00], "
+        "corrected by 6 test squares 50.00 % [48.00, 52.00]"
+    )
     view.keyboard.press("+")
     assert float(view.get_attribute("#canvas", "data-zoom")) == 1.5
     view.keyboard.press("0")

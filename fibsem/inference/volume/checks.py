@@ -16,6 +16,7 @@ from fibsem.geometry import Box
 from fibsem.inference.model.predict import BlockScorer, compiled
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.tiling.tiles import Tiling
+from fibsem.inference.volume.places import block_of, random_places, spread_slices
 
 FloatArray = npt.NDArray[np.float32]
 #: A block with its halo -> differences between two ways to its scores.
@@ -79,14 +80,14 @@ def certify(volume: CorrectedVolume, scorer: Scorer, tiling: Tiling) -> Certific
             continue
         if member.spec.family == "pixel":
             ways.add("patches")
-            compare, places = _patches(member), _places(volume, CERTIFIED_SIDE, seed=k)
+            compare, places = _patches(member), random_places(volume, CERTIFIED_SIDE, PLACES, seed=k)
         else:
             ways.add("whole")
             compare, places = _tiles(member, tiling), _tile_places(volume, tiling, seed=k)
         for place in places:
             if member.needs_slice:
                 member.look(volume.slice(place.start[0]))
-            difference = compare(_block(volume, place, member.halo))
+            difference = compare(block_of(volume, place, member.halo))
             differences.append(float(np.abs(difference).max()))
             pixels += difference.size
     if not differences:
@@ -153,11 +154,11 @@ def share_changed(
 ) -> float:
     """Share of labels that differ between two precisions, on a sample of tiles of a volume."""
     changed = total = 0
-    for place in _places(volume, COMPARED_SIDE, seed=0):
+    for place in random_places(volume, COMPARED_SIDE, PLACES, seed=0):
         for scorer in (rough, exact):
             if scorer.needs_slice:
                 scorer.look(volume.slice(place.start[0]))
-        block = _block(volume, place, segmenter.halo)
+        block = block_of(volume, place, segmenter.halo)
         ours, theirs = (
             segment_slice(scorer(block), segmenter.postprocessing) for scorer in (rough, exact)
         )
@@ -166,29 +167,9 @@ def share_changed(
     return changed / total
 
 
-def _places(volume: CorrectedVolume, side: int, seed: int) -> Iterator[Box]:
-    """Random boxes in slices spread over a volume, the same for every volume of its shape."""
-    rng = np.random.default_rng(seed)
-    depth, height, width = volume.shape
-    size_y, size_x = min(side, height), min(side, width)
-    for z in _spread(depth):
-        y, x = rng.integers(height - size_y + 1), rng.integers(width - size_x + 1)
-        yield Box((z, int(y), int(x)), (z + 1, int(y) + size_y, int(x) + size_x))
-
-
 def _tile_places(volume: CorrectedVolume, tiling: Tiling, seed: int) -> Iterator[Box]:
     """Random tiles of the run in slices spread over a volume."""
     rng = np.random.default_rng(seed)
-    for z in _spread(volume.shape[0]):
+    for z in spread_slices(volume.shape[0], PLACES):
         rows, columns = tiling.tiles[rng.integers(len(tiling.tiles))]
         yield Box((z, rows.start, columns.start), (z + 1, rows.stop, columns.stop))
-
-
-def _spread(depth: int) -> list[int]:
-    """Slices of the places, from the first to the last."""
-    return [round(z) for z in np.linspace(0, depth - 1, PLACES)]
-
-
-def _block(volume: CorrectedVolume, place: Box, halo: tuple[int, int, int]) -> FloatArray:
-    """Corrected grey values of a place with its halo, (y, x, z)."""
-    return np.ascontiguousarray(np.moveaxis(volume.read(place.grow(halo)), 0, -1))

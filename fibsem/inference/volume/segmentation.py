@@ -22,6 +22,7 @@ from fibsem.inference.volume.finishing import finish
 from fibsem.inference.volume.labelling import Labelling
 from fibsem.inference.volume.ledger import Ledger
 from fibsem.inference.volume.likeness import Trained, grey_distance, grey_warnings, size_warnings
+from fibsem.inference.volume.members import porosity_by_member
 from fibsem.inference.volume.outputs import Outputs
 from fibsem.inference.volume.plan import Planner, Show
 from fibsem.inference.volume.preflight import (
@@ -134,6 +135,7 @@ def segment_volume(
         record = {
             **counts,
             **porosity_interval(volume, counts["porosity"], tested, options),
+            "porosity_by_member": porosity_by_member(work, scorer_of, counts["porosity"]),
             **describe(work),
             "calibration": _calibration(segmenter, trained),
             **likeness,

@@ -1,0 +1,33 @@
+"""Places of a volume that stand for all of it: where something is tried that would cost too much."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.data.preprocessing import CorrectedVolume
+from fibsem.geometry import Box, Triple
+
+FloatArray = npt.NDArray[np.float32]
+
+
+def random_places(volume: CorrectedVolume, side: int, count: int, seed: int) -> Iterator[Box]:
+    """Random boxes in slices spread over a volume, the same for every volume of its shape."""
+    rng = np.random.default_rng(seed)
+    depth, height, width = volume.shape
+    size_y, size_x = min(side, height), min(side, width)
+    for z in spread_slices(depth, count):
+        y, x = rng.integers(height - size_y + 1), rng.integers(width - size_x + 1)
+        yield Box((z, int(y), int(x)), (z + 1, int(y) + size_y, int(x) + size_x))
+
+
+def spread_slices(depth: int, count: int) -> list[int]:
+    """Slices of so many places, from the first to the last."""
+    return [round(z) for z in np.linspace(0, depth - 1, count)]
+
+
+def block_of(volume: CorrectedVolume, place: Box, halo: Triple) -> FloatArray:
+    """Corrected grey values of a place with its halo, (y, x, z)."""
+    return np.ascontiguousarray(np.moveaxis(volume.read(place.grow(halo)), 0, -1))
