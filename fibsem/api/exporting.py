@@ -18,6 +18,8 @@ FILE = "network.onnx"
 def export(tree: Tree) -> Path:
     """Write the mean of the networks as ONNX with their geometry; returns the file.
 
+    Beside it lies its description for bioimage.io, with an example.
+
     Raises
     ------
     UserError
@@ -32,12 +34,17 @@ def export(tree: Tree) -> Path:
     folder = output_folder("segment", tree, "export")
     models = load_all(names, store.uri)
 
+    from fibsem.inference.model.bioimage import write_description
     from fibsem.inference.model.onnx_form import write_onnx
     from fibsem.inference.model.segmenter import Segmenter
 
     segmenter = Segmenter.ensemble([model.bundle.segmenter for model in models])
     with at_work(folder):
         metadata = write_onnx(segmenter, models[0].voxel_nm, folder / FILE)
-        record = {"onnx": FILE, "weights": [model.place for model in models], "metadata": metadata}
+        described = write_description(segmenter, models[0].voxel_nm, folder / FILE, metadata)
+        record = {
+            "onnx": FILE, "weights": [model.place for model in models], "metadata": metadata,
+            "bioimage": described,
+        }  # fmt: skip
         write_json(folder / "summary.json", record)
     return folder / FILE

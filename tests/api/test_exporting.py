@@ -1,9 +1,11 @@
 """`segment export=onnx`: from a bundle's folder to a graph that gives what `segment` gives."""
 
+import hashlib
 import json
 
 import numpy as np
 import pytest
+import yaml
 
 from fibsem import models, segment
 from fibsem.analysis.postprocessing import PostProcessing
@@ -32,7 +34,31 @@ def test_a_bundle_becomes_a_graph_beside_its_summary(tmp_path, capsys):
     np.testing.assert_allclose(scores[0, ..., 0], Scorer(segmenter)(block), atol=1e-5)
     told = session.get_modelmeta().custom_metadata_map
     assert json.loads(told["halo_zyx"]) == [1, 5, 5]
-    assert json.loads((out / "summary.json").read_text())["metadata"] == told
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["metadata"] == told
+    assert summary["bioimage"] == ["rdf.yaml", "test_window.npy", "test_probability.npy"]
+    assert_described(out, session)
+
+
+def assert_described(out, session):
+    """Files are those that are named, sizes those of the arrays, and the example comes out."""
+    described = yaml.safe_load((out / "rdf.yaml").read_text())
+    (given,), (found,) = described["inputs"], described["outputs"]
+    weights = described["weights"]["onnx"]
+    for file in (weights, given["test_tensor"], found["test_tensor"]):
+        assert hashlib.sha256((out / file["source"]).read_bytes()).hexdigest() == file["sha256"]
+    window, expected = (np.load(out / part["test_tensor"]["source"]) for part in (given, found))
+    (scores,) = session.run([found["id"]], {given["id"]: window})
+    np.testing.assert_allclose(scores, expected, atol=1e-5)
+    _, y, x, channel = given["axes"]
+    assert [axis["scale"] for axis in (y, x)] == [10.0, 10.0]
+    assert channel["channel_names"] == ["slice-1", "slice", "slice+1"]
+    assert window.shape[3] == 3
+    for axis, before, after in zip((1, 2), window.shape[1:3], expected.shape[1:3], strict=True):
+        size = given["axes"][axis]["size"]
+        assert (before - size["min"]) % size["step"] == 0
+        assert after == before + found["axes"][axis]["size"]["offset"]
+    assert described["config"]["fibsem"]["halo_zyx"] == [1, 5, 5]
 
 
 @pytest.mark.parametrize(
