@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from fibsem.analysis.calibration import Platt
 from fibsem.analysis.estimates import Estimate
 from fibsem.analysis.metrics import Confusion, pooled
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
@@ -29,10 +30,12 @@ def validation_squares(
 
 
 def counts_of(
-    squares: Iterable[tuple[Region, ScoredSquare]], postprocessing: PostProcessing
+    squares: Iterable[tuple[Region, ScoredSquare]],
+    postprocessing: PostProcessing,
+    platt: Platt | None = None,
 ) -> list[SquareCounts]:
     """Confusion matrices of squares, before and after post-processing."""
-    return [square_counts(region, square, postprocessing) for region, square in squares]
+    return [square_counts(region, square, postprocessing, platt) for region, square in squares]
 
 
 def score_split(

@@ -122,7 +122,7 @@ def examine_on_test(
     rows, calibration = {}, {}
     for name, one in segmenters.items():
         squares = list(squares_with_scores(one, material, "test", margin))
-        rows[name] = tuple(counts_of(squares, one.postprocessing))
+        rows[name] = tuple(counts_of(squares, one.postprocessing, one.platt))
         calibration[name] = calibration_errors((square for _, square in squares), one.platt)
     if theirs is not None:
         rows["champion"] = tuple(_champions(theirs, material, margin))

@@ -7,11 +7,19 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import stdtrit
 
 from fibsem.analysis.structure.cells import CellCounts
 from fibsem.analysis.structure.components import PoreComponents
 from fibsem.analysis.structure.film import NEITHER, PORE, SOLID, Film, Phases
-from fibsem.analysis.structure.redrawn import Probabilities, fitted_length, redrawn
+from fibsem.analysis.structure.parts import PART
+from fibsem.analysis.structure.redrawn import (
+    Probabilities,
+    fitted_length,
+    redrawn,
+    shift_to,
+    shifted,
+)
 from fibsem.analysis.structure.surface import Surface
 from fibsem.analysis.structure.walk import walk
 from fibsem.data.preprocessing import evenly_spaced
@@ -21,9 +29,11 @@ from fibsem.quantification.options import QuantifyConfig
 from fibsem.quantification.segmented import Segmented
 
 Record = dict[str, Any]
+#: How far every draw moves a figure, (draws,).
+Moved = npt.NDArray[np.float64]
 
-#: Windows to which the length is fitted.
-WINDOWS = 24
+#: Windows to which the draws are fitted, and the sides they have where squares do not say.
+WINDOWS, SIDE = 24, 128
 
 
 def carried(
@@ -33,42 +43,97 @@ def carried(
     how: QuantifyConfig,
     progress: Callable[[str, int, int], None],
 ) -> Record | None:
-    """Figures of parts of a film over drawn labels, for both lengths across slices.
+    """How far each figure of parts of a film is moved by the error of the labels.
 
-    None where it was not asked for. ``told`` is what is known of the error of the porosity.
+    None where it was not asked for. ``told`` are ``porosity``, ``porosity_corrected`` and
+    ``porosity_interval`` of the film.
 
     Returns
     -------
     dict
-        ``length_px`` in the slice; ``independent`` and ``as_in_slice``: with slices that err by
-        themselves, and together as far as in the slice. Of each figure the 2.5 and 97.5 % of the
-        draws, less that of the labels as they are, averaged over the parts; or ``why`` not.
+        ``length_px`` in the slice, and of each figure the 2.5 and 97.5 % of the draws, less that of
+        the labels as they are, on average over the parts. ``independent`` and ``as_in_slice``:
+        slices err by themselves, and together as far as in the slice. ``smooth``: the latter
+        without what drawn outlines are rougher on average, as if people's were as smooth as those
+        of the labels. ``range`` holds all three. Or ``why`` it cannot be told.
     """
     if not how.draws:
         return None
-    if not blocks:
-        return {"why": "there are no parts (blocks=0)"}
-    if not segmented.record.get("probabilities"):
-        return {"why": "the segmentation has no probabilities (segment with probabilities=true)"}
-    if not told.get("error") or not told.get("square_px"):
-        return {"why": told.get("why") or "the film has no test squares of its own"}
+    why = _why_not(segmented, blocks, told["porosity_interval"])
+    if why:
+        return {"why": why}
+    film, interval = segmented.film, told["porosity_interval"]
     stored = open_volume(segmented.folder / segmented.record["probabilities"])
-    windows = _windows(stored, round(told["square_px"] ** 0.5))
-    length = fitted_length(windows, told["error"] * told["squares"] ** 0.5)
+    boxes = _windows(
+        stored, SIDE if interval.get("parts_sd") else round(interval["square_px"] ** 0.5)
+    )
+    windows = np.concatenate([_pore(stored, box) for box in boxes])
+    length = _length(interval, windows)
     if length is None:
         return {"why": "the probabilities are too sure for what the squares vary by"}
-    spacing = segmented.film.spacing
-    across = {"independent": 0.0, "as_in_slice": length * spacing[1] / spacing[0]}
+    phases = np.concatenate([film.read(box) for box in boxes])
+    shifts = _shifts(told, windows, phases, how.draws)
+    if shifts is None:
+        return {"why": "no shift of the probabilities gives the porosity that the squares do"}
+    across = {"independent": 0.0, "as_in_slice": length * film.spacing[1] / film.spacing[0]}
+    moved = {
+        name: _moved(film, stored, blocks, (z, length, length), shifts, how, progress)
+        for name, z in across.items()
+    }
+    together = moved["as_in_slice"]
+    moved["smooth"] = {
+        key: some if key == "porosity" else some - some.mean() for key, some in together.items()
+    }
     record: Record = {"length_px": length, "draws": how.draws}
-    for name, z in across.items():
-        each = [
-            _moved(segmented.film, stored, block, (z, length, length), how, k, progress)
-            for k, block in enumerate(blocks)
-        ]
-        record[name] = {
-            key: np.mean([one[key] for one in each], axis=0).tolist() for key in each[0]
-        }
+    record |= {name: _ends(some) for name, some in moved.items()}
+    spans = {key: [record[name][key] for name in moved] for key in together}
+    record["range"] = {
+        key: [float(np.min(some)), float(np.max(some))] for key, some in spans.items()
+    }
     return record
+
+
+def _why_not(
+    segmented: Segmented, blocks: Sequence[Box], interval: Mapping[str, Any]
+) -> str | None:
+    """What is missing for labels to be drawn again."""
+    if not blocks:
+        return "there are no parts (blocks=0)"
+    if not segmented.record.get("probabilities"):
+        return "the segmentation has no probabilities (segment with probabilities=true)"
+    if not interval.get("error") or not interval.get("square_px"):
+        return str(interval.get("why") or "the film has no test squares of its own")
+    return None
+
+
+def _length(interval: Mapping[str, Any], windows: Probabilities) -> float | None:
+    """How far neighbours err together: as in small parts of the squares, else as whole ones do."""
+    if interval.get("parts_sd"):
+        return fitted_length(windows, interval["parts_sd"], side=PART)
+    return fitted_length(windows, interval["error"] * interval["squares"] ** 0.5)
+
+
+def _shifts(
+    told: Mapping[str, Any], windows: Probabilities, phases: Phases, draws: int
+) -> list[float] | None:
+    """Shift of the logits for every draw: so that the film is as porous as its squares say.
+
+    The draws stand for the interval of the film, each for an equal part of it; None where the
+    probabilities cannot say so.
+    """
+    interval, known = told["porosity_interval"], phases != NEITHER
+    more = told["porosity_corrected"] - told["porosity"]
+    away = more + interval["error"] * stdtrit(interval["degrees"], (np.arange(draws) + 0.5) / draws)
+    mapped, pore = float((phases[known] == PORE).mean()), windows[known]
+    found = [shift_to(pore, mapped + one) for one in away.tolist()]
+    shifts = [by for by in found if by is not None]
+    return shifts if len(shifts) == draws else None
+
+
+def _ends(moved: Mapping[str, Moved]) -> dict[str, list[float]]:
+    """Ends of 95 %, where each draw stands for an equal part (Hazen's positions, as the shifts)."""
+    ends = {key: np.quantile(some, (0.025, 0.975), method="hazen") for key, some in moved.items()}
+    return {key: both.tolist() for key, both in ends.items()}
 
 
 def _pore(stored: Volume, box: Box) -> Probabilities:
@@ -76,8 +141,8 @@ def _pore(stored: Volume, box: Box) -> Probabilities:
     return (1 - stored.read(box) / np.float32(255)).astype(np.float32)
 
 
-def _windows(stored: Volume, side: int) -> Probabilities:
-    """Windows of the size of a square, evenly spread along the film."""
+def _windows(stored: Volume, side: int) -> list[Box]:
+    """Windows of one slice each, evenly spread along the film."""
     z, y, x = stored.shape
     side = min(side, y, x)
     rng = np.random.default_rng(0)
@@ -85,31 +150,31 @@ def _windows(stored: Volume, side: int) -> Probabilities:
         (k, int(rng.integers(0, y - side + 1)), int(rng.integers(0, x - side + 1)))
         for k in evenly_spaced(z, WINDOWS)
     ]
-    return np.stack(
-        [_pore(stored, Box((k, j, i), (k + 1, j + side, i + side)))[0] for k, j, i in starts]
-    )
+    return [Box((k, j, i), (k + 1, j + side, i + side)) for k, j, i in starts]
 
 
 def _moved(
     film: Film,
     stored: Volume,
-    block: Box,
+    blocks: Sequence[Box],
     lengths: tuple[float, float, float],
+    shifts: Sequence[float],
     how: QuantifyConfig,
-    seed: int,
     progress: Callable[[str, int, int], None],
-) -> dict[str, npt.NDArray[np.float64]]:
-    """How far drawn labels move each figure of one block: its 2.5 and 97.5 %."""
-    phases, pore = film.read(block), _pore(stored, block)
-    plain, rng = figures_of_part(phases, film, how), np.random.default_rng([1, seed])
-    moved = []
-    for k in range(how.draws):
-        drawn = np.where(redrawn(pore, lengths, rng), PORE, SOLID).astype(np.uint8)
-        drawn[phases == NEITHER] = NEITHER
-        figures = figures_of_part(drawn, film, how)
-        moved.append({key: figures[key] - plain[key] for key in plain})
-        progress("draws", k + 1, how.draws)
-    return {key: np.quantile([one[key] for one in moved], (0.025, 0.975)) for key in plain}
+) -> dict[str, Moved]:
+    """How far each draw moves each figure, on average over the parts."""
+    each = []
+    for number, block in enumerate(blocks):
+        phases, pore = film.read(block), _pore(stored, block)
+        plain, rng = figures_of_part(phases, film, how), np.random.default_rng([1, number])
+        for k, by in enumerate(shifts, start=1):
+            drawn = np.where(redrawn(shifted(pore, by), lengths, rng), PORE, SOLID).astype(np.uint8)
+            drawn[phases == NEITHER] = NEITHER
+            figures = figures_of_part(drawn, film, how)
+            each.append([figures[key] - plain[key] for key in plain])
+            progress("draws", number * len(shifts) + k, len(blocks) * len(shifts))
+    moved = np.reshape(each, (len(blocks), len(shifts), -1)).mean(axis=0)
+    return dict(zip(plain, moved.T, strict=True))
 
 
 def figures_of_part(phases: Phases, film: Film, how: QuantifyConfig) -> dict[str, float]:

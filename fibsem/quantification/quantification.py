@@ -73,7 +73,7 @@ def quantify(
         path = folder / f"surface.{how.mesh}"
         triangles = write_mesh(path, surface_mesh(segmented.film, how.mesh_cell), how.mesh)
         record["mesh"] = {"file": path.name, "triangles": triangles}
-    record["carried"] = carried(segmented, sampled.blocks, record["porosity_interval"], how, show)
+    record["carried"] = carried(segmented, sampled.blocks, record, how, show)
     record["maps"] = _write_maps(segmented, how, sampled.sizes.diameters, folder, show)
     record |= {"seconds": time.perf_counter() - started, "peak_rss_gib": peak_rss_gib()}
     Identity(KIND, vars(how), {"segmentation": segmented.record.get("model")}).write(folder)

@@ -66,7 +66,7 @@ class Segmented:
         """
         before = self.record["porosity"]
         if abs(before - porosity) < SAME_SHARE:
-            keys = ("porosity_corrected", "porosity_ci", "porosity_interval")
+            keys = ("porosity_corrected", "porosity_ci", "porosity_interval", "porosity_by_member")
             return {key: self.record.get(key) for key in keys}
         why = (
             "the labels were changed after they were segmented, when their porosity was "

@@ -101,7 +101,7 @@ def _intervals(segmented: Segmented, porosity: float, material: IntegralRange) -
         "porosity_corrected": corrected,
         "porosity_ci": before.get("porosity_ci"),
         "porosity_interval": interval,
-        "porosity_by_member": segmented.record.get("porosity_by_member"),
+        "porosity_by_member": before.get("porosity_by_member"),
         "porosity_assuming_label_shift": shifted_porosity(segmented),
     }
 

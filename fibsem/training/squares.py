@@ -9,9 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fibsem.analysis.calibration import Platt
 from fibsem.analysis.intervals import normal_interval
 from fibsem.analysis.metrics import Confusion, cross_entropy, over_squares
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
+from fibsem.analysis.postprocessing.steps import smooth
+from fibsem.analysis.structure.parts import PartErrors
 from fibsem.data.dataset import IGNORE, Region
 
 #: Confusion matrices of a square: against the labels at T = 0.5 and at the chosen threshold, and
@@ -31,6 +34,9 @@ class SquareCounts:
         Cross-entropy of the scores; None where nothing is labelled.
     half, chosen, truth
         The confusion matrices :data:`HALF`, :data:`CHOSEN` and :data:`TRUTH`.
+    parts
+        How far calibrated probabilities are off in small parts of it; None where they were not
+        calibrated yet.
     """
 
     split: str
@@ -41,6 +47,7 @@ class SquareCounts:
     half: Confusion
     chosen: Confusion
     truth: Confusion | None = None
+    parts: PartErrors | None = None
 
     def confusion(self, kind: str) -> Confusion | None:
         """The matrix of a kind; None where nobody knows the truth."""
@@ -50,6 +57,7 @@ class SquareCounts:
         """As it is stored; there is no key for a truth that nobody knows."""
         record = {key: getattr(self, key) for key in ("split", "sample", "region")}
         record |= {"at": list(self.at), "loss": self.loss}
+        record |= {"parts": self.parts.to_json()} if self.parts else {}
         known = ((kind, self.confusion(kind)) for kind in (HALF, CHOSEN, TRUTH))
         return record | {kind: one.counts for kind, one in known if one is not None}
 
@@ -62,11 +70,17 @@ class SquareCounts:
             Confusion.from_counts(record[HALF]),
             Confusion.from_counts(record[CHOSEN]),
             Confusion.from_counts(record[TRUTH]) if TRUTH in record else None,
+            PartErrors.from_json(record["parts"]) if "parts" in record else None,
         )  # fmt: skip
 
 
-def square_counts(region: Region, square: ScoredSquare, chosen: PostProcessing) -> SquareCounts:
-    """Confusion matrices of a labelled square, and the loss of its scores."""
+def square_counts(
+    region: Region, square: ScoredSquare, chosen: PostProcessing, platt: Platt | None = None
+) -> SquareCounts:
+    """Confusion matrices of a labelled square, and the loss of its scores.
+
+    With the calibration of the scores, the errors of small parts of it, too.
+    """
     known = square.labels != IGNORE
     loss = None
     if known.any():
@@ -78,7 +92,14 @@ def square_counts(region: Region, square: ScoredSquare, chosen: PostProcessing) 
     return SquareCounts(
         region.split, region.sample, region.name, tuple(region.box.start), loss,
         square.confusion(PostProcessing()), square.confusion(chosen), truth,
+        part_errors(square, platt) if platt else None,
     )  # fmt: skip
+
+
+def part_errors(square: ScoredSquare, platt: Platt) -> PartErrors:
+    """How far probabilities of pore are off in small parts of a labelled square."""
+    solid = platt.line(smooth(square.scores, platt.smoothed_px)[square.inner])
+    return PartErrors.of(square.labels == 0, 1 - solid, square.labels != IGNORE)
 
 
 def of_split(

@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fibsem.analysis.calibration import Platt
 from fibsem.analysis.metrics import Confusion, cross_entropy
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
+from fibsem.analysis.structure.parts import PartErrors
 from fibsem.data.dataset import IGNORE, Region
 from fibsem.geometry import Box
 from fibsem.training.squares import (
@@ -46,6 +48,23 @@ def test_a_row_says_where_a_square_is_and_what_was_found_there():
     ):  # fmt: skip
         assert row[kind] == Confusion.at_threshold(labels, scored.scores, threshold).counts
     assert TRUTH not in square_counts(region, scored, HIGH).to_json()
+
+
+def test_parts_are_off_by_labelled_less_expected_porosity():
+    """Of 40 x 40 pixels four parts of 16 x 16 are whole, and one of them is not all labelled."""
+    region, scored = square(3, size=40)
+    scored.labels[:] = 1
+    scored.labels[:16, :16] = 0  # pores where half was expected
+    scored.labels[20, 20] = IGNORE
+    scored.scores[:] = 0.5
+    assert square_counts(region, scored, HIGH).parts is None
+    counts = square_counts(region, scored, HIGH, Platt())
+    assert counts.parts == PartErrors(3, 0.5 - 0.5 - 0.5, 3 * 0.25)
+    assert counts.parts.sd == pytest.approx(np.std([0.5, -0.5, -0.5]))
+    assert SquareCounts.from_json(counts.to_json()) == counts
+    # the probabilities are the calibrated ones: solid three times as likely
+    odds = square_counts(region, scored, HIGH, Platt(offset=np.log(3))).parts
+    assert odds.total == pytest.approx(0.75 - 0.25 - 0.25, abs=1e-6)
 
 
 def test_figures_are_pooled_over_the_squares_of_a_split_and_of_a_sample():

@@ -5,8 +5,12 @@ r"""Labels redrawn from probabilities, as uncertain as the classifier: what stru
 with the probability p of pore and a Gaussian field g of unit variance: each voxel is pore as often
 as p says, and neighbours err together as far as g reaches. Independent voxels would be salt and
 pepper: surface and components ruined, the porosity's spread next to nothing. How far g reaches in
-the slice is fitted to the porosity of labelled squares: theirs varies around the map's by as much.
-Across slices, squares of one slice say nothing.
+the slice is fitted to labelled squares: the porosity of small parts of them varies around the
+probabilities' by as much. The parts are as small as outlines go astray, and many: a few whole
+squares hardly tell how much they vary. Across slices, squares of one slice say nothing.
+
+The probabilities are those of all films; the squares of this one say how porous it is, so their
+odds are shifted until they say so, too. What is certain stays.
 """
 
 from __future__ import annotations
@@ -14,13 +18,18 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
-from scipy.special import ndtr
+from scipy.optimize import brentq
+from scipy.special import expit, logit, ndtr
+
+from fibsem.analysis.structure.parts import parts_of
 
 Probabilities = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
 #: Shortest length of a field in pixels, and steps of the search for the one that fits.
 SHORTEST, STEPS = 0.3, 12
+#: Largest shift of the logits.
+MOST = 12.0
 
 
 def redrawn(pore: Probabilities, lengths: tuple[float, ...], rng: np.random.Generator) -> Mask:
@@ -52,25 +61,34 @@ def _field(
 
 
 def spread_of(
-    windows: Probabilities, length: float, rng: np.random.Generator, draws: int = 8
+    windows: Probabilities,
+    length: float,
+    rng: np.random.Generator,
+    draws: int = 8,
+    side: int | None = None,
 ) -> float:
-    """S.d. of the drawn porosity of windows (k, y, x) around that of their probabilities."""
-    lengths = (0.0, length, length)
-    away = [
-        (redrawn(windows, lengths, rng) - windows).mean((1, 2)) for _ in range(draws)
-    ]  # fmt: skip
+    """S.d. of the drawn porosity around that of the probabilities.
+
+    Of whole windows (k, y, x), or of their parts of ``side`` pixels.
+    """
+    lengths, side = (0.0, length, length), side or min(windows.shape[1:])
+    away = [parts_of(redrawn(windows, lengths, rng) - windows, side) for _ in range(draws)]
     return float(np.sqrt(np.mean(np.square(away))))
 
 
-def fitted_length(windows: Probabilities, sd: float, seed: int = 0) -> float | None:
-    """Length in pixels at which drawn windows vary as labelled squares of their size do.
+def fitted_length(
+    windows: Probabilities, sd: float, seed: int = 0, side: int | None = None
+) -> float | None:
+    """Length in pixels at which drawn windows vary as labelled squares do.
 
     Parameters
     ----------
     windows : (k, y, x) float32
-        Probability of pore in windows of the squares' size.
+        Probability of pore.
     sd
-        S.d. of labelled less mapped porosity over the squares.
+        S.d. of labelled porosity around that of the probabilities.
+    side
+        Of the parts whose porosity it is; None: windows are as large as what was labelled.
 
     Returns
     -------
@@ -81,7 +99,8 @@ def fitted_length(windows: Probabilities, sd: float, seed: int = 0) -> float | N
     short, long = SHORTEST, float(min(windows.shape[1:])) / 2
 
     def spread(length: float) -> float:
-        return spread_of(windows, length, np.random.default_rng(seed))  # the same noise each time
+        rng = np.random.default_rng(seed)  # the same noise each time
+        return spread_of(windows, length, rng, side=side)
 
     if spread(long) < sd:
         return None
@@ -89,3 +108,24 @@ def fitted_length(windows: Probabilities, sd: float, seed: int = 0) -> float | N
         middle = float(np.sqrt(short * long))
         short, long = (middle, long) if spread(middle) < sd else (short, middle)
     return float(np.sqrt(short * long))
+
+
+def shifted(pore: Probabilities, by: float) -> Probabilities:
+    """Probabilities whose logits are larger by a number; 0 and 1 stay.
+
+    >>> shifted(np.float32([0, 0.5, 1]), np.log(3)).tolist()
+    [0.0, 0.75, 1.0]
+    """
+    moved: Probabilities = expit(logit(pore) + np.float32(by))
+    return moved
+
+
+def shift_to(windows: Probabilities, porosity: float) -> float | None:
+    """Shift of the logits at which probabilities say a porosity; None where none does."""
+
+    def more(by: float) -> float:
+        return float(shifted(windows, by).mean(dtype=np.float64)) - porosity
+
+    if more(-MOST) > 0 or more(MOST) < 0:
+        return None
+    return float(brentq(more, -MOST, MOST, xtol=1e-4))

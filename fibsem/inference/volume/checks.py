@@ -80,7 +80,10 @@ def certify(volume: CorrectedVolume, scorer: Scorer, tiling: Tiling) -> Certific
             continue
         if member.spec.family == "pixel":
             ways.add("patches")
-            compare, places = _patches(member), random_places(volume, CERTIFIED_SIDE, PLACES, seed=k)
+            compare, places = (
+                _patches(member),
+                random_places(volume, CERTIFIED_SIDE, PLACES, seed=k),
+            )
         else:
             ways.add("whole")
             compare, places = _tiles(member, tiling), _tile_places(volume, tiling, seed=k)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fibsem.analysis.postprocessing import segment_slice
-from fibsem.inference.model.segmenter import Scorer
+from fibsem.inference.model.segmenter import FloatArray, Scorer
 from fibsem.inference.volume.places import block_of, random_places
 from fibsem.inference.volume.plan import ScorerOf
 from fibsem.inference.volume.work import Work
@@ -66,7 +66,7 @@ def _asked(work: Work, scorer: Scorer) -> dict[str, Any] | None:
         scores = scorer.each(block_of(volume, place, scorer.halo))
         known = extent.inside(z)
         inside = np.ones(scores[0].shape, bool) if known is None else known[place.slices[1:]]
-        together = np.mean(scores, axis=0, dtype=np.float32)
+        together: FloatArray = np.mean(scores, axis=0, dtype=np.float32)
         pores = [
             np.count_nonzero(inside & (segment_slice(one, work.segmenter.postprocessing) == 0))
             for one in (together, *scores)

@@ -1,4 +1,4 @@
-"""Places of a volume that stand for all of it: where something is tried that would cost too much."""
+"""Places of a volume that stand for all of it, for what would cost too much on the whole."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from fibsem.analysis.intervals import (
     post_stratified_estimate,
 )
 from fibsem.analysis.metrics import Confusion, pooled
+from fibsem.analysis.structure.parts import PartErrors
 from fibsem.data.digests import slice_digests
 from fibsem.data.preprocessing import evenly_spaced
 from fibsem.data.volumes import Volume
@@ -40,12 +41,15 @@ class FilmSquares:
         Of the film, and digests of some of its slices: it is known again wherever it lies.
     squares
         By place in the slice: squares of one place lie above each other, and err together.
+    parts
+        How far probabilities are off in small parts of them; None of an older bundle.
     """
 
     sample: str
     shape: Triple
     slices: Mapping[int, str]
     squares: tuple[Confusion, ...]
+    parts: PartErrors | None = None
 
     @classmethod
     def of(cls, sample: str, volume: Volume, rows: Sequence[Record], kind: str) -> FilmSquares:
@@ -56,7 +60,11 @@ class FilmSquares:
             places.setdefault((y, x), []).append(Confusion.from_counts(row[kind]))
         squares = [pooled(some) for some in places.values()]
         digests = slice_digests(plain(volume), evenly_spaced(volume.shape[0], KNOWN_BY))
-        return cls(sample, volume.shape, digests, tuple(s for s in squares if s.pixels))
+        parts = [PartErrors.from_json(row["parts"]) for row in rows if "parts" in row]
+        return cls(
+            sample, volume.shape, digests, tuple(s for s in squares if s.pixels),
+            sum(parts, PartErrors()) if parts else None,
+        )  # fmt: skip
 
     def to_json(self) -> Record:
         return {
@@ -64,6 +72,7 @@ class FilmSquares:
             "shape": list(self.shape),
             "slices": dict(self.slices),
             "squares": [square.counts for square in self.squares],
+            "parts": self.parts and self.parts.to_json(),
         }
 
     @classmethod
@@ -71,7 +80,10 @@ class FilmSquares:
         z, y, x = record["shape"]
         slices = {int(z): digest for z, digest in record["slices"].items()}
         squares = tuple(map(Confusion.from_counts, record["squares"]))
-        return cls(record["sample"], (z, y, x), slices, squares)
+        parts = record.get("parts")
+        return cls(
+            record["sample"], (z, y, x), slices, squares, parts and PartErrors.from_json(parts)
+        )
 
     def is_of(self, volume: Volume) -> bool:
         """Whether a volume is this film."""
@@ -88,6 +100,7 @@ class FilmSquares:
             **_described(difference_estimate(mapped, self.squares)),
             "squares": len(self.squares),
             "square_px": float(np.mean([square.pixels for square in self.squares])),
+            "parts_sd": self.parts and self.parts.sd,
             "post_stratified": beside and _described(beside),
         }
 

@@ -6,7 +6,14 @@ from scipy.ndimage import gaussian_filter
 from scipy.special import ndtr
 
 from fibsem.analysis.structure.film import Film
-from fibsem.analysis.structure.redrawn import fitted_length, redrawn, spread_of
+from fibsem.analysis.structure.parts import PART, PartErrors
+from fibsem.analysis.structure.redrawn import (
+    fitted_length,
+    redrawn,
+    shift_to,
+    shifted,
+    spread_of,
+)
 from fibsem.analysis.structure.surface import Surface
 from fibsem.analysis.structure.walk import walk
 
@@ -38,6 +45,41 @@ def test_drawn_porosity_varies_as_the_residuals_of_squares():
     found = fitted_length(windows, float(residuals.std(ddof=1)))
     again = spread_of(windows, found, np.random.default_rng(9), draws=20)
     assert again == pytest.approx(residuals.std(ddof=1), rel=0.15)
+
+
+@pytest.mark.parametrize("length", [2.0, 4.0])
+def test_small_parts_of_a_few_squares_tell_the_length_and_the_spread_of_whole_ones(length):
+    """A square of 64 pixels has 16 parts: its own figure is one."""
+    pore = probabilities((24, 64, 64), 1)
+    labelled = redrawn(pore, (0.0, length, length), np.random.default_rng(3))
+    known = np.ones(pore.shape[1:], bool)
+    each = [PartErrors.of(*pair, known) for pair in zip(labelled, pore, strict=True)]
+    errors = sum(each, PartErrors())
+    assert errors.count == 24 * 16
+    found = fitted_length(pore, errors.sd, side=PART)
+    assert found == pytest.approx(length, rel=0.2)
+    rng, true = np.random.default_rng(9), np.random.default_rng(10)
+    residuals = [(redrawn(pore, (0.0, length, length), true) - pore).mean((1, 2)) for _ in range(6)]
+    assert spread_of(pore, found, rng, draws=4) == pytest.approx(np.std(residuals), rel=0.2)
+
+
+@pytest.mark.parametrize("porosity", [0.1, 0.4, 0.7])
+def test_shifted_odds_say_the_porosity_that_is_wanted(porosity):
+    pore = probabilities((4, 48, 48), 2)
+    by = shift_to(pore, porosity)
+    moved = shifted(pore, by)
+    assert moved.mean() == pytest.approx(porosity, abs=1e-4)
+    unsure = (pore > 0.05) & (pore < 0.95)
+    moved, pore = moved[unsure], pore[unsure]
+    odds = moved / (1 - moved) / (pore / (1 - pore))
+    assert odds == pytest.approx(np.exp(by), rel=1e-2)
+
+
+def test_what_is_certain_stays_so_that_not_every_porosity_can_be_said():
+    pore = np.float32([[0.0, 0.0, 0.5, 1.0]])
+    assert shifted(pore, 5.0)[0, [0, 1, 3]].tolist() == [0.0, 0.0, 1.0]
+    assert shift_to(pore, 0.3) is not None
+    assert shift_to(pore, 0.6) is None
 
 
 def test_probabilities_that_are_too_sure_have_no_length():

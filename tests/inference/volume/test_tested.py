@@ -33,6 +33,18 @@ def test_squares_of_one_place_are_one_cluster(own):
     assert own.squares[0] == Confusion(((30 + 31 + 32, 10 + 9 + 8), (0 + 2 + 4, 60 + 58 + 56)))
 
 
+def test_errors_of_small_parts_are_added_up_and_travel_along(own):
+    assert own.parts is None
+    rows = [{**row, "parts": [4, 0.2, 0.05]} for row in ROWS]
+    told = FilmSquares.of("A", film(0), rows, "chosen")
+    assert told.parts.count == 84
+    assert FilmSquares.from_json(told.to_json()) == told
+    assert told.interval(0.3)["parts_sd"] == pytest.approx(np.sqrt(0.05 / 4 - 0.05**2))
+    older = {key: value for key, value in own.to_json().items() if key != "parts"}
+    assert FilmSquares.from_json(older) == own
+    assert own.interval(0.3)["parts_sd"] is None
+
+
 def test_the_interval_is_that_of_the_films_own_squares(own):
     other = replace(own, sample="B", slices={0: "another"})
     told = porosity_interval(film(0), 0.3, [other, own], Options())
