@@ -43,7 +43,7 @@ def score_split(
 ) -> list[SquareCounts]:
     """Confusion matrices of every labelled square of a split, before and after post-processing."""
     squares = squares_with_scores(segmenter, material, split, margin)
-    return counts_of(squares, segmenter.postprocessing)
+    return counts_of(squares, segmenter.postprocessing, segmenter.platt)
 
 
 def squares_with_scores(
