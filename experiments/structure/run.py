@@ -94,7 +94,7 @@ def one_film(k: int, name: str, data: Path, bundle: Path, folder: Path) -> dict:
     recipe = PhantomRecipe.from_mapping(compose("simulate", ["phantom=demo"])["phantom"])
     drawn = annotated(truth, recipe, k)
     labels = (found.labels == found.classes[1]).astype(np.uint8)
-    bare = {"voxel_nm": segmented.record["voxel_nm"], "missing": []}
+    bare = {"voxel_nm": segmented.record["voxel_nm"], "missing": [], "porosity": float("nan")}
 
     def of(phases: np.ndarray) -> Segmented:
         return Segmented(folder, bare, Film.of(phases, segmented.film.spacing), "nm")
