@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 from fibsem.config.reading import Tree
 from fibsem.data.volumes import VoxelNm
+from fibsem.data.volumes.lengths import SMALLEST_NM, voxel_size
 from fibsem.errors import UserError
 
 
@@ -40,14 +39,12 @@ def voxel_nm_of(tree: Tree) -> VoxelNm:
     given = tree["voxel_nm"]
     if not (isinstance(given, list) and len(given) == 3 and all(map(_is_size, given))):
         raise UserError(
-            "`voxel_nm` must be three sizes [z, y, x] in nm, null where the volume or the model "
-            f"knows it, but got {given}."
+            "`voxel_nm` must be three sizes [z, y, x] in nm, no less than an atom "
+            f"({SMALLEST_NM}), null where the volume or the model knows it, but got {given}."
         )
     return given[0], given[1], given[2]
 
 
 def _is_size(nm: object) -> bool:
     """Whether this is a size in nm, or null."""
-    return nm is None or (
-        isinstance(nm, int | float) and not isinstance(nm, bool) and 0 < nm < math.inf
-    )
+    return nm is None or voxel_size(nm) is not None

@@ -9,13 +9,14 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import combinations
 from pathlib import Path
 from unicodedata import category
 
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.data.digests import Stamp, digest_of, slice_digests, stamp_of
+from fibsem.data.digests import UNREADABLE, Stamp, digest_of, slice_digests, stamp_of
 from fibsem.data.material import Extent, look_for
 from fibsem.data.split import SPLITS, Split, SplitRecipe
 from fibsem.data.volumes import Volume, VoxelNm
@@ -267,7 +268,7 @@ class Dataset:
     def _parts(self) -> dict[str, str]:
         """Digest of the grey values and of the labels of each sample, and the name."""
         self._stamps  # noqa: B018 - before anything is read: what changes meanwhile is noticed
-        parts = {"name": self.name}
+        parts, read = {"name": self.name}, {}
         for sample in self.samples:
             volume = sample.volume
             kind: list[object] = [volume.shape, str(volume.dtype), volume.value_range]
@@ -275,10 +276,12 @@ class Dataset:
                 kind.append(list(slice_digests(sample.extent.mask).values()))
             elif sample.valid != "auto":
                 kind.append(sample.valid)
-            slices = list(slice_digests(volume).values())
+            read[sample.name] = slice_digests(volume)
+            slices = list(read[sample.name].values())
             parts[f"grey values of {sample.name}"] = digest_of([kind, slices])
             truth = [zlib.crc32(r.read_truth().tobytes()) for r in sample.regions if r.read_truth]
             parts[f"labels of {sample.name}"] = digest_of([self._labels[sample.name], truth])
+        _check_apart(self.samples, read)
         return parts
 
     @cached_property
@@ -387,6 +390,30 @@ def _check_boxes(sample: Sample) -> None:
                     f"({other.split}) and {region.name} ({region.split}) of sample "
                     f"{sample.name} do."
                 )
+
+
+def _check_apart(samples: Sequence[Sample], digests: Mapping[str, Mapping[int, str]]) -> None:
+    """Two samples may show one film, or parts of it: what one learns from, none is tested on."""
+    in_slice: dict[str, list[tuple[Sample, Region]]] = {}
+    for sample in samples:
+        for region in sample.regions:
+            digest = digests[sample.name][region.box.start[0]]
+            if digest != UNREADABLE:
+                in_slice.setdefault(digest, []).append((sample, region))
+    for found in in_slice.values():
+        for (one, region), (two, other) in combinations(found, 2):
+            if one is not two and region.split != other.split and _same_pixels(region, other):
+                raise UserError(
+                    f"regions of different splits must not overlap, but {region.name} of "
+                    f"{one.name} ({region.split}) and {other.name} of {two.name} ({other.split}) "
+                    "do: their slices are the same."
+                )
+
+
+def _same_pixels(one: Region, other: Region) -> bool:
+    """Whether two regions overlap in the slice, whichever it is."""
+    z = one.box.start[0]
+    return one.box.overlaps(Box((z, *other.box.start[1:]), (one.box.stop[0], *other.box.stop[1:])))
 
 
 def _check_classes(dataset: Dataset) -> None:

@@ -18,7 +18,7 @@ from fibsem.data.regions import read_regions
 from fibsem.data.split import SplitRecipe, slice_ranges
 from fibsem.data.volumes import Manner, Volume, VoxelNm, known_nm, reopen
 from fibsem.data.volumes.faults import File, absence, kind_of, read_bytes
-from fibsem.data.volumes.lengths import finite
+from fibsem.data.volumes.lengths import SMALLEST_NM, finite, voxel_size
 from fibsem.data.volumes.writers import UNKNOWN_NM
 from fibsem.errors import UserError
 from fibsem.geometry import Box
@@ -220,10 +220,11 @@ def _voxel_nm(value: object, path: Path) -> VoxelNm:
     read: list[float | None] = []
     for axis in "zyx":
         size = sizes.get(axis)
-        nm = finite(size)
-        if size is not None and (nm is None or nm <= 0):
+        nm = voxel_size(size)
+        if size is not None and nm is None:
             raise UserError(
-                f"`voxel_nm` must be positive nanometres or null, but {path} has {axis}: {size!r}."
+                f"`voxel_nm` must be positive nanometres or null, and no less than an atom "
+                f"({SMALLEST_NM}), but {path} has {axis}: {size!r}."
             )
         read.append(nm)
     return read[0], read[1], read[2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,7 +23,7 @@ from fibsem.data.preprocessing import (
     material_slices,
     mean_profile,
 )
-from fibsem.data.split import SPLITS
+from fibsem.data.split import SPLITS, Split
 from fibsem.data.volumes import VoxelNm
 from fibsem.data.volumes.lengths import differing
 from fibsem.reporting.agreement import agreement, agreement_text
@@ -32,6 +33,8 @@ from fibsem.system.file_names import file_name
 BINS = 65536
 #: Share of pixels at the darkest or brightest value from which a sample counts as saturated.
 SATURATED = 0.01
+#: Squares by which it is told whether labels go with the grey values.
+FEWEST = 3
 #: Squares of each sample that are drawn.
 SHOWN = 12
 
@@ -136,17 +139,18 @@ class Inspection:
         }
 
     @cached_property
-    def classes(self) -> dict[str, dict[str, list[npt.NDArray[Any]]]]:
-        """Grey values of pore and solid of each part of every sample that has labels."""
-        return {s.name: _by_class(s) for s in self.dataset.samples if s.regions}
+    def classes(self) -> dict[str, list[Classed]]:
+        """Grey values of the squares of every sample that has some."""
+        return {s.name: list(_classed(s)) for s in self.dataset.samples if s.regions}
 
     def warnings(self) -> Iterator[str]:
         """What is legal but should be looked at."""
-        yield from _opposite_contrast(self.classes)
+        yield from _contrast(self.classes)
         if None in self.dataset.voxel_nm:
             yield "the voxel size is not known on every axis: lengths will be in voxels"
         for sample in self.dataset.samples:
             yield from _sizes_that_differ(sample, self.dataset.voxel_nm)
+            yield from _masks_listed_twice(sample)
             dark, bright = self.greys[sample.name].saturated
             for share, what in ((dark, "darkest"), (bright, "brightest")):
                 if share > SATURATED:
@@ -192,7 +196,9 @@ class Inspection:
         }
         labelled = [sample for sample in self.dataset.samples if sample.regions]
         if labelled:
-            drawn["classes"] = figures.classes(self.classes)
+            drawn["classes"] = figures.classes(
+                {name: _by_class(squares) for name, squares in self.classes.items()}
+            )
         for sample in labelled:
             drawn[f"squares_{file_name(sample.name)}"] = figures.squares(
                 [
@@ -214,22 +220,44 @@ def _sizes_that_differ(sample: Sample, voxel_nm: VoxelNm) -> Iterator[str]:
         )
 
 
-def _opposite_contrast(
-    classes: Mapping[str, Mapping[str, Sequence[npt.NDArray[Any]]]],
-) -> Iterator[str]:
-    """Samples whose pores are bright where those of others are dark: no network learns both."""
-    contrast = {}
-    for name, parts in classes.items():
-        pore, solid = (np.concatenate([part[k] for part in parts.values()]) for k in (0, 1))
-        if pore.size and solid.size:
-            contrast[name] = float(np.median(solid)) - float(np.median(pore))
-    dark = [name for name, difference in contrast.items() if difference > 0]
-    bright = [name for name, difference in contrast.items() if difference < 0]
+def _contrast(classes: Mapping[str, Sequence[Classed]]) -> Iterator[str]:
+    """Samples whose labels do not go with the grey values, or not as those of others do."""
+    dark, bright = [], []
+    for name, squares in classes.items():
+        shares = [_share_above(one.solid, one.pore) for one in squares if one.is_mixed]
+        if len(shares) < FEWEST:
+            continue
+        low, high = normal_interval(shares)
+        if low > 0.5:
+            dark.append(name)
+        elif high < 0.5:
+            bright.append(name)
+        else:
+            yield (
+                f"{name}: labels say nothing of the grey value ({100 * np.mean(shares):.0f} % of "
+                "the solid is brighter than the pores of its square, by chance 50): do the "
+                "squares lie where they should?"
+            )
     if dark and bright:
         yield (
             f"pores are darker than solid in {', '.join(dark)}, but brighter in "
             f"{', '.join(bright)}: grey values or labels of one kind are inverted"
         )
+
+
+def _share_above(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> float:
+    """How often a value of one is above a value of the other; equal ones count half."""
+    ranked = np.sort(other)
+    below = np.searchsorted(ranked, one, "left") + np.searchsorted(ranked, one, "right")
+    return float(below.mean() / (2 * other.size))
+
+
+def _masks_listed_twice(sample: Sample) -> Iterator[str]:
+    """A picture of labels that is said to lie in two places is right in one of them at most."""
+    places = Counter(region.name for region in sample.regions)
+    twice = [name for name, count in places.items() if count > 1]
+    if twice:
+        yield f"{sample.name}: {', '.join(twice[:4])} is listed for more than one place"
 
 
 def _spread(regions: tuple[Region, ...]) -> list[Region]:
@@ -241,20 +269,39 @@ def _grey(sample: Sample, region: Region) -> npt.NDArray[np.float32]:
     return sample.volume.read_unit(region.box)[0]
 
 
-def _by_class(sample: Sample) -> dict[str, list[npt.NDArray[Any]]]:
-    """Grey values of pore and solid of each part; of at most 100 regions a part."""
-    values: dict[str, list[npt.NDArray[Any]]] = {}
-    for split in SPLITS:
-        regions = by_split(sample)[split]
-        some = [regions[k] for k in evenly_spaced(len(regions), 100)] if regions else []
-        read = [(_grey(sample, region), region.read()) for region in some]
-        values[split] = [
-            np.concatenate([grey[labels == value] for grey, labels in read])
-            if read
-            else np.empty(0, np.float32)
-            for value in (0, 1)
+@dataclass(frozen=True)
+class Classed:
+    """Grey values of a square in [0, 1], by what they are labelled."""
+
+    split: Split
+    pore: npt.NDArray[np.float32]
+    solid: npt.NDArray[np.float32]
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether it shows both classes."""
+        return bool(self.pore.size and self.solid.size)
+
+
+def _classed(sample: Sample) -> Iterator[Classed]:
+    """Squares of a sample, at most 100 of each part."""
+    for split, regions in by_split(sample).items():
+        for k in evenly_spaced(len(regions), 100) if regions else ():
+            grey, labels = _grey(sample, regions[k]), regions[k].read()
+            yield Classed(split, grey[labels == 0], grey[labels == 1])
+
+
+def _by_class(squares: Sequence[Classed]) -> dict[str, list[npt.NDArray[Any]]]:
+    """Grey values of pore and solid of each part."""
+    none = np.empty(0, np.float32)
+    parts = {split: [one for one in squares if one.split == split] for split in SPLITS}
+    return {
+        split: [
+            np.concatenate([none, *(one.pore for one in part)]),
+            np.concatenate([none, *(one.solid for one in part)]),
         ]
-    return values
+        for split, part in parts.items()
+    }
 
 
 def tables(record: dict[str, Any]) -> str:

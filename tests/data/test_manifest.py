@@ -163,6 +163,7 @@ def bad_mask(folder, mask, name="m0.tif"):
         ({"voxel_nm": {"z": float("nan"), "y": 1}}, r"positive nanometres or null.* z: nan"),
         ({"voxel_nm": {"z": 10**400, "y": 1, "x": 1}}, r"positive nanometres or null.* z: 1000"),
         ({"voxel_nm": {"z": 1, "y": True, "x": 1}}, r"positive nanometres or null.* y: True"),
+        ({"voxel_nm": {"z": 0.05, "y": 0.01, "x": 0.01}}, r"no less than an atom .* z: 0\.05"),
         ({"voxel_nm": {"z": 1, "y": 0, "x": "9"}}, r"positive nanometres or null.* y: 0"),
         ({"classes": {"pore": False, "solid": True}}, r"label values from 0 to 65535.*False"),
         ({"ignore": True}, r"label values from 0 to 65535.*True"),
@@ -215,6 +216,34 @@ def test_a_key_that_occurs_twice_is_refused(tmp_path, line, key):
     with pytest.raises(UserError, match=rf"the key '{key}' occurs twice.*line \d+") as caught:
         load_dataset(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("second", ["slices", "copy", "part.tif"])
+def test_a_film_that_is_listed_twice_is_not_learned_and_tested_on_the_same_pixels(make, second):
+    """By its own path, as a copy, or as some of its slices."""
+    slices = sorted((make.folder / "slices").glob("*.tif"))
+    (make.folder / "copy").mkdir()
+    for file in slices:
+        (make.folder / "copy" / file.name).write_bytes(file.read_bytes())
+    tifffile.imwrite(
+        make.folder / "part.tif", np.stack([tifffile.imread(file) for file in slices[12:37]]),
+        photometric="minisblack",
+    )  # fmt: skip
+    first = -12 if second == "part.tif" else 0
+    for name, parts in (("a", ["train", "val", "test"]), ("b", ["test", "train", "val"])):
+        rows = [f"m{k}.tif,{12 * k + first * (name == 'b')},0,0,{parts[k - 1]}" for k in (1, 2, 3)]
+        table = "\n".join(["mask,z,y,x,split", *rows])
+        (make.folder / f"{name}.csv").write_text(table + "\n")
+    samples = [
+        {"name": "a", "volume": "slices", "regions": "a.csv"},
+        {"name": "b", "volume": second, "regions": "b.csv"},
+    ]
+    with pytest.raises(UserError, match=r"m1\.tif of a \(train\) and m1\.tif of b \(test\) do"):
+        make(samples=samples).hash  # noqa: B018 - asked for before any work
+    (make.folder / "b.csv").write_text(
+        (make.folder / "b.csv").read_text().replace(",0,0,", ",16,0,")
+    )
+    assert make(samples=samples).hash
 
 
 def test_volume_and_labels_may_lie_in_one_folder(make):

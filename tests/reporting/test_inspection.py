@@ -67,21 +67,56 @@ def test_squares_of_several_annotators_tell_how_far_they_agree(tmp_path):
     assert r"squares labelled by several (Ada, Bo\|b): 1, mIoU 0.800" in tables(record)
 
 
+@pytest.fixture
+def labelled(tmp_path):
+    """Function (where squares of two films are listed, which films are inverted) -> warnings."""
+
+    def told(places, inverted=(), names=("0.tif", "1.tif", "2.tif", "3.tif")):
+        rng = np.random.default_rng(1)
+        for film in "ab":
+            labels = rng.choice([0, 255], (4, 10, 10)).repeat(4, 1).repeat(4, 2).astype(np.uint8)
+            grey = (np.where(labels, 180, 60) + rng.integers(0, 20, labels.shape)).astype(np.uint8)
+            grey = 255 - grey if film in inverted else grey
+            tifffile.imwrite(tmp_path / f"{film}.tif", grey, photometric="minisblack")
+            for z in range(4):
+                tifffile.imwrite(tmp_path / f"{film}{z}.tif", labels[z, :20, 10:30])
+            rows = [
+                f"{film}{name},{z},{y},{x}" for name, (z, y, x) in zip(names, places, strict=True)
+            ]
+            (tmp_path / f"{film}.csv").write_text("\n".join(["mask,z,y,x", *rows, ""]))
+        samples = [f"{{name: {film}, volume: {film}.tif, regions: {film}.csv}}" for film in "ab"]
+        (tmp_path / "dataset.yaml").write_text(
+            "name: a\nvoxel_nm: null\nclasses: {pore: 0, solid: 255}\n"
+            f"samples: [{', '.join(samples)}]\n"
+        )
+        return "; ".join(Inspection.of(load_dataset(tmp_path), Recipe()).warnings())
+
+    return told
+
+
+RIGHT = [(z, 0, 10) for z in range(4)]
+
+
 @pytest.mark.parametrize(("inverted", "told"), [((), False), (("b",), True), (("a", "b"), False)])
-def test_films_of_opposite_contrast_are_named(tmp_path, inverted, told):
-    labels = np.random.default_rng(1).choice([0, 255], (4, 40, 40)).astype(np.uint8)
-    for name in "ab":
-        grey = np.where(labels, 180, 60).astype(np.uint8)
-        grey[:, :, :3] = np.arange(40, dtype=np.uint8)[:, None]  # no film is of two values
-        grey = 255 - grey if name in inverted else grey
-        tifffile.imwrite(tmp_path / f"{name}.tif", grey, photometric="minisblack")
-    tifffile.imwrite(tmp_path / "mask.tif", labels[0, :20, 10:30])
-    (tmp_path / "regions.csv").write_text("mask,z,y,x\nmask.tif,0,0,10\n")
-    samples = [f"{{name: {name}, volume: {name}.tif, regions: regions.csv}}" for name in "ab"]
-    (tmp_path / "dataset.yaml").write_text(
-        "name: a\nvoxel_nm: null\nclasses: {pore: 0, solid: 255}\n"
-        f"samples: [{', '.join(samples)}]\n"
-    )
-    found = list(Inspection.of(load_dataset(tmp_path), Recipe()).warnings())
+def test_films_of_opposite_contrast_are_named(labelled, inverted, told):
     said = "pores are darker than solid in a, but brighter in b: grey values or labels of one kind "
-    assert any(warning.startswith(said) for warning in found) == told
+    assert (said in labelled(RIGHT, inverted)) == told
+
+
+@pytest.mark.parametrize(
+    ("places", "told"),
+    [
+        (RIGHT, False),
+        ([(z, 10, 0) for z in range(4)], True),
+        ([((z + 1) % 4, 0, 10) for z in range(4)], True),
+    ],
+)
+def test_squares_that_lie_elsewhere_are_noticed(labelled, places, told):
+    """x taken for y, and slices counted from another one."""
+    assert ("a: labels say nothing of the grey value (" in labelled(places)) == told
+
+
+def test_a_mask_of_two_places_is_noticed(labelled):
+    said = "a: a0.tif is listed for more than one place"
+    assert said not in labelled(RIGHT)
+    assert said in labelled(RIGHT, names=("0.tif", "0.tif", "2.tif", "3.tif"))

@@ -16,6 +16,8 @@ NM = {
 }  # fmt: skip
 
 
+#: Nanometres of an atom: a voxel that is said to be smaller is measured in something else.
+SMALLEST_NM = 0.1
 #: Share by which voxel sizes may differ and still be the same.
 SAME_SIZE = 0.05
 
@@ -33,6 +35,16 @@ def finite(value: object) -> float | None:
     except OverflowError:
         return None
     return number if math.isfinite(number) else None
+
+
+def voxel_size(value: object) -> float | None:
+    """The side of a voxel in nm, as people write it; None of what can be none.
+
+    >>> voxel_size(10), voxel_size(0.01), voxel_size("10"), voxel_size(float("inf"))
+    (10.0, None, None, None)
+    """
+    nm = finite(value)
+    return nm if nm is not None and nm >= SMALLEST_NM else None
 
 
 def known_nm(*voxel_nm: VoxelNm) -> VoxelNm:
@@ -78,4 +90,4 @@ def length_nm(value: object, unit: object = "nm") -> float | None:
         nm = abs(float(str(value).replace(",", "."))) * (scale or math.nan)
     except ValueError:
         return None
-    return nm if 0 < nm < math.inf else None
+    return nm if SMALLEST_NM <= nm < math.inf else None
