@@ -60,6 +60,7 @@ def load_windows(
     halo: Triple,
     *,
     at_least: int = 1,
+    spare: int | None = None,
 ) -> tuple[LabelledWindow, ...]:
     """Read the regions of a split with their surroundings.
 
@@ -73,6 +74,9 @@ def load_windows(
         Surroundings to read, (z, y, x).
     at_least
         Height and width to which smaller regions are grown; the grown pixels are ``IGNORE``.
+    spare
+        None: they are grown below and to the right. Else on all sides, and by so many pixels more:
+        then what is cut from a window holds a region anywhere near its middle.
 
     Notes
     -----
@@ -80,7 +84,7 @@ def load_windows(
     of the study at 81 x 81 x 1.
     """
     return tuple(
-        load_window(region, volumes[region.sample], halo, at_least=at_least)
+        load_window(region, volumes[region.sample], halo, at_least=at_least, spare=spare)
         for region in labelled_regions(dataset, split)
     )
 
@@ -97,14 +101,25 @@ def labelled_regions(dataset: Dataset, split: Split) -> tuple[Region, ...]:
 
 
 def load_window(
-    region: Region, volume: CorrectedVolume, halo: Triple, *, at_least: int = 1
+    region: Region,
+    volume: CorrectedVolume,
+    halo: Triple,
+    *,
+    at_least: int = 1,
+    spare: int | None = None,
 ) -> LabelledWindow:
     """Read one region with its surroundings; see :func:`load_windows`."""
-    height, width = region.box.shape[1:]
-    missing = (max(0, at_least - height), max(0, at_least - width))
-    z, bottom, right = region.box.stop
-    box = Box(region.box.start, (z, bottom + missing[0], right + missing[1]))
-    labels = np.pad(region.read(), ((0, missing[0]), (0, missing[1])), constant_values=IGNORE)
+    sides = region.box.shape[1:]
+    missing = [max(0, at_least - side) for side in sides]
+    before = [0, 0]
+    if spare is not None:
+        missing = [pixels + spare if pixels else 0 for pixels in missing]
+        before = [pixels // 2 for pixels in missing]
+    after = [pixels - first for pixels, first in zip(missing, before, strict=True)]
+    (z, y, x), (end, bottom, right) = region.box.start, region.box.stop
+    box = Box((z, y - before[0], x - before[1]), (end, bottom + after[0], right + after[1]))
+    frame = tuple(zip(before, after, strict=True))
+    labels = np.pad(region.read(), frame, constant_values=IGNORE)
     image = np.ascontiguousarray(np.moveaxis(volume.read(box.grow(halo)), 0, -1))
     return LabelledWindow(region, image, labels, halo)
 

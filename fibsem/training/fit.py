@@ -183,9 +183,7 @@ def epoch_batches(material: Material, epoch: int) -> tuple[Batches, int]:
     augmentation = Augmentation(how.augment, how.shift_sd, how.shift_probability)
     if how.mode == "grid":
         steps = how.steps or steps_per_epoch(material.training_size)
-        assert how.windows is not None
-        assert how.grid is not None
-        grid = GridShape(how.windows, how.grid)
+        grid = GridShape(*material.grid)
         supply, weights = material.supply(epoch), material.class_weights
 
         def grids(*, whole: bool = False) -> Iterator[Batch]:

@@ -41,6 +41,8 @@ from fibsem.training.supply import (
 #: Streams of random numbers of a dataset, so that one draw does not move another.
 STREAM = {"train": 1, "val": 2, "test": 3}
 PIECES = 10
+#: Pixels around small squares that steps of a network on squares see.
+CONTEXT = 16
 #: Labelled training pixels of the study: 180 squares of 256 x 256.
 STUDY = 180 * 256**2
 
@@ -100,10 +102,31 @@ class Material:
     @property
     def _extent(self) -> int:
         """Pixels of labels across a grid; a single one in patch mode."""
-        how = self.config.train
-        if how.mode != "grid" or how.grid is None:
+        if self.config.train.mode != "grid":
             return 1
-        return 1 + self.config.spec.stride * (how.grid - 1)
+        return 1 + self.config.spec.stride * (self.grid[1] - 1)
+
+    @property
+    def _spare(self) -> int | None:
+        """By how many pixels windows are grown beyond that, on all sides of small squares."""
+        spec = self.config.spec
+        return spec.alignment if spec.family == "squares" else None
+
+    @cached_property
+    def grid(self) -> tuple[int, int]:
+        """Windows of a step in grid mode, and pixels across each.
+
+        Those of a network on squares are not much larger than what is labelled: of squares of 64
+        there are four of 96 in place of two of 128, where three of four pixels had no label.
+        """
+        how, spec = self.config.train, self.config.spec
+        assert how.windows is not None
+        assert how.grid is not None
+        if spec.family != "squares":
+            return how.windows, how.grid
+        sides = (max(box.box.shape[1:]) for box in labelled_regions(self.dataset, "train"))
+        size = min(how.grid, -(-(max(sides) + 2 * CONTEXT) // spec.alignment) * spec.alignment)
+        return round(how.windows * (how.grid / size) ** 2), size
 
     @cached_property
     def val(self) -> tuple[LabelledWindow, ...]:
@@ -168,7 +191,9 @@ class Material:
 
     def _load(self, region: Region) -> LabelledWindow:
         volume = self.volumes[region.sample]
-        return load_window(region, volume, self.config.spec.halo, at_least=self._extent)
+        return load_window(
+            region, volume, self.config.spec.halo, at_least=self._extent, spare=self._spare
+        )
 
     @cached_property
     def rare(self) -> tuple[int | None, float]:
@@ -227,10 +252,10 @@ class Material:
 
     def _windows(self, split: Split, at_least: int = 1) -> tuple[LabelledWindow, ...]:
         halo = self.config.spec.halo
-        key = (split, halo, at_least)
+        key = (split, halo, at_least, self._spare)
         if key not in self.cache.windows:
             self.cache.windows[key] = load_windows(
-                self.dataset, split, self.volumes, halo, at_least=at_least
+                self.dataset, split, self.volumes, halo, at_least=at_least, spare=self._spare
             )
         return self.cache.windows[key]
 

@@ -25,7 +25,7 @@ from fibsem.promotion.ranking import rank
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.trials import best_trials
 from fibsem.search.samplers import objectives
-from fibsem.search.space import one_trial, read_space
+from fibsem.search.space import one_of_each, one_trial, read_space
 from fibsem.search.sweep import open_study
 from fibsem.system.files import read_json
 from fibsem.tracking.runs import Tracking
@@ -59,6 +59,15 @@ def test_points_that_limits_forbid_are_not_counted():
     space = read_space(compose("sweep", ["model=auto", *FINITE]))
     networks, unets = (2 + 1) * 4 * 3, 3 * 3 * 2 * 2 * 2
     assert space.size == len(space.grid(0, 2)) == networks + unets
+
+
+def test_there_is_a_training_of_each():
+    """What a sweep begins with must fit one of them."""
+    tree = compose("sweep", ["model=auto"])
+    trees = one_of_each(tree, read_space(tree))
+    assert sorted(RunConfig.of(one).spec.name for one in trees) == ["2dcnn", "unet"]
+    single = compose("sweep", ["model=unet"])
+    assert one_of_each(single, read_space(single)) == [single]
 
 
 def test_where_the_neighbourhood_forbids_an_architecture_the_other_one_is_left():

@@ -14,6 +14,7 @@ from fibsem.training.batches import (
     patch_epoch,
     steps_per_epoch,
 )
+from fibsem.training.fit import epoch_batches
 from fibsem.training.supply import Supply
 
 SPEC = resolve("2dcnn", Nbhd(1, 33, 33), "valid", {})
@@ -154,3 +155,21 @@ def test_steps_of_a_unet_get_no_surroundings_but_what_fills_up_its_pools(side, w
         assert known.sum() == 3 * side**2
         np.testing.assert_array_equal(seen[known], labels[..., 0][known])
         np.testing.assert_array_equal(weights[known], 1 + labels[..., 0][known])
+
+
+def test_steps_on_small_squares_see_them_whole_and_what_is_around(material):
+    """Squares of 72 lie in windows of 104, each in another place near the middle."""
+    setting = material("model=unet", "train.steps=6")
+    assert setting.grid == (3, 104)
+    starts = set()
+    for images, _, weights in epoch_batches(setting, 0)[0]():
+        assert images.shape[:3] == weights.shape == (3, 104, 104)
+        for window in weights:
+            for axis in (0, 1):
+                labelled = np.flatnonzero(window.any(axis=axis))
+                assert len(labelled) == 72
+                assert 12 <= labelled[0] <= 20
+                starts.add(int(labelled[0]))
+    assert len(starts) > 4
+    assert material("model=unet", "train.grid=64").grid == (2, 64)
+    assert material().grid == (16, 8)
