@@ -8,9 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tifffile
 
+from fibsem import api
 from fibsem.api.inputs import options_of
 from fibsem.api.promoting import checked
 from fibsem.config import (
@@ -172,6 +174,29 @@ def test_python_of_the_readme_runs(tiny, tmp_path, monkeypatch):
     exec(lines, told)
     assert told["result"].labels.shape == told["stack"].shape == (6, 160, 176)
     assert 0 < told["result"].porosity < 1
+
+
+def test_lines_that_cut_out_squares_give_a_dataset(tiny, tmp_path, monkeypatch):
+    """With masks in the place of what a person draws."""
+    monkeypatch.chdir(tmp_path)
+    Path("film/masks").mkdir(parents=True)
+    Path("film/slices").symlink_to(tiny / "HPC45" / "slices")
+    (lines,) = (text for text in blocks(ROOT / "docs/data.md", "python") if "-grey.tif" in text)
+    assert "side, rng = " in lines
+    exec(lines.replace("256", "64"), {})
+    pictures = sorted(Path("film/masks").iterdir())
+    assert len(pictures) == 12
+    for path in pictures:
+        drawn = np.uint8(255) * (tifffile.imread(path) > 30000)
+        tifffile.imwrite(path.with_name(path.name.replace("-grey", "")), drawn)
+    Path("film/dataset.yaml").write_text(
+        "name: film\nclasses: {pore: 0, solid: 255}\n"
+        "samples: [{name: film, volume: slices, regions: regions.csv}]\n"
+    )
+    film = api.open_dataset("film", split={"guard_px": 0, "guard_slices": 0})
+    for split in ("train", "val", "test"):
+        for grey, drawn in film.squares(split):
+            np.testing.assert_array_equal(drawn, grey > 30000 / 65535)
 
 
 @pytest.mark.slow

@@ -24,8 +24,10 @@ from fibsem.api.sweeping import SweepResult, sweep
 from fibsem.api.training import TrainResult, train
 from fibsem.data.volumes import open_volume
 from fibsem.errors import UserError
+from fibsem.geometry import Box
 
 __all__ = [
+    "Box",
     "CompareResult",
     "EvaluateResult",
     "InspectResult",
