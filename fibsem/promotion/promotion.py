@@ -18,7 +18,7 @@ from fibsem.promotion.final import Final, train
 from fibsem.promotion.folder import settle
 from fibsem.promotion.gate import Challenger, gate
 from fibsem.promotion.publishing import publish
-from fibsem.promotion.ranking import Ranked, rank, ranking_rows
+from fibsem.promotion.ranking import Ranked, places, rank
 from fibsem.promotion.release import Lineage, lineage_of
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.symmetry import measure_views
@@ -99,7 +99,7 @@ def _summary(
         "run_id": finals[0].result.run_id,
         "parent_run_id": work.parent,
         "winner": finals[0].trial.run_id,
-        "ranking": ranking_rows(ranked),
+        "ranking": [place.to_json() for place in places(ranked)],
         "seeds": [one.seed for one in finals],
         "members": [one.record for one in finals],
         "gate": asdict(verdict),

@@ -127,38 +127,64 @@ def _ranked(trial: Trial, repetitions: Sequence[Repetition]) -> Ranked:
     return Ranked(trial, runs, len(repetitions) - len(runs))
 
 
-def ranking_rows(ranked: Sequence[Ranked]) -> list[dict[str, Any]]:
-    """One row for each trial, best first: figures, noise, and the difference to the first.
+@dataclass(frozen=True)
+class Place:
+    """The place of a trial among those that were ranked.
 
-    ``tied`` says that the paired test over squares cannot tell a trial from the first.
+    Attributes
+    ----------
+    rank, ranked
+        The first is 1.
+    difference
+        To the first, over the validation squares that both have; None of the first, and where they
+        cannot be compared.
     """
-    return [_row(place, one, ranked[0]) for place, one in enumerate(ranked, start=1)]
+
+    rank: int
+    ranked: Ranked
+    difference: Paired | None = None
+
+    @property
+    def tied(self) -> bool | None:
+        """Whether the paired test cannot tell it from the first; None where there was none."""
+        if self.difference is None:
+            return None
+        return self.difference.p_value is None or self.difference.p_value >= TIED
+
+    def to_json(self) -> dict[str, Any]:
+        """As in ``summary.json``: figures, their noise, and the difference to the first."""
+        trial, runs = self.ranked.trial, self.ranked.runs
+        record: dict[str, Any] = {
+            "rank": self.rank,
+            "trial": trial.number,
+            "hyperparameters": trial.name,
+            "run_id": trial.run_id,
+            "search_loss": trial.loss,
+            "ranked_by": trial.goal.key,
+            "search_value": trial.value,
+            "seconds_per_gigapixel": trial.seconds_per_gigapixel,
+        }
+        if runs:
+            record |= {
+                "val_miou": self.ranked.miou.mean,
+                "val_miou_sd": self.ranked.miou.std,
+                "seeds": len(runs),
+                "diverged": self.ranked.failures,
+                "train_seconds": float(np.mean([run.train_seconds for run in runs])),
+            }
+        if self.difference is not None:
+            record |= {
+                "difference": self.difference.mean,
+                "p_value": self.difference.p_value,
+                "tied": self.tied,
+            }
+        return record
 
 
-def _row(place: int, one: Ranked, first: Ranked) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "rank": place,
-        "trial": one.trial.number,
-        "hyperparameters": one.trial.name,
-        "run_id": one.trial.run_id,
-        "search_loss": one.trial.loss,
-        "ranked_by": one.trial.goal.key,
-        "search_value": one.trial.value,
-        "seconds_per_gigapixel": one.trial.seconds_per_gigapixel,
-    }
-    if not one.runs:
-        return row
-    row |= {
-        "val_miou": one.miou.mean,
-        "val_miou_sd": one.miou.std,
-        "seeds": len(one.runs),
-        "diverged": one.failures,
-        "train_seconds": float(np.mean([run.train_seconds for run in one.runs])),
-    }
-    paired = one.against(first) if one is not first else None
-    return row if paired is None else row | _difference(paired)
-
-
-def _difference(paired: Paired) -> dict[str, Any]:
-    tied = paired.p_value is None or paired.p_value >= TIED
-    return {"difference": paired.mean, "p_value": paired.p_value, "tied": tied}
+def places(ranked: Sequence[Ranked]) -> list[Place]:
+    """Ranked trials, best first, with their places."""
+    first, *others = ranked
+    return [
+        Place(1, first),
+        *(Place(rank, one, one.against(first)) for rank, one in enumerate(others, start=2)),
+    ]
