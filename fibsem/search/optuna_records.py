@@ -1,4 +1,4 @@
-"""A trial of Optuna in our words: the attempt that it is, and its row in the table of a study."""
+"""A trial of Optuna in our words: the attempt that it is, and what came of it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
+from fibsem.search.outcomes import Outcome
 from fibsem.search.slots import Attempt, State
 
 STATES: dict[TrialState, State] = {
@@ -47,20 +48,15 @@ def _attributes(frozen: FrozenTrial) -> dict[str, Any]:
     return {**attrs, **attrs.get("end", {})}
 
 
-def row_of(frozen: FrozenTrial) -> dict[str, Any]:
-    """One row of the table of a study."""
-    attempt, attrs = attempt_of(frozen), _attributes(frozen)
-    return {
-        "number": attempt.number,
-        "slot": attempt.slot,
-        "attempt": attempt.attempt,
-        "state": attempt.state,
-        "reason": attrs.get("reason") or attrs.get("record", {}).get("reason", ""),
-        "cause": attempt.cause,
-        "own_failure": attempt.cause == "own",
-        "objectives": list(frozen.values) if frozen.state == TrialState.COMPLETE else None,
-        "values": attempt.values,
-        "record": attrs.get("record", {}),
-        "ended": frozen.datetime_complete and frozen.datetime_complete.timestamp(),
-        "started": frozen.datetime_start and frozen.datetime_start.timestamp(),
-    }
+def outcome_of(frozen: FrozenTrial) -> Outcome:
+    """What came of a trial."""
+    attrs = _attributes(frozen)
+    record = attrs.get("record", {})
+    return Outcome(
+        attempt=attempt_of(frozen),
+        reason=attrs.get("reason") or record.get("reason", ""),
+        objectives=tuple(frozen.values) if frozen.state == TrialState.COMPLETE else None,
+        record=record,
+        started=frozen.datetime_start and frozen.datetime_start.timestamp(),
+        ended=frozen.datetime_complete and frozen.datetime_complete.timestamp(),
+    )

@@ -21,8 +21,9 @@ from optuna.trial import Trial, TrialState
 from fibsem.config import SearchConfig
 from fibsem.errors import LostError
 from fibsem.search.axes import Axes
-from fibsem.search.optuna_records import attempt_of, row_of
+from fibsem.search.optuna_records import attempt_of, outcome_of
 from fibsem.search.optuna_trials import Trials
+from fibsem.search.outcomes import Outcome
 from fibsem.search.owner import Beat, Observer, Owner
 from fibsem.search.rungs import NotYetError, epochs_at, heir, read_rungs
 from fibsem.search.samplers import PLANNED, make_pruner, make_sampler
@@ -277,8 +278,9 @@ class OptunaStudy:
     def attempts(self) -> list[Attempt]:
         return [attempt_of(frozen) for frozen in self.trials.all()]
 
-    def rows(self) -> list[dict[str, Any]]:
-        return [row_of(one) for one in self.trials.all() if not one.user_attrs.get("duplicate")]
+    def outcomes(self) -> list[Outcome]:
+        counting = (one for one in self.trials.all() if not one.user_attrs.get("duplicate"))
+        return [outcome_of(one) for one in counting]
 
     def get(self, key: str) -> Any:
         return self.study.user_attrs.get(key)

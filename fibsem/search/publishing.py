@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
+from fibsem.search.outcomes import Outcome
 from fibsem.system.files import read_json
 from fibsem.tracking import names
 from fibsem.tracking.runs import Tracking
-
-Row = dict[str, Any]
 
 
 def run_of(folder: Path) -> str | None:
@@ -23,48 +21,38 @@ def run_of(folder: Path) -> str | None:
     return str(read_json(file)["run_id"]) if file.is_file() else None
 
 
-def publish(tracking: Tracking, run_id: str | None, row: Row) -> None:
-    """End a run as the row of its attempt says."""
+def publish(tracking: Tracking, run_id: str | None, outcome: Outcome) -> None:
+    """End a run as it came to its attempt."""
     if run_id is None:
         return
-    tags = {names.STATE: "infeasible" if infeasible(row) else row["state"]}
-    if row["reason"]:
-        tags[names.REASON] = row["reason"]
-    tracking.publish(run_id, tags, status_of(row))
+    tags: dict[str, object] = {names.STATE: "infeasible" if outcome.infeasible else outcome.state}
+    if outcome.reason:
+        tags[names.REASON] = outcome.reason
+    tracking.publish(run_id, tags, status_of(outcome))
 
 
-def diverged(row: Row) -> bool:
-    """Whether a trial filled its slot without a result."""
-    return row["state"] == "pruned" and bool(row["reason"])
-
-
-def infeasible(row: Row) -> bool:
-    """Whether a complete trial lies beyond a bound of ``search.constraints``."""
-    return row["state"] == "complete" and bool(row["reason"])
-
-
-def status_of(row: Row) -> str:
+def status_of(outcome: Outcome) -> str:
     """How the run of an ended attempt ends."""
-    if diverged(row):
+    if outcome.diverged:
         return "FAILED"
-    if row["state"] in ("complete", "pruned"):
+    if outcome.state in ("complete", "pruned"):
         return "FINISHED"
-    return "FAILED" if row["cause"] == "own" else "KILLED"
+    return "FAILED" if outcome.cause == "own" else "KILLED"
 
 
-def reconcile(tracking: Tracking, parent: str, rows: Iterable[Row]) -> None:
+def reconcile(tracking: Tracking, parent: str, outcomes: Iterable[Outcome]) -> None:
     """End every run whose attempt has ended, and only those: others may still be at work."""
-    by_number = {row["number"]: row for row in rows}
-    at_work = {row["slot"] for row in by_number.values() if row["state"] == "running"}
+    by_number = {one.number: one for one in outcomes}
+    at_work = {one.slot for one in by_number.values() if one.state == "running"}
     for run in tracking.children(parent):
         number, slot = run.data.tags.get(names.ATTEMPT), run.data.tags.get(names.SLOT)
         run_id, running = run.info.run_id, run.info.status == "RUNNING"
-        row = by_number.get(int(number)) if number is not None else None
-        if row is None:  # of a former version, or opened twice
+        one = by_number.get(int(number)) if number is not None else None
+        if one is None:  # of a former version, or opened twice
             if running and int(slot or -1) not in at_work:
                 tracking.end(run_id, "KILLED")
-        elif row["state"] not in ("waiting", "running"):
-            counted = row["record"].get("run_id", run_id) == run_id
-            wanted = status_of(row) if counted else "KILLED"
+        elif one.state not in ("waiting", "running"):
+            counted = one.record.get("run_id", run_id) == run_id
+            wanted = status_of(one) if counted else "KILLED"
             if running or (run.info.status == "FINISHED") != (wanted == "FINISHED"):
-                publish(tracking, run_id, row) if counted else tracking.end(run_id, wanted)
+                publish(tracking, run_id, one) if counted else tracking.end(run_id, wanted)

@@ -6,37 +6,34 @@ page of a parent does not name its children. So its description does, the best f
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from fibsem.analysis import tables
 from fibsem.analysis.encoding import markdown
+from fibsem.search.outcomes import Outcome
 from fibsem.tracking import names
 from fibsem.training.objectives import Objective
 
 #: Characters of a description that every store of MLflow keeps.
 LONGEST = 5000
 
-Row = Mapping[str, Any]
 
-
-def ranking_note(rows: Sequence[Row], goals: Sequence[Objective], experiment: str) -> str:
+def ranking_note(outcomes: Sequence[Outcome], goals: Sequence[Objective], experiment: str) -> str:
     """Complete trials by the first objective as Markdown, as many as a description holds.
 
     Parameters
     ----------
-    rows
+    outcomes
         Of the study; those without objectives are left out.
     goals
         Of the sweep.
     experiment
         Id, for the links.
     """
-    sign = 1 if goals[0].direction == "minimize" else -1
-    complete = [row for row in rows if row["state"] == "complete"]
-    complete.sort(key=lambda row: sign * row["objectives"][0])
-    named = [_named(rank, row, goals, experiment) for rank, row in enumerate(complete, 1)]
-    head, line, *lines = markdown(tables.trials(named)).splitlines()
+    complete = [one for one in outcomes if one.complete]
+    complete.sort(key=lambda one: goals[0].cost(one.first()))
+    rows = [_row(rank, one, goals, experiment) for rank, one in enumerate(complete, 1)]
+    head, line, *lines = markdown(tables.trials(rows)).splitlines()
     title = f"Complete trials by {goals[0].key}, the best first\n\n"
     kept = [head, line]
     for text in lines:
@@ -46,13 +43,12 @@ def ranking_note(rows: Sequence[Row], goals: Sequence[Objective], experiment: st
     return title + "\n".join(kept)
 
 
-def _named(rank: int, row: Row, goals: Sequence[Objective], experiment: str) -> dict[str, Any]:
-    run_id = row["record"]["run_id"]
-    figures = dict(zip((goal.key for goal in goals), row["objectives"], strict=True))
+def _row(rank: int, one: Outcome, goals: Sequence[Objective], experiment: str) -> dict[str, object]:
+    figures = dict(zip((goal.key for goal in goals), one.objectives or (), strict=True))
     return {
         "rank": rank,
-        "trial": f"[{row['number']}](#/experiments/{experiment}/runs/{run_id})",
+        "trial": f"[{one.number}](#/experiments/{experiment}/runs/{one.run_id})",
         **figures,
-        names.VAL_MIOU: row["record"]["val"]["miou"],
-        **row["values"],
+        names.VAL_MIOU: one.val["miou"],
+        **one.values,
     }

@@ -16,7 +16,7 @@ from optuna.distributions import (
 )
 
 from fibsem.analysis import encoding, figures, tables
-from fibsem.search.publishing import infeasible
+from fibsem.search.outcomes import Outcome
 from fibsem.search.ranked import ranking_note
 from fibsem.search.space import Axis, Choice
 from fibsem.search.sweep import Sweep
@@ -27,22 +27,22 @@ FEWEST = 8
 
 def report_sweep(sweep: Sweep) -> list[Path]:
     """Draw the figures of a sweep, and log them with its parent run; returns the files."""
-    rows = [row for row in sweep.study.rows() if row["state"] == "complete"]
-    if not rows:
+    trials = [one for one in sweep.study.outcomes() if one.complete]
+    if not trials:
         return []
-    rows.sort(key=lambda row: row["ended"] or 0)
-    goal, first = sweep.goals[0], [row["objectives"][0] for row in rows]
-    keys = [key for key in sweep.space.axes if any(key in row["values"] for row in rows)]
+    trials.sort(key=lambda one: one.ended or 0)
+    goal, first = sweep.goals[0], [one.first() for one in trials]
+    keys = [key for key in sweep.space.axes if any(key in one.values for one in trials)]
     folder = sweep.folder / "figures"
-    start = min(row["started"] for row in rows)
-    hours = [(row["ended"] - start) / 3600 for row in rows]
+    start = min(one.started or 0 for one in trials)
+    hours = [((one.ended or 0) - start) / 3600 for one in trials]
     drawn = {
         "history": figures.history(hours, first, goal.key, goal.direction == "minimize"),
         "parallel_coordinates": figures.parallel_coordinates(
-            {key: [row["values"].get(key) for row in rows] for key in keys}, first, goal.key
+            {key: [one.values.get(key) for one in trials] for key in keys}, first, goal.key
         ),
     }
-    importance = importances(sweep, rows)
+    importance = importances(sweep, trials)
     if importance:
         drawn["importance"] = figures.bars(importance, f"importance for {goal.key}")
         sweep.tracking.log_changed(
@@ -50,27 +50,27 @@ def report_sweep(sweep: Sweep) -> list[Path]:
         )
     files = [figures.save(figure, folder / f"{name}.png") for name, figure in drawn.items()]
     if len(sweep.goals) > 1 and sweep.best() is not None:
-        files += _pareto(sweep, rows, folder)
+        files += _pareto(sweep, trials, folder)
     for path in files:
         sweep.tracking.log_file(sweep.parent, path, "figures")
-    within = [row for row in rows if not infeasible(row)]
-    note = ranking_note(within or rows, sweep.goals, sweep.tracking.experiment_id)
+    within = [one for one in trials if not one.infeasible]
+    note = ranking_note(within or trials, sweep.goals, sweep.tracking.experiment_id)
     sweep.tracking.describe(sweep.parent, note)
     return files
 
 
-def _pareto(sweep: Sweep, rows: list[dict[str, Any]], folder: Path) -> list[Path]:
+def _pareto(sweep: Sweep, trials: list[Outcome], folder: Path) -> list[Path]:
     """Figure and table of the trials that no other one beats."""
     front = sweep.pareto()
     names = [goal.key for goal in sweep.goals]
-    numbers = {row["number"] for row in front}
+    numbers = {one.number for one in front}
     picture = figures.pareto(
-        [row["objectives"][:2] for row in rows],
-        [row["number"] in numbers for row in rows],
+        [(one.objectives or ())[:2] for one in trials],
+        [one.number in numbers for one in trials],
         names[:2],
     )
     table = tables.trials(
-        [{**dict(zip(names, row["objectives"], strict=True)), **row["values"]} for row in front]
+        [dict(zip(names, one.objectives or (), strict=True)) | one.values for one in front]
     )
     return [
         figures.save(picture, folder / "pareto.png"),
@@ -78,7 +78,7 @@ def _pareto(sweep: Sweep, rows: list[dict[str, Any]], folder: Path) -> list[Path
     ]
 
 
-def importances(sweep: Sweep, rows: list[dict[str, Any]]) -> dict[str, float]:
+def importances(sweep: Sweep, trials: list[Outcome]) -> dict[str, float]:
     """Share of the variance of the first objective that each hyperparameter explains (fANOVA).
 
     Of the hyperparameters that every trial has; empty with too few trials, or where nothing varies.
@@ -86,16 +86,16 @@ def importances(sweep: Sweep, rows: list[dict[str, Any]]) -> dict[str, float]:
     keys = [
         key
         for key in sweep.space.axes
-        if all(key in row["values"] for row in rows)
-        and len({repr(row["values"][key]) for row in rows}) > 1
+        if all(key in one.values for one in trials)
+        and len({repr(one.values[key]) for one in trials}) > 1
     ]
-    values = [row["objectives"][0] for row in rows]
-    if len(rows) < FEWEST or not keys or len(set(values)) == 1:
+    values = [one.first() for one in trials]
+    if len(trials) < FEWEST or not keys or len(set(values)) == 1:
         return {}
     distributions = {key: _distribution(sweep.space.axes[key]) for key in keys}
     study = optuna.create_study(direction=sweep.goals[0].direction)
-    for row, value in zip(rows, values, strict=True):
-        parameters = {key: _plain(row["values"][key]) for key in keys}
+    for one, value in zip(trials, values, strict=True):
+        parameters = {key: _plain(one.values[key]) for key in keys}
         study.add_trial(
             optuna.trial.create_trial(params=parameters, distributions=distributions, value=value)
         )

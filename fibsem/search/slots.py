@@ -14,10 +14,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from fibsem.search.owner import Beat
 from fibsem.search.space import Values
+
+if TYPE_CHECKING:
+    from fibsem.search.outcomes import Outcome
 
 State = Literal["waiting", "running", "complete", "pruned", "failed", "stopped"]
 #: States that fill a slot, or will.
@@ -205,8 +208,8 @@ class Study(Protocol):
     def attempts(self) -> list[Attempt]:
         """Every attempt in the study."""
 
-    def rows(self) -> list[dict[str, Any]]:
-        """One row per attempt for tables: number, state, reason, value, hyperparameters, record."""
+    def outcomes(self) -> list[Outcome]:
+        """What came of every attempt."""
 
     def get(self, key: str) -> Any:
         """A property of the study, or None."""

@@ -27,7 +27,8 @@ from fibsem.search.folder import (
     study_name,
     wait_for,
 )
-from fibsem.search.publishing import diverged, infeasible, reconcile
+from fibsem.search.outcomes import Outcome
+from fibsem.search.publishing import reconcile
 from fibsem.search.samplers import bounds, check_sampler, objectives
 from fibsem.search.slots import Study, filled
 from fibsem.search.space import Space, read_space
@@ -85,7 +86,7 @@ class Sweep:
                     f"no study knows the trials in {folder} any more; those it asks for are taken"
                 )
             parent = _parent_run(study, tree, space, dataset, tracking, first=first)
-            before = frozenset(row["number"] for row in study.rows() if row["ended"])
+            before = frozenset(one.number for one in study.outcomes() if one.ended)
         except BaseException:
             study.close()
             raise
@@ -106,17 +107,17 @@ class Sweep:
 
         What failed before this start does not count: people mend what was wrong.
         """
-        ended = [row for row in self.study.rows() if row["ended"]]
-        new = [row for row in ended if row["number"] not in self.before]
-        new.sort(key=lambda row: row["ended"])
+        ended = (one for one in self.study.outcomes() if one.ended)
+        new = [one for one in ended if one.number not in self.before]
+        new.sort(key=lambda one: one.ended or 0)
         last = new[-self.search.max_failures :]
         if len(last) == self.search.max_failures and all(
-            row["cause"] in BAD or diverged(row) for row in last
+            one.cause in BAD or one.diverged for one in last
         ):
             self.tracking.end(self.parent, "FAILED")
             raise UserError(
                 f"`search.max_failures` allows {self.search.max_failures} failed trials in a row, "
-                f"and as many failed; the last one: {last[-1]['reason']}. "
+                f"and as many failed; the last one: {last[-1].reason}. "
                 f"Their tracebacks are in {self.folder}/trials/*/error.txt."
             )
 
@@ -126,16 +127,14 @@ class Sweep:
 
     # what is told
 
-    def best(self) -> dict[str, Any] | None:
-        """The row of the complete trial that is best by the first objective."""
-        complete = self._feasible()
-        sign = 1 if self.goals[0].direction == "minimize" else -1
-        return min(complete, key=lambda row: sign * row["objectives"][0], default=None)
+    def best(self) -> Outcome | None:
+        """The complete trial that is best by the first objective."""
+        goal = self.goals[0]
+        return min(self._feasible(), key=lambda one: goal.cost(one.first()), default=None)
 
-    def _feasible(self) -> list[dict[str, Any]]:
-        """Rows of the complete trials within ``search.constraints``."""
-        rows = [row for row in self.study.rows() if row["state"] == "complete"]
-        return [row for row in rows if not infeasible(row)]
+    def _feasible(self) -> list[Outcome]:
+        """The complete trials within ``search.constraints``."""
+        return [one for one in self.study.outcomes() if one.complete and not one.infeasible]
 
     @property
     def bounds(self) -> dict[Objective, float]:
@@ -144,7 +143,7 @@ class Sweep:
 
     def best_so_far(self) -> str:
         best = self.best()
-        return f"best {self.goals[0].key} {best['objectives'][0]:.4f}" if best else ""
+        return f"best {self.goals[0].key} {best.first():.4f}" if best else ""
 
     def report_parent(self) -> None:
         """Best value so far, and how many trials are done, on the parent run."""
@@ -152,9 +151,9 @@ class Sweep:
         if best is None:
             return
         done = filled(self.study.attempts())
-        metrics = {f"best/{key}": value for key, value in best["record"]["val"].items()}
+        metrics = {f"best/{key}": value for key, value in best.val.items()}
         self.tracking.log_changed(self.parent, {**metrics, "trials": done}, step=done)
-        self.tracking.tag(self.parent, {names.BEST_RUN: best["record"]["run_id"]})
+        self.tracking.tag(self.parent, {names.BEST_RUN: best.run_id})
 
     def finish(self, seconds: float) -> dict[str, Any]:
         """Close what is left open, write the tables; returns the record of ``summary.json``."""
@@ -165,7 +164,7 @@ class Sweep:
 
     def reconcile(self) -> None:
         """Publish what the study counts and a kill kept from the store; end other runs."""
-        reconcile(self.tracking, self.parent, self.study.rows())
+        reconcile(self.tracking, self.parent, self.study.outcomes())
         self.report_parent()
 
     def summary(self, seconds: float) -> dict[str, Any]:
@@ -177,60 +176,52 @@ class Sweep:
             "trials": {state: states.count(state) for state in ("complete", "pruned", "failed")},
             "best": best
             and {
-                "value": best["objectives"][0],
-                "params": best["values"],
-                "val": best["record"]["val"],
-                "seconds_per_gigapixel": cost_of(best),
-                "run_id": best["record"]["run_id"],
+                "value": best.first(),
+                "params": best.values,
+                "val": best.val,
+                "seconds_per_gigapixel": best.seconds_per_gigapixel,
+                "run_id": best.run_id,
             },
             "objectives": [goal.key for goal in self.goals],
             "pareto": [
-                {"objectives": row["objectives"], "params": row["values"],
-                 "run_id": row["record"]["run_id"]}
-                for row in self.pareto()
+                {"objectives": one.objectives, "params": one.values, "run_id": one.run_id}
+                for one in self.pareto()
             ] if len(self.goals) > 1 else None,
-            "infeasible": sum(map(infeasible, self.study.rows())),
+            "infeasible": sum(one.infeasible for one in self.study.outcomes()),
             "parent_run_id": self.parent,
             "seconds": seconds,
         }  # fmt: skip
 
-    def pareto(self) -> list[dict[str, Any]]:
-        """Rows of the trials that no other one beats in all objectives."""
-        rows = self._feasible()
-        signs = [1 if goal.direction == "minimize" else -1 for goal in self.goals]
+    def pareto(self) -> list[Outcome]:
+        """The trials that no other one beats in all objectives."""
+        trials = self._feasible()
 
-        def costs(row: dict[str, Any]) -> tuple[float, ...]:
-            return tuple(s * v for s, v in zip(signs, row["objectives"], strict=True))
+        def costs(one: Outcome) -> tuple[float, ...]:
+            return tuple(g.cost(v) for g, v in zip(self.goals, one.objectives or (), strict=True))
 
-        def dominated(row: dict[str, Any]) -> bool:
-            mine = costs(row)
+        def dominated(one: Outcome) -> bool:
+            mine = costs(one)
             return any(
                 costs(other) != mine
                 and all(a <= b for a, b in zip(costs(other), mine, strict=True))
-                for other in rows
+                for other in trials
             )
 
-        return sorted((row for row in rows if not dominated(row)), key=costs)
+        return sorted((one for one in trials if not dominated(one)), key=costs)
 
     def table(self) -> list[dict[str, Any]]:
         """One flat row per attempt, for people."""
         return [
             {
-                "number": row["number"],
-                "slot": row["slot"],
-                "state": row["state"],
-                "reason": row["reason"],
-                **dict(zip((g.key for g in self.goals), row["objectives"] or [], strict=False)),
-                **row["values"],
+                "number": one.number,
+                "slot": one.slot,
+                "state": one.state,
+                "reason": one.reason,
+                **dict(zip((g.key for g in self.goals), one.objectives or (), strict=False)),
+                **one.values,
             }
-            for row in self.study.rows()
+            for one in self.study.outcomes()
         ]
-
-
-def cost_of(row: Mapping[str, Any]) -> float | None:
-    """Seconds per gigapixel of a complete trial; None where nobody has measured them."""
-    cost: Mapping[str, float] = row["record"].get("cost") or {}
-    return cost.get("seconds_per_gigapixel")
 
 
 def open_study(

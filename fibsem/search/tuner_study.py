@@ -12,7 +12,6 @@ checkpoint of the one that it continues.
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from keras_tuner.engine.oracle import Oracle
 
 from fibsem.config import SearchConfig
 from fibsem.errors import LostError, UserError
+from fibsem.search.outcomes import Outcome
 from fibsem.search.owner import Beat, Observer, Owner
 from fibsem.search.slots import Attempt, Cause, Opening, end_of, next_attempt, slots_needed, to_open
 from fibsem.search.space import Space
@@ -194,8 +194,8 @@ class TunerStudy:
     def attempts(self) -> list[Attempt]:
         return [_attempt(kept) for kept in self.file.kept]
 
-    def rows(self) -> list[dict[str, Any]]:
-        return [asdict(kept) for kept in self.file.kept]
+    def outcomes(self) -> list[Outcome]:
+        return [_outcome(kept) for kept in self.file.kept]
 
     def get(self, key: str) -> Any:
         return self.file.properties.get(key)
@@ -219,3 +219,8 @@ def _attempt(kept: Kept) -> Attempt:
         kept.state, kept.values, kept.final, cause=kept.cause,  # type: ignore[arg-type]
         continues=kept.continues,
     )  # fmt: skip
+
+
+def _outcome(kept: Kept) -> Outcome:
+    objectives = None if kept.objectives is None else tuple(kept.objectives)
+    return Outcome(_attempt(kept), kept.reason, objectives, kept.record, kept.started, kept.ended)

@@ -23,7 +23,7 @@ from fibsem.config import with_values
 from fibsem.errors import LostError, OutageError, UserError
 from fibsem.search.executors import OnEpoch
 from fibsem.search.owner import Heart
-from fibsem.search.publishing import infeasible, publish, run_of
+from fibsem.search.publishing import publish, run_of
 from fibsem.search.rungs import left_behind, read_rungs
 from fibsem.search.slots import Attempt, Cause, filled, predecessors
 from fibsem.system import pulse
@@ -213,17 +213,17 @@ class Worker:
         """
         if self.search.keep is None or len(self.sweep.goals) > 1:
             return
-        attempts = self.study.attempts()
-        place = {attempt.number: attempt.place for attempt in attempts}
-        complete = [row for row in self.study.rows() if row["state"] == "complete"]
+        complete = [one for one in self.study.outcomes() if one.complete]
         goal = self.sweep.goals[0]
-        complete.sort(key=lambda row: (infeasible(row), goal.cost(row["objectives"][0])))
-        for row in complete[self.search.keep :]:
+        complete.sort(key=lambda one: (one.infeasible, goal.cost(one.first())))
+        for one in complete[self.search.keep :]:
             for name in WEIGHTS:
-                (self.trials / place[row["number"]] / name).unlink(missing_ok=True)
+                (self.trials / one.attempt.place / name).unlink(missing_ok=True)
         if self.search.backend == "keras_tuner":  # whose brackets go on with any of them
             return
-        best = {row["number"] for row in complete[: self.search.keep]}
+        attempts = self.study.attempts()
+        place = {attempt.number: attempt.place for attempt in attempts}
+        best = {one.number for one in complete[: self.search.keep]}
         for number in left_behind(read_rungs(self.search.rungs), attempts) - best:
             (self.trials / place[number] / CHECKPOINT).unlink(missing_ok=True)
 
@@ -274,8 +274,8 @@ class Worker:
 
     def _publish(self, attempt: Attempt) -> None:
         """End the run of an attempt in this folder as the study says."""
-        row = next(row for row in self.study.rows() if row["number"] == attempt.number)
-        publish(self.tracking, run_of(self.trials / attempt.place), row)
+        outcome = next(one for one in self.study.outcomes() if one.number == attempt.number)
+        publish(self.tracking, run_of(self.trials / attempt.place), outcome)
 
     def _let_go(self, why: BaseException) -> None:
         """End an attempt that this process leaves; untold, the next start finds it without one."""

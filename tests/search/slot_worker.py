@@ -54,9 +54,9 @@ def check(study, trials):
     assert len(complete) == trials
     assert Counter(a.slot for a in complete) == Counter(range(trials))
     assert not any(a.state in ("running", "waiting") for a in attempts)
-    for row in study.rows():
-        if row["state"] == "complete":
-            assert abs(row["objectives"][0] - value_of(row["values"])) < 1e-9
+    for one in study.outcomes():
+        if one.complete:
+            assert abs(one.first() - value_of(one.values)) < 1e-9
 
 
 if __name__ == "__main__":

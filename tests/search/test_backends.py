@@ -71,7 +71,7 @@ def test_every_backend_draws_only_networks_that_exist(tiny, store, tmp_path, bac
         return finished(0.5)
 
     drawn.work(look, lambda text, done, total: None)
-    assert [row["values"]["model.blocks"] for row in drawn.study.rows()] == [1] * 6
+    assert [one.values["model.blocks"] for one in drawn.study.outcomes()] == [1] * 6
     drawn.study.close()
 
 

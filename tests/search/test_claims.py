@@ -66,7 +66,7 @@ def test_no_trial_of_keras_tuner_is_claimed_twice(tmp_path):
 
     study, numbers = claimed(make)
     check(study, numbers)
-    drawn = [tuple(row["values"].values()) for row in make().rows()]
+    drawn = [tuple(one.values.values()) for one in make().outcomes()]
     assert len(set(drawn)) == len(drawn)  # the oracle knows what it gave to the others
     assert len(study.oracle.trials) == len(drawn)
 

@@ -62,10 +62,10 @@ def test_divergence_is_news_of_hyperparameters_and_is_not_tried_again(here, back
     sweep = opened(*backend, "search.trials=3", "search.retries=2", "search.max_failures=3", **here)
     jobs = worked(sweep, [finished(0.5), failed, finished(0.4), finished(0.3)])
     assert len({job.folder.name.partition("-")[0] for job in jobs}) == len(jobs)
-    (row,) = [row for row in sweep.study.rows() if row["reason"]]
-    assert row["reason"] == reason
-    assert sweep.best()["objectives"] == [0.4 if row["state"] == "pruned" else 0.3]
-    assert row["state"] == ("failed" if backend else "pruned")
+    (outcome,) = [one for one in sweep.study.outcomes() if one.reason]
+    assert outcome.reason == reason
+    assert sweep.best().objectives == (0.4 if outcome.state == "pruned" else 0.3,)
+    assert outcome.state == ("failed" if backend else "pruned")
     sweep.study.close()
 
 
@@ -89,7 +89,7 @@ def test_a_trial_that_failed_by_itself_is_tried_again_from_another_seed(here, ba
     assert [job.tags["fibsem.failures"] for job in jobs] == [0, 1, 2]
     assert len({(job.name, job.tree["train"]["learning_rate"]) for job in jobs}) == 1
     assert (jobs[0].folder / "error.txt").read_text() == "a traceback"
-    states = [(row["state"], row["own_failure"]) for row in sweep.study.rows()]
+    states = [(one.state, one.cause == "own") for one in sweep.study.outcomes()]
     assert states == [("stopped", False), ("failed", True), ("failed", True), ("complete", False)]
     sweep.study.close()
 

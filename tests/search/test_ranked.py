@@ -1,30 +1,32 @@
 """The ranking on the page of a sweep's parent run."""
 
+from fibsem.search.outcomes import Outcome
 from fibsem.search.ranked import LONGEST, ranking_note
+from fibsem.search.slots import Attempt
 from fibsem.training.objectives import Objective
 
 
-def row(number, value, state="complete"):
+def outcome(number, value, state="complete"):
+    attempt = Attempt(number, number, 0, 0, 0, state, {"model.blocks": 2})
     record = {"run_id": f"run{number}", "val": {"miou": 0.9}}
-    return {"number": number, "state": state, "objectives": [value], "record": record,
-            "values": {"model.blocks": 2}}  # fmt: skip
+    return Outcome(attempt, objectives=(value,), record=record)
 
 
 def test_the_best_comes_first_with_its_link():
-    rows = [row(0, 0.5), row(1, 0.25), row(2, 0.1, "pruned")]
-    note = ranking_note(rows, [Objective.named("val/loss")], "7")
+    trials = [outcome(0, 0.5), outcome(1, 0.25), outcome(2, 0.1, "pruned")]
+    note = ranking_note(trials, [Objective.named("val/loss")], "7")
     assert note.splitlines()[2:] == [
         "| rank | trial | val/loss | val/miou | model.blocks |",
         "|--:|---|---|---|--:|",
         "| 1 | [1](#/experiments/7/runs/run1) | 0.25 | 0.9 | 2 |",
         "| 2 | [0](#/experiments/7/runs/run0) | 0.5 | 0.9 | 2 |",
     ]
-    best = ranking_note(rows, [Objective.named("val/miou")], "7").splitlines()[4]
+    best = ranking_note(trials, [Objective.named("val/miou")], "7").splitlines()[4]
     assert best.startswith("| 1 | [0]")
 
 
 def test_a_description_holds_what_a_store_keeps():
-    note = ranking_note([row(k, k / 7) for k in range(400)], [Objective.named("val/loss")], "7")
+    note = ranking_note([outcome(k, k / 7) for k in range(400)], [Objective.named("val/loss")], "7")
     assert len(note) <= LONGEST
     told = note.count("](#/")
     assert told > 50

@@ -1,10 +1,13 @@
 """What explains the differences between trials."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 
+from fibsem.search.outcomes import Outcome
 from fibsem.search.report import FEWEST, importances
+from fibsem.search.slots import Attempt
 from fibsem.search.space import Choice, Range
 from fibsem.training.objectives import Objective
 
@@ -17,7 +20,7 @@ AXES = {
 def test_importance_is_with_what_the_value_depends_on():
     """Of what every trial has and what varies; with few trials it is noise, and not given."""
     rng = np.random.default_rng(0)
-    rows = []
+    trials = []
     for k in range(20):
         values = {
             "train.learning_rate": float(10 ** rng.uniform(-3, -1)),
@@ -25,12 +28,12 @@ def test_importance_is_with_what_the_value_depends_on():
             "model.kernels": [[3], [3, 5]][k % 2],
         }
         loss = np.log10(values["train.learning_rate"]) ** 2
-        rows.append({"values": {**values, **({"model.dense": 1} if k else {})},
-                     "objectives": [loss]})  # fmt: skip
+        values |= {"model.dense": 1} if k else {}
+        trials.append(Outcome(Attempt(k, k, 0, 0, 0, "complete", values), objectives=(loss,)))
     sweep = SimpleNamespace(space=SimpleNamespace(axes=AXES), goals=[Objective.named("val/loss")])
-    found = importances(sweep, rows)
+    found = importances(sweep, trials)
     assert set(found) == {"train.learning_rate", "model.width", "model.kernels"}
     assert found["train.learning_rate"] > 0.8
     assert sum(found.values()) == 1 or abs(sum(found.values()) - 1) < 1e-6
-    assert importances(sweep, rows[: FEWEST - 1]) == {}
-    assert importances(sweep, [{**row, "objectives": [1.0]} for row in rows]) == {}
+    assert importances(sweep, trials[: FEWEST - 1]) == {}
+    assert importances(sweep, [replace(one, objectives=(1.0,)) for one in trials]) == {}

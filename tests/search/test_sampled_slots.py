@@ -29,15 +29,15 @@ def test_every_sampler_fills_the_budget_and_continues(tmp_path, sampler):
     study = slot_worker.open_study(None, tmp_path, 9, **given)
     slot_worker.work(study, 0)
     slot_worker.check(study, 9)
-    for row in study.rows():
-        assert row["values"]["model.blocks"] in (1, 2, 3)
-        assert 0.001 <= row["values"]["train.learning_rate"] <= 0.1
+    for one in study.outcomes():
+        assert one.values["model.blocks"] in (1, 2, 3)
+        assert 0.001 <= one.values["train.learning_rate"] <= 0.1
 
 
 def test_a_grid_ends_with_its_last_point(tmp_path):
     study = slot_worker.open_study(None, tmp_path, 50, sampler="grid", grid_points=4)
     slot_worker.work(study, 0)
-    values = [tuple(row["values"].values()) for row in study.rows()]
+    values = [tuple(one.values.values()) for one in study.outcomes()]
     assert len(values) == len(set(values)) == 12
 
 
@@ -58,7 +58,7 @@ def test_a_sampler_that_learns_draws_what_is_possible_and_all_of_it(tmp_path, sa
     for _ in range(14):
         attempt = study.claim()
         study.complete(attempt, [sum(attempt.values.values())], {})
-    drawn = [row["values"] for row in study.rows()]
+    drawn = [one.values for one in study.outcomes()]
     assert all(v["model.blocks"] * v["model.kernel"] <= 10 for v in drawn)
     assert {v["model.blocks"] for v in drawn} == {1, 2, 3}
     assert {v["model.kernel"] for v in drawn} >= {3, 5}
@@ -85,7 +85,7 @@ def test_several_objectives_have_directions(tmp_path):
     attempt = study.claim()
     assert not study.report(attempt, 0, 1.0)
     study.complete(attempt, [0.8, 100.0], {})
-    assert study.rows()[0]["objectives"] == [0.8, 100.0]
+    assert study.outcomes()[0].objectives == (0.8, 100.0)
     for wrong in ({"pruner": "median"}, {"sampler": "cmaes"}):
         with pytest.raises(UserError, match=r"search\."):
             objectives(replace(search, **wrong))
@@ -109,5 +109,5 @@ def test_every_pruner_ends_a_hopeless_trial(tmp_path, pruner):
         else:
             study.complete(attempt, [loss], {})
     assert pruned >= 1
-    assert [row["state"] for row in study.rows()].count("pruned") == pruned
+    assert [one.state for one in study.outcomes()].count("pruned") == pruned
     assert filled(study.attempts()) == 6

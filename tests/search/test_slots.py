@@ -109,7 +109,7 @@ def test_the_same_hyperparameters_are_tried_again(storage, tmp_path):
     assert (second.slot, second.attempt, second.failures, second.strikes) == (0, 1, 1, 1)
     assert second.values == first.values
     study.complete(second, [1.0], {})
-    assert [row["reason"] for row in study.rows()] == ["out of memory", ""]
+    assert [one.reason for one in study.outcomes()] == ["out of memory", ""]
 
 
 def test_a_hopeless_slot_is_given_up_for_another_one(tmp_path):

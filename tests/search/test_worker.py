@@ -143,7 +143,7 @@ def test_a_full_disk_is_waited_for_and_costs_nothing(begin, capsys):
 
     sweep.work(write, quiet)
     assert len({job.folder for job in jobs}) == len({job.tree["seed"] for job in jobs}) == 1
-    assert [(row["state"], row["attempt"]) for row in sweep.study.rows()] == [("complete", 0)]
+    assert [(one.state, one.attempt.attempt) for one in sweep.study.outcomes()] == [("complete", 0)]
     assert statuses(sweep) == {0: "FINISHED"}
     said = capsys.readouterr().err
     assert said.count("waiting for up to 600 s") == 1
@@ -166,7 +166,7 @@ def test_what_is_away_for_long_ends_the_worker_and_fails_no_trial(begin, backend
     for _ in range(3):
         with pytest.raises(OutageError, match="must answer"):
             sweep.work(away, quiet)
-    assert [row["state"] for row in sweep.study.rows()] == ["stopped"] * 3 + ["waiting"]
+    assert [one.state for one in sweep.study.outcomes()] == ["stopped"] * 3 + ["waiting"]
     assert set(statuses(sweep).values()) == {"KILLED"}
 
     def back(job, on_epoch):

@@ -1,0 +1,91 @@
+"""What came of an attempt, as tables, reports and MLflow tell it; every backend gives the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fibsem.search.slots import Attempt, Cause, State
+from fibsem.search.space import Values
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """An attempt and what came of it so far.
+
+    Attributes
+    ----------
+    attempt
+        Which.
+    reason
+        Why it failed, or that it is beyond a bound of the search; else empty.
+    objectives
+        Of a complete trial, in the order of ``search.objectives``.
+    record
+        What a study keeps of a :class:`~fibsem.training.results.TrialResult`, with its keys.
+    started, ended
+        Seconds since 1970.
+    """
+
+    attempt: Attempt
+    reason: str = ""
+    objectives: tuple[float, ...] | None = None
+    record: Mapping[str, Any] = field(default_factory=dict)
+    started: float | None = None
+    ended: float | None = None
+
+    @property
+    def number(self) -> int:
+        return self.attempt.number
+
+    @property
+    def slot(self) -> int:
+        return self.attempt.slot
+
+    @property
+    def state(self) -> State:
+        return self.attempt.state
+
+    @property
+    def cause(self) -> Cause | None:
+        return self.attempt.cause
+
+    @property
+    def values(self) -> Values:
+        return self.attempt.values
+
+    @property
+    def run_id(self) -> str | None:
+        """Of its run in MLflow, where it came so far."""
+        return self.record.get("run_id")
+
+    @property
+    def val(self) -> dict[str, float]:
+        """Figures on the balanced validation pixels."""
+        return dict(self.record.get("val", {}))
+
+    @property
+    def seconds_per_gigapixel(self) -> float | None:
+        """Of its network; None where nobody has measured it."""
+        return (self.record.get("cost") or {}).get("seconds_per_gigapixel")
+
+    @property
+    def complete(self) -> bool:
+        """Whether it has its objectives."""
+        return self.state == "complete"
+
+    @property
+    def diverged(self) -> bool:
+        """Whether it fills its slot without a result."""
+        return self.state == "pruned" and bool(self.reason)
+
+    @property
+    def infeasible(self) -> bool:
+        """Whether it is complete, and beyond a bound of ``search.constraints``."""
+        return self.complete and bool(self.reason)
+
+    def first(self) -> float:
+        """The first objective of a complete trial."""
+        assert self.objectives is not None
+        return self.objectives[0]
