@@ -48,6 +48,7 @@ class TrackingConfig:
     artifacts: str = "mlruns/artifacts"
     experiment: str | None = None
     system_metrics: bool = False
+    pictures: bool = True
 
     def __post_init__(self) -> None:
         remember(self.uri)

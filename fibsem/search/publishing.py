@@ -28,7 +28,8 @@ def publish(tracking: Tracking, run_id: str | None, outcome: Outcome) -> None:
     tags: dict[str, object] = {names.STATE: "infeasible" if outcome.infeasible else outcome.state}
     if outcome.reason:
         tags[names.REASON] = outcome.reason
-    tracking.publish(run_id, tags, status_of(outcome))
+    if tracking.publish(run_id, tags, status_of(outcome)) and outcome.complete:
+        tracking.log_model(run_id)
 
 
 def status_of(outcome: Outcome) -> str:

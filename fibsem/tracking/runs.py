@@ -36,6 +36,7 @@ from fibsem.system.outages import weathered
 from fibsem.system.secrets import in_record
 from fibsem.tracking import names
 from fibsem.tracking.inputs import dataset_input
+from fibsem.tracking.models import log_model
 from fibsem.tracking.naming import filter_of, stored_name
 from fibsem.tracking.store import client_of
 
@@ -86,6 +87,7 @@ class Tracking:
     uri: str
     experiment_id: str
     system: bool = False
+    pictures: bool = True
 
     @classmethod
     def open(cls, config: TrackingConfig, dataset: str) -> Tracking:
@@ -116,12 +118,17 @@ class Tracking:
                 f"{str(error).splitlines()[0]}"
             ) from error
         if found is not None:
-            return cls(config.uri, found.experiment_id, config.system_metrics)
+            return cls.of(config, found.experiment_id)
         try:
             created = client.create_experiment(name, artifact_location=artifacts)
         except mlflow.MlflowException:  # another process was faster
             created = client.get_experiment_by_name(name).experiment_id
-        return cls(config.uri, created, config.system_metrics)
+        return cls.of(config, created)
+
+    @classmethod
+    def of(cls, config: TrackingConfig, experiment_id: str) -> Tracking:
+        """An experiment that is there."""
+        return cls(config.uri, experiment_id, config.system_metrics, config.pictures)
 
     @cached_property
     def client(self) -> MlflowClient:
@@ -210,6 +217,10 @@ class Tracking:
     def tag(self, run_id: str, tags: Mapping[str, object]) -> None:
         entries = [RunTag(key, in_record(str(value))) for key, value in tags.items()]
         self.client.log_batch(run_id, tags=entries)
+
+    def log_model(self, run_id: str) -> None:
+        """Let ``search_logged_models`` find what a run has trained, by its metrics."""
+        log_model(self.client, self.experiment_id, run_id)
 
     def log_json(self, run_id: str, record: Mapping[str, Any], file: str) -> None:
         self.client.log_dict(run_id, in_record(dict(record)), file)

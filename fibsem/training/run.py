@@ -36,6 +36,7 @@ from fibsem.training.folder import Overwrite, settle
 from fibsem.training.health import DivergedError
 from fibsem.training.learner import Learner
 from fibsem.training.material import Material
+from fibsem.training.picture import draw_square
 from fibsem.training.results import Epoch, Figures, TrialResult
 from fibsem.training.scoring import score_all
 
@@ -265,6 +266,10 @@ def _train_and_score(
         tracking.tag(run_id, {names.TEST: names.SCORED})
     models.save(config.spec, trained.model, job.folder)
     tracking.log_changed(run_id, result.metrics(), step=result.epochs)
+    if tracking.pictures:
+        picture = draw_square(material, scorer, cost["seconds_per_gigapixel"], job.folder)
+        if picture is not None:
+            tracking.log_file(run_id, picture)
     return result, trained
 
 

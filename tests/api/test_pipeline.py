@@ -111,6 +111,24 @@ def test_mlflow_knows_data_and_ranking(found):
     assert f"/runs/{searched.best['run_id']})" in links[0]
 
 
+def test_trials_are_found_by_their_figures_and_looked_at(found):
+    _, searched, _, store, _ = found
+    client = client_of(store["tracking"]["uri"])
+    best, where = searched.best, [client.get_run(searched.best["run_id"]).info.experiment_id]
+    models = client.search_logged_models(where, order_by=[
+        {"field_name": "metrics.val/loss", "ascending": True}])  # fmt: skip
+    assert len(models) == 2
+    assert models[0].source_run_id == best["run_id"]
+    figures = {metric.key: metric.value for metric in models[0].metrics}
+    assert figures["val/miou"] == best["val"]["miou"]
+    assert models[0].params["model.name"] == "threshold"
+    above = f"metrics.`val/miou` > {best['val']['miou'] + 0.01}"
+    assert [*client.search_logged_models(where, above)] == []
+    assert len(client.get_metric_history(best["run_id"], "val/miou")) == 2  # its epoch, its result
+    files = [file.path for file in client.list_artifacts(best["run_id"])]
+    assert "validation_square.png" in files
+
+
 def test_a_promotion_has_its_volumes(found):
     promoted = found[2]
     assert (promoted.version, promoted.champion) == ("1", True)

@@ -1,0 +1,58 @@
+"""Trials as MLflow's logged models: ``search_logged_models`` finds them by metric and parameter.
+
+Their weights stay in the folder of the sweep, so that they are external models; what is registered
+by a promotion is a model of its own.
+"""
+
+from __future__ import annotations
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities import LoggedModelStatus, Metric
+
+from fibsem.tracking import names
+
+#: How MLflow marks a model whose files are elsewhere.
+EXTERNAL = "mlflow.model.isExternal"
+#: Tags of a run that its model has, too.
+KEPT = (
+    names.STUDY,
+    names.SLOT,
+    names.MODEL,
+    names.NBHD,
+    names.PADDING,
+    names.SEED,
+    names.DATA,
+    names.STATE,
+)
+#: Metrics of epochs, which a finished model has no use for.
+OF_EPOCHS = (names.TRAIN_LOSS, names.LEARNING_RATE, names.EPOCH_S, names.VAL_S)
+
+
+def log_model(client: MlflowClient, experiment: str, run_id: str) -> None:
+    """Make a finished run a logged model, with its figures and parameters, once.
+
+    Servers before MLflow 3 know no such models: there, nothing is done.
+    """
+    try:
+        _log_model(client, experiment, run_id)
+    except mlflow.MlflowException as error:
+        if error.error_code != "ENDPOINT_NOT_FOUND":
+            raise
+
+
+def _log_model(client: MlflowClient, experiment: str, run_id: str) -> None:
+    if client.search_logged_models([experiment], f"source_run_id = '{run_id}'", max_results=1):
+        return
+    run = client.get_run(run_id)
+    tags = {key: run.data.tags[key] for key in KEPT if key in run.data.tags}
+    title = (tags.get(names.MODEL), tags.get(names.NBHD), "trial", tags.get(names.SLOT))
+    model = client.create_logged_model(
+        experiment, "-".join(map(str, title)), run_id, {**tags, EXTERNAL: "true"}, run.data.params
+    )
+    keys = [key for key in run.data.metrics if key not in OF_EPOCHS]
+    last = (client.get_metric_history(run_id, key)[-1] for key in keys)
+    # as they are in the run: at another time they would be further points of its curves
+    metrics = [Metric(m.key, m.value, m.timestamp, m.step, model.model_id) for m in last]
+    client.log_batch(run_id, metrics=metrics)
+    client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)

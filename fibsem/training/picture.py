@@ -1,0 +1,126 @@
+"""What people look at of a training in MLflow: a part of a validation square and what is found.
+
+It is the same part for every training on a dataset, so that runs can be compared by eye.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from fibsem.data.dataset import IGNORE
+from fibsem.data.sampling import LabelledWindow
+from fibsem.inference.model.predict import BlockScorer
+from fibsem.system.files import beside
+from fibsem.training.material import Material
+
+#: Name of the file, in the folder of a training and among the artifacts of its run.
+PICTURE = "validation_square.png"
+#: Pixels across the part at most, of the file for each of them, and between two panels.
+SIDE, ZOOM, GAP = 128, 2, 4
+#: A network that goes patch by patch is shown on as much as it scores in so many seconds.
+MOST_S = 0.5
+#: Of a pore that was not found, and of a solid taken for one; what is right is light grey.
+MISSED, FALSE, RIGHT = (0, 114, 178), (213, 94, 0), (224, 224, 224)
+
+Picture = npt.NDArray[np.uint8]
+
+
+def draw_square(
+    material: Material, scorer: BlockScorer, seconds_per_gigapixel: float, folder: Path
+) -> Path | None:
+    """Draw grey values, labels, probability of solid, and what is wrong, side by side.
+
+    Parameters
+    ----------
+    material, scorer
+        The data, and the trained model.
+    seconds_per_gigapixel
+        As measured; it bounds the part that is shown.
+    folder
+        Where ``validation_square.png`` is written.
+
+    Returns
+    -------
+    Path or None
+        The file; None where the model is too slow for a part worth looking at.
+    """
+    window = most_even(_windows(material))
+    side = min(SIDE, int(math.sqrt(1e9 * MOST_S / seconds_per_gigapixel)))
+    rows, columns = (_aligned(min(n, side), scorer.alignment) for n in window.labels.shape)
+    if min(rows, columns) < 8:
+        return None
+    labels = window.labels[:rows, :columns]
+    _, reach_y, reach_x = scorer.halo
+    around = window.around(0, 0, rows + 2 * reach_y, columns + 2 * reach_x, (reach_y, reach_x))
+    if scorer.needs_slice:
+        region = window.region
+        scorer.look(material.volumes[region.sample].slice(region.box.start[0]))
+    solid = scorer(np.ascontiguousarray(around))
+    grey = around[reach_y : reach_y + rows, reach_x : reach_x + columns, around.shape[2] // 2]
+    with beside(folder / PICTURE) as path:
+        Image.fromarray(_side_by_side(panels(grey, labels, solid))).save(path, format="PNG")
+    return folder / PICTURE
+
+
+def _windows(material: Material) -> Sequence[LabelledWindow]:
+    """What the training was validated on, which is in memory."""
+    by_pieces = material.config.train.validation == "pieces"
+    return material.piece_windows("val") if by_pieces else material.val
+
+
+def _aligned(side: int, alignment: int) -> int:
+    return side - side % alignment
+
+
+def most_even(windows: Sequence[LabelledWindow]) -> LabelledWindow:
+    """The window with pores and solid as equally frequent as there is one."""
+
+    def unevenness(window: LabelledWindow) -> float:
+        known = window.labels[window.labels != IGNORE]
+        return abs(float(known.mean()) - 0.5) if known.size else 1.0
+
+    return min(windows, key=unevenness)
+
+
+def panels(
+    grey: npt.NDArray[np.float32],
+    labels: npt.NDArray[np.uint8],
+    solid: npt.NDArray[np.float32],
+) -> list[Picture]:
+    """The four pictures, each (h, w, 3) uint8.
+
+    Parameters
+    ----------
+    grey : (h, w) float32
+        Corrected grey values; the darkest and the brightest hundredth are cut.
+    labels : (h, w) uint8
+        0 pore, 1 solid, 255 unlabelled.
+    solid : (h, w) float32
+        Probability of solid.
+    """
+    low, high = np.percentile(grey, (1, 99))
+    shown = np.clip((grey - low) / max(float(high - low), 1e-6), 0, 1)
+    known, found = labels != IGNORE, (solid >= 0.5).astype(np.uint8)
+    drawn = np.where(known, labels, 0.5)
+    wrong = np.full((*labels.shape, 3), 255, np.uint8)
+    wrong[known] = RIGHT
+    wrong[known & (labels == 0) & (found == 1)] = MISSED
+    wrong[known & (labels == 1) & (found == 0)] = FALSE
+    return [*(_grey(values) for values in (shown, drawn, solid)), wrong]
+
+
+def _grey(values: npt.NDArray[np.floating]) -> Picture:
+    """Values in [0, 1] as grey of three channels."""
+    return np.repeat(np.rint(255 * values).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def _side_by_side(pictures: Sequence[Picture]) -> Picture:
+    large = [picture.repeat(ZOOM, axis=0).repeat(ZOOM, axis=1) for picture in pictures]
+    gap = np.full((large[0].shape[0], GAP, 3), 255, np.uint8)
+    return np.concatenate([part for one in large for part in (one, gap)][:-1], axis=1)
