@@ -98,7 +98,7 @@ def test_what_a_worker_lost_it_neither_tells_nor_touches(begin, how, capsys):
 
     stopped.work(stop_and_continue, quiet)
     assert statuses(stopped) == {0: "KILLED", 1: "FINISHED"}
-    assert stopped.best()["record"]["run_id"] == won[0].run_id
+    assert stopped.best().run_id == won[0].run_id
     assert stopped.finish(1.0)["trials"] == {"complete": 1, "pruned": 0, "failed": 1}
     assert "was given up by another worker" in capsys.readouterr().err
     folders = [json.loads((stopped.folder / "trials" / name / "run.json").read_text())["run_id"]
