@@ -116,14 +116,16 @@ def test_trials_are_found_by_their_figures_and_looked_at(found):
     client = client_of(store["tracking"]["uri"])
     best, where = searched.best, [client.get_run(searched.best["run_id"]).info.experiment_id]
     first = [{"field_name": "metrics.val/loss", "ascending": True}]
-    models = client.search_logged_models(where, "metrics.`val/loss` > 0", order_by=first)
+    trials = "tags.`fibsem.state` = 'complete'"  # the promoted network is another model
+    models = client.search_logged_models(where, trials, order_by=first)
     assert len(models) == 2
     assert models[0].source_run_id == best["run_id"]
     figures = {metric.key: metric.value for metric in models[0].metrics}
     assert figures["val/miou"] == best["val"]["miou"]
     assert models[0].params["model.name"] == "threshold"
-    above = f"metrics.`val/miou` > {best['val']['miou'] + 0.01}"
-    assert [*client.search_logged_models(where, above)] == []
+    worse = f"{trials} and metrics.`val/loss` > {best['val']['loss'] + 1e-6}"
+    (other,) = client.search_logged_models(where, worse)
+    assert other.source_run_id == models[1].source_run_id
     assert len(client.get_metric_history(best["run_id"], "val/miou")) == 2  # its epoch, its result
     files = [file.path for file in client.list_artifacts(best["run_id"])]
     assert "validation_square.png" in files
