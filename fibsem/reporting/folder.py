@@ -94,7 +94,7 @@ def _sections(
     if results.of("segmentation"):
         yield result_sections.segmentations(results, folder, slices)
     if results.of("quantification"):
-        yield quantifications(results)
+        yield quantifications(results, folder)
 
 
 def _facts(results: Results, history: pd.DataFrame | None) -> dict[str, str]:

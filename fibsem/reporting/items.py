@@ -31,6 +31,8 @@ TITLES: Mapping[str, str] = {
     "importance": "Share of the variance that each hyperparameter explains (fANOVA)",
     "pareto": "Trials that no other one beats in both objectives",
     "porosity_by_slice": "Porosity of every slice",
+    "pore_sizes": "Pore volume by local thickness, and by intrusion from a face",
+    "porosity_of_parts": "How far parts of a film differ in porosity, by their size",
     "ranking": "The best trials, run again with fresh seeds",
     "labelled": "Every labelled pixel before and after post-processing",
     **{

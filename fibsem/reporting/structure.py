@@ -2,24 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from fibsem.reporting.page import Section, Table
+from fibsem.analysis import figures
+from fibsem.reporting.items import read_picture
+from fibsem.reporting.page import Picture, Section, Table
 from fibsem.reporting.results import Record, Result, Results
 
+Array = npt.NDArray[np.float64]
 
-def quantifications(results: Results) -> Section:
-    """Structure of every segmentation that was quantified, the latest of each."""
+
+def quantifications(results: Results, folder: Path) -> Section:
+    """Structure of every segmentation that was quantified, the latest of each.
+
+    Figures are drawn into ``figures`` of the folder, from the tables that stand there.
+    """
     latest = latest_of(results)
     rows = [_row(name, result.record) for name, result in latest.items()]
     notes = [
         f"{name}: {note}." for name, result in latest.items() for note in result.record["limits"]
     ]
     table = Table("structure", "Structure of segmented volumes", pd.DataFrame(rows))
-    return Section("Structure", tuple(notes), items=(table,))
+    return Section("Structure", tuple(notes), items=(table, *_curves(latest, folder / "figures")))
+
+
+def _curves(latest: Mapping[str, Result], folder: Path) -> Iterator[Picture]:
+    """Pore sizes, and porosity by parts: of all films whose lengths are in one unit together."""
+    for unit in dict.fromkeys(result.record["unit"] for result in latest.values()):
+        films = {name: one for name, one in latest.items() if one.record["unit"] == unit}
+        ending = "" if unit == "nm" else f"_{unit}"
+        for stem, draw, file in (
+            ("pore_sizes", figures.pore_sizes, "pore_sizes.csv"),
+            ("porosity_of_parts", figures.porosity_of_parts, "parts.csv"),
+        ):
+            read = {name: _columns(one.folder / file) for name, one in films.items()}
+            if curves := {name: columns for name, columns in read.items() if columns}:
+                path = figures.save(draw(curves, unit), folder / f"{stem}{ending}.png")
+                yield read_picture(path)
+
+
+def _columns(path: Path) -> tuple[Array, ...]:
+    """The columns of a table as numbers, but for the count of parts; none where there is none."""
+    if not path.is_file():
+        return ()
+    table = pd.read_csv(path).drop(columns="parts", errors="ignore")
+    return tuple(table[name].to_numpy(np.float64) for name in table) if len(table) else ()
 
 
 def latest_of(results: Results) -> dict[str, Result]:

@@ -180,6 +180,18 @@ def quantification(folder, percolates_z=True):
     write_json(folder / "summary.json", record)
 
 
+def inspection(folder, agreement):
+    sample = {
+        "shape": [3, 20, 30], "dtype": "uint8", "mean": 0.5, "std": 0.1, "median": 0.5,
+        "gradient": 0.0, "regions": {"train": 6, "val": 2, "test": 2}, "porosity": 0.3,
+        "porosity_ci": [0.28, 0.32], "expected_porosity": None, "agreement": agreement,
+    }  # fmt: skip
+    record = {
+        **ORIGIN, "voxel_nm": [50, 10, 10], "samples": {"film": sample}, "warnings": [],
+    }  # fmt: skip
+    write_json(folder / "summary.json", record)
+
+
 def test_the_structure_is_told_on_top_and_in_a_table(tmp_path, report):
     segmentation(tmp_path / "out" / "HPC22", [0.2, None, 0.4])
     quantification(tmp_path / "out" / "q")
@@ -191,6 +203,47 @@ def test_the_structure_is_told_on_top_and_in_a_table(tmp_path, report):
     assert table["95 % of the material"].tolist() == ["[20.00, 30.00]"]
     assert table["tortuosity factor (z, y, x)"].tolist() == ["2.50, 2.00, none"]
     assert "HPC22: a note." in page
+
+
+def test_pore_sizes_and_porosity_by_parts_are_drawn_where_there_are_tables(tmp_path, report):
+    segmentation(tmp_path / "out" / "HPC22", [0.2, None, 0.4])
+    quantification(tmp_path / "out" / "q")
+    before, _ = report()
+    assert "figures/pore_sizes.png" not in before["figures"]
+    sizes = {"diameter (nm)": [10, 30], "share at least, local thickness": [1.0, 0.25],
+             "share at least, intrusion": [0.9, 0.1]}  # fmt: skip
+    pd.DataFrame(sizes).to_csv(tmp_path / "out" / "q" / "pore_sizes.csv", index=False)
+    parts = {"side (nm)": [100, 200], "parts": [40, 5], "s.d. of porosity": [0.08, 0.03]}
+    pd.DataFrame(parts).to_csv(tmp_path / "out" / "q" / "parts.csv", index=False)
+    record, page = report()
+    drawn = {"figures/pore_sizes.png", "figures/porosity_of_parts.png"}
+    assert drawn <= set(record["figures"])
+    drawing = (tmp_path / "report" / "figures" / "pore_sizes.svg").read_text()
+    assert "HPC22, thickness" in drawing
+    assert "diameter (nm)" in drawing
+    assert "How far parts of a film differ in porosity" in page
+
+
+def test_curves_of_structure_are_those_of_the_tables():
+    sizes = np.array([10.0, 30.0]), np.array([1.0, 0.25]), np.array([0.9, 0.1])
+    lines = figures.pore_sizes({"HPC22": sizes}, "nm").axes[0].lines
+    for line, shares in zip(lines, sizes[1:], strict=True):
+        np.testing.assert_array_equal(line.get_xdata(), sizes[0])
+        np.testing.assert_array_equal(line.get_ydata(), 100 * shares)
+    parts = figures.porosity_of_parts({"HPC22": sizes[:2]}, "voxels").axes[0]
+    assert parts.get_xlabel() == "side of a part (voxels)"
+    np.testing.assert_array_equal(parts.lines[0].get_ydata(), [100, 25])
+
+
+def test_squares_of_several_annotators_say_how_far_they_agree(tmp_path, report):
+    """`inspect` writes it, the report shows it beside the labels, with names as they are."""
+    told = {"squares": 4, "annotators": ["A <b>", "B"], "miou": 0.913, "porosity_difference": 0.021}
+    inspection(tmp_path / "out" / "i", told)
+    _, page = report()
+    assert (
+        "film: squares labelled by several (A &lt;b&gt;, B): 4, mIoU 0.913 between them, porosity "
+        "2.1 points apart."
+    ) in page
 
 
 def test_the_curve_of_a_volume_has_a_gap_where_a_slice_is_missing():

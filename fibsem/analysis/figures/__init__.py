@@ -8,6 +8,7 @@ from fibsem.analysis.figures.data import classes, gradients, histograms, squares
 from fibsem.analysis.figures.networks import feature_maps, network
 from fibsem.analysis.figures.postprocessing import postprocessing_steps, postprocessing_surface
 from fibsem.analysis.figures.segmentations import one_square, overlay, porosity_by_slice
+from fibsem.analysis.figures.structure import pore_sizes, porosity_of_parts
 from fibsem.analysis.figures.style import png, save, svg
 from fibsem.analysis.figures.sweeps import (
     bars,
@@ -40,7 +41,9 @@ __all__ = [
     "parallel_coordinates",
     "pareto",
     "png",
+    "pore_sizes",
     "porosity_by_slice",
+    "porosity_of_parts",
     "postprocessing_steps",
     "postprocessing_surface",
     "reliability",

@@ -1,0 +1,57 @@
+"""Figures of structure: pore sizes, and how porosity varies over parts of a film."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from matplotlib.figure import Figure
+
+from fibsem.analysis.figures.style import NEUTRAL, PORE, SOLID, Array, axes_row, shown
+
+COLOURS = (PORE, SOLID, "#009E73", "#CC79A7", NEUTRAL)
+
+
+def pore_sizes(curves: Mapping[str, tuple[Array, ...]], unit: str) -> Figure:
+    """Pore volume by size, of one film or of several.
+
+    Parameters
+    ----------
+    curves : mapping of film to (diameters, by local thickness, by intrusion)
+        Shares of the pore volume that are at least as wide.
+    unit
+        Of the diameters.
+    """
+    figure, (ax,) = axes_row(1, 6.4, 2.8)
+    for name, colour, (diameters, thickness, intrusion) in _coloured(curves):
+        label = shown(name)
+        ax.plot(diameters, 100 * thickness, color=colour, lw=1.4, label=f"{label}, thickness")
+        ax.plot(diameters, 100 * intrusion, "--", color=colour, lw=1.2, label=f"{label}, intrusion")
+    ax.set(xlabel=f"diameter ({unit})", ylabel="pore volume at least as wide (%)", xscale="log")
+    ax.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
+def porosity_of_parts(curves: Mapping[str, tuple[Array, ...]], unit: str) -> Figure:
+    """How far parts of a film differ in porosity, by their size.
+
+    Parameters
+    ----------
+    curves : mapping of film to (sides, s.d. of porosity)
+        Of cubes that a film is cut into.
+    unit
+        Of the sides.
+    """
+    figure, (ax,) = axes_row(1, 6.4, 2.8)
+    for name, colour, (sides, spread) in _coloured(curves):
+        ax.plot(sides, 100 * spread, "o-", ms=3, color=colour, lw=1.2, label=shown(name))
+    ax.set(xlabel=f"side of a part ({unit})", ylabel="s.d. of porosity (points)")
+    ax.set(xscale="log", yscale="log")
+    ax.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
+def _coloured(
+    curves: Mapping[str, tuple[Array, ...]],
+) -> Iterator[tuple[str, str, tuple[Array, ...]]]:
+    for k, (name, curve) in enumerate(curves.items()):
+        yield name, COLOURS[k % len(COLOURS)], curve
