@@ -83,7 +83,9 @@ def open_segmented(folder: Path) -> Segmented:
     UserError
         If it is none, is not finished, or its labels cannot be read.
     """
-    record = known_json(folder / "summary.json", keys=NEEDED)
+    record = known_json(folder / "summary.json")
+    if not isinstance(record, dict) or not record.keys() >= set(NEEDED):
+        record = None  # of another command
     _check_finished(folder, record)
     if record is None:
         raise UserError(

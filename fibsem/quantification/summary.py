@@ -182,6 +182,30 @@ def _listed(slices: Sequence[int]) -> str:
     return f"{text} and more" if len(slices) > 8 else text
 
 
+def carried_text(record: Record) -> str:
+    """What the error of the labels moves, or why it cannot be told; nothing where nobody asked.
+
+    >>> moved = {"porosity": [-0.05, -0.01], "surface": [-2e-4, 8e-4], "components": [-7, 48]}
+    >>> carried_text({"unit": "nm", "carried": {"draws": 16, "range": moved}})
+    'error of the labels, 16 draws: porosity -5.0 to -1.0 points, surface -0.20 to +0.80 per um, \
+components -7 to +48'
+    """
+    carried = record.get("carried")
+    if not carried:
+        return ""
+    if "why" in carried:
+        return f"the labels were not drawn again: {carried['why']}"
+    name, scale = ("um", 1000.0) if record["unit"] == "nm" else ("voxel", 1.0)
+    return f"error of the labels, {carried['draws']} draws: " + ", ".join(
+        f"{what} {' to '.join(f'{by * end:+.{digits}f}' for end in carried['range'][key])}{unit}"
+        for key, what, by, digits, unit in (
+            ("porosity", "porosity", 100, 1, " points"),
+            ("surface", "surface", scale, 2, f" per {name}"),
+            ("components", "components", 1, 0, ""),
+        )
+    )
+
+
 def told(record: Record) -> str:
     """The figures that a user wants to see first, a line each."""
     unit = record["unit"]
@@ -207,4 +231,6 @@ def told(record: Record) -> str:
             f"by intrusion from {throats['face']} {throats['median']:.0f} {unit}",
             f"tortuosity factor {', '.join(factors)}",
         ]
+    if error := carried_text(record):
+        lines.append(error)
     return "\n".join(lines)

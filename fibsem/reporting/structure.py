@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fibsem.analysis import figures
+from fibsem.quantification.summary import carried_text
 from fibsem.reporting.items import read_picture
 from fibsem.reporting.page import Picture, Section, Table
 from fibsem.reporting.results import Record, Result, Results
@@ -26,7 +27,10 @@ def quantifications(results: Results, folder: Path) -> Section:
     latest = latest_of(results)
     rows = [_row(name, result.record) for name, result in latest.items()]
     notes = [
-        f"{name}: {note}." for name, result in latest.items() for note in result.record["limits"]
+        f"{name}: {note}."
+        for name, result in latest.items()
+        for note in (*result.record["limits"], carried_text(result.record))
+        if note
     ]
     table = Table("structure", "Structure of segmented volumes", pd.DataFrame(rows))
     return Section("Structure", tuple(notes), items=(table, *_curves(latest, folder / "figures")))

@@ -232,7 +232,7 @@ def known_json(path: Path, *, keys: Iterable[str] = ()) -> Any:
     """What was written, or None: where nothing is there, or it is damaged and made again."""
     try:
         return read_json(path, keys=keys, remedy="it is made again")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except UserError as error:
         print(f"warning: {error}", file=sys.stderr)

@@ -16,6 +16,7 @@ from fibsem.analysis.structure.thickness import diameters_up_to, local_thickness
 from fibsem.analysis.structure.walk import walk
 from fibsem.config import compose
 from fibsem.errors import UserError
+from fibsem.quantification.summary import carried_text
 from tests.conftest import labels
 from tests.quantification.conftest import SPACING
 
@@ -147,7 +148,9 @@ def test_maps_hold_thickness_and_components_of_every_voxel(segmented, tmp_path):
 def test_the_error_of_the_labels_is_carried_into_the_structure(segment, film, tmp_path):
     out = segment(tmp_path, film, probabilities=True)
     how = ["blocks=2", "block_voxels=20000", "draws=6"]
-    assert "squares" in run(out, tmp_path / "q", *how)["carried"]["why"]
+    refused = run(out, tmp_path / "q", *how)
+    assert "squares" in refused["carried"]["why"]
+    assert carried_text(refused).startswith("the labels were not drawn again: ")
     record = json.loads((out / "summary.json").read_text())
     told = {"volume": [0.4, 0.6], "error": 0.012, "degrees": 6, "squares": 7, "why": None,
             "square_px": 1600.0}  # fmt: skip
@@ -206,6 +209,18 @@ def test_an_unfinished_segmentation_says_how_far_it_is(segment, film, tmp_path):
     (out / "summary.json").unlink()
     with pytest.raises(UserError, match="4 of 6 slices are labelled"):
         run(out, tmp_path / "q")
+
+
+def test_what_is_no_segmentation_is_said_in_one_line(segmented, told, tmp_path, capsys):
+    """A file, an empty folder, a folder that is not there, and one of another command."""
+    (tmp_path / "empty").mkdir()
+    for place in (segmented / "summary.json", tmp_path / "empty", tmp_path / "not", told[0]):
+        with pytest.raises(
+            UserError, match=r"must be a folder of fibsem\.segment, with its"
+        ) as one:
+            run(place, tmp_path / "q")
+        assert "\n" not in str(one.value)
+    assert capsys.readouterr().err == ""
 
 
 def test_labels_that_are_gone_or_others_are_one_line(segment, film, tmp_path):

@@ -176,6 +176,7 @@ def quantification(folder, percolates_z=True):
         "percolates": {"z": percolates_z, "y": True, "x": False}, "pore_size_nm": sizes,
         "throat_size_nm": sizes, "tortuosity_factor": {"z": 2.5, "y": 2.0, "x": None},
         "surface_per_um": 9.5, "porosity_per_px_of_boundary": 0.095,
+        "carried": {"why": "there are no parts (blocks=0)"},
     }  # fmt: skip
     write_json(folder / "summary.json", record)
 
@@ -203,6 +204,7 @@ def test_the_structure_is_told_on_top_and_in_a_table(tmp_path, report):
     assert table["95 % of the material"].tolist() == ["[20.00, 30.00]"]
     assert table["tortuosity factor (z, y, x)"].tolist() == ["2.50, 2.00, none"]
     assert "HPC22: a note." in page
+    assert "HPC22: the labels were not drawn again: there are no parts (blocks=0)." in page
 
 
 def test_pore_sizes_and_porosity_by_parts_are_drawn_where_there_are_tables(tmp_path, report):
