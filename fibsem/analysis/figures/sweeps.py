@@ -70,7 +70,11 @@ def parallel_coordinates(
     low, high = float(merit.min()), float(np.percentile(merit, 90))
     norm = mpl.colors.Normalize(low, max(high, low + 1e-9))
     for line, value in zip(heights.T, merit, strict=True):
-        ax.plot(line, color=mpl.colormaps["viridis_r"](norm(value)), lw=1, alpha=0.8)
+        colour = mpl.colormaps["viridis_r"](norm(value))
+        ax.plot(line, color=colour, lw=1, alpha=0.8)
+        known = np.flatnonzero(np.isfinite(line))
+        if len(known) < len(line):  # axes that a trial does not have: an architecture's own
+            ax.plot(known, line[known], color=colour, lw=0.8, ls=":", alpha=0.8)
     ax.set(xlim=(-0.3, len(columns) - 0.7), ylim=(-0.08, 1.08), yticks=[])
     names = [name.split(".")[-1] for name in columns]
     ax.set_xticks(range(len(columns)), names, rotation=30, ha="right", fontsize=7)

@@ -44,6 +44,8 @@ def test_parallel_coordinates_follow_every_trial_through_its_hyperparameters():
     np.testing.assert_allclose(heights[:4, 0], [0, 1, 0, 0.5])
     np.testing.assert_allclose(heights[:2, 1], [1, 0])
     np.testing.assert_allclose(heights[:3, 2], [np.nan, 0, 1])
+    (bridge,) = [line for line in ax.lines if line.get_linestyle() == ":"]
+    assert bridge.get_xdata().tolist() == [0, 1, 3, 4, 5]  # past what the trial has no value of
     for k in (3, 4, 5):
         even = np.linspace(0, 1, 8)
         np.testing.assert_allclose(heights[:, k], even[::-1] if k == 3 else even, atol=1e-9)
