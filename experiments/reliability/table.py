@@ -32,6 +32,11 @@ KINDS = {
     "one decision on the champion": ["crownings"],
     "our own files, damaged": ["damage/files"],
     "passwords and cells": ["passwords", "cells"],
+    "keys that nobody reads, numbers that are none": ["keys"],
+    "results of one command under another one's": ["others"],
+    "segmentations mended by hand": ["segmentations"],
+    "one film listed twice, voxels of no size": ["twice"],
+    "closed streams": ["streams"],
 }
 
 

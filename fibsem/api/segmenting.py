@@ -29,6 +29,7 @@ from fibsem.config import (
 from fibsem.data.scale import learned_range
 from fibsem.data.volumes import ArrayVolume, Volume, open_volume
 from fibsem.data.volumes.writers import Voxels
+from fibsem.errors import UserError
 
 if TYPE_CHECKING:
     from fibsem.inference.model.segmenter import Segmenter
@@ -180,6 +181,11 @@ def segment(
     loaded = {one.name: one for one in models if isinstance(one, LoadedModel)}
     if on_disk:
         return run(tree, loaded)
+    if np.ma.is_masked(volume):
+        raise UserError(
+            "an array must have no masked voxels, which would count like any other, but got one; "
+            "valid=PATH names a mask of what is material."
+        )
     stack = ArrayVolume(np.asarray(volume), value_range=tree["range"])
     if output is not None:
         return _label(stack, tree, Path(output), loaded)

@@ -62,6 +62,10 @@ def test_a_path_is_no_name():
         (lambda: api.inspect("nowhere"), "nowhere is not there"),
         (lambda: api.segment("nowhere"), "nowhere is not there"),
         (lambda: api.segment(np.zeros((2, 4, 5))), "float32"),
+        (
+            lambda: api.segment(np.ma.masked_less(np.eye(3, dtype="u1")[None], 1)),
+            "no masked voxels",
+        ),
         (lambda: api.segment("nowhere", estimate=True), "`estimate` must be false"),
         (lambda: api.report("demo", folders=["nowhere"]), "nowhere is not there"),
     ],

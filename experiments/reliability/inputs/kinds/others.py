@@ -1,0 +1,52 @@
+"""Results of one command where another one is told to write its own."""
+
+import json
+from contextlib import redirect_stdout
+from io import StringIO
+
+from films import dataset, place
+
+import fibsem.reporting.folder  # imported before the time of an input runs
+import fibsem.tracking.runs  # noqa: F401
+from fibsem import inspect, report
+from fibsem.config import compose
+from fibsem.tracking.aliases import history_now
+
+#: What a summary of each command has.
+SUMMARIES = {
+    "evaluation": ("groups", "val", "seconds_per_gigapixel"),
+    "sweep": ("study", "trials", "parent_run_id"),
+    "promotion": ("winner", "version", "gate"),
+    "segmentation": ("labels", "porosity", "slabs"),
+    "quantification": ("segmentation", "percolates", "porosity_interval"),
+    "training": ("run_id", "val", "field"),
+    "another program": ("a", "b"),
+}
+
+
+def left(command, line, summary):
+    """Whether the summary that was there is still there."""
+    folder = place()
+    folder.mkdir()
+    (folder / "summary.json").write_text(summary)
+
+    def right():
+        with redirect_stdout(StringIO()):
+            command.main(compose(command.__name__.split(".")[1], [*line, f"output={folder}"]))
+        return (folder / "summary.json").read_text() == summary
+
+    return right
+
+
+def inputs():
+    path, found = dataset(), place()
+    found.mkdir()
+    sweep = {"study": "s", "trials": {}, "parent_run_id": "p", "dataset": "film", "data": "d"}
+    (found / "summary.json").write_text(json.dumps(sweep))
+    history_now(uri := f"sqlite:///{place('.db')}")  # lays out the store
+    store = f"tracking.uri={uri}"
+    for kind, keys in SUMMARIES.items():
+        summary = json.dumps(dict.fromkeys(keys, 1))
+        yield f"inspect over: {kind}", left(inspect, [f"data.path={path}"], summary)
+        line = [f"data.path={path}", f"folders=[{found}]", store]
+        yield f"report over: {kind}", left(report, line, summary)
