@@ -22,7 +22,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from fibsem.data.phantom import PhantomRecipe, simulate
-from fibsem.data.phantom.recipe import THESIS_FILMS
 
 HERE = Path("outputs/films")
 MAIN = ("unet", "2dcnn")
@@ -42,7 +41,7 @@ parser.add_argument("--only", default="", help="cells whose name begins so")
 def films(real: Path) -> dict[str, list[str]]:
     """Overrides by name; real stacks where they are."""
     small = replace(PhantomRecipe(), shape=(24, 384, 384), squares=20)
-    rare = {"rare": THESIS_FILMS["HPC22"]._replace(porosity=0.01)}
+    rare = {"rare": PhantomRecipe().samples["HPC22"]._replace(porosity=0.01)}
     made = {
         "squares-of-64": replace(small, squares=60, square_px=64),
         "one-percent": replace(small, samples=rare),
