@@ -273,6 +273,11 @@ GEOMETRY = (
 )
 
 
+#: Where keys are by which trials may differ; those among them that say what trials are judged by.
+SWEPT = ("nbhd", "model", "train", "preprocess", "seed")
+COMPARED_BY = ("train.validation", "train.test")
+
+
 def read_space(tree: Tree) -> Space:
     """The space of a configuration, restricted to its neighbourhood and padding.
 
@@ -287,6 +292,9 @@ def read_space(tree: Tree) -> Space:
     conditions: dict[str, Conditions] = {}
     for key, axis, when in _axes(declared["axes"]):
         with_values(tree, {key: None})  # refuses a key that the configuration does not have
+        sweepable = key.partition(".")[0] in SWEPT and key not in COMPARED_BY
+        require("space.axes", key, sweepable, f"keys of {', '.join(SWEPT)}, by which trials of "
+                "the same data, judged on the same pixels, may differ")  # fmt: skip
         for other in when:
             if other not in axes:
                 raise UserError(

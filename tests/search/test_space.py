@@ -103,6 +103,18 @@ def test_any_key_can_be_swept_by_naming_it():
     assert space.axes["preprocess.scaling"].values == ("none", "standardise")
 
 
+@pytest.mark.parametrize(
+    "axis",
+    ["data.path=[a,b]", "split.seed=[0,1]", "sampling.seed=[0,1]", "output=[a,b]",
+     "overwrite=[true]", "tracking.uri=[a]", "search.trials=[1,2]",
+     "train.validation=[pieces,lattice]", "train.test=[true]"],
+)  # fmt: skip
+def test_what_trials_are_compared_on_is_not_swept(axis):
+    key = axis.partition("=")[0]
+    with pytest.raises(UserError, match=f"`space.axes` must be keys of nbhd, .* but got {key}"):
+        space_of(f"+space.axes.{axis}")
+
+
 def test_a_space_without_a_network_says_so():
     with pytest.raises(UserError, match="forbid all of it"):
         next(space_of("nbhd=11x11x3", "space.axes.model.blocks=[4,5]").plan(0))
