@@ -29,8 +29,8 @@ from fibsem.analysis.intervals import (
     with_sampling,
 )
 from fibsem.analysis.metrics import Confusion
+from fibsem.analysis.structure import Film
 from fibsem.analysis.structure.cells import CellCounts
-from fibsem.analysis.structure.film import Film
 from fibsem.analysis.structure.integral_range import integral_range
 from fibsem.analysis.structure.walk import walk
 from fibsem.data.phantom import PhantomRecipe

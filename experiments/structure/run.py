@@ -21,8 +21,7 @@ from fibsem import api
 from fibsem.analysis.encoding import markdown
 from fibsem.analysis.intervals import difference_estimate
 from fibsem.analysis.metrics import Confusion
-from fibsem.analysis.structure.film import Film
-from fibsem.analysis.structure.parts import PartErrors
+from fibsem.analysis.structure import Film, PartErrors
 from fibsem.config import compose
 from fibsem.data.phantom import PhantomRecipe
 from fibsem.data.phantom.simulation import draw

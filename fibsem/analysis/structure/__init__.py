@@ -5,3 +5,8 @@ spacing, nanometres where a voxel's size is known. What a walk through the slice
 accumulator with ``add(z, slab)`` (:mod:`.walk`); what needs a neighbourhood is a function of an
 array, applied to blocks with a halo that makes it exact.
 """
+
+from fibsem.analysis.structure.film import Film
+from fibsem.analysis.structure.parts import PartErrors
+
+__all__ = ["Film", "PartErrors"]
