@@ -1,4 +1,7 @@
-"""Results of one command where another one is told to write its own."""
+"""Results of one command where another one is told to write its own.
+
+Looks inside: the commands' own functions are called, without a process for each.
+"""
 
 import json
 from contextlib import redirect_stdout

@@ -1,4 +1,7 @@
-"""Segmentations that were mended by hand, or whose records were, as `quantify` is given them."""
+"""Segmentations that were mended by hand, or whose records were, as `quantify` is given them.
+
+Looks inside: segmentations of a known truth are made without training a network.
+"""
 
 import json
 import shutil

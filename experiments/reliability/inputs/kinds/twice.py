@@ -1,4 +1,7 @@
-"""Two samples that show one film: nothing may be tested on what is learned from."""
+"""Two samples that show one film: nothing may be tested on what is learned from.
+
+Looks inside: what a dataset is refused for is raised where it is opened.
+"""
 
 import shutil
 
