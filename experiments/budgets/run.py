@@ -29,7 +29,7 @@ GIB = 2**20  # getrusage tells KiB
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--json", type=Path, help="write the figures here")
 parser.add_argument("--real", type=Path, default=Path("../shared/data"), help="real stacks")
-parser.add_argument("--only", default="", help="settings whose name begins so")
+parser.add_argument("--only", default="", help="settings of these parts of a name")
 args = parser.parse_args()
 
 
@@ -100,6 +100,7 @@ def measured(name: str, command: str, overrides: list[str], seconds: int) -> dic
     return {
         "given_s": seconds,
         "used_s": round(used, 1),
+        "told_s": round(summary["budget"]["used_s"], 1),
         "val_share": round(validating / (validating + training), 4) if history else None,
         "peak_rss_gib": round(usage.ru_maxrss / GIB, 2),
         "cpu_s": round(usage.ru_utime + usage.ru_stime, 1),
@@ -111,11 +112,17 @@ def measured(name: str, command: str, overrides: list[str], seconds: int) -> dic
     }
 
 
+def chosen(name: str) -> bool:
+    """Whether ``--only`` names a setting, or what it is one of."""
+    parts = args.only.split("/") if args.only else []
+    return name.split("/")[: len(parts)] == parts
+
+
 def main() -> None:
     kept = HERE / "figures.json"
     figures = json.loads(kept.read_text()) if kept.is_file() else {}
     for name, command, overrides, seconds in settings():
-        if name in figures or not name.startswith(args.only):
+        if name in figures or not chosen(name):
             continue
         print(f"{name} ...", flush=True)
         figures[name] = measured(name, command, overrides, seconds)

@@ -42,6 +42,7 @@ class SearchConfig:
     constraints: dict[str, float] | None = None
     storage: str | None = None
     keep: int | None = 10
+    memory_gib: float | None = None
     dry_run: bool = False
 
     def __post_init__(self) -> None:
@@ -55,8 +56,9 @@ class SearchConfig:
             require(_typed(key), value, value >= 2, "at least 2")
         self._check_rungs()
         self._check_constraints()
-        limit = self.max_seconds
-        require("search.max_seconds", limit, limit is None or limit > 0, "positive or null")
+        for key in ("max_seconds", "memory_gib"):
+            limit = getattr(self, key)
+            require(f"search.{key}", limit, limit is None or limit > 0, "positive or null")
         require("search.retries", self.retries, self.retries >= 0, "at least 0")
         require("search.pruner_warmup", self.pruner_warmup, self.pruner_warmup >= 0, "at least 0")
         for key in ("stall_s", "patience_s"):

@@ -32,6 +32,7 @@ OUTSIDE = (
     "seeds",
     "search.trials",
     "search.max_seconds",
+    "search.memory_gib",
     "search.workers",
     "search.isolate",
     "search.storage",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -20,7 +21,7 @@ from typing import Any
 from fibsem.errors import OutageError, UserError
 from fibsem.system.interrupts import end_cleanly, interruption_point, uninterrupted
 from fibsem.system.outages import outage_of, weathered
-from fibsem.system.processes import PATIENCE_S, die_with_parent, stop
+from fibsem.system.processes import PATIENCE_S, die_with_parent, rss_gib, stop
 from fibsem.system.pulse import follow, pulse
 from fibsem.system.secrets import guard_output
 from fibsem.tracking.runs import Tracking
@@ -37,6 +38,7 @@ from fibsem.training.run import (
 
 #: Called with (epoch, validation loss); raises PrunedError where the trial shall end.
 OnEpoch = Callable[[int, float], None]
+Execute = Callable[[Job, OnEpoch], TrialResult]
 
 
 #: Seconds between two looks at a child, and between two things that it says of itself.
@@ -69,6 +71,38 @@ class InProcess:
             self.material.dataset.check_unchanged()  # else all trials are concerned
             raise failure_of(error) from error
         return result
+
+
+class UpToMemory:
+    """Trains in this process until that has grown too large, then every job in a fresh one.
+
+    What libraries keep from trial to trial adds up over hundreds of them.
+
+    Parameters
+    ----------
+    here
+        Trains in this process.
+    isolated
+        Makes what trains in fresh ones.
+    most_gib
+        Memory from which on it does.
+    """
+
+    def __init__(self, here: Execute, isolated: Callable[[], Execute], most_gib: float) -> None:
+        self.execute, self._isolated, self.most_gib = here, isolated, most_gib
+        self._grown = False
+
+    def __call__(self, job: Job, on_epoch: OnEpoch) -> TrialResult:
+        """Run a job, here or in a fresh process."""
+        held_gib = rss_gib()
+        if not self._grown and held_gib > self.most_gib:
+            print(
+                f"this process holds {held_gib:.1f} GiB, more than search.memory_gib="
+                f"{self.most_gib:.1f}: each further trial is trained in a process of its own",
+                file=sys.stderr,
+            )
+            self.execute, self._grown = self._isolated(), True
+        return self.execute(job, on_epoch)
 
 
 class Isolated:

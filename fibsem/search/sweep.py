@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from fibsem.config import SearchConfig, Tree, read
 from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
 from fibsem.geometry import Nbhd
-from fibsem.search.executors import InProcess, Isolated
+from fibsem.search.executors import Execute, InProcess, Isolated, UpToMemory
 from fibsem.search.folder import (
     check_database,
     check_folder,
@@ -32,8 +33,9 @@ from fibsem.search.publishing import reconcile
 from fibsem.search.samplers import bounds, check_sampler, objectives
 from fibsem.search.slots import Study, filled
 from fibsem.search.space import Space, read_space
-from fibsem.search.worker import Execute, Show, Worker
+from fibsem.search.worker import Show, Worker
 from fibsem.system.files import write_json
+from fibsem.system.processes import machine_gib, visible_accelerators
 from fibsem.tracking import names
 from fibsem.tracking.beginning import take_up
 from fibsem.tracking.runs import Tracking
@@ -95,8 +97,16 @@ class Sweep:
         )
 
     def executor(self, in_process: Callable[[], InProcess]) -> Execute:
-        """Where trainings run: here, or each in a process of its own."""
-        return Isolated(self.tracking, self.data) if self.search.isolate else in_process()
+        """Where trainings run: each in a process of its own, or here, while there is memory.
+
+        Not where this process holds an accelerator, of which others would get nothing.
+        """
+        isolated = partial(Isolated, self.tracking, self.data)
+        if self.search.isolate:
+            return isolated()
+        if visible_accelerators():
+            return in_process()
+        return UpToMemory(in_process(), isolated, self.search.memory_gib or machine_gib() / 2)
 
     def work(self, execute: Execute, show: Show) -> None:
         """Be one of its workers; see :meth:`fibsem.search.worker.Worker.work`."""

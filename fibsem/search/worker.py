@@ -21,7 +21,7 @@ import keras
 
 from fibsem.config import with_values
 from fibsem.errors import LostError, OutageError, UserError
-from fibsem.search.executors import OnEpoch
+from fibsem.search.executors import Execute
 from fibsem.search.owner import Heart
 from fibsem.search.publishing import publish, run_of
 from fibsem.search.rungs import left_behind, read_rungs
@@ -53,7 +53,6 @@ KEPT = ("run_id", "val", "val_all", "cost", "epochs", "train_seconds", "paramete
 #: Files of a trial that hold its weights.
 WEIGHTS = ("model.keras", "model.skops")
 
-Execute = Callable[[Job, OnEpoch], TrialResult]
 Show = Callable[[str, int, int], None]
 
 

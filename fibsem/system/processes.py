@@ -46,6 +46,20 @@ def peak_rss_gib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
+def rss_gib() -> float:
+    """Memory that this process holds now; the most that it ever held where nobody tells."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return peak_rss_gib()
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**30
+
+
+def machine_gib() -> float:
+    """Memory of this machine."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+
+
 def stop(process: BaseProcess) -> None:
     """End a child process: asked to, and killed where it does not answer."""
     if process.is_alive():

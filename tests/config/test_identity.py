@@ -27,6 +27,7 @@ HOW_MUCH = [
     "search.trials", "search.max_seconds", "search.workers", "search.isolate", "search.retries",
     "search.max_failures", "search.heartbeat_s", "search.grace_s", "search.storage",
     "search.stall_s", "search.patience_s", "search.dry_run", "search.keep",
+    "search.memory_gib",
 ]  # fmt: skip
 #: A plan sets keys of the training; those count.
 TIME = ["budget", "budget_is", "plan"]
@@ -78,7 +79,8 @@ OTHER = {
     "train.validation": "lattice", "train.rare_windows": 0.25, "final.steps": 9,
     "search.backend": "keras_tuner", "search.constraints": {"val/miou": 0.5},
     "search.rungs": [[70, 2], [30, 6]],
-    "search.max_seconds": 60.0, "search.sampler": "tpe", "search.pruner": "median",
+    "search.max_seconds": 60.0, "search.memory_gib": 3.0, "search.sampler": "tpe",
+    "search.pruner": "median",
     "search.storage": "sqlite:///other.db", "study": "other", "space.name": "other",
 }  # fmt: skip
 

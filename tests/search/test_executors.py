@@ -5,12 +5,14 @@ import signal
 import threading
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from fibsem.config import RunConfig, TrackingConfig, compose
 from fibsem.errors import OutageError
 from fibsem.search import executors
 from fibsem.system import pulse
+from fibsem.system.processes import rss_gib
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
 from fibsem.training.run import Job, PrunedError, TrialFailedError
@@ -72,6 +74,26 @@ def test_a_process_that_ends_without_a_word_is_a_failure_with_its_cause(code, wo
     assert caught.value.reason == f"its process {words}" if code > 0 else words in str(caught.value)
     assert caught.value.final is False
     assert caught.value.own == (code != -signal.SIGKILL)  # which others send, or the kernel
+
+
+def test_a_process_that_grows_beyond_its_limit_trains_no_further_trial(capsys):
+    """Each trial leaves 64 MiB behind."""
+    kept = []
+
+    def here(job, on_epoch):
+        kept.append(np.ones(2**23))
+        return "here"
+
+    execute = executors.UpToMemory(here, lambda: lambda job, on_epoch: "fresh", rss_gib() + 0.09)
+    assert [execute(None, None) for _ in range(4)] == ["here", "here", "fresh", "fresh"]
+    assert capsys.readouterr().err.count("more than search.memory_gib=") == 1
+
+
+@pytest.mark.slow
+def test_a_sweep_beyond_its_memory_goes_on_in_fresh_processes(run_thresholds, capsys):
+    summary = run_thresholds("search.memory_gib=0.01", trials=2)
+    assert summary["trials"]["complete"] == 2
+    assert "each further trial is trained in a process of its own" in capsys.readouterr().err
 
 
 def test_what_is_away_is_no_failure_and_the_pulse_of_a_process_is_followed():
