@@ -1,5 +1,6 @@
 """What the linters see."""
 
+import ast
 import shutil
 import subprocess
 import sys
@@ -20,3 +21,20 @@ def test_ruff_sees_every_file_that_git_tracks():
     seen = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     there = {ROOT / name for name in tracked.splitlines() if (ROOT / name).is_file()}
     assert {Path(name) for name in seen.splitlines()} == there
+
+
+#: Names that say nothing of what they hold; the glossary has a word for each thing.
+VAGUE = {"known", "found", "told", "there", "seen", "how"}
+
+
+def test_names_of_search_promotion_and_evaluation_say_what_they_hold():
+    vague = []
+    for package in ("search", "promotion", "evaluation"):
+        for file in sorted((ROOT / "fibsem" / package).glob("*.py")):
+            nodes = list(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+            names = [
+                n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+            ]
+            names += [n.arg for n in nodes if isinstance(n, ast.arg)]
+            vague += [f"{file.name}: {name}" for name in names if name in VAGUE]
+    assert vague == []

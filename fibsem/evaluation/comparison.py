@@ -32,14 +32,14 @@ Record = dict[str, Any]
 
 def finished_cells(folder: Path, data: str) -> dict[Path, Record]:
     """Records of the finished evaluations of one dataset among the sub-folders of a folder."""
-    found = {}
+    cells = {}
     for path in sorted(folder.glob("*/summary.json")):
         record = known_json(path)
         if not isinstance(record, dict) or not {"groups", "val"} <= record.keys():
             continue  # of another command, or damaged: its own command makes it again
         if same_data(record.get("data"), data):
-            found[path.parent] = record
-    return found
+            cells[path.parent] = record
+    return cells
 
 
 def write_tables(cells: dict[Path, Record], folder: Path) -> list[Path]:
@@ -100,9 +100,9 @@ def _save_square(path: Path, material: Material, model: models.Model, threshold:
     scorer = BlockScorer(material.config.spec, model)
     region, square = next(iter(scored_squares(material, scorer, "test")))
     grey = material.dataset.sample(region.sample).volume.read_unit(region.box)[0]
-    found = (square.scores[square.inner] >= threshold).astype(np.uint8)
+    solid = (square.scores[square.inner] >= threshold).astype(np.uint8)
     with beside(path) as hidden:
-        np.savez_compressed(hidden, grey=grey, labels=square.labels, found=found, region=region.key)
+        np.savez_compressed(hidden, grey=grey, labels=square.labels, found=solid, region=region.key)
 
 
 def draw_cells(cells: dict[Path, Record], folder: Path) -> list[Path]:
@@ -137,7 +137,7 @@ def _square(path: Path) -> dict[str, Any] | None:
 
 
 def _one_square(files: dict[str, Path]) -> Any:
-    found: dict[str, tuple[npt.NDArray[np.uint8], float]] = {}
+    by_model: dict[str, tuple[npt.NDArray[np.uint8], float]] = {}
     first: dict[str, Any] = {}
     for name, path in files.items():
         if (square := _square(path)) is None:
@@ -145,8 +145,8 @@ def _one_square(files: dict[str, Path]) -> Any:
         first = first or square
         if str(square["region"]) == str(first["region"]):
             miou = Confusion.of(square["labels"], square["found"]).miou
-            found[name] = square["found"], miou
-    return figures.one_square(first["grey"], first["labels"], found)
+            by_model[name] = square["found"], miou
+    return figures.one_square(first["grey"], first["labels"], by_model)
 
 
 def compare(first: Path, second: Path) -> Record:

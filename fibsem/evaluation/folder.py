@@ -47,9 +47,9 @@ def settle(
     now = Identity("evaluation", settings_of("evaluate", tree), data)
     run_id = parent_of(folder)
     if overwrite:
-        for known in (*map(training.run_of, sorted(folder.glob("seed-*"))), run_id):
-            if known is not None:
-                tracking.close(known, "KILLED")
+        for begun in (*map(training.run_of, sorted(folder.glob("seed-*"))), run_id):
+            if begun is not None:
+                tracking.close(begun, "KILLED")
 
     def former() -> Identity | None:
         if run_id is None:
@@ -64,8 +64,8 @@ def settle(
 
 def parent_of(folder: Path) -> str | None:
     """Id of the parent run of an evaluation; None where it has none."""
-    known = known_json(folder / PARENT, keys=("run_id",))
-    return None if known is None else str(known["run_id"])
+    record = known_json(folder / PARENT, keys=("run_id",))
+    return None if record is None else str(record["run_id"])
 
 
 def seeds_of(tree: Tree) -> range:

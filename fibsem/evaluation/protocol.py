@@ -166,11 +166,11 @@ def plan_evaluation(
     began
         When the command began, by ``time.perf_counter``.
     """
-    found = probe(material, budget_s)
+    timed = probe(material, budget_s)
     limit = math.inf if material.config.spec.convertible else patch_limit
     scored = [pixels_of(material, split) for split in SPLITS]
-    each_s = found.pixel_s * sum(pixels for pixels in scored if pixels <= limit)
+    each_s = timed.pixel_s * sum(pixels for pixels in scored if pixels <= limit)
     spent_s = time.perf_counter() - began
     return plan_trainings(
-        found, budget_s, spent_s, material.dataset.hash, trials=seeds, each_s=each_s
+        timed, budget_s, spent_s, material.dataset.hash, trials=seeds, each_s=each_s
     )

@@ -42,20 +42,20 @@ def plan_promotion(
     budget_s
         Given.
     """
-    how, rank = PromoteConfig.of(tree), read(RankConfig, tree["rank"], "rank")
+    promotion, rank = PromoteConfig.of(tree), read(RankConfig, tree["rank"], "rank")
     config = RunConfig.of(final_tree(slowest(trials, tracking), tree, tree["seed"]))
-    found = probe(Material.of(dataset, config), budget_s)
-    finals = min(how.candidates, len(trials)) + how.ensemble - 1
-    if how.mixed:
-        finals = max(how.ensemble, len({trial.architecture for trial in trials}))
+    timed = probe(Material.of(dataset, config), budget_s)
+    finals = min(promotion.candidates, len(trials)) + promotion.ensemble - 1
+    if promotion.mixed:
+        finals = max(promotion.ensemble, len({trial.architecture for trial in trials}))
     known_s = (
         ranking_s(trials, rank, tracking)
-        + found.pixel_s * pixels(dataset, segment=tree["segment"])
+        + timed.pixel_s * pixels(dataset, segment=tree["segment"])
         + search_s(dataset, read(PostProcessingConfig, tree["postprocessing"], ""))
     )
     spent_s = time.perf_counter() - began + known_s
     instead = ", rank.k=1, for which no trial is trained anew," if len(trials) > 1 else ""
-    return plan_trainings(found, budget_s, spent_s, dataset.hash, trials=finals, instead=instead)
+    return plan_trainings(timed, budget_s, spent_s, dataset.hash, trials=finals, instead=instead)
 
 
 def slowest(trials: Sequence[Trial], tracking: Tracking) -> Trial:
@@ -90,24 +90,24 @@ def pixels(dataset: Dataset, *, segment: bool) -> int:
     return labelled + (volumes if segment else 0)
 
 
-def search_s(dataset: Dataset, how: PostProcessingConfig) -> float:
+def search_s(dataset: Dataset, config: PostProcessingConfig) -> float:
     """Seconds of the search for a post-processing, from one on a small square."""
     noise = np.random.default_rng(0).normal(size=(SIDE, SIDE))
     scores = gaussian_filter(noise, 3)
     scores = ((scores - scores.min()) / np.ptp(scores)).astype(np.float32)
     labels = (scores > 0.5).astype(np.uint8)
     square = ScoredSquare(scores, labels, (slice(0, SIDE), slice(0, SIDE)))
-    margin = 2 * how.grid.margin
+    margin = 2 * config.grid.margin
     area = sum(
         (region.box.shape[1] + margin) * (region.box.shape[2] + margin)
         for region in dataset.regions("val")
     )
-    if how.search == "exhaustive":
-        one = replace(how.grid, sigmas=(float(np.median(how.grid.sigmas)),))
-        return _pixel_s(lambda: search([square], one)) * len(how.grid.sigmas) * area
+    if config.search == "exhaustive":
+        one = replace(config.grid, sigmas=(float(np.median(config.grid.sigmas)),))
+        return _pixel_s(lambda: search([square], one)) * len(config.grid.sigmas) * area
     sample = Sample([square], [1.0])
-    sampled_s = _pixel_s(lambda: search_by_sample([], sample, how.grid))
-    both_s = _pixel_s(lambda: search_by_sample([square], sample, how.grid))
+    sampled_s = _pixel_s(lambda: search_by_sample([], sample, config.grid))
+    both_s = _pixel_s(lambda: search_by_sample([square], sample, config.grid))
     sampled = min(area, MOST * (PIECE + margin) ** 2)
     return sampled_s * sampled + max(0.0, both_s - sampled_s) * area
 

@@ -63,7 +63,7 @@ def labelled_pixels(
     """Labels and smoothed scores of every labelled pixel of some squares, margins left out."""
     labels, scores = [np.zeros(0, np.uint8)], [np.zeros(0, np.float32)]
     for square in squares:
-        known = square.labels != IGNORE
-        labels.append(square.labels[known])
-        scores.append(smooth(square.scores, sigma)[square.inner][known])
+        labelled = square.labels != IGNORE
+        labels.append(square.labels[labelled])
+        scores.append(smooth(square.scores, sigma)[square.inner][labelled])
     return np.concatenate(labels), np.concatenate(scores)

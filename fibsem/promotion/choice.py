@@ -93,15 +93,15 @@ class Chosen:
 
 def choose(work: Promotion, finals: Sequence[Final], name: str) -> Chosen:
     """Choose for the mean of some networks; ``name`` is what the model is called."""
-    how = search_config(work)
+    config = search_config(work)
     plain = segmenter_of(finals, PostProcessing())
-    choice = work.steps.once(f"chosen-{name}", Choice, lambda: _search(plain, finals[0], how))
+    choice = work.steps.once(f"chosen-{name}", Choice, lambda: _search(plain, finals[0], config))
     work.say(f"{name}: {choice.sentence}")
     segmenter = replace(
         plain, postprocessing=choice.best, temperature=choice.calibration.temperature,
         offset=choice.calibration.offset, smoothed_px=choice.best.sigma,
     )  # fmt: skip
-    return Chosen(segmenter, how.grid.margin, choice)
+    return Chosen(segmenter, config.grid.margin, choice)
 
 
 def search_config(work: Promotion) -> PostProcessingConfig:
@@ -109,12 +109,12 @@ def search_config(work: Promotion) -> PostProcessingConfig:
     return read(PostProcessingConfig, work.tree["postprocessing"], "postprocessing")
 
 
-def _search(plain: Segmenter, final: Final, how: PostProcessingConfig) -> Choice:
-    grid = how.grid
+def _search(plain: Segmenter, final: Final, config: PostProcessingConfig) -> Choice:
+    grid = config.grid
     scored = validation_squares(plain, final.material, grid.margin)
     squares = [square for _, square in scored]
     with Progress("post-processing") as progress:
-        if how.search == "exhaustive":
+        if config.search == "exhaustive":
             best, surface = search(squares, grid, progress)
         else:
             sample = sample_of(scored, final.material.pieces("val"), grid.margin)
@@ -125,9 +125,9 @@ def _search(plain: Segmenter, final: Final, how: PostProcessingConfig) -> Choice
 
 def sample_of(scored: Sequence[tuple[Region, ScoredSquare]], pieces: Pieces, margin: int) -> Sample:
     """The pieces that stand for a split, cut out of its scored squares."""
-    known = {region.key: (region.box, square) for region, square in scored}
+    by_region = {region.key: (region.box, square) for region, square in scored}
     parts = []
     for piece in pieces.regions:
-        box, square = known[piece.key]
+        box, square = by_region[piece.key]
         parts.append(square.part(within(piece.box, box), margin))
     return Sample(parts, pieces.weight.tolist())

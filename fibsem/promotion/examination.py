@@ -81,10 +81,10 @@ def _on_pieces(segmenter: Segmenter, material: Material, split: Split) -> Estima
     pieces, labels, scores, piece = material.pieces(split), [], [], []
     scored = scored_squares(material, Scorer(segmenter), split, regions=pieces.regions)
     for k, (_, square) in enumerate(scored):
-        known = square.labels != IGNORE
-        labels.append(square.labels[known])
-        scores.append(square.scores[square.inner][known])
-        piece.append(np.full(int(known.sum()), k))
+        labelled = square.labels != IGNORE
+        labels.append(square.labels[labelled])
+        scores.append(square.scores[square.inner][labelled])
+        piece.append(np.full(int(labelled.sum()), k))
     where = np.concatenate(piece)
     return Estimate(
         np.concatenate(labels), np.concatenate(scores), pieces.weight[where],

@@ -81,8 +81,8 @@ class Final:
     def record(self) -> dict[str, Any]:
         """Which network it is."""
         spec = self.material.config.spec
-        known = {"model": spec.name, "nbhd": str(spec.nbhd), "seed": self.seed}
-        return {**known, "trial": self.trial.run_id, "run_id": self.result.run_id}
+        network = {"model": spec.name, "nbhd": str(spec.nbhd), "seed": self.seed}
+        return {**network, "trial": self.trial.run_id, "run_id": self.result.run_id}
 
     @property
     def model(self) -> models.Model:
@@ -90,7 +90,7 @@ class Final:
         return models.load(self.material.config.spec, self.folder)
 
 
-def train(work: Promotion, ranked: Sequence[Ranked], how: PromoteConfig) -> list[Final]:
+def train(work: Promotion, ranked: Sequence[Ranked], config: PromoteConfig) -> list[Final]:
     """Train candidates finally; the better one first, then the other members of its ensemble.
 
     A later start repeats nothing that is finished.
@@ -100,13 +100,15 @@ def train(work: Promotion, ranked: Sequence[Ranked], how: PromoteConfig) -> list
     UserError
         If too few of the trainings come to a result.
     """
-    trained = _candidates(work, first_of_each(ranked) if how.mixed else ranked[: how.candidates])
+    trained = _candidates(
+        work, first_of_each(ranked) if config.mixed else ranked[: config.candidates]
+    )
     finals = sorted(trained, key=lambda final: -final.miou)
-    best, kinds = finals[0], min(how.ensemble, len(finals)) if how.mixed else 1
+    best, kinds = finals[0], min(config.ensemble, len(finals)) if config.mixed else 1
     work.say(
         f"final training: validation mIoU {best.miou:.4f} on balanced pixels ({best.trial.name})"
     )
-    of_each = [-(-(how.ensemble - k) // kinds) for k in range(kinds)]
+    of_each = [-(-(config.ensemble - k) // kinds) for k in range(kinds)]
     return [
         member
         for final, count in zip(finals, of_each, strict=False)

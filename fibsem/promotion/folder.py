@@ -69,9 +69,9 @@ def settle(
 
 def _former(folder: Path, tracking: Tracking) -> Identity | None:
     """What a version before promoted in a folder: it kept settings and trials, its run the data."""
-    known = known_json(folder / "trials.json", keys=("run_ids", "settings"))
+    chosen = known_json(folder / "trials.json", keys=("run_ids", "settings"))
     parent = known_json(folder / "parent.json", keys=("run_id",))
-    if known is None or parent is None:  # before the first step
+    if chosen is None or parent is None:  # before the first step
         return None
     run = tracking.find(parent["run_id"])
     if run is None:
@@ -82,11 +82,11 @@ def _former(folder: Path, tracking: Tracking) -> Identity | None:
         )
     settings = {
         key: value
-        for key, value in flat(known["settings"])
+        for key, value in flat(chosen["settings"])
         if not key.startswith("data.")  # which the hash stands for
     }
     return Identity(
         "promotion",
-        {**settings, "trials": known["run_ids"]},
+        {**settings, "trials": chosen["run_ids"]},
         {"hash": run.data.tags.get(names.DATA)},
     )

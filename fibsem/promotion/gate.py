@@ -61,16 +61,16 @@ def gate(challenger: Challenger) -> Gate:
     former = decided(challenger.folder, challenger.run_id, challenger.uri)
     if former is not None:
         return former
-    how = read(GateConfig, challenger.tree["gate"], "gate")
+    config = read(GateConfig, challenger.tree["gate"], "gate")
     tested = challenger.tested
-    found = verdict(tested.examination.rows, tested.champion, challenger.dataset, how)
+    judged = verdict(tested.examination.rows, tested.champion, challenger.dataset, config)
     now = champions.champion_version(challenger.uri)
     if now is not None and now not in challenger.may_replace:
-        found = replace(found, passed=False, reason=_not_compared(now, tested.against))
-    if how.force and not found.passed:
-        reason = f"forced by force=true; {found.reason}"
-        found = replace(found, passed=True, forced=True, reason=reason)
-    return found
+        judged = replace(judged, passed=False, reason=_not_compared(now, tested.against))
+    if config.force and not judged.passed:
+        reason = f"forced by force=true; {judged.reason}"
+        judged = replace(judged, passed=True, forced=True, reason=reason)
+    return judged
 
 
 def _not_compared(now: str, against: str | None) -> str:
@@ -85,7 +85,7 @@ def verdict(
     rows: Mapping[str, Sequence[SquareCounts]],
     champion: Mapping[str, str | None] | None,
     dataset: Dataset,
-    how: GateConfig,
+    config: GateConfig,
 ) -> Gate:
     """Challenger against champion, from what was found on the test squares.
 
@@ -109,7 +109,7 @@ def verdict(
         )
         return Gate(False, reason, None, ours.porosity_error)
     theirs = examined(rows["champion"])
-    judged = judge(ours, theirs, alpha=how.alpha, most_growth=how.porosity_points / 100)
+    judged = judge(ours, theirs, alpha=config.alpha, most_growth=config.porosity_points / 100)
     notes = [judged.reason, *_doubts(rows["challenger"], champion, dataset)]
     return replace(judged, reason="; ".join(notes))
 

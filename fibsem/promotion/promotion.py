@@ -42,9 +42,9 @@ def promote(work: Promotion, trials: Sequence[Trial]) -> dict[str, Any]:
 
 
 def _promote(work: Promotion, trials: Sequence[Trial]) -> dict[str, Any]:
-    how = PromoteConfig.of(work.tree)
+    config = PromoteConfig.of(work.tree)
     ranked = _rank(work, trials)
-    finals = train(work, ranked, how)
+    finals = train(work, ranked, config)
     chosen = _choose(work, finals)
     material, run_id = finals[0].material, finals[0].result.run_id
     tested = test(work, chosen, material)

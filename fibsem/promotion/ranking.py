@@ -71,7 +71,7 @@ class Ranked:
         return f"{text}, mIoU {spread} over {len(self.runs)} seeds"
 
 
-def rank(work: Promotion, trials: Sequence[Trial], how: RankConfig) -> list[Ranked]:
+def rank(work: Promotion, trials: Sequence[Trial], config: RankConfig) -> list[Ranked]:
     """Run trials again with fresh seeds, and order them by mean validation mIoU.
 
     Those that diverge with a seed come behind those that never do. A later start repeats nothing
@@ -85,28 +85,28 @@ def rank(work: Promotion, trials: Sequence[Trial], how: RankConfig) -> list[Rank
     if len(trials) == 1:
         return [Ranked(trials[0])]
     runs: dict[str, list[Repetition]] = {trial.run_id: [] for trial in trials}
-    for trial, repetition in _repetitions(work, trials, how):
+    for trial, repetition in _repetitions(work, trials, config):
         runs[trial.run_id].append(repetition)
     ranked = [_ranked(trial, runs[trial.run_id]) for trial in trials]
     trained = [one for one in ranked if one.runs]
     if not trained:
         raise UserError(
             f"`rank.k` must reach a trial that trains with fresh seeds, but all "
-            f"{len(trials) * how.seeds} trainings diverged; a larger rank.k, or a sweep with "
+            f"{len(trials) * config.seeds} trainings diverged; a larger rank.k, or a sweep with "
             "smaller learning rates."
         )
     return sorted(trained, key=lambda one: (one.failures, -one.miou.mean))
 
 
 def _repetitions(
-    work: Promotion, trials: Sequence[Trial], how: RankConfig
+    work: Promotion, trials: Sequence[Trial], rank_config: RankConfig
 ) -> Iterator[tuple[Trial, Repetition]]:
     """Train seed by seed: stopped early, all trials have had as many."""
     material: Material | None = None
     with Progress("ranking") as progress:
-        for done in range(total := len(trials) * how.seeds):
+        for done in range(total := len(trials) * rank_config.seeds):
             trial = trials[done % len(trials)]
-            seed = trial.fresh_seeds(how)[done // len(trials)]
+            seed = trial.fresh_seeds(rank_config)[done // len(trials)]
             text = f"trial {trial.number}, seed {seed}"
             config = RunConfig.of(repeated_tree(work, trial, seed))
             material = (

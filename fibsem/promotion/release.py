@@ -176,41 +176,41 @@ def segment_samples(
     for sample in dataset.samples:
         volume = sample.volume.mended() if options.missing == "skip" else sample.volume
         with Progress(f"segmenting {sample.name}") as progress:
-            found = segment_volume(
+            summary = segment_volume(
                 volume, bundle.segmenter, folder / file_name(sample.name), _for(sample, options),
                 voxel_nm=dataset.voxel_nm, load=load, provenance=made_by, progress=progress,
                 say=say, tested=bundle.tested,
             )  # fmt: skip
-        (low, high), part = found["porosity_ci"], metric_part(sample.name)
+        (low, high), part = summary["porosity_ci"], metric_part(sample.name)
         say(
-            f"{sample.name}: porosity {porosity_text(found['porosity'], (low, high))}"
-            f"; {corrected_text(found)}"
+            f"{sample.name}: porosity {porosity_text(summary['porosity'], (low, high))}"
+            f"; {corrected_text(summary)}"
         )
         tracking.log_changed(
             record["run_id"],
             {
-                f"porosity/{part}": found["porosity"],
+                f"porosity/{part}": summary["porosity"],
                 f"porosity_low/{part}": low,
                 f"porosity_high/{part}": high,
-                **_corrected(found, part),
-                f"time/segment_{part}_s": found["seconds"],
+                **_corrected(summary, part),
+                f"time/segment_{part}_s": summary["seconds"],
             },
         )
         kept = (
             "porosity", "porosity_ci", "porosity_corrected", "porosity_interval",
             "porosity_by_member", "seconds", "voxels_per_second",
         )  # fmt: skip
-        records[sample.name] = {key: found[key] for key in kept}
+        records[sample.name] = {key: summary[key] for key in kept}
     return records
 
 
-def _corrected(found: Record, part: str) -> dict[str, float]:
+def _corrected(summary: Record, part: str) -> dict[str, float]:
     """Porosity as corrected by a film's own test squares, where it has enough of them."""
-    if found["porosity_corrected"] is None:
+    if summary["porosity_corrected"] is None:
         return {}
-    low, high = found["porosity_interval"]["volume"]
+    low, high = summary["porosity_interval"]["volume"]
     return {
-        f"porosity_corrected/{part}": found["porosity_corrected"],
+        f"porosity_corrected/{part}": summary["porosity_corrected"],
         f"porosity_corrected_low/{part}": low,
         f"porosity_corrected_high/{part}": high,
     }

@@ -71,10 +71,10 @@ def draw(
 
 def by_trial(finals: Sequence[Final]) -> dict[str, list[Final]]:
     """Members by the name of what they repeat, in order."""
-    found: dict[str, list[Final]] = {}
+    members: dict[str, list[Final]] = {}
     for final in finals:
-        found.setdefault(final.trial.name, []).append(final)
-    return found
+        members.setdefault(final.trial.name, []).append(final)
+    return members
 
 
 def _losses(finals: Sequence[Final]) -> tuple[list[list[float]], list[list[float]]]:

@@ -68,12 +68,12 @@ class Symmetries:
 def measure_views(work: Promotion, segmenter: Segmenter, material: Material) -> Mapping[str, Row]:
     """Gain and cost of two views, and of as many as the volumes are segmented with."""
     most = max(2, work.tree["segmentation"]["symmetry"])
-    found = work.steps.once(
+    symmetries = work.steps.once(
         f"symmetry-{most}", Symmetries, lambda: compare_views(segmenter, material, most)
     )
-    if found.views:
-        work.say(found.sentence)
-    return found.views
+    if symmetries.views:
+        work.say(symmetries.sentence)
+    return symmetries.views
 
 
 def compare_views(segmenter: Segmenter, material: Material, most: int) -> Symmetries:
@@ -100,9 +100,9 @@ def compare_views(segmenter: Segmenter, material: Material, most: int) -> Symmet
 def _confusions(
     segmenter: Segmenter, scorer: Scorer, material: Material, pieces: Pieces
 ) -> list[Confusion]:
-    how = segmenter.postprocessing
-    scored = scored_squares(material, scorer, "val", how.margin, regions=pieces.regions)
-    return [square.confusion(how) for _, square in scored]
+    postprocessing = segmenter.postprocessing
+    scored = scored_squares(material, scorer, "val", postprocessing.margin, regions=pieces.regions)
+    return [square.confusion(postprocessing) for _, square in scored]
 
 
 def _of_all(pieces: Pieces, parts: list[Confusion]) -> float:

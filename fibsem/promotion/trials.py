@@ -76,24 +76,24 @@ class Trial:
         kept = {key: self.tree.get(key) for key in CONFIGURATION}
         return json.dumps(kept, sort_keys=True, default=str)
 
-    def fresh_seeds(self, how: RankConfig) -> list[int]:
+    def fresh_seeds(self, config: RankConfig) -> list[int]:
         """Seeds for running it again: never its own, whose luck is known."""
         own = self.tree.get("seed")
-        return [seed for seed in range(how.seed, how.seed + how.seeds + 1) if seed != own][
-            : how.seeds
+        return [seed for seed in range(config.seed, config.seed + config.seeds + 1) if seed != own][
+            : config.seeds
         ]
 
 
 def best_trials(
     tracking: Tracking,
     dataset: Dataset,
-    how: RankConfig,
+    config: RankConfig,
     studies: Sequence[str] | None = None,
     most_seconds: float | None = None,
     *,
     each_architecture: bool = False,
 ) -> list[Trial]:
-    """The ``how.k`` best finished trials by the first objective of their sweep, best first.
+    """The ``config.k`` best finished trials by the first objective of their sweep, best first.
 
     Of several with one configuration, whatever their seeds, only the best counts. Trials of sweeps
     with different first objectives are ranked by their validation loss.
@@ -129,7 +129,7 @@ def best_trials(
     valued = [(value, run) for value, run in values if value is not None]
     valued.sort(key=lambda pair: goal.cost(pair[0]))
     if not each_architecture:
-        return _different(valued, goal, how.k, tracking)
+        return _different(valued, goal, config.k, tracking)
     groups: dict[str, list[tuple[float, Run]]] = {}
     for value, run in valued:
         groups.setdefault(run.data.tags[names.MODEL], []).append((value, run))
@@ -139,7 +139,7 @@ def best_trials(
             f"all {', '.join(groups)}; the choices are python -m fibsem.sweep model=auto, or "
             "ensemble_of=seeds."
         )
-    best = [_different(some, goal, how.k, tracking) for some in groups.values()]
+    best = [_different(some, goal, config.k, tracking) for some in groups.values()]
     return sorted(chain(*best), key=lambda trial: goal.cost(trial.figure))
 
 

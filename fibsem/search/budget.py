@@ -48,17 +48,17 @@ def plan_sweep(
     """
     count = min(MOST_PROBES, max(space.architectures, int(budget_s // PROBE_EVERY_S)))
     enumerated = search.sampler == "enumerated"
-    found = []
+    probes = []
     for point in islice(space.plan(search.seed, enumerate_cells=enumerated), count):
         config = RunConfig.of(with_values(tree, point))
-        found.append(probe(material.for_config(config), budget_s / count))
-    like, spent_s = mean(found), time.perf_counter() - began
+        probes.append(probe(material.for_config(config), budget_s / count))
+    like, spent_s = mean(probes), time.perf_counter() - began
     data = material.dataset.hash
     plan = halving(like, budget_s, spent_s, data) if can_halve(search) else None
     if plan is None:
         trials = number_of_trials(like, budget_s - spent_s)
         plan = plan_trainings(like, budget_s, spent_s, data, trials=trials)
-    largest = max(one.parameters for one in found)
+    largest = max(one.parameters for one in probes)
     return replace(plan, workers=search.workers, disk_mib=disk_mib(plan, search.keep, largest))
 
 
@@ -79,26 +79,26 @@ def can_halve(search: SearchConfig) -> bool:
     return search.backend == "optuna" and search.pruner == "none" and alone
 
 
-def halving(found: Probe, budget_s: float, spent_s: float, data: str) -> Plan | None:
+def halving(like: Probe, budget_s: float, spent_s: float, data: str) -> Plan | None:
     """Successive halving that fills what is left of a budget; None where that is too little.
 
     As often as fits, nine trials begin, three of them go on, and one of these to the end.
     """
     left = budget_s - spent_s
     once = Plan(0, "", 0, RUNGS[-1][1], 0, 0, 0, 0, rungs=RUNGS)
-    least = max(SHORTEST, (1 / VALIDATING - 1) * found.validation_s / found.step_s)
-    of_one = once.all_epochs * (least * found.step_s + found.validation_s)
+    least = max(SHORTEST, (1 / VALIDATING - 1) * like.validation_s / like.step_s)
+    of_one = once.all_epochs * (least * like.step_s + like.validation_s)
     count = sum(number for number, _ in RUNGS)
-    times = min(MOST_TIMES, int(left / (of_one + count * found.once_s)))
-    times = min(times, int(MOST_ONCE * left / (count * found.once_s)))
-    if times < 1 or found.most_steps is not None:
+    times = min(MOST_TIMES, int(left / (of_one + count * like.once_s)))
+    times = min(times, int(MOST_ONCE * left / (count * like.once_s)))
+    if times < 1 or like.most_steps is not None:
         return None
     rungs = tuple((times * number, last) for number, last in RUNGS)
-    epoch_s = (left / times - count * found.once_s) / once.all_epochs
-    steps = int((epoch_s - found.validation_s) / found.step_s)
+    epoch_s = (left / times - count * like.once_s) / once.all_epochs
+    steps = int((epoch_s - like.validation_s) / like.step_s)
     return Plan(
-        budget_s, data, times * count, once.epochs, steps, found.step_s, found.validation_s,
-        found.once_s, rungs, schedule="wsd",
+        budget_s, data, times * count, once.epochs, steps, like.step_s, like.validation_s,
+        like.once_s, rungs, schedule="wsd",
     )  # fmt: skip
 
 
@@ -119,15 +119,15 @@ def cut_off(tree: Tree, plan: Plan | None, worked_s: float) -> Tree:
     return with_values(tree, {"search.max_seconds": min(given or left_s, left_s)})
 
 
-def mean(found: Sequence[Probe]) -> Probe:
+def mean(probes: Sequence[Probe]) -> Probe:
     """What trials take on average."""
-    table = [(one.step_s, one.validation_s, one.once_s, one.pixel_s) for one in found]
+    table = [(one.step_s, one.validation_s, one.once_s, one.pixel_s) for one in probes]
     step_s, validation_s, once_s, pixel_s = np.mean(table, axis=0).tolist()
-    most = [one.most_steps for one in found if one.most_steps is not None]
+    most = [one.most_steps for one in probes if one.most_steps is not None]
     return Probe(step_s, validation_s, once_s, pixel_s, min(most, default=None))
 
 
-def number_of_trials(found: Probe, seconds: float) -> int:
+def number_of_trials(like: Probe, seconds: float) -> int:
     """Trials that are long enough to be told apart; at least one."""
-    least = found.once_s + max((ONCES - 1) * found.once_s, STEPS * found.step_s)
+    least = like.once_s + max((ONCES - 1) * like.once_s, STEPS * like.step_s)
     return min(MOST_TRIALS, max(1, int(seconds / least)))

@@ -76,6 +76,6 @@ class Trials:
     def _id(self, number: int) -> int:
         """Of a trial in its storage; its number is within the study."""
         if number not in self._ids:
-            found = self.storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
-            self._ids[number] = found
+            trial_id = self.storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+            self._ids[number] = trial_id
         return self._ids[number]

@@ -102,8 +102,8 @@ def importances(sweep: Sweep, trials: list[Outcome]) -> dict[str, float]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
-        found = optuna.importance.get_param_importances(study, evaluator=evaluator)
-    return {key: float(value) for key, value in found.items() if math.isfinite(value)}
+        shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
+    return {key: float(value) for key, value in shares.items() if math.isfinite(value)}
 
 
 def _distribution(axis: Axis) -> BaseDistribution:

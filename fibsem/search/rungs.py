@@ -62,11 +62,11 @@ def heir(
     """
     for before, rung in pairwise(rungs):
         if rung.first <= slot < rung.first + rung.count:
-            found = _finished(before, attempts)
-            found = [a for a in found if a.number in losses and not a.failures]
-            found.sort(key=lambda a: (losses[a.number], a.slot))
+            candidates = _finished(before, attempts)
+            candidates = [a for a in candidates if a.number in losses and not a.failures]
+            candidates.sort(key=lambda a: (losses[a.number], a.slot))
             place = slot - rung.first
-            return found[place] if place < len(found) else None
+            return candidates[place] if place < len(candidates) else None
     return None
 
 

@@ -340,16 +340,16 @@ def _check_architecture(tree: Tree, axes: Mapping[str, Axis]) -> None:
     """Refuse a sweep over architectures where nothing could draw them."""
     if tree["model"]["name"] != AUTO:
         return
-    backend, known = tree["search"]["backend"], ", ".join(MODELS)
+    backend, models = tree["search"]["backend"], ", ".join(MODELS)
     if backend != "optuna":  # whose oracles draw every axis, also those that do not exist
         raise UserError(
             f"`search.backend` must be optuna with model=auto, but got {backend}; the choices are "
-            f"search=default or one model of {known}."
+            f"search=default or one model of {models}."
         )
     if "model.name" not in axes:
         raise UserError(
             f"`model=auto` needs the axis model.name, but space={tree['space']['name']} has none; "
-            f"the choices are space=auto or one model of {known}."
+            f"the choices are space=auto or one model of {models}."
         )
 
 

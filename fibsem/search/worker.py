@@ -197,9 +197,9 @@ class Worker:
 
     def _beyond(self, result: TrialResult) -> dict[str, Any]:
         """By how much a training is beyond each bound of ``search.constraints``, where it is."""
-        found = {goal: goal.of(result.groups) for goal in self.sweep.bounds}
-        beyond = {g.key: g.beyond(found[g], bound) for g, bound in self.sweep.bounds.items()}
-        worse = [f"{g.key} is {found[g]:.6g}" for g in found if beyond[g.key] > 0]
+        figures = {goal: goal.of(result.groups) for goal in self.sweep.bounds}
+        beyond = {g.key: g.beyond(figures[g], bound) for g, bound in self.sweep.bounds.items()}
+        worse = [f"{g.key} is {figures[g]:.6g}" for g in figures if beyond[g.key] > 0]
         return {
             **({"beyond": beyond} if beyond else {}),
             **({"reason": f"beyond search.constraints: {', '.join(worse)}"} if worse else {}),
