@@ -113,7 +113,7 @@ def fitted_length(
 def shifted(pore: Probabilities, by: float) -> Probabilities:
     """Probabilities whose logits are larger by a number; 0 and 1 stay.
 
-    >>> shifted(np.float32([0, 0.5, 1]), np.log(3)).tolist()
+    >>> shifted(np.float32([0, 0.5, 1]), np.log(3)).round(3).tolist()
     [0.0, 0.75, 1.0]
     """
     moved: Probabilities = expit(logit(pore) + np.float32(by))
