@@ -122,11 +122,12 @@ def test_bytes_that_are_no_text_are_refused():
 
 #: Keys that hold no text and may be null: numbers, lists of them, true or false.
 NUMBER_OR_NULL = {
-    "certificate", "final.max_seconds", "final.steps", "max_seconds_per_gigapixel", "model.blocks",
-    "model.dense_width", "model.dropout", "model.filters", "model.z_pools", "range",
-    "search.constraints", "search.max_seconds", "search.memory_gib", "slab",
-    "space.axes.train.momentum", "segmentation.certificate", "segmentation.tile", "tile", "train.grid", "train.learning_rate",
-    "train.max_seconds", "train.rare_windows", "train.steps", "train.windows", "voxel_nm", "z",
+    "certificate", "final.max_seconds", "final.steps", "max_seconds_per_gigapixel",
+    "model.blocks", "model.dense_width", "model.dropout", "model.filters", "model.z_pools",
+    "range", "search.constraints", "search.max_seconds", "search.memory_gib", "slab",
+    "space.axes.train.momentum", "segmentation.certificate", "segmentation.tile", "tile",
+    "train.grid", "train.learning_rate", "train.max_seconds", "train.rare_windows", "train.steps",
+    "train.windows", "voxel_nm", "z",
 }  # fmt: skip
 
 
