@@ -77,13 +77,16 @@ class EvaluateResult(Result):
     @property
     def text(self) -> str:
         """Validation mIoU, and where the tables are."""
+        from fibsem.evaluation.comparison import finished_cells
+
         told, miou = self.summary, self.val["miou"]
         spread = f"{miou.mean:.4f}" + ("" if math.isnan(miou.std) else f" ± {miou.std:.4f}")
         number = len(told["runs"])
+        beside = len(finished_cells(self.folder.parent, told["data"]))
         return (
             f"{told['model']} {told['nbhd']}: validation mIoU {spread} over {number} seeds; "
-            f"{self.folder}/summary.json\ntables of all evaluations of {told['dataset']} beside "
-            f"it: {_tables_of(self)}"
+            f"{self.folder}/summary.json\n{beside} evaluations of {told['dataset']} in "
+            f"{_tables_of(self)}"
         )
 
     def pictures(self) -> Iterable[bytes]:

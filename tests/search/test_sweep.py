@@ -94,13 +94,13 @@ def test_the_pareto_front_is_every_trial_that_none_beats(here):
         f"search.trials={len(points)}", **here,
     )  # fmt: skip
     worked(sweep, [finished(0.5, miou, cost) for miou, cost in points])
-    front = [[0.8, 100], [0.8, 100], [0.7, 50], [0.5, 20]]
+    front = [(0.8, 100), (0.8, 100), (0.7, 50), (0.5, 20)]
     assert [point["objectives"] for point in sweep.summary(0)["pareto"]] == front
     report_sweep(sweep)
     with (sweep.folder / "figures" / "pareto.csv").open() as table:
         rows = list(csv.DictReader(table))
     names = ("val/miou", "cost/seconds_per_gigapixel")
-    assert [[float(row[name]) for name in names] for row in rows] == front
+    assert [tuple(float(row[name]) for name in names) for row in rows] == front
     sweep.study.close()
 
 
