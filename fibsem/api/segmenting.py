@@ -233,7 +233,7 @@ def _label(
             load=partial(load_segmenter, [model.place for model in models], uri),
             provenance=provenance(
                 [model.name for model in models], [model.version for model in models],
-                [model.bundle.audit for model in models],
+                [model.bundle.lineage for model in models],
                 code=code_version(), command=tree.get("command"),
             ),
             progress=progress,

@@ -19,13 +19,14 @@ from fibsem.promotion.folder import settle
 from fibsem.promotion.gate import Challenger, gate
 from fibsem.promotion.publishing import publish
 from fibsem.promotion.ranking import Ranked, places, rank
-from fibsem.promotion.release import Lineage, lineage_of
+from fibsem.promotion.release import lineage_of
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.symmetry import measure_views
 from fibsem.promotion.testing import test
 from fibsem.promotion.trials import Trial, ranked_by
 from fibsem.tracking import names
 from fibsem.tracking.beginning import FileNotes, take_up
+from fibsem.tracking.lineage import Lineage
 
 
 def promote(work: Promotion, trials: Sequence[Trial]) -> dict[str, Any]:
@@ -58,7 +59,7 @@ def _promote(work: Promotion, trials: Sequence[Trial]) -> dict[str, Any]:
         **_summary(work, ranked, finals, verdict),
         **figures,
         "symmetry": views,
-        "lineage": lineage.record,
+        "lineage": lineage.to_json(),
     }
     return publish(work, challenger, verdict, finals, chosen["challenger"], record)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from fibsem.analysis import model_card
 from fibsem.analysis.intervals import corrected_text, porosity_text
@@ -28,30 +28,13 @@ from fibsem.system.files import replace_file
 from fibsem.system.progress import Progress
 from fibsem.tracking import names, registry
 from fibsem.tracking.bundle import Bundle, load_bundle, load_segmenter
+from fibsem.tracking.lineage import DataSource, FromPromotion, FromSweep, FromTrial, Lineage
 from fibsem.tracking.naming import metric_part
 from fibsem.tracking.provenance import provenance
 from fibsem.tracking.runs import Tracking, code_version
 from fibsem.training.squares import CHOSEN
 
 Record = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Lineage:
-    """Where a model comes from, and the commands that made it, as ``summary.json`` has it."""
-
-    KEYS: ClassVar[tuple[str, ...]] = ()
-
-    record: Record
-
-    def to_json(self) -> Record:
-        """As it is stored."""
-        return self.record
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Lineage:
-        """Read what :meth:`to_json` made."""
-        return cls(dict(record))
 
 
 def lineage_of(work: Promotion, finals: Sequence[Final], trials: Sequence[Trial]) -> Lineage:
@@ -68,32 +51,25 @@ def lineage_of(work: Promotion, finals: Sequence[Final], trials: Sequence[Trial]
     """
     trial, dataset, tree = finals[0].trial, work.dataset, work.tree
     sweeps = {one.parent: one for one in reversed(trials)}
-    record = {
-        "sweep": _sweep(trial, work.tracking),
-        "sweeps": [_sweep(one, work.tracking) for one in reversed(sweeps.values())],
-        "trial": {
-            "run_id": trial.run_id,
-            "name": trial.name,
-            "number": trial.number,
-            "seed": trial.tree["seed"],
-            "code": trial.code,
-            **({"init": init} if (init := trial.tree["train"].get("init")) else {}),
-        },
-        "promotion": {
-            "run_id": finals[0].result.run_id,
-            "parent_run_id": work.parent,
-            "seeds": [final.seed for final in finals],
-            "command": tree.get("command"),
-        },
-        "dataset": dataset.name,
-        "data": dataset.hash,
-        "data_source": {key: tree["data"][key] for key in ("name", "path", "phantom")},
-        "code": code_version(),
-    }
-    return Lineage(record)
+    return Lineage(
+        sweep=_sweep(trial, work.tracking),
+        sweeps=[_sweep(one, work.tracking) for one in reversed(sweeps.values())],
+        trial=FromTrial(
+            trial.run_id, trial.name, trial.number, trial.tree["seed"], trial.code,
+            trial.tree["train"].get("init"),
+        ),
+        promotion=FromPromotion(
+            finals[0].result.run_id, work.parent, [final.seed for final in finals],
+            tree.get("command"),
+        ),
+        dataset=dataset.name,
+        data=dataset.hash,
+        data_source=DataSource(**{key: tree["data"][key] for key in ("name", "path", "phantom")}),
+        code=code_version(),
+    )  # fmt: skip
 
 
-def _sweep(trial: Trial, tracking: Tracking) -> Record:
+def _sweep(trial: Trial, tracking: Tracking) -> FromSweep:
     """The sweep of a trial; of one that was enlarged, the command that its latest trial had."""
     siblings = [
         run
@@ -104,12 +80,7 @@ def _sweep(trial: Trial, tracking: Tracking) -> Record:
     if siblings:
         latest = max(siblings, key=lambda run: run.info.start_time)
         tree = tracking.read_json(latest.info.run_id, "config.json")
-    return {
-        "study": trial.study,
-        "parent_run_id": trial.parent,
-        "code": trial.code,
-        "command": tree.get("command"),
-    }
+    return FromSweep(trial.study, trial.parent, trial.code, tree.get("command"))
 
 
 def write_bundle(
@@ -169,7 +140,7 @@ def segment_samples(
     load = partial(load_segmenter, [str(Path(record["bundle"]).resolve())], "")
     bundle, version = load_bundle(Path(record["bundle"])), record["version"]
     made_by = provenance(
-        [f"models:/{registry.REGISTERED}/{version}"], [version], [{"lineage": record["lineage"]}],
+        [f"models:/{registry.REGISTERED}/{version}"], [version], [bundle.lineage],
         code=code_version(), command=tree.get("command"),
     )  # fmt: skip
     records = {}

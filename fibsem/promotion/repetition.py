@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
@@ -13,6 +12,7 @@ from fibsem.promotion.setting import Promotion
 from fibsem.promotion.squares import square_mious
 from fibsem.promotion.steps import Steps
 from fibsem.promotion.trials import Trial
+from fibsem.system.records import fields_in
 from fibsem.tracking import names
 from fibsem.training.health import DivergedError
 from fibsem.training.material import Material
@@ -59,8 +59,7 @@ class Repetition:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Repetition:
         """Read what :meth:`to_json` made."""
-        fields = {field.name for field in dataclasses.fields(cls)}
-        return cls(**{key: value for key, value in record.items() if key in fields})
+        return cls(**fields_in(cls, record))
 
 
 def repeated_tree(work: Promotion, trial: Trial, seed: int) -> Tree:

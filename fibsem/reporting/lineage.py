@@ -15,7 +15,7 @@ from fibsem.analysis.intervals import corrected_text, with_interval
 from fibsem.config import as_typed, command_line
 from fibsem.errors import UserError
 from fibsem.system.files import read_json
-from fibsem.tracking.provenance import origin
+from fibsem.tracking.lineage import Lineage
 
 Record = dict[str, Any]
 
@@ -34,9 +34,9 @@ class Step:
 class NamedModel:
     """One model of a segmentation: how it was named, its registered version, its lineage."""
 
-    weights: str | None
-    version: str | None
-    lineage: Mapping[str, Any]
+    weights: str | None = None
+    version: str | None = None
+    lineage: Lineage = field(default_factory=Lineage)
 
     @property
     def registered(self) -> str | None:
@@ -46,13 +46,9 @@ class NamedModel:
         name = str(self.weights).removeprefix("models:/").partition("@")[0].partition("/")[0]
         return f"{name}/{self.version}"
 
-    def part(self, name: str) -> Mapping[str, Any]:
-        """Sweep, trial, promotion or data source; empty where it is not known."""
-        return self.lineage.get(name) or {}
-
 
 @dataclass(frozen=True)
-class Lineage:
+class LineageReport:
     """Where a segmentation, or a promoted model, comes from.
 
     Attributes
@@ -78,7 +74,7 @@ class Lineage:
     def registered(self) -> dict[str, str | None]:
         """Registered versions, and the run that each belongs to."""
         return {
-            source.registered: source.part("promotion").get("run_id")
+            source.registered: source.lineage.promotion.run_id
             for source in self.sources
             if source.registered
         }
@@ -100,14 +96,14 @@ class Lineage:
     def _all_steps(self) -> Iterator[tuple[str | None, Step]]:
         """Every step with the code version that it needs."""
         for source in self.sources:
-            sweep, trial, promotion = (source.part(p) for p in ("sweep", "trial", "promotion"))
-            code = source.lineage.get("code")
-            first = trial.get("code") or code
-            yield first, _data(source)
-            for one in source.lineage.get("sweeps") or [sweep]:
-                what = f"the sweep {one.get('study') or ''}".strip()
-                yield one.get("code") or first, _command(one, what)
-            yield code, _command(promotion, "final training, post-processing, test, registration")
+            made = source.lineage
+            first = made.trial.code or made.code
+            yield first, _data(made)
+            for one in made.sweeps or [made.sweep]:
+                what = f"the sweep {one.study or ''}".strip()
+                yield one.code or first, _command(one.command, what)
+            what = "final training, post-processing, test, registration"
+            yield made.code, _command(made.promotion.command, what)
         if self.last is not None:
             yield self.code, self.last
 
@@ -121,7 +117,7 @@ class Lineage:
                     "weights": source.weights,
                     "version": source.version,
                     "aliases": self._called(source),
-                    **source.lineage,
+                    **source.lineage.to_json(),
                 }
                 for source in self.sources
             ],
@@ -147,19 +143,24 @@ class Lineage:
 
     def _told(self, source: NamedModel) -> dict[str, str]:
         """What is known of a model, by name."""
-        sweep, trial, promotion = (source.part(p) for p in ("sweep", "trial", "promotion"))
-        seeds = promotion.get("seeds") or []
+        made = source.lineage
+        sweep, trial, promotion, seeds = (
+            made.sweep,
+            made.trial,
+            made.promotion,
+            made.promotion.seeds,
+        )
         named = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
         return {
             "weights": source.weights or UNKNOWN,
             "version": self._version(source),
-            "sweep": _joined(sweep.get("study"), _run(sweep.get("parent_run_id"))),
-            "trial": _joined(trial.get("name"), _run(trial.get("run_id"))),
-            "trial seed": _joined(trial.get("seed")),
-            **({"begun with": trial["init"]} if trial.get("init") else {}),
-            "promotion": _joined(_run(promotion.get("run_id")), named if seeds else None),
-            "data": _joined(source.lineage.get("dataset"), _hash(source.lineage.get("data"))),
-            "code": _joined(source.lineage.get("code")),
+            "sweep": _joined(sweep.study, _run(sweep.parent_run_id)),
+            "trial": _joined(trial.name, _run(trial.run_id)),
+            "trial seed": _joined(trial.seed),
+            **({"begun with": trial.init} if trial.init else {}),
+            "promotion": _joined(_run(promotion.run_id), named if seeds else None),
+            "data": _joined(made.dataset, _hash(made.data)),
+            "code": _joined(made.code),
         }
 
     def _version(self, source: NamedModel) -> str:
@@ -170,7 +171,7 @@ class Lineage:
         return f"{source.version}{now}"
 
 
-def read_lineage(place: Path) -> Lineage:
+def read_lineage(place: Path) -> LineageReport:
     """The lineage of a folder of ``segment`` or ``promote``, or of its ``summary.json``.
 
     Raises
@@ -191,7 +192,7 @@ def read_lineage(place: Path) -> Lineage:
     )
 
 
-def _of_segmentation(folder: str, record: Mapping[str, Any]) -> Lineage:
+def _of_segmentation(folder: str, record: Mapping[str, Any]) -> LineageReport:
     facts = {
         "volume": f"{record['volume']}, {' x '.join(map(str, record['shape']))} voxels (z, y, x)",
         "volume hash": record.get("volume_hash") or UNKNOWN,
@@ -202,30 +203,34 @@ def _of_segmentation(folder: str, record: Mapping[str, Any]) -> Lineage:
     }
     if record.get("earlier_code"):
         facts["earlier code"] = f"{', '.join(record['earlier_code'])}, of a part of the slabs"
-    sources: tuple[NamedModel, ...] = (NamedModel(None, None, {}),)
+    sources: tuple[NamedModel, ...] = (NamedModel(),)
     if "lineage" in record:
-        parts = zip(record["weights"], record["versions"], record["lineage"], strict=True)
+        lineages = map(Lineage.from_json, record["lineage"])
+        parts = zip(record["weights"], record["versions"], lineages, strict=True)
         sources = tuple(NamedModel(*part) for part in parts)
-    last = _command(record, "the segmentation")
+    last = _command(record.get("command"), "the segmentation")
     for source in sources:
         if source.registered and "@" in str(source.weights):
             moved = f"where {source.weights} has moved: models:/{source.registered}"
             last = replace(last, note=f"{last.note}; {moved}")
-    return Lineage(folder, facts, sources, record.get("code"), last)
+    return LineageReport(folder, facts, sources, record.get("code"), last)
 
 
-def _of_promotion(folder: Path, record: Mapping[str, Any]) -> Lineage:
+def _of_promotion(folder: Path, record: Mapping[str, Any]) -> LineageReport:
     version, gate = str(record["version"]), record["gate"]
-    lineage = record.get("lineage")
-    if lineage is None:
-        bundle = folder / "bundle" / "bundle.json"
-        audit = read_json(bundle)["audit"] if bundle.is_file() else {"winner": record["winner"]}
-        lineage = origin(audit)
+    bundle = folder / "bundle" / "bundle.json"
+    if "lineage" in record:
+        lineage = Lineage.from_json(record["lineage"])
+    elif bundle.is_file():
+        lineage = Lineage.of_bundle(read_json(bundle)["audit"])
+    else:
+        lineage = Lineage.of_bundle({"winner": record["winner"]})
     facts = {
         "promotion": f"version {version}, {'passed' if gate['passed'] else 'refused'}",
         "reason": str(gate["reason"]),
     }
-    return Lineage(str(folder), facts, (NamedModel(f"models:/fibsem/{version}", version, lineage),))
+    model = NamedModel(f"models:/fibsem/{version}", version, lineage)
+    return LineageReport(str(folder), facts, (model,))
 
 
 def _checkout(code: str | None) -> Step:
@@ -242,24 +247,23 @@ def _checkout(code: str | None) -> Step:
     return Step(f"git checkout {clean}", note)
 
 
-def _data(source: NamedModel) -> Step:
+def _data(made: Lineage) -> Step:
     """How to get the data: simulate a phantom, download the archive, or look at what is there."""
-    where, found = source.part("data_source"), _hash(source.lineage.get("data"))
-    name = source.lineage.get("dataset") or where.get("name")
+    where, found = made.data_source, _hash(made.data)
+    name = made.dataset or where.name
     note = f"the data {name or ''}".strip() + (f", {found}" if found else f": hash {UNKNOWN}")
-    if path := where.get("path"):
+    if path := where.path:
         return Step(command_line("inspect", [as_typed("data.path", path)]), note)
-    if recipe := where.get("phantom"):
-        place = as_typed("output", f"data/{where['name']}")
+    if recipe := where.phantom:
+        place = as_typed("output", f"data/{where.name}")
         return Step(command_line("simulate", [f"phantom={recipe}", place]), note)
-    if known := where.get("name"):
+    if known := where.name:
         fetch = ["data.download=true"] if known == "hpc" else []
         return Step(command_line("inspect", [f"data={known}", *fetch]), note)
     return Step(None, f"{note}; where they lay is {UNKNOWN}")
 
 
-def _command(part: Mapping[str, Any], what: str) -> Step:
-    command = part.get("command")
+def _command(command: str | None, what: str) -> Step:
     return Step(command, what if command else f"{what}: command {UNKNOWN}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 from fibsem.errors import UserError
 from fibsem.system.files import known_json, read_json
 from fibsem.system.identity import kind_of, same_data
-from fibsem.tracking.provenance import origin
+from fibsem.tracking.lineage import Lineage
 
 Record = dict[str, Any]
 Kind = Literal["inspection", "evaluation", "sweep", "promotion", "segmentation", "quantification"]
@@ -35,17 +35,17 @@ class Result:
         return (self.folder / "summary.json").stat().st_mtime
 
     @cached_property
-    def origin(self) -> Mapping[str, Any]:
-        """Names the ``dataset`` and its hash, ``data``: summary, or lineage of the model."""
+    def lineage(self) -> Lineage:
+        """Where it comes from: that of its model, or the data where there is no model yet."""
         if self.kind in ("inspection", "evaluation", "sweep"):
-            return self.record
+            return Lineage(dataset=self.record["dataset"], data=self.record["data"])
         lineage = self.record.get("lineage")
         if lineage:
-            return dict(lineage if self.kind == "promotion" else lineage[0])
+            return Lineage.from_json(lineage if self.kind == "promotion" else lineage[0])
         home = self.folder if self.kind == "promotion" else self.folder.parent.parent
         bundle = home / "bundle" / "bundle.json"  # of older promotions, and of their volumes
         known = known_json(bundle, keys=("audit",))
-        return origin(known["audit"]) if known else {}
+        return Lineage.of_bundle(known["audit"] if known else {})
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def find_results(folders: Iterable[Path], dataset: str) -> Results:
                 "python -m fibsem.evaluate, sweep, promote and segment make some."
             )
     unique = {result.folder.resolve(): result for folder in folders for result in _walk(folder)}
-    mine = [result for result in unique.values() if result.origin.get("dataset") == dataset]
+    mine = [result for result in unique.values() if result.lineage.dataset == dataset]
     mine.sort(key=lambda result: result.written)
     if not mine:
         raise UserError(
@@ -91,14 +91,14 @@ def find_results(folders: Iterable[Path], dataset: str) -> Results:
         )
     volumes = ("segmentation", "quantification")
     latest = [result for result in mine if result.kind not in volumes] or mine
-    data = latest[-1].origin.get("data")
+    data = latest[-1].lineage.data
     kept = tuple(result for result in mine if _on(result, data))
     return Results(dataset, data, kept, len(mine) - len(kept))
 
 
 def _on(result: Result, data: str | None) -> bool:
     """Whether a result was made on these data."""
-    made_on = result.origin.get("data")
+    made_on = result.lineage.data
     return made_on == data or same_data(made_on, data)
 
 

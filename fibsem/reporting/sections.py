@@ -22,6 +22,7 @@ from fibsem.reporting.page import Picture, Section, Table
 from fibsem.reporting.results import Record, Result, Results
 from fibsem.system.file_names import name_of
 from fibsem.system.files import known_json
+from fibsem.tracking.lineage import Lineage
 from fibsem.training.objectives import OBJECTIVES
 
 #: Trials of a sweep that are listed.
@@ -115,7 +116,7 @@ def _promotion(result: Result) -> Section:
     items: list[Table | Picture] = [read_table(file, prefix=name) for file in files]
     items += pictures_in(result.folder / "figures", name)
     title = f"Version {result.record['version']}"
-    text = (*_descent(result.origin), *_character(result.record))
+    text = (*_descent(result.lineage), *_character(result.record))
     return Section(title, text, _made(result), tuple(items))
 
 
@@ -140,14 +141,14 @@ def _character(record: Record) -> Iterator[str]:
         )
 
 
-def _descent(lineage: Mapping[str, Any]) -> tuple[str, ...]:
+def _descent(lineage: Lineage) -> tuple[str, ...]:
     """The sweep and the trial that a promoted model comes from, where they are known."""
-    sweep, trial = lineage.get("sweep") or {}, lineage.get("trial") or {}
-    if not trial.get("name"):
+    trial = lineage.trial
+    if not trial.name:
         return ()
     return (
-        f"From trial {trial['name']} (seed {trial.get('seed')}) of sweep {sweep.get('study')}, "
-        f"promoted with code {lineage.get('code')}.",
+        f"From trial {trial.name} (seed {trial.seed}) of sweep {lineage.sweep.study}, "
+        f"promoted with code {lineage.code}.",
     )
 
 
@@ -296,8 +297,8 @@ def _place(folder: Path) -> list[str]:
 
 def _made(result: Result) -> str:
     """The command that made a result, where it says so."""
-    part = result.origin.get("promotion") if result.kind == "promotion" else result.record
-    return str((part or {}).get("command") or "")
+    made_by = result.lineage.promotion.command
+    return str((made_by if result.kind == "promotion" else result.record.get("command")) or "")
 
 
 def _model(record: Record) -> str:

@@ -28,6 +28,7 @@ from fibsem.inference.volume.likeness import Trained
 from fibsem.inference.volume.tested import FilmSquares
 from fibsem.models.spec import ModelSpec
 from fibsem.system.files import read_json, write_json
+from fibsem.tracking.lineage import Lineage
 from fibsem.tracking.store import client_of
 
 #: How addresses in an MLflow store begin.
@@ -59,6 +60,11 @@ class Bundle:
         share = Calibration.from_json(calibration).before.share if calibration else None
         greys = tuple(map(tuple, self.audit.get("greys", {}).values()))
         return Trained(self.voxel_nm, greys, share)
+
+    @property
+    def lineage(self) -> Lineage:
+        """Where it comes from; of an older bundle the few things that it kept."""
+        return Lineage.of_bundle(self.audit)
 
     @property
     def tested(self) -> tuple[FilmSquares, ...]:

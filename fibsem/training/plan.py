@@ -21,6 +21,7 @@ from fibsem.inference.model.cost import predicted_seconds_per_gigapixel, seconds
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.system.files import read_json, write_json
 from fibsem.system.interrupts import uninterrupted
+from fibsem.system.records import fields_in
 from fibsem.training.estimate import OVERHEAD_S, Estimate, duration
 from fibsem.training.estimating import estimator
 from fibsem.training.fit import AfterStep, as_dataset, epoch_batches
@@ -185,8 +186,8 @@ class Plan:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Plan:
-        known = {field.name: record[field.name] for field in fields(cls) if field.name in record}
-        return cls(**{**known, "rungs": tuple(map(tuple, record.get("rungs", ())))})
+        rungs = tuple(map(tuple, record.get("rungs", ())))
+        return cls(**{**fields_in(cls, record), "rungs": rungs})
 
 
 @uninterrupted()

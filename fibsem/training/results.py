@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
+from fibsem.system.records import fields_in
 from fibsem.tracking import names
 
 Figures = dict[str, float]
@@ -26,7 +26,7 @@ class Epoch:
     val: Figures
     seconds: float
     val_seconds: float
-    val_all: Figures = dataclasses.field(default_factory=dict)
+    val_all: Figures = field(default_factory=dict)
 
     def metrics(self) -> Figures:
         """The figures by their names in MLflow."""
@@ -122,6 +122,9 @@ class TrialResult:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> TrialResult:
         """Read what :meth:`to_json` made; what a later version added is left out."""
-        fields = {field.name for field in dataclasses.fields(cls)}
-        kept = {key: value for key, value in record.items() if key in fields}
-        return cls(**{**kept, "history": tuple(Epoch(**epoch) for epoch in record["history"])})
+        return cls(
+            **{
+                **fields_in(cls, record),
+                "history": tuple(Epoch(**epoch) for epoch in record["history"]),
+            }
+        )

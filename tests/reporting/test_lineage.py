@@ -10,7 +10,8 @@ from fibsem.config import compose
 from fibsem.errors import UserError
 from fibsem.reporting.lineage import UNKNOWN, read_lineage
 from fibsem.system.files import write_json
-from fibsem.tracking.provenance import origin, provenance
+from fibsem.tracking.lineage import Lineage
+from fibsem.tracking.provenance import provenance
 
 LINEAGE = {
     "sweep": {
@@ -46,7 +47,8 @@ OLDER = {
 def summary(*bundles, code="0.1.0+37a2faa", command=SEGMENT):
     """The summary of a segmentation by (weights, version, audit) bundles."""
     weights, versions, audits = zip(*bundles, strict=True)
-    told = provenance(weights, versions, audits, code=code, command=command)
+    lineages = map(Lineage.of_bundle, audits)
+    told = provenance(weights, versions, lineages, code=code, command=command)
     return {**OLDER, "volume_hash": "e16a66b884f5", **told}
 
 
@@ -183,7 +185,7 @@ def test_a_promotion_itself(tmp_path):
 
 def test_what_an_older_bundle_does_not_know_is_said(tmp_path):
     audit = {"winner": "bbbb", "run_id": "cccc", "dataset": "film", "data": "c8d2fc37b004"}
-    assert origin(audit)["trial"] == {"run_id": "bbbb"}
+    assert Lineage.of_bundle(audit).trial.run_id == "bbbb"
     text = written(tmp_path, summary(("bundle", None, audit))).text()
     for known in ("run bbbb", "run cccc", "film, hash c8d2fc37b004", SEGMENT):
         assert known in text
