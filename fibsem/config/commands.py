@@ -26,6 +26,7 @@ from fibsem.errors import UserError, one_line
 from fibsem.system.addresses import secrets_of
 from fibsem.system.interrupts import END_S, STOPPED, end_cleanly
 from fibsem.system.libraries import disinherit
+from fibsem.system.processes import ending_at_once
 from fibsem.system.secrets import guard_output, remember
 from fibsem.system.streams import open_closed
 
@@ -155,14 +156,15 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
             mistakes.append(error)
 
     try:
-        given = sys.argv[1:]
-        sys.argv[1:] = _checked(name, with_architecture(name, given))
-        _remember_secrets(given)
-        with _one_line_errors():
-            composed()
-        for mistake in mistakes:
-            raise mistake
-        sys.stdout.flush()
+        with ending_at_once():
+            given = sys.argv[1:]
+            sys.argv[1:] = _checked(name, with_architecture(name, given))
+            _remember_secrets(given)
+            with _one_line_errors():
+                composed()
+            for mistake in mistakes:
+                raise mistake
+            sys.stdout.flush()
     except KeyboardInterrupt:
         print(STOPPED, file=sys.stderr)
         sys.exit(130)

@@ -23,6 +23,7 @@ from fibsem.system.processes import (
     confine,
     core_shares,
     die_with_parent,
+    ending_at_once,
     stop,
     visible_accelerators,
 )
@@ -116,13 +117,14 @@ def _worker(tree: Tree, folder: Path, cores: set[int], accelerator: str | None) 
     from fibsem.training.material import Material
 
     try:
-        config = RunConfig.of(one_trial(tree))
-        dataset = obtain(config.data, config.split)
-        tracking = Tracking.open(config.tracking, dataset.name)
-        sweep = Sweep.open(tree, dataset, folder, tracking)
-        execute = sweep.executor(lambda: InProcess(Material.of(dataset, config), tracking))
-        sweep.work(execute, lambda *_: None)
-        sweep.study.close()
+        with ending_at_once():
+            config = RunConfig.of(one_trial(tree))
+            dataset = obtain(config.data, config.split)
+            tracking = Tracking.open(config.tracking, dataset.name)
+            sweep = Sweep.open(tree, dataset, folder, tracking)
+            execute = sweep.executor(lambda: InProcess(Material.of(dataset, config), tracking))
+            sweep.work(execute, lambda *_: None)
+            sweep.study.close()
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
