@@ -102,6 +102,14 @@ def test_a_model_brings_its_space_but_for_another_one_that_is_given():
     assert compose("sweep", ["model=3dcnn", "space=2d"])["space"]["name"] == "2d"
 
 
+def test_films_of_a_phantom_are_taken_away_and_added():
+    """They are keys of the user's own, as those of a space are."""
+    film = "{porosity: 0.58, mean: 0.4, std: 0.1}"
+    overrides = ["~phantom.samples.HPC22", f"+phantom.samples.P58={film}"]
+    recipe = PhantomRecipe.from_mapping(compose("simulate", overrides)["phantom"])
+    assert list(recipe.samples) == ["HPC30", "HPC45", "P58"]
+
+
 @pytest.mark.parametrize("phantom", names("phantom"))
 def test_every_phantom_is_a_recipe(phantom):
     recipe = PhantomRecipe.from_mapping(compose("simulate", [f"phantom={phantom}"])["phantom"])
@@ -171,7 +179,7 @@ def test_the_thesis_protocol():
         (["+epochs=3"], r"a key must be one that the command has, but got 'epochs'"),
         (["++nbdh.x=3"], r"a key must be one that the command has, but got 'nbdh.x'"),
         (["+volume=film"], r"a key must be one that the command has, but got 'volume'"),
-        (["~seed"], r"only keys of `space` can be taken away, but got ~seed; seed=null"),
+        (["~seed"], r"only keys of `space` and .* taken away, but got ~seed; seed=null"),
         (["=5"], r"an argument must be key=value, but got =5"),
         (["preprocess.scaling=patch"], r"one of standardise, none, minmax, mode"),
         (["split.gap=-1"], r"at least 0, but got -1"),

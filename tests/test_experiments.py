@@ -5,9 +5,13 @@ Public is ``fibsem.api``, and what a package lists in ``__all__``.
 
 import ast
 import json
+import re
 from pathlib import Path
 
 import pytest
+
+from fibsem.config.overrides import CONF, check_keys
+from fibsem.errors import UserError
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENTS = sorted((ROOT / "experiments").rglob("*.py"))
@@ -69,3 +73,40 @@ def test_notebooks_use_the_interface_alone(file):
     code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     assert [*inner("\n".join(code))] == []
     assert "from fibsem import api" in "\n".join(code)
+
+
+#: What a command is told: a key that is given, added or taken away.
+OVERRIDE = re.compile(r"(~[a-z_.]+\w*$|[~+]*[a-z_]+(\.\w+)*=)")
+#: Where commands are told what is wrong on purpose.
+HOSTILE = ROOT / "experiments" / "reliability" / "inputs"
+COMMANDS = [file.stem for file in sorted(CONF.glob("*.yaml")) if file.stem != "base"]
+
+
+def _overrides(source):
+    """Literals that look like arguments of a command, of f-strings what stands first."""
+    for node in ast.walk(ast.parse(source)):
+        first = node.values[0] if isinstance(node, ast.JoinedStr) else node
+        if isinstance(first, ast.Constant) and OVERRIDE.match(str(first.value)):
+            yield first.value
+
+
+def _accepts(command, override):
+    try:
+        check_keys(command, [override])
+    except UserError:
+        return False
+    return True
+
+
+def test_a_key_that_no_command_takes_is_found():
+    told = {*_overrides('line = ["~seed", "+phantom.samples.A=1", f"+trials={k}", "no key", "~"]')}
+    assert told == {"~seed", "+phantom.samples.A=1", "+trials="}
+    assert [o for o in sorted(told) if any(_accepts(c, o) for c in COMMANDS)] == [
+        "+phantom.samples.A=1"
+    ]
+
+
+def test_experiments_add_and_take_away_what_commands_let_them():
+    files = [file for file in EXPERIMENTS if HOSTILE not in file.parents]
+    told = {override for file in files for override in _overrides(file.read_text("utf-8"))}
+    assert [o for o in sorted(told) if not any(_accepts(c, o) for c in COMMANDS)] == []

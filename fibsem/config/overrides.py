@@ -24,6 +24,8 @@ PACKAGE = Path(__file__).parent.parent
 CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())
 #: Keys of a file that are not the command's.
 HYDRAS = ("defaults", "hydra")
+#: What has keys that users choose, so that they can be added and taken away.
+LISTS = ("hydra", "space", r"phantom\.samples")
 #: What Hydra calls none.
 NONE = "null"
 #: Between two commas: a text in quotes, or one with brackets that may hold commas.
@@ -86,10 +88,10 @@ def check_keys(command: str, arguments: Iterable[str]) -> None:
             raise UserError(f"an argument must be key=value, but got {argument}.")
         if name.startswith("+") and first != "hydra" and first not in _own_keys(command):
             raise unknown_key(key)
-        if name.startswith("~") and first not in ("hydra", "space"):
+        if name.startswith("~") and not re.match(rf"({'|'.join(LISTS)})\b", key):
             raise UserError(
-                f"only keys of `space` can be taken away, but got {argument}; {key}=null is a "
-                "value that is not given."
+                "only keys of `space` and `phantom.samples` can be taken away, but got "
+                f"{argument}; {key}=null is a value that is not given."
             )
 
 
