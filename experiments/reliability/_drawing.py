@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
-#: Those with quick tests first.
-PACKAGES = ("analysis", "training", "search", "promotion")
+#: In the order in which they are tried.
+PACKAGES = ("search", "promotion", "training", "analysis")
 #: Mutants of each package by kind: arguments dropped; operators; numbers, values, branches.
 KINDS = {"call": 15, "operator": 20, "value": 15}
 VALUES = ("Integer", "Float", "Name", "Assign", "AnnAssign", "Lambda", "IfExp", "SimpleString")
@@ -27,21 +26,22 @@ Mutant = dict[str, Any]
 class Candidate:
     """A change that may be drawn; ``make`` makes the mutated code."""
 
-    path: Path
+    file: str
+    before: str
     line: int
     kind: str
     lines: tuple[int, int]
     make: Callable[[], str]
 
     def mutant(self) -> Mutant:
-        before, after, line = changed_lines(self.path.read_text(), self.make())
+        before, after, line = changed_lines(self.before, self.make())
         return {
-            "file": str(self.path.relative_to(ROOT)), "line": line, "kind": self.kind,
+            "file": self.file, "line": line, "kind": self.kind,
             "lines": self.lines, "before": before, "after": after,
         }  # fmt: skip
 
 
-def candidates(path: Path) -> Iterator[Candidate]:
+def candidates(tree: Path, path: Path) -> Iterator[Candidate]:
     """Every mutant of a file but those of types and of words for people."""
     import libcst as cst
     from libcst import metadata
@@ -49,7 +49,8 @@ def candidates(path: Path) -> Iterator[Candidate]:
     from mutmut.mutation.mutators import mutation_operators
     from mutmut.mutation.pragma_handling import IgnoredCode
 
-    wrapper = metadata.MetadataWrapper(cst.parse_module(path.read_text()))
+    code = path.read_text()
+    wrapper = metadata.MetadataWrapper(cst.parse_module(code))
     visitor = MutationVisitor(mutation_operators, IgnoredCode(set(), set(), set()))
     wrapper.visit(visitor)
     where = wrapper.resolve(metadata.PositionProvider)
@@ -81,7 +82,7 @@ def candidates(path: Path) -> Iterator[Candidate]:
         statement = next((n for n in chain if isinstance(n, cst.SimpleStatementLine)), node)
         name = type(node).__name__
         yield Candidate(
-            path, where[node].start.line,
+            str(path.relative_to(tree)), code, where[node].start.line,
             "call" if name == "Call" else "value" if name in VALUES else "operator",
             (where[statement].start.line, where[statement].end.line),
             lambda m=mutation: wrapper.module.deep_replace(m.original_node, m.mutated_node).code,
@@ -98,19 +99,22 @@ def changed_lines(before: str, after: str) -> tuple[list[str], list[str], int]:
     return a[first : len(a) - last], b[first : len(b) - last], first + 1
 
 
-def draw(seed: int) -> list[Mutant]:
-    """The mutants, package by package; first a line is drawn, then one of its mutants."""
-    rng = random.Random(seed)
+def draw(tree: Path, seed: int) -> list[Mutant]:
+    """The mutants, package by package; first a line is drawn, then one of its mutants.
+
+    A change of one package leaves alone what is drawn of the others.
+    """
     drawn: list[Mutant] = []
     for package in PACKAGES:
-        files = sorted((ROOT / "fibsem" / package).rglob("[!_]*.py"))
-        every = [candidate for path in files for candidate in candidates(path)]
+        rng = random.Random(f"{seed} {package}")
+        files = sorted((tree / "fibsem" / package).rglob("[!_]*.py"))
+        every = [candidate for path in files for candidate in candidates(tree, path)]
         chosen: list[Mutant] = []
         for kind, count in KINDS.items():
             by_line: dict[tuple[str, int], list[Candidate]] = {}
             for one in every:
                 if one.kind == kind:
-                    by_line.setdefault((str(one.path), one.line), []).append(one)
+                    by_line.setdefault((one.file, one.line), []).append(one)
             places = rng.sample(sorted(by_line), count)
             chosen += [rng.choice(by_line[place]).mutant() for place in places]
         drawn += sorted(chosen, key=lambda mutant: (mutant["file"], mutant["line"]))

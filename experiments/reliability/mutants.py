@@ -11,7 +11,8 @@ processor time. Expected: all killed but those that README.md explains.
 
 The mutants are mutmut's. Its own runner forks after the import of what it tests, which TensorFlow
 does not survive; so the runner is this file. What is done is in `outputs/mutants` and is not done
-again; `--again` tries survivors once more, with new tests.
+again: the same command goes on with the commit that it began with. `--again` takes the newest
+commit and tries those alive once more, with new tests; one whose line is no more is `gone`.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from _drawing import PACKAGES, ROOT, Mutant, draw
+from _drawing import PACKAGES, Mutant, draw
+
+ROOT = Path(__file__).parents[2]
 
 #: Seconds of processor time of one mutant; wall time, for what waits; of tests without a mutant.
 CPU_S, WALL_S, TESTS_S = 120, 600, 90
@@ -97,15 +100,14 @@ def reach(package: str) -> dict[str, Any]:
     return {"seconds": seconds, "lines": lines}
 
 
-def tests_for(mutant: Mutant, known: dict[str, Any]) -> list[str]:
-    """Tests that reach its lines: those of its own module first, then quick ones.
+def tests_for(mutant: Mutant, lines: range, known: dict[str, Any]) -> list[str]:
+    """Tests that reach these lines: those of its own module first, then quick ones.
 
     What a fixture reaches, all tests of its file may notice; what runs on import, all there are.
     """
     seconds = known["seconds"]
     by_line = known["lines"].get(mutant["file"], {})
-    first, last = mutant["lines"]
-    contexts = {c for k in range(first, last + 1) for c in by_line.get(str(k), by_line.get(k, []))}
+    contexts = {context for k in lines for context in by_line.get(str(k), [])}
     reaching = set()
     for context in contexts:
         test, _, phase = context.rpartition("|")
@@ -128,17 +130,19 @@ def tests_for(mutant: Mutant, known: dict[str, Any]) -> list[str]:
 # what the tests say
 
 
-def judge(mutant: Mutant, tests: list[str]) -> dict[str, Any]:
-    """Make a mutant in the copy, run the tests, take it back."""
+def judge(mutant: Mutant, known: dict[str, Any]) -> dict[str, Any]:
+    """Make a mutant in the copy, run the tests that reach it, take it back."""
+    path = tree / mutant["file"]
+    whole = path.read_text() if path.is_file() else ""
+    at = place(whole.splitlines(), mutant)
+    if at is None:
+        return {"state": "gone"}
+    first, last = (k + at + 1 - mutant["line"] for k in mutant["lines"])
+    tests = tests_for(mutant, range(first, last + 1), known)
     if not tests:
         return {"state": "unreached"}
-    path = tree / mutant["file"]
-    whole = path.read_text()
-    changed = mutated(whole, mutant)
-    if changed is None:
-        return {"state": "gone"}
     try:
-        path.write_text(changed)
+        path.write_text(mutated(whole.splitlines(), mutant, at))
         forget(path)
         return {**run(tests), "tests": len(tests)}
     finally:
@@ -146,15 +150,17 @@ def judge(mutant: Mutant, tests: list[str]) -> dict[str, Any]:
         forget(path)
 
 
-def mutated(code: str, mutant: Mutant) -> str | None:
-    """The file with the mutant in it, nearest to where it was drawn; None if its line is gone."""
-    lines, before = code.splitlines(), mutant["before"]
-    size = len(before)
-    places = [k for k in range(len(lines) - size + 1) if lines[k : k + size] == before]
-    if not places:
-        return None
-    k = min(places, key=lambda k: abs(k + 1 - mutant["line"]))
-    return "\n".join([*lines[:k], *mutant["after"], *lines[k + size :]]) + "\n"
+def place(lines: list[str], mutant: Mutant) -> int | None:
+    """Index of the line that it changes, nearest to where it was drawn; None if it is gone."""
+    before = mutant["before"]
+    places = [k for k in range(len(lines)) if lines[k : k + len(before)] == before]
+    return min(places, key=lambda k: abs(k + 1 - mutant["line"]), default=None)
+
+
+def mutated(lines: list[str], mutant: Mutant, at: int) -> str:
+    """The file with the mutant in it."""
+    behind = lines[at + len(mutant["before"]) :]
+    return "\n".join([*lines[:at], *mutant["after"], *behind]) + "\n"
 
 
 def forget(path: Path) -> None:
@@ -210,33 +216,40 @@ def kept(name: str, make: Callable[[], Any]) -> Any:
     return json.loads(path.read_text())
 
 
-def copy_tree() -> None:
-    """Make a fresh copy of the committed tree."""
+def copy_tree(commit: str) -> None:
+    """Make a fresh copy of a committed tree."""
     shutil.rmtree(tree, ignore_errors=True)
     tree.mkdir(parents=True)
-    archive = ["git", "-C", str(ROOT), "archive", "HEAD"]
+    archive = ["git", "-C", str(ROOT), "archive", commit]
     found = subprocess.run(archive, stdout=subprocess.PIPE, check=True)
     subprocess.run(["tar", "-x", "-C", str(tree)], input=found.stdout, check=True)
+
+
+def newest() -> str:
+    """The commit that is checked out."""
+    asked = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
+    return subprocess.run(asked, stdout=subprocess.PIPE, check=True, text=True).stdout.strip()
 
 
 def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     sys.path.append(str(tools))
-    copy_tree()
-    mutants = kept("mutants", lambda: draw(args.seed))
+    if args.again:
+        for old in [folder / "commit.json", *folder.glob("reach-*.json")]:
+            old.unlink(missing_ok=True)
+    commit = kept("commit", newest)
+    copy_tree(commit)
+    mutants = kept("mutants", lambda: draw(tree, args.seed))
     log = folder / "results.jsonl"
     lines = log.read_text().splitlines() if log.is_file() else []
     results = {record["id"]: record for record in map(json.loads, lines)}
     again = {k for k, r in results.items() if args.again and r["state"] in ALIVE}
-    if again:
-        for package in PACKAGES:
-            (folder / f"reach-{package}.json").unlink(missing_ok=True)
     for mutant in mutants:
         package = mutant["package"]
         if mutant["id"] in results and mutant["id"] not in again:
             continue
         known = kept(f"reach-{package}", lambda package=package: reach(package))
-        record = {"id": mutant["id"], **judge(mutant, tests_for(mutant, known))}
+        record = {"id": mutant["id"], "commit": commit, **judge(mutant, known)}
         results[mutant["id"]] = record
         with log.open("a") as file:
             file.write(json.dumps(record) + "\n")
@@ -255,7 +268,7 @@ def write(mutants: list[Mutant], results: dict[int, dict[str, Any]]) -> None:
             "id": m["id"], "place": f"{m['file']}:{m['line']}", "kind": m["kind"],
             "before": " ".join(map(str.strip, m["before"])),
             "after": " ".join(map(str.strip, m["after"])),
-            **{key: results[m["id"]].get(key, "") for key in ("state", "by")},
+            **{key: results[m["id"]].get(key, "") for key in ("state", "by", "commit")},
         }
         for m in mutants
         if m["id"] in results
