@@ -40,8 +40,8 @@ class Axes:
             position = trial.suggest_int(f"{key} position", 0, len(axis.values) - 1)
             value = axis.values[position]
             return min(allowed.values, key=lambda v: abs(v - value))
-        name = _name(key, axis, allowed)
-        return _decoded(trial.suggest_categorical(name, [_encoded(v) for v in allowed.values]))
+        by_code = {_encoded(value): value for value in allowed.values}
+        return by_code[trial.suggest_categorical(_name(key, axis, allowed), list(by_code))]
 
     def parameters(self, values: Values) -> dict[str, Any]:
         """Hyperparameters as the parameters that :meth:`suggest` will ask for."""
@@ -92,9 +92,3 @@ def _ordered(axis: Choice) -> bool:
 def _encoded(value: Any) -> Any:
     """A value as a storage keeps it: lists as JSON."""
     return json.dumps(value) if isinstance(value, list | tuple | dict) else value
-
-
-def _decoded(value: Any) -> Any:
-    if isinstance(value, str) and value[:1] in "[{":
-        return json.loads(value)
-    return value

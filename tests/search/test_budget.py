@@ -1,6 +1,7 @@
 """A budget of a sweep: how many trials of how many steps, and one plan one sweep."""
 
 import json
+import time
 from dataclasses import replace
 
 import pytest
@@ -8,16 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fibsem import models, sweep
-from fibsem.config import SearchConfig, TrainConfig, compose
+from fibsem.config import SearchConfig, TrainConfig, compose, read
+from fibsem.search import budget
 from fibsem.search.budget import (
     MOST_TRIALS,
     STEPS,
+    cut_off,
     disk_mib,
     halving,
     mean,
     number_of_trials,
+    plan_sweep,
     values,
 )
+from fibsem.search.space import read_space
 from fibsem.training.checkpoint import continuation, save
 from fibsem.training.learner import Learner
 from fibsem.training.plan import FEWEST_STEPS, Plan, Probe, plan_trainings
@@ -95,6 +100,39 @@ def test_what_a_training_leaves_is_what_was_said(material, tmp_path):
     left = sum(path.stat().st_size for path in tmp_path.iterdir())
     one = Plan(60.0, "abc", 1, 1, 1, 0.1, 0.2, 5.0)
     assert left / 2**20 == pytest.approx(disk_mib(one, 10, learner.scored.count_params()), rel=0.3)
+
+
+def test_what_the_timing_took_is_no_more_there_for_trials(material, monkeypatch):
+    """Each of four networks has a quarter of the budget at most to be timed."""
+    found, given = Probe(0.1, 0.2, 5.0, 1e-6), []
+
+    def probe(_, most_s):
+        given.append(most_s)
+        return found
+
+    monkeypatch.setattr(budget, "probe", probe)
+    tree = compose("sweep", ["space=smoke", "nbhd=11x11x3", "search.pruner=median"])
+    begun = time.perf_counter() - 100
+    plan = plan_sweep(
+        tree, read(SearchConfig, tree["search"], "search"), read_space(tree), material(), 600, begun
+    )
+    assert given == [150.0] * 4
+    assert plan.trials == number_of_trials(found, 495) < number_of_trials(found, 600)
+    assert 400 < plan.seconds <= 500
+
+
+@pytest.mark.parametrize(
+    ("worked_s", "limit_s", "left_s"),
+    [(0, None, 600), (100, None, 500), (100, 50, 50), (700, None, 1)],
+)
+def test_a_hard_budget_begins_no_trial_when_it_is_used_up(worked_s, limit_s, left_s):
+    plan = Plan(600.0, "abc", 40, 5, 100, 0.1, 0.2, 5.0)
+    given = [] if limit_s is None else [f"search.max_seconds={limit_s}"]
+    tree = compose("sweep", ["budget=10min", "budget_is=hard", *given])
+    assert cut_off(tree, plan, worked_s)["search"]["max_seconds"] == left_s
+    assert cut_off(tree, None, worked_s) is tree
+    soft = compose("sweep", ["budget=10min", *given])
+    assert cut_off(soft, plan, worked_s) is soft
 
 
 def test_networks_of_a_space_are_timed_on_average():
