@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from fibsem.analysis.calibration import Calibration, Platt, Reliability, calibrate
 from fibsem.analysis.postprocessing import ScoredSquare
 from fibsem.analysis.postprocessing.steps import smooth
-from fibsem.data.dataset import IGNORE
+from fibsem.data.dataset import IGNORE, Region
 from fibsem.errors import UserError
 
 
@@ -54,6 +54,17 @@ def calibration_errors(squares: Iterable[ScoredSquare], platt: Platt) -> dict[st
     return {
         name: Reliability.of(labels, some).error if labels.size else float("nan")
         for name, some in (("ece_before", scores), ("ece_after", after))
+    }
+
+
+def errors_by_sample(
+    squares: Sequence[tuple[Region, ScoredSquare]], platt: Platt
+) -> dict[str, dict[str, float]]:
+    """Those errors of each sample alone: in the mean of films one may be off, and another too."""
+    samples = dict.fromkeys(region.sample for region, _ in squares)
+    return {
+        sample: calibration_errors((s for r, s in squares if r.sample == sample), platt)
+        for sample in samples
     }
 
 

@@ -65,6 +65,7 @@ def measure(
         "calibration": {
             **challenger.choice.calibration.to_json(),
             **{f"test_{key}": value for key, value in errors.items()},
+            "test_by_sample": tested.examination.calibration_by_sample.get("challenger", {}),
         },
         "val": scores.val,
         "test": tested.examination.balanced["challenger"],

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from fibsem.inference.model.segmenter import Segmenter
-from fibsem.promotion.calibrating import calibration_errors
+from fibsem.promotion.calibrating import calibration_errors, errors_by_sample
 from fibsem.promotion.choice import Chosen
 from fibsem.promotion.examination import balanced, counts_of, score_split, squares_with_scores
 from fibsem.promotion.setting import Promotion
@@ -30,11 +30,14 @@ class Examination:
     balanced, calibration
         By model, without the champion: figures on the balanced sample, and the calibration error
         without and with the line of logits.
+    calibration_by_sample
+        The calibration errors of each sample, by model; none in records that are older.
     """
 
     rows: Mapping[str, tuple[SquareCounts, ...]]
     balanced: Mapping[str, Figures]
     calibration: Mapping[str, Figures]
+    calibration_by_sample: Mapping[str, Mapping[str, Figures]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,13 @@ class Look:
         rows = {name: [row.to_json() for row in rows] for name, rows in some.rows.items()}
         record = asdict(replace(self, examination=None))  # type: ignore[arg-type]
         del record["examination"]
-        return {"rows": rows, "balanced": some.balanced, "calibration": some.calibration, **record}
+        return {
+            "rows": rows,
+            "balanced": some.balanced,
+            "calibration": some.calibration,
+            "calibration_by_sample": some.calibration_by_sample,
+            **record,
+        }
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Look:
@@ -77,7 +86,12 @@ class Look:
             name: tuple(map(SquareCounts.from_json, some)) for name, some in record["rows"].items()
         }
         return cls(
-            Examination(rows, record["balanced"], record["calibration"]),
+            Examination(
+                rows,
+                record["balanced"],
+                record["calibration"],
+                record.get("calibration_by_sample", {}),
+            ),
             record["against"],
             record.get("against_run"),
             record["champion"],
@@ -119,15 +133,16 @@ def examine_on_test(
         theirs = champion.segmenter
         # one for all: with less around a square, components at its border look smaller
         margin = max(margin, theirs.postprocessing.margin)
-    rows, calibration = {}, {}
+    rows, calibration, by_sample = {}, {}, {}
     for name, one in segmenters.items():
         squares = list(squares_with_scores(one, material, "test", margin))
         rows[name] = tuple(counts_of(squares, one.postprocessing, one.platt))
         calibration[name] = calibration_errors((square for _, square in squares), one.platt)
+        by_sample[name] = errors_by_sample(squares, one.platt)
     if theirs is not None:
         rows["champion"] = tuple(_champions(theirs, material, margin))
     figures = {name: balanced(one, material, "test") for name, one in segmenters.items()}
-    return Examination(rows, figures, calibration)
+    return Examination(rows, figures, calibration, by_sample)
 
 
 def _champions(champion: Segmenter, material: Material, margin: int) -> list[SquareCounts]:

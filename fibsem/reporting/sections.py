@@ -132,13 +132,24 @@ def _character(record: Record) -> Iterator[str]:
         if "test_ece_after" in calibration:
             yield (
                 f"On the test pixels it is {calibration['test_ece_before']:.4f} before and "
-                f"{calibration['test_ece_after']:.4f} with it."
+                f"{calibration['test_ece_after']:.4f} with it{_by_sample(calibration)}."
             )
     if ensemble := record.get("ensemble"):
         yield (
             f"Mean of {ensemble['members']} networks: test mIoU {ensemble['gain_test_miou']:+.4f} "
             f"against the first of them, at {ensemble['cost_ratio']:.1f} times the cost."
         )
+
+
+def _by_sample(calibration: Record) -> str:
+    """The calibration errors of each sample, where there are several."""
+    errors = calibration.get("test_by_sample") or {}
+    each = [
+        f"{name} {some['ece_before']:.4f} and {some['ece_after']:.4f}"
+        for name, some in sorted(errors.items())
+        if some["ece_before"] is not None  # nobody labelled a pixel of its test squares
+    ]
+    return f"; by sample {', '.join(each)}" if len(each) > 1 else ""
 
 
 def _descent(lineage: Lineage) -> tuple[str, ...]:

@@ -9,11 +9,17 @@ from scipy.special import expit
 
 from fibsem.analysis.calibration import Platt, calibrate
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
-from fibsem.data.dataset import IGNORE
+from fibsem.data.dataset import IGNORE, Region
 from fibsem.data.preprocessing import Recipe
 from fibsem.errors import UserError
+from fibsem.geometry import Box
 from fibsem.inference.model.segmenter import Scorer, Segmenter
-from fibsem.promotion.calibrating import calibration_errors, fit_calibration, labelled_pixels
+from fibsem.promotion.calibrating import (
+    calibration_errors,
+    errors_by_sample,
+    fit_calibration,
+    labelled_pixels,
+)
 from fibsem.system.files import read_json, write_json
 from fibsem.tracking.bundle import Bundle, load_bundle
 from fibsem.training.scoring import score_all, scored_squares
@@ -66,6 +72,21 @@ def test_the_error_on_other_squares_is_theirs():
     again = calibrate(*labelled_pixels(others))
     assert errors["ece_before"] == again.ece_before != found.ece_before
     assert errors["ece_after"] < errors["ece_before"]
+
+
+def test_every_sample_has_errors_of_its_own():
+    def of(sample, scored):
+        return Region(
+            sample, "", Box((0, 0, 0), (1, 40, 40)), "test", lambda: scored.labels
+        ), scored
+
+    squares = [square(seed) for seed in range(4)]
+    mixed = [of(name, one) for name, one in zip("abab", squares, strict=True)]
+    line = Platt(2.0, 0.3)
+    assert errors_by_sample(mixed, line) == {
+        "a": calibration_errors(squares[::2], line),
+        "b": calibration_errors(squares[1::2], line),
+    }
 
 
 def test_the_loss_before_is_that_of_the_scores(material, trained):

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from dataclasses import asdict, dataclass
+from typing import ClassVar
 
 import pytest
 import tifffile
@@ -14,7 +16,6 @@ from fibsem.promotion import decision
 from fibsem.promotion.folder import settle
 from fibsem.promotion.gate import Challenger, gate
 from fibsem.promotion.promotion import parent_run
-from fibsem.promotion.release import Lineage
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.steps import Steps
 from fibsem.promotion.testing import Examination, Look
@@ -139,10 +140,17 @@ def test_overwrite_removes_a_promotion_and_nothing_else(begin, tmp_path):
     assert left == {*theirs, FILE}
 
 
-class Step(Lineage):
+@dataclass(frozen=True)
+class Step:
     """What a step may find."""
 
-    KEYS = ("a",)
+    a: int
+    KEYS: ClassVar = ("a",)
+    to_json = asdict
+
+    @classmethod
+    def from_json(cls, record):
+        return cls(**record)
 
 
 @pytest.mark.parametrize("content", ['{"a"', "", '{"b": 1}', "[]"])
@@ -150,7 +158,7 @@ def test_a_damaged_step_is_made_again(tmp_path, capsys, content):
     steps = Steps(tmp_path)
 
     def found(value):
-        return steps.once("step", Step, lambda: Step({"a": value})).record["a"]
+        return steps.once("step", Step, lambda: Step(value)).a
 
     assert [found(1), found(2)] == [1, 1]
     (tmp_path / "step.json").write_text(content)

@@ -151,6 +151,8 @@ def test_calibration_is_in_the_model_and_lowers_the_loss(promoted):
     assert calibration["loss_after"] <= calibration["loss_before"]
     for part in ("ece_before", "ece_after", "test_ece_before", "test_ece_after"):
         assert 0 <= calibration[part] <= 1
+    (alone,) = calibration["test_by_sample"].values()  # of a film that is the only one
+    assert alone == {part: calibration[f"test_{part}"] for part in ("ece_before", "ece_after")}
     bundle = load_bundle(promoted["folder"] / "promote" / "bundle")
     assert bundle.segmenter.temperature == calibration["temperature"]
 

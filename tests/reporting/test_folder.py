@@ -47,6 +47,12 @@ def promotion(folder):
     gate = {"passed": True, "reason": "there is no champion yet", "p_value": None}
     post = {"sigma": 1.0, "threshold": 0.5, "rounds": 1, "min_size": 0}
     calibration = {"temperature": 1.5, "ece_before": 0.04, "ece_after": 0.01}
+    calibration |= {f"test_{key}": 2 * calibration[key] for key in ("ece_before", "ece_after")}
+    calibration["test_by_sample"] = {
+        "HPC30": {"ece_before": 0.07, "ece_after": 0.03},
+        "HPC22": {"ece_before": 0.09, "ece_after": 0.02},
+        "blank": {"ece_before": None, "ece_after": None},
+    }
     record = {
         "winner": "a",
         "version": "1",
@@ -116,7 +122,13 @@ def test_two_promotions_of_one_version_keep_their_tables(tmp_path, report):
     ]
     written = (tmp_path / "report" / record["tables"][2]).read_text()
     assert written == "rank,trial\n1,007\n"  # cell by cell, as the promotion wrote it
-    for known in ("Temperature 1.500", "0.0400", "30.50 % [29.00, 32.00]", "The best trials, run"):
+    for known in (
+        "Temperature 1.500",
+        "0.0400",
+        "by sample HPC22 0.0900 and 0.0200, HPC30 0.0700 and 0.0300.",
+        "30.50 % [29.00, 32.00]",
+        "The best trials, run",
+    ):
         assert known in page
 
 
