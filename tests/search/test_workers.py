@@ -1,0 +1,66 @@
+"""Processes of a sweep: what each is given, and what their ends mean."""
+
+import os
+from types import SimpleNamespace
+
+import pytest
+
+from fibsem.config import SearchConfig, compose
+from fibsem.errors import UserError
+from fibsem.search import workers
+from tests.search import idle_worker
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    """Function (exit code, count) that runs workers which do nothing."""
+    monkeypatch.setattr(workers, "_worker", idle_worker.work)
+    monkeypatch.setattr(workers, "POLL_S", 0.05)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    study = SimpleNamespace(attempts=list)
+    sweep = SimpleNamespace(
+        folder=tmp_path, search=SearchConfig(), study=study, best_so_far=str,
+        check_failures=lambda: None,
+    )  # fmt: skip
+
+    def go(code, count):
+        workers.run_workers(sweep, {"code": code}, count, lambda *_: None)
+
+    return go
+
+
+def starts(folder):
+    """Accelerators of all starts."""
+    return sorted(path.read_text() for path in folder.iterdir())
+
+
+def test_accelerators_are_dealt_out(run, tmp_path):
+    run(0, 3)
+    assert starts(tmp_path) == ["4", "4", "7"]
+
+
+def test_who_dies_again_and_again_is_not_started_for_ever(run, tmp_path, capsys):
+    message = r"`search\.workers` died 7 times .*with exit code 1; search\.workers=1 shows why"
+    with pytest.raises(UserError, match=message):
+        run(1, 1)
+    assert len(starts(tmp_path)) == 7
+    assert capsys.readouterr().err.count("worker 0 died (1); starting it again") == 6
+
+
+def test_what_the_user_can_mend_is_not_tried_again(run, tmp_path):
+    with pytest.raises(UserError, match="worker 0 stopped; what it said is above"):
+        run(workers.MISTAKE, 1)
+    assert len(starts(tmp_path)) == 1
+
+
+def test_a_worker_tells_what_the_user_can_mend(monkeypatch, tmp_path, capsys):
+    """In this process, which shall live on: what ends it with its parent is left out."""
+    for name in ("die_with_parent", "guard_output", "end_cleanly"):
+        monkeypatch.setattr(workers, name, lambda *_, **__: None)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    tree = compose("sweep", [f"data.path={tmp_path / 'nowhere'}"])
+    with pytest.raises(SystemExit) as end:
+        workers._worker(tree, tmp_path, os.sched_getaffinity(0), "7")
+    assert end.value.code == workers.MISTAKE
+    assert "nowhere is not there" in capsys.readouterr().err
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "7"
