@@ -1,12 +1,15 @@
-"""What explains the differences between trials."""
+"""Figures of a sweep, and what explains the differences between trials."""
 
+import csv
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
+from fibsem.analysis import figures
 from fibsem.search.outcomes import Outcome
-from fibsem.search.report import FEWEST, importances
+from fibsem.search.report import FEWEST, importances, report_sweep
 from fibsem.search.slots import Attempt
 from fibsem.search.space import Choice, Range
 from fibsem.training.objectives import Objective
@@ -37,3 +40,49 @@ def test_importance_is_with_what_the_value_depends_on():
     assert sum(found.values()) == 1 or abs(sum(found.values()) - 1) < 1e-6
     assert importances(sweep, trials[: FEWEST - 1]) == {}
     assert importances(sweep, [replace(one, objectives=(1.0,)) for one in trials]) == {}
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Figures by name, in the place of files."""
+    saved = {}
+
+    def save(figure, path):
+        saved[path.stem] = figure
+        return path
+
+    monkeypatch.setattr(figures, "save", save)
+    return saved
+
+
+def test_what_is_best_so_far_follows_the_direction_and_a_table_has_the_front(drawn, tmp_path):
+    """In the order in which trials ended."""
+    points = [(0.7, 50.0), (0.6, 70.0), (0.8, 100.0)]
+    trials = [
+        Outcome(
+            Attempt(k, k, 0, 0, 0, "complete", {"model.dense": k}), objectives=point,
+            record={"val": {"miou": point[0]}}, started=0.0, ended=3600.0 * (3 - k),
+        )
+        for k, point in enumerate(points)
+    ]  # fmt: skip
+    logged = []
+    sweep = SimpleNamespace(
+        space=SimpleNamespace(axes=AXES), folder=tmp_path, parent="run", best=lambda: trials[2],
+        goals=[Objective.named(key) for key in ("val/miou", "cost/seconds_per_gigapixel")],
+        study=SimpleNamespace(outcomes=lambda: trials), pareto=lambda: [trials[2], trials[0]],
+        tracking=SimpleNamespace(
+            experiment_id="1", describe=lambda run, text: logged.append(text),
+            log_file=lambda run, path, folder: logged.append(path.name),
+        ),
+    )  # fmt: skip
+    report_sweep(sweep)
+    values, best = drawn["history"].axes[0].lines
+    assert list(values.get_ydata()) == [0.8, 0.6, 0.7]
+    assert list(best.get_ydata()) == [0.8, 0.8, 0.8]
+    assert list(best.get_xdata()) == [1.0, 2.0, 3.0]
+    with (tmp_path / "figures" / "pareto.csv").open() as table:
+        rows = list(csv.DictReader(table))
+    assert [row["val/miou"] for row in rows] == ["0.8", "0.7"]
+    assert [row["model.dense"] for row in rows] == ["2", "0"]
+    assert {"history.png", "pareto.png", "pareto.csv"} <= set(logged)
+    assert "Complete trials by val/miou" in logged[-1]

@@ -103,6 +103,10 @@ def test_any_key_can_be_swept_by_naming_it():
     assert space.axes["preprocess.scaling"].values == ("none", "standardise")
 
 
+def test_a_single_value_is_a_choice_of_one():
+    assert space_of("space.axes.model.kernel=3").axes["model.kernel"] == Choice((3,))
+
+
 @pytest.mark.parametrize(
     "axis",
     ["data.path=[a,b]", "split.seed=[0,1]", "sampling.seed=[0,1]", "output=[a,b]",
