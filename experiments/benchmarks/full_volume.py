@@ -1,11 +1,11 @@
 """A volume of full slice size from files to files, against the network alone and the thesis's way.
 
-    .venv/bin/python experiments/benchmarks/full_volume.py --json FILE [--slices 200]
+    .venv/bin/python experiments/benchmarks/full_volume.py --json FILE [--slices 200] [--unet]
 
-2dcnn, 81x81x3, four blocks, smoothing and small objects included; 2247 x 3372 pixels a slice, six
-slices by default. A film is simulated and a network trained for two minutes first; both stay in
---folder. The segmentation is the command as users type it, in a process of its own. One that was
-interrupted is gone on with, but its time is not reported.
+2dcnn, 81x81x3, four blocks, or the U-Net with its defaults; smoothing and small objects included;
+2247 x 3372 pixels a slice, six slices by default. A film is simulated and a network trained for two
+minutes first; both stay in --folder. The segmentation is the command as users type it, in a process
+of its own. One that was interrupted is gone on with, but its time is not reported.
 
 Looks inside: the network alone is timed beside the whole command.
 """
@@ -25,15 +25,18 @@ parser.add_argument("--slices", type=int, default=6)
 parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
 parser.add_argument("--folder", type=Path, default=Path("outputs/full_volume"))
 parser.add_argument("--size", type=int, nargs=2, default=(2247, 3372), help="rows and columns")
-parser.add_argument("--train-seconds", type=float, default=120)
+parser.add_argument("--train-seconds", type=int, default=120)
+parser.add_argument("--unet", action="store_true", help="instead of the thesis's network")
 args = parser.parse_args()
 
 SQUARES = 6
-NETWORK = ["nbhd=81x81x3", "model.blocks=4"]
+THESIS = ["nbhd=81x81x3", "model.blocks=4"]
+NETWORK = ["model=unet"] if args.unet else THESIS
+name = "unet" if args.unet else "2dcnn"
 rows, columns = args.size
 film = args.folder / f"film-{args.slices}x{rows}x{columns}"
-bundle = args.folder / "bundle"
-output = args.folder / f"labels-{args.slices}-{args.precision}"
+bundle, trained = args.folder / f"bundle-{name}", args.folder / f"trained-{name}"
+output = args.folder / f"labels-{name}-{args.slices}-{args.precision}"
 
 
 def command(name: str, *overrides: str) -> None:
@@ -49,6 +52,7 @@ if not (film / "dataset.yaml").is_file():
 
 from fibsem import models
 from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.config import RunConfig, compose
 from fibsem.data.preprocessing import Recipe
 from fibsem.geometry import Nbhd
 from fibsem.inference.model.predict import BlockScorer
@@ -57,13 +61,12 @@ from fibsem.models import resolve
 from fibsem.tracking.bundle import Bundle, load_bundle
 
 if not (bundle / "bundle.json").is_file():
-    trained = args.folder / "trained"
     command(
-        "train", *NETWORK, f"train.max_seconds={args.train_seconds}", f"output={trained}",
+        "train", *NETWORK, f"budget={args.train_seconds}s", f"output={trained}",
         f"tracking.uri=sqlite:///{args.folder / 'mlflow.db'}",
         f"tracking.artifacts={args.folder / 'artifacts'}",
     )  # fmt: skip
-    spec = resolve("2dcnn", Nbhd.parse("81x81x3"), "valid", {"blocks": 4})
+    spec = RunConfig.of(compose("train", NETWORK)).spec
     how = PostProcessing(sigma=2.0, threshold=0.45, rounds=1, min_size=100)
     segmenter = Segmenter.of(spec, models.load(spec, trained), Recipe(), how)
     Bundle(segmenter, (50.0, 10.0, 10.0), {}).save(bundle)
@@ -85,10 +88,12 @@ if summary["slabs"]["resumed"]:
 import keras
 import numpy as np
 
-# the network alone: one tile of the run, in the precision that was used
+# the network alone: one tile of the run with its surroundings, in the precision that was used
 member = load_bundle(bundle).segmenter.members[0]
 height, width = summary["tile"]
-block = np.random.default_rng(0).normal(size=(height + 80, width + 80, 3)).astype("float32")
+_, up, left = member.spec.halo
+around = height + 2 * up, width + 2 * left, 3
+block = np.random.default_rng(0).normal(size=around).astype("float32")
 scorer = BlockScorer(member.spec, member.model, summary["precision"])
 network_px_per_s = height * width / seconds(lambda: scorer(block), 3)
 
@@ -136,6 +141,7 @@ report(
         "thesis_px_per_s": thesis_px_per_s,
         "ratio_thesis": voxels / wall / thesis_px_per_s,
         "porosity": summary["porosity"],
+        "val_all_miou": json.loads((trained / "summary.json").read_text())["val_all"]["miou"],
         "slabs": summary["slabs"],
     },
     args.json,
