@@ -16,6 +16,7 @@ from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from scipy.optimize import minimize_scalar
 
@@ -32,9 +33,15 @@ from fibsem.training.material import Material
 from fibsem.training.scoring import scored_squares
 
 
+def pixels(squares: list, sigma: float) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and smoothed scores of all labelled pixels of some squares."""
+    parts = [labelled_pixels(square, sigma) for square in squares]
+    return tuple(np.concatenate(some) for some in zip(*parts, strict=True))
+
+
 def errors(squares: list, platt: Platt, temperature: float) -> dict:
     """Expected calibration error of some squares, and how far porosity is told wrong."""
-    labels, scores = labelled_pixels(squares, platt.smoothed_px)
+    labels, scores = pixels(squares, platt.smoothed_px)
     alone = replace(platt, temperature=temperature, offset=0.0)
     ways = {"plain": scores, "temperature": alone.line(scores), "line": platt.line(scores)}
     share = 1 - labels.mean()
@@ -47,7 +54,7 @@ def errors(squares: list, platt: Platt, temperature: float) -> dict:
 
 def temperature_of(squares: list, sigma: float) -> float:
     """The temperature that would be fitted without an offset, on the validation squares."""
-    labels, scores = labelled_pixels(squares, sigma)
+    labels, scores = pixels(squares, sigma)
     found = minimize_scalar(
         lambda log: cross_entropy(labels, with_temperature(scores, 2.0**log)), bounds=(-3, 3),
         method="bounded",

@@ -91,8 +91,8 @@ from fibsem.config import (
 from fibsem.data.split import SplitRecipe
 from fibsem.inference.model.cost import seconds_per_gigapixel
 from fibsem.inference.model.segmenter import Member, Scorer, Segmenter
-from fibsem.promotion.calibrating import calibration_errors, fit_calibration
-from fibsem.promotion.examination import by_sample, counts_of, validation_squares
+from fibsem.promotion.calibrating import Reliabilities, calibration_errors, fit_calibration
+from fibsem.promotion.examination import by_sample, counts_of
 from fibsem.promotion.final import final_tree
 from fibsem.promotion.trials import best_trials
 from fibsem.system.files import read_json, replace_file, write_json
@@ -110,13 +110,14 @@ def worth(folders: list[Path], known: Path, material: Material, grid) -> dict:
     spec = material.config.spec
     members = tuple(Member(spec, models.load(spec, folder)) for folder in folders)
     plain = Segmenter(members, material.config.preprocess, PostProcessing(), "")
-    squares = [square for _, square in validation_squares(plain, material, grid.margin)]
+    scored = scored_squares(material, Scorer(plain), "val", grid.margin)
+    squares = [square for _, square in scored]
     best, _ = search(squares, grid)
     fitted = fit_calibration(squares)
     line = Platt(fitted.temperature, fitted.offset)
     test = list(scored_squares(material, Scorer(plain), "test", grid.margin))
     rows = counts_of(test, best)
-    errors = calibration_errors((square for _, square in test), line)
+    errors = calibration_errors([Reliabilities.of(square, line) for _, square in test])
     record = {
         "test_miou": labelled_figures(rows, "test", CHOSEN)["miou"],
         "porosity_error": porosity_error(by_sample(rows).values()),

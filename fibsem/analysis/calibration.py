@@ -9,7 +9,7 @@ frequent as they are in films, to the scores that are thresholded: averaged and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,11 +23,13 @@ from fibsem.analysis.postprocessing.steps import smooth
 
 Array = npt.NDArray[np.floating]
 LabelArray = npt.NDArray[np.integer]
+#: Labels (0 pore, 1 solid) and scores of some pixels, both (n,).
+Part = tuple[LabelArray, Array]
 
 #: Bins of the reliability curve, of equal width in [0, 1].
 RELIABILITY_BINS = 20
-#: Bins of the fit, of equal width between the smallest and the largest logit.
-LOGIT_BINS = 4096
+#: Bins of the fit, of equal width up to a logit that is larger than any of a clipped score.
+LOGIT_BINS, LARGEST = 4096, 17.0
 #: Temperatures between which is searched: labels that the scores' order separates have no best one.
 COLDEST, HOTTEST = 0.01, 100.0
 #: Largest offset, where labels of one class alone have no best one.
@@ -65,14 +67,28 @@ class Reliability:
         """
         p = np.asarray(scores, np.float64)
         k = np.minimum((p * bins).astype(np.intp), bins - 1)
-        counts = np.bincount(k, minlength=bins)
+        of = (p, np.asarray(labels) == 1)
+        sums = [np.bincount(k, values, minlength=bins) for values in of]
+        return cls._of_sums(sums, np.bincount(k, minlength=bins))
 
-        def mean(values: Array) -> tuple[float, ...]:
-            total = np.bincount(k, values, minlength=bins)
-            none = np.full(bins, np.nan)
-            return tuple(np.divide(total, counts, out=none, where=counts > 0).tolist())
+    @classmethod
+    def pooled(cls, parts: Sequence[Reliability]) -> Reliability:
+        """Of the pixels of all of some parts, at least one, in the same bins."""
+        counts = np.array([part.counts for part in parts])
+        curves = ([part.predicted for part in parts], [part.observed for part in parts])
+        sums = [(np.nan_to_num(curve) * counts).sum(axis=0) for curve in curves]
+        return cls._of_sums(sums, counts.sum(axis=0))
 
-        return cls(mean(p), mean(np.asarray(labels) == 1), tuple(counts.tolist()))
+    @classmethod
+    def _of_sums(
+        cls, sums: Iterable[npt.NDArray[Any]], counts: npt.NDArray[np.int64]
+    ) -> Reliability:
+        """Of the sums of what is predicted and observed, bin by bin."""
+        predicted, observed = (
+            np.divide(total, counts, out=np.full(len(counts), np.nan), where=counts > 0)
+            for total in sums
+        )
+        return cls(tuple(predicted.tolist()), tuple(observed.tolist()), tuple(counts.tolist()))
 
     @property
     def error(self) -> float:
@@ -83,8 +99,10 @@ class Reliability:
         with :math:`n_k` pixels, mean probability :math:`p_k` and frequency of solid :math:`o_k` in
         bin k: Guo et al., On Calibration of Modern Neural Networks, ICML 2017, section 2, with the
         probability of solid in the place of the confidence in the chosen class, so that opposite
-        errors in pores and in solid do not cancel.
+        errors in pores and in solid do not cancel. It is nan where there is no pixel.
         """
+        if not sum(self.counts):
+            return float("nan")
         gaps = np.abs(np.subtract(self.observed, self.predicted))
         return float(np.nansum(gaps * self.counts) / sum(self.counts))
 
@@ -210,19 +228,55 @@ def calibrate(labels: LabelArray, scores: Array) -> Calibration:
         0 pore, 1 solid; at least one.
     scores : (n,) float
         Scores of solid, in [0, 1], smoothed as they are before they are thresholded.
+    """
+    return calibrate_parts([(labels, scores)])
+
+
+def calibrate_parts(parts: Iterable[Part]) -> Calibration:
+    """The same of pixels that need not be in memory at once, such as those of whole slices.
+
+    Parameters
+    ----------
+    parts
+        Labels and scores, none of them empty. They are gone through twice, so not an iterator.
 
     Notes
     -----
-    Memory: a few copies of the scores in float64.
+    Memory: a few copies of a part in float64.
     """
-    loss = cross_entropy(labels, scores)
-    line = fit_line(labels, scores)
-    after = line.line(scores)
-    loss_after = cross_entropy(labels, after)
-    if loss_after >= loss:  # nothing to mend, but for what the bins round
-        line, after, loss_after = Platt(), scores, loss
-    before, mended = Reliability.of(labels, scores), Reliability.of(labels, after)
-    return Calibration(line.temperature, line.offset, loss, loss_after, before, mended)
+    bins, before, after = _Logits(), _Worth(), _Worth()
+    for labels, scores in parts:
+        bins.add(labels, scores)
+        before.add(labels, scores)
+    line = bins.line()
+    for labels, scores in parts:
+        after.add(labels, line.line(scores))
+    if after.loss >= before.loss:  # nothing to mend, but for what the bins round
+        line, after = Platt(), before
+    return Calibration(
+        line.temperature, line.offset, before.loss, after.loss, before.curve, after.curve
+    )
+
+
+class _Worth:
+    """Cross-entropy and reliability of parts that are added one by one."""
+
+    def __init__(self) -> None:
+        self._losses: list[float] = []
+        self._curves: list[Reliability] = []
+
+    def add(self, labels: LabelArray, scores: Array) -> None:
+        self._losses.append(cross_entropy(labels, scores))
+        self._curves.append(Reliability.of(labels, scores))
+
+    @property
+    def loss(self) -> float:
+        pixels = [sum(curve.counts) for curve in self._curves]
+        return float(np.average(self._losses, weights=pixels))
+
+    @property
+    def curve(self) -> Reliability:
+        return Reliability.pooled(self._curves)
 
 
 def with_temperature(scores: Array, temperature: float) -> Array:
@@ -274,31 +328,41 @@ def fit_line(labels: LabelArray, scores: Array) -> Platt:
     Pixels are counted in 4096 bins of their logits, apart by class, and each bin stands at the mean
     of its pixels: what that changes falls with the square of the width of a bin.
     """
-    z, counts, solid = _binned(np.asarray(labels) == 1, logits(np.asarray(scores)))
-    share = counts / counts.sum()
-
-    def loss(line: Array) -> tuple[float, Array]:
-        at = line[0] * z + line[1]
-        away = share * (expit(at) - solid)
-        value = float(share @ (np.logaddexp(0, at) - solid * at))
-        return value, np.array([away @ z, away.sum()])
-
-    bounds = [(1 / HOTTEST, 1 / COLDEST), (-FARTHEST, FARTHEST)]
-    exact = {"ftol": 1e-15, "gtol": 1e-10, "maxiter": 500}
-    found = minimize(loss, (1.0, 0.0), jac=True, bounds=bounds, method="L-BFGS-B", options=exact)
-    slope, offset = found.x
-    return Platt(1 / float(slope), float(offset))
+    bins = _Logits()
+    bins.add(labels, scores)
+    return bins.line()
 
 
-def _binned(
-    solid: npt.NDArray[np.bool_], z: Array
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Mean logit, pixels and class (1: solid) of every bin that has pixels."""
-    low, high = float(z.min()), float(z.max())
-    scale = (LOGIT_BINS - 1) / max(high - low, 1e-12)
-    k = ((z - low) * scale).astype(np.int64)
-    k += LOGIT_BINS * solid
-    counts = np.bincount(k, minlength=2 * LOGIT_BINS)
-    sums = np.bincount(k, z, minlength=2 * LOGIT_BINS)
-    filled = np.flatnonzero(counts)
-    return sums[filled] / counts[filled], counts[filled], filled // LOGIT_BINS
+class _Logits:
+    """Pixels by bin of their logit and by class; parts are added one by one."""
+
+    def __init__(self) -> None:
+        self._counts = np.zeros(2 * LOGIT_BINS, np.int64)
+        self._sums = np.zeros(2 * LOGIT_BINS)
+
+    def add(self, labels: LabelArray, scores: Array) -> None:
+        z = logits(np.asarray(scores))
+        k = ((z + LARGEST) * (LOGIT_BINS / (2 * LARGEST))).astype(np.int64)
+        k += LOGIT_BINS * (np.asarray(labels) == 1)
+        self._counts += np.bincount(k, minlength=2 * LOGIT_BINS)
+        self._sums += np.bincount(k, z, minlength=2 * LOGIT_BINS)
+
+    def line(self) -> Platt:
+        """See :func:`fit_line`."""
+        filled = np.flatnonzero(self._counts)
+        z, solid = self._sums[filled] / self._counts[filled], filled // LOGIT_BINS
+        share = self._counts[filled] / self._counts.sum()
+
+        def loss(line: Array) -> tuple[float, Array]:
+            at = line[0] * z + line[1]
+            away = share * (expit(at) - solid)
+            value = float(share @ (np.logaddexp(0, at) - solid * at))
+            return value, np.array([away @ z, away.sum()])
+
+        bounds = [(1 / HOTTEST, 1 / COLDEST), (-FARTHEST, FARTHEST)]
+        exact = {"ftol": 1e-15, "gtol": 1e-10, "maxiter": 500}
+        found = minimize(
+            loss, (1.0, 0.0), jac=True, bounds=bounds, method="L-BFGS-B", options=exact
+        )
+        slope, offset = found.x
+        return Platt(1 / float(slope), float(offset))

@@ -124,7 +124,9 @@ class Evaluation:
         if kept is not None and kept.run_id == result.run_id:
             return kept
         scores = (
-            score_model(material, models.load(material.config.spec, folder), self.patch_limit)
+            score_model(
+                material, models.load(material.config.spec, folder), self.patch_limit, folder
+            )
             if kept is None
             else kept.scores
         )

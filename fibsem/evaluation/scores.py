@@ -19,6 +19,7 @@ from fibsem.training.estimating import estimate
 from fibsem.training.material import Material
 from fibsem.training.results import Epoch, TrialResult
 from fibsem.training.scoring import scored_squares
+from fibsem.training.spilling import spilled
 from fibsem.training.squares import SquareCounts, square_counts
 
 #: Thresholds among which the best one on the labelled validation pixels is chosen; no smoothing.
@@ -110,15 +111,16 @@ class SeedScores:
         return cls(**kept, parameters=record["parameters"], history=history, scores=scores)
 
 
-def score_model(material: Material, model: Model, patch_limit: int) -> ModelScores:
-    """Score a trained model on every split.
+def score_model(material: Material, model: Model, patch_limit: int, folder: Path) -> ModelScores:
+    """Score a trained model on every split; what is searched for a threshold lies in a folder.
 
     Where it goes patch by patch, the squares of splits with more than ``patch_limit`` pixels are
     left out.
     """
     scorer = BlockScorer(material.config.spec, model)
     splits = [s for s in SPLITS if scorer.mode != "patch" or pixels_of(material, s) <= patch_limit]
-    validation = list(scored_squares(material, scorer, "val")) if "val" in splits else []
+    searched = scored_squares(material, scorer, "val") if "val" in splits else ()
+    validation = spilled(searched, folder)
     chosen = PostProcessing()
     if validation:
         chosen, _ = search([square for _, square in validation], THRESHOLDS)

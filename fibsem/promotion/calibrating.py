@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
-from fibsem.analysis.calibration import Calibration, Platt, Reliability, calibrate
+from fibsem.analysis.calibration import Calibration, Part, Platt, Reliability, calibrate_parts
 from fibsem.analysis.postprocessing import ScoredSquare
 from fibsem.analysis.postprocessing.steps import smooth
 from fibsem.data.dataset import IGNORE, Region
 from fibsem.errors import UserError
 
 
-def fit_calibration(squares: Iterable[ScoredSquare], sigma: float = 0.0) -> Calibration:
-    """Calibrate on every labelled pixel of scored squares, margins left out.
+def fit_calibration(squares: Sequence[ScoredSquare], sigma: float = 0.0) -> Calibration:
+    """Calibrate on every labelled pixel of scored squares, margins left out, square by square.
 
     Parameters
     ----------
@@ -35,46 +33,64 @@ def fit_calibration(squares: Iterable[ScoredSquare], sigma: float = 0.0) -> Cali
     The pixels are all labelled ones, not the balanced sample that networks are trained on: pores
     and solid are as frequent among them as in the squares.
     """
-    labels, scores = labelled_pixels(squares, sigma)
-    if not labels.size:
+    labelled = [square for square in squares if (square.labels != IGNORE).any()]
+    if not labelled:
         raise UserError("a calibration needs labelled validation pixels, but there are none.")
-    return calibrate(labels, scores)
+    return calibrate_parts(_Pixels(labelled, sigma))
 
 
-def calibration_errors(squares: Iterable[ScoredSquare], platt: Platt) -> dict[str, float]:
-    """Expected calibration error on every labelled pixel, without and with a line of logits.
+@dataclass(frozen=True)
+class _Pixels:
+    """Labels and smoothed scores of squares, again each time that they are gone through."""
+
+    squares: Sequence[ScoredSquare]
+    sigma: float
+
+    def __iter__(self) -> Iterator[Part]:
+        return (labelled_pixels(square, self.sigma) for square in self.squares)
+
+
+def labelled_pixels(square: ScoredSquare, sigma: float = 0.0) -> Part:
+    """Labels and smoothed scores of every labelled pixel of a square, its margin left out."""
+    labelled = square.labels != IGNORE
+    return square.labels[labelled], smooth(square.scores, sigma)[square.inner][labelled]
+
+
+@dataclass(frozen=True)
+class Reliabilities:
+    """What probabilities of a square are worth, as scores and with a line of logits."""
+
+    before: Reliability
+    after: Reliability
+
+    @classmethod
+    def of(cls, square: ScoredSquare, platt: Platt) -> Reliabilities:
+        """On every labelled pixel of a square."""
+        labels, scores = labelled_pixels(square, platt.smoothed_px)
+        return cls(Reliability.of(labels, scores), Reliability.of(labels, platt.line(scores)))
+
+
+def calibration_errors(squares: Sequence[Reliabilities]) -> dict[str, float]:
+    """Expected calibration error of all pixels of some squares, before and after the line.
 
     Returns
     -------
     dict
         ``ece_before`` and ``ece_after``; nan where nothing is labelled.
     """
-    labels, scores = labelled_pixels(squares, platt.smoothed_px)
-    after = platt.line(scores)
+    if not squares:
+        return {"ece_before": float("nan"), "ece_after": float("nan")}
     return {
-        name: Reliability.of(labels, some).error if labels.size else float("nan")
-        for name, some in (("ece_before", scores), ("ece_after", after))
+        "ece_before": Reliability.pooled([square.before for square in squares]).error,
+        "ece_after": Reliability.pooled([square.after for square in squares]).error,
     }
 
 
 def errors_by_sample(
-    squares: Sequence[tuple[Region, ScoredSquare]], platt: Platt
+    squares: Sequence[tuple[Region, Reliabilities]],
 ) -> dict[str, dict[str, float]]:
     """Those errors of each sample alone: in the mean of films one may be off, and another too."""
-    samples = dict.fromkeys(region.sample for region, _ in squares)
-    return {
-        sample: calibration_errors((s for r, s in squares if r.sample == sample), platt)
-        for sample in samples
-    }
-
-
-def labelled_pixels(
-    squares: Iterable[ScoredSquare], sigma: float = 0.0
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-    """Labels and smoothed scores of every labelled pixel of some squares, margins left out."""
-    labels, scores = [np.zeros(0, np.uint8)], [np.zeros(0, np.float32)]
-    for square in squares:
-        labelled = square.labels != IGNORE
-        labels.append(square.labels[labelled])
-        scores.append(smooth(square.scores, sigma)[square.inner][labelled])
-    return np.concatenate(labels), np.concatenate(scores)
+    samples: dict[str, list[Reliabilities]] = {}
+    for region, square in squares:
+        samples.setdefault(region.sample, []).append(square)
+    return {sample: calibration_errors(some) for sample, some in samples.items()}

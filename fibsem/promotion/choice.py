@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 from fibsem.analysis.calibration import Calibration
@@ -95,7 +96,9 @@ def choose(work: Promotion, finals: Sequence[Final], name: str) -> Chosen:
     """Choose for the mean of some networks; ``name`` is what the model is called."""
     config = search_config(work)
     plain = segmenter_of(finals, PostProcessing())
-    choice = work.steps.once(f"chosen-{name}", Choice, lambda: _search(plain, finals[0], config))
+    choice = work.steps.once(
+        f"chosen-{name}", Choice, lambda: _search(plain, finals[0], config, work.folder)
+    )
     work.say(f"{name}: {choice.sentence}")
     segmenter = replace(
         plain, postprocessing=choice.best, temperature=choice.calibration.temperature,
@@ -109,9 +112,9 @@ def search_config(work: Promotion) -> PostProcessingConfig:
     return read(PostProcessingConfig, work.tree["postprocessing"], "postprocessing")
 
 
-def _search(plain: Segmenter, final: Final, config: PostProcessingConfig) -> Choice:
+def _search(plain: Segmenter, final: Final, config: PostProcessingConfig, folder: Path) -> Choice:
     grid = config.grid
-    scored = validation_squares(plain, final.material, grid.margin)
+    scored = validation_squares(plain, final.material, grid.margin, folder)
     squares = [square for _, square in scored]
     with Progress("post-processing") as progress:
         if config.search == "exhaustive":

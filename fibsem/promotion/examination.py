@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -19,14 +20,15 @@ from fibsem.training.estimating import estimate
 from fibsem.training.material import Material
 from fibsem.training.results import Figures
 from fibsem.training.scoring import scored_squares
+from fibsem.training.spilling import spilled
 from fibsem.training.squares import SquareCounts, square_counts
 
 
 def validation_squares(
-    segmenter: Segmenter, material: Material, margin: int
+    segmenter: Segmenter, material: Material, margin: int, folder: Path
 ) -> list[tuple[Region, ScoredSquare]]:
-    """Scores of all validation squares, with the margin that the search needs."""
-    return list(squares_with_scores(segmenter, material, "val", margin))
+    """Scores of all validation squares, with the margin that the search needs, in a folder."""
+    return spilled(squares_with_scores(segmenter, material, "val", margin), folder)
 
 
 def counts_of(

@@ -7,16 +7,17 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+from fibsem.data.dataset import Region
 from fibsem.inference.model.segmenter import Segmenter
-from fibsem.promotion.calibrating import calibration_errors, errors_by_sample
+from fibsem.promotion.calibrating import Reliabilities, calibration_errors, errors_by_sample
 from fibsem.promotion.choice import Chosen
-from fibsem.promotion.examination import balanced, counts_of, score_split, squares_with_scores
+from fibsem.promotion.examination import balanced, score_split, squares_with_scores
 from fibsem.promotion.setting import Promotion
 from fibsem.tracking import champions, registry
 from fibsem.tracking.bundle import Bundle, find_bundle
 from fibsem.training.material import Material
 from fibsem.training.results import Figures
-from fibsem.training.squares import SquareCounts
+from fibsem.training.squares import SquareCounts, square_counts
 
 
 @dataclass(frozen=True)
@@ -133,16 +134,27 @@ def examine_on_test(
         theirs = champion.segmenter
         # one for all: with less around a square, components at its border look smaller
         margin = max(margin, theirs.postprocessing.margin)
-    rows, calibration, by_sample = {}, {}, {}
+    rows: dict[str, tuple[SquareCounts, ...]] = {}
+    calibration, by_sample = {}, {}
     for name, one in segmenters.items():
-        squares = list(squares_with_scores(one, material, "test", margin))
-        rows[name] = tuple(counts_of(squares, one.postprocessing, one.platt))
-        calibration[name] = calibration_errors((square for _, square in squares), one.platt)
-        by_sample[name] = errors_by_sample(squares, one.platt)
+        rows[name], curves = _examined(one, material, margin)
+        calibration[name] = calibration_errors([square for _, square in curves])
+        by_sample[name] = errors_by_sample(curves)
     if theirs is not None:
         rows["champion"] = tuple(_champions(theirs, material, margin))
     figures = {name: balanced(one, material, "test") for name, one in segmenters.items()}
     return Examination(rows, figures, calibration, by_sample)
+
+
+def _examined(
+    segmenter: Segmenter, material: Material, margin: int
+) -> tuple[tuple[SquareCounts, ...], list[tuple[Region, Reliabilities]]]:
+    """What the test squares say of a model, one by one: the scores of all would be large."""
+    rows, curves = [], []
+    for region, square in squares_with_scores(segmenter, material, "test", margin):
+        rows.append(square_counts(region, square, segmenter.postprocessing, segmenter.platt))
+        curves.append((region, Reliabilities.of(square, segmenter.platt)))
+    return tuple(rows), curves
 
 
 def _champions(champion: Segmenter, material: Material, margin: int) -> list[SquareCounts]:

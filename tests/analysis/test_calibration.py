@@ -16,6 +16,7 @@ from fibsem.analysis.calibration import (
     Platt,
     Reliability,
     calibrate,
+    calibrate_parts,
     fit_line,
     with_temperature,
 )
@@ -88,7 +89,20 @@ def test_a_fitted_line_never_costs(sample):
     found = calibrate(labels, p)
     assert COLDEST <= found.temperature <= HOTTEST
     assert found.loss_after <= found.loss_before == cross_entropy(labels, p)
-    assert found.loss_after == cross_entropy(labels, Platt(found.temperature, found.offset).line(p))
+    line = Platt(found.temperature, found.offset)
+    assert found.loss_after == cross_entropy(labels, line.line(p))
+
+
+@given(labelled(), st.integers(1, 59))
+def test_parts_have_the_line_of_the_whole(sample, at):
+    labels, p = sample
+    at = min(at, len(p) - 1) or len(p)
+    parts = [(some, of) for some, of in ((labels[:at], p[:at]), (labels[at:], p[at:])) if len(of)]
+    found, whole = calibrate_parts(parts), calibrate(labels, p)
+    assert found.loss_before == pytest.approx(whole.loss_before)
+    assert found.loss_after == pytest.approx(whole.loss_after, rel=1e-4, abs=1e-6)
+    assert found.before.counts == whole.before.counts
+    assert found.ece_before == pytest.approx(whole.ece_before)
 
 
 @given(scores)

@@ -84,7 +84,8 @@ def test_a_mixture_is_scored_on_all_pixels_of_the_pieces(material, trained):
     members = [trained(11, filters=4, blocks=1), trained(11, name="unet", filters=4, blocks=1)]
     how = PostProcessing()
     both = Segmenter(tuple(Member(*one) for one in members), here.config.preprocess, how, "")
-    labels, scores = labelled_pixels(s for _, s in scored_squares(here, Scorer(both), "val"))
+    parts = [labelled_pixels(s) for _, s in scored_squares(here, Scorer(both), "val")]
+    labels, scores = (np.concatenate(some) for some in zip(*parts, strict=True))
     right = Estimate(labels, scores, None, np.zeros(labels.size, np.int64), (1, 1))
     weighed = replace(right, weight=np.ones(labels.size))
     found = balanced(both, here, "val")
