@@ -123,13 +123,11 @@ class Evaluation:
         kept = None if record is None else SeedScores.from_json(record)
         if kept is not None and kept.run_id == result.run_id:
             return kept
-        scores = (
-            score_model(
-                material, models.load(material.config.spec, folder), self.patch_limit, folder
-            )
-            if kept is None
-            else kept.scores
-        )
+        if kept is None:
+            model = models.load(material.config.spec, folder)
+            scores = score_model(material, model, self.patch_limit, folder)
+        else:
+            scores = kept.scores
         scored = SeedScores.of(seed, result, scores)
         write_json(file, scored.to_json())
         return scored
