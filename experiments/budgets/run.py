@@ -1,11 +1,12 @@
 """What a budget of time buys: given and used seconds, share of validation, peak memory.
 
-    .venv/bin/python experiments/budgets/run.py --json FILE [--only train/rare/60]
+    .venv/bin/python experiments/budgets/run.py --json FILE [--seconds 60 120] [--only train/rare]
 
 Each setting is a command as a user types it, in a process of its own; one that is finished is not
-run again. All of them take about two hours of an otherwise idle machine. Datasets are the small
-phantom, real stacks of ``--real`` (two are labelled in every slice), and a film of 1 % pores,
-labelled in every slice, which is simulated here.
+run again, and the shortest come first. All of them take about five hours of an otherwise idle
+machine. Datasets are the small phantom, real stacks of ``--real`` (two are labelled in every
+slice), and a film of 1 % pores, labelled in every slice, which is simulated here. ``--film DIR``,
+made by ``benchmarks/full_volume.py --slices 200``, is labelled in every slice here and trained on.
 """
 
 from __future__ import annotations
@@ -21,15 +22,20 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import tifffile
+
 from fibsem.data.phantom import PhantomRecipe, simulate
 
 HERE = Path("outputs/budgets")
 GIB = 2**20  # getrusage tells KiB
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-parser.add_argument("--json", type=Path, help="write the figures here")
+parser.add_argument("--json", type=Path, required=True, help="figures, and a table beside as .md")
 parser.add_argument("--real", type=Path, default=Path("../shared/data"), help="real stacks")
-parser.add_argument("--only", default="", help="settings of these parts of a name")
+parser.add_argument("--film", type=Path, help="slices of a full film")
+parser.add_argument("--only", default="", help="settings whose name begins so, parts of it whole")
+parser.add_argument("--seconds", type=int, nargs="+", default=[60, 120, 300], help="given")
 args = parser.parse_args()
 
 
@@ -54,6 +60,37 @@ def rare_film() -> Path:
     return manifest
 
 
+def full_film(slices: Path) -> dict[str, list[str]]:
+    """A film of full size with a mask of every slice, and with one of a square in some.
+
+    Masks are what a threshold gives: for time and memory any do.
+    """
+    folder = (HERE / "full").resolve()
+    tables = {"full": folder / "full.csv", "full-squares": folder / "squares.csv"}
+    if not tables["full-squares"].is_file():
+        rows: dict[str, list[list[object]]] = {name: [] for name in tables}
+        files = sorted(slices.glob("*.tif"))
+        (folder / "masks").mkdir(parents=True, exist_ok=True)
+        for z, file in enumerate(files):
+            grey = tifffile.imread(file)
+            mask = 255 * (grey > np.median(grey)).astype(np.uint8)
+            split = ("train", "train", "train", "val", "test")[5 * z // len(files)]
+            for name, some in (("full", mask), ("full-squares", mask[:256, :256])):
+                path = folder / "masks" / f"{name}-{z:04d}.tif"
+                tifffile.imwrite(path, some, compression="zlib")
+                if name == "full" or z % 10 == 0:
+                    rows[name].append([path.relative_to(folder), z, 0, 0, split])
+        for name, table in tables.items():
+            with table.open("w", newline="") as file:
+                csv.writer(file).writerows([["mask", "z", "y", "x", "split"], *rows[name]])
+    for name, table in tables.items():
+        (folder / f"{name}.yaml").write_text(
+            f"name: {name}\nvoxel_nm: {{z: 50, y: 10, x: 10}}\nclasses: {{pore: 0, solid: 255}}\n"
+            f"samples: [{{name: film, volume: {slices.resolve()}, regions: {table.name}}}]\n"
+        )
+    return {name: [f"data.path={folder / name}.yaml"] for name in tables}
+
+
 def datasets() -> dict[str, list[str]]:
     """Overrides by name; real stacks where they are."""
     found = {"demo": ["data=demo"], "rare": [f"data.path={rare_film()}"]}
@@ -65,26 +102,25 @@ def datasets() -> dict[str, list[str]]:
 
 
 def settings() -> Iterator[tuple[str, str, list[str], int]]:
-    """Name, command, overrides and seconds of every setting."""
-    known = datasets()
-    for name, data in known.items():
-        for seconds in (60, 120, 300):
+    """Name, command, overrides and seconds of every setting; a sweep before its promotion."""
+    few = ["segment=false", "candidates=1"]
+    for seconds in args.seconds:
+        for name, data in datasets().items():
+            study = f"study={name}-{seconds}"
             yield f"train/{name}/{seconds}", "train", data, seconds
-    for seconds in (600, 1800):
-        for command in ("train", "sweep"):
-            yield f"{command}/demo/{seconds}", command, known["demo"], seconds
-    few = ["segment=false", "study=sweep-demo-600", "candidates=1"]
-    yield "promote/demo/600", "promote", [*known["demo"], *few], 600
+            yield f"sweep/{name}/{seconds}", "sweep", [*data, study], seconds
+            yield f"promote/{name}/{seconds}", "promote", [*data, study, *few], seconds
+        for name, data in (full_film(args.film) if args.film else {}).items():
+            yield f"train/{name}/{seconds}", "train", data, seconds
 
 
 def measured(name: str, command: str, overrides: list[str], seconds: int) -> dict[str, object]:
     """Run a setting in a process of its own; its figures."""
     output = HERE / name.replace("/", "-")
-    study = ["study=sweep-demo-600"] if name == "sweep/demo/600" else []
     line = [
         sys.executable, "-m", f"fibsem.{command}", "nbhd=33x33x3", f"budget={seconds}s",
         f"output={output}", f"tracking.uri=sqlite:///{HERE / 'mlflow.db'}",
-        f"tracking.artifacts={HERE / 'artifacts'}", *overrides, *study,
+        f"tracking.artifacts={HERE / 'artifacts'}", *overrides,
     ]  # fmt: skip
     load, started = os.getloadavg()[0], time.perf_counter()
     process = subprocess.Popen(line, stdout=subprocess.DEVNULL)
@@ -102,6 +138,7 @@ def measured(name: str, command: str, overrides: list[str], seconds: int) -> dic
         "used_s": round(used, 1),
         "told_s": round(summary["budget"]["used_s"], 1),
         "val_share": round(validating / (validating + training), 4) if history else None,
+        "steps_per_s": len(history) * summary["plan"]["steps"] / training if history else None,
         "peak_rss_gib": round(usage.ru_maxrss / GIB, 2),
         "cpu_s": round(usage.ru_utime + usage.ru_stime, 1),
         "load": load,
@@ -118,20 +155,31 @@ def chosen(name: str) -> bool:
     return name.split("/")[: len(parts)] == parts
 
 
+COLUMNS = ("used_s", "told_s", "trials", "val_share", "steps_per_s", "peak_rss_gib", "load")
+
+
+def table(figures: dict[str, dict[str, object]]) -> str:
+    """The settings as Markdown."""
+    rows = [f"| command | dataset | given_s | {' | '.join(COLUMNS)} |"]
+    rows.append(f"|---|---|--:|{'--:|' * len(COLUMNS)}")
+    for name, one in figures.items():
+        told = ["" if one.get(key) is None else f"{one[key]:.3g}" for key in COLUMNS]
+        rows.append(f"| {' | '.join([*name.split('/'), *told])} |")
+    return "\n".join(rows) + "\n"
+
+
 def main() -> None:
-    kept = HERE / "figures.json"
-    figures = json.loads(kept.read_text()) if kept.is_file() else {}
+    record = json.loads(args.json.read_text()) if args.json.is_file() else {"settings": {}}
+    figures = record["settings"]
     for name, command, overrides, seconds in settings():
         if name in figures or not chosen(name):
             continue
         print(f"{name} ...", flush=True)
         figures[name] = measured(name, command, overrides, seconds)
         print(f"  {figures[name]}", flush=True)
-        kept.write_text(json.dumps(figures, indent=2) + "\n")
-    record = {"settings": figures, "cpus": os.cpu_count()}
-    print(json.dumps(record, indent=2))
-    if args.json:
-        args.json.write_text(json.dumps(record, indent=2) + "\n")
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        args.json.write_text(json.dumps({"cpus": os.cpu_count(), "settings": figures}, indent=1))
+        args.json.with_suffix(".md").write_text(table(figures))
 
 
 if __name__ == "__main__":
