@@ -21,6 +21,7 @@ import argparse
 import contextlib
 import json
 import os
+import random
 import re
 import resource
 import shutil
@@ -39,6 +40,8 @@ ROOT = Path(__file__).parents[2]
 
 #: Seconds of processor time of one mutant; wall time, for what waits; of tests without a mutant.
 CPU_S, WALL_S, TESTS_S = 120, 600, 90
+#: Of a file that a test writes.
+MOST_BYTES = 2**30
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--json", type=Path, help="write the figures here")
@@ -176,7 +179,7 @@ def run(tests: list[str]) -> dict[str, Any]:
     process = subprocess.Popen(
         command, cwd=tree, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, start_new_session=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S + 5)),
+        preexec_fn=limit,
     )  # fmt: skip
     state, said = "killed", ""
     try:
@@ -194,6 +197,12 @@ def run(tests: list[str]) -> dict[str, Any]:
         failed = re.search(r"^(?:FAILED|ERROR) (\S+)", said, re.MULTILINE)
         by = failed[1] if failed else said[-200:]
     return {"state": state, "by": by, "seconds": round(time.monotonic() - started, 1)}
+
+
+def limit() -> None:
+    """Bound what endless loops take: of processor time, and of a file that they write."""
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S + 5))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_BYTES, MOST_BYTES))
 
 
 def end_group(process: subprocess.Popen[str]) -> None:
@@ -217,18 +226,33 @@ def kept(name: str, make: Callable[[], Any]) -> Any:
 
 
 def copy_tree(commit: str) -> None:
-    """Make a fresh copy of a committed tree."""
+    """Make a fresh clone of a commit, which says of itself that it is unchanged."""
     shutil.rmtree(tree, ignore_errors=True)
-    tree.mkdir(parents=True)
-    archive = ["git", "-C", str(ROOT), "archive", commit]
-    found = subprocess.run(archive, stdout=subprocess.PIPE, check=True)
-    subprocess.run(["tar", "-x", "-C", str(tree)], input=found.stdout, check=True)
+    git("clone", "--quiet", "--shared", "--no-checkout", str(ROOT), str(tree))
+    git("-C", str(tree), "checkout", "--quiet", "--detach", commit)
+    files = git("-C", str(tree), "ls-files", "fibsem").split()
+    git("-C", str(tree), "update-index", "--assume-unchanged", *files)
+
+
+def git(*arguments: str) -> str:
+    """What git says."""
+    return subprocess.run(
+        ["git", *arguments], stdout=subprocess.PIPE, check=True, text=True
+    ).stdout.strip()
 
 
 def newest() -> str:
     """The commit that is checked out."""
-    asked = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
-    return subprocess.run(asked, stdout=subprocess.PIPE, check=True, text=True).stdout.strip()
+    return git("-C", str(ROOT), "rev-parse", "--short", "HEAD")
+
+
+def interleaved(mutants: list[Mutant]) -> list[Mutant]:
+    """One of each package after the other, in an order drawn: what is done early stands for all."""
+    rng = random.Random(args.seed)
+    of_each = [[one for one in mutants if one["package"] == name] for name in PACKAGES]
+    for some in of_each:
+        rng.shuffle(some)
+    return [one for some in zip(*of_each, strict=True) for one in some]
 
 
 def main() -> None:
@@ -244,7 +268,7 @@ def main() -> None:
     lines = log.read_text().splitlines() if log.is_file() else []
     results = {record["id"]: record for record in map(json.loads, lines)}
     again = {k for k, r in results.items() if args.again and r["state"] in ALIVE}
-    for mutant in mutants:
+    for mutant in interleaved(mutants):
         package = mutant["package"]
         if mutant["id"] in results and mutant["id"] not in again:
             continue

@@ -1,10 +1,15 @@
-"""The sample on which post-processings are searched."""
+"""Where a post-processing is searched, and that the best one is chosen."""
+
+from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
-from fibsem.analysis.postprocessing import ScoredSquare
+from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
+from fibsem.config import PostProcessingConfig
 from fibsem.data.pieces import draw_pieces
-from fibsem.promotion.choice import sample_of
+from fibsem.inference.model.segmenter import Member, Segmenter
+from fibsem.promotion.choice import _search, sample_of
 from fibsem.training.scoring import within
 
 
@@ -27,3 +32,18 @@ def test_pieces_are_cut_out_of_their_squares_with_a_margin(material):
         np.testing.assert_array_equal(square.labels, piece.read())
         around = piece.box.grow((0, margin, margin)).clip(shape)
         assert square.scores.shape == around.shape[1:]
+
+
+@pytest.mark.parametrize("how", ["sample", "exhaustive"])
+def test_the_best_of_what_was_tried_is_chosen(material, trained, tmp_path, how):
+    some, model = material(), Member(*trained(11, filters=4, blocks=1))
+    plain = Segmenter((model,), some.config.preprocess, PostProcessing(), identity="")
+    config = PostProcessingConfig((0.0, 1.0, 2.0), 0.3, 0.7, 5, search=how)
+    found = _search(plain, SimpleNamespace(material=some), config, tmp_path)
+    surface = np.array(found.surface)
+    assert surface.shape == config.grid.shape
+    assert np.isfinite(surface).all() or how == "sample"
+    *_, sigma, threshold = np.unravel_index(np.nanargmax(surface), surface.shape)
+    best = (config.grid.sigmas[sigma], config.grid.thresholds[threshold])
+    assert (found.best.sigma, found.best.threshold) == best
+    assert {row.split for row in found.rows} == {"val"}

@@ -26,6 +26,13 @@ def test_soft_iou_of_hard_predictions_is_one_minus_miou(seed):
     assert loss == pytest.approx(1 - Confusion.of(labels, hard.astype(int)).miou, abs=1e-5)
 
 
+def test_a_class_that_nobody_has_is_right():
+    """Neither labelled nor predicted: 0 of 0 pixels."""
+    solid, known = tf.ones((3, 5, 5)), tf.ones((3, 5, 5))
+    assert float(soft_iou(solid, solid, known)) == pytest.approx(0, abs=1e-6)
+    assert float(soft_iou(solid, solid, 0 * known)) == pytest.approx(0, abs=1e-6)
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10_000))
 def test_soft_porosity_is_the_mean_error_of_the_share_of_solid(seed):

@@ -13,7 +13,7 @@ from fibsem.data.sampling import LabelledWindow
 from fibsem.geometry import Box
 from fibsem.training import material as materials
 from fibsem.training.fit import train
-from fibsem.training.supply import HEAVIEST, Changing, Supply, balancing, share_at_rare
+from fibsem.training.supply import HEAVIEST, Changing, Supply, balancing, by_size, share_at_rare
 from tests.conftest import CutOffError
 
 EXTENT = 24
@@ -112,6 +112,15 @@ def test_over_epochs_every_place_is_drawn_alike(rare):
     assert np.mean(shares) == pytest.approx(natural, abs=4 * np.std(shares) / np.sqrt(300))
     if rare is not None:
         assert all((some.windows[k].labels == 0).any() for k in np.flatnonzero(some.rare_chance))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_part_stands_for_those_of_its_size_that_were_not_drawn(seed):
+    """The large one is always there, for itself; one of the others is, for them all."""
+    chosen, chance = by_size(np.array([1, 0, 2, 3, 10]), 2, np.random.default_rng(seed))
+    assert chosen[0] in (0, 2, 3)
+    assert chosen[1] == 4
+    assert chance == pytest.approx([6 / 16, 10 / 16])
 
 
 def test_what_cannot_be_read_is_said_in_the_epoch_that_needs_it():
