@@ -178,7 +178,7 @@ def run(tests: list[str]) -> dict[str, Any]:
     started = time.monotonic()
     process = subprocess.Popen(
         command, cwd=tree, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, start_new_session=True,
+        text=True, process_group=0,
         preexec_fn=limit,
     )  # fmt: skip
     state, said = "killed", ""
