@@ -20,6 +20,7 @@ from scipy.special import expit, logit
 
 from fibsem.analysis.metrics import EPSILON, cross_entropy
 from fibsem.analysis.postprocessing.steps import smooth
+from fibsem.system.records import Number, typed
 
 Array = npt.NDArray[np.floating]
 LabelArray = npt.NDArray[np.integer]
@@ -50,8 +51,8 @@ class Reliability:
         Pixels in each bin.
     """
 
-    predicted: tuple[float, ...]
-    observed: tuple[float, ...]
+    predicted: tuple[Number, ...]
+    observed: tuple[Number, ...]
     counts: tuple[int, ...]
 
     @classmethod
@@ -121,11 +122,7 @@ class Reliability:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Reliability:
         """Read what :meth:`to_json` gave; JSON has no nan."""
-
-        def curve(key: str) -> tuple[float, ...]:
-            return tuple(np.nan if value is None else value for value in record[key])
-
-        return cls(curve("predicted"), curve("observed"), tuple(record["counts"]))
+        return typed(cls, record)
 
 
 @dataclass(frozen=True)
@@ -183,11 +180,11 @@ class Calibration:
     """
 
     temperature: float
-    offset: float
     loss_before: float
     loss_after: float
     before: Reliability
     after: Reliability
+    offset: float = 0.0
 
     @property
     def ece_before(self) -> float:
@@ -214,9 +211,7 @@ class Calibration:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Calibration:
         """Read what :meth:`to_json` gave."""
-        losses = (record["loss_before"], record["loss_after"])
-        curves = (Reliability.from_json(record[key]) for key in ("before", "after"))
-        return cls(record["temperature"], record.get("offset", 0.0), *losses, *curves)
+        return typed(cls, record)
 
 
 def calibrate(labels: LabelArray, scores: Array) -> Calibration:
@@ -254,7 +249,7 @@ def calibrate_parts(parts: Iterable[Part]) -> Calibration:
     if after.loss >= before.loss:  # nothing to mend, but for what the bins round
         line, after = Platt(), before
     return Calibration(
-        line.temperature, line.offset, before.loss, after.loss, before.curve, after.curve
+        line.temperature, before.loss, after.loss, before.curve, after.curve, line.offset
     )
 
 

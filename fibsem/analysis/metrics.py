@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
+
+from fibsem.system.records import WrittenAs
 
 #: Probabilities are kept this far from 0 and 1 in the cross-entropy, as Keras does.
 EPSILON = 1e-7
@@ -90,6 +93,12 @@ class Confusion:
             "porosity": self.porosity,
             "label_porosity": self.label_porosity,
         }
+
+
+#: One as it is written.
+Counted = Annotated[
+    Confusion, WrittenAs(tuple[tuple[int, int], tuple[int, int]], Confusion.from_counts)
+]
 
 
 def pooled(parts: Iterable[Confusion]) -> Confusion:

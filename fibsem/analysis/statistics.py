@@ -33,9 +33,9 @@ class Gate:
 
     passed: bool
     reason: str
-    p_value: float | None = None
-    porosity_error: float | None = None
-    champion_porosity_error: float | None = None
+    p_value: float | None
+    porosity_error: float | None
+    champion_porosity_error: float | None
     forced: bool = False
 
 

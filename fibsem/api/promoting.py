@@ -34,6 +34,8 @@ from fibsem.inference.options import Options
 from fibsem.system.file_names import file_name
 from fibsem.system.files import read_json, write_json
 from fibsem.system.locks import at_work
+from fibsem.system.records import fitting
+from fibsem.system.summaries import Segmented
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,8 +66,9 @@ class PromoteResult(Result):
     def segmentations(self) -> dict[str, SegmentResult]:
         """The whole volume of every sample, by name; empty with ``segment=False``."""
         folders = {n: self.folder / "volumes" / file_name(n) for n in self.summary["samples"]}
+        whole = partial(read_json, of=fitting(Segmented), remedy="promote again")
         return {
-            name: SegmentResult.of_folder(read_json(folder / "summary.json"), folder)
+            name: SegmentResult.of_folder(whole(folder / "summary.json"), folder)
             for name, folder in folders.items()
         }
 

@@ -18,6 +18,7 @@ from fibsem.config import Budget, RunConfig, SearchConfig, Tree, output_folder, 
 from fibsem.search.space import Space, one_of_each, one_trial, read_space
 from fibsem.system.files import read_json, write_json
 from fibsem.system.locks import at_work
+from fibsem.system.summaries import trial_rows
 from fibsem.training.objectives import check_figures
 
 if TYPE_CHECKING:
@@ -55,7 +56,9 @@ class SweepResult(Result):
         """Every attempt: state, objective, hyperparameters."""
         import pandas as pd
 
-        return pd.DataFrame(read_json(self.folder / "trials.json"))
+        return pd.DataFrame(
+            read_json(self.folder / "trials.json", trial_rows, remedy="sweep again")
+        )
 
     @property
     def text(self) -> str:

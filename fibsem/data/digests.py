@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.system.files import known_json, user_cache, write_json
 from fibsem.system.progress import Progress
+from fibsem.system.records import typed
 
 #: What a digest is made of: another one says nothing of the same values.
 MADE_OF = "crc32 adler32"
@@ -155,10 +157,7 @@ def slice_digests(volume: Volume, slices: Iterable[int] | None = None) -> dict[i
 
 def _kept(path: Path) -> dict[str, dict[str, str]]:
     """Digests in the cache by slice and stamp."""
-    record = known_json(path)
-    if not isinstance(record, dict):
-        return {}
-    return {z: entry for z, entry in record.items() if isinstance(entry, dict)}
+    return known_json(path, partial(typed, dict[str, dict[str, str]])) or {}
 
 
 def _read(volume: Volume, slices: list[int]) -> Iterator[tuple[int, str, int]]:

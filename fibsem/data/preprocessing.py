@@ -19,6 +19,7 @@ from fibsem.data.material import Extent
 from fibsem.data.volumes import Volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
+from fibsem.system.records import typed
 
 Gradient = Literal["x", "y", "none"]
 Scaling = Literal["standardise", "none", "minmax", "mode"]
@@ -83,7 +84,8 @@ class Correction:
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Correction:
-        return cls(**{**record, "recipe": Recipe(**record["recipe"])})
+        """Read what :meth:`to_json` gave."""
+        return typed(cls, record)
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
+from fibsem.system.records import WrittenAs
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,11 @@ class Scale:
     def of_json(cls, record: list[Any]) -> Scale:
         """Read what :meth:`to_json` gave."""
         dtype, declared = record
-        return cls(dtype, declared and (float(declared[0]), float(declared[1])))
+        return cls(dtype, declared)
+
+
+#: One as it is written.
+WrittenScale = Annotated[Scale, WrittenAs(tuple[str, tuple[float, float] | None], Scale.of_json)]
 
 
 def scales_of(dataset: Dataset) -> tuple[Scale, ...]:

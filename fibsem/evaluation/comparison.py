@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +24,22 @@ from fibsem.inference.model.predict import BlockScorer
 from fibsem.models.describe import drawing, feature_maps
 from fibsem.system.files import beside, known_json
 from fibsem.system.identity import same_data
+from fibsem.system.summaries import Evaluation, of_kind
 from fibsem.training.material import Material
 from fibsem.training.scoring import scored_squares
 from fibsem.training.squares import CHOSEN, confusions, of_split
 
 Record = dict[str, Any]
 
+#: Reads a summary, and what an evaluation needs of it.
+EVALUATION = partial(of_kind, {"evaluation": Evaluation})
+
 
 def finished_cells(folder: Path, data: str) -> dict[Path, Record]:
     """Records of the finished evaluations of one dataset among the sub-folders of a folder."""
     cells = {}
     for path in sorted(folder.glob("*/summary.json")):
-        record = known_json(path)
+        record = known_json(path, EVALUATION)
         if not isinstance(record, dict) or not {"groups", "val"} <= record.keys():
             continue  # of another command, or damaged: its own command makes it again
         if same_data(record.get("data"), data):
@@ -185,8 +190,7 @@ def compare(first: Path, second: Path) -> Record:
 
 
 def _finished(folder: Path) -> Record:
-    path = folder / "summary.json"
-    record = known_json(path)
+    record = known_json(folder / "summary.json", EVALUATION)
     if not isinstance(record, dict) or "groups" not in record:
         raise UserError(
             f"`compare` must name two folders of finished evaluations, but {folder} is not one."

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fibsem.config import Tree, defaults_of, settings_of
 from fibsem.system import identity
 from fibsem.system.files import known_json
-from fibsem.system.identity import Identity
-from fibsem.tracking.beginning import BEGUN
+from fibsem.system.identity import Identity, kind_of
+from fibsem.system.summaries import of_kind
+from fibsem.tracking.beginning import BEGUN, RUN
 from fibsem.tracking.runs import Tracking
 from fibsem.training import folder as training
 from fibsem.training.former import former_identity
@@ -64,8 +67,7 @@ def settle(
 
 def parent_of(folder: Path) -> str | None:
     """Id of the parent run of an evaluation; None where it has none."""
-    record = known_json(folder / PARENT, keys=("run_id",))
-    return None if record is None else str(record["run_id"])
+    return known_json(folder / PARENT, RUN)
 
 
 def seeds_of(tree: Tree) -> range:
@@ -74,9 +76,23 @@ def seeds_of(tree: Tree) -> range:
     return range(first, first + int(tree["seeds"]))
 
 
+@dataclass(frozen=True)
+class _Run:
+    seed: int
+
+
+@dataclass(frozen=True)
+class _Finished:
+    """What tells which seeds a summary is of."""
+
+    runs: tuple[_Run, ...]
+
+
 def finished(folder: Path, tree: Tree) -> dict[str, Any] | None:
     """The record of ``summary.json`` where it is of all seeds, and of no others."""
-    record = known_json(folder / "summary.json", keys=("runs", "val"))
-    if record is None or [run["seed"] for run in record["runs"]] != list(seeds_of(tree)):
+    record = known_json(folder / "summary.json", partial(of_kind, {"evaluation": _Finished}))
+    if record is None or kind_of(record) != "evaluation":
+        return None
+    if [run["seed"] for run in record["runs"]] != list(seeds_of(tree)):
         return None
     return dict(record)

@@ -119,8 +119,7 @@ class Evaluation:
     ) -> SeedScores:
         """The scores of a finished training; those of another run are told as of this one."""
         file = folder / "scores.json"
-        record = known_json(file, keys=SeedScores.KEYS)
-        kept = None if record is None else SeedScores.from_json(record)
+        kept = known_json(file, SeedScores.from_json)
         if kept is not None and kept.run_id == result.run_id:
             return kept
         if kept is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from fibsem.inference.model.cost import seconds_per_gigapixel
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models import Model
 from fibsem.system.files import read_json
+from fibsem.system.records import typed
 from fibsem.training.estimating import estimate
 from fibsem.training.material import Material
 from fibsem.training.results import Epoch, TrialResult
@@ -22,6 +23,8 @@ from fibsem.training.scoring import scored_squares
 from fibsem.training.spilling import spilled
 from fibsem.training.squares import SquareCounts, square_counts
 
+#: What can be done where a seed's figures are damaged.
+AGAIN = "remove it, and the same fibsem.evaluate scores that seed again"
 #: Thresholds among which the best one on the labelled validation pixels is chosen; no smoothing.
 THRESHOLDS = SearchGrid((0.0,), tuple(float(t) for t in np.linspace(0.02, 0.98, 97)))
 
@@ -55,11 +58,6 @@ class ModelScores:
 @dataclass(frozen=True)
 class SeedScores:
     """The scores of one seed, with what is told of its training; ``scores.json`` holds it."""
-
-    KEYS: ClassVar[tuple[str, ...]] = (
-        "seed", "run_id", "epochs", "train_seconds", "parameters", "history", "balanced",
-        "threshold", "squares", "seconds_per_gigapixel",
-    )  # fmt: skip
 
     seed: int
     run_id: str
@@ -102,13 +100,7 @@ class SeedScores:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> SeedScores:
         """Read what :meth:`to_json` made."""
-        squares = tuple(map(SquareCounts.from_json, record["squares"]))
-        scores = ModelScores(
-            record["balanced"], record["threshold"], squares, record["seconds_per_gigapixel"]
-        )
-        kept = {key: record[key] for key in ("seed", "run_id", "epochs", "train_seconds")}
-        history = tuple(Epoch(**epoch) for epoch in record["history"])
-        return cls(**kept, parameters=record["parameters"], history=history, scores=scores)
+        return typed(cls, {**typed(dict[str, Any], record), "scores": record})
 
 
 def score_model(material: Material, model: Model, patch_limit: int, folder: Path) -> ModelScores:
@@ -150,4 +142,4 @@ def pixels_of(material: Material, split: Split) -> int:
 def read_seeds(folder: Path) -> Iterator[SeedScores]:
     """The scores of every seed of a finished evaluation."""
     for path in sorted(folder.glob("seed-*/scores.json")):
-        yield SeedScores.from_json(read_json(path))
+        yield read_json(path, SeedScores.from_json, remedy=AGAIN)

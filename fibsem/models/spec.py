@@ -16,11 +16,22 @@ from fibsem.models import hyperparameters
 from fibsem.models.architectures import MODELS, Architecture, Family
 from fibsem.models.field import Field, Padding, Squares, unet_squares, valid_field
 from fibsem.models.hyperparameters import Hyperparameters
+from fibsem.system.records import typed
 
 __all__ = ["MAX_HEAD", "MODELS", "Field", "ModelSpec", "Padding", "resolve"]
 
 #: Heads wider than this have millions of weights and make the dense form slow.
 MAX_HEAD = 9
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A spec in a record."""
+
+    name: str
+    nbhd: str
+    padding: Padding
+    hyperparameters: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -128,9 +139,9 @@ class ModelSpec:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> ModelSpec:
         """Read what :meth:`to_json` gave; choices that came later are what was so before them."""
-        name, nbhd = record["name"], Nbhd.parse(record["nbhd"])
-        given = hyperparameters.as_recorded(name, record["hyperparameters"])
-        return resolve(name, nbhd, record["padding"], given)
+        known = typed(_Written, record)
+        given = hyperparameters.as_recorded(known.name, known.hyperparameters)
+        return resolve(known.name, Nbhd.parse(known.nbhd), known.padding, given)
 
 
 def resolve(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from fibsem.analysis.calibration import Calibration
 from fibsem.analysis.postprocessing import (
@@ -24,6 +24,7 @@ from fibsem.promotion.examination import counts_of, validation_squares
 from fibsem.promotion.final import Final, segmenter_of
 from fibsem.promotion.setting import Promotion
 from fibsem.system.progress import Progress
+from fibsem.system.records import typed
 from fibsem.training.scoring import within
 from fibsem.training.squares import SquareCounts
 
@@ -45,8 +46,6 @@ class Choice:
         The validation squares, before and after post-processing.
     """
 
-    KEYS: ClassVar[tuple[str, ...]] = ("best", "surface", "calibration", "rows")
-
     best: PostProcessing
     surface: list[Any]
     calibration: Calibration
@@ -64,12 +63,7 @@ class Choice:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Choice:
         """Read what :meth:`to_json` made."""
-        return cls(
-            PostProcessing(**record["best"]),
-            record["surface"],
-            Calibration.from_json(record["calibration"]),
-            tuple(map(SquareCounts.from_json, record["rows"])),
-        )
+        return typed(cls, record)
 
     @property
     def sentence(self) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from fibsem.analysis.statistics import Gate
-from fibsem.errors import UserError
 from fibsem.system.files import read_json, write_json
+from fibsem.system.records import typed
 from fibsem.tracking import registry
 
 #: Says that the promotion has made a champion, and by which verdict.
@@ -16,9 +17,17 @@ FILE = "crowned.json"
 REMEDY = "the choices are to remove it, upon which the gate decides again, or overwrite=true"
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """By which verdict which version became the champion."""
+
+    version: str
+    gate: Gate
+
+
 def decide(folder: Path, version: str, gate: Gate) -> None:
     """Keep the verdict by which a version became the champion."""
-    write_json(folder / FILE, {"version": version, "gate": asdict(gate)})
+    write_json(folder / FILE, asdict(Verdict(version, gate)))
 
 
 def decided(folder: Path, run_id: str, uri: str) -> Gate | None:
@@ -32,11 +41,5 @@ def decided(folder: Path, run_id: str, uri: str) -> Gate | None:
     path = folder / FILE
     if not path.is_file():
         return None
-    record = read_json(path, keys=("version", "gate"), remedy=REMEDY)
-    kept, all_of = record["gate"].keys(), fields(Gate)
-    needed = {field.name for field in all_of if field.name != "forced"}  # which older ones lack
-    if not needed <= kept <= {field.name for field in all_of}:
-        raise UserError(f"a verdict must be whole, but {path} is damaged; {REMEDY}.")
-    if record["version"] != registry.version_of(run_id, uri):
-        return None
-    return Gate(**record["gate"])
+    verdict = read_json(path, partial(typed, Verdict), remedy=REMEDY)
+    return verdict.gate if verdict.version == registry.version_of(run_id, uri) else None

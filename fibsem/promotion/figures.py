@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from fibsem.inference.model.cost import seconds_per_gigapixel
 from fibsem.inference.model.segmenter import Scorer
@@ -12,6 +12,7 @@ from fibsem.promotion.choice import Chosen
 from fibsem.promotion.examination import balanced, score_split
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.testing import Look
+from fibsem.system.records import typed
 from fibsem.training.material import Material
 from fibsem.training.results import Figures
 from fibsem.training.squares import CHOSEN, SquareCounts, labelled_figures
@@ -31,8 +32,6 @@ class Scores:
         By model.
     """
 
-    KEYS: ClassVar[tuple[str, ...]] = ("rows", "val", "seconds_per_gigapixel")
-
     rows: tuple[SquareCounts, ...]
     val: Figures
     seconds_per_gigapixel: Figures
@@ -48,8 +47,7 @@ class Scores:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Scores:
         """Read what :meth:`to_json` made."""
-        rows = tuple(map(SquareCounts.from_json, record["rows"]))
-        return cls(rows, record["val"], record["seconds_per_gigapixel"])
+        return typed(cls, record)
 
 
 def measure(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from fibsem.config import Tree, defaults_of, flat, settings_of
 from fibsem.data.dataset import Dataset
@@ -12,8 +15,9 @@ from fibsem.inference.volume.ledger import remove_segmentation
 from fibsem.system import identity
 from fibsem.system.files import known_json
 from fibsem.system.identity import LEDGER, Identity, check_others
+from fibsem.system.records import typed
 from fibsem.tracking import names
-from fibsem.tracking.beginning import BEGUN
+from fibsem.tracking.beginning import BEGUN, RUN
 from fibsem.tracking.runs import Tracking
 from fibsem.training import folder as training
 
@@ -29,6 +33,14 @@ OWN = (
       for name in (*training.OWN, identity.FILE, "again.json")),
     "rank/**/", "final/**/", "parent.json", BEGUN,
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """What a version before kept of its trials."""
+
+    run_ids: tuple[str, ...]
+    settings: dict[str, Any]
 
 
 def settle(
@@ -69,24 +81,24 @@ def settle(
 
 def _former(folder: Path, tracking: Tracking) -> Identity | None:
     """What a version before promoted in a folder: it kept settings and trials, its run the data."""
-    chosen = known_json(folder / "trials.json", keys=("run_ids", "settings"))
-    parent = known_json(folder / "parent.json", keys=("run_id",))
+    chosen = known_json(folder / "trials.json", partial(typed, _Chosen))
+    parent = known_json(folder / "parent.json", RUN)
     if chosen is None or parent is None:  # before the first step
         return None
-    run = tracking.find(parent["run_id"])
+    run = tracking.find(parent)
     if run is None:
         raise UserError(
             f"`output` must be a new folder or hold the same promotion, but {folder} does not say "
-            f"what data it was made with, and {tracking.uri} has no run {parent['run_id']} that "
+            f"what data it was made with, and {tracking.uri} has no run {parent} that "
             "does; the choices are another output or overwrite=true."
         )
     settings = {
         key: value
-        for key, value in flat(chosen["settings"])
+        for key, value in flat(chosen.settings)
         if not key.startswith("data.")  # which the hash stands for
     }
     return Identity(
         "promotion",
-        {**settings, "trials": chosen["run_ids"]},
+        {**settings, "trials": list(chosen.run_ids)},
         {"hash": run.data.tags.get(names.DATA)},
     )

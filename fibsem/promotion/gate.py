@@ -101,13 +101,13 @@ def verdict(
     """
     ours = examined(rows["challenger"])
     if champion is None:
-        return Gate(True, "there is no champion yet", None, ours.porosity_error)
+        return Gate(True, "there is no champion yet", None, ours.porosity_error, None)
     if champion["dataset"] != dataset.name:
         reason = (
             f"the champion was made for dataset {champion['dataset']} and cannot be compared; "
             "force=true promotes regardless"
         )
-        return Gate(False, reason, None, ours.porosity_error)
+        return Gate(False, reason, None, ours.porosity_error, None)
     theirs = examined(rows["champion"])
     judged = judge(ours, theirs, alpha=config.alpha, most_growth=config.porosity_points / 100)
     notes = [judged.reason, *_doubts(rows["challenger"], champion, dataset)]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
 
 from fibsem import models
 from fibsem.config import Tree, with_values
@@ -12,7 +12,7 @@ from fibsem.promotion.setting import Promotion
 from fibsem.promotion.squares import square_mious
 from fibsem.promotion.steps import Steps
 from fibsem.promotion.trials import Trial
-from fibsem.system.records import fields_in
+from fibsem.system.records import Figure, typed
 from fibsem.tracking import names
 from fibsem.training.health import DivergedError
 from fibsem.training.material import Material
@@ -36,8 +36,6 @@ class Repetition:
         See :class:`~fibsem.promotion.squares.SquareMious`.
     """
 
-    KEYS: ClassVar[tuple[str, ...]] = ("seed",)
-
     seed: int
     diverged: str | None = None
     run_id: str = ""
@@ -45,7 +43,7 @@ class Repetition:
     epochs: int = 0
     train_seconds: float = 0.0
     seconds_per_gigapixel: float | None = None
-    squares: Mapping[str, float] = field(default_factory=dict)
+    squares: Mapping[str, Figure] = field(default_factory=dict)
     pixels: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -59,7 +57,11 @@ class Repetition:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Repetition:
         """Read what :meth:`to_json` made."""
-        return cls(**fields_in(cls, record))
+        known = typed(cls, record)
+        needed = {one.name for one in fields(cls)} - {"diverged"}
+        if known.diverged is None and (missing := sorted(needed - record.keys())):
+            raise ValueError(f"it lacks {', '.join(missing)}")
+        return known
 
 
 def repeated_tree(work: Promotion, trial: Trial, seed: int) -> Tree:

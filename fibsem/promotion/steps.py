@@ -5,28 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from fibsem.system.files import known_json, read_json, write_json
 
 
 class Found(Protocol):
-    """What a step found.
-
-    Attributes
-    ----------
-    KEYS
-        What its JSON has at least; a file without them is damaged, and the step is done again.
-    """
-
-    KEYS: ClassVar[tuple[str, ...]]
+    """What a step found."""
 
     def to_json(self) -> dict[str, Any]:
         """As it is stored."""
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Self:
-        """Read what :meth:`to_json` made."""
+        """Read what :meth:`to_json` made; ``ValueError`` of what is damaged, and done again."""
 
 
 T = TypeVar("T", bound=Found)
@@ -41,8 +33,8 @@ class Steps:
     def once(self, name: str, kind: type[T], make: Callable[[], T]) -> T:
         """What a step found: as a former start left it, or made now."""
         path = self.folder / f"{name}.json"
-        record = known_json(path, keys=kind.KEYS)
-        if record is None:
-            write_json(path, make().to_json())
-            record = read_json(path)
-        return kind.from_json(record)
+        known = known_json(path, kind.from_json)
+        if known is not None:
+            return known
+        write_json(path, make().to_json())
+        return read_json(path, kind.from_json)

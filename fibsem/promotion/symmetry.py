@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -20,10 +20,11 @@ from fibsem.inference.model.cost import seconds_per_gigapixel
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.model.views import SYMMETRIES
 from fibsem.promotion.setting import Promotion
+from fibsem.system.records import Figure, typed
 from fibsem.training.material import Material
 from fibsem.training.scoring import scored_squares
 
-Row = dict[str, float]
+Row = dict[str, Figure]
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,6 @@ class Symmetries:
     go patch by patch.
     """
 
-    KEYS: ClassVar[tuple[str, ...]] = ("views",)
-
     views: Mapping[str, Row]
 
     def to_json(self) -> dict[str, Any]:
@@ -47,7 +46,7 @@ class Symmetries:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Symmetries:
         """Read what :meth:`to_json` made."""
-        return cls(record["views"])
+        return typed(cls, record)
 
     @property
     def sentence(self) -> str:

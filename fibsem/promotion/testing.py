@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from fibsem.data.dataset import Region
 from fibsem.inference.model.segmenter import Segmenter
@@ -13,6 +13,7 @@ from fibsem.promotion.calibrating import Reliabilities, calibration_errors, erro
 from fibsem.promotion.choice import Chosen
 from fibsem.promotion.examination import balanced, score_split, squares_with_scores
 from fibsem.promotion.setting import Promotion
+from fibsem.system.records import typed
 from fibsem.tracking import champions, registry
 from fibsem.tracking.bundle import Bundle, find_bundle
 from fibsem.training.material import Material
@@ -58,12 +59,10 @@ class Look:
         Of the look, UTC.
     """
 
-    KEYS: ClassVar[tuple[str, ...]] = ("rows", "balanced", "calibration", "against", "champion")
-
     examination: Examination
-    against: str | None = None
+    against: str | None
+    champion: Mapping[str, str | None] | None
     against_run: str | None = None
-    champion: Mapping[str, str | None] | None = None
     when: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -83,21 +82,7 @@ class Look:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Look:
         """Read what :meth:`to_json` made; older ones do not know the run of the champion."""
-        rows = {
-            name: tuple(map(SquareCounts.from_json, some)) for name, some in record["rows"].items()
-        }
-        return cls(
-            Examination(
-                rows,
-                record["balanced"],
-                record["calibration"],
-                record.get("calibration_by_sample", {}),
-            ),
-            record["against"],
-            record.get("against_run"),
-            record["champion"],
-            record.get("when", ""),
-        )
+        return typed(cls, {**typed(dict[str, Any], record), "examination": record})
 
 
 def test(work: Promotion, chosen: Mapping[str, Chosen], material: Material) -> Look:
@@ -116,8 +101,8 @@ def _look(work: Promotion, chosen: Mapping[str, Chosen], material: Material) -> 
     return Look(
         examine_on_test(segmenters, material, margin, champion),
         version,
-        None if version is None else registry.run_of(version, uri),
         made_with,
+        None if version is None else registry.run_of(version, uri),
         datetime.now(UTC).isoformat(timespec="seconds"),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +12,41 @@ import numpy as np
 
 from fibsem.analysis.structure.film import NEITHER, PORE, SOLID, Film, Phases, Spacing
 from fibsem.data.volumes import Manner, Volume, VoxelNm, reopen
-from fibsem.data.volumes.lengths import finite
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.volume.outputs import meanings_of
-from fibsem.system.files import known_json
+from fibsem.system.files import known_json, read_json
 from fibsem.system.identity import LEDGER
+from fibsem.system.records import typed
+from fibsem.system.summaries import Segmented as Summary
+from fibsem.system.summaries import of_kind
 
 #: Keys of the summary of a segmentation that are needed here.
 NEEDED = ("labels", "classes", "voxel_nm", "shape", "missing", "porosity")
+#: Kinds of summaries that are read here.
+KINDS = {"segmentation": Summary}
 #: What no label value of a segmentation stands for.
 UNDECLARED = 255
 #: Shares that differ by less are the same: both are counted from the same labels.
 SAME_SHARE = 1e-9
+
+
+@dataclass(frozen=True)
+class _Film:
+    shape: tuple[int, int, int] | None = None
+
+
+@dataclass(frozen=True)
+class _Key:
+    volume: _Film | str  # which versions before had as a digest
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """What is asked of a ledger."""
+
+    key: _Key
+    slabs: dict[str, list[Any]]
 
 
 @dataclass(frozen=True)
@@ -83,7 +106,9 @@ def open_segmented(folder: Path) -> Segmented:
     UserError
         If it is none, is not finished, or its labels cannot be read.
     """
-    record = known_json(folder / "summary.json")
+    path = folder / "summary.json"
+    written = path.is_file()
+    record = read_json(path, partial(of_kind, KINDS), remedy="segment again") if written else None
     if not isinstance(record, dict) or not record.keys() >= set(NEEDED):
         record = None  # of another command
     _check_finished(folder, record)
@@ -92,7 +117,6 @@ def open_segmented(folder: Path) -> Segmented:
             "`segmentation` must be a folder of fibsem.segment, with its summary.json, but "
             f"{folder} is {'not one' if folder.is_dir() else 'not there'}."
         )
-    _check_record(folder, record)
     labels = reopen(folder / record["labels"], Manner(labels=True))
     if list(labels.shape) != record["shape"]:
         raise UserError(
@@ -131,41 +155,14 @@ def _undeclared(value: Any, labels: Volume, classes: tuple[int, int]) -> UserErr
     )
 
 
-def _check_record(folder: Path, record: Mapping[str, Any]) -> None:
-    """Refuse a summary that cannot be what ``fibsem.segment`` wrote."""
-    shape_is_fine = _are(record["shape"], 3, lambda n: type(n) is int and n >= 1)
-    depth = record["shape"][0] if shape_is_fine else 0
-    classes = record["classes"]
-    legal = {
-        "shape": shape_is_fine,
-        "labels": isinstance(record["labels"], str),
-        "classes": _are(classes, 2, lambda n: type(n) is int and 0 <= n < 256)
-        and classes[0] != classes[1],
-        "voxel_nm": _are(record["voxel_nm"], 3, lambda nm: nm is None or (finite(nm) or 0) > 0),
-        "missing": _are(record["missing"], None, lambda z: type(z) is int and 0 <= z < depth),
-        "porosity": finite(record["porosity"]) is not None,
-    }
-    for key, fine in legal.items():
-        if not fine:
-            raise UserError(
-                f"a record must be whole, but {folder / 'summary.json'} is damaged ({key}: "
-                f"{record[key]!r}); segment again."
-            )
-
-
-def _are(values: object, count: int | None, legal: Callable[[Any], bool]) -> bool:
-    """Whether a value is a list of so many, each of which is legal."""
-    return isinstance(values, list) and count in (None, len(values)) and all(map(legal, values))
-
-
 def _check_finished(folder: Path, record: Mapping[str, Any] | None) -> None:
     """Refuse a segmentation of which slices are not labelled yet; says how many are."""
-    ledger = known_json(folder / LEDGER, keys=("slabs", "key"))
+    ledger = known_json(folder / LEDGER, partial(typed, _Begun))
     if ledger is None:
         return
-    done = sum(map(len, ledger["slabs"].values()))
-    volume = ledger["key"].get("volume")
-    shape = volume.get("shape") if isinstance(volume, dict) else record and record["shape"]
+    done = sum(map(len, ledger.slabs.values()))
+    volume = ledger.key.volume
+    shape = record and record["shape"] if isinstance(volume, str) else volume.shape
     if record is None or (shape and done < shape[0]):
         of = f" of {shape[0]}" if shape else ""
         raise UserError(

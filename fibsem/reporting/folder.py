@@ -17,6 +17,8 @@ from fibsem.reporting.results import KINDS, Record, Results
 from fibsem.reporting.structure import connected_text, latest_of, quantifications
 from fibsem.system.file_names import file_name
 from fibsem.system.files import known_json, replace_file, write_json
+from fibsem.system.records import fitting
+from fibsem.system.summaries import Report
 
 #: What one table and one figure become; the first is named in ``summary.json``.
 BESIDE = {"tables": (".csv", ".md", ".tex"), "figures": (".png", ".svg")}
@@ -39,6 +41,7 @@ def write_report(
     footer
         Last line of the page.
     """
+    results = results.whole()
     slices = _write_browser(results, folder)
     sections = list(_sections(results, folder, history, slices))
     text = page(f"Report on {results.dataset}", _facts(results, history), sections, footer)
@@ -162,8 +165,9 @@ def _named(items: Iterable[Table | Picture]) -> Iterator[tuple[Table | Picture, 
 def _remove_former(folder: Path, made: dict[str, list[str]]) -> None:
     """Remove what the report that lay here had and this one has not."""
     path = folder / "summary.json"
-    former = known_json(path) or {}
+    former = known_json(path, fitting(Report)) or {}
     for kind, names in made.items():
-        for name in set(former.get(kind, ())) - set(names):
+        ours = {name for name in former.get(kind, ()) if Path(name).parts[:-1] == (kind,)}
+        for name in ours - set(names):
             for ending in BESIDE[kind]:
                 (folder / name).with_suffix(ending).unlink(missing_ok=True)

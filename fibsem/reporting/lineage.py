@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,16 @@ from fibsem.analysis.intervals import corrected_text, with_interval
 from fibsem.config import as_typed, command_line
 from fibsem.errors import UserError
 from fibsem.system.files import read_json
+from fibsem.system.summaries import Crowned, Segmented, of_kind
 from fibsem.tracking.lineage import Lineage
 
 Record = dict[str, Any]
 
 UNKNOWN = "not recorded"
+#: What can be done about a damaged record.
+AGAIN = "the command that made it writes it again"
+#: What is read here.
+READ = {"segmentation": Segmented, "promotion": Crowned}
 
 
 @dataclass(frozen=True)
@@ -181,7 +187,7 @@ def read_lineage(place: Path) -> LineageReport:
     """
     folder = place.parent if place.name == "summary.json" else place
     path = folder / "summary.json"
-    record = read_json(path) if path.is_file() else {}
+    record = read_json(path, partial(of_kind, READ), remedy=AGAIN) if path.is_file() else {}
     if "labels" in record and "slabs" in record:
         return _of_segmentation(str(folder), record)
     if "winner" in record and "version" in record:
@@ -193,12 +199,13 @@ def read_lineage(place: Path) -> LineageReport:
 
 
 def _of_segmentation(folder: str, record: Mapping[str, Any]) -> LineageReport:
+    size = " x ".join(map(str, record["shape"]))
     facts = {
-        "volume": f"{record['volume']}, {' x '.join(map(str, record['shape']))} voxels (z, y, x)",
+        "volume": f"{record.get('volume') or UNKNOWN}, {size} voxels (z, y, x)",
         "volume hash": record.get("volume_hash") or UNKNOWN,
         "porosity": with_interval(record["porosity"], record["porosity_ci"], 4),
         "porosity corrected": corrected_text(record),
-        "members": f"{', '.join(record['members'])} ({record['model']})",
+        "members": f"{', '.join(record['members'])} ({record.get('model') or UNKNOWN})",
         "code": _joined(record.get("code")),
     }
     if record.get("earlier_code"):
@@ -222,7 +229,7 @@ def _of_promotion(folder: Path, record: Mapping[str, Any]) -> LineageReport:
     if "lineage" in record:
         lineage = Lineage.from_json(record["lineage"])
     elif bundle.is_file():
-        lineage = Lineage.of_bundle(read_json(bundle)["audit"])
+        lineage = read_json(bundle, Lineage.in_bundle, remedy=AGAIN)
     else:
         lineage = Lineage.of_bundle({"winner": record["winner"]})
     facts = {

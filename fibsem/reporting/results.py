@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -13,12 +13,15 @@ from typing import Any, Literal, get_args
 from fibsem.errors import UserError
 from fibsem.system.files import known_json, read_json
 from fibsem.system.identity import kind_of, same_data
-from fibsem.tracking.lineage import Lineage
+from fibsem.system.summaries import SHAPES, of_kind
+from fibsem.tracking.lineage import Lineage, WrittenLineage
 
 Record = dict[str, Any]
 Kind = Literal["inspection", "evaluation", "sweep", "promotion", "segmentation", "quantification"]
 #: Kinds that are shown: a training is one of its sweep or evaluation, and a report shows others.
 KINDS: tuple[Kind, ...] = get_args(Kind)
+#: What becomes of a damaged one.
+LEFT_OUT = "it is left out"
 
 
 @dataclass(frozen=True)
@@ -38,14 +41,13 @@ class Result:
     def lineage(self) -> Lineage:
         """Where it comes from: that of its model, or the data where there is no model yet."""
         if self.kind in ("inspection", "evaluation", "sweep"):
-            return Lineage(dataset=self.record["dataset"], data=self.record["data"])
+            return Lineage(dataset=self.record.get("dataset"), data=self.record.get("data"))
         lineage = self.record.get("lineage")
         if lineage:
             return Lineage.from_json(lineage if self.kind == "promotion" else lineage[0])
         home = self.folder if self.kind == "promotion" else self.folder.parent.parent
         bundle = home / "bundle" / "bundle.json"  # of older promotions, and of their volumes
-        known = known_json(bundle, keys=("audit",))
-        return Lineage.of_bundle(known["audit"] if known else {})
+        return known_json(bundle, Lineage.in_bundle) or Lineage()
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,10 @@ class Results:
     data: str | None
     found: tuple[Result, ...]
     others: int
+
+    def whole(self) -> Results:
+        """Those of which all that is shown can be shown; others are said and left out."""
+        return replace(self, found=tuple(filter(_is_whole, self.found)))
 
     def of(self, kind: Kind) -> list[Result]:
         """Those of one command."""
@@ -117,10 +123,54 @@ def _walk(top: Path) -> Iterator[Result]:
         folders.sort()
 
 
+@dataclass(frozen=True)
+class _Made:
+    """What results may say of their data."""
+
+    dataset: str | None = None
+    data: str | None = None
+
+
+@dataclass(frozen=True)
+class _OfModel:
+    """What a promotion may say of the model."""
+
+    lineage: WrittenLineage | None = None
+
+
+@dataclass(frozen=True)
+class _OfModels:
+    """What the results of models may say of them."""
+
+    lineage: tuple[WrittenLineage, ...] | None = None
+
+
+#: What is read of results to tell whose they are.
+ORIGINS: dict[str, type] = {
+    **dict.fromkeys(KINDS, _Made),
+    "promotion": _OfModel, "segmentation": _OfModels, "quantification": _OfModels,
+}  # fmt: skip
+
+
+def _is_whole(result: Result) -> bool:
+    try:
+        of_kind(SHAPES, result.record)
+    except ValueError as error:
+        file = result.folder / "summary.json"
+        text = f"a record must be whole, but {file} is damaged ({error}); {LEFT_OUT}."
+        print(f"warning: {text}", file=sys.stderr)
+        return False
+    return True
+
+
+def _found(record: Any) -> Any:
+    return of_kind(ORIGINS, record)
+
+
 def _read(folder: Path) -> Result | None:
     """The result of a folder; None for one of another command, or of one that is damaged."""
     try:
-        record = read_json(folder / "summary.json", remedy="it is left out")
+        record = read_json(folder / "summary.json", _found, remedy=LEFT_OUT)
     except UserError as error:
         print(f"warning: {error}", file=sys.stderr)
         return None

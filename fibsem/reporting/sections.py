@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from fibsem.reporting.page import Picture, Section, Table
 from fibsem.reporting.results import Record, Result, Results
 from fibsem.system.file_names import name_of
 from fibsem.system.files import known_json
+from fibsem.system.summaries import trial_rows
 from fibsem.tracking.lineage import Lineage
 from fibsem.training.objectives import OBJECTIVES
 
@@ -72,7 +74,11 @@ def sweeps(results: Results) -> Section:
 def _sweep(result: Result) -> Section:
     study, goal = result.record["study"], result.record["objectives"][0]
     path = result.folder / "trials.json"
-    trials = [row for row in known_json(path) or [] if row["state"] == "complete"]
+    trials = [
+        row
+        for row in known_json(path, partial(trial_rows, goal=goal)) or []
+        if row["state"] == "complete"
+    ]
     trials.sort(key=lambda row: row[goal], reverse=OBJECTIVES.get(goal) == "maximize")
     rows = [
         {"trial": row["slot"],

@@ -12,13 +12,14 @@ from pathlib import Path
 from fibsem.search.outcomes import Outcome
 from fibsem.system.files import read_json
 from fibsem.tracking import names
+from fibsem.tracking.beginning import RUN
 from fibsem.tracking.runs import Tracking
 
 
 def run_of(folder: Path) -> str | None:
     """Id of the run of an attempt, by its folder; None where it has begun none, or elsewhere."""
     file = folder / "run.json"
-    return str(read_json(file)["run_id"]) if file.is_file() else None
+    return read_json(file, RUN, remedy="remove it") if file.is_file() else None
 
 
 def publish(tracking: Tracking, run_id: str | None, outcome: Outcome) -> None:

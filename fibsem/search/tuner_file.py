@@ -18,6 +18,7 @@ from fibsem.system.files import read_json, write_json
 from fibsem.system.interrupts import uninterrupted
 from fibsem.system.locks import alone
 from fibsem.system.outages import weathered
+from fibsem.system.records import fitting
 
 
 @dataclass
@@ -43,6 +44,16 @@ class Kept:
     owner: str | None = None
     beat: str | None = None
     continues: int | None = None
+
+
+@dataclass
+class _State:
+    """``slots.json``; a former version left its oracle elsewhere."""
+
+    attrs: dict[str, Any]
+    attempts: list[Kept]
+    oracle: dict[str, Any] | None = None
+    trials: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 class StudyFile:
@@ -102,7 +113,7 @@ class StudyFile:
         """Take over what other processes wrote."""
         if not self._path.is_file() or self._stamp() == self._read_at:
             return
-        state = read_json(self._path)
+        state = read_json(self._path, fitting(_State), remedy="overwrite=true begins anew")
         self.properties = state["attrs"]
         self.kept = [Kept(**record) for record in state["attempts"]]
         if "oracle" in state:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fibsem.errors import UserError
 from fibsem.system.secrets import in_record
@@ -26,6 +26,8 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 TEMPORARY = re.compile(r"\.tmp-[0-9a-f]{12}-.+|.+\.[0-9a-f]{32}\.partial")
 #: Age in seconds from which on nobody is at work any more on a file that cannot be locked.
 FORGOTTEN_S = 86_400.0
+
+T = TypeVar("T")
 
 
 def replace_file(path: Path, content: bytes | str) -> None:
@@ -198,15 +200,20 @@ def write_json(path: Path, record: object) -> None:
     )
 
 
-def read_json(path: Path, *, keys: Iterable[str] = (), remedy: str = "") -> Any:
+def as_it_is(record: Any) -> Any:
+    """Any record at all."""
+    return record
+
+
+def read_json(path: Path, of: Callable[[Any], T] = as_it_is, *, remedy: str = "") -> T:
     """Read what :func:`write_json` wrote.
 
     Parameters
     ----------
     path
         That is there.
-    keys
-        What a record must have: one without them is damaged, too.
+    of
+        Makes a value of the record; a ``ValueError`` says what of it cannot be.
     remedy
         What the user can do about a damaged one, as the end of the sentence.
 
@@ -216,22 +223,18 @@ def read_json(path: Path, *, keys: Iterable[str] = (), remedy: str = "") -> Any:
         If it is damaged: half, empty, or not what was written.
     """
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        missing = [key for key in keys if not isinstance(record, dict) or key not in record]
-        if missing:
-            raise ValueError(f"it lacks {', '.join(missing)}")
-    except ValueError as error:  # of JSON and of UTF-8
-        reason = " ".join(str(error).split())[:100]
+        return of(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, RecursionError) as error:  # of JSON, of UTF-8 and of the record
+        reason = " ".join(str(error).split())[:200]
         remedy = f"; {remedy}" if remedy else ""
         text = f"a record must be whole, but {path} is damaged ({reason}){remedy}."
         raise UserError(text) from error
-    return record
 
 
-def known_json(path: Path, *, keys: Iterable[str] = ()) -> Any:
+def known_json(path: Path, of: Callable[[Any], T] = as_it_is) -> T | None:
     """What was written, or None: where nothing is there, or it is damaged and made again."""
     try:
-        return read_json(path, keys=keys, remedy="it is made again")
+        return read_json(path, of, remedy="it is made again")
     except (FileNotFoundError, NotADirectoryError):
         return None
     except UserError as error:

@@ -15,6 +15,7 @@ from typing import Any
 
 from fibsem.errors import UserError
 from fibsem.system.files import known_json, remove_own, write_json
+from fibsem.system.records import typed
 
 #: Where it is kept, in the folder of the results.
 FILE = "identity.json"
@@ -69,7 +70,8 @@ class Identity:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Identity:
-        return cls(record["kind"], record["settings"], record["data"])
+        """Read what :meth:`to_json` gave."""
+        return typed(cls, record)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -77,8 +79,7 @@ class Identity:
     @classmethod
     def beside(cls, folder: Path) -> Identity | None:
         """That of the results in a folder; None where it is not there, or damaged."""
-        record = known_json(folder / FILE, keys=("kind", "settings", "data"))
-        return record and cls.from_json(record)
+        return known_json(folder / FILE, cls.from_json)
 
     def write(self, folder: Path) -> None:
         """Keep it beside the results."""

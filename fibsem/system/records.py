@@ -1,12 +1,103 @@
-"""Typed records read from JSON that another version of the package may have written."""
+"""Records of JSON as values of a type: what does not fit is said by its key and its value."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields
-from typing import Any
+import json
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter, ValidationError
+
+T = TypeVar("T")
+#: Misfits that are named.
+MOST_NAMED = 3
+#: Signs of a value that are shown.
+MOST_SHOWN = 40
+#: What a value must be, by what pydantic calls the misfit.
+MUST = {
+    "string_type": "a text", "float_type": "a number", "int_type": "a whole number",
+    "bool_type": "true or false", "none_required": "null", "dataclass_type": "a mapping",
+    "dict_type": "a mapping", "tuple_type": "a list", "list_type": "a list",
+}  # fmt: skip
 
 
-def fields_in(kind: type, record: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a record are fields of a dataclass: what a later version added is left out."""
-    return {field.name: record[field.name] for field in fields(kind) if field.name in record}
+@dataclass(frozen=True)
+class WrittenAs:
+    """How a type is written in JSON: as what, and how it is read from that."""
+
+    shape: Any
+    read: Callable[[Any], Any]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        shape = handler.generate_schema(self.shape)
+        return core_schema.no_info_after_validator_function(self.read, shape)
+
+
+def _or_nan(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+#: A number that may be none: JSON has no NaN, and what is written as null is read as one.
+Number = Annotated[float, WrittenAs(float | None, _or_nan)]
+#: A figure that may be missing, and is null then.
+Figure = Annotated[float, WrittenAs(float | None, lambda value: value)]
+
+
+def typed(kind: type[T], record: object) -> T:
+    """Make a value of a type from a record, by the type's annotations.
+
+    Types are strict: texts are no numbers, and nor are booleans. Keys that a dataclass does not
+    know are of a later version and are left out, keys with a default may be missing.
+
+    Raises
+    ------
+    ValueError
+        Names keys and values that do not fit.
+    """
+    from pydantic import ValidationError
+
+    try:
+        return cast(
+            T, _adapter(cast(Hashable, kind)).validate_json(json.dumps(record), strict=True)
+        )
+    except ValidationError as error:
+        raise ValueError(_told(error)) from error
+
+
+def fitting(kind: Any) -> Callable[[Any], Any]:
+    """Function that gives a record back as it is, if it can be read as a value of a type."""
+    return partial(_checked, kind)
+
+
+def _checked(kind: Any, record: Any) -> Any:
+    typed(kind, record)
+    return record
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
+
+
+def _told(error: ValidationError) -> str:
+    """What does not fit, in words; of a union every choice says so, and once is enough."""
+    told: dict[str, str] = {}
+    for one in error.errors(include_url=False):
+        top, *inner = [part for part in map(str, one["loc"]) if "[" not in part] or ["it"]
+        within = ".".join(inner)
+        if one["type"] == "value_error":  # of the type itself, in its words
+            told.setdefault(top, one["msg"].removeprefix("Value error, "))
+            continue
+        must = MUST.get(one["type"], one["msg"].replace("Input should be ", ""))
+        got = json.dumps(one["input"], default=str)
+        got = got if len(got) <= MOST_SHOWN else f"{got[: MOST_SHOWN - 3]}..."
+        wrong = "is missing" if one["type"] == "missing" else f"must be {must}, but got {got}"
+        told.setdefault(f"{top} {within}", f"{top}: {f'{within} {wrong}'.strip()}")
+    return "; ".join([*told.values()][:MOST_NAMED])

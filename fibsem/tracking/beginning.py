@@ -10,11 +10,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from fibsem.data.dataset import Dataset
 from fibsem.system.files import known_json, write_json
+from fibsem.system.records import typed
 from fibsem.tracking import names
 from fibsem.tracking.runs import Tracking
 
@@ -32,6 +34,18 @@ class Notes(Protocol):
         """Note it, for good."""
 
 
+def noted(key: str, record: object) -> str:
+    """What a record notes under a key."""
+    known = typed(dict[str, Any], record)
+    if not isinstance(known.get(key), str):
+        raise ValueError(f"`{key}` must be a text, but got {known.get(key)}")
+    return str(known[key])
+
+
+#: The id of a run, from a record that has it.
+RUN = partial(noted, "run_id")
+
+
 @dataclass(frozen=True)
 class FileNotes:
     """Notes in a folder: the id in a file of its own, as readers know it, and the token beside."""
@@ -42,8 +56,7 @@ class FileNotes:
         return self.path if key == "run_id" else self.path.with_name(BEGUN)
 
     def get(self, key: str) -> Any:
-        known = known_json(self._file(key), keys=(key,))
-        return known and known[key]
+        return known_json(self._file(key), partial(noted, key))
 
     def set(self, key: str, value: Any) -> None:
         write_json(self._file(key), {key: value})

@@ -19,7 +19,7 @@ from fibsem import models
 from fibsem.analysis.calibration import Calibration
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.preprocessing import Recipe
-from fibsem.data.scale import Scale
+from fibsem.data.scale import Scale, WrittenScale
 from fibsem.data.volumes import VoxelNm
 from fibsem.data.volumes.lengths import finite
 from fibsem.errors import UserError
@@ -28,13 +28,41 @@ from fibsem.inference.volume.likeness import Trained
 from fibsem.inference.volume.tested import FilmSquares
 from fibsem.models.spec import ModelSpec
 from fibsem.system.files import read_json, write_json
-from fibsem.tracking.lineage import Lineage
+from fibsem.system.records import typed
+from fibsem.tracking.lineage import Lineage, WrittenLineage
 from fibsem.tracking.store import client_of
 
 #: How addresses in an MLflow store begin.
 REMOTE = ("models:/", "runs:/")
-#: What a bundle says of itself at least.
-SETTINGS = ("preprocess", "postprocessing", "classes", "voxel_nm", "audit")
+
+
+@dataclass(frozen=True)
+class _Audit:
+    """What a bundle knows of its origin; older ones know less."""
+
+    dataset: str | None = None
+    data: str | None = None
+    lineage: WrittenLineage | None = None
+    calibration: Calibration | None = None
+    greys: dict[str, tuple[float, ...]] | None = None
+    squares: tuple[FilmSquares, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Written:
+    """``bundle.json``; what has a default, older ones have not."""
+
+    preprocess: Recipe
+    postprocessing: PostProcessing
+    classes: tuple[int, int]
+    voxel_nm: tuple[float | None, float | None, float | None]
+    audit: _Audit
+    members: tuple[dict[str, Any], ...] | None = None
+    spec: dict[str, Any] | None = None
+    temperature: float = 1.0
+    offset: float = 0.0
+    smoothed_px: float = 0.0
+    scales: tuple[WrittenScale, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,10 +84,9 @@ class Bundle:
     @property
     def trained(self) -> Trained:
         """What it was trained on; older bundles do not know their grey values."""
-        calibration = self.audit.get("calibration")
-        share = Calibration.from_json(calibration).before.share if calibration else None
-        greys = tuple(map(tuple, self.audit.get("greys", {}).values()))
-        return Trained(self.voxel_nm, greys, share)
+        known = typed(_Audit, self.audit)
+        share = known.calibration.before.share if known.calibration else None
+        return Trained(self.voxel_nm, tuple((known.greys or {}).values()), share)
 
     @property
     def lineage(self) -> Lineage:
@@ -69,7 +96,7 @@ class Bundle:
     @property
     def tested(self) -> tuple[FilmSquares, ...]:
         """Squares that it was tested on; older bundles have none."""
-        return tuple(map(FilmSquares.from_json, self.audit.get("squares", [])))
+        return typed(_Audit, self.audit).squares
 
     def save(self, folder: Path) -> None:
         """Write the folder."""
@@ -114,26 +141,25 @@ def load_bundle(folder: Path, key: str = "weights") -> Bundle:
 
 
 def _read(folder: Path) -> Bundle:
-    record = read_json(folder / "bundle.json", keys=SETTINGS)
-    specs = [ModelSpec.from_json(spec) for spec in record.get("members") or [record["spec"]]]
+    record: dict[str, Any] = read_json(folder / "bundle.json")
+    known = typed(_Written, record)
+    specs = [ModelSpec.from_json(spec) for spec in known.members or [known.spec or {}]]
     places = _places(folder, len(specs))
     members = tuple(
         Member(spec, models.load(spec, place)) for spec, place in zip(specs, places, strict=True)
     )
-    pore, solid = record["classes"]
     segmenter = Segmenter(
         members=members,
-        recipe=Recipe(**record["preprocess"]),
-        postprocessing=PostProcessing(**record["postprocessing"]),
+        recipe=known.preprocess,
+        postprocessing=known.postprocessing,
         identity=_identity(record, members, places),
-        classes=(pore, solid),
-        temperature=record.get("temperature", 1.0),  # older bundles have none
-        offset=record.get("offset", 0.0),
-        smoothed_px=record.get("smoothed_px", 0.0),
+        classes=known.classes,
+        temperature=known.temperature,
+        offset=known.offset,
+        smoothed_px=known.smoothed_px,
     )
-    z, y, x = (_length(nm) for nm in record["voxel_nm"])
-    scales = tuple(map(Scale.of_json, record.get("scales", [])))
-    return Bundle(segmenter, (z, y, x), record["audit"], scales=scales)
+    z, y, x = (_length(nm) for nm in known.voxel_nm)
+    return Bundle(segmenter, (z, y, x), record["audit"], scales=known.scales)
 
 
 def _length(nm: object) -> float | None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any
 
-from fibsem.system.records import fields_in
+from fibsem.system.records import WrittenAs, typed
 
 Record = dict[str, Any]
 
@@ -72,8 +72,6 @@ class Lineage:
         Version of the code that promoted it.
     """
 
-    KEYS: ClassVar[tuple[str, ...]] = ("trial", "promotion")
-
     sweep: FromSweep = FromSweep()
     sweeps: Sequence[FromSweep] = ()
     trial: FromTrial = FromTrial()
@@ -93,16 +91,13 @@ class Lineage:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Lineage:
         """Read what :meth:`to_json` made, of this version or another."""
-        return cls(
-            FromSweep(**fields_in(FromSweep, record.get("sweep") or {})),
-            [FromSweep(**fields_in(FromSweep, one)) for one in record.get("sweeps") or ()],
-            FromTrial(**fields_in(FromTrial, record.get("trial") or {})),
-            FromPromotion(**fields_in(FromPromotion, record.get("promotion") or {})),
-            record.get("dataset"),
-            record.get("data"),
-            DataSource(**fields_in(DataSource, record.get("data_source") or {})),
-            record.get("code"),
-        )
+        whole = typed(dict[str, Any], record)
+        return typed(cls, {key: value for key, value in whole.items() if value is not None})
+
+    @classmethod
+    def in_bundle(cls, bundle: Any) -> Lineage:
+        """That of a ``bundle.json``."""
+        return cls.of_bundle(typed(dict[str, Any], typed(dict[str, Any], bundle).get("audit")))
 
     @classmethod
     def of_bundle(cls, audit: Mapping[str, Any]) -> Lineage:
@@ -115,9 +110,15 @@ class Lineage:
         """
         if "lineage" in audit:
             return cls.from_json(audit["lineage"])
-        return cls(
-            trial=FromTrial(audit.get("winner")),
-            promotion=FromPromotion(audit.get("run_id")),
-            dataset=audit.get("dataset"),
-            data=audit.get("data"),
+        return cls.from_json(
+            {
+                "trial": {"run_id": audit.get("winner")},
+                "promotion": {"run_id": audit.get("run_id")},
+                "dataset": audit.get("dataset"),
+                "data": audit.get("data"),
+            }
         )
+
+
+#: One as it is written.
+WrittenLineage = Annotated[Lineage, WrittenAs(dict[str, Any], Lineage.from_json)]

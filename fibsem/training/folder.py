@@ -10,7 +10,7 @@ from fibsem.errors import UserError
 from fibsem.system import identity
 from fibsem.system.files import known_json
 from fibsem.system.identity import Identity
-from fibsem.tracking.beginning import BEGUN
+from fibsem.tracking.beginning import BEGUN, RUN
 from fibsem.tracking.runs import Tracking
 from fibsem.training.former import former_identity
 
@@ -66,6 +66,6 @@ def _settle(folder: Path, now: Identity, tracking: Tracking, *, overwrite: bool)
 def run_of(folder: Path) -> str | None:
     """Id of the run that a training in a folder has, or had; None where there is none."""
     for name in ("run.json", "result.json"):
-        if (known := known_json(folder / name, keys=("run_id",))) is not None:
-            return str(known["run_id"])
+        if (known := known_json(folder / name, RUN)) is not None:
+            return known
     return None

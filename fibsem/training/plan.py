@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from fibsem.inference.model.cost import predicted_seconds_per_gigapixel, seconds
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.system.files import read_json, write_json
 from fibsem.system.interrupts import uninterrupted
-from fibsem.system.records import fields_in
+from fibsem.system.records import typed
 from fibsem.training.estimate import OVERHEAD_S, Estimate, duration
 from fibsem.training.estimating import estimator
 from fibsem.training.fit import AfterStep, as_dataset, epoch_batches
@@ -186,8 +186,8 @@ class Plan:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Plan:
-        rungs = tuple(map(tuple, record.get("rungs", ())))
-        return cls(**{**fields_in(cls, record), "rungs": rungs})
+        """Read what :meth:`to_json` gave."""
+        return typed(cls, record)
 
 
 @uninterrupted()
@@ -341,8 +341,7 @@ def planned(
 
 def read_plan(path: Path, data: str) -> Plan:
     """Read what was kept; refused where it is of other data."""
-    keys = [field.name for field in fields(Plan) if field.default is MISSING]
-    plan = Plan.from_json(read_json(path, keys=keys, remedy="give budget= instead"))
+    plan = read_json(path, Plan.from_json, remedy="give budget= instead")
     if plan.data != data:
         raise UserError(
             f"`plan` must be of this dataset, but {path} was made for other data ({plan.data}, not "

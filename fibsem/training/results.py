@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
-from fibsem.system.records import fields_in
+from fibsem.system.records import Figure, Number, typed
 from fibsem.tracking import names
 
-Figures = dict[str, float]
+Figures = dict[str, Figure]
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Epoch:
     """
 
     epoch: int
-    learning_rate: float
-    train_loss: float
+    learning_rate: Number
+    train_loss: Number
     val: Figures
     seconds: float
     val_seconds: float
@@ -68,11 +68,6 @@ class TrialResult:
     start
         Of ``train.init``: how many ``layers`` and ``weights`` began with it, ``of`` how many.
     """
-
-    #: What a stored one has at least.
-    KEYS: ClassVar[tuple[str, ...]] = (
-        "run_id", "val", "history", "best_epoch", "train_seconds", "parameters", "field", "cost",
-    )  # fmt: skip
 
     run_id: str
     val: Figures
@@ -122,9 +117,4 @@ class TrialResult:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> TrialResult:
         """Read what :meth:`to_json` made; what a later version added is left out."""
-        return cls(
-            **{
-                **fields_in(cls, record),
-                "history": tuple(Epoch(**epoch) for epoch in record["history"]),
-            }
-        )
+        return typed(cls, record)

@@ -128,9 +128,9 @@ def run_job(
     identity = Identity("training", material.config.settings, material.dataset.digests)
     settle(job.folder, identity, tracking, job.overwrite)
     done = job.folder / "result.json"
-    known = known_json(done, keys=TrialResult.KEYS)
+    known = known_json(done, TrialResult.from_json)
     if known is not None and _has_model(job, material):
-        return _finished(TrialResult.from_json(known), job, material, tracking), None
+        return _finished(known, job, material, tracking), None
     run_id = _take_up(job, material, tracking)
     try:
         result, trained = _train_and_score(job, material, tracking, run_id, on_epoch, learner)

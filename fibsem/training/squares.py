@@ -11,11 +11,12 @@ from typing import Any
 
 from fibsem.analysis.calibration import Platt
 from fibsem.analysis.intervals import normal_interval
-from fibsem.analysis.metrics import Confusion, cross_entropy, over_squares
+from fibsem.analysis.metrics import Confusion, Counted, cross_entropy, over_squares
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
 from fibsem.analysis.postprocessing.steps import smooth
-from fibsem.analysis.structure.parts import PartErrors
+from fibsem.analysis.structure.parts import PartErrors, WrittenParts
 from fibsem.data.dataset import IGNORE, Region
+from fibsem.system.records import typed
 
 #: Confusion matrices of a square: against the labels at T = 0.5 and at the chosen threshold, and
 #: against the exact truth at the chosen one where a phantom knows it.
@@ -42,12 +43,12 @@ class SquareCounts:
     split: str
     sample: str
     region: str
-    at: tuple[int, ...]
+    at: tuple[int, int, int]
     loss: float | None
-    half: Confusion
-    chosen: Confusion
-    truth: Confusion | None = None
-    parts: PartErrors | None = None
+    half: Counted
+    chosen: Counted
+    truth: Counted | None = None
+    parts: WrittenParts | None = None
 
     def confusion(self, kind: str) -> Confusion | None:
         """The matrix of a kind; None where nobody knows the truth."""
@@ -64,14 +65,7 @@ class SquareCounts:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> SquareCounts:
         """Read what :meth:`to_json` made."""
-        return cls(
-            record["split"], record["sample"], record["region"], tuple(record["at"]),
-            record["loss"],
-            Confusion.from_counts(record[HALF]),
-            Confusion.from_counts(record[CHOSEN]),
-            Confusion.from_counts(record[TRUTH]) if TRUTH in record else None,
-            PartErrors.from_json(record["parts"]) if "parts" in record else None,
-        )  # fmt: skip
+        return typed(cls, record)
 
 
 def square_counts(
@@ -90,7 +84,7 @@ def square_counts(
         exact = ScoredSquare(square.scores, region.read_truth(), square.inner)
         truth = exact.confusion(chosen)
     return SquareCounts(
-        region.split, region.sample, region.name, tuple(region.box.start), loss,
+        region.split, region.sample, region.name, region.box.start, loss,
         square.confusion(PostProcessing()), square.confusion(chosen), truth,
         part_errors(square, platt) if platt else None,
     )  # fmt: skip

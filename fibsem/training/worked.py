@@ -14,16 +14,34 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from fibsem.config import Budget, Tree
 from fibsem.errors import UserError
 from fibsem.system.files import known_json, remove_own, write_json
+from fibsem.system.records import typed
 
 #: Where it is noted, in the folder of the results; every so many seconds.
 FOLDER, EVERY_S = "worked", 2.0
 #: What a command had used when it came to its end: later looks at its results are no work.
 FINISHED = "finished.json"
+
+
+@dataclass(frozen=True)
+class Start:
+    """When a start began, since 1970, and for how long it has worked."""
+
+    began: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Used:
+    """What a command had used when it came to its end."""
+
+    used_s: float
 
 
 class Worked:
@@ -55,25 +73,25 @@ class Worked:
     def finish(self) -> float:
         """Seconds that the command took; those of its first end where it had come to one."""
         path = self.folder / FINISHED
-        known = known_json(path, keys=("used_s",))
+        known = known_json(path, partial(typed, Used))
         if known is None:
-            known = {"used_s": self.seconds}
-            write_json(path, known)
-        return float(known["used_s"])
+            known = Used(self.seconds)
+            write_json(path, asdict(known))
+        return known.used_s
 
     def note(self) -> None:
         """Write down how long this start has worked."""
         at, seconds = self._own()
-        write_json(self._file, {"began": at, "seconds": seconds - at})
+        write_json(self._file, asdict(Start(at, seconds - at)))
 
     def _own(self) -> tuple[float, float]:
         return self._at, self._at + time.perf_counter() - self._began
 
     def _others(self) -> Iterator[tuple[float, float]]:
         for path in self.folder.glob("*-*.json"):
-            known = known_json(path, keys=("began", "seconds"))
+            known = known_json(path, partial(typed, Start))
             if known is not None and path != self._file:
-                yield known["began"], known["began"] + known["seconds"]
+                yield known.began, known.began + known.seconds
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 import json
 import shutil
 from dataclasses import asdict, dataclass
-from typing import ClassVar
 
 import pytest
 import tifffile
@@ -21,6 +20,7 @@ from fibsem.promotion.steps import Steps
 from fibsem.promotion.testing import Examination, Look
 from fibsem.system.files import write_json
 from fibsem.system.identity import FILE, Identity
+from fibsem.system.records import typed
 from fibsem.tracking.runs import Tracking
 
 
@@ -145,12 +145,11 @@ class Step:
     """What a step may find."""
 
     a: int
-    KEYS: ClassVar = ("a",)
     to_json = asdict
 
     @classmethod
     def from_json(cls, record):
-        return cls(**record)
+        return typed(cls, record)
 
 
 @pytest.mark.parametrize("content", ['{"a"', "", '{"b": 1}', "[]"])
@@ -171,7 +170,7 @@ def test_a_damaged_step_is_made_again(tmp_path, capsys, content):
 )
 def test_whether_it_became_the_champion_is_not_guessed(tiny, tracking, tmp_path, content):
     (tmp_path / decision.FILE).write_text(content)
-    dataset, tested = load_dataset(tiny), Look(Examination({}, {}, {}))
+    dataset, tested = load_dataset(tiny), Look(Examination({}, {}, {}), None, None)
     challenger = Challenger(compose("promote"), dataset, tmp_path, tracking.uri, "a run", tested)
     with pytest.raises(UserError, match=r"crowned\.json is damaged.* are to remove it"):
         gate(challenger)

@@ -215,7 +215,7 @@ def challenger(tiny, new_store, tmp_path):
                  for k in range(8))  # fmt: skip
     examined = Examination({"challenger": rows, "champion": rows}, {}, {})
     made_with = {"dataset": dataset.name, "data": dataset.hash}
-    tested = Look(examined, "1", theirs, made_with)
+    tested = Look(examined, "1", made_with, theirs)
     assert Look.from_json(tested.to_json()) == tested
 
     def make(**changed):

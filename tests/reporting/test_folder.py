@@ -264,3 +264,41 @@ def test_the_curve_of_a_volume_has_a_gap_where_a_slice_is_missing():
     figure = figures.porosity_by_slice({"HPC22": np.array([0.2, np.nan, 0.4])})
     (line,) = figure.axes[0].lines
     np.testing.assert_array_equal(line.get_ydata(), [20, np.nan, 40])
+
+
+WRONG = [
+    (promotion, {"gate": 3}), (promotion, {"gate": {"passed": "yes", "reason": "none"}}),
+    (promotion, {"val_all": None}), (promotion, {"test_all": {"miou": "0.6"}}),
+    (promotion, {"samples": [1]}), (promotion, {"samples": {"HPC22": {"porosity": 0.3}}}),
+    (promotion, {"calibration": {"temperature": 1.5}}), (promotion, {"postprocessing": 1.0}),
+    (segmentation, {"shape": [3, 10]}), (segmentation, {"porosity": None}),
+    (segmentation, {"missing": [7]}), (segmentation, {"members": "2dcnn"}),
+    (segmentation, {"porosity_corrected": 0.3}), (segmentation, {"picked": {"page": 2}}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("make", "wrong"), WRONG)
+def test_a_result_with_a_value_that_cannot_be_is_named_and_left_out(
+    tmp_path, report, capsys, make, wrong
+):
+    sweep(tmp_path / "out" / "s", "s")
+    folder = tmp_path / "out" / "a"
+    make(folder, **({"pores": [0.2, None, 0.4]} if make is segmentation else {}))
+    record = json.loads((folder / "summary.json").read_text())
+    write_json(folder / "summary.json", {**record, **wrong})
+    record, _ = report()
+    assert [kind for kind, count in record["results"].items() if count] == ["sweep"]
+    (line,) = capsys.readouterr().err.splitlines()
+    (key,) = wrong
+    assert "a/summary.json is damaged (" in line
+    assert key in line
+    assert line.endswith("it is left out.")
+
+
+@pytest.mark.parametrize("wrong", [{"state": 3}, {"val/miou": "0.5"}, {"val/miou": None}])
+def test_trials_that_cannot_be_are_said_and_not_listed(tmp_path, report, capsys, wrong):
+    sweep(tmp_path / "out" / "a", "a")
+    write_json(tmp_path / "out" / "a" / "trials.json", [*TRIALS, {**TRIALS[0], **wrong}])
+    record, _ = report()
+    assert record["tables"] == ["tables/sweeps.csv"]
+    assert "trials.json is damaged (" in capsys.readouterr().err

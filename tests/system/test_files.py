@@ -1,6 +1,8 @@
 import json
 import math
 import resource
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from fibsem.system.files import (
     replace_file,
     write_json,
 )
+from fibsem.system.records import typed
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 values = st.recursive(
@@ -67,16 +70,23 @@ def test_a_file_that_may_not_be_so_large_is_the_users_to_mend(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["kept"]
 
 
+@dataclass
+class Record:
+    """What a record must be."""
+
+    a: int
+
+
 @pytest.mark.parametrize(
-    "content", [b"", b'{"a": 1', b"\0\0\0\0", b"\xff\xfe", b"[1]", b'{"b": 1}']
+    "content", [b"", b'{"a": 1', b"\0\0\0\0", b"\xff\xfe", b"[1]", b'{"b": 1}', b'{"a": "1"}']
 )
 def test_a_damaged_record_is_one_line_or_made_again(tmp_path, capsys, content):
-    path = tmp_path / "record.json"
+    path, of = tmp_path / "record.json", partial(typed, Record)
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"record\.json is damaged \(.*\); do this\.$") as caught:
-        read_json(path, keys=("a",), remedy="do this")
+        read_json(path, of, remedy="do this")
     assert "\n" not in str(caught.value)
-    assert known_json(path, keys=("a",)) is None
+    assert known_json(path, of) is None
     assert "is damaged" in capsys.readouterr().err
 
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+
+from fibsem.system.records import Number, WrittenAs
 
 #: Side of a part, pixels.
 PART = 16
@@ -62,6 +64,10 @@ class PartErrors:
     @classmethod
     def from_json(cls, record: Sequence[float]) -> PartErrors:
         return cls(int(record[0]), *record[1:])
+
+
+#: Some as they are written.
+WrittenParts = Annotated[PartErrors, WrittenAs(tuple[int, Number, Number], PartErrors.from_json)]
 
 
 def parts_of(values: npt.NDArray[Any], side: int) -> npt.NDArray[np.float64]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fibsem.inference.model.segmenter import Scorer
+from fibsem.system.records import typed
 
 #: Share of the budget for feature maps; the rest is for slices, scores and the runtime itself.
 SHARE_FOR_MAPS = 0.4
@@ -66,8 +67,7 @@ class Tiling:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Tiling:
         """Read what `dataclasses.asdict` gave."""
-        y, x = record["slice_shape"]
-        return cls((y, x), record["height"], record["width"], record["alignment"])
+        return typed(cls, record)
 
     @property
     def halved(self) -> Tiling:

@@ -6,7 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fibsem.data.material.parts import Kind, Side
+from fibsem.data.preprocessing import Correction
 from fibsem.geometry import Triple
+from fibsem.inference.model.predict import Mode
+from fibsem.inference.options import Precision
+from fibsem.inference.tiling.tiles import Tiling
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,93 @@ class SliceRecord:
     def to_json(self) -> list[Any]:
         entry = [self.pores, self.beside_missing, self.uncertainty]
         return entry if self.why_missing is None else [*entry, self.why_missing]
+
+
+#: A slice as it is written; one that is missing says why.
+Entry = tuple[int | None, bool, float | None] | tuple[int | None, bool, float | None, str | None]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where the labels come from."""
+
+    lineage: tuple[dict[str, Any], ...] = ()
+    weights: tuple[str, ...] = ()
+    versions: tuple[str | None, ...] = ()
+    code: str | None = None
+    command: str | None = None
+    earlier_code: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How far the volume is from what the models were trained on."""
+
+    grey_distance: float | None
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Moved:
+    """How far each member alone moves the porosity."""
+
+    moved: tuple[float, ...]
+    pixels: int
+
+
+@dataclass(frozen=True)
+class Left:
+    """What is not material, by slice: rectangles and wedges."""
+
+    parts: dict[str, list[tuple[Kind, int, int, int, int] | tuple[Side, float, float]]]
+    doubts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The plan of a segmentation; older ones leave nothing out and name no tiles."""
+
+    correction: Correction
+    precision: Precision
+    changed: float | None
+    certificate: dict[str, Any] | None
+    extent: Left | None = None
+    mode: Mode | None = None
+    tiling: Tiling | None = None
+    room: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What holds for all slabs of a segmentation, as far as it was decided."""
+
+    decisions: Planned | None = None
+    provenance: Provenance | None = None
+    likeness: Likeness | None = None
+    members: Moved | None = None
+    measured: dict[str, Any] | None = None
+    pores_3d: tuple[int | None, ...] | None = None
+    exported: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Written:
+    """A ledger as it is written; what a volume is of, versions before had as a digest."""
+
+    key: dict[str, Any]
+    slab: int
+    decided: Decisions
+    slabs: dict[str, list[Entry]]
+    read: dict[str, str] | None = None
+    stamp: str | None = None
+
+    def __post_init__(self) -> None:
+        volume = self.key.get("volume")
+        if not isinstance(volume.get("digest") if isinstance(volume, dict) else volume, str):
+            raise ValueError("`key.volume` has no digest")
+        for z in (*self.slabs, *(self.read or ())):
+            if not z.isdecimal():
+                raise ValueError(f"a slice must be a number, but got {z}")
 
 
 def check_possible(

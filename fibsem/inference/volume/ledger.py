@@ -15,15 +15,14 @@ from fibsem.data.digests import slice_digests, stamp_of
 from fibsem.data.volumes import Format, Volume
 from fibsem.errors import UserError
 from fibsem.inference.options import Options
-from fibsem.inference.volume.entries import SliceRecord, check_possible
+from fibsem.inference.volume.entries import SliceRecord, Written, check_possible
 from fibsem.inference.volume.outputs import paths_of
 from fibsem.inference.volume.witness import enter, listed, plain
 from fibsem.system.files import read_json, remove, remove_own, write_json
 from fibsem.system.identity import LEDGER, Identity
 from fibsem.system.locks import unwritable
+from fibsem.system.records import fitting
 
-#: What a ledger must hold.
-PARTS = ("key", "slab", "decided", "slabs")
 #: What can be done about one that is damaged.
 ANEW = "overwrite=true labels the volume anew"
 
@@ -89,7 +88,7 @@ class Ledger:
         return ledger
 
     def _load(self, volume: Volume | None) -> None:
-        record = read_json(self.path, keys=PARTS, remedy=ANEW)
+        record = read_json(self.path, fitting(Written), remedy=ANEW)
         self.read = {int(z): digest for z, digest in record.get("read", {}).items()}
         before, now = _identity(record["key"]), _identity(self.key)
         if self._same_film(record, before, now, volume):
@@ -192,7 +191,7 @@ def remove_segmentation(folder: Path) -> None:
     if not ledger.exists():
         return
     try:
-        record = read_json(ledger, keys=PARTS)
+        record = read_json(ledger, fitting(Written))
     except UserError:  # damaged: it may have been made with any options
         for kind in get_args(Format):
             _remove_any(folder, kind)

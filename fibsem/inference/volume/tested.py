@@ -14,14 +14,15 @@ from fibsem.analysis.intervals import (
     difference_estimate,
     post_stratified_estimate,
 )
-from fibsem.analysis.metrics import Confusion, pooled
-from fibsem.analysis.structure.parts import PartErrors
+from fibsem.analysis.metrics import Confusion, Counted, pooled
+from fibsem.analysis.structure.parts import PartErrors, WrittenParts
 from fibsem.data.digests import slice_digests
 from fibsem.data.preprocessing import evenly_spaced
 from fibsem.data.volumes import Volume
 from fibsem.geometry import Triple
 from fibsem.inference.options import Options
 from fibsem.inference.volume.witness import plain
+from fibsem.system.records import typed
 
 Record = dict[str, Any]
 
@@ -48,8 +49,8 @@ class FilmSquares:
     sample: str
     shape: Triple
     slices: Mapping[int, str]
-    squares: tuple[Confusion, ...]
-    parts: PartErrors | None = None
+    squares: tuple[Counted, ...]
+    parts: WrittenParts | None = None
 
     @classmethod
     def of(cls, sample: str, volume: Volume, rows: Sequence[Record], kind: str) -> FilmSquares:
@@ -77,13 +78,8 @@ class FilmSquares:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> FilmSquares:
-        z, y, x = record["shape"]
-        slices = {int(z): digest for z, digest in record["slices"].items()}
-        squares = tuple(map(Confusion.from_counts, record["squares"]))
-        parts = record.get("parts")
-        return cls(
-            record["sample"], (z, y, x), slices, squares, parts and PartErrors.from_json(parts)
-        )
+        """Read what :meth:`to_json` gave."""
+        return typed(cls, record)
 
     def is_of(self, volume: Volume) -> bool:
         """Whether a volume is this film."""
