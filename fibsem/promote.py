@@ -18,14 +18,14 @@ def main(tree: Tree) -> None:
 def _registry(uri: str, *, back: bool, why: str | None) -> None:
     """Go back to the champion before, and show the history."""
     from fibsem.analysis.encoding import markdown
-    from fibsem.tracking import aliases, champions
+    from fibsem.tracking import aliases, champions, versions
 
     aliases.require_store(uri)
     if back:
         reason = f"rollback=true; {why}" if why else "rollback=true"
         now, replaced = champions.rollback(uri, reason)
         print(f"version {now} is the champion again, instead of version {replaced}")
-    table = champions.history_table(uri)
+    table = versions.history_table(uri)
     if table.empty:
         print(f"no model is registered in {uri}; python -m fibsem.promote registers one")
     else:

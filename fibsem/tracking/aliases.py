@@ -52,7 +52,7 @@ def history_now(uri: str) -> pd.DataFrame | None:
     """Who was champion when, and why; None where no store answers or nobody ever was."""
 
     def look(_: MlflowClient) -> pd.DataFrame | None:
-        from fibsem.tracking.champions import history_table
+        from fibsem.tracking.versions import history_table
 
         table = history_table(uri)
         return table if len(table) else None

@@ -19,6 +19,7 @@ from fibsem.promotion.testing import Examination, Look
 from fibsem.system.files import write_json
 from fibsem.tracking import champions, names, registry
 from fibsem.tracking.runs import Tracking
+from fibsem.tracking.versions import history
 from fibsem.training.squares import SquareCounts
 from tests.conftest import TINY
 
@@ -105,7 +106,7 @@ def test_a_worse_one_is_refused_a_better_one_replaces_it_and_a_rollback_goes_bac
         promote.main(compose("promote", [*common, "rollback=true"]))
     assert aliases(uri) == {"champion": fair["version"]}
 
-    rows = champions.history(uri)
+    rows = history(uri)
     assert [row.version for row in rows if row.since] == [
         fair["version"], good["version"], fair["version"],
     ]  # fmt: skip

@@ -14,6 +14,8 @@ from fibsem.config import TrackingConfig
 from fibsem.errors import UserError
 from fibsem.tracking import champions, registry
 from fibsem.tracking.runs import Tracking
+from fibsem.tracking.succession import CHAMPION
+from fibsem.tracking.versions import history
 from tests.conftest import CutOffError
 
 STORES = ["sqlite", pytest.param("server", marks=pytest.mark.slow)]
@@ -29,7 +31,7 @@ def uri(request, new_store, tmp_path):
     config = TrackingConfig(uri=address, artifacts=str(tmp_path / "artifacts"))
     tracking = Tracking.open(config, "decisions")
     run_id = tracking.start("a run", tags={})
-    if champions.history(address):
+    if history(address):
         tracking.client.delete_registered_model(registry.REGISTERED)
     tracking.client.create_registered_model(registry.REGISTERED)
     source = tracking.client.get_run(run_id).info.artifact_uri
@@ -41,7 +43,7 @@ def uri(request, new_store, tmp_path):
 
 
 def line(uri):
-    return [row.version for row in champions.history(uri) if row.since]
+    return [row.version for row in history(uri) if row.since]
 
 
 def test_a_place_is_taken_by_whom_was_compared_with_its_holder(uri):
@@ -62,7 +64,7 @@ def test_a_change_that_was_cut_off_counts(uri, monkeypatch):
     real = champions.MlflowClient.set_registered_model_alias
 
     def killed(self, name, alias, version):
-        if alias == champions.CHAMPION:
+        if alias == CHAMPION:
             raise CutOffError
         real(self, name, alias, version)
 
@@ -75,7 +77,7 @@ def test_a_change_that_was_cut_off_counts(uri, monkeypatch):
         champions.make_champion("3", uri, "better", instead_of=["1"])
     champions.make_champion("2", uri, "better", instead_of=["1"])
     assert line(uri) == ["1", "2"]
-    assert {row.version: row.aliases for row in champions.history(uri)}["2"] == ("champion",)
+    assert {row.version: row.aliases for row in history(uri)}["2"] == ("champion",)
 
 
 def at_once(uri):

@@ -14,6 +14,7 @@ from fibsem.inference.model.segmenter import Segmenter
 from fibsem.tracking import champions, names, registry
 from fibsem.tracking.bundle import Bundle, find_bundle
 from fibsem.tracking.runs import Tracking
+from fibsem.tracking.versions import history, history_table
 
 STORES = ["sqlite", pytest.param("server", marks=pytest.mark.slow)]
 
@@ -33,7 +34,7 @@ def tracking(request, new_store, tmp_path_factory):
 @pytest.fixture
 def empty(tracking):
     """A client of a store where nothing is registered; and nothing is left there."""
-    if champions.history(tracking.uri):
+    if history(tracking.uri):
         tracking.client.delete_registered_model(registry.REGISTERED)
     tracking.client.create_registered_model(registry.REGISTERED)
     yield tracking.client
@@ -55,7 +56,7 @@ def aliases(client):
 
 
 def line(uri):
-    return [(row.version, row.how) for row in champions.history(uri) if row.since]
+    return [(row.version, row.how) for row in history(uri) if row.since]
 
 
 @pytest.fixture
@@ -107,7 +108,7 @@ def test_promote_refuse_promote_roll_back(empty, tracking, bundle, example):
         champions.rollback(uri, "once more")
     assert "\n" not in str(caught.value)
 
-    rows = champions.history(uri)
+    rows = history(uri)
     assert [(row.version, row.how) for row in rows] == [
         (a, "promoted"), (b, "refused"), (c, "promoted"), (a, "rollback"),
     ]  # fmt: skip
@@ -127,7 +128,7 @@ def test_promote_refuse_promote_roll_back(empty, tracking, bundle, example):
     assert [row.aliases for row in rows] == [(), (), (), ("champion",)]
     assert all(row.registered.endswith("+00:00") for row in rows)
 
-    table = champions.history_table(uri)
+    table = history_table(uri)
     assert list(table["version"]) == [a, b, c, a]
     assert list(table["test mIoU"]) == ["0.7000", "0.6100", "0.7500", "0.7000"]
     assert list(table["alias"]) == ["", "", "", "champion"]
@@ -170,9 +171,9 @@ def test_making_a_champion_again_changes_nothing(empty, tracking):
     one, two = versions(tracking, 2)
     champions.make_champion(one, tracking.uri, "first")
     champions.make_champion(two, tracking.uri, "second")
-    before = champions.history(tracking.uri)
+    before = history(tracking.uri)
     champions.make_champion(two, tracking.uri, "repeated")
-    assert champions.history(tracking.uri) == before
+    assert history(tracking.uri) == before
     assert aliases(empty) == {"champion": two, "previous": one}
 
 
@@ -298,8 +299,8 @@ def test_without_a_champion_there_is_nothing_to_roll_back(empty, tracking):
         champions.rollback(tracking.uri, "why not")
     assert "\n" not in str(caught.value)
     assert champions.champion_version(tracking.uri) is None
-    assert champions.history(tracking.uri) == []
-    assert champions.history_table(tracking.uri).empty
+    assert history(tracking.uri) == []
+    assert history_table(tracking.uri).empty
 
 
 def test_a_deleted_version_is_out_of_the_history(empty, tracking):
@@ -314,7 +315,7 @@ def test_long_reasons_fit_into_a_tag(empty, tracking):
     one, two = versions(tracking, 2)
     champions.make_champion(one, tracking.uri, "ä" * 3000)
     champions.make_champion(two, tracking.uri, "x" * 10_000)
-    for row in champions.history(tracking.uri):
+    for row in history(tracking.uri):
         assert row.why.endswith("...")
         tag = empty.get_model_version("fibsem", row.version).tags["fibsem.reigns"]
         assert len(tag) <= 5000

@@ -13,6 +13,7 @@ from fibsem.config import TrackingConfig
 from fibsem.errors import UserError
 from fibsem.tracking import champions, registry
 from fibsem.tracking.runs import Tracking
+from fibsem.tracking.versions import history
 
 NAME = registry.REGISTERED
 
@@ -139,7 +140,7 @@ def at_once(begun, count):
             thread.start()
         for thread in threads:
             thread.join()
-        were = [row for row in champions.history(uri) if row.since]
+        were = [row for row in history(uri) if row.since]
         return len(were) == 2 and len(refused) == count - 1
 
     return right

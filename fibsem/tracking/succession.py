@@ -1,0 +1,103 @@
+"""Who is the champion and who was, as versions and aliases of a store say it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
+
+from fibsem.tracking import names
+from fibsem.tracking.history import Change, decoded, iso, later
+from fibsem.tracking.registry import REGISTERED, all_versions
+
+CHAMPION, PREVIOUS = "champion", "previous"
+
+
+@dataclass(frozen=True)
+class Succession:
+    """The champions of a store, one after the other.
+
+    Attributes
+    ----------
+    versions
+        All that are registered, by their numbers.
+    aliases
+        And the versions that have them.
+    begun
+        The version that is being made the champion; None where nobody makes one.
+    line
+        Every change of the champion in turn.
+    """
+
+    versions: Mapping[str, ModelVersion]
+    aliases: Mapping[str, str]
+    begun: str | None
+    line: Sequence[Change]
+
+    @classmethod
+    def read(cls, client: MlflowClient) -> Succession:
+        """As a store has it now."""
+        aliases, begun = _aliases(client)  # first: whoever has one is among the versions then
+        versions = {str(version.version): version for version in all_versions(client)}
+        return cls(versions, aliases, begun, _line(versions, aliases, begun))
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the latest change was begun, and its alias is still on the way."""
+        return bool(self.line) and self.begun == self.line[-1].version
+
+    @property
+    def champion(self) -> str | None:
+        """Who has the alias ``champion``, or will have it once what was begun is over."""
+        return self.line[-1].version if self.unfinished else self.aliases.get(CHAMPION)
+
+
+def _aliases(client: MlflowClient) -> tuple[dict[str, str], str | None]:
+    """Aliases and the versions that have them; and the version that is being made the champion."""
+    try:
+        model = client.get_registered_model(REGISTERED)
+    except mlflow.MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return {}, None
+    aliases = {alias: str(version) for alias, version in model.aliases.items()}
+    return aliases, model.tags.get(names.PENDING)
+
+
+def _line(
+    versions: Mapping[str, ModelVersion], aliases: Mapping[str, str], begun: str | None
+) -> list[Change]:
+    """Every change of the champion in turn.
+
+    A champion that is not the last of the line, without a change that was begun, has its alias
+    from people, or from a time before there was a history: it comes last, after the one that has
+    the alias ``previous`` where that never was the champion either.
+    """
+    line = [
+        one
+        for number, version in versions.items()
+        for one in decoded(number, version.tags.get(names.CHAMPIONSHIPS, "[]"))
+    ]
+    line.sort(key=lambda one: one.since)
+    champion = aliases.get(CHAMPION)
+    latest = line[-1].version if line else None
+    if champion is None or champion == latest or begun == latest is not None:
+        return line
+    known, taken_over = {one.version for one in line}, [champion]
+    previous = aliases.get(PREVIOUS)
+    if previous is not None and {previous, champion}.isdisjoint(known):
+        taken_over.insert(0, previous)
+    for number in taken_over:
+        version = versions[number]
+        since = max([registered(version), *(later(one.since) for one in line[-1:])])
+        line.append(Change(number, since, version.tags.get(names.REASON, ""), "alias"))
+    return line
+
+
+def registered(version: ModelVersion) -> str:
+    """When a version was registered: UTC, ISO 8601."""
+    return iso(datetime.fromtimestamp(version.creation_timestamp / 1000, UTC))

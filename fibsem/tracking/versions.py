@@ -1,0 +1,90 @@
+"""The registered versions as rows of a table: who was the champion when and why, who never was."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+
+import pandas as pd
+from mlflow.entities.model_registry import ModelVersion
+
+from fibsem.analysis import tables
+from fibsem.tracking import names
+from fibsem.tracking.history import Change
+from fibsem.tracking.store import client_of
+from fibsem.tracking.succession import Succession, registered
+
+
+@dataclass(frozen=True)
+class VersionRow:
+    """One row of the history: a version while it was the champion, or one that never was.
+
+    Attributes
+    ----------
+    version, registered
+        Its number, and when it was registered (UTC, ISO 8601).
+    since, until
+        When it was the champion; ``since`` is None if it never was, ``until`` if it was not or
+        still is.
+    why, how
+        Of the :class:`~fibsem.tracking.history.Change`; ``refused`` with the reason of the gate,
+        or ``registered`` where neither happened.
+    dataset, data, code, test_miou
+        Facts of its promotion: name and hash of the data, version of the code, mIoU on every
+        labelled test pixel. None where they were not stored.
+    aliases
+        That the version has now, on its latest row.
+    """
+
+    version: str
+    registered: str
+    since: str | None
+    until: str | None
+    why: str
+    how: str
+    dataset: str | None
+    data: str | None
+    code: str | None
+    test_miou: float | None
+    aliases: tuple[str, ...]
+
+
+def history(tracking_uri: str) -> list[VersionRow]:
+    """Who was champion when and why, and who was refused; oldest first."""
+    now = Succession.read(client_of(tracking_uri))
+    rows = [
+        _row(now.versions[one.version], one, following.since if following else None)
+        for one, following in pairwise([*now.line, None])
+        if one
+    ]
+    were_champion = {row.version for row in rows}
+    rows += [_row(v, None, None) for key, v in now.versions.items() if key not in were_champion]
+    rows.sort(key=lambda row: row.since or row.registered)
+    latest = {row.version: k for k, row in enumerate(rows)}
+    for alias, holder in sorted(now.aliases.items()):
+        row = rows[latest[holder]]
+        rows[latest[holder]] = replace(row, aliases=(*row.aliases, alias))
+    return rows
+
+
+def history_table(tracking_uri: str) -> pd.DataFrame:
+    """The history as people read it, see :func:`fibsem.analysis.tables.history`."""
+    return tables.history([asdict(row) for row in history(tracking_uri)])
+
+
+def _row(version: ModelVersion, change: Change | None, until: str | None) -> VersionRow:
+    tags = version.tags
+    how = "refused" if tags.get(names.GATE) == "refused" else "registered"
+    return VersionRow(
+        version=str(version.version),
+        registered=registered(version),
+        since=change.since if change else None,
+        until=until,
+        why=change.why if change else tags.get(names.REASON, ""),
+        how=change.how if change else how,
+        dataset=tags.get(names.DATASET),
+        data=tags.get(names.DATA),
+        code=tags.get(names.CODE),
+        test_miou=float(tags[names.TEST_MIOU]) if names.TEST_MIOU in tags else None,
+        aliases=(),
+    )
