@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from fibsem.api.promoting import checked, run
-from fibsem.config import Tree, run_command
+from fibsem.config import Configuration, Tree, run_command
 
 
 def main(tree: Tree) -> None:
     """Promote the best of a dataset's trials; or go back, or show who was champion when."""
-    *_, store = checked(tree)
+    checked(given := Configuration(tree))
     if tree["rollback"] or tree["history"]:
-        _registry(store.uri, back=tree["rollback"], why=tree["reason"])
+        _registry(given.tracking.uri, back=tree["rollback"], why=tree["reason"])
         return
     print(run(tree))
 

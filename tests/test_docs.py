@@ -16,6 +16,7 @@ from fibsem import api
 from fibsem.api.inputs import options_of
 from fibsem.api.promoting import checked
 from fibsem.config import (
+    Configuration,
     DataConfig,
     RunConfig,
     SearchConfig,
@@ -59,7 +60,7 @@ def commands():
 
 def _searches(tree):
     read(SearchConfig, tree["search"], "search"), read_space(tree)
-    RunConfig.of(one_trial(tree))
+    RunConfig.of(one_trial(Configuration(tree)).tree)
 
 
 def _segments(tree):
@@ -73,7 +74,7 @@ LEGAL = {
     "train": RunConfig.of,
     "sweep": _searches,
     "evaluate": RunConfig.of,
-    "promote": checked,
+    "promote": lambda tree: checked(Configuration(tree)),
     "segment": _segments,
     "quantify": QuantifyConfig.of,
     "report": lambda tree: read(TrackingConfig, tree["tracking"], "tracking"),

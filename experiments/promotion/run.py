@@ -83,7 +83,6 @@ from fibsem.config import (
     DataConfig,
     PostProcessingConfig,
     RankConfig,
-    RunConfig,
     TrackingConfig,
     compose,
     read,
@@ -93,7 +92,7 @@ from fibsem.inference.model.cost import seconds_per_gigapixel
 from fibsem.inference.model.segmenter import Member, Scorer, Segmenter
 from fibsem.promotion.calibrating import Reliabilities, calibration_errors, fit_calibration
 from fibsem.promotion.examination import by_sample, counts_of
-from fibsem.promotion.final import final_tree
+from fibsem.promotion.final import final_configuration
 from fibsem.promotion.trials import best_trials
 from fibsem.system.files import read_json, replace_file, write_json
 from fibsem.tracking.runs import Tracking
@@ -146,7 +145,7 @@ for name, (folder, summary) in promoted.items():
     )
     tracking = Tracking.open(read(TrackingConfig, tree["tracking"], "tracking"), dataset.name)
     trials = {trial.run_id: trial for trial in best_trials(tracking, dataset, RankConfig(k=99))}
-    config = RunConfig.of(final_tree(trials[summary["winner"]], tree, tree["seed"]))
+    config = final_configuration(trials[summary["winner"]].tree, tree, tree["seed"]).run
     material = Material.of(dataset, config)
     again = sorted((folder / "rank" / best).glob("seed-*"))
     finals = [folder / "final" / f"{best}-seed-{seed}" for seed in summary["seeds"]]

@@ -22,7 +22,7 @@ from typing import Any
 import tifffile
 from reuse import FILM, NETWORK, Bench
 
-from fibsem.config import RunConfig, compose
+from fibsem.config import Configuration, RunConfig, compose
 from fibsem.data.volumes import open_volume
 from fibsem.errors import UserError
 from fibsem.system.files import replace_file, write_json
@@ -165,7 +165,7 @@ def under(bench: Bench, home: Path, what: str, act: Any, numbers: list[int], at:
             config = RunConfig.of(tree)
             dataset = obtain(config.data, config.split)
             assert dataset.hash
-            job = Job(tree, home / "out", "a training", {})
+            job = Job(Configuration(tree), home / "out", "a training", {})
             tracking = Tracking.open(config.tracking, "damage")
             run_job(job, Material.of(dataset, config), tracking, lambda e: hook(e, e.epoch + 1))
     except UserError as error:

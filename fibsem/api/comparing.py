@@ -10,7 +10,7 @@ from fibsem.analysis.statistics import Paired
 from fibsem.api.evaluating import EvaluateResult, checked
 from fibsem.api.options import one_line_errors, tree_of
 from fibsem.api.results import Result
-from fibsem.config import Tree, output_folder, read_path
+from fibsem.config import Configuration, Tree, output_folder, read_path
 from fibsem.errors import UserError
 from fibsem.system.files import write_json
 
@@ -78,7 +78,7 @@ def compare(
 
 def run(tree: Tree) -> CompareResult:
     """Compare the two evaluations of a configuration."""
-    checked(tree)
+    checked(Configuration(tree))
     folders = tree["compare"]
     if not isinstance(folders, list) or len(folders) != 2:
         raise UserError(f"`compare` must name two folders, compare=[A,B], but got {folders}.")

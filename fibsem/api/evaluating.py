@@ -13,7 +13,7 @@ from fibsem.analysis.statistics import Spread
 from fibsem.api.datasets import OpenDataset
 from fibsem.api.options import one_line_errors, tree_of
 from fibsem.api.results import Result, files
-from fibsem.config import Budget, EvaluateConfig, RunConfig, Tree, output_folder, read, require
+from fibsem.config import Configuration, EvaluateConfig, Tree, output_folder, read, require
 from fibsem.system.file_names import file_name
 from fibsem.system.files import write_json
 from fibsem.system.locks import at_work
@@ -153,34 +153,36 @@ def evaluate(
     return run(tree)
 
 
-def checked(tree: Tree) -> EvaluateConfig:
+def checked(given: Configuration) -> EvaluateConfig:
     """What is wrong with an evaluation is said before anything is opened."""
-    Budget.of(tree)
-    return read(EvaluateConfig, tree["evaluation"], "evaluation")
+    given.budget  # noqa: B018 - read, and refused where it is none
+    return read(EvaluateConfig, given.tree["evaluation"], "evaluation")
 
 
 def run(tree: Tree) -> EvaluateResult:
     """Evaluate one configuration."""
     began = time.perf_counter()
-    how, config = checked(tree), RunConfig.of(tree)
+    given = Configuration(tree)
+    how, config = checked(given), given.run
 
     from fibsem.training.datasets import obtain
     from fibsem.training.start import pinned
     from fibsem.training.worked import worked_on
 
     dataset = obtain(config.data, config.split)
-    tree = pinned(tree, config)
-    config = RunConfig.of(tree)
-    spec = config.spec
-    folder = output_folder("evaluate", tree, dataset.name, spec.name, str(spec.nbhd))
-    with at_work(folder), worked_on(tree, folder, began) as worked:
-        return EvaluateResult(_evaluate(tree, how, config, dataset, folder, began, worked), folder)
+    given, spec = pinned(given), config.spec
+    folder = output_folder("evaluate", given.tree, dataset.name, spec.name, str(spec.nbhd))
+    budgeted, anew = given.budget.planned, tree["overwrite"]
+    with (
+        at_work(folder),
+        worked_on(folder, began, budgeted=budgeted, anew=anew) as worked,
+    ):
+        return EvaluateResult(_evaluate(given, how, dataset, folder, began, worked), folder)
 
 
 def _evaluate(
-    tree: Tree,
+    given: Configuration,
     how: EvaluateConfig,
-    config: RunConfig,
     dataset: Dataset,
     folder: Path,
     began: float,
@@ -190,10 +192,10 @@ def _evaluate(
     from fibsem.evaluation.folder import finished, settle
     from fibsem.tracking.runs import Tracking
 
-    tracking = Tracking.open(config.tracking, dataset.name)
-    plan = None
-    if Budget.of(tree).planned and config.spec.is_network:
-        tree, plan = _planned(tree, how, config, dataset, folder, worked)
+    tracking, plan = Tracking.open(given.run.tracking, dataset.name), None
+    if given.budget.planned and given.run.spec.is_network:
+        given, plan = _planned(given, how, dataset, folder, worked)
+    tree = given.tree
     settle(folder, tree, dataset.digests, tracking, overwrite=tree["overwrite"])
     if (known := finished(folder, tree)) is not None:
         print(f"{folder} is finished, and not run again")
@@ -204,8 +206,8 @@ def _evaluate(
     from fibsem.system.progress import Progress
     from fibsem.training.material import Material
 
-    material = Material.of(dataset, RunConfig.of(tree))
-    evaluation = Evaluation(tree, material, folder, tracking, how.patch_limit)
+    material = Material.of(dataset, given.run)
+    evaluation = Evaluation(given, material, folder, tracking, how.patch_limit)
     with Progress("seeds") as progress:
         record = evaluation.run(progress)
     pictures = draw_cell(folder, material)
@@ -233,21 +235,20 @@ def _over_all(
 
 
 def _planned(
-    tree: Tree,
+    given: Configuration,
     how: EvaluateConfig,
-    config: RunConfig,
     dataset: Dataset,
     folder: Path,
     worked: Worked,
-) -> tuple[Tree, Plan | None]:
+) -> tuple[Configuration, Plan | None]:
     """The configuration with what the budget pays for."""
     from fibsem.evaluation.protocol import plan_evaluation
     from fibsem.training.material import Material
     from fibsem.training.plan import planned
 
-    material = Material.of(dataset, config)
+    material, tree = Material.of(dataset, given.run), given.tree
 
     def make(budget_s: float) -> Plan:
         return plan_evaluation(material, tree["seeds"], how.patch_limit, budget_s, worked.began)
 
-    return planned(tree, folder, dataset.hash, make, anew=tree["overwrite"])
+    return planned(given, folder, dataset.hash, make, anew=tree["overwrite"])

@@ -15,20 +15,14 @@ from fibsem.api.options import one_line_errors, tree_of
 from fibsem.api.results import Result, files
 from fibsem.api.segmenting import SegmentResult
 from fibsem.config import (
-    Budget,
-    DataConfig,
-    GateConfig,
-    PostProcessingConfig,
+    Configuration,
     PromoteConfig,
-    RankConfig,
     RunConfig,
-    TrackingConfig,
     Tree,
     output_folder,
     read,
     require,
 )
-from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
 from fibsem.inference.options import Options
 from fibsem.system.file_names import file_name
@@ -127,12 +121,11 @@ def promote(
 def run(tree: Tree) -> PromoteResult:
     """Promote the best of a dataset's trials."""
     began = time.perf_counter()
-    how, rank, store = checked(tree)
-    data, split = read(DataConfig, tree["data"], "data"), read(SplitRecipe, tree["split"], "split")
+    how = checked(given := Configuration(tree))
 
     from fibsem.training.datasets import obtain
 
-    dataset = obtain(data, split)
+    dataset = obtain(given.data, given.split)
     if not dataset.regions("test"):
         raise UserError(
             f"`data` must have labelled test squares for a promotion, but {dataset.name} has none; "
@@ -140,7 +133,7 @@ def run(tree: Tree) -> PromoteResult:
         )
 
     from fibsem.promotion.budget import plan_promotion, values
-    from fibsem.promotion.final import final_tree
+    from fibsem.promotion.final import final_configuration
     from fibsem.promotion.promotion import promote as promote_trials
     from fibsem.promotion.setting import Promotion
     from fibsem.promotion.trials import best_trials
@@ -148,25 +141,24 @@ def run(tree: Tree) -> PromoteResult:
     from fibsem.training.plan import planned
     from fibsem.training.worked import worked_on
 
-    tracking = Tracking.open(store, dataset.name)
+    tracking = Tracking.open(given.tracking, dataset.name)
     trials = best_trials(
-        tracking, dataset, rank, how.study, how.max_seconds_per_gigapixel,
+        tracking, dataset, given.rank, how.study, how.max_seconds_per_gigapixel,
         each_architecture=how.mixed,
     )  # fmt: skip
     # what is wrong with `final` is said before the ranking, not after it
-    finals = [RunConfig.of(final_tree(trial, tree, tree["seed"])) for trial in trials]
+    finals = [final_configuration(trial.tree, tree, tree["seed"]).run for trial in trials]
     if how.mixed:
         check_mixture(finals)
     which = hashlib.sha256("".join(trial.run_id for trial in trials).encode()).hexdigest()[:8]
     folder = output_folder("promote", tree, dataset.name, which)
-    with at_work(folder), worked_on(tree, folder, began) as worked:
-        plan = None
+    plan, anew = None, tree["overwrite"]
+    working = worked_on(folder, began, budgeted=given.budget.planned, anew=anew)
+    with at_work(folder), working as worked:
         if finals[0].spec.is_network:
-            make = partial(plan_promotion, tree, trials, dataset, tracking, worked.began)
-            tree, plan = planned(
-                tree, folder, dataset.hash, make, anew=tree["overwrite"], values=values
-            )
-        record = promote_trials(Promotion(tree, dataset, folder, tracking), trials)
+            make = partial(plan_promotion, given, trials, finals, dataset, worked.began)
+            given, plan = planned(given, folder, dataset.hash, make, anew=anew, values=values)
+        record = promote_trials(Promotion(given, dataset, folder, tracking), trials)
         if plan is not None:
             record |= plan.told(worked.finish())
         write_json(folder / "summary.json", record)
@@ -189,14 +181,11 @@ def check_mixture(configs: Sequence[RunConfig]) -> None:
             )
 
 
-def checked(tree: Tree) -> tuple[PromoteConfig, RankConfig, TrackingConfig]:
+def checked(given: Configuration) -> PromoteConfig:
     """What is wrong with a promotion is said before anything is opened."""
-    Budget.of(tree)
-    read(DataConfig, tree["data"], "data")
-    read(SplitRecipe, tree["split"], "split")
-    store = read(TrackingConfig, tree["tracking"], "tracking")
-    how, rank = PromoteConfig.of(tree), read(RankConfig, tree["rank"], "rank")
-    read(Options, tree["segmentation"], "segmentation").check_members(how.ensemble)
-    for kind, key in ((GateConfig, "gate"), (PostProcessingConfig, "postprocessing")):
-        read(kind, tree[key], key)
-    return how, rank, store
+    for key in ("budget", "data", "split", "tracking", "rank", "gate", "postprocessing"):
+        getattr(given, key)  # read, and refused where it is none
+    read(Options, given.tree["segmentation"], "segmentation").check_members(
+        given.promotion.ensemble
+    )
+    return given.promotion

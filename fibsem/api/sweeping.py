@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from fibsem.api.datasets import OpenDataset
 from fibsem.api.options import one_line_errors, tree_of
 from fibsem.api.results import Result, files
-from fibsem.config import Budget, RunConfig, SearchConfig, Tree, output_folder, read, require
+from fibsem.config import Configuration, SearchConfig, Tree, output_folder, require
 from fibsem.search.space import Space, one_of_each, one_trial, read_space
 from fibsem.system.files import read_json, write_json
 from fibsem.system.locks import at_work
@@ -24,7 +24,6 @@ from fibsem.training.objectives import check_figures
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fibsem.data.dataset import Dataset
     from fibsem.training.material import Material
     from fibsem.training.plan import Plan
 
@@ -136,13 +135,15 @@ def sweep(
 class Prepared:
     """A sweep that was checked; ``began`` is when, by ``time.perf_counter``."""
 
-    tree: Tree
-    config: RunConfig
-    how: SearchConfig
+    given: Configuration
     space: Space
-    dataset: Dataset
     material: Material
     began: float
+
+    @property
+    def how(self) -> SearchConfig:
+        """How it searches."""
+        return self.given.search
 
     def plan(self, budget_s: float, began: float | None = None) -> Plan:
         """Trials and steps that fill a budget.
@@ -152,7 +153,7 @@ class Prepared:
         from fibsem.search.budget import plan_sweep
 
         began = self.began if began is None else began
-        return plan_sweep(self.tree, self.how, self.space, self.material, budget_s, began)
+        return plan_sweep(self.given, self.space, self.material, budget_s, began)
 
     def announce(self) -> None:
         """Say what it will take, and where that is long, what could be done instead."""
@@ -172,9 +173,8 @@ class Prepared:
 def prepare(tree: Tree) -> Prepared:
     """Check a sweep, open its data, and say what it will take."""
     began = time.perf_counter()
-    budget = Budget.of(tree)
-    config = RunConfig.of(one_trial(tree))
-    how = read(SearchConfig, tree["search"], "search")
+    given = Configuration(tree)
+    budget, config, how = given.budget, one_trial(given).run, given.search
     unseen = not config.train.test
     require("train.test", config.train.test, unseen, "false: a sweep never sees the test squares")
     named = tree["study"] is None or (isinstance(tree["study"], str) and len(tree["study"]) <= 500)
@@ -194,10 +194,9 @@ def prepare(tree: Tree) -> Prepared:
     from fibsem.training.material import Material
     from fibsem.training.start import pinned
 
-    tree = pinned(tree, *map(RunConfig.of, one_of_each(tree, space)))
-    config = RunConfig.of(one_trial(tree))
-    material = Material.of(dataset, config)
-    prepared = Prepared(tree, config, how, space, dataset, material, began)
+    given = pinned(given, *(one.run for one in one_of_each(given, space)))
+    material = Material.of(dataset, one_trial(given).run)
+    prepared = Prepared(given, space, material, began)
     if not (budget.planned and config.spec.is_network):
         prepared.announce()
     elif how.dry_run and budget.seconds is not None:
@@ -209,7 +208,7 @@ def search(prepared: Prepared) -> SweepResult:
     """Run the trials that are missing, here or beside other workers."""
     from fibsem.search.budget import cut_off, values
     from fibsem.search.executors import InProcess
-    from fibsem.search.folder import begin_anew
+    from fibsem.search.folder import begin_anew, study_name
     from fibsem.search.report import report_sweep
     from fibsem.search.sweep import Sweep
     from fibsem.search.workers import run_workers
@@ -218,23 +217,25 @@ def search(prepared: Prepared) -> SweepResult:
     from fibsem.training.plan import planned
     from fibsem.training.worked import worked_on
 
-    tree, config, dataset = prepared.tree, prepared.config, prepared.dataset
-    what = tree["model"]["name"], str(config.spec.nbhd)
+    given, how, material = prepared.given, prepared.how, prepared.material
+    tree, config, dataset = given.tree, material.config, material.dataset
+    what, anew = (tree["model"]["name"], str(config.spec.nbhd)), tree["overwrite"]
     folder = output_folder("sweep", tree, dataset.name, *what)
     tracking = Tracking.open(config.tracking, dataset.name)
-    if tree["overwrite"]:
+    if anew:
         with at_work(folder):
-            begin_anew(tree, folder, tracking)
+            begin_anew(study_name(tree["study"], folder), how.storage, folder, tracking)
     shared = at_work(folder, shared=True)  # the same sweep elsewhere joins
-    with shared, worked_on(tree, folder, prepared.began) as worked:
-        plan = None
+    budgeted, plan = given.budget.planned, None
+    with shared, worked_on(folder, prepared.began, budgeted=budgeted, anew=anew) as worked:
         if config.spec.is_network:
-            tree, plan = planned(
-                tree, folder, dataset.hash, lambda seconds: prepared.plan(seconds, worked.began),
-                anew=tree["overwrite"], values=values,
+            given, plan = planned(
+                given, folder, dataset.hash, lambda seconds: prepared.plan(seconds, worked.began),
+                anew=anew, values=values,
             )  # fmt: skip
-            tree = cut_off(tree, plan, worked.seconds)
-        sweep = Sweep.open(tree, dataset, folder, tracking)
+        strict = given.budget.strict
+        given = given.with_values(cut_off(plan, how.max_seconds, worked.seconds, strict=strict))
+        sweep = Sweep.open(given, dataset, folder, tracking)
         with closing(sweep.study):
             sweep.reconcile()
             with (
@@ -242,10 +243,10 @@ def search(prepared: Prepared) -> SweepResult:
                 tracking.cut_off(sweep.parent, sweep.is_shared),
                 tracking.system_metrics(sweep.parent),
             ):
-                if prepared.how.workers > 1:
-                    run_workers(sweep, tree, prepared.how.workers, progress)
+                if how.workers > 1:
+                    run_workers(sweep, how.workers, progress)
                 else:
-                    here = partial(InProcess, prepared.material, tracking)
+                    here = partial(InProcess, material, tracking)
                     sweep.work(sweep.executor(here), progress)
             report_sweep(sweep)
             record = {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fibsem.api.datasets import OpenDataset
 from fibsem.api.options import one_line_errors, tree_of
 from fibsem.api.results import Result
-from fibsem.config import Budget, RunConfig, Tree, output_folder
+from fibsem.config import Configuration, Tree, output_folder
 from fibsem.system.files import write_json
 from fibsem.system.locks import at_work
 from fibsem.tracking import names
@@ -103,8 +103,8 @@ def train(
 def run(tree: Tree) -> TrainResult:
     """Train one configuration."""
     began = time.perf_counter()
-    config = RunConfig.of(tree)
-    Budget.of(tree)
+    given = Configuration(tree)
+    config, budget = given.run, given.budget
 
     from fibsem.training.datasets import obtain
     from fibsem.training.material import Material
@@ -112,14 +112,17 @@ def run(tree: Tree) -> TrainResult:
     from fibsem.training.worked import worked_on
 
     dataset = obtain(config.data, config.split)
-    config = RunConfig.of(tree := pinned(tree, config))
-    folder = output_folder("train", tree, dataset.name, config.spec.name, str(config.spec.nbhd))
-    with at_work(folder), worked_on(tree, folder, began) as worked:
-        return _train(tree, Material.of(dataset, config), folder, began, worked)
+    given = pinned(given)
+    config, anew = given.run, tree["overwrite"]
+    what = config.spec.name, str(config.spec.nbhd)
+    folder = output_folder("train", given.tree, dataset.name, *what)
+    working = worked_on(folder, began, budgeted=budget.planned, anew=anew)
+    with at_work(folder), working as worked:
+        return _train(given, Material.of(dataset, config), folder, began, worked)
 
 
 def _train(
-    tree: Tree, material: Material, folder: Path, began: float, worked: Worked
+    given: Configuration, material: Material, folder: Path, began: float, worked: Worked
 ) -> TrainResult:
     from fibsem.system.progress import Progress
     from fibsem.tracking.runs import Tracking
@@ -128,7 +131,7 @@ def _train(
     from fibsem.training.results import Epoch
     from fibsem.training.run import Job, run_job
 
-    data = material.dataset.hash
+    data, anew = material.dataset.hash, given.tree["overwrite"]
     learner: Learner | None = None
 
     def make(budget_s: float) -> Plan:
@@ -139,14 +142,14 @@ def _train(
 
     plan = None
     if material.config.spec.is_network:
-        tree, plan = planned(tree, folder, data, make, anew=tree["overwrite"])
+        given, plan = planned(given, folder, data, make, anew=anew)
     tracking = Tracking.open(material.config.tracking, material.dataset.name)
     job = Job(
-        tree=tree,
+        given=given,
         folder=folder,
         name=material.config.name,
         tags={names.COMMAND: names.TRAIN},
-        overwrite="always" if tree["overwrite"] else "never",
+        overwrite="always" if anew else "never",
     )
     with Progress("epochs") as progress:
 

@@ -1,13 +1,14 @@
 """Configuration: Hydra's tree -> frozen values; all validation and all of its messages.
 
 Only this package and the commands know Hydra. YAML holds values, Python holds names. A
-configuration travels as a plain tree (nested dicts), so that a trial is the tree with a few keys
-replaced, read again.
+configuration travels as a :class:`Configuration`: a plain tree (nested dicts), and the values that
+are read of it, once. A trial is the tree with a few keys replaced.
 """
 
 from fibsem.config.architecture import with_architecture
 from fibsem.config.budget import Budget
 from fibsem.config.commands import command_line, compose, run_command
+from fibsem.config.configuration import Configuration
 from fibsem.config.overrides import CONF, as_typed, override
 from fibsem.config.promotion import (
     GateConfig,
@@ -40,6 +41,7 @@ __all__ = [
     "CONF",
     "DIGEST",
     "Budget",
+    "Configuration",
     "DataConfig",
     "EvaluateConfig",
     "GateConfig",

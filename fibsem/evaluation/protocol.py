@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fibsem import models
-from fibsem.config import Tree
+from fibsem.config import Configuration
 from fibsem.data.split import SPLITS
 from fibsem.evaluation.folder import PARENT, seeds_of
 from fibsem.evaluation.scores import SeedScores, pixels_of, score_model
@@ -33,7 +33,7 @@ from fibsem.training.run import Job, run_job
 class Evaluation:
     """One cell of a table: a configuration on a dataset."""
 
-    tree: Tree
+    given: Configuration
     material: Material
     folder: Path
     tracking: Tracking
@@ -41,7 +41,7 @@ class Evaluation:
 
     @property
     def _seeds(self) -> range:
-        return seeds_of(self.tree)
+        return seeds_of(self.given.tree)
 
     def run(self, progress: Callable[[str, int, int], None]) -> dict[str, Any]:
         """Train and score every seed; what is finished is not done again.
@@ -86,7 +86,7 @@ class Evaluation:
         }
         name = f"{config.spec.name} {config.spec.nbhd}, {len(self._seeds)} seeds"
         return take_up(
-            self.tracking, FileNotes(self.folder / PARENT), name, self.tree,
+            self.tracking, FileNotes(self.folder / PARENT), name, self.given.tree,
             self.material.dataset, tags=tags, params={"seeds": len(self._seeds)},
         )  # fmt: skip
 
@@ -95,12 +95,12 @@ class Evaluation:
     ) -> SeedScores:
         seed = self._seeds[k]
         folder = self.folder / f"seed-{seed}"
-        config = replace(self.material.config, seed=seed)
-        material = self.material.for_config(config)
+        given = self.given.with_values({"seed": seed})
+        material = self.material.for_config(given.run)
         job = Job(
-            tree={**self.tree, "seed": seed},
+            given=given,
             folder=folder,
-            name=config.name,
+            name=given.run.name,
             tags={names.COMMAND: names.EVALUATION, names.TEST: names.SCORED},
             parent=parent,
         )

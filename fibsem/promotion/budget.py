@@ -11,15 +11,12 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from fibsem.analysis.postprocessing import Sample, ScoredSquare, search, search_by_sample
-from fibsem.config import PostProcessingConfig, PromoteConfig, RankConfig, RunConfig, Tree, read
+from fibsem.config import Configuration, PostProcessingConfig, RunConfig
 from fibsem.data.dataset import Dataset
 from fibsem.data.pieces import MOST
 from fibsem.data.pieces import SIDE as PIECE
 from fibsem.data.split import SPLITS
-from fibsem.promotion.final import final_tree
 from fibsem.promotion.trials import Trial
-from fibsem.tracking import names
-from fibsem.tracking.runs import Tracking
 from fibsem.training.material import Material
 from fibsem.training.plan import Plan, plan_trainings, probe
 
@@ -28,59 +25,41 @@ SIDE = 128
 
 
 def plan_promotion(
-    tree: Tree, trials: Sequence[Trial], dataset: Dataset, tracking: Tracking,
+    given: Configuration, trials: Sequence[Trial], finals: Sequence[RunConfig], dataset: Dataset,
     began: float, budget_s: float,
 ) -> Plan:  # fmt: skip
     """Share what ranking, scores, search and volumes leave of a budget to the final trainings.
 
     Parameters
     ----------
-    tree, trials, dataset, tracking
-        The promotion.
+    given, trials, finals, dataset
+        The promotion, and the final training of every trial.
     began
         When the command began, by ``time.perf_counter``.
     budget_s
         Given.
     """
-    promotion, rank = PromoteConfig.of(tree), read(RankConfig, tree["rank"], "rank")
-    config = RunConfig.of(final_tree(slowest(trials, tracking), tree, tree["seed"]))
-    timed = probe(Material.of(dataset, config), budget_s)
-    finals = min(promotion.candidates, len(trials)) + promotion.ensemble - 1
+    promotion, again = given.promotion, given.rank.seeds if len(trials) > 1 else 0
+    # the ranking may make any of them a candidate
+    slowest = max(range(len(trials)), key=lambda k: trials[k].epoch_s)
+    timed = probe(Material.of(dataset, finals[slowest]), budget_s)
+    count = min(promotion.candidates, len(trials)) + promotion.ensemble - 1
     if promotion.mixed:
-        finals = max(promotion.ensemble, len({trial.architecture for trial in trials}))
+        count = max(promotion.ensemble, len({trial.architecture for trial in trials}))
     known_s = (
-        ranking_s(trials, rank, tracking)
-        + timed.pixel_s * pixels(dataset, segment=tree["segment"])
-        + search_s(dataset, read(PostProcessingConfig, tree["postprocessing"], ""))
+        again * sum(trial.train_s for trial in trials)
+        + timed.pixel_s * pixels(dataset, segment=given.tree["segment"])
+        + search_s(dataset, given.postprocessing)
     )
     spent_s = time.perf_counter() - began + known_s
-    instead = ", rank.k=1, for which no trial is trained anew," if len(trials) > 1 else ""
-    return plan_trainings(timed, budget_s, spent_s, dataset.hash, trials=finals, instead=instead)
-
-
-def slowest(trials: Sequence[Trial], tracking: Tracking) -> Trial:
-    """The trial whose epochs took longest: the ranking may make any of them a candidate."""
-
-    def epoch_s(trial: Trial) -> float:
-        run = tracking.find(trial.run_id)
-        return 0.0 if run is None else run.data.metrics.get(names.EPOCH_S, 0.0)
-
-    return max(trials, key=epoch_s)
+    instead = ", rank.k=1, for which no trial is trained anew," if again else ""
+    return plan_trainings(timed, budget_s, spent_s, dataset.hash, trials=count, instead=instead)
 
 
 def values(plan: Plan, limit_s: float | None) -> dict[str, Any]:
     """What it sets of a promotion; see :meth:`fibsem.training.plan.Plan.values`."""
     set_by = {"final.epochs": plan.epochs, "final.steps": plan.steps}
     return set_by if limit_s is None else {**set_by, "final.max_seconds": limit_s}
-
-
-def ranking_s(trials: Sequence[Trial], rank: RankConfig, tracking: Tracking) -> float:
-    """Seconds of the trainings that rank the trials: each as long as it took in its sweep."""
-    if len(trials) == 1:
-        return 0.0
-    runs = [tracking.find(trial.run_id) for trial in trials]
-    took = [run.data.metrics.get(names.TRAIN_S, 0.0) for run in runs if run is not None]
-    return rank.seeds * sum(took)
 
 
 def pixels(dataset: Dataset, *, segment: bool) -> int:

@@ -15,7 +15,7 @@ from fibsem.analysis.postprocessing import (
     search,
     search_by_sample,
 )
-from fibsem.config import PostProcessingConfig, read
+from fibsem.config import PostProcessingConfig
 from fibsem.data.dataset import Region
 from fibsem.data.pieces import Pieces
 from fibsem.inference.model.segmenter import Segmenter
@@ -25,6 +25,7 @@ from fibsem.promotion.final import Final, segmenter_of
 from fibsem.promotion.setting import Promotion
 from fibsem.system.progress import Progress
 from fibsem.system.records import typed
+from fibsem.training.material import Material
 from fibsem.training.scoring import within
 from fibsem.training.squares import SquareCounts
 
@@ -88,10 +89,10 @@ class Chosen:
 
 def choose(work: Promotion, finals: Sequence[Final], name: str) -> Chosen:
     """Choose for the mean of some networks; ``name`` is what the model is called."""
-    config = search_config(work)
+    config, material = work.given.postprocessing, finals[0].material
     plain = segmenter_of(finals, PostProcessing())
     choice = work.steps.once(
-        f"chosen-{name}", Choice, lambda: _search(plain, finals[0], config, work.folder)
+        f"chosen-{name}", Choice, lambda: _search(plain, material, config, work.folder)
     )
     work.say(f"{name}: {choice.sentence}")
     segmenter = replace(
@@ -101,20 +102,17 @@ def choose(work: Promotion, finals: Sequence[Final], name: str) -> Chosen:
     return Chosen(segmenter, config.grid.margin, choice)
 
 
-def search_config(work: Promotion) -> PostProcessingConfig:
-    """Which post-processings are searched, and how."""
-    return read(PostProcessingConfig, work.tree["postprocessing"], "postprocessing")
-
-
-def _search(plain: Segmenter, final: Final, config: PostProcessingConfig, folder: Path) -> Choice:
+def _search(
+    plain: Segmenter, material: Material, config: PostProcessingConfig, folder: Path
+) -> Choice:
     grid = config.grid
-    scored = validation_squares(plain, final.material, grid.margin, folder)
+    scored = validation_squares(plain, material, grid.margin, folder)
     squares = [square for _, square in scored]
     with Progress("post-processing") as progress:
         if config.search == "exhaustive":
             best, surface = search(squares, grid, progress)
         else:
-            sample = sample_of(scored, final.material.pieces("val"), grid.margin)
+            sample = sample_of(scored, material.pieces("val"), grid.margin)
             best, surface = search_by_sample(squares, sample, grid, progress)
     calibration = fit_calibration(squares, best.sigma)
     return Choice(best, surface.tolist(), calibration, tuple(counts_of(scored, best)))

@@ -13,7 +13,7 @@ from typing import Any
 
 from fibsem import models
 from fibsem.analysis.postprocessing import PostProcessing
-from fibsem.config import PromoteConfig, Tree, with_values
+from fibsem.config import Configuration, PromoteConfig, Tree, with_values
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Member, Segmenter
 from fibsem.promotion.ranking import Ranked
@@ -27,12 +27,20 @@ from fibsem.training.results import Epoch, TrialResult
 from fibsem.training.run import Job, run_job
 
 
-def final_tree(trial: Trial, tree: Tree, seed: int) -> Tree:
-    """A trial's configuration with the data and the budget of the final training."""
+def final_configuration(trained: Tree, tree: Tree, seed: int) -> Configuration:
+    """The configuration of a trial with the data and the budget of the final training.
+
+    Parameters
+    ----------
+    trained, tree
+        As the trial was trained, and the promotion.
+    seed
+        Of the final training.
+    """
     final = tree["final"]
     planned = {"train.steps": final["steps"], "train.schedule": "cosine"} if final["steps"] else {}
     changed = with_values(
-        trial.tree,
+        trained,
         {
             "train.epochs": final["epochs"],
             "train.share": final["share"],
@@ -46,7 +54,8 @@ def final_tree(trial: Trial, tree: Tree, seed: int) -> Tree:
             **planned,
         },
     )
-    return {**changed, **{key: tree[key] for key in ("data", "tracking", "command")}}
+    common = {key: tree[key] for key in ("data", "tracking", "command")}
+    return Configuration({**changed, **common})
 
 
 @dataclass(frozen=True)
@@ -161,7 +170,7 @@ def final_training(work: Promotion, trial: Trial, seed: int, text: str) -> Final
     """Train a trial's configuration finally."""
     folder = work.folder / "final" / f"{trial.run_id[:8]}-seed-{seed}"
     job = Job(
-        tree=final_tree(trial, work.tree, seed),
+        given=final_configuration(trial.tree, work.tree, seed),
         folder=folder,
         name=f"final {trial.name} seed {seed}",
         tags={names.COMMAND: names.FINAL, names.WINNER: trial.run_id, names.SEED: seed},

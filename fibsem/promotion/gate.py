@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fibsem.analysis.metrics import porosity_error
 from fibsem.analysis.statistics import Examined, Gate, judge
-from fibsem.config import GateConfig, Tree, read
+from fibsem.config import GateConfig
 from fibsem.data.dataset import Dataset
 from fibsem.promotion.decision import decided
 from fibsem.promotion.examination import by_sample
@@ -24,8 +24,8 @@ class Challenger:
 
     Attributes
     ----------
-    tree, dataset, folder
-        Of its promotion.
+    how, dataset, folder
+        What its promotion asks of it, on which data, and where.
     uri
         Of the store with the champion.
     run_id
@@ -34,7 +34,7 @@ class Challenger:
         What the test squares say of it and of the champion.
     """
 
-    tree: Tree
+    how: GateConfig
     dataset: Dataset
     folder: Path
     uri: str
@@ -61,8 +61,7 @@ def gate(challenger: Challenger) -> Gate:
     former = decided(challenger.folder, challenger.run_id, challenger.uri)
     if former is not None:
         return former
-    config = read(GateConfig, challenger.tree["gate"], "gate")
-    tested = challenger.tested
+    config, tested = challenger.how, challenger.tested
     judged = verdict(tested.examination.rows, tested.champion, challenger.dataset, config)
     now = champions.champion_version(challenger.uri)
     if now is not None and now not in challenger.may_replace:

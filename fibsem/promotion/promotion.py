@@ -11,7 +11,6 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from fibsem.analysis.statistics import Gate
-from fibsem.config import PromoteConfig, RankConfig, read
 from fibsem.promotion.choice import Chosen, choose
 from fibsem.promotion.figures import measure
 from fibsem.promotion.final import Final, train
@@ -37,19 +36,23 @@ def promote(work: Promotion, trials: Sequence[Trial]) -> dict[str, Any]:
     work.folder.mkdir(parents=True, exist_ok=True)
     ids = [trial.run_id for trial in trials]
     settle(work.folder, work.tree, ids, work.dataset, work.tracking)
-    work = replace(work, parent=parent_run(work, trials))
+    work = replace(work, parent=parent_run(work, len(trials)))
     with work.tracking.cut_off(work.parent):
         return _promote(work, trials)
 
 
 def _promote(work: Promotion, trials: Sequence[Trial]) -> dict[str, Any]:
-    config = PromoteConfig.of(work.tree)
-    ranked = _rank(work, trials)
-    finals = train(work, ranked, config)
+    work.say(f"trials are ranked by {ranked_by(trials)}")
+    ranked = rank(work, trials, work.given.rank)
+    for place, one in enumerate(ranked, start=1):
+        work.say(f"{place}. {one.sentence}")
+    finals = train(work, ranked, work.given.promotion)
     chosen = _choose(work, finals)
     material, run_id = finals[0].material, finals[0].result.run_id
     tested = test(work, chosen, material)
-    challenger = Challenger(work.tree, work.dataset, work.folder, work.tracking.uri, run_id, tested)
+    challenger = Challenger(
+        work.given.gate, work.dataset, work.folder, work.tracking.uri, run_id, tested
+    )
     verdict = gate(challenger)
     work.say(f"gate: {'passed' if verdict.passed else 'refused'}, {verdict.reason}")
     figures = measure(work, chosen, material, tested)
@@ -64,7 +67,7 @@ def _promote(work: Promotion, trials: Sequence[Trial]) -> dict[str, Any]:
     return publish(work, challenger, verdict, finals, chosen["challenger"], record)
 
 
-def parent_run(work: Promotion, trials: Sequence[Trial]) -> str:
+def parent_run(work: Promotion, trials: int) -> str:
     """The run of the promotion; its trainings are children of it."""
     notes = FileNotes(work.folder / "parent.json")
     run_id = notes.get("run_id")
@@ -72,17 +75,9 @@ def parent_run(work: Promotion, trials: Sequence[Trial]) -> str:
     if run and names.SIGMA in run.data.metrics:  # finished: it is left as it is
         return str(run_id)
     return take_up(
-        work.tracking, notes, f"promotion, {len(trials)} trials", work.tree, work.dataset,
+        work.tracking, notes, f"promotion, {trials} trials", work.tree, work.dataset,
         tags={names.COMMAND: names.PROMOTE, names.DATA: work.dataset.hash},
     )  # fmt: skip
-
-
-def _rank(work: Promotion, trials: Sequence[Trial]) -> list[Ranked]:
-    work.say(f"trials are ranked by {ranked_by(trials)}")
-    ranked = rank(work, trials, read(RankConfig, work.tree["rank"], "rank"))
-    for place, one in enumerate(ranked, start=1):
-        work.say(f"{place}. {one.sentence}")
-    return ranked
 
 
 def _choose(work: Promotion, finals: Sequence[Final]) -> dict[str, Chosen]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from fibsem.analysis.statistics import Gate
 from fibsem.inference.model.segmenter import Scorer
-from fibsem.promotion.choice import Chosen, search_config
+from fibsem.promotion.choice import Chosen
 from fibsem.promotion.decision import decide, decided
 from fibsem.promotion.final import Final
 from fibsem.promotion.gate import Challenger
@@ -89,8 +89,8 @@ def _report(
     segmenter, choice = chosen.segmenter, chosen.choice
     square = next(scored_squares(finals[0].material, Scorer(segmenter), "val", chosen.margin))
     pictures = draw(
-        finals, choice.calibration, search_config(work).grid, choice.surface, choice.best, square,
-        work.folder / "figures",
+        finals, choice.calibration, work.given.postprocessing.grid, choice.surface, choice.best,
+        square, work.folder / "figures",
     )  # fmt: skip
     return Report(write_tables(record, work.folder / "tables"), pictures)
 

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from fibsem.analysis.statistics import Paired, Spread, paired_over_squares
-from fibsem.config import RankConfig, RunConfig
+from fibsem.config import RankConfig
 from fibsem.errors import UserError
-from fibsem.promotion.repetition import Repetition, repeat, repeated_tree
+from fibsem.promotion.repetition import Repetition, repeat, repeated
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.trials import Trial
 from fibsem.system.progress import Progress
@@ -29,14 +29,20 @@ TIED = 0.05
 
 @dataclass(frozen=True)
 class Ranked:
-    """A trial and what its configuration reaches with fresh seeds; no runs where it was alone.
-
-    ``failures`` counts the seeds with which its training diverged.
-    """
+    """A trial and its repetitions with fresh seeds; none where it was alone."""
 
     trial: Trial
-    runs: tuple[Repetition, ...] = ()
-    failures: int = 0
+    repetitions: tuple[Repetition, ...] = ()
+
+    @cached_property
+    def runs(self) -> tuple[Repetition, ...]:
+        """Those that came to a result."""
+        return tuple(run for run in self.repetitions if run.diverged is None)
+
+    @property
+    def failures(self) -> int:
+        """How many diverged."""
+        return len(self.repetitions) - len(self.runs)
 
     @cached_property
     def miou(self) -> Spread:
@@ -87,7 +93,7 @@ def rank(work: Promotion, trials: Sequence[Trial], config: RankConfig) -> list[R
     runs: dict[str, list[Repetition]] = {trial.run_id: [] for trial in trials}
     for trial, repetition in _repetitions(work, trials, config):
         runs[trial.run_id].append(repetition)
-    ranked = [_ranked(trial, runs[trial.run_id]) for trial in trials]
+    ranked = [Ranked(trial, tuple(runs[trial.run_id])) for trial in trials]
     trained = [one for one in ranked if one.runs]
     if not trained:
         raise UserError(
@@ -108,23 +114,18 @@ def _repetitions(
             trial = trials[done % len(trials)]
             seed = trial.fresh_seeds(rank_config)[done // len(trials)]
             text = f"trial {trial.number}, seed {seed}"
-            config = RunConfig.of(repeated_tree(work, trial, seed))
+            given = repeated(trial.tree, work.tree, seed)
             material = (
-                material.for_config(config) if material else Material.of(work.dataset, config)
+                material.for_config(given.run) if material else Material.of(work.dataset, given.run)
             )
             show = _showing(progress, text, done, total)
-            yield trial, repeat(work, trial, seed, material, show)
+            yield trial, repeat(work, trial, given, material, show)
             progress(text, done + 1, total)
 
 
 def _showing(progress: Progress, text: str, done: int, total: int) -> Callable[[Epoch], None]:
     """What shows the epochs of one training in the progress of all."""
     return lambda epoch: progress(f"{text}: mIoU {epoch.val['miou']:.4f}", done, total)
-
-
-def _ranked(trial: Trial, repetitions: Sequence[Repetition]) -> Ranked:
-    runs = tuple(run for run in repetitions if run.diverged is None)
-    return Ranked(trial, runs, len(repetitions) - len(runs))
 
 
 @dataclass(frozen=True)

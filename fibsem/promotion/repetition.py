@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from fibsem import models
-from fibsem.config import Tree, with_values
+from fibsem.config import Configuration, Tree
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.squares import square_mious
 from fibsem.promotion.steps import Steps
@@ -64,21 +64,35 @@ class Repetition:
         return known
 
 
-def repeated_tree(work: Promotion, trial: Trial, seed: int) -> Tree:
-    """A trial's configuration with the data of the promotion and another seed."""
-    common = {key: work.tree[key] for key in ("data", "tracking", "command")}
+def repeated(trained: Tree, tree: Tree, seed: int) -> Configuration:
+    """The configuration of a trial with the data of a promotion and another seed."""
+    common = {key: tree[key] for key in ("data", "tracking", "command")}
     # the test squares are looked at once, at the end
-    return with_values({**trial.tree, **common, "seed": seed}, {"train.test": False})
+    return Configuration({**trained, **common, "seed": seed}).with_values({"train.test": False})
 
 
 def repeat(
-    work: Promotion, trial: Trial, seed: int, material: Material, show: Callable[[Epoch], None]
+    work: Promotion,
+    trial: Trial,
+    given: Configuration,
+    material: Material,
+    show: Callable[[Epoch], None],
 ) -> Repetition:
-    """Train a trial again, once: a later start reads what it came to."""
+    """Train a trial again, once: a later start reads what it came to.
+
+    Parameters
+    ----------
+    work, trial
+        The promotion, and what is trained again.
+    given, material
+        How, by :func:`repeated`, and on what.
+    show
+        Is told every epoch.
+    """
+    seed = given.run.seed
     folder = work.folder / "rank" / trial.run_id[:8] / f"seed-{seed}"
-    tree = repeated_tree(work, trial, seed)
     job = Job(
-        tree=tree,
+        given=given,
         folder=folder,
         name=f"again {trial.name} seed {seed}",
         tags={names.COMMAND: names.RANKING, names.WINNER: trial.run_id, names.SEED: seed},

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from fibsem.config import Tree
+from fibsem.config import Configuration, Tree
 from fibsem.data.dataset import Dataset
 from fibsem.promotion.steps import Steps
 from fibsem.tracking.runs import Tracking
@@ -20,7 +20,7 @@ class Promotion:
 
     Attributes
     ----------
-    tree, dataset
+    given, dataset
         What is promoted how, on which data.
     folder, tracking
         Of its results, and of its runs.
@@ -30,12 +30,17 @@ class Promotion:
         Called with one line for every decision.
     """
 
-    tree: Tree
+    given: Configuration
     dataset: Dataset
     folder: Path
     tracking: Tracking
     parent: str = ""
     say: Say = print
+
+    @property
+    def tree(self) -> Tree:
+        """Its configuration as the store is told it."""
+        return self.given.tree
 
     @property
     def steps(self) -> Steps:

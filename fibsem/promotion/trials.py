@@ -41,6 +41,8 @@ class Trial:
         The configuration that it was trained with.
     goal, value
         What it was ranked by, and how good it is in that.
+    epoch_s, train_s
+        How long an epoch took, and all of its training; 0 where the store does not know.
     """
 
     run_id: str
@@ -54,6 +56,8 @@ class Trial:
     tree: Tree
     goal: Objective = LOSS
     value: float | None = None
+    epoch_s: float = 0.0
+    train_s: float = 0.0
 
     @property
     def figure(self) -> float:
@@ -171,6 +175,8 @@ def _trial(run: Run, goal: Objective, value: float, tracking: Tracking) -> Trial
         tree=tracking.read_json(run.info.run_id, "config.json"),
         goal=goal,
         value=value,
+        epoch_s=metrics.get(names.EPOCH_S, 0.0),
+        train_s=metrics.get(names.TRAIN_S, 0.0),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fibsem.config import Budget, RunConfig, SearchConfig, Tree, with_values
+from fibsem.config import Configuration, SearchConfig
 from fibsem.search.space import Space
 from fibsem.training.material import Material
 from fibsem.training.plan import VALIDATING, Plan, Probe, plan_trainings, probe
@@ -28,8 +28,7 @@ RUNGS, MOST_TIMES, SHORTEST, MOST_ONCE = ((9, 2), (3, 6), (1, 18)), 8, 60, 0.3
 
 
 def plan_sweep(
-    tree: Tree,
-    search: SearchConfig,
+    given: Configuration,
     space: Space,
     material: Material,
     budget_s: float,
@@ -39,18 +38,19 @@ def plan_sweep(
 
     Parameters
     ----------
-    tree, search, space, material
+    given, space, material
         The sweep.
     budget_s
         Given.
     began
         When the command began, by ``time.perf_counter``.
     """
+    search = given.search
     count = min(MOST_PROBES, max(space.architectures, int(budget_s // PROBE_EVERY_S)))
     enumerated = search.sampler == "enumerated"
     probes = []
     for point in islice(space.plan(search.seed, enumerate_cells=enumerated), count):
-        config = RunConfig.of(with_values(tree, point))
+        config = given.with_values(point).run
         probes.append(probe(material.for_config(config), budget_s / count))
     like, spent_s = mean(probes), time.perf_counter() - began
     data = material.dataset.hash
@@ -108,15 +108,17 @@ def values(plan: Plan, limit_s: float | None) -> dict[str, Any]:
     return {**plan.values(limit_s), "search.trials": plan.trials, "search.rungs": rungs}
 
 
-def cut_off(tree: Tree, plan: Plan | None, worked_s: float) -> Tree:
-    """The configuration under ``budget_is=hard``: no trial begins when the budget is used up.
+def cut_off(
+    plan: Plan | None, max_seconds: float | None, worked_s: float, *, strict: bool
+) -> dict[str, float]:
+    """What ``budget_is=hard`` sets: no trial begins when the budget is used up.
 
     That of a sweep that goes on is what its starts before have left of it.
     """
-    if plan is None or not Budget.of(tree).strict:
-        return tree
-    given, left_s = tree["search"]["max_seconds"], max(1.0, plan.budget_s - worked_s)
-    return with_values(tree, {"search.max_seconds": min(given or left_s, left_s)})
+    if plan is None or not strict:
+        return {}
+    left_s = max(1.0, plan.budget_s - worked_s)
+    return {"search.max_seconds": min(max_seconds or left_s, left_s)}
 
 
 def mean(probes: Sequence[Probe]) -> Probe:

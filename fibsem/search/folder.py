@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fibsem.config import Tree, defaults_of, settings_hash, settings_of
+from fibsem.config import Tree, defaults_of, settings_of
 from fibsem.errors import UserError
 from fibsem.search.slots import Study
 from fibsem.system import identity
@@ -31,9 +31,9 @@ OWN = (
 )  # fmt: skip
 
 
-def study_name(tree: Tree, folder: Path) -> str:
+def study_name(given: str | None, folder: Path) -> str:
     """Name of the study of a sweep: as given, or that of its folder."""
-    return str(tree.get("study") or folder.name)
+    return str(given or folder.name)
 
 
 def identity_of(tree: Tree, study: str, data: Mapping[str, str]) -> Identity:
@@ -49,21 +49,24 @@ def check_folder(folder: Path, now: Identity) -> None:
         now.check(before, folder, defaults=lambda: _defaults(now))
 
 
-def check_database(tree: Tree, folder: Path) -> None:
+def check_database(storage: str | None, folder: Path) -> None:
     """Refuse a damaged database of studies before anybody writes to it."""
-    given = tree["search"]["storage"]
-    file = database_file(given) if given else folder / "study.db"
+    file = database_file(storage) if storage else folder / "study.db"
     damage = None if file is None else damage_of(file)
     if damage is not None:
-        remedy = "another one or a copy of it" if given else "a copy of it or overwrite=true"
+        remedy = "another one or a copy of it" if storage else "a copy of it or overwrite=true"
         raise UserError(
             f"`search.storage` must be a database that is whole, but {file} is damaged ({damage}); "
             f"the choices are {remedy}."
         )
 
 
-def settle_study(study: Study, now: Identity, tree: Tree, folder: Path, tracking: Tracking) -> bool:
+def settle_study(
+    study: Study, now: Identity, settings: str, folder: Path, tracking: Tracking
+) -> bool:
     """Make a study that of one sweep; whether this process is the one that begins it.
+
+    ``settings`` is the hash of them all, which a version before knew a study by.
 
     Raises
     ------
@@ -72,31 +75,33 @@ def settle_study(study: Study, now: Identity, tree: Tree, folder: Path, tracking
     """
     if study.get("settings") is None and study.get("identity") is None:
         if study.elect():
-            _set(study, now, tree)
+            _set(study, now, settings)
             return True
         wait_for(study, "identity")
     before = study.get("identity")
     if before is not None:
         now.check(Identity.from_json(before), folder, defaults=lambda: _defaults(now))
     elif study.get("settings") is not None:
-        former = _former(study, now, tree, folder, tracking)
+        former = _former(study, now, settings, folder, tracking)
         now.check(former, folder, defaults=lambda: _defaults(now))
-    _set(study, now, tree)
+    _set(study, now, settings)
     return False
 
 
-def _set(study: Study, now: Identity, tree: Tree) -> None:
+def _set(study: Study, now: Identity, settings: str) -> None:
     if study.get("identity") != now.to_json():
         study.set("identity", now.to_json())
-        study.set("settings", settings_hash(tree))
+        study.set("settings", settings)
 
 
-def _former(study: Study, now: Identity, tree: Tree, folder: Path, tracking: Tracking) -> Identity:
+def _former(
+    study: Study, now: Identity, settings: str, folder: Path, tracking: Tracking
+) -> Identity:
     """The identity of a study that a version before began: that kept a hash of all settings."""
     parent = study.get("parent_run_id")
     if parent is None:  # killed before its first trial
         return Identity("sweep", now.settings, now.data)
-    if study.get("settings") == settings_hash(tree) and (run := tracking.find(parent)):
+    if study.get("settings") == settings and (run := tracking.find(parent)):
         return Identity("sweep", now.settings, {"hash": run.data.tags.get(names.DATA)})
     former = former_identity("sweep", "sweep", parent, folder, tracking)
     return Identity("sweep", {**former.settings, "study": study.name}, former.data)
@@ -114,7 +119,7 @@ def wait_for(study: Study, key: str) -> Any:
     return study.get(key)
 
 
-def begin_anew(tree: Tree, folder: Path, tracking: Tracking) -> None:
+def begin_anew(study: str, storage: str | None, folder: Path, tracking: Tracking) -> None:
     """Remove a sweep: its trials and figures, its study, and no other file.
 
     The runs stay in MLflow; those that are still running on paper are ended.
@@ -123,8 +128,8 @@ def begin_anew(tree: Tree, folder: Path, tracking: Tracking) -> None:
     for run_id in map(training.run_of, sorted(folder.glob("trials/**/"))):
         if run_id is not None:
             tracking.close(run_id, "KILLED")
-    if tree["search"]["storage"] is not None:
+    if storage is not None:
         from fibsem.search.optuna_study import delete_study
 
-        delete_study(study_name(tree, folder), tree["search"]["storage"], folder)
+        delete_study(study, storage, folder)
     remove_own(folder, [*OWN, identity.FILE])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 
 import optuna
 
@@ -30,17 +31,17 @@ def objectives(search: SearchConfig) -> list[Objective]:
     return goals
 
 
-def bounds(search: SearchConfig) -> dict[Objective, float]:
+def bounds(constraints: Mapping[str, float] | None) -> dict[Objective, float]:
     """The bounds of ``search.constraints``: most of what shall be small, least of the others."""
-    given = search.constraints or {}
+    given = constraints or {}
     return {Objective.named(key, "search.constraints"): bound for key, bound in given.items()}
 
 
-def check_sampler(search: SearchConfig) -> None:
+def check_sampler(sampler: str) -> None:
     """Refuse a sampler that Optuna does not have: it would draw at random."""
-    if search.sampler not in (*PLANNED, *LEARNING):
+    if sampler not in (*PLANNED, *LEARNING):
         raise UserError(
-            f"`search.sampler={search.sampler}` is of search=keras_tuner; here the choices are "
+            f"`search.sampler={sampler}` is of search=keras_tuner; here the choices are "
             f"{', '.join((*PLANNED, *LEARNING))} (and search.pruner=hyperband)."
         )
 
@@ -58,7 +59,7 @@ def make_sampler(search: SearchConfig, seed: int) -> optuna.samplers.BaseSampler
             return optuna.samplers.CmaEsSampler(
                 seed=seed, n_startup_trials=startup, warn_independent_sampling=False
             )
-    check_sampler(search)
+    check_sampler(search.sampler)
     return optuna.samplers.RandomSampler(seed=seed)  # draws what is left open by those planned
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fibsem.config import AUTO, Tree, require, with_values
+from fibsem.config import AUTO, Configuration, Tree, flat, require, with_values
 from fibsem.errors import UserError
 from fibsem.geometry import Nbhd
 from fibsem.models.spec import MAX_HEAD, MODELS, Padding, resolve
@@ -311,8 +311,10 @@ def read_space(tree: Tree) -> Space:
                 f"`space.enumerate` must name unconditional axes of the space, but got {key!r}; "
                 f"the choices are {', '.join(k for k in axes if k not in conditions)}."
             )
-    _check_architecture(tree, axes)
-    padding, fixed = tree["model"]["padding"], {key: _at(tree, key) for key in GEOMETRY}
+    if tree["model"]["name"] == AUTO:
+        _check_architecture(tree["search"]["backend"], declared["name"], axes)
+    padding, flat_tree = tree["model"]["padding"], dict(flat(tree))
+    fixed = {key: flat_tree.get(key) for key in GEOMETRY}
     return Space(
         declared["name"], axes, enumerated, int(declared.get("strata", 5)),
         lambda values: _fits(padding, {**fixed, **values}), conditions,
@@ -320,27 +322,25 @@ def read_space(tree: Tree) -> Space:
     )  # fmt: skip
 
 
-def one_trial(tree: Tree) -> Tree:
+def one_trial(given: Configuration) -> Configuration:
     """A training of a sweep: what all of them have in common can be read of it."""
-    if tree["model"]["name"] != AUTO:
-        return tree
-    return with_values(tree, next(read_space(tree).plan(0)))
+    if given.tree["model"]["name"] != AUTO:
+        return given
+    return given.with_values(next(read_space(given.tree).plan(0)))
 
 
-def one_of_each(tree: Tree, space: Space) -> list[Tree]:
+def one_of_each(given: Configuration, space: Space) -> list[Configuration]:
     """A training of every architecture that a sweep has."""
-    if tree["model"]["name"] != AUTO:
-        return [tree]
+    if given.tree["model"]["name"] != AUTO:
+        return [given]
     points = islice(space.plan(0), 10 * space.architectures)
     named = {point["model.name"]: point for point in points}
-    return [with_values(tree, point) for point in named.values()]
+    return [given.with_values(point) for point in named.values()]
 
 
-def _check_architecture(tree: Tree, axes: Mapping[str, Axis]) -> None:
+def _check_architecture(backend: str, space: str, axes: Mapping[str, Axis]) -> None:
     """Refuse a sweep over architectures where nothing could draw them."""
-    if tree["model"]["name"] != AUTO:
-        return
-    backend, models = tree["search"]["backend"], ", ".join(MODELS)
+    models = ", ".join(MODELS)
     if backend != "optuna":  # whose oracles draw every axis, also those that do not exist
         raise UserError(
             f"`search.backend` must be optuna with model=auto, but got {backend}; the choices are "
@@ -348,7 +348,7 @@ def _check_architecture(tree: Tree, axes: Mapping[str, Axis]) -> None:
         )
     if "model.name" not in axes:
         raise UserError(
-            f"`model=auto` needs the axis model.name, but space={tree['space']['name']} has none; "
+            f"`model=auto` needs the axis model.name, but space={space} has none; "
             f"the choices are space=auto or one model of {models}."
         )
 
@@ -425,11 +425,3 @@ def _range(key: str, node: Mapping[str, Any]) -> Range:
             f"log and int, but got {dict(node)}."
         )
     return Range(low, high, log, bool(node.get("int", False)))
-
-
-def _at(tree: Tree, key: str) -> Any:
-    *groups, name = key.split(".")
-    node = tree
-    for group in groups:
-        node = node[group]
-    return node.get(name)

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fibsem.config import SearchConfig, Tree, read
+from fibsem.config import Configuration, SearchConfig, Tree, settings_hash
 from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
 from fibsem.geometry import Nbhd
@@ -52,8 +52,7 @@ class Sweep:
     ``before`` are the attempts that had ended before this start.
     """
 
-    tree: Tree
-    search: SearchConfig
+    given: Configuration
     space: Space
     goals: list[Objective]
     study: Study
@@ -64,7 +63,9 @@ class Sweep:
     before: frozenset[int] = frozenset()
 
     @classmethod
-    def open(cls, tree: Tree, dataset: Dataset, folder: Path, tracking: Tracking) -> Sweep:
+    def open(
+        cls, given: Configuration, dataset: Dataset, folder: Path, tracking: Tracking
+    ) -> Sweep:
         """Open or create the study of a configuration, and its parent run.
 
         Raises
@@ -72,16 +73,16 @@ class Sweep:
         UserError
             If the folder or the study is that of another sweep; names what differs.
         """
-        search = read(SearchConfig, tree["search"], "search")
+        search, tree = given.search, given.tree
         goals, space = objectives(search), read_space(tree)
-        bounds(search)  # what is wrong with them is said before anything is opened
-        name = study_name(tree, folder)
+        bounds(search.constraints)  # what is wrong with them is said before anything is opened
+        name = study_name(tree.get("study"), folder)
         identity = identity_of(tree, name, dataset.digests)
         check_folder(folder, identity)
-        check_database(tree, folder)
+        check_database(search.storage, folder)
         study = open_study(name, folder, search, space, goals)
         try:
-            first = settle_study(study, identity, tree, folder, tracking)
+            first = settle_study(study, identity, settings_hash(tree), folder, tracking)
             identity.write(folder)
             if first and any(folder.glob("trials/*")):
                 print(
@@ -92,9 +93,12 @@ class Sweep:
         except BaseException:
             study.close()
             raise
-        return cls(
-            tree, search, space, goals, study, folder, tracking, parent, dataset.digests, before
-        )
+        return cls(given, space, goals, study, folder, tracking, parent, dataset.digests, before)
+
+    @property
+    def search(self) -> SearchConfig:
+        """How it searches."""
+        return self.given.search
 
     def executor(self, in_process: Callable[[], InProcess]) -> Execute:
         """Where trainings run: each in a process of its own, or here, while there is memory.
@@ -149,7 +153,7 @@ class Sweep:
     @property
     def bounds(self) -> dict[Objective, float]:
         """Those of ``search.constraints``."""
-        return bounds(self.search)
+        return bounds(self.search.constraints)
 
     def best_so_far(self) -> str:
         best = self.best()
@@ -244,7 +248,7 @@ def open_study(
         return TunerStudy(name, folder, search, space, goals)
     from fibsem.search.optuna_study import OptunaStudy
 
-    check_sampler(search)
+    check_sampler(search.sampler)
     return OptunaStudy(name, folder, search, space, goals)
 
 

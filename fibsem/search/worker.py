@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from fibsem.config import with_values
 from fibsem.errors import LostError, OutageError, UserError
 from fibsem.search.executors import Execute
 from fibsem.search.owner import Heart
@@ -141,8 +140,8 @@ class Worker:
     def _job(self, attempt: Attempt) -> Job:
         """The training of an attempt; after a failure of its own it starts from another seed."""
         failures = attempt.failures
-        seed = self.sweep.tree["seed"] + 1000 * failures
-        tree = with_values(self.sweep.tree, {**attempt.values, "seed": seed})
+        seed = self.sweep.given.tree["seed"] + 1000 * failures
+        given = self.sweep.given.with_values({**attempt.values, "seed": seed})
         tags = {
             names.COMMAND: names.TRIAL,
             names.STUDY: self.study.name,
@@ -151,7 +150,7 @@ class Worker:
             names.FAILURES: failures,
         }
         folder, name = self.trials / attempt.place, run_name(attempt.values)
-        return Job(tree, folder, name, tags, self.sweep.parent, "other", published=False)
+        return Job(given, folder, name, tags, self.sweep.parent, "other", published=False)
 
     def _one_trial(self, held: Held) -> None:
         """Train, tell the study what came of it, and when it has that, the store."""

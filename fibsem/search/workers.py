@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fibsem.config import RunConfig, Tree
+from fibsem.config import Configuration
 from fibsem.errors import OutageError, UserError, one_line
 from fibsem.search.slots import filled
 from fibsem.search.space import one_trial
@@ -35,7 +35,7 @@ RESTARTS = 6
 MISTAKE = 2
 
 
-def run_workers(sweep: Sweep, tree: Tree, count: int, show: Show) -> None:
+def run_workers(sweep: Sweep, count: int, show: Show) -> None:
     """Run ``count`` workers until the budget is used up; those that die are started again.
 
     Raises
@@ -49,7 +49,7 @@ def run_workers(sweep: Sweep, tree: Tree, count: int, show: Show) -> None:
 
     def start(k: int) -> Any:
         accelerator = accelerators[k % len(accelerators)] if accelerators else None
-        arguments = (tree, sweep.folder, shares[k], accelerator)
+        arguments = (sweep.given, sweep.folder, shares[k], accelerator)
         process = context.Process(target=_worker, args=arguments, name=f"worker-{k}")
         process.start()
         return process
@@ -104,7 +104,7 @@ def _end_all(processes: Sequence[Any]) -> None:
         stop(process)
 
 
-def _worker(tree: Tree, folder: Path, cores: set[int], accelerator: str | None) -> None:
+def _worker(given: Configuration, folder: Path, cores: set[int], accelerator: str | None) -> None:
     """One worker process: what it may use is set before TensorFlow looks around."""
     die_with_parent()
     guard_output()
@@ -118,10 +118,10 @@ def _worker(tree: Tree, folder: Path, cores: set[int], accelerator: str | None) 
 
     try:
         with ending_at_once():
-            config = RunConfig.of(one_trial(tree))
+            config = one_trial(given).run
             dataset = obtain(config.data, config.split)
             tracking = Tracking.open(config.tracking, dataset.name)
-            sweep = Sweep.open(tree, dataset, folder, tracking)
+            sweep = Sweep.open(given, dataset, folder, tracking)
             execute = sweep.executor(lambda: InProcess(Material.of(dataset, config), tracking))
             sweep.work(execute, lambda *_: None)
             sweep.study.close()

@@ -23,21 +23,25 @@ def obtain(config: DataConfig, split: SplitRecipe) -> Dataset:
 
     All of it is digested here, with its progress shown where that takes time.
     """
-    dataset = _open(config, split)
+    root = Path(config.root)
+    if config.path is not None:
+        dataset = load_dataset(config.path, split)
+    elif config.phantom is None:
+        dataset = load_dataset(archive.locate(root, download=config.download), split)
+    else:
+        folder = root / file_name(config.name)
+        _simulated(folder, config.phantom)
+        dataset = load_dataset(folder, split).named(config.name)
     dataset.digests  # noqa: B018 - read once
     return dataset
 
 
-def _open(config: DataConfig, split: SplitRecipe) -> Dataset:
-    if config.path is not None:
-        return load_dataset(config.path, split)
-    root = Path(config.root)
-    if config.phantom is None:
-        return load_dataset(archive.locate(root, download=config.download), split)
-    folder, recipe = root / file_name(config.name), phantom_recipe(config.phantom)
+def _simulated(folder: Path, phantom: str) -> None:
+    """Simulate a phantom where it is not there yet."""
+    recipe = phantom_recipe(phantom)
     if not _is_there(folder):
         print(
-            f"{folder} is not there yet: simulating the {config.phantom} phantom into it, or "
+            f"{folder} is not there yet: simulating the {phantom} phantom into it, or "
             "waiting for the process that does"
         )
         with alone(lock_of(folder)), Progress("simulating") as progress:
@@ -45,7 +49,6 @@ def _open(config: DataConfig, split: SplitRecipe) -> Dataset:
                 simulate(recipe, folder, progress=progress)
     elif said := unlike(folder, recipe):
         print(f"{folder} was simulated with another {said}; it is taken as it is")
-    return load_dataset(folder, split).named(config.name)
 
 
 def _is_there(folder: Path) -> bool:

@@ -105,7 +105,7 @@ def train(
     if learner is None:
         learner = Learner.of(config)
     else:
-        learner.begin(config, config.seed)
+        learner.begin(config.spec, config.seed)
     state, identity = TrainingState(), continuation(material)
     if checkpoint is not None and checkpoint.is_file():
         state = restore(learner, checkpoint, identity)
@@ -150,7 +150,7 @@ def _begin_again(
         f"rate of {RESTART_RATE * config.train.learning_rate:g}",
         file=sys.stderr,
     )
-    learner.begin(config, config.seed + RESTART_SEED)
+    learner.begin(config.spec, config.seed + RESTART_SEED)
 
 
 def _fit_features(material: Material, on_epoch: Callable[[Epoch], None] | None) -> Trained:

@@ -20,6 +20,7 @@ import tensorflow as tf
 from fibsem.config import RunConfig
 from fibsem.inference.model.predict import compiled
 from fibsem.models import build, build_for_steps
+from fibsem.models.spec import ModelSpec
 from fibsem.training.losses import make_loss
 from fibsem.training.optimizer import make_optimizer
 from fibsem.training.start import Fit, Start, start_of
@@ -92,11 +93,11 @@ class Learner:
         for value, weight in self._pairs():
             value.assign(weight)
 
-    def begin(self, config: RunConfig, seed: int) -> None:
+    def begin(self, spec: ModelSpec, seed: int) -> None:
         """Forget all that was learned: weights as :meth:`of` gives them with this seed."""
         keras.utils.set_random_seed(seed)
         with self._strategy.scope():
-            fresh = build_for_steps(config.spec)
+            fresh = build_for_steps(spec)
             if self.start:
                 self.start.give(fresh)
             for variable, other in zip(

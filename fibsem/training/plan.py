@@ -15,7 +15,7 @@ from typing import Any
 
 import keras
 
-from fibsem.config import Budget, TrainConfig, Tree, with_values
+from fibsem.config import Configuration, TrainConfig
 from fibsem.errors import UserError
 from fibsem.inference.model.cost import predicted_seconds_per_gigapixel, seconds_per_gigapixel
 from fibsem.inference.model.predict import BlockScorer
@@ -291,20 +291,20 @@ def divide(found: Probe, seconds: float) -> tuple[int, int]:
 
 
 def planned(
-    tree: Tree,
+    given: Configuration,
     folder: Path,
     data: str,
     make: Callable[[float], Plan],
     *,
     anew: bool = False,
     values: Callable[[Plan, float | None], dict[str, Any]] = Plan.values,
-) -> tuple[Tree, Plan | None]:
+) -> tuple[Configuration, Plan | None]:
     """The configuration with what its budget pays for; the plan is made once, and kept.
 
     Parameters
     ----------
-    tree, folder
-        The configuration as it was given, and where its results are.
+    given, folder
+        The configuration as it was typed, and where its results are.
     data
         Hash of the dataset.
     make
@@ -319,9 +319,9 @@ def planned(
     UserError
         If ``plan`` is none, or of another dataset.
     """
-    budget, kept = Budget.of(tree), folder / FILE
+    budget, kept = given.budget, folder / FILE
     if not budget.planned:
-        return tree, None
+        return given, None
     if budget.plan is not None:
         if not budget.plan.is_file():
             raise UserError(
@@ -336,7 +336,7 @@ def planned(
     write_json(kept, plan.to_json())
     print(plan.sentence())
     limit_s = max(1.0, plan.trial_s - plan.once_s) if budget.strict else None
-    return with_values(tree, values(plan, limit_s)), plan
+    return given.with_values(values(plan, limit_s)), plan
 
 
 def read_plan(path: Path, data: str) -> Plan:

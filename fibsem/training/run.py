@@ -12,16 +12,17 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
 from pathlib import Path
 
 import tensorflow as tf
 
 from fibsem import models
-from fibsem.config import RunConfig, Tree
+from fibsem.config import Configuration, RunConfig, Tree
+from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
 from fibsem.inference.model.cost import predicted_seconds_per_gigapixel, seconds_per_gigapixel
 from fibsem.inference.model.predict import BlockScorer
+from fibsem.models.spec import ModelSpec
 from fibsem.system.files import known_json, write_json
 from fibsem.system.identity import Identity
 from fibsem.system.outages import outage_of
@@ -71,12 +72,12 @@ class TrialFailedError(Exception):
 
 @dataclass(frozen=True)
 class Job:
-    """One training to be done: its configuration tree, and how it is known in MLflow.
+    """One training to be done: its configuration, and how it is known in MLflow.
 
     Attributes
     ----------
-    tree, folder
-        What is trained, and where it works.
+    given, folder
+        What is trained, read by whoever does it, for a mistake is its failure; and where it works.
     name, tags, parent
         Of its run.
     overwrite
@@ -86,7 +87,7 @@ class Job:
         it.
     """
 
-    tree: Tree
+    given: Configuration
     folder: Path
     name: str
     tags: Mapping[str, object]
@@ -94,10 +95,15 @@ class Job:
     overwrite: Overwrite = "never"
     published: bool = True
 
-    @cached_property
+    @property
+    def tree(self) -> Tree:
+        """As the store is told it."""
+        return self.given.tree
+
+    @property
     def config(self) -> RunConfig:
-        """What the tree says, read once: by whoever trains it, for a mistake is its failure."""
-        return RunConfig.of(self.tree)
+        """As it is trained."""
+        return self.given.run
 
 
 def run_job(
@@ -129,12 +135,14 @@ def run_job(
     settle(job.folder, identity, tracking, job.overwrite)
     done = job.folder / "result.json"
     known = known_json(done, TrialResult.from_json)
-    if known is not None and _has_model(job, material):
+    if known is not None and _has_model(job.folder, material.config.spec):
         return _finished(known, job, material, tracking), None
     run_id = _take_up(job, material, tracking)
     try:
-        result, trained = _train_and_score(job, material, tracking, run_id, on_epoch, learner)
-        _check_unchanged(job, material)
+        result, trained = _train_and_score(
+            job.folder, material, tracking, run_id, on_epoch, learner
+        )
+        _check_unchanged(material.dataset, job.folder / CHECKPOINT)
         write_json(done, result.to_json())
     except PrunedError as pruned:
         if job.published:
@@ -155,26 +163,26 @@ def run_job(
     return result, trained
 
 
-def _has_model(job: Job, material: Material) -> bool:
+def _has_model(folder: Path, spec: ModelSpec) -> bool:
     """Whether the network of a result can be read; else it is made again from its checkpoint."""
     try:
-        models.load(material.config.spec, job.folder)
+        models.load(spec, folder)
     except Exception as error:  # damaged files raise errors of every kind
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         print(
-            f"warning: the network in {job.folder} is damaged ({reason}); it is made again",
+            f"warning: the network in {folder} is damaged ({reason}); it is made again",
             file=sys.stderr,
         )
         return False
     return True
 
 
-def _check_unchanged(job: Job, material: Material) -> None:
+def _check_unchanged(dataset: Dataset, checkpoint: Path) -> None:
     """Refuse a result on data that were changed meanwhile; nobody goes on from its checkpoint."""
     try:
-        material.dataset.check_unchanged()
+        dataset.check_unchanged()
     except UserError:
-        (job.folder / CHECKPOINT).unlink(missing_ok=True)
+        checkpoint.unlink(missing_ok=True)
         raise
 
 
@@ -227,7 +235,7 @@ def _tags(job: Job, material: Material) -> dict[str, object]:
 
 
 def _train_and_score(
-    job: Job,
+    folder: Path,
     material: Material,
     tracking: Tracking,
     run_id: str,
@@ -245,7 +253,7 @@ def _train_and_score(
     config = material.config
     cost = {"predicted_seconds_per_gigapixel": predicted_seconds_per_gigapixel(config.spec)}
     tracking.log_changed(run_id, names.grouped("cost", cost))
-    trained = train(material, checkpoint=job.folder / CHECKPOINT, on_epoch=report, learner=learner)
+    trained = train(material, checkpoint=folder / CHECKPOINT, on_epoch=report, learner=learner)
     scorer = BlockScorer(config.spec, trained.model)
     cost["seconds_per_gigapixel"] = seconds_per_gigapixel(scorer)
     result = TrialResult(
@@ -264,10 +272,10 @@ def _train_and_score(
     )
     if result.test is not None:
         tracking.tag(run_id, {names.TEST: names.SCORED})
-    models.save(config.spec, trained.model, job.folder)
+    models.save(config.spec, trained.model, folder)
     tracking.log_changed(run_id, result.metrics(), step=result.epochs)
     if tracking.pictures:
-        picture = draw_square(material, scorer, cost["seconds_per_gigapixel"], job.folder)
+        picture = draw_square(material, scorer, cost["seconds_per_gigapixel"], folder)
         if picture is not None:
             tracking.log_file(run_id, picture)
     return result, trained

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem import models
-from fibsem.config import DIGEST, RunConfig, Tree, digest_in, with_values
+from fibsem.config import DIGEST, Configuration, RunConfig, digest_in
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Member
 from fibsem.models.spec import ModelSpec
@@ -109,24 +109,25 @@ def start_of(config: RunConfig) -> Start | None:
     return read(config.train.init, config.tracking.absolute_uri)
 
 
-def pinned(tree: Tree, *networks: RunConfig) -> Tree:
+def pinned(given: Configuration, *networks: RunConfig) -> Configuration:
     """The configuration with the weights that ``train.init`` names now, and no others later.
 
     Parameters
     ----------
-    tree
-        As it was given.
+    given
+        As it was typed.
     networks
-        What is to be trained; of a sweep over architectures one of each.
+        What is to be trained, of a sweep over architectures one of each; by default what it says.
 
     Raises
     ------
     UserError
         If they are not there, fit no layer, or expect other grey values.
     """
+    networks = networks or (given.run,)
     start = start_of(networks[0])
     if start is None:
-        return tree
+        return given
     scaling = networks[0].preprocess.scaling
     if start.scaling != scaling:
         raise UserError(
@@ -142,7 +143,7 @@ def pinned(tree: Tree, *networks: RunConfig) -> Tree:
         )
     for config, fit in zip(networks, fits, strict=True):
         print(f"{config.spec.name} begins with {start.title}: {fit.sentence}")
-    return with_values(tree, {KEY: start.address})
+    return given.with_values({KEY: start.address})
 
 
 def _fit(start: Start, spec: ModelSpec) -> Fit:

@@ -18,7 +18,6 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from fibsem.config import Budget, Tree
 from fibsem.errors import UserError
 from fibsem.system.files import known_json, remove_own, write_json
 from fibsem.system.records import typed
@@ -95,20 +94,24 @@ class Worked:
 
 
 @contextmanager
-def worked_on(tree: Tree, results: Path, began: float) -> Iterator[Worked]:
+def worked_on(results: Path, began: float, *, budgeted: bool, anew: bool) -> Iterator[Worked]:
     """Note how long a command works on a folder, if it has a budget.
 
     Parameters
     ----------
-    tree, results
-        The configuration, whose ``overwrite`` forgets the starts before, and the folder.
+    results
+        The folder.
     began
         When this start began, by ``time.perf_counter``.
+    budgeted
+        Whether it has one.
+    anew
+        Whether the starts before are forgotten.
     """
-    if tree["overwrite"]:
+    if anew:
         remove_own(results, [f"{FOLDER}/*.json", FOLDER])
     worked = Worked(results / FOLDER, began)
-    with _noted(worked) if Budget.of(tree).planned else contextlib.nullcontext():
+    with _noted(worked) if budgeted else contextlib.nullcontext():
         yield worked
 
 

@@ -5,36 +5,24 @@ from types import SimpleNamespace
 
 import pytest
 
-from fibsem.config import PostProcessingConfig, RankConfig, RunConfig, compose, read, with_values
+from fibsem.config import Configuration, PostProcessingConfig, RankConfig, compose, read
 from fibsem.promotion import budget
-from fibsem.promotion.budget import pixels, plan_promotion, ranking_s, search_s, slowest, values
-from fibsem.promotion.final import final_tree
+from fibsem.promotion.budget import pixels, plan_promotion, search_s, values
+from fibsem.promotion.final import final_configuration
 from fibsem.promotion.trials import Trial
-from fibsem.tracking import names
 from fibsem.training.plan import Plan, Probe
 
 PLAN = Plan(600.0, "abc", 2, 7, 30, 0.1, 0.2, 5.0)
 
-#: Seconds of an epoch and of all, by run; one of an older version has none of an epoch.
-TOOK = {
-    "old": {names.TRAIN_S: 10.0}, "quick": {names.EPOCH_S: 1.0, names.TRAIN_S: 20.0},
-    "slow": {names.EPOCH_S: 3.0, names.TRAIN_S: 30.0},
-}  # fmt: skip
+#: Seconds of an epoch and of all; an older version told none of an epoch, and a store may lose both.
+TOOK = {"gone": (0.0, 0.0), "old": (0.0, 10.0), "quick": (1.0, 20.0), "slow": (3.0, 30.0)}
 
 
-def trial(run_id, tree=None):
-    return Trial(run_id, "a", "0", 0.5, 100.0, "s", "p", "c", tree)
-
-
-@pytest.fixture
-def tracking():
-    """Of runs of which one is no more."""
-
-    def find(run_id):
-        data = SimpleNamespace(metrics=TOOK.get(run_id))
-        return SimpleNamespace(data=data) if run_id in TOOK else None
-
-    return SimpleNamespace(find=find)
+def trial(run_id, tree):
+    epoch_s, train_s = TOOK[run_id]
+    return Trial(
+        run_id, "a", "0", 0.5, 100.0, "s", "p", "c", tree, epoch_s=epoch_s, train_s=train_s
+    )
 
 
 def test_squares_and_volumes_are_gone_over(material):
@@ -61,19 +49,50 @@ def test_the_search_is_timed_for_all_sigmas_and_squares(material, how):
 @pytest.mark.parametrize("limit", [None, 99.0])
 def test_a_plan_sets_the_final_training(small, limit):
     tree = compose("train", [*small, "train.schedule=step"])
-    swept = trial("r", tree)
-    tree = with_values(compose("promote", small[:2]), values(PLAN, limit))
-    how = RunConfig.of(final_tree(swept, tree, seed=3)).train
+    promotion = Configuration(compose("promote", small[:2]))
+    planned = promotion.with_values(values(PLAN, limit))
+    how = final_configuration(tree, planned.tree, seed=3).run.train
     assert (how.epochs, how.steps, how.schedule, how.max_seconds) == (7, 30, "cosine", limit)
-    plain = RunConfig.of(final_tree(swept, compose("promote", small[:2]), seed=3)).train
+    plain = final_configuration(tree, promotion.tree, seed=3).run.train
     assert (plain.epochs, plain.steps, plain.schedule) == (60, 4, "step")
 
 
-def test_what_ranks_takes_as_long_as_it_took_in_the_sweep(tracking):
-    trials = [trial(run_id) for run_id in ("gone", "old", "quick", "slow")]
-    assert slowest(trials, tracking).run_id == "slow"
-    assert ranking_s(trials, RankConfig(k=4, seeds=2), tracking) == 2 * (10 + 20 + 30)
-    assert ranking_s(trials[:1], RankConfig(k=1, seeds=2), tracking) == 0  # the best by itself
+@pytest.fixture
+def planned(material, small, monkeypatch):
+    """Function (trials, *overrides) -> the plan of a promotion, and the seeds of what was timed."""
+    timed = []
+
+    def probe(material, _):
+        timed.append(material.config.seed)
+        return Probe(0.1, 0.2, 5.0, 1e-6)
+
+    monkeypatch.setattr(budget, "probe", probe)
+    monkeypatch.setattr(budget, "search_s", lambda *_: 40.0)
+
+    def plan(names, *given):
+        promotion = Configuration(compose("promote", [*small[:2], *given]))
+        trials = [trial(name, compose("train", small)) for name in names]
+        finals = [
+            final_configuration(one.tree, promotion.tree, k).run for k, one in enumerate(trials)
+        ]
+        begun, dataset = time.perf_counter() - 60, material().dataset
+        return plan_promotion(promotion, trials, finals, dataset, begun, 900.0), timed
+
+    return plan
+
+
+def test_a_budget_is_planned_by_the_slowest_that_may_be_trained(planned):
+    """Its epochs take the longest; the first trial may be a smaller network."""
+    assert planned(["gone", "old", "quick", "slow"])[1] == [3]
+    assert planned(["slow", "gone"])[1] == [3, 0]
+
+
+def test_what_ranks_takes_as_long_as_it_took_in_the_sweep(planned):
+    """None is trained again where there is only the best."""
+    for trials, ranking_s in ((["gone", "old", "quick", "slow"], 2 * 60), (["slow"], 0)):
+        plan, _ = planned(trials, "rank.seeds=2", "candidates=1")
+        left_s = 900 - 60 - 40 - ranking_s
+        assert 0.9 * left_s < plan.seconds < left_s
 
 
 @pytest.mark.parametrize(
@@ -81,15 +100,8 @@ def test_what_ranks_takes_as_long_as_it_took_in_the_sweep(tracking):
     [((), 2), (("candidates=1", "ensemble=3"), 3), (("candidates=9",), 2),
      (("ensemble=3", "ensemble_of=architectures"), 3)],
 )  # fmt: skip
-def test_what_is_left_is_shared_by_the_final_trainings(
-    material, small, tracking, monkeypatch, given, trainings
-):
-    monkeypatch.setattr(budget, "probe", lambda *_: Probe(0.1, 0.2, 5.0, 1e-6))
-    monkeypatch.setattr(budget, "search_s", lambda *_: 40.0)
-    trials = [trial(run_id, compose("train", small)) for run_id in ("quick", "slow")]
-    tree = compose("promote", [*small[:2], "rank.seeds=2", *given])
-    begun, dataset = time.perf_counter() - 60, material().dataset
-    plan = plan_promotion(tree, trials, dataset, tracking, begun, 900.0)
+def test_what_is_left_is_shared_by_the_final_trainings(planned, given, trainings):
+    plan, _ = planned(["quick", "slow"], "rank.seeds=2", *given)
     assert plan.trials == trainings
     left_s = 900 - 60 - 40 - 2 * (20 + 30)
     assert 0.9 * left_s < plan.seconds < left_s

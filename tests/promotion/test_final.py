@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from fibsem.config import RunConfig, compose, with_values
-from fibsem.promotion.final import final_tree
-from fibsem.promotion.trials import Trial
+from fibsem.promotion.final import final_configuration
 from fibsem.training.datasets import obtain
 from fibsem.training.fit import epoch_batches
 from fibsem.training.material import Material
@@ -18,8 +17,8 @@ def final(small):
     def make(mode, *overrides):
         how = [f"train.mode={mode}", "train.windows=64", "train.patience=4", "seed=8"]
         trained = compose("train", [*small, *how])
-        trial = Trial("r", "t", "0", 0.5, None, "s", "p", "c", trained)
-        return final_tree(trial, compose("promote", [*small[:2], *overrides]), seed=3)
+        promotion = compose("promote", [*small[:2], *overrides])
+        return final_configuration(trained, promotion, seed=3).tree
 
     return make
 

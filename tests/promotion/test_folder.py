@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 import pytest
 import tifffile
 
-from fibsem.config import TrackingConfig, compose, flat
+from fibsem.config import Configuration, GateConfig, TrackingConfig, compose, flat
 from fibsem.config.promotion import SETTINGS
 from fibsem.data.manifest import load_dataset
 from fibsem.errors import UserError
@@ -171,13 +171,13 @@ def test_a_damaged_step_is_made_again(tmp_path, capsys, content):
 def test_whether_it_became_the_champion_is_not_guessed(tiny, tracking, tmp_path, content):
     (tmp_path / decision.FILE).write_text(content)
     dataset, tested = load_dataset(tiny), Look(Examination({}, {}, {}), None, None)
-    challenger = Challenger(compose("promote"), dataset, tmp_path, tracking.uri, "a run", tested)
+    challenger = Challenger(GateConfig(), dataset, tmp_path, tracking.uri, "a run", tested)
     with pytest.raises(UserError, match=r"crowned\.json is damaged.* are to remove it"):
         gate(challenger)
 
 
 def test_a_parent_that_the_store_lost_is_begun_anew(tiny, tracking, tmp_path):
-    work = Promotion(compose("promote"), load_dataset(tiny), tmp_path, tracking)
+    work = Promotion(Configuration(compose("promote")), load_dataset(tiny), tmp_path, tracking)
     first = parent_run(work, [])
     assert parent_run(work, []) == first
     tracking.client.delete_run(first)

@@ -13,7 +13,7 @@ import pytest
 
 from fibsem import promote, report, segment, sweep
 from fibsem.analysis.metrics import Confusion, pooled
-from fibsem.config import RunConfig, compose, settings_of, with_values
+from fibsem.config import Configuration, compose, settings_of
 from fibsem.data.volumes import open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
@@ -306,12 +306,12 @@ def test_without_a_sweep_there_is_nothing_to_promote(small, tmp_path):
 
 def test_a_training_begins_with_the_champion_and_says_which_version(promoted):
     tree = compose("train", [*promoted["common"], "train.init=models:/fibsem@champion"])
-    begun = pinned(tree, RunConfig.of(tree))
+    begun = pinned(Configuration(tree)).tree
     address, _, digest = begun["train"]["init"].partition("#")
     assert address == f"models:/fibsem/{promoted['promote']['version']}"
     assert settings_of("train", begun)["train.init"] == digest
     folder = {"train.init": str(promoted["folder"] / "promote" / "bundle")}
-    same = pinned(with_values(tree, folder), RunConfig.of(with_values(tree, folder)))
+    same = pinned(Configuration(tree).with_values(folder)).tree
     assert settings_of("train", same) == settings_of("train", begun)
 
 

@@ -11,6 +11,7 @@ from fibsem import models, sweep
 from fibsem.analysis import tables
 from fibsem.analysis.metrics import Confusion
 from fibsem.config import (
+    Configuration,
     DataConfig,
     RankConfig,
     RunConfig,
@@ -22,7 +23,6 @@ from fibsem.config import (
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
 from fibsem.inference.model.predict import BlockScorer
-from fibsem.promotion.budget import slowest
 from fibsem.promotion.ranking import Ranked, places, rank
 from fibsem.promotion.repetition import Repetition
 from fibsem.promotion.setting import Promotion
@@ -144,7 +144,7 @@ def test_trials_run_again_with_fresh_seeds_under_one_run(swept):
     (bad,) = best_trials(tracking, dataset, RankConfig(k=1), ["small"])
     how = RankConfig(k=2, seeds=2, seed=500)
     parent = tracking.start("promotion", tags={})
-    work = Promotion(tree, dataset, folder / "again", tracking, parent)
+    work = Promotion(Configuration(tree), dataset, folder / "again", tracking, parent)
     ranked = rank(work, [bad, good], how)
     assert [one.trial.run_id for one in ranked] == [good.run_id, bad.run_id]
     assert [run.seed for run in ranked[0].runs] == [500, 501]
@@ -162,7 +162,7 @@ def test_trials_run_again_with_fresh_seeds_under_one_run(swept):
 def test_one_trial_is_taken_as_it_is(swept):
     tree, dataset, tracking, folder = swept
     trials = best_trials(tracking, dataset, RankConfig(k=1))
-    work = Promotion(tree, dataset, folder / "none", tracking, "nobody")
+    work = Promotion(Configuration(tree), dataset, folder / "none", tracking, "nobody")
     ranked = rank(work, trials, RankConfig(k=1))
     assert ranked == [Ranked(trials[0])]
     assert "val_miou" not in places(ranked)[0].to_json()
@@ -199,7 +199,7 @@ def test_a_pruned_trial_is_never_promoted(swept):
     (best,) = best_trials(tracking, dataset, RankConfig(k=1))
     trained = with_values(best.tree, {"train.epochs": 50, "seed": 90})
     tags = {"fibsem.command": "trial", "fibsem.study": "large", "fibsem.data": dataset.hash}
-    job = Job(trained, folder / "pruned", "a pruned trial", tags)
+    job = Job(Configuration(trained), folder / "pruned", "a pruned trial", tags)
 
     def prune(epoch):
         raise PrunedError(epoch.epoch)
@@ -228,7 +228,8 @@ def test_a_trial_that_diverges_with_a_seed_comes_last(swept, monkeypatch):
 
     monkeypatch.setattr("fibsem.promotion.repetition.run_job", diverging)
     how, hopeless = RankConfig(k=2, seeds=2, seed=700), {bad}
-    work = Promotion(tree, dataset, folder / "nan", tracking, tracking.start("p", tags={}))
+    parent = tracking.start("p", tags={})
+    work = Promotion(Configuration(tree), dataset, folder / "nan", tracking, parent)
     ranked = rank(work, trials, how)
     assert [(one.trial.run_id, one.failures) for one in ranked] == [
         (trials[1].run_id, 0), (bad, 1),
@@ -308,14 +309,13 @@ def test_rows_show_noise_and_what_is_tied():
     assert rows[1]["tied"] is True
     assert rows[2]["tied"] is False
     assert rows[2]["difference"] == pytest.approx(-0.1)
-    few = replace(worse, runs=made_up("c", [0.7], squares[:5] - 0.1).runs)
+    few = made_up("c", [0.7], squares[:5] - 0.1)
     assert places([made_up("a", [0.8], squares[:5]), few])[1].tied is True
 
 
-def test_a_budget_is_planned_by_the_slowest_that_may_be_trained(swept):
-    """Its epochs take the longest; the first trial may be a smaller network."""
+def test_a_trial_knows_how_long_it_took(swept):
     _, dataset, tracking, _ = swept
-    trials = best_trials(tracking, dataset, RankConfig(k=3))
-    for step, trial in enumerate((trials[1], trials[0]), start=1):
-        tracking.log_metrics(trial.run_id, {names.EPOCH_S: 1e6 * step}, step=1000)
-        assert slowest(trials, tracking) == trial
+    best = best_trials(tracking, dataset, RankConfig(k=1))[0]
+    assert best.train_s == tracking.find(best.run_id).data.metrics[names.TRAIN_S] > 0
+    tracking.log_metrics(best.run_id, {names.EPOCH_S: 1e6}, step=1000)
+    assert best_trials(tracking, dataset, RankConfig(k=1))[0].epoch_s == 1e6

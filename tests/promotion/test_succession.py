@@ -10,7 +10,7 @@ import pytest
 
 from fibsem import promote, sweep
 from fibsem.analysis.metrics import Confusion
-from fibsem.config import TrackingConfig, compose, read
+from fibsem.config import Configuration, compose
 from fibsem.data.manifest import load_dataset
 from fibsem.data.phantom import simulate
 from fibsem.errors import UserError
@@ -202,9 +202,9 @@ def test_ranking_and_gate_leave_tables_that_can_be_read(lab):
 def challenger(tiny, new_store, tmp_path):
     """Function (tested) -> the challenger of the champion, version 1."""
     uri = new_store(tmp_path)[0].partition("=")[2]
-    tree = compose("promote", [f"data.path={tiny}", f"tracking.uri={uri}"])
+    given = Configuration(compose("promote", [f"data.path={tiny}", f"tracking.uri={uri}"]))
     dataset = load_dataset(tiny)
-    tracking = Tracking.open(read(TrackingConfig, tree["tracking"], "tracking"), "decisions")
+    tracking = Tracking.open(given.tracking, "decisions")
     theirs, ours = (tracking.start(name, tags={}) for name in ("theirs", "ours"))
     tracking.client.create_registered_model(registry.REGISTERED)
     for run_id in (theirs, ours):
@@ -220,7 +220,7 @@ def challenger(tiny, new_store, tmp_path):
     assert Look.from_json(tested.to_json()) == tested
 
     def make(**changed):
-        return Challenger(tree, dataset, tmp_path, uri, ours, replace(tested, **changed))
+        return Challenger(given.gate, dataset, tmp_path, uri, ours, replace(tested, **changed))
 
     return make
 

@@ -5,8 +5,7 @@ import json
 import mlflow
 
 from fibsem import sweep
-from fibsem.config import RunConfig, compose
-from fibsem.search.space import one_trial
+from fibsem.config import Configuration, compose
 from fibsem.search.sweep import Sweep
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
@@ -43,9 +42,9 @@ def opened(*overrides, tiny, store, folder):
     """A sweep of small networks that nobody works on yet."""
     given = [f"data.path={tiny}", "nbhd=11x11x3", "space=smoke", f"output={folder}", *store]
     tree = compose("sweep", [*given, *overrides])
-    config = RunConfig.of(one_trial(tree))
-    dataset = obtain(config.data, config.split)
-    return Sweep.open(tree, dataset, folder, Tracking.open(config.tracking, dataset.name))
+    given = Configuration(tree)
+    dataset = obtain(given.data, given.split)
+    return Sweep.open(given, dataset, folder, Tracking.open(given.tracking, dataset.name))
 
 
 def finished(loss, miou=0.5, cost=1.0):

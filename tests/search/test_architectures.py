@@ -12,6 +12,7 @@ import yaml
 from fibsem import sweep, train
 from fibsem.api.options import tree_of
 from fibsem.config import (
+    Configuration,
     RankConfig,
     RunConfig,
     SearchConfig,
@@ -63,11 +64,11 @@ def test_points_that_limits_forbid_are_not_counted():
 
 def test_there_is_a_training_of_each():
     """What a sweep begins with must fit one of them."""
-    tree = compose("sweep", ["model=auto"])
-    trees = one_of_each(tree, read_space(tree))
-    assert sorted(RunConfig.of(one).spec.name for one in trees) == ["2dcnn", "unet"]
-    single = compose("sweep", ["model=unet"])
-    assert one_of_each(single, read_space(single)) == [single]
+    given = Configuration(compose("sweep", ["model=auto"]))
+    each = one_of_each(given, read_space(given.tree))
+    assert sorted(one.run.spec.name for one in each) == ["2dcnn", "unet"]
+    single = Configuration(compose("sweep", ["model=unet"]))
+    assert one_of_each(single, read_space(single.tree)) == [single]
 
 
 def test_where_the_neighbourhood_forbids_an_architecture_the_other_one_is_left():
@@ -122,7 +123,7 @@ def test_command_and_python_do_so():
 )  # fmt: skip
 def test_a_sweep_that_cannot_draw_an_architecture_is_refused(given, said):
     with pytest.raises(UserError, match=said):
-        one_trial(compose("sweep", ["model=auto", *given]))
+        one_trial(Configuration(compose("sweep", ["model=auto", *given])))
 
 
 def test_a_training_is_of_one_architecture():
@@ -165,13 +166,14 @@ def test_trials_of_both_are_swept_told_and_ranked_together(tiny, new_store, tmp_
     assert best["params"]["model.name"] in OWN
     assert best["seconds_per_gigapixel"] > 0
 
-    config = RunConfig.of(one_trial(tree))
+    config = one_trial(Configuration(tree)).run
     dataset = obtain(config.data, config.split)
     tracking = Tracking.open(config.tracking, dataset.name)
     trials = best_trials(tracking, dataset, RankConfig(k=2))
     assert {trial.tree["model"]["name"] for trial in trials} == {"2dcnn", "unet"}
     parent = tracking.start("parent", tags={})
-    work = Promotion(compose("promote", common), dataset, tmp_path / "again", tracking, parent)
+    given = Configuration(compose("promote", common))
+    work = Promotion(given, dataset, tmp_path / "again", tracking, parent)
     ranked = rank(work, trials, RankConfig(k=2, seeds=1))
     assert len(ranked) == 2
     assert ranked[0].against(ranked[1]) is not None  # on the same pixels

@@ -113,9 +113,7 @@ def test_what_the_timing_took_is_no_more_there_for_trials(material, monkeypatch)
     monkeypatch.setattr(budget, "probe", probe)
     tree = compose("sweep", ["space=smoke", "nbhd=11x11x3", "search.pruner=median"])
     begun = time.perf_counter() - 100
-    plan = plan_sweep(
-        tree, read(SearchConfig, tree["search"], "search"), read_space(tree), material(), 600, begun
-    )
+    plan = plan_sweep(Configuration(tree), read_space(tree), material(), 600, begun)
     assert given == [150.0] * 4
     assert plan.trials == number_of_trials(found, 495) < number_of_trials(found, 600)
     assert 400 < plan.seconds <= 500
@@ -127,12 +125,9 @@ def test_what_the_timing_took_is_no_more_there_for_trials(material, monkeypatch)
 )
 def test_a_hard_budget_begins_no_trial_when_it_is_used_up(worked_s, limit_s, left_s):
     plan = Plan(600.0, "abc", 40, 5, 100, 0.1, 0.2, 5.0)
-    given = [] if limit_s is None else [f"search.max_seconds={limit_s}"]
-    tree = compose("sweep", ["budget=10min", "budget_is=hard", *given])
-    assert cut_off(tree, plan, worked_s)["search"]["max_seconds"] == left_s
-    assert cut_off(tree, None, worked_s) is tree
-    soft = compose("sweep", ["budget=10min", *given])
-    assert cut_off(soft, plan, worked_s) is soft
+    assert cut_off(plan, limit_s, worked_s, strict=True) == {"search.max_seconds": left_s}
+    assert cut_off(None, limit_s, worked_s, strict=True) == {}
+    assert cut_off(plan, limit_s, worked_s, strict=False) == {}
 
 
 def test_networks_of_a_space_are_timed_on_average():

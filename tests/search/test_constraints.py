@@ -43,7 +43,7 @@ def test_of_figures_that_shall_be_large_a_bound_is_the_least(here):
 )  # fmt: skip
 def test_bounds_that_nobody_can_keep_are_refused(given, said):
     with pytest.raises(UserError, match=said):
-        bounds(read(SearchConfig, compose("sweep", given)["search"], "search"))
+        bounds(read(SearchConfig, compose("sweep", given)["search"], "search").constraints)
 
 
 def test_a_budget_does_not_halve_where_losses_are_not_all_that_counts():

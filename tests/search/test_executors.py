@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from fibsem.config import RunConfig, TrackingConfig, compose
+from fibsem.config import Configuration, RunConfig, TrackingConfig, compose
 from fibsem.errors import OutageError
 from fibsem.search import executors
 from fibsem.system import pulse
@@ -116,7 +116,7 @@ def test_what_a_process_runs_is_what_it_says(tiny, new_store, tmp_path):
     def said(name, answer, tree=tree):
         ours, theirs = multiprocessing.Pipe()
         ours.send(answer)
-        job = Job(tree, tmp_path / name, name, {})
+        job = Job(Configuration(tree), tmp_path / name, name, {})
         return executors._run(job, tracking, digests, executors.Line(theirs)), ours
 
     (kind, result), pipe = said("trained", "go on")

@@ -8,7 +8,7 @@ import pytest
 import tifffile
 
 from fibsem import sweep
-from fibsem.config import RunConfig, compose, read, settings_hash
+from fibsem.config import Configuration, RunConfig, compose, read, settings_hash
 from fibsem.config.search import SearchConfig
 from fibsem.errors import UserError
 from fibsem.search.executors import InProcess
@@ -45,7 +45,9 @@ def begin(tree, folder):
     """Open a sweep that nobody works on yet."""
     config = RunConfig.of(tree)
     dataset = obtain(config.data, config.split)
-    opened = Sweep.open(tree, dataset, folder, Tracking.open(config.tracking, dataset.name))
+    opened = Sweep.open(
+        Configuration(tree), dataset, folder, Tracking.open(config.tracking, dataset.name)
+    )
     opened.study.close()
     return opened
 
@@ -107,10 +109,10 @@ def test_of_two_that_begin_one_study_at_once_one_alone_goes_on(tree, tmp_path):
     barrier, results = threading.Barrier(2), {}
 
     def settle(k):
-        now = identity_of(trees[k], study_name(trees[k], tmp_path), {"hash": "a-b"})
+        now = identity_of(trees[k], study_name(trees[k]["study"], tmp_path), {"hash": "a-b"})
         barrier.wait()
         try:
-            results[k] = settle_study(studies[k], now, trees[k], tmp_path, tracking)
+            results[k] = settle_study(studies[k], now, settings_hash(trees[k]), tmp_path, tracking)
         except UserError as error:
             results[k] = str(error)
 
@@ -221,6 +223,6 @@ def test_data_that_change_end_the_sweep_and_are_no_fault_of_the_trial(tree, film
     tracking = Tracking.open(config.tracking, dataset.name)
     execute = InProcess(Material.of(dataset, config), tracking)
     redo_slice(film)
-    job = Job(tree(), tmp_path / "trial", "a trial", {})
+    job = Job(Configuration(tree()), tmp_path / "trial", "a trial", {})
     with pytest.raises(UserError, match="grey values of HPC45"):
         execute(job, lambda *_: None)

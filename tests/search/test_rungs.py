@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fibsem import sweep
-from fibsem.config import RunConfig, SearchConfig, compose
+from fibsem.config import Configuration, RunConfig, SearchConfig, compose
 from fibsem.errors import UserError
 from fibsem.search.rungs import NotYetError, Rung, epochs_at, heir, left_behind, read_rungs
 from fibsem.search.slots import Attempt
@@ -92,7 +92,9 @@ def halving(tiny, new_store, tmp_path):
     tree = compose("sweep", given)
     config = RunConfig.of(tree)
     dataset = obtain(config.data, config.split)
-    opened = Sweep.open(tree, dataset, tmp_path, Tracking.open(config.tracking, dataset.name))
+    opened = Sweep.open(
+        Configuration(tree), dataset, tmp_path, Tracking.open(config.tracking, dataset.name)
+    )
     yield opened
     opened.study.close()
 

@@ -215,7 +215,7 @@ def test_a_second_command_on_the_files_of_keras_tuner_joins(sweep):
 
 HUNG = """
 import ctypes, sys
-from fibsem.config import RunConfig, compose
+from fibsem.config import Configuration, compose
 from fibsem.search import owner
 from fibsem.search.sweep import Sweep
 from fibsem.system import pulse
@@ -224,10 +224,11 @@ from fibsem.training.datasets import obtain
 
 owner.LAST_S = 0.5
 tree = compose("sweep", sys.argv[2:])
-config = RunConfig.of(tree)
-dataset = obtain(config.data, config.split)
+given = Configuration(tree)
+dataset = obtain(given.data, given.split)
 from pathlib import Path
-sweep = Sweep.open(tree, dataset, Path(sys.argv[1]), Tracking.open(config.tracking, dataset.name))
+tracking = Tracking.open(given.tracking, dataset.name)
+sweep = Sweep.open(given, dataset, Path(sys.argv[1]), tracking)
 
 def hang(job, on_epoch):
     pulse.step()

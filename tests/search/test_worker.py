@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from fibsem.config import RankConfig, RunConfig, compose
+from fibsem.config import Configuration, RankConfig, compose
 from fibsem.errors import OutageError, UserError
 from fibsem.promotion.trials import best_trials
 from fibsem.search.sweep import Sweep
@@ -32,11 +32,10 @@ def begin(tiny, store, tmp_path, monkeypatch):
     def make(*overrides, folder="sweep"):
         given = [f"data.path={tiny}", "nbhd=11x11x3", "space=smoke", "space.axes.model.blocks=[1]",
                  *store, f"output={tmp_path / folder}", *overrides]  # fmt: skip
-        tree = compose("sweep", given)
-        config = RunConfig.of(tree)
+        config = Configuration(compose("sweep", given))
         dataset = obtain(config.data, config.split)
         tracking = Tracking.open(config.tracking, dataset.name)
-        opened.append(Sweep.open(tree, dataset, tmp_path / folder, tracking))
+        opened.append(Sweep.open(config, dataset, tmp_path / folder, tracking))
         return opened[-1]
 
     yield make
@@ -120,7 +119,7 @@ def test_promotion_sees_what_the_study_counts_and_nothing_else(begin, tiny):
     assert set(statuses(sweep).values()) == {"RUNNING"}
     sweep.reconcile()
     assert statuses(sweep) == {0: "KILLED", 1: "FINISHED", 2: "RUNNING"}
-    config = RunConfig.of(sweep.tree)
+    config = sweep.given.run
     dataset = obtain(config.data, config.split)
     found = best_trials(sweep.tracking, dataset, RankConfig(k=5), [sweep.study.name])
     assert [trial.run_id for trial in found] == [records[counted.number]["run_id"]]

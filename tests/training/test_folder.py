@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import tifffile
 
-from fibsem.config import RunConfig, TrackingConfig, compose
+from fibsem.config import Configuration, RunConfig, TrackingConfig, compose
 from fibsem.errors import UserError
 from fibsem.system.files import read_json
 from fibsem.system.identity import Identity
@@ -49,7 +49,7 @@ def on(film, *overrides):
 
 def job(folder, overwrite="never", overrides=OTSU):
     tree = compose("train", list(overrides))
-    return Job(tree, folder, "a training", {}, overwrite=overwrite)
+    return Job(Configuration(tree), folder, "a training", {}, overwrite=overwrite)
 
 
 def figures(result):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fibsem.config import TrackingConfig
+from fibsem.config import Configuration, TrackingConfig
 from fibsem.errors import one_line
 from fibsem.system.files import read_json
 from fibsem.tracking.runs import Tracking
@@ -77,7 +77,7 @@ def killed(monkeypatch):
 
 def test_a_training_that_collapsed_fails_and_fails_again(killed, tracking, material, tmp_path):
     """Its run says why, and the same command does not take it for a result."""
-    job = Job({}, tmp_path / "trial", "a trial", {})
+    job = Job(Configuration({}), tmp_path / "trial", "a trial", {})
     for _ in range(2):
         with pytest.raises(CollapsedError, match="this one is constant") as caught:
             run_job(job, material("train.epochs=1"), tracking)

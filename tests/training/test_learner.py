@@ -100,7 +100,7 @@ def test_a_learner_that_begins_again_is_a_new_one_of_that_seed(material):
     learner = Learner.of(config)
     train_once = next(epoch_batches(setting, 0)[0]())
     learner.steps.train_on_batch(train_once[0], train_once[1], sample_weight=train_once[2])
-    learner.begin(config, 7)
+    learner.begin(config.spec, 7)
     keras.utils.set_random_seed(7)
     fresh = Learner.of(config)
     for one, other in zip(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fibsem import train
-from fibsem.config import TrainConfig, compose
+from fibsem.config import Configuration, TrainConfig, compose
 from fibsem.errors import UserError
 from fibsem.training.plan import (
     FEWEST_STEPS,
@@ -57,7 +57,7 @@ def test_a_budget_that_is_too_short_says_what_would_do():
 
 
 def tree(*overrides):
-    return compose("train", ["nbhd=11x11x3", *overrides])
+    return Configuration(compose("train", ["nbhd=11x11x3", *overrides]))
 
 
 def never(seconds):
@@ -69,7 +69,7 @@ def test_a_plan_is_made_once_and_kept(tmp_path, capsys):
     first, made = planned(given, tmp_path, "abc", lambda seconds: PLAN)
     assert made == PLAN
     assert capsys.readouterr().out.startswith("plan: 1 training, 2 epochs of 3 steps at most, 6 s")
-    how = first["train"]
+    how = first.tree["train"]
     assert (how["epochs"], how["steps"], how["patience"], how["schedule"]) == (2, 3, None, "cosine")
     assert planned(given, tmp_path, "abc", never) == (first, PLAN)
     longer = replace(PLAN, budget_s=120.0)
@@ -90,7 +90,7 @@ def test_a_hard_budget_limits_the_time_of_the_training(tmp_path):
     limited, _ = planned(
         tree("budget=1min", "budget_is=hard"), tmp_path, "abc", lambda seconds: PLAN
     )
-    assert limited["train"]["max_seconds"] == pytest.approx(1.0)
+    assert limited.tree["train"]["max_seconds"] == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fibsem.config import TrackingConfig
+from fibsem.config import Configuration, TrackingConfig
 from fibsem.errors import UserError, one_line
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models.threshold import Threshold
@@ -72,7 +72,7 @@ def test_an_interrupt_is_not_lost_where_the_store_is(material, new_store, tmp_pa
         database.unlink()
         raise KeyboardInterrupt
 
-    job = Job(tree={}, folder=tmp_path / "trial", name="a trial", tags={})
+    job = Job(given=Configuration({}), folder=tmp_path / "trial", name="a trial", tags={})
     with pytest.raises(KeyboardInterrupt):
         run_job(job, material("train.epochs=2"), tracking, interrupted)
 
@@ -94,7 +94,7 @@ def simple(material):
 
 
 def job(folder, parent=None):
-    return Job({"a": 1}, folder, "a trial", {"fibsem.trial": 3}, parent)
+    return Job(Configuration({"a": 1}), folder, "a trial", {"fibsem.trial": 3}, parent)
 
 
 def test_a_run_knows_its_figures_once(tracking, simple, tmp_path):

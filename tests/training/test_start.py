@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fibsem import models, train
-from fibsem.config import RunConfig, compose, settings_of
+from fibsem.config import Configuration, RunConfig, compose, settings_of
 from fibsem.data.phantom import simulate
 from fibsem.data.phantom.recipe import THESIS_FILMS
 from fibsem.errors import UserError
@@ -89,7 +89,7 @@ def test_a_training_that_dies_begins_again_with_them(common, former):
     config = RunConfig.of(compose("train", [*common, f"train.init={former}"]))
     learner = Learner.of(config)
     learner.steps.set_weights([weight + 1 for weight in learner.steps.get_weights()])
-    learner.begin(config, 7)
+    learner.begin(config.spec, 7)
     for network in (learner.steps, learner.scored):
         for name, weights in weights_in(former).items():
             np.testing.assert_array_equal(network.get_layer(name).get_weights()[0], weights[0])
@@ -147,15 +147,14 @@ def test_what_cannot_be_begun_with_is_said_in_one_line(common, former, tmp_path,
 def test_other_weights_at_the_same_place_make_another_training(common, former, tmp_path):
     """Even in one process, which has read the former ones."""
     place = shutil.copytree(former, tmp_path / "place")
-    tree = compose("train", [*common, f"train.init={place}"])
-    config = RunConfig.of(tree)
-    before = pinned(tree, config)
-    ((spec, _),) = start_of(RunConfig.of(before)).networks
+    given = Configuration(compose("train", [*common, f"train.init={place}"]))
+    before = pinned(given)
+    ((spec, _),) = start_of(before.run).networks
     network = models.load(spec, place)
     network.set_weights([weight + 1 for weight in network.get_weights()])
     models.save(spec, network, place)
-    now = pinned(tree, config)
-    one, other = (Identity("training", settings_of("train", of), {}) for of in (before, now))
+    now = pinned(given)
+    one, other = (Identity("training", settings_of("train", of.tree), {}) for of in (before, now))
     (said,) = differences(one, other)
     assert re.fullmatch(r"train\.init \(\w{16}, now \w{16}\)", said)
 
@@ -163,7 +162,7 @@ def test_other_weights_at_the_same_place_make_another_training(common, former, t
 def test_where_the_weights_lie_does_not_count(common, former, tmp_path):
     moved = shutil.copytree(former, tmp_path / "moved")
     trees = [compose("train", [*common, f"train.init={place}"]) for place in (former, moved)]
-    one, other = (settings_of("train", pinned(tree, RunConfig.of(tree))) for tree in trees)
+    one, other = (settings_of("train", pinned(Configuration(tree)).tree) for tree in trees)
     assert one == other != settings_of("train", compose("train", common))
 
 

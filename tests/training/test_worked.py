@@ -9,12 +9,16 @@ from fibsem.training import worked as module
 from fibsem.training.worked import FOLDER, worked_on
 from tests.processes import FORKED
 
-TREE = {"budget": "1min", "budget_is": "soft", "plan": None, "overwrite": False}
+
+def working(folder, before_s=0.0, **how):
+    """Work on a folder under a budget; ``before_s`` of it are over already."""
+    began = time.perf_counter() - before_s
+    return worked_on(folder, began, **{"budgeted": True, "anew": False, **how})
 
 
 def work(folder, before_s):
     """Work until killed; ``before_s`` of it are over already."""
-    with worked_on(TREE, folder, time.perf_counter() - before_s):
+    with working(folder, before_s):
         time.sleep(60)
 
 
@@ -33,7 +37,7 @@ def test_a_killed_start_counts_up_to_the_kill(tmp_path, monkeypatch):
     process.join()
     killed = noted(tmp_path)
     time.sleep(0.5)
-    with worked_on(TREE, tmp_path, time.perf_counter()) as worked:
+    with working(tmp_path) as worked:
         assert worked.seconds == pytest.approx(killed, abs=0.3)
         assert worked.began == pytest.approx(time.perf_counter() - worked.seconds, abs=0.1)
 
@@ -52,24 +56,24 @@ def starts(folder, *spans):
 )
 def test_starts_add_up_where_they_do_not_overlap(tmp_path, spans, worked_s):
     starts(tmp_path, *spans)
-    with worked_on(TREE, tmp_path, time.perf_counter() - 5.0) as worked:
+    with working(tmp_path, 5.0) as worked:
         assert worked.seconds == pytest.approx(worked_s, abs=0.5)
 
 
 def test_a_look_at_finished_results_is_no_work(tmp_path):
-    with worked_on(TREE, tmp_path, time.perf_counter() - 30.0) as worked:
+    with working(tmp_path, 30.0) as worked:
         used_s = worked.finish()
-    with worked_on(TREE, tmp_path, time.perf_counter() - 30.0) as worked:
+    with working(tmp_path, 30.0) as worked:
         assert worked.finish() == used_s == pytest.approx(30.0, abs=0.5)
 
 
 def test_overwritten_results_took_no_time(tmp_path):
     starts(tmp_path, (100, 30))
-    with worked_on({**TREE, "overwrite": True}, tmp_path, time.perf_counter()) as worked:
+    with working(tmp_path, anew=True) as worked:
         assert worked.seconds < 1
 
 
 def test_without_a_budget_nothing_is_noted(tmp_path):
-    with worked_on({**TREE, "budget": None}, tmp_path, time.perf_counter()):
+    with working(tmp_path, budgeted=False):
         pass
     assert not list(tmp_path.iterdir())
