@@ -7,6 +7,7 @@ order of Mitchell et al., *Model Cards for Model Reporting* (2019), shortened to
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -19,12 +20,6 @@ Record = Mapping[str, Any]
 #: Name of the card in a bundle's folder.
 FILE = "MODEL_CARD.md"
 SPLITS = {"train": "training", "val": "validation", "test": "test"}
-POSTPROCESSING = {
-    "sigma": "Gaussian smoothing, sigma (px)",
-    "threshold": "Threshold",
-    "rounds": "Rounds",
-    "min_size": "Smallest component (px)",
-}
 SHORTENED = f"*Shortened: the whole card is {FILE} among the artifacts of the model.*"
 
 INTENDED = """\
@@ -75,16 +70,24 @@ def model_card(record: Record) -> str:
         {members, gain_miou, cost_ratio}, ``gate`` {passed, reason}, ``test_all``
         and ``lineage`` {study, trial, run_id, code}. Any of their keys may be missing or None.
     """
+    part = defaultdict(dict, {key: value for key, value in record.items() if value})
+    tested = _tested(part["test_all"], part["gate"])
+    lists = (
+        _items(tested, TEST),
+        _items(part["calibration"], CALIBRATION),
+        _items(part["ensemble"], ENSEMBLE),
+        _items(tested, VERDICT),
+    )
     sections: dict[str, str] = {
         "Intended use": INTENDED,
-        "Model": _model(record),
-        "Data": _data(_part(record, "data")),
-        "Training": _training(_part(record, "training")),
-        "Test": _test(record),
-        "Figures": _figures(record),
+        "Model": _items(part["model"], MODEL),
+        "Data": _items(_data(part["data"]), DATA),
+        "Training": _items(part["training"], TRAINING),
+        "Test": "\n".join(filter(None, lists)),
+        "Figures": _figures(part["tables"], _items(part["postprocessing"], POSTPROCESSING)),
         "Limits": LIMITS,
         "Use": USE,
-        "Lineage": _lineage(_part(record, "lineage")),
+        "Lineage": _items(part["lineage"], LINEAGE),
     }
     title = f"# {record['model']['name']}: pore and solid in FIB-SEM stacks"
     written = [f"## {name}\n\n{text}" for name, text in sections.items() if text]
@@ -105,137 +108,46 @@ def _joined(head: str, sections: Sequence[str], cut: bool) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _model(record: Record) -> str:
-    return _items(
-        record["model"],
-        {
-            "name": ("Architecture", str),
-            "nbhd": ("Neighbourhood, x by y by z", str),
-            "padding": ("Padding", str),
-            "field": ("Pixels that it sees", _listed),
-            "parameters": ("Trainable parameters", _listed),
-            "members": ("Members, whose mean probability is used", _number),
-        },
-    )
-
-
-def _data(data: Record) -> str:
+def _data(data: Record) -> Record:
+    """Counts as text, and a voxel size only where one is known."""
     regions, size = data.get("regions") or {}, data.get("voxel_nm") or ()
     counts = [
         f"{_number(regions[key])} {name}"
         for key, name in SPLITS.items()
         if regions.get(key) is not None
     ]
-    return _items(
-        {**data, "regions": counts or None, "voxel_nm": size if any(size) else None},
-        {
-            "name": ("Dataset", str),
-            "samples": ("Samples", _listed),
-            "voxel_nm": ("Voxel size, z by y by x", _voxel),
-            "regions": ("Labelled squares", _listed),
-            "hash": ("Hash of data and split", str),
-        },
-    )
+    return {**data, "regions": counts or None, "voxel_nm": size if any(size) else None}
 
 
-def _training(training: Record) -> str:
-    return _items(
-        training,
-        {
-            "share": ("Share of the labelled training pixels in an epoch", _number),
-            "epochs": ("Epochs", _number),
-            "seconds": ("Time (s)", _number),
-            "seeds": ("Seeds", _listed),
-        },
-    )
+def _tested(test: Record, gate: Record) -> Record:
+    """Test and verdict, with the error of the porosity and the outcome in a word."""
+    found, labelled, passed = test.get("porosity"), test.get("label_porosity"), gate.get("passed")
+    return {
+        **test,
+        "error": None if found is None or labelled is None else 100 * (found - labelled),
+        "reason": gate.get("reason"),
+        "passed": None if passed is None else "passed" if passed else "refused",
+    }
 
 
-def _test(record: Record) -> str:
-    """What one reads first: the test, the verdict, calibration, what an ensemble brings."""
-    test = dict(_part(record, "test_all"))
-    found, labelled = test.get("porosity"), test.get("label_porosity")
-    if found is not None and labelled is not None:
-        test["error"] = 100 * (found - labelled)
-    gate = dict(_part(record, "gate"))
-    if gate.get("passed") is not None:
-        gate["passed"] = "passed" if gate["passed"] else "refused"
-    lines = [
-        _items(
-            test,
-            {
-                "miou": ("mIoU on every labelled test pixel, post-processed", _number),
-                "accuracy": ("Accuracy", _number),
-                "iou_pore": ("IoU of pore", _number),
-                "iou_pore_median": ("IoU of pore, median of the squares", _number),
-                "iou_solid": ("IoU of solid", _number),
-                "porosity": ("Porosity found", _per_cent),
-                "label_porosity": ("Porosity labelled", _per_cent),
-                "error": ("Error of the porosity (points)", "{:+.2f}".format),
-                "loss": ("Cross-entropy", _number),
-            },
-        ),
-        _items(
-            _part(record, "calibration"),
-            {
-                "temperature": ("Temperature of the probabilities", _number),
-                "offset": ("Offset of their logits", "{:+.3f}".format),
-                "test_ece_before": ("Expected calibration error without it, test", _number),
-                "test_ece_after": ("Expected calibration error with it, test", _number),
-                "ece_before": ("Expected calibration error without it, validation", _number),
-                "ece_after": (
-                    "Expected calibration error with it, validation, which it was fitted to",
-                    _number,
-                ),
-            },
-        ),
-        _items(
-            _part(record, "ensemble"),
-            {
-                "members": ("Networks in the ensemble, each a training", _number),
-                "gain_miou": ("Gain in test mIoU over one of them", "{:+.4f}".format),
-                "cost_ratio": ("Time of a volume against one of them (times)", _number),
-            },
-        ),
-        _items(gate, {"passed": ("Gate, when this was written", str), "reason": ("Reason", str)}),
-    ]
-    return "\n".join(line for line in lines if line)
-
-
-def _figures(record: Record) -> str:
+def _figures(tables: Mapping[str, Sequence[Mapping[str, Any]]], chosen: str) -> str:
+    """Every table that has rows, and the list of what was chosen."""
     parts = [
         f"{title}\n\n{markdown(pd.DataFrame(list(rows)).map(_cell))}"
-        for title, rows in (record.get("tables") or {}).items()
+        for title, rows in tables.items()
         if rows
     ]
-    steps = _part(record, "postprocessing")
-    chosen = _items(steps, {key: (label, _number) for key, label in POSTPROCESSING.items()})
     if chosen:
         parts.append(f"Post-processing, chosen on the validation squares:\n\n{chosen}")
     return "\n\n".join(parts)
 
 
-def _lineage(lineage: Record) -> str:
-    return _items(
-        lineage,
-        {
-            "study": ("Sweep", str),
-            "trial": ("Trial", str),
-            "run_id": ("Run of the final training", str),
-            "code": ("Code version", str),
-        },
-    )
-
-
-def _part(record: Record, key: str) -> Record:
-    return record.get(key) or {}
-
-
-def _items(record: Record, labels: Mapping[str, tuple[str, Callable[[Any], str]]]) -> str:
+def _items(facts: Record, labels: Labels) -> str:
     """A list of the facts that there are."""
     return "\n".join(
-        f"- {label}: {text(record[key])}"
+        f"- {label}: {text(facts[key])}"
         for key, (label, text) in labels.items()
-        if not _missing(record.get(key))
+        if not _missing(facts.get(key))
     )
 
 
@@ -275,3 +187,68 @@ def _voxel(sizes: Sequence[float | None]) -> str:
 
 def _cell(value: Any) -> str:
     return "" if _missing(value) else _number(value)
+
+
+#: What is said of each part, in this order, by its keys: a label, and how a value is written.
+Labels = Mapping[str, tuple[str, Callable[[Any], str]]]
+MODEL: Labels = {
+    "name": ("Architecture", str),
+    "nbhd": ("Neighbourhood, x by y by z", str),
+    "padding": ("Padding", str),
+    "field": ("Pixels that it sees", _listed),
+    "parameters": ("Trainable parameters", _listed),
+    "members": ("Members, whose mean probability is used", _number),
+}
+DATA: Labels = {
+    "name": ("Dataset", str),
+    "samples": ("Samples", _listed),
+    "voxel_nm": ("Voxel size, z by y by x", _voxel),
+    "regions": ("Labelled squares", _listed),
+    "hash": ("Hash of data and split", str),
+}
+TRAINING: Labels = {
+    "share": ("Share of the labelled training pixels in an epoch", _number),
+    "epochs": ("Epochs", _number),
+    "seconds": ("Time (s)", _number),
+    "seeds": ("Seeds", _listed),
+}
+TEST: Labels = {
+    "miou": ("mIoU on every labelled test pixel, post-processed", _number),
+    "accuracy": ("Accuracy", _number),
+    "iou_pore": ("IoU of pore", _number),
+    "iou_pore_median": ("IoU of pore, median of the squares", _number),
+    "iou_solid": ("IoU of solid", _number),
+    "porosity": ("Porosity found", _per_cent),
+    "label_porosity": ("Porosity labelled", _per_cent),
+    "error": ("Error of the porosity (points)", "{:+.2f}".format),
+    "loss": ("Cross-entropy", _number),
+}
+CALIBRATION: Labels = {
+    "temperature": ("Temperature of the probabilities", _number),
+    "offset": ("Offset of their logits", "{:+.3f}".format),
+    "test_ece_before": ("Expected calibration error without it, test", _number),
+    "test_ece_after": ("Expected calibration error with it, test", _number),
+    "ece_before": ("Expected calibration error without it, validation", _number),
+    "ece_after": (
+        "Expected calibration error with it, validation, which it was fitted to",
+        _number,
+    ),
+}
+ENSEMBLE: Labels = {
+    "members": ("Networks in the ensemble, each a training", _number),
+    "gain_miou": ("Gain in test mIoU over one of them", "{:+.4f}".format),
+    "cost_ratio": ("Time of a volume against one of them (times)", _number),
+}
+VERDICT: Labels = {"passed": ("Gate, when this was written", str), "reason": ("Reason", str)}
+POSTPROCESSING: Labels = {
+    "sigma": ("Gaussian smoothing, sigma (px)", _number),
+    "threshold": ("Threshold", _number),
+    "rounds": ("Rounds", _number),
+    "min_size": ("Smallest component (px)", _number),
+}
+LINEAGE: Labels = {
+    "study": ("Sweep", str),
+    "trial": ("Trial", str),
+    "run_id": ("Run of the final training", str),
+    "code": ("Code version", str),
+}

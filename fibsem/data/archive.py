@@ -28,7 +28,7 @@ from fibsem.geometry import Box
 
 
 @dataclass(frozen=True)
-class Record:
+class Deposit:
     """A file that can be downloaded."""
 
     title: str
@@ -41,7 +41,7 @@ class Record:
         return self.url.rsplit("/", 1)[-1]
 
 
-HPC = Record(
+HPC = Deposit(
     title="Zenodo record 4317170 (CC BY 4.0)",
     url="https://zenodo.org/records/4317170/files/fib_sem_cnn.zip",
     size=9_216_974_498,
@@ -52,7 +52,7 @@ EXPECTED_POROSITY = {"HPC22": 0.22, "HPC30": 0.30, "HPC45": 0.45}
 VOXEL_NM = (50.0, 10.0, 10.0)
 
 
-def locate(root: Path, *, download: bool = False, record: Record = HPC) -> Path:
+def locate(root: Path, *, download: bool = False, deposit: Deposit = HPC) -> Path:
     """Where the archive lies under ``root``: unpacked, or as a zip that is downloaded on demand.
 
     Raises
@@ -60,11 +60,11 @@ def locate(root: Path, *, download: bool = False, record: Record = HPC) -> Path:
     UserError
         If it is not there and ``download`` is false, or cannot be downloaded whole.
     """
-    packed = root / record.file_name
+    packed = root / deposit.file_name
     for place in (packed.with_suffix(""), packed):
         if place.exists():
             return place
-    what = f"{record.title}, {record.file_name}, {record.size} bytes, MD5 {record.md5}"
+    what = f"{deposit.title}, {deposit.file_name}, {deposit.size} bytes, MD5 {deposit.md5}"
     if not download:
         raise UserError(
             f"`data=hpc` needs {what}, but {packed} is not there; the choices are "
@@ -72,14 +72,14 @@ def locate(root: Path, *, download: bool = False, record: Record = HPC) -> Path:
         )
     root.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(root).free
-    if free < record.size:
+    if free < deposit.size:
         raise UserError(
-            f"`data.download=true` needs {record.size} bytes, but {root} has {free} bytes free."
+            f"`data.download=true` needs {deposit.size} bytes, but {root} has {free} bytes free."
         )
     try:
         pooch.retrieve(
-            record.url,
-            known_hash=f"md5:{record.md5}",
+            deposit.url,
+            known_hash=f"md5:{deposit.md5}",
             fname=packed.name,
             path=root,
             progressbar=sys.stderr.isatty(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,20 +44,18 @@ def publish(
     report = _report(work, finals, chosen, record)
     bundle = work.folder / "bundle"
     write_bundle(bundle, chosen.segmenter, finals, record)
-    version = register(challenger, bundle, gate, record)
+    code, miou = record["lineage"]["code"], record["test_all"]["miou"]
+    tags = registry_tags(challenger.dataset, gate, code, miou)
+    version = register(challenger, bundle, gate, tags)
     champion = champions.champion_version(challenger.uri) == version
     record = {**record, "bundle": str(bundle), "version": version, "champion": champion}
     _log(work, record, report)
-    volumes = work.folder / "volumes"
-    samples = (
-        segment_samples(work.tree, work.dataset, record, volumes, work.tracking, work.say)
-        if work.tree["segment"]
-        else {}
-    )
+    wanted = work.tree["segment"]
+    samples = segment_samples(work, bundle, version, record["run_id"]) if wanted else {}
     return {**record, "samples": samples}
 
 
-def register(challenger: Challenger, bundle: Path, gate: Gate, record: dict[str, Any]) -> str:
+def register(challenger: Challenger, bundle: Path, gate: Gate, tags: Mapping[str, object]) -> str:
     """Register the bundle once, and make it the champion if the gate passed; returns its version.
 
     Raises
@@ -66,7 +64,6 @@ def register(challenger: Challenger, bundle: Path, gate: Gate, record: dict[str,
         If meanwhile another champion was made than the one it was compared with.
     """
     uri, run_id = challenger.uri, challenger.run_id
-    tags = registry_tags(challenger.dataset, gate, record)
     version = registry.version_of(run_id, uri)
     if version is None:
         example = example_of(challenger.dataset.samples[0].volume)

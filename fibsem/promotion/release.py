@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 from fibsem.analysis import model_card
 from fibsem.analysis.intervals import corrected_text, porosity_text
 from fibsem.analysis.statistics import Gate
-from fibsem.config import Tree, read
+from fibsem.config import read
 from fibsem.data.dataset import Dataset, Sample
 from fibsem.data.greys import standardised_histogram
 from fibsem.data.scale import scales_of
@@ -21,7 +21,7 @@ from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.inference.volume.tested import FilmSquares
 from fibsem.promotion.final import Final
 from fibsem.promotion.report import card_facts
-from fibsem.promotion.setting import Promotion, Say
+from fibsem.promotion.setting import Promotion
 from fibsem.promotion.trials import Trial
 from fibsem.system.file_names import file_name
 from fibsem.system.files import replace_file
@@ -35,6 +35,12 @@ from fibsem.tracking.runs import Tracking, code_version
 from fibsem.training.squares import CHOSEN
 
 Record = dict[str, Any]
+
+#: What ``summary.json`` of a promotion has of every film.
+KEPT = (
+    "porosity", "porosity_ci", "porosity_corrected", "porosity_interval", "porosity_by_member",
+    "seconds", "voxels_per_second",
+)  # fmt: skip
 
 
 def lineage_of(work: Promotion, finals: Sequence[Final], trials: Sequence[Trial]) -> Lineage:
@@ -98,7 +104,7 @@ def write_bundle(
         "greys": {
             name: standardised_histogram(volume) for name, volume in material.volumes.items()
         },
-        "squares": [film.to_json() for film in tested_squares(material.dataset, record)],
+        "squares": [film.to_json() for film in tested_squares(material.dataset, record["squares"])],
     }
     dataset = material.dataset
     Bundle(segmenter, dataset.voxel_nm, audit, scales=scales_of(dataset)).save(folder)
@@ -106,22 +112,22 @@ def write_bundle(
     replace_file(folder / model_card.FILE, card)
 
 
-def tested_squares(dataset: Dataset, record: Record) -> list[FilmSquares]:
+def tested_squares(dataset: Dataset, squares: Sequence[dict[str, Any]]) -> list[FilmSquares]:
     """The test squares of every film, which a promotion looks at once and chooses nothing on."""
-    rows = [row for row in record["squares"] if row["split"] == "test"]
+    rows = [row for row in squares if row["split"] == "test"]
     return [
         FilmSquares.of(one.name, one.volume, [r for r in rows if r["sample"] == one.name], CHOSEN)
         for one in dataset.samples
     ]
 
 
-def registry_tags(dataset: Dataset, gate: Gate, record: Record) -> dict[str, object]:
-    """Facts of a promotion that its registered version carries."""
+def registry_tags(dataset: Dataset, gate: Gate, code: str, miou: float) -> dict[str, object]:
+    """Facts of a promotion that its registered version carries: its code, its mIoU on the test."""
     return {
         names.DATASET: dataset.name,
         names.DATA: dataset.hash,
-        names.CODE: record["lineage"]["code"],
-        names.TEST_MIOU: record["test_all"]["miou"],
+        names.CODE: code,
+        names.TEST_MIOU: miou,
         names.GATE: "passed" if gate.passed else "refused",
         names.REASON: gate.reason,
     }
@@ -133,55 +139,57 @@ def _for(sample: Sample, options: Options) -> Options:
 
 
 def segment_samples(
-    tree: Tree, dataset: Dataset, record: Record, folder: Path, tracking: Tracking, say: Say
-) -> dict[str, Record]:
+    work: Promotion, bundle: Path, version: str, run_id: str
+) -> dict[str, dict[str, Any]]:
     """Segment every sample's whole volume, and log its porosity and time to the run."""
-    options = read(Options, tree["segmentation"], "segmentation")
-    load = partial(load_segmenter, [str(Path(record["bundle"]).resolve())], "")
-    bundle, version = load_bundle(Path(record["bundle"])), record["version"]
-    made_by = provenance(
-        [f"models:/{registry.REGISTERED}/{version}"], [version], [bundle.lineage],
-        code=code_version(), command=tree.get("command"),
-    )  # fmt: skip
+    segmenting = _segmenting(work, bundle, version)
     records = {}
-    for sample in dataset.samples:
-        volume = sample.volume.mended() if options.missing == "skip" else sample.volume
-        with Progress(f"segmenting {sample.name}") as progress:
-            summary = segment_volume(
-                volume, bundle.segmenter, folder / file_name(sample.name), _for(sample, options),
-                voxel_nm=dataset.voxel_nm, load=load, provenance=made_by, progress=progress,
-                say=say, tested=bundle.tested,
-            )  # fmt: skip
-        (low, high), part = summary["porosity_ci"], metric_part(sample.name)
-        say(
-            f"{sample.name}: porosity {porosity_text(summary['porosity'], (low, high))}"
-            f"; {corrected_text(summary)}"
-        )
-        tracking.log_changed(
-            record["run_id"],
-            {
-                f"porosity/{part}": summary["porosity"],
-                f"porosity_low/{part}": low,
-                f"porosity_high/{part}": high,
-                **_corrected(summary, part),
-                f"time/segment_{part}_s": summary["seconds"],
-            },
-        )
-        kept = (
-            "porosity", "porosity_ci", "porosity_corrected", "porosity_interval",
-            "porosity_by_member", "seconds", "voxels_per_second",
-        )  # fmt: skip
-        records[sample.name] = {key: summary[key] for key in kept}
+    for sample in work.dataset.samples:
+        summary = segmenting(sample)
+        interval = summary["porosity_ci"]
+        text = porosity_text(summary["porosity"], interval)
+        work.say(f"{sample.name}: porosity {text}; {corrected_text(summary)}")
+        work.tracking.log_changed(run_id, _metrics(summary, metric_part(sample.name)))
+        records[sample.name] = {key: summary[key] for key in KEPT}
     return records
 
 
-def _corrected(summary: Record, part: str) -> dict[str, float]:
-    """Porosity as corrected by a film's own test squares, where it has enough of them."""
-    if summary["porosity_corrected"] is None:
-        return {}
-    low, high = summary["porosity_interval"]["volume"]
-    return {
-        f"porosity_corrected/{part}": summary["porosity_corrected"],
-        f"porosity_corrected_low/{part}": low,
-        f"porosity_corrected_high/{part}": high,
+def _segmenting(work: Promotion, folder: Path, version: str) -> Callable[[Sample], Record]:
+    """What segments a sample with the bundle that was registered, and returns its summary."""
+    options = read(Options, work.tree["segmentation"], "segmentation")
+    load = partial(load_segmenter, [str(folder.resolve())], "")
+    bundle, dataset = load_bundle(folder), work.dataset
+    made_by = provenance(
+        [f"models:/{registry.REGISTERED}/{version}"], [version], [bundle.lineage],
+        code=code_version(), command=work.tree.get("command"),
+    )  # fmt: skip
+
+    def segment(sample: Sample) -> Record:
+        volume = sample.volume.mended() if options.missing == "skip" else sample.volume
+        with Progress(f"segmenting {sample.name}") as progress:
+            return segment_volume(
+                volume, bundle.segmenter, work.folder / "volumes" / file_name(sample.name),
+                _for(sample, options), voxel_nm=dataset.voxel_nm, load=load, provenance=made_by,
+                progress=progress, say=work.say, tested=bundle.tested,
+            )  # fmt: skip
+
+    return segment
+
+
+def _metrics(summary: Record, part: str) -> dict[str, float]:
+    """Of a film; its porosity as its own test squares correct it, where it has enough of them."""
+    low, high = summary["porosity_ci"]
+    metrics = {
+        f"porosity/{part}": summary["porosity"],
+        f"porosity_low/{part}": low,
+        f"porosity_high/{part}": high,
+        f"time/segment_{part}_s": summary["seconds"],
     }
+    if summary["porosity_corrected"] is not None:
+        low, high = summary["porosity_interval"]["volume"]
+        metrics |= {
+            f"porosity_corrected/{part}": summary["porosity_corrected"],
+            f"porosity_corrected_low/{part}": low,
+            f"porosity_corrected_high/{part}": high,
+        }
+    return metrics

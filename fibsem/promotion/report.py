@@ -27,22 +27,18 @@ def write_tables(record: Record, folder: Path) -> list[Path]:
     The ranking, all labelled pixels before and after post-processing by sample and combined
     (Tables 4.10 and 4.12), and the confusion matrices of both (Table 4.9).
     """
-    made = promotion_tables(record)
-    return [file for name in made for file in encoding.write(made[name], folder, name)]
-
-
-def promotion_tables(record: Record) -> dict[str, pd.DataFrame]:
-    """The tables by name."""
     squares = [SquareCounts.from_json(row) for row in record["squares"]]
-    made = {
-        "ranking": tables.ranking(record["ranking"]),
-        "labelled": tables.post_processing(record["squares"], HALF, CHOSEN),
-    }
+    made = {"ranking": tables.ranking(record["ranking"]), "labelled": _labelled(record["squares"])}
     for split in SPLITS:
         for kind, name in ((HALF, "before"), (CHOSEN, "after")):
             counts = pooled(confusions(squares, split, kind)).counts
             made[f"confusion-{split}-{name}"] = tables.confusion(counts)
-    return made
+    return [file for name in made for file in encoding.write(made[name], folder, name)]
+
+
+def _labelled(squares: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Every labelled pixel, before and after post-processing."""
+    return tables.post_processing(squares, HALF, CHOSEN)
 
 
 def draw(
@@ -95,7 +91,7 @@ def card_facts(finals: Sequence[Final], record: Record) -> Mapping[str, object]:
     """What the model card says, of what a promotion knows."""
     final = finals[0]
     config, dataset = final.material.config, final.material.dataset
-    labelled = promotion_tables(record)["labelled"]
+    labelled = _labelled(record["squares"])
     specs = [one.material.config.spec for one in finals]
     facts: dict[str, object] = {
         "model": {

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from fibsem.data import archive
-from fibsem.data.archive import HPC, Record, locate
+from fibsem.data.archive import HPC, Deposit, locate
 from fibsem.data.manifest import load_dataset
 from fibsem.data.phantom import simulate
 from fibsem.data.phantom.recipe import THESIS_FILMS
@@ -113,36 +113,36 @@ def served(zipped):
     server.server_close()
 
 
-def record_of(zipped, url):
+def deposit_of(zipped, url):
     content = zipped.read_bytes()
-    return Record("a small archive", url, len(content), hashlib.md5(content).hexdigest())
+    return Deposit("a small archive", url, len(content), hashlib.md5(content).hexdigest())
 
 
 def test_download_checks_the_md5_and_is_read(served, zipped, tmp_path):
-    record = record_of(zipped, served)
-    path = locate(tmp_path / "data", download=True, record=record)
+    deposit = deposit_of(zipped, served)
+    path = locate(tmp_path / "data", download=True, deposit=deposit)
     assert path.read_bytes() == zipped.read_bytes()
     assert len(load_dataset(path).regions("train")) == 9
-    assert locate(tmp_path / "data", record=record) == path  # not fetched again
+    assert locate(tmp_path / "data", deposit=deposit) == path  # not fetched again
 
 
 def test_a_download_that_is_not_the_archive_leaves_nothing(served, zipped, tmp_path):
-    wrong = replace(record_of(zipped, served), md5="0" * 32)
+    wrong = replace(deposit_of(zipped, served), md5="0" * 32)
     with pytest.raises(UserError, match="the download must bring") as caught:
-        locate(tmp_path, download=True, record=wrong)
+        locate(tmp_path, download=True, deposit=wrong)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unreachable_server_is_said_in_one_line(zipped, tmp_path):
-    gone = record_of(zipped, "http://127.0.0.1:9/fib_sem_cnn.zip")
+    gone = deposit_of(zipped, "http://127.0.0.1:9/fib_sem_cnn.zip")
     with pytest.raises(UserError, match="but failed"):
-        locate(tmp_path, download=True, record=gone)
+        locate(tmp_path, download=True, deposit=gone)
 
 
 def test_a_full_disk_is_seen_before_the_download(tmp_path):
     with pytest.raises(UserError, match=r"bytes free"):
-        locate(tmp_path, download=True, record=replace(HPC, size=10**18))
+        locate(tmp_path, download=True, deposit=replace(HPC, size=10**18))
 
 
 def packed(folder, **members):

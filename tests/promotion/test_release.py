@@ -8,7 +8,7 @@ import pytest
 import tifffile
 
 from fibsem.analysis.postprocessing import PostProcessing
-from fibsem.config import compose
+from fibsem.config import Configuration, compose
 from fibsem.data.dataset import Classes, Dataset, Sample
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.volumes import create_volume, open_volume
@@ -16,6 +16,7 @@ from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.promotion.release import segment_samples
+from fibsem.promotion.setting import Promotion
 from fibsem.tracking.bundle import Bundle
 
 SHAPE = (3, 20, 24)
@@ -23,7 +24,7 @@ SHAPE = (3, 20, 24)
 
 @pytest.fixture(scope="module")
 def parts(trained, tmp_path_factory):
-    """A dataset whose middle slice cannot be decoded, and the record of a promotion."""
+    """A dataset whose middle slice cannot be decoded, and a bundle."""
     folder = tmp_path_factory.mktemp("release")
     grey = np.random.default_rng(1).integers(0, 255, SHAPE).astype(np.uint8)
     with create_volume(folder / "film.zarr", SHAPE, np.uint8, format="ome-zarr") as writer:
@@ -33,14 +34,15 @@ def parts(trained, tmp_path_factory):
     dataset = Dataset("set", folder / "dataset.yaml", (50.0, 10.0, 10.0), Classes(), (film,))
     segmenter = Segmenter.of(*trained(11), Recipe("none", "none"), PostProcessing())
     Bundle(segmenter, dataset.voxel_nm, {}).save(folder / "bundle")
-    record = {"bundle": str(folder / "bundle"), "version": "1", "lineage": {}, "run_id": "run"}
-    return dataset, record
+    return dataset, folder / "bundle"
 
 
 def segmented(parts, folder, *overrides):
-    tree = compose("promote", ["segmentation.previews=0", *overrides])
+    given = Configuration(compose("promote", ["segmentation.previews=0", *overrides]))
     tracking = SimpleNamespace(log_changed=lambda run, metrics: None)
-    return segment_samples(tree, *parts, folder, tracking, say=lambda text: None)
+    dataset, bundle = parts
+    work = Promotion(given, dataset, folder, tracking, say=lambda text: None)
+    return segment_samples(work, bundle, "1", "run")
 
 
 def test_a_slice_that_cannot_be_read_stops_the_work(parts, tmp_path):
@@ -50,19 +52,19 @@ def test_a_slice_that_cannot_be_read_stops_the_work(parts, tmp_path):
 
 def test_missing_skip_leaves_it_out(parts, tmp_path):
     segmented(parts, tmp_path, "segmentation.missing=skip")
-    labels = open_volume(tmp_path / "film" / "labels.ome.zarr")
+    labels = open_volume(tmp_path / "volumes" / "film" / "labels.ome.zarr")
     found = labels.read(Box.whole(SHAPE))
     assert (found[1] == 127).all()
     assert set(np.unique(found[[0, 2]])) <= {0, 255}
 
 
 def test_a_sample_says_what_of_it_is_material(parts, tmp_path):
-    dataset, record = parts
+    dataset, bundle = parts
     mask = np.ones(SHAPE[1:], np.uint8)
     mask[:, :7] = 0
     tifffile.imwrite(tmp_path / "mask.tif", mask)
     film = replace(dataset.samples[0], valid=str(tmp_path / "mask.tif"))
-    segmented((replace(dataset, samples=(film,)), record), tmp_path, "segmentation.missing=skip")
-    labels = open_volume(tmp_path / "film" / "labels.ome.zarr")
+    segmented((replace(dataset, samples=(film,)), bundle), tmp_path, "segmentation.missing=skip")
+    labels = open_volume(tmp_path / "volumes" / "film" / "labels.ome.zarr")
     found = labels.read(Box.whole(SHAPE))
     assert np.array_equal(found[0] == 64, mask == 0)

@@ -40,7 +40,7 @@ Show = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Look:
+class Appearance:
     """What one slice shows by itself; ``some`` of its pixels are kept."""
 
     grey: float
@@ -65,7 +65,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
 
     def __init__(self, volume: Volume) -> None:
         self.volume = volume
-        self._looks: dict[int, Look | None] = {}
+        self._looks: dict[int, Appearance | None] = {}
 
     def __len__(self) -> int:
         return self.volume.shape[0]
@@ -143,28 +143,28 @@ class Search(Mapping[int, tuple[Part, ...]]):
             return None
         return None if z in self.volume.missing else image[0]
 
-    def _look(self, z: int) -> Look | None:
+    def _look(self, z: int) -> Appearance | None:
         if z not in self._looks:
             image = self._read(z)
             self._looks[z] = None if image is None else self._seen(image)
         return self._looks[z]
 
-    def _seen(self, image: npt.NDArray[Any]) -> Look:
+    def _seen(self, image: npt.NDArray[Any]) -> Appearance:
         top, bottom = self.bars
         film = image[top : len(image) - bottom]
         some = film[:: max(1, len(film) // 128), :: max(1, film.shape[1] // 128)]
         borders = {side: look_at(film, side, self.tolerance) for side in SIDES}
         blocks = tuple(_below(block, top) for block in blocks_of(film))
-        return Look(float(np.median(some)), _contrast(some), borders, blocks, some.copy())
+        return Appearance(float(np.median(some)), _contrast(some), borders, blocks, some.copy())
 
-    def _blank(self, z: int, look: Look) -> bool:
+    def _blank(self, z: int, look: Appearance) -> bool:
         """Whether a slice shows nothing: one value, or noise that is black or white."""
         if look.contrast == 0 and look.some.min() == look.some.max():
             return True
         low, high = self.range
         return look.contrast < FAINT * self.contrast and not low < look.grey < high
 
-    def _differs(self, z: int, look: Look) -> bool:
+    def _differs(self, z: int, look: Appearance) -> bool:
         """Whether the film beside a run of blank slices looks otherwise, on both its sides."""
         shares = []
         for step in (-1, 1):
@@ -191,7 +191,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
             for look in self._around(z)
         )
 
-    def _hidden_blocks(self, z: int, look: Look) -> Iterator[Rect]:
+    def _hidden_blocks(self, z: int, look: Appearance) -> Iterator[Rect]:
         """Blocks of the neighbours that are here too, but hidden among black pores."""
         nearby = {block for near in self._around(z) for block in near.blocks} - set(look.blocks)
         again = [block for block in nearby if self._blocks_around(z, block) >= AGAIN]
@@ -200,7 +200,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
             if image is not None and np.ptp(image[block.y0 : block.y1, block.x0 : block.x1]) == 0:
                 yield block
 
-    def _around(self, z: int) -> Iterator[Look]:
+    def _around(self, z: int) -> Iterator[Appearance]:
         for k in range(max(0, z - AROUND), min(len(self), z + AROUND + 1)):
             if k != z and (look := self._look(k)) is not None:
                 yield look
