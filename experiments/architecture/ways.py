@@ -25,8 +25,8 @@ PACKAGE = Path(__file__).resolve().parents[2] / "fibsem"
 WAYS = {
     "configuration through sweep": (
         "fibsem.sweep",
-        {"Tree", "RunConfig", "TrainConfig", "SearchConfig", "DataConfig", "TrackingConfig",
-         "SamplingConfig", "Budget", "Job"},
+        {"Tree", "Configuration", "RunConfig", "TrainConfig", "SearchConfig", "DataConfig",
+         "TrackingConfig", "SamplingConfig", "Budget", "Job"},
     ),
     "trials through promote": (
         "fibsem.promote",

@@ -6,7 +6,7 @@ import copy
 import glob
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -154,22 +154,39 @@ def output_folder(command: str, tree: Tree, dataset: str, *what: str) -> Path:
         return folder
     digits = "[0-9a-f]" * 8
     others = sorted(folder.parent.glob(f"{glob.escape(title)}-{digits}"))
-    return _same_results(command, tree, others) or folder
+    if not others:
+        return folder
+    named = ("trials",) if tree.get("study") else ("trials", "study")  # as the folder is
+    settings = settings_of(command, tree)
+    return _same_results(others, settings, named, partial(defaults_of, command)) or folder
 
 
-def _same_results(command: str, tree: Tree, folders: Sequence[Path]) -> Path | None:
-    """Of some folders the one with results of these settings; says which do not say theirs."""
+def _same_results(
+    folders: Sequence[Path],
+    settings: Mapping[str, Any],
+    named: Sequence[str],
+    defaults: Callable[[Mapping[str, Any]], dict[str, Any]],
+) -> Path | None:
+    """Of some folders the one with results of these settings; says which do not say theirs.
+
+    Parameters
+    ----------
+    folders, settings
+        Where is looked, and for what.
+    named
+        Settings that are what they are in each folder.
+    defaults
+        Gives those of a version before for what it did not know.
+    """
     older = []
     for folder in folders:
         before = Identity.beside(folder)
         if before is None:
             older.append(folder)
             continue
-        named = ("trials",) if tree.get("study") else ("trials", "study")  # as the folder is
         derived = {key: before.settings[key] for key in named if key in before.settings}
-        now = replace(before, settings={**settings_of(command, tree), **derived})
-        defaults = partial(defaults_of, command, now.settings)
-        if not list(differences(before, now, defaults)):
+        now = replace(before, settings={**settings, **derived})
+        if not list(differences(before, now, partial(defaults, now.settings))):
             return folder
     if older:
         print(

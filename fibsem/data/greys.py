@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
-from fibsem.data.preprocessing import CorrectedVolume, material_slices
+from fibsem.data.material.extent import BoolArray
+from fibsem.data.preprocessing import CorrectedVolume, FloatArray, material_slices
 
 #: Bins between -4 and 4 standard deviations; what lies beyond is in the outermost.
 BINS, REACH = 64, 4.0
@@ -21,22 +23,20 @@ def standardised_histogram(volume: CorrectedVolume) -> Histogram:
     total = np.zeros(3)
     slices = list(material_slices(volume.volume, volume.extent))
     for box, inside in slices:
-        grey = _material(volume, box.start[0], inside)
+        grey = _material(volume.slice(box.start[0]), inside)
         total += grey.size, grey.sum(), np.square(grey).sum()
     count, mean = max(total[0], 1), total[1] / max(total[0], 1)
     spread = np.sqrt(max(total[2] / count - mean**2, 0.0)) or 1.0
     counts = np.zeros(BINS)
     for box, inside in slices:
-        standard = (_material(volume, box.start[0], inside) - mean) / spread
+        standard = (_material(volume.slice(box.start[0]), inside) - mean) / spread
         edge = np.nextafter(REACH, 0)
         counts += np.histogram(np.clip(standard, -REACH, edge), BINS, (-REACH, REACH))[0]
     return tuple(np.round(counts / count, 6).tolist())
 
 
-def _material(
-    volume: CorrectedVolume, z: int, inside: np.ndarray[tuple[int, int], np.dtype[np.bool_]] | None
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    grey = volume.slice(z).astype(np.float64)
+def _material(image: FloatArray, inside: BoolArray | None) -> npt.NDArray[np.float64]:
+    grey = image.astype(np.float64)
     return grey.ravel() if inside is None else grey[inside]
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from fibsem.errors import OutageError, UserError
 from fibsem.system.interrupts import end_cleanly, interruption_point, uninterrupted
-from fibsem.system.outages import outage_of, weathered
+from fibsem.system.outages import weathered
 from fibsem.system.processes import PATIENCE_S, die_with_parent, rss_gib, stop
 from fibsem.system.pulse import follow, pulse
 from fibsem.system.secrets import guard_output
@@ -200,42 +200,37 @@ class Line:
 
 
 def _run(job: Job, tracking: Tracking, data: Mapping[str, str], line: Line) -> tuple[str, Any]:
+    """Train, and say what came of it."""
+
+    def on_epoch(epoch: int, loss: float) -> None:
+        line.send(("epoch", (epoch, loss)))
+        if line.pipe.recv() == "prune":
+            raise PrunedError(epoch)
+
     try:
         with weathered():
             dataset = obtain(job.config.data, job.config.split)
             if dataset.digests != data:
                 changed = f"those of {dataset.path} did"
                 return "refused", f"data must not change under a sweep, but {changed}."
-            return _train(job, tracking, Material.of(dataset, job.config), line)
+            execute = InProcess(Material.of(dataset, job.config), tracking)
     except OutageError as outage:
         return "away", str(outage)
     except Exception as error:
-        return _failed(error)
-
-
-def _train(job: Job, tracking: Tracking, material: Material, line: Line) -> tuple[str, Any]:
-    def report(epoch: Epoch) -> None:
-        line.send(("epoch", (epoch.epoch, epoch.val["loss"])))
-        if line.pipe.recv() == "prune":
-            raise PrunedError(epoch.epoch)
-
+        return _failed(failure_of(error))
     try:
-        result, _ = run_job(job, material, tracking, report)
+        return "done", execute(job, on_epoch)
     except PrunedError as pruned:
         return "pruned", (pruned.epoch,)
-    except Exception as error:
-        if outage_of(error) is not None:
-            raise
-        try:
-            material.dataset.check_unchanged()
-        except UserError as changed:
-            return "refused", str(changed)
-        return _failed(error)
-    return "done", result
+    except OutageError as outage:
+        return "away", str(outage)
+    except TrialFailedError as failure:
+        return _failed(failure)
+    except UserError as changed:  # the data, under all trials
+        return "refused", str(changed)
 
 
-def _failed(error: Exception) -> tuple[str, Any]:
-    failure = failure_of(error)
+def _failed(failure: TrialFailedError) -> tuple[str, Any]:
     return "failed", (
         failure.reason, failure.trace, failure.final, failure.own, failure.diverged,
     )  # fmt: skip

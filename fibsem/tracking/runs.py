@@ -79,6 +79,24 @@ def answered(uri: str) -> Iterator[None]:
             ) from error
 
 
+def _experiment(uri: str, name: str, artifacts: str | None) -> str:
+    """Find or create an experiment; a server keeps its artifacts where it likes (None)."""
+    client = client_of(uri)
+    try:
+        found = client.get_experiment_by_name(name)
+    except mlflow.MlflowException as error:
+        raise UserError(
+            f"`tracking.uri` must be a reachable MLflow store, but {uri} answers: "
+            f"{str(error).splitlines()[0]}"
+        ) from error
+    if found is not None:
+        return str(found.experiment_id)
+    try:
+        return str(client.create_experiment(name, artifact_location=artifacts))
+    except mlflow.MlflowException:  # another process was faster
+        return str(client.get_experiment_by_name(name).experiment_id)
+
+
 @every_call(lambda self: answered(self.uri))
 @dataclass(frozen=True)
 class Tracking:
@@ -92,38 +110,19 @@ class Tracking:
     @classmethod
     def open(cls, config: TrackingConfig, dataset: str) -> Tracking:
         """Open the store, and create it and the experiment where they are not there."""
-        database = database_file(config.uri)
+        database, name = database_file(config.uri), stored_name(config.experiment or dataset)
         if database is None:
-            return cls._open(config, dataset, artifacts=None)
+            return cls.of(config, _experiment(config.uri, name, artifacts=None))
         # Two processes that lay out one database at the same time would trip over each other.
         with alone(database.with_name(f".{database.name}.lock")):
             try:
-                return cls._open(config, dataset, Path(config.artifacts).resolve().as_uri())
+                place = Path(config.artifacts).resolve().as_uri()
+                return cls.of(config, _experiment(config.uri, name, place))
             except DatabaseError as error:
                 raise UserError(
                     f"`tracking.uri` must name a database of MLflow that is whole, but {database} "
                     f"is not ({error.orig}); the choices are another one or a copy of it."
                 ) from error
-
-    @classmethod
-    def _open(cls, config: TrackingConfig, dataset: str, artifacts: str | None) -> Tracking:
-        """Find or create the experiment; a server keeps its artifacts where it likes (None)."""
-        client = client_of(config.uri)
-        name = stored_name(config.experiment or dataset)
-        try:
-            found = client.get_experiment_by_name(name)
-        except mlflow.MlflowException as error:
-            raise UserError(
-                f"`tracking.uri` must be a reachable MLflow store, but {config.uri} answers: "
-                f"{str(error).splitlines()[0]}"
-            ) from error
-        if found is not None:
-            return cls.of(config, found.experiment_id)
-        try:
-            created = client.create_experiment(name, artifact_location=artifacts)
-        except mlflow.MlflowException:  # another process was faster
-            created = client.get_experiment_by_name(name).experiment_id
-        return cls.of(config, created)
 
     @classmethod
     def of(cls, config: TrackingConfig, experiment_id: str) -> Tracking:

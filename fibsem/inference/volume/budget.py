@@ -30,16 +30,17 @@ def room_of(volume: Volume, halo: int, options: Options) -> Room:
     UserError
         If `memory_gib` is not even enough for what a process holds beside them.
     """
-    return Room(options.memory_gib, held_gib(volume, halo, options), options.tile)
+    held = held_gib(volume.shape[1:], volume.kept_bytes, halo, options)
+    return Room(options.memory_gib, held, options.tile)
 
 
-def held_gib(volume: Volume, halo: int, options: Options) -> float:
+def held_gib(slice_shape: tuple[int, int], kept_bytes: int, halo: int, options: Options) -> float:
     """Memory beside the feature maps: the runtime, and slices as float32.
 
     Parameters
     ----------
-    volume
-        What is labelled; chunks of several slices are kept, too.
+    slice_shape, kept_bytes
+        Of the volume: chunks of several slices are kept, too.
     halo
         Slices above and below that a label depends on.
     options
@@ -50,10 +51,10 @@ def held_gib(volume: Volume, halo: int, options: Options) -> float:
     UserError
         If `memory_gib` is not even enough for that.
     """
-    _, height, width = volume.shape
+    height, width = slice_shape
     maps_of_slice = 2 + options.uncertainty  # that wait with it: scores, grey values, spread
     slices = 2 * halo + 2 + maps_of_slice * WAITING + AT_WORK
-    held = RUNTIME_GIB + (slices * height * width * 4 + volume.kept_bytes) / GIB
+    held = RUNTIME_GIB + (slices * height * width * 4 + kept_bytes) / GIB
     least = math.ceil(100 * (held + LEAST_MAPS_GIB)) / 100
     if options.memory_gib < least:
         raise UserError(

@@ -82,11 +82,11 @@ def certify(volume: CorrectedVolume, scorer: Scorer, tiling: Tiling) -> Certific
             ways.add("patches")
             compare, places = (
                 _patches(member),
-                random_places(volume, CERTIFIED_SIDE, PLACES, seed=k),
+                random_places(volume.shape, CERTIFIED_SIDE, PLACES, seed=k),
             )
         else:
             ways.add("whole")
-            compare, places = _tiles(member, tiling), _tile_places(volume, tiling, seed=k)
+            compare, places = _tiles(member, tiling), _tile_places(volume.shape[0], tiling, seed=k)
         for place in places:
             if member.needs_slice:
                 member.look(volume.slice(place.start[0]))
@@ -157,7 +157,7 @@ def share_changed(
 ) -> float:
     """Share of labels that differ between two precisions, on a sample of tiles of a volume."""
     changed = total = 0
-    for place in random_places(volume, COMPARED_SIDE, PLACES, seed=0):
+    for place in random_places(volume.shape, COMPARED_SIDE, PLACES, seed=0):
         for scorer in (rough, exact):
             if scorer.needs_slice:
                 scorer.look(volume.slice(place.start[0]))
@@ -170,9 +170,9 @@ def share_changed(
     return changed / total
 
 
-def _tile_places(volume: CorrectedVolume, tiling: Tiling, seed: int) -> Iterator[Box]:
+def _tile_places(depth: int, tiling: Tiling, seed: int) -> Iterator[Box]:
     """Random tiles of the run in slices spread over a volume."""
     rng = np.random.default_rng(seed)
-    for z in spread_slices(volume.shape[0], PLACES):
+    for z in spread_slices(depth, PLACES):
         rows, columns = tiling.tiles[rng.integers(len(tiling.tiles))]
         yield Box((z, rows.start, columns.start), (z + 1, rows.stop, columns.stop))

@@ -42,6 +42,37 @@ class Judgement:
     small: list[npt.NDArray[np.bool_]]
 
 
+@dataclass(frozen=True)
+class Slabs:
+    """A labelled volume, slab by slab: read anew whenever it is gone through.
+
+    Attributes
+    ----------
+    volume, classes
+        Label values, and those of pore and solid.
+    slices
+        Of a slab; the last one may have fewer.
+    """
+
+    volume: Volume
+    classes: tuple[int, int]
+    slices: int
+
+    @property
+    def depth(self) -> int:
+        """Slices of the volume."""
+        return self.volume.shape[0]
+
+    def __iter__(self) -> Iterator[tuple[int, LabelArray, LabelArray]]:
+        """First slice, label values as stored, and classes 0, 1 or NEITHER, of every slab."""
+        table = np.full(256, NEITHER, np.uint8)
+        table[list(self.classes)] = (0, 1)
+        for start in range(0, self.depth, self.slices):
+            stop = min(start + self.slices, self.depth)
+            raw = self.volume.read(Box((start, 0, 0), (stop, *self.volume.shape[1:])))
+            yield start, raw, table[raw]
+
+
 def remove_small_3d(
     volume: Volume,
     writer: VolumeWriter,
@@ -71,12 +102,13 @@ def remove_small_3d(
         Pore voxels of every slice; None where it holds neither class.
     """
     slab = slab or max(1, min(SLICES, VOXELS // (volume.shape[1] * volume.shape[2])))
+    slabs = Slabs(volume, classes, slab)
     judged: list[Judgement] = []
     for value in (1, 0):
-        judged.append(_judge(volume, classes, value, min_voxels, slab, judged, progress))
+        judged.append(_judge(slabs, value, min_voxels, judged, progress))
     pores: list[int | None] = []
     values = np.array([*classes, 0], np.uint8)
-    for k, (start, raw, labels) in enumerate(_slabs(volume, classes, slab)):
+    for k, (start, raw, labels) in enumerate(slabs):
         _flip(labels, k, judged)
         written = np.where(labels == NEITHER, raw, values[labels])
         writer.write(start, written)
@@ -85,16 +117,14 @@ def remove_small_3d(
             for image in labels
         ]
         if progress:
-            progress("slices without small components", start + len(labels), volume.shape[0])
+            progress("slices without small components", start + len(labels), slabs.depth)
     return pores
 
 
 def _judge(
-    volume: Volume,
-    classes: tuple[int, int],
+    slabs: Slabs,
     value: int,
     min_voxels: float,
-    slab: int,
     before: list[Judgement],
     progress: Callable[[str, int, int], None] | None,
 ) -> Judgement:
@@ -104,7 +134,7 @@ def _judge(
     pairs: list[npt.NDArray[np.int64]] = []  # components that touch across slabs, numbered through
     offset = last_offset = 0
     above: tuple[Components, LabelArray] | None = None  # the last slice of the slab before
-    for k, (start, _, labels) in enumerate(_slabs(volume, classes, slab)):
+    for k, (start, _, labels) in enumerate(slabs):
         _flip(labels, k, before)
         components = _components(labels, value)
         count = int(components.max()) + 1
@@ -119,7 +149,7 @@ def _judge(
             open_ended[-1][components[0][last_labels == NEITHER]] = True
         above, last_offset, offset = (components[-1], labels[-1]), offset, offset + count
         if progress:
-            progress("components", start + len(labels), volume.shape[0])
+            progress("components", start + len(labels), slabs.depth)
     edges = np.concatenate(pairs, axis=1) if pairs else np.empty((2, 0), np.int64)
     graph = coo_array((np.ones(edges.shape[1], np.bool_), (edges[0], edges[1])), (offset, offset))
     _, group = connected_components(graph, directed=False)
@@ -166,15 +196,3 @@ def _components(labels: LabelArray, value: int) -> Components:
     mask = np.ascontiguousarray(labels == value).view(np.uint8)
     components: Components = cc3d.connected_components(mask, connectivity=CONNECTIVITY)
     return components.astype(np.uint32, copy=False)
-
-
-def _slabs(
-    volume: Volume, classes: tuple[int, int], slab: int
-) -> Iterator[tuple[int, LabelArray, LabelArray]]:
-    """First slice, label values as stored, and classes 0, 1 or NEITHER, of every slab."""
-    table = np.full(256, NEITHER, np.uint8)
-    table[list(classes)] = (0, 1)
-    for start in range(0, volume.shape[0], slab):
-        stop = min(start + slab, volume.shape[0])
-        raw = volume.read(Box((start, 0, 0), (stop, *volume.shape[1:])))
-        yield start, raw, table[raw]

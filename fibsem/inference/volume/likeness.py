@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from fibsem.data.greys import Histogram, distance, standardised_histogram
-from fibsem.data.preprocessing import CorrectedVolume
+from fibsem.data.greys import Histogram, distance
 from fibsem.data.volumes import VoxelNm
 
 #: Relative difference of voxel sizes that is not said.
@@ -59,15 +58,11 @@ def size_warnings(film: VoxelNm, models: Sequence[Trained]) -> Iterator[str]:
             )
 
 
-def grey_distance(volume: CorrectedVolume, models: Sequence[Trained]) -> float | None:
-    """Distance to the nearest training sample of the model to which it is largest; None: unknown.
+def grey_distance(own: Histogram, trained_on: Sequence[Sequence[Histogram]]) -> float:
+    """Distance to the nearest training sample of the model to which it is largest.
 
     Both are standardised, so that brightness and contrast do not count.
     """
-    trained_on = [model.greys for model in models if model.greys]
-    if not trained_on:
-        return None
-    own = standardised_histogram(volume)
     return max(min(distance(own, other) for other in greys) for greys in trained_on)
 
 

@@ -57,7 +57,7 @@ def _asked(work: Work, scorer: Scorer) -> dict[str, Any] | None:
     volume, extent = work.plan.corrected(work.volume), work.plan.extent
     count = int(SHARE * np.prod(volume.shape) / SIDE**2)
     pixels, moved = 0, np.zeros(len(scorer.members))
-    for place in random_places(volume, SIDE, min(MOST_PLACES, max(2, count)), seed=0):
+    for place in random_places(volume.shape, SIDE, min(MOST_PLACES, max(2, count)), seed=0):
         z = place.start[0]
         if z in work.volume.missing or extent.is_blank(z):
             continue

@@ -13,10 +13,10 @@ from fibsem.geometry import Box, Triple
 FloatArray = npt.NDArray[np.float32]
 
 
-def random_places(volume: CorrectedVolume, side: int, count: int, seed: int) -> Iterator[Box]:
-    """Random boxes in slices spread over a volume, the same for every volume of its shape."""
+def random_places(shape: Triple, side: int, count: int, seed: int) -> Iterator[Box]:
+    """Random boxes in slices spread over a volume, the same for every one of this shape."""
     rng = np.random.default_rng(seed)
-    depth, height, width = volume.shape
+    depth, height, width = shape
     size_y, size_x = min(side, height), min(side, width)
     for z in spread_slices(depth, count):
         y, x = rng.integers(height - size_y + 1), rng.integers(width - size_x + 1)

@@ -17,16 +17,16 @@ from fibsem.inference.volume.ledger import Ledger
 from fibsem.inference.volume.outputs import Outputs, Store
 
 
-def check_reach(volume: Volume, options: Options, load: Load | None) -> None:
+def check_reach(volume: Path, options: Options, load: Load | None) -> None:
     """Other processes open volume and model themselves."""
     if options.elsewhere and load is None:
         raise UserError(
             "`workers` and `scheduler` need a volume and a model on disk; workers=1 does not."
         )
-    if options.elsewhere and not volume.path.exists():
+    if options.elsewhere and not volume.exists():
         raise UserError(
             "`workers` and `scheduler` need a volume that every process can open, but "
-            f"{volume.path} lies in an archive or in memory; the choices are workers=1 or the "
+            f"{volume} lies in an archive or in memory; the choices are workers=1 or the "
             "archive unpacked."
         )
 
@@ -60,10 +60,10 @@ def check_apart(volume: Volume, folder: Path) -> None:
         )
 
 
-def check_room(volume: Volume, folder: Path, options: Options, ledger: Ledger) -> None:
+def check_room(shape: Triple, folder: Path, options: Options, ledger: Ledger) -> None:
     """Refuse to start where the outputs would not fit even compressed by half."""
-    left = 1 - len(ledger.slabs) / max(1, -(-volume.shape[0] // ledger.slab))
-    needed = left * options.stores * np.prod(volume.shape) / 2
+    left = 1 - len(ledger.slabs) / max(1, -(-shape[0] // ledger.slab))
+    needed = left * options.stores * np.prod(shape) / 2
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise UserError(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fibsem.data.digests import stamps_of
+from fibsem.data.greys import standardised_histogram
 from fibsem.data.material import known_extent
 from fibsem.data.preprocessing import CorrectedVolume
 from fibsem.data.volumes import Volume, VoxelNm, known_nm
@@ -104,7 +105,7 @@ def segment_volume(
     check_voxel(options, voxel_nm, volume.shape)
     options.check_members(len(segmenter.members))
     segmenter = replace(segmenter, symmetry=options.symmetry)
-    check_reach(volume, options, load)
+    check_reach(volume.path, options, load)
     check_apart(volume, folder)
     room = room_of(volume, segmenter.halo[0], options)  # refused before anything is written
     key = _key(volume, segmenter, voxel_nm, options)
@@ -118,7 +119,7 @@ def segment_volume(
             folder, volume.shape, voxel_nm, options, segmenter.classes, segmenter.platt
         )
         forget_lost(ledger, outputs, say)
-        check_room(volume, folder, options, ledger)
+        check_room(volume.shape, folder, options, ledger)
         show = progress or (lambda *_: None)
         plan = Planner(volume, segmenter, options, room, scorer_of, say, show).plan(ledger)
         work = Work(volume, segmenter, options, plan, outputs, ledger)
@@ -131,7 +132,7 @@ def segment_volume(
         labelling.measure()
         check_unchanged(volume, stamps, ledger.read)
         pixels = [plan.extent.pixels(z) for z in range(work.depth)]
-        counts = porosity_of(volume, pores, pixels)
+        counts = porosity_of(volume.path, pores, pixels)
         record = {
             **counts,
             **porosity_interval(volume, counts["porosity"], tested, options),
@@ -185,7 +186,8 @@ def _likeness(
 ) -> dict[str, Any]:
     """How far a volume is from what the models were trained on, found and said once."""
     if "likeness" not in ledger.decided:
-        far = grey_distance(volume, trained)
+        trained_on = [model.greys for model in trained if model.greys]
+        far = grey_distance(standardised_histogram(volume), trained_on) if trained_on else None
         warnings = [*size_warnings(stated, trained), *grey_warnings(far)] if trained else []
         for warning in warnings:
             say(f"warning: {warning}")

@@ -11,7 +11,6 @@ import numpy as np
 
 from fibsem.analysis.intervals import normal_interval
 from fibsem.data.material import Extent
-from fibsem.data.volumes import Volume
 from fibsem.errors import UserError
 from fibsem.inference.volume.entries import SliceRecord
 from fibsem.inference.volume.outputs import left_out_label
@@ -28,6 +27,8 @@ def _of_volume(work: Work) -> dict[str, Any]:
     slices = enumerate(work.ledger.slices())
     return {
         "volume": str(work.volume.path),
+        "shape": list(work.volume.shape),
+        "voxels": int(np.prod(work.volume.shape)),
         "volume_hash": _short_hash(work.volume.signature()),
         "picked": work.volume.manner.choice,
         "range": list(work.volume.value_range),
@@ -83,7 +84,7 @@ def _material(extent: Extent, valid: str, classes: tuple[int, int]) -> dict[str,
     }
 
 
-def porosity_of(volume: Volume, pores: list[int | None], pixels: list[int]) -> dict[str, Any]:
+def porosity_of(volume: Path, pores: list[int | None], pixels: list[int]) -> dict[str, Any]:
     """Porosity over the material of the slices that are there, its interval over slices.
 
     A slice counts by its material: one that drifted out of sight says little.
@@ -93,12 +94,10 @@ def porosity_of(volume: Volume, pores: list[int | None], pixels: list[int]) -> d
     weights = [pixels[z] for z in with_material]
     if not with_material:
         raise UserError(
-            f"a volume must show material, but {volume.path} shows none; valid=all measures it all."
+            f"a volume must show material, but {volume} shows none; valid=all measures it all."
         )
     missing = [z for z, count in enumerate(pores) if count is None and pixels[z]]
     return {
-        "shape": list(volume.shape),
-        "voxels": int(np.prod(volume.shape)),
         "porosity": float(np.average(present, weights=weights)),
         "porosity_ci": list(normal_interval(present)),
         "missing": missing,
