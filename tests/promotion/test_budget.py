@@ -1,7 +1,6 @@
 """A budget of a promotion: what it goes over, and what its plan sets of the final training."""
 
 import time
-from types import SimpleNamespace
 
 import pytest
 
@@ -14,7 +13,7 @@ from fibsem.training.plan import Plan, Probe
 
 PLAN = Plan(600.0, "abc", 2, 7, 30, 0.1, 0.2, 5.0)
 
-#: Seconds of an epoch and of all; an older version told none of an epoch, and a store may lose both.
+#: Seconds of an epoch and of all; an older version told none of an epoch, a store may lose both.
 TOOK = {"gone": (0.0, 0.0), "old": (0.0, 10.0), "quick": (1.0, 20.0), "slow": (3.0, 30.0)}
 
 

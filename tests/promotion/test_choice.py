@@ -1,7 +1,5 @@
 """Where a post-processing is searched, and that the best one is chosen."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
@@ -39,7 +37,7 @@ def test_the_best_of_what_was_tried_is_chosen(material, trained, tmp_path, how):
     some, model = material(), Member(*trained(11, filters=4, blocks=1))
     plain = Segmenter((model,), some.config.preprocess, PostProcessing(), identity="")
     config = PostProcessingConfig((0.0, 1.0, 2.0), 0.3, 0.7, 5, search=how)
-    found = _search(plain, SimpleNamespace(material=some), config, tmp_path)
+    found = _search(plain, some, config, tmp_path)
     surface = np.array(found.surface)
     assert surface.shape == config.grid.shape
     assert np.isfinite(surface).all() or how == "sample"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fibsem import models, sweep
-from fibsem.config import SearchConfig, TrainConfig, compose, read
+from fibsem.config import Configuration, SearchConfig, TrainConfig, compose
 from fibsem.search import budget
 from fibsem.search.budget import (
     MOST_TRIALS,
