@@ -6,7 +6,7 @@ import pytest
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
 from fibsem.config import PostProcessingConfig
 from fibsem.data.pieces import draw_pieces
-from fibsem.inference.model.segmenter import Member, Segmenter
+from fibsem.inference.model.segmenter import Segmenter
 from fibsem.promotion.choice import _search, sample_of
 from fibsem.training.scoring import within
 
@@ -34,8 +34,8 @@ def test_pieces_are_cut_out_of_their_squares_with_a_margin(material):
 
 @pytest.mark.parametrize("how", ["sample", "exhaustive"])
 def test_the_best_of_what_was_tried_is_chosen(material, trained, tmp_path, how):
-    some, model = material(), Member(*trained(11, filters=4, blocks=1))
-    plain = Segmenter((model,), some.config.preprocess, PostProcessing(), identity="")
+    some, (spec, network) = material(), trained(11, filters=4, blocks=1)
+    plain = Segmenter.of(spec, network, some.config.preprocess, PostProcessing())
     config = PostProcessingConfig((0.0, 1.0, 2.0), 0.3, 0.7, 5, search=how)
     found = _search(plain, some, config, tmp_path)
     surface = np.array(found.surface)

@@ -9,13 +9,17 @@ import numpy as np
 import pytest
 
 from fibsem import models, train
+from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import Configuration, RunConfig, compose, settings_of
 from fibsem.data.phantom import simulate
 from fibsem.data.phantom.recipe import THESIS_FILMS
+from fibsem.data.preprocessing import Recipe
 from fibsem.errors import UserError
+from fibsem.inference.model.segmenter import Segmenter
 from fibsem.system.files import read_json
 from fibsem.system.identity import Identity, differences
 from fibsem.tracking import names
+from fibsem.tracking.bundle import Bundle
 from fibsem.training import fit
 from fibsem.training.datasets import obtain
 from fibsem.training.learner import Learner
@@ -111,6 +115,22 @@ def test_cut_off_it_goes_on_as_if_nothing_had_happened(material, former, tmp_pat
     for a, b in zip(resumed.model.get_weights(), undisturbed.model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     assert resumed.fit == undisturbed.fit
+
+
+def test_a_bundle_is_begun_with_and_named_by_where_it_is_for_good(
+    common, trained, tmp_path, monkeypatch
+):
+    spec, network = trained(11, filters=4, blocks=1)
+    segmenter = Segmenter.of(spec, network, Recipe(), PostProcessing())
+    Bundle(segmenter, (50.0, 10.0, 10.0), {}).save(tmp_path / "bundle")
+    monkeypatch.chdir(tmp_path)
+    start = start_of(RunConfig.of(compose("train", [*common, "train.init=bundle"])))
+    assert start.address.partition("#")[0] == str((tmp_path / "bundle").resolve())
+    assert start.scaling == Recipe().scaling
+    ((_, layers),) = start.networks
+    for name, weights in layers_of(network).items():
+        for one, other in zip(layers[name], weights, strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 def test_of_several_networks_the_one_that_fits_best_is_taken(trained):
