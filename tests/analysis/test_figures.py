@@ -51,6 +51,8 @@ def test_a_surface_with_gaps_is_drawn_with_what_is_nearest():
     drawn = figure.axes[0].collections[0].get_array()
     assert drawn[3, 3] == drawn[4, 4] == 75
     assert drawn[0, 0] == drawn[0, 6] == 50
+    told = "75.00 % at T = 0.3, sigma 3 px,\n1 round, no components flipped"
+    assert figure.axes[0].get_title() == told
 
 
 @pytest.mark.parametrize(

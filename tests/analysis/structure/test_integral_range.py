@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from fibsem.analysis.structure.cells import CellCounts
+from fibsem.analysis.structure.cells import CellCounts, Cells
 from fibsem.analysis.structure.film import NEITHER, Film
-from fibsem.analysis.structure.integral_range import integral_range
+from fibsem.analysis.structure.integral_range import _covariance, integral_range
 from fibsem.analysis.structure.representative import side_for, spread_by_size
 from fibsem.analysis.structure.walk import walk
 from tests.analysis.structure.shapes import SPACINGS, boolean
@@ -54,6 +54,22 @@ def test_a_rim_without_material_changes_nothing():
     plain, rimmed = integral_range(cells(phases)), integral_range(cells(wide))
     assert rimmed.volume == pytest.approx(plain.volume, rel=0.05)
     assert rimmed.sd == pytest.approx(plain.sd, rel=0.03)
+
+
+def test_the_covariance_of_a_lag_is_that_of_all_its_pairs_of_cells():
+    """Also of the longest, which a single pair of corners has; where there is none it is 0."""
+    rng = np.random.default_rng(0)
+    known = np.array(rng.integers(3, 5, (2, 3, 4)), float)
+    few = Cells(rng.binomial(known.astype(int), 0.4), known, (1.0, 1.0, 1.0))
+    covariance, pairs = _covariance(few)
+    away, weight = (few.pores - known * few.porosity) / known.max(), known / known.max()
+    for lag in np.ndindex(known.shape):
+        here = tuple(slice(0, n - k) for n, k in zip(known.shape, lag, strict=True))
+        there = tuple(slice(k, n) for n, k in zip(known.shape, lag, strict=True))
+        among = (weight[here] * weight[there]).sum()
+        assert pairs[lag] == pytest.approx(among)
+        assert covariance[lag] == pytest.approx((away[here] * away[there]).sum() / among)
+    assert pairs[0, 0, 4] == covariance[0, 0, 4] == 0
 
 
 def test_one_class_alone_tells_nothing():
