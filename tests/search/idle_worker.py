@@ -4,7 +4,7 @@ import os
 import sys
 
 
-def work(tree, folder, cores, accelerator):
-    """Leave a note of each start."""
+def work(code, folder, cores, accelerator):
+    """Leave a note of a start; the configuration is the exit code."""
     (folder / str(os.getpid())).write_text(accelerator)
-    sys.exit(tree["code"])
+    sys.exit(code)

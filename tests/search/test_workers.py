@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from fibsem.config import SearchConfig, compose
+from fibsem.config import Configuration, SearchConfig, compose
 from fibsem.errors import UserError
 from fibsem.search import workers
 from tests.search import idle_worker
@@ -24,7 +24,8 @@ def run(monkeypatch, tmp_path):
     )  # fmt: skip
 
     def go(code, count):
-        workers.run_workers(sweep, {"code": code}, count, lambda *_: None)
+        sweep.given = code
+        workers.run_workers(sweep, count, lambda *_: None)
 
     return go
 
@@ -58,9 +59,9 @@ def test_a_worker_tells_what_the_user_can_mend(monkeypatch, tmp_path, capsys):
     for name in ("die_with_parent", "guard_output", "end_cleanly"):
         monkeypatch.setattr(workers, name, lambda *_, **__: None)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    tree = compose("sweep", [f"data.path={tmp_path / 'nowhere'}"])
+    given = Configuration(compose("sweep", [f"data.path={tmp_path / 'nowhere'}"]))
     with pytest.raises(SystemExit) as end:
-        workers._worker(tree, tmp_path, os.sched_getaffinity(0), "7")
+        workers._worker(given, tmp_path, os.sched_getaffinity(0), "7")
     assert end.value.code == workers.MISTAKE
     assert "nowhere is not there" in capsys.readouterr().err
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "7"
