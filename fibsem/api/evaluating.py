@@ -165,11 +165,12 @@ def run(tree: Tree) -> EvaluateResult:
     given = Configuration(tree)
     how, config = checked(given), given.run
 
-    from fibsem.training.datasets import obtain
+    from fibsem.training.datasets import look_at, obtain
     from fibsem.training.start import pinned
     from fibsem.training.worked import worked_on
 
     dataset = obtain(config.data, config.split)
+    look_at(dataset)
     given, spec = pinned(given), config.spec
     folder = output_folder("evaluate", given.tree, dataset.name, spec.name, str(spec.nbhd))
     budgeted, anew = given.budget.planned, tree["overwrite"]

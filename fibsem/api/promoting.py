@@ -123,9 +123,10 @@ def run(tree: Tree) -> PromoteResult:
     began = time.perf_counter()
     how = checked(given := Configuration(tree))
 
-    from fibsem.training.datasets import obtain
+    from fibsem.training.datasets import look_at, obtain
 
     dataset = obtain(given.data, given.split)
+    look_at(dataset)
     if not dataset.regions("test"):
         raise UserError(
             f"`data` must have labelled test squares for a promotion, but {dataset.name} has none; "

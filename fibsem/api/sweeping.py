@@ -187,9 +187,10 @@ def prepare(tree: Tree) -> Prepared:
         f"space {space.name}: {size}, {len(space.cells())} cells of {', '.join(space.enumerated)}"
     )
 
-    from fibsem.training.datasets import obtain
+    from fibsem.training.datasets import look_at, obtain
 
     dataset = obtain(config.data, config.split)
+    look_at(dataset)
 
     from fibsem.training.material import Material
     from fibsem.training.start import pinned

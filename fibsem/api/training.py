@@ -106,12 +106,13 @@ def run(tree: Tree) -> TrainResult:
     given = Configuration(tree)
     config, budget = given.run, given.budget
 
-    from fibsem.training.datasets import obtain
+    from fibsem.training.datasets import look_at, obtain
     from fibsem.training.material import Material
     from fibsem.training.start import pinned
     from fibsem.training.worked import worked_on
 
     dataset = obtain(config.data, config.split)
+    look_at(dataset)
     given = pinned(given)
     config, anew = given.run, tree["overwrite"]
     what = config.spec.name, str(config.spec.nbhd)

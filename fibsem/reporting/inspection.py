@@ -16,6 +16,7 @@ from fibsem.analysis import figures
 from fibsem.analysis.encoding import cell
 from fibsem.analysis.intervals import normal_interval
 from fibsem.data.dataset import Dataset, Region, Sample, by_split, left_out, porosity
+from fibsem.data.placing import doubts
 from fibsem.data.preprocessing import (
     GreyProfile,
     Recipe,
@@ -151,6 +152,7 @@ class Inspection:
         for sample in self.dataset.samples:
             yield from _sizes_that_differ(sample, self.dataset.voxel_nm)
             yield from _masks_listed_twice(sample)
+            yield from doubts(sample)
             dark, bright = self.greys[sample.name].saturated
             for share, what in ((dark, "darkest"), (bright, "brightest")):
                 if share > SATURATED:

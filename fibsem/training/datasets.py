@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from pathlib import Path
 
 from fibsem.config import CONF, DataConfig, compose
@@ -10,12 +12,16 @@ from fibsem.data.dataset import Dataset
 from fibsem.data.manifest import load_dataset
 from fibsem.data.phantom import PhantomRecipe, simulate
 from fibsem.data.phantom.simulation import lock_of, unlike
+from fibsem.data.placing import doubts
 from fibsem.data.preprocessing import CorrectedVolume, Recipe, fit_correction
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
 from fibsem.system.file_names import file_name
 from fibsem.system.locks import alone
 from fibsem.system.progress import Progress
+
+#: Voxels of a film up to which it is looked through before every training: some seconds.
+LOOKED_AT = 2**27
 
 
 def obtain(config: DataConfig, split: SplitRecipe) -> Dataset:
@@ -34,6 +40,14 @@ def obtain(config: DataConfig, split: SplitRecipe) -> Dataset:
         dataset = load_dataset(folder, split).named(config.name)
     dataset.digests  # noqa: B018 - read once
     return dataset
+
+
+def look_at(dataset: Dataset) -> None:
+    """Say what should be looked at before anything is learnt; ``inspect`` says it of any film."""
+    for sample in dataset.samples:
+        if math.prod(sample.volume.shape) <= LOOKED_AT:
+            for doubt in doubts(sample):
+                print(f"warning: {doubt}", file=sys.stderr)
 
 
 def _simulated(folder: Path, phantom: str) -> None:

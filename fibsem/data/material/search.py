@@ -14,6 +14,7 @@ import numpy.typing as npt
 from fibsem.data.material.bars import bar_rows
 from fibsem.data.material.blocks import blocks_of
 from fibsem.data.material.extent import Extent
+from fibsem.data.material.odd import odd_slices
 from fibsem.data.material.parts import SIDES, Part, Rect, Side
 from fibsem.data.material.rims import Border, look_at
 from fibsem.data.volumes import Volume, open_labels
@@ -152,10 +153,10 @@ class Search(Mapping[int, tuple[Part, ...]]):
     def _seen(self, image: npt.NDArray[Any]) -> Appearance:
         top, bottom = self.bars
         film = image[top : len(image) - bottom]
-        some = film[:: max(1, len(film) // 128), :: max(1, film.shape[1] // 128)]
+        some = _some(film)
         borders = {side: look_at(film, side, self.tolerance) for side in SIDES}
         blocks = tuple(_below(block, top) for block in blocks_of(film))
-        return Appearance(float(np.median(some)), _contrast(some), borders, blocks, some.copy())
+        return Appearance(float(np.median(some)), _contrast(some), borders, blocks, some)
 
     def _blank(self, z: int, look: Appearance) -> bool:
         """Whether a slice shows nothing: one value, or noise that is black or white."""
@@ -220,6 +221,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
                     f"{side} border, {np.mean(odd):.0f} pixels deep, but no straight edge: it is "
                     "measured as material; valid=MASK leaves it out"
                 )
+        yield from self.odd()
         blank = [
             z for z, look in looks.items() if self._blank(z, look) and not self._differs(z, look)
         ]
@@ -228,6 +230,25 @@ class Search(Mapping[int, tuple[Part, ...]]):
                 f"{len(blank)} slices from {blank[0]} to {blank[-1]} are of one grey value like "
                 "most of their neighbours: measured as material; valid=MASK leaves them out"
             )
+
+    def odd(self) -> Iterator[str]:
+        """Slices seen so far that are unlike their neighbours."""
+        looks = {z: look for z, look in self._looks.items() if look is not None}
+        seen = {z: look.some for z, look in looks.items() if not self._blank(z, look)}
+        yield from odd_slices(seen, self.contrast)
+
+    def odd_of_all(self) -> Iterator[str]:
+        """The same of all slices, without a look for what is not material."""
+        seen = {z: _some(image) for z in self if (image := self._read(z)) is not None}
+        least = FAINT * self.contrast
+        yield from odd_slices(
+            {z: some for z, some in seen.items() if _contrast(some) >= least}, self.contrast
+        )
+
+
+def _some(film: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Pixels of a slice that stand for all."""
+    return film[:: max(1, len(film) // 128), :: max(1, film.shape[1] // 128)].copy()
 
 
 def _below(part: Part, top: int) -> Any:
@@ -273,6 +294,11 @@ def look_for(volume: Volume, valid: str = "auto") -> Extent:
     For data of which few slices are used; `find_extent` looks at all of them.
     """
     return known_extent(volume, valid) or Extent(volume.shape, Search(volume))
+
+
+def odd_in(volume: Volume) -> Iterator[str]:
+    """Say which slices of a volume are unlike their neighbours; each is read once."""
+    yield from Search(volume).odd_of_all()
 
 
 def find_extent(volume: Volume, valid: str = "auto", progress: Show | None = None) -> Extent:

@@ -1,0 +1,166 @@
+"""Whether labels lie where they belong: they tell more of the grey values there than elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.data.dataset import IGNORE, Region, Sample
+from fibsem.data.material import odd_in
+from fibsem.data.preprocessing import evenly_spaced
+from fibsem.errors import UserError
+from fibsem.geometry import Box
+
+Greys = npt.NDArray[np.float32]
+#: Reads the grey values that the labels of a region would belong to; None where there are none.
+Place = Callable[[Region], Greys | None]
+#: A region and its labels.
+Labelled = tuple[Region, npt.NDArray[np.uint8]]
+
+#: Regions that are looked at, evenly spread, and how many there must be; slices to both sides.
+MOST, FEWEST, REACH = 16, 6, 3
+#: Bins of grey values, of equal numbers of pixels.
+BINS = 16
+#: Pixels across a region that are looked at, at most.
+SIDE = 256
+#: How much more labels must tell elsewhere, and by how many standard errors over regions. Of
+#: labels in place others tell 0.89 of it at most, of misplaced ones 1.13 at least, by 7 standard
+#: errors (experiments/reliability/inputs-placing.md).
+MORE, ERRORS = 1.1, 5.0
+#: Share of their own entropy below which labels tell nothing, and share of it that mirrored ones
+#: tell as well: of labels in place 0.10 and 0.02, of another film's 0.005 and 0.2.
+NOTHING, AS_WELL = 0.02, 0.15
+
+
+def doubts(sample: Sample) -> Iterator[str]:
+    """What of a sample should be looked at before anything is learnt from it."""
+    if sample.valid != "all":
+        yield from (f"{sample.name}: {said}" for said in odd_in(sample.volume))
+    yield from misplaced(sample)
+
+
+def misplaced(sample: Sample) -> Iterator[str]:
+    """Say where the labels of a sample seem to belong, if that is not where they lie.
+
+    Time: that of reading at most 16 regions of 11 slices each. Memory: those of one region.
+    """
+    regions = _looked_at(sample)
+    if len(regions) < FEWEST:
+        return
+    here = _told(regions, _in_slice(sample, 0))
+    elsewhere = {name: _told(regions, place) for name, place in _places(sample)}
+    name, told = max(elsewhere.items(), key=lambda item: _excess(item[1], here))
+    if _excess(told, here) > ERRORS:
+        yield (
+            f"{sample.name}: the labels go with the grey values {name} better than with those "
+            f"where they lie ({np.nanmean(told) / np.nanmean(here):.1f} times the information, in "
+            f"{len(regions)} regions): are they shifted or mirrored?"
+        )
+    elif _tell_nothing(regions, here, elsewhere):
+        yield (
+            f"{sample.name}: the labels tell no more of the grey values than mirrored ones would: "
+            "are they of another film?"
+        )
+
+
+def _looked_at(sample: Sample) -> list[Labelled]:
+    """Some regions with both classes, evenly spread, and their labels."""
+    some = [sample.regions[k] for k in evenly_spaced(len(sample.regions), 3 * MOST)]
+    read = ((region, region.read()) for region in some)
+    both = [(r, labels) for r, labels in read if (labels == 0).any() and (labels == 1).any()]
+    return [both[k] for k in evenly_spaced(len(both), MOST)] if both else []
+
+
+def _places(sample: Sample) -> Iterator[tuple[str, Place]]:
+    """Where else the labels may belong, in words."""
+    for dz in (*range(-REACH, 0), *range(1, REACH + 1)):
+        many = "slice" if abs(dz) == 1 else "slices"
+        yield f"{abs(dz)} {many} {'later' if dz > 0 else 'earlier'}", _in_slice(sample, dz)
+    for name, axes in (("y", (1,)), ("x", (2,)), ("y and x", (1, 2)), ("z", (0,))):
+        if sample.dense or axes != (0,):
+            yield f"mirrored in {name}", _mirrored(sample, axes)
+
+
+def _in_slice(sample: Sample, dz: int) -> Place:
+    def read(region: Region) -> Greys | None:
+        start, stop = region.box.start, region.box.stop
+        return _read(sample, Box((start[0] + dz, *start[1:]), (stop[0] + dz, *stop[1:])))
+
+    return read
+
+
+def _mirrored(sample: Sample, axes: tuple[int, ...]) -> Place:
+    """A stack is mirrored as a whole, a mask of its own by itself."""
+
+    def read(region: Region) -> Greys | None:
+        start, stop = list(region.box.start), list(region.box.stop)
+        for axis in axes if sample.dense else ():
+            n = sample.volume.shape[axis]
+            start[axis], stop[axis] = n - region.box.stop[axis], n - region.box.start[axis]
+        found = _read(sample, Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2])))
+        inside = tuple(axis - 1 for axis in axes if axis)
+        return None if found is None else np.flip(found, inside)
+
+    return read
+
+
+def _read(sample: Sample, box: Box) -> Greys | None:
+    if not box.inside(sample.volume.shape) or box.start[0] in sample.volume.missing:
+        return None
+    try:
+        return sample.volume.read_unit(box)[0]
+    except UserError:  # that it cannot be read is said elsewhere
+        return None
+
+
+def _told(regions: list[Labelled], place: Place) -> npt.NDArray[np.float64]:
+    """Information of every region's labels on the grey values of a place; nan where it is none."""
+    return np.array([information(place(region), labels) for region, labels in regions])
+
+
+def information(greys: Greys | None, labels: npt.NDArray[np.uint8]) -> float:
+    r"""Mutual information of grey values, in bins, and labels, in nats.
+
+    .. math:: I = \sum_{g, l} p(g, l) \ln \frac{p(g, l)}{p(g) \, p(l)}
+
+    >>> information(np.float32([[0, 0, 1, 1]]), np.uint8([[0, 0, 1, 1]])) == np.log(2)
+    True
+    """
+    if greys is None:
+        return float("nan")
+    step = -(-max(labels.shape) // SIDE)
+    labels, greys = labels[::step, ::step], greys[::step, ::step]
+    known = labels != IGNORE
+    values, classes = greys[known], labels[known]
+    if not len(values):
+        return float("nan")
+    edges = np.quantile(values, np.linspace(0, 1, BINS + 1)[1:-1])
+    code = 2 * np.searchsorted(edges, values).astype(np.intp) + classes
+    joint = np.bincount(code, minlength=2 * BINS).reshape(BINS, 2) / len(code)
+    apart = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
+    some = joint > 0
+    return float((joint[some] * np.log(joint[some] / apart[some])).sum())
+
+
+def _excess(there: npt.NDArray[np.float64], here: npt.NDArray[np.float64]) -> float:
+    """Standard errors by which labels tell more there; 0 where it is not much, or few regions."""
+    both = np.isfinite(there) & np.isfinite(here)
+    if both.sum() < FEWEST or there[both].mean() < MORE * here[both].mean():
+        return 0.0
+    more = there[both] - here[both]
+    error = more.std(ddof=1) / np.sqrt(len(more))
+    return float(more.mean() / max(error, 1e-12))
+
+
+def _tell_nothing(
+    regions: list[Labelled],
+    here: npt.NDArray[np.float64],
+    elsewhere: dict[str, npt.NDArray[np.float64]],
+) -> bool:
+    shares = [np.mean(labels[labels != IGNORE]) for _, labels in regions]
+    entropy = np.mean([-p * np.log(p) - (1 - p) * np.log(1 - p) for p in shares])
+    mirrored = [np.nanmean(told) for name, told in elsewhere.items() if name.startswith("mirrored")]
+    told = np.nanmean(here)
+    return bool(told < NOTHING * entropy and np.mean(mirrored) > AS_WELL * told)

@@ -1,0 +1,81 @@
+"""Slices that are unlike their neighbours are named, and nothing is said of clean films."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from fibsem.data.material import find_extent, odd_in
+from fibsem.data.volumes import ArrayVolume, open_volume
+
+DEPTH = 16
+
+
+def porous(seed=0, correlated=2.0):
+    """A film of blobs in noise, (16, 96, 112) uint8."""
+    rng = np.random.default_rng(seed)
+    smooth = ndimage.gaussian_filter(rng.normal(size=(DEPTH, 96, 112)), (correlated, 4, 4))
+    solid = smooth > np.quantile(smooth, 0.3)
+    grey = np.where(solid, 150, 90) + rng.normal(0, 8, solid.shape)
+    return np.clip(grey, 0, 255).astype(np.uint8)
+
+
+FILM = porous()
+
+
+def with_slices(change, *which):
+    film = FILM.copy()
+    for z in which:
+        film[z] = np.clip(change(film[z].astype(float)), 0, 255)
+    return film
+
+
+def swapped():
+    film = FILM.copy()
+    film[[7, 8]] = FILM[[8, 7]]
+    return film
+
+
+def doubled():
+    film = FILM.copy()
+    film[8] = FILM[7]
+    return film
+
+
+ODD = {
+    "inverted": (with_slices(lambda s: 255 - s, 5), "slice 5 is inverted"),
+    "the first": (with_slices(lambda s: 255 - s, 0), "slice 0 is inverted"),
+    "some": (with_slices(lambda s: 255 - s, 5, 6, 11), "slices 5, 6, 11 are inverted"),
+    "brighter": (with_slices(lambda s: s + 20, 5), "slice 5 is darker, brighter or"),
+    "flat": (with_slices(lambda s: 0.6 * (s - 130) + 130, 5), "slice 5 is darker, brighter or"),
+    "turned": (with_slices(lambda s: s[::-1, ::-1], 5), "slice 5 is unlike the slices beside"),
+    "the last": (with_slices(lambda s: s[::-1], 15), "slice 15 is unlike the slices beside"),
+    "twice": (doubled(), "slice 8 is the same as the one before"),
+    "swapped": (swapped(), "slices 7 and 8 seem to be swapped"),
+}
+
+
+@pytest.mark.parametrize(("film", "said"), ODD.values(), ids=ODD)
+def test_odd_slices_are_named_and_measured(film, said):
+    (line,) = odd_in(ArrayVolume(film))
+    assert line.startswith(said)
+    extent = find_extent(ArrayVolume(film))
+    assert extent.doubts == (line,)
+    assert extent.left_out() == {}
+
+
+@pytest.mark.parametrize("correlated", [0.0, 0.7, 2.0, 6.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_nothing_is_said_of_films_as_they_are(seed, correlated):
+    assert list(odd_in(ArrayVolume(porous(seed, correlated)))) == []
+
+
+def test_nor_of_drift_of_brightness_and_of_films_of_one_slice():
+    drifting = np.clip(FILM + np.linspace(0, 60, DEPTH)[:, None, None], 0, 255).astype(np.uint8)
+    for film in (drifting, FILM[:5], np.repeat(FILM[:1], DEPTH, axis=0), np.zeros_like(FILM)):
+        assert list(odd_in(ArrayVolume(film))) == []
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("path", ["flyem/images.tif", "shale/images.tif", "vnc/film.tif"])
+def test_nor_of_real_films(real, path):
+    assert list(odd_in(open_volume(real / path))) == []

@@ -1,0 +1,112 @@
+"""Labels that do not lie where they belong are said, and those that do are not."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from fibsem.data.dataset import Region, Sample
+from fibsem.data.manifest import load_dataset
+from fibsem.data.placing import doubts, misplaced
+from fibsem.data.split import SplitRecipe
+from fibsem.data.volumes import ArrayVolume
+from fibsem.geometry import Box
+
+SHAPE, SIDE = (24, 64, 96), 32
+
+
+def porous(seed):
+    """Grey values uint8 and labels, 0 pore and 1 solid."""
+    rng = np.random.default_rng(seed)
+    smooth = ndimage.gaussian_filter(rng.normal(size=SHAPE), (1.5, 3, 3))
+    solid = (smooth > np.quantile(smooth, 0.3)).astype(np.uint8)
+    grey = np.where(solid, 150, 90) + rng.normal(0, 25, SHAPE)
+    return np.clip(grey, 0, 255).astype(np.uint8), solid
+
+
+GREY, SOLID = porous(0)
+
+
+def sample(labels, *, dense=True, grey=GREY):
+    """A film with a stack of labels, cut into regions."""
+    boxes = [
+        Box((z, y, x), (z + 1, y + SIDE, x + SIDE))
+        for z in range(0, SHAPE[0], 2)
+        for y in range(0, SHAPE[1], SIDE)
+        for x in range(0, SHAPE[2], SIDE)
+    ]
+    regions = tuple(
+        Region("film", f"{box.start}", box, "train", lambda box=box: labels[box.slices][0])
+        for box in boxes
+    )
+    return Sample("film", ArrayVolume(grey), regions, dense=dense)
+
+
+def later(slices):
+    """The labels of the film so many slices later."""
+    return np.roll(SOLID, -slices, axis=0)
+
+
+MISPLACED = {
+    **{f"{dz:+}": (later(dz), f"{abs(dz)} slice") for dz in (-3, -2, -1, 1, 2, 3)},
+    "x": (SOLID[:, :, ::-1], "mirrored in x better"),
+    "y": (SOLID[:, ::-1], "mirrored in y better"),
+    "turned": (SOLID[:, ::-1, ::-1], "mirrored in y and x better"),
+    "z": (SOLID[::-1], "mirrored in z better"),
+    "other film": (porous(1)[1], "are they of another film?"),
+}
+
+
+@pytest.mark.parametrize(("labels", "said"), MISPLACED.values(), ids=MISPLACED)
+def test_where_labels_belong_is_said(labels, said):
+    (line,) = misplaced(sample(labels))
+    assert line.startswith("film: ")
+    assert said in line
+
+
+def test_a_mask_that_is_mirrored_by_itself_is_said():
+    regions = [
+        replace(region, read=lambda read=region.read: read()[:, ::-1])
+        for region in sample(SOLID, dense=False).regions
+    ]
+    (line,) = misplaced(replace(sample(SOLID, dense=False), regions=tuple(regions)))
+    assert "mirrored in x" in line
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("dense", [True, False])
+def test_nothing_is_said_of_labels_in_their_place(seed, dense):
+    grey, solid = porous(seed)
+    assert list(misplaced(sample(solid, dense=dense, grey=grey))) == []
+
+
+def test_nor_of_few_regions_of_one_class_or_of_none():
+    assert list(misplaced(Sample("film", ArrayVolume(GREY)))) == []
+    assert list(misplaced(sample(np.ones_like(SOLID)))) == []
+    few = sample(later(3))
+    assert list(misplaced(replace(few, regions=few.regions[:5]))) == []
+
+
+def test_nor_of_classes_that_grey_values_hardly_tell_apart():
+    """Labels of texture: in their place they tell little, but more than mirrored ones."""
+    rng = np.random.default_rng(0)
+    spread = np.where(SOLID, 10, 18)
+    grey = np.clip(128 + spread * rng.normal(size=SHAPE), 0, 255).astype(np.uint8)
+    assert list(misplaced(sample(SOLID, grey=grey))) == []
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    "name",
+    ["flyem", "shale", "vnc/membranes.yaml", "vnc/mitochondria.yaml", "vnc/membranes-squares.yaml",
+     "vnc/mitochondria-squares.yaml"],
+)  # fmt: skip
+def test_nor_of_real_films(real, name):
+    dataset = load_dataset(Path(real / name), SplitRecipe())
+    assert [said for one in dataset.samples for said in doubts(one)] == []
+
+
+def test_nor_of_a_phantom(tiny):
+    assert [said for one in load_dataset(tiny, SplitRecipe()).samples for said in doubts(one)] == []
