@@ -1,0 +1,98 @@
+"""The commands that README and docs/ show run: one after the other, on a tiny film, with smoke."""
+
+from importlib import import_module
+
+import pytest
+
+from fibsem.config import compose
+from fibsem.errors import UserError
+from fibsem.system.files import read_json
+from tests.test_docs import ROOT, commands
+
+#: Words of commands that run in tests of their own: nothing that they need is here.
+ELSEWHERE = {
+    "search.storage=postgresql://me@host/db": "tests/search/test_two_machines.py",
+    "search.workers=4": "tests/search/test_executors.py",
+    "study=[A,B]": "tests/promotion/test_ranking.py",
+    "ensemble_of=architectures": "tests/promotion/test_mixed.py",
+    "train.init=models:/fibsem@champion": "tests/training/test_start.py",
+    "export=onnx": "tests/inference/model/test_onnx_form.py",
+    "repoint=/home/me/fibsem": "tests/tracking/test_repointing.py",
+    "view": "tests/test_view.py",
+}
+#: What a page leaves to its reader, by what it is here.
+READERS = {
+    "segmentation=OUT": "segmentation=labels",
+    "output=DIR": "output=data/new",
+    "data.path=DIR": "data.path=film",
+    "volume=PATH": "volume=my/stack",
+    "data=demo": "data.path=film",
+    "lineage=out": "lineage=labels",
+}
+FILM = ("data.path=film", "split.guard_px=0", "split.guard_slices=0")
+#: Whatever a page says of the network, it is one that takes no time.
+SMOKE = ("experiment=smoke", *FILM, "model=threshold", "nbhd=11x11x1")
+#: What every command is given beside its own words, in the order in which they need each other.
+BESIDE = {
+    "simulate": ("phantom.shape=[6,160,176]", "phantom.squares=4", "phantom.square_px=64"),
+    "inspect": FILM,
+    "train": SMOKE,
+    "evaluate": SMOKE,
+    "sweep": SMOKE,
+    "promote": ("experiment=smoke", *FILM, "segment=false", "force=true"),
+    "segment": (),
+    "quantify": ("blocks=1", "block_voxels=4000", "draws=1"),
+    "report": FILM,
+}
+
+
+def key_of(word):
+    return word.partition("=")[0]
+
+
+def as_run(name, words):
+    """The words of a page as they are, but for what is given beside them; of lists the first."""
+    given = {key_of(word) for word in BESIDE[name]}
+    own = [READERS.get(word, word) for word in words if word != "--multirun"]
+    if "--multirun" in words:
+        own = [word.split(",")[0] for word in own]
+    return (name, *(word for word in own if key_of(word) not in given), *BESIDE[name])
+
+
+def sequence():
+    """Every command once; a champion is taken back when all that need it have run."""
+    found = {
+        as_run(name, words): None
+        for name, *words in commands()
+        if not {name, *words} & ELSEWHERE.keys()
+    }
+    order = list(BESIDE)
+    return sorted(found, key=lambda one: ("rollback=true" in one, order.index(one[0])))
+
+
+@pytest.mark.slow
+def test_commands_of_the_pages_run(tiny, tmp_path, monkeypatch, capsys):
+    """In one process and one store, which later commands find the work of earlier ones in."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "film").symlink_to(tiny)
+    (tmp_path / "my").mkdir()
+    (tmp_path / "my" / "stack").symlink_to(tiny / "HPC45" / "slices")
+    refused = {}
+    for name, *words in sequence():
+        try:
+            import_module(f"fibsem.{name}").main(compose(name, words))
+        except UserError as error:
+            refused[" ".join((name, *words))] = str(error)
+    assert refused == {}
+    told = capsys.readouterr().out
+    assert "version 1 is the champion again, instead of version 2" in told
+    assert 0 < read_json(tmp_path / "labels" / "summary.json")["porosity"] < 1
+    assert (tmp_path / "data" / "mine" / "dataset.yaml").is_file()
+
+
+def test_every_command_runs_here_or_elsewhere():
+    shown = {word for name, *words in commands() for word in (name, *words)}
+    assert ELSEWHERE.keys() | READERS.keys() <= shown
+    assert [path for path in ELSEWHERE.values() if not (ROOT / path).is_file()] == []
+    assert {name for name, *_ in sequence()} == BESIDE.keys()
+    assert len(sequence()) > 30
