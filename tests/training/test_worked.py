@@ -24,7 +24,9 @@ def work(folder, before_s):
 
 def noted(folder):
     """Seconds of the only start, as it has noted them so far."""
-    return max((read_json(path)["seconds"] for path in folder.glob(f"{FOLDER}/*.json")), default=0)
+    return max(
+        (read_json(path)["seconds"] for path in folder.glob(f"{FOLDER}/[0-9]*.json")), default=0
+    )
 
 
 def test_a_killed_start_counts_up_to_the_kill(tmp_path, monkeypatch):
