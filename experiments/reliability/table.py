@@ -37,6 +37,9 @@ KINDS = {
     "segmentations mended by hand": ["segmentations"],
     "one film listed twice, voxels of no size": ["twice"],
     "closed streams": ["streams"],
+    "odd slices in a film": ["odd_slices"],
+    "labels that lie elsewhere": ["placing"],
+    "values of another type in our own records": ["records"],
 }
 
 

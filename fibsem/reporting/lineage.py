@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fibsem.analysis.intervals import corrected_text, with_interval
 from fibsem.config import as_typed, command_line
 from fibsem.errors import UserError
+from fibsem.reporting.results import ORIGINS
 from fibsem.system.files import read_json
-from fibsem.system.summaries import Crowned, Segmented, of_kind
+from fibsem.system.records import typed
+from fibsem.system.summaries import Crowned, Segmented
 from fibsem.tracking.lineage import Lineage
 
 Record = dict[str, Any]
@@ -25,7 +26,9 @@ UNKNOWN = "not recorded"
 #: What can be done about a damaged record.
 AGAIN = "the command that made it writes it again"
 #: What is read here.
-READ = {"segmentation": Segmented, "promotion": Crowned}
+READ: dict[str, type] = {"segmentation": Segmented, "promotion": Crowned}
+#: Keys by which they are known.
+TOLD_BY = {"segmentation": {"labels", "slabs"}, "promotion": {"winner", "version"}}
 
 
 @dataclass(frozen=True)
@@ -187,15 +190,30 @@ def read_lineage(place: Path) -> LineageReport:
     """
     folder = place.parent if place.name == "summary.json" else place
     path = folder / "summary.json"
-    record = read_json(path, partial(of_kind, READ), remedy=AGAIN) if path.is_file() else {}
-    if "labels" in record and "slabs" in record:
-        return _of_segmentation(str(folder), record)
-    if "winner" in record and "version" in record:
-        return _of_promotion(folder, record)
+    record = read_json(path, _checked, remedy=AGAIN) if path.is_file() else {}
+    match _kind(record):
+        case "segmentation":
+            return _of_segmentation(str(folder), record)
+        case "promotion":
+            return _of_promotion(folder, record)
     raise UserError(
         f"`lineage` must be a folder that fibsem.segment or fibsem.promote made, but {place} "
         f"{'is not one' if place.exists() else 'is not there'}."
     )
+
+
+def _kind(record: Any) -> str | None:
+    """Which kind of results a record is of, by what older versions wrote, too."""
+    known = record if isinstance(record, dict) else {}
+    return next((kind for kind, keys in TOLD_BY.items() if keys <= known.keys()), None)
+
+
+def _checked(record: Any) -> Any:
+    """A record itself, if what is read here is whole."""
+    kind = _kind(record)
+    for shapes in (READ, ORIGINS) if kind else ():
+        typed(shapes[str(kind)], record)
+    return record
 
 
 def _of_segmentation(folder: str, record: Mapping[str, Any]) -> LineageReport:

@@ -29,7 +29,9 @@ from fibsem.errors import UserError
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--json", type=Path, help="write the figures here")
-parser.add_argument("--kind", help="one kind alone, and what comes of each of its inputs")
+parser.add_argument(
+    "--kind", help="one kind alone, its row in the file anew, and what comes of each of its inputs"
+)
 args = parser.parse_args()
 
 
@@ -57,7 +59,8 @@ def outcome(right: Callable[[], bool]) -> str:
 
 signal.signal(signal.SIGALRM, late)
 kinds = sorted(file.stem for file in (HERE / "kinds").glob("*.py"))
-summary = {}
+known = json.loads(args.json.read_text()) if args.kind and args.json else {}
+summary = dict(known)
 for kind in [args.kind] if args.kind else kinds:
     counts = Counter({"right": 0, "refused": 0, "wrong": 0})
     for name, right in importlib.import_module(f"kinds.{kind}").inputs():
