@@ -1,13 +1,13 @@
 """Worked time: what a killed start had worked counts, what passed after the kill does not."""
 
 import time
+from multiprocessing import get_context
 
 import pytest
 
 from fibsem.system.files import read_json, write_json
 from fibsem.training import worked as module
 from fibsem.training.worked import FOLDER, worked_on
-from tests.processes import FORKED
 
 
 def working(folder, before_s=0.0, **how):
@@ -17,7 +17,8 @@ def working(folder, before_s=0.0, **how):
 
 
 def work(folder, before_s):
-    """Work until killed; ``before_s`` of it are over already."""
+    """Work until killed, with a note every fifth of a second."""
+    module.EVERY_S = 0.2
     with working(folder, before_s):
         time.sleep(60)
 
@@ -29,9 +30,8 @@ def noted(folder):
     )
 
 
-def test_a_killed_start_counts_up_to_the_kill(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "EVERY_S", 0.2)  # in the process too, which is forked
-    process = FORKED.Process(target=work, args=(tmp_path, 40.0))
+def test_a_killed_start_counts_up_to_the_kill(tmp_path):
+    process = get_context("spawn").Process(target=work, args=(tmp_path, 40.0))
     process.start()
     while noted(tmp_path) < 40.2:  # the second note, at least
         time.sleep(0.01)
