@@ -11,6 +11,8 @@ VIEW   := $(VENV)/.view-installed
 DOCS   := build/docs
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
+# where it is set, each of the many processes of the tests compiles all of the package anew
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help python install install-view docs demo test test-slow lint bench lock clean
 .DEFAULT_GOAL := help

@@ -58,6 +58,8 @@ environment = {
     **os.environ, "PYTHONPATH": f"{tree}{os.pathsep}{tools}", "TF_NUM_INTRAOP_THREADS": "1",
     "TF_NUM_INTEROP_THREADS": "1",
 }  # fmt: skip
+#: Else every process compiles all tests anew, which takes longer than most of them.
+environment.pop("PYTHONDONTWRITEBYTECODE", None)
 
 #: Hypothesis without deadlines, which a busy machine misses, and with the same examples each time.
 PYTEST = (
