@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import tifffile
 
@@ -150,6 +151,13 @@ def test_nobody_goes_on_from_the_weights_of_another_training(cut_off, material, 
     slower = material(*SHORT, "train.learning_rate=0.05")
     anew, _ = run_job(job(cut_off, "other"), slower, tracking)
     assert anew.val == pytest.approx(train(slower).best.val)
+
+
+def test_the_parts_of_a_checkpoint_keep_their_names(cut_off):
+    """A later version goes on from it."""
+    with np.load(cut_off / "checkpoint.npz") as arrays:
+        parts = {name.partition("/")[0] for name in arrays}
+    assert parts == {"record", "best", "model", "optimizer", "raw"}
 
 
 def test_a_checkpoint_carries_what_it_is_of(begun, cut_off, material, tracking, tmp_path):
