@@ -152,6 +152,9 @@ def test_a_ranking_says_what_cannot_be_told_apart():
     assert table["loss in the sweep"][0] == "0.4123"
     assert table["s per gigapixel"][0] == "812"
     assert "diverged" not in table
+    assert "val/miou in the sweep" not in table
+    ranked = tables.ranking([{**rows[0], "ranked_by": "val/miou", "search_value": 0.81234}])
+    assert list(ranked["val/miou in the sweep"]) == ["0.8123"]
     rows[1]["diverged"], rows[0]["diverged"] = 1, 0
     assert list(tables.ranking(rows[:2])["diverged"]) == ["0", "1"]
 

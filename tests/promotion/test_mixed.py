@@ -50,6 +50,7 @@ def test_architectures_are_promoted_as_one_model(tiny, new_store, tmp_path, caps
     assert record["ensemble"]["cost_ratio"] > 1
     card = (tmp_path / "both" / "bundle" / "MODEL_CARD.md").read_text()
     assert " + ".join(member["model"] for member in record["members"]) in card
+    assert f"{record['ensemble']['gain_test_miou']:+.4f}" in card
 
     uri = store[0].partition("=")[2]
     members = find_bundle("models:/fibsem@champion", uri).segmenter.members
