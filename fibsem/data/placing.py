@@ -126,8 +126,8 @@ def information(greys: Greys | None, labels: npt.NDArray[np.uint8]) -> float:
 
     .. math:: I = \sum_{g, l} p(g, l) \ln \frac{p(g, l)}{p(g) \, p(l)}
 
-    >>> information(np.float32([[0, 0, 1, 1]]), np.uint8([[0, 0, 1, 1]])) == np.log(2)
-    True
+    >>> round(information(np.float32([[0, 0, 1, 1]]), np.uint8([[0, 0, 1, 1]])), 4)  # ln 2
+    0.6931
     """
     if greys is None:
         return float("nan")

@@ -19,7 +19,7 @@ from fibsem.data.material import Extent
 from fibsem.data.volumes import Volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
-from fibsem.system.records import typed
+from fibsem.system.records import typed, whole
 
 Gradient = Literal["x", "y", "none"]
 Scaling = Literal["standardise", "none", "minmax", "mode"]
@@ -33,6 +33,7 @@ BoolArray = npt.NDArray[np.bool_]
 FLAT = 1e-6
 
 
+@whole
 @dataclass(frozen=True)
 class Recipe:
     """What to do to the grey values of a sample, in this order: gradient, then scaling."""

@@ -28,7 +28,7 @@ class Scale:
     def of_json(cls, record: list[Any]) -> Scale:
         """Read what :meth:`to_json` gave."""
         dtype, declared = record
-        return cls(dtype, declared)
+        return cls(dtype, declared and (declared[0], declared[1]))
 
 
 #: One as it is written.

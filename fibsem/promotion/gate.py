@@ -24,7 +24,7 @@ class Challenger:
 
     Attributes
     ----------
-    how, dataset, folder
+    config, dataset, folder
         What its promotion asks of it, on which data, and where.
     uri
         Of the store with the champion.
@@ -34,7 +34,7 @@ class Challenger:
         What the test squares say of it and of the champion.
     """
 
-    how: GateConfig
+    config: GateConfig
     dataset: Dataset
     folder: Path
     uri: str
@@ -61,7 +61,7 @@ def gate(challenger: Challenger) -> Gate:
     former = decided(challenger.folder, challenger.run_id, challenger.uri)
     if former is not None:
         return former
-    config, tested = challenger.how, challenger.tested
+    config, tested = challenger.config, challenger.tested
     judged = verdict(tested.examination.rows, tested.champion, challenger.dataset, config)
     now = champions.champion_version(challenger.uri)
     if now is not None and now not in challenger.may_replace:

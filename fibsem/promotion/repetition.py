@@ -57,11 +57,11 @@ class Repetition:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Repetition:
         """Read what :meth:`to_json` made."""
-        known = typed(cls, record)
+        repetition = typed(cls, record)
         needed = {one.name for one in fields(cls)} - {"diverged"}
-        if known.diverged is None and (missing := sorted(needed - record.keys())):
+        if repetition.diverged is None and (missing := sorted(needed - record.keys())):
             raise ValueError(f"it lacks {', '.join(missing)}")
-        return known
+        return repetition
 
 
 def repeated(trained: Tree, tree: Tree, seed: int) -> Configuration:

@@ -33,8 +33,8 @@ class Steps:
     def once(self, name: str, kind: type[T], make: Callable[[], T]) -> T:
         """What a step found: as a former start left it, or made now."""
         path = self.folder / f"{name}.json"
-        known = known_json(path, kind.from_json)
-        if known is not None:
-            return known
+        before = known_json(path, kind.from_json)
+        if before is not None:
+            return before
         write_json(path, make().to_json())
         return read_json(path, kind.from_json)

@@ -48,11 +48,21 @@ Number = Annotated[float, WrittenAs(float | None, _or_nan)]
 Figure = Annotated[float, WrittenAs(float | None, lambda value: value)]
 
 
+def whole(kind: type[T]) -> type[T]:
+    """Class decorator of a dataclass whose record has no key that it does not know.
+
+    A step of a later version that was left out would change figures without a word.
+    """
+    kind.__pydantic_config__ = {"extra": "forbid"}  # type: ignore[attr-defined]
+    return kind
+
+
 def typed(kind: type[T], record: object) -> T:
     """Make a value of a type from a record, by the type's annotations.
 
     Types are strict: texts are no numbers, and nor are booleans. Keys that a dataclass does not
-    know are of a later version and are left out, keys with a default may be missing.
+    know are of a later version and are left out, unless it is :func:`whole`; keys with a default
+    may be missing.
 
     Raises
     ------
@@ -98,6 +108,9 @@ def _told(error: ValidationError) -> str:
         must = MUST.get(one["type"], one["msg"].replace("Input should be ", ""))
         got = json.dumps(one["input"], default=str)
         got = got if len(got) <= MOST_SHOWN else f"{got[: MOST_SHOWN - 3]}..."
+        if one["type"] == "unexpected_keyword_argument":
+            told.setdefault(f"{top} {within}", f"{top}: {within} is not known")
+            continue
         wrong = "is missing" if one["type"] == "missing" else f"must be {must}, but got {got}"
         told.setdefault(f"{top} {within}", f"{top}: {f'{within} {wrong}'.strip()}")
     return "; ".join([*told.values()][:MOST_NAMED])

@@ -111,13 +111,14 @@ def _sources(package: Path, scratch: Path) -> Path:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without MLflow's remarks, and without the path to the stored code that its trial leaves."""
-    path = list(sys.path)
+    """Without MLflow's remarks, and without what its trial leaves: a path, and compiled code."""
+    path, bytecode = list(sys.path), sys.dont_write_bytecode
     logger = logging.getLogger("mlflow.pyfunc")
     level = logger.level
     logger.setLevel(logging.WARNING)
+    sys.dont_write_bytecode = True
     try:
         yield
     finally:
         logger.setLevel(level)
-        sys.path = path
+        sys.path, sys.dont_write_bytecode = path, bytecode

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fibsem.system.records import Figure, Number, fitting, typed
+from fibsem.system.records import Figure, Number, fitting, typed, whole
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,18 @@ OUTER = st.builds(
     st.dictionaries(st.text(), INNER), st.booleans(), FINITE, FINITE,
 )  # fmt: skip
 GOOD = {"count": 3, "ends": [0, 1.5], "parts": {"a": {"low": 0.1}}, "of a later version": 1}
+
+
+@whole
+@dataclass(frozen=True)
+class Step:
+    sigma: float = 1.0
+
+
+def test_a_key_that_would_change_figures_is_not_left_out():
+    assert typed(dict[str, Step], {"last": {"sigma": 2.0}}) == {"last": Step(2.0)}
+    with pytest.raises(ValueError, match=r"^last: median is not known$"):
+        typed(dict[str, Step], {"last": {"sigma": 2.0, "median": 3}})
 
 
 @given(OUTER)

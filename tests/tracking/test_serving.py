@@ -91,6 +91,12 @@ def store(segmenters, stack, new_store, tmp_path_factory):
     return tracking.uri, addresses
 
 
+@pytest.fixture(autouse=True)
+def _stored_code_stays_as_it_is(store, monkeypatch):
+    """What is loaded from a folder is compiled into it, which is not what was stored."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+
 @pytest.fixture
 def load(store):
     """Function (name) -> the model as MLflow loads it."""

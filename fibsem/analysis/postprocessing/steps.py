@@ -18,6 +18,7 @@ from scipy.ndimage import gaussian_filter
 
 from fibsem.analysis.metrics import Confusion
 from fibsem.errors import UserError
+from fibsem.system.records import whole
 
 FloatArray = npt.NDArray[np.float32]
 LabelArray = npt.NDArray[np.uint8]
@@ -28,6 +29,7 @@ ROWS = 512
 TRUNCATE = 4.0
 
 
+@whole
 @dataclass(frozen=True)
 class PostProcessing:
     """What is done to the scores of a slice.

@@ -40,8 +40,12 @@ class SliceRecord:
         return entry if self.why_missing is None else [*entry, self.why_missing]
 
 
-#: A slice as it is written; one that is missing says why.
-Entry = tuple[int | None, bool, float | None] | tuple[int | None, bool, float | None, str | None]
+#: A slice as it is written; one that is missing says why, and older ones tell no uncertainty.
+Entry = (
+    tuple[int | None, bool]
+    | tuple[int | None, bool, float | None]
+    | tuple[int | None, bool, float | None, str | None]
+)
 
 
 @dataclass(frozen=True)
