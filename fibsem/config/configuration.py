@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,6 +14,7 @@ from fibsem.config.runs import DataConfig, RunConfig, TrackingConfig
 from fibsem.config.search import SearchConfig
 from fibsem.config.trees import with_values
 from fibsem.data.split import SplitRecipe
+from fibsem.system.secrets import remember
 
 
 @dataclass(frozen=True)
@@ -21,10 +22,19 @@ class Configuration:
     """What a command was given, or one of its trainings.
 
     The values are read when they are first asked for. A configuration does not change: that of a
-    trial, of a plan or of pinned weights is another one, made by :meth:`with_values`.
+    trial, of a plan or of pinned weights is another one, made by :meth:`with_values`. Every process
+    that has one knows its passwords, so as to keep them to itself.
     """
 
     tree: Tree
+
+    def __post_init__(self) -> None:
+        for text in _texts(self.tree):
+            remember(text)
+
+    def __reduce__(self) -> tuple[type[Configuration], tuple[Tree]]:
+        """Another process makes and reads it anew."""
+        return Configuration, (self.tree,)
 
     @cached_property
     def run(self) -> RunConfig:
@@ -88,3 +98,15 @@ class Configuration:
         True
         """
         return Configuration(with_values(self.tree, values)) if values else self
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """The texts of a tree."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _texts(inner)

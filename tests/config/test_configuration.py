@@ -1,0 +1,37 @@
+"""A configuration in the process that it was made in, and in others."""
+
+import pickle
+import subprocess
+import sys
+
+import pytest
+
+from fibsem.config import compose
+from fibsem.config.configuration import Configuration
+from fibsem.errors import UserError
+
+SEEN = """
+import pickle, sys
+from fibsem.system.secrets import in_record
+given = pickle.load(sys.stdin.buffer)
+print(in_record(given.tree["search"]["storage"]))
+"""
+
+
+def test_another_process_keeps_its_passwords_to_itself_before_it_reads_anything():
+    storage = "search.storage=postgresql://me:s3/cr@t@127.0.0.1:9/none"
+    given = Configuration(compose("sweep", [storage, "study=a"]))
+    assert given.search.storage.endswith("/none")  # what is read already goes no further
+    done = subprocess.run(
+        [sys.executable, "-c", SEEN], input=pickle.dumps(given), capture_output=True, check=True
+    )
+    assert done.stdout.decode().strip() == "postgresql://me:***@127.0.0.1:9/none"
+
+
+def test_a_copy_is_read_anew():
+    given = Configuration(compose("train", ["seed=4"]))
+    copied = pickle.loads(pickle.dumps(given))
+    assert copied == given
+    assert copied.run == given.run
+    with pytest.raises(UserError, match=r"none\.of\.them"):
+        given.with_values({"none.of.them": 1})
