@@ -175,9 +175,10 @@ class Plan:
         """Given and used time, for the record of a command; an overrun is said."""
         if used_s > LATE * self.budget_s:
             print(
-                f"{duration(used_s)} were used of {duration(self.budget_s)}: the machine was "
-                "slower than when the plan was made, or some work was lost to a kill; the plan's "
-                "steps stay, and budget_is=hard cuts off what is late"
+                f"{duration(used_s)} were used of {duration(self.budget_s)} "
+                f"({100 * used_s / self.budget_s:.0f} %): the machine was slower than when the "
+                "plan was made, or some work was lost to a kill; the plan's steps stay, and "
+                "budget_is=hard cuts off what is late"
             )
         return {"plan": self.to_json(), "budget": {"given_s": self.budget_s, "used_s": used_s}}
 

@@ -117,7 +117,7 @@ def test_an_overrun_is_said(capsys):
     assert PLAN.told(62.0)["budget"] == {"given_s": 60.0, "used_s": 62.0}
     assert capsys.readouterr().out == ""
     PLAN.told(90.0)
-    assert capsys.readouterr().out.startswith("90 s were used of 60 s: the machine was slower")
+    assert capsys.readouterr().out.startswith("90 s were used of 60 s (150 %): the machine was")
 
 
 @pytest.mark.parametrize(
