@@ -20,8 +20,10 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import minimize_scalar
 
-from fibsem.analysis.calibration import Platt, Reliability, cross_entropy, with_temperature
+from fibsem.analysis.calibration import Platt, with_temperature
 from fibsem.analysis.encoding import markdown
+from fibsem.analysis.metrics import cross_entropy
+from fibsem.analysis.reliability import Reliability
 from fibsem.config import DataConfig, RunConfig, compose, read
 from fibsem.data.split import SplitRecipe
 from fibsem.inference.model.segmenter import Scorer

@@ -9,120 +9,28 @@ frequent as they are in films, to the scores that are thresholded: averaged and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 from fibsem.analysis.metrics import EPSILON, cross_entropy
 from fibsem.analysis.postprocessing.steps import smooth
-from fibsem.system.records import Number, typed
+from fibsem.analysis.reliability import Array, LabelArray, Reliability
+from fibsem.system.records import typed
 
-Array = npt.NDArray[np.floating]
-LabelArray = npt.NDArray[np.integer]
 #: Labels (0 pore, 1 solid) and scores of some pixels, both (n,).
 Part = tuple[LabelArray, Array]
 
-#: Bins of the reliability curve, of equal width in [0, 1].
-RELIABILITY_BINS = 20
 #: Bins of the fit, of equal width up to a logit that is larger than any of a clipped score.
 LOGIT_BINS, LARGEST = 4096, 17.0
 #: Temperatures between which is searched: labels that the scores' order separates have no best one.
 COLDEST, HOTTEST = 0.01, 100.0
 #: Largest offset, where labels of one class alone have no best one.
 FARTHEST = 20.0
-
-
-@dataclass(frozen=True)
-class Reliability:
-    """Predicted probability of solid against its observed frequency, bin by bin.
-
-    Attributes
-    ----------
-    predicted
-        Mean probability of the pixels in each bin; nan where there are none.
-    observed
-        Share of them that is solid; nan where there are none.
-    counts
-        Pixels in each bin.
-    """
-
-    predicted: tuple[Number, ...]
-    observed: tuple[Number, ...]
-    counts: tuple[int, ...]
-
-    @classmethod
-    def of(cls, labels: LabelArray, scores: Array, bins: int = RELIABILITY_BINS) -> Reliability:
-        """Of probabilities in bins [k / bins, (k + 1) / bins), the last one with its end.
-
-        Parameters
-        ----------
-        labels : (n,) int
-            0 pore, 1 solid.
-        scores : (n,) float
-            Probabilities of solid, in [0, 1].
-        """
-        p = np.asarray(scores, np.float64)
-        k = np.minimum((p * bins).astype(np.intp), bins - 1)
-        of = (p, np.asarray(labels) == 1)
-        sums = [np.bincount(k, values, minlength=bins) for values in of]
-        return cls._of_sums(sums, np.bincount(k, minlength=bins))
-
-    @classmethod
-    def pooled(cls, parts: Sequence[Reliability]) -> Reliability:
-        """Of the pixels of all of some parts, at least one, in the same bins."""
-        counts = np.array([part.counts for part in parts])
-        curves = ([part.predicted for part in parts], [part.observed for part in parts])
-        sums = [(np.nan_to_num(curve) * counts).sum(axis=0) for curve in curves]
-        return cls._of_sums(sums, counts.sum(axis=0))
-
-    @classmethod
-    def _of_sums(
-        cls, sums: Iterable[npt.NDArray[Any]], counts: npt.NDArray[np.int64]
-    ) -> Reliability:
-        """Of the sums of what is predicted and observed, bin by bin."""
-        predicted, observed = (
-            np.divide(total, counts, out=np.full(len(counts), np.nan), where=counts > 0)
-            for total in sums
-        )
-        return cls(tuple(predicted.tolist()), tuple(observed.tolist()), tuple(counts.tolist()))
-
-    @property
-    def error(self) -> float:
-        r"""Expected calibration error, in [0, 1].
-
-        .. math:: \mathrm{ECE} = \sum_k \frac{n_k}{n} \, | o_k - p_k |
-
-        with :math:`n_k` pixels, mean probability :math:`p_k` and frequency of solid :math:`o_k` in
-        bin k: Guo et al., On Calibration of Modern Neural Networks, ICML 2017, section 2, with the
-        probability of solid in the place of the confidence in the chosen class, so that opposite
-        errors in pores and in solid do not cancel. It is nan where there is no pixel.
-        """
-        if not sum(self.counts):
-            return float("nan")
-        gaps = np.abs(np.subtract(self.observed, self.predicted))
-        return float(np.nansum(gaps * self.counts) / sum(self.counts))
-
-    @property
-    def share(self) -> float:
-        """Share of solid among all pixels."""
-        return float(np.nansum(np.multiply(self.observed, self.counts)) / sum(self.counts))
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "predicted": list(self.predicted),
-            "observed": list(self.observed),
-            "counts": list(self.counts),
-        }
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Reliability:
-        """Read what :meth:`to_json` gave; JSON has no nan."""
-        return typed(cls, record)
 
 
 @dataclass(frozen=True)
@@ -214,36 +122,24 @@ class Calibration:
         return typed(cls, record)
 
 
-def calibrate(labels: LabelArray, scores: Array) -> Calibration:
-    """Fit Platt's line to labelled pixels, and say what it mends.
-
-    Parameters
-    ----------
-    labels : (n,) int
-        0 pore, 1 solid; at least one.
-    scores : (n,) float
-        Scores of solid, in [0, 1], smoothed as they are before they are thresholded.
-    """
-    return calibrate_parts([(labels, scores)])
-
-
-def calibrate_parts(parts: Iterable[Part]) -> Calibration:
-    """The same of pixels that need not be in memory at once, such as those of whole slices.
+def calibrate(parts: Iterable[Part]) -> Calibration:
+    """Fit Platt's line to labelled pixels, part by part, and say what it mends.
 
     Parameters
     ----------
     parts
-        Labels and scores, none of them empty. They are gone through twice, so not an iterator.
+        Labels and scores of some pixels, none of them empty; the scores smoothed as they are before
+        they are thresholded. They are gone through twice, so not an iterator.
 
     Notes
     -----
     Memory: a few copies of a part in float64.
     """
-    bins, before, after = _Logits(), _Worth(), _Worth()
+    fit, before, after = LineFit(), _Worth(), _Worth()
     for labels, scores in parts:
-        bins.add(labels, scores)
+        fit.add(labels, scores)
         before.add(labels, scores)
-    line = bins.line()
+    line = fit.line()
     for labels, scores in parts:
         after.add(labels, line.line(scores))
     if after.loss >= before.loss:  # nothing to mend, but for what the bins round
@@ -302,8 +198,8 @@ def logits(scores: Array) -> Array:
     return logit(p, out=p)
 
 
-def fit_line(labels: LabelArray, scores: Array) -> Platt:
-    r"""The temperature T and offset c that minimise the cross-entropy of the labels.
+class LineFit:
+    r"""The temperature T and offset c that minimise the cross-entropy of labels added in parts.
 
     .. math:: L(b, c) = \frac 1n \sum_i \ln \left( 1 + e^{b z_i + c} \right) - y_i (b z_i + c),
               \quad b = 1 / T
@@ -311,31 +207,18 @@ def fit_line(labels: LabelArray, scores: Array) -> Platt:
     with logits z and labels y (1: solid) is convex: its gradient is followed to zero, or to the
     ends of the range, 0.01 to 100 of T and -20 to 20 of c, where it has none there.
 
-    Parameters
-    ----------
-    labels : (n,) int
-        0 pore, 1 solid.
-    scores : (n,) float
-        Scores of solid, in [0, 1].
-
     Notes
     -----
     Pixels are counted in 4096 bins of their logits, apart by class, and each bin stands at the mean
     of its pixels: what that changes falls with the square of the width of a bin.
     """
-    bins = _Logits()
-    bins.add(labels, scores)
-    return bins.line()
-
-
-class _Logits:
-    """Pixels by bin of their logit and by class; parts are added one by one."""
 
     def __init__(self) -> None:
         self._counts = np.zeros(2 * LOGIT_BINS, np.int64)
         self._sums = np.zeros(2 * LOGIT_BINS)
 
     def add(self, labels: LabelArray, scores: Array) -> None:
+        """Count some pixels: labels, (n,) int, and scores of solid, (n,) in [0, 1]."""
         z = logits(np.asarray(scores))
         k = ((z + LARGEST) * (LOGIT_BINS / (2 * LARGEST))).astype(np.int64)
         k += LOGIT_BINS * (np.asarray(labels) == 1)
@@ -343,7 +226,7 @@ class _Logits:
         self._sums += np.bincount(k, z, minlength=2 * LOGIT_BINS)
 
     def line(self) -> Platt:
-        """See :func:`fit_line`."""
+        """The best line for what was added, at least one pixel."""
         filled = np.flatnonzero(self._counts)
         z, solid = self._sums[filled] / self._counts[filled], filled // LOGIT_BINS
         share = self._counts[filled] / self._counts.sum()

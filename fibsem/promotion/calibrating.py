@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from fibsem.analysis.calibration import Calibration, Part, Platt, Reliability, calibrate_parts
+from fibsem.analysis.calibration import Calibration, Part, Platt, calibrate
 from fibsem.analysis.postprocessing import ScoredSquare
 from fibsem.analysis.postprocessing.steps import smooth
+from fibsem.analysis.reliability import Reliability
 from fibsem.data.dataset import IGNORE, Region
 from fibsem.errors import UserError
 
@@ -36,7 +37,7 @@ def fit_calibration(squares: Sequence[ScoredSquare], sigma: float = 0.0) -> Cali
     labelled = [square for square in squares if (square.labels != IGNORE).any()]
     if not labelled:
         raise UserError("a calibration needs labelled validation pixels, but there are none.")
-    return calibrate_parts(_Pixels(labelled, sigma))
+    return calibrate(_Pixels(labelled, sigma))
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def calibration_errors(squares: Sequence[Reliabilities]) -> dict[str, float]:
 def errors_by_sample(
     squares: Sequence[tuple[Region, Reliabilities]],
 ) -> dict[str, dict[str, float]]:
-    """Those errors of each sample alone: in the mean of films one may be off, and another too."""
+    """Calibration errors by sample: of one film they may be large where those of all are not."""
     samples: dict[str, list[Reliabilities]] = {}
     for region, square in squares:
         samples.setdefault(region.sample, []).append(square)

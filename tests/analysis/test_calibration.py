@@ -9,23 +9,26 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 from fibsem.analysis import figures
-from fibsem.analysis.calibration import (
-    COLDEST,
-    HOTTEST,
-    RELIABILITY_BINS,
-    Platt,
-    Reliability,
-    calibrate,
-    calibrate_parts,
-    fit_line,
-    with_temperature,
-)
+from fibsem.analysis.calibration import COLDEST, HOTTEST, LineFit, Platt, with_temperature
+from fibsem.analysis.calibration import calibrate as calibrate_parts
 from fibsem.analysis.metrics import cross_entropy
+from fibsem.analysis.reliability import RELIABILITY_BINS, Reliability
 
 scores = hnp.arrays(
     np.float32, st.integers(1, 60), elements=st.floats(0, 1, width=32)
 )  # with both ends, where logits are infinite
 temperatures = st.floats(COLDEST, HOTTEST)
+
+
+def calibrate(labels, p):
+    """Of pixels in one piece."""
+    return calibrate_parts([(labels, p)])
+
+
+def fit_line(labels, p):
+    fit = LineFit()
+    fit.add(labels, p)
+    return fit.line()
 
 
 @st.composite

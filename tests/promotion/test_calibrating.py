@@ -51,7 +51,7 @@ def test_it_is_fitted_to_every_labelled_pixel_and_no_other():
     labels = np.concatenate([s.labels.ravel() for s in squares])
     scores = np.concatenate([s.scores[s.inner].ravel() for s in squares])
     known = labels != IGNORE
-    found, whole = fit_calibration(squares), calibrate(labels[known], scores[known])
+    found, whole = fit_calibration(squares), calibrate([(labels[known], scores[known])])
     # square by square the sums are others in the last place
     assert found.before.counts == whole.before.counts
     assert found.to_json() == alike(whole.to_json())

@@ -1,0 +1,106 @@
+"""Predicted probability against observed frequency, bin by bin: whether one means the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.system.records import Number, typed
+
+Array = npt.NDArray[np.floating]
+LabelArray = npt.NDArray[np.integer]
+
+#: Bins of the reliability curve, of equal width in [0, 1].
+RELIABILITY_BINS = 20
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Predicted probability of solid against its observed frequency, bin by bin.
+
+    Attributes
+    ----------
+    predicted
+        Mean probability of the pixels in each bin; nan where there are none.
+    observed
+        Share of them that is solid; nan where there are none.
+    counts
+        Pixels in each bin.
+    """
+
+    predicted: tuple[Number, ...]
+    observed: tuple[Number, ...]
+    counts: tuple[int, ...]
+
+    @classmethod
+    def of(cls, labels: LabelArray, scores: Array, bins: int = RELIABILITY_BINS) -> Reliability:
+        """Of probabilities in bins [k / bins, (k + 1) / bins), the last one with its end.
+
+        Parameters
+        ----------
+        labels : (n,) int
+            0 pore, 1 solid.
+        scores : (n,) float
+            Probabilities of solid, in [0, 1].
+        """
+        p = np.asarray(scores, np.float64)
+        k = np.minimum((p * bins).astype(np.intp), bins - 1)
+        of = (p, np.asarray(labels) == 1)
+        sums = [np.bincount(k, values, minlength=bins) for values in of]
+        return cls._of_sums(sums, np.bincount(k, minlength=bins))
+
+    @classmethod
+    def pooled(cls, parts: Sequence[Reliability]) -> Reliability:
+        """Of the pixels of all of some parts, at least one, in the same bins."""
+        counts = np.array([part.counts for part in parts])
+        curves = ([part.predicted for part in parts], [part.observed for part in parts])
+        sums = [(np.nan_to_num(curve) * counts).sum(axis=0) for curve in curves]
+        return cls._of_sums(sums, counts.sum(axis=0))
+
+    @classmethod
+    def _of_sums(
+        cls, sums: Iterable[npt.NDArray[Any]], counts: npt.NDArray[np.int64]
+    ) -> Reliability:
+        """Of the sums of what is predicted and observed, bin by bin."""
+        predicted, observed = (
+            np.divide(total, counts, out=np.full(len(counts), np.nan), where=counts > 0)
+            for total in sums
+        )
+        return cls(tuple(predicted.tolist()), tuple(observed.tolist()), tuple(counts.tolist()))
+
+    @property
+    def error(self) -> float:
+        r"""Expected calibration error, in [0, 1].
+
+        .. math:: \mathrm{ECE} = \sum_k \frac{n_k}{n} \, | o_k - p_k |
+
+        with :math:`n_k` pixels, mean probability :math:`p_k` and frequency of solid :math:`o_k` in
+        bin k: Guo et al., On Calibration of Modern Neural Networks, ICML 2017, section 2, with the
+        probability of solid in the place of the confidence in the chosen class, so that opposite
+        errors in pores and in solid do not cancel. It is nan where there is no pixel.
+        """
+        if not sum(self.counts):
+            return float("nan")
+        gaps = np.abs(np.subtract(self.observed, self.predicted))
+        return float(np.nansum(gaps * self.counts) / sum(self.counts))
+
+    @property
+    def share(self) -> float:
+        """Share of solid among all pixels."""
+        return float(np.nansum(np.multiply(self.observed, self.counts)) / sum(self.counts))
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "predicted": list(self.predicted),
+            "observed": list(self.observed),
+            "counts": list(self.counts),
+        }
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Reliability:
+        """Read what :meth:`to_json` gave; JSON has no nan."""
+        return typed(cls, record)
