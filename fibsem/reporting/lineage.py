@@ -17,7 +17,7 @@ from fibsem.errors import UserError
 from fibsem.reporting.results import ORIGINS
 from fibsem.system.files import read_json
 from fibsem.system.records import typed
-from fibsem.system.summaries import Crowned, Segmented
+from fibsem.system.summaries import Promoted, Segmented
 from fibsem.tracking.lineage import Lineage
 
 Record = dict[str, Any]
@@ -26,7 +26,7 @@ UNKNOWN = "not recorded"
 #: What can be done about a damaged record.
 AGAIN = "the command that made it writes it again"
 #: What is read here.
-READ: dict[str, type] = {"segmentation": Segmented, "promotion": Crowned}
+READ: dict[str, type] = {"segmentation": Segmented, "promotion": Promoted}
 #: Keys by which they are known.
 TOLD_BY = {"segmentation": {"labels", "slabs"}, "promotion": {"winner", "version"}}
 
@@ -229,7 +229,7 @@ def _of_segmentation(folder: str, record: Mapping[str, Any]) -> LineageReport:
     if record.get("earlier_code"):
         facts["earlier code"] = f"{', '.join(record['earlier_code'])}, of a part of the slabs"
     sources: tuple[NamedModel, ...] = (NamedModel(),)
-    if "lineage" in record:
+    if record.get("lineage") is not None:
         lineages = map(Lineage.from_json, record["lineage"])
         parts = zip(record["weights"], record["versions"], lineages, strict=True)
         sources = tuple(NamedModel(*part) for part in parts)
@@ -244,7 +244,7 @@ def _of_segmentation(folder: str, record: Mapping[str, Any]) -> LineageReport:
 def _of_promotion(folder: Path, record: Mapping[str, Any]) -> LineageReport:
     version, gate = str(record["version"]), record["gate"]
     bundle = folder / "bundle" / "bundle.json"
-    if "lineage" in record:
+    if record.get("lineage") is not None:
         lineage = Lineage.from_json(record["lineage"])
     elif bundle.is_file():
         lineage = read_json(bundle, Lineage.in_bundle, remedy=AGAIN)

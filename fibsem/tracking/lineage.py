@@ -108,7 +108,7 @@ class Lineage:
         >>> Lineage.of_bundle({"winner": "b", "run_id": "c", "dataset": "film"}).promotion.run_id
         'c'
         """
-        if "lineage" in audit:
+        if audit.get("lineage") is not None:
             return cls.from_json(audit["lineage"])
         return cls.from_json(
             {

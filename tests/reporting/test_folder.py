@@ -271,6 +271,8 @@ WRONG = [
     (promotion, {"val_all": None}), (promotion, {"test_all": {"miou": "0.6"}}),
     (promotion, {"samples": [1]}), (promotion, {"samples": {"HPC22": {"porosity": 0.3}}}),
     (promotion, {"calibration": {"temperature": 1.5}}), (promotion, {"postprocessing": 1.0}),
+    (promotion, {"calibration": {"temperature": 1.5, "ece_before": 0.1, "ece_after": 0.1,
+                                 "test_by_sample": {"HPC22": {"ece_before": "0.1"}}}}),
     (segmentation, {"shape": [3, 10]}), (segmentation, {"porosity": None}),
     (segmentation, {"missing": [7]}), (segmentation, {"members": "2dcnn"}),
     (segmentation, {"porosity_corrected": 0.3}), (segmentation, {"picked": {"page": 2}}),

@@ -169,6 +169,18 @@ def test_a_promotion_segments_its_samples_itself(tmp_path):
     assert runs.count(runs[-1]) == 1
 
 
+@pytest.mark.parametrize(
+    "record",
+    [
+        OLDER,
+        {"winner": "bbbb", "version": "4", "gate": {"passed": True, "reason": "the first"}},
+    ],
+)
+def test_a_lineage_of_null_is_none(tmp_path, record):
+    told = written(tmp_path, record).text()
+    assert written(tmp_path, {**record, "lineage": None}).text() == told
+
+
 def test_a_promotion_itself(tmp_path):
     gate = {"passed": False, "reason": "worse than the champion", "p_value": 0.01}
     record = {"winner": "bbbb", "version": "4", "gate": gate, "lineage": LINEAGE}

@@ -238,7 +238,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
         yield from odd_slices(seen, self.contrast)
 
     def odd_of_all(self) -> Iterator[str]:
-        """The same of all slices, without a look for what is not material."""
+        """Slices of the whole film that are unlike their neighbours, material or not."""
         seen = {z: _some(image) for z in self if (image := self._read(z)) is not None}
         least = FAINT * self.contrast
         yield from odd_slices(

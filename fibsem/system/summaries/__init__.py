@@ -1,0 +1,56 @@
+"""What readers of a ``summary.json`` take for granted, by kind: the shapes of our own records.
+
+Keys without a default are needed; those with one are younger, or of one way of working only. What
+nobody reads again is not named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fibsem.system.identity import kind_of
+from fibsem.system.records import typed
+from fibsem.system.summaries.evaluation import Evaluation
+from fibsem.system.summaries.inspection import Inspection
+from fibsem.system.summaries.promotion import Promoted, Promotion
+from fibsem.system.summaries.quantification import Quantification
+from fibsem.system.summaries.segmentation import Segmentation, Segmented
+from fibsem.system.summaries.sweep import Sweep, trial_rows
+
+__all__ = ["SHAPES", "Evaluation", "Promoted", "Report", "Segmented", "of_kind", "trial_rows"]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Of ``fibsem.report``."""
+
+    page: str
+    tables: tuple[str, ...]
+    figures: tuple[str, ...]
+
+
+#: What a report needs of every kind of results.
+SHAPES: Mapping[str, type] = {
+    "inspection": Inspection,
+    "evaluation": Evaluation,
+    "sweep": Sweep,
+    "promotion": Promotion,
+    "segmentation": Segmentation,
+    "quantification": Quantification,
+}
+
+
+def of_kind(shapes: Mapping[str, type], record: Any) -> Any:
+    """A record itself, if it is whole, or of no kind that has a shape.
+
+    Raises
+    ------
+    ValueError
+        Names the key and the value that cannot be.
+    """
+    kind = kind_of(record)
+    if kind is not None and kind in shapes:
+        typed(shapes[kind], record)
+    return record

@@ -1,0 +1,74 @@
+"""Shapes that several kinds of summaries share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Shape = tuple[int, int, int]
+Figures = dict[str, float | None]
+#: Ends of an interval; null where there is none.
+Ends = tuple[float | None, float | None]
+Text = str | None
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and standard deviation over seeds."""
+
+    mean: float | None
+    std: float | None
+
+
+@dataclass(frozen=True)
+class Certain:
+    """Mean and standard deviation of a figure that every seed has."""
+
+    mean: float
+    std: float | None
+
+
+@dataclass(frozen=True)
+class Scored:
+    """MIoU of one seed, or of one trial."""
+
+    miou: float
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An interval of a porosity, or why there is none."""
+
+    volume: Ends | None = None
+    why: Text = None
+    squares: int | None = None
+    others: dict[str, Figures] | None = None
+
+
+@dataclass(frozen=True)
+class Members:
+    """What members of an ensemble say alone."""
+
+    each: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Porosity of a segmented film."""
+
+    porosity: float
+    porosity_ci: Ends | None
+    porosity_corrected: float | None = None
+    porosity_interval: Interval | None = None
+    porosity_by_member: Members | None = None
+
+
+@dataclass(frozen=True)
+class Corrected(Labelled):
+    """Porosity of a segmented film, with an interval where a corrected one is told."""
+
+    def __post_init__(self) -> None:
+        told = self.porosity_interval
+        if self.porosity_corrected is None:
+            return
+        if told is None or told.volume is None or told.squares is None:
+            raise ValueError("it lacks the interval of porosity_corrected")

@@ -1,0 +1,54 @@
+"""What is read again of an inspection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fibsem.system.summaries.figures import Ends, Shape, Text
+
+
+@dataclass(frozen=True)
+class Regions:
+    """Labelled regions, by split."""
+
+    train: int
+    val: int
+    test: int
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far those who labelled the same squares agree."""
+
+    annotators: tuple[str, ...]
+    squares: int
+    miou: float
+    porosity_difference: float
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One film of an inspection."""
+
+    shape: Shape
+    dtype: str
+    mean: float
+    std: float
+    median: float
+    gradient: float
+    regions: Regions
+    porosity: float | None
+    porosity_ci: Ends | None
+    expected_porosity: float | None
+    agreement: Agreement | None = None
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """Of ``fibsem.inspect``."""
+
+    voxel_nm: tuple[float | None, float | None, float | None]
+    samples: dict[str, Sample]
+    warnings: tuple[str, ...]
+    dataset: Text = None
+    data: Text = None

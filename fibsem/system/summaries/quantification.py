@@ -1,0 +1,69 @@
+"""What is read again of a quantification."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from fibsem.system.summaries.figures import Ends, Interval, Labelled, Text
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Sizes in one unit."""
+
+    median: float | None
+    p10: float | None
+    p90: float | None
+
+    def __post_init__(self) -> None:
+        if self.median is not None and None in (self.p10, self.p90):
+            raise ValueError("it lacks p10 or p90")
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What the error of the labels moves, or why it cannot be told."""
+
+    why: Text = None
+    draws: int | None = None
+    range: dict[str, tuple[float, float]] | None = None
+
+
+@dataclass(frozen=True)
+class Bounds(Interval):
+    """Intervals of a film and of its material."""
+
+    volume: Ends | None = field()
+    material: Ends | None = field(kw_only=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantification(Labelled):
+    """Of ``fibsem.quantify``."""
+
+    segmentation: str
+    unit: Literal["nm", "voxels"]
+    connectivity: int
+    components: int
+    percolates: dict[Literal["z", "y", "x"], bool | None]
+    tortuosity_factor: dict[str, float | None]
+    porosity_per_px_of_boundary: float | None
+    limits: tuple[str, ...]
+    porosity_corrected: float | None = field()
+    porosity_interval: Bounds = field()
+    porosity_ci: Ends | None = None
+    lineage: tuple[dict[str, Any], ...] | None = None
+    surface_per_um: float | None = None
+    surface_per_voxel: float | None = None
+    pore_size_nm: Sizes | None = None
+    pore_size_voxels: Sizes | None = None
+    throat_size_nm: Sizes | None = None
+    throat_size_voxels: Sizes | None = None
+    carried: Carried | None = None
+    command: Text = None
+
+    def __post_init__(self) -> None:
+        for key in (f"pore_size_{self.unit}", f"throat_size_{self.unit}"):
+            if getattr(self, key) is None:
+                raise ValueError(f"it lacks {key}")

@@ -1,0 +1,73 @@
+"""What is read again of a segmentation."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from fibsem.system.records import whole
+from fibsem.system.summaries.figures import Corrected, Ends, Shape, Text
+
+
+@whole
+@dataclass(frozen=True)
+class Opening:
+    """How a volume was opened, where that was told."""
+
+    pattern: Text = None
+    series: int | str | None = None
+    sparse: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segmented(Corrected):
+    """Of ``fibsem.segment``, as all versions wrote it."""
+
+    labels: str
+    shape: Shape
+    porosity_ci: Ends | None = None
+    members: tuple[str, ...] = ()
+    missing: tuple[int, ...] = ()
+    classes: tuple[int, int] = (0, 255)
+    voxel_nm: tuple[float | None, float | None, float | None] | None = None
+    volume: Text = None
+    volume_hash: Text = None
+    model: Text = None
+    picked: Opening | None = None
+    probabilities: Text = None
+    uncertainty: Text = None
+    warnings: tuple[str, ...] = ()
+    weights: tuple[str, ...] = ()
+    versions: tuple[Text, ...] = ()
+    lineage: tuple[dict[str, Any], ...] | None = None
+    code: Text = None
+    command: Text = None
+    earlier_code: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        depth, (pore, solid) = self.shape[0], self.classes
+        legal = {
+            "shape": min(self.shape) >= 1,
+            "classes": pore != solid and {pore, solid} <= set(range(256)),
+            "voxel_nm": all(nm is None or 0 < nm < math.inf for nm in self.voxel_nm or ()),
+            "missing": all(0 <= z < depth for z in self.missing),
+            "weights": not self.weights or len(self.weights) == len(self.lineage or ()),
+            "versions": not self.versions or len(self.versions) == len(self.lineage or ()),
+        }
+        for key, fine in legal.items():
+            if not fine:
+                raise ValueError(f"{key}: cannot be {getattr(self, key)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segmentation(Segmented):
+    """Of ``fibsem.segment``, with what a report shows."""
+
+    porosity_ci: Ends = field()
+    members: tuple[str, ...] = field()
+    missing: tuple[int, ...] = field()
+    mode: str
+    precision: str
+    seconds: float
