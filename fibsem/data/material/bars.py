@@ -20,7 +20,7 @@ SLICES = 4
 def bar_rows(stack: npt.NDArray[Any], tolerance: float) -> tuple[int, int]:
     """Rows of the bars at the top and at the bottom; 0 where there is none.
 
-    A band of one value is a rim rather than a bar: it is left to `rims`.
+    What stands still in a rim is of one value: it is left to `rims`.
 
     Parameters
     ----------
@@ -33,12 +33,13 @@ def bar_rows(stack: npt.NDArray[Any], tolerance: float) -> tuple[int, int]:
         return 0, 0
     usual = np.median(stack, axis=0)
     moved = np.abs(stack.astype(np.float32) - usual.astype(np.float32)) > tolerance
-    still = np.mean(moved.mean(axis=0) <= 1 - USUAL, axis=1)
-    return _rows(still, usual, tolerance), _rows(still[::-1], usual[::-1], tolerance)
+    stands = moved.mean(axis=0) <= 1 - USUAL
+    return _rows(stands, usual, tolerance), _rows(stands[::-1], usual[::-1], tolerance)
 
 
-def _rows(still: npt.NDArray[Any], usual: npt.NDArray[Any], tolerance: float) -> int:
-    """Rows of a bar at the top."""
+def _rows(stands: npt.NDArray[np.bool_], usual: npt.NDArray[Any], tolerance: float) -> int:
+    """Rows of a bar at the top, in which pixels stand still."""
+    still = stands.mean(axis=1)
     ends = np.flatnonzero(still < STILL)
     rows = int(ends[0]) if ends.size else len(still)
     if not LEAST <= rows <= MOST * len(still):
@@ -46,6 +47,6 @@ def _rows(still: npt.NDArray[Any], usual: npt.NDArray[Any], tolerance: float) ->
     beyond = still[rows + 2 : rows + 2 + 8]  # its last row may be compressed with the film's first
     if beyond.size == 0 or beyond.mean() > MOVING:
         return 0
-    band = usual[:rows]
+    band = usual[:rows][stands[:rows]]
     same = np.abs(band - np.median(band)) <= tolerance
     return 0 if same.mean() > 0.998 else rows

@@ -30,21 +30,51 @@ def blocks_of(image: npt.NDArray[Any]) -> list[Rect]:
     if np.count_nonzero(flat) < LEAST**2:
         return found
     for value in np.unique(low[flat]):
-        groups, _ = ndimage.label(flat & (low == value))
-        same = image == value
-        for rows, columns in ndimage.find_objects(groups):
-            if min(rows.stop - rows.start, columns.stop - columns.start) < LEAST:
-                continue
-            start = [rows.start * TILE, columns.start * TILE]
-            stop = [rows.stop * TILE, columns.stop * TILE]
-            rect = _grown(same, start, stop)
-            if rect is not None:
-                found.append(rect)
+        # without what is narrower than a block: black pores that touch one
+        wide = ndimage.binary_opening(flat & (low == value), np.ones((LEAST, LEAST)))
+        groups, count = ndimage.label(wide)
+        for k in range(1, count + 1):
+            found += _together(image == value, groups == k)
     return found
 
 
-def _grown(same: npt.NDArray[np.bool_], start: list[int], stop: list[int]) -> Rect | None:
-    """The rectangle around some tiles, or None where its edges are not straight."""
+def _together(same: npt.NDArray[np.bool_], tiles: npt.NDArray[np.bool_]) -> list[Rect]:
+    """The rectangles that some tiles make: one, or several that touch; none if any is not straight.
+
+    A mosaic may lack tiles that lie round a corner.
+    """
+    rects = [_grown(same, TILE * np.array(ends)) for ends in _steps(tiles)]
+    grown = [rect for rect in rects if rect is not None]
+    if not grown or len(grown) < len(rects):
+        return []
+    blocks = np.zeros_like(same)
+    for rect in grown:
+        blocks[rect.y0 : rect.y1, rect.x0 : rect.x1] = True
+    beside = np.where(blocks, np.nan, same) if len(grown) > 1 else same
+    return grown if all(_is_straight(beside, rect) for rect in grown) else []
+
+
+def _steps(tiles: npt.NDArray[np.bool_]) -> list[list[list[int]]]:
+    """Rows and columns, [[start, stop], [start, stop]], of what is as wide from row to row.
+
+    >>> _steps(np.array([[1, 1], [1, 1], [1, 0]], bool))
+    [[[0, 2], [0, 2]], [[2, 3], [0, 1]]]
+    """
+    found: list[list[list[int]]] = []
+    for y in np.flatnonzero(tiles.any(axis=1)).tolist():
+        ends = np.flatnonzero(np.diff(np.pad(tiles[y], 1).astype(np.int8)))
+        for columns in ends.reshape(-1, 2).tolist():
+            above = next((one for one in found if one == [[one[0][0], y], columns]), None)
+            if above:
+                above[0][1] = y + 1
+            else:
+                found.append([[y, y + 1], columns])
+    return found
+
+
+def _grown(same: npt.NDArray[np.bool_], ends: npt.NDArray[np.intp]) -> Rect | None:
+    """The rectangle around some tiles, [[y0, y1], [x0, x1]]; None if it is not full, or narrow."""
+    start, stop = ends[:, 0].tolist(), ends[:, 1].tolist()
     if same[start[0] : stop[0], start[1] : stop[1]].mean() < FULL:
         return None
     for axis in (0, 1):
@@ -54,10 +84,20 @@ def _grown(same: npt.NDArray[np.bool_], start: list[int], stop: list[int]) -> Re
             start[axis] -= 1
         while stop[axis] < len(lines) and lines[stop[axis], across].mean() >= FULL:
             stop[axis] += 1
-    for axis in (0, 1):
-        lines = same if axis == 0 else same.T
-        across = slice(start[1 - axis], stop[1 - axis])
-        outside = [k for k in (start[axis] - 1, stop[axis]) if 0 <= k < len(lines)]
-        if any(lines[k, across].mean() > OUTSIDE for k in outside):
-            return None
+    if min(b - a for a, b in zip(start, stop, strict=True)) < LEAST * TILE:
+        return None
     return Rect("block", start[0], start[1], stop[0], stop[1])
+
+
+def _is_straight(beside: npt.NDArray[Any], rect: Rect) -> bool:
+    """Whether the lines just outside of a rectangle show something else; other blocks are nan."""
+    for lines, (start, stop), (first, last) in (
+        (beside, (rect.y0, rect.y1), (rect.x0, rect.x1)),
+        (beside.T, (rect.x0, rect.x1), (rect.y0, rect.y1)),
+    ):
+        for k in (start - 1, stop):
+            line = lines[k, first:last] if 0 <= k < len(lines) else np.zeros(0)
+            line = line[~np.isnan(line)] if line.dtype.kind == "f" else line
+            if line.size and line.mean() > OUTSIDE:
+                return False
+    return True

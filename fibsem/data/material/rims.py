@@ -21,8 +21,11 @@ ALONE, TOGETHER = 0.9, 0.4
 BEFORE = 0.03
 #: Share of a side, and pixels, that the fill of a turned film takes at least.
 LEAST_SHARE, LEAST_PX = 0.1, 16
-#: Its depth at the corner, at least, and its steepest line: 11 degrees.
-LEAST_DEPTH, STEEPEST = 3, 0.2
+#: Its depth at the corner and its slope, 11 degrees, up to which any such fill in its neighbours
+#: proves it; a finer or steeper one must be there along the same line, give or take pixels.
+SURE_DEPTH, SURE_SLOPE, SAME_LINE = 3, 0.2, 2
+#: Such ones at their finest and steepest, and the share of their side that has to be at the line.
+LEAST_DEPTH, STEEPEST, MOSTLY = 0.7, 1.2, 0.8
 #: Lines that are tried.
 TRIED = 200
 #: Rows behind an edge that an interpolation may have mixed with fill.
@@ -43,6 +46,8 @@ class Edge:
         Of the fill.
     alone
         Whether the slice alone proves it; else the same edge in its neighbours has to.
+    sure
+        Whether any edge of its fill in a neighbour does; else one along the same line has to.
     """
 
     side: Side
@@ -50,6 +55,12 @@ class Edge:
     last: float
     value: float
     alone: bool
+    sure: bool = True
+
+    def is_again(self, other: Edge, tolerance: float) -> bool:
+        """Whether the edge of a neighbouring slice, at the same side, proves this one."""
+        moved = max(abs(self.first - other.first), abs(self.last - other.last))
+        return abs(self.value - other.value) <= tolerance and (self.sure or moved <= SAME_LINE)
 
     def part(self, height: int, width: int) -> Part:
         """The fill, in a slice of this size."""
@@ -106,11 +117,10 @@ def look_at(image: npt.NDArray[Any], side: Side, tolerance: float) -> Border:
     reached = np.flatnonzero(depth < len(view))  # the others are of a rim at another side
     if len(reached) < max(LEAST_PX // 2, LEAST_SHARE * depth.size):
         return Border()
-    edge = (
-        _flat(view, side, depth, reached, value, tolerance)
-        or _slanted(side, depth, reached, value)
-        or _compressed(view, side, reached, value, tolerance)
-    )
+    edge = _flat(view, side, depth, reached, value, tolerance)
+    edge = edge or _slanted(side, depth, reached, value)
+    if edge is None or not edge.sure:
+        edge = _compressed(view, side, reached, value, tolerance) or edge
     if edge:
         return Border(edge)
     return Border(None, float(depth[reached].mean()), float(np.mean(depth[reached] > 0)))
@@ -184,17 +194,23 @@ def _slanted(side: Side, depth: IntArray, reached: IntArray, value: float) -> Ed
     if not one.size:
         return None
     lines = depth[one][:, None] + slope[:, None] * (reached - one[:, None])
-    at = (np.abs(depth[reached] - lines) <= SHARP) & (lines > 0) & (depth[reached] > 0)
+    off = np.abs(depth[reached] - lines)
+    at = (off <= SHARP) & (lines > 0) & (depth[reached] > 0)
     ends_before = depth[reached] < np.maximum(lines, 0) - SHARP
-    best = int((at.sum(axis=1) - 3 * ends_before.sum(axis=1)).argmax())
-    line, on = lines[best], lines[best] > 0
-    near, before = float(np.mean(at[best][on])), float(np.mean(ends_before[best]))
+    best = int(
+        (at.sum(axis=1) - 0.5 * (off * at).sum(axis=1) - 3 * ends_before.sum(axis=1)).argmax()
+    )
+    line, shown = lines[best], lines[best] > 0.5
+    if np.count_nonzero(line > 0) < least or line.max() < LEAST_DEPTH:
+        return None
+    near, before = float(np.mean(at[best][shown])), float(np.mean(ends_before[best]))
+    sure = bool(line.max() >= SURE_DEPTH and abs(slope[best]) <= SURE_SLOPE)
     # beyond the end of the line its side shows the film, where black pores may touch it
-    if near < TOGETHER or before > BEFORE or on.sum() < least or line.max() < LEAST_DEPTH:
+    if near < (TOGETHER if sure else MOSTLY) or before > BEFORE:
         return None
     ends = depth[one[best]] + slope[best] * (np.array([0, depth.size - 1]) - one[best])
     fitted = ends + SHARP  # a turned edge is interpolated
-    return Edge(side, float(fitted[0]), float(fitted[1]), value, alone=False)
+    return Edge(side, float(fitted[0]), float(fitted[1]), value, alone=False, sure=sure)
 
 
 def _compressed(

@@ -16,7 +16,7 @@ from fibsem.data.material.blocks import blocks_of
 from fibsem.data.material.extent import Extent
 from fibsem.data.material.odd import odd_slices
 from fibsem.data.material.parts import SIDES, Part, Rect, Side
-from fibsem.data.material.rims import Border, look_at
+from fibsem.data.material.rims import Border, Edge, look_at
 from fibsem.data.volumes import Volume, open_labels
 from fibsem.errors import UserError
 from fibsem.geometry import Box
@@ -94,7 +94,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
         parts += self._hidden_blocks(z, look)
         for border in look.borders.values():  # last: a rim may be a rectangle, too
             edge = border.edge
-            if edge and (edge.alone or self._edges_around(z, edge.side, edge.value) >= AGAIN):
+            if edge and (edge.alone or self._edges_around(z, edge) >= AGAIN):
                 parts.append(_below(edge.part(height - top - bottom, width), top))
         return tuple(parts)
 
@@ -179,10 +179,10 @@ class Search(Mapping[int, tuple[Part, ...]]):
                 )
         return bool(shares) and max(shares) < LIKE
 
-    def _edges_around(self, z: int, side: Side, value: float) -> int:
-        """Neighbours with an edge of the same fill at the same side."""
-        edges = (look.borders[side].edge for look in self._around(z))
-        return sum(e is not None and abs(e.value - value) <= self.tolerance for e in edges)
+    def _edges_around(self, z: int, edge: Edge) -> int:
+        """Neighbours with the same edge."""
+        edges = (look.borders[edge.side].edge for look in self._around(z))
+        return sum(e is not None and edge.is_again(e, self.tolerance) for e in edges)
 
     def _blocks_around(self, z: int, block: Rect) -> int:
         """Neighbours with the same block, give or take a pixel."""

@@ -109,3 +109,19 @@ def under_a_vacuum(stack):
     surface = 40 + 80 * ndimage.gaussian_filter(rng.standard_normal(stack.shape[2]), 10)
     cut[:, np.arange(stack.shape[1])[:, None] < surface] = 0
     return cut
+
+
+def cut_off(stack, depth, length):
+    """A corner that nothing was seen of: so deep, and so long, in pixels."""
+    cut = stack.copy()
+    y, x = np.indices(stack.shape[1:])
+    cut[:, y * length + x * depth < depth * length] = 0
+    return cut
+
+
+def without_tiles(stack, *tiles):
+    """A mosaic that lacks tiles: corners (y, x), height and width of each."""
+    lacking = stack.copy()
+    for y, x, height, width in tiles:
+        lacking[:, y : y + height, x : x + width] = 0
+    return lacking

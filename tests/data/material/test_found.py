@@ -9,6 +9,7 @@ from tests.data.material.films import (
     SHAPE,
     clipped,
     compressed,
+    cut_off,
     drifted,
     film,
     jittered,
@@ -19,6 +20,7 @@ from tests.data.material.films import (
     with_bar,
     with_blanks,
     with_blocks,
+    without_tiles,
 )
 
 GREY, PORES = film()
@@ -62,6 +64,41 @@ def test_rims_are_found_up_to_their_edge(stack, truth, lost):
     assert kinds == {"rim"}
     assert np.mean(found & ~truth) <= 1e-4  # fill that would be measured
     assert np.mean(~found & truth) <= lost  # material that is given up
+
+
+@pytest.mark.parametrize("degrees", [-1, 1, 1.3, 4])
+def test_the_rims_of_a_turned_film_are_found_however_fine_they_are(degrees):
+    found, kinds = inside(turned(GREY, degrees))
+    truth = turned(EVERYWHERE, degrees) > 0.999
+    assert kinds == {"rim"}
+    assert np.mean(found & ~truth) <= 0.001
+    assert np.mean(~found & truth) <= 0.025
+
+
+@pytest.mark.parametrize(("depth", "length"), [(11, 220), (3, 150), (40, 40), (90, 150), (150, 90)])
+def test_a_corner_that_was_cut_off_is_a_rim_and_no_bar(depth, length):
+    found, kinds = inside(cut_off(GREY, depth, length))
+    truth = cut_off(EVERYWHERE, depth, length) > 0
+    assert kinds == {"rim"}
+    assert np.mean(found & ~truth) <= 0.0005
+    assert np.mean(~found & truth) <= 0.015
+
+
+@pytest.mark.parametrize(
+    "tiles",
+    [
+        [(0, 0, 60, 60), (0, 0, 30, 120)],
+        [(0, 0, 61, 53), (0, 0, 35, 127)],
+        [(40, 40, 40, 120), (80, 80, 70, 40)],
+        [(0, 0, 50, 50), (50, 50, 50, 50)],
+        [(60, 90, 80, 40), (80, 50, 40, 120)],
+    ],
+    ids=["corner", "odd", "T", "steps", "cross"],
+)
+def test_tiles_that_a_mosaic_lacks_are_found_where_they_touch(tiles):
+    found, kinds = inside(without_tiles(GREY, *tiles))
+    assert kinds == {"block"}
+    assert np.array_equal(found, without_tiles(EVERYWHERE, *tiles) > 0)
 
 
 @pytest.mark.parametrize("noise", [0, 2])
