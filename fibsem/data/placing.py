@@ -36,8 +36,8 @@ NOTHING, AS_WELL = 0.02, 0.15
 
 def doubts(sample: Sample) -> Iterator[str]:
     """What of a sample should be looked at before anything is learnt from it."""
-    if sample.valid != "all":
-        yield from (f"{sample.name}: {said}" for said in odd_in(sample.volume))
+    known = sample.extent if sample.extent and sample.extent.mask else None
+    yield from (f"{sample.name}: {said}" for said in odd_in(sample.volume, known))
     yield from misplaced(sample)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from fibsem.data.material.bars import bar_rows
 from fibsem.data.material.blocks import blocks_of
-from fibsem.data.material.extent import Extent
+from fibsem.data.material.extent import BoolArray, Extent
 from fibsem.data.material.odd import odd_slices
 from fibsem.data.material.parts import SIDES, Part, Rect, Side
 from fibsem.data.material.rims import Border, Edge, look_at
@@ -237,13 +237,25 @@ class Search(Mapping[int, tuple[Part, ...]]):
         seen = {z: look.some for z, look in looks.items() if not self._blank(z, look)}
         yield from odd_slices(seen, self.contrast)
 
-    def odd_of_all(self) -> Iterator[str]:
-        """Slices of the whole film that are unlike their neighbours, material or not."""
-        seen = {z: _some(image) for z in self if (image := self._read(z)) is not None}
-        least = FAINT * self.contrast
-        yield from odd_slices(
-            {z: some for z, some in seen.items() if _contrast(some) >= least}, self.contrast
-        )
+    def odd_of_all(
+        self, extent: Extent | None = None, show: Callable[[int], object] = int
+    ) -> Iterator[str]:
+        """Slices of the whole film, or of an extent, that are unlike their neighbours."""
+        least, seen = FAINT * self.contrast, {}
+        for z in self:
+            show(z)
+            image, inside = self._read(z), None if extent is None else extent.inside(z)
+            if image is not None and (inside is None or inside.any()):
+                some = _some(image) if inside is None else _shown(image, inside)
+                if _contrast(some) >= least:
+                    seen[z] = some
+        yield from odd_slices(seen, self.contrast)
+
+
+def _shown(image: npt.NDArray[Any], inside: BoolArray) -> npt.NDArray[Any]:
+    """Pixels of a slice that stand for all; those that are not material say nothing."""
+    some, shown = _some(image), _some(inside)
+    return np.where(shown, some, np.median(some[shown]) if shown.any() else 0)
 
 
 def _some(film: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -296,9 +308,14 @@ def look_for(volume: Volume, valid: str = "auto") -> Extent:
     return known_extent(volume, valid) or Extent(volume.shape, Search(volume))
 
 
-def odd_in(volume: Volume) -> Iterator[str]:
-    """Say which slices of a volume are unlike their neighbours; each is read once."""
-    yield from Search(volume).odd_of_all()
+def odd_in(
+    volume: Volume, extent: Extent | None = None, show: Callable[[int], object] = int
+) -> Iterator[str]:
+    """Say which slices of a volume are unlike their neighbours; each is read once.
+
+    Where an extent is known only what it holds to be material counts.
+    """
+    yield from Search(volume).odd_of_all(extent, show)
 
 
 def find_extent(volume: Volume, valid: str = "auto", progress: Show | None = None) -> Extent:
@@ -306,13 +323,18 @@ def find_extent(volume: Volume, valid: str = "auto", progress: Show | None = Non
 
     Memory: a slice. Time: that of reading, and a few passes over each slice.
     """
-    asked = known_extent(volume, valid)
-    if asked is not None:
-        return asked
-    search, parts, began = Search(volume), {}, time.monotonic()
-    for z in search:
+    began = time.monotonic()
+
+    def show(z: int) -> None:
         if progress and time.monotonic() - began > SHOWN_AFTER_S:
-            progress("slices looked at", z, len(search))
+            progress("slices looked at", z, volume.shape[0])
+
+    asked = known_extent(volume, valid)
+    if asked is not None:  # that a slice is odd is said all the same
+        return replace(asked, doubts=tuple(odd_in(volume, asked, show)))
+    search, parts = Search(volume), {}
+    for z in search:
+        show(z)
         if some := search[z]:
             parts[z] = some
     return Extent(volume.shape, parts, doubts=tuple(search.doubts()))

@@ -13,7 +13,7 @@ import tifffile
 from fibsem.data.volumes.faults import File, SliceError, kind_of, reading
 from fibsem.data.volumes.lengths import check_same_nm, known_nm
 from fibsem.data.volumes.names import natural_key
-from fibsem.data.volumes.numbering import numbered
+from fibsem.data.volumes.numbering import Slots, numbered
 from fibsem.data.volumes.ome import VoxelNm
 from fibsem.data.volumes.pages import Absent, Page, alike, look, page_of
 from fibsem.data.volumes.pattern import Pattern
@@ -24,6 +24,8 @@ from fibsem.data.volumes.writers import UNKNOWN_NM
 from fibsem.errors import UserError
 
 TIFF = (".tif", ".tiff")
+#: Of the hidden file that stands for one which a cloud has taken away.
+CLOUD = ".icloud"
 
 
 def open_series(folder: File, manner: Manner) -> TiffSource:
@@ -39,6 +41,8 @@ def open_series(folder: File, manner: Manner) -> TiffSource:
     places = [files.get(name, folder / name) for name in slots.names]
     if len(places) == 1:
         return open_file(places[0], manner)
+    if manner.pattern is None:
+        _check_others(folder, slots)
     if slots.lost and not manner.gaps:
         k = min(slots.lost)
         after = next(name for name in slots.order[k:] if name is not None)
@@ -51,10 +55,55 @@ def open_series(folder: File, manner: Manner) -> TiffSource:
     return TiffSource(first, checked, voxel_nm)
 
 
+def _listed(folder: File) -> list[File]:
+    return reading(folder, lambda: [*folder.iterdir()], "a folder must be readable")
+
+
+def _check_others(folder: File, slots: Slots) -> None:
+    """Refuse files of other kinds that are numbered like further slices: packed, or half copied."""
+    known = {natural_key(_stem(name))[0] for name in slots.names}
+    skeletons = {key[::2] for key in known}
+    whole = [name for name in slots.order if name is not None]
+    for name in sorted(entry.name for entry in _listed(folder)):
+        if name.startswith(".") and not name.endswith(CLOUD):
+            continue  # what a writer has not finished
+        stem = _stem(name)
+        key = natural_key(stem)[0]
+        if key in known or key[::2] not in skeletons or _is_other_folder(folder / name):
+            continue
+        if _is_series([*whole, stem + Path(whole[0]).suffix], folder):
+            raise UserError(
+                f"the slices of a film must be TIFF files, but {name} in {folder} is named like a "
+                "further one and is none: cut short, packed, or of another format; `pattern` picks "
+                "the slices without it."
+            )
+
+
+def _is_other_folder(entry: File) -> bool:
+    return not entry.name.lower().endswith(TIFF) and kind_of(entry) == "folder"
+
+
+def _is_series(names: Sequence[str], folder: File) -> bool:
+    try:
+        return bool(numbered(names, folder).names)
+    except UserError:
+        return False
+
+
+def _stem(name: str) -> str:
+    """The name of a slice without what follows it: ``.tif``, ``.png``, ``.tif.part``.
+
+    >>> _stem("slice_0012.tif"), _stem(".slice_0012.tif.part"), _stem("slice_0012.png")
+    ('slice_0012', 'slice_0012', 'slice_0012')
+    """
+    bare = name.removeprefix(".")
+    before, found, _ = bare.lower().partition(".tif")
+    return bare[: len(before)] if found else Path(bare).stem
+
+
 def _tiffs(folder: File) -> dict[str, File]:
     """The TIFF files of a folder by name; links that lead nowhere are listed files, too."""
-    listed: list[File] = reading(folder, lambda: [*folder.iterdir()], "a folder must be readable")
-    entries = [entry for entry in listed if not entry.name.startswith(".")]
+    entries = [entry for entry in _listed(folder) if not entry.name.startswith(".")]
     files = {
         entry.name: entry
         for entry in entries

@@ -24,6 +24,7 @@ APART = rf"(?:(?<=[\s_=(,;:])|^){SIGN}"
 STAMP = re.compile(
     r"(?<!\d)((?:19|20)\d\d)[-_.]?(\d\d)[-_.]?(\d\d)"  # year, month, day
     r"[-_. T]?(\d\d)[-_.:h]?(\d\d)[-_.:m]?(\d\d)(?!\d)"
+    r"(?:[ _]?([AaPp])\.?[Mm](?![a-z]))?"  # a clock of twelve hours
 )
 
 Value = int | Fraction
@@ -145,7 +146,11 @@ def _plain(text: str, number: re.Pattern[str], start: int, stop: int) -> Iterato
 
 def _seconds(stamp: re.Match[str]) -> int | None:
     """Seconds of a time stamp, None if there is no such time."""
-    year, month, day, hour, minute, second = map(int, stamp.groups())
+    year, month, day, hour, minute, second = map(int, stamp.groups()[:6])
+    if stamp[7]:
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + (12 if stamp[7] in "Pp" else 0)
     try:
         time = datetime(year, month, day, hour, minute, second)
     except ValueError:

@@ -12,13 +12,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from fibsem.data.volumes.names import Name, Value, natural_key, readings
+from fibsem.data.volumes.names import Name, Value, literals, natural_key, readings
 from fibsem.data.volumes.pattern import Pattern, pattern_of
 from fibsem.data.volumes.steps import between, gaps_of, uneven
 from fibsem.errors import UserError
 
 #: Series and files that a message names.
 NAMED = 4
+#: What stands between the number of a slice and that of all.
+OF = ("of", "von", "de")
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,23 @@ def _run(names: Sequence[Name], where: object) -> Slots:
             "another leaves some out; `pattern` with one # says which counts, as in "
             f"pattern='{pattern_of(ordered, varying[:1], '#', '*')}'."
         )
-    return _filled(ordered, even[0] if even else [], where)
+    slots = _filled(ordered, even[0] if even else [], where)
+    _check_total(ordered[0], varying, slots, where)
+    return slots
+
+
+def _check_total(name: Name, varying: Sequence[int], slots: Slots, where: object) -> None:
+    """Of ``3of12.tif`` and the like there must be as many as they say; only an end can be lost."""
+    between = literals(name.text, name.numbers)[1:-1]
+    for k, text in enumerate(between):
+        total = name.numbers[k + 1].value
+        told = k in varying and k + 1 not in varying and text.strip(" _-").casefold() in OF
+        if told and total > len(slots.names):
+            raise UserError(
+                f"the slices of a film must be all that their names tell of, but {where} has "
+                f"{len(slots.names)} of {total}, such as {name.file}; `pattern` with # takes "
+                "those that are there."
+            )
 
 
 def _filled(names: Sequence[Name], gaps: Sequence[int], where: object) -> Slots:

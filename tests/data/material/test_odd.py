@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tifffile
 from scipy import ndimage
 
 from fibsem.data.material import find_extent, odd_in
@@ -79,3 +80,25 @@ def test_nor_of_drift_of_brightness_and_of_films_of_one_slice():
 @pytest.mark.parametrize("path", ["flyem/images.tif", "shale/images.tif", "vnc/film.tif"])
 def test_nor_of_real_films(real, path):
     assert list(odd_in(open_volume(real / path))) == []
+
+
+def inside(*lost):
+    """A mask of one column less, and without some slices."""
+    mask = np.ones(FILM.shape, np.uint8)
+    mask[:, :, -9:] = 0
+    mask[list(lost)] = 0
+    return mask
+
+
+@pytest.mark.parametrize("lost", [None, (), (6,)], ids=["all", "mask", "mask without the slice"])
+def test_what_is_odd_is_said_whatever_counts_as_material(tmp_path, lost):
+    """What a mask leaves out says nothing, be it a slice or what lies beside the film."""
+    film = with_slices(lambda one: 255 - one, 6)
+    valid = "all"
+    if lost is not None:
+        film[:, :, -9:] = np.arange(DEPTH)[:, None, None] % 3 * 120
+        tifffile.imwrite(valid := tmp_path / "mask.tif", inside(*lost), photometric="minisblack")
+    doubts = find_extent(ArrayVolume(film), str(valid)).doubts
+    said = ["slice 6 is inverted against the slices beside: look at them first"]
+    assert doubts == (() if lost == (6,) else tuple(said))
+    assert find_extent(ArrayVolume(film), str(valid)).left_out().keys() <= {"mask"}

@@ -79,6 +79,19 @@ def test_a_link_that_leads_nowhere_is_a_listed_slice(film, z, target):
     assert "leads nowhere" in volume.why_missing[z]
 
 
+@pytest.mark.parametrize("name", ["s6.tif.part", ".s6.tif.icloud", "s6.png", "s6", "s6.tif.gz"])
+def test_a_slice_that_is_no_tiff_is_no_end_of_the_film(film, name):
+    (film / name).write_bytes(b"half")
+    assert f"{name} in {film} is named like a further one" in refusal(film)
+    assert read(film, pattern="s#.tif")[0].shape[0] == 6
+
+
+@pytest.mark.parametrize("name", ["s5.txt", ".s5.tif.tmp", "s5.tif.xml", "._s6.tif", "log_7.txt"])
+def test_what_lies_beside_slices_is_none_of_them(film, name):
+    (film / name).write_bytes(b"notes")
+    assert np.array_equal(read(film)[1], GREY)
+
+
 def test_a_link_to_a_slice_is_the_slice(film, tmp_path):
     (film / "s3.tif").rename(tmp_path / "elsewhere.tif")
     (film / "s3.tif").symlink_to("../elsewhere.tif")

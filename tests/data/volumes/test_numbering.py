@@ -152,6 +152,7 @@ ATLAS = [f"slice_{k:05d}_z={0.01 * k:.4f}um.tif" for k in range(120)]
         ["s1_z0.tif", "s2_z50.tif", "s3_z100.tif"],
         ["only5.tif"],
         ["s7.tif", "s8.tif"],
+        [f"2024-01-15 {h}.30.00 {m}M.tif" for h, m in (("11", "A"), ("12", "P"), ("01", "P"))],
         ["Gro\u0308\u00dfe1.tif", "Gr\u00f6\u00dfe2.tif"],  # umlauts of two systems
     ],
 )  # fmt: skip
@@ -203,6 +204,8 @@ def test_a_pattern_picks_a_series(names, pattern, picked):
         (["s1.tif", "s3.tif"], r"even steps.*pattern='s@.tif'"),
         ([f"z={9 - k}_{k}.tif" for k in range(9)], r"grow together, but in film z=\d_\d.tif and"),
         ([f"s{k}_z{k * 50 + 50 * (k > 4)}.tif" for k in N], r"must agree.*pattern='s#_z\*.tif'"),
+        ([f"s{k}of13.tif" for k in N], r"film has 12 of 13, such as s0of13.tif; `pattern` with #"),
+        ([f"2024-01-15 {k or 12:02d}.00.00 AM.tif" for k in N], r"must read in one way"),
         ([f"s{k}.tif" for k in (*N, 200)], r"188 are missing between s11.tif and s200.tif"),
         ([f"a{h}{k}.tif" for k in range(1, 9) for h in ("-", "")], r"'a-#.tif' \(8 files\)"),
         (["3fa8_0.tif", "91bc_1.tif", "77aa_2.tif", "0c1d_3.tif", "e5f6_4.tif"], r"and 1 more"),
