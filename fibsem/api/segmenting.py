@@ -209,7 +209,8 @@ def estimate(tree: Tree) -> SegmentationEstimate:
 
     from fibsem.inference.volume.estimate import estimate_segmentation
 
-    return estimate_segmentation(_scaled(volume, tree, models), _mean(models), options)
+    volume = volume.with_range(volume.declared or _learned_range(volume.dtype, models))
+    return estimate_segmentation(volume, _mean(models), options)
 
 
 def _label(
@@ -217,6 +218,7 @@ def _label(
 ) -> SegmentResult:
     options, given = options_of(tree), voxel_nm_of(tree)
     models = _models(tree, loaded)
+    volume = volume.with_range(volume.declared or _learned_range(volume.dtype, models))
 
     from fibsem.inference.volume.segmentation import segment_volume
     from fibsem.system.progress import Progress
@@ -227,7 +229,7 @@ def _label(
     uri = read(TrackingConfig, tree["tracking"], "tracking").absolute_uri
     with Progress("segmenting") as progress:
         summary = segment_volume(
-            _scaled(volume, tree, models), _mean(models), folder, options,
+            volume, _mean(models), folder, options,
             voxel_nm=given, trained=[model.bundle.trained for model in models],
             tested=models[0].bundle.tested if len(models) == 1 else (),
             load=partial(load_segmenter, [model.place for model in models], uri),
@@ -248,11 +250,11 @@ def _models(tree: Tree, loaded: Mapping[str, LoadedModel]) -> list[LoadedModel]:
     return [{**loaded, **found}[name] for name in names]
 
 
-def _scaled(volume: Volume, tree: Tree, models: Sequence[LoadedModel]) -> Volume:
-    """The volume with the range of grey values that was declared, else the models' own."""
-    if tree["range"] is not None:
-        return volume
-    return volume.with_range(learned_range(volume.dtype, *(m.bundle.scales for m in models)))
+def _learned_range(
+    dtype: np.dtype[Any], models: Sequence[LoadedModel]
+) -> tuple[float, float] | None:
+    """The range of grey values of the models, for a volume without a declared one."""
+    return learned_range(dtype, *(model.bundle.scales for model in models))
 
 
 def _mean(models: Sequence[LoadedModel]) -> Segmenter:

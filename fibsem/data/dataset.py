@@ -16,7 +16,7 @@ from unicodedata import category
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.data.digests import UNREADABLE, Stamp, digest_of, slice_digests, stamp_of
+from fibsem.data.digests import UNREADABLE, Stamp, digest_of, slice_digests, stamp_of, stamps_of
 from fibsem.data.material import Extent, look_for
 from fibsem.data.split import SPLITS, Split, SplitRecipe
 from fibsem.data.volumes import Volume, VoxelNm
@@ -318,7 +318,10 @@ class Dataset:
     def _stamped(self) -> list[tuple[str, Stamp]]:
         """What the system says of the files of each sample."""
         return [
-            (stamp_of(sample.volume), Stamp.of((file, "") for file in sample.label_files))
+            (
+                stamp_of(stamps_of(sample.volume)),
+                Stamp.of((file, "") for file in sample.label_files),
+            )
             for sample in self.samples
         ]
 

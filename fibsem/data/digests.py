@@ -99,9 +99,9 @@ def stamps_of(volume: Volume, slices: Iterable[int] | None = None) -> dict[int, 
     return {z: Stamp.of(some, said) for z, some in places.items()}
 
 
-def stamp_of(volume: Volume) -> str:
-    """One for all files of a volume."""
-    return digest_of([stamp.key for stamp in stamps_of(volume).values()])
+def stamp_of(stamps: Mapping[int, Stamp]) -> str:
+    """One for the files of all slices."""
+    return digest_of([stamp.key for stamp in stamps.values()])
 
 
 def slice_digest(voxels: Voxels) -> str:

@@ -21,7 +21,7 @@ def standardised_histogram(volume: CorrectedVolume) -> Histogram:
     Of the material in at most 20 evenly spaced slices; memory is that of one slice.
     """
     total = np.zeros(3)
-    slices = list(material_slices(volume.volume, volume.extent))
+    slices = list(material_slices(volume.shape, volume.extent))
     for box, inside in slices:
         grey = _material(volume.slice(box.start[0]), inside)
         total += grey.size, grey.sum(), np.square(grey).sum()

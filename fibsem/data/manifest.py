@@ -153,7 +153,7 @@ def _valid(record: Mapping[str, Any], volume: Volume, path: Path, where: str) ->
     valid = _text(record, "valid", where)
     if valid not in RULES:
         valid = str((path.parent / valid).resolve())
-        known_extent(volume, valid)
+        known_extent(volume.shape, valid)
     return valid
 
 

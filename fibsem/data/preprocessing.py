@@ -112,16 +112,16 @@ def evenly_spaced(depth: int, most: int = 20) -> list[int]:
 
 
 def material_slices(
-    volume: Volume, extent: Extent | None, most: int = 20
+    shape: Triple, extent: Extent | None, most: int = 20
 ) -> Iterator[tuple[Box, BoolArray | None]]:
     """Boxes of at most ``most`` evenly spaced slices, and which pixels of them are material.
 
     In place of one without any the nearest that has some; None where all of a slice is.
     """
-    spaced = evenly_spaced(volume.shape[0], most)
+    spaced = evenly_spaced(shape[0], most)
     for z in spaced if extent is None else sorted({extent.stand_in(z) for z in spaced}):
         inside = None if extent is None else extent.inside(z)
-        yield Box((z, 0, 0), (z + 1, *volume.shape[1:])), inside
+        yield Box((z, 0, 0), (z + 1, *shape[1:])), inside
 
 
 def mean_profile(
@@ -138,7 +138,7 @@ def mean_profile(
     across = 0 if axis == "x" else 1
     total = np.zeros(volume.shape[2 if axis == "x" else 1])
     weight = np.zeros_like(total)
-    slices = list(material_slices(volume, extent, most_slices))
+    slices = list(material_slices(volume.shape, extent, most_slices))
     for box, inside in slices:
         grey = volume.read_unit(box)[0]
         shown = 1.0 if inside is None else inside.mean(axis=across)
@@ -189,7 +189,7 @@ def _scaling(
     low, high = np.inf, -np.inf
     bins = np.linspace(-0.5, 1.5, 2049)
     histogram = np.zeros(bins.size - 1, dtype=np.int64)
-    for box, inside in material_slices(volume, extent, most_slices):
+    for box, inside in material_slices(volume.shape, extent, most_slices):
         grey = line.apply(volume.read_unit(box), box).astype(np.float64)
         if inside is not None:
             grey = grey[0][inside]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Self
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -107,11 +107,10 @@ class Extent:
         parts = {str(z): [part.to_json() for part in some] for z, some in self.parts.items()}
         return {"parts": parts, "doubts": list(self.doubts)}
 
-    @classmethod
-    def from_json(cls, record: dict[str, Any], shape: Triple, mask: Volume | None) -> Self:
-        """Read what :meth:`to_json` gave."""
+    def with_parts(self, record: dict[str, Any]) -> Extent:
+        """Of the same volume and mask, with the parts of which :meth:`to_json` told."""
         parts = {
             int(z): tuple(part_of_json(part) for part in some)
             for z, some in record["parts"].items()
         }
-        return cls(shape, parts, mask, tuple(record["doubts"]))
+        return replace(self, parts=parts, doubts=tuple(record["doubts"]))

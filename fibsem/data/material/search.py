@@ -19,7 +19,7 @@ from fibsem.data.material.parts import SIDES, Part, Rect, Side
 from fibsem.data.material.rims import Border, Edge, look_at
 from fibsem.data.volumes import Volume, open_labels
 from fibsem.errors import UserError
-from fibsem.geometry import Box
+from fibsem.geometry import Box, Triple
 
 #: Slices, evenly spaced, that tell what the film usually looks like; and columns of each.
 LOOKED_AT, COLUMNS = 20, 256
@@ -279,7 +279,7 @@ def _contrast(image: npt.NDArray[Any]) -> float:
 RULES = ("auto", "all")
 
 
-def known_extent(volume: Volume, valid: str) -> Extent | None:
+def known_extent(shape: Triple, valid: str) -> Extent | None:
     """What `valid` says without a look at the film: ``all``, or the path of a mask.
 
     Raises
@@ -290,14 +290,14 @@ def known_extent(volume: Volume, valid: str) -> Extent | None:
     if valid == "auto":
         return None
     if valid == "all":
-        return Extent(volume.shape)
+        return Extent(shape)
     mask = open_labels(valid)
-    if mask.shape[1:] != volume.shape[1:] or mask.shape[0] not in (1, volume.shape[0]):
+    if mask.shape[1:] != shape[1:] or mask.shape[0] not in (1, shape[0]):
         raise UserError(
-            f"`valid` must be auto, all or a mask of the volume's shape {volume.shape} or of one "
+            f"`valid` must be auto, all or a mask of the volume's shape {shape} or of one "
             f"slice of it, but {mask.path} has {mask.shape}."
         )
-    return Extent(volume.shape, mask=mask)
+    return Extent(shape, mask=mask)
 
 
 def look_for(volume: Volume, valid: str = "auto") -> Extent:
@@ -305,7 +305,7 @@ def look_for(volume: Volume, valid: str = "auto") -> Extent:
 
     For data of which few slices are used; `find_extent` looks at all of them.
     """
-    return known_extent(volume, valid) or Extent(volume.shape, Search(volume))
+    return known_extent(volume.shape, valid) or Extent(volume.shape, Search(volume))
 
 
 def odd_in(
@@ -329,7 +329,7 @@ def find_extent(volume: Volume, valid: str = "auto", progress: Show | None = Non
         if progress and time.monotonic() - began > SHOWN_AFTER_S:
             progress("slices looked at", z, volume.shape[0])
 
-    asked = known_extent(volume, valid)
+    asked = known_extent(volume.shape, valid)
     if asked is not None:  # that a slice is odd is said all the same
         return replace(asked, doubts=tuple(odd_in(volume, asked, show)))
     search, parts = Search(volume), {}

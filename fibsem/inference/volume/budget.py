@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 
-from fibsem.data.volumes import Volume
 from fibsem.errors import UserError
 from fibsem.inference.options import Options
 from fibsem.inference.tiling.tiles import Room
@@ -22,20 +21,8 @@ AT_WORK = 5
 LEAST_MAPS_GIB = 0.05
 
 
-def room_of(volume: Volume, halo: int, options: Options) -> Room:
-    """The room for tiles of a volume whose labels depend on so many slices above and below.
-
-    Raises
-    ------
-    UserError
-        If `memory_gib` is not even enough for what a process holds beside them.
-    """
-    held = held_gib(volume.shape[1:], volume.kept_bytes, halo, options)
-    return Room(options.memory_gib, held, options.tile)
-
-
-def held_gib(slice_shape: tuple[int, int], kept_bytes: int, halo: int, options: Options) -> float:
-    """Memory beside the feature maps: the runtime, and slices as float32.
+def room_of(slice_shape: tuple[int, int], kept_bytes: int, halo: int, options: Options) -> Room:
+    """The room for the tiles of a volume: what the runtime and slices as float32 leave of it.
 
     Parameters
     ----------
@@ -44,12 +31,12 @@ def held_gib(slice_shape: tuple[int, int], kept_bytes: int, halo: int, options: 
     halo
         Slices above and below that a label depends on.
     options
-        Whether the uncertainty is wanted.
+        The memory, and whether the uncertainty is wanted.
 
     Raises
     ------
     UserError
-        If `memory_gib` is not even enough for that.
+        If `memory_gib` is not even enough for what a process holds beside the tiles.
     """
     height, width = slice_shape
     maps_of_slice = 2 + options.uncertainty  # that wait with it: scores, grey values, spread
@@ -61,4 +48,4 @@ def held_gib(slice_shape: tuple[int, int], kept_bytes: int, halo: int, options: 
             f"`memory_gib` must be at least {least:.2f} for slices of {height} x {width} of which "
             f"{2 * halo + 1} are seen at once, but got {options.memory_gib:g}."
         )
-    return held
+    return Room(options.memory_gib, held, options.tile)

@@ -51,12 +51,12 @@ class Slabs:
     volume, classes
         Label values, and those of pore and solid.
     slices
-        Of a slab; the last one may have fewer.
+        Held in memory, with about eight bytes a voxel; None: as many as are cheap.
     """
 
     volume: Volume
     classes: tuple[int, int]
-    slices: int
+    slices: int | None = None
 
     @property
     def depth(self) -> int:
@@ -67,47 +67,41 @@ class Slabs:
         """First slice, label values as stored, and classes 0, 1 or NEITHER, of every slab."""
         table = np.full(256, NEITHER, np.uint8)
         table[list(self.classes)] = (0, 1)
-        for start in range(0, self.depth, self.slices):
-            stop = min(start + self.slices, self.depth)
-            raw = self.volume.read(Box((start, 0, 0), (stop, *self.volume.shape[1:])))
+        _, height, width = self.volume.shape
+        step = self.slices or max(1, min(SLICES, VOXELS // (height * width)))
+        for start in range(0, self.depth, step):
+            stop = min(start + step, self.depth)
+            raw = self.volume.read(Box((start, 0, 0), (stop, height, width)))
             yield start, raw, table[raw]
 
 
 def remove_small_3d(
-    volume: Volume,
+    slabs: Slabs,
     writer: VolumeWriter,
-    classes: tuple[int, int],
     min_voxels: float,
-    *,
-    slab: int | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> list[int | None]:
     """Flip 6-connected components of fewer than ``min_voxels`` voxels, solids first, then pores.
 
     Parameters
     ----------
-    volume, writer
-        Label values in (read three times, slab by slab) and out (written once).
-    classes
-        Label values of pore and solid; others are left as they are, and a component that touches
-        one of them is kept: it may go on where nothing is known.
+    slabs, writer
+        Label values in (read three times) and out (written once). Those that are neither pore nor
+        solid are left as they are, and a component that touches one of them is kept: it may go on
+        where nothing is known.
     min_voxels
         Least size of a component that stays.
-    slab
-        Slices held in memory, with about eight bytes a voxel; by default as many as are cheap.
 
     Returns
     -------
     list of int or None
         Pore voxels of every slice; None where it holds neither class.
     """
-    slab = slab or max(1, min(SLICES, VOXELS // (volume.shape[1] * volume.shape[2])))
-    slabs = Slabs(volume, classes, slab)
     judged: list[Judgement] = []
     for value in (1, 0):
         judged.append(_judge(slabs, value, min_voxels, judged, progress))
     pores: list[int | None] = []
-    values = np.array([*classes, 0], np.uint8)
+    values = np.array([*slabs.classes, 0], np.uint8)
     for k, (start, raw, labels) in enumerate(slabs):
         _flip(labels, k, judged)
         written = np.where(labels == NEITHER, raw, values[labels])

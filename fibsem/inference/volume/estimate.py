@@ -77,7 +77,7 @@ def estimate_segmentation(
     """Time one tile of noise, and scale it to a volume."""
     options.check_members(len(segmenter.members))
     segmenter = replace(segmenter, symmetry=options.symmetry)
-    room = room_of(volume, segmenter.halo[0], options)
+    room = room_of(volume.shape[1:], volume.kept_bytes, segmenter.halo[0], options)
     scorer = Scorer(segmenter, options.precision)
     tiling = tiling_of(scorer, volume.shape, room)
     timed = (PATCHES, PATCHES) if scorer.mode == "patch" else (tiling.height, tiling.width)

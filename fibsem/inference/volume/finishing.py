@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fibsem.data.volumes import open_volume
-from fibsem.inference.volume.components import remove_small_3d
+from fibsem.inference.volume.components import Slabs, remove_small_3d
 from fibsem.inference.volume.plan import Show
 from fibsem.inference.volume.work import Work
 
@@ -32,12 +32,10 @@ def _clean(work: Work, missing: set[int], show: Show) -> None:
     outputs, voxel_nm = work.outputs, work.outputs.voxel_nm
     assert outputs.flat is not None
     size = float(np.prod([nm for nm in voxel_nm if nm]))
+    slabs = Slabs(open_volume(outputs.flat.path), work.segmenter.classes)
     with outputs.labels.writer(work.volume.shape, voxel_nm) as writer:
-        pores = remove_small_3d(
-            open_volume(outputs.flat.path), writer, work.segmenter.classes,
-            work.options.min_volume_nm3 / size, progress=show,
-        )  # fmt: skip
-    outputs.redraw(work.plan.corrected(work.volume), missing)
+        pores = remove_small_3d(slabs, writer, work.options.min_volume_nm3 / size, show)
+    outputs.redraw(work.corrected, missing)
     work.ledger.decide(pores_3d=pores)
 
 

@@ -11,9 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
-from fibsem.data.digests import slice_digests, stamp_of
+from fibsem.data.digests import slice_digests, stamp_of, stamps_of
 from fibsem.data.volumes import Format, Volume
 from fibsem.errors import UserError
+from fibsem.geometry import Triple
 from fibsem.inference.options import Options
 from fibsem.inference.volume.entries import SliceRecord, Written, check_possible
 from fibsem.inference.volume.outputs import paths_of
@@ -67,13 +68,15 @@ class Ledger:
             If the folder holds another segmentation, or what no ledger tells of, or cannot be
             written to, or the ledger is damaged.
         """
-        stamp = None if volume is None else stamp_of(volume)
+        stamp = None if volume is None else stamp_of(stamps_of(volume))
         ledger = cls(folder / LEDGER, key, options.slab, stamp)
         try:
             if options.overwrite:
                 remove_segmentation(folder)
             if ledger.path.exists():
-                ledger._load(volume)
+                record = read_json(ledger.path, fitting(Written), remedy=ANEW)
+                ledger._check(record, volume)
+                ledger._load(record, volume.shape if volume else None)
                 return ledger
             for path in paths_of(folder, options):
                 if path.exists():
@@ -87,48 +90,45 @@ class Ledger:
             raise unwritable(folder, error) from error
         return ledger
 
-    def _load(self, volume: Volume | None) -> None:
-        record = read_json(self.path, fitting(Written), remedy=ANEW)
+    def _check(self, record: dict[str, Any], volume: Volume | None) -> None:
+        """Refuse another segmentation; the same one may have its volume elsewhere by now."""
         self.read = {int(z): digest for z, digest in record.get("read", {}).items()}
         before, now = _identity(record["key"]), _identity(self.key)
-        if self._same_film(record, before, now, volume):
+        if volume is not None and self._may_be_moved(record.get("stamp"), before, now):
+            digests = slice_digests(plain(volume), sorted(self.read))
+            changed = [z for z, digest in digests.items() if digest != self.read[z]]
+            if changed:
+                raise UserError(
+                    f"`output` must be a new folder or hold the same segmentation, but "
+                    f"{self.path.parent} was made with another slice {listed(changed)} of "
+                    f"{volume.path}; the choices are another output or overwrite=true."
+                )
             before = replace(before, data=now.data)
         now.check(
             before, self.path.parent, defaults=lambda: {**now.settings, **Options().key},
             remedy="another output or overwrite=true",
         )  # fmt: skip
+
+    def _may_be_moved(self, stamp: str | None, before: Identity, now: Identity) -> bool:
+        """Whether other files may hold what was read; else names, sizes and times of these say."""
+        kind = ("dtype", "shape", "value_range")
+        alike = all(before.data.get(f"volume {k}") == now.data.get(f"volume {k}") for k in kind)
+        return alike and stamp != self.stamp and bool(self.read)
+
+    def _load(self, record: dict[str, Any], shape: Triple | None) -> None:
+        """Take over what a record of this segmentation has."""
         try:
             self.slabs = {
                 int(start): [SliceRecord(*entry) for entry in entries]
                 for start, entries in record["slabs"].items()
             }
             self.slab, self.decided = int(record["slab"]), dict(record["decided"])
-            if volume is not None:
-                check_possible(self.slab, self.slabs, self.decided, volume.shape)
+            if shape is not None:
+                check_possible(self.slab, self.slabs, self.decided, shape)
         except (AttributeError, TypeError, ValueError) as error:
             raise UserError(
                 f"a record must be whole, but {self.path} is damaged ({error}); {ANEW}."
             ) from error
-
-    def _same_film(
-        self, record: dict[str, Any], before: Identity, now: Identity, volume: Volume | None
-    ) -> bool:
-        """Whether what was read of the volume is still in it, wherever its files lie now."""
-        stamp = record.get("stamp")
-        if volume is None or stamp == self.stamp or not self.read:
-            return False  # what names, sizes and times of the files say
-        kind = ("dtype", "shape", "value_range")
-        if any(before.data.get(f"volume {k}") != now.data.get(f"volume {k}") for k in kind):
-            return False
-        digests = slice_digests(plain(volume), sorted(self.read))
-        changed = [z for z, digest in digests.items() if digest != self.read[z]]
-        if changed:
-            raise UserError(
-                f"`output` must be a new folder or hold the same segmentation, but "
-                f"{self.path.parent} was made with another slice {listed(changed)} of "
-                f"{volume.path}; the choices are another output or overwrite=true."
-            )
-        return True
 
     def missing(self, depth: int) -> Iterator[tuple[int, int]]:
         """First and last + 1 slice of the slabs that are still to be done."""

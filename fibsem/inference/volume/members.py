@@ -54,7 +54,7 @@ def porosity_by_member(work: Work, scorer_of: ScorerOf, mapped: float) -> dict[s
 
 def _asked(work: Work, scorer: Scorer) -> dict[str, Any] | None:
     """How far each member alone moves the porosity of some places."""
-    volume, extent = work.plan.corrected(work.volume), work.plan.extent
+    volume, extent = work.corrected, work.plan.extent
     count = int(SHARE * np.prod(volume.shape) / SIDE**2)
     pixels, moved = 0, np.zeros(len(scorer.members))
     for place in random_places(volume.shape, SIDE, min(MOST_PLACES, max(2, count)), seed=0):

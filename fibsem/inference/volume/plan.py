@@ -64,10 +64,6 @@ class SegmentationPlan:
     tiling: Tiling
     room: Room
 
-    def corrected(self, volume: Volume) -> CorrectedVolume:
-        """The volume as the network sees it."""
-        return CorrectedVolume(volume, self.correction, self.extent)
-
     def to_json(self) -> dict[str, Any]:
         """What the ledger keeps."""
         return {
@@ -163,12 +159,13 @@ class Planner:
             )
         plan = self._read(record)
         if self.options.certificate and plan.certificate is None:
-            plan = replace(plan, certificate=self._certificate(plan.corrected(self.volume)))
+            corrected = CorrectedVolume(self.volume, plan.correction, plan.extent)
+            plan = replace(plan, certificate=self._certificate(corrected))
         return plan
 
     def _read(self, record: Mapping[str, Any]) -> SegmentationPlan:
         """Read what `to_json` of a plan gave; an older one left nothing out, and names no tiles."""
-        asked = known_extent(self.volume, self.options.valid) or Extent(self.volume.shape)
+        asked = known_extent(self.volume.shape, self.options.valid) or Extent(self.volume.shape)
         parts = record.get("extent", asked.to_json())
         precision = record["precision"]
         if record.get("room") == asdict(self.room):
@@ -177,6 +174,5 @@ class Planner:
             mode, tiling = self._tiles(precision)
         return SegmentationPlan(
             Correction.from_json(record["correction"]), precision, record["changed"],
-            record["certificate"], Extent.from_json(parts, self.volume.shape, asked.mask),
-            mode, tiling, self.room,
+            record["certificate"], asked.with_parts(parts), mode, tiling, self.room,
         )  # fmt: skip

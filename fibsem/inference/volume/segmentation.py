@@ -13,7 +13,6 @@ from typing import Any
 from fibsem.data.digests import stamps_of
 from fibsem.data.greys import standardised_histogram
 from fibsem.data.material import known_extent
-from fibsem.data.preprocessing import CorrectedVolume
 from fibsem.data.volumes import Volume, VoxelNm, known_nm
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
@@ -107,7 +106,8 @@ def segment_volume(
     segmenter = replace(segmenter, symmetry=options.symmetry)
     check_reach(volume.path, options, load)
     check_apart(volume, folder)
-    room = room_of(volume, segmenter.halo[0], options)  # refused before anything is written
+    # refused before anything is written
+    room = room_of(volume.shape[1:], volume.kept_bytes, segmenter.halo[0], options)
     key = _key(volume, segmenter, voxel_nm, options)
     scorer_of = functools.cache(partial(Scorer, segmenter))
     with at_work(folder):
@@ -123,7 +123,7 @@ def segment_volume(
         show = progress or (lambda *_: None)
         plan = Planner(volume, segmenter, options, room, scorer_of, say, show).plan(ledger)
         work = Work(volume, segmenter, options, plan, outputs, ledger)
-        likeness = _likeness(plan.corrected(volume), stated, trained, ledger, say)
+        likeness = _likeness(work, stated, trained, say)
         labelling = Labelling(work, started)
         origin = _provenance(ledger, provenance or {}, labelling.fresh)
         labelling.run(load, scorer_of, show, say)
@@ -133,9 +133,10 @@ def segment_volume(
         check_unchanged(volume, stamps, ledger.read)
         pixels = [plan.extent.pixels(z) for z in range(work.depth)]
         counts = porosity_of(volume.path, pores, pixels)
+        own = next((film for film in tested if film.is_of(volume)), None)
         record = {
             **counts,
-            **porosity_interval(volume, counts["porosity"], tested, options),
+            **porosity_interval(own, counts["porosity"], tested, options),
             "porosity_by_member": porosity_by_member(work, scorer_of, counts["porosity"]),
             **describe(work),
             "calibration": _calibration(segmenter, trained),
@@ -158,7 +159,7 @@ def _key(
         "voxel_nm": list(voxel_nm),
         **options.key,
     }
-    asked = known_extent(volume, options.valid)
+    asked = known_extent(volume.shape, options.valid)
     if asked and asked.mask:
         key["mask"] = asked.mask.signature()
     return key
@@ -178,16 +179,17 @@ def _check_kind(folder: Path) -> None:
 
 
 def _likeness(
-    volume: CorrectedVolume,
-    stated: VoxelNm,
-    trained: Sequence[Trained],
-    ledger: Ledger,
-    say: Callable[[str], None],
+    work: Work, stated: VoxelNm, trained: Sequence[Trained], say: Callable[[str], None]
 ) -> dict[str, Any]:
     """How far a volume is from what the models were trained on, found and said once."""
+    ledger = work.ledger
     if "likeness" not in ledger.decided:
         trained_on = [model.greys for model in trained if model.greys]
-        far = grey_distance(standardised_histogram(volume), trained_on) if trained_on else None
+        far = (
+            grey_distance(standardised_histogram(work.corrected), trained_on)
+            if trained_on
+            else None
+        )
         warnings = [*size_warnings(stated, trained), *grey_warnings(far)] if trained else []
         for warning in warnings:
             say(f"warning: {warning}")

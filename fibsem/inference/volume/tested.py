@@ -111,11 +111,11 @@ def _described(estimate: Estimate) -> Record:
 
 
 def porosity_interval(
-    volume: Volume, mapped: float, tested: Sequence[FilmSquares], options: Options
+    own: FilmSquares | None, mapped: float, tested: Sequence[FilmSquares], options: Options
 ) -> Record:
-    """Porosity of this very volume, corrected and with an interval, from its own test squares.
+    """Porosity of a volume, corrected and with an interval, from its ``own`` test squares.
 
-    Squares of other films do not transfer: a model errs otherwise there.
+    Squares of the other films that were ``tested`` do not transfer: a model errs otherwise there.
 
     Returns
     -------
@@ -124,7 +124,6 @@ def porosity_interval(
         the reason ``why`` where it cannot be told, and the ``others``, the error of the map on the
         squares of the films that have some.
     """
-    own = next((film for film in tested if film.is_of(volume)), None)
     others = {film.sample: _error(film) for film in tested if film is not own and film.squares}
     found, why = own and own.interval(mapped), None
     if options.min_volume_nm3:

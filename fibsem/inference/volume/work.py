@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fibsem.data.preprocessing import CorrectedVolume
 from fibsem.data.volumes import Volume
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options
@@ -37,3 +38,8 @@ class Work:
     def depth(self) -> int:
         """Slices of the volume."""
         return self.volume.shape[0]
+
+    @property
+    def corrected(self) -> CorrectedVolume:
+        """The volume as the networks see it."""
+        return CorrectedVolume(self.volume, self.plan.correction, self.plan.extent)

@@ -7,7 +7,11 @@ import pytest
 from fibsem.errors import UserError
 from fibsem.inference.options import Options
 from fibsem.inference.tiling.tiles import largest_side
-from fibsem.inference.volume.budget import GIB, RUNTIME_GIB, held_gib
+from fibsem.inference.volume.budget import GIB, RUNTIME_GIB, room_of
+
+
+def held_gib(*given):
+    return room_of(*given).held_gib
 
 
 def test_it_is_the_runtime_and_the_slices_in_float32():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
 from fibsem.geometry import Box
-from fibsem.inference.volume.components import remove_small_3d
+from fibsem.inference.volume.components import Slabs, remove_small_3d
 
 CLASSES = (0, 255)
 
@@ -31,7 +31,8 @@ def whole(labels, min_voxels):
 def cleaned(labels, min_voxels, slab, folder):
     values = np.array([*CLASSES, 127], np.uint8)
     with create_volume(folder, labels.shape, np.uint8, format="ome-zarr") as writer:
-        pores = remove_small_3d(ArrayVolume(values[labels]), writer, CLASSES, min_voxels, slab=slab)
+        slabs = Slabs(ArrayVolume(values[labels]), CLASSES, slab)
+        pores = remove_small_3d(slabs, writer, min_voxels)
     stack = open_volume(folder)
     return stack.read(Box.whole(stack.shape)), values, pores
 
@@ -65,7 +66,7 @@ def test_large_slices_are_looked_at_and_counted_in_parts(tmp_path, monkeypatch):
     monkeypatch.setattr("fibsem.inference.volume.components.VOXELS", 2 * 9 * 11)
     monkeypatch.setattr("fibsem.inference.volume.components.COUNTED", 50)
     with create_volume(tmp_path / "out", labels.shape, np.uint8, format="ome-zarr") as writer:
-        remove_small_3d(Watched(255 * labels), writer, CLASSES, 20)
+        remove_small_3d(Slabs(Watched(255 * labels), CLASSES), writer, 20)
     found = open_volume(tmp_path / "out").read(Box.whole(labels.shape))
     np.testing.assert_array_equal(found, 255 * expected)
     assert {box.shape[0] for box in boxes} == {2}

@@ -14,7 +14,7 @@ from fibsem.geometry import Nbhd
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.volume import labelling, plan
-from fibsem.inference.volume.components import remove_small_3d
+from fibsem.inference.volume.components import Slabs, remove_small_3d
 from fibsem.inference.volume.executor import label_slab
 from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.models.spec import resolve
@@ -181,7 +181,7 @@ def test_small_components_beside_a_rim_are_kept_since_they_may_go_on(tmp_path):
         def write(self, z, part):
             written[z : z + len(part)] = part
 
-    pores = remove_small_3d(ArrayVolume(stack), Writer(), (0, 255), 5)
+    pores = remove_small_3d(Slabs(ArrayVolume(stack), (0, 255)), Writer(), 5)
     assert pores == [0, 1, 0]
     assert written[1, 3, 2] == 0
     assert written[1, 5, 5] == 255

@@ -89,5 +89,5 @@ def test_a_ledger_from_before_plans_goes_on(volume, segmenter, tmp_path, missing
 
 def test_the_room_is_written_as_it_is_read(volume, segmenter, tmp_path):
     segment_volume(volume, segmenter, tmp_path, Options())
-    room = room_of(volume, segmenter.halo[0], Options())
+    room = room_of(volume.shape[1:], volume.kept_bytes, segmenter.halo[0], Options())
     assert plan_of(tmp_path)["room"] == asdict(room)
