@@ -177,15 +177,15 @@ def material(small):
 
     An override of the model drops the sizes that only a 2dcnn has.
     """
-    from fibsem.config import RunConfig, compose
+    from fibsem.config import Configuration, compose
     from fibsem.training.datasets import obtain
     from fibsem.training.material import Material
 
     def make(*overrides):
         other = any(override.startswith("model=") for override in overrides)
         kept = [key for key in small if not (other and key.startswith("model."))]
-        config = RunConfig.of(compose("train", [*kept, *overrides]))
-        return Material.of(obtain(config.data, config.split), config)
+        config = Configuration(compose("train", [*kept, *overrides])).run
+        return Material(obtain(config.data, config.split), config)
 
     return make
 

@@ -3,7 +3,7 @@
 import pytest
 
 from fibsem import evaluate, inspect, promote, report, segment, simulate, sweep, train
-from fibsem.config import RunConfig, compose
+from fibsem.config import Configuration, compose
 from fibsem.data.manifest import load_dataset
 from fibsem.data.phantom.simulation import lock_of
 from fibsem.errors import UserError
@@ -38,7 +38,7 @@ def trial(tiny, store):
     """A finished trial that can be promoted."""
     tree = compose("sweep", [f"data.path={tiny}", "model=threshold", "nbhd=11x11x3", *store])
     dataset = load_dataset(tiny)
-    tracking = Tracking.open(RunConfig.of(tree).tracking, dataset.name)
+    tracking = Tracking.open(Configuration(tree).run.tracking, dataset.name)
     tags = {"fibsem.command": "trial", "fibsem.study": "s", "fibsem.data": dataset.hash}
     run_id = tracking.start("a trial", tags=tags)
     tracking.log_metrics(run_id, {"val/loss": 0.5})

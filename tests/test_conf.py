@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from fibsem.config import (
     AUTO,
     CONF,
+    Configuration,
     GateConfig,
     PostProcessingConfig,
-    RunConfig,
     SearchConfig,
     TrackingConfig,
     command_line,
@@ -20,7 +20,6 @@ from fibsem.config import (
     output_folder,
     read,
     settings_hash,
-    with_values,
 )
 from fibsem.config.trees import READ_BY
 from fibsem.data.phantom import PhantomRecipe
@@ -40,13 +39,13 @@ def names(group):
 @pytest.mark.parametrize("data", names("data"))
 def test_every_command_composes_with_every_dataset(command, data):
     tree = compose(command, [f"data={data}"])
-    assert RunConfig.of(tree).data.name == data
+    assert Configuration(tree).run.data.name == data
 
 
 @pytest.mark.parametrize("experiment", names("experiment"))
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_composes_with_every_experiment(command, experiment):
-    config = RunConfig.of(compose(command, [f"experiment={experiment}"]))
+    config = Configuration(compose(command, [f"experiment={experiment}"])).run
     assert config.train.epochs <= 125
     assert str(config.spec.nbhd) == ("81x81x3" if experiment == "thesis" else "33x33x3")
 
@@ -57,7 +56,7 @@ def test_every_space_has_draws_that_are_networks(space):
     model = {"3d": "3dcnn", "1d": "1dcnn"}.get(space, itself)
     tree = compose("sweep", [f"model={model}", f"space={space}", "nbhd=65x65x3"])
     values = next(read_space(tree).plan(0))
-    config = RunConfig.of(with_values(tree, values))
+    config = Configuration(tree).with_values(values).run
     swept = {key: value for key, value in values.items() if key.startswith("model.")}
     assert swept.pop("model.name", config.spec.name) == config.spec.name
     assert swept
@@ -72,7 +71,7 @@ def test_every_architecture_has_a_file_of_values():
 @pytest.mark.parametrize("model", MODELS)
 def test_every_value_of_a_model_can_be_set_and_is_its_default(model):
     tree = compose("train", [f"model={model}"])
-    spec = RunConfig.of(tree).spec
+    spec = Configuration(tree).run.spec
     assert spec == resolve(model, spec.nbhd, spec.padding)
     assert set(tree["model"]) == {"name", "padding", *spec.hyperparameters}
 
@@ -81,13 +80,13 @@ def test_every_value_of_a_model_can_be_set_and_is_its_default(model):
 def test_every_model_has_a_space_of_its_own_hyperparameters(model):
     tree = compose("sweep", [f"model={model}"])
     for values in islice(read_space(tree).plan(0), 3):
-        assert RunConfig.of(with_values(tree, values)).spec.name == model
+        assert Configuration(tree).with_values(values).run.spec.name == model
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_has_a_protocol_by_the_thesis_or_says_why_not(model):
     def config():
-        return RunConfig.of(compose("train", ["experiment=thesis", f"model={model}"]))
+        return Configuration(compose("train", ["experiment=thesis", f"model={model}"])).run
 
     if "same" in MODELS[model].paddings:
         assert config().train.mode == "patch"
@@ -131,7 +130,7 @@ def test_the_parts_of_the_other_commands_are_read():
 
 
 def test_defaults_of_a_valid_network():
-    config = RunConfig.of(compose("train", ["nbhd=81x81x3"]))
+    config = Configuration(compose("train", ["nbhd=81x81x3"])).run
     assert (config.spec.padding, config.train.mode, config.train.learning_rate) == (
         "valid",
         "grid",
@@ -141,7 +140,7 @@ def test_defaults_of_a_valid_network():
 
 
 def test_the_thesis_protocol():
-    config = RunConfig.of(compose("train", ["experiment=thesis", "nbhd=81x81x3"]))
+    config = Configuration(compose("train", ["experiment=thesis", "nbhd=81x81x3"])).run
     assert (config.spec.padding, config.train.mode, config.train.learning_rate) == (
         "same",
         "patch",
@@ -189,7 +188,7 @@ def test_the_thesis_protocol():
 )
 def test_what_is_wrong_is_said_in_one_line(overrides, message):
     with pytest.raises(UserError, match=message) as caught:
-        RunConfig.of(compose("train", overrides))
+        Configuration(compose("train", overrides)).run  # noqa: B018 - read
     assert "\n" not in str(caught.value)
 
 
@@ -251,10 +250,10 @@ def test_a_grid_of_post_processings_that_holds_none_is_refused(override, said):
 
 def test_swept_keys_must_exist():
     tree = compose("train")
-    assert with_values(tree, {"train.epochs": 3})["train"]["epochs"] == 3
+    assert Configuration(tree).with_values({"train.epochs": 3}).tree["train"]["epochs"] == 3
     assert tree["train"]["epochs"] == 40
     with pytest.raises(UserError, match=r"train\.epoch"):
-        with_values(tree, {"train.epoch": 3})
+        Configuration(tree).with_values({"train.epoch": 3})
 
 
 def test_a_tree_carries_the_command_that_makes_it_again():
@@ -268,7 +267,7 @@ def test_a_tree_carries_the_command_that_makes_it_again():
 
 def test_a_trial_keeps_the_command_of_its_sweep():
     tree = compose("sweep", ["nbhd=11x11x3"])
-    assert with_values(tree, {"train.epochs": 3})["command"] == tree["command"]
+    assert Configuration(tree).with_values({"train.epochs": 3}).tree["command"] == tree["command"]
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))))

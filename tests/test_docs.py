@@ -18,7 +18,6 @@ from fibsem.api.promoting import checked
 from fibsem.config import (
     Configuration,
     DataConfig,
-    RunConfig,
     SearchConfig,
     TrackingConfig,
     compose,
@@ -32,7 +31,7 @@ from fibsem.data.phantom import PhantomRecipe
 from fibsem.data.volumes import open_volume
 from fibsem.models.architectures import MODELS
 from fibsem.quantification.options import QuantifyConfig
-from fibsem.search.space import one_trial, read_space
+from fibsem.search.space import one_of_each, read_space
 from fibsem.view import positional
 
 ROOT = Path(__file__).parents[1]
@@ -58,9 +57,14 @@ def commands():
     return list(found)
 
 
+def _trains(tree):
+    Configuration(tree).run  # noqa: B018 - read, and refused where it is none
+
+
 def _searches(tree):
-    read(SearchConfig, tree["search"], "search"), read_space(tree)
-    one_trial(Configuration(tree)).run  # noqa: B018 - read, and refused where it is none
+    read(SearchConfig, tree["search"], "search")
+    for one in one_of_each(Configuration(tree), read_space(tree)):
+        one.run  # noqa: B018 - read, and refused where it is none
 
 
 def _segments(tree):
@@ -71,9 +75,9 @@ def _segments(tree):
 LEGAL = {
     "simulate": lambda tree: PhantomRecipe.from_mapping(tree["phantom"]),
     "inspect": lambda tree: read(DataConfig, tree["data"], "data"),
-    "train": RunConfig.of,
+    "train": _trains,
     "sweep": _searches,
-    "evaluate": RunConfig.of,
+    "evaluate": _trains,
     "promote": lambda tree: checked(Configuration(tree)),
     "segment": _segments,
     "quantify": QuantifyConfig.of,

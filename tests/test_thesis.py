@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fibsem import models
-from fibsem.config import RunConfig, compose, flat
+from fibsem.config import Configuration, compose, flat
 from fibsem.data.sampling import lattice_pixels
 from fibsem.geometry import Nbhd
 from fibsem.models.spec import resolve
@@ -60,9 +60,9 @@ def slow_unless(quick):
 
 def composed(name, n, nz):
     """The configuration of one of the fifty."""
-    return RunConfig.of(
+    return Configuration(
         compose("evaluate", ["experiment=thesis", f"model={name}", f"nbhd={n}x{n}x{nz}"])
-    )
+    ).run
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_multichannel_has_three_wider_first_convolutions(n):
 
 def test_the_protocol_of_the_study_is_trained_to_the_letter():
     """Network and optimiser; the keys are below."""
-    config = RunConfig.of(compose("train", ["experiment=thesis"]))
+    config = Configuration(compose("train", ["experiment=thesis"])).run
     assert (config.train.average, config.train.warmup) == (0, 0)
     model = compiled_for_steps(config)
     assert {

@@ -52,7 +52,7 @@ if not (film / "dataset.yaml").is_file():
 
 from fibsem import models
 from fibsem.analysis.postprocessing import PostProcessing
-from fibsem.config import RunConfig, compose
+from fibsem.config import Configuration, compose
 from fibsem.data.preprocessing import Recipe
 from fibsem.geometry import Nbhd
 from fibsem.inference.model.predict import BlockScorer
@@ -66,7 +66,7 @@ if not (bundle / "bundle.json").is_file():
         f"tracking.uri=sqlite:///{args.folder / 'mlflow.db'}",
         f"tracking.artifacts={args.folder / 'artifacts'}",
     )  # fmt: skip
-    spec = RunConfig.of(compose("train", NETWORK)).spec
+    spec = Configuration(compose("train", NETWORK)).run.spec
     how = PostProcessing(sigma=2.0, threshold=0.45, rounds=1, min_size=100)
     segmenter = Segmenter.of(spec, models.load(spec, trained), Recipe(), how)
     Bundle(segmenter, (50.0, 10.0, 10.0), {}).save(bundle)

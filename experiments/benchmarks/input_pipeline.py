@@ -18,21 +18,21 @@ from _common import options, report
 
 args = options(__doc__.splitlines()[0]).parse_args()
 
-from fibsem.config import RunConfig, compose
+from fibsem.config import Configuration, compose
 from fibsem.training.datasets import obtain
 from fibsem.training.fit import epoch_batches, train
 from fibsem.training.material import Material
 
 
 def case(mode: str, nbhd: str) -> dict[str, float]:
-    config = RunConfig.of(
+    config = Configuration(
         compose(
             "train",
             ["data=phantom", f"nbhd={nbhd}", f"train.mode={mode}", "train.epochs=3",
              "train.patience=null"],
         )
-    )  # fmt: skip
-    material = Material.of(obtain(config.data, config.split), config)
+    ).run  # fmt: skip
+    material = Material(obtain(config.data, config.split), config)
     next(epoch_batches(material, 0)[0]())  # reads the data
     started = time.perf_counter()
     samples = sum(labels.size for _, labels, _ in epoch_batches(material, 0)[0]())

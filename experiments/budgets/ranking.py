@@ -19,7 +19,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from fibsem.analysis.estimates import Estimate
-from fibsem.config import RunConfig, compose
+from fibsem.config import Configuration, compose
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.training.datasets import obtain
 from fibsem.training.estimating import estimate
@@ -61,11 +61,11 @@ def networks() -> list[Material]:
                     f"model.filters={filters}", "train.epochs=1", f"train.steps={steps}",
                     f"train.learning_rate={rate}",
                 ]  # fmt: skip
-                config = RunConfig.of(compose("train", overrides))
+                config = Configuration(compose("train", overrides)).run
                 if found:
                     found.append(found[0].for_config(config))
                 else:
-                    found.append(Material.of(obtain(config.data, config.split), config))
+                    found.append(Material(obtain(config.data, config.split), config))
     return found
 
 

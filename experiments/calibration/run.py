@@ -24,7 +24,7 @@ from fibsem.analysis.calibration import Platt, with_temperature
 from fibsem.analysis.encoding import markdown
 from fibsem.analysis.metrics import cross_entropy
 from fibsem.analysis.reliability import Reliability
-from fibsem.config import DataConfig, RunConfig, compose, read
+from fibsem.config import Configuration, DataConfig, compose, read
 from fibsem.data.split import SplitRecipe
 from fibsem.inference.model.segmenter import Scorer
 from fibsem.promotion.calibrating import labelled_pixels
@@ -72,9 +72,9 @@ def examine(promotion: Path, overrides: list[str]) -> dict:
         read(DataConfig, tree["data"], "data"), read(SplitRecipe, tree["split"], "split")
     )
     config = replace(
-        RunConfig.of(tree), preprocess=segmenter.recipe, spec=segmenter.members[0].spec
+        Configuration(tree).run, preprocess=segmenter.recipe, spec=segmenter.members[0].spec
     )
-    material, margin = Material.of(dataset, config), int(4 * segmenter.smoothed_px + 0.5)
+    material, margin = Material(dataset, config), int(4 * segmenter.smoothed_px + 0.5)
     scorer = Scorer(segmenter)
     val = [one for _, one in scored_squares(material, scorer, "val", margin)]
     temperature = temperature_of(val, segmenter.smoothed_px)

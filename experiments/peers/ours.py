@@ -18,7 +18,7 @@ from exchange import MARGIN, Material, arguments, report, score_squares, write
 
 from fibsem import models
 from fibsem.analysis.postprocessing import PostProcessing
-from fibsem.config import RunConfig, compose
+from fibsem.config import Configuration, compose
 from fibsem.data.preprocessing import Correction, Recipe
 from fibsem.data.volumes import ArrayVolume
 from fibsem.inference.model.segmenter import Scorer, Segmenter
@@ -54,7 +54,7 @@ def fit() -> None:
     subprocess.run([*command, *([f"budget={args.seconds:g}s"] if planned else [])], check=True)
     seconds = time.perf_counter() - started  # start-up, probe, validation and score included
     trained = json.loads((args.trained / "summary.json").read_text())
-    spec = RunConfig.of(compose("train", args.what)).spec
+    spec = Configuration(compose("train", args.what)).run.spec
     record = {"train_seconds": seconds, "parameters": trained["parameters"]}
     if planned:
         record["steps"] = trained["plan"]["epochs"] * trained["plan"]["steps"]

@@ -31,7 +31,7 @@ from methods import MONAI, Method, named
 from paired import difference, miou
 
 from fibsem.analysis.postprocessing import ScoredSquare, search
-from fibsem.config import RunConfig, compose
+from fibsem.config import Configuration, compose
 from fibsem.data.sampling import load_windows
 from fibsem.evaluation.scores import THRESHOLDS
 from fibsem.training.datasets import obtain
@@ -53,9 +53,9 @@ def prepare(data: str, folder: Path) -> None:
     tree = compose(
         "train", [*chosen_data(data), "model=forest", "nbhd=33x33x3", "train.share=0.02"]
     )
-    config = RunConfig.of(tree)
+    config = Configuration(tree).run
     dataset = obtain(config.data, config.split)
-    ours = Material.of(dataset, config)
+    ours = Material(dataset, config)
     folder.mkdir(parents=True, exist_ok=True)
     for split in ("train", "val", "test"):
         windows = load_windows(dataset, split, ours.volumes, (1, MARGIN, MARGIN))

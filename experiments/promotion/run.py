@@ -146,7 +146,7 @@ for name, (folder, summary) in promoted.items():
     tracking = Tracking.open(read(TrackingConfig, tree["tracking"], "tracking"), dataset.name)
     trials = {trial.run_id: trial for trial in best_trials(tracking, dataset, RankConfig(k=99))}
     config = final_configuration(trials[summary["winner"]].tree, tree, tree["seed"]).run
-    material = Material.of(dataset, config)
+    material = Material(dataset, config)
     again = sorted((folder / "rank" / best).glob("seed-*"))
     finals = [folder / "final" / f"{best}-seed-{seed}" for seed in summary["seeds"]]
     runs = {

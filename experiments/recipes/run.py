@@ -75,7 +75,7 @@ def cell(given: list[str]) -> dict:
     """Train one, choose its threshold, score the test squares."""
     from fibsem.analysis.metrics import pooled
     from fibsem.analysis.postprocessing import search
-    from fibsem.config import RunConfig, compose
+    from fibsem.config import Configuration, compose
     from fibsem.errors import UserError
     from fibsem.evaluation.scores import THRESHOLDS
     from fibsem.inference.model.cost import operations_per_pixel
@@ -85,8 +85,8 @@ def cell(given: list[str]) -> dict:
     from fibsem.training.material import Material
     from fibsem.training.scoring import scored_squares
 
-    config = RunConfig.of(compose("train", given))
-    material = Material.of(obtain(config.data, config.split), config)
+    config = Configuration(compose("train", given)).run
+    material = Material(obtain(config.data, config.split), config)
     try:
         trained = train(material)
     except UserError as error:  # a failure is a result

@@ -60,7 +60,7 @@ def studies_of(storage: str, folder: Path, claims: int) -> Iterator[Any]:
     for first in range(0, claims, AT_ONCE):
         search = SearchConfig(trials=min(AT_ONCE, claims - first), sampler="random", **kind)
         place = folder / f"from-{first}" if storage == "keras_tuner" else folder
-        yield Study(f"claims from {first}", place, search, space, objectives(search))
+        yield Study(f"claims from {first}", place, search, space, objectives(search.objectives))
 
 
 def work(storage: str, folder: Path, trials: int) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 import tifffile
 from reuse import FILM, NETWORK, Bench
 
-from fibsem.config import Configuration, RunConfig, compose
+from fibsem.config import Configuration, compose
 from fibsem.data.volumes import open_volume
 from fibsem.errors import UserError
 from fibsem.system.files import replace_file, write_json
@@ -162,12 +162,12 @@ def under(bench: Bench, home: Path, what: str, act: Any, numbers: list[int], at:
             keys = [f"data.path={film}", *NETWORK, f"tracking.uri=sqlite:///{home}/ml.db",
                     f"tracking.artifacts={home}/a"]  # fmt: skip
             tree = compose("train", keys)
-            config = RunConfig.of(tree)
+            config = Configuration(tree).run
             dataset = obtain(config.data, config.split)
             assert dataset.hash
             job = Job(Configuration(tree), home / "out", "a training", {})
             tracking = Tracking.open(config.tracking, "damage")
-            run_job(job, Material.of(dataset, config), tracking, lambda e: hook(e, e.epoch + 1))
+            run_job(job, Material(dataset, config), tracking, lambda e: hook(e, e.epoch + 1))
     except UserError as error:
         verdict = "refused" if "nothing" not in what else "wrong"
         return {"what": f"under {what}", "verdict": verdict, "said": str(error)}

@@ -207,7 +207,7 @@ def _evaluate(
     from fibsem.system.progress import Progress
     from fibsem.training.material import Material
 
-    material = Material.of(dataset, given.run)
+    material = Material(dataset, given.run)
     evaluation = Evaluation(given, material, folder, tracking, how.patch_limit)
     with Progress("seeds") as progress:
         record = evaluation.run(progress)
@@ -247,7 +247,7 @@ def _planned(
     from fibsem.training.material import Material
     from fibsem.training.plan import planned
 
-    material, tree = Material.of(dataset, given.run), given.tree
+    material, tree = Material(dataset, given.run), given.tree
 
     def make(budget_s: float) -> Plan:
         return plan_evaluation(material, tree["seeds"], how.patch_limit, budget_s, worked.began)

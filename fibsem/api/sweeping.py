@@ -15,7 +15,7 @@ from fibsem.api.datasets import OpenDataset
 from fibsem.api.options import one_line_errors, tree_of
 from fibsem.api.results import Result, files
 from fibsem.config import Configuration, SearchConfig, Tree, output_folder, require
-from fibsem.search.space import Space, one_of_each, one_trial, read_space
+from fibsem.search.space import Space, one_of_each, read_space
 from fibsem.system.files import read_json, write_json
 from fibsem.system.locks import at_work
 from fibsem.system.summaries import trial_rows
@@ -174,14 +174,14 @@ def prepare(tree: Tree) -> Prepared:
     """Check a sweep, open its data, and say what it will take."""
     began = time.perf_counter()
     given = Configuration(tree)
-    budget, config, how = given.budget, one_trial(given).run, given.search
+    budget, space = given.budget, read_space(tree)
+    config, how = one_of_each(given, space)[0].run, given.search
     unseen = not config.train.test
     require("train.test", config.train.test, unseen, "false: a sweep never sees the test squares")
     named = tree["study"] is None or (isinstance(tree["study"], str) and len(tree["study"]) <= 500)
     require("study", tree["study"], named, "a text of at most 500 letters")
     for key, figures in (("objectives", how.objectives), ("constraints", how.constraints or ())):
         check_figures(f"search.{key}", figures, val_all=config.train.val_all)
-    space = read_space(tree)
     size = "infinitely many points" if math.isinf(space.size) else f"{space.size:.0f} points"
     print(
         f"space {space.name}: {size}, {len(space.cells())} cells of {', '.join(space.enumerated)}"
@@ -196,7 +196,7 @@ def prepare(tree: Tree) -> Prepared:
     from fibsem.training.start import pinned
 
     given = pinned(given, *(one.run for one in one_of_each(given, space)))
-    material = Material.of(dataset, one_trial(given).run)
+    material = Material(dataset, one_of_each(given, space)[0].run)
     prepared = Prepared(given, space, material, began)
     if not (budget.planned and config.spec.is_network):
         prepared.announce()

@@ -119,7 +119,7 @@ def run(tree: Tree) -> TrainResult:
     folder = output_folder("train", given.tree, dataset.name, *what)
     working = worked_on(folder, began, budgeted=budget.planned, anew=anew)
     with at_work(folder), working as worked:
-        return _train(given, Material.of(dataset, config), folder, began, worked)
+        return _train(given, Material(dataset, config), folder, began, worked)
 
 
 def _train(

@@ -28,13 +28,7 @@ from fibsem.config.runs import (
 from fibsem.config.search import SearchConfig
 from fibsem.config.segmentation import estimate_of, voxel_nm_of, weights_of
 from fibsem.config.training import DIGEST, TrainConfig, digest_in
-from fibsem.config.trees import (
-    defaults_of,
-    output_folder,
-    settings_hash,
-    settings_of,
-    with_values,
-)
+from fibsem.config.trees import defaults_of, output_folder, settings_hash, settings_of
 
 __all__ = [
     "AUTO",
@@ -72,5 +66,4 @@ __all__ = [
     "voxel_nm_of",
     "weights_of",
     "with_architecture",
-    "with_values",
 ]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from fibsem.config.reading import Tree, read_path, require
+from fibsem.config.reading import require
 
 UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 
@@ -29,15 +28,6 @@ class Budget:
     seconds: float | None
     strict: bool = False
     plan: Path | None = None
-
-    @classmethod
-    def of(cls, tree: Tree) -> Budget:
-        """Read ``budget``, ``budget_is`` and ``plan``."""
-        how: Literal["soft", "hard"] = tree["budget_is"]
-        require("budget_is", how, how in ("soft", "hard"), "soft or hard")
-        plan = None if tree["plan"] is None else read_path(tree["plan"], "plan")
-        seconds = None if tree["budget"] is None else parse_seconds(tree["budget"])
-        return cls(seconds, how == "hard", plan)
 
     @property
     def planned(self) -> bool:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
-from fibsem.config.budget import Budget
+from fibsem.config.budget import Budget, parse_seconds
 from fibsem.config.promotion import GateConfig, PostProcessingConfig, PromoteConfig, RankConfig
-from fibsem.config.reading import Tree, read
-from fibsem.config.runs import DataConfig, RunConfig, TrackingConfig
+from fibsem.config.reading import Tree, read, read_path, require
+from fibsem.config.runs import AUTO, DataConfig, RunConfig, SamplingConfig, TrackingConfig
 from fibsem.config.search import SearchConfig
-from fibsem.config.trees import with_values
+from fibsem.config.training import TrainConfig
+from fibsem.data.preprocessing import Recipe
 from fibsem.data.split import SplitRecipe
+from fibsem.errors import UserError
+from fibsem.geometry import Nbhd
+from fibsem.models.hyperparameters import as_recorded
+from fibsem.models.spec import MODELS, ModelSpec, resolve
 from fibsem.system.secrets import remember
 
 
@@ -39,7 +45,30 @@ class Configuration:
     @cached_property
     def run(self) -> RunConfig:
         """Data, network and training."""
-        return RunConfig.of(self.tree)
+        spec = self.spec
+        return RunConfig(
+            data=self.data,
+            preprocess=read(Recipe, self.tree["preprocess"], "preprocess"),
+            split=self.split,
+            sampling=read(SamplingConfig, self.tree["sampling"], "sampling"),
+            spec=spec,
+            train=read(TrainConfig, self.tree["train"], "train").resolved(spec),
+            tracking=self.tracking,
+            seed=int(self.tree["seed"]),
+        )
+
+    @cached_property
+    def spec(self) -> ModelSpec:
+        """The network; refused where it is to be found among several."""
+        model = dict(self.tree["model"])
+        name, padding = model.pop("name"), model.pop("padding")
+        if name == AUTO:
+            raise UserError(
+                "`model=auto` needs a search, which is python -m fibsem.sweep; the choices of one "
+                f"model are {', '.join(MODELS)}."
+            )
+        given = as_recorded(name, model) if name in MODELS else model
+        return resolve(name, Nbhd.parse(self.tree["nbhd"]), padding, given)
 
     @cached_property
     def data(self) -> DataConfig:
@@ -59,7 +88,10 @@ class Configuration:
     @cached_property
     def budget(self) -> Budget:
         """How long the command may take."""
-        return Budget.of(self.tree)
+        text, plan, kind = (self.tree[key] for key in ("budget", "plan", "budget_is"))
+        require("budget_is", kind, kind in ("soft", "hard"), "soft or hard")
+        path = None if plan is None else read_path(plan, "plan")
+        return Budget(None if text is None else parse_seconds(text), kind == "hard", path)
 
     @cached_property
     def search(self) -> SearchConfig:
@@ -69,7 +101,8 @@ class Configuration:
     @cached_property
     def promotion(self) -> PromoteConfig:
         """Of a promotion: of what, and what it ends in."""
-        return PromoteConfig.of(self.tree)
+        keys = (field.name for field in fields(PromoteConfig))
+        return read(PromoteConfig, {key: self.tree[key] for key in keys}, "promote")
 
     @cached_property
     def rank(self) -> RankConfig:
@@ -97,7 +130,18 @@ class Configuration:
         >>> given.with_values({}) is given
         True
         """
-        return Configuration(with_values(self.tree, values)) if values else self
+        if not values:
+            return self
+        changed = copy.deepcopy(self.tree)
+        for key, value in values.items():
+            *path, last = key.split(".")
+            node = changed
+            for part in path:
+                node = node.get(part) if isinstance(node, dict) else None  # type: ignore[assignment]
+            if not isinstance(node, dict) or last not in node:
+                raise UserError(f"a swept key must exist in the configuration, but got {key!r}.")
+            node[last] = value
+        return Configuration(changed)
 
 
 def _texts(value: Any) -> Iterator[str]:

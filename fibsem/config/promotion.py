@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Literal
 
 from fibsem.analysis.postprocessing import SearchGrid
-from fibsem.config.reading import Tree, read, require
+from fibsem.config.reading import require
 
 #: Keys that change what becomes of the trials. Architecture, neighbourhood and training are theirs;
 #: the gate may be another the next time, and volumes are segmented behind it.
@@ -89,11 +89,6 @@ class PromoteConfig:
     def mixed(self) -> bool:
         """Whether the members of the ensemble are of several architectures."""
         return self.ensemble_of == "architectures"
-
-    @classmethod
-    def of(cls, tree: Tree) -> PromoteConfig:
-        """Read the keys that lie at the top of the tree."""
-        return read(cls, {field.name: tree[field.name] for field in fields(cls)}, "promote")
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fibsem.config.reading import Tree, flat, read, require
+from fibsem.config.reading import flat, require
 from fibsem.config.training import TrainConfig
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.split import SplitRecipe
-from fibsem.errors import UserError
-from fibsem.geometry import Nbhd
-from fibsem.models.hyperparameters import as_recorded
-from fibsem.models.spec import MODELS, ModelSpec, resolve
+from fibsem.models.spec import ModelSpec
 from fibsem.system.addresses import SQLITE, database_file
 from fibsem.system.secrets import remember
 
@@ -89,29 +86,6 @@ class RunConfig:
     train: TrainConfig
     tracking: TrackingConfig
     seed: int
-
-    @classmethod
-    def of(cls, tree: Tree) -> RunConfig:
-        """Read and check the common part of a configuration tree."""
-        model = dict(tree["model"])
-        name, padding = model.pop("name"), model.pop("padding")
-        if name == AUTO:
-            raise UserError(
-                "`model=auto` needs a search, which is python -m fibsem.sweep; the choices of one "
-                f"model are {', '.join(MODELS)}."
-            )
-        given = as_recorded(name, model) if name in MODELS else model
-        spec = resolve(name, Nbhd.parse(tree["nbhd"]), padding, given)
-        return cls(
-            data=read(DataConfig, tree["data"], "data"),
-            preprocess=read(Recipe, tree["preprocess"], "preprocess"),
-            split=read(SplitRecipe, tree["split"], "split"),
-            sampling=read(SamplingConfig, tree["sampling"], "sampling"),
-            spec=spec,
-            train=read(TrainConfig, tree["train"], "train").resolved(spec),
-            tracking=read(TrackingConfig, tree["tracking"], "tracking"),
-            seed=int(tree["seed"]),
-        )
 
     @property
     def name(self) -> str:

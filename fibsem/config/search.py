@@ -8,7 +8,13 @@ from typing import Literal
 
 from fibsem.config.grouped import TYPED
 from fibsem.config.reading import require
+from fibsem.errors import UserError
 from fibsem.system.secrets import remember
+
+#: Samplers of Optuna's whose k-th draw is known before anything ran; those that learn from what was
+#: found; and the oracles of Keras-Tuner.
+PLANNED, LEARNING = ("enumerated", "random", "grid"), ("tpe", "cmaes", "nsga2")
+ORACLES = ("random", "hyperband", "bayesian")
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,11 @@ class SearchConfig:
             require(_typed(key), value, value >= 2, "at least 2")
         self._check_rungs()
         self._check_constraints()
+        self._check_objectives()
+        if self.backend == "optuna":
+            self._check_sampler()
+        else:
+            self._check_files()
         for key in ("max_seconds", "memory_gib"):
             limit = getattr(self, key)
             require(f"search.{key}", limit, limit is None or limit > 0, "positive or null")
@@ -91,8 +102,59 @@ class SearchConfig:
         total = sum(rung[0] for rung in self.rungs)
         fits = total == self.trials
         require("search.trials", self.trials, fits, f"{total}, which are in search.rungs")
-        alone = self.backend == "optuna" and self.pruner == "none" and len(self.objectives) == 1
+        alone = self._by_losses_alone
         require("search.rungs", shown, alone, "[] with pruners, several objectives or Keras-Tuner")
+
+    @property
+    def _by_losses_alone(self) -> bool:
+        """Whether losses of unfinished trainings, and nothing else, may say which are finished."""
+        return self.backend == "optuna" and self.pruner == "none" and len(self.objectives) == 1
+
+    @property
+    def can_halve(self) -> bool:
+        """Whether nothing else was asked for that says which trials are worth finishing."""
+        return self._by_losses_alone and not self.constraints
+
+    def _check_objectives(self) -> None:
+        """Several of them leave pruners nothing to go by, and CMA-ES has one."""
+        if len(self.objectives) > 1 and self.pruner != "none":
+            raise UserError(
+                "`search.pruner` must be none with several objectives, since an unfinished "
+                f"training has no value for all of them, but got {self.pruner}."
+            )
+        if len(self.objectives) > 1 and self.sampler == "cmaes":
+            raise UserError(
+                "`search.sampler=cmaes` has a single objective; nsga2 and tpe have several."
+            )
+
+    def _check_sampler(self) -> None:
+        """Refuse a sampler that Optuna does not have: it would draw at random."""
+        if self.sampler not in (*PLANNED, *LEARNING):
+            raise UserError(
+                f"`search.sampler={self.sampler}` is of search=keras_tuner; here the choices are "
+                f"{', '.join((*PLANNED, *LEARNING))} (and search.pruner=hyperband)."
+            )
+
+    def _check_files(self) -> None:
+        """Refuse what the files of Keras-Tuner in one folder cannot do, and say who can."""
+        if self.sampler not in ORACLES:
+            raise UserError(
+                f"`search.sampler` must be one of {', '.join(ORACLES)} with search=keras_tuner, "
+                f"but got {self.sampler}; search=default (Optuna) has enumerated, grid, tpe, cmaes "
+                "and nsga2."
+            )
+        for key, given in (
+            ("search.storage", self.storage is not None),
+            ("search.workers", self.workers > 1),
+            ("search.pruner", self.pruner != "none"),
+            ("search.objectives", len(self.objectives) > 1),
+        ):
+            if given:
+                raise UserError(
+                    f"`{key}` cannot be set with search=keras_tuner, whose state is files for one "
+                    "worker and one value; search=default (Optuna) has databases, heartbeats, "
+                    "several machines, pruners and objectives."
+                )
 
 
 def _typed(key: str) -> str:

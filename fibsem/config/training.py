@@ -127,6 +127,11 @@ class TrainConfig:
         )
 
     @property
+    def estimates_all(self) -> bool:
+        """Whether the pieces of a validation also tell figures with the classes as labelled."""
+        return self.val_all and self.validation == "pieces"
+
+    @property
     def ends_with_epochs(self) -> bool:
         """Whether the learning rates before depend on how many epochs there will be."""
         return self.schedule in ("cosine", "wsd")

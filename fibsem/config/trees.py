@@ -1,4 +1,4 @@
-"""Trees by key: a copy with other values, what of one counts, the folder of a command."""
+"""Trees by key: what of one counts, and the folder of a command."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from fibsem.config.commands import compose
+from fibsem.config.configuration import Configuration
 from fibsem.config.promotion import SETTINGS
 from fibsem.config.reading import Tree, flat, read, read_path
-from fibsem.config.runs import AUTO, RunConfig
+from fibsem.config.runs import AUTO
 from fibsem.config.training import TrainConfig
-from fibsem.errors import UserError
 from fibsem.system.file_names import file_name
 from fibsem.system.identity import Identity, differences
 
@@ -73,20 +73,6 @@ WHERE_SET = {
 NAMED_BY_WHAT_THEY_READ = ("promote", "segment")
 
 
-def with_values(tree: Tree, values: Mapping[str, Any]) -> Tree:
-    """A copy of the tree with dotted keys replaced; the keys must exist."""
-    changed = copy.deepcopy(tree)
-    for key, value in values.items():
-        *path, last = key.split(".")
-        node = changed
-        for part in path:
-            node = node.get(part) if isinstance(node, dict) else None  # type: ignore[assignment]
-        if not isinstance(node, dict) or last not in node:
-            raise UserError(f"a swept key must exist in the configuration, but got {key!r}.")
-        node[last] = value
-    return changed
-
-
 def settings_of(command: str, tree: Tree) -> dict[str, Any]:
     """Every setting that counts for the results of a command, by dotted key.
 
@@ -100,7 +86,7 @@ def settings_of(command: str, tree: Tree) -> dict[str, Any]:
         train = read(TrainConfig, tree["train"], "train").settings
         return {**counting, **dict(flat({"train": train}))}
     others = {key: value for key, value in counting.items() if key.split(".")[0] not in TRAINING}
-    return {**RunConfig.of(tree).settings, **others}
+    return {**Configuration(tree).run.settings, **others}
 
 
 def defaults_of(command: str, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def plan_promotion(
     promotion, again = given.promotion, given.rank.seeds if len(trials) > 1 else 0
     # the ranking may make any of them a candidate
     slowest = max(range(len(trials)), key=lambda k: trials[k].epoch_s)
-    timed = probe(Material.of(dataset, finals[slowest]), budget_s)
+    timed = probe(Material(dataset, finals[slowest]), budget_s)
     count = min(promotion.candidates, len(trials)) + promotion.ensemble - 1
     if promotion.mixed:
         count = max(promotion.ensemble, len({trial.architecture for trial in trials}))

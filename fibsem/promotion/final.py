@@ -13,7 +13,7 @@ from typing import Any
 
 from fibsem import models
 from fibsem.analysis.postprocessing import PostProcessing
-from fibsem.config import Configuration, PromoteConfig, Tree, with_values
+from fibsem.config import Configuration, PromoteConfig, Tree
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Member, Segmenter
 from fibsem.promotion.ranking import Ranked
@@ -39,8 +39,8 @@ def final_configuration(trained: Tree, tree: Tree, seed: int) -> Configuration:
     """
     final = tree["final"]
     planned = {"train.steps": final["steps"], "train.schedule": "cosine"} if final["steps"] else {}
-    changed = with_values(
-        trained,
+    common = {key: tree[key] for key in ("data", "tracking", "command")}
+    return Configuration({**trained, **common}).with_values(
         {
             "train.epochs": final["epochs"],
             "train.share": final["share"],
@@ -52,10 +52,8 @@ def final_configuration(trained: Tree, tree: Tree, seed: int) -> Configuration:
             "train.shift_probability": final["shift_probability"],
             "seed": seed,
             **planned,
-        },
+        }
     )
-    common = {key: tree[key] for key in ("data", "tracking", "command")}
-    return Configuration({**changed, **common})
 
 
 @dataclass(frozen=True)
@@ -176,7 +174,7 @@ def final_training(work: Promotion, trial: Trial, seed: int, text: str) -> Final
         tags={names.COMMAND: names.FINAL, names.WINNER: trial.run_id, names.SEED: seed},
         parent=work.parent,
     )
-    material = Material.of(work.dataset, job.config)
+    material = Material(work.dataset, job.config)
     with Progress(text) as progress:
 
         def show(epoch: Epoch) -> None:

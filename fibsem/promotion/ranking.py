@@ -116,7 +116,7 @@ def _repetitions(
             text = f"trial {trial.number}, seed {seed}"
             given = repeated(trial.tree, work.tree, seed)
             material = (
-                material.for_config(given.run) if material else Material.of(work.dataset, given.run)
+                material.for_config(given.run) if material else Material(work.dataset, given.run)
             )
             show = _showing(progress, text, done, total)
             yield trial, repeat(work, trial, given, material, show)

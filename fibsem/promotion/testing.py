@@ -145,4 +145,4 @@ def _examined(
 def _champions(champion: Segmenter, material: Material, margin: int) -> list[SquareCounts]:
     """The test squares by a champion, which has its own network and preprocessing."""
     config = replace(material.config, preprocess=champion.recipe, spec=champion.members[0].spec)
-    return score_split(champion, Material.of(material.dataset, config), "test", margin)
+    return score_split(champion, Material(material.dataset, config), "test", margin)

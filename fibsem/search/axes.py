@@ -9,7 +9,7 @@ from typing import Any
 
 from optuna.trial import Trial
 
-from fibsem.search.samplers import PLANNED
+from fibsem.config.search import PLANNED
 from fibsem.search.space import Choice, Range, Space, Values
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fibsem.config import Configuration, SearchConfig
+from fibsem.config import Configuration
 from fibsem.search.space import Space
 from fibsem.training.material import Material
 from fibsem.training.plan import VALIDATING, Plan, Probe, plan_trainings, probe
@@ -54,7 +54,7 @@ def plan_sweep(
         probes.append(probe(material.for_config(config), budget_s / count))
     like, spent_s = mean(probes), time.perf_counter() - began
     data = material.dataset.hash
-    plan = halving(like, budget_s, spent_s, data) if can_halve(search) else None
+    plan = halving(like, budget_s, spent_s, data) if search.can_halve else None
     if plan is None:
         trials = number_of_trials(like, budget_s - spent_s)
         plan = plan_trainings(like, budget_s, spent_s, data, trials=trials)
@@ -71,12 +71,6 @@ def disk_mib(plan: Plan, keep: int | None, parameters: float) -> float:
     going_on = plan.rungs[0][0] if plan.rungs else 0
     checkpoints = min(plan.trials, kept + going_on)
     return 4 * parameters * (kept + IN_CHECKPOINT * checkpoints) / 2**20
-
-
-def can_halve(search: SearchConfig) -> bool:
-    """Whether nothing else was asked for that says which trials are worth finishing."""
-    alone = len(search.objectives) == 1 and not search.constraints
-    return search.backend == "optuna" and search.pruner == "none" and alone
 
 
 def halving(like: Probe, budget_s: float, spent_s: float, data: str) -> Plan | None:

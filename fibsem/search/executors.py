@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from typing import Any
@@ -116,7 +117,8 @@ class Isolated:
     def __call__(self, job: Job, on_epoch: OnEpoch) -> TrialResult:
         """Run a job; raises PrunedError, TrialFailedError, OutageError or KeyboardInterrupt."""
         ours, theirs = self.context.Pipe()
-        process = self.context.Process(target=_child, args=(job, self.tracking, self.data, theirs))
+        work = partial(_run, job, self.tracking, self.data)
+        process = self.context.Process(target=_child, args=(work, theirs))
         process.start()
         theirs.close()
         try:
@@ -169,15 +171,15 @@ def _death(exitcode: int | None) -> TrialFailedError:
     return TrialFailedError(f"its process ended with exit code {exitcode}", "", final=False)
 
 
-def _child(job: Job, tracking: Tracking, data: Mapping[str, str], pipe: Connection) -> None:
-    """The process of one trial."""
+def _child(work: Callable[[Line], tuple[str, Any]], pipe: Connection) -> None:
+    """The process of one trial: what its work comes to is told, unless the parent was stopped."""
     die_with_parent()
     guard_output()
     end_cleanly(signal.SIGINT, signal.SIGTERM)
     line = Line(pipe)
     threading.Thread(target=line.keep_posted, daemon=True).start()
     with contextlib.suppress(KeyboardInterrupt):  # the parent was interrupted too
-        line.send(_run(job, tracking, data, line))
+        line.send(work(line))
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # all is told: it may be ended at once
 
 
@@ -213,7 +215,7 @@ def _run(job: Job, tracking: Tracking, data: Mapping[str, str], line: Line) -> t
             if dataset.digests != data:
                 changed = f"those of {dataset.path} did"
                 return "refused", f"data must not change under a sweep, but {changed}."
-            execute = InProcess(Material.of(dataset, job.config), tracking)
+            execute = InProcess(Material(dataset, job.config), tracking)
     except OutageError as outage:
         return "away", str(outage)
     except Exception as error:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fibsem.config import Tree, defaults_of, settings_of
+from fibsem.config import defaults_of
 from fibsem.errors import UserError
 from fibsem.search.slots import Study
 from fibsem.system import identity
@@ -34,11 +33,6 @@ OWN = (
 def study_name(given: str | None, folder: Path) -> str:
     """Name of the study of a sweep: as given, or that of its folder."""
     return str(given or folder.name)
-
-
-def identity_of(tree: Tree, study: str, data: Mapping[str, str]) -> Identity:
-    """What a sweep is computed from; trials of two studies do not share a folder."""
-    return Identity("sweep", {**settings_of("sweep", tree), "study": study}, data)
 
 
 def check_folder(folder: Path, now: Identity) -> None:

@@ -19,6 +19,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import Trial, TrialState
 
 from fibsem.config import SearchConfig
+from fibsem.config.search import PLANNED
 from fibsem.errors import LostError
 from fibsem.search.axes import Axes
 from fibsem.search.optuna_records import attempt_of, outcome_of
@@ -26,7 +27,7 @@ from fibsem.search.optuna_trials import Trials
 from fibsem.search.outcomes import Outcome
 from fibsem.search.owner import Beat, Observer, Owner
 from fibsem.search.rungs import NotYetError, epochs_at, heir, read_rungs
-from fibsem.search.samplers import PLANNED, make_pruner, make_sampler
+from fibsem.search.samplers import make_pruner, make_sampler
 from fibsem.search.slots import (
     Attempt,
     Cause,

@@ -1,9 +1,9 @@
-"""Samplers and pruners of a sweep by the names that users type, and its objectives checked."""
+"""Samplers, pruners and objectives of a sweep by the names that users type."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import optuna
 
@@ -11,39 +11,16 @@ from fibsem.config import SearchConfig
 from fibsem.errors import UserError
 from fibsem.training.objectives import Objective
 
-#: Samplers whose k-th draw is known before anything ran, and those that learn from what was found.
-PLANNED = ("enumerated", "random", "grid")
-LEARNING = ("tpe", "cmaes", "nsga2")
 
-
-def objectives(search: SearchConfig) -> list[Objective]:
-    """The objectives of a sweep, checked against its sampler and pruner."""
-    goals = [Objective.named(key) for key in search.objectives]
-    if len(search.objectives) > 1 and search.pruner != "none":
-        raise UserError(
-            "`search.pruner` must be none with several objectives, since an unfinished training "
-            f"has no value for all of them, but got {search.pruner}."
-        )
-    if len(search.objectives) > 1 and search.sampler == "cmaes":
-        raise UserError(
-            "`search.sampler=cmaes` has a single objective; nsga2 and tpe have several."
-        )
-    return goals
+def objectives(keys: Iterable[str]) -> list[Objective]:
+    """The objectives of a sweep by their names."""
+    return [Objective.named(key) for key in keys]
 
 
 def bounds(constraints: Mapping[str, float] | None) -> dict[Objective, float]:
     """The bounds of ``search.constraints``: most of what shall be small, least of the others."""
     given = constraints or {}
     return {Objective.named(key, "search.constraints"): bound for key, bound in given.items()}
-
-
-def check_sampler(sampler: str) -> None:
-    """Refuse a sampler that Optuna does not have: it would draw at random."""
-    if sampler not in (*PLANNED, *LEARNING):
-        raise UserError(
-            f"`search.sampler={sampler}` is of search=keras_tuner; here the choices are "
-            f"{', '.join((*PLANNED, *LEARNING))} (and search.pruner=hyperband)."
-        )
 
 
 def make_sampler(search: SearchConfig, seed: int) -> optuna.samplers.BaseSampler:
@@ -59,7 +36,6 @@ def make_sampler(search: SearchConfig, seed: int) -> optuna.samplers.BaseSampler
             return optuna.samplers.CmaEsSampler(
                 seed=seed, n_startup_trials=startup, warn_independent_sampling=False
             )
-    check_sampler(search.sampler)
     return optuna.samplers.RandomSampler(seed=seed)  # draws what is left open by those planned
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fibsem.config import AUTO, Configuration, Tree, flat, require, with_values
+from fibsem.config import AUTO, Configuration, Tree, flat, require
 from fibsem.errors import UserError
 from fibsem.geometry import Nbhd
 from fibsem.models.spec import MAX_HEAD, MODELS, Padding, resolve
@@ -287,11 +287,11 @@ def read_space(tree: Tree) -> Space:
         If an axis is no key of the configuration, or has no value, or hangs on an axis that is not
         before it.
     """
-    declared = tree["space"]
+    given, declared = Configuration(tree), tree["space"]
     axes: dict[str, Axis] = {}
     conditions: dict[str, Conditions] = {}
     for key, axis, when in _axes(declared["axes"]):
-        with_values(tree, {key: None})  # refuses a key that the configuration does not have
+        given.with_values({key: None})  # refuses a key that the configuration does not have
         sweepable = key.partition(".")[0] in SWEPT and key not in COMPARED_BY
         require("space.axes", key, sweepable, f"keys of {', '.join(SWEPT)}, by which trials of "
                 "the same data, judged on the same pixels, may differ")  # fmt: skip
@@ -322,19 +322,13 @@ def read_space(tree: Tree) -> Space:
     )  # fmt: skip
 
 
-def one_trial(given: Configuration) -> Configuration:
-    """A training of a sweep: what all of them have in common can be read of it."""
-    if given.tree["model"]["name"] != AUTO:
-        return given
-    return given.with_values(next(read_space(given.tree).plan(0)))
-
-
 def one_of_each(given: Configuration, space: Space) -> list[Configuration]:
-    """A training of every architecture that a sweep has."""
+    """A training of every architecture of a sweep; what all have in common, the first one says."""
     if given.tree["model"]["name"] != AUTO:
         return [given]
-    points = islice(space.plan(0), 10 * space.architectures)
-    named = {point["model.name"]: point for point in points}
+    named: dict[str, Values] = {}
+    for point in islice(space.plan(0), 10 * space.architectures):
+        named.setdefault(point["model.name"], point)
     return [given.with_values(point) for point in named.values()]
 
 

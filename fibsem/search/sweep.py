@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fibsem.config import Configuration, SearchConfig, Tree, settings_hash
+from fibsem.config import Configuration, SearchConfig, Tree, settings_hash, settings_of
 from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
 from fibsem.geometry import Nbhd
@@ -23,18 +23,18 @@ from fibsem.search.executors import Execute, InProcess, Isolated, UpToMemory
 from fibsem.search.folder import (
     check_database,
     check_folder,
-    identity_of,
     settle_study,
     study_name,
     wait_for,
 )
 from fibsem.search.outcomes import Outcome
 from fibsem.search.publishing import reconcile
-from fibsem.search.samplers import bounds, check_sampler, objectives
+from fibsem.search.samplers import bounds, objectives
 from fibsem.search.slots import Study, filled
 from fibsem.search.space import Space, read_space
 from fibsem.search.worker import Show, Worker
 from fibsem.system.files import write_json
+from fibsem.system.identity import Identity
 from fibsem.system.processes import machine_gib, visible_accelerators
 from fibsem.tracking import names
 from fibsem.tracking.beginning import take_up
@@ -74,13 +74,15 @@ class Sweep:
             If the folder or the study is that of another sweep; names what differs.
         """
         search, tree = given.search, given.tree
-        goals, space = objectives(search), read_space(tree)
+        goals, space = objectives(search.objectives), read_space(tree)
         bounds(search.constraints)  # what is wrong with them is said before anything is opened
         name = study_name(tree.get("study"), folder)
-        identity = identity_of(tree, name, dataset.digests)
+        # trials of two studies do not share a folder
+        settings = {**settings_of("sweep", tree), "study": name}
+        identity = Identity("sweep", settings, dataset.digests)
         check_folder(folder, identity)
         check_database(search.storage, folder)
-        study = open_study(name, folder, search, space, goals)
+        study = backend_of(search.backend)(name, folder, search, space, goals)
         try:
             first = settle_study(study, identity, settings_hash(tree), folder, tracking)
             identity.write(folder)
@@ -238,18 +240,15 @@ class Sweep:
         ]
 
 
-def open_study(
-    name: str, folder: Path, search: SearchConfig, space: Space, goals: list[Objective]
-) -> Study:
-    """The study of the chosen backend."""
-    if search.backend == "keras_tuner":
+def backend_of(name: str) -> Callable[[str, Path, SearchConfig, Space, list[Objective]], Study]:
+    """What opens or creates a study: the class of a backend, imported where it is asked for."""
+    if name == "keras_tuner":
         from fibsem.search.tuner_study import TunerStudy
 
-        return TunerStudy(name, folder, search, space, goals)
+        return TunerStudy
     from fibsem.search.optuna_study import OptunaStudy
 
-    check_sampler(search.sampler)
-    return OptunaStudy(name, folder, search, space, goals)
+    return OptunaStudy
 
 
 def _parent_run(

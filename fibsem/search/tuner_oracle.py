@@ -10,33 +10,8 @@ from keras_tuner.engine.trial import Trial
 from sklearn.exceptions import ConvergenceWarning
 
 from fibsem.config import SearchConfig
-from fibsem.errors import UserError
 from fibsem.search.space import Choice, Range, Space, Values
 from fibsem.training.objectives import Objective
-
-SAMPLERS = ("random", "hyperband", "bayesian")
-
-
-def check_search(search: SearchConfig, space: Space) -> None:
-    """Refuse what files in one folder cannot do, and say who can."""
-    if search.sampler not in SAMPLERS:
-        raise UserError(
-            f"`search.sampler` must be one of {', '.join(SAMPLERS)} with search=keras_tuner, but "
-            f"got {search.sampler}; search=default (Optuna) has enumerated, grid, tpe, cmaes and "
-            "nsga2."
-        )
-    for key, given in (
-        ("search.storage", search.storage is not None),
-        ("search.workers", search.workers > 1),
-        ("search.pruner", search.pruner != "none"),
-        ("search.objectives", len(search.objectives) > 1),
-    ):
-        if given:
-            raise UserError(
-                f"`{key}` cannot be set with search=keras_tuner, whose state is files for one "
-                "worker and one value; search=default (Optuna) has databases, heartbeats, several "
-                "machines, pruners and objectives."
-            )
 
 
 def draw(oracle: keras_tuner.engine.oracle.Oracle, place: str) -> Trial:

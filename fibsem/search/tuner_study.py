@@ -25,7 +25,7 @@ from fibsem.search.owner import Beat, Observer, Owner
 from fibsem.search.slots import Attempt, Cause, Opening, end_of, next_attempt, slots_needed, to_open
 from fibsem.search.space import Space
 from fibsem.search.tuner_file import Kept, StudyFile
-from fibsem.search.tuner_oracle import check_search, draw, make_oracle, values_of
+from fibsem.search.tuner_oracle import draw, make_oracle, values_of
 from fibsem.system.interrupts import every_call
 from fibsem.training.objectives import Objective
 
@@ -40,7 +40,6 @@ class TunerStudy:
     def __init__(
         self, name: str, folder: Path, search: SearchConfig, space: Space, goals: list[Objective]
     ) -> None:
-        check_search(search, space)
         self.name, self.search, self.space, self.goals = name, search, space, goals
         self.file = StudyFile(folder / "tuner", lambda: make_oracle(search, space, goals[0]))
         self.me = Owner.me()

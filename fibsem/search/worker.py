@@ -30,7 +30,7 @@ from fibsem.system.files import replace_file
 from fibsem.system.interrupts import uninterrupted
 from fibsem.system.outages import Patience, weathered
 from fibsem.tracking import names
-from fibsem.tracking.runs import run_name
+from fibsem.tracking.naming import run_name
 from fibsem.training.results import TrialResult
 from fibsem.training.run import (
     CHECKPOINT,
@@ -60,7 +60,6 @@ class Held:
     """An attempt that is ours: whether its folder is made, its epochs so far, whether it ended."""
 
     attempt: Attempt
-    job: Job
     ready: bool = False
     epochs: int = 0
     settled: bool = False
@@ -117,7 +116,7 @@ class Worker:
             attempt = self.study.claim()
             if attempt is None:
                 return self._wait_for_others()
-            self.held = Held(attempt, self._job(attempt))
+            self.held = Held(attempt)
         self._one_trial(self.held)
         self.held = None
         self.sweep.report_parent()
@@ -169,7 +168,7 @@ class Worker:
                 keras.backend.clear_session()  # collects garbage too
 
     def _train(self, held: Held) -> None:
-        attempt, job = held.attempt, held.job
+        attempt, job = held.attempt, self._job(held.attempt)
 
         def on_epoch(epoch: int, loss: float) -> None:
             if self.study.report(attempt, epoch, loss):
@@ -252,12 +251,13 @@ class Worker:
     def _failed(self, held: Held, failure: TrialFailedError) -> None:
         """Record why a trial failed; one that diverged counts, and is not tried again."""
         cause: Cause = "own" if failure.own else "ended"
+        folder = self.trials / held.attempt.place
         if failure.diverged:
-            record = {"epochs": held.epochs, "run_id": run_of(held.job.folder)}
+            record = {"epochs": held.epochs, "run_id": run_of(folder)}
             self.study.diverge(held.attempt, failure.reason, record)
         else:
             self.study.fail(held.attempt, failure.reason, cause, final=failure.final)
-        file = held.job.folder / "error.txt"
+        file = folder / "error.txt"
         with contextlib.suppress(OSError, UserError):  # a full disk; the study has the reason
             replace_file(file, failure.trace or failure.reason)
         print(f"trial {held.attempt.number} failed: {failure.reason} ({file})", file=sys.stderr)

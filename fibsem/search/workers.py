@@ -13,7 +13,7 @@ from typing import Any
 from fibsem.config import Configuration
 from fibsem.errors import OutageError, UserError, one_line
 from fibsem.search.slots import filled
-from fibsem.search.space import one_trial
+from fibsem.search.space import one_of_each, read_space
 from fibsem.search.sweep import Sweep
 from fibsem.search.worker import POLL_S, Show
 from fibsem.system.interrupts import END_S, end_cleanly
@@ -118,11 +118,11 @@ def _worker(given: Configuration, folder: Path, cores: set[int], accelerator: st
 
     try:
         with ending_at_once():
-            config = one_trial(given).run
+            config = one_of_each(given, read_space(given.tree))[0].run
             dataset = obtain(config.data, config.split)
             tracking = Tracking.open(config.tracking, dataset.name)
             sweep = Sweep.open(given, dataset, folder, tracking)
-            execute = sweep.executor(lambda: InProcess(Material.of(dataset, config), tracking))
+            execute = sweep.executor(lambda: InProcess(Material(dataset, config), tracking))
             sweep.work(execute, lambda *_: None)
             sweep.study.close()
     except KeyboardInterrupt:

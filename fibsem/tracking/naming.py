@@ -45,3 +45,16 @@ def filter_of(tags: Mapping[str, object]) -> str:
         f"tags.`{key}` = '{value}'" for key, value in tags.items() if FILTERED.fullmatch(str(value))
     ]
     return " and ".join(clauses)
+
+
+def run_name(values: Mapping[str, object]) -> str:
+    """Name of a trial: its swept values, as short as people read them.
+
+    >>> run_name({"model.blocks": 3, "train.learning_rate": 0.012345})
+    'blocks=3 learning_rate=0.0123'
+    """
+    return " ".join(f"{key.split('.')[-1]}={_short(value)}" for key, value in values.items())
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

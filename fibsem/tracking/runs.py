@@ -7,8 +7,6 @@ taken up again.
 from __future__ import annotations
 
 import contextlib
-import logging
-import os
 import platform
 import socket
 import subprocess
@@ -23,78 +21,22 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.entities import Run as Run
-from sqlalchemy.exc import DatabaseError
 
 import fibsem
 from fibsem.config import TrackingConfig
 from fibsem.data.dataset import Dataset
-from fibsem.errors import STORES, OutageError, UserError
-from fibsem.system.addresses import database_file, hidden
-from fibsem.system.interrupts import every_call, uninterrupted
-from fibsem.system.locks import alone
-from fibsem.system.outages import weathered
+from fibsem.system.interrupts import every_call
 from fibsem.system.secrets import in_record
 from fibsem.tracking import names
 from fibsem.tracking.inputs import dataset_input
 from fibsem.tracking.models import log_model
 from fibsem.tracking.naming import filter_of, stored_name
-from fibsem.tracking.store import client_of
-
-# The first use of a database logs one line for every step of its migration.
-# What a database refuses is raised, too, and said in one line.
-for _name in ("alembic", "mlflow.store.db.utils", "mlflow.tracking"):
-    logging.getLogger(_name).setLevel(logging.CRITICAL)
-
-# Downloads here are copies of a few files; their progress bars only clutter logs.
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-
-# MLflow alone would ask a server that is away for twelve minutes, and say nothing.
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+from fibsem.tracking.store import answered, client_of, experiment_of
 
 #: What a store answers that does not have a run, or not one of that kind of id.
 UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 #: Runs that a store is asked for at a time.
 PAGE = 1000
-
-
-@contextlib.contextmanager
-def answered(uri: str) -> Iterator[None]:
-    """What a store does while it is used, in our words; nothing is interrupted half told.
-
-    Raises
-    ------
-    OutageError
-        If it, or the place of its artifacts, does not answer, or is out of order.
-    """
-    with uninterrupted(), weathered():
-        try:
-            yield
-        except mlflow.MlflowException as error:
-            if error.error_code not in STORES:
-                raise
-            said = str(error).splitlines()[0]
-            raise OutageError(
-                f"`tracking.uri` must answer, but {hidden(uri)} does not: {said}"
-            ) from error
-
-
-def _experiment(uri: str, name: str, artifacts: str | None) -> str:
-    """Find or create an experiment; a server keeps its artifacts where it likes (None)."""
-    client = client_of(uri)
-    try:
-        found = client.get_experiment_by_name(name)
-    except mlflow.MlflowException as error:
-        raise UserError(
-            f"`tracking.uri` must be a reachable MLflow store, but {uri} answers: "
-            f"{str(error).splitlines()[0]}"
-        ) from error
-    if found is not None:
-        return str(found.experiment_id)
-    try:
-        return str(client.create_experiment(name, artifact_location=artifacts))
-    except mlflow.MlflowException:  # another process was faster
-        return str(client.get_experiment_by_name(name).experiment_id)
 
 
 @every_call(lambda self: answered(self.uri))
@@ -110,24 +52,9 @@ class Tracking:
     @classmethod
     def open(cls, config: TrackingConfig, dataset: str) -> Tracking:
         """Open the store, and create it and the experiment where they are not there."""
-        database, name = database_file(config.uri), stored_name(config.experiment or dataset)
-        if database is None:
-            return cls.of(config, _experiment(config.uri, name, artifacts=None))
-        # Two processes that lay out one database at the same time would trip over each other.
-        with alone(database.with_name(f".{database.name}.lock")):
-            try:
-                place = Path(config.artifacts).resolve().as_uri()
-                return cls.of(config, _experiment(config.uri, name, place))
-            except DatabaseError as error:
-                raise UserError(
-                    f"`tracking.uri` must name a database of MLflow that is whole, but {database} "
-                    f"is not ({error.orig}); the choices are another one or a copy of it."
-                ) from error
-
-    @classmethod
-    def of(cls, config: TrackingConfig, experiment_id: str) -> Tracking:
-        """An experiment that is there."""
-        return cls(config.uri, experiment_id, config.system_metrics, config.pictures)
+        name = stored_name(config.experiment or dataset)
+        experiment = experiment_of(config.uri, name, Path(config.artifacts))
+        return cls(config.uri, experiment, config.system_metrics, config.pictures)
 
     @cached_property
     def client(self) -> MlflowClient:
@@ -322,16 +249,3 @@ def code_version() -> str:
     except (OSError, subprocess.SubprocessError):
         return fibsem.__version__
     return f"{fibsem.__version__}+{done.stdout.strip()}"
-
-
-def run_name(values: Mapping[str, object]) -> str:
-    """Name of a trial: its swept values, as short as people read them.
-
-    >>> run_name({"model.blocks": 3, "train.learning_rate": 0.012345})
-    'blocks=3 learning_rate=0.0123'
-    """
-    return " ".join(f"{key.split('.')[-1]}={_short(value)}" for key, value in values.items())
-
-
-def _short(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

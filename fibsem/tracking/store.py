@@ -1,19 +1,36 @@
-"""The one door to MLflow's stores."""
+"""The one door to MLflow's stores: clients, experiments, and what a store that is away says."""
 
 from __future__ import annotations
 
 import hashlib
+import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import mlflow
 from mlflow import MlflowClient
+from sqlalchemy.exc import DatabaseError
 
-from fibsem.system.addresses import as_url, database_file
+from fibsem.errors import STORES, OutageError, UserError
+from fibsem.system.addresses import as_url, database_file, hidden
 from fibsem.system.files import user_cache
 from fibsem.system.interrupts import uninterrupted
 from fibsem.system.locks import alone
+from fibsem.system.outages import weathered
+
+# The first use of a database logs one line for every step of its migration.
+# What a database refuses is raised, too, and said in one line.
+for _name in ("alembic", "mlflow.store.db.utils", "mlflow.tracking"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
+
+# Downloads here are copies of a few files; their progress bars only clutter logs.
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
+# MLflow alone would ask a server that is away for twelve minutes, and say nothing.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
 
 def client_of(uri: str) -> MlflowClient:
@@ -25,6 +42,67 @@ def client_of(uri: str) -> MlflowClient:
     mlflow.set_tracking_uri(address)
     mlflow.set_registry_uri(address)
     return MlflowClient(address, registry_uri=address)
+
+
+@contextmanager
+def answered(uri: str) -> Iterator[None]:
+    """What a store does while it is used, in our words; nothing is interrupted half told.
+
+    Raises
+    ------
+    OutageError
+        If it, or the place of its artifacts, does not answer, or is out of order.
+    """
+    with uninterrupted(), weathered():
+        try:
+            yield
+        except mlflow.MlflowException as error:
+            if error.error_code not in STORES:
+                raise
+            said = str(error).splitlines()[0]
+            raise OutageError(
+                f"`tracking.uri` must answer, but {hidden(uri)} does not: {said}"
+            ) from error
+
+
+def experiment_of(uri: str, name: str, artifacts: Path) -> str:
+    """Id of an experiment; store and experiment are created where they are not there.
+
+    Raises
+    ------
+    UserError
+        If the store cannot be reached, or its database is damaged.
+    """
+    database = database_file(uri)
+    if database is None:  # a server keeps its artifacts where it likes
+        return _experiment(uri, name, None)
+    # Two processes that lay out one database at the same time would trip over each other.
+    with alone(database.with_name(f".{database.name}.lock")):
+        try:
+            return _experiment(uri, name, artifacts.resolve().as_uri())
+        except DatabaseError as error:
+            raise UserError(
+                f"`tracking.uri` must name a database of MLflow that is whole, but {database} "
+                f"is not ({error.orig}); the choices are another one or a copy of it."
+            ) from error
+
+
+def _experiment(uri: str, name: str, artifacts: str | None) -> str:
+    """Find or create an experiment."""
+    client = client_of(uri)
+    try:
+        found = client.get_experiment_by_name(name)
+    except mlflow.MlflowException as error:
+        raise UserError(
+            f"`tracking.uri` must be a reachable MLflow store, but {uri} answers: "
+            f"{str(error).splitlines()[0]}"
+        ) from error
+    if found is not None:
+        return str(found.experiment_id)
+    try:
+        return str(client.create_experiment(name, artifact_location=artifacts))
+    except mlflow.MlflowException:  # another process was faster
+        return str(client.get_experiment_by_name(name).experiment_id)
 
 
 @contextmanager

@@ -63,8 +63,8 @@ def _variables(learner: Learner) -> dict[str, list[Any]]:
     }
 
 
-def restore(learner: Learner, path: Path, identity: Identity) -> TrainingState:
-    """Load the state that :func:`save` wrote into networks as they were built.
+def restore(learner: Learner, state: TrainingState, path: Path, identity: Identity) -> None:
+    """Load what :func:`save` wrote into networks as they were built, and a state as it began.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def restore(learner: Learner, path: Path, identity: Identity) -> TrainingState:
     except DAMAGE as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         print(f"warning: {path} is damaged ({reason}); begun from the start", file=sys.stderr)
-        return TrainingState()
+        return
     if "identity" in record:  # versions before wrote none
         identity.check(
             Identity.from_json(record["identity"]), path,
@@ -84,9 +84,9 @@ def restore(learner: Learner, path: Path, identity: Identity) -> TrainingState:
         )  # fmt: skip
     for variable, value in read:
         variable.assign(value)
-    history = [Epoch(**epoch) for epoch in record["history"]]
-    again = record.get("restart"), record.get("lost_s", 0.0)
-    return TrainingState(history, record["best"], best, *again)
+    state.history = [Epoch(**epoch) for epoch in record["history"]]
+    state.best, state.best_weights = record["best"], best
+    state.restart, state.lost_s = record.get("restart"), record.get("lost_s", 0.0)
 
 
 def _read(

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import keras
 import tensorflow as tf
 
 from fibsem.analysis.estimates import Estimate
-from fibsem.config import RunConfig, TrainConfig
 from fibsem.models import Model
 from fibsem.system.interrupts import uninterrupted
 from fibsem.system.pulse import apart, step
@@ -34,7 +32,7 @@ from fibsem.training.learner import Learner
 from fibsem.training.material import Material
 from fibsem.training.results import Epoch
 from fibsem.training.start import Fit
-from fibsem.training.state import RESTART_RATE, TrainingState, seconds_of
+from fibsem.training.state import TrainingState, seconds_of
 
 #: Batches that are prepared while one is trained on.
 PREFETCH = 4
@@ -106,23 +104,24 @@ def train(
         learner = Learner.of(config)
     else:
         learner.begin(config.spec, config.seed)
-    state, identity = TrainingState(), continuation(material)
+    state, identity = TrainingState(config.train), continuation(material)
     if checkpoint is not None and checkpoint.is_file():
-        state = restore(learner, checkpoint, identity)
+        restore(learner, state, checkpoint, identity)
     for epoch in state.history if on_epoch else ():
         on_epoch(epoch)  # type: ignore[misc]
     score = estimator(material, "val")
     saved = -math.inf
-    while not state.ended(config):
+    while not state.ended:
         started = time.perf_counter()
         try:
             epoch = _one_epoch(learner, material, score, state)
         except DivergedError as error:
-            _begin_again(error, learner, state, config, time.perf_counter() - started)
+            state.begin_again(error, time.perf_counter() - started)
+            learner.begin(config.spec, config.seed + RESTART_SEED)
             continue
-        state.take(epoch, config.train.keep, learner.scored.get_weights)
+        state.take(epoch, learner.scored.get_weights)
         now = time.monotonic()
-        if checkpoint is not None and (now - saved >= SAVE_EVERY_S or state.ended(config)):
+        if checkpoint is not None and (now - saved >= SAVE_EVERY_S or state.ended):
             save(learner, state, checkpoint, identity)
             saved = now
         if on_epoch:
@@ -135,24 +134,6 @@ def train(
     return Trained(model, history, best, parameters, state.restart, learner.fit)
 
 
-def _begin_again(
-    error: DivergedError, learner: Learner, state: TrainingState, config: RunConfig, lost_s: float
-) -> None:
-    """Begin a network that dies anew, once, where there is time left; else it has died."""
-    if state.restart is not None or not config.train.restart:
-        raise error
-    state.begin_again(lost_s)
-    if state.ended(config):
-        raise error
-    assert config.train.learning_rate is not None
-    print(
-        f"warning: {error.args[0]}; begun again after epoch {len(state.history)}, from a learning "
-        f"rate of {RESTART_RATE * config.train.learning_rate:g}",
-        file=sys.stderr,
-    )
-    learner.begin(config.spec, config.seed + RESTART_SEED)
-
-
 def _fit_features(material: Material, on_epoch: Callable[[Epoch], None] | None) -> Trained:
     """Fit a model that is not a network: one pass, reported as one epoch."""
     started = time.perf_counter()
@@ -161,9 +142,9 @@ def _fit_features(material: Material, on_epoch: Callable[[Epoch], None] | None) 
     train_loss = estimate(material, model, "train").balanced["loss"]
     found = estimate(material, model, "val")
     check_alive(*found.alike)
-    figures = _figures(found, material.config.train)
+    val_all = found.natural if material.config.train.estimates_all else {}
     epoch = Epoch(
-        0, 0.0, train_loss, figures.val, fitted - started, time.perf_counter() - fitted, figures.all
+        0, 0.0, train_loss, found.balanced, fitted - started, time.perf_counter() - fitted, val_all
     )
     if on_epoch:
         on_epoch(epoch)
@@ -207,7 +188,7 @@ def _one_epoch(
     """Train for an epoch; then score the averaged weights."""
     started, epoch, how = time.perf_counter(), len(state.history), material.config.train
     batches, steps = epoch_batches(material, epoch)
-    rate = state.rate(how, steps)
+    rate = state.rate(steps)
     loss = learner.steps.fit(
         as_dataset(batches), steps_per_epoch=steps, epochs=1, verbose=0, shuffle=False,
         callbacks=[rate, AfterStep(learner)],
@@ -218,7 +199,7 @@ def _one_epoch(
     learner.settle(batches(whole=True))
     trained = time.perf_counter()
     found = score(learner.forward)
-    val, val_all = _figures(found, how)
+    val, val_all = found.balanced, found.natural if how.estimates_all else {}
     if not math.isfinite(val["loss"]):
         raise DivergedError(f"the validation loss is {val['loss']} in epoch {epoch + 1}")
     ended = time.perf_counter()
@@ -226,18 +207,6 @@ def _one_epoch(
     if how.restart and state.restart is None and done >= WATCHED and epoch * steps >= UNTAUGHT:
         check_alive(*found.alike)
     return Epoch(epoch, rate.last, train_loss, val, trained - started, ended - trained, val_all)
-
-
-class Figures(NamedTuple):
-    """Figures of a validation: of balanced pixels, and of all where they are estimated."""
-
-    val: dict[str, float]
-    all: dict[str, float]
-
-
-def _figures(found: Estimate, how: TrainConfig) -> Figures:
-    estimated = how.val_all and how.validation == "pieces"
-    return Figures(found.balanced, found.natural if estimated else {})
 
 
 class AfterStep(keras.callbacks.Callback):

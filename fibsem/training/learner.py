@@ -83,7 +83,7 @@ class Learner:
         strategy = strategy or default_strategy()
         with strategy.scope():
             steps, scored = compiled_for_steps(config), build(config.spec)
-            start = start_of(config)
+            start = start_of(config.train.init, config.tracking.absolute_uri)
             learner = cls(steps, scored, config.train.average, strategy, start)
             learner.level()
         return learner

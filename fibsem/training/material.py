@@ -49,8 +49,19 @@ STUDY = 180 * 256**2
 
 @dataclass
 class Cache:
-    """What materials of one dataset have read and drawn, by all that it follows from."""
+    """What materials of one dataset and correction have read and drawn.
 
+    Attributes
+    ----------
+    volumes
+        The corrected volume of every sample.
+    windows, pieces
+        By all that they follow from.
+    parts
+        Of the training regions.
+    """
+
+    volumes: Mapping[str, CorrectedVolume]
     windows: dict[object, tuple[LabelledWindow, ...]] = field(default_factory=dict)
     pieces: dict[object, Pieces] = field(default_factory=dict)
     parts: Parts | None = None
@@ -65,34 +76,30 @@ class Material:
     Parameters
     ----------
     dataset, config
-        What is learned, and how.
-    volumes
-        The corrected volume of every sample.
+        What is learned, and how; refused where neighbourhoods are deeper than the split's gap.
     cache
-        Of another material of the same dataset and correction; by default one of its own.
+        Of another material of the same dataset and correction; by default these are fitted.
     """
 
     def __init__(
         self,
         dataset: Dataset,
         config: RunConfig,
-        volumes: Mapping[str, CorrectedVolume],
         cache: Cache | None = None,
     ) -> None:
-        self.dataset, self.config, self.volumes = dataset, config, volumes
-        self.cache = cache or Cache()
-
-    @classmethod
-    def of(cls, dataset: Dataset, config: RunConfig) -> Material:
-        """Fit the corrections; refuse neighbourhoods deeper than the split's gap."""
         check_depth(dataset, config.spec.nbhd.z, config.split)
-        return cls(dataset, config, corrected_volumes(dataset, config.preprocess))
+        self.dataset, self.config = dataset, config
+        self.cache = cache or Cache(corrected_volumes(dataset, config.preprocess))
 
     def for_config(self, config: RunConfig) -> Material:
         """The same dataset for another configuration; what was read is kept where it still fits."""
-        if config.preprocess != self.config.preprocess:
-            return Material.of(self.dataset, config)
-        return Material(self.dataset, config, self.volumes, self.cache)
+        fits = config.preprocess == self.config.preprocess
+        return Material(self.dataset, config, self.cache if fits else None)
+
+    @property
+    def volumes(self) -> Mapping[str, CorrectedVolume]:
+        """The corrected volume of every sample."""
+        return self.cache.volumes
 
     @cached_property
     def train(self) -> tuple[LabelledWindow, ...]:

@@ -214,15 +214,8 @@ def _finished(result: TrialResult, job: Job, material: Material, tracking: Track
 
 def _take_up(job: Job, material: Material, tracking: Tracking) -> str:
     """Id of the run of this folder: the one that was cut off, or a new one."""
-    return take_up(
-        tracking, FileNotes(job.folder / "run.json"), job.name, job.tree, material.dataset,
-        tags=_tags(job, material), params=material.config.hyperparameters, parent=job.parent,
-    )  # fmt: skip
-
-
-def _tags(job: Job, material: Material) -> dict[str, object]:
     config = material.config
-    return {
+    tags = {
         names.MODEL: config.spec.name,
         names.NBHD: config.spec.nbhd,
         names.PADDING: config.spec.padding,
@@ -232,6 +225,10 @@ def _tags(job: Job, material: Material) -> dict[str, object]:
         **({names.INIT: config.train.init} if config.train.init else {}),
         **job.tags,
     }
+    return take_up(
+        tracking, FileNotes(job.folder / "run.json"), job.name, job.tree, material.dataset,
+        tags=tags, params=config.hyperparameters, parent=job.parent,
+    )  # fmt: skip
 
 
 def _train_and_score(

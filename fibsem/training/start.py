@@ -101,12 +101,12 @@ def _numbers(layers: Layers) -> int:
     return sum(weight.size for weights in layers.values() for weight in weights)
 
 
-def start_of(config: RunConfig) -> Start | None:
-    """What a configuration begins with; None where that is random."""
-    if config.train.init is None:
+def start_of(address: str | None, tracking_uri: str) -> Start | None:
+    """What a training begins with; None where that is random."""
+    if address is None:
         return None
-    read = _kept if digest_in(config.train.init) else _read
-    return read(config.train.init, config.tracking.absolute_uri)
+    read = _kept if digest_in(address) else _read
+    return read(address, tracking_uri)
 
 
 def pinned(given: Configuration, *networks: RunConfig) -> Configuration:
@@ -125,7 +125,7 @@ def pinned(given: Configuration, *networks: RunConfig) -> Configuration:
         If they are not there, fit no layer, or expect other grey values.
     """
     networks = networks or (given.run,)
-    start = start_of(networks[0])
+    start = start_of(networks[0].train.init, networks[0].tracking.absolute_uri)
     if start is None:
         return given
     scaling = networks[0].preprocess.scaling

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from fibsem.config import RunConfig, TrainConfig
+from fibsem.config import TrainConfig
+from fibsem.training.health import DivergedError
 from fibsem.training.learner import Weights
 from fibsem.training.optimizer import Rate
 from fibsem.training.results import Epoch
@@ -16,8 +18,21 @@ RESTART_RATE = 0.1
 
 @dataclass
 class TrainingState:
-    """History and best weights of a training; its networks hold the rest."""
+    """History and best weights of a training; its networks hold the rest.
 
+    Attributes
+    ----------
+    how
+        Is trained.
+    history
+        Its epochs.
+    best, best_weights
+        Number and weights of the best one; -1 before there is one.
+    restart, lost_s
+        Epochs after which it was begun again, None where it was not; seconds of the epoch before.
+    """
+
+    how: TrainConfig
     history: list[Epoch] = field(default_factory=list)
     best: int = -1
     best_weights: Weights = field(default_factory=list)
@@ -29,13 +44,30 @@ class TrainingState:
         """Time of training and validation so far."""
         return self.lost_s + seconds_of(self.history)
 
-    def begin_again(self, lost_s: float) -> None:
-        """Forget the best weights: a network begins to die, and another one is begun."""
+    def begin_again(self, error: DivergedError, lost_s: float) -> None:
+        """Forget the best weights of a network that dies: another one is begun, once.
+
+        Raises
+        ------
+        DivergedError
+            The ``error`` that it dies of, where there was another one already, or no time is left.
+        """
+        if self.restart is not None or not self.how.restart:
+            raise error
         self.restart, self.lost_s = len(self.history), lost_s
         self.best, self.best_weights = -1, []
+        if self.ended:
+            raise error
+        assert self.how.learning_rate is not None
+        print(
+            f"warning: {error.args[0]}; begun again after epoch {self.restart}, from a learning "
+            f"rate of {RESTART_RATE * self.how.learning_rate:g}",
+            file=sys.stderr,
+        )
 
-    def rate(self, how: TrainConfig, steps: int) -> Rate:
+    def rate(self, steps: int) -> Rate:
         """Learning rates of the next epoch; after a restart smaller ones, over what is left."""
+        how = self.how
         if self.restart is None:
             return Rate(how, len(self.history), steps, self.seconds)
         assert how.learning_rate is not None
@@ -47,16 +79,18 @@ class TrainingState:
         )  # fmt: skip
         return Rate(how, len(self.history) - self.restart, steps, self.seconds - before_s)
 
-    def take(self, epoch: Epoch, keep: str, weights: Callable[[], Weights]) -> None:
+    def take(self, epoch: Epoch, weights: Callable[[], Weights]) -> None:
         """Add an epoch, and keep its weights if it is the best by validation loss or mIoU."""
         self.history.append(epoch)
+        keep = self.how.keep
         sign = 1 if keep == "loss" else -1
         if self.best < 0 or sign * epoch.val[keep] < sign * self.history[self.best].val[keep]:
             self.best, self.best_weights = epoch.epoch, weights()
 
-    def ended(self, config: RunConfig) -> bool:
+    @property
+    def ended(self) -> bool:
         """Whether epochs, patience or time are used up."""
-        how, done = config.train, len(self.history)
+        how, done = self.how, len(self.history)
         waited = done - 1 - max(self.best, (self.restart or 0) - 1)
         return (
             done >= how.epochs

@@ -6,8 +6,7 @@ import sys
 
 import pytest
 
-from fibsem.config import compose
-from fibsem.config.configuration import Configuration
+from fibsem.config import Configuration, compose
 from fibsem.errors import UserError
 
 SEEN = """

@@ -9,7 +9,7 @@ from fnmatch import fnmatch
 
 import pytest
 
-from fibsem.config import compose, flat, output_folder, settings_hash, settings_of, with_values
+from fibsem.config import Configuration, compose, flat, output_folder, settings_hash, settings_of
 from fibsem.config.trees import READ_BY
 from fibsem.models.spec import MODELS
 from fibsem.system.identity import Identity
@@ -149,7 +149,7 @@ def test_folders_of_the_version_before_keep_their_names(command):
     """But for a key that was not there: what counts for the name of a folder is what counted."""
     tree = tree_of(command)
     assert settings_hash(tree) == settings_hash({**tree, "overwrite": True})
-    moved = with_values(tree, {"data.path": "elsewhere"})
+    moved = Configuration(tree).with_values({"data.path": "elsewhere"}).tree
     assert settings_hash(tree) != settings_hash(moved)  # although the same data may lie there
     assert settings_of(command, tree) == settings_of(command, moved)
 

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from fibsem.config import CONF, RunConfig, as_typed, command_line, compose
+from fibsem.config import CONF, Configuration, as_typed, command_line, compose
 from fibsem.config.overrides import _leaves, for_hydra, text_keys, typed
 from fibsem.errors import UserError
 
@@ -102,7 +102,7 @@ def test_other_keys_are_hydras():
 
 def test_what_hydra_cannot_read_is_refused_in_our_words():
     with pytest.raises(UserError, match=r"`train.epochs` must be a whole number, but got 'a \(b'"):
-        RunConfig.of(compose("train", ["train.epochs=a (b"]))
+        Configuration(compose("train", ["train.epochs=a (b"])).run  # noqa: B018 - read
     with pytest.raises(UserError, match="serach"):
         compose("sweep", ["serach.storage=a=b"])
 

@@ -9,7 +9,7 @@ import pytest
 from fibsem import evaluate, models, report
 from fibsem.analysis.metrics import pooled
 from fibsem.analysis.statistics import band, paired_over_seeds, paired_over_squares
-from fibsem.config import RunConfig, compose
+from fibsem.config import Configuration, compose
 from fibsem.errors import UserError
 from fibsem.evaluation.comparison import compare
 from fibsem.evaluation.scores import read_seeds
@@ -62,7 +62,7 @@ def test_figures_by_square_add_up_to_the_plain_scores(evaluated, material):
     """Pooled confusion matrices against the functions that training and promotion use."""
     root, trees = evaluated
     run = next(read_seeds(root / "2dcnn"))
-    mine = material().for_config(RunConfig.of(trees["2dcnn"]))
+    mine = material().for_config(Configuration(trees["2dcnn"]).run)
     model = models.load(mine.config.spec, root / "2dcnn" / "seed-0")
     expected = score_all(mine, BlockScorer(mine.config.spec, model), "test")
     assert pooled(confusions(run.scores.squares, "test", HALF)).record()["miou"] == expected["miou"]
@@ -80,7 +80,7 @@ def test_a_finished_cell_is_not_run_again(evaluated, capsys):
 
 def test_seeds_are_children_of_one_run_with_figures(evaluated):
     root, trees = evaluated
-    config = RunConfig.of(trees["2dcnn"])
+    config = Configuration(trees["2dcnn"]).run
     tracking = Tracking.open(config.tracking, "phantom")
     record = json.loads((root / "2dcnn" / "summary.json").read_text())
     children = tracking.children(record["run_id"])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fibsem.config import RunConfig, compose, with_values
+from fibsem.config import Configuration, compose
 from fibsem.promotion.final import final_configuration
 from fibsem.training.datasets import obtain
 from fibsem.training.fit import epoch_batches
@@ -25,8 +25,8 @@ def final(small):
 
 def images(tree):
     """Grey values of the first batch of a training."""
-    config = RunConfig.of(tree)
-    batches, _ = epoch_batches(Material.of(obtain(config.data, config.split), config), 0)
+    config = Configuration(tree).run
+    batches, _ = epoch_batches(Material(obtain(config.data, config.split), config), 0)
     return next(batches())[0]
 
 
@@ -42,7 +42,7 @@ def test_budget_and_data_are_those_of_the_promotion(final):
 def test_it_learns_from_images_with_shifted_intensities(final, mode):
     """Each image by its own amount, with the probability and the size of the promotion."""
     tree = final(mode, "final.shift_sd=0.3", "final.shift_probability=0.5")
-    plain = images(with_values(tree, {"train.shift_probability": 0.0}))
+    plain = images(Configuration(tree).with_values({"train.shift_probability": 0.0}).tree)
     shifts = images(tree) - plain
     amount = shifts[:, 0, 0, 0]
     np.testing.assert_allclose(shifts, np.broadcast_to(amount[:, None, None, None], shifts.shape),

@@ -10,16 +10,7 @@ import pytest
 from fibsem import models, sweep
 from fibsem.analysis import tables
 from fibsem.analysis.metrics import Confusion
-from fibsem.config import (
-    Configuration,
-    DataConfig,
-    RankConfig,
-    RunConfig,
-    TrackingConfig,
-    compose,
-    read,
-    with_values,
-)
+from fibsem.config import Configuration, DataConfig, RankConfig, TrackingConfig, compose, read
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
 from fibsem.inference.model.predict import BlockScorer
@@ -197,7 +188,7 @@ def test_a_pruned_trial_is_never_promoted(swept):
     """However good its last epoch was: the training that made it was not finished."""
     _tree, dataset, tracking, folder = swept
     (best,) = best_trials(tracking, dataset, RankConfig(k=1))
-    trained = with_values(best.tree, {"train.epochs": 50, "seed": 90})
+    trained = Configuration(best.tree).with_values({"train.epochs": 50, "seed": 90}).tree
     tags = {"fibsem.command": "trial", "fibsem.study": "large", "fibsem.data": dataset.hash}
     job = Job(Configuration(trained), folder / "pruned", "a pruned trial", tags)
 
@@ -205,7 +196,7 @@ def test_a_pruned_trial_is_never_promoted(swept):
         raise PrunedError(epoch.epoch)
 
     with pytest.raises(PrunedError):
-        run_job(job, Material.of(dataset, RunConfig.of(trained)), tracking, prune)
+        run_job(job, Material(dataset, Configuration(trained).run), tracking, prune)
     run_id = read_json(folder / "pruned" / "run.json")["run_id"]
     run = tracking.client.get_run(run_id)
     assert run.info.status == "FINISHED"

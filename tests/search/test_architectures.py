@@ -11,23 +11,14 @@ import yaml
 
 from fibsem import sweep, train
 from fibsem.api.options import tree_of
-from fibsem.config import (
-    Configuration,
-    RankConfig,
-    RunConfig,
-    SearchConfig,
-    compose,
-    read,
-    with_architecture,
-    with_values,
-)
+from fibsem.config import Configuration, RankConfig, SearchConfig, compose, read, with_architecture
 from fibsem.errors import UserError
 from fibsem.promotion.ranking import rank
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.trials import best_trials
 from fibsem.search.samplers import objectives
-from fibsem.search.space import one_of_each, one_trial, read_space
-from fibsem.search.sweep import open_study
+from fibsem.search.space import one_of_each, read_space
+from fibsem.search.sweep import backend_of
 from fibsem.system.files import read_json
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
@@ -51,7 +42,7 @@ def test_every_architecture_is_drawn_equally_often_with_the_axes_of_its_own():
         others = set().union(*OWN.values()) - own
         assert len(points) == 20
         assert all(own <= point.keys() and not others & point.keys() for point in points)
-        assert {RunConfig.of(with_values(tree, point)).spec.name for point in points} == {name}
+        assert {Configuration(tree).with_values(point).run.spec.name for point in points} == {name}
     assert {p["model.blocks"] for p in drawn if p["model.name"] == "unet"} == {1, 2, 3}
 
 
@@ -123,7 +114,7 @@ def test_command_and_python_do_so():
 )  # fmt: skip
 def test_a_sweep_that_cannot_draw_an_architecture_is_refused(given, said):
     with pytest.raises(UserError, match=said):
-        one_trial(Configuration(compose("sweep", ["model=auto", *given])))
+        read_space(compose("sweep", ["model=auto", *given]))
 
 
 def test_a_training_is_of_one_architecture():
@@ -138,12 +129,13 @@ def test_every_sampler_draws_networks_of_both(tmp_path, sampler):
     how = ["search.trials=9", "search.startup_trials=5", f"search.sampler={sampler}"]
     tree = compose("sweep", ["model=auto", *how])
     search = read(SearchConfig, tree["search"], "search")
-    study = open_study("both", tmp_path, search, read_space(tree), objectives(search))
+    goals = objectives(search.objectives)
+    study = backend_of("optuna")("both", tmp_path, search, read_space(tree), goals)
     networks = set()
     for number in range(9):
         study.open_slots()
         attempt = study.claim()
-        networks.add(RunConfig.of(with_values(tree, attempt.values)).spec.name)
+        networks.add(Configuration(tree).with_values(attempt.values).run.spec.name)
         study.complete(attempt, [1 / (1 + number)], {})
     assert networks == {"2dcnn", "unet"}
     study.close()
@@ -166,7 +158,7 @@ def test_trials_of_both_are_swept_told_and_ranked_together(tiny, new_store, tmp_
     assert best["params"]["model.name"] in OWN
     assert best["seconds_per_gigapixel"] > 0
 
-    config = one_trial(Configuration(tree)).run
+    config = one_of_each(Configuration(tree), read_space(tree))[0].run
     dataset = obtain(config.data, config.split)
     tracking = Tracking.open(config.tracking, dataset.name)
     trials = best_trials(tracking, dataset, RankConfig(k=2))

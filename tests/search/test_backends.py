@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fibsem.config import RunConfig
+from fibsem.config import Configuration
 from fibsem.errors import UserError
 from tests.search.sweeps import children, finished, opened
 
@@ -67,7 +67,7 @@ def test_every_backend_draws_only_networks_that_exist(tiny, store, tmp_path, bac
     )  # fmt: skip
 
     def look(job, on_epoch):
-        assert RunConfig.of(job.tree).spec.hyperparameters["blocks"] == 1
+        assert Configuration(job.tree).run.spec.hyperparameters["blocks"] == 1
         return finished(0.5)
 
     drawn.work(look, lambda text, done, total: None)

@@ -94,7 +94,7 @@ def test_a_plan_says_who_shares_the_work_and_what_it_keeps():
 def test_what_a_training_leaves_is_what_was_said(material, tmp_path):
     some = material("model.filters=32")
     spec, learner = some.config.spec, Learner.of(some.config)
-    state = TrainingState(best=0, best_weights=learner.scored.get_weights())
+    state = TrainingState(some.config.train, best=0, best_weights=learner.scored.get_weights())
     save(learner, state, tmp_path / "checkpoint.npz", continuation(some))
     models.save(spec, learner.scored, tmp_path)
     left = sum(path.stat().st_size for path in tmp_path.iterdir())

@@ -62,7 +62,9 @@ def test_no_trial_of_keras_tuner_is_claimed_twice(tmp_path):
     search = SearchConfig(backend="keras_tuner", trials=WORKERS * ROUNDS, sampler="random")
 
     def make():
-        return TunerStudy("test", tmp_path, search, slot_worker.space(), objectives(search))
+        return TunerStudy(
+            "test", tmp_path, search, slot_worker.space(), objectives(search.objectives)
+        )
 
     study, numbers = claimed(make)
     check(study, numbers)

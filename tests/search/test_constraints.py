@@ -3,9 +3,8 @@
 import pytest
 
 from fibsem.api.sweeping import prepare
-from fibsem.config import SearchConfig, compose, read
+from fibsem.config import Configuration, SearchConfig, compose, read
 from fibsem.errors import UserError
-from fibsem.search.budget import can_halve
 from fibsem.search.samplers import bounds
 from fibsem.tracking import names
 from tests.search.sweeps import finished, opened, worked
@@ -47,13 +46,13 @@ def test_bounds_that_nobody_can_keep_are_refused(given, said):
 
 
 def test_a_budget_does_not_halve_where_losses_are_not_all_that_counts():
-    assert can_halve(SearchConfig())
-    assert not can_halve(SearchConfig(constraints={"cost/seconds_per_gigapixel": 2000.0}))
+    assert SearchConfig().can_halve
+    assert not SearchConfig(constraints={"cost/seconds_per_gigapixel": 2000.0}).can_halve
 
 
 def test_what_lies_beyond_a_bound_is_not_promoted(run_thresholds):
     """Its run is told from those that are: no network takes a millionth of a second."""
-    from fibsem.config import RankConfig, RunConfig
+    from fibsem.config import RankConfig
     from fibsem.promotion.trials import best_trials
     from fibsem.tracking.runs import Tracking
     from fibsem.training.datasets import obtain
@@ -61,7 +60,7 @@ def test_what_lies_beyond_a_bound_is_not_promoted(run_thresholds):
     bound = "search.constraints={cost/seconds_per_gigapixel: 0.000001}"
     summary = run_thresholds(bound, trials=1)
     assert summary["best"] is None
-    config = RunConfig.of(compose("sweep", run_thresholds.always))
+    config = Configuration(compose("sweep", run_thresholds.always)).run
     dataset = obtain(config.data, config.split)
     tracking = Tracking.open(read_store(run_thresholds), dataset.name)
     (child,) = tracking.children(summary["parent_run_id"])

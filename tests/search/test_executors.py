@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from fibsem.config import Configuration, RunConfig, TrackingConfig, compose
+from fibsem.config import Configuration, TrackingConfig, compose
 from fibsem.errors import OutageError
 from fibsem.search import executors
 from fibsem.system import pulse
@@ -110,7 +110,7 @@ def test_what_a_process_runs_is_what_it_says(tiny, new_store, tmp_path):
     store = {"uri": f"sqlite:///{tmp_path / 'ml.db'}", "artifacts": str(tmp_path / "artifacts")}
     tracking = Tracking.open(TrackingConfig(**store), "any")
     tree = compose("train", [f"data.path={tiny}", "model=threshold", "nbhd=11x11x3"])
-    config = RunConfig.of(tree)
+    config = Configuration(tree).run
     digests = obtain(config.data, config.split).digests
 
     def said(name, answer, tree=tree):

@@ -8,14 +8,14 @@ import pytest
 import tifffile
 
 from fibsem import sweep
-from fibsem.config import Configuration, RunConfig, compose, read, settings_hash
+from fibsem.config import Configuration, compose, read, settings_hash, settings_of
 from fibsem.config.search import SearchConfig
 from fibsem.errors import UserError
 from fibsem.search.executors import InProcess
-from fibsem.search.folder import identity_of, settle_study, study_name
+from fibsem.search.folder import settle_study, study_name
 from fibsem.search.samplers import objectives
 from fibsem.search.space import read_space
-from fibsem.search.sweep import Sweep, open_study
+from fibsem.search.sweep import Sweep, backend_of
 from fibsem.system.identity import Identity
 from fibsem.system.locks import at_work
 from fibsem.tracking.runs import Tracking
@@ -43,7 +43,7 @@ def tree(film, store, tmp_path):
 
 def begin(tree, folder):
     """Open a sweep that nobody works on yet."""
-    config = RunConfig.of(tree)
+    config = Configuration(tree).run
     dataset = obtain(config.data, config.split)
     opened = Sweep.open(
         Configuration(tree), dataset, folder, Tracking.open(config.tracking, dataset.name)
@@ -103,13 +103,15 @@ def test_of_two_that_begin_one_study_at_once_one_alone_goes_on(tree, tmp_path):
     database = f"search.storage=sqlite:///{tmp_path / 'shared.db'}"
     trees = [tree(database, "study=one", f"search.seed={seed}") for seed in (1, 2)]
     search = read(SearchConfig, trees[0]["search"], "search")
-    space, goals = read_space(trees[0]), objectives(search)
-    tracking = Tracking.open(RunConfig.of(trees[0]).tracking, "film")
-    studies = [open_study("one", tmp_path, search, space, goals) for _ in trees]
+    space, goals = read_space(trees[0]), objectives(search.objectives)
+    tracking = Tracking.open(Configuration(trees[0]).run.tracking, "film")
+    studies = [backend_of("optuna")("one", tmp_path, search, space, goals) for _ in trees]
     barrier, results = threading.Barrier(2), {}
 
     def settle(k):
-        now = identity_of(trees[k], study_name(trees[k]["study"], tmp_path), {"hash": "a-b"})
+        name = study_name(trees[k]["study"], tmp_path)
+        settings = {**settings_of("sweep", trees[k]), "study": name}
+        now = Identity("sweep", settings, {"hash": "a-b"})
         barrier.wait()
         try:
             results[k] = settle_study(studies[k], now, settings_hash(trees[k]), tmp_path, tracking)
@@ -218,10 +220,10 @@ def test_who_shares_a_study_joins_and_who_would_overwrite_it_is_refused(tree, tm
 
 
 def test_data_that_change_end_the_sweep_and_are_no_fault_of_the_trial(tree, film, tmp_path):
-    config = RunConfig.of(tree())
+    config = Configuration(tree()).run
     dataset = obtain(config.data, config.split)
     tracking = Tracking.open(config.tracking, dataset.name)
-    execute = InProcess(Material.of(dataset, config), tracking)
+    execute = InProcess(Material(dataset, config), tracking)
     redo_slice(film)
     job = Job(Configuration(tree()), tmp_path / "trial", "a trial", {})
     with pytest.raises(UserError, match="grey values of HPC45"):

@@ -171,7 +171,9 @@ def test_a_study_in_postgresql_with_a_pruner_survives_that_it_is_away(tmp_path):
     server = servers.Postgres(tmp_path)
     server.start()
     search = SearchConfig(trials=3, storage=server.url, pruner="median", sampler="random")
-    study = OptunaStudy("test", tmp_path, search, slot_worker.space(), objectives(search))
+    study = OptunaStudy(
+        "test", tmp_path, search, slot_worker.space(), objectives(search.objectives)
+    )
     slot_worker.OPENED.append(study)
     study.open_slots()
     attempt = study.claim()

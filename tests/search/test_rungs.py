@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fibsem import sweep
-from fibsem.config import Configuration, RunConfig, SearchConfig, compose
+from fibsem.config import Configuration, SearchConfig, compose
 from fibsem.errors import UserError
 from fibsem.search.rungs import NotYetError, Rung, epochs_at, heir, left_behind, read_rungs
 from fibsem.search.slots import Attempt
@@ -90,7 +90,7 @@ def halving(tiny, new_store, tmp_path):
         "train.epochs=4", "space.axes.model.blocks=[1]",
     ]  # fmt: skip
     tree = compose("sweep", given)
-    config = RunConfig.of(tree)
+    config = Configuration(tree).run
     dataset = obtain(config.data, config.split)
     opened = Sweep.open(
         Configuration(tree), dataset, tmp_path, Tracking.open(config.tracking, dataset.name)

@@ -46,7 +46,7 @@ def narrowed(folder, sampler):
     search = SearchConfig(trials=14, sampler=sampler, startup_trials=2)
     axes = {"model.blocks": Choice((1, 2, 3)), "model.kernel": Choice((3, 5, 7))}
     space = Space("deep", axes, (), 2, lambda v: v["model.blocks"] * v["model.kernel"] <= 10)
-    study = OptunaStudy("deep", folder, search, space, objectives(search))
+    study = OptunaStudy("deep", folder, search, space, objectives(search.objectives))
     slot_worker.OPENED.append(study)
     study.open_slots()
     return study
@@ -78,7 +78,7 @@ def test_every_sampler_tries_the_same_hyperparameters_again(tmp_path, sampler):
 def test_several_objectives_have_directions(tmp_path):
     search = SearchConfig(trials=3, sampler="nsga2", population=2,
                           objectives=("val/miou", "cost/seconds_per_gigapixel"))  # fmt: skip
-    study = OptunaStudy("two", tmp_path, search, slot_worker.space(), objectives(search))
+    study = OptunaStudy("two", tmp_path, search, slot_worker.space(), objectives(search.objectives))
     slot_worker.OPENED.append(study)
     assert [direction.name for direction in study.study.directions] == ["MAXIMIZE", "MINIMIZE"]
     study.open_slots()
@@ -88,7 +88,7 @@ def test_several_objectives_have_directions(tmp_path):
     assert study.outcomes()[0].objectives == (0.8, 100.0)
     for wrong in ({"pruner": "median"}, {"sampler": "cmaes"}):
         with pytest.raises(UserError, match=r"search\."):
-            objectives(replace(search, **wrong))
+            replace(search, **wrong)
 
 
 @pytest.mark.parametrize("pruner", ["median", "halving", "hyperband", "patient"])

@@ -136,13 +136,12 @@ def epochs_of(losses):
     ],
 )
 def test_when_a_training_ends(material, losses, changes, ended, best):
-    config = material().config
-    config = replace(config, train=replace(config.train, **{"epochs": 9, **changes}))
-    state = TrainingState()
+    how = replace(material().config.train, keep="loss", **{"epochs": 9, **changes})
+    state = TrainingState(how)
     for epoch in epochs_of(losses):
-        state.take(epoch, "loss", list)
+        state.take(epoch, list)
     assert state.best == best
-    assert state.ended(config) is ended
+    assert state.ended is ended
 
 
 #: Loss and mIoU of epochs; the best by one is the worst by the other, and neither is at an end.
@@ -235,8 +234,8 @@ from fibsem.training.datasets import obtain
 from fibsem.training.material import Material
 from fibsem.training.fit import train
 from fibsem.training.learner import Learner
-config = RunConfig.of(compose("train", sys.argv[1:]))
-material = Material.of(obtain(config.data, config.split), config)
+config = Configuration(compose("train", sys.argv[1:])).run
+material = Material(obtain(config.data, config.split), config)
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 assert strategy.num_replicas_in_sync == 2
 two, one = train(material, learner=Learner.of(config, strategy)), train(material)

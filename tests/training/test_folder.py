@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from fibsem.config import Configuration, RunConfig, TrackingConfig, compose
+from fibsem.config import Configuration, TrackingConfig, compose
 from fibsem.errors import UserError
 from fibsem.system.files import read_json
 from fibsem.system.identity import Identity
@@ -44,8 +44,8 @@ def film(tiny, tmp_path):
 
 def on(film, *overrides):
     """Material of a training on a film."""
-    config = RunConfig.of(compose("train", [f"data.path={film}", *OTSU, *overrides]))
-    return Material.of(obtain(config.data, config.split), config)
+    config = Configuration(compose("train", [f"data.path={film}", *OTSU, *overrides])).run
+    return Material(obtain(config.data, config.split), config)
 
 
 def job(folder, overwrite="never", overrides=OTSU):
@@ -221,8 +221,8 @@ def test_a_store_that_does_not_know_the_run_is_told_again(film, tracking, new_st
 
 
 def test_data_that_change_under_a_training_give_no_result(small, tracking, film, tmp_path):
-    config = RunConfig.of(compose("train", [*small, *SHORT, f"data.path={film}"]))
-    material = Material.of(obtain(config.data, config.split), config)
+    config = Configuration(compose("train", [*small, *SHORT, f"data.path={film}"])).run
+    material = Material(obtain(config.data, config.split), config)
     folder = tmp_path / "run"
     with pytest.raises(UserError, match="but grey values of HPC45 of"):
         run_job(job(folder), material, tracking, lambda epoch: epoch.epoch or redo_slice(film))

@@ -10,7 +10,7 @@ import pytest
 
 from fibsem import models, train
 from fibsem.analysis.postprocessing import PostProcessing
-from fibsem.config import Configuration, RunConfig, compose, settings_of
+from fibsem.config import Configuration, compose, settings_of
 from fibsem.data.phantom import simulate
 from fibsem.data.phantom.recipe import THESIS_FILMS
 from fibsem.data.preprocessing import Recipe
@@ -44,8 +44,8 @@ def former(common, tmp_path_factory):
 def weights_in(folder):
     """Weights of the network that a training left, by layer."""
     settings = Identity.beside(folder).settings
-    config = RunConfig.of(compose("train", [f"nbhd={settings['nbhd']}", "model.blocks=1",
-                                            "model.filters=4"]))  # fmt: skip
+    config = Configuration(compose("train", [f"nbhd={settings['nbhd']}", "model.blocks=1",
+                                            "model.filters=4"])).run  # fmt: skip
     return layers_of(models.load(config.spec, folder))
 
 
@@ -75,7 +75,7 @@ def test_a_training_begins_with_the_weights_of_another(common, former, tmp_path,
 
 def test_layers_that_do_not_fit_begin_anew(common, former):
     """With one slice in place of three only the first layer differs."""
-    config = RunConfig.of(compose("train", [*common, "nbhd=11x11x1", f"train.init={former}"]))
+    config = Configuration(compose("train", [*common, "nbhd=11x11x1", f"train.init={former}"])).run
     learner = Learner.of(config)
     own, given = layers_of(learner.steps), weights_in(former)
     differing = [name for name in own if own[name][0].shape != given[name][0].shape]
@@ -90,7 +90,7 @@ def test_layers_that_do_not_fit_begin_anew(common, former):
 
 def test_a_training_that_dies_begins_again_with_them(common, former):
     """And one whose learner was timed before."""
-    config = RunConfig.of(compose("train", [*common, f"train.init={former}"]))
+    config = Configuration(compose("train", [*common, f"train.init={former}"])).run
     learner = Learner.of(config)
     learner.steps.set_weights([weight + 1 for weight in learner.steps.get_weights()])
     learner.begin(config.spec, 7)
@@ -124,7 +124,8 @@ def test_a_bundle_is_begun_with_and_named_by_where_it_is_for_good(
     segmenter = Segmenter.of(spec, network, Recipe(), PostProcessing())
     Bundle(segmenter, (50.0, 10.0, 10.0), {}).save(tmp_path / "bundle")
     monkeypatch.chdir(tmp_path)
-    start = start_of(RunConfig.of(compose("train", [*common, "train.init=bundle"])))
+    config = Configuration(compose("train", [*common, "train.init=bundle"])).run
+    start = start_of(config.train.init, config.tracking.absolute_uri)
     assert start.address.partition("#")[0] == str((tmp_path / "bundle").resolve())
     assert start.scaling == Recipe().scaling
     ((_, layers),) = start.networks
@@ -169,7 +170,7 @@ def test_other_weights_at_the_same_place_make_another_training(common, former, t
     place = shutil.copytree(former, tmp_path / "place")
     given = Configuration(compose("train", [*common, f"train.init={place}"]))
     before = pinned(given)
-    ((spec, _),) = start_of(before.run).networks
+    ((spec, _),) = start_of(before.run.train.init, before.run.tracking.absolute_uri).networks
     network = models.load(spec, place)
     network.set_weights([weight + 1 for weight in network.get_weights()])
     models.save(spec, network, place)
@@ -196,10 +197,10 @@ def test_on_another_film_it_takes_fewer_steps_to_the_same_score(tmp_path):
     def setting(film, *overrides):
         how = [f"data.path={tmp_path / film}", "nbhd=11x11x3", "model.blocks=1", "train.epochs=10",
                "train.steps=30", "train.schedule=constant", "train.patience=null"]  # fmt: skip
-        return RunConfig.of(compose("train", [*how, *overrides]))
+        return Configuration(compose("train", [*how, *overrides])).run
 
     def losses(config, folder=None):
-        found = fit.train(Material.of(obtain(config.data, config.split), config))
+        found = fit.train(Material(obtain(config.data, config.split), config))
         if folder:
             models.save(config.spec, found.model, folder)
             Identity("training", config.settings, {}).write(folder)

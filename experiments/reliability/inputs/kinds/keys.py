@@ -1,6 +1,6 @@
 """Keys of a command line that nobody reads, and numbers that are none."""
 
-from fibsem.config import RunConfig, compose
+from fibsem.config import Configuration, compose
 
 UNREAD = {
     "sweep": ("+trials=3", "++trials=3", "trials=3", "+epochs=9", "+lr=0.1", "+space2.a=1"),
@@ -16,7 +16,7 @@ READ = ("train.epochs=3", "++train.epochs=3", "~space.axes.train.learning_rate",
 
 def taken(command, argument, known=False):
     def right():
-        RunConfig.of(compose(command, [argument]))
+        Configuration(compose(command, [argument])).run  # noqa: B018 - read, and refused
         return known
 
     return right
