@@ -76,7 +76,6 @@ from fibsem import models
 from fibsem.analysis import tables
 from fibsem.analysis.calibration import Platt
 from fibsem.analysis.encoding import markdown
-from fibsem.analysis.metrics import porosity_error
 from fibsem.analysis.postprocessing import PostProcessing, search
 from fibsem.analysis.statistics import Spread
 from fibsem.config import (
@@ -91,7 +90,7 @@ from fibsem.data.split import SplitRecipe
 from fibsem.inference.model.cost import seconds_per_gigapixel
 from fibsem.inference.model.segmenter import Member, Scorer, Segmenter
 from fibsem.promotion.calibrating import Reliabilities, calibration_errors, fit_calibration
-from fibsem.promotion.examination import by_sample, counts_of
+from fibsem.promotion.examination import counts_of, examined
 from fibsem.promotion.final import final_configuration
 from fibsem.promotion.trials import best_trials
 from fibsem.system.files import read_json, replace_file, write_json
@@ -119,7 +118,7 @@ def worth(folders: list[Path], known: Path, material: Material, grid) -> dict:
     errors = calibration_errors([Reliabilities.of(square, line) for _, square in test])
     record = {
         "test_miou": labelled_figures(rows, "test", CHOSEN)["miou"],
-        "porosity_error": porosity_error(by_sample(rows).values()),
+        "porosity_error": examined(rows).porosity_error,
         "calibration_error_raw": errors["ece_before"],
         "calibration_error": errors["ece_after"],
         "temperature": line.temperature,

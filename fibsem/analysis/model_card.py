@@ -71,17 +71,18 @@ def model_card(record: Record) -> str:
         and ``lineage`` {study, trial, run_id, code}. Any of their keys may be missing or None.
     """
     part = defaultdict(dict, {key: value for key, value in record.items() if value})
-    tested = _tested(part["test_all"], part["gate"])
+    test = part["test_all"]
+    error = _points(test.get("porosity"), test.get("label_porosity"))
     lists = (
-        _items(tested, TEST),
+        _items({**test, "error": error}, TEST),
         _items(part["calibration"], CALIBRATION),
         _items(part["ensemble"], ENSEMBLE),
-        _items(tested, VERDICT),
+        _items(part["gate"], VERDICT),
     )
     sections: dict[str, str] = {
         "Intended use": INTENDED,
         "Model": _items(part["model"], MODEL),
-        "Data": _items(_data(part["data"]), DATA),
+        "Data": _items(part["data"], DATA),
         "Training": _items(part["training"], TRAINING),
         "Test": "\n".join(filter(None, lists)),
         "Figures": _figures(part["tables"], _items(part["postprocessing"], POSTPROCESSING)),
@@ -108,28 +109,6 @@ def _joined(head: str, sections: Sequence[str], cut: bool) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _data(data: Record) -> Record:
-    """Counts as text, and a voxel size only where one is known."""
-    regions, size = data.get("regions") or {}, data.get("voxel_nm") or ()
-    counts = [
-        f"{_number(regions[key])} {name}"
-        for key, name in SPLITS.items()
-        if regions.get(key) is not None
-    ]
-    return {**data, "regions": counts or None, "voxel_nm": size if any(size) else None}
-
-
-def _tested(test: Record, gate: Record) -> Record:
-    """Test and verdict, with the error of the porosity and the outcome in a word."""
-    found, labelled, passed = test.get("porosity"), test.get("label_porosity"), gate.get("passed")
-    return {
-        **test,
-        "error": None if found is None or labelled is None else 100 * (found - labelled),
-        "reason": gate.get("reason"),
-        "passed": None if passed is None else "passed" if passed else "refused",
-    }
-
-
 def _figures(tables: Mapping[str, Sequence[Mapping[str, Any]]], chosen: str) -> str:
     """Every table that has rows, and the list of what was chosen."""
     parts = [
@@ -144,11 +123,9 @@ def _figures(tables: Mapping[str, Sequence[Mapping[str, Any]]], chosen: str) -> 
 
 def _items(facts: Record, labels: Labels) -> str:
     """A list of the facts that there are."""
-    return "\n".join(
-        f"- {label}: {text(facts[key])}"
-        for key, (label, text) in labels.items()
-        if not _missing(facts.get(key))
-    )
+    known = ((key, *how) for key, how in labels.items() if not _missing(facts.get(key)))
+    said = ((label, text(facts[key])) for key, label, text in known)
+    return "\n".join(f"- {label}: {text}" for label, text in said if text)
 
 
 def _missing(value: Any) -> bool:
@@ -176,12 +153,33 @@ def _listed(values: Any) -> str:
     return ", ".join(map(_number, values))
 
 
-def _voxel(sizes: Sequence[float | None]) -> str:
-    """Sizes as text.
+def _points(found: float | None, labelled: float | None) -> float | None:
+    """Error of a porosity in points, where both are known."""
+    return None if found is None or labelled is None else 100 * (found - labelled)
 
-    >>> _voxel([50.0, 10.0, None])
-    '50 x 10 x unknown nm'
+
+def _outcome(passed: bool) -> str:
+    return "passed" if passed else "refused"
+
+
+def _squares(regions: Mapping[str, int | None]) -> str:
+    """Labelled squares of each part.
+
+    >>> _squares({"train": 180, "val": None, "test": 60})
+    '180 training, 60 test'
     """
+    counts = ((name, regions.get(key)) for key, name in SPLITS.items())
+    return ", ".join(f"{count} {name}" for name, count in counts if count is not None)
+
+
+def _voxel(sizes: Sequence[float | None]) -> str:
+    """Sizes as text, where one is known.
+
+    >>> _voxel([50.0, 10.0, None]), _voxel([None, None, None])
+    ('50 x 10 x unknown nm', '')
+    """
+    if not any(sizes):
+        return ""
     return " x ".join("unknown" if nm is None else f"{nm:g}" for nm in sizes) + " nm"
 
 
@@ -203,7 +201,7 @@ DATA: Labels = {
     "name": ("Dataset", str),
     "samples": ("Samples", _listed),
     "voxel_nm": ("Voxel size, z by y by x", _voxel),
-    "regions": ("Labelled squares", _listed),
+    "regions": ("Labelled squares", _squares),
     "hash": ("Hash of data and split", str),
 }
 TRAINING: Labels = {
@@ -239,7 +237,7 @@ ENSEMBLE: Labels = {
     "gain_miou": ("Gain in test mIoU over one of them", "{:+.4f}".format),
     "cost_ratio": ("Time of a volume against one of them (times)", _number),
 }
-VERDICT: Labels = {"passed": ("Gate, when this was written", str), "reason": ("Reason", str)}
+VERDICT: Labels = {"passed": ("Gate, when this was written", _outcome), "reason": ("Reason", str)}
 POSTPROCESSING: Labels = {
     "sigma": ("Gaussian smoothing, sigma (px)", _number),
     "threshold": ("Threshold", _number),

@@ -188,36 +188,6 @@ def trials(rows: Sequence[Record]) -> pd.DataFrame:
     )
 
 
-def history(rows: Sequence[Record]) -> pd.DataFrame:
-    """Registered versions in turn: when each was champion, why, and with what data and code.
-
-    Each record has ``version``, ``registered``, ``since``, ``until`` (UTC, ISO 8601; None: never,
-    or still), ``how``, ``why``, ``test_miou``, ``dataset``, ``data``, ``code`` and ``aliases``.
-    """
-    rows = [
-        {
-            "version": row["version"],
-            "registered": _moment(row["registered"]),
-            "champion since": _moment(row["since"]),
-            "until": _moment(row["until"]),
-            "how": row["how"],
-            "test mIoU": "" if row["test_miou"] is None else f"{row['test_miou']:.4f}",
-            "dataset": row["dataset"] or "",
-            "data": row["data"] or "",
-            "code": row["code"] or "",
-            "alias": ", ".join(row["aliases"]),
-            "why": row["why"],
-        }
-        for row in rows
-    ]
-    return pd.DataFrame(rows)
-
-
-def _moment(iso: str | None) -> str:
-    """A time in UTC to the second."""
-    return "" if iso is None else iso[:19].replace("T", " ")
-
-
 def ranking(rows: Sequence[Record]) -> pd.DataFrame:
     """Trials that were run again, best first; what the paired test cannot tell apart is tied."""
     table = []

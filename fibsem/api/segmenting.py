@@ -234,8 +234,7 @@ def _label(
             tested=models[0].bundle.tested if len(models) == 1 else (),
             load=partial(load_segmenter, [model.place for model in models], uri),
             provenance=provenance(
-                [model.name for model in models], [model.version for model in models],
-                [model.bundle.lineage for model in models],
+                [(model.name, model.bundle) for model in models],
                 code=code_version(), command=tree.get("command"),
             ),
             progress=progress,

@@ -63,9 +63,8 @@ class SearchConfig:
         self._check_rungs()
         self._check_constraints()
         self._check_objectives()
-        if self.backend == "optuna":
-            self._check_sampler()
-        else:
+        self._check_sampler()
+        if self.backend == "keras_tuner":
             self._check_files()
         for key in ("max_seconds", "memory_gib"):
             limit = getattr(self, key)
@@ -128,33 +127,33 @@ class SearchConfig:
             )
 
     def _check_sampler(self) -> None:
-        """Refuse a sampler that Optuna does not have: it would draw at random."""
-        if self.sampler not in (*PLANNED, *LEARNING):
+        """Refuse a sampler that the backend does not have."""
+        if self.backend == "optuna" and self.sampler not in (*PLANNED, *LEARNING):
             raise UserError(
                 f"`search.sampler={self.sampler}` is of search=keras_tuner; here the choices are "
                 f"{', '.join((*PLANNED, *LEARNING))} (and search.pruner=hyperband)."
             )
-
-    def _check_files(self) -> None:
-        """Refuse what the files of Keras-Tuner in one folder cannot do, and say who can."""
-        if self.sampler not in ORACLES:
+        if self.backend == "keras_tuner" and self.sampler not in ORACLES:
             raise UserError(
                 f"`search.sampler` must be one of {', '.join(ORACLES)} with search=keras_tuner, "
                 f"but got {self.sampler}; search=default (Optuna) has enumerated, grid, tpe, cmaes "
                 "and nsga2."
             )
-        for key, given in (
-            ("search.storage", self.storage is not None),
-            ("search.workers", self.workers > 1),
-            ("search.pruner", self.pruner != "none"),
-            ("search.objectives", len(self.objectives) > 1),
-        ):
-            if given:
-                raise UserError(
-                    f"`{key}` cannot be set with search=keras_tuner, whose state is files for one "
-                    "worker and one value; search=default (Optuna) has databases, heartbeats, "
-                    "several machines, pruners and objectives."
-                )
+
+    def _check_files(self) -> None:
+        """Refuse what the files of Keras-Tuner in one folder cannot do, and say who can."""
+        given = {
+            "storage": self.storage is not None,
+            "workers": self.workers > 1,
+            "pruner": self.pruner != "none",
+            "objectives": len(self.objectives) > 1,
+        }
+        for key in (key for key, is_given in given.items() if is_given):
+            raise UserError(
+                f"`search.{key}` cannot be set with search=keras_tuner, whose state is files for "
+                "one worker and one value; search=default (Optuna) has databases, heartbeats, "
+                "several machines, pruners and objectives."
+            )
 
 
 def _typed(key: str) -> str:

@@ -27,7 +27,7 @@ from fibsem.system.identity import same_data
 from fibsem.system.summaries import Evaluation, of_kind
 from fibsem.training.material import Material
 from fibsem.training.scoring import scored_squares
-from fibsem.training.squares import CHOSEN, confusions, of_split
+from fibsem.training.squares import CHOSEN, confusions
 
 Record = dict[str, Any]
 
@@ -202,7 +202,9 @@ def _by_square(runs: Iterable[SeedScores]) -> dict[tuple[str, str], float]:
     """Mean over seeds of the mIoU of every test square, by sample and name."""
     values: dict[tuple[str, str], list[float]] = {}
     for run in runs:
-        for square in of_split(run.scores.squares, "test"):
+        for square in run.scores.squares:
+            if not square.is_of("test"):
+                continue
             values.setdefault((square.sample, square.region), []).append(square.chosen.miou)
     return {name: float(np.mean(some)) for name, some in values.items()}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,13 @@ class Choice:
         """Read what :meth:`to_json` made."""
         return typed(cls, record)
 
+    def applied_to(self, plain: Segmenter) -> Segmenter:
+        """A model without post-processing, with this one and its calibration."""
+        return replace(
+            plain, postprocessing=self.best, temperature=self.calibration.temperature,
+            offset=self.calibration.offset, smoothed_px=self.best.sigma,
+        )  # fmt: skip
+
     @property
     def sentence(self) -> str:
         """What people want to know of it."""
@@ -87,24 +95,24 @@ class Chosen:
     choice: Choice
 
 
-def choose(work: Promotion, finals: Sequence[Final], name: str) -> Chosen:
-    """Choose for the mean of some networks; ``name`` is what the model is called."""
+def choose(work: Promotion, finals: Sequence[Final]) -> dict[str, Chosen]:
+    """Choose for the challenger and, beside an ensemble, for its first member alone."""
     config, material = work.given.postprocessing, finals[0].material
-    plain = segmenter_of(finals, PostProcessing())
-    choice = work.steps.once(
-        f"chosen-{name}", Choice, lambda: _search(plain, material, config, work.folder)
-    )
-    work.say(f"{name}: {choice.sentence}")
-    segmenter = replace(
-        plain, postprocessing=choice.best, temperature=choice.calibration.temperature,
-        offset=choice.calibration.offset, smoothed_px=choice.best.sigma,
-    )  # fmt: skip
-    return Chosen(segmenter, config.grid.margin, choice)
+    models = {"challenger": finals, **({"single": finals[:1]} if len(finals) > 1 else {})}
+    chosen = {}
+    for name, members in models.items():
+        plain = segmenter_of(members)
+        search_for = partial(_search, plain, material, config, work.folder)
+        choice = work.steps.once(f"chosen-{name}", Choice, search_for)
+        work.say(f"{name}: {choice.sentence}")
+        chosen[name] = Chosen(choice.applied_to(plain), config.grid.margin, choice)
+    return chosen
 
 
 def _search(
     plain: Segmenter, material: Material, config: PostProcessingConfig, folder: Path
 ) -> Choice:
+    """Try what there is on the validation squares of a model without post-processing."""
     grid = config.grid
     scored = validation_squares(plain, material, grid.margin, folder)
     squares = [square for _, square in scored]

@@ -10,8 +10,9 @@ import numpy as np
 
 from fibsem.analysis.calibration import Platt
 from fibsem.analysis.estimates import Estimate
-from fibsem.analysis.metrics import Confusion, pooled
+from fibsem.analysis.metrics import Confusion, pooled, porosity_error
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
+from fibsem.analysis.statistics import Examined
 from fibsem.data.dataset import IGNORE, Region
 from fibsem.data.split import Split
 from fibsem.inference.model.segmenter import Scorer, Segmenter
@@ -94,9 +95,10 @@ def _on_pieces(segmenter: Segmenter, material: Material, split: Split) -> Estima
     )  # fmt: skip
 
 
-def by_sample(squares: Sequence[SquareCounts]) -> dict[str, Confusion]:
-    """Pooled confusion matrix of the squares of each sample, after post-processing."""
-    parts: dict[str, list[Confusion]] = {}
+def examined(squares: Sequence[SquareCounts]) -> Examined:
+    """What the gate wants to know of the squares of one model, after post-processing."""
+    by_sample: dict[str, list[Confusion]] = {}
     for square in squares:
-        parts.setdefault(square.sample, []).append(square.chosen)
-    return {sample: pooled(some) for sample, some in parts.items()}
+        by_sample.setdefault(square.sample, []).append(square.chosen)
+    mious = tuple(square.chosen.miou for square in squares)
+    return Examined(mious, porosity_error([pooled(some) for some in by_sample.values()]))

@@ -56,17 +56,17 @@ def measure(
     """The figures of a challenger as ``summary.json`` has them."""
     challenger = chosen["challenger"]
     scores = work.steps.once("scores", Scores, lambda: _scores(chosen, material))
-    squares = [*scores.rows, *tested.examination.rows["challenger"]]
-    errors = tested.examination.calibration["challenger"]
+    squares = [*scores.rows, *tested.rows["challenger"]]
+    errors = tested.calibration["challenger"]
     record: dict[str, Any] = {
         "postprocessing": challenger.segmenter.postprocessing.to_json(),
         "calibration": {
             **challenger.choice.calibration.to_json(),
             **{f"test_{key}": value for key, value in errors.items()},
-            "test_by_sample": tested.examination.calibration_by_sample.get("challenger", {}),
+            "test_by_sample": tested.calibration_by_sample.get("challenger", {}),
         },
         "val": scores.val,
-        "test": tested.examination.balanced["challenger"],
+        "test": tested.balanced["challenger"],
         **{f"{s}_all": labelled_figures(squares, s, CHOSEN) for s in ("train", "val", "test")},
         "squares": [square.to_json() for square in squares],
         "seconds_per_gigapixel": scores.seconds_per_gigapixel["challenger"],
@@ -74,8 +74,14 @@ def measure(
     miou = record["test_all"]["miou"]
     work.say(f"test mIoU on every labelled pixel: {miou:.4f} with post-processing")
     if "single" in chosen:
-        members = len(challenger.segmenter.members)
-        record["ensemble"] = _ensemble(work, members, miou, scores, tested)
+        members, cost = len(challenger.segmenter.members), scores.seconds_per_gigapixel
+        alone = labelled_figures(tested.rows["single"], "test", CHOSEN)["miou"]
+        error = tested.calibration["single"]["ece_after"]
+        record["ensemble"] = _ensemble(members, miou, alone, error, cost)
+        work.say(
+            f"ensemble of {members}: test mIoU {miou - alone:+.4f} against its first member, at "
+            f"{record['ensemble']['cost_ratio']:.1f} times the cost"
+        )
     return record
 
 
@@ -89,20 +95,13 @@ def _scores(chosen: Mapping[str, Chosen], material: Material) -> Scores:
 
 
 def _ensemble(
-    work: Promotion, members: int, miou: float, scores: Scores, tested: Look
+    members: int, miou: float, alone: float, error: float, cost: Figures
 ) -> dict[str, float]:
-    """An ensemble beside its first member alone."""
-    alone = labelled_figures(tested.examination.rows["single"], "test", CHOSEN)
-    cost = scores.seconds_per_gigapixel
-    record = {
+    """An ensemble beside its first member: test mIoU of both, calibration error of that alone."""
+    return {
         "members": members,
-        "single_test_miou": alone["miou"],
-        "gain_test_miou": miou - alone["miou"],
-        "single_test_calibration_error": tested.examination.calibration["single"]["ece_after"],
+        "single_test_miou": alone,
+        "gain_test_miou": miou - alone,
+        "single_test_calibration_error": error,
         "cost_ratio": cost["challenger"] / cost["single"],
     }
-    work.say(
-        f"ensemble of {members}: test mIoU {record['gain_test_miou']:+.4f} against its first "
-        f"member, at {record['cost_ratio']:.1f} times the cost"
-    )
-    return record

@@ -26,6 +26,9 @@ from fibsem.training.material import Material
 from fibsem.training.results import Epoch, TrialResult
 from fibsem.training.run import Job, run_job
 
+#: Keys of ``final`` that take the place of those of the trial's training.
+OWN = ("epochs", "share", "max_seconds", "shift_sd", "shift_probability")
+
 
 def final_configuration(trained: Tree, tree: Tree, seed: int) -> Configuration:
     """The configuration of a trial with the data and the budget of the final training.
@@ -38,22 +41,13 @@ def final_configuration(trained: Tree, tree: Tree, seed: int) -> Configuration:
         Of the final training.
     """
     final = tree["final"]
-    planned = {"train.steps": final["steps"], "train.schedule": "cosine"} if final["steps"] else {}
+    values = {f"train.{key}": final[key] for key in OWN}
+    # the test squares are looked at once, at the end
+    values |= {"train.patience": None, "train.keep": "miou", "train.test": False, "seed": seed}
+    if final["steps"]:
+        values |= {"train.steps": final["steps"], "train.schedule": "cosine"}
     common = {key: tree[key] for key in ("data", "tracking", "command")}
-    return Configuration({**trained, **common}).with_values(
-        {
-            "train.epochs": final["epochs"],
-            "train.share": final["share"],
-            "train.max_seconds": final["max_seconds"],
-            "train.patience": None,
-            "train.keep": "miou",
-            "train.test": False,  # the test squares are looked at once, at the end
-            "train.shift_sd": final["shift_sd"],
-            "train.shift_probability": final["shift_probability"],
-            "seed": seed,
-            **planned,
-        }
-    )
+    return Configuration({**trained, **common}).with_values(values)
 
 
 @dataclass(frozen=True)
@@ -107,10 +101,10 @@ def train(work: Promotion, ranked: Sequence[Ranked], config: PromoteConfig) -> l
     UserError
         If too few of the trainings come to a result.
     """
-    trained = _candidates(
-        work, first_of_each(ranked) if config.mixed else ranked[: config.candidates]
-    )
-    finals = sorted(trained, key=lambda final: -final.miou)
+    trials = [one.trial for one in ranked]
+    first = {trial.architecture: trial for trial in reversed(trials)}
+    some = list(first.values()) if config.mixed else trials[: config.candidates]
+    finals = sorted(_candidates(work, some), key=lambda final: -final.miou)
     best, kinds = finals[0], min(config.ensemble, len(finals)) if config.mixed else 1
     work.say(
         f"final training: validation mIoU {best.miou:.4f} on balanced pixels ({best.trial.name})"
@@ -123,24 +117,18 @@ def train(work: Promotion, ranked: Sequence[Ranked], config: PromoteConfig) -> l
     ]
 
 
-def first_of_each(ranked: Sequence[Ranked]) -> list[Ranked]:
-    """The best of every architecture."""
-    return list({one.trial.architecture: one for one in reversed(ranked)}.values())
-
-
-def _candidates(work: Promotion, ranked: Sequence[Ranked]) -> list[Final]:
+def _candidates(work: Promotion, trials: Sequence[Trial]) -> list[Final]:
     """Final trainings of some trials, without those that diverge."""
     seed, finals = int(work.tree["seed"]), []
-    for k, one in enumerate(ranked, start=1):
+    for k, trial in enumerate(trials, start=1):
         try:
-            text = f"final training of candidate {k}"
-            finals.append(final_training(work, one.trial, seed, text))
+            finals.append(final_training(work, trial, seed, f"final training of candidate {k}"))
         except DivergedError as error:
-            work.say(f"candidate {k} ({one.trial.name}) is left out: {error}")
+            work.say(f"candidate {k} ({trial.name}) is left out: {error}")
     if not finals:
         raise UserError(
             "`candidates` must hold a trial whose final training does not diverge, but all "
-            f"{len(ranked)} did; more candidates, another seed, or smaller learning rates."
+            f"{len(trials)} did; more candidates, another seed, or smaller learning rates."
         )
     return finals
 
@@ -184,14 +172,14 @@ def final_training(work: Promotion, trial: Trial, seed: int, text: str) -> Final
     return Final(trial, material, result, folder)
 
 
-def segmenter_of(finals: Sequence[Final], postprocessing: PostProcessing) -> Segmenter:
-    """The mean of finally trained networks with a post-processing."""
+def segmenter_of(finals: Sequence[Final]) -> Segmenter:
+    """The mean of finally trained networks, without post-processing."""
     material = finals[0].material
     classes = (material.dataset.classes.pore, material.dataset.classes.solid)
     return Segmenter(
         members=tuple(Member(final.material.config.spec, final.model) for final in finals),
         recipe=material.config.preprocess,
-        postprocessing=postprocessing,
+        postprocessing=PostProcessing(),
         identity="",
         classes=classes if all(0 <= value <= 255 for value in classes) else (0, 255),
     )

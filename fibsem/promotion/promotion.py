@@ -10,18 +10,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from fibsem.analysis.statistics import Gate
-from fibsem.promotion.choice import Chosen, choose
+from fibsem.promotion.choice import choose
 from fibsem.promotion.figures import measure
-from fibsem.promotion.final import Final, train
+from fibsem.promotion.final import train
 from fibsem.promotion.folder import settle
-from fibsem.promotion.gate import Challenger, gate
+from fibsem.promotion.gate import gate
 from fibsem.promotion.publishing import publish
-from fibsem.promotion.ranking import Ranked, places, rank
+from fibsem.promotion.ranking import placed, rank
 from fibsem.promotion.release import lineage_of
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.symmetry import measure_views
-from fibsem.promotion.testing import test
+from fibsem.promotion.testing import Look, look
 from fibsem.promotion.trials import Trial, ranked_by
 from fibsem.tracking import names
 from fibsem.tracking.beginning import FileNotes, take_up
@@ -33,38 +32,42 @@ def promote(work: Promotion, trials: Sequence[Trial]) -> dict[str, Any]:
 
     The test squares are read here, once, and the run is tagged for it.
     """
-    work.folder.mkdir(parents=True, exist_ok=True)
-    ids = [trial.run_id for trial in trials]
-    settle(work.folder, work.tree, ids, work.dataset, work.tracking)
-    work = replace(work, parent=parent_run(work, len(trials)))
+    work = _begun(work, [trial.run_id for trial in trials])
     with work.tracking.cut_off(work.parent):
-        return _promote(work, trials)
+        work.say(f"trials are ranked by {ranked_by(trials)}")
+        ranked = rank(work, trials, work.given.rank)
+        for place, one in enumerate(ranked, start=1):
+            work.say(f"{place}. {one.sentence}")
+        finals = train(work, ranked, work.given.promotion)
+        chosen = choose(work, finals)
+        material, run_id = finals[0].material, finals[0].result.run_id
+        models = {name: one.segmenter for name, one in chosen.items()}
+        tested = work.steps.once("test", Look, lambda: look(work, models, material))
+        verdict = gate(work, run_id, tested)
+        work.say(f"gate: {'passed' if verdict.passed else 'refused'}, {verdict.reason}")
+        figures = measure(work, chosen, material, tested)
+        views = measure_views(work, models["challenger"], material)
+        lineage = work.steps.once("lineage", Lineage, lambda: lineage_of(work, finals, trials))
+        record = {
+            "run_id": run_id,
+            "parent_run_id": work.parent,
+            "winner": finals[0].trial.run_id,
+            "ranking": placed(ranked),
+            "seeds": [one.seed for one in finals],
+            "members": [one.record for one in finals],
+            "gate": asdict(verdict),
+            **figures,
+            "symmetry": views,
+            "lineage": lineage.to_json(),
+        }
+        return publish(work, tested, verdict, finals, chosen["challenger"], record)
 
 
-def _promote(work: Promotion, trials: Sequence[Trial]) -> dict[str, Any]:
-    work.say(f"trials are ranked by {ranked_by(trials)}")
-    ranked = rank(work, trials, work.given.rank)
-    for place, one in enumerate(ranked, start=1):
-        work.say(f"{place}. {one.sentence}")
-    finals = train(work, ranked, work.given.promotion)
-    chosen = _choose(work, finals)
-    material, run_id = finals[0].material, finals[0].result.run_id
-    tested = test(work, chosen, material)
-    challenger = Challenger(
-        work.given.gate, work.dataset, work.folder, work.tracking.uri, run_id, tested
-    )
-    verdict = gate(challenger)
-    work.say(f"gate: {'passed' if verdict.passed else 'refused'}, {verdict.reason}")
-    figures = measure(work, chosen, material, tested)
-    views = measure_views(work, chosen["challenger"].segmenter, material)
-    lineage = work.steps.once("lineage", Lineage, lambda: lineage_of(work, finals, trials))
-    record = {
-        **_summary(work, ranked, finals, verdict),
-        **figures,
-        "symmetry": views,
-        "lineage": lineage.to_json(),
-    }
-    return publish(work, challenger, verdict, finals, chosen["challenger"], record)
+def _begun(work: Promotion, run_ids: Sequence[str]) -> Promotion:
+    """A promotion of trials in a folder that is that of no other, with its run."""
+    work.folder.mkdir(parents=True, exist_ok=True)
+    settle(work.folder, work.tree, run_ids, work.dataset, work.tracking)
+    return replace(work, parent=parent_run(work, len(run_ids)))
 
 
 def parent_run(work: Promotion, trials: int) -> str:
@@ -78,25 +81,3 @@ def parent_run(work: Promotion, trials: int) -> str:
         work.tracking, notes, f"promotion, {trials} trials", work.tree, work.dataset,
         tags={names.COMMAND: names.PROMOTE, names.DATA: work.dataset.hash},
     )  # fmt: skip
-
-
-def _choose(work: Promotion, finals: Sequence[Final]) -> dict[str, Chosen]:
-    """The challenger, and beside an ensemble its first member alone."""
-    chosen = {"challenger": choose(work, finals, "challenger")}
-    if len(finals) > 1:
-        chosen["single"] = choose(work, finals[:1], "single")
-    return chosen
-
-
-def _summary(
-    work: Promotion, ranked: Sequence[Ranked], finals: Sequence[Final], verdict: Gate
-) -> dict[str, Any]:
-    return {
-        "run_id": finals[0].result.run_id,
-        "parent_run_id": work.parent,
-        "winner": finals[0].trial.run_id,
-        "ranking": [place.to_json() for place in places(ranked)],
-        "seeds": [one.seed for one in finals],
-        "members": [one.record for one in finals],
-        "gate": asdict(verdict),
-    }

@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fibsem.analysis.statistics import Gate
-from fibsem.inference.model.segmenter import Scorer
 from fibsem.promotion.choice import Chosen
 from fibsem.promotion.decision import decide, decided
 from fibsem.promotion.final import Final
-from fibsem.promotion.gate import Challenger
 from fibsem.promotion.release import registry_tags, segment_samples, write_bundle
 from fibsem.promotion.report import draw, write_tables
 from fibsem.promotion.setting import Promotion
+from fibsem.promotion.testing import Look
 from fibsem.tracking import champions, names, registry
 from fibsem.tracking.packaging import example_of
-from fibsem.training.scoring import scored_squares
-
-
-@dataclass(frozen=True)
-class Report:
-    """Files for people; each goes into the folder of this name of the run."""
-
-    tables: Sequence[Path]
-    figures: Sequence[Path]
 
 
 def publish(
-    work: Promotion, challenger: Challenger, gate: Gate, finals: Sequence[Final], chosen: Chosen,
+    work: Promotion, tested: Look, gate: Gate, finals: Sequence[Final], chosen: Chosen,
     record: dict[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
     """Report, register and log a challenger, and segment its data with it.
@@ -41,66 +30,55 @@ def publish(
         The record of ``summary.json``: ``record`` with what is known of the version and of the
         volumes.
     """
-    report = _report(work, finals, chosen, record)
-    bundle = work.folder / "bundle"
+    figures, tables = draw(work, finals, chosen), write_tables(record, work.folder / "tables")
+    bundle, run_id, uri = work.folder / "bundle", record["run_id"], work.tracking.uri
     write_bundle(bundle, chosen.segmenter, finals, record)
     code, miou = record["lineage"]["code"], record["test_all"]["miou"]
-    tags = registry_tags(challenger.dataset, gate, code, miou)
-    version = register(challenger, bundle, gate, tags)
-    champion = champions.champion_version(challenger.uri) == version
+    tags = registry_tags(work.dataset, gate, code, miou)
+    version = register(work, run_id, bundle, gate, tags, tested.may_replace(run_id, uri))
+    champion = champions.champion_version(uri) == version
     record = {**record, "bundle": str(bundle), "version": version, "champion": champion}
-    _log(work, record, report)
+    _log(work, record, {"tables": tables, "figures": figures})
     wanted = work.tree["segment"]
-    samples = segment_samples(work, bundle, version, record["run_id"]) if wanted else {}
+    samples = segment_samples(work, bundle, version, run_id) if wanted else {}
     return {**record, "samples": samples}
 
 
-def register(challenger: Challenger, bundle: Path, gate: Gate, tags: Mapping[str, object]) -> str:
+def register(
+    work: Promotion, run_id: str, bundle: Path, gate: Gate, tags: Mapping[str, object],
+    may_replace: Sequence[str],
+) -> str:  # fmt: skip
     """Register the bundle once, and make it the champion if the gate passed; returns its version.
 
     Raises
     ------
     UserError
-        If meanwhile another champion was made than the one it was compared with.
+        If meanwhile another champion was made than those that it ``may_replace``.
     """
-    uri, run_id = challenger.uri, challenger.run_id
-    version = registry.version_of(run_id, uri)
+    uri, version = work.tracking.uri, registry.version_of(run_id, work.tracking.uri)
     if version is None:
-        example = example_of(challenger.dataset.samples[0].volume)
+        example = example_of(work.dataset.samples[0].volume)
         version = registry.register(bundle, run_id, uri, tags, example=example)
     registry.note_verdict(version, uri, tags, bundle)  # another gate may have said otherwise
     # once: repeated after a rollback, the command does not make it the champion again
-    if gate.passed and decided(challenger.folder, run_id, uri) is None:
+    if gate.passed and decided(work.folder, run_id, uri) is None:
         champions.make_champion(
             version, uri, gate.reason, "forced" if gate.forced else "promoted",
-            instead_of=None if gate.forced else challenger.may_replace,
+            instead_of=None if gate.forced else may_replace,
         )  # fmt: skip
-        decide(challenger.folder, version, gate)
+        decide(work.folder, version, gate)
     return version
 
 
-def _report(
-    work: Promotion, finals: Sequence[Final], chosen: Chosen, record: dict[str, Any]
-) -> Report:
-    """Write tables and figures into the folder of the promotion."""
-    segmenter, choice = chosen.segmenter, chosen.choice
-    square = next(scored_squares(finals[0].material, Scorer(segmenter), "val", chosen.margin))
-    pictures = draw(
-        finals, choice.calibration, work.given.postprocessing.grid, choice.surface, choice.best,
-        square, work.folder / "figures",
-    )  # fmt: skip
-    return Report(write_tables(record, work.folder / "tables"), pictures)
-
-
-def _log(work: Promotion, record: dict[str, Any], report: Report) -> None:
-    """Tables, figures and metrics, once, on the run of the final training and the promotion's.
+def _log(work: Promotion, record: dict[str, Any], files: Mapping[str, Sequence[Path]]) -> None:
+    """Files by folder, and metrics, once, on the run of the final training and the promotion's.
 
     That of the training has its own curve of ``val``; an ensemble's would lie on it at epoch 0.
     """
     run_id, tracking = record["run_id"], work.tracking
     if not tracking.logged_steps(run_id, names.SIGMA):
-        for folder in ("tables", "figures"):
-            for path in getattr(report, folder):
+        for folder, paths in files.items():
+            for path in paths:
                 tracking.log_file(run_id, path, folder)
     own = names.grouped("val", record["val"])
     for run, metrics in ((run_id, _metrics(record)), (work.parent, _metrics(record) | own)):

@@ -76,12 +76,42 @@ class Ranked:
         spread = f"{self.miou.mean:.4f} ± {self.miou.std:.4f}"
         return f"{text}, mIoU {spread} over {len(self.runs)} seeds"
 
+    def to_json(self, rank: int, difference: Paired | None) -> dict[str, Any]:
+        """As in ``summary.json``: figures, their noise, and the difference to the first.
+
+        It is over the validation squares that both have; None of the first, and where they cannot
+        be compared. What the paired test cannot tell from the first is tied.
+        """
+        trial, runs = self.trial, self.runs
+        record: dict[str, Any] = {
+            "rank": rank,
+            "trial": trial.number,
+            "hyperparameters": trial.name,
+            "run_id": trial.run_id,
+            "search_loss": trial.loss,
+            "ranked_by": trial.goal.key,
+            "search_value": trial.value,
+            "seconds_per_gigapixel": trial.seconds_per_gigapixel,
+        }
+        if runs:
+            record |= {
+                "val_miou": self.miou.mean,
+                "val_miou_sd": self.miou.std,
+                "seeds": len(runs),
+                "diverged": self.failures,
+                "train_seconds": float(np.mean([run.train_seconds for run in runs])),
+            }
+        if difference is not None:
+            p_value = difference.p_value
+            tied = p_value is None or p_value >= TIED
+            record |= {"difference": difference.mean, "p_value": p_value, "tied": tied}
+        return record
+
 
 def rank(work: Promotion, trials: Sequence[Trial], config: RankConfig) -> list[Ranked]:
     """Run trials again with fresh seeds, and order them by mean validation mIoU.
 
-    Those that diverge with a seed come behind those that never do. A later start repeats nothing
-    that is finished.
+    Those that diverge with a seed come behind the others. A later start repeats nothing.
 
     Raises
     ------
@@ -97,7 +127,7 @@ def rank(work: Promotion, trials: Sequence[Trial], config: RankConfig) -> list[R
     trained = [one for one in ranked if one.runs]
     if not trained:
         raise UserError(
-            f"`rank.k` must reach a trial that trains with fresh seeds, but all "
+            "`rank.k` must reach a trial that trains with fresh seeds, but all "
             f"{len(trials) * config.seeds} trainings diverged; a larger rank.k, or a sweep with "
             "smaller learning rates."
         )
@@ -128,64 +158,9 @@ def _showing(progress: Progress, text: str, done: int, total: int) -> Callable[[
     return lambda epoch: progress(f"{text}: mIoU {epoch.val['miou']:.4f}", done, total)
 
 
-@dataclass(frozen=True)
-class Place:
-    """The place of a trial among those that were ranked.
-
-    Attributes
-    ----------
-    rank, ranked
-        The first is 1.
-    difference
-        To the first, over the validation squares that both have; None of the first, and where they
-        cannot be compared.
-    """
-
-    rank: int
-    ranked: Ranked
-    difference: Paired | None = None
-
-    @property
-    def tied(self) -> bool | None:
-        """Whether the paired test cannot tell it from the first; None where there was none."""
-        if self.difference is None:
-            return None
-        return self.difference.p_value is None or self.difference.p_value >= TIED
-
-    def to_json(self) -> dict[str, Any]:
-        """As in ``summary.json``: figures, their noise, and the difference to the first."""
-        trial, runs = self.ranked.trial, self.ranked.runs
-        record: dict[str, Any] = {
-            "rank": self.rank,
-            "trial": trial.number,
-            "hyperparameters": trial.name,
-            "run_id": trial.run_id,
-            "search_loss": trial.loss,
-            "ranked_by": trial.goal.key,
-            "search_value": trial.value,
-            "seconds_per_gigapixel": trial.seconds_per_gigapixel,
-        }
-        if runs:
-            record |= {
-                "val_miou": self.ranked.miou.mean,
-                "val_miou_sd": self.ranked.miou.std,
-                "seeds": len(runs),
-                "diverged": self.ranked.failures,
-                "train_seconds": float(np.mean([run.train_seconds for run in runs])),
-            }
-        if self.difference is not None:
-            record |= {
-                "difference": self.difference.mean,
-                "p_value": self.difference.p_value,
-                "tied": self.tied,
-            }
-        return record
-
-
-def places(ranked: Sequence[Ranked]) -> list[Place]:
-    """Ranked trials, best first, with their places."""
-    first, *others = ranked
+def placed(ranked: Sequence[Ranked]) -> list[dict[str, Any]]:
+    """Ranked trials, best first, as in ``summary.json``: each with its difference to the first."""
     return [
-        Place(1, first),
-        *(Place(rank, one, one.against(first)) for rank, one in enumerate(others, start=2)),
+        one.to_json(rank, one.against(ranked[0]) if rank > 1 else None)
+        for rank, one in enumerate(ranked, start=1)
     ]

@@ -26,6 +26,8 @@ from fibsem.promotion.trials import Trial
 from fibsem.system.file_names import file_name
 from fibsem.system.files import replace_file
 from fibsem.system.progress import Progress
+from fibsem.system.records import typed
+from fibsem.system.summaries.segmentation import Segmentation
 from fibsem.tracking import names, registry
 from fibsem.tracking.bundle import Bundle, load_bundle, load_segmenter
 from fibsem.tracking.lineage import DataSource, FromPromotion, FromSweep, FromTrial, Lineage
@@ -146,10 +148,10 @@ def segment_samples(
     records = {}
     for sample in work.dataset.samples:
         summary = segmenting(sample)
-        interval = summary["porosity_ci"]
-        text = porosity_text(summary["porosity"], interval)
+        text = porosity_text(summary["porosity"], summary["porosity_ci"])
         work.say(f"{sample.name}: porosity {text}; {corrected_text(summary)}")
-        work.tracking.log_changed(run_id, _metrics(summary, metric_part(sample.name)))
+        film = typed(Segmentation, summary)
+        work.tracking.log_changed(run_id, _metrics(film, metric_part(sample.name)))
         records[sample.name] = {key: summary[key] for key in KEPT}
     return records
 
@@ -160,7 +162,7 @@ def _segmenting(work: Promotion, folder: Path, version: str) -> Callable[[Sample
     load = partial(load_segmenter, [str(folder.resolve())], "")
     bundle, dataset = load_bundle(folder), work.dataset
     made_by = provenance(
-        [f"models:/{registry.REGISTERED}/{version}"], [version], [bundle.lineage],
+        [(f"models:/{registry.REGISTERED}/{version}", replace(bundle, version=version))],
         code=code_version(), command=work.tree.get("command"),
     )  # fmt: skip
 
@@ -176,19 +178,20 @@ def _segmenting(work: Promotion, folder: Path, version: str) -> Callable[[Sample
     return segment
 
 
-def _metrics(summary: Record, part: str) -> dict[str, float]:
+def _metrics(film: Segmentation, part: str) -> dict[str, float | None]:
     """Of a film; its porosity as its own test squares correct it, where it has enough of them."""
-    low, high = summary["porosity_ci"]
+    low, high = film.porosity_ci
     metrics = {
-        f"porosity/{part}": summary["porosity"],
+        f"porosity/{part}": film.porosity,
         f"porosity_low/{part}": low,
         f"porosity_high/{part}": high,
-        f"time/segment_{part}_s": summary["seconds"],
+        f"time/segment_{part}_s": film.seconds,
     }
-    if summary["porosity_corrected"] is not None:
-        low, high = summary["porosity_interval"]["volume"]
+    interval = film.porosity_interval
+    if film.porosity_corrected is not None and interval and interval.volume:
+        low, high = interval.volume
         metrics |= {
-            f"porosity_corrected/{part}": summary["porosity_corrected"],
+            f"porosity_corrected/{part}": film.porosity_corrected,
             f"porosity_corrected_low/{part}": low,
             f"porosity_corrected_high/{part}": high,
         }

@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 
 from fibsem.analysis import encoding, figures, tables
-from fibsem.analysis.calibration import Calibration
 from fibsem.analysis.metrics import pooled
-from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare, SearchGrid
-from fibsem.data.dataset import Region
 from fibsem.data.split import SPLITS
+from fibsem.inference.model.segmenter import Scorer
+from fibsem.promotion.choice import Chosen
 from fibsem.promotion.final import Final
+from fibsem.promotion.setting import Promotion
+from fibsem.training.scoring import scored_squares
 from fibsem.training.squares import CHOSEN, HALF, SquareCounts, confusions
 
 Record = Mapping[str, Any]
@@ -41,45 +42,32 @@ def _labelled(squares: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return tables.post_processing(squares, HALF, CHOSEN)
 
 
-def draw(
-    finals: Sequence[Final],
-    calibration: Calibration,
-    grid: SearchGrid,
-    surface: Sequence[object],
-    best: PostProcessing,
-    square: tuple[Region, ScoredSquare],
-    folder: Path,
-) -> list[Path]:
+def draw(work: Promotion, finals: Sequence[Final], chosen: Chosen) -> list[Path]:
     """Draw learning curves, the surface of the search, its steps on one square, reliability."""
-    region, scored = square
-    volume = finals[0].material.dataset.sample(region.sample).volume
+    material, choice = finals[0].material, chosen.choice
+    scorer, grid = Scorer(chosen.segmenter), work.given.postprocessing.grid
+    region, scored = next(scored_squares(material, scorer, "val", grid.margin))
+    grey = material.dataset.sample(region.sample).volume.read_unit(region.box)[0]
     drawn = {
-        "learning_curve": figures.learning_bands(
-            {name: _losses(some) for name, some in by_trial(finals).items()}
-        ),
-        "reliability": figures.reliability(calibration),
-        "steps": figures.postprocessing_steps(volume.read_unit(region.box)[0], scored, best),
+        "learning_curve": figures.learning_bands(_losses(finals)),
+        "reliability": figures.reliability(choice.calibration),
+        "steps": figures.postprocessing_steps(grey, scored, choice.best),
     }
     if min(len(grid.sigmas), len(grid.thresholds)) > 1:
-        drawn["surface"] = figures.postprocessing_surface(np.asarray(surface, float), grid, best)
+        surface = np.asarray(choice.surface, float)
+        drawn["surface"] = figures.postprocessing_surface(surface, grid, choice.best)
+    folder = work.folder / "figures"
     return [figures.save(figure, folder / f"{name}.png") for name, figure in drawn.items()]
 
 
-def by_trial(finals: Sequence[Final]) -> dict[str, list[Final]]:
-    """Members by the name of what they repeat, in order."""
-    members: dict[str, list[Final]] = {}
+def _losses(finals: Sequence[Final]) -> dict[str, tuple[list[list[float]], list[list[float]]]]:
+    """Training and validation loss by epoch of every member, by the name of what it repeats."""
+    losses: dict[str, tuple[list[list[float]], list[list[float]]]] = {}
     for final in finals:
-        members.setdefault(final.trial.name, []).append(final)
-    return members
-
-
-def _losses(finals: Sequence[Final]) -> tuple[list[list[float]], list[list[float]]]:
-    """Training and validation loss by epoch, of every member."""
-    histories = [final.result.history for final in finals]
-    return (
-        [[epoch.train_loss for epoch in history] for history in histories],
-        [[epoch.val["loss"] for epoch in history] for history in histories],
-    )
+        train, val = losses.setdefault(final.trial.name, ([], []))
+        train.append([epoch.train_loss for epoch in final.result.history])
+        val.append([epoch.val["loss"] for epoch in final.result.history])
+    return losses
 
 
 def _each(values: Iterable[object]) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from fibsem.data.dataset import Region
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.promotion.calibrating import Reliabilities, calibration_errors, errors_by_sample
-from fibsem.promotion.choice import Chosen
 from fibsem.promotion.examination import balanced, score_split, squares_with_scores
 from fibsem.promotion.setting import Promotion
 from fibsem.system.records import typed
@@ -22,8 +21,8 @@ from fibsem.training.squares import SquareCounts, square_counts
 
 
 @dataclass(frozen=True)
-class Examination:
-    """What the test squares say of some models.
+class Look:
+    """What the test squares say of some models, and whom the challenger was compared with.
 
     Attributes
     ----------
@@ -32,79 +31,62 @@ class Examination:
     balanced, calibration
         By model, without the champion: figures on the balanced sample, and the calibration error
         without and with the line of logits.
+    against, against_run
+        Version of the champion and its run; None where there was none. The run tells it from
+        another store's version of the same number; older records do not know it.
+    champion
+        ``dataset`` and ``data`` (hash) that it was made with.
     calibration_by_sample
         The calibration errors of each sample, by model; none in records that are older.
+    when
+        Of the look, UTC.
     """
 
     rows: Mapping[str, tuple[SquareCounts, ...]]
     balanced: Mapping[str, Figures]
     calibration: Mapping[str, Figures]
-    calibration_by_sample: Mapping[str, Mapping[str, Figures]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Look:
-    """An examination, and whom the challenger was compared with.
-
-    Attributes
-    ----------
-    examination
-        What the test squares say.
-    against, against_run
-        Version of the champion and its run; None where there was none. The run tells it from
-        another store's version of the same number.
-    champion
-        ``dataset`` and ``data`` (hash) that it was made with.
-    when
-        Of the look, UTC.
-    """
-
-    examination: Examination
     against: str | None
     champion: Mapping[str, str | None] | None
+    calibration_by_sample: Mapping[str, Mapping[str, Figures]] = field(default_factory=dict)
     against_run: str | None = None
     when: str = ""
 
+    def may_replace(self, run_id: str, uri: str) -> list[str]:
+        """Versions whose place that of a run may take: of the one it was compared with, its own.
+
+        Another store has another version of the same number.
+        """
+        here = self.against is not None and self.against_run in (
+            None, registry.run_of(self.against, uri),
+        )  # fmt: skip
+        own = registry.version_of(run_id, uri)
+        return [version for version in (self.against if here else None, own) if version]
+
     def to_json(self) -> dict[str, Any]:
         """As it is stored."""
-        some = self.examination
-        rows = {name: [row.to_json() for row in rows] for name, rows in some.rows.items()}
-        record = asdict(replace(self, examination=None))  # type: ignore[arg-type]
-        del record["examination"]
-        return {
-            "rows": rows,
-            "balanced": some.balanced,
-            "calibration": some.calibration,
-            "calibration_by_sample": some.calibration_by_sample,
-            **record,
-        }
+        rows = {name: [row.to_json() for row in rows] for name, rows in self.rows.items()}
+        return {**{one.name: getattr(self, one.name) for one in fields(self)}, "rows": rows}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Look:
-        """Read what :meth:`to_json` made; older ones do not know the run of the champion."""
-        return typed(cls, {**typed(dict[str, Any], record), "examination": record})
+        """Read what :meth:`to_json` made."""
+        return typed(cls, record)
 
 
-def test(work: Promotion, chosen: Mapping[str, Chosen], material: Material) -> Look:
-    """Look at the test squares, once: a later start reads what was found."""
-    return work.steps.once("test", Look, lambda: _look(work, chosen, material))
-
-
-def _look(work: Promotion, chosen: Mapping[str, Chosen], material: Material) -> Look:
-    version, uri = champions.champion_version(work.tracking.uri), work.tracking.uri
-    champion, made_with = None, None
-    if version is not None:
+def look(work: Promotion, segmenters: Mapping[str, Segmenter], material: Material) -> Look:
+    """Look at the test squares by all models, and by the champion that there is."""
+    uri, margin = work.tracking.uri, work.given.postprocessing.grid.margin
+    version = champions.champion_version(uri)
+    if version is None:
+        found = examine_on_test(segmenters, material, margin, None)
+    else:
         champion = find_bundle(f"models:/{registry.REGISTERED}/{version}", uri)
-        made_with = {key: champion.audit.get(key) for key in ("dataset", "data")}
-    segmenters = {name: one.segmenter for name, one in chosen.items()}
-    margin = chosen["challenger"].margin
-    return Look(
-        examine_on_test(segmenters, material, margin, champion),
-        version,
-        made_with,
-        None if version is None else registry.run_of(version, uri),
-        datetime.now(UTC).isoformat(timespec="seconds"),
-    )
+        found = replace(
+            examine_on_test(segmenters, material, margin, champion), against=version,
+            champion={key: champion.audit.get(key) for key in ("dataset", "data")},
+            against_run=registry.run_of(version, uri),
+        )  # fmt: skip
+    return replace(found, when=datetime.now(UTC).isoformat(timespec="seconds"))
 
 
 def examine_on_test(
@@ -112,7 +94,7 @@ def examine_on_test(
     material: Material,
     margin: int,
     champion: Bundle | None,
-) -> Examination:
+) -> Look:
     """Score the test squares, once, by all models that are to be compared on them."""
     theirs = None
     if champion is not None and champion.audit.get("dataset") == material.dataset.name:
@@ -128,7 +110,7 @@ def examine_on_test(
     if theirs is not None:
         rows["champion"] = tuple(_champions(theirs, material, margin))
     figures = {name: balanced(one, material, "test") for name, one in segmenters.items()}
-    return Examination(rows, figures, calibration, by_sample)
+    return Look(rows, figures, calibration, None, None, by_sample)
 
 
 def _examined(

@@ -5,30 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fibsem.tracking.lineage import Lineage
+from fibsem.tracking.bundle import Bundle
 
 
 def provenance(
-    weights: Sequence[str],
-    versions: Sequence[str | None],
-    lineages: Sequence[Lineage],
-    *,
-    code: str,
-    command: str | None,
+    models: Sequence[tuple[str, Bundle]], *, code: str, command: str | None
 ) -> dict[str, Any]:
     """What the summary of a segmentation says of its origin.
 
     Parameters
     ----------
-    weights, versions, lineages
-        Of every bundle: as it was named, its registered version, and where it comes from.
+    models
+        Every bundle, as it was named.
     code, command
         Code version and command line of the run that segments.
     """
     return {
-        "weights": list(weights),
-        "versions": list(versions),
-        "lineage": [lineage.to_json() for lineage in lineages],
+        "weights": [name for name, _ in models],
+        "versions": [bundle.version for _, bundle in models],
+        "lineage": [bundle.lineage.to_json() for _, bundle in models],
         "code": code,
         "command": command,
     }

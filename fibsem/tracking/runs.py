@@ -113,7 +113,7 @@ class Tracking:
         entries = [Param(key, in_record(str(value))) for key, value in params.items()]
         self.client.log_batch(run_id, params=entries)
 
-    def log_metrics(self, run_id: str, metrics: Mapping[str, float], step: int = 0) -> None:
+    def log_metrics(self, run_id: str, metrics: Mapping[str, float | None], step: int = 0) -> None:
         now = int(time.time() * 1000)
         entries = [
             Metric(key, float(value), now, step)
@@ -122,7 +122,7 @@ class Tracking:
         ]
         self.client.log_batch(run_id, metrics=entries)
 
-    def log_changed(self, run_id: str, metrics: Mapping[str, float], step: int = 0) -> None:
+    def log_changed(self, run_id: str, metrics: Mapping[str, float | None], step: int = 0) -> None:
         """Log what a run does not have, or has with other values: a repeated command adds nothing.
 
         How long something took is another figure every time, and not compared.

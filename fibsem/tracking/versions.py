@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import pandas as pd
 from mlflow.entities.model_registry import ModelVersion
 
-from fibsem.analysis import tables
 from fibsem.tracking import names
 from fibsem.tracking.history import Change
 from fibsem.tracking.store import client_of
@@ -48,6 +47,27 @@ class VersionRow:
     test_miou: float | None
     aliases: tuple[str, ...]
 
+    def as_read(self) -> dict[str, str]:
+        """What people read of it, by the head of its column."""
+        return {
+            "version": self.version,
+            "registered": _moment(self.registered),
+            "champion since": _moment(self.since),
+            "until": _moment(self.until),
+            "how": self.how,
+            "test mIoU": "" if self.test_miou is None else f"{self.test_miou:.4f}",
+            "dataset": self.dataset or "",
+            "data": self.data or "",
+            "code": self.code or "",
+            "alias": ", ".join(self.aliases),
+            "why": self.why,
+        }
+
+
+def _moment(iso: str | None) -> str:
+    """A time in UTC to the second."""
+    return "" if iso is None else iso[:19].replace("T", " ")
+
 
 def history(tracking_uri: str) -> list[VersionRow]:
     """Who was champion when and why, and who was refused; oldest first."""
@@ -68,8 +88,8 @@ def history(tracking_uri: str) -> list[VersionRow]:
 
 
 def history_table(tracking_uri: str) -> pd.DataFrame:
-    """The history as people read it, see :func:`fibsem.analysis.tables.history`."""
-    return tables.history([asdict(row) for row in history(tracking_uri)])
+    """The history as people read it."""
+    return pd.DataFrame([row.as_read() for row in history(tracking_uri)])
 
 
 def _row(version: ModelVersion, change: Change | None, until: str | None) -> VersionRow:

@@ -50,6 +50,10 @@ class SquareCounts:
     truth: Counted | None = None
     parts: WrittenParts | None = None
 
+    def is_of(self, split: str, sample: str | None = None) -> bool:
+        """Whether it belongs to a split, and to one sample where that is named."""
+        return self.split == split and sample in (None, self.sample)
+
     def confusion(self, kind: str) -> Confusion | None:
         """The matrix of a kind; None where nobody knows the truth."""
         return {HALF: self.half, CHOSEN: self.chosen, TRUTH: self.truth}[kind]
@@ -96,18 +100,11 @@ def part_errors(square: ScoredSquare, platt: Platt) -> PartErrors:
     return PartErrors.of(square.labels == 0, 1 - solid, square.labels != IGNORE)
 
 
-def of_split(
-    squares: Iterable[SquareCounts], split: str, sample: str | None = None
-) -> list[SquareCounts]:
-    """The squares of a split, of one sample or of all, in order."""
-    return [one for one in squares if one.split == split and sample in (None, one.sample)]
-
-
 def confusions(
     squares: Iterable[SquareCounts], split: str, kind: str, sample: str | None = None
 ) -> list[Confusion]:
     """Confusion matrices of the squares of a split, in order; without those nobody knows."""
-    found = (one.confusion(kind) for one in of_split(squares, split, sample))
+    found = (one.confusion(kind) for one in squares if one.is_of(split, sample))
     return [confusion for confusion in found if confusion is not None]
 
 
@@ -119,7 +116,7 @@ def labelled_figures(
     The interval of porosity is over squares (thesis 3.9); the loss is that of the scores, whatever
     the post-processing.
     """
-    chosen = of_split(squares, split, sample)
+    chosen = [one for one in squares if one.is_of(split, sample)]
     parts = confusions(chosen, split, kind)
     low, high = normal_interval([part.porosity for part in parts])
     losses = [(one.loss, one.half.pixels) for one in chosen if one.loss is not None]

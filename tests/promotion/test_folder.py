@@ -7,17 +7,17 @@ from dataclasses import asdict, dataclass
 import pytest
 import tifffile
 
-from fibsem.config import Configuration, GateConfig, TrackingConfig, compose, flat
+from fibsem.config import Configuration, TrackingConfig, compose, flat
 from fibsem.config.promotion import SETTINGS
 from fibsem.data.manifest import load_dataset
 from fibsem.errors import UserError
 from fibsem.promotion import decision
 from fibsem.promotion.folder import settle
-from fibsem.promotion.gate import Challenger, gate
+from fibsem.promotion.gate import gate
 from fibsem.promotion.promotion import parent_run
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.steps import Steps
-from fibsem.promotion.testing import Examination, Look
+from fibsem.promotion.testing import Look
 from fibsem.system.files import write_json
 from fibsem.system.identity import FILE, Identity
 from fibsem.system.records import typed
@@ -170,10 +170,9 @@ def test_a_damaged_step_is_made_again(tmp_path, capsys, content):
 )
 def test_whether_it_became_the_champion_is_not_guessed(tiny, tracking, tmp_path, content):
     (tmp_path / decision.FILE).write_text(content)
-    dataset, tested = load_dataset(tiny), Look(Examination({}, {}, {}), None, None)
-    challenger = Challenger(GateConfig(), dataset, tmp_path, tracking.uri, "a run", tested)
+    work = Promotion(Configuration(compose("promote")), load_dataset(tiny), tmp_path, tracking)
     with pytest.raises(UserError, match=r"crowned\.json is damaged.* are to remove it"):
-        gate(challenger)
+        gate(work, "a run", Look({}, {}, {}, None, None))
 
 
 def test_a_parent_that_the_store_lost_is_begun_anew(tiny, tracking, tmp_path):

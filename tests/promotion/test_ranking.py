@@ -14,7 +14,7 @@ from fibsem.config import Configuration, DataConfig, RankConfig, TrackingConfig,
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
 from fibsem.inference.model.predict import BlockScorer
-from fibsem.promotion.ranking import Ranked, places, rank
+from fibsem.promotion.ranking import Ranked, placed, rank
 from fibsem.promotion.repetition import Repetition
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.squares import square_mious
@@ -123,9 +123,7 @@ def test_trials_are_ranked_by_the_first_objective_of_their_sweep(swept):
     losses, _, trials = of(None)
     assert losses[:1] == [0.3]
     assert ranked_by(trials) == "val/loss: their sweeps had different first objectives"
-    table = tables.ranking(
-        [place.to_json() for place in places([Ranked(trial) for trial in of(["high"])[2]])]
-    )
+    table = tables.ranking(placed([Ranked(trial) for trial in of(["high"])[2]]))
     assert list(table["val/miou in the sweep"]) == ["0.8000", "0.7000", "0.6000"]
 
 
@@ -156,7 +154,7 @@ def test_one_trial_is_taken_as_it_is(swept):
     work = Promotion(Configuration(tree), dataset, folder / "none", tracking, "nobody")
     ranked = rank(work, trials, RankConfig(k=1))
     assert ranked == [Ranked(trials[0])]
-    assert "val_miou" not in places(ranked)[0].to_json()
+    assert "val_miou" not in placed(ranked)[0]
 
 
 def test_one_configuration_counts_once_and_its_own_seed_is_not_fresh():
@@ -225,7 +223,7 @@ def test_a_trial_that_diverges_with_a_seed_comes_last(swept, monkeypatch):
     assert [(one.trial.run_id, one.failures) for one in ranked] == [
         (trials[1].run_id, 0), (bad, 1),
     ]  # fmt: skip
-    assert [place.ranked.failures for place in places(ranked)] == [0, 1]
+    assert [row["diverged"] for row in placed(ranked)] == [0, 1]
     reasons = [read_json(file).get("diverged") for file in (folder / "nan").rglob("again.json")]
     assert [reason for reason in reasons if reason is None] == [None] * 3
     assert [reason[:35] for reason in reasons if reason] == ["the training loss is nan in epoch 1"]
@@ -242,11 +240,11 @@ def test_what_was_scored_on_other_pixels_is_not_compared():
     squares = np.linspace(0.6, 0.8, 10)
     by_patch, dense = made_up("a", [0.8], squares, "balanced, 5 %"), made_up("b", [0.7], squares)
     for order in ([by_patch, dense], [dense, by_patch]):
-        assert places(order)[1].tied is None
-        rows = [place.to_json() for place in places(order)]
+        assert "tied" not in placed(order)[1]
+        rows = placed(order)
         assert tables.ranking(rows)["tied"][1] == "not tested: scored on other pixels"
     same = [by_patch, made_up("c", [0.7], squares, "balanced, 5 %")]
-    assert places(same)[1].tied is True
+    assert placed(same)[1]["tied"] is True
 
 
 def test_patch_by_patch_squares_are_scored_on_the_sample(material, monkeypatch):
@@ -292,7 +290,7 @@ def test_rows_show_noise_and_what_is_tied():
     first = made_up("a", [0.80, 0.82], squares)
     close = made_up("b", [0.79, 0.81], squares + 0.01 * np.resize([1, -1], 10))
     worse = made_up("c", [0.70, 0.71], squares - 0.1)
-    rows = [place.to_json() for place in places([first, close, worse])]
+    rows = placed([first, close, worse])
     assert [row["rank"] for row in rows] == [1, 2, 3]
     assert rows[0]["val_miou"] == pytest.approx(0.81)
     assert rows[0]["val_miou_sd"] == pytest.approx(0.02 / math.sqrt(2))
@@ -301,7 +299,7 @@ def test_rows_show_noise_and_what_is_tied():
     assert rows[2]["tied"] is False
     assert rows[2]["difference"] == pytest.approx(-0.1)
     few = made_up("c", [0.7], squares[:5] - 0.1)
-    assert places([made_up("a", [0.8], squares[:5]), few])[1].tied is True
+    assert placed([made_up("a", [0.8], squares[:5]), few])[1]["tied"] is True
 
 
 def test_a_trial_knows_how_long_it_took(swept):

@@ -14,8 +14,9 @@ from fibsem.config import Configuration, compose
 from fibsem.data.manifest import load_dataset
 from fibsem.data.phantom import simulate
 from fibsem.errors import UserError
-from fibsem.promotion.gate import Challenger, gate
-from fibsem.promotion.testing import Examination, Look
+from fibsem.promotion.gate import gate
+from fibsem.promotion.setting import Promotion
+from fibsem.promotion.testing import Look
 from fibsem.system.files import write_json
 from fibsem.tracking import champions, names, registry
 from fibsem.tracking.runs import Tracking
@@ -199,8 +200,8 @@ def test_ranking_and_gate_leave_tables_that_can_be_read(lab):
 
 
 @pytest.fixture
-def challenger(tiny, new_store, tmp_path):
-    """Function (tested) -> the challenger of the champion, version 1."""
+def judged(tiny, new_store, tmp_path):
+    """Function (what of its test is changed) -> the verdict on who challenges version 1."""
     uri = new_store(tmp_path)[0].partition("=")[2]
     given = Configuration(compose("promote", [f"data.path={tiny}", f"tracking.uri={uri}"]))
     dataset = load_dataset(tiny)
@@ -214,35 +215,33 @@ def challenger(tiny, new_store, tmp_path):
     counts = Confusion(((9, 1), (1, 9)))
     rows = tuple(SquareCounts("test", "film", "q", (0, 0, k), None, counts, counts)
                  for k in range(8))  # fmt: skip
-    examined = Examination({"challenger": rows, "champion": rows}, {}, {})
     made_with = {"dataset": dataset.name, "data": dataset.hash}
-    tested = Look(examined, "1", made_with, theirs)
+    by_model = {"challenger": rows, "champion": rows}
+    tested = Look(by_model, {}, {}, "1", made_with, against_run=theirs)
     assert Look.from_json(tested.to_json()) == tested
-
-    def make(**changed):
-        return Challenger(given.gate, dataset, tmp_path, uri, ours, replace(tested, **changed))
-
-    return make
+    work = Promotion(given, dataset, tmp_path, tracking)
+    return lambda **changed: gate(work, ours, replace(tested, **changed))
 
 
-def test_whose_place_may_be_taken(challenger):
-    assert gate(challenger()).passed
-    champions.make_champion("2", challenger().uri, "killed before it was written down")
-    assert gate(challenger()).passed  # it is the champion already
+def test_whose_place_may_be_taken(judged, tmp_path):
+    assert judged().passed
+    uri = f"sqlite:///{tmp_path / 'ml.db'}"
+    champions.make_champion("2", uri, "killed before it was written down")
+    assert judged().passed  # it is the champion already
 
 
 @pytest.mark.parametrize("changed", [{"against": None}, {"against": "2"},
                                      {"against_run": "a run of another store"}])  # fmt: skip
-def test_a_champion_that_was_not_compared_stays(challenger, changed):
-    verdict = gate(challenger(**changed))
+def test_a_champion_that_was_not_compared_stays(judged, changed):
+    verdict = judged(**changed)
     assert not verdict.passed
     assert verdict.reason.startswith("the champion is version 1 now, but the comparison was with ")
 
 
-def test_a_champion_of_another_store_is_none_here(challenger, tmp_path):
+def test_a_champion_of_another_store_is_none_here(judged, tmp_path):
     verdict = {"passed": True, "reason": "better", "p_value": None, "porosity_error": None,
                "champion_porosity_error": None}  # fmt: skip
     write_json(tmp_path / "crowned.json", {"version": "2", "gate": verdict})
-    assert gate(challenger(against=None)).reason == "better"
+    assert judged(against=None).reason == "better"
     write_json(tmp_path / "crowned.json", {"version": "7", "gate": verdict})
-    assert not gate(challenger(against=None)).passed
+    assert not judged(against=None).passed

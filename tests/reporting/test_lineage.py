@@ -10,6 +10,7 @@ from fibsem.config import compose
 from fibsem.errors import UserError
 from fibsem.reporting.lineage import UNKNOWN, read_lineage
 from fibsem.system.files import write_json
+from fibsem.tracking.bundle import Bundle
 from fibsem.tracking.lineage import Lineage
 from fibsem.tracking.provenance import provenance
 
@@ -46,9 +47,8 @@ OLDER = {
 
 def summary(*bundles, code="0.1.0+37a2faa", command=SEGMENT):
     """The summary of a segmentation by (weights, version, audit) bundles."""
-    weights, versions, audits = zip(*bundles, strict=True)
-    lineages = map(Lineage.of_bundle, audits)
-    told = provenance(weights, versions, lineages, code=code, command=command)
+    models = [(name, Bundle(None, (None,) * 3, audit, at)) for name, at, audit in bundles]
+    told = provenance(models, code=code, command=command)
     return {**OLDER, "volume_hash": "e16a66b884f5", **told}
 
 

@@ -1,6 +1,7 @@
 """Who is champion, on a real SQLite store and on a real MLflow server."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from fibsem.inference.model.segmenter import Segmenter
 from fibsem.tracking import champions, names, registry
 from fibsem.tracking.bundle import Bundle, find_bundle
 from fibsem.tracking.runs import Tracking
-from fibsem.tracking.versions import history, history_table
+from fibsem.tracking.versions import VersionRow, history, history_table
 
 STORES = ["sqlite", pytest.param("server", marks=pytest.mark.slow)]
 
@@ -133,6 +134,18 @@ def test_promote_refuse_promote_roll_back(empty, tracking, bundle, example):
     assert list(table["test mIoU"]) == ["0.7000", "0.6100", "0.7500", "0.7000"]
     assert list(table["alias"]) == ["", "", "", "champion"]
     assert table["champion since"][0] == first.since[:19].replace("T", " ")
+
+
+def test_a_row_of_the_history_is_written_as_people_read_it():
+    row = VersionRow(
+        "2", "2026-01-02T03:04:05.678+00:00", None, None, why="worse", how="refused",
+        dataset=None, data="d1", code="c1", test_miou=0.71234, aliases=("champion", "previous"),
+    )  # fmt: skip
+    read = row.as_read()
+    assert read["registered"] == "2026-01-02 03:04:05"
+    assert (read["champion since"], read["dataset"], read["data"]) == ("", "", "d1")
+    assert (read["test mIoU"], read["alias"]) == ("0.7123", "champion, previous")
+    assert replace(row, test_miou=None).as_read()["test mIoU"] == ""
 
 
 def test_a_second_registration_of_the_same_bundle_is_the_first(empty, tracking, bundle, example):

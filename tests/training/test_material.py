@@ -1,10 +1,14 @@
 """What a training learns from: read once, drawn by the dataset's seed and no other."""
 
+from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from fibsem.data.dataset import Region
+from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.training.batches import steps_per_epoch
 
@@ -26,6 +30,15 @@ def test_what_was_read_is_kept_for_another_configuration(material):
     assert not np.array_equal(corrected.val[0].image, first.val[0].image)
     wider = first.for_config(material("nbhd=33x33x3", "model.blocks=2").config)
     assert wider.val[0].image.shape > first.val[0].image.shape
+
+
+def test_no_configuration_reaches_across_the_gap_of_a_dense_stack(material):
+    """Nor one that a sweep draws after others, whose volumes are kept."""
+    first = material()
+    shallow = replace(first.config, split=replace(first.config.split, gap=0))
+    first.dataset = SimpleNamespace(samples=[SimpleNamespace(name="A", dense=True)])
+    with pytest.raises(UserError, match=r"`nbhd` must be at most split.gap \+ 1 = 1 slices deep"):
+        first.for_config(shallow)
 
 
 def test_a_sample_belongs_to_the_dataset_and_not_to_the_run(material):

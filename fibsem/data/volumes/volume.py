@@ -68,6 +68,14 @@ class Volume:
         return self.source.voxel_nm
 
     @property
+    def in_memory(self) -> bool:
+        """Whether it is an array, whatever is wrapped around it, and its path no file."""
+        source: Any = self.source
+        while isinstance(source, Around):
+            source = source.source
+        return isinstance(source, ArraySource)
+
+    @property
     def missing(self) -> Set[int]:
         """Slices found missing so far, in a volume that may have gaps."""
         return self.why_missing.keys()

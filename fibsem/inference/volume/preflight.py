@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fibsem.data.volumes import ArrayVolume, Volume, VoxelNm
+from fibsem.data.volumes import Volume, VoxelNm
 from fibsem.errors import UserError
 from fibsem.geometry import Triple
 from fibsem.inference.options import Options
@@ -51,9 +51,7 @@ def check_voxel(options: Options, voxel_nm: VoxelNm, shape: Triple) -> None:
 
 def check_apart(volume: Volume, folder: Path) -> None:
     """Results that lie around the volume could be taken for its own files, and removed."""
-    if isinstance(volume, ArrayVolume):
-        return
-    if volume.path.resolve().is_relative_to(folder.resolve()):
+    if not volume.in_memory and volume.path.resolve().is_relative_to(folder.resolve()):
         raise UserError(
             f"`output` must be a folder that does not hold the volume, but {folder} holds "
             f"{volume.path}; the choice is another output."

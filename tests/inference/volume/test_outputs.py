@@ -1,6 +1,7 @@
 """What a segmentation writes: labels in two formats, probabilities, previews."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from fibsem.geometry import Box
 from fibsem.inference.model.segmenter import Scorer
 from fibsem.inference.options import Options
 from fibsem.inference.volume.outputs import Outputs
+from fibsem.inference.volume.preflight import check_apart
 from fibsem.inference.volume.segmentation import segment_volume
 from tests.conftest import CutOffError
 from tests.inference.volume.conftest import SHAPE, labels_in, noise_block
@@ -88,6 +90,12 @@ def test_an_output_around_the_volume_is_refused(volume, segmenter, tmp_path):
         with pytest.raises(UserError, match=r"must be a folder that does not hold the volume"):
             segment_volume(stack, segmenter, folder, Options(overwrite=True))
         assert not (folder / "ledger.json").exists()
+
+
+def test_an_output_around_no_file_is_none_around_an_array(volume, monkeypatch, tmp_path):
+    """With the models' range it is no `ArrayVolume` any more, and still in memory."""
+    monkeypatch.chdir(tmp_path)
+    check_apart(volume.with_range((0.0, 1.0)), Path())
 
 
 def test_previews_are_drawn(volume, segmenter, tmp_path):
