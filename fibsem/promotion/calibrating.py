@@ -19,8 +19,7 @@ def fit_calibration(squares: Sequence[ScoredSquare], sigma: float = 0.0) -> Cali
     Parameters
     ----------
     squares
-        Of the validation part, scored by one network or by the mean of an ensemble: the line
-        belongs to those scores.
+        Of the validation part; the line belongs to the scores of the model that made them.
     sigma
         Of the Gaussian by which they are smoothed before they are thresholded, pixels.
 

@@ -104,7 +104,16 @@ def train(work: Promotion, ranked: Sequence[Ranked], config: PromoteConfig) -> l
     trials = [one.trial for one in ranked]
     first = {trial.architecture: trial for trial in reversed(trials)}
     some = list(first.values()) if config.mixed else trials[: config.candidates]
-    finals = sorted(_candidates(work, some), key=lambda final: -final.miou)
+    tried = [
+        final_training(work, trial, int(work.tree["seed"]), f"final training of candidate {k}")
+        for k, trial in enumerate(some, start=1)
+    ]
+    finals = sorted(filter(None, tried), key=lambda final: -final.miou)
+    if not finals:
+        raise UserError(
+            "`candidates` must hold a trial whose final training does not diverge, but all "
+            f"{len(some)} did; more candidates, another seed, or smaller learning rates."
+        )
     best, kinds = finals[0], min(config.ensemble, len(finals)) if config.mixed else 1
     work.say(
         f"final training: validation mIoU {best.miou:.4f} on balanced pixels ({best.trial.name})"
@@ -117,43 +126,25 @@ def train(work: Promotion, ranked: Sequence[Ranked], config: PromoteConfig) -> l
     ]
 
 
-def _candidates(work: Promotion, trials: Sequence[Trial]) -> list[Final]:
-    """Final trainings of some trials, without those that diverge."""
-    seed, finals = int(work.tree["seed"]), []
-    for k, trial in enumerate(trials, start=1):
-        try:
-            finals.append(final_training(work, trial, seed, f"final training of candidate {k}"))
-        except DivergedError as error:
-            work.say(f"candidate {k} ({trial.name}) is left out: {error}")
-    if not finals:
-        raise UserError(
-            "`candidates` must hold a trial whose final training does not diverge, but all "
-            f"{len(trials)} did; more candidates, another seed, or smaller learning rates."
-        )
-    return finals
-
-
 def _members(work: Promotion, first: Final, members: int) -> Iterator[Final]:
     """The further members of an ensemble: the same training with the seeds that follow."""
     trained, seed = 1, first.seed
     while trained < members:
         seed += 1
-        try:
-            text = f"member {trained + 1} of {members}"
-            yield final_training(work, first.trial, seed, text)
+        member = final_training(work, first.trial, seed, f"member {trained + 1} of {members}")
+        if member is not None:
             trained += 1
-        except DivergedError as error:
-            work.say(f"the member of seed {seed} is left out: {error}")
-            if seed - first.seed > 2 * members:
-                raise UserError(
-                    f"`ensemble={members}` needs as many trainings that do not diverge, but "
-                    f"{seed - first.seed} seeds gave {trained}; the choices are a smaller "
-                    "ensemble or a trial with a smaller learning rate."
-                ) from error
+            yield member
+        elif seed - first.seed > 2 * members:
+            raise UserError(
+                f"`ensemble={members}` needs as many trainings that do not diverge, but "
+                f"{seed - first.seed} seeds gave {trained}; the choices are a smaller "
+                "ensemble or a trial with a smaller learning rate."
+            )
 
 
-def final_training(work: Promotion, trial: Trial, seed: int, text: str) -> Final:
-    """Train a trial's configuration finally."""
+def final_training(work: Promotion, trial: Trial, seed: int, text: str) -> Final | None:
+    """Train a trial's configuration finally; None where it diverges, which is said."""
     folder = work.folder / "final" / f"{trial.run_id[:8]}-seed-{seed}"
     job = Job(
         given=final_configuration(trial.tree, work.tree, seed),
@@ -162,13 +153,17 @@ def final_training(work: Promotion, trial: Trial, seed: int, text: str) -> Final
         tags={names.COMMAND: names.FINAL, names.WINNER: trial.run_id, names.SEED: seed},
         parent=work.parent,
     )
-    material = Material(work.dataset, job.config)
+    material, epochs = Material(work.dataset, job.config), job.config.train.epochs
     with Progress(text) as progress:
 
         def show(epoch: Epoch) -> None:
-            progress(f"mIoU {epoch.val['miou']:.4f}", epoch.epoch + 1, job.config.train.epochs)
+            progress(f"mIoU {epoch.val['miou']:.4f}", epoch.epoch + 1, epochs)
 
-        result, _ = run_job(job, material, work.tracking, show)
+        try:
+            result, _ = run_job(job, material, work.tracking, show)
+        except DivergedError as error:
+            work.say(f"{text} is left out ({trial.name}, seed {seed}): {error}")
+            return None
     return Final(trial, material, result, folder)
 
 

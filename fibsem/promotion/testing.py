@@ -78,15 +78,15 @@ def look(work: Promotion, segmenters: Mapping[str, Segmenter], material: Materia
     uri, margin = work.tracking.uri, work.given.postprocessing.grid.margin
     version = champions.champion_version(uri)
     if version is None:
-        found = examine_on_test(segmenters, material, margin, None)
+        examined = examine_on_test(segmenters, material, margin, None)
     else:
         champion = find_bundle(f"models:/{registry.REGISTERED}/{version}", uri)
-        found = replace(
+        examined = replace(
             examine_on_test(segmenters, material, margin, champion), against=version,
             champion={key: champion.audit.get(key) for key in ("dataset", "data")},
             against_run=registry.run_of(version, uri),
         )  # fmt: skip
-    return replace(found, when=datetime.now(UTC).isoformat(timespec="seconds"))
+    return replace(examined, when=datetime.now(UTC).isoformat(timespec="seconds"))
 
 
 def examine_on_test(
