@@ -330,9 +330,9 @@ def find_extent(volume: Volume, valid: str = "auto", progress: Show | None = Non
             progress("slices looked at", z, volume.shape[0])
 
     asked = known_extent(volume.shape, valid)
-    if asked is not None:  # that a slice is odd is said all the same
-        return replace(asked, doubts=tuple(odd_in(volume, asked, show)))
     search, parts = Search(volume), {}
+    if asked is not None:  # that a slice is odd is said all the same
+        return replace(asked, doubts=tuple(search.odd_of_all(asked, show)))
     for z in search:
         show(z)
         if some := search[z]:
