@@ -131,11 +131,9 @@ def test_the_parts_of_the_other_commands_are_read():
 
 def test_defaults_of_a_valid_network():
     config = Configuration(compose("train", ["nbhd=81x81x3"])).run
-    assert (config.spec.padding, config.train.mode, config.train.learning_rate) == (
-        "valid",
-        "grid",
-        0.002,
-    )
+    how = config.train
+    assert (config.spec.padding, how.mode, how.optimizer) == ("valid", "grid", "muon")
+    assert how.learning_rate == 0.01
     assert config.spec.field.width == 76
 
 

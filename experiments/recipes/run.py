@@ -28,7 +28,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 LINES = {
     "whole": [],
     "former": ["train=sgd", "model.activation=elu"],
-    "adamw": ["train.optimizer=sgd", "train.learning_rate=0.02"],
+    "muon": ["train.optimizer=adamw"],
+    "sgd": ["train.optimizer=sgd", "train.learning_rate=0.02"],
     "warmup": ["train.warmup=0"],
     "cosine": ["train.schedule=constant"],
     "clip": ["train.clip=null"],

@@ -16,7 +16,7 @@ from fibsem.errors import UserError
 from fibsem.models.spec import ModelSpec
 
 #: Learning rates of optimisers that scale their steps themselves.
-ADAPTIVE = {"adam": 0.002, "adamw": 0.002, "rmsprop": 0.001}
+ADAPTIVE = {"muon": 0.01, "adam": 0.002, "adamw": 0.002, "rmsprop": 0.001}
 #: Those of networks on squares, whose steps see many pixels.
 ADAPTIVE_SQUARES = {**ADAPTIVE, "adam": 0.004, "adamw": 0.004}
 
@@ -48,7 +48,7 @@ class TrainConfig:
     patience: int | None = 10
     loss: Literal["bce", "bce_iou", "bce_porosity"] = "bce"
     loss_weight: float = 1.0
-    optimizer: Literal["sgd", "nesterov", "adam", "adamw", "rmsprop"] = "sgd"
+    optimizer: Literal["sgd", "nesterov", "adam", "adamw", "rmsprop", "muon"] = "sgd"
     learning_rate: float | None = None
     momentum: float = 0.95
     weight_decay: float = 0.0

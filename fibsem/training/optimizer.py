@@ -7,6 +7,10 @@ import time
 import keras
 
 from fibsem.config import TrainConfig
+from fibsem.training.muon import Muon
+
+#: Layer that gives the probabilities: its steps are AdamW's, as of the last layer in the papers.
+SCORE = "score"
 
 
 def make_optimizer(how: TrainConfig) -> keras.optimizers.Optimizer:
@@ -16,6 +20,9 @@ def make_optimizer(how: TrainConfig) -> keras.optimizers.Optimizer:
         return keras.optimizers.Adam(rate, **clip)
     if how.optimizer == "adamw":
         return keras.optimizers.AdamW(rate, weight_decay=how.weight_decay, **clip)
+    if how.optimizer == "muon":
+        decay = {"weight_decay": how.weight_decay, "adam_weight_decay": how.weight_decay}
+        return Muon(rate, exclude_layers=[SCORE], momentum=how.momentum, **decay, **clip)
     if how.optimizer == "rmsprop":
         return keras.optimizers.RMSprop(rate, momentum=0.0, **clip)
     nesterov = how.optimizer == "nesterov"

@@ -30,8 +30,9 @@ from fibsem.training.material import Material
 from fibsem.training.optimizer import Rate
 from fibsem.training.results import Epoch
 
-#: Validations of a training, at most, and the most that they take of its time.
-MOST_EPOCHS, VALIDATING = 25, 0.1
+#: Validations of a training, at most, and the most that they take of its time; of one whose end is
+#: all that counts: its averaged weights are hardly ever best before.
+MOST_EPOCHS, VALIDATING, VALIDATING_WHOLE = 25, 0.1, 0.05
 #: Steps of the shortest training that is worth its name.
 FEWEST_STEPS = 20
 #: Share of the budget in which steps are timed, and the least and the most seconds.
@@ -276,10 +277,10 @@ def plan_trainings(
 
 
 def divide(found: Probe, seconds: float) -> tuple[int, int]:
-    """Epochs and their steps that fill some seconds; validations take a tenth of it at most."""
+    """Epochs and their steps that fill some seconds; validations take a twentieth of it at most."""
     if seconds <= found.validation_s:
         return 1, 0
-    most = min(max(1, int(VALIDATING * seconds / found.validation_s)), MOST_EPOCHS)
+    most = min(max(1, int(VALIDATING_WHOLE * seconds / found.validation_s)), MOST_EPOCHS)
 
     def filled(epochs: int) -> tuple[int, int]:
         return epochs, int((seconds / epochs - found.validation_s) / found.step_s)

@@ -156,7 +156,7 @@ def test_folders_of_the_version_before_keep_their_names(command):
 
 def test_an_automatic_choice_is_what_it_came_to():
     settings = settings_of("train", compose("train"))
-    assert (settings["train.mode"], settings["train.learning_rate"]) == ("grid", 0.002)
+    assert (settings["train.mode"], settings["train.learning_rate"]) == ("grid", 0.01)
     assert settings == settings_of("train", compose("train", ["train.mode=grid"]))
     assert json.loads(json.dumps(settings)) == settings
 

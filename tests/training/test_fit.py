@@ -291,7 +291,7 @@ def test_the_learning_rate_grows_in_the_beginning():
     assert how.learning_rate_of(1, 0, 20) == 0.1
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "adam", "adamw", "rmsprop"])
+@pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "adam", "adamw", "rmsprop", "muon"])
 def test_every_optimizer_lowers_the_loss(material, optimizer):
     trained = train(material(f"train.optimizer={optimizer}", "train.epochs=4", "train.steps=10"))
     losses = [epoch.train_loss for epoch in trained.history]

@@ -115,7 +115,7 @@ def test_a_training_that_begins_to_die_is_begun_again_once_at_a_smaller_rate(
     assert rates[-1] < rates[1]
     assert trained.best.epoch >= 1
     said = capsys.readouterr().err
-    assert "it is constant; begun again after epoch 1, from a learning rate of 0.0002" in said
+    assert "it is constant; begun again after epoch 1, from a learning rate of 0.001" in said
     again = fit.train(setting, checkpoint=file)  # finished: nothing is trained
     assert (again.restart, again.history) == (1, trained.history)
 

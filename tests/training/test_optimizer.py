@@ -4,6 +4,7 @@ import keras
 import pytest
 
 from fibsem.config import TrainConfig
+from fibsem.training.muon import Muon
 from fibsem.training.optimizer import make_optimizer
 
 OPTIMIZERS = {
@@ -11,6 +12,7 @@ OPTIMIZERS = {
     "adamw": (keras.optimizers.AdamW, {"weight_decay": 0.3}),
     "rmsprop": (keras.optimizers.RMSprop, {"momentum": 0.0}),
     "sgd": (keras.optimizers.SGD, {"momentum": 0.7, "nesterov": False}),
+    "muon": (Muon, {"momentum": 0.7, "weight_decay": 0.3, "adam_weight_decay": 0.3}),
     "nesterov": (keras.optimizers.SGD, {"momentum": 0.7, "nesterov": True}),
 }
 
