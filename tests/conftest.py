@@ -2,6 +2,7 @@
 
 import gc
 import os
+import pickle
 import shutil
 import sys
 from dataclasses import replace
@@ -63,6 +64,25 @@ def pytest_collection_finish():
     """Spare the collector what is imported by now: Keras has it look through all after a trial."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 50, 100)  # configurations and networks are full of cycles
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _read_once():
+    """Hydra parses all files anew for each of a thousand configurations: a third of their time."""
+    from hydra._internal.config_repository import ConfigRepository
+
+    read, known = ConfigRepository.load_config, {}
+
+    def load(self, config_path):
+        key = (config_path, *(source.path for source in self.sources))
+        if key not in known:
+            known[key] = pickle.dumps(read(self, config_path))
+        return pickle.loads(known[key])  # anew, since it is changed where it is used
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ConfigRepository, "load_config", load)
+        yield
 
 
 class CutOffError(Exception):
