@@ -54,10 +54,10 @@ def start() -> subprocess.Popen:
 
 
 def workers(parent: subprocess.Popen) -> list[psutil.Process]:
-    """Worker processes, not the helper that multiprocessing keeps beside them."""
+    """Worker processes, which a server of multiprocessing forks."""
     try:
         children = psutil.Process(parent.pid).children()
-        return [c for c in children if "spawn_main" in " ".join(c.cmdline())]
+        return [worker for server in children for worker in server.children()]
     except psutil.NoSuchProcess:
         return []
 

@@ -8,7 +8,6 @@ on.
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import signal
 import sys
 import threading
@@ -17,12 +16,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from fibsem.errors import OutageError, UserError
 from fibsem.system.interrupts import end_cleanly, interruption_point, uninterrupted
 from fibsem.system.outages import weathered
-from fibsem.system.processes import PATIENCE_S, die_with_parent, rss_gib, stop
+from fibsem.system.processes import PATIENCE_S, die_with_parent, forking, rss_gib, stop
 from fibsem.system.pulse import follow, pulse
 from fibsem.system.secrets import guard_output
 from fibsem.tracking.runs import Tracking
@@ -48,6 +48,11 @@ LOOK_S = 0.5
 FROM_OUTSIDE = (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM)
 #: What MLflow imports when it is first needed: a fresh process has it from the server instead.
 LAZY = ("mlflow.store.tracking.sqlalchemy_store", "mlflow.store.tracking.rest_store")
+
+
+def fresh() -> ForkServerContext:
+    """Where processes come from that train."""
+    return forking(__name__, "fibsem.search.optuna_study", *LAZY)
 
 
 class InProcess:
@@ -111,8 +116,7 @@ class Isolated:
 
     def __init__(self, tracking: Tracking, data: Mapping[str, str]) -> None:
         self.tracking, self.data = tracking, data
-        self.context: ForkServerContext = multiprocessing.get_context("forkserver")
-        self.context.set_forkserver_preload([__name__, *LAZY])
+        self.context = fresh()
 
     def __call__(self, job: Job, on_epoch: OnEpoch) -> TrialResult:
         """Run a job; raises PrunedError, TrialFailedError, OutageError or KeyboardInterrupt."""
@@ -130,9 +134,7 @@ class Isolated:
             ours.close()
             stop(process)
 
-    def _converse(
-        self, pipe: Connection, process: multiprocessing.process.BaseProcess, on_epoch: OnEpoch
-    ) -> TrialResult:
+    def _converse(self, pipe: Connection, process: BaseProcess, on_epoch: OnEpoch) -> TrialResult:
         while True:
             while not pipe.poll(LOOK_S):
                 interruption_point()

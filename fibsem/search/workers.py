@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import sys
 import time
@@ -12,6 +11,7 @@ from typing import Any
 
 from fibsem.config import Configuration
 from fibsem.errors import OutageError, UserError, one_line
+from fibsem.search.executors import InProcess, fresh
 from fibsem.search.slots import filled
 from fibsem.search.space import one_of_each, read_space
 from fibsem.search.sweep import Sweep
@@ -23,7 +23,6 @@ from fibsem.system.processes import (
     confine,
     core_shares,
     die_with_parent,
-    ending_at_once,
     stop,
     visible_accelerators,
 )
@@ -43,7 +42,7 @@ def run_workers(sweep: Sweep, count: int, show: Show) -> None:
     UserError
         If a worker stopped for a reason that the user can mend, or what it needs is away for long.
     """
-    context = multiprocessing.get_context("spawn")
+    context = fresh()
     shares = core_shares(count)
     accelerators = visible_accelerators()
 
@@ -111,20 +110,18 @@ def _worker(given: Configuration, folder: Path, cores: set[int], accelerator: st
     end_cleanly(signal.SIGINT, signal.SIGTERM, at_most_s=END_S)
     confine(cores, accelerator)
 
-    from fibsem.search.executors import InProcess
     from fibsem.tracking.runs import Tracking
     from fibsem.training.datasets import obtain
     from fibsem.training.material import Material
 
     try:
-        with ending_at_once():
-            config = one_of_each(given, read_space(given.tree))[0].run
-            dataset = obtain(config.data, config.split)
-            tracking = Tracking.open(config.tracking, dataset.name)
-            sweep = Sweep.open(given, dataset, folder, tracking)
-            execute = sweep.executor(lambda: InProcess(Material(dataset, config), tracking))
-            sweep.work(execute, lambda *_: None)
-            sweep.study.close()
+        config = one_of_each(given, read_space(given.tree))[0].run
+        dataset = obtain(config.data, config.split)
+        tracking = Tracking.open(config.tracking, dataset.name)
+        sweep = Sweep.open(given, dataset, folder, tracking)
+        execute = sweep.executor(lambda: InProcess(Material(dataset, config), tracking))
+        sweep.work(execute, lambda *_: None)
+        sweep.study.close()
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:

@@ -5,17 +5,30 @@ from __future__ import annotations
 import atexit
 import contextlib
 import logging
+import multiprocessing
 import os
 import resource
 import sys
 import threading
-import time
 from collections.abc import Iterator
+from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits
+
 #: Seconds that a process has for its end.
 PATIENCE_S = 5.0
+
+
+def forking(*modules: str) -> ForkServerContext:
+    """Where processes come from that begin at once: from a server that has loaded these modules.
+
+    It has used nothing of them; they are loaded once, however many processes there are.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(modules))
+    return context
 
 
 def core_shares(count: int) -> list[set[int]]:
@@ -42,6 +55,7 @@ def visible_accelerators() -> list[str]:
 def confine(cores: set[int], accelerator: str | None) -> None:
     """Give this process its share of the machine, before TensorFlow looks around."""
     os.sched_setaffinity(0, cores)
+    threadpool_limits(len(cores))  # those of NumPy have looked around when they were loaded
     if accelerator is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = accelerator
 
@@ -76,12 +90,12 @@ def stop(process: BaseProcess) -> None:
 
 
 def die_with_parent() -> None:
-    """End this process soon after its parent is gone: a killed command leaves no orphans."""
-    parent = os.getppid()
+    """End this process when that which began it is gone: a killed command leaves no orphans."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
 
     def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
+        parent.join()
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

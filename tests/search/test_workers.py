@@ -1,6 +1,8 @@
 """Processes of a sweep: what each is given, and what their ends mean."""
 
 import os
+from functools import partial
+from multiprocessing import get_context
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +17,7 @@ from tests.search import idle_worker
 def run(monkeypatch, tmp_path):
     """Function (exit code, count) that runs workers which do nothing."""
     monkeypatch.setattr(workers, "_worker", idle_worker.work)
+    monkeypatch.setattr(workers, "fresh", partial(get_context, "spawn"))  # which need no libraries
     monkeypatch.setattr(workers, "POLL_S", 0.05)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
     study = SimpleNamespace(attempts=list)

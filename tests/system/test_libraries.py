@@ -60,7 +60,7 @@ def test_settings_of_other_programs_are_not_inherited(tmp_path, name):
 
 @pytest.mark.slow
 def test_a_user_sees_our_lines_only(tmp_path, small):
-    """In the command, in workers, which are spawned, and in trials, which a fork server starts."""
+    """In the command, in workers and in their trials, which servers fork."""
     environment = {name: text for name, text in os.environ.items() if name[:6] != "TF_CPP"}
     for command, *overrides in (
         ["train"],

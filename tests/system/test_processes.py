@@ -1,8 +1,10 @@
 """How processes end."""
 
+import os
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 TRIED = """
@@ -41,3 +43,33 @@ def test_only_what_is_done_is_not_taken_apart(how, code, last):
     assert ended.returncode == code
     assert ended.stdout.split("\n")[:-1] == ["thread", "registered", *last]
     assert ended.stderr.startswith("last")
+
+
+BEGINS = """
+import os, time
+from fibsem.system.processes import die_with_parent, forking
+
+def live():
+    die_with_parent()
+    print(os.getpid(), flush=True)
+    time.sleep(100)
+
+if __name__ == "__main__":
+    forking().Process(target=live).start()
+    time.sleep(100)
+"""
+
+
+def test_who_is_killed_leaves_no_orphans(tmp_path):
+    """Nor the server that forked them, whose children are not those of the command."""
+    (tmp_path / "begins.py").write_text(BEGINS)
+    line = [sys.executable, tmp_path / "begins.py"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True, env=environment) as parent:
+        child = psutil.Process(int(parent.stdout.readline()))
+        below = psutil.Process(parent.pid).children(recursive=True)
+        assert child in below
+        assert child.ppid() != parent.pid
+        parent.kill()
+    _, alive = psutil.wait_procs(below, timeout=10)
+    assert alive == []

@@ -41,6 +41,7 @@ from fibsem.system.processes import (
     confine,
     core_shares,
     die_with_parent,
+    forking,
     peak_rss_gib,
     visible_accelerators,
 )
@@ -202,7 +203,7 @@ class _Pools(Executor):
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._context = multiprocessing.get_context("spawn")
+        self._context = forking("fibsem.inference.volume.slab")
         self._threads = ThreadPoolExecutor(count)
         self._pools = {k: self._pool(k) for k in range(count)}
         self._free: SimpleQueue[int] = SimpleQueue()
