@@ -6,7 +6,10 @@ An interpreter of its own would spend seconds on TensorFlow before it does anyth
 import multiprocessing
 import os
 import runpy
+import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 from fibsem.search.executors import LAZY
 
@@ -19,9 +22,10 @@ FORKED.set_forkserver_preload(
 class Command:
     """A command at work, with the methods of ``subprocess.Popen`` that tests need."""
 
-    def __init__(self, line, folder, log):
+    def __init__(self, line, folder, log, errors=None, environment=None):
         self.log = log
-        self.process = FORKED.Process(target=_run, args=(line, folder, log))
+        how = (line, folder, log, errors or log, environment or {})
+        self.process = FORKED.Process(target=_run, args=how)
         self.process.start()
         self.pid = self.process.pid
 
@@ -45,11 +49,24 @@ class Command:
         self.process.kill()
 
 
-def _run(line, folder, log):
-    """Be ``python -m line[0] line[1:]`` in a folder, which tells a file all it says."""
+def completed(line, folder, timeout=300, **environment):
+    """What ``subprocess.run`` gives of a command that has ended."""
+    with tempfile.TemporaryDirectory() as said:
+        out, errors = Path(said) / "out", Path(said) / "errors"
+        command = Command([str(word) for word in line], folder, out, errors, environment)
+        try:
+            code = command.wait(timeout)
+        finally:
+            command.kill()
+        return subprocess.CompletedProcess(line, code, out.read_text(), errors.read_text())
+
+
+def _run(line, folder, log, errors, environment):
+    """Be ``python -m line[0] line[1:]`` in a folder, which tells files all it says."""
     os.chdir(folder)
-    said = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    for stream in (1, 2):
-        os.dup2(said, stream)
+    os.environ.update(environment)
+    for stream, path in ((1, log), (2, errors)):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
     sys.argv[1:] = line[1:]
+    sys.modules.pop(line[0], None)  # else runpy warns that it was loaded before
     runpy.run_module(line[0], run_name="__main__", alter_sys=True)

@@ -1,6 +1,7 @@
 """Commands as a user types them: help without TensorFlow, one line for a mistake, exit codes."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -64,17 +65,23 @@ for line in json.load(sys.stdin):
 """
 
 
+def one_after_the_other(lines, folder, **environment):
+    """(exit code, output, standard error, heavy libraries) of commands in one interpreter."""
+    done = subprocess.run(
+        [sys.executable, "-c", ONE_INTERPRETER], input=json.dumps(lines), cwd=folder,
+        env={**os.environ, **environment}, capture_output=True, text=True, timeout=300, check=True,
+    )  # fmt: skip
+    return list(map(json.loads, done.stdout.splitlines()))
+
+
 @pytest.fixture(scope="module")
 def told(tmp_path_factory):
-    """(exit code, output, standard error, heavy libraries) of every help and every mistake."""
+    """What every help and every mistake says, by its command."""
     folder = tmp_path_factory.mktemp("commands")
     lines = [(command, "--help") for command in COMMANDS] + [line for line, _ in MISTAKES]
-    done = subprocess.run(
-        [sys.executable, "-c", ONE_INTERPRETER], input=json.dumps(lines),
-        capture_output=True, text=True, cwd=folder, timeout=120, check=True,
-    )  # fmt: skip
+    told = one_after_the_other(lines, folder)
     assert list(folder.iterdir()) == []  # neither leaves anything behind
-    return dict(zip(lines, map(json.loads, done.stdout.splitlines()), strict=True))
+    return dict(zip(lines, told, strict=True))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -129,14 +136,13 @@ def test_simulate_and_inspect(tmp_path):
         "phantom.square_px=48",
         "phantom.squares=5",
     ]
-    done = call("fibsem.simulate", *size, "output=film", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    lines = [("simulate", *size, "output=film"), ("inspect", "data.path=film", "output=look")]
+    simulated, inspected = one_after_the_other(lines, tmp_path)
+    assert simulated[0] == inspected[0] == 0, simulated[2] + inspected[2]
     told = json.loads((tmp_path / "film" / "summary.json").read_text())
     assert set(told) == {"samples", "seconds"}
     assert set(told["samples"]["HPC22"]) == {"porosity", "mean", "std"}
 
-    done = call("fibsem.inspect", "data.path=film", "output=look", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
     record = json.loads((tmp_path / "look" / "summary.json").read_text())
     film = record["samples"]["HPC30"]
     assert film["shape"] == [4, 128, 160]
@@ -151,4 +157,4 @@ def test_simulate_and_inspect(tmp_path):
     for picture in ("histograms", "gradient", "classes", "squares_HPC45"):
         png = (tmp_path / "look" / f"{picture}.png").read_bytes()
         assert png.startswith(b"\x89PNG")
-    assert "| HPC45 |" in done.stdout
+    assert "| HPC45 |" in inspected[1]

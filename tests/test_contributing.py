@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.test_commands import one_after_the_other
+
 ROOT = Path(__file__).parents[1]
 REGISTRY = "fibsem/models/architectures.py"
 BEGIN = "MODELS: Mapping[str, Architecture] = {\n"
@@ -62,21 +64,27 @@ def call(checkout, tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_a_new_architecture_goes_from_training_to_a_segmented_volume(call, tiny):
-    def summary(command, *line):
-        call(f"fibsem.{command}", *line, "experiment=smoke", f"output={command}")
-        return json.loads((call.folder / command / "summary.json").read_text())
-
-    assert "extremes" in call("fibsem.train", "--help")
+def test_a_new_architecture_goes_from_training_to_a_segmented_volume(checkout, tiny, tmp_path):
     data = [f"data.path={tiny}", "nbhd=11x11x3"]
-    trained = summary("train", "model=extremes", *data)
+    lines = [
+        ("train", "model=extremes", *data),
+        ("sweep", "model=extremes", *data),
+        ("promote", *data, "rank.k=1", "segment=false"),
+        ("segment", f"volume={tiny}/HPC45/slices"),
+    ]
+    lines = [(*line, "experiment=smoke", f"output={line[0]}") for line in lines]
+    (_, shown, *_), *told = one_after_the_other(
+        [("train", "--help"), *lines], tmp_path, PYTHONPATH=str(checkout)
+    )
+    assert "extremes" in shown
+    assert [code for code, *_ in told] == [0] * 4, told
+    trained, swept, promoted, segmented = (
+        json.loads((tmp_path / line[0] / "summary.json").read_text()) for line in lines
+    )
     assert 0.3 < trained["val"]["miou"] <= 1
     assert trained["field"] == 10
-    swept = summary("sweep", "model=extremes", *data)
     assert swept["trials"] == {"complete": 2, "pruned": 0, "failed": 0}
-    promoted = summary("promote", *data, "rank.k=1", "segment=false")
     assert promoted["champion"]
-    segmented = summary("segment", f"volume={tiny}/HPC45/slices")
     assert (segmented["mode"], segmented["voxels"]) == ("dense", 6 * 160 * 176)
     assert segmented["members"] == ["extremes 11x11x3"]
     assert 0 < segmented["porosity"] < 1

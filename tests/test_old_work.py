@@ -17,6 +17,7 @@ import tifffile
 
 from fibsem.system.identity import same_data
 from tests.fixtures.make_old_work import ROOT, digest, read_labels, relocate, unpack
+from tests.processes import completed
 
 pytestmark = pytest.mark.slow
 
@@ -40,25 +41,24 @@ def old_work(tmp_path):
     return tmp_path / "work"
 
 
-def python(folder, *line):
-    """Run Python in a folder, on one thread as when the old work was made."""
-    environment = {
-        **os.environ,
-        "MLFLOW_TRACKING_URI": "sqlite:///mlruns/mlflow.db",
-        "TF_NUM_INTRAOP_THREADS": "1",
-        "TF_NUM_INTEROP_THREADS": "1",
-    }
-    return subprocess.run(
-        [sys.executable, *line],
-        cwd=folder, env=environment, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+#: As when the old work was made.
+ENVIRONMENT = {
+    "MLFLOW_TRACKING_URI": "sqlite:///mlruns/mlflow.db",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+}
+
+
+def call(folder, command, *overrides):
+    """Give a command in a folder."""
+    return completed([f"fibsem.{command}", *overrides], folder, **ENVIRONMENT)
 
 
 def again(folder, name, *more):
     """Give a command of the old work again; its summary, a skipped test where it is refused."""
     command, *overrides = OLD["commands"][name]
     overrides += FORMER.get(command, [])
-    done = python(folder, "-m", f"fibsem.{command}", *overrides, *more)
+    done = call(folder, command, *overrides, *more)
     said = done.stdout[-2000:] + done.stderr[-4000:]
     if name in REFUSED:
         lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
@@ -192,7 +192,7 @@ def refuse(folder, name, change, said):
     """What a changed command says of the old work, in one line, before anything is computed."""
     command, *overrides = OLD["commands"][name]
     overrides += FORMER.get(command, [])
-    done = python(folder, "-m", f"fibsem.{command}", *overrides, change)
+    done = call(folder, command, *overrides, change)
     assert done.returncode == 2, done.stderr[-4000:]
     lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert len(lines) == 1
@@ -241,7 +241,11 @@ def test_mlflow_loads_the_champion(old_work, first):
     """With the code that is stored with it, or where the package is imported already, with that."""
     slices = sorted((old_work / "data" / "slices").glob("*.tif"))
     np.save(old_work / "stack.npy", np.stack([tifffile.imread(path) for path in slices]))
-    done = python(old_work, "-c", f"{first}{PREDICT}")
+    done = subprocess.run(
+        [sys.executable, "-c", f"{first}{PREDICT}"],
+        cwd=old_work, env={**os.environ, **ENVIRONMENT}, timeout=300, text=True,
+        capture_output=True,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
     stored = old_work / "mlruns" / "artifacts" in Path(done.stdout.splitlines()[-1]).parents
     assert stored == (not first)
@@ -249,7 +253,7 @@ def test_mlflow_loads_the_champion(old_work, first):
 
 
 def test_where_an_old_segmentation_comes_from_can_be_told(old_work):
-    done = python(old_work, "-m", "fibsem.report", "lineage=segment", "output=lineage")
+    done = call(old_work, "report", "lineage=segment", "output=lineage")
     assert done.returncode == 0, done.stderr[-4000:]
     for known in (OLD["sweep"]["parent_run_id"], OLD["promote"]["winner"], "0.1.0+a9864bc"):
         assert known in done.stdout

@@ -1,12 +1,11 @@
 """Passwords of stores are in no file, run, message or table that a command leaves."""
 
-import subprocess
-import sys
 from urllib.parse import quote
 
 import pytest
 
 from fibsem.tracking.store import client_of
+from tests.processes import completed
 
 #: Every part of an address is in it.
 PASSWORD = "s3/cr@t?x=1#ü:%"
@@ -14,8 +13,7 @@ FORMS = [part for form in (PASSWORD, quote(PASSWORD, safe="")) for part in (form
 
 
 def call(command, *overrides, cwd):
-    line = [sys.executable, "-m", f"fibsem.{command}", *overrides]
-    return subprocess.run(line, cwd=cwd, capture_output=True, text=True, timeout=300)
+    return completed([f"fibsem.{command}", *overrides], cwd)
 
 
 def told(text):

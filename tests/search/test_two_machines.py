@@ -1,14 +1,12 @@
 """Two machines: processes with folders of their own, one PostgreSQL, one MLflow server."""
 
 import json
-import os
-import subprocess
-import sys
 
 import mlflow
 import pytest
 
 from tests.conftest import SMALL
+from tests.processes import Command
 
 
 @pytest.mark.slow
@@ -21,15 +19,10 @@ def test_two_machines_share_one_study_and_one_parent(tiny, postgres, mlflow_serv
     machines = []
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        with (tmp_path / name / "log.txt").open("w") as log:
-            machines.append(
-                subprocess.Popen(
-                    [sys.executable, "-m", "fibsem.sweep", *how],
-                    cwd=tmp_path / name, stdout=log, stderr=log, env={**os.environ},
-                )
-            )  # fmt: skip
-    for name, machine in zip(("a", "b"), machines, strict=True):
-        assert machine.wait(timeout=300) == 0, (tmp_path / name / "log.txt").read_text()[-3000:]
+        log = tmp_path / name / "log.txt"
+        machines.append(Command(["fibsem.sweep", *how], tmp_path / name, log))
+    for machine in machines:
+        assert machine.wait(timeout=300) == 0, machine.log.read_text()[-3000:]
     summaries = [json.loads((tmp_path / n / "sweep" / "summary.json").read_text()) for n in "ab"]
     assert [summary["trials"]["complete"] for summary in summaries] == [6, 6]
     assert len({summary["parent_run_id"] for summary in summaries}) == 1

@@ -28,6 +28,7 @@ from fibsem.inference.options import Options
 from fibsem.inference.volume.segmentation import segment_volume
 from tests.conftest import CutOffError, labels
 from tests.inference.volume import short_of_memory
+from tests.processes import Command
 
 SHAPE = (40, 300, 300)
 SLAB = 2
@@ -136,13 +137,11 @@ class Segmentation:
 
     def __init__(self, folder, output, *overrides):
         line = [
-            sys.executable, "-m", "fibsem.segment", f"volume={folder / 'stack'}",
-            f"weights={folder / 'bundle'}", f"output={output}", f"slab={SLAB}", *overrides,
+            "fibsem.segment", f"volume={folder / 'stack'}", f"weights={folder / 'bundle'}",
+            f"output={output}", f"slab={SLAB}", *overrides,
         ]  # fmt: skip
-        self.output = output
-        self.process = subprocess.Popen(
-            line, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-        )
+        self.output, self.errors = output, folder / f"errors-{time.monotonic_ns()}"
+        self.process = Command(line, folder, Path(os.devnull), self.errors)
 
     def slabs(self):
         ledger = self.output / "ledger.json"
@@ -153,7 +152,7 @@ class Segmentation:
         """Hold the process, once it has finished some slabs, while something happens to it."""
         until = time.monotonic() + 120
         while self.slabs() < slabs:
-            assert self.process.poll() is None, self.process.stderr.read()[-3000:]
+            assert self.process.poll() is None, self.errors.read_text()[-3000:]
             assert time.monotonic() < until, "it never got so far"
             time.sleep(0.002)
         self.process.send_signal(signal.SIGSTOP)
@@ -165,16 +164,16 @@ class Segmentation:
 
     def fails(self):
         """The one line with which it ends, and exit code 2."""
-        _, errors = self.process.communicate(timeout=120)
-        assert self.process.returncode == 2, errors[-3000:]
+        code, errors = self.process.wait(timeout=120), self.errors.read_text()
+        assert code == 2, errors[-3000:]
         said = [line for line in errors.splitlines() if line and not line.startswith(TENSORFLOW)]
         assert len(said) == 1, errors
         assert said[0].startswith("error: ")
         return said[0]
 
     def finish(self):
-        _, errors = self.process.communicate(timeout=240)
-        assert self.process.returncode == 0, errors[-3000:]
+        code, errors = self.process.wait(timeout=240), self.errors.read_text()
+        assert code == 0, errors[-3000:]
         return json.loads((self.output / "summary.json").read_text())
 
 
