@@ -11,6 +11,7 @@ import numpy as np
 
 from fibsem.analysis.postprocessing import PostProcessing, SearchGrid, search
 from fibsem.data.split import SPLITS, Split
+from fibsem.errors import UserError
 from fibsem.inference.model.cost import seconds_per_gigapixel
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models import Model
@@ -140,6 +141,12 @@ def pixels_of(material: Material, split: Split) -> int:
 
 
 def read_seeds(folder: Path) -> Iterator[SeedScores]:
-    """The scores of every seed of a finished evaluation."""
-    for path in sorted(folder.glob("seed-*/scores.json")):
+    """The scores of every seed of a finished evaluation, of which there must be one."""
+    files = sorted(folder.glob("seed-*/scores.json"))
+    if not files:
+        raise UserError(
+            f"an evaluation must have the scores of its seeds, but {folder} has no "
+            "seed-*/scores.json; fibsem.evaluate with overwrite=true makes it again."
+        )
+    for path in files:
         yield read_json(path, SeedScores.from_json, remedy=AGAIN)
