@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from fibsem.data.dataset import IGNORE, Region, Sample
 from fibsem.data.material import odd_in
 from fibsem.data.preprocessing import evenly_spaced
+from fibsem.data.strangers import strangers
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 
@@ -19,8 +21,9 @@ Place = Callable[[Region], Greys | None]
 #: A region and its labels.
 Labelled = tuple[Region, npt.NDArray[np.uint8]]
 
-#: Regions that are looked at, evenly spread, and how many there must be; slices to both sides.
-MOST, FEWEST, REACH = 16, 6, 3
+#: Regions that are looked at, evenly spread, and how many there must be; slices to both sides, and
+#: pixels.
+MOST, FEWEST, REACH, NEAR = 16, 6, 3, 1
 #: Bins of grey values, of equal numbers of pixels.
 BINS = 16
 #: Pixels across a region that are looked at, at most.
@@ -30,8 +33,9 @@ SIDE = 256
 #: errors (experiments/reliability/inputs-placing.md).
 MORE, ERRORS = 1.1, 5.0
 #: Share of their own entropy below which labels tell nothing, and share of it that mirrored ones
-#: tell as well: of labels in place 0.10 and 0.02, of another film's 0.005 and 0.2.
-NOTHING, AS_WELL = 0.02, 0.15
+#: tell as well: of labels in place 0.10 and 0.02, of another film's 0.005 and 0.2. In small squares
+#: chance tells something, too: there mirrored ones tell most of it.
+NOTHING, AS_WELL, MOST_OF_IT = 0.02, 0.15, 0.5
 
 
 def doubts(sample: Sample) -> Iterator[str]:
@@ -39,12 +43,13 @@ def doubts(sample: Sample) -> Iterator[str]:
     known = sample.extent if sample.extent and sample.extent.mask else None
     yield from (f"{sample.name}: {said}" for said in odd_in(sample.volume, known))
     yield from misplaced(sample)
+    yield from strangers(sample)
 
 
 def misplaced(sample: Sample) -> Iterator[str]:
     """Say where the labels of a sample seem to belong, if that is not where they lie.
 
-    Time: that of reading at most 16 regions of 11 slices each. Memory: those of one region.
+    Time: that of reading at most 16 regions at 19 places each. Memory: those of one region.
     """
     regions = _looked_at(sample)
     if len(regions) < FEWEST:
@@ -79,15 +84,20 @@ def _places(sample: Sample) -> Iterator[tuple[str, Place]]:
     for dz in (*range(-REACH, 0), *range(1, REACH + 1)):
         many = "slice" if abs(dz) == 1 else "slices"
         yield f"{abs(dz)} {many} {'later' if dz > 0 else 'earlier'}", _in_slice(sample, dz)
+    for dy, dx in product(range(-NEAR, NEAR + 1), repeat=2):
+        if (dy, dx) != (0, 0):
+            yield f"({dy:+}, {dx:+}) pixels on (y, x)", _in_slice(sample, 0, dy, dx)
     for name, axes in (("y", (1,)), ("x", (2,)), ("y and x", (1, 2)), ("z", (0,))):
         if sample.dense or axes != (0,):
             yield f"mirrored in {name}", _mirrored(sample, axes)
 
 
-def _in_slice(sample: Sample, dz: int) -> Place:
+def _in_slice(sample: Sample, dz: int, dy: int = 0, dx: int = 0) -> Place:
     def read(region: Region) -> Greys | None:
-        start, stop = region.box.start, region.box.stop
-        return _read(sample, Box((start[0] + dz, *start[1:]), (stop[0] + dz, *stop[1:])))
+        z, y, x = (a + by for a, by in zip(region.box.start, (dz, dy, dx), strict=True))
+        return _read(
+            sample, Box((z, y, x), (z + 1, y + region.box.shape[1], x + region.box.shape[2]))
+        )
 
     return read
 
@@ -163,5 +173,7 @@ def _tell_nothing(
     shares = [np.mean(labels[labels != IGNORE]) for _, labels in regions]
     entropy = np.mean([-p * np.log(p) - (1 - p) * np.log(1 - p) for p in shares])
     mirrored = [np.nanmean(told) for name, told in elsewhere.items() if name.startswith("mirrored")]
-    told = np.nanmean(here)
-    return bool(told < NOTHING * entropy and np.mean(mirrored) > AS_WELL * told)
+    told, by_chance = np.nanmean(here), np.mean(mirrored)
+    return bool(
+        by_chance > MOST_OF_IT * told or (told < NOTHING * entropy and by_chance > AS_WELL * told)
+    )

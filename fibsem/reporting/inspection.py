@@ -25,6 +25,7 @@ from fibsem.data.preprocessing import (
     mean_profile,
 )
 from fibsem.data.split import SPLITS, Split
+from fibsem.data.strangers import share_above
 from fibsem.data.volumes import VoxelNm
 from fibsem.data.volumes.lengths import differing
 from fibsem.reporting.agreement import agreement, agreement_text
@@ -226,7 +227,7 @@ def _contrast(classes: Mapping[str, Sequence[Classed]]) -> Iterator[str]:
     """Samples whose labels do not go with the grey values, or not as those of others do."""
     dark, bright = [], []
     for name, squares in classes.items():
-        shares = [_share_above(one.solid, one.pore) for one in squares if one.is_mixed]
+        shares = [share_above(one.solid, one.pore) for one in squares if one.is_mixed]
         if len(shares) < FEWEST:
             continue
         low, high = normal_interval(shares)
@@ -245,13 +246,6 @@ def _contrast(classes: Mapping[str, Sequence[Classed]]) -> Iterator[str]:
             f"pores are darker than solid in {', '.join(dark)}, but brighter in "
             f"{', '.join(bright)}: grey values or labels of one kind are inverted"
         )
-
-
-def _share_above(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> float:
-    """How often a value of one is above a value of the other; equal ones count half."""
-    ranked = np.sort(other)
-    below = np.searchsorted(ranked, one, "left") + np.searchsorted(ranked, one, "right")
-    return float(below.mean() / (2 * other.size))
 
 
 def _masks_listed_twice(sample: Sample) -> Iterator[str]:

@@ -56,6 +56,8 @@ MISPLACED = {
     "turned": (SOLID[:, ::-1, ::-1], "mirrored in y and x better"),
     "z": (SOLID[::-1], "mirrored in z better"),
     "other film": (porous(1)[1], "are they of another film?"),
+    "y from 1": (np.roll(SOLID, -1, 1), "(+1, +0) pixels on (y, x) better"),
+    "y and x from 1": (np.roll(SOLID, (1, 1), (1, 2)), "pixels on (y, x) better"),
 }
 
 
@@ -110,3 +112,40 @@ def test_nor_of_real_films(real, name):
 
 def test_nor_of_a_phantom(tiny):
     assert [said for one in load_dataset(tiny, SplitRecipe()).samples for said in doubts(one)] == []
+
+
+def squares(change, *which, size=SIDE):
+    """A film with labelled squares, of which some are not as they should be."""
+    regions = []
+    for k, region in enumerate(sample(SOLID, dense=False).regions[::4]):
+        (z, y, x), labels = region.box.start, region.read()[:size, :size]
+        labels = change(labels) if k in which else labels
+        box = Box((z, y, x), (z + 1, y + size, x + size))
+        regions.append(replace(region, box=box, read=lambda labels=labels: labels))
+    return Sample("film", ArrayVolume(GREY), tuple(regions))
+
+
+@pytest.mark.parametrize("which", [(4,), (3, 9, 13), (14, 15, 16, 17)])
+@pytest.mark.parametrize(
+    "change",
+    [lambda one: 1 - one, np.rot90, np.transpose, lambda one: porous(7)[1][5, :SIDE, :SIDE]],
+    ids=["inverted", "turned", "x for y", "another one's"],
+)
+def test_squares_that_are_labelled_unlike_the_others_are_named(change, which):
+    found = squares(change, *which)
+    (said,) = doubts(found)
+    named = [region.name for region in found.regions if f"{region.name} (" in said]
+    assert named == [found.regions[k].name for k in which][:4]
+
+
+def test_small_squares_that_lie_elsewhere_tell_what_chance_tells():
+    """Of few pixels labels always tell something of the grey values."""
+    found = squares(lambda one: one, size=16)
+    places = [region.box for region in found.regions]
+    moved = [
+        replace(r, box=b) for r, b in zip(found.regions, [*places[1:], places[0]], strict=True)
+    ]
+    assert any(
+        "of another film" in said for said in misplaced(replace(found, regions=tuple(moved)))
+    )
+    assert not list(doubts(found))

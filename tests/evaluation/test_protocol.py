@@ -130,6 +130,11 @@ def test_comparing_what_is_not_there_is_refused(tmp_path):
         evaluate.main({**tree, "compare": [str(tmp_path)]})
 
 
+def test_an_evaluation_without_the_scores_of_its_seeds_is_one_line(tmp_path):
+    with pytest.raises(UserError, match=f"{tmp_path} has no seed-.*overwrite=true"):
+        list(read_seeds(tmp_path))
+
+
 def test_paired_tests_find_a_shift_and_nothing_in_noise():
     rng = np.random.default_rng(0)
     base = rng.random(20)
