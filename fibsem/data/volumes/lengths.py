@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from numbers import Real
 
 from fibsem.data.volumes.faults import SliceError
 from fibsem.data.volumes.ome import VoxelNm
 
-NM = {
-    "nm": 1.0, "nanometer": 1.0, "nanometre": 1.0, "pm": 1e-3, "Å": 0.1, "angstrom": 0.1,
-    "m": 1e9, "meter": 1e9, "um": 1e3, "µm": 1e3, "μm": 1e3, r"\u00B5m": 1e3, "micron": 1e3,
-    "microns": 1e3, "micrometer": 1e3, "micrometre": 1e3, "mm": 1e6, "millimeter": 1e6,
-    "cm": 1e7, "centimeter": 1e7, "inch": 2.54e7,
+#: Nanometres by symbol, of which the case counts, and by word.
+SYMBOLS = {
+    "nm": 1.0, "pm": 1e-3, "Å": 0.1, "m": 1e9, "um": 1e3, "μm": 1e3, r"\u00B5m": 1e3, "mm": 1e6,
+    "cm": 1e7, "dm": 1e8, "km": 1e12, "in": 2.54e7, "ft": 3.048e8, "mil": 2.54e4, "thou": 2.54e4,
+}  # fmt: skip
+WORDS = {
+    "ångström": 0.1, "angstrom": 0.1, "micron": 1e3, "inch": 2.54e7,
+    **{
+        f"{before}met{ending}": nm
+        for before, nm in {
+            "pico": 1e-3, "nano": 1.0, "micro": 1e3, "milli": 1e6, "centi": 1e7, "deci": 1e8,
+            "": 1e9,
+        }.items()
+        for ending in ("er", "re")
+    },
 }  # fmt: skip
 
 
@@ -85,9 +96,21 @@ def length_nm(value: object, unit: object = "nm") -> float | None:
     >>> length_nm(-0.05, "um"), length_nm("0,5"), length_nm("nan"), length_nm(3, "pixel")
     (50.0, 0.5, None, None)
     """
-    scale = NM.get(str(unit).strip())
+    scale = unit_nm(str(unit))
     try:
         nm = abs(float(str(value).replace(",", "."))) * (scale or math.nan)
     except ValueError:
         return None
     return nm if SMALLEST_NM <= nm < math.inf else None
+
+
+def unit_nm(unit: str) -> float | None:
+    """Nanometres of a unit as people and programs write it, one or several; None of another.
+
+    >>> unit_nm("Micrometers"), unit_nm("inches"), unit_nm("\u00b5m"), unit_nm("pixel")
+    (1000.0, 25400000.0, 1000.0, None)
+    """
+    text = unicodedata.normalize("NFKC", unit.strip())  # of two signs for micro and for Å one
+    word = text.casefold()
+    singular = (word, word.removesuffix("s"), word.removesuffix("es"))
+    return SYMBOLS.get(text) or next((WORDS[one] for one in singular if one in WORDS), None)

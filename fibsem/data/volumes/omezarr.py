@@ -129,15 +129,22 @@ def open_zarr(folder: Path, manner: Manner) -> ZarrSource:
 def _open(folder: Path, manner: Manner) -> ZarrSource:
     node = zarr.open(folder, mode="r")
     multiscale: Mapping[str, Any] = {}
+    level: Mapping[str, Any] = {}
     if isinstance(node, zarr.Group):
         node, multiscale = _picture(node, folder, manner.series)
-        node = node[str(_need(multiscale, "datasets", folder)[0]["path"])]
+        node, level = _full(node, _need(multiscale, "datasets", folder))
     if not isinstance(node, zarr.Array):
         raise SliceError(f"an OME-Zarr must have a readable array, but {folder} has a group.")
     names = [axis["name"] if isinstance(axis, Mapping) else axis for axis in _axes(multiscale)]
     _check_axes(node.shape, names, folder)
     check_dtype(node.dtype, folder, labels=manner.labels)
-    return ZarrSource(folder, node, _multiscale_nm(multiscale), manner.sparse)
+    return ZarrSource(folder, node, _multiscale_nm(multiscale, level), manner.sparse)
+
+
+def _full(group: zarr.Group, levels: Sequence[Mapping[str, Any]]) -> tuple[Any, Mapping[str, Any]]:
+    """The largest level, which should be the first one but need not be."""
+    found = [(group[str(level["path"])], level) for level in levels]
+    return max(found, key=lambda pair: getattr(pair[0], "size", 0))
 
 
 def _picture(
@@ -208,13 +215,13 @@ def _check_axes(shape: tuple[int, ...], names: Sequence[str], folder: Path) -> N
         )
 
 
-def _multiscale_nm(multiscale: Mapping[str, Any]) -> VoxelNm:
+def _multiscale_nm(multiscale: Mapping[str, Any], full: Mapping[str, Any]) -> VoxelNm:
     """Voxel size from the units of the axes and the scales of the full resolution."""
     axes = [axis for axis in _axes(multiscale)[-3:] if isinstance(axis, Mapping)]
     if len(axes) < 3:
         return UNKNOWN_NM
     factors = [1.0, 1.0, 1.0]
-    for level in (multiscale["datasets"][0], multiscale):
+    for level in (full, multiscale):
         for transform in level.get("coordinateTransformations", []):
             if transform["type"] == "scale":
                 scale = transform["scale"][-3:]

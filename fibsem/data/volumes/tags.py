@@ -7,11 +7,12 @@ from typing import Any
 
 import tifffile
 
-from fibsem.data.volumes.lengths import known_nm, length_nm
+from fibsem.data.volumes.lengths import known_nm, length_nm, unit_nm
 from fibsem.data.volumes.ome import VoxelNm
 from fibsem.data.volumes.writers import UNKNOWN_NM
 
 UNITS = {2: "inch", 3: "cm"}
+PRINTED = (unit_nm("inch"), unit_nm("cm"))
 # Coarser pixels are print resolutions (72 dpi and the like), which many programs write unasked.
 COARSEST_PIXEL_NM = 1e4
 #: Of a Zeiss SEM, the better first: the second is not that of a picture stored smaller.
@@ -34,13 +35,16 @@ def _stated(tiff: tifffile.TiffFile) -> Iterator[VoxelNm]:
 
 
 def _imagej_nm(tiff: tifffile.TiffFile, notes: Mapping[str, Any]) -> VoxelNm:
-    """ImageJ keeps pixels per unit in the resolution tags, whatever their own unit says."""
+    """ImageJ keeps pixels per unit in the resolution tags, whatever their own unit says.
+
+    Inches and centimetres it takes from the print resolution of what it opened.
+    """
     unit = notes.get("unit")
-    return (
-        length_nm(notes.get("spacing"), notes.get("zunit", unit)),
-        _pixel_nm(tiff, "YResolution", notes.get("yunit", unit)),
-        _pixel_nm(tiff, "XResolution", unit),
-    )
+    x = _pixel_nm(tiff, "XResolution", unit)
+    if x and x >= COARSEST_PIXEL_NM and unit_nm(str(unit)) in PRINTED:
+        return UNKNOWN_NM
+    z = length_nm(notes.get("spacing"), notes.get("zunit", unit))
+    return z, _pixel_nm(tiff, "YResolution", notes.get("yunit", unit)), x
 
 
 def _pixel_nm(tiff: tifffile.TiffFile, tag: str, unit: object) -> float | None:
@@ -62,6 +66,8 @@ def _zeiss_nm(notes: Mapping[str, Any]) -> VoxelNm:
     """Zeiss SmartSEM: (name, value, unit) of square pixels."""
     for key in ZEISS_KEYS:
         _, value, unit = (*notes.get(key, ()), None, None, None)[:3]
+        if unit is None:  # of numbers with a comma, which tifffile leaves as they are
+            value, _, unit = str(value).rpartition(" ")
         if nm := length_nm(value, unit):
             return None, nm, nm
     return UNKNOWN_NM

@@ -208,6 +208,13 @@ def imagej(resolution=(100.0, 100.0), **notes):
         (imagej(spacing=2, unit="pixel"), (None, None, None)),
         (imagej((2, 0), spacing=5, unit="nm"), (5, None, 0.5)),
         (imagej((2, 1), spacing=5, unit="nm", yunit="um", zunit="um"), (5000, 1000, 0.5)),
+        (imagej(spacing=2, unit="Nanometers"), (2, None, None)),
+        (imagej((10, 10), spacing=2, unit="micrometres"), (2000, 100, 100)),
+        # what ImageJ makes of a print resolution
+        (imagej((72, 72), spacing=1, unit="inch"), (None, None, None)),
+        (imagej((300, 300), spacing=1, unit="inches"), (None, None, None)),
+        (imagej((28, 28), spacing=1, unit="cm"), (None, None, None)),
+        (imagej((2.54e6, 2.54e6), unit="inch"), (None, 10, 10)),
         (fei(5e-9, "6.5e-09"), (None, 6.5, 5)),
         (fei(5e-9, 6e-9, "EScan", 34680), (None, 6, 5)),
         (fei("5,5e-9", -5e-9), (None, 5, 5.5)),
@@ -220,6 +227,7 @@ def imagej(resolution=(100.0, 100.0), **notes):
                "Image Pixel Size = 4.5 µm"), (None, 4500, 4500)),
         (zeiss("AP_PIXEL_SIZE", "Pixel Size = 900 pm"), (None, 0.9, 0.9)),
         (zeiss("AP_IMAGE_PIXEL_SIZE", "Image Pixel Size = 0 nm"), (None, None, None)),
+        (zeiss("AP_IMAGE_PIXEL_SIZE", "Image Pixel Size = 4,5 nm"), (None, 4.5, 4.5)),
         (zeiss("AP_WD", "WD = 5 mm"), (None, None, None)),
         ({"resolution": (0, 0), "resolutionunit": 3}, (None, None, None)),
         ({"resolution": (2e6, 1e6), "resolutionunit": 3}, (None, 10, 5)),
@@ -266,6 +274,20 @@ def test_voxel_sizes_of_zarrs(tmp_path, axes, scale, expected):
     picture = {"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": told}]}
     group.attrs["multiscales"] = [picture]
     assert open_volume(tmp_path / "z").voxel_nm == pytest.approx(expected)
+
+
+def test_the_full_resolution_of_a_zarr_may_be_listed_last(tmp_path):
+    group = zarr.open_group(tmp_path / "z", mode="w", zarr_format=2)
+    datasets = []
+    for path, step in (("half", 2), ("full", 1)):
+        stored = GREY[:, ::step, ::step]
+        group.create_array(path, shape=stored.shape, dtype="u1")[...] = stored
+        told = {"type": "scale", "scale": [50.0, 10.0 * step, 10.0 * step]}
+        datasets.append({"path": path, "coordinateTransformations": [told]})
+    axes = [{"name": name, "unit": "nanometer"} for name in "zyx"]
+    group.attrs["multiscales"] = [{"axes": axes, "datasets": datasets}]
+    assert np.array_equal(read(tmp_path / "z"), GREY)
+    assert open_volume(tmp_path / "z").voxel_nm == (50, 10, 10)
 
 
 # Zarrs of several pictures
