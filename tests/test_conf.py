@@ -26,7 +26,7 @@ from fibsem.data.phantom import PhantomRecipe
 from fibsem.errors import UserError
 from fibsem.inference.options import Options
 from fibsem.models.spec import MODELS, resolve
-from fibsem.search.space import read_space
+from fibsem.search.declared import read_space
 
 COMMANDS = ("train", "sweep", "evaluate", "promote", "segment", "inspect", "report")
 

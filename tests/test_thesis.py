@@ -13,7 +13,7 @@ from fibsem.config import Configuration, compose, flat
 from fibsem.data.sampling import lattice_pixels
 from fibsem.geometry import Nbhd
 from fibsem.models.spec import resolve
-from fibsem.search.space import read_space
+from fibsem.search.declared import read_space
 from fibsem.training.learner import compiled_for_steps
 
 SIZES = (11, 33, 49, 65, 81)

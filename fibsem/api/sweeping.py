@@ -15,7 +15,8 @@ from fibsem.api.datasets import OpenDataset
 from fibsem.api.options import one_line_errors, tree_of
 from fibsem.api.results import Result, files
 from fibsem.config import Configuration, SearchConfig, Tree, output_folder, require
-from fibsem.search.space import Space, one_of_each, read_space
+from fibsem.search.declared import one_of_each, read_space
+from fibsem.search.space import Space
 from fibsem.system.files import read_json, write_json
 from fibsem.system.locks import at_work
 from fibsem.system.summaries import trial_rows

@@ -128,7 +128,8 @@ def _train(
     from fibsem.system.progress import Progress
     from fibsem.tracking.runs import Tracking
     from fibsem.training.learner import Learner
-    from fibsem.training.plan import Plan, forecast, plan_trainings, planned, probe
+    from fibsem.training.plan import Plan, forecast, plan_trainings, planned
+    from fibsem.training.probing import probe
     from fibsem.training.results import Epoch
     from fibsem.training.run import Job, run_job
 

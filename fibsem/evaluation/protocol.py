@@ -24,7 +24,8 @@ from fibsem.tracking import names
 from fibsem.tracking.beginning import FileNotes, take_up
 from fibsem.tracking.runs import Tracking
 from fibsem.training.material import Material
-from fibsem.training.plan import Plan, plan_trainings, probe
+from fibsem.training.plan import Plan, plan_trainings
+from fibsem.training.probing import probe
 from fibsem.training.results import Epoch, TrialResult
 from fibsem.training.run import Job, run_job
 

@@ -18,7 +18,8 @@ from fibsem.data.pieces import SIDE as PIECE
 from fibsem.data.split import SPLITS
 from fibsem.promotion.trials import Trial
 from fibsem.training.material import Material
-from fibsem.training.plan import Plan, plan_trainings, probe
+from fibsem.training.plan import Plan, plan_trainings
+from fibsem.training.probing import probe
 
 #: Side of the square on which the search for a post-processing is timed.
 SIDE = 128

@@ -13,7 +13,8 @@ import numpy as np
 from fibsem.config import Configuration
 from fibsem.search.space import Space
 from fibsem.training.material import Material
-from fibsem.training.plan import VALIDATING, Plan, Probe, plan_trainings, probe
+from fibsem.training.plan import VALIDATING, Plan, plan_trainings
+from fibsem.training.probing import Probe, probe
 
 #: Networks of the space that are timed: one for so many seconds of the budget, and at most.
 PROBE_EVERY_S, MOST_PROBES = 150.0, 4

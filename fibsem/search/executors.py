@@ -27,15 +27,10 @@ from fibsem.system.pulse import follow, pulse
 from fibsem.system.secrets import guard_output
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
+from fibsem.training.failures import PrunedError, TrialFailedError, failure_of
 from fibsem.training.material import Material
 from fibsem.training.results import Epoch, TrialResult
-from fibsem.training.run import (
-    Job,
-    PrunedError,
-    TrialFailedError,
-    failure_of,
-    run_job,
-)
+from fibsem.training.run import Job, run_job
 
 #: Called with (epoch, validation loss); raises PrunedError where the trial shall end.
 OnEpoch = Callable[[int, float], None]

@@ -123,7 +123,7 @@ def begin_anew(study: str, storage: str | None, folder: Path, tracking: Tracking
         if run_id is not None:
             tracking.close(run_id, "KILLED")
     if storage is not None:
-        from fibsem.search.optuna_study import delete_study
+        from fibsem.search.storage import delete_study
 
         delete_study(study, storage, folder)
     remove_own(folder, [*OWN, identity.FILE])

@@ -38,25 +38,11 @@ from fibsem.search.slots import (
     to_open,
 )
 from fibsem.search.space import Space, Values
-from fibsem.search.storage import answered, open_storage, release
+from fibsem.search.storage import answered, elected, open_storage, release
 from fibsem.system.interrupts import every_call
 from fibsem.training.objectives import Objective
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
-
-
-def delete_study(name: str, url: str, folder: Path) -> None:
-    """Remove a study from a storage, where it is there."""
-    storage = open_storage(url, folder)
-    for one in (name, _elected(name)):
-        with contextlib.suppress(KeyError):
-            optuna.delete_study(study_name=one, storage=storage)
-    release(storage)
-
-
-def _elected(name: str) -> str:
-    """The study whose creation says which process opens the parent run."""
-    return f"{name} (elected)"
 
 
 @every_call(lambda self: answered(self.search.storage))
@@ -291,7 +277,7 @@ class OptunaStudy:
 
     def elect(self) -> bool:
         try:  # of all that every storage does, only the creation of a study is once for all
-            optuna.create_study(storage=self.trials.storage, study_name=_elected(self.name))
+            optuna.create_study(storage=self.trials.storage, study_name=elected(self.name))
         except optuna.exceptions.DuplicatedStudyError:
             return False
         return True

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import optuna
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from sqlalchemy import Connection, create_engine, event, text
@@ -134,6 +135,20 @@ def release(storage: BaseStorage) -> None:
     storage.remove_session()
     if isinstance(storage, RDBStorage):
         storage.engine.dispose()
+
+
+def delete_study(name: str, url: str, folder: Path) -> None:
+    """Remove a study from a storage, where it is there."""
+    storage = open_storage(url, folder)
+    for one in (name, elected(name)):
+        with contextlib.suppress(KeyError):
+            optuna.delete_study(study_name=one, storage=storage)
+    release(storage)
+
+
+def elected(name: str) -> str:
+    """The study whose creation says which process opens the parent run."""
+    return f"{name} (elected)"
 
 
 def _first_line(error: BaseException) -> str:

@@ -19,6 +19,7 @@ from fibsem.config import Configuration, SearchConfig, Tree, settings_hash, sett
 from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
 from fibsem.geometry import Nbhd
+from fibsem.search.declared import read_space
 from fibsem.search.executors import Execute, InProcess, Isolated, UpToMemory
 from fibsem.search.folder import (
     check_database,
@@ -31,7 +32,7 @@ from fibsem.search.outcomes import Outcome
 from fibsem.search.publishing import reconcile
 from fibsem.search.samplers import bounds, objectives
 from fibsem.search.slots import Study, filled
-from fibsem.search.space import Space, read_space
+from fibsem.search.space import Space
 from fibsem.search.worker import Show, Worker
 from fibsem.system.files import write_json
 from fibsem.system.identity import Identity

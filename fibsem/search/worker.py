@@ -12,32 +12,27 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
 
 from fibsem.errors import LostError, OutageError, UserError
 from fibsem.search.executors import Execute
+from fibsem.search.keeping import inherit, tidy
 from fibsem.search.owner import Heart
 from fibsem.search.publishing import publish, run_of
-from fibsem.search.rungs import left_behind, read_rungs
-from fibsem.search.slots import Attempt, Cause, filled, predecessors
+from fibsem.search.slots import Attempt, Cause, filled
 from fibsem.system import pulse
 from fibsem.system.files import replace_file
 from fibsem.system.interrupts import uninterrupted
 from fibsem.system.outages import Patience, weathered
 from fibsem.tracking import names
 from fibsem.tracking.naming import run_name
+from fibsem.training.failures import PrunedError, TrialFailedError
 from fibsem.training.results import TrialResult
-from fibsem.training.run import (
-    CHECKPOINT,
-    Job,
-    PrunedError,
-    TrialFailedError,
-)
+from fibsem.training.run import Job
 
 if TYPE_CHECKING:
     from fibsem.search.sweep import Sweep
@@ -48,9 +43,6 @@ POLL_S = 1.0
 LAST_S, HUNG = 10.0, 75
 #: What the study keeps of the record of a training.
 KEPT = ("run_id", "val", "val_all", "cost", "epochs", "train_seconds", "parameters")
-
-#: Files of a trial that hold its weights.
-WEIGHTS = ("model.keras", "model.skops")
 
 Show = Callable[[str, int, int], None]
 
@@ -184,14 +176,14 @@ class Worker:
                 values = [goal.of(result.groups) for goal in self.sweep.goals]
         except PrunedError as pruned:
             self.study.prune(attempt, {"epochs": pruned.epoch + 1, "run_id": run_of(job.folder)})
-            self._tidy()
+            tidy(self.sweep)
         except TrialFailedError as failure:
             self._failed(held, failure)
         else:
             record = result.to_json()
             kept = {key: record[key] for key in KEPT}
             self.study.complete(attempt, values, {**kept, **self._beyond(result)})
-            self._tidy()
+            tidy(self.sweep)
 
     def _beyond(self, result: TrialResult) -> dict[str, Any]:
         """By how much a training is beyond each bound of ``search.constraints``, where it is."""
@@ -202,27 +194,6 @@ class Worker:
             **({"beyond": beyond} if beyond else {}),
             **({"reason": f"beyond search.constraints: {', '.join(worse)}"} if worse else {}),
         }
-
-    def _tidy(self) -> None:
-        """Remove the weights of trials that are not among the best by the only objective.
-
-        And of trials that are over the checkpoints that nobody goes on from.
-        """
-        if self.search.keep is None or len(self.sweep.goals) > 1:
-            return
-        complete = [one for one in self.study.outcomes() if one.complete]
-        goal = self.sweep.goals[0]
-        complete.sort(key=lambda one: (one.infeasible, goal.cost(one.first())))
-        for one in complete[self.search.keep :]:
-            for name in WEIGHTS:
-                (self.trials / one.attempt.place / name).unlink(missing_ok=True)
-        if self.search.backend == "keras_tuner":  # whose brackets go on with any of them
-            return
-        attempts = self.study.attempts()
-        place = {attempt.number: attempt.place for attempt in attempts}
-        best = {one.number for one in complete[: self.search.keep]}
-        for number in left_behind(read_rungs(self.search.rungs), attempts) - best:
-            (self.trials / place[number] / CHECKPOINT).unlink(missing_ok=True)
 
     def _heart(self, held: Held) -> Heart:
         def stalled(reason: str) -> TrialFailedError:
@@ -284,20 +255,3 @@ class Worker:
         with contextlib.suppress(Exception):
             self.study.fail(held.attempt, reason, "let_go")
             self._publish(held.attempt)
-
-
-def inherit(attempt: Attempt, attempts: Iterable[Attempt], trials: Path) -> None:
-    """Give an attempt the checkpoint of the one that it goes on with, in the folder of its own.
-
-    Where a study that is no more has left such a folder, its results know what they are of.
-    """
-    everything = list(attempts)
-    folder = trials / attempt.place
-    sources = predecessors(attempt, everything)
-    if not attempt.failures:
-        sources += [other for other in everything if other.number == attempt.continues]
-    for source in sources:
-        checkpoint = trials / source.place / CHECKPOINT
-        if checkpoint.is_file():
-            replace_file(folder / CHECKPOINT, checkpoint.read_bytes())
-            return

@@ -11,9 +11,9 @@ from typing import Any
 
 from fibsem.config import Configuration
 from fibsem.errors import OutageError, UserError, one_line
+from fibsem.search.declared import one_of_each, read_space
 from fibsem.search.executors import InProcess, fresh
 from fibsem.search.slots import filled
-from fibsem.search.space import one_of_each, read_space
 from fibsem.search.sweep import Sweep
 from fibsem.search.worker import POLL_S, Show
 from fibsem.system.interrupts import END_S, end_cleanly

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-
-import tensorflow as tf
 
 from fibsem import models
 from fibsem.config import Configuration, RunConfig, Tree
@@ -27,14 +24,13 @@ from fibsem.system.files import known_json, write_json
 from fibsem.system.identity import Identity
 from fibsem.system.outages import outage_of
 from fibsem.system.pulse import begin
-from fibsem.system.secrets import in_message
 from fibsem.tracking import names
 from fibsem.tracking.beginning import FileNotes, take_up
 from fibsem.tracking.runs import Tracking
 from fibsem.training.estimating import estimate
+from fibsem.training.failures import PrunedError, reason_of
 from fibsem.training.fit import Trained, train
 from fibsem.training.folder import Overwrite, settle
-from fibsem.training.health import DivergedError
 from fibsem.training.learner import Learner
 from fibsem.training.material import Material
 from fibsem.training.picture import draw_square
@@ -45,29 +41,6 @@ from fibsem.training.scoring import score_all
 CHECKPOINT = "checkpoint.npz"
 #: Labelled pixels that are still scored one by one at the end of a training without dense form.
 MOST_BY_PATCH = 200_000
-
-
-class PrunedError(Exception):
-    """A trial is not worth finishing, after this epoch."""
-
-    def __init__(self, epoch: int) -> None:
-        super().__init__(f"pruned after epoch {epoch + 1}")
-        self.epoch = epoch
-
-
-class TrialFailedError(Exception):
-    """A trial failed by itself: why, in the words of a table, and the traceback.
-
-    ``final`` where another attempt would only fail again; not its ``own`` fault where its process
-    was ended; ``diverged`` where the configuration came to no result, which says something of it.
-    """
-
-    def __init__(
-        self, reason: str, trace: str, final: bool, own: bool = True, diverged: bool = False
-    ) -> None:
-        super().__init__(reason)
-        self.reason, self.trace, self.final, self.own = reason, trace, final, own
-        self.diverged = diverged
 
 
 @dataclass(frozen=True)
@@ -292,26 +265,3 @@ def _score_all(material: Material, scorer: BlockScorer) -> Figures | None:
     if scorer.mode == "patch" and labelled > MOST_BY_PATCH:
         return None
     return score_all(material, scorer, "val")
-
-
-def failure_of(error: Exception) -> TrialFailedError:
-    """What a training raised, as a failure of its trial."""
-    trace = in_message("".join(traceback.format_exception(error)))
-    diverged = isinstance(error, DivergedError)
-    final = isinstance(error, UserError) and not diverged
-    return TrialFailedError(reason_of(error), trace, final, diverged=diverged)
-
-
-def reason_of(error: BaseException) -> str:
-    """Why a training failed, in the words of a sweep's table; without any password."""
-    return in_message(_reason_of(error))
-
-
-def _reason_of(error: BaseException) -> str:
-    if isinstance(error, DivergedError):
-        return f"{error.word}: {error.args[0]}"
-    if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
-        return "out of memory"
-    if isinstance(error, UserError):
-        return f"impossible: {error}"
-    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"

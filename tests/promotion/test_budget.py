@@ -9,7 +9,8 @@ from fibsem.promotion import budget
 from fibsem.promotion.budget import pixels, plan_promotion, search_s, values
 from fibsem.promotion.final import final_configuration
 from fibsem.promotion.trials import Trial
-from fibsem.training.plan import Plan, Probe
+from fibsem.training.plan import Plan
+from fibsem.training.probing import Probe
 
 PLAN = Plan(600.0, "abc", 2, 7, 30, 0.1, 0.2, 5.0)
 

@@ -24,9 +24,10 @@ from fibsem.tracking import names
 from fibsem.tracking.runs import Tracking, code_version
 from fibsem.training.datasets import obtain
 from fibsem.training.estimating import estimate
+from fibsem.training.failures import PrunedError
 from fibsem.training.health import DivergedError
 from fibsem.training.material import Material
-from fibsem.training.run import Job, PrunedError, run_job
+from fibsem.training.run import Job, run_job
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,8 @@ import pytest
 
 from fibsem.config import compose
 from fibsem.search.axes import Axes
-from fibsem.search.space import Choice, read_space
+from fibsem.search.declared import read_space
+from fibsem.search.space import Choice
 
 
 @pytest.mark.parametrize("value", [[8, 4], {"low": 1}, "", "[", "none", 0.5, True])

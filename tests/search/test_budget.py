@@ -22,10 +22,11 @@ from fibsem.search.budget import (
     plan_sweep,
     values,
 )
-from fibsem.search.space import read_space
+from fibsem.search.declared import read_space
 from fibsem.training.checkpoint import continuation, save
 from fibsem.training.learner import Learner
-from fibsem.training.plan import FEWEST_STEPS, Plan, Probe, plan_trainings
+from fibsem.training.plan import FEWEST_STEPS, Plan, plan_trainings
+from fibsem.training.probing import Probe
 from fibsem.training.state import TrainingState
 
 

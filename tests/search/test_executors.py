@@ -15,7 +15,8 @@ from fibsem.system import pulse
 from fibsem.system.processes import rss_gib
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
-from fibsem.training.run import Job, PrunedError, TrialFailedError
+from fibsem.training.failures import PrunedError, TrialFailedError
+from fibsem.training.run import Job
 
 GONE = SimpleNamespace(join=lambda: None, exitcode=-signal.SIGKILL)
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from fibsem.errors import UserError
-from fibsem.training.run import TrialFailedError
+from fibsem.training.failures import TrialFailedError
 from tests.search.sweeps import children, finished, opened, worked
 
 

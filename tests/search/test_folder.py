@@ -11,10 +11,10 @@ from fibsem import sweep
 from fibsem.config import Configuration, compose, read, settings_hash, settings_of
 from fibsem.config.search import SearchConfig
 from fibsem.errors import UserError
+from fibsem.search.declared import read_space
 from fibsem.search.executors import InProcess
 from fibsem.search.folder import settle_study, study_name
 from fibsem.search.samplers import objectives
-from fibsem.search.space import read_space
 from fibsem.search.sweep import Sweep, backend_of
 from fibsem.system.identity import Identity
 from fibsem.system.locks import at_work

@@ -14,7 +14,7 @@ from fibsem.search.slots import Attempt
 from fibsem.search.sweep import Sweep
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
-from fibsem.training.run import TrialFailedError
+from fibsem.training.failures import TrialFailedError
 from tests.search.sweeps import finished
 
 RUNGS = read_rungs([[9, 2], [3, 6], [1, 18]])

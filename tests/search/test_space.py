@@ -11,7 +11,8 @@ from fibsem.config import compose
 from fibsem.errors import UserError
 from fibsem.geometry import Nbhd
 from fibsem.models.spec import resolve
-from fibsem.search.space import Choice, Range, read_space
+from fibsem.search.declared import read_space
+from fibsem.search.space import Choice, Range
 
 
 def space_of(*overrides):

@@ -11,7 +11,7 @@ from fibsem.config import compose
 from fibsem.errors import UserError
 from fibsem.search.folder import wait_for
 from fibsem.search.report import report_sweep
-from fibsem.training.run import PrunedError
+from fibsem.training.failures import PrunedError
 from tests.search.sweeps import children, finished, opened, worked
 
 

@@ -13,13 +13,15 @@ import pytest
 from fibsem.config import Configuration, RankConfig, compose
 from fibsem.errors import OutageError, UserError
 from fibsem.promotion.trials import best_trials
+from fibsem.search.keeping import inherit
 from fibsem.search.sweep import Sweep
-from fibsem.search.worker import Worker, inherit
+from fibsem.search.worker import Worker
 from fibsem.system.files import write_json
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
+from fibsem.training.failures import TrialFailedError
 from fibsem.training.results import TrialResult
-from fibsem.training.run import CHECKPOINT, TrialFailedError
+from fibsem.training.run import CHECKPOINT
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ from fibsem.errors import one_line
 from fibsem.system.files import read_json
 from fibsem.tracking.runs import Tracking
 from fibsem.training import fit
+from fibsem.training.failures import failure_of
 from fibsem.training.health import CollapsedError, DivergedError, check_alive
-from fibsem.training.run import Job, failure_of, run_job
+from fibsem.training.run import Job, run_job
 from tests.impossible import ALIVE, DEAD, LABELS, NOISE, sigmoid
 
 

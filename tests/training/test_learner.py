@@ -7,7 +7,7 @@ import pytest
 from fibsem.inference.model.predict import compiled
 from fibsem.training.fit import as_dataset, epoch_batches, train
 from fibsem.training.learner import BATCHES, Learner, Statistics
-from fibsem.training.plan import probe
+from fibsem.training.probing import probe
 
 
 def small_model():

@@ -15,12 +15,11 @@ from fibsem.training.plan import (
     FILE,
     MOST_EPOCHS,
     Plan,
-    Probe,
     forecast,
     plan_trainings,
     planned,
-    probe,
 )
+from fibsem.training.probing import Probe, probe
 from fibsem.training.results import Epoch
 
 PLAN = Plan(60.0, "abc", 1, 2, 3, 0.1, 0.2, 5.0)

@@ -11,9 +11,10 @@ from fibsem.tracking import names
 from fibsem.tracking.beginning import FileNotes
 from fibsem.tracking.runs import Tracking
 from fibsem.training.estimating import estimate
+from fibsem.training.failures import PrunedError, failure_of, reason_of
 from fibsem.training.health import DivergedError
 from fibsem.training.results import TrialResult
-from fibsem.training.run import Job, PrunedError, failure_of, reason_of, run_job
+from fibsem.training.run import Job, run_job
 from fibsem.training.scoring import score_all
 
 
