@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
-from scipy.stats import wilcoxon
+from scipy.special import stdtrit
 
 #: Fewer pairs decide nothing: five reach p = 0.05 one-sided only where all agree, never two-sided.
 FEWEST_PAIRS = 6
@@ -82,7 +81,7 @@ def judge(
         return Gate(False, f"{cannot}; force=true promotes regardless", None, *errors)
     p = 1.0
     if unequal:  # without the equal ones p is exact
-        p = float(wilcoxon(difference[difference != 0], alternative="less").pvalue)
+        p = _wilcoxon(difference[difference != 0], "less")
     worse, further = p < alpha, errors[0] - errors[1] > most_growth
     reason = (
         f"{'worse than' if worse else 'not worse than'} the champion on {difference.size} test "
@@ -163,7 +162,7 @@ def paired_over_squares(first: Sequence[float], second: Sequence[float]) -> Pair
     difference = np.subtract(first, second)
     p = None
     if difference.size >= FEWEST_PAIRS:
-        p = float(wilcoxon(difference).pvalue) if difference.any() else 1.0
+        p = _wilcoxon(difference, "two-sided") if difference.any() else 1.0
     return Paired(difference.size, *_mean_interval(difference), p, "Wilcoxon signed-rank")
 
 
@@ -172,14 +171,23 @@ def paired_over_seeds(first: Sequence[float], second: Sequence[float]) -> Paired
     difference = np.subtract(first, second)
     p = None
     if difference.size >= 2 and difference.std() > 0:
-        p = float(stats.ttest_rel(first, second).pvalue)
+        from scipy.stats import ttest_rel
+
+        p = float(ttest_rel(first, second).pvalue)
     return Paired(difference.size, *_mean_interval(difference), p, "paired t")
+
+
+def _wilcoxon(difference: npt.NDArray[np.float64], alternative: str) -> float:
+    """The p-value of the signed-rank test; what scipy.stats takes to load only a test shall pay."""
+    from scipy.stats import wilcoxon
+
+    return float(wilcoxon(difference, alternative=alternative).pvalue)
 
 
 def _mean_interval(difference: npt.NDArray[np.float64]) -> tuple[float, float, float]:
     mean = float(difference.mean())
     if difference.size < 2:
         return mean, float("nan"), float("nan")
-    t = float(stats.t.ppf(0.975, difference.size - 1))
+    t = float(stdtrit(difference.size - 1, 0.975))
     half = t * float(difference.std(ddof=1)) / float(np.sqrt(difference.size))
     return mean, mean - half, mean + half
