@@ -85,7 +85,6 @@ def test_each_composes_and_has_its_size(name, n, nz):
         assert found == expected
     else:
         assert abs(found / expected - 1) < 0.05
-    keras.backend.clear_session()
 
 
 @pytest.mark.parametrize(
@@ -100,7 +99,6 @@ def test_each_takes_a_step(name, n, nz):
     loss = model.train_on_batch(images, np.array([0, 1], "float32").reshape(2, 1, 1, 1))
     assert np.isfinite(float(loss))
     assert any((a != b).any() for a, b in zip(before, model.get_weights(), strict=True))
-    keras.backend.clear_session()
 
 
 @pytest.mark.parametrize("n", [11, 33])
