@@ -62,13 +62,12 @@ def score_all(
     material: Material,
     scorer: BlockScorer | Scorer,
     split: Split,
-    how: PostProcessing | None = None,
+    how: PostProcessing = PostProcessing(),  # noqa: B008 - frozen
 ) -> dict[str, float]:
     """Figures over every labelled pixel of a split, pooled over squares and samples.
 
     The loss is that of the scores, whatever the post-processing.
     """
-    how = how or PostProcessing()
     confusions: list[Confusion] = []
     losses: list[tuple[float, int]] = []
     for _, square in scored_squares(material, scorer, split, how.margin):
