@@ -40,6 +40,10 @@ KINDS = {
     "odd slices in a film": ["odd_slices"],
     "labels that lie elsewhere": ["placing"],
     "values of another type in our own records": ["records"],
+    "fill in other shapes": ["rims"],
+    "ends of a series that names tell of": ["ends"],
+    "units, sizes of print, levels in any order": ["units"],
+    "squares placed or labelled wrongly": ["squares"],
 }
 
 

@@ -8,7 +8,7 @@ a pixel depend on the patch it is seen in, and patch and dense evaluation would 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -170,6 +170,14 @@ def fit_correction(
         slope, centre = fitted.slope, fitted.centre
     line = Correction(recipe, slope, centre, 0.0, 1.0)
     if recipe.scaling == "none":
+        spread = replace(line, recipe=replace(recipe, scaling="minmax"))
+        if not _scaling(volume, spread, most_slices, extent)[1] > FLAT:
+            low, high = volume.value_range
+            raise UserError(
+                f"a film must have grey values that vary within its range, but {volume.path} is "
+                f"constant within [{low:g}, {high:g}]; range=[low,high] says what is black and "
+                "white."
+            )
         return line
     offset, scale = _scaling(volume, line, most_slices, extent)
     if not scale > FLAT:

@@ -113,3 +113,14 @@ def test_any_box_is_part_of_the_padded_correction(data):
     stop = tuple(min(a + e, n + pad) for a, e, n in zip(start, extent, array.shape, strict=True))
     inner = tuple(slice(a + pad, b + pad) for a, b in zip(start, stop, strict=True))
     np.testing.assert_array_equal(corrected.read(Box(start, stop)), whole[inner])
+
+
+@pytest.mark.parametrize("scaling", ["none", "standardise"])
+@pytest.mark.parametrize("value_range", [(0, 1), (300, 400), None])
+def test_a_film_that_shows_one_value_is_no_film(scaling, value_range):
+    """All beyond the range is the white, or the black, of it: no figure follows from that."""
+    grey = np.full((3, 8, 9), 7, np.uint8)
+    grey[1:] += np.uint8(value_range is not None)
+    volume = ArrayVolume(grey, value_range=value_range)
+    with pytest.raises(UserError, match=r"vary.* is constant"):
+        fit_correction(volume, Recipe(gradient="none", scaling=scaling))
