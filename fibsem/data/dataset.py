@@ -430,7 +430,8 @@ def _check_classes(dataset: Dataset) -> None:
                 raise UserError(
                     f"every split must hold both classes, but {split} of {dataset.path} has no "
                     f"pixel of class {name} (label value {getattr(dataset.classes, name)}) in its "
-                    f"{len(regions)} regions."
+                    f"{len(regions)} regions; the choices are more labels that show it, a column "
+                    "`split` in the region table, or another split.seed for every command."
                 )
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from fibsem.analysis import figures
 from fibsem.analysis.encoding import cell
-from fibsem.analysis.intervals import normal_interval
+from fibsem.analysis.intervals import FEWEST_SQUARES, normal_interval
 from fibsem.data.dataset import Dataset, Region, Sample, by_split, left_out, porosity
 from fibsem.data.placing import doubts
 from fibsem.data.preprocessing import (
@@ -329,7 +329,19 @@ def tables(record: dict[str, Any]) -> str:
         if s["porosity_ci"] is not None:
             interval = "[{:.2f}, {:.2f}]".format(*(100 * value for value in s["porosity_ci"]))
         lines.append(f"| {cell(name)} | {counts} | {share} | {interval} |")
+    lines += _few_tested(sum(s["regions"]["test"] for _, s in samples))
     told = [(name, s["agreement"]) for name, s in samples if s["agreement"]]
     lines += ["" for _ in told[:1]]
     lines += [f"{cell(name)}: {cell(agreement_text(some))}" for name, some in told]
     return "\n".join(lines) + "\n"
+
+
+def _few_tested(squares: int) -> list[str]:
+    """What a promotion cannot decide with so few: better known before the hours than after them."""
+    if not 0 < squares < FEWEST_SQUARES:
+        return []
+    return [
+        "",
+        f"Test squares: {squares}. Below {FEWEST_SQUARES} no porosity is corrected, and a champion "
+        "is replaced only by force=true.",
+    ]

@@ -301,7 +301,8 @@ def test_a_split_without_one_class_is_refused(make):
     bad_mask(make.folder, np.zeros((16, 16), np.uint8), "m1.tif")
     table = "mask,z,y,x,split\nm0.tif,0,0,0,train\nm1.tif,9,0,0,val\n"
     with pytest.raises(
-        UserError, match=r"both classes, but val .* class solid \(label value 255\)"
+        UserError,
+        match=r"both classes, but val .* class solid \(label value 255\).*; the choices are .*seed",
     ):
         make(table=table)
 

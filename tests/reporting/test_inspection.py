@@ -120,3 +120,19 @@ def test_a_mask_of_two_places_is_noticed(labelled):
     said = "a: a0.tif is listed for more than one place"
     assert said not in labelled(RIGHT)
     assert said in labelled(RIGHT, names=("0.tif", "0.tif", "2.tif", "3.tif"))
+
+
+@pytest.mark.parametrize(("test", "said"), [(0, False), (5, True), (6, False)])
+def test_too_few_test_squares_are_said_before_anything_is_trained(tmp_path, test, said):
+    rows = [f"m{k}.tif,0,{10 * k},0,{'test' if k < test else 'train'}" for k in range(7)]
+    film = np.random.default_rng(0).integers(1, 255, (2, 80, 30), np.uint8)
+    tifffile.imwrite(tmp_path / "film.tif", film, photometric="minisblack")
+    for k in range(7):
+        tifffile.imwrite(tmp_path / f"m{k}.tif", np.repeat(np.uint8([[0, 255]]), 5, 1).repeat(9, 0))
+    (tmp_path / "regions.csv").write_text("\n".join(["mask,z,y,x,split", *rows, ""]))
+    (tmp_path / "dataset.yaml").write_text(
+        "name: a\nvoxel_nm: null\nclasses: {pore: 0, solid: 255}\n"
+        "samples: [{name: a, volume: film.tif, regions: regions.csv}]\n"
+    )
+    record = Inspection.of(load_dataset(tmp_path), Recipe()).record()
+    assert (f"Test squares: {test}. Below 6 no porosity is corrected" in tables(record)) == said
