@@ -26,7 +26,7 @@ INVERTED, UNLIKE, FAR = 0.25, 0.5, 8.0
 #: compared with, and how far they may be off: in the film's contrast, and times what is usual. Of
 #: clean films they are off by 0.03 of it, or 3 times what is usual, at most
 #: (experiments/reliability/inputs-placing.md).
-ENDS, AROUND, OFF, OFTEN = (0.02, 0.98), 8, 0.1, 6.0
+ENDS, AROUND, OFF, OFTEN = (0.02, 0.98), 8, 0.07, 6.0
 #: Share of the pairs of neighbours that may be equal before that is how the film is.
 EQUAL = 0.25
 #: How much of what neighbours lose from one slice to the next two that are swapped win back.

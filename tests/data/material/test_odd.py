@@ -82,6 +82,16 @@ def test_nor_of_real_films(real, path):
     assert list(odd_in(open_volume(real / path))) == []
 
 
+@pytest.mark.real
+@pytest.mark.parametrize("z", [0, 6, 13])
+def test_a_slice_that_is_brighter_by_a_tenth_of_the_contrast_is_named(real, z):
+    film = open_volume(real / "shale/images.tif").whole()[:, ::4, ::4].copy()
+    low, high = np.quantile(film, (0.01, 0.99))
+    film[z] = np.clip(film[z] + 0.1 * (high - low), 0, 255)
+    said = [f"slice {z} is darker, brighter or of other contrast than those around: look at"]
+    assert [doubt[: len(said[0])] for doubt in odd_in(ArrayVolume(film))] == said
+
+
 def inside(*lost):
     """A mask of one column less, and without some slices."""
     mask = np.ones(FILM.shape, np.uint8)
