@@ -17,6 +17,7 @@ from fibsem.data.pieces import MOST
 from fibsem.data.pieces import SIDE as PIECE
 from fibsem.data.split import SPLITS
 from fibsem.promotion.trials import Trial
+from fibsem.training.estimate import duration
 from fibsem.training.material import Material
 from fibsem.training.plan import Plan, plan_trainings
 from fibsem.training.probing import probe
@@ -47,13 +48,18 @@ def plan_promotion(
     count = min(promotion.candidates, len(trials)) + promotion.ensemble - 1
     if promotion.mixed:
         count = max(promotion.ensemble, len({trial.architecture for trial in trials}))
+    labelled, volumes = (pixels(dataset, segment=segment) for segment in (False, True))
+    volumes_s = timed.pixel_s * (volumes - labelled) if given.tree["segment"] else 0.0
     known_s = (
         again * sum(trial.train_s for trial in trials)
-        + timed.pixel_s * pixels(dataset, segment=given.tree["segment"])
+        + timed.pixel_s * labelled
+        + volumes_s
         + search_s(dataset, given.postprocessing)
     )
     spent_s = time.perf_counter() - began + known_s
-    instead = ", rank.k=1, for which no trial is trained anew," if again else ""
+    instead = ["rank.k=1 (no trial is trained anew)"] if again else []
+    if volumes_s:
+        instead.append(f"segment=false (leaves {duration(volumes_s)} of whole volumes for later)")
     return plan_trainings(timed, budget_s, spent_s, dataset.hash, trials=count, instead=instead)
 
 

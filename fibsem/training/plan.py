@@ -7,7 +7,7 @@ the machine did. So the plan is kept with the results, and a command that is giv
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -147,7 +147,7 @@ class Plan:
 
 def plan_trainings(
     found: Probe, budget_s: float, spent_s: float, data: str,
-    *, trials: int = 1, each_s: float = 0, instead: str = "", traced: bool = False,
+    *, trials: int = 1, each_s: float = 0, instead: Sequence[str] = (), traced: bool = False,
 ) -> Plan:  # fmt: skip
     """Trainings of one network that fill what is left of a budget.
 
@@ -162,7 +162,7 @@ def plan_trainings(
     trials, each_s
         Trainings, and what else is done for each.
     instead
-        What else would do where it is too short, ``", ..."``.
+        What else would do where it is too short.
     traced
         Whether the learner that was timed is trained.
 
@@ -178,8 +178,8 @@ def plan_trainings(
         what = "one training" if trials == 1 else f"{trials} trainings"
         raise UserError(
             f"`budget` must be at least {math.ceil(1.1 * (spent_s + trials * least))}s for {what} "
-            f"of this network on this machine, but got {budget_s:g}s; the choices are a longer "
-            f"one{instead} or a smaller network."
+            f"of this network on this machine, but got {budget_s:g}s; the choices are "
+            f"{', '.join(['a longer one', *instead])} or a smaller network."
         )
     return Plan(budget_s, data, trials, epochs, steps, found.step_s, found.validation_s, once_s)
 

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from fibsem.config import Configuration, PostProcessingConfig, RankConfig, compose, read
+from fibsem.errors import UserError
 from fibsem.promotion import budget
 from fibsem.promotion.budget import pixels, plan_promotion, search_s, values
 from fibsem.promotion.final import final_configuration
@@ -105,3 +106,15 @@ def test_what_is_left_is_shared_by_the_final_trainings(planned, given, trainings
     assert plan.trials == trainings
     left_s = 900 - 60 - 40 - 2 * (20 + 30)
     assert 0.9 * left_s < plan.seconds < left_s
+
+
+@pytest.mark.parametrize("segment", [True, False])
+def test_a_budget_that_volumes_use_up_says_that_they_can_wait(planned, monkeypatch, segment):
+    """168 960 pixels of volume and 25 920 labelled ones, a tenth of a second each."""
+    monkeypatch.setattr(budget, "probe", lambda *_: Probe(0.1, 0.2, 5.0, 0.1))
+    with pytest.raises(
+        UserError, match=r"`budget` must be at least .* or a smaller net"
+    ) as refused:
+        planned(["slow"], f"segment={segment}")
+    said = "segment=false (leaves 4.7 h of whole volumes for later)"
+    assert (said in str(refused.value)) == segment
