@@ -21,6 +21,7 @@ from pathlib import Path
 from fibsem.errors import UserError
 from fibsem.system.files import known_json, remove_own, write_json
 from fibsem.system.records import typed
+from fibsem.training.plan import FILE as PLAN
 
 #: Where it is noted, in the folder of the results; every so many seconds.
 FOLDER, EVERY_S = "worked", 2.0
@@ -83,6 +84,10 @@ class Worked:
         at, seconds = self._own()
         write_json(self._file, asdict(Start(at, seconds - at)))
 
+    def forget(self) -> None:
+        """Count this start no more, once it has ended."""
+        self._file.unlink(missing_ok=True)
+
     def _own(self) -> tuple[float, float]:
         return self._at, self._at + time.perf_counter() - self._began
 
@@ -111,8 +116,13 @@ def worked_on(results: Path, began: float, *, budgeted: bool, anew: bool) -> Ite
     if anew:
         remove_own(results, [f"{FOLDER}/*.json", FOLDER])
     worked = Worked(results / FOLDER, began)
-    with _noted(worked) if budgeted else contextlib.nullcontext():
-        yield worked
+    try:
+        with _noted(worked) if budgeted else contextlib.nullcontext():
+            yield worked
+    except UserError:
+        if not (results / PLAN).is_file():  # who was refused a plan has worked on none
+            worked.forget()
+        raise
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from multiprocessing import get_context
 
 import pytest
 
+from fibsem.errors import UserError
 from fibsem.system.files import read_json, write_json
 from fibsem.training import worked as module
 from fibsem.training.worked import FOLDER, worked_on
@@ -79,3 +80,14 @@ def test_without_a_budget_nothing_is_noted(tmp_path):
     with working(tmp_path, budgeted=False):
         pass
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("planned", "counts"), [(False, False), (True, True)])
+def test_a_start_that_was_refused_a_plan_does_not_count(tmp_path, planned, counts):
+    """Else the shortest budget that the refusal names would be too short for the next start."""
+    if planned:
+        write_json(tmp_path / "plan.json", {})
+    with pytest.raises(UserError), working(tmp_path, before_s=40.0):
+        raise UserError("`budget` must be at least 60s, but got 40s.")
+    with working(tmp_path) as again:
+        assert (again.seconds > 40) == counts
