@@ -140,14 +140,13 @@ def _with_errors(figures: dict[str, FloatArray]) -> dict[str, float]:
 def jackknife(without: FloatArray) -> float:
     """Standard error of a figure from its values without one square each (Efron, 1982).
 
-    Squares that hold all of a class, without which there is no figure, are left out; nan where
-    fewer than two are left.
+    nan for fewer than two squares, and where one of them holds all of a class: there is no figure
+    without it, and what the others vary by says nothing of that class.
 
     >>> round(jackknife(np.array([2.5, 2.0, 1.5])), 4)  # a mean of 1, 2, 3: sqrt(1 / 3)
     0.5774
     """
-    values = without[np.isfinite(without)]
-    if values.size < 2:
+    n = without.size
+    if n < 2:
         return float("nan")
-    n = values.size
-    return float(np.sqrt((n - 1) / n * ((values - values.mean()) ** 2).sum()))
+    return float(np.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum()))

@@ -1,7 +1,9 @@
 """Fill in new shapes: fine and steep rims, wedges, cut corners, frames, touching tiles, stripes.
 
 Right is a porosity of what is left within 0.3 points of that of what is seen, with at most 3 % of
-the material given up. Looks inside: the truth stands for the labels, in which fill is a pore.
+the material given up.
+
+The truth stands for the labels, in which fill is a pore.
 """
 
 import numpy as np
