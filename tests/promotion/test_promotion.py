@@ -189,8 +189,10 @@ def test_gain_and_cost_of_views_are_told(promoted):
     twice = views["2"]["seconds_per_gigapixel"] / views["1"]["seconds_per_gigapixel"]
     assert 1.1 < twice < 6  # two views; other work beside one of them is no failure
     assert views["2"]["squares"] >= 1
-    # pieces of these squares are all of them
-    assert views["1"]["val_miou"] == pytest.approx(promoted["promote"]["val_all"]["miou"], abs=2e-3)
+    # pieces of these squares are all of them, but small objects are others where a piece ends
+    whole = 0.05 if promoted["promote"]["postprocessing"]["min_size"] else 2e-3
+    miou = promoted["promote"]["val_all"]["miou"]
+    assert views["1"]["val_miou"] == pytest.approx(miou, abs=whole)
 
 
 def test_the_run_knows_porosity_time_and_that_the_test_squares_were_used(promoted):

@@ -19,7 +19,10 @@ SPACING = (50.0, 10.0, 10.0)
 
 @pytest.fixture(scope="session")
 def segment():
-    """Function (folder, solid (z, y, x), options, **how) -> folder of its segmentation."""
+    """Function (folder, solid (z, y, x), options, **how) -> folder of its segmentation.
+
+    ``solid`` is 0 to 1, and solid from a half on.
+    """
     spec = resolve("threshold", Nbhd(1, 11, 11), "valid")
     segmenter = Segmenter.of(
         spec, Threshold(spec), Recipe(gradient="none", scaling="none"), PostProcessing()
@@ -28,7 +31,7 @@ def segment():
     def make(folder, solid, *, voxel_nm=SPACING, say=lambda _: None, **options):
         solid = np.asarray(solid)
         with create_volume(folder / "film", solid.shape, np.uint8, format="tiff") as writer:
-            writer.write(0, np.where(solid > 0, 180, 60).astype(np.uint8))
+            writer.write(0, (60 + 120 * solid).astype(np.uint8))
         for z in options.pop("lost", ()):
             (folder / "film" / f"slice_{z:04d}.tif").unlink()
         gaps = options.get("missing") == "skip"
