@@ -99,7 +99,7 @@ def test_a_killed_training_ends_as_the_whole_one(command, tiny):
     kill_when(killed, (command.folder / "cut" / "checkpoint.npz").exists)
     assert not (command.folder / "cut" / "summary.json").exists()
     other = command("train", "cut", *how, "train.learning_rate=0.1")
-    assert "another train.learning_rate (0.002, now 0.1);" in refused(other, command, "cut")
+    assert "another train.learning_rate (0.01, now 0.1);" in refused(other, command, "cut")
     cut = finish(command("train", "cut", *how), command, "cut")
     assert without_times(cut) == without_times(whole)
     assert not list(command.folder.rglob(".tmp-*"))

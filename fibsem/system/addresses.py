@@ -35,6 +35,19 @@ def database_file(address: str) -> Path | None:
     return Path(OPTIONS.sub("", address.removeprefix(SQLITE)))
 
 
+def absolute(address: str) -> str:
+    """An address of an SQLite file that means the same wherever a process goes; others as they are.
+
+    >>> absolute("sqlite:////data/50 %.db?timeout=9"), absolute("http://host:5000")
+    ('sqlite:////data/50 %.db?timeout=9', 'http://host:5000')
+    """
+    file = database_file(address)
+    if file is None:
+        return address
+    options = OPTIONS.search(address)
+    return f"{SQLITE}{file.absolute()}{options[0] if options else ''}"
+
+
 def as_url(address: str) -> str:
     """An address as a driver must see it.
 

@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 from sqlalchemy.exc import DatabaseError
 
 from fibsem.errors import STORES, OutageError, UserError
-from fibsem.system.addresses import as_url, database_file, hidden
+from fibsem.system.addresses import absolute, as_url, database_file, hidden
 from fibsem.system.files import user_cache
 from fibsem.system.interrupts import uninterrupted
 from fibsem.system.locks import alone
@@ -36,9 +36,10 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 def client_of(uri: str) -> MlflowClient:
     """A client of a store, where runs and registered models lie, whatever variables say.
 
-    What MLflow does by itself, as reading artifacts, it does there too.
+    What MLflow does by itself, as reading artifacts, it does there too. It keeps a store by its
+    address: that of a file holds the working folder, which a notebook may leave.
     """
-    address = uri if database_file(uri) is not None else as_url(uri)
+    address = absolute(uri) if database_file(uri) is not None else as_url(uri)
     mlflow.set_tracking_uri(address)
     mlflow.set_registry_uri(address)
     return MlflowClient(address, registry_uri=address)

@@ -229,7 +229,7 @@ import tensorflow as tf
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
-from fibsem.config import RunConfig, compose
+from fibsem.config import Configuration, compose
 from fibsem.training.datasets import obtain
 from fibsem.training.material import Material
 from fibsem.training.fit import train
