@@ -19,9 +19,11 @@ def main(tree: Tree) -> None:
         for key in ("volume", "quantified", "screenshot", "layers")
     }
 
-    from fibsem.quantification.segmented import open_segmented
+    from fibsem.quantification.segmented import limits_of_labels, open_segmented
 
     segmented = open_segmented(folder)
+    for limit in limits_of_labels(segmented.record):
+        print(f"{folder}: {limit}")
     if find_spec("napari") is None:
         raise UserError(
             "napari must be installed to view, but is not; make install-view, or pip install "

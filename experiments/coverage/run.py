@@ -25,6 +25,7 @@ from fibsem.analysis.intervals import (
     Estimate,
     difference_estimate,
     normal_interval,
+    one_pixel_off,
     post_stratified_estimate,
     with_sampling,
 )
@@ -32,18 +33,20 @@ from fibsem.analysis.metrics import Confusion
 from fibsem.analysis.structure import Film
 from fibsem.analysis.structure.cells import CellCounts
 from fibsem.analysis.structure.integral_range import integral_range
-from fibsem.analysis.structure.walk import walk
+from fibsem.analysis.structure.surface import porosity_per_px_of_slices
 from fibsem.data.phantom import PhantomRecipe
 from fibsem.data.phantom.render import signals
 from fibsem.data.phantom.simulation import draw
-from fibsem.system.files import known_json, write_json
+from fibsem.system.files import write_json
 
 #: This volume: twelve films, four of each porosity; material: small films of one porosity.
 VOLUME = replace(PhantomRecipe(), seed=11, shape=(24, 384, 384), squares=3)
 MATERIAL = replace(PhantomRecipe(), seed=12, shape=(12, 192, 192), squares=3, square_px=64)
 POROSITIES = (0.22, 0.30, 0.45)
 SQUARE, COUNTS, ANNOTATORS = 64, (6, 12, 20), ("true", "noisy", "biased")
-MATERIAL_POROSITY, MATERIAL_SQUARES = 0.30, 12
+MATERIAL_POROSITY = 0.30
+#: Draws of films with replacement, for the limits of a share that comes from few films.
+RESAMPLED = 10_000
 #: Of the smoothing before Otsu's threshold, pixels.
 SIGMA = 2.0
 
@@ -81,6 +84,11 @@ class Phantom:
             found.append(Confusion.of(solid.astype(np.uint8), found_solid.astype(np.uint8)))
         return found
 
+    @property
+    def per_px(self) -> float:
+        """What the map says that its porosity changes by per pixel of boundary, as `segment`."""
+        return porosity_per_px_of_slices(np.uint8(~self.mapped), VOLUME.voxel_nm)
+
 
 def scored(interval: tuple[float, float], truth: float) -> list[float]:
     """Whether an interval holds the truth, its width, and its score: 40 times what it misses by."""
@@ -94,24 +102,33 @@ def by_slices(mapped: np.ndarray) -> tuple[float, float]:
     return normal_interval(mapped.mean((1, 2)).tolist())
 
 
+def estimates_of(porosity: float, squares: list[Confusion]) -> dict[str, Estimate]:
+    """Both estimators of the porosity of a film."""
+    both = {
+        "difference": difference_estimate(porosity, squares),
+        "post_stratified": post_stratified_estimate(porosity, squares),
+    }
+    return {name: one for name, one in both.items() if one}
+
+
 def this_volume(k: int, draws: int) -> dict:
     """All draws of squares from one film."""
     film = Phantom.of(VOLUME, str(k), POROSITIES[k % 3])
     truth, porosity = float(film.labels["true"].mean()), float(film.mapped.mean())
-    record = {"truth": truth, "mapped": porosity, "thesis": scored(by_slices(film.mapped), truth)}
+    record = {"truth": truth, "mapped": porosity, "per_px": film.per_px,
+              "labelled": {who: float(film.labels[who].mean()) for who in ANNOTATORS},
+              "thesis": scored(by_slices(film.mapped), truth)}  # fmt: skip
     rng = np.random.default_rng([1, k])
     for who in ANNOTATORS:
         # what one who knows the spread of all squares would tell
         many = film.squares(who, 400, rng)
         sd = np.std([difference_estimate(0.0, [square] * 2).porosity for square in many])
         for n in COUNTS:
-            drawn = [film.squares(who, n, rng) for _ in range(draws)]
-            estimates = {
-                "difference": [difference_estimate(porosity, one) for one in drawn],
-                "post_stratified": [post_stratified_estimate(porosity, one) for one in drawn],
-            }
-            for name, some in estimates.items():
-                record[f"{name} {who} {n}"] = [scored(e.interval, truth) for e in some if e]
+            for _ in range(draws):
+                for name, one in estimates_of(porosity, film.squares(who, n, rng)).items():
+                    wide = one_pixel_off(one.interval, record["per_px"])
+                    for kind, ends in ((name, one.interval), (f"{name}_one_pixel_off", wide)):
+                        record.setdefault(f"{kind} {who} {n}", []).append(scored(ends, truth))
             record[f"oracle {who} {n}"] = 2 * 1.96 * float(sd) / np.sqrt(n)
     return record
 
@@ -120,25 +137,29 @@ def material(k: int) -> dict:
     """One film of many: the truth is the porosity that all of them have on average."""
     film = Phantom.of(MATERIAL, str(k), MATERIAL_POROSITY)
     truth, mapped = film.labels["true"], film.mapped
-    porosity = float(mapped.mean())
-    squares = film.squares("true", MATERIAL_SQUARES, np.random.default_rng([2, k]))
-    own = difference_estimate(porosity, squares)
-    from_map, from_truth = ranged(mapped), ranged(truth)
-    spread = own.porosity * (1 - own.porosity) / (porosity * (1 - porosity))
-    both = with_sampling(own, from_map.sd * float(np.sqrt(spread)), from_map.degrees)
-    return {
-        "realised": float(truth.mean()), "said": from_truth.sd, "said_by_map": from_map.sd,
-        "error": own.error, "estimate": own.porosity,
-        "material": scored(both.interval, MATERIAL_POROSITY),
-        "volume": scored(own.interval, float(truth.mean())),
-        "thesis": scored(by_slices(mapped), MATERIAL_POROSITY),
-    }  # fmt: skip
+    porosity, per_px = float(mapped.mean()), film.per_px
+    from_map = ranged(mapped)
+    record = {"realised": float(truth.mean()), "said": ranged(truth).sd, "said_by_map": from_map.sd,
+              "thesis": scored(by_slices(mapped), MATERIAL_POROSITY)}  # fmt: skip
+    rng = np.random.default_rng([2, k])
+    for who in ANNOTATORS:
+        for n in COUNTS:
+            for name, own in estimates_of(porosity, film.squares(who, n, rng)).items():
+                spread = own.porosity * (1 - own.porosity) / (porosity * (1 - porosity))
+                sd = from_map.sd * float(np.sqrt(max(0.0, spread)))
+                both = with_sampling(own, sd, from_map.degrees).interval
+                for kind, ends in (
+                    (name, both),
+                    (f"{name}_one_pixel_off", one_pixel_off(both, per_px)),
+                ):
+                    record[f"{kind} {who} {n}"] = scored(ends, MATERIAL_POROSITY)
+                record[f"{name} {who} {n} error"] = own.error
+    return record
 
 
 def ranged(pores: np.ndarray):
-    film = Film.of(np.uint8(~pores), MATERIAL.voxel_nm)
-    cells = CellCounts(film)
-    walk(film, [cells])
+    cells = CellCounts(Film.of(np.uint8(~pores), MATERIAL.voxel_nm))
+    cells.add(0, np.uint8(~pores))
     return integral_range(cells.cells)
 
 
@@ -146,20 +167,36 @@ def kept(folder: Path, name: str, count: int, make) -> Iterator[dict]:
     """One record a film, as a former run left it or made now."""
     for k in range(count):
         path = folder / f"{name}-{k}.json"
-        record = known_json(path)
-        if record is None:
+        if not path.exists():
             write_json(path, make(k))
-            record = known_json(path)
         print(f"{name} {k + 1} of {count}", flush=True)
-        yield record
+        yield json.loads(path.read_text())
 
 
-def coverage(scores: list[list[float]], films: int | None = None) -> dict:
-    """Share that holds the truth with its limits, mean width, mean score."""
-    held, width, score = np.mean(scores, axis=0)
-    limits = binomtest(round(held * len(scores)), len(scores)).proportion_ci()
-    return {"coverage": held, "limits": [limits.low, limits.high], "width": width, "score": score,
-            "intervals": len(scores)}  # fmt: skip
+def coverage(films: list[list[list[float]]]) -> dict:
+    """Share that holds the truth with its limits, mean width, mean score; of films, or of one each.
+
+    Intervals of one film are not independent: films are drawn anew with replacement (percentiles
+    of their mean). Of films with one interval each the limits are binomial.
+    """
+    held, width, score = np.mean([one for film in films for one in film], axis=0)
+    if all(len(film) == 1 for film in films):
+        exact = binomtest(round(held * len(films)), len(films)).proportion_ci()
+        limits = [exact.low, exact.high]
+    else:
+        by_film = np.array([np.mean([one[0] for one in film]) for film in films])
+        drawn = np.random.default_rng(0).choice(by_film, (RESAMPLED, len(films)))
+        limits = np.quantile(drawn.mean(axis=1), (0.025, 0.975)).tolist()
+    return {"coverage": held, "limits": limits, "width": width, "score": score,
+            "intervals": sum(map(len, films)), "films": len(films)}  # fmt: skip
+
+
+KINDS = (
+    "difference",
+    "post_stratified",
+    "difference_one_pixel_off",
+    "post_stratified_one_pixel_off",
+)
 
 
 def of_volumes(records: list[dict]) -> dict:
@@ -167,27 +204,32 @@ def of_volumes(records: list[dict]) -> dict:
     for who in ANNOTATORS:
         for n in COUNTS:
             oracle = float(np.mean([record[f"oracle {who} {n}"] for record in records]))
-            for name in ("difference", "post_stratified"):
+            for name in KINDS:
                 key = f"{name} {who} {n}"
-                all_of = coverage([one for record in records for one in record[key]])
+                all_of = coverage([record[key] for record in records])
                 told[key] = {**all_of, "width_over_oracle": all_of["width"] / oracle}
     return told
 
 
 def of_material(records: list[dict]) -> dict:
     realised = np.array([record["realised"] for record in records])
-    sd = float(realised.std(ddof=1))
-    error = float(np.sqrt(np.mean(np.square([record["error"] for record in records]))))
-    # one who knows what films and squares vary by
-    oracle = Estimate(0.5, float(np.hypot(sd, error)), 1e9).interval
-    both = coverage([record["material"] for record in records])
+    sd, told = float(realised.std(ddof=1)), {}
+    for who in ANNOTATORS:
+        for n in COUNTS:
+            errors = [record[f"difference {who} {n} error"] for record in records]
+            # one who knows what films and squares vary by
+            oracle = Estimate(0.5, float(np.hypot(sd, np.sqrt(np.mean(np.square(errors))))), 1e9)
+            width = oracle.interval[1] - oracle.interval[0]
+            for name in KINDS:
+                key = f"{name} {who} {n}"
+                one = coverage([[record[key]] for record in records if key in record])
+                told[key] = {**one, "width_over_oracle": one["width"] / width}
     return {
         "realised_mean": float(realised.mean()), "realised_sd": sd,
         "said_sd": float(np.sqrt(np.mean(np.square([r["said"] for r in records])))),
         "said_by_map_sd": float(np.sqrt(np.mean(np.square([r["said_by_map"] for r in records])))),
-        "material": {**both, "width_over_oracle": both["width"] / (oracle[1] - oracle[0])},
-        "volume": coverage([record["volume"] for record in records]),
-        "thesis": coverage([record["thesis"] for record in records]),
+        **told,
+        "thesis": coverage([[record["thesis"]] for record in records]),
     }  # fmt: skip
 
 
@@ -199,14 +241,19 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=200)
     parser.add_argument("--material", type=int, default=200, help="small films")
     args = parser.parse_args()
-    volumes = list(kept(args.folder, "volume", args.films, lambda k: this_volume(k, args.draws)))
-    small = list(kept(args.folder, "material", args.material, material))
+    volumes = list(kept(args.folder, "film", args.films, lambda k: this_volume(k, args.draws)))
+    small = list(kept(args.folder, "small", args.material, material))
     told = of_volumes(volumes)
-    thesis = coverage([record["thesis"] for record in volumes])
+    thesis = coverage([[record["thesis"]] for record in volumes])
     figures = {
         "phantoms": len(volumes) + len(small),
         "coverage": told["difference true 6"]["coverage"],
         "thesis_coverage": thesis["coverage"],
+        "per_px": float(np.mean([record["per_px"] for record in volumes])),
+        "labelled": {
+            who: float(np.mean([r["labelled"][who] - r["truth"] for r in volumes]))
+            for who in ANNOTATORS
+        },
         "map_error": float(np.mean([abs(r["mapped"] - r["truth"]) for r in volumes])),
         "this_volume": {**told, "thesis": thesis},
         "material": of_material(small),

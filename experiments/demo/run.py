@@ -51,13 +51,11 @@ def main() -> None:
     sweep = run("sweep", *COMMON, "model=2dcnn", "nbhd=33x33x3")
     promoted = run("promote", *COMMON, f"study={sweep['study']}")
     truth = json.loads(Path("data/demo/truth.json").read_text())
-    print(f"\n{'':8}{'truth':>8}{'map':>8}   95 % over slices   corrected by squares")
+    print("\nporosity    truth     map   corrected by squares, and what stands beside it")
     volumes = api.PromoteResult(promoted, OUT / "promote").segmentations
     for name, film in promoted["samples"].items():
-        low, high = film["porosity_ci"]
-        true = truth[name]["porosity"]
-        found = f"{true:8.3f}{film['porosity']:8.3f}   [{low:.3f}, {high:.3f}]"
-        print(f"{name:8}{found}     {volumes[name].corrected}")
+        shares = f"{100 * truth[name]['porosity']:7.2f} {100 * film['porosity']:7.2f}"
+        print(f"{name:9}{shares}   {volumes[name].corrected}")
     picture = draw("HPC30", 12)
     print(
         f"\nBest of {sweep['trials']['complete']} trials: {sweep['best']['params']}\n"

@@ -7,9 +7,8 @@ map is told by labelled squares that no choice was made on: their labels against
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -48,50 +47,6 @@ def with_interval(
     if len(finite) < 2:
         return text
     return f"{text} [{', '.join(f'{scale * end:.{digits}f}' for end in finite)}]"
-
-
-def porosity_text(porosity: float, interval: Sequence[float | None]) -> str:
-    """Porosity and its interval in per cent.
-
-    >>> porosity_text(0.31, (0.3, 0.32))
-    '31.00 % [30.00, 32.00]'
-    >>> porosity_text(0.31, (math.nan, math.nan))
-    '31.00 % (no interval from one slice)'
-    """
-    text = with_interval(porosity, interval, 2, 100, " %")
-    return text if "[" in text else f"{text} (no interval from one slice)"
-
-
-def corrected_text(record: Mapping[str, Any]) -> str:
-    """What a summary says of the porosity as corrected by test squares, or why it cannot.
-
-    Beside it, what the members of an ensemble say alone.
-
-    >>> record = {"volume": [0.42, 0.48], "squares": 6, "why": None}
-    >>> told = {"porosity_corrected": 0.45, "porosity_interval": record}
-    >>> corrected_text(told)
-    'corrected by 6 test squares 45.00 % [42.00, 48.00]'
-    >>> corrected_text({**told, "porosity_by_member": {"each": [0.44, 0.41, 0.43]}})
-    'corrected by 6 test squares 45.00 % [42.00, 48.00]; members alone 41.00 to 44.00 %'
-    >>> corrected_text({"porosity_corrected": None, "porosity_interval": {"why": "no squares"}})
-    'no interval of its own: no squares'
-    """
-    text, members = _by_squares(record), members_text(record)
-    return f"{text}; members alone {members} %" if members else text
-
-
-def members_text(record: Mapping[str, Any]) -> str:
-    """Least and most porosity that a member of an ensemble finds alone, in per cent."""
-    each = (record.get("porosity_by_member") or {}).get("each")
-    return f"{100 * min(each):.2f} to {100 * max(each):.2f}" if each else ""
-
-
-def _by_squares(record: Mapping[str, Any]) -> str:
-    corrected, interval = record.get("porosity_corrected"), record.get("porosity_interval") or {}
-    if corrected is None:
-        return f"no interval of its own: {interval.get('why', 'an older version made it')}"
-    text = with_interval(corrected, interval["volume"], 2, 100, " %")
-    return f"corrected by {interval['squares']} test squares {text}"
 
 
 @dataclass(frozen=True)
@@ -174,6 +129,26 @@ def with_sampling(estimate: Estimate, sd: float, degrees: float) -> Estimate:
     each = parts**2 / (estimate.degrees, degrees)
     together = total**2 / float(each.sum()) if total > 0 else degrees
     return Estimate(estimate.porosity, math.sqrt(total), together)
+
+
+def one_pixel_off(interval: tuple[float, float], per_px: float) -> tuple[float, float]:
+    """Where a porosity would lie if every outline were drawn one pixel off, to either side.
+
+    No interval from squares knows of an annotator who errs to one side in all of them. This is no
+    interval of 95 %: it says what such an error is worth, and is added to none.
+
+    Parameters
+    ----------
+    interval
+        From squares.
+    per_px
+        What porosity changes by where the boundary of the pores lies a pixel further.
+
+    >>> one_pixel_off((0.25, 0.5), 0.125), one_pixel_off((0.0625, 0.9375), 0.125)
+    ((0.125, 0.625), (0.0, 1.0))
+    """
+    low, high = interval
+    return max(0.0, low - per_px), min(1.0, high + per_px)
 
 
 def _clustered(parts: npt.NDArray[np.float64]) -> float:

@@ -38,8 +38,9 @@ LIMITS = """\
   these are a little too good, those on the test squares are not touched by it.
 - Training is balanced between pore and solid, a volume is not: without the chosen threshold the
   rarer class is found too often.
-- The 95 % interval of a porosity is over slices or squares taken as independent; neighbouring
-  slices are not, so that it is too narrow. It does not hold the error of the classifier.
+- A porosity is corrected, and has an interval that holds, in films with six test squares of their
+  own. It does not know of an annotator who errs to one side in all of them: what outlines drawn
+  one pixel off would change is told with it. An interval over slices takes the map as true.
 - Grey values are corrected anew for every stack, from the stack itself: the labels of a small piece
   differ a little from those of the same piece in a whole stack."""
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.analysis.intervals import corrected_text, porosity_text
+from fibsem.analysis.porosity_told import corrected_text, porosity_text
 from fibsem.api.inputs import options_of, volume_of
 from fibsem.api.models import CHAMPION, LoadedModel, load_all
 from fibsem.api.options import one_line_errors, tree_of
@@ -107,21 +107,20 @@ class SegmentResult(Result):
 
     @property
     def corrected(self) -> str:
-        """What the film's own test squares say its porosity is, in words."""
+        """What the film's own test squares say of its porosity, and what stands beside it."""
         return corrected_text(dict(self.summary))
 
     @property
     def text(self) -> str:
         """Porosity, speed and place."""
         summary = self.summary
-        porosity = porosity_text(summary["porosity"], summary["porosity_ci"])
         missing = f", {len(summary['missing'])} slices missing" if summary["missing"] else ""
         left = 1 - summary["material"]["share"]
         missing += f", {100 * left:.2f} % not material" if left else ""
         where = self.folder if self.folder.exists() else "in memory"
         return (
-            f"porosity {porosity}{missing}, {summary['voxels_per_second']:.0f} voxels a second "
-            f"({summary['mode']}, {summary['precision']}); {where}\n{self.corrected}"
+            f"porosity {porosity_text(dict(summary))}\n{summary['voxels_per_second']:.0f} voxels a "
+            f"second ({summary['mode']}, {summary['precision']}){missing}; {where}"
         )
 
     def pictures(self) -> Iterable[bytes]:

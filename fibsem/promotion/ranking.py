@@ -55,6 +55,15 @@ class Ranked:
         squares = self.runs[0].squares if self.runs else {}
         return {key: float(np.mean([run.squares[key] for run in self.runs])) for key in squares}
 
+    @property
+    def porosities(self) -> dict[str, list[float]]:
+        """Porosity that each seed finds on the validation squares of a sample, by sample."""
+        samples = self.runs[0].porosities if self.runs else {}
+        return {
+            name: [run.porosities[name] for run in self.runs if name in run.porosities]
+            for name in samples
+        }
+
     def against(self, other: Ranked) -> Paired | None:
         """Paired comparison over the validation squares, this minus the other.
 
@@ -100,6 +109,7 @@ class Ranked:
                 "seeds": len(runs),
                 "diverged": self.failures,
                 "train_seconds": float(np.mean([run.train_seconds for run in runs])),
+                "val_porosity_by_seed": self.porosities,
             }
         if difference is not None:
             p_value = difference.p_value

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fibsem.analysis import model_card
-from fibsem.analysis.intervals import corrected_text, porosity_text
+from fibsem.analysis.porosity_told import porosity_text
 from fibsem.analysis.statistics import Gate
 from fibsem.config import read
 from fibsem.data.dataset import Dataset, Sample
@@ -41,7 +41,7 @@ Record = dict[str, Any]
 #: What ``summary.json`` of a promotion has of every film.
 KEPT = (
     "porosity", "porosity_ci", "porosity_corrected", "porosity_interval", "porosity_by_member",
-    "seconds", "voxels_per_second",
+    "porosity_by_seed", "porosity_per_px_of_boundary", "seconds", "voxels_per_second",
 )  # fmt: skip
 
 
@@ -106,7 +106,7 @@ def write_bundle(
         "greys": {
             name: standardised_histogram(volume) for name, volume in material.volumes.items()
         },
-        "squares": [film.to_json() for film in tested_squares(material.dataset, record["squares"])],
+        "squares": [film.to_json() for film in tested_squares(material.dataset, record)],
     }
     dataset = material.dataset
     Bundle(segmenter, dataset.voxel_nm, audit, scales=scales_of(dataset)).save(folder)
@@ -114,13 +114,21 @@ def write_bundle(
     replace_file(folder / model_card.FILE, card)
 
 
-def tested_squares(dataset: Dataset, squares: Sequence[dict[str, Any]]) -> list[FilmSquares]:
-    """The test squares of every film, which a promotion looks at once and chooses nothing on."""
-    rows = [row for row in squares if row["split"] == "test"]
+def tested_squares(dataset: Dataset, record: Record) -> list[FilmSquares]:
+    """The test squares of every film, which a promotion looks at once and chooses nothing on.
+
+    With them, what the winner found with each of the seeds that it was ranked by.
+    """
+    rows = [row for row in record["squares"] if row["split"] == "test"]
+    ranked: dict[str, Record] = {one["run_id"]: one for one in record["ranking"]}
+    seeds = ranked.get(record["winner"], {}).get("val_porosity_by_seed", {})
     return [
-        FilmSquares.of(one.name, one.volume, [r for r in rows if r["sample"] == one.name], CHOSEN)
+        FilmSquares.of(
+            one.name, one.volume, [row for row in rows if row["sample"] == one.name], CHOSEN,
+            seeds.get(one.name, ()),
+        )
         for one in dataset.samples
-    ]
+    ]  # fmt: skip
 
 
 def registry_tags(dataset: Dataset, gate: Gate, code: str, miou: float) -> dict[str, object]:
@@ -148,8 +156,7 @@ def segment_samples(
     records = {}
     for sample in work.dataset.samples:
         summary = segmenting(sample)
-        text = porosity_text(summary["porosity"], summary["porosity_ci"])
-        work.say(f"{sample.name}: porosity {text}; {corrected_text(summary)}")
+        work.say(f"{sample.name}: porosity {porosity_text(summary)}")
         film = typed(Segmentation, summary)
         work.tracking.log_changed(run_id, _metrics(film, metric_part(sample.name)))
         records[sample.name] = {key: summary[key] for key in KEPT}

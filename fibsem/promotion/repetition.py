@@ -32,7 +32,7 @@ class Repetition:
         Why it came to no result; all that follows is empty then.
     run_id, val, epochs, train_seconds, seconds_per_gigapixel
         Of its :class:`~fibsem.training.results.TrialResult`.
-    squares, pixels
+    squares, pixels, porosities
         See :class:`~fibsem.promotion.squares.SquareMious`.
     """
 
@@ -45,6 +45,7 @@ class Repetition:
     seconds_per_gigapixel: float | None = None
     squares: Mapping[str, Figure] = field(default_factory=dict)
     pixels: str = ""
+    porosities: Mapping[str, Figure] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As it is stored: the reason, or the figures."""
@@ -58,7 +59,7 @@ class Repetition:
     def from_json(cls, record: Mapping[str, Any]) -> Repetition:
         """Read what :meth:`to_json` made."""
         repetition = typed(cls, record)
-        needed = {one.name for one in fields(cls)} - {"diverged"}
+        needed = {one.name for one in fields(cls)} - {"diverged", "porosities"}  # newer
         if repetition.diverged is None and (missing := sorted(needed - record.keys())):
             raise ValueError(f"it lacks {', '.join(missing)}")
         return repetition
@@ -108,6 +109,7 @@ def repeat(
         return Repetition(
             seed, None, result.run_id, result.val, result.epochs, result.train_seconds,
             result.cost["seconds_per_gigapixel"], mious.squares, mious.pixels,
+            mious.porosities,
         )  # fmt: skip
 
     return Steps(folder).once("again", Repetition, make)

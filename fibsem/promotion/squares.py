@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from fibsem import models
-from fibsem.analysis.metrics import Confusion
+from fibsem.analysis.metrics import Confusion, pooled
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.training.estimating import drawn, estimate
@@ -18,7 +20,7 @@ from fibsem.training.scoring import scored_squares
 
 @dataclass(frozen=True)
 class SquareMious:
-    """MIoU of validation squares at T = 0.5.
+    """MIoU of validation squares at T = 0.5, and how porous the network finds each film there.
 
     Attributes
     ----------
@@ -28,10 +30,14 @@ class SquareMious:
         Which pixels of them: ``all`` labelled ones, or, where these would take hours patch by
         patch, those that are ``drawn`` for validation, or the ``balanced`` sample of so many per
         cent of them.
+    porosities
+        Share of the labelled pixels of a sample's squares that the network takes for pores; of
+        ``all`` pixels only.
     """
 
     squares: dict[str, float]
     pixels: str
+    porosities: Mapping[str, float] = field(default_factory=dict)
 
 
 def square_mious(material: Material, model: models.Model) -> SquareMious:
@@ -39,14 +45,20 @@ def square_mious(material: Material, model: models.Model) -> SquareMious:
     scorer = BlockScorer(material.config.spec, model)
     labelled = sum(region.box.size for region in material.dataset.regions("val"))
     if scorer.mode == "patch" and labelled > MOST_BY_PATCH:
-        mious, pixels = _sampled_mious(material, model), _sampling(material)
-    else:
-        pixels = "all"
-        mious = {
-            region.key: square.confusion(PostProcessing()).miou
-            for region, square in scored_squares(material, scorer, "val")
-        }
-    return SquareMious({key: miou for key, miou in mious.items() if np.isfinite(miou)}, pixels)
+        return SquareMious(_finite(_sampled_mious(material, model)), _sampling(material))
+    mious, of_sample = {}, defaultdict(list)
+    for region, square in scored_squares(material, scorer, "val"):
+        confusion = square.confusion(PostProcessing())
+        mious[region.key] = confusion.miou
+        of_sample[region.sample].append(confusion)
+    sums = {sample: pooled(some) for sample, some in of_sample.items()}
+    porosities = {sample: one.porosity for sample, one in sums.items() if one.pixels}
+    return SquareMious(_finite(mious), "all", porosities)
+
+
+def _finite(mious: dict[str, float]) -> dict[str, float]:
+    """Those of squares with a labelled pixel."""
+    return {key: miou for key, miou in mious.items() if np.isfinite(miou)}
 
 
 def _sampling(material: Material) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,11 @@ from fibsem.system.summaries import of_kind
 
 #: Keys of the summary of a segmentation that are needed here.
 NEEDED = ("labels", "classes", "voxel_nm", "shape", "missing", "porosity")
+#: What it says of its porosity.
+TOLD = (
+    "porosity_corrected", "porosity_ci", "porosity_interval", "porosity_by_member",
+    "porosity_by_seed",
+)  # fmt: skip
 #: Kinds of summaries that are read here.
 KINDS = {"segmentation": Summary}
 #: What no label value of a segmentation stands for.
@@ -89,13 +94,36 @@ class Segmented:
         """
         before = self.record["porosity"]
         if abs(before - porosity) < SAME_SHARE:
-            keys = ("porosity_corrected", "porosity_ci", "porosity_interval", "porosity_by_member")
-            return {key: self.record.get(key) for key in keys}
+            return {key: self.record.get(key) for key in TOLD}
         why = (
             "the labels were changed after they were segmented, when their porosity was "
             f"{100 * before:.2f} %"
         )
         return {"porosity_interval": {"volume": None, "why": why}}
+
+
+def limits_of_labels(record: Mapping[str, Any]) -> list[str]:
+    """What a reader has to know of a segmentation, whatever is done with it: a sentence each.
+
+    >>> limits_of_labels({"voxel_nm": [50, 10, 10], "missing": [3, 4], "porosity": 0.0})
+    ['2 slices are missing (3, 4): figures are of what is there', 'there is only solid']
+    """
+    limits, missing = [], record["missing"]
+    if _spacing(record.get("voxel_nm") or []) is None:
+        limits.append(
+            "the size of a voxel is not known: lengths are in voxels, which are taken as cubes"
+        )
+    if missing:
+        many = "1 slice is" if len(missing) == 1 else f"{len(missing)} slices are"
+        limits.append(f"{many} missing ({_listed(missing)}): figures are of what is there")
+    if record["porosity"] in (0, 1):
+        limits.append(f"there is only {'pores' if record['porosity'] else 'solid'}")
+    return limits
+
+
+def _listed(slices: Sequence[int]) -> str:
+    text = ", ".join(map(str, slices[:8]))
+    return f"{text} and more" if len(slices) > 8 else text
 
 
 def open_segmented(folder: Path) -> Segmented:
@@ -171,7 +199,7 @@ def _check_finished(folder: Path, record: Mapping[str, Any] | None) -> None:
         )
 
 
-def _spacing(voxel_nm: list[float | None]) -> Spacing | None:
+def _spacing(voxel_nm: Sequence[float | None]) -> Spacing | None:
     """Size of a voxel, if it is known on every axis."""
     known = [float(nm) for nm in voxel_nm if nm]
     return (known[0], known[1], known[2]) if len(known) == 3 else None

@@ -8,15 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from fibsem.analysis.intervals import Estimate, corrected_text, with_sampling
+from fibsem.analysis.intervals import Estimate, one_pixel_off, with_sampling
+from fibsem.analysis.porosity_told import porosity_text
 from fibsem.analysis.structure.film import AXES
 from fibsem.analysis.structure.integral_range import IntegralRange, integral_range
 from fibsem.analysis.structure.representative import side_for, spread_by_size
+from fibsem.analysis.structure.surface import porosity_per_px
 from fibsem.analysis.structure.thickness import PoreSizes
 from fibsem.errors import UserError
 from fibsem.quantification.options import QuantifyConfig
 from fibsem.quantification.sampled import Sampled
-from fibsem.quantification.segmented import Segmented
+from fibsem.quantification.segmented import Segmented, limits_of_labels
 from fibsem.quantification.shift import shifted_porosity
 from fibsem.quantification.streamed import Streamed
 
@@ -49,7 +51,7 @@ def summary_of(
     inside = bool(missing) and min(missing) < segmented.film.shape[0] - 1 and max(missing) > 0
     reach = dict(connections.percolates) | ({"z": None} if inside else {})
     material = integral_range(streamed.cells.cells)
-    porosity = streamed.cells.porosity()
+    porosity, surface = streamed.cells.porosity(), _surface(segmented, streamed)
     return {
         "segmentation": str(segmented.folder),
         "lineage": segmented.record.get("lineage"),
@@ -59,14 +61,14 @@ def summary_of(
         "material_share": float(streamed.cells.known.sum() / np.prod(segmented.film.shape)),
         "missing": list(missing),
         "porosity": porosity,
-        **_intervals(segmented, porosity, material),
+        **_intervals(segmented, porosity, material, surface),
         "connectivity": how.connectivity,
         "components": connections.components,
         "percolates": reach,
         "connected_share": dict(connections.connected_share) | ({"z": None} if inside else {}),
         "reachable_share": connections.reachable_share,
         "largest_share": connections.largest_share,
-        **_surface(segmented, streamed),
+        **surface,
         f"chord_{unit}": {name: _chords(streamed, name) for name in AXES},
         f"pore_size_{unit}": _sizes(sampled.sizes),
         f"throat_size_{unit}": {**_sizes(sampled.throats), "face": how.face},
@@ -77,14 +79,17 @@ def summary_of(
         "porosity_sd_of_such_volumes": material.sd,
         f"representative_side_{unit}": _representative(material, porosity),
         "spread_by_size": [asdict(part) for part in spread_by_size(streamed.cells.cells)],
-        "limits": list(limits_of(segmented, sampled, inside)),
+        "limits": list(limits_of(segmented, sampled, material, inside)),
     }
 
 
-def _intervals(segmented: Segmented, porosity: float, material: IntegralRange) -> Record:
+def _intervals(
+    segmented: Segmented, porosity: float, material: IntegralRange, surface: Record
+) -> Record:
     """The interval that the segmentation tells of the film, and with it that of the material.
 
-    The film's porosity varies as that of its map, at the corrected porosity.
+    The film's porosity varies as that of its map, at the corrected porosity. What outlines that are
+    drawn one pixel off would change follows from the surface of all slices.
     """
     before = segmented.told_interval(porosity)
     told = before.get("porosity_interval") or {
@@ -92,6 +97,12 @@ def _intervals(segmented: Segmented, porosity: float, material: IntegralRange) -
     }  # fmt: skip
     corrected = before.get("porosity_corrected")
     interval = {**told, "material": None}
+    if told["volume"]:
+        per_px = surface["porosity_per_px_of_boundary"]
+        interval["one_pixel_off"] = list(one_pixel_off(told["volume"], per_px))
+        if beside := told.get("post_stratified"):
+            wide = list(one_pixel_off(beside["volume"], per_px))
+            interval["post_stratified"] = {**beside, "one_pixel_off": wide}
     if corrected is not None and 0 < corrected < 1 and np.isfinite(material.sd):
         spread = np.sqrt(corrected * (1 - corrected) / (porosity * (1 - porosity)))
         estimate = Estimate(corrected, told["error"], told["degrees"])
@@ -102,15 +113,17 @@ def _intervals(segmented: Segmented, porosity: float, material: IntegralRange) -
         "porosity_ci": before.get("porosity_ci"),
         "porosity_interval": interval,
         "porosity_by_member": before.get("porosity_by_member"),
+        "porosity_by_seed": before.get("porosity_by_seed"),
         "porosity_assuming_label_shift": shifted_porosity(segmented),
     }
 
 
 def _surface(segmented: Segmented, streamed: Streamed) -> Record:
     """Specific surface, and the porosity that moves with it."""
-    surface, pixel = streamed.surface.per_volume, min(segmented.film.spacing)
+    surface = streamed.surface.per_volume
     name, scale = ("um", 1000.0) if segmented.unit == "nm" else ("voxel", 1.0)
-    return {f"surface_per_{name}": scale * surface, "porosity_per_px_of_boundary": surface * pixel}
+    per_px = porosity_per_px(surface, segmented.film.spacing)
+    return {f"surface_per_{name}": scale * surface, "porosity_per_px_of_boundary": per_px}
 
 
 def _chords(streamed: Streamed, axis: str) -> Record:
@@ -152,20 +165,18 @@ def _representative(material: IntegralRange, porosity: float) -> Record:
     return {f"{100 * error:g}%": side_for(error, porosity, material.volume) for error in ERRORS}
 
 
-def limits_of(segmented: Segmented, sampled: Sampled, inside: bool) -> Sequence[str]:
+def limits_of(
+    segmented: Segmented, sampled: Sampled, material: IntegralRange, inside: bool
+) -> Sequence[str]:
     """What a reader has to know of the figures, a sentence each."""
-    limits = []
-    if segmented.unit == "voxels":
-        limits.append(
-            "the size of a voxel is not known: lengths are in voxels, which are taken as cubes"
-        )
-    if segmented.missing:
-        limits.append(
-            f"{len(segmented.missing)} slices are missing ({_listed(segmented.missing)}): figures "
-            "are of what is there"
-        )
+    limits = limits_of_labels(segmented.record)
     if inside:
         limits.append("whether pores lead through along z cannot be told across missing slices")
+    if not np.isfinite(material.sd):
+        limits.append(
+            "the film is too small to tell how its porosity varies from place to place: no "
+            "interval of the material is told, and no representative volume"
+        )
     if not sampled.blocks:
         limits.append("pore sizes, intrusion and transport were not measured (blocks=0)")
     share = _sizes(sampled.sizes)["largest_share"]
@@ -175,11 +186,6 @@ def limits_of(segmented: Segmented, sampled: Sampled, inside: bool) -> Sequence[
             "pores count as that large (largest=)"
         )
     return limits
-
-
-def _listed(slices: Sequence[int]) -> str:
-    text = ", ".join(map(str, slices[:8]))
-    return f"{text} and more" if len(slices) > 8 else text
 
 
 def carried_text(record: Record) -> str:
@@ -215,9 +221,9 @@ def told(record: Record) -> str:
     ]
     sizes, throats = record[f"pore_size_{unit}"], record[f"throat_size_{unit}"]
     weighed = record.get("porosity_by_thickness")
-    by_thickness = f" ({100 * weighed:.2f} % by thickness of the slices)" if weighed else ""
+    by_thickness = f"; map by thickness of the slices {100 * weighed:.2f} %" if weighed else ""
     lines = [
-        f"porosity {100 * record['porosity']:.2f} %{by_thickness}; {corrected_text(record)}",
+        f"porosity {porosity_text(record)}{by_thickness}",
         f"pores lead through ({record['connectivity']} neighbours): {', '.join(through)}; "
         f"{record['components']} components",
     ]

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from fibsem.analysis.intervals import corrected_text, porosity_text
+from fibsem.analysis.porosity_told import porosity_text
 from fibsem.data.preprocessing import evenly_spaced
 from fibsem.data.volumes import Volume, open_volume
 from fibsem.errors import UserError
@@ -109,8 +109,7 @@ def _film(film: Layers, count: int) -> Record:
         "slices": [{"z": z, **film.pictures(z)} for z in slices],
         "layers": [layer for layer in ("grey", "probability", "labels", "truth")
                    if layer in film.volumes],
-        "porosity": porosity_text(film.record["porosity"], film.record.get("porosity_ci") or ()),
-        "corrected": corrected_text(film.record),
+        "porosity": porosity_text(film.record),
     }  # fmt: skip
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import pandas as pd
 
 from fibsem.analysis import encoding, tables
-from fibsem.analysis.intervals import corrected_text, porosity_text
+from fibsem.analysis.porosity_told import porosity_text
 from fibsem.reporting import sections as result_sections
 from fibsem.reporting.browser import BROWSER, browser
+from fibsem.reporting.films import films_of
 from fibsem.reporting.page import Picture, Section, Table, page
 from fibsem.reporting.results import KINDS, Record, Results
 from fibsem.reporting.structure import connected_text, latest_of, quantifications
@@ -122,11 +123,8 @@ def _facts(results: Results, history: pd.DataFrame | None) -> dict[str, str]:
             f"version {last['version']}, {'passed' if last['gate']['passed'] else 'refused'}: "
             f"mIoU {100 * last['test_all']['miou']:.2f} % on every labelled test pixel"
         )
-        for name, sample in last["samples"].items():
-            facts[f"Porosity of {name}"] = (
-                f"{porosity_text(sample['porosity'], sample['porosity_ci'])}; "
-                f"{corrected_text(sample)}"
-            )
+    for name, record in films_of(results).items():
+        facts[f"Porosity of {name}"] = porosity_text(record)
     for name, result in latest_of(results).items():
         facts[f"Structure of {name}"] = connected_text(result.record)
     odd = [

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from fibsem.analysis.intervals import corrected_text, with_interval
+from fibsem.analysis.porosity_told import by_slices_text, corrected_text
 from fibsem.config import as_typed, command_line
 from fibsem.errors import UserError
 from fibsem.reporting.results import ORIGINS
@@ -221,7 +221,7 @@ def _of_segmentation(folder: str, record: Mapping[str, Any]) -> LineageReport:
     facts = {
         "volume": f"{record.get('volume') or UNKNOWN}, {size} voxels (z, y, x)",
         "volume hash": record.get("volume_hash") or UNKNOWN,
-        "porosity": with_interval(record["porosity"], record["porosity_ci"], 4),
+        "porosity": f"{record['porosity']:.4f} by the map{_over_slices(record)}",
         "porosity corrected": corrected_text(record),
         "members": f"{', '.join(record['members'])} ({record.get('model') or UNKNOWN})",
         "code": _joined(record.get("code")),
@@ -239,6 +239,11 @@ def _of_segmentation(folder: str, record: Mapping[str, Any]) -> LineageReport:
             moved = f"where {source.weights} has moved: models:/{source.registered}"
             last = replace(last, note=f"{last.note}; {moved}")
     return LineageReport(folder, facts, sources, record.get("code"), last)
+
+
+def _over_slices(record: Mapping[str, Any]) -> str:
+    text = by_slices_text(record)
+    return f" (were it true, its slices would say {text})" if text else ""
 
 
 def _of_promotion(folder: Path, record: Mapping[str, Any]) -> LineageReport:

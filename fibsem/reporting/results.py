@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 from fibsem.errors import UserError
 from fibsem.system.files import known_json, read_json
-from fibsem.system.identity import kind_of, same_data
+from fibsem.system.identity import LEDGER, kind_of, same_data
 from fibsem.system.summaries import SHAPES, of_kind
 from fibsem.tracking.lineage import Lineage, WrittenLineage
 
@@ -116,6 +116,9 @@ def _walk(top: Path) -> Iterator[Result]:
     for name, folders, files in os.walk(top):
         folder = Path(name)
         result = _read(folder) if "summary.json" in files else None
+        if result is None and LEDGER in files:
+            text = "a segmentation must be finished to be shown, but that of {} is not; {}."
+            print(f"warning: {text.format(folder, LEFT_OUT)}", file=sys.stderr)
         if result is not None:
             yield result
         if result is not None or folder.suffix == ".zarr":

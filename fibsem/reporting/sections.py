@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,17 @@ import numpy as np
 import pandas as pd
 
 from fibsem.analysis import figures, tables
-from fibsem.analysis.intervals import members_text
+from fibsem.analysis.porosity_told import by_slices_text, members_text, one_pixel_off_text
 from fibsem.data.split import SPLITS
 from fibsem.errors import UserError
 from fibsem.evaluation.comparison import draw_cells, write_tables
+from fibsem.quantification.segmented import limits_of_labels
 from fibsem.reporting.agreement import agreement_text
 from fibsem.reporting.browser import Layers
+from fibsem.reporting.films import names_of, told_of
 from fibsem.reporting.items import in_order, pictures_in, read_picture, read_table
 from fibsem.reporting.page import Picture, Section, Table
 from fibsem.reporting.results import Record, Result, Results
-from fibsem.system.file_names import name_of
 from fibsem.system.files import known_json
 from fibsem.system.summaries import trial_rows
 from fibsem.tracking.lineage import Lineage
@@ -181,14 +182,13 @@ def segmentations(results: Results, folder: Path, browser: str | None) -> Sectio
     ``browser`` is the file with more of their slices.
     """
     found = results.of("segmentation")
-    names = dict(zip((result.folder for result in found), _names(found), strict=True))
+    folders = [result.folder for result in found]
+    names = dict(zip(folders, names_of(folders), strict=True))
     rows = [
         {
             "volume": names[result.folder],
             "size (z, y, x)": " x ".join(map(str, result.record["shape"])),
-            "porosity %": _percent(result.record["porosity"]),
-            "95 % over slices": _interval(result.record["porosity_ci"]),
-            **_corrected(result.record),
+            **_porosity(told_of(result, results)),
             "missing slices": len(result.record["missing"]),
             "model": _model(result.record),
             "mode": result.record["mode"],
@@ -198,8 +198,8 @@ def segmentations(results: Results, folder: Path, browser: str | None) -> Sectio
         for result in found
     ]
     title = (
-        "Porosity of segmented volumes: of the map, with its interval over slices, and corrected "
-        "by the film's own test squares"
+        "Porosity of segmented volumes, corrected by the film's own test squares; beside it, and "
+        "in no interval: outlines drawn one pixel off, members, seeds, the map and its slices"
     )
     items: list[Table | Picture] = [Table("segmentations", title, pd.DataFrame(rows))]
     drawn = figures.porosity_by_slice({names[one.folder]: porosity_of(one) for one in found})
@@ -212,7 +212,10 @@ def segmentations(results: Results, folder: Path, browser: str | None) -> Sectio
             title = f"{name}, {middle.stem.replace('_', ' ')}: grey values, and the pores found"
             items.append(Picture(f"preview-{name}", title, middle.read_bytes()))
     link = browser and ("Slices of every volume, with slider, layers and zoom", browser)
-    return Section("Segmented volumes", items=tuple(items), link=link or None)
+    notes = [
+        f"{names[one.folder]}: {limit}." for one in found for limit in limits_of_labels(one.record)
+    ]
+    return Section("Segmented volumes", tuple(notes), items=tuple(items), link=link or None)
 
 
 def slices_of(results: Results) -> list[Layers]:
@@ -220,18 +223,23 @@ def slices_of(results: Results) -> list[Layers]:
     found = results.of("segmentation")
     films = [
         Layers.of(name, result.folder, result.record)
-        for name, result in zip(_names(found), found, strict=True)
+        for name, result in zip(names_of([one.folder for one in found]), found, strict=True)
     ]
     return [film for film in films if "labels" in film.volumes]
 
 
-def _corrected(record: Record) -> dict[str, str]:
-    """Porosity as corrected by a film's own test squares, and by members; empty where unknown."""
+def _porosity(record: Record) -> dict[str, str]:
+    """Porosity as corrected by a film's own test squares, and what stands beside it; or nothing."""
     corrected, told = record.get("porosity_corrected"), record.get("porosity_interval") or {}
+    seeds = record.get("porosity_by_seed") or {}
     return {
         "corrected %": "" if corrected is None else _percent(corrected),
         "95 % by squares": _interval(told.get("volume")),
-        "members alone %": members_text(record),
+        "outlines one pixel off": one_pixel_off_text(record),
+        "members alone": members_text(record),
+        "s.d. over seeds, points": _percent(seeds.get("sd")),
+        "porosity %": _percent(record["porosity"]),
+        "over slices, were the map true": by_slices_text(record),
     }
 
 
@@ -291,25 +299,6 @@ def porosity_of(segmentation: Result) -> np.ndarray[Any, np.dtype[np.float64]]:
         f"a table must be whole, but {file} is damaged ({reason}); the same fibsem.segment writes "
         "it again."
     )
-
-
-def _names(found: Sequence[Result]) -> list[str]:
-    """Names of segmented volumes, each as short as tells it apart."""
-    places = [_place(one.folder) for one in found]
-
-    def name(parts: list[str]) -> str:
-        for length in range(1, len(parts)):
-            if sum(other[-length:] == parts[-length:] for other in places) == 1:
-                return "/".join(parts[-length:])
-        return "/".join(parts)
-
-    return [name(parts) for parts in places]
-
-
-def _place(folder: Path) -> list[str]:
-    """Where a segmented volume lies: a promotion has its samples in ``volumes``, by their names."""
-    *path, last = folder.parts
-    return [*path[:-1], name_of(last)] if path[-1:] == ["volumes"] else [*path, last]
 
 
 def _made(result: Result) -> str:

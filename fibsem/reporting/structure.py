@@ -11,7 +11,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from fibsem.analysis import figures
+from fibsem.analysis.porosity_told import one_pixel_off_text
 from fibsem.quantification.summary import carried_text
+from fibsem.reporting.films import names_of
 from fibsem.reporting.items import read_picture
 from fibsem.reporting.page import Picture, Section, Table
 from fibsem.reporting.results import Record, Result, Results
@@ -60,13 +62,9 @@ def _columns(path: Path) -> tuple[Array, ...]:
 
 
 def latest_of(results: Results) -> dict[str, Result]:
-    """The latest quantification of each segmentation, by the name of its folder."""
-    return {name_of(result.record): result for result in results.of("quantification")}
-
-
-def name_of(record: Record) -> str:
-    """Name of the film: the folder that its segmentation lies in."""
-    return str(record["segmentation"]).rstrip("/").rpartition("/")[2]
+    """The latest quantification of each segmentation, by a name that tells it apart."""
+    found = {Path(one.record["segmentation"]): one for one in results.of("quantification")}
+    return dict(zip(names_of(found), found.values(), strict=True))
 
 
 def connected_text(record: Record) -> str:
@@ -95,6 +93,7 @@ def _row(name: str, record: Record) -> dict[str, Any]:
         "corrected %": _per_cent(record["porosity_corrected"]),
         "95 % of the film": _ends(interval["volume"]),
         "95 % of the material": _ends(interval["material"]),
+        "film, outlines one pixel off": one_pixel_off_text(record),
         "leads through (z, y, x)": ", ".join(map(_yes, record["percolates"].values())),
         "components": record["components"],
         f"pore size ({unit})": _figure(record[f"pore_size_{unit}"]["median"], 0),

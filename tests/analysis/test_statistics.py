@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_rel, wilcoxon
 
-from fibsem.analysis.intervals import normal_interval, porosity_text
+from fibsem.analysis.intervals import normal_interval
+from fibsem.analysis.porosity_told import porosity_text
 from fibsem.analysis.statistics import (
     Examined,
     Gate,
@@ -118,10 +119,13 @@ def test_one_value_has_no_interval():
     assert np.isnan(normal_interval([0.3])).all()
 
 
-def test_an_interval_is_told_where_there_is_one():
-    assert porosity_text(0.3, normal_interval([0.2, 0.3, 0.4])) == "30.00 % [18.68, 41.32]"
-    assert porosity_text(0.3, normal_interval([0.3])) == "30.00 % (no interval from one slice)"
-    assert porosity_text(0.3, [None, None]) == "30.00 % (no interval from one slice)"
+def test_the_interval_over_slices_is_told_where_there_is_one():
+    told = "30.00 % by the map, no interval: an older version made it"
+    slices = " (were the map true, its slices would say 18.68 to 41.32 %)"
+    interval = normal_interval([0.2, 0.3, 0.4])
+    assert porosity_text({"porosity": 0.3, "porosity_ci": interval}) == told + slices
+    for none in (normal_interval([0.3]), [None, None]):
+        assert porosity_text({"porosity": 0.3, "porosity_ci": none}) == told
 
 
 def test_pairs_are_compared_by_the_test_that_fits_them():

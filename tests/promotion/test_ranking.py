@@ -140,6 +140,11 @@ def test_trials_run_again_with_fresh_seeds_under_one_run(swept):
     assert [run.seed for run in ranked[0].runs] == [500, 501]
     assert ranked[0].runs[0].val != ranked[0].runs[1].val
     assert ranked[0].miou.mean == np.mean([run.val["miou"] for run in ranked[0].runs])
+    (sample,) = ranked[0].porosities
+    each = ranked[0].porosities[sample]
+    assert each == [run.porosities[sample] for run in ranked[0].runs]
+    assert each[0] != each[1]
+    assert placed(ranked)[0]["val_porosity_by_seed"] == {sample: each}
     children = tracking.children(parent)
     assert len(children) == 4
     assert {run.data.tags["fibsem.seed"] for run in children} == {"500", "501"}

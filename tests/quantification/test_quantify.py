@@ -9,6 +9,7 @@ import tifffile
 import zarr
 
 from fibsem import quantify
+from fibsem.analysis.porosity_told import porosity_text
 from fibsem.analysis.structure.cells import CellCounts
 from fibsem.analysis.structure.film import Film
 from fibsem.analysis.structure.surface import Surface
@@ -86,7 +87,20 @@ def test_the_interval_of_the_material_is_wider_than_that_of_the_film(segmented, 
     assert found["porosity_sd_of_such_volumes"] > 0.01
     assert low < 0.44
     assert high > 0.56
-    assert found["porosity_interval"]["volume"] == told["volume"]
+    interval, per_px = found["porosity_interval"], found["porosity_per_px_of_boundary"]
+    assert interval["volume"] == told["volume"]
+    assert interval["one_pixel_off"] == pytest.approx([0.44 - per_px, 0.56 + per_px])
+
+
+def test_segment_tells_what_a_pixel_of_boundary_is_worth_from_some_slices(told, segmented):
+    """Slices say nothing of their own axis: they agree with all where pores are round."""
+    _, record = told
+    summary = json.loads((segmented / "summary.json").read_text())
+    measured = record["porosity_per_px_of_boundary"]
+    assert summary["porosity_per_px_of_boundary"] == pytest.approx(measured, rel=0.1)
+    assert "one_pixel_off" not in summary["porosity_interval"]
+    text = porosity_text(summary)
+    assert "no interval: the model has no test squares with it; a boundary drawn one pixel" in text
 
 
 def test_a_slice_at_a_time_finds_the_same(told, segmented, tmp_path):
@@ -106,7 +120,7 @@ def test_a_lost_slice_is_said_and_decides_nothing_along_z(segment, film, tmp_pat
     assert record["percolates"]["x"] is True
     kept = np.delete(labels(out / "labels.ome.zarr"), 5, axis=0)
     assert record["porosity"] == (kept == 0).mean()
-    assert "1 slices are missing (5)" in record["limits"][0]
+    assert "1 slice is missing (5)" in record["limits"][0]
     assert "cannot be told" in record["limits"][1]
     assert "blocks=0" in record["limits"][2]
 

@@ -120,8 +120,8 @@ def test_slider_keys_layers_and_zoom_do_what_they_say(film, chromium, tmp_path, 
     assert colour(view, 60) == [0, 100, 0]
     assert "solid taken for pore" in view.inner_text("#legend")
     assert view.inner_text("#told") == (
-        "slice 0; porosity of the film 55.00 % [54.00, 56.00], "
-        "corrected by 6 test squares 50.00 % [48.00, 52.00]"
+        "slice 0; porosity of the film 50.00 % [48.00, 52.00], corrected by 6 test squares; "
+        "map 55.00 % (were it true, its slices would say 54.00 to 56.00 %)"
     )
     view.keyboard.press("+")
     assert float(view.get_attribute("#canvas", "data-zoom")) == 1.5

@@ -1,15 +1,19 @@
 """What a report writes, from results that are written by hand."""
 
 import json
+import os
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from fibsem.analysis import figures
+from fibsem.analysis.porosity_told import seeds_text
 from fibsem.errors import UserError
+from fibsem.reporting.films import told_of
 from fibsem.reporting.folder import write_report
-from fibsem.reporting.results import find_results
+from fibsem.reporting.results import Result, Results, find_results
 from fibsem.system.files import write_json
 
 ORIGIN = {"dataset": "film", "data": "c8d2"}
@@ -126,7 +130,7 @@ def test_two_promotions_of_one_version_keep_their_tables(tmp_path, report):
         "Temperature 1.500",
         "0.0400",
         "by sample HPC22 0.0900 and 0.0200, HPC30 0.0700 and 0.0300.",
-        "30.50 % [29.00, 32.00]",
+        "30.50 % by the map, no interval: an older version made it (were the map true, its slices ",
         "The best trials, run",
     ):
         assert known in page
@@ -145,7 +149,9 @@ def test_segmented_volumes_have_their_porosity_by_slice(tmp_path, report):
     assert record["figures"] == ["figures/porosity_by_slice.png"]
     drawing, latex = "figures/porosity_by_slice.svg", "tables/segmentations.tex"
     assert (tmp_path / "report" / drawing).read_text().startswith("<?xml")
-    assert r"q/HPC22 & 3 x 10 x 10 & 30.00" in (tmp_path / "report" / latex).read_text()
+    assert (
+        r"q/HPC22 & 3 x 10 x 10 &  &  &  &  &  & 30.00" in (tmp_path / "report" / latex).read_text()
+    )
     table = pd.read_csv(tmp_path / "report" / "tables" / "segmentations.csv", dtype=str)
     assert sorted(table["volume"]) == ["own", "p/HPC22", "q/HPC22"]
     assert set(table["porosity %"]) == {"30.00"}
@@ -164,6 +170,106 @@ def test_a_damaged_table_of_a_segmentation_is_one_line(tmp_path, report, left):
     with pytest.raises(UserError, match=r"porosity\.csv is damaged .*fibsem\.segment") as caught:
         report()
     assert "\n" not in str(caught.value)
+
+
+OWN = {"volume": [0.25, 0.35], "error": 0.02, "degrees": 6, "squares": 7, "why": None}
+CORRECTED = {"porosity_corrected": 0.3, "porosity_interval": OWN}
+
+
+def change(folder, **more):
+    record = json.loads((folder / "summary.json").read_text())
+    write_json(folder / "summary.json", {**record, **more})
+
+
+def facts(page):
+    """What stands on top, by its name."""
+    return dict(re.findall("<dt>(.*?)</dt>\\s*<dd>(.*?)</dd>", page))
+
+
+def test_films_that_segment_labelled_are_told_on_top_like_those_of_a_promotion(tmp_path, report):
+    """Each film once, by its latest segmentation; also where a promotion segmented none."""
+    promotion(tmp_path / "out" / "p")
+    change(tmp_path / "out" / "p", samples={})
+    segmentation(tmp_path / "out" / "p" / "volumes" / "HPC22", [0.2, None, 0.4])
+    segmentation(tmp_path / "out" / "again", [0.2, None, 0.4])
+    segmentation(tmp_path / "out" / "other", [0.2, None, 0.4])
+    for name, volume in (("p/volumes/HPC22", "a"), ("again", "a"), ("other", "b")):
+        change(tmp_path / "out" / name, volume_hash=volume)
+    change(tmp_path / "out" / "again", **CORRECTED, porosity_per_px_of_boundary=0.04)
+    for k, name in enumerate(("p/volumes/HPC22", "again", "other")):
+        os.utime(tmp_path / "out" / name / "summary.json", (k, k))
+    _, page = report()
+    told = {name: text for name, text in facts(page).items() if name.startswith("Porosity")}
+    assert list(told) == ["Porosity of again", "Porosity of other"]
+    assert told["Porosity of again"].startswith(
+        "30.00 % [25.00, 35.00], corrected by 7 test squares; 21.00 to 39.00 % if every outline "
+        "were drawn one pixel off; map 30.00 %"
+    )
+    assert told["Porosity of other"].startswith("30.00 % by the map, no interval: ")
+    assert "1 slice is missing (1): figures are of what is there." in page
+    assert "other: the size of a voxel is not known" in page
+    assert "HPC22" not in page.partition("<section")[0]
+
+
+def test_what_a_quantification_measured_since_is_told_on_top(tmp_path, report):
+    """The boundary of all slices; and that labels were changed, where they were."""
+    folder = tmp_path / "out" / "HPC22"
+    segmentation(folder, [0.2, None, 0.4])
+    change(folder, **CORRECTED)
+    quantification(tmp_path / "out" / "q")
+    same = {"segmentation": str(folder), "porosity": 0.3, "porosity_per_px_of_boundary": 0.05}
+    change(
+        tmp_path / "out" / "q",
+        **same,
+        **CORRECTED | {"porosity_interval": {**OWN, "material": None}},
+    )
+    os.utime(folder / "summary.json", (0, 0))
+    assert "20.00 to 40.00 % if every outline" in facts(report()[1])["Porosity of HPC22"]
+    changed = {"volume": None, "material": None, "why": "the labels were changed"}
+    change(tmp_path / "out" / "q", porosity=0.4, porosity_corrected=None, porosity_interval=changed)
+    assert facts(report()[1])["Porosity of HPC22"].startswith(
+        "40.00 % by the map, no interval: the labels were changed"
+    )
+
+
+def evaluation(folder, sd):
+    spread = {"mean": 0.3, "std": sd}
+    squares = {"miou": spread, "accuracy": spread, "porosity": spread, "label_porosity": spread}
+    balanced = {"miou": spread, "accuracy": spread, "loss": spread}
+    record = {
+        "model": "2dcnn", "nbhd": "33x33x3", "train": balanced, "val": balanced, "test": balanced,
+        "epochs": spread, "train_seconds": spread, "parameters": spread, "groups": [],
+        "seconds_per_gigapixel": spread, "samples": {"A": {"test_chosen": squares}},
+        "runs": [{"seed": k, "val": {"miou": 0.7}} for k in range(5)], **ORIGIN,
+    }  # fmt: skip
+    return record
+
+
+def test_seeds_of_an_evaluation_stand_beside_the_porosity_of_their_film(tmp_path):
+    """Of the same network on the same film, where the promotion compared none."""
+    record = evaluation(tmp_path, 0.012)
+    film = {"members": ["2dcnn 33x33x3"], "sample": "A", "porosity": 0.3, "porosity_ci": [0.2, 0.4]}
+    unknown = {"sd": None, "why": "promote rank.k=2 compares some"}
+    own = {"sd": 0.02, "seeds": 3, "on": "validation squares"}
+
+    def told(**more):
+        one = Result("segmentation", tmp_path, {**film, "porosity_by_seed": unknown, **more})
+        found = (Result("evaluation", tmp_path, record), one)
+        return seeds_text(told_of(one, Results("film", "c8d2", found, 0)))
+
+    assert told() == "s.d. over 5 seeds 1.20 points, on test squares by fibsem.evaluate"
+    assert told(porosity_by_seed=own) == "s.d. over 3 seeds 2.00 points, on validation squares"
+    for other in ({"members": ["unet 33x33x3"]}, {"sample": "B"}, {"sample": None}):
+        assert told(**other) == "spread over seeds not known: promote rank.k=2 compares some"
+
+
+def test_an_unfinished_segmentation_is_said_and_left_out(tmp_path, report, capsys):
+    segmentation(tmp_path / "out" / "whole", [0.2, None, 0.4])
+    write_json(tmp_path / "out" / "half" / "ledger.json", {})
+    record, _ = report()
+    assert record["results"]["segmentation"] == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "half is not; it is left out." in line
 
 
 def test_what_a_report_before_had_is_removed_in_every_format(tmp_path, report):

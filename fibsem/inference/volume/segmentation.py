@@ -16,6 +16,7 @@ from fibsem.data.material import known_extent
 from fibsem.data.volumes import Volume, VoxelNm, known_nm
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
+from fibsem.inference.volume.boundary import porosity_per_px_of_boundary
 from fibsem.inference.volume.budget import room_of
 from fibsem.inference.volume.executor import Load
 from fibsem.inference.volume.finishing import finish
@@ -33,7 +34,7 @@ from fibsem.inference.volume.preflight import (
     forget_lost,
 )
 from fibsem.inference.volume.summary import describe, porosity_of, write_porosity
-from fibsem.inference.volume.tested import FilmSquares, porosity_interval
+from fibsem.inference.volume.tested import FilmSquares, porosity_by_seed, porosity_interval
 from fibsem.inference.volume.witness import check_unchanged, witnessed
 from fibsem.inference.volume.work import Work
 from fibsem.system.files import write_json
@@ -134,9 +135,13 @@ def segment_volume(
         pixels = [plan.extent.pixels(z) for z in range(work.depth)]
         counts = porosity_of(volume.path, pores, pixels)
         own = next((film for film in tested if film.is_of(volume)), None)
+        per_px = porosity_per_px_of_boundary(work)
         record = {
             **counts,
-            **porosity_interval(own, counts["porosity"], tested, options),
+            **porosity_interval(own, counts["porosity"], tested, options, per_px),
+            "porosity_per_px_of_boundary": per_px,
+            "porosity_by_seed": porosity_by_seed(own, tested),
+            "sample": own and own.sample,
             "porosity_by_member": porosity_by_member(work, scorer_of, counts["porosity"]),
             **describe(work),
             "calibration": _calibration(segmenter, trained),

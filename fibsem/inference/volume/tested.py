@@ -12,6 +12,7 @@ from fibsem.analysis.intervals import (
     FEWEST_SQUARES,
     Estimate,
     difference_estimate,
+    one_pixel_off,
     post_stratified_estimate,
 )
 from fibsem.analysis.metrics import Confusion, Counted, pooled
@@ -44,6 +45,9 @@ class FilmSquares:
         By place in the slice: squares of one place lie above each other, and err together.
     parts
         How far probabilities are off in small parts of them; None of an older bundle.
+    seeds
+        Porosity that trainings of the same configuration with other seeds found on validation
+        squares of the film, without post-processing; empty where nobody looked.
     """
 
     sample: str
@@ -51,9 +55,13 @@ class FilmSquares:
     slices: Mapping[int, str]
     squares: tuple[Counted, ...]
     parts: WrittenParts | None = None
+    seeds: tuple[float, ...] = ()
 
     @classmethod
-    def of(cls, sample: str, volume: Volume, rows: Sequence[Record], kind: str) -> FilmSquares:
+    def of(
+        cls, sample: str, volume: Volume, rows: Sequence[Record], kind: str,
+        seeds: Sequence[float] = (),
+    ) -> FilmSquares:  # fmt: skip
         """From rows of labelled squares with their ``at`` and confusion matrix ``kind``."""
         places: dict[tuple[int, int], list[Confusion]] = {}
         for row in rows:
@@ -64,7 +72,7 @@ class FilmSquares:
         parts = [PartErrors.from_json(row["parts"]) for row in rows if "parts" in row]
         return cls(
             sample, volume.shape, digests, tuple(s for s in squares if s.pixels),
-            sum(parts, PartErrors()) if parts else None,
+            sum(parts, PartErrors()) if parts else None, tuple(seeds),
         )  # fmt: skip
 
     def to_json(self) -> Record:
@@ -74,6 +82,7 @@ class FilmSquares:
             "slices": dict(self.slices),
             "squares": [square.counts for square in self.squares],
             "parts": self.parts and self.parts.to_json(),
+            "seeds": list(self.seeds),
         }
 
     @classmethod
@@ -111,18 +120,21 @@ def _described(estimate: Estimate) -> Record:
 
 
 def porosity_interval(
-    own: FilmSquares | None, mapped: float, tested: Sequence[FilmSquares], options: Options
-) -> Record:
+    own: FilmSquares | None, mapped: float, tested: Sequence[FilmSquares], options: Options,
+    per_px: float | None = None,
+) -> Record:  # fmt: skip
     """Porosity of a volume, corrected and with an interval, from its ``own`` test squares.
 
     Squares of the other films that were ``tested`` do not transfer: a model errs otherwise there.
+    ``per_px`` is what the porosity changes by where its boundary lies a pixel further.
 
     Returns
     -------
     dict
         ``porosity_corrected`` and ``porosity_interval``: ``volume`` is the 95 % interval; None with
         the reason ``why`` where it cannot be told, and the ``others``, the error of the map on the
-        squares of the films that have some.
+        squares of the films that have some. ``one_pixel_off`` are its ends if every outline were
+        drawn one pixel off, to either side.
     """
     others = {film.sample: _error(film) for film in tested if film is not own and film.squares}
     found, why = own and own.interval(mapped), None
@@ -135,9 +147,35 @@ def porosity_interval(
     elif found is None:
         why = f"{len(own.squares)} test squares are too few, {FEWEST_SQUARES} are needed"
     interval = {"volume": None, **(found or {}), "why": why, "others": others}
+    for told in (interval, interval.get("post_stratified")) if found else ():
+        if told:
+            wide = None if per_px is None else list(one_pixel_off(told["volume"], per_px))
+            told["one_pixel_off"] = wide
     return {
         "porosity_corrected": found and interval.pop("porosity"), "porosity_interval": interval,
     }  # fmt: skip
+
+
+def porosity_by_seed(own: FilmSquares | None, tested: Sequence[FilmSquares]) -> Record:
+    """How far trainings with other seeds are apart on the film's validation squares.
+
+    Returns
+    -------
+    dict
+        ``each`` of them, how many ``seeds``, their ``sd`` and what it is ``on``; ``sd`` is None
+        with the reason ``why`` where nobody looked. Of the ``others`` their ``sd``.
+    """
+    others = {f.sample: _sd(f.seeds) for f in tested if f is not own and len(f.seeds) > 1}
+    if own and len(own.seeds) > 1:
+        each = list(own.seeds)
+        known = {"sd": _sd(each), "why": None, "seeds": len(each), "on": "validation squares"}
+        return {"each": each, **known, "others": others}
+    why = "they were compared on other films" if others else "promote rank.k=2 compares some"
+    return {"each": None, "sd": None, "why": why, "others": others}
+
+
+def _sd(values: Sequence[float]) -> float:
+    return float(np.std(values, ddof=1))
 
 
 def _error(film: FilmSquares) -> Record:

@@ -52,6 +52,20 @@ class Members:
 
 
 @dataclass(frozen=True)
+class Seeds:
+    """How far trainings with other seeds are apart, or why nobody knows."""
+
+    sd: float | None = None
+    seeds: int | None = None
+    on: Text = None
+    why: Text = None
+
+    def __post_init__(self) -> None:
+        if self.sd is not None and None in (self.seeds, self.on):
+            raise ValueError("it lacks seeds or on")
+
+
+@dataclass(frozen=True)
 class Labelled:
     """Porosity of a segmented film."""
 
@@ -60,6 +74,8 @@ class Labelled:
     porosity_corrected: float | None = None
     porosity_interval: Interval | None = None
     porosity_by_member: Members | None = None
+    porosity_by_seed: Seeds | None = None
+    porosity_per_px_of_boundary: float | None = None
 
 
 @dataclass(frozen=True)

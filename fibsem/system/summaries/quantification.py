@@ -48,7 +48,7 @@ class Quantification(Labelled):
     components: int
     percolates: dict[Literal["z", "y", "x"], bool | None]
     tortuosity_factor: dict[str, float | None]
-    porosity_per_px_of_boundary: float | None
+    porosity_per_px_of_boundary: float | None = field()
     limits: tuple[str, ...]
     porosity_corrected: float | None = field()
     porosity_interval: Bounds = field()

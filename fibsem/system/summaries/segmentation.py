@@ -31,6 +31,7 @@ class Segmented(Corrected):
     missing: tuple[int, ...] = ()
     classes: tuple[int, int] = (0, 255)
     voxel_nm: tuple[float | None, float | None, float | None] | None = None
+    sample: Text = None
     volume: Text = None
     volume_hash: Text = None
     model: Text = None

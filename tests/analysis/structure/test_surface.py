@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 
 from fibsem.analysis.structure.film import NEITHER, Film
-from fibsem.analysis.structure.surface import Surface, directions_of, weights_of
+from fibsem.analysis.structure.surface import (
+    Surface,
+    directions_of,
+    porosity_per_px_of_slices,
+    weights_of,
+)
 from fibsem.analysis.structure.walk import walk
 from tests.analysis.structure.shapes import SPACINGS, ball, boolean, laminate
 
@@ -36,6 +41,15 @@ def test_a_boolean_model_has_the_surface_of_its_formula():
     porosity = (phases == 0).mean()
     found = surface(phases, SPACINGS[0])
     assert found == pytest.approx(intensity * 4 * np.pi * 20**2 * porosity, rel=0.06)
+
+
+@pytest.mark.parametrize("spacing", SPACINGS)
+def test_slices_tell_the_surface_of_what_looks_into_all_directions_alike(spacing):
+    phases, _ = boolean((160, 160, 160), 16, 0.4, spacing)
+    images = [*phases[::4], np.full_like(phases[0], NEITHER)]
+    found = porosity_per_px_of_slices(images, spacing)
+    assert found == pytest.approx(surface(phases, spacing) * min(spacing), rel=0.12)
+    assert np.isnan(porosity_per_px_of_slices([], spacing))
 
 
 def test_what_is_not_known_has_no_surface_and_no_volume():

@@ -10,7 +10,7 @@ from fibsem.analysis.intervals import difference_estimate
 from fibsem.analysis.metrics import Confusion
 from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
 from fibsem.inference.options import Options
-from fibsem.inference.volume.tested import FilmSquares, porosity_interval
+from fibsem.inference.volume.tested import FilmSquares, porosity_by_seed, porosity_interval
 
 ROWS = [
     {"at": [k % 3, 40 * (k // 3), 0], "chosen": [[30 + k, 10 - k], [2 * k, 60 - 2 * k]]}
@@ -55,6 +55,33 @@ def test_the_interval_is_that_of_the_films_own_squares(own):
     assert (interval["squares"], interval["degrees"], interval["why"]) == (7, 6, None)
     assert interval["post_stratified"]["volume"][0] < interval["post_stratified"]["porosity"]
     assert set(interval["others"]) == {"B"}
+
+
+def test_outlines_one_pixel_off_stand_beside_the_interval(own):
+    found = porosity_interval(own, 0.3, [own], Options(), 0.05)["porosity_interval"]
+    low, high = found["volume"]
+    assert low < 0.05  # and no porosity is below 0
+    assert found["one_pixel_off"] == [0.0, pytest.approx(high + 0.05)]
+    beside = found["post_stratified"]
+    assert beside["one_pixel_off"][1] == pytest.approx(beside["volume"][1] + 0.05)
+    none = porosity_interval(own, 0.3, [own], Options())["porosity_interval"]
+    assert none["one_pixel_off"] is None
+    assert "one_pixel_off" not in porosity_interval(None, 0.3, [own], Options(), 0.05)
+
+
+def test_seeds_that_a_promotion_ranked_by_travel_with_the_squares(own):
+    told = replace(own, seeds=(0.3, 0.32, 0.31))
+    assert FilmSquares.from_json(told.to_json()) == told
+    other = replace(own, sample="B")
+    found = porosity_by_seed(told, [told, other])
+    assert (found["seeds"], found["why"], found["others"]) == (3, None, {})
+    assert found["sd"] == pytest.approx(0.01)
+    for none in (other, None):
+        found = porosity_by_seed(none, [told, other])
+        assert found["sd"] is None
+        assert found["why"] == "they were compared on other films"
+        assert found["others"] == {"A": pytest.approx(0.01)}
+    assert porosity_by_seed(own, [own])["why"] == "promote rank.k=2 compares some"
 
 
 @pytest.mark.parametrize("volume", [film(1), film(0, depth=5)])

@@ -1,0 +1,43 @@
+"""What the porosity of a volume changes by where the boundary of its pores lies a pixel further.
+
+The cheapest honest figure: an annotator who draws every outline a pixel too far errs by as much, in
+every square, and no interval from squares knows of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from fibsem.analysis.structure.film import NEITHER, PORE, SOLID, Phases, Spacing
+from fibsem.analysis.structure.surface import porosity_per_px_of_slices
+from fibsem.data.preprocessing import evenly_spaced
+from fibsem.data.volumes import Manner, reopen
+from fibsem.geometry import Box
+from fibsem.inference.volume.work import Work
+
+#: Slices that are looked at, at most.
+SLICES = 20
+
+
+def porosity_per_px_of_boundary(work: Work) -> float | None:
+    """Specific surface of the labels, from some slices, times a pixel; None where none has pairs.
+
+    `quantify` finds the same from all slices and in all directions.
+    """
+    z, y, x = work.outputs.voxel_nm
+    spacing: Spacing = (z, y, x) if z and y and x else (1.0, 1.0, 1.0)
+    found = porosity_per_px_of_slices(_slices(work), spacing)
+    return found if np.isfinite(found) else None
+
+
+def _slices(work: Work) -> Iterator[Phases]:
+    """Some slices that are there, as pores, solid and neither."""
+    labels = reopen(work.outputs.labels.path, Manner(labels=True))
+    table = np.full(256, NEITHER, np.uint8)
+    table[list(work.segmenter.classes)] = (PORE, SOLID)
+    there = [z for z, entry in enumerate(work.ledger.slices()) if entry.pores is not None]
+    for k in evenly_spaced(len(there), SLICES):
+        z = there[k]
+        yield table[labels.read(Box((z, 0, 0), (z + 1, *labels.shape[1:])))[0]]

@@ -1,0 +1,87 @@
+"""The films of a report: the latest segmentation of each, whoever made it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from fibsem.reporting.results import Record, Result, Results
+from fibsem.system.file_names import name_of
+
+#: What a later quantification of a segmentation says better: it has read all labels as they are.
+MEASURED = (
+    "porosity", "porosity_ci", "porosity_corrected", "porosity_interval", "porosity_by_member",
+    "porosity_per_px_of_boundary",
+)  # fmt: skip
+
+
+def films_of(results: Results) -> dict[str, Record]:
+    """What is told of the porosity of every film, by a name that tells it apart; oldest first.
+
+    That is what its latest segmentation says, as quantified since; the spread over seeds of
+    evaluations of the same network, where its promotion knows none.
+    """
+    latest: dict[str, Result] = {}
+    for one in results.of("segmentation"):
+        film = str(one.record.get("volume_hash") or one.folder)
+        latest.pop(film, None)
+        latest[film] = one
+    shown = list(latest.values())
+    names = names_of([one.folder for one in shown])
+    told = {name: told_of(one, results) for name, one in zip(names, shown, strict=True)}
+    return {**_gone(results, shown), **told}
+
+
+def told_of(segmentation: Result, results: Results) -> Record:
+    """What is told of the porosity of one segmentation."""
+    record = segmentation.record
+    for one in results.of("quantification"):
+        same = _resolved(one.record["segmentation"]) == segmentation.folder.resolve()
+        if same and one.written >= segmentation.written:
+            record = {**record, **{key: one.record[key] for key in MEASURED if key in one.record}}
+    known = (record.get("porosity_by_seed") or {}).get("sd") is not None
+    seeds = None if known else _evaluated(record, results)
+    return {**record, "porosity_by_seed": seeds} if seeds else record
+
+
+def _evaluated(record: Record, results: Results) -> Record | None:
+    """How far the seeds of the latest evaluation of the same network are apart on this film."""
+    for one in reversed(results.of("evaluation")):
+        network = f"{one.record['model']} {one.record['nbhd']}"
+        figures = one.record["samples"].get(record.get("sample"), {}).get("test_chosen")
+        if figures and set(record["members"]) == {network} and len(one.record["runs"]) > 1:
+            sd, seeds = figures["porosity"]["std"], len(one.record["runs"])
+            return {"sd": sd, "seeds": seeds, "on": "test squares by fibsem.evaluate"}
+    return None
+
+
+def _gone(results: Results, shown: Sequence[Result]) -> dict[str, Record]:
+    """What the latest promotion says of films that are segmented nowhere any more."""
+    promotions = results.of("promotion")
+    if not promotions:
+        return {}
+    last, there = promotions[-1], {_place(one.folder)[-1] for one in shown}
+    return {name: record for name, record in last.record["samples"].items() if name not in there}
+
+
+def names_of(folders: Iterable[Path]) -> list[str]:
+    """Names of segmented volumes, each as short as tells it apart."""
+    places = [_place(folder) for folder in folders]
+
+    def name(parts: list[str]) -> str:
+        for length in range(1, len(parts)):
+            if sum(other[-length:] == parts[-length:] for other in places) == 1:
+                return "/".join(parts[-length:])
+        return "/".join(parts)
+
+    return [name(parts) for parts in places]
+
+
+def _place(folder: Path) -> list[str]:
+    """Where a segmented volume lies: a promotion has its samples in ``volumes``, by their names."""
+    *path, last = folder.parts
+    return [*path[:-1], name_of(last)] if path[-1:] == ["volumes"] else [*path, last]
+
+
+def _resolved(folder: str | Path) -> Path:
+    return Path(folder).resolve()
