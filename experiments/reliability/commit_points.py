@@ -19,6 +19,7 @@ import json
 import os
 import pkgutil
 import random
+import re
 import runpy
 import shutil
 import signal
@@ -60,6 +61,7 @@ parser.add_argument("--commands", nargs="+", default=list(COMMANDS), choices=lis
 parser.add_argument("--random", type=int, default=200, help="kills at random moments")
 parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--minutes", type=float, default=1e9, help="of kills, at most")
+parser.add_argument("--sites", action="store_true", help="only the first point of each call site")
 parser.add_argument("--again", action="store_true", help="try once more what differed")
 
 
@@ -189,14 +191,26 @@ def listed(bench: Bench, command: str) -> dict[str, Any]:
     }
 
 
-def places(points: list[str]) -> list[tuple[str, int]]:
-    """Every point by its name and how many of the name came before; those of new names first."""
+def places(points: list[str]) -> list[tuple[str, int, int]]:
+    """Every point: its name, how many of the name came before, and how many of its call site."""
     counts: Counter[str] = Counter()
+    sites: Counter[str] = Counter()
     found = []
     for name in points:
-        found.append((name, counts[name]))
+        found.append((name, counts[name], sites[call_site(name)]))
         counts[name] += 1
-    return sorted(found, key=lambda place: place[1])
+        sites[call_site(name)] += 1
+    return found
+
+
+def call_site(name: str) -> str:
+    """Operation and place in the code of a point, whatever file or table it is about.
+
+    >>> call_site("replace to report/tables/sweeps.csv in analysis.encoding.write < reporting")
+    'replace in analysis.encoding.write < reporting'
+    """
+    what, _, where = name.partition(" in ")
+    return f"{re.sub(r' to .*', '', ' '.join(what.split(' ')[:2]))} in {where}"
 
 
 def killed_at(bench: Bench, command: str, kill: tuple[str, int, str]) -> bool:
@@ -229,10 +243,15 @@ def verdict(bench: Bench, command: str, wanted: dict[str, Any]) -> str:
 def tries(known: dict[str, Any], args: argparse.Namespace) -> Iterator[tuple[str, str, Any]]:
     """Key, command and how to kill it.
 
-    The first points of each name come first, before them before behind them, and all commands in
-    turn, with those at random between them: so a part of it says something of all.
+    One point of each call site (command, operation, place in the code) comes first, before them
+    before behind them, and all commands in turn, with those at random between them: so a part of
+    it says something of all.
     """
     beside, at_random = at_points(known, args.commands), list(moments(known, args))
+    if args.sites:
+        firsts = [at_sites(known[command]["points"], command) for command in args.commands]
+        wanted = {key for sites in firsts for keys in sites.values() for key in keys}
+        beside, at_random = [one for one in beside if one[0] in wanted], []
     every = len(beside) // max(1, len(at_random)) + 1
     for k, one in enumerate(beside):
         if k % every == 0 and at_random:
@@ -245,13 +264,22 @@ def at_points(known: dict[str, Any], commands: list[str]) -> list[tuple[str, str
     """Key, command, and point with the moment of the kills beside commit points."""
     by_turn: list[tuple[Any, str, Any]] = []
     for command in commands:
-        for turn, (name, k) in enumerate(places(known[command]["points"])):
-            by_turn += [((k, moment == "after", turn), command, (name, k, moment))
+        for turn, (name, k, of_site) in enumerate(places(known[command]["points"])):
+            by_turn += [((of_site, moment == "after", turn), command, (name, k, moment))
                         for moment in ("before", "after")]  # fmt: skip
     return [
         ("|".join(map(str, (command, *kill))), command, kill)
         for _, command, kill in sorted(by_turn, key=lambda one: one[0])
     ]
+
+
+def at_sites(points: list[str], command: str) -> dict[str, set[str]]:
+    """Keys of the kills before and after the first point of every call site."""
+    return {
+        call_site(name): {f"{command}|{name}|{k}|{moment}" for moment in ("before", "after")}
+        for name, k, of_site in places(points)
+        if of_site == 0
+    }
 
 
 def moments(known: dict[str, Any], args: argparse.Namespace) -> Iterator[tuple[str, str, float]]:
@@ -274,8 +302,12 @@ def table(known: dict[str, Any], tried: dict[str, str], random_kills: int) -> di
         at_random = [said for key, said in mine.items() if "|random|" in key]
         asked = {key for key, _, _ in at_points(known, [command])}
         beside = [said for key, said in mine.items() if key in asked]
+        firsts = at_sites(known[command]["points"], command)
         rows[command] = {
             "points": len(known[command]["points"]),
+            "sites": len(firsts),
+            "sites_tried": sum(keys <= mine.keys() for keys in firsts.values()),
+            "sites_equal": sum({mine.get(key) for key in keys} == {""} for keys in firsts.values()),
             "kills": len(asked), "tried": len(beside), "equal": beside.count(""),
             "not_reached": beside.count("not reached"),
             "random": len(range(k, random_kills, len(COMMANDS))), "random_tried": len(at_random),
