@@ -1,11 +1,13 @@
-"""YAML whose texts stay as people wrote them.
+"""YAML whose texts stay as people wrote them, and whose numbers are decimal.
 
 YAML makes the number 20240115 of a folder called ``2024_01_15``, and *false* of a sample ``no``. It
-is the key that says what is meant.
+is the key that says what is meant. Of a size of ``050`` it makes 40, an octal number, and of ``1:30``
+90 seconds.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -13,7 +15,34 @@ import yaml
 
 #: What says that there is none.
 NONE = ("", "null")
-TEXT = "tag:yaml.org,2002:str"
+TEXT, WHOLE, FLOAT = (f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float"))
+
+
+class _Loader(yaml.SafeLoader):
+    """Numbers as in YAML 1.2, in which zeros before them mean nothing."""
+
+    yaml_implicit_resolvers = {
+        first: [(tag, form) for tag, form in forms if tag not in (WHOLE, FLOAT)]
+        for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+def _whole(loader: _Loader, node: yaml.ScalarNode) -> int:
+    text = loader.construct_scalar(node)
+    return int(text, 16 if "x" in text else 10)
+
+
+_FIRST = list("-+.0123456789")
+_Loader.add_constructor(WHOLE, _whole)
+_Loader.add_implicit_resolver(WHOLE, re.compile(r"(?:[-+]?[0-9][0-9_]*|0x[0-9a-fA-F]+)$"), _FIRST)
+_Loader.add_implicit_resolver(
+    FLOAT,
+    re.compile(
+        r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$"
+        r"|[-+]?\.(?:inf|Inf|INF)$|\.(?:nan|NaN|NAN)$"
+    ),
+    _FIRST,
+)
 
 
 def read_yaml(source: str, texts: Collection[str]) -> Any:
@@ -26,8 +55,10 @@ def read_yaml(source: str, texts: Collection[str]) -> Any:
 
     >>> read_yaml("{name: no, volume: 2024_01_15, labels: null, depth: 1_0}", ["name", "volume"])
     {'name': 'no', 'volume': '2024_01_15', 'labels': None, 'depth': 10}
+    >>> read_yaml("{x: 050, y: 08.50, z: 1e2, t: 1:30}", [])
+    {'x': 50, 'y': 8.5, 'z': 100.0, 't': '1:30'}
     """
-    loader = yaml.SafeLoader(source)
+    loader = _Loader(source)
     try:
         node = loader.get_single_node()
         for mapping in _mappings(node, set()):

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import ExifTags, Image
 
 from fibsem.data.dataset import Classes, LabelArray
 from fibsem.data.volumes import Volume, open_labels
 from fibsem.data.volumes.faults import SliceError, kind_of, open_bytes, read_bytes, reading
+from fibsem.data.volumes.pages import UPRIGHT
 from fibsem.data.volumes.tiff import TiffSource
 from fibsem.errors import UserError
 from fibsem.geometry import Box
@@ -61,6 +62,11 @@ class Mask:
                 raise SliceError(
                     f"a mask must be one grey picture, but {self.path} is {picture.mode} (RGB or "
                     "the like); convert it to grey values."
+                )
+            if (turned := picture.getexif().get(ExifTags.Base.Orientation, UPRIGHT)) != UPRIGHT:
+                raise SliceError(
+                    f"a mask must begin at its top left, but {self.path} has orientation {turned}; "
+                    "turn it and save it again."
                 )
             colours = np.array(picture.getpalette() or [], np.uint8).reshape(-1, 3)
             grey = len(colours) and (colours == colours[:, :1]).all()

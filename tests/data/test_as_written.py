@@ -44,6 +44,28 @@ def test_other_keys_are_what_yaml_says():
     }
 
 
+@given(st.integers(0, 9999), st.integers(0, 3))
+def test_zeros_before_a_number_mean_nothing(number, zeros):
+    written = "0" * zeros + str(number)
+    assert read_yaml(f"{{a: {written}, b: -{written}, c: {written}.5}}", []) == {
+        "a": number,
+        "b": -number,
+        "c": number + 0.5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("1e2", 100.0), ("1.5e-3", 0.0015), (".5", 0.5), ("5.", 5.0), ("0xFF", 255), ("+7", 7),
+        ("1:30", "1:30"), ("0b11", "0b11"), ("0o17", "0o17"), ("1.2.3", "1.2.3"), ("1٣", "1٣"),
+    ],
+)  # fmt: skip
+def test_numbers_are_those_of_yaml_1_2(written, read):
+    found = read_yaml(f"{{a: {written}}}", [])["a"]
+    assert (found, type(found)) == (read, type(read))
+
+
 def test_an_alias_that_leads_to_itself_ends():
     read = read_yaml("&top {name: 007, again: *top}", ["name"])
     assert read["name"] == "007"

@@ -6,7 +6,7 @@ import tifffile
 import zarr
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import ExifTags, Image
 
 from fibsem.data.dataset import IGNORE, Classes
 from fibsem.data.masks import Mask
@@ -127,9 +127,16 @@ def jpeg(path, labels):
     Image.fromarray(labels.repeat(4, 0).repeat(4, 1)).save(path, "JPEG")
 
 
+def lying_down(path, labels):
+    told = Image.Exif()
+    told[ExifTags.Base.Orientation] = 5
+    Image.fromarray(labels.T.copy()).save(path, "PNG", exif=told)
+
+
 @pytest.mark.parametrize(
     ("save", "message"),
     [
+        (lying_down, r"begin at its top left, but .*mask has orientation 5"),
         (png("RGBA"), r"one grey picture, but .*mask is RGBA"),
         (png("LA"), r"one grey picture, but .*mask is LA"),
         (png("RGB"), r"convert it to grey values"),
