@@ -44,6 +44,10 @@ KINDS = {
     "ends of a series that names tell of": ["ends"],
     "units, sizes of print, levels in any order": ["units"],
     "squares placed or labelled wrongly": ["squares"],
+    "numbers in manifests, masks as pictures": ["numerals", "pictures"],
+    "layouts of TIFF files, names that people give": ["layouts", "series"],
+    "films that change while they are segmented": ["meanwhile"],
+    "addresses where folders and stores are meant": ["stores"],
 }
 
 

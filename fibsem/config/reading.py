@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from fibsem.errors import UserError
+from fibsem.system.addresses import hidden, is_address
 
 #: A configuration on its way: nested dicts of what YAML knows.
 Tree = dict[str, Any]
@@ -71,9 +72,10 @@ def _finite(value: float, where: str) -> float:
 
 
 def read_path(value: Any, where: str) -> Path:
-    """Make a path from a text."""
+    """Make a path from a text; an address is none."""
     if not isinstance(value, str) or not value:
         raise UserError(f"`{where}` must be a path, but got {value!r}.")
+    require(where, hidden(value), not is_address(value), "a path of this machine")
     return Path(value)
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fibsem.config.reading import flat, require
+from fibsem.config.reading import flat, read_path, require
 from fibsem.config.training import TrainConfig
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.split import SplitRecipe
@@ -50,6 +50,7 @@ class TrackingConfig:
     def __post_init__(self) -> None:
         remember(self.uri)
         _check_file(database_file(self.uri))
+        read_path(self.artifacts, "tracking.artifacts")
 
     @property
     def absolute_uri(self) -> str:

@@ -1,8 +1,8 @@
 """YAML whose texts stay as people wrote them, and whose numbers are decimal.
 
 YAML makes the number 20240115 of a folder called ``2024_01_15``, and *false* of a sample ``no``. It
-is the key that says what is meant. Of a size of ``050`` it makes 40, an octal number, and of ``1:30``
-90 seconds.
+is the key that says what is meant. Of a size of ``050`` it makes 40, an octal number, and of
+``1:30`` 90 seconds.
 """
 
 from __future__ import annotations
@@ -21,11 +21,6 @@ TEXT, WHOLE, FLOAT = (f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "fl
 class _Loader(yaml.SafeLoader):
     """Numbers as in YAML 1.2, in which zeros before them mean nothing."""
 
-    yaml_implicit_resolvers = {
-        first: [(tag, form) for tag, form in forms if tag not in (WHOLE, FLOAT)]
-        for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
 
 def _whole(loader: _Loader, node: yaml.ScalarNode) -> int:
     text = loader.construct_scalar(node)
@@ -33,6 +28,10 @@ def _whole(loader: _Loader, node: yaml.ScalarNode) -> int:
 
 
 _FIRST = list("-+.0123456789")
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, form) for tag, form in forms if tag not in (WHOLE, FLOAT)]
+    for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 _Loader.add_constructor(WHOLE, _whole)
 _Loader.add_implicit_resolver(WHOLE, re.compile(r"(?:[-+]?[0-9][0-9_]*|0x[0-9a-fA-F]+)$"), _FIRST)
 _Loader.add_implicit_resolver(

@@ -15,13 +15,15 @@ SQLITE = "sqlite:///"
 OPTIONS = re.compile(r"\?(?:(?:timeout|mode|cache|nolock|immutable|isolation_level)=[^&?]*&?)+$")
 #: A user and a password up to the last ``@``: behind it there is a host, where %40 stands for one.
 LOGIN = re.compile(
-    r"(?P<scheme>[\w+.-]+://)(?P<user>[^:/?]*):(?P<password>.+)@(?P<place>[^@]*)", re.DOTALL
+    r"(?P<scheme>(?:[\w+.-]+:)+//)(?P<user>[^:/?]*):(?P<password>.+)@(?P<place>[^@]*)", re.DOTALL
 )
 #: What is no password but a port, where there is an ``@`` in an option.
 PORT = re.compile(r"\d{1,5}(?:/[^?]*)?\?\w+=")
 #: Options of an address that are secrets, with their values.
 SECRET = re.compile(r"(?<=[?&])(?P<key>\w*(?:passw|pwd|secret|token)\w*)=(?P<value>[^&]*)", re.I)
 HIDDEN = "***"
+#: What an address begins with, and no path of this machine.
+SCHEME = re.compile(r"[A-Za-z][\w+.-]*://")
 
 
 def database_file(address: str) -> Path | None:
@@ -33,6 +35,15 @@ def database_file(address: str) -> Path | None:
     if not address.startswith(SQLITE):
         return None
     return Path(OPTIONS.sub("", address.removeprefix(SQLITE)))
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is an address of another place, which as a path would be a folder ``s3:``.
+
+    >>> [is_address(text) for text in ("s3://bucket/runs", "file:///runs", "runs/a:b", "12:30")]
+    [True, True, False, False]
+    """
+    return SCHEME.match(text) is not None
 
 
 def absolute(address: str) -> str:

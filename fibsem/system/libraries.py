@@ -12,6 +12,7 @@ import faulthandler
 import os
 import re
 import sys
+import warnings
 from collections.abc import Iterator
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
@@ -27,6 +28,8 @@ REACHING = re.compile(
     r"MLFLOW_(TRACKING_(?!URI|DIR)|HTTP_|S3_|GCS_|BOTO_|KERBEROS_|MYSQL_SSL|MULTIPART_|WORKSPACE$"
     r"|ARTIFACT_UPLOAD|DISABLE_TELEMETRY|\w*TIMEOUT)"
 )
+#: Warnings that Python does not show unless it is asked to.
+UNTOLD = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)
 
 
 def settle() -> None:
@@ -47,10 +50,19 @@ def settle() -> None:
 
 
 def disinherit() -> None:
-    """Leave what other programs have set for MLflow; for commands, whose own keys say it all."""
+    """Leave what was set for other programs; for commands, whose own keys say it all.
+
+    Variables of MLflow, a window for figures, which are drawn into files alone, and warnings that
+    are errors, which would end a command where a library has something to say.
+    """
     for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
         if not REACHING.match(name):
             del os.environ[name]
+    os.environ["MPLBACKEND"] = "agg"
+    if os.environ.pop("PYTHONWARNINGS", ""):
+        warnings.resetwarnings()
+        for kind in UNTOLD:
+            warnings.simplefilter("ignore", kind)
 
 
 class _Quietly(MetaPathFinder):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import mlflow
 from mlflow import MlflowClient
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from fibsem.errors import STORES, OutageError, UserError
 from fibsem.system.addresses import absolute, as_url, database_file, hidden
@@ -19,6 +19,7 @@ from fibsem.system.files import user_cache
 from fibsem.system.interrupts import uninterrupted
 from fibsem.system.locks import alone
 from fibsem.system.outages import weathered
+from fibsem.system.secrets import in_message
 
 # The first use of a database logs one line for every step of its migration.
 # What a database refuses is raised, too, and said in one line.
@@ -31,6 +32,10 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 # MLflow alone would ask a server that is away for twelve minutes, and say nothing.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+
+
+#: What MLflow says of an address that is none: of a driver that is not there, or of no server.
+NO_STORE = (mlflow.MlflowException, ImportError, ValueError, ArgumentError)
 
 
 def client_of(uri: str) -> MlflowClient:
@@ -90,13 +95,13 @@ def experiment_of(uri: str, name: str, artifacts: Path) -> str:
 
 def _experiment(uri: str, name: str, artifacts: str | None) -> str:
     """Find or create an experiment."""
-    client = client_of(uri)
     try:
+        client = client_of(uri)
         found = client.get_experiment_by_name(name)
-    except mlflow.MlflowException as error:
+    except NO_STORE as error:
         raise UserError(
-            f"`tracking.uri` must be a reachable MLflow store, but {uri} answers: "
-            f"{str(error).splitlines()[0]}"
+            f"`tracking.uri` must be a reachable MLflow store, but {hidden(uri)} answers: "
+            f"{in_message(str(error).splitlines()[0])}"
         ) from error
     if found is not None:
         return str(found.experiment_id)

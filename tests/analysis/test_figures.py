@@ -2,6 +2,7 @@
 
 from xml.etree import ElementTree
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 
@@ -107,6 +108,18 @@ def test_powers_of_ten_stay_powers(tmp_path):
     (axis,) = (ax.yaxis for ax in drawn.axes)
     assert axis.get_scale() == "log"
     assert all(label.get_parse_math() for label in axis.get_ticklabels(which="both"))
+
+
+def test_no_settings_of_the_users_reach_a_figure(tmp_path):
+    """Of a ``matplotlibrc``: LaTeX that is not there, letters and pages of another size."""
+    theirs = {"text.usetex": True, "font.size": 40, "font.family": "none", "savefig.dpi": 3,
+              "axes.grid": True, "figure.facecolor": "red"}  # fmt: skip
+    written = []
+    for settings in ({}, theirs):
+        with mpl.rc_context(settings):
+            figure = figures.bars({"a": 0.7, "b": 0.3}, "share")
+            written.append(figures.save(figure, tmp_path / f"{len(written)}.png").read_bytes())
+    assert written[0] == written[1]
 
 
 def test_a_drawing_has_the_names_as_they_are_and_is_the_same_again(tmp_path):

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from fibsem.config import Configuration, compose
+from fibsem.config import Configuration, compose, output_folder
 from fibsem.errors import UserError
 
 SEEN = """
@@ -34,3 +34,15 @@ def test_a_copy_is_read_anew():
     assert copied.run == given.run
     with pytest.raises(UserError, match=r"none\.of\.them"):
         given.with_values({"none.of.them": 1})
+
+
+@pytest.mark.parametrize(
+    "address", ["s3://key:secret@bucket/runs", "file:///runs", "https://me:secret@host/runs"]
+)
+def test_an_address_is_no_folder_of_this_machine(address):
+    """As a path it would be a folder ``s3:`` in the working folder."""
+    for key in ("output", "tracking.artifacts"):
+        tree = compose("train", [f"{key}={address}"])
+        with pytest.raises(UserError, match=f"`{key}` must be a path of this machine") as said:
+            [output_folder("train", tree, "film"), Configuration(tree).tracking]
+        assert "secret" not in str(said.value)

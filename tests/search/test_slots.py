@@ -188,7 +188,8 @@ def test_an_attempt_opened_twice_runs_once(tmp_path):
 @pytest.mark.parametrize(
     ("url", "words"),
     [("postgresql://nobody:secret@127.0.0.1:9/none", "refused"),
-     ("sqlite:////nowhere/at/all.db", "unable to open database file"), ("oracle://x", "oracle")],
+     ("sqlite:////nowhere/at/all.db", "unable to open database file"), ("oracle://x", "oracle"),
+     ("journal:redis://me:secret@host/0", "a file of this machine")],
 )  # fmt: skip
 def test_unreachable_storages_are_one_line(tmp_path, url, words):
     with pytest.raises(UserError, match="storage") as caught:

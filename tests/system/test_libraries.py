@@ -58,6 +58,22 @@ def test_settings_of_other_programs_are_not_inherited(tmp_path, name):
     assert b"torch" not in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("theirs", "probe"),
+    [
+        ({"PYTHONWARNINGS": "error"}, "import warnings; warnings.warn('a library says')"),
+        ({"MPLBACKEND": "nosuch"}, "import matplotlib; assert matplotlib.get_backend() == 'agg'"),
+        ({"MLFLOW_REGISTRY_URI": "x"}, "import os; assert 'MLFLOW_REGISTRY_URI' not in os.environ"),
+    ],
+)
+def test_a_command_leaves_what_was_set_for_others(theirs, probe):
+    begin = "from fibsem.system.libraries import disinherit; disinherit()"
+    line = [sys.executable, "-c", f"{begin}; {probe}"]
+    environment = {**os.environ, **theirs, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(line, capture_output=True, env=environment, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.slow
 def test_a_user_sees_our_lines_only(tmp_path, small):
     """In the command, in workers and in their trials, which servers fork."""

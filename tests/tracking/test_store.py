@@ -1,5 +1,10 @@
 """A store is the one that an address means where it is used."""
 
+import pytest
+
+from fibsem.config import TrackingConfig
+from fibsem.errors import UserError
+from fibsem.tracking.runs import Tracking
 from fibsem.tracking.store import client_of
 
 
@@ -16,3 +21,15 @@ def test_a_relative_address_is_of_the_folder_that_a_process_works_in(
         client.create_experiment(name)
         found = {experiment.name for experiment in client.search_experiments()}
         assert found == {"Default", name}
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["mysql://me:secret@127.0.0.1:9/x", "nosuch://me:secret@host/x", "http://127.0.0.1:9]'"],
+)
+def test_an_address_that_nobody_understands_is_said_in_one_line(address):
+    with pytest.raises(
+        UserError, match=r"must be a reachable MLflow store, but .* answers"
+    ) as said:
+        Tracking.open(TrackingConfig(address), "film")
+    assert "secret" not in str(said.value)

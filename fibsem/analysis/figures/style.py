@@ -24,6 +24,8 @@ PORE, SOLID, NEUTRAL = "#0072B2", "#D55E00", "#444444"
 LONGEST = 40
 
 STYLE: dict[Any, Any] = {
+    # a matplotlibrc may want LaTeX, a font or sizes that no page here has room for
+    **{key: value for key, value in mpl.rcParamsDefault.items() if not key.startswith("backend")},
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -65,11 +67,15 @@ def _rendered(figure: Figure, **options: Any) -> bytes:
 
 
 def _as_written(figure: Figure) -> None:
-    """Let no text be a formula but the powers of ten at an axis: names may hold dollar signs."""
+    """Let no text be a formula but the powers of ten at an axis: names may hold dollar signs.
+
+    Nor LaTeX, which a ``matplotlibrc`` asks for when a text is made.
+    """
     axes = [axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)]
     logarithmic = [axis for axis in axes if axis.get_scale() == "log"]
     powers = {label for axis in logarithmic for label in axis.get_ticklabels(which="both")}
     for text in figure.findobj(Text):
+        text.set_usetex(False)
         if text not in powers:
             text.set_parse_math(False)
 
