@@ -1,7 +1,6 @@
 """Films that change while they are segmented, by what they are stored as.
 
 Right is the segmentation of the film that was opened, all of it; half of two films is wrong.
-Looks inside: the moment of a change is chosen by the progress of the work.
 """
 
 import functools
@@ -13,16 +12,7 @@ import numpy as np
 import tifffile
 import zarr
 from films import GREY, PLAIN, folder, place
-
-from fibsem.analysis.postprocessing import PostProcessing
-from fibsem.data.preprocessing import Recipe
-from fibsem.data.volumes import open_volume
-from fibsem.geometry import Nbhd
-from fibsem.inference.model.segmenter import Segmenter
-from fibsem.inference.options import Options
-from fibsem.inference.volume.segmentation import segment_volume
-from fibsem.models.spec import resolve
-from fibsem.models.threshold import Threshold
+from kinds.segmentations import segmented_at
 
 #: After how many slices something happens.
 MOMENTS = (2, 6, 10)
@@ -126,14 +116,7 @@ def renumbered(path):
         (path / PLAIN[k]).rename(path / f"slice_{k + 1:04d}.tif")
 
 
-@functools.cache
-def segmenter():
-    spec = resolve("threshold", Nbhd(1, 5, 5), "valid")
-    plain = Recipe(gradient="none", scaling="none")
-    return Segmenter.of(spec, Threshold(spec), plain, PostProcessing())
-
-
-def segmented(path, act=lambda path: None, at=None, out=None, **options):
+def segmented(path, act=lambda path: None, at=None, **options):
     """Labels of a film, to which something happens meanwhile."""
     left = [act]
 
@@ -141,11 +124,7 @@ def segmented(path, act=lambda path: None, at=None, out=None, **options):
         if done == at and left:
             left.pop()(path)
 
-    out = out or place()
-    how = Options(slab=2, previews=0, **{"valid": "all", **options})
-    nm = (50.0, 10.0, 10.0)
-    segment_volume(open_volume(path), segmenter(), out, how, voxel_nm=nm, progress=hook,
-                   say=lambda _: None)  # fmt: skip
+    segmented_at(path, out := place(), hook, slab=2, **options)
     return zarr.open_group(out / "labels.ome.zarr", mode="r")["0"][:]
 
 

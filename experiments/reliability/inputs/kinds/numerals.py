@@ -1,13 +1,8 @@
-"""Numbers in manifests as people write them, and what is around them: marks, anchors, documents.
-
-Looks inside: inputs are held against every version of the package, also those without `fibsem.api`.
-"""
+"""Numbers in manifests as people write them, and what is around them: marks, anchors, documents."""
 
 import codecs
 
-from films import dataset, labels
-
-from fibsem.data.manifest import load_dataset
+from films import dataset, labels, load_dataset
 
 #: Written, and the number that is meant; None where it is none.
 NUMBERS = {

@@ -6,6 +6,7 @@ Looks inside: segmentations of a known truth are made without training a network
 import json
 import shutil
 from contextlib import redirect_stderr, redirect_stdout
+from functools import cache
 from io import StringIO
 
 import numpy as np
@@ -45,15 +46,24 @@ TABLES = {
 }
 
 
+@cache
+def network():
+    spec = resolve("threshold", Nbhd(1, 5, 5), "valid")
+    plain = Recipe(gradient="none", scaling="none")
+    return Segmenter.of(spec, Threshold(spec), plain, PostProcessing())
+
+
+def segmented_at(film, folder, progress=None, **options):
+    """Segment a film; ``progress`` is called as the work goes on."""
+    how = Options(previews=0, **{"valid": "all", **options})
+    more = {"voxel_nm": (50.0, 10.0, 10.0), "progress": progress, "say": lambda _: None}
+    segment_volume(open_volume(film), network(), folder, how, **more)
+
+
 def segmented():
     folder = place()
     tifffile.imwrite(film := place(".tif"), GREY, photometric="minisblack")
-    spec = resolve("threshold", Nbhd(1, 5, 5), "valid")
-    plain = Recipe(gradient="none", scaling="none")
-    segmenter = Segmenter.of(spec, Threshold(spec), plain, PostProcessing())
-    how = Options(previews=0, valid="all")
-    nm = (50.0, 10.0, 10.0)
-    segment_volume(open_volume(film), segmenter, folder, how, voxel_nm=nm, say=lambda _: None)
+    segmented_at(film, folder)
     return folder
 
 

@@ -1,17 +1,14 @@
-"""Stores and folders by addresses of every kind: no address is a folder, no driver a traceback.
-
-Looks inside: a store is opened without the command that would use it.
-"""
+"""Stores and folders by addresses of every kind: no address is a folder, no driver a traceback."""
 
 import contextlib
 import os
 from pathlib import Path
 
 from films import place
+from kinds.addresses import open_storage
+from kinds.samples import Tracking, TrackingConfig
 
-from fibsem.config import TrackingConfig, compose, output_folder
-from fibsem.search.optuna_study import open_storage
-from fibsem.tracking.runs import Tracking
+from fibsem.config import compose, output_folder
 
 ELSEWHERE = [
     "s3://bucket/runs", "s3://key:secret@bucket/runs", "gs://bucket/runs", "file:///runs",
