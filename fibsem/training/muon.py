@@ -4,12 +4,17 @@ A gradient of a convolution is much larger along a few directions than along the
 along it goes on teaching what the network knows already. Muon (Jordan 2024) replaces the momentum
 of a matrix by the nearest one whose directions are equally long. Keras has it for dense layers; a
 kernel of a convolution is the matrix from what it sees of all channels to what it gives.
+
+Written with few operations: each takes as long to be built into a graph as a small network's step,
+and Keras' are a thousand of them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
-from keras import ops
+import tensorflow as tf
 
 
 @keras.saving.register_keras_serializable("fibsem")
@@ -29,31 +34,78 @@ class Muon(keras.optimizers.Muon):
         excluded = any(name in variable.path for name in self.exclude_layers)
         return excluded or len(variable.shape) < 2
 
-    def _muon_update_step(
-        self,
-        gradient: keras.KerasTensor,
-        variable: keras.Variable,
-        lr: keras.KerasTensor,
-        m: keras.Variable,
-    ) -> None:
-        self.assign(m, self.momentum * m + gradient)
-        seen_ahead = gradient + self.momentum * m
-        matrix = ops.reshape(seen_ahead, (-1, variable.shape[-1]))
-        step = self.lr_adjust(lr * self.zeropower_via_newtonschulz5(matrix, self.ns_steps))
-        self.assign_sub(variable, ops.reshape(step, variable.shape))
+    def _apply_weight_decay(self, variables: Sequence[keras.Variable]) -> None:
+        rate = tf.convert_to_tensor(self.learning_rate)
+        decays = {value: rate * value for value in (self.weight_decay, self.adam_weight_decay)}
+        for variable in filter(self._use_weight_decay, variables):
+            adamw = self._should_use_adamw(variable)
+            decay = decays[self.adam_weight_decay if adamw else self.weight_decay]
+            value = tf.convert_to_tensor(variable.value)
+            variable.assign(value - value * decay)
 
-    def zeropower_via_newtonschulz5(self, x: keras.KerasTensor, steps: int) -> keras.KerasTensor:
+    def _backend_update_step(
+        self,
+        grads: Sequence[tf.Tensor],
+        trainable_variables: Sequence[keras.Variable],
+        learning_rate: keras.Variable,
+    ) -> None:
+        """Give every variable's step, beside the rate, the powers of AdamW: worked out once."""
+        step = tf.cast(self.iterations.value, tf.float32) + 1.0
+        powers = [beta**step for beta in (self.adam_beta_1, self.adam_beta_2)]
+        rates = (tf.convert_to_tensor(learning_rate), *powers)
+        super()._backend_update_step(grads, trainable_variables, rates)
+
+    def update_step(
+        self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tuple[tf.Tensor, ...]
+    ) -> None:
+        """Make the step of one variable."""
+        rate, *powers = learning_rate
+        place = self._get_variable_index(variable)
+        momentum, velocity = self.momentums[place].value, self.adam_velocities[place]
+        if velocity is None:
+            self._muon_update_step(gradient, variable, rate, momentum)
+        else:
+            self._adamw_update_step(gradient, variable, rate, momentum, velocity.value, powers)
+
+    def _adamw_update_step(
+        self,
+        gradient: tf.Tensor,
+        variable: tf.Variable,
+        learning_rate: tf.Tensor,
+        m: tf.Variable,
+        v: tf.Variable,
+        powers: Sequence[tf.Tensor],
+    ) -> None:
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle, m=m.handle, v=v.handle, beta1_power=powers[0],
+            beta2_power=powers[1], lr=learning_rate * self.adam_lr_ratio, beta1=self.adam_beta_1,
+            beta2=self.adam_beta_2, epsilon=self.epsilon, grad=gradient,
+        )  # fmt: skip
+
+    def _muon_update_step(
+        self, gradient: tf.Tensor, variable: tf.Variable, lr: tf.Tensor, m: tf.Variable
+    ) -> None:
+        share = tf.constant(self.momentum, gradient.dtype)
+        momentum = share * tf.convert_to_tensor(m) + gradient
+        m.assign(momentum)
+        seen_ahead = gradient + share * momentum
+        matrix = tf.reshape(seen_ahead, (-1, variable.shape[-1]))
+        step = self.zeropower_via_newtonschulz5(matrix, self.ns_steps)
+        length = lr * (self.rms_rate * max(matrix.shape) ** 0.5)
+        variable.assign_sub(tf.reshape(length * step, variable.shape))
+
+    def zeropower_via_newtonschulz5(self, x: tf.Tensor, steps: int) -> tf.Tensor:
         """A matrix with directions of about the same length, by Newton and Schulz' iteration.
 
         The polynomial is worked out of the small product of the matrix with itself; in Keras' order
         it takes a tenth of a small network's step of training.
         """
         tall = x.shape[0] > x.shape[1]
-        same = self.muon_a * ops.eye(min(x.shape), dtype=x.dtype)
-        x = x / (ops.norm(x) + 1e-7)
+        b, c = (tf.constant(factor, x.dtype) for factor in (self.muon_b, self.muon_c))
+        same = self.muon_a * tf.eye(min(x.shape), dtype=x.dtype)
+        x = x / (tf.norm(x) + 1e-7)
         for _ in range(steps):
-            turned = ops.transpose(x)
-            small = turned @ x if tall else x @ turned
-            polynomial = same + self.muon_b * small + self.muon_c * small @ small
+            small = tf.matmul(x, x, transpose_a=tall, transpose_b=not tall)
+            polynomial = same + b * small + c * small @ small
             x = x @ polynomial if tall else polynomial @ x
         return x
