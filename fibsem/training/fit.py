@@ -16,6 +16,7 @@ from fibsem.analysis.estimates import Estimate
 from fibsem.models import Model
 from fibsem.system.interrupts import uninterrupted
 from fibsem.system.pulse import apart, step
+from fibsem.training import traced
 from fibsem.training.batches import (
     Augmentation,
     Batch,
@@ -100,8 +101,9 @@ def train(
     if not config.spec.is_network:
         return _fit_features(material, on_epoch)
     keras.utils.set_random_seed(config.seed)
+    own = learner is None
     if learner is None:
-        learner = Learner.of(config)
+        learner = Learner.of(config, steps=traced.take(material))
     else:
         learner.begin(config.spec, config.seed)
     state, identity = TrainingState(config.train), continuation(material)
@@ -130,6 +132,8 @@ def train(
     model.set_weights(state.best_weights)
     check_alive(*score(learner.forward).alike)
     best = state.history[state.best]
+    if own:
+        traced.leave(material, learner)
     history, parameters = tuple(state.history), model.count_params()
     return Trained(model, history, best, parameters, state.restart, learner.fit)
 

@@ -56,6 +56,8 @@ class Learner:
         The scored network as a function on arrays.
     fit
         How much of it ``start`` filled; None without any.
+    strategy
+        The one given, or TensorFlow's default.
     """
 
     def __init__(
@@ -69,23 +71,33 @@ class Learner:
         self.steps, self.scored, self.decay = steps, scored, decay
         self.start = start
         self.fit: Fit | None = start.give(steps) if start else None
-        self._strategy = strategy or tf.distribute.get_strategy()
+        self.strategy = strategy or tf.distribute.get_strategy()
         self.forward = compiled(scored)
         self._statistics = Statistics(scored)
-        self._update = tf.function(self._blend)
+        self._update = tf.function(self._blend, autograph=False)
 
     @classmethod
-    def of(cls, config: RunConfig, strategy: tf.distribute.Strategy | None = None) -> Learner:
+    def of(
+        cls,
+        config: RunConfig,
+        strategy: tf.distribute.Strategy | None = None,
+        steps: keras.Model | None = None,
+    ) -> Learner:
         """Those of a configuration, with the weights that the random state and a start give.
 
-        The strategy is that of all accelerators of this machine, if none is given.
+        The strategy is that of all accelerators of this machine, if none is given. With ``steps``
+        of another training, that network is used again, and begins anew.
         """
         strategy = strategy or default_strategy()
         with strategy.scope():
-            steps, scored = compiled_for_steps(config), build(config.spec)
+            network = compiled_for_steps(config) if steps is None else steps
+            scored = build(config.spec)
             start = start_of(config.train.init, config.tracking.absolute_uri)
-            learner = cls(steps, scored, config.train.average, strategy, start)
-            learner.level()
+            learner = cls(network, scored, config.train.average, strategy, start)
+            if steps is None:
+                learner.level()
+        if steps is not None:
+            learner.begin(config.spec, config.seed)
         return learner
 
     def level(self) -> None:
@@ -96,7 +108,7 @@ class Learner:
     def begin(self, spec: ModelSpec, seed: int) -> None:
         """Forget all that was learned: weights as :meth:`of` gives them with this seed."""
         keras.utils.set_random_seed(seed)
-        with self._strategy.scope():
+        with self.strategy.scope():
             fresh = build_for_steps(spec)
             if self.start:
                 self.start.give(fresh)
@@ -169,7 +181,7 @@ class Statistics:
         self.norms = [layer for layer in network.layers if isinstance(layer, norms)]
         if self.norms:
             self._before = keras.Model(network.input, [norm.input for norm in self.norms])
-            self._moments = tf.function(self._of_batch, reduce_retracing=True)
+            self._moments = tf.function(self._of_batch, reduce_retracing=True, autograph=False)
 
     def estimate(self, batches: Iterable[tuple[npt.NDArray[np.float32], ...]]) -> None:
         """Set them to those of some batches, with the weights that the network has."""
