@@ -1,8 +1,8 @@
 """Quiet TensorFlow, and what many tests stand on: a tiny phantom and trained networks."""
 
+import functools
 import gc
 import os
-import pickle
 import shutil
 import sys
 from dataclasses import replace
@@ -28,7 +28,7 @@ from fibsem.data.phantom.recipe import THESIS_FILMS
 from fibsem.data.volumes import open_volume
 from fibsem.geometry import Nbhd
 from fibsem.models.spec import resolve
-from tests import servers
+from tests import once, servers
 
 # an example may take long on a machine that does other work: that is no failure of what is tested
 # CI judges a change by the examples of the last one: new ones are looked for at the desk
@@ -68,20 +68,13 @@ def pytest_collection_finish():
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _read_once():
-    """Hydra parses all files anew for each of a thousand configurations: a third of their time."""
-    from hydra._internal.config_repository import ConfigRepository
-
-    read, known = ConfigRepository.load_config, {}
-
-    def load(self, config_path):
-        key = (config_path, *(source.path for source in self.sources))
-        if key not in known:
-            known[key] = pickle.dumps(read(self, config_path))
-        return pickle.loads(known[key])  # anew, since it is changed where it is used
-
+def _once():
+    """What libraries would do a thousand times; nothing is imported for it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ConfigRepository, "load_config", load)
+        once.read_configurations(patch)
+        if "mlflow" in sys.modules:
+            once.read_migrations(patch)
+            once.lay_out_stores(patch)
         yield
 
 
@@ -201,11 +194,20 @@ def material(small):
     from fibsem.training.datasets import obtain
     from fibsem.training.material import Material
 
-    def make(*overrides):
+    datasets = {}  # nobody changes one
+
+    @functools.cache
+    def config_of(*overrides):
         other = any(override.startswith("model=") for override in overrides)
         kept = [key for key in small if not (other and key.startswith("model."))]
-        config = Configuration(compose("train", [*kept, *overrides])).run
-        return Material(obtain(config.data, config.split), config)
+        return Configuration(compose("train", [*kept, *overrides])).run
+
+    def make(*overrides):
+        config = config_of(*overrides)
+        key = repr((config.data, config.split))
+        if key not in datasets:
+            datasets[key] = obtain(config.data, config.split)
+        return Material(datasets[key], config)
 
     return make
 
