@@ -24,7 +24,7 @@ def porosity_text(record: Record) -> str:
     '45.00 % [42.00, 48.00], corrected by 6 test squares; map 41.30 % (were it true, its slices \
 would say 40.60 to 42.10 %)'
     >>> porosity_text({**film, "porosity_interval": {"volume": None, "why": "no squares"}})
-    '41.30 % by the map, no interval: no squares (were the map true, its slices would say 40.60 to \
+    '41.30 % by the map, no interval: no squares (were it true, its slices would say 40.60 to \
 42.10 %)'
     """
     plain, slices = f"{100 * record['porosity']:.2f} %", by_slices_text(record)
@@ -33,7 +33,7 @@ would say 40.60 to 42.10 %)'
             f" (were it true, its slices would say {slices})" if slices else ""
         )
         return "; ".join([corrected_text(record), map_])
-    last = f" (were the map true, its slices would say {slices})" if slices else ""
+    last = f" (were it true, its slices would say {slices})" if slices else ""
     return f"{plain} by the map, {corrected_text(record)}{last}"
 
 
@@ -61,9 +61,17 @@ def by_slices_text(record: Record) -> str:
 
 
 def one_pixel_off_text(record: Record) -> str:
-    """From where to where, if every outline were drawn one pixel off; empty where unknown."""
+    """From where to where, if every outline were drawn one pixel off; empty where unknown.
+
+    Without an interval, what the porosity of the map would change by.
+
+    >>> one_pixel_off_text({"porosity_per_px_of_boundary": 0.05})
+    '± 5.00 points'
+    """
     ends, per_px = _ends(record), record.get("porosity_per_px_of_boundary")
-    return _range(one_pixel_off(ends, per_px)) if ends and per_px is not None else ""
+    if per_px is None:
+        return ""
+    return _range(one_pixel_off(ends, per_px)) if ends else f"± {100 * per_px:.2f} points"
 
 
 def members_text(record: Record) -> str:
@@ -75,25 +83,22 @@ def members_text(record: Record) -> str:
 def seeds_text(record: Record) -> str:
     """How far trainings with other seeds are apart, or why nobody knows; empty of an older record.
 
-    >>> seeds_text({"porosity_by_seed": {"sd": None, "why": "one training"}})
-    'spread over seeds not known: one training'
+    >>> seeds_text({"porosity_by_seed": {"sd": None, "why": "promote rank.k=2 does"}})
+    'seeds not compared (promote rank.k=2 does)'
     """
     seeds = record.get("porosity_by_seed")
     if not seeds:
         return ""
     if seeds.get("sd") is None:
-        return f"spread over seeds not known: {seeds.get('why')}"
+        return f"seeds not compared ({seeds.get('why')})"
     count, where = seeds["seeds"], seeds["on"]
     return f"s.d. over {count} seeds {100 * seeds['sd']:.2f} points, on {where}"
 
 
 def _beside(record: Record) -> Iterator[str]:
     """What is shown beside an interval and added to none, where it is known."""
-    per_px = record.get("porosity_per_px_of_boundary")
     if off := one_pixel_off_text(record):
         yield f"{off} if every outline were drawn one pixel off"
-    elif per_px is not None:
-        yield f"a boundary drawn one pixel off moves it by {100 * per_px:.2f} points"
     if members := members_text(record):
         yield f"members alone {members}"
     if seeds := seeds_text(record):

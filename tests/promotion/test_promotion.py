@@ -76,6 +76,18 @@ def test_the_trials_of_the_sweep_are_ranked_and_the_better_candidate_wins(promot
     )  # fmt: skip
 
 
+def test_the_seeds_of_the_ranking_stand_beside_the_porosity(promoted):
+    """They cost nothing more: those of the winner, on the validation squares of the film."""
+    record = promoted["promote"]
+    ranked = {row["run_id"]: row["val_porosity_by_seed"] for row in record["ranking"]}
+    told = record["samples"]["HPC45"]["porosity_by_seed"]
+    assert told["each"] == ranked[record["winner"]]["HPC45"]
+    assert (told["seeds"], told["on"]) == (2, "validation squares")
+    assert told["sd"] == pytest.approx(np.std(told["each"], ddof=1))
+    summary = promoted["folder"] / "promote" / "volumes" / "HPC45" / "summary.json"
+    assert json.loads(summary.read_text())["porosity_by_seed"] == told
+
+
 def test_ranking_and_training_leave_the_test_squares_alone(promoted):
     """Of the runs below a promotion the promoted one alone has figures of them, from its end."""
     client, record = mlflow.MlflowClient(promoted["uri"]), promoted["promote"]

@@ -130,7 +130,7 @@ def test_two_promotions_of_one_version_keep_their_tables(tmp_path, report):
         "Temperature 1.500",
         "0.0400",
         "by sample HPC22 0.0900 and 0.0200, HPC30 0.0700 and 0.0300.",
-        "30.50 % by the map, no interval: an older version made it (were the map true, its slices ",
+        "30.50 % by the map, no interval: an older version made it (were it true, its slices ",
         "The best trials, run",
     ):
         assert known in page
@@ -249,7 +249,7 @@ def test_seeds_of_an_evaluation_stand_beside_the_porosity_of_their_film(tmp_path
     """Of the same network on the same film, where the promotion compared none."""
     record = evaluation(tmp_path, 0.012)
     film = {"members": ["2dcnn 33x33x3"], "sample": "A", "porosity": 0.3, "porosity_ci": [0.2, 0.4]}
-    unknown = {"sd": None, "why": "promote rank.k=2 compares some"}
+    unknown = {"sd": None, "why": "promote rank.k=2 does"}
     own = {"sd": 0.02, "seeds": 3, "on": "validation squares"}
 
     def told(**more):
@@ -260,7 +260,7 @@ def test_seeds_of_an_evaluation_stand_beside_the_porosity_of_their_film(tmp_path
     assert told() == "s.d. over 5 seeds 1.20 points, on test squares by fibsem.evaluate"
     assert told(porosity_by_seed=own) == "s.d. over 3 seeds 2.00 points, on validation squares"
     for other in ({"members": ["unet 33x33x3"]}, {"sample": "B"}, {"sample": None}):
-        assert told(**other) == "spread over seeds not known: promote rank.k=2 compares some"
+        assert told(**other) == "seeds not compared (promote rank.k=2 does)"
 
 
 def test_an_unfinished_segmentation_is_said_and_left_out(tmp_path, report, capsys):

@@ -170,7 +170,7 @@ def porosity_by_seed(own: FilmSquares | None, tested: Sequence[FilmSquares]) -> 
         each = list(own.seeds)
         known = {"sd": _sd(each), "why": None, "seeds": len(each), "on": "validation squares"}
         return {"each": each, **known, "others": others}
-    why = "they were compared on other films" if others else "promote rank.k=2 compares some"
+    why = "on this film" if others else "promote rank.k=2 does"
     return {"each": None, "sd": None, "why": why, "others": others}
 
 

@@ -79,9 +79,9 @@ def test_seeds_that_a_promotion_ranked_by_travel_with_the_squares(own):
     for none in (other, None):
         found = porosity_by_seed(none, [told, other])
         assert found["sd"] is None
-        assert found["why"] == "they were compared on other films"
+        assert found["why"] == "on this film"
         assert found["others"] == {"A": pytest.approx(0.01)}
-    assert porosity_by_seed(own, [own])["why"] == "promote rank.k=2 compares some"
+    assert porosity_by_seed(own, [own])["why"] == "promote rank.k=2 does"
 
 
 @pytest.mark.parametrize("volume", [film(1), film(0, depth=5)])
