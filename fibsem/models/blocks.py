@@ -19,6 +19,7 @@ from tensorflow.python.util._pywrap_util_port import IsMklEnabled
 
 from fibsem.models.field import Field, Padding
 from fibsem.models.hyperparameters import Hyperparameters
+from fibsem.models.normalisation import BatchNorm
 
 #: Which axes of (z, y, x) a path runs along: kernels and pools have extent there, and 1 elsewhere.
 Axes = tuple[bool, bool, bool]
@@ -156,7 +157,7 @@ def conv(
     )(x)  # fmt: skip
     if not normalised:
         return x
-    x = keras.layers.BatchNormalization(name=f"{name}{NORM}", dtype=dtype)(x)
+    x = BatchNorm(name=f"{name}{NORM}", dtype=dtype)(x)
     return keras.layers.Activation(after, name=f"{name}_act")(x)
 
 

@@ -11,6 +11,8 @@ block that starts at a multiple of ``spec.alignment`` has the scores that it has
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 import tensorflow as tf
 
@@ -95,11 +97,23 @@ class Interleave(keras.layers.Layer):
     """Four channels of a map as the pixels of one that is twice as fine."""
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        return tf.nn.depth_to_space(inputs, 2)
+        return _interleaved(inputs)
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Any extent, one channel."""
         return (shape[0], None, None, 1)
+
+
+@tf.custom_gradient
+def _interleaved(maps: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+    """As TensorFlow does it; back by a transposition, which unlike its own has many threads."""
+
+    def back(fine: tf.Tensor) -> tf.Tensor:
+        shape = tf.shape(maps)
+        pairs = tf.reshape(fine, (shape[0], shape[1], 2, shape[2], 2))
+        return tf.reshape(tf.transpose(pairs, (0, 1, 3, 2, 4)), shape)
+
+    return tf.nn.depth_to_space(maps, 2), back
 
 
 def build(spec: ModelSpec, *, dense: bool = False) -> keras.Model:
@@ -142,7 +156,7 @@ def _scores(x: tf.Tensor, spec: ModelSpec, style: Style) -> tf.Tensor:
     x = _level(x, widths[-1], f"down{len(widths)}", style, hp["residual"])
     for i in range(len(widths) - 1, 0, -1):
         x = _grown(x, widths[i - 1], f"up{i}_grow", style, hp["up"])
-        skip = Middle(name=f"skip{i}")([skips[i - 1], x])
+        skip = _middle(skips[i - 1], x, f"skip{i}", style)
         x = keras.layers.Concatenate(name=f"join{i}")([skip, x])
         x = _level(x, widths[i - 1], f"up{i}", style, hp["residual"])
     return _score(x, style, hp["stem"])
@@ -156,13 +170,18 @@ def _level(
     for letter in "abc"[: style.convs if convs is None else convs]:
         x = conv(x, width, style.kernel, f"{name}{letter}", style)
     if residual and x is not before:
-        before = Middle(name=f"{name}_middle")([before, x])
+        before = _middle(before, x, f"{name}_middle", style)
         if before.shape[-1] != width:
             before = conv(before, width, 1, f"{name}_same", style, activation="linear")
         x = keras.layers.Add(name=f"{name}_sum")([x, before])
     if style.spatial_dropout and style.dilation is None:
         x = keras.layers.SpatialDropout2D(style.spatial_dropout, name=f"{name}_drop")(x)
     return x
+
+
+def _middle(x: tf.Tensor, like: tf.Tensor, name: str, style: Style) -> tf.Tensor:
+    """The part of a map that another one stands for; all of it where convolutions are padded."""
+    return x if style.padding == "same" else Middle(name=name)([x, like])
 
 
 def _grown(x: tf.Tensor, width: int, name: str, style: Style, how: str) -> tf.Tensor:

@@ -97,15 +97,18 @@ class Muon(keras.optimizers.Muon):
     def zeropower_via_newtonschulz5(self, x: tf.Tensor, steps: int) -> tf.Tensor:
         """A matrix with directions of about the same length, by Newton and Schulz' iteration.
 
-        The polynomial is worked out of the small product of the matrix with itself; in Keras' order
-        it takes a tenth of a small network's step of training.
+        Every step multiplies the matrix x by a polynomial of its product with itself, s. All of
+        these commute, so that s alone goes through the steps, a few channels wide, and the many
+        rows of x are met twice, not at every step as in Keras' order.
         """
         tall = x.shape[0] > x.shape[1]
-        b, c = (tf.constant(factor, x.dtype) for factor in (self.muon_b, self.muon_c))
-        same = self.muon_a * tf.eye(min(x.shape), dtype=x.dtype)
+        a, b, c = (tf.constant(f, x.dtype) for f in (self.muon_a, self.muon_b, self.muon_c))
         x = x / (tf.norm(x) + 1e-7)
-        for _ in range(steps):
-            small = tf.matmul(x, x, transpose_a=tall, transpose_b=not tall)
-            polynomial = same + b * small + c * small @ small
-            x = x @ polynomial if tall else polynomial @ x
-        return x
+        small = tf.matmul(x, x, transpose_a=tall, transpose_b=not tall)
+        one = tf.eye(min(x.shape), dtype=x.dtype)
+        factor = polynomial = a * one + small @ (b * one + c * small)
+        for _ in range(steps - 1):
+            small = small @ polynomial @ polynomial
+            polynomial = a * one + small @ (b * one + c * small)
+            factor = factor @ polynomial
+        return x @ factor if tall else factor @ x

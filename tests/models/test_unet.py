@@ -3,12 +3,14 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from fibsem import models
 from fibsem.geometry import Nbhd
 from fibsem.inference.model.cost import operations_per_pixel
 from fibsem.models.field import unet_squares
 from fibsem.models.spec import ModelSpec, resolve
+from fibsem.models.unet import Interleave
 
 
 def unet(**given):
@@ -90,3 +92,17 @@ def test_the_form_that_learns_is_the_one_in_use_away_from_borders(given):
         apart.append(np.abs(inner - np.asarray(used(picture[:, window, window]))).max())
     assert min(apart) < 1e-5
     assert np.ptp(scores) > 1e-3
+
+
+@pytest.mark.parametrize("side", [1, 3])
+def test_interleaving_goes_back_as_tensorflow_does(side):
+    rng = np.random.default_rng(side)
+    maps = tf.constant(rng.normal(size=(2, side, 5, 4)).astype("f4"))
+    weight = tf.constant(rng.normal(size=(2, 2 * side, 10, 1)).astype("f4"))
+    gradients = []
+    for give in (Interleave(), lambda x: tf.nn.depth_to_space(x, 2)):
+        with tf.GradientTape() as tape:
+            tape.watch(maps)
+            loss = tf.reduce_sum(weight * give(maps))
+        gradients.append(tape.gradient(loss, maps))
+    np.testing.assert_array_equal(*gradients)
