@@ -24,6 +24,8 @@ ADAPTIVE_SQUARES = {**ADAPTIVE, "adam": 0.004, "adamw": 0.004}
 #: Share of a training at its end in which the learning rate of ``wsd`` falls.
 FALLING = 0.2
 
+#: In ``train.init``: the weights that come with the package, for a network that they fit.
+SHIPPED = "auto"
 #: Behind an address in ``train.init``: the digest of the weights that were found there.
 DIGEST = re.compile(r"#([0-9a-f]{16})$")
 
@@ -108,7 +110,8 @@ class TrainConfig:
                 f"`train.mode` must be auto or grid for model={spec.name}, which is trained on "
                 "squares, but got patch."
             )
-        if self.init is not None and not spec.is_network:
+        own = self.init is not None and DIGEST.sub("", self.init) == SHIPPED
+        if self.init is not None and not own and not spec.is_network:
             raise UserError(
                 f"`train.init` must be null for model={spec.name}, which has no layers, but got "
                 f"{self.init}."
@@ -120,6 +123,7 @@ class TrainConfig:
         rate = (ADAPTIVE_SQUARES if squares else ADAPTIVE).get(self.optimizer, rate)
         return replace(
             self,
+            init=None if own and not spec.is_network else self.init,
             mode=mode,
             learning_rate=self.learning_rate or rate,
             windows=self.windows or windows,

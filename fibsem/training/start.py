@@ -1,8 +1,9 @@
 """What a training begins with instead of random weights: those of another model, ``train.init``.
 
-Layers are matched by name and by the shapes of their weights; one that does not fit begins anew.
-Which weights they are is settled once, when the command begins: an alias may move afterwards, and
-files may be replaced.
+By default they are those that come with the package, where it has some for the architecture
+(:mod:`fibsem.models.pretrained`). Layers are matched by name and by the shapes of their weights;
+one that does not fit begins anew. Which weights they are is settled once, when the command begins:
+an alias may move afterwards, and files may be replaced.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem import models
-from fibsem.config import DIGEST, Configuration, RunConfig, digest_in
+from fibsem.config import DIGEST, SHIPPED, Configuration, RunConfig, digest_in
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Member
+from fibsem.models.pretrained import Layers, pretrained
 from fibsem.models.spec import ModelSpec
 from fibsem.system.identity import Identity
 from fibsem.tracking.bundle import REMOTE, find_bundle
@@ -29,8 +31,8 @@ if TYPE_CHECKING:
     import keras
 
 KEY = "train.init"
-#: Weights of a network by the names of its layers.
-Layers = dict[str, list[npt.NDArray[np.float32]]]
+#: What was done to the grey values that the package's own weights have learned on.
+SCALING = "standardise"
 
 
 @dataclass(frozen=True)
@@ -70,13 +72,16 @@ class Start:
     @property
     def title(self) -> str:
         """What it is, for messages."""
+        place = DIGEST.sub("", self.address)
+        if place == SHIPPED:
+            return "weights that come with fibsem (train.init=null: random ones)"
         of = " + ".join(f"{spec.name} {spec.nbhd}" for spec, _ in self.networks)
-        return f"{DIGEST.sub('', self.address)} ({of})"
+        return f"{place} ({of})"
 
     def give(self, network: keras.Model) -> Fit:
         """Put the weights into the layers that they fit; of several networks those of the best."""
-        own = layers_of(network)
-        fitting = [_fitting(own, layers) for _, layers in self.networks]
+        own, depth = layers_of(network), network.input_shape[-1]
+        fitting = [_fitting(own, layers, spec.nbhd.z, depth) for spec, layers in self.networks]
         best = max(fitting, key=_numbers)
         for name, weights in best.items():
             network.get_layer(name).set_weights(weights)
@@ -88,13 +93,39 @@ def layers_of(network: keras.Model) -> Layers:
     return {layer.name: layer.get_weights() for layer in network.layers if layer.weights}
 
 
-def _fitting(own: Layers, given: Layers) -> Layers:
-    """Those of the given weights that a network has a place for."""
-    return {
-        name: given[name]
-        for name, weights in own.items()
-        if [w.shape for w in weights] == [w.shape for w in given.get(name, ())]
-    }
+def _fitting(own: Layers, given: Layers, have: int, want: int) -> Layers:
+    """Those of the weights, given for so many slices, that a network has a place for."""
+    fitting = {}
+    for name, weights in own.items():
+        shapes, offered = [w.shape for w in weights], given.get(name, [])
+        first = [
+            over_slices(w, want) if w.ndim == 4 and w.shape[2] == have else w for w in offered
+        ]  # the kernel that sees the window itself
+        for candidate in (offered, first):
+            if shapes == [w.shape for w in candidate]:
+                fitting[name] = candidate
+    return fitting
+
+
+def over_slices(kernel: npt.NDArray[np.float32], depth: int) -> npt.NDArray[np.float32]:
+    """A kernel (y, x, z, filters) for another odd number of slices.
+
+    Of fewer slices it makes what it made of them with the outermost repeated; of more, those that
+    are farther away do not count.
+
+    Examples
+    --------
+    >>> kernel = np.arange(1, 6, dtype="f4").reshape(1, 1, 5, 1)
+    >>> over_slices(kernel, 3).ravel(), over_slices(kernel, 7).ravel()
+    (array([3., 3., 9.], dtype=float32), array([0., 1., 2., 3., 4., 5., 0.], dtype=float32))
+    """
+    beyond = (depth - kernel.shape[2]) // 2
+    if beyond >= 0:
+        return np.pad(kernel, ((0, 0), (0, 0), (beyond, beyond), (0, 0)))
+    middle = kernel[:, :, -beyond:beyond].copy()
+    middle[:, :, 0] += kernel[:, :, :-beyond].sum(2)
+    middle[:, :, -1] += kernel[:, :, beyond:].sum(2)
+    return middle
 
 
 def _numbers(layers: Layers) -> int:
@@ -124,21 +155,24 @@ def pinned(given: Configuration, *networks: RunConfig) -> Configuration:
     UserError
         If they are not there, fit no layer, or expect other grey values.
     """
-    networks = networks or (given.run,)
-    start = start_of(networks[0].train.init, networks[0].tracking.absolute_uri)
+    networks = tuple(each for each in networks or (given.run,) if each.spec.is_network)
+    asked = next((each.train.init for each in networks if each.train.init is not None), None)
+    start = start_of(asked, given.run.tracking.absolute_uri)
     if start is None:
         return given
-    scaling = networks[0].preprocess.scaling
+    scaling, fits = given.run.preprocess.scaling, [_fit(start, each.spec) for each in networks]
+    fit_any = any(fit.layers for fit in fits)
+    if asked == SHIPPED and (start.scaling != scaling or not fit_any):
+        return given.with_values({KEY: None})
     if start.scaling != scaling:
         raise UserError(
             f"`preprocess.scaling` must be {start.scaling}, as of the weights of {KEY}="
             f"{start.title}, but got {scaling}."
         )
-    fits = [_fit(start, config.spec) for config in networks]
-    if not any(fit.layers for fit in fits):
-        asked = " and ".join(f"{one.spec.name} {one.spec.nbhd}" for one in networks)
+    if not fit_any:
+        wanted = " and ".join(f"{one.spec.name} {one.spec.nbhd}" for one in networks)
         raise UserError(
-            f"`{KEY}` must have a layer that fits {asked}, but none of {start.title} does; the "
+            f"`{KEY}` must have a layer that fits {wanted}, but none of {start.title} does; the "
             "choices are its model and nbhd, or train.init=null."
         )
     for config, fit in zip(networks, fits, strict=True):
@@ -153,8 +187,11 @@ def _fit(start: Start, spec: ModelSpec) -> Fit:
 def _read(address: str, tracking_uri: str) -> Start:
     """The networks at an address; refused where a digest behind it is not theirs."""
     place = DIGEST.sub("", address)
-    members, scaling, now = _members(place, tracking_uri)
-    networks = tuple((member.spec, layers_of(member.model)) for member in members)
+    if place == SHIPPED:
+        networks, scaling, now = pretrained(), SCALING, SHIPPED
+    else:
+        members, scaling, now = _members(place, tracking_uri)
+        networks = tuple((member.spec, layers_of(member.model)) for member in members)
     digest, wanted = _digest(networks), digest_in(address)
     if wanted not in (None, digest):
         raise UserError(

@@ -16,6 +16,7 @@ from fibsem.data.phantom.recipe import THESIS_FILMS
 from fibsem.data.preprocessing import Recipe
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Segmenter
+from fibsem.models.pretrained import pretrained, read, write
 from fibsem.system.files import read_json
 from fibsem.system.identity import Identity, differences
 from fibsem.tracking import names
@@ -74,8 +75,8 @@ def test_a_training_begins_with_the_weights_of_another(common, former, tmp_path,
 
 
 def test_layers_that_do_not_fit_begin_anew(common, former):
-    """With one slice in place of three only the first layer differs."""
-    config = Configuration(compose("train", [*common, "nbhd=11x11x1", f"train.init={former}"])).run
+    """Of a larger patch only the layer differs that sees what convolutions leave of it."""
+    config = Configuration(compose("train", [*common, "nbhd=15x15x3", f"train.init={former}"])).run
     learner = Learner.of(config)
     own, given = layers_of(learner.steps), weights_in(former)
     differing = [name for name in own if own[name][0].shape != given[name][0].shape]
@@ -86,6 +87,58 @@ def test_layers_that_do_not_fit_begin_anew(common, former):
     )
     for name in own.keys() - set(differing):
         np.testing.assert_array_equal(own[name][0], given[name][0])
+
+
+@pytest.mark.parametrize("depth", [1, 5])
+def test_another_number_of_slices_begins_with_the_same_scores(common, former, depth):
+    """One slice as it would be between two like itself; of five, the middle three alone count."""
+
+    def network(n_z):
+        given = compose("train", [*common, f"nbhd=11x11x{n_z}", f"train.init={former}"])
+        learner = Learner.of(Configuration(given).run)
+        assert learner.fit.weights == learner.fit.of_weights
+        return learner.steps
+
+    seen = np.random.default_rng(0).normal(size=(2, 11, 11, 5)).astype("f4")
+    three = np.repeat(seen[..., 2:3], 3, -1) if depth == 1 else seen[..., 1:4]
+    other = seen[..., 2:3] if depth == 1 else seen
+    np.testing.assert_allclose(network(depth)(other), network(3)(three), atol=1e-5)
+
+
+def test_a_unet_begins_with_what_comes_with_the_package(common, tmp_path, capsys):
+    """Its first epoch at no rate is that network, and the run says which weights they were."""
+    how = ["model=unet", "train.grid=32", "train.steps=1", "train.epochs=1",
+           "train.learning_rate=1e-12"]  # fmt: skip
+    plain = [key for key in common if not key.startswith(("model.", "train.init"))]
+    train.main(compose("train", [*plain, *how, f"output={tmp_path}"]))
+    ((spec, layers),) = pretrained()
+    record = read_json(tmp_path / "summary.json")
+    assert record["start"]["weights"] == record["start"]["of_weights"]
+    assert "begins with weights that come with fibsem" in capsys.readouterr().out
+    begun = layers_of(models.load(spec, tmp_path))
+    for name in ("stem", "down3a", "score"):
+        np.testing.assert_allclose(begun[name][0], layers[name][0], atol=1e-5)
+    assert len(Identity.beside(tmp_path).settings["train.init"]) == 16
+
+
+@pytest.mark.parametrize("key", ["model=2dcnn", "model.filters=7", "preprocess.scaling=none"])
+def test_where_nothing_of_the_package_fits_weights_are_random(common, key, capsys):
+    plain = [one for one in common if not one.startswith("model.")]
+    given = Configuration(compose("train", [*plain, "model=unet", key]))
+    assert pinned(given).run.train.init is None
+    assert capsys.readouterr().out == ""
+
+
+def test_weights_of_the_package_are_read_as_they_were_written(tmp_path):
+    spec = Configuration(compose("train", ["model=unet", "nbhd=33x33x5"])).run.spec
+    layers = {"stem": [np.full((4, 4, 5, 16), 0.5, "f4"), np.zeros(16, "f4")]}
+    write(tmp_path / "unet.npz", spec, layers)
+    again, kept = read(tmp_path / "unet.npz")
+    assert again == spec
+    assert kept.keys() == layers.keys()
+    for one, other in zip(kept["stem"], layers["stem"], strict=True):
+        assert one.dtype == np.float32
+        np.testing.assert_array_equal(one, other)
 
 
 def test_a_training_that_dies_begins_again_with_them(common, former):

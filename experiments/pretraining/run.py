@@ -1,0 +1,113 @@
+"""What networks begin with: simulate films of all kinds, learn on them, put the weights in place.
+
+    .venv/bin/python experiments/pretraining/run.py --steps 12000
+
+Started again, it goes on where it was. Looks inside: the weights go into the package.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import yaml
+
+from fibsem import api
+from fibsem.config import Configuration, compose
+from fibsem.data.phantom import Film, PhantomRecipe, simulate
+
+EPOCHS = 8
+SQUARES, SQUARE_PX, SHAPE = 16, 128, (10, 448, 448)
+#: A film has few pores, some or many.
+POROSITIES = ((0.03, 0.15), (0.15, 0.5), (0.5, 0.8))
+#: How films differ: ranges of the keys of a recipe, drawn evenly, or evenly in the logarithm.
+EVENLY = {
+    "band_ratio": (1.5, 3.0), "floor_share": (0.05, 0.6), "pore_share": (0.7, 0.95),
+    "rim_share": (0.0, 0.5),
+}  # fmt: skip
+BY_FACTORS = {
+    "attenuation_nm": (100, 900), "rim_px": (1, 4), "blur_px": (0.5, 2),
+    "texture_share": (0.02, 0.15), "texture_px": (1.5, 6), "patch_share": (0.03, 0.2),
+    "curtain_share": (0.01, 0.12), "shot_share": (0.03, 0.2), "read_share": (0.01, 0.08),
+}  # fmt: skip
+
+
+def recipe(number: int) -> PhantomRecipe:
+    """One film, drawn by its number: its structure, optics and noise."""
+    rng = np.random.default_rng((20, number))
+
+    def factor(least: float, most: float) -> float:
+        return float(np.exp(rng.uniform(math.log(least), math.log(most))))
+
+    porosity = rng.uniform(*POROSITIES[rng.integers(len(POROSITIES))])
+    mean, pixel_nm = rng.uniform(0.25, 0.65), factor(4, 20)
+    seen_from_above = rng.random() < 0.5
+    return PhantomRecipe(
+        seed=9000 + number, shape=SHAPE, squares=SQUARES, square_px=SQUARE_PX, truth_volume=False,
+        samples={name(number): Film(porosity, mean, mean * rng.uniform(0.2, 0.4))},
+        voxel_nm=(factor(10, 60), pixel_nm, pixel_nm),
+        feature_nm=pixel_nm * factor(15, 60),
+        tilt_deg=0.0 if seen_from_above else rng.uniform(30, 54),
+        annotator_sd_px=0.3,
+        **{key: rng.uniform(*limits) for key, limits in EVENLY.items()},
+        **{key: factor(*limits) for key, limits in BY_FACTORS.items()},
+    )  # fmt: skip
+
+
+def name(number: int) -> str:
+    """Of a film."""
+    return f"F{number:03d}"
+
+
+def films(folder: Path, count: int) -> Path:
+    """Simulate those that are missing; the manifest of all as samples of one dataset."""
+    for number in range(count):
+        if not (folder / name(number)).is_dir():
+            simulate(recipe(number), folder / name(number))
+            print(f"film {number + 1} of {count}", flush=True)
+    samples = [
+        {"name": film, "volume": f"{film}/{film}/slices", "regions": f"{film}/{film}/regions.csv"}
+        for film in map(name, range(count))
+    ]  # sizes of voxels differ, but no network is told them
+    manifest = {
+        "name": "films", "voxel_nm": {"z": 50.0, "y": 10.0, "x": 10.0},
+        "classes": {"pore": 0, "solid": 255}, "ignore": None, "samples": samples,
+    }  # fmt: skip
+    (folder / "dataset.yaml").write_text(yaml.safe_dump(manifest), encoding="utf-8")
+    return folder / "dataset.yaml"
+
+
+def main() -> None:
+    """From nothing to the file of weights."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--films", type=int, default=96)
+    parser.add_argument("--steps", type=int, default=12000)
+    parser.add_argument("--model", default="unet")
+    parser.add_argument("--folder", type=Path, default=Path("outputs/pretraining"))
+    args = parser.parse_args()
+    (args.folder / "films").mkdir(parents=True, exist_ok=True)
+    manifest = films(args.folder / "films", args.films)
+    steps = {"epochs": EPOCHS, "steps": args.steps // EPOCHS, "patience": None, "init": None}
+    result = api.train(
+        manifest, model=args.model, output=args.folder / args.model, train=steps,
+        tracking={"uri": f"sqlite:///{(args.folder / 'mlflow.db').resolve()}"},
+    )  # fmt: skip
+    print(f"validation mIoU {result.val['miou']:.4f}")
+
+    from fibsem import models
+    from fibsem.models.pretrained import FOLDER, write
+
+    spec = Configuration(compose("train", [f"model={args.model}"])).run.spec
+    network = models.load(spec, result.folder)
+    layers = {layer.name: layer.get_weights() for layer in network.layers if layer.weights}
+    FOLDER.mkdir(exist_ok=True)
+    write(FOLDER / f"{spec.name}.npz", spec, layers)
+
+
+if __name__ == "__main__":
+    main()
