@@ -41,9 +41,10 @@ LINES = {
     "residual": ["model.residual=false"],
     "transpose": ["model.up=nearest"],
     "stem": ["model.stem=1"],
+    "init": ["train.init=null"],
 }
 #: Lines that only a U-Net has, and what else it was before.
-UNET = ("norm", "residual", "transpose", "stem")
+UNET = ("norm", "residual", "transpose", "stem", "init")
 FORMER_UNET = ["model.norm=none", "model.residual=false", "model.up=nearest", "model.stem=1",
                "train.grid=64"]  # fmt: skip
 EPOCHS = 4

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -49,9 +50,10 @@ def read(path: Path) -> tuple[ModelSpec, Layers]:
 
 def write(path: Path, spec: ModelSpec, layers: Layers) -> None:
     """Write the weights of a network, rounded to half precision."""
-    entries = {
+    entries: dict[str, npt.NDArray[Any]] = {
         f"{name}/{k}": weight.astype(np.float16)
         for name, weights in layers.items()
         for k, weight in enumerate(weights)
     }
-    np.savez_compressed(path, **{SPEC: np.array(json.dumps(spec.to_json()))}, **entries)
+    entries[SPEC] = np.array(json.dumps(spec.to_json()))
+    np.savez_compressed(path, **entries)  # type: ignore[arg-type]

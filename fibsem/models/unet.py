@@ -104,7 +104,7 @@ class Interleave(keras.layers.Layer):
         return (shape[0], None, None, 1)
 
 
-@tf.custom_gradient
+@tf.custom_gradient  # type: ignore[untyped-decorator]
 def _interleaved(maps: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
     """As TensorFlow does it; back by a transposition, which unlike its own has many threads."""
 

@@ -93,11 +93,8 @@ class Learner:
             network = compiled_for_steps(config) if steps is None else steps
             scored = build(config.spec)
             start = start_of(config.train.init, config.tracking.absolute_uri)
-            learner = cls(network, scored, config.train.average, strategy, start)
-            if steps is None:
-                learner.level()
-        if steps is not None:
-            learner.begin(config.spec, config.seed)
+            own = start and start.of(config.spec.name)
+            learner = cls(network, scored, config.train.average, strategy, own)
         return learner
 
     def level(self) -> None:

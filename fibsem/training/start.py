@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,6 +77,13 @@ class Start:
             return "weights that come with fibsem (train.init=null: random ones)"
         of = " + ".join(f"{spec.name} {spec.nbhd}" for spec, _ in self.networks)
         return f"{place} ({of})"
+
+    def of(self, model: str) -> Start | None:
+        """What an architecture begins with: of the package's weights those of itself, if any."""
+        if DIGEST.sub("", self.address) != SHIPPED:
+            return self
+        own = tuple(pair for pair in self.networks if pair[0].name == model)
+        return replace(self, networks=own) if own else None
 
     def give(self, network: keras.Model) -> Fit:
         """Put the weights into the layers that they fit; of several networks those of the best."""
@@ -161,7 +168,7 @@ def pinned(given: Configuration, *networks: RunConfig) -> Configuration:
     if start is None:
         return given
     scaling, fits = given.run.preprocess.scaling, [_fit(start, each.spec) for each in networks]
-    fit_any = any(fit.layers for fit in fits)
+    fit_any = any(fit and fit.layers for fit in fits)
     if asked == SHIPPED and (start.scaling != scaling or not fit_any):
         return given.with_values({KEY: None})
     if start.scaling != scaling:
@@ -176,12 +183,14 @@ def pinned(given: Configuration, *networks: RunConfig) -> Configuration:
             "choices are its model and nbhd, or train.init=null."
         )
     for config, fit in zip(networks, fits, strict=True):
-        print(f"{config.spec.name} begins with {start.title}: {fit.sentence}")
+        if fit:
+            print(f"{config.spec.name} begins with {start.title}: {fit.sentence}")
     return given.with_values({KEY: start.address})
 
 
-def _fit(start: Start, spec: ModelSpec) -> Fit:
-    return start.give(models.build_for_steps(spec))
+def _fit(start: Start, spec: ModelSpec) -> Fit | None:
+    own = start.of(spec.name)
+    return None if own is None else own.give(models.build_for_steps(spec))
 
 
 def _read(address: str, tracking_uri: str) -> Start:

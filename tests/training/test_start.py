@@ -129,6 +129,20 @@ def test_where_nothing_of_the_package_fits_weights_are_random(common, key, capsy
     assert capsys.readouterr().out == ""
 
 
+def test_of_several_architectures_each_begins_with_its_own(common, capsys):
+    plain = [one for one in common if not one.startswith("model.")]
+    names_of = ("model=unet", "model=3dcnn", "model=forest")
+    given = [Configuration(compose("train", [*plain, name])) for name in names_of]
+    told = pinned(given[0], *(each.run for each in given)).run.train.init
+    assert re.fullmatch(r"auto#[0-9a-f]{16}", told)
+    assert capsys.readouterr().out.count(" begins with ") == 1
+    with_all = [Configuration(compose("train", [*plain, name, f"train.init={told}"])).run
+                for name in names_of]  # fmt: skip
+    assert Learner.of(with_all[0]).fit.layers > 0
+    assert Learner.of(with_all[1]).fit is None
+    assert with_all[2].train.init is None
+
+
 def test_weights_of_the_package_are_read_as_they_were_written(tmp_path):
     spec = Configuration(compose("train", ["model=unet", "nbhd=33x33x5"])).run.spec
     layers = {"stem": [np.full((4, 4, 5, 16), 0.5, "f4"), np.zeros(16, "f4")]}
