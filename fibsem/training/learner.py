@@ -95,6 +95,10 @@ class Learner:
             start = start_of(config.train.init, config.tracking.absolute_uri)
             own = start and start.of(config.spec.name)
             learner = cls(network, scored, config.train.average, strategy, own)
+            if steps is None:
+                learner.level()
+        if steps is not None:
+            learner.begin(config.spec, config.seed)
         return learner
 
     def level(self) -> None:
