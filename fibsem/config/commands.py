@@ -21,7 +21,7 @@ from fibsem.config.overrides import (
     unknown_key,
     without_password,
 )
-from fibsem.config.reading import Tree
+from fibsem.config.reading import Tree, check_types
 from fibsem.errors import UserError, one_line
 from fibsem.system.addresses import secrets_of
 from fibsem.system.interrupts import END_S, STOPPED, end_cleanly
@@ -59,6 +59,7 @@ def _plain(config: Any, command: str, overrides: Iterable[str]) -> Tree:
 
     tree = _given(OmegaConf.to_container(config, resolve=True))
     kept = {str(key): value for key, value in tree.items() if key != "hydra"}
+    check_types(kept)
     return {**without_groups(kept), "command": command_line(command, overrides)}
 
 

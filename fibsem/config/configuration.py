@@ -54,7 +54,7 @@ class Configuration:
             spec=spec,
             train=read(TrainConfig, self.tree["train"], "train").resolved(spec),
             tracking=self.tracking,
-            seed=int(self.tree["seed"]),
+            seed=self.tree["seed"],
         )
 
     @cached_property

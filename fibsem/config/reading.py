@@ -61,6 +61,26 @@ def _value(kind: Any, value: Any, where: str) -> Any:
     return value
 
 
+#: What commands take from a tree as it is: ``overwrite=no`` is a text, and would be true.
+TYPES: dict[str, type] = {
+    "overwrite": bool, "rollback": bool, "history": bool, "segment": bool, "seeds": int,
+}  # fmt: skip
+#: One more than the largest seed: all generators take them, also of retries, which add to it.
+SEEDS = 2**31
+
+
+def check_types(tree: Tree) -> None:
+    """Refuse values of another type among those that no dataclass checks, and impossible seeds."""
+    for key in TYPES.keys() & tree.keys():
+        _value(TYPES[key], tree[key], key)
+    if "seeds" in tree:
+        require("seeds", tree["seeds"], tree["seeds"] > 0, "at least 1")
+    for key, value in flat(tree):
+        if key.split(".")[-1] == "seed" and not key.startswith("space."):
+            legal = 0 <= _value(int, value, key) < SEEDS
+            require(key, value, legal, f"a whole number from 0 to {SEEDS - 1}")
+
+
 def _finite(value: float, where: str) -> float:
     """A number as a float; YAML has infinities and whole numbers of any length."""
     try:

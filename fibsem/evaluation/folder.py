@@ -72,8 +72,7 @@ def parent_of(folder: Path) -> str | None:
 
 def seeds_of(tree: Tree) -> range:
     """Seeds of the runs of an evaluation."""
-    first = int(tree["seed"])
-    return range(first, first + int(tree["seeds"]))
+    return range(tree["seed"], tree["seed"] + tree["seeds"])
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ def train(work: Promotion, ranked: Sequence[Ranked], config: PromoteConfig) -> l
     first = {trial.architecture: trial for trial in reversed(trials)}
     some = list(first.values()) if config.mixed else trials[: config.candidates]
     tried = [
-        final_training(work, trial, int(work.tree["seed"]), f"final training of candidate {k}")
+        final_training(work, trial, work.tree["seed"], f"final training of candidate {k}")
         for k, trial in enumerate(some, start=1)
     ]
     finals = sorted(filter(None, tried), key=lambda final: -final.miou)

@@ -46,3 +46,33 @@ def test_an_address_is_no_folder_of_this_machine(address):
         with pytest.raises(UserError, match=f"`{key}` must be a path of this machine") as said:
             [output_folder("train", tree, "film"), Configuration(tree).tracking]
         assert "secret" not in str(said.value)
+
+
+@pytest.mark.parametrize("word", ["no", "off", "none", "0", "yes", "1"])
+@pytest.mark.parametrize(
+    ("command", "key"),
+    [("train", "overwrite"), ("segment", "overwrite"), ("simulate", "overwrite"),
+     ("promote", "rollback"), ("promote", "segment")],
+)  # fmt: skip
+def test_a_word_is_no_yes(command, key, word):
+    """A text is true to Python: ``overwrite=no`` would begin anew, ``rollback=no`` go back."""
+    with pytest.raises(UserError, match=f"`{key}` must be true or false, but got"):
+        compose(command, [f"{key}={word}"])
+    assert compose(command, [f"{key}=false"])[key] is False
+
+
+@pytest.mark.parametrize("seed", ["-1", "1.5", "true", "0x10", "1:30", "inf", str(2**31)])
+@pytest.mark.parametrize(
+    ("command", "key"),
+    [("train", "seed"), ("train", "sampling.seed"), ("train", "split.seed"),
+     ("sweep", "search.seed"), ("promote", "rank.seed"), ("simulate", "phantom.seed")],
+)  # fmt: skip
+def test_no_generator_meets_a_seed_that_it_cannot_take(command, key, seed):
+    with pytest.raises(UserError, match=f"`{key}` must be a whole number"):
+        compose(command, [f"{key}={seed}"])
+
+
+@pytest.mark.parametrize("seeds", ["0", "-2", "1.5", "true", "no"])
+def test_an_evaluation_has_a_run(seeds):
+    with pytest.raises(UserError, match="`seeds` must be (at least 1|a whole number)"):
+        compose("evaluate", [f"seeds={seeds}"])
