@@ -48,6 +48,7 @@ KINDS = {
     "layouts of TIFF files, names that people give": ["layouts", "series"],
     "films that change while they are segmented": ["meanwhile"],
     "addresses where folders and stores are meant": ["stores"],
+    "words for yes and no, seeds": ["switches"],
 }
 
 

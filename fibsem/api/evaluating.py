@@ -190,7 +190,7 @@ def _evaluate(
     worked: Worked,
 ) -> dict[str, Any]:
     """The record of ``summary.json``; that of a finished evaluation is read."""
-    from fibsem.evaluation.folder import finished, settle
+    from fibsem.evaluation.folder import completing, finished, settle
     from fibsem.tracking.runs import Tracking
 
     tracking, plan = Tracking.open(given.run.tracking, dataset.name), None
@@ -215,8 +215,9 @@ def _evaluate(
     record |= {"command": tree.get("command"), "seconds": time.perf_counter() - began}
     if plan is not None:
         record |= plan.told(worked.finish())
-    write_json(folder / "summary.json", record)
-    _over_all(folder, dataset, tracking, record["run_id"], pictures)
+    with completing(folder):
+        write_json(folder / "summary.json", record)
+        _over_all(folder, dataset, tracking, record["run_id"], pictures)
     return record
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from fibsem.config import Tree, defaults_of, settings_of
 from fibsem.system import identity
-from fibsem.system.files import known_json
+from fibsem.system.files import known_json, remove, write_json
 from fibsem.system.identity import Identity, kind_of
 from fibsem.system.summaries import of_kind
 from fibsem.tracking.beginning import BEGUN, RUN
@@ -20,11 +21,14 @@ from fibsem.training.former import former_identity
 
 #: Knows the parent run.
 PARENT = "parent.json"
+#: There while tables and figures over all evaluations are made: without them none is finished.
+TO_DO = "to_do.json"
 #: Everything that an evaluation leaves in its folder.
 OWN = (
     "summary.json", "square.npz", "figures/*.png", "figures/learning_curves.svg",
     "figures/network.svg", "figures/feature_maps.svg", "figures", "seed-*/scores.json",
     *(f"seed-*/{name}" for name in (*training.OWN, identity.FILE)), "seed-*", PARENT, BEGUN,
+    TO_DO,
 )  # fmt: skip
 
 
@@ -87,8 +91,18 @@ class _Finished:
     runs: tuple[_Run, ...]
 
 
+@contextmanager
+def completing(folder: Path) -> Iterator[None]:
+    """Do what comes with a summary; who is stopped in it does it once more at the next start."""
+    write_json(folder / TO_DO, {})
+    yield
+    remove(folder / TO_DO)
+
+
 def finished(folder: Path, tree: Tree) -> dict[str, Any] | None:
     """The record of ``summary.json`` where it is of all seeds, and of no others."""
+    if (folder / TO_DO).exists():
+        return None
     record = known_json(folder / "summary.json", partial(of_kind, {"evaluation": _Finished}))
     if record is None or kind_of(record) != "evaluation":
         return None

@@ -74,5 +74,5 @@ def test_no_generator_meets_a_seed_that_it_cannot_take(command, key, seed):
 
 @pytest.mark.parametrize("seeds", ["0", "-2", "1.5", "true", "no"])
 def test_an_evaluation_has_a_run(seeds):
-    with pytest.raises(UserError, match="`seeds` must be (at least 1|a whole number)"):
+    with pytest.raises(UserError, match=r"`seeds` must be (at least 1|a whole number)"):
         compose("evaluate", [f"seeds={seeds}"])

@@ -12,6 +12,7 @@ from fibsem.analysis.statistics import band, paired_over_seeds, paired_over_squa
 from fibsem.config import Configuration, compose
 from fibsem.errors import UserError
 from fibsem.evaluation.comparison import compare
+from fibsem.evaluation.folder import TO_DO
 from fibsem.evaluation.scores import read_seeds
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.tracking.runs import Tracking
@@ -76,6 +77,31 @@ def test_a_finished_cell_is_not_run_again(evaluated, capsys):
     evaluate.main(trees["2dcnn"])
     assert "is finished" in capsys.readouterr().out
     assert (root / "2dcnn" / "seed-1" / "scores.json").stat().st_mtime_ns == before
+
+
+def test_what_is_made_of_all_evaluations_is_made_up_for(evaluated, monkeypatch):
+    """A kill behind the summary left tables without it, and a run without its figures."""
+    root, trees = evaluated
+    record = json.loads((root / "otsu" / "summary.json").read_text())
+    (root / "otsu" / "summary.json").unlink()
+    table = root / "tables-phantom" / "table-5.1-comparison.csv"
+    before = table.read_bytes()
+    table.unlink()
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("fibsem.evaluation.comparison.write_tables", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            evaluate.main(trees["otsu"])
+    assert (root / "otsu" / "summary.json").is_file()
+    assert not table.exists()
+    evaluate.main(trees["otsu"])
+    assert table.read_bytes() == before
+    again = json.loads((root / "otsu" / "summary.json").read_text())
+    assert again["runs"] == record["runs"]
+    assert not (root / "otsu" / TO_DO).exists()
 
 
 def test_seeds_are_children_of_one_run_with_figures(evaluated):
