@@ -24,8 +24,8 @@ def porosity_text(record: Record) -> str:
     '45.00 % [42.00, 48.00], corrected by 6 test squares; map 41.30 % (were it true, its slices \
 would say 40.60 to 42.10 %)'
     >>> porosity_text({**film, "porosity_interval": {"volume": None, "why": "no squares"}})
-    '41.30 % by the map, no interval: no squares (were it true, its slices would say 40.60 to \
-42.10 %)'
+    '41.30 % by the map, no interval: no squares; were the map true, its slices would say 40.60 to \
+42.10 %'
     """
     plain, slices = f"{100 * record['porosity']:.2f} %", by_slices_text(record)
     if record.get("porosity_corrected") is not None:
@@ -33,7 +33,7 @@ would say 40.60 to 42.10 %)'
             f" (were it true, its slices would say {slices})" if slices else ""
         )
         return "; ".join([corrected_text(record), map_])
-    last = f" (were it true, its slices would say {slices})" if slices else ""
+    last = f"; were the map true, its slices would say {slices}" if slices else ""
     return f"{plain} by the map, {corrected_text(record)}{last}"
 
 

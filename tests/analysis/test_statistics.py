@@ -121,7 +121,7 @@ def test_one_value_has_no_interval():
 
 def test_the_interval_over_slices_is_told_where_there_is_one():
     told = "30.00 % by the map, no interval: an older version made it"
-    slices = " (were it true, its slices would say 18.68 to 41.32 %)"
+    slices = "; were the map true, its slices would say 18.68 to 41.32 %"
     interval = normal_interval([0.2, 0.3, 0.4])
     assert porosity_text({"porosity": 0.3, "porosity_ci": interval}) == told + slices
     for none in (normal_interval([0.3]), [None, None]):
