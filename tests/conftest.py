@@ -47,15 +47,18 @@ TINY = replace(
 )
 
 
-#: Files that take minutes begin first: whoever is given one at the end is waited for alone.
+#: Files that take longest begin first, minutes of the slow tests and half of one of the quick ones:
+#: whoever is given one at the end is waited for alone.
 LONGEST = (
     "test_takeover.py", "test_kills.py", "test_names.py", "test_notebooks.py",
     "test_contributing.py", "test_failures.py", "test_old_work.py", "test_docs_run.py",
+    "test_promotion.py", "test_conformance.py", "test_equivalence.py", "test_sweep.py",
+    "test_placing.py", "test_commands.py", "test_registry.py",
 )  # fmt: skip
 
 
 def pytest_collection_modifyitems(items):
-    """In the order of files in which `make test-slow` hands them out."""
+    """In the order of files in which `make test` and `make test-slow` hand them out."""
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.name, len(places)))
 

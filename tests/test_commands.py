@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -49,18 +50,21 @@ MISTAKES = [
 
 #: Runs every line of standard input as its command would, in one interpreter: it tells exit code,
 #: output and standard error of each, and which heavy libraries are loaded behind it.
-ONE_INTERPRETER = """
-import contextlib, io, json, runpy, sys
+ONE_INTERPRETER = f"""
+import builtins, contextlib, io, json, runpy, sys
+sys.path.append({str(Path(__file__).parents[1])!r})
+from tests import once
 
+once.read_configurations(builtins)
 for line in json.load(sys.stdin):
     sys.argv[1:] = line[1:]
     out, err, code = io.StringIO(), io.StringIO(), 0
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
-            runpy.run_module(f"fibsem.{line[0]}", run_name="__main__", alter_sys=True)
+            runpy.run_module("fibsem." + line[0], run_name="__main__", alter_sys=True)
         except SystemExit as end:
             code = end.code or 0
-    heavy = {"tensorflow", "keras", "mlflow", "optuna", "matplotlib"} & set(sys.modules)
+    heavy = set("tensorflow keras mlflow optuna matplotlib".split()) & set(sys.modules)
     print(json.dumps([code, out.getvalue(), err.getvalue(), sorted(heavy)]))
 """
 
