@@ -1,6 +1,8 @@
-"""The report of the demo as a browser shows it, report.png.
+r"""The report of the demo as a browser shows it, report.png.
 
 make demo
+for film in HPC22 HPC30 HPC45; do .venv/bin/python -m fibsem.quantify blocks=2 \
+  segmentation=outputs/demo/promote/volumes/$film output=outputs/demo/quantify/$film; done
 .venv/bin/python -m fibsem.report data=demo folders=[outputs/demo] output=report
 .venv/bin/python docs/pictures/report.py report
 """
