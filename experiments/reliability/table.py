@@ -49,6 +49,7 @@ KINDS = {
     "films that change while they are segmented": ["meanwhile"],
     "addresses where folders and stores are meant": ["stores"],
     "words for yes and no, seeds": ["switches"],
+    "masks of what is material, archives": ["extents"],
 }
 
 

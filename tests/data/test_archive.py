@@ -192,3 +192,13 @@ def test_an_array_that_claims_more_than_it_holds_is_one_line(tmp_path):
     path.write_bytes(claimed.replace(b" " * 15 + b"\n", b"\n", 1))
     with pytest.raises(UserError, match="as a NumPy array, but"):
         archive._load(path)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_file_that_is_there_twice_is_refused(tmp_path):
+    """Zip has no rule which of both is meant."""
+    with zipfile.ZipFile(path := tmp_path / "a.zip", "w") as archive:
+        for content in ("one", "other"):
+            archive.writestr("slices/a.tif", content)
+    with pytest.raises(UserError, match=r"every file once, but slices/a.tif of .* is twice"):
+        source.open_zip(path)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from fibsem.data.material.parts import KINDS, Kind, KindArray, Part, code, part_of_json
 from fibsem.data.volumes import Volume
+from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
 
 BoolArray = npt.NDArray[np.bool_]
@@ -57,7 +58,15 @@ class Extent:
     def _masked(self, z: int) -> npt.NDArray[Any]:
         assert self.mask is not None
         k = z if self.mask.shape[0] > 1 else 0
-        return self.mask.read(Box((k, 0, 0), (k + 1, *self.shape[1:])))[0]
+        values = self.mask.read(Box((k, 0, 0), (k + 1, *self.shape[1:])))[0]
+        inside = values[values != 0]
+        if inside.size and (inside != inside[0]).any():
+            raise UserError(
+                "a mask of `valid` must hold 0, where there is none, and one other value, but "
+                f"slice {k} of {self.mask.path} holds {inside[0]} and "
+                f"{inside[inside != inside[0]][0]}, of which either may be meant."
+            )
+        return values
 
     def inside(self, z: int) -> BoolArray | None:
         """Whether a pixel of a slice is material, (y, x); None where all of it is."""

@@ -139,7 +139,13 @@ def _check_members(members: Sequence[zipfile.ZipInfo], path: Path) -> None:
         raise UserError(
             f"an archive must hold at most {MOST} files, but {path} has {len(members)}."
         )
+    names: set[str] = set()
     for member in members:
+        if member.filename in names:  # of which only the last one would be read
+            raise UserError(
+                f"an archive must hold every file once, but {member.filename} of {path} is twice."
+            )
+        names.add(member.filename)
         if member.file_size > LARGEST:
             raise UserError(
                 f"a file in an archive must have at most {LARGEST} bytes, but {member.filename} of "

@@ -37,6 +37,19 @@ def test_a_mask_goes_before_what_would_be_found(tmp_path):
         known_extent(SHAPE, str(tmp_path / "other.tif"))
 
 
+@pytest.mark.parametrize("values", [(1, 2, 1), (0, 128, 255), (0.0, 0.5, 1.0)])
+def test_a_mask_of_three_values_or_without_0_is_refused(tmp_path, values):
+    """Of 1 and 2 either may be the material: all of it would be measured."""
+    mask = np.resize(np.array(values), SHAPE[1:])
+    tifffile.imwrite(tmp_path / "mask.tif", mask.astype("f4" if mask.dtype == float else "u1"))
+    extent = known_extent(SHAPE, str(tmp_path / "mask.tif"))
+    with pytest.raises(UserError, match=r"must hold 0.*one other value, but slice 0 of .* holds"):
+        extent.kinds(0)
+    for value in (1, 255):
+        tifffile.imwrite(tmp_path / "mask.tif", (np.resize([0, 1], SHAPE[1:]) * value).astype("u1"))
+        assert known_extent(SHAPE, str(tmp_path / "mask.tif")).left_out()["mask"] > 0
+
+
 @pytest.mark.parametrize("scaling", ["standardise", "minmax", "mode"])
 @pytest.mark.parametrize("spoil", [drifted, with_blanks, with_bar])
 def test_the_correction_is_that_of_the_material(spoil, scaling):

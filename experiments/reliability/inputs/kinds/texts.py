@@ -1,11 +1,6 @@
-"""Names and folders in manifests that YAML takes for something else.
+"""Names and folders in manifests that YAML takes for something else."""
 
-Looks inside: inputs are held against every version of the package, also those without `fibsem.api`.
-"""
-
-from films import dataset
-
-from fibsem.data.manifest import load_dataset
+from films import dataset, load_dataset
 
 WRITTEN = [
     "2024_01_15", "2024-01-15", "20240301", "007", "12.50", "1e3", "1_000", "0x10", "0b11", "0o17",
