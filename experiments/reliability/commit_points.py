@@ -306,8 +306,10 @@ def table(known: dict[str, Any], tried: dict[str, str], random_kills: int) -> di
         rows[command] = {
             "points": len(known[command]["points"]),
             "sites": len(firsts),
-            "sites_tried": sum(keys <= mine.keys() for keys in firsts.values()),
-            "sites_equal": sum({mine.get(key) for key in keys} == {""} for keys in firsts.values()),
+            "sites_tried": sum(bool(keys & mine.keys()) for keys in firsts.values()),
+            "sites_equal": sum(
+                {mine[key] for key in keys & mine.keys()} == {""} for keys in firsts.values()
+            ),
             "kills": len(asked), "tried": len(beside), "equal": beside.count(""),
             "not_reached": beside.count("not reached"),
             "random": len(range(k, random_kills, len(COMMANDS))), "random_tried": len(at_random),
