@@ -163,11 +163,13 @@ def pinned(given: Configuration, *networks: RunConfig) -> Configuration:
         If they are not there, fit no layer, or expect other grey values.
     """
     networks = tuple(each for each in networks or (given.run,) if each.spec.is_network)
-    asked = next((each.train.init for each in networks if each.train.init is not None), None)
-    start = start_of(asked, given.run.tracking.absolute_uri)
-    if start is None:
+    asking = [each for each in networks if each.train.init is not None]
+    if not asking:
         return given
-    scaling, fits = given.run.preprocess.scaling, [_fit(start, each.spec) for each in networks]
+    asked, scaling = asking[0].train.init, asking[0].preprocess.scaling
+    start = start_of(asked, asking[0].tracking.absolute_uri)
+    assert start is not None
+    fits = [_fit(start, each.spec) for each in networks]
     fit_any = any(fit and fit.layers for fit in fits)
     if asked == SHIPPED and (start.scaling != scaling or not fit_any):
         return given.with_values({KEY: None})

@@ -12,6 +12,7 @@ from fibsem.data.pieces import (
     COARSE,
     MOST,
     SIDE,
+    cut_regions,
     draw_pieces,
     few_pixels,
     inclusion,
@@ -123,6 +124,32 @@ def test_pieces_are_parts_of_their_regions():
     assert part.box == Box((0, 17, 103), (1, 47, 183))
     np.testing.assert_array_equal(part.read(), labels[10:40, 100:180])
     np.testing.assert_array_equal(part.read_truth(), labels[10:40, 100:180] + 1)
+
+
+def test_parts_of_a_slice_read_it_once():
+    """However many they are; those of another slice read that one."""
+    times, regions = [], film(0.2, slices=3)
+
+    def counted(region):
+        def read():
+            times.append(region.name)
+            return region.read()
+
+        return replace(region, read=read)
+
+    parts = cut_regions([counted(region) for region in regions], SIDE).regions
+    assert len(parts) == 3 * (512 // SIDE) ** 2
+    assert times == ["0.tif", "1.tif", "2.tif"]
+    times.clear()
+    for part in parts:
+        z, y, x = part.box.start
+        whole = regions[z].read()
+        np.testing.assert_array_equal(
+            part.read(), whole[y - 7 : y - 7 + SIDE, x - 3 : x - 3 + SIDE]
+        )
+    assert len(times) <= len(regions)
+    with pytest.raises(ValueError, match="read-only"):
+        parts[0].read()[:] = 0  # it would be the next part's, too
 
 
 @given(st.floats(0.01, 0.9), st.integers(1, 300), st.integers(0, 99))

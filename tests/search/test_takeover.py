@@ -221,10 +221,11 @@ from fibsem.search.sweep import Sweep
 from fibsem.system import pulse
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
+from fibsem.training.start import pinned
 
 owner.LAST_S = 0.5
 tree = compose("sweep", sys.argv[2:])
-given = Configuration(tree)
+given = pinned(Configuration(tree))
 dataset = obtain(given.data, given.split)
 from pathlib import Path
 tracking = Tracking.open(given.tracking, dataset.name)

@@ -133,7 +133,8 @@ def test_of_several_architectures_each_begins_with_its_own(common, capsys):
     plain = [one for one in common if not one.startswith("model.")]
     names_of = ("model=unet", "model=3dcnn", "model=forest")
     given = [Configuration(compose("train", [*plain, name])) for name in names_of]
-    told = pinned(given[0], *(each.run for each in given)).run.train.init
+    sweep = Configuration(compose("sweep", [*plain, "model=auto"]))
+    told = pinned(sweep, *(each.run for each in given)).tree["train"]["init"]
     assert re.fullmatch(r"auto#[0-9a-f]{16}", told)
     assert capsys.readouterr().out.count(" begins with ") == 1
     with_all = [Configuration(compose("train", [*plain, name, f"train.init={told}"])).run
