@@ -27,6 +27,8 @@ NETWORKS = {
     ),
 }
 BATCH, CROP = 4, 128
+#: What extents must be a multiple of, and the label of pixels that have none.
+MULTIPLE, UNLABELLED = 16, 255
 LEARNING_RATE = 2e-3
 #: Steps between two validations.
 STEPS = 100
@@ -60,14 +62,23 @@ def batch(images: list, labels: list, side: int, rng: np.random.Generator) -> li
     return [torch.stack(stack) for stack in zip(*parts, strict=True)]
 
 
+def whole(stack: torch.Tensor, value: float) -> torch.Tensor:
+    """Grown below and to the right to a multiple of all strides together."""
+    height, width = (-extent % MULTIPLE for extent in stack.shape[-2:])
+    return torch.nn.functional.pad(stack, (0, width, 0, height), value=value)
+
+
 def fit() -> None:
     """Train for the given seconds, validation included."""
     rng = np.random.default_rng(args.seed)
     images, labels = squares("train")
     seen, truth = squares("val")
     side = min(CROP, *(extent for image in images for extent in image.shape[-2:]))
+    side -= side % MULTIPLE
+    seen = [whole(x, 0.0) for x in seen]
+    truth = [whole(y, UNLABELLED) for y in truth]
     counts = torch.bincount(torch.cat([one.flatten() for one in labels]).long(), minlength=256)
-    weights = torch.zeros(256)  # 255 is unlabelled
+    weights = torch.zeros(256)  # and none for what is unlabelled
     weights[:2] = counts[:2].sum() / (2 * counts[:2])
 
     def loss_of(images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
