@@ -113,15 +113,7 @@ def train(
         on_epoch(epoch)  # type: ignore[misc]
     score = estimator(material, "val")
     saved = -math.inf
-    while not state.ended:
-        started = time.perf_counter()
-        try:
-            epoch = _one_epoch(learner, material, score, state)
-        except DivergedError as error:
-            state.begin_again(error, time.perf_counter() - started)
-            learner.begin(config.spec, config.seed + RESTART_SEED)
-            continue
-        state.take(epoch, learner.scored.get_weights)
+    for epoch in _epochs(learner, material, score, state):
         now = time.monotonic()
         if checkpoint is not None and (now - saved >= SAVE_EVERY_S or state.ended):
             save(learner, state, checkpoint, identity)
@@ -184,6 +176,22 @@ def epoch_batches(material: Material, epoch: int) -> tuple[Batches, int]:
         return patch_epoch(material.train, pixels, config.spec, how.batch, augmentation, seed)
 
     return patches, min(how.steps or every, every)
+
+
+def _epochs(
+    learner: Learner, material: Material, score: Callable[[Forward], Estimate], state: TrainingState
+) -> Iterator[Epoch]:
+    """Train to the end, an epoch at a time; a network that dies is begun again, once."""
+    while not state.ended:
+        started = time.perf_counter()
+        try:
+            epoch = _one_epoch(learner, material, score, state)
+        except DivergedError as error:
+            state.begin_again(error, time.perf_counter() - started)
+            learner.begin(material.config.spec, material.config.seed + RESTART_SEED)
+            continue
+        state.take(epoch, learner.scored.get_weights)
+        yield epoch
 
 
 def _one_epoch(

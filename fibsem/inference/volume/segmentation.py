@@ -25,7 +25,7 @@ from fibsem.inference.volume.ledger import Ledger
 from fibsem.inference.volume.likeness import Trained, grey_distance, grey_warnings, size_warnings
 from fibsem.inference.volume.members import porosity_by_member
 from fibsem.inference.volume.outputs import Outputs
-from fibsem.inference.volume.plan import Planner, Show
+from fibsem.inference.volume.plan import Planner, ScorerOf, Show
 from fibsem.inference.volume.preflight import (
     check_apart,
     check_reach,
@@ -134,15 +134,9 @@ def segment_volume(
         check_unchanged(volume, stamps, ledger.read)
         pixels = [plan.extent.pixels(z) for z in range(work.depth)]
         counts = porosity_of(volume.path, pores, pixels)
-        own = next((film for film in tested if film.is_of(volume)), None)
-        per_px = porosity_per_px_of_boundary(work)
         record = {
             **counts,
-            **porosity_interval(own, counts["porosity"], tested, options, per_px),
-            "porosity_per_px_of_boundary": per_px,
-            "porosity_by_seed": porosity_by_seed(own, tested),
-            "sample": own and own.sample,
-            "porosity_by_member": porosity_by_member(work, scorer_of, counts["porosity"]),
+            **_beside(work, counts["porosity"], tested, scorer_of),
             **describe(work),
             "calibration": _calibration(segmenter, trained),
             **likeness,
@@ -152,6 +146,21 @@ def segment_volume(
         write_porosity(folder, ledger.slices(), pores, pixels)
         write_json(folder / "summary.json", record)
     return record
+
+
+def _beside(
+    work: Work, porosity: float, tested: Sequence[FilmSquares], scorer_of: ScorerOf
+) -> dict[str, Any]:
+    """What is told with the porosity of the map: its interval, and what is added to none."""
+    own = next((film for film in tested if film.is_of(work.volume)), None)
+    per_px = porosity_per_px_of_boundary(work)
+    return {
+        **porosity_interval(own, porosity, tested, work.options, per_px),
+        "porosity_per_px_of_boundary": per_px,
+        "porosity_by_seed": porosity_by_seed(own, tested),
+        "sample": own and own.sample,
+        "porosity_by_member": porosity_by_member(work, scorer_of, porosity),
+    }
 
 
 def _key(
