@@ -51,6 +51,9 @@ drawn one pixel off'
     >>> corrected_text({"porosity_interval": {"why": "no squares"}, **beside})
     'no interval: no squares; members alone 41.00 to 44.00 %; s.d. over 3 seeds 1.00 points, \
 on validation squares'
+    >>> shift = {"porosity_assuming_label_shift": 0.45}
+    >>> corrected_text({"porosity_interval": {"why": "no squares"}, **shift})
+    'no interval: no squares; 45.00 % by its probabilities (assumes label shift)'
     """
     return "; ".join([_by_squares(record), *_beside(record)])
 
@@ -58,6 +61,14 @@ on validation squares'
 def by_slices_text(record: Record) -> str:
     """The interval over slices as from where to where; empty where there is none."""
     return _range(record.get("porosity_ci"))
+
+
+def label_shift_text(record: Record) -> str:
+    """What the probabilities of a film without squares of its own say, marked; else empty."""
+    found = record.get("porosity_assuming_label_shift")
+    if found is None or record.get("porosity_corrected") is not None:
+        return ""
+    return f"{100 * found:.2f} % by its probabilities (assumes label shift)"
 
 
 def one_pixel_off_text(record: Record) -> str:
@@ -97,6 +108,8 @@ def seeds_text(record: Record) -> str:
 
 def _beside(record: Record) -> Iterator[str]:
     """What is shown beside an interval and added to none, where it is known."""
+    if shifted := label_shift_text(record):
+        yield shifted
     if off := one_pixel_off_text(record):
         yield f"{off} if every outline were drawn one pixel off"
     if members := members_text(record):

@@ -11,7 +11,7 @@ from fibsem.system.file_names import name_of
 #: What a later quantification of a segmentation says better: it has read all labels as they are.
 MEASURED = (
     "porosity", "porosity_ci", "porosity_corrected", "porosity_interval", "porosity_by_member",
-    "porosity_per_px_of_boundary",
+    "porosity_per_px_of_boundary", "porosity_assuming_label_shift",
 )  # fmt: skip
 
 

@@ -227,8 +227,10 @@ def test_what_a_quantification_measured_since_is_told_on_top(tmp_path, report):
     assert "20.00 to 40.00 % if every outline" in facts(report()[1])["Porosity of HPC22"]
     changed = {"volume": None, "material": None, "why": "the labels were changed"}
     change(tmp_path / "out" / "q", porosity=0.4, porosity_corrected=None, porosity_interval=changed)
+    change(tmp_path / "out" / "q", porosity_assuming_label_shift=0.42)
     assert facts(report()[1])["Porosity of HPC22"].startswith(
-        "40.00 % by the map, no interval: the labels were changed"
+        "40.00 % by the map, no interval: the labels were changed; "
+        "42.00 % by its probabilities (assumes label shift); "
     )
 
 
