@@ -24,9 +24,11 @@ from skimage.filters import threshold_otsu
 from fibsem.analysis.intervals import (
     Estimate,
     difference_estimate,
+    labelled_over_mapped,
     normal_interval,
     one_pixel_off,
     post_stratified_estimate,
+    sampling_of,
     with_sampling,
 )
 from fibsem.analysis.metrics import Confusion
@@ -144,16 +146,18 @@ def material(k: int) -> dict:
     rng = np.random.default_rng([2, k])
     for who in ANNOTATORS:
         for n in COUNTS:
-            for name, own in estimates_of(porosity, film.squares(who, n, rng)).items():
-                spread = own.porosity * (1 - own.porosity) / (porosity * (1 - porosity))
-                sd = from_map.sd * float(np.sqrt(max(0.0, spread)))
-                both = with_sampling(own, sd, from_map.degrees).interval
+            squares = film.squares(who, n, rng)
+            ratio = labelled_over_mapped(squares) or 1.0
+            spread = sampling_of(from_map.sd, from_map.degrees, ratio, n - 1)
+            for name, own in estimates_of(porosity, squares).items():
+                both = with_sampling(own, *spread).interval
                 for kind, ends in (
                     (name, both),
                     (f"{name}_one_pixel_off", one_pixel_off(both, per_px)),
                 ):
                     record[f"{kind} {who} {n}"] = scored(ends, MATERIAL_POROSITY)
                 record[f"{name} {who} {n} error"] = own.error
+            record[f"corrected_sd {who} {n}"] = spread[0]
     return record
 
 
@@ -224,10 +228,13 @@ def of_material(records: list[dict]) -> dict:
                 key = f"{name} {who} {n}"
                 one = coverage([[record[key]] for record in records if key in record])
                 told[key] = {**one, "width_over_oracle": one["width"] / width}
+    said = {"said_sd": "said", "said_by_map_sd": "said_by_map"} | {
+        f"corrected_sd {who} {n}": f"corrected_sd {who} {n}" for who in ANNOTATORS for n in COUNTS
+    }
     return {
         "realised_mean": float(realised.mean()), "realised_sd": sd,
-        "said_sd": float(np.sqrt(np.mean(np.square([r["said"] for r in records])))),
-        "said_by_map_sd": float(np.sqrt(np.mean(np.square([r["said_by_map"] for r in records])))),
+        **{name: float(np.sqrt(np.mean(np.square([r[key] for r in records]))))
+           for name, key in said.items()},
         **told,
         "thesis": coverage([[record["thesis"]] for record in records]),
     }  # fmt: skip
@@ -239,7 +246,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("outputs/coverage"))
     parser.add_argument("--films", type=int, default=12)
     parser.add_argument("--draws", type=int, default=200)
-    parser.add_argument("--material", type=int, default=200, help="small films")
+    parser.add_argument("--material", type=int, default=600, help="small films")
     args = parser.parse_args()
     volumes = list(kept(args.folder, "film", args.films, lambda k: this_volume(k, args.draws)))
     small = list(kept(args.folder, "small", args.material, material))

@@ -37,9 +37,10 @@ from fibsem.system.files import known_json, replace_file, write_json
 #: Squares that the annotator labels after the segmentation, pixels along their sides.
 SQUARES, SIDE = 12, 64
 #: Draws of the labels; parts of a film and their voxels.
-HOW = QuantifyConfig(blocks=2, block_voxels=400_000, largest=600.0, reach=600.0, draws=16)
+HOW = QuantifyConfig(blocks=9, block_voxels=390_000, largest=600.0, reach=600.0, draws=16)
 SINGLE = ("porosity", "components", "reachable_share", "surface_per_um",
-          "porosity_per_px_of_boundary", "integral_range_nm3")  # fmt: skip
+          "porosity_per_px_of_boundary", "integral_range_nm3",
+          "porosity_sd_of_such_volumes")  # fmt: skip
 WAYS = ("independent", "as_in_slice", "smooth", "range")
 BY_AXIS = ("connected_share", "tortuosity_factor")
 MEDIANS = ("pore_size_nm", "throat_size_nm", "chord_nm")

@@ -122,6 +122,39 @@ def post_stratified_estimate(mapped: float, squares: Sequence[Confusion]) -> Est
     return Estimate(float(weights @ shares), error, len(squares) - 1)
 
 
+def labelled_over_mapped(squares: Sequence[Confusion]) -> float | None:
+    """S.d. of the labelled porosity of squares over that of the map's porosity there.
+
+    A map that smooths varies less from place to place than the pores do; one whose errors lie in
+    patches varies more. None where the map is the same everywhere.
+
+    >>> squares = [Confusion(((a, 0), (a, 100 - 2 * a))) for a in (10, 20, 30)]
+    >>> labelled_over_mapped(squares)  # the map finds twice the pores
+    0.5
+    """
+    labelled = float(np.std([square.label_porosity for square in squares]))
+    mapped = float(np.std([square.porosity for square in squares]))
+    return labelled / mapped if mapped > 0 else None
+
+
+def sampling_of(
+    map_sd: float, degrees: float, ratio: float, squares_degrees: float
+) -> tuple[float, float]:
+    """What films of a material vary by, from what their maps do, and its degrees of freedom.
+
+    Parameters
+    ----------
+    map_sd, degrees
+        S.d. of the porosity of such maps, and its degrees of freedom.
+    ratio, squares_degrees
+        :func:`labelled_over_mapped`, and the degrees of freedom of its squares.
+
+    >>> sampling_of(0.02, 12, 0.5, 6)
+    (0.01, 4.0)
+    """
+    return map_sd * ratio, 1 / (1 / degrees + 1 / squares_degrees)
+
+
 def with_sampling(estimate: Estimate, sd: float, degrees: float) -> Estimate:
     """Add what a volume differs by from its material: Satterthwaite's degrees of freedom."""
     parts = np.array([estimate.error**2, sd**2])

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fibsem.analysis.intervals import Estimate, one_pixel_off, with_sampling
+from fibsem.analysis.intervals import Estimate, one_pixel_off, sampling_of, with_sampling
 from fibsem.analysis.porosity_told import porosity_text
 from fibsem.analysis.structure.film import AXES
 from fibsem.analysis.structure.integral_range import IntegralRange, integral_range
@@ -88,8 +88,7 @@ def _intervals(
 ) -> Record:
     """The interval that the segmentation tells of the film, and with it that of the material.
 
-    The film's porosity varies as that of its map, at the corrected porosity. What outlines that are
-    drawn one pixel off would change follows from the surface of all slices.
+    What outlines that are drawn one pixel off would change follows from the surface of all slices.
     """
     before = segmented.told_interval(porosity)
     told = before.get("porosity_interval") or {
@@ -104,9 +103,8 @@ def _intervals(
             wide = list(one_pixel_off(beside["volume"], per_px))
             interval["post_stratified"] = {**beside, "one_pixel_off": wide}
     if corrected is not None and 0 < corrected < 1 and np.isfinite(material.sd):
-        spread = np.sqrt(corrected * (1 - corrected) / (porosity * (1 - porosity)))
         estimate = Estimate(corrected, told["error"], told["degrees"])
-        both = with_sampling(estimate, float(spread) * material.sd, material.degrees)
+        both = with_sampling(estimate, *_sampling(told, corrected, porosity, material))
         interval["material"] = list(both.interval)
     return {
         "porosity_corrected": corrected,
@@ -116,6 +114,21 @@ def _intervals(
         "porosity_by_seed": before.get("porosity_by_seed"),
         "porosity_assuming_label_shift": shifted_porosity(segmented),
     }
+
+
+def _sampling(
+    told: Record, corrected: float, porosity: float, material: IntegralRange
+) -> tuple[float, float]:
+    """What films of the material vary by, and its degrees of freedom.
+
+    The map's variation, corrected as the squares say. Where they do not, as in segmentations of
+    older versions, it is taken for that of the pores but for their share.
+    """
+    ratio = told.get("labelled_over_mapped")
+    if ratio is not None:
+        return sampling_of(material.sd, material.degrees, ratio, told["degrees"])
+    spread = np.sqrt(corrected * (1 - corrected) / (porosity * (1 - porosity)))
+    return float(spread) * material.sd, material.degrees
 
 
 def _surface(segmented: Segmented, streamed: Streamed) -> Record:

@@ -7,7 +7,9 @@ from scipy import stats
 from fibsem.analysis.intervals import (
     Estimate,
     difference_estimate,
+    labelled_over_mapped,
     post_stratified_estimate,
+    sampling_of,
     with_sampling,
 )
 from fibsem.analysis.metrics import Confusion
@@ -79,6 +81,34 @@ def test_sampling_adds_in_squares_and_has_degrees_between():
     assert found.error == pytest.approx(0.05)
     assert found.degrees == pytest.approx(0.05**4 / (0.03**4 / 5 + 0.04**4 / 20))
     assert with_sampling(Estimate(0.4, 0.0, 5), 0.0, 20).interval == (0.4, 0.4)
+
+
+def test_what_maps_vary_by_is_corrected_to_what_pores_do():
+    """Films whose map smooths, or errs film by film: squares tell how much less or more it varies.
+
+    Porosity of a film and of a square in it both vary, the map by ``times`` as much.
+    """
+    rng = np.random.default_rng(3)
+    for times in (0.6, 1.8):
+        films = 0.3 + rng.normal(0, 0.02, 400)
+        maps, ratios = 0.3 + times * (films - 0.3), []
+        for film in films:
+            labelled = np.clip(film + rng.normal(0, 0.05, 20), 0, 1)
+            mapped = np.clip(0.3 + times * (labelled - 0.3) + rng.normal(0, 0.01, 20), 0, 1)
+            squares = [_square(a, m) for a, m in zip(labelled, mapped, strict=True)]
+            ratios.append(labelled_over_mapped(squares))
+        said, degrees = sampling_of(maps.std(), 50, float(np.mean(ratios)), 19)
+        assert said == pytest.approx(films.std(), rel=0.06)
+        assert abs(maps.std() / films.std() - 1) > 0.3
+        assert degrees < 19
+    assert labelled_over_mapped([Confusion(((30, 0), (0, 70)))] * 6) is None
+
+
+def _square(labelled, mapped):
+    """Labels and map of 10 000 pixels with these porosities, overlapping as far as they can."""
+    a, m = round(10_000 * labelled), round(10_000 * mapped)
+    both = min(a, m)
+    return Confusion(((both, a - both), (m - both, 10_000 - a - m + both)))
 
 
 def test_a_porosity_stays_a_porosity():

@@ -87,6 +87,12 @@ def test_the_interval_of_the_material_is_wider_than_that_of_the_film(segmented, 
     assert found["porosity_sd_of_such_volumes"] > 0.01
     assert low < 0.44
     assert high > 0.56
+    smooth = {"porosity_interval": {**told, "labelled_over_mapped": 2.0}}
+    (tmp_path / "out" / "summary.json").write_text(json.dumps({**record, **more, **smooth}))
+    wider = run(tmp_path / "out", tmp_path / "q2", "blocks=0")["porosity_interval"]["material"]
+    error = np.hypot(0.025, 2 * found["porosity_sd_of_such_volumes"])
+    assert 0.5 - wider[0] > 1.96 * error  # and of few degrees
+    assert wider[0] < low
     interval, per_px = found["porosity_interval"], found["porosity_per_px_of_boundary"]
     assert interval["volume"] == told["volume"]
     assert interval["one_pixel_off"] == pytest.approx([0.44 - per_px, 0.56 + per_px])
@@ -186,6 +192,27 @@ def test_the_error_of_the_labels_is_carried_into_the_structure(segment, film, tm
         ways = [carried[way][key] for way in ("independent", "as_in_slice", "smooth")]
         assert low == min(way[0] for way in ways)
         assert high == max(way[1] for way in ways)
+
+
+def test_a_film_without_squares_tells_what_its_probabilities_say_and_assumes(
+    segment, film, tmp_path, capsys
+):
+    """Only where the probabilities are calibrated; marked, and beside no interval of its own."""
+    out = segment(tmp_path, film, probabilities=True)
+    assert run(out, tmp_path / "q", "blocks=0")["porosity_assuming_label_shift"] is None
+    assert "label shift" not in capsys.readouterr().out
+    record = json.loads((out / "summary.json").read_text())
+    calibrated = {**record, "calibration": {"solid_share": 0.5}}
+    (out / "summary.json").write_text(json.dumps(calibrated))
+    found = run(out, tmp_path / "q", "blocks=0")["porosity_assuming_label_shift"]
+    assert found == pytest.approx(record["porosity"], abs=0.05)  # it is sure of nearly all
+    said = f"{100 * found:.2f} % by its probabilities (assumes label shift)"
+    assert said in capsys.readouterr().out
+    own = {"volume": [0.4, 0.6], "error": 0.01, "degrees": 6, "squares": 7, "why": None}
+    more = {"porosity_corrected": 0.5, "porosity_interval": own}
+    (out / "summary.json").write_text(json.dumps({**calibrated, **more}))
+    run(out, tmp_path / "q", "blocks=0")
+    assert "label shift" not in capsys.readouterr().out
 
 
 def test_drawn_labels_are_as_porous_as_the_squares_say(segment, film, tmp_path):

@@ -12,6 +12,7 @@ from fibsem.analysis.intervals import (
     FEWEST_SQUARES,
     Estimate,
     difference_estimate,
+    labelled_over_mapped,
     one_pixel_off,
     post_stratified_estimate,
 )
@@ -106,6 +107,7 @@ class FilmSquares:
             "squares": len(self.squares),
             "square_px": float(np.mean([square.pixels for square in self.squares])),
             "parts_sd": self.parts and self.parts.sd,
+            "labelled_over_mapped": labelled_over_mapped(self.squares),
             "post_stratified": beside and _described(beside),
         }
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fibsem.analysis.intervals import difference_estimate
+from fibsem.analysis.intervals import difference_estimate, labelled_over_mapped
 from fibsem.analysis.metrics import Confusion
 from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
 from fibsem.inference.options import Options
@@ -55,6 +55,7 @@ def test_the_interval_is_that_of_the_films_own_squares(own):
     assert (interval["squares"], interval["degrees"], interval["why"]) == (7, 6, None)
     assert interval["post_stratified"]["volume"][0] < interval["post_stratified"]["porosity"]
     assert set(interval["others"]) == {"B"}
+    assert interval["labelled_over_mapped"] == labelled_over_mapped(own.squares)
 
 
 def test_outlines_one_pixel_off_stand_beside_the_interval(own):
