@@ -2,7 +2,7 @@
 
     .venv/bin/python experiments/architecture/ways.py --json FILE
 
-It takes a second, and expects for every way no more stops than the latest file in ``results``.
+It takes a second. ``tests/test_ways.py`` holds it to the latest file in ``results``.
 
 A *stop* is a function or a class that a command reaches (by its imports and by the names that it
 mentions, read from the syntax trees) and that is handed the value: a parameter or a field is

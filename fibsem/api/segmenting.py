@@ -30,6 +30,8 @@ from fibsem.data.scale import learned_range
 from fibsem.data.volumes import ArrayVolume, Volume, open_volume
 from fibsem.data.volumes.writers import Voxels
 from fibsem.errors import UserError
+from fibsem.system.records import typed
+from fibsem.system.summaries.figures import Labelled
 
 if TYPE_CHECKING:
     from fibsem.inference.model.segmenter import Segmenter
@@ -108,7 +110,7 @@ class SegmentResult(Result):
     @property
     def corrected(self) -> str:
         """What the film's own test squares say of its porosity, and what stands beside it."""
-        return corrected_text(dict(self.summary))
+        return corrected_text(typed(Labelled, self.summary))
 
     @property
     def text(self) -> str:
@@ -119,8 +121,9 @@ class SegmentResult(Result):
         missing += f", {100 * left:.2f} % not material" if left else ""
         where = self.folder if self.folder.exists() else "in memory"
         return (
-            f"porosity {porosity_text(dict(summary))}\n{summary['voxels_per_second']:.0f} voxels a "
-            f"second ({summary['mode']}, {summary['precision']}){missing}; {where}"
+            f"porosity {porosity_text(typed(Labelled, summary))}\n"
+            f"{summary['voxels_per_second']:.0f} voxels a second "
+            f"({summary['mode']}, {summary['precision']}){missing}; {where}"
         )
 
     def pictures(self) -> Iterable[bytes]:

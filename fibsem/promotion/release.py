@@ -156,8 +156,8 @@ def segment_samples(
     records = {}
     for sample in work.dataset.samples:
         summary = segmenting(sample)
-        work.say(f"{sample.name}: porosity {porosity_text(summary)}")
         film = typed(Segmentation, summary)
+        work.say(f"{sample.name}: porosity {porosity_text(film)}")
         work.tracking.log_changed(run_id, _metrics(film, metric_part(sample.name)))
         records[sample.name] = {key: summary[key] for key in KEPT}
     return records

@@ -21,6 +21,8 @@ from fibsem.quantification.sampled import Sampled
 from fibsem.quantification.segmented import Segmented, limits_of_labels
 from fibsem.quantification.shift import shifted_porosity
 from fibsem.quantification.streamed import Streamed
+from fibsem.system.records import typed
+from fibsem.system.summaries.figures import Labelled
 
 Record = dict[str, Any]
 
@@ -236,7 +238,7 @@ def told(record: Record) -> str:
     weighed = record.get("porosity_by_thickness")
     by_thickness = f"; map by thickness of the slices {100 * weighed:.2f} %" if weighed else ""
     lines = [
-        f"porosity {porosity_text(record)}{by_thickness}",
+        f"porosity {porosity_text(typed(Labelled, record))}{by_thickness}",
         f"pores lead through ({record['connectivity']} neighbours): {', '.join(through)}; "
         f"{record['components']} components",
     ]

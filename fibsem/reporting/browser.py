@@ -24,6 +24,8 @@ from fibsem.data.volumes import Volume, open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.reporting.page import text_of
+from fibsem.system.records import typed
+from fibsem.system.summaries.figures import Labelled
 
 Image8 = npt.NDArray[np.uint8]
 Record = dict[str, Any]
@@ -109,7 +111,7 @@ def _film(film: Layers, count: int) -> Record:
         "slices": [{"z": z, **film.pictures(z)} for z in slices],
         "layers": [layer for layer in ("grey", "probability", "labels", "truth")
                    if layer in film.volumes],
-        "porosity": porosity_text(film.record),
+        "porosity": porosity_text(typed(Labelled, film.record)),
     }  # fmt: skip
 
 

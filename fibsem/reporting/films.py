@@ -7,6 +7,8 @@ from pathlib import Path
 
 from fibsem.reporting.results import Record, Result, Results
 from fibsem.system.file_names import name_of
+from fibsem.system.records import typed
+from fibsem.system.summaries.figures import Labelled
 
 #: What a later quantification of a segmentation says better: it has read all labels as they are.
 MEASURED = (
@@ -15,7 +17,7 @@ MEASURED = (
 )  # fmt: skip
 
 
-def films_of(results: Results) -> dict[str, Record]:
+def films_of(results: Results) -> dict[str, Labelled]:
     """What is told of the porosity of every film, by a name that tells it apart; oldest first.
 
     That is what its latest segmentation says, as quantified since; the spread over seeds of
@@ -32,7 +34,7 @@ def films_of(results: Results) -> dict[str, Record]:
     return {**_gone(results, shown), **told}
 
 
-def told_of(segmentation: Result, results: Results) -> Record:
+def told_of(segmentation: Result, results: Results) -> Labelled:
     """What is told of the porosity of one segmentation."""
     record = segmentation.record
     for one in results.of("quantification"):
@@ -41,7 +43,7 @@ def told_of(segmentation: Result, results: Results) -> Record:
             record = {**record, **{key: one.record[key] for key in MEASURED if key in one.record}}
     known = (record.get("porosity_by_seed") or {}).get("sd") is not None
     seeds = None if known else _evaluated(record, results)
-    return {**record, "porosity_by_seed": seeds} if seeds else record
+    return typed(Labelled, {**record, "porosity_by_seed": seeds} if seeds else record)
 
 
 def _evaluated(record: Record, results: Results) -> Record | None:
@@ -55,13 +57,15 @@ def _evaluated(record: Record, results: Results) -> Record | None:
     return None
 
 
-def _gone(results: Results, shown: Sequence[Result]) -> dict[str, Record]:
+def _gone(results: Results, shown: Sequence[Result]) -> dict[str, Labelled]:
     """What the latest promotion says of films that are segmented nowhere any more."""
     promotions = results.of("promotion")
     if not promotions:
         return {}
-    last, there = promotions[-1], {_place(one.folder)[-1] for one in shown}
-    return {name: record for name, record in last.record["samples"].items() if name not in there}
+    samples, segmented = promotions[-1].record["samples"], {_place(one.folder)[-1] for one in shown}
+    return {
+        name: typed(Labelled, record) for name, record in samples.items() if name not in segmented
+    }
 
 
 def names_of(folders: Iterable[Path]) -> list[str]:

@@ -123,8 +123,8 @@ def _facts(results: Results, history: pd.DataFrame | None) -> dict[str, str]:
             f"version {last['version']}, {'passed' if last['gate']['passed'] else 'refused'}: "
             f"mIoU {100 * last['test_all']['miou']:.2f} % on every labelled test pixel"
         )
-    for name, record in films_of(results).items():
-        facts[f"Porosity of {name}"] = porosity_text(record)
+    for name, film in films_of(results).items():
+        facts[f"Porosity of {name}"] = porosity_text(film)
     for name, result in latest_of(results).items():
         facts[f"Structure of {name}"] = connected_text(result.record)
     odd = [

@@ -217,12 +217,12 @@ def _checked(record: Any) -> Any:
 
 
 def _of_segmentation(folder: str, record: Mapping[str, Any]) -> LineageReport:
-    size = " x ".join(map(str, record["shape"]))
+    film, size = typed(Segmented, record), " x ".join(map(str, record["shape"]))
     facts = {
         "volume": f"{record.get('volume') or UNKNOWN}, {size} voxels (z, y, x)",
         "volume hash": record.get("volume_hash") or UNKNOWN,
-        "porosity": f"{record['porosity']:.4f} by the map{_over_slices(record)}",
-        "porosity corrected": corrected_text(record),
+        "porosity": f"{record['porosity']:.4f} by the map{_over_slices(film)}",
+        "porosity corrected": corrected_text(film),
         "members": f"{', '.join(record['members'])} ({record.get('model') or UNKNOWN})",
         "code": _joined(record.get("code")),
     }
@@ -241,8 +241,8 @@ def _of_segmentation(folder: str, record: Mapping[str, Any]) -> LineageReport:
     return LineageReport(folder, facts, sources, record.get("code"), last)
 
 
-def _over_slices(record: Mapping[str, Any]) -> str:
-    text = by_slices_text(record)
+def _over_slices(film: Segmented) -> str:
+    text = by_slices_text(film)
     return f" (were it true, its slices would say {text})" if text else ""
 
 

@@ -25,6 +25,7 @@ from fibsem.reporting.page import Picture, Section, Table
 from fibsem.reporting.results import Record, Result, Results
 from fibsem.system.files import known_json
 from fibsem.system.summaries import trial_rows
+from fibsem.system.summaries.figures import Labelled
 from fibsem.tracking.lineage import Lineage
 from fibsem.training.objectives import OBJECTIVES
 
@@ -228,18 +229,17 @@ def slices_of(results: Results) -> list[Layers]:
     return [film for film in films if "labels" in film.volumes]
 
 
-def _porosity(record: Record) -> dict[str, str]:
+def _porosity(film: Labelled) -> dict[str, str]:
     """Porosity as corrected by a film's own test squares, and what stands beside it; or nothing."""
-    corrected, told = record.get("porosity_corrected"), record.get("porosity_interval") or {}
-    seeds = record.get("porosity_by_seed") or {}
+    interval, seeds = film.porosity_interval, film.porosity_by_seed
     return {
-        "corrected %": "" if corrected is None else _percent(corrected),
-        "95 % by squares": _interval(told.get("volume")),
-        "outlines one pixel off": one_pixel_off_text(record),
-        "members alone": members_text(record),
-        "s.d. over seeds, points": _percent(seeds.get("sd")),
-        "porosity %": _percent(record["porosity"]),
-        "over slices, were the map true": by_slices_text(record),
+        "corrected %": _percent(film.porosity_corrected),
+        "95 % by squares": _interval(interval.volume if interval else None),
+        "outlines one pixel off": one_pixel_off_text(film),
+        "members alone": members_text(film),
+        "s.d. over seeds, points": _percent(seeds.sd if seeds else None),
+        "porosity %": _percent(film.porosity),
+        "over slices, were the map true": by_slices_text(film),
     }
 
 

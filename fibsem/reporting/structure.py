@@ -17,6 +17,8 @@ from fibsem.reporting.films import names_of
 from fibsem.reporting.items import read_picture
 from fibsem.reporting.page import Picture, Section, Table
 from fibsem.reporting.results import Record, Result, Results
+from fibsem.system.records import typed
+from fibsem.system.summaries.figures import Labelled
 
 Array = npt.NDArray[np.float64]
 
@@ -93,7 +95,7 @@ def _row(name: str, record: Record) -> dict[str, Any]:
         "corrected %": _per_cent(record["porosity_corrected"]),
         "95 % of the film": _ends(interval["volume"]),
         "95 % of the material": _ends(interval["material"]),
-        "film, outlines one pixel off": one_pixel_off_text(record),
+        "film, outlines one pixel off": one_pixel_off_text(typed(Labelled, record)),
         "leads through (z, y, x)": ", ".join(map(_yes, record["percolates"].values())),
         "components": record["components"],
         f"pore size ({unit})": _figure(record[f"pore_size_{unit}"]["median"], 0),

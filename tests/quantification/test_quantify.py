@@ -18,6 +18,8 @@ from fibsem.analysis.structure.walk import walk
 from fibsem.config import compose
 from fibsem.errors import UserError
 from fibsem.quantification.summary import carried_text
+from fibsem.system.records import typed
+from fibsem.system.summaries.figures import Labelled
 from tests.conftest import labels
 from tests.quantification.conftest import SPACING
 
@@ -105,7 +107,7 @@ def test_segment_tells_what_a_pixel_of_boundary_is_worth_from_some_slices(told, 
     measured = record["porosity_per_px_of_boundary"]
     assert summary["porosity_per_px_of_boundary"] == pytest.approx(measured, rel=0.1)
     assert "one_pixel_off" not in summary["porosity_interval"]
-    text = porosity_text(summary)
+    text = porosity_text(typed(Labelled, summary))
     assert "no interval: the model has no test squares with it; ± " in text
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 Shape = tuple[int, int, int]
 Figures = dict[str, float | None]
@@ -70,17 +70,20 @@ class Labelled:
     """Porosity of a segmented film."""
 
     porosity: float
-    porosity_ci: Ends | None
+    porosity_ci: Ends | None = None
     porosity_corrected: float | None = None
     porosity_interval: Interval | None = None
     porosity_by_member: Members | None = None
     porosity_by_seed: Seeds | None = None
     porosity_per_px_of_boundary: float | None = None
+    porosity_assuming_label_shift: float | None = None
 
 
 @dataclass(frozen=True)
 class Corrected(Labelled):
     """Porosity of a segmented film, with an interval where a corrected one is told."""
+
+    porosity_ci: Ends | None = field()
 
     def __post_init__(self) -> None:
         told = self.porosity_interval

@@ -53,7 +53,6 @@ class Quantification(Labelled):
     porosity_corrected: float | None = field()
     porosity_interval: Bounds = field()
     porosity_ci: Ends | None = None
-    porosity_assuming_label_shift: float | None = None
     lineage: tuple[dict[str, Any], ...] | None = None
     surface_per_um: float | None = None
     surface_per_voxel: float | None = None

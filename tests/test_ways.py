@@ -1,0 +1,37 @@
+"""Values make a third fewer stops on their way than when they were first counted."""
+
+import json
+import runpy
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "experiments" / "architecture"
+COUNTER = runpy.run_path(str(FOLDER / "ways.py"))
+BEFORE, LATEST = (
+    json.loads((FOLDER / "results" / name).read_text()) for name in ("before.json", "after.json")
+)
+MODULES = COUNTER["modules"](COUNTER["PACKAGE"])
+
+
+@pytest.mark.parametrize("name", COUNTER["WAYS"])
+def test_a_way_has_a_third_fewer_stops_than_before(name):
+    stops = COUNTER["way"](MODULES, *COUNTER["WAYS"][name])
+    assert stops["stops"] <= 2 / 3 * BEFORE["ways"][name]["stops"]
+    assert stops == LATEST["ways"][name], "count again: ways.py --json results/after.json"
+
+
+def test_functions_are_no_longer_than_before():
+    before, now = BEFORE["functions"]["all"], COUNTER["lengths"](MODULES)["all"]
+    assert now["median"] <= before["median"]
+    assert now["p90"] <= before["p90"]
+
+
+def test_tables_tell_the_latest_count():
+    for file in (FOLDER / "README.md", FOLDER.parents[1] / "docs" / "architecture.md"):
+        rows = [line.replace(" stops in ", " in ") for line in file.read_text().splitlines()]
+        for name, now in LATEST["ways"].items():
+            short = name.removeprefix("a ").replace(" through ", " through `") + "`"
+            (row,) = (row for row in rows if row.startswith(f"| {short} |"))
+            was, count = (cell.split()[0] for cell in row.split("|")[2:4])
+            assert (was, count) == (str(BEFORE["ways"][name]["stops"]), str(now["stops"]))
