@@ -16,9 +16,9 @@ MODULES = COUNTER["modules"](COUNTER["PACKAGE"])
 
 @pytest.mark.parametrize("name", COUNTER["WAYS"])
 def test_a_way_has_a_third_fewer_stops_than_before(name):
-    stops = COUNTER["way"](MODULES, *COUNTER["WAYS"][name])
-    assert stops["stops"] <= 2 / 3 * BEFORE["ways"][name]["stops"]
-    assert stops == LATEST["ways"][name], "count again: ways.py --json results/after.json"
+    now = COUNTER["way"](MODULES, *COUNTER["WAYS"][name])["stops"]
+    assert now <= LATEST["ways"][name]["stops"]
+    assert now <= 2 / 3 * BEFORE["ways"][name]["stops"]
 
 
 def test_functions_are_no_longer_than_before():
