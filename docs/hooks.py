@@ -1,6 +1,7 @@
 """Links that lead out of ``docs/``: right in the repository, and made right in the built pages.
 
 Pictures are built in; of other files the name alone is left, because the pages lie apart from them.
+Of the roles in docstrings, ``:func:`fibsem.api.train```, the name is left.
 """
 
 import re
@@ -11,6 +12,7 @@ from mkdocs.structure.files import File
 
 ROOT = Path(__file__).parent.parent
 FETCHED = re.compile(r'(?:\bsrc|<link[^>]*\bhref)="https?://[^"]*"')
+ROLE = re.compile(r":\w+:<code>~?(?:[\w.]+\.)?(\w+)</code>")
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(\.\./([^)#\s]+)(?:#[^)]*)?\)")
 
 
@@ -32,6 +34,7 @@ def on_page_markdown(markdown, page, config, files):
 
 def on_post_page(output, page, config):
     """Refuse a page that would fetch anything: people read them without a network."""
+    output = ROLE.sub(r"<code>\1</code>", output)
     if fetched := FETCHED.search(output):
         raise PluginError(f"{page.file.src_uri} must need no network, but has {fetched[0]}")
     return output

@@ -155,6 +155,14 @@ def test_links_lead_somewhere(path):
     assert [target for target in inside if not (path.parent / target).exists()] == []
 
 
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
+def test_code_fits_a_page_and_sentences_are_whole(path):
+    """A page of 1280 pixels shows 108 columns beside its navigation."""
+    fenced = [line for _, block in BLOCK.findall(TEXTS[path]) for line in block.splitlines()]
+    assert [line for line in fenced if len(line) > 108] == []
+    assert re.findall(r"^(?:#+ .*|```)\n\n[a-z].*", BLOCK.sub("```\n", TEXTS[path]), re.M) == []
+
+
 def test_readme_is_short_and_shows_what_the_pages_show():
     assert len(TEXTS[README].splitlines()) <= 100
     (python,) = blocks(README, "python")

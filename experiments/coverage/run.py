@@ -36,9 +36,8 @@ from fibsem.analysis.structure import Film
 from fibsem.analysis.structure.cells import CellCounts
 from fibsem.analysis.structure.integral_range import integral_range
 from fibsem.analysis.structure.surface import porosity_per_px_of_slices
-from fibsem.data.phantom import PhantomRecipe
+from fibsem.data.phantom import PhantomRecipe, draw
 from fibsem.data.phantom.render import signals
-from fibsem.data.phantom.simulation import draw
 from fibsem.system.files import write_json
 
 #: This volume: twelve films, four of each porosity; material: small films of one porosity.

@@ -24,7 +24,8 @@ import numpy as np
 from exchange import write
 from methods import MONAI, SKIMAGE, named
 
-from fibsem.data.preprocessing import CorrectedVolume, Recipe, fit_correction
+from fibsem.data.corrected import CorrectedVolume
+from fibsem.data.preprocessing import Recipe, fit_correction
 from fibsem.data.volumes import open_volume
 from fibsem.geometry import Box
 

@@ -23,8 +23,7 @@ from fibsem.analysis.intervals import difference_estimate
 from fibsem.analysis.metrics import Confusion
 from fibsem.analysis.structure import Film, PartErrors
 from fibsem.config import compose
-from fibsem.data.phantom import PhantomRecipe
-from fibsem.data.phantom.simulation import draw
+from fibsem.data.phantom import PhantomRecipe, draw
 from fibsem.data.volumes import open_volume
 from fibsem.quantification.carried import carried, figures_of_part
 from fibsem.quantification.options import QuantifyConfig

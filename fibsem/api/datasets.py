@@ -14,8 +14,9 @@ import numpy.typing as npt
 from fibsem.api.options import one_line_errors, overrides_of, tree_of
 from fibsem.api.results import as_html
 from fibsem.config import DataConfig, flat, override, read
-from fibsem.data.dataset import Dataset, Region
+from fibsem.data.dataset import Dataset
 from fibsem.data.preprocessing import evenly_spaced
+from fibsem.data.samples import Region
 from fibsem.data.split import SPLITS, SplitRecipe
 from fibsem.data.volumes import Volume
 

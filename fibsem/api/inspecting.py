@@ -49,7 +49,7 @@ class InspectResult(Result):
     @property
     def text(self) -> str:
         """The tables, and what should be looked at."""
-        from fibsem.reporting.inspection import tables
+        from fibsem.reporting.inspection_tables import tables
 
         told = self.summary
         return "\n".join(
@@ -92,8 +92,8 @@ def inspect(
     Examples
     --------
     ```python
-    seen = api.inspect("my/film")
-    seen.warnings, seen.samples["porosity"]
+    inspected = api.inspect("my/film")
+    inspected.warnings, inspected.samples["porosity"]
     ```
     """
     return run(tree_of("inspect", dataset, options, output=output))
@@ -104,7 +104,8 @@ def run(tree: Tree) -> InspectResult:
     data, split = read(DataConfig, tree["data"], "data"), read(SplitRecipe, tree["split"], "split")
     recipe = read(Recipe, tree["preprocess"], "preprocess")
 
-    from fibsem.reporting.inspection import Inspection, tables
+    from fibsem.reporting.inspection import Inspection
+    from fibsem.reporting.inspection_tables import tables
     from fibsem.training.datasets import obtain
 
     dataset = obtain(data, split)

@@ -28,7 +28,7 @@ from fibsem.config import (
 )
 from fibsem.data.scale import learned_range
 from fibsem.data.volumes import ArrayVolume, Volume, open_volume
-from fibsem.data.volumes.writers import Voxels
+from fibsem.data.volumes.voxels import Voxels
 from fibsem.errors import UserError
 from fibsem.system.records import typed
 from fibsem.system.summaries.figures import Labelled

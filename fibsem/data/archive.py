@@ -18,7 +18,9 @@ import numpy as np
 import numpy.typing as npt
 import pooch
 
-from fibsem.data.dataset import Classes, Dataset, LabelArray, Region, Sample
+from fibsem.data.dataset import Dataset
+from fibsem.data.labels import Classes, LabelArray
+from fibsem.data.samples import Region, Sample
 from fibsem.data.split import SPLITS
 from fibsem.data.volumes import open_volume
 from fibsem.data.volumes.faults import File, kind_of, reading

@@ -1,4 +1,4 @@
-"""Labelled volumes in memory of nothing: samples, regions, and what must hold for them.
+"""Samples that belong together: what scores of them depend on, and what must hold for them.
 
 Readers (`manifest`, `archive`) make a `Dataset`; everything else asks it.
 """
@@ -6,203 +6,23 @@ Readers (`manifest`, `archive`) make a `Dataset`; everything else asks it.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import combinations
 from pathlib import Path
 from unicodedata import category
 
 import numpy as np
-import numpy.typing as npt
 
-from fibsem.data.digests import UNREADABLE, Stamp, digest_of, slice_digests, stamp_of, stamps_of
-from fibsem.data.material import Extent, look_for
+from fibsem.data.digests import Stamp, digest_of, slice_digests, stamp_of, stamps_of
+from fibsem.data.labels import Classes
+from fibsem.data.samples import Region, Sample, check_apart, check_boxes, on_material
 from fibsem.data.split import SPLITS, Split, SplitRecipe
 from fibsem.data.volumes import Volume, VoxelNm
-from fibsem.data.volumes.faults import File
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 
-#: Label of a pixel that nobody labelled.
-IGNORE = 255
-
-LabelArray = npt.NDArray[np.uint8]
-
 #: Kinds of characters that no name holds: control, halves of others, ends of lines and paragraphs.
 UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")
-
-
-@dataclass(frozen=True)
-class Classes:
-    """Label values of pore and solid, and of pixels to leave out."""
-
-    pore: int = 0
-    solid: int = 255
-    ignore: int | None = None
-
-    def __post_init__(self) -> None:
-        values = [self.pore, self.solid, *([] if self.ignore is None else [self.ignore])]
-        if len(set(values)) != len(values):
-            raise UserError(
-                f"`classes` and `ignore` must name different label values, but got pore "
-                f"{self.pore}, solid {self.solid}, ignore {self.ignore}."
-            )
-
-    @property
-    def values(self) -> tuple[int, ...]:
-        """The label values that may occur."""
-        return self.pore, self.solid, *(() if self.ignore is None else (self.ignore,))
-
-    def read(
-        self,
-        labels: npt.NDArray[np.generic],
-        name: str,
-        shown: npt.NDArray[np.generic] | None = None,
-    ) -> LabelArray:
-        """Label values -> 0 pore, 1 solid, ``IGNORE``.
-
-        Parameters
-        ----------
-        labels
-            Whole numbers or truth values.
-        name
-            What messages call them.
-        shown
-            The grey value that a palette shows for each of them, where they are its numbers.
-
-        Raises
-        ------
-        UserError
-            If a value is not declared, or a palette shows other declared values than it numbers.
-        """
-        labels = self._meant(labels, name, shown)
-        read = np.full(labels.shape, IGNORE, np.uint8)
-        read[labels == self.pore] = 0
-        read[labels == self.solid] = 1
-        stray = read == IGNORE
-        if self.ignore is not None:
-            stray &= labels != self.ignore
-        if stray.any():
-            declared = f"{self.pore} (pore), {self.solid} (solid)"
-            declared += "" if self.ignore is None else f", {self.ignore} (ignore)"
-            raise UserError(
-                f"label values must be declared in `classes` or `ignore`, but {name} holds "
-                f"{labels[stray][0]}; declared are {declared}."
-            )
-        return read
-
-    def _meant(
-        self,
-        labels: npt.NDArray[np.generic],
-        name: str,
-        shown: npt.NDArray[np.generic] | None,
-    ) -> npt.NDArray[np.generic]:
-        """The numbers of a palette or what it shows, whichever are declared; white is 1 or 255."""
-        if labels.dtype == np.bool_:
-            return labels.astype(np.uint8) * np.uint8(1 if 1 in self.values else 255)
-        if shown is None:
-            return labels
-        fitting = [some for some in (labels, shown[labels]) if np.isin(some, self.values).all()]
-        if len(fitting) == 2 and (fitting[0] != fitting[1]).any():
-            raise UserError(
-                f"labels must have one meaning, but both the numbers of the palette of {name} and "
-                "the greys that it shows are declared in `classes`; save it as plain grey values."
-            )
-        return fitting[0] if fitting else labels
-
-
-@dataclass(frozen=True)
-class Region:
-    """A labelled rectangle of one slice.
-
-    Attributes
-    ----------
-    sample, name
-        Where it belongs, and what messages call it.
-    box
-        One slice thick.
-    split
-        Its part.
-    read
-        Labels, (h, w) uint8: 0 pore, 1 solid, ``IGNORE``.
-    read_truth
-        Exact labels where they are known (phantoms), else None.
-    annotator
-        Who labelled it, where that is told.
-    """
-
-    sample: str
-    name: str
-    box: Box
-    split: Split
-    read: Callable[[], LabelArray] = field(repr=False)
-    read_truth: Callable[[], LabelArray] | None = field(default=None, repr=False)
-    annotator: str = ""
-
-    @property
-    def key(self) -> str:
-        """Sample and name in one text, which no other region has.
-
-        >>> Region("a b", "m1.tif", Box((0, 0, 0), (1, 4, 4)), "val", None).key
-        'a%20b m1.tif'
-        """
-        return f"{self.sample.replace('%', '%25').replace(' ', '%20')} {self.name}"
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One volume with its labelled regions; ``dense`` if they were cut from a label stack.
-
-    ``label_files`` are those that a change of labels would show in. ``valid`` says what of it is
-    material: ``auto``, ``all`` or the path of a mask; ``extent`` is what follows of it, in a
-    dataset that was checked.
-    """
-
-    name: str
-    volume: Volume
-    regions: tuple[Region, ...] = ()
-    expected_porosity: float | None = None
-    dense: bool = False
-    label_files: tuple[File, ...] = ()
-    valid: str = "auto"
-    extent: Extent | None = None
-
-
-@dataclass(frozen=True)
-class OnMaterial:
-    """Labels of a region, ``IGNORE`` where its sample shows no material."""
-
-    labels: Callable[[], LabelArray]
-    extent: Extent
-    box: Box
-
-    def __call__(self) -> LabelArray:
-        labels, inside = self.labels(), self.extent.inside(self.box.start[0])
-        if inside is None:
-            return labels
-        return np.where(inside[self.box.slices[1:]], labels, np.uint8(IGNORE))
-
-
-def on_material(sample: Sample) -> Sample:
-    """The sample with labels on material only; slices are looked at when they are asked for."""
-    extent = look_for(sample.volume, sample.valid)
-    regions = tuple(
-        replace(
-            region,
-            read=OnMaterial(region.read, extent, region.box),
-            read_truth=region.read_truth and OnMaterial(region.read_truth, extent, region.box),
-        )
-        for region in sample.regions
-    )
-    return replace(sample, regions=regions, extent=extent)
-
-
-def left_out(region: Region) -> int:
-    """Labelled pixels of a region that do not count, because they show no material."""
-    if not isinstance(region.read, OnMaterial):
-        return 0
-    return int(np.count_nonzero((region.read.labels() != IGNORE) & (region.read() == IGNORE)))
 
 
 @dataclass(frozen=True)
@@ -281,7 +101,7 @@ class Dataset:
             parts[f"grey values of {sample.name}"] = digest_of([kind, slices])
             truth = [zlib.crc32(r.read_truth().tobytes()) for r in sample.regions if r.read_truth]
             parts[f"labels of {sample.name}"] = digest_of([self._labels[sample.name], truth])
-        _check_apart(self.samples, read)
+        check_apart(self.samples, read)
         return parts
 
     @cached_property
@@ -369,54 +189,10 @@ def checked(dataset: Dataset) -> Dataset:
         check_name(sample.name, f"a sample of {dataset.path}")
         for region in sample.regions:
             check_name(region.name, f"a mask of sample {sample.name}")
-        _check_boxes(sample)
+        check_boxes(sample)
     dataset = replace(dataset, samples=tuple(map(on_material, dataset.samples)))
     _check_classes(dataset)
     return dataset
-
-
-def _check_boxes(sample: Sample) -> None:
-    for region in sample.regions:
-        if not region.box.inside(sample.volume.shape):
-            raise UserError(
-                f"a mask must lie inside its volume, but {region.name} of sample {sample.name} "
-                f"covers (z, y, x) {region.box.start} to {region.box.stop} of "
-                f"{sample.volume.shape}."
-            )
-    if sample.dense:
-        return  # cut from one stack: apart by construction
-    for k, region in enumerate(sample.regions):
-        for other in sample.regions[:k]:
-            if region.split != other.split and region.box.overlaps(other.box):
-                raise UserError(
-                    f"regions of different splits must not overlap, but {other.name} "
-                    f"({other.split}) and {region.name} ({region.split}) of sample "
-                    f"{sample.name} do."
-                )
-
-
-def _check_apart(samples: Sequence[Sample], digests: Mapping[str, Mapping[int, str]]) -> None:
-    """Two samples may show one film, or parts of it: what one learns from, none is tested on."""
-    in_slice: dict[str, list[tuple[Sample, Region]]] = {}
-    for sample in samples:
-        for region in sample.regions:
-            digest = digests[sample.name][region.box.start[0]]
-            if digest != UNREADABLE:
-                in_slice.setdefault(digest, []).append((sample, region))
-    for found in in_slice.values():
-        for (one, region), (two, other) in combinations(found, 2):
-            if one is not two and region.split != other.split and _same_pixels(region, other):
-                raise UserError(
-                    f"regions of different splits must not overlap, but {region.name} of "
-                    f"{one.name} ({region.split}) and {other.name} of {two.name} ({other.split}) "
-                    "do: their slices are the same."
-                )
-
-
-def _same_pixels(one: Region, other: Region) -> bool:
-    """Whether two regions overlap in the slice, whichever it is."""
-    z = one.box.start[0]
-    return one.box.overlaps(Box((z, *other.box.start[1:]), (one.box.stop[0], *other.box.stop[1:])))
 
 
 def _check_classes(dataset: Dataset) -> None:
@@ -444,17 +220,3 @@ def check_depth(dataset: Dataset, n_z: int, recipe: SplitRecipe) -> None:
             f"labels are divided by slices (sample {dense[0]}), but n_z is {n_z}; the choices are "
             f"n_z up to {recipe.deepest} or a larger split.gap."
         )
-
-
-def porosity(labels: Sequence[LabelArray]) -> list[float]:
-    """Share of pore pixels in each labelled array; unlabelled pixels do not count."""
-    return [
-        float((array == 0).sum() / labelled)
-        for array in labels
-        if (labelled := int((array != IGNORE).sum()))
-    ]
-
-
-def by_split(sample: Sample) -> Mapping[Split, tuple[Region, ...]]:
-    """The regions of a sample by part."""
-    return {split: tuple(r for r in sample.regions if r.split == split) for split in SPLITS}

@@ -27,7 +27,7 @@ import fibsem
 from fibsem.data.volumes import Volume
 from fibsem.data.volumes.faults import File
 from fibsem.data.volumes.source import Place
-from fibsem.data.volumes.writers import Voxels
+from fibsem.data.volumes.voxels import Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.system.files import known_json, user_cache, write_json

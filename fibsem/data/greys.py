@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from fibsem.data.corrected import CorrectedVolume
 from fibsem.data.material.extent import BoolArray
-from fibsem.data.preprocessing import CorrectedVolume, FloatArray, material_slices
+from fibsem.data.preprocessing import FloatArray, material_slices
 
 #: Bins between -4 and 4 standard deviations; what lies beyond is in the outermost.
 BINS, REACH = 64, 4.0

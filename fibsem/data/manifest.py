@@ -11,15 +11,17 @@ import yaml
 
 from fibsem.data import archive
 from fibsem.data.as_written import read_yaml
-from fibsem.data.dataset import Classes, Dataset, Region, Sample, check_name, checked
+from fibsem.data.dataset import Dataset, check_name, checked
+from fibsem.data.labels import Classes
 from fibsem.data.masks import Cut
 from fibsem.data.material import RULES, known_extent
 from fibsem.data.regions import read_regions
+from fibsem.data.samples import Region, Sample
 from fibsem.data.split import SplitRecipe, slice_ranges
 from fibsem.data.volumes import Manner, Volume, VoxelNm, known_nm, reopen
 from fibsem.data.volumes.faults import File, absence, kind_of, read_bytes
 from fibsem.data.volumes.lengths import SMALLEST_NM, finite, voxel_size
-from fibsem.data.volumes.writers import UNKNOWN_NM
+from fibsem.data.volumes.voxels import UNKNOWN_NM
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image
 
-from fibsem.data.dataset import Classes, LabelArray
+from fibsem.data.labels import Classes, LabelArray
 from fibsem.data.volumes import Volume, open_labels
 from fibsem.data.volumes.faults import SliceError, kind_of, open_bytes, read_bytes, reading
 from fibsem.data.volumes.pages import UPRIGHT

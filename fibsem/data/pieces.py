@@ -16,7 +16,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.data.dataset import IGNORE, LabelArray, Region
+from fibsem.data.labels import IGNORE, LabelArray
+from fibsem.data.samples import Region
 from fibsem.data.sampling import Pixels
 from fibsem.errors import UserError
 from fibsem.geometry import Box

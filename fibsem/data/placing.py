@@ -8,9 +8,10 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.data.dataset import IGNORE, Region, Sample
+from fibsem.data.labels import IGNORE
 from fibsem.data.material import odd_in
 from fibsem.data.preprocessing import evenly_spaced
+from fibsem.data.samples import Region, Sample
 from fibsem.data.strangers import strangers
 from fibsem.errors import UserError
 from fibsem.geometry import Box

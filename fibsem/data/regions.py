@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fibsem.data.dataset import Classes, Region
+from fibsem.data.labels import Classes
 from fibsem.data.masks import Mask
+from fibsem.data.samples import Region
 from fibsem.data.split import SPLITS, Split, SplitRecipe, divide
 from fibsem.data.volumes.faults import kind_of, read_bytes
 from fibsem.errors import UserError

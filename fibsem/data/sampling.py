@@ -12,8 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.data.dataset import IGNORE, Dataset, Region
-from fibsem.data.preprocessing import CorrectedVolume
+from fibsem.data.corrected import CorrectedVolume
+from fibsem.data.dataset import Dataset
+from fibsem.data.labels import IGNORE
+from fibsem.data.samples import Region
 from fibsem.data.split import Split
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple

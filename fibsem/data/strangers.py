@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.data.dataset import Region, Sample
+from fibsem.data.samples import Region, Sample
 from fibsem.errors import UserError
 
 #: Squares, and pixels of each class in a square, without which nothing is said.

@@ -15,84 +15,16 @@ from dataclasses import dataclass, replace
 
 import keras
 import tensorflow as tf
-from tensorflow.python.util._pywrap_util_port import IsMklEnabled
 
 from fibsem.models.field import Field, Padding
 from fibsem.models.hyperparameters import Hyperparameters
+from fibsem.models.layers import Axes, DilatedConv2D, DilatedConv3D, RunningMax
 from fibsem.models.normalisation import BatchNorm
-
-#: Which axes of (z, y, x) a path runs along: kernels and pools have extent there, and 1 elsewhere.
-Axes = tuple[bool, bool, bool]
-XY: Axes = (False, True, True)
-XZ: Axes = (True, False, True)
-XYZ: Axes = (True, True, True)
 
 Kernel = tuple[int, int, int]
 
 #: Ending of the name of the layer that normalises what a convolution gives.
 NORM = "_norm"
-
-
-class DilatedConv2D(keras.layers.Conv2D):
-    """Valid convolution with the kernel spread out; for inference only.
-
-    Keras goes through space-to-batch copies for a dilation; the native kernel of TensorFlow does
-    not (1.3 times faster on a CPU), but has no gradient there. Bias and activation are the
-    operations that TensorFlow fuses with the convolution; Keras' own are not.
-    """
-
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        kernel = tf.cast(self.kernel, inputs.dtype)
-        outputs = tf.nn.conv2d(
-            inputs, kernel, strides=self.strides, padding="VALID", dilations=self.dilation_rate
-        )
-        return _biased(self, outputs)
-
-
-class DilatedConv3D(keras.layers.Conv3D):
-    """The same with z; as fast as without dilation, for inference only.
-
-    z comes first because TensorFlow's shape inference swaps the dilations of the last two axes: it
-    refuses, wrongly, a short axis beside a dilated one. Without oneDNN, which TensorFlow leaves out
-    on processors without AVX-512, there is no such kernel: then Keras' copies do.
-    """
-
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        if not IsMklEnabled():
-            outputs = super().call(inputs)  # of unknown extent, though that of z is known
-            outputs.set_shape(self.compute_output_shape(inputs.shape))
-            return outputs
-        kernel = tf.cast(self.kernel, inputs.dtype)
-        outputs = tf.nn.conv3d(
-            inputs,
-            kernel,
-            strides=[1] * 5,
-            padding="VALID",
-            dilations=[1, *self.dilation_rate, 1],
-        )
-        return _biased(self, outputs)
-
-
-def _biased(layer: keras.layers.Layer, outputs: tf.Tensor) -> tf.Tensor:
-    if layer.use_bias:
-        outputs = tf.nn.bias_add(outputs, tf.cast(layer.bias, outputs.dtype))
-    return layer.activation(outputs)
-
-
-class RunningMax(keras.layers.Layer):
-    """Maximum over two pixels that lie ``dilation`` apart along y, x or both; stride 1."""
-
-    def __init__(self, dilation: int, axes: Axes = XY, **kwargs: object) -> None:
-        super().__init__(**kwargs)
-        self.dilation, self.axes = dilation, axes
-
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        d = self.dilation
-        if self.axes[1]:
-            inputs = tf.maximum(inputs[..., :-d, :, :], inputs[..., d:, :, :])
-        if self.axes[2]:
-            inputs = tf.maximum(inputs[..., :-d, :], inputs[..., d:, :])
-        return inputs
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import keras
 
-from fibsem.models.blocks import XYZ, Style, blocks_z, conv_tail, conv_z, cropped, flat_head, with_z
+from fibsem.models.blocks import Style, blocks_z, conv_tail, conv_z, cropped, flat_head, with_z
 from fibsem.models.cnn2d import input_window
 from fibsem.models.hyperparameters import block_filters, dense_widths
+from fibsem.models.layers import XYZ
 from fibsem.models.spec import ModelSpec
 
 

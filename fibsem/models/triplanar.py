@@ -10,20 +10,10 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from fibsem.models.blocks import (
-    XY,
-    XZ,
-    Axes,
-    Kernel,
-    Style,
-    blocks_z,
-    conv_tail,
-    conv_z,
-    flat_head,
-    with_z,
-)
+from fibsem.models.blocks import Kernel, Style, blocks_z, conv_tail, conv_z, flat_head, with_z
 from fibsem.models.cnn2d import input_window
 from fibsem.models.hyperparameters import block_filters, dense_widths
+from fibsem.models.layers import XY, XZ, Axes
 from fibsem.models.spec import ModelSpec
 
 

@@ -9,7 +9,8 @@ from fibsem.analysis.calibration import Calibration, Part, Platt, calibrate
 from fibsem.analysis.postprocessing import ScoredSquare
 from fibsem.analysis.postprocessing.steps import smooth
 from fibsem.analysis.reliability import Reliability
-from fibsem.data.dataset import IGNORE, Region
+from fibsem.data.labels import IGNORE
+from fibsem.data.samples import Region
 from fibsem.errors import UserError
 
 

@@ -12,8 +12,9 @@ from fibsem.analysis import model_card
 from fibsem.analysis.porosity_told import porosity_text
 from fibsem.analysis.statistics import Gate
 from fibsem.config import read
-from fibsem.data.dataset import Dataset, Sample
+from fibsem.data.dataset import Dataset
 from fibsem.data.greys import standardised_histogram
+from fibsem.data.samples import Sample
 from fibsem.data.scale import scales_of
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options

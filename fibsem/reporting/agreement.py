@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from fibsem.analysis.metrics import Confusion, pooled
-from fibsem.data.dataset import IGNORE, Region
+from fibsem.data.labels import IGNORE
+from fibsem.data.samples import Region
 from fibsem.geometry import Box
 
 

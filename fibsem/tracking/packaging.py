@@ -22,7 +22,7 @@ from mlflow.models import ModelSignature
 from mlflow.types import ParamSchema, ParamSpec, Schema, TensorSpec
 
 from fibsem.data.volumes import Volume
-from fibsem.data.volumes.writers import Voxels
+from fibsem.data.volumes.voxels import Voxels
 from fibsem.geometry import Box
 
 #: What a machine needs beside the code that is stored with the model.

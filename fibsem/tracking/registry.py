@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 
 from fibsem.analysis import model_card
-from fibsem.data.volumes.writers import Voxels
+from fibsem.data.volumes.voxels import Voxels
 from fibsem.system.interrupts import uninterrupted
 from fibsem.tracking import names
 from fibsem.tracking.bundle import load_bundle

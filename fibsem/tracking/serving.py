@@ -19,7 +19,7 @@ from fibsem.data.material import RULES, Extent, find_extent
 from fibsem.data.preprocessing import fit_correction
 from fibsem.data.scale import learned_range
 from fibsem.data.volumes import ArrayVolume
-from fibsem.data.volumes.writers import Voxels
+from fibsem.data.volumes.voxels import Voxels
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Scorer
 from fibsem.inference.tiling.tiles import choose_tiling

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.data.dataset import IGNORE
+from fibsem.data.labels import IGNORE
 from fibsem.data.sampling import LabelledWindow, Pixels, cut_patches, dihedral
 from fibsem.models.spec import ModelSpec
 from fibsem.training.supply import Supply

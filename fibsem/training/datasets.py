@@ -8,12 +8,13 @@ from pathlib import Path
 
 from fibsem.config import CONF, DataConfig, compose
 from fibsem.data import archive
+from fibsem.data.corrected import CorrectedVolume
 from fibsem.data.dataset import Dataset
 from fibsem.data.manifest import load_dataset
 from fibsem.data.phantom import PhantomRecipe, simulate
 from fibsem.data.phantom.simulation import lock_of, unlike
 from fibsem.data.placing import doubts
-from fibsem.data.preprocessing import CorrectedVolume, Recipe, fit_correction
+from fibsem.data.preprocessing import Recipe, fit_correction
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
 from fibsem.system.file_names import file_name

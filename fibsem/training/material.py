@@ -10,9 +10,11 @@ from functools import cached_property
 import numpy as np
 
 from fibsem.config import RunConfig
-from fibsem.data.dataset import IGNORE, Dataset, Region, check_depth
+from fibsem.data.corrected import CorrectedVolume
+from fibsem.data.dataset import Dataset, check_depth
+from fibsem.data.labels import IGNORE
 from fibsem.data.pieces import Parts, Pieces, cut_regions, draw_pieces
-from fibsem.data.preprocessing import CorrectedVolume
+from fibsem.data.samples import Region
 from fibsem.data.sampling import (
     LabelledWindow,
     LatticeSample,

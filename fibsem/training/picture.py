@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from fibsem.data.dataset import IGNORE
+from fibsem.data.labels import IGNORE
 from fibsem.data.sampling import LabelledWindow
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.system.files import beside

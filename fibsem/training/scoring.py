@@ -8,8 +8,9 @@ import numpy as np
 
 from fibsem.analysis.metrics import Confusion, cross_entropy, pooled
 from fibsem.analysis.postprocessing import FloatArray, PostProcessing, ScoredSquare
-from fibsem.data.dataset import IGNORE, Region
-from fibsem.data.preprocessing import CorrectedVolume
+from fibsem.data.corrected import CorrectedVolume
+from fibsem.data.labels import IGNORE
+from fibsem.data.samples import Region
 from fibsem.data.split import Split
 from fibsem.geometry import Box
 from fibsem.inference.model.predict import BlockScorer

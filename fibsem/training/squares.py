@@ -15,7 +15,8 @@ from fibsem.analysis.metrics import Confusion, Counted, cross_entropy, over_squa
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
 from fibsem.analysis.postprocessing.steps import smooth
 from fibsem.analysis.structure.parts import PartErrors, WrittenParts
-from fibsem.data.dataset import IGNORE, Region
+from fibsem.data.labels import IGNORE
+from fibsem.data.samples import Region
 from fibsem.system.records import typed
 
 #: Confusion matrices of a square: against the labels at T = 0.5 and at the chosen threshold, and

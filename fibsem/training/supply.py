@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.data.dataset import Region
 from fibsem.data.pieces import Parts, inclusion, systematic
+from fibsem.data.samples import Region
 from fibsem.data.sampling import LabelArray, LabelledWindow
 
 FloatArray = npt.NDArray[np.float64]

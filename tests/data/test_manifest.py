@@ -6,8 +6,10 @@ import tifffile
 import yaml
 import zarr
 
-from fibsem.data.dataset import IGNORE, Region, check_depth
+from fibsem.data.dataset import check_depth
+from fibsem.data.labels import IGNORE
 from fibsem.data.manifest import load_dataset
+from fibsem.data.samples import Region
 from fibsem.data.split import SPLITS, SplitRecipe
 from fibsem.errors import UserError
 from fibsem.geometry import Box

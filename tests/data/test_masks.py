@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
-from fibsem.data.dataset import IGNORE, Classes
+from fibsem.data.labels import IGNORE, Classes
 from fibsem.data.masks import Mask
 from fibsem.errors import UserError
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fibsem.data.dataset import IGNORE, Region
+from fibsem.data.labels import IGNORE
 from fibsem.data.pieces import (
     COARSE,
     MOST,
@@ -19,6 +19,7 @@ from fibsem.data.pieces import (
     part_of,
     systematic,
 )
+from fibsem.data.samples import Region
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 

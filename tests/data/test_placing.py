@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from fibsem.data.dataset import Region, Sample
 from fibsem.data.manifest import load_dataset
 from fibsem.data.placing import doubts, misplaced
+from fibsem.data.samples import Region, Sample
 from fibsem.data.split import SplitRecipe
 from fibsem.data.volumes import ArrayVolume
 from fibsem.geometry import Box

@@ -3,14 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fibsem.data.preprocessing import (
-    CorrectedVolume,
-    Recipe,
-    evenly_spaced,
-    fit_correction,
-    mean_profile,
-    reflected,
-)
+from fibsem.data.corrected import CorrectedVolume, reflected
+from fibsem.data.preprocessing import Recipe, evenly_spaced, fit_correction, mean_profile
 from fibsem.data.volumes import ArrayVolume
 from fibsem.errors import UserError
 from fibsem.geometry import Box

@@ -8,7 +8,7 @@ import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fibsem.data.dataset import Classes
+from fibsem.data.labels import Classes
 from fibsem.data.regions import read_regions, read_rows
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError

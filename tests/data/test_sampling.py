@@ -3,9 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fibsem.data.dataset import IGNORE
+from fibsem.data.corrected import CorrectedVolume
+from fibsem.data.labels import IGNORE
 from fibsem.data.manifest import load_dataset
-from fibsem.data.preprocessing import CorrectedVolume, Recipe, fit_correction
+from fibsem.data.preprocessing import Recipe, fit_correction
 from fibsem.data.sampling import (
     LATTICE,
     balanced_pixels,

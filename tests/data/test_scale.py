@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fibsem.data.dataset import Classes, Dataset, Sample
+from fibsem.data.dataset import Dataset
+from fibsem.data.labels import Classes
+from fibsem.data.samples import Sample
 from fibsem.data.scale import Scale, learned_range, scales_of
 from fibsem.data.volumes import ArrayVolume
 from fibsem.errors import UserError

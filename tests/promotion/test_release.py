@@ -9,8 +9,10 @@ import tifffile
 
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import Configuration, compose
-from fibsem.data.dataset import Classes, Dataset, Sample
+from fibsem.data.dataset import Dataset
+from fibsem.data.labels import Classes
 from fibsem.data.preprocessing import Recipe
+from fibsem.data.samples import Sample
 from fibsem.data.volumes import create_volume, open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box

@@ -6,7 +6,8 @@ import tifffile
 
 from fibsem.data.manifest import load_dataset
 from fibsem.data.preprocessing import Recipe
-from fibsem.reporting.inspection import Inspection, tables
+from fibsem.reporting.inspection import Inspection
+from fibsem.reporting.inspection_tables import tables
 
 
 @pytest.fixture

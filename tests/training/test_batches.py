@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from fibsem.data.dataset import IGNORE, Region
+from fibsem.data.labels import IGNORE
+from fibsem.data.samples import Region
 from fibsem.data.sampling import LabelledWindow, balanced_pixels
 from fibsem.geometry import Box, Nbhd
 from fibsem.models.spec import resolve

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from fibsem.data.dataset import Region
+from fibsem.data.samples import Region
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.training.batches import steps_per_epoch

@@ -5,7 +5,7 @@ import pytest
 
 from fibsem.analysis.metrics import Confusion, cross_entropy
 from fibsem.analysis.postprocessing import PostProcessing
-from fibsem.data.dataset import IGNORE
+from fibsem.data.labels import IGNORE
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.training.scoring import score_all, scored_squares
 

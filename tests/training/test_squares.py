@@ -9,7 +9,8 @@ from fibsem.analysis.calibration import Platt
 from fibsem.analysis.metrics import Confusion, cross_entropy
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
 from fibsem.analysis.structure.parts import PartErrors
-from fibsem.data.dataset import IGNORE, Region
+from fibsem.data.labels import IGNORE
+from fibsem.data.samples import Region
 from fibsem.geometry import Box
 from fibsem.training.squares import (
     CHOSEN,

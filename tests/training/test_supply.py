@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fibsem.data.dataset import IGNORE, Region
+from fibsem.data.labels import IGNORE
 from fibsem.data.pieces import cut_regions
+from fibsem.data.samples import Region
 from fibsem.data.sampling import LabelledWindow
 from fibsem.geometry import Box
 from fibsem.training import material as materials

@@ -14,13 +14,12 @@ from fibsem.data.volumes.faults import File, SliceError, kind_of, reading
 from fibsem.data.volumes.lengths import check_same_nm, known_nm
 from fibsem.data.volumes.names import natural_key
 from fibsem.data.volumes.numbering import Slots, numbered
-from fibsem.data.volumes.ome import VoxelNm
 from fibsem.data.volumes.pages import Absent, Page, alike, look, page_of
 from fibsem.data.volumes.pattern import Pattern
 from fibsem.data.volumes.source import Manner
 from fibsem.data.volumes.tags import tagged_nm
 from fibsem.data.volumes.tiff import TiffSource, open_file, scene_of
-from fibsem.data.volumes.writers import UNKNOWN_NM
+from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm
 from fibsem.errors import UserError
 
 TIFF = (".tif", ".tiff")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fibsem.data.volumes.source import Around, Source
-from fibsem.data.volumes.writers import Voxels
+from fibsem.data.volumes.voxels import Voxels
 from fibsem.geometry import Box
 
 #: Bytes of a layer that is kept, at most; of larger ones every slice is decoded by itself.

@@ -7,7 +7,7 @@ import unicodedata
 from numbers import Real
 
 from fibsem.data.volumes.faults import SliceError
-from fibsem.data.volumes.ome import VoxelNm
+from fibsem.data.volumes.voxels import VoxelNm
 
 #: Nanometres by symbol, of which the case counts, and by word.
 SYMBOLS = {

@@ -6,7 +6,7 @@ import numpy as np
 
 from fibsem.data.volumes.faults import SliceError
 from fibsem.data.volumes.source import Around, Source, check_finite
-from fibsem.data.volumes.writers import Voxels
+from fibsem.data.volumes.voxels import Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 

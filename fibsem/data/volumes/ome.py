@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-VoxelNm = tuple[float | None, float | None, float | None]
+from fibsem.data.volumes.voxels import VoxelNm
 
 #: Pixels along the side of a chunk, at most.
 CHUNK = 1024

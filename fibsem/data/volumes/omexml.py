@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from fibsem.data.volumes.lengths import length_nm
-from fibsem.data.volumes.ome import VoxelNm
+from fibsem.data.volumes.voxels import VoxelNm
 
 #: More than any film has.
 MOST_PLANES = 10**7

@@ -14,9 +14,8 @@ import zarr
 
 from fibsem.data.volumes.faults import File, SliceError, kind_of, reading
 from fibsem.data.volumes.lengths import length_nm
-from fibsem.data.volumes.ome import VoxelNm
 from fibsem.data.volumes.source import Manner, Place, check_dtype, file_identity, white_of
-from fibsem.data.volumes.writers import UNKNOWN_NM, Voxels
+from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm, Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
 

@@ -17,7 +17,7 @@ import tifffile
 from fibsem.data.volumes.faults import File, SliceError, open_bytes, reading
 from fibsem.data.volumes.photometry import Tone, tone_of
 from fibsem.data.volumes.source import check_dtype
-from fibsem.data.volumes.writers import Voxels
+from fibsem.data.volumes.voxels import Voxels
 from fibsem.errors import UserError
 
 T = TypeVar("T")

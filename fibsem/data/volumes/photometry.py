@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.data.volumes.faults import File, SliceError
-from fibsem.data.volumes.writers import Voxels
+from fibsem.data.volumes.voxels import Voxels
 
 WHITE_IS_0, BLACK_IS_0, PALETTE = 0, 1, 3
 NAMES = {2: "RGB", 4: "a transparency mask", 5: "CMYK", 6: "YCbCr", 8: "CIELab"}

@@ -12,10 +12,9 @@ from xml.etree.ElementTree import ParseError
 import tifffile
 
 from fibsem.data.volumes.faults import File, SliceError, read_bytes
-from fibsem.data.volumes.ome import VoxelNm
 from fibsem.data.volumes.omexml import Plane, metadata_file, ome_images
 from fibsem.data.volumes.pages import open_tiff
-from fibsem.data.volumes.writers import UNKNOWN_NM
+from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm
 from fibsem.errors import UserError
 
 #: Programs whose files have axes of their own, of which tifffile knows.

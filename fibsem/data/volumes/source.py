@@ -13,8 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.data.volumes.faults import File, SliceError
-from fibsem.data.volumes.ome import VoxelNm
-from fibsem.data.volumes.writers import DTYPES, Voxels
+from fibsem.data.volumes.voxels import DTYPES, VoxelNm, Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
 

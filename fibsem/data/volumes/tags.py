@@ -8,8 +8,7 @@ from typing import Any
 import tifffile
 
 from fibsem.data.volumes.lengths import known_nm, length_nm, unit_nm
-from fibsem.data.volumes.ome import VoxelNm
-from fibsem.data.volumes.writers import UNKNOWN_NM
+from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm
 
 UNITS = {2: "inch", 3: "cm"}
 PRINTED = (unit_nm("inch"), unit_nm("cm"))

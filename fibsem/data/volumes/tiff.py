@@ -17,12 +17,11 @@ import tifffile
 
 from fibsem.data.volumes.faults import File, SliceError
 from fibsem.data.volumes.lengths import known_nm
-from fibsem.data.volumes.ome import VoxelNm
 from fibsem.data.volumes.pages import Absent, Page, alike, check_whole, look, page_of
 from fibsem.data.volumes.scenes import Scene, beside, pick, scenes_of
 from fibsem.data.volumes.source import Manner, Place, file_identity, white_of
 from fibsem.data.volumes.tags import tagged_nm
-from fibsem.data.volumes.writers import Voxels
+from fibsem.data.volumes.voxels import VoxelNm, Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
 

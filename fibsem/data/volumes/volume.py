@@ -15,7 +15,6 @@ import numpy.typing as npt
 from fibsem.data.volumes.layered import DeepSource
 from fibsem.data.volumes.lengths import finite
 from fibsem.data.volumes.mended import MendedSource
-from fibsem.data.volumes.ome import VoxelNm
 from fibsem.data.volumes.source import (
     Around,
     Manner,
@@ -26,7 +25,7 @@ from fibsem.data.volumes.source import (
     check_grey,
     white_of,
 )
-from fibsem.data.volumes.writers import UNKNOWN_NM, Voxels
+from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm, Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.analysis.postprocessing import segment_slice
-from fibsem.data.preprocessing import CorrectedVolume
+from fibsem.data.corrected import CorrectedVolume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.model.predict import BlockScorer, compiled

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.analysis.calibration import Platt
-from fibsem.data.preprocessing import CorrectedVolume, evenly_spaced
+from fibsem.data.corrected import CorrectedVolume
+from fibsem.data.preprocessing import evenly_spaced
 from fibsem.data.volumes import Format, Meaning, VolumeWriter, VoxelNm, create_volume, open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.data.preprocessing import CorrectedVolume
+from fibsem.data.corrected import CorrectedVolume
 from fibsem.geometry import Box, Triple
 
 FloatArray = npt.NDArray[np.float32]

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from fibsem.data.corrected import CorrectedVolume
 from fibsem.data.material import Extent, find_extent, known_extent
-from fibsem.data.preprocessing import CorrectedVolume, Correction, fit_correction
+from fibsem.data.preprocessing import Correction, fit_correction
 from fibsem.data.volumes import Volume
 from fibsem.inference.model.predict import Mode
 from fibsem.inference.model.segmenter import Scorer, Segmenter

@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.analysis.postprocessing import segment_slice
+from fibsem.data.corrected import CorrectedVolume, reflected
 from fibsem.data.material import Extent
-from fibsem.data.preprocessing import CorrectedVolume, Correction, reflected
+from fibsem.data.preprocessing import Correction
 from fibsem.data.volumes import Volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box

@@ -8,7 +8,7 @@ from fibsem.data.digests import Stamp, slice_digest, slice_digests, stamps_of
 from fibsem.data.volumes import Volume
 from fibsem.data.volumes.mended import MendedSource
 from fibsem.data.volumes.source import Around, Source
-from fibsem.data.volumes.writers import Voxels
+from fibsem.data.volumes.voxels import Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 

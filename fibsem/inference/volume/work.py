@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fibsem.data.preprocessing import CorrectedVolume
+from fibsem.data.corrected import CorrectedVolume
 from fibsem.data.volumes import Volume
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import tifffile
 
-from fibsem.data.dataset import IGNORE, left_out
+from fibsem.data.corrected import CorrectedVolume, mirrored
+from fibsem.data.labels import IGNORE
 from fibsem.data.manifest import load_dataset
 from fibsem.data.material import Extent, find_extent, known_extent
-from fibsem.data.preprocessing import CorrectedVolume, Recipe, fit_correction, mirrored
+from fibsem.data.preprocessing import Recipe, fit_correction
+from fibsem.data.samples import left_out
 from fibsem.data.volumes import ArrayVolume
 from fibsem.errors import UserError
 from fibsem.geometry import Box

@@ -13,12 +13,13 @@ import pytest
 import tifffile
 
 from fibsem.analysis.metrics import Confusion, pooled
-from fibsem.data.dataset import IGNORE
+from fibsem.data.labels import IGNORE
 from fibsem.data.manifest import load_dataset
 from fibsem.data.phantom import PhantomRecipe, simulate
+from fibsem.data.phantom.annotator import place_squares
 from fibsem.data.phantom.recipe import THESIS_FILMS
 from fibsem.data.phantom.render import slices
-from fibsem.data.phantom.simulation import place_squares, unlike
+from fibsem.data.phantom.simulation import unlike
 from fibsem.data.preprocessing import mean_profile
 from fibsem.errors import UserError
 from tests.conftest import TINY

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from fibsem.analysis.postprocessing import PostProcessing, segment_slice
-from fibsem.data.preprocessing import CorrectedVolume, Recipe, fit_correction
+from fibsem.data.corrected import CorrectedVolume
+from fibsem.data.preprocessing import Recipe, fit_correction
 from fibsem.data.volumes import ArrayVolume
 from fibsem.geometry import Box
 from fibsem.inference.model.predict import compiled, sliding_window

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from fibsem.analysis.postprocessing import PostProcessing
-from fibsem.data.preprocessing import CorrectedVolume, Recipe, fit_correction
+from fibsem.data.corrected import CorrectedVolume
+from fibsem.data.preprocessing import Recipe, fit_correction
 from fibsem.data.volumes import ArrayVolume
 from fibsem.errors import UserError
 from fibsem.geometry import Nbhd

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.data.corrected import CorrectedVolume
 from fibsem.data.greys import distance, standardised_histogram
-from fibsem.data.preprocessing import CorrectedVolume, Recipe, fit_correction
+from fibsem.data.preprocessing import Recipe, fit_correction
 from fibsem.data.volumes import ArrayVolume, open_volume
 from fibsem.geometry import Nbhd
 from fibsem.inference.model.segmenter import Segmenter

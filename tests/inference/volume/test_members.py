@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from fibsem.analysis.postprocessing import PostProcessing, segment_slice
+from fibsem.data.corrected import CorrectedVolume
 from fibsem.data.material import Extent
-from fibsem.data.preprocessing import CorrectedVolume, Recipe, fit_correction
+from fibsem.data.preprocessing import Recipe, fit_correction
 from fibsem.data.volumes import ArrayVolume
 from fibsem.geometry import Box
 from fibsem.inference.model.segmenter import Scorer, Segmenter

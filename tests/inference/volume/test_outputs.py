@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from fibsem.analysis.postprocessing import PostProcessing
-from fibsem.data.preprocessing import CorrectedVolume, fit_correction
+from fibsem.data.corrected import CorrectedVolume
+from fibsem.data.preprocessing import fit_correction
 from fibsem.data.volumes import create_volume, open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box

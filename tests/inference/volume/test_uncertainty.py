@@ -14,7 +14,8 @@ from hypothesis.extra import numpy as hnp
 from fibsem import segment
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import compose
-from fibsem.data.preprocessing import CorrectedVolume, Recipe, fit_correction
+from fibsem.data.corrected import CorrectedVolume
+from fibsem.data.preprocessing import Recipe, fit_correction
 from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box

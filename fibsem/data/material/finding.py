@@ -1,0 +1,81 @@
+"""What a caller asks for: the extent of a volume as a rule, a mask or a search says."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from fibsem.data.material.extent import Extent
+from fibsem.data.material.search import Search, Show
+from fibsem.data.volumes import Volume, open_labels
+from fibsem.errors import UserError
+from fibsem.geometry import Triple
+
+#: Seconds from which on progress is shown.
+SHOWN_AFTER_S = 2.0
+
+
+#: What `valid` may be beside the path of a mask.
+RULES = ("auto", "all")
+
+
+def known_extent(shape: Triple, valid: str) -> Extent | None:
+    """What `valid` says without a look at the film: ``all``, or the path of a mask.
+
+    Raises
+    ------
+    UserError
+        If the mask cannot be opened, or has another shape.
+    """
+    if valid == "auto":
+        return None
+    if valid == "all":
+        return Extent(shape)
+    mask = open_labels(valid)
+    if mask.shape[1:] != shape[1:] or mask.shape[0] not in (1, shape[0]):
+        raise UserError(
+            f"`valid` must be auto, all or a mask of the volume's shape {shape} or of one "
+            f"slice of it, but {mask.path} has {mask.shape}."
+        )
+    return Extent(shape, mask=mask)
+
+
+def look_for(volume: Volume, valid: str = "auto") -> Extent:
+    """What of a volume is not material, looked for in a slice when it is asked for.
+
+    For data of which few slices are used; `find_extent` looks at all of them.
+    """
+    return known_extent(volume.shape, valid) or Extent(volume.shape, Search(volume))
+
+
+def odd_in(
+    volume: Volume, extent: Extent | None = None, show: Callable[[int], object] = int
+) -> Iterator[str]:
+    """Say which slices of a volume are unlike their neighbours; each is read once.
+
+    Where an extent is known only what it holds to be material counts.
+    """
+    yield from Search(volume).odd_of_all(extent, show)
+
+
+def find_extent(volume: Volume, valid: str = "auto", progress: Show | None = None) -> Extent:
+    """What of a volume is not material; every slice is read once, and each looked at by itself.
+
+    Memory: a slice. Time: that of reading, and a few passes over each slice.
+    """
+    began = time.monotonic()
+
+    def show(z: int) -> None:
+        if progress and time.monotonic() - began > SHOWN_AFTER_S:
+            progress("slices looked at", z, volume.shape[0])
+
+    asked = known_extent(volume.shape, valid)
+    search, parts = Search(volume), {}
+    if asked is not None:  # that a slice is odd is said all the same
+        return replace(asked, doubts=tuple(search.odd_of_all(asked, show)))
+    for z in search:
+        show(z)
+        if some := search[z]:
+            parts[z] = some
+    return Extent(volume.shape, parts, doubts=tuple(search.doubts()))

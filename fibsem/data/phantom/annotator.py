@@ -1,0 +1,153 @@
+"""The annotator's squares on a phantom: where they lie, and what is drawn in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, map_coordinates
+
+from fibsem.data.phantom.recipe import PhantomRecipe, stream
+from fibsem.errors import UserError
+from fibsem.geometry import Box
+
+Mask = NDArray[np.bool_]
+
+SHARES = {"train": 0.6, "val": 0.2, "test": 0.2}
+#: Slices between the squares of two parts, where the stack is deep enough to spare them.
+GUARD_SLICES = 10
+SOLID = 255
+
+
+@dataclass(frozen=True)
+class Square:
+    """A labelled square: one slice thick."""
+
+    box: Box
+    split: str
+
+
+def place_squares(recipe: PhantomRecipe, sample: str) -> list[Square]:
+    """Choose the squares of a sample: apart from each other, spread over the stack.
+
+    In a stack deep enough for it, train, validation and test lie in slices of their own with
+    ``GUARD_SLICES`` unused ones between them, so that no neighbourhood is shared. In a shallower
+    one the parts are mixed, as in the published split.
+    """
+    rng = stream(recipe.seed, sample, "squares", 0)
+    depth, height, width = recipe.shape
+    splits = _split_names(recipe.squares)
+    zones = _zones(depth)
+    if zones is None:
+        zones = dict.fromkeys(SHARES, range(depth))
+        splits = [splits[k] for k in rng.permutation(len(splits))]
+    side, taken = recipe.square_px, list[Square]()
+    for split in SHARES:
+        members = [k for k, name in enumerate(splits) if name == split]
+        spread = np.linspace(zones[split].start, zones[split].stop - 1, max(1, len(members)))
+        for z in np.round(spread).astype(int)[: len(members)]:
+            box = _free_box(int(z), zones[split], (height, width), side, taken, rng)
+            taken.append(Square(box, split))
+    return taken
+
+
+def _zones(depth: int) -> dict[str, range] | None:
+    """Slices of each part, or None where the guard would take more than half of the stack."""
+    usable = depth - 2 * GUARD_SLICES
+    if usable < depth / 2:
+        return None
+    zones, start = {}, 0
+    for split, share in SHARES.items():
+        stop = min(depth, start + max(1, round(share * usable)))
+        zones[split] = range(start, stop)
+        start = stop + GUARD_SLICES
+    return zones
+
+
+def _split_names(count: int) -> list[str]:
+    """Part of each square: 60 / 20 / 20 %, at least one of each where there are three."""
+    held_out = max(1, round(SHARES["val"] * count)) if count >= 3 else 0
+    return ["train"] * (count - 2 * held_out) + ["val"] * held_out + ["test"] * held_out
+
+
+def _free_box(
+    z: int,
+    zone: range,
+    extent: tuple[int, int],
+    side: int,
+    taken: Sequence[Square],
+    rng: np.random.Generator,
+) -> Box:
+    """A square near slice z that overlaps none of those that are taken."""
+    for attempt in range(10_000):
+        y, x = (int(rng.integers(0, n - side + 1)) for n in extent)
+        if attempt > 100:  # this slice may be full
+            z = int(rng.integers(zone.start, zone.stop))
+        box = Box((z, y, x), (z + 1, y + side, x + side))
+        if not any(box.overlaps(other.box) for other in taken):
+            return box
+    raise UserError(
+        f"`phantom.squares` must fit into the slices without overlap, but {len(taken) + 1} squares "
+        f"of {side} pixels do not fit into {len(zone)} slices of {extent[0]} x {extent[1]}."
+    )
+
+
+def draw(
+    solid: Mask, recipe: PhantomRecipe, rng: np.random.Generator, margin: int
+) -> NDArray[np.uint8]:
+    """What an annotator draws: the truth under a smooth random displacement of a few pixels.
+
+    Parameters
+    ----------
+    solid : (h + 2 margin, w + 2 margin) bool
+        The truth with its surroundings.
+    recipe, rng
+        Size and length of the displacement, and the source of randomness.
+    margin
+        Pixels to cut off again.
+
+    Returns
+    -------
+    (h, w) uint8
+        0 pore, 255 solid.
+    """
+    moved = []
+    for axis, n in enumerate(solid.shape):
+        noise = gaussian_filter(rng.standard_normal(solid.shape), recipe.annotator_length_px)
+        scale = noise.std() if recipe.annotator_sd_px else 1.0
+        position = np.arange(n).reshape(-1, 1) if axis == 0 else np.arange(n)
+        moved.append(position + recipe.annotator_sd_px * noise / scale)
+    drawn = map_coordinates(solid.astype(np.uint8), moved, order=0, mode="nearest")
+    inner = slice(margin, solid.shape[0] - margin), slice(margin, solid.shape[1] - margin)
+    return (SOLID * drawn[inner]).astype(np.uint8)
+
+
+@dataclass
+class DrawnSquares:
+    """Squares of one sample, drawn and exact, as its slices go by."""
+
+    recipe: PhantomRecipe
+    sample: str
+    squares: Sequence[Square]
+
+    def __post_init__(self) -> None:
+        self.masks: dict[int, NDArray[np.uint8]] = {}
+        self.truths: dict[int, NDArray[np.uint8]] = {}
+        self.margin = 4 * round(self.recipe.annotator_sd_px + 1)
+
+    def take(self, z: int, solid: Mask) -> None:
+        """Draw the squares of a slice."""
+        padded = np.pad(solid, self.margin, mode="reflect")
+        for k, square in enumerate(self.squares):
+            if square.box.start[0] != z:
+                continue
+            _, rows, columns = square.box.slices
+            around = padded[
+                rows.start : rows.stop + 2 * self.margin,
+                columns.start : columns.stop + 2 * self.margin,
+            ]
+            rng = stream(self.recipe.seed, self.sample, "annotator", k)
+            self.masks[k] = draw(around, self.recipe, rng, self.margin)
+            self.truths[k] = (SOLID * solid[rows, columns]).astype(np.uint8)

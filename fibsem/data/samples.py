@@ -1,0 +1,161 @@
+"""One volume with its labelled regions: on material, in their place, apart from others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+
+import numpy as np
+
+from fibsem.data.digests import UNREADABLE
+from fibsem.data.labels import IGNORE, LabelArray
+from fibsem.data.material import Extent, look_for
+from fibsem.data.split import SPLITS, Split
+from fibsem.data.volumes import Volume
+from fibsem.data.volumes.faults import File
+from fibsem.errors import UserError
+from fibsem.geometry import Box
+
+
+@dataclass(frozen=True)
+class Region:
+    """A labelled rectangle of one slice.
+
+    Attributes
+    ----------
+    sample, name
+        Where it belongs, and what messages call it.
+    box
+        One slice thick.
+    split
+        Its part.
+    read
+        Labels, (h, w) uint8: 0 pore, 1 solid, ``IGNORE``.
+    read_truth
+        Exact labels where they are known (phantoms), else None.
+    annotator
+        Who labelled it, where that is told.
+    """
+
+    sample: str
+    name: str
+    box: Box
+    split: Split
+    read: Callable[[], LabelArray] = field(repr=False)
+    read_truth: Callable[[], LabelArray] | None = field(default=None, repr=False)
+    annotator: str = ""
+
+    @property
+    def key(self) -> str:
+        """Sample and name in one text, which no other region has.
+
+        >>> Region("a b", "m1.tif", Box((0, 0, 0), (1, 4, 4)), "val", None).key
+        'a%20b m1.tif'
+        """
+        return f"{self.sample.replace('%', '%25').replace(' ', '%20')} {self.name}"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One volume with its labelled regions; ``dense`` if they were cut from a label stack.
+
+    ``label_files`` are those that a change of labels would show in. ``valid`` says what of it is
+    material: ``auto``, ``all`` or the path of a mask; ``extent`` is what follows of it, in a
+    dataset that was checked.
+    """
+
+    name: str
+    volume: Volume
+    regions: tuple[Region, ...] = ()
+    expected_porosity: float | None = None
+    dense: bool = False
+    label_files: tuple[File, ...] = ()
+    valid: str = "auto"
+    extent: Extent | None = None
+
+
+@dataclass(frozen=True)
+class OnMaterial:
+    """Labels of a region, ``IGNORE`` where its sample shows no material."""
+
+    labels: Callable[[], LabelArray]
+    extent: Extent
+    box: Box
+
+    def __call__(self) -> LabelArray:
+        labels, inside = self.labels(), self.extent.inside(self.box.start[0])
+        if inside is None:
+            return labels
+        return np.where(inside[self.box.slices[1:]], labels, np.uint8(IGNORE))
+
+
+def on_material(sample: Sample) -> Sample:
+    """The sample with labels on material only; slices are looked at when they are asked for."""
+    extent = look_for(sample.volume, sample.valid)
+    regions = tuple(
+        replace(
+            region,
+            read=OnMaterial(region.read, extent, region.box),
+            read_truth=region.read_truth and OnMaterial(region.read_truth, extent, region.box),
+        )
+        for region in sample.regions
+    )
+    return replace(sample, regions=regions, extent=extent)
+
+
+def left_out(region: Region) -> int:
+    """Labelled pixels of a region that do not count, because they show no material."""
+    if not isinstance(region.read, OnMaterial):
+        return 0
+    return int(np.count_nonzero((region.read.labels() != IGNORE) & (region.read() == IGNORE)))
+
+
+def check_boxes(sample: Sample) -> None:
+    """Refuse regions outside their volume, and of different parts that overlap."""
+    for region in sample.regions:
+        if not region.box.inside(sample.volume.shape):
+            raise UserError(
+                f"a mask must lie inside its volume, but {region.name} of sample {sample.name} "
+                f"covers (z, y, x) {region.box.start} to {region.box.stop} of "
+                f"{sample.volume.shape}."
+            )
+    if sample.dense:
+        return  # cut from one stack: apart by construction
+    for k, region in enumerate(sample.regions):
+        for other in sample.regions[:k]:
+            if region.split != other.split and region.box.overlaps(other.box):
+                raise UserError(
+                    f"regions of different splits must not overlap, but {other.name} "
+                    f"({other.split}) and {region.name} ({region.split}) of sample "
+                    f"{sample.name} do."
+                )
+
+
+def check_apart(samples: Sequence[Sample], digests: Mapping[str, Mapping[int, str]]) -> None:
+    """Two samples may show one film, or parts of it: what one learns from, none is tested on."""
+    in_slice: dict[str, list[tuple[Sample, Region]]] = {}
+    for sample in samples:
+        for region in sample.regions:
+            digest = digests[sample.name][region.box.start[0]]
+            if digest != UNREADABLE:
+                in_slice.setdefault(digest, []).append((sample, region))
+    for found in in_slice.values():
+        for (one, region), (two, other) in combinations(found, 2):
+            if one is not two and region.split != other.split and _same_pixels(region, other):
+                raise UserError(
+                    f"regions of different splits must not overlap, but {region.name} of "
+                    f"{one.name} ({region.split}) and {other.name} of {two.name} ({other.split}) "
+                    "do: their slices are the same."
+                )
+
+
+def _same_pixels(one: Region, other: Region) -> bool:
+    """Whether two regions overlap in the slice, whichever it is."""
+    z = one.box.start[0]
+    return one.box.overlaps(Box((z, *other.box.start[1:]), (one.box.stop[0], *other.box.stop[1:])))
+
+
+def by_split(sample: Sample) -> Mapping[Split, tuple[Region, ...]]:
+    """The regions of a sample by part."""
+    return {split: tuple(r for r in sample.regions if r.split == split) for split in SPLITS}

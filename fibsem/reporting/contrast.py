@@ -1,0 +1,84 @@
+"""Whether labels go with the grey values, and alike in every sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.analysis.intervals import normal_interval
+from fibsem.data.preprocessing import evenly_spaced
+from fibsem.data.samples import Region, Sample, by_split
+from fibsem.data.split import SPLITS, Split
+from fibsem.data.strangers import share_above
+
+#: Squares by which it is told whether labels go with the grey values.
+FEWEST = 3
+
+
+def inverted_or_unrelated(classes: Mapping[str, Sequence[Classed]]) -> Iterator[str]:
+    """Samples whose labels do not go with the grey values, or not as those of others do."""
+    dark, bright = [], []
+    for name, squares in classes.items():
+        shares = [share_above(one.solid, one.pore) for one in squares if one.is_mixed]
+        if len(shares) < FEWEST:
+            continue
+        low, high = normal_interval(shares)
+        if low > 0.5:
+            dark.append(name)
+        elif high < 0.5:
+            bright.append(name)
+        else:
+            yield (
+                f"{name}: labels say nothing of the grey value ({100 * np.mean(shares):.0f} % of "
+                "the solid is brighter than the pores of its square, by chance 50): do the "
+                "squares lie where they should?"
+            )
+    if dark and bright:
+        yield (
+            f"pores are darker than solid in {', '.join(dark)}, but brighter in "
+            f"{', '.join(bright)}: grey values or labels of one kind are inverted"
+        )
+
+
+def grey_of(sample: Sample, region: Region) -> npt.NDArray[np.float32]:
+    """Grey values of a region in [0, 1], (h, w)."""
+    return sample.volume.read_unit(region.box)[0]
+
+
+@dataclass(frozen=True)
+class Classed:
+    """Grey values of a square in [0, 1], by what they are labelled."""
+
+    split: Split
+    pore: npt.NDArray[np.float32]
+    solid: npt.NDArray[np.float32]
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether it shows both classes."""
+        return bool(self.pore.size and self.solid.size)
+
+
+def classed(sample: Sample) -> Iterator[Classed]:
+    """Squares of a sample, at most 100 of each part."""
+    for split, regions in by_split(sample).items():
+        for k in evenly_spaced(len(regions), 100) if regions else ():
+            grey, labels = grey_of(sample, regions[k]), regions[k].read()
+            yield Classed(split, grey[labels == 0], grey[labels == 1])
+
+
+def by_class(squares: Sequence[Classed]) -> dict[str, list[npt.NDArray[Any]]]:
+    """Grey values of pore and solid of each part."""
+    none = np.empty(0, np.float32)
+    parts = {split: [one for one in squares if one.split == split] for split in SPLITS}
+    return {
+        split: [
+            np.concatenate([none, *(one.pore for one in part)]),
+            np.concatenate([none, *(one.solid for one in part)]),
+        ]
+        for split, part in parts.items()
+    }

@@ -1,0 +1,62 @@
+"""The grey values of a sample, counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.data.preprocessing import evenly_spaced, material_slices
+from fibsem.data.samples import Sample
+
+#: One bin per grey value of 16 bits; every value of 8 bits has its own bin too.
+BINS = 65536
+
+
+@dataclass(frozen=True)
+class Greys:
+    """Grey values of a sample in [0, 1], from at most 20 evenly spaced slices."""
+
+    counts: npt.NDArray[np.int64]
+    mean: float
+    std: float
+
+    @property
+    def median(self) -> float:
+        """Half of the pixels are not brighter."""
+        ranks = self.counts.cumsum()
+        return float(np.searchsorted(ranks, (ranks[-1] + 1) // 2) / (BINS - 1))
+
+    @property
+    def saturated(self) -> tuple[float, float]:
+        """Share of pixels at the darkest and at the brightest possible value."""
+        total = self.counts.sum()
+        return float(self.counts[0] / total), float(self.counts[-1] / total)
+
+    def coarse(self, bins: int = 256) -> npt.NDArray[np.int64]:
+        """The counts in fewer bins."""
+        summed: npt.NDArray[np.int64] = self.counts.reshape(bins, -1).sum(axis=1)
+        return summed
+
+
+def greys(sample: Sample) -> Greys:
+    """Count the grey values of a sample's material."""
+    counts = np.zeros(BINS, np.int64)
+    sums = np.zeros(3)
+    for box, inside in material_slices(sample.volume.shape, sample.extent):
+        grey = sample.volume.read_unit(box)
+        grey = grey if inside is None else grey[0][inside]
+        counts += np.bincount(np.rint(grey * (BINS - 1)).astype(np.int64).ravel(), minlength=BINS)
+        grey64 = grey.astype(np.float64)
+        sums += [grey.size, grey64.sum(), np.square(grey64).sum()]
+    mean = sums[1] / sums[0]
+    return Greys(counts, float(mean), float(np.sqrt(max(0.0, sums[2] / sums[0] - mean**2))))
+
+
+def left_out_shares(sample: Sample) -> dict[str, float]:
+    """Shares of evenly spaced slices that show no material, by kind."""
+    slices = evenly_spaced(sample.volume.shape[0])
+    area = len(slices) * sample.volume.shape[1] * sample.volume.shape[2]
+    counts = sample.extent.left_out(slices) if sample.extent else {}
+    return {kind: count / area for kind, count in counts.items()}
