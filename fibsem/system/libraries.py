@@ -1,8 +1,9 @@
-"""TensorFlow and Keras as this project uses them: quiet, and with settings of our own.
+"""TensorFlow and Keras as this project uses them: quiet, lean, and with settings of our own.
 
-Both read variables and files of other programs while they are imported, and TensorFlow's C++ says
-several lines on standard error that no variable turns off. So what they find is settled when the
-package is imported, in every process, before either of them is.
+Both read variables and files of other programs while they are imported, TensorFlow's C++ says
+several lines on standard error that no variable turns off, and Keras loads scikit-learn, Matplotlib
+and IPython for what hardly anybody calls. So what they find is settled when the package is
+imported, in every process, before either of them is.
 """
 
 from __future__ import annotations
@@ -16,11 +17,15 @@ import warnings
 from collections.abc import Iterator
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import LazyLoader
 from types import ModuleType
 from typing import Any
 
 #: What TensorFlow says while it is loaded: remarks, warnings and errors that did not end it.
 REMARK = re.compile(rb"WARNING: All log messages before absl|[IWE]\d{4} \d\d:\d\d:[\d.]+ ")
+#: What is loaded where it is first used: wrappers for scikit-learn, galleries by Matplotlib, and
+#: IPython for an editor of files, which were a third of the time that Keras takes to be imported.
+SELDOM = ("keras.wrappers", "keras.visualization", "keras.src.visualization", "IPython")
 #: Variables that change what Keras and Keras-Tuner do.
 KERAS = ("KERAS_", "KERASTUNER_")
 #: Of MLflow's, those by which a server is reached; the others say where things lie, or go on.
@@ -45,6 +50,7 @@ def settle() -> None:
     os.environ["KERAS_HOME"] = f"{os.devnull}/keras"
     os.environ["KERAS_TUNER_NO_TELEMETRY"] = "1"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.meta_path.insert(0, _Lazily())
     if os.environ["TF_CPP_MIN_LOG_LEVEL"] == "3":
         sys.meta_path.insert(0, _Quietly())
 
@@ -81,6 +87,18 @@ class _Quietly(MetaPathFinder):
                 load(module)
 
         spec.loader.exec_module = quietly  # type: ignore[method-assign]
+        return spec
+
+
+class _Lazily(MetaPathFinder):
+    """Finds what is seldom used where Python would, and lets it be loaded by its first use."""
+
+    def find_spec(
+        self, name: str, path: Any, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(name, path, target) if name in SELDOM else None
+        if spec is not None and spec.loader is not None:
+            spec.loader = LazyLoader(spec.loader)
         return spec
 
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -13,6 +14,17 @@ REMARKS = (
     b"I0000 00:00:1795711447.336308   24257 port.cc:153] oneDNN custom operations are on.\n"
     b"E0000 00:00:1795711447.336617   24257 cuda_dnn.cc:8310] Unable to register cuDNN factory\n"
 )
+SELDOM_USED = """
+    import sys
+
+    import fibsem
+    import keras
+
+    assert not {"sklearn", "matplotlib", "scipy.stats"} & set(sys.modules)
+    assert keras.wrappers.SKLearnClassifier.__mro__[-2].__module__.startswith("sklearn")
+    assert callable(keras.visualization.plot_image_gallery)
+    assert {"sklearn", "matplotlib"} <= set(sys.modules)
+"""
 
 
 def test_only_remarks_are_left_out(capfd):
@@ -71,6 +83,15 @@ def test_a_command_leaves_what_was_set_for_others(theirs, probe):
     line = [sys.executable, "-c", f"{begin}; {probe}"]
     environment = {**os.environ, **theirs, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(line, capture_output=True, env=environment, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_what_keras_seldom_needs_is_loaded_where_it_is_used():
+    """A third of its import: none of it at first, and all of it for whoever asks."""
+    line = [sys.executable, "-c", textwrap.dedent(SELDOM_USED)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(line, capture_output=True, env=environment, timeout=100, check=False)
     assert done.returncode == 0, done.stderr
 
 
