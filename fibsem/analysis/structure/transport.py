@@ -6,6 +6,10 @@ The steady diffusion equation on the pore voxels, the concentration held at both
 no flux at solid and at the other faces. Neighbouring voxels exchange through the face between them:
 conductance is its area over their distance, so that voxels need not be cubes. Cooper et al.,
 SoftwareX 5 (2016) 203, for cubes.
+
+The equations are solved by conjugate gradients. What is wrong over long distances, which neighbours
+only hand on step by step, is taken out in boxes of voxels (Nicolaides, SIAM J. Numer. Anal. 24,
+1987, 355): twenty times fewer steps.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import coo_array, csr_array, diags_array
-from scipy.sparse.linalg import cg
+from scipy.sparse.linalg import LinearOperator, cg, splu
 
 from fibsem.analysis.structure.film import PORE, Phases, Spacing
 from fibsem.analysis.structure.intrusion import FACES, reached
@@ -26,6 +30,11 @@ Array = npt.NDArray[np.float64]
 TOLERANCE = 1e-6
 #: Steps after which it is given up.
 MOST_STEPS = 20_000
+#: Smallest side of a box, in the smallest sides of a voxel; boxes, at most: their equations are
+#: solved directly.
+BOX, MOST_BOXES = 3, 20_000
+#: How SuperLU factors what is symmetric and positive: without looking for pivots.
+SYMMETRIC = {"SymmetricMode": True, "DiagPivotThresh": 0.0}
 
 
 @dataclass(frozen=True)
@@ -66,7 +75,7 @@ def diffuse(phases: Phases, spacing: Spacing, axis: int) -> Transport:
 
     Notes
     -----
-    Pores count as neighbours by faces. Memory: about 150 bytes for every pore voxel.
+    Pores count as neighbours by faces. Memory: about 400 bytes for every pore voxel.
     """
     pores = phases == PORE
     porosity = float(pores.mean())
@@ -74,11 +83,10 @@ def diffuse(phases: Phases, spacing: Spacing, axis: int) -> Transport:
     if not through.any():
         return Transport(porosity, 0.0)
     matrix, entry, conductance = _equations(through, spacing, axis)
-    start = (
-        1 - (np.nonzero(through)[axis] + 0.5) / through.shape[axis]
-    )  # as if nothing was in the way
-    jacobi = diags_array(1 / matrix.diagonal())
-    found, steps = cg(matrix, entry, start, rtol=TOLERANCE, maxiter=MOST_STEPS, M=jacobi)
+    places = np.nonzero(through)
+    start = 1 - (places[axis] + 0.5) / through.shape[axis]  # as if nothing was in the way
+    nearly = _nearly_inverse(matrix, _boxes(places, through.shape, spacing))
+    found, steps = cg(matrix, entry, start, rtol=TOLERANCE, maxiter=MOST_STEPS, M=nearly)
     if steps:
         raise ArithmeticError(f"diffusion must be solved in {MOST_STEPS} steps, but was not")
     flow = float((conductance * (1 - found[entry > 0])).sum())
@@ -116,3 +124,32 @@ def _equations(
         diagonal[pores] += ours
         entry[pores] += value
     return csr_array(diags_array(diagonal) - links), entry, ours
+
+
+def _boxes(
+    places: tuple[npt.NDArray[np.intp], ...], shape: tuple[int, ...], spacing: Spacing
+) -> csr_array:
+    """1 where a pore voxel (row) lies in a box (column): near to cubes, as small as they may be."""
+    length = BOX * min(spacing)
+    while True:
+        sides = [max(1, round(length / step)) for step in spacing]
+        each = tuple(at // side for at, side in zip(places, sides, strict=True))
+        room = [-(-n // side) for n, side in zip(shape, sides, strict=True)]
+        kept, box = np.unique(np.ravel_multi_index(each, room), return_inverse=True)
+        if len(kept) <= MOST_BOXES:
+            rows = np.arange(len(box))
+            return csr_array((np.ones(len(box)), (rows, box)), (len(box), len(kept)))
+        length *= 1.25
+
+
+def _nearly_inverse(matrix: csr_array, boxes: csr_array) -> LinearOperator:
+    """What a residual nearly comes from: voxel by voxel, and box by box over long distances."""
+    summed = boxes.T.tocsr()
+    coarse = splu((summed @ matrix @ boxes).tocsc(), "MMD_AT_PLUS_A", options=SYMMETRIC)
+    each = 1 / matrix.diagonal()
+
+    def solve(residual: Array) -> Array:
+        moved: Array = each * residual + boxes @ coarse.solve(summed @ residual)
+        return moved
+
+    return LinearOperator(matrix.shape, matvec=solve, dtype=np.float64)

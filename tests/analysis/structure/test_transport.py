@@ -3,9 +3,10 @@ import pytest
 from scipy.sparse import lil_array
 from scipy.sparse.linalg import spsolve
 
+from fibsem.analysis.structure import transport
 from fibsem.analysis.structure.geodesic import geodesic_tortuosity
 from fibsem.analysis.structure.transport import diffuse
-from tests.analysis.structure.shapes import SPACINGS
+from tests.analysis.structure.shapes import SPACINGS, boolean
 
 
 def slowly(phases, spacing, axis):
@@ -41,6 +42,24 @@ def test_diffusion_is_that_of_the_slow_and_obvious_way(spacing, axis):
     found = diffuse(phases, spacing, axis)
     assert found.relative == pytest.approx(slowly(phases, spacing, axis), rel=1e-5)
     assert found.tortuosity_factor > 1
+
+
+@pytest.mark.parametrize("most", [2, 20])
+def test_what_boxes_hand_on_changes_no_result(most, monkeypatch):
+    """As few as two, which hardly help, and all that there are."""
+    phases = (np.random.default_rng(5).random((6, 20, 20)) > 0.6).astype(np.uint8)
+    found = diffuse(phases, (5.0, 1.0, 1.0), 2)
+    monkeypatch.setattr(transport, "MOST_BOXES", most)
+    assert diffuse(phases, (5.0, 1.0, 1.0), 2).relative == pytest.approx(found.relative, rel=1e-5)
+
+
+@pytest.mark.parametrize("spacing", SPACINGS)
+@pytest.mark.parametrize("axis", [0, 2])
+def test_long_ways_take_few_steps(spacing, axis, monkeypatch):
+    """From neighbour to neighbour it takes hundreds."""
+    monkeypatch.setattr(transport, "MOST_STEPS", 60)
+    phases = boolean((500.0, 500.0, 500.0), 90.0, 0.5, tuple(10 * s for s in spacing), seed=1)[0]
+    assert diffuse(phases, spacing, axis).tortuosity_factor > 1
 
 
 @pytest.mark.parametrize("spacing", SPACINGS)
