@@ -49,6 +49,10 @@ drawn one pixel off'
 on validation squares'
     >>> corrected_text(Labelled(0.413, porosity_interval=none, porosity_assuming_label_shift=0.45))
     'no interval: no squares; 45.00 % by its probabilities (assumes label shift)'
+    >>> from fibsem.system.summaries.figures import Agreement
+    >>> apart = Agreement(("A", "B"), 4, 0.913, 0.021)
+    >>> corrected_text(Labelled(0.413, porosity_interval=none, agreement=apart))
+    'no interval: no squares; annotators 2.10 points apart on 4 squares'
     """
     return "; ".join([_by_squares(film), *_beside(film)])
 
@@ -56,6 +60,17 @@ on validation squares'
 def by_slices_text(film: Labelled) -> str:
     """The interval over slices as from where to where; empty where there is none."""
     return _range(film.porosity_ci)
+
+
+def no_interval_text(film: Labelled) -> str:
+    """Why no interval of the film is told; empty where there is one.
+
+    >>> no_interval_text(Labelled(0.413, porosity_interval=Interval(why="no squares")))
+    'no squares'
+    """
+    if film.porosity_corrected is not None:
+        return ""
+    return (film.porosity_interval or Interval()).why or "an older version made it"
 
 
 def label_shift_text(film: Labelled) -> str:
@@ -111,12 +126,15 @@ def _beside(film: Labelled) -> Iterator[str]:
         yield f"members alone {members}"
     if seeds := seeds_text(film):
         yield seeds
+    if people := film.agreement:
+        apart = 100 * people.porosity_difference
+        yield f"annotators {apart:.2f} points apart on {people.squares} squares"
 
 
 def _by_squares(film: Labelled) -> str:
     corrected, interval = film.porosity_corrected, film.porosity_interval or Interval()
     if corrected is None:
-        return f"no interval: {interval.why or 'an older version made it'}"
+        return f"no interval: {no_interval_text(film)}"
     text = with_interval(corrected, _ends(interval), 2, 100, " %")
     return f"{text}, corrected by {interval.squares} test squares"
 

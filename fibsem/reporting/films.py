@@ -21,7 +21,8 @@ def films_of(results: Results) -> dict[str, Labelled]:
     """What is told of the porosity of every film, by a name that tells it apart; oldest first.
 
     That is what its latest segmentation says, as quantified since; the spread over seeds of
-    evaluations of the same network, where its promotion knows none.
+    evaluations of the same network, where its promotion knows none; and how far the people agree
+    who labelled the same squares of it, as the latest inspection found.
     """
     latest: dict[str, Result] = {}
     for one in results.of("segmentation"):
@@ -43,7 +44,16 @@ def told_of(segmentation: Result, results: Results) -> Labelled:
             record = {**record, **{key: one.record[key] for key in MEASURED if key in one.record}}
     known = (record.get("porosity_by_seed") or {}).get("sd") is not None
     seeds = None if known else _evaluated(record, results)
-    return typed(Labelled, {**record, "porosity_by_seed": seeds} if seeds else record)
+    beside = {"porosity_by_seed": seeds, "agreement": _agreement(record.get("sample"), results)}
+    return typed(Labelled, {**record, **{key: found for key, found in beside.items() if found}})
+
+
+def _agreement(sample: str | None, results: Results) -> Record | None:
+    """How far people agree who labelled the same squares of a sample."""
+    inspected = results.of("inspection")
+    samples = inspected[-1].record["samples"] if inspected else {}
+    agreement: Record | None = samples.get(sample, {}).get("agreement")
+    return agreement
 
 
 def _evaluated(record: Record, results: Results) -> Record | None:

@@ -125,16 +125,22 @@ def _facts(results: Results, history: pd.DataFrame | None) -> dict[str, str]:
         )
     for name, film in films_of(results).items():
         facts[f"Porosity of {name}"] = porosity_text(film)
-    for name, result in latest_of(results).items():
+    measured = latest_of(results)
+    for name, result in measured.items():
         facts[f"Structure of {name}"] = connected_text(result.record)
-    odd = [
-        warning for one in results.of("segmentation") for warning in one.record.get("warnings", [])
-    ]
-    if odd:
-        facts["Look at this"] = "; ".join(dict.fromkeys(odd))
+    if results.of("segmentation") and not measured:
+        facts["Structure"] = "not measured; python -m fibsem.quantify segmentation=FOLDER does"
+    facts |= _odd(results)
     if results.others:
         facts["Left out"] = f"{_count(results.others, 'result')} on other data of this name"
     return facts
+
+
+def _odd(results: Results) -> dict[str, str]:
+    """What data and segmented volumes warn of, or that they warn of nothing."""
+    looked = [*results.of("inspection")[-1:], *results.of("segmentation")]
+    odd = dict.fromkeys(text for one in looked for text in one.record.get("warnings", ()))
+    return {"Look at this": "; ".join(odd) or "no warnings"} if looked else {}
 
 
 def _count(number: int, what: str) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from fibsem.analysis.encoding import read_csv
 from fibsem.reporting.page import Picture, Table
@@ -61,6 +64,16 @@ def read_picture(path: Path, prefix: str = "") -> Picture:
     drawing = path.with_suffix(".svg")
     svg = drawing.read_bytes() if drawing.is_file() else None
     return Picture(_joined(prefix, path.stem), title_of(path.stem), path.read_bytes(), svg)
+
+
+def filled(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Rows as a table, without the columns in which nothing stands: nobody has to read them.
+
+    >>> list(filled([{"volume": "A", "seeds": "", "note": ""}, {"volume": "B", "note": "few"}]))
+    ['volume', 'note']
+    """
+    table = pd.DataFrame(rows).fillna("")
+    return table.loc[:, (table != "").any()]
 
 
 def pictures_in(folder: Path, prefix: str) -> tuple[Picture, ...]:

@@ -12,7 +12,12 @@ import numpy as np
 import pandas as pd
 
 from fibsem.analysis import figures, tables
-from fibsem.analysis.porosity_told import by_slices_text, members_text, one_pixel_off_text
+from fibsem.analysis.porosity_told import (
+    by_slices_text,
+    members_text,
+    no_interval_text,
+    one_pixel_off_text,
+)
 from fibsem.data.split import SPLITS
 from fibsem.errors import UserError
 from fibsem.evaluation.comparison import draw_cells, write_tables
@@ -20,7 +25,7 @@ from fibsem.quantification.segmented import limits_of_labels
 from fibsem.reporting.agreement import agreement_text
 from fibsem.reporting.browser import Layers
 from fibsem.reporting.films import names_of, told_of
-from fibsem.reporting.items import in_order, pictures_in, read_picture, read_table
+from fibsem.reporting.items import filled, in_order, pictures_in, read_picture, read_table
 from fibsem.reporting.page import Picture, Section, Table
 from fibsem.reporting.results import Record, Result, Results
 from fibsem.system.files import known_json
@@ -188,8 +193,8 @@ def segmentations(results: Results, folder: Path, browser: str | None) -> Sectio
     rows = [
         {
             "volume": names[result.folder],
-            "size (z, y, x)": " x ".join(map(str, result.record["shape"])),
             **_porosity(told_of(result, results)),
+            "size (z, y, x)": " x ".join(map(str, result.record["shape"])),
             "missing slices": len(result.record["missing"]),
             "model": _model(result.record),
             "mode": result.record["mode"],
@@ -200,9 +205,10 @@ def segmentations(results: Results, folder: Path, browser: str | None) -> Sectio
     ]
     title = (
         "Porosity of segmented volumes, corrected by the film's own test squares; beside it, and "
-        "in no interval: outlines drawn one pixel off, members, seeds, the map and its slices"
+        "in no interval: outlines drawn one pixel off, members, seeds, annotators, the map and its "
+        "slices"
     )
-    items: list[Table | Picture] = [Table("segmentations", title, pd.DataFrame(rows))]
+    items: list[Table | Picture] = [Table("segmentations", title, filled(rows))]
     drawn = figures.porosity_by_slice({names[one.folder]: porosity_of(one) for one in found})
     path = figures.save(drawn, folder / "figures" / "porosity_by_slice.png")
     items.append(read_picture(path))
@@ -231,13 +237,15 @@ def slices_of(results: Results) -> list[Layers]:
 
 def _porosity(film: Labelled) -> dict[str, str]:
     """Porosity as corrected by a film's own test squares, and what stands beside it; or nothing."""
-    interval, seeds = film.porosity_interval, film.porosity_by_seed
+    interval, seeds, people = film.porosity_interval, film.porosity_by_seed, film.agreement
     return {
         "corrected %": _percent(film.porosity_corrected),
         "95 % by squares": _interval(interval.volume if interval else None),
+        "no interval": no_interval_text(film),
         "outlines one pixel off": one_pixel_off_text(film),
         "members alone": members_text(film),
         "s.d. over seeds, points": _percent(seeds.sd if seeds else None),
+        "annotators apart, points": _percent(people.porosity_difference if people else None),
         "porosity %": _percent(film.porosity),
         "over slices, were the map true": by_slices_text(film),
     }

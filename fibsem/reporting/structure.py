@@ -11,10 +11,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from fibsem.analysis import figures
-from fibsem.analysis.porosity_told import one_pixel_off_text
+from fibsem.analysis.porosity_told import no_interval_text, one_pixel_off_text
 from fibsem.quantification.summary import carried_text
 from fibsem.reporting.films import names_of
-from fibsem.reporting.items import read_picture
+from fibsem.reporting.items import filled, read_picture
 from fibsem.reporting.page import Picture, Section, Table
 from fibsem.reporting.results import Record, Result, Results
 from fibsem.system.records import typed
@@ -36,7 +36,7 @@ def quantifications(results: Results, folder: Path) -> Section:
         for note in (*result.record["limits"], carried_text(result.record))
         if note
     ]
-    table = Table("structure", "Structure of segmented volumes", pd.DataFrame(rows))
+    table = Table("structure", "Structure of segmented volumes", filled(rows))
     return Section("Structure", tuple(notes), items=(table, *_curves(latest, folder / "figures")))
 
 
@@ -87,15 +87,16 @@ def connected_text(record: Record) -> str:
 
 
 def _row(name: str, record: Record) -> dict[str, Any]:
-    unit = record["unit"]
+    unit, film = record["unit"], typed(Labelled, record)
     interval = record["porosity_interval"]
     return {
         "volume": name,
         "porosity %": f"{100 * record['porosity']:.2f}",
         "corrected %": _per_cent(record["porosity_corrected"]),
         "95 % of the film": _ends(interval["volume"]),
+        "no interval": no_interval_text(film),
         "95 % of the material": _ends(interval["material"]),
-        "film, outlines one pixel off": one_pixel_off_text(typed(Labelled, record)),
+        "film, outlines one pixel off": one_pixel_off_text(film),
         "leads through (z, y, x)": ", ".join(map(_yes, record["percolates"].values())),
         "components": record["components"],
         f"pore size ({unit})": _figure(record[f"pore_size_{unit}"]["median"], 0),

@@ -150,11 +150,12 @@ def test_segmented_volumes_have_their_porosity_by_slice(tmp_path, report):
     drawing, latex = "figures/porosity_by_slice.svg", "tables/segmentations.tex"
     assert (tmp_path / "report" / drawing).read_text().startswith("<?xml")
     assert (
-        r"q/HPC22 & 3 x 10 x 10 &  &  &  &  &  & 30.00" in (tmp_path / "report" / latex).read_text()
+        r"q/HPC22 & an older version made it & 30.00" in (tmp_path / "report" / latex).read_text()
     )
     table = pd.read_csv(tmp_path / "report" / "tables" / "segmentations.csv", dtype=str)
     assert sorted(table["volume"]) == ["own", "p/HPC22", "q/HPC22"]
     assert set(table["porosity %"]) == {"30.00"}
+    assert not set(table) & {"corrected %", "members alone", "annotators apart, points"}  # empty
     assert set(table["model"]) == {"version 1 (2 x 2dcnn 33x33x3)"}
 
 
@@ -366,6 +367,30 @@ def test_squares_of_several_annotators_say_how_far_they_agree(tmp_path, report):
         "film: squares labelled by several (A &lt;b&gt;, B): 4, mIoU 0.913 between them, porosity "
         "2.1 points apart."
     ) in page
+
+
+def test_annotators_stand_beside_the_porosity_of_their_film(tmp_path, report):
+    apart = {"squares": 4, "annotators": ["A", "B"], "miou": 0.9, "porosity_difference": 0.021}
+    inspection(tmp_path / "out" / "i", apart)
+    segmentation(tmp_path / "out" / "film", [0.2, None, 0.4])
+    change(tmp_path / "out" / "film", sample="film")
+    _, page = report()
+    assert "annotators 2.10 points apart on 4 squares" in facts(page)["Porosity of film"]
+    change(tmp_path / "out" / "film", sample="another")
+    assert "annotators" not in facts(report()[1])["Porosity of film"]
+
+
+def test_what_is_odd_is_told_on_top_or_that_nothing_is(tmp_path, report):
+    inspection(tmp_path / "out" / "i", None)
+    segmentation(tmp_path / "out" / "film", [0.2, None, 0.4])
+    told = facts(report()[1])
+    assert told["Look at this"] == "no warnings"
+    assert told["Structure"].startswith("not measured; ")
+    change(tmp_path / "out" / "i", warnings=["HPC22: slice 3 is <dark>"])
+    change(tmp_path / "out" / "film", warnings=["grey values are far from those of training"])
+    assert facts(report()[1])["Look at this"] == (
+        "HPC22: slice 3 is &lt;dark&gt;; grey values are far from those of training"
+    )
 
 
 def test_the_curve_of_a_volume_has_a_gap_where_a_slice_is_missing():

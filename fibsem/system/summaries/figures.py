@@ -66,8 +66,18 @@ class Seeds:
 
 
 @dataclass(frozen=True)
+class Agreement:
+    """How far those who labelled the same squares agree."""
+
+    annotators: tuple[str, ...]
+    squares: int
+    miou: float
+    porosity_difference: float
+
+
+@dataclass(frozen=True)
 class Labelled:
-    """Porosity of a segmented film."""
+    """Porosity of a segmented film, and what stands beside it."""
 
     porosity: float
     porosity_ci: Ends | None = None
@@ -77,6 +87,7 @@ class Labelled:
     porosity_by_seed: Seeds | None = None
     porosity_per_px_of_boundary: float | None = None
     porosity_assuming_label_shift: float | None = None
+    agreement: Agreement | None = None
 
 
 @dataclass(frozen=True)

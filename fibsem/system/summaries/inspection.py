@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fibsem.system.summaries.figures import Ends, Shape, Text
+from fibsem.system.summaries.figures import Agreement, Ends, Shape, Text
 
 
 @dataclass(frozen=True)
@@ -14,16 +14,6 @@ class Regions:
     train: int
     val: int
     test: int
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """How far those who labelled the same squares agree."""
-
-    annotators: tuple[str, ...]
-    squares: int
-    miou: float
-    porosity_difference: float
 
 
 @dataclass(frozen=True)
