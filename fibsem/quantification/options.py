@@ -9,6 +9,9 @@ from fibsem.analysis.structure.intrusion import Face
 from fibsem.analysis.structure.joined import Connectivity
 from fibsem.config import Tree, read, require
 
+#: Voxels of a part in which labels are drawn again, at most: all of it is held, several times.
+MOST_DRAWN = 50_000_000
+
 
 @dataclass(frozen=True)
 class QuantifyConfig:
@@ -65,5 +68,9 @@ class QuantifyConfig:
         require("largest", self.largest, self.largest > 0, "above 0")
         require("reach", self.reach, self.reach > 0, "above 0")
         require("draws", self.draws, self.draws >= 0, "at least 0")
+        fits = not self.draws or self.block_voxels <= MOST_DRAWN
+        require(
+            "block_voxels", self.block_voxels, fits, f"at most {MOST_DRAWN} where draws are made"
+        )
         require("mesh_cell", self.mesh_cell, self.mesh_cell > 0, "above 0")
         require("slab", self.slab, self.slab is None or self.slab >= 1, "at least 1")

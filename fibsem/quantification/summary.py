@@ -248,10 +248,18 @@ def told(record: Record) -> str:
             for axis, factor in record["tortuosity_factor"].items()
         ]
         lines += [
-            f"pore size {sizes['median']:.0f} {unit} ({sizes['p10']:.0f} to {sizes['p90']:.0f}), "
-            f"by intrusion from {throats['face']} {throats['median']:.0f} {unit}",
+            f"{_sizes_text(sizes, unit)}, by intrusion from {throats['face']} "
+            f"{throats['median']:.0f} {unit}",
             f"tortuosity factor {', '.join(factors)}",
         ]
     if error := carried_text(record):
         lines.append(error)
     return "\n".join(lines)
+
+
+def _sizes_text(sizes: Record, unit: str) -> str:
+    """Pore sizes, and the largest ball that was tried."""
+    most = sizes["largest"]
+    tried = f"; balls up to {most:.0f} {unit} were tried" if most else ""
+    span = f"{sizes['p10']:.0f} to {sizes['p90']:.0f}"
+    return f"pore size {sizes['median']:.0f} {unit} ({span}{tried})"

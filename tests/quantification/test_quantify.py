@@ -235,6 +235,18 @@ def test_drawn_labels_are_as_porous_as_the_squares_say(segment, film, tmp_path):
     assert "too sure" in told(0.5, 0.4)["why"]
 
 
+def test_parts_in_which_labels_are_drawn_again_are_held_whole(segmented, tmp_path):
+    with pytest.raises(UserError, match="`block_voxels` must be at most 50000000 where draws"):
+        run(segmented, tmp_path / "q", "draws=2", "block_voxels=50000001")
+
+
+def test_what_is_said_of_pore_sizes_names_the_largest_ball(segmented, tmp_path, capsys):
+    how = ["blocks=1", "block_voxels=8000", "largest=110"]
+    record = run(segmented, tmp_path / "q", *how)
+    assert record["pore_size_nm"]["largest"] == 110
+    assert "; balls up to 110 nm were tried), by intrusion from z0" in capsys.readouterr().out
+
+
 def test_one_class_alone_has_no_structure(segment, tmp_path):
     solid = np.ones((3, 40, 40))
     solid[:, ::2] = 0.9
