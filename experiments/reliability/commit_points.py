@@ -18,16 +18,13 @@ import importlib
 import json
 import os
 import pkgutil
-import random
-import re
 import runpy
 import shutil
 import signal
 import sys
 import time
 import traceback
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +58,8 @@ parser.add_argument("--commands", nargs="+", default=list(COMMANDS), choices=lis
 parser.add_argument("--random", type=int, default=200, help="kills at random moments")
 parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--minutes", type=float, default=1e9, help="of kills, at most")
-parser.add_argument("--sites", action="store_true", help="only the first point of each call site")
+parser.add_argument("--beside", choices=["all", "first", "none"], default="all",
+                    help="commit points: all, the first of each call site, none")  # fmt: skip
 parser.add_argument("--again", action="store_true", help="try once more what differed")
 
 
@@ -191,28 +189,6 @@ def listed(bench: Bench, command: str) -> dict[str, Any]:
     }
 
 
-def places(points: list[str]) -> list[tuple[str, int, int]]:
-    """Every point: its name, how many of the name came before, and how many of its call site."""
-    counts: Counter[str] = Counter()
-    sites: Counter[str] = Counter()
-    found = []
-    for name in points:
-        found.append((name, counts[name], sites[call_site(name)]))
-        counts[name] += 1
-        sites[call_site(name)] += 1
-    return found
-
-
-def call_site(name: str) -> str:
-    """Operation and place in the code of a point, whatever file or table it is about.
-
-    >>> call_site("replace to report/tables/sweeps.csv in analysis.encoding.write < reporting")
-    'replace in analysis.encoding.write < reporting'
-    """
-    what, _, where = name.partition(" in ")
-    return f"{re.sub(r' to .*', '', ' '.join(what.split(' ')[:2]))} in {where}"
-
-
 def killed_at(bench: Bench, command: str, kill: tuple[str, int, str]) -> bool:
     """Kill a command beside a commit point; False where it does not come by."""
     from _commits import Points
@@ -240,88 +216,6 @@ def verdict(bench: Bench, command: str, wanted: dict[str, Any]) -> str:
     return difference(wanted, bench.outcome(command))
 
 
-def tries(known: dict[str, Any], args: argparse.Namespace) -> Iterator[tuple[str, str, Any]]:
-    """Key, command and how to kill it.
-
-    One point of each call site (command, operation, place in the code) comes first, before them
-    before behind them, and all commands in turn, with those at random between them: so a part of
-    it says something of all.
-    """
-    beside, at_random = at_points(known, args.commands), list(moments(known, args))
-    if args.sites:
-        firsts = [at_sites(known[command]["points"], command) for command in args.commands]
-        wanted = {key for sites in firsts for keys in sites.values() for key in keys}
-        beside, at_random = [one for one in beside if one[0] in wanted], []
-    every = len(beside) // max(1, len(at_random)) + 1
-    for k, one in enumerate(beside):
-        if k % every == 0 and at_random:
-            yield at_random.pop(0)
-        yield one
-    yield from at_random
-
-
-def at_points(known: dict[str, Any], commands: list[str]) -> list[tuple[str, str, Any]]:
-    """Key, command, and point with the moment of the kills beside commit points."""
-    by_turn: list[tuple[Any, str, Any]] = []
-    for command in commands:
-        for turn, (name, k, of_site) in enumerate(places(known[command]["points"])):
-            by_turn += [((of_site, moment == "after", turn), command, (name, k, moment))
-                        for moment in ("before", "after")]  # fmt: skip
-    return [
-        ("|".join(map(str, (command, *kill))), command, kill)
-        for _, command, kill in sorted(by_turn, key=lambda one: one[0])
-    ]
-
-
-def at_sites(points: list[str], command: str) -> dict[str, set[str]]:
-    """Keys of the kills before and after the first point of every call site."""
-    return {
-        call_site(name): {f"{command}|{name}|{k}|{moment}" for moment in ("before", "after")}
-        for name, k, of_site in places(points)
-        if of_site == 0
-    }
-
-
-def moments(known: dict[str, Any], args: argparse.Namespace) -> Iterator[tuple[str, str, float]]:
-    """Key, command and seconds of the kills at random, which all commands share."""
-    chance = random.Random(args.seed)
-    for k in range(args.random):
-        command = list(COMMANDS)[k % len(COMMANDS)]
-        moment = chance.random()
-        if command in args.commands:
-            yield f"{command}|random|{k}", command, moment * known[command]["seconds"]
-
-
-def table(known: dict[str, Any], tried: dict[str, str], random_kills: int) -> dict[str, Any]:
-    """Figures by command."""
-    rows = {}
-    for k, command in enumerate(COMMANDS):
-        if command not in known:
-            continue
-        mine = {key: said for key, said in tried.items() if key.startswith(f"{command}|")}
-        at_random = [said for key, said in mine.items() if "|random|" in key]
-        asked = {key for key, _, _ in at_points(known, [command])}
-        beside = [said for key, said in mine.items() if key in asked]
-        firsts = at_sites(known[command]["points"], command)
-        rows[command] = {
-            "points": len(known[command]["points"]),
-            "sites": len(firsts),
-            "sites_tried": sum(bool(keys & mine.keys()) for keys in firsts.values()),
-            "sites_equal": sum(
-                {mine[key] for key in keys & mine.keys()} == {""} for keys in firsts.values()
-            ),
-            "kills": len(asked), "tried": len(beside), "equal": beside.count(""),
-            "not_reached": beside.count("not reached"),
-            "random": len(range(k, random_kills, len(COMMANDS))), "random_tried": len(at_random),
-            "random_equal": at_random.count("") + at_random.count("not reached"),
-            "differing": {
-                key: said for key, said in mine.items()
-                if said not in ("", "not reached") and ("|random|" in key or key in asked)
-            },
-        }  # fmt: skip
-    return rows
-
-
 def main() -> None:
     args = parser.parse_args()
     for module in pkgutil.walk_packages(importlib.import_module("fibsem").__path__, "fibsem."):
@@ -329,6 +223,9 @@ def main() -> None:
             importlib.import_module(module.name)
     for name in ("mlflow.store.tracking.sqlalchemy_store", "_commits", "_outcomes"):
         importlib.import_module(name)
+    from _kills import Plan, table, tries
+
+    plan = Plan(tuple(COMMANDS), tuple(args.commands), args.beside, args.random, args.seed)
     args.folder.mkdir(parents=True, exist_ok=True)
     bench = Bench(args.folder.resolve())
     prepare(bench, args.commands)
@@ -348,7 +245,7 @@ def main() -> None:
         print(command, len(known[command]["points"]), "points,",
               f"{known[command]['seconds']:.1f} s", flush=True)  # fmt: skip
     until = time.monotonic() + 60 * args.minutes
-    for key, command, kill in tries(known, args):
+    for key, command, kill in tries(known, plan):
         if time.monotonic() > until:
             break
         if key in tried and not (args.again and tried[key] not in ("", "not reached")):
@@ -360,7 +257,7 @@ def main() -> None:
         if said:
             print(f"{key}: {said}", flush=True)
         file.write_text(json.dumps(state))
-    rows = table(known, tried, args.random)
+    rows = table(known, tried, plan)
     print(json.dumps(rows, indent=1))
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
