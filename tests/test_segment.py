@@ -74,7 +74,8 @@ def test_help_names_every_option():
         ("voxel_nm=10", "knows it, but got 10."),
         ("voxel_nm=[50,a,10]", "knows it, but got [50, 'a', 10]."),
         ("voxel_nm=[50,10]", "knows it, but got [50, 10]."),
-        ("voxel_nm=[0.05,0.01,0.01]", "no less than an atom (0.1), null"),
+        ("voxel_nm=[0.05,0.01,0.01]", "no less than an atom (0.1) and no more than a millimetre"),
+        ("voxel_nm=[10,10,1e300]", "a millimetre (1e+06), null where the volume or the model"),
         ("voxel_nm=[0,10,10]", "knows it, but got [0, 10, 10]."),
     ],
 )

@@ -115,4 +115,6 @@ def _name(data: DataConfig, tree: Tree) -> str:
 
     from fibsem.data.manifest import load_dataset
 
-    return load_dataset(data.path, read(SplitRecipe, tree["split"], "split")).name
+    return load_dataset(
+        read_path(data.path, "data.path"), read(SplitRecipe, tree["split"], "split")
+    ).name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fibsem.config.reading import Tree
 from fibsem.data.volumes import VoxelNm
-from fibsem.data.volumes.lengths import SMALLEST_NM, voxel_size
+from fibsem.data.volumes.lengths import LARGEST_NM, SMALLEST_NM, voxel_size
 from fibsem.errors import UserError
 
 
@@ -40,7 +40,8 @@ def voxel_nm_of(tree: Tree) -> VoxelNm:
     if not (isinstance(given, list) and len(given) == 3 and all(map(_is_size, given))):
         raise UserError(
             "`voxel_nm` must be three sizes [z, y, x] in nm, no less than an atom "
-            f"({SMALLEST_NM}), null where the volume or the model knows it, but got {given}."
+            f"({SMALLEST_NM}) and no more than a millimetre ({LARGEST_NM:g}), null where the "
+            f"volume or the model knows it, but got {given}."
         )
     return given[0], given[1], given[2]
 

@@ -20,7 +20,7 @@ from fibsem.data.samples import Region, Sample
 from fibsem.data.split import SplitRecipe, slice_ranges
 from fibsem.data.volumes import Manner, Volume, VoxelNm, known_nm, reopen
 from fibsem.data.volumes.faults import File, absence, kind_of, read_bytes
-from fibsem.data.volumes.lengths import SMALLEST_NM, finite, voxel_size
+from fibsem.data.volumes.lengths import LARGEST_NM, SMALLEST_NM, finite, voxel_size
 from fibsem.data.volumes.voxels import UNKNOWN_NM
 from fibsem.errors import UserError
 from fibsem.geometry import Box
@@ -226,7 +226,7 @@ def _voxel_nm(value: object, path: Path) -> VoxelNm:
         if size is not None and nm is None:
             raise UserError(
                 f"`voxel_nm` must be positive nanometres or null, and no less than an atom "
-                f"({SMALLEST_NM}), but {path} has {axis}: {size!r}."
+                f"({SMALLEST_NM}) and no more than a millimetre ({LARGEST_NM:g}), but {path} has {axis}: {size!r}."
             )
         read.append(nm)
     return read[0], read[1], read[2]

@@ -18,6 +18,7 @@ import mlflow
 from fibsem import models
 from fibsem.analysis.calibration import Calibration
 from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.config import read_path
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.scale import Scale, WrittenScale
 from fibsem.data.volumes import VoxelNm
@@ -198,7 +199,7 @@ def find_bundle(weights: str, tracking_uri: str, key: str = "weights") -> Bundle
     ``key`` is that of the configuration which named it.
     """
     if not weights.startswith(REMOTE):
-        return load_bundle(Path(weights), key)
+        return load_bundle(read_path(weights, key), key)
     try:
         place, number = _resolved(weights, client_of(tracking_uri))
         local = mlflow.artifacts.download_artifacts(artifact_uri=place)

@@ -23,7 +23,7 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.entities import Run as Run
 
 import fibsem
-from fibsem.config import TrackingConfig
+from fibsem.config import TrackingConfig, read_path
 from fibsem.data.dataset import Dataset
 from fibsem.system.interrupts import every_call
 from fibsem.system.secrets import in_record
@@ -53,7 +53,8 @@ class Tracking:
     def open(cls, config: TrackingConfig, dataset: str) -> Tracking:
         """Open the store, and create it and the experiment where they are not there."""
         name = stored_name(config.experiment or dataset)
-        experiment = experiment_of(config.uri, name, Path(config.artifacts))
+        artifacts = read_path(config.artifacts, "tracking.artifacts")
+        experiment = experiment_of(config.uri, name, artifacts)
         return cls(config.uri, experiment, config.system_metrics, config.pictures)
 
     @cached_property

@@ -6,7 +6,7 @@ import math
 import sys
 from pathlib import Path
 
-from fibsem.config import CONF, DataConfig, compose
+from fibsem.config import CONF, DataConfig, compose, read_path
 from fibsem.data import archive
 from fibsem.data.corrected import CorrectedVolume
 from fibsem.data.dataset import Dataset
@@ -30,9 +30,9 @@ def obtain(config: DataConfig, split: SplitRecipe) -> Dataset:
 
     All of it is digested here, with its progress shown where that takes time.
     """
-    root = Path(config.root)
+    root = read_path(config.root, "data.root")
     if config.path is not None:
-        dataset = load_dataset(config.path, split)
+        dataset = load_dataset(read_path(config.path, "data.path"), split)
     elif config.phantom is None:
         dataset = load_dataset(archive.locate(root, download=config.download), split)
     else:

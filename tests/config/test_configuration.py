@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -46,6 +47,13 @@ def test_an_address_is_no_folder_of_this_machine(address):
         with pytest.raises(UserError, match=f"`{key}` must be a path of this machine") as said:
             [output_folder("train", tree, "film"), Configuration(tree).tracking]
         assert "secret" not in str(said.value)
+
+
+def test_home_is_the_users_whatever_the_shell_made_of_it(monkeypatch, tmp_path):
+    """Other shells than bash leave ``output=~/x`` as it is; ``~`` alone is a name."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert output_folder("train", compose("train", ["output=~/x"]), "film") == tmp_path / "x"
+    assert output_folder("train", compose("train", ["output=~"]), "film") == Path("~")
 
 
 @pytest.mark.parametrize("word", ["no", "off", "none", "0", "yes", "1"])

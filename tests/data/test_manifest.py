@@ -166,6 +166,7 @@ def bad_mask(folder, mask, name="m0.tif"):
         ({"voxel_nm": {"z": 10**400, "y": 1, "x": 1}}, r"positive nanometres or null.* z: 1000"),
         ({"voxel_nm": {"z": 1, "y": True, "x": 1}}, r"positive nanometres or null.* y: True"),
         ({"voxel_nm": {"z": 0.05, "y": 0.01, "x": 0.01}}, r"no less than an atom .* z: 0\.05"),
+        ({"voxel_nm": {"z": 1, "y": 1e300, "x": 9}}, r"no more than a millimetre .* y: 1e\+300"),
         ({"voxel_nm": {"z": 1, "y": 0, "x": "9"}}, r"positive nanometres or null.* y: 0"),
         ({"classes": {"pore": False, "solid": True}}, r"label values from 0 to 65535.*False"),
         ({"ignore": True}, r"label values from 0 to 65535.*True"),

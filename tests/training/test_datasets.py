@@ -28,6 +28,13 @@ def test_a_phantom_that_is_there_is_opened_and_not_simulated(tiny, tmp_path, cap
     assert "phantom was simulated with another samples" in said  # three films, usually
 
 
+def test_a_dataset_in_the_users_home_is_named_as_in_a_shell(tiny, monkeypatch):
+    """Bash leaves ``data.path=~/film`` as it is, since the key has a point."""
+    monkeypatch.setenv("HOME", str(tiny.parent))
+    dataset = obtain(named(f"data.path=~/{tiny.name}"), SplitRecipe())
+    assert dataset.samples[0].volume.path.is_relative_to(tiny)
+
+
 def test_a_phantom_is_a_recipe_of_the_configuration():
     assert phantom_recipe("demo").shape < phantom_recipe("default").shape
     with pytest.raises(UserError, match="must be one of default, demo, full, but got tiny"):

@@ -29,6 +29,8 @@ WORDS = {
 
 #: Nanometres of an atom: a voxel that is said to be smaller is measured in something else.
 SMALLEST_NM = 0.1
+#: A millimetre: what is said to be larger is no voxel of any microscope of this field.
+LARGEST_NM = 1e6
 #: Share by which voxel sizes may differ and still be the same.
 SAME_SIZE = 0.05
 
@@ -51,11 +53,11 @@ def finite(value: object) -> float | None:
 def voxel_size(value: object) -> float | None:
     """The side of a voxel in nm, as people write it; None of what can be none.
 
-    >>> voxel_size(10), voxel_size(0.01), voxel_size("10"), voxel_size(float("inf"))
+    >>> voxel_size(10), voxel_size(0.01), voxel_size("10"), voxel_size(1e7)
     (10.0, None, None, None)
     """
     nm = finite(value)
-    return nm if nm is not None and nm >= SMALLEST_NM else None
+    return nm if nm is not None and SMALLEST_NM <= nm <= LARGEST_NM else None
 
 
 def known_nm(*voxel_nm: VoxelNm) -> VoxelNm:
@@ -101,7 +103,7 @@ def length_nm(value: object, unit: object = "nm") -> float | None:
         nm = abs(float(str(value).replace(",", "."))) * (scale or math.nan)
     except ValueError:
         return None
-    return nm if SMALLEST_NM <= nm < math.inf else None
+    return voxel_size(nm)
 
 
 def unit_nm(unit: str) -> float | None:
