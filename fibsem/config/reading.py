@@ -92,7 +92,7 @@ def _finite(value: float, where: str) -> float:
 
 
 def read_path(value: Any, where: str) -> Path:
-    """Make a path from a text; ``~/`` is home, whatever the shell made of it; an address is none."""
+    """Make a path from a text; ``~/`` is home, as in a shell; an address is none."""
     if not isinstance(value, str) or not value:
         raise UserError(f"`{where}` must be a path, but got {value!r}.")
     require(where, hidden(value), not is_address(value), "a path of this machine")

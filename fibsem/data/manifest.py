@@ -226,7 +226,8 @@ def _voxel_nm(value: object, path: Path) -> VoxelNm:
         if size is not None and nm is None:
             raise UserError(
                 f"`voxel_nm` must be positive nanometres or null, and no less than an atom "
-                f"({SMALLEST_NM}) and no more than a millimetre ({LARGEST_NM:g}), but {path} has {axis}: {size!r}."
+                f"({SMALLEST_NM}) and no more than a millimetre ({LARGEST_NM:g}), but {path} has "
+                f"{axis}: {size!r}."
             )
         read.append(nm)
     return read[0], read[1], read[2]
