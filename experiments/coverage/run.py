@@ -245,7 +245,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("outputs/coverage"))
     parser.add_argument("--films", type=int, default=12)
     parser.add_argument("--draws", type=int, default=200)
-    parser.add_argument("--material", type=int, default=600, help="small films")
+    parser.add_argument("--material", type=int, default=500, help="small films")
     args = parser.parse_args()
     volumes = list(kept(args.folder, "film", args.films, lambda k: this_volume(k, args.draws)))
     small = list(kept(args.folder, "small", args.material, material))
