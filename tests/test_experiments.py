@@ -6,8 +6,10 @@ Public is ``fibsem.api``, and what a package lists in ``__all__``.
 import ast
 import json
 import re
+import runpy
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fibsem.config.overrides import CONF, check_keys
@@ -110,3 +112,11 @@ def test_experiments_add_and_take_away_what_commands_let_them():
     files = [file for file in EXPERIMENTS if HOSTILE not in file.parents]
     told = {override for file in files for override in _overrides(file.read_text("utf-8"))}
     assert [o for o in sorted(told) if not any(_accepts(c, o) for c in COMMANDS)] == []
+
+
+def test_probabilities_that_are_right_err_in_no_part():
+    """From 0 to 1, as a segmentation has them: 255 times smaller ones would err everywhere."""
+    run = runpy.run_path(str(ROOT / "experiments" / "structure" / "run.py"))
+    labels = np.random.default_rng(0).integers(0, 2, (2, 64, 64)).astype(np.uint8)
+    where = [(k, slice(None), slice(None)) for k in (0, 1)]
+    assert run["part_errors"](labels, labels.astype(np.float32), where).squared == 0

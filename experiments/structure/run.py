@@ -66,7 +66,7 @@ def places(shape: tuple[int, int, int], seed: int) -> list[tuple]:
 def part_errors(labels: np.ndarray, solid: np.ndarray, where: list[tuple]) -> PartErrors:
     """How far the probabilities are off in small parts of the squares."""
     known = np.ones((SIDE, SIDE), bool)
-    each = [PartErrors.of(labels[at] == 0, 1 - solid[at] / np.float32(255), known) for at in where]
+    each = [PartErrors.of(labels[at] == 0, 1 - solid[at], known) for at in where]
     return sum(each, PartErrors())
 
 
