@@ -30,6 +30,9 @@ class UserError(Exception):
     The message is one line: the constraint, then the value, then the choices. Commands print it and
     exit with code 2; every other exception is a bug and keeps its traceback. What a user's name
     or value may hold of line breaks and control characters is told as it is written in Python.
+
+    >>> print(UserError("`nbhd` must be odd on every axis, but got 80x81x3."))
+    `nbhd` must be odd on every axis, but got 80x81x3.
     """
 
     def __init__(self, message: str) -> None:
@@ -85,10 +88,10 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
     MLflow does not always say from what.
     """
-    seen: list[BaseException] = []
+    passed: list[BaseException] = []
     one: BaseException | None = error
-    while one is not None and one not in seen:
-        seen.append(one)
+    while one is not None and one not in passed:
+        passed.append(one)
         yield one
         silent = type(one).__module__.startswith("mlflow")
         one = one.__cause__ or (one.__context__ if silent else None)

@@ -58,7 +58,12 @@ class Nbhd:
 
 @dataclass(frozen=True)
 class Box:
-    """A half-open box of voxels, ``start <= (z, y, x) < stop``."""
+    """A half-open box of voxels, ``start <= (z, y, x) < stop``.
+
+    >>> box = Box((4, 0, 0), (5, 64, 32))
+    >>> box.shape, box.size
+    ((1, 64, 32), 2048)
+    """
 
     start: Triple
     stop: Triple

@@ -40,8 +40,10 @@ def _repoint(tree: Tree, uri: str) -> None:
     from fibsem.tracking.repointing import repoint
 
     old, new = read_path(tree["repoint"], "repoint"), Path.cwd()
-    changed, there = repoint(uri, old, new)
-    print(f"{changed} places in {uri} begin with {new} now, and not with {old}; {there} are there")
+    changed, present = repoint(uri, old, new)
+    print(
+        f"{changed} places in {uri} begin with {new} now, and not with {old}; {present} are there"
+    )
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from fibsem.config import Tree, run_command
 def main(tree: Tree) -> None:
     """Search, or say what a search would take."""
     prepared = prepare(tree)
-    if not prepared.how.dry_run:
+    if not prepared.settings.dry_run:
         print(search(prepared))
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fibsem.api.inputs import options_of
 from fibsem.config import (
     AUTO,
     CONF,
@@ -116,6 +117,11 @@ def test_every_phantom_is_a_recipe(phantom):
     assert {"demo": (24, 384, 384), "default": (60, 768, 1024), "full": (200, 2247, 3372)}[
         phantom
     ] == recipe.shape
+
+
+def test_a_segmentation_has_the_same_defaults_alone_in_a_promotion_and_from_python():
+    alone = options_of(compose("segment", ["volume=film"]))
+    assert read(Options, compose("promote")["segmentation"], "segmentation") == alone == Options()
 
 
 def test_the_parts_of_the_other_commands_are_read():

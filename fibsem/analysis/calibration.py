@@ -239,8 +239,8 @@ class LineFit:
 
         bounds = [(1 / HOTTEST, 1 / COLDEST), (-FARTHEST, FARTHEST)]
         exact = {"ftol": 1e-15, "gtol": 1e-10, "maxiter": 500}
-        found = minimize(
+        fitted = minimize(
             loss, (1.0, 0.0), jac=True, bounds=bounds, method="L-BFGS-B", options=exact
         )
-        slope, offset = found.x
+        slope, offset = fitted.x
         return Platt(1 / float(slope), float(offset))

@@ -29,8 +29,8 @@ class Confusion:
     def of(cls, labels: npt.NDArray[np.integer], predictions: npt.NDArray[np.integer]) -> Confusion:
         """Count pixels of two equally shaped arrays; labels other than 0 and 1 are left out."""
         labels, predictions = np.asarray(labels).ravel(), np.asarray(predictions).ravel()
-        known = labels <= 1
-        code = 2 * labels[known].astype(np.int64) + (predictions[known] > 0)
+        labelled = labels <= 1
+        code = 2 * labels[labelled].astype(np.int64) + (predictions[labelled] > 0)
         (a, b), (c, d) = np.bincount(code, minlength=4).reshape(2, 2).tolist()
         return cls(((a, b), (c, d)))
 

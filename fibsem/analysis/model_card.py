@@ -124,8 +124,8 @@ def _figures(tables: Mapping[str, Sequence[Mapping[str, Any]]], chosen: str) -> 
 
 def _items(facts: Record, labels: Labels) -> str:
     """A list of the facts that there are."""
-    known = ((key, *how) for key, how in labels.items() if not _missing(facts.get(key)))
-    said = ((label, text(facts[key])) for key, label, text in known)
+    items = ((key, *rest) for key, rest in labels.items() if not _missing(facts.get(key)))
+    said = ((label, text(facts[key])) for key, label, text in items)
     return "\n".join(f"- {label}: {text}" for label, text in said if text)
 
 
@@ -154,9 +154,9 @@ def _listed(values: Any) -> str:
     return ", ".join(map(_number, values))
 
 
-def _points(found: float | None, labelled: float | None) -> float | None:
+def _points(measured: float | None, labelled: float | None) -> float | None:
     """Error of a porosity in points, where both are known."""
-    return None if found is None or labelled is None else 100 * (found - labelled)
+    return None if measured is None or labelled is None else 100 * (measured - labelled)
 
 
 def _outcome(passed: bool) -> str:

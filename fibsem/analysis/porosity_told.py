@@ -145,5 +145,5 @@ def _ends(interval: Interval | None) -> tuple[float, float] | None:
 
 
 def _range(ends: Sequence[float | None] | None) -> str:
-    known = [end for end in ends or () if end is not None and math.isfinite(end)]
-    return f"{100 * known[0]:.2f} to {100 * known[1]:.2f} %" if len(known) == 2 else ""
+    finite = [end for end in ends or () if end is not None and math.isfinite(end)]
+    return f"{100 * finite[0]:.2f} to {100 * finite[1]:.2f} %" if len(finite) == 2 else ""

@@ -106,7 +106,7 @@ def labelled(record: Record, group: str = "all") -> pd.DataFrame:
 def post_processing(
     squares: Sequence[Record], before: str = "before", after: str = "after"
 ) -> pd.DataFrame:
-    """The same before and after post-processing, of one model (Tables 4.10 and 4.12 in one).
+    """Scores before and after post-processing, of one model (Tables 4.10 and 4.12 in one).
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ def _one_run(parts: Sequence[Confusion]) -> dict[str, Any]:
 
 def _labelled_row(split: str, sample: str, figures: Mapping[str, Any]) -> dict[str, Any]:
     low, high = (figures.get(f"porosity_{end}", {}).get("mean") for end in ("low", "high"))
-    known = low is not None and low == low  # nan: a single square has no interval
+    has_interval = low is not None and low == low  # nan: a single square has no interval
     median = figures.get("iou_pore_median")  # which versions before did not tell
     return {
         "split": split,
@@ -156,7 +156,7 @@ def _labelled_row(split: str, sample: str, figures: Mapping[str, Any]) -> dict[s
         "pore IoU": plus_minus(figures["iou_pore"], 4) if "iou_pore" in figures else "",
         "pore IoU, median of squares": plus_minus(median, 4) if median else "",
         "porosity %": plus_minus(figures["porosity"], 2, 100),
-        "95 % CI over squares": f"[{100 * low:.2f}, {100 * high:.2f}]" if known else "",
+        "95 % CI over squares": f"[{100 * low:.2f}, {100 * high:.2f}]" if has_interval else "",
         "labelled porosity %": plus_minus(figures["label_porosity"], 2, 100),
     }
 

@@ -17,7 +17,15 @@ from fibsem.system.files import write_json
 
 @dataclass(frozen=True, repr=False)
 class CompareResult(Result):
-    """Difference of two evaluations in test mIoU, the first minus the second."""
+    """Difference of two evaluations in test mIoU, the first minus the second.
+
+    Examples
+    --------
+    ```python
+    difference = api.compare("outputs/evaluate/a", "outputs/evaluate/b")
+    difference.squares.mean, difference.squares.p_value, difference.seeds.low
+    ```
+    """
 
     @property
     def squares(self) -> Paired:

@@ -34,6 +34,13 @@ class OpenDataset:
         Samples and labelled regions.
     overrides
         What names it on a command line.
+
+    Examples
+    --------
+    ```python
+    film = api.open_dataset("my/film")
+    film.name, film.volumes, len(film.squares("test"))
+    ```
     """
 
     dataset: Dataset
@@ -70,9 +77,9 @@ class OpenDataset:
         lines = [f"{self.name}, hash {self.hash}"]
         for sample in self.dataset.samples:
             parts = Counter(region.split for region in sample.regions)
-            told = ", ".join(f"{parts[split]} {split}" for split in SPLITS)
+            squares = ", ".join(f"{parts[split]} {split}" for split in SPLITS)
             shape = " x ".join(map(str, sample.volume.shape))
-            lines.append(f"  {sample.name}: {shape} {sample.volume.dtype}; squares: {told}")
+            lines.append(f"  {sample.name}: {shape} {sample.volume.dtype}; squares: {squares}")
         return "\n".join(lines)
 
     def pictures(self) -> Iterable[bytes]:

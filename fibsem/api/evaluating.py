@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fibsem.analysis.statistics import Spread
 from fibsem.api.datasets import OpenDataset
-from fibsem.api.options import one_line_errors, tree_of
+from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result, files
 from fibsem.config import Configuration, EvaluateConfig, Tree, output_folder, read, require
 from fibsem.system.file_names import file_name
@@ -29,7 +29,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class EvaluateResult(Result):
-    """A configuration's scores on train, validation and test squares, over several seeds."""
+    """A configuration's scores on train, validation and test squares, over several seeds.
+
+    Examples
+    --------
+    ```python
+    network = api.evaluate("demo", nbhd="33x33x3", seeds=3)
+    network.test["miou"].mean, network.figures("test_all")["porosity"].std
+    ```
+    """
 
     @property
     def run_id(self) -> str:
@@ -79,13 +87,13 @@ class EvaluateResult(Result):
         """Validation mIoU, and where the tables are."""
         from fibsem.evaluation.comparison import finished_cells
 
-        told, miou = self.summary, self.val["miou"]
+        summary, miou = self.summary, self.val["miou"]
         spread = f"{miou.mean:.4f}" + ("" if math.isnan(miou.std) else f" ± {miou.std:.4f}")
-        number = len(told["runs"])
-        beside = len(finished_cells(self.folder.parent, told["data"]))
+        number = len(summary["runs"])
+        beside = len(finished_cells(self.folder.parent, summary["data"]))
         return (
-            f"{told['model']} {told['nbhd']}: validation mIoU {spread} over {number} seeds; "
-            f"{self.folder}/summary.json\n{beside} evaluations of {told['dataset']} in "
+            f"{summary['model']} {summary['nbhd']}: validation mIoU {spread} over {number} seeds; "
+            f"{self.folder}/summary.json\n{beside} evaluations of {summary['dataset']} in "
             f"{_tables_of(self)}"
         )
 
@@ -110,6 +118,7 @@ def tables_folder(folder: Path, dataset: str) -> Path:
     return folder.parent / f"tables-{file_name(dataset)}"
 
 
+@completes("evaluate")
 @one_line_errors
 def evaluate(
     dataset: str | Path | OpenDataset = "phantom",
@@ -163,7 +172,7 @@ def run(tree: Tree) -> EvaluateResult:
     """Evaluate one configuration."""
     began = time.perf_counter()
     given = Configuration(tree)
-    how, config = checked(given), given.run
+    settings, config = checked(given), given.run
 
     from fibsem.training.datasets import look_at, obtain
     from fibsem.training.start import pinned
@@ -178,12 +187,12 @@ def run(tree: Tree) -> EvaluateResult:
         at_work(folder),
         worked_on(folder, began, budgeted=budgeted, anew=anew) as worked,
     ):
-        return EvaluateResult(_evaluate(given, how, dataset, folder, began, worked), folder)
+        return EvaluateResult(_evaluate(given, settings, dataset, folder, began, worked), folder)
 
 
 def _evaluate(
     given: Configuration,
-    how: EvaluateConfig,
+    config: EvaluateConfig,
     dataset: Dataset,
     folder: Path,
     began: float,
@@ -195,12 +204,12 @@ def _evaluate(
 
     tracking, plan = Tracking.open(given.run.tracking, dataset.name), None
     if given.budget.planned and given.run.spec.is_network:
-        given, plan = _planned(given, how, dataset, folder, worked)
+        given, plan = _planned(given, config, dataset, folder, worked)
     tree = given.tree
     settle(folder, tree, dataset.digests, tracking, overwrite=tree["overwrite"])
-    if (known := finished(folder, tree)) is not None:
+    if (earlier := finished(folder, tree)) is not None:
         print(f"{folder} is finished, and not run again")
-        return known
+        return earlier
 
     from fibsem.evaluation.comparison import draw_cell
     from fibsem.evaluation.protocol import Evaluation
@@ -208,7 +217,7 @@ def _evaluate(
     from fibsem.training.material import Material
 
     material = Material(dataset, given.run)
-    evaluation = Evaluation(given, material, folder, tracking, how.patch_limit)
+    evaluation = Evaluation(given, material, folder, tracking, config.patch_limit)
     with Progress("seeds") as progress:
         record = evaluation.run(progress)
     pictures = draw_cell(folder, material)
@@ -238,7 +247,7 @@ def _over_all(
 
 def _planned(
     given: Configuration,
-    how: EvaluateConfig,
+    config: EvaluateConfig,
     dataset: Dataset,
     folder: Path,
     worked: Worked,
@@ -251,6 +260,6 @@ def _planned(
     material, tree = Material(dataset, given.run), given.tree
 
     def make(budget_s: float) -> Plan:
-        return plan_evaluation(material, tree["seeds"], how.patch_limit, budget_s, worked.began)
+        return plan_evaluation(material, tree["seeds"], config.patch_limit, budget_s, worked.began)
 
     return planned(given, folder, dataset.hash, make, anew=tree["overwrite"])

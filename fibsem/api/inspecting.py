@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fibsem.api.datasets import OpenDataset
-from fibsem.api.options import one_line_errors, tree_of
+from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result, files
 from fibsem.config import DataConfig, Tree, output_folder, read
 from fibsem.data.preprocessing import Recipe
@@ -29,6 +29,13 @@ class InspectResult(Result):
     ----------
     figures
         Histograms, grey values along an axis, classes, and squares of every sample, PNG.
+
+    Examples
+    --------
+    ```python
+    inspected = api.inspect("my/film")
+    inspected.warnings, inspected.samples["median"]
+    ```
     """
 
     figures: tuple[Path, ...]
@@ -51,11 +58,12 @@ class InspectResult(Result):
         """The tables, and what should be looked at."""
         from fibsem.reporting.inspection_tables import tables
 
-        told = self.summary
+        summary = self.summary
         return "\n".join(
             [
-                f"{told['dataset']}, hash {told['data']}: every label was read and is in order\n",
-                tables(dict(told)),
+                f"{summary['dataset']}, hash {summary['data']}: "
+                "every label was read and is in order\n",
+                tables(dict(summary)),
                 *(f"look at this: {warning}" for warning in self.warnings),
                 f"figures: {', '.join(map(str, self.figures))}",
             ]
@@ -66,6 +74,7 @@ class InspectResult(Result):
         return files(self.figures)
 
 
+@completes("inspect")
 @one_line_errors
 def inspect(
     dataset: str | Path | OpenDataset = "phantom",

@@ -27,6 +27,13 @@ class LoadedModel:
         As it was asked for.
     bundle
         Networks, preprocessing, post-processing, and where all of it comes from.
+
+    Examples
+    --------
+    ```python
+    model = api.load("models:/fibsem@champion")
+    model.version, model.voxel_nm
+    ```
     """
 
     name: str
@@ -55,11 +62,11 @@ class LoadedModel:
     def __repr__(self) -> str:
         segmenter = self.bundle.segmenter
         members = " + ".join(f"{one.spec.name} {one.spec.nbhd}" for one in segmenter.members)
-        how = segmenter.postprocessing
+        steps = segmenter.postprocessing
         version = f", version {self.version}" if self.version else ""
         return (
             f"{self.name}{version}: {members}, trained at {_nm(self.voxel_nm)} nm (z, y, x); "
-            f"sigma {how.sigma:g}, threshold {how.threshold:g}, temperature "
+            f"sigma {steps.sigma:g}, threshold {steps.threshold:g}, temperature "
             f"{segmenter.temperature:.3g}"
         )
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from fibsem.config import CONF, Tree, compose, flat, override, with_architecture
+from fibsem.config.overrides import own_keys
 from fibsem.errors import UserError, one_line
 
 if TYPE_CHECKING:
@@ -64,11 +66,34 @@ def overrides_of(dataset: str | Path | OpenDataset | None) -> Iterator[str]:
         yield from dataset.overrides
 
 
+def completes(command: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Put the keys of a command into the signature of its function: notebooks complete them.
+
+    >>> @completes("quantify")
+    ... def measure(film, **options): ...
+    >>> [name for name in inspect.signature(measure).parameters if name.startswith("mesh")]
+    ['mesh', 'mesh_cell']
+    """
+
+    def with_keys(function: Callable[P, R]) -> Callable[P, R]:
+        given = inspect.signature(function)
+        *named, options = given.parameters.values()
+        keys = [
+            inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=..., annotation=Any)
+            for key in sorted(own_keys(command) - set(given.parameters))
+        ]
+        signature = given.replace(parameters=[*named, *keys, options])
+        function.__signature__ = signature  # type: ignore[attr-defined]
+        return function
+
+    return with_keys
+
+
 def one_line_errors(function: Callable[P, R]) -> Callable[P, R]:
     """Let a function raise as a :class:`UserError` what its command would say in one line."""
 
     @wraps(function)
-    def told(*args: P.args, **kwargs: P.kwargs) -> R:
+    def in_one_line(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
         except UserError:
@@ -79,4 +104,4 @@ def one_line_errors(function: Callable[P, R]) -> Callable[P, R]:
                 raise
             raise UserError(line) from error
 
-    return told
+    return in_one_line

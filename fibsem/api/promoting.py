@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fibsem.api.datasets import OpenDataset
-from fibsem.api.options import one_line_errors, tree_of
+from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result, files
 from fibsem.api.segmenting import SegmentResult
 from fibsem.config import (
@@ -34,7 +34,15 @@ from fibsem.system.summaries import Segmented
 
 @dataclass(frozen=True, repr=False)
 class PromoteResult(Result):
-    """A model that was trained finally, tested and registered."""
+    """A model that was trained finally, tested and registered.
+
+    Examples
+    --------
+    ```python
+    promoted = api.promote("demo")
+    promoted.version, promoted.champion, promoted.test_all["miou"]
+    ```
+    """
 
     @property
     def run_id(self) -> str:
@@ -78,6 +86,7 @@ class PromoteResult(Result):
         return files(self.folder / "figures" / f"{name}.png" for name in names)
 
 
+@completes("promote")
 @one_line_errors
 def promote(
     dataset: str | Path | OpenDataset = "phantom",
@@ -121,7 +130,7 @@ def promote(
 def run(tree: Tree) -> PromoteResult:
     """Promote the best of a dataset's trials."""
     began = time.perf_counter()
-    how = checked(given := Configuration(tree))
+    settings = checked(given := Configuration(tree))
 
     from fibsem.training.datasets import look_at, obtain
 
@@ -144,12 +153,12 @@ def run(tree: Tree) -> PromoteResult:
 
     tracking = Tracking.open(given.tracking, dataset.name)
     trials = best_trials(
-        tracking, dataset, given.rank, how.study, how.max_seconds_per_gigapixel,
-        each_architecture=how.mixed,
+        tracking, dataset, given.rank, settings.study, settings.max_seconds_per_gigapixel,
+        each_architecture=settings.mixed,
     )  # fmt: skip
     # what is wrong with `final` is said before the ranking, not after it
     finals = [final_configuration(trial.tree, tree, tree["seed"]).run for trial in trials]
-    if how.mixed:
+    if settings.mixed:
         check_mixture(finals)
     which = hashlib.sha256("".join(trial.run_id for trial in trials).encode()).hexdigest()[:8]
     folder = output_folder("promote", tree, dataset.name, which)

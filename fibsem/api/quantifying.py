@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fibsem.api.options import one_line_errors, tree_of
+from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result
 from fibsem.api.segmenting import SegmentResult
 from fibsem.config import Tree, output_folder, read_path
@@ -21,7 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class QuantifyResult(Result):
-    """What pores and solid of a film look like, in nanometres where a voxel's size is known."""
+    """What pores and solid of a film look like, in nanometres where a voxel's size is known.
+
+    Examples
+    --------
+    ```python
+    measured = api.quantify("labels")
+    measured.porosity, measured.tables["pore_sizes"]
+    ```
+    """
 
     @property
     def porosity(self) -> float:
@@ -44,6 +52,7 @@ class QuantifyResult(Result):
         return {path.stem: read_csv(path) for path in sorted(self.folder.glob("*.csv"))}
 
 
+@completes("quantify")
 @one_line_errors
 def quantify(
     segmentation: SegmentResult | str | Path,
@@ -79,7 +88,7 @@ def quantify(
 
 def run(tree: Tree) -> QuantifyResult:
     """Measure one segmentation."""
-    how = QuantifyConfig.of(tree)
+    config = QuantifyConfig.of(tree)
     if tree["segmentation"] is None:
         raise UserError(
             "`segmentation` must be given: segmentation=FOLDER of python -m fibsem.segment."
@@ -92,4 +101,4 @@ def run(tree: Tree) -> QuantifyResult:
     folder = output_folder("quantify", tree, segmented.folder.resolve().name)
     check_free(folder)
     with at_work(folder), Progress("quantifying") as progress:
-        return QuantifyResult(quantify(segmented, how, folder, progress), folder)
+        return QuantifyResult(quantify(segmented, config, folder, progress), folder)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fibsem.api.datasets import OpenDataset
-from fibsem.api.options import one_line_errors, tree_of
+from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result
 from fibsem.config import DataConfig, TrackingConfig, Tree, output_folder, read, read_path, require
 from fibsem.data.split import SplitRecipe
@@ -22,7 +22,15 @@ from fibsem.tracking.aliases import history_now
 
 @dataclass(frozen=True, repr=False)
 class ReportResult(Result):
-    """A page with its tables and figures."""
+    """A page with its tables and figures.
+
+    Examples
+    --------
+    ```python
+    page = api.report("demo").page
+    page.read_text(encoding="utf-8")
+    ```
+    """
 
     @property
     def page(self) -> Path:
@@ -37,18 +45,19 @@ class ReportResult(Result):
     @property
     def text(self) -> str:
         """What it holds, and what was left out."""
-        told = self.summary
+        summary = self.summary
         text = (
-            f"{sum(told['results'].values())} results of {told['dataset']}: "
-            f"{len(told['tables'])} tables and {len(told['figures'])} figures; {self.page}"
+            f"{sum(summary['results'].values())} results of {summary['dataset']}: "
+            f"{len(summary['tables'])} tables and {len(summary['figures'])} figures; {self.page}"
         )
-        others = told["others"]
+        others = summary["others"]
         return text + f"\nleft out: {others} results on other data of this name" * bool(others)
 
     def _repr_html_(self) -> str:
         return self.page.read_text(encoding="utf-8")
 
 
+@completes("report")
 @one_line_errors
 def report(
     dataset: str | Path | OpenDataset = "phantom",

@@ -53,5 +53,5 @@ def as_html(text: str, pictures: Iterable[bytes] = ()) -> str:
 
 
 def files(paths: Iterable[Path]) -> Iterable[bytes]:
-    """Those of some pictures that are there."""
+    """The bytes of the files that are there."""
     return (path.read_bytes() for path in paths if path.is_file())

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from fibsem.analysis.porosity_told import corrected_text, porosity_text
 from fibsem.api.inputs import options_of, volume_of
 from fibsem.api.models import CHAMPION, LoadedModel, load_all
-from fibsem.api.options import one_line_errors, tree_of
+from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result
 from fibsem.config import (
     TrackingConfig,
@@ -53,6 +53,13 @@ class SegmentResult(Result):
         box.
     previews
         Pictures of some slices, PNG.
+
+    Examples
+    --------
+    ```python
+    result = api.segment("my/stack", api.load("models:/fibsem@champion"), output="labels")
+    result.porosity, result.corrected, result.stores["labels"]
+    ```
     """
 
     stores: Mapping[str, Volume]
@@ -131,6 +138,7 @@ class SegmentResult(Result):
         return self.previews[len(self.previews) // 2 :][:1]
 
 
+@completes("segment")
 @one_line_errors
 def segment(
     volume: Voxels | str | Path,
@@ -247,8 +255,8 @@ def _label(
 def _models(tree: Tree, loaded: Mapping[str, LoadedModel]) -> list[LoadedModel]:
     store = read(TrackingConfig, tree["tracking"], "tracking")
     names = weights_of(tree)
-    found = {one.name: one for one in load_all([n for n in names if n not in loaded], store.uri)}
-    return [{**loaded, **found}[name] for name in names]
+    fresh = {one.name: one for one in load_all([n for n in names if n not in loaded], store.uri)}
+    return [{**loaded, **fresh}[name] for name in names]
 
 
 def _learned_range(

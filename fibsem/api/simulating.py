@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fibsem.api.datasets import OpenDataset, open_dataset
-from fibsem.api.options import one_line_errors, tree_of
+from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result
 from fibsem.config import Tree, read_path, require
 from fibsem.data.phantom import PhantomRecipe
@@ -22,7 +22,15 @@ from fibsem.system.progress import Progress
 
 @dataclass(frozen=True, repr=False)
 class SimulateResult(Result):
-    """Simulated films with their squares, and what is exactly known of them."""
+    """Simulated films with their squares, and what is exactly known of them.
+
+    Examples
+    --------
+    ```python
+    films = api.simulate("demo", output="films/demo")
+    films.porosities, films.dataset.squares("train")
+    ```
+    """
 
     @property
     def porosities(self) -> dict[str, float]:
@@ -54,6 +62,7 @@ class SimulateResult(Result):
         return self.dataset.pictures() if (self.folder / "dataset.yaml").is_file() else ()
 
 
+@completes("simulate")
 @one_line_errors
 def simulate(
     phantom: str | Mapping[str, Any] | None = None,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fibsem.api.datasets import OpenDataset
-from fibsem.api.options import one_line_errors, tree_of
+from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result, files
 from fibsem.config import Configuration, SearchConfig, Tree, output_folder, require
 from fibsem.search.declared import one_of_each, read_space
@@ -37,6 +37,13 @@ class SweepResult(Result):
     ----------
     uri
         Of the MLflow store with its runs.
+
+    Examples
+    --------
+    ```python
+    found = api.sweep("demo", nbhd="33x33x3")
+    found.study, found.best, found.trials
+    ```
     """
 
     uri: str
@@ -64,18 +71,18 @@ class SweepResult(Result):
     def text(self) -> str:
         """How many trials, the best one, and how to look at all of them."""
         best, counts = self.best, self.summary["trials"]
-        found = "no trial was completed"
+        outcome = "no trial was completed"
         number = self.summary["infeasible"]
         beyond = f", {number} beyond search.constraints" if number else ""
         if best is not None:
             cost = best["seconds_per_gigapixel"]
-            found = (
+            outcome = (
                 f"best {self.summary['objectives'][0]} {best['value']:.4f}, validation mIoU "
                 f"{best['val']['miou']:.4f}{f' at {cost:.0f} s per gigapixel' if cost else ''} "
                 f"with {best['params']}"
             )
         return (
-            f"{counts['complete']} trials, {counts['pruned']} pruned{beyond}; {found}\n"
+            f"{counts['complete']} trials, {counts['pruned']} pruned{beyond}; {outcome}\n"
             f"{self.folder}/summary.json; compare the runs: mlflow ui --backend-store-uri "
             f"{self.uri}"
         )
@@ -86,6 +93,7 @@ class SweepResult(Result):
         return files(self.folder / "figures" / f"{name}.png" for name in names)
 
 
+@completes("sweep")
 @one_line_errors
 def sweep(
     dataset: str | Path | OpenDataset = "phantom",
@@ -142,7 +150,7 @@ class Prepared:
     began: float
 
     @property
-    def how(self) -> SearchConfig:
+    def settings(self) -> SearchConfig:
         """How it searches."""
         return self.given.search
 
@@ -163,12 +171,12 @@ class Prepared:
 
         estimate = estimate_training(self.material)
         print(estimate.sentence())
-        total = self.how.trials * estimate.trial_s / self.how.workers
+        total = self.settings.trials * estimate.trial_s / self.settings.workers
         if total > LONG_S:
             print(instead(estimate))
-        if self.how.dry_run:
-            workers = f"with search.workers={self.how.workers}"
-            print(f"{self.how.trials} trials: {duration(total)} at most {workers}")
+        if self.settings.dry_run:
+            workers = f"with search.workers={self.settings.workers}"
+            print(f"{self.settings.trials} trials: {duration(total)} at most {workers}")
 
 
 def prepare(tree: Tree) -> Prepared:
@@ -176,12 +184,15 @@ def prepare(tree: Tree) -> Prepared:
     began = time.perf_counter()
     given = Configuration(tree)
     budget, space = given.budget, read_space(tree)
-    config, how = one_of_each(given, space)[0].run, given.search
+    config, asked = one_of_each(given, space)[0].run, given.search
     unseen = not config.train.test
     require("train.test", config.train.test, unseen, "false: a sweep never sees the test squares")
     named = tree["study"] is None or (isinstance(tree["study"], str) and len(tree["study"]) <= 500)
     require("study", tree["study"], named, "a text of at most 500 letters")
-    for key, figures in (("objectives", how.objectives), ("constraints", how.constraints or ())):
+    for key, figures in (
+        ("objectives", asked.objectives),
+        ("constraints", asked.constraints or ()),
+    ):
         check_figures(f"search.{key}", figures, val_all=config.train.val_all)
     size = "infinitely many points" if math.isinf(space.size) else f"{space.size:.0f} points"
     print(
@@ -201,7 +212,7 @@ def prepare(tree: Tree) -> Prepared:
     prepared = Prepared(given, space, material, began)
     if not (budget.planned and config.spec.is_network):
         prepared.announce()
-    elif how.dry_run and budget.seconds is not None:
+    elif asked.dry_run and budget.seconds is not None:
         print(prepared.plan(budget.seconds).sentence())
     return prepared
 
@@ -219,14 +230,14 @@ def search(prepared: Prepared) -> SweepResult:
     from fibsem.training.plan import planned
     from fibsem.training.worked import worked_on
 
-    given, how, material = prepared.given, prepared.how, prepared.material
+    given, asked, material = prepared.given, prepared.settings, prepared.material
     tree, config, dataset = given.tree, material.config, material.dataset
     what, anew = (tree["model"]["name"], str(config.spec.nbhd)), tree["overwrite"]
     folder = output_folder("sweep", tree, dataset.name, *what)
     tracking = Tracking.open(config.tracking, dataset.name)
     if anew:
         with at_work(folder):
-            begin_anew(study_name(tree["study"], folder), how.storage, folder, tracking)
+            begin_anew(study_name(tree["study"], folder), asked.storage, folder, tracking)
     shared = at_work(folder, shared=True)  # the same sweep elsewhere joins
     budgeted, plan = given.budget.planned, None
     with shared, worked_on(folder, prepared.began, budgeted=budgeted, anew=anew) as worked:
@@ -236,7 +247,7 @@ def search(prepared: Prepared) -> SweepResult:
                 anew=anew, values=values,
             )  # fmt: skip
         strict = given.budget.strict
-        given = given.with_values(cut_off(plan, how.max_seconds, worked.seconds, strict=strict))
+        given = given.with_values(cut_off(plan, asked.max_seconds, worked.seconds, strict=strict))
         sweep = Sweep.open(given, dataset, folder, tracking)
         with closing(sweep.study):
             sweep.reconcile()
@@ -245,8 +256,8 @@ def search(prepared: Prepared) -> SweepResult:
                 tracking.cut_off(sweep.parent, sweep.is_shared),
                 tracking.system_metrics(sweep.parent),
             ):
-                if how.workers > 1:
-                    run_workers(sweep, how.workers, progress)
+                if asked.workers > 1:
+                    run_workers(sweep, asked.workers, progress)
                 else:
                     here = partial(InProcess, material, tracking)
                     sweep.work(sweep.executor(here), progress)

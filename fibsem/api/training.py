@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fibsem.api.datasets import OpenDataset
-from fibsem.api.options import one_line_errors, tree_of
+from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result
 from fibsem.config import Configuration, Tree, output_folder
 from fibsem.system.files import write_json
@@ -23,7 +23,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class TrainResult(Result):
-    """A trained network and its scores on the validation squares."""
+    """A trained network and its scores on the validation squares.
+
+    Examples
+    --------
+    ```python
+    trained = api.train("demo", nbhd="33x33x3")
+    trained.val["miou"], trained.run_id
+    ```
+    """
 
     @property
     def run_id(self) -> str:
@@ -38,8 +46,8 @@ class TrainResult(Result):
     @property
     def val_all(self) -> dict[str, float] | None:
         """As of every labelled validation pixel, at the best threshold, where it was asked for."""
-        found = self.summary["val_all"]
-        return None if found is None else dict(found)
+        figures = self.summary["val_all"]
+        return None if figures is None else dict(figures)
 
     @property
     def text(self) -> str:
@@ -60,6 +68,7 @@ class TrainResult(Result):
         yield figures.png(figures.learning_curves({"validation": curves}))
 
 
+@completes("train")
 @one_line_errors
 def train(
     dataset: str | Path | OpenDataset = "phantom",
@@ -139,8 +148,8 @@ def _train(
     def make(budget_s: float) -> Plan:
         nonlocal learner
         learner = Learner.of(material.config)
-        found = probe(material, budget_s, learner)
-        return plan_trainings(found, budget_s, worked.seconds, data, traced=True)
+        probed = probe(material, budget_s, learner)
+        return plan_trainings(probed, budget_s, worked.seconds, data, traced=True)
 
     plan = None
     if material.config.spec.is_network:

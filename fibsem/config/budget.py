@@ -41,7 +41,7 @@ def parse_seconds(text: object) -> float:
     >>> parse_seconds("90s"), parse_seconds("30min"), parse_seconds("1.5h")
     (90.0, 1800.0, 5400.0)
     """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|min|h)\s*", str(text))
-    seconds = float(found[1]) * UNITS[found[2]] if found else 0.0
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|min|h)\s*", str(text))
+    seconds = float(match[1]) * UNITS[match[2]] if match else 0.0
     require("budget", text, seconds > 0, "a positive number with s, min or h, such as 30min")
     return seconds

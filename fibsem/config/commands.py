@@ -78,8 +78,8 @@ def command_line(command: str, overrides: Iterable[str]) -> str:
     >>> print(command_line("sweep", ["search.storage=postgresql://me:secret@host/db"]))
     python -m fibsem.sweep 'search.storage=postgresql://me:***@host/db'
     """
-    told = map(without_password, overrides)
-    return shlex.join(["python", "-m", f"fibsem.{command}", *told])
+    shown = map(without_password, overrides)
+    return shlex.join(["python", "-m", f"fibsem.{command}", *shown])
 
 
 def _choices(group: str, *without: str) -> str:
@@ -98,8 +98,8 @@ class _one_line_errors:  # noqa: N801 - reads as a statement: with _one_line_err
         from hydra.errors import HydraException
         from omegaconf.errors import OmegaConfBaseException
 
-        if found := re.match(r"Could not override '([^']+)'", str(error)):
-            raise unknown_key(found[1]) from error
+        if match := re.match(r"Could not override '([^']+)'", str(error)):
+            raise unknown_key(match[1]) from error
         if isinstance(error, HydraException | OmegaConfBaseException):
             raise UserError(_first_line(str(error))) from error
 

@@ -60,7 +60,8 @@ def _keys_of(file: Path) -> Iterator[tuple[str, Any]]:
         yield ".".join([*package, *key]), value
 
 
-def _own_keys(command: str) -> frozenset[str]:
+@cache
+def own_keys(command: str) -> frozenset[str]:
     """The keys at the top of a command's tree, also of the files that it is made of."""
     tree = yaml.safe_load((CONF / f"{command}.yaml").read_text(encoding="utf-8"))
     keys = {key for key in tree if key not in HYDRAS}
@@ -68,7 +69,7 @@ def _own_keys(command: str) -> frozenset[str]:
         if isinstance(part, dict):
             keys |= {group for group in part if "/" not in group}
         elif part != "_self_":
-            keys |= _own_keys(part)
+            keys |= own_keys(part)
     return frozenset(keys)
 
 
@@ -86,7 +87,7 @@ def check_keys(command: str, arguments: Iterable[str]) -> None:
         first = re.split(r"[./@]", key)[0]
         if equals and not key:
             raise UserError(f"an argument must be key=value, but got {argument}.")
-        if name.startswith("+") and first != "hydra" and first not in _own_keys(command):
+        if name.startswith("+") and first != "hydra" and first not in own_keys(command):
             raise unknown_key(key)
         if name.startswith("~") and not re.match(rf"({'|'.join(LISTS)})\b", key):
             raise UserError(
@@ -97,9 +98,9 @@ def check_keys(command: str, arguments: Iterable[str]) -> None:
 
 def unknown_key(key: str) -> UserError:
     """What is said of a key that a command does not have, with those that may be meant."""
-    known = sorted({known for file in CONF.rglob("*.yaml") for known, _ in _keys_of(file)})
-    same = [known for known in known if known.rpartition(".")[2] == key.rpartition(".")[2]]
-    near = same or difflib.get_close_matches(key, known, n=3)
+    keys = sorted({name for file in CONF.rglob("*.yaml") for name, _ in _keys_of(file)})
+    same = [name for name in keys if name.rpartition(".")[2] == key.rpartition(".")[2]]
+    near = same or difflib.get_close_matches(key, keys, n=3)
     choices = f"; near it are {', '.join(near)}" if near else ""
     return UserError(
         f"a key must be one that the command has, but got {key!r}{choices} (--cfg job lists all)."

@@ -22,12 +22,12 @@ def read(cls: type[T], tree: Mapping[str, Any], where: str) -> T:
     """Make a dataclass from a mapping, checking names and types."""
     assert is_dataclass(cls)
     hints = typing.get_type_hints(cls)
-    known = {field.name: field for field in fields(cls)}
+    named = {field.name: field for field in fields(cls)}
     for key in tree:
-        if key not in known:
-            raise UserError(f"`{where}` has no key {key!r}; it has: {', '.join(sorted(known))}.")
+        if key not in named:
+            raise UserError(f"`{where}` has no key {key!r}; it has: {', '.join(sorted(named))}.")
     values = {}
-    for key, field in known.items():
+    for key, field in named.items():
         if key in tree:
             values[key] = _value(hints[key], tree[key], f"{where}.{key}")
         elif field.default is MISSING and field.default_factory is MISSING:

@@ -36,8 +36,8 @@ def digest_in(address: str) -> str | None:
     >>> digest_in("models:/fibsem/3#00112233445566aa"), digest_in("models:/fibsem@champion")
     ('00112233445566aa', None)
     """
-    found = DIGEST.search(address)
-    return found[1] if found else None
+    match = DIGEST.search(address)
+    return match[1] if match else None
 
 
 @dataclass(frozen=True)

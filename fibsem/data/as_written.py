@@ -72,11 +72,11 @@ def read_yaml(source: str, texts: Collection[str]) -> Any:
         loader.dispose()
 
 
-def _mappings(node: yaml.Node | None, seen: set[yaml.Node]) -> Iterator[yaml.MappingNode]:
+def _mappings(node: yaml.Node | None, visited: set[yaml.Node]) -> Iterator[yaml.MappingNode]:
     """Every mapping, wherever it is."""
-    if node is None or node in seen:  # an alias may lead back to where it is
+    if node is None or node in visited:  # an alias may lead back to where it is
         return
-    seen.add(node)
+    visited.add(node)
     inner: list[yaml.Node] = []
     if isinstance(node, yaml.SequenceNode):
         inner = node.value
@@ -84,16 +84,16 @@ def _mappings(node: yaml.Node | None, seen: set[yaml.Node]) -> Iterator[yaml.Map
         yield node
         inner = [part for pair in node.value for part in pair]
     for part in inner:
-        yield from _mappings(part, seen)
+        yield from _mappings(part, visited)
 
 
 def _check_once(mapping: yaml.MappingNode) -> None:
     """YAML keeps the last of several values, without a word of the others."""
-    seen: set[str] = set()
+    keys: set[str] = set()
     for key, _ in mapping.value:
         if isinstance(key, yaml.ScalarNode):
-            if key.value in seen:
+            if key.value in keys:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key {key.value!r} occurs twice", key.start_mark
                 )
-            seen.add(key.value)
+            keys.add(key.value)

@@ -198,11 +198,11 @@ def checked(dataset: Dataset) -> Dataset:
 def _check_classes(dataset: Dataset) -> None:
     for split in SPLITS:
         regions = dataset.regions(split)
-        found = np.zeros(256, np.int64)
+        pixels = np.zeros(256, np.int64)
         for region in regions:
-            found += np.bincount(region.read().ravel(), minlength=256)
+            pixels += np.bincount(region.read().ravel(), minlength=256)
         for value, name in enumerate(("pore", "solid")):
-            if regions and not found[value]:
+            if regions and not pixels[value]:
                 raise UserError(
                     f"every split must hold both classes, but {split} of {dataset.path} has no "
                     f"pixel of class {name} (label value {getattr(dataset.classes, name)}) in its "

@@ -64,7 +64,7 @@ class Stamp:
 
     @classmethod
     def of(cls, places: Iterable[Place], said: Mapping[str, Said] | None = None) -> Stamp:
-        """That of some files; what the system ``said`` of them may be known already."""
+        """The stamp of some files; what the system ``said`` of them may be known already."""
         # another version may read a file in another way
         record: list[object] = [fibsem.__version__, MADE_OF]
         latest = 0
@@ -91,7 +91,7 @@ def _ask(file: File) -> Said:
 
 
 def stamps_of(volume: Volume, slices: Iterable[int] | None = None) -> dict[int, Stamp]:
-    """That of the files of each slice, or of some; the system is asked once for each file."""
+    """The stamp of the files of each slice, or of some; the system is asked once for each file."""
     slices = range(volume.shape[0]) if slices is None else slices
     places = {z: volume.source.places(z) for z in slices}
     files = {str(file): file for some in places.values() for file, _ in some}
@@ -133,26 +133,26 @@ def slice_digests(volume: Volume, slices: Iterable[int] | None = None) -> dict[i
         return {z: digest for z, digest, _ in _read(volume, slices)}
     path = user_cache() / "digests" / f"{digest_of(str(volume.path.absolute()))}.json"
     kept, before = _kept(path), stamps_of(volume, slices)
-    known = {z: kept.get(str(z), {}).get(stamp.key) for z, stamp in before.items()}
-    found = {z: digest for z, digest in known.items() if digest is not None}
-    missing = [z for z in slices if z not in found]
+    cached = {z: kept.get(str(z), {}).get(stamp.key) for z, stamp in before.items()}
+    digests = {z: digest for z, digest in cached.items() if digest is not None}
+    missing = [z for z in slices if z not in digests]
     if not missing:
-        return found
+        return digests
     when: dict[int, int] = {}
     with Progress(f"reading {volume.path}") as progress:
         for done, (z, digest, began) in enumerate(_read(volume, missing), start=1):
-            found[z], when[z] = digest, began
+            digests[z], when[z] = digest, began
             progress("for its digests", done, len(missing))
     # a file that was written to while it was read, or just before, may hold something else by now
     settled = {
-        str(z): {stamp.key: found[z]}
+        str(z): {stamp.key: digests[z]}
         for z, stamp in stamps_of(volume, missing).items()
-        if stamp == before[z] and when[z] - stamp.latest > TICK_NS and found[z] != UNREADABLE
+        if stamp == before[z] and when[z] - stamp.latest > TICK_NS and digests[z] != UNREADABLE
     }
     if settled:
         with suppress(OSError, UserError):  # a cache that cannot be written stops nothing
             write_json(path, {**kept, **settled})
-    return {z: found[z] for z in slices}
+    return {z: digests[z] for z in slices}
 
 
 def _kept(path: Path) -> dict[str, dict[str, str]]:

@@ -210,8 +210,8 @@ def systematic(probability: FloatArray, rng: np.random.Generator) -> npt.NDArray
     """
     ends = probability.cumsum()
     marks = rng.random() + np.arange(round(float(ends[-1])))
-    found = np.searchsorted(ends, marks, side="right")
-    return np.unique(np.minimum(found, len(ends) - 1))  # ends may be a rounding short
+    drawn = np.searchsorted(ends, marks, side="right")
+    return np.unique(np.minimum(drawn, len(ends) - 1))  # ends may be a rounding short
 
 
 def _cut(height: int, width: int, side: int) -> Iterator[tuple[slice, slice]]:

@@ -41,8 +41,8 @@ NOTHING, AS_WELL, MOST_OF_IT = 0.02, 0.15, 0.5
 
 def doubts(sample: Sample) -> Iterator[str]:
     """What of a sample should be looked at before anything is learnt from it."""
-    known = sample.extent if sample.extent and sample.extent.mask else None
-    yield from (f"{sample.name}: {said}" for said in odd_in(sample.volume, known))
+    extent = sample.extent if sample.extent and sample.extent.mask else None
+    yield from (f"{sample.name}: {said}" for said in odd_in(sample.volume, extent))
     yield from misplaced(sample)
     yield from strangers(sample)
 
@@ -55,14 +55,14 @@ def misplaced(sample: Sample) -> Iterator[str]:
     regions = _looked_at(sample)
     if len(regions) < FEWEST:
         return
-    here = _told(regions, _in_slice(sample, 0))
-    elsewhere = {name: _told(regions, place) for name, place in _places(sample)}
+    here = _informations(regions, _in_slice(sample, 0))
+    elsewhere = {name: _informations(regions, place) for name, place in _places(sample)}
     better = {name: t for name, t in elsewhere.items() if _excess(t, here) > ERRORS}
     if better:
-        name, told = max(better.items(), key=lambda item: float(np.nanmean(item[1])))
+        name, other = max(better.items(), key=lambda item: float(np.nanmean(item[1])))
         yield (
             f"{sample.name}: the labels go with the grey values {name} better than with those "
-            f"where they lie ({np.nanmean(told) / np.nanmean(here):.1f} times the information, in "
+            f"where they lie ({np.nanmean(other) / np.nanmean(here):.1f} times the information, in "
             f"{len(regions)} regions): are they shifted or mirrored?"
         )
     elif _tell_nothing(regions, here, elsewhere):
@@ -111,9 +111,9 @@ def _mirrored(sample: Sample, axes: tuple[int, ...]) -> Place:
         for axis in axes if sample.dense else ():
             n = sample.volume.shape[axis]
             start[axis], stop[axis] = n - region.box.stop[axis], n - region.box.start[axis]
-        found = _read(sample, Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2])))
+        greys = _read(sample, Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2])))
         inside = tuple(axis - 1 for axis in axes if axis)
-        return None if found is None else np.flip(found, inside)
+        return None if greys is None else np.flip(greys, inside)
 
     return read
 
@@ -127,7 +127,7 @@ def _read(sample: Sample, box: Box) -> Greys | None:
         return None
 
 
-def _told(regions: list[Labelled], place: Place) -> npt.NDArray[np.float64]:
+def _informations(regions: list[Labelled], place: Place) -> npt.NDArray[np.float64]:
     """Information of every region's labels on the grey values of a place; nan where it is none."""
     return np.array([information(place(region), labels) for region, labels in regions])
 
@@ -144,8 +144,8 @@ def information(greys: Greys | None, labels: npt.NDArray[np.uint8]) -> float:
         return float("nan")
     step = -(-max(labels.shape) // SIDE)
     labels, greys = labels[::step, ::step], greys[::step, ::step]
-    known = labels != IGNORE
-    values, classes = greys[known], labels[known]
+    labelled = labels != IGNORE
+    values, classes = greys[labelled], labels[labelled]
     if not len(values):
         return float("nan")
     edges = np.quantile(values, np.linspace(0, 1, BINS + 1)[1:-1])
@@ -156,12 +156,12 @@ def information(greys: Greys | None, labels: npt.NDArray[np.uint8]) -> float:
     return float((joint[some] * np.log(joint[some] / apart[some])).sum())
 
 
-def _excess(there: npt.NDArray[np.float64], here: npt.NDArray[np.float64]) -> float:
+def _excess(elsewhere: npt.NDArray[np.float64], here: npt.NDArray[np.float64]) -> float:
     """Standard errors by which labels tell more there; 0 where it is not much, or few regions."""
-    both = np.isfinite(there) & np.isfinite(here)
-    if both.sum() < FEWEST or there[both].mean() < MORE * here[both].mean():
+    both = np.isfinite(elsewhere) & np.isfinite(here)
+    if both.sum() < FEWEST or elsewhere[both].mean() < MORE * here[both].mean():
         return 0.0
-    more = there[both] - here[both]
+    more = elsewhere[both] - here[both]
     error = more.std(ddof=1) / np.sqrt(len(more))
     return float(more.mean() / max(error, 1e-12))
 
@@ -173,8 +173,8 @@ def _tell_nothing(
 ) -> bool:
     shares = [np.mean(labels[labels != IGNORE]) for _, labels in regions]
     entropy = np.mean([-p * np.log(p) - (1 - p) * np.log(1 - p) for p in shares])
-    mirrored = [np.nanmean(told) for name, told in elsewhere.items() if name.startswith("mirrored")]
-    told, by_chance = np.nanmean(here), np.mean(mirrored)
+    mirrored = [np.nanmean(own) for name, own in elsewhere.items() if name.startswith("mirrored")]
+    own, by_chance = np.nanmean(here), np.mean(mirrored)
     return bool(
-        by_chance > MOST_OF_IT * told or (told < NOTHING * entropy and by_chance > AS_WELL * told)
+        by_chance > MOST_OF_IT * own or (own < NOTHING * entropy and by_chance > AS_WELL * own)
     )

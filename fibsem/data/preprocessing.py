@@ -144,9 +144,9 @@ def mean_profile(
         total += (grey if inside is None else grey * inside).mean(axis=across, dtype=np.float64)
         weight += shown
     weight /= len(slices)
-    seen = weight > 0
-    profile = np.divide(total / len(slices), weight, out=np.zeros_like(total), where=seen)
-    profile[~seen] = profile[seen].mean() if seen.any() else 0.0
+    covered = weight > 0
+    profile = np.divide(total / len(slices), weight, out=np.zeros_like(total), where=covered)
+    profile[~covered] = profile[covered].mean() if covered.any() else 0.0
     centre = (profile.size - 1) / 2
     position = np.arange(profile.size) - centre
     position -= float(weight @ position) / max(float(weight.sum()), FLAT)

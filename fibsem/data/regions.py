@@ -193,9 +193,9 @@ def _whole(row: Row, column: str, table: Path) -> int:
 
 def _check_once(rows: Sequence[Row], boxes: Sequence[Box], table: Path) -> None:
     """A square that is listed twice would count twice."""
-    seen: dict[tuple[str, Box], int] = {}
+    listed: dict[tuple[str, Box], int] = {}
     for row, box in zip(rows, boxes, strict=True):
-        before = seen.setdefault((row.values["mask"], box), row.line)
+        before = listed.setdefault((row.values["mask"], box), row.line)
         if before != row.line:
             raise UserError(
                 f"a square must be listed once, but lines {before} and {row.line} of {table} are "

@@ -140,8 +140,8 @@ def check_apart(samples: Sequence[Sample], digests: Mapping[str, Mapping[int, st
             digest = digests[sample.name][region.box.start[0]]
             if digest != UNREADABLE:
                 in_slice.setdefault(digest, []).append((sample, region))
-    for found in in_slice.values():
-        for (one, region), (two, other) in combinations(found, 2):
+    for places in in_slice.values():
+        for (one, region), (two, other) in combinations(places, 2):
             if one is not two and region.split != other.split and _same_pixels(region, other):
                 raise UserError(
                     f"regions of different splits must not overlap, but {region.name} of "

@@ -229,16 +229,16 @@ def lattice_pixels(
     """Draw a balanced sample of ``size`` pixels that lie on as few random lattices as needed."""
     lattices: list[Lattice] = []
     values: list[LabelArray] = []
-    found = np.zeros(2, dtype=np.int64)
+    drawn = np.zeros(2, dtype=np.int64)
     for lattice in _random_lattices(labels, rng):
         grid = _on_lattice(labels[lattice.window], lattice)
         lattices.append(lattice)
         values.append(grid)
-        found += [int((grid == 0).sum()), int((grid == 1).sum())]
-        if found.min() >= size // 2:
+        drawn += [int((grid == 0).sum()), int((grid == 1).sum())]
+        if drawn.min() >= size // 2:
             break
-    if found.min() < size // 2:  # a rare class: take what there is, and stay balanced
-        size = 2 * int(found.min())
+    if drawn.min() < size // 2:  # a rare class: take what there is, and stay balanced
+        size = 2 * int(drawn.min())
     if size == 0:
         raise UserError("a split must hold pixels of both classes, but one class is missing.")
     return _choose(lattices, values, size, rng)

@@ -53,12 +53,12 @@ def learned_range(dtype: np.dtype[Any], *models: Collection[Scale]) -> tuple[flo
     fitting = {declared for scales in models for declared in _ranges(dtype, scales)}
     if len(fitting) == 1:
         return fitting.pop()
-    told = ", ".join(
+    ranges = ", ".join(
         f"{scale.dtype} of {list(scale.declared) if scale.declared else 'its whole range'}"
         for scale in dict.fromkeys(scale for scales in models for scale in scales)
     )
     raise UserError(
-        f"`range` must be given where the model does not tell it: it was trained on {told}, and "
+        f"`range` must be given where the model does not tell it: it was trained on {ranges}, and "
         f"the volume is {dtype}; range=[low,high] are the grey values that map to 0 and 1."
     )
 

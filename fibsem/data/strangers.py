@@ -42,12 +42,12 @@ def strangers(sample: Sample) -> Iterator[str]:
     }
     odd = _odd(list(shares.values()))
     if any(odd):
-        found = [name for name, is_odd in zip(shares, odd, strict=True) if is_odd]
-        told = ", ".join(f"{name} ({100 * shares[name]:.0f} %)" for name in found[:NAMED])
-        more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+        strange = [name for name, is_odd in zip(shares, odd, strict=True) if is_odd]
+        some = ", ".join(f"{name} ({100 * shares[name]:.0f} %)" for name in strange[:NAMED])
+        more = f" and {len(strange) - NAMED} more" if len(strange) > NAMED else ""
         yield (
             f"{sample.name}: the solid is brighter than the pores of its square by "
-            f"{100 * np.median(list(shares.values())):.0f} % in most, but not in {told}{more}: are "
+            f"{100 * np.median(list(shares.values())):.0f} % in most, but not in {some}{more}: are "
             "they inverted, or do they lie elsewhere?"
         )
 

@@ -28,10 +28,10 @@ def require_settings() -> None:
     import keras
 
     for name, wanted in SETTINGS.items():
-        found = getattr(keras.config, name)()
-        found = getattr(found, "name", found)
-        if found != wanted:
+        value = getattr(keras.config, name)()
+        value = getattr(value, "name", value)
+        if value != wanted:
             way = "import fibsem first" if name == "backend" else f"keras.config.set_{name}"
             raise UserError(
-                f"Keras must have the {name} {wanted}, but this process gave it {found}; {way}."
+                f"Keras must have the {name} {wanted}, but this process gave it {value}; {way}."
             )

@@ -139,9 +139,9 @@ class ModelSpec:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> ModelSpec:
         """Read what :meth:`to_json` gave; choices that came later are what was so before them."""
-        known = typed(_Written, record)
-        given = hyperparameters.as_recorded(known.name, known.hyperparameters)
-        return resolve(known.name, Nbhd.parse(known.nbhd), known.padding, given)
+        written = typed(_Written, record)
+        given = hyperparameters.as_recorded(written.name, written.hyperparameters)
+        return resolve(written.name, Nbhd.parse(written.nbhd), written.padding, given)
 
 
 def resolve(

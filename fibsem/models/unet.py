@@ -184,9 +184,9 @@ def _middle(x: tf.Tensor, like: tf.Tensor, name: str, style: Style) -> tf.Tensor
     return x if style.padding == "same" else Middle(name=name)([x, like])
 
 
-def _grown(x: tf.Tensor, width: int, name: str, style: Style, how: str) -> tf.Tensor:
+def _grown(x: tf.Tensor, width: int, name: str, style: Style, upsampling: str) -> tf.Tensor:
     """A map twice as fine: every pixel four times, or by a transposed convolution 2 wide."""
-    if how == "nearest":
+    if upsampling == "nearest":
         return keras.layers.UpSampling2D(2, name=name)(x)
     regularizer = None if style.dilation else style.regularizer
     return keras.layers.Conv2DTranspose(

@@ -57,7 +57,7 @@ def square_mious(material: Material, model: models.Model) -> SquareMious:
 
 
 def _finite(mious: dict[str, float]) -> dict[str, float]:
-    """Those of squares with a labelled pixel."""
+    """The mIoU of squares that have a labelled pixel."""
     return {key: miou for key, miou in mious.items() if np.isfinite(miou)}
 
 

@@ -47,16 +47,16 @@ def agreement(regions: Iterable[Region]) -> dict[str, Any] | None:
     }
 
 
-def agreement_text(told: dict[str, Any]) -> str:
+def agreement_text(both: dict[str, Any]) -> str:
     """Agreement in a line.
 
-    >>> told = {"squares": 4, "annotators": ["A", "B"], "miou": 0.913, "porosity_difference": 0.021}
-    >>> agreement_text(told)
+    >>> both = {"squares": 4, "annotators": ["A", "B"], "miou": 0.913, "porosity_difference": 0.021}
+    >>> agreement_text(both)
     'squares labelled by several (A, B): 4, mIoU 0.913 between them, porosity 2.1 points apart'
     """
     return (
-        f"squares labelled by several ({', '.join(told['annotators'])}): {told['squares']}, "
-        f"mIoU {told['miou']:.3f} between them, porosity {100 * told['porosity_difference']:.1f} "
+        f"squares labelled by several ({', '.join(both['annotators'])}): {both['squares']}, "
+        f"mIoU {both['miou']:.3f} between them, porosity {100 * both['porosity_difference']:.1f} "
         "points apart"
     )
 

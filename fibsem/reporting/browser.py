@@ -58,7 +58,7 @@ class Layers:
             places |= {"grey": film, "truth": film.parent / "truth_slices"}
         if record.get("probabilities"):
             places["probability"] = folder / record["probabilities"]
-        found = {}
+        volumes = {}
         for layer, path in places.items():
             picked = record.get("picked", {}) if layer == "grey" else {}
             try:
@@ -66,8 +66,8 @@ class Layers:
             except (UserError, OSError):
                 continue
             if list(volume.shape) == list(record["shape"]):
-                found[layer] = volume
-        return cls(name, record, found)
+                volumes[layer] = volume
+        return cls(name, record, volumes)
 
     def slices(self, count: int) -> list[int]:
         """Slices to show, evenly spread, without those that are missing."""
@@ -97,8 +97,8 @@ class Layers:
 def browser(films: Sequence[Layers], title: str) -> str:
     """The whole file; with fewer slices of each film where it would become too large."""
     for count in (SLICES, 16, 10, 6, 3, 1):
-        told = [_film(film, count) for film in films]
-        data = json.dumps(told).replace("<", "\\u003c")  # names may look like the end of a script
+        shown = [_film(film, count) for film in films]
+        data = json.dumps(shown).replace("<", "\\u003c")  # names may look like the end of a script
         if len(data) <= MOST_BYTES:
             break
     return TEMPLATE.replace("{{title}}", text_of(title)).replace("{{films}}", data)
@@ -128,6 +128,6 @@ def _stretched(image: npt.NDArray[Any], layer: str) -> Image8:
 def _address(image: Image8, kind: str) -> str:
     """A picture as an address that holds it."""
     page = io.BytesIO()
-    how = {"quality": 72} if kind == "jpeg" else {"optimize": True}
-    Image.fromarray(image).save(page, kind, **how)
+    options = {"quality": 72} if kind == "jpeg" else {"optimize": True}
+    Image.fromarray(image).save(page, kind, **options)
     return f"data:image/{kind};base64,{base64.b64encode(page.getvalue()).decode()}"

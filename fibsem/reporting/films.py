@@ -31,8 +31,8 @@ def films_of(results: Results) -> dict[str, Labelled]:
         latest[film] = one
     shown = list(latest.values())
     names = names_of([one.folder for one in shown])
-    told = {name: told_of(one, results) for name, one in zip(names, shown, strict=True)}
-    return {**_gone(results, shown), **told}
+    films = {name: told_of(one, results) for name, one in zip(names, shown, strict=True)}
+    return {**_gone(results, shown), **films}
 
 
 def told_of(segmentation: Result, results: Results) -> Labelled:
@@ -42,10 +42,10 @@ def told_of(segmentation: Result, results: Results) -> Labelled:
         same = _resolved(one.record["segmentation"]) == segmentation.folder.resolve()
         if same and one.written >= segmentation.written:
             record = {**record, **{key: one.record[key] for key in MEASURED if key in one.record}}
-    known = (record.get("porosity_by_seed") or {}).get("sd") is not None
-    seeds = None if known else _evaluated(record, results)
+    has_seeds = (record.get("porosity_by_seed") or {}).get("sd") is not None
+    seeds = None if has_seeds else _evaluated(record, results)
     beside = {"porosity_by_seed": seeds, "agreement": _agreement(record.get("sample"), results)}
-    return typed(Labelled, {**record, **{key: found for key, found in beside.items() if found}})
+    return typed(Labelled, {**record, **{key: value for key, value in beside.items() if value}})
 
 
 def _agreement(sample: str | None, results: Results) -> Record | None:

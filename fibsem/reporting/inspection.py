@@ -101,10 +101,10 @@ class Inspection:
                 if share > SATURATED:
                     yield f"{sample.name}: {100 * share:.1f} % of the pixels have the {what} value"
             if left := left_out_shares(sample):
-                told = ", ".join(f"{kind} {100 * share:.2f} %" for kind, share in left.items())
+                kinds = ", ".join(f"{kind} {100 * share:.2f} %" for kind, share in left.items())
                 yield (
                     f"{sample.name}: {100 * sum(left.values()):.2f} % of the film shows no "
-                    f"material and is left out ({told}); `valid: all` in the manifest keeps it"
+                    f"material and is left out ({kinds}); `valid: all` in the manifest keeps it"
                 )
             reached = [count for region in sample.regions if (count := left_out(region))]
             if reached:

@@ -40,9 +40,9 @@ def tables(record: dict[str, Any]) -> str:
             interval = "[{:.2f}, {:.2f}]".format(*(100 * value for value in s["porosity_ci"]))
         lines.append(f"| {cell(name)} | {counts} | {share} | {interval} |")
     lines += _few_tested(sum(s["regions"]["test"] for _, s in samples))
-    told = [(name, s["agreement"]) for name, s in samples if s["agreement"]]
-    lines += ["" for _ in told[:1]]
-    lines += [f"{cell(name)}: {cell(agreement_text(some))}" for name, some in told]
+    agreements = [(name, s["agreement"]) for name, s in samples if s["agreement"]]
+    lines += ["" for _ in agreements[:1]]
+    lines += [f"{cell(name)}: {cell(agreement_text(some))}" for name, some in agreements]
     return "\n".join(lines) + "\n"
 
 

@@ -143,14 +143,14 @@ class LineageReport:
         lines = [self.folder, *_rows(self.facts)]
         for k, source in enumerate(self.sources, start=1):
             title = "model" if len(self.sources) == 1 else f"model {k} of {len(self.sources)}"
-            lines += ["", title, *_rows(self._told(source))]
+            lines += ["", title, *_rows(self._facts(source))]
         lines += ["", "to make it again"]
         for step in self.steps:
             lines += [f"  # {step.note}"] if step.note else []
             lines += [f"  {step.run}"] if step.run else []
         return "\n".join(lines)
 
-    def _told(self, source: NamedModel) -> dict[str, str]:
+    def _facts(self, source: NamedModel) -> dict[str, str]:
         """What is known of a model, by name."""
         made = source.lineage
         sweep, trial, promotion, seeds = (
@@ -204,8 +204,8 @@ def read_lineage(place: Path) -> LineageReport:
 
 def _kind(record: Any) -> str | None:
     """Which kind of results a record is of, by what older versions wrote, too."""
-    known = record if isinstance(record, dict) else {}
-    return next((kind for kind, keys in TOLD_BY.items() if keys <= known.keys()), None)
+    written = set(record) if isinstance(record, dict) else set()
+    return next((kind for kind, keys in TOLD_BY.items() if keys <= written), None)
 
 
 def _checked(record: Any) -> Any:
@@ -279,17 +279,17 @@ def _checkout(code: str | None) -> Step:
 
 def _data(made: Lineage) -> Step:
     """How to get the data: simulate a phantom, download the archive, or look at what is there."""
-    where, found = made.data_source, _hash(made.data)
+    where, digest = made.data_source, _hash(made.data)
     name = made.dataset or where.name
-    note = f"the data {name or ''}".strip() + (f", {found}" if found else f": hash {UNKNOWN}")
+    note = f"the data {name or ''}".strip() + (f", {digest}" if digest else f": hash {UNKNOWN}")
     if path := where.path:
         return Step(command_line("inspect", [as_typed("data.path", path)]), note)
     if recipe := where.phantom:
         place = as_typed("output", f"data/{where.name}")
         return Step(command_line("simulate", [f"phantom={recipe}", place]), note)
-    if known := where.name:
-        fetch = ["data.download=true"] if known == "hpc" else []
-        return Step(command_line("inspect", [f"data={known}", *fetch]), note)
+    if dataset := where.name:
+        fetch = ["data.download=true"] if dataset == "hpc" else []
+        return Step(command_line("inspect", [f"data={dataset}", *fetch]), note)
     return Step(None, f"{note}; where they lay is {UNKNOWN}")
 
 

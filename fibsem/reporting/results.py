@@ -56,16 +56,16 @@ class Results:
 
     dataset: str
     data: str | None
-    found: tuple[Result, ...]
+    each: tuple[Result, ...]
     others: int
 
     def whole(self) -> Results:
-        """Those of which all that is shown can be shown; others are said and left out."""
-        return replace(self, found=tuple(filter(_is_whole, self.found)))
+        """The results that can be shown whole; others are said and left out."""
+        return replace(self, each=tuple(filter(_is_whole, self.each)))
 
     def of(self, kind: Kind) -> list[Result]:
-        """Those of one command."""
-        return [result for result in self.found if result.kind == kind]
+        """The results of one command."""
+        return [result for result in self.each if result.kind == kind]
 
 
 def find_results(folders: Iterable[Path], dataset: str) -> Results:
@@ -166,14 +166,14 @@ def _is_whole(result: Result) -> bool:
     return True
 
 
-def _found(record: Any) -> Any:
+def _with_origins(record: Any) -> Any:
     return of_kind(ORIGINS, record)
 
 
 def _read(folder: Path) -> Result | None:
     """The result of a folder; None for one of another command, or of one that is damaged."""
     try:
-        record = read_json(folder / "summary.json", _found, remedy=LEFT_OUT)
+        record = read_json(folder / "summary.json", _with_origins, remedy=LEFT_OUT)
     except UserError as error:
         print(f"warning: {error}", file=sys.stderr)
         return None

@@ -40,13 +40,13 @@ SHOWN = 10
 
 def evaluations(results: Results, folder: Path) -> Section:
     """Tables and figures over all evaluations; they are written into ``tables`` and ``figures``."""
-    found = results.of("evaluation")
-    cells = {result.folder: result.record for result in found}
+    evaluated = results.of("evaluation")
+    cells = {result.folder: result.record for result in evaluated}
     files = write_tables(cells, folder / "tables")
     csv = in_order(file for file in files if file.suffix == ".csv")
     items: list[Table | Picture] = [read_table(file) for file in csv]
     items += [read_picture(file) for file in draw_cells(cells, folder / "figures")]
-    best = max(found, key=lambda result: result.record["val"]["miou"]["mean"])
+    best = max(evaluated, key=lambda result: result.record["val"]["miou"]["mean"])
     name = tables.name_of(best.record)
     pictures = pictures_in(best.folder / "figures", f"evaluation-{best.folder.name}")
     part = Section(f"Best on validation: {name}", command=_made(best), items=pictures)
@@ -61,7 +61,7 @@ def evaluations(results: Results, folder: Path) -> Section:
 
 def sweeps(results: Results) -> Section:
     """A row for each sweep, and the best trials and figures of each."""
-    found = results.of("sweep")
+    swept = results.of("sweep")
     rows = [
         {
             "sweep": result.record["study"],
@@ -71,11 +71,11 @@ def sweeps(results: Results) -> Section:
             "validation mIoU": _figure(best["val"]["miou"]) if best else "",
             "time (min)": f"{result.record['seconds'] / 60:.1f}",
         }
-        for result in found
+        for result in swept
         for best in [result.record["best"]]
     ]
     table = Table("sweeps", "Sweeps: trials, and the best one on validation", pd.DataFrame(rows))
-    return Section("Sweeps", items=(table,), parts=tuple(_sweep(result) for result in found))
+    return Section("Sweeps", items=(table,), parts=tuple(_sweep(result) for result in swept))
 
 
 def _sweep(result: Result) -> Section:
@@ -103,7 +103,7 @@ def _sweep(result: Result) -> Section:
 
 def promotions(results: Results) -> Section:
     """A row for each promotion, newest first, and its own tables and figures."""
-    found = results.of("promotion")[::-1]
+    promoted = results.of("promotion")[::-1]
     rows = [
         {
             "version": result.record["version"],
@@ -115,11 +115,11 @@ def promotions(results: Results) -> Section:
             "labelled porosity %": _percent(result.record["test_all"].get("label_porosity")),
             "post-processing": _named(result.record["postprocessing"]),
         }
-        for result in found
+        for result in promoted
     ]
     title = "Promotions: figures on every labelled pixel, with post-processing"
     table = Table("promotions", title, pd.DataFrame(rows))
-    parts = tuple(_promotion(result) for result in found)
+    parts = tuple(_promotion(result) for result in promoted)
     return Section("Promotions", items=(table,), parts=parts)
 
 
@@ -187,8 +187,8 @@ def segmentations(results: Results, folder: Path, browser: str | None) -> Sectio
 
     ``browser`` is the file with more of their slices.
     """
-    found = results.of("segmentation")
-    folders = [result.folder for result in found]
+    films = results.of("segmentation")
+    folders = [result.folder for result in films]
     names = dict(zip(folders, names_of(folders), strict=True))
     rows = [
         {
@@ -201,7 +201,7 @@ def segmentations(results: Results, folder: Path, browser: str | None) -> Sectio
             "precision": result.record["precision"],
             "time (s)": f"{result.record['seconds']:.0f}",
         }
-        for result in found
+        for result in films
     ]
     title = (
         "Porosity of segmented volumes, corrected by the film's own test squares; beside it, and "
@@ -209,7 +209,7 @@ def segmentations(results: Results, folder: Path, browser: str | None) -> Sectio
         "slices"
     )
     items: list[Table | Picture] = [Table("segmentations", title, filled(rows))]
-    drawn = figures.porosity_by_slice({names[one.folder]: porosity_of(one) for one in found})
+    drawn = figures.porosity_by_slice({names[one.folder]: porosity_of(one) for one in films})
     path = figures.save(drawn, folder / "figures" / "porosity_by_slice.png")
     items.append(read_picture(path))
     for where, name in names.items():
@@ -220,17 +220,17 @@ def segmentations(results: Results, folder: Path, browser: str | None) -> Sectio
             items.append(Picture(f"preview-{name}", title, middle.read_bytes()))
     link = browser and ("Slices of every volume, with slider, layers and zoom", browser)
     notes = [
-        f"{names[one.folder]}: {limit}." for one in found for limit in limits_of_labels(one.record)
+        f"{names[one.folder]}: {limit}." for one in films for limit in limits_of_labels(one.record)
     ]
     return Section("Segmented volumes", tuple(notes), items=tuple(items), link=link or None)
 
 
 def slices_of(results: Results) -> list[Layers]:
     """The segmented volumes whose labels can be read, for the browser of slices."""
-    found = results.of("segmentation")
+    segmented = results.of("segmentation")
     films = [
         Layers.of(name, result.folder, result.record)
-        for name, result in zip(names_of([one.folder for one in found]), found, strict=True)
+        for name, result in zip(names_of([one.folder for one in segmented]), segmented, strict=True)
     ]
     return [film for film in films if "labels" in film.volumes]
 
@@ -296,13 +296,13 @@ def porosity_of(segmentation: Result) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Porosity of every slice of a segmentation, (z,); nan for one that is missing."""
     file, depth = segmentation.folder / "porosity.csv", segmentation.record["shape"][0]
     try:
-        found = pd.read_csv(file)["porosity"].to_numpy(np.float64)
+        shares = pd.read_csv(file)["porosity"].to_numpy(np.float64)
     except (OSError, KeyError, ValueError) as error:
         reason = " ".join(str(error).split())
     else:
-        if len(found) == depth:
-            return found
-        reason = f"{len(found)} of {depth} slices"
+        if len(shares) == depth:
+            return shares
+        reason = f"{len(shares)} of {depth} slices"
     raise UserError(
         f"a table must be whole, but {file} is damaged ({reason}); the same fibsem.segment writes "
         "it again."

@@ -65,8 +65,8 @@ def _columns(path: Path) -> tuple[Array, ...]:
 
 def latest_of(results: Results) -> dict[str, Result]:
     """The latest quantification of each segmentation, by a name that tells it apart."""
-    found = {Path(one.record["segmentation"]): one for one in results.of("quantification")}
-    return dict(zip(names_of(found), found.values(), strict=True))
+    measured = {Path(one.record["segmentation"]): one for one in results.of("quantification")}
+    return dict(zip(names_of(measured), measured.values(), strict=True))
 
 
 def connected_text(record: Record) -> str:

@@ -60,8 +60,8 @@ def add_layers(
     from napari.utils.colormaps import DirectLabelColormap
 
     record, folder = segmented.record, segmented.folder
-    known = segmented.unit == "nm"
-    place = {"scale": segmented.film.spacing, "units": ("nm" if known else "pixel",) * 3}
+    in_nm = segmented.unit == "nm"
+    place = {"scale": segmented.film.spacing, "units": ("nm" if in_nm else "pixel",) * 3}
     if (grey := _grey(segmented, volume)) is not None:
         middle = np.asarray(grey[-1][grey[-1].shape[0] // 2])
         low, high = np.percentile(middle, (0.5, 99.5))
@@ -74,14 +74,14 @@ def add_layers(
         )  # fmt: skip
     for name in ("thickness", "components"):
         if quantified is not None and (quantified / f"{name}.ome.zarr").exists():
-            found = levels(quantified / f"{name}.ome.zarr")
+            numbered = levels(quantified / f"{name}.ome.zarr")
             if name == "thickness":
                 viewer.add_image(
-                    found, name=name, colormap="viridis", blending="additive", visible=False,
+                    numbered, name=name, colormap="viridis", blending="additive", visible=False,
                     **place,
                 )  # fmt: skip
             else:
-                viewer.add_labels(found, name=name, opacity=0.5, visible=False, **place)
+                viewer.add_labels(numbered, name=name, opacity=0.5, visible=False, **place)
     pore, solid = record["classes"]
     colours = {pore: PORE, solid: SOLID, None: NEITHER}
     viewer.add_labels(
@@ -106,8 +106,8 @@ def _grey(segmented: Segmented, volume: Path | None) -> list[Any] | None:
 
 def levels(path: Path, **picked: Any) -> list[Any]:
     """The resolutions of an OME-Zarr, or the one of another volume; nothing is read yet."""
-    if found := resolutions(path):
-        return found
+    if levels_of := resolutions(path):
+        return levels_of
     import dask.array as da
     from dask import delayed
 

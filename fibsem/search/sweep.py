@@ -155,7 +155,7 @@ class Sweep:
 
     @property
     def bounds(self) -> dict[Objective, float]:
-        """Those of ``search.constraints``."""
+        """Bounds of objectives, from ``search.constraints``."""
         return bounds(self.search.constraints)
 
     def best_so_far(self) -> str:

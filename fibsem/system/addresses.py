@@ -98,8 +98,8 @@ def hidden(address: str) -> str:
 def secrets_of(address: str) -> set[str]:
     """The passwords in an address, as they are written and as they are meant."""
     login = LOGIN.fullmatch(address)
-    found = {login["password"]} if login is not None else set()
+    secrets = {login["password"]} if login is not None else set()
     if "://" in address:
-        found |= {option["value"] for option in SECRET.finditer(address) if option["value"]}
-    meant = {unquote(text) for text in found}
-    return found | meant | {quote(text, safe="") for text in meant}
+        secrets |= {option["value"] for option in SECRET.finditer(address) if option["value"]}
+    meant = {unquote(text) for text in secrets}
+    return secrets | meant | {quote(text, safe="") for text in meant}

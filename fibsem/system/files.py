@@ -248,10 +248,10 @@ def damage_of(database: Path) -> str | None:
         return None
     try:
         with closing(sqlite3.connect(database, timeout=60)) as connection:
-            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     except sqlite3.DatabaseError as error:
         return str(error)
-    return None if found == "ok" else " ".join(str(found).split())[:100]
+    return None if answer == "ok" else " ".join(str(answer).split())[:100]
 
 
 def user_cache() -> Path:

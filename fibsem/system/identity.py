@@ -78,7 +78,7 @@ class Identity:
 
     @classmethod
     def beside(cls, folder: Path) -> Identity | None:
-        """That of the results in a folder; None where it is not there, or damaged."""
+        """The identity beside the results in a folder; None where it is not there, or damaged."""
         return known_json(folder / FILE, cls.from_json)
 
     def write(self, folder: Path) -> None:
@@ -157,16 +157,16 @@ def settle(
     UserError
         If the folder holds results of something else; names what differs.
     """
-    known = Identity.beside(folder)
-    if known is None:
+    kept = Identity.beside(folder)
+    if kept is None:
         check_others(folder, now.kind)
     if overwrite:
-        if known and known.kind != now.kind:
-            now.check(known, folder, remedy="another output")
+        if kept and kept.kind != now.kind:
+            now.check(kept, folder, remedy="another output")
         remove_own(folder, [*own, FILE])  # the identity last: killed here, nothing is mixed
-    elif (before := known or former()) is not None:
+    elif (before := kept or former()) is not None:
         now.check(before, folder, defaults=defaults)
-    if overwrite or known != now:
+    if overwrite or kept != now:
         now.write(folder)
 
 
@@ -185,15 +185,15 @@ def check_others(folder: Path, kind: str) -> None:
     UserError
         If the folder holds what another command made, or the summary of some other program.
     """
-    known, summary = Identity.beside(folder), known_json(folder / "summary.json")
-    if known is not None:
-        found: str | None = known.kind
+    before, summary = Identity.beside(folder), known_json(folder / "summary.json")
+    if before is not None:
+        made_by: str | None = before.kind
     elif (folder / LEDGER).exists():
-        found = "segmentation"
+        made_by = "segmentation"
     else:
-        found = kind if summary is None else kind_of(summary)
-    if found != kind:
-        what = "other results" if found is None else _one(found)
+        made_by = kind if summary is None else kind_of(summary)
+    if made_by != kind:
+        what = "other results" if made_by is None else _one(made_by)
         raise UserError(
             f"`output` must be a new folder or hold {_one(kind)}, but {folder} holds {what}; the "
             "choices are another output or none."

@@ -119,10 +119,10 @@ def taken(folder: Path) -> UserError:
     )
 
 
-def _lock(file: int, how: int) -> bool:
+def _lock(file: int, operation: int) -> bool:
     """Lock a file; False where there are no locks."""
     try:
-        fcntl.flock(file, how)
+        fcntl.flock(file, operation)
     except OSError as error:
         if error.errno not in NO_LOCKS:
             raise

@@ -55,10 +55,10 @@ class Progress:
 
     def __call__(self, text: str, done: int, total: int) -> None:
         """Show ``done`` of ``total``; less than before, or of another total, is another stage."""
-        now, seen = time.monotonic(), self._seen
+        now, before = time.monotonic(), self._seen
         self._seen = done, total
-        another = seen is not None and (done < seen[0] or total != seen[1])
-        if another or (seen is None and done != 1):  # what was done before took other time
+        another = before is not None and (done < before[0] or total != before[1])
+        if another or (before is None and done != 1):  # what was done before took other time
             self._began = now, done
         if self._bar:
             title = f"{self.title} {text}"

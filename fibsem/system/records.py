@@ -76,7 +76,7 @@ def typed(kind: type[T], record: object) -> T:
             T, _adapter(cast(Hashable, kind)).validate_json(json.dumps(record), strict=True)
         )
     except ValidationError as error:
-        raise ValueError(_told(error)) from error
+        raise ValueError(_misfits(error)) from error
 
 
 def fitting(kind: Any) -> Callable[[Any], Any]:
@@ -96,21 +96,21 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def _told(error: ValidationError) -> str:
+def _misfits(error: ValidationError) -> str:
     """What does not fit, in words; of a union every choice says so, and once is enough."""
-    told: dict[str, str] = {}
+    misfits: dict[str, str] = {}
     for one in error.errors(include_url=False):
         top, *inner = [part for part in map(str, one["loc"]) if "[" not in part] or ["it"]
         within = ".".join(inner)
         if one["type"] == "value_error":  # of the type itself, in its words
-            told.setdefault(top, one["msg"].removeprefix("Value error, "))
+            misfits.setdefault(top, one["msg"].removeprefix("Value error, "))
             continue
         must = MUST.get(one["type"], one["msg"].replace("Input should be ", ""))
         got = json.dumps(one["input"], default=str)
         got = got if len(got) <= MOST_SHOWN else f"{got[: MOST_SHOWN - 3]}..."
         if one["type"] == "unexpected_keyword_argument":
-            told.setdefault(f"{top} {within}", f"{top}: {within} is not known")
+            misfits.setdefault(f"{top} {within}", f"{top}: {within} is not known")
             continue
         wrong = "is missing" if one["type"] == "missing" else f"must be {must}, but got {got}"
-        told.setdefault(f"{top} {within}", f"{top}: {f'{within} {wrong}'.strip()}")
-    return "; ".join([*told.values()][:MOST_NAMED])
+        misfits.setdefault(f"{top} {within}", f"{top}: {f'{within} {wrong}'.strip()}")
+    return "; ".join([*misfits.values()][:MOST_NAMED])

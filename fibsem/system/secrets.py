@@ -38,7 +38,7 @@ def in_record(value: Any) -> Any:
     if not _addresses:
         return value
     if isinstance(value, str):
-        return _pattern(_addresses).sub(lambda found: _addresses[found[0]], value)
+        return _pattern(_addresses).sub(lambda match: _addresses[match[0]], value)
     if isinstance(value, dict):
         return {key: in_record(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -31,7 +31,7 @@ class Spelling:
 
     def write(self, text: str) -> str:
         """The text as the language takes it."""
-        written = self.illegal.sub(lambda found: self.number.format(ord(found[0])), text)
+        written = self.illegal.sub(lambda match: self.number.format(ord(match[0])), text)
         if len(written.encode()) <= self.longest:
             return written
         digest = self.cut + hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -40,5 +40,5 @@ class Spelling:
     def read(self, written: str) -> str:
         """The text as it was, with dots where it was cut."""
         kept, cut, _ = written.partition(self.cut)
-        text = self.numbers.sub(lambda found: chr(int(found[1], 16)), kept)
+        text = self.numbers.sub(lambda match: chr(int(match[1], 16)), kept)
         return text + ("..." if cut else "")

@@ -68,7 +68,7 @@ def require_store(uri: str) -> None:
     UserError
         If no file or server answers.
     """
-    if not _there(uri):
+    if not _exists(uri):
         raise UserError(
             "`tracking.uri` must be an MLflow store that is there (sqlite:///PATH or "
             f"http://HOST:PORT), but nothing answers at {uri}."
@@ -77,7 +77,7 @@ def require_store(uri: str) -> None:
 
 def _asked(uri: str, question: Callable[[MlflowClient], T]) -> T | None:
     """The answer of a store; None where it is not there or does not know."""
-    if not _there(uri):
+    if not _exists(uri):
         return None
     from fibsem.tracking.store import client_of
 
@@ -87,7 +87,7 @@ def _asked(uri: str, question: Callable[[MlflowClient], T]) -> T | None:
         return None
 
 
-def _there(uri: str) -> bool:
+def _exists(uri: str) -> bool:
     """Whether to ask at all: MLflow would create a database, and wait minutes for a server."""
     if (file := database_file(uri)) is not None:
         return file.is_file()

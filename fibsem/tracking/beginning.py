@@ -36,10 +36,10 @@ class Notes(Protocol):
 
 def noted(key: str, record: object) -> str:
     """What a record notes under a key."""
-    known = typed(dict[str, Any], record)
-    if not isinstance(known.get(key), str):
-        raise ValueError(f"`{key}` must be a text, but got {known.get(key)}")
-    return str(known[key])
+    notes = typed(dict[str, Any], record)
+    if not isinstance(notes.get(key), str):
+        raise ValueError(f"`{key}` must be a text, but got {notes.get(key)}")
+    return str(notes[key])
 
 
 #: The id of a run, from a record that has it.
@@ -86,11 +86,11 @@ def take_up(
     dataset
         What it is computed from.
     """
-    known = notes.get("run_id")
-    if known is not None and tracking.resume(known):
-        return str(known)
+    noted_id = notes.get("run_id")
+    if noted_id is not None and tracking.resume(noted_id):
+        return str(noted_id)
     run_id = None
-    if known is None and (token := notes.get("token")) is not None:
+    if noted_id is None and (token := notes.get("token")) is not None:
         run_id = _begun(tracking, token)
     if run_id is None:
         notes.set("token", token := secrets.token_hex(8))

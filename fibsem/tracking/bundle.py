@@ -85,9 +85,9 @@ class Bundle:
     @property
     def trained(self) -> Trained:
         """What it was trained on; older bundles do not know their grey values."""
-        known = typed(_Audit, self.audit)
-        share = known.calibration.before.share if known.calibration else None
-        return Trained(self.voxel_nm, tuple((known.greys or {}).values()), share)
+        audit = typed(_Audit, self.audit)
+        share = audit.calibration.before.share if audit.calibration else None
+        return Trained(self.voxel_nm, tuple((audit.greys or {}).values()), share)
 
     @property
     def lineage(self) -> Lineage:
@@ -143,24 +143,24 @@ def load_bundle(folder: Path, key: str = "weights") -> Bundle:
 
 def _read(folder: Path) -> Bundle:
     record: dict[str, Any] = read_json(folder / "bundle.json")
-    known = typed(_Written, record)
-    specs = [ModelSpec.from_json(spec) for spec in known.members or [known.spec or {}]]
+    written = typed(_Written, record)
+    specs = [ModelSpec.from_json(spec) for spec in written.members or [written.spec or {}]]
     places = _places(folder, len(specs))
     members = tuple(
         Member(spec, models.load(spec, place)) for spec, place in zip(specs, places, strict=True)
     )
     segmenter = Segmenter(
         members=members,
-        recipe=known.preprocess,
-        postprocessing=known.postprocessing,
+        recipe=written.preprocess,
+        postprocessing=written.postprocessing,
         identity=_identity(record, members, places),
-        classes=known.classes,
-        temperature=known.temperature,
-        offset=known.offset,
-        smoothed_px=known.smoothed_px,
+        classes=written.classes,
+        temperature=written.temperature,
+        offset=written.offset,
+        smoothed_px=written.smoothed_px,
     )
-    z, y, x = (_length(nm) for nm in known.voxel_nm)
-    return Bundle(segmenter, (z, y, x), record["audit"], scales=known.scales)
+    z, y, x = (_length(nm) for nm in written.voxel_nm)
+    return Bundle(segmenter, (z, y, x), record["audit"], scales=written.scales)
 
 
 def _length(nm: object) -> float | None:

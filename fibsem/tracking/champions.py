@@ -141,9 +141,9 @@ def _insist(state: Callable[..., None], *what: str) -> None:
 
 def _check_alone(client: MlflowClient, line: Sequence[Change]) -> None:
     """Say who else became the champion meanwhile: no lock reaches other machines."""
-    known = {(one.version, one.since) for one in line}
+    before = {(one.version, one.since) for one in line}
     now = Succession.read(client).line
-    new = [one.version for one in now if (one.version, one.since) not in known]
+    new = [one.version for one in now if (one.version, one.since) not in before]
     others = [version for version in new if version != line[-1].version]
     if others:
         raise UserError(

@@ -96,12 +96,12 @@ class Lineage:
 
     @classmethod
     def in_bundle(cls, bundle: Any) -> Lineage:
-        """That of a ``bundle.json``."""
+        """The lineage in a ``bundle.json``."""
         return cls.of_bundle(typed(dict[str, Any], typed(dict[str, Any], bundle).get("audit")))
 
     @classmethod
     def of_bundle(cls, audit: Mapping[str, Any]) -> Lineage:
-        """That of a bundle; of an older one the few things that it kept.
+        """The lineage that a bundle's audit holds; of an older one the few things that it kept.
 
         Examples
         --------

@@ -99,8 +99,8 @@ def _describe(client: MlflowClient, version: str, folder: Path) -> None:
 
 def run_of(version: str, tracking_uri: str) -> str | None:
     """Id of the run that a version is of; None where the store has no such version."""
-    found = [one for one in all_versions(client_of(tracking_uri)) if str(one.version) == version]
-    return str(found[0].run_id) if found else None
+    matching = [one for one in all_versions(client_of(tracking_uri)) if str(one.version) == version]
+    return str(matching[0].run_id) if matching else None
 
 
 def version_of(run_id: str, tracking_uri: str) -> str | None:
@@ -113,8 +113,8 @@ def version_of(run_id: str, tracking_uri: str) -> str | None:
 def all_versions(client: MlflowClient) -> list[ModelVersion]:
     """Every version with its tags, oldest first; none where nothing was ever registered."""
     page = client.search_model_versions(f"name = '{REGISTERED}'")
-    found = list(page)
+    versions = list(page)
     while page.token:
         page = client.search_model_versions(f"name = '{REGISTERED}'", page_token=page.token)
-        found += page
-    return sorted(found, key=lambda version: int(version.version))
+        versions += page
+    return sorted(versions, key=lambda version: int(version.version))

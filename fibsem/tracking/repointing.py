@@ -101,14 +101,14 @@ def _repoint(database: Path, old: Path, new: Path) -> tuple[int, int]:
         connection.execute("BEGIN IMMEDIATE")
         places = list(_places(connection))
         moving = [one for one in places if one.path and one.path.is_relative_to(old)]
-        there = sum((new / one.path.relative_to(old)).exists() for one in moving if one.path)
-        _check(places, moving, there, old, new)
+        present = sum((new / one.path.relative_to(old)).exists() for one in moving if one.path)
+        _check(places, moving, present, old, new)
         for one in moving:
             connection.execute(
                 f"UPDATE {one.table} SET {one.column} = ? WHERE rowid = ?",
                 (one.moved(old, new), one.row),
             )
-    return len(moving), there
+    return len(moving), present
 
 
 def _places(connection: sqlite3.Connection) -> Iterator[Place]:
@@ -118,15 +118,15 @@ def _places(connection: sqlite3.Connection) -> Iterator[Place]:
                 yield Place(table, column, row, text)
 
 
-def _check(places: list[Place], moving: list[Place], there: int, old: Path, new: Path) -> None:
+def _check(places: list[Place], moving: list[Place], present: int, old: Path, new: Path) -> None:
     if not moving:
         of_experiments = [one for one in places if one.table == "experiments"]
-        known = sorted({str(one.path) for one in of_experiments if one.path})
+        places_of = sorted({str(one.path) for one in of_experiments if one.path})
         raise UserError(
             "`repoint` must be the folder that the store was moved from, but none of its artifacts "
-            f"lie in {old}; they lie in {', '.join(known) or 'no folder'}."
+            f"lie in {old}; they lie in {', '.join(places_of) or 'no folder'}."
         )
-    if not there:
+    if not present:
         raise UserError(
             f"`repoint` needs the artifacts in {new}, where this command is given, but none of "
             f"{len(moving)} is there; give it in the folder that was {old}."

@@ -207,9 +207,9 @@ class Tracking:
 
     def runs(self, tags: Mapping[str, str], *, order: str | None = None) -> list[Run]:
         """All runs with these tags, in the order of a metric."""
-        return list(self._found(tags, order=order))
+        return list(self._search(tags, order=order))
 
-    def _found(self, tags: Mapping[str, object], order: str | None = None) -> Iterator[Run]:
+    def _search(self, tags: Mapping[str, object], order: str | None = None) -> Iterator[Run]:
         """Runs with these tags, page by page; what a filter cannot hold is compared here."""
         token = None
         while True:

@@ -100,13 +100,13 @@ def _choice(params: Mapping[str, Any], key: str, choices: Sequence[str]) -> str:
     return value
 
 
-def marked(found: Voxels, extent: Extent, mark: np.generic) -> Voxels:
+def marked(stack: Voxels, extent: Extent, mark: np.generic) -> Voxels:
     """A stack with a mark wherever there is no material."""
-    for z, image in enumerate(found):
+    for z, image in enumerate(stack):
         inside = extent.inside(z)
         if inside is not None:
             image[~inside] = mark
-    return found
+    return stack
 
 
 mlflow.models.set_model(Segmentation())

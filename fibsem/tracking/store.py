@@ -97,14 +97,14 @@ def _experiment(uri: str, name: str, artifacts: str | None) -> str:
     """Find or create an experiment."""
     try:
         client = client_of(uri)
-        found = client.get_experiment_by_name(name)
+        experiment = client.get_experiment_by_name(name)
     except NO_STORE as error:
         raise UserError(
             f"`tracking.uri` must be a reachable MLflow store, but {hidden(uri)} answers: "
             f"{in_message(str(error).splitlines()[0])}"
         ) from error
-    if found is not None:
-        return str(found.experiment_id)
+    if experiment is not None:
+        return str(experiment.experiment_id)
     try:
         return str(client.create_experiment(name, artifact_location=artifacts))
     except mlflow.MlflowException:  # another process was faster

@@ -87,9 +87,9 @@ def _line(
     latest = line[-1].version if line else None
     if champion is None or champion == latest or begun == latest is not None:
         return line
-    known, taken_over = {one.version for one in line}, [champion]
+    champions, taken_over = {one.version for one in line}, [champion]
     previous = aliases.get(PREVIOUS)
-    if previous is not None and {previous, champion}.isdisjoint(known):
+    if previous is not None and {previous, champion}.isdisjoint(champions):
         taken_over.insert(0, previous)
     for number in taken_over:
         version = versions[number]

@@ -136,11 +136,11 @@ def _fit_features(material: Material, on_epoch: Callable[[Epoch], None] | None) 
     model = fit_features(material)
     fitted = time.perf_counter()
     train_loss = estimate(material, model, "train").balanced["loss"]
-    found = estimate(material, model, "val")
-    check_alive(*found.alike)
-    val_all = found.natural if material.config.train.estimates_all else {}
+    scores = estimate(material, model, "val")
+    check_alive(*scores.alike)
+    val_all = scores.natural if material.config.train.estimates_all else {}
     epoch = Epoch(
-        0, 0.0, train_loss, found.balanced, fitted - started, time.perf_counter() - fitted, val_all
+        0, 0.0, train_loss, scores.balanced, fitted - started, time.perf_counter() - fitted, val_all
     )
     if on_epoch:
         on_epoch(epoch)
@@ -156,10 +156,10 @@ class Batches(Protocol):
 def epoch_batches(material: Material, epoch: int) -> tuple[Batches, int]:
     """Function that makes the batches of one epoch, and their number."""
     config = material.config
-    how, seed = config.train, (config.seed, epoch)
-    augmentation = Augmentation(how.augment, how.shift_sd, how.shift_probability)
-    if how.mode == "grid":
-        steps = how.steps or steps_per_epoch(material.training_size)
+    settings, seed = config.train, (config.seed, epoch)
+    augmentation = Augmentation(settings.augment, settings.shift_sd, settings.shift_probability)
+    if settings.mode == "grid":
+        steps = settings.steps or steps_per_epoch(material.training_size)
         grid = GridShape(*material.grid)
         supply, weights = material.supply(epoch), material.class_weights
 
@@ -170,12 +170,12 @@ def epoch_batches(material: Material, epoch: int) -> tuple[Batches, int]:
 
         return grids, steps
     pixels = material.training_pixels
-    every = steps_per_epoch(len(pixels), how.batch)
+    every = steps_per_epoch(len(pixels), settings.batch)
 
     def patches(*, whole: bool = False) -> Iterator[Batch]:  # which they always have
-        return patch_epoch(material.train, pixels, config.spec, how.batch, augmentation, seed)
+        return patch_epoch(material.train, pixels, config.spec, settings.batch, augmentation, seed)
 
-    return patches, min(how.steps or every, every)
+    return patches, min(settings.steps or every, every)
 
 
 def _epochs(
@@ -198,7 +198,7 @@ def _one_epoch(
     learner: Learner, material: Material, score: Callable[[Forward], Estimate], state: TrainingState
 ) -> Epoch:
     """Train for an epoch; then score the averaged weights."""
-    started, epoch, how = time.perf_counter(), len(state.history), material.config.train
+    started, epoch, settings = time.perf_counter(), len(state.history), material.config.train
     batches, steps = epoch_batches(material, epoch)
     rate = state.rate(steps)
     loss = learner.steps.fit(
@@ -210,14 +210,14 @@ def _one_epoch(
         raise DivergedError(f"the training loss is {train_loss} in epoch {epoch + 1}")
     learner.settle(batches(whole=True))
     trained = time.perf_counter()
-    found = score(learner.forward)
-    val, val_all = found.balanced, found.natural if how.estimates_all else {}
+    scores = score(learner.forward)
+    val, val_all = scores.balanced, scores.natural if settings.estimates_all else {}
     if not math.isfinite(val["loss"]):
         raise DivergedError(f"the validation loss is {val['loss']} in epoch {epoch + 1}")
     ended = time.perf_counter()
-    done = how.done(epoch + 1, state.seconds + ended - started)
-    if how.restart and state.restart is None and done >= WATCHED and epoch * steps >= UNTAUGHT:
-        check_alive(*found.alike)
+    done = settings.done(epoch + 1, state.seconds + ended - started)
+    if settings.restart and state.restart is None and done >= WATCHED and epoch * steps >= UNTAUGHT:
+        check_alive(*scores.alike)
     return Epoch(epoch, rate.last, train_loss, val, trained - started, ended - trained, val_all)
 
 

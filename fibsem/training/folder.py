@@ -66,6 +66,6 @@ def _settle(folder: Path, now: Identity, tracking: Tracking, *, overwrite: bool)
 def run_of(folder: Path) -> str | None:
     """Id of the run that a training in a folder has, or had; None where there is none."""
     for name in ("run.json", "result.json"):
-        if (known := known_json(folder / name, RUN)) is not None:
-            return known
+        if (run_id := known_json(folder / name, RUN)) is not None:
+            return run_id
     return None

@@ -83,7 +83,7 @@ class Learner:
         strategy: tf.distribute.Strategy | None = None,
         steps: keras.Model | None = None,
     ) -> Learner:
-        """Those of a configuration, with the weights that the random state and a start give.
+        """The networks of a configuration, with the weights that the random state and a start give.
 
         The strategy is that of all accelerators of this machine, if none is given. With ``steps``
         of another training, that network is used again, and begins anew.
@@ -154,10 +154,10 @@ def default_strategy() -> tf.distribute.Strategy:
 
 def compiled_for_steps(config: RunConfig) -> keras.Model:
     """The network of a configuration with its optimiser and loss."""
-    how, network = config.train, build_for_steps(config.spec)
+    settings, network = config.train, build_for_steps(config.spec)
     network.compile(
-        optimizer=make_optimizer(how),
-        loss=make_loss(how.loss, how.loss_weight),
+        optimizer=make_optimizer(settings),
+        loss=make_loss(settings.loss, settings.loss_weight),
         jit_compile=False,
     )
     # a first step that makes the optimiser's variables would be traced twice
@@ -189,9 +189,9 @@ class Statistics:
         if not self.norms:
             return
         few = itertools.islice(batches, BATCHES)
-        seen = [self._moments(tf.constant(images)) for images, *_ in few]
+        moments = [self._moments(tf.constant(images)) for images, *_ in few]
         for k, norm in enumerate(self.norms):
-            means, variances = (np.array([batch[k][j] for batch in seen]) for j in (0, 1))
+            means, variances = (np.array([batch[k][j] for batch in moments]) for j in (0, 1))
             mean = means.mean(0)
             norm.moving_mean.assign(mean)
             norm.moving_variance.assign((variances + (means - mean) ** 2).mean(0))

@@ -38,25 +38,25 @@ class Combined(keras.losses.Loss):
         self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: tf.Tensor | None = None
     ) -> tf.Tensor:
         solid, p = tf.cast(y_true, tf.float32)[..., 0], tf.cast(y_pred, tf.float32)[..., 0]
-        known = tf.ones_like(p) if sample_weight is None else tf.cast(sample_weight > 0, p.dtype)
-        region = self.term(solid, p, tf.reshape(known, tf.shape(p)))
+        labelled = tf.ones_like(p) if sample_weight is None else tf.cast(sample_weight > 0, p.dtype)
+        region = self.term(solid, p, tf.reshape(labelled, tf.shape(p)))
         return self.cross_entropy(y_true, y_pred, sample_weight) + self.weight * region
 
 
-def soft_iou(solid: tf.Tensor, p: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
+def soft_iou(solid: tf.Tensor, p: tf.Tensor, labelled: tf.Tensor) -> tf.Tensor:
     """One minus the mean over both classes of the soft IoU of the whole batch.
 
     Intersection is sum(p y), union sum(p + y - p y): the Jaccard index for labels of 0 and 1.
     """
     ious = []
     for y, q in ((solid, p), (1 - solid, 1 - p)):
-        both = tf.reduce_sum(known * y * q)
-        either = tf.reduce_sum(known * (y + q)) - both
+        both = tf.reduce_sum(labelled * y * q)
+        either = tf.reduce_sum(labelled * (y + q)) - both
         ious.append((both + 1e-6) / (either + 1e-6))
     return 1 - (ious[0] + ious[1]) / 2
 
 
-def soft_porosity(solid: tf.Tensor, p: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
+def soft_porosity(solid: tf.Tensor, p: tf.Tensor, labelled: tf.Tensor) -> tf.Tensor:
     """Mean over windows of |mean predicted share of solid - mean label|.
 
     In patch mode a window is a single pixel; there the batch is taken as one window.
@@ -65,8 +65,8 @@ def soft_porosity(solid: tf.Tensor, p: tf.Tensor, known: tf.Tensor) -> tf.Tensor
         axes: tuple[int, ...] = (0, 1, 2)
     else:
         axes = (1, 2)
-    count = tf.maximum(tf.reduce_sum(known, axes), 1.0)
-    return tf.reduce_mean(tf.abs(tf.reduce_sum(known * (p - solid), axes) / count))
+    count = tf.maximum(tf.reduce_sum(labelled, axes), 1.0)
+    return tf.reduce_mean(tf.abs(tf.reduce_sum(labelled * (p - solid), axes) / count))
 
 
 TERMS: dict[str, Term] = {"bce_iou": soft_iou, "bce_porosity": soft_porosity}

@@ -128,14 +128,14 @@ class Material:
         Those of a network on squares are not much larger than what is labelled: of squares of 64
         there are four of 96 in place of two of 128, where three of four pixels had no label.
         """
-        how, spec = self.config.train, self.config.spec
-        assert how.windows is not None
-        assert how.grid is not None
+        settings, spec = self.config.train, self.config.spec
+        assert settings.windows is not None
+        assert settings.grid is not None
         if spec.family != "squares":
-            return how.windows, how.grid
+            return settings.windows, settings.grid
         sides = (max(box.box.shape[1:]) for box in labelled_regions(self.dataset, "train"))
-        size = min(how.grid, -(-(max(sides) + 2 * CONTEXT) // spec.alignment) * spec.alignment)
-        return round(how.windows * (how.grid / size) ** 2), size
+        size = min(settings.grid, -(-(max(sides) + 2 * CONTEXT) // spec.alignment) * spec.alignment)
+        return round(settings.windows * (settings.grid / size) ** 2), size
 
     @cached_property
     def val(self) -> tuple[LabelledWindow, ...]:

@@ -82,8 +82,8 @@ def most_even(windows: Sequence[LabelledWindow]) -> LabelledWindow:
     """The window with pores and solid as equally frequent as there is one."""
 
     def unevenness(window: LabelledWindow) -> float:
-        known = window.labels[window.labels != IGNORE]
-        return abs(float(known.mean()) - 0.5) if known.size else 1.0
+        labels = window.labels[window.labels != IGNORE]
+        return abs(float(labels.mean()) - 0.5) if labels.size else 1.0
 
     return min(windows, key=unevenness)
 
@@ -106,12 +106,12 @@ def panels(
     """
     low, high = np.percentile(grey, (1, 99))
     shown = np.clip((grey - low) / max(float(high - low), 1e-6), 0, 1)
-    known, found = labels != IGNORE, (solid >= 0.5).astype(np.uint8)
-    drawn = np.where(known, labels, 0.5)
+    labelled, segmented = labels != IGNORE, (solid >= 0.5).astype(np.uint8)
+    drawn = np.where(labelled, labels, 0.5)
     wrong = np.full((*labels.shape, 3), 255, np.uint8)
-    wrong[known] = RIGHT
-    wrong[known & (labels == 0) & (found == 1)] = MISSED
-    wrong[known & (labels == 1) & (found == 0)] = FALSE
+    wrong[labelled] = RIGHT
+    wrong[labelled & (labels == 0) & (segmented == 1)] = MISSED
+    wrong[labelled & (labels == 1) & (segmented == 0)] = FALSE
     return [*(_grey(values) for values in (shown, drawn, solid)), wrong]
 
 

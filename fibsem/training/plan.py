@@ -103,8 +103,8 @@ class Plan:
             return self.trials * self.epochs
         before = [0, *(epochs for _, epochs in self.rungs)]
         return sum(
-            count * (epochs - known)
-            for (count, epochs), known in zip(self.rungs, before, strict=False)
+            count * (epochs - reached)
+            for (count, epochs), reached in zip(self.rungs, before, strict=False)
         )
 
     def sentence(self) -> str:
@@ -146,14 +146,14 @@ class Plan:
 
 
 def plan_trainings(
-    found: Probe, budget_s: float, spent_s: float, data: str,
+    probed: Probe, budget_s: float, spent_s: float, data: str,
     *, trials: int = 1, each_s: float = 0, instead: Sequence[str] = (), traced: bool = False,
 ) -> Plan:  # fmt: skip
     """Trainings of one network that fill what is left of a budget.
 
     Parameters
     ----------
-    found
+    probed
         What was timed.
     budget_s, spent_s
         Given, and gone already, the probe included.
@@ -171,33 +171,33 @@ def plan_trainings(
     UserError
         If it is too short for them.
     """
-    once_s = found.once_s + each_s - (found.traced_s if traced else 0)
-    epochs, steps = divide(found, (budget_s - spent_s) / trials - once_s)
+    once_s = probed.once_s + each_s - (probed.traced_s if traced else 0)
+    epochs, steps = divide(probed, (budget_s - spent_s) / trials - once_s)
     if epochs * steps < FEWEST_STEPS:
-        least = once_s + FEWEST_STEPS * found.step_s + found.validation_s
+        least = once_s + FEWEST_STEPS * probed.step_s + probed.validation_s
         what = "one training" if trials == 1 else f"{trials} trainings"
         raise UserError(
             f"`budget` must be at least {math.ceil(1.1 * (spent_s + trials * least))}s for {what} "
             f"of this network on this machine, but got {budget_s:g}s; the choices are "
             f"{', '.join(['a longer one', *instead])} or a smaller network."
         )
-    return Plan(budget_s, data, trials, epochs, steps, found.step_s, found.validation_s, once_s)
+    return Plan(budget_s, data, trials, epochs, steps, probed.step_s, probed.validation_s, once_s)
 
 
-def divide(found: Probe, seconds: float) -> tuple[int, int]:
+def divide(probed: Probe, seconds: float) -> tuple[int, int]:
     """Epochs and their steps that fill some seconds; validations take a twentieth of it at most."""
-    if seconds <= found.validation_s:
+    if seconds <= probed.validation_s:
         return 1, 0
-    most = min(max(1, int(VALIDATING_WHOLE * seconds / found.validation_s)), MOST_EPOCHS)
+    most = min(max(1, int(VALIDATING_WHOLE * seconds / probed.validation_s)), MOST_EPOCHS)
 
     def filled(epochs: int) -> tuple[int, int]:
-        return epochs, int((seconds / epochs - found.validation_s) / found.step_s)
+        return epochs, int((seconds / epochs - probed.validation_s) / probed.step_s)
 
     # of as many epochs and of some fewer, those whose whole steps leave the least time over
-    epochs, steps = max(map(filled, range(-(-most // 2), most + 1)), key=found.seconds_of)
-    if found.most_steps is None or steps <= found.most_steps:
+    epochs, steps = max(map(filled, range(-(-most // 2), most + 1)), key=probed.seconds_of)
+    if probed.most_steps is None or steps <= probed.most_steps:
         return epochs, steps
-    return int(seconds / found.seconds_of((1, found.most_steps))), found.most_steps
+    return int(seconds / probed.seconds_of((1, probed.most_steps))), probed.most_steps
 
 
 def planned(
@@ -240,9 +240,9 @@ def planned(
         plan = read_plan(budget.plan, data)
     else:
         assert budget.seconds is not None
-        known = read_plan(kept, data) if kept.is_file() and not anew else None
-        same = known is not None and known.budget_s == budget.seconds
-        plan = known if known and same else make(budget.seconds)
+        earlier = read_plan(kept, data) if kept.is_file() and not anew else None
+        same = earlier is not None and earlier.budget_s == budget.seconds
+        plan = earlier if earlier and same else make(budget.seconds)
     write_json(kept, plan.to_json())
     print(plan.sentence())
     limit_s = max(1.0, plan.trial_s - plan.once_s) if budget.strict else None
@@ -260,23 +260,23 @@ def read_plan(path: Path, data: str) -> Plan:
     return plan
 
 
-def forecast(first: Epoch, how: TrainConfig) -> str | None:
+def forecast(first: Epoch, train: TrainConfig) -> str | None:
     """What a training that has no budget will take, by its first epoch; None below an hour."""
-    seconds = how.epochs * (first.seconds + first.val_seconds)
-    if how.max_seconds is not None or seconds <= LONG_S:
+    seconds = train.epochs * (first.seconds + first.val_seconds)
+    if train.max_seconds is not None or seconds <= LONG_S:
         return None
     done = int(LONG_S / (first.seconds + first.val_seconds))
     return (
-        f"up to {duration(seconds)} for {how.epochs} epochs; budget=1h would plan a training of "
+        f"up to {duration(seconds)} for {train.epochs} epochs; budget=1h would plan a training of "
         f"about {max(1, done)} of them instead"
     )
 
 
 def instead(estimate: Estimate, budget_s: float = LONG_S) -> str:
     """What a budget of an hour would do in place of something that takes longer."""
-    found = Probe(estimate.step_s, 0.1 * estimate.step_s * estimate.steps, OVERHEAD_S, 0.0)
-    trials = max(1, int(budget_s / (6 * OVERHEAD_S + 1000 * found.step_s)))
-    plan = plan_trainings(found, budget_s, OVERHEAD_S, "", trials=trials)
+    probed = Probe(estimate.step_s, 0.1 * estimate.step_s * estimate.steps, OVERHEAD_S, 0.0)
+    trials = max(1, int(budget_s / (6 * OVERHEAD_S + 1000 * probed.step_s)))
+    plan = plan_trainings(probed, budget_s, OVERHEAD_S, "", trials=trials)
     return (
         f"budget=1h would do about {trials} trainings of {plan.epochs * plan.steps} steps instead"
     )

@@ -107,9 +107,9 @@ def run_job(
     identity = Identity("training", material.config.settings, material.dataset.digests)
     settle(job.folder, identity, tracking, job.overwrite)
     done = job.folder / "result.json"
-    known = known_json(done, TrialResult.from_json)
-    if known is not None and _has_model(job.folder, material.config.spec):
-        return _finished(known, job, material, tracking), None
+    earlier = known_json(done, TrialResult.from_json)
+    if earlier is not None and _has_model(job.folder, material.config.spec):
+        return _finished(earlier, job, material, tracking), None
     run_id = _take_up(job, material, tracking)
     try:
         result, trained = _train_and_score(

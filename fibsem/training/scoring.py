@@ -63,7 +63,7 @@ def score_all(
     material: Material,
     scorer: BlockScorer | Scorer,
     split: Split,
-    how: PostProcessing = PostProcessing(),  # noqa: B008 - frozen
+    steps: PostProcessing = PostProcessing(),  # noqa: B008 - frozen
 ) -> dict[str, float]:
     """Figures over every labelled pixel of a split, pooled over squares and samples.
 
@@ -71,12 +71,12 @@ def score_all(
     """
     confusions: list[Confusion] = []
     losses: list[tuple[float, int]] = []
-    for _, square in scored_squares(material, scorer, split, how.margin):
-        known = square.labels != IGNORE
-        if not known.any():
+    for _, square in scored_squares(material, scorer, split, steps.margin):
+        labelled = square.labels != IGNORE
+        if not labelled.any():
             continue
-        confusions.append(square.confusion(how))
-        loss = cross_entropy(square.labels[known], square.scores[square.inner][known])
-        losses.append((loss, int(known.sum())))
+        confusions.append(square.confusion(steps))
+        loss = cross_entropy(square.labels[labelled], square.scores[square.inner][labelled])
+        losses.append((loss, int(labelled.sum())))
     loss = sum(value * n for value, n in losses) / sum(n for _, n in losses)
     return {**pooled(confusions).record(), "loss": loss}

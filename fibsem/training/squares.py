@@ -64,8 +64,8 @@ class SquareCounts:
         record = {key: getattr(self, key) for key in ("split", "sample", "region")}
         record |= {"at": list(self.at), "loss": self.loss}
         record |= {"parts": self.parts.to_json()} if self.parts else {}
-        known = ((kind, self.confusion(kind)) for kind in (HALF, CHOSEN, TRUTH))
-        return record | {kind: one.counts for kind, one in known if one is not None}
+        matrices = ((kind, self.confusion(kind)) for kind in (HALF, CHOSEN, TRUTH))
+        return record | {kind: one.counts for kind, one in matrices if one is not None}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> SquareCounts:
@@ -80,10 +80,10 @@ def square_counts(
 
     With the calibration of the scores, the errors of small parts of it, too.
     """
-    known = square.labels != IGNORE
+    labelled = square.labels != IGNORE
     loss = None
-    if known.any():
-        loss = cross_entropy(square.labels[known], square.scores[square.inner][known])
+    if labelled.any():
+        loss = cross_entropy(square.labels[labelled], square.scores[square.inner][labelled])
     truth = None
     if region.read_truth is not None:
         exact = ScoredSquare(square.scores, region.read_truth(), square.inner)
@@ -105,8 +105,8 @@ def confusions(
     squares: Iterable[SquareCounts], split: str, kind: str, sample: str | None = None
 ) -> list[Confusion]:
     """Confusion matrices of the squares of a split, in order; without those nobody knows."""
-    found = (one.confusion(kind) for one in squares if one.is_of(split, sample))
-    return [confusion for confusion in found if confusion is not None]
+    matrices = (one.confusion(kind) for one in squares if one.is_of(split, sample))
+    return [confusion for confusion in matrices if confusion is not None]
 
 
 def labelled_figures(

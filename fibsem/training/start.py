@@ -101,7 +101,7 @@ def layers_of(network: keras.Model) -> Layers:
 
 
 def _fitting(own: Layers, given: Layers, have: int, want: int) -> Layers:
-    """Those of the weights, given for so many slices, that a network has a place for."""
+    """The weights, given for so many slices, that a network has a place for."""
     fitting = {}
     for name, weights in own.items():
         shapes, offered = [w.shape for w in weights], given.get(name, [])

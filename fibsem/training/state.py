@@ -22,8 +22,8 @@ class TrainingState:
 
     Attributes
     ----------
-    how
-        Is trained.
+    settings
+        How it is trained.
     history
         Its epochs.
     best, best_weights
@@ -32,7 +32,7 @@ class TrainingState:
         Epochs after which it was begun again, None where it was not; seconds of the epoch before.
     """
 
-    how: TrainConfig
+    settings: TrainConfig
     history: list[Epoch] = field(default_factory=list)
     best: int = -1
     best_weights: Weights = field(default_factory=list)
@@ -52,37 +52,37 @@ class TrainingState:
         DivergedError
             The ``error`` that it dies of, where there was another one already, or no time is left.
         """
-        if self.restart is not None or not self.how.restart:
+        if self.restart is not None or not self.settings.restart:
             raise error
         self.restart, self.lost_s = len(self.history), lost_s
         self.best, self.best_weights = -1, []
         if self.ended:
             raise error
-        assert self.how.learning_rate is not None
+        assert self.settings.learning_rate is not None
         print(
             f"warning: {error.args[0]}; begun again after epoch {self.restart}, from a learning "
-            f"rate of {RESTART_RATE * self.how.learning_rate:g}",
+            f"rate of {RESTART_RATE * self.settings.learning_rate:g}",
             file=sys.stderr,
         )
 
     def rate(self, steps: int) -> Rate:
         """Learning rates of the next epoch; after a restart smaller ones, over what is left."""
-        how = self.how
+        train = self.settings
         if self.restart is None:
-            return Rate(how, len(self.history), steps, self.seconds)
-        assert how.learning_rate is not None
+            return Rate(train, len(self.history), steps, self.seconds)
+        assert train.learning_rate is not None
         before_s = self.lost_s + seconds_of(self.history[: self.restart])
-        left_s = None if how.max_seconds is None else max(how.max_seconds - before_s, 1e-3)
-        how = replace(
-            how, learning_rate=RESTART_RATE * how.learning_rate, max_seconds=left_s,
-            epochs=how.epochs - self.restart,
+        left_s = None if train.max_seconds is None else max(train.max_seconds - before_s, 1e-3)
+        train = replace(
+            train, learning_rate=RESTART_RATE * train.learning_rate, max_seconds=left_s,
+            epochs=train.epochs - self.restart,
         )  # fmt: skip
-        return Rate(how, len(self.history) - self.restart, steps, self.seconds - before_s)
+        return Rate(train, len(self.history) - self.restart, steps, self.seconds - before_s)
 
     def take(self, epoch: Epoch, weights: Callable[[], Weights]) -> None:
         """Add an epoch, and keep its weights if it is the best by validation loss or mIoU."""
         self.history.append(epoch)
-        keep = self.how.keep
+        keep = self.settings.keep
         sign = 1 if keep == "loss" else -1
         if self.best < 0 or sign * epoch.val[keep] < sign * self.history[self.best].val[keep]:
             self.best, self.best_weights = epoch.epoch, weights()
@@ -90,12 +90,12 @@ class TrainingState:
     @property
     def ended(self) -> bool:
         """Whether epochs, patience or time are used up."""
-        how, done = self.how, len(self.history)
+        train, done = self.settings, len(self.history)
         waited = done - 1 - max(self.best, (self.restart or 0) - 1)
         return (
-            done >= how.epochs
-            or (how.patience is not None and waited >= how.patience and done > 0)
-            or (how.max_seconds is not None and self.seconds >= how.max_seconds)
+            done >= train.epochs
+            or (train.patience is not None and waited >= train.patience and done > 0)
+            or (train.max_seconds is not None and self.seconds >= train.max_seconds)
         )
 
 

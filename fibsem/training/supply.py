@@ -96,13 +96,13 @@ def share_at_rare(
 ) -> float:
     """Share of the rare class in squares that are drawn at a pixel of it, by trying."""
     places = [np.flatnonzero(part == rare) for part in labels]
-    found = []
+    shares = []
     for k in rng.choice([k for k, some in enumerate(places) if some.size], draws):
         y, x = np.unravel_index(rng.choice(places[k]), labels[k].shape)
         top, left = max(0, y - int(rng.integers(extent))), max(0, x - int(rng.integers(extent)))
         square = labels[k][top : top + extent, left : left + extent]
-        found.append((square == rare).sum() / max(1, (square <= 1).sum()))
-    return float(np.mean(found))
+        shares.append((square == rare).sum() / max(1, (square <= 1).sum()))
+    return float(np.mean(shares))
 
 
 def balancing(share: Sequence[float]) -> tuple[float, float]:
@@ -162,11 +162,11 @@ class Changing:
             return Supply([self.load(self.parts.regions[k]) for k in chosen], chance)
         of_rare, rare_chance = by_size(self.parts.counts[:, self.rare], few, rng)
         every = np.union1d(chosen, of_rare)
-        here, there = np.zeros(len(every)), np.zeros(len(every))
+        here, of_rare_chance = np.zeros(len(every)), np.zeros(len(every))
         here[np.searchsorted(every, chosen)] = chance
-        there[np.searchsorted(every, of_rare)] = rare_chance
+        of_rare_chance[np.searchsorted(every, of_rare)] = rare_chance
         windows = [self.load(self.parts.regions[k]) for k in every]
-        return Supply(windows, here, self.rare, self.for_rare, there)
+        return Supply(windows, here, self.rare, self.for_rare, of_rare_chance)
 
 
 def by_size(

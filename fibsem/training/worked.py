@@ -73,11 +73,11 @@ class Worked:
     def finish(self) -> float:
         """Seconds that the command took; those of its first end where it had come to one."""
         path = self.folder / FINISHED
-        known = known_json(path, partial(typed, Used))
-        if known is None:
-            known = Used(self.seconds)
-            write_json(path, asdict(known))
-        return known.used_s
+        used = known_json(path, partial(typed, Used))
+        if used is None:
+            used = Used(self.seconds)
+            write_json(path, asdict(used))
+        return used.used_s
 
     def note(self) -> None:
         """Write down how long this start has worked."""
@@ -93,9 +93,9 @@ class Worked:
 
     def _others(self) -> Iterator[tuple[float, float]]:
         for path in self.folder.glob("*-*.json"):
-            known = known_json(path, partial(typed, Start))
-            if known is not None and path != self._file:
-                yield known.began, known.began + known.seconds
+            start = known_json(path, partial(typed, Start))
+            if start is not None and path != self._file:
+                yield start.began, start.began + start.seconds
 
 
 @contextmanager

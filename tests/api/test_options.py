@@ -1,11 +1,16 @@
 """Arguments of Python become the tree that a command line gives, or the same line of complaint."""
 
+import ast
+import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from IPython.core.completer import provisionalcompleter
+from IPython.core.interactiveshell import InteractiveShell
 
 from fibsem import api
 from fibsem.api.options import one_line_errors, overrides_of, tree_of
@@ -92,3 +97,43 @@ def test_it_is_there_at_once():
     line = f"import sys; from fibsem import api; api.train, api.OpenDataset; print({heavy})"
     done = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+FUNCTIONS = ["evaluate", "inspect", "promote", "quantify", "report", "segment", "simulate",
+             "sweep", "train"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_is_given_no_key_that_its_command_has_not(name):
+    *given, options = inspect.signature(getattr(api, name)).parameters.values()
+    keys = {one.name for one in given if one.default is ...}
+    assert options.kind is options.VAR_KEYWORD
+    assert keys
+    assert keys <= {*compose(name, []), "experiment"}
+
+
+def test_a_notebook_completes_keys():
+    shell = InteractiveShell()
+    shell.user_ns["api"] = api
+    shell.Completer.use_jedi = False
+    for line, key in (("api.train(bud", "budget="), ("api.sweep('demo', sea", "search=")):
+        with provisionalcompleter():
+            completed = [one.text for one in shell.Completer.completions(line, len(line))]
+        assert key in completed
+
+
+@pytest.mark.parametrize("name", api.__all__)
+def test_every_public_name_has_an_example_of_what_there_is(name):
+    """Doctests are run; of longer ones the attributes of results are looked up."""
+    public = getattr(api, name)
+    doc = inspect.getdoc(public)
+    assert ">>>" in doc or "Examples" in doc
+    for code in re.findall(r"```python\n(.*?)```", doc, re.S):
+        tree = ast.parse(code)
+        if isinstance(public, type):
+            (result,) = (n.targets[0].id for n in tree.body[:1] if isinstance(n, ast.Assign))
+            if name == "ReportResult":
+                continue  # its page is a path
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Attribute) and ast.unparse(node.value) == result:
+                    assert hasattr(public, node.attr) or node.attr in public.__annotations__

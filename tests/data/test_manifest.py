@@ -3,60 +3,15 @@
 import numpy as np
 import pytest
 import tifffile
-import yaml
 import zarr
 
 from fibsem.data.dataset import check_depth
 from fibsem.data.labels import IGNORE
 from fibsem.data.manifest import load_dataset
-from fibsem.data.samples import Region
 from fibsem.data.split import SPLITS, SplitRecipe
 from fibsem.errors import UserError
 from fibsem.geometry import Box
-
-H, W = 64, 80
-
-
-def stripes(shape, first=0, second=255):
-    """Labels with both classes in every rectangle that is wide enough."""
-    labels = np.full(shape, first, np.uint8)
-    labels[..., ::2] = second
-    return labels
-
-
-@pytest.fixture
-def make(tmp_path):
-    """Write a dataset with five squares of 16 px in a volume of 50 slices, then load it."""
-    rng = np.random.default_rng(0)
-    (tmp_path / "slices").mkdir()
-    for z in range(50):
-        tifffile.imwrite(
-            tmp_path / "slices" / f"s{z:03d}.tif", rng.integers(0, 255, (H, W), np.uint8)
-        )
-    for k in range(5):
-        tifffile.imwrite(tmp_path / f"m{k}.tif", stripes((16, 16)))
-    rows = [f"m{k}.tif,{12 * k},{4 * k},{8 * k}" for k in range(5)]
-    (tmp_path / "regions.csv").write_text("mask,z,y,x\n" + "\n".join(rows) + "\n")
-    record = {
-        "name": "film",
-        "voxel_nm": {"z": 50, "y": 10, "x": None},
-        "classes": {"pore": 0, "solid": 255},
-        "ignore": None,
-        "samples": [{"name": "a", "volume": "slices", "regions": "regions.csv"}],
-    }
-
-    def load(sample=None, table=None, recipe=None, **changes):
-        written = {**record, **changes}
-        if sample:
-            written["samples"] = [{**record["samples"][0], **sample}]
-            written["samples"][0] = {k: v for k, v in written["samples"][0].items() if v != "drop"}
-        if table is not None:
-            (tmp_path / "regions.csv").write_text(table)
-        (tmp_path / "dataset.yaml").write_text(yaml.safe_dump(written))
-        return load_dataset(tmp_path, recipe or SplitRecipe())
-
-    load.folder = tmp_path
-    return load
+from tests.data.conftest import H, W, bad_mask, stripes
 
 
 def test_squares_are_where_the_table_says(make):
@@ -89,27 +44,6 @@ def test_ignored_labels_count_as_none(make):
     region = make(ignore=7).samples[0].regions[0]
     assert (region.read()[0] == IGNORE).all()
     assert (region.read()[1:] != IGNORE).all()
-
-
-def test_the_hash_follows_labels_places_and_split_not_dates(make):
-    first = make().hash
-    assert make().hash == first
-    mask = make.folder / "m0.tif"
-    mask.touch()
-    assert make().hash == first
-    labels = stripes((16, 16))
-    labels[3, 3] = 255 - labels[3, 3]
-    tifffile.imwrite(mask, labels)
-    changed = make().hash
-    assert changed != first
-    assert make(recipe=SplitRecipe(seed=3)).hash != changed
-
-
-@pytest.fixture
-def dense(make):
-    labels = stripes((50, H, W))
-    tifffile.imwrite(make.folder / "labels.tif", labels)
-    return {"regions": "drop", "labels": "labels.tif"}
 
 
 def test_dense_labels_are_cut_by_slices_with_a_gap(make, dense):
@@ -145,10 +79,6 @@ def test_float_volumes_are_read_by_their_declared_range(make):
     )
     volume = make(sample={"volume": "f.tif", "range": [0, 1000]}).samples[0].volume
     assert volume.value_range == (0.0, 1000.0)
-
-
-def bad_mask(folder, mask, name="m0.tif"):
-    tifffile.imwrite(folder / name, mask)
 
 
 @pytest.mark.parametrize(
@@ -221,34 +151,6 @@ def test_a_key_that_occurs_twice_is_refused(tmp_path, line, key):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("second", ["slices", "copy", "part.tif"])
-def test_a_film_that_is_listed_twice_is_not_learned_and_tested_on_the_same_pixels(make, second):
-    """By its own path, as a copy, or as some of its slices."""
-    slices = sorted((make.folder / "slices").glob("*.tif"))
-    (make.folder / "copy").mkdir()
-    for file in slices:
-        (make.folder / "copy" / file.name).write_bytes(file.read_bytes())
-    tifffile.imwrite(
-        make.folder / "part.tif", np.stack([tifffile.imread(file) for file in slices[12:37]]),
-        photometric="minisblack",
-    )  # fmt: skip
-    first = -12 if second == "part.tif" else 0
-    for name, parts in (("a", ["train", "val", "test"]), ("b", ["test", "train", "val"])):
-        rows = [f"m{k}.tif,{12 * k + first * (name == 'b')},0,0,{parts[k - 1]}" for k in (1, 2, 3)]
-        table = "\n".join(["mask,z,y,x,split", *rows])
-        (make.folder / f"{name}.csv").write_text(table + "\n")
-    samples = [
-        {"name": "a", "volume": "slices", "regions": "a.csv"},
-        {"name": "b", "volume": second, "regions": "b.csv"},
-    ]
-    with pytest.raises(UserError, match=r"m1\.tif of a \(train\) and m1\.tif of b \(test\) do"):
-        make(samples=samples).hash  # noqa: B018 - asked for before any work
-    (make.folder / "b.csv").write_text(
-        (make.folder / "b.csv").read_text().replace(",0,0,", ",16,0,")
-    )
-    assert make(samples=samples).hash
-
-
 def test_volume_and_labels_may_lie_in_one_folder(make):
     labels = stripes((50, H, W))
     for z, image in enumerate(labels):
@@ -294,22 +196,6 @@ def test_the_voxel_size_is_the_manifests_else_that_of_the_files(make):
     assert make(samples=both, voxel_nm=None).voxel_nm == pytest.approx((30, None, 10))
 
 
-def test_samples_of_one_name_are_refused(make):
-    sample = {"name": "a", "volume": "slices"}
-    with pytest.raises(UserError, match=r"different names.* 2 named a"):
-        make(samples=[sample, sample])
-
-
-def test_a_split_without_one_class_is_refused(make):
-    bad_mask(make.folder, np.zeros((16, 16), np.uint8), "m1.tif")
-    table = "mask,z,y,x,split\nm0.tif,0,0,0,train\nm1.tif,9,0,0,val\n"
-    with pytest.raises(
-        UserError,
-        match=r"both classes, but val .* class solid \(label value 255\).*; the choices are .*seed",
-    ):
-        make(table=table)
-
-
 def test_dense_labels_of_another_shape_are_refused(make, dense):
     tifffile.imwrite(make.folder / "labels.tif", stripes((49, H, W)))
     with pytest.raises(UserError, match=r"shape of their volume, \(50, 64, 80\)"):
@@ -341,35 +227,3 @@ def test_the_real_labelled_stack(real):
     dataset = load_dataset(real / "flyem")
     assert [len(dataset.regions(split)) for split in SPLITS] == [138, 46, 46]
     assert dataset.samples[0].volume.shape == (250, 250, 250)
-
-
-@pytest.mark.parametrize("name", ["2024_01_15", "007", "no", "~", "12.50", "HPC 30 % (2)", "../x"])
-def test_names_and_folders_stay_as_they_are_written(make, name):
-    make()
-    folder = name.replace("/", "-")
-    (make.folder / "slices").rename(make.folder / folder)
-    manifest = make.folder / "dataset.yaml"
-    text = manifest.read_text().replace("slices", folder).replace("film", name)
-    manifest.write_text(text.replace("name: a\n", f"name: {name}\n"))
-    dataset = load_dataset(manifest)
-    assert (dataset.name, dataset.samples[0].name) == (name, name)
-
-
-@pytest.mark.parametrize(
-    "name", ["", "  ", "a\nb", "a\x1b[31m", "a\0b", ["a"], {"a": 1}, "a\u2028b"]
-)
-def test_what_is_no_name_is_refused(make, name):
-    for changes in ({"name": name}, {"sample": {"name": name}}, {"sample": {"volume": name}}):
-        with pytest.raises(
-            UserError, match=r"must (be a text|not hold control|be given)"
-        ) as caught:
-            make(**changes)
-        assert "\n" not in str(caught.value)
-
-
-def test_regions_of_samples_with_spaces_are_told_apart():
-    box = Box((0, 0, 0), (1, 4, 4))
-    keys = {
-        Region(s, r, box, "val", None).key for s, r in [("a b", "c"), ("a", "b c"), ("a%20b", "c")]
-    }
-    assert len(keys) == 3

@@ -22,7 +22,7 @@ def put(folder, record, when=0):
 
 
 def kinds(results):
-    return [(result.kind, result.folder.name) for result in results.found]
+    return [(result.kind, result.folder.name) for result in results.each]
 
 
 def test_results_are_found_at_any_depth_by_what_is_in_them(tmp_path, capsys):

@@ -19,7 +19,7 @@ def reliability(calibration: Calibration) -> Figure:
         figure = Figure(figsize=(3.6, 4.4), layout="constrained")
         curves, share = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     curves.plot((0, 1), (0, 1), "--", color=NEUTRAL, lw=0.8)
-    for found, colour, name in (
+    for curve, colour, name in (
         (calibration.before, NEUTRAL, "as they are"),
         (
             calibration.after,
@@ -28,11 +28,11 @@ def reliability(calibration: Calibration) -> Figure:
         ),
     ):
         curves.plot(
-            found.predicted, found.observed, color=colour, lw=1.2, marker="o", ms=3,
-            label=f"{name}\ncalibration error {found.error:.4f}",
+            curve.predicted, curve.observed, color=colour, lw=1.2, marker="o", ms=3,
+            label=f"{name}\ncalibration error {curve.error:.4f}",
         )  # fmt: skip
-        edges = np.linspace(0, 1, len(found.counts) + 1)
-        share.stairs(np.divide(found.counts, sum(found.counts)), edges, color=colour, lw=1.2)
+        edges = np.linspace(0, 1, len(curve.counts) + 1)
+        share.stairs(np.divide(curve.counts, sum(curve.counts)), edges, color=colour, lw=1.2)
     curves.set(ylabel="observed frequency of solid", ylim=(-0.02, 1.02))
     # the curves may go through any corner
     curves.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)

@@ -70,11 +70,11 @@ def postprocessing_steps(grey: Array, square: ScoredSquare, steps: PostProcessin
         Grey values of the square without its margin.
     square
         Its scores and labels.
-    how
+    steps
         What is done to the scores.
     """
     images = [image[square.inner] for image in stages(square.scores, steps)]
-    found = images[-1].astype(np.uint8)
+    segmented = images[-1].astype(np.uint8)
     names = [
         f"smoothed, sigma {steps.sigma:g} px",
         f"solid from T = {steps.threshold:.4g} on",
@@ -82,8 +82,8 @@ def postprocessing_steps(grey: Array, square: ScoredSquare, steps: PostProcessin
     names += [f"{name}, second round" for name in names[: 2 * steps.rounds - 2]]
     pictures = [("scores", square.scores[square.inner]), *zip(names, images, strict=False)]
     if steps.min_size > 1:
-        pictures.append((f"components below {steps.min_size} px flipped", found))
-    confusion = Confusion.of(square.labels, found)
+        pictures.append((f"components below {steps.min_size} px flipped", segmented))
+    confusion = Confusion.of(square.labels, segmented)
     half = np.where(square.labels > 1, 0.5, square.labels)  # grey where nobody labelled
     pictures.append((f"labels, porosity {confusion.label_porosity:.4f}", half))
     columns = -(-(len(pictures) + 2) // 2)
@@ -97,14 +97,14 @@ def postprocessing_steps(grey: Array, square: ScoredSquare, steps: PostProcessin
     for ax, (title, picture) in zip(axes[1:], pictures, strict=False):
         ax.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         ax.set_title(title, fontsize=7)
-    _errors(axes[len(pictures) + 1], square.labels, found)
+    _errors(axes[len(pictures) + 1], square.labels, segmented)
     title = f"mIoU {confusion.miou:.4f}, porosity {confusion.porosity:.4f}"
     axes[len(pictures) + 1].set_title(f"{title}\nblue: wrongly pore, orange: solid", fontsize=7)
     return figure
 
 
-def _errors(ax: Axes, labels: Array, found: Array) -> None:
+def _errors(ax: Axes, labels: Array, segmented: Array) -> None:
     """Labels found, pale, and in colour where they differ from the given ones."""
-    ax.imshow(found, cmap="gray", vmin=-2, vmax=1, interpolation="nearest")
-    tint(ax, (labels == 1) & (found == 0), PORE)
-    tint(ax, (labels == 0) & (found == 1), SOLID)
+    ax.imshow(segmented, cmap="gray", vmin=-2, vmax=1, interpolation="nearest")
+    tint(ax, (labels == 1) & (segmented == 0), PORE)
+    tint(ax, (labels == 0) & (segmented == 1), SOLID)

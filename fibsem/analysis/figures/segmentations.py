@@ -83,9 +83,9 @@ def one_square(
     show_grey(axes[0], grey)
     axes[0].set_title("grey values", fontsize=7)
     pictures = {f"labels\nporosity {(labels == 0).mean():.4f}": labels}
-    for name, (found, miou) in predictions.items():
-        porosity = float((found == 0).mean())
-        pictures[f"{name}\nmIoU {miou:.4f}, porosity {porosity:.4f}"] = found
+    for name, (segmented, miou) in predictions.items():
+        porosity = float((segmented == 0).mean())
+        pictures[f"{name}\nmIoU {miou:.4f}, porosity {porosity:.4f}"] = segmented
     for ax, (title, picture) in zip(axes[1:], pictures.items(), strict=False):
         ax.imshow(picture == 1, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         ax.set_title(title, fontsize=7)

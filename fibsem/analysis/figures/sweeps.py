@@ -72,9 +72,9 @@ def parallel_coordinates(
     for line, value in zip(heights.T, merit, strict=True):
         colour = mpl.colormaps["viridis_r"](norm(value))
         ax.plot(line, color=colour, lw=1, alpha=0.8)
-        known = np.flatnonzero(np.isfinite(line))
-        if len(known) < len(line):  # axes that a trial does not have: an architecture's own
-            ax.plot(known, line[known], color=colour, lw=0.8, ls=":", alpha=0.8)
+        drawn = np.flatnonzero(np.isfinite(line))
+        if len(drawn) < len(line):  # axes that a trial does not have: an architecture's own
+            ax.plot(drawn, line[drawn], color=colour, lw=0.8, ls=":", alpha=0.8)
     ax.set(xlim=(-0.3, len(columns) - 0.7), ylim=(-0.08, 1.08), yticks=[])
     names = [name.split(".")[-1] for name in columns]
     ax.set_xticks(range(len(columns)), names, rotation=30, ha="right", fontsize=7)

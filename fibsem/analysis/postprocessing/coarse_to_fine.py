@@ -72,15 +72,15 @@ def search_by_sample(
         Pooled mIoU of what was tried on every pixel, (rounds, min_sizes, sigmas, thresholds)
         float64; that of the sample where only that was tried, nan elsewhere.
     """
-    found = _of_sample(sample, grid, progress)
+    estimated = _of_sample(sample, grid, progress)
     surface, tried = np.full(grid.shape, np.nan), np.zeros(grid.shape, bool)
-    wanted = _around(_tops(found, BEHIND), REACH, grid)
+    wanted = _around(_tops(estimated, BEHIND), REACH, grid)
     while wanted.any():
-        known = try_some(squares, grid, wanted, progress)
-        surface = np.where(np.isnan(known), surface, known)
+        exact = try_some(squares, grid, wanted, progress)
+        surface = np.where(np.isnan(exact), surface, exact)
         tried |= wanted
         wanted = _around(_tops(surface, BEHIND), REACH, grid) & ~tried
-    return best_of(surface, grid), np.where(np.isnan(surface), found, surface)
+    return best_of(surface, grid), np.where(np.isnan(surface), estimated, surface)
 
 
 def _of_sample(sample: Sample, grid: SearchGrid, progress: Show | None) -> FloatArray:

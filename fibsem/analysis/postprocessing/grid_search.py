@@ -186,10 +186,10 @@ def _by_min_size(
     sizes = [size for size in min_sizes if size > 1]
     cleaned = remove_small_at_every_threshold(levels, count, sizes) if sizes else []
     images = dict(zip(sizes, cleaned, strict=True))
-    known = square.labels <= 1
-    offset = square.labels[known].astype(np.intp) * (count + 1)
+    given = square.labels <= 1
+    offset = square.labels[given].astype(np.intp) * (count + 1)
     return np.stack(
-        [np.bincount(offset + images.get(size, levels)[square.inner][known], None, 2 * (count + 1))
+        [np.bincount(offset + images.get(size, levels)[square.inner][given], None, 2 * (count + 1))
          .reshape(2, -1) for size in min_sizes]
     )  # fmt: skip
 

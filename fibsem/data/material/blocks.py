@@ -26,16 +26,16 @@ def blocks_of(image: npt.NDArray[Any]) -> list[Rect]:
     tiles = image[:height, :width].reshape(height // TILE, TILE, width // TILE, TILE)
     low = tiles.min(axis=(1, 3))
     flat = low == tiles.max(axis=(1, 3))
-    found: list[Rect] = []
+    rects: list[Rect] = []
     if np.count_nonzero(flat) < LEAST**2:
-        return found
+        return rects
     for value in np.unique(low[flat]):
         # without what is narrower than a block: black pores that touch one
         wide = ndimage.binary_opening(flat & (low == value), np.ones((LEAST, LEAST)))
         groups, count = ndimage.label(wide)
         for k in range(1, count + 1):
-            found += _together(image == value, groups == k)
-    return found
+            rects += _together(image == value, groups == k)
+    return rects
 
 
 def _together(same: npt.NDArray[np.bool_], tiles: npt.NDArray[np.bool_]) -> list[Rect]:
@@ -60,16 +60,16 @@ def _steps(tiles: npt.NDArray[np.bool_]) -> list[list[list[int]]]:
     >>> _steps(np.array([[1, 1], [1, 1], [1, 0]], bool))
     [[[0, 2], [0, 2]], [[2, 3], [0, 1]]]
     """
-    found: list[list[list[int]]] = []
+    steps: list[list[list[int]]] = []
     for y in np.flatnonzero(tiles.any(axis=1)).tolist():
         ends = np.flatnonzero(np.diff(np.pad(tiles[y], 1).astype(np.int8)))
         for columns in ends.reshape(-1, 2).tolist():
-            above = next((one for one in found if one == [[one[0][0], y], columns]), None)
+            above = next((one for one in steps if one == [[one[0][0], y], columns]), None)
             if above:
                 above[0][1] = y + 1
             else:
-                found.append([[y, y + 1], columns])
-    return found
+                steps.append([[y, y + 1], columns])
+    return steps
 
 
 def _grown(same: npt.NDArray[np.bool_], ends: npt.NDArray[np.intp]) -> Rect | None:

@@ -35,20 +35,20 @@ WON = 0.5
 MOST_NAMED = 8
 
 
-def odd_slices(seen: Mapping[int, npt.NDArray[Any]], contrast: float) -> Iterator[str]:
+def odd_slices(pixels: Mapping[int, npt.NDArray[Any]], contrast: float) -> Iterator[str]:
     """What is odd about some slices of a film, a line each, with their numbers.
 
     Parameters
     ----------
-    seen
+    pixels
         Pixels of every slice that shows something, the same places in all.
     contrast
         Of a usual slice.
     """
-    numbers = sorted(seen)
+    numbers = sorted(pixels)
     if len(numbers) < FEWEST or not contrast:
         return
-    some = [seen[z].astype(np.float32) for z in numbers]
+    some = [pixels[z].astype(np.float32) for z in numbers]
     if len({one.shape for one in some}) > 1:
         return
     next_to = np.array([_correlation(one, other) for one, other in pairwise(some)])

@@ -150,17 +150,17 @@ def _flat(
     tolerance: float,
 ) -> Edge | None:
     """A line parallel to the side."""
-    found = depth[reached]
-    line = int(np.bincount(found).argmax())
+    depths = depth[reached]
+    line = int(np.bincount(depths).argmax())
     for reach in (SHARP, BLURRED):
-        near = float(np.mean(np.abs(found - line) <= reach))
-        before = float(np.mean(found < line - reach))
+        near = float(np.mean(np.abs(depths - line) <= reach))
+        before = float(np.mean(depths < line - reach))
         if line < (1 if reach == SHARP else 2 * BLURRED) or before > BEFORE or near < TOGETHER:
             continue
         if near < ALONE and (reach == BLURRED or line < 2):
             continue
         if reach == BLURRED:  # what lies before the line is its blur
-            line = int(np.quantile(found[np.abs(found - line) <= reach], 0.9))
+            line = int(np.quantile(depths[np.abs(depths - line) <= reach], 0.9))
         line += _mixed(view[:, reached], line, value, tolerance)
         return Edge(side, line, line, value, near >= ALONE)
     return None

@@ -144,10 +144,10 @@ class Search(Mapping[int, tuple[Part, ...]]):
     def _look(self, z: int) -> Appearance | None:
         if z not in self._looks:
             image = self._read(z)
-            self._looks[z] = None if image is None else self._seen(image)
+            self._looks[z] = None if image is None else self._appearance(image)
         return self._looks[z]
 
-    def _seen(self, image: npt.NDArray[Any]) -> Appearance:
+    def _appearance(self, image: npt.NDArray[Any]) -> Appearance:
         top, bottom = self.bars
         film = image[top : len(image) - bottom]
         some = _some(film)
@@ -231,22 +231,22 @@ class Search(Mapping[int, tuple[Part, ...]]):
     def odd(self) -> Iterator[str]:
         """Slices seen so far that are unlike their neighbours."""
         looks = {z: look for z, look in self._looks.items() if look is not None}
-        seen = {z: look.some for z, look in looks.items() if not self._blank(z, look)}
-        yield from odd_slices(seen, self.contrast)
+        pixels = {z: look.some for z, look in looks.items() if not self._blank(z, look)}
+        yield from odd_slices(pixels, self.contrast)
 
     def odd_of_all(
         self, extent: Extent | None = None, show: Callable[[int], object] = int
     ) -> Iterator[str]:
         """Slices of the whole film, or of an extent, that are unlike their neighbours."""
-        least, seen = FAINT * self.contrast, {}
+        least, pixels = FAINT * self.contrast, {}
         for z in self:
             show(z)
             image, inside = self._read(z), None if extent is None else extent.inside(z)
             if image is not None and (inside is None or inside.any()):
                 some = _some(image) if inside is None else _shown(image, inside)
                 if _contrast(some) >= least:
-                    seen[z] = some
-        yield from odd_slices(seen, self.contrast)
+                    pixels[z] = some
+        yield from odd_slices(pixels, self.contrast)
 
 
 def _shown(image: npt.NDArray[Any], inside: BoolArray) -> npt.NDArray[Any]:

@@ -92,16 +92,16 @@ def signal(
     -------
     float32 array (y, x)
     """
-    seen = grey_of_depth(recipe)[depth]
+    light = grey_of_depth(recipe)[depth]
     solid = depth == 0
     rim = _blur((~solid).astype(np.float32), recipe.rim_px)
-    seen += np.float32(recipe.rim_share) * rim * solid
-    seen *= gain
-    seen = _blur(seen, recipe.blur_px)
-    spread = np.sqrt(np.float32(recipe.read_share**2) + np.float32(recipe.shot_share**2) * seen)
+    light += np.float32(recipe.rim_share) * rim * solid
+    light *= gain
+    light = _blur(light, recipe.blur_px)
+    spread = np.sqrt(np.float32(recipe.read_share**2) + np.float32(recipe.shot_share**2) * light)
     spread *= rng.standard_normal(depth.shape, dtype=np.float32)
-    seen += spread
-    return seen
+    light += spread
+    return light
 
 
 def signals(
@@ -131,18 +131,22 @@ def calibrate(recipe: PhantomRecipe, sample: str, film: Film) -> Exposure:
 
 
 def expose(
-    seen: Plane, exposure: Exposure, film: Film, recipe: PhantomRecipe, rng: np.random.Generator
+    light: Plane,
+    exposure: Exposure,
+    film: Film,
+    recipe: PhantomRecipe,
+    rng: np.random.Generator,
 ) -> NDArray[np.uint16]:
     """Set contrast, brightness of the slice and x-gradient; round to 16 bits; uint16 (y, x)."""
-    seen -= np.float32(exposure.signal_mean)
-    seen *= np.float32(exposure.contrast)
-    width = seen.shape[1]
+    light -= np.float32(exposure.signal_mean)
+    light *= np.float32(exposure.contrast)
+    width = light.shape[1]
     along_x = (np.arange(width) - (width - 1) / 2) / max(width - 1, 1)
     jitter = recipe.slice_jitter_share * rng.standard_normal()
-    seen += (film.mean * (1 + jitter - recipe.gradient_share * along_x)).astype(np.float32)
-    seen *= np.float32(65535)
-    np.rint(seen, out=seen)
-    return np.clip(seen, 0, 65535, out=seen).astype(np.uint16)
+    light += (film.mean * (1 + jitter - recipe.gradient_share * along_x)).astype(np.float32)
+    light *= np.float32(65535)
+    np.rint(light, out=light)
+    return np.clip(light, 0, 65535, out=light).astype(np.uint16)
 
 
 def slices(
@@ -174,6 +178,6 @@ def slices(
     film = recipe.samples[sample]
     exposure = calibrate(recipe, sample, film)
     run = range(nz) if which is None else which
-    for z, depth, seen in signals(recipe, sample, film.porosity, (ny, nx), run):
+    for z, depth, light in signals(recipe, sample, film.porosity, (ny, nx), run):
         rng = stream(recipe.seed, sample, "brightness", z)
-        yield z, expose(seen, exposure, film, recipe, rng), depth == 0
+        yield z, expose(light, exposure, film, recipe, rng), depth == 0

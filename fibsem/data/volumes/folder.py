@@ -60,15 +60,15 @@ def _listed(folder: File) -> list[File]:
 
 def _check_others(folder: File, slots: Slots) -> None:
     """Refuse files of other kinds that are numbered like further slices: packed, or half copied."""
-    known = {natural_key(_stem(name))[0] for name in slots.names}
-    skeletons = {key[::2] for key in known}
+    keys = {natural_key(_stem(name))[0] for name in slots.names}
+    skeletons = {key[::2] for key in keys}
     whole = [name for name in slots.order if name is not None]
     for name in sorted(entry.name for entry in _listed(folder)):
         if name.startswith(".") and not name.endswith(CLOUD):
             continue  # what a writer has not finished
         stem = _stem(name)
         key = natural_key(stem)[0]
-        if key in known or key[::2] not in skeletons or _is_other_folder(folder / name):
+        if key in keys or key[::2] not in skeletons or _is_other_folder(folder / name):
             continue
         if _is_series([*whole, stem + Path(whole[0]).suffix], folder):
             raise UserError(
@@ -96,8 +96,8 @@ def _stem(name: str) -> str:
     ('slice_0012', 'slice_0012', 'slice_0012')
     """
     bare = name.removeprefix(".")
-    before, found, _ = bare.lower().partition(".tif")
-    return bare[: len(before)] if found else Path(bare).stem
+    before, ending, _ = bare.lower().partition(".tif")
+    return bare[: len(before)] if ending else Path(bare).stem
 
 
 def _tiffs(folder: File) -> dict[str, File]:

@@ -110,11 +110,11 @@ def readings(names: Sequence[str], *, hyphens: bool = False) -> Iterator[list[Na
     """
     texts = [composed(name) for name in names]
 
-    def there(mark: str | re.Pattern[str]) -> tuple[bool, ...]:
+    def whether(mark: str | re.Pattern[str]) -> tuple[bool, ...]:
         return (False, True) if any(re.search(mark, text) for text in texts) else (False,)
 
-    signs = [SIGN] if hyphens else ["", APART][: len(there(APART + r"\d"))]
-    for stamps, decimals, sign in product(there(STAMP), there(DECIMAL), signs):
+    signs = [SIGN] if hyphens else ["", APART][: len(whether(APART + r"\d"))]
+    for stamps, decimals, sign in product(whether(STAMP), whether(DECIMAL), signs):
         optional = f"(?:{sign})?" if sign else ""
         number = re.compile(optional + (rf"(?:{DECIMAL}|\d+)" if decimals else r"\d+"))
         yield [
@@ -140,8 +140,8 @@ def _numbers(text: str, number: re.Pattern[str], *, stamps: bool) -> Iterator[Nu
 
 
 def _plain(text: str, number: re.Pattern[str], start: int, stop: int) -> Iterator[Number]:
-    for found in number.finditer(text, start, stop):
-        yield Number.read(found[0], found.start())
+    for match in number.finditer(text, start, stop):
+        yield Number.read(match[0], match.start())
 
 
 def _seconds(stamp: re.Match[str]) -> int | None:

@@ -139,8 +139,8 @@ def _check_total(name: Name, varying: Sequence[int], slots: Slots, where: object
     between = literals(name.text, name.numbers)[1:-1]
     for k, text in enumerate(between):
         total = name.numbers[k + 1].value
-        told = k in varying and k + 1 not in varying and text.strip(" _-").casefold() in OF
-        if told and total > len(slots.names):
+        is_total = k in varying and k + 1 not in varying and text.strip(" _-").casefold() in OF
+        if is_total and total > len(slots.names):
             raise UserError(
                 f"the slices of a film must be all that their names tell of, but {where} has "
                 f"{len(slots.names)} of {total}, such as {name.file}; `pattern` with # takes "
@@ -186,7 +186,7 @@ def _not_one(
 def _several(groups: Sequence[Sequence[Name]], where: object) -> UserError:
     """What a folder holds that is no single series."""
     largest = sorted(groups, key=len, reverse=True)
-    told = [
+    patterns = [
         f"'{pattern_of(group, _varying(group))}' ({len(group)} files)"
         if len(group) > 1
         else group[0].file
@@ -195,7 +195,7 @@ def _several(groups: Sequence[Sequence[Name]], where: object) -> UserError:
     more = f" and {len(groups) - NAMED} more" if len(groups) > NAMED else ""
     return UserError(
         f"the slices of a film must fit one name pattern, but {where} holds "
-        f"{', '.join(told)}{more}; `pattern` picks one series."
+        f"{', '.join(patterns)}{more}; `pattern` picks one series."
     )
 
 

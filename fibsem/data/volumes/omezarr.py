@@ -142,31 +142,31 @@ def _open(folder: Path, manner: Manner) -> ZarrSource:
 
 def _full(group: zarr.Group, levels: Sequence[Mapping[str, Any]]) -> tuple[Any, Mapping[str, Any]]:
     """The largest level, which should be the first one but need not be."""
-    found = [(group[str(level["path"])], level) for level in levels]
-    return max(found, key=lambda pair: getattr(pair[0], "size", 0))
+    arrays = [(group[str(level["path"])], level) for level in levels]
+    return max(arrays, key=lambda pair: getattr(pair[0], "size", 0))
 
 
 def _picture(
     group: zarr.Group, folder: Path, series: str | None
 ) -> tuple[zarr.Group, Mapping[str, Any]]:
     """One picture: that of the group, or one of those in it, as bioformats2raw lays them out."""
-    found = {
+    pictures = {
         (name or str(multiscale.get("name", k))): (home, multiscale)
         for name, home in [("", group), *_inner(group)]
         for k, multiscale in enumerate(_multiscales(home))
     }
-    if not found:
+    if not pictures:
         raise SliceError(
             f"an OME-Zarr must have `multiscales` with a readable array, but {folder} has none."
         )
-    if series is None and len(found) == 1:
-        return next(iter(found.values()))
-    if series in found:
-        return found[series]
-    if (series or "").isdecimal() and int(series or 0) < len(found):
-        return list(found.values())[int(series or 0)]
+    if series is None and len(pictures) == 1:
+        return next(iter(pictures.values()))
+    if series in pictures:
+        return pictures[series]
+    if (series or "").isdecimal() and int(series or 0) < len(pictures):
+        return list(pictures.values())[int(series or 0)]
     raise UserError(
-        f"a volume must be one picture, but {folder} holds {len(found)}: {', '.join(found)}"
+        f"a volume must be one picture, but {folder} holds {len(pictures)}: {', '.join(pictures)}"
         f"{'' if series is None else f', and `series` is {series}'}; `series` picks one by its "
         "number or name."
     )

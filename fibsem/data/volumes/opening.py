@@ -59,6 +59,13 @@ def open_volume(
     -----
     Slices of a folder are all compared with the first on opening; those in an archive when they
     are read, because their headers may lie behind compressed pixels.
+
+    Examples
+    --------
+    ```python
+    film = api.open_volume("film/slices", pattern="img_#_ch0.tif")
+    film.shape, film.voxel_nm, film.read(api.Box((0, 0, 0), (1, 64, 64)))
+    ```
     """
     return reopen(path, Manner(gaps, sparse, pattern, _text(series)), value_range)
 

@@ -31,11 +31,11 @@ class Pattern:
     def match(self, name: str) -> Name | None:
         """The name with what stands at the # in it as numbers, or None."""
         text = composed(name)
-        found = self._regex.fullmatch(text)
-        if found is None:
+        match = self._regex.fullmatch(text)
+        if match is None:
             return None
-        places = range(1, (found.lastindex or 0) + 1 if self.counts else 1)
-        return Name(name, text, tuple(Number.read(found[k], found.start(k)) for k in places))
+        places = range(1, (match.lastindex or 0) + 1 if self.counts else 1)
+        return Name(name, text, tuple(Number.read(match[k], match.start(k)) for k in places))
 
     def choose(self, names: Iterable[str]) -> list[str]:
         """The names that fit."""
@@ -43,8 +43,8 @@ class Pattern:
 
     def sorted_by(self, name: str) -> str:
         """What stands at the @ of a name that matches."""
-        found = self._regex.fullmatch(composed(name))
-        return "" if found is None else "\0".join(found.groups())
+        match = self._regex.fullmatch(composed(name))
+        return "" if match is None else "\0".join(match.groups())
 
 
 def _regex(token: str, special: bool, before: Sequence[str]) -> str:

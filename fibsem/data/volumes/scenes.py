@@ -199,9 +199,9 @@ def _ome(tiff: tifffile.TiffFile, images: Sequence[Any], file: File) -> list[Sce
         _check_count(len(picture.planes), len(planes), file)
         scenes.append(Scene(picture.name, tuple(planes), voxel_nm=picture.voxel_nm))
     in_files = {k for scene in scenes for name, k in scene.planes if name is None}
-    found = {int(image.index) for image in images}
-    if in_files and in_files != found:
-        _check_count(len(in_files), len(found), file)
+    in_pages = {int(image.index) for image in images}
+    if in_files and in_files != in_pages:
+        _check_count(len(in_files), len(in_pages), file)
     return scenes or [_scene("", images)]
 
 

@@ -112,14 +112,14 @@ class BigTiffWriter(VolumeWriter):
 def _page_options(dtype: np.dtype[Any], voxel_nm: VoxelNm) -> dict[str, Any]:
     """Pages that every reader knows; pixels per centimetre, 0 where the size is unknown."""
     _, y, x = voxel_nm
-    known = x is not None or y is not None
+    has_size = x is not None or y is not None
     return {
         "photometric": "minisblack",
         "compression": "zlib" if dtype == np.uint8 else None,
         "metadata": None,
         "software": False,
-        "resolution": (NM_PER_CM / x if x else 0, NM_PER_CM / y if y else 0) if known else None,
-        "resolutionunit": "CENTIMETER" if known else None,
+        "resolution": (NM_PER_CM / x if x else 0, NM_PER_CM / y if y else 0) if has_size else None,
+        "resolutionunit": "CENTIMETER" if has_size else None,
     }
 
 

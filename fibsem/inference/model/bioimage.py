@@ -44,7 +44,7 @@ def write_description(
     window, scores = _tried(segmenter)
     _save(folder / WINDOW, window)
     _save(folder / SCORES, scores)
-    told = {
+    description = {
         "type": "model",
         "format_version": FORMAT,
         "name": "fibsem pore and solid",
@@ -55,7 +55,7 @@ def write_description(
         "weights": {"onnx": {**_file(network), "opset_version": OPSET}},
         "config": {"fibsem": {key: json.loads(value) for key, value in metadata.items()}},
     }
-    replace_file(folder / FILE, yaml.safe_dump(told, sort_keys=False, allow_unicode=True))
+    replace_file(folder / FILE, yaml.safe_dump(description, sort_keys=False, allow_unicode=True))
     return [FILE, WINDOW, SCORES]
 
 

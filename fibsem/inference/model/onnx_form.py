@@ -90,7 +90,7 @@ def _encoded(graph: Graph, depth: int, metadata: Mapping[str, str]) -> bytes:
 
 def metadata_of(segmenter: Segmenter, voxel_nm: VoxelNm) -> dict[str, str]:
     """What must be known to use the graph as ``segment`` does, each as JSON."""
-    told = {
+    facts = {
         "input": "corrected grey values (batch, y, x, z), the slice to be labelled in the middle",
         "output": "probability of solid (batch, y, x, 1), without the halo",
         "nbhd": [str(member.spec.nbhd) for member in segmenter.members],
@@ -110,7 +110,7 @@ def metadata_of(segmenter: Segmenter, voxel_nm: VoxelNm) -> dict[str, str]:
         "classes": segmenter.classes,
         "identity": segmenter.identity,
     }
-    return {key: json.dumps(value) for key, value in told.items()}
+    return {key: json.dumps(value) for key, value in facts.items()}
 
 
 def _member(graph: Graph, window: str, member: Member) -> str:

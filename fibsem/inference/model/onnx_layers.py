@@ -50,15 +50,15 @@ def _padding(graph: Graph, layer: Any, inputs: list[str], rank: int) -> str:
 
 
 def _pooling(graph: Graph, layer: Any, inputs: list[str], rank: int) -> str:
-    how = {"kernel_shape": list(layer.pool_size), "strides": list(layer.strides)}
-    return graph.channels_first(inputs[0], rank, "MaxPool", **how)
+    window = {"kernel_shape": list(layer.pool_size), "strides": list(layer.strides)}
+    return graph.channels_first(inputs[0], rank, "MaxPool", **window)
 
 
 def _grown(graph: Graph, layer: Any, inputs: list[str], rank: int) -> str:
     kernel, bias = layer.get_weights()  # (y, x, out, in)
     constants = [graph.constant(kernel.transpose(3, 2, 0, 1)), graph.constant(bias)]
-    how = {"strides": list(layer.strides)}
-    return graph.channels_first(inputs[0], rank, "ConvTranspose", *constants, **how)
+    strides = {"strides": list(layer.strides)}
+    return graph.channels_first(inputs[0], rank, "ConvTranspose", *constants, **strides)
 
 
 def _repeated(graph: Graph, layer: Any, inputs: list[str], rank: int) -> str:

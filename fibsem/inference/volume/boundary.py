@@ -28,8 +28,8 @@ def porosity_per_px_of_boundary(work: Work) -> float | None:
     """
     z, y, x = work.outputs.voxel_nm
     spacing: Spacing = (z, y, x) if z and y and x else (1.0, 1.0, 1.0)
-    found = porosity_per_px_of_slices(_slices(work), spacing)
-    return found if np.isfinite(found) else None
+    moved = porosity_per_px_of_slices(_slices(work), spacing)
+    return moved if np.isfinite(moved) else None
 
 
 def _slices(work: Work) -> Iterator[Phases]:
@@ -37,7 +37,7 @@ def _slices(work: Work) -> Iterator[Phases]:
     labels = reopen(work.outputs.labels.path, Manner(labels=True))
     table = np.full(256, NEITHER, np.uint8)
     table[list(work.segmenter.classes)] = (PORE, SOLID)
-    there = [z for z, entry in enumerate(work.ledger.slices()) if entry.pores is not None]
-    for k in evenly_spaced(len(there), SLICES):
-        z = there[k]
+    written = [z for z, entry in enumerate(work.ledger.slices()) if entry.pores is not None]
+    for k in evenly_spaced(len(written), SLICES):
+        z = written[k]
         yield table[labels.read(Box((z, 0, 0), (z + 1, *labels.shape[1:])))[0]]

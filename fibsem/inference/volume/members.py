@@ -45,11 +45,11 @@ def porosity_by_member(work: Work, scorer_of: ScorerOf, mapped: float) -> dict[s
         return None
     if ENTRY not in work.ledger.decided:
         work.ledger.decide(**{ENTRY: _asked(work, scorer_of(work.plan.precision))})
-    found = work.ledger.decided[ENTRY]
-    if found is None:
+    decided = work.ledger.decided[ENTRY]
+    if decided is None:
         return None
-    each = [min(1.0, max(0.0, mapped + moved)) for moved in found["moved"]]
-    return {"each": each, "sd": float(np.std(each, ddof=1)), "pixels": found["pixels"]}
+    each = [min(1.0, max(0.0, mapped + moved)) for moved in decided["moved"]]
+    return {"each": each, "sd": float(np.std(each, ddof=1)), "pixels": decided["pixels"]}
 
 
 def _asked(work: Work, scorer: Scorer) -> dict[str, Any] | None:
@@ -64,8 +64,8 @@ def _asked(work: Work, scorer: Scorer) -> dict[str, Any] | None:
         if scorer.needs_slice:
             scorer.look(volume.slice(z))
         scores = scorer.each(block_of(volume, place, scorer.halo))
-        known = extent.inside(z)
-        inside = np.ones(scores[0].shape, bool) if known is None else known[place.slices[1:]]
+        material = extent.inside(z)
+        inside = np.ones(scores[0].shape, bool) if material is None else material[place.slices[1:]]
         together: FloatArray = np.mean(scores, axis=0, dtype=np.float32)
         pores = [
             np.count_nonzero(inside & (segment_slice(one, work.segmenter.postprocessing) == 0))

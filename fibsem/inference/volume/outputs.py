@@ -194,13 +194,13 @@ class Outputs:
 
     def lost(self, slices: Iterable[int], needed: Iterable[Store]) -> set[int]:
         """Of slices that were written, those that some stores do not hold any more."""
-        slices, found = list(slices), set()
+        slices, lost = list(slices), set()
         for store in needed:
             if not store.work.exists():
                 return set(slices)
             with store.writer(self.shape, self.voxel_nm) as writer:
-                found |= {z for z in slices if not writer.holds(z)}
-        return found
+                lost |= {z for z in slices if not writer.holds(z)}
+        return lost
 
     def write(
         self,

@@ -97,8 +97,8 @@ class Corrected(Labelled):
     porosity_ci: Ends | None = field()
 
     def __post_init__(self) -> None:
-        told = self.porosity_interval
+        interval = self.porosity_interval
         if self.porosity_corrected is None:
             return
-        if told is None or told.volume is None or told.squares is None:
+        if interval is None or interval.volume is None or interval.squares is None:
             raise ValueError("it lacks the interval of porosity_corrected")

@@ -1,0 +1,102 @@
+"""What a dataset is known by, and what must hold for its samples."""
+
+import numpy as np
+import pytest
+import tifffile
+
+from fibsem.data.manifest import load_dataset
+from fibsem.data.samples import Region
+from fibsem.data.split import SplitRecipe
+from fibsem.errors import UserError
+from fibsem.geometry import Box
+from tests.data.conftest import bad_mask, stripes
+
+
+def test_the_hash_follows_labels_places_and_split_not_dates(make):
+    first = make().hash
+    assert make().hash == first
+    mask = make.folder / "m0.tif"
+    mask.touch()
+    assert make().hash == first
+    labels = stripes((16, 16))
+    labels[3, 3] = 255 - labels[3, 3]
+    tifffile.imwrite(mask, labels)
+    changed = make().hash
+    assert changed != first
+    assert make(recipe=SplitRecipe(seed=3)).hash != changed
+
+
+@pytest.mark.parametrize("second", ["slices", "copy", "part.tif"])
+def test_a_film_that_is_listed_twice_is_not_learned_and_tested_on_the_same_pixels(make, second):
+    """By its own path, as a copy, or as some of its slices."""
+    slices = sorted((make.folder / "slices").glob("*.tif"))
+    (make.folder / "copy").mkdir()
+    for file in slices:
+        (make.folder / "copy" / file.name).write_bytes(file.read_bytes())
+    tifffile.imwrite(
+        make.folder / "part.tif", np.stack([tifffile.imread(file) for file in slices[12:37]]),
+        photometric="minisblack",
+    )  # fmt: skip
+    first = -12 if second == "part.tif" else 0
+    for name, parts in (("a", ["train", "val", "test"]), ("b", ["test", "train", "val"])):
+        rows = [f"m{k}.tif,{12 * k + first * (name == 'b')},0,0,{parts[k - 1]}" for k in (1, 2, 3)]
+        table = "\n".join(["mask,z,y,x,split", *rows])
+        (make.folder / f"{name}.csv").write_text(table + "\n")
+    samples = [
+        {"name": "a", "volume": "slices", "regions": "a.csv"},
+        {"name": "b", "volume": second, "regions": "b.csv"},
+    ]
+    with pytest.raises(UserError, match=r"m1\.tif of a \(train\) and m1\.tif of b \(test\) do"):
+        make(samples=samples).hash  # noqa: B018 - asked for before any work
+    (make.folder / "b.csv").write_text(
+        (make.folder / "b.csv").read_text().replace(",0,0,", ",16,0,")
+    )
+    assert make(samples=samples).hash
+
+
+def test_samples_of_one_name_are_refused(make):
+    sample = {"name": "a", "volume": "slices"}
+    with pytest.raises(UserError, match=r"different names.* 2 named a"):
+        make(samples=[sample, sample])
+
+
+def test_a_split_without_one_class_is_refused(make):
+    bad_mask(make.folder, np.zeros((16, 16), np.uint8), "m1.tif")
+    table = "mask,z,y,x,split\nm0.tif,0,0,0,train\nm1.tif,9,0,0,val\n"
+    with pytest.raises(
+        UserError,
+        match=r"both classes, but val .* class solid \(label value 255\).*; the choices are .*seed",
+    ):
+        make(table=table)
+
+
+@pytest.mark.parametrize("name", ["2024_01_15", "007", "no", "~", "12.50", "HPC 30 % (2)", "../x"])
+def test_names_and_folders_stay_as_they_are_written(make, name):
+    make()
+    folder = name.replace("/", "-")
+    (make.folder / "slices").rename(make.folder / folder)
+    manifest = make.folder / "dataset.yaml"
+    text = manifest.read_text().replace("slices", folder).replace("film", name)
+    manifest.write_text(text.replace("name: a\n", f"name: {name}\n"))
+    dataset = load_dataset(manifest)
+    assert (dataset.name, dataset.samples[0].name) == (name, name)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "  ", "a\nb", "a\x1b[31m", "a\0b", ["a"], {"a": 1}, "a\u2028b"]
+)
+def test_what_is_no_name_is_refused(make, name):
+    for changes in ({"name": name}, {"sample": {"name": name}}, {"sample": {"volume": name}}):
+        with pytest.raises(
+            UserError, match=r"must (be a text|not hold control|be given)"
+        ) as caught:
+            make(**changes)
+        assert "\n" not in str(caught.value)
+
+
+def test_regions_of_samples_with_spaces_are_told_apart():
+    box = Box((0, 0, 0), (1, 4, 4))
+    keys = {
+        Region(s, r, box, "val", None).key for s, r in [("a b", "c"), ("a", "b c"), ("a%20b", "c")]
+    }
+    assert len(keys) == 3
