@@ -15,7 +15,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator
-from importlib.abc import MetaPathFinder
+from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import LazyLoader
 from types import ModuleType
@@ -96,10 +96,29 @@ class _Lazily(MetaPathFinder):
     def find_spec(
         self, name: str, path: Any, target: ModuleType | None = None
     ) -> ModuleSpec | None:
+        if target is None and name in sys.modules and name.rpartition(".")[0] in SELDOM:
+            return ModuleSpec(name, _AsLoaded(sys.modules[name]))
         spec = PathFinder.find_spec(name, path, target) if name in SELDOM else None
         if spec is not None and spec.loader is not None:
             spec.loader = LazyLoader(spec.loader)
         return spec
+
+
+class _AsLoaded(Loader):
+    """Gives the part of a package that loading the package has loaded meanwhile.
+
+    Python looks for a part when it has asked the package for its path, which is the first use of
+    one that waits, and would load a second one beside that which the package knows.
+    """
+
+    def __init__(self, module: ModuleType) -> None:
+        self.module, self.spec = module, module.__spec__
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return self.module
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__spec__ = self.spec
 
 
 @contextlib.contextmanager

@@ -108,3 +108,19 @@ def test_a_user_sees_our_lines_only(tmp_path, small):
         assert done.returncode == 0, done.stderr
         others = [text for text in done.stderr.splitlines() if not text.startswith("trials ")]
         assert others == []
+
+
+@pytest.mark.slow
+def test_a_shell_of_ipython_starts_behind_keras():
+    """Its parts are loaded once: the first use of the package loads them, too."""
+    code = (
+        "import fibsem.models.blocks, sys\n"
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        "import IPython, importlib\n"
+        "assert IPython.core.interactiveshell.InteractiveShell is InteractiveShell\n"
+        "assert IPython.core.__spec__.submodule_search_locations\n"
+        "importlib.reload(IPython.core.hooks)\n"
+        "InteractiveShell()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
