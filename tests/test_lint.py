@@ -4,6 +4,7 @@ import ast
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,16 @@ def test_names_say_what_they_hold():
         left = {name for place, names in LEFT.items() if path.startswith(place) for name in names}
         vague += [f"{path}: {name}" for name in _names(file) if name in VAGUE - left]
     assert vague == ["training/plan.py: told"]  # a method: what a plan says for the record
+
+
+#: An estimate of a time, of a porosity and of scores, each known to one package; files of our own.
+SHARED = {"Estimate", "_State", "_Written"}
+
+
+def test_a_class_has_its_name_alone():
+    trees = [ast.parse(f.read_text(encoding="utf-8")) for f in (ROOT / "fibsem").rglob("*.py")]
+    names = Counter(n.name for t in trees for n in ast.walk(t) if isinstance(n, ast.ClassDef))
+    assert {name for name, count in names.items() if count > 1} == SHARED
 
 
 def test_docstrings_stand_alone():

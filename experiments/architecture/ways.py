@@ -31,7 +31,7 @@ WAYS = {
     "trials through promote": (
         "fibsem.promote",
         {"Record", "Trial", "TrialResult", "Ranked", "Ranking", "Final", "Chosen", "Repetition",
-         "Choice", "Look", "Examination", "Scores", "Challenger", "SquareCounts", "SquareMious",
+         "BestSteps", "Look", "Examination", "Scores", "Challenger", "SquareCounts", "SquareMious",
          "Lineage"},
     ),
     "volume through segment": (

@@ -29,7 +29,7 @@ from scipy.ndimage import gaussian_filter
 from fibsem.analysis.metrics import pooled
 from fibsem.analysis.postprocessing import (
     PostProcessing,
-    Sample,
+    SampledParts,
     ScoredSquare,
     SearchGrid,
     search,
@@ -82,7 +82,7 @@ def timed_by_sample(rng, squares, grid):
         y, x = rng.integers(0, 2, 2) * half
         parts.append(square.part((slice(y, y + half), slice(x, x + half)), grid.margin))
     started = time.perf_counter()
-    best, _ = search_by_sample(squares, Sample(parts, [4.0] * len(parts)), grid)
+    best, _ = search_by_sample(squares, SampledParts(parts, [4.0] * len(parts)), grid)
     return time.perf_counter() - started, best
 
 

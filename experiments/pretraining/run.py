@@ -19,7 +19,7 @@ import yaml
 
 from fibsem import api
 from fibsem.config import Configuration, compose
-from fibsem.data.phantom import Film, PhantomRecipe, simulate
+from fibsem.data.phantom import FilmRecipe, PhantomRecipe, simulate
 
 EPOCHS = 8
 SQUARES, SQUARE_PX, SHAPE = 16, 128, (10, 448, 448)
@@ -49,7 +49,7 @@ def recipe(number: int) -> PhantomRecipe:
     seen_from_above = rng.random() < 0.5
     return PhantomRecipe(
         seed=9000 + number, shape=SHAPE, squares=SQUARES, square_px=SQUARE_PX, truth_volume=False,
-        samples={name(number): Film(porosity, mean, mean * rng.uniform(0.2, 0.4))},
+        samples={name(number): FilmRecipe(porosity, mean, mean * rng.uniform(0.2, 0.4))},
         voxel_nm=(factor(10, 60), pixel_nm, pixel_nm),
         feature_nm=pixel_nm * factor(15, 60),
         tilt_deg=0.0 if seen_from_above else rng.uniform(30, 54),

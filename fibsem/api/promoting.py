@@ -29,7 +29,7 @@ from fibsem.system.file_names import file_name
 from fibsem.system.files import read_json, write_json
 from fibsem.system.locks import at_work
 from fibsem.system.records import fitting
-from fibsem.system.summaries import Segmented
+from fibsem.system.summaries import SegmentedFilm
 
 
 @dataclass(frozen=True, repr=False)
@@ -68,7 +68,7 @@ class PromoteResult(Result):
     def segmentations(self) -> dict[str, SegmentResult]:
         """The whole volume of every sample, by name; empty with ``segment=False``."""
         folders = {n: self.folder / "volumes" / file_name(n) for n in self.summary["samples"]}
-        whole = partial(read_json, of=fitting(Segmented), remedy="promote again")
+        whole = partial(read_json, of=fitting(SegmentedFilm), remedy="promote again")
         return {
             name: SegmentResult.of_folder(whole(folder / "summary.json"), folder)
             for name, folder in folders.items()

@@ -130,7 +130,7 @@ def read_archive(path: Path) -> Dataset:
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
+class SquareLabels:
     """Labels of one square, in memory: a sample's hundred squares are 6.5 MB."""
 
     labels: npt.NDArray[np.generic]
@@ -161,7 +161,9 @@ def _read_sample(home: File, name: str) -> Sample:
             height, width = labels.shape[1:]
             box = Box((z, row, column), (z + 1, row + height, column + width))
             title = f"square {k}"
-            regions.append(Region(name, title, box, split, Drawn(labels[k], f"{title} of {name}")))
+            regions.append(
+                Region(name, title, box, split, SquareLabels(labels[k], f"{title} of {name}"))
+            )
     volume = open_volume(home / "raw" / name)
     return Sample(name, volume, tuple(regions), EXPECTED_POROSITY.get(name))
 

@@ -24,7 +24,7 @@ from fibsem.inference.model.predict import BlockScorer
 from fibsem.models.describe import drawing, feature_maps
 from fibsem.system.files import beside, known_json
 from fibsem.system.identity import same_data
-from fibsem.system.summaries import Evaluation, of_kind
+from fibsem.system.summaries import EvaluationSummary, of_kind
 from fibsem.training.material import Material
 from fibsem.training.scoring import scored_squares
 from fibsem.training.squares import CHOSEN, confusions
@@ -32,7 +32,7 @@ from fibsem.training.squares import CHOSEN, confusions
 Record = dict[str, Any]
 
 #: Reads a summary, and what an evaluation needs of it.
-EVALUATION = partial(of_kind, {"evaluation": Evaluation})
+EVALUATION = partial(of_kind, {"evaluation": EvaluationSummary})
 
 
 def finished_cells(folder: Path, data: str) -> dict[Path, Record]:

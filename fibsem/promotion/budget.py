@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from fibsem.analysis.postprocessing import Sample, ScoredSquare, search, search_by_sample
+from fibsem.analysis.postprocessing import SampledParts, ScoredSquare, search, search_by_sample
 from fibsem.config import Configuration, PostProcessingConfig, RunConfig
 from fibsem.data.dataset import Dataset
 from fibsem.data.pieces import MOST
@@ -91,7 +91,7 @@ def search_s(dataset: Dataset, config: PostProcessingConfig) -> float:
     if config.search == "exhaustive":
         one = replace(config.grid, sigmas=(float(np.median(config.grid.sigmas)),))
         return _pixel_s(lambda: search([square], one)) * len(config.grid.sigmas) * area
-    sample = Sample([square], [1.0])
+    sample = SampledParts([square], [1.0])
     sampled_s = _pixel_s(lambda: search_by_sample([], sample, config.grid))
     both_s = _pixel_s(lambda: search_by_sample([square], sample, config.grid))
     sampled = min(area, MOST * (PIECE + margin) ** 2)

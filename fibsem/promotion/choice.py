@@ -11,7 +11,7 @@ from typing import Any
 from fibsem.analysis.calibration import Calibration
 from fibsem.analysis.postprocessing import (
     PostProcessing,
-    Sample,
+    SampledParts,
     ScoredSquare,
     search,
     search_by_sample,
@@ -32,7 +32,7 @@ from fibsem.training.squares import SquareCounts
 
 
 @dataclass(frozen=True)
-class Choice:
+class BestSteps:
     """What was found to be best on every labelled validation pixel.
 
     Attributes
@@ -63,7 +63,7 @@ class Choice:
         }
 
     @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Choice:
+    def from_json(cls, record: Mapping[str, Any]) -> BestSteps:
         """Read what :meth:`to_json` made."""
         return typed(cls, record)
 
@@ -92,7 +92,7 @@ class Chosen:
 
     segmenter: Segmenter
     margin: int
-    choice: Choice
+    choice: BestSteps
 
 
 def choose(work: Promotion, finals: Sequence[Final]) -> dict[str, Chosen]:
@@ -103,7 +103,7 @@ def choose(work: Promotion, finals: Sequence[Final]) -> dict[str, Chosen]:
     for name, members in models.items():
         plain = segmenter_of(members)
         search_for = partial(_search, plain, material, config, work.folder)
-        choice = work.steps.once(f"chosen-{name}", Choice, search_for)
+        choice = work.steps.once(f"chosen-{name}", BestSteps, search_for)
         work.say(f"{name}: {choice.sentence}")
         chosen[name] = Chosen(choice.applied_to(plain), config.grid.margin, choice)
     return chosen
@@ -111,7 +111,7 @@ def choose(work: Promotion, finals: Sequence[Final]) -> dict[str, Chosen]:
 
 def _search(
     plain: Segmenter, material: Material, config: PostProcessingConfig, folder: Path
-) -> Choice:
+) -> BestSteps:
     """Try what there is on the validation squares of a model without post-processing."""
     grid = config.grid
     scored = validation_squares(plain, material, grid.margin, folder)
@@ -123,14 +123,16 @@ def _search(
             sample = sample_of(scored, material.pieces("val"), grid.margin)
             best, surface = search_by_sample(squares, sample, grid, progress)
     calibration = fit_calibration(squares, best.sigma)
-    return Choice(best, surface.tolist(), calibration, tuple(counts_of(scored, best)))
+    return BestSteps(best, surface.tolist(), calibration, tuple(counts_of(scored, best)))
 
 
-def sample_of(scored: Sequence[tuple[Region, ScoredSquare]], pieces: Pieces, margin: int) -> Sample:
+def sample_of(
+    scored: Sequence[tuple[Region, ScoredSquare]], pieces: Pieces, margin: int
+) -> SampledParts:
     """The pieces that stand for a split, cut out of its scored squares."""
     by_region = {region.key: (region.box, square) for region, square in scored}
     parts = []
     for piece in pieces.regions:
         box, square = by_region[piece.key]
         parts.append(square.part(within(piece.box, box), margin))
-    return Sample(parts, pieces.weight.tolist())
+    return SampledParts(parts, pieces.weight.tolist())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from fibsem.system.file_names import file_name
 from fibsem.system.files import replace_file
 from fibsem.system.progress import Progress
 from fibsem.system.records import typed
-from fibsem.system.summaries.segmentation import Segmentation
+from fibsem.system.summaries.segmentation import SegmentationSummary
 from fibsem.tracking import names, registry
 from fibsem.tracking.bundle import Bundle, load_bundle, load_segmenter
 from fibsem.tracking.lineage import DataSource, FromPromotion, FromSweep, FromTrial, Lineage
@@ -97,6 +97,9 @@ def write_bundle(
 ) -> None:
     """Write the bundle of a promotion, with its model card."""
     material = finals[0].material
+    ranked = {one["run_id"]: one for one in record["ranking"]}
+    seeds = ranked.get(record["winner"], {}).get("val_porosity_by_seed", {})
+    films = tested_squares(material.dataset, record["squares"], seeds)
     audit = {
         "dataset": material.dataset.name,
         "data": material.dataset.hash,
@@ -107,7 +110,7 @@ def write_bundle(
         "greys": {
             name: standardised_histogram(volume) for name, volume in material.volumes.items()
         },
-        "squares": [film.to_json() for film in tested_squares(material.dataset, record)],
+        "squares": [film.to_json() for film in films],
     }
     dataset = material.dataset
     Bundle(segmenter, dataset.voxel_nm, audit, scales=scales_of(dataset)).save(folder)
@@ -115,14 +118,16 @@ def write_bundle(
     replace_file(folder / model_card.FILE, card)
 
 
-def tested_squares(dataset: Dataset, record: Record) -> list[FilmSquares]:
+def tested_squares(
+    dataset: Dataset,
+    squares: Sequence[dict[str, Any]],
+    seeds: Mapping[str, Sequence[float]],
+) -> list[FilmSquares]:
     """The test squares of every film, which a promotion looks at once and chooses nothing on.
 
-    With them, what the winner found with each of the seeds that it was ranked by.
+    With them, by film, what the winner found with each of the seeds that it was ranked by.
     """
-    rows = [row for row in record["squares"] if row["split"] == "test"]
-    ranked: dict[str, Record] = {one["run_id"]: one for one in record["ranking"]}
-    seeds = ranked.get(record["winner"], {}).get("val_porosity_by_seed", {})
+    rows = [row for row in squares if row["split"] == "test"]
     return [
         FilmSquares.of(
             one.name, one.volume, [row for row in rows if row["sample"] == one.name], CHOSEN,
@@ -157,7 +162,7 @@ def segment_samples(
     records = {}
     for sample in work.dataset.samples:
         summary = segmenting(sample)
-        film = typed(Segmentation, summary)
+        film = typed(SegmentationSummary, summary)
         work.say(f"{sample.name}: porosity {porosity_text(film)}")
         work.tracking.log_changed(run_id, _metrics(film, metric_part(sample.name)))
         records[sample.name] = {key: summary[key] for key in KEPT}
@@ -186,7 +191,7 @@ def _segmenting(work: Promotion, folder: Path, version: str) -> Callable[[Sample
     return segment
 
 
-def _metrics(film: Segmentation, part: str) -> dict[str, float | None]:
+def _metrics(film: SegmentationSummary, part: str) -> dict[str, float | None]:
     """Of a film; its porosity as its own test squares correct it, where it has enough of them."""
     low, high = film.porosity_ci
     metrics = {

@@ -10,7 +10,7 @@ from typing import Any, Protocol, Self, TypeVar
 from fibsem.system.files import known_json, read_json, write_json
 
 
-class Outcome(Protocol):
+class Storable(Protocol):
     """What a step found."""
 
     def to_json(self) -> dict[str, Any]:
@@ -21,7 +21,7 @@ class Outcome(Protocol):
         """Read what :meth:`to_json` made; ``ValueError`` of what is damaged, and done again."""
 
 
-T = TypeVar("T", bound=Outcome)
+T = TypeVar("T", bound=Storable)
 
 
 @dataclass(frozen=True)

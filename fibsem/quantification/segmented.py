@@ -18,7 +18,7 @@ from fibsem.inference.volume.outputs import meanings_of
 from fibsem.system.files import known_json, read_json
 from fibsem.system.identity import LEDGER
 from fibsem.system.records import typed
-from fibsem.system.summaries import Segmented as Summary
+from fibsem.system.summaries import SegmentedFilm as Summary
 from fibsem.system.summaries import of_kind
 
 #: Keys of the summary of a segmentation that are needed here.

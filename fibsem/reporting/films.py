@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from fibsem.reporting.results import Record, Result, Results
+from fibsem.reporting.results import FinishedCommand, Record, Results
 from fibsem.system.file_names import name_of
 from fibsem.system.records import typed
 from fibsem.system.summaries.figures import Labelled
@@ -24,7 +24,7 @@ def films_of(results: Results) -> dict[str, Labelled]:
     evaluations of the same network, where its promotion knows none; and how far the people agree
     who labelled the same squares of it, as the latest inspection found.
     """
-    latest: dict[str, Result] = {}
+    latest: dict[str, FinishedCommand] = {}
     for one in results.of("segmentation"):
         film = str(one.record.get("volume_hash") or one.folder)
         latest.pop(film, None)
@@ -35,7 +35,7 @@ def films_of(results: Results) -> dict[str, Labelled]:
     return {**_gone(results, shown), **films}
 
 
-def told_of(segmentation: Result, results: Results) -> Labelled:
+def told_of(segmentation: FinishedCommand, results: Results) -> Labelled:
     """What is told of the porosity of one segmentation."""
     record = segmentation.record
     for one in results.of("quantification"):
@@ -67,7 +67,7 @@ def _evaluated(record: Record, results: Results) -> Record | None:
     return None
 
 
-def _gone(results: Results, shown: Sequence[Result]) -> dict[str, Labelled]:
+def _gone(results: Results, shown: Sequence[FinishedCommand]) -> dict[str, Labelled]:
     """What the latest promotion says of films that are segmented nowhere any more."""
     promotions = results.of("promotion")
     if not promotions:

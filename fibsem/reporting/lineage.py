@@ -17,7 +17,7 @@ from fibsem.errors import UserError
 from fibsem.reporting.results import ORIGINS
 from fibsem.system.files import read_json
 from fibsem.system.records import typed
-from fibsem.system.summaries import Promoted, Segmented
+from fibsem.system.summaries import PromotedModel, SegmentedFilm
 from fibsem.tracking.lineage import Lineage
 
 Record = dict[str, Any]
@@ -26,7 +26,7 @@ UNKNOWN = "not recorded"
 #: What can be done about a damaged record.
 AGAIN = "the command that made it writes it again"
 #: What is read here.
-READ: dict[str, type] = {"segmentation": Segmented, "promotion": Promoted}
+READ: dict[str, type] = {"segmentation": SegmentedFilm, "promotion": PromotedModel}
 #: Keys by which they are known.
 TOLD_BY = {"segmentation": {"labels", "slabs"}, "promotion": {"winner", "version"}}
 
@@ -217,7 +217,7 @@ def _checked(record: Any) -> Any:
 
 
 def _of_segmentation(folder: str, record: Mapping[str, Any]) -> LineageReport:
-    film, size = typed(Segmented, record), " x ".join(map(str, record["shape"]))
+    film, size = typed(SegmentedFilm, record), " x ".join(map(str, record["shape"]))
     facts = {
         "volume": f"{record.get('volume') or UNKNOWN}, {size} voxels (z, y, x)",
         "volume hash": record.get("volume_hash") or UNKNOWN,
@@ -241,7 +241,7 @@ def _of_segmentation(folder: str, record: Mapping[str, Any]) -> LineageReport:
     return LineageReport(folder, facts, sources, record.get("code"), last)
 
 
-def _over_slices(film: Segmented) -> str:
+def _over_slices(film: SegmentedFilm) -> str:
     text = by_slices_text(film)
     return f" (were it true, its slices would say {text})" if text else ""
 

@@ -25,7 +25,7 @@ LEFT_OUT = "it is left out"
 
 
 @dataclass(frozen=True)
-class Result:
+class FinishedCommand:
     """One finished command: its folder, and what its ``summary.json`` says."""
 
     kind: Kind
@@ -56,14 +56,14 @@ class Results:
 
     dataset: str
     data: str | None
-    each: tuple[Result, ...]
+    each: tuple[FinishedCommand, ...]
     others: int
 
     def whole(self) -> Results:
         """The results that can be shown whole; others are said and left out."""
         return replace(self, each=tuple(filter(_is_whole, self.each)))
 
-    def of(self, kind: Kind) -> list[Result]:
+    def of(self, kind: Kind) -> list[FinishedCommand]:
         """The results of one command."""
         return [result for result in self.each if result.kind == kind]
 
@@ -102,13 +102,13 @@ def find_results(folders: Iterable[Path], dataset: str) -> Results:
     return Results(dataset, data, kept, len(mine) - len(kept))
 
 
-def _on(result: Result, data: str | None) -> bool:
+def _on(result: FinishedCommand, data: str | None) -> bool:
     """Whether a result was made on these data."""
     made_on = result.lineage.data
     return made_on == data or same_data(made_on, data)
 
 
-def _walk(top: Path) -> Iterator[Result]:
+def _walk(top: Path) -> Iterator[FinishedCommand]:
     """Every result below a folder.
 
     A result has no others in it but the volumes of a promotion: its stacks are not looked through.
@@ -155,7 +155,7 @@ ORIGINS: dict[str, type] = {
 }  # fmt: skip
 
 
-def _is_whole(result: Result) -> bool:
+def _is_whole(result: FinishedCommand) -> bool:
     try:
         of_kind(SHAPES, result.record)
     except ValueError as error:
@@ -170,7 +170,7 @@ def _with_origins(record: Any) -> Any:
     return of_kind(ORIGINS, record)
 
 
-def _read(folder: Path) -> Result | None:
+def _read(folder: Path) -> FinishedCommand | None:
     """The result of a folder; None for one of another command, or of one that is damaged."""
     try:
         record = read_json(folder / "summary.json", _with_origins, remedy=LEFT_OUT)
@@ -178,4 +178,4 @@ def _read(folder: Path) -> Result | None:
         print(f"warning: {error}", file=sys.stderr)
         return None
     kind = kind_of(record)
-    return next((Result(one, folder, record) for one in KINDS if one == kind), None)
+    return next((FinishedCommand(one, folder, record) for one in KINDS if one == kind), None)

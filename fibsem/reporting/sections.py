@@ -27,7 +27,7 @@ from fibsem.reporting.browser import Layers
 from fibsem.reporting.films import names_of, told_of
 from fibsem.reporting.items import filled, in_order, pictures_in, read_picture, read_table
 from fibsem.reporting.page import Picture, Section, Table
-from fibsem.reporting.results import Record, Result, Results
+from fibsem.reporting.results import FinishedCommand, Record, Results
 from fibsem.system.files import known_json
 from fibsem.system.summaries import trial_rows
 from fibsem.system.summaries.figures import Labelled
@@ -78,7 +78,7 @@ def sweeps(results: Results) -> Section:
     return Section("Sweeps", items=(table,), parts=tuple(_sweep(result) for result in swept))
 
 
-def _sweep(result: Result) -> Section:
+def _sweep(result: FinishedCommand) -> Section:
     study, goal = result.record["study"], result.record["objectives"][0]
     path = result.folder / "trials.json"
     trials = [
@@ -123,7 +123,7 @@ def promotions(results: Results) -> Section:
     return Section("Promotions", items=(table,), parts=parts)
 
 
-def _promotion(result: Result) -> Section:
+def _promotion(result: FinishedCommand) -> Section:
     name = f"version-{result.record['version']}"
     files = in_order([*result.folder.glob("table*.csv"), *result.folder.glob("tables/*.csv")])
     items: list[Table | Picture] = [read_table(file, prefix=name) for file in files]
@@ -251,7 +251,7 @@ def _porosity(film: Labelled) -> dict[str, str]:
     }
 
 
-def inspection(result: Result) -> Section:
+def inspection(result: FinishedCommand) -> Section:
     """Grey values and labels of the samples."""
     samples = result.record["samples"]
     greys = [
@@ -292,7 +292,7 @@ def inspection(result: Result) -> Section:
     )  # fmt: skip
 
 
-def porosity_of(segmentation: Result) -> np.ndarray[Any, np.dtype[np.float64]]:
+def porosity_of(segmentation: FinishedCommand) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Porosity of every slice of a segmentation, (z,); nan for one that is missing."""
     file, depth = segmentation.folder / "porosity.csv", segmentation.record["shape"][0]
     try:
@@ -309,7 +309,7 @@ def porosity_of(segmentation: Result) -> np.ndarray[Any, np.dtype[np.float64]]:
     )
 
 
-def _made(result: Result) -> str:
+def _made(result: FinishedCommand) -> str:
     """The command that made a result, where it says so."""
     made_by = result.lineage.promotion.command
     return str((made_by if result.kind == "promotion" else result.record.get("command")) or "")

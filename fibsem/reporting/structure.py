@@ -16,7 +16,7 @@ from fibsem.quantification.summary import carried_text
 from fibsem.reporting.films import names_of
 from fibsem.reporting.items import filled, read_picture
 from fibsem.reporting.page import Picture, Section, Table
-from fibsem.reporting.results import Record, Result, Results
+from fibsem.reporting.results import FinishedCommand, Record, Results
 from fibsem.system.records import typed
 from fibsem.system.summaries.figures import Labelled
 
@@ -40,7 +40,7 @@ def quantifications(results: Results, folder: Path) -> Section:
     return Section("Structure", tuple(notes), items=(table, *_curves(latest, folder / "figures")))
 
 
-def _curves(latest: Mapping[str, Result], folder: Path) -> Iterator[Picture]:
+def _curves(latest: Mapping[str, FinishedCommand], folder: Path) -> Iterator[Picture]:
     """Pore sizes, and porosity by parts: of all films whose lengths are in one unit together."""
     for unit in dict.fromkeys(result.record["unit"] for result in latest.values()):
         films = {name: one for name, one in latest.items() if one.record["unit"] == unit}
@@ -63,7 +63,7 @@ def _columns(path: Path) -> tuple[Array, ...]:
     return tuple(table[name].to_numpy(np.float64) for name in table) if len(table) else ()
 
 
-def latest_of(results: Results) -> dict[str, Result]:
+def latest_of(results: Results) -> dict[str, FinishedCommand]:
     """The latest quantification of each segmentation, by a name that tells it apart."""
     measured = {Path(one.record["segmentation"]): one for one in results.of("quantification")}
     return dict(zip(names_of(measured), measured.values(), strict=True))

@@ -25,7 +25,7 @@ from fibsem.data.volumes import VoxelNm
 from fibsem.data.volumes.lengths import finite
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Member, Segmenter
-from fibsem.inference.volume.likeness import Trained
+from fibsem.inference.volume.likeness import TrainedOn
 from fibsem.inference.volume.tested import FilmSquares
 from fibsem.models.spec import ModelSpec
 from fibsem.system.files import read_json, write_json
@@ -83,11 +83,11 @@ class Bundle:
     scales: tuple[Scale, ...] = ()
 
     @property
-    def trained(self) -> Trained:
+    def trained(self) -> TrainedOn:
         """What it was trained on; older bundles do not know their grey values."""
         audit = typed(_Audit, self.audit)
         share = audit.calibration.before.share if audit.calibration else None
-        return Trained(self.voxel_nm, tuple((audit.greys or {}).values()), share)
+        return TrainedOn(self.voxel_nm, tuple((audit.greys or {}).values()), share)
 
     @property
     def lineage(self) -> Lineage:

@@ -30,7 +30,7 @@ FINISHED = "finished.json"
 
 
 @dataclass(frozen=True)
-class Start:
+class StartedAt:
     """When a start began, since 1970, and for how long it has worked."""
 
     began: float
@@ -82,7 +82,7 @@ class Worked:
     def note(self) -> None:
         """Write down how long this start has worked."""
         at, seconds = self._own()
-        write_json(self._file, asdict(Start(at, seconds - at)))
+        write_json(self._file, asdict(StartedAt(at, seconds - at)))
 
     def forget(self) -> None:
         """Count this start no more, once it has ended."""
@@ -93,7 +93,7 @@ class Worked:
 
     def _others(self) -> Iterator[tuple[float, float]]:
         for path in self.folder.glob("*-*.json"):
-            start = known_json(path, partial(typed, Start))
+            start = known_json(path, partial(typed, StartedAt))
             if start is not None and path != self._file:
                 yield start.began, start.began + start.seconds
 

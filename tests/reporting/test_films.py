@@ -10,7 +10,7 @@ from fibsem.analysis import figures
 from fibsem.analysis.porosity_told import seeds_text
 from fibsem.errors import UserError
 from fibsem.reporting.films import told_of
-from fibsem.reporting.results import Result, Results
+from fibsem.reporting.results import FinishedCommand, Results
 from tests.reporting.records import (
     CORRECTED,
     OWN,
@@ -111,8 +111,10 @@ def test_seeds_of_an_evaluation_stand_beside_the_porosity_of_their_film(tmp_path
     own = {"sd": 0.02, "seeds": 3, "on": "validation squares"}
 
     def told(**more):
-        one = Result("segmentation", tmp_path, {**film, "porosity_by_seed": unknown, **more})
-        found = (Result("evaluation", tmp_path, record), one)
+        one = FinishedCommand(
+            "segmentation", tmp_path, {**film, "porosity_by_seed": unknown, **more}
+        )
+        found = (FinishedCommand("evaluation", tmp_path, record), one)
         return seeds_text(told_of(one, Results("film", "c8d2", found, 0)))
 
     assert told() == "s.d. over 5 seeds 1.20 points, on test squares by fibsem.evaluate"

@@ -5,7 +5,7 @@ some; it stands on ``levels`` (every threshold at once) and ``area_opening`` (sm
 every threshold at once). ``coarse_to_fine`` finds the best one without trying them all.
 """
 
-from fibsem.analysis.postprocessing.coarse_to_fine import Sample, search_by_sample
+from fibsem.analysis.postprocessing.coarse_to_fine import SampledParts, search_by_sample
 from fibsem.analysis.postprocessing.grid_search import SearchGrid, search
 from fibsem.analysis.postprocessing.steps import (
     FloatArray,
@@ -22,7 +22,7 @@ __all__ = [
     "FloatArray",
     "LabelArray",
     "PostProcessing",
-    "Sample",
+    "SampledParts",
     "ScoredSquare",
     "SearchGrid",
     "remove_small",

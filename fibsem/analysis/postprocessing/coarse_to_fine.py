@@ -41,7 +41,7 @@ Place = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
-class Sample:
+class SampledParts:
     """Parts of the squares that stand for all of them, each with its margin and its weight."""
 
     squares: Sequence[ScoredSquare]
@@ -50,7 +50,7 @@ class Sample:
 
 def search_by_sample(
     squares: Sequence[ScoredSquare],
-    sample: Sample,
+    sample: SampledParts,
     grid: SearchGrid,
     progress: Show | None = None,
 ) -> tuple[PostProcessing, FloatArray]:
@@ -83,7 +83,7 @@ def search_by_sample(
     return best_of(surface, grid), np.where(np.isnan(surface), estimated, surface)
 
 
-def _of_sample(sample: Sample, grid: SearchGrid, progress: Show | None) -> FloatArray:
+def _of_sample(sample: SampledParts, grid: SearchGrid, progress: Show | None) -> FloatArray:
     """Pooled mIoU on a sample: of a lattice, and of all that lies around its best places."""
     lattice = np.zeros(grid.shape, bool)
     sigmas, thresholds = (_lattice(n, step) for n, step in zip(grid.shape[2:], COARSE, strict=True))

@@ -1,7 +1,7 @@
 """Synthetic FIB-SEM films with known truth, and an annotator who draws squares as experts do."""
 
 from fibsem.data.phantom.annotator import draw
-from fibsem.data.phantom.recipe import Film, PhantomRecipe
+from fibsem.data.phantom.recipe import FilmRecipe, PhantomRecipe
 from fibsem.data.phantom.simulation import simulate
 
-__all__ = ["Film", "PhantomRecipe", "draw", "simulate"]
+__all__ = ["FilmRecipe", "PhantomRecipe", "draw", "simulate"]

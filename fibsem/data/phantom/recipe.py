@@ -18,7 +18,7 @@ from fibsem.errors import UserError
 from fibsem.geometry import Triple
 
 
-class Film(NamedTuple):
+class FilmRecipe(NamedTuple):
     """One film: porosity (0 to 1), and mean and s.d. of its grey values in [0, 1]."""
 
     porosity: float
@@ -27,10 +27,10 @@ class Film(NamedTuple):
 
 
 # Thesis table 3.1.
-THESIS_FILMS: Mapping[str, Film] = {
-    "HPC22": Film(porosity=0.22, mean=0.552, std=0.165),
-    "HPC30": Film(porosity=0.30, mean=0.268, std=0.089),
-    "HPC45": Film(porosity=0.45, mean=0.456, std=0.139),
+THESIS_FILMS: Mapping[str, FilmRecipe] = {
+    "HPC22": FilmRecipe(porosity=0.22, mean=0.552, std=0.165),
+    "HPC30": FilmRecipe(porosity=0.30, mean=0.268, std=0.089),
+    "HPC45": FilmRecipe(porosity=0.45, mean=0.456, std=0.139),
 }
 
 
@@ -95,7 +95,7 @@ class PhantomRecipe:
     squares: int = 30
     square_px: int = 256
     voxel_nm: tuple[float, float, float] = (50.0, 10.0, 10.0)
-    samples: Mapping[str, Film] = field(default_factory=lambda: dict(THESIS_FILMS))
+    samples: Mapping[str, FilmRecipe] = field(default_factory=lambda: dict(THESIS_FILMS))
     truth_volume: bool = True
     feature_nm: float = 420.0
     band_ratio: float = 2.0
@@ -187,9 +187,9 @@ def _plain(key: str, kind: str, value: Any) -> Any:
         raise UserError(f"`phantom.{key}` must be {expected}, but got {value!r}.") from None
 
 
-def _film(value: Any) -> Film:
-    numbers = Film(**value) if isinstance(value, Mapping) else Film(*value)
-    return Film(*(float(number) for number in numbers))
+def _film(value: Any) -> FilmRecipe:
+    numbers = FilmRecipe(**value) if isinstance(value, Mapping) else FilmRecipe(*value)
+    return FilmRecipe(*(float(number) for number in numbers))
 
 
 def _require(fits: bool, rule: str, value: object) -> None:
@@ -246,7 +246,7 @@ def _check_squares(recipe: PhantomRecipe) -> None:
     )
 
 
-def _check_film(recipe: PhantomRecipe, name: str, film: Film) -> None:
+def _check_film(recipe: PhantomRecipe, name: str, film: FilmRecipe) -> None:
     _require(
         name.replace("_", "").replace("-", "").isalnum(),
         "samples` must have names of letters, digits, - and _",

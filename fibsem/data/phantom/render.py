@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from fibsem.data.phantom.recipe import Film, PhantomRecipe, stream
+from fibsem.data.phantom.recipe import FilmRecipe, PhantomRecipe, stream
 from fibsem.data.phantom.structure import PeriodicPlane, Plane, Structure, depths
 
 CALIBRATION_SHAPE = (8, 512, 512)
@@ -116,7 +116,7 @@ def signals(
         yield z, depth, signal(depth, gain, recipe, stream(recipe.seed, sample, "noise", z))
 
 
-def calibrate(recipe: PhantomRecipe, sample: str, film: Film) -> Exposure:
+def calibrate(recipe: PhantomRecipe, sample: str, film: FilmRecipe) -> Exposure:
     """Brightness and contrast that give a film its mean and s.d. (thesis table 3.1).
 
     Measured on a small stack of its own, so that they depend neither on the size of the phantom
@@ -133,7 +133,7 @@ def calibrate(recipe: PhantomRecipe, sample: str, film: Film) -> Exposure:
 def expose(
     light: Plane,
     exposure: Exposure,
-    film: Film,
+    film: FilmRecipe,
     recipe: PhantomRecipe,
     rng: np.random.Generator,
 ) -> NDArray[np.uint16]:

@@ -17,7 +17,7 @@ FAR = 0.1
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedOn:
     """What a model was trained on: voxel size, and the grey values of every sample.
 
     ``solid_share`` is that of the pixels on which its probabilities were calibrated. Older models
@@ -29,7 +29,7 @@ class Trained:
     solid_share: float | None = None
 
 
-def size_warnings(film: VoxelNm, models: Sequence[Trained]) -> Iterator[str]:
+def size_warnings(film: VoxelNm, models: Sequence[TrainedOn]) -> Iterator[str]:
     """Say where a film's voxel size is the model's for want of its own, or another one.
 
     Parameters

@@ -22,7 +22,7 @@ from fibsem.inference.volume.executor import Load
 from fibsem.inference.volume.finishing import finish
 from fibsem.inference.volume.labelling import Labelling
 from fibsem.inference.volume.ledger import Ledger
-from fibsem.inference.volume.likeness import Trained, grey_distance, grey_warnings, size_warnings
+from fibsem.inference.volume.likeness import TrainedOn, grey_distance, grey_warnings, size_warnings
 from fibsem.inference.volume.members import porosity_by_member
 from fibsem.inference.volume.outputs import Outputs
 from fibsem.inference.volume.plan import Planner, ScorerOf, Show
@@ -51,7 +51,7 @@ def segment_volume(
     voxel_nm: VoxelNm = (None, None, None),
     load: Load | None = None,
     provenance: Mapping[str, Any] | None = None,
-    trained: Sequence[Trained] = (),
+    trained: Sequence[TrainedOn] = (),
     tested: Sequence[FilmSquares] = (),
     progress: Show | None = None,
     say: Callable[[str], None] = print,
@@ -179,7 +179,7 @@ def _key(
     return key
 
 
-def _calibration(segmenter: Segmenter, trained: Sequence[Trained]) -> dict[str, Any]:
+def _calibration(segmenter: Segmenter, trained: Sequence[TrainedOn]) -> dict[str, Any]:
     """Slope and offset of the probabilities, and the share of solid that they assume."""
     share = trained[0].solid_share if len(trained) == 1 else None
     return {**asdict(segmenter.platt), "solid_share": share}
@@ -193,7 +193,7 @@ def _check_kind(folder: Path) -> None:
 
 
 def _likeness(
-    work: Work, stated: VoxelNm, trained: Sequence[Trained], say: Callable[[str], None]
+    work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], say: Callable[[str], None]
 ) -> dict[str, Any]:
     """How far a volume is from what the models were trained on, found and said once."""
     ledger = work.ledger

@@ -12,14 +12,22 @@ from typing import Any
 
 from fibsem.system.identity import kind_of
 from fibsem.system.records import typed
-from fibsem.system.summaries.evaluation import Evaluation
-from fibsem.system.summaries.inspection import Inspection
-from fibsem.system.summaries.promotion import Promoted, Promotion
-from fibsem.system.summaries.quantification import Quantification
-from fibsem.system.summaries.segmentation import Segmentation, Segmented
-from fibsem.system.summaries.sweep import Sweep, trial_rows
+from fibsem.system.summaries.evaluation import EvaluationSummary
+from fibsem.system.summaries.inspection import InspectionSummary
+from fibsem.system.summaries.promotion import PromotedModel, PromotionSummary
+from fibsem.system.summaries.quantification import QuantificationSummary
+from fibsem.system.summaries.segmentation import SegmentationSummary, SegmentedFilm
+from fibsem.system.summaries.sweep import SweepSummary, trial_rows
 
-__all__ = ["SHAPES", "Evaluation", "Promoted", "Report", "Segmented", "of_kind", "trial_rows"]
+__all__ = [
+    "SHAPES",
+    "EvaluationSummary",
+    "PromotedModel",
+    "Report",
+    "SegmentedFilm",
+    "of_kind",
+    "trial_rows",
+]
 
 
 @dataclass(frozen=True)
@@ -33,12 +41,12 @@ class Report:
 
 #: What a report needs of every kind of results.
 SHAPES: Mapping[str, type] = {
-    "inspection": Inspection,
-    "evaluation": Evaluation,
-    "sweep": Sweep,
-    "promotion": Promotion,
-    "segmentation": Segmentation,
-    "quantification": Quantification,
+    "inspection": InspectionSummary,
+    "evaluation": EvaluationSummary,
+    "sweep": SweepSummary,
+    "promotion": PromotionSummary,
+    "segmentation": SegmentationSummary,
+    "quantification": QuantificationSummary,
 }
 
 

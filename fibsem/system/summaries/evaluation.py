@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fibsem.system.summaries.figures import Certain, Scored, Spread, Text
+from fibsem.system.summaries.figures import Certain, OverSeeds, Text, WithMiou
 
 
 @dataclass(frozen=True)
@@ -12,27 +12,27 @@ class Balanced:
     """Figures on balanced pixels."""
 
     miou: Certain
-    accuracy: Spread
-    loss: Spread
+    accuracy: OverSeeds
+    loss: OverSeeds
 
 
 @dataclass(frozen=True)
-class Squares:
+class SquareFigures:
     """Figures on all labelled pixels."""
 
     miou: Certain
-    accuracy: Spread
-    porosity: Spread
-    label_porosity: Spread
-    iou_pore: Spread | None = None
-    iou_pore_median: Spread | None = None
+    accuracy: OverSeeds
+    porosity: OverSeeds
+    label_porosity: OverSeeds
+    iou_pore: OverSeeds | None = None
+    iou_pore_median: OverSeeds | None = None
 
 
 @dataclass(frozen=True)
 class Truth:
     """Figures against the exact truth of a phantom."""
 
-    miou: Spread
+    miou: OverSeeds
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ class Run:
     """One seed of an evaluation."""
 
     seed: int
-    val: Scored
+    val: WithMiou
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class EvaluationSummary:
     """Of ``fibsem.evaluate``."""
 
     model: str
@@ -52,19 +52,19 @@ class Evaluation:
     train: Balanced
     val: Balanced
     test: Balanced
-    epochs: Spread
-    train_seconds: Spread
+    epochs: OverSeeds
+    train_seconds: OverSeeds
     parameters: Certain
-    seconds_per_gigapixel: Spread
+    seconds_per_gigapixel: OverSeeds
     groups: tuple[str, ...]
-    samples: dict[str, dict[str, Squares]]
+    samples: dict[str, dict[str, SquareFigures]]
     runs: tuple[Run, ...]
-    train_all: Squares | None = None
-    train_chosen: Squares | None = None
-    val_all: Squares | None = None
-    val_chosen: Squares | None = None
-    test_all: Squares | None = None
-    test_chosen: Squares | None = None
+    train_all: SquareFigures | None = None
+    train_chosen: SquareFigures | None = None
+    val_all: SquareFigures | None = None
+    val_chosen: SquareFigures | None = None
+    test_all: SquareFigures | None = None
+    test_chosen: SquareFigures | None = None
     test_truth: Truth | None = None
     loss: str = "bce"
     dataset: Text = None

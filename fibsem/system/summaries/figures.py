@@ -12,7 +12,7 @@ Text = str | None
 
 
 @dataclass(frozen=True)
-class Spread:
+class OverSeeds:
     """Mean and standard deviation over seeds."""
 
     mean: float | None
@@ -28,7 +28,7 @@ class Certain:
 
 
 @dataclass(frozen=True)
-class Scored:
+class WithMiou:
     """MIoU of one seed, or of one trial."""
 
     miou: float

@@ -17,7 +17,7 @@ class Regions:
 
 
 @dataclass(frozen=True)
-class Sample:
+class InspectedSample:
     """One film of an inspection."""
 
     shape: Shape
@@ -34,11 +34,11 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Inspection:
+class InspectionSummary:
     """Of ``fibsem.inspect``."""
 
     voxel_nm: tuple[float | None, float | None, float | None]
-    samples: dict[str, Sample]
+    samples: dict[str, InspectedSample]
     warnings: tuple[str, ...]
     dataset: Text = None
     data: Text = None

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from fibsem.system.summaries.figures import Corrected, Scored
+from fibsem.system.summaries.figures import Corrected, WithMiou
 
 
 @dataclass(frozen=True)
-class Gate:
+class GateVerdict:
     """The verdict on a challenger."""
 
     passed: bool
@@ -47,7 +47,7 @@ class Ensemble:
 
 
 @dataclass(frozen=True)
-class Tested(Scored):
+class Tested(WithMiou):
     """Figures on all labelled test pixels."""
 
     porosity: float | None = None
@@ -55,20 +55,20 @@ class Tested(Scored):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Promoted:
+class PromotedModel:
     """Of ``fibsem.promote``, as all versions wrote it."""
 
     winner: Any
     version: str
-    gate: Gate
+    gate: GateVerdict
     lineage: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Promotion(Promoted):
+class PromotionSummary(PromotedModel):
     """Of ``fibsem.promote``, with what a report shows."""
 
-    val_all: Scored
+    val_all: WithMiou
     test_all: Tested
     postprocessing: dict[str, float]
     samples: dict[str, Corrected]

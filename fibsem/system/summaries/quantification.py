@@ -9,7 +9,7 @@ from fibsem.system.summaries.figures import Ends, Interval, Labelled, Text
 
 
 @dataclass(frozen=True)
-class Sizes:
+class SizeFigures:
     """Sizes in one unit."""
 
     median: float | None
@@ -39,7 +39,7 @@ class Bounds(Interval):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Quantification(Labelled):
+class QuantificationSummary(Labelled):
     """Of ``fibsem.quantify``."""
 
     segmentation: str
@@ -56,10 +56,10 @@ class Quantification(Labelled):
     lineage: tuple[dict[str, Any], ...] | None = None
     surface_per_um: float | None = None
     surface_per_voxel: float | None = None
-    pore_size_nm: Sizes | None = None
-    pore_size_voxels: Sizes | None = None
-    throat_size_nm: Sizes | None = None
-    throat_size_voxels: Sizes | None = None
+    pore_size_nm: SizeFigures | None = None
+    pore_size_voxels: SizeFigures | None = None
+    throat_size_nm: SizeFigures | None = None
+    throat_size_voxels: SizeFigures | None = None
     carried: Carried | None = None
     command: Text = None
 

@@ -12,7 +12,7 @@ from fibsem.system.summaries.figures import Corrected, Ends, Shape, Text
 
 @whole
 @dataclass(frozen=True)
-class Opening:
+class PickedVolume:
     """How a volume was opened, where that was told."""
 
     pattern: Text = None
@@ -21,7 +21,7 @@ class Opening:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Segmented(Corrected):
+class SegmentedFilm(Corrected):
     """Of ``fibsem.segment``, as all versions wrote it."""
 
     labels: str
@@ -35,7 +35,7 @@ class Segmented(Corrected):
     volume: Text = None
     volume_hash: Text = None
     model: Text = None
-    picked: Opening | None = None
+    picked: PickedVolume | None = None
     probabilities: Text = None
     uncertainty: Text = None
     warnings: tuple[str, ...] = ()
@@ -63,7 +63,7 @@ class Segmented(Corrected):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Segmentation(Segmented):
+class SegmentationSummary(SegmentedFilm):
     """Of ``fibsem.segment``, with what a report shows."""
 
     porosity_ci: Ends = field()

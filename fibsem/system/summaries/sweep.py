@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fibsem.system.records import typed
-from fibsem.system.summaries.figures import Scored, Text
+from fibsem.system.summaries.figures import Text, WithMiou
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,13 @@ class Best:
     """The best trial of a sweep."""
 
     value: float
-    val: Scored
+    val: WithMiou
     params: dict[str, Any] | None = None
     run_id: Text = None
 
 
 @dataclass(frozen=True)
-class Sweep:
+class SweepSummary:
     """Of ``fibsem.sweep``."""
 
     study: str
@@ -48,7 +48,7 @@ class Sweep:
 
 
 @dataclass(frozen=True)
-class Trial:
+class TrialRow:
     """One row of a sweep's ``trials.json``; hyperparameters and figures stand beside."""
 
     number: int
@@ -58,7 +58,7 @@ class Trial:
 
 def trial_rows(record: Any, goal: str | None = None) -> list[dict[str, Any]]:
     """The rows of ``trials.json``, if they are whole; complete trials have a figure as goal."""
-    for row, trial in zip(record, typed(list[Trial], record), strict=True):
+    for row, trial in zip(record, typed(list[TrialRow], record), strict=True):
         if goal is not None and trial.state == "complete":
             typed(float, row.get(goal))
     return list(record)

@@ -8,7 +8,7 @@ import pytest
 from fibsem.analysis.metrics import pooled
 from fibsem.analysis.postprocessing import (
     PostProcessing,
-    Sample,
+    SampledParts,
     ScoredSquare,
     SearchGrid,
     search,
@@ -30,7 +30,7 @@ def some_quarters(squares, margin, rng):
     rows, columns = (((slice(0, n), slice(n, 2 * n))) for n in (height, width))
     parts = [square.part(where, margin) for square in squares for where in product(rows, columns)]
     chosen = rng.choice(len(parts), len(parts) // 2, replace=False)
-    return Sample([parts[k] for k in chosen], [2.0] * len(chosen))
+    return SampledParts([parts[k] for k in chosen], [2.0] * len(chosen))
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_what_is_best_on_the_sample_is_followed_to_what_is_best_on_every_pixel()
     low = scored_square(np.random.default_rng(2), (48, 48), 16)
     low = ScoredSquare(np.float32(0.5) * low.scores, low.labels, low.inner)
     grid = SearchGrid(tuple(np.linspace(0, 4, 9)), tuple(np.linspace(0.05, 0.95, 91)))
-    best, _ = search_by_sample([low, *others], Sample([low], [1.0]), grid)
+    best, _ = search_by_sample([low, *others], SampledParts([low], [1.0]), grid)
     assert best == search([low, *others], grid)[0]
     further = np.searchsorted(grid.thresholds, [search([low], grid)[0].threshold, best.threshold])
     assert np.diff(further) > REACH[1]
@@ -67,14 +67,14 @@ def test_weights_count_squares_as_often():
     one, other = (scored_square(rng, (40, 40), 12) for _ in range(2))
     grid = SearchGrid((0.0, 1.0, 3.0), (0.3, 0.4, 0.5))
     nothing = ScoredSquare(one.scores, np.full_like(one.labels, 255), one.inner)
-    _, weighted = search_by_sample([nothing], Sample([one, other], [2.0, 1.0]), grid)
+    _, weighted = search_by_sample([nothing], SampledParts([one, other], [2.0, 1.0]), grid)
     np.testing.assert_allclose(weighted, search([one, one, other], grid)[1], rtol=1e-12)
 
 
 def test_squares_without_labels_choose_nothing():
     square = ScoredSquare(np.ones((8, 8), np.float32), np.full((8, 8), 255), np.s_[0:8, 0:8])
     grid = SearchGrid((1.0,), (0.3, 0.4))
-    best, surface = search_by_sample([square], Sample([square], [1.0]), grid)
+    best, surface = search_by_sample([square], SampledParts([square], [1.0]), grid)
     assert best == PostProcessing()
     assert np.isnan(surface).all()
 

@@ -11,7 +11,7 @@ from fibsem.data.volumes import ArrayVolume, open_volume
 from fibsem.geometry import Nbhd
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options
-from fibsem.inference.volume.likeness import FAR, Trained, size_warnings
+from fibsem.inference.volume.likeness import FAR, TrainedOn, size_warnings
 from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.models.spec import resolve
 from fibsem.models.threshold import Threshold
@@ -42,13 +42,13 @@ def histogram(stack):
     ],
 )
 def test_another_or_an_unknown_voxel_size_is_said(film_nm, said):
-    found = list(size_warnings(film_nm, [Trained(SIZE)]))
+    found = list(size_warnings(film_nm, [TrainedOn(SIZE)]))
     assert len(found) == len(said)
     assert all(part in line for part, line in zip(said, found, strict=True))
 
 
 def test_a_model_without_a_size_says_nothing():
-    assert list(size_warnings((None, 10.0, 10.0), [Trained((None, None, None))])) == []
+    assert list(size_warnings((None, 10.0, 10.0), [TrainedOn((None, None, None))])) == []
 
 
 def test_brightness_and_contrast_do_not_count_and_the_shape_does():
