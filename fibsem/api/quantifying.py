@@ -39,10 +39,10 @@ class QuantifyResult(Result):
     @property
     def text(self) -> str:
         """The figures, and what limits them."""
-        from fibsem.quantification.summary import told
+        from fibsem.quantification.summary import in_words
 
         notes = [f"note: {limit}" for limit in self.summary["limits"]]
-        return "\n".join([told(dict(self.summary)), *notes, str(self.folder)])
+        return "\n".join([in_words(dict(self.summary)), *notes, str(self.folder)])
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:

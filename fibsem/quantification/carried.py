@@ -39,13 +39,13 @@ WINDOWS, SIDE = 24, 128
 def carried(
     segmented: Segmented,
     blocks: Sequence[Box],
-    told: Mapping[str, Any],
-    how: QuantifyConfig,
+    porosities: Mapping[str, Any],
+    config: QuantifyConfig,
     progress: Callable[[str, int, int], None],
 ) -> Record | None:
     """How far each figure of parts of a film is moved by the error of the labels.
 
-    None where it was not asked for. ``told`` are ``porosity``, ``porosity_corrected`` and
+    None where it was not asked for. ``porosities`` are ``porosity``, ``porosity_corrected`` and
     ``porosity_interval`` of the film.
 
     Returns
@@ -57,12 +57,12 @@ def carried(
         without what drawn outlines are rougher on average, as if people's were as smooth as those
         of the labels. ``range`` holds all three. Or ``why`` it cannot be told.
     """
-    if not how.draws:
+    if not config.draws:
         return None
-    why = _why_not(segmented, blocks, told["porosity_interval"])
+    why = _why_not(segmented, blocks, porosities["porosity_interval"])
     if why:
         return {"why": why}
-    film, interval = segmented.film, told["porosity_interval"]
+    film, interval = segmented.film, porosities["porosity_interval"]
     stored = open_volume(segmented.folder / segmented.record["probabilities"])
     boxes = _windows(
         stored, SIDE if interval.get("parts_sd") else round(interval["square_px"] ** 0.5)
@@ -72,19 +72,19 @@ def carried(
     if length is None:
         return {"why": "the probabilities are too sure for what the squares vary by"}
     phases = np.concatenate([film.read(box) for box in boxes])
-    shifts = _shifts(told, windows, phases, how.draws)
+    shifts = _shifts(porosities, windows, phases, config.draws)
     if shifts is None:
         return {"why": "no shift of the probabilities gives the porosity that the squares do"}
     across = {"independent": 0.0, "as_in_slice": length * film.spacing[1] / film.spacing[0]}
     moved = {
-        name: _moved(film, stored, blocks, (z, length, length), shifts, how, progress)
+        name: _moved(film, stored, blocks, (z, length, length), shifts, config, progress)
         for name, z in across.items()
     }
     together = moved["as_in_slice"]
     moved["smooth"] = {
         key: some if key == "porosity" else some - some.mean() for key, some in together.items()
     }
-    record: Record = {"length_px": length, "draws": how.draws}
+    record: Record = {"length_px": length, "draws": config.draws}
     record |= {name: _ends(some) for name, some in moved.items()}
     spans = {key: [record[name][key] for name in moved] for key in together}
     record["range"] = {
@@ -114,19 +114,19 @@ def _length(interval: Mapping[str, Any], windows: Probabilities) -> float | None
 
 
 def _shifts(
-    told: Mapping[str, Any], windows: Probabilities, phases: Phases, draws: int
+    porosities: Mapping[str, Any], windows: Probabilities, phases: Phases, draws: int
 ) -> list[float] | None:
     """Shift of the logits for every draw: so that the film is as porous as its squares say.
 
     The draws stand for the interval of the film, each for an equal part of it; None where the
     probabilities cannot say so.
     """
-    interval, known = told["porosity_interval"], phases != NEITHER
-    more = told["porosity_corrected"] - told["porosity"]
+    interval, known = porosities["porosity_interval"], phases != NEITHER
+    more = porosities["porosity_corrected"] - porosities["porosity"]
     away = more + interval["error"] * stdtrit(interval["degrees"], (np.arange(draws) + 0.5) / draws)
     mapped, pore = float((phases[known] == PORE).mean()), windows[known]
-    found = [shift_to(pore, mapped + one) for one in away.tolist()]
-    shifts = [by for by in found if by is not None]
+    each = [shift_to(pore, mapped + one) for one in away.tolist()]
+    shifts = [by for by in each if by is not None]
     return shifts if len(shifts) == draws else None
 
 
@@ -159,33 +159,37 @@ def _moved(
     blocks: Sequence[Box],
     lengths: tuple[float, float, float],
     shifts: Sequence[float],
-    how: QuantifyConfig,
+    config: QuantifyConfig,
     progress: Callable[[str, int, int], None],
 ) -> dict[str, Moved]:
     """How far each draw moves each figure, on average over the parts."""
     each = []
     for number, block in enumerate(blocks):
         phases, pore = film.read(block), _pore(stored, block)
-        plain, rng = figures_of_part(phases, film, how), np.random.default_rng([1, number])
+        plain, rng = figures_of_part(phases, film, config), np.random.default_rng([1, number])
         for k, by in enumerate(shifts, start=1):
             drawn = np.where(redrawn(shifted(pore, by), lengths, rng), PORE, SOLID).astype(np.uint8)
             drawn[phases == NEITHER] = NEITHER
-            figures = figures_of_part(drawn, film, how)
+            figures = figures_of_part(drawn, film, config)
             each.append([figures[key] - plain[key] for key in plain])
             progress("draws", number * len(shifts) + k, len(blocks) * len(shifts))
     moved = np.reshape(each, (len(blocks), len(shifts), -1)).mean(axis=0)
     return dict(zip(plain, moved.T, strict=True))
 
 
-def figures_of_part(phases: Phases, film: Film, how: QuantifyConfig) -> dict[str, float]:
+def figures_of_part(phases: Phases, film: Film, config: QuantifyConfig) -> dict[str, float]:
     """Figures of one part of a film, (z, y, x) classes, that drawn labels move."""
     part = Film.of(phases, film.spacing)
-    cells, surface, components = CellCounts(part), Surface(part), PoreComponents(how.connectivity)
+    cells, surface, components = (
+        CellCounts(part),
+        Surface(part),
+        PoreComponents(config.connectivity),
+    )
     walk(part, [cells, surface, components])
-    found = components.result
+    connections = components.result
     return {
         "porosity": cells.porosity(),
         "surface": surface.per_volume,
-        "components": float(found.components),
-        **{f"connected_share_{axis}": share for axis, share in found.connected_share.items()},
+        "components": float(connections.components),
+        **{f"connected_share_{axis}": share for axis, share in connections.connected_share.items()},
     }

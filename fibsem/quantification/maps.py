@@ -29,8 +29,8 @@ def write_thickness(
     path = folder / "thickness.ome.zarr"
     remove(path)
     table = np.rint([0.0, *diameters]).astype(np.uint16)
-    how = {"format": "ome-zarr", "voxel_nm": voxel_nm}
-    with create_volume(path, film.shape, np.uint16, **how) as writer:  # type: ignore[arg-type]
+    storage = {"format": "ome-zarr", "voxel_nm": voxel_nm}
+    with create_volume(path, film.shape, np.uint16, **storage) as writer:  # type: ignore[arg-type]
         for start in range(0, film.shape[0], BLOCK[0]):
             stop = min(start + BLOCK[0], film.shape[0])
             layer = Box((start, 0, 0), (stop, *film.shape[1:]))
@@ -64,8 +64,8 @@ def write_components(
     ranks = np.empty(len(volumes), np.int64)
     ranks[np.argsort(-volumes, kind="stable")] = np.arange(len(volumes))
     table = np.minimum(ranks[groups], MOST).astype(np.uint16)
-    again, how = Joined(connectivity), {"format": "ome-zarr", "voxel_nm": voxel_nm}
-    with create_volume(path, film.shape, np.uint16, **how) as writer:  # type: ignore[arg-type]
+    again, storage = Joined(connectivity), {"format": "ome-zarr", "voxel_nm": voxel_nm}
+    with create_volume(path, film.shape, np.uint16, **storage) as writer:  # type: ignore[arg-type]
         for start, slab in film.slabs(SLAB):
             writer.write(start, table[again.add(slab == PORE)])
             show("components", start + len(slab), film.shape[0])

@@ -29,7 +29,7 @@ KIND = "quantification"
 
 def quantify(
     segmented: Segmented,
-    how: QuantifyConfig,
+    config: QuantifyConfig,
     folder: Path,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> dict[str, Any]:
@@ -54,13 +54,13 @@ def quantify(
     show = progress or (lambda *_: None)
     check_free(folder)
     depth = segmented.film.shape[0]
-    thickness = read_thickness(Path(how.thickness), depth) if how.thickness else None
-    streamed = Streamed.of(segmented.film, how, show)
+    thickness = read_thickness(Path(config.thickness), depth) if config.thickness else None
+    streamed = Streamed.of(segmented.film, config, show)
     check_structure(segmented, streamed)
     longest = zip(streamed.chords.longest, segmented.film.spacing, strict=True)
     widest = min((count + 1) * step for count, step in longest)
-    sampled = Sampled.of(segmented.film, how, widest, show)
-    record = summary_of(segmented, streamed, sampled, how)
+    sampled = Sampled.of(segmented.film, config, widest, show)
+    record = summary_of(segmented, streamed, sampled, config)
     weighed = None if thickness is None else streamed.cells.porosity(thickness.tolist())
     record["porosity_by_thickness"] = weighed
     record["tables"] = [
@@ -69,31 +69,31 @@ def quantify(
         for path in encoding.write(table, folder, name)
     ]
     record["mesh"] = None
-    if how.mesh != "none":
-        path = folder / f"surface.{how.mesh}"
-        triangles = write_mesh(path, surface_mesh(segmented.film, how.mesh_cell), how.mesh)
+    if config.mesh != "none":
+        path = folder / f"surface.{config.mesh}"
+        triangles = write_mesh(path, surface_mesh(segmented.film, config.mesh_cell), config.mesh)
         record["mesh"] = {"file": path.name, "triangles": triangles}
-    record["carried"] = carried(segmented, sampled.blocks, record, how, show)
-    record["maps"] = _write_maps(segmented, how, sampled.sizes.diameters, folder, show)
+    record["carried"] = carried(segmented, sampled.blocks, record, config, show)
+    record["maps"] = _write_maps(segmented, config, sampled.sizes.diameters, folder, show)
     record |= {"seconds": time.perf_counter() - started, "peak_rss_gib": peak_rss_gib()}
-    Identity(KIND, vars(how), {"segmentation": segmented.record.get("model")}).write(folder)
+    Identity(KIND, vars(config), {"segmentation": segmented.record.get("model")}).write(folder)
     write_json(folder / "summary.json", record)
     return record
 
 
 def _write_maps(
     segmented: Segmented,
-    how: QuantifyConfig,
+    config: QuantifyConfig,
     diameters: Sequence[float],
     folder: Path,
     show: Callable[[str, int, int], None],
 ) -> list[str]:
     """Volumes to be looked at, where they are asked for."""
-    if not how.maps:
+    if not config.maps:
         return []
     film, voxel_nm = segmented.film, segmented.voxel_nm
     return [
-        write_components(film, folder, how.connectivity, voxel_nm, show),
+        write_components(film, folder, config.connectivity, voxel_nm, show),
         write_thickness(film, folder, diameters, voxel_nm, show),
     ]
 

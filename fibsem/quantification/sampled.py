@@ -52,18 +52,18 @@ class Sampled:
     def of(
         cls,
         film: Film,
-        how: QuantifyConfig,
+        config: QuantifyConfig,
         widest: float,
         progress: Callable[[str, int, int], None],
     ) -> Sampled:
         """Measure the parts of a film; no ball wider than ``widest`` fits into its pores."""
-        blocks = spread_blocks(film, how.block_voxels, how.blocks) if how.blocks else []
-        diameters = diameters_up_to(min(widest, how.largest), film.spacing)
+        blocks = spread_blocks(film, config.block_voxels, config.blocks) if config.blocks else []
+        diameters = diameters_up_to(min(widest, config.largest), film.spacing)
         none = PoreSizes(diameters, (0,) * (len(diameters) + 1))
         sizes, throats, passages = none, none, []
         for done, (block, _, part) in enumerate(thickness_of_blocks(film, blocks, diameters)):
             phases = film.read(block)
-            filled = intruded(phases, diameters, film.spacing, how.face)
+            filled = intruded(phases, diameters, film.spacing, config.face)
             sizes = sizes + part
             throats = throats + PoreSizes.of(filled, phases == PORE, diameters)
             for axis, name in enumerate(AXES):

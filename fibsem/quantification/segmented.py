@@ -176,10 +176,10 @@ def _phases_of(labels: Volume, classes: tuple[int, int]) -> Callable[[Box], Phas
 
 
 def _undeclared(value: Any, labels: Volume, classes: tuple[int, int]) -> UserError:
-    known = ", ".join(f"{meaning.value} ({meaning.name})" for meaning in meanings_of(classes))
+    meanings = ", ".join(f"{meaning.value} ({meaning.name})" for meaning in meanings_of(classes))
     return UserError(
         f"label values must be those of the segmentation, but {labels.path} holds {value}; they "
-        f"are {known}."
+        f"are {meanings}."
     )
 
 
@@ -201,5 +201,5 @@ def _check_finished(folder: Path, record: Mapping[str, Any] | None) -> None:
 
 def _spacing(voxel_nm: Sequence[float | None]) -> Spacing | None:
     """Size of a voxel, if it is known on every axis."""
-    known = [float(nm) for nm in voxel_nm if nm]
-    return (known[0], known[1], known[2]) if len(known) == 3 else None
+    sizes = [float(nm) for nm in voxel_nm if nm]
+    return (sizes[0], sizes[1], sizes[2]) if len(sizes) == 3 else None

@@ -27,22 +27,22 @@ class Streamed:
 
     @classmethod
     def of(
-        cls, film: Film, how: QuantifyConfig, progress: Callable[[str, int, int], None]
+        cls, film: Film, config: QuantifyConfig, progress: Callable[[str, int, int], None]
     ) -> Streamed:
         """Walk through a film once."""
-        found = cls(
+        streamed = cls(
             CellCounts(film),
-            PoreComponents(how.connectivity),
+            PoreComponents(config.connectivity),
             Surface(film),
             ChordLengths(film),
-            PairCounts(film, how.reach),
+            PairCounts(film, config.reach),
         )
         everything: list[Accumulator] = [
-            found.cells,
-            found.components,
-            found.surface,
-            found.chords,
-            found.pairs,
+            streamed.cells,
+            streamed.components,
+            streamed.surface,
+            streamed.chords,
+            streamed.pairs,
         ]
-        walk(film, everything, slab=how.slab, progress=progress)
-        return found
+        walk(film, everything, slab=config.slab, progress=progress)
+        return streamed

@@ -45,7 +45,7 @@ def check_structure(segmented: Segmented, streamed: Streamed) -> None:
 
 
 def summary_of(
-    segmented: Segmented, streamed: Streamed, sampled: Sampled, how: QuantifyConfig
+    segmented: Segmented, streamed: Streamed, sampled: Sampled, config: QuantifyConfig
 ) -> Record:
     """Every figure; lengths end in ``_nm``, or in ``_voxels`` where a voxel's size is not known."""
     unit, missing = segmented.unit, segmented.missing
@@ -64,7 +64,7 @@ def summary_of(
         "missing": list(missing),
         "porosity": porosity,
         **_intervals(segmented, porosity, material, surface),
-        "connectivity": how.connectivity,
+        "connectivity": config.connectivity,
         "components": connections.components,
         "percolates": reach,
         "connected_share": dict(connections.connected_share) | ({"z": None} if inside else {}),
@@ -73,7 +73,7 @@ def summary_of(
         **surface,
         f"chord_{unit}": {name: _chords(streamed, name) for name in AXES},
         f"pore_size_{unit}": _sizes(sampled.sizes),
-        f"throat_size_{unit}": {**_sizes(sampled.throats), "face": how.face},
+        f"throat_size_{unit}": {**_sizes(sampled.throats), "face": config.face},
         "tortuosity_factor": _by_axis(sampled, "tortuosity_factor"),
         "geodesic_tortuosity": _by_axis(sampled, "geodesic"),
         "blocks": [[list(b.start), list(b.stop)] for b in sampled.blocks],
@@ -93,20 +93,20 @@ def _intervals(
     What outlines that are drawn one pixel off would change follows from the surface of all slices.
     """
     before = segmented.told_interval(porosity)
-    told = before.get("porosity_interval") or {
+    own = before.get("porosity_interval") or {
         "volume": None, "why": "the segmentation was made by an older version"
     }  # fmt: skip
     corrected = before.get("porosity_corrected")
-    interval = {**told, "material": None}
-    if told["volume"]:
+    interval = {**own, "material": None}
+    if own["volume"]:
         per_px = surface["porosity_per_px_of_boundary"]
-        interval["one_pixel_off"] = list(one_pixel_off(told["volume"], per_px))
-        if beside := told.get("post_stratified"):
+        interval["one_pixel_off"] = list(one_pixel_off(own["volume"], per_px))
+        if beside := own.get("post_stratified"):
             wide = list(one_pixel_off(beside["volume"], per_px))
             interval["post_stratified"] = {**beside, "one_pixel_off": wide}
     if corrected is not None and 0 < corrected < 1 and np.isfinite(material.sd):
-        estimate = Estimate(corrected, told["error"], told["degrees"])
-        both = with_sampling(estimate, *_sampling(told, corrected, porosity, material))
+        estimate = Estimate(corrected, own["error"], own["degrees"])
+        both = with_sampling(estimate, *_sampling(own, corrected, porosity, material))
         interval["material"] = list(both.interval)
     return {
         "porosity_corrected": corrected,
@@ -119,16 +119,16 @@ def _intervals(
 
 
 def _sampling(
-    told: Record, corrected: float, porosity: float, material: IntegralRange
+    interval: Record, corrected: float, porosity: float, material: IntegralRange
 ) -> tuple[float, float]:
     """What films of the material vary by, and its degrees of freedom.
 
     The map's variation, corrected as the squares say. Where they do not, as in segmentations of
     older versions, it is taken for that of the pores but for their share.
     """
-    ratio = told.get("labelled_over_mapped")
+    ratio = interval.get("labelled_over_mapped")
     if ratio is not None:
-        return sampling_of(material.sd, material.degrees, ratio, told["degrees"])
+        return sampling_of(material.sd, material.degrees, ratio, interval["degrees"])
     spread = np.sqrt(corrected * (1 - corrected) / (porosity * (1 - porosity)))
     return float(spread) * material.sd, material.degrees
 
@@ -165,11 +165,11 @@ def _by_axis(sampled: Sampled, what: str) -> Record:
     """Median over the parts, by axis; None where no part lets through."""
 
     def of(axis: str) -> float | None:
-        found = [
+        factors = [
             one.geodesic if what == "geodesic" else one.diffusion.tortuosity_factor
             for one in sampled.along(axis)
         ]
-        through = [value for value in found if np.isfinite(value)]
+        through = [value for value in factors if np.isfinite(value)]
         return float(np.median(through)) if through else None
 
     return {name: of(name) for name in AXES}
@@ -227,7 +227,7 @@ components -7 to +48'
     )
 
 
-def told(record: Record) -> str:
+def in_words(record: Record) -> str:
     """The figures that a user wants to see first, a line each."""
     unit = record["unit"]
     through = [

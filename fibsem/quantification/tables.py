@@ -43,8 +43,8 @@ def _profile(segmented: Segmented, streamed: Streamed, thickness: Thickness | No
         where = {f"z ({unit})": z * segmented.film.spacing[0]}
     else:
         where = {"z (nm)": np.cumsum(thickness) - thickness, "thickness (nm)": thickness}
-    found = {"porosity": streamed.cells.profile, "known pixels": streamed.cells.known}
-    return pd.DataFrame({"z": z, **where, **found})
+    columns = {"porosity": streamed.cells.profile, "known pixels": streamed.cells.known}
+    return pd.DataFrame({"z": z, **where, **columns})
 
 
 def _correlation(streamed: Streamed, unit: str) -> pd.DataFrame:

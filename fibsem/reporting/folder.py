@@ -11,6 +11,7 @@ import pandas as pd
 from fibsem.analysis import encoding, tables
 from fibsem.analysis.porosity_told import porosity_text
 from fibsem.reporting import sections as result_sections
+from fibsem.reporting import volumes
 from fibsem.reporting.browser import BROWSER, browser
 from fibsem.reporting.films import films_of
 from fibsem.reporting.page import Picture, Section, Table, page
@@ -73,7 +74,7 @@ def write_report(
 
 def _write_browser(results: Results, folder: Path) -> str | None:
     """Write slices of all volumes whose labels can be read; None where there are none."""
-    films = result_sections.slices_of(results)
+    films = volumes.slices_of(results)
     if not films:
         (folder / BROWSER).unlink(missing_ok=True)
         return None
@@ -96,7 +97,7 @@ def _sections(
     if history is not None and len(history):
         yield result_sections.champions(history)
     if results.of("segmentation"):
-        yield result_sections.segmentations(results, folder, slices)
+        yield volumes.segmentations(results, folder, slices)
     if results.of("quantification"):
         yield quantifications(results, folder)
 

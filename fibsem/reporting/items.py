@@ -102,3 +102,20 @@ def title_of(stem: str) -> str:
 
 def _joined(prefix: str, name: str) -> str:
     return f"{prefix}-{name}" if prefix else name
+
+
+def interval_text(ends: Iterable[float | None] | None) -> str:
+    """Ends of an interval in per cent; empty where one is not known.
+
+    >>> interval_text((0.2, 0.4)), interval_text(None)
+    ('[20.00, 40.00]', '')
+    """
+    low, high = ends or (None, None)
+    if low is None or high is None:
+        return ""
+    return f"[{100 * low:.2f}, {100 * high:.2f}]"
+
+
+def percent(share: float | None) -> str:
+    """A share in per cent; empty where it is not known."""
+    return "" if share is None else f"{100 * share:.2f}"

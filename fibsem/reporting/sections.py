@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from fibsem.analysis import figures, tables
-from fibsem.analysis.porosity_told import (
-    by_slices_text,
-    members_text,
-    no_interval_text,
-    one_pixel_off_text,
-)
+from fibsem.analysis import tables
 from fibsem.data.split import SPLITS
-from fibsem.errors import UserError
 from fibsem.evaluation.comparison import draw_cells, write_tables
-from fibsem.quantification.segmented import limits_of_labels
 from fibsem.reporting.agreement import agreement_text
-from fibsem.reporting.browser import Layers
-from fibsem.reporting.films import names_of, told_of
-from fibsem.reporting.items import filled, in_order, pictures_in, read_picture, read_table
+from fibsem.reporting.items import (
+    in_order,
+    interval_text,
+    percent,
+    pictures_in,
+    read_picture,
+    read_table,
+)
 from fibsem.reporting.page import Picture, Section, Table
 from fibsem.reporting.results import FinishedCommand, Record, Results
 from fibsem.system.files import known_json
 from fibsem.system.summaries import trial_rows
-from fibsem.system.summaries.figures import Labelled
 from fibsem.tracking.lineage import Lineage
 from fibsem.training.objectives import OBJECTIVES
 
@@ -111,8 +105,8 @@ def promotions(results: Results) -> Section:
             "reason": result.record["gate"]["reason"],
             "validation mIoU": _figure(result.record["val_all"]["miou"]),
             "test mIoU": _figure(result.record["test_all"]["miou"]),
-            "test porosity %": _percent(result.record["test_all"].get("porosity")),
-            "labelled porosity %": _percent(result.record["test_all"].get("label_porosity")),
+            "test porosity %": percent(result.record["test_all"].get("porosity")),
+            "labelled porosity %": percent(result.record["test_all"].get("label_porosity")),
             "post-processing": _named(result.record["postprocessing"]),
         }
         for result in promoted
@@ -182,75 +176,6 @@ def champions(history: pd.DataFrame) -> Section:
     return Section("Champions", ("Of all datasets in this store.",), items=(table,))
 
 
-def segmentations(results: Results, folder: Path, browser: str | None) -> Section:
-    """Porosity of every segmented volume, by slice, and one slice of each.
-
-    ``browser`` is the file with more of their slices.
-    """
-    films = results.of("segmentation")
-    folders = [result.folder for result in films]
-    names = dict(zip(folders, names_of(folders), strict=True))
-    rows = [
-        {
-            "volume": names[result.folder],
-            **_porosity(told_of(result, results)),
-            "size (z, y, x)": " x ".join(map(str, result.record["shape"])),
-            "missing slices": len(result.record["missing"]),
-            "model": _model(result.record),
-            "mode": result.record["mode"],
-            "precision": result.record["precision"],
-            "time (s)": f"{result.record['seconds']:.0f}",
-        }
-        for result in films
-    ]
-    title = (
-        "Porosity of segmented volumes, corrected by the film's own test squares; beside it, and "
-        "in no interval: outlines drawn one pixel off, members, seeds, annotators, the map and its "
-        "slices"
-    )
-    items: list[Table | Picture] = [Table("segmentations", title, filled(rows))]
-    drawn = figures.porosity_by_slice({names[one.folder]: porosity_of(one) for one in films})
-    path = figures.save(drawn, folder / "figures" / "porosity_by_slice.png")
-    items.append(read_picture(path))
-    for where, name in names.items():
-        previews = sorted((where / "previews").glob("*.png"))
-        if previews:
-            middle = previews[len(previews) // 2]
-            title = f"{name}, {middle.stem.replace('_', ' ')}: grey values, and the pores found"
-            items.append(Picture(f"preview-{name}", title, middle.read_bytes()))
-    link = browser and ("Slices of every volume, with slider, layers and zoom", browser)
-    notes = [
-        f"{names[one.folder]}: {limit}." for one in films for limit in limits_of_labels(one.record)
-    ]
-    return Section("Segmented volumes", tuple(notes), items=tuple(items), link=link or None)
-
-
-def slices_of(results: Results) -> list[Layers]:
-    """The segmented volumes whose labels can be read, for the browser of slices."""
-    segmented = results.of("segmentation")
-    films = [
-        Layers.of(name, result.folder, result.record)
-        for name, result in zip(names_of([one.folder for one in segmented]), segmented, strict=True)
-    ]
-    return [film for film in films if "labels" in film.volumes]
-
-
-def _porosity(film: Labelled) -> dict[str, str]:
-    """Porosity as corrected by a film's own test squares, and what stands beside it; or nothing."""
-    interval, seeds, people = film.porosity_interval, film.porosity_by_seed, film.agreement
-    return {
-        "corrected %": _percent(film.porosity_corrected),
-        "95 % by squares": _interval(interval.volume if interval else None),
-        "no interval": no_interval_text(film),
-        "outlines one pixel off": one_pixel_off_text(film),
-        "members alone": members_text(film),
-        "s.d. over seeds, points": _percent(seeds.sd if seeds else None),
-        "annotators apart, points": _percent(people.porosity_difference if people else None),
-        "porosity %": _percent(film.porosity),
-        "over slices, were the map true": by_slices_text(film),
-    }
-
-
 def inspection(result: FinishedCommand) -> Section:
     """Grey values and labels of the samples."""
     samples = result.record["samples"]
@@ -270,9 +195,9 @@ def inspection(result: FinishedCommand) -> Section:
         {
             "sample": name,
             **{f"{split} regions": sample["regions"][split] for split in SPLITS},
-            "porosity %": _percent(sample["porosity"]),
-            "95 % interval": _interval(sample["porosity_ci"]),
-            "expected porosity %": _percent(sample["expected_porosity"]),
+            "porosity %": percent(sample["porosity"]),
+            "95 % interval": interval_text(sample["porosity_ci"]),
+            "expected porosity %": percent(sample["expected_porosity"]),
         }
         for name, sample in samples.items()
     ]
@@ -292,50 +217,14 @@ def inspection(result: FinishedCommand) -> Section:
     )  # fmt: skip
 
 
-def porosity_of(segmentation: FinishedCommand) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Porosity of every slice of a segmentation, (z,); nan for one that is missing."""
-    file, depth = segmentation.folder / "porosity.csv", segmentation.record["shape"][0]
-    try:
-        shares = pd.read_csv(file)["porosity"].to_numpy(np.float64)
-    except (OSError, KeyError, ValueError) as error:
-        reason = " ".join(str(error).split())
-    else:
-        if len(shares) == depth:
-            return shares
-        reason = f"{len(shares)} of {depth} slices"
-    raise UserError(
-        f"a table must be whole, but {file} is damaged ({reason}); the same fibsem.segment writes "
-        "it again."
-    )
-
-
 def _made(result: FinishedCommand) -> str:
     """The command that made a result, where it says so."""
     made_by = result.lineage.promotion.command
     return str((made_by if result.kind == "promotion" else result.record.get("command")) or "")
 
 
-def _model(record: Record) -> str:
-    """The registered versions that labelled a volume, and what its networks are."""
-    counts = Counter(map(str, record["members"])).items()
-    members = ", ".join(name if count == 1 else f"{count} x {name}" for name, count in counts)
-    versions = [version for version in record.get("versions", ()) if version]
-    return f"version {', '.join(versions)} ({members})" if versions else members
-
-
 def _named(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{key.replace('_', ' ')} {_figure(value)}" for key, value in values.items())
-
-
-def _interval(ends: Iterable[float | None] | None) -> str:
-    low, high = ends or (None, None)
-    if low is None or high is None:
-        return ""
-    return f"[{100 * low:.2f}, {100 * high:.2f}]"
-
-
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{100 * share:.2f}"
 
 
 def _figure(value: Any) -> str:

@@ -132,5 +132,5 @@ def _outermost(
     if theirs[0].all():
         return ours[0]
     place = theirs.argmax(axis=0)[None]  # 0, which is no pore, where nothing of a line is known
-    found: npt.NDArray[np.uint32] = np.take_along_axis(ours, place, axis=0)[0]
-    return found
+    outermost: npt.NDArray[np.uint32] = np.take_along_axis(ours, place, axis=0)[0]
+    return outermost

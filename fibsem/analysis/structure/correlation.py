@@ -92,14 +92,14 @@ class PairCounts:
     @property
     def result(self) -> dict[str, TwoPoint]:
         """What was found, by axis; nan where no pair is known."""
-        found = {}
+        by_axis = {}
         for axis, name in enumerate(AXES):
             both, known = self._both[axis], self._known[axis]
             none = np.full(len(both), np.nan)
             share = np.divide(both, known, out=none, where=known > 0)
             lags = [self._spacing[axis] * lag for lag in self.lags[axis]]
-            found[name] = TwoPoint(tuple(lags), tuple(share.tolist()))
-        return found
+            by_axis[name] = TwoPoint(tuple(lags), tuple(share.tolist()))
+        return by_axis
 
 
 def _apart(lag: int) -> tuple[slice, slice]:

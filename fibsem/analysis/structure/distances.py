@@ -39,6 +39,6 @@ def distance_to(mask: Mask, spacing: Spacing) -> Distances:
     if find_spec("edt") is not None:
         import edt
 
-        found: Distances = edt.edt(np.ascontiguousarray(~mask), anisotropy=spacing)
-        return found
+        distances: Distances = edt.edt(np.ascontiguousarray(~mask), anisotropy=spacing)
+        return distances
     return distance_transform_edt(~mask, sampling=spacing).astype(np.float32)

@@ -41,9 +41,9 @@ class Joined:
         slab = np.ascontiguousarray(mask).view(np.uint8)
         numbers: Numbers = cc3d.connected_components(slab, connectivity=self.connectivity)
         numbers = numbers.astype(np.uint32, copy=False)
-        found = int(numbers.max(initial=0))
+        largest = int(numbers.max(initial=0))
         numbers[numbers > 0] += np.uint32(self.count - 1)
-        self.count += found
+        self.count += largest
         if self._last is not None:
             self._pairs += [self._touching(numbers[0], y, x) for y, x in BEFORE[self.connectivity]]
         self._last = numbers[-1].copy()

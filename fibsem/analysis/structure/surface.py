@@ -75,11 +75,11 @@ class Surface:
     def per_volume(self) -> float:
         """Surface in a unit of volume, in one over the unit of the spacing; nan of no pair."""
         lengths = np.linalg.norm(np.multiply(self._steps, self._spacing), axis=1)
-        seen = self._pairs > 0
-        if not seen.any():
+        paired = self._pairs > 0
+        if not paired.any():
             return float("nan")
-        weights = weights_of(self._spacing)[seen]
-        cuts = self._changes[seen] / (self._pairs[seen] * lengths[seen])
+        weights = weights_of(self._spacing)[paired]
+        cuts = self._changes[paired] / (self._pairs[paired] * lengths[paired])
         return float(2 * (weights * cuts).sum() / weights.sum())
 
 
@@ -89,14 +89,14 @@ def porosity_per_px_of_slices(images: Iterable[Phases], spacing: Spacing) -> flo
     What they do not say is taken for granted: that the surface looks into all directions alike. nan
     where none shows material.
     """
-    found, known = [], []
+    surfaces, known = [], []
     for image in images:
         surface = Surface(Film.of(image[None], spacing))
         surface.add(0, image[None])
         if np.isfinite(surface.per_volume):
-            found.append(surface.per_volume)
+            surfaces.append(surface.per_volume)
             known.append(np.count_nonzero(image != NEITHER))
-    per_volume = float(np.average(found, weights=known)) if found else float("nan")
+    per_volume = float(np.average(surfaces, weights=known)) if surfaces else float("nan")
     return porosity_per_px(per_volume, spacing)
 
 

@@ -86,10 +86,10 @@ def diffuse(phases: Phases, spacing: Spacing, axis: int) -> Transport:
     places = np.nonzero(through)
     start = 1 - (places[axis] + 0.5) / through.shape[axis]  # as if nothing was in the way
     nearly = _nearly_inverse(matrix, _boxes(places, through.shape, spacing))
-    found, steps = cg(matrix, entry, start, rtol=TOLERANCE, maxiter=MOST_STEPS, M=nearly)
+    solution, steps = cg(matrix, entry, start, rtol=TOLERANCE, maxiter=MOST_STEPS, M=nearly)
     if steps:
         raise ArithmeticError(f"diffusion must be solved in {MOST_STEPS} steps, but was not")
-    flow = float((conductance * (1 - found[entry > 0])).sum())
+    flow = float((conductance * (1 - solution[entry > 0])).sum())
     length = through.shape[axis] * spacing[axis]
     area = float(np.prod(spacing)) * through.size / length
     return Transport(porosity, flow * length / area)

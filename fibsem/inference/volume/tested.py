@@ -139,22 +139,22 @@ def porosity_interval(
         drawn one pixel off, to either side.
     """
     others = {film.sample: _error(film) for film in tested if film is not own and film.squares}
-    found, why = own and own.interval(mapped), None
+    estimate, why = own and own.interval(mapped), None
     if options.min_volume_nm3:
-        found, why = None, "the test squares do not know what min_volume_nm3 changes"
+        estimate, why = None, "the test squares do not know what min_volume_nm3 changes"
     elif not tested:
         why = "the model has no test squares with it"
     elif own is None:
         why = "the model was not tested on squares of this film, and those of others do not count"
-    elif found is None:
+    elif estimate is None:
         why = f"{len(own.squares)} test squares are too few, {FEWEST_SQUARES} are needed"
-    interval = {"volume": None, **(found or {}), "why": why, "others": others}
-    for told in (interval, interval.get("post_stratified")) if found else ():
-        if told:
-            wide = None if per_px is None else list(one_pixel_off(told["volume"], per_px))
-            told["one_pixel_off"] = wide
+    interval = {"volume": None, **(estimate or {}), "why": why, "others": others}
+    for ends in (interval, interval.get("post_stratified")) if estimate else ():
+        if ends:
+            wide = None if per_px is None else list(one_pixel_off(ends["volume"], per_px))
+            ends["one_pixel_off"] = wide
     return {
-        "porosity_corrected": found and interval.pop("porosity"), "porosity_interval": interval,
+        "porosity_corrected": estimate and interval.pop("porosity"), "porosity_interval": interval,
     }  # fmt: skip
 
 
@@ -170,8 +170,8 @@ def porosity_by_seed(own: FilmSquares | None, tested: Sequence[FilmSquares]) -> 
     others = {f.sample: _sd(f.seeds) for f in tested if f is not own and len(f.seeds) > 1}
     if own and len(own.seeds) > 1:
         each = list(own.seeds)
-        known = {"sd": _sd(each), "why": None, "seeds": len(each), "on": "validation squares"}
-        return {"each": each, **known, "others": others}
+        spread = {"sd": _sd(each), "why": None, "seeds": len(each), "on": "validation squares"}
+        return {"each": each, **spread, "others": others}
     why = "on this film" if others else "promote rank.k=2 does"
     return {"each": None, "sd": None, "why": why, "others": others}
 
