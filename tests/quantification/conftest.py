@@ -1,9 +1,13 @@
 """Segmentations of films whose structure is known."""
 
+import json
+
 import numpy as np
 import pytest
 
+from fibsem import quantify
 from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.config import compose
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.volumes import create_volume, open_volume
 from fibsem.geometry import Nbhd
@@ -53,3 +57,9 @@ def film():
 def segmented(segment, film, tmp_path_factory):
     """The folder of its segmentation; not to be changed."""
     return segment(tmp_path_factory.mktemp("segmented"), film)
+
+
+def run(folder, output, *how):
+    line = [f"segmentation={folder}", f"output={output}", *how]
+    quantify.main(compose("quantify", line))
+    return json.loads((output / "summary.json").read_text())

@@ -5,29 +5,18 @@ import shutil
 
 import numpy as np
 import pytest
-import tifffile
-import zarr
 
-from fibsem import quantify
 from fibsem.analysis.porosity_told import porosity_text
 from fibsem.analysis.structure.cells import CellCounts
 from fibsem.analysis.structure.film import Film
 from fibsem.analysis.structure.surface import Surface
 from fibsem.analysis.structure.thickness import diameters_up_to, local_thickness
 from fibsem.analysis.structure.walk import walk
-from fibsem.config import compose
 from fibsem.errors import UserError
-from fibsem.quantification.summary import carried_text
 from fibsem.system.records import typed
 from fibsem.system.summaries.figures import Labelled
 from tests.conftest import labels
-from tests.quantification.conftest import SPACING
-
-
-def run(folder, output, *how):
-    line = [f"segmentation={folder}", f"output={output}", *how]
-    quantify.main(compose("quantify", line))
-    return json.loads((output / "summary.json").read_text())
+from tests.quantification.conftest import SPACING, run
 
 
 @pytest.fixture(scope="module")
@@ -167,79 +156,6 @@ def test_maps_hold_thickness_and_components_of_every_voxel(segmented, tmp_path):
     assert len(tried) > 3
 
 
-def test_the_error_of_the_labels_is_carried_into_the_structure(segment, film, tmp_path):
-    out = segment(tmp_path, film, probabilities=True)
-    how = ["blocks=2", "block_voxels=20000", "draws=6"]
-    refused = run(out, tmp_path / "q", *how)
-    assert "squares" in refused["carried"]["why"]
-    assert carried_text(refused).startswith("the labels were not drawn again: ")
-    record = json.loads((out / "summary.json").read_text())
-    told = {"volume": [0.4, 0.6], "error": 0.012, "degrees": 6, "squares": 7, "why": None,
-            "square_px": 1600.0}  # fmt: skip
-    more = {"porosity_corrected": 0.5, "porosity_interval": told}
-    (out / "summary.json").write_text(json.dumps({**record, **more}))
-    carried = run(out, tmp_path / "q", *how)["carried"]
-    assert carried["length_px"] > 0.3
-    for across in ("independent", "as_in_slice"):
-        low, high = carried[across]["porosity"]
-        assert low < high
-        assert carried[across]["surface"][0] < carried[across]["surface"][1]
-        assert 0 < high - low < 0.2
-    assert carried["independent"] != carried["as_in_slice"]
-    # drawn outlines are rougher; without that, the labels as they are lie in the middle
-    assert carried["as_in_slice"]["surface"][0] > 0
-    assert carried["smooth"]["surface"][0] < 0 < carried["smooth"]["surface"][1]
-    assert carried["smooth"]["porosity"] == carried["as_in_slice"]["porosity"]
-    for key, (low, high) in carried["range"].items():
-        ways = [carried[way][key] for way in ("independent", "as_in_slice", "smooth")]
-        assert low == min(way[0] for way in ways)
-        assert high == max(way[1] for way in ways)
-
-
-def test_a_film_without_squares_tells_what_its_probabilities_say_and_assumes(
-    segment, film, tmp_path, capsys
-):
-    """Only where the probabilities are calibrated; marked, and beside no interval of its own."""
-    out = segment(tmp_path, film, probabilities=True)
-    assert run(out, tmp_path / "q", "blocks=0")["porosity_assuming_label_shift"] is None
-    assert "label shift" not in capsys.readouterr().out
-    record = json.loads((out / "summary.json").read_text())
-    calibrated = {**record, "calibration": {"solid_share": 0.5}}
-    (out / "summary.json").write_text(json.dumps(calibrated))
-    found = run(out, tmp_path / "q", "blocks=0")["porosity_assuming_label_shift"]
-    assert found == pytest.approx(record["porosity"], abs=0.05)  # it is sure of nearly all
-    said = f"{100 * found:.2f} % by its probabilities (assumes label shift)"
-    assert said in capsys.readouterr().out
-    own = {"volume": [0.4, 0.6], "error": 0.01, "degrees": 6, "squares": 7, "why": None}
-    more = {"porosity_corrected": 0.5, "porosity_interval": own}
-    (out / "summary.json").write_text(json.dumps({**calibrated, **more}))
-    run(out, tmp_path / "q", "blocks=0")
-    assert "label shift" not in capsys.readouterr().out
-
-
-def test_drawn_labels_are_as_porous_as_the_squares_say(segment, film, tmp_path):
-    """Five points more by the squares are five points more in the draws."""
-    out = segment(tmp_path, film, probabilities=True)
-    record = json.loads((out / "summary.json").read_text())
-
-    def told(corrected, parts_sd):
-        interval = {"volume": [0.4, 0.6], "error": 0.002, "degrees": 30, "squares": 31,
-                    "why": None, "square_px": 4096.0, "parts_sd": parts_sd}  # fmt: skip
-        more = {"porosity_corrected": corrected, "porosity_interval": interval}
-        (out / "summary.json").write_text(json.dumps({**record, **more}))
-        return run(out, tmp_path / "q", "blocks=2", "block_voxels=10000", "draws=4")["carried"]
-
-    low, high = (np.mean(told(some, 0.04)["smooth"]["porosity"]) for some in (0.45, 0.5))
-    assert high - low == pytest.approx(0.05, abs=0.01)
-    assert low == pytest.approx(0.45 - record["porosity"], abs=0.03)
-    assert "too sure" in told(0.5, 0.4)["why"]
-
-
-def test_parts_in_which_labels_are_drawn_again_are_held_whole(segmented, tmp_path):
-    with pytest.raises(UserError, match="`block_voxels` must be at most 50000000 where draws"):
-        run(segmented, tmp_path / "q", "draws=2", "block_voxels=50000001")
-
-
 def test_what_is_said_of_pore_sizes_names_the_largest_ball(segmented, tmp_path, capsys):
     how = ["blocks=1", "block_voxels=8000", "largest=110"]
     record = run(segmented, tmp_path / "q", *how)
@@ -256,18 +172,6 @@ def test_one_class_alone_has_no_structure(segment, tmp_path):
         run(out, tmp_path / "q")
 
 
-def test_an_unfinished_segmentation_says_how_far_it_is(segment, film, tmp_path):
-    out = segment(tmp_path, film[:6])
-    ledger = json.loads((out / "ledger.json").read_text())
-    del ledger["slabs"]["4"]
-    (out / "ledger.json").write_text(json.dumps(ledger))
-    with pytest.raises(UserError, match=r"4 of 6 slices are labelled; the same fibsem\.segment"):
-        run(out, tmp_path / "q")
-    (out / "summary.json").unlink()
-    with pytest.raises(UserError, match="4 of 6 slices are labelled"):
-        run(out, tmp_path / "q")
-
-
 def test_what_is_no_segmentation_is_said_in_one_line(segmented, told, tmp_path, capsys):
     """A file, an empty folder, a folder that is not there, and one of another command."""
     (tmp_path / "empty").mkdir()
@@ -278,76 +182,6 @@ def test_what_is_no_segmentation_is_said_in_one_line(segmented, told, tmp_path, 
             run(place, tmp_path / "q")
         assert "\n" not in str(one.value)
     assert capsys.readouterr().err == ""
-
-
-def test_labels_that_are_gone_or_others_are_one_line(segment, film, tmp_path):
-    out = segment(tmp_path, film[:2])
-    record = json.loads((out / "summary.json").read_text())
-    (out / "summary.json").write_text(json.dumps({**record, "shape": [3, 90, 100]}))
-    with pytest.raises(UserError, match=r"labels of \[3, 90, 100\] voxels"):
-        run(out, tmp_path / "q")
-    (out / "summary.json").write_text(json.dumps({**record, "labels": "labels.tif"}))
-    with pytest.raises(UserError, match="is not there"):
-        run(out, tmp_path / "q")
-
-
-def _copy(segmented, tmp_path, **changes):
-    """A copy of a segmentation with other entries in its summary."""
-    out = shutil.copytree(segmented, tmp_path / "copy")
-    record = json.loads((out / "summary.json").read_text())
-    (out / "summary.json").write_text(json.dumps({**record, **changes}))
-    return out
-
-
-def _paint(out, value):
-    """Give the upper half of every slice another label, as annotation programs do."""
-    stored = zarr.open_group(out / "labels.ome.zarr", mode="r+")["0"]
-    stored[:, : stored.shape[1] // 2] = value
-
-
-def test_an_interval_is_not_told_of_labels_that_were_changed_since(segmented, tmp_path):
-    told = {"volume": [0.4, 0.6], "error": 0.01, "degrees": 6, "squares": 7, "why": None}
-    more = {"porosity_corrected": 0.5, "porosity_interval": told, "porosity_ci": [0.4, 0.6]}
-    out = _copy(segmented, tmp_path, **more)
-    assert run(out, tmp_path / "q", "blocks=0")["porosity_corrected"] == 0.5
-    _paint(out, 255)
-    record = run(out, tmp_path / "q", "blocks=0")
-    assert record["porosity"] == pytest.approx((labels(out / "labels.ome.zarr") == 0).mean())
-    assert record["porosity_corrected"] is record["porosity_ci"] is None
-    interval = record["porosity_interval"]
-    assert interval["volume"] is interval["material"] is None
-    assert "labels were changed after they were segmented" in interval["why"]
-
-
-def test_label_values_of_nobody_are_not_taken_for_no_material(segmented, tmp_path):
-    out = _copy(segmented, tmp_path)
-    _paint(out, 1)
-    with pytest.raises(UserError, match=r"holds 1; they are 0 \(pore\), 255 \(solid\), 127 "):
-        run(out, tmp_path / "q", "blocks=0")
-
-
-@pytest.mark.parametrize("bits", [np.uint8, np.uint16])
-def test_labels_that_another_program_saved_as_tiff_are_read_as_numbers(segmented, tmp_path, bits):
-    out = _copy(segmented, tmp_path, labels="labels.tif")
-    found = labels(segmented / "labels.ome.zarr").astype(bits)
-    tifffile.imwrite(out / "labels.tif", found)
-    record = run(out, tmp_path / "q", "blocks=0")
-    assert record["porosity"] == pytest.approx((found == 0).mean())
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        {"classes": [0, 0]}, {"classes": ["0", "255"]}, {"classes": [0, 300]}, {"classes": [0, -1]},
-        {"voxel_nm": [-50, 10, 10]}, {"voxel_nm": [float("nan"), 10, 10]}, {"voxel_nm": [10, 10]},
-        {"voxel_nm": ["50", 10, 10]}, {"missing": ["3"]}, {"missing": [99]}, {"labels": None},
-        {"shape": [0, 90, 100]}, {"porosity": None},
-    ],
-)  # fmt: skip
-def test_a_summary_that_nobody_can_have_written_is_one_line(segmented, tmp_path, damage):
-    out = _copy(segmented, tmp_path, **damage)
-    with pytest.raises(UserError, match=rf"summary\.json is damaged \({next(iter(damage))}: "):
-        run(out, tmp_path / "q", "blocks=0")
 
 
 def test_results_of_another_command_are_not_written_over(segmented, told, tmp_path):

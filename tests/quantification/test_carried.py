@@ -1,0 +1,83 @@
+"""What the error of the labels moves, drawn again; and what is told without squares."""
+
+import json
+
+import numpy as np
+import pytest
+
+from fibsem.errors import UserError
+from fibsem.quantification.summary import carried_text
+from tests.quantification.conftest import run
+
+
+def test_the_error_of_the_labels_is_carried_into_the_structure(segment, film, tmp_path):
+    out = segment(tmp_path, film, probabilities=True)
+    how = ["blocks=2", "block_voxels=20000", "draws=6"]
+    refused = run(out, tmp_path / "q", *how)
+    assert "squares" in refused["carried"]["why"]
+    assert carried_text(refused).startswith("the labels were not drawn again: ")
+    record = json.loads((out / "summary.json").read_text())
+    told = {"volume": [0.4, 0.6], "error": 0.012, "degrees": 6, "squares": 7, "why": None,
+            "square_px": 1600.0}  # fmt: skip
+    more = {"porosity_corrected": 0.5, "porosity_interval": told}
+    (out / "summary.json").write_text(json.dumps({**record, **more}))
+    carried = run(out, tmp_path / "q", *how)["carried"]
+    assert carried["length_px"] > 0.3
+    for across in ("independent", "as_in_slice"):
+        low, high = carried[across]["porosity"]
+        assert low < high
+        assert carried[across]["surface"][0] < carried[across]["surface"][1]
+        assert 0 < high - low < 0.2
+    assert carried["independent"] != carried["as_in_slice"]
+    # drawn outlines are rougher; without that, the labels as they are lie in the middle
+    assert carried["as_in_slice"]["surface"][0] > 0
+    assert carried["smooth"]["surface"][0] < 0 < carried["smooth"]["surface"][1]
+    assert carried["smooth"]["porosity"] == carried["as_in_slice"]["porosity"]
+    for key, (low, high) in carried["range"].items():
+        ways = [carried[way][key] for way in ("independent", "as_in_slice", "smooth")]
+        assert low == min(way[0] for way in ways)
+        assert high == max(way[1] for way in ways)
+
+
+def test_a_film_without_squares_tells_what_its_probabilities_say_and_assumes(
+    segment, film, tmp_path, capsys
+):
+    """Only where the probabilities are calibrated; marked, and beside no interval of its own."""
+    out = segment(tmp_path, film, probabilities=True)
+    assert run(out, tmp_path / "q", "blocks=0")["porosity_assuming_label_shift"] is None
+    assert "label shift" not in capsys.readouterr().out
+    record = json.loads((out / "summary.json").read_text())
+    calibrated = {**record, "calibration": {"solid_share": 0.5}}
+    (out / "summary.json").write_text(json.dumps(calibrated))
+    found = run(out, tmp_path / "q", "blocks=0")["porosity_assuming_label_shift"]
+    assert found == pytest.approx(record["porosity"], abs=0.05)  # it is sure of nearly all
+    said = f"{100 * found:.2f} % by its probabilities (assumes label shift)"
+    assert said in capsys.readouterr().out
+    own = {"volume": [0.4, 0.6], "error": 0.01, "degrees": 6, "squares": 7, "why": None}
+    more = {"porosity_corrected": 0.5, "porosity_interval": own}
+    (out / "summary.json").write_text(json.dumps({**calibrated, **more}))
+    run(out, tmp_path / "q", "blocks=0")
+    assert "label shift" not in capsys.readouterr().out
+
+
+def test_drawn_labels_are_as_porous_as_the_squares_say(segment, film, tmp_path):
+    """Five points more by the squares are five points more in the draws."""
+    out = segment(tmp_path, film, probabilities=True)
+    record = json.loads((out / "summary.json").read_text())
+
+    def told(corrected, parts_sd):
+        interval = {"volume": [0.4, 0.6], "error": 0.002, "degrees": 30, "squares": 31,
+                    "why": None, "square_px": 4096.0, "parts_sd": parts_sd}  # fmt: skip
+        more = {"porosity_corrected": corrected, "porosity_interval": interval}
+        (out / "summary.json").write_text(json.dumps({**record, **more}))
+        return run(out, tmp_path / "q", "blocks=2", "block_voxels=10000", "draws=4")["carried"]
+
+    low, high = (np.mean(told(some, 0.04)["smooth"]["porosity"]) for some in (0.45, 0.5))
+    assert high - low == pytest.approx(0.05, abs=0.01)
+    assert low == pytest.approx(0.45 - record["porosity"], abs=0.03)
+    assert "too sure" in told(0.5, 0.4)["why"]
+
+
+def test_parts_in_which_labels_are_drawn_again_are_held_whole(segmented, tmp_path):
+    with pytest.raises(UserError, match="`block_voxels` must be at most 50000000 where draws"):
+        run(segmented, tmp_path / "q", "draws=2", "block_voxels=50000001")

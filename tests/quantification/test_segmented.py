@@ -1,0 +1,95 @@
+"""Segmentations as they are opened: whole, with the labels that they tell of, or refused."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tifffile
+import zarr
+
+from fibsem.errors import UserError
+from tests.conftest import labels
+from tests.quantification.conftest import run
+
+
+def test_an_unfinished_segmentation_says_how_far_it_is(segment, film, tmp_path):
+    out = segment(tmp_path, film[:6])
+    ledger = json.loads((out / "ledger.json").read_text())
+    del ledger["slabs"]["4"]
+    (out / "ledger.json").write_text(json.dumps(ledger))
+    with pytest.raises(UserError, match=r"4 of 6 slices are labelled; the same fibsem\.segment"):
+        run(out, tmp_path / "q")
+    (out / "summary.json").unlink()
+    with pytest.raises(UserError, match="4 of 6 slices are labelled"):
+        run(out, tmp_path / "q")
+
+
+def test_labels_that_are_gone_or_others_are_one_line(segment, film, tmp_path):
+    out = segment(tmp_path, film[:2])
+    record = json.loads((out / "summary.json").read_text())
+    (out / "summary.json").write_text(json.dumps({**record, "shape": [3, 90, 100]}))
+    with pytest.raises(UserError, match=r"labels of \[3, 90, 100\] voxels"):
+        run(out, tmp_path / "q")
+    (out / "summary.json").write_text(json.dumps({**record, "labels": "labels.tif"}))
+    with pytest.raises(UserError, match="is not there"):
+        run(out, tmp_path / "q")
+
+
+def _copy(segmented, tmp_path, **changes):
+    """A copy of a segmentation with other entries in its summary."""
+    out = shutil.copytree(segmented, tmp_path / "copy")
+    record = json.loads((out / "summary.json").read_text())
+    (out / "summary.json").write_text(json.dumps({**record, **changes}))
+    return out
+
+
+def _paint(out, value):
+    """Give the upper half of every slice another label, as annotation programs do."""
+    stored = zarr.open_group(out / "labels.ome.zarr", mode="r+")["0"]
+    stored[:, : stored.shape[1] // 2] = value
+
+
+def test_an_interval_is_not_told_of_labels_that_were_changed_since(segmented, tmp_path):
+    told = {"volume": [0.4, 0.6], "error": 0.01, "degrees": 6, "squares": 7, "why": None}
+    more = {"porosity_corrected": 0.5, "porosity_interval": told, "porosity_ci": [0.4, 0.6]}
+    out = _copy(segmented, tmp_path, **more)
+    assert run(out, tmp_path / "q", "blocks=0")["porosity_corrected"] == 0.5
+    _paint(out, 255)
+    record = run(out, tmp_path / "q", "blocks=0")
+    assert record["porosity"] == pytest.approx((labels(out / "labels.ome.zarr") == 0).mean())
+    assert record["porosity_corrected"] is record["porosity_ci"] is None
+    interval = record["porosity_interval"]
+    assert interval["volume"] is interval["material"] is None
+    assert "labels were changed after they were segmented" in interval["why"]
+
+
+def test_label_values_of_nobody_are_not_taken_for_no_material(segmented, tmp_path):
+    out = _copy(segmented, tmp_path)
+    _paint(out, 1)
+    with pytest.raises(UserError, match=r"holds 1; they are 0 \(pore\), 255 \(solid\), 127 "):
+        run(out, tmp_path / "q", "blocks=0")
+
+
+@pytest.mark.parametrize("bits", [np.uint8, np.uint16])
+def test_labels_that_another_program_saved_as_tiff_are_read_as_numbers(segmented, tmp_path, bits):
+    out = _copy(segmented, tmp_path, labels="labels.tif")
+    found = labels(segmented / "labels.ome.zarr").astype(bits)
+    tifffile.imwrite(out / "labels.tif", found)
+    record = run(out, tmp_path / "q", "blocks=0")
+    assert record["porosity"] == pytest.approx((found == 0).mean())
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"classes": [0, 0]}, {"classes": ["0", "255"]}, {"classes": [0, 300]}, {"classes": [0, -1]},
+        {"voxel_nm": [-50, 10, 10]}, {"voxel_nm": [float("nan"), 10, 10]}, {"voxel_nm": [10, 10]},
+        {"voxel_nm": ["50", 10, 10]}, {"missing": ["3"]}, {"missing": [99]}, {"labels": None},
+        {"shape": [0, 90, 100]}, {"porosity": None},
+    ],
+)  # fmt: skip
+def test_a_summary_that_nobody_can_have_written_is_one_line(segmented, tmp_path, damage):
+    out = _copy(segmented, tmp_path, **damage)
+    with pytest.raises(UserError, match=rf"summary\.json is damaged \({next(iter(damage))}: "):
+        run(out, tmp_path / "q", "blocks=0")
