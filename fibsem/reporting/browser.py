@@ -24,7 +24,6 @@ from fibsem.data.volumes import Volume, open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.reporting.page import text_of
-from fibsem.system.records import typed
 from fibsem.system.summaries.figures import Labelled
 
 Image8 = npt.NDArray[np.uint8]
@@ -43,14 +42,15 @@ TEMPLATE = (Path(__file__).parent / "browser.html").read_text(encoding="utf-8")
 
 @dataclass(frozen=True)
 class Layers:
-    """The volumes of one segmented film; what is not there is None."""
+    """The volumes of one segmented film that are there, and what is told of its porosity."""
 
     name: str
     record: Mapping[str, Any]
     volumes: Mapping[str, Volume]
+    told: Labelled
 
     @classmethod
-    def of(cls, name: str, folder: Path, record: Mapping[str, Any]) -> Layers:
+    def of(cls, name: str, folder: Path, record: Mapping[str, Any], told: Labelled) -> Layers:
         """Open what is there of a segmentation: grey values may lie elsewhere by now."""
         places = {"labels": folder / record["labels"]}
         if record.get("volume"):  # a phantom has its exact truth beside it
@@ -67,7 +67,7 @@ class Layers:
                 continue
             if list(volume.shape) == list(record["shape"]):
                 volumes[layer] = volume
-        return cls(name, record, volumes)
+        return cls(name, record, volumes, told)
 
     def slices(self, count: int) -> list[int]:
         """Slices to show, evenly spread, without those that are missing."""
@@ -111,7 +111,7 @@ def _film(film: Layers, count: int) -> Record:
         "slices": [{"z": z, **film.pictures(z)} for z in slices],
         "layers": [layer for layer in ("grey", "probability", "labels", "truth")
                    if layer in film.volumes],
-        "porosity": porosity_text(typed(Labelled, film.record)),
+        "porosity": porosity_text(film.told),
     }  # fmt: skip
 
 

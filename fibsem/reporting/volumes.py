@@ -48,9 +48,8 @@ def segmentations(results: Results, folder: Path, browser: str | None) -> Sectio
         for result in films
     ]
     title = (
-        "Porosity of segmented volumes, corrected by the film's own test squares; beside it, and "
-        "in no interval: outlines drawn one pixel off, members, seeds, annotators, the map and its "
-        "slices"
+        "Porosity of segmented volumes, also as the film's own test squares correct it; beside it, "
+        "in no interval: outlines drawn one pixel off, members, seeds, annotators, and the slices"
     )
     items: list[Table | Picture] = [Table("segmentations", title, filled(rows))]
     drawn = figures.porosity_by_slice({names[one.folder]: porosity_of(one) for one in films})
@@ -73,7 +72,7 @@ def slices_of(results: Results) -> list[Layers]:
     """The segmented volumes whose labels can be read, for the browser of slices."""
     segmented = results.of("segmentation")
     films = [
-        Layers.of(name, result.folder, result.record)
+        Layers.of(name, result.folder, result.record, told_of(result, results))
         for name, result in zip(names_of([one.folder for one in segmented]), segmented, strict=True)
     ]
     return [film for film in films if "labels" in film.volumes]
@@ -83,6 +82,7 @@ def _porosity(film: Labelled) -> dict[str, str]:
     """Porosity as corrected by a film's own test squares, and what stands beside it; or nothing."""
     interval, seeds, people = film.porosity_interval, film.porosity_by_seed, film.agreement
     return {
+        "porosity %": percent(film.porosity),
         "corrected %": percent(film.porosity_corrected),
         "95 % by squares": interval_text(interval.volume if interval else None),
         "no interval": no_interval_text(film),
@@ -90,7 +90,6 @@ def _porosity(film: Labelled) -> dict[str, str]:
         "members alone": members_text(film),
         "s.d. over seeds, points": percent(seeds.sd if seeds else None),
         "annotators apart, points": percent(people.porosity_difference if people else None),
-        "porosity %": percent(film.porosity),
         "over slices, were the map true": by_slices_text(film),
     }
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 from fibsem.data.volumes import create_volume
 from fibsem.reporting import browser as browsing
 from fibsem.reporting.browser import Layers, browser
+from fibsem.system.records import typed
+from fibsem.system.summaries.figures import Labelled
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 NAME = "</script><b>HPC 30 & 'more'"
@@ -38,14 +41,14 @@ def film(tmp_path):
         "porosity_ci": [0.54, 0.56], "porosity_corrected": 0.5,
         "porosity_interval": {"volume": [0.48, 0.52], "squares": 6, "why": None},
     }  # fmt: skip
-    return Layers.of(NAME, tmp_path / "out", record)
+    return Layers.of(NAME, tmp_path / "out", record, typed(Labelled, record))
 
 
 def test_layers_are_those_that_are_there(film, tmp_path):
     assert set(film.volumes) == {"grey", "labels", "truth", "probability"}
     assert film.slices(5) == [0, 2, 6, 8]
     shutil.rmtree(tmp_path / "HPC30")
-    alone = Layers.of("f", tmp_path / "out", film.record)
+    alone = Layers.of("f", tmp_path / "out", film.record, film.told)
     assert set(alone.volumes) == {"labels", "probability"}
 
 
@@ -53,6 +56,12 @@ def test_a_name_cannot_end_the_script(film):
     page = browser([film], NAME)
     assert page.count("</script>") == 1
     assert "<b>HPC" not in page
+
+
+def test_porosity_is_what_the_report_tells(film):
+    """What was measured since, too."""
+    later = replace(film, told=replace(film.told, porosity_per_px_of_boundary=0.07))
+    assert "41.00 to 59.00 % if every outline were drawn one pixel off" in browser([later], "t")
 
 
 def test_a_large_file_gets_fewer_slices(film, monkeypatch):
