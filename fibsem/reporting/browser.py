@@ -47,10 +47,10 @@ class Layers:
     name: str
     record: Mapping[str, Any]
     volumes: Mapping[str, Volume]
-    told: Labelled
+    porosity: Labelled
 
     @classmethod
-    def of(cls, name: str, folder: Path, record: Mapping[str, Any], told: Labelled) -> Layers:
+    def of(cls, name: str, folder: Path, record: Mapping[str, Any], porosity: Labelled) -> Layers:
         """Open what is there of a segmentation: grey values may lie elsewhere by now."""
         places = {"labels": folder / record["labels"]}
         if record.get("volume"):  # a phantom has its exact truth beside it
@@ -67,7 +67,7 @@ class Layers:
                 continue
             if list(volume.shape) == list(record["shape"]):
                 volumes[layer] = volume
-        return cls(name, record, volumes, told)
+        return cls(name, record, volumes, porosity)
 
     def slices(self, count: int) -> list[int]:
         """Slices to show, evenly spread, without those that are missing."""
@@ -111,7 +111,7 @@ def _film(film: Layers, count: int) -> Record:
         "slices": [{"z": z, **film.pictures(z)} for z in slices],
         "layers": [layer for layer in ("grey", "probability", "labels", "truth")
                    if layer in film.volumes],
-        "porosity": porosity_text(film.told),
+        "porosity": porosity_text(film.porosity),
     }  # fmt: skip
 
 

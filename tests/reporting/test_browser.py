@@ -48,7 +48,7 @@ def test_layers_are_those_that_are_there(film, tmp_path):
     assert set(film.volumes) == {"grey", "labels", "truth", "probability"}
     assert film.slices(5) == [0, 2, 6, 8]
     shutil.rmtree(tmp_path / "HPC30")
-    alone = Layers.of("f", tmp_path / "out", film.record, film.told)
+    alone = Layers.of("f", tmp_path / "out", film.record, film.porosity)
     assert set(alone.volumes) == {"labels", "probability"}
 
 
@@ -60,7 +60,7 @@ def test_a_name_cannot_end_the_script(film):
 
 def test_porosity_is_what_the_report_tells(film):
     """What was measured since, too."""
-    later = replace(film, told=replace(film.told, porosity_per_px_of_boundary=0.07))
+    later = replace(film, porosity=replace(film.porosity, porosity_per_px_of_boundary=0.07))
     assert "41.00 to 59.00 % if every outline were drawn one pixel off" in browser([later], "t")
 
 
