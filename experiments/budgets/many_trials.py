@@ -1,6 +1,6 @@
 """A sweep of three hundred tiny trials: memory and disk against trials.
 
-    .venv/bin/python experiments/budgets/many_trials.py --json FILE [--trials 300] [--keep 10]
+    .venv/bin/python experiments/budgets/many_trials.py --json FILE
 
 The command itself, watched from outside: after every twenty-five trials the memory of the command
 with all that it started, the largest of these processes, and the bytes of the output folder, of the
@@ -25,7 +25,6 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-EVERY = 25
 MIB = 2**20
 
 
@@ -72,7 +71,7 @@ def ended(study: Path) -> int:
             return 0
 
 
-def sights(command: list[str], folder: Path) -> list[Sight]:
+def sights(command: list[str], folder: Path, every: int) -> list[Sight]:
     """Run the sweep to its end and look at it after every so many trials."""
     seen: list[Sight] = []
     started = time.perf_counter()
@@ -82,7 +81,7 @@ def sights(command: list[str], folder: Path) -> list[Sight]:
             time.sleep(0.5)
             study = folder / "sweep" / "study.db"
             trials = ended(study) if study.exists() else 0
-            if trials < EVERY * (len(seen) + 1):
+            if trials < every * (len(seen) + 1):
                 continue
             sizes = memory(sweep)
             if not sizes:
@@ -111,6 +110,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path)
     parser.add_argument("--trials", type=int, default=300)
+    parser.add_argument("--every", type=int, default=25, help="trials between two looks")
     parser.add_argument("--keep", type=int, default=10, help="trials that keep their weights")
     parser.add_argument("--workers", type=int, default=1)
     args = parser.parse_args()
@@ -118,13 +118,14 @@ def main() -> None:
     os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", MLFLOW_DISABLE_TELEMETRY="true")
     folder = Path(tempfile.mkdtemp(prefix="many-trials-"))
     command = [
-        sys.executable, "-m", "fibsem.sweep", "experiment=smoke", "search.sampler=random",
-        f"search.trials={args.trials}", f"search.keep={args.keep}",
-        f"search.workers={args.workers}", "search.objectives=[val_all/miou]",
+        sys.executable, "-m", "fibsem.sweep", "experiment=smoke", "nbhd=11x11x3",
+        "tracking.pictures=false", "search.sampler=random", f"search.trials={args.trials}",
+        f"search.keep={args.keep}", f"search.workers={args.workers}",
+        "search.objectives=[val_all/miou]",
         f"output={folder / 'sweep'}", f"tracking.uri=sqlite:///{folder / 'ml.db'}",
         f"tracking.artifacts={folder / 'artifacts'}",
     ]  # fmt: skip
-    seen = sights(command, folder)
+    seen = sights(command, folder, args.every)
     names = ("memory", "largest_process", "trial_folders", "study", "store", "artifacts")
     record = {
         "trials": args.trials, "keep": args.keep, "workers": args.workers,
