@@ -96,8 +96,8 @@ class Wanted(keras.layers.Layer):
 class Interleave(keras.layers.Layer):
     """Four channels of a map as the pixels of one that is twice as fine."""
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        return _interleaved(inputs)
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        return _interleaved(inputs) if training else tf.nn.depth_to_space(inputs, 2)
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Any extent, one channel."""

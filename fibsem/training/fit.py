@@ -31,6 +31,7 @@ from fibsem.training.features import fit_features
 from fibsem.training.health import DivergedError, check_alive
 from fibsem.training.learner import Learner
 from fibsem.training.material import Material
+from fibsem.training.registered import forgotten
 from fibsem.training.results import Epoch
 from fibsem.training.start import Fit
 from fibsem.training.state import TrainingState, seconds_of
@@ -67,6 +68,7 @@ class Trained:
 
 
 @uninterrupted()
+@forgotten()
 def train(
     material: Material,
     *,

@@ -15,6 +15,7 @@ from fibsem.training.fit import AfterStep, as_dataset, epoch_batches
 from fibsem.training.learner import Learner
 from fibsem.training.material import Material
 from fibsem.training.optimizer import Rate
+from fibsem.training.registered import forgotten
 
 #: Share of the budget in which steps are timed, and the least and the most seconds.
 TIMED, TIMED_S = 0.03, (1.0, 10.0)
@@ -56,6 +57,7 @@ class Probe:
 
 
 @uninterrupted()
+@forgotten()
 def probe(material: Material, budget_s: float, learner: Learner | None = None) -> Probe:
     """Time real steps, a validation and the last scores of a configuration.
 

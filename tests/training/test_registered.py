@@ -1,0 +1,48 @@
+"""A training leaves nothing to TensorFlow's register of gradients, which holds whole graphs."""
+
+import gc
+
+import pytest
+import tensorflow as tf
+from tensorflow.python.framework import ops
+
+from fibsem.training import registered, traced
+from fibsem.training.fit import train
+
+
+def graphs_of_steps():
+    gc.collect()
+    return [
+        each for each in gc.get_objects()
+        if type(each).__name__ == "FuncGraph" and each.name == "one_step_on_data"
+    ]  # fmt: skip
+
+
+def names():
+    return {name for name in ops.gradient_registry._registry if "CustomGradient" in name}
+
+
+@pytest.mark.parametrize("model", ["2dcnn", "unet"])
+def test_the_graph_of_a_step_goes_with_its_training(material, model):
+    traced._former.clear()
+    before, kept = len(graphs_of_steps()), names()
+    for filters in (4, 8):
+        own = ["model.blocks=1"] if model == "unet" else []
+        train(material(f"model={model}", *own, f"model.filters={filters}", "train.epochs=1"))
+        traced._former.clear()  # its network is left to one that is like it
+    assert len(graphs_of_steps()) == before
+    assert names() == kept
+
+
+def test_only_what_is_registered_in_the_block_is_forgotten():
+    @tf.custom_gradient
+    def twice(x):
+        return 2 * x, lambda upstream: 2 * upstream
+
+    traced_before = tf.function(lambda x: tf.gradients(twice(x), x))
+    traced_before(tf.constant(1.0))
+    kept = names()
+    with registered.forgotten():
+        tf.function(lambda x: tf.gradients(twice(x), x))(tf.constant(1.0))
+        assert names() > kept
+    assert names() == kept
