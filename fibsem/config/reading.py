@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 
 from fibsem.errors import UserError
 from fibsem.system.addresses import hidden, is_address
+from fibsem.system.files import home_path
 
 #: A configuration on its way: nested dicts of what YAML knows.
 Tree = dict[str, Any]
@@ -96,7 +97,7 @@ def read_path(value: Any, where: str) -> Path:
     if not isinstance(value, str) or not value:
         raise UserError(f"`{where}` must be a path, but got {value!r}.")
     require(where, hidden(value), not is_address(value), "a path of this machine")
-    return Path(value).expanduser() if value.startswith("~/") else Path(value)
+    return home_path(value)
 
 
 def require(key: str, value: object, legal: bool, constraint: str) -> None:

@@ -254,6 +254,15 @@ def damage_of(database: Path) -> str | None:
     return None if answer == "ok" else " ".join(str(answer).split())[:100]
 
 
+def home_path(text: str) -> Path:
+    """A path as people type it: ``~/`` is home, whatever the shell made of it; ``~`` is a name.
+
+    >>> home_path("~/film").is_absolute(), home_path("~")
+    (True, PosixPath('~'))
+    """
+    return Path(text).expanduser() if text.startswith("~/") else Path(text)
+
+
 def user_cache() -> Path:
     """The package's folder in the user's cache: what can be made again, for all that they do."""
     import pooch  # which takes longer to load than all the rest

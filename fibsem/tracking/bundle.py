@@ -18,7 +18,6 @@ import mlflow
 from fibsem import models
 from fibsem.analysis.calibration import Calibration
 from fibsem.analysis.postprocessing import PostProcessing
-from fibsem.config import read_path
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.scale import Scale, WrittenScale
 from fibsem.data.volumes import VoxelNm
@@ -28,7 +27,7 @@ from fibsem.inference.model.segmenter import Member, Segmenter
 from fibsem.inference.volume.likeness import TrainedOn
 from fibsem.inference.volume.tested import FilmSquares
 from fibsem.models.spec import ModelSpec
-from fibsem.system.files import read_json, write_json
+from fibsem.system.files import home_path, read_json, write_json
 from fibsem.system.records import typed
 from fibsem.tracking.lineage import Lineage, WrittenLineage
 from fibsem.tracking.store import client_of
@@ -199,7 +198,7 @@ def find_bundle(weights: str, tracking_uri: str, key: str = "weights") -> Bundle
     ``key`` is that of the configuration which named it.
     """
     if not weights.startswith(REMOTE):
-        return load_bundle(read_path(weights, key), key)
+        return load_bundle(home_path(weights), key)
     try:
         place, number = _resolved(weights, client_of(tracking_uri))
         local = mlflow.artifacts.download_artifacts(artifact_uri=place)
