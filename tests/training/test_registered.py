@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.framework import ops
 
+from fibsem.models import unet
 from fibsem.training import registered, traced
 from fibsem.training.fit import train
 
@@ -23,7 +24,9 @@ def names():
 
 
 @pytest.mark.parametrize("model", ["2dcnn", "unet"])
-def test_the_graph_of_a_step_goes_with_its_training(material, model):
+def test_the_graph_of_a_step_goes_with_its_training(material, model, monkeypatch):
+    used, interleaved = [], unet._interleaved
+    monkeypatch.setattr(unet, "_interleaved", lambda maps: used.append(1) or interleaved(maps))
     traced._former.clear()
     before, kept = len(graphs_of_steps()), names()
     for filters in (4, 8):
@@ -32,6 +35,7 @@ def test_the_graph_of_a_step_goes_with_its_training(material, model):
         traced._former.clear()  # its network is left to one that is like it
     assert len(graphs_of_steps()) == before
     assert names() == kept
+    assert len(used) == 2 * (model == "unet")  # the gradient of our own is that of steps
 
 
 def test_only_what_is_registered_in_the_block_is_forgotten():
