@@ -58,7 +58,9 @@ def studies_of(storage: str, folder: Path, claims: int) -> Iterator[Any]:
     space = Space("claims", axes, ("model.blocks",), 2, lambda values: True)
     kind = {"backend": "keras_tuner"} if storage == "keras_tuner" else {"storage": storage}
     for first in range(0, claims, AT_ONCE):
-        search = SearchConfig(trials=min(AT_ONCE, claims - first), sampler="random", **kind)
+        search = SearchConfig(
+            objectives=("val/loss",), trials=min(AT_ONCE, claims - first), sampler="random", **kind
+        )
         place = folder / f"from-{first}" if storage == "keras_tuner" else folder
         yield Study(f"claims from {first}", place, search, space, objectives(search.objectives))
 

@@ -129,7 +129,7 @@ def sweep(
     --------
     ```python
     found = api.sweep("demo", nbhd="33x33x3", search={"trials": 8})
-    found.trials.sort_values("val/loss")
+    found.trials.sort_values("val_all/miou", ascending=False)
     ```
     """
     tree = tree_of(

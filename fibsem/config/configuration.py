@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +12,7 @@ from fibsem.config.budget import Budget, parse_seconds
 from fibsem.config.promotion import GateConfig, PostProcessingConfig, PromoteConfig, RankConfig
 from fibsem.config.reading import Tree, read, read_path, require
 from fibsem.config.runs import AUTO, DataConfig, RunConfig, SamplingConfig, TrackingConfig
-from fibsem.config.search import SearchConfig
+from fibsem.config.search import SearchConfig, of_epochs
 from fibsem.config.training import TrainConfig
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.split import SplitRecipe
@@ -21,6 +21,9 @@ from fibsem.geometry import Nbhd
 from fibsem.models.hyperparameters import as_recorded
 from fibsem.models.spec import MODELS, ModelSpec, resolve
 from fibsem.system.secrets import remember
+
+#: Objectives of a sweep to which none was given.
+OF_FILM, BALANCED = "val_all/miou", "val/loss"
 
 
 @dataclass(frozen=True)
@@ -95,8 +98,24 @@ class Configuration:
 
     @cached_property
     def search(self) -> SearchConfig:
-        """Of a sweep."""
-        return read(SearchConfig, self.tree["search"], "search")
+        """Of a sweep; where no objective is given, by the one that its validation offers.
+
+        The share of both classes in the film weighs in ``val_all/miou``, which orders networks as
+        all labelled pixels do (``experiments/budgets/ranking.py``); the study's protocol, or a
+        training without such figures, has the loss on balanced pixels.
+        """
+        asked = read(SearchConfig, self.tree["search"], "search")
+        estimates_all = read(TrainConfig, self.tree["train"], "train").estimates_all
+        if not asked.objectives:
+            asked = replace(asked, objectives=(OF_FILM if estimates_all else BALANCED,))
+        first, compares = asked.objectives[0], asked.compares_unfinished
+        if compares and not of_epochs(first, estimates_all=estimates_all):
+            raise UserError(
+                f"`{compares}` compares trainings that are not finished, which have no {first}; "
+                "search.objectives may begin with one of val/ and, with train.validation=pieces "
+                "and train.val_all=true, of val_all/."
+            )
+        return asked
 
     @cached_property
     def promotion(self) -> PromoteConfig:

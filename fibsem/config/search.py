@@ -27,7 +27,7 @@ class SearchConfig:
     sampler: Literal[
         "enumerated", "random", "grid", "tpe", "cmaes", "nsga2", "hyperband", "bayesian"
     ] = "enumerated"
-    objectives: tuple[str, ...] = ("val/loss",)
+    objectives: tuple[str, ...] = ()  # Configuration.search says which, where none is given
     pruner: Literal["none", "median", "halving", "hyperband", "patient"] = "none"
     rungs: tuple[tuple[int, ...], ...] = ()
     pruner_warmup: int = 3
@@ -81,7 +81,7 @@ class SearchConfig:
         )  # fmt: skip
 
     def _check_constraints(self) -> None:
-        """Optuna's samplers know them, but for CMA-ES; successive halving goes by losses alone."""
+        """Optuna's samplers know them, but for CMA-ES; successive halving does not."""
         if not self.constraints:
             return
         legal = self.backend == "optuna" and self.sampler != "cmaes" and not self.rungs
@@ -101,18 +101,25 @@ class SearchConfig:
         total = sum(rung[0] for rung in self.rungs)
         fits = total == self.trials
         require("search.trials", self.trials, fits, f"{total}, which are in search.rungs")
-        alone = self._by_losses_alone
+        alone = self._by_objective_alone
         require("search.rungs", shown, alone, "[] with pruners, several objectives or Keras-Tuner")
 
     @property
-    def _by_losses_alone(self) -> bool:
-        """Whether losses of unfinished trainings, and nothing else, may say which are finished."""
-        return self.backend == "optuna" and self.pruner == "none" and len(self.objectives) == 1
+    def _by_objective_alone(self) -> bool:
+        """Whether one figure of unfinished trainings may say which of them are finished."""
+        return self.backend == "optuna" and self.pruner == "none" and len(self.objectives) <= 1
 
     @property
     def can_halve(self) -> bool:
         """Whether nothing else was asked for that says which trials are worth finishing."""
-        return self._by_losses_alone and not self.constraints
+        return self._by_objective_alone and not self.constraints
+
+    @property
+    def compares_unfinished(self) -> str | None:
+        """What goes by a figure of trainings that are not finished, as people type it."""
+        if self.rungs:
+            return "search.rungs"
+        return None if self.pruner == "none" else f"search.pruner={self.pruner}"
 
     def _check_objectives(self) -> None:
         """Several of them leave pruners nothing to go by, and CMA-ES has one."""
@@ -154,6 +161,25 @@ class SearchConfig:
                 "one worker and one value; search=default (Optuna) has databases, heartbeats, "
                 "several machines, pruners and objectives."
             )
+
+
+def of_epochs(objective: str, *, estimates_all: bool) -> bool:
+    """Whether a training has a figure before it is finished.
+
+    Parameters
+    ----------
+    objective
+        Its name.
+    estimates_all
+        As :attr:`fibsem.config.TrainConfig.estimates_all`.
+
+    Examples
+    --------
+    >>> [of_epochs(one, estimates_all=False) for one in ("val/loss", "val_all/miou", "cost/any")]
+    [True, False, False]
+    """
+    group, _, _ = objective.partition("/")
+    return group == "val" or (group == "val_all" and estimates_all)
 
 
 def _typed(key: str) -> str:

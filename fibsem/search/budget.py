@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fibsem.config import Configuration
+from fibsem.config.search import of_epochs
 from fibsem.search.space import Space
 from fibsem.training.material import Material
 from fibsem.training.plan import VALIDATING, Plan, plan_trainings
@@ -55,7 +56,9 @@ def plan_sweep(
         probes.append(probe(material.for_config(config), budget_s / count))
     like, spent_s = mean(probes), time.perf_counter() - began
     data = material.dataset.hash
-    plan = halving(like, budget_s, spent_s, data) if search.can_halve else None
+    estimates_all = given.run.train.estimates_all
+    halve = search.can_halve and of_epochs(search.objectives[0], estimates_all=estimates_all)
+    plan = halving(like, budget_s, spent_s, data) if halve else None
     if plan is None:
         trials = number_of_trials(like, budget_s - spent_s)
         plan = plan_trainings(like, budget_s, spent_s, data, trials=trials)

@@ -32,8 +32,8 @@ from fibsem.training.material import Material
 from fibsem.training.results import Epoch, TrialResult
 from fibsem.training.run import Job, run_job
 
-#: Called with (epoch, validation loss); raises PrunedError where the trial shall end.
-OnEpoch = Callable[[int, float], None]
+#: Called with each epoch; raises PrunedError where the trial shall end.
+OnEpoch = Callable[[Epoch], None]
 Execute = Callable[[Job, OnEpoch], TrialResult]
 
 
@@ -58,14 +58,10 @@ class InProcess:
 
     def __call__(self, job: Job, on_epoch: OnEpoch) -> TrialResult:
         """Run a job; raises PrunedError, TrialFailedError, OutageError or KeyboardInterrupt."""
-
-        def report(epoch: Epoch) -> None:
-            on_epoch(epoch.epoch, epoch.val["loss"])
-
         try:
             with weathered():
                 self.material = self.material.for_config(job.config)
-                result, _ = run_job(job, self.material, self.tracking, report)
+                result, _ = run_job(job, self.material, self.tracking, on_epoch)
         except (PrunedError, OutageError):
             raise
         except Exception as error:
@@ -152,7 +148,7 @@ class Isolated:
             if kind == "pruned":
                 raise PrunedError(*content)
             try:
-                on_epoch(*content)
+                on_epoch(content)
                 pipe.send("go on")
             except PrunedError:
                 pipe.send("prune")
@@ -201,10 +197,10 @@ class Line:
 def _run(job: Job, tracking: Tracking, data: Mapping[str, str], line: Line) -> tuple[str, Any]:
     """Train, and say what came of it."""
 
-    def on_epoch(epoch: int, loss: float) -> None:
-        line.send(("epoch", (epoch, loss)))
+    def on_epoch(epoch: Epoch) -> None:
+        line.send(("epoch", epoch))
         if line.pipe.recv() == "prune":
-            raise PrunedError(epoch)
+            raise PrunedError(epoch.epoch)
 
     try:
         with weathered():

@@ -41,6 +41,7 @@ from fibsem.search.space import Space, Values
 from fibsem.search.storage import answered, elected, open_storage, release
 from fibsem.system.interrupts import every_call
 from fibsem.training.objectives import Objective
+from fibsem.training.results import Epoch
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -89,12 +90,12 @@ class OptunaStudy:
         """Whose training a slot goes on with, in successive halving."""
         if not self.rungs:
             return None
-        losses = {
-            frozen.number: frozen.intermediate_values[frozen.last_step]
+        costs = {
+            frozen.number: self.goals[0].cost(frozen.intermediate_values[frozen.last_step])
             for frozen in self.trials.all()
             if frozen.values is not None and frozen.last_step is not None
         }
-        return heir(self.rungs, slot, attempts, losses)
+        return heir(self.rungs, slot, attempts, costs)
 
     def _open(self, opening: Opening, values: Values, before: Attempt | None = None) -> None:
         attrs: dict[str, Any] = {
@@ -165,19 +166,20 @@ class OptunaStudy:
 
     # what became of it
 
-    def report(self, attempt: Attempt, epoch: int, loss: float) -> bool:
+    def report(self, attempt: Attempt, epoch: Epoch) -> bool:
         if len(self.goals) > 1 or (self.search.pruner == "none" and not self.rungs):
             return False
         latest = self._reported.get(attempt.number, -1)
-        if epoch < latest:
+        if epoch.epoch < latest:
             return False  # a training that goes on reports its former epochs again
         trial = self._running[attempt.number]
-        if epoch > latest:
-            trial.report(loss, epoch)
-            self._reported[attempt.number] = epoch
+        if epoch.epoch > latest:
+            # compared in the direction of the study, and the value of what is pruned
+            trial.report(self.goals[0].of_epoch(epoch), epoch.epoch)
+            self._reported[attempt.number] = epoch.epoch
         if self.rungs:
             last = epochs_at(self.rungs, attempt.slot)
-            return last is not None and epoch + 1 >= last
+            return last is not None and epoch.epoch + 1 >= last
         return bool(trial.should_prune())
 
     def beat(self, attempt: Attempt, beat: Beat) -> None:

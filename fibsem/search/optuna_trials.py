@@ -2,8 +2,8 @@
 
 Whatever ``Study`` and ``Trial`` offer is used. They cannot take a certain waiting trial (``ask``
 takes any, or makes a new one), write to the trial of another process, end one that waits, or prune
-one without a value (``tell`` gives it its last loss). These go to the storage, here and nowhere
-else, by methods that every `optuna.storages.BaseStorage` has.
+one without a value (``tell`` gives it what was last told of it). These go to the storage, here and
+nowhere else, by methods that every `optuna.storages.BaseStorage` has.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Trials:
         self.storage.set_trial_user_attr(self._id(number), key, value)
 
     def tell(self, number: int, state: TrialState, values: list[float] | None = None) -> None:
-        """End one that runs; what is pruned gets its last loss as its value."""
+        """End one that runs; what is pruned gets what was last told of it as its value."""
         try:
             self.study.tell(number, values, state=state)
         except ValueError as error:

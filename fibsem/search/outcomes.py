@@ -8,6 +8,7 @@ from typing import Any
 
 from fibsem.search.slots import Attempt, Cause, State
 from fibsem.search.space import Values
+from fibsem.tracking import names
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,16 @@ class Outcome:
     def val(self) -> dict[str, float]:
         """Figures on the balanced validation pixels."""
         return dict(self.record.get("val", {}))
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Loss and overlaps of a complete one, whatever its goals, by their names in MLflow."""
+        named = {
+            names.VAL_LOSS: self.val.get("loss"),
+            names.VAL_MIOU: self.val.get("miou"),
+            names.VAL_ALL_MIOU: (self.record.get("val_all") or {}).get("miou"),
+        }
+        return {key: value for key, value in named.items() if self.complete and value is not None}
 
     @property
     def seconds_per_gigapixel(self) -> float | None:

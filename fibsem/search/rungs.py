@@ -42,7 +42,7 @@ def epochs_at(rungs: Sequence[Rung], slot: int) -> int | None:
 
 
 def heir(
-    rungs: Sequence[Rung], slot: int, attempts: Sequence[Attempt], losses: Mapping[int, float]
+    rungs: Sequence[Rung], slot: int, attempts: Sequence[Attempt], costs: Mapping[int, float]
 ) -> Attempt | None:
     """Whose training a slot goes on with; None where it begins its own.
 
@@ -52,8 +52,8 @@ def heir(
         The slot, of any rung.
     attempts
         All that there are.
-    losses
-        Validation loss of attempts that came to one, by number.
+    costs
+        Of attempts that came to a figure of the sweep's objective, by number: small ones are good.
 
     Raises
     ------
@@ -63,8 +63,8 @@ def heir(
     for before, rung in pairwise(rungs):
         if rung.first <= slot < rung.first + rung.count:
             candidates = _finished(before, attempts)
-            candidates = [a for a in candidates if a.number in losses and not a.failures]
-            candidates.sort(key=lambda a: (losses[a.number], a.slot))
+            candidates = [a for a in candidates if a.number in costs and not a.failures]
+            candidates.sort(key=lambda a: (costs[a.number], a.slot))
             place = slot - rung.first
             return candidates[place] if place < len(candidates) else None
     return None

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from fibsem.search.owner import Beat
 from fibsem.search.space import Values
+from fibsem.training.results import Epoch
 
 if TYPE_CHECKING:
     from fibsem.search.outcomes import Outcome
@@ -184,8 +185,8 @@ class Study(Protocol):
     def claim(self) -> Attempt | None:
         """Take an open attempt, atomically, with its hyperparameters; None where there is none."""
 
-    def report(self, attempt: Attempt, epoch: int, loss: float) -> bool:
-        """Tell a validation loss; whether the trial should be pruned."""
+    def report(self, attempt: Attempt, epoch: Epoch) -> bool:
+        """Tell how an unfinished training does; whether the trial should be pruned."""
 
     def beat(self, attempt: Attempt, beat: Beat) -> None:
         """Say that the process of an attempt is alive, and how far it has come."""

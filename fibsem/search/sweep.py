@@ -74,7 +74,10 @@ class Sweep:
         UserError
             If the folder or the study is that of another sweep; names what differs.
         """
-        search, tree = given.search, given.tree
+        search = given.search
+        # promotion reads in the settings of a trial what it was searched by
+        given = given.with_values({"search.objectives": list(search.objectives)})
+        tree = given.tree
         goals, space = objectives(search.objectives), read_space(tree)
         bounds(search.constraints)  # what is wrong with them is said before anything is opened
         name = study_name(tree.get("study"), folder)
@@ -235,6 +238,7 @@ class Sweep:
                 "state": one.state,
                 "reason": one.reason,
                 **dict(zip((g.key for g in self.goals), one.objectives or (), strict=False)),
+                **one.figures,
                 **one.values,
             }
             for one in self.study.outcomes()

@@ -28,6 +28,7 @@ from fibsem.search.tuner_file import Kept, StudyFile
 from fibsem.search.tuner_oracle import draw, make_oracle, values_of
 from fibsem.system.interrupts import every_call
 from fibsem.training.objectives import Objective
+from fibsem.training.results import Epoch
 
 #: Draws of an oracle that may be impossible in a row before the space is called empty.
 MOST_DRAWS = 1000
@@ -120,7 +121,7 @@ class TunerStudy:
 
     # what became of it
 
-    def report(self, attempt: Attempt, epoch: int, loss: float) -> bool:
+    def report(self, attempt: Attempt, epoch: Epoch) -> bool:
         return False
 
     def beat(self, attempt: Attempt, beat: Beat) -> None:

@@ -31,7 +31,7 @@ from fibsem.system.outages import Patience, weathered
 from fibsem.tracking import names
 from fibsem.tracking.naming import run_name
 from fibsem.training.failures import PrunedError, TrialFailedError
-from fibsem.training.results import TrialResult
+from fibsem.training.results import Epoch, TrialResult
 from fibsem.training.run import Job
 
 if TYPE_CHECKING:
@@ -162,11 +162,11 @@ class Worker:
     def _train(self, held: Held) -> None:
         attempt, job = held.attempt, self._job(held.attempt)
 
-        def on_epoch(epoch: int, loss: float) -> None:
-            if self.study.report(attempt, epoch, loss):
-                raise PrunedError(epoch)
-            if epoch >= held.epochs:  # of a training that goes on, those come again
-                held.epochs = epoch + 1
+        def on_epoch(epoch: Epoch) -> None:
+            if self.study.report(attempt, epoch):
+                raise PrunedError(epoch.epoch)
+            if epoch.epoch >= held.epochs:  # of a training that goes on, those come again
+                held.epochs = epoch.epoch + 1
                 self.patience.renew()
 
         pulse.begin()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from fibsem.errors import UserError
-from fibsem.training.results import Figures
+from fibsem.training.results import Epoch, Figures
 
 OBJECTIVES = {
     "val/loss": "minimize",
@@ -50,6 +50,10 @@ class Objective:
         if name == "porosity_bias":
             return abs(float(figures["porosity"]) - float(figures["label_porosity"]))
         return float(figures[name])
+
+    def of_epoch(self, epoch: Epoch) -> float:
+        """The figure of a training that is not finished, with its weights of one epoch."""
+        return self.of({"val": epoch.val, "val_all": epoch.val_all or None})
 
     def of_metrics(self, metrics: Mapping[str, float]) -> float | None:
         """The figure among the metrics of a run, whose keys are ``group/name``; None without it."""

@@ -88,9 +88,9 @@ def test_evaluations_are_tables_and_are_compared(found, capsys):
 
 def test_a_sweep_has_its_trials_as_a_table_and_the_words_of_the_command(found):
     searched = found[1]
-    assert str(searched).startswith("2 trials, 0 pruned; best val/loss ")
+    assert str(searched).startswith("2 trials, 0 pruned; best val_all/miou ")
     assert list(searched.trials["state"]) == ["complete", "complete"]
-    assert searched.best["value"] == searched.trials["val/loss"].min()
+    assert searched.best["value"] == searched.trials["val_all/miou"].max()
     assert json.loads((searched.folder / "summary.json").read_text()) == searched.summary
     assert searched._repr_html_().count("<img") >= 2
 
@@ -115,7 +115,7 @@ def test_trials_are_found_by_their_figures_and_looked_at(found):
     _, searched, _, store, _ = found
     client = client_of(store["tracking"]["uri"])
     best, where = searched.best, [client.get_run(searched.best["run_id"]).info.experiment_id]
-    first = [{"field_name": "metrics.val/loss", "ascending": True}]
+    first = [{"field_name": "metrics.val_all/miou", "ascending": False}]
     trials = "tags.`fibsem.state` = 'complete'"  # the promoted network is another model
     models = client.search_logged_models(where, trials, order_by=first)
     assert len(models) == 2
@@ -123,7 +123,7 @@ def test_trials_are_found_by_their_figures_and_looked_at(found):
     figures = {metric.key: metric.value for metric in models[0].metrics}
     assert figures["val/miou"] == best["val"]["miou"]
     assert models[0].params["model.name"] == "threshold"
-    worse = f"{trials} and metrics.`val/loss` > {best['val']['loss'] + 1e-6}"
+    worse = f"{trials} and metrics.`val_all/miou` < {best['value'] - 1e-9}"
     (other,) = client.search_logged_models(where, worse)
     assert other.source_run_id == models[1].source_run_id
     assert len(client.get_metric_history(best["run_id"], "val/miou")) == 2  # its epoch, its result

@@ -28,6 +28,20 @@ def test_another_process_keeps_its_passwords_to_itself_before_it_reads_anything(
     assert done.stdout.decode().strip() == "postgresql://me:***@127.0.0.1:9/none"
 
 
+@pytest.mark.parametrize(("given", "objective"), [
+    ([], "val_all/miou"), (["model=auto"], "val_all/miou"),
+    (["search=keras_tuner"], "val_all/miou"),
+    (["experiment=thesis"], "val/loss"), (["train=sgd"], "val/loss"),
+    (["train.val_all=false"], "val/loss"),
+    (["search.objectives=[val/accuracy]"], "val/accuracy"),
+    (["experiment=thesis", "search.objectives=[val_all/miou]"], "val_all/miou"),
+])  # fmt: skip
+def test_a_sweep_searches_for_the_figure_of_the_film_where_no_protocol_says_otherwise(
+    given, objective
+):
+    assert Configuration(compose("sweep", given)).search.objectives == (objective,)
+
+
 def test_a_copy_is_read_anew():
     given = Configuration(compose("train", ["seed=4"]))
     copied = pickle.loads(pickle.dumps(given))

@@ -78,7 +78,7 @@ OTHER = {
     "train.max_seconds": 60.0, "train.keep": "miou",
     "train.validation": "lattice", "train.rare_windows": 0.25, "final.steps": 9,
     "search.backend": "keras_tuner", "search.constraints": {"val/miou": 0.5},
-    "search.rungs": [[70, 2], [30, 6]],
+    "search.rungs": [[70, 2], [30, 6]], "search.objectives": ["val/miou"],
     "search.max_seconds": 60.0, "search.memory_gib": 3.0, "search.sampler": "tpe",
     "search.pruner": "median",
     "search.storage": "sqlite:///other.db", "study": "other", "space.name": "other",

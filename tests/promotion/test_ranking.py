@@ -54,12 +54,13 @@ def swept(tiny, new_store, tmp_path_factory):
 def test_the_best_trials_of_all_sweeps_come_first(swept):
     _, dataset, tracking, _ = swept
     trials = best_trials(tracking, dataset, RankConfig(k=6))
-    losses = [trial.loss for trial in trials]
-    assert len(losses) == 4
-    assert losses == sorted(losses)
+    assert {trial.goal.key for trial in trials} == {"val_all/miou"}
+    overlaps = [trial.figure for trial in trials]
+    assert len(overlaps) == 4
+    assert overlaps == sorted(overlaps, reverse=True)
     assert {trial.study for trial in trials} == {"large", "small"}
     best = best_trials(tracking, dataset, RankConfig(k=2))
-    assert [trial.study for trial in best] == ["large", "large"]
+    assert [trial.run_id for trial in best] == [trial.run_id for trial in trials[:2]]
     run = tracking.client.get_run(best[0].run_id)
     assert (best[0].name, best[0].code) == (run.info.run_name, code_version())
     assert (best[0].number, best[0].parent) == (

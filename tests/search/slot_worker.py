@@ -22,8 +22,10 @@ def space():
 
 
 def open_study(storage, folder, trials, **more):
-    search = SearchConfig(trials=trials, storage=storage, retries=100, heartbeat_s=0.2, grace_s=2,
-                          **more)  # fmt: skip
+    search = SearchConfig(
+        objectives=("val/loss",), trials=trials, storage=storage, retries=100, heartbeat_s=0.2,
+        grace_s=2, **more,
+    )  # fmt: skip
     study = OptunaStudy("test", Path(folder), search, space(), objectives(search.objectives))
     OPENED.append(study)
     return study

@@ -9,7 +9,7 @@ from fibsem.config import Configuration, compose
 from fibsem.search.sweep import Sweep
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
-from fibsem.training.results import TrialResult
+from fibsem.training.results import Epoch, TrialResult
 
 
 class Runs:
@@ -47,11 +47,20 @@ def opened(*overrides, tiny, store, folder):
     return Sweep.open(given, dataset, folder, Tracking.open(given.tracking, dataset.name))
 
 
-def finished(loss, miou=0.5, cost=1.0):
-    """What a training that is over leaves."""
+def epoch(number, loss, miou=None):
+    """What an unfinished training tells; without another mIoU, small losses are good."""
+    miou = 1 - loss if miou is None else miou
+    val = {"loss": loss, "miou": miou, "accuracy": 0.5}
+    return Epoch(number, 0.01, loss, val, 1.0, 0.1, {"miou": miou})
+
+
+def finished(loss, miou=None, cost=1.0):
+    """What a training that is over leaves; without another mIoU, small losses are good."""
+    miou = 1 - loss if miou is None else miou
     return TrialResult(
         run_id=f"run {loss} {miou} {cost}",
         val={"loss": loss, "miou": miou, "accuracy": 0.5},
+        val_all={"miou": miou},
         history=(),
         best_epoch=0,
         train_seconds=1.0,

@@ -11,7 +11,7 @@ import yaml
 
 from fibsem import sweep, train
 from fibsem.api.options import tree_of
-from fibsem.config import Configuration, RankConfig, SearchConfig, compose, read, with_architecture
+from fibsem.config import Configuration, RankConfig, compose, with_architecture
 from fibsem.errors import UserError
 from fibsem.promotion.ranking import rank
 from fibsem.promotion.setting import Promotion
@@ -128,7 +128,7 @@ def test_a_training_is_of_one_architecture():
 def test_every_sampler_draws_networks_of_both(tmp_path, sampler):
     how = ["search.trials=9", "search.startup_trials=5", f"search.sampler={sampler}"]
     tree = compose("sweep", ["model=auto", *how])
-    search = read(SearchConfig, tree["search"], "search")
+    search = Configuration(tree).search
     goals = objectives(search.objectives)
     study = backend_of("optuna")("both", tmp_path, search, read_space(tree), goals)
     networks = set()

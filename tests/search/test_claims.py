@@ -59,7 +59,9 @@ def test_no_trial_is_claimed_twice(storage, tmp_path):
 def test_no_trial_of_keras_tuner_is_claimed_twice(tmp_path):
     from fibsem.search.tuner_study import TunerStudy
 
-    search = SearchConfig(backend="keras_tuner", trials=WORKERS * ROUNDS, sampler="random")
+    search = SearchConfig(
+        objectives=("val/loss",), backend="keras_tuner", trials=WORKERS * ROUNDS, sampler="random"
+    )
 
     def make():
         return TunerStudy(

@@ -16,7 +16,7 @@ def test_a_trial_beyond_a_bound_is_said_and_never_the_best(here):
     sweep = opened(BOUND, "search.sampler=tpe", "search.trials=3", **here)
     worked(sweep, [finished(0.1, cost=2500), finished(0.3, cost=2000), finished(0.2, cost=2000.5)])
     told = sweep.summary(1.0)
-    assert (told["best"]["value"], told["infeasible"], told["trials"]["complete"]) == (0.3, 2, 3)
+    assert (told["best"]["value"], told["infeasible"], told["trials"]["complete"]) == (0.7, 2, 3)
     reasons = [row["reason"] for row in sweep.table()]
     said = "beyond search.constraints: cost/seconds_per_gigapixel is"
     assert reasons == [f"{said} 2500", "", f"{said} 2000.5"]
@@ -74,6 +74,18 @@ def read_store(run):
     from fibsem.config import TrackingConfig
 
     return read(TrackingConfig, compose("sweep", run.store)["tracking"], "tracking")
+
+
+@pytest.mark.parametrize("given", [
+    ["search.pruner=median", "search.objectives=[cost/seconds_per_gigapixel]"],
+    ["search.pruner=halving", "search.objectives=[val_all/miou]", "train.validation=lattice"],
+    ["search.rungs=[[3,2],[1,6]]", "search.trials=4",
+     "search.objectives=[cost/seconds_per_gigapixel]"],
+])  # fmt: skip
+def test_unfinished_trainings_are_not_compared_by_what_they_do_not_have(tmp_path, given):
+    what = given[0].partition("=[")[0]
+    with pytest.raises(UserError, match=rf"`{what}` compares trainings that are not finished"):
+        prepare(compose("sweep", ["data=demo", *given, f"output={tmp_path / 'sweep'}"]))
 
 
 @pytest.mark.parametrize("key", ["objectives=[val_all/miou]", "constraints={val_all/miou: 0.5}"])

@@ -17,11 +17,12 @@ from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
 from fibsem.training.failures import PrunedError, TrialFailedError
 from fibsem.training.run import Job
+from tests.search.sweeps import epoch
 
 GONE = SimpleNamespace(join=lambda: None, exitcode=-signal.SIGKILL)
 
 
-def conversation(messages, on_epoch=lambda epoch, loss: None, process=GONE):
+def conversation(messages, on_epoch=lambda epoch: None, process=GONE):
     """What the sweep makes of a process that says these, and what it answers."""
     ours, theirs = multiprocessing.Pipe()
     for message in messages:
@@ -29,7 +30,8 @@ def conversation(messages, on_epoch=lambda epoch, loss: None, process=GONE):
     answers = []
     if messages:
         watch = threading.Thread(
-            target=lambda: answers.extend(theirs.recv() for m in messages if m[0] == "epoch")
+            target=lambda: answers.extend(theirs.recv() for m in messages if m[0] == "epoch"),
+            daemon=True,
         )
         watch.start()
     else:
@@ -39,22 +41,23 @@ def conversation(messages, on_epoch=lambda epoch, loss: None, process=GONE):
         return executors.Isolated._converse(isolated, ours, process, on_epoch), answers
     finally:
         if messages:
-            watch.join()
+            watch.join(60)
 
 
 def test_epochs_are_told_and_the_record_comes_last():
     told = []
-    messages = [("epoch", (0, 0.5)), ("epoch", (1, 0.4)), ("done", {"run_id": "a"})]
-    record, answers = conversation(messages, lambda *epoch: told.append(epoch))
-    assert (record, answers, told) == ({"run_id": "a"}, ["go on"] * 2, [(0, 0.5), (1, 0.4)])
+    epochs = [epoch(0, 0.5), epoch(1, 0.4)]
+    messages = [*(("epoch", one) for one in epochs), ("done", {"run_id": "a"})]
+    record, answers = conversation(messages, told.append)
+    assert (record, answers, told) == ({"run_id": "a"}, ["go on"] * 2, epochs)
 
 
 def test_a_trial_that_shall_end_is_told_so_and_says_that_it_has():
-    def prune(epoch, loss):
-        raise PrunedError(epoch)
+    def prune(epoch):
+        raise PrunedError(epoch.epoch)
 
     with pytest.raises(PrunedError) as caught:
-        conversation([("epoch", (3, 0.5)), ("pruned", (3,))], prune)
+        conversation([("epoch", epoch(3, 0.5)), ("pruned", (3,))], prune)
     assert caught.value.epoch == 3
 
 
@@ -122,7 +125,8 @@ def test_what_a_process_runs_is_what_it_says(tiny, new_store, tmp_path):
 
     (kind, result), pipe = said("trained", "go on")
     assert (kind, result.epochs) == ("done", 1)
-    assert pipe.recv() == ("epoch", (0, result.val["loss"]))
+    said_first, epoch = pipe.recv()
+    assert (said_first, epoch) == ("epoch", result.history[0])
     assert said("pruned", "prune")[0] == ("pruned", (0,))
     (kind, content), _ = said("failed", "go on", {**tree, "nbhd": "10x10x3"})
     reason, trace, final, own, diverged = content

@@ -64,7 +64,7 @@ def test_divergence_is_news_of_hyperparameters_and_is_not_tried_again(here, back
     assert len({job.folder.name.partition("-")[0] for job in jobs}) == len(jobs)
     (outcome,) = [one for one in sweep.study.outcomes() if one.reason]
     assert outcome.reason == reason
-    assert sweep.best().objectives == (0.4 if outcome.state == "pruned" else 0.3,)
+    assert sweep.best().objectives == (0.6 if outcome.state == "pruned" else 0.7,)
     assert outcome.state == ("failed" if backend else "pruned")
     sweep.study.close()
 

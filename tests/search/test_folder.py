@@ -8,8 +8,7 @@ import pytest
 import tifffile
 
 from fibsem import sweep
-from fibsem.config import Configuration, compose, read, settings_hash, settings_of
-from fibsem.config.search import SearchConfig
+from fibsem.config import Configuration, compose, settings_hash, settings_of
 from fibsem.errors import UserError
 from fibsem.search.declared import read_space
 from fibsem.search.executors import InProcess
@@ -102,7 +101,7 @@ def test_of_two_that_begin_one_study_at_once_one_alone_goes_on(tree, tmp_path):
     """By two machines, each with a folder of its own: whose settings it has, is decided once."""
     database = f"search.storage=sqlite:///{tmp_path / 'shared.db'}"
     trees = [tree(database, "study=one", f"search.seed={seed}") for seed in (1, 2)]
-    search = read(SearchConfig, trees[0]["search"], "search")
+    search = Configuration(trees[0]).search
     space, goals = read_space(trees[0]), objectives(search.objectives)
     tracking = Tracking.open(Configuration(trees[0]).run.tracking, "film")
     studies = [backend_of("optuna")("one", tmp_path, search, space, goals) for _ in trees]

@@ -16,6 +16,7 @@ from fibsem.tracking.runs import Tracking
 from fibsem.tracking.store import client_of
 from tests import servers
 from tests.search import slot_worker
+from tests.search.sweeps import epoch
 
 #: Where a tracking server has the artifacts of its runs.
 ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
@@ -170,20 +171,22 @@ def test_a_study_in_postgresql_with_a_pruner_survives_that_it_is_away(tmp_path):
         pytest.skip("PostgreSQL is not installed (Debian package postgresql)")
     server = servers.Postgres(tmp_path)
     server.start()
-    search = SearchConfig(trials=3, storage=server.url, pruner="median", sampler="random")
+    search = SearchConfig(
+        trials=3, objectives=("val/loss",), storage=server.url, pruner="median", sampler="random"
+    )
     study = OptunaStudy(
         "test", tmp_path, search, slot_worker.space(), objectives(search.objectives)
     )
     slot_worker.OPENED.append(study)
     study.open_slots()
     attempt = study.claim()
-    assert not study.report(attempt, 0, 1.0)
+    assert not study.report(attempt, epoch(0, 1.0))
     server.stop()
     try:
         until = time.monotonic() + 15
         while time.monotonic() < until:
             for call in (
-                lambda: study.report(attempt, 1, 0.9),
+                lambda: study.report(attempt, epoch(1, 0.9)),
                 lambda: study.claim(),
                 lambda: study.recover(),
                 lambda: study.complete(attempt, [0.5], {}),
@@ -195,7 +198,7 @@ def test_a_study_in_postgresql_with_a_pruner_survives_that_it_is_away(tmp_path):
                     call()
             time.sleep(1)
         server.start()
-        assert not study.report(attempt, 1, 0.9)
+        assert not study.report(attempt, epoch(1, 0.9))
         study.complete(attempt, [0.5], {})
         assert [a.state for a in study.attempts()] == ["complete", "waiting", "waiting"]
         assert study.claim().slot == 1

@@ -7,15 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fibsem import sweep
-from fibsem.config import Configuration, SearchConfig, compose
+from fibsem.config import SearchConfig, compose
 from fibsem.errors import UserError
 from fibsem.search.rungs import NotYetError, Rung, epochs_at, heir, left_behind, read_rungs
 from fibsem.search.slots import Attempt
-from fibsem.search.sweep import Sweep
-from fibsem.tracking.runs import Tracking
-from fibsem.training.datasets import obtain
 from fibsem.training.failures import TrialFailedError
-from tests.search.sweeps import finished
+from tests.search.sweeps import epoch, finished, opened
 
 RUNGS = read_rungs([[9, 2], [3, 6], [1, 18]])
 
@@ -35,6 +32,25 @@ def test_the_best_of_a_rung_go_on(order):
     found = [heir(RUNGS, slot, done, losses) for slot in (9, 10, 11)]
     assert [order[one.slot] for one in found] == [0, 1, 2]
     assert heir(RUNGS, 3, done, losses) is None  # begins its own
+
+
+@pytest.mark.parametrize("objective", ["val/loss", "val/miou", "val_all/miou"])
+def test_the_objective_says_who_is_the_best_of_a_rung(begin_halving, objective):
+    """The larger loss has the larger overlap here."""
+    halving, jobs = begin_halving(f"search.objectives=[{objective}]"), []
+
+    def execute(job, on_epoch):
+        jobs.append(job)
+        loss = 0.1 + job.tree["train"]["learning_rate"]
+        for number in range(4):
+            on_epoch(epoch(number, loss, loss))
+        return finished(loss, loss)
+
+    halving.work(execute, lambda *_: None)
+    rates = [job.tree["train"]["learning_rate"] for job in jobs]
+    best = min(rates[:6]) if objective == "val/loss" else max(rates[:6])
+    assert rates[6] == rates[8] == best
+    assert halving.best().values["train.learning_rate"] == best
 
 
 def test_a_rung_waits_for_the_one_before():
@@ -82,27 +98,27 @@ def test_what_are_no_rungs_is_said(given, said):
 
 
 @pytest.fixture
-def halving(tiny, new_store, tmp_path):
-    """A sweep in rungs of 6, 2 and 1 trials that nobody works on yet."""
-    given = [
-        f"data.path={tiny}", "nbhd=11x11x3", "space=smoke", f"output={tmp_path}",
-        *new_store(tmp_path), "search.rungs=[[6,1],[2,2],[1,4]]", "search.trials=9",
-        "train.epochs=4", "space.axes.model.blocks=[1]",
-    ]  # fmt: skip
-    tree = compose("sweep", given)
-    config = Configuration(tree).run
-    dataset = obtain(config.data, config.split)
-    opened = Sweep.open(
-        Configuration(tree), dataset, tmp_path, Tracking.open(config.tracking, dataset.name)
-    )
-    yield opened
-    opened.study.close()
+def begin_halving(tiny, new_store, tmp_path):
+    """Function (*overrides) -> sweep in rungs of 6, 2 and 1 trials that nobody works on yet."""
+    begun = []
+
+    def begin(*overrides):
+        begun.append(opened(
+            "search.rungs=[[6,1],[2,2],[1,4]]", "search.trials=9", "train.epochs=4",
+            "space.axes.model.blocks=[1]", *overrides, tiny=tiny, store=new_store(tmp_path),
+            folder=tmp_path,
+        ))  # fmt: skip
+        return begun[-1]
+
+    yield begin
+    for one in begun:
+        one.study.close()
 
 
 @pytest.mark.slow
-def test_a_sweep_goes_up_its_rungs(halving):
+def test_a_sweep_goes_up_its_rungs(begin_halving):
     """With the losses of made-up trainings; one of them diverges."""
-    jobs, epochs = [], []
+    halving, jobs, epochs = begin_halving(), [], []
 
     def loss_of(job):
         return 0.1 + job.tree["train"]["learning_rate"]
@@ -114,9 +130,9 @@ def test_a_sweep_goes_up_its_rungs(halving):
                 "diverged: the training loss is nan", "trace", final=False, diverged=True
             )
         epochs.append(0)
-        for epoch in range(4):
-            epochs[-1] = epoch + 1
-            on_epoch(epoch, loss_of(job))
+        for number in range(4):
+            epochs[-1] = number + 1
+            on_epoch(epoch(number, loss_of(job)))
         return finished(loss_of(job))
 
     halving.work(execute, lambda *_: None)

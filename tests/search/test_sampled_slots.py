@@ -11,6 +11,7 @@ from fibsem.search.samplers import objectives
 from fibsem.search.slots import filled
 from fibsem.search.space import Choice, Space
 from tests.search import slot_worker
+from tests.search.sweeps import epoch
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +44,7 @@ def test_a_grid_ends_with_its_last_point(tmp_path):
 
 def narrowed(folder, sampler):
     """A study of a space in which the depth forbids wide kernels."""
-    search = SearchConfig(trials=14, sampler=sampler, startup_trials=2)
+    search = SearchConfig(objectives=("val/loss",), trials=14, sampler=sampler, startup_trials=2)
     axes = {"model.blocks": Choice((1, 2, 3)), "model.kernel": Choice((3, 5, 7))}
     space = Space("deep", axes, (), 2, lambda v: v["model.blocks"] * v["model.kernel"] <= 10)
     study = OptunaStudy("deep", folder, search, space, objectives(search.objectives))
@@ -83,7 +84,7 @@ def test_several_objectives_have_directions(tmp_path):
     assert [direction.name for direction in study.study.directions] == ["MAXIMIZE", "MINIMIZE"]
     study.open_slots()
     attempt = study.claim()
-    assert not study.report(attempt, 0, 1.0)
+    assert not study.report(attempt, epoch(0, 1.0))
     study.complete(attempt, [0.8, 100.0], {})
     assert study.outcomes()[0].objectives == (0.8, 100.0)
     for wrong in ({"pruner": "median"}, {"sampler": "cmaes"}):
@@ -100,10 +101,10 @@ def test_every_pruner_ends_a_hopeless_trial(tmp_path, pruner):
     pruned = 0
     for k in range(6):
         attempt = study.claim()
-        for epoch in range(12):
-            loss = 1 / (epoch + 1) if k == 0 else 1 + 0.1 * epoch + k
-            if study.report(attempt, epoch, loss):
-                study.prune(attempt, {"epochs": epoch + 1})
+        for number in range(12):
+            loss = 1 / (number + 1) if k == 0 else 1 + 0.1 * number + k
+            if study.report(attempt, epoch(number, loss)):
+                study.prune(attempt, {"epochs": number + 1})
                 pruned += 1
                 break
         else:

@@ -127,7 +127,7 @@ def test_a_hopeless_slot_is_given_up_for_another_one(tmp_path):
 def test_an_attempt_whose_process_is_gone_is_found_at_once(start, tmp_path):
     storage = f"sqlite:///{tmp_path / 'study.db'}"
     slot_worker.open_study(storage, tmp_path, 1)
-    worker = start(storage, 1, 60)
+    worker = start(storage, 1, 1e7)  # of which it waits a part drawn at random
     study = slot_worker.open_study(storage, tmp_path, 1)
     while not any(a.state == "running" for a in study.attempts()):
         time.sleep(0.1)

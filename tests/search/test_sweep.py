@@ -12,7 +12,7 @@ from fibsem.errors import UserError
 from fibsem.search.folder import wait_for
 from fibsem.search.report import report_sweep
 from fibsem.training.failures import PrunedError
-from tests.search.sweeps import children, finished, opened, worked
+from tests.search.sweeps import children, epoch, finished, opened, worked
 
 
 def test_parent_and_children_say_everything(run, capsys):
@@ -33,8 +33,8 @@ def test_parent_and_children_say_everything(run, capsys):
         } <= set(child.data.tags)
         assert len(client.get_metric_history(child.info.run_id, "val/loss")) >= 3
         assert child.data.metrics["cost/predicted_seconds_per_gigapixel"] > 0
-    losses = [child.data.metrics["val/loss"] for child in runs]
-    assert summary["best"]["value"] == min(losses)
+    overlaps = [child.data.metrics["val_all/miou"] for child in runs]
+    assert summary["best"]["value"] == max(overlaps)
     assert client.get_run(summary["parent_run_id"]).info.status == "FINISHED"
     assert "estimated time per trial" in capsys.readouterr().out
 
@@ -82,6 +82,27 @@ def test_the_best_trial_is_best_in_the_direction_of_its_objective(here, objectiv
     parent = sweep.tracking.client.get_run(sweep.parent).data
     assert parent.tags["fibsem.best_run"] == best["run_id"]
     assert parent.metrics["best/" + objective.removeprefix("val/")] == value
+    sweep.study.close()
+
+
+@pytest.mark.parametrize("objective", ["val/loss", "val/miou", "val_all/miou"])
+def test_a_pruner_ends_what_is_worse_in_the_direction_of_its_objective(here, objective):
+    """The larger loss has the larger overlap here."""
+    pruner = ["search.pruner=median", "search.startup_trials=1", "search.pruner_warmup=0"]
+    sweep = opened(*pruner, f"search.objectives=[{objective}]", "search.trials=3", **here)
+    losses = iter((0.5, 0.2, 0.8))
+
+    def execute(job, on_epoch):
+        loss = next(losses)
+        on_epoch(epoch(0, loss, loss))
+        return finished(loss, loss)
+
+    sweep.work(execute, lambda *_: None)
+    states = [one.state for one in sweep.study.outcomes()]
+    best = 0.2 if objective == "val/loss" else 0.8
+    pruned = "complete", "complete", "pruned"
+    assert states == list(pruned if objective == "val/loss" else (pruned[0], pruned[2], pruned[1]))
+    assert sweep.best().objectives == (best,)
     sweep.study.close()
 
 

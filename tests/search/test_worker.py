@@ -20,8 +20,8 @@ from fibsem.system.files import write_json
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
 from fibsem.training.failures import TrialFailedError
-from fibsem.training.results import TrialResult
 from fibsem.training.run import CHECKPOINT
+from tests.search.sweeps import epoch, finished
 
 
 @pytest.fixture
@@ -59,9 +59,10 @@ def trained(sweep, job, loss=0.5):
     run_id = begun(sweep, job)
     data = sweep.tracking.client.get_run(sweep.parent).data.tags["fibsem.data"]
     sweep.tracking.tag(run_id, {"fibsem.data": data})
-    sweep.tracking.log_metrics(run_id, {"val/loss": loss})
+    result = replace(finished(loss), run_id=run_id)
+    sweep.tracking.log_metrics(run_id, result.metrics())
     sweep.tracking.log_json(run_id, job.tree, "config.json")
-    return TrialResult(run_id, {"loss": loss, "miou": 0.5}, (), 0, 1.0, 1, 1, {})
+    return result
 
 
 def quiet(text, done, total):
@@ -90,11 +91,11 @@ def test_what_a_worker_lost_it_neither_tells_nor_touches(begin, how, capsys):
 
     def stop_and_continue(job, on_epoch):
         mine = trained(stopped, job, 0.1)
-        on_epoch(0, 0.9)
+        on_epoch(epoch(0, 0.9))
         running = next(a for a in rival.study.attempts() if a.state == "running")
         rival.study.fail(running, "killed", "killed")  # as it is by its silence
         rival.work(take_over, quiet)
-        on_epoch(1, 0.8)
+        on_epoch(epoch(1, 0.8))
         return mine
 
     stopped.work(stop_and_continue, quiet)

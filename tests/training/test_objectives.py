@@ -2,14 +2,20 @@
 
 import pytest
 
+from fibsem.config.search import of_epochs
 from fibsem.errors import UserError
 from fibsem.training.objectives import OBJECTIVES, Objective
+from fibsem.training.results import Epoch
 
 RECORD = {
     "val": {"loss": 0.4, "miou": 0.7, "accuracy": 0.8},
     "val_all": {"miou": 0.6, "porosity": 0.2, "label_porosity": 0.25},
     "cost": {"seconds_per_gigapixel": 900.0},
 }
+
+
+def epoch_of(val_all):
+    return Epoch(0, 0.01, 0.5, RECORD["val"], 1.0, 0.1, val_all)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +37,19 @@ def test_every_objective_is_found_and_has_its_direction(key, value, cost):
     assert objective.of_metrics(metrics) == pytest.approx(value)
     assert objective.cost(objective.of(RECORD)) == pytest.approx(cost)
     assert set(OBJECTIVES.values()) == {"minimize", "maximize"}
+
+
+@pytest.mark.parametrize("key", OBJECTIVES)
+def test_what_unfinished_trainings_are_compared_by(key):
+    """Figures of their epochs, where there are any."""
+    goal = Objective.named(key)
+    assert of_epochs(key, estimates_all=True) != key.startswith("cost/")
+    assert of_epochs(key, estimates_all=False) == key.startswith("val/")
+    if of_epochs(key, estimates_all=True):
+        assert goal.of_epoch(epoch_of(RECORD["val_all"])) == pytest.approx(goal.of(RECORD))
+    if not of_epochs(key, estimates_all=False):
+        with pytest.raises(UserError, match=r"needs (val_all|cost) figures"):
+            goal.of_epoch(epoch_of({}))
 
 
 def test_what_a_training_did_not_measure_is_said():
