@@ -12,7 +12,7 @@ from scipy.special import stdtrit
 from fibsem.analysis.structure.cells import CellCounts
 from fibsem.analysis.structure.components import PoreComponents
 from fibsem.analysis.structure.film import NEITHER, PORE, SOLID, Film, Phases
-from fibsem.analysis.structure.parts import PART
+from fibsem.analysis.structure.parts import PART, parts_of
 from fibsem.analysis.structure.redrawn import (
     Probabilities,
     fitted_length,
@@ -34,6 +34,8 @@ Moved = npt.NDArray[np.float64]
 
 #: Windows to which the draws are fitted, and the sides they have where squares do not say.
 WINDOWS, SIDE = 24, 128
+#: Places of a slice at which a window wholly on the material is looked for.
+TRIES = 16
 
 
 def carried(
@@ -64,14 +66,16 @@ def carried(
         return {"why": why}
     film, interval = segmented.film, porosities["porosity_interval"]
     stored = open_volume(segmented.folder / segmented.record["probabilities"])
-    boxes = _windows(
-        stored, SIDE if interval.get("parts_sd") else round(interval["square_px"] ** 0.5)
-    )
+    side = SIDE if interval.get("parts_sd") else round(interval["square_px"] ** 0.5)
+    boxes = _windows(film, segmented.missing, side)
     windows = np.concatenate([_pore(stored, box) for box in boxes])
-    length = _length(interval, windows)
+    phases = np.concatenate([film.read(box) for box in boxes])
+    part = PART if interval.get("parts_sd") else min(windows.shape[1:])
+    if not _whole(phases, part):
+        return {"why": f"no square of {part} pixels that was looked at is wholly on material"}
+    length = _length(interval, windows, phases != NEITHER)
     if length is None:
         return {"why": "the probabilities are too sure for what the squares vary by"}
-    phases = np.concatenate([film.read(box) for box in boxes])
     shifts = _shifts(porosities, windows, phases, config.draws)
     if shifts is None:
         return {"why": "no shift of the probabilities gives the porosity that the squares do"}
@@ -106,11 +110,16 @@ def _why_not(
     return None
 
 
-def _length(interval: Mapping[str, Any], windows: Probabilities) -> float | None:
-    """How far neighbours err together: as in small parts of the squares, else as whole ones do."""
+def _length(
+    interval: Mapping[str, Any], windows: Probabilities, known: npt.NDArray[np.bool_]
+) -> float | None:
+    """How far neighbours err together: as in small parts of the squares, else as whole ones do.
+
+    Where there is no material, what is stored as a probability says nothing.
+    """
     if interval.get("parts_sd"):
-        return fitted_length(windows, interval["parts_sd"], side=PART)
-    return fitted_length(windows, interval["error"] * interval["squares"] ** 0.5)
+        return fitted_length(windows, interval["parts_sd"], side=PART, known=known)
+    return fitted_length(windows, interval["error"] * interval["squares"] ** 0.5, known=known)
 
 
 def _shifts(
@@ -141,16 +150,33 @@ def _pore(stored: Volume, box: Box) -> Probabilities:
     return (1 - stored.read(box) / np.float32(255)).astype(np.float32)
 
 
-def _windows(stored: Volume, side: int) -> list[Box]:
-    """Windows of one slice each, evenly spread along the film."""
-    z, y, x = stored.shape
+def _windows(film: Film, missing: Sequence[int], side: int) -> list[Box]:
+    """Windows of one slice each, evenly spread along the film, on material as far as it has it."""
+    z, y, x = film.shape
     side = min(side, y, x)
-    rng = np.random.default_rng(0)
-    starts = [
-        (k, int(rng.integers(0, y - side + 1)), int(rng.integers(0, x - side + 1)))
-        for k in evenly_spaced(z, WINDOWS)
+    rng, slices = np.random.default_rng(0), np.setdiff1d(np.arange(z), missing)
+    return [
+        _on_material(film, int(slices[k]), side, rng) for k in evenly_spaced(len(slices), WINDOWS)
     ]
-    return [Box((k, j, i), (k + 1, j + side, i + side)) for k, j, i in starts]
+
+
+def _on_material(film: Film, z: int, side: int, rng: np.random.Generator) -> Box:
+    """The first window of a slice that is wholly on material; else that which has most of it."""
+    most, best = -1, Box((z, 0, 0), (z + 1, side, side))
+    for _ in range(TRIES):
+        y, x = (int(rng.integers(0, size - side + 1)) for size in film.shape[1:])
+        box = Box((z, y, x), (z + 1, y + side, x + side))
+        on = int((film.read(box) != NEITHER).sum())
+        if on > most:
+            most, best = on, box
+        if on == side**2:
+            break
+    return best
+
+
+def _whole(phases: Phases, side: int) -> bool:
+    """Whether any part of so many pixels is material throughout."""
+    return bool((parts_of(phases != NEITHER, side) == 1).any())
 
 
 def _moved(

@@ -81,3 +81,22 @@ def test_drawn_labels_are_as_porous_as_the_squares_say(segment, film, tmp_path):
 def test_parts_in_which_labels_are_drawn_again_are_held_whole(segmented, tmp_path):
     with pytest.raises(UserError, match="`block_voxels` must be at most 50000000 where draws"):
         run(segmented, tmp_path / "q", "draws=2", "block_voxels=50000001")
+
+
+def test_lost_slices_do_not_make_outlines_err_over_shorter_lengths(segment, film, tmp_path):
+    """Nothing is known there, and what is stored as a probability is unsure of every pixel."""
+
+    def length(folder, **how):
+        folder.mkdir()
+        out = segment(folder, film, probabilities=True, **how)
+        record = json.loads((out / "summary.json").read_text())
+        interval = {"volume": [0.4, 0.6], "error": 0.002, "degrees": 30, "squares": 31,
+                    "why": None, "square_px": 4096.0, "parts_sd": 0.04}  # fmt: skip
+        more = {"porosity_corrected": record["porosity"], "porosity_interval": interval}
+        (out / "summary.json").write_text(json.dumps({**record, **more}))
+        how = ["blocks=1", "block_voxels=8000", "draws=2"]
+        return run(out, folder / "q", *how)["carried"]["length_px"]
+
+    whole = length(tmp_path / "whole")
+    lost = length(tmp_path / "lost", lost=[2, 5, 9], missing="skip")
+    assert lost == pytest.approx(whole, rel=0.1)

@@ -66,18 +66,25 @@ def spread_of(
     rng: np.random.Generator,
     draws: int = 8,
     side: int | None = None,
+    known: Mask | None = None,
 ) -> float:
     """S.d. of the drawn porosity around that of the probabilities.
 
-    Of whole windows (k, y, x), or of their parts of ``side`` pixels.
+    Of whole windows (k, y, x), or of their parts of ``side`` pixels; only of those that are
+    ``known`` in every pixel, where it is given.
     """
     lengths, side = (0.0, length, length), side or min(windows.shape[1:])
-    away = [parts_of(redrawn(windows, lengths, rng) - windows, side) for _ in range(draws)]
+    whole = parts_of(np.ones_like(windows, bool) if known is None else known, side) == 1
+    away = [parts_of(redrawn(windows, lengths, rng) - windows, side)[whole] for _ in range(draws)]
     return float(np.sqrt(np.mean(np.square(away))))
 
 
 def fitted_length(
-    windows: Probabilities, sd: float, seed: int = 0, side: int | None = None
+    windows: Probabilities,
+    sd: float,
+    seed: int = 0,
+    side: int | None = None,
+    known: Mask | None = None,
 ) -> float | None:
     """Length in pixels at which drawn windows vary as labelled squares do.
 
@@ -89,6 +96,8 @@ def fitted_length(
         S.d. of labelled porosity around that of the probabilities.
     side
         Of the parts whose porosity it is; None: windows are as large as what was labelled.
+    known : (k, y, x) bool
+        Where there is material: parts that are not wholly on it do not count. None: everywhere.
 
     Returns
     -------
@@ -100,7 +109,7 @@ def fitted_length(
 
     def spread(length: float) -> float:
         rng = np.random.default_rng(seed)  # the same noise each time
-        return spread_of(windows, length, rng, side=side)
+        return spread_of(windows, length, rng, side=side, known=known)
 
     if spread(long) < sd:
         return None

@@ -63,6 +63,18 @@ def test_small_parts_of_a_few_squares_tell_the_length_and_the_spread_of_whole_on
     assert spread_of(pore, found, rng, draws=4) == pytest.approx(np.std(residuals), rel=0.2)
 
 
+@pytest.mark.parametrize("side", [None, PART])
+def test_what_is_no_material_does_not_make_the_length_shorter(side):
+    """What is stored there is unsure of every pixel, and would seem to vary by itself."""
+    windows, known = probabilities((24, 64, 64), 1), np.ones((24, 64, 64), bool)
+    sd = spread_of(windows, 4.0, np.random.default_rng(5), draws=20, side=side)
+    known[::4] = False
+    known[:, :, 56:] = side is None
+    windows[~known] = 0.5
+    assert fitted_length(windows, sd, side=side, known=known) == pytest.approx(4, rel=0.15)
+    assert fitted_length(windows, sd, side=side) < 3.5
+
+
 @pytest.mark.parametrize("porosity", [0.1, 0.4, 0.7])
 def test_shifted_odds_say_the_porosity_that_is_wanted(porosity):
     pore = probabilities((4, 48, 48), 2)
