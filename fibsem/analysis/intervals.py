@@ -20,18 +20,47 @@ from fibsem.analysis.metrics import Confusion
 FEWEST_SQUARES = 6
 
 
-def normal_interval(values: Sequence[float]) -> tuple[float, float]:
-    """95 % interval of a mean, mean +- 1.96 s.d. / sqrt(n) (thesis 3.9).
+def normal_interval(
+    values: Sequence[float], weights: Sequence[float] | None = None
+) -> tuple[float, float]:
+    r"""95 % interval of a mean, mean +- 1.96 s.d. / sqrt(n) (thesis 3.9).
 
     The values (squares, or slices) are taken as independent, as the thesis does; neighbouring
-    slices are not, so that an interval over slices is too narrow.
+    slices are not, so that an interval over slices is too narrow. The mean of shares of unlike
+    areas is a ratio estimate, whose standard error follows from how far each is off:
+
+    .. math:: \bar x = \frac{\sum_i w_i x_i}{\sum_i w_i}, \quad
+        s^2 = \frac{n}{n - 1} \frac{\sum_i w_i^2 (x_i - \bar x)^2}{(\sum_i w_i)^2}
+
+    (Cochran, Sampling Techniques, Wiley 1977, section 6.3); s.d. / sqrt(n) with equal weights.
+
+    Parameters
+    ----------
+    values
+        Those that are not finite do not count.
+    weights
+        What each stands for, such as its pixels, from 0; None: all for the same.
     """
     x = np.asarray(values, np.float64)
-    x = x[np.isfinite(x)]
+    w = np.ones_like(x) if weights is None else np.asarray(weights, np.float64)
+    counts = np.isfinite(x) & (w > 0)
+    x, w = x[counts], w[counts]
     if x.size < 2:
         return float("nan"), float("nan")
-    half = 1.96 * float(x.std(ddof=1)) / np.sqrt(x.size)
-    return float(x.mean() - half), float(x.mean() + half)
+    mean = float(np.average(x, weights=w))
+    half = 1.96 * _clustered(w / w.sum() * (x - mean))
+    return mean - half, mean + half
+
+
+def porosity_interval(squares: Sequence[Confusion]) -> tuple[float, float]:
+    """95 % interval of the porosity that squares are given, over squares, each by its pixels.
+
+    >>> full, corner = Confusion(((30, 0), (0, 70))), Confusion(((1, 0), (0, 0)))
+    >>> low, high = porosity_interval([full, full, corner])
+    >>> low < 61 / 201 < high
+    True
+    """
+    return normal_interval([one.porosity for one in squares], [one.pixels for one in squares])
 
 
 def with_interval(

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from fibsem.analysis.intervals import normal_interval
+from fibsem.analysis.intervals import porosity_interval
 from fibsem.analysis.metrics import Confusion, over_squares
 
 Record = Mapping[str, Any]
@@ -139,7 +139,7 @@ def post_processing(
 
 def _one_run(parts: Sequence[Confusion]) -> dict[str, Any]:
     """Figures of pooled squares as spreads of a single run, with the interval of porosity."""
-    low, high = normal_interval([part.porosity for part in parts])
+    low, high = porosity_interval(parts)
     figures = {**over_squares(parts), "porosity_low": low, "porosity_high": high}
     return {key: {"mean": value, "std": None} for key, value in figures.items()}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,12 +93,3 @@ class Classes:
                 "the greys that it shows are declared in `classes`; save it as plain grey values."
             )
         return fitting[0] if fitting else labels
-
-
-def porosity(labels: Sequence[LabelArray]) -> list[float]:
-    """Share of pore pixels in each labelled array; unlabelled pixels do not count."""
-    return [
-        float((array == 0).sum() / labelled)
-        for array in labels
-        if (labelled := int((array != IGNORE).sum()))
-    ]

@@ -12,9 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fibsem.analysis import figures
-from fibsem.analysis.intervals import normal_interval
 from fibsem.data.dataset import Dataset
-from fibsem.data.labels import porosity
 from fibsem.data.placing import doubts
 from fibsem.data.preprocessing import GreyProfile, Recipe, evenly_spaced, mean_profile
 from fibsem.data.samples import Region, Sample, by_split, left_out
@@ -23,6 +21,7 @@ from fibsem.data.volumes.lengths import differing
 from fibsem.reporting.agreement import agreement
 from fibsem.reporting.contrast import Classed, by_class, classed, grey_of, inverted_or_unrelated
 from fibsem.reporting.greys import Greys, greys, left_out_shares
+from fibsem.reporting.label_porosity import LabelPorosity, label_porosity
 from fibsem.system.file_names import file_name
 
 #: Share of pixels at the darkest or brightest value from which a sample counts as saturated.
@@ -55,10 +54,10 @@ class Inspection:
         )
 
     def record(self) -> dict[str, Any]:
-        """The record of ``summary.json``; porosity of the labels, its interval over regions."""
+        """The record of ``summary.json``; porosity of the labels, its interval over places."""
         samples = {}
         for sample in self.dataset.samples:
-            shares = porosity([region.read() for region in sample.regions])
+            labelled = self.porosities[sample.name]
             samples[sample.name] = {
                 "shape": list(sample.volume.shape),
                 "dtype": str(sample.volume.dtype),
@@ -67,8 +66,8 @@ class Inspection:
                 "median": self.greys[sample.name].median,
                 "gradient": self.profiles[sample.name].slope,
                 "regions": {split: len(r) for split, r in by_split(sample).items()},
-                "porosity": float(np.mean(shares)) if shares else None,
-                "porosity_ci": list(normal_interval(shares)) if len(shares) > 1 else None,
+                "porosity": labelled.porosity,
+                "porosity_ci": labelled.interval and list(labelled.interval),
                 "expected_porosity": sample.expected_porosity,
                 "left_out": left_out_shares(sample),
                 "ignored_px": sum(map(left_out, sample.regions)),
@@ -86,6 +85,11 @@ class Inspection:
     def classes(self) -> dict[str, list[Classed]]:
         """Grey values of the squares of every sample that has some."""
         return {s.name: list(classed(s)) for s in self.dataset.samples if s.regions}
+
+    @cached_property
+    def porosities(self) -> dict[str, LabelPorosity]:
+        """What the labels of every sample say."""
+        return {sample.name: label_porosity(sample.regions) for sample in self.dataset.samples}
 
     def warnings(self) -> Iterator[str]:
         """What is legal but should be looked at."""
@@ -118,15 +122,13 @@ class Inspection:
             for split, regions in by_split(sample).items():
                 if not regions:
                     yield f"{sample.name}: no {split} regions"
-            shares = porosity([region.read() for region in sample.regions])
-            expected = sample.expected_porosity
-            if expected is not None and len(shares) > 1:
-                low, high = normal_interval(shares)
-                if not low <= expected <= high:
-                    yield (
-                        f"{sample.name}: the expected porosity {100 * expected:.1f} % is outside "
-                        f"the interval of its labels, [{100 * low:.1f}, {100 * high:.1f}] %"
-                    )
+            expected, interval = sample.expected_porosity, self.porosities[sample.name].interval
+            if expected is not None and interval and not interval[0] <= expected <= interval[1]:
+                low, high = interval
+                yield (
+                    f"{sample.name}: the expected porosity {100 * expected:.1f} % is outside "
+                    f"the interval of its labels, [{100 * low:.1f}, {100 * high:.1f}] %"
+                )
 
     def figures(self, folder: Path) -> list[Path]:
         """Draw the figures into a folder; those of labels only where there are labels."""

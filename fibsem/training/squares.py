@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fibsem.analysis.calibration import Platt
-from fibsem.analysis.intervals import normal_interval
+from fibsem.analysis.intervals import porosity_interval
 from fibsem.analysis.metrics import Confusion, Counted, cross_entropy, over_squares
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
 from fibsem.analysis.postprocessing.steps import smooth
@@ -114,12 +114,12 @@ def labelled_figures(
 ) -> dict[str, float]:
     """Figures over all labelled pixels of a split, pooled over squares, of one sample or of all.
 
-    The interval of porosity is over squares (thesis 3.9); the loss is that of the scores, whatever
-    the post-processing.
+    The interval of porosity is over squares (thesis 3.9), each by its pixels; the loss is that of
+    the scores, whatever the post-processing.
     """
     chosen = [one for one in squares if one.is_of(split, sample)]
     parts = confusions(chosen, split, kind)
-    low, high = normal_interval([part.porosity for part in parts])
+    low, high = porosity_interval(parts)
     losses = [(one.loss, one.half.pixels) for one in chosen if one.loss is not None]
     loss = sum(loss * n for loss, n in losses) / max(1, sum(n for _, n in losses))
     return {**over_squares(parts), "loss": loss, "porosity_low": low, "porosity_high": high}

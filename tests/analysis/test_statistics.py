@@ -116,6 +116,27 @@ def test_interval_covers_the_mean_as_often_as_it_says():
     assert np.mean(hits) == pytest.approx(0.95, abs=0.02)
 
 
+def test_an_interval_of_unlike_areas_lies_around_their_weighted_mean():
+    """By hand: 1/2 of 4 pixels, 1 of 1; and what weighs the same has the interval of before."""
+    mean, off = 3 / 5, np.array([4 * (1 / 2 - 3 / 5), 1 - 3 / 5]) / 5
+    half = 1.96 * np.sqrt(2 * (off**2).sum())
+    assert normal_interval([0.5, 1.0], [4, 1]) == pytest.approx((mean - half, mean + half))
+    equal = [0.2, 0.3, 0.4, float("nan")], [7, 7, 7, 0]
+    assert normal_interval(*equal) == pytest.approx(normal_interval([0.2, 0.3, 0.4]))
+    assert np.isnan(normal_interval([0.2, 0.9], [5, 0])).all()
+
+
+def test_an_interval_of_unlike_areas_covers_as_often_as_it_says():
+    rng = np.random.default_rng(4)
+
+    def covers():
+        areas, share = rng.integers(10, 5000, 60), rng.beta(3, 7, 60)
+        low, high = normal_interval(share.tolist(), areas.tolist())
+        return low < 0.3 < high
+
+    assert np.mean([covers() for _ in range(2000)]) == pytest.approx(0.95, abs=0.02)
+
+
 def test_one_value_has_no_interval():
     assert np.isnan(normal_interval([0.3])).all()
 

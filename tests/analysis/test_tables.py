@@ -1,5 +1,7 @@
 """Tables by hand: which squares a row stands on, and what it says of them."""
 
+import pytest
+
 from fibsem.analysis import tables
 
 #: Two films with two and one validation squares, and one test square: label by prediction, pixels.
@@ -37,6 +39,17 @@ def test_combined_figures_are_from_pooled_pixels():
     assert combined["accuracy"] == f"{220 / 300:.4f}"
     assert combined["mIoU"] == f"{(50 / 130 + 170 / 250) / 2:.4f}"
     assert combined["squares"] == 3
+
+
+def test_a_corner_that_is_labelled_says_as_much_as_its_pixels():
+    corner = {"split": "val", "sample": "A", "before": [[1, 0], [0, 0]], "after": [[1, 0], [0, 0]]}
+    table = tables.post_processing([*SQUARES, corner]).set_index(
+        ["split", "sample", "post-processing"]
+    )
+    row = table.loc["val", "A", "before"]
+    low, high = (float(end) for end in row["95 % CI over squares"].strip("[]").split(", "))
+    assert (low + high) / 2 == pytest.approx(float(row["porosity %"]), abs=0.01)
+    assert float(row["porosity %"]) == pytest.approx(100 * 71 / 201, abs=0.01)
 
 
 def test_a_single_square_has_no_interval():

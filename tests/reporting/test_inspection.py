@@ -137,3 +137,29 @@ def test_too_few_test_squares_are_said_before_anything_is_trained(tmp_path, test
     )
     record = Inspection.of(load_dataset(tmp_path), Recipe()).record()
     assert (f"Test squares: {test}. Below 6 no porosity is corrected" in tables(record)) == said
+
+
+def test_labels_say_as_much_as_their_pixels_and_a_place_counts_once(tmp_path):
+    """Three tiles with 30 % pores, one labelled twice, and 20 pixels that are all pore."""
+    film = np.random.default_rng(0).integers(1, 255, (4, 64, 64), np.uint8)
+    tifffile.imwrite(tmp_path / "film.tif", film, photometric="minisblack")
+    tile = np.full((20, 20), 255, np.uint8)
+    tile[:6] = 0
+    solid, corner = np.full_like(tile, 255), np.full_like(tile, 7)
+    corner[0] = 0
+    masks = {"a": tile, "b": tile, "c": tile, "again": solid, "corner": corner}
+    for name, mask in masks.items():
+        tifffile.imwrite(tmp_path / f"{name}.tif", mask)
+    places = {"a": 0, "b": 1, "c": 2, "again": 2, "corner": 3}
+    rows = [f"{name}.tif,{z},5,5,{name}" for name, z in places.items()]
+    (tmp_path / "regions.csv").write_text("\n".join(["mask,z,y,x,annotator", *rows, ""]))
+    (tmp_path / "dataset.yaml").write_text(
+        "name: a\nvoxel_nm: null\nclasses: {pore: 0, solid: 255}\nignore: 7\nsamples: "
+        "[{name: a, volume: film.tif, regions: regions.csv, expected_porosity: 0.5}]\n"
+    )
+    inspection = Inspection.of(load_dataset(tmp_path), Recipe())
+    sample = inspection.record()["samples"]["a"]
+    pooled = (120 + 120 + 60 + 20) / (3 * 400 + 20)
+    assert sample["porosity"] == pytest.approx(pooled)
+    assert np.mean(sample["porosity_ci"]) == pytest.approx(pooled)
+    assert any("expected porosity 50.0 % is outside" in line for line in inspection.warnings())
