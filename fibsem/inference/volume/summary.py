@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,16 +39,25 @@ def _of_volume(work: Work) -> dict[str, Any]:
 
 
 def _of_outputs(work: Work) -> dict[str, Any]:
-    outputs, entries = work.outputs, work.ledger.slices()
-    spreads = [entry.uncertainty for entry in entries if entry.uncertainty is not None]
+    outputs = work.outputs
     return {
         "labels": outputs.labels.path.name,
         "classes": list(work.segmenter.classes),
         "probabilities": outputs.probabilities and outputs.probabilities.path.name,
         "uncertainty": outputs.uncertainty and outputs.uncertainty.path.name,
-        "uncertainty_mean": float(np.mean(spreads)) if spreads else None,
+        "uncertainty_mean": uncertainty_of(work.ledger.slices(), work.plan.extent),
         "voxel_nm": list(outputs.voxel_nm),
     }
+
+
+def uncertainty_of(slices: Sequence[SliceRecord], extent: Extent) -> float | None:
+    """Mean over the material, as the porosity is; None where nobody asked."""
+    told = [(one.uncertainty, extent.pixels(z)) for z, one in enumerate(slices)]
+    spreads = [(spread, pixels) for spread, pixels in told if spread is not None and pixels]
+    if not spreads:
+        return None
+    values, weights = np.array(spreads).T
+    return float(np.average(values, weights=weights))
 
 
 def _of_models(work: Work) -> dict[str, Any]:
@@ -99,7 +109,7 @@ def porosity_of(volume: Path, pores: list[int | None], pixels: list[int]) -> dic
     missing = [z for z, count in enumerate(pores) if count is None and pixels[z]]
     return {
         "porosity": float(np.average(present, weights=weights)),
-        "porosity_ci": list(normal_interval(present)),
+        "porosity_ci": list(normal_interval(present, weights)),
         "missing": missing,
     }
 
