@@ -201,9 +201,12 @@ def _evaluate(
     """The record of ``summary.json``; that of a finished evaluation is read."""
     from fibsem.evaluation.folder import completing, finished, settle
     from fibsem.tracking.runs import Tracking
+    from fibsem.training.plan import say_unplanned
 
     tracking, plan = Tracking.open(given.run.tracking, dataset.name), None
-    if given.budget.planned and given.run.spec.is_network:
+    if not given.run.spec.is_network:
+        say_unplanned(given, given.run.spec)
+    elif given.budget.planned:
         given, plan = _planned(given, config, dataset, folder, worked)
     tree = given.tree
     settle(folder, tree, dataset.digests, tracking, overwrite=tree["overwrite"])

@@ -148,7 +148,7 @@ def run(tree: Tree) -> PromoteResult:
     from fibsem.promotion.setting import Promotion
     from fibsem.promotion.trials import best_trials
     from fibsem.tracking.runs import Tracking
-    from fibsem.training.plan import planned
+    from fibsem.training.plan import planned, say_unplanned
     from fibsem.training.worked import worked_on
 
     tracking = Tracking.open(given.tracking, dataset.name)
@@ -168,6 +168,8 @@ def run(tree: Tree) -> PromoteResult:
         if finals[0].spec.is_network:
             make = partial(plan_promotion, given, trials, finals, dataset, worked.began)
             given, plan = planned(given, folder, dataset.hash, make, anew=anew, values=values)
+        else:
+            say_unplanned(given, finals[0].spec)
         record = promote_trials(Promotion(given, dataset, folder, tracking), trials)
         if plan is not None:
             record |= plan.told(worked.finish())

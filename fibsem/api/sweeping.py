@@ -246,8 +246,10 @@ def search(prepared: Prepared) -> SweepResult:
                 given, folder, dataset.hash, lambda seconds: prepared.plan(seconds, worked.began),
                 anew=anew, values=values,
             )  # fmt: skip
-        strict = given.budget.strict
-        given = given.with_values(cut_off(plan, asked.max_seconds, worked.seconds, strict=strict))
+        limit_s = given.budget.seconds
+        if plan is not None:
+            limit_s = plan.budget_s if given.budget.strict else None
+        given = given.with_values(cut_off(limit_s, asked.max_seconds, worked.seconds))
         sweep = Sweep.open(given, dataset, folder, tracking)
         with closing(sweep.study):
             sweep.reconcile()

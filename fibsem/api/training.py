@@ -137,7 +137,7 @@ def _train(
     from fibsem.system.progress import Progress
     from fibsem.tracking.runs import Tracking
     from fibsem.training.learner import Learner
-    from fibsem.training.plan import Plan, forecast, plan_trainings, planned
+    from fibsem.training.plan import Plan, forecast, plan_trainings, planned, say_unplanned
     from fibsem.training.probing import probe
     from fibsem.training.results import Epoch
     from fibsem.training.run import Job, run_job
@@ -154,6 +154,8 @@ def _train(
     plan = None
     if material.config.spec.is_network:
         given, plan = planned(given, folder, data, make, anew=anew)
+    else:
+        say_unplanned(given, material.config.spec)
     tracking = Tracking.open(material.config.tracking, material.dataset.name)
     job = Job(
         given=given,

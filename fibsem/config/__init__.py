@@ -7,7 +7,7 @@ are read of it, once. A trial is the tree with a few keys replaced.
 
 from fibsem.config.architecture import with_architecture
 from fibsem.config.budget import Budget
-from fibsem.config.commands import command_line, compose, run_command
+from fibsem.config.commands import command_line, compose, run_command, typed_value
 from fibsem.config.configuration import Configuration
 from fibsem.config.overrides import CONF, as_typed, override
 from fibsem.config.promotion import (
@@ -64,6 +64,7 @@ __all__ = [
     "run_command",
     "settings_hash",
     "settings_of",
+    "typed_value",
     "voxel_nm_of",
     "weights_of",
     "with_architecture",

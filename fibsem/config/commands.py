@@ -82,6 +82,16 @@ def command_line(command: str, overrides: Iterable[str]) -> str:
     return shlex.join(["python", "-m", f"fibsem.{command}", *shown])
 
 
+def typed_value(tree: Tree, key: str) -> str | None:
+    """What a user typed for a key, as it was typed; None where the configuration says it.
+
+    >>> typed_value({"command": "python -m fibsem.train train.epochs=3 budget=1h"}, "train.epochs")
+    '3'
+    """
+    pairs = (text.partition("=") for text in shlex.split(tree.get("command") or "")[3:])
+    return {name.lstrip("+"): value for name, _, value in pairs}.get(key)
+
+
 def _choices(group: str, *without: str) -> str:
     """The files of a group, which ``--help`` lists by ``${choices:model}``, some left out."""
     names = {file.stem for file in (CONF / group).glob("*.yaml")}

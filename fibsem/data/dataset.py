@@ -63,10 +63,16 @@ class Dataset:
         """What an :class:`~fibsem.system.identity.Identity` says of it: each part, and the hash."""
         return {**self._parts, "hash": self.hash}
 
-    def check_unchanged(self) -> None:
+    def check_unchanged(self) -> bool:
         """Refuse a result if grey values or labels were changed since they were digested.
 
         Files that nobody has written to are not read again.
+
+        Returns
+        -------
+        bool
+            Whether nobody has written to them. Else they hold the same as before, which says
+            nothing of what they held meanwhile.
 
         Raises
         ------
@@ -75,7 +81,7 @@ class Dataset:
         """
         before = self._parts
         if self._stamped() == self._stamps:
-            return
+            return True
         now = replace(self)._parts
         changed = [key for key in now if now[key] != before[key]]
         if changed:
@@ -83,6 +89,7 @@ class Dataset:
                 f"data must not change while they are in use, but {', '.join(changed)} of "
                 f"{self.path} did; the choices are the former ones or overwrite=true."
             )
+        return False
 
     @cached_property
     def _parts(self) -> dict[str, str]:

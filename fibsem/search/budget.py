@@ -106,16 +106,15 @@ def values(plan: Plan, limit_s: float | None) -> dict[str, Any]:
     return {**plan.values(limit_s), "search.trials": plan.trials, "search.rungs": rungs}
 
 
-def cut_off(
-    plan: Plan | None, max_seconds: float | None, worked_s: float, *, strict: bool
-) -> dict[str, float]:
-    """What ``budget_is=hard`` sets: no trial begins when the budget is used up.
+def cut_off(budget_s: float | None, max_seconds: float | None, worked_s: float) -> dict[str, float]:
+    """What a limit sets: no trial begins when the budget is used up.
 
-    That of a sweep that goes on is what its starts before have left of it.
+    That of a sweep that goes on is what its starts before have left of it. ``budget_is=hard`` is a
+    limit, and every budget of models that are fitted at once, whose time nothing can plan.
     """
-    if plan is None or not strict:
+    if budget_s is None:
         return {}
-    left_s = max(1.0, plan.budget_s - worked_s)
+    left_s = max(1.0, budget_s - worked_s)
     return {"search.max_seconds": min(max_seconds or left_s, left_s)}
 
 

@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fibsem.config import Configuration, TrainConfig
+from fibsem.config import Configuration, TrainConfig, Tree, flat, override, typed_value
 from fibsem.errors import UserError
+from fibsem.models.spec import ModelSpec
 from fibsem.system.files import read_json, write_json
 from fibsem.system.records import typed
 from fibsem.training.estimate import OVERHEAD_S, Estimate, duration
@@ -246,7 +247,37 @@ def planned(
     write_json(kept, plan.to_json())
     print(plan.sentence())
     limit_s = max(1.0, plan.trial_s - plan.once_s) if budget.strict else None
-    return given.with_values(values(plan, limit_s)), plan
+    set_by = values(plan, limit_s)
+    if said := replaced(given.tree, set_by):
+        print(said)
+    return given.with_values(set_by), plan
+
+
+def say_unplanned(given: Configuration, spec: ModelSpec) -> None:
+    """Say that a budget bounds no training of a model that is fitted at once."""
+    if given.budget.planned:
+        print(f"budget: model={spec.name} is fitted at once, in the time that it takes")
+
+
+def replaced(tree: Tree, set_by: Mapping[str, Any]) -> str | None:
+    """What a plan sets otherwise than the user did, who shall not look for it in the result.
+
+    Examples
+    --------
+    >>> typed = "python -m fibsem.train budget=1h train.epochs=3"
+    >>> tree = {"train": {"epochs": 3, "patience": 10}, "command": typed}
+    >>> replaced(tree, {"train.epochs": 12, "train.patience": None})
+    'budget: train.epochs=12 instead of 3'
+    """
+    of_study = typed_value(tree, "experiment") == "thesis"
+    given = dict(flat(tree))
+    others = [
+        f"{override(key, value)} instead of {override(key, given.get(key)).partition('=')[2]}"
+        for key, value in set_by.items()
+        if (of_study or typed_value(tree, key) is not None) and value != given.get(key)
+    ]
+    protocol = ", which is not the protocol of experiment=thesis" if of_study else ""
+    return f"budget: {', '.join(others)}{protocol}" if others else None
 
 
 def read_plan(path: Path, data: str) -> Plan:

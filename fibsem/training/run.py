@@ -153,10 +153,16 @@ def _has_model(folder: Path, spec: ModelSpec) -> bool:
 def _check_unchanged(dataset: Dataset, checkpoint: Path) -> None:
     """Refuse a result on data that were changed meanwhile; nobody goes on from its checkpoint."""
     try:
-        dataset.check_unchanged()
+        untouched = dataset.check_unchanged()
     except UserError:
         checkpoint.unlink(missing_ok=True)
         raise
+    if not untouched:
+        print(
+            f"warning: files of {dataset.path} were written to during this training; they hold the "
+            "same as before, but what was read of them meanwhile may have been something else",
+            file=sys.stderr,
+        )
 
 
 def _finished(result: TrialResult, job: Job, material: Material, tracking: Tracking) -> TrialResult:

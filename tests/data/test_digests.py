@@ -188,14 +188,15 @@ def test_a_damaged_cache_is_made_again(tmp_path, reads, monkeypatch, content):
 def test_data_that_change_in_use_are_noticed_and_touched_ones_are_not(film):
     dataset = film()
     slices = sorted((dataset.path.parent / "slices").iterdir())
+    assert dataset.check_unchanged()
     os.utime(slices[2])
-    dataset.check_unchanged()
+    assert not dataset.check_unchanged()  # whatever was in it meanwhile
     tifffile.imwrite(slices[2], GREY[3])
     with pytest.raises(UserError, match=r"must not change .* but grey values of film of") as caught:
         dataset.check_unchanged()
     assert "\n" not in str(caught.value)
     tifffile.imwrite(slices[2], GREY[2])
-    dataset.check_unchanged()
+    assert not dataset.check_unchanged()
     tifffile.imwrite(dataset.path.parent / "masks" / "3.tif", np.zeros((16, 16), np.uint8))
     with pytest.raises(UserError, match="but labels of film of"):
         dataset.check_unchanged()

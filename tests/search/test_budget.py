@@ -125,10 +125,8 @@ def test_what_the_timing_took_is_no_more_there_for_trials(material, monkeypatch)
     [(0, None, 600), (100, None, 500), (100, 50, 50), (700, None, 1)],
 )
 def test_a_hard_budget_begins_no_trial_when_it_is_used_up(worked_s, limit_s, left_s):
-    plan = Plan(600.0, "abc", 40, 5, 100, 0.1, 0.2, 5.0)
-    assert cut_off(plan, limit_s, worked_s, strict=True) == {"search.max_seconds": left_s}
-    assert cut_off(None, limit_s, worked_s, strict=True) == {}
-    assert cut_off(plan, limit_s, worked_s, strict=False) == {}
+    assert cut_off(600.0, limit_s, worked_s) == {"search.max_seconds": left_s}
+    assert cut_off(None, limit_s, worked_s) == {}
 
 
 def test_networks_of_a_space_are_timed_on_average():

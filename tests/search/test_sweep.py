@@ -64,6 +64,12 @@ def test_other_settings_in_the_same_folder_are_refused(run_thresholds):
         run_thresholds("train.share=0.03", trials=1)
 
 
+def test_a_budget_bounds_a_sweep_of_what_nothing_can_plan(run_thresholds):
+    """Models that are fitted at once."""
+    summary = run_thresholds("budget=2s", trials=400)
+    assert 1 <= summary["trials"]["complete"] < 400
+
+
 def test_a_dry_run_trains_nothing(run_thresholds, capsys):
     with pytest.raises(FileNotFoundError):
         run_thresholds("search.dry_run=true", trials=50)

@@ -232,6 +232,24 @@ def test_data_that_change_under_a_training_give_no_result(small, tracking, film,
     assert tracking.find(run_id).info.status == "FAILED"
 
 
+def test_data_that_change_and_change_back_under_a_training_are_said(
+    tracking, film, tmp_path, capsys
+):
+    file = film / "HPC45" / "slices" / "slice_0002.tif"
+    former = file.read_bytes()
+
+    def meanwhile(epoch):
+        redo_slice(film)
+        file.write_bytes(former)
+
+    run_job(job(tmp_path / "calm"), on(film), tracking)
+    assert capsys.readouterr().err == ""
+    run_job(job(tmp_path / "run"), on(film), tracking, meanwhile)
+    (said,) = capsys.readouterr().err.splitlines()
+    where = film / "dataset.yaml"
+    assert said.startswith(f"warning: files of {where} were written to during this training; they")
+
+
 def test_overwrite_removes_what_a_training_wrote_and_nothing_else(tracking, film, tmp_path):
     folder = tmp_path / "run"
     first, _ = run_job(job(folder), on(film), tracking)

@@ -82,6 +82,29 @@ def test_a_plan_is_made_once_and_kept(tmp_path, capsys):
         planned(given, tmp_path, "abc", never, anew=True)
 
 
+@pytest.mark.parametrize(("overrides", "said"), [
+    (["train.epochs=7", "train.schedule=step"],
+     ["budget: train.epochs=2 instead of 7, train.schedule=cosine instead of step"]),
+    (["train.epochs=2", "seed=4"], []), ([], []),
+    (["experiment=thesis", "model=2dcnn"],
+     ["budget: train.epochs=2 instead of 125, train.steps=3 instead of null, train.patience=null "
+      "instead of 10, train.schedule=cosine instead of step, which is not the protocol of "
+      "experiment=thesis"]),
+])  # fmt: skip
+def test_what_a_plan_sets_in_place_of_what_was_typed_is_said(tmp_path, capsys, overrides, said):
+    planned(tree("budget=1min", *overrides), tmp_path, "abc", lambda seconds: PLAN)
+    assert capsys.readouterr().out.splitlines()[1:] == said
+
+
+def test_that_a_budget_does_not_bound_what_is_fitted_at_once_is_said(
+    tiny, new_store, tmp_path, capsys
+):
+    given = [f"data.path={tiny}", "model=threshold", "nbhd=11x11x3", f"output={tmp_path / 'run'}"]
+    train.main(compose("train", [*given, "budget=1min", *new_store(tmp_path)]))
+    said = "budget: model=threshold is fitted at once, in the time that it takes"
+    assert said in capsys.readouterr().out.splitlines()
+
+
 def test_without_a_budget_nothing_is_planned(tmp_path):
     assert planned(tree(), tmp_path, "abc", never) == (tree(), None)
     assert list(tmp_path.iterdir()) == []

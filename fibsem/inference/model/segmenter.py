@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -114,6 +114,15 @@ class Segmenter:
         members = tuple(member for segmenter in segmenters for member in segmenter.members)
         identity = "+".join(segmenter.identity for segmenter in segmenters)
         return cls(members, first.recipe, first.postprocessing, identity, first.classes)
+
+    def seen_in(self, symmetry: int) -> Segmenter:
+        """The same with so many views of every tile.
+
+        Like that of an ensemble, the mean of several views of a network is not calibrated.
+        """
+        if symmetry == 1 or not any(member.spec.is_network for member in self.members):
+            return replace(self, symmetry=symmetry)
+        return replace(self, symmetry=symmetry, temperature=1.0, offset=0.0, smoothed_px=0.0)
 
     @property
     def platt(self) -> Platt:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 
 from fibsem.data.volumes import Volume
@@ -76,7 +76,7 @@ def estimate_segmentation(
 ) -> SegmentationEstimate:
     """Time one tile of noise, and scale it to a volume."""
     options.check_members(len(segmenter.members))
-    segmenter = replace(segmenter, symmetry=options.symmetry)
+    segmenter = segmenter.seen_in(options.symmetry)
     room = room_of(volume.shape[1:], volume.kept_bytes, segmenter.halo[0], options)
     scorer = Scorer(segmenter, options.precision)
     tiling = tiling_of(scorer, volume.shape, room)

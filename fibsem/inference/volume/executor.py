@@ -22,7 +22,7 @@ from concurrent.futures import (
 )
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -132,7 +132,7 @@ def label_slab(job: RemoteSegmentation, slab: Slab) -> SlabResult:
 def _open(job: RemoteSegmentation) -> tuple[SlabWorker, dict[int, str]]:
     read_as: dict[int, str] = {}
     volume = witnessed(reopen(job.volume, job.manner, job.value_range), read_as)
-    segmenter = replace(job.load(), symmetry=job.options.symmetry)
+    segmenter = job.load().seen_in(job.options.symmetry)
     if segmenter.identity != job.identity:
         raise UserError(
             "`weights` must not change while a volume is segmented, but they are those of model "

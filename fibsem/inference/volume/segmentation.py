@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -104,7 +104,7 @@ def segment_volume(
     voxel_nm = known_nm(stated, *(one.voxel_nm for one in trained[:1]))
     check_voxel(options, voxel_nm, volume.shape)
     options.check_members(len(segmenter.members))
-    segmenter = replace(segmenter, symmetry=options.symmetry)
+    segmenter = segmenter.seen_in(options.symmetry)
     check_reach(volume.path, options, load)
     check_apart(volume, folder)
     # refused before anything is written
@@ -173,6 +173,8 @@ def _key(
         "voxel_nm": list(voxel_nm),
         **options.key,
     }
+    if segmenter.symmetry > 1:
+        key["calibrated"] = False  # which a version before did otherwise
     asked = known_extent(volume.shape, options.valid)
     if asked and asked.mask:
         key["mask"] = asked.mask.signature()
@@ -181,7 +183,8 @@ def _key(
 
 def _calibration(segmenter: Segmenter, trained: Sequence[TrainedOn]) -> dict[str, Any]:
     """Slope and offset of the probabilities, and the share of solid that they assume."""
-    share = trained[0].solid_share if len(trained) == 1 else None
+    alone = len(trained) == 1 and segmenter.symmetry == 1
+    share = trained[0].solid_share if alone else None
     return {**asdict(segmenter.platt), "solid_share": share}
 
 

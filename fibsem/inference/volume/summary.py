@@ -68,6 +68,7 @@ def _of_models(work: Work) -> dict[str, Any]:
         "postprocessing": segmenter.postprocessing.to_json(),
         "temperature": segmenter.temperature,
         "mode": plan.mode,
+        "symmetry": segmenter.symmetry,
         "precision": plan.precision,
         "precision_asked": work.options.precision,
         "labels_changed_by_bfloat16": plan.changed,

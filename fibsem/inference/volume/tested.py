@@ -142,6 +142,9 @@ def porosity_interval(
     estimate, why = own and own.interval(mapped), None
     if options.min_volume_nm3:
         estimate, why = None, "the test squares do not know what min_volume_nm3 changes"
+    elif options.symmetry > 1:
+        estimate = None
+        why = f"the test squares were scored in one view, and not with symmetry={options.symmetry}"
     elif not tested:
         why = "the model has no test squares with it"
     elif own is None:

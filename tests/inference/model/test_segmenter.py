@@ -9,12 +9,14 @@ from scipy.special import expit, logit
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.preprocessing import Recipe, fit_correction
 from fibsem.data.volumes import ArrayVolume, open_volume
-from fibsem.geometry import Box
-from fibsem.inference.model.segmenter import Scorer, Segmenter
+from fibsem.geometry import Box, Nbhd
+from fibsem.inference.model.segmenter import Member, Scorer, Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.tiling.tiles import choose_tiling
+from fibsem.inference.volume.likeness import TrainedOn
 from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.inference.volume.slab import SlabWorker
+from fibsem.models.spec import resolve
 
 SHAPE = (3, 37, 53)
 OPTIONS = Options(probabilities=True)
@@ -72,3 +74,25 @@ def test_weights_that_are_averaged_here_have_no_temperature(raw):
     hot, cold = replace(raw, temperature=2.0), replace(raw, temperature=0.5)
     assert Segmenter.ensemble([hot]).temperature == 2
     assert Segmenter.ensemble([hot, cold]).temperature == 1
+
+
+def test_the_mean_of_several_views_is_not_calibrated(volume, raw, tmp_path):
+    """What was fitted to the scores of one view is not of it, and no label shift follows."""
+    tempered, trained = replace(raw, temperature=3.0), [TrainedOn((50, 10, 10), (), 0.6)]
+    one = segment_volume(volume, tempered, tmp_path / "1", OPTIONS, trained=trained)
+    assert (one["symmetry"], one["calibration"]["solid_share"]) == (1, 0.6)
+    assert one["calibration"]["temperature"] == 3
+    mirrored = replace(OPTIONS, symmetry=2)
+    record = segment_volume(volume, tempered, tmp_path / "2", mirrored, trained=trained)
+    assert (record["symmetry"], record["calibration"]["solid_share"]) == (2, None)
+    assert record["calibration"]["temperature"] == 1
+    scores = whole(volume, replace(raw, symmetry=2))
+    found = written(tmp_path / "2", "probabilities") / 255
+    np.testing.assert_allclose(found, scores, atol=0.5 / 255 + 1e-5)
+
+
+def test_views_of_what_is_no_network_are_one(raw):
+    member = Member(resolve("threshold", Nbhd(1, 11, 11), "valid"), None)
+    alone = Segmenter((member,), Recipe(), PostProcessing(), "", temperature=3.0)
+    assert alone.seen_in(8).temperature == 3
+    assert raw.seen_in(1) == raw
