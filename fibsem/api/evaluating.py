@@ -14,6 +14,7 @@ from fibsem.api.datasets import OpenDataset
 from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result, files
 from fibsem.config import Configuration, EvaluateConfig, Tree, output_folder, read, require
+from fibsem.data.split import SPLITS
 from fibsem.system.file_names import file_name
 from fibsem.system.files import write_json
 from fibsem.system.locks import at_work
@@ -179,7 +180,7 @@ def run(tree: Tree) -> EvaluateResult:
     from fibsem.training.worked import worked_on
 
     dataset = obtain(config.data, config.split)
-    look_at(dataset)
+    look_at(dataset, SPLITS)
     given, spec = pinned(given), config.spec
     folder = output_folder("evaluate", given.tree, dataset.name, spec.name, str(spec.nbhd))
     budgeted, anew = given.budget.planned, tree["overwrite"]

@@ -23,6 +23,7 @@ from fibsem.config import (
     read,
     require,
 )
+from fibsem.data.split import SPLITS
 from fibsem.errors import UserError
 from fibsem.inference.options import Options
 from fibsem.system.file_names import file_name
@@ -135,12 +136,7 @@ def run(tree: Tree) -> PromoteResult:
     from fibsem.training.datasets import look_at, obtain
 
     dataset = obtain(given.data, given.split)
-    look_at(dataset)
-    if not dataset.regions("test"):
-        raise UserError(
-            f"`data` must have labelled test squares for a promotion, but {dataset.name} has none; "
-            "split.test says how many there are to be."
-        )
+    look_at(dataset, SPLITS)
 
     from fibsem.promotion.budget import plan_promotion, values
     from fibsem.promotion.final import final_configuration

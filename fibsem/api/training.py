@@ -12,6 +12,7 @@ from fibsem.api.datasets import OpenDataset
 from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result
 from fibsem.config import Configuration, Tree, output_folder
+from fibsem.data.split import SPLITS
 from fibsem.system.files import write_json
 from fibsem.system.locks import at_work
 from fibsem.tracking import names
@@ -121,7 +122,7 @@ def run(tree: Tree) -> TrainResult:
     from fibsem.training.worked import worked_on
 
     dataset = obtain(config.data, config.split)
-    look_at(dataset)
+    look_at(dataset, SPLITS if config.train.test else ("train", "val"))
     given = pinned(given)
     config, anew = given.run, tree["overwrite"]
     what = config.spec.name, str(config.spec.nbhd)

@@ -17,7 +17,7 @@ from fibsem.data.masks import Cut
 from fibsem.data.material import RULES, known_extent
 from fibsem.data.regions import read_regions
 from fibsem.data.samples import Region, Sample
-from fibsem.data.split import SplitRecipe, slice_ranges
+from fibsem.data.split import SPLITS, SplitRecipe, divide_together, slice_ranges
 from fibsem.data.volumes import Manner, Volume, VoxelNm, known_nm, reopen
 from fibsem.data.volumes.faults import File, absence, kind_of, read_bytes
 from fibsem.data.volumes.lengths import LARGEST_NM, SMALLEST_NM, finite, voxel_size
@@ -98,8 +98,26 @@ def _read_manifest(path: Path, recipe: SplitRecipe) -> Dataset:
         path=path,
         voxel_nm=known_nm(_voxel_nm(record.get("voxel_nm"), path), _common_nm(samples)),
         classes=classes,
-        samples=samples,
+        samples=_in_every_part(samples, recipe),
     )
+
+
+def _in_every_part(samples: tuple[Sample, ...], recipe: SplitRecipe) -> tuple[Sample, ...]:
+    """The samples; divided together where each by itself leaves a part without any square."""
+    if {region.split for sample in samples for region in sample.regions} == set(SPLITS):
+        return samples
+    few = [sample for sample in samples if sample.divided]
+    parts = divide_together([[r.box for r in sample.regions] for sample in few], recipe)
+    if parts is None:
+        return samples
+    anew = {
+        sample.name: tuple(
+            replace(region, split=split)
+            for region, split in zip(sample.regions, splits, strict=True)
+        )
+        for sample, splits in zip(few, parts, strict=True)
+    }
+    return tuple(replace(s, regions=anew.get(s.name, s.regions)) for s in samples)
 
 
 def _common_nm(samples: Sequence[Sample]) -> VoxelNm:
@@ -124,10 +142,12 @@ def _read_sample(
     manner = _manner(record, "", where)
     volume = reopen(path.parent / _text(record, "volume", where), manner, record.get("range"))
     regions: tuple[Region, ...] = ()
+    divided = False
     files: list[File] = []
     if record.get("regions") is not None:
         table = path.parent / _text(record, "regions", where)
-        regions = read_regions(table, name, number, classes, recipe)
+        read = read_regions(table, name, number, classes, recipe)
+        regions, divided = read.regions, read.divided
         files = [table, *(table.parent / region.name for region in regions)]
     elif record.get("labels") is not None:
         manner = replace(_manner(record, "labels_", where), labels=True, sparse=True)
@@ -137,7 +157,10 @@ def _read_sample(
     dense, valid = record.get("labels") is not None, _valid(record, volume, path, where)
     if valid not in RULES:
         files = [*files, Path(valid)]
-    return Sample(name, volume, regions, _expected(record, where), dense, tuple(files), valid)
+    return Sample(
+        name, volume, regions, _expected(record, where), dense, tuple(files), valid,
+        divided=divided,
+    )  # fmt: skip
 
 
 def _expected(record: Mapping[str, Any], where: str) -> float | None:

@@ -37,9 +37,17 @@ class Row:
     values: dict[str, str]
 
 
+@dataclass(frozen=True)
+class RegionTable:
+    """The squares of a table, and whether they were divided here: it has no column ``split``."""
+
+    regions: tuple[Region, ...]
+    divided: bool
+
+
 def read_regions(
     table: Path, sample: str, number: int, classes: Classes, recipe: SplitRecipe
-) -> tuple[Region, ...]:
+) -> RegionTable:
     """Read ``mask,z,y,x[,split][,truth][,annotator]``; without ``split`` squares are divided.
 
     Parameters
@@ -60,13 +68,13 @@ def read_regions(
     masks = [Mask(_picture(row, "mask", table), classes) for row in rows]
     boxes = [_box(row, mask, table) for row, mask in zip(rows, masks, strict=True)]
     _check_once(rows, boxes, table)
-    given = [row.values.get("split") for row in rows]
+    divided = not any(row.values.get("split") for row in rows)
     splits = (
-        [_split_name(row, table) for row in rows]
-        if any(given)
-        else divide(boxes, recipe, salt=[number])
+        divide(boxes, recipe, salt=[number])
+        if divided
+        else [_split_name(row, table) for row in rows]
     )
-    return tuple(
+    regions = tuple(
         Region(
             sample,
             row.values["mask"],
@@ -78,6 +86,7 @@ def read_regions(
         )
         for row, mask, box, split in zip(rows, masks, boxes, splits, strict=True)
     )
+    return RegionTable(regions, divided)
 
 
 def read_rows(table: Path) -> list[Row]:

@@ -62,7 +62,7 @@ class Sample:
 
     ``label_files`` are those that a change of labels would show in. ``valid`` says what of it is
     material: ``auto``, ``all`` or the path of a mask; ``extent`` is what follows of it, in a
-    dataset that was checked.
+    dataset that was checked. ``divided`` says that the parts of its squares are by recipe.
     """
 
     name: str
@@ -73,6 +73,7 @@ class Sample:
     label_files: tuple[File, ...] = ()
     valid: str = "auto"
     extent: Extent | None = None
+    divided: bool = False
 
 
 @dataclass(frozen=True)

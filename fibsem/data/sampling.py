@@ -97,7 +97,8 @@ def labelled_regions(dataset: Dataset, split: Split) -> tuple[Region, ...]:
     if not regions:
         raise UserError(
             f"dataset {dataset.name} must have labelled {split} regions for this, but it has none; "
-            "add `regions` or `labels`, or lower split.guard_px and split.guard_slices."
+            "add `regions` or `labels`, name the parts in a column `split` of the region table, or "
+            "lower split.guard_px and split.guard_slices."
         )
     return regions
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -95,12 +96,51 @@ def divide(boxes: Sequence[Box], recipe: SplitRecipe, salt: Sequence[int] = ()) 
         The part of each square. Groups of neighbours go, largest first, to the part that lacks
         most squares; validation and test get at least one group each where there are three.
     """
-    groups = neighbours(boxes, recipe)
+    return _handed_out(neighbours(boxes, recipe), recipe, salt)
+
+
+def divide_together(
+    samples: Sequence[Sequence[Box]], recipe: SplitRecipe
+) -> list[list[Split]] | None:
+    """Divide the squares of several samples 60 / 20 / 20 % as those of one.
+
+    For samples of so few squares that none of them could fill every part.
+
+    Parameters
+    ----------
+    samples
+        The squares of each.
+    recipe
+        Guard and seed.
+
+    Returns
+    -------
+    list of list of Split or None
+        The part of each square of each sample; None where all of them are fewer than three groups
+        of neighbours.
+    """
+    ends = np.cumsum([0, *map(len, samples)]).tolist()
+    groups = [
+        [start + k for k in group]
+        for start, boxes in zip(ends, samples, strict=False)
+        for group in neighbours(boxes, recipe)
+    ]
+    if len(groups) < len(SPLITS):
+        return None
+    parts = _handed_out(groups, recipe)
+    return [parts[start:stop] for start, stop in pairwise(ends)]
+
+
+def _handed_out(
+    groups: Sequence[list[int]], recipe: SplitRecipe, salt: Sequence[int] = ()
+) -> list[Split]:
+    """The part of each square, of groups that stay together."""
+    squares = sum(map(len, groups))
     rng = np.random.default_rng([recipe.seed, *salt])
     order = [groups[k] for k in rng.permutation(len(groups))]
     order.sort(key=len, reverse=True)
-    lacking = {split: SHARES[split] * len(boxes) for split in SPLITS}
-    parts: list[Split] = ["train"] * len(boxes)
+    lacking = {split: SHARES[split] * squares for split in SPLITS}
+    parts: list[Split] = ["train"] * squares
     for k, group in enumerate(order):
         empty = [split for split in SPLITS if split not in {parts[m] for g in order[:k] for m in g}]
         must_fill = len(order) - k <= len(empty)

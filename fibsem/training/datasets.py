@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from fibsem.config import CONF, DataConfig, compose, read_path
@@ -15,7 +16,8 @@ from fibsem.data.phantom import PhantomRecipe, simulate
 from fibsem.data.phantom.simulation import lock_of, unlike
 from fibsem.data.placing import doubts
 from fibsem.data.preprocessing import Recipe, fit_correction
-from fibsem.data.split import SplitRecipe
+from fibsem.data.sampling import labelled_regions
+from fibsem.data.split import Split, SplitRecipe
 from fibsem.errors import UserError
 from fibsem.system.file_names import file_name
 from fibsem.system.locks import alone
@@ -43,8 +45,22 @@ def obtain(config: DataConfig, split: SplitRecipe) -> Dataset:
     return dataset
 
 
-def look_at(dataset: Dataset) -> None:
-    """Say what should be looked at before anything is learnt; ``inspect`` says it of any film."""
+def look_at(dataset: Dataset, needed: Sequence[Split] = ("train", "val")) -> None:
+    """Say what should be looked at before anything is learnt; ``inspect`` says it of any film.
+
+    Raises
+    ------
+    UserError
+        If a part that is needed has no squares: before hours of work rather than after them.
+    """
+    for split in needed:
+        labelled_regions(dataset, split)
+    if not dataset.regions("test"):
+        print(
+            f"warning: {dataset.name} has no test squares: nothing can be evaluated or promoted; "
+            "a column `split` in the region table names some",
+            file=sys.stderr,
+        )
     for sample in dataset.samples:
         if math.prod(sample.volume.shape) <= LOOKED_AT:
             for doubt in doubts(sample):

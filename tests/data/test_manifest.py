@@ -227,3 +227,38 @@ def test_the_real_labelled_stack(real):
     dataset = load_dataset(real / "flyem")
     assert [len(dataset.regions(split)) for split in SPLITS] == [138, 46, 46]
     assert dataset.samples[0].volume.shape == (250, 250, 250)
+
+
+@pytest.fixture
+def films(make):
+    """Function (squares of each of ten films, table of the last) -> squares in each part."""
+
+    def counted(number, last=None):
+        rows = [f"m{k}.tif,{12 * k},{4 * k},{8 * k}" for k in range(number)]
+        (make.folder / "few.csv").write_text("\n".join(["mask,z,y,x", *rows, ""]))
+        film = {"volume": "slices", "regions": "few.csv"}
+        samples = [{**film, "name": f"film {k}"} for k in range(10)]
+        if last:
+            (make.folder / "last.csv").write_text(last)
+            samples[-1]["regions"] = "last.csv"
+        dataset = make(samples=samples, recipe=SplitRecipe(guard_px=0))
+        return [len(dataset.regions(split)) for split in SPLITS]
+
+    return counted
+
+
+@pytest.mark.parametrize(
+    ("number", "parts"), [(1, [6, 2, 2]), (2, [12, 4, 4]), (3, [10, 10, 10]), (4, [20, 10, 10])]
+)
+def test_films_of_few_squares_fill_every_part_together(films, number, parts):
+    """Three squares of a film fill its parts as they always did; fewer cannot."""
+    assert films(number) == parts
+
+
+def test_parts_that_a_table_names_are_left_as_they_are(films):
+    named = "mask,z,y,x,split\nm0.tif,0,0,0,val\nm1.tif,12,4,8,val\n"
+    train, val, test = films(1, named)
+    assert train + val + test == 11
+    assert val >= 2
+    assert train
+    assert test

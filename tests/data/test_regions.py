@@ -38,7 +38,7 @@ def table(tmp_path):
 
 
 def regions(path):
-    return read_regions(path, "a", 0, Classes(), SplitRecipe())
+    return read_regions(path, "a", 0, Classes(), SplitRecipe()).regions
 
 
 def renamed(name):

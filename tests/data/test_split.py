@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fibsem.data.split import SPLITS, SplitRecipe, divide, neighbours, slice_ranges
+from fibsem.data.split import SPLITS, SplitRecipe, divide, divide_together, neighbours, slice_ranges
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 
@@ -38,6 +38,19 @@ def test_squares_with_overlapping_surroundings_stay_together(boxes, seed):
                 assert parts[k] == parts[other]
     if len(neighbours(boxes, recipe)) >= 3:
         assert set(parts) == set(SPLITS)
+
+
+@given(st.lists(squares.filter(len), min_size=1, max_size=6), st.integers(0, 5))
+def test_samples_divided_together_fill_every_part_and_keep_neighbours(samples, seed):
+    recipe = SplitRecipe(seed=seed)
+    groups = [neighbours(boxes, recipe) for boxes in samples]
+    parts = divide_together(samples, recipe)
+    if sum(map(len, groups)) < 3:
+        assert parts is None
+        return
+    assert {split for of_sample in parts for split in of_sample} == set(SPLITS)
+    for of_sample, together in zip(parts, groups, strict=True):
+        assert all(len({of_sample[k] for k in group}) == 1 for group in together)
 
 
 def test_squares_far_apart_are_divided_60_20_20():

@@ -7,10 +7,11 @@ import pytest
 
 from fibsem.config import DataConfig, compose, read
 from fibsem.data import phantom
-from fibsem.data.split import SplitRecipe
+from fibsem.data.manifest import load_dataset
+from fibsem.data.split import SPLITS, SplitRecipe
 from fibsem.errors import UserError
 from fibsem.training import datasets
-from fibsem.training.datasets import obtain, phantom_recipe
+from fibsem.training.datasets import look_at, obtain, phantom_recipe
 from tests.conftest import TINY
 
 
@@ -84,3 +85,17 @@ def test_a_phantom_of_another_recipe_is_taken_and_said(simulated, tmp_path, caps
     assert again.hash == first.hash
     assert "with another seed (1, now 5)" in capsys.readouterr().out
     assert len(simulated) == 1
+
+
+def test_a_part_that_is_needed_and_empty_is_refused_before_anything_is_learnt(tiny, capsys):
+    dataset = load_dataset(tiny)
+    sample = dataset.samples[0]
+    rest = tuple(region for region in sample.regions if region.split != "test")
+    untested = replace(dataset, samples=(replace(sample, regions=rest),))
+    look_at(dataset, SPLITS)
+    assert "no test squares" not in capsys.readouterr().err
+    look_at(untested)
+    said = capsys.readouterr().err
+    assert "has no test squares: nothing can be evaluated or promoted; a column `split`" in said
+    with pytest.raises(UserError, match=r"must have labelled test regions.* a column `split`"):
+        look_at(untested, SPLITS)
