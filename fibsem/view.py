@@ -20,8 +20,11 @@ def main(tree: Tree) -> None:
     }
 
     from fibsem.quantification.segmented import limits_of_labels, open_segmented
+    from fibsem.reporting.measured import check_of
 
     segmented = open_segmented(folder)
+    if paths["quantified"] is not None:
+        check_of(segmented, paths["quantified"])
     for limit in limits_of_labels(segmented.record):
         print(f"{folder}: {limit}")
     if find_spec("napari") is None:

@@ -49,7 +49,8 @@ class QuantifyResult(Result):
         """Pore sizes, correlation and the rest, by the name of their file."""
         from fibsem.analysis.encoding import read_csv
 
-        return {path.stem: read_csv(path) for path in sorted(self.folder.glob("*.csv"))}
+        paths = [self.folder / name for name in sorted(self.summary["tables"])]
+        return {path.stem: read_csv(path) for path in paths if path.suffix == ".csv"}
 
 
 @completes("quantify")
@@ -94,7 +95,8 @@ def run(tree: Tree) -> QuantifyResult:
             "`segmentation` must be given: segmentation=FOLDER of python -m fibsem.segment."
         )
 
-    from fibsem.quantification.quantification import check_free, quantify
+    from fibsem.quantification.folder import check_free
+    from fibsem.quantification.quantification import quantify
     from fibsem.quantification.segmented import open_segmented
 
     segmented = open_segmented(read_path(tree["segmentation"], "segmentation"))

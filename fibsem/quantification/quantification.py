@@ -10,6 +10,7 @@ from typing import Any
 from fibsem.analysis import encoding
 from fibsem.analysis.structure.mesh import surface_mesh
 from fibsem.quantification.carried import carried
+from fibsem.quantification.folder import begin, check_free
 from fibsem.quantification.maps import write_components, write_thickness
 from fibsem.quantification.meshes import write_mesh
 from fibsem.quantification.options import QuantifyConfig
@@ -20,11 +21,7 @@ from fibsem.quantification.streamed import Streamed
 from fibsem.quantification.summary import check_structure, summary_of
 from fibsem.quantification.tables import tables_of
 from fibsem.system.files import write_json
-from fibsem.system.identity import Identity, check_others
 from fibsem.system.processes import peak_rss_gib
-
-#: What a quantification calls itself in ``identity.json``.
-KIND = "quantification"
 
 
 def quantify(
@@ -34,6 +31,8 @@ def quantify(
     progress: Callable[[str, int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Measure a segmentation; writes ``summary.json`` and the tables, CSV and Markdown.
+
+    What a former one left in the folder is removed once there is something to measure.
 
     Returns
     -------
@@ -59,6 +58,7 @@ def quantify(
     check_structure(segmented, streamed)
     longest = zip(streamed.chords.longest, segmented.film.spacing, strict=True)
     widest = min((count + 1) * step for count, step in longest)
+    begin(folder, segmented, config)
     sampled = Sampled.of(segmented.film, config, widest, show)
     record = summary_of(segmented, streamed, sampled, config)
     weighed = None if thickness is None else streamed.cells.porosity(thickness.tolist())
@@ -76,7 +76,6 @@ def quantify(
     record["carried"] = carried(segmented, sampled.blocks, record, config, show)
     record["maps"] = _write_maps(segmented, config, sampled.sizes.diameters, folder, show)
     record |= {"seconds": time.perf_counter() - started, "peak_rss_gib": peak_rss_gib()}
-    Identity(KIND, vars(config), {"segmentation": segmented.record.get("model")}).write(folder)
     write_json(folder / "summary.json", record)
     return record
 
@@ -96,8 +95,3 @@ def _write_maps(
         write_components(film, folder, config.connectivity, voxel_nm, show),
         write_thickness(film, folder, diameters, voxel_nm, show),
     ]
-
-
-def check_free(folder: Path) -> None:
-    """Refuse to write beside the results of another command."""
-    check_others(folder, KIND)

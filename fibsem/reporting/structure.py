@@ -49,15 +49,19 @@ def _curves(latest: Mapping[str, FinishedCommand], folder: Path) -> Iterator[Pic
             ("pore_sizes", figures.pore_sizes, "pore_sizes.csv"),
             ("porosity_of_parts", figures.porosity_of_parts, "parts.csv"),
         ):
-            read = {name: _columns(one.folder / file) for name, one in films.items()}
+            read = {name: _columns(one, file) for name, one in films.items()}
             if curves := {name: columns for name, columns in read.items() if columns}:
                 path = figures.save(draw(curves, unit), folder / f"{stem}{ending}.png")
                 yield read_picture(path)
 
 
-def _columns(path: Path) -> tuple[Array, ...]:
-    """The columns of a table as numbers, but for the count of parts; none where there is none."""
-    if not path.is_file():
+def _columns(measured: FinishedCommand, file: str) -> tuple[Array, ...]:
+    """The columns of a table as numbers, but for the count of parts; none where there is none.
+
+    A table that its summary does not name is of a former quantification of that folder.
+    """
+    path = measured.folder / file
+    if file not in (measured.record.get("tables") or [file]) or not path.is_file():
         return ()
     table = pd.read_csv(path).drop(columns="parts", errors="ignore")
     return tuple(table[name].to_numpy(np.float64) for name in table) if len(table) else ()

@@ -1,18 +1,23 @@
 """Structure of segmentations as the command tells it, and what it refuses."""
 
 import json
+import os
 import shutil
 
 import numpy as np
 import pytest
 
+from fibsem import api, view
 from fibsem.analysis.porosity_told import porosity_text
 from fibsem.analysis.structure.cells import CellCounts
 from fibsem.analysis.structure.film import Film
 from fibsem.analysis.structure.surface import Surface
 from fibsem.analysis.structure.thickness import diameters_up_to, local_thickness
 from fibsem.analysis.structure.walk import walk
+from fibsem.config import compose
 from fibsem.errors import UserError
+from fibsem.quantification.segmented import open_segmented
+from fibsem.reporting.measured import check_of
 from fibsem.system.records import typed
 from fibsem.system.summaries.figures import Labelled
 from tests.conftest import labels
@@ -226,3 +231,50 @@ def test_a_table_of_thicknesses_that_cannot_be_is_said(segmented, tmp_path, tabl
     (tmp_path / "nm.csv").write_text(table)
     with pytest.raises(UserError, match=said):
         run(segmented, tmp_path / "q", "blocks=0", f"thickness={tmp_path / 'nm.csv'}")
+
+
+def test_a_second_quantification_of_a_folder_leaves_nothing_of_the_first(
+    segment, segmented, film, tmp_path
+):
+    """Its tables, surface and volumes would be taken for those of the film that is measured now."""
+    out, other = tmp_path / "q", segment(tmp_path, film[:6])
+    first = api.quantify(
+        segmented, output=out, blocks=1, block_voxels=8000, maps=True, mesh="stl", mesh_cell=50
+    )
+    assert {"pore_sizes", "transport"} < set(first.tables)
+    (out / "notes.csv").write_text("mine\n")
+    second = api.quantify(other, output=out, blocks=0)
+    assert set(second.tables) == {"profile", "correlation", "chords", "parts"}
+    assert {path.name for path in out.iterdir()} == {
+        *second.summary["tables"], "summary.json", "identity.json", ".lock", "notes.csv"
+    }  # fmt: skip
+
+
+def test_what_is_refused_removes_nothing(segment, segmented, tmp_path):
+    before = run(segmented, tmp_path / "q", "blocks=0")
+    solid = np.ones((3, 40, 40))
+    solid[:, ::2] = 0.9
+    out = segment(tmp_path, solid)
+    with pytest.raises(UserError, match="must hold pores and solid"):
+        run(out, tmp_path / "q", "blocks=0")
+    assert json.loads((tmp_path / "q" / "summary.json").read_text()) == before
+    assert {path.name for path in (tmp_path / "q").iterdir()} > set(before["tables"])
+
+
+def test_only_what_was_measured_of_a_film_is_laid_over_it(segment, segmented, film, tmp_path):
+    """By where it lies; by its porosity where it was moved; not where it was labelled anew."""
+    run(segmented, tmp_path / "q", "blocks=0")
+    shutil.copytree(segmented, tmp_path / "moved")
+    check_of(open_segmented(segmented), tmp_path / "q")
+    check_of(open_segmented(tmp_path / "moved"), tmp_path / "q")
+    other = segment(tmp_path, film[:6])
+    with pytest.raises(UserError, match=f"`quantified` must be of the labels in {other}, but"):
+        view.main(compose("view", [f"segmentation={other}", f"quantified={tmp_path / 'q'}"]))
+    with pytest.raises(UserError, match=r"must be a folder of fibsem\.quantify"):
+        check_of(open_segmented(segmented), segmented)
+    run(other, tmp_path / "q", "blocks=0")
+    record = json.loads((other / "summary.json").read_text())
+    (other / "summary.json").write_text(json.dumps({**record, "porosity": 0.1}))
+    os.utime(tmp_path / "q" / "summary.json", (0, 0))
+    with pytest.raises(UserError, match="is of its former labels"):
+        check_of(open_segmented(other), tmp_path / "q")

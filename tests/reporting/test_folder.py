@@ -109,6 +109,8 @@ def test_pore_sizes_and_porosity_by_parts_are_drawn_where_there_are_tables(tmp_p
     assert "HPC22, thickness" in drawing
     assert "diameter (nm)" in drawing
     assert "How far parts of a film differ in porosity" in page
+    change(tmp_path / "out" / "q", tables=["parts.csv"])  # the other is of a former film
+    assert "figures/pore_sizes.png" not in report()[0]["figures"]
 
 
 def test_curves_of_structure_are_those_of_the_tables():

@@ -61,6 +61,7 @@ class QuantificationSummary(Labelled):
     throat_size_nm: SizeFigures | None = None
     throat_size_voxels: SizeFigures | None = None
     carried: Carried | None = None
+    tables: tuple[str, ...] | None = None
     command: Text = None
 
     def __post_init__(self) -> None:

@@ -1,0 +1,38 @@
+"""The folder of a quantification: it holds what the latest wrote, and nothing of a former one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fibsem.quantification.options import QuantifyConfig
+from fibsem.quantification.segmented import Segmented
+from fibsem.system.files import remove
+from fibsem.system.identity import Identity, check_others, settle
+
+#: What a quantification calls itself in ``identity.json``.
+KIND = "quantification"
+#: Tables that it may write, and volumes.
+TABLES = ("profile", "correlation", "chords", "parts", "pore_sizes", "transport")
+MAPS = ("components.ome.zarr", "thickness.ome.zarr")
+#: Every file that it may leave, but for the volumes.
+OWN = (
+    "summary.json", "surface.stl", "surface.ply",
+    *(f"{name}.{ending}" for name in TABLES for ending in ("csv", "md", "tex")),
+)  # fmt: skip
+
+
+def check_free(folder: Path) -> None:
+    """Refuse to write beside the results of another command."""
+    check_others(folder, KIND)
+
+
+def begin(folder: Path, segmented: Segmented, config: QuantifyConfig) -> None:
+    """Make a folder that of one quantification; what a former one left there is removed.
+
+    It measures all anew each time, so nothing of the former is gone on with: beside other figures,
+    its tables and volumes would be taken for those of this film.
+    """
+    now = Identity(KIND, vars(config), {"segmentation": segmented.record.get("model")})
+    for name in MAPS:
+        remove(folder / name)
+    settle(folder, now, OWN, overwrite=True)
