@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from fibsem.reporting.measured import is_of
 from fibsem.reporting.results import FinishedCommand, Record, Results
 from fibsem.system.file_names import name_of
 from fibsem.system.records import typed
@@ -39,8 +40,7 @@ def told_of(segmentation: FinishedCommand, results: Results) -> Labelled:
     """What is told of the porosity of one segmentation."""
     record = segmentation.record
     for one in results.of("quantification"):
-        same = _resolved(one.record["segmentation"]) == segmentation.folder.resolve()
-        if same and one.written >= segmentation.written:
+        if is_of(one, segmentation):
             record = {**record, **{key: one.record[key] for key in MEASURED if key in one.record}}
     has_seeds = (record.get("porosity_by_seed") or {}).get("sd") is not None
     seeds = None if has_seeds else _evaluated(record, results)
@@ -95,7 +95,3 @@ def _place(folder: Path) -> list[str]:
     """Where a segmented volume lies: a promotion has its samples in ``volumes``, by their names."""
     *path, last = folder.parts
     return [*path[:-1], name_of(last)] if path[-1:] == ["volumes"] else [*path, last]
-
-
-def _resolved(folder: str | Path) -> Path:
-    return Path(folder).resolve()

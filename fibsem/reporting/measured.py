@@ -38,6 +38,13 @@ def current(results: Results) -> list[FinishedCommand]:
     ]
 
 
+def outdated(results: Results) -> list[Path]:
+    """Segmentations of whose labels as they are now nothing is known but by former labels."""
+    known = {Path(one.record["segmentation"]).resolve() for one in current(results)}
+    read = {Path(one.record["segmentation"]).resolve() for one in results.of("quantification")}
+    return sorted(read - known)
+
+
 def check_of(segmented: Segmented, folder: Path) -> None:
     """Refuse to lay over a segmentation what was measured of another, or of its former labels.
 

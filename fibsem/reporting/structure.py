@@ -15,10 +15,14 @@ from fibsem.analysis.porosity_told import no_interval_text, one_pixel_off_text
 from fibsem.quantification.summary import carried_text
 from fibsem.reporting.films import names_of
 from fibsem.reporting.items import filled, read_picture
+from fibsem.reporting.measured import current, outdated
 from fibsem.reporting.page import Picture, Section, Table
 from fibsem.reporting.results import FinishedCommand, Record, Results
 from fibsem.system.records import typed
 from fibsem.system.summaries.figures import Labelled
+
+#: What is said of a film instead of the structure of its former labels.
+ANEW = "it was labelled anew after its structure was measured; python -m fibsem.quantify does again"
 
 Array = npt.NDArray[np.float64]
 
@@ -30,14 +34,16 @@ def quantifications(results: Results, folder: Path) -> Section:
     """
     latest = latest_of(results)
     rows = [_row(name, result.record) for name, result in latest.items()]
-    notes = [
+    notes = [f"{name}: {ANEW}." for name in names_of(outdated(results))]
+    notes += [
         f"{name}: {note}."
         for name, result in latest.items()
         for note in (*result.record["limits"], carried_text(result.record))
         if note
     ]
-    table = Table("structure", "Structure of segmented volumes", filled(rows))
-    return Section("Structure", tuple(notes), items=(table, *_curves(latest, folder / "figures")))
+    tables = [Table("structure", "Structure of segmented volumes", filled(rows))] if rows else []
+    items = (*tables, *_curves(latest, folder / "figures"))
+    return Section("Structure", tuple(notes), items=items)
 
 
 def _curves(latest: Mapping[str, FinishedCommand], folder: Path) -> Iterator[Picture]:
@@ -68,8 +74,11 @@ def _columns(measured: FinishedCommand, file: str) -> tuple[Array, ...]:
 
 
 def latest_of(results: Results) -> dict[str, FinishedCommand]:
-    """The latest quantification of each segmentation, by a name that tells it apart."""
-    measured = {Path(one.record["segmentation"]): one for one in results.of("quantification")}
+    """The latest quantification of the labels of each segmentation, by a name that tells it apart.
+
+    Labels that were made anew since are other ones: their structure is not known.
+    """
+    measured = {Path(one.record["segmentation"]): one for one in current(results)}
     return dict(zip(names_of(measured), measured.values(), strict=True))
 
 

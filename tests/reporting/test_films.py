@@ -104,6 +104,26 @@ def test_what_a_quantification_measured_since_is_told_on_top(tmp_path, report):
     )
 
 
+def test_the_structure_of_former_labels_is_not_told_beside_the_new_ones(tmp_path, report):
+    """Nor their curves; labels that were only gone over again are the same."""
+    folder, other = tmp_path / "out" / "HPC22", tmp_path / "out" / "HPC30"
+    for one, name in ((folder, "q"), (other, "r")):
+        segmentation(one, [0.2, None, 0.4])
+        quantification(tmp_path / "out" / name)
+        change(tmp_path / "out" / name, segmentation=str(one), porosity=0.3)
+        os.utime(tmp_path / "out" / name / "summary.json", (0, 0))  # a repeated segment wrote later
+    assert {"Structure of HPC22", "Structure of HPC30"} < set(facts(report()[1]))
+    change(folder, porosity=0.5)
+    record, page = report()
+    assert "Structure of HPC22" not in facts(page)
+    assert "HPC22: it was labelled anew after its structure was measured" in page
+    assert pd.read_csv(tmp_path / "report/tables/structure.csv")["volume"].tolist() == ["HPC30"]
+    change(other, porosity=0.5)
+    record, page = report()
+    assert "tables/structure.csv" not in record["tables"]
+    assert facts(page)["Structure"].startswith("not measured")
+
+
 def test_seeds_of_an_evaluation_stand_beside_the_porosity_of_their_film(tmp_path):
     """Of the same network on the same film, where the promotion compared none."""
     record = evaluation(tmp_path, 0.012)
