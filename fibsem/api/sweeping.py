@@ -202,7 +202,7 @@ def prepare(tree: Tree) -> Prepared:
     from fibsem.training.datasets import look_at, obtain
 
     dataset = obtain(config.data, config.split)
-    look_at(dataset)
+    look_at(dataset, recipe=config.preprocess)
 
     from fibsem.training.material import Material
     from fibsem.training.start import pinned

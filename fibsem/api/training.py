@@ -122,7 +122,8 @@ def run(tree: Tree) -> TrainResult:
     from fibsem.training.worked import worked_on
 
     dataset = obtain(config.data, config.split)
-    look_at(dataset, SPLITS if config.train.test else ("train", "val"))
+    needed = SPLITS if config.train.test else SPLITS[:2]
+    look_at(dataset, needed, config.preprocess)
     given = pinned(given)
     config, anew = given.run, tree["overwrite"]
     what = config.spec.name, str(config.spec.nbhd)

@@ -16,6 +16,7 @@ from fibsem.data.dataset import Dataset
 from fibsem.data.placing import doubts
 from fibsem.data.preprocessing import GreyProfile, Recipe, evenly_spaced, mean_profile
 from fibsem.data.samples import Region, Sample, by_split, left_out
+from fibsem.data.tilt import left_in
 from fibsem.data.volumes import VoxelNm
 from fibsem.data.volumes.lengths import differing
 from fibsem.reporting.agreement import agreement
@@ -38,6 +39,7 @@ class Inspection:
     greys: dict[str, Greys]
     profiles: dict[str, GreyProfile]
     axis: Literal["x", "y"]
+    recipe: Recipe
 
     @classmethod
     def of(cls, dataset: Dataset, recipe: Recipe) -> Inspection:
@@ -51,6 +53,7 @@ class Inspection:
                 for sample in dataset.samples
             },
             axis,
+            recipe,
         )
 
     def record(self) -> dict[str, Any]:
@@ -100,6 +103,7 @@ class Inspection:
             yield from _sizes_that_differ(sample, self.dataset.voxel_nm)
             yield from _masks_listed_twice(sample)
             yield from doubts(sample)
+            yield from left_in(sample, self.recipe.gradient)
             dark, bright = self.greys[sample.name].saturated
             for share, what in ((dark, "darkest"), (bright, "brightest")):
                 if share > SATURATED:

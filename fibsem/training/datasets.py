@@ -18,6 +18,7 @@ from fibsem.data.placing import doubts
 from fibsem.data.preprocessing import Recipe, fit_correction
 from fibsem.data.sampling import labelled_regions
 from fibsem.data.split import Split, SplitRecipe
+from fibsem.data.tilt import left_in
 from fibsem.errors import UserError
 from fibsem.system.file_names import file_name
 from fibsem.system.locks import alone
@@ -45,8 +46,19 @@ def obtain(config: DataConfig, split: SplitRecipe) -> Dataset:
     return dataset
 
 
-def look_at(dataset: Dataset, needed: Sequence[Split] = ("train", "val")) -> None:
+def look_at(
+    dataset: Dataset, needed: Sequence[Split] = ("train", "val"), recipe: Recipe | None = None
+) -> None:
     """Say what should be looked at before anything is learnt; ``inspect`` says it of any film.
+
+    Parameters
+    ----------
+    dataset
+        What is learned from.
+    needed
+        Parts that must have squares.
+    recipe
+        How grey values are corrected; None: as each of several trainings did.
 
     Raises
     ------
@@ -61,7 +73,10 @@ def look_at(dataset: Dataset, needed: Sequence[Split] = ("train", "val")) -> Non
             "a column `split` in the region table names some",
             file=sys.stderr,
         )
+    gradient = recipe.gradient if recipe else "none"
     for sample in dataset.samples:
+        for said in left_in(sample, gradient):
+            print(f"warning: {said}", file=sys.stderr)
         if math.prod(sample.volume.shape) <= LOOKED_AT:
             for doubt in doubts(sample):
                 print(f"warning: {doubt}", file=sys.stderr)

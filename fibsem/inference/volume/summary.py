@@ -52,8 +52,8 @@ def _of_outputs(work: Work) -> dict[str, Any]:
 
 def uncertainty_of(slices: Sequence[SliceRecord], extent: Extent) -> float | None:
     """Mean over the material, as the porosity is; None where nobody asked."""
-    told = [(one.uncertainty, extent.pixels(z)) for z, one in enumerate(slices)]
-    spreads = [(spread, pixels) for spread, pixels in told if spread is not None and pixels]
+    by_slice = [(one.uncertainty, extent.pixels(z)) for z, one in enumerate(slices)]
+    spreads = [(spread, pixels) for spread, pixels in by_slice if spread is not None and pixels]
     if not spreads:
         return None
     values, weights = np.array(spreads).T
