@@ -17,6 +17,7 @@ from fibsem.analysis.structure.surface import porosity_per_px
 from fibsem.analysis.structure.thickness import PoreSizes
 from fibsem.errors import UserError
 from fibsem.quantification.options import QuantifyConfig
+from fibsem.quantification.passages import figures_by_axis, tortuosity_text
 from fibsem.quantification.sampled import Sampled
 from fibsem.quantification.segmented import Segmented, limits_of_labels
 from fibsem.quantification.shift import shifted_porosity
@@ -74,8 +75,7 @@ def summary_of(
         f"chord_{unit}": {name: _chords(streamed, name) for name in AXES},
         f"pore_size_{unit}": _sizes(sampled.sizes),
         f"throat_size_{unit}": {**_sizes(sampled.throats), "face": config.face},
-        "tortuosity_factor": _by_axis(sampled, "tortuosity_factor"),
-        "geodesic_tortuosity": _by_axis(sampled, "geodesic"),
+        **figures_by_axis(sampled),
         "blocks": [[list(b.start), list(b.stop)] for b in sampled.blocks],
         f"integral_range_{unit}3": material.volume,
         "porosity_sd_of_such_volumes": material.sd,
@@ -161,20 +161,6 @@ def _sizes(sizes: PoreSizes) -> Record:
     }
 
 
-def _by_axis(sampled: Sampled, what: str) -> Record:
-    """Median over the parts, by axis; None where no part lets through."""
-
-    def of(axis: str) -> float | None:
-        factors = [
-            one.geodesic if what == "geodesic" else one.diffusion.tortuosity_factor
-            for one in sampled.along(axis)
-        ]
-        through = [value for value in factors if np.isfinite(value)]
-        return float(np.median(through)) if through else None
-
-    return {name: of(name) for name in AXES}
-
-
 def _representative(material: IntegralRange, porosity: float) -> Record:
     """Side of the cube whose porosity is within a share of the material's, 95 % of the time."""
     return {f"{100 * error:g}%": side_for(error, porosity, material.volume) for error in ERRORS}
@@ -244,8 +230,7 @@ def in_words(record: Record) -> str:
     ]
     if record["blocks"]:
         factors = [
-            f"{axis} {'none' if factor is None else f'{factor:.2f}'}"
-            for axis, factor in record["tortuosity_factor"].items()
+            f"{axis} {tortuosity_text(record, axis)}" for axis in record["tortuosity_factor"]
         ]
         lines += [
             f"{_sizes_text(sizes, unit)}, by intrusion from {throats['face']} "

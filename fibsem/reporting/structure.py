@@ -12,6 +12,7 @@ import pandas as pd
 
 from fibsem.analysis import figures
 from fibsem.analysis.porosity_told import no_interval_text, one_pixel_off_text
+from fibsem.quantification.passages import tortuosity_text
 from fibsem.quantification.summary import carried_text
 from fibsem.reporting.films import names_of
 from fibsem.reporting.items import filled, read_picture
@@ -114,7 +115,9 @@ def _row(name: str, record: Record) -> dict[str, Any]:
         "components": record["components"],
         f"pore size ({unit})": _figure(record[f"pore_size_{unit}"]["median"], 0),
         f"by intrusion ({unit})": _figure(record[f"throat_size_{unit}"]["median"], 0),
-        "tortuosity factor (z, y, x)": _three(record["tortuosity_factor"]),
+        "tortuosity factor (z, y, x)": ", ".join(
+            tortuosity_text(record, axis) for axis in record["tortuosity_factor"]
+        ),
         f"surface per {'um' if unit == 'nm' else 'voxel'}": _figure(
             record.get("surface_per_um", record.get("surface_per_voxel")), 2
         ),
@@ -138,7 +141,3 @@ def _ends(ends: list[float | None] | None) -> str:
     if not ends or None in ends:
         return ""
     return f"[{', '.join(_per_cent(end) for end in ends)}]"
-
-
-def _three(values: Mapping[str, float | None]) -> str:
-    return ", ".join("none" if value is None else f"{value:.2f}" for value in values.values())

@@ -278,3 +278,21 @@ def test_only_what_was_measured_of_a_film_is_laid_over_it(segment, segmented, fi
     os.utime(tmp_path / "q" / "summary.json", (0, 0))
     with pytest.raises(UserError, match="is of its former labels"):
         check_of(open_segmented(other), tmp_path / "q")
+
+
+def test_a_tortuosity_of_the_parts_that_let_through_says_how_many_do(segment, tmp_path, capsys):
+    """Pores lead along z in one corner alone; everywhere along y, nowhere along x."""
+    solid = np.zeros((8, 80, 80))
+    solid[4, :, 20:] = solid[4, 20:] = 1
+    solid[:, :, ::20] = 1
+    out = segment(tmp_path, solid, voxel_nm=(10.0, 10.0, 10.0))
+    record = run(out, tmp_path / "q", "blocks=4", "block_voxels=12800")
+    through = record["parts_through"]
+    parts = len(record["blocks"])
+    assert [total for _, total in through.values()] == [parts] * 3
+    assert 0 < through["z"][0] < parts
+    assert record["tortuosity_factor"]["z"] is not None
+    said = f"(through in {through['z'][0]} of {parts} parts)"
+    assert said in capsys.readouterr().out.partition("tortuosity factor z ")[2].partition(", y")[0]
+    assert through["x"][0] == 0
+    assert record["tortuosity_factor"]["x"] is None

@@ -88,6 +88,11 @@ def test_the_structure_is_told_on_top_and_in_a_table(tmp_path, report):
     table = pd.read_csv(tmp_path / "report" / "tables" / "structure.csv", dtype=str)
     assert table["95 % of the material"].tolist() == ["[20.00, 30.00]"]
     assert table["tortuosity factor (z, y, x)"].tolist() == ["2.50, 2.00, none"]
+    change(tmp_path / "out" / "q", parts_through={"z": [1, 4], "y": [4, 4], "x": [0, 4]})
+    report()
+    table = pd.read_csv(tmp_path / "report" / "tables" / "structure.csv", dtype=str)
+    (factors,) = table["tortuosity factor (z, y, x)"]
+    assert factors == "2.50 (through in 1 of 4 parts), 2.00, none"
     assert "HPC22: a note." in page
     assert "HPC22: the labels were not drawn again: there are no parts (blocks=0)." in page
 

@@ -48,6 +48,7 @@ class QuantificationSummary(Labelled):
     components: int
     percolates: dict[Literal["z", "y", "x"], bool | None]
     tortuosity_factor: dict[str, float | None]
+    parts_through: dict[str, tuple[int, int]] | None = None
     porosity_per_px_of_boundary: float | None = field()
     limits: tuple[str, ...]
     porosity_corrected: float | None = field()

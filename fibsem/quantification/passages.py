@@ -1,0 +1,52 @@
+"""Transport through the parts of a film, by axis: how hard it is, and in how many there is any."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from fibsem.analysis.structure.film import AXES
+from fibsem.quantification.sampled import Passage, Sampled
+
+Record = dict[str, Any]
+
+
+def figures_by_axis(sampled: Sampled) -> Record:
+    """Tortuosities as medians over the parts that let through, and how many of all parts do.
+
+    A median is None where none lets through. Where only some do it is no figure of the film: those
+    that are closed have none.
+    """
+    return {
+        "tortuosity_factor": _medians(sampled, lambda one: one.diffusion.tortuosity_factor),
+        "geodesic_tortuosity": _medians(sampled, lambda one: one.geodesic),
+        "parts_through": {
+            axis: [sum(one.diffusion.relative > 0 for one in parts), len(parts)]
+            for axis, parts in ((axis, sampled.along(axis)) for axis in AXES)
+        },
+    }
+
+
+def _medians(sampled: Sampled, of: Callable[[Passage], float]) -> Record:
+    """Median over the parts that let through, by axis."""
+    each = {axis: [of(one) for one in sampled.along(axis)] for axis in AXES}
+    through = {axis: [value for value in some if np.isfinite(value)] for axis, some in each.items()}
+    return {axis: float(np.median(some)) if some else None for axis, some in through.items()}
+
+
+def tortuosity_text(record: Mapping[str, Any], axis: str) -> str:
+    """Tortuosity factor along an axis, and where not all parts let through, how many do.
+
+    >>> told = {"tortuosity_factor": {"z": 4.2, "y": 2.0, "x": None}}
+    >>> told |= {"parts_through": {"z": [1, 4], "y": [4, 4], "x": [0, 4]}}
+    >>> [tortuosity_text(told, axis) for axis in "zyx"]
+    ['4.20 (through in 1 of 4 parts)', '2.00', 'none']
+    """
+    factor = record["tortuosity_factor"][axis]
+    if factor is None:
+        return "none"
+    through, parts = (record.get("parts_through") or {}).get(axis, (0, 0))
+    closed = f" (through in {through} of {parts} parts)" if through < parts else ""
+    return f"{factor:.2f}{closed}"
