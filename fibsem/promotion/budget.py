@@ -11,11 +11,12 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from fibsem.analysis.postprocessing import SampledParts, ScoredSquare, search, search_by_sample
-from fibsem.config import Configuration, PostProcessingConfig, RunConfig
+from fibsem.config import Configuration, PostProcessingConfig, PromoteConfig, RunConfig
 from fibsem.data.dataset import Dataset
 from fibsem.data.pieces import MOST
 from fibsem.data.pieces import SIDE as PIECE
 from fibsem.data.split import SPLITS
+from fibsem.inference.model.views import SYMMETRIES
 from fibsem.promotion.trials import Trial
 from fibsem.training.estimate import duration
 from fibsem.training.material import Material
@@ -48,13 +49,12 @@ def plan_promotion(
     count = min(promotion.candidates, len(trials)) + promotion.ensemble - 1
     if promotion.mixed:
         count = max(promotion.ensemble, len({trial.architecture for trial in trials}))
-    labelled, volumes = (pixels(dataset, segment=segment) for segment in (False, True))
-    volumes_s = timed.pixel_s * (volumes - labelled) if given.tree["segment"] else 0.0
+    volumes_s = timed.pixel_s * volumes_px(given, dataset) if given.tree["segment"] else 0.0
     known_s = (
         again * sum(trial.train_s for trial in trials)
-        + timed.pixel_s * labelled
+        + timed.pixel_s * squares_px(given, dataset, views=finals[slowest].spec.convertible)
         + volumes_s
-        + search_s(dataset, given.postprocessing)
+        + len(_models(promotion)) * search_s(dataset, given.postprocessing)
     )
     spent_s = time.perf_counter() - began + known_s
     instead = ["rank.k=1 (no trial is trained anew)"] if again else []
@@ -69,11 +69,29 @@ def values(plan: Plan, limit_s: float | None) -> dict[str, Any]:
     return set_by if limit_s is None else {**set_by, "final.max_seconds": limit_s}
 
 
-def pixels(dataset: Dataset, *, segment: bool) -> int:
-    """Pixels that a final model goes over: every labelled square, and all volumes."""
-    labelled = sum(region.box.size for split in SPLITS for region in dataset.regions(split))
-    volumes = sum(int(np.prod(sample.volume.shape)) for sample in dataset.samples)
-    return labelled + (volumes if segment else 0)
+def _models(promotion: PromoteConfig) -> list[int]:
+    """Members of the models that are scored: the challenger and, beside an ensemble, its first."""
+    return [promotion.ensemble, *([1] if promotion.ensemble > 1 else [])]
+
+
+def squares_px(given: Configuration, dataset: Dataset, *, views: bool) -> int:
+    """Pixels of labelled squares that networks go over: those of every member of every model.
+
+    The pieces of the validation part are scored again in all ``views`` that there may be.
+    """
+    sizes = {split: sum(one.box.size for one in dataset.regions(split)) for split in SPLITS}
+    members, *single = _models(given.promotion)
+    most = max(2, given.tree["segmentation"]["symmetry"])
+    counts = sum(count for count in SYMMETRIES if count <= most) if views else 0
+    pieces = min(sizes["val"], MOST * PIECE**2)
+    alone = sum(single) * (sizes["val"] + sizes["test"])
+    return members * (sum(sizes.values()) + counts * pieces) + alone
+
+
+def volumes_px(given: Configuration, dataset: Dataset) -> int:
+    """Pixels of whole volumes that networks go over: those of every member, in every view."""
+    voxels = sum(int(np.prod(sample.volume.shape)) for sample in dataset.samples)
+    return voxels * given.promotion.ensemble * int(given.tree["segmentation"]["symmetry"])
 
 
 def search_s(dataset: Dataset, config: PostProcessingConfig) -> float:

@@ -43,7 +43,7 @@ def quantifications(results: Results, folder: Path) -> Section:
         if note
     ]
     tables = [Table("structure", "Structure of segmented volumes", filled(rows))] if rows else []
-    items = (*tables, *_curves(latest, folder / "figures"))
+    items: tuple[Table | Picture, ...] = (*tables, *_curves(latest, folder / "figures"))
     return Section("Structure", tuple(notes), items=items)
 
 

@@ -5,9 +5,16 @@ import time
 import pytest
 
 from fibsem.config import Configuration, PostProcessingConfig, RankConfig, compose, read
+from fibsem.data.split import SPLITS
 from fibsem.errors import UserError
 from fibsem.promotion import budget
-from fibsem.promotion.budget import pixels, plan_promotion, search_s, values
+from fibsem.promotion.budget import (
+    plan_promotion,
+    search_s,
+    squares_px,
+    values,
+    volumes_px,
+)
 from fibsem.promotion.final import final_configuration
 from fibsem.promotion.trials import Trial
 from fibsem.training.plan import Plan
@@ -26,10 +33,23 @@ def trial(run_id, tree):
     )
 
 
-def test_squares_and_volumes_are_gone_over(material):
-    dataset = material().dataset
-    assert pixels(dataset, segment=False) == 5 * 72 * 72
-    assert pixels(dataset, segment=True) == 5 * 72 * 72 + 6 * 160 * 176
+@pytest.mark.parametrize(
+    ("given", "members", "alone", "views", "volumes"),
+    [((), 1, 0, 1 + 2, 1), (("ensemble=5",), 5, 1, 1 + 2, 5),
+     (("ensemble=2", "segmentation.symmetry=8"), 2, 1, 1 + 2 + 4 + 8, 2 * 8)],
+)  # fmt: skip
+def test_squares_and_volumes_are_gone_over_by_every_member_in_every_view(
+    material, small, given, members, alone, views, volumes
+):
+    """Beside an ensemble its first member alone is scored on what it is chosen and tested on."""
+    promotion, dataset = Configuration(compose("promote", [*small[:2], *given])), material().dataset
+    split, square = {one: len(dataset.regions(one)) for one in SPLITS}, 72 * 72
+    assert sum(split.values()) == 5
+    once = members * 5 * square + alone * (split["val"] + split["test"]) * square
+    assert squares_px(promotion, dataset, views=False) == once
+    again = members * views * split["val"] * square
+    assert squares_px(promotion, dataset, views=True) == once + again
+    assert volumes_px(promotion, dataset) == volumes * 6 * 160 * 176
 
 
 def test_the_quick_promotion_trains_no_trial_anew():
@@ -106,6 +126,15 @@ def test_what_is_left_is_shared_by_the_final_trainings(planned, given, trainings
     assert plan.trials == trainings
     left_s = 900 - 60 - 40 - 2 * (20 + 30)
     assert 0.9 * left_s < plan.seconds < left_s
+
+
+def test_an_ensemble_leaves_less_of_a_budget_to_its_trainings(planned, monkeypatch):
+    """Where a pixel takes its time: five members and eight views go over the volumes."""
+    monkeypatch.setattr(budget, "probe", lambda *_: Probe(0.1, 0.2, 5.0, 1e-4))
+    how = "candidates=1", "ensemble=2", "segmentation.symmetry=8", "segment="
+    (without, _), (whole, _) = (planned(["slow"], *how[:3], how[3] + x) for x in ("false", "true"))
+    assert without.seconds - whole.seconds == pytest.approx(1e-4 * 16 * 6 * 160 * 176, rel=0.05)
+    assert without.seconds < 900 - 60 - 2 * 40  # the search is made for the first member, too
 
 
 @pytest.mark.parametrize("segment", [True, False])
