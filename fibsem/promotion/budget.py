@@ -36,15 +36,15 @@ def plan_promotion(
     Parameters
     ----------
     given, trials, finals, dataset
-        The promotion, and the final training of every trial.
+        The promotion, and the final training of every trial; one of them at least a network's.
     began
         When the command began, by ``time.perf_counter``.
     budget_s
         Given.
     """
     promotion, again = given.promotion, given.rank.seeds if len(trials) > 1 else 0
-    # the ranking may make any of them a candidate
-    slowest = max(range(len(trials)), key=lambda k: trials[k].epoch_s)
+    slowest = slowest_network(trials, finals)
+    assert slowest is not None
     timed = probe(Material(dataset, finals[slowest]), budget_s)
     count = min(promotion.candidates, len(trials)) + promotion.ensemble - 1
     if promotion.mixed:
@@ -61,6 +61,15 @@ def plan_promotion(
     if volumes_s:
         instead.append(f"segment=false (leaves {duration(volumes_s)} of whole volumes for later)")
     return plan_trainings(timed, budget_s, spent_s, dataset.hash, trials=count, instead=instead)
+
+
+def slowest_network(trials: Sequence[Trial], finals: Sequence[RunConfig]) -> int | None:
+    """Which final training a budget is planned by; None where all models are fitted at once.
+
+    The ranking may make any of the trials a candidate.
+    """
+    networks = [k for k, final in enumerate(finals) if final.spec.is_network]
+    return max(networks, key=lambda k: trials[k].epoch_s, default=None)
 
 
 def values(plan: Plan, limit_s: float | None) -> dict[str, Any]:

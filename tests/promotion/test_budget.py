@@ -11,6 +11,7 @@ from fibsem.promotion import budget
 from fibsem.promotion.budget import (
     plan_promotion,
     search_s,
+    slowest_network,
     squares_px,
     values,
     volumes_px,
@@ -23,7 +24,8 @@ from fibsem.training.probing import Probe
 PLAN = Plan(600.0, "abc", 2, 7, 30, 0.1, 0.2, 5.0)
 
 #: Seconds of an epoch and of all; an older version told none of an epoch, a store may lose both.
-TOOK = {"gone": (0.0, 0.0), "old": (0.0, 10.0), "quick": (1.0, 20.0), "slow": (3.0, 30.0)}
+TOOK = {"gone": (0.0, 0.0), "old": (0.0, 10.0), "quick": (1.0, 20.0), "slow": (3.0, 30.0),
+        "forest": (9.0, 9.0)}  # fmt: skip
 
 
 def trial(run_id, tree):
@@ -31,6 +33,12 @@ def trial(run_id, tree):
     return Trial(
         run_id, "a", "0", 0.5, 100.0, "s", "p", "c", tree, epoch_s=epoch_s, train_s=train_s
     )
+
+
+def trees_of(names, small):
+    """What the trials of these names were trained with."""
+    how = {"forest": [*small[:2], "model=forest", "train.share=0.02"]}
+    return {name: compose("train", how.get(name, small)) for name in names}
 
 
 @pytest.mark.parametrize(
@@ -92,7 +100,7 @@ def planned(material, small, monkeypatch):
 
     def plan(names, *given):
         promotion = Configuration(compose("promote", [*small[:2], *given]))
-        trials = [trial(name, compose("train", small)) for name in names]
+        trials = [trial(*one) for one in trees_of(names, small).items()]
         finals = [
             final_configuration(one.tree, promotion.tree, k).run for k, one in enumerate(trials)
         ]
@@ -106,6 +114,22 @@ def test_a_budget_is_planned_by_the_slowest_that_may_be_trained(planned):
     """Its epochs take the longest; the first trial may be a smaller network."""
     assert planned(["gone", "old", "quick", "slow"])[1] == [3]
     assert planned(["slow", "gone"])[1] == [3, 0]
+
+
+def test_a_budget_is_planned_by_networks_whoever_is_first(planned):
+    """A forest is fitted at once, however long that takes."""
+    for names in (["forest", "quick"], ["quick", "forest"]):
+        plan, timed = planned(names, "rank.seeds=1")
+        assert timed[-1] == names.index("quick")
+        assert plan.steps > 0
+
+
+def test_forests_alone_have_no_plan(small):
+    tree, promotion = trees_of(["forest"], small)["forest"], compose("promote", small[:2])
+    final = final_configuration(
+        tree, Configuration(promotion).with_values(values(PLAN, 9.0)).tree, 0
+    )
+    assert slowest_network([trial("forest", tree)], [final.run]) is None
 
 
 def test_what_ranks_takes_as_long_as_it_took_in_the_sweep(planned):
