@@ -11,6 +11,9 @@ import numpy.typing as npt
 STILL, MOVING = 0.7, 0.35
 #: Share of the slices in which a pixel has its usual value, and stands still.
 USUAL = 0.9
+#: Share of the pixels beyond a bar that show the film at least, beside the fill of a turned one;
+#: and of a row below which fill ends in it: in a bar the rows between lines of text stand still.
+SHOWN, WHOLE = 0.1, 0.99
 #: Rows of a bar, and share of the height that it takes at most.
 LEAST, MOST = 4, 0.3
 #: Slices without which nothing can be said to stand still.
@@ -20,7 +23,7 @@ SLICES = 4
 def bar_rows(stack: npt.NDArray[Any], tolerance: float) -> tuple[int, int]:
     """Rows of the bars at the top and at the bottom; 0 where there is none.
 
-    What stands still in a rim is of one value: it is left to `rims`.
+    What stands still in a rim is of one value: it is left to `rims`, beside a bar, too.
 
     Parameters
     ----------
@@ -37,15 +40,32 @@ def bar_rows(stack: npt.NDArray[Any], tolerance: float) -> tuple[int, int]:
     return _rows(stands, usual, tolerance), _rows(stands[::-1], usual[::-1], tolerance)
 
 
+def _fill(
+    stands: npt.NDArray[np.bool_], usual: npt.NDArray[Any], rows: int, tolerance: float
+) -> npt.NDArray[np.bool_]:
+    """Pixels that stand still and have the value of those beyond some rows: fill, if any is there.
+
+    The first row beyond a bar may be compressed with its last.
+    """
+    near = usual[rows + 2 : rows + 3][stands[rows + 2 : rows + 3]]
+    if not near.size:
+        return np.zeros_like(stands)
+    return stands & (np.abs(usual - np.median(near)) <= tolerance)
+
+
 def _rows(stands: npt.NDArray[np.bool_], usual: npt.NDArray[Any], tolerance: float) -> int:
     """Rows of a bar at the top, in which pixels stand still."""
     still = stands.mean(axis=1)
     ends = np.flatnonzero(still < STILL)
     rows = int(ends[0]) if ends.size else len(still)
-    if not LEAST <= rows <= MOST * len(still):
+    fill = _fill(stands, usual, rows, tolerance)
+    beyond = slice(rows + 2, rows + 2 + 8)
+    film = ~np.logical_and.accumulate(fill[beyond], axis=0)
+    if film.size == 0 or film.mean() < SHOWN or stands[beyond][film].mean() > MOVING:
         return 0
-    beyond = still[rows + 2 : rows + 2 + 8]  # its last row may be compressed with the film's first
-    if beyond.size == 0 or beyond.mean() > MOVING:
+    slanted = (fill | ~stands).all(axis=1) & (still < WHOLE)
+    rows -= int(np.logical_and.accumulate(slanted[:rows][::-1]).sum())
+    if not LEAST <= rows <= MOST * len(still):
         return 0
     band = usual[:rows][stands[:rows]]
     same = np.abs(band - np.median(band)) <= tolerance

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -55,6 +55,15 @@ class Rect:
         """Enter it into the kinds of a slice."""
         kinds[self.y0 : self.y1, self.x0 : self.x1] = code(self.kind)
 
+    def between(self, bars: tuple[int, int], rows: int) -> Rect:
+        """The same piece of a film of so many rows, as it lies between bars above and below.
+
+        >>> Rect("rim", 0, 0, 2, 9).between((30, 0), 200)
+        Rect(kind='rim', y0=30, x0=0, y1=32, x1=9)
+        """
+        top, _ = bars
+        return Rect(self.kind, self.y0 + top, self.x0, self.y1 + top, self.x1)
+
     def to_json(self) -> list[Any]:
         """What `part_of_json` reads."""
         return [self.kind, self.y0, self.x0, self.y1, self.x1]
@@ -85,6 +94,21 @@ class Wedge:
         deepest = max(0, int(np.ceil(max(self.first, self.last))))
         top = view[:deepest]
         top[np.arange(len(top))[:, None] < np.rint(depth)] = code(self.kind)
+
+    def between(self, bars: tuple[int, int], rows: int) -> Wedge:
+        """The same line of a film of so many rows, as it goes on behind bars above and below.
+
+        >>> Wedge("left", 4.0, 0.0).between((5, 10), 41)
+        Wedge(side='left', first=4.5, last=-1.0, kind='rim')
+        >>> Wedge("bottom", 4.0, 0.0).between((5, 10), 41)
+        Wedge(side='bottom', first=14.0, last=10.0, kind='rim')
+        """
+        top, bottom = bars
+        if self.side in ("top", "bottom"):
+            deeper = top if self.side == "top" else bottom
+            return replace(self, first=self.first + deeper, last=self.last + deeper)
+        slope = (self.last - self.first) / (rows - 1)
+        return replace(self, first=self.first - slope * top, last=self.last + slope * bottom)
 
     def to_json(self) -> list[Any]:
         """What `part_of_json` reads."""

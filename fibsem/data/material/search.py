@@ -79,20 +79,22 @@ class Search(Mapping[int, tuple[Part, ...]]):
         if self._blank(z, look) and self._differs(z, look):
             return (Rect("slices", 0, 0, height, width),)
         top, bottom = self.bars
-        parts: list[Part] = [
-            Rect("bar", y0, 0, y1, width)
-            for y0, y1 in ((0, top), (height - bottom, height))
-            if y1 > y0
-        ]
+        parts: list[Part] = []
         for block in look.blocks:
             whole = block.x1 - block.x0 == width or block.y1 - block.y0 == height - top - bottom
             if whole or self._blocks_around(z, block) >= AGAIN:
                 parts.append(block)
         parts += self._hidden_blocks(z, look)
-        for border in look.borders.values():  # last: a rim may be a rectangle, too
+        for border in look.borders.values():  # a rim may be a rectangle, too
             edge = border.edge
             if edge and (edge.alone or self._edges_around(z, edge) >= AGAIN):
-                parts.append(_below(edge.part(height - top - bottom, width), top))
+                film = height - top - bottom
+                parts.append(edge.part(film, width).between(self.bars, film))
+        parts += [  # last: the line of a rim goes on behind them
+            Rect("bar", y0, 0, y1, width)
+            for y0, y1 in ((0, top), (height - bottom, height))
+            if y1 > y0
+        ]
         return tuple(parts)
 
     @cached_property
@@ -152,7 +154,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
         film = image[top : len(image) - bottom]
         some = _some(film)
         borders = {side: look_at(film, side, self.tolerance) for side in SIDES}
-        blocks = tuple(_below(block, top) for block in blocks_of(film))
+        blocks = tuple(block.between(self.bars, len(film)) for block in blocks_of(film))
         return Appearance(float(np.median(some)), _contrast(some), borders, blocks, some)
 
     def _blank(self, z: int, look: Appearance) -> bool:
@@ -258,13 +260,6 @@ def _shown(image: npt.NDArray[Any], inside: BoolArray) -> npt.NDArray[Any]:
 def _some(film: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Pixels of a slice that stand for all."""
     return film[:: max(1, len(film) // 128), :: max(1, film.shape[1] // 128)].copy()
-
-
-def _below(part: Part, top: int) -> Any:
-    """A part of a film below a bar of some rows."""
-    if isinstance(part, Rect) and top:
-        return Rect(part.kind, part.y0 + top, part.x0, part.y1 + top, part.x1)
-    return part
 
 
 def _contrast(image: npt.NDArray[Any]) -> float:

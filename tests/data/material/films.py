@@ -87,6 +87,13 @@ def with_bar(stack, rows=30, back=0, ink=255):
     return marked
 
 
+def beside_bar(stack, side, **how):
+    """The whole film, and the data bar as further rows above or below it."""
+    blank = np.zeros((len(stack), 30, stack.shape[2]), stack.dtype)
+    marked = with_bar(np.concatenate([stack, blank], axis=1), **how)
+    return marked if side == "bottom" else np.roll(marked, 30, axis=1)
+
+
 def with_blocks(stack):
     """Chunks that were never written, one of them at a corner."""
     cut = stack.copy()

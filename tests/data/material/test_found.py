@@ -7,6 +7,7 @@ from fibsem.data.material import find_extent
 from fibsem.data.volumes import ArrayVolume, open_volume
 from tests.data.material.films import (
     SHAPE,
+    beside_bar,
     clipped,
     compressed,
     cut_off,
@@ -73,6 +74,31 @@ def test_the_rims_of_a_turned_film_are_found_however_fine_they_are(degrees):
     assert kinds == {"rim"}
     assert np.mean(found & ~truth) <= 0.001
     assert np.mean(~found & truth) <= 0.025
+
+
+@pytest.mark.parametrize("side", ["top", "bottom"])
+@pytest.mark.parametrize("back", [0, 40])
+@pytest.mark.parametrize(
+    ("spoil", "lost"),
+    [
+        (turned, 0.015),
+        (lambda stack: turned(stack, -8), 0.01),
+        (lambda stack: cut_off(stack, 40, 40), 0.005),
+        (lambda stack: cut_off(stack, 90, 150), 0.005),
+        (lambda stack: cut_off(stack, 60, 220)[:, ::-1], 0.005),
+        (lambda stack: cut_off(stack, 90, 150)[:, ::-1], 0.005),
+    ],
+    ids=["turned", "more", "corner", "larger", "along the bottom", "at the bottom"],
+)
+def test_a_slanted_rim_lies_where_the_film_does_above_and_below_a_bar(spoil, lost, side, back):
+    """On the side of the bar, too, where the fill goes on from it."""
+    found, kinds = inside(beside_bar(spoil(GREY), side, back=back))
+    film = slice(None, -30) if side == "bottom" else slice(30, None)
+    truth = np.zeros_like(found)
+    truth[:, film] = spoil(EVERYWHERE) > 0.999
+    assert kinds == {"rim", "bar"}
+    assert not (found & ~truth).any()
+    assert np.mean(~found & truth) <= lost
 
 
 @pytest.mark.parametrize(("depth", "length"), [(11, 220), (3, 150), (40, 40), (90, 150), (150, 90)])
