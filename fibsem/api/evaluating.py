@@ -180,7 +180,7 @@ def run(tree: Tree) -> EvaluateResult:
     from fibsem.training.worked import worked_on
 
     dataset = obtain(config.data, config.split)
-    look_at(dataset, SPLITS, config.preprocess)
+    look_at(dataset, SPLITS, [config])
     given, spec = pinned(given), config.spec
     folder = output_folder("evaluate", given.tree, dataset.name, spec.name, str(spec.nbhd))
     budgeted, anew = given.budget.planned, tree["overwrite"]

@@ -202,7 +202,7 @@ def prepare(tree: Tree) -> Prepared:
     from fibsem.training.datasets import look_at, obtain
 
     dataset = obtain(config.data, config.split)
-    look_at(dataset, recipe=config.preprocess)
+    look_at(dataset, configs=[one.run for one in one_of_each(given, space)])
 
     from fibsem.training.material import Material
     from fibsem.training.start import pinned

@@ -123,7 +123,7 @@ def run(tree: Tree) -> TrainResult:
 
     dataset = obtain(config.data, config.split)
     needed = SPLITS if config.train.test else SPLITS[:2]
-    look_at(dataset, needed, config.preprocess)
+    look_at(dataset, needed, [config])
     given = pinned(given)
     config, anew = given.run, tree["overwrite"]
     what = config.spec.name, str(config.spec.nbhd)

@@ -104,6 +104,15 @@ class ModelSpec:
             reach = self.architecture.reach(self.hyperparameters)
         return self.nbhd.halo[0], reach, reach
 
+    @property
+    def reach(self) -> Triple:
+        """Pixels on each side that one output depends on, (z, y, x).
+
+        That is the halo without what only rounds a block up, or is cut off.
+        """
+        px = self.squares.margin if self.family == "squares" else self.sees // 2
+        return self.nbhd.halo[0], px, px
+
     def step_frame(self, extent: int) -> tuple[int, int]:
         """Pixels before and after ``extent`` of them that a step of training is given.
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from fibsem.config import CONF, DataConfig, compose, read_path
+from fibsem.config import CONF, DataConfig, RunConfig, compose, read_path
 from fibsem.data import archive
 from fibsem.data.corrected import CorrectedVolume
 from fibsem.data.dataset import Dataset
 from fibsem.data.manifest import load_dataset
+from fibsem.data.nearness import within_reach
 from fibsem.data.phantom import PhantomRecipe, simulate
 from fibsem.data.phantom.simulation import lock_of, unlike
 from fibsem.data.placing import doubts
 from fibsem.data.preprocessing import Recipe, fit_correction
+from fibsem.data.samples import Sample
 from fibsem.data.sampling import labelled_regions
 from fibsem.data.split import Split, SplitRecipe
 from fibsem.data.tilt import left_in
@@ -47,7 +49,9 @@ def obtain(config: DataConfig, split: SplitRecipe) -> Dataset:
 
 
 def look_at(
-    dataset: Dataset, needed: Sequence[Split] = ("train", "val"), recipe: Recipe | None = None
+    dataset: Dataset,
+    needed: Sequence[Split] = ("train", "val"),
+    configs: Sequence[RunConfig] = (),
 ) -> None:
     """Say what should be looked at before anything is learnt; ``inspect`` says it of any film.
 
@@ -57,8 +61,8 @@ def look_at(
         What is learned from.
     needed
         Parts that must have squares.
-    recipe
-        How grey values are corrected; None: as each of several trainings did.
+    configs
+        How it is learned from, as far as that is known before.
 
     Raises
     ------
@@ -73,13 +77,24 @@ def look_at(
             "a column `split` in the region table names some",
             file=sys.stderr,
         )
-    gradient = recipe.gradient if recipe else "none"
     for sample in dataset.samples:
-        for said in left_in(sample, gradient):
+        for said in (*_as_learned(sample, configs), *_as_shown(sample)):
             print(f"warning: {said}", file=sys.stderr)
-        if math.prod(sample.volume.shape) <= LOOKED_AT:
-            for doubt in doubts(sample):
-                print(f"warning: {doubt}", file=sys.stderr)
+
+
+def _as_learned(sample: Sample, configs: Sequence[RunConfig]) -> Iterator[str]:
+    """What is odd of a film for the trainings that it is for."""
+    for gradient in dict.fromkeys(config.preprocess.gradient for config in configs):
+        yield from left_in(sample, gradient)
+    if configs:
+        z, y, x = (max(axis) for axis in zip(*(one.spec.reach for one in configs), strict=True))
+        yield from within_reach(sample, (z, y, x), configs[0].split)
+
+
+def _as_shown(sample: Sample) -> Iterator[str]:
+    """What is odd of a film by itself, where that is seen in seconds."""
+    if math.prod(sample.volume.shape) <= LOOKED_AT:
+        yield from doubts(sample)
 
 
 def _simulated(folder: Path, phantom: str) -> None:

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fibsem.config import Configuration, compose
 from fibsem.data.manifest import load_dataset
 from fibsem.data.phantom import simulate
-from fibsem.data.preprocessing import Recipe
 from fibsem.data.samples import Sample
 from fibsem.data.tilt import left_in
 from fibsem.data.volumes import ArrayVolume
@@ -45,10 +45,10 @@ def test_a_tilt_along_the_other_axis_is_said_with_what_takes_it_out(archive, mir
 
 
 def test_it_is_said_before_anything_is_learnt(archive, capsys):
-    look_at(archive, recipe=Recipe("y"))
-    assert "preprocess.gradient=x is the other choice" in capsys.readouterr().err
-    look_at(archive, recipe=Recipe("x"))
-    assert "preprocess.gradient" not in capsys.readouterr().err
+    for axis, said in (("y", True), ("x", False)):
+        config = Configuration(compose("train", [f"preprocess.gradient={axis}"])).run
+        look_at(archive, configs=[config])
+        assert ("preprocess.gradient=x is the other choice" in capsys.readouterr().err) == said
 
 
 def test_a_film_of_even_light_is_no_matter():

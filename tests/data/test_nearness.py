@@ -1,0 +1,88 @@
+"""Squares of different parts are as far apart as networks reach, or it is said."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fibsem.config import Configuration, compose
+from fibsem.data.nearness import within_reach
+from fibsem.data.samples import Region, Sample
+from fibsem.data.split import SplitRecipe, divide
+from fibsem.geometry import Box, Nbhd
+from fibsem.models.spec import resolve
+from fibsem.training.datasets import look_at
+from tests.data.test_split import squares
+
+
+def sample_of(boxes, recipe, **changes):
+    parts = divide(boxes, recipe)
+    regions = tuple(
+        Region("a", str(k), box, split, None)
+        for k, (box, split) in enumerate(zip(boxes, parts, strict=True))
+    )
+    return Sample("a", None, regions, divided=True, **changes)
+
+
+#: In one slice, 90 pixels between them: inputs that reach 45 do not overlap.
+ROW = [Box((0, 0, 154 * k), (1, 64, 154 * k + 64)) for k in range(5)]
+
+
+@given(squares, st.integers(0, 60), st.integers(0, 8))
+def test_the_guard_keeps_apart_what_reaches_no_further(boxes, px, slices):
+    recipe = SplitRecipe(guard_px=px, guard_slices=slices)
+    assert list(within_reach(sample_of(boxes, recipe), (slices, px, px), recipe)) == []
+
+
+@pytest.mark.parametrize(("reach", "near"), [((5, 40, 40), 0), ((5, 45, 45), 0), ((5, 46, 46), 1)])
+def test_inputs_that_really_overlap_are_counted(reach, near):
+    recipe = SplitRecipe()
+    said = list(within_reach(sample_of(ROW, recipe), reach, recipe))
+    assert len(said) == bool(near)
+    for line in said:
+        assert f"a: around {near} of 2 squares" in line
+        assert "it reaches 46 pixels and 5 slices; split.guard_px=46 split.guard_slices=5" in line
+
+
+def test_many_slices_reach_over_the_guard_too():
+    stacked = [Box((12 * k, 0, 0), (12 * k + 1, 64, 64)) for k in range(5)]
+    recipe = SplitRecipe()
+    assert list(within_reach(sample_of(stacked, recipe), (5, 40, 40), recipe)) == []
+    [said] = within_reach(sample_of(stacked, recipe), (7, 40, 40), recipe)
+    assert "split.guard_px=40 split.guard_slices=7" in said
+
+
+def test_parts_that_a_table_names_are_left_to_whoever_named_them():
+    named = replace(sample_of(ROW, SplitRecipe()), divided=False)
+    assert list(within_reach(named, (9, 90, 90), SplitRecipe())) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "reach"),
+    [
+        ("2dcnn", {}, 38),
+        ("unet", {"blocks": 2}, 41),
+        ("unet", {"blocks": 3}, 89),
+        ("forest", {}, None),
+    ],
+)
+def test_what_an_output_depends_on(name, given, reach):
+    """The convolutions of a U-Net eat 41 pixels on each side, or 89; its halo rounds that up."""
+    spec = resolve(name, Nbhd(3, 81, 81), "valid", given)
+    z, y, x = spec.reach
+    assert (z, y) == (1, x)
+    assert all(a <= b for a, b in zip(spec.reach, spec.halo, strict=True))
+    assert y == (spec.halo[1] if reach is None else reach)
+
+
+def test_it_is_said_before_anything_is_learnt(make, capsys):
+    """Squares a slice apart, in a division without any guard."""
+    rows = [f"m{k}.tif,{k},4,8" for k in range(5)]
+    recipe = SplitRecipe(guard_px=0, guard_slices=0)
+    table = "\n".join(["mask,z,y,x", *rows, ""])
+    dataset = make(table=table, recipe=recipe)
+    given = ["split.guard_px=0", "split.guard_slices=0", "nbhd=33x33x3"]
+    config = Configuration(compose("train", given)).run
+    look_at(dataset, configs=[config])
+    assert "a: around 2 of 2 squares that are not for training" in capsys.readouterr().err
