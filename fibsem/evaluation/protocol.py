@@ -112,7 +112,8 @@ class Evaluation:
 
         result, _ = run_job(job, material, self.tracking, show)
         scores = self._scores(folder, material, seed, result)
-        self.tracking.log_changed(result.run_id, _metrics(scores))
+        # behind the curves of the training, which has figures of these names by epoch
+        self.tracking.log_changed(result.run_id, _metrics(scores), step=result.epochs)
         return scores
 
     def _scores(

@@ -38,7 +38,7 @@ def publish(
     version = register(work, run_id, bundle, gate, tags, tested.may_replace(run_id, uri))
     champion = champions.champion_version(uri) == version
     record = {**record, "bundle": str(bundle), "version": version, "champion": champion}
-    _log(work, record, {"tables": tables, "figures": figures})
+    _log(work, record, {"tables": tables, "figures": figures}, finals[0].result.epochs)
     wanted = work.tree["segment"]
     samples = segment_samples(work, bundle, version, run_id) if wanted else {}
     return {**record, "samples": samples}
@@ -70,10 +70,13 @@ def register(
     return version
 
 
-def _log(work: Promotion, record: dict[str, Any], files: Mapping[str, Sequence[Path]]) -> None:
+def _log(
+    work: Promotion, record: dict[str, Any], files: Mapping[str, Sequence[Path]], epochs: int
+) -> None:
     """Files by folder, and metrics, once, on the run of the final training and the promotion's.
 
-    That of the training has its own curve of ``val``; an ensemble's would lie on it at epoch 0.
+    That of the training has its own curve of ``val``, on which an ensemble's would lie. Where both
+    have a figure it is the promotion's that is shown: it is logged behind the last of ``epochs``.
     """
     run_id, tracking = record["run_id"], work.tracking
     if not tracking.logged_steps(run_id, names.SIGMA):
@@ -84,7 +87,7 @@ def _log(work: Promotion, record: dict[str, Any], files: Mapping[str, Sequence[P
     for run, metrics in ((run_id, _metrics(record)), (work.parent, _metrics(record) | own)):
         if not tracking.logged_steps(run, names.SIGMA):
             tracking.tag(run, {names.TEST: names.SCORED})
-            tracking.log_metrics(run, metrics)
+            tracking.log_metrics(run, metrics, step=epochs if run == run_id else 0)
             tracking.end(run)
 
 

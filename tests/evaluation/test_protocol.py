@@ -104,6 +104,22 @@ def test_what_is_made_of_all_evaluations_is_made_up_for(evaluated, monkeypatch):
     assert not (root / "otsu" / TO_DO).exists()
 
 
+def test_the_page_of_a_seed_shows_the_figures_of_its_scores_logged_once(evaluated):
+    """Its training logged `train/loss` by epoch; MLflow shows the last step."""
+    root, trees = evaluated
+    tracking = Tracking.open(Configuration(trees["2dcnn"]).run.tracking, "phantom")
+    for again in (False, True):
+        if again:  # as after a kill behind the last seed
+            (root / "2dcnn" / "summary.json").unlink()
+            evaluate.main(trees["2dcnn"])
+        for run in read_seeds(root / "2dcnn"):
+            shown = tracking.client.get_run(run.run_id).data.metrics
+            assert shown["train/loss"] == run.scores.balanced["train"]["loss"]
+            assert shown["val/miou"] == run.scores.balanced["val"]["miou"]
+            logged = tracking.client.get_metric_history(run.run_id, "test/miou")
+            assert len(logged) == 1
+
+
 def test_seeds_are_children_of_one_run_with_figures(evaluated):
     root, trees = evaluated
     config = Configuration(trees["2dcnn"]).run
