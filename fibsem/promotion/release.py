@@ -185,7 +185,7 @@ def _segmenting(work: Promotion, folder: Path, version: str) -> Callable[[Sample
             return segment_volume(
                 volume, bundle.segmenter, work.folder / "volumes" / file_name(sample.name),
                 _for(sample, options), voxel_nm=dataset.voxel_nm, load=load, provenance=made_by,
-                progress=progress, say=work.say, tested=bundle.tested,
+                progress=progress, say=work.say, tested=bundle.tested, trained=[bundle.trained],
             )  # fmt: skip
 
     return segment

@@ -207,6 +207,28 @@ def test_gain_and_cost_of_views_are_told(promoted):
     assert views["1"]["val_miou"] == pytest.approx(miou, abs=whole)
 
 
+def test_the_page_of_the_run_shows_what_the_promotion_found(promoted):
+    """Its training logged some of the same names by epoch; MLflow shows the last step."""
+    client, record = mlflow.MlflowClient(promoted["uri"]), promoted["promote"]
+    shown = client.get_run(record["run_id"]).data.metrics
+    for split in ("train_all", "val_all", "test_all"):
+        known = {key: value for key, value in record[split].items() if value is not None}
+        assert {key: shown[f"{split}/{key}"] for key in known} == known
+    steps = [one.step for one in client.get_metric_history(record["run_id"], "val_all/miou")]
+    assert len(steps) > 1
+    parent = client.get_run(record["parent_run_id"]).data.metrics
+    assert parent["val_all/miou"] == record["val_all"]["miou"]
+
+
+def test_the_films_of_a_promotion_know_what_their_probabilities_were_calibrated_on(promoted):
+    """As those of `segment` do: without it no porosity by label shift is told of them."""
+    summary = promoted["folder"] / "promote" / "volumes" / "HPC45" / "summary.json"
+    bundle = load_bundle(promoted["folder"] / "promote" / "bundle")
+    share = json.loads(summary.read_text())["calibration"]["solid_share"]
+    assert 0 < share < 1
+    assert share == bundle.trained.solid_share
+
+
 def test_the_run_knows_porosity_time_and_that_the_test_squares_were_used(promoted):
     run = mlflow.MlflowClient(promoted["uri"]).get_run(promoted["promote"]["run_id"])
     assert run.data.metrics["porosity/HPC45"] == promoted["promote"]["samples"]["HPC45"]["porosity"]
