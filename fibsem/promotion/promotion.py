@@ -16,12 +16,12 @@ from fibsem.promotion.final import train
 from fibsem.promotion.folder import settle
 from fibsem.promotion.gate import gate
 from fibsem.promotion.publishing import publish
-from fibsem.promotion.ranking import placed, rank
+from fibsem.promotion.ranking import order_of, placed, rank
 from fibsem.promotion.release import lineage_of
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.symmetry import measure_views
 from fibsem.promotion.testing import Look, look
-from fibsem.promotion.trials import Trial, ranked_by
+from fibsem.promotion.trials import Trial
 from fibsem.tracking import names
 from fibsem.tracking.beginning import FileNotes, take_up
 from fibsem.tracking.lineage import Lineage
@@ -34,7 +34,7 @@ def promote(work: Promotion, trials: Sequence[Trial]) -> dict[str, Any]:
     """
     work = _begun(work, [trial.run_id for trial in trials])
     with work.tracking.cut_off(work.parent):
-        work.say(f"trials are ranked by {ranked_by(trials)}")
+        work.say(order_of(trials))
         ranked = rank(work, trials, work.given.rank)
         for place, one in enumerate(ranked, start=1):
             work.say(f"{place}. {one.sentence}")

@@ -18,8 +18,9 @@ from fibsem.config import RankConfig
 from fibsem.errors import UserError
 from fibsem.promotion.repetition import Repetition, repeat, repeated
 from fibsem.promotion.setting import Promotion
-from fibsem.promotion.trials import Trial
+from fibsem.promotion.trials import Trial, ranked_by
 from fibsem.system.progress import Progress
+from fibsem.tracking import names
 from fibsem.training.material import Material
 from fibsem.training.results import Epoch
 
@@ -89,7 +90,8 @@ class Ranked:
         """As in ``summary.json``: figures, their noise, and the difference to the first.
 
         It is over the validation squares that both have; None of the first, and where they cannot
-        be compared. What the paired test cannot tell from the first is tied.
+        be compared. What the paired test cannot tell from the first is tied. ``ranked_by`` is what
+        the trial was chosen by, ``ordered_by`` what gave it its place; None where it was alone.
         """
         trial, runs = self.trial, self.runs
         record: dict[str, Any] = {
@@ -100,6 +102,7 @@ class Ranked:
             "search_loss": trial.loss,
             "ranked_by": trial.goal.key,
             "search_value": trial.value,
+            "ordered_by": names.VAL_MIOU if runs else None,
             "seconds_per_gigapixel": trial.seconds_per_gigapixel,
         }
         if runs:
@@ -116,6 +119,17 @@ class Ranked:
             tied = p_value is None or p_value >= TIED
             record |= {"difference": difference.mean, "p_value": p_value, "tied": tied}
         return record
+
+
+def order_of(trials: Sequence[Trial]) -> str:
+    """What the trials of a promotion were chosen by, and what gives them their places then."""
+    chosen = f"chosen by {ranked_by(trials)}"
+    if len(trials) == 1:
+        return f"the best trial is {chosen}"
+    return (
+        f"{len(trials)} trials are {chosen}; they are ordered by mean validation mIoU on balanced "
+        "pixels over fresh seeds"
+    )
 
 
 def rank(work: Promotion, trials: Sequence[Trial], config: RankConfig) -> list[Ranked]:

@@ -17,7 +17,7 @@ from fibsem.tracking import names
 from fibsem.tracking.runs import Run, Tracking
 from fibsem.training.objectives import Objective
 
-#: What trials are ranked by where their sweeps searched for different things.
+#: What trials are chosen by where their sweeps searched for different things.
 LOSS = Objective.named(names.VAL_LOSS)
 #: Parts of a trial's configuration that make the network and its training.
 CONFIGURATION = ("model", "nbhd", "preprocess", "sampling", "train")
@@ -40,7 +40,7 @@ class Trial:
     tree
         The configuration that it was trained with.
     goal, value
-        What it was ranked by, and how good it is in that.
+        What it was chosen by, and how good it is in that.
     epoch_s, train_s
         How long an epoch took, and all of its training; 0 where the store does not know.
     """
@@ -61,7 +61,7 @@ class Trial:
 
     @property
     def figure(self) -> float:
-        """What it was ranked by, as the sweep measured it."""
+        """What it was chosen by, as the sweep measured it."""
         return self.loss if self.value is None else self.value
 
     @property
@@ -100,7 +100,7 @@ def best_trials(
     """The ``config.k`` best finished trials by the first objective of their sweep, best first.
 
     Of several with one configuration, whatever their seeds, only the best counts. Trials of sweeps
-    with different first objectives are ranked by their validation loss.
+    with different first objectives are chosen by their validation loss.
 
     Parameters
     ----------
@@ -230,7 +230,7 @@ def first_objective(tree: Tree) -> str:
 
 
 def ranked_by(trials: Sequence[Trial]) -> str:
-    """What the trials of a promotion were ranked by, and why."""
+    """What the trials of a promotion were chosen by, and why."""
     goal = trials[0].goal.key
     if {first_objective(trial.tree) for trial in trials} == {goal}:
         return f"{goal}, the first objective of their sweep"

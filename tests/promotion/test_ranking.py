@@ -14,7 +14,7 @@ from fibsem.config import Configuration, DataConfig, RankConfig, TrackingConfig,
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
 from fibsem.inference.model.predict import BlockScorer
-from fibsem.promotion.ranking import Ranked, placed, rank
+from fibsem.promotion.ranking import Ranked, order_of, placed, rank
 from fibsem.promotion.repetition import Repetition
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.squares import square_mious
@@ -125,6 +125,8 @@ def test_trials_are_ranked_by_the_first_objective_of_their_sweep(swept):
     losses, _, trials = of(None)
     assert losses[:1] == [0.3]
     assert ranked_by(trials) == "val/loss: their sweeps had different first objectives"
+    (row,) = placed([Ranked(of(["high"])[2][0])])
+    assert (row["ranked_by"], row["ordered_by"]) == ("val/miou", None)
     table = tables.ranking(placed([Ranked(trial) for trial in of(["high"])[2]]))
     assert list(table["val/miou in the sweep"]) == ["0.8000", "0.7000", "0.6000"]
 
@@ -146,6 +148,15 @@ def test_trials_run_again_with_fresh_seeds_under_one_run(swept):
     assert each == [run.porosities[sample] for run in ranked[0].runs]
     assert each[0] != each[1]
     assert placed(ranked)[0]["val_porosity_by_seed"] == {sample: each}
+    # the sweep searched for another figure than that which gives the places now
+    rows = placed(ranked)
+    assert {(row["ranked_by"], row["ordered_by"]) for row in rows} == {("val_all/miou", "val/miou")}
+    assert [row["val_miou"] for row in rows] == sorted([row["val_miou"] for row in rows])[::-1]
+    assert order_of([bad, good]) == (
+        "2 trials are chosen by val_all/miou, the first objective of their sweep; they are ordered "
+        "by mean validation mIoU on balanced pixels over fresh seeds"
+    )
+    assert "ordered" not in order_of([good])
     children = tracking.children(parent)
     assert len(children) == 4
     assert {run.data.tags["fibsem.seed"] for run in children} == {"500", "501"}
