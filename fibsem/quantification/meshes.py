@@ -19,16 +19,22 @@ TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("unused"
 FACE = np.dtype([("count", "u1"), ("corners", "<i4", 3)])
 
 
-def write_mesh(path: Path, parts: Iterable[Mesh], kind: MeshFormat) -> int:
-    """Write a mesh, whole or not at all; returns the number of its triangles."""
-    return _write_stl(path, parts) if kind == "stl" else _write_ply(path, list(parts))
+def write_mesh(path: Path, parts: Iterable[Mesh], kind: MeshFormat, unit: str) -> int:
+    """Write a mesh, whole or not at all; returns the number of its triangles.
+
+    Neither format knows units: a header names the ``unit`` of the corners, nm or voxels.
+    """
+    title = f"surface between pores and solid, {unit}"
+    if kind == "stl":
+        return _write_stl(path, parts, title)
+    return _write_ply(path, list(parts), title)
 
 
-def _write_stl(path: Path, parts: Iterable[Mesh]) -> int:
+def _write_stl(path: Path, parts: Iterable[Mesh], title: str) -> int:
     """Part by part; the number of triangles is entered at the end."""
     count = 0
     with beside(path) as hidden, hidden.open("wb") as file:
-        file.write(b"surface between pores and solid, nm".ljust(80) + np.uint32(0).tobytes())
+        file.write(title.encode().ljust(80) + np.uint32(0).tobytes())
         for corners, triangles in parts:
             rows = np.zeros(len(triangles), TRIANGLE)
             rows["corners"] = corners[triangles]
@@ -43,12 +49,12 @@ def _write_stl(path: Path, parts: Iterable[Mesh]) -> int:
     return count
 
 
-def _write_ply(path: Path, parts: list[Mesh]) -> int:
+def _write_ply(path: Path, parts: list[Mesh], title: str) -> int:
     """All parts, their corners one behind the other."""
     offsets = np.cumsum([0, *(len(corners) for corners, _ in parts)])
     count = sum(len(triangles) for _, triangles in parts)
     header = [
-        "ply", "format binary_little_endian 1.0", "comment surface between pores and solid, nm",
+        "ply", "format binary_little_endian 1.0", f"comment {title}",
         f"element vertex {offsets[-1]}", *(f"property float {axis}" for axis in "xyz"),
         f"element face {count}", "property list uchar int vertex_indices", "end_header", "",
     ]  # fmt: skip

@@ -68,16 +68,24 @@ def quantify(
         for name, table in tables_of(segmented, streamed, sampled, thickness).items()
         for path in encoding.write(table, folder, name)
     ]
-    record["mesh"] = None
-    if config.mesh != "none":
-        path = folder / f"surface.{config.mesh}"
-        triangles = write_mesh(path, surface_mesh(segmented.film, config.mesh_cell), config.mesh)
-        record["mesh"] = {"file": path.name, "triangles": triangles}
+    record["mesh"] = _write_surface(segmented, config, folder)
     record["carried"] = carried(segmented, sampled.blocks, record, config, show)
     record["maps"] = _write_maps(segmented, config, sampled.sizes.diameters, folder, show)
     record |= {"seconds": time.perf_counter() - started, "peak_rss_gib": peak_rss_gib()}
     write_json(folder / "summary.json", record)
     return record
+
+
+def _write_surface(
+    segmented: Segmented, config: QuantifyConfig, folder: Path
+) -> dict[str, Any] | None:
+    """The surface as triangles, where it is asked for."""
+    if config.mesh == "none":
+        return None
+    path, unit = folder / f"surface.{config.mesh}", segmented.unit
+    surface = surface_mesh(segmented.film, config.mesh_cell)
+    triangles = write_mesh(path, surface, config.mesh, unit)
+    return {"file": path.name, "triangles": triangles, "unit": unit}
 
 
 def _write_maps(

@@ -81,7 +81,7 @@ def summary_of(
         "porosity_sd_of_such_volumes": material.sd,
         f"representative_side_{unit}": _representative(material, porosity),
         "spread_by_size": [asdict(part) for part in spread_by_size(streamed.cells.cells)],
-        "limits": list(limits_of(segmented, sampled, material, inside)),
+        "limits": list(limits_of(segmented, sampled, config, material, inside)),
     }
 
 
@@ -167,7 +167,11 @@ def _representative(material: IntegralRange, porosity: float) -> Record:
 
 
 def limits_of(
-    segmented: Segmented, sampled: Sampled, material: IntegralRange, inside: bool
+    segmented: Segmented,
+    sampled: Sampled,
+    config: QuantifyConfig,
+    material: IntegralRange,
+    inside: bool,
 ) -> Sequence[str]:
     """What a reader has to know of the figures, a sentence each."""
     limits = limits_of_labels(segmented.record)
@@ -180,6 +184,9 @@ def limits_of(
         )
     if not sampled.blocks:
         limits.append("pore sizes, intrusion and transport were not measured (blocks=0)")
+    if config.mesh != "none" and segmented.unit != "nm":  # for which the default is made
+        cells = f"{config.mesh_cell:g} {segmented.unit}"
+        limits.append(f"the surface is coarsened to cells of {cells} (mesh_cell=)")
     share = _sizes(sampled.sizes)["largest_share"]
     if share and share > 0.01:
         limits.append(

@@ -15,8 +15,9 @@ def parts():
 
 
 def test_stl_holds_every_triangle_with_its_normal(parts, tmp_path):
-    count = write_mesh(tmp_path / "a.stl", parts, "stl")
+    count = write_mesh(tmp_path / "a.stl", parts, "stl", "nm")
     data = (tmp_path / "a.stl").read_bytes()
+    assert data[:80].rstrip() == b"surface between pores and solid, nm"
     assert int.from_bytes(data[80:84], "little") == count == sum(len(t) for _, t in parts)
     rows = np.frombuffer(data[84:], TRIANGLE)
     assert len(rows) == count
@@ -29,8 +30,9 @@ def test_stl_holds_every_triangle_with_its_normal(parts, tmp_path):
 
 
 def test_ply_holds_the_same_triangles(parts, tmp_path):
-    count = write_mesh(tmp_path / "a.ply", parts, "ply")
+    count = write_mesh(tmp_path / "a.ply", parts, "ply", "voxels")
     header, _, body = (tmp_path / "a.ply").read_bytes().partition(b"end_header\n")
+    assert b"comment surface between pores and solid, voxels\n" in header
     vertices = sum(len(corners) for corners, _ in parts)
     assert f"element vertex {vertices}\n".encode() in header
     assert f"element face {count}\n".encode() in header

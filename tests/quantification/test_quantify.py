@@ -129,8 +129,15 @@ def test_a_lost_slice_is_said_and_decides_nothing_along_z(segment, film, tmp_pat
 
 def test_without_the_size_of_a_voxel_all_is_in_voxels_and_said(segment, film, tmp_path, capsys):
     out = segment(tmp_path, film[:4], voxel_nm=(None, None, None))
-    record = run(out, tmp_path / "q", "block_voxels=8000", "blocks=1")
+    how = ["block_voxels=8000", "blocks=1", "mesh=stl", "mesh_cell=2"]
+    record = run(out, tmp_path / "q", *how)
     assert record["unit"] == "voxels"
+    assert (
+        (tmp_path / "q" / "surface.stl")
+        .read_bytes()
+        .startswith(b"surface between pores and solid, voxels ")
+    )
+    assert "the surface is coarsened to cells of 2 voxels (mesh_cell=)" in record["limits"]
     assert not any(key.endswith(("_nm", "_nm3", "_um")) for key in record if key != "voxel_nm")
     assert {"pore_size_voxels", "surface_per_voxel", "chord_voxels"} < set(record)
     assert "the size of a voxel is not known" in capsys.readouterr().out
