@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 Labels = npt.NDArray[np.uint8]
 #: One model or several, whose probabilities are averaged.
 Models = str | Path | LoadedModel | Sequence[str | Path | LoadedModel]
+#: Those of the names of a configuration, in their order, that are loaded already; none: nothing is.
+Loaded = Sequence[LoadedModel | None]
 
 
 @dataclass(frozen=True, repr=False)
@@ -188,7 +190,7 @@ def segment(
     asked = tree["estimate"]
     require("estimate", asked, asked is False, "false: it is an answer of the command line")
     require("export", tree["export"], tree["export"] is None, "none: it is of the command line")
-    loaded = {one.name: one for one in models if isinstance(one, LoadedModel)}
+    loaded = [one if isinstance(one, LoadedModel) else None for one in models]
     if on_disk:
         return run(tree, loaded)
     if np.ma.is_masked(volume):
@@ -203,19 +205,19 @@ def segment(
         return _label(stack, tree, Path(scratch) / "labels", loaded).in_memory()
 
 
-def run(tree: Tree, loaded: Mapping[str, LoadedModel] | None = None) -> SegmentResult:
+def run(tree: Tree, loaded: Loaded = ()) -> SegmentResult:
     """Label the volume of a configuration; some of its models may be loaded already."""
     volume = volume_of(tree, options_of(tree))
     voxel_nm_of(tree), weights_of(tree)  # refused before a model is loaded
     folder = output_folder("segment", tree, volume.path.resolve().stem)
-    return _label(volume, tree, folder, loaded or {})
+    return _label(volume, tree, folder, loaded)
 
 
 def estimate(tree: Tree) -> SegmentationEstimate:
     """What that will take."""
     volume = volume_of(tree, options := options_of(tree))
     voxel_nm_of(tree)
-    models = _models(tree, {})
+    models = _models(tree)
 
     from fibsem.inference.volume.estimate import estimate_segmentation
 
@@ -223,9 +225,7 @@ def estimate(tree: Tree) -> SegmentationEstimate:
     return estimate_segmentation(volume, _mean(models), options)
 
 
-def _label(
-    volume: Volume, tree: Tree, folder: Path, loaded: Mapping[str, LoadedModel]
-) -> SegmentResult:
+def _label(volume: Volume, tree: Tree, folder: Path, loaded: Loaded) -> SegmentResult:
     options, given = options_of(tree), voxel_nm_of(tree)
     models = _models(tree, loaded)
     volume = volume.with_range(volume.declared or _learned_range(volume.dtype, models))
@@ -252,11 +252,12 @@ def _label(
     return SegmentResult.of_folder(summary, folder)
 
 
-def _models(tree: Tree, loaded: Mapping[str, LoadedModel]) -> list[LoadedModel]:
-    store = read(TrackingConfig, tree["tracking"], "tracking")
-    names = weights_of(tree)
-    fresh = {one.name: one for one in load_all([n for n in names if n not in loaded], store.uri)}
-    return [{**loaded, **fresh}[name] for name in names]
+def _models(tree: Tree, loaded: Loaded = ()) -> list[LoadedModel]:
+    """The models in their order; two of one name may differ, as the champions of two days do."""
+    store, names = read(TrackingConfig, tree["tracking"], "tracking"), weights_of(tree)
+    places = list(zip(names, loaded or [None] * len(names), strict=True))
+    fresh = iter(load_all([name for name, one in places if one is None], store.uri))
+    return [next(fresh) if one is None else one for _, one in places]
 
 
 def _learned_range(

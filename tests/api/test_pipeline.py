@@ -2,12 +2,18 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from fibsem import api, report, segment
+from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import compose
+from fibsem.geometry import Nbhd
+from fibsem.inference.model.segmenter import Segmenter
+from fibsem.models.spec import resolve
+from fibsem.models.threshold import Threshold
 from fibsem.tracking.store import client_of
 from tests.conftest import labels
 
@@ -161,6 +167,23 @@ def test_an_array_is_labelled_as_the_volume_on_disk_is(found, tiny):
     uri = f"tracking.uri={store['tracking']['uri']}"
     segment.main(compose("segment", [f"volume={tiny / 'HPC45' / 'slices'}", *line, uri]))
     np.testing.assert_array_equal(labels(folder / "by-command" / "labels.ome.zarr"), on_disk.labels)
+
+
+def test_two_models_of_one_name_are_both_used(found, tiny):
+    """A champion, and what it is once another one was promoted."""
+    *_, store, _ = found
+    old = api.load(**store)
+    spec = resolve("threshold", Nbhd(1, 3, 3), "valid")
+    segmenter = Segmenter.of(spec, Threshold(spec), old.bundle.segmenter.recipe, PostProcessing())
+    new = replace(old, bundle=replace(old.bundle, segmenter=segmenter))
+    stack = api.open_volume(tiny / "HPC45" / "slices").whole()
+    for models in ([old, new], [new, old]):
+        both = api.segment(stack, models, uncertainty=True, **store)
+        assert both.summary["uncertainty_mean"] > 0
+        shown = [f"threshold {one.bundle.segmenter.members[0].spec.nbhd}" for one in models]
+        assert both.summary["members"] == shown
+    mixed = api.segment(stack, [new, "models:/fibsem@champion"], uncertainty=True, **store)
+    assert mixed.summary["members"] == both.summary["members"]
 
 
 def test_a_report_is_its_page(found):
