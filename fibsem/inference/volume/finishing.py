@@ -11,7 +11,7 @@ from fibsem.inference.volume.work import Work
 
 
 def finish(work: Work, show: Show) -> list[int | None]:
-    """Remove small components in 3D and export, where either is asked for and not yet done.
+    """Remove small components in 3D, draw and export: what is asked for and not yet done.
 
     Returns
     -------
@@ -21,22 +21,32 @@ def finish(work: Work, show: Show) -> list[int | None]:
     pores = [entry.pores for entry in work.ledger.slices()]
     if work.outputs.flat:
         if "pores_3d" not in work.ledger.decided:
-            _clean(work, {z for z, count in enumerate(pores) if count is None}, show)
+            _clean(work, show)
         pores = work.ledger.decided["pores_3d"]
+    _draw(work, {z for z, count in enumerate(pores) if count is None})
     _export(work)
     return pores
 
 
-def _clean(work: Work, missing: set[int], show: Show) -> None:
-    """Write the labels without small components, and draw them."""
+def _clean(work: Work, show: Show) -> None:
+    """Write the labels without small components; pictures of those before are not theirs."""
     outputs, voxel_nm = work.outputs, work.outputs.voxel_nm
     assert outputs.flat is not None
     size = float(np.prod([nm for nm in voxel_nm if nm]))
     slabs = Slabs(open_volume(outputs.flat.path), work.segmenter.classes)
     with outputs.labels.writer(work.volume.shape, voxel_nm) as writer:
         pores = remove_small_3d(slabs, writer, work.options.min_volume_nm3 / size, show)
-    outputs.redraw(work.corrected, missing)
+    for z in outputs.previewed:
+        outputs.preview(z).unlink(missing_ok=True)
     work.ledger.decide(pores_3d=pores)
+
+
+def _draw(work: Work, missing: set[int]) -> None:
+    """Draw the previews that are not there: more may be wanted than when slices were labelled."""
+    outputs, blank = work.outputs, work.plan.extent.is_blank
+    lacking = [z for z in sorted(outputs.previewed - missing) if not outputs.preview(z).exists()]
+    if shown := [z for z in lacking if not blank(z)]:
+        outputs.redraw(work.corrected, shown)
 
 
 def _export(work: Work) -> None:

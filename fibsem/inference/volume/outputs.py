@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -253,15 +253,20 @@ class Outputs:
         if self._uncertainty:
             self._uncertainty.write(z, np.full_like(blank, 255))
 
-    def redraw(self, volume: CorrectedVolume, missing: Container[int]) -> None:
-        """Draw the previews again, from the labels as they are at the end."""
-        stack = open_volume(self.labels.work)
-        for z in self.previewed:
-            if z not in missing:
-                labels = stack.read(Box((z, 0, 0), (z + 1, *self.shape[1:])))[0]
-                inside = volume.extent.inside(z) if volume.extent else None
-                solid = (labels == self.classes[1]).astype(np.uint8)
-                self._preview(z, solid, volume.slice(z), inside)
+    def redraw(self, volume: CorrectedVolume, slices: Iterable[int]) -> None:
+        """Draw previews of slices again, from the labels as they are at the end."""
+        work, exported = self.labels.work, self.labels.path
+        stack = open_volume(work if work.exists() else exported)
+        for z in slices:
+            labels = stack.read(Box((z, 0, 0), (z + 1, *self.shape[1:])))[0]
+            inside = volume.extent.inside(z) if volume.extent else None
+            solid = (labels == self.classes[1]).astype(np.uint8)
+            self._preview(z, solid, volume.slice(z), inside)
+
+    def preview(self, z: int) -> Path:
+        """The picture of a slice."""
+        digits = max(4, len(str(self.shape[0] - 1)))
+        return self.folder / "previews" / f"slice_{z:0{digits}d}.png"
 
     def _preview(
         self, z: int, labels: LabelArray, grey: FloatArray, inside: BoolArray | None
@@ -273,8 +278,7 @@ class Outputs:
         figure = figures.overlay(
             grey[some], labels[some] == 1, material=None if inside is None else inside[some]
         )
-        digits = max(4, len(str(self.shape[0] - 1)))
-        replace_file(self.folder / "previews" / f"slice_{z:0{digits}d}.png", figures.png(figure))
+        replace_file(self.preview(z), figures.png(figure))
 
     @property
     def exported(self) -> list[Store]:

@@ -1,5 +1,6 @@
 """What a segmentation writes: labels in two formats, probabilities, previews."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -103,6 +104,24 @@ def test_previews_are_drawn(volume, segmenter, tmp_path):
     segment_volume(volume, segmenter, tmp_path, Options(previews=2))
     names = sorted(path.name for path in (tmp_path / "previews").iterdir())
     assert names == ["slice_0000.png", "slice_0004.png"]
+
+
+def test_previews_that_lack_are_drawn_of_what_is_labelled_already(volume, segmenter, tmp_path):
+    """More are wanted later, and one was deleted: the pictures are those of a first run."""
+    whole, later = tmp_path / "whole", tmp_path / "later"
+    for format_ in ("ome-zarr", "bigtiff"):
+        options = Options(previews=5, format=format_)
+        segment_volume(volume, segmenter, whole / format_, options)
+        folder = later / format_
+        segment_volume(volume, segmenter, folder, replace(options, previews=2))
+        (folder / "previews" / "slice_0004.png").unlink()
+        if format_ == "bigtiff":
+            shutil.rmtree(folder / "labels.ome.zarr")  # nobody needs it once that is written
+        segment_volume(volume, segmenter, folder, options)
+        pictures = {path.name: path.read_bytes() for path in (folder / "previews").iterdir()}
+        wanted = (whole / format_ / "previews").iterdir()
+        assert pictures == {path.name: path.read_bytes() for path in wanted}
+        assert len(pictures) == 5
 
 
 def test_previews_are_those_of_the_labels_at_the_end(volume, segmenter, tmp_path, monkeypatch):
