@@ -1,12 +1,13 @@
 """The final training (thesis 3.7): more pixels, no early stopping, random shifts of intensity.
 
 In patch mode ``final.share`` of the labelled pixels is drawn once; in grid mode windows are drawn
-from all labelled pixels afresh in every epoch, and the share sets the number of steps.
+from all labelled pixels afresh in every epoch, and the share sets the number of steps. A trial with
+steps of its own, as of a sweep's budget, keeps them where ``final.steps`` is null.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,18 @@ def final_configuration(trained: Tree, tree: Tree, seed: int) -> Configuration:
         values |= {"train.steps": final["steps"], "train.schedule": "cosine"}
     common = {key: tree[key] for key in ("data", "tracking", "command")}
     return Configuration({**trained, **common}).with_values(values)
+
+
+def kept_steps(trials: Iterable[Trial], tree: Tree) -> str | None:
+    """What is said where steps came with the trials: then ``final.share`` sets none."""
+    own = {trial.tree["train"].get("steps") for trial in trials} - {None}
+    if tree["final"]["steps"] or not own:
+        return None
+    return (
+        f"final training: {' or '.join(map(str, sorted(own)))} steps an epoch, as the trials were "
+        f"trained, instead of as many as final.share={tree['final']['share']:g} makes them; "
+        "final.steps= or budget= sets others"
+    )
 
 
 @dataclass(frozen=True)
@@ -104,6 +117,8 @@ def train(work: Promotion, ranked: Sequence[Ranked], config: PromoteConfig) -> l
     trials = [one.trial for one in ranked]
     first = {trial.architecture: trial for trial in reversed(trials)}
     some = list(first.values()) if config.mixed else trials[: config.candidates]
+    if said := kept_steps(some, work.tree):
+        work.say(said)
     tried = [
         final_training(work, trial, work.tree["seed"], f"final training of candidate {k}")
         for k, trial in enumerate(some, start=1)

@@ -19,7 +19,17 @@ MIXED = ["ensemble=2", "ensemble_of=architectures"]
 
 
 def trial(run_id, name):
-    return Trial(run_id, run_id, "0", 0.5, None, "s", "p", "c", {"model": {"name": name}})
+    return Trial(
+        run_id,
+        run_id,
+        "0",
+        0.5,
+        None,
+        "s",
+        "p",
+        "c",
+        {"model": {"name": name}, "train": {"steps": None}},
+    )
 
 
 def test_the_best_ranked_of_each_architecture_is_a_candidate(monkeypatch):
@@ -30,7 +40,9 @@ def test_the_best_ranked_of_each_architecture_is_a_candidate(monkeypatch):
         lambda work, trial, seed, text: SimpleNamespace(trial=trial, seed=seed, miou=0.5),
     )  # fmt: skip
     config = PromoteConfig(ensemble=2, ensemble_of="architectures")
-    finals = final.train(SimpleNamespace(tree={"seed": 0}, say=str), ranked, config)
+    finals = final.train(
+        SimpleNamespace(tree={"seed": 0, "final": {"steps": None}}, say=str), ranked, config
+    )
     assert {one.trial.run_id for one in finals} == {"a", "c"}
 
 
