@@ -161,7 +161,8 @@ def fit_correction(
     """Fit a recipe to a volume from at most ``most_slices`` evenly spaced slices.
 
     Only what is material counts, where the extent tells it. Memory is that of one slice. ``mode``
-    takes the fullest of 1024 bins of the grey values.
+    takes the fullest of 1024 bins of the grey values, without those that are saturated: black
+    pores that were clipped are no grey value to divide by.
     """
     slope = centre = 0.0
     if recipe.gradient != "none":
@@ -182,8 +183,8 @@ def fit_correction(
     if not scale > FLAT:
         raise UserError(
             f"`preprocess.scaling={recipe.scaling}` needs grey values that vary, but {volume.path} "
-            "is constant; the choices are another volume or a model trained with "
-            "preprocess.scaling=none."
+            "is constant where it is not saturated; the choices are another volume or a model "
+            "trained with preprocess.scaling=none."
         )
     return Correction(recipe, slope, centre, offset, scale)
 
@@ -197,9 +198,10 @@ def _scaling(
     bins = np.linspace(-0.5, 1.5, 2049)
     histogram = np.zeros(bins.size - 1, dtype=np.int64)
     for box, inside in material_slices(volume.shape, extent, most_slices):
-        grey = line.apply(volume.read_unit(box), box).astype(np.float64)
+        stored = volume.read_unit(box)
+        grey = line.apply(stored, box).astype(np.float64)
         if inside is not None:
-            grey = grey[0][inside]
+            stored, grey = stored[0][inside], grey[0][inside]
         if not grey.size:
             continue
         count += grey.size
@@ -207,7 +209,7 @@ def _scaling(
         squares += float((grey**2).sum())
         low, high = min(low, float(grey.min())), max(high, float(grey.max()))
         if line.recipe.scaling == "mode":
-            histogram += np.histogram(grey, bins)[0]
+            histogram += np.histogram(grey[(stored > 0) & (stored < 1)], bins)[0]
     match line.recipe.scaling:
         case "standardise":
             mean = total / max(count, 1)

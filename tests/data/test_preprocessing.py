@@ -64,10 +64,25 @@ def test_scalings():
     )
 
 
+@pytest.mark.parametrize("gradient", ["none", "x"])
+@pytest.mark.parametrize("clipped", [0, 255])
+def test_saturated_grey_values_are_no_mode(gradient, clipped):
+    """Half of the film is black pores, or white: the mode is that of the rest."""
+    rng = np.random.default_rng(3)
+    grey = np.clip(rng.normal(150, 4, SHAPE), 1, 254).astype(np.uint8)
+    pores = rng.random(SHAPE) < 0.6
+    grey[pores] = clipped
+    correction = fit_correction(ArrayVolume(grey), Recipe(gradient, "mode"))
+    assert correction.scale == pytest.approx(150 / 255, rel=0.03)
+    only = np.where(pores, np.uint8(0), np.uint8(255))
+    with pytest.raises(UserError, match="is constant where it is not saturated"):
+        fit_correction(ArrayVolume(only), Recipe("none", "mode"))
+
+
 def test_a_constant_volume_cannot_be_standardised():
     flat = ArrayVolume(np.full(SHAPE, 7, np.uint8))
     with pytest.raises(
-        UserError, match=r"constant; .* a model trained with preprocess\.scaling=none"
+        UserError, match=r"constant .*; .* a model trained with preprocess\.scaling=none"
     ):
         fit_correction(flat, Recipe())
 
