@@ -40,9 +40,9 @@ def current(results: Results) -> list[FinishedCommand]:
 
 def outdated(results: Results) -> list[Path]:
     """Segmentations of whose labels as they are now nothing is known but by former labels."""
-    known = {Path(one.record["segmentation"]).resolve() for one in current(results)}
-    read = {Path(one.record["segmentation"]).resolve() for one in results.of("quantification")}
-    return sorted(read - known)
+    valid = {Path(one.record["segmentation"]).resolve() for one in current(results)}
+    every = {Path(one.record["segmentation"]).resolve() for one in results.of("quantification")}
+    return sorted(every - valid)
 
 
 def check_of(segmented: Segmented, folder: Path) -> None:
