@@ -179,6 +179,8 @@ def run(tree: Tree) -> EvaluateResult:
     from fibsem.training.start import pinned
     from fibsem.training.worked import worked_on
 
+    for line in given.typed_for_nothing:
+        print(line)
     dataset = obtain(config.data, config.split)
     look_at(dataset, SPLITS, [config])
     given, spec = pinned(given), config.spec
@@ -202,7 +204,7 @@ def _evaluate(
     """The record of ``summary.json``; that of a finished evaluation is read."""
     from fibsem.evaluation.folder import completing, finished, settle
     from fibsem.tracking.runs import Tracking
-    from fibsem.training.plan import say_unplanned
+    from fibsem.training.planned import say_unplanned
 
     tracking, plan = Tracking.open(given.run.tracking, dataset.name), None
     if not given.run.spec.is_network:
@@ -259,7 +261,7 @@ def _planned(
     """The configuration with what the budget pays for."""
     from fibsem.evaluation.protocol import plan_evaluation
     from fibsem.training.material import Material
-    from fibsem.training.plan import planned
+    from fibsem.training.planned import planned
 
     material, tree = Material(dataset, given.run), given.tree
 

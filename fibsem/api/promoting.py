@@ -144,7 +144,7 @@ def run(tree: Tree) -> PromoteResult:
     from fibsem.promotion.setting import Promotion
     from fibsem.promotion.trials import best_trials
     from fibsem.tracking.runs import Tracking
-    from fibsem.training.plan import planned, say_unplanned
+    from fibsem.training.planned import planned, say_unplanned
     from fibsem.training.worked import worked_on
 
     tracking = Tracking.open(given.tracking, dataset.name)

@@ -15,7 +15,7 @@ from fibsem.api.datasets import OpenDataset
 from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result, files
 from fibsem.config import Configuration, SearchConfig, Tree, output_folder, require
-from fibsem.search.declared import one_of_each, read_space
+from fibsem.search.declared import check_used, one_of_each, read_space
 from fibsem.search.space import Space
 from fibsem.system.files import read_json, write_json
 from fibsem.system.locks import at_work
@@ -182,9 +182,11 @@ class Prepared:
 def prepare(tree: Tree) -> Prepared:
     """Check a sweep, open its data, and say what it will take."""
     began = time.perf_counter()
-    given = Configuration(tree)
+    typed = Configuration(tree)
+    given = typed.settled
     budget, space = given.budget, read_space(tree)
-    config, asked = one_of_each(given, space)[0].run, given.search
+    trainings, asked = one_of_each(given, space), given.search
+    config = trainings[0].run
     unseen = not config.train.test
     require("train.test", config.train.test, unseen, "false: a sweep never sees the test squares")
     named = tree["study"] is None or (isinstance(tree["study"], str) and len(tree["study"]) <= 500)
@@ -194,6 +196,9 @@ def prepare(tree: Tree) -> Prepared:
         ("constraints", asked.constraints or ()),
     ):
         check_figures(f"search.{key}", figures, val_all=config.train.val_all)
+    check_used({key: [one.run.why_unused(key) for one in trainings] for key in space.axes})
+    for line in (*typed.notes(space.axes), *trainings[0].typed_for_nothing):
+        print(line)
     size = "infinitely many points" if math.isinf(space.size) else f"{space.size:.0f} points"
     print(
         f"space {space.name}: {size}, {len(space.cells())} cells of {', '.join(space.enumerated)}"
@@ -207,7 +212,7 @@ def prepare(tree: Tree) -> Prepared:
     from fibsem.training.material import Material
     from fibsem.training.start import pinned
 
-    given = pinned(given, *(one.run for one in one_of_each(given, space)))
+    given = pinned(given, *(one.run for one in trainings))
     material = Material(dataset, one_of_each(given, space)[0].run)
     prepared = Prepared(given, space, material, began)
     if not (budget.planned and config.spec.is_network):
@@ -227,7 +232,7 @@ def search(prepared: Prepared) -> SweepResult:
     from fibsem.search.workers import run_workers
     from fibsem.system.progress import Progress
     from fibsem.tracking.runs import Tracking
-    from fibsem.training.plan import planned
+    from fibsem.training.planned import planned
     from fibsem.training.worked import worked_on
 
     given, asked, material = prepared.given, prepared.settings, prepared.material

@@ -121,6 +121,8 @@ def run(tree: Tree) -> TrainResult:
     from fibsem.training.start import pinned
     from fibsem.training.worked import worked_on
 
+    for line in given.typed_for_nothing:
+        print(line)
     dataset = obtain(config.data, config.split)
     needed = SPLITS if config.train.test else SPLITS[:2]
     look_at(dataset, needed, [config])
@@ -139,7 +141,8 @@ def _train(
     from fibsem.system.progress import Progress
     from fibsem.tracking.runs import Tracking
     from fibsem.training.learner import Learner
-    from fibsem.training.plan import Plan, forecast, plan_trainings, planned, say_unplanned
+    from fibsem.training.plan import Plan, forecast, plan_trainings
+    from fibsem.training.planned import planned, say_unplanned
     from fibsem.training.probing import probe
     from fibsem.training.results import Epoch
     from fibsem.training.run import Job, run_job

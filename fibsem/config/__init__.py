@@ -7,7 +7,7 @@ are read of it, once. A trial is the tree with a few keys replaced.
 
 from fibsem.config.architecture import with_architecture
 from fibsem.config.budget import Budget
-from fibsem.config.commands import command_line, compose, run_command, typed_value
+from fibsem.config.commands import command_line, compose, run_command
 from fibsem.config.configuration import Configuration
 from fibsem.config.overrides import CONF, as_typed, override
 from fibsem.config.promotion import (
@@ -29,6 +29,7 @@ from fibsem.config.search import SearchConfig
 from fibsem.config.segmentation import estimate_of, voxel_nm_of, weights_of
 from fibsem.config.training import DIGEST, SHIPPED, TrainConfig, digest_in
 from fibsem.config.trees import defaults_of, output_folder, settings_hash, settings_of
+from fibsem.config.typed import typed_values
 
 __all__ = [
     "AUTO",
@@ -64,7 +65,7 @@ __all__ = [
     "run_command",
     "settings_hash",
     "settings_of",
-    "typed_value",
+    "typed_values",
     "voxel_nm_of",
     "weights_of",
     "with_architecture",

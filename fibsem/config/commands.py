@@ -22,6 +22,7 @@ from fibsem.config.overrides import (
     without_password,
 )
 from fibsem.config.reading import Tree, check_types
+from fibsem.config.typed import without_typed_axes
 from fibsem.errors import UserError, one_line
 from fibsem.system.addresses import secrets_of
 from fibsem.system.interrupts import END_S, STOPPED, end_cleanly
@@ -59,6 +60,8 @@ def _plain(config: Any, command: str, overrides: Iterable[str]) -> Tree:
 
     tree = _given(OmegaConf.to_container(config, resolve=True))
     kept = {str(key): value for key, value in tree.items() if key != "hydra"}
+    if command == "sweep":
+        kept = without_typed_axes(kept, overrides)
     check_types(kept)
     return {**without_groups(kept), "command": command_line(command, overrides)}
 
@@ -73,23 +76,13 @@ def _given(value: Any) -> Any:
 def command_line(command: str, overrides: Iterable[str]) -> str:
     """What a user types to get this configuration; passwords in addresses are left out.
 
-    >>> command_line("sweep", ["nbhd=81x81x3", "+space.axes.train.batch=[64,128]"])
-    "python -m fibsem.sweep nbhd=81x81x3 '+space.axes.train.batch=[64,128]'"
+    >>> command_line("sweep", ["nbhd=81x81x3", "+space.axes.train.windows=[8,16]"])
+    "python -m fibsem.sweep nbhd=81x81x3 '+space.axes.train.windows=[8,16]'"
     >>> print(command_line("sweep", ["search.storage=postgresql://me:secret@host/db"]))
     python -m fibsem.sweep 'search.storage=postgresql://me:***@host/db'
     """
     shown = map(without_password, overrides)
     return shlex.join(["python", "-m", f"fibsem.{command}", *shown])
-
-
-def typed_value(tree: Tree, key: str) -> str | None:
-    """What a user typed for a key, as it was typed; None where the configuration says it.
-
-    >>> typed_value({"command": "python -m fibsem.train train.epochs=3 budget=1h"}, "train.epochs")
-    '3'
-    """
-    pairs = (text.partition("=") for text in shlex.split(tree.get("command") or "")[3:])
-    return {name.lstrip("+"): value for name, _, value in pairs}.get(key)
 
 
 def _choices(group: str, *without: str) -> str:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
 from fibsem.config.budget import Budget, parse_seconds
+from fibsem.config.overrides import override
 from fibsem.config.promotion import GateConfig, PostProcessingConfig, PromoteConfig, RankConfig
-from fibsem.config.reading import Tree, read, read_path, require
+from fibsem.config.reading import Tree, flat, read, read_path, require
 from fibsem.config.runs import AUTO, DataConfig, RunConfig, SamplingConfig, TrackingConfig
 from fibsem.config.search import SearchConfig, of_epochs
 from fibsem.config.training import TrainConfig
+from fibsem.config.typed import AXES, typed_values
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
@@ -97,6 +99,11 @@ class Configuration:
         return Budget(None if text is None else parse_seconds(text), kind == "hard", path)
 
     @cached_property
+    def estimates_all(self) -> bool:
+        """Whether its trainings, of whatever network, tell figures with the classes as labelled."""
+        return read(TrainConfig, self.tree["train"], "train").estimates_all
+
+    @cached_property
     def search(self) -> SearchConfig:
         """Of a sweep; where no objective is given, by the one that its validation offers.
 
@@ -105,11 +112,10 @@ class Configuration:
         training without such figures, has the loss on balanced pixels.
         """
         asked = read(SearchConfig, self.tree["search"], "search")
-        estimates_all = read(TrainConfig, self.tree["train"], "train").estimates_all
         if not asked.objectives:
-            asked = replace(asked, objectives=(OF_FILM if estimates_all else BALANCED,))
+            asked = replace(asked, objectives=(OF_FILM if self.estimates_all else BALANCED,))
         first, compares = asked.objectives[0], asked.compares_unfinished
-        if compares and not of_epochs(first, estimates_all=estimates_all):
+        if compares and not of_epochs(first, estimates_all=self.estimates_all):
             raise UserError(
                 f"`{compares}` compares trainings that are not finished, which have no {first}; "
                 "search.objectives may begin with one of val/ and, with train.validation=pieces "
@@ -137,6 +143,75 @@ class Configuration:
     def gate(self) -> GateConfig:
         """When it makes a champion."""
         return read(GateConfig, self.tree["gate"], "gate")
+
+    @cached_property
+    def typed(self) -> dict[str, str]:
+        """What a user typed for each key; all else ``conf/`` says."""
+        return typed_values(self.tree.get("command") or "")
+
+    @cached_property
+    def follows(self) -> dict[str, tuple[Any, str]]:
+        """What follows for the trainings of a sweep from how it searches: values, and why.
+
+        The last of the rungs is the end of a training. Those of Hyperband go on from shorter ones,
+        which a learning rate that ends with the epochs does not allow.
+        """
+        train = read(TrainConfig, self.tree["train"], "train")
+        values: dict[str, tuple[Any, str]] = {}
+        if self.search.rungs:
+            values["train.epochs"] = self.search.rungs[-1][1], "the last of search.rungs"
+        if self.search.sampler == "hyperband" and train.ends_with_epochs:
+            values["train.schedule"] = "constant", "step or cyclic with search.sampler=hyperband"
+        return values
+
+    @cached_property
+    def settled(self) -> Configuration:
+        """A sweep's configuration with what follows from others; itself where that is so already.
+
+        Its objectives are named: promotion reads in a trial's settings what it was searched by.
+
+        Raises
+        ------
+        UserError
+            If somebody typed another value.
+        """
+        for key, (value, why) in self.follows.items():
+            now = dict(flat(self.tree))[key]
+            require(key, now, now == value or key not in self.typed, f"{value}, {why}")
+        values = {key: value for key, (value, _) in self.follows.items()}
+        return self.with_values({**values, "search.objectives": list(self.search.objectives)})
+
+    def notes(self, axes: Iterable[str]) -> Iterator[str]:
+        """What a sweep over some axes makes of what was typed and of defaults, a line each."""
+        for key, (value, why) in self.follows.items():
+            for change in self.replaced({key: value}, {key}):
+                yield f"search: {change}, {why}"
+        for key in axes:
+            if key in self.typed and AXES + key not in self.typed:
+                yield f"{key}={self.typed[key]} was typed, and is not searched over"
+
+    def replaced(self, values: Mapping[str, Any], keys: Container[str]) -> list[str]:
+        """What of some keys other values would replace, as users type it.
+
+        Examples
+        --------
+        >>> given = Configuration({"train": {"epochs": 3, "patience": 10}})
+        >>> given.replaced({"train.epochs": 12, "train.patience": None}, {"train.epochs"})
+        ['train.epochs=12 instead of 3']
+        """
+        now = dict(flat(self.tree))
+        return [
+            f"{override(key, value)} instead of {override(key, now[key]).partition('=')[2]}"
+            for key, value in values.items()
+            if key in keys and value != now[key]
+        ]
+
+    @property
+    def typed_for_nothing(self) -> Iterator[str]:
+        """What was typed of a training and does nothing in it, a line each."""
+        for key, value in self.typed.items():
+            if why := self.run.why_unused(key):
+                yield f"{key}={value} does nothing: {why}"
 
     def with_values(self, values: Mapping[str, Any]) -> Configuration:
         """One with other values by their dotted keys, which must exist; itself without any.

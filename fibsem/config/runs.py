@@ -93,6 +93,12 @@ class RunConfig:
         """Network and seed, as a run is called."""
         return f"{self.spec.name} {self.spec.nbhd} seed {self.seed}"
 
+    def why_unused(self, key: str) -> str | None:
+        """What a dotted key would be used with; None where it does something."""
+        group, _, name = key.partition(".")
+        is_used = group != "train" or not self.spec.is_network
+        return None if is_used else self.train.why_unused(name)
+
     @property
     def hyperparameters(self) -> dict[str, Any]:
         """Every hyperparameter of network and training, by dotted key, all resolved."""

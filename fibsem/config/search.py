@@ -102,12 +102,19 @@ class SearchConfig:
         fits = total == self.trials
         require("search.trials", self.trials, fits, f"{total}, which are in search.rungs")
         alone = self._by_objective_alone
-        require("search.rungs", shown, alone, "[] with pruners, several objectives or Keras-Tuner")
+        require(
+            "search.rungs",
+            shown,
+            alone,
+            "[] with pruners, a grid, several objectives or Keras-Tuner",
+        )
 
     @property
     def _by_objective_alone(self) -> bool:
         """Whether one figure of unfinished trainings may say which of them are finished."""
-        return self.backend == "optuna" and self.pruner == "none" and len(self.objectives) <= 1
+        alone = self.pruner == "none" and len(self.objectives) <= 1
+        # a grid may have fewer points than a rung has slots
+        return self.backend == "optuna" and alone and self.sampler != "grid"
 
     @property
     def can_halve(self) -> bool:

@@ -40,6 +40,29 @@ def digest_in(address: str) -> str | None:
     return match[1] if match else None
 
 
+#: What a key is used with: another key, and the values of that. Beside others it does nothing.
+USED_WITH: dict[str, tuple[str, tuple[str, ...]]] = {
+    "batch": ("mode", ("patch",)),
+    "windows": ("mode", ("grid",)),
+    "grid": ("mode", ("grid",)),
+    "momentum": ("optimizer", ("muon", "sgd", "nesterov")),
+    "weight_decay": ("optimizer", ("muon", "adamw")),
+    "decay": ("schedule", ("step", "cyclic")),
+    "decay_every": ("schedule", ("step", "cyclic")),
+    "loss_weight": ("loss", ("bce_iou", "bce_porosity")),
+}
+
+
+def used_with(key: str) -> str | None:
+    """The dotted key that says whether another one does anything; None of one that always does.
+
+    >>> used_with("train.batch")
+    'train.mode'
+    """
+    group, _, name = key.partition(".")
+    return f"train.{USED_WITH[name][0]}" if group == "train" and name in USED_WITH else None
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """How a network is trained (thesis 3.6, 3.7)."""
@@ -129,6 +152,22 @@ class TrainConfig:
             windows=self.windows or windows,
             grid=self.grid or grid,
         )
+
+    def why_unused(self, name: str) -> str | None:
+        """What a key would be used with; None where it is used.
+
+        Examples
+        --------
+        >>> TrainConfig(mode="grid").why_unused("batch")
+        'it is of train.mode=patch, and here that is grid'
+        """
+        if name not in USED_WITH:
+            return None
+        other, values = USED_WITH[name]
+        now = getattr(self, other)
+        if now in values:
+            return None
+        return f"it is of train.{other}={' or '.join(values)}, and here that is {now}"
 
     @property
     def estimates_all(self) -> bool:

@@ -202,7 +202,9 @@ def _by_square(runs: Iterable[SeedScores]) -> dict[tuple[str, str], float]:
     """Mean over seeds of the mIoU of every test square, by sample and name."""
     values: dict[tuple[str, str], list[float]] = {}
     for run in runs:
-        for square in (one for one in run.scores.squares if one.is_of("test")):
+        for square in run.scores.squares:
+            if not square.is_of("test") or not square.chosen.pixels:
+                continue
             values.setdefault((square.sample, square.region), []).append(square.chosen.miou)
     return {name: float(np.mean(some)) for name, some in values.items()}
 

@@ -101,5 +101,5 @@ def examined(squares: Sequence[SquareCounts]) -> Examined:
     by_sample: dict[str, list[Confusion]] = {}
     for square in squares:
         by_sample.setdefault(square.sample, []).append(square.chosen)
-    mious = tuple(square.chosen.miou for square in squares)
+    mious = tuple(square.chosen.miou for square in squares if square.chosen.pixels)
     return Examined(mious, porosity_error([pooled(some) for some in by_sample.values()]))

@@ -56,8 +56,8 @@ def plan_sweep(
         probes.append(probe(material.for_config(config), budget_s / count))
     like, spent_s = mean(probes), time.perf_counter() - began
     data = material.dataset.hash
-    estimates_all = given.run.train.estimates_all
-    halve = search.can_halve and of_epochs(search.objectives[0], estimates_all=estimates_all)
+    by, estimates_all = search.objectives[0], given.estimates_all
+    halve = search.can_halve and of_epochs(by, estimates_all=estimates_all)
     plan = halving(like, budget_s, spent_s, data) if halve else None
     if plan is None:
         trials = number_of_trials(like, budget_s - spent_s)

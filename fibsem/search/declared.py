@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 from fibsem.config import AUTO, Configuration, Tree, flat, require
+from fibsem.config.training import used_with
 from fibsem.errors import UserError
 from fibsem.geometry import Nbhd
 from fibsem.models.spec import MAX_HEAD, MODELS, Padding, resolve
@@ -15,6 +16,8 @@ from fibsem.search.space import GEOMETRY, Axis, Choice, Conditions, Limit, Range
 #: Where keys are by which trials may differ; those among them that say what trials are judged by.
 SWEPT = ("nbhd", "model", "train", "preprocess", "seed")
 COMPARED_BY = ("train.validation", "train.test")
+#: With the study's validation also this: it says how many pixels the lattice has.
+LATTICE = ("train.share",)
 
 
 def read_space(tree: Tree) -> Space:
@@ -31,7 +34,8 @@ def read_space(tree: Tree) -> Space:
     conditions: dict[str, Conditions] = {}
     for key, axis, when in _axes(declared["axes"]):
         given.with_values({key: None})  # refuses a key that the configuration does not have
-        sweepable = key.partition(".")[0] in SWEPT and key not in COMPARED_BY
+        compared = COMPARED_BY + LATTICE * (tree["train"]["validation"] == "lattice")
+        sweepable = key.partition(".")[0] in SWEPT and key not in compared
         require("space.axes", key, sweepable, f"keys of {', '.join(SWEPT)}, by which trials of "
                 "the same data, judged on the same pixels, may differ")  # fmt: skip
         for other in when:
@@ -69,6 +73,27 @@ def one_of_each(given: Configuration, space: Space) -> list[Configuration]:
     for point in islice(space.plan(0), 10 * space.architectures):
         named.setdefault(point["model.name"], point)
     return [given.with_values(point) for point in named.values()]
+
+
+def check_used(whys: Mapping[str, Sequence[str | None]]) -> None:
+    """Refuse to search over what does nothing: what is compared then is luck.
+
+    Parameters
+    ----------
+    whys
+        Of each axis, why it does nothing in each of some trainings; None where it does.
+
+    Raises
+    ------
+    UserError
+        If an axis does nothing in any, and what it is used with is no axis either.
+    """
+    for key, those in whys.items():
+        if all(those) and used_with(key) not in whys:
+            raise UserError(
+                f"`space.axes.{key}` must change something, but {those[0]}; ~space.axes.{key} "
+                "takes it out."
+            )
 
 
 def _check_architecture(backend: str, space: str, axes: Mapping[str, Axis]) -> None:

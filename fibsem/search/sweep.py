@@ -74,10 +74,8 @@ class Sweep:
         UserError
             If the folder or the study is that of another sweep; names what differs.
         """
-        search = given.search
-        # promotion reads in the settings of a trial what it was searched by
-        given = given.with_values({"search.objectives": list(search.objectives)})
-        tree = given.tree
+        given = given.settled
+        search, tree = given.search, given.tree
         goals, space = objectives(search.objectives), read_space(tree)
         bounds(search.constraints)  # what is wrong with them is said before anything is opened
         name = study_name(tree.get("study"), folder)

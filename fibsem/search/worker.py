@@ -131,7 +131,8 @@ class Worker:
     def _job(self, attempt: Attempt) -> Job:
         """The training of an attempt; after a failure of its own it starts from another seed."""
         failures = attempt.failures
-        seed = self.sweep.given.tree["seed"] + 1000 * failures
+        drawn = attempt.values.get("seed")
+        seed = (self.sweep.given.tree["seed"] if drawn is None else drawn) + 1000 * failures
         given = self.sweep.given.with_values({**attempt.values, "seed": seed})
         tags = {
             names.COMMAND: names.TRIAL,

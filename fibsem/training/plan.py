@@ -7,15 +7,12 @@ the machine did. So the plan is kept with the results, and a command that is giv
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-from fibsem.config import Configuration, TrainConfig, Tree, flat, override, typed_value
+from fibsem.config import TrainConfig
 from fibsem.errors import UserError
-from fibsem.models.spec import ModelSpec
-from fibsem.system.files import read_json, write_json
 from fibsem.system.records import typed
 from fibsem.training.estimate import OVERHEAD_S, Estimate, duration
 from fibsem.training.probing import Probe
@@ -30,8 +27,6 @@ FEWEST_STEPS = 20
 LATE = 1.1
 #: Seconds from which on a command says what a budget would do instead.
 LONG_S = 3600.0
-#: Where a plan is kept, in the folder of the results.
-FILE = "plan.json"
 
 
 @dataclass(frozen=True)
@@ -199,96 +194,6 @@ def divide(probed: Probe, seconds: float) -> tuple[int, int]:
     if probed.most_steps is None or steps <= probed.most_steps:
         return epochs, steps
     return int(seconds / probed.seconds_of((1, probed.most_steps))), probed.most_steps
-
-
-def planned(
-    given: Configuration,
-    folder: Path,
-    data: str,
-    make: Callable[[float], Plan],
-    *,
-    anew: bool = False,
-    values: Callable[[Plan, float | None], dict[str, Any]] = Plan.values,
-) -> tuple[Configuration, Plan | None]:
-    """The configuration with what its budget pays for; the plan is made once, and kept.
-
-    Parameters
-    ----------
-    given, folder
-        The configuration as it was typed, and where its results are.
-    data
-        Hash of the dataset.
-    make
-        Makes a plan for some seconds where there is none yet.
-    anew
-        Whatever is there, is removed.
-    values
-        What a plan sets of the configuration, and after how many seconds trainings are cut off.
-
-    Raises
-    ------
-    UserError
-        If ``plan`` is none, or of another dataset.
-    """
-    budget, kept = given.budget, folder / FILE
-    if not budget.planned:
-        return given, None
-    if budget.plan is not None:
-        if not budget.plan.is_file():
-            raise UserError(
-                f"`plan` must be a file that a command has left, but {budget.plan} is not there."
-            )
-        plan = read_plan(budget.plan, data)
-    else:
-        assert budget.seconds is not None
-        earlier = read_plan(kept, data) if kept.is_file() and not anew else None
-        same = earlier is not None and earlier.budget_s == budget.seconds
-        plan = earlier if earlier and same else make(budget.seconds)
-    write_json(kept, plan.to_json())
-    print(plan.sentence())
-    limit_s = max(1.0, plan.trial_s - plan.once_s) if budget.strict else None
-    set_by = values(plan, limit_s)
-    if said := replaced(given.tree, set_by):
-        print(said)
-    return given.with_values(set_by), plan
-
-
-def say_unplanned(given: Configuration, spec: ModelSpec) -> None:
-    """Say that a budget bounds no training of a model that is fitted at once."""
-    if given.budget.planned:
-        print(f"budget: model={spec.name} is fitted at once, in the time that it takes")
-
-
-def replaced(tree: Tree, set_by: Mapping[str, Any]) -> str | None:
-    """What a plan sets otherwise than the user did, who shall not look for it in the result.
-
-    Examples
-    --------
-    >>> typed = "python -m fibsem.train budget=1h train.epochs=3"
-    >>> tree = {"train": {"epochs": 3, "patience": 10}, "command": typed}
-    >>> replaced(tree, {"train.epochs": 12, "train.patience": None})
-    'budget: train.epochs=12 instead of 3'
-    """
-    of_study = typed_value(tree, "experiment") == "thesis"
-    given = dict(flat(tree))
-    others = [
-        f"{override(key, value)} instead of {override(key, given.get(key)).partition('=')[2]}"
-        for key, value in set_by.items()
-        if (of_study or typed_value(tree, key) is not None) and value != given.get(key)
-    ]
-    protocol = ", which is not the protocol of experiment=thesis" if of_study else ""
-    return f"budget: {', '.join(others)}{protocol}" if others else None
-
-
-def read_plan(path: Path, data: str) -> Plan:
-    """Read what was kept; refused where it is of other data."""
-    plan = read_json(path, Plan.from_json, remedy="give budget= instead")
-    if plan.data != data:
-        raise UserError(
-            f"`plan` must be of this dataset, but {path} was made for other data ({plan.data}, not "
-            f"{data}); budget= makes a new one."
-        )
-    return plan
 
 
 def forecast(first: Epoch, train: TrainConfig) -> str | None:

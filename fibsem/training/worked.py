@@ -21,7 +21,7 @@ from pathlib import Path
 from fibsem.errors import UserError
 from fibsem.system.files import known_json, remove_own, write_json
 from fibsem.system.records import typed
-from fibsem.training.plan import FILE as PLAN
+from fibsem.training.planned import FILE as PLAN
 
 #: Where it is noted, in the folder of the results; every so many seconds.
 FOLDER, EVERY_S = "worked", 2.0

@@ -52,6 +52,14 @@ def test_worse_is_refused_and_better_passes():
     assert judged(rows(80), rows(70)).passed
 
 
+def test_a_square_without_a_labelled_pixel_decides_nothing():
+    empty = Confusion(((0, 0), (0, 0)))
+    nothing = SquareCounts("test", "A", "none", (0, 0, 900), None, empty, empty)
+    gate = judged([*rows(70), nothing], [*rows(80), nothing])
+    assert not gate.passed
+    assert gate == judged(rows(70), rows(80))
+
+
 @pytest.mark.parametrize(("points", "passed"), [(2.9, False), (3.1, True)])
 def test_a_porosity_error_may_grow_by_points(points, passed):
     """Of 100 pixels of a square, 50 are pore; three of the solid ones are found to be pore."""

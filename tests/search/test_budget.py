@@ -120,6 +120,14 @@ def test_what_the_timing_took_is_no_more_there_for_trials(material, monkeypatch)
     assert 400 < plan.seconds <= 500
 
 
+@pytest.mark.parametrize("network", ["model=auto", "model=unet"])
+def test_a_budget_is_planned_over_any_networks(material, monkeypatch, network):
+    monkeypatch.setattr(budget, "probe", lambda *_: Probe(0.05, 0.1, 2.0, 1e-6))
+    given = Configuration(compose("sweep", [network, "nbhd=11x11x3"]))
+    plan = plan_sweep(given, read_space(given.tree), material(), 900, time.perf_counter())
+    assert plan.rungs
+
+
 @pytest.mark.parametrize(
     ("worked_s", "limit_s", "left_s"),
     [(0, None, 600), (100, None, 500), (100, 50, 50), (700, None, 1)],

@@ -89,6 +89,7 @@ def test_a_rung_is_left_behind_when_the_next_one_is_full():
         ({"rungs": [[3, 6], [1, 6]], "trials": 4}, "more epochs"),
         ({"rungs": [[3, 2], [1, 6]], "trials": 5}, "must be 4, which are in search.rungs"),
         ({"rungs": [[3, 2], [1, 6]], "trials": 4, "pruner": "median"}, "with pruners"),
+        ({"rungs": [[3, 2], [1, 6]], "trials": 4, "sampler": "grid"}, "with pruners, a grid"),
     ],
 )
 def test_what_are_no_rungs_is_said(given, said):

@@ -70,6 +70,16 @@ def test_a_budget_bounds_a_sweep_of_what_nothing_can_plan(run_thresholds):
     assert 1 <= summary["trials"]["complete"] < 400
 
 
+def test_seeds_can_be_searched_over(here):
+    sweep = opened("+space.axes.seed=[7,8]", "search.trials=4", "seed=3", **here)
+    jobs = worked(sweep, [finished(0.5)] * 4)
+    assert [job.tree["seed"] for job in jobs] == [
+        one.values["seed"] for one in sweep.study.outcomes()
+    ]
+    assert {job.tree["seed"] for job in jobs} == {7, 8}
+    sweep.study.close()
+
+
 def test_a_dry_run_trains_nothing(run_thresholds, capsys):
     with pytest.raises(FileNotFoundError):
         run_thresholds("search.dry_run=true", trials=50)

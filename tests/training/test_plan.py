@@ -10,15 +10,16 @@ from hypothesis import strategies as st
 from fibsem import train
 from fibsem.config import Configuration, TrainConfig, compose
 from fibsem.errors import UserError
+from fibsem.system.files import write_json
+from fibsem.system.identity import Identity
 from fibsem.training.plan import (
     FEWEST_STEPS,
-    FILE,
     MOST_EPOCHS,
     Plan,
     forecast,
     plan_trainings,
-    planned,
 )
+from fibsem.training.planned import FILE, planned, read_plan
 from fibsem.training.probing import Probe, probe
 from fibsem.training.results import Epoch
 
@@ -103,6 +104,23 @@ def test_that_a_budget_does_not_bound_what_is_fitted_at_once_is_said(
     train.main(compose("train", [*given, "budget=1min", *new_store(tmp_path)]))
     said = "budget: model=threshold is fitted at once, in the time that it takes"
     assert said in capsys.readouterr().out.splitlines()
+
+
+def test_a_plan_of_results_is_not_replaced(tmp_path):
+    """They go on by it: another one is refused before anything is timed or written."""
+    planned(tree("budget=1min"), tmp_path, "abc", lambda seconds: PLAN)
+    Identity("training", {}, {}).write(tmp_path)
+    with pytest.raises(
+        UserError, match=r"`budget` must be that of the results in .*, 60s, but got"
+    ):
+        planned(tree("budget=2min"), tmp_path, "abc", never)
+    assert read_plan(tmp_path / FILE, "abc") == PLAN
+    assert planned(tree("budget=1min"), tmp_path, "abc", never)[1] == PLAN
+    other = tmp_path / "other.json"
+    write_json(other, replace(PLAN, steps=4).to_json())
+    with pytest.raises(UserError, match="another one, of 60s"):
+        planned(tree(f"plan={other}"), tmp_path, "abc", never)
+    assert planned(tree(f"plan={other}"), tmp_path, "abc", never, anew=True)[1].steps == 4
 
 
 def test_without_a_budget_nothing_is_planned(tmp_path):

@@ -1,0 +1,72 @@
+"""What a user typed, beside what ``conf/`` says: only the former is somebody's word."""
+
+from __future__ import annotations
+
+import copy
+import shlex
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from fibsem.config.reading import Tree
+
+AXES = "space.axes."
+
+
+def typed_values(command_line: str) -> dict[str, str]:
+    """What a user typed for each key, as it was typed.
+
+    >>> typed_values("python -m fibsem.train train.epochs=3 budget=1h")
+    {'train.epochs': '3', 'budget': '1h'}
+    """
+    return dict(_pairs(shlex.split(command_line)[3:]))
+
+
+def without_typed_axes(tree: Tree, overrides: Iterable[str]) -> Tree:
+    """A sweep's tree in which what was typed is not searched over: its axis has that one value.
+
+    An axis that was typed stays.
+
+    >>> tree = {"model": {"kernel": 5}, "space": {"axes": {"model": {"kernel": [3, 5]}}}}
+    >>> without_typed_axes(tree, ["model.kernel=5"])["space"]["axes"]
+    {'model': {'kernel': [5]}}
+    >>> without_typed_axes(tree, ["model.kernel=5", "space.axes.model.kernel=[3,7]"]) == tree
+    True
+    """
+    typed = dict(_pairs(overrides))
+    axes = [key.removeprefix(AXES) for key in typed if key.startswith(AXES)]
+    changed = copy.deepcopy(tree)
+    for key in typed:
+        if not any(
+            f"{key}.".startswith(f"{axis}.") or f"{axis}.".startswith(f"{key}.") for axis in axes
+        ):
+            *groups, last = key.split(".")
+            _fix(_below(changed, ["space", "axes", *groups]), _below(changed, groups), last)
+    return changed
+
+
+def _fix(axes: dict[str, Any], values: dict[str, Any], last: str) -> None:
+    """Leave an axis the one value that its key has, where there is such an axis."""
+    if axes.get(last) is None or last not in values or _is_group(axes[last]):
+        return
+    one: Any = [values[last]]
+    when = axes[last].get("when") if isinstance(axes[last], dict) else None
+    axes[last] = one if when is None else {"values": one, "when": when}
+
+
+def _below(node: Any, groups: Iterable[str]) -> dict[str, Any]:
+    """What lies under some keys of a tree; nothing where they are not there."""
+    for name in groups:
+        node = node.get(name) if isinstance(node, dict) else None
+    return node if isinstance(node, dict) else {}
+
+
+def _is_group(node: Any) -> bool:
+    """Whether it holds axes and is none."""
+    return isinstance(node, dict) and not {"low", "values"} & set(node)
+
+
+def _pairs(overrides: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Keys and values of overrides; of one that takes a key away, no value."""
+    for text in overrides:
+        key, _, value = text.lstrip("+~").partition("=")
+        yield key, value

@@ -1,0 +1,107 @@
+"""The plan of a command: made once, kept with its results, and repeated by the same command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fibsem.config import Configuration
+from fibsem.errors import UserError
+from fibsem.models.spec import ModelSpec
+from fibsem.system.files import known_json, read_json, write_json
+from fibsem.system.identity import Identity
+from fibsem.training.plan import Plan
+
+#: Where a plan is kept, in the folder of the results.
+FILE = "plan.json"
+
+
+def planned(
+    given: Configuration,
+    folder: Path,
+    data: str,
+    make: Callable[[float], Plan],
+    *,
+    anew: bool = False,
+    values: Callable[[Plan, float | None], dict[str, Any]] = Plan.values,
+) -> tuple[Configuration, Plan | None]:
+    """The configuration with what its budget pays for; the plan is made once, and kept.
+
+    Parameters
+    ----------
+    given, folder
+        The configuration as it was typed, and where its results are.
+    data
+        Hash of the dataset.
+    make
+        Makes a plan for some seconds where there is none yet.
+    anew
+        Whatever is there, is removed.
+    values
+        What a plan sets of the configuration, and after how many seconds trainings are cut off.
+
+    Raises
+    ------
+    UserError
+        If ``plan`` is none, or of another dataset.
+    """
+    budget, kept = given.budget, folder / FILE
+    if not budget.planned:
+        return given, None
+    results = None if anew else _plan_of_results(folder)
+    if budget.plan is not None:
+        if not budget.plan.is_file():
+            raise UserError(
+                f"`plan` must be a file that a command has left, but {budget.plan} is not there."
+            )
+        plan = read_plan(budget.plan, data)
+        if plan != results:
+            _refuse_another(folder, results, plan.budget_s)
+    else:
+        assert budget.seconds is not None
+        earlier = read_plan(kept, data) if kept.is_file() and not anew else None
+        if earlier is None or earlier.budget_s != budget.seconds:
+            _refuse_another(folder, results, budget.seconds)
+            earlier = make(budget.seconds)
+        plan = earlier
+    write_json(kept, plan.to_json())
+    print(plan.sentence())
+    limit_s = max(1.0, plan.trial_s - plan.once_s) if budget.strict else None
+    set_by = values(plan, limit_s)
+    of_study = given.typed.get("experiment") == "thesis"
+    if others := given.replaced(set_by, set_by if of_study else given.typed):
+        study = ", which is not the protocol of experiment=thesis" if of_study else ""
+        print(f"budget: {', '.join(others)}{study}")
+    return given.with_values(set_by), plan
+
+
+def say_unplanned(given: Configuration, spec: ModelSpec) -> None:
+    """Say that a budget bounds no training of a model that is fitted at once."""
+    if given.budget.planned:
+        print(f"budget: model={spec.name} is fitted at once, in the time that it takes")
+
+
+def _plan_of_results(folder: Path) -> Plan | None:
+    """The plan by which the results in a folder go on; None where there are none."""
+    return known_json(folder / FILE, Plan.from_json) if Identity.beside(folder) else None
+
+
+def _refuse_another(folder: Path, results: Plan | None, budget_s: float) -> None:
+    """Refuse to plan anew what goes on by its own plan."""
+    if results is not None:
+        raise UserError(
+            f"`budget` must be that of the results in {folder}, {results.budget_s:g}s, but got "
+            f"another one, of {budget_s:g}s; the choices are another output or overwrite=true."
+        )
+
+
+def read_plan(path: Path, data: str) -> Plan:
+    """Read what was kept; refused where it is of other data."""
+    plan = read_json(path, Plan.from_json, remedy="give budget= instead")
+    if plan.data != data:
+        raise UserError(
+            f"`plan` must be of this dataset, but {path} was made for other data ({plan.data}, not "
+            f"{data}); budget= makes a new one."
+        )
+    return plan

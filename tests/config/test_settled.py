@@ -1,0 +1,80 @@
+"""What follows for the trainings of a sweep from how it searches; what does nothing is said."""
+
+import pytest
+
+from fibsem.config import Configuration, compose
+from fibsem.config.training import USED_WITH
+from fibsem.errors import UserError
+from fibsem.search.declared import check_used
+
+RUNGS = ["search.rungs=[[9,2],[3,6],[1,18]]", "search.trials=13"]
+HYPERBAND = ["search=keras_tuner", "search.sampler=hyperband"]
+#: Values of other keys with which something does nothing.
+OTHER = {"mode": "patch", "optimizer": "rmsprop", "schedule": "constant", "loss": "bce"}
+
+
+def sweep(*overrides):
+    return Configuration(compose("sweep", ["model=2dcnn", *overrides]))
+
+
+def training(*overrides):
+    return Configuration(compose("train", ["model=2dcnn", "nbhd=11x11x3", *overrides]))
+
+
+def test_the_last_rung_is_the_end_of_a_training():
+    typed = sweep(*RUNGS)
+    assert typed.settled.run.train.epochs == 18
+    assert list(typed.notes([])) == [
+        "search: train.epochs=18 instead of 40, the last of search.rungs"
+    ]
+    assert sweep(*RUNGS, "train.epochs=18").settled.run.train.epochs == 18
+    with pytest.raises(UserError, match=r"`train.epochs` must be 18, the last .*, but got 4"):
+        sweep(*RUNGS, "train.epochs=4").settled  # noqa: B018
+
+
+def test_trainings_of_hyperband_can_go_on():
+    """Half a cosine over one epoch is no beginning of one over three."""
+    typed = sweep(*HYPERBAND)
+    assert typed.settled.run.train.schedule == "constant"
+    assert "train.schedule=constant instead of cosine" in next(typed.notes([]))
+    assert sweep(*HYPERBAND, "train.schedule=step").settled.run.train.schedule == "step"
+    with pytest.raises(UserError, match=r"`train.schedule` must be constant.*but got cosine"):
+        sweep(*HYPERBAND, "train.schedule=cosine").settled  # noqa: B018
+
+
+def test_what_is_settled_stays():
+    first = sweep(*RUNGS).settled
+    assert first.tree["search"]["objectives"] == ["val_all/miou"]
+    assert first.settled.tree == first.tree
+    assert list(first.notes([])) == []
+
+
+def test_what_is_not_searched_over_is_said():
+    typed = sweep("model.kernel=5", "seed=1")
+    said = "model.kernel=5 was typed, and is not searched over"
+    assert list(typed.notes(["model.kernel", "model.filters"])) == [said]
+    assert list(sweep("space.axes.model.kernel=[3]").notes(["model.kernel"])) == []
+
+
+@pytest.mark.parametrize("name", USED_WITH)
+def test_a_key_is_unused_where_the_other_one_has_another_value(name):
+    other, values = USED_WITH[name]
+    assert training(f"train.{other}={values[0]}").run.why_unused(f"train.{name}") is None
+    unused = training(f"train.{other}={'grid' if name == 'batch' else OTHER[other]}").run
+    assert f"of train.{other}={values[0]}" in unused.why_unused(f"train.{name}")
+
+
+def test_what_was_typed_for_nothing_is_said():
+    typed = training("train.batch=64", "train.windows=8")
+    said = "train.batch=64 does nothing: it is of train.mode=patch, and here that is grid"
+    assert list(typed.typed_for_nothing) == [said]
+    assert list(training("train.mode=patch", "train.batch=64").typed_for_nothing) == []
+    assert list(training("model=forest", "train.batch=64").typed_for_nothing) == []
+
+
+def test_nobody_searches_over_what_does_nothing():
+    why = training().run.why_unused("train.batch")
+    with pytest.raises(UserError, match=r"`space.axes.train.batch` must .*; ~space.axes"):
+        check_used({"model.kernel": [None], "train.batch": [why]})
+    check_used({"train.batch": [why], "train.mode": [None]})
+    check_used({"train.batch": [why, None]})  # of one architecture
