@@ -104,6 +104,13 @@ def test_any_key_can_be_swept_by_naming_it():
     assert space.axes["preprocess.scaling"].values == ("none", "standardise")
 
 
+def test_the_share_of_pixels_is_no_axis_where_it_says_what_trials_are_judged_by():
+    axis = "+space.axes.train.share=[0.01,0.02]"
+    assert "train.share" in space_of(axis).axes
+    with pytest.raises(UserError, match=r"judged on the same pixels.*but got train.share"):
+        space_of(axis, "train.validation=lattice")
+
+
 def test_a_single_value_is_a_choice_of_one():
     assert space_of("space.axes.model.kernel=3").axes["model.kernel"] == Choice((3,))
 
