@@ -156,7 +156,8 @@ def segment(
     volume : (z, y, x) uint8, uint16 or float32 in [0, 1]; or a path
         An array goes the same way as a folder of slices, a TIFF or an OME-Zarr.
     model
-        Of :func:`load`, or what it takes; several are averaged.
+        Of :func:`load`, or what it takes; several are averaged, network by network: an ensemble
+        of five counts as five.
     output
         Folder of the results. None: the one of the command; of an array none is kept.
     options

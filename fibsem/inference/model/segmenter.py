@@ -95,6 +95,8 @@ class Segmenter:
     def ensemble(cls, segmenters: Sequence[Segmenter]) -> Segmenter:
         """The mean of several; post-processing and label values are those of the first.
 
+        All their members count alike, so that an ensemble among them counts by its size.
+
         The mean is not calibrated, whatever its parts are: a calibration belongs to the
         scores that it was fitted to, and a mean is less sure than its parts.
 

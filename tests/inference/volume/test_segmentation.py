@@ -113,6 +113,17 @@ def test_an_ensemble_is_the_mean_of_its_members(trained, segmenter):
     np.testing.assert_allclose(Scorer(both)(block), mean, atol=1e-6)
 
 
+def test_an_ensemble_among_several_counts_by_its_size(trained, segmenter):
+    """As `weights` is explained: two members of one and the single other are a third each."""
+    other = Segmenter.of(*trained(33), Recipe(), PostProcessing(), "weights-2")
+    pair = Segmenter.ensemble([segmenter, segmenter])
+    block = noise_block(other)
+    inner = block[11:-11, 11:-11]
+    mean = (2 * Scorer(segmenter)(inner) + Scorer(other)(block)) / 3
+    found = Scorer(Segmenter.ensemble([pair, other]))(block)
+    np.testing.assert_allclose(found, mean, atol=1e-6)
+
+
 def test_an_ensemble_of_different_corrections_is_refused(segmenter):
     other = replace(segmenter, recipe=Recipe(scaling="minmax"))
     with pytest.raises(UserError, match="same correction"):
