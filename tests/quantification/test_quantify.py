@@ -257,6 +257,12 @@ def test_a_second_quantification_of_a_folder_leaves_nothing_of_the_first(
     }  # fmt: skip
 
 
+def test_files_that_were_there_before_any_quantification_stay(segmented, tmp_path):
+    (tmp_path / "surface.stl").write_text("mine\n")
+    run(segmented, tmp_path, "blocks=0")
+    assert (tmp_path / "surface.stl").read_text() == "mine\n"
+
+
 def test_what_is_refused_removes_nothing(segment, segmented, tmp_path):
     before = run(segmented, tmp_path / "q", "blocks=0")
     solid = np.ones((3, 40, 40))
