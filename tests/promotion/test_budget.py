@@ -1,10 +1,13 @@
 """A budget of a promotion: what it goes over, and what its plan sets of the final training."""
 
 import time
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from fibsem.config import Configuration, PostProcessingConfig, RankConfig, compose, read
+from fibsem.data.manifest import load_dataset
 from fibsem.data.split import SPLITS
 from fibsem.errors import UserError
 from fibsem.promotion import budget
@@ -17,8 +20,10 @@ from fibsem.promotion.budget import (
     volumes_px,
 )
 from fibsem.promotion.final import final_configuration
+from fibsem.promotion.folder import settle
 from fibsem.promotion.trials import Trial
 from fibsem.training.plan import Plan
+from fibsem.training.planned import planned as plan_kept
 from fibsem.training.probing import Probe
 
 PLAN = Plan(600.0, "abc", 2, 7, 30, 0.1, 0.2, 5.0)
@@ -159,6 +164,24 @@ def test_an_ensemble_leaves_less_of_a_budget_to_its_trainings(planned, monkeypat
     (without, _), (whole, _) = (planned(["slow"], *how[:3], how[3] + x) for x in ("false", "true"))
     assert without.seconds - whole.seconds == pytest.approx(1e-4 * 16 * 6 * 160 * 176, rel=0.05)
     assert without.seconds < 900 - 60 - 2 * 40  # the search is made for the first member, too
+
+
+def test_another_budget_leaves_the_plan_that_a_promotion_goes_on_by(tiny, small, tmp_path):
+    """Both have the same folder by default; in the order in which `promote` calls."""
+    dataset, tracking = load_dataset(tiny), SimpleNamespace()
+
+    def begin(seconds):
+        given = Configuration(compose("promote", [*small[:2], f"budget={seconds:g}s"]))
+        made = replace(PLAN, data=dataset.hash, budget_s=seconds)
+        given, plan = plan_kept(given, tmp_path, dataset.hash, lambda _: made, values=values)
+        settle(tmp_path, given.tree, ["t1"], dataset, tracking)
+        return plan
+
+    plan, kept = begin(600), (tmp_path / "plan.json").read_bytes()
+    with pytest.raises(UserError, match=r"`budget` must be that of the results in .*, 600s, but"):
+        begin(1200)
+    assert (tmp_path / "plan.json").read_bytes() == kept
+    assert begin(600) == plan
 
 
 @pytest.mark.parametrize("segment", [True, False])
