@@ -85,14 +85,14 @@ def halving(like: Probe, budget_s: float, spent_s: float, data: str) -> Plan | N
     left = budget_s - spent_s
     once = Plan(0, "", 0, RUNGS[-1][1], 0, 0, 0, 0, rungs=RUNGS)
     least = max(SHORTEST, (1 / VALIDATING - 1) * like.validation_s / like.step_s)
-    of_one = once.all_epochs * (least * like.step_s + like.validation_s)
+    of_one = once.as_average * (least * like.step_s + like.validation_s)
     count = sum(number for number, _ in RUNGS)
     times = min(MOST_TIMES, int(left / (of_one + count * like.once_s)))
     times = min(times, int(MOST_ONCE * left / (count * like.once_s)))
     if times < 1 or like.most_steps is not None:
         return None
     rungs = tuple((times * number, last) for number, last in RUNGS)
-    epoch_s = (left / times - count * like.once_s) / once.all_epochs
+    epoch_s = (left / times - count * like.once_s) / once.as_average
     steps = int((epoch_s - like.validation_s) / like.step_s)
     return Plan(
         budget_s, data, times * count, once.epochs, steps, like.step_s, like.validation_s,

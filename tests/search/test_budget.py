@@ -49,8 +49,9 @@ def test_halving_fills_a_budget_and_validates_a_tenth_of_it(step, validation, on
     if plan is None:
         return
     assert plan.seconds <= budget - 20 + 1e-6
-    assert plan.seconds >= budget - 20 - plan.all_epochs * step - 1e-6
+    assert plan.seconds >= budget - 20 - plan.as_average * step - 1e-6
     assert plan.all_epochs * validation <= 0.1 * (budget - 20)
+    assert plan.all_epochs < plan.as_average <= 1.25 * plan.all_epochs
     assert sum(count for count, _ in plan.rungs) == plan.trials
     assert plan.epochs == plan.rungs[-1][1] == 18
     rates = [rate_at(plan, epochs) for _, epochs in plan.rungs]
