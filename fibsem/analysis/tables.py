@@ -6,6 +6,7 @@ A record is the ``summary.json`` of one evaluation: ``model``, ``nbhd`` and spre
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,10 @@ from fibsem.analysis.metrics import Confusion, over_squares
 Record = Mapping[str, Any]
 
 
+#: Keys of an evaluation that say nothing of its model, or what its name says already.
+ELSEWHERE = ("model", "nbhd", "data", "output", "overwrite", "seeds", "compare", "budget")
+
+
 def name_of(record: Record) -> str:
     """A model as the thesis writes it, with its loss where that is not cross-entropy.
 
@@ -25,6 +30,34 @@ def name_of(record: Record) -> str:
     """
     name = f"{record['model']}({record['nbhd'].replace('x', ',')})"
     return name if record.get("loss", "bce") == "bce" else f"{name} {record['loss']}"
+
+
+def names_of(records: Sequence[Record]) -> list[str]:
+    """Models by name; of those with one name, what was typed for each and not for all of them.
+
+    >>> same = {"model": "unet", "nbhd": "33x33x3", "run_id": "5f3a90"}
+    >>> commands = ("python -m fibsem.evaluate", "python -m fibsem.evaluate train.optimizer=adam")
+    >>> names_of([{**same, "command": command} for command in commands])
+    ['unet(33,33,3)', 'unet(33,33,3) train.optimizer=adam']
+    """
+    plain = [name_of(record) for record in records]
+    typed = [_typed(record) for record in records]
+    names = []
+    for name, own in zip(plain, typed, strict=True):
+        alike = [others for other, others in zip(plain, typed, strict=True) if other == name]
+        names.append(" ".join([name, *(word for word in own if any(word not in o for o in alike))]))
+    return [
+        name if names.count(name) == 1 else f"{name} {str(record.get('run_id'))[:8]}"
+        for name, record in zip(names, records, strict=True)
+    ]
+
+
+def _typed(record: Record) -> list[str]:
+    """What was typed for an evaluation and says how it was trained."""
+    words = shlex.split(record.get("command") or "")[3:]
+    keys = [word.partition("=")[0] for word in words]
+    own = [key not in ELSEWHERE and not key.startswith(("data.", "tracking.")) for key in keys]
+    return [word for word, is_own in zip(words, own, strict=True) if is_own]
 
 
 def plus_minus(spread: Mapping[str, float | None], digits: int, scale: float = 1.0) -> str:
@@ -57,7 +90,7 @@ def training(records: Iterable[Record]) -> pd.DataFrame:
     ordered = sorted(records, key=lambda r: -r["val"]["miou"]["mean"])
     return pd.DataFrame(
         {
-            "model": [name_of(r) for r in ordered],
+            "model": names_of(ordered),
             "val mIoU %": [plus_minus(r["val"]["miou"], 2, 100) for r in ordered],
             "val loss": [plus_minus(r["val"]["loss"], 3) for r in ordered],
             "training time (s)": [plus_minus(r["train_seconds"], 0) for r in ordered],
@@ -70,7 +103,7 @@ def training(records: Iterable[Record]) -> pd.DataFrame:
 def splits(records: Iterable[Record]) -> pd.DataFrame:
     """MIoU and accuracy on train, validation and test pixels, balanced (Table 4.7)."""
     ordered = sorted(records, key=lambda r: -r["val"]["miou"]["mean"])
-    table: dict[str, list[Any]] = {"model": [name_of(r) for r in ordered]}
+    table: dict[str, list[Any]] = {"model": names_of(ordered)}
     for split in ("train", "val", "test"):
         for key, label in (("miou", "mIoU"), ("accuracy", "accuracy")):
             column = [plus_minus(r[split][key], 2, 100) for r in ordered]
@@ -165,7 +198,7 @@ def comparison(records: Iterable[Record], group: str = "chosen") -> pd.DataFrame
     """MIoU and accuracy on all labelled pixels, validation and test (Table 5.1)."""
     usable = [r for r in records if f"test_{group}" in r and f"val_{group}" in r]
     ordered = sorted(usable, key=lambda r: r[f"test_{group}"]["miou"]["mean"])
-    table: dict[str, list[Any]] = {"model": [name_of(r) for r in ordered]}
+    table: dict[str, list[Any]] = {"model": names_of(ordered)}
     for split in ("val", "test"):
         for key, label in (("miou", "mIoU"), ("accuracy", "accuracy")):
             table[f"{split} {label}"] = [plus_minus(r[f"{split}_{group}"][key], 4) for r in ordered]

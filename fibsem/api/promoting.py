@@ -138,7 +138,7 @@ def run(tree: Tree) -> PromoteResult:
     dataset = obtain(given.data, given.split)
     look_at(dataset, SPLITS)
 
-    from fibsem.promotion.budget import plan_promotion, slowest_network, values
+    from fibsem.promotion.budget import plan_promotion, values
     from fibsem.promotion.final import final_configuration
     from fibsem.promotion.promotion import promote as promote_trials
     from fibsem.promotion.setting import Promotion
@@ -161,7 +161,7 @@ def run(tree: Tree) -> PromoteResult:
     plan, anew = None, tree["overwrite"]
     working = worked_on(folder, began, budgeted=given.budget.planned, anew=anew)
     with at_work(folder), working as worked:
-        if slowest_network(trials, finals) is not None:
+        if any(final.spec.is_network for final in finals):
             make = partial(plan_promotion, given, trials, finals, dataset, worked.began)
             given, plan = planned(given, folder, dataset.hash, make, anew=anew, values=values)
         else:

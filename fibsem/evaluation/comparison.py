@@ -48,7 +48,11 @@ def finished_cells(folder: Path, data: str) -> dict[Path, Record]:
 
 
 def write_tables(cells: dict[Path, Record], folder: Path) -> list[Path]:
-    """Write every table of the protocol as CSV and Markdown; returns the files."""
+    """Write every table of the protocol as CSV and Markdown; returns the files.
+
+    Whoever found the evaluations, in whatever order, they stand in that of their folders.
+    """
+    cells = dict(sorted(cells.items()))
     records = list(cells.values())
     best = max(records, key=lambda r: r["val"]["miou"]["mean"])
     best_run = next(iter(read_seeds(next(p for p, r in cells.items() if r is best))))
@@ -111,18 +115,21 @@ def _save_square(path: Path, material: Material, model: models.Model, threshold:
 
 
 def draw_cells(cells: dict[Path, Record], folder: Path) -> list[Path]:
-    """Figures over all evaluations of a dataset."""
+    """Figures over all evaluations of a dataset, in the order of their folders."""
+    cells = dict(sorted(cells.items()))
     by_line: dict[str, dict[int, tuple[float, float]]] = {}
     seeds, squares = {}, {}
-    for path, record in cells.items():
+    names = tables.names_of(list(cells.values()))
+    for name, (path, record) in zip(names, cells.items(), strict=True):
         n, _, z = (int(part) for part in record["nbhd"].split("x"))
         line = f"n_z = {z}" if record["model"] == "2dcnn" else record["model"]
+        line += name.removeprefix(tables.name_of(record))  # what it has apart from its namesakes
         spread = record["val"]["miou"]
         std = spread["std"] if spread["std"] is not None else float("nan")
         by_line.setdefault(line, {})[n] = (spread["mean"], std)
-        seeds[tables.name_of(record)] = [100 * run["val"]["miou"] for run in record["runs"]]
+        seeds[name] = [100 * run["val"]["miou"] for run in record["runs"]]
         if _square(path / "square.npz") is not None:
-            squares[tables.name_of(record)] = path / "square.npz"
+            squares[name] = path / "square.npz"
     drawn = {
         "miou_by_neighbourhood": figures.miou_by_neighbourhood(dict(sorted(by_line.items()))),
         "boxes": figures.boxes(seeds, "validation mIoU (%)"),
@@ -182,8 +189,7 @@ def compare(first: Path, second: Path) -> Record:
         [by_seed[0][seed] for seed in seeds], [by_seed[1][seed] for seed in seeds]
     )
     return {
-        "first": tables.name_of(records[0]),
-        "second": tables.name_of(records[1]),
+        **dict(zip(("first", "second"), tables.names_of(records), strict=True)),
         "squares": asdict(over_squares),
         "seeds": asdict(over_seeds),
     }

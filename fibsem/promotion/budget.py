@@ -43,7 +43,7 @@ def plan_promotion(
         Given.
     """
     promotion, again = given.promotion, given.rank.seeds if len(trials) > 1 else 0
-    slowest = slowest_network(trials, finals)
+    slowest = slowest_network([trial.epoch_s for trial in trials], finals)
     assert slowest is not None
     timed = probe(Material(dataset, finals[slowest]), budget_s)
     count = min(promotion.candidates, len(trials)) + promotion.ensemble - 1
@@ -63,13 +63,13 @@ def plan_promotion(
     return plan_trainings(timed, budget_s, spent_s, dataset.hash, trials=count, instead=instead)
 
 
-def slowest_network(trials: Sequence[Trial], finals: Sequence[RunConfig]) -> int | None:
+def slowest_network(epoch_s: Sequence[float], finals: Sequence[RunConfig]) -> int | None:
     """Which final training a budget is planned by; None where all models are fitted at once.
 
     The ranking may make any of the trials a candidate.
     """
     networks = [k for k, final in enumerate(finals) if final.spec.is_network]
-    return max(networks, key=lambda k: trials[k].epoch_s, default=None)
+    return max(networks, key=lambda k: epoch_s[k], default=None)
 
 
 def values(plan: Plan, limit_s: float | None) -> dict[str, Any]:

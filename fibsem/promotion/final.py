@@ -51,9 +51,9 @@ def final_configuration(trained: Tree, tree: Tree, seed: int) -> Configuration:
     return Configuration({**trained, **common}).with_values(values)
 
 
-def kept_steps(trials: Iterable[Trial], tree: Tree) -> str | None:
-    """What is said where steps came with the trials: then ``final.share`` sets none."""
-    own = {trial.tree["train"].get("steps") for trial in trials} - {None}
+def kept_steps(steps: Iterable[int | None], tree: Tree) -> str | None:
+    """What is said where steps of an epoch came with trials: then ``final.share`` sets none."""
+    own = {count for count in steps if count is not None}
     if tree["final"]["steps"] or not own:
         return None
     return (
@@ -117,7 +117,7 @@ def train(work: Promotion, ranked: Sequence[Ranked], config: PromoteConfig) -> l
     trials = [one.trial for one in ranked]
     first = {trial.architecture: trial for trial in reversed(trials)}
     some = list(first.values()) if config.mixed else trials[: config.candidates]
-    if said := kept_steps(some, work.tree):
+    if said := kept_steps([one.tree["train"].get("steps") for one in some], work.tree):
         work.say(said)
     tried = [
         final_training(work, trial, work.tree["seed"], f"final training of candidate {k}")

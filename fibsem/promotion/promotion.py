@@ -21,7 +21,7 @@ from fibsem.promotion.release import lineage_of
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.symmetry import measure_views
 from fibsem.promotion.testing import Look, look
-from fibsem.promotion.trials import Trial
+from fibsem.promotion.trials import Trial, ranked_by
 from fibsem.tracking import names
 from fibsem.tracking.beginning import FileNotes, take_up
 from fibsem.tracking.lineage import Lineage
@@ -34,7 +34,7 @@ def promote(work: Promotion, trials: Sequence[Trial]) -> dict[str, Any]:
     """
     work = _begun(work, [trial.run_id for trial in trials])
     with work.tracking.cut_off(work.parent):
-        work.say(order_of(trials))
+        work.say(order_of(len(trials), ranked_by(trials)))
         ranked = rank(work, trials, work.given.rank)
         for place, one in enumerate(ranked, start=1):
             work.say(f"{place}. {one.sentence}")

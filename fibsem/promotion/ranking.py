@@ -18,7 +18,7 @@ from fibsem.config import RankConfig
 from fibsem.errors import UserError
 from fibsem.promotion.repetition import Repetition, repeat, repeated
 from fibsem.promotion.setting import Promotion
-from fibsem.promotion.trials import Trial, ranked_by
+from fibsem.promotion.trials import Trial
 from fibsem.system.progress import Progress
 from fibsem.tracking import names
 from fibsem.training.material import Material
@@ -121,14 +121,13 @@ class Ranked:
         return record
 
 
-def order_of(trials: Sequence[Trial]) -> str:
-    """What the trials of a promotion were chosen by, and what gives them their places then."""
-    chosen = f"chosen by {ranked_by(trials)}"
-    if len(trials) == 1:
-        return f"the best trial is {chosen}"
+def order_of(count: int, chosen_by: str) -> str:
+    """What some trials were chosen by for a promotion, and what gives them their places then."""
+    if count == 1:
+        return f"the best trial is chosen by {chosen_by}"
     return (
-        f"{len(trials)} trials are {chosen}; they are ordered by mean validation mIoU on balanced "
-        "pixels over fresh seeds"
+        f"{count} trials are chosen by {chosen_by}; they are ordered by mean validation mIoU on "
+        "balanced pixels over fresh seeds"
     )
 
 

@@ -115,6 +115,22 @@ RECORDS = [
 BEST_FIRST = ["2dcnn(81,81,3)", "2dcnn(33,33,3)", "unet(128,128,3) bce_iou", "2dcnn(33,33,1)"]
 
 
+def test_models_of_one_name_are_told_apart():
+    """By what was typed for each; where that is nothing, by their runs."""
+    typed = "python -m fibsem.evaluate model=unet nbhd=33x33x3 data.path=a.yaml seeds=3"
+    commands = (typed, f"{typed} model.dropout=0.2", f"{typed} output=elsewhere", typed)
+    records = [
+        evaluated("unet", "33x33x3", 0.8 - 0.1 * k, 9, command=command, run_id=f"{k}bcdef0123")
+        for k, command in enumerate(commands)
+    ]
+    names = ["unet(33,33,3) 0bcdef01", "unet(33,33,3) model.dropout=0.2", "unet(33,33,3) 2bcdef01"]
+    assert tables.names_of(records[:3]) == names
+    assert list(tables.training(records[:2])["model"]) == ["unet(33,33,3)", names[1]]
+    assert list(tables.splits(records[:2])["model"]) == ["unet(33,33,3)", names[1]]
+    assert len(set(tables.names_of(records))) == 4
+    assert tables.names_of(RECORDS) == [tables.name_of(record) for record in RECORDS]
+
+
 def test_parameters_are_those_of_the_deepest_neighbourhood():
     table = tables.parameters(RECORDS).set_index("model")
     assert list(table.columns) == ["(33, 33)", "(81, 81)", "(128, 128)"]

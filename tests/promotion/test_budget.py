@@ -134,7 +134,7 @@ def test_forests_alone_have_no_plan(small):
     final = final_configuration(
         tree, Configuration(promotion).with_values(values(PLAN, 9.0)).tree, 0
     )
-    assert slowest_network([trial("forest", tree)], [final.run]) is None
+    assert slowest_network([1.0], [final.run]) is None
 
 
 def test_what_ranks_takes_as_long_as_it_took_in_the_sweep(planned):

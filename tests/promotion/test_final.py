@@ -1,13 +1,10 @@
 """The final training: what a promotion changes of a trial's configuration, down to the batches."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from fibsem.config import Configuration, compose
 from fibsem.promotion.final import final_configuration, kept_steps
-from fibsem.promotion.trials import Trial
 from fibsem.training.datasets import obtain
 from fibsem.training.fit import epoch_batches
 from fibsem.training.material import Material
@@ -45,10 +42,7 @@ def test_steps_that_came_with_a_trial_are_said(small):
     """They are kept whatever `final.share` is, and were taken for what it makes of it."""
 
     def said(steps, *overrides):
-        tree = {"train": {"steps": steps}}
-        trial = Trial("a", "a", "0", 0.5, None, "s", "p", "c", tree)
-        none = replace(trial, tree={"train": {"steps": None}})
-        return kept_steps([trial, none], compose("promote", [*small[:2], *overrides]))
+        return kept_steps([steps, None], compose("promote", [*small[:2], *overrides]))
 
     assert said(None) is None
     assert said(30, "final.steps=9") is None

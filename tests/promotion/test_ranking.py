@@ -152,11 +152,11 @@ def test_trials_run_again_with_fresh_seeds_under_one_run(swept):
     rows = placed(ranked)
     assert {(row["ranked_by"], row["ordered_by"]) for row in rows} == {("val_all/miou", "val/miou")}
     assert [row["val_miou"] for row in rows] == sorted([row["val_miou"] for row in rows])[::-1]
-    assert order_of([bad, good]) == (
+    assert order_of(2, ranked_by([bad, good])) == (
         "2 trials are chosen by val_all/miou, the first objective of their sweep; they are ordered "
         "by mean validation mIoU on balanced pixels over fresh seeds"
     )
-    assert "ordered" not in order_of([good])
+    assert "ordered" not in order_of(1, ranked_by([good]))
     children = tracking.children(parent)
     assert len(children) == 4
     assert {run.data.tags["fibsem.seed"] for run in children} == {"500", "501"}
