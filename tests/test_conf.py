@@ -130,8 +130,8 @@ def test_the_parts_of_the_other_commands_are_read():
     read(Options, tree["segmentation"], "segmentation")
     read(TrackingConfig, tree["tracking"], "tracking")
     grid = read(PostProcessingConfig, tree["postprocessing"], "postprocessing").grid
-    assert len(grid.thresholds) == 181
-    assert grid.combinations == 26 * 181 * 2 * 3
+    assert len(grid.thresholds) == 181 + 2 * 24  # even ones, and on towards 0 and 1
+    assert grid.combinations == 26 * 229 * 2 * 3
     read(SearchConfig, compose("sweep")["search"], "search")
 
 

@@ -14,12 +14,16 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.analysis.metrics import EPSILON, Confusion, balanced_scores
+from fibsem.analysis.postprocessing import reaching
 
 FloatArray = npt.NDArray[np.float64]
 
-#: Scores are told apart by this many even steps; half of them lie below a threshold of 0.5.
-LEVELS = 400
-HALF = LEVELS // 2
+#: Thresholds that are tried, the first of equals taken: even ones, and on towards 0 and 1.
+TRIED = np.array([0.0, *reaching([k / 400 for k in range(1, 400)])])
+#: The same ascending, by which scores are told apart, where each of those lies, and where 0.5 does.
+THRESHOLDS = np.sort(TRIED)
+PLACES = np.searchsorted(THRESHOLDS, TRIED)
+HALF = int(np.searchsorted(THRESHOLDS, 0.5))
 
 
 @dataclass(frozen=True)
@@ -58,8 +62,8 @@ class Estimate:
         """Figures as of all labelled pixels, at the threshold that is best for their mIoU."""
         share = np.array(self.counts) / sum(self.counts)
         mious = self._figures(share, slice(None))["miou"][0]
-        level = int(np.nanargmax(mious))
-        at = {"threshold": level / LEVELS, "label_porosity": float(share[0])}
+        level = int(PLACES[np.nanargmax(mious[PLACES])])
+        at = {"threshold": float(THRESHOLDS[level]), "label_porosity": float(share[0])}
         return {**_with_errors(self._figures(share, level)), **at}
 
     @property
@@ -85,8 +89,8 @@ class Estimate:
     def _levels(self) -> FloatArray:
         """Weight by replicate, class and level: of all squares, and of all but one each."""
         finite = np.nan_to_num(self.scores, posinf=1, neginf=0)  # their loss says what they are
-        level = (finite.clip(0, 1) * np.float32(LEVELS)).astype(np.int64)
-        return self._replicates(level, LEVELS + 1, self._weight)
+        reached = np.searchsorted(THRESHOLDS.astype(np.float32), finite.clip(0, 1), side="right")
+        return self._replicates(reached - 1, len(THRESHOLDS), self._weight)
 
     @cached_property
     def _loss(self) -> FloatArray:
@@ -112,7 +116,7 @@ class Estimate:
     def _figures(self, share: FloatArray, level: int | slice) -> dict[str, FloatArray]:
         """Figures by replicate (and threshold), where the classes have these shares."""
         weight = self._levels.sum(axis=2)
-        above = self._levels[..., ::-1].cumsum(axis=2)[..., ::-1][..., :LEVELS][..., level]
+        above = self._levels[..., ::-1].cumsum(axis=2)[..., ::-1][..., level]
         one = weight.reshape(*weight.shape, *[1] * (above.ndim - 2))
         with np.errstate(invalid="ignore", divide="ignore"):  # a square may hold all of a class
             solid = above / one

@@ -86,17 +86,18 @@ class EvaluateResult(Result):
     @property
     def text(self) -> str:
         """Validation mIoU, and where the tables are."""
-        from fibsem.evaluation.comparison import finished_cells
+        from fibsem.evaluation.comparison import ends_of, finished_cells
 
         summary, miou = self.summary, self.val["miou"]
         spread = f"{miou.mean:.4f}" + ("" if math.isnan(miou.std) else f" ± {miou.std:.4f}")
         number = len(summary["runs"])
         beside = len(finished_cells(self.folder.parent, summary["data"]))
-        return (
+        return "\n".join([
             f"{summary['model']} {summary['nbhd']}: validation mIoU {spread} over {number} seeds; "
-            f"{self.folder}/summary.json\n{beside} evaluations of {summary['dataset']} in "
-            f"{_tables_of(self)}"
-        )
+            f"{self.folder}/summary.json",
+            *ends_of(summary),
+            f"{beside} evaluations of {summary['dataset']} in {_tables_of(self)}",
+        ])  # fmt: skip
 
     def pictures(self) -> Iterable[bytes]:
         """Learning curves, the network, and its maps."""

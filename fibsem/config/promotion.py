@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from fibsem.analysis.postprocessing import SearchGrid
+from fibsem.analysis.postprocessing import SearchGrid, reaching
 from fibsem.config.reading import require
 
 #: Keys that change what becomes of the trials. Architecture, neighbourhood and training are theirs;
@@ -13,17 +13,21 @@ from fibsem.config.reading import require
 SETTINGS = ("data", "split", "seed", "candidates", "ensemble", "ensemble_of", "rank", "final",
             "postprocessing")  # fmt: skip
 
+#: Ends of the even thresholds where none are given.
+EVEN = (0.05, 0.95)
+
 
 @dataclass(frozen=True)
 class PostProcessingConfig:
     """The grid of the post-processing search (thesis Table 3.6), both ends in.
 
-    ``search`` says whether a sample tells where to look on every pixel, or all of it is tried.
+    ``search`` says whether a sample tells where to look on every pixel, or all of it is tried. An
+    end of the thresholds that is None is that of :data:`EVEN`, and more of them reach beyond it.
     """
 
     sigma: tuple[float, ...]
-    threshold_start: float
-    threshold_stop: float
+    threshold_start: float | None
+    threshold_stop: float | None
     threshold_steps: int
     rounds: tuple[int, ...] = (1,)
     min_size: tuple[int, ...] = (0,)
@@ -37,7 +41,7 @@ class PostProcessingConfig:
         ):
             fine = len(values) > 0 and all(map(legal, values))
             require(f"postprocessing.{key}", list(values), fine, constraint)
-        ends = (self.threshold_start, self.threshold_stop)
+        ends = self._ends
         fine = 0 <= ends[0] <= ends[1] <= 1
         require(
             "postprocessing.threshold_start", list(ends), fine, "at most threshold_stop, in [0, 1]"
@@ -48,9 +52,19 @@ class PostProcessingConfig:
     @property
     def grid(self) -> SearchGrid:
         """The combinations."""
-        step = (self.threshold_stop - self.threshold_start) / max(1, self.threshold_steps - 1)
-        thresholds = tuple(self.threshold_start + k * step for k in range(self.threshold_steps))
+        start, stop = self._ends
+        step = (stop - start) / max(1, self.threshold_steps - 1)
+        even = [start + k * step for k in range(self.threshold_steps)]
+        thresholds = reaching(
+            even, low=self.threshold_start is None, high=self.threshold_stop is None
+        )
         return SearchGrid(tuple(sorted(self.sigma)), thresholds, self.rounds, self.min_size)
+
+    @property
+    def _ends(self) -> tuple[float, float]:
+        """Of the even thresholds."""
+        start, stop = self.threshold_start, self.threshold_stop
+        return EVEN[0] if start is None else start, EVEN[1] if stop is None else stop
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -17,9 +17,10 @@ import numpy.typing as npt
 from fibsem import models
 from fibsem.analysis import encoding, figures, tables
 from fibsem.analysis.metrics import Confusion, pooled
+from fibsem.analysis.postprocessing import at_an_end
 from fibsem.analysis.statistics import paired_over_seeds, paired_over_squares
 from fibsem.errors import UserError
-from fibsem.evaluation.scores import SeedScores, read_seeds
+from fibsem.evaluation.scores import THRESHOLDS, SeedScores, read_seeds
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models.describe import drawing, feature_maps
 from fibsem.system.files import beside, known_json
@@ -45,6 +46,14 @@ def finished_cells(folder: Path, data: str) -> dict[Path, Record]:
         if same_data(record.get("data"), data):
             cells[path.parent] = record
     return cells
+
+
+def ends_of(record: Mapping[str, Any]) -> list[str]:
+    """What is said of seeds whose threshold is the last that was tried."""
+    ends = (
+        (run["seed"], at_an_end(run["threshold"], THRESHOLDS.thresholds)) for run in record["runs"]
+    )
+    return [f"seed {seed}: {end}" for seed, end in ends if end]
 
 
 def write_tables(cells: dict[Path, Record], folder: Path) -> list[Path]:

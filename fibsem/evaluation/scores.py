@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fibsem.analysis.postprocessing import PostProcessing, SearchGrid, search
+from fibsem.analysis.postprocessing import PostProcessing, SearchGrid, reaching, search
 from fibsem.data.split import SPLITS, Split
 from fibsem.errors import UserError
 from fibsem.inference.model.cost import seconds_per_gigapixel
@@ -27,7 +27,7 @@ from fibsem.training.squares import SquareCounts, square_counts
 #: What can be done where a seed's figures are damaged.
 AGAIN = "remove it, and the same fibsem.evaluate scores that seed again"
 #: Thresholds among which the best one on the labelled validation pixels is chosen; no smoothing.
-THRESHOLDS = SearchGrid((0.0,), tuple(float(t) for t in np.linspace(0.02, 0.98, 97)))
+THRESHOLDS = SearchGrid((0.0,), reaching(np.linspace(0.02, 0.98, 97).tolist()))
 
 
 @dataclass(frozen=True)

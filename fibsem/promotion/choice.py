@@ -13,6 +13,7 @@ from fibsem.analysis.postprocessing import (
     PostProcessing,
     SampledParts,
     ScoredSquare,
+    at_an_end,
     search,
     search_by_sample,
 )
@@ -105,6 +106,8 @@ def choose(work: Promotion, finals: Sequence[Final]) -> dict[str, Chosen]:
         search_for = partial(_search, plain, material, config, work.folder)
         choice = work.steps.once(f"chosen-{name}", BestSteps, search_for)
         work.say(f"{name}: {choice.sentence}")
+        if end := at_an_end(choice.best.threshold, config.grid.thresholds):
+            work.say(f"{name}: {end}")
         chosen[name] = Chosen(choice.applied_to(plain), config.grid.margin, choice)
     return chosen
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fibsem.analysis.estimates import LEVELS, Estimate
+from fibsem.analysis.estimates import TRIED, Estimate
 from fibsem.analysis.metrics import Confusion, balanced_scores, cross_entropy
 
 
@@ -29,7 +29,7 @@ def test_of_all_pixels_the_figures_are_those_that_are_counted():
     labels, scores, square = made_up()
     found = estimate_of(labels, scores, square).natural
     best = max(
-        (Confusion.at_threshold(labels, scores, np.float32(k / LEVELS)) for k in range(LEVELS)),
+        (Confusion.at_threshold(labels, scores, np.float32(t)) for t in TRIED),
         key=lambda confusion: confusion.miou,
     )
     assert {key: found[key] for key in best.record()} == pytest.approx(best.record(), abs=1e-9)

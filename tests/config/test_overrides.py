@@ -124,6 +124,7 @@ def test_bytes_that_are_no_text_are_refused():
 NUMBER_OR_NULL = {
     "certificate", "final.max_seconds", "final.steps", "max_seconds_per_gigapixel",
     "model.blocks", "model.dense_width", "model.dropout", "model.filters", "model.z_pools",
+    "postprocessing.threshold_start", "postprocessing.threshold_stop",
     "range", "search.constraints", "search.max_seconds", "search.memory_gib", "slab",
     "space.axes.train.momentum", "segmentation.certificate", "segmentation.tile", "tile",
     "train.grid", "train.learning_rate", "train.max_seconds", "train.rare_windows", "train.steps",

@@ -2,11 +2,13 @@
 
 ``steps`` defines what is done to a slice. ``grid_search`` tries combinations of a grid, each or
 some; it stands on ``levels`` (every threshold at once) and ``area_opening`` (small components at
-every threshold at once). ``coarse_to_fine`` finds the best one without trying them all.
+every threshold at once). ``coarse_to_fine`` finds the best one without trying them all; ``reach``
+says how far thresholds go.
 """
 
 from fibsem.analysis.postprocessing.coarse_to_fine import SampledParts, search_by_sample
 from fibsem.analysis.postprocessing.grid_search import SearchGrid, search
+from fibsem.analysis.postprocessing.reach import at_an_end, reaching
 from fibsem.analysis.postprocessing.steps import (
     FloatArray,
     LabelArray,
@@ -25,6 +27,8 @@ __all__ = [
     "SampledParts",
     "ScoredSquare",
     "SearchGrid",
+    "at_an_end",
+    "reaching",
     "remove_small",
     "search",
     "search_by_sample",

@@ -59,7 +59,7 @@ def search_by_sample(
     Parameters
     ----------
     squares, grid, progress
-        As in :func:`~fibsem.analysis.postprocessing.search`.
+        As in :func:`~fibsem.analysis.postprocessing.search`; thresholds in any order.
     sample
         Is searched instead; see :func:`fibsem.data.pieces.draw_pieces`.
 
@@ -86,8 +86,8 @@ def search_by_sample(
 def _of_sample(sample: SampledParts, grid: SearchGrid, progress: Show | None) -> FloatArray:
     """Pooled mIoU on a sample: of a lattice, and of all that lies around its best places."""
     lattice = np.zeros(grid.shape, bool)
-    sigmas, thresholds = (_lattice(n, step) for n, step in zip(grid.shape[2:], COARSE, strict=True))
-    lattice[:, :, sigmas[:, None], thresholds] = True
+    sigmas, ascending = (_lattice(n, step) for n, step in zip(grid.shape[2:], COARSE, strict=True))
+    lattice[:, :, sigmas[:, None], np.argsort(grid.thresholds, kind="stable")[ascending]] = True
     coarse = try_some(sample.squares, grid, lattice, progress, sample.weights)
     near = _around(_tops(coarse), COARSE, grid) & np.isnan(coarse)
     fine = try_some(sample.squares, grid, near, progress, sample.weights)
@@ -114,8 +114,8 @@ def _tops(surface: FloatArray, behind: float = np.inf) -> list[Place]:
 def _around(places: Sequence[Place], reach: tuple[int, int], grid: SearchGrid) -> BoolArray:
     """What lies within so many sigmas and thresholds of some places."""
     near = np.zeros(grid.shape, bool)
+    rank = np.argsort(np.argsort(grid.thresholds, kind="stable"))
     for r, m, s, t in places:
-        near[
-            r, m, max(0, s - reach[0]) : s + reach[0] + 1, max(0, t - reach[1]) : t + reach[1] + 1
-        ] = True
+        beside = np.abs(rank - rank[t]) <= reach[1]
+        near[r, m, max(0, s - reach[0]) : s + reach[0] + 1, beside] = True
     return near
