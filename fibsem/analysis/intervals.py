@@ -152,17 +152,19 @@ def post_stratified_estimate(mapped: float, squares: Sequence[Confusion]) -> Est
 
 
 def labelled_over_mapped(squares: Sequence[Confusion]) -> float | None:
-    """S.d. of the labelled porosity of squares over that of the map's porosity there.
+    """S.d. of the labelled porosity of squares over that of the map's porosity there, by pixels.
 
-    A map that smooths varies less from place to place than the pores do; one whose errors lie in
-    patches varies more. None where the map is the same everywhere.
+    A strip at the border says as much as its pixels do. A map that smooths varies less from place
+    to place than the pores do; one whose errors lie in patches varies more. None where the map is
+    the same everywhere.
 
     >>> squares = [Confusion(((a, 0), (a, 100 - 2 * a))) for a in (10, 20, 30)]
     >>> labelled_over_mapped(squares)  # the map finds twice the pores
     0.5
     """
-    labelled = float(np.std([square.label_porosity for square in squares]))
-    mapped = float(np.std([square.porosity for square in squares]))
+    pixels = [square.pixels for square in squares]
+    labelled = _deviation([square.label_porosity for square in squares], pixels)
+    mapped = _deviation([square.porosity for square in squares], pixels)
     return labelled / mapped if mapped > 0 else None
 
 
@@ -211,6 +213,13 @@ def one_pixel_off(interval: tuple[float, float], per_px: float) -> tuple[float, 
     """
     low, high = interval
     return max(0.0, low - per_px), min(1.0, high + per_px)
+
+
+def _deviation(values: Sequence[float], weights: Sequence[float]) -> float:
+    """Standard deviation around the weighted mean."""
+    x = np.asarray(values, np.float64)
+    mean = np.average(x, weights=weights)
+    return float(np.sqrt(np.average((x - mean) ** 2, weights=weights)))
 
 
 def _clustered(parts: npt.NDArray[np.float64]) -> float:

@@ -104,6 +104,14 @@ def test_what_maps_vary_by_is_corrected_to_what_pores_do():
     assert labelled_over_mapped([Confusion(((30, 0), (0, 70)))] * 6) is None
 
 
+def test_corners_say_as_little_of_the_spread_as_they_have_pixels():
+    """The map of eight tiles varies twice as much as their labels; two places of 50 px do not."""
+    tiles = [_square(labelled, 2 * labelled) for labelled in np.linspace(0.1, 0.3, 8)]
+    corners = [Confusion(((0, 0), (15, 35))), Confusion(((15, 35), (0, 0)))]
+    assert labelled_over_mapped(tiles) == pytest.approx(0.5, abs=0.001)  # of whole pixels
+    assert labelled_over_mapped([*tiles, *corners]) == pytest.approx(0.5, abs=0.03)
+
+
 def _square(labelled, mapped):
     """Labels and map of 10 000 pixels with these porosities, overlapping as far as they can."""
     a, m = round(10_000 * labelled), round(10_000 * mapped)
