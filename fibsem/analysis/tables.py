@@ -13,7 +13,8 @@ from typing import Any
 import pandas as pd
 
 from fibsem.analysis.intervals import porosity_interval
-from fibsem.analysis.metrics import Confusion, over_squares
+from fibsem.analysis.metrics import Confusion, over_squares, pooled
+from fibsem.analysis.places import by_place
 
 Record = Mapping[str, Any]
 
@@ -144,8 +145,8 @@ def post_processing(
     Parameters
     ----------
     squares
-        One record for every labelled square: ``split``, ``sample`` and two confusion matrices
-        ``counts[label][prediction]``.
+        One record for every labelled square: ``split``, ``sample``, where it begins ``at``
+        (z, y, x) and two confusion matrices ``counts[label][prediction]``.
     before, after
         Under which keys the matrices are.
 
@@ -153,7 +154,7 @@ def post_processing(
     -------
     DataFrame
         Two rows for each sample of a split and two for all its samples together, from pooled
-        pixels; the interval is over squares.
+        pixels; the interval is over squares, of which those of one place are one.
     """
     rows = []
     for split in ("train", "val", "test"):
@@ -162,18 +163,27 @@ def post_processing(
         by_sample = {name: [s for s in of_split if s["sample"] == name] for name in names}
         for sample, members in [*by_sample.items(), ("combined", of_split)]:
             for when, key in (("before", before), ("after", after)):
-                parts = [Confusion.from_counts(member[key]) for member in members]
-                if parts := [part for part in parts if part.pixels]:
-                    rows.append(_labelled_row(split, sample, _one_run(parts)))
-                    rows[-1] |= {"post-processing": when, "squares": len(parts)}
-    order = ("split", "sample", "post-processing", "squares")
+                counted = ((m["sample"], m["at"], Confusion.from_counts(m[key])) for m in members)
+                places = by_place(square for square in counted if square[2].pixels)
+                if places:
+                    rows.append(_labelled_row(split, sample, _one_run(places.values())))
+                    rows[-1] |= {
+                        "post-processing": when,
+                        "squares": sum(map(len, places.values())),
+                        "places": len(places),
+                    }
+    order = ("split", "sample", "post-processing", "squares", "places")
     return pd.DataFrame([{key: row[key] for key in (*order, *row)} for row in rows])
 
 
-def _one_run(parts: Sequence[Confusion]) -> dict[str, Any]:
-    """Figures of pooled squares as spreads of a single run, with the interval of porosity."""
-    low, high = porosity_interval(parts)
-    figures = {**over_squares(parts), "porosity_low": low, "porosity_high": high}
+def _one_run(places: Iterable[Sequence[Confusion]]) -> dict[str, Any]:
+    """Figures of the squares of places as spreads of a single run, with that of porosity."""
+    low, high = porosity_interval([pooled(some) for some in places])
+    figures = {
+        **over_squares([part for some in places for part in some]),
+        "porosity_low": low,
+        "porosity_high": high,
+    }
     return {key: {"mean": value, "std": None} for key, value in figures.items()}
 
 
@@ -247,6 +257,8 @@ def ranking(rows: Sequence[Record]) -> pd.DataFrame:
             line["over squares, against the first"] = f"{row['difference']:+.4f}"
             line["p"] = "too few" if p is None else f"{p:.3g}"
             line["tied"] = "yes" if row["tied"] else "no"
+            if "places" in row:  # which versions before did not tell
+                line["places"] = str(row["places"])
         elif "val_miou" in row and row["rank"] > 1:
             line["tied"] = "not tested: scored on other pixels"
         table.append(line)

@@ -29,7 +29,7 @@ class CompareResult(Result):
 
     @property
     def squares(self) -> Paired:
-        """Over the test squares that both have."""
+        """Over the places of the test squares that both have."""
         return Paired(**self.summary["squares"])
 
     @property
@@ -42,7 +42,10 @@ class CompareResult(Result):
         """Both differences with interval and test."""
         names = f"{self.summary['first']} minus {self.summary['second']}"
         lines = [f"test mIoU of {names}, 95 % interval:"]
-        for what, paired in (("squares", self.squares), ("seeds", self.seeds)):
+        squares = self.summary.get("test_squares", self.squares.pairs)
+        alone = squares == self.squares.pairs
+        places = "squares" if alone else f"places of {squares} squares, some above each other"
+        for what, paired in ((places, self.squares), ("seeds", self.seeds)):
             p = "too few for a test" if paired.p_value is None else f"p = {paired.p_value:.3g}"
             lines.append(
                 f"  over {paired.pairs} {what}: {paired.mean:+.4f} [{paired.low:+.4f}, "

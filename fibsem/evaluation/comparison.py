@@ -17,10 +17,12 @@ import numpy.typing as npt
 from fibsem import models
 from fibsem.analysis import encoding, figures, tables
 from fibsem.analysis.metrics import Confusion, pooled
+from fibsem.analysis.places import means_by_place
 from fibsem.analysis.postprocessing import at_an_end
 from fibsem.analysis.statistics import paired_over_seeds, paired_over_squares
 from fibsem.errors import UserError
 from fibsem.evaluation.scores import THRESHOLDS, SeedScores, read_seeds
+from fibsem.geometry import Triple
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models.describe import drawing, feature_maps
 from fibsem.system.files import beside, known_json
@@ -174,7 +176,8 @@ def compare(first: Path, second: Path) -> Record:
     """Compare two finished evaluations on the same test squares, and over the same seeds.
 
     The figure of a square is its mIoU, mean over seeds, at the threshold chosen on validation; that
-    of a seed the pooled mIoU over all test squares.
+    of a seed the pooled mIoU over all test squares. Squares of one place are one pair, by their
+    mean.
 
     Raises
     ------
@@ -190,7 +193,10 @@ def compare(first: Path, second: Path) -> Record:
     squares = [_by_square(some) for some in runs]
     common = [name for name in squares[0] if name in squares[1]]
     over_squares = paired_over_squares(
-        [squares[0][name] for name in common], [squares[1][name] for name in common]
+        *(
+            means_by_place((sample, at, some[sample, name, at]) for sample, name, at in common)
+            for some in squares
+        )
     )
     by_seed = [{run.seed: _pooled(run) for run in some} for some in runs]
     seeds = sorted(set(by_seed[0]) & set(by_seed[1]))
@@ -200,6 +206,7 @@ def compare(first: Path, second: Path) -> Record:
     return {
         **dict(zip(("first", "second"), tables.names_of(records), strict=True)),
         "squares": asdict(over_squares),
+        "test_squares": len(common),
         "seeds": asdict(over_seeds),
     }
 
@@ -213,14 +220,15 @@ def _finished(folder: Path) -> Record:
     return dict(record)
 
 
-def _by_square(runs: Iterable[SeedScores]) -> dict[tuple[str, str], float]:
-    """Mean over seeds of the mIoU of every test square, by sample and name."""
-    values: dict[tuple[str, str], list[float]] = {}
+def _by_square(runs: Iterable[SeedScores]) -> dict[tuple[str, str, Triple], float]:
+    """Mean over seeds of the mIoU of every test square, by sample, name and where it begins."""
+    values: dict[tuple[str, str, Triple], list[float]] = {}
     for run in runs:
         for square in run.scores.squares:
             if not square.is_of("test") or not square.chosen.pixels:
                 continue
-            values.setdefault((square.sample, square.region), []).append(square.chosen.miou)
+            key = square.sample, square.region, square.at
+            values.setdefault(key, []).append(square.chosen.miou)
     return {name: float(np.mean(some)) for name, some in values.items()}
 
 

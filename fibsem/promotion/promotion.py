@@ -52,7 +52,7 @@ def promote(work: Promotion, trials: Sequence[Trial]) -> dict[str, Any]:
             "run_id": run_id,
             "parent_run_id": work.parent,
             "winner": finals[0].trial.run_id,
-            "ranking": placed(ranked),
+            "ranking": placed(ranked, work.dataset.regions("val")),
             "seeds": [one.seed for one in finals],
             "members": [one.record for one in finals],
             "gate": asdict(verdict),

@@ -6,15 +6,17 @@ not, and the spread between seeds says which differences mean something.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from fibsem.analysis.places import means_by_place
 from fibsem.analysis.statistics import Paired, Spread, paired_over_squares
 from fibsem.config import RankConfig
+from fibsem.data.samples import Region
 from fibsem.errors import UserError
 from fibsem.promotion.repetition import Repetition, repeat, repeated
 from fibsem.promotion.setting import Promotion
@@ -65,16 +67,25 @@ class Ranked:
             for name in samples
         }
 
-    def against(self, other: Ranked) -> Paired | None:
+    def against(self, other: Ranked, regions: Iterable[Region] = ()) -> Paired | None:
         """Paired comparison over the validation squares, this minus the other.
 
-        None where they were scored on other pixels, or not run again.
+        Those of one place are one pair, by their mean; ``regions`` say where they begin, and one
+        that is not among them is a place of its own. None where they were scored on other pixels,
+        or not run again.
         """
         common = [name for name in self.by_square if name in other.by_square]
         if not common or self.runs[0].pixels != other.runs[0].pixels:
             return None
+        begins = {region.key: (region.sample, region.box.start) for region in regions}
+        at = [begins.get(name, (name, (0, 0, 0))) for name in common]
         return paired_over_squares(
-            [self.by_square[name] for name in common], [other.by_square[name] for name in common]
+            *(
+                means_by_place(
+                    (*place, one.by_square[name]) for place, name in zip(at, common, strict=True)
+                )
+                for one in (self, other)
+            )
         )
 
     @property
@@ -117,7 +128,10 @@ class Ranked:
         if difference is not None:
             p_value = difference.p_value
             tied = p_value is None or p_value >= TIED
-            record |= {"difference": difference.mean, "p_value": p_value, "tied": tied}
+            record |= {
+                "difference": difference.mean, "p_value": p_value, "tied": tied,
+                "places": difference.pairs,
+            }  # fmt: skip
         return record
 
 
@@ -181,9 +195,12 @@ def _showing(progress: Progress, text: str, done: int, total: int) -> Callable[[
     return lambda epoch: progress(f"{text}: mIoU {epoch.val['miou']:.4f}", done, total)
 
 
-def placed(ranked: Sequence[Ranked]) -> list[dict[str, Any]]:
-    """Ranked trials, best first, as in ``summary.json``: each with its difference to the first."""
+def placed(ranked: Sequence[Ranked], regions: Sequence[Region] = ()) -> list[dict[str, Any]]:
+    """Ranked trials, best first, as in ``summary.json``: each with its difference to the first.
+
+    ``regions`` are the validation squares.
+    """
     return [
-        one.to_json(rank, one.against(ranked[0]) if rank > 1 else None)
+        one.to_json(rank, one.against(ranked[0], regions) if rank > 1 else None)
         for rank, one in enumerate(ranked, start=1)
     ]

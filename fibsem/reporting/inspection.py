@@ -71,6 +71,7 @@ class Inspection:
                 "regions": {split: len(r) for split, r in by_split(sample).items()},
                 "porosity": labelled.porosity,
                 "porosity_ci": labelled.interval and list(labelled.interval),
+                "places": labelled.places,
                 "expected_porosity": sample.expected_porosity,
                 "left_out": left_out_shares(sample),
                 "ignored_px": sum(map(left_out, sample.regions)),
@@ -126,12 +127,14 @@ class Inspection:
             for split, regions in by_split(sample).items():
                 if not regions:
                     yield f"{sample.name}: no {split} regions"
-            expected, interval = sample.expected_porosity, self.porosities[sample.name].interval
+            expected, labelled = sample.expected_porosity, self.porosities[sample.name]
+            interval = labelled.interval
             if expected is not None and interval and not interval[0] <= expected <= interval[1]:
                 low, high = interval
                 yield (
                     f"{sample.name}: the expected porosity {100 * expected:.1f} % is outside "
-                    f"the interval of its labels, [{100 * low:.1f}, {100 * high:.1f}] %"
+                    f"the interval of its labels, [{100 * low:.1f}, {100 * high:.1f}] % over "
+                    f"{labelled.places} places"
                 )
 
     def figures(self, folder: Path) -> list[Path]:

@@ -26,7 +26,7 @@ def tables(record: dict[str, Any]) -> str:
     ]
     lines += [
         "",
-        "Labels, and their porosity with 95 % interval over regions",
+        "Labels, and their porosity with 95 % interval over places",
         "",
         "| sample | train | val | test | porosity % | 95 % interval |",
         "|---|---:|---:|---:|---:|---|",

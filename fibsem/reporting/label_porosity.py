@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fibsem.analysis.intervals import normal_interval
+from fibsem.analysis.places import by_place
 from fibsem.data.labels import IGNORE, LabelArray
 from fibsem.data.samples import Region
 from fibsem.geometry import Box
@@ -16,28 +17,37 @@ from fibsem.geometry import Box
 
 @dataclass(frozen=True)
 class LabelPorosity:
-    """Share of pores in what is labelled, and its 95 % interval over places; None where unknown."""
+    """Share of pores in what is labelled, and its 95 % interval over places; None where unknown.
+
+    ``places`` are those with a labelled pixel: squares above each other are one.
+    """
 
     porosity: float | None
     interval: tuple[float, float] | None
+    places: int = 0
 
 
 def label_porosity(regions: Iterable[Region]) -> LabelPorosity:
-    """Pool the labelled pixels of a sample; a place that several labelled counts once.
+    """Pool the labelled pixels of a sample; a square that several labelled counts once.
 
-    Such a place has the means over its masks. Strips at the border of a film say as much as their
-    pixels do, and so does a square that is labelled in a corner.
+    Such a square has the means over its masks. The interval is over places: squares above each
+    other, in neighbouring slices, show nearly the same pores and are one. Strips at the border of a
+    film say as much as their pixels do, and so does a square that is labelled in a corner.
     """
-    places: dict[Box, list[tuple[int, int]]] = defaultdict(list)
+    squares: dict[tuple[str, Box], list[tuple[int, int]]] = defaultdict(list)
     for region in regions:
-        places[region.box].append(_counted(region.read()))
-    means = [np.mean(masks, axis=0) for masks in places.values()]
-    shares, labelled = [p / n for p, n in means if n], [n for _, n in means if n]
+        squares[region.sample, region.box].append(_counted(region.read()))
+    places = by_place(
+        (sample, box.start, np.mean(masks, axis=0)) for (sample, box), masks in squares.items()
+    )
+    sums = [np.sum(some, axis=0) for some in places.values()]
+    shares, labelled = [p / n for p, n in sums if n], [n for _, n in sums if n]
     if not labelled:
         return LabelPorosity(None, None)
     pooled = float(np.average(shares, weights=labelled))
     several = len(labelled) > 1
-    return LabelPorosity(pooled, normal_interval(shares, labelled) if several else None)
+    interval = normal_interval(shares, labelled) if several else None
+    return LabelPorosity(pooled, interval, len(labelled))
 
 
 def _counted(labels: LabelArray) -> tuple[int, int]:

@@ -11,7 +11,8 @@ from typing import Any
 
 from fibsem.analysis.calibration import Platt
 from fibsem.analysis.intervals import porosity_interval
-from fibsem.analysis.metrics import Confusion, Counted, cross_entropy, over_squares
+from fibsem.analysis.metrics import Confusion, Counted, cross_entropy, over_squares, pooled
+from fibsem.analysis.places import by_place
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
 from fibsem.analysis.postprocessing.steps import smooth
 from fibsem.analysis.structure.parts import PartErrors, WrittenParts
@@ -114,12 +115,14 @@ def labelled_figures(
 ) -> dict[str, float]:
     """Figures over all labelled pixels of a split, pooled over squares, of one sample or of all.
 
-    The interval of porosity is over squares (thesis 3.9), each by its pixels; the loss is that of
-    the scores, whatever the post-processing.
+    The interval of porosity is over squares (thesis 3.9), each by its pixels, of which those of one
+    place are one; the loss is that of the scores, whatever the post-processing.
     """
     chosen = [one for one in squares if one.is_of(split, sample)]
     parts = confusions(chosen, split, kind)
-    low, high = porosity_interval(parts)
+    matrices = ((one.sample, one.at, one.confusion(kind)) for one in chosen)
+    places = by_place((name, at, counts) for name, at, counts in matrices if counts is not None)
+    low, high = porosity_interval([pooled(some) for some in places.values()])
     losses = [(one.loss, one.half.pixels) for one in chosen if one.loss is not None]
     loss = sum(loss * n for loss, n in losses) / max(1, sum(n for _, n in losses))
     return {**over_squares(parts), "loss": loss, "porosity_low": low, "porosity_high": high}

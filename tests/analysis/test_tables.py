@@ -6,10 +6,34 @@ from fibsem.analysis import tables
 
 #: Two films with two and one validation squares, and one test square: label by prediction, pixels.
 SQUARES = [
-    {"split": "val", "sample": "A", "before": [[20, 0], [20, 60]], "after": [[20, 0], [0, 80]]},
-    {"split": "val", "sample": "A", "before": [[30, 10], [0, 60]], "after": [[40, 0], [0, 60]]},
-    {"split": "val", "sample": "B", "before": [[0, 50], [0, 50]], "after": [[50, 0], [0, 50]]},
-    {"split": "test", "sample": "A", "before": [[10, 0], [0, 90]], "after": [[10, 0], [0, 90]]},
+    {
+        "split": "val",
+        "sample": "A",
+        "at": (0, 0, 10),
+        "before": [[20, 0], [20, 60]],
+        "after": [[20, 0], [0, 80]],
+    },
+    {
+        "split": "val",
+        "sample": "A",
+        "at": (0, 0, 20),
+        "before": [[30, 10], [0, 60]],
+        "after": [[40, 0], [0, 60]],
+    },
+    {
+        "split": "val",
+        "sample": "B",
+        "at": (0, 0, 30),
+        "before": [[0, 50], [0, 50]],
+        "after": [[50, 0], [0, 50]],
+    },
+    {
+        "split": "test",
+        "sample": "A",
+        "at": (0, 0, 40),
+        "before": [[10, 0], [0, 90]],
+        "after": [[10, 0], [0, 90]],
+    },
 ]
 
 
@@ -42,7 +66,13 @@ def test_combined_figures_are_from_pooled_pixels():
 
 
 def test_a_corner_that_is_labelled_says_as_much_as_its_pixels():
-    corner = {"split": "val", "sample": "A", "before": [[1, 0], [0, 0]], "after": [[1, 0], [0, 0]]}
+    corner = {
+        "split": "val",
+        "sample": "A",
+        "at": (0, 0, 50),
+        "before": [[1, 0], [0, 0]],
+        "after": [[1, 0], [0, 0]],
+    }
     table = tables.post_processing([*SQUARES, corner]).set_index(
         ["split", "sample", "post-processing"]
     )
@@ -50,6 +80,15 @@ def test_a_corner_that_is_labelled_says_as_much_as_its_pixels():
     low, high = (float(end) for end in row["95 % CI over squares"].strip("[]").split(", "))
     assert (low + high) / 2 == pytest.approx(float(row["porosity %"]), abs=0.01)
     assert float(row["porosity %"]) == pytest.approx(100 * 71 / 201, abs=0.01)
+
+
+def test_slices_of_one_place_are_one_in_the_interval():
+    dense = [{**square, "at": (z, *square["at"][1:])} for z in range(9) for square in SQUARES]
+    table, once = tables.post_processing(dense), tables.post_processing(SQUARES)
+    assert list(table["squares"]) == [9 * n for n in once["squares"]]
+    others = [column for column in once if column != "squares"]
+    assert table[others].equals(once[others])
+    assert list(once["places"]) == list(once["squares"])
 
 
 def test_a_single_square_has_no_interval():
@@ -67,7 +106,13 @@ def test_matrices_under_other_keys():
 
 
 def test_squares_without_labels_do_not_count():
-    nothing = {"split": "val", "sample": "B", "before": [[0, 0], [0, 0]], "after": [[0, 0], [0, 0]]}
+    nothing = {
+        "split": "val",
+        "sample": "B",
+        "at": (0, 0, 60),
+        "before": [[0, 0], [0, 0]],
+        "after": [[0, 0], [0, 0]],
+    }
     assert tables.post_processing([*SQUARES, nothing]).equals(tables.post_processing(SQUARES))
 
 

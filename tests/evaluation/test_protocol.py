@@ -1,6 +1,7 @@
 """The protocol on the tiny phantom: two seeds, tables, figures, comparison."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -162,6 +163,23 @@ def test_paired_comparison_of_two_cells(evaluated, capsys):
                                 f"output={root / 'compared' / 'pair'}"])  # fmt: skip
     evaluate.main(tree)
     assert "over 2 seeds" in capsys.readouterr().out
+
+
+def test_slices_of_one_place_are_one_pair(evaluated, tmp_path):
+    """Each test square once more, as it would be in forty slices: they know no more."""
+    root, _ = evaluated
+    for name in ("2dcnn", "otsu"):
+        shutil.copytree(root / name, tmp_path / name)
+        for file in (tmp_path / name).glob("seed-*/scores.json"):
+            scores = json.loads(file.read_text())
+            scores["squares"] = [
+                {**square, "at": [z, *square["at"][1:]], "region": f"{square['region']} {z}"}
+                for square in scores["squares"] for z in range(40)
+            ]  # fmt: skip
+            file.write_text(json.dumps(scores))
+    found, once = (compare(folder / "2dcnn", folder / "otsu") for folder in (tmp_path, root))
+    assert found["squares"] == pytest.approx(once["squares"], nan_ok=True)
+    assert found["test_squares"] == 40 * once["test_squares"]
 
 
 def test_comparing_what_is_not_there_is_refused(tmp_path):

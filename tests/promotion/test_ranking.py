@@ -11,8 +11,10 @@ from fibsem import models, sweep
 from fibsem.analysis import tables
 from fibsem.analysis.metrics import Confusion
 from fibsem.config import Configuration, DataConfig, RankConfig, TrackingConfig, compose, read
+from fibsem.data.samples import Region
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
+from fibsem.geometry import Box
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.promotion.ranking import Ranked, order_of, placed, rank
 from fibsem.promotion.repetition import Repetition
@@ -318,6 +320,31 @@ def test_rows_show_noise_and_what_is_tied():
     assert rows[2]["difference"] == pytest.approx(-0.1)
     few = made_up("c", [0.7], squares[:5] - 0.1)
     assert placed([made_up("a", [0.8], squares[:5]), few])[1]["tied"] is True
+
+
+def test_slices_of_one_place_do_not_tell_trials_apart():
+    """Ten squares decide where they are apart, and not above each other in five places."""
+    squares = np.linspace(0.6, 0.8, 10)
+    first, worse = made_up("a", [0.8], squares), made_up("c", [0.7], squares - 0.1)
+
+    def against(places):
+        boxes = [Box((q, 0, 9 * (q % places)), (q + 1, 9, 9 * (q % places + 1))) for q in range(10)]
+        regions = [Region("s", f"q{q}", box, "val", None) for q, box in enumerate(boxes)]
+        row = placed([renamed(first), renamed(worse)], regions)[1]
+        assert row["difference"] == pytest.approx(-0.1)
+        return row["places"], row["tied"]
+
+    assert against(10) == (10, False)
+    assert against(5) == (5, True)
+
+
+def renamed(ranked):
+    """Its squares, as those of the sample s."""
+    runs = [
+        replace(run, squares={f"s {key}": miou for key, miou in run.squares.items()})
+        for run in ranked.repetitions
+    ]
+    return replace(ranked, repetitions=tuple(runs))
 
 
 def test_a_trial_knows_how_long_it_took(swept):

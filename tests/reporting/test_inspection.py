@@ -1,13 +1,18 @@
 """What `inspect` says is odd about a dataset."""
 
+import re
+
 import numpy as np
 import pytest
 import tifffile
 
 from fibsem.data.manifest import load_dataset
 from fibsem.data.preprocessing import Recipe
+from fibsem.data.samples import Region
+from fibsem.geometry import Box
 from fibsem.reporting.inspection import Inspection
 from fibsem.reporting.inspection_tables import tables
+from fibsem.reporting.label_porosity import label_porosity
 
 
 @pytest.fixture
@@ -150,8 +155,8 @@ def test_labels_say_as_much_as_their_pixels_and_a_place_counts_once(tmp_path):
     masks = {"a": tile, "b": tile, "c": tile, "again": solid, "corner": corner}
     for name, mask in masks.items():
         tifffile.imwrite(tmp_path / f"{name}.tif", mask)
-    places = {"a": 0, "b": 1, "c": 2, "again": 2, "corner": 3}
-    rows = [f"{name}.tif,{z},5,5,{name}" for name, z in places.items()]
+    places = {"a": "5,5", "b": "5,30", "c": "30,5", "again": "30,5", "corner": "30,30"}
+    rows = [f"{name}.tif,0,{at},{name}" for name, at in places.items()]
     (tmp_path / "regions.csv").write_text("\n".join(["mask,z,y,x,annotator", *rows, ""]))
     (tmp_path / "dataset.yaml").write_text(
         "name: a\nvoxel_nm: null\nclasses: {pore: 0, solid: 255}\nignore: 7\nsamples: "
@@ -162,4 +167,18 @@ def test_labels_say_as_much_as_their_pixels_and_a_place_counts_once(tmp_path):
     pooled = (120 + 120 + 60 + 20) / (3 * 400 + 20)
     assert sample["porosity"] == pytest.approx(pooled)
     assert np.mean(sample["porosity_ci"]) == pytest.approx(pooled)
-    assert any("expected porosity 50.0 % is outside" in line for line in inspection.warnings())
+    said = r"expected porosity 50.0 % is outside .* over 4 places"
+    assert any(re.search(said, line) for line in inspection.warnings())
+
+
+def test_slices_of_one_place_do_not_narrow_what_labels_tell():
+    """Each tile is the same in forty slices: the interval is that of the four in one of them."""
+    rng = np.random.default_rng(0)
+    tiles = [(rng.random((8, 8)) > share).astype(np.uint8) for share in (0.1, 0.2, 0.3, 0.4)]
+    dense = [
+        Region("a", f"{z} {k}", Box((z, 0, 8 * k), (z + 1, 8, 8 * k + 8)), "train", tile.copy)
+        for z in range(40) for k, tile in enumerate(tiles)
+    ]  # fmt: skip
+    found, once = label_porosity(dense), label_porosity(dense[:4])
+    assert (found.porosity, found.places) == (pytest.approx(once.porosity), 4)
+    assert found.interval == pytest.approx(once.interval)

@@ -29,7 +29,8 @@ def square(seed, split="val", sample="A", size=20):
     labels = rng.integers(0, 2, (size, size)).astype(np.uint8)
     labels[0] = IGNORE
     scores = rng.random((size, size)).astype(np.float32)
-    box = Box((seed, 4, 5), (seed + 1, 4 + size, 5 + size))
+    x = 60 * seed
+    box = Box((seed, 4, x), (seed + 1, 4 + size, x + size))
     inner = (slice(0, size), slice(0, size))
     return Region(sample, f"q{seed}", box, split, labels.copy), ScoredSquare(scores, labels, inner)
 
@@ -40,7 +41,7 @@ def test_a_row_says_where_a_square_is_and_what_was_found_there():
     counts = square_counts(replace(region, read_truth=lambda: truth), scored, HIGH)
     row = counts.to_json()
     assert SquareCounts.from_json(row) == counts
-    place = {"split": "val", "sample": "A", "region": "q3", "at": [3, 4, 5]}
+    place = {"split": "val", "sample": "A", "region": "q3", "at": [3, 4, 180]}
     assert {key: row[key] for key in place} == place
     known = scored.labels != IGNORE
     assert row["loss"] == cross_entropy(scored.labels[known], scored.scores[known])
@@ -87,3 +88,12 @@ def test_figures_are_pooled_over_the_squares_of_a_split_and_of_a_sample():
                       for k in ("_low", "", "_high"))  # fmt: skip
     assert (low + high) / 2 == pytest.approx(mid)
     assert low < high
+
+
+def test_slices_of_one_place_do_not_narrow_the_interval_of_porosity():
+    """Forty slices of four tiles that are alike along z know what one slice knows."""
+    tiles = [square_counts(*square(seed), HIGH) for seed in range(4)]
+    dense = [replace(one, at=(z, *one.at[1:])) for z in range(40) for one in tiles]
+    found, once = (labelled_figures(some, "val", CHOSEN) for some in (dense, tiles))
+    assert found == pytest.approx(once)
+    assert found["porosity_high"] - found["porosity_low"] > 0.01

@@ -17,6 +17,7 @@ from fibsem.analysis.intervals import (
     post_stratified_estimate,
 )
 from fibsem.analysis.metrics import Confusion, Counted, pooled
+from fibsem.analysis.places import by_place
 from fibsem.analysis.structure.parts import PartErrors, WrittenParts
 from fibsem.data.digests import slice_digests
 from fibsem.data.preprocessing import evenly_spaced
@@ -64,10 +65,7 @@ class FilmSquares:
         seeds: Sequence[float] = (),
     ) -> FilmSquares:  # fmt: skip
         """From rows of labelled squares with their ``at`` and confusion matrix ``kind``."""
-        places: dict[tuple[int, int], list[Confusion]] = {}
-        for row in rows:
-            y, x = row["at"][1:]
-            places.setdefault((y, x), []).append(Confusion.from_counts(row[kind]))
+        places = by_place((sample, row["at"], Confusion.from_counts(row[kind])) for row in rows)
         squares = [pooled(some) for some in places.values()]
         digests = slice_digests(plain(volume), evenly_spaced(volume.shape[0], KNOWN_BY))
         parts = [PartErrors.from_json(row["parts"]) for row in rows if "parts" in row]
