@@ -65,10 +65,15 @@ class Pieces:
 
 @dataclass(frozen=True)
 class Parts:
-    """Regions cut into parts of about one size; ``counts`` are their pores and solids, (n, 2)."""
+    """Regions cut into parts of about one size.
+
+    ``counts`` are their pores and solids, (n, 2); ``square`` is the number of the square that each
+    lies in, of those that a region is made of from its corner on.
+    """
 
     regions: tuple[Region, ...]
     counts: CountArray
+    square: CountArray
 
     def both_classes(self) -> CountArray:
         """Pores and solids of all together; refused where a class is missing."""
@@ -132,7 +137,7 @@ def draw_pieces(regions: Sequence[Region], rng: np.random.Generator, most: int =
     return Pieces(
         kept,
         1 / probability[chosen],
-        _squares(kept),
+        np.unique(parts.square[chosen], return_inverse=True)[1],
         (int(total[0]), int(total[1])),
         rng.integers(0, SIDE, (len(kept), 2)),
     )
@@ -147,7 +152,9 @@ def cut_regions(regions: Sequence[Region], side: int) -> Parts:
     """
     parts: list[Region] = []
     counts: list[tuple[int, int]] = []
-    for region in (replace(each, read=Whole(each.read)) for each in regions):
+    squares: dict[tuple[int, int, int], int] = {}
+    square: list[int] = []
+    for k, region in enumerate(replace(each, read=Whole(each.read)) for each in regions):
         labels = region.read()
         height, width = labels.shape
         for part in _cut(height, width, side):
@@ -155,7 +162,11 @@ def cut_regions(regions: Sequence[Region], side: int) -> Parts:
             if values[:2].any():
                 parts.append(part_of(region, part))
                 counts.append((int(values[0]), int(values[1])))
-    return Parts(tuple(parts), np.array(counts, np.int64).reshape(-1, 2))
+                place = k, part[0].start // SQUARE, part[1].start // SQUARE
+                square.append(squares.setdefault(place, len(squares)))
+    return Parts(
+        tuple(parts), np.array(counts, np.int64).reshape(-1, 2), np.array(square, np.int64)
+    )
 
 
 def few_pixels(pieces: Pieces, labels: Sequence[LabelArray], most: int = FEW) -> Pixels:
@@ -231,9 +242,3 @@ def part_of(region: Region, part: tuple[slice, slice]) -> Region:
     box = Box((z, y + rows.start, x + columns.start), (z + 1, y + rows.stop, x + columns.stop))
     truth = region.read_truth and PartOf(region.read_truth, part)
     return replace(region, box=box, read=PartOf(region.read, part), read_truth=truth)
-
-
-def _squares(pieces: Sequence[Region]) -> CountArray:
-    places = [(p.key, p.box.start[0], *(a // SQUARE for a in p.box.start[1:])) for p in pieces]
-    number = {place: k for k, place in enumerate(dict.fromkeys(places))}
-    return np.array([number[place] for place in places], np.int64)

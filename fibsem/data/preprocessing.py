@@ -55,8 +55,8 @@ class Recipe:
 class Correction:
     """A recipe fitted to one sample: ``(grey - slope (x - centre) - offset) / scale``.
 
-    Grey values are in [0, 1]; ``slope`` is per pixel along the recipe's axis and ``centre`` is the
-    middle of that axis, so that the mean of the sample is kept when the line is subtracted.
+    Grey values are in [0, 1]; ``slope`` is per pixel along the recipe's axis and ``centre`` is
+    where the material lies along it on average, so that its mean is kept when the line goes.
     """
 
     recipe: Recipe
@@ -90,18 +90,21 @@ class Correction:
 
 @dataclass(frozen=True)
 class GreyProfile:
-    """Mean grey value along an axis, the line through it, and what is left without the line."""
+    """Mean grey value along an axis, and the line through it.
+
+    The line has the mean ``level`` of the material at its mean position, ``centre``.
+    """
 
     profile: FloatArray
     slope: float
     centre: float
+    level: float
 
     @property
     def line(self) -> npt.NDArray[np.float64]:
         """The fitted straight line at every position."""
         position = np.arange(self.profile.size) - self.centre
-        line: npt.NDArray[np.float64]
-        line = np.float64(self.slope) * position + float(self.profile.mean())
+        line: npt.NDArray[np.float64] = np.float64(self.slope) * position + self.level
         return line
 
 
@@ -147,12 +150,15 @@ def mean_profile(
     covered = weight > 0
     profile = np.divide(total / len(slices), weight, out=np.zeros_like(total), where=covered)
     profile[~covered] = profile[covered].mean() if covered.any() else 0.0
-    centre = (profile.size - 1) / 2
-    position = np.arange(profile.size) - centre
-    position -= float(weight @ position) / max(float(weight.sum()), FLAT)
+    middle = (profile.size - 1) / 2
+    position = np.arange(profile.size) - middle
+    total_weight = max(float(weight.sum()), FLAT)
+    aside = float(weight @ position) / total_weight
+    position -= aside
     spread = float(weight @ position**2)
     slope = float((weight * position) @ profile) / spread if spread else 0.0
-    return GreyProfile(profile.astype(np.float32), slope, centre)
+    level = float(weight @ profile) / total_weight
+    return GreyProfile(profile.astype(np.float32), slope, middle + aside, level)
 
 
 def fit_correction(

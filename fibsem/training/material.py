@@ -224,9 +224,9 @@ class Material:
         if rare is None:
             return 0.5 / float(share[0]), 0.5 / float(share[1])
         rng = self._rng("train", PIECES)
-        chosen, _ = by_size(self.training_parts.counts[:, rare], 64, rng)
+        chosen, chance = by_size(self.training_parts.counts[:, rare], 64, rng)
         labels = [self.training_parts.regions[k].read() for k in chosen]
-        among = share_at_rare(labels, rare, self._extent, rng)
+        among = share_at_rare(labels, chance, rare, self._extent, rng)
         share = (1 - for_rare) * share + for_rare * np.where(np.arange(2) == rare, among, 1 - among)
         return balancing(share.tolist())
 

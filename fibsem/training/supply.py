@@ -92,12 +92,16 @@ class Supply:
 
 
 def share_at_rare(
-    labels: Sequence[LabelArray], rare: int, extent: int, rng: np.random.Generator, draws: int = 400
-) -> float:
-    """Share of the rare class in squares that are drawn at a pixel of it, by trying."""
+    labels: Sequence[LabelArray], chance: FloatArray, rare: int, extent: int,
+    rng: np.random.Generator, draws: int = 400,
+) -> float:  # fmt: skip
+    """Share of the rare class in squares that are drawn at a pixel of it, by trying.
+
+    ``chance`` is that of each part, all of which hold some: as :meth:`Supply.draw` has it.
+    """
     places = [np.flatnonzero(part == rare) for part in labels]
     shares = []
-    for k in rng.choice([k for k, some in enumerate(places) if some.size], draws):
+    for k in rng.choice(len(labels), draws, p=chance):
         y, x = np.unravel_index(rng.choice(places[k]), labels[k].shape)
         top, left = max(0, y - int(rng.integers(extent))), max(0, x - int(rng.integers(extent)))
         square = labels[k][top : top + extent, left : left + extent]

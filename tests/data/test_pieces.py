@@ -110,12 +110,17 @@ def test_a_small_split_is_drawn_whole():
 
 
 def test_pieces_of_a_slice_lie_in_squares():
+    """Of 256 from its own corner on: a square of that side is one, wherever it lies."""
     pieces = draw_pieces(film(0.2, slices=2, side=400), np.random.default_rng(0))
     assert len(pieces) == 2 * 9
-    corners = [(a // 256 for a in region.box.start) for region in pieces.regions]
-    assert len(set(pieces.square)) == len(
-        {(r.name, *c) for r, c in zip(pieces.regions, corners, strict=True)}
-    )
+    assert len(set(pieces.square)) == 2 * 4
+    moved = [
+        replace(one, box=Box((z, 100, 300), (z + 1, 356, 556)))
+        for z, one in enumerate(film(0.2, slices=3, side=256))
+    ]
+    pieces = draw_pieces(moved, np.random.default_rng(0))
+    assert len(pieces) == 3 * 4
+    assert [set(pieces.square[k : k + 4]) for k in (0, 4, 8)] == [{0}, {1}, {2}]
 
 
 def test_pieces_are_parts_of_their_regions():

@@ -70,7 +70,9 @@ def test_what_is_drawn_for_the_rare_class_holds_it():
 def test_a_rare_class_is_balanced_by_draw_and_by_weight(share):
     """By far the most is done by the draw; the weights that are left are small."""
     regions, rng = film(share), np.random.default_rng(0)
-    among = share_at_rare([region.read() for region in regions], 0, EXTENT, rng)
+    each = [region.read() for region in regions]
+    chance = np.array([(one == 0).sum() for one in each], float)
+    among = share_at_rare(each, chance / chance.sum(), 0, EXTENT, rng)
     labels = np.concatenate([region.read() for region in regions])
     natural = (labels == 0).sum() / (labels <= 1).sum()
     expected = 0.5 * natural + 0.5 * among
@@ -81,6 +83,18 @@ def test_a_rare_class_is_balanced_by_draw_and_by_weight(share):
     assert pore < HEAVIEST
     assert pore * found == pytest.approx(solid * (1 - found), rel=0.12)
     assert found > 5 * share or found > 0.2
+
+
+def test_parts_that_hold_more_of_it_count_more():
+    """Most squares of a film have next to nothing of it, some have a quarter."""
+    regions = [*film(0.01, slices=9), *film(0.25, slices=3, seed=2)]
+    each, rng = [region.read() for region in regions], np.random.default_rng(0)
+    chance = np.array([(one == 0).sum() for one in each], float)
+    among = share_at_rare(each, chance / chance.sum(), 0, EXTENT, rng)
+    drawn = np.stack(squares(at_rare(regions, 1.0), 3000, rng))
+    assert (drawn == 0).sum() / (drawn <= 1).sum() == pytest.approx(among, rel=0.1)
+    alike = share_at_rare(each, np.full(len(each), 1 / len(each)), 0, EXTENT, rng)
+    assert alike < 0.8 * among
 
 
 def test_no_pixel_weighs_more_than_ten():

@@ -68,6 +68,19 @@ def test_the_correction_is_that_of_the_material(spoil, scaling):
         assert np.abs(naive.apply(grey, box) - right).mean() > 0.1
 
 
+def test_the_mean_of_material_at_one_side_stays_without_its_gradient(tmp_path):
+    """Of grey values that are not scaled, it is what a network learns."""
+    fall = np.linspace(0, 50, SHAPE[2]).astype("u1")
+    mask = np.broadcast_to(np.arange(SHAPE[2]) >= 0.4 * SHAPE[2], SHAPE[1:])
+    tifffile.imwrite(tmp_path / "mask.tif", mask.astype("u1"))
+    volume = ArrayVolume((GREY // 2 + fall).astype("u1"))
+    box, extent = Box((0, 0, 0), SHAPE), known_extent(SHAPE, str(tmp_path / "mask.tif"))
+    grey = volume.read_unit(box)
+    found = fit_correction(volume, Recipe("x", "none"), extent=extent).apply(grey, box)
+    assert found[:, mask].mean() == pytest.approx(grey[:, mask].mean(), abs=1e-3)
+    assert found[:, ~mask].mean() > grey[:, ~mask].mean() + 0.01
+
+
 def test_without_fill_the_correction_is_what_it_was():
     volume = ArrayVolume(GREY)
     recipe = Recipe()
