@@ -75,7 +75,7 @@ def structure(segmented: Segmented) -> tuple[dict, Sampled]:
     streamed = Streamed.of(segmented.film, HOW, quiet)
     widest = min(n * step for n, step in zip(segmented.film.shape, segmented.film.spacing,
                                              strict=True))  # fmt: skip
-    sampled = Sampled.of(segmented.film, HOW, widest, quiet)
+    sampled = Sampled.of(segmented.film, streamed.cells, HOW, widest, quiet)
     told = summary_of(segmented, streamed, sampled, HOW)
     figures = {key: told[key] for key in SINGLE}
     figures |= {f"{key} {axis}": told[key][axis] for key in BY_AXIS for axis in "zyx"}

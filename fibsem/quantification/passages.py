@@ -45,8 +45,10 @@ def tortuosity_text(record: Mapping[str, Any], axis: str) -> str:
     ['4.20 (through in 1 of 4 parts)', '2.00', 'none']
     """
     factor = record["tortuosity_factor"][axis]
+    through, parts = (record.get("parts_through") or {}).get(axis, (0, None))
+    if parts == 0:
+        return "not measured"
     if factor is None:
         return "none"
-    through, parts = (record.get("parts_through") or {}).get(axis, (0, 0))
-    closed = f" (through in {through} of {parts} parts)" if through < parts else ""
+    closed = f" (through in {through} of {parts} parts)" if parts and through < parts else ""
     return f"{factor:.2f}{closed}"

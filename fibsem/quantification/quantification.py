@@ -59,7 +59,7 @@ def quantify(
     longest = zip(streamed.chords.longest, segmented.film.spacing, strict=True)
     widest = min((count + 1) * step for count, step in longest)
     begin(folder, segmented, config)
-    sampled = Sampled.of(segmented.film, config, widest, show)
+    sampled = Sampled.of(segmented.film, streamed.cells, config, widest, show)
     record = summary_of(segmented, streamed, sampled, config)
     weighed = None if thickness is None else streamed.cells.porosity(thickness.tolist())
     record["porosity_by_thickness"] = weighed

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from fibsem.analysis.structure.blocks import spread_blocks
-from fibsem.analysis.structure.film import AXES, PORE, Film
+from fibsem.analysis.structure.cells import CellCounts
+from fibsem.analysis.structure.film import AXES, NEITHER, PORE, Film
 from fibsem.analysis.structure.geodesic import geodesic_tortuosity
 from fibsem.analysis.structure.intrusion import intruded
+from fibsem.analysis.structure.known import known_blocks
 from fibsem.analysis.structure.thickness import (
     PoreSizes,
     diameters_up_to,
@@ -41,30 +42,41 @@ class Sampled:
         Pore volume of all of them by local thickness, and by intrusion from the face of each part.
     passages
         Transport through each part along each axis.
+    gaps
+        Number of the parts that hold what is not known. Nothing leads through that, whatever was
+        there: they are not among ``throats`` and ``passages``.
     """
 
     blocks: tuple[Box, ...]
     sizes: PoreSizes
     throats: PoreSizes
     passages: tuple[Passage, ...]
+    gaps: int = 0
 
     @classmethod
     def of(
         cls,
         film: Film,
+        cells: CellCounts,
         config: QuantifyConfig,
         widest: float,
         progress: Callable[[str, int, int], None],
     ) -> Sampled:
-        """Measure the parts of a film; no ball wider than ``widest`` fits into its pores."""
-        blocks = spread_blocks(film, config.block_voxels, config.blocks) if config.blocks else []
+        """Measure the parts of a film; no ball wider than ``widest`` fits into its pores.
+
+        ``cells`` have seen every slice: they tell where parts may lie.
+        """
+        most, count = config.block_voxels, config.blocks
+        blocks = known_blocks(film, cells.whole, cells.cell, most, count) if count else []
         diameters = diameters_up_to(min(widest, config.largest), film.spacing)
         none = PoreSizes(diameters, (0,) * (len(diameters) + 1))
-        sizes, throats, passages = none, none, []
+        sizes, throats, passages, gaps = none, none, [], 0
         for done, (block, _, part) in enumerate(thickness_of_blocks(film, blocks, diameters)):
-            phases = film.read(block)
+            phases, sizes = film.read(block), sizes + part
+            if (phases == NEITHER).any():
+                gaps += 1
+                continue
             filled = intruded(phases, diameters, film.spacing, config.face)
-            sizes = sizes + part
             throats = throats + PoreSizes.of(filled, phases == PORE, diameters)
             for axis, name in enumerate(AXES):
                 progress("parts", 3 * done + axis, 3 * len(blocks))
@@ -74,7 +86,7 @@ class Sampled:
                         geodesic_tortuosity(phases, film.spacing, axis),
                     )
                 )  # fmt: skip
-        return cls(tuple(blocks), sizes, throats, tuple(passages))
+        return cls(tuple(blocks), sizes, throats, tuple(passages), gaps)
 
     def along(self, axis: str) -> Sequence[Passage]:
         """Those along one axis."""

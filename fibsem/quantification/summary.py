@@ -184,6 +184,11 @@ def limits_of(
         )
     if not sampled.blocks:
         limits.append("pore sizes, intrusion and transport were not measured (blocks=0)")
+    if sampled.gaps:
+        limits.append(
+            f"{sampled.gaps} of {len(sampled.blocks)} parts hold what is not known, and are left "
+            "out of intrusion and transport: no part of 1000 voxels is known as a whole"
+        )
     if config.mesh != "none" and segmented.unit != "nm":  # for which the default is made
         cells = f"{config.mesh_cell:g} {segmented.unit}"
         limits.append(f"the surface is coarsened to cells of {cells} (mesh_cell=)")
@@ -240,8 +245,7 @@ def in_words(record: Record) -> str:
             f"{axis} {tortuosity_text(record, axis)}" for axis in record["tortuosity_factor"]
         ]
         lines += [
-            f"{_sizes_text(sizes, unit)}, by intrusion from {throats['face']} "
-            f"{throats['median']:.0f} {unit}",
+            f"{_sizes_text(sizes, unit)}{_throats_text(throats, unit)}",
             f"tortuosity factor {', '.join(factors)}",
         ]
     if error := carried_text(record):
@@ -255,3 +259,10 @@ def _sizes_text(sizes: Record, unit: str) -> str:
     tried = f"; balls up to {most:.0f} {unit} were tried" if most else ""
     span = f"{sizes['p10']:.0f} to {sizes['p90']:.0f}"
     return f"pore size {sizes['median']:.0f} {unit} ({span}{tried})"
+
+
+def _throats_text(throats: Record, unit: str) -> str:
+    """Their median; nothing where no part was intruded."""
+    if throats["largest"] is None:
+        return ""
+    return f", by intrusion from {throats['face']} {throats['median']:.0f} {unit}"

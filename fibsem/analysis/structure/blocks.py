@@ -33,7 +33,11 @@ def block_shape(film: Film, voxels: int) -> Triple:
 
 def spread_blocks(film: Film, voxels: int, count: int) -> list[Box]:
     """About ``count`` blocks that do not overlap, evenly spread; fewer where there is no room."""
-    shape = block_shape(film, voxels)
+    return spread(film, block_shape(film, voxels), count)
+
+
+def spread(film: Film, shape: Triple, count: int) -> list[Box]:
+    """Blocks of a shape, (z, y, x) voxels, of which the film has room for one, spread like that."""
     room = [n // s for n, s in zip(film.shape, shape, strict=True)]
     numbers = _numbers(room, count)
     z, y, x = (list(_starts(n, s, k)) for n, s, k in zip(film.shape, shape, numbers, strict=True))

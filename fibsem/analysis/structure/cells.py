@@ -58,7 +58,7 @@ class CellCounts:
     """
 
     def __init__(self, film: Film) -> None:
-        self.cell, self._spacing = cell_of(film), film.spacing
+        self.cell, self._spacing, self._shape = cell_of(film), film.spacing, film.shape
         counts = [-(-n // c) for n, c in zip(film.shape, self.cell, strict=True)]
         self._pores, self._known = np.zeros(counts, np.int64), np.zeros(counts, np.int64)
         self.pores, self.known = (np.zeros(film.shape[0], np.int64) for _ in range(2))
@@ -84,6 +84,16 @@ class CellCounts:
         """What was counted; cells that are cut off at the end have fewer known voxels."""
         z, y, x = (c * step for c, step in zip(self.cell, self._spacing, strict=True))
         return Cells(self._pores, self._known, (z, y, x))
+
+    @property
+    def whole(self) -> npt.NDArray[np.bool_]:
+        """Cells, (z, y, x), of which every voxel is known."""
+        z, y, x = (
+            np.minimum(c, n - np.arange(0, n, c))
+            for n, c in zip(self._shape, self.cell, strict=True)
+        )
+        whole: npt.NDArray[np.bool_] = self._known == z[:, None, None] * y[:, None] * x
+        return whole
 
     @property
     def profile(self) -> Array:

@@ -39,16 +39,19 @@ class PoreSizes:
 
     @property
     def at_least(self) -> tuple[float, ...]:
-        """Share of the pore volume that is covered by a ball of each diameter or a larger one."""
+        """Share of the pore volume that is covered by a ball of each diameter or a larger one.
+
+        Nan where there are no pores.
+        """
         tails = np.cumsum(self.volumes[::-1])[::-1]
-        return tuple((tails[1:] / tails[0]).tolist()) if tails[0] else ()
+        return tuple((tails[1:] / (tails[0] or np.nan)).tolist())
 
     def quantile(self, share: float) -> float:
         """Diameter below which this share of the pore volume lies, between two by a straight line.
 
         Nan where there are no pores; the largest diameter where the rest lies above it.
         """
-        if not self.at_least:
+        if not any(self.volumes):
             return float("nan")
         below = 1 - np.array([1.0, *self.at_least])
         return float(np.interp(share, below, [0.0, *self.diameters]))

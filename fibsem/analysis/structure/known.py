@@ -1,0 +1,98 @@
+"""Parts of a film in which every voxel is known: no gap closes what leads through one.
+
+What is not known lets nothing pass, so that a lost slice, or a rim without material, would close
+every part that holds some of it. Such parts are moved to the nearest place that holds none, which
+the cells of a film tell: one that lacks a voxel is left out as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.analysis.structure.blocks import block_shape, spread, spread_blocks
+from fibsem.analysis.structure.film import Film
+from fibsem.geometry import Box, Triple
+
+Mask = npt.NDArray[np.bool_]
+Starts = npt.NDArray[np.int64]
+
+#: Voxels of a part, at least.
+FEWEST = 1000
+
+
+def known_blocks(film: Film, whole: Mask, cell: Triple, voxels: int, count: int) -> list[Box]:
+    """Blocks as ``spread_blocks`` spreads them, but for those that would hold what is not known.
+
+    Parameters
+    ----------
+    whole : (z, y, x) bool
+        Cells of the film of which every voxel is known.
+    cell
+        Voxels (z, y, x) of a cell.
+    voxels
+        Of a block, at most.
+    count
+        Blocks, at most.
+
+    Returns
+    -------
+    list of Box
+        They do not overlap, and are smaller where no block so large is known as a whole. Where not
+        even 1000 voxels are, those of a film of which everything is known.
+    """
+    extents = [_longest(whole, axis) * cell[axis] for axis in range(3)]
+    z, y, x = (min(n, m) for n, m in zip(extents, film.shape, strict=True))
+    widest, size = replace(film, shape=(z, y, x)), voxels
+    while size >= FEWEST and whole.any():
+        shape = block_shape(widest, size)
+        places = _places(film, whole, cell, shape)
+        if placed := _nearest(film, whole, cell, spread(film, shape, count), places):
+            return placed
+        size //= 2
+    return spread_blocks(film, voxels, count)
+
+
+def _longest(whole: Mask, axis: int) -> int:
+    """Cells in a row along an axis that have something whole beside them."""
+    across = tuple(other for other in range(3) if other != axis)
+    row = np.concatenate([[False], whole.any(axis=across), [False]])
+    ends = np.flatnonzero(row[1:] != row[:-1])
+    return int((ends[1::2] - ends[::2]).max(initial=0))
+
+
+def _places(film: Film, whole: Mask, cell: Triple, shape: Triple) -> Starts:
+    """First voxels (k, 3) of the blocks of a shape that begin with a cell and hold no gap."""
+    gaps = np.pad(~whole, ((1, 0),) * 3).astype(np.int64)
+    for axis, (n, side) in enumerate(zip(shape, cell, strict=True)):
+        sums, reach = np.moveaxis(gaps.cumsum(axis=axis), axis, 0), -(-n // side)
+        gaps = np.moveaxis(sums[reach:] - sums[:-reach], 0, axis)
+    starts = np.argwhere(gaps == 0) * cell
+    return starts[(starts + shape <= film.shape).all(axis=1)]
+
+
+def _nearest(
+    film: Film, whole: Mask, cell: Triple, wanted: Sequence[Box], places: Starts
+) -> list[Box]:
+    """Blocks moved to the free place that is nearest; without those for which none is left."""
+    placed: list[Box] = []
+    for block in wanted:
+        deep, high, wide = block.shape
+        stays = [block.start] if _is_known(block, whole, cell) else []
+        free = np.concatenate([np.reshape(stays, (-1, 3)), places]).astype(np.int64)
+        for other in placed:
+            free = free[(np.abs(free - other.start) >= block.shape).any(axis=1)]
+        if len(free):
+            away = np.square((free - block.start) * film.spacing).sum(axis=1)
+            z, y, x = free[away.argmin()].tolist()
+            placed.append(Box((z, y, x), (z + deep, y + high, x + wide)))
+    return placed
+
+
+def _is_known(block: Box, whole: Mask, cell: Triple) -> bool:
+    """Whether every voxel of a block lies in a cell that is known."""
+    ends = zip(block.start, block.stop, cell, strict=True)
+    return bool(whole[tuple(slice(a // side, -(-b // side)) for a, b, side in ends)].all())

@@ -1,0 +1,61 @@
+"""Films with lost slices and rims: what is not known closes nothing."""
+
+import numpy as np
+import pytest
+
+from fibsem.analysis.structure.film import NEITHER, Film
+from fibsem.analysis.structure.transport import diffuse
+from fibsem.quantification.options import QuantifyConfig
+from fibsem.quantification.quantification import quantify
+from fibsem.quantification.segmented import Segmented
+from fibsem.quantification.summary import in_words
+from tests.conftest import labels
+from tests.quantification.conftest import SPACING, run
+
+PLACE = {"voxel_nm": list(SPACING), "missing": [], "porosity": float("nan")}
+
+
+def measured(phases, folder, **how):
+    record = {**PLACE, "labels": "none"}
+    segmented = Segmented(folder, record, Film.of(phases, SPACING), "nm")
+    return quantify(segmented, QuantifyConfig(**how), folder / "q")
+
+
+@pytest.mark.parametrize(("lost", "first", "end"), [(5, 6, 12), (6, 0, 6)])
+def test_a_lost_slice_closes_no_part(segment, film, tmp_path, lost, first, end):
+    """The part lies in the longest run of slices, and is measured as that run alone is."""
+    out = segment(tmp_path, film, lost=[lost], missing="skip")
+    record = run(out, tmp_path / "q", "blocks=1")
+    assert record["blocks"] == [[[first, 0, 0], [end, 90, 100]]]
+    assert record["parts_through"] == {axis: [1, 1] for axis in "zyx"}
+    run_alone = np.uint8(labels(out / "labels.ome.zarr")[first:end] == 255)
+    for axis, name in enumerate("zyx"):
+        factor = diffuse(run_alone, SPACING, axis).tortuosity_factor
+        assert record["tortuosity_factor"][name] == pytest.approx(factor)
+    assert record["throat_size_nm"]["none_fits_share"] < 0.1
+
+
+def test_a_rim_without_material_closes_no_part(film, tmp_path):
+    rimmed = film.copy()
+    rimmed[:, :, :2] = rimmed[:, -3:] = NEITHER
+    whole, found = (measured(one, tmp_path, blocks=1) for one in (film, rimmed))
+    assert found["parts_through"] == {axis: [1, 1] for axis in "zyx"}
+    for axis in "zyx":
+        of_whole = whole["tortuosity_factor"][axis]
+        assert found["tortuosity_factor"][axis] == pytest.approx(of_whole, rel=0.1)
+
+
+def test_parts_with_gaps_decide_nothing_of_transport_and_throats_and_it_is_said(film, tmp_path):
+    holes = film.copy()
+    holes[:, ::5, ::5] = NEITHER
+    record = measured(holes, tmp_path, blocks=2, block_voxels=20_000)
+    parts = len(record["blocks"])
+    assert record["parts_through"] == {axis: [0, 0] for axis in "zyx"}
+    assert record["tortuosity_factor"] == dict.fromkeys("zyx")
+    assert record["throat_size_nm"]["none_fits_share"] is None
+    assert record["pore_size_nm"]["median"] > 0
+    said = f"{parts} of {parts} parts hold what is not known"
+    assert any(limit.startswith(said) for limit in record["limits"])
+    words = in_words(record)
+    assert "tortuosity factor z not measured, y not measured" in words
+    assert "by intrusion" not in words
