@@ -18,6 +18,8 @@ from fibsem.analysis.structure.film import AXES, NEITHER, PORE, SOLID, Film, Pha
 
 Counts = npt.NDArray[np.int64]
 Array = npt.NDArray[np.float64]
+Lengths = npt.NDArray[np.int_] | npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -66,19 +68,13 @@ class Chords:
 
 
 class ChordLengths:
-    """Chords along z, y and x; an accumulator.
-
-    Attributes
-    ----------
-    longest
-        By axis, the most voxels in a row that are not solid: no ball between solids is wider.
-    """
+    """Chords along z, y and x; an accumulator."""
 
     def __init__(self, film: Film) -> None:
         self._spacing = film.spacing
         self._ended = [np.zeros(n + 1, np.int64) for n in film.shape]
         self._cut = [np.zeros(n + 1, np.int64) for n in film.shape]
-        self.longest = [0, 0, 0]
+        self._longest, self._depth = [0.0, 0.0, 0.0], 0
         plane = film.shape[1:]
         self._run, self._open = np.zeros(plane, np.int32), np.zeros(plane, np.int32)
         self._before = np.full(plane, NEITHER, np.uint8)
@@ -100,7 +96,8 @@ class ChordLengths:
         self._enter(axis, lengths[begun & ended], lengths[begun & ~ended])
         flat[:, -1] = SOLID  # a run ends with its row
         starts, stops = _runs(np.concatenate([[False], flat.ravel() != SOLID]))
-        self.longest[axis] = max(self.longest[axis], int((stops - starts).max(initial=0)))
+        begun, ended = starts % (length + 1) != 1, stops % (length + 1) != 0
+        self._bound(axis, stops - starts, begun, ended)
 
     def _along_z(self, image: Phases) -> None:
         """Go on with the chords along z by one slice."""
@@ -108,9 +105,28 @@ class ChordLengths:
         self._enter(0, run[(run > 0) & solid], run[(run > 0) & ~solid & ~pore])
         goes_on = pore & ((run > 0) | (self._before == SOLID))
         self._run = np.where(goes_on, run + 1, 0).astype(np.int32)
+        closed = self._open[solid]
+        self._bound(0, closed, closed < self._depth, closed > 0)
         self._open = np.where(solid, 0, self._open + 1).astype(np.int32)
-        self.longest[0] = max(self.longest[0], int(self._open.max(initial=0)))
+        self._depth += 1
         self._before = image.copy()
+
+    def _bound(self, axis: int, lengths: Lengths, begun: Mask, ended: Mask) -> None:
+        """Enter rows without solid, and whether there is solid before and behind them."""
+        mirrored = np.where(begun & ended, lengths, 2.0 * lengths - 1)
+        mirrored[~begun & ~ended & (lengths > 0)] = np.inf
+        self._longest[axis] = max(self._longest[axis], float(mirrored.max(initial=0)))
+
+    @property
+    def longest(self) -> tuple[float, float, float]:
+        """By axis, the most voxels in a row that are not solid: no ball between solids is wider.
+
+        Nothing outside of the film holds a ball back: rows that its border cuts off are mirrored
+        there, and infinite where it cuts them off on both sides.
+        """
+        self._bound(0, self._open, self._open < self._depth, np.zeros(self._open.shape, np.bool_))
+        z, y, x = self._longest
+        return z, y, x
 
     def _enter(self, axis: int, ended: npt.NDArray[np.int_], cut: npt.NDArray[np.int_]) -> None:
         for lengths, counts in ((ended, self._ended[axis]), (cut, self._cut[axis])):

@@ -57,3 +57,19 @@ def test_chords_of_a_boolean_model_are_exponential():
     for one in chords(phases).result.values():
         assert one.mean == pytest.approx(mean, rel=0.08)
         assert one.quantile(0.5) == pytest.approx(mean * np.log(2), rel=0.1)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("line", "longest"),
+    [
+        ([1, 0, 0, 0, 1, 0, 1], 3),
+        ([0, 0, 0, 1, 0, 0, 0, 1], 5),  # mirrored at the border: 3, of which one is on it, and 2
+        ([1, 0, 0, 0, 1, 0, 0, NEITHER, 0], 7),
+        ([0, 0, 0], np.inf),
+        ([1, 1], 0),
+    ],
+)
+def test_rows_that_the_border_cuts_off_do_not_bound_what_fits_there(axis, line, longest):
+    phases = np.moveaxis(np.array(line).reshape(1, 1, -1), 2, axis)
+    assert chords(phases).longest[axis] == longest
