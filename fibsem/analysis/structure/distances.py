@@ -13,6 +13,9 @@ from fibsem.analysis.structure.film import Spacing
 Mask = npt.NDArray[np.bool_]
 Distances = npt.NDArray[np.float32]
 
+#: What float32 may lose of a distance, and more: none lie that near to each other in a film.
+ROUNDING = 1e-5
+
 
 def distance_to(mask: Mask, spacing: Spacing) -> Distances:
     """Distance of every voxel to the nearest voxel of a mask, from centre to centre.
@@ -42,3 +45,13 @@ def distance_to(mask: Mask, spacing: Spacing) -> Distances:
         distances: Distances = edt.edt(np.ascontiguousarray(~mask), anisotropy=spacing)
         return distances
     return distance_transform_edt(~mask, sampling=spacing).astype(np.float32)
+
+
+def reaches(distances: Distances, radius: float) -> Mask:
+    """Where distances are at least a radius, those that equal it but for their rounding, too.
+
+    >>> reaches(np.float32([1.9, 1.9999999, 2]), 2.0).tolist()
+    [False, True, True]
+    """
+    reached: Mask = distances >= radius * (1 - ROUNDING)
+    return reached

@@ -13,7 +13,7 @@ from typing import Literal, get_args
 import cc3d
 import numpy as np
 
-from fibsem.analysis.structure.distances import Mask, distance_to
+from fibsem.analysis.structure.distances import Mask, distance_to, reaches
 from fibsem.analysis.structure.film import AXES, PORE, SOLID, Phases, Spacing
 from fibsem.analysis.structure.thickness import Sizes, radius_of
 
@@ -43,10 +43,10 @@ def intruded(phases: Phases, diameters: Sequence[float], spacing: Spacing, face:
     sizes = np.zeros(phases.shape, np.uint8)
     for number, diameter in enumerate(diameters, start=1):
         radius = radius_of(diameter, spacing)
-        centres = reached(room >= radius, face)
+        centres = reached(reaches(room, radius), face)
         if not centres.any():
             break
-        sizes[distance_to(centres, spacing) < radius] = number
+        sizes[~reaches(distance_to(centres, spacing), radius)] = number
     sizes[phases != PORE] = 0
     return sizes
 

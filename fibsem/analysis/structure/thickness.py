@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.analysis.structure.distances import Mask, distance_to
+from fibsem.analysis.structure.distances import Mask, distance_to, reaches
 from fibsem.analysis.structure.film import PORE, SOLID, Film, Phases, Spacing
 from fibsem.geometry import Box
 
@@ -108,10 +108,10 @@ def local_thickness(phases: Phases, diameters: Sequence[float], spacing: Spacing
     sizes = np.zeros(phases.shape, np.uint8)
     for number, diameter in enumerate(diameters, start=1):
         radius = radius_of(diameter, spacing)
-        centres = room >= radius
+        centres = reaches(room, radius)
         if not centres.any():
             break
-        sizes[distance_to(centres, spacing) < radius] = number
+        sizes[~reaches(distance_to(centres, spacing), radius)] = number
     sizes[phases != PORE] = 0
     return sizes
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from fibsem.analysis.structure import distances
+from fibsem.analysis.structure import distances, intrusion, thickness
 from fibsem.analysis.structure.blocks import spread_blocks
 from fibsem.analysis.structure.film import NEITHER, Film
 from fibsem.analysis.structure.thickness import (
@@ -92,6 +92,29 @@ def test_both_distance_transforms_agree(spacing, monkeypatch):
     fast = distances.distance_to(mask, spacing)
     monkeypatch.setattr(distances, "find_spec", lambda name: None)
     assert fast == pytest.approx(distances.distance_to(mask, spacing), rel=1e-6)
+
+
+@pytest.mark.parametrize("below", [False, True])
+@pytest.mark.parametrize("pixel", [1.1, 4.7, 7.3, 9.9])
+def test_what_fits_exactly_does_so_at_every_size_of_a_pixel(pixel, below, monkeypatch):
+    """Also where distances come out a bit of float32 too small, as those of edt may."""
+    phases, _ = boolean((100, 40, 40), 7, 0.5, SPACINGS[1])
+    diameters, spacing = np.array([1.0, 3.0, 5.0, 7.0, 11.0]), tuple(pixel * np.array(SPACINGS[1]))
+    expected = _both(phases, diameters, SPACINGS[1])
+    if below:
+        for module in (thickness, intrusion):
+            monkeypatch.setattr(module, "distance_to", _a_bit_less)
+    for found, one in zip(_both(phases, pixel * diameters, spacing), expected, strict=True):
+        assert (found == one).all()
+
+
+def _both(phases, diameters, spacing):
+    sizes = local_thickness(phases, diameters, spacing)
+    return sizes, intrusion.intruded(phases, diameters, spacing, "x0")
+
+
+def _a_bit_less(mask, spacing):
+    return np.nextafter(distances.distance_to(mask, spacing), np.float32(0))
 
 
 @pytest.mark.parametrize("count", [1, 4, 8, 27])
