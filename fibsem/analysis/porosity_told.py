@@ -43,10 +43,10 @@ def corrected_text(film: Labelled) -> str:
 drawn one pixel off'
     >>> from fibsem.system.summaries.figures import Members, Seeds
     >>> none = Interval(why="no squares")
-    >>> members, seeds = Members((0.44, 0.41)), Seeds(0.01, 3, "validation squares")
+    >>> members, seeds = Members((0.44, 0.41)), Seeds(0.01, 3, "squares at threshold 0.5")
     >>> corrected_text(Labelled(0.413, None, None, none, members, seeds))
     'no interval: no squares; members alone 41.00 to 44.00 %; s.d. over 3 seeds 1.00 points, \
-on validation squares'
+on squares at threshold 0.5'
     >>> corrected_text(Labelled(0.413, porosity_interval=none, porosity_assuming_label_shift=0.45))
     'no interval: no squares; 45.00 % by its probabilities (assumes label shift)'
     >>> from fibsem.system.summaries.figures import Agreement

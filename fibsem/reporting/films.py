@@ -56,6 +56,10 @@ def _agreement(sample: str | None, results: Results) -> Record | None:
     return agreement
 
 
+#: What the seeds of an evaluation are apart on, and how.
+EVALUATED_ON = "test squares by fibsem.evaluate, each at its chosen threshold"
+
+
 def _evaluated(record: Record, results: Results) -> Record | None:
     """How far the seeds of the latest evaluation of the same network are apart on this film."""
     for one in reversed(results.of("evaluation")):
@@ -63,7 +67,7 @@ def _evaluated(record: Record, results: Results) -> Record | None:
         figures = one.record["samples"].get(record.get("sample"), {}).get("test_chosen")
         if figures and set(record["members"]) == {network} and len(one.record["runs"]) > 1:
             sd, seeds = figures["porosity"]["std"], len(one.record["runs"])
-            return {"sd": sd, "seeds": seeds, "on": "test squares by fibsem.evaluate"}
+            return {"sd": sd, "seeds": seeds, "on": EVALUATED_ON}
     return None
 
 

@@ -89,6 +89,7 @@ def _porosity(film: Labelled) -> dict[str, str]:
         "outlines one pixel off": one_pixel_off_text(film),
         "members alone": members_text(film),
         "s.d. over seeds, points": percent(seeds.sd if seeds else None),
+        "seeds on": (seeds.on or "") if seeds and seeds.sd is not None else "",
         "annotators apart, points": percent(people.porosity_difference if people else None),
         "over slices, were the map true": by_slices_text(film),
     }

@@ -82,7 +82,7 @@ def test_the_seeds_of_the_ranking_stand_beside_the_porosity(promoted):
     ranked = {row["run_id"]: row["val_porosity_by_seed"] for row in record["ranking"]}
     told = record["samples"]["HPC45"]["porosity_by_seed"]
     assert told["each"] == ranked[record["winner"]]["HPC45"]
-    assert (told["seeds"], told["on"]) == (2, "validation squares")
+    assert (told["seeds"], told["on"]) == (2, "validation squares at threshold 0.5, unsmoothed")
     assert told["sd"] == pytest.approx(np.std(told["each"], ddof=1))
     summary = promoted["folder"] / "promote" / "volumes" / "HPC45" / "summary.json"
     assert json.loads(summary.read_text())["porosity_by_seed"] == told

@@ -31,6 +31,8 @@ Record = dict[str, Any]
 
 #: Slices by which a film is known again.
 KNOWN_BY = 3
+#: What the porosity of each seed is measured on, and how: a ranking chooses no threshold.
+SEEDS_ON = "validation squares at threshold 0.5, unsmoothed"
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class FilmSquares:
         How far probabilities are off in small parts of them; None of an older bundle.
     seeds
         Porosity that trainings of the same configuration with other seeds found on validation
-        squares of the film, without post-processing; empty where nobody looked.
+        squares of the film, at threshold 0.5 without smoothing; empty where nobody looked.
     """
 
     sample: str
@@ -165,13 +167,14 @@ def porosity_by_seed(own: FilmSquares | None, tested: Sequence[FilmSquares]) -> 
     Returns
     -------
     dict
-        ``each`` of them, how many ``seeds``, their ``sd`` and what it is ``on``; ``sd`` is None
+        ``each`` of them, how many ``seeds``, their ``sd`` and what it is ``on``, the threshold
+        with it: not the one that is chosen for the model that is promoted. ``sd`` is None
         with the reason ``why`` where nobody looked. Of the ``others`` their ``sd``.
     """
     others = {f.sample: _sd(f.seeds) for f in tested if f is not own and len(f.seeds) > 1}
     if own and len(own.seeds) > 1:
         each = list(own.seeds)
-        spread = {"sd": _sd(each), "why": None, "seeds": len(each), "on": "validation squares"}
+        spread = {"sd": _sd(each), "why": None, "seeds": len(each), "on": SEEDS_ON}
         return {"each": each, **spread, "others": others}
     why = "on this film" if others else "promote rank.k=2 does"
     return {"each": None, "sd": None, "why": why, "others": others}
