@@ -90,7 +90,7 @@ def _intervals(
 ) -> Record:
     """The interval that the segmentation tells of the film, and with it that of the material.
 
-    What outlines that are drawn one pixel off would change follows from the surface of all slices.
+    What outlines that are drawn one pixel off would change follows from the outlines in all slices.
     """
     before = segmented.told_interval(porosity)
     own = before.get("porosity_interval") or {
@@ -137,7 +137,7 @@ def _surface(segmented: Segmented, streamed: Streamed) -> Record:
     """Specific surface, and the porosity that moves with it."""
     surface = streamed.surface.per_volume
     name, scale = ("um", 1000.0) if segmented.unit == "nm" else ("voxel", 1.0)
-    per_px = porosity_per_px(surface, segmented.film.spacing)
+    per_px = porosity_per_px(streamed.surface.outline_per_area, segmented.film.spacing)
     return {f"surface_per_{name}": scale * surface, "porosity_per_px_of_boundary": per_px}
 
 

@@ -45,6 +45,22 @@ def weights_of(spacing: Spacing) -> npt.NDArray[np.float64]:
     return both / both.sum()
 
 
+def weights_in_slices(spacing: Spacing) -> npt.NDArray[np.float64]:
+    """Part of the circle that is nearest to each direction in a slice, 0 for the others.
+
+    >>> weights_in_slices((50.0, 10.0, 10.0))[:4].tolist()
+    [0.25, 0.25, 0.25, 0.25]
+    """
+    steps = np.multiply(directions_of(spacing), spacing)
+    inside = np.flatnonzero(steps[:, 0] == 0)
+    angles = np.arctan2(steps[inside, 1], steps[inside, 2]) % math.pi
+    order = np.argsort(angles)
+    gaps = np.diff(angles[order], append=angles[order[0]] + math.pi)  # each to the next one
+    weights = np.zeros(len(steps))
+    weights[inside[order]] = (gaps + np.roll(gaps, 1)) / (2 * math.pi)
+    return weights
+
+
 class Surface:
     """Changes of class in every direction; an accumulator."""
 
@@ -74,41 +90,57 @@ class Surface:
     @property
     def per_volume(self) -> float:
         """Surface in a unit of volume, in one over the unit of the spacing; nan of no pair."""
-        lengths = np.linalg.norm(np.multiply(self._steps, self._spacing), axis=1)
-        paired = self._pairs > 0
-        if not paired.any():
+        return 2 * self._cuts(weights_of(self._spacing))
+
+    @property
+    def outline_per_area(self) -> float:
+        r"""Length of the outlines of slices in a unit of area; nan of no pair.
+
+        Crofton's formula of the plane, :math:`L_A = \frac{\pi}{2} \sum_k w_k \, n_k / \ell_k`; of
+        surface that looks into all directions alike it is :math:`\frac{\pi}{4} S_V`.
+        """
+        return math.pi / 2 * self._cuts(weights_in_slices(self._spacing))
+
+    def _cuts(self, weights: npt.NDArray[np.float64]) -> float:
+        """Changes of class in a unit of length, over directions by their weights."""
+        used = (self._pairs > 0) & (weights > 0)
+        if not used.any():
             return float("nan")
-        weights = weights_of(self._spacing)[paired]
-        cuts = self._changes[paired] / (self._pairs[paired] * lengths[paired])
-        return float(2 * (weights * cuts).sum() / weights.sum())
+        lengths = np.linalg.norm(np.multiply(self._steps, self._spacing), axis=1)
+        cuts = self._changes[used] / (self._pairs[used] * lengths[used])
+        return float(np.average(cuts, weights=weights[used]))
 
 
 def porosity_per_px_of_slices(images: Iterable[Phases], spacing: Spacing) -> float:
-    """:func:`porosity_per_px` from the surface in single slices, (y, x) each, by their material.
+    """:func:`porosity_per_px` from the outlines in single slices, (y, x) each, by their material.
 
-    What they do not say is taken for granted: that the surface looks into all directions alike. nan
-    where none shows material.
+    nan where none shows material.
     """
-    surfaces, known = [], []
+    outlines, known = [], []
     for image in images:
         surface = Surface(Film.of(image[None], spacing))
         surface.add(0, image[None])
-        if np.isfinite(surface.per_volume):
-            surfaces.append(surface.per_volume)
+        if np.isfinite(surface.outline_per_area):
+            outlines.append(surface.outline_per_area)
             known.append(np.count_nonzero(image != NEITHER))
-    per_volume = float(np.average(surfaces, weights=known)) if surfaces else float("nan")
-    return porosity_per_px(per_volume, spacing)
+    per_area = float(np.average(outlines, weights=known)) if outlines else float("nan")
+    return porosity_per_px(per_area, spacing)
 
 
-def porosity_per_px(surface: float, spacing: Spacing) -> float:
-    """What porosity changes by where the boundary of the pores lies a pixel further.
+def porosity_per_px(outline: float, spacing: Spacing) -> float:
+    """What porosity changes by where outlines are drawn a pixel further, each in its slice.
 
-    A pixel is the smallest side of a voxel.
+    Parameters
+    ----------
+    outline
+        Length of the outlines in a unit of area.
+    spacing
+        (z, y, x); a pixel is its smaller side in the slice.
 
-    >>> porosity_per_px(0.006, (50.0, 10.0, 10.0))
+    >>> porosity_per_px(0.006, (5.0, 10.0, 10.0))
     0.06
     """
-    return surface * min(spacing)
+    return outline * min(spacing[1:])
 
 
 def _shifted(by: int) -> tuple[slice, slice]:

@@ -22,9 +22,9 @@ SLICES = 20
 
 
 def porosity_per_px_of_boundary(work: Work) -> float | None:
-    """Specific surface of the labels, from some slices, times a pixel; None where none has pairs.
+    """Outlines of the labels in a unit of area, from some slices, times a pixel; None of no pair.
 
-    `quantify` finds the same from all slices and in all directions.
+    `quantify` finds the same from all slices.
     """
     z, y, x = work.outputs.voxel_nm
     spacing: Spacing = (z, y, x) if z and y and x else (1.0, 1.0, 1.0)
