@@ -27,8 +27,11 @@ OLD = json.loads((FIXTURES / "expected.json").read_text())
 #: What this version refuses to go on with, by name, and words of the way out that it says.
 REFUSED: dict[str, str] = {}
 
-#: How networks were trained by default, by the commands that take it from their configuration.
-FORMER = {command: ["train=sgd", "model.activation=elu"] for command in ("train", "sweep")}
+#: Defaults that were others, by command: how networks were trained, and where thresholds ended.
+FORMER = {
+    **{command: ["train=sgd", "model.activation=elu"] for command in ("train", "sweep")},
+    "promote": ["postprocessing.threshold_start=0.05", "postprocessing.threshold_stop=0.95"],
+}
 
 #: Share of the voxels that another processor may label otherwise, by rounding near the threshold.
 ROUNDING = 1e-3
