@@ -18,6 +18,7 @@ from fibsem.data.samples import Sample
 from fibsem.data.scale import scales_of
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options
+from fibsem.inference.volume.reading import Reading
 from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.inference.volume.tested import FilmSquares
 from fibsem.promotion.final import Final
@@ -132,6 +133,7 @@ def tested_squares(
         FilmSquares.of(
             one.name, one.volume, [row for row in rows if row["sample"] == one.name], CHOSEN,
             seeds.get(one.name, ()),
+            one.extent and Reading.of(one.volume, one.extent, one.valid),
         )
         for one in dataset.samples
     ]  # fmt: skip

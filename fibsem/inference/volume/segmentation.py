@@ -33,6 +33,7 @@ from fibsem.inference.volume.preflight import (
     check_voxel,
     forget_lost,
 )
+from fibsem.inference.volume.reading import Reading
 from fibsem.inference.volume.summary import describe, porosity_of, write_porosity
 from fibsem.inference.volume.tested import FilmSquares, porosity_by_seed, porosity_interval
 from fibsem.inference.volume.witness import check_unchanged, witnessed
@@ -154,8 +155,9 @@ def _beside(
     """What is told with the porosity of the map: its interval, and what is added to none."""
     own = next((film for film in tested if film.is_of(work.volume)), None)
     per_px = porosity_per_px_of_boundary(work)
+    reading = own and Reading.of(work.volume, work.plan.extent, work.options.valid)
     return {
-        **porosity_interval(own, porosity, tested, work.options, per_px),
+        **porosity_interval(own, porosity, tested, work.options, per_px, reading),
         "porosity_per_px_of_boundary": per_px,
         "porosity_by_seed": porosity_by_seed(own, tested),
         "sample": own and own.sample,

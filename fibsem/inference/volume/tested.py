@@ -24,6 +24,7 @@ from fibsem.data.preprocessing import evenly_spaced
 from fibsem.data.volumes import Volume
 from fibsem.geometry import Triple
 from fibsem.inference.options import Options
+from fibsem.inference.volume.reading import Reading
 from fibsem.inference.volume.witness import plain
 from fibsem.system.records import typed
 
@@ -52,6 +53,8 @@ class FilmSquares:
     seeds
         Porosity that trainings of the same configuration with other seeds found on validation
         squares of the film, at threshold 0.5 without smoothing; empty where nobody looked.
+    reading
+        What was material, and which range the grey values had; None of an older bundle.
     """
 
     sample: str
@@ -60,11 +63,12 @@ class FilmSquares:
     squares: tuple[Counted, ...]
     parts: WrittenParts | None = None
     seeds: tuple[float, ...] = ()
+    reading: Reading | None = None
 
     @classmethod
     def of(
         cls, sample: str, volume: Volume, rows: Sequence[Record], kind: str,
-        seeds: Sequence[float] = (),
+        seeds: Sequence[float] = (), reading: Reading | None = None,
     ) -> FilmSquares:  # fmt: skip
         """From rows of labelled squares with their ``at`` and confusion matrix ``kind``."""
         places = by_place((sample, row["at"], Confusion.from_counts(row[kind])) for row in rows)
@@ -73,7 +77,7 @@ class FilmSquares:
         parts = [PartErrors.from_json(row["parts"]) for row in rows if "parts" in row]
         return cls(
             sample, volume.shape, digests, tuple(s for s in squares if s.pixels),
-            sum(parts, PartErrors()) if parts else None, tuple(seeds),
+            sum(parts, PartErrors()) if parts else None, tuple(seeds), reading,
         )  # fmt: skip
 
     def to_json(self) -> Record:
@@ -84,6 +88,7 @@ class FilmSquares:
             "squares": [square.counts for square in self.squares],
             "parts": self.parts and self.parts.to_json(),
             "seeds": list(self.seeds),
+            "reading": self.reading and self.reading.to_json(),
         }
 
     @classmethod
@@ -123,12 +128,13 @@ def _described(estimate: Estimate) -> Record:
 
 def porosity_interval(
     own: FilmSquares | None, mapped: float, tested: Sequence[FilmSquares], options: Options,
-    per_px: float | None = None,
+    per_px: float | None = None, reading: Reading | None = None,
 ) -> Record:  # fmt: skip
     """Porosity of a volume, corrected and with an interval, from its ``own`` test squares.
 
     Squares of the other films that were ``tested`` do not transfer: a model errs otherwise there.
-    ``per_px`` is what the porosity changes by where its boundary lies a pixel further.
+    ``per_px`` is what the porosity changes by where its boundary lies a pixel further, and
+    ``reading`` how the volume was looked at: squares of its film read otherwise are of another map.
 
     Returns
     -------
@@ -140,6 +146,7 @@ def porosity_interval(
     """
     others = {film.sample: _error(film) for film in tested if film is not own and film.squares}
     estimate, why = own and own.interval(mapped), None
+    unlike = own and own.reading and reading and own.reading.unlike(reading)
     if options.min_volume_nm3:
         estimate, why = None, "the test squares do not know what min_volume_nm3 changes"
     elif options.symmetry > 1:
@@ -149,6 +156,8 @@ def porosity_interval(
         why = "the model has no test squares with it"
     elif own is None:
         why = "the model was not tested on squares of this film, and those of others do not count"
+    elif unlike:
+        estimate, why = None, f"the test squares were scored with {unlike}"
     elif estimate is None:
         why = f"{len(own.squares)} test squares are too few, {FEWEST_SQUARES} are needed"
     interval = {"volume": None, **(estimate or {}), "why": why, "others": others}

@@ -5,12 +5,23 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tifffile
 
 from fibsem.analysis.intervals import difference_estimate, labelled_over_mapped
 from fibsem.analysis.metrics import Confusion
+from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.data.material import look_for
+from fibsem.data.preprocessing import Recipe
 from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
+from fibsem.geometry import Nbhd
+from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options
+from fibsem.inference.volume.reading import Reading
+from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.inference.volume.tested import FilmSquares, porosity_by_seed, porosity_interval
+from fibsem.models.spec import resolve
+from fibsem.models.threshold import Threshold
+from tests.data.material.films import film as textured
 
 ROWS = [
     {"at": [k % 3, 40 * (k // 3), 0], "chosen": [[30 + k, 10 - k], [2 * k, 60 - 2 * k]]}
@@ -113,6 +124,64 @@ def test_what_the_squares_do_not_know_is_not_told(own):
     assert "scored in one view" in told["porosity_interval"]["why"]
     told = porosity_interval(None, 0.3, [], Options())
     assert "no test squares" in told["porosity_interval"]["why"]
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "why"),
+    [
+        (("auto", 0, (0, 255)), ("auto", 0, (0, 255)), None),
+        (("auto", 0, (0, 255)), ("all", 0, (0, 255)), None),  # nothing was found
+        (("auto", 9, (0, 255)), ("all", 0, (0, 255)), "valid=auto, and not with valid=all"),
+        (("mask a", 9, (0, 255)), ("auto", 0, (0, 255)), "valid=PATH of a mask, and not with v"),
+        (("mask a", 9, (0, 255)), ("mask b", 9, (0, 255)), "another mask"),
+        (("all", 0, (0, 255)), ("all", 0, (0, 99.5)), r"range=[0,255], and not with range=[0,99.5"),
+    ],
+)
+def test_squares_of_a_film_that_was_read_otherwise_are_of_another_map(own, mine, theirs, why):
+    own = replace(own, reading=Reading(*mine))
+    assert FilmSquares.from_json(own.to_json()) == own
+    told = porosity_interval(own, 0.3, [own], Options(), reading=Reading(*theirs))
+    assert (told["porosity_corrected"] is None) == (why is not None)
+    assert (why or "") in (told["porosity_interval"]["why"] or "")
+
+
+def test_squares_that_do_not_know_how_their_film_was_read_count(own):
+    older = {key: value for key, value in own.to_json().items() if key != "reading"}
+    old = FilmSquares.from_json(older)
+    told = porosity_interval(old, 0.3, [old], Options(), reading=Reading("all", 0, (0, 99)))
+    assert told["porosity_corrected"] is not None
+
+
+def test_masks_are_told_apart_by_what_they_hold(tmp_path):
+    readings = []
+    for name, column in (("a", 3), ("b", 3), ("c", 5)):
+        mask = np.ones((20, 30), np.uint8)
+        mask[:, column] = 0
+        tifffile.imwrite(tmp_path / f"{name}.tif", mask)
+        extent = look_for(film(0), str(tmp_path / f"{name}.tif"))
+        readings.append(Reading.of(film(0), extent, str(tmp_path / f"{name}.tif")))
+    one, same, other = readings
+    assert one == same
+    assert (one.left_out, one.value_range) == (80, (0, 255))
+    assert one.unlike(other) == "another mask in `valid`"
+
+
+def test_a_rim_that_is_measured_as_pore_takes_the_interval_away(tmp_path):
+    grey, _ = textured()
+    grey[:, :, :9] = 0
+    volume, spec = ArrayVolume(grey), resolve("threshold", Nbhd(1, 11, 11), "valid")
+    reading = Reading.of(volume, look_for(volume, "auto"), "auto")
+    assert reading.left_out == 9 * grey.shape[0] * grey.shape[1]
+    tested = [FilmSquares.of("A", volume, ROWS, "chosen", reading=reading)]
+    segmenter = Segmenter.of(spec, Threshold(spec), Recipe(), PostProcessing(), "otsu")
+    for valid, why in (("auto", None), ("all", "scored with valid=auto, and not with valid=all")):
+        told = segment_volume(
+            volume, segmenter, tmp_path / valid, Options(previews=0, valid=valid),
+            voxel_nm=(50.0, 10.0, 10.0), tested=tested, say=lambda text: None,
+        )  # fmt: skip
+        assert told["sample"] == "A"
+        assert (why or "") in (told["porosity_interval"]["why"] or "")
+        assert (told["porosity_corrected"] is None) == (valid == "all")
 
 
 def test_a_film_is_known_again_where_it_lies_now(own, tmp_path):

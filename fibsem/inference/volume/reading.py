@@ -1,0 +1,62 @@
+"""How a film was looked at: what counted as material, which grey values as black and white."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from fibsem.data.digests import digest_of, slice_digests
+from fibsem.data.material import Extent
+from fibsem.data.volumes import Volume
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the map of a film depends on beside the model.
+
+    Attributes
+    ----------
+    valid
+        ``auto``, ``all``, or ``mask`` with a digest of it.
+    left_out
+        Voxels that are not material.
+    value_range
+        Grey values that map to 0 and 1.
+    """
+
+    valid: str
+    left_out: int
+    value_range: tuple[float, float]
+
+    @classmethod
+    def of(cls, volume: Volume, extent: Extent, valid: str) -> Reading:
+        """As a volume is read with this choice of ``valid``; looks at every slice."""
+        if extent.mask is not None:
+            valid = f"mask {digest_of(list(slice_digests(extent.mask).values()), 12)}"
+        return cls(valid, sum(extent.left_out().values()), volume.value_range)
+
+    def to_json(self) -> dict[str, Any]:
+        """What `typed` reads."""
+        return asdict(self)
+
+    def unlike(self, other: Reading) -> str | None:
+        """How the other way differs, in words; None where both give one map.
+
+        Different choices are one where neither leaves anything out.
+
+        >>> Reading("auto", 9, (0, 255)).unlike(Reading("all", 0, (0, 255)))
+        'valid=auto, and not with valid=all'
+        """
+        if self.valid != other.valid and (self.left_out or other.left_out):
+            mine, theirs = self.valid.split()[0], other.valid.split()[0]
+            if mine == theirs:
+                return "another mask in `valid`"
+            return f"valid={_choice(mine)}, and not with valid={_choice(theirs)}"
+        if self.value_range != other.value_range:
+            (low, high), (bottom, top) = self.value_range, other.value_range
+            return f"range=[{low:g},{high:g}], and not with range=[{bottom:g},{top:g}]"
+        return None
+
+
+def _choice(valid: str) -> str:
+    return "PATH of a mask" if valid == "mask" else valid
