@@ -1,6 +1,8 @@
-"""What the grey values of a film look like, whatever their offset and contrast."""
+"""What the corrected grey values of a film look like: their distribution, and where they lie."""
 
 from __future__ import annotations
+
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -16,24 +18,58 @@ BINS, REACH = 64, 4.0
 Histogram = tuple[float, ...]
 
 
-def standardised_histogram(volume: CorrectedVolume) -> Histogram:
-    """Histogram of corrected grey values minus their mean, over their standard deviation.
+@dataclass(frozen=True)
+class Moments:
+    """Mean and standard deviation of the corrected grey values of a film."""
 
-    Of the material in at most 20 evenly spaced slices; memory is that of one slice.
-    """
+    mean: float
+    spread: float
+
+    def to_json(self) -> dict[str, float]:
+        """What `typed` reads."""
+        return asdict(self)
+
+    def off(self, other: Moments) -> float:
+        """How far they are from another film's, 0 if equal.
+
+        The larger of the difference of the means, in standard deviations of the other film, and
+        of how many times the standard deviation was doubled or halved.
+
+        >>> Moments(0.5, 0.2).off(Moments(0.4, 0.1))
+        1.0
+        """
+        if not (self.spread > 0 and other.spread > 0):
+            return float("inf") if self != other else 0.0
+        doubled = abs(np.log2(self.spread / other.spread))
+        return float(round(max(abs(self.mean - other.mean) / other.spread, doubled), 6))
+
+
+def moments_of(volume: CorrectedVolume) -> Moments:
+    """Moments of the material in at most 20 evenly spaced slices; memory is that of one slice."""
     total = np.zeros(3)
-    slices = list(material_slices(volume.shape, volume.extent))
-    for box, inside in slices:
+    for box, inside in material_slices(volume.shape, volume.extent):
         grey = _material(volume.slice(box.start[0]), inside)
         total += grey.size, grey.sum(), np.square(grey).sum()
-    count, mean = max(total[0], 1), total[1] / max(total[0], 1)
-    spread = np.sqrt(max(total[2] / count - mean**2, 0.0)) or 1.0
+    count = max(total[0], 1)
+    mean = total[1] / count
+    return Moments(float(mean), float(np.sqrt(max(total[2] / count - mean**2, 0.0))))
+
+
+def standardised_histogram(volume: CorrectedVolume, moments: Moments | None = None) -> Histogram:
+    """Histogram of corrected grey values minus their mean, over their standard deviation.
+
+    Of the same material as its ``moments``, which are looked for if they are not given.
+    """
+    moments = moments or moments_of(volume)
+    count, spread = 0, moments.spread or 1.0
     counts = np.zeros(BINS)
-    for box, inside in slices:
-        standard = (_material(volume.slice(box.start[0]), inside) - mean) / spread
-        edge = np.nextafter(REACH, 0)
-        counts += np.histogram(np.clip(standard, -REACH, edge), BINS, (-REACH, REACH))[0]
-    return tuple(np.round(counts / count, 6).tolist())
+    edge = np.nextafter(REACH, 0)
+    for box, inside in material_slices(volume.shape, volume.extent):
+        grey = _material(volume.slice(box.start[0]), inside)
+        standard = np.clip((grey - moments.mean) / spread, -REACH, edge)
+        counts += np.histogram(standard, BINS, (-REACH, REACH))[0]
+        count += grey.size
+    return tuple(np.round(counts / max(count, 1), 6).tolist())
 
 
 def _material(image: FloatArray, inside: BoolArray | None) -> npt.NDArray[np.float64]:

@@ -13,7 +13,7 @@ from fibsem.analysis.porosity_told import porosity_text
 from fibsem.analysis.statistics import Gate
 from fibsem.config import read
 from fibsem.data.dataset import Dataset
-from fibsem.data.greys import standardised_histogram
+from fibsem.data.greys import moments_of, standardised_histogram
 from fibsem.data.samples import Sample
 from fibsem.data.scale import scales_of
 from fibsem.inference.model.segmenter import Segmenter
@@ -101,6 +101,7 @@ def write_bundle(
     ranked = {one["run_id"]: one for one in record["ranking"]}
     seeds = ranked.get(record["winner"], {}).get("val_porosity_by_seed", {})
     films = tested_squares(material.dataset, record["squares"], seeds)
+    moments = {name: moments_of(volume) for name, volume in material.volumes.items()}
     audit = {
         "dataset": material.dataset.name,
         "data": material.dataset.hash,
@@ -109,8 +110,10 @@ def write_bundle(
             name: volume.correction.to_json() for name, volume in material.volumes.items()
         },
         "greys": {
-            name: standardised_histogram(volume) for name, volume in material.volumes.items()
+            name: standardised_histogram(volume, moments[name])
+            for name, volume in material.volumes.items()
         },
+        "moments": {name: film.to_json() for name, film in moments.items()},
         "squares": [film.to_json() for film in films],
     }
     dataset = material.dataset

@@ -18,6 +18,7 @@ import mlflow
 from fibsem import models
 from fibsem.analysis.calibration import Calibration
 from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.data.greys import Moments
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.scale import Scale, WrittenScale
 from fibsem.data.volumes import VoxelNm
@@ -45,6 +46,7 @@ class _Audit:
     lineage: WrittenLineage | None = None
     calibration: Calibration | None = None
     greys: dict[str, tuple[float, ...]] | None = None
+    moments: dict[str, Moments] | None = None
     squares: tuple[FilmSquares, ...] = ()
 
 
@@ -86,7 +88,8 @@ class Bundle:
         """What it was trained on; older bundles do not know their grey values."""
         audit = typed(_Audit, self.audit)
         share = audit.calibration.before.share if audit.calibration else None
-        return TrainedOn(self.voxel_nm, tuple((audit.greys or {}).values()), share)
+        greys, moments = audit.greys or {}, audit.moments or {}
+        return TrainedOn(self.voxel_nm, tuple(greys.values()), share, tuple(moments.values()))
 
     @property
     def lineage(self) -> Lineage:

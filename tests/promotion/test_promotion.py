@@ -187,6 +187,8 @@ def test_the_test_squares_travel_with_the_bundle_and_correct_their_own_film(prom
     (squares,) = bundle.tested
     rows = [row for row in promoted["promote"]["squares"] if row["split"] == "test"]
     assert squares.sample == "HPC45"
+    assert squares.reading.valid == "auto"
+    assert len(bundle.trained.moments) == len(bundle.trained.greys) == 1
     assert sum(square.pixels for square in squares.squares) == sum(
         sum(map(sum, row["chosen"])) for row in rows
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from fibsem.data.greys import Histogram, distance
+from fibsem.data.greys import Histogram, Moments, distance
+from fibsem.data.preprocessing import Scaling
 from fibsem.data.volumes import VoxelNm
 
 #: Relative difference of voxel sizes that is not said.
@@ -14,19 +15,24 @@ SAME_SIZE = 0.05
 #: film are up to 0.07 apart and films of one recipe up to 0.03; the three real films are 0.14 to
 #: 0.19 apart (experiments/reliability/inputs-material.md).
 FAR = 0.1
+#: From where on means and spreads of grey values that are not standardised are said to be far: one
+#: standard deviation of the mean, or twice the spread, or half of it. Quarters of one real film are
+#: up to 0.3 apart.
+OFF = 1.0
 
 
 @dataclass(frozen=True)
 class TrainedOn:
     """What a model was trained on: voxel size, and the grey values of every sample.
 
-    ``solid_share`` is that of the pixels on which its probabilities were calibrated. Older models
-    do not know their grey values, nor that share.
+    ``solid_share`` is that of the pixels on which its probabilities were calibrated, and
+    ``moments`` are those of the corrected grey values. Older models do not know them.
     """
 
     voxel_nm: VoxelNm
     greys: tuple[Histogram, ...] = ()
     solid_share: float | None = None
+    moments: tuple[Moments, ...] = ()
 
 
 def size_warnings(film: VoxelNm, models: Sequence[TrainedOn]) -> Iterator[str]:
@@ -72,6 +78,27 @@ def grey_warnings(far: float | None) -> Iterator[str]:
         yield (
             f"the grey values are distributed unlike those of every training sample (distance "
             f"{far:.2f} s.d., of parts of one film at most {FAR:g}): look at the previews first"
+        )
+
+
+def scale_warnings(
+    own: Moments, trained_on: Sequence[Sequence[Moments]], scaling: Scaling
+) -> Iterator[str]:
+    """Say where a film is much darker, brighter, flatter or harsher than all of the training.
+
+    Only a network whose films were not standardised sees any of that: with ``none`` what takes
+    12-bit values for 16-bit ones labels a film that is all but black.
+    """
+    learnt = [films for films in trained_on if films]
+    if scaling == "standardise" or not learnt:
+        return
+    nearest = max((min(films, key=own.off) for films in learnt), key=own.off)
+    if own.off(nearest) > OFF:
+        yield (
+            f"the grey values (mean {own.mean:.2g}, s.d. {own.spread:.2g}) are far from those of "
+            f"every training sample (nearest: {nearest.mean:.2g}, {nearest.spread:.2g}), and "
+            f"scaling={scaling} of the model leaves them so: range=[low,high] says what is black "
+            "and white"
         )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fibsem.data.digests import stamps_of
-from fibsem.data.greys import standardised_histogram
+from fibsem.data.greys import moments_of, standardised_histogram
 from fibsem.data.material import known_extent
 from fibsem.data.volumes import Volume, VoxelNm, known_nm
 from fibsem.inference.model.segmenter import Scorer, Segmenter
@@ -22,7 +22,13 @@ from fibsem.inference.volume.executor import Load
 from fibsem.inference.volume.finishing import finish
 from fibsem.inference.volume.labelling import Labelling
 from fibsem.inference.volume.ledger import Ledger
-from fibsem.inference.volume.likeness import TrainedOn, grey_distance, grey_warnings, size_warnings
+from fibsem.inference.volume.likeness import (
+    TrainedOn,
+    grey_distance,
+    grey_warnings,
+    scale_warnings,
+    size_warnings,
+)
 from fibsem.inference.volume.members import porosity_by_member
 from fibsem.inference.volume.outputs import Outputs
 from fibsem.inference.volume.plan import Planner, ScorerOf, Show
@@ -203,17 +209,26 @@ def _likeness(
     """How far a volume is from what the models were trained on, found and said once."""
     ledger = work.ledger
     if "likeness" not in ledger.decided:
-        trained_on = [model.greys for model in trained if model.greys]
-        far = (
-            grey_distance(standardised_histogram(work.corrected), trained_on)
-            if trained_on
-            else None
-        )
-        warnings = [*size_warnings(stated, trained), *grey_warnings(far)] if trained else []
+        far, warnings = _unlike(work, stated, trained) if trained else (None, [])
         for warning in warnings:
             say(f"warning: {warning}")
         ledger.decide(likeness={"grey_distance": far, "warnings": warnings})
     return dict(ledger.decided["likeness"])
+
+
+def _unlike(
+    work: Work, stated: VoxelNm, trained: Sequence[TrainedOn]
+) -> tuple[float | None, list[str]]:
+    """Distance of the grey values, if the models know theirs, and what is said of the volume."""
+    moments = moments_of(work.corrected)
+    greys = [model.greys for model in trained if model.greys]
+    own = standardised_histogram(work.corrected, moments) if greys else ()
+    far = grey_distance(own, greys) if greys else None
+    learnt, scaling = [model.moments for model in trained], work.segmenter.recipe.scaling
+    return far, [
+        *size_warnings(stated, trained), *grey_warnings(far),
+        *scale_warnings(moments, learnt, scaling),
+    ]  # fmt: skip
 
 
 def _provenance(ledger: Ledger, given: Mapping[str, Any], fresh: int) -> dict[str, Any]:

@@ -1,17 +1,19 @@
 """A film unlike those of the training is said to be, before it is labelled."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.corrected import CorrectedVolume
-from fibsem.data.greys import distance, standardised_histogram
+from fibsem.data.greys import Moments, distance, moments_of, standardised_histogram
 from fibsem.data.preprocessing import Recipe, fit_correction
 from fibsem.data.volumes import ArrayVolume, open_volume
 from fibsem.geometry import Nbhd
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options
-from fibsem.inference.volume.likeness import FAR, TrainedOn, size_warnings
+from fibsem.inference.volume.likeness import FAR, TrainedOn, scale_warnings, size_warnings
 from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.models.spec import resolve
 from fibsem.models.threshold import Threshold
@@ -113,3 +115,46 @@ def test_of_an_older_bundle_nothing_is_said(segmenter, tmp_path):
     )  # fmt: skip
     assert said == []
     assert record["grey_distance"] is None
+
+
+def test_twelve_bits_in_sixteen_are_said_of_a_model_that_does_not_standardise(segmenter, tmp_path):
+    raw = replace(segmenter, recipe=Recipe("none", "none"))
+    eight, twelve = ArrayVolume(GREY), ArrayVolume(GREY.astype(np.uint16) * 16)
+    moments = moments_of(CorrectedVolume(eight, fit_correction(eight, raw.recipe)))
+    assert moments.mean == pytest.approx(GREY.mean() / 255, abs=1e-3)
+    assert moments.spread == pytest.approx(GREY.std() / 255, abs=1e-3)
+    Bundle(raw, SIZE, {"moments": {"a": moments.to_json()}}).save(tmp_path / "bundle")
+    trained, options = [load_bundle(tmp_path / "bundle").trained], Options(previews=0)
+    for name, film_of, by in (
+        ("same", eight, raw),
+        ("declared", twelve.with_range((0, 4095)), raw),
+        ("standardised", twelve, segmenter),
+        ("dark", twelve, raw),
+    ):
+        said = []
+        record = segment_volume(film_of, by, tmp_path / name, options, voxel_nm=SIZE,
+                                trained=trained, say=said.append)  # fmt: skip
+        assert [f"warning: {line}" for line in record["warnings"]] == said
+        assert len(said) == (name == "dark")
+    assert "range=[low,high] says what is black and white" in said[0]
+    assert "scaling=none of the model" in said[0]
+
+
+def test_the_model_that_knows_nothing_like_a_film_counts():
+    own, like, unlike = Moments(0.5, 0.1), Moments(0.55, 0.12), Moments(0.9, 0.1)
+    assert not list(scale_warnings(own, [(like, unlike), ()], "none"))
+    assert "nearest: 0.9, 0.1" in next(scale_warnings(own, [(like,), (unlike,)], "minmax"))
+    assert own.off(Moments(0.5, 0.0)) == np.inf
+
+
+def test_parts_of_one_real_film_are_not_said_to_be_dark_or_flat(real):
+    for name, file, box in _parts(real):
+        stack = open_volume(real / name / file).read(box)
+        y, x = (n // 2 for n in stack.shape[1:])
+        whole, *parts = (
+            moments_of(CorrectedVolume(one, fit_correction(one, Recipe("none", "none"))))
+            for one in map(ArrayVolume, map(np.ascontiguousarray, (
+                stack, stack[:, :y, :x], stack[:, y:, :x], stack[:, :y, x:], stack[:, y:, x:],
+            )))
+        )  # fmt: skip
+        assert max(part.off(whole) for part in parts) < 0.3
