@@ -22,7 +22,8 @@ FACE = np.dtype([("count", "u1"), ("corners", "<i4", 3)])
 def write_mesh(path: Path, parts: Iterable[Mesh], kind: MeshFormat, unit: str) -> int:
     """Write a mesh, whole or not at all; returns the number of its triangles.
 
-    Neither format knows units: a header names the ``unit`` of the corners, nm or voxels.
+    Neither format knows units: a header names the ``unit`` of the corners, nm or voxels, in at most
+    40 signs.
     """
     title = f"surface between pores and solid, {unit}"
     if kind == "stl":

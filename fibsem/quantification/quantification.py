@@ -82,10 +82,10 @@ def _write_surface(
     """The surface as triangles, where it is asked for."""
     if config.mesh == "none":
         return None
-    path, unit = folder / f"surface.{config.mesh}", segmented.unit
+    path = folder / f"surface.{config.mesh}"
     surface = surface_mesh(segmented.film, config.mesh_cell)
-    triangles = write_mesh(path, surface, config.mesh, unit)
-    return {"file": path.name, "triangles": triangles, "unit": unit}
+    triangles = write_mesh(path, surface, config.mesh, segmented.unit_told)
+    return {"file": path.name, "triangles": triangles, "unit": segmented.unit}
 
 
 def _write_maps(

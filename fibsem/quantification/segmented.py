@@ -83,6 +83,17 @@ class Segmented:
         return z, y, x
 
     @property
+    def voxel_assumed(self) -> tuple[str, ...]:
+        """Axes along which it is that of the model, because nobody stated the film's."""
+        return tuple(self.record.get("voxel_nm_assumed") or ())
+
+    @property
+    def unit_told(self) -> str:
+        """The unit as a file says it that may be read far from here."""
+        assumed = self.unit == "nm" and self.voxel_assumed
+        return f"{self.unit}, voxel size assumed" if assumed else self.unit
+
+    @property
     def missing(self) -> tuple[int, ...]:
         """Slices that are missing in the segmented volume."""
         return tuple(self.record["missing"])
@@ -112,6 +123,11 @@ def limits_of_labels(record: Mapping[str, Any]) -> list[str]:
     if _spacing(record.get("voxel_nm") or []) is None:
         limits.append(
             "the size of a voxel is not known: lengths are in voxels, which are taken as cubes"
+        )
+    elif assumed := record.get("voxel_nm_assumed"):
+        limits.append(
+            f"nobody stated the size of a voxel along {', '.join(assumed)}: lengths in nm are as "
+            "sure as that it is the model's (segment voxel_nm=[z,y,x] states it)"
         )
     if missing:
         many = "1 slice is" if len(missing) == 1 else f"{len(missing)} slices are"

@@ -60,6 +60,7 @@ def summary_of(
         "lineage": segmented.record.get("lineage"),
         "unit": unit,
         "voxel_nm": list(segmented.record["voxel_nm"]),
+        "voxel_nm_assumed": list(segmented.voxel_assumed),
         "shape": list(segmented.film.shape),
         "material_share": float(streamed.cells.known.sum() / np.prod(segmented.film.shape)),
         "missing": list(missing),

@@ -32,7 +32,7 @@ def segment():
         spec, Threshold(spec), Recipe(gradient="none", scaling="none"), PostProcessing()
     )
 
-    def make(folder, solid, *, voxel_nm=SPACING, say=lambda _: None, **options):
+    def make(folder, solid, *, voxel_nm=SPACING, say=lambda _: None, trained=(), **options):
         solid = np.asarray(solid)
         with create_volume(folder / "film", solid.shape, np.uint8, format="tiff") as writer:
             writer.write(0, (60 + 120 * solid).astype(np.uint8))
@@ -41,7 +41,9 @@ def segment():
         gaps = options.get("missing") == "skip"
         how = Options(**{"previews": 0, "valid": "all", **options})
         volume = open_volume(folder / "film", gaps=gaps)
-        segment_volume(volume, segmenter, folder / "out", how, voxel_nm=voxel_nm, say=say)
+        segment_volume(
+            volume, segmenter, folder / "out", how, voxel_nm=voxel_nm, say=say, trained=trained
+        )
         return folder / "out"
 
     return make

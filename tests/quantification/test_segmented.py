@@ -9,6 +9,7 @@ import tifffile
 import zarr
 
 from fibsem.errors import UserError
+from fibsem.inference.volume.likeness import TrainedOn
 from tests.conftest import labels
 from tests.quantification.conftest import run
 
@@ -42,6 +43,26 @@ def _copy(segmented, tmp_path, **changes):
     record = json.loads((out / "summary.json").read_text())
     (out / "summary.json").write_text(json.dumps({**record, **changes}))
     return out
+
+
+def test_a_voxel_size_that_nobody_stated_limits_every_length(segment, film, tmp_path):
+    trained = [TrainedOn((50.0, 10.0, 10.0))]
+    out = segment(tmp_path, film[:4], voxel_nm=(None, 10.0, None), trained=trained)
+    assert json.loads((out / "summary.json").read_text())["voxel_nm_assumed"] == ["z", "x"]
+    record = run(out, tmp_path / "q", "blocks=0", "mesh=stl", "mesh_cell=50")
+    assert (record["unit"], record["voxel_nm_assumed"]) == ("nm", ["z", "x"])
+    assert any("stated the size of a voxel along z, x" in limit for limit in record["limits"])
+    assert (
+        (tmp_path / "q" / "surface.stl")
+        .read_bytes()
+        .startswith(b"surface between pores and solid, nm, voxel size assumed ")
+    )
+
+
+def test_a_voxel_size_that_was_stated_is_no_limit(segmented, tmp_path):
+    record = run(segmented, tmp_path / "q", "blocks=0")
+    assert record["voxel_nm_assumed"] == []
+    assert not any("size of a voxel" in limit for limit in record["limits"])
 
 
 def _paint(out, value):

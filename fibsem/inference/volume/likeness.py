@@ -35,6 +35,20 @@ class TrainedOn:
     moments: tuple[Moments, ...] = ()
 
 
+def assumed_axes(film: VoxelNm, models: Sequence[TrainedOn]) -> list[str]:
+    """Axes along which the size of a film's voxels is that of the model, for want of its own.
+
+    >>> assumed_axes((None, 10.0, None), [TrainedOn((50.0, 10.0, None))])
+    ['z']
+    """
+    learnt = models[0].voxel_nm if models else film
+    return [
+        axis
+        for axis, ours, theirs in zip("zyx", film, learnt, strict=True)
+        if ours is None and theirs is not None
+    ]
+
+
 def size_warnings(film: VoxelNm, models: Sequence[TrainedOn]) -> Iterator[str]:
     """Say where a film's voxel size is the model's for want of its own, or another one.
 
@@ -45,11 +59,8 @@ def size_warnings(film: VoxelNm, models: Sequence[TrainedOn]) -> Iterator[str]:
     models
         Of which the first one gives what is not known.
     """
-    taken = [
-        f"{axis} {theirs:g} nm"
-        for axis, ours, theirs in zip("zyx", film, models[0].voxel_nm, strict=True)
-        if ours is None and theirs is not None
-    ]
+    assumed, sizes = assumed_axes(film, models), zip("zyx", models[0].voxel_nm, strict=True)
+    taken = [f"{axis} {theirs:g} nm" for axis, theirs in sizes if axis in assumed]
     if taken:
         yield (
             f"neither the volume nor `voxel_nm` states the voxel size, and the model's is taken: "

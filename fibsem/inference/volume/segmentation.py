@@ -24,6 +24,7 @@ from fibsem.inference.volume.labelling import Labelling
 from fibsem.inference.volume.ledger import Ledger
 from fibsem.inference.volume.likeness import (
     TrainedOn,
+    assumed_axes,
     grey_distance,
     grey_warnings,
     scale_warnings,
@@ -145,6 +146,7 @@ def segment_volume(
             **counts,
             **_beside(work, counts["porosity"], tested, scorer_of),
             **describe(work),
+            "voxel_nm_assumed": assumed_axes(stated, trained),
             "calibration": _calibration(segmenter, trained),
             **likeness,
             **origin,

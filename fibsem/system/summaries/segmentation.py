@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from fibsem.system.records import whole
 from fibsem.system.summaries.figures import Corrected, Ends, Shape, Text
@@ -31,6 +31,7 @@ class SegmentedFilm(Corrected):
     missing: tuple[int, ...] = ()
     classes: tuple[int, int] = (0, 255)
     voxel_nm: tuple[float | None, float | None, float | None] | None = None
+    voxel_nm_assumed: tuple[Literal["z", "y", "x"], ...] = ()
     sample: Text = None
     volume: Text = None
     volume_hash: Text = None

@@ -103,6 +103,7 @@ def test_what_a_bundle_keeps_arrives_where_a_film_is_labelled(segmenter, tmp_pat
     assert "taken: x 10 nm" in said[0]
     assert "unlike those of every training sample" in said[1]
     assert record["voxel_nm"] == list(SIZE)
+    assert record["voxel_nm_assumed"] == ["x"]
 
 
 def test_of_an_older_bundle_nothing_is_said(segmenter, tmp_path):
