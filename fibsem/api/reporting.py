@@ -14,7 +14,7 @@ from fibsem.api.results import Result
 from fibsem.config import DataConfig, TrackingConfig, Tree, output_folder, read, read_path, require
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
-from fibsem.reporting.results import find_results
+from fibsem.reporting.results import Opened, find_results
 from fibsem.system.identity import check_others
 from fibsem.system.locks import at_work
 from fibsem.tracking.aliases import history_now
@@ -50,8 +50,16 @@ class ReportResult(Result):
             f"{sum(summary['results'].values())} results of {summary['dataset']}: "
             f"{len(summary['tables'])} tables and {len(summary['figures'])} figures; {self.page}"
         )
-        others = summary["others"]
-        return text + f"\nleft out: {others} results on other data of this name" * bool(others)
+        from fibsem.reporting.folder import FORMER, elsewhere_text
+
+        lines, others, elsewhere = [text], summary["others"], summary["elsewhere"]
+        if summary["of_former_data"]:
+            lines.append(f"warning: {FORMER}")
+        if others:
+            lines.append(f"left out: {others} results on other data of this name")
+        if elsewhere:
+            lines.append(f"not shown: {elsewhere_text(elsewhere)}")
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         return self.page.read_text(encoding="utf-8")
@@ -103,8 +111,8 @@ def run(tree: Tree) -> ReportResult:
     folders = tree["folders"] if tree["folders"] is not None else ["outputs"]
     if not isinstance(folders, list) or not folders:
         raise UserError(f"`folders` must be a list of folders, folders=[A,B], but got {folders}.")
-    dataset = _name(read(DataConfig, tree["data"], "data"), tree)
-    results = find_results([read_path(folder, "folders") for folder in folders], dataset)
+    dataset, opened = _opened(read(DataConfig, tree["data"], "data"), tree)
+    results = find_results([read_path(folder, "folders") for folder in folders], dataset, opened)
 
     from fibsem.reporting.folder import write_report
     from fibsem.tracking.runs import code_version
@@ -117,13 +125,19 @@ def run(tree: Tree) -> ReportResult:
         return ReportResult(write_report(results, folder, history_now(store.uri), footer), folder)
 
 
-def _name(data: DataConfig, tree: Tree) -> str:
-    """Name of the dataset: nothing is simulated or downloaded to be reported on."""
+def _opened(data: DataConfig, tree: Tree) -> tuple[str, Opened | None]:
+    """Name of the dataset, and what its files say where it is given by its path.
+
+    Nothing is simulated or downloaded to be reported on.
+    """
     if data.path is None:
-        return data.name
+        return data.name, None
 
     from fibsem.data.manifest import load_dataset
 
-    return load_dataset(
+    dataset = load_dataset(
         read_path(data.path, "data.path"), read(SplitRecipe, tree["split"], "split")
-    ).name
+    )
+    volumes = [sample.volume for sample in dataset.samples]
+    films = frozenset(one.path.resolve() for one in volumes if one.path.exists())
+    return dataset.name, Opened(dataset.hash, films)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -24,6 +24,14 @@ from fibsem.system.summaries import Report
 
 #: What one table and one figure become; the first is named in ``summary.json``.
 BESIDE = {"tables": (".csv", ".md", ".tex"), "figures": (".png", ".svg")}
+
+#: Segmentations of other films that are named.
+MOST_NAMED = 8
+#: What is said where the data are not those of the results any more.
+FORMER = (
+    "labels, split or films were changed since: all figures are of the data as they were; the same "
+    "commands make them anew"
+)
 
 
 def write_report(
@@ -67,6 +75,9 @@ def write_report(
         "data": results.data,
         "results": {kind: len(results.of(kind)) for kind in KINDS},
         "others": results.others,
+        "data_now": results.now,
+        "of_former_data": results.of_former_data,
+        "elsewhere": list(map(str, results.elsewhere)),
     }
     write_json(folder / "summary.json", record)
     return record
@@ -105,6 +116,8 @@ def _sections(
 def _facts(results: Results, history: pd.DataFrame | None) -> dict[str, str]:
     """What to know first."""
     facts = {"Dataset": f"{results.dataset}, data hash {results.data or 'not recorded'}"}
+    if results.of_former_data:
+        facts["Former data"] = FORMER
     if evaluations := results.of("evaluation"):
         best = max((one.record for one in evaluations), key=lambda r: r["val"]["miou"]["mean"])
         facts["Best evaluation"] = (
@@ -134,7 +147,21 @@ def _facts(results: Results, history: pd.DataFrame | None) -> dict[str, str]:
     facts |= _odd(results)
     if results.others:
         facts["Left out"] = f"{_count(results.others, 'result')} on other data of this name"
+    if results.elsewhere:
+        facts["Not shown"] = elsewhere_text(results.elsewhere)
     return facts
+
+
+def elsewhere_text(folders: Sequence[str | Path]) -> str:
+    """Segmentations that are in no dataset's report, by their folders.
+
+    >>> elsewhere_text(["out/a"])
+    '1 segmentation of films that are not known to be of this dataset: out/a'
+    """
+    named = ", ".join(map(str, folders[:MOST_NAMED]))
+    more = " and more" if len(folders) > MOST_NAMED else ""
+    many = _count(len(folders), "segmentation")
+    return f"{many} of films that are not known to be of this dataset: {named}{more}"
 
 
 def _odd(results: Results) -> dict[str, str]:

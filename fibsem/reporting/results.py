@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,8 @@ Record = dict[str, Any]
 Kind = Literal["inspection", "evaluation", "sweep", "promotion", "segmentation", "quantification"]
 #: Kinds that are shown: a training is one of its sweep or evaluation, and a report shows others.
 KINDS: tuple[Kind, ...] = get_args(Kind)
+#: Those of volumes.
+VOLUMES: tuple[Kind, ...] = ("segmentation", "quantification")
 #: What becomes of a damaged one.
 LEFT_OUT = "it is left out"
 
@@ -51,13 +53,43 @@ class FinishedCommand:
 
 
 @dataclass(frozen=True)
+class Opened:
+    """What is told by a dataset whose files were read: its hash, and where its films lie."""
+
+    data: str
+    films: frozenset[Path] = frozenset()
+
+
+@dataclass(frozen=True)
 class Results:
-    """The results of one dataset, oldest first; ``others`` were made on other data of its name."""
+    """The results of one dataset, oldest first.
+
+    Attributes
+    ----------
+    data
+        Hash of the data that they were made on.
+    each
+        The results; segmentations of its films count, whatever data their model was trained on.
+    others
+        How many of its name were made on other data.
+    now
+        Hash of the data as they are, where somebody opened them.
+    elsewhere
+        Folders of segmentations that are of no film of the dataset, as far as one can tell.
+    """
 
     dataset: str
     data: str | None
     each: tuple[FinishedCommand, ...]
     others: int
+    now: str | None = None
+    elsewhere: tuple[Path, ...] = ()
+
+    @property
+    def of_former_data(self) -> bool:
+        """Whether labels, split or films were changed since all that there is was made."""
+        recorded = None not in (self.data, self.now)
+        return recorded and not same_data(self.data, self.now)
 
     def whole(self) -> Results:
         """The results that can be shown whole; others are said and left out."""
@@ -68,12 +100,13 @@ class Results:
         return [result for result in self.each if result.kind == kind]
 
 
-def find_results(folders: Iterable[Path], dataset: str) -> Results:
+def find_results(folders: Iterable[Path], dataset: str, opened: Opened | None = None) -> Results:
     """The results of a dataset in some folders, as far down as they lie.
 
     Figures of different data do not belong into one table: where labels or split have changed,
-    only results on the latest data are taken. A segmentation does not say what is latest: an old
-    model can label a volume today.
+    only results on one state of them are taken, which is that of the dataset if it was ``opened``
+    and has results, else the latest. A segmentation does not say what is latest: an old model can
+    label a volume today. One of a film of the dataset by the model of another counts.
 
     Raises
     ------
@@ -88,18 +121,56 @@ def find_results(folders: Iterable[Path], dataset: str) -> Results:
                 "python -m fibsem.evaluate, sweep, promote and segment make some."
             )
     unique = {result.folder.resolve(): result for folder in folders for result in _walk(folder)}
-    mine = [result for result in unique.values() if result.lineage.dataset == dataset]
-    mine.sort(key=lambda result: result.written)
-    if not mine:
+    every = sorted(unique.values(), key=lambda result: result.written)
+    own = [result for result in every if result.lineage.dataset == dataset]
+    guests, elsewhere = _labelled_by_others(every, own, opened)
+    if not (own or guests):
         raise UserError(
             f"`data={dataset}` must have results in {', '.join(map(str, folders))}, but has none; "
             "python -m fibsem.evaluate, sweep, promote and segment make some."
         )
-    volumes = ("segmentation", "quantification")
-    latest = [result for result in mine if result.kind not in volumes] or mine
-    data = latest[-1].lineage.data
-    kept = tuple(result for result in mine if _on(result, data))
-    return Results(dataset, data, kept, len(mine) - len(kept))
+    now = opened and opened.data
+    data = _state_of(own, now)
+    kept = [result for result in every if result in guests or (result in own and _on(result, data))]
+    others = len(own) + len(guests) - len(kept)
+    return Results(dataset, data, tuple(kept), others, now, elsewhere)
+
+
+def _state_of(own: Sequence[FinishedCommand], now: str | None) -> str | None:
+    """Hash of the data whose results are shown: as they are ``now``, if there are any of it."""
+    latest = [result for result in own if result.kind not in VOLUMES] or own
+    if now is not None and any(_on(result, now) for result in latest):
+        return now
+    return latest[-1].lineage.data if latest else now
+
+
+def _labelled_by_others(
+    every: Sequence[FinishedCommand], own: Sequence[FinishedCommand], opened: Opened | None
+) -> tuple[list[FinishedCommand], tuple[Path, ...]]:
+    """Films of a dataset that the models of others labelled, with what was measured of them.
+
+    Its films are those that its own models have labelled, and those of the opened dataset. With
+    them the folders of other segmentations.
+    """
+    films = set(map(str, opened.films)) if opened else set()
+    films = films.union(*(_film_of(one) for one in own if one.kind == "segmentation"))
+    strange = [one for one in every if one not in own and one.kind == "segmentation"]
+    guests = [one for one in strange if films & _film_of(one)]
+    places = {one.folder.resolve() for one in guests}
+    measured = [
+        one
+        for one in every
+        if one not in own and one.kind == "quantification"
+        and Path(str(one.record.get("segmentation"))).resolve() in places
+    ]  # fmt: skip
+    return [*guests, *measured], tuple(one.folder for one in strange if one not in guests)
+
+
+def _film_of(segmentation: FinishedCommand) -> set[str]:
+    """What a film is known by: the place of its files, if they are there, and their digest."""
+    place, digest = (segmentation.record.get(key) for key in ("volume", "volume_hash"))
+    lies = isinstance(place, str) and Path(place).exists()
+    return ({str(Path(place).resolve())} if lies else set()) | ({digest} if digest else set())
 
 
 def _on(result: FinishedCommand, data: str | None) -> bool:

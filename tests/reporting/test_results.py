@@ -5,7 +5,7 @@ import os
 import pytest
 
 from fibsem.errors import UserError
-from fibsem.reporting.results import find_results
+from fibsem.reporting.results import Opened, find_results
 from fibsem.system.files import write_json
 
 ORIGIN = {"dataset": "film", "data": "new"}
@@ -75,6 +75,38 @@ def test_volumes_of_older_promotions_are_known_by_their_bundle(tmp_path):
         ("promotion", "p"),
         ("segmentation", "HPC22"),
     ]
+
+
+def test_what_was_made_before_labels_were_mended_is_said_to_be(tmp_path):
+    put(tmp_path / "old", {**SWEEP, "data": "old"}, 1)
+    put(tmp_path / "new", SWEEP, 2)
+    assert not find_results([tmp_path], "film").of_former_data  # nobody looked
+    assert not find_results([tmp_path], "film", Opened("new")).of_former_data
+    mended = find_results([tmp_path], "film", Opened("mended"))
+    assert (mended.data, mended.now, mended.of_former_data) == ("new", "mended", True)
+    back = find_results([tmp_path], "film", Opened("old"))  # labels as they were before
+    assert (back.data, back.of_former_data, back.others) == ("old", False, 1)
+    assert kinds(back) == [("sweep", "old")]
+
+
+def test_a_film_that_the_model_of_others_labelled_belongs_to_its_dataset(tmp_path):
+    (tmp_path / "stack").mkdir()
+    put(tmp_path / "p", PROMOTION, 1)
+    put(tmp_path / "p" / "volumes" / "A", {**SEGMENTATION, "volume_hash": "a"}, 2)
+    foreign = {**SEGMENTATION, "lineage": [{"dataset": "another", "data": "x"}]}
+    put(tmp_path / "same", {**foreign, "volume_hash": "a"}, 3)
+    put(tmp_path / "placed", {**foreign, "volume": str(tmp_path / "stack")}, 4)
+    measured = {"porosity_interval": {}, "lineage": foreign["lineage"], "percolates": {}}
+    put(tmp_path / "q", {**measured, "segmentation": str(tmp_path / "same")}, 5)
+    put(tmp_path / "r", {**measured, "segmentation": str(tmp_path / "placed")}, 6)
+    results = find_results([tmp_path], "film")
+    assert [result.folder.name for result in results.each] == ["p", "A", "same", "q"]
+    assert (results.elsewhere, results.others) == ((tmp_path / "placed",), 0)
+    films = frozenset([(tmp_path / "stack").resolve()])
+    results = find_results([tmp_path], "film", Opened("new", films))
+    assert [result.folder.name for result in results.each] == ["p", "A", "same", "placed", "q", "r"]
+    assert results.elsewhere == ()
+    assert find_results([tmp_path / "placed"], "mine", Opened("new", films)).each
 
 
 def test_nothing_is_one_line(tmp_path):
