@@ -157,7 +157,7 @@ def segment(
         An array goes the same way as a folder of slices, a TIFF or an OME-Zarr.
     model
         Of :func:`load`, or what it takes; several are averaged, network by network: an ensemble
-        of five counts as five.
+        of five counts as five. Post-processing and label values are those of the first.
     output
         Folder of the results. None: the one of the command; of an array none is kept.
     options
@@ -231,12 +231,16 @@ def _label(volume: Volume, tree: Tree, folder: Path, loaded: Loaded) -> SegmentR
     models = _models(tree, loaded)
     volume = volume.with_range(volume.declared or _learned_range(volume.dtype, models))
 
+    from fibsem.inference.model.segmenter import first_one_warnings
     from fibsem.inference.volume.segmentation import segment_volume
     from fibsem.system.progress import Progress
     from fibsem.tracking.bundle import load_segmenter
     from fibsem.tracking.provenance import provenance
     from fibsem.tracking.runs import code_version
 
+    named = {f"{k} {model.name}": model.bundle.segmenter for k, model in enumerate(models, 1)}
+    for warning in first_one_warnings(named):
+        print(f"warning: {warning}")
     uri = read(TrackingConfig, tree["tracking"], "tracking").absolute_uri
     with Progress("segmenting") as progress:
         summary = segment_volume(

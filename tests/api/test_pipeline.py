@@ -169,7 +169,7 @@ def test_an_array_is_labelled_as_the_volume_on_disk_is(found, tiny):
     np.testing.assert_array_equal(labels(folder / "by-command" / "labels.ome.zarr"), on_disk.labels)
 
 
-def test_two_models_of_one_name_are_both_used(found, tiny):
+def test_two_models_of_one_name_are_both_used(found, tiny, capsys):
     """A champion, and what it is once another one was promoted."""
     *_, store, _ = found
     old = api.load(**store)
@@ -182,6 +182,8 @@ def test_two_models_of_one_name_are_both_used(found, tiny):
         assert both.summary["uncertainty_mean"] > 0
         shown = [f"threshold {one.bundle.segmenter.members[0].spec.nbhd}" for one in models]
         assert both.summary["members"] == shown
+        assert "not of the mean of 2" in both.summary["porosity_interval"]["why"]
+        assert "have different post-processing (1 " in capsys.readouterr().out
     mixed = api.segment(stack, [new, "models:/fibsem@champion"], uncertainty=True, **store)
     assert mixed.summary["members"] == both.summary["members"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -137,6 +137,26 @@ class Segmenter:
         halos = [member.spec.halo for member in self.members]
         z, y, x = (max(side) for side in zip(*halos, strict=True))
         return z, y, x
+
+
+def first_one_warnings(segmenters: Mapping[str, Segmenter]) -> Iterator[str]:
+    """Say where the mean of several models depends on which of them is named first.
+
+    Parameters
+    ----------
+    segmenters
+        By their names, in the order in which they are averaged.
+    """
+    if len({each.postprocessing for each in segmenters.values()}) > 1:
+        settings = "; ".join(
+            f"{name}: sigma={own.sigma:g}, threshold={own.threshold:g}, rounds={own.rounds}, "
+            f"min_size={own.min_size}"
+            for name, own in ((name, each.postprocessing) for name, each in segmenters.items())
+        )
+        yield (
+            f"the models of `weights` have different post-processing ({settings}), and their mean "
+            "gets that of the first: another order gives other labels"
+        )
 
 
 class Scorer:

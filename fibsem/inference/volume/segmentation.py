@@ -144,7 +144,7 @@ def segment_volume(
         counts = porosity_of(volume.path, pores, pixels)
         record = {
             **counts,
-            **_beside(work, counts["porosity"], tested, scorer_of),
+            **_beside(work, counts["porosity"], tested, scorer_of, len(trained)),
             **describe(work),
             "voxel_nm_assumed": assumed_axes(stated, trained),
             "calibration": _calibration(segmenter, trained),
@@ -158,14 +158,18 @@ def segment_volume(
 
 
 def _beside(
-    work: Work, porosity: float, tested: Sequence[FilmSquares], scorer_of: ScorerOf
+    work: Work,
+    porosity: float,
+    tested: Sequence[FilmSquares],
+    scorer_of: ScorerOf,
+    models: int,
 ) -> dict[str, Any]:
     """What is told with the porosity of the map: its interval, and what is added to none."""
     own = next((film for film in tested if film.is_of(work.volume)), None)
     per_px = porosity_per_px_of_boundary(work)
     reading = own and Reading.of(work.volume, work.plan.extent, work.options.valid)
     return {
-        **porosity_interval(own, porosity, tested, work.options, per_px, reading),
+        **porosity_interval(own, porosity, tested, work.options, per_px, reading, models),
         "porosity_per_px_of_boundary": per_px,
         "porosity_by_seed": porosity_by_seed(own, tested),
         "sample": own and own.sample,

@@ -128,13 +128,14 @@ def _described(estimate: Estimate) -> Record:
 
 def porosity_interval(
     own: FilmSquares | None, mapped: float, tested: Sequence[FilmSquares], options: Options,
-    per_px: float | None = None, reading: Reading | None = None,
+    per_px: float | None = None, reading: Reading | None = None, models: int = 1,
 ) -> Record:  # fmt: skip
     """Porosity of a volume, corrected and with an interval, from its ``own`` test squares.
 
     Squares of the other films that were ``tested`` do not transfer: a model errs otherwise there.
     ``per_px`` is what the porosity changes by where its boundary lies a pixel further, and
     ``reading`` how the volume was looked at: squares of its film read otherwise are of another map.
+    Of the mean of several ``models`` there is none that was scored on any.
 
     Returns
     -------
@@ -152,6 +153,8 @@ def porosity_interval(
     elif options.symmetry > 1:
         estimate = None
         why = f"the test squares were scored in one view, and not with symmetry={options.symmetry}"
+    elif models > 1:
+        estimate, why = None, f"test squares are of one model, and not of the mean of {models}"
     elif not tested:
         why = "the model has no test squares with it"
     elif own is None:

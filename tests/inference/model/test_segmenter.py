@@ -10,7 +10,7 @@ from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.preprocessing import Recipe, fit_correction
 from fibsem.data.volumes import ArrayVolume, open_volume
 from fibsem.geometry import Box, Nbhd
-from fibsem.inference.model.segmenter import Member, Scorer, Segmenter
+from fibsem.inference.model.segmenter import Member, Scorer, Segmenter, first_one_warnings
 from fibsem.inference.options import Options
 from fibsem.inference.tiling.tiles import choose_tiling
 from fibsem.inference.volume.likeness import TrainedOn
@@ -74,6 +74,16 @@ def test_weights_that_are_averaged_here_have_no_temperature(raw):
     hot, cold = replace(raw, temperature=2.0), replace(raw, temperature=0.5)
     assert Segmenter.ensemble([hot]).temperature == 2
     assert Segmenter.ensemble([hot, cold]).temperature == 1
+
+
+def test_the_mean_of_several_says_where_it_depends_on_the_first(raw):
+    other = replace(raw, postprocessing=PostProcessing(2.0, 0.4, 1, 30))
+    assert not list(first_one_warnings({"A": raw}))
+    assert not list(first_one_warnings({"A": raw, "B": replace(raw, temperature=2.0)}))
+    (said,) = first_one_warnings({"A": raw, "B": other})
+    assert "B: sigma=2, threshold=0.4, rounds=1, min_size=30" in said
+    assert "that of the first" in said
+    assert Segmenter.ensemble([other, raw]).postprocessing == other.postprocessing
 
 
 def test_the_mean_of_several_views_is_not_calibrated(volume, raw, tmp_path):

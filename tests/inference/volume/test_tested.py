@@ -122,6 +122,8 @@ def test_what_the_squares_do_not_know_is_not_told(own):
     told = porosity_interval(own, 0.3, [own], Options(symmetry=2))
     assert told["porosity_corrected"] is None
     assert "scored in one view" in told["porosity_interval"]["why"]
+    told = porosity_interval(None, 0.3, [], Options(), models=2)
+    assert "of one model, and not of the mean of 2" in told["porosity_interval"]["why"]
     told = porosity_interval(None, 0.3, [], Options())
     assert "no test squares" in told["porosity_interval"]["why"]
 
