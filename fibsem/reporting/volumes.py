@@ -40,7 +40,7 @@ def segmentations(results: Results, folder: Path, browser: str | None) -> Sectio
             **_porosity(told_of(result, results)),
             "size (z, y, x)": " x ".join(map(str, result.record["shape"])),
             "missing slices": len(result.record["missing"]),
-            "model": _model(result.record),
+            "model": _model(result, results.dataset),
             "mode": result.record["mode"],
             "precision": result.record["precision"],
             "time (s)": f"{result.record['seconds']:.0f}",
@@ -112,9 +112,11 @@ def porosity_of(segmentation: FinishedCommand) -> np.ndarray[Any, np.dtype[np.fl
     )
 
 
-def _model(record: Record) -> str:
-    """The registered versions that labelled a volume, and what its networks are."""
+def _model(result: FinishedCommand, dataset: str) -> str:
+    """The registered versions that labelled a volume, what its networks are, and whose."""
+    record, learnt = result.record, result.lineage.dataset
+    whose = f", trained on {learnt}" if learnt not in (None, dataset) else ""
     counts = Counter(map(str, record["members"])).items()
     members = ", ".join(name if count == 1 else f"{count} x {name}" for name, count in counts)
     versions = [version for version in record.get("versions", ()) if version]
-    return f"version {', '.join(versions)} ({members})" if versions else members
+    return (f"version {', '.join(versions)} ({members})" if versions else members) + whose

@@ -81,6 +81,21 @@ def test_films_that_segment_labelled_are_told_on_top_like_those_of_a_promotion(t
     assert "HPC22" not in page.partition("<section")[0]
 
 
+def test_a_film_that_others_labelled_tells_whose_model_it_was(tmp_path, report):
+    segmentation(tmp_path / "out" / "own", [0.2, None, 0.4])
+    segmentation(tmp_path / "out" / "theirs", [0.2, None, 0.4])
+    for name, origin in (("own", "film"), ("theirs", "another")):
+        lineage = [{"dataset": origin, "data": "c8d2"}]
+        change(tmp_path / "out" / name, volume_hash="a", lineage=lineage)
+    segmentation(tmp_path / "out" / "elsewhere", [0.2, None, 0.4])
+    change(tmp_path / "out" / "elsewhere", lineage=[{"dataset": "another", "data": "x"}])
+    record, page = report()
+    assert "(2 x 2dcnn 33x33x3), trained on another<" in page
+    assert page.count("trained on another") == 1
+    assert record["elsewhere"] == [str(tmp_path / "out" / "elsewhere")]
+    assert facts(page)["Not shown"].startswith("1 segmentation of films that are not known to be")
+
+
 def test_what_a_quantification_measured_since_is_told_on_top(tmp_path, report):
     """The boundary of all slices; and that labels were changed, where they were."""
     folder = tmp_path / "out" / "HPC22"
