@@ -5,9 +5,11 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
+from fibsem.api.inputs import options_of
 from fibsem.api.models import load_all
 from fibsem.config import TrackingConfig, Tree, output_folder, read, require, weights_of
 from fibsem.errors import UserError
+from fibsem.inference.options import Options
 from fibsem.system.files import write_json
 from fibsem.system.locks import at_work
 
@@ -23,11 +25,13 @@ def export(tree: Tree) -> Path:
     Raises
     ------
     UserError
-        If a volume is given, too, the package onnx is missing, or a model has no such form.
+        If a volume is given, too, or views or a precision that the graph would not have, the
+        package onnx is missing, or a model has no such form.
     """
     kind, volume = tree["export"], tree["volume"]
     require("export", kind, kind == "onnx", "onnx")
     require("volume", volume, volume is None, "left out where `export` is given")
+    _check_way(options_of(tree))
     if find_spec("onnx") is None:
         raise UserError("`export=onnx` needs the package onnx: pip install 'fibsem-sweep[onnx]'.")
     store, names = read(TrackingConfig, tree["tracking"], "tracking"), weights_of(tree)
@@ -39,8 +43,9 @@ def export(tree: Tree) -> Path:
     from fibsem.inference.model.segmenter import Segmenter
 
     segmenter = Segmenter.ensemble([model.bundle.segmenter for model in models])
+    scales = tuple(dict.fromkeys(scale for model in models for scale in model.bundle.scales))
     with at_work(folder):
-        metadata = write_onnx(segmenter, models[0].voxel_nm, folder / FILE)
+        metadata = write_onnx(segmenter, models[0].voxel_nm, folder / FILE, scales)
         described = write_description(segmenter, models[0].voxel_nm, folder / FILE, metadata)
         record = {
             "onnx": FILE, "weights": [model.place for model in models], "metadata": metadata,
@@ -48,3 +53,15 @@ def export(tree: Tree) -> Path:
         }  # fmt: skip
         write_json(folder / "summary.json", record)
     return folder / FILE
+
+
+def _check_way(options: Options) -> None:
+    """Refuse a way of evaluating networks that the graph would not have."""
+    for key, value, only in (
+        ("symmetry", options.symmetry, 1),
+        ("precision", options.precision, "float32"),
+    ):
+        require(
+            key, value, value == only,
+            f"{only} where `export` is given: the graph is of one view, in float32",
+        )  # fmt: skip

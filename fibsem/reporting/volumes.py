@@ -22,7 +22,7 @@ from fibsem.reporting.browser import Layers
 from fibsem.reporting.films import names_of, told_of
 from fibsem.reporting.items import filled, interval_text, percent, read_picture
 from fibsem.reporting.page import Picture, Section, Table
-from fibsem.reporting.results import FinishedCommand, Record, Results
+from fibsem.reporting.results import FinishedCommand, Results
 from fibsem.system.summaries.figures import Labelled
 
 

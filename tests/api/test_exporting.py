@@ -11,6 +11,7 @@ from fibsem import models, segment
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import compose
 from fibsem.data.preprocessing import Recipe
+from fibsem.data.scale import Scale
 from fibsem.errors import UserError
 from fibsem.geometry import Nbhd
 from fibsem.inference.model.segmenter import Scorer, Segmenter
@@ -23,7 +24,8 @@ runtime = pytest.importorskip("onnxruntime", reason="the extra `onnx` is not ins
 def test_a_bundle_becomes_a_graph_beside_its_summary(tmp_path, capsys):
     spec = resolve("2dcnn", Nbhd.parse("11x11x3"), "valid", {"blocks": 1, "filters": 2})
     segmenter = Segmenter.of(spec, models.build(spec), Recipe(), PostProcessing())
-    Bundle(segmenter, (50.0, 10.0, 10.0), {}).save(tmp_path / "bundle")
+    scales = (Scale("uint16", (0.0, 4095.0)), Scale("uint8"))
+    Bundle(segmenter, (50.0, 10.0, 10.0), {}, scales=scales).save(tmp_path / "bundle")
     out = tmp_path / "network"
     words = ["export=onnx", f"weights={tmp_path / 'bundle'}", f"output={out}"]
     segment.main(compose("segment", words))
@@ -34,6 +36,9 @@ def test_a_bundle_becomes_a_graph_beside_its_summary(tmp_path, capsys):
     np.testing.assert_allclose(scores[0, ..., 0], Scorer(segmenter)(block), atol=1e-5)
     told = session.get_modelmeta().custom_metadata_map
     assert json.loads(told["halo_zyx"]) == [1, 5, 5]
+    assert json.loads(told["range"])["of"] == [
+        {"dtype": "uint16", "range": [0, 4095]}, {"dtype": "uint8", "range": None},
+    ]  # fmt: skip
     summary = json.loads((out / "summary.json").read_text())
     assert summary["metadata"] == told
     assert summary["bioimage"] == ["rdf.yaml", "test_window.npy", "test_probability.npy"]
@@ -66,6 +71,8 @@ def assert_described(out, session):
     [
         (["export=onnx", "volume=film"], "`volume` must be left out where `export` is given"),
         (["export=torch"], "`export` must be onnx, but got torch"),
+        (["export=onnx", "symmetry=8"], "`symmetry` must be 1 where `export` .* but got 8"),
+        (["export=onnx", "precision=bfloat16"], "`precision` must be float32 .* got bfloat16"),
     ],
 )
 def test_what_cannot_be_exported_is_said(words, said):

@@ -2,18 +2,19 @@
 
 The graph gives the mean probability of solid of every pixel of a block, as
 :class:`~fibsem.inference.model.segmenter.Scorer` does. What is done before and after it
-(correction, smoothing, threshold, label values) is told in the metadata, as JSON.
+(range, correction, smoothing, threshold, label values) is told in the metadata, as JSON.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from fibsem.data.scale import Scale
 from fibsem.data.volumes import VoxelNm
 from fibsem.errors import UserError
 from fibsem.inference.model.onnx_graph import Graph, Node
@@ -28,7 +29,9 @@ OPSET, IR_VERSION = 18, 9
 INPUT, OUTPUT = "window", "probability"
 
 
-def write_onnx(segmenter: Segmenter, voxel_nm: VoxelNm, path: Path) -> dict[str, str]:
+def write_onnx(
+    segmenter: Segmenter, voxel_nm: VoxelNm, path: Path, scales: Sequence[Scale] = ()
+) -> dict[str, str]:
     """Write the networks of a segmenter as one graph; returns its metadata.
 
     Parameters
@@ -39,13 +42,15 @@ def write_onnx(segmenter: Segmenter, voxel_nm: VoxelNm, path: Path) -> dict[str,
         Of the films that they were trained on, (z, y, x).
     path
         Of the file.
+    scales
+        Ranges of grey values that those films declared; none: they had the whole of their dtype.
 
     Raises
     ------
     UserError
         If a member has no form of this kind.
     """
-    metadata = metadata_of(segmenter, voxel_nm)
+    metadata = metadata_of(segmenter, voxel_nm, scales)
     replace_file(path, _encoded(graph_of(segmenter), 2 * segmenter.halo[0] + 1, metadata))
     return metadata
 
@@ -88,7 +93,9 @@ def _encoded(graph: Graph, depth: int, metadata: Mapping[str, str]) -> bytes:
     return encoded
 
 
-def metadata_of(segmenter: Segmenter, voxel_nm: VoxelNm) -> dict[str, str]:
+def metadata_of(
+    segmenter: Segmenter, voxel_nm: VoxelNm, scales: Sequence[Scale] = ()
+) -> dict[str, str]:
     """What must be known to use the graph as ``segment`` does, each as JSON."""
     facts = {
         "input": "corrected grey values (batch, y, x, z), the slice to be labelled in the middle",
@@ -97,6 +104,11 @@ def metadata_of(segmenter: Segmenter, voxel_nm: VoxelNm) -> dict[str, str]:
         "halo_zyx": segmenter.halo,
         "alignment": [member.spec.alignment for member in segmenter.members],
         "voxel_nm_zyx": voxel_nm,
+        "range": {
+            "is": "grey values that map to 0 and 1, clipped, before `preprocess`; none is listed, "
+            "or null: 0 and the largest of the dtype, 0 and 1 of float32",
+            "of": [{"dtype": one.dtype, "range": one.declared} for one in scales],
+        },
         "preprocess": {
             "gradient": segmenter.recipe.gradient,
             "scaling": segmenter.recipe.scaling,
