@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -44,28 +45,42 @@ class Moments:
         return float(round(max(abs(self.mean - other.mean) / other.spread, doubled), 6))
 
 
-def moments_of(volume: CorrectedVolume) -> Moments:
-    """Moments of the material in at most 20 evenly spaced slices; memory is that of one slice."""
+@dataclass(frozen=True)
+class FilmGreys:
+    """Histogram of grey values minus their mean, over their standard deviation; and these two."""
+
+    histogram: Histogram
+    moments: Moments
+
+
+def greys_of(volume: CorrectedVolume) -> FilmGreys:
+    """Corrected grey values of the material in at most 20 evenly spaced slices.
+
+    Memory is that of one slice.
+    """
+    slices = list(material_slices(volume.shape, volume.extent))
+
+    def read() -> Iterator[npt.NDArray[np.float64]]:
+        for box, inside in slices:
+            yield _material(volume.slice(box.start[0]), inside)
+
+    moments = _moments(read())
+    return FilmGreys(_standardised(read(), moments), moments)
+
+
+def _moments(greys: Iterable[npt.NDArray[np.float64]]) -> Moments:
     total = np.zeros(3)
-    for box, inside in material_slices(volume.shape, volume.extent):
-        grey = _material(volume.slice(box.start[0]), inside)
+    for grey in greys:
         total += grey.size, grey.sum(), np.square(grey).sum()
     count = max(total[0], 1)
     mean = total[1] / count
     return Moments(float(mean), float(np.sqrt(max(total[2] / count - mean**2, 0.0))))
 
 
-def standardised_histogram(volume: CorrectedVolume, moments: Moments | None = None) -> Histogram:
-    """Histogram of corrected grey values minus their mean, over their standard deviation.
-
-    Of the same material as its ``moments``, which are looked for if they are not given.
-    """
-    moments = moments or moments_of(volume)
-    count, spread = 0, moments.spread or 1.0
+def _standardised(greys: Iterable[npt.NDArray[np.float64]], moments: Moments) -> Histogram:
+    count, spread, edge = 0, moments.spread or 1.0, np.nextafter(REACH, 0)
     counts = np.zeros(BINS)
-    edge = np.nextafter(REACH, 0)
-    for box, inside in material_slices(volume.shape, volume.extent):
-        grey = _material(volume.slice(box.start[0]), inside)
+    for grey in greys:
         standard = np.clip((grey - moments.mean) / spread, -REACH, edge)
         counts += np.histogram(standard, BINS, (-REACH, REACH))[0]
         count += grey.size

@@ -13,7 +13,7 @@ from fibsem.analysis.porosity_told import porosity_text
 from fibsem.analysis.statistics import Gate
 from fibsem.config import read
 from fibsem.data.dataset import Dataset
-from fibsem.data.greys import moments_of, standardised_histogram
+from fibsem.data.greys import greys_of
 from fibsem.data.samples import Sample
 from fibsem.data.scale import scales_of
 from fibsem.inference.model.segmenter import Segmenter
@@ -101,7 +101,7 @@ def write_bundle(
     ranked = {one["run_id"]: one for one in record["ranking"]}
     seeds = ranked.get(record["winner"], {}).get("val_porosity_by_seed", {})
     films = tested_squares(material.dataset, record["squares"], seeds)
-    moments = {name: moments_of(volume) for name, volume in material.volumes.items()}
+    greys = {name: greys_of(volume) for name, volume in material.volumes.items()}
     audit = {
         "dataset": material.dataset.name,
         "data": material.dataset.hash,
@@ -109,11 +109,8 @@ def write_bundle(
         "corrections": {
             name: volume.correction.to_json() for name, volume in material.volumes.items()
         },
-        "greys": {
-            name: standardised_histogram(volume, moments[name])
-            for name, volume in material.volumes.items()
-        },
-        "moments": {name: film.to_json() for name, film in moments.items()},
+        "greys": {name: film.histogram for name, film in greys.items()},
+        "moments": {name: film.moments.to_json() for name, film in greys.items()},
         "squares": [film.to_json() for film in films],
     }
     dataset = material.dataset
@@ -136,7 +133,7 @@ def tested_squares(
         FilmSquares.of(
             one.name, one.volume, [row for row in rows if row["sample"] == one.name], CHOSEN,
             seeds.get(one.name, ()),
-            one.extent and Reading.of(one.volume, one.extent, one.valid),
+            one.extent and Reading.of(one.extent, one.valid, one.volume.value_range),
         )
         for one in dataset.samples
     ]  # fmt: skip

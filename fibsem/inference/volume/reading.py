@@ -7,7 +7,6 @@ from typing import Any
 
 from fibsem.data.digests import digest_of, slice_digests
 from fibsem.data.material import Extent
-from fibsem.data.volumes import Volume
 
 
 @dataclass(frozen=True)
@@ -29,11 +28,11 @@ class Reading:
     value_range: tuple[float, float]
 
     @classmethod
-    def of(cls, volume: Volume, extent: Extent, valid: str) -> Reading:
-        """As a volume is read with this choice of ``valid``; looks at every slice."""
+    def of(cls, extent: Extent, valid: str, value_range: tuple[float, float]) -> Reading:
+        """With an extent that follows from this choice of ``valid``; looks at every slice."""
         if extent.mask is not None:
             valid = f"mask {digest_of(list(slice_digests(extent.mask).values()), 12)}"
-        return cls(valid, sum(extent.left_out().values()), volume.value_range)
+        return cls(valid, sum(extent.left_out().values()), value_range)
 
     def to_json(self) -> dict[str, Any]:
         """What `typed` reads."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fibsem.data.digests import stamps_of
-from fibsem.data.greys import moments_of, standardised_histogram
+from fibsem.data.greys import greys_of
 from fibsem.data.material import known_extent
 from fibsem.data.volumes import Volume, VoxelNm, known_nm
 from fibsem.inference.model.segmenter import Scorer, Segmenter
@@ -167,7 +167,7 @@ def _beside(
     """What is told with the porosity of the map: its interval, and what is added to none."""
     own = next((film for film in tested if film.is_of(work.volume)), None)
     per_px = porosity_per_px_of_boundary(work)
-    reading = own and Reading.of(work.volume, work.plan.extent, work.options.valid)
+    reading = own and Reading.of(work.plan.extent, work.options.valid, work.volume.value_range)
     return {
         **porosity_interval(own, porosity, tested, work.options, per_px, reading, models),
         "porosity_per_px_of_boundary": per_px,
@@ -226,14 +226,13 @@ def _unlike(
     work: Work, stated: VoxelNm, trained: Sequence[TrainedOn]
 ) -> tuple[float | None, list[str]]:
     """Distance of the grey values, if the models know theirs, and what is said of the volume."""
-    moments = moments_of(work.corrected)
+    own = greys_of(work.corrected)
     greys = [model.greys for model in trained if model.greys]
-    own = standardised_histogram(work.corrected, moments) if greys else ()
-    far = grey_distance(own, greys) if greys else None
+    far = grey_distance(own.histogram, greys) if greys else None
     learnt, scaling = [model.moments for model in trained], work.segmenter.recipe.scaling
     return far, [
         *size_warnings(stated, trained), *grey_warnings(far),
-        *scale_warnings(moments, learnt, scaling),
+        *scale_warnings(own.moments, learnt, scaling),
     ]  # fmt: skip
 
 

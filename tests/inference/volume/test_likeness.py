@@ -7,7 +7,7 @@ import pytest
 
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.corrected import CorrectedVolume
-from fibsem.data.greys import Moments, distance, moments_of, standardised_histogram
+from fibsem.data.greys import Moments, distance, greys_of
 from fibsem.data.preprocessing import Recipe, fit_correction
 from fibsem.data.volumes import ArrayVolume, open_volume
 from fibsem.geometry import Nbhd
@@ -27,7 +27,7 @@ GREY, _ = film()
 def histogram(stack):
     """As a promotion keeps it."""
     volume = stack if not isinstance(stack, np.ndarray) else ArrayVolume(stack)
-    return standardised_histogram(CorrectedVolume(volume, fit_correction(volume, Recipe())))
+    return greys_of(CorrectedVolume(volume, fit_correction(volume, Recipe()))).histogram
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_of_an_older_bundle_nothing_is_said(segmenter, tmp_path):
 def test_twelve_bits_in_sixteen_are_said_of_a_model_that_does_not_standardise(segmenter, tmp_path):
     raw = replace(segmenter, recipe=Recipe("none", "none"))
     eight, twelve = ArrayVolume(GREY), ArrayVolume(GREY.astype(np.uint16) * 16)
-    moments = moments_of(CorrectedVolume(eight, fit_correction(eight, raw.recipe)))
+    moments = greys_of(CorrectedVolume(eight, fit_correction(eight, raw.recipe))).moments
     assert moments.mean == pytest.approx(GREY.mean() / 255, abs=1e-3)
     assert moments.spread == pytest.approx(GREY.std() / 255, abs=1e-3)
     Bundle(raw, SIZE, {"moments": {"a": moments.to_json()}}).save(tmp_path / "bundle")
@@ -153,7 +153,7 @@ def test_parts_of_one_real_film_are_not_said_to_be_dark_or_flat(real):
         stack = open_volume(real / name / file).read(box)
         y, x = (n // 2 for n in stack.shape[1:])
         whole, *parts = (
-            moments_of(CorrectedVolume(one, fit_correction(one, Recipe("none", "none"))))
+            greys_of(CorrectedVolume(one, fit_correction(one, Recipe("none", "none")))).moments
             for one in map(ArrayVolume, map(np.ascontiguousarray, (
                 stack, stack[:, :y, :x], stack[:, y:, :x], stack[:, :y, x:], stack[:, y:, x:],
             )))

@@ -161,7 +161,7 @@ def test_masks_are_told_apart_by_what_they_hold(tmp_path):
         mask[:, column] = 0
         tifffile.imwrite(tmp_path / f"{name}.tif", mask)
         extent = look_for(film(0), str(tmp_path / f"{name}.tif"))
-        readings.append(Reading.of(film(0), extent, str(tmp_path / f"{name}.tif")))
+        readings.append(Reading.of(extent, str(tmp_path / f"{name}.tif"), film(0).value_range))
     one, same, other = readings
     assert one == same
     assert (one.left_out, one.value_range) == (80, (0, 255))
@@ -172,7 +172,7 @@ def test_a_rim_that_is_measured_as_pore_takes_the_interval_away(tmp_path):
     grey, _ = textured()
     grey[:, :, :9] = 0
     volume, spec = ArrayVolume(grey), resolve("threshold", Nbhd(1, 11, 11), "valid")
-    reading = Reading.of(volume, look_for(volume, "auto"), "auto")
+    reading = Reading.of(look_for(volume, "auto"), "auto", volume.value_range)
     assert reading.left_out == 9 * grey.shape[0] * grey.shape[1]
     tested = [FilmSquares.of("A", volume, ROWS, "chosen", reading=reading)]
     segmenter = Segmenter.of(spec, Threshold(spec), Recipe(), PostProcessing(), "otsu")
