@@ -133,7 +133,7 @@ def tested_squares(
         FilmSquares.of(
             one.name, one.volume, [row for row in rows if row["sample"] == one.name], CHOSEN,
             seeds.get(one.name, ()),
-            one.extent and Reading.of(one.extent, one.valid, one.volume.value_range),
+            Reading.of(one.extent, one.valid, one.volume.value_range) if one.extent else None,
         )
         for one in dataset.samples
     ]  # fmt: skip

@@ -129,7 +129,7 @@ def find_results(folders: Iterable[Path], dataset: str, opened: Opened | None = 
             f"`data={dataset}` must have results in {', '.join(map(str, folders))}, but has none; "
             "python -m fibsem.evaluate, sweep, promote and segment make some."
         )
-    now = opened and opened.data
+    now = opened.data if opened else None
     data = _state_of(own, now)
     kept = [result for result in every if result in guests or (result in own and _on(result, data))]
     others = len(own) + len(guests) - len(kept)
@@ -168,9 +168,9 @@ def _labelled_by_others(
 
 def _film_of(segmentation: FinishedCommand) -> set[str]:
     """What a film is known by: the place of its files, if they are there, and their digest."""
-    place, digest = (segmentation.record.get(key) for key in ("volume", "volume_hash"))
-    lies = isinstance(place, str) and Path(place).exists()
-    return ({str(Path(place).resolve())} if lies else set()) | ({digest} if digest else set())
+    place, digest = (str(segmentation.record.get(key) or "") for key in ("volume", "volume_hash"))
+    places = {str(Path(place).resolve())} if place and Path(place).exists() else set()
+    return places | ({digest} if digest else set())
 
 
 def _on(result: FinishedCommand, data: str | None) -> bool:

@@ -167,7 +167,9 @@ def _beside(
     """What is told with the porosity of the map: its interval, and what is added to none."""
     own = next((film for film in tested if film.is_of(work.volume)), None)
     per_px = porosity_per_px_of_boundary(work)
-    reading = own and Reading.of(work.plan.extent, work.options.valid, work.volume.value_range)
+    reading = (
+        Reading.of(work.plan.extent, work.options.valid, work.volume.value_range) if own else None
+    )
     return {
         **porosity_interval(own, porosity, tested, work.options, per_px, reading, models),
         "porosity_per_px_of_boundary": per_px,
