@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from fibsem.config import CONF, DataConfig, RunConfig, compose, read_path
@@ -16,12 +16,13 @@ from fibsem.data.nearness import within_reach
 from fibsem.data.phantom import PhantomRecipe, simulate
 from fibsem.data.phantom.simulation import lock_of, unlike
 from fibsem.data.placing import doubts
-from fibsem.data.preprocessing import Recipe, fit_correction
+from fibsem.data.preprocessing import Gradient, Recipe, fit_correction
 from fibsem.data.samples import Sample
 from fibsem.data.sampling import labelled_regions
 from fibsem.data.split import Split, SplitRecipe
 from fibsem.data.tilt import left_in
 from fibsem.errors import UserError
+from fibsem.geometry import Triple
 from fibsem.system.file_names import file_name
 from fibsem.system.locks import alone
 from fibsem.system.progress import Progress
@@ -77,18 +78,24 @@ def look_at(
             "a column `split` in the region table names some",
             file=sys.stderr,
         )
+    gradients = dict.fromkeys(config.preprocess.gradient for config in configs)
+    reaches = [(config.spec.reach, config.split) for config in configs]
     for sample in dataset.samples:
-        for said in (*_as_learned(sample, configs), *_as_shown(sample)):
+        for said in (*_as_learned(sample, gradients, reaches), *_as_shown(sample)):
             print(f"warning: {said}", file=sys.stderr)
 
 
-def _as_learned(sample: Sample, configs: Sequence[RunConfig]) -> Iterator[str]:
+def _as_learned(
+    sample: Sample,
+    gradients: Iterable[Gradient],
+    reaches: Sequence[tuple[Triple, SplitRecipe]],
+) -> Iterator[str]:
     """What is odd of a film for the trainings that it is for."""
-    for gradient in dict.fromkeys(config.preprocess.gradient for config in configs):
+    for gradient in gradients:
         yield from left_in(sample, gradient)
-    if configs:
-        z, y, x = (max(axis) for axis in zip(*(one.spec.reach for one in configs), strict=True))
-        yield from within_reach(sample, (z, y, x), configs[0].split)
+    if reaches:
+        z, y, x = (max(axis) for axis in zip(*(reach for reach, _ in reaches), strict=True))
+        yield from within_reach(sample, (z, y, x), reaches[0][1])
 
 
 def _as_shown(sample: Sample) -> Iterator[str]:
