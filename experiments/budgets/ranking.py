@@ -18,18 +18,14 @@ import json
 from pathlib import Path
 
 import numpy as np
+from _every_pixel import Material, every_pixel, material_of
 from scipy.stats import spearmanr
 from sklearn.metrics import jaccard_score
 
 from fibsem.analysis.estimates import Estimate
-from fibsem.config import Configuration, compose
-from fibsem.inference.model.predict import BlockScorer
-from fibsem.training.datasets import obtain
 from fibsem.training.estimating import estimate
 from fibsem.training.fit import train
 from fibsem.training.health import DivergedError
-from fibsem.training.material import Material
-from fibsem.training.scoring import scored_squares
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--json", type=Path)
@@ -46,16 +42,10 @@ FIGURES = {
 
 
 def exhaustive(material: Material, model: object, split: str) -> Estimate:
-    """Every labelled pixel of a split, each once."""
-    scorer = BlockScorer(material.config.spec, model)
-    labels, scores = [], []
-    for _, square in scored_squares(material, scorer, split):
-        known = square.labels <= 1
-        labels.append(square.labels[known])
-        scores.append(square.scores[square.inner][known])
-    every, p = np.concatenate(labels), np.concatenate(scores)
-    counts = int((every == 0).sum()), int((every == 1).sum())
-    return Estimate(every, p, np.ones(every.size), np.zeros(every.size, np.int64), counts)
+    """Every labelled pixel of a split, each once, as if it were drawn."""
+    labels, scores = every_pixel(material, model, split)
+    counts = int((labels == 0).sum()), int((labels == 1).sum())
+    return Estimate(labels, scores, np.ones(labels.size), np.zeros(labels.size, np.int64), counts)
 
 
 def choice(figures: list[float], tested: list[float]) -> dict[str, float]:
@@ -78,11 +68,7 @@ def networks() -> list[Material]:
                     f"model.filters={filters}", "train.epochs=1", f"train.steps={steps}",
                     f"train.learning_rate={rate}",
                 ]  # fmt: skip
-                config = Configuration(compose("train", overrides)).run
-                if found:
-                    found.append(found[0].for_config(config))
-                else:
-                    found.append(Material(obtain(config.data, config.split), config))
+                found.append(material_of("train", overrides, found[0] if found else None))
     return found
 
 

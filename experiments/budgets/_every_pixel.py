@@ -1,0 +1,38 @@
+"""Every labelled pixel of a split, as one network scores it.
+
+Looks inside: networks of the middle of a training or of a sweep are scored, which no command does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.config import Configuration, compose
+from fibsem.inference.model.predict import BlockScorer
+from fibsem.training.datasets import obtain
+from fibsem.training.material import Material
+from fibsem.training.scoring import scored_squares
+
+
+def material_of(command: str, overrides: Sequence[str], like: Material | None = None) -> Material:
+    """What a training with these overrides learns from; ``like`` has read the same dataset."""
+    config = Configuration(compose(command, list(overrides))).run
+    if like is not None:
+        return like.for_config(config)
+    return Material(obtain(config.data, config.split), config)
+
+
+def every_pixel(
+    material: Material, model: object, split: str
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+    """Labels (0 pore, 1 solid) and scores of all labelled pixels of a split, each once."""
+    scorer = BlockScorer(material.config.spec, model)
+    labels, scores = [], []
+    for _, square in scored_squares(material, scorer, split):
+        labelled = square.labels <= 1
+        labels.append(square.labels[labelled])
+        scores.append(square.scores[square.inner][labelled])
+    return np.concatenate(labels), np.concatenate(scores)
