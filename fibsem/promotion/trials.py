@@ -226,7 +226,8 @@ def common_objective(tracking: Tracking, runs: Sequence[Run]) -> Objective:
 
 def first_objective(tree: Tree) -> str:
     """What a trial's sweep searched for first."""
-    return str(tree.get("search", {}).get("objectives", [LOSS.key])[0])
+    named = tree.get("search", {}).get("objectives")
+    return str(named[0]) if named else LOSS.key
 
 
 def ranked_by(trials: Sequence[Trial]) -> str:
