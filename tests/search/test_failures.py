@@ -131,7 +131,8 @@ def test_an_isolated_trial_that_is_killed_ends_alone(run, monkeypatch):
 @pytest.mark.slow
 def test_a_pruned_trial_is_marked_and_counts(run):
     summary = run(
-        "search.objectives=[val/loss]", "search.pruner=median", "search.startup_trials=1", "search.pruner_warmup=0",
+        "search.objectives=[val/loss]", "search.pruner=median", "search.startup_trials=1",
+        "search.pruner_warmup=0", "search.seed=1",
         "~space.axes.train.learning_rate", "+space.axes.train.learning_rate=[0.02,1e-5]",
         "train.min_learning_rate=1e-7", "train.epochs=6", trials=6,
     )  # fmt: skip
