@@ -52,11 +52,11 @@ def normal_interval(
     return mean - half, mean + half
 
 
-def porosity_interval(squares: Sequence[Confusion]) -> tuple[float, float]:
+def interval_by_pixels(squares: Sequence[Confusion]) -> tuple[float, float]:
     """95 % interval of the porosity that squares are given, over squares, each by its pixels.
 
     >>> full, corner = Confusion(((30, 0), (0, 70))), Confusion(((1, 0), (0, 0)))
-    >>> low, high = porosity_interval([full, full, corner])
+    >>> low, high = interval_by_pixels([full, full, corner])
     >>> low < 61 / 201 < high
     True
     """

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from fibsem.analysis.intervals import porosity_interval
+from fibsem.analysis.intervals import interval_by_pixels
 from fibsem.analysis.metrics import Confusion, over_squares, pooled
 from fibsem.analysis.places import by_place
 
@@ -178,7 +178,7 @@ def post_processing(
 
 def _one_run(places: Iterable[Sequence[Confusion]]) -> dict[str, Any]:
     """Figures of the squares of places as spreads of a single run, with that of porosity."""
-    low, high = porosity_interval([pooled(some) for some in places])
+    low, high = interval_by_pixels([pooled(some) for some in places])
     figures = {
         **over_squares([part for some in places for part in some]),
         "porosity_low": low,

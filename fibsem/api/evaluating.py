@@ -180,7 +180,7 @@ def run(tree: Tree) -> EvaluateResult:
     from fibsem.training.start import pinned
     from fibsem.training.worked import worked_on
 
-    for line in given.typed_for_nothing:
+    for line in given.typed_for_nothing():
         print(line)
     dataset = obtain(config.data, config.split)
     look_at(dataset, SPLITS, [config])

@@ -197,7 +197,7 @@ def prepare(tree: Tree) -> Prepared:
     ):
         check_figures(f"search.{key}", figures, val_all=config.train.val_all)
     check_used({key: [one.run.why_unused(key) for one in trainings] for key in space.axes})
-    for line in (*typed.notes(space.axes), *trainings[0].typed_for_nothing):
+    for line in (*typed.notes(space.axes), *trainings[0].typed_for_nothing(space.axes)):
         print(line)
     size = "infinitely many points" if math.isinf(space.size) else f"{space.size:.0f} points"
     print(
@@ -207,7 +207,7 @@ def prepare(tree: Tree) -> Prepared:
     from fibsem.training.datasets import look_at, obtain
 
     dataset = obtain(config.data, config.split)
-    look_at(dataset, configs=[one.run for one in one_of_each(given, space)])
+    look_at(dataset, configs=[one.run for one in trainings])
 
     from fibsem.training.material import Material
     from fibsem.training.start import pinned

@@ -121,7 +121,7 @@ def run(tree: Tree) -> TrainResult:
     from fibsem.training.start import pinned
     from fibsem.training.worked import worked_on
 
-    for line in given.typed_for_nothing:
+    for line in given.typed_for_nothing():
         print(line)
     dataset = obtain(config.data, config.split)
     needed = SPLITS if config.train.test else SPLITS[:2]

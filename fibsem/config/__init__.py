@@ -29,7 +29,6 @@ from fibsem.config.search import SearchConfig
 from fibsem.config.segmentation import estimate_of, voxel_nm_of, weights_of
 from fibsem.config.training import DIGEST, SHIPPED, TrainConfig, digest_in
 from fibsem.config.trees import defaults_of, output_folder, settings_hash, settings_of
-from fibsem.config.typed import typed_values
 
 __all__ = [
     "AUTO",
@@ -65,7 +64,6 @@ __all__ = [
     "run_command",
     "settings_hash",
     "settings_of",
-    "typed_values",
     "voxel_nm_of",
     "weights_of",
     "with_architecture",

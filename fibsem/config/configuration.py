@@ -14,7 +14,7 @@ from fibsem.config.promotion import GateConfig, PostProcessingConfig, PromoteCon
 from fibsem.config.reading import Tree, flat, read, read_path, require
 from fibsem.config.runs import AUTO, DataConfig, RunConfig, SamplingConfig, TrackingConfig
 from fibsem.config.search import SearchConfig, of_epochs
-from fibsem.config.training import TrainConfig
+from fibsem.config.training import TrainConfig, used_with
 from fibsem.config.typed import AXES, typed_values
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.split import SplitRecipe
@@ -206,11 +206,13 @@ class Configuration:
             if key in keys and value != now[key]
         ]
 
-    @property
-    def typed_for_nothing(self) -> Iterator[str]:
-        """What was typed of a training and does nothing in it, a line each."""
+    def typed_for_nothing(self, axes: Container[str] = ()) -> Iterator[str]:
+        """What was typed of a training and does nothing in it, a line each.
+
+        ``axes`` are those of a sweep: what says whether a key does anything may be one of them.
+        """
         for key, value in self.typed.items():
-            if why := self.run.why_unused(key):
+            if (why := self.run.why_unused(key)) and used_with(key) not in axes:
                 yield f"{key}={value} does nothing: {why}"
 
     def with_values(self, values: Mapping[str, Any]) -> Configuration:

@@ -30,12 +30,13 @@ def read_space(tree: Tree) -> Space:
         before it.
     """
     given, declared = Configuration(tree), tree["space"]
+    by_lattice = tree["train"]["validation"] == "lattice"
     axes: dict[str, Axis] = {}
     conditions: dict[str, Conditions] = {}
     for key, axis, when in _axes(declared["axes"]):
         given.with_values({key: None})  # refuses a key that the configuration does not have
-        compared = COMPARED_BY + LATTICE * (tree["train"]["validation"] == "lattice")
-        sweepable = key.partition(".")[0] in SWEPT and key not in compared
+        compared = key in COMPARED_BY or (by_lattice and key in LATTICE)
+        sweepable = key.partition(".")[0] in SWEPT and not compared
         require("space.axes", key, sweepable, f"keys of {', '.join(SWEPT)}, by which trials of "
                 "the same data, judged on the same pixels, may differ")  # fmt: skip
         for other in when:

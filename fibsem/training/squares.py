@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fibsem.analysis.calibration import Platt
-from fibsem.analysis.intervals import porosity_interval
+from fibsem.analysis.intervals import interval_by_pixels
 from fibsem.analysis.metrics import Confusion, Counted, cross_entropy, over_squares, pooled
 from fibsem.analysis.places import by_place
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
@@ -122,7 +122,7 @@ def labelled_figures(
     parts = confusions(chosen, split, kind)
     matrices = ((one.sample, one.at, one.confusion(kind)) for one in chosen)
     places = by_place((name, at, counts) for name, at, counts in matrices if counts is not None)
-    low, high = porosity_interval([pooled(some) for some in places.values()])
+    low, high = interval_by_pixels([pooled(some) for some in places.values()])
     losses = [(one.loss, one.half.pixels) for one in chosen if one.loss is not None]
     loss = sum(loss * n for loss, n in losses) / max(1, sum(n for _, n in losses))
     return {**over_squares(parts), "loss": loss, "porosity_low": low, "porosity_high": high}
