@@ -4,6 +4,7 @@ Public is ``fibsem.api``, and what a package lists in ``__all__``.
 """
 
 import ast
+import importlib
 import json
 import re
 import runpy
@@ -17,19 +18,30 @@ from fibsem.errors import UserError
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENTS = sorted((ROOT / "experiments").rglob("*.py"))
+COMMANDS = [file.stem for file in sorted(CONF.glob("*.yaml")) if file.stem != "base"]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-#: Imports of inner names by experiments, which shall fall; two came with what networks begin with.
-MOST = 205
+#: Imports of inner names by experiments, which shall fall. Half of them are in the inputs of
+#: `reliability`, which are held against versions of the package that had no public names.
+MOST = 71
+
+
+def _is_public(file):
+    """Whether a package says what of it is public."""
+    body = ast.parse(file.read_text(encoding="utf-8")).body
+    assigned = [node.targets[0] for node in body if isinstance(node, ast.Assign)]
+    return "__all__" in {
+        n.id for names in assigned for n in ast.walk(names) if isinstance(n, ast.Name)
+    }
 
 
 def _public():
-    """Modules whose names are public."""
-    found = {"fibsem", "fibsem.errors", "fibsem.geometry"}
+    """Public names by module; None: all of it."""
+    found = {"fibsem": {"api", "errors", "geometry", *COMMANDS}, "fibsem.errors": None}
+    found["fibsem.geometry"] = None
     for file in (ROOT / "fibsem").rglob("__init__.py"):
-        body = ast.parse(file.read_text(encoding="utf-8")).body
-        assigned = [node.targets[0] for node in body if isinstance(node, ast.Assign)]
-        if any(isinstance(name, ast.Name) and name.id == "__all__" for name in assigned):
-            found.add(".".join(file.parent.relative_to(ROOT).parts))
+        if _is_public(file):
+            name = ".".join(file.parent.relative_to(ROOT).parts)
+            found[name] = {*importlib.import_module(name).__all__}
     return found
 
 
@@ -40,18 +52,22 @@ def inner(source):
     """Dotted names that some source imports and nobody promises."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            names = {alias.name for alias in node.names} - PUBLIC
+            names = {alias.name for alias in node.names} - PUBLIC.keys()
             yield from (name for name in names if name.startswith("fibsem."))
         elif isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith("fibsem."):
-            dotted = {f"{node.module}.{alias.name}" for alias in node.names}
-            if node.module != "fibsem" and node.module in PUBLIC:
-                continue
-            yield from dotted - PUBLIC
+            names = {alias.name for alias in node.names}
+            public = PUBLIC.get(node.module, set())
+            dotted = {
+                f"{node.module}.{name}"
+                for name in names
+                if public is not None and name not in public
+            }
+            yield from dotted - PUBLIC.keys()
 
 
 def test_what_is_inside_is_told_from_what_is_public():
     source = "from fibsem import api\nfrom fibsem.config import read\nimport fibsem.search.sweep\n"
-    source += "def f():\n    from fibsem.analysis import figures, tables\n"
+    source += "def f():\n    from fibsem.analysis import Platt, figures, tables\n"
     assert [*inner(source)] == ["fibsem.search.sweep", "fibsem.analysis.tables"]
 
 
@@ -81,7 +97,6 @@ def test_notebooks_use_the_interface_alone(file):
 OVERRIDE = re.compile(r"(~[a-z_.]+\w*$|[~+]*[a-z_]+(\.\w+)*=)")
 #: Where commands are told what is wrong on purpose.
 HOSTILE = ROOT / "experiments" / "reliability" / "inputs"
-COMMANDS = [file.stem for file in sorted(CONF.glob("*.yaml")) if file.stem != "base"]
 
 
 def _overrides(source):

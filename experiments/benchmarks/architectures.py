@@ -7,8 +7,6 @@ padding, default sizes. For each: pixels per second of the dense form and of `pr
 patches with the same weights, their ratio, the largest difference of the two results, and the share
 of the rate of a matrix product (measured in the same run) that the convolutions of the dense form
 reach. The U-Net has no patch form, the 1dcnn no dense one.
-
-Looks inside: the forms of a network are timed without the files and the tiles of a command.
 """
 
 from __future__ import annotations
@@ -21,8 +19,7 @@ import keras
 import numpy as np
 
 from fibsem.geometry import Nbhd
-from fibsem.inference.model.cost import operations_per_pixel
-from fibsem.inference.model.predict import BlockScorer
+from fibsem.inference import BlockScorer, operations_per_pixel
 from fibsem.models import MODELS, build, resolve
 
 TILE, PATCHES, BATCH = 512, 1024, 128

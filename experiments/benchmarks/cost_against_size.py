@@ -14,8 +14,6 @@ with the reading before and the finishing after, which nothing overlaps. The las
 straight line: labelling_s = first_s + pixels * s_per_pixel, least squares of relative deviations.
 `flat_time` is the largest deviation of (labelling_s - first_s) / pixels from its median,
 `flat_time_with_first` that of labelling_s / pixels; `flat_memory` that of the peak memory.
-
-Looks inside: its networks are untrained, of which only a bundle made by hand can be segmented with.
 """
 
 from __future__ import annotations
@@ -40,12 +38,12 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from fibsem.analysis.postprocessing import PostProcessing
-from fibsem.data.preprocessing import Recipe
+from fibsem.data import Recipe
 from fibsem.data.volumes import create_volume
 from fibsem.geometry import Nbhd
-from fibsem.inference.model.segmenter import Scorer, Segmenter
+from fibsem.inference import Scorer, Segmenter
 from fibsem.models import build, resolve
-from fibsem.tracking.bundle import Bundle
+from fibsem.tracking import Bundle
 
 rows, columns = args.size
 #: Slices and share of the area of every volume.

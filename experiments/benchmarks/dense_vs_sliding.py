@@ -5,8 +5,6 @@
 About two minutes on 2 cores. 2dcnn, 81x81x3, four blocks. Three rates in pixels per second: the
 dense form; `model.predict` of the same weights on batches of patches; `model.predict` of the
 thesis's same-padded network. Expected: dense at least 250 and 450 times faster.
-
-Looks inside: the dense form is timed without the files and the tiles of a command.
 """
 
 from __future__ import annotations
@@ -21,7 +19,7 @@ import keras
 import numpy as np
 
 from fibsem.geometry import Nbhd
-from fibsem.inference.model.predict import BlockScorer
+from fibsem.inference import BlockScorer
 from fibsem.models import build, resolve
 
 TILE, PATCHES, BATCH = 1024, 1536, 128

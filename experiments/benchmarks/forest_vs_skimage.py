@@ -48,10 +48,10 @@ def run_ours():
     import numpy as np
 
     from fibsem.analysis.postprocessing import PostProcessing
-    from fibsem.data.preprocessing import Recipe, fit_correction
+    from fibsem.data import Recipe, fit_correction
     from fibsem.data.volumes import ArrayVolume
     from fibsem.geometry import Nbhd
-    from fibsem.inference.model.segmenter import Scorer, Segmenter
+    from fibsem.inference import Scorer, Segmenter
     from fibsem.inference.tiling.tiles import choose_tiling
     from fibsem.inference.volume.slab import SlabWorker
     from fibsem.models import resolve

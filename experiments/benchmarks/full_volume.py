@@ -6,8 +6,6 @@
 2247 x 3372 pixels a slice, six slices by default. A film is simulated and a network trained for two
 minutes first; both stay in --folder. The segmentation is the command as users type it, in a process
 of its own. One that was interrupted is gone on with, but its time is not reported.
-
-Looks inside: the network alone is timed beside the whole command.
 """
 
 from __future__ import annotations
@@ -53,12 +51,11 @@ if not (film / "dataset.yaml").is_file():
 from fibsem import models
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import Configuration, compose
-from fibsem.data.preprocessing import Recipe
+from fibsem.data import Recipe
 from fibsem.geometry import Nbhd
-from fibsem.inference.model.predict import BlockScorer
-from fibsem.inference.model.segmenter import Segmenter
+from fibsem.inference import BlockScorer, Segmenter
 from fibsem.models import resolve
-from fibsem.tracking.bundle import Bundle, load_bundle
+from fibsem.tracking import Bundle, load_bundle
 
 if not (bundle / "bundle.json").is_file():
     command(
@@ -101,7 +98,7 @@ network_px_per_s = height * width / seconds(lambda: scorer(block), 3)
 from fibsem.analysis.postprocessing import segment_slice
 from fibsem.data.volumes import open_volume
 from fibsem.geometry import Box
-from fibsem.inference.model.cost import operations_per_pixel
+from fibsem.inference import operations_per_pixel
 
 STRIP = (8, 256)
 thesis = models.build(resolve("2dcnn", Nbhd.parse("81x81x3"), "same", {"blocks": 4}))

@@ -6,8 +6,6 @@ About two minutes on 2 cores. For patch and grid mode at 33x33x3 and 81x81x3 on 
 samples a second that the pipeline delivers by itself, samples a second that are trained on, their
 ratio, and the share of an epoch that validation takes. Expected: ratios above 3, validation below a
 tenth. The keys without a prefix are those of the tightest case.
-
-Looks inside: the batches of a training are timed without the training.
 """
 
 from __future__ import annotations
@@ -19,9 +17,7 @@ from _common import options, report
 args = options(__doc__.splitlines()[0]).parse_args()
 
 from fibsem.config import Configuration, compose
-from fibsem.training.datasets import obtain
-from fibsem.training.fit import epoch_batches, train
-from fibsem.training.material import Material
+from fibsem.training import Material, epoch_batches, obtain, train
 
 
 def case(mode: str, nbhd: str) -> dict[str, float]:

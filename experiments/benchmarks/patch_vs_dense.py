@@ -26,8 +26,8 @@ import keras
 import numpy as np
 
 from fibsem.geometry import Nbhd
-from fibsem.inference.model.cost import pixels_per_second
-from fibsem.inference.model.predict import PATCH_BATCH, BlockScorer, compiled
+from fibsem.inference import BlockScorer, pixels_per_second
+from fibsem.inference.model.predict import PATCH_BATCH, compiled
 from fibsem.inference.volume.budget import GIB
 from fibsem.models import build, resolve
 

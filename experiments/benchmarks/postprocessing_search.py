@@ -26,7 +26,7 @@ import numpy as np
 from _common import options, report, seconds
 from scipy.ndimage import gaussian_filter
 
-from fibsem.analysis.metrics import pooled
+from fibsem.analysis import pooled
 from fibsem.analysis.postprocessing import (
     PostProcessing,
     SampledParts,

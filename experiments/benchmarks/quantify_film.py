@@ -32,10 +32,8 @@ from fibsem.data.phantom import PhantomRecipe
 from fibsem.data.phantom.structure import Structure
 from fibsem.data.volumes import create_volume, open_volume
 from fibsem.geometry import Box
-from fibsem.quantification.options import QuantifyConfig
-from fibsem.quantification.quantification import quantify
-from fibsem.quantification.segmented import open_segmented
-from fibsem.system.files import write_json
+from fibsem.quantification import QuantifyConfig, open_segmented, quantify
+from fibsem.system import write_json
 
 recipe = replace(PhantomRecipe(), shape=tuple(args.shape), squares=3, square_px=32)
 

@@ -6,8 +6,6 @@ About three minutes. 2dcnn, 81x81x3, four blocks, one tile of 768 x 768 in float
 timed alone on input of its own shape and held against the rate of a matrix product. Then the whole
 network is timed in variants: XLA; Eigen's kernels instead of oneDNN's (a process of its own); ReLU
 in place of ELU; one and two threads. None of the variants is used; they say what would be gained.
-
-Looks inside: operations are counted layer by layer.
 """
 
 from __future__ import annotations
@@ -33,7 +31,7 @@ if args.threads:
     tf.config.threading.set_intra_op_parallelism_threads(args.threads)
 
 from fibsem.geometry import Nbhd
-from fibsem.inference.model.cost import operations_per_pixel
+from fibsem.inference import operations_per_pixel
 from fibsem.models import build, resolve
 
 spec = resolve("2dcnn", Nbhd.parse("81x81x3"), "valid", {"blocks": 4})

@@ -1,7 +1,4 @@
-"""Every labelled pixel of a split, as one network scores it.
-
-Looks inside: networks of the middle of a training or of a sweep are scored, which no command does.
-"""
+"""Every labelled pixel of a split, as one network scores it."""
 
 from __future__ import annotations
 
@@ -11,10 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.config import Configuration, compose
-from fibsem.inference.model.predict import BlockScorer
-from fibsem.training.datasets import obtain
-from fibsem.training.material import Material
-from fibsem.training.scoring import scored_squares
+from fibsem.inference import BlockScorer
+from fibsem.training import Material, obtain, scored_squares
 
 
 def material_of(command: str, overrides: Sequence[str], like: Material | None = None) -> Material:

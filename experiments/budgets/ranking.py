@@ -22,10 +22,9 @@ from _every_pixel import Material, every_pixel, material_of
 from scipy.stats import spearmanr
 from sklearn.metrics import jaccard_score
 
-from fibsem.analysis.estimates import Estimate
+from fibsem.analysis import Estimate
+from fibsem.training import DivergedError, train
 from fibsem.training.estimating import estimate
-from fibsem.training.fit import train
-from fibsem.training.health import DivergedError
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--json", type=Path)

@@ -20,19 +20,15 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import minimize_scalar
 
-from fibsem.analysis.calibration import Platt, with_temperature
-from fibsem.analysis.encoding import markdown
-from fibsem.analysis.metrics import cross_entropy
-from fibsem.analysis.reliability import Reliability
+from fibsem.analysis import Platt, Reliability, cross_entropy, markdown, with_temperature
 from fibsem.config import Configuration, DataConfig, compose, read
-from fibsem.data.split import SplitRecipe
-from fibsem.inference.model.segmenter import Scorer
+from fibsem.data import SplitRecipe
+from fibsem.inference import Scorer
 from fibsem.promotion.calibrating import labelled_pixels
-from fibsem.system.files import known_json, replace_file, write_json
-from fibsem.tracking.bundle import load_bundle
-from fibsem.training.datasets import obtain
-from fibsem.training.material import Material
-from fibsem.training.scoring import scored_squares
+from fibsem.system import replace_file, write_json
+from fibsem.system.files import known_json
+from fibsem.tracking import load_bundle
+from fibsem.training import Material, obtain, scored_squares
 
 
 def pixels(squares: list, sigma: float) -> tuple[np.ndarray, np.ndarray]:

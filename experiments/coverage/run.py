@@ -21,24 +21,26 @@ from scipy.ndimage import binary_dilation, gaussian_filter
 from scipy.stats import binomtest
 from skimage.filters import threshold_otsu
 
-from fibsem.analysis.intervals import (
-    Estimate,
+from fibsem.analysis import (
+    Confusion,
     difference_estimate,
-    labelled_over_mapped,
     normal_interval,
-    one_pixel_off,
     post_stratified_estimate,
+)
+from fibsem.analysis.intervals import (
+    PorosityEstimate,
+    labelled_over_mapped,
+    one_pixel_off,
     sampling_of,
     with_sampling,
 )
-from fibsem.analysis.metrics import Confusion
 from fibsem.analysis.structure import Film
 from fibsem.analysis.structure.cells import CellCounts
 from fibsem.analysis.structure.integral_range import integral_range
 from fibsem.analysis.structure.surface import porosity_per_px_of_slices
 from fibsem.data.phantom import PhantomRecipe, draw
 from fibsem.data.phantom.render import signals
-from fibsem.system.files import write_json
+from fibsem.system import write_json
 
 #: This volume: twelve films, four of each porosity; material: small films of one porosity.
 VOLUME = replace(PhantomRecipe(), seed=11, shape=(24, 384, 384), squares=3)
@@ -103,7 +105,7 @@ def by_slices(mapped: np.ndarray) -> tuple[float, float]:
     return normal_interval(mapped.mean((1, 2)).tolist())
 
 
-def estimates_of(porosity: float, squares: list[Confusion]) -> dict[str, Estimate]:
+def estimates_of(porosity: float, squares: list[Confusion]) -> dict[str, PorosityEstimate]:
     """Both estimators of the porosity of a film."""
     both = {
         "difference": difference_estimate(porosity, squares),
@@ -221,7 +223,9 @@ def of_material(records: list[dict]) -> dict:
         for n in COUNTS:
             errors = [record[f"difference {who} {n} error"] for record in records]
             # one who knows what films and squares vary by
-            oracle = Estimate(0.5, float(np.hypot(sd, np.sqrt(np.mean(np.square(errors))))), 1e9)
+            oracle = PorosityEstimate(
+                0.5, float(np.hypot(sd, np.sqrt(np.mean(np.square(errors))))), 1e9
+            )
             width = oracle.interval[1] - oracle.interval[0]
             for name in KINDS:
                 key = f"{name} {who} {n}"

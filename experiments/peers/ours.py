@@ -19,10 +19,9 @@ from exchange import MARGIN, Material, arguments, report, score_squares, write
 from fibsem import models
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import Configuration, compose
-from fibsem.data.preprocessing import Correction, Recipe
+from fibsem.data import Correction, Recipe
 from fibsem.data.volumes import ArrayVolume
-from fibsem.inference.model.segmenter import Scorer, Segmenter
-from fibsem.inference.options import Options
+from fibsem.inference import Options, Scorer, Segmenter
 from fibsem.inference.tiling.tiles import Room
 from fibsem.inference.tiling.tuning import tiling_of
 from fibsem.inference.volume.slab import SlabWorker

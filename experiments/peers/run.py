@@ -32,10 +32,9 @@ from paired import difference, miou
 
 from fibsem.analysis.postprocessing import ScoredSquare, search
 from fibsem.config import Configuration, compose
-from fibsem.data.sampling import load_windows
+from fibsem.data import load_windows
 from fibsem.evaluation.scores import THRESHOLDS
-from fibsem.training.datasets import obtain
-from fibsem.training.material import Material
+from fibsem.training import Material, obtain
 
 WHOLE = (slice(None), slice(None))
 DEFAULT = ["unet", "MONAI UNet, 0.1 M", "MONAI UNet, 1.6 M", "scikit-image forest"]

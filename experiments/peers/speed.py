@@ -5,8 +5,6 @@
 
 Each method scores --slices slices of --size pixels from an array in memory to probabilities in
 memory, after one slice that does not count, --repeats times in turn with the others.
-
-Looks inside: the other methods are given the slices that our correction makes.
 """
 
 from __future__ import annotations
@@ -24,8 +22,7 @@ import numpy as np
 from exchange import write
 from methods import MONAI, SKIMAGE, named
 
-from fibsem.data.corrected import CorrectedVolume
-from fibsem.data.preprocessing import Recipe, fit_correction
+from fibsem.data import CorrectedVolume, Recipe, fit_correction
 from fibsem.data.volumes import open_volume
 from fibsem.geometry import Box
 

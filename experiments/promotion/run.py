@@ -73,11 +73,8 @@ if args.stage != "compare":
 import pandas as pd
 
 from fibsem import models
-from fibsem.analysis import tables
-from fibsem.analysis.calibration import Platt
-from fibsem.analysis.encoding import markdown
+from fibsem.analysis import Platt, Spread, markdown, tables
 from fibsem.analysis.postprocessing import PostProcessing, search
-from fibsem.analysis.statistics import Spread
 from fibsem.config import (
     DataConfig,
     PostProcessingConfig,
@@ -86,18 +83,14 @@ from fibsem.config import (
     compose,
     read,
 )
-from fibsem.data.split import SplitRecipe
-from fibsem.inference.model.cost import seconds_per_gigapixel
-from fibsem.inference.model.segmenter import Member, Scorer, Segmenter
-from fibsem.promotion.calibrating import Reliabilities, calibration_errors, fit_calibration
+from fibsem.data import SplitRecipe
+from fibsem.inference import Member, Scorer, Segmenter, seconds_per_gigapixel
+from fibsem.promotion import best_trials, calibration_errors, final_configuration, fit_calibration
+from fibsem.promotion.calibrating import Reliabilities
 from fibsem.promotion.examination import counts_of, examined
-from fibsem.promotion.final import final_configuration
-from fibsem.promotion.trials import best_trials
-from fibsem.system.files import read_json, replace_file, write_json
-from fibsem.tracking.runs import Tracking
-from fibsem.training.datasets import obtain
-from fibsem.training.material import Material
-from fibsem.training.scoring import scored_squares
+from fibsem.system import read_json, replace_file, write_json
+from fibsem.tracking import Tracking
+from fibsem.training import Material, obtain, scored_squares
 from fibsem.training.squares import CHOSEN, labelled_figures
 
 

@@ -3,8 +3,6 @@
     .venv/bin/python experiments/real/flyem.py --data ../shared/data/flyem --json FILE
 
 Under 40 minutes on 2 cores; goes on where it was stopped. See README.md in this folder.
-
-Looks inside: the other methods are trained and scored on the pixels that ours are.
 """
 
 from __future__ import annotations
@@ -22,8 +20,8 @@ from skimage.filters import gaussian, threshold_otsu
 from sklearn.ensemble import RandomForestClassifier
 
 from fibsem import api
-from fibsem.analysis.metrics import Confusion, pooled
-from fibsem.data.sampling import balanced_pixels
+from fibsem.analysis import Confusion, pooled
+from fibsem.data import balanced_pixels
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--data", type=Path, required=True, help="folder with dataset.yaml")

@@ -75,17 +75,13 @@ def overrides(line: str, seed: int) -> list[str]:
 
 def cell(given: list[str]) -> dict:
     """Train one, choose its threshold, score the test squares."""
-    from fibsem.analysis.metrics import pooled
+    from fibsem.analysis import pooled
     from fibsem.analysis.postprocessing import search
     from fibsem.config import Configuration, compose
     from fibsem.errors import UserError
     from fibsem.evaluation.scores import THRESHOLDS
-    from fibsem.inference.model.cost import operations_per_pixel
-    from fibsem.inference.model.predict import BlockScorer
-    from fibsem.training.datasets import obtain
-    from fibsem.training.fit import train
-    from fibsem.training.material import Material
-    from fibsem.training.scoring import scored_squares
+    from fibsem.inference import BlockScorer, operations_per_pixel
+    from fibsem.training import Material, obtain, scored_squares, train
 
     config = Configuration(compose("train", given)).run
     material = Material(obtain(config.data, config.split), config)

@@ -46,13 +46,13 @@ def studies_of(storage: str, folder: Path, claims: int) -> Iterator[Any]:
     Small ones: who claims reads all that waits, and is to spend its time with claiming.
     """
     from fibsem.config import SearchConfig
+    from fibsem.search import Choice, Range, Space
     from fibsem.search.samplers import objectives
-    from fibsem.search.space import Choice, Range, Space
 
     if storage == "keras_tuner":
-        from fibsem.search.tuner_study import TunerStudy as Study
+        from fibsem.search import TunerStudy as Study
     else:
-        from fibsem.search.optuna_study import OptunaStudy as Study
+        from fibsem.search import OptunaStudy as Study
 
     axes = {"model.blocks": Choice((1, 2, 3)), "train.learning_rate": Range(0.001, 0.1, log=True)}
     space = Space("claims", axes, ("model.blocks",), 2, lambda values: True)

@@ -3,8 +3,6 @@
 Each file is emptied, halved, zeroed or has one bit flipped, and the same command is given again: it
 is right where it returns the figures of before. It may refuse in one line, if overwrite=true works
 then. It is wrong where it ends in a traceback or returns other figures.
-
-Looks inside: commands are cut into their steps, so that files are damaged between them.
 """
 
 from __future__ import annotations
@@ -25,7 +23,7 @@ from reuse import FILM, NETWORK, Bench
 from fibsem.config import Configuration, compose
 from fibsem.data.volumes import open_volume
 from fibsem.errors import UserError
-from fibsem.system.files import replace_file, write_json
+from fibsem.system import replace_file, write_json
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--folder", type=Path, default=Path("outputs/damage"))
@@ -137,13 +135,9 @@ UNDER = [
 
 def under(bench: Bench, home: Path, what: str, act: Any, numbers: list[int], at: int) -> Any:
     """Replace something while a command is at work; figures of half of two films are wrong."""
-    from fibsem.inference.options import Options
-    from fibsem.inference.volume.segmentation import segment_volume
-    from fibsem.tracking.bundle import load_bundle
-    from fibsem.tracking.runs import Tracking
-    from fibsem.training.datasets import obtain
-    from fibsem.training.material import Material
-    from fibsem.training.run import Job, run_job
+    from fibsem.inference import Options, segment_volume
+    from fibsem.tracking import Tracking, load_bundle
+    from fibsem.training import Job, Material, obtain, run_job
 
     shutil.rmtree(home, ignore_errors=True)
     film = shutil.copytree(bench.film, home / "film")

@@ -5,8 +5,6 @@
 About a minute. Every film is labelled twice by Otsu's threshold of the smoothed slice: as a whole
 (`valid=all`, as before there was anything else) and with what is not material left out. The truth
 is known by voxel, except for `interpolated`, `turned` and the real films.
-
-Looks inside: Otsu's threshold is no registered model.
 """
 
 from __future__ import annotations
@@ -23,12 +21,10 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from fibsem.analysis.postprocessing import PostProcessing
-from fibsem.data.preprocessing import Recipe
+from fibsem.data import Recipe
 from fibsem.data.volumes import ArrayVolume, Volume, open_volume
 from fibsem.geometry import Nbhd
-from fibsem.inference.model.segmenter import Segmenter
-from fibsem.inference.options import Options
-from fibsem.inference.volume.segmentation import segment_volume
+from fibsem.inference import Options, Segmenter, segment_volume
 from fibsem.models import resolve, untrained
 from tests.data.material import films
 

@@ -3,8 +3,6 @@
 Every pair of commands runs in this process, on a film of its own. The second one is right where it
 returns what it returns in a new folder, refused where it says what differs and changes nothing, and
 wrong where it returns the figures of the first.
-
-Looks inside: its bundles hold untrained networks, so that a second takes none.
 """
 
 from __future__ import annotations
@@ -26,7 +24,7 @@ import tifffile
 from fibsem.config import compose
 from fibsem.data.phantom import PhantomRecipe, simulate
 from fibsem.errors import UserError
-from fibsem.system.files import replace_file, write_json
+from fibsem.system import replace_file, write_json
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--folder", type=Path, default=Path("outputs/reuse"))
@@ -227,11 +225,11 @@ class Bench:
         import keras
 
         from fibsem.analysis.postprocessing import PostProcessing
-        from fibsem.data.preprocessing import Recipe
+        from fibsem.data import Recipe
         from fibsem.geometry import Nbhd
-        from fibsem.inference.model.segmenter import Segmenter
+        from fibsem.inference import Segmenter
         from fibsem.models import build, resolve
-        from fibsem.tracking.bundle import Bundle
+        from fibsem.tracking import Bundle
 
         for seed in (1, 2):
             keras.utils.set_random_seed(seed)

@@ -7,8 +7,6 @@ The command is started and ended with SIGKILL at random moments until it has bee
 times, then left alone; then the same with a Dask cluster of two workers, of which one is killed.
 `identical` is whether labels and probabilities, every level of them, are equal byte for byte to
 those of a run that was never stopped.
-
-Looks inside: its network is untrained, of which only a bundle made by hand can be segmented with.
 """
 
 from __future__ import annotations
@@ -41,12 +39,12 @@ import numpy as np
 import zarr
 
 from fibsem.analysis.postprocessing import PostProcessing
-from fibsem.data.preprocessing import Recipe
+from fibsem.data import Recipe
 from fibsem.data.volumes import create_volume
 from fibsem.geometry import Nbhd
-from fibsem.inference.model.segmenter import Scorer, Segmenter
+from fibsem.inference import Scorer, Segmenter
 from fibsem.models import build, resolve
-from fibsem.tracking.bundle import Bundle
+from fibsem.tracking import Bundle
 
 STORES = ("labels", "probabilities")
 

@@ -18,20 +18,17 @@ import numpy as np
 import pandas as pd
 
 from fibsem import api
-from fibsem.analysis.encoding import markdown
-from fibsem.analysis.intervals import difference_estimate
-from fibsem.analysis.metrics import Confusion
+from fibsem.analysis import Confusion, difference_estimate, markdown
 from fibsem.analysis.structure import Film, PartErrors
 from fibsem.config import compose
 from fibsem.data.phantom import PhantomRecipe, draw
 from fibsem.data.volumes import open_volume
+from fibsem.quantification import QuantifyConfig, Segmented, open_segmented, summary_of
 from fibsem.quantification.carried import carried, figures_of_part
-from fibsem.quantification.options import QuantifyConfig
 from fibsem.quantification.sampled import Sampled
-from fibsem.quantification.segmented import Segmented, open_segmented
 from fibsem.quantification.streamed import Streamed
-from fibsem.quantification.summary import summary_of
-from fibsem.system.files import known_json, replace_file, write_json
+from fibsem.system import replace_file, write_json
+from fibsem.system.files import known_json
 
 #: Squares that the annotator labels after the segmentation, pixels along their sides.
 SQUARES, SIDE = 12, 64

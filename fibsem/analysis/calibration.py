@@ -44,6 +44,11 @@ class Platt:
         frequent than in training.
     smoothed_px
         Standard deviation of the Gaussian before, as that of the post-processing; 0: none.
+
+    Examples
+    --------
+    >>> Platt(temperature=2.0)(np.array([[0.5, 0.8]])).round(3)  # a slice of two pixels
+    array([[0.5  , 0.667]], dtype=float32)
     """
 
     temperature: float = 1.0
@@ -184,6 +189,11 @@ def with_temperature(scores: Array, temperature: float) -> Array:
     -------
     float array
         Of the same shape and precision.
+
+    Examples
+    --------
+    >>> with_temperature(np.array([0.5, 0.8]), 2.0).round(3)  # 0.8 is odds of 4, sqrt(4) of 2
+    array([0.5  , 0.667])
     """
     if temperature == 1:
         return scores

@@ -21,6 +21,13 @@ class Confusion:
 
     Adding two pools their pixels: a combined figure is computed from pooled pixels, never as a
     mean over samples.
+
+    Examples
+    --------
+    >>> labels, scores = np.array([0, 0, 1, 1]), np.array([0.2, 0.6, 0.7, 0.9])
+    >>> counts = Confusion.at_threshold(labels, scores, 0.5)
+    >>> counts.counts, round(counts.miou, 3), counts.porosity
+    (((1, 1), (0, 2)), 0.583, 0.25)
     """
 
     counts: tuple[tuple[int, int], tuple[int, int]]
@@ -102,7 +109,11 @@ Counted = Annotated[
 
 
 def pooled(parts: Iterable[Confusion]) -> Confusion:
-    """Confusion matrix of the pixels of all parts together."""
+    """Confusion matrix of the pixels of all parts together.
+
+    >>> pooled([Confusion(((1, 0), (0, 3))), Confusion(((2, 1), (0, 1)))]).counts
+    ((3, 1), (0, 4))
+    """
     return sum(parts, Confusion(((0, 0), (0, 0))))
 
 
@@ -124,7 +135,11 @@ def porosity_error(samples: Iterable[Confusion]) -> float:
 
 
 def cross_entropy(labels: npt.NDArray[np.integer], scores: npt.NDArray[np.floating]) -> float:
-    """Mean binary cross-entropy of probabilities of solid; the objective of the search."""
+    """Mean binary cross-entropy of probabilities of solid, the loss of the study.
+
+    >>> round(cross_entropy(np.array([0, 1]), np.array([0.5, 0.5])), 4)  # ln 2
+    0.6931
+    """
     p = np.clip(np.asarray(scores, np.float64).ravel(), EPSILON, 1 - EPSILON)
     solid = np.asarray(labels).ravel() == 1
     return float(-np.where(solid, np.log(p), np.log1p(-p)).mean())

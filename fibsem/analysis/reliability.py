@@ -30,6 +30,13 @@ class Reliability:
         Share of them that is solid; nan where there are none.
     counts
         Pixels in each bin.
+
+    Examples
+    --------
+    >>> labels, scores = np.array([0, 1, 1, 1]), np.array([0.4, 0.4, 0.9, 0.9])
+    >>> curve = Reliability.of(labels, scores, bins=2)
+    >>> curve.predicted, curve.observed, round(curve.error, 3)
+    ((0.4, 0.9), (0.5, 1.0), 0.1)
     """
 
     predicted: tuple[Number, ...]

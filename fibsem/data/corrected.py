@@ -64,6 +64,15 @@ class CorrectedVolume:
     extent
         What of it is material. All else is read as mirrored material, as beyond the volume, and a
         slice without any as the nearest one with some.
+
+    Examples
+    --------
+    >>> from fibsem.data.preprocessing import Recipe, fit_correction
+    >>> from fibsem.data.volumes import ArrayVolume
+    >>> film = ArrayVolume(np.arange(24, dtype=np.uint8).reshape(2, 3, 4))
+    >>> seen = CorrectedVolume(film, fit_correction(film, Recipe(gradient="none")))
+    >>> seen.read(Box((0, 0, 0), (1, 3, 4)).grow((0, 1, 1))).shape  # mirrored at its borders
+    (1, 5, 6)
     """
 
     volume: Volume

@@ -35,7 +35,25 @@ FLAT = 1e-6
 @whole
 @dataclass(frozen=True)
 class Recipe:
-    """What to do to the grey values of a sample, in this order: gradient, then scaling."""
+    """What to do to the grey values of a sample, in this order: gradient, then scaling.
+
+    Attributes
+    ----------
+    gradient
+        Axis along which a straight line is taken off, ``x`` or ``y``, or ``none`` (thesis 3.2).
+    scaling
+        ``standardise``: to mean 0 and standard deviation 1; ``minmax``; ``mode``; or ``none``.
+
+    Raises
+    ------
+    UserError
+        If one of them is something else.
+
+    Examples
+    --------
+    >>> Recipe(scaling="none")
+    Recipe(gradient='x', scaling='none')
+    """
 
     gradient: Gradient = "x"
     scaling: Scaling = "standardise"
@@ -169,6 +187,19 @@ def fit_correction(
     Only what is material counts, where the extent tells it. Memory is that of one slice. ``mode``
     takes the fullest of 1024 bins of the grey values, without those that are saturated: black
     pores that were clipped are no grey value to divide by.
+
+    Raises
+    ------
+    UserError
+        If the grey values do not vary, and there is nothing to scale.
+
+    Examples
+    --------
+    >>> from fibsem.data.volumes import ArrayVolume
+    >>> rows, columns = np.indices((8, 8), np.uint8)
+    >>> grey = (100 + 50 * (rows // 4) + columns)[None]  # two bands, brighter along x
+    >>> round(255 * fit_correction(ArrayVolume(grey), Recipe(scaling="none")).slope, 6)
+    1.0
     """
     slope = centre = 0.0
     if recipe.gradient != "none":

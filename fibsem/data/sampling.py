@@ -159,6 +159,13 @@ def balanced_pixels(labels: Sequence[LabelArray], size: int, rng: np.random.Gene
         Number of pixels, even. Drawn without replacement while a class has enough of them.
     rng
         Source of randomness.
+
+    Examples
+    --------
+    >>> labels = np.array([[0, 0, 0, 0, 1, 1]], np.uint8)
+    >>> drawn = balanced_pixels([labels], 4, np.random.default_rng(0))
+    >>> sorted(drawn.label.tolist())
+    [0, 0, 1, 1]
     """
     drawn = [_draw_class(labels, value, size // 2, rng) for value in (0, 1)]
     window, y, x = (np.concatenate(parts) for parts in zip(*drawn, strict=True))

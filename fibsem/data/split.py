@@ -36,6 +36,11 @@ class SplitRecipe:
         Surroundings of a square; squares whose surroundings overlap go to one part.
     seed
         Seed of the division of squares.
+
+    Examples
+    --------
+    >>> SplitRecipe(gap=10).deepest  # of 11 slices, five on either side
+    11
     """
 
     gap: int = 10

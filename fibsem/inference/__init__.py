@@ -1,1 +1,5 @@
 """From a trained network to probabilities and labels of blocks and whole volumes."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fibsem.analysis.intervals import Estimate, one_pixel_off, sampling_of, with_sampling
+from fibsem.analysis.intervals import PorosityEstimate, one_pixel_off, sampling_of, with_sampling
 from fibsem.analysis.porosity_told import porosity_text
 from fibsem.analysis.structure.film import AXES
 from fibsem.analysis.structure.integral_range import IntegralRange, integral_range
@@ -106,7 +106,7 @@ def _intervals(
             wide = list(one_pixel_off(beside["volume"], per_px))
             interval["post_stratified"] = {**beside, "one_pixel_off": wide}
     if corrected is not None and 0 < corrected < 1 and np.isfinite(material.sd):
-        estimate = Estimate(corrected, own["error"], own["degrees"])
+        estimate = PorosityEstimate(corrected, own["error"], own["degrees"])
         both = with_sampling(estimate, *_sampling(own, corrected, porosity, material))
         interval["material"] = list(both.interval)
     return {

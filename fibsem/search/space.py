@@ -20,7 +20,11 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True)
 class Choice:
-    """One of a few values."""
+    """One of a few values.
+
+    >>> Choice((16, 32, 64)).draw(np.random.default_rng(0))
+    64
+    """
 
     values: tuple[Any, ...]
 
@@ -38,7 +42,11 @@ class Choice:
 
 @dataclass(frozen=True)
 class Range:
-    """A number between two bounds, uniform or log-uniform; whole if ``integer``."""
+    """A number between two bounds, uniform or log-uniform; whole if ``integer``.
+
+    >>> [part.low for part in Range(1e-4, 1e-1, log=True).strata(3)]  # equally probable parts
+    [0.0001, 0.001, 0.01]
+    """
 
     low: float
     high: float
@@ -103,6 +111,13 @@ class Space:
     forbid, and what leaves a head kernel wider than 9, is removed before pairs are enumerated.
     ``conditions`` maps an axis to the values of another one with which it exists: the width of a
     second dense layer where there is a second dense layer; ``limits`` narrow an axis that exists.
+
+    Examples
+    --------
+    >>> axes = {"model.filters": Choice((16, 32)), "model.blocks": Choice((2, 3, 4))}
+    >>> few = Space("few", axes, enumerated=(), strata=1, fits=lambda given: True)
+    >>> few.size, len(few.grid(seed=0, points=1))
+    (6.0, 6)
     """
 
     name: str

@@ -194,7 +194,14 @@ def synchronise(path: Path) -> None:
 
 
 def write_json(path: Path, record: object) -> None:
-    """Write a record as indented JSON, whole or not at all; numbers that are none become null."""
+    """Write a record as indented JSON, whole or not at all; numbers that are none become null.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_json(Path(folder) / "figures.json", {"miou": float("nan")})
+    ...     read_json(Path(folder) / "figures.json")
+    {'miou': None}
+    """
     replace_file(
         path, json.dumps(_finite(in_record(record)), indent=2, default=str, allow_nan=False) + "\n"
     )

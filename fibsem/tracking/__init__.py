@@ -1,1 +1,5 @@
 """MLflow: runs, bundles, registered models and their history; nobody else knows it."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -29,6 +29,7 @@ from fibsem.geometry import Box
 REQUIREMENTS = (
     "tensorflow", "keras", "numpy", "scipy", "mlflow", "connected-components-3d", "tifffile",
     "imagecodecs", "zarr", "rich", "scikit-learn", "scikit-image", "skops",
+    "lazy-loader",
 )  # fmt: skip
 #: Extent of the input example, (z, y, x); it is stored as text.
 EXAMPLE = (3, 48, 48)
@@ -102,7 +103,7 @@ def log_bundle(folder: Path, run_id: str, example: Voxels) -> str:
 def _sources(package: Path, scratch: Path) -> Path:
     """Copy the package's Python files, nothing else: a wheel also holds the configuration."""
     copied = scratch / package.name
-    for file in package.rglob("*.py"):
+    for file in (*package.rglob("*.py"), *package.rglob("*.pyi")):
         target = copied / file.relative_to(package)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, target)

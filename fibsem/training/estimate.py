@@ -19,7 +19,7 @@ OVERHEAD_S = 10.0
 
 
 @dataclass(frozen=True)
-class Estimate:
+class TimeEstimate:
     """Seconds of a step and of the longest training that the settings allow."""
 
     step_s: float
@@ -52,13 +52,13 @@ class Estimate:
 
 
 @uninterrupted()
-def estimate_training(material: Material) -> Estimate:
+def estimate_training(material: Material) -> TimeEstimate:
     """Time a few steps of the default network of a configuration."""
     config = material.config
     if not config.spec.is_network:  # a single pass: time all of it
         started = time.perf_counter()
         fit_features(material)
-        return Estimate(time.perf_counter() - started, 1, 1, None)
+        return TimeEstimate(time.perf_counter() - started, 1, 1, None)
     model = compiled_for_steps(config)
     batches, steps = epoch_batches(material, 0)
     timed = list(itertools.islice(batches(), 1 + TIMED_STEPS))
@@ -68,7 +68,7 @@ def estimate_training(material: Material) -> Estimate:
             started = time.perf_counter()
         model.train_on_batch(images, labels, sample_weight=weights)
     step_s = (time.perf_counter() - started) / max(1, len(timed) - 1)
-    return Estimate(step_s, steps, config.train.epochs, config.train.max_seconds)
+    return TimeEstimate(step_s, steps, config.train.epochs, config.train.max_seconds)
 
 
 def duration(seconds: float) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from fibsem.config import TrainConfig
 from fibsem.errors import UserError
 from fibsem.system.records import typed
-from fibsem.training.estimate import OVERHEAD_S, Estimate, duration
+from fibsem.training.estimate import OVERHEAD_S, TimeEstimate, duration
 from fibsem.training.probing import Probe
 from fibsem.training.results import Epoch
 
@@ -221,7 +221,7 @@ def forecast(first: Epoch, train: TrainConfig) -> str | None:
     )
 
 
-def instead(estimate: Estimate, budget_s: float = LONG_S) -> str:
+def instead(estimate: TimeEstimate, budget_s: float = LONG_S) -> str:
     """What a budget of an hour would do in place of something that takes longer."""
     probed = Probe(estimate.step_s, 0.1 * estimate.step_s * estimate.steps, OVERHEAD_S, 0.0)
     trials = max(1, int(budget_s / (6 * OVERHEAD_S + 1000 * probed.step_s)))

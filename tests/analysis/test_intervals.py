@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from fibsem.analysis.intervals import (
-    Estimate,
+    PorosityEstimate,
     difference_estimate,
     labelled_over_mapped,
     post_stratified_estimate,
@@ -53,7 +53,7 @@ def test_the_post_stratified_estimator_by_hand():
 
 def test_a_map_without_error_has_no_width():
     squares = [Confusion(((a, 0), (0, 100 - a))) for a in (20, 30, 40)]
-    assert difference_estimate(0.3, squares) == Estimate(0.3, 0.0, 2)
+    assert difference_estimate(0.3, squares) == PorosityEstimate(0.3, 0.0, 2)
     assert post_stratified_estimate(0.3, squares).error == 0
 
 
@@ -77,10 +77,10 @@ def test_the_interval_holds_the_truth_as_often_as_it_claims(estimator, n):
 
 
 def test_sampling_adds_in_squares_and_has_degrees_between():
-    found = with_sampling(Estimate(0.4, 0.03, 5), 0.04, 20)
+    found = with_sampling(PorosityEstimate(0.4, 0.03, 5), 0.04, 20)
     assert found.error == pytest.approx(0.05)
     assert found.degrees == pytest.approx(0.05**4 / (0.03**4 / 5 + 0.04**4 / 20))
-    assert with_sampling(Estimate(0.4, 0.0, 5), 0.0, 20).interval == (0.4, 0.4)
+    assert with_sampling(PorosityEstimate(0.4, 0.0, 5), 0.0, 20).interval == (0.4, 0.4)
 
 
 def test_what_maps_vary_by_is_corrected_to_what_pores_do():
@@ -120,5 +120,5 @@ def _square(labelled, mapped):
 
 
 def test_a_porosity_stays_a_porosity():
-    assert Estimate(0.01, 0.02, 5).interval[0] == 0
-    assert Estimate(0.99, 0.02, 5).interval[1] == 1
+    assert PorosityEstimate(0.01, 0.02, 5).interval[0] == 0
+    assert PorosityEstimate(0.99, 0.02, 5).interval[1] == 1

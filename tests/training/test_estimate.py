@@ -2,7 +2,7 @@
 
 import pytest
 
-from fibsem.training.estimate import OVERHEAD_S, Estimate, duration
+from fibsem.training.estimate import OVERHEAD_S, TimeEstimate, duration
 
 
 @pytest.mark.parametrize(
@@ -15,10 +15,10 @@ def test_times_are_said_as_people_say_them(seconds, words):
 
 def test_a_trial_takes_its_epochs_or_its_time():
     """Validation adds less than a tenth."""
-    estimate = Estimate(step_s=0.5, steps=40, epochs=10, max_seconds=None)
+    estimate = TimeEstimate(step_s=0.5, steps=40, epochs=10, max_seconds=None)
     assert estimate.epoch_s == pytest.approx(22)
     assert estimate.trial_s == pytest.approx(220 + OVERHEAD_S)
-    assert Estimate(0.5, 40, 10, 60.0).trial_s == pytest.approx(60 + OVERHEAD_S)
-    assert Estimate(0.5, 40, 10, 600.0).trial_s == pytest.approx(220 + OVERHEAD_S)
+    assert TimeEstimate(0.5, 40, 10, 60.0).trial_s == pytest.approx(60 + OVERHEAD_S)
+    assert TimeEstimate(0.5, 40, 10, 600.0).trial_s == pytest.approx(220 + OVERHEAD_S)
     assert "10 epochs of 40 steps, 500 ms a step" in estimate.sentence()
-    assert Estimate(3.0, 1, 1, None).sentence().endswith("13 s with the default model")
+    assert TimeEstimate(3.0, 1, 1, None).sentence().endswith("13 s with the default model")

@@ -23,7 +23,15 @@ EXPECTED_SHARE = 0.5
 
 
 def seconds_per_gigapixel(scorer: BlockScorer | Scorer) -> float:
-    """Seconds for 10^9 pixels at the rate of one timed block; the model alone."""
+    """Seconds for 10^9 pixels at the rate of one timed block; the model alone.
+
+    Examples
+    --------
+    ```python
+    spec = models.resolve("unet", Nbhd.parse("33x33x3"), "valid")
+    seconds_per_gigapixel(BlockScorer(spec, models.build(spec), "bfloat16"))
+    ```
+    """
     return 1e9 / pixels_per_second(scorer, SIDE[scorer.mode])
 
 
@@ -90,6 +98,12 @@ def operations_per_pixel(network: keras.Model) -> float:
 
     Those of its convolutions and dense layers; pools, activations and the halo of the block are
     left out. A network that is no dense twin is counted for one patch, which is one pixel.
+
+    Examples
+    --------
+    ```python
+    operations_per_pixel(BlockScorer(spec, model).network)  # of the dense form
+    ```
     """
     coarse = any(layer.name == "stem" for layer in network.layers)  # of a U-Net
     return sum(

@@ -24,7 +24,15 @@ FloatArray = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Member:
-    """A trained model and its geometry."""
+    """A trained model and its geometry; what an ensemble is made of.
+
+    Attributes
+    ----------
+    spec
+        Architecture, neighbourhood and hyperparameters.
+    model
+        Of :func:`fibsem.models.load`, or a network of :func:`fibsem.models.build`.
+    """
 
     spec: ModelSpec
     model: Model
@@ -50,6 +58,17 @@ class Segmenter:
         threshold were chosen on the scores as they are.
     symmetry
         Views of every block whose scores each member averages.
+
+    Examples
+    --------
+    Otsu's threshold, which learns nothing, as a model like any other:
+
+    >>> from fibsem.geometry import Nbhd
+    >>> from fibsem.models import resolve, untrained
+    >>> spec = resolve("threshold", Nbhd.parse("1x1x1"), "valid")
+    >>> otsu = Segmenter.of(spec, untrained(spec), Recipe(), PostProcessing(threshold=0.5))
+    >>> otsu.halo, otsu.classes
+    ((0, 4, 4), (0, 255))
     """
 
     members: tuple[Member, ...]

@@ -10,7 +10,7 @@ import numpy as np
 
 from fibsem.analysis.intervals import (
     FEWEST_SQUARES,
-    Estimate,
+    PorosityEstimate,
     difference_estimate,
     labelled_over_mapped,
     one_pixel_off,
@@ -117,7 +117,7 @@ class FilmSquares:
         }
 
 
-def _described(estimate: Estimate) -> Record:
+def _described(estimate: PorosityEstimate) -> Record:
     return {
         "porosity": estimate.porosity,
         "volume": list(estimate.interval),

@@ -1,0 +1,13 @@
+from .calibration import Platt as Platt
+from .calibration import with_temperature as with_temperature
+from .encoding import as_csv as as_csv
+from .encoding import markdown as markdown
+from .estimates import Estimate as Estimate
+from .intervals import difference_estimate as difference_estimate
+from .intervals import normal_interval as normal_interval
+from .intervals import post_stratified_estimate as post_stratified_estimate
+from .metrics import Confusion as Confusion
+from .metrics import cross_entropy as cross_entropy
+from .metrics import pooled as pooled
+from .reliability import Reliability as Reliability
+from .statistics import Spread as Spread

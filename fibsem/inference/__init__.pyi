@@ -1,0 +1,9 @@
+from .model.cost import operations_per_pixel as operations_per_pixel
+from .model.cost import pixels_per_second as pixels_per_second
+from .model.cost import seconds_per_gigapixel as seconds_per_gigapixel
+from .model.predict import BlockScorer as BlockScorer
+from .model.segmenter import Member as Member
+from .model.segmenter import Scorer as Scorer
+from .model.segmenter import Segmenter as Segmenter
+from .options import Options as Options
+from .volume.segmentation import segment_volume as segment_volume

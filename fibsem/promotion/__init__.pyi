@@ -1,0 +1,4 @@
+from .calibrating import calibration_errors as calibration_errors
+from .calibrating import fit_calibration as fit_calibration
+from .final import final_configuration as final_configuration
+from .trials import best_trials as best_trials

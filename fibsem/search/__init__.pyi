@@ -1,0 +1,5 @@
+from .optuna_study import OptunaStudy as OptunaStudy
+from .space import Choice as Choice
+from .space import Range as Range
+from .space import Space as Space
+from .tuner_study import TunerStudy as TunerStudy

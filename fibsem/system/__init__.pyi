@@ -1,0 +1,3 @@
+from .files import read_json as read_json
+from .files import replace_file as replace_file
+from .files import write_json as write_json

@@ -1,0 +1,3 @@
+from .bundle import Bundle as Bundle
+from .bundle import load_bundle as load_bundle
+from .runs import Tracking as Tracking

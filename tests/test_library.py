@@ -1,0 +1,48 @@
+"""The public names of every package: listed once, explained on a page, loaded when asked for."""
+
+import ast
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+STUBS = sorted((ROOT / "fibsem").glob("*/__init__.pyi"))
+PAGE = (ROOT / "docs" / "library.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("stub", STUBS, ids=lambda stub: stub.parent.name)
+def test_public_names_are_what_their_modules_define(stub):
+    package = importlib.import_module(f"fibsem.{stub.parent.name}")
+    for node in ast.parse(stub.read_text(encoding="utf-8")).body:
+        module = importlib.import_module(f"{package.__name__}.{node.module}")
+        for alias in node.names:
+            assert getattr(package, alias.name) is getattr(module, alias.name)
+
+
+def test_the_page_explains_the_public_names():
+    packages = [importlib.import_module(f"fibsem.{stub.parent.name}") for stub in STUBS]
+    listed = {f"{package.__name__}.{name}" for package in packages for name in package.__all__}
+    assert {*re.findall(r"^::: (\S+)$", PAGE, re.MULTILINE)} == listed
+
+
+def test_packages_load_their_names_when_they_are_asked_for():
+    """Keras takes seconds: `fibsem.data` must not wait for it because of its neighbours."""
+    names = ", ".join(f"fibsem.{stub.parent.name}" for stub in STUBS)
+    code = (
+        f"import sys, {names}; print(sorted({{'keras', 'mlflow', 'optuna'}} & sys.modules.keys()))"
+    )
+    line = [sys.executable, "-c", code]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["[]"]
+
+
+def test_the_lines_of_the_page_run():
+    (code,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    *lines, last = code.strip().splitlines()
+    names = {}
+    exec("\n".join(lines), names)
+    assert eval(last, names) == (64, 64)
