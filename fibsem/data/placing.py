@@ -13,6 +13,7 @@ from fibsem.data.material import odd_in
 from fibsem.data.preprocessing import evenly_spaced
 from fibsem.data.samples import Region, Sample
 from fibsem.data.strangers import strangers
+from fibsem.data.undrawn import undrawn
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 
@@ -45,6 +46,7 @@ def doubts(sample: Sample) -> Iterator[str]:
     yield from (f"{sample.name}: {said}" for said in odd_in(sample.volume, extent))
     yield from misplaced(sample)
     yield from strangers(sample)
+    yield from undrawn(sample)
 
 
 def misplaced(sample: Sample) -> Iterator[str]:
