@@ -29,12 +29,12 @@ class CompareResult(Result):
 
     @property
     def squares(self) -> Paired:
-        """Over the places of the test squares that both have."""
+        """Paired difference in test mIoU over the places that both evaluations scored."""
         return Paired(**self.summary["squares"])
 
     @property
     def seeds(self) -> Paired:
-        """Over the seeds that both have."""
+        """Paired difference in test mIoU over the seeds that both evaluations have."""
         return Paired(**self.summary["seeds"])
 
     @property

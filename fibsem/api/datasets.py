@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from fibsem.api.options import one_line_errors, overrides_of, tree_of
 from fibsem.api.results import as_html
-from fibsem.config import DataConfig, flat, override, read
+from fibsem.config import DataConfig, flat, override, read, require
 from fibsem.data.dataset import Dataset
 from fibsem.data.preprocessing import evenly_spaced
 from fibsem.data.samples import Region
@@ -62,7 +62,19 @@ class OpenDataset:
         return {sample.name: sample.volume for sample in self.dataset.samples}
 
     def squares(self, split: str) -> list[tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]]:
-        """Grey values in [0, 1] and labels (0 pore, 1 solid, 255 unlabelled) of a part, (h, w)."""
+        """Grey values and labels of the squares of one part.
+
+        Parameters
+        ----------
+        split
+            ``train``, ``val`` or ``test``.
+
+        Returns
+        -------
+        list of (grey, labels)
+            (h, w) float32 in [0, 1], and (h, w) uint8: 0 pore, 1 solid, 255 unlabelled.
+        """
+        require("split", split, split in SPLITS, ", ".join(SPLITS))
         regions = [region for region in self._regions if region.split == split]
         return [(self._grey(region), region.read()) for region in regions]
 

@@ -36,17 +36,17 @@ class EvaluateResult(Result):
     --------
     ```python
     network = api.evaluate("demo", nbhd="33x33x3", seeds=3)
-    network.test["miou"].mean, network.figures("test_all")["porosity"].std
+    network.test["miou"].mean, network.metrics("test_all")["porosity"].std
     ```
     """
 
     @property
     def run_id(self) -> str:
-        """Of the parent run in MLflow."""
+        """Id of the parent run in MLflow, whose children are the seeds."""
         return str(self.summary["run_id"])
 
-    def figures(self, group: str) -> dict[str, Spread]:
-        """Mean and standard deviation over the seeds of every figure of a group.
+    def metrics(self, group: str) -> dict[str, Spread]:
+        """Mean and standard deviation over the seeds of every metric of a group.
 
         Parameters
         ----------
@@ -59,19 +59,23 @@ class EvaluateResult(Result):
             require("group", group, False, f"one of {choices}")
         return {key: _spread(value) for key, value in self.summary[group].items()}
 
+    def figures(self, group: str) -> dict[str, Spread]:
+        """What :meth:`metrics` gives, by its former name."""
+        return self.metrics(group)
+
     @property
     def val(self) -> dict[str, Spread]:
         """``miou``, ``accuracy`` and ``loss`` on the balanced validation pixels."""
-        return self.figures("val")
+        return self.metrics("val")
 
     @property
     def test(self) -> dict[str, Spread]:
         """``miou``, ``accuracy`` and ``loss`` on the balanced test pixels."""
-        return self.figures("test")
+        return self.metrics("test")
 
     @property
     def runs(self) -> pd.DataFrame:
-        """Every seed: its run in MLflow, its cost and its figures."""
+        """Every seed: its run in MLflow, its cost and its metrics."""
         import pandas as pd
 
         return pd.json_normalize(list(self.summary["runs"]), sep="/")
@@ -152,7 +156,7 @@ def evaluate(
     --------
     ```python
     scored = api.evaluate("demo", nbhd="33x33x3", seeds=3)
-    scored.test["miou"].mean, scored.figures("test_all")["miou"].std
+    scored.test["miou"].mean, scored.metrics("test_all")["miou"].std
     ```
     """
     tree = tree_of(

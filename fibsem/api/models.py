@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fibsem.api.options import one_line_errors, tree_of
-from fibsem.config import TrackingConfig, read
+from fibsem.config import TrackingConfig, read, require
 
 if TYPE_CHECKING:
     from fibsem.tracking.bundle import Bundle
@@ -41,7 +41,7 @@ class LoadedModel:
 
     @property
     def version(self) -> str | None:
-        """Of the registered model; None of a folder."""
+        """Registered version, as a text; None where the model is a folder."""
         return self.bundle.version
 
     @property
@@ -56,7 +56,7 @@ class LoadedModel:
 
     @property
     def voxel_nm(self) -> tuple[float | None, float | None, float | None]:
-        """Of the films that it was trained on, (z, y, x)."""
+        """Voxel size of the films that it was trained on, (z, y, x) nm; None where unknown."""
         return self.bundle.voxel_nm
 
     def __repr__(self) -> str:
@@ -98,6 +98,8 @@ def load(weights: str | Path = CHAMPION, **options: Any) -> LoadedModel:
     api.segment(stack, model).porosity
     ```
     """
+    legal = isinstance(weights, str | Path)
+    require("weights", type(weights).__name__, legal, "an address in MLflow or a folder")
     tree = tree_of("segment", None, options, weights=str(weights))
     return load_all([str(weights)], read(TrackingConfig, tree["tracking"], "tracking").uri)[0]
 

@@ -8,7 +8,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from fibsem.config import CONF, Tree, compose, flat, override, with_architecture
+from fibsem.config import CONF, Tree, compose, flat, override, require, with_architecture
 from fibsem.config.overrides import own_keys
 from fibsem.errors import UserError, one_line
 
@@ -63,7 +63,19 @@ def overrides_of(dataset: str | Path | OpenDataset | None) -> Iterator[str]:
     elif isinstance(dataset, str | Path):
         yield override("data.path", dataset)
     elif dataset is not None:
+        legal = hasattr(dataset, "overrides")
+        require("dataset", type(dataset).__name__, legal, "a name, a path or of api.open_dataset")
         yield from dataset.overrides
+
+
+class _AsInConf:
+    """The default of an option that is not given, as a signature shows it."""
+
+    def __repr__(self) -> str:
+        return "<as in conf/>"
+
+
+AS_IN_CONF = _AsInConf()
 
 
 def completes(command: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -79,7 +91,9 @@ def completes(command: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         given = inspect.signature(function)
         *named, options = given.parameters.values()
         keys = [
-            inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=..., annotation=Any)
+            inspect.Parameter(
+                key, inspect.Parameter.KEYWORD_ONLY, default=AS_IN_CONF, annotation=Any
+            )
             for key in sorted(own_keys(command) - set(given.parameters))
         ]
         signature = given.replace(parameters=[*named, *keys, options])

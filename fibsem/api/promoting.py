@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fibsem.api.datasets import OpenDataset
+from fibsem.api.models import LoadedModel
 from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result, files
 from fibsem.api.segmenting import SegmentResult
@@ -47,12 +48,12 @@ class PromoteResult(Result):
 
     @property
     def run_id(self) -> str:
-        """Of the final training in MLflow."""
+        """Id of the run of the final training in MLflow."""
         return str(self.summary["run_id"])
 
     @property
     def version(self) -> str:
-        """Of the registered model."""
+        """Version of the registered model, as a text."""
         return str(self.summary["version"])
 
     @property
@@ -61,8 +62,21 @@ class PromoteResult(Result):
         return bool(self.summary["champion"])
 
     @property
+    def reason(self) -> str:
+        """Why it is the champion, or why not: what the gate found."""
+        return str(self.summary["gate"]["reason"])
+
+    @property
+    def model(self) -> LoadedModel:
+        """What was promoted, champion or not, for :func:`segment`."""
+        from fibsem.tracking.bundle import load_bundle
+
+        folder = self.folder / "bundle"
+        return LoadedModel(str(folder), load_bundle(folder))
+
+    @property
     def test_all(self) -> dict[str, float]:
-        """Scores on every labelled test pixel, with post-processing."""
+        """Metrics on every labelled test pixel, with post-processing."""
         return dict(self.summary["test_all"])
 
     @property
@@ -77,9 +91,9 @@ class PromoteResult(Result):
 
     @property
     def text(self) -> str:
-        """What became of it."""
+        """Version, whether it is the champion and why, and folder."""
         outcome = "is the champion now" if self.champion else "is registered, not champion"
-        return f"version {self.version} {outcome}; {self.folder}/summary.json"
+        return f"version {self.version} {outcome}: {self.reason}; {self.folder}/summary.json"
 
     def pictures(self) -> Iterable[bytes]:
         """Learning curve, surface of the post-processing, reliability."""

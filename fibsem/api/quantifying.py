@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,15 @@ class QuantifyResult(Result):
         paths = [self.folder / name for name in sorted(self.summary["tables"])]
         return {path.stem: read_csv(path) for path in paths if path.suffix == ".csv"}
 
+    def pictures(self) -> Iterable[bytes]:
+        """Pore volume by size, where sizes were measured."""
+        from fibsem.analysis import figures
+
+        sizes = self.tables.get("pore_sizes")
+        if sizes is not None and len(sizes):
+            columns = tuple(sizes[name].to_numpy(float) for name in sizes)
+            yield figures.png(figures.pore_sizes({self.folder.name: columns}, self.summary["unit"]))
+
 
 @completes("quantify")
 @one_line_errors
@@ -83,7 +93,14 @@ def quantify(
     api.quantify(api.segment("my/stack")).summary["pore_size_nm"]
     ```
     """
-    folder = segmentation.folder if isinstance(segmentation, SegmentResult) else segmentation
+    folder = segmentation
+    if isinstance(segmentation, SegmentResult):
+        folder = segmentation.folder
+        if not folder.exists():
+            raise UserError(
+                "`segmentation` must lie in a folder, but its labels are in memory alone; "
+                "api.segment(..., output=FOLDER) keeps them."
+            )
     return run(tree_of("quantify", None, options, segmentation=folder, output=output))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,7 +35,7 @@ class ReportResult(Result):
 
     @property
     def page(self) -> Path:
-        """Which needs no other file and no network."""
+        """Path of the HTML page; it needs no other file and no network."""
         return self.folder / self.summary["page"]
 
     @property
@@ -62,7 +63,9 @@ class ReportResult(Result):
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        return self.page.read_text(encoding="utf-8")
+        # in a frame: its styles are those of a page, and would be those of the notebook
+        page = html.escape(self.page.read_text(encoding="utf-8"))
+        return f'<iframe srcdoc="{page}" style="width:100%;height:60em;border:0"></iframe>'
 
 
 @completes("report")

@@ -112,7 +112,7 @@ class SegmentResult(Result):
 
     @property
     def porosity_ci(self) -> tuple[float, float]:
-        """Its 95 % interval over slices."""
+        """95 % interval of the porosity over slices; it takes the map for true."""
         low, high = self.summary["porosity_ci"]
         return low, high
 
@@ -122,18 +122,24 @@ class SegmentResult(Result):
         return corrected_text(typed(Labelled, self.summary))
 
     @property
+    def warnings(self) -> list[str]:
+        """In what the volume differs from those that the models were trained on."""
+        return list(self.summary.get("warnings") or ())
+
+    @property
     def text(self) -> str:
-        """Porosity, speed and place."""
+        """Porosity, speed and place, and what should be looked at."""
         summary = self.summary
         missing = f", {len(summary['missing'])} slices missing" if summary["missing"] else ""
         left = 1 - summary["material"]["share"]
         missing += f", {100 * left:.2f} % not material" if left else ""
         where = self.folder if self.folder.exists() else "in memory"
-        return (
-            f"porosity {porosity_text(typed(Labelled, summary))}\n"
+        return "\n".join([
+            f"porosity {porosity_text(typed(Labelled, summary))}",
             f"{summary['voxels_per_second']:.0f} voxels a second "
-            f"({summary['mode']}, {summary['precision']}){missing}; {where}"
-        )
+            f"({summary['mode']}, {summary['precision']}){missing}; {where}",
+            *(f"warning: {warning}" for warning in self.warnings),
+        ])  # fmt: skip
 
     def pictures(self) -> Iterable[bytes]:
         """The slice in the middle of those that were drawn."""
@@ -143,7 +149,7 @@ class SegmentResult(Result):
 @completes("segment")
 @one_line_errors
 def segment(
-    volume: Voxels | str | Path,
+    volume: Voxels | Volume | str | Path,
     model: Models = CHAMPION,
     *,
     output: str | Path | None = None,
@@ -153,13 +159,14 @@ def segment(
 
     Parameters
     ----------
-    volume : (z, y, x) uint8, uint16 or float32 in [0, 1]; or a path
+    volume : (z, y, x) uint8, uint16 or float32 in [0, 1]; a path; or of :func:`open_volume`
         An array goes the same way as a folder of slices, a TIFF or an OME-Zarr.
     model
         Of :func:`load`, or what it takes; several are averaged, network by network: an ensemble
         of five counts as five. Post-processing and label values are those of the first.
     output
-        Folder of the results. None: the one of the command; of an array none is kept.
+        Folder of the results. None: the one of the command; of an array, or an opened volume,
+        none is kept.
     options
         Any other key of ``python -m fibsem.segment``: ``probabilities=True``,
         ``voxel_nm=[50, 10, 10]``, ``valid="all"``, but for ``estimate`` and ``export``.
@@ -171,8 +178,8 @@ def segment(
 
     Notes
     -----
-    Of an array the labels are held in memory, one byte a voxel, and as much for probabilities;
-    until it ends they lie in a temporary folder, too. A volume on disk is never held whole.
+    Without a folder the labels are held in memory, one byte a voxel, and as much for
+    probabilities; until it ends they lie in a temporary folder, too. A path is never held whole.
 
     Examples
     --------
@@ -181,29 +188,46 @@ def segment(
     found.porosity, found.labels, found.probabilities
     ```
     """
-    models = [model] if isinstance(model, str | Path | LoadedModel) else list(model)
+    models = _listed(model)
     names = [one.name if isinstance(one, LoadedModel) else str(one) for one in models]
-    on_disk = isinstance(volume, str | Path)
     tree = tree_of(
         "segment", None, options,
-        volume=volume if on_disk else None, weights=names, output=output,
+        volume=volume if isinstance(volume, str | Path) else None, weights=names, output=output,
     )  # fmt: skip
     asked = tree["estimate"]
     require("estimate", asked, asked is False, "false: it is an answer of the command line")
     require("export", tree["export"], tree["export"] is None, "none: it is of the command line")
     loaded = [one if isinstance(one, LoadedModel) else None for one in models]
-    if on_disk:
+    if isinstance(volume, str | Path):
         return run(tree, loaded)
+    stack = _opened(volume, tree["range"])
+    if output is not None:
+        return _label(stack, tree, Path(output), loaded)
+    with TemporaryDirectory(prefix="fibsem-") as scratch:
+        return _label(stack, tree, Path(scratch) / "labels", loaded).in_memory()
+
+
+def _listed(model: Models) -> list[str | Path | LoadedModel]:
+    """Every model that is meant, if nothing else is among them."""
+    models = [model] if isinstance(model, str | Path | LoadedModel) else model
+    if not isinstance(models, list | tuple) or not models:
+        models = [models]  # type: ignore[list-item]
+    for one in models:
+        legal = isinstance(one, str | Path | LoadedModel)
+        require("model", type(one).__name__, legal, "an address, a folder or a loaded model")
+    return list(models)
+
+
+def _opened(volume: Voxels | Volume, value_range: Any) -> Volume:
+    """A volume that is labelled without a path."""
+    if isinstance(volume, Volume):
+        return volume if value_range is None else volume.with_range(value_range)
     if np.ma.is_masked(volume):
         raise UserError(
             "an array must have no masked voxels, which would count like any other, but got one; "
             "valid=PATH names a mask of what is material."
         )
-    stack = ArrayVolume(np.asarray(volume), value_range=tree["range"])
-    if output is not None:
-        return _label(stack, tree, Path(output), loaded)
-    with TemporaryDirectory(prefix="fibsem-") as scratch:
-        return _label(stack, tree, Path(scratch) / "labels", loaded).in_memory()
+    return ArrayVolume(np.asarray(volume), value_range=value_range)
 
 
 def run(tree: Tree, loaded: Loaded = ()) -> SegmentResult:
@@ -215,7 +239,7 @@ def run(tree: Tree, loaded: Loaded = ()) -> SegmentResult:
 
 
 def estimate(tree: Tree) -> SegmentationEstimate:
-    """What that will take."""
+    """Time, memory and disk that a segmentation will take."""
     volume = volume_of(tree, options := options_of(tree))
     voxel_nm_of(tree)
     models = _models(tree)

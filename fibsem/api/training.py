@@ -36,7 +36,7 @@ class TrainResult(Result):
 
     @property
     def run_id(self) -> str:
-        """Of its run in MLflow."""
+        """Id of its run in MLflow."""
         return str(self.summary["run_id"])
 
     @property

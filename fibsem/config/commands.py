@@ -41,7 +41,10 @@ def compose(command: str, overrides: list[str] | None = None) -> Tree:
     given = _checked(command, overrides or [])
     running, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
     try:
-        with _one_line_errors(), initialize_config_dir(str(CONF.resolve()), version_base=None):
+        with (
+            _one_line_errors(command),
+            initialize_config_dir(str(CONF.resolve()), version_base=None),
+        ):
             return _plain(hydra_compose(command, given), command, given)
     finally:
         GlobalHydra.instance().hydra = running
@@ -94,6 +97,9 @@ def _choices(group: str, *without: str) -> str:
 class _one_line_errors:  # noqa: N801 - reads as a statement: with _one_line_errors()
     """Turn what Hydra and OmegaConf complain about into one line for the user."""
 
+    def __init__(self, command: str) -> None:
+        self.command = command
+
     def __enter__(self) -> None:
         os.environ["HYDRA_FULL_ERROR"] = "1"
 
@@ -102,7 +108,12 @@ class _one_line_errors:  # noqa: N801 - reads as a statement: with _one_line_err
         from omegaconf.errors import OmegaConfBaseException
 
         if match := re.match(r"Could not override '([^']+)'", str(error)):
-            raise unknown_key(match[1]) from error
+            raise unknown_key(match[1], self.command) from error
+        if "Config group override must be a string" in str(error):
+            raise UserError(
+                "a group of options must name a file of conf/ or be a dictionary of keys, but got "
+                f"{str(error).rpartition(' ')[2]}."
+            ) from error
         if isinstance(error, HydraException | OmegaConfBaseException):
             raise UserError(_first_line(str(error))) from error
 
@@ -150,7 +161,7 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
     @hydra.main(version_base=None, config_path=str(CONF.resolve()), config_name=name)
     def composed(config: Any) -> None:
         try:
-            with _one_line_errors():  # what the tree refers to may not be there
+            with _one_line_errors(name):  # what the tree refers to may not be there
                 # with --multirun those of this job
                 tree = _plain(config, name, HydraConfig.get().overrides.task)
             main(tree)
@@ -164,7 +175,7 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
             given = sys.argv[1:]
             sys.argv[1:] = _checked(name, with_architecture(name, given))
             _remember_secrets(given)
-            with _one_line_errors():
+            with _one_line_errors(name):
                 composed()
             for mistake in mistakes:
                 raise mistake

@@ -26,6 +26,15 @@ CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if 
 HYDRAS = ("defaults", "hydra")
 #: What has keys that users choose, so that they can be added and taken away.
 LISTS = ("hydra", "space", r"phantom\.samples")
+#: Keys of conf/ that hold other keys, which nobody types for what they mean.
+TABLES = ("space", "thesis")
+#: Names that other libraries have for a key.
+ELSEWHERE = {
+    "batch_size": "batch", "epoch": "epochs", "jobs": "workers", "lr": "learning_rate",
+    "n_epochs": "epochs", "n_jobs": "workers", "n_trials": "trials", "num_workers": "workers",
+    "max_epochs": "epochs", "max_trials": "trials", "optim": "optimizer", "patch_size": "nbhd",
+    "random_state": "seed", "steps_per_epoch": "steps", "timeout": "max_seconds",
+}  # fmt: skip
 #: What Hydra calls none.
 NONE = "null"
 #: Between two commas: a text in quotes, or one with brackets that may hold commas.
@@ -88,7 +97,7 @@ def check_keys(command: str, arguments: Iterable[str]) -> None:
         if equals and not key:
             raise UserError(f"an argument must be key=value, but got {argument}.")
         if name.startswith("+") and first != "hydra" and first not in own_keys(command):
-            raise unknown_key(key)
+            raise unknown_key(key, command)
         if name.startswith("~") and not re.match(rf"({'|'.join(LISTS)})\b", key):
             raise UserError(
                 "only keys of `space` and `phantom.samples` can be taken away, but got "
@@ -96,11 +105,16 @@ def check_keys(command: str, arguments: Iterable[str]) -> None:
             )
 
 
-def unknown_key(key: str) -> UserError:
+def unknown_key(key: str, command: str) -> UserError:
     """What is said of a key that a command does not have, with those that may be meant."""
-    keys = sorted({name for file in CONF.rglob("*.yaml") for name, _ in _keys_of(file)})
-    same = [name for name in keys if name.rpartition(".")[2] == key.rpartition(".")[2]]
-    near = same or difflib.get_close_matches(key, keys, n=3)
+    every = {name for file in CONF.rglob("*.yaml") for name, _ in _keys_of(file)}
+    own = own_keys(command) - set(TABLES)
+    keys = sorted(name for name in every if name.split(".")[0] in own)
+    last = {name: name.rpartition(".")[2] for name in keys}
+    word = key.rpartition(".")[2]
+    word = ELSEWHERE.get(word, word)
+    near = [name for name in keys if last[name] == word]
+    near = near or [n for n in keys if last[n] in difflib.get_close_matches(word, last.values())]
     choices = f"; near it are {', '.join(near)}" if near else ""
     return UserError(
         f"a key must be one that the command has, but got {key!r}{choices} (--cfg job lists all)."

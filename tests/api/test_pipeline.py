@@ -1,5 +1,6 @@
 """All that the commands do, from Python: on a tiny phantom, with a model that costs nothing."""
 
+import html
 import json
 import shutil
 from dataclasses import replace
@@ -46,6 +47,11 @@ def test_a_dataset_shows_its_films_and_squares(found):
     assert 0 <= grey.min() < grey.max() <= 1
     assert set(np.unique(drawn)) <= {0, 1, 255}
     assert film.volumes["HPC45"].shape == (6, 160, 176)
+    assert repr(film.volumes["HPC45"]).endswith(
+        "slices: 6 x 160 x 176 uint16, ? x ? x ? nm (z, y, x)"
+    )
+    with pytest.raises(api.UserError, match="`split` must be train, val, test, but got validation"):
+        film.squares("validation")
     assert "data:image/png;base64,iVBOR" in film._repr_html_()
 
 
@@ -78,9 +84,10 @@ def test_evaluations_are_tables_and_are_compared(found, capsys):
     )
     assert list(scored.runs["seed"]) == [0, 1]
     assert scored.test["miou"].mean == pytest.approx(scored.runs["test/miou"].mean())
-    assert scored.figures("test_all")["miou"].std >= 0
+    assert scored.metrics("test_all")["miou"].std >= 0
+    assert scored.figures("test_all") == scored.metrics("test_all")  # its former name
     with pytest.raises(api.UserError, match="`group` must be one of train, val, test, "):
-        scored.figures("tset")
+        scored.metrics("tset")
     assert "table-5.1-comparison" in scored.tables
     again = api.evaluate(film, seeds=2, output=folder / "scored" / "a", **how)
     assert "is finished" in capsys.readouterr().out
@@ -143,6 +150,7 @@ def test_a_promotion_has_its_volumes(found):
     volume = promoted.segmentations["HPC45"]
     assert volume.porosity == promoted.summary["samples"]["HPC45"]["porosity"]
     assert "iVBOR" in promoted._repr_html_()
+    assert f"version 1 is the champion now: {promoted.reason}; " in str(promoted)
     assert volume.pores.mean() == pytest.approx(volume.porosity)
 
 
@@ -162,11 +170,48 @@ def test_an_array_is_labelled_as_the_volume_on_disk_is(found, tiny):
     assert in_memory.porosity == on_disk.porosity
     assert in_memory.porosity_ci == on_disk.porosity_ci
     assert "; in memory" in str(in_memory)
+    opened = api.segment(film, model, **store)
+    np.testing.assert_array_equal(opened.labels, on_disk.labels)
+    kept = api.segment(film, found[2].model, output=folder / "opened", **store)
+    np.testing.assert_array_equal(kept.labels, on_disk.labels)
+    with pytest.raises(
+        api.UserError, match=r"labels are in memory alone; api.segment\(\.\.\., out"
+    ):
+        api.quantify(in_memory)
     assert not in_memory.folder.exists()  # nothing is left of it
     line = ["weights=models:/fibsem/1", f"output={folder / 'by-command'}"]
     uri = f"tracking.uri={store['tracking']['uri']}"
     segment.main(compose("segment", [f"volume={tiny / 'HPC45' / 'slices'}", *line, uri]))
     np.testing.assert_array_equal(labels(folder / "by-command" / "labels.ome.zarr"), on_disk.labels)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: api.train("demo", train=None), "a group of options must name a file of conf/"),
+        (lambda: api.inspect(3), "`dataset` must be a name, a path or of api.open_dataset, but"),
+        (
+            lambda: api.load(None),
+            "`weights` must be an address in MLflow or a folder, but got None",
+        ),
+        (lambda: api.segment("s", None), "`model` must be an address, a folder or a loaded model"),
+        (lambda: api.segment("s", []), "`model` must be an address, a folder or a loaded model"),
+    ],
+)
+def test_arguments_of_another_type_are_refused_in_one_line(call, message):
+    with pytest.raises(api.UserError, match=message):
+        call()
+
+
+def test_in_what_a_volume_differs_is_said_again(found, tiny):
+    """By the result, which a later start only reads."""
+    *_, store, folder = found
+    stack = 65535 - api.open_volume(tiny / "HPC45" / "slices").whole()
+    first, again = (
+        api.segment(stack, "models:/fibsem/1", output=folder / "inverted", **store) for _ in "ab"
+    )
+    assert again.warnings == first.warnings == first.summary["warnings"] != []
+    assert f"warning: {first.warnings[0]}" in str(again)
 
 
 def test_two_models_of_one_name_are_both_used(found, tiny, capsys):
@@ -191,16 +236,19 @@ def test_two_models_of_one_name_are_both_used(found, tiny, capsys):
 def test_a_report_is_its_page(found):
     folder = found[4]
     told = api.report(found[0], folders=[folder], output=folder / "report", **found[3])
-    assert told.page.read_text() == told._repr_html_()
+    frame = told._repr_html_()
+    assert frame.startswith('<iframe srcdoc="&lt;!DOCTYPE html')
+    assert html.unescape(frame).count("<style>") == told.page.read_text().count("<style>")
     assert str(told).startswith(f"{sum(told.summary['results'].values())} results of phantom: ")
 
 
 def test_a_segmentation_is_quantified(found):
     volume = found[2].segmentations["HPC45"]
-    told = api.quantify(volume, output=found[4] / "quantify", blocks=0)
+    told = api.quantify(volume, output=found[4] / "quantify", blocks=1, block_voxels=20_000)
     assert told.porosity == pytest.approx(volume.porosity)
     assert str(told).splitlines()[-1] == str(found[4] / "quantify")
     assert told.tables
+    assert "iVBOR" in told._repr_html_()
 
 
 def test_a_champion_that_was_moved_is_found_again(found, tmp_path, monkeypatch):

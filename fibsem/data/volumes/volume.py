@@ -30,7 +30,7 @@ from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Volume:
     """A stack of grey values or labels that is read box by box.
 
@@ -44,12 +44,25 @@ class Volume:
         The grey values that map to 0 and 1, if the user declared them.
     manner
         How it was opened.
+
+    Examples
+    --------
+    >>> film = ArrayVolume(np.zeros((3, 64, 64), np.uint8))
+    >>> film
+    array: 3 x 64 x 64 uint8, ? x ? x ? nm (z, y, x)
+    >>> film.read(Box((1, 0, 0), (2, 8, 8))).shape
+    (1, 8, 8)
     """
 
     path: Path
     source: Source
     declared: tuple[float, float] | None = None
     manner: Manner = field(default_factory=Manner)
+
+    def __repr__(self) -> str:
+        extent = " x ".join(map(str, self.shape))
+        nm = " x ".join("?" if size is None else f"{size:g}" for size in self.voxel_nm)
+        return f"{self.path}: {extent} {self.dtype}, {nm} nm (z, y, x)"
 
     @property
     def shape(self) -> Triple:
@@ -151,7 +164,7 @@ class Volume:
 
     def with_source(self, source: Source) -> Volume:
         """The same volume with another source in place of its own."""
-        # of one in memory, too, which is made otherwise
+        # an ArrayVolume has another constructor, so that `replace` would fail
         return Volume(self.path, source, self.declared, self.manner)
 
     def signature(self) -> dict[str, object]:
@@ -221,7 +234,7 @@ class ArraySource:
         return f"slice {z} of the array"
 
     def identity(self) -> list[Any]:
-        return [hashlib.sha256(np.ascontiguousarray(self.array).tobytes()).hexdigest()]
+        return [hashlib.sha256(np.ascontiguousarray(self.array).data).hexdigest()]
 
     def places(self, z: int) -> list[Place]:
         return []
