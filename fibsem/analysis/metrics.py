@@ -135,7 +135,7 @@ def porosity_error(samples: Iterable[Confusion]) -> float:
 
 
 def cross_entropy(labels: npt.NDArray[np.integer], scores: npt.NDArray[np.floating]) -> float:
-    """Mean binary cross-entropy of probabilities of solid, the loss of the study.
+    """Mean binary cross-entropy of probabilities of solid, the loss of the thesis.
 
     >>> round(cross_entropy(np.array([0, 1]), np.array([0.5, 0.5])), 4)  # ln 2
     0.6931

@@ -108,7 +108,7 @@ class Configuration:
         """Of a sweep; where no objective is given, by the one that its validation offers.
 
         The share of both classes in the film weighs in ``val_all/miou``, which orders networks as
-        all labelled pixels do (``experiments/budgets/ranking.py``); the study's protocol, or a
+        all labelled pixels do (``experiments/budgets/ranking.py``); the thesis's protocol, or a
         training without such figures, has the loss on balanced pixels.
         """
         asked = read(SearchConfig, self.tree["search"], "search")

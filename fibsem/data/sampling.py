@@ -83,7 +83,7 @@ def load_windows(
     Notes
     -----
     Memory: 4 (h + 2 halo_y) (w + 2 halo_x) n_z bytes a region, 81 MB for the 180 training squares
-    of the study at 81 x 81 x 1.
+    of the thesis at 81 x 81 x 1.
     """
     return tuple(
         load_window(region, volumes[region.sample], halo, at_least=at_least, spare=spare)

@@ -29,7 +29,7 @@ def gaussian_reach(sigma: float) -> int:
 
 @dataclass(frozen=True)
 class Sizes:
-    """Layer sizes of a network of the study; ``z_pools`` where z is an axis of its maps."""
+    """Layer sizes of a network of the thesis; ``z_pools`` where z is an axis of its maps."""
 
     blocks: int
     filters: int

@@ -1,4 +1,4 @@
-"""``2dcnn``: the standard network of the study; the slices of the window are its channels.
+"""``2dcnn``: the standard network of the thesis; the slices of the window are its channels.
 
 Thesis 3.5 and Figure 4.1. Convolutions come in pairs of equal width followed by a 2 x 2 max-pool
 (a block), then dense layers with dropout between them, ELU throughout, sigmoid at the end.

@@ -1,4 +1,4 @@
-"""``forest``: a random forest on Gaussian scale-space features; the baseline of the study.
+"""``forest``: a random forest on Gaussian scale-space features; the baseline of the thesis.
 
 Features of a pixel, for every slice of the window and every sigma: the smoothed grey value, its
 gradient magnitude and the two eigenvalues of its Hessian, all in the slice.

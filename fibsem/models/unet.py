@@ -1,6 +1,6 @@
 """``unet``: a small U-Net on squares, the slices of the window as channels.
 
-Not of the study. All convolutions are valid, so that no zeros are seen anywhere; the maps on the
+Not of the thesis. All convolutions are valid, so that no zeros are seen anywhere; the maps on the
 way down are cropped to those on the way up. With ``stem=2`` they are half as fine as the picture,
 where most of the time goes. Normalisation is that of batches, between convolution and activation,
 with running statistics in use: those of a tile would make its scores depend on it.

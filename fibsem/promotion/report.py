@@ -1,4 +1,4 @@
-"""What people look at of a promotion: the tables of the study, its figures, the model card."""
+"""What people look at of a promotion: the tables of the thesis, its figures, the model card."""
 
 from __future__ import annotations
 

@@ -190,7 +190,7 @@ def limits_of(
             f"{sampled.gaps} of {len(sampled.blocks)} parts hold what is not known, and are left "
             "out of intrusion and transport: no part of 1000 voxels is known as a whole"
         )
-    if config.mesh != "none" and segmented.unit != "nm":  # for which the default is made
+    if config.mesh != "none" and segmented.unit != "nm":  # in which the default is meant
         cells = f"{config.mesh_cell:g} {segmented.unit}"
         limits.append(f"the surface is coarsened to cells of {cells} (mesh_cell=)")
     share = _sizes(sampled.sizes)["largest_share"]

@@ -16,7 +16,7 @@ from fibsem.search.space import GEOMETRY, Axis, Choice, Conditions, Limit, Range
 #: Where keys are by which trials may differ; those among them that say what trials are judged by.
 SWEPT = ("nbhd", "model", "train", "preprocess", "seed")
 COMPARED_BY = ("train.validation", "train.test")
-#: With the study's validation also this: it says how many pixels the lattice has.
+#: With the thesis's validation also this: it says how many pixels the lattice has.
 LATTICE = ("train.share",)
 
 

@@ -65,7 +65,7 @@ class InProcess:
         except (PrunedError, OutageError):
             raise
         except Exception as error:
-            self.material.dataset.check_unchanged()  # else all trials are concerned
+            self.material.dataset.check_unchanged()  # changed data concern every trial
             raise failure_of(error) from error
         return result
 

@@ -32,7 +32,7 @@ def tidy(sweep: Sweep) -> None:
     for one in complete[search.keep :]:
         for name in WEIGHTS:
             (trials / one.attempt.place / name).unlink(missing_ok=True)
-    if search.backend == "keras_tuner":  # whose brackets go on with any of them
+    if search.backend == "keras_tuner":  # Hyperband may continue any trial
         return
     attempts = sweep.study.attempts()
     place = {attempt.number: attempt.place for attempt in attempts}

@@ -167,7 +167,7 @@ class Space:
 
     def _points(self, keys: Sequence[str], values: Sequence[Sequence[Any]]) -> Iterator[Values]:
         """Legal combinations, without axes that do not exist; each once."""
-        fits: dict[str, bool] = {}  # geometry decides, and most axes are none of it
+        fits: dict[str, bool] = {}  # by the axes of geometry alone: the others do not decide
         for point in self._combinations(list(zip(keys, values, strict=True)), {}):
             mark = repr([(key, point[key]) for key in GEOMETRY if key in point])
             if mark not in fits:

@@ -41,7 +41,9 @@ class Succession:
     @classmethod
     def read(cls, client: MlflowClient) -> Succession:
         """As a store has it now."""
-        aliases, begun = _aliases(client)  # first: whoever has one is among the versions then
+        aliases, begun = _aliases(
+            client
+        )  # first, so that every version they name is in the list read next
         versions = {str(version.version): version for version in all_versions(client)}
         return cls(versions, aliases, begun, _line(versions, aliases, begun))
 

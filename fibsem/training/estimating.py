@@ -1,6 +1,6 @@
 """How a model is scored on a split for comparison: on few pixels that stand for all of it.
 
-``train.validation=pieces`` draws pieces of the labelled regions, ``lattice`` the study's balanced
+``train.validation=pieces`` draws pieces of the labelled regions, ``lattice`` the thesis's balanced
 pixels; both belong to the dataset and are the same for every run.
 """
 

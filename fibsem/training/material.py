@@ -45,7 +45,7 @@ STREAM = {"train": 1, "val": 2, "test": 3}
 PIECES = 10
 #: Pixels around small squares that steps of a network on squares see.
 CONTEXT = 16
-#: Labelled training pixels of the study: 180 squares of 256 x 256.
+#: Labelled training pixels of the thesis: 180 squares of 256 x 256.
 STUDY = 180 * 256**2
 
 
@@ -160,7 +160,7 @@ class Material:
     def training_size(self) -> int:
         """Pixels an epoch of patch mode sees; in grid mode it sets the number of steps.
 
-        A share of at most what the study had labelled: more labels do not make an epoch longer.
+        A share of at most what the thesis had labelled: more labels do not make an epoch longer.
         """
         labelled = min(int(self.training_parts.counts.sum()), STUDY)
         return max(2, sample_size(labelled, self.config.train.share))

@@ -258,7 +258,7 @@ def _train_and_score(
 
 
 def _val_all(material: Material, trained: Trained, scorer: BlockScorer) -> Figures | None:
-    """Figures with the classes as they are labelled, estimated or, by the study, of every pixel."""
+    """Figures with the classes as they are labelled: estimated, or of every pixel (thesis)."""
     train = material.config.train
     if train.val_all and train.validation == "lattice":
         return _score_all(material, scorer)

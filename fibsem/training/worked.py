@@ -120,7 +120,7 @@ def worked_on(results: Path, began: float, *, budgeted: bool, anew: bool) -> Ite
         with _noted(worked) if budgeted else contextlib.nullcontext():
             yield worked
     except UserError:
-        if not (results / PLAN).is_file():  # who was refused a plan has worked on none
+        if not (results / PLAN).is_file():  # no plan yet, so no work was done
             worked.forget()
         raise
 

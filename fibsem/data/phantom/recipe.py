@@ -51,7 +51,7 @@ class PhantomRecipe:
         Labelled squares per sample, and their side.
     voxel_nm : tuple of float
         (z, y, x) size of a voxel; z is the thickness of a slice.
-    samples : mapping of str to Film
+    samples : mapping of str to FilmRecipe
         The films; a mapping or a sequence (porosity, mean, std) also builds one.
     truth_volume : bool
         Keep the exact truth of every slice, not only of the squares.

@@ -190,7 +190,7 @@ def _key(
         **options.key,
     }
     if segmenter.symmetry > 1:
-        key["calibrated"] = False  # which a version before did otherwise
+        key["calibrated"] = False  # earlier versions calibrated the mean of views
     asked = known_extent(volume.shape, options.valid)
     if asked and asked.mask:
         key["mask"] = asked.mask.signature()
