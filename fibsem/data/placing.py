@@ -9,11 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.data.labels import IGNORE
-from fibsem.data.material import odd_in
 from fibsem.data.preprocessing import evenly_spaced
 from fibsem.data.samples import Region, Sample
-from fibsem.data.strangers import strangers
-from fibsem.data.undrawn import undrawn
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 
@@ -30,6 +27,14 @@ MOST, FEWEST, REACH, NEAR = 16, 6, 3, 1
 BINS = 16
 #: Pixels across a region that are looked at, at most.
 SIDE = 256
+#: Axes in which labels may be mirrored, by name, and those after y and x were exchanged.
+MIRRORED: dict[str, tuple[int, ...]] = {"y": (1,), "x": (2,), "y and x": (1, 2), "z": (0,)}
+TURNED: dict[str, tuple[int, ...]] = {
+    "with y and x exchanged": (),
+    "turned to the left": (1,),
+    "turned to the right": (2,),
+    "turned and mirrored": (1, 2),
+}
 #: How much more labels must tell elsewhere, and by how many standard errors over regions. Of
 #: labels in place others tell 0.88 of it at most, of misplaced ones 1.13 at least, by 7 standard
 #: errors (experiments/reliability/inputs-placing.md).
@@ -40,19 +45,10 @@ MORE, ERRORS = 1.1, 5.0
 NOTHING, AS_WELL, MOST_OF_IT = 0.02, 0.15, 0.5
 
 
-def doubts(sample: Sample) -> Iterator[str]:
-    """What of a sample should be looked at before anything is learnt from it."""
-    extent = sample.extent if sample.extent and sample.extent.mask else None
-    yield from (f"{sample.name}: {said}" for said in odd_in(sample.volume, extent))
-    yield from misplaced(sample)
-    yield from strangers(sample)
-    yield from undrawn(sample)
-
-
 def misplaced(sample: Sample) -> Iterator[str]:
     """Say where the labels of a sample seem to belong, if that is not where they lie.
 
-    Time: that of reading at most 16 regions at 19 places each. Memory: those of one region.
+    Time: that of reading at most 16 regions at 24 places each. Memory: those of one region.
     """
     regions = _looked_at(sample)
     if len(regions) < FEWEST:
@@ -65,7 +61,7 @@ def misplaced(sample: Sample) -> Iterator[str]:
         yield (
             f"{sample.name}: the labels go with the grey values {name} better than with those "
             f"where they lie ({np.nanmean(other) / np.nanmean(here):.1f} times the information, in "
-            f"{len(regions)} regions): are they shifted or mirrored?"
+            f"{len(regions)} regions): are they shifted, mirrored or turned?"
         )
     elif _tell_nothing(regions, here, elsewhere):
         yield (
@@ -90,9 +86,13 @@ def _places(sample: Sample) -> Iterator[tuple[str, Place]]:
     for dy, dx in product(range(-NEAR, NEAR + 1), repeat=2):
         if (dy, dx) != (0, 0):
             yield f"({dy:+}, {dx:+}) pixels on (y, x)", _in_slice(sample, 0, dy, dx)
-    for name, axes in (("y", (1,)), ("x", (2,)), ("y and x", (1, 2)), ("z", (0,))):
+    for name, axes in MIRRORED.items():
         if sample.dense or axes != (0,):
             yield f"mirrored in {name}", _mirrored(sample, axes)
+    for name, axes in TURNED.items():
+        yield name, _mirrored(sample, axes, exchanged=True)
+    if not sample.dense:
+        yield "where y and x of their places are exchanged", _elsewhere(sample)
 
 
 def _in_slice(sample: Sample, dz: int, dy: int = 0, dx: int = 0) -> Place:
@@ -105,17 +105,34 @@ def _in_slice(sample: Sample, dz: int, dy: int = 0, dx: int = 0) -> Place:
     return read
 
 
-def _mirrored(sample: Sample, axes: tuple[int, ...]) -> Place:
-    """A stack is mirrored as a whole, a mask of its own by itself."""
+def _mirrored(sample: Sample, axes: tuple[int, ...], *, exchanged: bool = False) -> Place:
+    """Mirrored, after y and x were exchanged or not: a stack as a whole, a mask by itself."""
+    shape = sample.volume.shape
 
     def read(region: Region) -> Greys | None:
-        start, stop = list(region.box.start), list(region.box.stop)
+        start, sides = list(region.box.start), list(region.box.shape)
         for axis in axes if sample.dense else ():
-            n = sample.volume.shape[axis]
-            start[axis], stop[axis] = n - region.box.stop[axis], n - region.box.start[axis]
-        greys = _read(sample, Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2])))
+            start[axis] = shape[axis] - region.box.stop[axis]
+        if exchanged:
+            sides[1:] = sides[:0:-1]
+            start[1:] = start[:0:-1] if sample.dense else start[1:]
+        z, y, x = start
+        greys = _read(sample, Box((z, y, x), (z + 1, y + sides[1], x + sides[2])))
+        if greys is None:
+            return None
         inside = tuple(axis - 1 for axis in axes if axis)
-        return None if greys is None else np.flip(greys, inside)
+        return np.flip(greys.T if exchanged else greys, inside)
+
+    return read
+
+
+def _elsewhere(sample: Sample) -> Place:
+    """Where a table would say that x is y."""
+
+    def read(region: Region) -> Greys | None:
+        z, y, x = region.box.start
+        _, h, w = region.box.shape
+        return _read(sample, Box((z, x, y), (z + 1, x + h, y + w)))
 
     return read
 

@@ -12,15 +12,15 @@ from typing import Any, Literal
 import numpy as np
 
 from fibsem.analysis import figures
+from fibsem.data.contrast import Classed, by_class, classed, grey_of
 from fibsem.data.dataset import Dataset
-from fibsem.data.placing import doubts
+from fibsem.data.doubts import doubts
 from fibsem.data.preprocessing import GreyProfile, Recipe, evenly_spaced, mean_profile
 from fibsem.data.samples import Region, Sample, by_split, left_out
 from fibsem.data.tilt import left_in
 from fibsem.data.volumes import VoxelNm
 from fibsem.data.volumes.lengths import differing
 from fibsem.reporting.agreement import agreement
-from fibsem.reporting.contrast import Classed, by_class, classed, grey_of, inverted_or_unrelated
 from fibsem.reporting.greys import Greys, greys, left_out_shares
 from fibsem.reporting.label_porosity import LabelPorosity, label_porosity
 from fibsem.system.file_names import file_name
@@ -97,13 +97,12 @@ class Inspection:
 
     def warnings(self) -> Iterator[str]:
         """What is legal but should be looked at."""
-        yield from inverted_or_unrelated(self.classes)
+        yield from doubts(self.dataset, self.classes)
         if None in self.dataset.voxel_nm:
             yield "the voxel size is not known on every axis: lengths will be in voxels"
         for sample in self.dataset.samples:
             yield from _sizes_that_differ(sample, self.dataset.voxel_nm)
             yield from _masks_listed_twice(sample)
-            yield from doubts(sample)
             yield from left_in(sample, self.recipe.gradient)
             dark, bright = self.greys[sample.name].saturated
             for share, what in ((dark, "darkest"), (bright, "brightest")):

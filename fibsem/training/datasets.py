@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from fibsem.config import CONF, DataConfig, RunConfig, compose, read_path
 from fibsem.data import archive
 from fibsem.data.corrected import CorrectedVolume
 from fibsem.data.dataset import Dataset
+from fibsem.data.doubts import doubts
 from fibsem.data.manifest import load_dataset
 from fibsem.data.nearness import within_reach
 from fibsem.data.phantom import PhantomRecipe, simulate
 from fibsem.data.phantom.simulation import lock_of, unlike
-from fibsem.data.placing import doubts
 from fibsem.data.preprocessing import Gradient, Recipe, fit_correction
 from fibsem.data.samples import Sample
 from fibsem.data.sampling import labelled_regions
@@ -28,7 +28,7 @@ from fibsem.system.locks import alone
 from fibsem.system.progress import Progress
 
 #: Voxels of a film up to which it is looked through before every training: some seconds.
-LOOKED_AT = 2**27
+LOOKED_THROUGH = 2**27
 
 
 def obtain(config: DataConfig, split: SplitRecipe) -> Dataset:
@@ -80,9 +80,9 @@ def look_at(
         )
     gradients = dict.fromkeys(config.preprocess.gradient for config in configs)
     reaches = [(config.spec.reach, config.split) for config in configs]
-    for sample in dataset.samples:
-        for said in (*_as_learned(sample, gradients, reaches), *_as_shown(sample)):
-            print(f"warning: {said}", file=sys.stderr)
+    learned = (_as_learned(sample, gradients, reaches) for sample in dataset.samples)
+    for said in chain(*learned, doubts(dataset, look_through=LOOKED_THROUGH)):
+        print(f"warning: {said}", file=sys.stderr)
 
 
 def _as_learned(
@@ -96,12 +96,6 @@ def _as_learned(
     if reaches:
         z, y, x = (max(axis) for axis in zip(*(reach for reach, _ in reaches), strict=True))
         yield from within_reach(sample, (z, y, x), reaches[0][1])
-
-
-def _as_shown(sample: Sample) -> Iterator[str]:
-    """What is odd of a film by itself, where that is seen in seconds."""
-    if math.prod(sample.volume.shape) <= LOOKED_AT:
-        yield from doubts(sample)
 
 
 def _simulated(folder: Path, phantom: str) -> None:

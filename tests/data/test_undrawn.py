@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fibsem.data.doubts import of_labels
 from fibsem.data.labels import IGNORE
 from fibsem.data.manifest import load_dataset
-from fibsem.data.placing import doubts
 from fibsem.data.samples import Sample
 from fibsem.data.split import SplitRecipe
 from fibsem.data.undrawn import Strip, strip_of, undrawn
@@ -42,7 +42,7 @@ def test_every_second_square_is_empty():
     regions = list(sample(SOLID).regions)
     for k, region in enumerate(regions[::2]):
         regions[2 * k] = replace(region, read=lambda: np.zeros((32, 32), np.uint8))
-    (line,) = doubts(Sample("film", ArrayVolume(GREY), tuple(regions)))
+    (line,) = of_labels(Sample("film", ArrayVolume(GREY), tuple(regions)))
     assert "areas of 36 of 72 squares looked at are pore alone" in line
 
 

@@ -109,6 +109,12 @@ def test_films_of_opposite_contrast_are_named(labelled, inverted, told):
     assert (said in labelled(RIGHT, inverted)) == told
 
 
+@pytest.mark.parametrize(("inverted", "told"), [((), False), (("b",), False), (("a", "b"), True)])
+def test_pores_that_are_brighter_in_every_film_are_said(labelled, inverted, told):
+    said = "pores are brighter than solid in a, b: are the values of `classes` exchanged?"
+    assert (said in labelled(RIGHT, inverted)) == told
+
+
 @pytest.mark.parametrize(
     ("places", "told"),
     [

@@ -9,6 +9,7 @@ from fibsem.config import DataConfig, compose, read
 from fibsem.data import phantom
 from fibsem.data.manifest import load_dataset
 from fibsem.data.split import SPLITS, SplitRecipe
+from fibsem.data.volumes import ArrayVolume
 from fibsem.errors import UserError
 from fibsem.training import datasets
 from fibsem.training.datasets import look_at, obtain, phantom_recipe
@@ -99,3 +100,23 @@ def test_a_part_that_is_needed_and_empty_is_refused_before_anything_is_learnt(ti
     assert "has no test squares: nothing can be evaluated or promoted; a column `split`" in said
     with pytest.raises(UserError, match=r"must have labelled test regions.* a column `split`"):
         look_at(untested, SPLITS)
+
+
+@pytest.mark.parametrize("look_through", [0, datasets.LOOKED_THROUGH])
+def test_what_is_odd_of_labels_is_said_of_large_films_too(tiny, capsys, monkeypatch, look_through):
+    monkeypatch.setattr(datasets, "LOOKED_THROUGH", look_through)
+    dataset = load_dataset(tiny)
+    sample = dataset.samples[0]
+    inverted = [
+        replace(region, read=lambda read=region.read: 1 - read()) for region in sample.regions
+    ]
+    unlike = sample.volume.whole()
+    unlike[2] = unlike[2] // 4
+    film = ArrayVolume(unlike, value_range=sample.volume.declared)
+    look_at(dataset)
+    assert "warning" not in capsys.readouterr().err
+    odd = replace(sample, regions=tuple(inverted), volume=film)
+    look_at(replace(dataset, samples=(odd,)))
+    said = capsys.readouterr().err
+    assert "are the values of `classes` exchanged?" in said
+    assert ("slice 2 is darker" in said) == bool(look_through)

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.analysis.intervals import normal_interval
 from fibsem.data.preprocessing import evenly_spaced
 from fibsem.data.samples import Region, Sample, by_split
 from fibsem.data.split import SPLITS, Split
@@ -26,10 +25,10 @@ def inverted_or_unrelated(classes: Mapping[str, Sequence[Classed]]) -> Iterator[
         shares = [share_above(one.solid, one.pore) for one in squares if one.is_mixed]
         if len(shares) < FEWEST:
             continue
-        low, high = normal_interval(shares)
-        if low > 0.5:
+        error = 1.96 * float(np.std(shares, ddof=1)) / np.sqrt(len(shares))
+        if np.mean(shares) - error > 0.5:
             dark.append(name)
-        elif high < 0.5:
+        elif np.mean(shares) + error < 0.5:
             bright.append(name)
         else:
             yield (
@@ -41,6 +40,11 @@ def inverted_or_unrelated(classes: Mapping[str, Sequence[Classed]]) -> Iterator[
         yield (
             f"pores are darker than solid in {', '.join(dark)}, but brighter in "
             f"{', '.join(bright)}: grey values or labels of one kind are inverted"
+        )
+    elif bright:
+        yield (
+            f"pores are brighter than solid in {', '.join(bright)}: are the values of `classes` "
+            "exchanged? Of pores that were filled with something bright it is right"
         )
 
 

@@ -1,0 +1,53 @@
+"""What of a dataset should be looked at before anything is learnt from it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from fibsem.data.contrast import Classed, classed, inverted_or_unrelated
+from fibsem.data.dataset import Dataset
+from fibsem.data.material import odd_in
+from fibsem.data.placing import misplaced
+from fibsem.data.samples import Sample
+from fibsem.data.strangers import strangers
+from fibsem.data.undrawn import undrawn
+
+
+def doubts(
+    dataset: Dataset,
+    classes: Mapping[str, Sequence[Classed]] | None = None,
+    look_through: float = math.inf,
+) -> Iterator[str]:
+    """Say what is odd of a dataset: of its samples together, and of each.
+
+    Parameters
+    ----------
+    dataset
+        What may be learnt from.
+    classes
+        Grey values of the labelled squares of each sample, where they were read already.
+    look_through
+        Voxels of a film up to which every slice of it is read; of a larger one only what needs a
+        few squares is said.
+    """
+    if classes is None:
+        classes = {sample.name: list(classed(sample)) for sample in dataset.samples}
+    yield from inverted_or_unrelated(classes)
+    for sample in dataset.samples:
+        if math.prod(sample.volume.shape) <= look_through:
+            yield from unlike_slices(sample)
+        yield from of_labels(sample)
+
+
+def unlike_slices(sample: Sample) -> Iterator[str]:
+    """Say which slices of a film are unlike their neighbours; each is read once."""
+    extent = sample.extent if sample.extent and sample.extent.mask else None
+    yield from (f"{sample.name}: {said}" for said in odd_in(sample.volume, extent))
+
+
+def of_labels(sample: Sample) -> Iterator[str]:
+    """Say what is odd of the labels of a film; some hundred squares are read."""
+    yield from misplaced(sample)
+    yield from strangers(sample)
+    yield from undrawn(sample)
