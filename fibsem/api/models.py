@@ -104,6 +104,13 @@ def load(weights: str | Path = CHAMPION, **options: Any) -> LoadedModel:
     return load_all([str(weights)], read(TrackingConfig, tree["tracking"], "tracking").uri)[0]
 
 
+def load_folder(folder: Path) -> LoadedModel:
+    """Load what a training or a promotion has left in a folder."""
+    from fibsem.tracking.bundle import load_bundle
+
+    return LoadedModel(str(folder), load_bundle(folder))
+
+
 def load_all(weights: Sequence[str], uri: str) -> list[LoadedModel]:
     """Load several from a store."""
     from fibsem.tracking.bundle import find_bundle

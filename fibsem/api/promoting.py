@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fibsem.api.datasets import OpenDataset
-from fibsem.api.models import LoadedModel
+from fibsem.api.models import LoadedModel, load_folder
 from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result, files
 from fibsem.api.segmenting import SegmentResult
@@ -69,10 +69,7 @@ class PromoteResult(Result):
     @property
     def model(self) -> LoadedModel:
         """What was promoted, champion or not, for :func:`segment`."""
-        from fibsem.tracking.bundle import load_bundle
-
-        folder = self.folder / "bundle"
-        return LoadedModel(str(folder), load_bundle(folder))
+        return load_folder(self.folder / "bundle")
 
     @property
     def test_all(self) -> dict[str, float]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fibsem.api.datasets import OpenDataset
+from fibsem.api.models import LoadedModel, load_folder
 from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result
 from fibsem.config import Configuration, Tree, output_folder
@@ -49,6 +50,11 @@ class TrainResult(Result):
         """As of every labelled validation pixel, at the best threshold, where it was asked for."""
         figures = self.summary["val_all"]
         return None if figures is None else dict(figures)
+
+    @property
+    def model(self) -> LoadedModel:
+        """The network at its best threshold of validation, for :func:`segment`; not tested."""
+        return load_folder(self.folder)
 
     @property
     def text(self) -> str:
@@ -138,8 +144,10 @@ def run(tree: Tree) -> TrainResult:
 def _train(
     given: Configuration, material: Material, folder: Path, began: float, worked: Worked
 ) -> TrainResult:
+    from fibsem import models
     from fibsem.system.progress import Progress
     from fibsem.tracking.runs import Tracking
+    from fibsem.training.bundling import write_bundle
     from fibsem.training.learner import Learner
     from fibsem.training.plan import Plan, forecast, plan_trainings
     from fibsem.training.planned import planned, say_unplanned
@@ -177,7 +185,11 @@ def _train(
             if epoch.epoch == 0 and plan is None and (said := forecast(epoch, job.config.train)):
                 print(said)
 
-        result, _ = run_job(job, material.for_config(job.config), tracking, show, learner)
+        material = material.for_config(job.config)
+        result, trained = run_job(job, material, tracking, show, learner)
+    if trained is not None or not (folder / "bundle.json").is_file():
+        model = trained.model if trained else models.load(material.config.spec, folder)
+        write_bundle(folder, material, model, result, given.tree)
     record = {**result.to_json(), "seconds": time.perf_counter() - began}
     if plan is not None:
         record |= plan.told(worked.finish())

@@ -22,6 +22,7 @@ from fibsem.promotion.setting import Promotion
 from fibsem.promotion.trials import Trial
 from fibsem.system.progress import Progress
 from fibsem.tracking import names
+from fibsem.training.bundling import label_values
 from fibsem.training.health import DivergedError
 from fibsem.training.material import Material
 from fibsem.training.results import Epoch, TrialResult
@@ -185,11 +186,10 @@ def final_training(work: Promotion, trial: Trial, seed: int, text: str) -> Final
 def segmenter_of(finals: Sequence[Final]) -> Segmenter:
     """The mean of finally trained networks, without post-processing."""
     material = finals[0].material
-    classes = (material.dataset.classes.pore, material.dataset.classes.solid)
     return Segmenter(
         members=tuple(Member(final.material.config.spec, final.model) for final in finals),
         recipe=material.config.preprocess,
         postprocessing=PostProcessing(),
         identity="",
-        classes=classes if all(0 <= value <= 255 for value in classes) else (0, 255),
+        classes=label_values(material.dataset),
     )

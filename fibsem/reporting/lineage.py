@@ -108,6 +108,9 @@ class LineageReport:
             made = source.lineage
             first = made.trial.code or made.code
             yield first, _data(made)
+            if made.training is not None:
+                yield made.code, _command(made.training, "the training")
+                continue
             for one in made.sweeps or [made.sweep]:
                 what = f"the sweep {one.study or ''}".strip()
                 yield one.code or first, _command(one.command, what)
@@ -163,11 +166,15 @@ class LineageReport:
         return {
             "weights": source.weights or UNKNOWN,
             "version": self._version(source),
-            "sweep": _joined(sweep.study, _run(sweep.parent_run_id)),
+            **({} if made.training else {"sweep": _joined(sweep.study, _run(sweep.parent_run_id))}),
             "trial": _joined(trial.name, _run(trial.run_id)),
             "trial seed": _joined(trial.seed),
             **({"begun with": trial.init} if trial.init else {}),
-            "promotion": _joined(_run(promotion.run_id), named if seeds else None),
+            **(
+                {}
+                if made.training
+                else {"promotion": _joined(_run(promotion.run_id), named if seeds else None)}
+            ),
             "data": _joined(made.dataset, _hash(made.data)),
             "code": _joined(made.code),
         }

@@ -106,6 +106,11 @@ class Bundle:
         members = self.segmenter.members
         for member, place in zip(members, _places(folder, len(members)), strict=True):
             models.save(member.spec, member.model, place)
+        self.describe(folder)
+
+    def describe(self, folder: Path) -> None:
+        """Write ``bundle.json``, beside weights that are in the folder already."""
+        members = self.segmenter.members
         record = {
             "format": 2,
             "members": [member.spec.to_json() for member in members],

@@ -70,6 +70,8 @@ class Lineage:
         Name and hash of the data, and how they were named.
     code
         Version of the code that promoted it.
+    training
+        The command of a model that was trained alone, without a sweep and a promotion.
     """
 
     sweep: FromSweep = FromSweep()
@@ -80,12 +82,15 @@ class Lineage:
     data: str | None = None
     data_source: DataSource = DataSource()
     code: str | None = None
+    training: str | None = None
 
     def to_json(self) -> Record:
-        """As bundles and ``summary.json`` have it; ``init`` only of a trial that has one."""
+        """As bundles and ``summary.json`` have it; what few models have, only of those."""
         record = asdict(self)
         if self.trial.init is None:
             del record["trial"]["init"]
+        if self.training is None:
+            del record["training"]
         return record
 
     @classmethod

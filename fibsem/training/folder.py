@@ -18,7 +18,7 @@ Overwrite = Literal["never", "other", "always"]
 
 #: Everything that a training leaves in its folder, and ``train`` beside it.
 OWN = ("result.json", "summary.json", "checkpoint.npz", "model.keras", "model.skops", "run.json",
-       "validation_square.png", BEGUN)  # fmt: skip
+       "validation_square.png", "bundle.json", BEGUN)  # fmt: skip
 
 
 def settle(folder: Path, now: Identity, tracking: Tracking, overwrite: Overwrite) -> None:

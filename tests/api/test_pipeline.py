@@ -203,6 +203,24 @@ def test_arguments_of_another_type_are_refused_in_one_line(call, message):
         call()
 
 
+def test_a_training_can_be_used_at_once(found, tiny, capsys):
+    """At the threshold that its validation found best; the report tells its command."""
+    film, *_, store, folder = found
+    given = {"nbhd": "11x11x1", "model": "threshold", "output": folder / "trained", **store}
+    trained = api.train(film, **given)
+    steps = trained.model.bundle.segmenter.postprocessing
+    assert (steps.threshold, steps.sigma) == (trained.val_all["threshold"], 0)
+    by_path = api.segment(tiny / "HPC45" / "slices", folder / "trained", output=folder / "once")
+    by_array = api.segment(film.volumes["HPC45"], trained.model, **store)
+    np.testing.assert_array_equal(by_path.labels, by_array.labels)
+    (folder / "trained" / "bundle.json").unlink()  # as a version before left it
+    assert api.train(film, **given).model.bundle.segmenter.identity
+    report.main(compose("report", [f"lineage={folder / 'once'}"]))
+    printed = capsys.readouterr().out
+    assert "python -m fibsem.train " in printed
+    assert "sweep" not in printed
+
+
 def test_in_what_a_volume_differs_is_said_again(found, tiny):
     """By the result, which a later start only reads."""
     *_, store, folder = found

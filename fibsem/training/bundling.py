@@ -1,0 +1,73 @@
+"""A training as a model that can be used: ``bundle.json`` beside its weights.
+
+It labels volumes as a promoted model does, at the threshold that its validation found best, but was
+neither tested nor smoothed nor calibrated.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fibsem import models
+from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.config import Tree
+from fibsem.data.dataset import Dataset
+from fibsem.data.greys import greys_of
+from fibsem.data.scale import scales_of
+from fibsem.inference.model.segmenter import Segmenter
+from fibsem.tracking.bundle import Bundle
+from fibsem.tracking.lineage import DataSource, FromTrial, Lineage
+from fibsem.tracking.runs import code_version
+from fibsem.training.material import Material
+from fibsem.training.results import TrialResult
+
+#: Label values of pore and solid where those of the dataset are not those of a picture.
+PLAIN = (0, 255)
+
+
+def label_values(dataset: Dataset) -> tuple[int, int]:
+    """Values of pore and solid in labels of volumes, uint8: the dataset's where they fit."""
+    values = (dataset.classes.pore, dataset.classes.solid)
+    return values if all(0 <= value <= 255 for value in values) else PLAIN
+
+
+def write_bundle(
+    folder: Path, material: Material, model: models.Model, result: TrialResult, tree: Tree
+) -> None:
+    """Make the folder of a finished training a bundle.
+
+    Parameters
+    ----------
+    folder, model
+        Where its weights are, and what they are of.
+    material, result
+        What it was trained on, and what came of it.
+    tree
+        Its configuration.
+    """
+    config, dataset = material.config, material.dataset
+    threshold = (result.val_all or {}).get("threshold", PostProcessing().threshold)
+    segmenter = Segmenter.of(
+        config.spec, model, config.preprocess, PostProcessing(threshold=threshold),
+        classes=label_values(dataset),
+    )  # fmt: skip
+    greys = {name: greys_of(volume) for name, volume in material.volumes.items()}
+    trial = FromTrial(result.run_id, config.name, None, config.seed, code_version(),
+                      config.train.init)  # fmt: skip
+    lineage = Lineage(
+        trial=trial,
+        dataset=dataset.name,
+        data=dataset.hash,
+        data_source=DataSource(**{key: tree["data"][key] for key in ("name", "path", "phantom")}),
+        code=code_version(),
+        training=tree.get("command"),
+    )
+    audit = {
+        "dataset": dataset.name,
+        "data": dataset.hash,
+        "run_id": result.run_id,
+        "lineage": lineage.to_json(),
+        "greys": {name: film.histogram for name, film in greys.items()},
+        "moments": {name: film.moments.to_json() for name, film in greys.items()},
+    }
+    Bundle(segmenter, dataset.voxel_nm, audit, scales=scales_of(dataset)).describe(folder)
