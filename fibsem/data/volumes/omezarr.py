@@ -19,6 +19,8 @@ from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm, Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
 
+#: What an array of its own may call its axes, as far as it says which they are.
+AXES = ("t", "time", "c", "channel", "z", "y", "x")
 MARKS = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
 
 
@@ -134,8 +136,7 @@ def _open(folder: Path, manner: Manner) -> ZarrSource:
         node, level = _full(node, _need(multiscale, "datasets", folder))
     if not isinstance(node, zarr.Array):
         raise SliceError(f"an OME-Zarr must have a readable array, but {folder} has a group.")
-    names = [axis["name"] if isinstance(axis, Mapping) else axis for axis in _axes(multiscale)]
-    _check_axes(node.shape, names, folder)
+    _check_axes(node.shape, _names(multiscale, node), folder)
     check_dtype(node.dtype, folder, labels=manner.labels)
     return ZarrSource(folder, node, _multiscale_nm(multiscale, level), manner.sparse)
 
@@ -150,26 +151,36 @@ def _picture(
     group: zarr.Group, folder: Path, series: str | None
 ) -> tuple[zarr.Group, Mapping[str, Any]]:
     """One picture: that of the group, or one of those in it, as bioformats2raw lays them out."""
-    pictures = {
-        (name or str(multiscale.get("name", k))): (home, multiscale)
+    pictures = [
+        (_called(name, multiscale.get("name") or k, len(several)), (home, multiscale))
         for name, home in [("", group), *_inner(group)]
-        for k, multiscale in enumerate(_multiscales(home))
-    }
+        for several in [_multiscales(home)]
+        for k, multiscale in enumerate(several)
+    ]
     if not pictures:
         raise SliceError(
             f"an OME-Zarr must have `multiscales` with a readable array, but {folder} has none."
         )
     if series is None and len(pictures) == 1:
-        return next(iter(pictures.values()))
-    if series in pictures:
-        return pictures[series]
+        return pictures[0][1]
+    named = [picture for name, picture in pictures if name == series]
+    if len(named) == 1:
+        return named[0]
     if (series or "").isdecimal() and int(series or 0) < len(pictures):
-        return list(pictures.values())[int(series or 0)]
+        return pictures[int(series or 0)][1]
+    names = ", ".join(name for name, _ in pictures)
     raise UserError(
-        f"a volume must be one picture, but {folder} holds {len(pictures)}: {', '.join(pictures)}"
+        f"a volume must be one picture, but {folder} holds {len(pictures)}: {names}"
         f"{'' if series is None else f', and `series` is {series}'}; `series` picks one by its "
         "number or name."
     )
+
+
+def _called(group: str, name: object, several: int) -> str:
+    """What a picture is called: by its group, by itself, or by both where a group has several."""
+    if not group:
+        return str(name)
+    return f"{group}/{name}" if several > 1 else group
 
 
 def _inner(group: zarr.Group) -> list[tuple[str, zarr.Group]]:
@@ -205,6 +216,19 @@ def _axes(multiscale: Mapping[str, Any]) -> Sequence[Any]:
     return multiscale.get("axes") or ()
 
 
+def _names(multiscale: Mapping[str, Any], array: zarr.Array[Any]) -> list[str]:
+    """Names of the axes: those of OME, else those that the array itself has, as xarray does.
+
+    An own name that says nothing of an axis, such as `dim_0`, is taken as that of its place.
+    """
+    if axes := _axes(multiscale):
+        return [str(axis["name"] if isinstance(axis, Mapping) else axis) for axis in axes]
+    own: Any = getattr(array.metadata, "dimension_names", None)
+    own = [str(name).casefold() for name in own or array.attrs.get("_ARRAY_DIMENSIONS") or ()]
+    places = (["c"] * len(own) + ["z", "y", "x"])[3:]
+    return [name if name in AXES else place for name, place in zip(own, places, strict=True)]
+
+
 def _check_axes(shape: tuple[int, ...], names: Sequence[str], folder: Path) -> None:
     ordered = not names or list(names[-3:]) == ["z", "y", "x"]
     if len(shape) < 3 or any(n != 1 for n in shape[:-3]) or not ordered:
@@ -224,6 +248,11 @@ def _multiscale_nm(multiscale: Mapping[str, Any], full: Mapping[str, Any]) -> Vo
         for transform in level.get("coordinateTransformations", []):
             if transform["type"] == "scale":
                 scale = transform["scale"][-3:]
+                if len(scale) < 3:
+                    raise SliceError(
+                        "`scale` of an OME-Zarr must have a number for every axis, but has "
+                        f"{transform['scale']}."
+                    )
                 factors = [a * float(b) for a, b in zip(factors, scale, strict=True)]
     z, y, x = (length_nm(f, axis.get("unit")) for f, axis in zip(factors, axes, strict=True))
     return z, y, x

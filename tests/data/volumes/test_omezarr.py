@@ -80,3 +80,62 @@ def test_zarr_of_another_dtype(tmp_path):
     message = refusal(tmp_path / "odd.zarr")
     assert "uint8, uint16, float32" in message
     assert "float64" in message
+
+
+def named(path, names, kind):
+    """An array of Zarr 3 or 2 that says how its axes are called."""
+    if kind == "zarr 3":
+        zarr.create_array(path, shape=SHAPE, dtype="u1", dimension_names=names)
+    else:
+        array = zarr.create_array(path, shape=SHAPE, dtype="u1", zarr_format=2)
+        array.attrs["_ARRAY_DIMENSIONS"] = names
+    zarr.open_array(path)[...] = voxels("uint8")
+
+
+@pytest.mark.parametrize("kind", ["zarr 3", "xarray"])
+@pytest.mark.parametrize("inside", [False, True], ids=["array", "group"])
+@pytest.mark.parametrize("names", [["x", "y", "z"], ["y", "x", "z"], ["row", "z", "x"]])
+def test_an_array_of_another_order_of_its_own_axes_is_refused(tmp_path, kind, names, inside):
+    path = tmp_path / "odd.zarr"
+    if inside:
+        group = zarr.open_group(path, mode="w", zarr_format=3 if kind == "zarr 3" else 2)
+        group.attrs["multiscales"] = [{"datasets": [{"path": "0"}]}]
+    named(path / "0" if inside else path, names, kind)
+    assert "one stack with axes z, y, x, but" in refusal(path)
+
+
+@pytest.mark.parametrize("kind", ["zarr 3", "xarray"])
+@pytest.mark.parametrize("names", [["z", "y", "x"], ["Z", "Y", "X"], ["dim_0", "dim_1", "dim_2"]])
+def test_an_array_whose_own_axes_are_in_order_is_read(tmp_path, kind, names):
+    named(tmp_path / "film.zarr", names, kind)
+    np.testing.assert_array_equal(open_volume(tmp_path / "film.zarr").whole(), voxels("uint8"))
+
+
+@pytest.mark.parametrize(
+    "names", [["raw", "raw"], [None, None], ["", ""]], ids=["one name", "null", "empty"]
+)
+def test_two_pictures_of_one_name_are_both_there(tmp_path, names):
+    """None of them stands for the other: the number tells them apart."""
+    group = zarr.open_group(tmp_path / "two.zarr", mode="w", zarr_format=2)
+    pictures = [voxels("uint8"), 255 - voxels("uint8")]
+    for k, picture in enumerate(pictures):
+        group.create_array(str(k), data=picture)
+    group.attrs["multiscales"] = [
+        {"name": name, "datasets": [{"path": str(k)}]} for k, name in enumerate(names)
+    ]
+    message = refusal(tmp_path / "two.zarr")
+    assert f"holds 2: {', '.join(map(str, names)) if names[0] else '0, 1'}; `series`" in message
+    for k, picture in enumerate(pictures):
+        film = open_volume(tmp_path / "two.zarr", series=k)
+        np.testing.assert_array_equal(film.whole(), picture)
+    if names[0]:
+        assert "and `series` is raw" in refusal(tmp_path / "two.zarr", series="raw")
+
+
+def test_a_scale_without_a_number_for_every_axis_is_refused_by_name(tmp_path):
+    path = foreign_zarr(tmp_path, "zarr-0.4", voxels("uint8"))
+    group = zarr.open_group(path)
+    (multiscale,) = group.attrs["multiscales"]
+    multiscale["datasets"][0]["coordinateTransformations"] = [{"type": "scale", "scale": [50, 10]}]
+    group.attrs["multiscales"] = [multiscale]
+    assert "`scale` of an OME-Zarr must have a number for every axis" in refusal(path)
