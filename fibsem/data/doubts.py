@@ -8,10 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from fibsem.data.contrast import Classed, classed, inverted_or_unrelated
 from fibsem.data.dataset import Dataset
 from fibsem.data.material import odd_in
+from fibsem.data.nearness import scored_where_learned
 from fibsem.data.placing import misplaced
+from fibsem.data.repeated import counted_twice, listed_twice
 from fibsem.data.samples import Sample
+from fibsem.data.split import SplitRecipe
 from fibsem.data.strangers import strangers
 from fibsem.data.undrawn import undrawn
+from fibsem.data.volumes import VoxelNm
+from fibsem.data.volumes.lengths import differing
 
 
 def doubts(
@@ -35,9 +40,22 @@ def doubts(
         classes = {sample.name: list(classed(sample)) for sample in dataset.samples}
     yield from inverted_or_unrelated(classes)
     for sample in dataset.samples:
+        yield from sizes_that_differ(sample, dataset.voxel_nm)
         if math.prod(sample.volume.shape) <= look_through:
             yield from unlike_slices(sample)
+        yield from scored_where_learned(sample, SplitRecipe().guard_slices)
         yield from of_labels(sample)
+
+
+def sizes_that_differ(sample: Sample, voxel_nm: VoxelNm) -> Iterator[str]:
+    """Say along which axes the files of a sample state another voxel size than the dataset has."""
+    stated = sample.volume.voxel_nm
+    for axis in differing(stated, voxel_nm):
+        k = "zyx".index(axis)
+        yield (
+            f"{sample.name}: its files state {stated[k]:g} nm along {axis}, but the dataset says "
+            f"{voxel_nm[k]:g} nm"
+        )
 
 
 def unlike_slices(sample: Sample) -> Iterator[str]:
@@ -48,6 +66,8 @@ def unlike_slices(sample: Sample) -> Iterator[str]:
 
 def of_labels(sample: Sample) -> Iterator[str]:
     """Say what is odd of the labels of a film; some hundred squares are read."""
+    yield from listed_twice(sample)
+    yield from counted_twice(sample)
     yield from misplaced(sample)
     yield from strangers(sample)
     yield from undrawn(sample)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,13 @@ from fibsem.data.samples import Region, Sample
 from fibsem.data.split import SPLITS, SplitRecipe, divide_together, slice_ranges
 from fibsem.data.volumes import Manner, Volume, VoxelNm, known_nm, reopen
 from fibsem.data.volumes.faults import File, absence, kind_of, read_bytes
-from fibsem.data.volumes.lengths import LARGEST_NM, SMALLEST_NM, finite, voxel_size
+from fibsem.data.volumes.lengths import (
+    LARGEST_NM,
+    SMALLEST_NM,
+    differing,
+    finite,
+    voxel_size,
+)
 from fibsem.data.volumes.voxels import UNKNOWN_NM
 from fibsem.errors import UserError
 from fibsem.geometry import Box
@@ -93,10 +100,11 @@ def _read_manifest(path: Path, recipe: SplitRecipe) -> Dataset:
     samples = tuple(
         _read_sample(entry, k, path, classes, recipe) for k, entry in enumerate(entries)
     )
+    declared = _voxel_nm(record.get("voxel_nm"), path)
     return Dataset(
         name=_text(record, "name", str(path)),
         path=path,
-        voxel_nm=known_nm(_voxel_nm(record.get("voxel_nm"), path), _common_nm(samples)),
+        voxel_nm=known_nm(declared, _common_nm(samples, declared, path)),
         classes=classes,
         samples=_in_every_part(samples, recipe),
     )
@@ -120,10 +128,24 @@ def _in_every_part(samples: tuple[Sample, ...], recipe: SplitRecipe) -> tuple[Sa
     return tuple(replace(s, regions=anew.get(s.name, s.regions)) for s in samples)
 
 
-def _common_nm(samples: Sequence[Sample]) -> VoxelNm:
-    """Voxel size that the files of all samples state, on each axis on which they agree."""
-    stated = {sample.volume.voxel_nm for sample in samples} or {UNKNOWN_NM}
-    z, y, x = (axis[0] if len(set(axis)) == 1 else None for axis in zip(*stated, strict=True))
+def _common_nm(samples: Sequence[Sample], declared: VoxelNm, path: Path) -> VoxelNm:
+    """Voxel size that the files of all samples state, on each axis on which all of them do.
+
+    Where they differ, and the manifest does not say which it is, none is: one network sees all.
+    """
+    for one, other in combinations(samples, 2):
+        sizes = one.volume.voxel_nm, other.volume.voxel_nm
+        unsaid = [axis for axis in differing(*sizes) if declared["zyx".index(axis)] is None]
+        if unsaid:
+            axis = unsaid[0]
+            a, b = (size["zyx".index(axis)] for size in sizes)
+            raise UserError(
+                f"all samples must have one voxel size, but along {axis} the files of {one.name} "
+                f"state {a:g} nm and those of {other.name} {b:g} nm in {path}; the choices are "
+                "films scaled to one size, a dataset each, or `voxel_nm` where the files are wrong."
+            )
+    stated = [sample.volume.voxel_nm for sample in samples] or [UNKNOWN_NM]
+    z, y, x = (axis[0] if all(axis) else None for axis in zip(*stated, strict=True))
     return z, y, x
 
 

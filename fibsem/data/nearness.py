@@ -6,13 +6,51 @@ from collections.abc import Iterator
 
 from fibsem.data.samples import Sample
 from fibsem.data.split import SplitRecipe
-from fibsem.geometry import Triple
+from fibsem.geometry import Box, Triple
+
+#: Share of a test square that a training square covers, and share of the test squares of which it
+#: is said. Squares that are placed by chance cover each other, too.
+COVERED, AMONG = 0.5, 1 / 3
+
+
+def scored_where_learned(sample: Sample, slices: int) -> Iterator[str]:
+    """Say if a table names parts so that much is tested just over or under what is learned.
+
+    Slices that follow each other show nearly the same pores: what was learned by heart scores well.
+
+    Parameters
+    ----------
+    sample
+        Whose parts were named.
+    slices
+        How far above each other squares are one place.
+    """
+    if sample.divided or sample.dense:
+        return
+    learned = [one.box.grow((slices, 0, 0)) for one in sample.regions if one.split == "train"]
+    tested = [one.box for one in sample.regions if one.split == "test"]
+    over = sum(any(_covered(box, other) >= COVERED for other in learned) for box in tested)
+    if over > AMONG * len(tested):
+        yield (
+            f"{sample.name}: {over} of {len(tested)} test squares lie over or under a training "
+            f"square, at most {slices} slices away: they show nearly the same pores, and scores of "
+            "them are too good; without a column `split` such squares stay in one part"
+        )
+
+
+def _covered(box: Box, other: Box) -> float:
+    """Share of a square that another one covers; none where their slices are others."""
+    if not box.overlaps(other):
+        return 0.0
+    sides = [min(box.stop[k], other.stop[k]) - max(box.start[k], other.start[k]) for k in (1, 2)]
+    return sides[0] * sides[1] / (box.shape[1] * box.shape[2])
 
 
 def within_reach(sample: Sample, reach: Triple, recipe: SplitRecipe) -> Iterator[str]:
     """Say if the division left squares of different parts nearer than a network reaches.
 
-    Parts that a table names are left to whoever named them; of dense labels the depth is checked
+    Of parts that a table names only squares above each other are said
+    (:func:`scored_where_learned`); of dense labels the depth is checked
     (:func:`fibsem.data.dataset.check_depth`).
 
     Parameters

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,8 +26,10 @@ MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-#: A whole number, also as a spreadsheet writes it that thinks of decimals.
+#: A whole number, also as a spreadsheet writes it that thinks of decimals; and what may be a
+#: thousand as well as one with three decimals.
 WHOLE = re.compile(r"([+-]?\d{1,9})(?:[.,]0+)?")
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]000")
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def read_regions(
     rows = read_rows(table)
     masks = [Mask(_picture(row, "mask", table), classes) for row in rows]
     boxes = [_box(row, mask, table) for row, mask in zip(rows, masks, strict=True)]
-    _check_once(rows, boxes, table)
+    _check_once(rows, masks, boxes, table)
     divided = not any(row.values.get("split") for row in rows)
     splits = (
         divide(boxes, recipe, salt=[number])
@@ -197,14 +200,21 @@ def _whole(row: Row, column: str, table: Path) -> int:
         raise UserError(
             f"column {column}, line {row.line} of {table} must be a whole number, but is {shown!r}."
         )
+    if THOUSANDS.fullmatch(text):
+        raise UserError(
+            f"column {column}, line {row.line} of {table} must be a whole number, but {text!r} may "
+            f"be {number[1]}000 or {number[1]}; write it without the mark."
+        )
     return int(number[1])
 
 
-def _check_once(rows: Sequence[Row], boxes: Sequence[Box], table: Path) -> None:
-    """A square that is listed twice would count twice."""
+def _check_once(
+    rows: Sequence[Row], masks: Sequence[Mask], boxes: Sequence[Box], table: Path
+) -> None:
+    """A square that is listed twice would count twice, also by another spelling of its path."""
     listed: dict[tuple[str, Box], int] = {}
-    for row, box in zip(rows, boxes, strict=True):
-        before = listed.setdefault((row.values["mask"], box), row.line)
+    for row, mask, box in zip(rows, masks, boxes, strict=True):
+        before = listed.setdefault((os.path.normpath(mask.path), box), row.line)
         if before != row.line:
             raise UserError(
                 f"a square must be listed once, but lines {before} and {row.line} of {table} are "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,10 +15,8 @@ from fibsem.data.contrast import Classed, by_class, classed, grey_of
 from fibsem.data.dataset import Dataset
 from fibsem.data.doubts import doubts
 from fibsem.data.preprocessing import GreyProfile, Recipe, evenly_spaced, mean_profile
-from fibsem.data.samples import Region, Sample, by_split, left_out
+from fibsem.data.samples import Region, by_split, left_out
 from fibsem.data.tilt import left_in
-from fibsem.data.volumes import VoxelNm
-from fibsem.data.volumes.lengths import differing
 from fibsem.reporting.agreement import agreement
 from fibsem.reporting.greys import Greys, greys, left_out_shares
 from fibsem.reporting.label_porosity import LabelPorosity, label_porosity
@@ -101,8 +98,6 @@ class Inspection:
         if None in self.dataset.voxel_nm:
             yield "the voxel size is not known on every axis: lengths will be in voxels"
         for sample in self.dataset.samples:
-            yield from _sizes_that_differ(sample, self.dataset.voxel_nm)
-            yield from _masks_listed_twice(sample)
             yield from left_in(sample, self.recipe.gradient)
             dark, bright = self.greys[sample.name].saturated
             for share, what in ((dark, "darkest"), (bright, "brightest")):
@@ -160,25 +155,6 @@ class Inspection:
                 ]
             )
         return [figures.save(figure, folder / f"{name}.png") for name, figure in drawn.items()]
-
-
-def _sizes_that_differ(sample: Sample, voxel_nm: VoxelNm) -> Iterator[str]:
-    """Axes on which the files of a sample state another voxel size than the dataset has."""
-    stated = sample.volume.voxel_nm
-    for axis in differing(stated, voxel_nm):
-        k = "zyx".index(axis)
-        yield (
-            f"{sample.name}: its files state {stated[k]:g} nm along {axis}, but the dataset says "
-            f"{voxel_nm[k]:g} nm"
-        )
-
-
-def _masks_listed_twice(sample: Sample) -> Iterator[str]:
-    """A picture of labels that is said to lie in two places is right in one of them at most."""
-    places = Counter(region.name for region in sample.regions)
-    twice = [name for name, count in places.items() if count > 1]
-    if twice:
-        yield f"{sample.name}: {', '.join(twice[:4])} is listed for more than one place"
 
 
 def _spread(regions: tuple[Region, ...]) -> list[Region]:

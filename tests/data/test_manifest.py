@@ -11,6 +11,7 @@ from fibsem.data.manifest import load_dataset
 from fibsem.data.split import SPLITS, SplitRecipe
 from fibsem.errors import UserError
 from fibsem.geometry import Box
+from fibsem.training.datasets import look_at
 from tests.data.conftest import H, W, bad_mask, stripes
 
 
@@ -192,8 +193,28 @@ def test_the_voxel_size_is_the_manifests_else_that_of_the_files(make):
     one = [{"name": "a", "volume": "a.tif"}]
     assert make(samples=one, voxel_nm=None).voxel_nm == pytest.approx((30, 20, 10))
     assert make(samples=one).voxel_nm == pytest.approx((50, 10, 10))
-    both = [*one, {"name": "b", "volume": "b.tif"}]
-    assert make(samples=both, voxel_nm=None).voxel_nm == pytest.approx((30, None, 10))
+
+
+def test_films_of_another_magnification_are_refused_unless_the_manifest_decides(make, capsys):
+    """Hardly another one is the same; a size that not every film states is not known."""
+    for name, y_px in (("a", 50), ("b", 25), ("c", 51)):
+        tifffile.imwrite(
+            make.folder / f"{name}.tif", np.zeros((9, H, W), np.uint8), imagej=True,
+            resolution=(100, y_px), metadata={"axes": "ZYX", "spacing": 0.03, "unit": "um"},
+        )  # fmt: skip
+    tifffile.imwrite(make.folder / "d.tif", np.zeros((9, H, W), np.uint8), photometric="minisblack")
+    films = {name: {"name": name, "volume": f"{name}.tif"} for name in "abcd"}
+    said = "along y the files of a state 20 nm and those of b 40 nm"
+    for declared in (None, {"z": 30, "x": 10}):
+        with pytest.raises(UserError, match=said):
+            make(samples=[films["a"], films["b"]], voxel_nm=declared)
+    decided = make(samples=[films["a"], films["b"]], voxel_nm={"y": 20})
+    assert decided.voxel_nm == pytest.approx((30, 20, 10))
+    look_at(decided, needed=())
+    assert "b: its files state 40 nm along y, but the dataset says 20" in capsys.readouterr().err
+    same = make(samples=[films["a"], films["c"]], voxel_nm=None)
+    assert same.voxel_nm == pytest.approx((30, 20, 10))
+    assert make(samples=[films["a"], films["d"]], voxel_nm=None).voxel_nm == (None, None, None)
 
 
 def test_dense_labels_of_another_shape_are_refused(make, dense):

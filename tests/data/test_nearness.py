@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fibsem.config import Configuration, compose
-from fibsem.data.nearness import within_reach
+from fibsem.data.manifest import load_dataset
+from fibsem.data.nearness import scored_where_learned, within_reach
 from fibsem.data.samples import Region, Sample
 from fibsem.data.split import SplitRecipe, divide
 from fibsem.geometry import Box, Nbhd
@@ -86,3 +87,36 @@ def test_it_is_said_before_anything_is_learnt(make, capsys):
     config = Configuration(compose("train", given)).run
     look_at(dataset, configs=[config])
     assert "a: around 2 of 2 squares that are not for training" in capsys.readouterr().err
+
+
+def stacked(dataset_of, spread, *, split=True):
+    """Squares of one place in slices that follow each other, dealt to the parts in turn."""
+    parts = ("train", "val", "train", "test", "train")
+    rows = [
+        f"m{k}.tif,{k * spread},4,{12 if k % 2 else 8}{f',{part}' if split else ''}"
+        for k, part in enumerate(parts)
+    ]
+    return dataset_of(table="\n".join([f"mask,z,y,x{',split' if split else ''}", *rows, ""]))
+
+
+@pytest.mark.parametrize(("spread", "over"), [(1, True), (5, True), (6, False)])
+def test_squares_judged_over_learned_ones_are_counted(make, spread, over):
+    said = list(scored_where_learned(stacked(make, spread).samples[0], 5))
+    assert len(said) == over
+    assert all("a: 1 of 1 test squares lie over or under a training square" in s for s in said)
+
+
+def test_they_are_said_before_anything_is_learnt(make, capsys):
+    look_at(stacked(make, 1), needed=())
+    assert "lie over or under a training square, at most 5 slices" in capsys.readouterr().err
+
+
+def test_nor_are_squares_that_lie_beside_or_are_cut_from_a_stack(tiny, make, dense):
+    """Those of a phantom are placed as the published ones; a recipe keeps its own apart."""
+    beside = "mask,z,y,x,split\nm0.tif,0,4,8,train\nm1.tif,1,4,24,val\nm2.tif,1,20,8,test\n"
+    samples = [
+        make(table=beside).samples[0],
+        make(sample=dense).samples[0],
+        *load_dataset(tiny).samples,
+    ]
+    assert [said for one in samples for said in scored_where_learned(one, 5)] == []

@@ -223,8 +223,9 @@ def _names(multiscale: Mapping[str, Any], array: zarr.Array[Any]) -> list[str]:
     """
     if axes := _axes(multiscale):
         return [str(axis["name"] if isinstance(axis, Mapping) else axis) for axis in axes]
-    own: Any = getattr(array.metadata, "dimension_names", None)
-    own = [str(name).casefold() for name in own or array.attrs.get("_ARRAY_DIMENSIONS") or ()]
+    named: Any = getattr(array.metadata, "dimension_names", None)
+    attributes: Any = array.attrs.asdict()
+    own = [str(name).casefold() for name in named or attributes.get("_ARRAY_DIMENSIONS") or ()]
     places = (["c"] * len(own) + ["z", "y", "x"])[3:]
     return [name if name in AXES else place for name, place in zip(own, places, strict=True)]
 
