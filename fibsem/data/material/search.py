@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from fibsem.data.material.bars import bar_rows
 from fibsem.data.material.blocks import blocks_of
+from fibsem.data.material.curved import fill_along_sides
 from fibsem.data.material.extent import BoolArray, Extent
 from fibsem.data.material.odd import odd_slices
 from fibsem.data.material.parts import SIDES, Part, Rect, Side
@@ -32,6 +33,8 @@ LIKE = 0.6
 AROUND, AGAIN = 2, 2
 #: Share of a side, depth in pixels and share of the slices from which a doubt is said.
 DOUBT_SHARE, DOUBT_PX, DOUBT_SLICES = 0.75, 4.0, 0.1
+#: Share of the slices that must have the value of fill over an area.
+CURVED_SLICES = 0.5
 
 
 Show = Callable[[str, int, int], None]
@@ -206,8 +209,21 @@ class Search(Mapping[int, tuple[Part, ...]]):
                 yield look
 
     def doubts(self) -> Iterator[str]:
-        """What has the value of fill along a side, but no straight edge; of slices seen so far."""
+        """What has the value of fill, but no straight edge; of slices seen so far."""
         looks = {z: look for z, look in self._looks.items() if look is not None}
+        yield from list(self._along_sides(looks)) or self._curved(looks)
+        yield from self.odd()
+        blank = [
+            z for z, look in looks.items() if self._blank(z, look) and not self._differs(z, look)
+        ]
+        if blank:
+            yield (
+                f"{len(blank)} slices from {blank[0]} to {blank[-1]} are of one grey value like "
+                "most of their neighbours: measured as material; valid=MASK leaves them out"
+            )
+
+    def _along_sides(self, looks: Mapping[int, Appearance]) -> Iterator[str]:
+        """What has the value of fill along most of a side."""
         for side in SIDES:
             odd = [
                 look.borders[side].filled
@@ -220,15 +236,29 @@ class Search(Mapping[int, tuple[Part, ...]]):
                     f"{side} border, {np.mean(odd):.0f} pixels deep, but no straight edge: it is "
                     "measured as material; valid=MASK leaves it out"
                 )
-        yield from self.odd()
-        blank = [
-            z for z, look in looks.items() if self._blank(z, look) and not self._differs(z, look)
+
+    def _curved(self, looks: Mapping[int, Appearance]) -> Iterator[str]:
+        """What only has the value of fill, however its edge goes."""
+        shares = [
+            fill_along_sides(look.some, self._left_out(z, look))
+            for z, look in looks.items()
+            if not self._blank(z, look)
         ]
-        if blank:
+        odd = [share for share in shares if share]
+        if len(odd) > CURVED_SLICES * len(looks):
             yield (
-                f"{len(blank)} slices from {blank[0]} to {blank[-1]} are of one grey value like "
-                "most of their neighbours: measured as material; valid=MASK leaves them out"
+                f"{len(odd)} of {len(looks)} slices have one grey value over "
+                f"{100 * np.mean(odd):.1f} % from their sides on, and hardly inside, but no "
+                "straight edge: it is measured as material; valid=MASK leaves it out"
             )
+
+    def _left_out(self, z: int, look: Appearance) -> BoolArray:
+        """Which of the pixels that are kept of a slice are no material, or no film."""
+        top, bottom = self.bars
+        kinds = np.zeros(self.volume.shape[1:], np.uint8)
+        for part in self[z]:
+            part.paint(kinds)
+        return _some(kinds[top : len(kinds) - bottom]) != 0
 
     def odd(self) -> Iterator[str]:
         """Slices seen so far that are unlike their neighbours."""

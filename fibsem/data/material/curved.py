@@ -1,0 +1,49 @@
+"""What has the value of fill, but no straight edge, as elastic alignment leaves it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+#: Share of a slice from which it is said, and how often that of the value inside it must be: in
+#: the second least of the quarters of its middle, as deep fill reaches into others.
+SHARE, TIMES = 0.01, 8.0
+
+
+def fill_along_sides(some: npt.NDArray[Any], absent: npt.NDArray[np.bool_]) -> float:
+    """Share of a slice that has one exact value, goes on from its sides, and was not found.
+
+    Parameters
+    ----------
+    some : (y, x)
+        Pixels of the slice.
+    absent : (y, x) bool
+        What of them is known not to be material.
+
+    Returns
+    -------
+    float
+        0 where it is little, or the middle of the slice has the value as well: pores that were
+        clipped are everywhere.
+    """
+    if min(some.shape) < 8:
+        return 0.0
+    border = np.concatenate([some[0], some[-1], some[:, 0], some[:, -1]])
+    shown = ~np.concatenate([absent[0], absent[-1], absent[:, 0], absent[:, -1]])
+    if not shown.any():
+        return 0.0
+    values, counts = np.unique(border[shown], return_counts=True)
+    same = some == values[counts.argmax()]
+    height, width = (n // 4 for n in some.shape)
+    inside = sorted(
+        float(same[(k + 1) * height : (k + 2) * height, (m + 1) * width : (m + 2) * width].mean())
+        for k in (0, 1)
+        for m in (0, 1)
+    )
+    parts, _ = ndimage.label(same & ~absent)
+    at_sides = np.unique(np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]]))
+    share = float(np.isin(parts, at_sides[at_sides > 0]).mean())
+    return share if share > max(SHARE, TIMES * inside[1]) else 0.0
