@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from fibsem.data.material.extent import Extent
 from fibsem.data.material.search import Search, Show
 from fibsem.data.volumes import Volume, open_labels
+from fibsem.data.volumes.faults import absence, kind_of
 from fibsem.errors import UserError
 from fibsem.geometry import Triple
 
@@ -32,6 +34,12 @@ def known_extent(shape: Triple, valid: str) -> Extent | None:
         return None
     if valid == "all":
         return Extent(shape)
+    path = Path(valid).expanduser()
+    if kind_of(path) == "absent":
+        raise UserError(
+            "`valid` must be auto, all (everything is material) or the path of a mask, but "
+            f"{absence(path)}."
+        )
     mask = open_labels(valid)
     if mask.shape[1:] != shape[1:] or mask.shape[0] not in (1, shape[0]):
         raise UserError(

@@ -105,12 +105,13 @@ OTHERS = {
 }  # fmt: skip
 
 
-def _check_format(file: File) -> None:
+def _check_format(file: File, manner: Manner) -> None:
     """Tell what a file is that is no TIFF."""
     begin = read_bytes(file, "a volume must be a file", 8)
     for mark, kind in OTHERS.items():
         if begin.startswith(mark):
-            raise UserError(f"a volume must be {CHOICES}, but {file} is {kind}; convert it.")
+            what = "a label stack or mask of a volume" if manner.labels else "a volume"
+            raise UserError(f"{what} must be {CHOICES}, but {file} is {kind}; save it as TIFF.")
 
 
 def _open_source(file: File, manner: Manner) -> Source:
@@ -125,5 +126,5 @@ def _open_source(file: File, manner: Manner) -> Source:
         return DeepSource(stack, stack.depth) if stack.depth > 1 else stack
     if kind == "folder":
         return open_series(file, manner)
-    _check_format(file)
+    _check_format(file, manner)
     return open_file(file, manner)

@@ -147,7 +147,10 @@ def page_of(image: Any, tiff: tifffile.TiffFile, file: File, *, labels: bool) ->
         )
     check_dtype(image.dtype, file, labels=labels)
     if len(image.shape) != 2 or 0 in image.shape:
-        raise SliceError(f"a slice must have two axes (y, x), but {file} has {image.shape}.")
+        raise SliceError(
+            f"a slice must have two axes (y, x), but {file} has {image.shape}; save it as a stack "
+            "of its own, a page a slice, without tiles of some depth."
+        )
     if (turned := image.tags.valueof("Orientation", UPRIGHT)) != UPRIGHT:
         raise SliceError(
             f"a slice must begin at its top left, but {file} has orientation {turned}; programs "

@@ -124,7 +124,8 @@ def _check_axes(sizes: Mapping[str, int], file: File) -> None:
     if len(long) > 1:
         lengths = ", ".join(f"{n} along {axis}" for axis, n in long.items())
         raise SliceError(
-            f"a volume must have three axes (z, y, x), but {file} has images {lengths}."
+            f"a volume must have three axes (z, y, x), but {file} has images {lengths}; "
+            "save the one channel or time that is meant as a stack of its own, a page a slice."
         )
 
 

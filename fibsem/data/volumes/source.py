@@ -90,7 +90,12 @@ def check_dtype(dtype: np.dtype[Any] | None, name: object, *, labels: bool = Fal
     if native is None or (native.kind not in LABEL_KINDS if labels else native not in DTYPES):
         choices = "whole numbers or truth values" if labels else ", ".join(map(str, DTYPES))
         what = "labels" if labels else "voxels"
-        raise SliceError(f"{what} must be {choices}, but {name} holds {native or 'odd bits'}.")
+        which = (
+            "" if labels else ", to float32 (with `range`) where values are negative or fractions"
+        )
+        raise SliceError(
+            f"{what} must be {choices}, but {name} holds {native or 'odd bits'}; convert it{which}."
+        )
 
 
 def white_of(dtype: np.dtype[Any], bits: int | None = None) -> float:

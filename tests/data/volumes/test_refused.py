@@ -1,0 +1,54 @@
+"""What is refused says what helps."""
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from fibsem.data.material import find_extent
+from fibsem.data.volumes import ArrayVolume
+from fibsem.errors import UserError
+from tests.data.volumes.written import refusal
+
+FILM = np.arange(4 * 32 * 48, dtype=np.uint8).reshape(4, 32, 48)
+
+
+@pytest.mark.parametrize("dtype", ["int16", "float64", "bool"])
+def test_a_film_of_another_dtype(tmp_path, dtype):
+    tifffile.imwrite(tmp_path / "film.tif", FILM.astype(dtype), photometric="minisblack")
+    message = refusal(tmp_path / "film.tif")
+    assert f"holds {dtype}; convert it, to float32 (with `range`) where" in message
+
+
+@pytest.mark.parametrize(
+    ("picture", "notes"),
+    [
+        (np.stack([FILM, FILM], 1), {"imagej": True, "metadata": {"axes": "ZCYX"}}),
+        (FILM[..., None], {"photometric": "minisblack"}),
+    ],
+    ids=["channels", "last axis"],
+)
+def test_a_film_of_more_axes(tmp_path, picture, notes):
+    tifffile.imwrite(tmp_path / "film.tif", picture, **notes)
+    assert "save the one channel or time that is meant as a stack" in refusal(tmp_path / "film.tif")
+
+
+def test_tiles_with_a_depth(tmp_path):
+    deep = np.zeros((16, 32, 48), np.uint8)
+    tifffile.imwrite(tmp_path / "film.tif", deep, tile=(16, 16, 16), photometric="minisblack")
+    assert "a page a slice, without tiles of some depth" in refusal(tmp_path / "film.tif")
+
+
+@pytest.mark.parametrize("name", ["false", "none"])
+def test_a_mask_of_valid_that_is_not_there(tmp_path, name):
+    with pytest.raises(UserError) as caught:
+        find_extent(ArrayVolume(FILM), str(tmp_path / name))
+    assert "`valid` must be auto, all (everything is material) or the path" in str(caught.value)
+
+
+def test_a_mask_of_valid_that_is_no_tiff(tmp_path):
+    Image.fromarray(FILM[0]).save(tmp_path / "mask.png")
+    with pytest.raises(UserError) as caught:
+        find_extent(ArrayVolume(FILM), str(tmp_path / "mask.png"))
+    assert "a label stack or mask of a volume must be" in str(caught.value)
+    assert "mask.png is a PNG; save it as TIFF" in str(caught.value)
