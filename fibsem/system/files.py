@@ -142,9 +142,12 @@ def _temporaries(folder: Path, deep: bool) -> Iterator[Path]:
 
 
 def _forgotten(held: int) -> bool:
-    """Whether nobody has a temporary file locked; where there are no locks, whether it is old."""
+    """Whether nobody has a temporary file locked; where there are no locks, whether it is old.
+
+    A shared lock asks as well, and over NFS it is the one that a file open for reading can have.
+    """
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:

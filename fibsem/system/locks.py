@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from fibsem.errors import UserError
 from fibsem.system.files import folder_beside, remove_leftovers
@@ -34,7 +35,7 @@ POLL_S = 0.2
 def alone(path: Path) -> Iterator[None]:
     """Wait until no other process is in here with the same lock file; ends with the process."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as file:
+    with _open(path) as file:
         if _lock(file.fileno(), fcntl.LOCK_EX):
             yield
             return
@@ -52,7 +53,7 @@ def sole(path: Path, refusal: UserError, *, shared: bool = False) -> Iterator[No
     shared: they refuse nobody.
     """
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-    with path.open("ab") as file:
+    with _open(path) as file:
         try:
             locked = _lock(file.fileno(), kind | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -117,6 +118,15 @@ def taken(folder: Path) -> UserError:
         f"`output` must be free, but another process is at work in {folder}; the choices are to "
         "wait for it or another output."
     )
+
+
+def _open(path: Path) -> IO[bytes]:
+    """Open a lock file for reading and writing.
+
+    Over NFS, Linux locks the bytes of the file instead: shared only what is open for reading, alone
+    only what is open for writing.
+    """
+    return path.open("a+b")
 
 
 def _lock(file: int, operation: int) -> bool:

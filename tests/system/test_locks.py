@@ -16,16 +16,20 @@ from fibsem.errors import UserError
 from fibsem.system import locks
 from fibsem.system.files import TEMPORARY
 from fibsem.system.locks import alone, at_work
+from tests import nfs
 
-#: Stays in a folder until it is killed; with a third word half of a file is written.
+#: Stays in a folder until it is killed; with a fourth word half of a file is written.
 SCRIPT = """
-import sys, time
+import fcntl, sys, time
 from pathlib import Path
 from fibsem.system.files import beside
 from fibsem.system.locks import at_work
 folder = Path(sys.argv[1])
-with at_work(folder, shared=sys.argv[2] == "shared"):
-    if len(sys.argv) > 3:
+if sys.argv[2] == "nfs":
+    from tests import nfs
+    fcntl.flock = nfs.flock
+with at_work(folder, shared=sys.argv[3] == "shared"):
+    if len(sys.argv) > 4:
         with beside(folder / "deep" / "result.json") as hidden:
             hidden.write_text("half")
             print("in", flush=True)
@@ -33,6 +37,14 @@ with at_work(folder, shared=sys.argv[2] == "shared"):
     print("in", flush=True)
     time.sleep(60)
 """
+
+
+@pytest.fixture(params=["local", "nfs"])
+def kind(request, monkeypatch):
+    """How files are locked: by Linux itself, and over NFS, where it locks bytes in their place."""
+    if request.param == "nfs":
+        monkeypatch.setattr("fcntl.flock", nfs.flock)
+    return request.param
 
 
 @contextmanager
@@ -47,8 +59,8 @@ def working(folder, *how):
             process.kill()
 
 
-def test_the_second_of_two_is_told_and_what_a_killed_one_was_writing_goes(tmp_path):
-    with working(tmp_path, "alone", "writing") as process:
+def test_the_second_of_two_is_told_and_what_a_killed_one_was_writing_goes(tmp_path, kind):
+    with working(tmp_path, kind, "alone", "writing") as process:
         hidden = [path.name for path in (tmp_path / "deep").iterdir()]
         assert [bool(TEMPORARY.fullmatch(name)) for name in hidden] == [True]
         with pytest.raises(UserError, match="another process is at work in"), at_work(tmp_path):
@@ -60,8 +72,8 @@ def test_the_second_of_two_is_told_and_what_a_killed_one_was_writing_goes(tmp_pa
         assert list((tmp_path / "deep").iterdir()) == []
 
 
-def test_those_who_share_join_and_do_not_remove_what_another_writes(tmp_path):
-    with working(tmp_path, "shared", "writing"):
+def test_those_who_share_join_and_do_not_remove_what_another_writes(tmp_path, kind):
+    with working(tmp_path, kind, "shared", "writing"):
         with at_work(tmp_path, shared=True):
             assert len(list((tmp_path / "deep").iterdir())) == 1
         with pytest.raises(UserError, match="another process"), at_work(tmp_path):
