@@ -174,7 +174,9 @@ def run(tree: Tree) -> PromoteResult:
     with at_work(folder), working as worked:
         if any(final.spec.is_network for final in finals):
             make = partial(plan_promotion, given, trials, finals, dataset, worked.began)
-            given, plan = planned(given, folder, dataset.hash, make, anew=anew, values=values)
+            given, plan = planned(
+                given, folder, dataset.hash, make, of=which, anew=anew, values=values
+            )
         else:
             say_unplanned(given, finals[0].spec)
         record = promote_trials(Promotion(given, dataset, folder, tracking), trials)

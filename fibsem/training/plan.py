@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from fibsem.config import TrainConfig
@@ -56,6 +56,8 @@ class Plan:
         Most that weights and checkpoints of all trainings take.
     schedule
         Of the learning rate.
+    settings
+        Hash of those that it was made for; the steps are what makes two plans the same.
     """
 
     budget_s: float
@@ -70,6 +72,7 @@ class Plan:
     workers: int = 1
     disk_mib: float | None = None
     schedule: str = "cosine"
+    settings: str = field(default="", compare=False)
 
     @property
     def trial_s(self) -> float:

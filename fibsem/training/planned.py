@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,8 @@ from fibsem.training.plan import Plan
 
 #: Where a plan is kept, in the folder of the results.
 FILE = "plan.json"
+#: Keys that a plan does not follow from, or that it tells by themselves.
+APART = ("command", "output", "overwrite", "tracking", "data", "budget", "budget_is", "plan")
 
 
 def planned(
@@ -23,6 +28,7 @@ def planned(
     data: str,
     make: Callable[[float], Plan],
     *,
+    of: str = "",
     anew: bool = False,
     values: Callable[[Plan, float | None], dict[str, Any]] = Plan.values,
 ) -> tuple[Configuration, Plan | None]:
@@ -35,7 +41,10 @@ def planned(
     data
         Hash of the dataset.
     make
-        Makes a plan for some seconds where there is none yet.
+        Makes a plan for some seconds where there is none yet, or one that was made for other
+        settings and that no results go on by.
+    of
+        What it is made for beyond the settings, as the trials of a promotion.
     anew
         Whatever is there, is removed.
     values
@@ -60,10 +69,12 @@ def planned(
             _refuse_another(folder, results, plan.budget_s)
     else:
         assert budget.seconds is not None
+        settings = _settings(given, of)
         earlier = read_plan(kept, data) if kept.is_file() and not anew else None
-        if earlier is None or earlier.budget_s != budget.seconds:
+        of_these = earlier is not None and (results is not None or earlier.settings == settings)
+        if earlier is None or not of_these or earlier.budget_s != budget.seconds:
             _refuse_another(folder, results, budget.seconds)
-            earlier = make(budget.seconds)
+            earlier = replace(make(budget.seconds), settings=settings)
         plan = earlier
     write_json(kept, plan.to_json())
     print(plan.sentence())
@@ -74,6 +85,13 @@ def planned(
         study = ", which is not the protocol of experiment=thesis" if of_study else ""
         print(f"budget: {', '.join(others)}{study}")
     return given.with_values(set_by), plan
+
+
+def _settings(given: Configuration, of: str) -> str:
+    """Hash of all that the steps of a plan follow from, but for data and budget."""
+    kept = {key: value for key, value in given.tree.items() if key not in APART}
+    text = json.dumps([kept, of], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def say_unplanned(given: Configuration, spec: ModelSpec) -> None:

@@ -123,6 +123,25 @@ def test_a_plan_of_results_is_not_replaced(tmp_path):
     assert planned(tree(f"plan={other}"), tmp_path, "abc", never, anew=True)[1].steps == 4
 
 
+def test_a_plan_is_of_its_network_until_results_go_on_by_it(tmp_path):
+    """A command may be killed between its plan and its first result."""
+
+    def of(steps):
+        return lambda seconds: replace(PLAN, steps=steps)
+
+    small, large = tree("budget=1min"), tree("budget=1min", "model.filters=64")
+    assert planned(small, tmp_path, "abc", of(30))[1].steps == 30
+    assert planned(tree("budget=1min", "output=here"), tmp_path, "abc", never)[1].steps == 30
+    assert planned(large, tmp_path, "abc", of(3))[1].steps == 3
+    assert planned(large, tmp_path, "abc", of(4), of="other trials")[1].steps == 4
+    former = {**PLAN.to_json(), "steps": 5}
+    del former["settings"]
+    write_json(tmp_path / FILE, former)
+    assert planned(large, tmp_path, "abc", of(3))[1].steps == 3
+    Identity("training", {}, {}).write(tmp_path)  # which says what else differs
+    assert planned(small, tmp_path, "abc", never)[1].steps == 3
+
+
 def test_without_a_budget_nothing_is_planned(tmp_path):
     assert planned(tree(), tmp_path, "abc", never) == (tree(), None)
     assert list(tmp_path.iterdir()) == []
