@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fibsem.system.interrupts import STOPS
 from fibsem.training.plan import Plan
 from tests.conftest import labels
 from tests.processes import Command
@@ -137,7 +138,7 @@ def test_a_sweep_killed_in_a_trial_ends_as_the_whole_one(command, tiny):
     assert sorted(run.info.status for run in runs) == ["FINISHED"] * 3 + ["KILLED"]
 
 
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sign", STOPS)
 def test_a_sweep_that_is_interrupted_ends_its_trial_and_goes_on(command, tiny, sign):
     how = [
         f"data.path={tiny}", *NETWORK, "space=smoke", "space.axes.model.blocks=[1]",

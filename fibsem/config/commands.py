@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import signal
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -25,7 +24,7 @@ from fibsem.config.reading import Tree, check_types
 from fibsem.config.typed import without_typed_axes
 from fibsem.errors import UserError, one_line
 from fibsem.system.addresses import secrets_of
-from fibsem.system.interrupts import END_S, STOPPED, end_cleanly
+from fibsem.system.interrupts import END_S, INTERRUPTED, STOPPED, STOPS, end_cleanly
 from fibsem.system.libraries import disinherit
 from fibsem.system.processes import ending_at_once
 from fibsem.system.secrets import guard_output, remember
@@ -150,8 +149,8 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
     from omegaconf import OmegaConf
 
     OmegaConf.register_new_resolver("choices", _choices, replace=True)
-    # a scheduler's way of saying Ctrl-C: what runs is ended cleanly, and goes on another time
-    end_cleanly(signal.SIGINT, signal.SIGTERM, at_most_s=END_S)
+    # however it is said: what runs is ended cleanly, and goes on another time
+    end_cleanly(*STOPS, at_most_s=END_S)
     open_closed()
     guard_output()
     disinherit()
@@ -182,7 +181,7 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
             sys.stdout.flush()
     except KeyboardInterrupt:
         print(STOPPED, file=sys.stderr)
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except Exception as error:
         if not _said(error):
             raise

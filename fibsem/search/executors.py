@@ -20,7 +20,13 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from fibsem.errors import OutageError, UserError
-from fibsem.system.interrupts import end_cleanly, interruption_point, uninterrupted
+from fibsem.system.interrupts import (
+    INTERRUPTED,
+    STOPS,
+    end_cleanly,
+    interruption_point,
+    uninterrupted,
+)
 from fibsem.system.outages import weathered
 from fibsem.system.processes import PATIENCE_S, die_with_parent, forking, rss_gib, stop
 from fibsem.system.pulse import follow, pulse
@@ -161,19 +167,24 @@ def _death(exitcode: int | None) -> TrialFailedError:
         hint = ", out of memory?" if exitcode == -signal.SIGKILL else ""
         reason = f"its process was ended by {name}{hint}"
         return TrialFailedError(reason, "", final=False, own=-exitcode not in FROM_OUTSIDE)
+    if exitcode == INTERRUPTED:
+        return TrialFailedError("its process alone was asked to end", "", final=False, own=False)
     return TrialFailedError(f"its process ended with exit code {exitcode}", "", final=False)
 
 
 def _child(work: Callable[[Line], tuple[str, Any]], pipe: Connection) -> None:
-    """The process of one trial: what its work comes to is told, unless the parent was stopped."""
+    """The process of one trial: what its work comes to is told, unless it was asked to end."""
     die_with_parent()
     guard_output()
-    end_cleanly(signal.SIGINT, signal.SIGTERM)
     line = Line(pipe)
     threading.Thread(target=line.keep_posted, daemon=True).start()
-    with contextlib.suppress(KeyboardInterrupt):  # the parent was interrupted too
+    try:
+        end_cleanly(*STOPS)
         line.send(work(line))
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # all is told: it may be ended at once
+    except KeyboardInterrupt:  # with the parent, or alone, which its code tells
+        sys.exit(INTERRUPTED)
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # all is told: it may be ended at once
 
 
 class Line:

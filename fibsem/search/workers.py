@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from fibsem.search.executors import InProcess, fresh
 from fibsem.search.slots import filled
 from fibsem.search.sweep import Sweep
 from fibsem.search.worker import POLL_S, Show
-from fibsem.system.interrupts import END_S, end_cleanly
+from fibsem.system.interrupts import END_S, INTERRUPTED, STOPS, end_cleanly
 from fibsem.system.outages import Patience
 from fibsem.system.processes import (
     PATIENCE_S,
@@ -97,17 +96,14 @@ def _end_all(processes: Sequence[Any]) -> None:
     until = time.monotonic() + PATIENCE_S
     for process in processes:
         process.join(max(0.0, until - time.monotonic()))
-    for process in processes:
-        process.terminate()
-    for process in processes:
-        stop(process)
+    stop(*processes)
 
 
 def _worker(given: Configuration, folder: Path, cores: set[int], accelerator: str | None) -> None:
     """One worker process: what it may use is set before TensorFlow looks around."""
     die_with_parent()
     guard_output()
-    end_cleanly(signal.SIGINT, signal.SIGTERM, at_most_s=END_S)
+    end_cleanly(*STOPS, at_most_s=END_S)
     confine(cores, accelerator)
 
     from fibsem.tracking.runs import Tracking
@@ -123,7 +119,7 @@ def _worker(given: Configuration, folder: Path, cores: set[int], accelerator: st
         sweep.work(execute, lambda *_: None)
         sweep.study.close()
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except Exception as error:
         line = one_line(error)
         if line is None:

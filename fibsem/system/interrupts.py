@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a command cleanly, never in the middle of what must be done whole.
+"""Ctrl-C, SIGTERM and a closed terminal end a command cleanly, never amid what is to be whole.
 
 Python raises KeyboardInterrupt between any two instructions of the main thread. Between the
 statements of a transaction that leaves a connection which still holds the database's lock, and the
@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any, ParamSpec, TypeVar
 
+from fibsem.system.streams import leave_closed_terminal
+
 P = ParamSpec("P")
 R = TypeVar("R")
 C = TypeVar("C")
@@ -35,8 +37,16 @@ AGAIN_S = 0.01
 HELD_S = 10.0
 #: Seconds that a command has for its end after Ctrl-C.
 END_S = 20.0
+#: Signals that ask a command to end: Ctrl-C, schedulers, and a terminal that is closed.
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: Exit code of a process that was asked to end, and has ended cleanly.
+INTERRUPTED = 130
 #: What a command that was stopped says at last.
 STOPPED = "stopped; the same command goes on from here"
+
+
+#: As what a signal is held back and repeated that is heard only once.
+MEANT = {int(signal.SIGHUP): int(signal.SIGTERM)}
 
 
 @dataclass
@@ -56,13 +66,18 @@ def end_cleanly(*signals: signal.Signals, at_most_s: float | None = None) -> Non
     Parameters
     ----------
     signals
-        Those of Ctrl-C and of schedulers.
+        Some of :data:`STOPS`. What ``nohup`` lets a process ignore is ignored; what it was begun
+        with blocked, see :func:`fibsem.system.processes.forking`, is let through.
     at_most_s
         Seconds after the first signal at which the process is ended for sure, wherever its main
         thread hangs; None: never.
     """
     for number in signals:
-        signal.signal(number, _interrupt)
+        if number != signal.SIGHUP:
+            signal.signal(number, _interrupt)
+        elif signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _hang_up)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
     if at_most_s is not None:
         _end_for_sure(signals, at_most_s)
 
@@ -80,10 +95,11 @@ def _end_for_sure(signals: tuple[signal.Signals, ...], seconds: float) -> None:
             if number not in signals:
                 continue
             time.sleep(seconds)
-            if _is_ours(number):
-                os.write(2, f"{STOPPED}\n".encode())
+            if _is_ours(MEANT.get(number, number)):
+                with contextlib.suppress(OSError):  # the terminal may be closed
+                    os.write(2, f"{STOPPED}\n".encode())
                 theirs.close()
-                os._exit(130)
+                os._exit(INTERRUPTED)
 
     threading.Thread(target=wait, daemon=True).start()
 
@@ -101,6 +117,13 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
         return
     _state.waiting = None
     raise KeyboardInterrupt
+
+
+def _hang_up(number: int, frame: FrameType | None) -> None:
+    """Once: shell and system both say that a terminal is closed, and nobody is there to insist."""
+    signal.signal(number, signal.SIG_IGN)
+    leave_closed_terminal()
+    _interrupt(MEANT[number], frame)
 
 
 def _ask_again(held: BaseException, number: int) -> None:

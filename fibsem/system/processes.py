@@ -8,9 +8,12 @@ import logging
 import multiprocessing
 import os
 import resource
+import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -24,10 +27,16 @@ PATIENCE_S = 5.0
 def forking(*modules: str) -> ForkServerContext:
     """Where processes come from that begin at once: from a server that has loaded these modules.
 
-    It has used nothing of them; they are loaded once, however many processes there are.
+    It has used nothing of them; they are loaded once, however many processes there are. A terminal
+    that is closed does not end it, whose children would be taken for gone while they end cleanly.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(modules))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # which it inherits
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return context
 
 
@@ -79,14 +88,18 @@ def machine_gib() -> float:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
 
 
-def stop(process: BaseProcess) -> None:
-    """End a child process: asked to, and killed where it does not answer."""
-    if process.is_alive():
+def stop(*processes: BaseProcess) -> None:
+    """End child processes: asked to, once, and killed where they do not answer."""
+    alive = [process for process in processes if process.is_alive()]
+    for process in alive:
         process.terminate()
-        process.join(PATIENCE_S)
+    until = time.monotonic() + PATIENCE_S
+    for process in alive:
+        process.join(max(0.0, until - time.monotonic()))
         if process.is_alive():
             process.kill()
-    process.join()
+    for process in processes:
+        process.join()
 
 
 def die_with_parent() -> None:

@@ -1,9 +1,11 @@
-"""Standard streams that whoever started the process has closed (``>&-``, daemons, schedulers)."""
+"""Standard streams that are closed: from the start (``>&-``, daemons), or with their terminal."""
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+import termios
 
 #: The standard streams by their numbers, and how each is used.
 STREAMS = {0: ("stdin", "r"), 1: ("stdout", "w"), 2: ("stderr", "w")}
@@ -20,6 +22,23 @@ def open_closed() -> None:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest number is free
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
+def leave_closed_terminal() -> None:
+    """Let what goes to a terminal that was closed lead nowhere: to write there is an error."""
+    for number in STREAMS:
+        if _hung_up(number):
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            os.dup2(nowhere, number)
+            os.close(nowhere)
+
+
+def _hung_up(number: int) -> bool:
+    try:
+        termios.tcgetattr(number)
+    except termios.error as error:
+        return error.args[0] == errno.EIO
+    return False
 
 
 def _is_open(number: int) -> bool:

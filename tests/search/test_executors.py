@@ -1,8 +1,10 @@
 """What a trial's process and its sweep say to each other, over a real pipe."""
 
 import multiprocessing
+import os
 import signal
 import threading
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,6 +19,7 @@ from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
 from fibsem.training.failures import PrunedError, TrialFailedError
 from fibsem.training.run import Job
+from tests.processes import FORKED
 from tests.search.sweeps import epoch
 
 GONE = SimpleNamespace(join=lambda: None, exitcode=-signal.SIGKILL)
@@ -78,6 +81,22 @@ def test_a_process_that_ends_without_a_word_is_a_failure_with_its_cause(code, wo
     assert caught.value.reason == f"its process {words}" if code > 0 else words in str(caught.value)
     assert caught.value.final is False
     assert caught.value.own == (code != -signal.SIGKILL)  # which others send, or the kernel
+
+
+def is_asked_to_end(line):
+    """The work of a trial whose process somebody sends a signal."""
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(60)
+
+
+def test_a_process_that_is_asked_to_end_has_not_failed_by_itself():
+    ours, theirs = FORKED.Pipe()
+    process = FORKED.Process(target=executors._child, args=(is_asked_to_end, theirs))
+    process.start()
+    theirs.close()
+    with pytest.raises(TrialFailedError, match="alone was asked to end") as caught:
+        executors.Isolated._converse(SimpleNamespace(), ours, process, print)
+    assert not caught.value.own
 
 
 def test_a_process_that_grows_beyond_its_limit_trains_no_further_trial(capsys):

@@ -1,5 +1,7 @@
 """Interrupts wait until an exchange with a database is over."""
 
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import pytest
 
 from fibsem.errors import LostError
 from fibsem.system.interrupts import (
+    STOPS,
     end_cleanly,
     forget,
     interruption_point,
@@ -19,25 +22,24 @@ from fibsem.system.interrupts import (
     whole_calls,
 )
 
-BOTH = (signal.SIGINT, signal.SIGTERM)
-
 
 @pytest.fixture(autouse=True)
 def _as_commands_do():
-    before = {number: signal.getsignal(number) for number in BOTH}
-    end_cleanly(*BOTH)
+    before = {number: signal.getsignal(number) for number in STOPS}
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # tests may be begun with nohup
+    end_cleanly(*STOPS)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
 
 
-@pytest.mark.parametrize("number", BOTH)
+@pytest.mark.parametrize("number", STOPS)
 def test_it_interrupts_at_once_outside_a_block(number):
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(number)
 
 
-@pytest.mark.parametrize("number", BOTH)
+@pytest.mark.parametrize("number", STOPS)
 def test_it_waits_for_the_outermost_block(number):
     steps = []
 
@@ -173,8 +175,9 @@ def test_an_error_of_another_thread_is_raised_where_the_main_thread_may_be_inter
 #: A process whose main thread waits for itself in native code, where no handler of Python's runs.
 HUNG = """
 import ctypes, signal
-from fibsem.system.interrupts import end_cleanly
-end_cleanly(signal.SIGINT, signal.SIGTERM, at_most_s=0.3)
+from fibsem.system.interrupts import STOPS, end_cleanly
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+end_cleanly(*STOPS, at_most_s=0.3)
 c, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(64)
 print("ready", flush=True)
 c.pthread_mutex_lock(mutex)
@@ -182,7 +185,7 @@ c.pthread_mutex_lock(mutex)
 """
 
 
-@pytest.mark.parametrize("number", BOTH)
+@pytest.mark.parametrize("number", STOPS)
 def test_a_process_that_hangs_in_native_code_ends_soon(number):
     process = subprocess.Popen(
         [sys.executable, "-c", HUNG], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -195,6 +198,60 @@ def test_a_process_that_hangs_in_native_code_ends_soon(number):
     said = process.communicate(timeout=30)[1]
     assert process.returncode == 130, said
     assert said == "stopped; the same command goes on from here\n"
+
+
+def test_a_terminal_is_closed_once_whoever_says_so_again():
+    """A shell tells its jobs before it ends, and the system tells them when it has."""
+    steps = []
+
+    @uninterrupted()
+    def work():
+        signal.raise_signal(signal.SIGHUP)
+        steps.append("told")
+        signal.raise_signal(signal.SIGHUP)
+        steps.append("told again")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    signal.raise_signal(signal.SIGHUP)
+    assert steps == ["told", "told again"]
+
+
+#: A process at a terminal of its own, with much to say when it is asked to end.
+AT_TERMINAL = """
+import fcntl, signal, sys, termios, time
+from pathlib import Path
+from fibsem.system.interrupts import STOPS, end_cleanly
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGHUP, getattr(signal, sys.argv[1]))
+end_cleanly(*STOPS, at_most_s=20)
+print("ready", flush=True)
+try:
+    time.sleep(3)
+    Path("ended").write_text("by itself")
+except KeyboardInterrupt:
+    print("stopped", flush=True)
+    print("stopped", file=sys.stderr, flush=True)
+    Path("ended").write_text("cleanly")
+    sys.exit(130)
+"""
+
+
+@pytest.mark.parametrize(
+    ("begun", "ended", "code"), [("SIG_DFL", "cleanly", 130), ("SIG_IGN", "by itself", 0)]
+)
+def test_who_loses_its_terminal_ends_cleanly_unless_by_nohup(begun, ended, code, tmp_path):
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", AT_TERMINAL, begun], cwd=tmp_path, start_new_session=True,
+        stdin=theirs, stdout=theirs, stderr=theirs,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    os.close(theirs)
+    assert b"ready" in os.read(ours, 1000)
+    os.close(ours)
+    assert process.wait(30) == code
+    assert (tmp_path / "ended").read_text() == ended
 
 
 def test_public_methods_of_a_class_are_whole_and_keep_their_names():

@@ -73,3 +73,29 @@ def test_who_is_killed_leaves_no_orphans(tmp_path):
         parent.kill()
     _, alive = psutil.wait_procs(below, timeout=10)
     assert alive == []
+
+
+HEARS = """
+import multiprocessing.forkserver, os, signal, time
+from fibsem.system.processes import forking
+
+def live():
+    time.sleep(0.5)
+    os._exit(3)
+
+if __name__ == "__main__":
+    process = forking().Process(target=live)
+    process.start()
+    os.kill(multiprocessing.forkserver._forkserver._forkserver_pid, signal.SIGHUP)
+    process.join()
+    print(process.exitcode, signal.SIGHUP in signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+"""
+
+
+def test_a_closed_terminal_does_not_end_the_server_of_processes(tmp_path):
+    """Else nobody knew how its children ended."""
+    (tmp_path / "hears.py").write_text(HEARS)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    line = [sys.executable, tmp_path / "hears.py"]
+    done = subprocess.run(line, capture_output=True, text=True, env=environment, timeout=60)
+    assert done.stdout == "3 False\n", done.stderr
