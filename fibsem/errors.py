@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Iterator
 
 #: What helps where the system refuses.
@@ -16,6 +17,14 @@ HELP = {
     errno.ENAMETOOLONG: "give shorter names",
     errno.ELOOP: "mend the links that lead in a circle",
 }
+#: Packages that reach the places of artifacts; what they raise is seldom an error of the system.
+PLACES = ("azure.", "boto3.", "botocore.", "ftplib", "google.api_core.", "google.auth.",
+          "google.cloud.", "google.resumable_media.", "paramiko.", "pysftp", "s3transfer.",
+          "urllib3.")  # fmt: skip
+#: What TensorFlow says where an accelerator has failed, unless memory ran out there.
+DEVICE, MEMORY = r"CUDA|cuDNN|cuBLAS|DNN library|GPU", r"out.of.memory|ALLOC_FAILED"
+#: Its errors that are those of what it was given, whatever they name.
+GIVEN = {"ResourceExhaustedError", "InvalidArgumentError", "NotFoundError", "UnimplementedError"}
 #: What drivers of databases call an error of the database, not of the question.
 DRIVERS = "OperationalError"
 #: What an MLflow store answers that is not well, or does not want to.
@@ -46,6 +55,10 @@ class OutageError(UserError):
     """
 
 
+class DeviceError(OutageError):
+    """An accelerator that has failed under this process: only another one may have it again."""
+
+
 class LostError(BaseException):
     """Another worker has the trial: an interrupt, but of this attempt alone."""
 
@@ -71,11 +84,15 @@ def one_line(error: BaseException) -> str | None:
     kinds = {kind.__name__ for one in causes(error) for kind in type(one).__mro__}
     if kinds & {"MemoryError", "ResourceExhaustedError"}:
         return f"memory ran out ({_first_line(error) or 'an allocation failed'})."
+    if (said := device_failure(error)) is not None:
+        return f"the accelerator must work, but says: {said}"
     for one in causes(error):
         if isinstance(one, UnicodeError):
             return f"a text must have the encoding that is meant for it, but: {_first_line(one)}."
         if isinstance(one, OSError):
             return _refused(one)
+        if of_a_place(one):
+            return f"the place of the artifacts must answer, but says: {_first_line(one)}"
         if DRIVERS in {kind.__name__ for kind in type(one).__mro__}:
             return f"a database must answer, but says: {_first_line(getattr(one, 'orig', one))}"
     if getattr(error, "error_code", None) in STORES:
@@ -95,6 +112,26 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         yield one
         silent = type(one).__module__.startswith("mlflow")
         one = one.__cause__ or (one.__context__ if silent else None)
+
+
+def of_a_place(error: BaseException) -> bool:
+    """Whether a package that reaches the place of artifacts has raised it."""
+    return any(kind.__module__.startswith(PLACES) for kind in type(error).__mro__)
+
+
+def device_failure(error: BaseException) -> str | None:
+    """What TensorFlow says of an accelerator that has failed; None where none has.
+
+    The context of a process on a device does not outlive such an error, whatever comes next.
+    """
+    for one in causes(error):
+        kinds = {kind.__name__ for kind in type(one).__mro__}
+        if "OpError" not in kinds or kinds & GIVEN or re.search(MEMORY, str(one), re.I):
+            continue
+        for line in str(one).splitlines():
+            if re.search(DEVICE, line, re.I):
+                return line.strip()
+    return None
 
 
 def _refused(error: OSError) -> str:

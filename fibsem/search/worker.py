@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from fibsem.errors import LostError, OutageError, UserError
+from fibsem.errors import DeviceError, LostError, OutageError, UserError
 from fibsem.search.executors import Execute
 from fibsem.search.keeping import inherit, tidy
 from fibsem.search.owner import Heart
@@ -80,7 +80,8 @@ class Worker:
         Raises
         ------
         OutageError
-            If disk, storage or store are away for longer than ``search.patience_s``.
+            If disk, storage or store are away for longer than ``search.patience_s``, or the
+            accelerator of this process has failed.
         """
         try:
             while True:
@@ -253,6 +254,8 @@ class Worker:
         if held is None or held.settled:
             return
         reason = "interrupted" if isinstance(why, KeyboardInterrupt) else f"stopped: {why}"
+        # a network may be what its accelerator fails at: that is not tried for ever
+        cause: Cause = "ended" if isinstance(why, DeviceError) else "let_go"
         with contextlib.suppress(Exception):
-            self.study.fail(held.attempt, reason, "let_go")
+            self.study.fail(held.attempt, reason, cause)
             self._publish(held.attempt)

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from fibsem.config import Configuration
-from fibsem.errors import OutageError, UserError, one_line
+from fibsem.errors import DeviceError, OutageError, UserError, one_line
 from fibsem.search.declared import one_of_each, read_space
 from fibsem.search.executors import InProcess, fresh
 from fibsem.search.slots import filled
 from fibsem.search.sweep import Sweep
 from fibsem.search.worker import POLL_S, Show
 from fibsem.system.interrupts import END_S, INTERRUPTED, STOPS, end_cleanly
-from fibsem.system.outages import Patience
+from fibsem.system.outages import Patience, outage_of
 from fibsem.system.processes import (
     PATIENCE_S,
     confine,
@@ -29,8 +29,8 @@ from fibsem.system.secrets import guard_output
 
 #: Deaths of workers between two finished trials after which the sweep gives up.
 RESTARTS = 6
-#: Exit code of a worker that met an error of the user's.
-MISTAKE = 2
+#: Exit codes of a worker that met an error of the user's, and of one whose accelerator has failed.
+MISTAKE, NO_DEVICE = 2, 76
 
 
 def run_workers(sweep: Sweep, count: int, show: Show) -> None:
@@ -71,12 +71,13 @@ def run_workers(sweep: Sweep, count: int, show: Show) -> None:
                 if process.is_alive():
                     continue
                 del running[k]
-                if process.exitcode == MISTAKE:
+                without = process.exitcode == NO_DEVICE
+                if process.exitcode == MISTAKE or (without and not running):
                     sweep.check_failures()
                     raise UserError(
                         f"worker {k} stopped; what it said is above, and the same command goes on."
                     )
-                if process.exitcode == 0 or done >= sweep.search.trials:
+                if process.exitcode == 0 or without or done >= sweep.search.trials:
                     continue
                 deaths += 1
                 if deaths > RESTARTS:
@@ -125,4 +126,4 @@ def _worker(given: Configuration, folder: Path, cores: set[int], accelerator: st
         if line is None:
             raise
         print(f"error: {line}", file=sys.stderr)
-        sys.exit(MISTAKE)
+        sys.exit(NO_DEVICE if isinstance(outage_of(error), DeviceError) else MISTAKE)

@@ -1,7 +1,7 @@
 """What the environment does to a command: told from its own errors, and waited for.
 
 A full disk, a server that is away, slow or out of order pass by, or are mended by people. A
-training that met them has not failed.
+training that met them has not failed. An accelerator that has failed comes back to a new process.
 """
 
 from __future__ import annotations
@@ -12,7 +12,14 @@ import sys
 import time
 from collections.abc import Iterator
 
-from fibsem.errors import OutageError, causes, one_line
+from fibsem.errors import (
+    DeviceError,
+    OutageError,
+    causes,
+    device_failure,
+    of_a_place,
+    one_line,
+)
 
 #: Seconds between two attempts, at first and later.
 FIRST_S, LATER_S = 1.0, 15.0
@@ -22,13 +29,21 @@ def outage_of(error: BaseException) -> OutageError | None:
     """The environment's part in an error; None where it has none.
 
     Every error of the operating system is the environment's, but for memory, which a training asks
-    for; and so is one that says that such an error was its cause.
+    for; so is one of the place of the artifacts, or of an accelerator that has failed; and so is
+    one that says that such an error was its cause.
     """
     if isinstance(error, OutageError):
         return error
-    if any(isinstance(one, OSError) and one.errno != errno.ENOMEM for one in causes(error)):
+    if device_failure(error) is not None:
+        return DeviceError(one_line(error) or str(error))
+    if any(_from_outside(one) for one in causes(error)):
         return OutageError(one_line(error) or str(error))
     return None
+
+
+def _from_outside(error: BaseException) -> bool:
+    of_system = isinstance(error, OSError) and error.errno != errno.ENOMEM
+    return of_system or of_a_place(error)
 
 
 @contextlib.contextmanager
@@ -75,8 +90,10 @@ class Patience:
         Raises
         ------
         OutageError
-            What was waited for, if it lasts too long.
+            What was waited for, if it lasts too long; at once what does not end in this process.
         """
+        if isinstance(outage, DeviceError):
+            raise outage
         now = time.monotonic()
         if self._since is None:
             self._since = now

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,8 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
 
+#: What MLflow says to whoever writes to an experiment or a run that somebody has deleted.
+DELETED = re.compile(r"must be in (the )?'active'")
 #: What MLflow says of an address that is none: of a driver that is not there, or of no server.
 NO_STORE = (mlflow.MlflowException, ImportError, ValueError, ArgumentError)
 
@@ -57,15 +60,21 @@ def answered(uri: str) -> Iterator[None]:
     Raises
     ------
     OutageError
-        If it, or the place of its artifacts, does not answer, or is out of order.
+        If it, or the place of its artifacts, does not answer, or is out of order; or if what is
+        written to was deleted, which people can restore.
     """
     with uninterrupted(), weathered():
         try:
             yield
         except mlflow.MlflowException as error:
+            said = str(error).splitlines()[0]
+            if DELETED.search(said):
+                raise OutageError(
+                    "`tracking.uri` must keep what is written to until it has ended, but in "
+                    f"{hidden(uri)} somebody has deleted it: {said}"
+                ) from error
             if error.error_code not in STORES:
                 raise
-            said = str(error).splitlines()[0]
             raise OutageError(
                 f"`tracking.uri` must answer, but {hidden(uri)} does not: {said}"
             ) from error
@@ -77,7 +86,7 @@ def experiment_of(uri: str, name: str, artifacts: Path) -> str:
     Raises
     ------
     UserError
-        If the store cannot be reached, or its database is damaged.
+        If the store cannot be reached, its database is damaged, or the experiment was deleted.
     """
     database = database_file(uri)
     if database is None:  # a server keeps its artifacts where it likes
@@ -103,12 +112,18 @@ def _experiment(uri: str, name: str, artifacts: str | None) -> str:
             f"`tracking.uri` must be a reachable MLflow store, but {hidden(uri)} answers: "
             f"{in_message(str(error).splitlines()[0])}"
         ) from error
-    if experiment is not None:
-        return str(experiment.experiment_id)
-    try:
-        return str(client.create_experiment(name, artifact_location=artifacts))
-    except mlflow.MlflowException:  # another process was faster
-        return str(client.get_experiment_by_name(name).experiment_id)
+    if experiment is None:
+        try:
+            return str(client.create_experiment(name, artifact_location=artifacts))
+        except mlflow.MlflowException:  # another process was faster
+            experiment = client.get_experiment_by_name(name)
+    if experiment.lifecycle_stage != "active":
+        raise UserError(
+            f"`tracking.experiment` must not be one that was deleted, but in {hidden(uri)} {name} "
+            f"was; the choices are another one or `mlflow experiments restore -x "
+            f"{experiment.experiment_id}`, with MLFLOW_TRACKING_URI."
+        )
+    return str(experiment.experiment_id)
 
 
 @contextmanager

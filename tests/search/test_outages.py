@@ -5,10 +5,15 @@ import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import google.auth.exceptions
 import pytest
+import tensorflow as tf
+import urllib3
+from mlflow.store.artifact.artifact_repository_registry import _artifact_repository_registry
+from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
 from fibsem.config import SearchConfig, TrackingConfig
-from fibsem.errors import OutageError, UserError
+from fibsem.errors import DeviceError, OutageError, UserError, one_line
 from fibsem.search.optuna_study import OptunaStudy
 from fibsem.search.samplers import objectives
 from fibsem.system.outages import Patience, outage_of, weathered
@@ -39,6 +44,66 @@ def test_the_environments_errors_are_told_from_the_trials_own():
     behind = ValueError("its own")
     behind.__context__ = full  # raised while the other one was handled, but not because of it
     assert outage_of(behind) is None
+
+
+def of_package(name, kind):
+    """An error of a package that is not needed here."""
+    return type(kind, (Exception,), {"__module__": name})
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        google.auth.exceptions.TransportError("403 Forbidden"),
+        urllib3.exceptions.ProtocolError("503 Slow Down"),
+        of_package("boto3.exceptions", "S3UploadFailedError")("403 Forbidden"),
+        of_package("botocore.errorfactory", "NoSuchBucket")("403 Forbidden\nwith more"),
+        of_package("google.api_core.exceptions", "ServiceUnavailable")("503 Slow Down"),
+        of_package("azure.core.exceptions", "HttpResponseError")("403 Forbidden"),
+    ],
+    ids=lambda error: type(error).__module__,
+)
+def test_a_cloud_that_refuses_artifacts_is_an_outage(error, new_store, tmp_path, monkeypatch):
+    """What its packages raise is no error of the system."""
+
+    class Refusing(LocalArtifactRepository):
+        def log_artifact(self, *_):
+            raise error
+
+    monkeypatch.setitem(_artifact_repository_registry._registry, "refusing", Refusing)
+    new_store(tmp_path)
+    uri = f"sqlite:///{tmp_path / 'ml.db'}"
+    elsewhere = client_of(uri).create_experiment("cloud", artifact_location="refusing://bucket")
+    tracking = Tracking(uri, elsewhere)
+    run_id = tracking.start("run", tags={})
+    said = r"^the place of the artifacts must answer, but says: (403 Forbidden|503 Slow Down)$"
+    with pytest.raises(OutageError, match=said):
+        tracking.log_json(run_id, {}, "config.json")
+
+
+LOST = "Failed to copy: CUDA_ERROR_LAUNCH_FAILED: unspecified launch failure"
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "lost"),
+    [
+        ("InternalError", LOST, True),
+        ("UnknownError", "Graph execution error:\n\ncuDNN launch failure", True),
+        ("FailedPreconditionError", "DNN library initialization failed.", True),
+        ("InternalError", "cudaSetDevice() on GPU:0 failed. Status: out of memory", False),
+        ("ResourceExhaustedError", "OOM on /device:GPU:0", False),
+        ("InvalidArgumentError", "CUDNN_STATUS_BAD_PARAM", False),
+        ("InternalError", "Unsupported shape on /device:CPU:0", False),
+    ],
+)
+def test_an_accelerator_that_fails_is_told_from_what_it_was_given(kind, said, lost):
+    error = getattr(tf.errors, kind)(None, None, said)
+    assert isinstance(outage_of(error), DeviceError) == lost
+    if lost:
+        line = said.splitlines()[-1]
+        assert one_line(error) == f"the accelerator must work, but says: {line}"
+        with pytest.raises(DeviceError):  # which does not come back while this process lives
+            Patience(600).wait(outage_of(error))
 
 
 def test_patience_ends_and_begins_anew_with_progress(monkeypatch, capsys):
@@ -124,6 +189,27 @@ def test_a_run_that_a_store_does_not_know_is_no_outage(new_store, tmp_path):
     assert tracking.resume(run_id)
     tracking.client.delete_run(run_id)
     assert not tracking.resume(run_id)
+
+
+def test_what_is_deleted_while_it_is_written_to_is_an_outage(new_store, tmp_path):
+    """Of no trial's making, and people can restore it."""
+    new_store(tmp_path)
+    config = TrackingConfig(f"sqlite:///{tmp_path / 'ml.db'}", str(tmp_path / "artifacts"))
+    tracking = Tracking.open(config, "deleted meanwhile")
+    run_id = tracking.start("run", tags={})
+    tracking.client.delete_run(run_id)
+    deleted = r"`tracking.uri` must keep .* somebody has deleted it: The {} .* is deleted\.$"
+    with pytest.raises(OutageError, match=deleted.format("run")):
+        tracking.log_metrics(run_id, {"loss": 1.0})
+    tracking.client.restore_run(run_id)
+    tracking.client.delete_experiment(tracking.experiment_id)
+    with pytest.raises(OutageError, match=deleted.format("experiment")):
+        tracking.start("run", tags={})
+    with pytest.raises(UserError, match=r"`tracking.experiment` must not be .*restore -x \d+`"):
+        Tracking.open(config, "deleted meanwhile")
+    tracking.client.restore_experiment(tracking.experiment_id)
+    assert Tracking.open(config, "deleted meanwhile") == tracking
+    assert tracking.start("run", tags={})
 
 
 def test_an_artifact_place_that_cannot_be_written_to_is_an_outage(new_store, tmp_path):

@@ -9,9 +9,10 @@ import os
 from dataclasses import replace
 
 import pytest
+import tensorflow as tf
 
 from fibsem.config import Configuration, RankConfig, compose
-from fibsem.errors import OutageError, UserError
+from fibsem.errors import DeviceError, OutageError, UserError
 from fibsem.promotion.trials import best_trials
 from fibsem.search.keeping import inherit
 from fibsem.search.sweep import Sweep
@@ -180,6 +181,28 @@ def test_what_is_away_for_long_ends_the_worker_and_fails_no_trial(begin, backend
     again.work(back, quiet)
     assert {job.tree["seed"] for job in jobs} == {7}
     assert again.finish(1.0)["trials"] == {"complete": 1, "pruned": 0, "failed": 0}
+
+
+def test_an_accelerator_that_fails_ends_the_worker_and_the_training_goes_on(begin):
+    """In a new process, from its checkpoint; not for ever, for its network may be to blame."""
+    how = ["search.trials=1", "search.retries=1", "seed=7", "tracking.experiment=accelerators"]
+    sweep, jobs = begin(*how, folder="accelerators"), []
+
+    def fail(job, on_epoch):
+        jobs.append(job)
+        begun(sweep, job)
+        (job.folder / CHECKPOINT).write_text("epoch 5")
+        raise tf.errors.InternalError(None, None, "CUDA_ERROR_LAUNCH_FAILED")
+
+    with pytest.raises(DeviceError, match="CUDA_ERROR_LAUNCH_FAILED"):
+        sweep.work(fail, quiet)
+    assert len(jobs) == 1
+    following = sweep.study.claim()
+    assert (following.slot, following.strikes, following.failures) == (0, 1, 0)
+    inherit(following, sweep.study.attempts(), sweep.folder / "trials")
+    kept = sweep.folder / "trials" / following.place / CHECKPOINT
+    assert kept.read_text() == "epoch 5"
+    assert statuses(sweep) == {0: "KILLED"}
 
 
 @pytest.mark.slow

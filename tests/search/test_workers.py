@@ -57,6 +57,12 @@ def test_what_the_user_can_mend_is_not_tried_again(run, tmp_path):
     assert len(starts(tmp_path)) == 1
 
 
+def test_who_has_lost_its_accelerator_is_not_started_again(run, tmp_path):
+    with pytest.raises(UserError, match=r"worker \d stopped; what it said is above"):
+        run(workers.NO_DEVICE, 2)
+    assert starts(tmp_path) == ["4", "7"]
+
+
 def test_a_worker_tells_what_the_user_can_mend(monkeypatch, tmp_path, capsys):
     """In this process, which shall live on: what ends it with its parent is left out."""
     for name in ("die_with_parent", "guard_output", "end_cleanly"):
