@@ -45,8 +45,9 @@ Execute = Callable[[Job, OnEpoch], TrialResult]
 
 #: Seconds between two looks at a child, and between two things that it says of itself.
 LOOK_S = 0.5
-#: Signals that others send to end a process.
-FROM_OUTSIDE = (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM)
+#: Signals by which a process ends of its own; all others somebody has sent, or a limit.
+ITS_OWN = (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV,
+           signal.SIGSYS, signal.SIGTRAP)  # fmt: skip
 #: What MLflow imports when it is first needed: a fresh process has it from the server instead.
 LAZY = ("mlflow.store.tracking.sqlalchemy_store", "mlflow.store.tracking.rest_store")
 
@@ -166,7 +167,7 @@ def _death(exitcode: int | None) -> TrialFailedError:
         name = signal.Signals(-exitcode).name
         hint = ", out of memory?" if exitcode == -signal.SIGKILL else ""
         reason = f"its process was ended by {name}{hint}"
-        return TrialFailedError(reason, "", final=False, own=-exitcode not in FROM_OUTSIDE)
+        return TrialFailedError(reason, "", final=False, own=-exitcode in ITS_OWN)
     if exitcode == INTERRUPTED:
         return TrialFailedError("its process alone was asked to end", "", final=False, own=False)
     return TrialFailedError(f"its process ended with exit code {exitcode}", "", final=False)

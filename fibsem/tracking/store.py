@@ -12,9 +12,9 @@ from pathlib import Path
 
 import mlflow
 from mlflow import MlflowClient
-from sqlalchemy.exc import ArgumentError, DatabaseError
+from sqlalchemy import exc
 
-from fibsem.errors import STORES, OutageError, UserError
+from fibsem.errors import STORES, OutageError, UserError, causes
 from fibsem.system.addresses import absolute, as_url, database_file, hidden
 from fibsem.system.files import user_cache
 from fibsem.system.interrupts import uninterrupted
@@ -37,8 +37,11 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
 #: What MLflow says to whoever writes to an experiment or a run that somebody has deleted.
 DELETED = re.compile(r"must be in (the )?'active'")
+#: What a database raises that is out of order, and what it raises of what it was asked.
+DAMAGED = (exc.DatabaseError, exc.TimeoutError)
+ASKED = (exc.DataError, exc.IntegrityError, exc.ProgrammingError)
 #: What MLflow says of an address that is none: of a driver that is not there, or of no server.
-NO_STORE = (mlflow.MlflowException, ImportError, ValueError, ArgumentError)
+NO_STORE = (mlflow.MlflowException, ImportError, ValueError, exc.ArgumentError)
 
 
 def client_of(uri: str) -> MlflowClient:
@@ -67,17 +70,23 @@ def answered(uri: str) -> Iterator[None]:
         try:
             yield
         except mlflow.MlflowException as error:
-            said = str(error).splitlines()[0]
-            if DELETED.search(said):
-                raise OutageError(
-                    "`tracking.uri` must keep what is written to until it has ended, but in "
-                    f"{hidden(uri)} somebody has deleted it: {said}"
-                ) from error
-            if error.error_code not in STORES:
+            if (outage := _outage(uri, error)) is None:
                 raise
-            raise OutageError(
-                f"`tracking.uri` must answer, but {hidden(uri)} does not: {said}"
-            ) from error
+            raise outage from error
+
+
+def _outage(uri: str, error: mlflow.MlflowException) -> OutageError | None:
+    """What a store answers, where that is no answer to what was asked."""
+    said = next(iter(str(error).splitlines()), "")
+    if DELETED.search(said):
+        return OutageError(
+            "`tracking.uri` must keep what is written to until it has ended, but in "
+            f"{hidden(uri)} somebody has deleted it: {said}"
+        )
+    damaged = any(isinstance(one, DAMAGED) and not isinstance(one, ASKED) for one in causes(error))
+    if error.error_code in STORES or damaged:
+        return OutageError(f"`tracking.uri` must answer, but {hidden(uri)} does not: {said}")
+    return None
 
 
 def experiment_of(uri: str, name: str, artifacts: Path) -> str:
@@ -95,7 +104,7 @@ def experiment_of(uri: str, name: str, artifacts: Path) -> str:
     with alone(database.with_name(f".{database.name}.lock")):
         try:
             return _experiment(uri, name, artifacts.resolve().as_uri())
-        except DatabaseError as error:
+        except exc.DatabaseError as error:
             raise UserError(
                 f"`tracking.uri` must name a database of MLflow that is whole, but {database} "
                 f"is not ({error.orig}); the choices are another one or a copy of it."

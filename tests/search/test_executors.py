@@ -14,6 +14,7 @@ from fibsem.config import Configuration, TrackingConfig, compose
 from fibsem.errors import OutageError
 from fibsem.search import executors
 from fibsem.system import pulse
+from fibsem.system.interrupts import STOPS
 from fibsem.system.processes import rss_gib
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
@@ -73,14 +74,15 @@ def test_a_failure_comes_with_its_reason():
 @pytest.mark.parametrize(
     ("code", "words"),
     [(-signal.SIGKILL, "ended by SIGKILL, out of memory?"), (-signal.SIGSEGV, "ended by SIGSEGV"),
-     (3, "ended with exit code 3")],
+     (-signal.SIGXCPU, "ended by SIGXCPU"), (3, "ended with exit code 3")],
 )  # fmt: skip
 def test_a_process_that_ends_without_a_word_is_a_failure_with_its_cause(code, words):
     with pytest.raises(TrialFailedError) as caught:
         conversation([], process=SimpleNamespace(join=lambda: None, exitcode=code))
     assert caught.value.reason == f"its process {words}" if code > 0 else words in str(caught.value)
     assert caught.value.final is False
-    assert caught.value.own == (code != -signal.SIGKILL)  # which others send, or the kernel
+    sent = (-signal.SIGKILL, -signal.SIGXCPU)  # by others, or the kernel
+    assert caught.value.own == (code not in sent)
 
 
 def is_asked_to_end(line):
@@ -89,6 +91,24 @@ def is_asked_to_end(line):
     time.sleep(60)
 
 
+def test_a_trial_that_is_asked_to_end_tells_it_by_its_exit_code(monkeypatch):
+    """In this process, which shall live on: what ends it with its parent is left out."""
+    for name in ("die_with_parent", "guard_output"):
+        monkeypatch.setattr(executors, name, lambda: None)
+    before = {number: signal.getsignal(number) for number in STOPS}
+    try:
+        with pytest.raises(SystemExit) as end:
+            executors._child(is_asked_to_end, multiprocessing.Pipe()[1])
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    process = SimpleNamespace(join=lambda: None, exitcode=end.value.code)
+    with pytest.raises(TrialFailedError, match="alone was asked to end") as caught:
+        conversation([], process=process)
+    assert not caught.value.own
+
+
+@pytest.mark.slow
 def test_a_process_that_is_asked_to_end_has_not_failed_by_itself():
     ours, theirs = FORKED.Pipe()
     process = FORKED.Process(target=executors._child, args=(is_asked_to_end, theirs))

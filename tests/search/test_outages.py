@@ -191,6 +191,17 @@ def test_a_run_that_a_store_does_not_know_is_no_outage(new_store, tmp_path):
     assert not tracking.resume(run_id)
 
 
+def test_a_database_that_is_damaged_meanwhile_is_an_outage(new_store, tmp_path):
+    new_store(tmp_path)
+    config = TrackingConfig(f"sqlite:///{tmp_path / 'ml.db'}", str(tmp_path / "artifacts"))
+    tracking = Tracking.open(config, "film")
+    run_id, file = tracking.start("run", tags={}), tmp_path / "ml.db"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:8192] + bytes(len(whole) - 8192))
+    with pytest.raises(OutageError, match=r"must answer, but sqlite.* disk image is malformed"):
+        tracking.log_metrics(run_id, {"loss": 1.0})
+
+
 def test_what_is_deleted_while_it_is_written_to_is_an_outage(new_store, tmp_path):
     """Of no trial's making, and people can restore it."""
     new_store(tmp_path)
