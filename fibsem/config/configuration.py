@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import hashlib
+import json
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -24,6 +26,9 @@ from fibsem.models.hyperparameters import as_recorded
 from fibsem.models.spec import MODELS, ModelSpec, resolve
 from fibsem.system.secrets import remember
 
+#: Keys that change no step of a plan, and those that a plan is compared by itself.
+PLANNED_WITHOUT = ("command", "output", "overwrite", "tracking", "data", "budget", "budget_is",
+                   "plan")  # fmt: skip
 #: Objectives of a sweep to which none was given.
 OF_FILM, BALANCED = "val_all/miou", "val/loss"
 
@@ -148,6 +153,13 @@ class Configuration:
     def typed(self) -> dict[str, str]:
         """What a user typed for each key; all else ``conf/`` says."""
         return typed_values(self.tree.get("command") or "")
+
+    @cached_property
+    def planning(self) -> str:
+        """Hash of what the steps of a plan follow from, but for data and budget, told apart."""
+        kept = {key: value for key, value in self.tree.items() if key not in PLANNED_WITHOUT}
+        text = json.dumps(kept, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @cached_property
     def follows(self) -> dict[str, tuple[Any, str]]:

@@ -57,7 +57,7 @@ class Plan:
     schedule
         Of the learning rate.
     settings
-        Hash of those that it was made for; the steps are what makes two plans the same.
+        Those that it was made for, as a hash, and what else; by its steps a plan is the same.
     """
 
     budget_s: float

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,8 +16,6 @@ from fibsem.training.plan import Plan
 
 #: Where a plan is kept, in the folder of the results.
 FILE = "plan.json"
-#: Keys that a plan does not follow from, or that it tells by themselves.
-APART = ("command", "output", "overwrite", "tracking", "data", "budget", "budget_is", "plan")
 
 
 def planned(
@@ -69,7 +65,7 @@ def planned(
             _refuse_another(folder, results, plan.budget_s)
     else:
         assert budget.seconds is not None
-        settings = _settings(given, of)
+        settings = f"{given.planning} {of}".strip()
         earlier = read_plan(kept, data) if kept.is_file() and not anew else None
         of_these = earlier is not None and (results is not None or earlier.settings == settings)
         if earlier is None or not of_these or earlier.budget_s != budget.seconds:
@@ -85,13 +81,6 @@ def planned(
         study = ", which is not the protocol of experiment=thesis" if of_study else ""
         print(f"budget: {', '.join(others)}{study}")
     return given.with_values(set_by), plan
-
-
-def _settings(given: Configuration, of: str) -> str:
-    """Hash of all that the steps of a plan follow from, but for data and budget."""
-    kept = {key: value for key, value in given.tree.items() if key not in APART}
-    text = json.dumps([kept, of], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def say_unplanned(given: Configuration, spec: ModelSpec) -> None:
