@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ USUAL = 0.9
 SHOWN, WHOLE = 0.1, 0.99
 #: Rows of a bar, and share of the height that it takes at most.
 LEAST, MOST = 4, 0.3
+#: Share of a row of a bar that has one of two values; compression leaves others.
+PRINTED = 0.9
 #: Slices without which nothing can be said to stand still.
 SLICES = 4
 
@@ -38,6 +41,37 @@ def bar_rows(stack: npt.NDArray[Any], tolerance: float) -> tuple[int, int]:
     moved = np.abs(stack.astype(np.float32) - usual.astype(np.float32)) > tolerance
     stands = moved.mean(axis=0) <= 1 - USUAL
     return _rows(stands, usual, tolerance), _rows(stands[::-1], usual[::-1], tolerance)
+
+
+def bars_of_few(stack: npt.NDArray[Any]) -> Iterator[str]:
+    """Say where so few slices that nothing stands still have rows like those of a bar.
+
+    Text and its ground have two values, which hardly any pixel of the film beside it has.
+
+    Parameters
+    ----------
+    stack : (slices, y, x)
+        All slices; columns may be left out.
+    """
+    if len(stack) >= SLICES:
+        return
+    for side, image in (("upper", stack[0]), ("lower", stack[0][::-1])):
+        if rows := max(_printed(image, among) for among in (LEAST, 2 * LEAST, 4 * LEAST)):
+            yield (
+                f"the {side} {rows} rows look like a data bar, which fewer than {SLICES} slices do "
+                "not tell: they are measured as material; valid=MASK leaves them out"
+            )
+
+
+def _printed(image: npt.NDArray[Any], among: int) -> int:
+    """Rows from the top that have the two commonest values of some of them, and the film not."""
+    values, counts = np.unique(image[:among], return_counts=True)
+    printed = np.isin(image, values[np.argsort(counts)[-2:]]).mean(axis=1)
+    ends = np.flatnonzero(printed < PRINTED)
+    rows = int(ends[0]) if ends.size else len(printed)
+    beyond = printed[rows + 2 : rows + 10]
+    is_bar = LEAST <= rows <= MOST * len(printed) and len(values) > 1 and beyond.size
+    return rows if is_bar and beyond.mean() < MOVING else 0
 
 
 def _fill(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.data.material.bars import bar_rows
+from fibsem.data.material.bars import bar_rows, bars_of_few
 from fibsem.data.material.blocks import blocks_of
 from fibsem.data.material.curved import fill_along_sides
 from fibsem.data.material.extent import BoolArray, Extent
@@ -212,6 +212,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
         """What has the value of fill, but no straight edge; of slices seen so far."""
         looks = {z: look for z, look in self._looks.items() if look is not None}
         yield from list(self._along_sides(looks)) or self._curved(looks)
+        yield from bars_of_few(self._sample)
         yield from self.odd()
         blank = [
             z for z, look in looks.items() if self._blank(z, look) and not self._differs(z, look)
