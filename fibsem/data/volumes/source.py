@@ -116,7 +116,11 @@ def check_grey(
 def check_finite(image: Voxels, name: str) -> None:
     """Refuse float values that are no numbers."""
     if image.dtype.kind == "f":
-        check_grey(image, np.isfinite(image), "be finite", "mend the slice", name)
+        remedy = (
+            "write 0 where the film shows nothing: a rim of one value is left out, and valid=MASK "
+            "leaves out any other shape"
+        )
+        check_grey(image, np.isfinite(image), "be finite", remedy, name)
 
 
 def open_zip(path: Path) -> zipfile.Path:

@@ -8,6 +8,7 @@ from PIL import Image
 from fibsem.data.material import find_extent
 from fibsem.data.volumes import ArrayVolume
 from fibsem.errors import UserError
+from tests.data.material.films import drifted, film
 from tests.data.volumes.written import refusal
 
 FILM = np.arange(4 * 32 * 48, dtype=np.uint8).reshape(4, 32, 48)
@@ -52,3 +53,19 @@ def test_a_mask_of_valid_that_is_no_tiff(tmp_path):
         find_extent(ArrayVolume(FILM), str(tmp_path / "mask.png"))
     assert "a label stack or mask of a volume must be" in str(caught.value)
     assert "mask.png is a PNG; save it as TIFF" in str(caught.value)
+
+
+def test_nan_around_a_registered_film_and_what_helps(tmp_path):
+    """With 0 in its place the rim is found; a mask leaves out a curved one."""
+    grey = drifted(film()[0] / np.float32(255), fill=np.nan)
+    path = tmp_path / "film.tif"
+    tifffile.imwrite(path, grey, photometric="minisblack")
+    assert "must be finite, but slice 0" in refusal(path)
+    assert "nan; write 0 where the film shows nothing: a rim of one value" in refusal(path)
+    mended = ArrayVolume(np.nan_to_num(grey, nan=0))
+    mask = np.isfinite(grey).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "mask.tif", mask, photometric="minisblack")
+    for valid in ("auto", str(tmp_path / "mask.tif")):
+        extent = find_extent(mended, valid)
+        assert extent.inside(3) is not None
+        np.testing.assert_array_equal(extent.inside(3), mask[3] != 0)
