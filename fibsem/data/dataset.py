@@ -21,6 +21,8 @@ from fibsem.data.volumes import Volume, VoxelNm
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 
+#: How the digests of labels are called, before the name of the sample.
+LABELS = "labels of "
 #: Kinds of characters that no name holds: control, halves of others, ends of lines and paragraphs.
 UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")
 
@@ -63,32 +65,41 @@ class Dataset:
         """What an :class:`~fibsem.system.identity.Identity` says of it: each part, and the hash."""
         return {**self._parts, "hash": self.hash}
 
-    def check_unchanged(self) -> bool:
+    def check_unchanged(self, *, labels: bool = True) -> bool:
         """Refuse a result if grey values or labels were changed since they were digested.
 
         Files that nobody has written to are not read again.
 
+        Parameters
+        ----------
+        labels
+            Whether they count: a result that is of grey values alone does not depend on them.
+
         Returns
         -------
         bool
-            Whether nobody has written to them. Else they hold the same as before, which says
-            nothing of what they held meanwhile.
+            Whether nobody has written to them since, or since this was last asked. Else they hold
+            the same as before, which says nothing of what they held meanwhile.
 
         Raises
         ------
         UserError
             Names what was changed.
         """
-        before = self._parts
-        if self._stamped() == self._stamps:
+        before, stamps = self._parts, self._stamped()
+        of = slice(None) if labels else slice(-1)
+        if [some[of] for some in stamps] == [some[of] for some in self._stamps]:
             return True
         now = replace(self)._parts
-        changed = [key for key in now if now[key] != before[key]]
+        counted = [key for key in now if labels or not key.startswith(LABELS)]
+        changed = [key for key in counted if now[key] != before[key]]
         if changed:
             raise UserError(
                 f"data must not change while they are in use, but {', '.join(changed)} of "
                 f"{self.path} did; the choices are the former ones or overwrite=true."
             )
+        if labels:
+            vars(self)["_stamps"] = stamps  # it is told once
         return False
 
     @cached_property
@@ -107,7 +118,7 @@ class Dataset:
             slices = list(read[sample.name].values())
             parts[f"grey values of {sample.name}"] = digest_of([kind, slices])
             truth = [zlib.crc32(r.read_truth().tobytes()) for r in sample.regions if r.read_truth]
-            parts[f"labels of {sample.name}"] = digest_of([self._labels[sample.name], truth])
+            parts[f"{LABELS}{sample.name}"] = digest_of([self._labels[sample.name], truth])
         check_apart(self.samples, read)
         return parts
 
@@ -139,18 +150,24 @@ class Dataset:
         return digest_of(record, 12)
 
     @cached_property
-    def _stamps(self) -> list[tuple[str, Stamp]]:
+    def _stamps(self) -> list[tuple[str | Stamp, ...]]:
         return self._stamped()
 
-    def _stamped(self) -> list[tuple[str, Stamp]]:
-        """What the system says of the files of each sample."""
+    def _stamped(self) -> list[tuple[str | Stamp, ...]]:
+        """What the system says of the files of each sample: film, mask of material, labels."""
         return [
             (
-                stamp_of(stamps_of(sample.volume)),
+                *(stamp_of(stamps_of(volume)) for volume in _read_of(sample)),
                 Stamp.of((file, "") for file in sample.label_files),
             )
             for sample in self.samples
         ]
+
+
+def _read_of(sample: Sample) -> list[Volume]:
+    """The volumes that a sample is read from: its film, and the mask of its material."""
+    mask = sample.extent and sample.extent.mask
+    return [sample.volume, *([mask] if mask else [])]
 
 
 def _three(depth: int) -> list[int]:

@@ -26,6 +26,7 @@ from imagecodecs import deflate_adler32, deflate_crc32
 import fibsem
 from fibsem.data.volumes import Volume
 from fibsem.data.volumes.faults import File
+from fibsem.data.volumes.layered import anew
 from fibsem.data.volumes.source import Place
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.errors import UserError
@@ -165,10 +166,12 @@ def _read(volume: Volume, slices: list[int]) -> Iterator[tuple[int, str, int]]:
     # a layer of chunks with several slices is decoded once, where they are read in turn
     readers = 1 if volume.kept_bytes else min(READERS, os.cpu_count() or 1)
 
+    source = anew(volume.source)
+
     def read(z: int) -> tuple[int, str, int]:
         when = time.time_ns()
         try:
-            voxels = volume.source.read(Box((z, 0, 0), (z + 1, *volume.shape[1:])))[0]
+            voxels = source.read(Box((z, 0, 0), (z + 1, *volume.shape[1:])))[0]
         except UserError:
             return z, UNREADABLE, when
         return z, slice_digest(voxels), when

@@ -177,8 +177,6 @@ def _read_sample(
         regions = tuple(_cut(labels, volume, name, classes, recipe))
         files = [file for z in range(labels.shape[0]) for file, _ in labels.source.places(z)]
     dense, valid = record.get("labels") is not None, _valid(record, volume, path, where)
-    if valid not in RULES:
-        files = [*files, Path(valid)]
     return Sample(
         name, volume, regions, _expected(record, where), dense, tuple(files), valid,
         divided=divided,

@@ -9,6 +9,7 @@ import zlib
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +19,7 @@ from fibsem.data.manifest import load_dataset
 from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
 from fibsem.errors import UserError
 from fibsem.system.identity import same_data
+from tests.data.volumes.written import foreign_zarr, voxels
 
 SHAPE = (9, 40, 50)
 GREY = np.random.default_rng(0).integers(0, 255, SHAPE).astype(np.uint8)
@@ -171,6 +173,17 @@ def test_what_was_changed_a_moment_ago_is_not_believed(tmp_path, reads):
     slice_digests(open_volume(folder))
     slice_digests(open_volume(folder))
     assert len(reads) == 2 * SHAPE[0]
+
+
+def test_a_layer_of_chunks_that_was_kept_is_read_again_for_its_digests(tmp_path):
+    path = foreign_zarr(tmp_path, "zarr-0.4", voxels("uint8"))
+    volume = open_volume(path, gaps=True)
+    last = volume.shape[0] - 1
+    before = slice_digests(volume, [last])
+    assert volume.whole().any()  # the last layer stays in memory
+    zarr.open_array(path / "full", mode="r+")[last:] = 1
+    now = slice_digests(volume, [last])
+    assert now == slice_digests(open_volume(path), [last]) != before
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"0": 1}', '{"0": {"ab'])

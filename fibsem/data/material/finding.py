@@ -67,10 +67,13 @@ def odd_in(
     yield from Search(volume).odd_of_all(extent, show)
 
 
-def find_extent(volume: Volume, valid: str = "auto", progress: Show | None = None) -> Extent:
+def find_extent(
+    volume: Volume, known: Extent | None = None, progress: Show | None = None
+) -> Extent:
     """What of a volume is not material; every slice is read once, and each looked at by itself.
 
-    Memory: a slice. Time: that of reading, and a few passes over each slice.
+    What is ``known`` of it, see `known_extent`, is not looked for. Memory: a slice. Time: that of
+    reading, and a few passes over each slice.
     """
     began = time.monotonic()
 
@@ -78,10 +81,9 @@ def find_extent(volume: Volume, valid: str = "auto", progress: Show | None = Non
         if progress and time.monotonic() - began > SHOWN_AFTER_S:
             progress("slices looked at", z, volume.shape[0])
 
-    asked = known_extent(volume.shape, valid)
     search, parts = Search(volume), {}
-    if asked is not None:  # that a slice is odd is said all the same
-        return replace(asked, doubts=tuple(search.odd_of_all(asked, show)))
+    if known is not None:  # that a slice is odd is said all the same
+        return replace(known, doubts=tuple(search.odd_of_all(known, show)))
     for z in search:
         show(z)
         if some := search[z]:

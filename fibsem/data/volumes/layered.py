@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from math import prod
 from typing import Any
 
@@ -66,6 +67,15 @@ class DeepSource(Around):
         voxels = self.source.read(layer)
         self._last = layer, voxels
         return voxels[_within(part, layer)]
+
+
+def anew(source: Source) -> Source:
+    """The same source without a layer that was kept: it reads what its files hold now."""
+    if not isinstance(source, Around):
+        return source
+    again = copy(source)
+    again.source = anew(source.source)
+    return again
 
 
 def _holds(place: Box, part: Box) -> bool:

@@ -103,6 +103,7 @@ class Decisions:
     """What holds for all slabs of a segmentation, as far as it was decided."""
 
     decisions: Planned | None = None
+    mask: str | None = None
     provenance: Provenance | None = None
     likeness: Likeness | None = None
     members: Moved | None = None

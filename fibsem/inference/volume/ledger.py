@@ -152,6 +152,24 @@ class Ledger:
         self.decided |= decisions
         self.write()
 
+    def hold_mask(self, digest: str) -> None:
+        """Keep the digest of the mask of material; names, sizes and times are not all of it.
+
+        Raises
+        ------
+        UserError
+            If slabs were labelled by another one.
+        """
+        before = self.decided.get("mask")
+        if before is None:
+            self.decide(mask=digest)
+        elif before != digest:
+            raise UserError(
+                f"`output` must be a new folder or hold the same segmentation, but "
+                f"{self.path.parent} was made with another mask of `valid`; the choices are "
+                "another output or overwrite=true."
+            )
+
     def finish(
         self, start: int, slices: Sequence[SliceRecord], read: Mapping[int, str] | None = None
     ) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from fibsem.data.corrected import CorrectedVolume
-from fibsem.data.material import Extent, find_extent, known_extent
+from fibsem.data.material import Extent, find_extent
 from fibsem.data.preprocessing import Correction, fit_correction
 from fibsem.data.volumes import Volume
 from fibsem.inference.model.predict import Mode
@@ -87,6 +87,8 @@ class Planner:
     ----------
     volume, segmenter, options
         What is labelled, by what, and how.
+    known
+        What ``valid`` says of the material without a look at the film; None where it is looked for.
     room
         The memory for tiles.
     scorer_of
@@ -98,6 +100,7 @@ class Planner:
     volume: Volume
     segmenter: Segmenter
     options: Options
+    known: Extent | None
     room: Room
     scorer_of: ScorerOf
     say: Say
@@ -112,7 +115,7 @@ class Planner:
         return plan
 
     def _anew(self) -> SegmentationPlan:
-        extent = find_extent(self.volume, self.options.valid, self.show)
+        extent = find_extent(self.volume, self.known, self.show)
         for line in extent.report():
             self.say(line)
         correction = fit_correction(self.volume, self.segmenter.recipe, extent=extent)
@@ -166,8 +169,8 @@ class Planner:
 
     def _read(self, record: Mapping[str, Any]) -> SegmentationPlan:
         """Read what `to_json` of a plan gave; an older one left nothing out, and names no tiles."""
-        asked = known_extent(self.volume.shape, self.options.valid) or Extent(self.volume.shape)
-        parts = record.get("extent", asked.to_json())
+        known = self.known or Extent(self.volume.shape)
+        parts = record.get("extent", known.to_json())
         precision = record["precision"]
         if record.get("room") == asdict(self.room):
             mode, tiling = record["mode"], Tiling.from_json(record["tiling"])
@@ -175,5 +178,5 @@ class Planner:
             mode, tiling = self._tiles(precision)
         return SegmentationPlan(
             Correction.from_json(record["correction"]), precision, record["changed"],
-            record["certificate"], asked.with_parts(parts), mode, tiling, self.room,
+            record["certificate"], known.with_parts(parts), mode, tiling, self.room,
         )  # fmt: skip

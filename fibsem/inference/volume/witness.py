@@ -12,27 +12,33 @@ from fibsem.data.volumes.voxels import Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 
+#: What must hold of the slices that labels are made of.
+OF_VOLUME = "a volume must not change while it is segmented"
+OF_MASK = "a mask of `valid` must not change while a volume is segmented"
+
 
 class Witness(Around):
     """A source that enters the digest of every whole slice into ``read_as``, as it was first read.
 
     A slice that reads otherwise a second time ends the work: what has been made of it would be half
-    of one film, half of another.
+    of one film, half of another; the message begins with the ``rule``.
     """
 
-    def __init__(self, source: Source, read_as: dict[int, str]) -> None:
+    def __init__(self, source: Source, read_as: dict[int, str], rule: str = OF_VOLUME) -> None:
         super().__init__(source)
-        self.read_as = read_as
+        self.read_as, self.rule = read_as, rule
 
     def read(self, box: Box) -> Voxels:
         voxels = self.source.read(box)
         if box.shape[1:] == self.shape[1:]:
             now = {z: slice_digest(image) for z, image in enumerate(voxels, box.start[0])}
-            enter(now, self.read_as, self.name(box.start[0]))
+            enter(now, self.read_as, self.name(box.start[0]), self.rule)
         return voxels
 
 
-def enter(now: Mapping[int, str], read_as: dict[int, str], where: object) -> None:
+def enter(
+    now: Mapping[int, str], read_as: dict[int, str], where: object, rule: str = OF_VOLUME
+) -> None:
     """Enter the digests of slices; those that were entered before stay.
 
     Raises
@@ -42,13 +48,13 @@ def enter(now: Mapping[int, str], read_as: dict[int, str], where: object) -> Non
     """
     changed = [z for z, digest in now.items() if read_as.setdefault(z, digest) != digest]
     if changed:
-        raise changed_under(changed, where)
+        raise changed_under(changed, where, rule)
 
 
-def changed_under(slices: Iterable[int], where: object) -> UserError:
+def changed_under(slices: Iterable[int], where: object, rule: str = OF_VOLUME) -> UserError:
     """What is said of slices that were replaced while the volume was segmented."""
     return UserError(
-        f"a volume must not change while it is segmented, but slice {listed(slices)} of it is not "
+        f"{rule}, but slice {listed(slices)} of it is not "
         f"what was read before ({where}); the choices are the former files or overwrite=true."
     )
 
@@ -70,6 +76,11 @@ def witnessed(volume: Volume, read_as: dict[int, str]) -> Volume:
     if isinstance(source, MendedSource):  # below it: what stands for a missing slice is none
         return volume.with_source(source.onto(Witness(source.source, read_as)))
     return volume.with_source(Witness(source, read_as))
+
+
+def held(mask: Volume, digests: Mapping[int, str]) -> Volume:
+    """The same mask, whose slices are read as they were digested, or not at all."""
+    return mask.with_source(Witness(mask.source, dict(digests), OF_MASK))
 
 
 def plain(volume: Volume) -> Volume:

@@ -10,7 +10,7 @@ from fibsem.data.manifest import load_dataset
 from fibsem.data.material import Extent, find_extent, known_extent
 from fibsem.data.preprocessing import Recipe, fit_correction
 from fibsem.data.samples import left_out
-from fibsem.data.volumes import ArrayVolume
+from fibsem.data.volumes import ArrayVolume, create_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from tests.data.material.films import SHAPE, drifted, film, turned, with_bar, with_blanks
@@ -180,3 +180,18 @@ def test_data_with_another_idea_of_material_are_other_data(dataset, tmp_path):
         tifffile.imwrite(tmp_path / "mask.tif", mask)
         hashes.add(dataset(", valid: mask.tif").hash)
     assert len(hashes) == 4
+
+
+@pytest.mark.parametrize("kind", ["tiff", "ome-zarr"])
+def test_a_slice_of_a_mask_that_changes_in_place_is_a_change_of_the_data(dataset, tmp_path, kind):
+    """A folder keeps its time when a file in it is overwritten."""
+    with create_volume(tmp_path / "mask", SHAPE, np.uint8, format=kind) as writer:
+        for z in range(SHAPE[0]):
+            writer.write(z, np.ones((1, *SHAPE[1:]), np.uint8))
+    opened = dataset(", valid: mask")
+    assert opened.hash
+    assert opened.check_unchanged()
+    with create_volume(tmp_path / "mask", SHAPE, np.uint8, format=kind, resume=True) as writer:
+        writer.write(4, np.zeros((1, *SHAPE[1:]), np.uint8))
+    with pytest.raises(UserError, match=r"grey values of a, labels of a .*did; the choices"):
+        opened.check_unchanged()

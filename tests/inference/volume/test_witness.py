@@ -1,7 +1,8 @@
-"""A volume, a model or our own files that change between two slabs, or between two starts."""
+"""A volume, its mask, a model or our own files that change between slabs, or between starts."""
 
 import json
 import os
+import pickle
 import shutil
 from dataclasses import replace
 from functools import partial
@@ -11,8 +12,10 @@ import pytest
 import tifffile
 
 from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.data.digests import slice_digests
+from fibsem.data.material import Extent
 from fibsem.data.preprocessing import Recipe
-from fibsem.data.volumes import Manner, create_volume, open_volume
+from fibsem.data.volumes import Manner, create_volume, open_labels, open_volume
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
@@ -21,6 +24,7 @@ from fibsem.inference.volume.executor import RemoteSegmentation, label_slab
 from fibsem.inference.volume.ledger import Ledger
 from fibsem.inference.volume.plan import Planner
 from fibsem.inference.volume.segmentation import segment_volume
+from fibsem.inference.volume.witness import held
 from fibsem.system.identity import Identity
 from tests.conftest import labels
 
@@ -133,16 +137,66 @@ def test_the_same_film_elsewhere_is_the_same(film, segmenter, tmp_path):
     assert again["porosity"] == record["porosity"]
 
 
-def test_a_model_that_is_replaced_before_a_worker_opens_it_is_refused(film, segmenter, tmp_path):
+def mask_of(folder, share, slices):
+    """Columns that are material, in as many slices or in one for all; times stay as they were."""
+    folder.mkdir(exist_ok=True)
+    for z in range(slices):
+        file = folder / f"mask_{z:04d}.tif"
+        before = file.stat() if file.exists() else None
+        image = np.zeros(SHAPE[1:], np.uint8)
+        image[:, : int(share * SHAPE[2])] = 1
+        tifffile.imwrite(file, image)
+        if before:
+            os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize("slices", [1, SHAPE[0]], ids=["one", "each"])
+@pytest.mark.parametrize("at", [3, 24])
+def test_a_mask_that_changes_under_a_segmentation_gives_no_figures(
+    film, segmenter, tmp_path, slices, at
+):
+    """Pores of one half of the film were a share of the pixels of all of it."""
+    mask, out = tmp_path / "mask", tmp_path / "out"
+    options = Options(slab=2, valid=str(mask))
+    mask_of(mask, 0.5, slices)
+    whole = run(film, segmenter, tmp_path / "whole", options)
+    change = when(at, lambda: mask_of(mask, 1.0, slices))
+    with pytest.raises(UserError, match="a mask of `valid` must not change while") as caught:
+        run(film, segmenter, out, options, progress=change)
+    assert "\n" not in str(caught.value)
+    assert not (out / "summary.json").exists()
+    with pytest.raises(UserError, match=r"another mask of `valid`; .*overwrite=true\.$"):
+        run(film, segmenter, out, options)
+    mask_of(mask, 0.5, slices)  # the former one goes on
+    again = run(film, segmenter, out, options)
+    assert again["porosity"] == whole["porosity"]
+
+
+def test_a_worker_reads_the_mask_that_the_segmentation_was_begun_with(film, segmenter, tmp_path):
+    mask_of(tmp_path / "mask", 0.5, 1)
+    mask = open_labels(tmp_path / "mask")
+    known = Extent(SHAPE, mask=held(mask, slice_digests(mask)))
+    job = job_of(film, segmenter, tmp_path, known)
+    mask_of(tmp_path / "mask", 1.0, 1)
+    with pytest.raises(UserError, match="a mask of `valid` must not change while"):
+        label_slab(pickle.loads(pickle.dumps(job)), (0, 4))
+
+
+def job_of(film, segmenter, folder, known=None):
+    """A segmentation as another process gets it."""
     volume, options = open_volume(film), Options(previews=0)
     scorer_of, room = partial(Scorer, segmenter), Room(4.0)
-    planner = Planner(volume, segmenter, options, room, scorer_of, str, lambda *_: None)
-    plan = planner.plan(Ledger(tmp_path / "ledger.json", {}, 4, None))
-    replaced = replace(segmenter, identity="otsu-2")
-    job = RemoteSegmentation(
-        "job", film, Manner(), None, lambda: replaced, segmenter.identity, tmp_path / "out",
-        (None, None, None), options, plan,
+    planner = Planner(volume, segmenter, options, known, room, scorer_of, str, lambda *_: None)
+    plan = planner.plan(Ledger(folder / "ledger.json", {}, 4, None))
+    return RemoteSegmentation(
+        f"job {folder}", film, Manner(), None, partial(replace, segmenter), segmenter.identity,
+        folder / "out", (None, None, None), options, plan,
     )  # fmt: skip
+
+
+def test_a_model_that_is_replaced_before_a_worker_opens_it_is_refused(film, segmenter, tmp_path):
+    replaced = replace(segmenter, identity="otsu-2")
+    job = replace(job_of(film, segmenter, tmp_path), load=lambda: replaced)
     with pytest.raises(UserError, match=r"`weights` must not change .* otsu-2 .* otsu-1;"):
         label_slab(job, (0, 4))
 
