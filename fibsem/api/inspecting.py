@@ -115,7 +115,7 @@ def run(tree: Tree) -> InspectResult:
 
     from fibsem.reporting.inspection import Inspection
     from fibsem.reporting.inspection_tables import tables
-    from fibsem.training.datasets import obtain
+    from fibsem.training.datasets import check_unchanged, obtain
 
     dataset = obtain(data, split)
     folder = output_folder("inspect", tree, dataset.name)
@@ -124,6 +124,7 @@ def run(tree: Tree) -> InspectResult:
         inspection = Inspection.of(dataset, recipe)
         record = inspection.record()
         pictures = inspection.figures(folder)
+        check_unchanged(dataset, "this inspection")
         replace_file(folder / "tables.md", tables(record))
         write_json(folder / "summary.json", record)
     return InspectResult(record, folder, tuple(pictures))

@@ -23,6 +23,7 @@ from fibsem.system.files import known_json, write_json
 from fibsem.tracking import names
 from fibsem.tracking.beginning import FileNotes, take_up
 from fibsem.tracking.runs import Tracking
+from fibsem.training.datasets import check_unchanged
 from fibsem.training.material import Material
 from fibsem.training.plan import Plan, plan_trainings
 from fibsem.training.probing import probe
@@ -119,7 +120,10 @@ class Evaluation:
     def _scores(
         self, folder: Path, material: Material, seed: int, result: TrialResult
     ) -> SeedScores:
-        """The scores of a finished training; those of another run are told as of this one."""
+        """The scores of a finished training; those of another run are told as of this one.
+
+        None are kept of squares that were changed meanwhile.
+        """
         file = folder / "scores.json"
         kept = known_json(file, SeedScores.from_json)
         if kept is not None and kept.run_id == result.run_id:
@@ -127,6 +131,7 @@ class Evaluation:
         if kept is None:
             model = models.load(material.config.spec, folder)
             scores = score_model(material, model, self.patch_limit, folder)
+            check_unchanged(material.dataset, "this evaluation")
         else:
             scores = kept.scores
         scored = SeedScores.of(seed, result, scores)

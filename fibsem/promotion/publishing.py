@@ -13,9 +13,11 @@ from fibsem.promotion.final import Final
 from fibsem.promotion.release import registry_tags, segment_samples, write_bundle
 from fibsem.promotion.report import draw, write_tables
 from fibsem.promotion.setting import Promotion
+from fibsem.promotion.steps import PROMOTION
 from fibsem.promotion.testing import Look
 from fibsem.tracking import champions, names, registry
 from fibsem.tracking.packaging import example_of
+from fibsem.training.datasets import check_unchanged
 
 
 def publish(
@@ -29,10 +31,16 @@ def publish(
     dict
         The record of ``summary.json``: ``record`` with what is known of the version and of the
         volumes.
+
+    Raises
+    ------
+    UserError
+        If data were changed under it: nothing is registered then, or a film not segmented.
     """
     figures, tables = draw(work, finals, chosen), write_tables(record, work.folder / "tables")
     bundle, run_id, uri = work.folder / "bundle", record["run_id"], work.tracking.uri
     write_bundle(bundle, chosen.segmenter, finals, record)
+    check_unchanged(work.dataset, PROMOTION)
     code, miou = record["lineage"]["code"], record["test_all"]["miou"]
     tags = registry_tags(work.dataset, gate, code, miou)
     version = register(work, run_id, bundle, gate, tags, tested.may_replace(run_id, uri))

@@ -24,6 +24,7 @@ from fibsem.inference.volume.tested import FilmSquares
 from fibsem.promotion.final import Final
 from fibsem.promotion.report import card_facts
 from fibsem.promotion.setting import Promotion
+from fibsem.promotion.steps import PROMOTION
 from fibsem.promotion.trials import Trial
 from fibsem.system.file_names import file_name
 from fibsem.system.files import replace_file
@@ -36,6 +37,7 @@ from fibsem.tracking.lineage import DataSource, FromPromotion, FromSweep, FromTr
 from fibsem.tracking.naming import metric_part
 from fibsem.tracking.provenance import provenance
 from fibsem.tracking.runs import Tracking, code_version
+from fibsem.training.datasets import check_unchanged
 from fibsem.training.squares import CHOSEN
 
 Record = dict[str, Any]
@@ -164,6 +166,7 @@ def segment_samples(
     records = {}
     for sample in work.dataset.samples:
         summary = segmenting(sample)
+        check_unchanged(work.dataset, PROMOTION, labels=False)  # the film that was promoted on
         film = typed(SegmentationSummary, summary)
         work.say(f"{sample.name}: porosity {porosity_text(film)}")
         work.tracking.log_changed(run_id, _metrics(film, metric_part(sample.name)))

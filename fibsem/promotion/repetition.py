@@ -112,4 +112,4 @@ def repeat(
             mious.porosities,
         )  # fmt: skip
 
-    return Steps(folder).once("again", Repetition, make)
+    return Steps(folder, work.dataset).once("again", Repetition, make)

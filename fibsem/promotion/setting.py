@@ -45,4 +45,4 @@ class Promotion:
     @property
     def steps(self) -> Steps:
         """Where its finished steps are."""
-        return Steps(self.folder)
+        return Steps(self.folder, self.dataset)

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
+from fibsem.data.dataset import Dataset
 from fibsem.system.files import known_json, read_json, write_json
+from fibsem.training.datasets import check_unchanged
+
+#: What reads the data, in messages.
+PROMOTION = "this promotion"
 
 
 class Storable(Protocol):
@@ -26,15 +31,24 @@ T = TypeVar("T", bound=Storable)
 
 @dataclass(frozen=True)
 class Steps:
-    """Results of steps, each in a file of JSON in the folder of a promotion."""
+    """Results of steps, each in a file of JSON in the folder of a promotion of a dataset."""
 
     folder: Path
+    dataset: Dataset
 
     def once(self, name: str, kind: type[T], make: Callable[[], T]) -> T:
-        """What a step found: as a former start left it, or made now."""
+        """What a step found: as a former start left it, or made now.
+
+        Raises
+        ------
+        UserError
+            If data were changed under it: it is not kept.
+        """
         path = self.folder / f"{name}.json"
         before = known_json(path, kind.from_json)
         if before is not None:
             return before
-        write_json(path, make().to_json())
+        found = make()
+        check_unchanged(self.dataset, PROMOTION)
+        write_json(path, found.to_json())
         return read_json(path, kind.from_json)

@@ -49,6 +49,31 @@ def obtain(config: DataConfig, split: SplitRecipe) -> Dataset:
     return dataset
 
 
+def check_unchanged(dataset: Dataset, during: str, *, labels: bool = True) -> None:
+    """Refuse a result of data that are others by now, and say it where they were touched.
+
+    Parameters
+    ----------
+    dataset
+        What it was made of, digested when the command began.
+    during
+        What read it, for the message: ``this training``.
+    labels
+        Whether it depends on them, too.
+
+    Raises
+    ------
+    UserError
+        Names what was changed.
+    """
+    if not dataset.check_unchanged(labels=labels):
+        print(
+            f"warning: files of {dataset.path} were written to during {during}; they hold the "
+            "same as before, but what was read of them meanwhile may have been something else",
+            file=sys.stderr,
+        )
+
+
 def look_at(
     dataset: Dataset,
     needed: Sequence[Split] = ("train", "val"),

@@ -27,6 +27,7 @@ from fibsem.system.pulse import begin
 from fibsem.tracking import names
 from fibsem.tracking.beginning import FileNotes, take_up
 from fibsem.tracking.runs import Tracking
+from fibsem.training.datasets import check_unchanged
 from fibsem.training.estimating import estimate
 from fibsem.training.failures import PrunedError, reason_of
 from fibsem.training.fit import Trained, train
@@ -153,16 +154,10 @@ def _has_model(folder: Path, spec: ModelSpec) -> bool:
 def _check_unchanged(dataset: Dataset, checkpoint: Path) -> None:
     """Refuse a result on data that were changed meanwhile; nobody goes on from its checkpoint."""
     try:
-        untouched = dataset.check_unchanged()
+        check_unchanged(dataset, "this training")
     except UserError:
         checkpoint.unlink(missing_ok=True)
         raise
-    if not untouched:
-        print(
-            f"warning: files of {dataset.path} were written to during this training; they hold the "
-            "same as before, but what was read of them meanwhile may have been something else",
-            file=sys.stderr,
-        )
 
 
 def _finished(result: TrialResult, job: Job, material: Material, tracking: Tracking) -> TrialResult:

@@ -6,15 +6,17 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 
 from fibsem import evaluate, models, report
 from fibsem.analysis.metrics import pooled
 from fibsem.analysis.statistics import band, paired_over_seeds, paired_over_squares
 from fibsem.config import Configuration, compose
 from fibsem.errors import UserError
+from fibsem.evaluation import protocol
 from fibsem.evaluation.comparison import compare
 from fibsem.evaluation.folder import TO_DO
-from fibsem.evaluation.scores import read_seeds
+from fibsem.evaluation.scores import read_seeds, score_model
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.tracking.runs import Tracking
 from fibsem.training.estimating import estimate
@@ -103,6 +105,26 @@ def test_what_is_made_of_all_evaluations_is_made_up_for(evaluated, monkeypatch):
     again = json.loads((root / "otsu" / "summary.json").read_text())
     assert again["runs"] == record["runs"]
     assert not (root / "otsu" / TO_DO).exists()
+
+
+def test_scores_of_labels_that_were_saved_meanwhile_are_not_kept(
+    small, tiny, tmp_path, monkeypatch
+):
+    film = shutil.copytree(tiny, tmp_path / "film")
+    mask = next(iter((film / "HPC45" / "masks").iterdir()))
+
+    def scored(*what):
+        scores = score_model(*what)
+        tifffile.imwrite(mask, 255 - tifffile.imread(mask))
+        return scores
+
+    monkeypatch.setattr(protocol, "score_model", scored)
+    keys = [key for key in small if not key.startswith("model.")]
+    given = overrides(keys, tmp_path, "otsu", "model=threshold", f"data.path={film}")
+    with pytest.raises(UserError, match="must not change while they are in use, but labels of HPC"):
+        evaluate.main(compose("evaluate", given))
+    assert not list((tmp_path / "otsu").rglob("scores.json"))
+    assert not (tmp_path / "otsu" / "summary.json").exists()
 
 
 def test_the_page_of_a_seed_shows_the_figures_of_its_scores_logged_once(evaluated):

@@ -153,8 +153,8 @@ class Step:
 
 
 @pytest.mark.parametrize("content", ['{"a"', "", '{"b": 1}', "[]"])
-def test_a_damaged_step_is_made_again(tmp_path, capsys, content):
-    steps = Steps(tmp_path)
+def test_a_damaged_step_is_made_again(tiny, tmp_path, capsys, content):
+    steps = Steps(tmp_path, load_dataset(tiny))
 
     def found(value):
         return steps.once("step", Step, lambda: Step(value)).a
@@ -163,6 +163,24 @@ def test_a_damaged_step_is_made_again(tmp_path, capsys, content):
     (tmp_path / "step.json").write_text(content)
     assert found(3) == 3
     assert "step.json is damaged" in capsys.readouterr().err
+
+
+def test_what_a_step_found_on_data_that_were_changed_under_it_is_not_kept(tiny, tmp_path):
+    film = shutil.copytree(tiny, tmp_path / "film")
+    dataset, mask = load_dataset(film), next(iter((film / "HPC45" / "masks").iterdir()))
+    steps, former = Steps(tmp_path, dataset), mask.read_bytes()
+    assert dataset.hash
+    with pytest.raises(UserError, match=r"must not change while they are in use, but labels of HP"):
+        steps.once("step", Step, lambda: Step(mend(mask)))
+    assert not (tmp_path / "step.json").exists()
+    mask.write_bytes(former)
+    assert steps.once("step", Step, lambda: Step(2)).a == 2
+
+
+def mend(mask):
+    """Save other labels of a square."""
+    tifffile.imwrite(mask, 255 - tifffile.imread(mask))
+    return 1
 
 
 @pytest.mark.parametrize(

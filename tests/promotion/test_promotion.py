@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import mlflow
 import numpy as np
 import pytest
+import tifffile
 
 from fibsem import promote, report, segment, sweep
 from fibsem.analysis.metrics import Confusion, pooled
@@ -17,7 +18,12 @@ from fibsem.config import Configuration, compose, settings_of
 from fibsem.data.volumes import open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
+from fibsem.promotion.promotion import promote as promote_trials
+from fibsem.promotion.setting import Promotion
+from fibsem.promotion.trials import best_trials
 from fibsem.tracking.bundle import find_bundle, load_bundle
+from fibsem.tracking.runs import Tracking
+from fibsem.training.datasets import obtain
 from fibsem.training.start import pinned
 from tests.conftest import labels
 
@@ -336,6 +342,25 @@ def test_a_second_start_repeats_nothing(promoted):
     crowned = json.loads((out / "crowned.json").read_text())
     assert crowned == {key: promoted["promote"][key] for key in ("version", "gate")}
     assert told(client, promoted["promote"]) == before
+
+
+def test_data_that_change_before_the_version_is_registered_make_none(promoted, tiny, tmp_path):
+    film = shutil.copytree(tiny, tmp_path / "film")
+    out = shutil.copytree(promoted["folder"] / "promote", tmp_path / "promote")
+    (mask, *_) = (film / "HPC45" / "masks").iterdir()
+    common = [*promoted["common"], *HOW, f"data.path={film}", f"output={out}"]
+    given = Configuration(compose("promote", common))
+    dataset = obtain(given.data, given.split)
+    tracking = Tracking.open(given.tracking, dataset.name)
+    trials = best_trials(tracking, dataset, given.rank, None)
+
+    def saves(line):
+        if line.startswith("gate:"):  # the last step was finished by the former start
+            tifffile.imwrite(mask, 255 - tifffile.imread(mask))
+
+    work = Promotion(given, dataset, out, tracking, say=saves)
+    with pytest.raises(UserError, match="must not change while they are in use, but labels of HPC"):
+        promote_trials(work, trials)
 
 
 def test_without_a_sweep_there_is_nothing_to_promote(small, tmp_path):

@@ -1,5 +1,6 @@
 """What leaves a promotion: the volumes of its dataset, as its configuration says."""
 
+import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -58,6 +59,22 @@ def test_missing_skip_leaves_it_out(parts, tmp_path):
     found = labels.read(Box.whole(SHAPE))
     assert (found[1] == 127).all()
     assert set(np.unique(found[[0, 2]])) <= {0, 255}
+
+
+def test_a_film_that_is_another_one_by_now_is_not_that_of_the_promotion(parts, tmp_path):
+    """It may have been replaced while another film was segmented."""
+    dataset, bundle = parts
+    film = shutil.copytree(dataset.samples[0].volume.path, tmp_path / "film.zarr")
+    sample = replace(dataset.samples[0], volume=open_volume(film), label_files=(tmp_path / "m",))
+    dataset = replace(dataset, samples=(sample,))
+    assert dataset.hash
+    (tmp_path / "m").write_text("labels")  # which no film is made of
+    segmented((dataset, bundle), tmp_path, "segmentation.missing=skip")
+    (film / "0" / "c" / "2" / "0" / "0").write_bytes(
+        (film / "0" / "c" / "0" / "0" / "0").read_bytes()
+    )
+    with pytest.raises(UserError, match=r"must not change .* but grey values of film of"):
+        segmented((dataset, bundle), tmp_path / "again", "segmentation.missing=skip")
 
 
 def test_a_sample_says_what_of_it_is_material(parts, tmp_path):
