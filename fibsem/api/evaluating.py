@@ -188,7 +188,7 @@ def run(tree: Tree) -> EvaluateResult:
         print(line)
     dataset = obtain(config.data, config.split)
     look_at(dataset, SPLITS, [config])
-    given, spec = pinned(given), config.spec
+    given, spec = pinned(given, dataset=dataset), config.spec
     folder = output_folder("evaluate", given.tree, dataset.name, spec.name, str(spec.nbhd))
     budgeted, anew = given.budget.planned, tree["overwrite"]
     with (

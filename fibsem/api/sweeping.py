@@ -212,7 +212,7 @@ def prepare(tree: Tree) -> Prepared:
     from fibsem.training.material import Material
     from fibsem.training.start import pinned
 
-    given = pinned(given, *(one.run for one in trainings))
+    given = pinned(given, *(one.run for one in trainings), dataset=dataset)
     material = Material(dataset, one_of_each(given, space)[0].run)
     prepared = Prepared(given, space, material, began)
     if not (budget.planned and config.spec.is_network):

@@ -132,7 +132,7 @@ def run(tree: Tree) -> TrainResult:
     dataset = obtain(config.data, config.split)
     needed = SPLITS if config.train.test else SPLITS[:2]
     look_at(dataset, needed, [config])
-    given = pinned(given)
+    given = pinned(given, dataset=dataset)
     config, anew = given.run, tree["overwrite"]
     what = config.spec.name, str(config.spec.nbhd)
     folder = output_folder("train", given.tree, dataset.name, *what)

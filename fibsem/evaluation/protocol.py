@@ -29,6 +29,7 @@ from fibsem.training.plan import Plan, plan_trainings
 from fibsem.training.probing import probe
 from fibsem.training.results import Epoch, TrialResult
 from fibsem.training.run import Job, run_job
+from fibsem.training.start import learned_of_test
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class Evaluation:
             "dataset": self.material.dataset.name,
             "data": self.material.dataset.hash,
             "run_id": parent,
+            "test_squares_learned": learned_of_test(self.material.config, self.material.dataset),
             **summarise(runs),
         }
         self._log(parent, record)

@@ -14,10 +14,11 @@ from fibsem.promotion.setting import Promotion
 from fibsem.promotion.testing import Look
 from fibsem.system.identity import same_data
 from fibsem.tracking import champions
+from fibsem.training.origin import too_good
 from fibsem.training.squares import SquareCounts
 
 
-def gate(work: Promotion, run_id: str, tested: Look) -> Gate:
+def gate(work: Promotion, run_id: str, tested: Look, learned: int | None = 0) -> Gate:
     """The verdict on a challenger; where it has been the champion, that by which it became it.
 
     It is not kept: a promotion that was refused may be given again with another gate.
@@ -28,12 +29,16 @@ def gate(work: Promotion, run_id: str, tested: Look) -> Gate:
         The promotion, and the run of its final training.
     tested
         What the test squares say of it and of the champion.
+    learned
+        How many of them its start had learned from; None where nobody knows.
     """
     config, uri = work.given.gate, work.tracking.uri
     former = decided(work.folder, run_id, uri)
     if former is not None:
         return former
     judged = verdict(tested.rows, tested.champion, work.dataset, config)
+    if doubt := too_good(learned, len(tested.rows["challenger"])):
+        judged = replace(judged, reason=f"{judged.reason}; {doubt}")
     now = champions.champion_version(uri)
     if now is not None and now not in tested.may_replace(run_id, uri):
         judged = replace(judged, passed=False, reason=_not_compared(now, tested.against))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from fibsem.promotion.begun import begun_with
 from fibsem.promotion.choice import choose
 from fibsem.promotion.figures import measure
 from fibsem.promotion.final import train
@@ -39,11 +40,11 @@ def promote(work: Promotion, trials: Sequence[Trial]) -> dict[str, Any]:
         for place, one in enumerate(ranked, start=1):
             work.say(f"{place}. {one.sentence}")
         finals = train(work, ranked, work.given.promotion)
-        chosen = choose(work, finals)
+        begun, chosen = begun_with(work, finals), choose(work, finals)
         material, run_id = finals[0].material, finals[0].result.run_id
         models = {name: one.segmenter for name, one in chosen.items()}
         tested = work.steps.once("test", Look, lambda: look(work, models, material))
-        verdict = gate(work, run_id, tested)
+        verdict = gate(work, run_id, tested, begun.test_squares)
         work.say(f"gate: {'passed' if verdict.passed else 'refused'}, {verdict.reason}")
         figures = measure(work, chosen, material, tested)
         views = measure_views(work, models["challenger"], material)
@@ -56,11 +57,12 @@ def promote(work: Promotion, trials: Sequence[Trial]) -> dict[str, Any]:
             "seeds": [one.seed for one in finals],
             "members": [one.record for one in finals],
             "gate": asdict(verdict),
+            "test_squares_learned": begun.test_squares,
             **figures,
             "symmetry": views,
             "lineage": lineage.to_json(),
         }
-        return publish(work, tested, verdict, finals, chosen["challenger"], record)
+        return publish(work, tested, verdict, finals, begun, chosen["challenger"], record)
 
 
 def _begun(work: Promotion, run_ids: Sequence[str]) -> Promotion:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fibsem.analysis.statistics import Gate
+from fibsem.promotion.begun import Begun
 from fibsem.promotion.choice import Chosen
 from fibsem.promotion.decision import decide, decided
 from fibsem.promotion.final import Final
@@ -21,8 +22,8 @@ from fibsem.training.datasets import check_unchanged
 
 
 def publish(
-    work: Promotion, tested: Look, gate: Gate, finals: Sequence[Final], chosen: Chosen,
-    record: dict[str, Any],
+    work: Promotion, tested: Look, gate: Gate, finals: Sequence[Final], begun: Begun,
+    chosen: Chosen, record: dict[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
     """Report, register and log a challenger, and segment its data with it.
 
@@ -39,7 +40,7 @@ def publish(
     """
     figures, tables = draw(work, finals, chosen), write_tables(record, work.folder / "tables")
     bundle, run_id, uri = work.folder / "bundle", record["run_id"], work.tracking.uri
-    write_bundle(bundle, chosen.segmenter, finals, record)
+    write_bundle(bundle, chosen.segmenter, finals, begun, record)
     check_unchanged(work.dataset, PROMOTION)
     code, miou = record["lineage"]["code"], record["test_all"]["miou"]
     tags = registry_tags(work.dataset, gate, code, miou)

@@ -14,6 +14,7 @@ from fibsem.analysis.statistics import Gate
 from fibsem.config import read
 from fibsem.data.dataset import Dataset
 from fibsem.data.greys import greys_of
+from fibsem.data.learned import learned_squares
 from fibsem.data.samples import Sample
 from fibsem.data.scale import scales_of
 from fibsem.inference.model.segmenter import Segmenter
@@ -21,6 +22,7 @@ from fibsem.inference.options import Options
 from fibsem.inference.volume.reading import Reading
 from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.inference.volume.tested import FilmSquares
+from fibsem.promotion.begun import Begun
 from fibsem.promotion.final import Final
 from fibsem.promotion.report import card_facts
 from fibsem.promotion.setting import Promotion
@@ -96,13 +98,14 @@ def _sweep(trial: Trial, tracking: Tracking) -> FromSweep:
 
 
 def write_bundle(
-    folder: Path, segmenter: Segmenter, finals: Sequence[Final], record: Record
+    folder: Path, segmenter: Segmenter, finals: Sequence[Final], begun: Begun, record: Record
 ) -> None:
     """Write the bundle of a promotion, with its model card."""
     material = finals[0].material
     ranked = {one["run_id"]: one for one in record["ranking"]}
     seeds = ranked.get(record["winner"], {}).get("val_porosity_by_seed", {})
-    films = tested_squares(material.dataset, record["squares"], seeds)
+    rows = begun.without(record["squares"], material.dataset)
+    films = tested_squares(material.dataset, rows, seeds)
     greys = {name: greys_of(volume) for name, volume in material.volumes.items()}
     audit = {
         "dataset": material.dataset.name,
@@ -114,6 +117,7 @@ def write_bundle(
         "greys": {name: film.histogram for name, film in greys.items()},
         "moments": {name: film.moments.to_json() for name, film in greys.items()},
         "squares": [film.to_json() for film in films],
+        "learned": begun.with_own(learned_squares(material.dataset)),
     }
     dataset = material.dataset
     Bundle(segmenter, dataset.voxel_nm, audit, scales=scales_of(dataset)).save(folder)

@@ -19,6 +19,7 @@ from fibsem import models
 from fibsem.analysis.calibration import Calibration
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.greys import Moments
+from fibsem.data.learned import Learned, Place
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.scale import Scale, WrittenScale
 from fibsem.data.volumes import VoxelNm
@@ -48,6 +49,7 @@ class _Audit:
     greys: dict[str, tuple[float, ...]] | None = None
     moments: dict[str, Moments] | None = None
     squares: tuple[FilmSquares, ...] = ()
+    learned: dict[str, tuple[Place, ...]] | None = None
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,11 @@ class Bundle:
     def tested(self) -> tuple[FilmSquares, ...]:
         """Squares that it was tested on; older bundles have none."""
         return typed(_Audit, self.audit).squares
+
+    @property
+    def learned(self) -> Learned | None:
+        """Squares that it has learned from; None of an older bundle, or one whose start is."""
+        return typed(_Audit, self.audit).learned
 
     def save(self, folder: Path) -> None:
         """Write the folder."""

@@ -67,6 +67,8 @@ class TrialResult:
         Epochs after which it was begun again at a smaller learning rate; None where it was not.
     start
         Of ``train.init``: how many ``layers`` and ``weights`` began with it, ``of`` how many.
+    test_squares_learned
+        Test squares that it had learned from; None where it may have, and nobody knows.
     """
 
     run_id: str
@@ -81,6 +83,7 @@ class TrialResult:
     test: Figures | None = None
     restart: int | None = None
     start: dict[str, int] | None = None
+    test_squares_learned: int | None = 0
 
     @property
     def epochs(self) -> int:

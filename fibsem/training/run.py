@@ -37,6 +37,7 @@ from fibsem.training.material import Material
 from fibsem.training.picture import draw_square
 from fibsem.training.results import Epoch, Figures, TrialResult
 from fibsem.training.scoring import score_all
+from fibsem.training.start import learned_of_test
 
 #: State of a training, beside its result.
 CHECKPOINT = "checkpoint.npz"
@@ -234,6 +235,7 @@ def _train_and_score(
         best_epoch=trained.best.epoch,
         restart=trained.restart,
         start=asdict(trained.fit) if trained.fit else None,
+        test_squares_learned=learned_of_test(config, material.dataset),
         train_seconds=trained.seconds,
         parameters=trained.parameters,
         field=config.spec.sees,

@@ -9,8 +9,9 @@ an alias may move afterwards, and files may be replaced.
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,12 +21,14 @@ import numpy.typing as npt
 
 from fibsem import models
 from fibsem.config import DIGEST, SHIPPED, Configuration, RunConfig, digest_in
+from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Member
 from fibsem.models.pretrained import Layers, pretrained
 from fibsem.models.spec import ModelSpec
 from fibsem.system.identity import Identity
 from fibsem.tracking.bundle import REMOTE, find_bundle
+from fibsem.training.origin import Origin, too_good
 
 if TYPE_CHECKING:
     import keras
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 KEY = "train.init"
 #: What was done to the grey values that the package's own weights have learned on.
 SCALING = "standardise"
+#: What keeps a test square a test square.
+REMEDY = "the parts of before (a column `split` in the region table)"
 
 
 @dataclass(frozen=True)
@@ -63,11 +68,14 @@ class Start:
         One, or those of an ensemble, each with its specification.
     scaling
         What was done to the grey values that they were trained on.
+    origin
+        The data that they were trained on; simulated films of nobody by default.
     """
 
     address: str
     networks: tuple[tuple[ModelSpec, Layers], ...]
     scaling: str
+    origin: Origin = field(default_factory=Origin)
 
     @property
     def title(self) -> str:
@@ -147,8 +155,18 @@ def start_of(address: str | None, tracking_uri: str) -> Start | None:
     return read(address, tracking_uri)
 
 
-def pinned(given: Configuration, *networks: RunConfig) -> Configuration:
+def learned_of_test(config: RunConfig, dataset: Dataset) -> int | None:
+    """Test squares that the start of a training has learned from; None where nobody knows."""
+    start = start_of(config.train.init, config.tracking.absolute_uri)
+    return start.origin.test_squares(dataset) if start else 0
+
+
+def pinned(
+    given: Configuration, *networks: RunConfig, dataset: Dataset | None = None
+) -> Configuration:
     """The configuration with the weights that ``train.init`` names now, and no others later.
+
+    What they have seen of the test squares of a dataset is said.
 
     Parameters
     ----------
@@ -156,6 +174,8 @@ def pinned(given: Configuration, *networks: RunConfig) -> Configuration:
         As it was typed.
     networks
         What is to be trained, of a sweep over architectures one of each; by default what it says.
+    dataset
+        What it is trained on.
 
     Raises
     ------
@@ -187,6 +207,10 @@ def pinned(given: Configuration, *networks: RunConfig) -> Configuration:
     for config, fit in zip(networks, fits, strict=True):
         if fit:
             print(f"{config.spec.name} begins with {start.title}: {fit.sentence}")
+    if dataset is not None:
+        learned, squares = start.origin.test_squares(dataset), len(dataset.regions("test"))
+        if said := too_good(learned, squares):
+            print(f"warning: {said}; the choices are train.init=null, or {REMEDY}", file=sys.stderr)
     return given.with_values({KEY: start.address})
 
 
@@ -198,10 +222,11 @@ def _fit(start: Start, spec: ModelSpec) -> Fit | None:
 def _read(address: str, tracking_uri: str) -> Start:
     """The networks at an address; refused where a digest behind it is not theirs."""
     place = DIGEST.sub("", address)
+    origin = Origin()
     if place == SHIPPED:
         networks, scaling, now = pretrained(), SCALING, SHIPPED
     else:
-        members, scaling, now = _members(place, tracking_uri)
+        members, scaling, now, origin = _members(place, tracking_uri)
         networks = tuple((member.spec, layers_of(member.model)) for member in members)
     digest, wanted = _digest(networks), digest_in(address)
     if wanted not in (None, digest):
@@ -209,15 +234,18 @@ def _read(address: str, tracking_uri: str) -> Start:
             f"`{KEY}` must be the weights that this was begun with, but those of {place} are "
             f"others now ({wanted}, now {digest}); overwrite=true begins anew."
         )
-    return Start(f"{now}#{digest}", networks, scaling)
+    return Start(f"{now}#{digest}", networks, scaling, origin)
 
 
 #: Where it is known which weights they are: every trial of a sweep begins with the same ones.
 _kept = lru_cache(maxsize=2)(_read)
 
 
-def _members(place: str, tracking_uri: str) -> tuple[Sequence[Member], str, str]:
-    """Networks, what was done to their grey values, and where they are for good."""
+#: Networks, what was done to their grey values, where they are for good, and what they have seen.
+Found = tuple[Sequence[Member], str, str, Origin]
+
+
+def _members(place: str, tracking_uri: str) -> Found:
     folder = Path(place)
     trained = None if place.startswith(REMOTE) else Identity.beside(folder)
     if trained is not None and trained.kind == "training":
@@ -226,13 +254,14 @@ def _members(place: str, tracking_uri: str) -> tuple[Sequence[Member], str, str]
     members = [member for member in bundle.segmenter.members if member.spec.is_network]
     if not members:
         raise UserError(f"`{KEY}` must be a network, but {place} has no layers.")
-    if not place.startswith(REMOTE):
-        return members, bundle.segmenter.recipe.scaling, str(folder.resolve())
-    name, alias, _ = place.partition("@")
-    return members, bundle.segmenter.recipe.scaling, f"{name}/{bundle.version}" if alias else name
+    now = str(folder.resolve())
+    if place.startswith(REMOTE):
+        name, alias, _ = place.partition("@")
+        now = f"{name}/{bundle.version}" if alias else name
+    return members, bundle.segmenter.recipe.scaling, now, Origin.of_bundle(bundle)
 
 
-def _of_training(folder: Path, trained: Identity) -> tuple[Sequence[Member], str, str]:
+def _of_training(folder: Path, trained: Identity) -> Found:
     """The network that a training has left in its folder."""
     settings = trained.settings
     parts = {key.removeprefix("model."): v for key, v in settings.items() if key[:6] == "model."}
@@ -249,7 +278,8 @@ def _of_training(folder: Path, trained: Identity) -> tuple[Sequence[Member], str
         ) from error
     if not spec.is_network:
         raise UserError(f"`{KEY}` must be a network, but {folder} holds a {name}.")
-    return [Member(spec, model)], settings["preprocess.scaling"], str(folder.resolve())
+    now, origin = str(folder.resolve()), Origin.of_training(trained)
+    return [Member(spec, model)], settings["preprocess.scaling"], now, origin
 
 
 def _digest(networks: Sequence[tuple[ModelSpec, Layers]]) -> str:

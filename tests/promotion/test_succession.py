@@ -220,7 +220,7 @@ def judged(tiny, new_store, tmp_path):
     tested = Look(by_model, {}, {}, "1", made_with, against_run=theirs)
     assert Look.from_json(tested.to_json()) == tested
     work = Promotion(given, dataset, tmp_path, tracking)
-    return lambda **changed: gate(work, ours, replace(tested, **changed))
+    return lambda learned=0, **changed: gate(work, ours, replace(tested, **changed), learned)
 
 
 def test_whose_place_may_be_taken(judged, tmp_path):
@@ -228,6 +228,15 @@ def test_whose_place_may_be_taken(judged, tmp_path):
     uri = f"sqlite:///{tmp_path / 'ml.db'}"
     champions.make_champion("2", uri, "killed before it was written down")
     assert judged().passed  # it is the champion already
+
+
+@pytest.mark.parametrize(
+    ("learned", "said"),
+    [(2, "has learned from 2 of 8 test squares"), (None, "may have learned from test squares")],
+)
+def test_what_the_start_had_learned_from_is_in_the_reason(judged, learned, said):
+    assert said in judged(learned).reason
+    assert "learned from" not in judged().reason
 
 
 @pytest.mark.parametrize("changed", [{"against": None}, {"against": "2"},

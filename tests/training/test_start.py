@@ -11,6 +11,8 @@ import pytest
 from fibsem import models, train
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import Configuration, compose, settings_of
+from fibsem.data.learned import learned_squares
+from fibsem.data.manifest import load_dataset
 from fibsem.data.phantom import simulate
 from fibsem.data.phantom.recipe import THESIS_FILMS
 from fibsem.data.preprocessing import Recipe
@@ -25,8 +27,8 @@ from fibsem.training import fit
 from fibsem.training.datasets import obtain
 from fibsem.training.learner import Learner
 from fibsem.training.material import Material
-from fibsem.training.start import Start, layers_of, pinned, start_of
-from tests.conftest import TINY, CutOffError
+from fibsem.training.start import Start, layers_of, learned_of_test, pinned, start_of
+from tests.conftest import TINY, CutOffError, divided_anew
 
 
 @pytest.fixture(scope="module")
@@ -200,6 +202,48 @@ def test_a_bundle_is_begun_with_and_named_by_where_it_is_for_good(
     for name, weights in layers_of(network).items():
         for one, other in zip(layers[name], weights, strict=True):
             np.testing.assert_array_equal(one, other)
+
+
+SWAPPED = {"train": "test", "test": "train"}
+
+
+def test_test_squares_that_the_start_has_learned_from_are_counted(
+    common, former, tiny, tmp_path, capsys
+):
+    own = learned_squares(load_dataset(tiny))
+    ((spec, _),) = start_of(str(former), "").networks
+    segmenter = Segmenter.of(spec, models.load(spec, former), Recipe(), PostProcessing())
+    audit = {"dataset": "another", "data": "0-0", "learned": own}
+    Bundle(segmenter, (50.0, 10.0, 10.0), audit).save(tmp_path / "bundle")
+    film, out = divided_anew(tiny, tmp_path / "film", SWAPPED), tmp_path / "out"
+    how = ["train.epochs=1", "train.steps=1", "train.learning_rate=1e-12",
+           f"train.init={tmp_path / 'bundle'}"]  # fmt: skip
+    train.main(compose("train", [*common, *how, f"output={out}"]))
+    assert "has learned from" not in capsys.readouterr().err
+    assert read_json(out / "summary.json")["test_squares_learned"] == 0
+    out = tmp_path / "swapped"
+    train.main(compose("train", [*common, *how, f"data.path={film}", f"output={out}"]))
+    assert "warning: its start (train.init) has learned from 3 of 3 test squares" in (
+        capsys.readouterr().err
+    )
+    assert read_json(out / "summary.json")["test_squares_learned"] == 3
+
+
+def test_a_start_that_does_not_know_its_squares_may_have_seen_those_of_the_test(
+    common, former, trained, tiny, tmp_path, capsys
+):
+    segmenter = Segmenter.of(*trained(11, filters=4, blocks=1), Recipe(), PostProcessing())
+    audit = {"dataset": "phantom", "data": load_dataset(tiny).hash}
+    Bundle(segmenter, (50.0, 10.0, 10.0), audit).save(tmp_path / "bundle")
+    film = divided_anew(tiny, tmp_path / "film", SWAPPED)
+    for place in (former, tmp_path / "bundle"):
+        for path, told in ((tiny, 0), (film, None)):
+            tree = compose("train", [*common, f"train.init={place}", f"data.path={path}"])
+            config = (given := Configuration(tree)).run
+            dataset = obtain(config.data, config.split)
+            pinned(given, dataset=dataset)
+            assert learned_of_test(config, dataset) == told
+            assert ("may have learned from test" in capsys.readouterr().err) == (told is None)
 
 
 def test_of_several_networks_the_one_that_fits_best_is_taken(trained):

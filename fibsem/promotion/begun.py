@@ -1,0 +1,70 @@
+"""What the weights that final trainings began with had seen of the test squares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from fibsem.data.dataset import Dataset
+from fibsem.data.learned import Learned, Place, learned_before, merged
+from fibsem.promotion.final import Final
+from fibsem.promotion.setting import Promotion
+from fibsem.system.records import typed
+from fibsem.training.start import start_of
+
+#: A square as ``summary.json`` has it.
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Begun:
+    """Squares that the starts of some trainings had learned from.
+
+    Attributes
+    ----------
+    learned, complete
+        By the digest of their slice; and whether every start knows its own.
+    test_squares
+        Test squares of the promotion among them; None where some may be, and nobody knows.
+    """
+
+    learned: Mapping[str, tuple[Place, ...]]
+    complete: bool
+    test_squares: int | None
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is stored."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Begun:
+        """Read what :meth:`to_json` made."""
+        return typed(cls, record)
+
+    def with_own(self, own: Learned) -> Learned | None:
+        """With the squares of the trainings themselves; None where a start does not know."""
+        return merged([own, self.learned]) if self.complete else None
+
+    def without(self, rows: Sequence[Row], dataset: Dataset) -> list[Row]:
+        """Rows of the squares that no start has learned from: others correct no porosity."""
+        seen = {(one.sample, one.box.start) for one in learned_before(dataset, self.learned)}
+        return [row for row in rows if (row["sample"], tuple(row["at"])) not in seen]
+
+
+def begun_with(work: Promotion, finals: Sequence[Final]) -> Begun:
+    """What the starts of final trainings had learned from; kept, for a start may be moved."""
+    return work.steps.once("begun", Begun, lambda: _begun(work, finals))
+
+
+def _begun(work: Promotion, finals: Sequence[Final]) -> Begun:
+    configs = [final.material.config for final in finals]
+    starts = {one.train.init: one.tracking.absolute_uri for one in configs}
+    origins = [start.origin for start in map(start_of, starts, starts.values()) if start]
+    known = merged(one.learned for one in origins if one.learned is not None)
+    counts = [final.result.test_squares_learned for final in finals]
+    return Begun(
+        {digest: tuple(places) for digest, places in known.items()},
+        all(one.learned is not None for one in origins),
+        None if None in counts else max(count for count in counts if count is not None),
+    )

@@ -1,0 +1,86 @@
+"""What the weights that a training begins with have seen of its test squares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fibsem.data.dataset import Dataset
+from fibsem.data.learned import Learned, learned_before
+from fibsem.inference.volume.tested import FilmSquares
+from fibsem.system.identity import Identity, same_data
+from fibsem.tracking.bundle import Bundle
+
+#: How an identity calls the grey values of a film.
+FILM = "grey values of "
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The data that some weights were learned from.
+
+    Attributes
+    ----------
+    name, data
+        Of the dataset, and its hash; None where nobody told.
+    films, tested
+        How its films are known again: digests of their grey values, or squares of them.
+    learned
+        The squares of training and validation; None of weights that do not know.
+    """
+
+    name: str | None = None
+    data: str | None = None
+    films: frozenset[str] = frozenset()
+    tested: tuple[FilmSquares, ...] = ()
+    learned: Learned | None = field(default_factory=dict)
+
+    @classmethod
+    def of_training(cls, identity: Identity) -> Origin:
+        """Of what a training has left in its folder."""
+        data = identity.data
+        films = frozenset(str(value) for key, value in data.items() if key.startswith(FILM))
+        return cls(data.get("name"), data.get("hash"), films, learned=None)
+
+    @classmethod
+    def of_bundle(cls, bundle: Bundle) -> Origin:
+        """Of a bundle; an older one does not know its squares."""
+        audit = bundle.audit
+        return cls(
+            audit.get("dataset"), audit.get("data"), tested=bundle.tested, learned=bundle.learned
+        )
+
+    def test_squares(self, dataset: Dataset) -> int | None:
+        """How many test squares of a dataset were learned from; None where nobody knows."""
+        if self.learned is not None:
+            return len(learned_before(dataset, self.learned))
+        if same_data(self.data, dataset.hash) or not self._may_show(dataset):
+            return 0
+        return None
+
+    def _may_show(self, dataset: Dataset) -> bool:
+        """Whether it is the same dataset by its name, or by one of its films."""
+        now = {value for key, value in dataset.digests.items() if key.startswith(FILM)}
+        return (
+            self.name == dataset.name
+            or not self.films.isdisjoint(now)
+            or any(film.is_of(one.volume) for film in self.tested for one in dataset.samples)
+        )
+
+
+def too_good(learned: int | None, squares: int) -> str | None:
+    """What is said of test figures, where some of so many squares were learned from before.
+
+    >>> too_good(2, 6)
+    'its start (train.init) has learned from 2 of 6 test squares: figures on them are too good'
+    """
+    if not squares or learned == 0:
+        return None
+    if learned is None:
+        return (
+            "its start (train.init) was made with other labels or another split of this data: it "
+            "may have learned from test squares, and figures on them be too good"
+        )
+    return (
+        f"its start (train.init) has learned from {learned} of {squares} test squares: figures on "
+        "them are too good"
+    )

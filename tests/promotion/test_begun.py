@@ -1,0 +1,26 @@
+"""What the starts of final trainings had learned from, and what follows for the promoted model."""
+
+from fibsem.data.learned import learned_squares, merged
+from fibsem.data.manifest import load_dataset
+from fibsem.promotion.begun import Begun
+from tests.conftest import divided_anew
+
+
+def test_squares_that_a_start_has_learned_from_correct_nothing(tiny, tmp_path):
+    former = load_dataset(tiny)
+    splits = {"train": "test", "val": "train", "test": "val"}
+    now = load_dataset(divided_anew(tiny, tmp_path / "film", splits))
+    rows = [
+        {"sample": one.sample, "at": list(one.box.start), "split": one.split}
+        for split in ("val", "test")
+        for one in now.regions(split)
+    ]
+    begun = Begun.from_json(Begun(merged([learned_squares(former)]), True, 3).to_json())
+    assert begun.without(rows, now) == [row for row in rows if row["split"] == "val"]
+    assert Begun({}, True, 0).without(rows, now) == rows
+
+
+def test_a_model_knows_what_it_and_its_start_have_learned_from():
+    own, start = {"a": [(0, 8, 0, 8)]}, {"b": ((0, 8, 8, 16),)}
+    assert Begun(start, True, 0).with_own(own) == {"a": [(0, 8, 0, 8)], "b": [(0, 8, 8, 16)]}
+    assert Begun(start, False, None).with_own(own) is None
