@@ -42,7 +42,8 @@ def quantify(
     Raises
     ------
     UserError
-        If there is no structure to measure, or the folder holds something else.
+        If there is no structure to measure, the labels change meanwhile, or the folder holds
+        something else.
 
     Notes
     -----
@@ -71,6 +72,7 @@ def quantify(
     record["mesh"] = _write_surface(segmented, config, folder)
     record["carried"] = carried(segmented, sampled.blocks, record, config, show)
     record["maps"] = _write_maps(segmented, config, sampled.sizes.diameters, folder, show)
+    segmented.check_unchanged()
     record |= {"seconds": time.perf_counter() - started, "peak_rss_gib": peak_rss_gib()}
     write_json(folder / "summary.json", record)
     return record

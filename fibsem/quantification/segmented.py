@@ -15,6 +15,7 @@ from fibsem.data.volumes import Manner, Volume, VoxelNm, reopen
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.volume.outputs import meanings_of
+from fibsem.inference.volume.witness import Rule, Watched
 from fibsem.system.files import known_json, read_json
 from fibsem.system.identity import LEDGER
 from fibsem.system.records import typed
@@ -28,6 +29,10 @@ TOLD = (
     "porosity_corrected", "porosity_ci", "porosity_interval", "porosity_by_member",
     "porosity_by_seed",
 )  # fmt: skip
+#: What is measured is measured of one and the same film.
+OF_LABELS = Rule(
+    "labels must not change while they are measured", "the same command measures those of now"
+)
 #: Kinds of summaries that are read here.
 KINDS = {"segmentation": Summary}
 #: What no label value of a segmentation stands for.
@@ -69,12 +74,15 @@ class Segmented:
         where their size is not known.
     unit
         ``nm`` or ``voxels``.
+    watched
+        The volume of its labels, which people mend by hand; None of a film in memory.
     """
 
     folder: Path
     record: Mapping[str, Any]
     film: Film
     unit: str
+    watched: Watched | None = None
 
     @property
     def voxel_nm(self) -> VoxelNm:
@@ -97,6 +105,11 @@ class Segmented:
     def missing(self) -> tuple[int, ...]:
         """Slices that are missing in the segmented volume."""
         return tuple(self.record["missing"])
+
+    def check_unchanged(self) -> None:
+        """Refuse figures of which some are of labels that are others by now."""
+        if self.watched is not None:
+            self.watched.check()
 
     def told_interval(self, porosity: float) -> Mapping[str, Any]:
         """What the segmentation says of its porosity, if the labels are still those it is of.
@@ -169,8 +182,10 @@ def open_segmented(folder: Path) -> Segmented:
         )
     pore, solid = record["classes"]
     spacing = _spacing(record["voxel_nm"])
-    film = Film(labels.shape, spacing or (1.0, 1.0, 1.0), _phases_of(labels, (pore, solid)))
-    return Segmented(folder, record, film, "nm" if spacing else "voxels")
+    watched = Watched.of(labels, OF_LABELS)
+    phases = _phases_of(watched.volume, (pore, solid))
+    film = Film(labels.shape, spacing or (1.0, 1.0, 1.0), phases)
+    return Segmented(folder, record, film, "nm" if spacing else "voxels", watched)
 
 
 def _phases_of(labels: Volume, classes: tuple[int, int]) -> Callable[[Box], Phases]:

@@ -8,8 +8,12 @@ import pytest
 import tifffile
 import zarr
 
+from fibsem.config import compose
 from fibsem.errors import UserError
 from fibsem.inference.volume.likeness import TrainedOn
+from fibsem.quantification.options import QuantifyConfig
+from fibsem.quantification.quantification import quantify
+from fibsem.quantification.segmented import open_segmented
 from tests.conftest import labels
 from tests.quantification.conftest import run
 
@@ -83,6 +87,24 @@ def test_an_interval_is_not_told_of_labels_that_were_changed_since(segmented, tm
     interval = record["porosity_interval"]
     assert interval["volume"] is interval["material"] is None
     assert "labels were changed after they were segmented" in interval["why"]
+
+
+@pytest.mark.parametrize("when", ["slices", "parts"])
+def test_labels_that_are_mended_while_they_are_measured_give_no_figures(segmented, tmp_path, when):
+    """Porosity would be of one film, and tortuosity of another."""
+    out = _copy(segmented, tmp_path)
+
+    def mend(text, done, total):
+        if when in text and done >= total - 1:
+            _paint(out, 255)
+
+    config = QuantifyConfig.of(compose("quantify", [f"segmentation={out}"]))
+    said = r"labels must not change while they are measured, but slice .* of it is not what"
+    with pytest.raises(UserError, match=said) as caught:
+        quantify(open_segmented(out), config, tmp_path / "q", mend)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "q" / "summary.json").exists()
+    assert run(out, tmp_path / "q", "blocks=0")["porosity"] < 0.5
 
 
 def test_label_values_of_nobody_are_not_taken_for_no_material(segmented, tmp_path):

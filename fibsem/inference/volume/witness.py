@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from fibsem.data.digests import Stamp, slice_digest, slice_digests, stamps_of
 from fibsem.data.volumes import Volume
@@ -12,9 +13,18 @@ from fibsem.data.volumes.voxels import Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 
-#: What must hold of the slices that labels are made of.
-OF_VOLUME = "a volume must not change while it is segmented"
-OF_MASK = "a mask of `valid` must not change while a volume is segmented"
+
+@dataclass(frozen=True)
+class Rule:
+    """What must hold of slices that are read again, and what can be done where it does not."""
+
+    text: str
+    remedy: str
+
+
+BEGIN_ANEW = "the choices are the former files or overwrite=true"
+OF_VOLUME = Rule("a volume must not change while it is segmented", BEGIN_ANEW)
+OF_MASK = Rule("a mask of `valid` must not change while a volume is segmented", BEGIN_ANEW)
 
 
 class Witness(Around):
@@ -24,7 +34,7 @@ class Witness(Around):
     of one film, half of another; the message begins with the ``rule``.
     """
 
-    def __init__(self, source: Source, read_as: dict[int, str], rule: str = OF_VOLUME) -> None:
+    def __init__(self, source: Source, read_as: dict[int, str], rule: Rule = OF_VOLUME) -> None:
         super().__init__(source)
         self.read_as, self.rule = read_as, rule
 
@@ -37,7 +47,7 @@ class Witness(Around):
 
 
 def enter(
-    now: Mapping[int, str], read_as: dict[int, str], where: object, rule: str = OF_VOLUME
+    now: Mapping[int, str], read_as: dict[int, str], where: object, rule: Rule = OF_VOLUME
 ) -> None:
     """Enter the digests of slices; those that were entered before stay.
 
@@ -51,11 +61,11 @@ def enter(
         raise changed_under(changed, where, rule)
 
 
-def changed_under(slices: Iterable[int], where: object, rule: str = OF_VOLUME) -> UserError:
+def changed_under(slices: Iterable[int], where: object, rule: Rule = OF_VOLUME) -> UserError:
     """What is said of slices that were replaced while the volume was segmented."""
     return UserError(
-        f"{rule}, but slice {listed(slices)} of it is not "
-        f"what was read before ({where}); the choices are the former files or overwrite=true."
+        f"{rule.text}, but slice {listed(slices)} of it is not what was read before ({where}); "
+        f"{rule.remedy}."
     )
 
 
@@ -70,17 +80,17 @@ def listed(slices: Iterable[int]) -> str:
     return ", ".join(map(str, numbers[:8])) + (f" and {more} more" if more > 0 else "")
 
 
-def witnessed(volume: Volume, read_as: dict[int, str]) -> Volume:
+def witnessed(volume: Volume, read_as: dict[int, str], rule: Rule = OF_VOLUME) -> Volume:
     """The same volume, the digests of whose slices are entered into ``read_as`` when first read."""
     source = volume.source
     if isinstance(source, MendedSource):  # below it: what stands for a missing slice is none
-        return volume.with_source(source.onto(Witness(source.source, read_as)))
-    return volume.with_source(Witness(source, read_as))
+        return volume.with_source(source.onto(Witness(source.source, read_as, rule)))
+    return volume.with_source(Witness(source, read_as, rule))
 
 
 def held(mask: Volume, digests: Mapping[int, str]) -> Volume:
     """The same mask, whose slices are read as they were digested, or not at all."""
-    return mask.with_source(Witness(mask.source, dict(digests), OF_MASK))
+    return witnessed(mask, dict(digests), OF_MASK)
 
 
 def plain(volume: Volume) -> Volume:
@@ -92,7 +102,10 @@ def plain(volume: Volume) -> Volume:
 
 
 def check_unchanged(
-    volume: Volume, before: Mapping[int, Stamp], read_as: Mapping[int, str]
+    volume: Volume,
+    before: Mapping[int, Stamp],
+    read_as: Mapping[int, str],
+    rule: Rule = OF_VOLUME,
 ) -> None:
     """Refuse a result if slices were replaced after they had been read.
 
@@ -107,4 +120,34 @@ def check_unchanged(
     now = slice_digests(plain(volume), touched)
     changed = [z for z in touched if now[z] != read_as[z]]
     if changed:
-        raise changed_under(changed, volume.path)
+        raise changed_under(changed, volume.path, rule)
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A volume that is read several times, and must be the same one each time.
+
+    Attributes
+    ----------
+    volume
+        To be read from; whole slices are compared with what they were at first.
+    stamps, read_as
+        Of its files before anything was read, and the digests of what was.
+    rule
+        What must hold of it.
+    """
+
+    volume: Volume
+    stamps: Mapping[int, Stamp]
+    read_as: Mapping[int, str]
+    rule: Rule
+
+    @classmethod
+    def of(cls, volume: Volume, rule: Rule) -> Watched:
+        """From now on."""
+        stamps, read_as = stamps_of(volume), dict[int, str]()
+        return cls(witnessed(volume, read_as, rule), stamps, read_as, rule)
+
+    def check(self) -> None:
+        """Refuse what was made of slices that are others by now."""
+        check_unchanged(self.volume, self.stamps, self.read_as, self.rule)
