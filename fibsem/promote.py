@@ -24,7 +24,8 @@ def _registry(uri: str, *, back: bool, why: str | None) -> None:
     if back:
         reason = f"rollback=true; {why}" if why else "rollback=true"
         now, replaced = champions.rollback(uri, reason)
-        print(f"version {now} is the champion again, instead of version {replaced}")
+        instead = "one that was deleted" if replaced is None else f"version {replaced}"
+        print(f"version {now} is the champion again, instead of {instead}")
     table = versions.history_table(uri)
     if table.empty:
         print(f"no model is registered in {uri}; python -m fibsem.promote registers one")

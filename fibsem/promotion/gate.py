@@ -40,12 +40,21 @@ def gate(work: Promotion, run_id: str, tested: Look, learned: int | None = 0) ->
     if doubt := too_good(learned, len(tested.rows["challenger"])):
         judged = replace(judged, reason=f"{judged.reason}; {doubt}")
     now = champions.champion_version(uri)
+    if now is None and tested.against is not None:
+        judged = replace(judged, reason=f"{judged.reason}; {_vacant(tested.against)}")
     if now is not None and now not in tested.may_replace(run_id, uri):
         judged = replace(judged, passed=False, reason=_not_compared(now, tested.against))
     if config.force and not judged.passed:
         reason = f"forced by force=true; {judged.reason}"
         judged = replace(judged, passed=True, forced=True, reason=reason)
     return judged
+
+
+def _vacant(against: str) -> str:
+    return (
+        f"there is no champion, for the last one was deleted: the comparison was with version "
+        f"{against}, which rollback=true makes champion again"
+    )
 
 
 def _not_compared(now: str, against: str | None) -> str:

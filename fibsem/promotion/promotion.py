@@ -21,7 +21,7 @@ from fibsem.promotion.ranking import order_of, placed, rank
 from fibsem.promotion.release import lineage_of
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.symmetry import measure_views
-from fibsem.promotion.testing import Look, look
+from fibsem.promotion.testing import Look, look, to_beat
 from fibsem.promotion.trials import Trial, ranked_by
 from fibsem.tracking import names
 from fibsem.tracking.beginning import FileNotes, take_up
@@ -35,6 +35,8 @@ def promote(work: Promotion, trials: Sequence[Trial]) -> dict[str, Any]:
     """
     work = _begun(work, [trial.run_id for trial in trials])
     with work.tracking.cut_off(work.parent):
+        if not work.steps.done("test"):
+            to_beat(work)  # that it cannot be read is said before the ranking, not after it
         work.say(order_of(len(trials), ranked_by(trials)))
         ranked = rank(work, trials, work.given.rank)
         for place, one in enumerate(ranked, start=1):

@@ -36,6 +36,10 @@ class Steps:
     folder: Path
     dataset: Dataset
 
+    def done(self, name: str) -> bool:
+        """Whether a former start has finished a step."""
+        return (self.folder / f"{name}.json").is_file()
+
     def once(self, name: str, kind: type[T], make: Callable[[], T]) -> T:
         """What a step found: as a former start left it, or made now.
 

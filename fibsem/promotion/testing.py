@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fibsem.data.samples import Region
+from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.promotion.calibrating import Reliabilities, calibration_errors, errors_by_sample
 from fibsem.promotion.examination import balanced, score_split, squares_with_scores
@@ -73,18 +74,51 @@ class Look:
         return typed(cls, record)
 
 
-def look(work: Promotion, segmenters: Mapping[str, Segmenter], material: Material) -> Look:
-    """Look at the test squares by all models, and by the champion that there is."""
-    uri, margin = work.tracking.uri, work.given.postprocessing.grid.margin
-    version = champions.champion_version(uri)
+def to_beat(work: Promotion) -> Bundle | None:
+    """The champion that a challenger is compared with; None where there is none.
+
+    Where the champion was deleted it is the one before it.
+
+    Raises
+    ------
+    UserError
+        If it cannot be read, and ``force`` does not compare with none instead.
+    """
+    uri = work.tracking.uri
+    version = champions.version_to_beat(uri)
     if version is None:
-        examined = examine_on_test(segmenters, material, margin, None)
-    else:
-        champion = find_bundle(f"models:/{registry.REGISTERED}/{version}", uri)
+        return None
+    try:
+        return find_bundle(f"models:/{registry.REGISTERED}/{version}", uri)
+    except UserError as error:
+        reason = str(error.__cause__ or error).splitlines()[0]
+        if work.given.gate.force:
+            work.say(
+                f"warning: version {version} cannot be read ({reason}); force=true: compared with "
+                "none"
+            )
+            return None
+        raise UserError(
+            f"a challenger must be compared with the champion, but version {version} cannot be "
+            f"read ({reason}); the choices are rollback=true, which makes the one before it the "
+            "champion, python -m fibsem.report repoint=FOLDER where the store was moved, or "
+            "force=true, which compares with none."
+        ) from error
+
+
+def look(work: Promotion, segmenters: Mapping[str, Segmenter], material: Material) -> Look:
+    """Look at the test squares by all models, and by the champion that there is.
+
+    See :func:`to_beat`.
+    """
+    uri, margin = work.tracking.uri, work.given.postprocessing.grid.margin
+    champion = to_beat(work)
+    examined = examine_on_test(segmenters, material, margin, champion)
+    if champion is not None and champion.version is not None:
         examined = replace(
-            examine_on_test(segmenters, material, margin, champion), against=version,
+            examined, against=champion.version,
             champion={key: champion.audit.get(key) for key in ("dataset", "data")},
-            against_run=registry.run_of(version, uri),
+            against_run=registry.run_of(champion.version, uri),
         )  # fmt: skip
     return replace(examined, when=datetime.now(UTC).isoformat(timespec="seconds"))
 

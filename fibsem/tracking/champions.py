@@ -34,6 +34,11 @@ def champion_version(tracking_uri: str) -> str | None:
     return Succession.read(client_of(tracking_uri)).champion
 
 
+def version_to_beat(tracking_uri: str) -> str | None:
+    """Whom a challenger is compared with: the champion, or the one before one that was deleted."""
+    return Succession.read(client_of(tracking_uri)).heir
+
+
 def make_champion(
     new: str,
     tracking_uri: str,
@@ -74,13 +79,15 @@ def make_champion(
         _check_alone(client, line)
 
 
-def rollback(tracking_uri: str, why: str) -> tuple[str, str]:
+def rollback(tracking_uri: str, why: str) -> tuple[str, str | None]:
     """Make the former champion the champion again; once more goes further back.
 
     Returns
     -------
-    champion, replaced : str
-        Versions.
+    champion : str
+        Version that is the champion now.
+    replaced : str or None
+        Version that was; None where it had been deleted from the registry.
 
     Raises
     ------
@@ -91,11 +98,14 @@ def rollback(tracking_uri: str, why: str) -> tuple[str, str]:
         return _rollback(client_of(tracking_uri), why)
 
 
-def _rollback(client: MlflowClient, why: str) -> tuple[str, str]:
+def _rollback(client: MlflowClient, why: str) -> tuple[str, str | None]:
     now = Succession.read(client)
     line, champion = now.line, now.aliases.get(CHAMPION)
     if line and line[-1].how == ROLLBACK and now.unfinished:  # one that was cut off
-        replaced = str(champion) if champion != now.begun else line[-2].version
+        replaced = champion if champion != now.begun else line[-2].version
+        replaced = None if replaced == line[-1].version else replaced
+    elif now.champion is None and now.heir is not None:
+        replaced, line = None, changed(line, now.heir, why, ROLLBACK)
     else:
         champions = successive(line)
         if len(champions) < 2:

@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 
 from fibsem.tracking import names
-from fibsem.tracking.history import Change, decoded, iso, later
+from fibsem.tracking.history import Change, decoded, iso, later, successive
 from fibsem.tracking.registry import REGISTERED, all_versions
 
 CHAMPION, PREVIOUS = "champion", "previous"
@@ -56,6 +56,15 @@ class Succession:
     def champion(self) -> str | None:
         """Who has the alias ``champion``, or will have it once what was begun is over."""
         return self.line[-1].version if self.unfinished else self.aliases.get(CHAMPION)
+
+    @property
+    def heir(self) -> str | None:
+        """The champion, or where it was deleted from the registry the one before it.
+
+        With a version its aliases and its tags go: of a champion nothing is left.
+        """
+        former = successive(self.line)[-1:] or [self.aliases.get(PREVIOUS)]
+        return self.champion or former[0]
 
 
 def _aliases(client: MlflowClient) -> tuple[dict[str, str], str | None]:

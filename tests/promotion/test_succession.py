@@ -15,8 +15,9 @@ from fibsem.data.manifest import load_dataset
 from fibsem.data.phantom import simulate
 from fibsem.errors import UserError
 from fibsem.promotion.gate import gate
+from fibsem.promotion.promotion import promote as promote_trials
 from fibsem.promotion.setting import Promotion
-from fibsem.promotion.testing import Look
+from fibsem.promotion.testing import Look, to_beat
 from fibsem.system.files import write_json
 from fibsem.tracking import champions, names, registry
 from fibsem.tracking.runs import Tracking
@@ -200,12 +201,18 @@ def test_ranking_and_gate_leave_tables_that_can_be_read(lab):
 
 
 @pytest.fixture
-def judged(tiny, new_store, tmp_path):
-    """Function (what of its test is changed) -> the verdict on who challenges version 1."""
+def work(tiny, new_store, tmp_path):
+    """A promotion where nothing was promoted yet."""
     uri = new_store(tmp_path)[0].partition("=")[2]
     given = Configuration(compose("promote", [f"data.path={tiny}", f"tracking.uri={uri}"]))
-    dataset = load_dataset(tiny)
     tracking = Tracking.open(given.tracking, "decisions")
+    return Promotion(given, load_dataset(tiny), tmp_path, tracking)
+
+
+@pytest.fixture
+def judged(work):
+    """Function (what of its test is changed) -> the verdict on who challenges version 1."""
+    tracking, dataset, uri = work.tracking, work.dataset, work.tracking.uri
     theirs, ours = (tracking.start(name, tags={}) for name in ("theirs", "ours"))
     tracking.client.create_registered_model(registry.REGISTERED)
     for run_id in (theirs, ours):
@@ -219,7 +226,6 @@ def judged(tiny, new_store, tmp_path):
     by_model = {"challenger": rows, "champion": rows}
     tested = Look(by_model, {}, {}, "1", made_with, against_run=theirs)
     assert Look.from_json(tested.to_json()) == tested
-    work = Promotion(given, dataset, tmp_path, tracking)
     return lambda learned=0, **changed: gate(work, ours, replace(tested, **changed), learned)
 
 
@@ -245,6 +251,28 @@ def test_a_champion_that_was_not_compared_stays(judged, changed):
     verdict = judged(**changed)
     assert not verdict.passed
     assert verdict.reason.startswith("the champion is version 1 now, but the comparison was with ")
+
+
+def test_where_the_champion_was_deleted_the_one_before_is_compared_with(judged, work):
+    champions.make_champion("2", work.tracking.uri, "better")
+    work.tracking.client.delete_model_version(registry.REGISTERED, "2")
+    assert champions.version_to_beat(work.tracking.uri) == "1"
+    verdict = judged()
+    assert verdict.passed
+    assert "the last one was deleted: the comparison was with version 1" in verdict.reason
+
+
+def test_a_champion_that_cannot_be_read_is_said_before_the_ranking(judged, work):
+    """Its artifacts are where nobody has put any."""
+    said = r"version 1 cannot be read \(.*; the choices are rollback=true, .*repoint=.*force=true"
+    with pytest.raises(UserError, match=said) as caught:
+        promote_trials(work, [])
+    assert "\n" not in str(caught.value)
+    assert "`weights`" not in str(caught.value)
+    lines = []
+    given = work.given.with_values({"gate.force": True})
+    assert to_beat(replace(work, given=given, say=lines.append)) is None
+    assert lines[0].startswith("warning: version 1 cannot be read")
 
 
 def test_a_champion_of_another_store_is_none_here(judged, tmp_path):

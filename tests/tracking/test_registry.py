@@ -324,6 +324,36 @@ def test_a_deleted_version_is_out_of_the_history(empty, tracking):
     assert champions.rollback(tracking.uri, "bad") == (one, three)
 
 
+@pytest.mark.parametrize("history_is_known", [True, False])
+def test_a_deleted_champion_is_followed_by_the_one_before(empty, tracking, history_is_known):
+    """Its alias goes with it; the aliases of a time without a history tell of it, too."""
+    one, two, three = versions(tracking, 3)
+    for version in (one, two, three):
+        champions.make_champion(version, tracking.uri, "better")
+    if not history_is_known:
+        for version in (one, two):
+            empty.delete_model_version_tag("fibsem", version, names.CHAMPIONSHIPS)
+    empty.delete_model_version("fibsem", three)
+    assert champions.champion_version(tracking.uri) is None
+    assert champions.version_to_beat(tracking.uri) == two
+    assert champions.rollback(tracking.uri, "deleted") == (two, None)
+    left = {"champion": two, **({"previous": one} if history_is_known else {})}
+    assert aliases(empty) == left
+    if history_is_known:
+        assert champions.rollback(tracking.uri, "bad") == (one, two)
+    assert champions.version_to_beat(tracking.uri) == aliases(empty)["champion"]
+
+
+def test_the_only_former_champion_follows_one_that_was_deleted(empty, tracking):
+    one, two = versions(tracking, 2)
+    for version in (one, two):
+        champions.make_champion(version, tracking.uri, "better")
+    empty.delete_model_version("fibsem", two)
+    assert champions.rollback(tracking.uri, "deleted") == (one, None)
+    with pytest.raises(UserError, match=f"version {one} is the first"):
+        champions.rollback(tracking.uri, "once more")
+
+
 def test_long_reasons_fit_into_a_tag(empty, tracking):
     one, two = versions(tracking, 2)
     champions.make_champion(one, tracking.uri, "ä" * 3000)
