@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from fibsem.inference.model.segmenter import Member, Segmenter
 from fibsem.inference.volume.likeness import TrainedOn
 from fibsem.inference.volume.tested import FilmSquares
 from fibsem.models.spec import ModelSpec
-from fibsem.system.files import home_path, read_json, write_json
+from fibsem.system.files import home_path, known_json, read_json, write_json
 from fibsem.system.records import typed
 from fibsem.tracking.lineage import Lineage, WrittenLineage
 from fibsem.tracking.store import client_of
@@ -136,6 +137,12 @@ class Bundle:
         if self.scales:
             record["scales"] = [scale.to_json() for scale in self.scales]
         write_json(folder / "bundle.json", record)
+
+
+def learned_in(folder: Path) -> Learned | None:
+    """Squares that the bundle of a folder has learned from; None where it does not say."""
+    written = known_json(folder / "bundle.json", partial(typed, _Written))
+    return written and written.audit.learned
 
 
 def load_bundle(folder: Path, key: str = "weights") -> Bundle:

@@ -63,8 +63,8 @@ class Succession:
 
         With a version its aliases and its tags go: of a champion nothing is left.
         """
-        former = successive(self.line)[-1:] or [self.aliases.get(PREVIOUS)]
-        return self.champion or former[0]
+        former = successive(self.line)
+        return self.champion or (former[-1] if former else self.aliases.get(PREVIOUS))
 
 
 def _aliases(client: MlflowClient) -> tuple[dict[str, str], str | None]:

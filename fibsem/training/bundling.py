@@ -13,6 +13,7 @@ from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import Tree
 from fibsem.data.dataset import Dataset
 from fibsem.data.greys import greys_of
+from fibsem.data.learned import learned_squares, merged
 from fibsem.data.scale import scales_of
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.tracking.bundle import Bundle
@@ -20,6 +21,7 @@ from fibsem.tracking.lineage import DataSource, FromTrial, Lineage
 from fibsem.tracking.runs import code_version
 from fibsem.training.material import Material
 from fibsem.training.results import TrialResult
+from fibsem.training.start import start_of
 
 #: Label values of pore and solid where those of the dataset are not those of a picture.
 PLAIN = (0, 255)
@@ -54,6 +56,8 @@ def write_bundle(
     greys = {name: greys_of(volume) for name, volume in material.volumes.items()}
     trial = FromTrial(result.run_id, config.name, None, config.seed, code_version(),
                       config.train.init)  # fmt: skip
+    start = start_of(config.train.init, config.tracking.absolute_uri)
+    before = start.origin.learned if start else {}
     lineage = Lineage(
         trial=trial,
         dataset=dataset.name,
@@ -69,5 +73,6 @@ def write_bundle(
         "lineage": lineage.to_json(),
         "greys": {name: film.histogram for name, film in greys.items()},
         "moments": {name: film.moments.to_json() for name, film in greys.items()},
+        "learned": None if before is None else merged([learned_squares(dataset), before]),
     }
     Bundle(segmenter, dataset.voxel_nm, audit, scales=scales_of(dataset)).describe(folder)

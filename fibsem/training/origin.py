@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from fibsem.data.dataset import Dataset
 from fibsem.data.learned import Learned, learned_before
 from fibsem.inference.volume.tested import FilmSquares
 from fibsem.system.identity import Identity, same_data
-from fibsem.tracking.bundle import Bundle
+from fibsem.tracking.bundle import Bundle, learned_in
 
 #: How an identity calls the grey values of a film.
 FILM = "grey values of "
@@ -35,11 +36,11 @@ class Origin:
     learned: Learned | None = field(default_factory=dict)
 
     @classmethod
-    def of_training(cls, identity: Identity) -> Origin:
-        """Of what a training has left in its folder."""
+    def of_training(cls, folder: Path, identity: Identity) -> Origin:
+        """Of what a training has left in its folder; only those of ``train`` know their squares."""
         data = identity.data
         films = frozenset(str(value) for key, value in data.items() if key.startswith(FILM))
-        return cls(data.get("name"), data.get("hash"), films, learned=None)
+        return cls(data.get("name"), data.get("hash"), films, learned=learned_in(folder))
 
     @classmethod
     def of_bundle(cls, bundle: Bundle) -> Origin:

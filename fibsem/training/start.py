@@ -278,7 +278,7 @@ def _of_training(folder: Path, trained: Identity) -> Found:
         ) from error
     if not spec.is_network:
         raise UserError(f"`{KEY}` must be a network, but {folder} holds a {name}.")
-    now, origin = str(folder.resolve()), Origin.of_training(trained)
+    now, origin = str(folder.resolve()), Origin.of_training(folder, trained)
     return [Member(spec, model)], settings["preprocess.scaling"], now, origin
 
 

@@ -22,7 +22,7 @@ from fibsem.models.pretrained import pretrained, read, write
 from fibsem.system.files import read_json
 from fibsem.system.identity import Identity, differences
 from fibsem.tracking import names
-from fibsem.tracking.bundle import Bundle
+from fibsem.tracking.bundle import Bundle, load_bundle
 from fibsem.training import fit
 from fibsem.training.datasets import obtain
 from fibsem.training.learner import Learner
@@ -207,8 +207,9 @@ def test_a_bundle_is_begun_with_and_named_by_where_it_is_for_good(
 SWAPPED = {"train": "test", "test": "train"}
 
 
+@pytest.mark.parametrize("kind", ["bundle", "training"])
 def test_test_squares_that_the_start_has_learned_from_are_counted(
-    common, former, tiny, tmp_path, capsys
+    common, former, tiny, tmp_path, capsys, kind
 ):
     own = learned_squares(load_dataset(tiny))
     ((spec, _),) = start_of(str(former), "").networks
@@ -217,7 +218,7 @@ def test_test_squares_that_the_start_has_learned_from_are_counted(
     Bundle(segmenter, (50.0, 10.0, 10.0), audit).save(tmp_path / "bundle")
     film, out = divided_anew(tiny, tmp_path / "film", SWAPPED), tmp_path / "out"
     how = ["train.epochs=1", "train.steps=1", "train.learning_rate=1e-12",
-           f"train.init={tmp_path / 'bundle'}"]  # fmt: skip
+           f"train.init={tmp_path / 'bundle' if kind == 'bundle' else former}"]  # fmt: skip
     train.main(compose("train", [*common, *how, f"output={out}"]))
     assert "has learned from" not in capsys.readouterr().err
     assert read_json(out / "summary.json")["test_squares_learned"] == 0
@@ -227,6 +228,8 @@ def test_test_squares_that_the_start_has_learned_from_are_counted(
         capsys.readouterr().err
     )
     assert read_json(out / "summary.json")["test_squares_learned"] == 3
+    learned = load_bundle(out).learned
+    assert sum(map(len, learned.values())) == sum(map(len, own.values())) + 1
 
 
 def test_a_start_that_does_not_know_its_squares_may_have_seen_those_of_the_test(
@@ -236,7 +239,8 @@ def test_a_start_that_does_not_know_its_squares_may_have_seen_those_of_the_test(
     audit = {"dataset": "phantom", "data": load_dataset(tiny).hash}
     Bundle(segmenter, (50.0, 10.0, 10.0), audit).save(tmp_path / "bundle")
     film = divided_anew(tiny, tmp_path / "film", SWAPPED)
-    for place in (former, tmp_path / "bundle"):
+    shutil.copytree(former, tmp_path / "run", ignore=shutil.ignore_patterns("bundle.json"))
+    for place in (tmp_path / "run", tmp_path / "bundle"):
         for path, told in ((tiny, 0), (film, None)):
             tree = compose("train", [*common, f"train.init={place}", f"data.path={path}"])
             config = (given := Configuration(tree)).run
