@@ -63,16 +63,18 @@ class Evaluation:
         for k, seed in enumerate(self._seeds):
             progress(f"seed {seed}", k, len(self._seeds))
             runs.append(self._one_seed(k, parent, progress))
-        spec = self.material.config.spec
+        config = self.material.config
         record = {
-            "model": spec.name,
-            "nbhd": str(spec.nbhd),
-            "padding": spec.padding,
-            "loss": self.material.config.train.loss,
+            "model": config.spec.name,
+            "nbhd": str(config.spec.nbhd),
+            "padding": config.spec.padding,
+            "loss": config.train.loss,
             "dataset": self.material.dataset.name,
             "data": self.material.dataset.hash,
             "run_id": parent,
-            "test_squares_learned": learned_of_test(self.material.config, self.material.dataset),
+            "test_squares_learned": learned_of_test(
+                config.train.init, config.tracking.absolute_uri, self.material.dataset
+            ),
             **summarise(runs),
         }
         self._log(parent, record)

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from fibsem.config import RunConfig
 from fibsem.data.dataset import Dataset
 from fibsem.data.learned import Learned, Place, learned_before, merged
-from fibsem.promotion.final import Final
 from fibsem.promotion.setting import Promotion
 from fibsem.system.records import typed
 from fibsem.training.start import start_of
@@ -48,23 +48,22 @@ class Begun:
 
     def without(self, rows: Sequence[Row], dataset: Dataset) -> list[Row]:
         """Rows of the squares that no start has learned from: others correct no porosity."""
-        seen = {(one.sample, one.box.start) for one in learned_before(dataset, self.learned)}
-        return [row for row in rows if (row["sample"], tuple(row["at"])) not in seen]
+        before = {(one.sample, one.box.start) for one in learned_before(dataset, self.learned)}
+        return [row for row in rows if (row["sample"], tuple(row["at"])) not in before]
 
 
-def begun_with(work: Promotion, finals: Sequence[Final]) -> Begun:
+def begun_with(work: Promotion, configs: Sequence[RunConfig]) -> Begun:
     """What the starts of final trainings had learned from; kept, for a start may be moved."""
-    return work.steps.once("begun", Begun, lambda: _begun(work, finals))
+    return work.steps.once("begun", Begun, lambda: _begun(work.dataset, configs))
 
 
-def _begun(work: Promotion, finals: Sequence[Final]) -> Begun:
-    configs = [final.material.config for final in finals]
-    starts = {one.train.init: one.tracking.absolute_uri for one in configs}
-    origins = [start.origin for start in map(start_of, starts, starts.values()) if start]
-    known = merged(one.learned for one in origins if one.learned is not None)
-    counts = [final.result.test_squares_learned for final in finals]
+def _begun(dataset: Dataset, configs: Sequence[RunConfig]) -> Begun:
+    uris = {one.train.init: one.tracking.absolute_uri for one in configs}
+    origins = [start.origin for start in map(start_of, uris, uris.values()) if start]
+    learned = merged(one.learned for one in origins if one.learned is not None)
+    counts = [0, *(one.test_squares(dataset) for one in origins)]
     return Begun(
-        {digest: tuple(places) for digest, places in known.items()},
+        {digest: tuple(places) for digest, places in learned.items()},
         all(one.learned is not None for one in origins),
         None if None in counts else max(count for count in counts if count is not None),
     )

@@ -42,7 +42,8 @@ def promote(work: Promotion, trials: Sequence[Trial]) -> dict[str, Any]:
         for place, one in enumerate(ranked, start=1):
             work.say(f"{place}. {one.sentence}")
         finals = train(work, ranked, work.given.promotion)
-        begun, chosen = begun_with(work, finals), choose(work, finals)
+        begun = begun_with(work, [one.material.config for one in finals])
+        chosen = choose(work, finals)
         material, run_id = finals[0].material, finals[0].result.run_id
         models = {name: one.segmenter for name, one in chosen.items()}
         tested = work.steps.once("test", Look, lambda: look(work, models, material))

@@ -52,7 +52,7 @@ class Steps:
         before = known_json(path, kind.from_json)
         if before is not None:
             return before
-        found = make()
+        result = make()
         check_unchanged(self.dataset, PROMOTION)
-        write_json(path, found.to_json())
+        write_json(path, result.to_json())
         return read_json(path, kind.from_json)

@@ -76,8 +76,8 @@ class Segmentation(mlflow.pyfunc.PythonModel):
         given = tuple(params.get("range", ()))
         value_range = given or learned_range(array.dtype, self.bundle.scales)
         volume = ArrayVolume(array, value_range=value_range)
-        known = known_extent(volume.shape, _choice(params, "valid", RULES))
-        extent = find_extent(volume, known)
+        asked = known_extent(volume.shape, _choice(params, "valid", RULES))
+        extent = find_extent(volume, asked)
         if all(extent.is_blank(z) for z in range(volume.shape[0])):
             raise UserError(
                 "a stack must show material, but this one shows none; `valid` may be all."

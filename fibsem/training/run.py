@@ -235,7 +235,9 @@ def _train_and_score(
         best_epoch=trained.best.epoch,
         restart=trained.restart,
         start=asdict(trained.fit) if trained.fit else None,
-        test_squares_learned=learned_of_test(config, material.dataset),
+        test_squares_learned=learned_of_test(
+            config.train.init, config.tracking.absolute_uri, material.dataset
+        ),
         train_seconds=trained.seconds,
         parameters=trained.parameters,
         field=config.spec.sees,

@@ -155,9 +155,9 @@ def start_of(address: str | None, tracking_uri: str) -> Start | None:
     return read(address, tracking_uri)
 
 
-def learned_of_test(config: RunConfig, dataset: Dataset) -> int | None:
+def learned_of_test(address: str | None, tracking_uri: str, dataset: Dataset) -> int | None:
     """Test squares that the start of a training has learned from; None where nobody knows."""
-    start = start_of(config.train.init, config.tracking.absolute_uri)
+    start = start_of(address, tracking_uri)
     return start.origin.test_squares(dataset) if start else 0
 
 

@@ -15,7 +15,7 @@ import tifffile
 from fibsem import promote, report, segment, sweep
 from fibsem.analysis.metrics import Confusion, pooled
 from fibsem.config import Configuration, compose, settings_of
-from fibsem.data.learned import learned_squares
+from fibsem.data.learned import learned_squares, merged
 from fibsem.data.volumes import open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
@@ -381,7 +381,7 @@ def test_a_training_begins_with_the_champion_and_says_which_version(promoted):
     assert promoted["promote"]["test_squares_learned"] == 0
     bundle = load_bundle(promoted["folder"] / "promote" / "bundle")
     dataset = obtain(Configuration(tree).data, Configuration(tree).split)
-    assert bundle.learned == learned_squares(dataset)
+    assert merged([bundle.learned]) == learned_squares(dataset)
 
 
 def test_an_unknown_model_is_said_in_one_line(promoted, tiny):

@@ -246,7 +246,7 @@ def test_a_start_that_does_not_know_its_squares_may_have_seen_those_of_the_test(
             config = (given := Configuration(tree)).run
             dataset = obtain(config.data, config.split)
             pinned(given, dataset=dataset)
-            assert learned_of_test(config, dataset) == told
+            assert learned_of_test(config.train.init, config.tracking.absolute_uri, dataset) == told
             assert ("may have learned from test" in capsys.readouterr().err) == (told is None)
 
 

@@ -68,11 +68,11 @@ def odd_in(
 
 
 def find_extent(
-    volume: Volume, known: Extent | None = None, progress: Show | None = None
+    volume: Volume, asked: Extent | None = None, progress: Show | None = None
 ) -> Extent:
     """What of a volume is not material; every slice is read once, and each looked at by itself.
 
-    What is ``known`` of it, see `known_extent`, is not looked for. Memory: a slice. Time: that of
+    What is ``asked`` for, see `known_extent`, is not looked for. Memory: a slice. Time: that of
     reading, and a few passes over each slice.
     """
     began = time.monotonic()
@@ -82,8 +82,8 @@ def find_extent(
             progress("slices looked at", z, volume.shape[0])
 
     search, parts = Search(volume), {}
-    if known is not None:  # that a slice is odd is said all the same
-        return replace(known, doubts=tuple(search.odd_of_all(known, show)))
+    if asked is not None:  # that a slice is odd is said all the same
+        return replace(asked, doubts=tuple(search.odd_of_all(asked, show)))
     for z in search:
         show(z)
         if some := search[z]:

@@ -87,7 +87,7 @@ class Planner:
     ----------
     volume, segmenter, options
         What is labelled, by what, and how.
-    known
+    asked
         What ``valid`` says of the material without a look at the film; None where it is looked for.
     room
         The memory for tiles.
@@ -100,7 +100,7 @@ class Planner:
     volume: Volume
     segmenter: Segmenter
     options: Options
-    known: Extent | None
+    asked: Extent | None
     room: Room
     scorer_of: ScorerOf
     say: Say
@@ -115,7 +115,7 @@ class Planner:
         return plan
 
     def _anew(self) -> SegmentationPlan:
-        extent = find_extent(self.volume, self.known, self.show)
+        extent = find_extent(self.volume, self.asked, self.show)
         for line in extent.report():
             self.say(line)
         correction = fit_correction(self.volume, self.segmenter.recipe, extent=extent)
@@ -169,8 +169,8 @@ class Planner:
 
     def _read(self, record: Mapping[str, Any]) -> SegmentationPlan:
         """Read what `to_json` of a plan gave; an older one left nothing out, and names no tiles."""
-        known = self.known or Extent(self.volume.shape)
-        parts = record.get("extent", known.to_json())
+        asked = self.asked or Extent(self.volume.shape)
+        parts = record.get("extent", asked.to_json())
         precision = record["precision"]
         if record.get("room") == asdict(self.room):
             mode, tiling = record["mode"], Tiling.from_json(record["tiling"])
@@ -178,5 +178,5 @@ class Planner:
             mode, tiling = self._tiles(precision)
         return SegmentationPlan(
             Correction.from_json(record["correction"]), precision, record["changed"],
-            record["certificate"], known.with_parts(parts), mode, tiling, self.room,
+            record["certificate"], asked.with_parts(parts), mode, tiling, self.room,
         )  # fmt: skip

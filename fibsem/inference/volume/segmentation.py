@@ -43,7 +43,7 @@ from fibsem.inference.volume.preflight import (
 from fibsem.inference.volume.reading import Reading
 from fibsem.inference.volume.summary import describe, porosity_of, write_porosity
 from fibsem.inference.volume.tested import FilmSquares, porosity_by_seed, porosity_interval
-from fibsem.inference.volume.witness import check_unchanged, held, witnessed
+from fibsem.inference.volume.witness import OF_MASK, check_unchanged, witnessed
 from fibsem.inference.volume.work import Work
 from fibsem.system.files import write_json
 from fibsem.system.identity import Identity
@@ -117,21 +117,21 @@ def segment_volume(
     check_apart(volume, folder)
     # refused before anything is written
     room = room_of(volume.shape[1:], volume.kept_bytes, segmenter.halo[0], options)
-    known = known_extent(volume.shape, options.valid)
-    key = _key(volume, segmenter, voxel_nm, options, known)
+    asked = known_extent(volume.shape, options.valid)
+    key = _key(volume, segmenter, voxel_nm, options, asked)
     scorer_of = functools.cache(partial(Scorer, segmenter))
     with at_work(folder):
         _check_kind(folder)
         stamps = stamps_of(volume)
         ledger = Ledger.open(folder, key, options, volume)
-        volume, known = witnessed(volume, ledger.read), _as_begun(known, ledger)
+        volume, asked = witnessed(volume, ledger.read), _as_begun(asked, ledger)
         outputs = Outputs(
             folder, volume.shape, voxel_nm, options, segmenter.classes, segmenter.platt
         )
         forget_lost(ledger, outputs, say)
         check_room(volume.shape, folder, options, ledger)
         show = progress or (lambda *_: None)
-        plan = Planner(volume, segmenter, options, known, room, scorer_of, say, show).plan(ledger)
+        plan = Planner(volume, segmenter, options, asked, room, scorer_of, say, show).plan(ledger)
         work = Work(volume, segmenter, options, plan, outputs, ledger)
         likeness = _likeness(work, stated, trained, say)
         labelling = Labelling(work, started)
@@ -185,7 +185,7 @@ def _key(
     segmenter: Segmenter,
     voxel_nm: VoxelNm,
     options: Options,
-    known: Extent | None,
+    asked: Extent | None,
 ) -> dict[str, Any]:
     """All that the labels follow from; a folder that holds labels of something else is refused."""
     key = {
@@ -196,21 +196,21 @@ def _key(
     }
     if segmenter.symmetry > 1:
         key["calibrated"] = False  # earlier versions calibrated the mean of views
-    if known and known.mask:
-        key["mask"] = known.mask.signature()
+    if asked and asked.mask:
+        key["mask"] = asked.mask.signature()
     return key
 
 
-def _as_begun(known: Extent | None, ledger: Ledger) -> Extent | None:
-    """What is known of the material, with a mask that stays what the first slab was made by.
+def _as_begun(asked: Extent | None, ledger: Ledger) -> Extent | None:
+    """What is asked for as material, with a mask that stays what the first slab was made by.
 
     Labels, counts of pores and the pixels that they are shares of read it, in every process.
     """
-    if known is None or known.mask is None:
-        return known
-    digests = slice_digests(known.mask)
+    if asked is None or asked.mask is None:
+        return asked
+    digests = slice_digests(asked.mask)
     ledger.hold_mask(digest_of(list(digests.values())))
-    return replace(known, mask=held(known.mask, digests))
+    return replace(asked, mask=witnessed(asked.mask, digests, OF_MASK))
 
 
 def _calibration(segmenter: Segmenter, trained: Sequence[TrainedOn]) -> dict[str, Any]:

@@ -88,11 +88,6 @@ def witnessed(volume: Volume, read_as: dict[int, str], rule: Rule = OF_VOLUME) -
     return volume.with_source(Witness(source, read_as, rule))
 
 
-def held(mask: Volume, digests: Mapping[int, str]) -> Volume:
-    """The same mask, whose slices are read as they were digested, or not at all."""
-    return witnessed(mask, dict(digests), OF_MASK)
-
-
 def plain(volume: Volume) -> Volume:
     """The same volume as its files are, with its gaps."""
     source = volume.source
