@@ -142,7 +142,7 @@ class Bundle:
 def learned_in(folder: Path) -> Learned | None:
     """Squares that the bundle of a folder has learned from; None where it does not say."""
     written = known_json(folder / "bundle.json", partial(typed, _Written))
-    return written and written.audit.learned
+    return written.audit.learned if written else None
 
 
 def load_bundle(folder: Path, key: str = "weights") -> Bundle:
