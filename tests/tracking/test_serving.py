@@ -211,7 +211,7 @@ def test_no_pickle_and_no_more_code_than_is_needed(store):
         assert not any(file.suffix in {".pkl", ".pickle", ".joblib", ".pyc"} for file in files)
         assert not any(file.read_bytes().startswith(b"\x80\x04") for file in files)
         code = [file for file in files if "code" in file.relative_to(folder).parts]
-        assert {file.suffix for file in code} == {".py"}
+        assert {file.suffix for file in code} == {".py", ".pyi"}
         weights = {file.name for file in files if file.suffix in {".keras", ".skops"}}
         assert weights == ({"model.skops"} if name == "forest" else {"model.keras"})
         assert "fibsem" not in (folder / "requirements.txt").read_text()
