@@ -29,8 +29,8 @@ CountArray = npt.NDArray[np.int64]
 SIDE = 128
 #: Pieces that a split is scored on, at most: together as large as sixteen squares of 256 x 256.
 MOST = 64
-#: Pixels of a class that are scored where a model goes pixel by pixel, and how far apart they lie.
-FEW, COARSE = 4096, 4
+#: Pixels of a class on which a model is scored, about, where the pieces hold so many.
+FEW = 4096
 #: Side of a square over which figures vary independently, or nearly so: what errors are taken over.
 SQUARE = 256
 
@@ -49,15 +49,12 @@ class Pieces:
         Number of the square that each lies in: figures of one square are alike.
     counts
         Labelled pores and solids of the whole split.
-    offset
-        (pieces, 2) pixels y, x by which a coarse lattice begins behind the corner of each.
     """
 
     regions: tuple[Region, ...]
     weight: FloatArray
     square: CountArray
     counts: tuple[int, int]
-    offset: CountArray
 
     def __len__(self) -> int:
         return len(self.regions)
@@ -139,7 +136,6 @@ def draw_pieces(regions: Sequence[Region], rng: np.random.Generator, most: int =
         1 / probability[chosen],
         np.unique(parts.square[chosen], return_inverse=True)[1],
         (int(total[0]), int(total[1])),
-        rng.integers(0, SIDE, (len(kept), 2)),
     )
 
 
@@ -169,32 +165,31 @@ def cut_regions(regions: Sequence[Region], side: int) -> Parts:
     )
 
 
-def few_pixels(pieces: Pieces, labels: Sequence[LabelArray], most: int = FEW) -> Pixels:
-    """Some pixels of the pieces, at most ``most`` of a class, for models that go pixel by pixel.
+def few_pixels(labels: Sequence[LabelArray], most: int = FEW) -> Pixels:
+    """Some pixels of pieces, at most ``most`` of a class, for models that go pixel by pixel.
 
     They lie evenly among those of their class, which only ratios within a class are taken of.
 
     Parameters
     ----------
-    pieces, labels
-        The pieces, and their labels, (h, w) uint8 each.
+    labels
+        (h, w) uint8 of each piece.
     most
         Pixels of a class.
     """
-    grids = [part[y % COARSE :: COARSE, x % COARSE :: COARSE]
-             for part, (y, x) in zip(labels, pieces.offset, strict=True)]  # fmt: skip
-    places = [np.argwhere(grid <= 1).astype(np.int32) for grid in grids]
-    window = np.repeat(np.arange(len(grids), dtype=np.int32), [len(some) for some in places])
-    row, column = np.concatenate(places).T
-    start = pieces.offset.astype(np.int32)[window] % COARSE
-    y, x = start[:, 0] + COARSE * row, start[:, 1] + COARSE * column
-    label = np.concatenate([grid[grid <= 1] for grid in grids])
-    chosen = []
-    for value in (0, 1):
-        of_class = np.flatnonzero(label == value)
-        even = np.linspace(0, len(of_class) - 1, min(most, len(of_class))).round()
-        chosen.append(of_class[even.astype(int)])
-    return Pixels(window, y, x, label).take(np.sort(np.concatenate(chosen)))
+    chosen = [_evenly(labels, value, most) for value in (0, 1)]
+    window, y, x = np.concatenate(chosen, axis=1)
+    label = np.repeat(np.array([0, 1], np.uint8), [some.shape[1] for some in chosen])
+    return Pixels(window, y, x, label).take(np.lexsort((x, y, window)))
+
+
+def _evenly(labels: Sequence[LabelArray], value: int, most: int) -> npt.NDArray[np.int32]:
+    """(window, y, x) of pixels of one class, (3, n), evenly among all of it."""
+    places = [np.argwhere(part == value).astype(np.int32) for part in labels]
+    window = np.repeat(np.arange(len(places), dtype=np.int32), [len(some) for some in places])
+    even = np.linspace(0, len(window) - 1, min(most, len(window))).round().astype(int)
+    every: npt.NDArray[np.int32] = np.vstack([window, np.concatenate(places).T])
+    return every[:, even]
 
 
 def inclusion(size: FloatArray, most: int) -> FloatArray:

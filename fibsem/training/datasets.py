@@ -7,11 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
+
 from fibsem.config import CONF, DataConfig, RunConfig, compose, read_path
 from fibsem.data import archive
 from fibsem.data.corrected import CorrectedVolume
 from fibsem.data.dataset import Dataset
 from fibsem.data.doubts import doubts
+from fibsem.data.labels import IGNORE
 from fibsem.data.manifest import load_dataset
 from fibsem.data.nearness import within_reach
 from fibsem.data.phantom import PhantomRecipe, simulate
@@ -29,6 +32,8 @@ from fibsem.system.progress import Progress
 
 #: Voxels of a film up to which it is looked through before every training: some seconds.
 LOOKED_THROUGH = 2**27
+#: Validation pixels of a class below which no figure of it says much.
+SCARCE = 100
 
 
 def obtain(config: DataConfig, split: SplitRecipe) -> Dataset:
@@ -106,8 +111,22 @@ def look_at(
     gradients = dict.fromkeys(config.preprocess.gradient for config in configs)
     reaches = [(config.spec.reach, config.split) for config in configs]
     learned = (_as_learned(sample, gradients, reaches) for sample in dataset.samples)
-    for said in chain(*learned, doubts(dataset, look_through=LOOKED_THROUGH)):
+    for said in chain(scarce(dataset), *learned, doubts(dataset, look_through=LOOKED_THROUGH)):
         print(f"warning: {said}", file=sys.stderr)
+
+
+def scarce(dataset: Dataset) -> Iterator[str]:
+    """Say which class has so few validation pixels that networks cannot be told apart by them."""
+    counts = np.zeros(2, np.int64)
+    for region in dataset.regions("val"):
+        counts += np.bincount(region.read().ravel(), minlength=IGNORE + 1)[:2]
+    for name, count in zip(("pore", "solid"), counts.tolist(), strict=True):
+        if count < SCARCE:
+            yield (
+                f"the validation squares of {dataset.name} have {count} pixels of class {name}: "
+                "which network is best hangs on them; label more that show it, or give another "
+                "split.seed"
+            )
 
 
 def _as_learned(

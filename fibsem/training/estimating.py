@@ -6,6 +6,7 @@ pixels; both belong to the dataset and are the same for every run.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.analysis.estimates import Estimate
+from fibsem.config import RunConfig
 from fibsem.data.pieces import few_pixels
 from fibsem.data.sampling import LabelledWindow, Pixels
 from fibsem.data.split import Split
-from fibsem.inference.model.pieces import PieceScorer
+from fibsem.inference.model.pieces import PieceScorer, input_of
 from fibsem.inference.model.predict import SampleScorer, compiled, patch_scores
 from fibsem.models import Model
 from fibsem.training.features import pixel_scores
@@ -24,6 +26,10 @@ from fibsem.training.material import Material
 
 FloatArray = npt.NDArray[np.float32]
 Forward = Callable[[FloatArray], FloatArray]
+
+#: Share of the time of an epoch that its validation may take, the steps of an epoch for which that
+#: is seen to where their number is not given, and passes over a window that a step costs.
+SHARE, STEPS, STEP = 0.1, 100, 3
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ def drawn(material: Material, split: Split) -> Drawn:
         half = len(pixels) // 2
         return Drawn(windows, pixels, None, pixels.window.astype(np.int64), (half, half))
     pieces, windows = material.pieces(split), material.piece_windows(split)
-    pixels = few_pixels(pieces, [window.labels for window in windows])
+    pixels = few_pixels([window.labels for window in windows])
     where = pixels.window
     return Drawn(windows, pixels, pieces.weight[where], pieces.square[where], pieces.counts)
 
@@ -60,12 +66,30 @@ def estimator(material: Material, split: Split) -> Callable[[Forward], Estimate]
     """What scores networks on a split; called with a network as a function on arrays."""
     spec = material.config.spec
     if material.config.train.validation == "pieces" and spec.convertible:
-        return PieceScorer(spec, material.pieces(split), material.piece_windows(split)).estimate
+        pieces, windows = material.pieces(split), material.piece_windows(split)
+        lattices = material.lattices(split, most_lattices(material.config, windows))
+        return PieceScorer(spec, pieces, windows, lattices).estimate
     some = drawn(material, split)
     if material.config.train.validation == "lattice":
         by_lattice = SampleScorer(spec, some.windows, material.sample(split))
         return lambda forward: some.estimate(by_lattice.scores(forward))
     return lambda forward: some.estimate(patch_scores(forward, spec, some.windows, some.pixels))
+
+
+def most_lattices(config: RunConfig, windows: Sequence[LabelledWindow]) -> int:
+    """Lattices of some windows that cost a tenth of an epoch, however long that is planned.
+
+    The draw must not depend on what is measured: two trainings of one network that shall be
+    compared are scored on the same pixels.
+    """
+    spec, train = config.spec, config.train
+    number, side = (train.windows, train.grid) if train.mode == "grid" else (train.batch, 1)
+    assert number is not None
+    assert side is not None
+    epoch = STEP * (train.steps or STEPS) * number * math.prod(input_of(spec, (side, side)))
+    each = np.mean([math.prod(input_of(spec, window.labels[:: spec.stride, :: spec.stride].shape))
+                    for window in windows])  # fmt: skip
+    return int(SHARE * epoch / each)
 
 
 def estimate(material: Material, model: Model, split: Split) -> Estimate:

@@ -13,6 +13,7 @@ from fibsem.config import RunConfig
 from fibsem.data.corrected import CorrectedVolume
 from fibsem.data.dataset import Dataset, check_depth
 from fibsem.data.labels import IGNORE
+from fibsem.data.lattices import Lattices, draw_lattices
 from fibsem.data.pieces import Parts, Pieces, cut_regions, draw_pieces
 from fibsem.data.samples import Region
 from fibsem.data.sampling import (
@@ -258,6 +259,13 @@ class Material:
                 for region in self.pieces(split).regions
             )
         return self.cache.windows[key]
+
+    def lattices(self, split: Split, most: int) -> Lattices:
+        """The fixed lattices of those pieces, at most so many, that networks of a stride have."""
+        stride = self.config.spec.stride
+        labels = [window.labels for window in self.piece_windows(split)]
+        rng = self._rng(split, PIECES, stride)
+        return draw_lattices(self.pieces(split), labels, stride, most, rng)
 
     def _windows(self, split: Split, at_least: int = 1) -> tuple[LabelledWindow, ...]:
         halo = self.config.spec.halo

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from fibsem.data.labels import IGNORE
 from fibsem.data.pieces import (
-    COARSE,
     MOST,
     SIDE,
     cut_regions,
@@ -163,12 +162,19 @@ def test_few_pixels_are_labelled_and_as_many_of_each_class_as_there_are(share, m
     regions = film(share, slices=2, side=160, seed=seed)
     pieces = draw_pieces(regions, np.random.default_rng(seed))
     labels = [region.read() for region in pieces.regions]
-    pixels = few_pixels(pieces, labels, most)
+    pixels = few_pixels(labels, most)
     for w, y, x, label in zip(pixels.window, pixels.y, pixels.x, pixels.label, strict=True):
         assert labels[w][y, x] == label
-        assert ((y, x) - pieces.offset[w] % COARSE) % COARSE == pytest.approx(0)
     assert len({*zip(pixels.window, pixels.y, pixels.x, strict=True)}) == len(pixels)
-    assert np.bincount(pixels.label).max() <= most
+    there = np.bincount(np.concatenate([part.ravel() for part in labels]), minlength=2)[:2]
+    assert np.bincount(pixels.label, minlength=2).tolist() == np.minimum(there, most).tolist()
+
+
+def test_of_a_class_with_few_pixels_all_are_taken():
+    """Every fourth of each row and column were: of 200 pores, a dozen."""
+    labels = np.ones((64, 64), np.uint8)
+    labels[10:30, 20:30] = 0
+    assert np.bincount(few_pixels([labels], 500).label).tolist() == [200, 500]
 
 
 def test_one_class_only_is_refused():

@@ -3,6 +3,7 @@
 import threading
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from fibsem.config import DataConfig, compose, read
@@ -120,3 +121,18 @@ def test_what_is_odd_of_labels_is_said_of_large_films_too(tiny, capsys, monkeypa
     said = capsys.readouterr().err
     assert "are the values of `classes` exchanged?" in said
     assert ("slice 2 is darker" in said) == bool(look_through)
+
+
+def test_few_validation_pixels_of_a_class_are_said_before_anything_is_learnt(tiny, capsys):
+    dataset = load_dataset(tiny)
+    look_at(dataset)
+    assert "pixels of class" not in capsys.readouterr().err
+    sample = dataset.samples[0]
+    labels = np.ones((72, 72), np.uint8)
+    labels[0, :30] = 0
+    regions = tuple(replace(region, read=labels.copy) for region in sample.regions)
+    look_at(replace(dataset, samples=(replace(sample, regions=regions),)))
+    said = capsys.readouterr().err
+    number = 30 * sum(region.split == "val" for region in regions)
+    assert f"validation squares of {dataset.name} have {number} pixels of class pore" in said
+    assert "class solid" not in said

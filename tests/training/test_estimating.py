@@ -8,7 +8,7 @@ from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.inference.model import pieces as scorers
 from fibsem.inference.model.predict import BlockScorer, compiled, sliding_window
 from fibsem.models import build
-from fibsem.training.estimating import drawn, estimate, estimator
+from fibsem.training.estimating import drawn, estimate, estimator, most_lattices
 from fibsem.training.fit import train
 from fibsem.training.scoring import score_all, scored_squares
 
@@ -28,15 +28,18 @@ def test_a_piece_is_scored_as_the_square_that_it_is_cut_from(
     network = build(spec)
     found = estimator(setting, "val")(compiled(network))
     scorer, expected, labels = BlockScorer(spec, network), [], []
-    s, pieces = spec.stride, setting.pieces("val")
-    for window, (y, x) in zip(setting.piece_windows("val"), pieces.offset % s, strict=True):
-        here = np.s_[y::s, x::s]
-        rows, columns = (side // s for side in window.labels.shape)
-        truth = window.labels[here][:rows, :columns]
+    s, windows = spec.stride, setting.piece_windows("val")
+    lattices = setting.lattices("val", most_lattices(setting.config, windows))
+    assert len(lattices) >= len(windows)
+    whole = [scorer(window.image) for window in windows]
+    for piece, (y, x) in zip(lattices.piece, lattices.start, strict=True):
+        truth = windows[piece].labels[y::s, x::s]
         labels.append(truth[truth <= 1])
-        expected.append(scorer(window.image)[here][:rows, :columns][truth <= 1])
-    np.testing.assert_array_equal(found.labels, np.concatenate(labels))
-    np.testing.assert_allclose(found.scores, np.concatenate(expected), atol=1e-5)
+        expected.append(whole[piece][y::s, x::s][truth <= 1])
+    labels, expected = np.concatenate(labels), np.concatenate(expected)
+    order, right = (np.lexsort(pair) for pair in ((found.scores, found.labels), (expected, labels)))
+    np.testing.assert_array_equal(found.labels[order], labels[right])
+    np.testing.assert_allclose(found.scores[order], expected[right], atol=1e-5)
     monkeypatch.setattr(scorers, "AT_ONCE", 1)
     one_by_one = estimator(setting, "val")(compiled(network))
     np.testing.assert_allclose(one_by_one.scores, found.scores, atol=1e-6)
@@ -52,12 +55,27 @@ def test_where_all_is_drawn_the_figures_are_those_of_all_pixels(material):
     assert {key: natural[key] for key in right} == pytest.approx(right, abs=1e-4)
 
 
-def test_pieces_belong_to_the_dataset_and_not_to_the_run(material):
+def test_pieces_and_their_lattices_belong_to_the_dataset_and_not_to_the_run(material):
     regions = [region.box for region in material("seed=0").pieces("val").regions]
     for overrides in (["seed=5"], ["nbhd=33x33x3", "model.blocks=2"], ["train.share=0.5"]):
         assert [r.box for r in material(*overrides).pieces("val").regions] == regions
-    other = material("sampling.seed=9").pieces("val")
-    assert not np.array_equal(other.offset, material().pieces("val").offset)
+    first, again, other = (
+        material("nbhd=33x33x3", "model.blocks=2", seed).lattices("val", 4)
+        for seed in ("seed=0", "seed=5", "sampling.seed=9")
+    )
+    np.testing.assert_array_equal(first.start, again.start)
+    assert not np.array_equal(first.start[: len(other)], other.start[: len(first)])
+
+
+def test_as_many_lattices_are_scored_as_a_tenth_of_an_epoch_allows(material):
+    """A pass over a lattice costs what its input is; three of them a step over as much."""
+    setting = material("nbhd=81x81x3", "model.blocks=4", "train.steps=50")
+    windows = setting.piece_windows("val")
+    step = 16 * (81 + 16 * 7) ** 2
+    assert {window.labels.shape for window in windows} == {(72, 72)}
+    assert most_lattices(setting.config, windows) == int(0.1 * 3 * 50 * step / (81 + 16 * 4) ** 2)
+    longer = material("nbhd=81x81x3", "model.blocks=4", "train.steps=100")
+    assert most_lattices(longer.config, windows) > 1.9 * most_lattices(setting.config, windows)
 
 
 def test_patch_by_patch_few_pixels_are_scored(material):
