@@ -102,6 +102,15 @@ class Box:
         stop = _triple(max(min(b, n), a) for a, b, n in zip(start, self.stop, shape, strict=True))
         return Box(start, stop)
 
+    def aligned(self, multiple: int) -> Box:
+        """The box from so far before it in its slice that it begins at a multiple of pixels.
+
+        >>> Box((4, 21, 32), (5, 40, 64)).aligned(16)
+        Box(start=(4, 16, 32), stop=(5, 40, 64))
+        """
+        z, y, x = self.start
+        return Box((z, y - y % multiple, x - x % multiple), self.stop)
+
     def inside(self, shape: Triple) -> bool:
         """Whether every voxel of the box lies in a volume of this shape."""
         return self.clip(shape) == self

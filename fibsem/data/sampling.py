@@ -110,15 +110,20 @@ def load_window(
     *,
     at_least: int = 1,
     spare: int | None = None,
+    multiple: int = 1,
 ) -> LabelledWindow:
-    """Read one region with its surroundings; see :func:`load_windows`."""
+    """Read one region with its surroundings; see :func:`load_windows`.
+
+    With a ``multiple`` (and no ``spare``) its labels are grown above and to the left, so that they
+    begin at one.
+    """
     sides = region.box.shape[1:]
     missing = [max(0, at_least - side) for side in sides]
-    before = [0, 0]
+    before = [start % multiple for start in region.box.start[1:]]
     if spare is not None:
         missing = [pixels + spare if pixels else 0 for pixels in missing]
         before = [pixels // 2 for pixels in missing]
-    after = [pixels - first for pixels, first in zip(missing, before, strict=True)]
+    after = [max(0, pixels - first) for pixels, first in zip(missing, before, strict=True)]
     (z, y, x), (end, bottom, right) = region.box.start, region.box.stop
     box = Box((z, y - before[0], x - before[1]), (end, bottom + after[0], right + after[1]))
     frame = tuple(zip(before, after, strict=True))

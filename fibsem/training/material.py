@@ -247,15 +247,15 @@ class Material:
         return self.cache.pieces[key]
 
     def piece_windows(self, split: Split) -> tuple[LabelledWindow, ...]:
-        """Those pieces with their surroundings.
+        """Those pieces with their surroundings, from where a network's pools fall in the slice.
 
         Memory: 64 pieces of 208 x 208 x 11 at 81 x 81 x 11 are 122 MB, whatever the split.
         """
-        halo = self.config.spec.halo
-        key = ("pieces", split, self.config.sampling.seed, halo)
+        halo, multiple = self.config.spec.halo, self.config.spec.alignment
+        key = ("pieces", split, self.config.sampling.seed, halo, multiple)
         if key not in self.cache.windows:
             self.cache.windows[key] = tuple(
-                load_window(region, self.volumes[region.sample], halo)
+                load_window(region, self.volumes[region.sample], halo, multiple=multiple)
                 for region in self.pieces(split).regions
             )
         return self.cache.windows[key]

@@ -14,10 +14,12 @@ import numpy.typing as npt
 from PIL import Image
 
 from fibsem.data.labels import IGNORE
+from fibsem.data.pieces import part_of
 from fibsem.data.sampling import LabelledWindow
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.system.files import beside
 from fibsem.training.material import Material
+from fibsem.training.scoring import scored_squares
 
 #: Name of the file, in the folder of a training and among the artifacts of its run.
 PICTURE = "validation_square.png"
@@ -50,21 +52,17 @@ def draw_square(
     Path or None
         The file; None where the model is too slow for a part worth looking at.
     """
-    window = most_even(_windows(material))
+    region = most_even(_windows(material)).region
     side = min(SIDE, int(math.sqrt(1e9 * MOST_S / seconds_per_gigapixel)))
-    rows, columns = (_aligned(min(n, side), scorer.alignment) for n in window.labels.shape)
+    rows, columns = (min(n, side) for n in region.box.shape[1:])
     if min(rows, columns) < 8:
         return None
-    labels = window.labels[:rows, :columns]
-    _, reach_y, reach_x = scorer.halo
-    around = window.around(0, 0, rows + 2 * reach_y, columns + 2 * reach_x, (reach_y, reach_x))
-    if scorer.needs_slice:
-        region = window.region
-        scorer.look(material.volumes[region.sample].slice(region.box.start[0]))
-    solid = scorer(np.ascontiguousarray(around))
-    grey = around[reach_y : reach_y + rows, reach_x : reach_x + columns, around.shape[2] // 2]
+    part = part_of(region, (slice(0, rows), slice(0, columns)))
+    _, square = next(scored_squares(material, scorer, "val", regions=[part]))
+    grey = material.volumes[region.sample].read(part.box)[0]
+    solid = square.scores[square.inner]
     with beside(folder / PICTURE) as path:
-        Image.fromarray(_side_by_side(panels(grey, labels, solid))).save(path, format="PNG")
+        Image.fromarray(_side_by_side(panels(grey, square.labels, solid))).save(path, format="PNG")
     return folder / PICTURE
 
 
@@ -72,10 +70,6 @@ def _windows(material: Material) -> Sequence[LabelledWindow]:
     """What the training was validated on, which is in memory."""
     by_pieces = material.config.train.validation == "pieces"
     return material.piece_windows("val") if by_pieces else material.val
-
-
-def _aligned(side: int, alignment: int) -> int:
-    return side - side % alignment
 
 
 def most_even(windows: Sequence[LabelledWindow]) -> LabelledWindow:

@@ -41,13 +41,17 @@ def scored_squares(
 
 
 def _scores(scorer: BlockScorer | Scorer, volume: CorrectedVolume, box: Box) -> FloatArray:
-    """Score a box of one slice tile by tile: a label may be as large as the slice."""
-    scores = np.empty(box.shape[1:], np.float32)
-    for tile in box.tiles((1, TILE, TILE)):
+    """Score a box of one slice tile by tile: a label may be as large as the slice.
+
+    Tiles begin where the pools of a network fall in the whole slice.
+    """
+    whole = box.aligned(scorer.alignment)
+    scores = np.empty(whole.shape[1:], np.float32)
+    for tile in whole.tiles((1, TILE, TILE)):
         grey = volume.read(tile.grow(scorer.halo))
-        scores[within(tile, box)] = scorer(np.ascontiguousarray(np.moveaxis(grey, 0, -1)))
+        scores[within(tile, whole)] = scorer(np.ascontiguousarray(np.moveaxis(grey, 0, -1)))
         step()
-    return scores
+    return scores[within(box, whole)]
 
 
 def within(inner: Box, outer: Box) -> tuple[slice, slice]:
