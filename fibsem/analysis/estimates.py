@@ -38,7 +38,7 @@ class Estimate:
         What each counts; only ratios within a class matter. None: the pixels are a balanced draw,
         and each counts once (thesis 3.3).
     square
-        Number of the square that each lies in, from 0.
+        Number of the square that each lies in, from 0; those above each other have one.
     counts
         Labelled pores and solids of the whole split.
 

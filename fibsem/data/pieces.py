@@ -46,7 +46,8 @@ class Pieces:
     weight
         How many pieces each stands for, at least 1.
     square
-        Number of the square that each lies in: figures of one square are alike.
+        Number of the square that each lies in: figures of one square are alike, and so are those of
+        squares above each other, in other slices, which have one number.
     counts
         Labelled pores and solids of the whole split.
     """
@@ -65,7 +66,7 @@ class Parts:
     """Regions cut into parts of about one size.
 
     ``counts`` are their pores and solids, (n, 2); ``square`` is the number of the square that each
-    lies in, of those that a region is made of from its corner on.
+    lies in, of those that a region is made of from its corner on, whatever the slice.
     """
 
     regions: tuple[Region, ...]
@@ -148,9 +149,9 @@ def cut_regions(regions: Sequence[Region], side: int) -> Parts:
     """
     parts: list[Region] = []
     counts: list[tuple[int, int]] = []
-    squares: dict[tuple[int, int, int], int] = {}
+    squares: dict[tuple[str, int, int, int, int], int] = {}
     square: list[int] = []
-    for k, region in enumerate(replace(each, read=Whole(each.read)) for each in regions):
+    for region in (replace(each, read=Whole(each.read)) for each in regions):
         labels = region.read()
         height, width = labels.shape
         for part in _cut(height, width, side):
@@ -158,7 +159,8 @@ def cut_regions(regions: Sequence[Region], side: int) -> Parts:
             if values[:2].any():
                 parts.append(part_of(region, part))
                 counts.append((int(values[0]), int(values[1])))
-                place = k, part[0].start // SQUARE, part[1].start // SQUARE
+                inside = part[0].start // SQUARE, part[1].start // SQUARE
+                place = (region.sample, *region.box.start[1:], *inside)
                 square.append(squares.setdefault(place, len(squares)))
     return Parts(
         tuple(parts), np.array(counts, np.int64).reshape(-1, 2), np.array(square, np.int64)

@@ -33,8 +33,8 @@ class Symmetries:
 
     ``val_miou`` is that of all labelled validation pixels as the pieces estimate it, with
     post-processing; ``gain`` the mean over ``squares`` of what views add to the mIoU of each, with
-    its 95 % interval ``low`` to ``high``, which one square has not. There are none for models that
-    go patch by patch.
+    its 95 % interval ``low`` to ``high``, which one square has not; those above each other in other
+    slices are one. There are none for models that go patch by patch.
     """
 
     views: Mapping[str, Row]
