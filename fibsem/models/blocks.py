@@ -19,7 +19,7 @@ import tensorflow as tf
 from fibsem.models.field import Field, Padding
 from fibsem.models.hyperparameters import Hyperparameters
 from fibsem.models.layers import Axes, DilatedConv2D, DilatedConv3D, RunningMax
-from fibsem.models.normalisation import BatchNorm
+from fibsem.models.normalisation import EPSILON, BatchNorm
 
 Kernel = tuple[int, int, int]
 
@@ -89,7 +89,7 @@ def conv(
     )(x)  # fmt: skip
     if not normalised:
         return x
-    x = BatchNorm(name=f"{name}{NORM}", dtype=dtype)(x)
+    x = BatchNorm(epsilon=EPSILON, name=f"{name}{NORM}", dtype=dtype)(x)
     return keras.layers.Activation(after, name=f"{name}_act")(x)
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from fibsem.errors import UserError
 from fibsem.models import build
 from fibsem.models.blocks import NORM
+from fibsem.models.normalisation import EPSILON
 from fibsem.models.spec import ModelSpec
 from fibsem.system.interrupts import uninterrupted
 
@@ -63,23 +64,29 @@ def dense_twin(spec: ModelSpec, model: keras.Model, *, precision: str = "float32
     for layer in twin.layers:  # by name: the two forms need not list their layers in one order
         if layer.weights:
             norm = trained.get(f"{layer.name}{NORM}")
-            layer.set_weights(folded(trained[layer.name].get_weights(), norm))
+            own = trained[layer.name].get_weights()
+            layer.set_weights(folded(own, norm.get_weights()) if norm else own)
     return twin
 
 
 def folded(
-    weights: list[npt.NDArray[np.float32]], norm: keras.layers.BatchNormalization | None
+    weights: list[npt.NDArray[np.float32]], norm: list[npt.NDArray[np.float32]]
 ) -> list[npt.NDArray[np.float32]]:
     """Kernel and bias of a convolution that gives what a normalisation makes of its outputs.
 
     With mean m, variance v, scale g and offset b that is g (k x + c - m) / sqrt(v + eps) + b, a
     convolution with the kernel s k and the bias s (c - m) + b, where s = g / sqrt(v + eps).
+
+    Parameters
+    ----------
+    weights
+        Kernel k, (..., filters), and bias c.
+    norm
+        g, b, m and v, (filters,) each.
     """
-    if norm is None:
-        return weights
     kernel, bias = weights
-    scale, offset, mean, variance = (np.asarray(some, np.float64) for some in norm.get_weights())
-    scale /= np.sqrt(variance + norm.epsilon)
+    scale, offset, mean, variance = (np.asarray(some, np.float64) for some in norm)
+    scale /= np.sqrt(variance + EPSILON)
     return [(kernel * scale).astype("f4"), (scale * (bias - mean) + offset).astype("f4")]
 
 

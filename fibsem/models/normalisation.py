@@ -9,6 +9,9 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
+#: What is added to variances, so that none is 0; Keras' own.
+EPSILON = 1e-3
+
 
 @keras.saving.register_keras_serializable("fibsem")
 class BatchNorm(keras.layers.BatchNormalization):

@@ -24,6 +24,8 @@ from fibsem.config import DIGEST, SHIPPED, Configuration, RunConfig, digest_in
 from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Member
+from fibsem.models.blocks import NORM
+from fibsem.models.dense import folded
 from fibsem.models.pretrained import Layers, pretrained
 from fibsem.models.spec import ModelSpec
 from fibsem.system.identity import Identity
@@ -96,7 +98,10 @@ class Start:
     def give(self, network: keras.Model) -> Fit:
         """Put the weights into the layers that they fit; of several networks those of the best."""
         own, depth = layers_of(network), network.input_shape[-1]
-        fitting = [_fitting(own, layers, spec.nbhd.z, depth) for spec, layers in self.networks]
+        fitting = [
+            _fitting(own, as_normalised(layers, own), spec.nbhd.z, depth)
+            for spec, layers in self.networks
+        ]
         best = max(fitting, key=_numbers)
         for name, weights in best.items():
             network.get_layer(name).set_weights(weights)
@@ -106,6 +111,22 @@ class Start:
 def layers_of(network: keras.Model) -> Layers:
     """The weights of a network by the names of its layers."""
     return {layer.name: layer.get_weights() for layer in network.layers if layer.weights}
+
+
+def as_normalised(given: Layers, own: Layers) -> Layers:
+    """Weights for a network that normalises as it does: folded in where it does not.
+
+    Layers of one name have kernels of one shape in both, but what a normalisation follows may be of
+    any scale: without it, scores of the package's own weights have logits of millions. Where only
+    the network normalises, it begins with normalisations that change nothing.
+    """
+    lacking = {name for name in given if name.endswith(NORM) and name not in own}
+    folds = {name.removesuffix(NORM): name for name in lacking}
+    return {
+        name: folded(weights, given[folds[name]]) if name in folds else weights
+        for name, weights in given.items()
+        if name not in lacking
+    }
 
 
 def _fitting(own: Layers, given: Layers, have: int, want: int) -> Layers:

@@ -260,6 +260,31 @@ def test_of_several_networks_the_one_that_fits_best_is_taken(trained):
         np.testing.assert_array_equal(one, other)
 
 
+def test_without_normalisation_a_network_begins_with_the_scores_of_one_that_has_it(trained):
+    """Its kernels alone, of the same names and shapes, give others altogether."""
+    spec, network = trained(1, 3, "unet", blocks=2, filters=4)
+    layers = layers_of(network)
+    plain = models.resolve("unet", spec.nbhd, "valid", {**spec.hyperparameters, "norm": "none"})
+    new, reach = models.build(plain), 2 * spec.halo[1]
+    fit = Start("x#0", ((spec, layers),), "none").give(new)
+    assert (fit.layers, fit.weights) == (fit.of_layers, fit.of_weights)
+    seen = np.random.default_rng(0).normal(size=(1, 8 + reach, 8 + reach, 3)).astype("f4")
+    right = network(seen).numpy()
+    np.testing.assert_allclose(new(seen).numpy(), right, atol=1e-4)
+    new.get_layer("stem").set_weights(layers["stem"])
+    assert abs(new(seen).numpy() - right).max() > 0.01
+
+
+def test_a_network_that_alone_normalises_begins_with_the_scores_all_the_same(trained):
+    spec, network = trained(1, 3, "unet", blocks=2, filters=4, norm="none")
+    hp = {**spec.hyperparameters, "norm": "batch"}
+    new, reach = models.build(models.resolve("unet", spec.nbhd, "valid", hp)), 2 * spec.halo[1]
+    fit = Start("x#0", ((spec, layers_of(network)),), "none").give(new)
+    assert fit.layers == len(layers_of(network)) < fit.of_layers
+    seen = np.random.default_rng(0).normal(size=(1, 8 + reach, 8 + reach, 3)).astype("f4")
+    np.testing.assert_allclose(new(seen).numpy(), network(seen).numpy(), atol=0.01)
+
+
 @pytest.mark.parametrize(
     ("override", "said"),
     [
