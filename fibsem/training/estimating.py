@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.analysis.estimates import Estimate
-from fibsem.config import RunConfig
 from fibsem.data.pieces import few_pixels
 from fibsem.data.sampling import LabelledWindow, Pixels
 from fibsem.data.split import Split
@@ -67,7 +66,7 @@ def estimator(material: Material, split: Split) -> Callable[[Forward], Estimate]
     spec = material.config.spec
     if material.config.train.validation == "pieces" and spec.convertible:
         pieces, windows = material.pieces(split), material.piece_windows(split)
-        lattices = material.lattices(split, most_lattices(material.config, windows))
+        lattices = material.lattices(split, most_lattices(material, split))
         return PieceScorer(spec, pieces, windows, lattices).estimate
     some = drawn(material, split)
     if material.config.train.validation == "lattice":
@@ -76,13 +75,14 @@ def estimator(material: Material, split: Split) -> Callable[[Forward], Estimate]
     return lambda forward: some.estimate(patch_scores(forward, spec, some.windows, some.pixels))
 
 
-def most_lattices(config: RunConfig, windows: Sequence[LabelledWindow]) -> int:
-    """Lattices of some windows that cost a tenth of an epoch, however long that is planned.
+def most_lattices(material: Material, split: Split) -> int:
+    """Lattices of the pieces of a split that cost a tenth of an epoch, as long as it is planned.
 
     The draw must not depend on what is measured: two trainings of one network that shall be
     compared are scored on the same pixels.
     """
-    spec, train = config.spec, config.train
+    spec, train = material.config.spec, material.config.train
+    windows = material.piece_windows(split)
     number, side = (train.windows, train.grid) if train.mode == "grid" else (train.batch, 1)
     assert number is not None
     assert side is not None

@@ -29,7 +29,7 @@ def test_a_piece_is_scored_as_the_square_that_it_is_cut_from(
     found = estimator(setting, "val")(compiled(network))
     scorer, expected, labels = BlockScorer(spec, network), [], []
     s, windows = spec.stride, setting.piece_windows("val")
-    lattices = setting.lattices("val", most_lattices(setting.config, windows))
+    lattices = setting.lattices("val", most_lattices(setting, "val"))
     assert len(lattices) >= len(windows)
     whole = [scorer(window.image) for window in windows]
     for piece, (y, x) in zip(lattices.piece, lattices.start, strict=True):
@@ -73,9 +73,9 @@ def test_as_many_lattices_are_scored_as_a_tenth_of_an_epoch_allows(material):
     windows = setting.piece_windows("val")
     step = 16 * (81 + 16 * 7) ** 2
     assert {window.labels.shape for window in windows} == {(72, 72)}
-    assert most_lattices(setting.config, windows) == int(0.1 * 3 * 50 * step / (81 + 16 * 4) ** 2)
+    assert most_lattices(setting, "val") == int(0.1 * 3 * 50 * step / (81 + 16 * 4) ** 2)
     longer = material("nbhd=81x81x3", "model.blocks=4", "train.steps=100")
-    assert most_lattices(longer.config, windows) > 1.9 * most_lattices(setting.config, windows)
+    assert most_lattices(longer, "val") > 1.9 * most_lattices(setting, "val")
 
 
 def test_patch_by_patch_few_pixels_are_scored(material):
