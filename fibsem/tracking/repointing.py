@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from fibsem.errors import UserError
 from fibsem.system.addresses import database_file
 from fibsem.tracking.aliases import require_store
+from fibsem.tracking.artifacts import folder_of
 
 #: Where MLflow keeps places.
 COLUMNS = (
@@ -43,15 +43,8 @@ class Place:
 
     @property
     def path(self) -> Path | None:
-        """As a path; None of places on servers.
-
-        >>> Place("runs", "artifact_uri", 1, "file:///a%20b/1").path
-        PosixPath('/a b/1')
-        >>> Place("runs", "artifact_uri", 1, "mlflow-artifacts:/1").path
-        """
-        if self.text.startswith("file:"):
-            return Path(unquote(urlsplit(self.text).path))
-        return Path(self.text) if self.text.startswith("/") else None
+        """As a path; None of places on servers."""
+        return folder_of(self.text)
 
     def moved(self, old: Path, new: Path) -> str:
         """The text with another beginning."""

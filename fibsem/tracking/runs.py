@@ -28,6 +28,7 @@ from fibsem.data.dataset import Dataset
 from fibsem.system.interrupts import every_call
 from fibsem.system.secrets import in_record
 from fibsem.tracking import names
+from fibsem.tracking.artifacts import check_artifacts
 from fibsem.tracking.inputs import dataset_input
 from fibsem.tracking.models import log_model
 from fibsem.tracking.naming import filter_of, stored_name
@@ -51,10 +52,18 @@ class Tracking:
 
     @classmethod
     def open(cls, config: TrackingConfig, dataset: str) -> Tracking:
-        """Open the store, and create it and the experiment where they are not there."""
+        """Open the store, and create it and the experiment where they are not there.
+
+        Raises
+        ------
+        UserError
+            If no store can be opened, or the experiment's artifacts lie elsewhere than asked.
+        """
         name = stored_name(config.experiment or dataset)
         artifacts = read_path(config.artifacts, "tracking.artifacts")
         experiment = experiment_of(config.uri, name, artifacts)
+        given = config.artifacts != TrackingConfig.artifacts
+        check_artifacts(config.uri, experiment, artifacts, given=given)
         return cls(config.uri, experiment, config.system_metrics, config.pictures)
 
     @cached_property

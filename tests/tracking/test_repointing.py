@@ -1,5 +1,6 @@
 """A store that was moved with its folder shows its artifacts again."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from fibsem.tracking.runs import Tracking
 
 @pytest.fixture
 def moved(tmp_path, new_store, monkeypatch):
-    """(former folder, folder now, id of a run with an artifact); the latter is worked in."""
+    """(former folder, that of now, which is worked in, ids of a run and of its experiment)."""
     old, new = tmp_path / "old 50 %, ü", tmp_path / "new #1"
     old.mkdir()
     new_store(old)
@@ -27,14 +28,16 @@ def moved(tmp_path, new_store, monkeypatch):
     tracking.client.create_model_version("fibsem", str(old / "artifacts"), run)
     shutil.move(old, new)
     monkeypatch.chdir(new)
-    yield old, new, run
+    yield old, new, run, tracking.experiment_id
     mlflow.set_tracking_uri(None)
 
 
 def test_a_moved_store_shows_its_artifacts(moved, capsys):
-    old, new, run = moved
+    old, new, run, experiment = moved
     store = TrackingConfig(f"sqlite:///{new / 'ml.db'}", str(new / "artifacts"))
-    tracking = Tracking.open(store, "film")
+    with pytest.raises(UserError, match=re.escape(f"repoint={old} here.")):
+        Tracking.open(store, "film")  # what is new would go to the former folder
+    tracking = Tracking(store.uri, experiment)
     with pytest.raises(Exception, match=r"config\.json"):
         tracking.read_json(run, "config.json")
     report.main(compose("report", [f"repoint={old}", f"tracking.uri={store.uri}"]))
@@ -47,7 +50,7 @@ def test_a_moved_store_shows_its_artifacts(moved, capsys):
 
 
 def test_what_was_not_moved_is_left_alone(moved):
-    old, new, _ = moved
+    old, new, *_ = moved
     uri = f"sqlite:///{new / 'ml.db'}"
     before = (new / "ml.db").read_bytes()
     with pytest.raises(UserError, match="none of its artifacts lie in /elsewhere; they lie in"):

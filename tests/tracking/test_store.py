@@ -1,5 +1,7 @@
 """A store is the one that an address means where it is used."""
 
+import shutil
+
 import pytest
 
 from fibsem.config import TrackingConfig
@@ -33,3 +35,39 @@ def test_an_address_that_nobody_understands_is_said_in_one_line(address):
     ) as said:
         Tracking.open(TrackingConfig(address), "film")
     assert "secret" not in str(said.value)
+
+
+def test_artifacts_go_where_the_experiment_has_them_and_that_is_said(
+    new_store, tmp_path, monkeypatch, capsys
+):
+    """MLflow takes a place once; a copy of a project would write into the original."""
+    original, copy = tmp_path / "original", tmp_path / "copy"
+    (original / "mlruns").mkdir(parents=True)
+    new_store(original)
+    shutil.move(original / "ml.db", original / "mlruns" / "mlflow.db")
+    monkeypatch.chdir(original)
+    Tracking.open(TrackingConfig(), "film")
+    Tracking.open(TrackingConfig(artifacts="mlruns/../mlruns/artifacts"), "film")
+    with pytest.raises(UserError, match=r"has its artifacts, .*original/mlruns/artifacts, but got"):
+        Tracking.open(TrackingConfig(artifacts=str(tmp_path / "scratch")), "film")
+    assert capsys.readouterr().err == ""
+    shutil.copytree(original, copy)
+    monkeypatch.chdir(copy)
+    tracking = Tracking.open(TrackingConfig(), "film")
+    said = capsys.readouterr().err
+    assert f"go to {original}/mlruns/artifacts" in said
+    assert f"repoint={original} here" in said
+    assert f"not to {copy}/mlruns/artifacts" in said
+    run = tracking.client.get_run(tracking.start("run", tags={}))
+    assert run.info.artifact_uri.startswith(original.as_uri())  # what is said is so
+
+
+def test_a_store_of_elsewhere_has_its_artifacts_beside_it(new_store, tmp_path, monkeypatch, capsys):
+    """Nobody who works in another folder is told what goes without saying."""
+    store, here = tmp_path / "store", tmp_path / "here"
+    store.mkdir(), here.mkdir()
+    new_store(store)
+    Tracking.open(TrackingConfig(f"sqlite:///{store}/ml.db", str(store / "artifacts")), "film")
+    monkeypatch.chdir(here)
+    Tracking.open(TrackingConfig(f"sqlite:///{store}/ml.db"), "film")
+    assert capsys.readouterr().err == ""
