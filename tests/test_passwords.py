@@ -1,9 +1,14 @@
 """Passwords of stores are in no file, run, message or table that a command leaves."""
 
+import traceback
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
+from fibsem import api
+from fibsem.api.sweeping import SweepResult
+from fibsem.errors import UserError
 from fibsem.tracking.store import client_of
 from tests.processes import completed
 
@@ -51,8 +56,26 @@ def test_errors_tell_no_password(small, tmp_path):
         ([f"tracking.uri=http://me:{PASSWORD}@127.0.0.1:9"], "http://me:***@127.0.0.1:9"),
         ([storage, "train.epohcs=3"], "epohcs"),
         ([f"serach.storage=postgresql://me:{PASSWORD}@host/runs"], "serach"),
+        (["search.storage=", storage.partition("=")[2]], "postgresql://me:***@"),
     ):  # fmt: skip
         done = call("sweep", *small, "space=smoke", *overrides, cwd=tmp_path)
         assert done.returncode == 2, done.stderr
         assert said in done.stderr
         assert told(done.stdout + done.stderr) == []
+
+
+@pytest.mark.slow
+def test_a_notebook_is_told_no_password(tiny, mlflow_server):
+    """No output is guarded there: neither what is raised, nor why, nor a result has it."""
+    uri = mlflow_server.replace("http://", f"http://me:{PASSWORD}@")
+    with pytest.raises(UserError, match=r"a finished trial in http://me:\*\*\*@127") as raised:
+        api.promote(tiny, tracking={"uri": uri})
+    assert told(str(raised.value)) == []
+    with pytest.raises(UserError, match="must be a reachable MLflow store") as raised:
+        api.train(tiny, tracking={"uri": f"http://me:{PASSWORD}@127.0.0.1:9"})
+    assert told("".join(traceback.format_exception(raised.value))) == []
+    counts = {"complete": 0, "pruned": 0, "failed": 0}
+    summary = {"trials": counts, "infeasible": 0, "best": None, "study": "any"}
+    found = SweepResult(summary, Path(), uri)
+    assert "--backend-store-uri http://me:***@127.0.0.1" in found.text
+    assert told(f"{found!r}{found._repr_html_()}") == []

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from fibsem.config import CONF, Tree, compose, flat, override, require, with_architecture
 from fibsem.config.overrides import own_keys
 from fibsem.errors import UserError, one_line
+from fibsem.system.secrets import in_message, remember_typed, tell_none
 
 if TYPE_CHECKING:
     from fibsem.api.datasets import OpenDataset
@@ -49,6 +50,7 @@ def tree_of(
     named = {key: value for key, value in given.items() if value is not None}
     leaves = flat({**named, **(options or {})})
     typed = [*overrides_of(dataset), *(override(key, v) for key, v in leaves)]
+    remember_typed(typed)
     return compose(command, with_architecture(command, typed))
 
 
@@ -104,18 +106,23 @@ def completes(command: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 
 def one_line_errors(function: Callable[P, R]) -> Callable[P, R]:
-    """Let a function raise as a :class:`UserError` what its command would say in one line."""
+    """Let a function raise as a :class:`UserError` what its command would say in one line.
+
+    No output is guarded in a notebook: messages lose their passwords here.
+    """
 
     @wraps(function)
     def in_one_line(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
-        except UserError:
+        except UserError as error:
+            tell_none(error)
             raise
         except Exception as error:
+            tell_none(error)
             line = one_line(error)
             if line is None:
                 raise
-            raise UserError(line) from error
+            raise UserError(in_message(line)) from error
 
     return in_one_line

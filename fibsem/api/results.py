@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fibsem.system.secrets import in_message
+
 
 @dataclass(frozen=True, repr=False)
 class Result:
@@ -35,10 +37,10 @@ class Result:
         return ()
 
     def __repr__(self) -> str:
-        return self.text
+        return in_message(self.text)
 
     def _repr_html_(self) -> str:
-        return as_html(self.text, self.pictures())
+        return as_html(in_message(self.text), self.pictures())
 
 
 def as_html(text: str, pictures: Iterable[bytes] = ()) -> str:

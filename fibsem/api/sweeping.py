@@ -17,6 +17,7 @@ from fibsem.api.results import Result, files
 from fibsem.config import Configuration, SearchConfig, Tree, output_folder, require
 from fibsem.search.declared import check_used, one_of_each, read_space
 from fibsem.search.space import Space
+from fibsem.system.addresses import hidden
 from fibsem.system.files import read_json, write_json
 from fibsem.system.locks import at_work
 from fibsem.system.summaries import trial_rows
@@ -84,7 +85,7 @@ class SweepResult(Result):
         return (
             f"{counts['complete']} trials, {counts['pruned']} pruned{beyond}; {outcome}\n"
             f"{self.folder}/summary.json; compare the runs: mlflow ui --backend-store-uri "
-            f"{self.uri}"
+            f"{hidden(self.uri)}"
         )
 
     def pictures(self) -> Iterable[bytes]:

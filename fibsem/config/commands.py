@@ -27,7 +27,7 @@ from fibsem.system.addresses import secrets_of
 from fibsem.system.interrupts import END_S, INTERRUPTED, STOPPED, STOPS, end_cleanly
 from fibsem.system.libraries import disinherit
 from fibsem.system.processes import ending_at_once
-from fibsem.system.secrets import guard_output, remember
+from fibsem.system.secrets import guard_output, remember_typed
 from fibsem.system.streams import open_closed
 
 
@@ -37,6 +37,7 @@ def compose(command: str, overrides: list[str] | None = None) -> Tree:
     from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
+    remember_typed(overrides or [])
     given = _checked(command, overrides or [])
     running, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
     try:
@@ -124,13 +125,9 @@ def _first_line(message: str) -> str:
     return " ".join(kept).partition(" Config search path")[0]
 
 
-def _remember_secrets(arguments: list[str]) -> None:
-    """Collect the passwords of a command before anything is said of it.
-
-    Hydra keeps what a ``--multirun`` was given, and launchers pickle it for their jobs.
-    """
+def _keep_no_password(arguments: list[str]) -> None:
+    """Refuse passwords where Hydra keeps what it is given: launchers pickle it for their jobs."""
     for argument in arguments:
-        remember(meant(argument))
         if is_multirun(arguments) and secrets_of(meant(argument)):
             raise UserError(
                 "an address must have no password where --multirun keeps it in files, but got "
@@ -172,8 +169,9 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
     try:
         with ending_at_once():
             given = sys.argv[1:]
+            remember_typed(given)  # before anything is said of them
             sys.argv[1:] = _checked(name, with_architecture(name, given))
-            _remember_secrets(given)
+            _keep_no_password(given)
             with _one_line_errors(name):
                 composed()
             for mistake in mistakes:

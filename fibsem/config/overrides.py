@@ -94,7 +94,7 @@ def check_keys(command: str, arguments: Iterable[str]) -> None:
         name, equals, _ = argument.partition("=")
         key = name.lstrip("+~")
         first = re.split(r"[./@]", key)[0]
-        if equals and not key:
+        if (equals and not key) or "://" in name:  # an address by itself, after a space
             raise UserError(f"an argument must be key=value, but got {argument}.")
         if name.startswith("+") and first != "hydra" and first not in own_keys(command):
             raise unknown_key(key, command)

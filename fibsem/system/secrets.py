@@ -10,9 +10,10 @@ import io
 import os
 import re
 import sys
+from collections.abc import Iterable
 from typing import Any, TextIO
 
-from fibsem.system.addresses import HIDDEN, as_url, hidden, secrets_of
+from fibsem.system.addresses import HIDDEN, SCHEME, as_url, hidden, secrets_of
 
 #: Variables that hold passwords for the stores.
 VARIABLES = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "PGPASSWORD",
@@ -33,6 +34,16 @@ def remember(address: str | None) -> None:
     _words.update(word for word in words if len(word) >= SHORTEST)
 
 
+def remember_typed(arguments: Iterable[str]) -> None:
+    """Remember the passwords of what was typed, wherever an address begins in it.
+
+    An argument that nobody understands, ``search.storage= postgresql://...``, is told as well.
+    """
+    for argument in arguments:
+        for begin in SCHEME.finditer(argument):
+            remember(argument[begin.start() :].rstrip("'\""))
+
+
 def in_record(value: Any) -> Any:
     """What is kept: a text, or a tree with texts, without passwords in addresses."""
     if not _addresses:
@@ -50,6 +61,16 @@ def in_message(text: str) -> str:
     """What is said: a text without any password."""
     text = in_record(text)
     return _pattern(_words).sub(HIDDEN, text) if _words else text
+
+
+def tell_none(error: BaseException) -> None:
+    """Take the passwords out of the message of an error, and of those that it came from."""
+    passed: list[BaseException] = []
+    one: BaseException | None = error
+    while one is not None and one not in passed:
+        passed.append(one)
+        one.args = tuple(in_message(part) if isinstance(part, str) else part for part in one.args)
+        one = one.__cause__ or one.__context__
 
 
 def _pattern(texts: Any) -> re.Pattern[str]:

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from fibsem.config import compose
+from fibsem.errors import UserError
 from fibsem.system import secrets
 from fibsem.system.addresses import as_url
 from fibsem.system.files import read_json, replace_file, write_json
@@ -64,6 +66,31 @@ def test_a_password_that_is_a_name_stays_a_name_where_it_is_kept():
         "dataset": "fibsem", "storage": "postgresql://fibsem:***@host/fibsem", "n": 3,
     }  # fmt: skip
     assert "fibsem" not in secrets.in_message("fibsem failed")
+
+
+@pytest.mark.parametrize(
+    "argument",
+    ["{}", "={}", " {}", "search.storage:{}", "~tracking.uri={}", "search.storage=' {}'", "a=[{}]"],
+)
+@pytest.mark.usefixtures("forget")
+def test_what_nobody_understands_is_told_without_its_password(argument):
+    typed = argument.format("postgresql://me:p@ss/word@host/runs")
+    secrets.remember_typed([typed])
+    assert secrets.in_message(typed) == argument.format("postgresql://me:***@host/runs")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [["search.storage=", "{}"], ["search.storage", "={}"], ["search.storage:{}"], [" {}"],
+     ["~search.storage={}"], ["serach.storage={}"], ["+serach.storage={}"]],
+)  # fmt: skip
+@pytest.mark.parametrize("password", ["p@ss/word", "p@ss?x=1#ü:%"])
+@pytest.mark.usefixtures("forget")
+def test_a_slip_of_the_keyboard_tells_no_password(line, password):
+    address = f"postgresql://me:{password}@host/runs"
+    with pytest.raises(UserError) as raised:
+        compose("sweep", [part.format(address) for part in line])
+    assert "p@ss" not in secrets.in_message(str(raised.value))
 
 
 @pytest.mark.usefixtures("forget")
