@@ -1,17 +1,18 @@
 """What the model registry says now: which versions there are, and what they are called.
 
-A report does without it: where no store answers there is nothing to tell, and nothing is created.
+A report does without it and says so: where no store answers nothing is created.
 """
 
 from __future__ import annotations
 
-import contextlib
-import urllib.request
+import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
+from fibsem.config import TrackingConfig
 from fibsem.errors import UserError
-from fibsem.system.addresses import database_file
+from fibsem.system.addresses import as_url, database_file, hidden
+from fibsem.system.secrets import in_message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,10 +40,14 @@ def aliases_now(uri: str, registered: Mapping[str, str | None]) -> dict[str, lis
 
         called = {}
         for one, run_id in registered.items():
-            with contextlib.suppress(MlflowException):  # a version that was deleted
+            try:
                 version = client.get_model_version(*one.split("/"))
-                if version.run_id == run_id:
-                    called[one] = sorted(version.aliases)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":  # a version that was deleted
+                    raise
+                continue
+            if version.run_id == run_id:
+                called[one] = sorted(version.aliases)
         return called
 
     return _asked(uri, look) or {}
@@ -71,30 +76,51 @@ def require_store(uri: str) -> None:
     if not _exists(uri):
         raise UserError(
             "`tracking.uri` must be an MLflow store that is there (sqlite:///PATH or "
-            f"http://HOST:PORT), but nothing answers at {uri}."
+            f"http://HOST:PORT), but nothing answers at {hidden(uri)}."
         )
 
 
 def _asked(uri: str, question: Callable[[MlflowClient], T]) -> T | None:
-    """The answer of a store; None where it is not there or does not know."""
+    """The answer of a store; None where it is not there or does not know, which is said."""
     if not _exists(uri):
+        if uri != TrackingConfig.uri:  # who never had a store misses nothing
+            _say_left_out(uri, "nothing answers there")
         return None
     from fibsem.tracking.store import client_of
 
     try:
         return question(client_of(uri))
-    except Exception:  # of any driver or server: what it does not say is left out
+    except Exception as error:  # of any driver or server: what it does not say is left out
+        _say_left_out(uri, next(iter(str(error).splitlines()), type(error).__name__))
         return None
+
+
+def _say_left_out(uri: str, reason: str) -> None:
+    print(
+        f"warning: champions are left out, because {hidden(uri)} was not asked: "
+        f"{in_message(reason)}",
+        file=sys.stderr,
+    )
 
 
 def _exists(uri: str) -> bool:
     """Whether to ask at all: MLflow would create a database, and wait minutes for a server."""
     if (file := database_file(uri)) is not None:
         return file.is_file()
-    if uri.startswith(("http://", "https://")):
-        try:
-            with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=PATIENCE_S):
-                return True
-        except OSError:
-            return False
+    return not uri.startswith(("http://", "https://")) or _is_up(as_url(uri))
+
+
+def _is_up(url: str) -> bool:
+    """Whether a server answers, whatever it says: MLflow has the user's name and password."""
+    from mlflow import MlflowException
+    from mlflow.utils.credentials import get_default_host_creds
+    from mlflow.utils.rest_utils import http_request
+
+    try:
+        http_request(
+            get_default_host_creds(url), "/health", "GET",
+            max_retries=0, timeout=PATIENCE_S, raise_on_status=False,
+        )  # fmt: skip
+    except (MlflowException, ValueError):  # the latter: an address that is none
+        return False
     return True

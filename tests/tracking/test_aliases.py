@@ -1,13 +1,17 @@
 """What a store says now; and that nothing is made, or waited for, where there is none."""
 
+import base64
 import socket
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import mlflow
 import pytest
 
 from fibsem.config import TrackingConfig
-from fibsem.tracking.aliases import aliases_now, history_now
+from fibsem.errors import UserError
+from fibsem.tracking.aliases import aliases_now, history_now, require_store
 from fibsem.tracking.runs import Tracking
 
 
@@ -51,6 +55,53 @@ def test_without_a_store_nothing_is_told_and_nothing_is_made(tmp_path):
     assert aliases_now(uri, {"fibsem/1": "a"}) == {}
     assert history_now(uri) is None
     assert list(tmp_path.iterdir()) == []
+
+
+class Guarded(BaseHTTPRequestHandler):
+    """A server behind a proxy that lets in whoever has the password, as nothing but MLflow's."""
+
+    def do_GET(self):
+        """Ask for the name and the password, or say that there is no such page."""
+        login = base64.b64encode(b"me:p@ss").decode()
+        self.send_response(404 if self.headers["Authorization"] == f"Basic {login}" else 401)
+        self.end_headers()
+
+    def do_POST(self):
+        """As any other question."""
+        self.do_GET()
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+@pytest.fixture
+def guarded():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Guarded)
+    threading.Thread(target=server.serve_forever).start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("login", ["", "me:p@ss@", "me:wrong@"])
+def test_a_server_that_wants_a_password_is_there(guarded, login, capsys):
+    """A promotion's history was refused, and a report had no champions, without a word."""
+    uri = f"http://{login}{guarded}"
+    require_store(uri)
+    for answer in (lambda: aliases_now(uri, {"fibsem/1": "a"}) == {}, lambda: not history_now(uri)):
+        assert answer()
+        said = capsys.readouterr().err
+        assert "warning: champions are left out, because http://" in said
+        assert "p@ss" not in said
+
+
+@pytest.mark.parametrize("uri", ["http://me:p@ss@127.0.0.1", "http://127.0.0.1:abc", "http://["])
+def test_an_address_where_nobody_is_has_one_line(uri, capsys):
+    with pytest.raises(UserError, match=r"that is there .* nothing answers at http://") as raised:
+        require_store(uri)
+    assert "p@ss" not in str(raised.value)
+    assert history_now(uri) is None
+    assert "was not asked: nothing answers there" in capsys.readouterr().err
 
 
 def test_a_server_that_does_not_answer_is_not_waited_for():
