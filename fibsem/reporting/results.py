@@ -183,9 +183,15 @@ def _walk(top: Path) -> Iterator[FinishedCommand]:
     """Every result below a folder.
 
     A result has no others in it but the volumes of a promotion: its stacks are not looked through.
+    Results lie on other disks, too: links are followed, each folder once.
     """
-    for name, folders, files in os.walk(top):
+    visited: set[Path] = set()
+    for name, folders, files in os.walk(top, onerror=_say_unread, followlinks=True):
         folder = Path(name)
+        if (real := folder.resolve()) in visited:  # a link that leads back, or a second one
+            folders.clear()
+            continue
+        visited.add(real)
         result = _read(folder) if "summary.json" in files else None
         if result is None and LEDGER in files:
             text = "a segmentation must be finished to be shown, but that of {} is not; {}."
@@ -195,6 +201,11 @@ def _walk(top: Path) -> Iterator[FinishedCommand]:
         if result is not None or folder.suffix == ".zarr":
             folders[:] = [one for one in folders if one == "volumes"]
         folders.sort()
+
+
+def _say_unread(error: OSError) -> None:
+    text = "a folder of results must be one that can be read, but {} is not ({}); {}."
+    print(f"warning: {text.format(error.filename, error.strerror, LEFT_OUT)}", file=sys.stderr)
 
 
 @dataclass(frozen=True)

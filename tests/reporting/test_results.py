@@ -1,12 +1,15 @@
 """Which results of a dataset are found in a folder."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
 from fibsem.errors import UserError
 from fibsem.reporting.results import Opened, find_results
 from fibsem.system.files import write_json
+from tests.test_permissions import as_anybody
 
 ORIGIN = {"dataset": "film", "data": "new"}
 SWEEP = {"study": "s", "trials": {}, "parent_run_id": "a", **ORIGIN}
@@ -51,6 +54,32 @@ def test_stacks_and_trials_are_not_looked_through(tmp_path):
     put(tmp_path / "a" / "trials" / "0000", SWEEP)
     put(tmp_path / "labels.ome.zarr" / "0", SWEEP)
     assert kinds(find_results([tmp_path], "film")) == [("sweep", "a")]
+
+
+def test_results_on_another_disk_are_found_through_their_links_once(tmp_path):
+    scratch, outputs = tmp_path / "scratch", tmp_path / "outputs"
+    put(scratch / "segment" / "HPC22", SEGMENTATION)
+    put(outputs / "sweep", SWEEP, 1)
+    (outputs / "segment").symlink_to(scratch / "segment")
+    (outputs / "again").symlink_to(scratch / "segment" / "HPC22")
+    (scratch / "segment" / "back").symlink_to(outputs)
+    (outputs / "broken").symlink_to(tmp_path / "nowhere")
+    results = find_results([outputs], "film")
+    assert [kind for kind, _ in kinds(results)] == ["segmentation", "sweep"]
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path):
+    put(tmp_path / "out" / "sweep", SWEEP)
+    put(tmp_path / "out" / "secret" / "sweep", SWEEP)
+    (tmp_path / "out" / "secret").chmod(0)
+    code = "from pathlib import Path; from fibsem.reporting.results import find_results as find; "
+    code += "print(len(find([Path('out')], 'film').each))"
+    line = [*as_anybody(), sys.executable, "-c", code]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
+    (tmp_path / "out" / "secret").chmod(0o700)
+    assert done.stdout == "1\n", done.stderr
+    said = "but out/secret is not (Permission denied); it is left out."
+    assert [line.partition("read, ")[2] for line in done.stderr.splitlines()] == [said]
 
 
 def test_results_on_former_data_are_left_out(tmp_path):
