@@ -155,10 +155,13 @@ def run(tree: Tree) -> PromoteResult:
     from fibsem.promotion.setting import Promotion
     from fibsem.promotion.trials import best_trials
     from fibsem.tracking.runs import Tracking
+    from fibsem.tracking.store import one_decision
     from fibsem.training.planned import planned, say_unplanned
     from fibsem.training.worked import worked_on
 
     tracking = Tracking.open(given.tracking, dataset.name)
+    with one_decision(tracking.uri):  # what cannot be decided at the end is said before all work
+        pass
     trials = best_trials(
         tracking, dataset, given.rank, settings.study, settings.max_seconds_per_gigapixel,
         each_architecture=settings.mixed,

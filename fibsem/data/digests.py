@@ -31,7 +31,8 @@ from fibsem.data.volumes.source import Place
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box
-from fibsem.system.files import known_json, user_cache, write_json
+from fibsem.system.cache import cached_json, user_cache
+from fibsem.system.files import write_json
 from fibsem.system.progress import Progress
 from fibsem.system.records import typed
 
@@ -158,7 +159,7 @@ def slice_digests(volume: Volume, slices: Iterable[int] | None = None) -> dict[i
 
 def _kept(path: Path) -> dict[str, dict[str, str]]:
     """Digests in the cache by slice and stamp."""
-    return known_json(path, partial(typed, dict[str, dict[str, str]])) or {}
+    return cached_json(path, partial(typed, dict[str, dict[str, str]])) or {}
 
 
 def _read(volume: Volume, slices: list[int]) -> Iterator[tuple[int, str, int]]:

@@ -269,15 +269,21 @@ def home_path(text: str) -> Path:
 
     >>> home_path("~/film").is_absolute(), home_path("~")
     (True, PosixPath('~'))
+
+    Raises
+    ------
+    UserError
+        If neither ``HOME`` nor the account says where home is.
     """
-    return Path(text).expanduser() if text.startswith("~/") else Path(text)
-
-
-def user_cache() -> Path:
-    """The package's folder in the user's cache: what can be made again, for all that they do."""
-    import pooch  # which takes longer to load than all the rest
-
-    return Path(pooch.os_cache("fibsem"))
+    if not text.startswith("~/"):
+        return Path(text)
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise UserError(
+            f"`~/` must mean a home folder, but this account has none, got {text}; the choices "
+            "are the whole path or HOME=FOLDER."
+        ) from error
 
 
 def _finite(value: Any) -> Any:

@@ -16,7 +16,7 @@ from sqlalchemy import exc
 
 from fibsem.errors import STORES, OutageError, UserError, causes
 from fibsem.system.addresses import absolute, as_url, database_file, hidden
-from fibsem.system.files import user_cache
+from fibsem.system.cache import user_cache
 from fibsem.system.interrupts import uninterrupted
 from fibsem.system.locks import alone
 from fibsem.system.outages import weathered

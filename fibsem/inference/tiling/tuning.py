@@ -25,7 +25,8 @@ from fibsem.inference.model.cost import pixels_per_second
 from fibsem.inference.model.memory import OUT_OF_MEMORY
 from fibsem.inference.model.segmenter import Scorer
 from fibsem.inference.tiling.tiles import Room, Tiling, choose_tiling, largest_side
-from fibsem.system.files import known_json, user_cache, write_json
+from fibsem.system.cache import cached_json, user_cache
+from fibsem.system.files import write_json
 from fibsem.system.records import typed
 
 SIDES = (256, 384, 512, 768, 1024, 1536)
@@ -47,7 +48,7 @@ def fastest_side(scorer: Scorer, limit: int) -> int:
     """Side of square tiles up to ``limit``: the largest, but for one that is clearly faster."""
     sides = [side for side in SIDES if side <= limit] or [limit]
     path, key = cache_file(), _key(scorer)
-    cached = known_json(path, partial(typed, dict[str, dict[str, list[float]]])) or {}
+    cached = cached_json(path, partial(typed, dict[str, dict[str, list[float]]])) or {}
     rates = dict(cached.get(key, {}))
     if any(str(side) not in rates for side in sides):
         rates |= {str(side): some for side, some in _timed(scorer, sides).items()}
