@@ -12,6 +12,7 @@ from fibsem.config import CONF, Tree, compose, flat, override, require, with_arc
 from fibsem.config.overrides import own_keys
 from fibsem.errors import UserError, one_line
 from fibsem.system.secrets import in_message, remember_typed, tell_none
+from fibsem.tracking.lending import stores_given_back
 
 if TYPE_CHECKING:
     from fibsem.api.datasets import OpenDataset
@@ -108,13 +109,15 @@ def completes(command: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 def one_line_errors(function: Callable[P, R]) -> Callable[P, R]:
     """Let a function raise as a :class:`UserError` what its command would say in one line.
 
-    No output is guarded in a notebook: messages lose their passwords here.
+    No output is guarded in a notebook: messages lose their passwords here. And what it tracks by
+    itself goes to its own store afterwards, too.
     """
 
     @wraps(function)
     def in_one_line(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return function(*args, **kwargs)
+            with stores_given_back():
+                return function(*args, **kwargs)
         except UserError as error:
             tell_none(error)
             raise

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 import mlflow
 import numpy as np
 import numpy.typing as npt
-from mlflow.models import ModelSignature
+from mlflow.models import Model, ModelSignature
 from mlflow.types import ParamSchema, ParamSpec, Schema, TensorSpec
 
 from fibsem.data.volumes import Volume
@@ -84,12 +84,20 @@ def log_bundle(folder: Path, run_id: str, example: Voxels) -> str:
         A piece of a stack as the model will see them. Its dtype becomes that of the signature, and
         MLflow tries the model on it before it stores anything.
     """
-    package = Path(__file__).parent.parent
-    with TemporaryDirectory() as scratch, mlflow.start_run(run_id=run_id), _quiet():
+    package, client = Path(__file__).parent.parent, mlflow.MlflowClient()
+    run = client.get_run(run_id)
+    # MLflow alone would take the experiment and the run that a notebook has open
+    model = client.create_logged_model(
+        run.info.experiment_id, name="model", source_run_id=run_id, params=run.data.params
+    )
+    with TemporaryDirectory() as scratch, _quiet():
         # MLflow keeps the folder's name, by which a bundle is found in a model
         bundle = shutil.copytree(folder, Path(scratch) / "bundle")
-        info = mlflow.pyfunc.log_model(
-            name="model",
+        info = Model.log(
+            artifact_path=None,
+            flavor=mlflow.pyfunc,
+            run_id=run_id,
+            model_id=model.model_id,
             python_model=str(package / "tracking" / "serving.py"),
             artifacts={"bundle": str(bundle)},
             code_paths=[str(_sources(package, Path(scratch)))],

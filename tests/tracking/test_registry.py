@@ -3,11 +3,13 @@
 import json
 from dataclasses import replace
 
+import mlflow
 import numpy as np
 import pytest
 from mlflow import MlflowClient
 
 from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.api.options import one_line_errors
 from fibsem.config import TrackingConfig
 from fibsem.data.preprocessing import Recipe
 from fibsem.errors import UserError
@@ -77,6 +79,41 @@ def bundle(trained, tmp_path):
 @pytest.fixture
 def example():
     return np.random.default_rng(0).integers(0, 65535, (3, 24, 24)).astype(np.uint16)
+
+
+@pytest.fixture
+def own_run(new_store, tmp_path):
+    """The run that a notebook has open, in a store and an experiment of its own."""
+    new_store(tmp_path)
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'ml.db'}")
+    mlflow.set_registry_uri(mlflow.get_tracking_uri())
+    mlflow.create_experiment("mine", artifact_location=(tmp_path / "mine").as_uri())
+    mlflow.set_experiment("mine")
+    with mlflow.start_run() as run:
+        yield run.info.run_id
+    mlflow.tracking.fluent._active_experiment_id = None
+
+
+def test_the_run_that_a_notebook_has_open_is_left_alone(empty, tracking, bundle, example, own_run):
+    """MLflow would take the run and the experiment that are open for ours, or refuse."""
+    own_store = mlflow.get_tracking_uri()
+    run_id = tracking.start("ours", tags={})
+
+    @one_line_errors
+    def registered():
+        return registry.register(bundle(0.5), run_id, tracking.uri, {}, example=example)
+
+    version = registered()
+    assert mlflow.get_tracking_uri() == mlflow.get_registry_uri() == own_store
+    mlflow.log_metric("mine", 1.0)
+    own = mlflow.MlflowClient(own_store)
+    assert own.get_run(own_run).data.metrics == {"mine": 1.0}
+    assert own.get_run(own_run).outputs.model_outputs == []
+    (output,) = empty.get_run(run_id).outputs.model_outputs
+    made = empty.get_logged_model(output.model_id)
+    assert (made.source_run_id, made.experiment_id) == (run_id, tracking.experiment_id)
+    assert made.status == "READY"
+    assert empty.get_model_version("fibsem", version).run_id == run_id
 
 
 def test_promote_refuse_promote_roll_back(empty, tracking, bundle, example):
