@@ -65,6 +65,23 @@ def test_what_may_not_be_read_is_named(film, tmp_path, hidden):
     assert (place.name or "film") in line
 
 
+def test_an_evaluation_is_refused_before_it_trains_where_its_tables_cannot_lie(
+    film, tmp_path, new_store
+):
+    """A folder alone that is writable, as one that a container mounts."""
+    film("film")
+    (tmp_path / "mounts" / "out").mkdir(parents=True)
+    (tmp_path / "mounts").chmod(0o555)
+    line = ["data.path=film", *SMALL, *new_store(tmp_path), "seeds=2", "output=mounts/out"]
+    try:
+        said = one_line(call("evaluate", *line, cwd=tmp_path))
+    finally:
+        (tmp_path / "mounts").chmod(0o755)
+    assert "`output` must be a folder that can be written to, but mounts/tables-" in said
+    assert not list((tmp_path / "mounts" / "out").rglob("*.keras"))
+    assert not (tmp_path / "mounts" / "out" / "to_do.json").exists()
+
+
 def test_a_place_that_may_not_be_written_is_named_and_no_run_is_left(film, tmp_path, new_store):
     film("film")
     (tmp_path / "mine").mkdir()

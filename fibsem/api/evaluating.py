@@ -17,7 +17,7 @@ from fibsem.config import Configuration, EvaluateConfig, Tree, output_folder, re
 from fibsem.data.split import SPLITS
 from fibsem.system.file_names import file_name
 from fibsem.system.files import write_json
-from fibsem.system.locks import at_work
+from fibsem.system.locks import at_work, make_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -227,6 +227,7 @@ def _evaluate(
     from fibsem.system.progress import Progress
     from fibsem.training.material import Material
 
+    make_folder(tables_folder(folder, dataset.name))  # or all is trained, and cannot be told
     material = Material(dataset, given.run)
     evaluation = Evaluation(given, material, folder, tracking, config.patch_limit)
     with Progress("seeds") as progress:
