@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from fibsem.errors import UserError
 from fibsem.system.files import replace_file
 
 #: A cell that is a number, with its spread, or an interval.
@@ -60,9 +62,26 @@ def as_csv(table: pd.DataFrame) -> str:
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """What :func:`as_csv` wrote, cell by cell as texts."""
-    read = pd.read_csv(path, dtype=str, keep_default_na=False).map(_with_formula)
+    """What :func:`as_csv` wrote, cell by cell as texts.
+
+    Raises
+    ------
+    UserError
+        If it is damaged: empty, ragged, or saved in another encoding by a spreadsheet.
+    """
+    with naming(path):
+        read = pd.read_csv(path, dtype=str, keep_default_na=False).map(_with_formula)
     return read.rename(columns=_with_formula)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Say which table cannot be read, and why, in one line."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"a table must be whole, but {path} is damaged ({reason}).") from error
 
 
 def _no_formula(text: str) -> str:

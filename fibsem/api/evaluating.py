@@ -15,7 +15,7 @@ from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result, files
 from fibsem.config import Configuration, EvaluateConfig, Tree, output_folder, read, require
 from fibsem.data.split import SPLITS
-from fibsem.system.file_names import file_name
+from fibsem.system.file_names import file_name, visible
 from fibsem.system.files import write_json
 from fibsem.system.locks import at_work, make_folder
 
@@ -85,7 +85,7 @@ class EvaluateResult(Result):
         """Over all evaluations of the dataset beside this one, by the name of their file."""
         from fibsem.analysis.encoding import read_csv
 
-        return {path.stem: read_csv(path) for path in sorted(_tables_of(self).glob("*.csv"))}
+        return {path.stem: read_csv(path) for path in visible(_tables_of(self), "*.csv")}
 
     @property
     def text(self) -> str:

@@ -30,6 +30,7 @@ from fibsem.data.scale import learned_range
 from fibsem.data.volumes import ArrayVolume, Volume, open_volume
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.errors import UserError
+from fibsem.system.file_names import visible
 from fibsem.system.records import typed
 from fibsem.system.summaries.figures import Labelled
 
@@ -72,7 +73,7 @@ class SegmentResult(Result):
         """What lies in the folder of a finished segmentation."""
         names = ("labels", "probabilities", "uncertainty")
         stores = {n: open_volume(folder / summary[n]) for n in names if summary[n]}
-        drawn = sorted((folder / "previews").glob("*.png"))
+        drawn = visible(folder / "previews", "*.png")
         return cls(summary, folder, stores, tuple(path.read_bytes() for path in drawn))
 
     def in_memory(self) -> SegmentResult:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from fibsem.analysis.encoding import read_csv
+from fibsem.errors import UserError
 from fibsem.reporting.page import Picture, Table
-from fibsem.system.file_names import name_of
+from fibsem.reporting.results import LEFT_OUT
+from fibsem.system.file_names import name_of, visible
 
 #: What the tables and figures of other commands are, by the name of their file.
 TITLES: Mapping[str, str] = {
@@ -54,9 +58,20 @@ TITLES: Mapping[str, str] = {
 }
 
 
-def read_table(path: Path, prefix: str = "") -> Table:
-    """A table that a command wrote, cell by cell as it is written."""
-    return Table(_joined(prefix, path.stem), title_of(path.stem), read_csv(path))
+def read_tables(files: Iterable[Path], prefix: str = "") -> Iterator[Table]:
+    """Tables that commands wrote, cell by cell as they are written; damaged ones are left out."""
+    for path in in_order(files):
+        with leaving_out():
+            yield Table(_joined(prefix, path.stem), title_of(path.stem), read_csv(path))
+
+
+@contextmanager
+def leaving_out() -> Iterator[None]:
+    """Let what cannot be read be said, and the rest go on without it."""
+    try:
+        yield
+    except UserError as error:
+        print(f"warning: {str(error).rstrip('.')}; {LEFT_OUT}.", file=sys.stderr)
 
 
 def read_picture(path: Path, prefix: str = "") -> Picture:
@@ -78,7 +93,7 @@ def filled(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 def pictures_in(folder: Path, prefix: str) -> tuple[Picture, ...]:
     """Every figure in a folder."""
-    return tuple(read_picture(file, prefix) for file in in_order(folder.glob("*.png")))
+    return tuple(read_picture(file, prefix) for file in in_order(visible(folder, "*.png")))
 
 
 def in_order(files: Iterable[Path]) -> list[Path]:

@@ -14,15 +14,15 @@ from fibsem.data.split import SPLITS
 from fibsem.evaluation.comparison import draw_cells, write_tables
 from fibsem.reporting.agreement import agreement_text
 from fibsem.reporting.items import (
-    in_order,
     interval_text,
     percent,
     pictures_in,
     read_picture,
-    read_table,
+    read_tables,
 )
 from fibsem.reporting.page import Picture, Section, Table
 from fibsem.reporting.results import FinishedCommand, Record, Results
+from fibsem.system.file_names import visible
 from fibsem.system.files import known_json
 from fibsem.system.summaries import trial_rows
 from fibsem.tracking.lineage import Lineage
@@ -37,8 +37,7 @@ def evaluations(results: Results, folder: Path) -> Section:
     evaluated = results.of("evaluation")
     cells = {result.folder: result.record for result in evaluated}
     files = write_tables(cells, folder / "tables")
-    csv = in_order(file for file in files if file.suffix == ".csv")
-    items: list[Table | Picture] = [read_table(file) for file in csv]
+    items: list[Table | Picture] = [*read_tables(file for file in files if file.suffix == ".csv")]
     items += [read_picture(file) for file in draw_cells(cells, folder / "figures")]
     best = max(evaluated, key=lambda result: result.record["val"]["miou"]["mean"])
     name = tables.name_of(best.record)
@@ -119,8 +118,8 @@ def promotions(results: Results) -> Section:
 
 def _promotion(result: FinishedCommand) -> Section:
     name = f"version-{result.record['version']}"
-    files = in_order([*result.folder.glob("table*.csv"), *result.folder.glob("tables/*.csv")])
-    items: list[Table | Picture] = [read_table(file, prefix=name) for file in files]
+    files = visible(result.folder, "table*.csv", "tables/*.csv")
+    items: list[Table | Picture] = [*read_tables(files, prefix=name)]
     items += pictures_in(result.folder / "figures", name)
     title = f"Version {result.record['version']}"
     text = (*_descent(result.lineage), *_character(result.record))

@@ -11,11 +11,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from fibsem.analysis import figures
+from fibsem.analysis.encoding import naming
 from fibsem.analysis.porosity_told import no_interval_text, one_pixel_off_text
 from fibsem.quantification.passages import tortuosity_text
 from fibsem.quantification.summary import carried_text
 from fibsem.reporting.films import names_of
-from fibsem.reporting.items import filled, read_picture
+from fibsem.reporting.items import filled, leaving_out, read_picture
 from fibsem.reporting.measured import current, outdated
 from fibsem.reporting.page import Picture, Section, Table
 from fibsem.reporting.results import FinishedCommand, Record, Results
@@ -70,8 +71,10 @@ def _columns(measured: FinishedCommand, file: str) -> tuple[Array, ...]:
     path = measured.folder / file
     if file not in (measured.record.get("tables") or [file]) or not path.is_file():
         return ()
-    table = pd.read_csv(path).drop(columns="parts", errors="ignore")
-    return tuple(table[name].to_numpy(np.float64) for name in table) if len(table) else ()
+    table = pd.DataFrame()
+    with leaving_out(), naming(path):
+        table = pd.read_csv(path).drop(columns="parts", errors="ignore").astype(np.float64)
+    return tuple(table[name].to_numpy() for name in table) if len(table) else ()
 
 
 def latest_of(results: Results) -> dict[str, FinishedCommand]:

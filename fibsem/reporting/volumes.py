@@ -23,6 +23,7 @@ from fibsem.reporting.films import names_of, told_of
 from fibsem.reporting.items import filled, interval_text, percent, read_picture
 from fibsem.reporting.page import Picture, Section, Table
 from fibsem.reporting.results import FinishedCommand, Results
+from fibsem.system.file_names import visible
 from fibsem.system.summaries.figures import Labelled
 
 
@@ -56,7 +57,7 @@ def segmentations(results: Results, folder: Path, browser: str | None) -> Sectio
     path = figures.save(drawn, folder / "figures" / "porosity_by_slice.png")
     items.append(read_picture(path))
     for where, name in names.items():
-        previews = sorted((where / "previews").glob("*.png"))
+        previews = visible(where / "previews", "*.png")
         if previews:
             middle = previews[len(previews) // 2]
             title = f"{name}, {middle.stem.replace('_', ' ')}: grey values, and the pores found"

@@ -6,6 +6,7 @@ A name stays as it is as far as every file system takes it; the rest is written 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from fibsem.system.spelling import Spelling
 
@@ -36,3 +37,9 @@ def name_of(file: str) -> str:
     'HPC 30 % (2)'
     """
     return FILES.read(file)
+
+
+def visible(folder: Path, *patterns: str) -> list[Path]:
+    """What in a folder matches, in order, without what other systems hide beside files."""
+    matching = {path for pattern in patterns for path in folder.glob(pattern)}
+    return sorted(path for path in matching if not path.name.startswith("."))

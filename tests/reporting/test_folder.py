@@ -50,6 +50,39 @@ def test_two_promotions_of_one_version_keep_their_tables(tmp_path, report):
         assert known in page
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"rank,trial\n1,007,8\n2,1,2,3\n", "rank,trial\n1,±\n".encode("cp1252"), b'rank,"tr\n'],
+)
+def test_a_table_that_cannot_be_read_is_named_and_left_out(tmp_path, report, content, capsys):
+    folder = tmp_path / "out" / "a"
+    promotion(folder)
+    quantification(tmp_path / "out" / "q")
+    segmentation(tmp_path / "out" / "HPC22", [0.2, None, 0.4])
+    (folder / "tables").mkdir(exist_ok=True)
+    damaged = [folder / "tables" / "mine.csv", tmp_path / "out" / "q" / "pore_sizes.csv"]
+    for path in damaged:
+        path.write_bytes(content)
+    record, _ = report()
+    assert "tables/version-1-ranking.csv" in record["tables"]
+    assert "tables/version-1-mine.csv" not in record["tables"]
+    said = capsys.readouterr().err
+    for path in damaged:
+        assert f"a table must be whole, but {path} is damaged (" in said
+
+
+def test_what_other_systems_put_beside_files_is_not_shown(tmp_path, report, capsys):
+    folder = tmp_path / "out" / "a"
+    promotion(folder)
+    before, _ = report()
+    for name in ("tables/._ranking.csv", "figures/._surface.png", "figures/.hidden.png"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"\x00\x05\x16\x07\x00\x02\xb0")
+    after, _ = report()
+    assert (after["tables"], after["figures"]) == (before["tables"], before["figures"])
+    assert capsys.readouterr().err == ""
+
+
 def test_the_champion_is_named_first(tmp_path, report):
     sweep(tmp_path / "out" / "a", "s")
     history = pd.DataFrame({"version": ["1", "2"], "alias": ["previous", "champion"]})
