@@ -10,7 +10,6 @@ import io
 import shutil
 import sys
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -170,9 +169,12 @@ def _read_sample(home: File, name: str) -> Sample:
 
 def _load(file: File) -> npt.NDArray[np.generic]:
     """Read an array; never a pickle."""
+    return reading(file, lambda: _array_of(file), "an archive must hold NumPy arrays")
+
+
+def _array_of(file: File) -> npt.NDArray[np.generic]:
     try:
         array: npt.NDArray[np.generic] = np.load(io.BytesIO(file.read_bytes()), allow_pickle=False)
-    except (OSError, KeyError, ValueError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"an archive must hold {file} as a NumPy array, but: {reason}.") from error
+    except MemoryError as error:  # a damaged header names any size
+        raise ValueError(str(error)) from error
     return array

@@ -84,7 +84,7 @@ def test_an_archive_with_an_index_that_is_too_large_is_refused(unpacked, tmp_pat
 def test_a_missing_array_is_named(unpacked, tmp_path):
     shutil.copytree(unpacked, tmp_path / "a")
     (tmp_path / "a/data/manual_segmentation/manual_segmentation_HPC45.npy").unlink()
-    with pytest.raises(UserError, match=r"manual_segmentation_HPC45\.npy as a NumPy array"):
+    with pytest.raises(UserError, match=r"manual_segmentation_HPC45\.npy is missing"):
         load_dataset(tmp_path / "a")
 
 
@@ -190,8 +190,44 @@ def test_an_array_that_claims_more_than_it_holds_is_one_line(tmp_path):
     claimed = stream.getvalue().replace(b"(3, 4), ", b"(3, 4" + b"0" * 15 + b"), ")
     path = tmp_path / "a.npy"
     path.write_bytes(claimed.replace(b" " * 15 + b"\n", b"\n", 1))
-    with pytest.raises(UserError, match="as a NumPy array, but"):
+    with pytest.raises(UserError, match="must hold NumPy arrays, but"):
         archive._load(path)
+
+
+def npy(array):
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
+
+
+def of_method(path, method):
+    """A zip whose only member says that it is compressed in another way, as Explorer's may be."""
+    content = path.read_bytes()
+    for mark, place in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        begin = content.index(mark) + place
+        content = content[:begin] + method.to_bytes(2, "little") + content[begin + 2 :]
+    path.write_bytes(content)
+
+
+def test_an_array_that_cannot_be_read_is_named(tmp_path):
+    """NumPy, zip and its compressions each raise errors of their own."""
+    whole = npy(np.arange(2000))
+    for name, content in (("empty", b""), ("half", whole[:40]), ("text", b"1, 2, 3\n")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(UserError, match=f"must hold NumPy arrays, but .*{name} cannot be read"):
+            archive._load(tmp_path / name)
+    with zipfile.ZipFile(path := tmp_path / "deflate64.zip", "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("a.npy", whole)
+    of_method(path, 9)
+    with pytest.raises(UserError, match=r"must hold NumPy arrays, but .*a\.npy cannot be read"):
+        archive._load(source.open_zip(path) / "a.npy")
+    with zipfile.ZipFile(path := tmp_path / "lzma.zip", "w", zipfile.ZIP_LZMA) as file:
+        file.writestr("a.npy", whole)
+    content = bytearray(path.read_bytes())
+    content[60:300] = bytes(240)
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"must hold NumPy arrays, but .*a\.npy cannot be read"):
+        archive._load(source.open_zip(path) / "a.npy")
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
