@@ -103,8 +103,9 @@ def run(tree: Tree) -> SimulateResult:
     recipe, layout = PhantomRecipe.from_mapping(tree["phantom"]), tree["layout"]
     require("layout", layout, layout in ("manifest", "archive"), "manifest or archive")
     folder = read_path(tree["output"] or "data/phantom", "output")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with sole(lock_of(folder), taken(folder)):
+    lock = lock_of(folder)
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with sole(lock, taken(folder)):
         with Progress("simulating") as progress:
             samples = simulate_films(
                 recipe, folder, layout=layout, overwrite=tree["overwrite"], progress=progress

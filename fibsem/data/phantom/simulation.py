@@ -57,8 +57,10 @@ def simulate(
     Raises
     ------
     UserError
-        If the folder is not empty and ``overwrite`` is false, or what lies in it is no phantom.
+        If the folder is not empty and ``overwrite`` is false, what lies in it is no phantom, or
+        it is a mount.
     """
+    folder = replaceable(folder)
     if folder.exists() and (entries := sorted(folder.iterdir())):
         _check_free(folder, entries, overwrite)
     remove_leftovers(folder.parent, deep=False)
@@ -84,9 +86,27 @@ def unlike(folder: Path, recipe: PhantomRecipe) -> str:
     return ", ".join(differences(before, identity_of(recipe))) if before else ""
 
 
+def replaceable(folder: Path) -> Path:
+    """The folder that a link leads to: it is renamed, on its own disk, and the link stays.
+
+    Raises
+    ------
+    UserError
+        If it is a mount, which cannot be renamed.
+    """
+    place = folder.resolve()
+    if place.is_mount():
+        raise UserError(
+            f"`output` must be a folder that can be renamed, but {place} is a mount; the choices "
+            "are a folder in it or another output."
+        )
+    return place
+
+
 def lock_of(folder: Path) -> Path:
     """The lock of those who simulate into a folder; beside it, for the folder appears whole."""
-    return folder.with_name(f".{folder.name}.lock")
+    place = replaceable(folder)
+    return place.with_name(f".{place.name}.lock")
 
 
 #: Files of a phantom, and what each of its samples has one of.

@@ -19,7 +19,7 @@ from fibsem.data.phantom import PhantomRecipe, simulate
 from fibsem.data.phantom.annotator import place_squares
 from fibsem.data.phantom.recipe import THESIS_FILMS
 from fibsem.data.phantom.render import slices
-from fibsem.data.phantom.simulation import unlike
+from fibsem.data.phantom.simulation import lock_of, unlike
 from fibsem.data.preprocessing import mean_profile
 from fibsem.errors import UserError
 from tests.conftest import TINY
@@ -191,6 +191,24 @@ def test_a_phantom_is_replaced_whole_and_nothing_else_is(tmp_path):
     simulate(other, folder, overwrite=True)
     assert digest(folder) != before
     assert [path.name for path in tmp_path.iterdir()] == ["film"]
+
+
+def test_a_phantom_behind_a_link_is_replaced_where_it_lies(tmp_path):
+    scratch, data = tmp_path / "scratch", tmp_path / "data"
+    scratch.mkdir(), data.mkdir()
+    (data / "phantom").symlink_to(scratch / "p")
+    simulate(TINY, data / "phantom")
+    before = digest(scratch / "p")
+    simulate(replace(TINY, seed=2), data / "phantom", overwrite=True)
+    assert digest(scratch / "p") != before
+    assert (data / "phantom").readlink() == scratch / "p"
+    assert [path.name for path in (*scratch.iterdir(), *data.iterdir())] == ["p", "phantom"]
+    assert lock_of(data / "phantom") == lock_of(scratch / "p")
+
+
+def test_a_mount_is_refused_before_anything_is_simulated():
+    with pytest.raises(UserError, match="can be renamed, but /proc is a mount; the choices"):
+        simulate(TINY, Path("/proc"), progress=lambda *_: pytest.fail("it simulates"))
 
 
 def test_a_phantom_says_what_it_was_made_from(tiny):
