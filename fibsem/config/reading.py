@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 
 from fibsem.errors import UserError
 from fibsem.system.addresses import hidden, is_address
-from fibsem.system.files import home_path
+from fibsem.system.home import home_path
 
 #: A configuration on its way: nested dicts of what YAML knows.
 Tree = dict[str, Any]

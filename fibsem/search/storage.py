@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from fibsem.errors import LostError, OutageError, UserError
 from fibsem.search.journal import Journal
 from fibsem.system.addresses import as_url, database_file, hidden, is_address
+from fibsem.system.home import home_path
 from fibsem.system.interrupts import uninterrupted
 from fibsem.system.locks import alone
 
@@ -59,7 +60,7 @@ def open_storage(url: str | None, folder: Path) -> BaseStorage:
 
 def _open(address: str) -> BaseStorage:
     if address.startswith("journal:"):
-        path = Path(address.removeprefix("journal:").removeprefix("//"))
+        path = home_path(address.removeprefix("journal:").removeprefix("//"))
         if is_address(address.removeprefix("journal:")):
             raise ValueError("a journal is a file of this machine.")
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,8 @@ import re
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+from fibsem.system.home import home_path
+
 SQLITE = "sqlite:///"
 #: Options that SQLite's driver takes behind a question mark; all else belongs to the path.
 OPTIONS = re.compile(r"\?(?:(?:timeout|mode|cache|nolock|immutable|isolation_level)=[^&?]*&?)+$")
@@ -27,14 +29,14 @@ SCHEME = re.compile(r"[A-Za-z][\w+.-]*://")
 
 
 def database_file(address: str) -> Path | None:
-    """The file of an SQLite address; None where the address is another one.
+    """The file of an SQLite address, where ``~/`` is home; None where the address is another one.
 
     >>> database_file("sqlite:///runs #1/50 %.db"), database_file("http://host:5000")
     (PosixPath('runs #1/50 %.db'), None)
     """
     if not address.startswith(SQLITE):
         return None
-    return Path(OPTIONS.sub("", address.removeprefix(SQLITE)))
+    return home_path(OPTIONS.sub("", address.removeprefix(SQLITE)))
 
 
 def is_address(text: str) -> bool:

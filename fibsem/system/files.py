@@ -264,28 +264,6 @@ def damage_of(database: Path) -> str | None:
     return None if answer == "ok" else " ".join(str(answer).split())[:100]
 
 
-def home_path(text: str) -> Path:
-    """A path as people type it: ``~/`` is home, whatever the shell made of it; ``~`` is a name.
-
-    >>> home_path("~/film").is_absolute(), home_path("~")
-    (True, PosixPath('~'))
-
-    Raises
-    ------
-    UserError
-        If neither ``HOME`` nor the account says where home is.
-    """
-    if not text.startswith("~/"):
-        return Path(text)
-    try:
-        return Path(text).expanduser()
-    except RuntimeError as error:
-        raise UserError(
-            f"`~/` must mean a home folder, but this account has none, got {text}; the choices "
-            "are the whole path or HOME=FOLDER."
-        ) from error
-
-
 def _finite(value: Any) -> Any:
     """JSON has no NaN and no infinity: readers in other languages choke on them."""
     if isinstance(value, dict):

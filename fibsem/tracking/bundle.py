@@ -30,7 +30,8 @@ from fibsem.inference.model.segmenter import Member, Segmenter
 from fibsem.inference.volume.likeness import TrainedOn
 from fibsem.inference.volume.tested import FilmSquares
 from fibsem.models.spec import ModelSpec
-from fibsem.system.files import home_path, known_json, read_json, write_json
+from fibsem.system.files import known_json, read_json, write_json
+from fibsem.system.home import home_path
 from fibsem.system.records import typed
 from fibsem.tracking.lineage import Lineage, WrittenLineage
 from fibsem.tracking.store import client_of

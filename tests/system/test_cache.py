@@ -14,7 +14,8 @@ WHERE = """
 import sys
 from fibsem.errors import UserError
 from fibsem.system.cache import cached_json, user_cache
-from fibsem.system.files import home_path, write_json
+from fibsem.system.files import write_json
+from fibsem.system.home import home_path
 place = user_cache() / "digests" / "a.json"
 print(user_cache(), cached_json(place))
 write_json(place, {"a": 1})

@@ -6,6 +6,7 @@ import pytest
 
 from fibsem.config import TrackingConfig
 from fibsem.errors import UserError
+from fibsem.search.storage import open_storage
 from fibsem.tracking.runs import Tracking
 from fibsem.tracking.store import client_of
 
@@ -71,3 +72,16 @@ def test_a_store_of_elsewhere_has_its_artifacts_beside_it(new_store, tmp_path, m
     monkeypatch.chdir(here)
     Tracking.open(TrackingConfig(f"sqlite:///{store}/ml.db"), "film")
     assert capsys.readouterr().err == ""
+
+
+def test_home_in_an_address_is_home(tmp_path, monkeypatch):
+    """No folder is named ~ where somebody works."""
+    home, here = tmp_path / "home", tmp_path / "here"
+    home.mkdir(), here.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(here)
+    Tracking.open(TrackingConfig("sqlite:///~/ml.db", "~/artifacts"), "film")
+    open_storage("journal:~/study.log", here)
+    open_storage("sqlite:///~/study.db", here)
+    assert {"ml.db", "study.log", "study.db"} <= {path.name for path in home.iterdir()}
+    assert list(here.iterdir()) == []
