@@ -10,18 +10,25 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from multiprocessing import forkserver
+from multiprocessing import forkserver, util
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
+from fibsem.errors import UserError
+
 #: Seconds that a process has for its end.
 PATIENCE_S = 5.0
+#: Bytes of a folder in which a socket, /pymp-12345678/listener-12345678, has no more than 107.
+LONGEST_TEMPORARY = 107 - 32
+#: Folders that are there in its place.
+SHORT_TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")
 
 
 def forking(*modules: str) -> ForkServerContext:
@@ -29,7 +36,13 @@ def forking(*modules: str) -> ForkServerContext:
 
     It has used nothing of them; they are loaded once, however many processes there are. A terminal
     that is closed does not end it, whose children would be taken for gone while they end cleanly.
+
+    Raises
+    ------
+    UserError
+        If no folder for temporary files has a path that the server's socket can lie in.
     """
+    _have_short_folder()
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(modules))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # which it inherits
@@ -38,6 +51,27 @@ def forking(*modules: str) -> ForkServerContext:
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return context
+
+
+def _have_short_folder() -> None:
+    """See that the socket of the server, which is one of this process's temporary files, has room.
+
+    Schedulers set long names, of the job and its user, where a socket has 107 bytes.
+    """
+    given, kept = tempfile.gettempdir(), tempfile.tempdir
+    if len(os.fsencode(given)) <= LONGEST_TEMPORARY:
+        return
+    usable = (place for place in SHORT_TEMPORARY if os.access(place, os.W_OK | os.X_OK))
+    if (short := next(usable, None)) is None:
+        raise UserError(
+            f"`TMPDIR` must have at most {LONGEST_TEMPORARY} bytes where processes are started, "
+            f"but got {given}; the choices are a shorter one or one worker, without search.isolate."
+        )
+    tempfile.tempdir = short
+    try:
+        util.get_temp_dir()  # made once, in the folder of that moment
+    finally:
+        tempfile.tempdir = kept
 
 
 def core_shares(count: int) -> list[set[int]]:

@@ -99,3 +99,42 @@ def test_a_closed_terminal_does_not_end_the_server_of_processes(tmp_path):
     line = [sys.executable, tmp_path / "hears.py"]
     done = subprocess.run(line, capture_output=True, text=True, env=environment, timeout=60)
     assert done.stdout == "3 False\n", done.stderr
+
+
+FORKED = """
+import tempfile, time
+from fibsem.system import processes
+{before}
+process = processes.forking().Process(target=time.sleep, args=(0,))
+process.start()
+process.join()
+print(process.exitcode, tempfile.gettempdir())
+"""
+
+
+def forked(folder, before=""):
+    return subprocess.run(
+        [sys.executable, "-c", FORKED.format(before=before)],
+        env=os.environ | {"TMPDIR": str(folder)}, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+
+
+def test_processes_start_where_temporary_files_have_a_long_path(tmp_path):
+    """A socket has 107 bytes for its name; what schedulers call a job's folder may be longer."""
+    long = tmp_path / ("job.12345." * 9)
+    long.mkdir()
+    done = forked(long)
+    assert (done.returncode, done.stdout) == (0, f"0 {long}\n"), done.stderr
+    assert list(long.iterdir()) == []
+    done = forked(long, "processes.SHORT_TEMPORARY = ()")
+    assert "`TMPDIR` must have at most 75 bytes where processes are started, but" in done.stderr
+
+
+def test_the_longest_folder_for_a_socket_is_the_longest(tmp_path):
+    fill = 75 - len(str(tmp_path)) - 1
+    if fill < 1:
+        pytest.skip("the folder of the tests is a long one itself")
+    folder = tmp_path / ("x" * fill)
+    folder.mkdir()
+    done = forked(folder, "processes.SHORT_TEMPORARY = ()")
+    assert done.stdout == f"0 {folder}\n", done.stderr
