@@ -15,7 +15,7 @@ from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result, files
 from fibsem.config import Configuration, EvaluateConfig, Tree, output_folder, read, require
 from fibsem.data.split import SPLITS
-from fibsem.system.file_names import file_name, visible
+from fibsem.system.file_names import part_name, visible
 from fibsem.system.files import write_json
 from fibsem.system.locks import at_work, make_folder
 
@@ -121,7 +121,7 @@ def _tables_of(result: EvaluateResult) -> Path:
 
 def tables_folder(folder: Path, dataset: str) -> Path:
     """Where the tables over all evaluations of a dataset lie: beside the folders of each."""
-    return folder.parent / f"tables-{file_name(dataset)}"
+    return folder.parent / f"tables-{part_name(dataset)}"
 
 
 @completes("evaluate")

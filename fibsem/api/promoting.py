@@ -27,7 +27,7 @@ from fibsem.config import (
 from fibsem.data.split import SPLITS
 from fibsem.errors import UserError
 from fibsem.inference.options import Options
-from fibsem.system.file_names import file_name
+from fibsem.system.file_names import place_of
 from fibsem.system.files import read_json, write_json
 from fibsem.system.locks import at_work
 from fibsem.system.records import fitting
@@ -79,7 +79,7 @@ class PromoteResult(Result):
     @property
     def segmentations(self) -> dict[str, SegmentResult]:
         """The whole volume of every sample, by name; empty with ``segment=False``."""
-        folders = {n: self.folder / "volumes" / file_name(n) for n in self.summary["samples"]}
+        folders = {n: place_of(self.folder / "volumes", n) for n in self.summary["samples"]}
         whole = partial(read_json, of=fitting(SegmentedFilm), remedy="promote again")
         return {
             name: SegmentResult.of_folder(whole(folder / "summary.json"), folder)

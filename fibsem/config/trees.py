@@ -18,7 +18,7 @@ from fibsem.config.promotion import SETTINGS
 from fibsem.config.reading import Tree, flat, read, read_path
 from fibsem.config.runs import AUTO
 from fibsem.config.training import TrainConfig
-from fibsem.system.file_names import file_name
+from fibsem.system.file_names import part_name
 from fibsem.system.identity import Identity, differences
 
 #: Keys that do not change what is computed, only how much of it, where and how it is told. Where
@@ -132,7 +132,7 @@ def output_folder(command: str, tree: Tree, dataset: str, *what: str) -> Path:
     if command in NAMED_BY_WHAT_THEY_READ:
         keys = READ_BY[command]
         counting = {key: tree[key] for key in keys if tree[key] != WHERE_SET.get(key, ...)}
-    title = "-".join([file_name(dataset), *what])
+    title = "-".join([part_name(dataset), *what])
     folder = Path("outputs") / command / f"{title}-{settings_hash(counting)}"
     if folder.exists() or command not in ("train", "sweep", "evaluate", "promote"):
         return folder

@@ -20,6 +20,7 @@ from fibsem.data.split import SPLITS, Split, SplitRecipe
 from fibsem.data.volumes import Volume, VoxelNm
 from fibsem.errors import UserError
 from fibsem.geometry import Box
+from fibsem.system.file_names import same_file
 
 #: How the digests of labels are called, before the name of the sample.
 LABELS = "labels of "
@@ -208,6 +209,11 @@ def checked(dataset: Dataset) -> Dataset:
                 f"samples must have different names, but {dataset.path} has {names.count(name)} "
                 f"named {name}."
             )
+    if alike := {name for name in names if [*map(same_file, names)].count(same_file(name)) > 1}:
+        raise UserError(
+            "samples must have names that every disk tells apart, by more than case and the way "
+            f"accents are stored, but {dataset.path} has {', '.join(sorted(alike))}."
+        )
     check_name(dataset.name, f"the name of {dataset.path}")
     for sample in dataset.samples:
         check_name(sample.name, f"a sample of {dataset.path}")

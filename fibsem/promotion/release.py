@@ -28,7 +28,7 @@ from fibsem.promotion.report import card_facts
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.steps import PROMOTION
 from fibsem.promotion.trials import Trial
-from fibsem.system.file_names import file_name
+from fibsem.system.file_names import place_of
 from fibsem.system.files import replace_file
 from fibsem.system.progress import Progress
 from fibsem.system.records import typed
@@ -192,7 +192,7 @@ def _segmenting(work: Promotion, folder: Path, version: str) -> Callable[[Sample
         volume = sample.volume.mended() if options.missing == "skip" else sample.volume
         with Progress(f"segmenting {sample.name}") as progress:
             return segment_volume(
-                volume, bundle.segmenter, work.folder / "volumes" / file_name(sample.name),
+                volume, bundle.segmenter, place_of(work.folder / "volumes", sample.name),
                 _for(sample, options), voxel_nm=dataset.voxel_nm, load=load, provenance=made_by,
                 progress=progress, say=work.say, tested=bundle.tested, trained=[bundle.trained],
             )  # fmt: skip

@@ -20,7 +20,7 @@ from fibsem.data.tilt import left_in
 from fibsem.reporting.agreement import agreement
 from fibsem.reporting.greys import Greys, greys, left_out_shares
 from fibsem.reporting.label_porosity import LabelPorosity, label_porosity
-from fibsem.system.file_names import file_name
+from fibsem.system.file_names import part_name
 
 #: Share of pixels at the darkest or brightest value from which a sample counts as saturated.
 SATURATED = 0.01
@@ -148,7 +148,7 @@ class Inspection:
                 {name: by_class(squares) for name, squares in self.classes.items()}
             )
         for sample in labelled:
-            drawn[f"squares_{file_name(sample.name)}"] = figures.squares(
+            drawn[f"squares_{part_name(sample.name)}"] = figures.squares(
                 [
                     (f"{region.name} ({region.split})", grey_of(sample, region), region.read())
                     for region in _spread(sample.regions)

@@ -26,7 +26,7 @@ from fibsem.data.split import Split, SplitRecipe
 from fibsem.data.tilt import left_in
 from fibsem.errors import UserError
 from fibsem.geometry import Triple
-from fibsem.system.file_names import file_name
+from fibsem.system.file_names import place_of
 from fibsem.system.locks import alone
 from fibsem.system.progress import Progress
 
@@ -47,7 +47,7 @@ def obtain(config: DataConfig, split: SplitRecipe) -> Dataset:
     elif config.phantom is None:
         dataset = load_dataset(archive.locate(root, download=config.download), split)
     else:
-        folder = root / file_name(config.name)
+        folder = place_of(root, config.name)
         _simulated(folder, config.phantom)
         dataset = load_dataset(folder, split).named(config.name)
     dataset.digests  # noqa: B018 - read once

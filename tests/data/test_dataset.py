@@ -60,6 +60,15 @@ def test_samples_of_one_name_are_refused(make):
         make(samples=[sample, sample])
 
 
+@pytest.mark.parametrize(("one", "other"), [("HPC", "hpc"), ("Größe", "Gro\u0308ße"), ("ß", "SS")])
+def test_samples_that_some_disk_takes_for_one_are_refused(make, one, other):
+    """Their squares, or their segmentations, would be one file there."""
+    samples = [{"name": name, "volume": "slices"} for name in (one, other, "apart")]
+    with pytest.raises(UserError, match="names that every disk tells apart") as raised:
+        make(samples=samples)
+    assert "apart." not in str(raised.value)
+
+
 def test_a_split_without_one_class_is_refused(make):
     bad_mask(make.folder, np.zeros((16, 16), np.uint8), "m1.tif")
     table = "mask,z,y,x,split\nm0.tif,0,0,0,train\nm1.tif,9,0,0,val\n"

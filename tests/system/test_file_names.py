@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fibsem.system.file_names import FILES, file_name, name_of
+from fibsem.system.file_names import FILES, file_name, name_of, part_name, place_of
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
@@ -38,6 +38,18 @@ def test_a_name_is_one_file_and_can_be_read_back(name):
 @example("a/b", "a%2Fb")
 def test_different_names_are_different_files(one, other):
     assert (file_name(one) == file_name(other)) == (one == other)
+
+
+@pytest.mark.parametrize("name", ["CON", "nul", "aux.tif", "COM1", "lpt9.a.b", "Prn .x", "com³"])
+def test_no_file_has_the_name_of_a_device(name, tmp_path):
+    """Windows opens the device in its place, in whatever folder."""
+    assert file_name(name) == f"%{ord(name[0]):X}{name[1:]}"
+    assert name_of(file_name(name)) == name
+    assert file_name(f"{name}x".replace(".", "")) == f"{name}x".replace(".", "")
+    assert part_name(name) == name
+    assert place_of(tmp_path, name) == tmp_path / file_name(name)
+    (tmp_path / name).mkdir()  # by a version before, which is found
+    assert place_of(tmp_path, name) == tmp_path / name
 
 
 def test_the_file_can_be_made(tmp_path):
