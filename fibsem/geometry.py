@@ -115,6 +115,19 @@ class Box:
         """Whether every voxel of the box lies in a volume of this shape."""
         return self.clip(shape) == self
 
+    def within(self, other: Box) -> bool:
+        """Whether every voxel of the box lies in another one."""
+        axes = zip(other.start, self.start, self.stop, other.stop, strict=True)
+        return all(a <= b and c <= d for a, b, c, d in axes)
+
+    def slices_in(self, other: Box) -> tuple[slice, slice, slice]:
+        """Where the box lies in an array of another one that holds it."""
+        first = other.start
+        z, y, x = (
+            slice(a - o, b - o) for a, b, o in zip(self.start, self.stop, first, strict=True)
+        )
+        return z, y, x
+
     def overlaps(self, other: Box) -> bool:
         """Whether the two boxes share a voxel."""
         return all(

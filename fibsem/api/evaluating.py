@@ -225,10 +225,13 @@ def _evaluate(
     from fibsem.evaluation.comparison import draw_cell
     from fibsem.evaluation.protocol import Evaluation
     from fibsem.system.progress import Progress
+    from fibsem.training.instead import said_first
     from fibsem.training.material import Material
 
     make_folder(tables_folder(folder, dataset.name))  # or all is trained, and cannot be told
     material = Material(dataset, given.run)
+    if plan is None and (said := said_first(material, tree["seeds"])):
+        print(said)
     evaluation = Evaluation(given, material, folder, tracking, config.patch_limit)
     with Progress("seeds") as progress:
         record = evaluation.run(progress)

@@ -168,12 +168,12 @@ class Prepared:
     def announce(self) -> None:
         """Say what it will take, and where that is long, what could be done instead."""
         from fibsem.training.estimate import duration, estimate_training
-        from fibsem.training.plan import LONG_S, instead
+        from fibsem.training.instead import LONG_S, instead
 
         estimate = estimate_training(self.material)
         print(estimate.sentence())
         total = self.settings.trials * estimate.trial_s / self.settings.workers
-        if total > LONG_S:
+        if total > LONG_S and not self.given.budget.planned:
             print(instead(estimate))
         if self.settings.dry_run:
             workers = f"with search.workers={self.settings.workers}"

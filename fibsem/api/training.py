@@ -148,6 +148,7 @@ def _train(
     from fibsem.system.progress import Progress
     from fibsem.tracking.runs import Tracking
     from fibsem.training.bundling import write_bundle
+    from fibsem.training.instead import said_first
     from fibsem.training.learner import Learner
     from fibsem.training.plan import Plan, forecast, plan_trainings
     from fibsem.training.planned import planned, say_unplanned
@@ -169,6 +170,11 @@ def _train(
         given, plan = planned(given, folder, data, make, anew=anew)
     else:
         say_unplanned(given, material.config.spec)
+    begins = anew or not (folder / "result.json").is_file()
+    said = said_first(material) if plan is None and begins else None
+    if said:
+        print(said)
+    told = said is not None or plan is not None
     tracking = Tracking.open(material.config.tracking, material.dataset.name)
     job = Job(
         given=given,
@@ -182,7 +188,7 @@ def _train(
         def show(epoch: Epoch) -> None:
             text = f"loss {epoch.val['loss']:.4f}, mIoU {epoch.val['miou']:.4f}"
             progress(text, epoch.epoch + 1, job.config.train.epochs)
-            if epoch.epoch == 0 and plan is None and (said := forecast(epoch, job.config.train)):
+            if epoch.epoch == 0 and not told and (said := forecast(epoch, job.config.train)):
                 print(said)
 
         material = material.for_config(job.config)

@@ -4,5 +4,5 @@ from .preprocessing import Correction as Correction
 from .preprocessing import Recipe as Recipe
 from .preprocessing import fit_correction as fit_correction
 from .sampling import balanced_pixels as balanced_pixels
-from .sampling import load_windows as load_windows
 from .split import SplitRecipe as SplitRecipe
+from .windows import load_windows as load_windows

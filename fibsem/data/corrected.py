@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from scipy import ndimage
 from fibsem.data.material import Extent
 from fibsem.data.preprocessing import BoolArray, Correction, FloatArray
 from fibsem.data.volumes import Volume
+from fibsem.data.volumes.held import HeldSource
 from fibsem.geometry import Box, Triple
 
 
@@ -54,6 +56,71 @@ def mirrored(grey: FloatArray, inside: BoolArray) -> FloatArray:
 
 
 @dataclass(frozen=True)
+class Outline:
+    """What is seen of a slice that is not material all over.
+
+    Attributes
+    ----------
+    z
+        The slice, or the one that stands in for it.
+    frame
+        Rows and columns that hold its material.
+    shown
+        Whether a pixel of the frame is material, (y, x).
+    """
+
+    z: int
+    frame: tuple[slice, slice]
+    shown: BoolArray
+
+
+def outline_of(extent: Extent, z: int) -> Outline | int:
+    """The outline of a slice, or of the one that stands in for it; its number alone where whole."""
+    z = extent.stand_in(z)
+    inside = extent.inside(z)
+    if inside is None or not inside.any():
+        return z
+    frame = frame_of(inside)
+    return Outline(z, frame, inside[frame])
+
+
+def around_mirrored(shown: BoolArray, rows: slice, columns: slice) -> tuple[slice, slice]:
+    """What of a frame the mirrored pixels of a part of it come from, and the part itself.
+
+    Parameters
+    ----------
+    shown
+        Whether a pixel of the frame is material, (y, x); some of it is.
+    rows, columns
+        The part.
+
+    Notes
+    -----
+    A pixel at a distance d from the nearest material has a value from 2 d away at most. Where the
+    material of a part's surroundings is as near, that beyond them is of no concern.
+    """
+    margin = 0
+    while not shown[rows, columns].all():
+        around = _grown(rows, margin, shown.shape[0]), _grown(columns, margin, shown.shape[1])
+        some = shown[around]
+        if some.shape == shown.shape:
+            return around
+        part = tuple(
+            slice(one.start - all_.start, one.stop - all_.start)
+            for one, all_ in zip((rows, columns), around, strict=True)
+        )
+        far = ndimage.distance_transform_edt(~some)[part].max() if some.any() else max(some.shape)
+        if 2 * far <= margin:
+            return around
+        margin = 2 * math.ceil(far)
+    return rows, columns
+
+
+def _grown(part: slice, margin: int, extent: int) -> slice:
+    return slice(max(0, part.start - margin), min(extent, part.stop + margin))
+
+
+@dataclass(frozen=True)
 class CorrectedVolume:
     """A volume seen through its correction, mirrored at its borders and at those of its material.
 
@@ -64,24 +131,23 @@ class CorrectedVolume:
     extent
         What of it is material. All else is read as mirrored material, as beyond the volume, and a
         slice without any as the nearest one with some.
-
-    Examples
-    --------
-    >>> from fibsem.data.preprocessing import Recipe, fit_correction
-    >>> from fibsem.data.volumes import ArrayVolume
-    >>> film = ArrayVolume(np.arange(24, dtype=np.uint8).reshape(2, 3, 4))
-    >>> seen = CorrectedVolume(film, fit_correction(film, Recipe(gradient="none")))
-    >>> seen.read(Box((0, 0, 0), (1, 3, 4)).grow((0, 1, 1))).shape  # mirrored at its borders
-    (1, 5, 6)
+    outlines
+        Of slices that were looked at, where they are kept.
     """
 
     volume: Volume
     correction: Correction
     extent: Extent | None = None
+    outlines: dict[int, Outline | int] | None = field(default=None, repr=False, compare=False)
 
     @property
     def shape(self) -> Triple:
         return self.volume.shape
+
+    def holding(self, box: Box) -> CorrectedVolume:
+        """The same with the voxels of a box, inside it, in memory: for what is read often."""
+        held = self.volume.with_source(HeldSource(self.volume.source, box))
+        return replace(self, volume=held, outlines={})
 
     def read(self, box: Box) -> FloatArray:
         """Corrected grey values of a box that may reach beyond the volume; (z, y, x) float32."""
@@ -90,23 +156,35 @@ class CorrectedVolume:
         order = reflected(box.start[0], box.stop[0], self.shape[0]).tolist()
         return np.concatenate([self._material(z, box) for z in order])
 
+    def _outline(self, z: int) -> Outline | int:
+        assert self.extent is not None
+        if self.outlines is None:
+            return outline_of(self.extent, z)
+        if z not in self.outlines:
+            self.outlines[z] = outline_of(self.extent, z)
+        return self.outlines[z]
+
     def _material(self, z: int, box: Box) -> FloatArray:
         """The rows and columns of a box in slice z, or in the one that stands in for it."""
-        assert self.extent is not None
-        z = self.extent.stand_in(z)
-        inside = self.extent.inside(z)
-        if inside is None or not inside.any():
-            return self._within(Box((z, *box.start[1:]), (z + 1, *box.stop[1:])))
-        frame = frame_of(inside)
-        shown = inside[frame]
-        bounds = Box((z, frame[0].start, frame[1].start), (z + 1, frame[0].stop, frame[1].stop))
+        outline = self._outline(z)
+        if isinstance(outline, int):
+            return self._within(Box((outline, *box.start[1:]), (outline + 1, *box.stop[1:])))
+        orders = [
+            reflected(box.start[axis] - part.start, box.stop[axis] - part.start, size)
+            for axis, part, size in zip((1, 2), outline.frame, outline.shown.shape, strict=True)
+        ]
+        rows, columns = (slice(int(order.min()), int(order.max()) + 1) for order in orders)
+        rows, columns = around_mirrored(outline.shown, rows, columns)
+        (top, left), shown = (part.start for part in outline.frame), outline.shown[rows, columns]
+        bounds = Box(
+            (outline.z, top + rows.start, left + columns.start),
+            (outline.z + 1, top + rows.stop, left + columns.stop),
+        )
         grey = self.correction.apply(self.volume.read_unit(bounds), bounds)
         if not shown.all():
             grey = mirrored(grey[0], shown)[None]
-        for axis in (1, 2):
-            first, last = bounds.start[axis], bounds.stop[axis]
-            order = reflected(box.start[axis] - first, box.stop[axis] - first, last - first)
-            grey = np.take(grey, order, axis=axis)
+        for axis, (order, first) in enumerate(zip(orders, (rows, columns), strict=True), 1):
+            grey = np.take(grey, order - first.start, axis=axis)
         return grey
 
     def _within(self, box: Box) -> FloatArray:

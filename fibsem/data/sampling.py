@@ -6,130 +6,20 @@ Neighbourhoods are cut out of the corrected regions when they are needed; storin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.data.corrected import CorrectedVolume
-from fibsem.data.dataset import Dataset
-from fibsem.data.labels import IGNORE
-from fibsem.data.samples import Region
-from fibsem.data.split import Split
+from fibsem.data.windows import LabelledWindow
 from fibsem.errors import UserError
-from fibsem.geometry import Box, Triple
 
 FloatArray = npt.NDArray[np.float32]
 LabelArray = npt.NDArray[np.uint8]
 
 #: Spacing of the pixels on which models are compared: a multiple of every stride (1 to 16).
 LATTICE = 16
-
-
-@dataclass(frozen=True)
-class LabelledWindow:
-    """A labelled region with its surroundings, corrected, in memory.
-
-    Attributes
-    ----------
-    region
-        Where it comes from.
-    image
-        (h + 2 halo_y, w + 2 halo_x, n_z) float32, slices last: a window cut from it is contiguous
-        along a row. Mirrored at the borders of the volume.
-    labels
-        (h, w) uint8, 0 pore, 1 solid, ``IGNORE`` elsewhere.
-    halo
-        Pixels of ``image`` around ``labels``, (z, y, x).
-    """
-
-    region: Region
-    image: FloatArray
-    labels: LabelArray
-    halo: Triple
-
-    def around(self, y: int, x: int, height: int, width: int, reach: tuple[int, int]) -> FloatArray:
-        """Pixels from ``reach`` before the label pixel (y, x); (height, width, n_z), a view."""
-        top, left = y + self.halo[1] - reach[0], x + self.halo[2] - reach[1]
-        return self.image[top : top + height, left : left + width]
-
-
-def load_windows(
-    dataset: Dataset,
-    split: Split,
-    volumes: Mapping[str, CorrectedVolume],
-    halo: Triple,
-    *,
-    at_least: int = 1,
-    spare: int | None = None,
-) -> tuple[LabelledWindow, ...]:
-    """Read the regions of a split with their surroundings.
-
-    Parameters
-    ----------
-    dataset, split
-        What to read.
-    volumes
-        The corrected volume of every sample, by name.
-    halo
-        Surroundings to read, (z, y, x).
-    at_least
-        Height and width to which smaller regions are grown; the grown pixels are ``IGNORE``.
-    spare
-        None: they are grown below and to the right. Else on all sides, and by so many pixels more:
-        then what is cut from a window holds a region anywhere near its middle.
-
-    Notes
-    -----
-    Memory: 4 (h + 2 halo_y) (w + 2 halo_x) n_z bytes a region, 81 MB for the 180 training squares
-    of the thesis at 81 x 81 x 1.
-    """
-    return tuple(
-        load_window(region, volumes[region.sample], halo, at_least=at_least, spare=spare)
-        for region in labelled_regions(dataset, split)
-    )
-
-
-def labelled_regions(dataset: Dataset, split: Split) -> tuple[Region, ...]:
-    """The regions of a split; refused where there are none."""
-    regions = dataset.regions(split)
-    if not regions:
-        raise UserError(
-            f"dataset {dataset.name} must have labelled {split} regions for this, but it has none; "
-            "add `regions` or `labels`, name the parts in a column `split` of the region table, or "
-            "lower split.guard_px and split.guard_slices."
-        )
-    return regions
-
-
-def load_window(
-    region: Region,
-    volume: CorrectedVolume,
-    halo: Triple,
-    *,
-    at_least: int = 1,
-    spare: int | None = None,
-    multiple: int = 1,
-) -> LabelledWindow:
-    """Read one region with its surroundings; see :func:`load_windows`.
-
-    With a ``multiple`` (and no ``spare``) its labels are grown above and to the left, so that they
-    begin at one.
-    """
-    sides = region.box.shape[1:]
-    missing = [max(0, at_least - side) for side in sides]
-    before = [start % multiple for start in region.box.start[1:]]
-    if spare is not None:
-        missing = [pixels + spare if pixels else 0 for pixels in missing]
-        before = [pixels // 2 for pixels in missing]
-    after = [max(0, pixels - first) for pixels, first in zip(missing, before, strict=True)]
-    (z, y, x), (end, bottom, right) = region.box.start, region.box.stop
-    box = Box((z, y - before[0], x - before[1]), (end, bottom + after[0], right + after[1]))
-    frame = tuple(zip(before, after, strict=True))
-    labels = np.pad(region.read(), frame, constant_values=IGNORE)
-    image = np.ascontiguousarray(np.moveaxis(volume.read(box.grow(halo)), 0, -1))
-    return LabelledWindow(region, image, labels, halo)
 
 
 @dataclass(frozen=True)

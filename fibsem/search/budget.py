@@ -89,7 +89,7 @@ def halving(like: Probe, budget_s: float, spent_s: float, data: str) -> Plan | N
     count = sum(number for number, _ in RUNGS)
     times = min(MOST_TIMES, int(left / (of_one + count * like.once_s)))
     times = min(times, int(MOST_ONCE * left / (count * like.once_s)))
-    if times < 1 or like.most_steps is not None:
+    if times < 1:
         return None
     rungs = tuple((times * number, last) for number, last in RUNGS)
     epoch_s = (left / times - count * like.once_s) / once.as_average
@@ -122,8 +122,7 @@ def mean(probes: Sequence[Probe]) -> Probe:
     """What trials take on average."""
     table = [(one.step_s, one.validation_s, one.once_s, one.pixel_s) for one in probes]
     step_s, validation_s, once_s, pixel_s = np.mean(table, axis=0).tolist()
-    most = [one.most_steps for one in probes if one.most_steps is not None]
-    return Probe(step_s, validation_s, once_s, pixel_s, min(most, default=None))
+    return Probe(step_s, validation_s, once_s, pixel_s)
 
 
 def number_of_trials(like: Probe, seconds: float) -> int:

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.data.labels import IGNORE
-from fibsem.data.sampling import LabelledWindow, Pixels, cut_patches, dihedral
+from fibsem.data.sampling import Pixels, cut_patches, dihedral
+from fibsem.data.windows import LabelledWindow
 from fibsem.models.spec import ModelSpec
 from fibsem.training.supply import Supply
 
@@ -63,16 +64,19 @@ def patch_epoch(
     pixels: Pixels,
     spec: ModelSpec,
     batch: int,
+    steps: int,
     augmentation: Augmentation,
     seed: Sequence[int],
 ) -> Iterator[Batch]:
-    """All drawn pixels once, in a new order: (b, n_y, n_x, n_z), labels and weights (b, 1, 1, 1).
+    """Drawn pixels in a new order: (b, n_y, n_x, n_z), labels and weights (b, 1, 1, 1).
 
-    The last batch is filled up from the first, so that every batch has one shape.
+    Where there are more ``steps`` than they fill, all are gone over again, in other orders. The
+    last batch of a single pass is filled up from its first, so that every batch has one shape.
     """
     rng = np.random.default_rng(seed)
-    steps = steps_per_epoch(len(pixels), batch)
-    order = np.resize(rng.permutation(len(pixels)), steps * batch)
+    passes = max(1, steps * batch // len(pixels))
+    orders = [rng.permutation(len(pixels)) for _ in range(passes)]
+    order = np.resize(np.concatenate(orders), steps * batch)
     n = spec.window
     weights = np.ones((batch, 1, 1), np.float32)
     for step in range(steps):

@@ -21,9 +21,9 @@ from fibsem.data.phantom import PhantomRecipe, simulate
 from fibsem.data.phantom.simulation import lock_of, unlike
 from fibsem.data.preprocessing import Gradient, Recipe, fit_correction
 from fibsem.data.samples import Sample
-from fibsem.data.sampling import labelled_regions
 from fibsem.data.split import Split, SplitRecipe
 from fibsem.data.tilt import left_in
+from fibsem.data.windows import labelled_regions
 from fibsem.errors import UserError
 from fibsem.geometry import Triple
 from fibsem.system.file_names import place_of

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from dataclasses import dataclass
 
 from fibsem.system.interrupts import uninterrupted
+from fibsem.training import traced
 from fibsem.training.features import fit_features
-from fibsem.training.fit import epoch_batches
-from fibsem.training.learner import compiled_for_steps
+from fibsem.training.fit import as_dataset, epoch_batches
+from fibsem.training.learner import Learner
 from fibsem.training.material import Material
+from fibsem.training.registered import forgotten
 
 #: Steps that are timed after the first, which compiles.
 TIMED_STEPS = 5
@@ -20,12 +21,16 @@ OVERHEAD_S = 10.0
 
 @dataclass(frozen=True)
 class TimeEstimate:
-    """Seconds of a step and of the longest training that the settings allow."""
+    """Seconds of a step and of the longest training that the settings allow.
+
+    A model that is fitted ``at_once`` has one epoch of one step, which is all of it.
+    """
 
     step_s: float
     steps: int
     epochs: int
     max_seconds: float | None
+    at_once: bool = False
 
     @property
     def epoch_s(self) -> float:
@@ -42,7 +47,7 @@ class TimeEstimate:
 
     def sentence(self) -> str:
         """What a user wants to know before waiting."""
-        if self.epochs == self.steps == 1:
+        if self.at_once:
             return f"estimated time per trial: {duration(self.trial_s)} with the default model"
         return (
             f"estimated time per trial: up to {duration(self.trial_s)} with the default network "
@@ -52,22 +57,22 @@ class TimeEstimate:
 
 
 @uninterrupted()
+@forgotten()
 def estimate_training(material: Material) -> TimeEstimate:
     """Time a few steps of the default network of a configuration."""
     config = material.config
     if not config.spec.is_network:  # a single pass: time all of it
         started = time.perf_counter()
         fit_features(material)
-        return TimeEstimate(time.perf_counter() - started, 1, 1, None)
-    model = compiled_for_steps(config)
+        return TimeEstimate(time.perf_counter() - started, 1, 1, None, at_once=True)
+    learner = Learner.of(config, steps=traced.take(material))
     batches, steps = epoch_batches(material, 0)
-    timed = list(itertools.islice(batches(), 1 + TIMED_STEPS))
-    started = 0.0
-    for k, (images, labels, weights) in enumerate(timed):
-        if k == 1 or len(timed) == 1:
-            started = time.perf_counter()
-        model.train_on_batch(images, labels, sample_weight=weights)
-    step_s = (time.perf_counter() - started) / max(1, len(timed) - 1)
+    dataset = as_dataset(batches).repeat()  # an epoch may be shorter than what is timed
+    for count in (1, TIMED_STEPS):  # the first compiles
+        started = time.perf_counter()
+        learner.steps.fit(dataset, steps_per_epoch=count, epochs=1, verbose=0, shuffle=False)
+    step_s = (time.perf_counter() - started) / TIMED_STEPS
+    traced.leave(material, learner)
     return TimeEstimate(step_s, steps, config.train.epochs, config.train.max_seconds)
 
 

@@ -15,8 +15,9 @@ import numpy.typing as npt
 
 from fibsem.analysis.estimates import Estimate
 from fibsem.data.pieces import few_pixels
-from fibsem.data.sampling import LabelledWindow, Pixels
+from fibsem.data.sampling import Pixels
 from fibsem.data.split import Split
+from fibsem.data.windows import LabelledWindow
 from fibsem.inference.model.pieces import PieceScorer, input_of
 from fibsem.inference.model.predict import SampleScorer, compiled, patch_scores
 from fibsem.models import Model

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.data.sampling import LabelledWindow, Pixels
+from fibsem.data.sampling import Pixels
+from fibsem.data.windows import LabelledWindow
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models import Model, untrained
 from fibsem.system.pulse import apart, step
@@ -19,15 +20,16 @@ FloatArray = npt.NDArray[np.float32]
 def fit_features(material: Material) -> Model:
     """Fit to the balanced training pixels, the same that networks see in patch mode.
 
-    Memory: the features of these pixels and of one labelled region.
+    Memory: the features of these pixels and of one labelled region, and the windows that they lie
+    in. Neither grows with the labels beyond the thesis's, nor does the time.
     """
     spec = material.config.spec
     model = untrained(spec)
     if not model.feature_count:
         return model
-    pixels = material.training_pixels
+    windows, pixels = material.to_fit()
     table = np.empty((len(pixels), model.feature_count), np.float32)
-    for window, here, y, x in _by_window(material.train, pixels):
+    for window, here, y, x in _by_window(windows, pixels):
         table[here] = model.features(window.image)[y, x]
     apart()
     return model.fitted(table, pixels.label, material.config.seed)

@@ -23,7 +23,6 @@ from fibsem.training.batches import (
     GridShape,
     grid_epoch,
     patch_epoch,
-    steps_per_epoch,
 )
 from fibsem.training.checkpoint import continuation, restore, save
 from fibsem.training.estimating import Forward, estimate, estimator
@@ -160,8 +159,8 @@ def epoch_batches(material: Material, epoch: int) -> tuple[Batches, int]:
     config = material.config
     settings, seed = config.train, (config.seed, epoch)
     augmentation = Augmentation(settings.augment, settings.shift_sd, settings.shift_probability)
+    steps = material.steps
     if settings.mode == "grid":
-        steps = settings.steps or steps_per_epoch(material.training_size)
         grid = GridShape(*material.grid)
         supply, weights = material.supply(epoch), material.class_weights
 
@@ -171,13 +170,12 @@ def epoch_batches(material: Material, epoch: int) -> tuple[Batches, int]:
             )
 
         return grids, steps
-    pixels = material.training_pixels
-    every = steps_per_epoch(len(pixels), settings.batch)
+    windows, pixels = material.patches(epoch)
 
     def patches(*, whole: bool = False) -> Iterator[Batch]:  # which they always have
-        return patch_epoch(material.train, pixels, config.spec, settings.batch, augmentation, seed)
+        return patch_epoch(windows, pixels, config.spec, settings.batch, steps, augmentation, seed)
 
-    return patches, min(settings.steps or every, every)
+    return patches, steps
 
 
 def _epochs(

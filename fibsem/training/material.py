@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -16,22 +16,17 @@ from fibsem.data.labels import IGNORE
 from fibsem.data.lattices import Lattices, draw_lattices
 from fibsem.data.pieces import Parts, Pieces, cut_regions, draw_pieces
 from fibsem.data.samples import Region
-from fibsem.data.sampling import (
-    LabelledWindow,
-    LatticeSample,
-    Pixels,
-    balanced_pixels,
-    labelled_regions,
-    lattice_pixels,
-    load_window,
-    load_windows,
-    sample_size,
-)
+from fibsem.data.sampling import LatticeSample, Pixels, balanced_pixels, lattice_pixels, sample_size
 from fibsem.data.split import Split
+from fibsem.data.windows import LabelledWindow, labelled_regions, load_windows, read_windows
+from fibsem.training.batches import REFERENCE_BATCH, steps_per_epoch
+from fibsem.training.cache import Cache
 from fibsem.training.datasets import corrected_volumes
+from fibsem.training.drawn import drawn_pixels
 from fibsem.training.supply import (
     FOR_RARE,
     MOST_BYTES,
+    PLACES,
     RARE,
     SIDE,
     Changing,
@@ -43,31 +38,11 @@ from fibsem.training.supply import (
 
 #: Streams of random numbers of a dataset, so that one draw does not move another.
 STREAM = {"train": 1, "val": 2, "test": 3}
-PIECES = 10
+PIECES, CHANGING = 10, 11
 #: Pixels around small squares that steps of a network on squares see.
 CONTEXT = 16
 #: Labelled training pixels of the thesis: 180 squares of 256 x 256.
 STUDY = 180 * 256**2
-
-
-@dataclass
-class Cache:
-    """What materials of one dataset and correction have read and drawn.
-
-    Attributes
-    ----------
-    volumes
-        The corrected volume of every sample.
-    windows, pieces
-        By all that they follow from.
-    parts
-        Of the training regions.
-    """
-
-    volumes: Mapping[str, CorrectedVolume]
-    windows: dict[object, tuple[LabelledWindow, ...]] = field(default_factory=dict)
-    pieces: dict[object, Pieces] = field(default_factory=dict)
-    parts: Parts | None = None
 
 
 class Material:
@@ -157,6 +132,37 @@ class Material:
         labels = [window.labels for window in self.train]
         return balanced_pixels(labels, self.training_size, self._rng("train"))
 
+    def patches(self, epoch: int) -> tuple[Sequence[LabelledWindow], Pixels]:
+        """The balanced draw of an epoch of patch mode, and the windows that it is from.
+
+        One draw for all epochs; another one of each where not all windows fit.
+        """
+        if self._changing is None:
+            return self.train, self.training_pixels
+        return self._patches_of(self._changing.of(epoch), epoch)
+
+    def to_fit(self) -> tuple[Sequence[LabelledWindow], Pixels]:
+        """The balanced draw that a model is fitted to at once, and the windows that it is from.
+
+        They cover no more than the thesis's squares: every pixel of them has to be looked at.
+        """
+        if sum(region.box.size for region in self.training_parts.regions) <= STUDY:
+            return self.patches(0)
+        largest = max(part.box.size for part in self.training_parts.regions)
+        most = max(2, min(self._most_parts, STUDY // largest))
+        return self._patches_of(self._changing_parts(most, places=most).read(0), 0)
+
+    def _patches_of(self, supply: Supply, epoch: int) -> tuple[Sequence[LabelledWindow], Pixels]:
+        rng = self._rng("train", CHANGING, epoch)
+        return supply.windows, drawn_pixels(supply, self.training_size, rng)
+
+    @cached_property
+    def steps(self) -> int:
+        """Of an epoch: as many as are given, or those that see every drawn pixel once."""
+        settings = self.config.train
+        batch = settings.batch if settings.mode == "patch" else REFERENCE_BATCH
+        return settings.steps or steps_per_epoch(self.training_size, batch)
+
     @cached_property
     def training_size(self) -> int:
         """Pixels an epoch of patch mode sees; in grid mode it sets the number of steps.
@@ -190,19 +196,30 @@ class Material:
     @cached_property
     def _changing(self) -> Changing | None:
         """Other parts in every epoch, where all windows would not fit; else None."""
-        halo = self.config.spec.halo
-        bytes_of = [
-            4 * math.prod(region.box.grow(halo).shape) for region in self.training_parts.regions
-        ]
-        if sum(bytes_of) <= MOST_BYTES:
+        if sum(self._bytes_of_parts) <= MOST_BYTES:
             return None
-        most = max(2, MOST_BYTES // 2 // max(bytes_of))
-        return Changing(self.training_parts, self._load, most, *self.rare, self.config.seed)
+        by_grid = self.config.train.mode == "grid"
+        drawn = self.steps * self.grid[0] if by_grid else self.training_size
+        return self._changing_parts(max(2, min(self._most_parts, drawn)))
 
-    def _load(self, region: Region) -> LabelledWindow:
-        volume = self.volumes[region.sample]
-        return load_window(
-            region, volume, self.config.spec.halo, at_least=self._extent, spare=self._spare
+    def _changing_parts(self, most: int, places: int = PLACES) -> Changing:
+        seed = self.config.seed
+        return Changing(self.training_parts, self._load, most, *self.rare, seed, places)
+
+    @cached_property
+    def _bytes_of_parts(self) -> list[int]:
+        """Memory of each part with its surroundings."""
+        halo = self.config.spec.halo
+        return [4 * math.prod(part.box.grow(halo).shape) for part in self.training_parts.regions]
+
+    @property
+    def _most_parts(self) -> int:
+        """Parts of an epoch that fit beside those of the next."""
+        return max(2, MOST_BYTES // 2 // max(self._bytes_of_parts))
+
+    def _load(self, regions: Sequence[Region]) -> tuple[LabelledWindow, ...]:
+        return read_windows(
+            regions, self.volumes, self.config.spec.halo, at_least=self._extent, spare=self._spare
         )
 
     @cached_property
@@ -254,10 +271,8 @@ class Material:
         halo, multiple = self.config.spec.halo, self.config.spec.alignment
         key = ("pieces", split, self.config.sampling.seed, halo, multiple)
         if key not in self.cache.windows:
-            self.cache.windows[key] = tuple(
-                load_window(region, self.volumes[region.sample], halo, multiple=multiple)
-                for region in self.pieces(split).regions
-            )
+            regions = self.pieces(split).regions
+            self.cache.windows[key] = read_windows(regions, self.volumes, halo, multiple=multiple)
         return self.cache.windows[key]
 
     def lattices(self, split: Split, most: int) -> Lattices:

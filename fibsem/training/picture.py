@@ -15,7 +15,7 @@ from PIL import Image
 
 from fibsem.data.labels import IGNORE
 from fibsem.data.pieces import part_of
-from fibsem.data.sampling import LabelledWindow
+from fibsem.data.windows import LabelledWindow
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.system.files import beside
 from fibsem.training.material import Material

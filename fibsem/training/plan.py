@@ -14,22 +14,19 @@ from typing import Any
 from fibsem.config import TrainConfig
 from fibsem.errors import UserError
 from fibsem.system.records import typed
-from fibsem.training.estimate import OVERHEAD_S, TimeEstimate, duration
+from fibsem.training.estimate import duration
+from fibsem.training.instead import FEWEST_STEPS, LONG_S
 from fibsem.training.probing import Probe
 from fibsem.training.results import Epoch
 
 #: Validations of a training, at most, and the most that they take of its time; of one whose end is
 #: all that counts: its averaged weights are hardly ever best before.
 MOST_EPOCHS, VALIDATING, VALIDATING_WHOLE = 25, 0.1, 0.05
-#: Steps of the shortest training that is worth its name.
-FEWEST_STEPS = 20
 #: Used time against that given from which on it is an overrun.
 LATE = 1.1
 #: A step of what goes on in a successive halving takes so many times that of the average: larger
 #: networks of a space are better ones (1.2 and 1.4 in the rungs of a sweep of five minutes).
 GOES_ON = 1.25
-#: Seconds from which on a command says what a budget would do instead.
-LONG_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -206,10 +203,7 @@ def divide(probed: Probe, seconds: float) -> tuple[int, int]:
         return epochs, int((seconds / epochs - probed.validation_s) / probed.step_s)
 
     # of as many epochs and of some fewer, those whose whole steps leave the least time over
-    epochs, steps = max(map(filled, range(-(-most // 2), most + 1)), key=probed.seconds_of)
-    if probed.most_steps is None or steps <= probed.most_steps:
-        return epochs, steps
-    return int(seconds / probed.seconds_of((1, probed.most_steps))), probed.most_steps
+    return max(map(filled, range(-(-most // 2), most + 1)), key=probed.seconds_of)
 
 
 def forecast(first: Epoch, train: TrainConfig) -> str | None:
@@ -221,14 +215,4 @@ def forecast(first: Epoch, train: TrainConfig) -> str | None:
     return (
         f"up to {duration(seconds)} for {train.epochs} epochs; budget=1h would plan a training of "
         f"about {max(1, done)} of them instead"
-    )
-
-
-def instead(estimate: TimeEstimate, budget_s: float = LONG_S) -> str:
-    """What a budget of an hour would do in place of something that takes longer."""
-    probed = Probe(estimate.step_s, 0.1 * estimate.step_s * estimate.steps, OVERHEAD_S, 0.0)
-    trials = max(1, int(budget_s / (6 * OVERHEAD_S + 1000 * probed.step_s)))
-    plan = plan_trainings(probed, budget_s, OVERHEAD_S, "", trials=trials)
-    return (
-        f"budget=1h would do about {trials} trainings of {plan.epochs * plan.steps} steps instead"
     )

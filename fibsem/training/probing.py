@@ -34,8 +34,6 @@ class Probe:
         Building, tracing and the last scores of a training.
     pixel_s
         Of a pixel of whole squares.
-    most_steps
-        Of an epoch that sees every drawn pixel once; None where windows are drawn afresh.
     traced_s
         Of ``once_s``, building and tracing: done already where the probe's learner is trained.
     parameters
@@ -46,7 +44,6 @@ class Probe:
     validation_s: float
     once_s: float
     pixel_s: float
-    most_steps: int | None = None
     traced_s: float = 0.0
     parameters: float = 0.0
 
@@ -66,7 +63,7 @@ def probe(material: Material, budget_s: float, learner: Learner | None = None) -
     """
     config, began, lent = material.config, time.perf_counter(), learner is not None
     learner = learner or Learner.of(config)
-    batches, most = epoch_batches(material, 0)
+    batches, _ = epoch_batches(material, 0)
     score = estimator(material, "val")
     dataset = as_dataset(batches).repeat()  # an epoch may be shorter than what is timed
 
@@ -97,6 +94,4 @@ def probe(material: Material, budget_s: float, learner: Learner | None = None) -
     validation_s, parameters = min(scored(), scored()), learner.scored.count_params()
     if not lent:
         keras.backend.clear_session()
-    by_patch = config.train.mode == "patch"
-    most_steps = most if by_patch else None
-    return Probe(step_s, validation_s, once_s, pixel_s, most_steps, traced_s, parameters)
+    return Probe(step_s, validation_s, once_s, pixel_s, traced_s, parameters)

@@ -13,9 +13,9 @@ from fibsem.data.sampling import (
     cut_patches,
     dihedral,
     lattice_pixels,
-    load_windows,
     sample_size,
 )
+from fibsem.data.windows import load_windows
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 

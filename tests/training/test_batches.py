@@ -5,7 +5,8 @@ import pytest
 
 from fibsem.data.labels import IGNORE
 from fibsem.data.samples import Region
-from fibsem.data.sampling import LabelledWindow, balanced_pixels
+from fibsem.data.sampling import balanced_pixels
+from fibsem.data.windows import LabelledWindow
 from fibsem.geometry import Box, Nbhd
 from fibsem.models.spec import resolve
 from fibsem.training.batches import (
@@ -37,7 +38,7 @@ EIGHTFOLD = Augmentation()
 
 def test_every_patch_has_the_class_of_its_centre():
     seen = 0
-    for images, labels, weights in patch_epoch(WINDOWS, PIXELS, SPEC, 64, EIGHTFOLD, (0, 0)):
+    for images, labels, weights in patch_epoch(WINDOWS, PIXELS, SPEC, 64, 5, EIGHTFOLD, (0, 0)):
         assert images.shape == (64, 33, 33, 1)
         assert labels.shape == (64, 1, 1, 1)
         assert (weights == 1).all()
@@ -46,14 +47,28 @@ def test_every_patch_has_the_class_of_its_centre():
     assert seen == 64 * steps_per_epoch(300, 64) == 320
 
 
-def test_an_epoch_sees_every_drawn_pixel():
+def patches(seed, steps=3):
     plain = Augmentation(symmetry=False)
-    patches = np.concatenate([b[0] for b in patch_epoch(WINDOWS, PIXELS, SPEC, 100, plain, (0, 0))])
-    again = np.concatenate([b[0] for b in patch_epoch(WINDOWS, PIXELS, SPEC, 100, plain, (0, 1))])
-    as_set = {p.tobytes() for p in patches}
-    assert len(as_set) > 290  # all different but for chance
-    assert as_set == {p.tobytes() for p in again}
-    assert patches.tobytes() != again.tobytes()  # in another order
+    batches = patch_epoch(WINDOWS, PIXELS, SPEC, 100, steps, plain, (0, seed))
+    return [patch.tobytes() for images, *_ in batches for patch in images]
+
+
+def test_an_epoch_sees_every_drawn_pixel():
+    first, again = patches(0), patches(1)
+    assert len(set(first)) > 290  # all different but for chance
+    assert sorted(first) == sorted(again)
+    assert first != again  # in another order
+
+
+def test_a_longer_epoch_sees_them_again_as_often_and_in_other_orders():
+    """A budget sets its steps: with as many as see every pixel once, it would validate all day."""
+    once, many = patches(0), patches(0, steps=10)
+    passes = [many[k : k + 300] for k in (0, 300, 600)]
+    assert passes[0] == once
+    assert sorted(passes[1]) == sorted(passes[2]) == sorted(once)
+    assert passes[0] != passes[1] != passes[2]
+    assert len(many) == 1000
+    assert patches(0, steps=2) == once[:200]
 
 
 def test_every_grid_pixel_has_the_class_where_the_network_looks():
@@ -103,7 +118,7 @@ def test_an_epoch_is_a_function_of_seed_and_number(mode):
     def epoch(*seed):
         augmentation = Augmentation(True, 0.2, 0.5)
         if mode == "patch":
-            batches = patch_epoch(WINDOWS, PIXELS, SPEC, 64, augmentation, seed)
+            batches = patch_epoch(WINDOWS, PIXELS, SPEC, 64, 5, augmentation, seed)
         else:
             batches = grid_epoch(
                 Supply.evenly(WINDOWS), SPEC, GridShape(4, 4), 3, (1, 1), augmentation, seed

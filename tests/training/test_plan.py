@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fibsem import train
@@ -28,20 +28,18 @@ PLAN = Plan(60.0, "abc", 1, 2, 3, 0.1, 0.2, 5.0)
 times = st.floats(1e-3, 1.0)
 
 
-@given(times, times, st.floats(0, 20), st.floats(60, 7200), st.sampled_from([None, 50, 400]))
-def test_a_plan_fills_its_budget_and_validates_a_twentieth_of_it(
-    step, validation, once, budget, most
-):
-    found = Probe(step, validation, once, 1e-6, most)
-    plan = plan_trainings(found, budget, 10.0, "abc")
+@given(times, st.floats(1e-3, 30.0), st.floats(0, 20), st.floats(60, 7200))
+def test_a_plan_fills_its_budget_and_validates_a_twentieth_of_it(step, validation, once, budget):
+    """Whatever a validation costs: of a network that goes patch by patch it may be twenty steps."""
+    left = budget - 10 - once
+    assume(left > validation + FEWEST_STEPS * step)
+    plan = plan_trainings(Probe(step, validation, once, 1e-6), budget, 10.0, "abc")
     used = 10 + plan.trial_s
     assert used <= budget * (1 + 1e-9)  # sums of floats
-    assert used >= 0.9 * budget - (step if most is None else most * step) - validation
+    assert used >= budget - plan.epochs * step - 1e-6
     assert plan.epochs * plan.steps >= FEWEST_STEPS
-    assert plan.steps <= (most or 1e9)
-    if most is None:
-        assert 1 <= plan.epochs <= MOST_EPOCHS
-        assert plan.epochs == 1 or plan.epochs * validation <= 0.05 * (budget - 10 - once)
+    assert 1 <= plan.epochs <= MOST_EPOCHS
+    assert plan.epochs == 1 or plan.epochs * validation <= 0.05 * left
 
 
 @given(st.integers(1, 5), st.floats(0, 3))
@@ -197,7 +195,6 @@ def test_a_probe_times_real_steps(material):
     found = probe(material("train.steps=1"), 30.0)
     for seconds in (found.step_s, found.validation_s, found.once_s, found.pixel_s):
         assert 0 < seconds < 60
-    assert found.most_steps is None
 
 
 def test_one_plan_gives_one_result(small, new_store, tmp_path, material):

@@ -55,8 +55,8 @@ class DeepSource(Around):
     def _part(self, part: Box) -> Voxels:
         """Voxels of a box inside one layer."""
         last = self._last
-        if last is not None and _holds(last[0], part):
-            return last[1][_within(part, last[0])]
+        if last is not None and part.within(last[0]):
+            return last[1][part.slices_in(last[0])]
         del last  # before the next one is read: memory is that of one
         first = part.start[0] - part.start[0] % self.depth
         stop = min(first + self.depth, self.shape[0])
@@ -66,7 +66,7 @@ class DeepSource(Around):
         self._last = None
         voxels = self.source.read(layer)
         self._last = layer, voxels
-        return voxels[_within(part, layer)]
+        return voxels[part.slices_in(layer)]
 
 
 def anew(source: Source) -> Source:
@@ -76,17 +76,3 @@ def anew(source: Source) -> Source:
     again = copy(source)
     again.source = anew(source.source)
     return again
-
-
-def _holds(place: Box, part: Box) -> bool:
-    """Whether every voxel of ``part`` lies in ``place``."""
-    axes = zip(place.start, part.start, part.stop, place.stop, strict=True)
-    return all(a <= b and c <= d for a, b, c, d in axes)
-
-
-def _within(part: Box, place: Box) -> tuple[slice, ...]:
-    """Slices of a box in an array that lies at ``place``."""
-    return tuple(
-        slice(a - origin, b - origin)
-        for a, b, origin in zip(part.start, part.stop, place.start, strict=True)
-    )

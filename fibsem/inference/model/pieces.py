@@ -12,7 +12,7 @@ import numpy.typing as npt
 from fibsem.analysis.estimates import Estimate
 from fibsem.data.lattices import Lattices
 from fibsem.data.pieces import Pieces
-from fibsem.data.sampling import LabelledWindow
+from fibsem.data.windows import LabelledWindow
 from fibsem.models.spec import ModelSpec
 
 FloatArray = npt.NDArray[np.float32]

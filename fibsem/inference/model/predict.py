@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from fibsem.data.sampling import LATTICE, LabelledWindow, LatticeSample, Pixels, cut_patches
+from fibsem.data.sampling import LATTICE, LatticeSample, Pixels, cut_patches
+from fibsem.data.windows import LabelledWindow
 from fibsem.errors import UserError
 from fibsem.geometry import Triple
 from fibsem.inference.model.memory import ask_for, bytes_per_pixel

@@ -1,8 +1,13 @@
 """What an extent says, and what correction, windows and labels make of it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tifffile
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
 
 from fibsem.data.corrected import CorrectedVolume, mirrored
 from fibsem.data.labels import IGNORE
@@ -11,6 +16,7 @@ from fibsem.data.material import Extent, find_extent, known_extent
 from fibsem.data.preprocessing import Recipe, fit_correction
 from fibsem.data.samples import left_out
 from fibsem.data.volumes import ArrayVolume, create_volume
+from fibsem.data.volumes.source import Around
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from tests.data.material.films import SHAPE, drifted, film, turned, with_bar, with_blanks
@@ -117,6 +123,39 @@ def test_beside_an_edge_that_is_not_straight_the_nearest_material_is_mirrored():
     inside = np.ones((2, 8), bool)
     inside[:, :3] = False
     assert mirrored(grey, inside)[0].tolist() == [6, 5, 4, 3, 4, 5, 6, 7]
+
+
+@given(st.integers(0, 10_000), st.floats(0.02, 0.98), st.integers(0, 3))
+def test_a_part_is_that_of_the_whole_slice_whatever_the_material_looks_like(seed, share, smooth):
+    """To the bit: where two pixels are equally near the same one is taken."""
+    rng = np.random.default_rng(seed)
+    noise = gaussian_filter(rng.normal(size=(24, 31)), smooth)
+    mask = noise < np.quantile(noise, share)
+    volume = ArrayVolume(rng.integers(0, 255, (1, 24, 31)).astype("u1"))
+    extent = Extent((1, 24, 31), mask=ArrayVolume(mask[None].astype("u1")))
+    seen = CorrectedVolume(volume, fit_correction(volume, Recipe(), extent=extent), extent)
+    whole = seen.read(Box((0, -20, -20), (1, 44, 51)))
+    y, x = rng.integers(-20, 30, 2).tolist()
+    bottom, right = y + int(rng.integers(1, 14)), x + int(rng.integers(1, 14))
+    part = seen.read(Box((0, y, x), (1, bottom, right)))
+    assert np.array_equal(part, whole[:, y + 20 : bottom + 20, x + 20 : right + 20])
+
+
+def test_what_lies_far_from_a_rim_is_read_without_the_rest_of_its_slice():
+    volume = ArrayVolume(drifted(GREY))
+    extent = find_extent(volume)
+    seen = CorrectedVolume(volume, fit_correction(volume, Recipe(), extent=extent), extent)
+    read, source = [], volume.source
+
+    class Told(Around):
+        def read(self, box):
+            read.append(box)
+            return source.read(box)
+
+    told = replace(seen, volume=volume.with_source(Told(source)))
+    box = Box((12, 100, 100), (13, 120, 130))
+    assert np.array_equal(told.read(box), seen.read(box))
+    assert read == [box]
 
 
 @pytest.fixture
