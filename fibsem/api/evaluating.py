@@ -270,11 +270,12 @@ def _planned(
     """The configuration with what the budget pays for."""
     from fibsem.evaluation.protocol import plan_evaluation
     from fibsem.training.material import Material
-    from fibsem.training.planned import planned
+    from fibsem.training.planned import planned, work_of
 
     material, tree = Material(dataset, given.run), given.tree
 
     def make(budget_s: float) -> Plan:
         return plan_evaluation(material, tree["seeds"], config.patch_limit, budget_s, worked.began)
 
-    return planned(given, folder, dataset.hash, make, anew=tree["overwrite"])
+    work = work_of("evaluate", given.run.spec)
+    return planned(given, folder, dataset.hash, make, work=work, anew=tree["overwrite"])

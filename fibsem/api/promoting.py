@@ -149,14 +149,14 @@ def run(tree: Tree) -> PromoteResult:
     dataset = obtain(given.data, given.split)
     look_at(dataset, SPLITS)
 
-    from fibsem.promotion.budget import plan_promotion, values
+    from fibsem.promotion.budget import plan_promotion, slowest_network, values
     from fibsem.promotion.final import final_configuration
     from fibsem.promotion.promotion import promote as promote_trials
     from fibsem.promotion.setting import Promotion
     from fibsem.promotion.trials import best_trials
     from fibsem.tracking.runs import Tracking
     from fibsem.tracking.store import one_decision
-    from fibsem.training.planned import planned, say_unplanned
+    from fibsem.training.planned import planned, say_unplanned, work_of
     from fibsem.training.worked import worked_on
 
     tracking = Tracking.open(given.tracking, dataset.name)
@@ -175,10 +175,12 @@ def run(tree: Tree) -> PromoteResult:
     plan, anew = None, tree["overwrite"]
     working = worked_on(folder, began, budgeted=given.budget.planned, anew=anew)
     with at_work(folder), working as worked:
-        if any(final.spec.is_network for final in finals):
+        slowest = slowest_network([trial.epoch_s for trial in trials], finals)
+        if slowest is not None:
             make = partial(plan_promotion, given, trials, finals, dataset, worked.began)
+            work = work_of("promote", finals[slowest].spec)
             given, plan = planned(
-                given, folder, dataset.hash, make, of=which, anew=anew, values=values
+                given, folder, dataset.hash, make, of=which, work=work, anew=anew, values=values
             )
         else:
             say_unplanned(given, finals[0].spec)

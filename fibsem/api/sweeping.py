@@ -233,14 +233,16 @@ def search(prepared: Prepared) -> SweepResult:
     from fibsem.search.workers import run_workers
     from fibsem.system.progress import Progress
     from fibsem.tracking.runs import Tracking
-    from fibsem.training.planned import planned
+    from fibsem.training.planned import named_plan, planned, work_of
     from fibsem.training.worked import worked_on
 
     given, asked, material = prepared.given, prepared.settings, prepared.material
     tree, config, dataset = given.tree, material.config, material.dataset
     what, anew = (tree["model"]["name"], str(config.spec.nbhd)), tree["overwrite"]
     folder = output_folder("sweep", tree, dataset.name, *what)
-    tracking = Tracking.open(config.tracking, dataset.name)
+    tracking, work = Tracking.open(config.tracking, dataset.name), work_of("sweep", config.spec)
+    # it may lie in the folder that is emptied
+    named = named_plan(given.budget.plan, dataset.hash, work) if config.spec.is_network else None
     if anew:
         with at_work(folder):
             begin_anew(study_name(tree["study"], folder), asked.storage, folder, tracking)
@@ -250,7 +252,7 @@ def search(prepared: Prepared) -> SweepResult:
         if config.spec.is_network:
             given, plan = planned(
                 given, folder, dataset.hash, lambda seconds: prepared.plan(seconds, worked.began),
-                anew=anew, values=values,
+                work=work, anew=anew, named=named, values=values,
             )  # fmt: skip
         limit_s = given.budget.seconds
         if plan is not None:

@@ -151,7 +151,7 @@ def _train(
     from fibsem.training.instead import said_first
     from fibsem.training.learner import Learner
     from fibsem.training.plan import Plan, forecast, plan_trainings
-    from fibsem.training.planned import planned, say_unplanned
+    from fibsem.training.planned import planned, say_unplanned, work_of
     from fibsem.training.probing import probe
     from fibsem.training.results import Epoch
     from fibsem.training.run import Job, run_job
@@ -167,14 +167,15 @@ def _train(
 
     plan = None
     if material.config.spec.is_network:
-        given, plan = planned(given, folder, data, make, anew=anew)
+        work = work_of("train", material.config.spec)
+        given, plan = planned(given, folder, data, make, work=work, anew=anew)
     else:
         say_unplanned(given, material.config.spec)
     begins = anew or not (folder / "result.json").is_file()
     said = said_first(material) if plan is None and begins else None
     if said:
         print(said)
-    told = said is not None or plan is not None
+    foreseen = said is not None or plan is not None
     tracking = Tracking.open(material.config.tracking, material.dataset.name)
     job = Job(
         given=given,
@@ -188,7 +189,7 @@ def _train(
         def show(epoch: Epoch) -> None:
             text = f"loss {epoch.val['loss']:.4f}, mIoU {epoch.val['miou']:.4f}"
             progress(text, epoch.epoch + 1, job.config.train.epochs)
-            if epoch.epoch == 0 and not told and (said := forecast(epoch, job.config.train)):
+            if epoch.epoch == 0 and not foreseen and (said := forecast(epoch, job.config.train)):
                 print(said)
 
         material = material.for_config(job.config)

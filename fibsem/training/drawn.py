@@ -29,10 +29,10 @@ def drawn_pixels(supply: Supply, size: int, rng: np.random.Generator) -> Pixels:
     A class that none of the windows holds is left out of this epoch.
     """
     chances = [_of_class(supply, value) for value in (0, 1)]
-    there = [value for value in (0, 1) if chances[value].any()]
-    drawn = [_places(supply, k, chances[k], size // len(there), rng) for k in there]
+    classes = [value for value in (0, 1) if chances[value].any()]
+    drawn = [_places(supply, k, chances[k], size // len(classes), rng) for k in classes]
     window, y, x = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
-    label = np.repeat(np.array(there, np.uint8), size // len(there))
+    label = np.repeat(np.array(classes, np.uint8), size // len(classes))
     return Pixels(window, y, x, label).take(rng.permutation(len(label)))
 
 

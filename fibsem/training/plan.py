@@ -55,6 +55,8 @@ class Plan:
         Of the learning rate.
     settings
         Those that it was made for, as a hash, and what else; by its steps a plan is the same.
+    work
+        What it plans, command and network; empty where a version before made it.
     """
 
     budget_s: float
@@ -70,6 +72,11 @@ class Plan:
     disk_mib: float | None = None
     schedule: str = "cosine"
     settings: str = field(default="", compare=False)
+    work: str = field(default="", compare=False)
+
+    def is_of(self, work: str) -> bool:
+        """Whether it may be repeated for a command and a network."""
+        return self.work in ("", work)
 
     @property
     def trial_s(self) -> float:

@@ -25,7 +25,9 @@ def planned(
     make: Callable[[float], Plan],
     *,
     of: str = "",
+    work: str = "",
     anew: bool = False,
+    named: Plan | None = None,
     values: Callable[[Plan, float | None], dict[str, Any]] = Plan.values,
 ) -> tuple[Configuration, Plan | None]:
     """The configuration with what its budget pays for; the plan is made once, and kept.
@@ -41,36 +43,39 @@ def planned(
         settings and that no results go on by.
     of
         What it is made for beyond the settings, as the trials of a promotion.
+    work
+        What is planned, command and network; see :func:`work_of`.
     anew
         Whatever is there, is removed.
+    named
+        What :func:`named_plan` gave, for commands that remove its file before.
     values
         What a plan sets of the configuration, and after how many seconds trainings are cut off.
 
     Raises
     ------
     UserError
-        If ``plan`` is none, or of another dataset.
+        If ``plan`` is none, or of another dataset, command or network.
     """
     budget, kept = given.budget, folder / FILE
     if not budget.planned:
         return given, None
     results = None if anew else _plan_of_results(folder)
     if budget.plan is not None:
-        if not budget.plan.is_file():
-            raise UserError(
-                f"`plan` must be a file that a command has left, but {budget.plan} is not there."
-            )
-        plan = read_plan(budget.plan, data)
+        plan = named or named_plan(budget.plan, data, work)
+        assert plan is not None
         if plan != results:
             _refuse_another(folder, results, plan.budget_s)
     else:
         assert budget.seconds is not None
         settings = f"{given.planning} {of}".strip()
         earlier = read_plan(kept, data) if kept.is_file() and not anew else None
-        of_these = earlier is not None and (results is not None or earlier.settings == settings)
+        of_these = earlier is not None and (
+            results is not None or (earlier.settings == settings and earlier.is_of(work))
+        )
         if earlier is None or not of_these or earlier.budget_s != budget.seconds:
             _refuse_another(folder, results, budget.seconds)
-            earlier = replace(make(budget.seconds), settings=settings)
+            earlier = replace(make(budget.seconds), settings=settings, work=work)
         plan = earlier
     write_json(kept, plan.to_json())
     print(plan.sentence())
@@ -81,6 +86,32 @@ def planned(
         study = ", which is not the protocol of experiment=thesis" if of_study else ""
         print(f"budget: {', '.join(others)}{study}")
     return given.with_values(set_by), plan
+
+
+def work_of(command: str, spec: ModelSpec) -> str:
+    """What a plan is of: ``train of 2dcnn 33x33x3``."""
+    return f"{command} of {spec.name} {spec.nbhd}"
+
+
+def named_plan(path: Path | None, data: str, work: str) -> Plan | None:
+    """The plan of ``plan=FILE``; None where none is named.
+
+    Raises
+    ------
+    UserError
+        If it is not there, or of another dataset, command or network.
+    """
+    if path is None:
+        return None
+    if not path.is_file():
+        raise UserError(f"`plan` must be a file that a command has left, but {path} is not there.")
+    plan = read_plan(path, data)
+    if not plan.is_of(work):
+        raise UserError(
+            f"`plan` must be of this command and network ({work}), but {path} is of {plan.work}; "
+            "budget= makes a new one."
+        )
+    return plan
 
 
 def say_unplanned(given: Configuration, spec: ModelSpec) -> None:

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fibsem import models, sweep
+from fibsem.api.sweeping import prepare, search
 from fibsem.config import Configuration, SearchConfig, TrainConfig, compose
+from fibsem.errors import UserError
 from fibsem.search import budget
 from fibsem.search.budget import (
     MOST_TRIALS,
@@ -141,6 +143,29 @@ def test_a_hard_budget_begins_no_trial_when_it_is_used_up(worked_s, limit_s, lef
 def test_networks_of_a_space_are_timed_on_average():
     found = mean([Probe(0.1, 1.0, 4.0, 1e-6), Probe(0.3, 2.0, 8.0, 3e-6)])
     assert (found.step_s, found.validation_s, found.once_s) == pytest.approx((0.2, 1.5, 6.0))
+
+
+@pytest.mark.slow
+def test_a_sweep_is_begun_anew_by_the_plan_in_its_own_folder(tiny, new_store, tmp_path, material):
+    """It is read before the folder is emptied, and refused before, too."""
+    plan, folder = Plan(600.0, material().dataset.hash, 1, 1, 3, 0.1, 0.2, 5.0), tmp_path / "one"
+    folder.mkdir()
+    kept = folder / "plan.json"
+    kept.write_text(json.dumps(replace(plan, work="sweep of 2dcnn 11x11x3").to_json()))
+    given = [
+        f"data.path={tiny}", "nbhd=11x11x3", "space=smoke", *new_store(tmp_path),
+        f"output={folder}", f"plan={kept}", "overwrite=true",
+    ]  # fmt: skip
+    found = []
+    for _ in range(2):
+        sweep.main(compose("sweep", given))
+        found.append(json.loads((folder / "summary.json").read_text()))
+    assert found[0]["plan"] == found[1]["plan"] == json.loads(kept.read_text())
+    assert found[0]["best"]["run_id"] != found[1]["best"]["run_id"]
+    kept.write_text(json.dumps(replace(plan, work="train of 2dcnn 11x11x3").to_json()))
+    with pytest.raises(UserError, match="of this command and network"):
+        search(prepare(compose("sweep", given)))
+    assert json.loads((folder / "summary.json").read_text()) == found[1]
 
 
 @pytest.mark.slow

@@ -140,6 +140,26 @@ def test_a_plan_is_of_its_network_until_results_go_on_by_it(tmp_path):
     assert planned(small, tmp_path, "abc", never)[1].steps == 3
 
 
+def test_a_plan_of_another_command_or_network_is_refused(tmp_path):
+    """A sweep by the plan of a training would have one trial, a training that of thirteen."""
+    given, of = tree("budget=1min"), "train of 2dcnn 11x11x3"
+    _, made = planned(given, tmp_path / "one", "abc", lambda seconds: PLAN, work=of)
+    assert made == replace(PLAN, work=of) == read_plan(tmp_path / "one" / FILE, "abc")
+    again = tree(f"plan={tmp_path / 'one' / FILE}")
+    assert planned(again, tmp_path / "two", "abc", never, work=of)[1] == made
+    for other in ("sweep of 2dcnn 11x11x3", "train of unet 11x11x3"):
+        with pytest.raises(
+            UserError,
+            match=rf"of this command and network \({other}\), but .* is of ",
+        ):
+            planned(again, tmp_path / "two", "abc", never, work=other)
+    another = planned(given, tmp_path / "one", "abc", lambda seconds: PLAN, work=other)[1]
+    assert another.work == other  # nothing goes on by the one before
+    write_json(tmp_path / "before.json", PLAN.to_json())
+    before = tree(f"plan={tmp_path / 'before.json'}")
+    assert planned(before, tmp_path / "two", "abc", never, work=of)[1] == PLAN
+
+
 def test_without_a_budget_nothing_is_planned(tmp_path):
     assert planned(tree(), tmp_path, "abc", never) == (tree(), None)
     assert list(tmp_path.iterdir()) == []

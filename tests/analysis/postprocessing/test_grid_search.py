@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from fibsem.analysis.metrics import pooled
-from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare, SearchGrid, search
+from fibsem.analysis.postprocessing import (
+    PostProcessing,
+    ScoredSquare,
+    SearchGrid,
+    grid_search,
+    search,
+)
+from fibsem.analysis.postprocessing.grid_search import held_bytes
 
 
 def exhaustive(squares, grid):
@@ -69,6 +76,40 @@ def test_any_grid(seed, sizes, margin, sigmas, thresholds, rounds, min_sizes):
     squares = [make_square(rng, size, margin) for size in sizes]
     grid = SearchGrid(tuple(sigmas), tuple(thresholds), rounds, tuple(min_sizes))
     assert_equal_to_trying_everything(squares, grid)
+
+
+def of_noise(side, sigma):
+    """A square of noise that is as rough as the smoothing says."""
+    noise = gaussian_filter(np.random.default_rng(0).normal(size=(side, side)), sigma)
+    scores = ((noise - noise.min()) / np.ptp(noise)).astype(np.float32)
+    return ScoredSquare(scores, (scores > 0.5).astype(np.uint8), np.s_[0:side, 0:side])
+
+
+@pytest.mark.parametrize(("sigma", "measured"), [(0, 1862), (1, 533), (3, 122)])
+def test_what_a_thread_holds_grows_with_the_roughness_of_the_scores(sigma, measured):
+    """Bytes a pixel, as measured from outside."""
+    grid = SearchGrid((0.0,), tuple(np.linspace(0.05, 0.95, 90)), (1,), (0, 100, 200))
+    told = held_bytes(of_noise(1000, sigma), grid) / 1000**2
+    assert measured < told < 1.5 * measured
+
+
+def test_so_many_threads_try_large_squares_as_fit_in_memory(monkeypatch):
+    """A whole slice for every core would be tens of gigabytes; what is found is the same."""
+    square, grid = of_noise(300, 1), SearchGrid((1.0, 2.0), (0.4, 0.5, 0.6))
+    threads, pool = [], grid_search.ThreadPoolExecutor
+    monkeypatch.setattr(grid_search.os, "sched_getaffinity", lambda _: set(range(16)))
+    monkeypatch.setattr(
+        grid_search, "ThreadPoolExecutor", lambda count: threads.append(count) or pool(count)
+    )
+    found = []
+    for fit in (0.5, 3.2, 500):
+        gib = 2 * fit * held_bytes(square, grid) / 2**30
+        monkeypatch.setattr(grid_search, "machine_gib", lambda gib=gib: gib)
+        found.append(search([square], grid)[1])
+    assert threads == [1, 3, 16]
+    assert np.array_equal(found[0], found[1])
+    assert np.array_equal(found[0], found[2])
+    search([], grid)
 
 
 def test_the_first_of_equals_is_taken():
