@@ -70,12 +70,16 @@ class Estimate:
 
     @property
     def natural(self) -> dict[str, float]:
-        """Figures as of all labelled pixels, at the threshold that is best for their mIoU."""
+        """Figures as of all labelled pixels, at the threshold that is best for their mIoU.
+
+        With the median over squares of the IoU of pore, where there is one; see
+        :func:`fibsem.analysis.metrics.over_squares`.
+        """
         share = np.array(self.counts) / sum(self.counts)
         mious = self._figures(share, slice(None))["miou"][0]
         level = int(PLACES[np.nanargmax(mious[PLACES])])
         at = {"threshold": float(THRESHOLDS[level]), "label_porosity": float(share[0])}
-        return {**_with_errors(self._figures(share, level)), **at}
+        return {**_with_errors(self._figures(share, level)), **at, **self._median(level)}
 
     @property
     def alike(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
@@ -123,6 +127,17 @@ class Estimate:
         sums = np.bincount(index, values, squares * 2 * length).reshape(squares, 2, length)
         whole = sums.sum(axis=0, keepdims=True)
         return np.concatenate([whole, whole - sums])
+
+    def _median(self, level: int) -> dict[str, float]:
+        """Median over squares of the IoU of pore; those that neither hold nor get one are none."""
+        of_class = np.bincount(self.labels, self._weight, 2)
+        weight = self._weight * (np.array(self.counts) / of_class)[self.labels]
+        solid = self.scores >= np.float32(THRESHOLDS[level])
+        index = (self.square * 2 + self.labels) * 2 + solid
+        cells = np.bincount(index, weight, 4 * (int(self.square.max()) + 1)).reshape(-1, 2, 2)
+        union = cells[:, 0].sum(axis=1) + cells[:, 1, 0]
+        ious = cells[union > 0, 0, 0] / union[union > 0]
+        return {"iou_pore_median": float(np.median(ious))} if ious.size else {}
 
     def _figures(self, share: FloatArray, level: int | slice) -> dict[str, FloatArray]:
         """Figures by replicate (and threshold), where the classes have these shares."""

@@ -149,7 +149,7 @@ def run(tree: Tree) -> PromoteResult:
     dataset = obtain(given.data, given.split)
     look_at(dataset, SPLITS)
 
-    from fibsem.promotion.budget import plan_promotion, slowest_network, values
+    from fibsem.promotion.budget import Took, foretold, plan_promotion, slowest_network, values
     from fibsem.promotion.final import final_configuration
     from fibsem.promotion.promotion import promote as promote_trials
     from fibsem.promotion.setting import Promotion
@@ -184,6 +184,14 @@ def run(tree: Tree) -> PromoteResult:
             )
         else:
             say_unplanned(given, finals[0].spec)
+        if plan is None and slowest is not None:
+            one, of_each = trials[slowest], tuple(trial.architecture for trial in trials)
+            took = Took(
+                one.epoch_s, sum(trial.train_s for trial in trials),
+                one.seconds_per_gigapixel or 0.0, Configuration(one.tree).run.train, of_each,
+            )  # fmt: skip
+            if said := foretold(given, took, finals[slowest].train, dataset):
+                print(said)
         record = promote_trials(Promotion(given, dataset, folder, tracking), trials)
         if plan is not None:
             record |= plan.told(worked.finish())

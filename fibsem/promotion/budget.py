@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from fibsem.analysis.postprocessing import SampledParts, ScoredSquare, search, search_by_sample
-from fibsem.config import Configuration, PostProcessingConfig, PromoteConfig, RunConfig
+from fibsem.config import (
+    Configuration,
+    PostProcessingConfig,
+    PromoteConfig,
+    RunConfig,
+    TrainConfig,
+)
 from fibsem.data.dataset import Dataset
 from fibsem.data.pieces import MOST
 from fibsem.data.pieces import SIDE as PIECE
@@ -19,6 +26,7 @@ from fibsem.data.split import SPLITS
 from fibsem.inference.model.views import SYMMETRIES
 from fibsem.promotion.trials import Trial
 from fibsem.training.estimate import duration
+from fibsem.training.instead import FEWEST_STEPS, LONG_S
 from fibsem.training.material import Material
 from fibsem.training.plan import Plan, plan_trainings
 from fibsem.training.probing import probe
@@ -46,9 +54,7 @@ def plan_promotion(
     slowest = slowest_network([trial.epoch_s for trial in trials], finals)
     assert slowest is not None
     timed = probe(Material(dataset, finals[slowest]), budget_s)
-    count = min(promotion.candidates, len(trials)) + promotion.ensemble - 1
-    if promotion.mixed:
-        count = max(promotion.ensemble, len({trial.architecture for trial in trials}))
+    count = final_trainings(promotion, [trial.architecture for trial in trials])
     volumes_s = timed.pixel_s * volumes_px(given, dataset) if given.tree["segment"] else 0.0
     known_s = (
         again * sum(trial.train_s for trial in trials)
@@ -61,6 +67,56 @@ def plan_promotion(
     if volumes_s:
         instead.append(f"segment=false (leaves {duration(volumes_s)} of whole volumes for later)")
     return plan_trainings(timed, budget_s, spent_s, dataset.hash, trials=count, instead=instead)
+
+
+def final_trainings(promotion: PromoteConfig, architectures: Sequence[str]) -> int:
+    """Candidates of trials of these architectures, and the other members of an ensemble."""
+    if promotion.mixed:
+        return max(promotion.ensemble, len(set(architectures)))
+    return min(promotion.candidates, len(architectures)) + promotion.ensemble - 1
+
+
+@dataclass(frozen=True)
+class Took:
+    """What trials took in their sweep: one epoch of the slowest, and all of all together.
+
+    ``train`` and ``seconds_per_gigapixel`` are of the slowest, too; ``architectures`` of each.
+    """
+
+    epoch_s: float
+    train_s: float
+    seconds_per_gigapixel: float
+    train: TrainConfig
+    architectures: tuple[str, ...]
+
+
+def foretold(given: Configuration, took: Took, final: TrainConfig, dataset: Dataset) -> str | None:
+    """What is said before a promotion without a budget; None where it takes no hour.
+
+    Nothing is timed; a store that does not know what trials took has nothing said.
+    """
+    each_s = took.epoch_s * final.epochs * _longer(took.train, final)
+    each_s = min(each_s, final.max_seconds or math.inf)
+    count = final_trainings(given.promotion, took.architectures)
+    again_s = (given.rank.seeds if len(took.architectures) > 1 else 0) * took.train_s
+    pixels = volumes_px(given, dataset) if given.tree["segment"] else 0
+    volumes_s = pixels * took.seconds_per_gigapixel / 1e9
+    parts = {"trials anew": again_s, "final trainings": count * each_s, "volumes": volumes_s}
+    if (total_s := sum(parts.values())) <= LONG_S:
+        return None
+    where = ", ".join(f"{name} {duration(seconds)}" for name, seconds in parts.items())
+    left_s = LONG_S - again_s - volumes_s
+    instead = f"budget=1h would leave {duration(left_s)} to the final trainings instead"
+    if left_s < count * FEWEST_STEPS:  # a step may take a second
+        instead = "budget=1h is too short for a promotion like this: rank.k=1 or segment=false"
+    return f"estimated time: {duration(total_s)} ({where})\n{instead}"
+
+
+def _longer(before: TrainConfig, final: TrainConfig) -> float:
+    """How much longer an epoch of the final training is than one of the trial."""
+    if before.steps is None:
+        return final.share / before.share if final.steps is None else 1.0
+    return (final.steps or before.steps) / before.steps
 
 
 def slowest_network(epoch_s: Sequence[float], finals: Sequence[RunConfig]) -> int | None:

@@ -104,6 +104,9 @@ def promotions(results: Results) -> Section:
             "reason": result.record["gate"]["reason"],
             "validation mIoU": _figure(result.record["val_all"]["miou"]),
             "test mIoU": _figure(result.record["test_all"]["miou"]),
+            "test pore IoU, median of squares": _figure(
+                result.record["test_all"].get("iou_pore_median", "")  # versions before had none
+            ),
             "test porosity %": percent(result.record["test_all"].get("porosity")),
             "labelled porosity %": percent(result.record["test_all"].get("label_porosity")),
             "post-processing": _named(result.record["postprocessing"]),

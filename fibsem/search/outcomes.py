@@ -69,10 +69,12 @@ class Outcome:
     @property
     def figures(self) -> dict[str, float]:
         """Loss and overlaps of a complete one, whatever its goals, by their names in MLflow."""
+        val_all = self.record.get("val_all") or {}
         named = {
             names.VAL_LOSS: self.val.get("loss"),
             names.VAL_MIOU: self.val.get("miou"),
-            names.VAL_ALL_MIOU: (self.record.get("val_all") or {}).get("miou"),
+            names.VAL_ALL_MIOU: val_all.get("miou"),
+            names.VAL_ALL_MEDIAN: val_all.get("iou_pore_median"),
         }
         return {key: value for key, value in named.items() if self.complete and value is not None}
 

@@ -50,5 +50,6 @@ def _row(rank: int, one: Outcome, goals: Sequence[Objective], experiment: str) -
         "trial": f"[{one.number}](#/experiments/{experiment}/runs/{one.run_id})",
         **figures,
         names.VAL_MIOU: one.val["miou"],
+        **{key: v for key, v in one.figures.items() if key == names.VAL_ALL_MEDIAN},
         **one.values,
     }

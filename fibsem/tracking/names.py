@@ -40,6 +40,7 @@ PROMOTE, RANKING, FINAL = "promote", "ranking", "final"
 
 # Metrics. Groups before the stroke are those of :class:`fibsem.training.results.TrialResult`.
 VAL_LOSS, VAL_MIOU, VAL_ALL_MIOU = "val/loss", "val/miou", "val_all/miou"
+VAL_ALL_MEDIAN = "val_all/iou_pore_median"
 TRAIN_LOSS, LEARNING_RATE = "train/loss", "train/learning_rate"
 EPOCH_S, VAL_S, TRAIN_S = "time/epoch_s", "time/val_s", "time/train_s"
 COST, PREDICTED_COST = "cost/seconds_per_gigapixel", "cost/predicted_seconds_per_gigapixel"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from fibsem.analysis.metrics import Confusion, cross_entropy, pooled
+from fibsem.analysis.metrics import Confusion, cross_entropy, over_squares
 from fibsem.analysis.postprocessing import FloatArray, PostProcessing, ScoredSquare
 from fibsem.data.corrected import CorrectedVolume
 from fibsem.data.labels import IGNORE
@@ -69,7 +69,7 @@ def score_all(
     split: Split,
     steps: PostProcessing = PostProcessing(),  # noqa: B008 - frozen
 ) -> dict[str, float]:
-    """Figures over every labelled pixel of a split, pooled over squares and samples.
+    """Figures over every labelled pixel of a split, pooled over squares and samples, and a median.
 
     The loss is that of the scores, whatever the post-processing.
     """
@@ -83,4 +83,4 @@ def score_all(
         loss = cross_entropy(square.labels[labelled], square.scores[square.inner][labelled])
         losses.append((loss, int(labelled.sum())))
     loss = sum(value * n for value, n in losses) / sum(n for _, n in losses)
-    return {**pooled(confusions).record(), "loss": loss}
+    return {**over_squares(confusions), "loss": loss}

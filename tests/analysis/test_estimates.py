@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fibsem.analysis.estimates import TRIED, Estimate
-from fibsem.analysis.metrics import Confusion, balanced_scores, cross_entropy
+from fibsem.analysis.metrics import Confusion, balanced_scores, cross_entropy, over_squares
 
 
 def made_up(squares=12, pixels=400, share=0.2, seed=0):
@@ -37,6 +37,29 @@ def test_of_all_pixels_the_figures_are_those_that_are_counted():
         found["miou"], abs=1e-9
     )
     assert found["loss"] == pytest.approx(cross_entropy(labels, scores))
+
+
+def test_the_median_of_squares_is_that_of_whole_squares():
+    """Of weighted draws, too, of which each class has as many as there are labelled."""
+    labels, scores, square = made_up()
+    found = estimate_of(labels, scores, square).natural
+    each = [
+        Confusion.at_threshold(labels[square == k], scores[square == k], found["threshold"])
+        for k in range(square.max() + 1)
+    ]
+    assert found["iou_pore_median"] == pytest.approx(over_squares(each)["iou_pore_median"])
+    assert abs(found["iou_pore_median"] - found["iou_pore"]) > 1e-3
+    half = labels == 1  # every solid stands for two, of which one was drawn
+    twice = [np.concatenate([part, part[half]]) for part in (labels, scores, square)]
+    counts = int((labels == 0).sum()), 2 * int(half.sum())
+    drawn = estimate_of(labels, scores, square, counts=counts).natural
+    assert drawn["iou_pore_median"] == pytest.approx(estimate_of(*twice).natural["iou_pore_median"])
+
+
+def test_squares_without_pores_have_no_median():
+    labels, square = np.array([0, 1, 1, 1], np.uint8), np.array([0, 0, 1, 1])
+    scores = np.array([0.1, 0.9, 0.9, 0.8], np.float32)
+    assert estimate_of(labels, scores, square).natural["iou_pore_median"] == 1
 
 
 def test_balanced_figures_are_those_of_pixels_drawn_alike_from_both_classes():

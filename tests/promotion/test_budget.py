@@ -12,6 +12,8 @@ from fibsem.data.split import SPLITS
 from fibsem.errors import UserError
 from fibsem.promotion import budget
 from fibsem.promotion.budget import (
+    Took,
+    foretold,
     plan_promotion,
     search_s,
     slowest_network,
@@ -113,6 +115,30 @@ def planned(material, small, monkeypatch):
         return plan_promotion(promotion, trials, finals, dataset, begun, 900.0), timed
 
     return plan
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ((), None),
+        (("final.epochs=2400",),
+         "estimated time: 2.0 h (trials anew 100 s, final trainings 2.0 h, volumes 0 s)\n"
+         "budget=1h would leave 58 min to the final trainings instead"),
+        (("final.epochs=2400", "final.max_seconds=60"), None),
+        (("final.epochs=1200", "final.steps=8"), "estimated time: 2.0 h"),
+        (("rank.seeds=90",), "budget=1h is too short for a promotion like this: rank.k=1"),
+    ],
+)  # fmt: skip
+def test_a_promotion_of_over_an_hour_says_first_what_an_hour_would_do(material, small, given, said):
+    """By what its trials took: 20 and 30 s, the slower one 3 s an epoch of four steps."""
+    how = ["rank.seeds=2", "segment=false", *given]
+    promotion = Configuration(compose("promote", [*small[:2], *how]))
+    tree = compose("train", small)
+    final = final_configuration(tree, promotion.tree, 0).run.train
+    took = Took(3.0, 50.0, 100.0, Configuration(tree).run.train, ("2dcnn", "2dcnn"))
+    promotion = promotion.with_values({"candidates": 1})
+    found = foretold(promotion, took, final, material().dataset)
+    assert found is None if said is None else said in found
 
 
 def test_a_budget_is_planned_by_the_slowest_that_may_be_trained(planned):

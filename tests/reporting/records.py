@@ -35,7 +35,7 @@ def sweep(folder, study):
 
 
 def promotion(folder):
-    figures_ = {"miou": 0.6, "porosity": 0.3, "label_porosity": 0.31}
+    figures_ = {"miou": 0.6, "porosity": 0.3, "label_porosity": 0.31, "iou_pore_median": 0.4321}
     film = {"porosity": 0.305, "porosity_ci": [0.29, 0.32]}
     gate = {"passed": True, "reason": "there is no champion yet", "p_value": None}
     post = {"sigma": 1.0, "threshold": 0.5, "rounds": 1, "min_size": 0}

@@ -38,6 +38,8 @@ def test_two_promotions_of_one_version_keep_their_tables(tmp_path, report):
         "tables/version-1-ranking.csv",
         "tables/version-1-ranking-2.csv",
     ]
+    promotions = pd.read_csv(tmp_path / "report" / record["tables"][0])
+    assert list(promotions["test pore IoU, median of squares"]) == [0.4321, 0.4321]
     written = (tmp_path / "report" / record["tables"][2]).read_text()
     assert written == "rank,trial\n1,007\n"  # cell by cell, as the promotion wrote it
     for known in (

@@ -1,5 +1,7 @@
 """The ranking on the page of a sweep's parent run."""
 
+from dataclasses import replace
+
 from fibsem.search.outcomes import Outcome
 from fibsem.search.ranked import LONGEST, ranking_note
 from fibsem.search.slots import Attempt
@@ -23,6 +25,16 @@ def test_the_best_comes_first_with_its_link():
     ]
     best = ranking_note(trials, [Objective.named("val/miou")], "7").splitlines()[4]
     assert best.startswith("| 1 | [0]")
+
+
+def test_the_median_of_squares_stands_beside_it():
+    one = outcome(3, 0.5)
+    record = {**one.record, "val_all": {"miou": 0.7, "iou_pore_median": 0.625}}
+    one = replace(one, record=record)
+    assert one.figures["val_all/iou_pore_median"] == 0.625
+    head, _, row = ranking_note([one], [Objective.named("val/loss")], "7").splitlines()[2:]
+    assert head == "| rank | trial | val/loss | val/miou | val_all/iou_pore_median | model.blocks |"
+    assert row == "| 1 | [3](#/experiments/7/runs/run3) | 0.5 | 0.9 | 0.625 | 2 |"
 
 
 def test_a_description_holds_what_a_store_keeps():

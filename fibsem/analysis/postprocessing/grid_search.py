@@ -155,10 +155,10 @@ def held_bytes(square: ScoredSquare, grid: SearchGrid) -> float:
     """
     first = (max(0, (n - LOOKED_AT) // 2) for n in square.scores.shape)
     rows, columns = (slice(start, start + LOOKED_AT) for start in first)
-    seen = smooth(square.scores[rows, columns], min(grid.sigmas))
+    smoothed = smooth(square.scores[rows, columns], min(grid.sigmas))
     inner = np.s_[1:-1]
     beside = ((np.s_[:-2], inner), (np.s_[2:], inner), (inner, np.s_[:-2]), (inner, np.s_[2:]))
-    peaks = np.all([seen[inner, inner] > seen[other] for other in beside], axis=0)
+    peaks = np.all([smoothed[inner, inner] > smoothed[other] for other in beside], axis=0)
     each = PIXEL_BYTES + PEAK_BYTES * len(grid.thresholds) * peaks.sum() / max(1, peaks.size)
     return float(square.scores.size * each)
 
