@@ -28,11 +28,11 @@ def porosity_per_px_of_boundary(work: Work) -> float | None:
     """
     z, y, x = work.outputs.voxel_nm
     spacing: Spacing = (z, y, x) if z and y and x else (1.0, 1.0, 1.0)
-    moved = porosity_per_px_of_slices(_slices(work), spacing)
+    moved = porosity_per_px_of_slices(some_slices(work), spacing)
     return moved if np.isfinite(moved) else None
 
 
-def _slices(work: Work) -> Iterator[Phases]:
+def some_slices(work: Work) -> Iterator[Phases]:
     """Some slices that are there, as pores, solid and neither."""
     labels = reopen(work.outputs.labels.path, Manner(labels=True))
     table = np.full(256, NEITHER, np.uint8)

@@ -16,7 +16,8 @@ from fibsem.data.material import Extent, known_extent
 from fibsem.data.volumes import Volume, VoxelNm, known_nm
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
-from fibsem.inference.volume.boundary import porosity_per_px_of_boundary
+from fibsem.inference.volume.bands import one_class_bands
+from fibsem.inference.volume.boundary import porosity_per_px_of_boundary, some_slices
 from fibsem.inference.volume.budget import room_of
 from fibsem.inference.volume.executor import Load
 from fibsem.inference.volume.finishing import finish
@@ -150,6 +151,7 @@ def segment_volume(
             "voxel_nm_assumed": assumed_axes(stated, trained),
             "calibration": _calibration(segmenter, trained),
             **likeness,
+            "warnings": [*likeness["warnings"], *_bands(work, say)],
             **origin,
             **ledger.decided["measured"],
         }
@@ -252,6 +254,14 @@ def _unlike(
         *size_warnings(stated, trained), *grey_warnings(far),
         *scale_warnings(own.moments, learnt, scaling),
     ]  # fmt: skip
+
+
+def _bands(work: Work, say: Callable[[str], None]) -> list[str]:
+    """What is said of sides that are one class alone."""
+    warnings = list(one_class_bands(some_slices(work)))
+    for warning in warnings:
+        say(f"warning: {warning}")
+    return warnings
 
 
 def _provenance(ledger: Ledger, given: Mapping[str, Any], fresh: int) -> dict[str, Any]:
