@@ -27,8 +27,8 @@ from fibsem.training.batches import (
 from fibsem.training.checkpoint import continuation, restore, save
 from fibsem.training.estimating import Forward, estimate, estimator
 from fibsem.training.features import fit_features
-from fibsem.training.health import DivergedError, check_alive
-from fibsem.training.learner import Learner
+from fibsem.training.health import DivergedError, check_alive, check_taught, is_alive
+from fibsem.training.learner import Learner, Weights
 from fibsem.training.material import Material
 from fibsem.training.registered import forgotten
 from fibsem.training.results import Epoch
@@ -125,6 +125,7 @@ def train(
     model.set_weights(state.best_weights)
     check_alive(*score(learner.forward).alike)
     best = state.history[state.best]
+    state.say_kept()
     if own:
         traced.leave(material, learner)
     history, parameters = tuple(state.history), model.count_params()
@@ -181,17 +182,25 @@ def epoch_batches(material: Material, epoch: int) -> tuple[Batches, int]:
 def _epochs(
     learner: Learner, material: Material, score: Callable[[Forward], Estimate], state: TrainingState
 ) -> Iterator[Epoch]:
-    """Train to the end, an epoch at a time; a network that dies is begun again, once."""
+    """Train to the end, an epoch at a time; where a network dies another one is begun, once."""
     while not state.ended:
         started = time.perf_counter()
         try:
             epoch = _one_epoch(learner, material, score, state)
         except DivergedError as error:
+            if state.best_weights and not _lives(learner, score, state.best_weights):
+                state.forget()
             state.begin_again(error, time.perf_counter() - started)
             learner.begin(material.config.spec, material.config.seed + RESTART_SEED)
             continue
         state.take(epoch, learner.scored.get_weights)
         yield epoch
+
+
+def _lives(learner: Learner, score: Callable[[Forward], Estimate], weights: Weights) -> bool:
+    """Whether a network with these weights has learned something."""
+    learner.scored.set_weights(weights)
+    return is_alive(*score(learner.forward).alike)
 
 
 def _one_epoch(
@@ -216,8 +225,10 @@ def _one_epoch(
         raise DivergedError(f"the validation loss is {val['loss']} in epoch {epoch + 1}")
     ended = time.perf_counter()
     done = settings.done(epoch + 1, state.seconds + ended - started)
-    if settings.restart and state.restart is None and done >= WATCHED and epoch * steps >= UNTAUGHT:
+    watched = settings.restart and state.restart is None and done >= WATCHED
+    if watched and (epoch + 1) * steps >= UNTAUGHT:
         check_alive(*scores.alike)
+        check_taught([*(one.val["loss"] for one in state.history), val["loss"]], val["accuracy"])
     return Epoch(epoch, rate.last, train_loss, val, trained - started, ended - trained, val_all)
 
 

@@ -6,6 +6,8 @@ loss and an mIoU like any other, and a porosity of 0 or 100 %.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -16,6 +18,8 @@ from fibsem.errors import UserError
 SPREAD = 1e-3
 #: Share of the pixels below which a class counts as never given.
 NEVER = 0.01
+#: Balanced accuracy up to which a network hardly does more than guess.
+GUESSED = 0.55
 
 
 class DivergedError(UserError):
@@ -68,6 +72,41 @@ def check_alive(labels: npt.NDArray[np.integer], scores: npt.NDArray[np.floating
             f"a network must give both classes, but this one gives {name} for {given.min()} of the "
             f"{len(scores)} pixels of the validation sample, and its loss of {loss:.4f} is above "
             f"the {constant:.4f} of a constant"
+        )
+
+
+def is_alive(labels: npt.NDArray[np.integer], scores: npt.NDArray[np.floating]) -> bool:
+    """Whether :func:`check_alive` takes these scores."""
+    try:
+        check_alive(labels, scores)
+    except DivergedError:
+        return False
+    return True
+
+
+def check_taught(losses: Sequence[float], accuracy: float) -> None:
+    """Refuse a training that has taught its network nothing so far.
+
+    A high loss alone is no such sign: a network that is too sure may yet tell most pixels apart.
+
+    Parameters
+    ----------
+    losses
+        Cross-entropies of balanced validation pixels, one an epoch.
+    accuracy
+        On these pixels, of the last epoch.
+
+    Raises
+    ------
+    CollapsedError
+        If no loss is below that of a constant, and the network guesses.
+    """
+    constant = entropy(0.5)
+    if min(losses) > constant and accuracy < GUESSED:
+        raise CollapsedError(
+            f"a network must learn, but the validation loss of this one was {min(losses):.4f} at "
+            f"best, above the {constant:.4f} of a constant, and it gives the right class to "
+            f"{100 * accuracy:.0f} % of balanced pixels"
         )
 
 

@@ -27,9 +27,12 @@ class TrainingState:
     history
         Its epochs.
     best, best_weights
-        Number and weights of the best one; -1 before there is one.
+        Number and weights of the best one, of all networks that it was begun with; -1 before there
+        is one.
     restart, lost_s
         Epochs after which it was begun again, None where it was not; seconds of the epoch before.
+    over
+        Whether its last network has died.
     """
 
     settings: TrainConfig
@@ -38,32 +41,56 @@ class TrainingState:
     best_weights: Weights = field(default_factory=list)
     restart: int | None = None
     lost_s: float = 0.0
+    over: bool = False
 
     @property
     def seconds(self) -> float:
         """Time of training and validation so far."""
         return self.lost_s + seconds_of(self.history)
 
+    def forget(self) -> None:
+        """Forget the best weights: they are of a network that was dead then."""
+        self.best, self.best_weights = -1, []
+
     def begin_again(self, error: DivergedError, lost_s: float) -> None:
-        """Forget the best weights of a network that dies: another one is begun, once.
+        """Another network follows one that dies, once; the best weights stay, if there are any.
+
+        Parameters
+        ----------
+        error
+            What it dies of.
+        lost_s
+            Seconds of the epoch in which it does.
 
         Raises
         ------
         DivergedError
-            The ``error`` that it dies of, where there was another one already, or no time is left.
+            The ``error``, where nothing follows and nothing was kept.
         """
-        if self.restart is not None or not self.settings.restart:
+        if not self.settings.restart:
             raise error
-        self.restart, self.lost_s = len(self.history), lost_s
-        self.best, self.best_weights = -1, []
-        if self.ended:
+        self.lost_s += lost_s
+        self.over = self.restart is not None or self.ended
+        if self.over and self.best < 0:
             raise error
+        if not self.over:
+            self.restart = len(self.history)
+        print(f"warning: {error.args[0]}; {self._what_follows()}", file=sys.stderr)
+
+    def _what_follows(self) -> str:
+        kept = "" if self.best < 0 else f"epoch {self.best + 1}"
+        if self.over:
+            return f"nothing more is trained, and {kept} is kept"
         assert self.settings.learning_rate is not None
-        print(
-            f"warning: {error.args[0]}; begun again after epoch {self.restart}, from a learning "
-            f"rate of {RESTART_RATE * self.settings.learning_rate:g}",
-            file=sys.stderr,
-        )
+        rate = RESTART_RATE * self.settings.learning_rate
+        instead = f"; {kept} is kept if none is better" if kept else ""
+        return f"begun again after epoch {self.restart}, from a learning rate of {rate:g}{instead}"
+
+    def say_kept(self) -> None:
+        """Say where the best network is not the last one that was begun."""
+        if self.restart is not None and self.best < self.restart:
+            kept = f"kept: epoch {self.best + 1}, of the network that was begun first"
+            print(kept, file=sys.stderr)
 
     def rate(self, steps: int) -> Rate:
         """Learning rates of the next epoch; after a restart smaller ones, over what is left."""
@@ -82,18 +109,26 @@ class TrainingState:
     def take(self, epoch: Epoch, weights: Callable[[], Weights]) -> None:
         """Add an epoch, and keep its weights if it is the best by validation loss or mIoU."""
         self.history.append(epoch)
-        keep = self.settings.keep
-        sign = 1 if keep == "loss" else -1
-        if self.best < 0 or sign * epoch.val[keep] < sign * self.history[self.best].val[keep]:
+        if self.best < 0 or self._badness(epoch) < self._badness(self.history[self.best]):
             self.best, self.best_weights = epoch.epoch, weights()
+
+    def _badness(self, epoch: Epoch) -> float:
+        """What is smaller of a better epoch."""
+        return epoch.val["loss"] if self.settings.keep == "loss" else -epoch.val["miou"]
+
+    def _best_since(self, first: int) -> int:
+        """Number of the best epoch of one network, which began with ``first``."""
+        later = [self._badness(epoch) for epoch in self.history[first:]]
+        return first + later.index(min(later)) if later else first - 1
 
     @property
     def ended(self) -> bool:
-        """Whether epochs, patience or time are used up."""
+        """Whether epochs, patience or time are used up, or there is no network any more."""
         train, done = self.settings, len(self.history)
-        waited = done - 1 - max(self.best, (self.restart or 0) - 1)
+        waited = done - 1 - self._best_since(self.restart or 0)
         return (
-            done >= train.epochs
+            self.over
+            or done >= train.epochs
             or (train.patience is not None and waited >= train.patience and done > 0)
             or (train.max_seconds is not None and self.seconds >= train.max_seconds)
         )

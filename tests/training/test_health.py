@@ -6,14 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fibsem.config import Configuration, TrackingConfig
+from fibsem.config import Configuration, TrackingConfig, TrainConfig
 from fibsem.errors import one_line
 from fibsem.system.files import read_json
 from fibsem.tracking.runs import Tracking
 from fibsem.training import fit
+from fibsem.training.estimating import estimate
 from fibsem.training.failures import failure_of
-from fibsem.training.health import CollapsedError, DivergedError, check_alive
+from fibsem.training.health import CollapsedError, DivergedError, check_alive, check_taught
+from fibsem.training.results import Epoch
 from fibsem.training.run import Job, run_job
+from fibsem.training.state import TrainingState
 from tests.impossible import ALIVE, DEAD, LABELS, NOISE, sigmoid
 
 
@@ -114,11 +117,99 @@ def test_a_training_that_begins_to_die_is_begun_again_once_at_a_smaller_rate(
     rates = [epoch.learning_rate for epoch in trained.history]
     assert rates[1] < 0.11 * rates[0]
     assert rates[-1] < rates[1]
-    assert trained.best.epoch >= 1
+    assert trained.best.val["loss"] == min(epoch.val["loss"] for epoch in trained.history)
     said = capsys.readouterr().err
     assert "it is constant; begun again after epoch 1, from a learning rate of 0.001" in said
     again = fit.train(setting, checkpoint=file)  # finished: nothing is trained
     assert (again.restart, again.history) == (1, trained.history)
+
+
+@pytest.fixture
+def dies_late(monkeypatch):
+    """A training of which every network dies in its last epoch but one, or after it is begun again.
+
+    What it takes in the meantime is multiplied with ``alive``.
+    """
+    whole, kept = fit._one_epoch, {"alive": 1.0}
+
+    def dying(learner, material, score, state):
+        if len(state.history) == 3 and state.restart is None:
+            raise DivergedError("the training loss is nan in epoch 4")
+        epoch = whole(learner, material, score, state)
+        if state.restart is None:
+            layer = next(one for one in reversed(learner.scored.layers) if one.weights)
+            layer.kernel.assign(kept["alive"] * layer.kernel)
+        return epoch
+
+    monkeypatch.setattr(fit, "_one_epoch", dying)
+    return kept
+
+
+#: At whose rates the first network learns more in three epochs than the second one in one.
+LATE = ("train.epochs=4", "train.steps=20", "train.restart=true", "train.learning_rate=0.02")
+
+
+def test_what_a_network_has_learned_before_it_dies_is_kept(dies_late, material, capsys):
+    trained = fit.train(material(*LATE))
+    assert (trained.restart, len(trained.history)) == (3, 4)
+    losses = [epoch.val["loss"] for epoch in trained.history]
+    assert trained.best.val["loss"] == min(losses) < losses[3]
+    scored = estimate(material(*LATE), trained.model, "val").balanced["loss"]
+    assert scored == pytest.approx(trained.best.val["loss"], abs=1e-5)
+    said, number = capsys.readouterr().err, trained.best.epoch + 1
+    assert f"; epoch {number} is kept if none is better" in said
+    assert f"kept: epoch {number}, of the network that was begun first" in said
+
+
+def test_weights_of_a_network_that_was_dead_already_are_not_kept(dies_late, material, capsys):
+    dies_late["alive"] = 0.0
+    trained = fit.train(material(*LATE))
+    assert trained.best.epoch == trained.restart == 3
+    assert "kept" not in capsys.readouterr().err
+
+
+def epoch(number, loss):
+    return Epoch(number, 0.1, loss, {"loss": loss, "miou": 1 - loss}, 5.0, 1.0)
+
+
+@pytest.mark.parametrize("begun_again", [False, True])
+def test_where_nothing_can_follow_the_best_is_what_it_comes_to(begun_again, capsys):
+    """No time is left, or the second network dies like the first."""
+    limit, error = None if begun_again else 20.0, DivergedError("it died")
+    state = TrainingState(TrainConfig(learning_rate=0.1, restart=True, max_seconds=limit))
+    if begun_again:
+        state.begin_again(error, 1.0)
+    for number, loss in enumerate([0.4, 0.3]):
+        state.take(epoch(number, loss), lambda loss=loss: [loss])
+    assert not state.ended
+    state.begin_again(error, 9.0)
+    assert state.ended
+    assert (state.best, state.best_weights) == (1, [0.3])
+    assert "it died; nothing more is trained, and epoch 2 is kept" in capsys.readouterr().err
+    with pytest.raises(DivergedError, match="it died"):
+        TrainingState(TrainConfig(restart=True, max_seconds=1.0)).begin_again(error, 2.0)
+
+
+def test_patience_with_the_second_network_is_with_what_it_learns():
+    """It begins anew, behind what the first one knew."""
+    state = TrainingState(TrainConfig(learning_rate=0.1, restart=True, patience=2, epochs=99))
+    state.take(epoch(0, 0.1), list)
+    state.begin_again(DivergedError("it died"), 1.0)
+    for number in range(1, 6):
+        state.take(epoch(number, 0.9 - 0.1 * number), list)
+        assert not state.ended
+    state.take(epoch(6, 0.5), list)
+    assert not state.ended
+    state.take(epoch(7, 0.5), list)
+    assert state.ended
+    assert state.best == 0
+
+
+def test_a_network_that_only_guesses_has_learned_nothing():
+    with pytest.raises(CollapsedError, match=r"0\.7100 at best, above the 0\.6931 of a constant"):
+        check_taught([0.9, 0.71], 0.51)
+    check_taught([0.9, 0.69], 0.51)
+    check_taught([0.9, 0.71], 0.8)  # too sure, but it tells pixels apart
 
 
 def test_a_training_is_not_begun_again_where_that_is_not_wanted(dies_once, material):
@@ -138,3 +229,14 @@ def test_a_network_that_dies_of_a_large_rate_learns_at_a_tenth_of_it(material, c
     assert trained.restart is not None
     assert "begun again" in capsys.readouterr().err
     assert trained.best.val["miou"] > 0.4
+
+
+def test_a_training_of_one_epoch_is_begun_again_too(material, capsys):
+    """Its steps are over when it is looked at."""
+    given = [
+        "train=sgd", "model.activation=relu", "train.steps=60", "train.epochs=1",
+        "train.learning_rate=0.5", "train.restart=true",
+    ]  # fmt: skip
+    trained = fit.train(material(*given))
+    assert (trained.restart, len(trained.history)) == (0, 1)
+    assert "begun again after epoch 0" in capsys.readouterr().err
