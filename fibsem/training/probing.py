@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 import keras
 
-from fibsem.inference.model.cost import predicted_seconds_per_gigapixel, seconds_per_gigapixel
+from fibsem.inference.model.cost import (
+    SIDE,
+    pixels_per_second,
+    predicted_seconds_per_gigapixel,
+)
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.system.interrupts import uninterrupted
 from fibsem.training.estimating import estimator
@@ -85,7 +89,8 @@ def probe(material: Material, budget_s: float, learner: Learner | None = None) -
     scored()
     traced_s = time.perf_counter() - began
     predicted_seconds_per_gigapixel(config.spec)
-    pixel_s = seconds_per_gigapixel(BlockScorer(config.spec, learner.scored)) / 1e9
+    scorer = BlockScorer(config.spec, learner.scored)
+    pixel_s = 1 / pixels_per_second(scorer, SIDE[scorer.mode])  # squares are no larger
     once_s = time.perf_counter() - began
     step_s = steps(3) / 3
     wanted = min(max(TIMED * budget_s, TIMED_S[0]), TIMED_S[1])

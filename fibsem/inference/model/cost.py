@@ -11,19 +11,24 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from fibsem.geometry import Triple
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.inference.model.segmenter import Scorer
 from fibsem.models import build
 from fibsem.models.spec import ModelSpec
 
-#: Side of the timed block: large enough that its halo hardly counts where blocks are large.
+#: Side of the timed block, and of the tiles that large slices are cut into.
 SIDE = {"dense": 384, "features": 384, "patch": 16}
+TILE = 1536
 #: Share of the rate of a matrix product that dense forms reach (see experiments/benchmarks).
 EXPECTED_SHARE = 0.5
 
 
 def seconds_per_gigapixel(scorer: BlockScorer | Scorer) -> float:
-    """Seconds for 10^9 pixels at the rate of one timed block; the model alone.
+    """Seconds for 10^9 pixels in large tiles, by the rate of one timed block; the model alone.
+
+    The halo of a block is more of it than that of a tile: so its time is divided by what a network
+    computes for it, and multiplied with what it computes for a tile.
 
     Examples
     --------
@@ -32,7 +37,22 @@ def seconds_per_gigapixel(scorer: BlockScorer | Scorer) -> float:
     seconds_per_gigapixel(BlockScorer(spec, models.build(spec), "bfloat16"))
     ```
     """
-    return 1e9 / pixels_per_second(scorer, SIDE[scorer.mode])
+    side = SIDE[scorer.mode]
+    return 1e9 / pixels_per_second(scorer, side) * as_of_a_tile(scorer, side)
+
+
+def as_of_a_tile(scorer: BlockScorer | Scorer, side: int) -> float:
+    """Operations for a pixel of a tile against those for one of a smaller block, at most 1."""
+    members = getattr(scorer, "members", [scorer])
+    dense = [one for one in members if one.network is not None and one.mode == "dense"]
+    if scorer.mode != "dense" or not dense:
+        return 1.0  # patches have no halo, features little to compute
+    tile, block = (
+        sum(operations_in_block(one.network, one.halo, _aligned(pixels, scorer)) for one in dense)
+        / _aligned(pixels, scorer) ** 2
+        for pixels in (TILE, side)
+    )
+    return tile / block
 
 
 def pixels_per_second(
@@ -110,6 +130,22 @@ def operations_per_pixel(network: keras.Model) -> float:
         _operations(layer) / 4 ** (coarse + _halvings(layer.name))
         for layer in network.layers
         if hasattr(layer, "kernel")
+    )
+
+
+def operations_in_block(network: keras.Model, halo: Triple, side: int) -> float:
+    """Multiplications and additions of a dense form for a square block with its halo.
+
+    Every layer counts by the size of its map, which shrinks from layer to layer: what a network
+    reads of the halo is much more than what it computes there.
+    """
+    layers = [layer for layer in network.layers if hasattr(layer, "kernel")]
+    maps = keras.Model(network.inputs, [layer.output for layer in layers])
+    around = (side + 2 * halo[1], side + 2 * halo[2], 2 * halo[0] + 1)
+    shapes = keras.tree.flatten(maps.compute_output_spec(keras.KerasTensor((1, *around))))
+    return sum(
+        2.0 * math.prod(layer.kernel.shape) * math.prod(one.shape[1:-1])
+        for layer, one in zip(layers, shapes, strict=True)
     )
 
 

@@ -1,0 +1,43 @@
+"""What a model costs in large tiles, from the time of a small block."""
+
+import pytest
+
+from fibsem.inference.model import cost
+from fibsem.inference.model.cost import TILE, as_of_a_tile, operations_in_block
+from fibsem.inference.model.predict import BlockScorer
+from fibsem.models import build
+
+
+def by_hand(spec, side):
+    """Operations of the dense form of a 2dcnn of one block, layer by layer (valid, 3 x 3)."""
+    first = side + spec.sees - 1 - 2
+    kernels = [layer.kernel.shape for layer in build(spec, dense=True).layers if layer.weights
+               and hasattr(layer, "kernel")]  # fmt: skip
+    sizes = [first, first - 2, *[side] * (len(kernels) - 2)]
+    return [2 * a * b * c * d * n * n for (a, b, c, d), n in zip(kernels, sizes, strict=True)]
+
+
+def test_operations_of_a_block_are_those_of_its_layers(trained):
+    """The map shrinks by two at each convolution, and by its pool; the rest is a pixel each."""
+    spec, model = trained(11, 3, blocks=1, filters=4, convs_per_block=2)
+    scorer = BlockScorer(spec, model)
+    assert operations_in_block(scorer.network, spec.halo, 40) == sum(by_hand(spec, 40))
+
+
+@pytest.mark.parametrize("name", ["2dcnn", "unet"])
+def test_the_time_of_a_small_block_becomes_that_of_a_tile(trained, name, monkeypatch):
+    """A network that takes a second for so many operations takes as long for a tile of them."""
+    spec, model = trained(33, 3, name)
+    scorer = BlockScorer(spec, model)
+
+    def rate(scorer, side):
+        return side**2 / operations_in_block(scorer.network, spec.halo, side)
+
+    monkeypatch.setattr(cost, "pixels_per_second", rate)
+    in_tiles = 1e9 / rate(scorer, TILE)
+    assert cost.seconds_per_gigapixel(scorer) == pytest.approx(in_tiles)
+    assert cost.seconds_per_gigapixel(scorer) < 0.99e9 / rate(scorer, cost.SIDE["dense"])
+
+
+def test_what_goes_patch_by_patch_computes_no_halo(trained):
+    assert as_of_a_tile(BlockScorer(*trained(11, 3, padding="same")), 16) == 1.0
