@@ -225,9 +225,10 @@ def prepare(tree: Tree) -> Prepared:
 
 def search(prepared: Prepared) -> SweepResult:
     """Run the trials that are missing, here or beside other workers."""
-    from fibsem.search.budget import cut_off, values
+    from fibsem.search.budget import values
     from fibsem.search.executors import InProcess
     from fibsem.search.folder import begin_anew, study_name
+    from fibsem.search.pace import budget_pace, cut_of, settle_filled
     from fibsem.search.report import report_sweep
     from fibsem.search.sweep import Sweep
     from fibsem.search.workers import run_workers
@@ -252,13 +253,14 @@ def search(prepared: Prepared) -> SweepResult:
         if config.spec.is_network:
             given, plan = planned(
                 given, folder, dataset.hash, lambda seconds: prepared.plan(seconds, worked.began),
-                work=work, anew=anew, named=named, values=values,
+                work=work, anew=anew, named=named,
+                values=partial(values, halves=asked.backend == "optuna"),
             )  # fmt: skip
-        limit_s = given.budget.seconds
-        if plan is not None:
-            limit_s = plan.budget_s if given.budget.strict else None
-        given = given.with_values(cut_off(limit_s, asked.max_seconds, worked.seconds))
-        sweep = Sweep.open(given, dataset, folder, tracking)
+        pace = budget_pace(
+            plan, given.budget.seconds, worked.seconds, asked.max_seconds,
+            strict=given.budget.strict, rungs=given.search.rungs,
+        )  # fmt: skip
+        sweep = Sweep.open(given, dataset, folder, tracking, pace)
         with closing(sweep.study):
             sweep.reconcile()
             with (
@@ -279,6 +281,8 @@ def search(prepared: Prepared) -> SweepResult:
                 **sweep.finish(time.perf_counter() - prepared.began),
             }
             if plan is not None:
-                record |= plan.told(worked.finish())
+                plan = settle_filled(plan, sweep, folder)
+                cut = cut_of(plan, sweep.study.outcomes()) if given.budget.strict else None
+                record |= plan.told(worked.finish(), cut)
         write_json(folder / "summary.json", record)
     return SweepResult(record, folder, config.tracking.uri)

@@ -199,6 +199,7 @@ def _train(
         write_bundle(folder, material, model, result, given.tree)
     record = {**result.to_json(), "seconds": time.perf_counter() - began}
     if plan is not None:
-        record |= plan.told(worked.finish())
+        cut = plan.cut_off([result.epochs]) if given.budget.strict else None
+        record |= plan.told(worked.finish(), cut)
     write_json(folder / "summary.json", record)
     return TrainResult(record, folder)

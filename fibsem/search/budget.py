@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice
+from functools import partial
+from itertools import cycle, islice
 from typing import Any
 
 import numpy as np
 
 from fibsem.config import Configuration
 from fibsem.config.search import of_epochs
-from fibsem.search.space import Space
+from fibsem.errors import UserError
+from fibsem.search.brackets import brackets_of
+from fibsem.search.shares import probe_at_once
+from fibsem.search.space import Space, Values
+from fibsem.training.datasets import obtain
 from fibsem.training.material import Material
 from fibsem.training.plan import VALIDATING, Plan, plan_trainings
 from fibsem.training.probing import Probe, probe
@@ -47,75 +53,135 @@ def plan_sweep(
     began
         When the command began, by ``time.perf_counter``.
     """
-    search = given.search
-    count = min(MOST_PROBES, max(space.architectures, int(budget_s // PROBE_EVERY_S)))
-    enumerated = search.sampler == "enumerated"
-    probes = []
-    for point in islice(space.plan(search.seed, enumerate_cells=enumerated), count):
-        config = given.with_values(point).run
-        probes.append(probe(material.for_config(config), budget_s / count))
+    search, data = given.search, material.dataset.hash
+    rounds, some = to_be_timed(space, search.seed, search.workers, budget_s, search.sampler)
+    configs = [given.with_values(point).run for point in some]
+    if search.workers == 1:
+        probes = [probe(material.for_config(one), budget_s / rounds) for one in configs]
+    else:
+        readings = [
+            (partial(obtain, one.data, one.split), partial(Material, config=one)) for one in configs
+        ]
+        probes = [
+            one
+            for k in range(0, len(readings), search.workers)
+            for one in probe_at_once(readings[k : k + search.workers], budget_s / rounds)
+        ]
     like, spent_s = mean(probes), time.perf_counter() - began
-    data = material.dataset.hash
-    by, estimates_all = search.objectives[0], given.estimates_all
-    halve = search.can_halve and of_epochs(by, estimates_all=estimates_all)
-    plan = halving(like, budget_s, spent_s, data) if halve else None
+    by = search.objectives[0]
+    halve = search.can_halve and of_epochs(by, estimates_all=given.estimates_all)
+    if search.sampler == "hyperband":
+        plan: Plan | None = by_brackets(like, search.hyperband_epochs, budget_s, spent_s, data)
+    else:
+        plan = halving(like, budget_s, spent_s, data, search.workers) if halve else None
     if plan is None:
-        trials = number_of_trials(like, budget_s - spent_s)
-        plan = plan_trainings(like, budget_s, spent_s, data, trials=trials)
+        trials = number_of_trials(like, budget_s - spent_s, search.workers)
+        plan = plan_trainings(like, budget_s, spent_s, data, trials=trials, workers=search.workers)
+        plan = replace(plan, pruned=search.pruner != "none")
     largest = max(one.parameters for one in probes)
-    return replace(plan, workers=search.workers, disk_mib=disk_mib(plan, search.keep, largest))
+    several, tuner = len(search.objectives) > 1, search.backend == "keras_tuner"
+    mib = disk_mib(plan, None if several else search.keep, largest, all_checkpoints=tuner)
+    return replace(plan, disk_mib=mib)
 
 
-def disk_mib(plan: Plan, keep: int | None, parameters: float) -> float:
+def to_be_timed(
+    space: Space, seed: int, workers: int, budget_s: float, sampler: str
+) -> tuple[int, list[Values]]:
+    """Networks of a space that are timed, so many at once as there are workers, and how often."""
+    count = max(space.architectures, min(MOST_PROBES, int(budget_s // PROBE_EVERY_S)))
+    points = space.plan(seed, enumerate_cells=sampler == "enumerated")
+    some = list(islice(points, -(-count // workers) * workers))
+    rounds = -(-len(some) // workers)
+    return rounds, list(islice(cycle(some), rounds * workers))
+
+
+def disk_mib(
+    plan: Plan, keep: int | None, parameters: float, *, all_checkpoints: bool = False
+) -> float:
     """Most that a sweep keeps: weights and checkpoints of the best, checkpoints of who may go on.
 
-    A checkpoint holds weights, averages, the best ones and what the optimiser knows of each.
+    A checkpoint holds weights, averages, the best ones and what the optimiser knows of each. With
+    several objectives nothing is removed, and with Keras-Tuner no checkpoint is.
     """
-    kept = plan.trials if keep is None else min(keep, plan.trials)
+    trials = MOST_TRIALS if plan.pruned else plan.trials
+    kept = trials if keep is None else min(keep, trials)
     going_on = plan.rungs[0][0] if plan.rungs else 0
-    checkpoints = min(plan.trials, kept + going_on)
+    checkpoints = trials if all_checkpoints else min(trials, kept + going_on)
     return 4 * parameters * (kept + IN_CHECKPOINT * checkpoints) / 2**20
 
 
-def halving(like: Probe, budget_s: float, spent_s: float, data: str) -> Plan | None:
+def halving(
+    like: Probe, budget_s: float, spent_s: float, data: str, workers: int = 1
+) -> Plan | None:
     """Successive halving that fills what is left of a budget; None where that is too little.
 
     As often as fits, nine trials begin, three of them go on, and one of these to the end.
     """
-    left = budget_s - spent_s
-    once = Plan(0, "", 0, RUNGS[-1][1], 0, 0, 0, 0, rungs=RUNGS)
-    least = max(SHORTEST, (1 / VALIDATING - 1) * like.validation_s / like.step_s)
-    of_one = once.as_average * (least * like.step_s + like.validation_s)
-    count = sum(number for number, _ in RUNGS)
-    times = min(MOST_TIMES, int(left / (of_one + count * like.once_s)))
-    times = min(times, int(MOST_ONCE * left / (count * like.once_s)))
-    if times < 1:
-        return None
-    rungs = tuple((times * number, last) for number, last in RUNGS)
-    epoch_s = (left / times - count * like.once_s) / once.as_average
-    steps = int((epoch_s - like.validation_s) / like.step_s)
-    return Plan(
-        budget_s, data, times * count, once.epochs, steps, like.step_s, like.validation_s,
-        like.once_s, rungs, schedule="wsd",
-    )  # fmt: skip
+    for times in range(MOST_TIMES, 0, -1):
+        rungs = tuple((times * number, last) for number, last in RUNGS)
+        plan = in_rungs(like, budget_s, spent_s, data, rungs, workers)
+        begins_s = plan.turns * like.once_s
+        if long_enough(plan) and begins_s <= MOST_ONCE * (budget_s - spent_s):
+            return replace(plan, schedule="wsd")
+    return None
 
 
-def values(plan: Plan, limit_s: float | None) -> dict[str, Any]:
-    """What it sets of a sweep; see :meth:`fibsem.training.plan.Plan.values`."""
-    rungs = [list(rung) for rung in plan.rungs]
-    return {**plan.values(limit_s), "search.trials": plan.trials, "search.rungs": rungs}
+def by_brackets(like: Probe, longest: int, budget_s: float, spent_s: float, data: str) -> Plan:
+    """All brackets of Hyperband, or the first one; their epochs have as many steps as fit.
 
-
-def cut_off(budget_s: float | None, max_seconds: float | None, worked_s: float) -> dict[str, float]:
-    """What a limit sets: no trial begins when the budget is used up.
-
-    That of a sweep that goes on is what its starts before have left of it. ``budget_is=hard`` is a
-    limit, and every budget of models that are fitted at once, whose time nothing can plan.
+    Raises
+    ------
+    UserError
+        If that is too little for one.
     """
-    if budget_s is None:
-        return {}
-    left_s = max(1.0, budget_s - worked_s)
-    return {"search.max_seconds": min(max_seconds or left_s, left_s)}
+    brackets = brackets_of(longest)
+    for count in (len(brackets), 1):
+        rungs = tuple(rung for bracket in brackets[:count] for rung in bracket)
+        plan = in_rungs(like, budget_s, spent_s, data, rungs)
+        if long_enough(plan):
+            return replace(plan, schedule="constant")
+    least_s = spent_s + replace(plan, steps=fewest(like)).seconds
+    raise UserError(
+        f"`budget` must be at least {math.ceil(1.1 * least_s)}s for a bracket of Hyperband, "
+        f"{plan.trials} trainings, but got {budget_s:g}s; the choices are a longer one, "
+        f"search.hyperband.epochs={max(1, longest // 3)} or "
+        "search.sampler=random."
+    )
+
+
+def in_rungs(
+    like: Probe, budget_s: float, spent_s: float, data: str,
+    rungs: tuple[tuple[int, int], ...], workers: int = 1,
+) -> Plan:  # fmt: skip
+    """Rungs whose steps fill what is left of a budget; below 1 where nothing is."""
+    trials, epochs = sum(count for count, _ in rungs), max(epochs for _, epochs in rungs)
+    plan = Plan(
+        budget_s, data, trials, epochs, 0, like.step_s, like.validation_s, like.once_s, rungs,
+        workers,
+    )  # fmt: skip
+    epoch_s = (budget_s - spent_s - plan.turns * like.once_s) / plan.as_average
+    return replace(plan, steps=math.floor((epoch_s - like.validation_s) / like.step_s))
+
+
+def long_enough(plan: Plan) -> bool:
+    """Whether epochs are worth their name, and longer than their validations."""
+    return plan.steps >= fewest(plan)
+
+
+def fewest(like: Probe | Plan) -> int:
+    """Steps of the shortest epoch that is worth its name."""
+    return max(SHORTEST, math.ceil((1 / VALIDATING - 1) * like.validation_s / like.step_s))
+
+
+def values(plan: Plan, limit_s: float | None = None, *, halves: bool = True) -> dict[str, Any]:
+    """What it sets of a sweep, whose trainings have a limit when they begin.
+
+    Hyperband knows its brackets itself: no one ``halves`` for it. See
+    :meth:`fibsem.training.plan.Plan.values`.
+    """
+    rungs = [list(rung) for rung in plan.rungs] if halves else []
+    trials = plan.filled or (MOST_TRIALS if plan.pruned else plan.trials)
+    return {**plan.values(None), "search.trials": trials, "search.rungs": rungs}
 
 
 def mean(probes: Sequence[Probe]) -> Probe:
@@ -125,7 +191,7 @@ def mean(probes: Sequence[Probe]) -> Probe:
     return Probe(step_s, validation_s, once_s, pixel_s)
 
 
-def number_of_trials(like: Probe, seconds: float) -> int:
-    """Trials that are long enough to be told apart; at least one."""
+def number_of_trials(like: Probe, seconds: float, workers: int = 1) -> int:
+    """Trials that are long enough to be told apart; at least one for each worker."""
     least = like.once_s + max((ONCES - 1) * like.once_s, STEPS * like.step_s)
-    return min(MOST_TRIALS, max(1, int(seconds / least)))
+    return max(workers, min(MOST_TRIALS, workers * max(1, int(seconds / least))))

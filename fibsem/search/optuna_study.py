@@ -26,7 +26,7 @@ from fibsem.search.optuna_records import attempt_of, outcome_of
 from fibsem.search.optuna_trials import Trials
 from fibsem.search.outcomes import Outcome
 from fibsem.search.owner import Beat, Observer, Owner
-from fibsem.search.rungs import NotYetError, epochs_at, heir, read_rungs
+from fibsem.search.rungs import NobodyError, NotYetError, epochs_at, heir, read_rungs, slots_of
 from fibsem.search.samplers import make_pruner, make_sampler
 from fibsem.search.slots import (
     Attempt,
@@ -34,6 +34,7 @@ from fibsem.search.slots import (
     Opening,
     end_of,
     next_attempt,
+    opened_before,
     slots_needed,
     to_open,
 )
@@ -74,17 +75,25 @@ class OptunaStudy:
 
     def open_slots(self) -> None:
         attempts = self.attempts()
-        for opening in to_open(attempts, self.search.trials, self.search.retries):
+        for opening in to_open(attempts, self._needed(attempts), self.search.retries):
             try:
                 before = self._continued(opening.slot, attempts)
             except NotYetError:
                 return
+            except NobodyError:
+                continue
             values = before.values if before else opening.values
             if values is None and opening.attempt == 0:
                 values = self._planned(opening.slot)
                 if values is None:
                     return  # a grid has no more points
             self._open(opening, values or {}, before)
+
+    def _needed(self, attempts: list[Attempt]) -> int:
+        """How many slots there are."""
+        if self.rungs:
+            return slots_of(self.rungs, attempts, self.search.retries)
+        return slots_needed(attempts, self.search.trials, self.search.retries)
 
     def _continued(self, slot: int, attempts: list[Attempt]) -> Attempt | None:
         """Whose training a slot goes on with, in successive halving."""
@@ -124,14 +133,14 @@ class OptunaStudy:
 
     def claim(self) -> Attempt | None:
         attempts = self.attempts()
-        needed = slots_needed(attempts, self.search.trials, self.search.retries)
+        needed = self._needed(attempts)
         waiting = [a for a in attempts if a.state == "waiting" and not a.duplicate]
         for attempt in sorted(waiting, key=lambda a: (a.slot, a.number)):
             if attempt.slot >= needed:
                 return None  # left over from a larger budget
             if not self._take(attempt):
                 continue
-            if _opened_before(attempt, attempts):
+            if opened_before(attempt, attempts):
                 self._drop(attempt)
                 continue
             with contextlib.suppress(UpdateFinishedTrialError):  # given up meanwhile
@@ -286,13 +295,3 @@ class OptunaStudy:
 
     def close(self) -> None:
         release(self._opened)
-
-
-def _opened_before(attempt: Attempt, attempts: list[Attempt]) -> bool:
-    """Whether two processes opened one attempt at once; the lower number counts."""
-    place = (attempt.slot, attempt.attempt)
-    return any(
-        (other.slot, other.attempt) == place and other.number < attempt.number
-        for other in attempts
-        if not other.duplicate
-    )

@@ -3,15 +3,18 @@
 The slots of a sweep are those of its rungs, one after the other. A training of the first rung stops
 after its epochs; the next rung has a slot for each of the best, which goes on from the checkpoint
 (Jamieson and Talwalkar, 2016). So the budget is known beforehand, and no step is trained twice.
+Nothing is begun in place of what failed, unless the sweep would come to no model without it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-from fibsem.search.slots import Attempt
+from fibsem.search.slots import Attempt, last_of, next_attempt
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ def heir(
 ) -> Attempt | None:
     """Whose training a slot goes on with; None where it begins its own.
 
+    Slots behind the last rung are of it: they are opened while it came to no result.
+
     Parameters
     ----------
     rungs, slot
@@ -59,15 +64,43 @@ def heir(
     ------
     NotYetError
         While the rung before is not finished.
+    NobodyError
+        If nobody is left to go on with, and another slot of the rung has a result, or may come to
+        one.
     """
-    for before, rung in pairwise(rungs):
-        if rung.first <= slot < rung.first + rung.count:
-            candidates = _finished(before, attempts)
-            candidates = [a for a in candidates if a.number in costs and not a.failures]
-            candidates.sort(key=lambda a: (costs[a.number], a.slot))
-            place = slot - rung.first
-            return candidates[place] if place < len(candidates) else None
+    here = max(k for k, rung in enumerate(rungs) if rung.first <= slot)
+    if here == 0:
+        return None
+    candidates, place = _ranked(rungs, here - 1, attempts, costs), slot - rungs[here].first
+    if place < len(candidates):
+        return candidates[place]
+    others = [a for a in _at(rungs, here, attempts) if a.slot != slot]
+    untried = set(range(rungs[here].first, slot)) - {a.slot for a in others}
+    if untried or any(a.number in costs or a.state in ("waiting", "running") for a in others):
+        raise NobodyError
     return None
+
+
+def slots_of(rungs: Sequence[Rung], attempts: Iterable[Attempt], retries: int) -> int:
+    """Slots of a successive halving: those of its rungs, and more while the last has no result.
+
+    A slot that was given up in a rung before leaves less to choose from, and costs nothing.
+    """
+    first, total = rungs[-1].first, rungs[-1].first + rungs[-1].count
+    tried: dict[int, list[Attempt]] = defaultdict(list)
+    for attempt in attempts:
+        if not attempt.duplicate:
+            tried[attempt.slot].append(attempt)
+
+    def hopeless(slot: int) -> bool:
+        states = {attempt.state for attempt in tried[slot]}
+        if not states or states & {"waiting", "running", "complete"}:
+            return False
+        return "pruned" in states or next_attempt(last_of(tried[slot]), retries) is None
+
+    while all(map(hopeless, range(first, total))):
+        total += 1
+    return total
 
 
 def left_behind(rungs: Sequence[Rung], attempts: Sequence[Attempt]) -> set[int]:
@@ -87,12 +120,30 @@ class NotYetError(Exception):
     """A rung is not finished."""
 
 
-def _finished(rung: Rung, attempts: Sequence[Attempt]) -> list[Attempt]:
-    """Attempts that fill the slots of a rung; a slot that was given up counts as filled."""
-    slots = range(rung.first, rung.first + rung.count)
-    of_rung = [a for a in attempts if a.slot in slots and not a.duplicate]
-    filled = [a for a in of_rung if a.state in ("complete", "pruned")]
-    open_still = {a.slot for a in of_rung if a.state in ("waiting", "running")}
-    if open_still or {a.slot for a in of_rung} != set(slots):
+class NobodyError(Exception):
+    """A rung before has left fewer trainings than there are slots."""
+
+
+def _at(rungs: Sequence[Rung], k: int, attempts: Iterable[Attempt]) -> list[Attempt]:
+    """Attempts at the slots of a rung; behind the last rung all are of it."""
+    end = rungs[k + 1].first if k + 1 < len(rungs) else math.inf
+    return [a for a in attempts if rungs[k].first <= a.slot < end and not a.duplicate]
+
+
+def _ranked(
+    rungs: Sequence[Rung], k: int, attempts: Sequence[Attempt], costs: Mapping[int, float]
+) -> list[Attempt]:
+    """Trainings of a finished rung that others may go on with, the best first.
+
+    A slot that was given up counts as filled, and so does one that nobody was left for.
+    """
+    count, of_rung = rungs[k].count, _at(rungs, k, attempts)
+    ended = [a for a in of_rung if a.state in ("complete", "pruned") and a.number in costs]
+    if k and ended:
+        count = min(count, len(_ranked(rungs, k - 1, attempts, costs)))
+    wanted = set(range(rungs[k].first, rungs[k].first + count))
+    unfinished = any(a.state in ("waiting", "running") for a in of_rung)
+    if unfinished or not wanted <= {a.slot for a in of_rung}:
         raise NotYetError
-    return filled
+    same_seed = [a for a in ended if not a.failures]
+    return sorted(same_seed, key=lambda a: (costs[a.number], a.slot))

@@ -90,33 +90,29 @@ class Opening:
     values: Values | None
 
 
-def to_open(attempts: Iterable[Attempt], budget: int, retries: int) -> Iterator[Opening]:
-    """What has to be opened so that the budget can be filled: new slots, and lost attempts.
+def to_open(attempts: Iterable[Attempt], needed: int, retries: int) -> Iterator[Opening]:
+    """What has to be opened so that so many slots can be filled: new ones, and lost attempts.
 
     An attempt is lost where a process failed it and died before it opened the next one.
     """
     by_slot = _by_slot(attempts)
-    for slot in range(_needed(by_slot, budget, retries)):
+    for slot in range(needed):
         tried = by_slot.get(slot)
         if not tried:
             yield Opening(slot, 0, 0, 0, None)
         elif not any(attempt.state in ALIVE for attempt in tried):
-            following = next_attempt(_last(tried), retries)
+            following = next_attempt(last_of(tried), retries)
             if following is not None:
                 yield following
 
 
 def slots_needed(attempts: Iterable[Attempt], budget: int, retries: int) -> int:
     """Slots that a budget takes: one for each trial, and one for each slot that was given up."""
-    return _needed(_by_slot(attempts), budget, retries)
-
-
-def _needed(by_slot: dict[int, list[Attempt]], budget: int, retries: int) -> int:
-    needed, slot = budget, 0
+    by_slot, needed, slot = _by_slot(attempts), budget, 0
     while slot < needed:
         tried = by_slot.get(slot, [])
         if tried and not any(attempt.state in ALIVE for attempt in tried):
-            needed += next_attempt(_last(tried), retries) is None
+            needed += next_attempt(last_of(tried), retries) is None
         slot += 1
     return needed
 
@@ -129,7 +125,8 @@ def _by_slot(attempts: Iterable[Attempt]) -> dict[int, list[Attempt]]:
     return by_slot
 
 
-def _last(tried: list[Attempt]) -> Attempt:
+def last_of(tried: Iterable[Attempt]) -> Attempt:
+    """The latest of the attempts at one slot."""
     return max(tried, key=lambda attempt: attempt.attempt)
 
 
@@ -167,6 +164,16 @@ def predecessors(attempt: Attempt, attempts: Iterable[Attempt]) -> list[Attempt]
         and not other.duplicate
     ]
     return sorted(same, key=lambda other: -other.attempt)
+
+
+def opened_before(attempt: Attempt, attempts: Iterable[Attempt]) -> bool:
+    """Whether two processes opened one attempt at once; the lower number counts."""
+    place = (attempt.slot, attempt.attempt)
+    return any(
+        (other.slot, other.attempt) == place and other.number < attempt.number
+        for other in attempts
+        if not other.duplicate
+    )
 
 
 class Study(Protocol):

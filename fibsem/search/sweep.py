@@ -7,18 +7,15 @@ another machine it joins. What the study counts, and nothing else, is published 
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fibsem.config import Configuration, SearchConfig, Tree, settings_hash, settings_of
+from fibsem.config import Configuration, SearchConfig, settings_hash, settings_of
 from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
-from fibsem.geometry import Nbhd
 from fibsem.search.declared import read_space
 from fibsem.search.executors import Execute, InProcess, Isolated, UpToMemory
 from fibsem.search.folder import (
@@ -26,9 +23,10 @@ from fibsem.search.folder import (
     check_folder,
     settle_study,
     study_name,
-    wait_for,
 )
 from fibsem.search.outcomes import Outcome
+from fibsem.search.pace import Pace
+from fibsem.search.parent import parent_run
 from fibsem.search.publishing import reconcile
 from fibsem.search.samplers import bounds, objectives
 from fibsem.search.slots import Study, filled
@@ -38,7 +36,6 @@ from fibsem.system.files import write_json
 from fibsem.system.identity import Identity
 from fibsem.system.processes import machine_gib, visible_accelerators
 from fibsem.tracking import names
-from fibsem.tracking.beginning import take_up
 from fibsem.tracking.runs import Tracking
 from fibsem.training.objectives import Objective
 
@@ -50,7 +47,7 @@ BAD = ("own", "ended")
 class Sweep:
     """One study on one dataset.
 
-    ``before`` are the attempts that had ended before this start.
+    ``before`` are the attempts that had ended before this start, ``pace`` is its time.
     """
 
     given: Configuration
@@ -62,12 +59,20 @@ class Sweep:
     parent: str
     data: Mapping[str, str]
     before: frozenset[int] = frozenset()
+    pace: Pace = field(default_factory=Pace)
 
     @classmethod
     def open(
-        cls, given: Configuration, dataset: Dataset, folder: Path, tracking: Tracking
+        cls,
+        given: Configuration,
+        dataset: Dataset,
+        folder: Path,
+        tracking: Tracking,
+        pace: Pace | None = None,
     ) -> Sweep:
         """Open or create the study of a configuration, and its parent run.
+
+        Its time is that of ``search.max_seconds``, if no ``pace`` is given.
 
         Raises
         ------
@@ -92,12 +97,14 @@ class Sweep:
                 print(
                     f"no study knows the trials in {folder} any more; those it asks for are taken"
                 )
-            parent = _parent_run(study, tree, space, dataset, tracking, first=first)
+            parent = parent_run(study, tree, space, dataset, tracking, first=first)
             before = frozenset(one.number for one in study.outcomes() if one.ended)
         except BaseException:
             study.close()
             raise
-        return cls(given, space, goals, study, folder, tracking, parent, dataset.digests, before)
+        pace = pace or Pace.of(search.max_seconds)
+        data = dataset.digests
+        return cls(given, space, goals, study, folder, tracking, parent, data, before, pace)
 
     @property
     def search(self) -> SearchConfig:
@@ -114,7 +121,12 @@ class Sweep:
             return isolated()
         if visible_accelerators():
             return in_process()
-        return UpToMemory(in_process(), isolated, self.search.memory_gib or machine_gib() / 2)
+        return UpToMemory(in_process(), isolated, self._most_gib)
+
+    @property
+    def _most_gib(self) -> float:
+        """Memory from which on a worker trains in fresh processes; all have half of the machine."""
+        return self.search.memory_gib or machine_gib() / 2 / self.search.workers
 
     def work(self, execute: Execute, show: Show) -> None:
         """Be one of its workers; see :meth:`fibsem.search.worker.Worker.work`."""
@@ -138,6 +150,12 @@ class Sweep:
                 f"and as many failed; the last one: {last[-1].reason}. "
                 f"Their tracebacks are in {self.folder}/trials/*/error.txt."
             )
+
+    def is_full(self) -> bool:
+        """Whether all trials are there; rungs are not full before they came to a model."""
+        attempts = self.study.attempts()
+        has_model = any(attempt.state == "complete" for attempt in attempts)
+        return filled(attempts) >= self.search.trials and (has_model or not self.search.rungs)
 
     def is_shared(self) -> bool:
         """Whether trials are running: when this command has ended its own, another one's."""
@@ -252,50 +270,3 @@ def backend_of(name: str) -> Callable[[str, Path, SearchConfig, Space, list[Obje
     from fibsem.search.optuna_study import OptunaStudy
 
     return OptunaStudy
-
-
-def _parent_run(
-    study: Study, tree: Tree, space: Space, dataset: Dataset, tracking: Tracking, *, first: bool
-) -> str:
-    """Id of the parent run: the study's own, or a new one, which the ``first`` process opens."""
-    run_id = study.get("parent_run_id")
-    if run_id is None and not first:
-        run_id = wait_for(study, "parent_run_id")
-    if run_id is not None and tracking.find(run_id) is None:
-        print(
-            f"{tracking.uri} does not have the run of this sweep any more, nor those of its "
-            f"finished trials: a new one is begun, and what they found stands in {study.name}",
-            file=sys.stderr,
-        )
-    tags = {
-        names.COMMAND: names.SWEEP,
-        names.STUDY: study.name,
-        names.MODEL: tree["model"]["name"],
-        names.NBHD: Nbhd.parse(tree["nbhd"]),
-        names.PADDING: tree["model"]["padding"],
-        names.SPACE: space.name,
-        names.BACKEND: tree["search"]["backend"],
-        names.SAMPLER: tree["search"]["sampler"],
-        names.DATA: dataset.hash,
-    }
-    params = {
-        "trials": tree["search"]["trials"],
-        "space": space.name,
-        "space.size": space.size,
-        "space.axes": json.dumps(tree["space"]["axes"])[:5000],
-    }
-    notes = StudyNotes(study)
-    return take_up(tracking, notes, study.name, tree, dataset, tags=tags, params=params)
-
-
-@dataclass(frozen=True)
-class StudyNotes:
-    """What a study knows of the parent run of its trials."""
-
-    study: Study
-
-    def get(self, key: str) -> Any:
-        return self.study.get(f"parent_{key}")
-
-    def set(self, key: str, value: Any) -> None:
-        self.study.set(f"parent_{key}", value)

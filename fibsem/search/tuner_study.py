@@ -30,6 +30,7 @@ from fibsem.system.interrupts import every_call
 from fibsem.training.objectives import Objective
 from fibsem.training.results import Epoch
 
+COMPLETED, INVALID = kt_trial.TrialStatus.COMPLETED, kt_trial.TrialStatus.INVALID
 #: Draws of an oracle that may be impossible in a row before the space is called empty.
 MOST_DRAWS = 1000
 
@@ -55,7 +56,9 @@ class TunerStudy:
     # what is to be done
 
     def open_slots(self) -> None:
-        opened = list(to_open(self.attempts(), self.search.trials, self.search.retries))
+        attempts, retries = self.attempts(), self.search.retries
+        needed = slots_needed(attempts, self.search.trials, retries)
+        opened = list(to_open(attempts, needed, retries))
         for opening in opened:
             self._open(opening)
         if opened:
@@ -104,8 +107,7 @@ class TunerStudy:
                 kept.values, kept.oracle_id = values, trial.trial_id
                 kept.continues = self._complete_number(former)
                 return True
-            trial.status = kt_trial.TrialStatus.INVALID
-            self.oracle.end_trial(trial)
+            self._end_in_oracle(trial.trial_id, self._worst())  # not drawn again
         raise UserError(
             f"`space={self.space.name}` must hold a network that fits, but {MOST_DRAWS} draws in a "
             "row did not."
@@ -133,18 +135,47 @@ class TunerStudy:
         if kept.state == "complete":
             return
         kept.objectives, kept.record = objectives, record
-        if kept.oracle_id is not None:
-            trial = self.oracle.trials[kept.oracle_id]
-            self.oracle.update_trial(kept.oracle_id, {self.goals[0].key: objectives[0]})
-            trial.status = kt_trial.TrialStatus.COMPLETED
-            self.oracle.end_trial(trial)
+        self._end_in_oracle(kept.oracle_id, objectives[0])
+        self._tell_of_diverged()
         self._end(kept, "complete")
+
+    def _tell_of_diverged(self) -> None:
+        """Give those that diverged before there was any value one that is as bad as the worst."""
+        worst = self._worst()
+        for kept in self.file.kept:
+            trial = self.oracle.trials.get(kept.oracle_id or "")
+            if kept.state == "pruned" and trial is not None and trial.status != COMPLETED:
+                assert worst is not None
+                self.oracle.update_trial(kept.oracle_id, {self.goals[0].key: worst})
+                trial.status = COMPLETED
+                self.oracle.score_trial(trial)
 
     def prune(self, attempt: Attempt, record: dict[str, Any]) -> None:
         raise AssertionError("there are no pruners in this backend")
 
     def diverge(self, attempt: Attempt, reason: str, record: dict[str, Any]) -> None:
-        self.fail(attempt, reason, "own", final=True)  # its oracles know it as invalid
+        kept = self._ours(attempt, "pruned")
+        if kept.state == "pruned":
+            return
+        kept.reason, kept.record = reason, record
+        self._end_in_oracle(kept.oracle_id, self._worst())
+        self._end(kept, "pruned")
+
+    def _worst(self) -> float | None:
+        """The worst value that a trial has come to; None while none has."""
+        values = [one.objectives[0] for one in self.file.kept if one.objectives is not None]
+        return max(values, key=self.goals[0].cost, default=None)
+
+    def _end_in_oracle(self, oracle_id: str | None, value: float | None) -> None:
+        """Tell the oracle what a trial came to; without a value it is invalid, and passed over."""
+        if oracle_id is None:
+            return
+        trial = self.oracle.trials[oracle_id]
+        trial.status = INVALID
+        if value is not None:
+            self.oracle.update_trial(oracle_id, {self.goals[0].key: value})
+            trial.status = COMPLETED
+        self.oracle.end_trial(trial)
 
     def fail(self, attempt: Attempt, reason: str, cause: Cause, *, final: bool = False) -> bool:
         kept = self.file.kept[attempt.number]
@@ -156,10 +187,8 @@ class TunerStudy:
         following = next_attempt(_attempt(kept), self.search.retries)
         if following is not None:
             self._open(following)
-        elif kept.oracle_id is not None:
-            trial = self.oracle.trials[kept.oracle_id]
-            trial.status = kt_trial.TrialStatus.INVALID
-            self.oracle.end_trial(trial)
+        else:
+            self._end_in_oracle(kept.oracle_id, None)
         self._end(kept, "stopped" if cause == "let_go" else "failed")
         return following is not None
 

@@ -7,7 +7,6 @@ with a folder and a run that no other attempt has.
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import sys
 import threading
@@ -22,6 +21,7 @@ from fibsem.errors import DeviceError, LostError, OutageError, UserError
 from fibsem.search.executors import Execute
 from fibsem.search.keeping import inherit, tidy
 from fibsem.search.owner import Heart
+from fibsem.search.pace import CUT
 from fibsem.search.publishing import publish, run_of
 from fibsem.search.slots import Attempt, Cause, filled
 from fibsem.system import pulse
@@ -30,9 +30,10 @@ from fibsem.system.interrupts import uninterrupted
 from fibsem.system.outages import Patience, weathered
 from fibsem.tracking import names
 from fibsem.tracking.naming import run_name
+from fibsem.training.checkpoint import trained_s
 from fibsem.training.failures import PrunedError, TrialFailedError
 from fibsem.training.results import Epoch, TrialResult
-from fibsem.training.run import Job
+from fibsem.training.run import CHECKPOINT, Job
 
 if TYPE_CHECKING:
     from fibsem.search.sweep import Sweep
@@ -49,9 +50,13 @@ Show = Callable[[str, int, int], None]
 
 @dataclass
 class Held:
-    """An attempt that is ours: whether its folder is made, its epochs so far, whether it ended."""
+    """An attempt that is ours: whether its folder is made, its epochs so far, whether it ended.
+
+    It has so many seconds, where a hard budget limits it.
+    """
 
     attempt: Attempt
+    limit_s: float | None = None
     ready: bool = False
     epochs: int = 0
     settled: bool = False
@@ -72,7 +77,6 @@ class Worker:
         self.search = self.sweep.search
         self.trials = self.sweep.folder / "trials"
         self.patience = Patience(self.search.patience_s)
-        self.until = time.monotonic() + (self.search.max_seconds or math.inf)
 
     def work(self) -> None:
         """Fill slots until the budget or the time is used up, or nothing is left to be claimed.
@@ -101,7 +105,7 @@ class Worker:
         if self.held is None:
             done = filled(self.study.attempts())
             self.show(self.sweep.best_so_far(), done, self.search.trials)
-            if done >= self.search.trials or time.monotonic() > self.until:
+            if self.sweep.is_full() or self.sweep.pace.over(done):
                 return False
             self.sweep.check_failures()
             self._recover()
@@ -109,6 +113,9 @@ class Worker:
             attempt = self.study.claim()
             if attempt is None:
                 return self._wait_for_others()
+            if self.sweep.pace.cuts(attempt.slot):
+                self.study.fail(attempt, CUT, "let_go", final=True)
+                return True
             self.held = Held(attempt)
         self._one_trial(self.held)
         self.held = None
@@ -129,12 +136,13 @@ class Worker:
                 print(f"trial {attempt.number} is given up: {why}", file=sys.stderr)
             self._publish(attempt)
 
-    def _job(self, attempt: Attempt) -> Job:
+    def _job(self, held: Held) -> Job:
         """The training of an attempt; after a failure of its own it starts from another seed."""
-        failures = attempt.failures
+        attempt, failures = held.attempt, held.attempt.failures
         drawn = attempt.values.get("seed")
         seed = (self.sweep.given.tree["seed"] if drawn is None else drawn) + 1000 * failures
-        given = self.sweep.given.with_values({**attempt.values, "seed": seed})
+        limit = {} if held.limit_s is None else {"train.max_seconds": held.limit_s}
+        given = self.sweep.given.with_values({**attempt.values, "seed": seed, **limit})
         tags = {
             names.COMMAND: names.TRIAL,
             names.STUDY: self.study.name,
@@ -149,8 +157,7 @@ class Worker:
         """Train, tell the study what came of it, and when it has that, the store."""
         try:
             if not held.ready:
-                inherit(held.attempt, self.study.attempts(), self.trials)
-                held.ready = True
+                self._prepare(held)
             if not held.settled:
                 self._train(held)
                 held.settled = True
@@ -161,8 +168,16 @@ class Worker:
             with uninterrupted():
                 keras.backend.clear_session()  # collects garbage too
 
+    def _prepare(self, held: Held) -> None:
+        """Give an attempt what it goes on with, and its time, in which that counts."""
+        inherit(held.attempt, self.study.attempts(), self.trials)
+        limit_s = self.sweep.pace.limit_s(held.attempt.slot)
+        if limit_s is not None:
+            held.limit_s = limit_s + trained_s(self.trials / held.attempt.place / CHECKPOINT)
+        held.ready = True
+
     def _train(self, held: Held) -> None:
-        attempt, job = held.attempt, self._job(held.attempt)
+        attempt, job = held.attempt, self._job(held)
 
         def on_epoch(epoch: Epoch) -> None:
             if self.study.report(attempt, epoch):

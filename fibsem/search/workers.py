@@ -12,20 +12,14 @@ from fibsem.config import Configuration
 from fibsem.errors import DeviceError, OutageError, UserError, one_line
 from fibsem.search.declared import one_of_each, read_space
 from fibsem.search.executors import InProcess, fresh
+from fibsem.search.pace import Pace
+from fibsem.search.shares import Share, shares
 from fibsem.search.slots import filled
 from fibsem.search.sweep import Sweep
 from fibsem.search.worker import POLL_S, Show
-from fibsem.system.interrupts import END_S, INTERRUPTED, STOPS, end_cleanly
+from fibsem.system.interrupts import INTERRUPTED
 from fibsem.system.outages import Patience, outage_of
-from fibsem.system.processes import (
-    PATIENCE_S,
-    confine,
-    core_shares,
-    die_with_parent,
-    stop,
-    visible_accelerators,
-)
-from fibsem.system.secrets import guard_output
+from fibsem.system.processes import PATIENCE_S, stop
 
 #: Deaths of workers between two finished trials after which the sweep gives up.
 RESTARTS = 6
@@ -42,12 +36,10 @@ def run_workers(sweep: Sweep, count: int, show: Show) -> None:
         If a worker stopped for a reason that the user can mend, or what it needs is away for long.
     """
     context = fresh()
-    shares = core_shares(count)
-    accelerators = visible_accelerators()
+    dealt = shares(count)
 
     def start(k: int) -> Any:
-        accelerator = accelerators[k % len(accelerators)] if accelerators else None
-        arguments = (sweep.given, sweep.folder, shares[k], accelerator)
+        arguments = (sweep.given, sweep.folder, sweep.pace, dealt[k])
         process = context.Process(target=_worker, args=arguments, name=f"worker-{k}")
         process.start()
         return process
@@ -60,6 +52,7 @@ def run_workers(sweep: Sweep, count: int, show: Show) -> None:
             time.sleep(POLL_S)
             try:
                 done, best = filled(sweep.study.attempts()), sweep.best_so_far()
+                over = sweep.is_full() or sweep.pace.over(done)
             except OutageError as outage:
                 patience.wait(outage)
                 continue
@@ -77,7 +70,7 @@ def run_workers(sweep: Sweep, count: int, show: Show) -> None:
                     raise UserError(
                         f"worker {k} stopped; what it said is above, and the same command goes on."
                     )
-                if process.exitcode == 0 or without or done >= sweep.search.trials:
+                if process.exitcode == 0 or without or over:
                     continue
                 deaths += 1
                 if deaths > RESTARTS:
@@ -100,12 +93,9 @@ def _end_all(processes: Sequence[Any]) -> None:
     stop(*processes)
 
 
-def _worker(given: Configuration, folder: Path, cores: set[int], accelerator: str | None) -> None:
-    """One worker process: what it may use is set before TensorFlow looks around."""
-    die_with_parent()
-    guard_output()
-    end_cleanly(*STOPS, at_most_s=END_S)
-    confine(cores, accelerator)
+def _worker(given: Configuration, folder: Path, pace: Pace, share: Share) -> None:
+    """One worker process."""
+    share.take()
 
     from fibsem.tracking.runs import Tracking
     from fibsem.training.datasets import obtain
@@ -115,7 +105,7 @@ def _worker(given: Configuration, folder: Path, cores: set[int], accelerator: st
         config = one_of_each(given, read_space(given.tree))[0].run
         dataset = obtain(config.data, config.split)
         tracking = Tracking.open(config.tracking, dataset.name)
-        sweep = Sweep.open(given, dataset, folder, tracking)
+        sweep = Sweep.open(given, dataset, folder, tracking, pace)
         execute = sweep.executor(lambda: InProcess(Material(dataset, config), tracking))
         sweep.work(execute, lambda *_: None)
         sweep.study.close()

@@ -25,7 +25,7 @@ from fibsem.system.identity import Identity
 from fibsem.training.learner import Learner, Weights, learned_state
 from fibsem.training.material import Material
 from fibsem.training.results import Epoch
-from fibsem.training.state import TrainingState
+from fibsem.training.state import TrainingState, seconds_of
 
 #: What reading a damaged checkpoint raises.
 DAMAGE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error)
@@ -107,12 +107,24 @@ def _read(
     return record, read, best
 
 
+def trained_s(path: Path) -> float:
+    """Seconds that the training of a checkpoint has taken; 0 where none can be read."""
+    try:
+        with np.load(path) as arrays:
+            record = json.loads(arrays["record"].tobytes())
+        return record.get("lost_s", 0.0) + seconds_of([Epoch(**one) for one in record["history"]])
+    except DAMAGE:
+        return 0.0
+
+
 def continuation(material: Material) -> Identity:
     """What must be the same for a training to go on from a checkpoint.
 
-    More epochs may be asked for than before, unless the learning rate follows their number.
+    More epochs may be asked for than before, unless the learning rate follows their number. A limit
+    of time is one of a start, and nothing that a machine repeats.
     """
     settings = dict(material.config.settings)
+    settings["train.max_seconds"] = None
     if not material.config.train.ends_with_epochs:
         del settings["train.epochs"]
     return Identity("training", settings, material.dataset.digests)

@@ -121,6 +121,8 @@ def train(
             saved = now
         if on_epoch:
             on_epoch(epoch)
+    if state.cut_off:
+        print(state.cut_off)
     model = learner.scored
     model.set_weights(state.best_weights)
     check_alive(*score(learner.forward).alike)

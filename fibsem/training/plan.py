@@ -7,7 +7,7 @@ the machine did. So the plan is kept with the results, and a command that is giv
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -27,6 +27,24 @@ LATE = 1.1
 #: A step of what goes on in a successive halving takes so many times that of the average: larger
 #: networks of a space are better ones (1.2 and 1.4 in the rungs of a sweep of five minutes).
 GOES_ON = 1.25
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Trainings that may run at once, and epochs of each, which may go on from others."""
+
+    count: int
+    epochs: int
+    goes_on: bool = False
+
+    @property
+    def as_average(self) -> float:
+        """Epochs of the average network that take as long as those of one of them."""
+        return (GOES_ON if self.goes_on else 1.0) * self.epochs
+
+    def turns(self, workers: int) -> int:
+        """Trainings that each of some workers does one after the other."""
+        return -(-self.count // workers)
 
 
 @dataclass(frozen=True)
@@ -57,6 +75,10 @@ class Plan:
         Those that it was made for, as a hash, and what else; by its steps a plan is the same.
     work
         What it plans, command and network; empty where a version before made it.
+    pruned
+        Whether some trainings end early: others begin as long as there is time.
+    filled
+        How many did, where that is known.
     """
 
     budget_s: float
@@ -72,6 +94,8 @@ class Plan:
     disk_mib: float | None = None
     schedule: str = "cosine"
     settings: str = field(default="", compare=False)
+    pruned: bool = False
+    filled: int | None = None
     work: str = field(default="", compare=False)
 
     def is_of(self, work: str) -> bool:
@@ -97,31 +121,51 @@ class Plan:
         return set_by if limit_s is None else {**set_by, "train.max_seconds": limit_s}
 
     @property
+    def stages(self) -> tuple[Stage, ...]:
+        """Its rungs, one after the other; of trainings that are all whole there is one.
+
+        A rung of no more epochs than the one before begins another bracket, with new trainings.
+        """
+        if not self.rungs:
+            return (Stage(self.trials, self.epochs),)
+        before = [0, *(epochs for _, epochs in self.rungs)]
+        return tuple(
+            Stage(count, epochs - reached, True) if 0 < reached < epochs else Stage(count, epochs)
+            for (count, epochs), reached in zip(self.rungs, before, strict=False)
+        )
+
+    def training_s(self, k: int) -> float:
+        """Expected time of a training of a rung."""
+        epoch_s = self.steps * self.step_s + self.validation_s
+        return self.once_s + self.stages[k].as_average * epoch_s
+
+    def rung_s(self, k: int) -> float:
+        """Expected time of a rung: as often as every worker has a training of it."""
+        return self.stages[k].turns(self.workers) * self.training_s(k)
+
+    def after_s(self, k: int) -> float:
+        """Expected time of the rungs behind one."""
+        return sum(map(self.rung_s, range(k + 1, len(self.stages))))
+
+    @property
     def seconds(self) -> float:
         """Expected time of all trainings."""
-        epoch_s = self.steps * self.step_s + self.validation_s
-        return self.trials * self.once_s + self.as_average * epoch_s
+        return sum(map(self.rung_s, range(len(self.stages))))
 
     @property
     def all_epochs(self) -> int:
         """Epochs of all trainings together; who goes on has those before already."""
-        return sum(self._by_rung)
+        return sum(stage.count * stage.epochs for stage in self.stages)
 
     @property
     def as_average(self) -> float:
-        """Epochs of the average network that take as long as all of them."""
-        first, *later = self._by_rung
-        return first + GOES_ON * sum(later)
+        """Epochs of the average network, one after the other, that take as long as all of them."""
+        return sum(stage.turns(self.workers) * stage.as_average for stage in self.stages)
 
     @property
-    def _by_rung(self) -> list[int]:
-        if not self.rungs:
-            return [self.trials * self.epochs]
-        before = [0, *(epochs for _, epochs in self.rungs)]
-        return [
-            count * (epochs - reached)
-            for (count, epochs), reached in zip(self.rungs, before, strict=False)
-        ]
+    def turns(self) -> int:
+        """Trainings that a worker does one after the other."""
+        return sum(stage.turns(self.workers) for stage in self.stages)
 
     def sentence(self) -> str:
         """What a user wants to know before waiting."""
@@ -130,10 +174,14 @@ class Plan:
         if self.rungs:
             rungs = ", ".join(f"{count} of {epochs} epochs" for count, epochs in self.rungs)
             what = f"{self.trials} trainings ({rungs})"
+        if self.pruned:
+            what += ", and others in the time that pruned ones leave"
+        if self.filled is not None:
+            what = f"{self.filled} trainings, as many of them pruned as before"
         parts = {
             f"{steps} steps": self.as_average * self.steps * self.step_s,
             f"{self.all_epochs} validations": self.as_average * self.validation_s,
-            "begin and end": self.trials * self.once_s,
+            "begin and end": self.turns * self.once_s,
         }
         where = ", ".join(f"{name} {duration(seconds)}" for name, seconds in parts.items())
         epochs = f"{self.epochs} epochs of {self.steps} steps"
@@ -141,8 +189,11 @@ class Plan:
         disk = "" if self.disk_mib is None else f"; at most {self.disk_mib:.0f} MiB of weights"
         return f"plan: {what}{by}, {epochs} at most, {duration(self.seconds)} in all: {where}{disk}"
 
-    def told(self, used_s: float) -> dict[str, Any]:
-        """Given and used time, for the record of a command; an overrun is said."""
+    def told(self, used_s: float, cut: Mapping[str, int] | None = None) -> dict[str, Any]:
+        """Given and used time, for the record of a command; an overrun is said.
+
+        ``cut`` is what a hard budget has cut off, of :meth:`cut_off`.
+        """
         if used_s > LATE * self.budget_s:
             print(
                 f"{duration(used_s)} were used of {duration(self.budget_s)} "
@@ -150,7 +201,29 @@ class Plan:
                 "plan was made, or some work was lost to a kill; the plan's steps stay, and "
                 "budget_is=hard cuts off what is late"
             )
-        return {"plan": self.to_json(), "budget": {"given_s": self.budget_s, "used_s": used_s}}
+        used = {"given_s": self.budget_s, "used_s": used_s}
+        return {"plan": self.to_json(), "budget": used if cut is None else {**used, "cut": {**cut}}}
+
+    def cut_off(self, epochs: Iterable[int], not_begun: int = 0) -> dict[str, int]:
+        """Say what a hard budget has cut off, and give it for the record.
+
+        Parameters
+        ----------
+        epochs
+            Of each training that came to its end.
+        not_begun
+            Trainings that there was no time for.
+        """
+        early = [number for number in epochs if number < self.epochs]
+        parts = []
+        if not_begun:
+            parts.append(f"{not_begun} of {self.trials} trainings were not begun")
+        if early:
+            which = "the training" if self.trials == 1 else f"{len(early)} of {self.trials}"
+            parts.append(f"{which} ended after {min(early)} of {self.epochs} epochs")
+        if parts:
+            print(f"budget_is=hard cut off what was late: {', '.join(parts)}")
+        return {"not_begun": not_begun, "ended_early": len(early)}
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "rungs": [list(rung) for rung in self.rungs]}
@@ -164,6 +237,7 @@ class Plan:
 def plan_trainings(
     probed: Probe, budget_s: float, spent_s: float, data: str,
     *, trials: int = 1, each_s: float = 0, instead: Sequence[str] = (), traced: bool = False,
+    workers: int = 1,
 ) -> Plan:  # fmt: skip
     """Trainings of one network that fill what is left of a budget.
 
@@ -181,6 +255,8 @@ def plan_trainings(
         What else would do where it is too short.
     traced
         Whether the learner that was timed is trained.
+    workers
+        Processes that share the trainings, each as fast as what was timed.
 
     Raises
     ------
@@ -188,16 +264,20 @@ def plan_trainings(
         If it is too short for them.
     """
     once_s = probed.once_s + each_s - (probed.traced_s if traced else 0)
-    epochs, steps = divide(probed, (budget_s - spent_s) / trials - once_s)
+    turns = Stage(trials, 1).turns(workers)
+    epochs, steps = divide(probed, (budget_s - spent_s) / turns - once_s)
     if epochs * steps < FEWEST_STEPS:
         least = once_s + FEWEST_STEPS * probed.step_s + probed.validation_s
         what = "one training" if trials == 1 else f"{trials} trainings"
         raise UserError(
-            f"`budget` must be at least {math.ceil(1.1 * (spent_s + trials * least))}s for {what} "
+            f"`budget` must be at least {math.ceil(1.1 * (spent_s + turns * least))}s for {what} "
             f"of this network on this machine, but got {budget_s:g}s; the choices are "
             f"{', '.join(['a longer one', *instead])} or a smaller network."
         )
-    return Plan(budget_s, data, trials, epochs, steps, probed.step_s, probed.validation_s, once_s)
+    return Plan(
+        budget_s, data, trials, epochs, steps, probed.step_s, probed.validation_s, once_s,
+        workers=workers,
+    )  # fmt: skip
 
 
 def divide(probed: Probe, seconds: float) -> tuple[int, int]:

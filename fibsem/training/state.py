@@ -122,6 +122,15 @@ class TrainingState:
         return first + later.index(min(later)) if later else first - 1
 
     @property
+    def cut_off(self) -> str | None:
+        """What its limit of time has cut off; None where it came to its end."""
+        train, done = self.settings, len(self.history)
+        if train.max_seconds is None or self.seconds < train.max_seconds or done >= train.epochs:
+            return None
+        limit = f"the {train.max_seconds:.0f} s that it may take (train.max_seconds)"
+        return f"the training ended after {done} of {train.epochs} epochs, with {limit}"
+
+    @property
     def ended(self) -> bool:
         """Whether epochs, patience or time are used up, or there is no network any more."""
         train, done = self.settings, len(self.history)

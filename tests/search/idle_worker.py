@@ -4,7 +4,7 @@ import os
 import sys
 
 
-def work(code, folder, cores, accelerator):
+def work(code, folder, pace, share):
     """Leave a note of a start; the configuration is the exit code."""
-    (folder / str(os.getpid())).write_text(accelerator)
+    (folder / str(os.getpid())).write_text(share.accelerator)
     sys.exit(code)

@@ -76,6 +76,20 @@ def test_every_backend_draws_only_networks_that_exist(tiny, store, tmp_path, bac
 
 
 @pytest.mark.slow
+def test_an_oracle_that_learns_leaves_what_is_impossible(here):
+    """Such points are as bad as the worst to it; passed over, it drew them again and again."""
+    drawn = opened(
+        "search=keras_tuner", "search.sampler=bayesian", "search.startup_trials=2",
+        "space.axes.model.blocks=[1,2,3,4]", "search.trials=4", **here,
+    )  # fmt: skip
+    drawn.work(lambda job, on_epoch: finished(0.5), lambda *_: None)
+    assert [one.values["model.blocks"] for one in drawn.study.outcomes()] == [1] * 4
+    impossible = len(drawn.study.oracle.trials) - 4
+    assert impossible < 30
+    drawn.study.close()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["bayesian", "hyperband"])
 def test_samplers_of_keras_tuner(run, sampler):
     summary = run(

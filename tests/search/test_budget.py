@@ -1,8 +1,11 @@
 """A budget of a sweep: how many trials of how many steps, and one plan one sweep."""
 
 import json
+import tempfile
 import time
 from dataclasses import replace
+from functools import partial
+from random import random
 
 import pytest
 from hypothesis import given
@@ -13,20 +16,28 @@ from fibsem.api.sweeping import prepare, search
 from fibsem.config import Configuration, SearchConfig, TrainConfig, compose
 from fibsem.errors import UserError
 from fibsem.search import budget
+from fibsem.search.brackets import brackets_of
 from fibsem.search.budget import (
     MOST_TRIALS,
     STEPS,
-    cut_off,
+    by_brackets,
     disk_mib,
     halving,
     mean,
     number_of_trials,
     plan_sweep,
+    to_be_timed,
     values,
 )
 from fibsem.search.declared import read_space
+from fibsem.search.shares import probe_at_once
+from fibsem.search.space import Range, Space
+from fibsem.search.tuner_oracle import draw, make_oracle
 from fibsem.training.checkpoint import continuation, save
+from fibsem.training.datasets import obtain
 from fibsem.training.learner import Learner
+from fibsem.training.material import Material
+from fibsem.training.objectives import Objective
 from fibsem.training.plan import FEWEST_STEPS, Plan, plan_trainings
 from fibsem.training.probing import Probe
 from fibsem.training.state import TrainingState
@@ -62,6 +73,84 @@ def test_halving_fills_a_budget_and_validates_a_tenth_of_it(step, validation, on
     assert SearchConfig(rungs=plan.rungs, trials=plan.trials).rungs == plan.rungs
 
 
+@given(st.floats(1e-3, 0.5), st.floats(0.01, 2), st.floats(0.5, 20), st.floats(60, 40_000),
+       st.integers(1, 6))  # fmt: skip
+def test_workers_share_a_budget(step, validation, once, budget, workers):
+    """The rungs one after the other, each as long as the worker with the most of it."""
+    found = Probe(step, validation, once, 1e-6)
+    plan = halving(found, budget, 20.0, "abc", workers)
+    if plan is not None:
+        assert busy_s(plan, workers) == pytest.approx(plan.seconds)
+        assert budget - 20 - plan.as_average * step - 1e-6 <= plan.seconds <= budget - 20 + 1e-6
+    trials = number_of_trials(found, budget - 20, workers)
+    if trials > workers:
+        whole = plan_trainings(found, budget, 20.0, "abc", trials=trials, workers=workers)
+        assert busy_s(whole, workers) == pytest.approx(whole.seconds)
+        assert whole.seconds <= budget - 20 + 1e-6
+        assert whole.epochs * whole.steps >= 0.8 * STEPS
+
+
+def busy_s(plan, workers):
+    """What trainings of a plan take that are dealt to workers, a rung when that before is over."""
+    rungs = plan.rungs or ((plan.trials, plan.epochs),)
+    reached, seconds = 0, 0.0
+    for count, epochs in rungs:
+        each = [0] * workers
+        for k in range(count):
+            each[k % workers] += 1
+        weight = 1.25 if reached else 1.0
+        epoch_s = plan.steps * plan.step_s + plan.validation_s
+        seconds += max(each) * (plan.once_s + weight * (epochs - reached) * epoch_s)
+        reached = epochs
+    return seconds
+
+
+@pytest.mark.parametrize("longest", [1, 3, 9, 10, 27])
+def test_brackets_are_those_of_keras_tuner(longest):
+    """Of an oracle whose trainings all come to a value."""
+    search = SearchConfig(
+        backend="keras_tuner", sampler="hyperband", hyperband_epochs=longest,
+        objectives=("val/loss",),
+    )  # fmt: skip
+    space = Space("test", {"a": Range(0.0, 1.0)}, (), 2, lambda values: True)
+    oracle = make_oracle(search, space, Objective.named("val/loss"))
+    oracle.verbose = 0
+    wanted = [rung for bracket in brackets_of(longest) for rung in bracket]
+    with tempfile.TemporaryDirectory() as folder:
+        oracle._set_project_dir(folder, "oracle")
+        for count, epochs in wanted:
+            for _ in range(count):
+                trial = draw(oracle, "one")
+                assert trial.hyperparameters.values["tuner/epochs"] == epochs
+                oracle.update_trial(trial.trial_id, {"val/loss": random()})
+                trial.status = "COMPLETED"
+                oracle.end_trial(trial)
+
+
+@pytest.mark.parametrize(("budget_s", "brackets"), [(600, 1), (3600, 4)])
+def test_hyperband_fills_a_budget_by_its_brackets(budget_s, brackets):
+    """Of ten minutes the first, of an hour all; one of 27 epochs begins with 27 of one."""
+    found = Probe(0.02, 0.2, 2.0, 1e-6)
+    plan = by_brackets(found, 27, budget_s, 20.0, "abc")
+    rungs = [rung for bracket in brackets_of(27)[:brackets] for rung in bracket]
+    assert list(plan.rungs) == rungs
+    assert rungs[:4] == [(27, 1), (9, 3), (3, 9), (1, 27)]
+    assert 0.95 * (budget_s - 20) <= plan.seconds <= budget_s - 20
+    set_by = values(plan, halves=False)
+    assert set_by["search.trials"] == plan.trials == sum(count for count, _ in rungs)
+    assert (set_by["search.rungs"], set_by["train.schedule"]) == ([], "constant")
+    assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+
+
+def test_a_budget_too_short_for_a_bracket_says_what_would_do():
+    found = Probe(0.1, 0.2, 2.0, 1e-6)
+    with pytest.raises(UserError, match=r"at least \d+s for a bracket.*40 trainings") as refused:
+        by_brackets(found, 27, 120, 20.0, "abc")
+    assert "search.hyperband.epochs=9" in str(refused.value)
+    least = int(str(refused.value).partition("at least ")[2].partition("s for")[0])
+    assert by_brackets(found, 27, least, 20.0, "abc").steps >= 60
+
+
 def rate_at(plan, epochs):
     how = TrainConfig(learning_rate=0.01, schedule=plan.schedule, epochs=plan.epochs)
     return how.learning_rate_at(epochs)
@@ -71,7 +160,7 @@ def test_a_plan_of_a_version_before_keeps_its_cosine():
     before = Plan(60.0, "abc", 13, 18, 3, 0.1, 0.2, 5.0, ((9, 2), (3, 6), (1, 18))).to_json()
     for key in ("schedule", "workers", "disk_mib"):
         del before[key]
-    assert values(Plan.from_json(before), None)["train.schedule"] == "cosine"
+    assert values(Plan.from_json(before))["train.schedule"] == "cosine"
 
 
 def test_halving_waits_for_enough_time():
@@ -87,6 +176,8 @@ def test_a_plan_says_who_shares_the_work_and_what_it_keeps():
     mib = 4 * 2**18 / 2**20  # of each of the networks
     assert disk_mib(whole, 10, 2**18) == 10 * (1 + 5) * mib
     assert disk_mib(whole, None, 2**18) == 40 * (1 + 5) * mib
+    assert disk_mib(whole, 10, 2**18, all_checkpoints=True) == (10 + 5 * 40) * mib
+    assert disk_mib(replace(whole, pruned=True), None, 2**18) == 600 * mib
     rungs = replace(whole, trials=39, rungs=((27, 2), (9, 6), (3, 18)))
     assert disk_mib(rungs, 10, 2**18) == (10 + 5 * 37) * mib
     said = replace(whole, workers=2, disk_mib=60.0).sentence()
@@ -121,6 +212,9 @@ def test_what_the_timing_took_is_no_more_there_for_trials(material, monkeypatch)
     assert given == [150.0] * 4
     assert plan.trials == number_of_trials(found, 495) < number_of_trials(found, 600)
     assert 400 < plan.seconds <= 500
+    assert plan.pruned
+    assert values(plan)["search.trials"] == MOST_TRIALS  # as long as there is time
+    assert values(replace(plan, filled=31))["search.trials"] == 31
 
 
 @pytest.mark.parametrize("network", ["model=auto", "model=unet"])
@@ -131,13 +225,13 @@ def test_a_budget_is_planned_over_any_networks(material, monkeypatch, network):
     assert plan.rungs
 
 
-@pytest.mark.parametrize(
-    ("worked_s", "limit_s", "left_s"),
-    [(0, None, 600), (100, None, 500), (100, 50, 50), (700, None, 1)],
-)
-def test_a_hard_budget_begins_no_trial_when_it_is_used_up(worked_s, limit_s, left_s):
-    assert cut_off(600.0, limit_s, worked_s) == {"search.max_seconds": left_s}
-    assert cut_off(None, limit_s, worked_s) == {}
+@pytest.mark.parametrize(("workers", "budget_s", "count"), [(1, 60, 2), (1, 600, 4), (3, 60, 3),
+                                                            (3, 600, 6)])  # fmt: skip
+def test_as_many_networks_are_timed_at_once_as_there_are_workers(workers, budget_s, count):
+    space = read_space(compose("sweep", ["model=auto", "nbhd=11x11x3"]))
+    assert space.architectures == 2
+    rounds, some = to_be_timed(space, 0, workers, budget_s, "enumerated")
+    assert (rounds, len(some)) == (count // workers, count)
 
 
 def test_networks_of_a_space_are_timed_on_average():
@@ -166,6 +260,28 @@ def test_a_sweep_is_begun_anew_by_the_plan_in_its_own_folder(tiny, new_store, tm
     with pytest.raises(UserError, match="of this command and network"):
         search(prepare(compose("sweep", given)))
     assert json.loads((folder / "summary.json").read_text()) == found[1]
+
+
+def reading(config):
+    return partial(obtain, config.data, config.split), partial(Material, config=config)
+
+
+@pytest.mark.slow
+def test_networks_are_timed_as_workers_train_them(small):
+    """Beside one another, each with half of the machine."""
+    configs = [
+        Configuration(compose("train", [*small, f"model.filters={filters}"])) for filters in (4, 8)
+    ]
+    few, many = probe_at_once([reading(one.run) for one in configs], 30.0)
+    assert few.parameters < many.parameters
+    assert min(few.step_s, few.validation_s, few.once_s, many.step_s) > 0
+
+
+@pytest.mark.slow
+def test_what_cannot_be_timed_beside_others_is_said_in_a_line(small, tmp_path):
+    given = Configuration(compose("train", [*small, f"data.path={tmp_path / 'nothing'}"]))
+    with pytest.raises(UserError, match=r"`data.path` must be a folder"):
+        probe_at_once([reading(given.run)], 30.0)
 
 
 @pytest.mark.slow

@@ -56,17 +56,37 @@ def test_a_trial_that_is_given_up_makes_room_for_another_one(here, backend):
 
 
 def test_divergence_is_news_of_hyperparameters_and_is_not_tried_again(here, backend):
-    """It fills its slot, as far as the backend can be told so; three in a row end the sweep."""
+    """It fills its slot; three in a row end the sweep."""
     reason = "diverged: the training loss is nan in epoch 1"
     failed = TrialFailedError(reason, "a traceback", final=False, diverged=True)
     sweep = opened(*backend, "search.trials=3", "search.retries=2", "search.max_failures=3", **here)
-    jobs = worked(sweep, [finished(0.5), failed, finished(0.4), finished(0.3)])
-    assert len({job.folder.name.partition("-")[0] for job in jobs}) == len(jobs)
+    jobs = worked(sweep, [finished(0.5), failed, finished(0.4)])
+    assert [job.folder.name for job in jobs] == ["0000", "0001", "0002"]
     (outcome,) = [one for one in sweep.study.outcomes() if one.reason]
     assert outcome.reason == reason
-    assert sweep.best().objectives == (0.6 if outcome.state == "pruned" else 0.7,)
-    assert outcome.state == ("failed" if backend else "pruned")
+    assert sweep.best().objectives == (0.6,)
+    assert outcome.state == "pruned"
+    assert outcome.diverged
     sweep.study.close()
+
+
+def test_an_oracle_takes_what_diverged_for_the_worst_so_far(here):
+    """Also what did before there was any value; it draws from what it knows, read anew, too."""
+    failed = TrialFailedError("diverged: nan", "a traceback", final=False, diverged=True)
+    how = [
+        "search=keras_tuner", "search.sampler=bayesian", "search.startup_trials=5",
+        "space.axes.model.blocks=[1]",
+    ]  # fmt: skip
+    sweep = opened(*how, "search.trials=5", **here)
+    worked(sweep, [failed, finished(0.4), finished(0.5), failed, finished(0.3)])
+    sweep.study.close()
+    again = opened(*how, "search.trials=5", **here)
+    again.study.attempts()  # reads the file
+    trials = [again.study.oracle.trials[kept.oracle_id] for kept in again.study.file.kept]
+    assert [trial.status for trial in trials] == ["COMPLETED"] * 5
+    assert [trial.score for trial in trials] == pytest.approx([0.6, 0.6, 0.5, 0.5, 0.7])
+    assert again.summary(0)["trials"] == {"complete": 3, "pruned": 2, "failed": 0}
+    again.study.close()
 
 
 def test_when_all_diverge_the_sweep_stops(here):

@@ -1,6 +1,7 @@
 """Successive halving: who goes on, from where, and that nothing is trained twice."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,16 @@ from hypothesis import strategies as st
 from fibsem import sweep
 from fibsem.config import SearchConfig, compose
 from fibsem.errors import UserError
-from fibsem.search.rungs import NotYetError, Rung, epochs_at, heir, left_behind, read_rungs
+from fibsem.search.rungs import (
+    NobodyError,
+    NotYetError,
+    Rung,
+    epochs_at,
+    heir,
+    left_behind,
+    read_rungs,
+    slots_of,
+)
 from fibsem.search.slots import Attempt
 from fibsem.training.failures import TrialFailedError
 from tests.search.sweeps import epoch, finished, opened
@@ -63,12 +73,42 @@ def test_a_rung_waits_for_the_one_before():
 
 
 def test_what_diverged_or_began_from_another_seed_does_not_go_on():
-    """Its checkpoint is of that seed; where too few are left, a slot begins its own."""
+    """Its checkpoint is of that seed; where too few are left, a slot stays empty."""
     rungs = (Rung(0, 3, 2), Rung(3, 2, 6))
     done = [attempt(0), attempt(1, failures=1), attempt(2)]
     losses = {1: 0.1, 2: 0.3}  # 0 diverged
     assert heir(rungs, 3, done, losses).slot == 2
-    assert heir(rungs, 4, done, losses) is None
+    for state in ([], ["waiting"], ["running"], ["complete"]):
+        third = [attempt(3, one) for one in state]
+        costs = {**losses, **({3: 0.2} if state == ["complete"] else {})}
+        with pytest.raises(NobodyError):
+            heir(rungs, 4, [*done, *third], costs)
+    assert heir(rungs, 4, [*done, attempt(3, "failed")], losses) is None  # or there is no model
+
+
+def test_a_rung_with_nobody_to_go_on_with_begins_one_training():
+    done = [attempt(slot, "failed") for slot in range(9)]
+    assert heir(RUNGS, 9, done, {}) is None
+    with pytest.raises(NobodyError):
+        heir(RUNGS, 10, done, {})
+    own = attempt(9)
+    assert heir(RUNGS, 12, [*done, own], {9: 0.4}) == own  # though the other two are not there
+
+
+@pytest.mark.parametrize(
+    ("last", "slots"),
+    [([], 13), (["complete"], 13), (["running"], 13), (["pruned"], 14), (["failed"], 14),
+     (["failed", "pruned"], 15), (["pruned", "complete"], 14)],
+)  # fmt: skip
+def test_only_a_sweep_without_a_model_gets_another_slot(last, slots):
+    """One that diverged is pruned without a figure; those given up before cost no slot."""
+    lost = replace(attempt(3, "failed"), final=True)
+    before = [attempt(slot) for slot in range(12) if slot != 3]
+    ended = [replace(attempt(12 + k, state), final=True) for k, state in enumerate(last)]
+    assert slots_of(RUNGS, [*before, lost, *ended], 2) == slots
+    costs = {slot: 0.1 * slot for slot in range(12) if slot != 3}
+    following = heir(RUNGS, 13, [*before, lost, attempt(12, "failed")], costs)
+    assert following.slot == 10  # the second best of those that were left
 
 
 def test_a_rung_is_left_behind_when_the_next_one_is_full():
@@ -146,6 +186,44 @@ def test_a_sweep_goes_up_its_rungs(begin_halving):
     rates = [job.tree["train"]["learning_rate"] for job in jobs]
     assert [rates.index(job.tree["train"]["learning_rate"]) for job in jobs[6:8]] == continued[6:8]
     assert halving.summary(0)["trials"] == {"complete": 1, "pruned": 8, "failed": 0}
+
+
+def test_what_is_given_up_in_a_rung_is_not_made_up_for(begin_halving):
+    """The best two of five go on, and no ninth training begins behind the last rung."""
+    halving, jobs = begin_halving("search.retries=0"), []
+
+    def execute(job, on_epoch):
+        jobs.append(job)
+        if len(jobs) == 2:
+            raise TrialFailedError("impossible", "trace", final=True)
+        loss = 0.1 + job.tree["train"]["learning_rate"]
+        for number in range(4):
+            on_epoch(epoch(number, loss))
+        return finished(loss)
+
+    halving.work(execute, lambda *_: None)
+    assert [int(job.folder.name) for job in jobs] == list(range(9))
+    assert halving.summary(0)["trials"] == {"complete": 1, "pruned": 7, "failed": 1}
+
+
+def test_a_survivor_that_diverges_at_the_end_is_followed_by_the_next_best(begin_halving):
+    """A sweep of rungs comes to a model."""
+    halving, jobs = begin_halving(), []
+
+    def execute(job, on_epoch):
+        jobs.append(job)
+        if len(jobs) == 9:
+            raise TrialFailedError("diverged: nan", "trace", final=False, diverged=True)
+        loss = 0.1 + job.tree["train"]["learning_rate"]
+        for number in range(4):
+            on_epoch(epoch(number, loss))
+        return finished(loss)
+
+    halving.work(execute, lambda *_: None)
+    assert [int(job.folder.name) for job in jobs] == list(range(10))
+    continued = [one.continues for one in halving.study.attempts()]
+    assert continued[8:] == [6, 7]
+    assert halving.best().slot == 9
 
 
 @pytest.mark.slow

@@ -249,16 +249,17 @@ attempts = st.builds(
 @given(st.lists(attempts, max_size=12, unique_by=lambda a: a.number), st.integers(1, 5),
        st.integers(0, 3))  # fmt: skip
 def test_what_is_opened_makes_the_budget_possible_and_no_more(known, budget, retries):
-    opened = list(to_open(known, budget, retries))
+    needed = slots_needed(known, budget, retries)
+    opened = list(to_open(known, needed, retries))
     places = [(o.slot, o.attempt) for o in opened]
     assert len(places) == len(set(places))
-    needed = slots_needed(known, budget, retries)
     alive = {a.slot for a in known if not a.duplicate and a.state not in ("failed",)}
     possible = {slot for slot in alive if slot < needed} | {o.slot for o in opened}
     assert len(possible) == budget
     following = [Attempt(2000 + k, o.slot, o.attempt, o.strikes, 0, "waiting", {})
                  for k, o in enumerate(opened)]  # fmt: skip
-    assert not list(to_open([*known, *following], budget, retries))
+    assert slots_needed([*known, *following], budget, retries) == needed
+    assert not list(to_open([*known, *following], needed, retries))
 
 
 def test_strikes_are_capped_and_interruptions_are_free():

@@ -16,7 +16,7 @@ from fibsem.errors import DeviceError, OutageError, UserError
 from fibsem.promotion.trials import best_trials
 from fibsem.search.keeping import inherit
 from fibsem.search.sweep import Sweep
-from fibsem.search.worker import Worker
+from fibsem.search.worker import Held, Worker
 from fibsem.system.files import write_json
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
@@ -116,7 +116,7 @@ def test_promotion_sees_what_the_study_counts_and_nothing_else(begin, tiny):
     sweep.study.open_slots()
     worker = Worker(sweep, None, quiet)
     lost, counted, running = (sweep.study.claim() for _ in range(3))
-    records = {a.number: trained(sweep, worker._job(a), 0.1 * (1 + a.number)).to_json()
+    records = {a.number: trained(sweep, worker._job(Held(a)), 0.1 * (1 + a.number)).to_json()
                for a in (lost, counted, running)}  # fmt: skip
     sweep.study.fail(lost, "killed", "killed")
     sweep.study.complete(counted, [0.2], records[counted.number])  # and then it was killed

@@ -9,7 +9,8 @@ import pytest
 
 from fibsem.config import Configuration, SearchConfig, compose
 from fibsem.errors import UserError
-from fibsem.search import workers
+from fibsem.search import shares, workers
+from fibsem.search.pace import Pace
 from tests.search import idle_worker
 
 
@@ -23,11 +24,11 @@ def run(monkeypatch, tmp_path):
     study = SimpleNamespace(attempts=list)
     sweep = SimpleNamespace(
         folder=tmp_path, search=SearchConfig(), study=study, best_so_far=str,
-        check_failures=lambda: None,
+        check_failures=lambda: None, is_full=lambda: False,
     )  # fmt: skip
 
-    def go(code, count):
-        sweep.given = code
+    def go(code, count, pace=None):
+        sweep.given, sweep.pace = code, pace or Pace()
         workers.run_workers(sweep, count, lambda *_: None)
 
     return go
@@ -51,6 +52,11 @@ def test_who_dies_again_and_again_is_not_started_for_ever(run, tmp_path, capsys)
     assert capsys.readouterr().err.count("worker 0 died (1); starting it again") == 6
 
 
+def test_a_worker_that_ends_when_the_time_is_over_is_not_started_again(run, tmp_path):
+    run(1, 2, Pace.of(0.0, strict=True))
+    assert len(starts(tmp_path)) == 2
+
+
 def test_what_the_user_can_mend_is_not_tried_again(run, tmp_path):
     with pytest.raises(UserError, match="worker 0 stopped; what it said is above"):
         run(workers.MISTAKE, 1)
@@ -66,11 +72,12 @@ def test_who_has_lost_its_accelerator_is_not_started_again(run, tmp_path):
 def test_a_worker_tells_what_the_user_can_mend(monkeypatch, tmp_path, capsys):
     """In this process, which shall live on: what ends it with its parent is left out."""
     for name in ("die_with_parent", "guard_output", "end_cleanly"):
-        monkeypatch.setattr(workers, name, lambda *_, **__: None)
+        monkeypatch.setattr(shares, name, lambda *_, **__: None)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     given = Configuration(compose("sweep", [f"data.path={tmp_path / 'nowhere'}"]))
+    share = shares.Share(frozenset(os.sched_getaffinity(0)), "7")
     with pytest.raises(SystemExit) as end:
-        workers._worker(given, tmp_path, os.sched_getaffinity(0), "7")
+        workers._worker(given, tmp_path, Pace(), share)
     assert end.value.code == workers.MISTAKE
     assert "nowhere is not there" in capsys.readouterr().err
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "7"

@@ -142,6 +142,11 @@ def test_when_a_training_ends(material, losses, changes, ended, best):
         state.take(epoch, list)
     assert state.best == best
     assert state.ended is ended
+    late = ended and "max_seconds" in changes
+    assert bool(state.cut_off) is late
+    assert not late or state.cut_off.startswith(
+        "the training ended after 2 of 9 epochs, with the 2"
+    )
 
 
 #: Loss and mIoU of epochs; the best by one is the worst by the other, and neither is at an end.

@@ -200,6 +200,20 @@ def test_an_overrun_is_said(capsys):
 
 
 @pytest.mark.parametrize(
+    ("trials", "epochs", "not_begun", "said"),
+    [(1, [2], 0, ""), (1, [1], 0, "the training ended after 1 of 2 epochs"),
+     (5, [2, 1, 1], 0, "2 of 5 ended after 1 of 2 epochs"),
+     (5, [2], 3, "3 of 5 trainings were not begun")],
+)  # fmt: skip
+def test_what_a_hard_budget_cut_off_is_said(capsys, trials, epochs, not_begun, said):
+    cut = replace(PLAN, trials=trials).cut_off(epochs, not_begun)
+    assert cut == {"not_begun": not_begun, "ended_early": epochs.count(1)}
+    assert PLAN.told(62.0, cut)["budget"]["cut"] == cut
+    told = capsys.readouterr().out.strip()
+    assert told == (said and f"budget_is=hard cut off what was late: {said}")
+
+
+@pytest.mark.parametrize(
     ("seconds", "limit", "said"),
     [(80.0, None, None), (90.0, 600.0, None),
      (99.0, None, "up to 69 min for 40 epochs; budget=1h would plan a training of about 34 of"),

@@ -1,0 +1,41 @@
+"""The brackets of Keras-Tuner's Hyperband: trainings and epochs of each of their rounds."""
+
+from __future__ import annotations
+
+import math
+
+#: Of the trainings of a round this share goes on to the next, for as many times the epochs.
+FACTOR = 3
+
+Bracket = tuple[tuple[int, int], ...]
+
+
+def brackets_of(longest: int) -> list[Bracket]:
+    """Rounds of one iteration of Hyperband [1]_, as Keras-Tuner sizes them, the most halving first.
+
+    Parameters
+    ----------
+    longest
+        Epochs of the longest trainings.
+
+    Examples
+    --------
+    >>> brackets_of(9)
+    [((9, 1), (3, 3), (1, 9)), ((5, 3), (2, 9)), ((3, 9),)]
+
+    References
+    ----------
+    .. [1] L. Li et al., Hyperband: a novel bandit-based approach to hyperparameter optimization,
+       Journal of Machine Learning Research 18 (2018).
+    """
+    count = 1
+    while longest / FACTOR**count >= 1:
+        count += 1
+    last = math.ceil(1 + math.log(longest, FACTOR))  # trainings at the end of all together
+    return [
+        tuple(
+            (math.ceil(last / (k + 1) * FACTOR**left), math.ceil(longest / FACTOR**left))
+            for left in range(k, -1, -1)
+        )
+        for k in range(count - 1, -1, -1)
+    ]

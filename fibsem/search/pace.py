@@ -1,0 +1,154 @@
+"""The time of a sweep: until when it begins trainings, and how long these may take.
+
+A hard budget keeps back what the rungs to come are planned to take, so that a slow machine costs
+trainings of the first rung and not the one that comes to the end.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fibsem.search.outcomes import Outcome
+from fibsem.search.rungs import Rung, read_rungs
+from fibsem.search.slots import filled
+from fibsem.system.files import write_json
+from fibsem.training.plan import FEWEST_STEPS, Plan
+from fibsem.training.planned import FILE
+
+if TYPE_CHECKING:
+    from fibsem.search.sweep import Sweep
+
+#: Why a slot of a rung has no training.
+CUT = "cut off: the time is kept for trainings that go on"
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What a sweep has of time; processes of one machine mean the same by it.
+
+    Attributes
+    ----------
+    until
+        When no further training begins, by the clock.
+    strict
+        Whether a hard budget sets it: else a sweep without any trial begins one all the same.
+    plan
+        Of a hard budget.
+    rungs
+        Of a successive halving by that plan.
+    clock
+        Tells seconds.
+    """
+
+    until: float = math.inf
+    strict: bool = False
+    plan: Plan | None = None
+    rungs: tuple[Rung, ...] = ()
+    clock: Callable[[], float] = time.monotonic
+
+    @classmethod
+    def of(
+        cls,
+        *seconds: float | None,
+        strict: bool = False,
+        plan: Plan | None = None,
+        rungs: tuple[Rung, ...] = (),
+    ) -> Pace:
+        """That ends after the fewest of some seconds, of those that are given."""
+        left_s = min((one for one in seconds if one is not None), default=math.inf)
+        return cls(time.monotonic() + left_s, strict, plan if strict else None, rungs)
+
+    @property
+    def left_s(self) -> float:
+        """Until the end."""
+        return self.until - self.clock()
+
+    def over(self, trials: int) -> bool:
+        """Whether no training begins any more, of a sweep with so many trials."""
+        least = 0.0
+        if self.plan is not None:
+            least = self.plan.once_s + FEWEST_STEPS * self.plan.step_s + self.plan.validation_s
+        return self.left_s <= least and (self.strict or trials > 0)
+
+    def cuts(self, slot: int) -> bool:
+        """Whether a slot stays empty for the sake of the rungs to come.
+
+        They have what is left; a training is begun where less than half of it is theirs.
+        """
+        k = self._rung_of(slot)
+        if self.plan is None or k is None:
+            return False
+        return self.left_s < self.plan.after_s(k) + 0.5 * self.plan.training_s(k)
+
+    def limit_s(self, slot: int) -> float | None:
+        """Seconds that a training which begins now may take; None where nothing limits them.
+
+        One that only comes to the next rung has no limit: its learning rate would follow it.
+        """
+        if self.plan is None or self._rung_of(slot) is not None:
+            return None
+        return max(1.0, self.left_s - self.plan.once_s)
+
+    def _rung_of(self, slot: int) -> int | None:
+        """Number of a rung whose trainings are gone on with; None of those that come to the end."""
+        return next((k for k, rung in enumerate(self.rungs[:-1]) if _holds(rung, slot)), None)
+
+
+def _holds(rung: Rung, slot: int) -> bool:
+    return rung.first <= slot < rung.first + rung.count
+
+
+def budget_pace(
+    plan: Plan | None, budget_s: float | None, worked_s: float, most_s: float | None,
+    *, strict: bool = False, rungs: Sequence[Sequence[int]] = (),
+) -> Pace:  # fmt: skip
+    """The pace of a sweep with a budget, of which some seconds were worked before.
+
+    ``budget_is=hard`` is a limit, and so is every budget of models that are fitted at once, whose
+    time nothing can plan. Where a pruner ends trainings early, others begin as long as at least
+    half of a whole one is left.
+
+    Parameters
+    ----------
+    plan, budget_s
+        By which it works, if by any, and what was given.
+    worked_s
+        Before.
+    most_s
+        Of ``search.max_seconds``.
+    strict
+        Whether the budget is a hard one.
+    rungs
+        Of a successive halving.
+    """
+    if plan is not None:
+        fills = plan.pruned and plan.filled is None
+        soft_s = plan.budget_s - 0.5 * plan.trial_s if fills else None
+        budget_s = plan.budget_s if strict else soft_s
+    left_s = None if budget_s is None else budget_s - worked_s
+    return Pace.of(most_s, left_s, strict=strict, plan=plan, rungs=read_rungs(rungs))
+
+
+def cut_of(plan: Plan, outcomes: Iterable[Outcome]) -> dict[str, int]:
+    """Say what a hard budget has cut off of a sweep's plan; see :meth:`Plan.cut_off`."""
+    latest = {one.slot: one for one in sorted(outcomes, key=lambda one: one.attempt.attempt)}
+    ended = [one for one in latest.values() if one.state in ("complete", "pruned", "failed")]
+    epochs = [one.record["epochs"] for one in ended if one.complete]
+    cut = plan.cut_off(epochs, plan.trials - len(ended))
+    if not epochs:
+        print("no training came to its end; the same command with budget_is=soft goes on")
+    return cut
+
+
+def settle_filled(plan: Plan, sweep: Sweep, folder: Path) -> Plan:
+    """Keep how many trainings a budget with a pruner came to: repeated, the plan has as many."""
+    if not plan.pruned or plan.filled is not None:
+        return plan
+    plan = replace(plan, filled=filled(sweep.study.attempts()) or None)
+    write_json(folder / FILE, plan.to_json())
+    return plan

@@ -1,0 +1,65 @@
+"""The parent run of a sweep: one in MLflow for each study, whoever opens it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from fibsem.config import Tree
+from fibsem.data.dataset import Dataset
+from fibsem.geometry import Nbhd
+from fibsem.search.folder import wait_for
+from fibsem.search.slots import Study
+from fibsem.search.space import Space
+from fibsem.tracking import names
+from fibsem.tracking.beginning import take_up
+from fibsem.tracking.runs import Tracking
+
+
+def parent_run(
+    study: Study, tree: Tree, space: Space, dataset: Dataset, tracking: Tracking, *, first: bool
+) -> str:
+    """Id of the parent run: the study's own, or a new one, which the ``first`` process opens."""
+    run_id = study.get("parent_run_id")
+    if run_id is None and not first:
+        run_id = wait_for(study, "parent_run_id")
+    if run_id is not None and tracking.find(run_id) is None:
+        print(
+            f"{tracking.uri} does not have the run of this sweep any more, nor those of its "
+            f"finished trials: a new one is begun, and what they found stands in {study.name}",
+            file=sys.stderr,
+        )
+    tags = {
+        names.COMMAND: names.SWEEP,
+        names.STUDY: study.name,
+        names.MODEL: tree["model"]["name"],
+        names.NBHD: Nbhd.parse(tree["nbhd"]),
+        names.PADDING: tree["model"]["padding"],
+        names.SPACE: space.name,
+        names.BACKEND: tree["search"]["backend"],
+        names.SAMPLER: tree["search"]["sampler"],
+        names.DATA: dataset.hash,
+    }
+    params = {
+        "trials": tree["search"]["trials"],
+        "space": space.name,
+        "space.size": space.size,
+        "space.axes": json.dumps(tree["space"]["axes"])[:5000],
+    }
+    notes = StudyNotes(study)
+    return take_up(tracking, notes, study.name, tree, dataset, tags=tags, params=params)
+
+
+@dataclass(frozen=True)
+class StudyNotes:
+    """What a study knows of the parent run of its trials."""
+
+    study: Study
+
+    def get(self, key: str) -> Any:
+        return self.study.get(f"parent_{key}")
+
+    def set(self, key: str, value: Any) -> None:
+        self.study.set(f"parent_{key}", value)

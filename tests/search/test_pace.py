@@ -1,0 +1,164 @@
+"""The time of a sweep: what a hard budget keeps back, cuts and says."""
+
+import time
+from dataclasses import dataclass, replace
+
+import pytest
+
+from fibsem.search.pace import CUT, Pace, budget_pace, cut_of, settle_filled
+from fibsem.search.rungs import read_rungs
+from fibsem.training.checkpoint import continuation, save, trained_s
+from fibsem.training.learner import Learner
+from fibsem.training.plan import Plan
+from fibsem.training.planned import read_plan
+from fibsem.training.state import TrainingState
+from tests.search.sweeps import epoch, finished, opened
+
+#: Epochs of a second; 6 s for the first rung, 2.5 s for each of the others.
+PLAN = Plan(11.0, "abc", 9, 4, 100, 0.01, 0.0, 0.0, ((6, 1), (2, 2), (1, 4)), schedule="wsd")
+
+
+@dataclass
+class Machine:
+    """A clock that trainings turn, and so many seconds of it for an epoch."""
+
+    epoch_s: float
+    now: float = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def halving(here):
+    """Function (machine) -> a sweep by the plan on it, that nobody works on yet."""
+    begun = []
+
+    def begin(machine):
+        begun.append(opened(
+            "search.rungs=[[6,1],[2,2],[1,4]]", "search.trials=9", "train.epochs=4",
+            "space.axes.model.blocks=[1]", **here,
+        ))  # fmt: skip
+        rungs = read_rungs(PLAN.rungs)
+        begun[-1].pace = Pace(PLAN.budget_s, True, PLAN, rungs, machine)
+        return begun[-1]
+
+    yield begin
+    for one in begun:
+        one.study.close()
+
+
+def work(sweep, machine):
+    """Work it off; returns the slots that were trained, and the limit of each training."""
+    slots, limits, reached = [], [], {}
+
+    def execute(job, on_epoch):
+        rate, limit_s = (job.tree["train"][key] for key in ("learning_rate", "max_seconds"))
+        slots.append(int(job.folder.name))
+        limits.append(limit_s)
+        began, told = machine.now, []
+        for number in range(4):
+            if number >= reached.get(rate, 0):
+                if limit_s is not None and machine.now - began >= limit_s:
+                    break
+                machine.now += machine.epoch_s
+                reached[rate] = number + 1
+            told.append(epoch(number, 0.1 + rate))
+            on_epoch(told[-1])
+        return replace(finished(0.1 + rate), history=tuple(told))
+
+    sweep.work(execute, lambda *_: None)
+    return slots, limits
+
+
+def test_a_machine_as_fast_as_planned_loses_nothing(halving, capsys):
+    machine = Machine(1.0)
+    sweep = halving(machine)
+    slots, limits = work(sweep, machine)
+    assert slots == list(range(9))
+    assert limits == [None] * 8 + [3.0]  # of eleven seconds eight were used
+    assert cut_of(PLAN, sweep.study.outcomes()) == {"not_begun": 0, "ended_early": 0}
+    assert "cut off" not in capsys.readouterr().out
+
+
+def test_a_slow_machine_costs_trainings_of_the_first_rung_and_not_the_model(halving, capsys):
+    """Half as fast: three of six begin, one goes on, and to the end as far as there is time."""
+    machine = Machine(2.0)
+    sweep = halving(machine)
+    slots, limits = work(sweep, machine)
+    assert slots == [0, 1, 2, 6, 8]
+    assert limits == [None] * 4 + [3.0]
+    assert sweep.summary(0)["trials"] == {"complete": 1, "pruned": 4, "failed": 0}
+    reasons = {one.slot: one.reason for one in sweep.study.outcomes()}
+    assert [slot for slot, reason in reasons.items() if reason == CUT] == [3, 4, 5, 7]
+    assert cut_of(PLAN, sweep.study.outcomes()) == {"not_begun": 4, "ended_early": 0}
+    said = "budget_is=hard cut off what was late: 4 of 9 trainings were not begun"
+    assert said in capsys.readouterr().out
+    assert work(sweep, machine) == ([], [])  # the time is used up
+
+
+def test_a_training_that_ends_early_is_said(halving, capsys):
+    machine = Machine(2.4)
+    sweep = halving(machine)
+    work(sweep, machine)
+    assert cut_of(PLAN, sweep.study.outcomes()) == {"not_begun": 4, "ended_early": 1}
+    assert "1 of 9 ended after 3 of 4 epochs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("strict", "trained"), [(False, 1), (True, 0)])
+def test_when_the_time_is_used_up_no_start_begins_another_trial(here, strict, trained):
+    """But for the first one, where the time is no plan's and nothing has come of it yet."""
+    sweep = opened("search.trials=3", **here)
+    sweep.pace = Pace.of(None, -5.0, strict=strict)
+    jobs = []
+
+    def execute(job, on_epoch):
+        jobs.append(job)
+        return finished(0.5)
+
+    for _ in range(3):
+        sweep.work(execute, lambda *_: None)
+    assert len(jobs) == trained
+    sweep.study.close()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "strict", "plan", "most_s", "left_s"),
+    [(600, False, None, None, 500), (600, False, None, 50, 50), (600, True, PLAN, None, -89),
+     (11, False, PLAN, None, None), (11, False, PLAN, 50, 50)],
+)  # fmt: skip
+def test_a_limit_is_what_starts_before_have_left_of_it(seconds, strict, plan, most_s, left_s):
+    pace = budget_pace(plan, seconds, 100, most_s, strict=strict)
+    left = float("inf") if left_s is None else left_s
+    assert pace.left_s == pytest.approx(left, abs=1)
+    assert pace.plan == (plan if strict else None)
+
+
+def test_a_pruner_leaves_time_for_others_which_begin_while_half_of_one_is_left(here, tmp_path):
+    """Repeated, the plan has as many as there were."""
+    plan = Plan(60.0, "abc", 4, 5, 100, 0.02, 0.0, 2.0, pruned=True)  # 12 s each
+    assert budget_pace(plan, 60, 10, None).left_s == pytest.approx(44, abs=1)
+    known = replace(plan, filled=7)
+    assert budget_pace(known, 60, 10, None).left_s == float("inf")
+    sweep = opened("search.trials=3", **here)
+    sweep.work(lambda job, on_epoch: finished(0.5), lambda *_: None)
+    assert settle_filled(plan, sweep, tmp_path) == replace(plan, filled=3)
+    assert read_plan(tmp_path / "plan.json", "abc").filled == 3
+    assert settle_filled(known, sweep, tmp_path) == known
+    sweep.study.close()
+
+
+def test_all_processes_of_a_sweep_mean_the_same_end():
+    assert Pace.of(5.0).until == pytest.approx(time.monotonic() + 5, abs=1)
+    assert Pace(100.0, clock=Machine(1.0, 40.0)).left_s == 60
+
+
+def test_who_goes_on_under_a_limit_has_its_time_before_besides(material, tmp_path):
+    some = material()
+    learner, state = Learner.of(some.config), TrainingState(some.config.train, lost_s=3.0)
+    state.history = [epoch(0, 0.5), epoch(1, 0.4)]
+    state.best, state.best_weights = 1, learner.scored.get_weights()
+    save(learner, state, tmp_path / "checkpoint.npz", continuation(some))
+    assert trained_s(tmp_path / "checkpoint.npz") == pytest.approx(3 + 2 * 1.1)
+    assert trained_s(tmp_path / "none.npz") == 0
+    assert continuation(material("train.max_seconds=9")) == continuation(some)
