@@ -280,7 +280,7 @@ def test_networks_are_timed_as_workers_train_them(small):
 @pytest.mark.slow
 def test_what_cannot_be_timed_beside_others_is_said_in_a_line(small, tmp_path):
     given = Configuration(compose("train", [*small, f"data.path={tmp_path / 'nothing'}"]))
-    with pytest.raises(UserError, match=r"`data.path` must be a folder"):
+    with pytest.raises(UserError, match=r"`data.path` must name"):
         probe_at_once([reading(given.run)], 30.0)
 
 
