@@ -2,6 +2,18 @@
 
 import os
 import sys
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Time:
+    """Of a sweep, whether it is over."""
+
+    ended: bool = False
+
+    def over(self, trials):
+        """As a pace tells it."""
+        return self.ended
 
 
 def work(code, folder, pace, share):

@@ -14,11 +14,17 @@ from fibsem.search.pace import Pace
 from tests.search import idle_worker
 
 
+def plain_shares(count):
+    """Shares that need no libraries either."""
+    return [SimpleNamespace(**vars(one)) for one in shares.shares(count)]
+
+
 @pytest.fixture
 def run(monkeypatch, tmp_path):
     """Function (exit code, count) that runs workers which do nothing."""
     monkeypatch.setattr(workers, "_worker", idle_worker.work)
     monkeypatch.setattr(workers, "fresh", partial(get_context, "spawn"))  # which need no libraries
+    monkeypatch.setattr(workers, "shares", plain_shares)
     monkeypatch.setattr(workers, "POLL_S", 0.05)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
     study = SimpleNamespace(attempts=list)
@@ -27,8 +33,8 @@ def run(monkeypatch, tmp_path):
         check_failures=lambda: None, is_full=lambda: False,
     )  # fmt: skip
 
-    def go(code, count, pace=None):
-        sweep.given, sweep.pace = code, pace or Pace()
+    def go(code, count, *, over=False):
+        sweep.given, sweep.pace = code, idle_worker.Time(over)
         workers.run_workers(sweep, count, lambda *_: None)
 
     return go
@@ -53,7 +59,7 @@ def test_who_dies_again_and_again_is_not_started_for_ever(run, tmp_path, capsys)
 
 
 def test_a_worker_that_ends_when_the_time_is_over_is_not_started_again(run, tmp_path):
-    run(1, 2, Pace.of(0.0, strict=True))
+    run(1, 2, over=True)
     assert len(starts(tmp_path)) == 2
 
 
