@@ -17,7 +17,8 @@ from fibsem.search.outcomes import Outcome
 from fibsem.search.rungs import Rung, read_rungs
 from fibsem.search.slots import filled
 from fibsem.system.files import write_json
-from fibsem.training.plan import FEWEST_STEPS, Plan
+from fibsem.training.instead import FEWEST_STEPS
+from fibsem.training.plan import Plan
 from fibsem.training.planned import FILE
 
 if TYPE_CHECKING:
