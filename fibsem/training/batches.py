@@ -116,7 +116,8 @@ def grid_epoch(
     for _ in range(steps):
         images = np.empty((grid.windows, side, side, spec.nbhd.z), np.float32)
         labels = np.empty((grid.windows, out, out, 1), np.uint8)
-        for k, (number, y, x) in enumerate(supply.draw(grid.windows, extent, rng)):
+        places = supply.draw(grid.windows, extent, rng, spec.stride)
+        for k, (number, y, x) in enumerate(places):
             window = supply.windows[number]
             turn = int(rng.integers(0, 8)) if augmentation.symmetry else 0
             images[k] = dihedral(window.around(y, x, side, side, reach), turn)

@@ -81,8 +81,8 @@ class Material:
 
     @cached_property
     def train(self) -> tuple[LabelledWindow, ...]:
-        """All training windows, grown to the extent of a grid where they are smaller."""
-        return self._windows("train", self._extent)
+        """All training windows, grown where a grid would not reach all of their pixels."""
+        return self._windows("train", self._smallest)
 
     @property
     def _extent(self) -> int:
@@ -90,6 +90,12 @@ class Material:
         if self.config.train.mode != "grid":
             return 1
         return 1 + self.config.spec.stride * (self.grid[1] - 1)
+
+    @property
+    def _smallest(self) -> int:
+        """Pixels across a window of which each can be one of a grid's."""
+        more = self.config.spec.stride - 1 if self.config.train.mode == "grid" else 0
+        return self._extent + more
 
     @property
     def _spare(self) -> int | None:
@@ -219,7 +225,7 @@ class Material:
 
     def _load(self, regions: Sequence[Region]) -> tuple[LabelledWindow, ...]:
         return read_windows(
-            regions, self.volumes, self.config.spec.halo, at_least=self._extent, spare=self._spare
+            regions, self.volumes, self.config.spec.halo, at_least=self._smallest, spare=self._spare
         )
 
     @cached_property

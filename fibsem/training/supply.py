@@ -21,6 +21,7 @@ from fibsem.data.sampling import LabelArray
 from fibsem.data.windows import LabelledWindow
 
 FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 
 #: Side of the parts of large regions, about; what is around them costs less than around small ones.
 SIDE = 256
@@ -34,11 +35,16 @@ RARE = 0.1
 FOR_RARE = 0.5
 #: Most that a pixel of a class weighs: beyond it the loss is that of a few pixels.
 HEAVIEST = 10.0
+#: Squares that are tried at a rare pixel until one has a label where its grid lies.
+TRIES = 50
 
 
 @dataclass(eq=False)
 class Supply:
     """Windows of an epoch, and how they are drawn from.
+
+    Squares without a labelled pixel teach nothing: they are passed over. All others are as probable
+    as each other as before, so that the loss is still that of all labelled pixels.
 
     Attributes
     ----------
@@ -60,6 +66,9 @@ class Supply:
     for_rare: float = 0.0
     rare_chance: FloatArray | None = None
     _places: dict[int, npt.NDArray[np.intp]] = field(default_factory=dict, init=False, repr=False)
+    _held: dict[tuple[int, int], LabelledPlaces] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     @classmethod
     def evenly(cls, windows: Sequence[LabelledWindow]) -> Supply:
@@ -67,32 +76,123 @@ class Supply:
         area = np.array([window.region.box.size for window in windows], np.float64)
         return cls(windows, area / area.sum())
 
-    def draw(self, count: int, extent: int, rng: np.random.Generator) -> list[tuple[int, int, int]]:
-        """Window, y and x of ``count`` squares of labels, ``extent`` wide."""
-        chosen = rng.choice(len(self.windows), count, p=self.chance)
+    def draw(
+        self, count: int, extent: int, rng: np.random.Generator, stride: int = 1
+    ) -> list[tuple[int, int, int]]:
+        """Window, y and x of ``count`` squares of labels, ``extent`` wide, with some label in each.
+
+        What is learned from are the pixels of a square that lie ``stride`` apart.
+        """
+        held = self._holding(extent, stride)
+        chosen = rng.choice(len(self.windows), count, p=held.chance)
         for_rare = rng.random(count) < self.for_rare if self.for_rare else np.zeros(count, bool)
         return [
-            self._at_rare(extent, rng) if rare else self._anywhere(int(k), extent, rng)
+            self._at_rare(held, extent, rng) if rare else self._anywhere(held, int(k), extent, rng)
             for k, rare in zip(chosen, for_rare, strict=True)
         ]
 
-    def _anywhere(self, k: int, extent: int, rng: np.random.Generator) -> tuple[int, int, int]:
+    def _holding(self, extent: int, stride: int) -> LabelledPlaces:
+        """Where such squares hold a label, found once."""
+        key = extent, stride
+        if key not in self._held:
+            self._held[key] = LabelledPlaces.of(self.windows, self.chance, extent, stride)
+        return self._held[key]
+
+    def _anywhere(
+        self, held: LabelledPlaces, k: int, extent: int, rng: np.random.Generator
+    ) -> tuple[int, int, int]:
+        places, rows = held.places[k], held.rows[k]
+        if places is not None:
+            y = int(rng.choice(len(places), p=rows))
+            return k, y, int(rng.choice(np.flatnonzero(places[y])))
         height, width = self.windows[k].labels.shape
         y = int(rng.integers(0, height - extent + 1))
         return k, y, int(rng.integers(0, width - extent + 1))
 
-    def _at_rare(self, extent: int, rng: np.random.Generator) -> tuple[int, int, int]:
+    def _at_rare(
+        self, held: LabelledPlaces, extent: int, rng: np.random.Generator
+    ) -> tuple[int, int, int]:
         """A square that holds a pixel of the rare class, which is anywhere in it."""
         k = int(rng.choice(len(self.windows), p=self.rare_chance))
-        labels = self.windows[k].labels
+        labels, places = self.windows[k].labels, held.places[k]
         if k not in self._places:
             self._places[k] = np.flatnonzero(labels == self.rare)
-        place = np.unravel_index(rng.choice(self._places[k]), labels.shape)
-        y, x = (
-            int(np.clip(at - rng.integers(0, extent), 0, side - extent))
-            for at, side in zip(place, labels.shape, strict=True)
-        )
+        for _ in range(TRIES):
+            place = np.unravel_index(rng.choice(self._places[k]), labels.shape)
+            y, x = (
+                int(np.clip(at - rng.integers(0, extent), 0, side - extent))
+                for at, side in zip(place, labels.shape, strict=True)
+            )
+            if places is None or places[y, x]:
+                break
         return k, y, x
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledPlaces:
+    """Where squares of one kind hold a label, by window.
+
+    Attributes
+    ----------
+    places
+        :func:`holding` of each.
+    rows
+        Share of its places by y; None where ``places`` is.
+    chance
+        Of each window, for a square with some label anywhere in it.
+    """
+
+    places: list[BoolArray | None]
+    rows: list[FloatArray | None]
+    chance: FloatArray
+
+    @classmethod
+    def of(
+        cls, windows: Sequence[LabelledWindow], chance: FloatArray, extent: int, stride: int
+    ) -> LabelledPlaces:
+        """Find them; ``chance`` is that of a square with or without one."""
+        places = [holding(window.labels, extent, stride) for window in windows]
+        if all(each is None for each in places):
+            return cls(places, [None] * len(places), chance)
+        chance = chance * [1.0 if each is None else each.mean() for each in places]
+        rows = [None if each is None else each.sum(axis=1) / each.sum() for each in places]
+        return cls(places, rows, chance / chance.sum())
+
+
+def holding(labels: LabelArray, extent: int, stride: int) -> BoolArray | None:
+    """Where squares of labels begin that have some label; None where all do.
+
+    Parameters
+    ----------
+    labels
+        (h, w) uint8 of a window.
+    extent, stride
+        Pixels across a square, of which those that lie ``stride`` apart count.
+
+    Returns
+    -------
+    places : (h - extent + 1, w - extent + 1) bool or None
+        By the upper left corner.
+
+    Examples
+    --------
+    >>> holding(np.array([[0, 255, 255, 1, 255]], np.uint8).repeat(2, axis=0), 2, 1)
+    array([[ True, False,  True,  True]])
+    """
+    places = labels <= 1
+    for axis in (0, 1) if not places.all() else ():
+        places = _any_ahead(places.swapaxes(0, axis), extent, stride).swapaxes(0, axis)
+    return None if places.all() else places
+
+
+def _any_ahead(places: BoolArray, extent: int, stride: int) -> BoolArray:
+    """Whether any of the rows that lie ``stride`` apart, ``extent`` on from each, is True."""
+    count, reach = 1 + (extent - 1) // stride, 1
+    while reach < count:  # twice as many at a time
+        more = min(reach, count - reach)
+        places = places[: -more * stride] | places[more * stride :]
+        reach += more
+    return places
 
 
 def share_at_rare(
