@@ -149,7 +149,7 @@ CRC = 2_173_162_847
 LATER = {
     "train.validation": "lattice", "train.rare_windows": 0.0, "train.weight_decay": 0.0,
     "train.clip": None, "train.average": 0.0, "train.warmup": 0.0,
-    "train.restart": False, "train.init": None,
+    "train.restart": False, "train.init": None, "train.min_steps": 0,
 }  # fmt: skip
 
 

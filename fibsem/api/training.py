@@ -148,7 +148,7 @@ def _train(
     from fibsem.system.progress import Progress
     from fibsem.tracking.runs import Tracking
     from fibsem.training.bundling import write_bundle
-    from fibsem.training.instead import said_first
+    from fibsem.training.instead import is_surely_short, said_first
     from fibsem.training.learner import Learner
     from fibsem.training.plan import Plan, forecast, plan_trainings
     from fibsem.training.planned import planned, say_unplanned, work_of
@@ -175,7 +175,7 @@ def _train(
     said = said_first(material) if plan is None and begins else None
     if said:
         print(said)
-    foreseen = said is not None or plan is not None
+    foreseen = plan is not None or not is_surely_short(material)
     tracking = Tracking.open(material.config.tracking, material.dataset.name)
     job = Job(
         given=given,

@@ -88,6 +88,7 @@ class TrainConfig:
     windows: int | None = None
     grid: int | None = None
     steps: int | None = None
+    min_steps: int = 0
     rare_windows: float | None = 0.0
     max_seconds: float | None = None
     keep: Literal["loss", "miou"] = "loss"
@@ -109,7 +110,7 @@ class TrainConfig:
         for key in ("average", "warmup"):
             value = getattr(self, key)
             require(f"train.{key}", value, 0 <= value < 1, "in [0, 1)")
-        for key in ("loss_weight", "weight_decay"):
+        for key in ("loss_weight", "weight_decay", "min_steps"):
             value = getattr(self, key)
             require(f"train.{key}", value, value >= 0, "at least 0")
         for key in ("epochs", "batch", "decay_every", "windows", "grid", "patience", "steps"):

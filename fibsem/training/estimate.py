@@ -51,8 +51,8 @@ class TimeEstimate:
             return f"estimated time per trial: {duration(self.trial_s)} with the default model"
         return (
             f"estimated time per trial: up to {duration(self.trial_s)} with the default network "
-            f"({self.epochs} epochs of {self.steps} steps, {1000 * self.step_s:.0f} ms a step; "
-            "early stopping usually needs a third of it)"
+            f"({in_steps(self.epochs, self.steps)}, {1000 * self.step_s:.0f} ms a step; early "
+            "stopping usually needs a third of it)"
         )
 
 
@@ -74,6 +74,15 @@ def estimate_training(material: Material) -> TimeEstimate:
     step_s = (time.perf_counter() - started) / TIMED_STEPS
     traced.leave(material, learner)
     return TimeEstimate(step_s, steps, config.train.epochs, config.train.max_seconds)
+
+
+def in_steps(epochs: int, steps: int) -> str:
+    """How long a training may be.
+
+    >>> in_steps(40, 100)
+    '40 epochs of 100 steps, 4000 in all'
+    """
+    return f"{epochs} epochs of {steps} steps, {epochs * steps} in all"
 
 
 def duration(seconds: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fibsem.training.estimate import OVERHEAD_S, TimeEstimate, estimate_training
+from fibsem.training.estimate import OVERHEAD_S, TimeEstimate, estimate_training, in_steps
 from fibsem.training.material import Material
 
 #: Seconds from which on a command says what a budget would do instead.
@@ -16,20 +16,27 @@ TRAINED = 0.9
 
 
 def said_first(material: Material, trainings: int = 1) -> str | None:
-    """What is said before some trainings that have no budget; None where they take no hour.
+    """What is said before some trainings of networks that have no budget: how long they may be.
 
-    A few steps are timed; those of the training behind them are traced by then.
+    Where they may take more than an hour, a few steps are timed; those of the training behind them
+    are traced by then.
     """
     config = material.config
     if not config.spec.is_network or config.train.max_seconds is not None:
         return None
-    if trainings * config.train.epochs * material.steps < SURELY_SHORT:
-        return None
+    each = "" if trainings == 1 else f"{trainings} trainings, "
+    steps = f"{each}at most {in_steps(config.train.epochs, material.steps)}"
+    if is_surely_short(material, trainings):
+        return steps
     estimate = estimate_training(material)
     if trainings * estimate.trial_s <= LONG_S:
-        return None
-    each = "" if trainings == 1 else f"{trainings} trainings, "
+        return steps
     return f"{each}{estimate.sentence()}\n{instead(estimate, trainings)}"
+
+
+def is_surely_short(material: Material, trainings: int = 1) -> bool:
+    """Whether some trainings have so few steps that nobody times any before."""
+    return trainings * material.config.train.epochs * material.steps < SURELY_SHORT
 
 
 def instead(estimate: TimeEstimate, trainings: int | None = None) -> str:

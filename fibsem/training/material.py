@@ -164,19 +164,26 @@ class Material:
 
     @cached_property
     def steps(self) -> int:
-        """Of an epoch: as many as are given, or those that see every drawn pixel once."""
+        """Of an epoch: as many as are given; else what sees every drawn pixel once, and no fewer
+        than ``train.min_steps``.
+        """
         settings = self.config.train
         batch = settings.batch if settings.mode == "patch" else REFERENCE_BATCH
-        return settings.steps or steps_per_epoch(self.training_size, batch)
+        return settings.steps or max(
+            settings.min_steps, steps_per_epoch(self.training_size, batch)
+        )
 
     @cached_property
     def training_size(self) -> int:
         """Pixels an epoch of patch mode sees; in grid mode it sets the number of steps.
 
         A share of at most what the thesis had labelled: more labels do not make an epoch longer.
+        Where little is labelled patch mode draws what ``train.min_steps`` take, or all there is.
         """
-        labelled = min(int(self.training_parts.counts.sum()), STUDY)
-        return max(2, sample_size(labelled, self.config.train.share))
+        settings, labelled = self.config.train, int(self.training_parts.counts.sum())
+        share = sample_size(min(labelled, STUDY), settings.share)
+        least = settings.min_steps * settings.batch if settings.mode == "patch" else 0
+        return max(2, share, sample_size(min(labelled, least), 1))
 
     @property
     def training_parts(self) -> Parts:

@@ -19,8 +19,8 @@ from fibsem.training.material import Material
 #: Settings of ``train`` that a step's graph does not hold: its data, rate, length and end.
 OUTSIDE = frozenset({
     "share", "epochs", "patience", "learning_rate", "average", "schedule", "decay", "decay_every",
-    "min_learning_rate", "warmup", "steps", "rare_windows", "max_seconds", "keep", "validation",
-    "augment", "shift_sd", "shift_probability", "restart", "init", "val_all", "test",
+    "min_learning_rate", "warmup", "steps", "min_steps", "rare_windows", "max_seconds", "keep",
+    "validation", "augment", "shift_sd", "shift_probability", "restart", "init", "val_all", "test",
 })  # fmt: skip
 
 #: At most one: what a step of it computes, and the network. Whoever takes it has it alone.

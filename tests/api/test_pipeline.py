@@ -75,6 +75,18 @@ def test_films_are_simulated(tmp_path):
         api.simulate(recipe, output=tmp_path / "film")
 
 
+def test_how_long_a_training_may_be_is_said_once(found, capsys):
+    film, *_, store, folder = found
+    how = {
+        "nbhd": "11x11x3", "model.blocks": 1, "model.filters": 4, "output": folder / "said",
+        "train": {"epochs": 2, "steps": 3}, **store,
+    }  # fmt: skip
+    for said in (1, 0):
+        api.train(film, **how)
+        out = capsys.readouterr().out
+        assert out.count("at most 2 epochs of 3 steps, 6 in all\n") == said
+
+
 def test_evaluations_are_tables_and_are_compared(found, capsys):
     film, *_, store, folder = found
     how = {"nbhd": "11x11x1", "model": "threshold", "train": {"share": 0.02}, **store}

@@ -6,11 +6,21 @@ A key that is added has to be put into one of the lists here, and what is said o
 import copy
 import json
 from fnmatch import fnmatch
+from functools import partial
 
 import pytest
 
-from fibsem.config import Configuration, compose, flat, output_folder, settings_hash, settings_of
+from fibsem.config import (
+    Configuration,
+    compose,
+    defaults_of,
+    flat,
+    output_folder,
+    settings_hash,
+    settings_of,
+)
 from fibsem.config.trees import READ_BY
+from fibsem.errors import UserError
 from fibsem.models.spec import MODELS
 from fibsem.system.identity import Identity
 
@@ -159,6 +169,21 @@ def test_an_automatic_choice_is_what_it_came_to():
     assert (settings["train.mode"], settings["train.learning_rate"]) == ("grid", 0.01)
     assert settings == settings_of("train", compose("train", ["train.mode=grid"]))
     assert json.loads(json.dumps(settings)) == settings
+
+
+def test_what_was_begun_before_epochs_had_a_least_length_goes_on_without_one():
+    """Its settings lack the key; the way to go on is named."""
+
+    def identity(*given):
+        return Identity("training", settings_of("train", compose("train", given)), {})
+
+    without, now = identity("train.min_steps=0"), identity()
+    before = Identity("training", dict(without.settings), {})
+    del before.settings["train.min_steps"]
+    former = partial(defaults_of, "train", now.settings)
+    without.check(before, "out", defaults=former)
+    with pytest.raises(UserError, match=r"another train\.min_steps \(0, now 100\)"):
+        now.check(before, "out", defaults=former)
 
 
 def test_a_folder_that_was_named_otherwise_is_found_by_what_it_holds(tmp_path, monkeypatch, capsys):

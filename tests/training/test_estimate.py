@@ -20,7 +20,7 @@ def test_a_trial_takes_its_epochs_or_its_time():
     assert estimate.trial_s == pytest.approx(220 + OVERHEAD_S)
     assert TimeEstimate(0.5, 40, 10, 60.0).trial_s == pytest.approx(60 + OVERHEAD_S)
     assert TimeEstimate(0.5, 40, 10, 600.0).trial_s == pytest.approx(220 + OVERHEAD_S)
-    assert "10 epochs of 40 steps, 500 ms a step" in estimate.sentence()
+    assert "10 epochs of 40 steps, 400 in all, 500 ms a step" in estimate.sentence()
     assert (
         TimeEstimate(3.0, 1, 1, None, at_once=True)
         .sentence()
