@@ -189,7 +189,7 @@ def trained():
 #: A training that takes about a second.
 SMALL = [
     "nbhd=11x11x3", "model.blocks=1", "model.filters=4", "train.share=0.02", "train.epochs=3",
-    "train.steps=4",
+    "train.steps=4", "train.min_steps=0",
 ]  # fmt: skip
 
 

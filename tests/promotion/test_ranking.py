@@ -43,7 +43,7 @@ def swept(tiny, new_store, tmp_path_factory):
     for name, trees in (("large", 20), ("small", 1)):
         how = [
             "model=forest", f"model.trees={trees}", "space.axes.model.sigmas=[[1],[1,2]]",
-            "space.axes.model.min_samples_leaf=[1,2]", "search.trials=2",
+            "space.axes.model.min_samples_leaf=[1,2]", "search.trials=2", "train.min_steps=0",
             f"output={folder / name}",
         ]  # fmt: skip
         sweep.main(compose("sweep", [*common, *how]))

@@ -249,7 +249,7 @@ def test_two_workers_share_the_budget(run):
 
 def test_a_model_that_is_no_network_is_swept_too(tiny, store, tmp_path, capsys):
     keys = [f"data.path={tiny}", "model=forest", "model.trees=5", "train.share=0.02",
-            "space.axes.model.sigmas=[[1],[1,2]]", "search.trials=2", *store,
+            "train.min_steps=0", "space.axes.model.sigmas=[[1],[1,2]]", "search.trials=2", *store,
             f"output={tmp_path / 'sweep'}"]  # fmt: skip
     sweep.main(compose("sweep", keys))
     summary = json.loads((tmp_path / "sweep" / "summary.json").read_text())

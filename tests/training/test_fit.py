@@ -199,9 +199,7 @@ def test_a_grid_step_minimises_cross_entropy_with_classes_balanced_over_the_trai
 
 @pytest.mark.parametrize("mode", ["grid", "patch"])
 def test_an_epoch_has_the_steps_that_see_every_pixel_or_those_that_are_given(material, mode):
-    setting = material(
-        f"train.mode={mode}", "train.share=0.2", "train.steps=null", "train.min_steps=0"
-    )
+    setting = material(f"train.mode={mode}", "train.share=0.2", "train.steps=null")
     whole = steps_per_epoch(setting.training_size)
     assert whole > 3
     for given, steps in ((None, whole), (2, 2), (99, 99)):

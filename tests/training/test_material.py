@@ -54,7 +54,7 @@ def test_a_sample_belongs_to_the_dataset_and_not_to_the_run(material):
 
 
 def test_training_pixels_are_balanced_and_as_many_as_the_share(material):
-    setting = material("train.mode=patch", "train.share=0.1", "train.min_steps=0")
+    setting = material("train.mode=patch", "train.share=0.1")
     pixels = setting.training_pixels
     labelled = sum(int((window.labels <= 1).sum()) for window in setting.train)
     assert len(pixels) == setting.training_size
@@ -75,17 +75,16 @@ def test_more_labels_do_not_make_an_epoch_longer(material, monkeypatch):
 
 def test_few_labels_do_not_make_a_training_short(material):
     """Half a per cent of three squares of 72 x 72 are one step; forty epochs had forty."""
-    few = ("train.share=0.005", "train.steps=null")
+    few = ("train.share=0.005", "train.steps=null", "train.min_steps=100")
     assert material(*few).steps == 100
     assert material(*few, "train.share=1").steps == -(-3 * 72**2 // 128)
     assert material(*few, "train.steps=4").steps == 4
     assert material(*few, "train.min_steps=0").steps == 1
-    assert material(*few, "train=sgd").steps == 1
 
 
 def test_patch_mode_draws_as_many_pixels_as_its_steps_take(material):
     """Each is seen once an epoch; where fewer are labelled, these."""
-    few = ("train.mode=patch", "train.share=0.005", "train.steps=null")
+    few = ("train.mode=patch", "train.share=0.005", "train.steps=null", "train.min_steps=100")
     labelled = 3 * 72**2
     assert material(*few).training_size == 100 * 128
     assert material(*few).steps == 100
