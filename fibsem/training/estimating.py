@@ -87,7 +87,12 @@ def most_lattices(material: Material, split: Split) -> int:
     number, side = (train.windows, train.grid) if train.mode == "grid" else (train.batch, 1)
     assert number is not None
     assert side is not None
-    epoch = STEP * (train.steps or max(STEPS, material.steps)) * number * math.prod(input_of(spec, (side, side)))
+    epoch = (
+        STEP
+        * (train.steps or max(STEPS, material.steps))
+        * number
+        * math.prod(input_of(spec, (side, side)))
+    )
     each = np.mean([math.prod(input_of(spec, window.labels[:: spec.stride, :: spec.stride].shape))
                     for window in windows])  # fmt: skip
     return int(SHARE * epoch / each)

@@ -164,14 +164,10 @@ class Material:
 
     @cached_property
     def steps(self) -> int:
-        """Of an epoch: as many as are given; else what sees every drawn pixel once, and no fewer
-        than ``train.min_steps``.
-        """
+        """Of an epoch: those given, or what sees every drawn pixel once, ``min_steps`` at least."""
         settings = self.config.train
         batch = settings.batch if settings.mode == "patch" else REFERENCE_BATCH
-        return settings.steps or max(
-            settings.min_steps, steps_per_epoch(self.training_size, batch)
-        )
+        return settings.steps or max(settings.min_steps, steps_per_epoch(self.training_size, batch))
 
     @cached_property
     def training_size(self) -> int:
