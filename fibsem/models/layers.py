@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 import tensorflow as tf
-from tensorflow.python.util._pywrap_util_port import IsMklEnabled
+from tensorflow.python.util._pywrap_util_port import IsMklEnabled  # no public name tells it
 
 #: Which axes of (z, y, x) a path runs along: kernels and pools have extent there, and 1 elsewhere.
 Axes = tuple[bool, bool, bool]

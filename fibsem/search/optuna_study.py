@@ -59,13 +59,14 @@ class OptunaStudy:
         self.rungs = read_rungs(search.rungs)
         self._opened = open_storage(search.storage, folder)
         with answered(search.storage):
+            storage = optuna.storages.get_storage(self._opened)  # with a memory of finished trials
             self.study = optuna.create_study(
-                storage=self._opened,
+                storage=storage,
                 study_name=name,
                 directions=[goal.direction for goal in goals],
                 load_if_exists=True,
             )
-            self.trials = Trials(self.study)
+            self.trials = Trials(self.study, storage)
         self.me = Owner.me()
         self._observer = Observer(self.me, search.grace_s, search.heartbeat_s)
         self._running: dict[int, Trial] = {}

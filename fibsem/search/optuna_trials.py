@@ -12,6 +12,7 @@ from typing import Any
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 
@@ -20,8 +21,8 @@ class Trials:
 
     Parameters
     ----------
-    study
-        Of any storage.
+    study, storage
+        A study, and the storage that it was opened from.
 
     Raises
     ------
@@ -29,9 +30,8 @@ class Trials:
         By every method that writes, if the trial has ended.
     """
 
-    def __init__(self, study: optuna.Study) -> None:
-        self.study = study
-        self.storage = study._storage  # what was opened, with a memory of finished trials
+    def __init__(self, study: optuna.Study, storage: BaseStorage) -> None:
+        self.study, self.storage = study, storage
         self._study_id = self.storage.get_study_id_from_name(study.study_name)
         self._ids: dict[int, int] = {}
 
