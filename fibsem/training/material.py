@@ -21,18 +21,16 @@ from fibsem.data.split import Split
 from fibsem.data.windows import LabelledWindow, labelled_regions, load_windows, read_windows
 from fibsem.training.batches import REFERENCE_BATCH, steps_per_epoch
 from fibsem.training.cache import Cache
+from fibsem.training.changing import PLACES, Changing, by_size
 from fibsem.training.datasets import corrected_volumes
 from fibsem.training.drawn import drawn_pixels
 from fibsem.training.supply import (
     FOR_RARE,
     MOST_BYTES,
-    PLACES,
     RARE,
     SIDE,
-    Changing,
     Supply,
     balancing,
-    by_size,
     share_at_rare,
 )
 

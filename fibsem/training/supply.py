@@ -1,34 +1,27 @@
 """Where the windows of an epoch are cut from: the training regions, or as many as fit in memory.
 
 Sixty squares stay in memory. Of forty whole slices every epoch has other parts, drawn by its
-number and the seed; those of the next are read in a thread while this one is trained on. So memory
-does not grow with what is labelled, and no step waits for a disk.
+number and the seed (:mod:`fibsem.training.changing`).
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.data.pieces import Parts, inclusion, systematic
-from fibsem.data.samples import Region
 from fibsem.data.sampling import LabelArray
 from fibsem.data.windows import LabelledWindow
+from fibsem.training.labelled_places import LabelledPlaces
 
 FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 
 #: Side of the parts of large regions, about; what is around them costs less than around small ones.
 SIDE = 256
 #: Most that the windows of two epochs may take together, bytes.
 MOST_BYTES = 2**30
-#: Slices that the parts of an epoch lie in, where these have enough: each is read with all around.
-PLACES = 24
 #: A class is rare below this share of the labelled pixels; windows are then drawn for it, too ...
 RARE = 0.1
 #: ... as many as this share of all.
@@ -128,73 +121,6 @@ class Supply:
         return k, y, x
 
 
-@dataclass(frozen=True, eq=False)
-class LabelledPlaces:
-    """Where squares of one kind hold a label, by window.
-
-    Attributes
-    ----------
-    places
-        :func:`holding` of each.
-    rows
-        Share of its places by y; None where ``places`` is.
-    chance
-        Of each window, for a square with some label anywhere in it.
-    """
-
-    places: list[BoolArray | None]
-    rows: list[FloatArray | None]
-    chance: FloatArray
-
-    @classmethod
-    def of(
-        cls, windows: Sequence[LabelledWindow], chance: FloatArray, extent: int, stride: int
-    ) -> LabelledPlaces:
-        """Find them; ``chance`` is that of a square with or without one."""
-        places = [holding(window.labels, extent, stride) for window in windows]
-        if all(each is None for each in places):
-            return cls(places, [None] * len(places), chance)
-        chance = chance * [1.0 if each is None else each.mean() for each in places]
-        rows = [None if each is None else each.sum(axis=1) / each.sum() for each in places]
-        return cls(places, rows, chance / chance.sum())
-
-
-def holding(labels: LabelArray, extent: int, stride: int) -> BoolArray | None:
-    """Where squares of labels begin that have some label; None where all do.
-
-    Parameters
-    ----------
-    labels
-        (h, w) uint8 of a window.
-    extent, stride
-        Pixels across a square, of which those that lie ``stride`` apart count.
-
-    Returns
-    -------
-    places : (h - extent + 1, w - extent + 1) bool or None
-        By the upper left corner.
-
-    Examples
-    --------
-    >>> holding(np.array([[0, 255, 255, 1, 255]], np.uint8).repeat(2, axis=0), 2, 1)
-    array([[ True, False,  True,  True]])
-    """
-    places = labels <= 1
-    for axis in (0, 1) if not places.all() else ():
-        places = _any_ahead(places.swapaxes(0, axis), extent, stride).swapaxes(0, axis)
-    return None if places.all() else places
-
-
-def _any_ahead(places: BoolArray, extent: int, stride: int) -> BoolArray:
-    """Whether any of the rows that lie ``stride`` apart, ``extent`` on from each, is True."""
-    count, reach = 1 + (extent - 1) // stride, 1
-    while reach < count:  # twice as many at a time
-        more = min(reach, count - reach)
-        places = places[: -more * stride] | places[more * stride :]
-        reach += more
-    return places
-
-
 def share_at_rare(
     labels: Sequence[LabelArray], chance: FloatArray, rare: int, extent: int,
     rng: np.random.Generator, draws: int = 400,
@@ -221,116 +147,3 @@ def balancing(share: Sequence[float]) -> tuple[float, float]:
     """
     pore, solid = (min(HEAVIEST, 1 / (2 * part)) for part in share)
     return pore, solid
-
-
-class Changing:
-    """Parts of large regions, other ones in every epoch; the next are read meanwhile.
-
-    They lie in some slices, again other ones in every epoch: to read a part is to decode its slice.
-
-    Parameters
-    ----------
-    parts
-        All of them.
-    load
-        Reads some with their surroundings, in the order in which they lie.
-    most
-        Parts of an epoch.
-    rare
-        The rare class, None where neither is.
-    for_rare
-        Share of the draws that lie at a pixel of it; as many of the parts are drawn for it.
-    seed
-        Of the run.
-    places
-        Slices of an epoch; more where its parts would not fill them.
-    """
-
-    def __init__(
-        self, parts: Parts, load: Callable[[Sequence[Region]], Sequence[LabelledWindow]], most: int,
-        rare: int | None, for_rare: float, seed: int, places: int = PLACES,
-    ) -> None:  # fmt: skip
-        self.parts, self.load, self.most, self.seed = parts, load, most, seed
-        self.rare, self.for_rare, self.places = rare, for_rare, places
-        slices = [(region.sample, region.box.start[0]) for region in parts.regions]
-        number = {place: k for k, place in enumerate(dict.fromkeys(slices))}
-        self._place = np.array([number[place] for place in slices], np.intp)
-        self._thread = ThreadPoolExecutor(1, "supply")
-        self._coming: dict[int, Future[Supply]] = {}
-
-    def of(self, epoch: int) -> Supply:
-        """What an epoch is drawn from."""
-        coming = self._coming.pop(epoch, None)
-        supply = self.read(epoch) if coming is None else coming.result()
-        for other in self._coming.values():
-            other.cancel()
-        self._coming = {epoch + 1: self._thread.submit(self.read, epoch + 1)}
-        return supply
-
-    def read(self, epoch: int) -> Supply:
-        """Draw the parts of an epoch, and read them in the order in which they lie."""
-        rng = np.random.default_rng([self.seed, epoch, 1])
-        few = max(1, round(self.most * self.for_rare)) if self.rare is not None else 0
-        area = self.parts.counts.sum(axis=1).astype(np.float64)
-        chosen, chance = self._draw(area, max(1, self.most - few), rng)
-        if self.rare is None:
-            return Supply(self._read(chosen), chance)
-        of_rare, rare_chance = self._draw(self.parts.counts[:, self.rare], few, rng)
-        every = np.union1d(chosen, of_rare)
-        here, of_rare_chance = np.zeros(len(every)), np.zeros(len(every))
-        here[np.searchsorted(every, chosen)] = chance
-        of_rare_chance[np.searchsorted(every, of_rare)] = rare_chance
-        return Supply(self._read(every), here, self.rare, self.for_rare, of_rare_chance)
-
-    def _read(self, chosen: npt.NDArray[np.intp]) -> Sequence[LabelledWindow]:
-        return self.load([self.parts.regions[k] for k in chosen])
-
-    def _draw(
-        self, size: npt.NDArray[np.floating] | npt.NDArray[np.integer], most: int,
-        rng: np.random.Generator,
-    ) -> tuple[npt.NDArray[np.intp], FloatArray]:  # fmt: skip
-        """Parts of a share of the slices; see :func:`by_place`."""
-        places = max(1, round(self.places * most / self.most))
-        return by_place(size, self._place, places, most, rng)
-
-
-def by_place(
-    size: npt.NDArray[np.floating] | npt.NDArray[np.integer], place: npt.NDArray[np.intp],
-    places: int, most: int, rng: np.random.Generator,
-) -> tuple[npt.NDArray[np.intp], FloatArray]:  # fmt: skip
-    """Parts of some places, drawn as :func:`by_size` draws: first the places, then parts of each.
-
-    Parameters
-    ----------
-    size, place
-        Of each part.
-    places, most
-        How many of both, at most; more places where these hold fewer parts than that on average.
-    rng
-        Source of randomness.
-    """
-    totals = np.bincount(place, size)
-    held = (size > 0).sum() / max(1, (totals > 0).sum())
-    places = min(most, max(places, math.ceil(most / held)))
-    drawn, of_place = by_size(totals, places, rng)
-    counts = (most + rng.permutation(len(drawn))) // len(drawn)  # alike, and ``most`` in all
-    chosen, chances = [], []
-    for k, chance, count in zip(drawn, of_place, counts, strict=True):
-        here = np.flatnonzero(place == k)
-        some, within = by_size(size[here], int(count), rng)
-        chosen.append(here[some])
-        chances.append(chance * within)
-    order = np.argsort(parts := np.concatenate(chosen))
-    return parts[order], np.concatenate(chances)[order]
-
-
-def by_size(
-    size: npt.NDArray[np.floating] | npt.NDArray[np.integer], most: int, rng: np.random.Generator
-) -> tuple[npt.NDArray[np.intp], FloatArray]:
-    """Parts drawn in proportion to their size, and the chance that makes every unit of it alike."""
-    some = np.flatnonzero(size > 0)
-    probability = inclusion(size[some].astype(np.float64), most)
-    order = rng.permutation(len(some))
-    chosen = np.sort(order[systematic(probability[order], rng)])
-    weight = size[some][chosen] / probability[chosen]
-    return some[chosen], weight / weight.sum()

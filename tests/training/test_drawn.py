@@ -10,7 +10,8 @@ from fibsem.training import material as materials
 from fibsem.training.drawn import drawn_pixels
 from fibsem.training.fit import train
 from fibsem.training.supply import Supply
-from tests.training.test_supply import changing, film, load
+from tests.training.test_changing import changing
+from tests.training.test_supply import film, load
 
 
 @pytest.mark.parametrize("rare", [None, 0])
