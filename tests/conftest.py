@@ -4,6 +4,7 @@ import functools
 import gc
 import os
 import shutil
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -61,6 +62,11 @@ def pytest_collection_modifyitems(items):
     """In the order of files in which `make test` and `make test-slow` hand them out."""
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
+
+def pytest_configure():
+    """What tests start is told of closed terminals, whatever began the tests."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_collection_finish():

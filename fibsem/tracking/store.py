@@ -30,6 +30,9 @@ for _name in ("alembic", "mlflow.store.db.utils", "mlflow.tracking"):
 # Downloads here are copies of a few files; their progress bars only clutter logs.
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
+# A line to each run of a server would come between our own, with the password of its address.
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+
 # MLflow alone would ask a server that is away for twelve minutes, and say nothing.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")

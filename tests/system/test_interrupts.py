@@ -225,8 +225,8 @@ from fibsem.system.interrupts import STOPS, end_cleanly
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 signal.signal(signal.SIGHUP, getattr(signal, sys.argv[1]))
 end_cleanly(*STOPS, at_most_s=20)
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     time.sleep(3)
     Path("ended").write_text("by itself")
 except KeyboardInterrupt:
