@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,10 +40,45 @@ class Gate:
 
 @dataclass(frozen=True)
 class Examined:
-    """What the gate compares of a model: mIoU of every test square, and its porosity error."""
+    """What the gate compares of a model: mIoU of every test square, and its porosity error.
+
+    ``places`` says where each square lies (:mod:`fibsem.analysis.places`): squares of one place are
+    not independent. Without it every square has a place of its own.
+    """
 
     mious: tuple[float, ...]
     porosity_error: float
+    places: tuple[Hashable, ...] | None = None
+
+
+@dataclass(frozen=True)
+class _Differences:
+    """What a test is given: differences in mIoU, of how many things and of which."""
+
+    values: npt.NDArray[np.float64]
+    kind: str
+    doubt: str = ""
+
+    @classmethod
+    def of(cls, challenger: Examined, champion: Examined, needed: int) -> _Differences:
+        """Of places where they are enough to decide, otherwise of squares, with a doubt."""
+        values = np.subtract(challenger.mious, champion.mious)
+        at: dict[Hashable, list[float]] = {}
+        for place, value in zip(challenger.places or range(values.size), values, strict=True):
+            if np.isfinite(value):
+                at.setdefault(place, []).append(float(value))
+        squares = np.array([value for values in at.values() for value in values])
+        if len(at) == squares.size:
+            return cls(squares, "test squares")
+        if len(at) >= needed:
+            means = np.array([np.mean(values) for values in at.values()])
+            return cls(means, f"places of {squares.size} test squares")
+        where = "one place" if len(at) == 1 else f"{len(at)} places"
+        doubt = (
+            f"; the squares lie in {where} of neighbouring slices, which are not independent: p "
+            "says more than they know"
+        )
+        return cls(squares, "test squares", doubt)
 
 
 def judge(
@@ -54,7 +89,9 @@ def judge(
     Parameters
     ----------
     challenger, champion
-        Squares in the same order; nan where nothing is labelled, which says nothing.
+        Squares in the same order; nan where nothing is labelled, which says nothing. Those of one
+        place count by their mean; where places are too few to decide, squares are tested, and the
+        reason says so.
     alpha
         The challenger is refused where a one-sided Wilcoxon signed-rank test of "worse" falls
         below this. Squares on which both are equal tell such a test nothing: where the others are
@@ -62,18 +99,17 @@ def judge(
     most_growth
         It is refused where its absolute porosity error is larger by more than this share.
     """
-    difference = np.subtract(challenger.mious, champion.mious)
-    difference = difference[np.isfinite(difference)]
     errors = (challenger.porosity_error, champion.porosity_error)
     needed = max(FEWEST_PAIRS, fewest_pairs(alpha))
+    compared = _Differences.of(challenger, champion, needed)
+    difference, kind = compared.values, compared.kind
     unequal = int(np.count_nonzero(difference))
     cannot = ""
     if difference.size < needed:
-        cannot = f"{difference.size} test squares cannot decide, {needed} are needed"
+        cannot = f"{difference.size} {kind} cannot decide, {needed} are needed"
     elif (difference < 0).any() and unequal < fewest_pairs(alpha):
         cannot = (
-            f"{unequal} test squares with another mIoU cannot decide, {fewest_pairs(alpha)} are "
-            "needed"
+            f"{unequal} {kind} with another mIoU cannot decide, {fewest_pairs(alpha)} are needed"
         )
     elif not np.isfinite(errors).all():
         cannot = "test squares without a labelled pixel cannot decide about the porosity"
@@ -84,10 +120,10 @@ def judge(
         p = _wilcoxon(difference[difference != 0], "less")
     worse, further = p < alpha, errors[0] - errors[1] > most_growth
     reason = (
-        f"{'worse than' if worse else 'not worse than'} the champion on {difference.size} test "
-        f"squares (median difference in mIoU {float(np.median(difference)):+.4f}, one-sided "
+        f"{'worse than' if worse else 'not worse than'} the champion on {difference.size} {kind} "
+        f"(median difference in mIoU {float(np.median(difference)):+.4f}, one-sided "
         f"Wilcoxon p = {p:.3g}); porosity error {100 * errors[0]:.2f} points against "
-        f"{100 * errors[1]:.2f}{', grown too much' if further else ''}"
+        f"{100 * errors[1]:.2f}{', grown too much' if further else ''}{compared.doubt}"
     )
     return Gate(not worse and not further, reason, p, *errors)
 

@@ -101,5 +101,9 @@ def examined(squares: Sequence[SquareCounts]) -> Examined:
     by_sample: dict[str, list[Confusion]] = {}
     for square in squares:
         by_sample.setdefault(square.sample, []).append(square.chosen)
-    mious = tuple(square.chosen.miou for square in squares if square.chosen.pixels)
-    return Examined(mious, porosity_error([pooled(some) for some in by_sample.values()]))
+    labelled = [square for square in squares if square.chosen.pixels]
+    return Examined(
+        tuple(square.chosen.miou for square in labelled),
+        porosity_error([pooled(some) for some in by_sample.values()]),
+        tuple((square.sample, *square.at[1:]) for square in labelled),
+    )

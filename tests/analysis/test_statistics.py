@@ -95,6 +95,28 @@ def test_as_many_squares_as_are_needed_decide():
     assert six.p_value == pytest.approx(1 / 2**6)
 
 
+def test_squares_above_each_other_count_as_one():
+    """Forty slices of eight places say no more than eight squares do."""
+    places = tuple(range(8)) * 40
+    rng = np.random.default_rng(0)
+    differences = np.tile(np.linspace(-0.03, 0.02, 8), 40) + rng.normal(0, 1e-4, 320)
+    mious, theirs = tuple(0.8 + differences), Examined((0.8,) * 320, 0.0)
+    assert not judge(Examined(mious, 0.0), theirs).passed
+    found = judge(Examined(mious, 0.0, places), theirs)
+    assert found.passed
+    means = differences.reshape(40, 8).mean(0)
+    assert found.p_value == pytest.approx(wilcoxon(means, alternative="less").pvalue)
+    assert "the champion on 8 places of 320 test squares" in found.reason
+
+
+def test_too_few_places_leave_squares_and_a_doubt():
+    mious, theirs = (0.7,) * 12, Examined((0.8,) * 12, 0.0)
+    found = judge(Examined(mious, 0.0, (0, 1, 2) * 4), theirs)
+    assert found.p_value == judge(Examined(mious, 0.0), theirs).p_value
+    assert "the squares lie in 3 places of neighbouring slices" in found.reason
+    assert "places" not in judge(Examined(mious, 0.0, tuple(range(12))), theirs).reason
+
+
 def test_few_squares_cannot_decide():
     found = judge(Examined((0.9,) * 5, 0.0), Examined((0.1,) * 5, 0.0))
     assert not found.passed

@@ -84,7 +84,7 @@ def test_other_labels_and_neighbouring_slices_are_said():
     assert relabelled.passed
     assert "made with other labels or another split" in relabelled.reason
     stacked = judged(rows(80, apart=False), rows(70, apart=False))
-    assert "in 1 places of neighbouring slices" in stacked.reason
+    assert "in one place of neighbouring slices" in stacked.reason
 
 
 def test_a_mixture_is_scored_on_all_pixels_of_the_pieces(material, trained):
