@@ -68,7 +68,7 @@ def overrides(film: str, way: str, seed: int) -> list[str]:
     if way == HALVING:
         return [*given, f"budget={60 * args.minutes:.0f}s"]
     return [
-        *given, f"search.max_seconds={60 * args.minutes}", "search.trials=1000",
+        *given, f"search.max_seconds={60 * args.minutes}", "search.trials=60",
         f"train.epochs={EPOCHS}", f"train.steps={steps_of_others(film)}", "train.patience=null",
     ]  # fmt: skip
 

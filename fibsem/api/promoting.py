@@ -149,7 +149,14 @@ def run(tree: Tree) -> PromoteResult:
     dataset = obtain(given.data, given.split)
     look_at(dataset, SPLITS)
 
-    from fibsem.promotion.budget import Took, foretold, plan_promotion, slowest_network, values
+    from fibsem.promotion.budget import (
+        Took,
+        cut_of,
+        foretold,
+        plan_promotion,
+        slowest_network,
+        values,
+    )  # fmt: skip
     from fibsem.promotion.final import final_configuration
     from fibsem.promotion.promotion import promote as promote_trials
     from fibsem.promotion.setting import Promotion
@@ -194,7 +201,8 @@ def run(tree: Tree) -> PromoteResult:
                 print(said)
         record = promote_trials(Promotion(given, dataset, folder, tracking), trials)
         if plan is not None:
-            record |= plan.told(worked.finish())
+            cut = cut_of(plan, folder) if given.budget.strict else None
+            record |= plan.told(worked.finish(), cut)
         write_json(folder / "summary.json", record)
     return PromoteResult(record, folder)
 

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,11 +26,13 @@ from fibsem.data.pieces import SIDE as PIECE
 from fibsem.data.split import SPLITS
 from fibsem.inference.model.views import SYMMETRIES
 from fibsem.promotion.trials import Trial
+from fibsem.system.files import read_json
 from fibsem.training.estimate import duration
 from fibsem.training.instead import FEWEST_STEPS, LONG_S
 from fibsem.training.material import Material
 from fibsem.training.plan import Plan, plan_trainings
 from fibsem.training.probing import probe
+from fibsem.training.results import TrialResult
 
 #: Side of the square on which the search for a post-processing is timed.
 SIDE = 128
@@ -67,6 +70,15 @@ def plan_promotion(
     if volumes_s:
         instead.append(f"segment=false (leaves {duration(volumes_s)} of whole volumes for later)")
     return plan_trainings(timed, budget_s, spent_s, dataset.hash, trials=count, instead=instead)
+
+
+def cut_of(plan: Plan, folder: Path) -> dict[str, int]:
+    """Say what a hard budget has cut off of final trainings; see :meth:`Plan.cut_off`.
+
+    Those that diverged are left out.
+    """
+    results = sorted(folder.glob("final/*/result.json"))
+    return plan.cut_off([read_json(file, TrialResult.from_json).epochs for file in results])
 
 
 def final_trainings(promotion: PromoteConfig, architectures: Sequence[str]) -> int:

@@ -13,6 +13,7 @@ from fibsem.errors import UserError
 from fibsem.promotion import budget
 from fibsem.promotion.budget import (
     Took,
+    cut_of,
     foretold,
     plan_promotion,
     search_s,
@@ -24,9 +25,11 @@ from fibsem.promotion.budget import (
 from fibsem.promotion.final import final_configuration
 from fibsem.promotion.folder import settle
 from fibsem.promotion.trials import Trial
+from fibsem.system.files import write_json
 from fibsem.training.plan import Plan
 from fibsem.training.planned import planned as plan_kept
 from fibsem.training.probing import Probe
+from fibsem.training.results import Epoch, TrialResult
 
 PLAN = Plan(600.0, "abc", 2, 7, 30, 0.1, 0.2, 5.0)
 
@@ -208,6 +211,16 @@ def test_another_budget_leaves_the_plan_that_a_promotion_goes_on_by(tiny, small,
         begin(1200)
     assert (tmp_path / "plan.json").read_bytes() == kept
     assert begin(600) == plan
+
+
+def test_what_a_hard_budget_cut_off_of_final_trainings_is_said(tmp_path, capsys):
+    for name, epochs in (("a-seed-0", 7), ("b-seed-0", 3)):
+        history = tuple(Epoch(k, 0.1, 0.4, {"loss": 0.4}, 1.0, 0.1, {}) for k in range(epochs))
+        result = TrialResult(name, {"loss": 0.4}, history, 0, 1.5, 20, 9, {})
+        write_json(tmp_path / "final" / name / "result.json", result.to_json())
+    assert cut_of(PLAN, tmp_path) == {"not_begun": 0, "ended_early": 1}
+    said = "budget_is=hard cut off what was late: 1 of 2 ended after 3 of 7 epochs\n"
+    assert capsys.readouterr().out == said
 
 
 @pytest.mark.parametrize("segment", [True, False])
