@@ -264,7 +264,7 @@ def search(prepared: Prepared) -> SweepResult:
         with closing(sweep.study):
             sweep.reconcile()
             with (
-                Progress("trials") as progress,
+                Progress("trials", pace.left_s) as progress,
                 tracking.cut_off(sweep.parent, sweep.is_shared),
                 tracking.system_metrics(sweep.parent),
             ):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,13 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import Trial, TrialState
 
 from fibsem.config import SearchConfig
-from fibsem.config.search import PLANNED
 from fibsem.errors import LostError
 from fibsem.search.axes import Axes
 from fibsem.search.optuna_records import attempt_of, outcome_of
 from fibsem.search.optuna_trials import Trials
 from fibsem.search.outcomes import Outcome
 from fibsem.search.owner import Beat, Observer, Owner
+from fibsem.search.planned_points import PlannedPoints
 from fibsem.search.rungs import NobodyError, NotYetError, epochs_at, heir, read_rungs, slots_of
 from fibsem.search.samplers import make_pruner, make_sampler
 from fibsem.search.slots import (
@@ -67,6 +66,7 @@ class OptunaStudy:
                 load_if_exists=True,
             )
             self.trials = Trials(self.study, storage)
+        self._points = PlannedPoints(space, search)
         self.me = Owner.me()
         self._observer = Observer(self.me, search.grace_s, search.heartbeat_s)
         self._running: dict[int, Trial] = {}
@@ -85,7 +85,7 @@ class OptunaStudy:
                 continue
             values = before.values if before else opening.values
             if values is None and opening.attempt == 0:
-                values = self._planned(opening.slot)
+                values = self._points.of_slot(opening.slot)
                 if values is None:
                     return  # a grid has no more points
             self._open(opening, values or {}, before)
@@ -119,18 +119,6 @@ class OptunaStudy:
         if before is not None:
             attrs["continues"] = before.number
         self.study.enqueue_trial(self.axes.parameters(values), user_attrs=attrs)
-
-    def _planned(self, slot: int) -> Values | None:
-        """Hyperparameters of a slot where they are known beforehand; empty where they are not."""
-        if self.search.sampler == "grid":
-            points = self.space.grid(self.search.seed, self.search.grid_points)
-            return points[slot] if slot < len(points) else None
-        if self.search.sampler in PLANNED:
-            plan = self.space.plan(
-                self.search.seed, enumerate_cells=self.search.sampler == "enumerated"
-            )
-            return next(islice(plan, slot, None))
-        return {}
 
     def claim(self) -> Attempt | None:
         attempts = self.attempts()

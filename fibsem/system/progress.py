@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
+from datetime import timedelta
 from types import TracebackType
 
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
+    ProgressColumn,
+    Task,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 from rich.progress import Progress as RichProgress
+from rich.text import Text
 
 #: Seconds between two lines where the output is not a terminal (a log file, a cluster job).
 LINE_EVERY = 30.0
 
 
 class Progress:
-    """A bar on a terminal, a line now and then in a log; called with (text, done, total)."""
+    """A bar on a terminal, a line now and then in a log; called with (text, done, total).
 
-    def __init__(self, title: str) -> None:
+    Parameters
+    ----------
+    title
+        What is under way.
+    most_s
+        Seconds after which it ends, however much there is still to be done.
+    """
+
+    def __init__(self, title: str, most_s: float = math.inf) -> None:
         self.title = title
         self._last = time.monotonic()
+        self._until = self._last + most_s
         self._began = self._last, 0  # when the stage began, and how much was done by then
         self._seen: tuple[int, int] | None = None
         self._bar: RichProgress | None = None
@@ -34,7 +47,7 @@ class Progress:
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
-                TimeRemainingColumn(),
+                _LeftColumn(self),
                 transient=True,
             )
             self._task = self._bar.add_task(title, total=None)
@@ -71,9 +84,29 @@ class Progress:
             self._last = now
 
     def _left(self, now: float) -> str:
-        """Time left at the pace of this stage; nothing as long as there is none."""
-        assert self._seen is not None
+        left_s = self.left_s(now)
+        return "" if left_s is None else f", {left_s:.0f} s left"
+
+    def left_s(self, now: float) -> float | None:
+        """Seconds left at the pace of this stage; None as long as there is none."""
+        if self._seen is None:
+            return None
         (start, before), (done, total) = self._began, self._seen
         if done <= before:
-            return ""
-        return f", {(now - start) / (done - before) * (total - done):.0f} s left"
+            return None
+        return min((now - start) / (done - before) * (total - done), max(0.0, self._until - now))
+
+
+class _LeftColumn(ProgressColumn):
+    """Time left as the line of a log tells it, in a bar."""
+
+    max_refresh = 0.5
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__()
+        self._progress = progress
+
+    def render(self, task: Task) -> Text:
+        left_s = self._progress.left_s(time.monotonic())
+        left = "-:--:--" if left_s is None else str(timedelta(seconds=round(left_s)))
+        return Text(left, style="progress.remaining")

@@ -35,6 +35,16 @@ def test_a_run_from_its_beginning(clock, capsys):
     assert capsys.readouterr().err == "segmenting slices: 2 of 200, 7920 s left\n"
 
 
+def test_an_end_that_comes_before_all_is_done_is_what_is_left(clock, capsys):
+    show = Progress("trials", 300.0)
+    clock.now = 40.0
+    show("best", 1, 1000)
+    clock.now = 310.0
+    show("best", 8, 1000)
+    told = "trials best: 1 of 1000, 260 s left\ntrials best: 8 of 1000, 0 s left\n"
+    assert capsys.readouterr().err == told
+
+
 def test_what_an_earlier_run_did_took_no_time_of_this_one(clock, capsys):
     show = Progress("segmenting")
     show("slices", 100, 200)

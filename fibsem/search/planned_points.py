@@ -1,0 +1,42 @@
+"""Points of a space that a sampler knows beforehand: slot by slot, whoever asks, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fibsem.config import SearchConfig
+from fibsem.config.search import PLANNED
+from fibsem.search.space import Space, Values
+
+
+class PlannedPoints:
+    """The points of a grid, of cells in turn, or drawn without looking at results.
+
+    What a slot gets depends on ``search.seed`` and its number alone. The points before it have to
+    be drawn for it, so that they are remembered: a thousand slots take a thousand draws.
+
+    Parameters
+    ----------
+    space, search
+        Where points are from, and ``sampler``, ``seed`` and ``grid_points`` of the search.
+    """
+
+    def __init__(self, space: Space, search: SearchConfig) -> None:
+        self._drawn: list[Values] = []
+        self._further: Iterator[Values] | None = None
+        if search.sampler == "grid":
+            self._further = iter(space.grid(search.seed, search.grid_points))
+        elif search.sampler in PLANNED:
+            cells = search.sampler == "enumerated"
+            self._further = space.plan(search.seed, enumerate_cells=cells)
+
+    def of_slot(self, slot: int) -> Values | None:
+        """The point of a slot; empty where the sampler decides later, None where none is left."""
+        if self._further is None:
+            return {}
+        while len(self._drawn) <= slot:
+            point = next(self._further, None)
+            if point is None:
+                return None
+            self._drawn.append(point)
+        return self._drawn[slot]
