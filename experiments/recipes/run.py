@@ -43,6 +43,15 @@ LINES = {
     "stem": ["model.stem=1"],
     "init": ["train.init=null"],
 }
+#: What the recipe does without: a negative gain speaks for it.
+LINES |= {
+    "iou": ["train.loss=bce_iou"],
+    "dice": ["train.loss=bce_dice"],
+    "contrast": ["train.contrast_sd=0.1", "train.shift_sd=0.1", "train.shift_probability=1"],
+    "noise": ["train.noise_sd=0.3"],
+    "blur": ["train.blur_px=0.7"],
+    "elastic": ["train.elastic_px=2"],
+}
 #: Lines that only a U-Net has, and what else it was before.
 UNET = ("norm", "residual", "transpose", "stem", "init")
 FORMER_UNET = ["model.norm=none", "model.residual=false", "model.up=nearest", "model.stem=1",

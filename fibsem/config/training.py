@@ -40,6 +40,8 @@ def digest_in(address: str) -> str | None:
     return match[1] if match else None
 
 
+#: How much windows are varied beyond their symmetry.
+STRENGTHS = ("contrast_sd", "noise_sd", "blur_px", "elastic_px")
 #: What a key is used with: another key, and the values of that. Beside others it does nothing.
 USED_WITH: dict[str, tuple[str, tuple[str, ...]]] = {
     "batch": ("mode", ("patch",)),
@@ -49,7 +51,7 @@ USED_WITH: dict[str, tuple[str, tuple[str, ...]]] = {
     "weight_decay": ("optimizer", ("muon", "adamw")),
     "decay": ("schedule", ("step", "cyclic")),
     "decay_every": ("schedule", ("step", "cyclic")),
-    "loss_weight": ("loss", ("bce_iou", "bce_porosity")),
+    "loss_weight": ("loss", ("bce_dice", "bce_iou", "bce_porosity")),
 }
 
 
@@ -71,7 +73,7 @@ class TrainConfig:
     share: float = 0.005
     epochs: int = 125
     patience: int | None = 10
-    loss: Literal["bce", "bce_iou", "bce_porosity"] = "bce"
+    loss: Literal["bce", "bce_dice", "bce_iou", "bce_porosity"] = "bce"
     loss_weight: float = 1.0
     optimizer: Literal["sgd", "nesterov", "adam", "adamw", "rmsprop", "muon"] = "sgd"
     learning_rate: float | None = None
@@ -98,6 +100,10 @@ class TrainConfig:
     augment: bool = True
     shift_sd: float = 0.0
     shift_probability: float = 0.0
+    contrast_sd: float = 0.0
+    noise_sd: float = 0.0
+    blur_px: float = 0.0
+    elastic_px: float = 0.0
     restart: bool = False
     init: str | None = None
     val_all: bool = True
@@ -110,7 +116,7 @@ class TrainConfig:
         for key in ("average", "warmup"):
             value = getattr(self, key)
             require(f"train.{key}", value, 0 <= value < 1, "in [0, 1)")
-        for key in ("loss_weight", "weight_decay", "min_steps"):
+        for key in ("loss_weight", "weight_decay", "min_steps", *STRENGTHS):
             value = getattr(self, key)
             require(f"train.{key}", value, value >= 0, "at least 0")
         for key in ("epochs", "batch", "decay_every", "windows", "grid", "patience", "steps"):

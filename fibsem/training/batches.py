@@ -16,6 +16,7 @@ from fibsem.data.labels import IGNORE
 from fibsem.data.sampling import Pixels, cut_patches, dihedral
 from fibsem.data.windows import LabelledWindow
 from fibsem.models.spec import ModelSpec
+from fibsem.training.augmentation import Augmentation
 from fibsem.training.supply import Supply
 
 FloatArray = npt.NDArray[np.float32]
@@ -23,27 +24,6 @@ Batch = tuple[FloatArray, FloatArray, FloatArray]
 
 #: Patches a step in patch mode from which the length of an epoch in grid mode is taken.
 REFERENCE_BATCH = 128
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """Eight-fold symmetry, and a random shift of intensity with some probability (thesis 3.6).
-
-    ``shift_sd`` is in units of the corrected grey values: of standard deviations of the sample
-    where it is standardised.
-    """
-
-    symmetry: bool = True
-    shift_sd: float = 0.0
-    shift_probability: float = 0.0
-
-    def intensity(self, images: FloatArray, rng: np.random.Generator) -> FloatArray:
-        """Shift the grey values of each image of a batch (batch, y, x, z) by its own amount."""
-        if not (self.shift_sd and self.shift_probability):
-            return images
-        shape = (len(images), 1, 1, 1)
-        shift = rng.normal(0, self.shift_sd, shape) * (rng.random(shape) < self.shift_probability)
-        return images + shift.astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -82,6 +62,11 @@ def patch_epoch(
     for step in range(steps):
         chosen = pixels.take(order[step * batch : (step + 1) * batch])
         patches = cut_patches(windows, chosen, n)
+        if augmentation.bends:
+            side = patches.shape[1]
+            for k in range(batch):  # around the pixel that the label is of
+                bend = augmentation.bend(side, rng, fixed=side // 2)
+                patches[k] = bend.image(patches[k])
         if augmentation.symmetry:
             for k, turn in enumerate(rng.integers(0, 8, batch)):
                 patches[k] = dihedral(patches[k].copy(), int(turn))
@@ -120,10 +105,16 @@ def grid_epoch(
         for k, (number, y, x) in enumerate(places):
             window = supply.windows[number]
             turn = int(rng.integers(0, 8)) if augmentation.symmetry else 0
-            images[k] = dihedral(window.around(y, x, side, side, reach), turn)
-            framed = np.full((out, out), IGNORE, np.uint8)
+            image = window.around(y, x, side, side, reach)
             rows, columns = (slice(at, at + extent, spec.stride) for at in (y, x))
-            framed[inner, inner] = window.labels[rows, columns]
+            seen = window.labels[rows, columns]
+            if augmentation.bends:
+                bend = augmentation.bend(side, rng)
+                image = bend.image(image)
+                seen = bend.labels(window.labels, (y, x), before, grid.size, spec.stride)
+            images[k] = dihedral(image, turn)
+            framed = np.full((out, out), IGNORE, np.uint8)
+            framed[inner, inner] = seen
             labels[k] = dihedral(framed[..., None], turn)
         solid = (labels == 1).astype(np.float32)
         yield augmentation.intensity(images, rng), solid, table[labels[..., 0]]

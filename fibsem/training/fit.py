@@ -17,13 +17,8 @@ from fibsem.models import Model
 from fibsem.system.interrupts import uninterrupted
 from fibsem.system.pulse import apart, step
 from fibsem.training import traced
-from fibsem.training.batches import (
-    Augmentation,
-    Batch,
-    GridShape,
-    grid_epoch,
-    patch_epoch,
-)
+from fibsem.training.augmentation import Augmentation
+from fibsem.training.batches import Batch, GridShape, grid_epoch, patch_epoch
 from fibsem.training.checkpoint import continuation, restore, save
 from fibsem.training.estimating import Forward, estimate, estimator
 from fibsem.training.features import fit_features
@@ -161,16 +156,15 @@ def epoch_batches(material: Material, epoch: int) -> tuple[Batches, int]:
     """Function that makes the batches of one epoch, and their number."""
     config = material.config
     settings, seed = config.train, (config.seed, epoch)
-    augmentation = Augmentation(settings.augment, settings.shift_sd, settings.shift_probability)
+    augmentation = Augmentation.of(settings)
     steps = material.steps
     if settings.mode == "grid":
         grid = GridShape(*material.grid)
         supply, weights = material.supply(epoch), material.class_weights
 
         def grids(*, whole: bool = False) -> Iterator[Batch]:
-            return grid_epoch(
-                supply, config.spec, grid, steps, weights, augmentation, seed, whole=whole
-            )
+            how = augmentation.seen_in_use if whole else augmentation
+            return grid_epoch(supply, config.spec, grid, steps, weights, how, seed, whole=whole)
 
         return grids, steps
     windows, pixels = material.patches(epoch)

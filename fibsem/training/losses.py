@@ -56,6 +56,19 @@ def soft_iou(solid: tf.Tensor, p: tf.Tensor, labelled: tf.Tensor) -> tf.Tensor:
     return 1 - (ious[0] + ious[1]) / 2
 
 
+def soft_dice(solid: tf.Tensor, p: tf.Tensor, labelled: tf.Tensor) -> tf.Tensor:
+    """One minus the mean over both classes of the soft Dice coefficient of the whole batch.
+
+    Twice sum(p y) over sum(p + y), as in V-Net (Milletari, Navab and Ahmadi 2016) without squares:
+    on labels of 0 and 1 it is the F1 score.
+    """
+    scores = []
+    for y, q in ((solid, p), (1 - solid, 1 - p)):
+        both = 2 * tf.reduce_sum(labelled * y * q)
+        scores.append((both + 1e-6) / (tf.reduce_sum(labelled * (y + q)) + 1e-6))
+    return 1 - (scores[0] + scores[1]) / 2
+
+
 def soft_porosity(solid: tf.Tensor, p: tf.Tensor, labelled: tf.Tensor) -> tf.Tensor:
     """Mean over windows of |mean predicted share of solid - mean label|.
 
@@ -69,4 +82,6 @@ def soft_porosity(solid: tf.Tensor, p: tf.Tensor, labelled: tf.Tensor) -> tf.Ten
     return tf.reduce_mean(tf.abs(tf.reduce_sum(labelled * (p - solid), axes) / count))
 
 
-TERMS: dict[str, Term] = {"bce_iou": soft_iou, "bce_porosity": soft_porosity}
+TERMS: dict[str, Term] = {
+    "bce_dice": soft_dice, "bce_iou": soft_iou, "bce_porosity": soft_porosity,
+}  # fmt: skip

@@ -9,13 +9,8 @@ from fibsem.data.sampling import balanced_pixels
 from fibsem.data.windows import LabelledWindow
 from fibsem.geometry import Box, Nbhd
 from fibsem.models.spec import resolve
-from fibsem.training.batches import (
-    Augmentation,
-    GridShape,
-    grid_epoch,
-    patch_epoch,
-    steps_per_epoch,
-)
+from fibsem.training.augmentation import Augmentation
+from fibsem.training.batches import GridShape, grid_epoch, patch_epoch, steps_per_epoch
 from fibsem.training.fit import epoch_batches
 from fibsem.training.supply import Supply
 
@@ -129,14 +124,22 @@ def test_an_epoch_is_a_function_of_seed_and_number(mode):
     assert len({epoch(0, 3), epoch(0, 4), epoch(1, 3)}) == 3
 
 
-def test_intensity_shifts_whole_images_with_their_probability():
-    images = np.zeros((4000, 3, 3, 2), np.float32)
-    shifted = Augmentation(True, 0.3, 0.25).intensity(images, np.random.default_rng(0))
-    first = shifted[:, 0, 0, 0]
-    assert (shifted == first[:, None, None, None]).all()
-    assert (first != 0).mean() == pytest.approx(0.25, abs=0.03)
-    assert first[first != 0].std() == pytest.approx(0.3, rel=0.1)
-    assert Augmentation(True, 0.3, 0.0).intensity(images, np.random.default_rng(0)) is images
+def test_bent_windows_keep_their_labels():
+    """Stripes of twelve pixels: image and label agree where the network looks, but for rims."""
+    stripes = np.kron(np.arange(8) % 2, np.ones(12)).astype(np.uint8)
+    labels = np.tile(stripes, (96, 1))
+    image = np.pad(labels.astype(np.float32), HALO[1], mode="edge")[..., None]
+    box = Box((0, 0, 0), (1, 96, 96))
+    striped = LabelledWindow(Region("a", "0", box, "train", labels.copy), image, labels, HALO)
+    bent = Augmentation(elastic_px=4.0)
+    agree = []
+    for images, solid, weights in grid_epoch(
+        Supply.evenly([striped]), SPEC, GridShape(16, 8), 4, (1, 1), bent, (0,)
+    ):
+        centres = images[:, 16 : -16 : SPEC.stride, 16 : -16 : SPEC.stride]
+        agree.append(((centres > 0.5) == (solid == 1))[weights > 0])
+    assert np.concatenate(agree).mean() > 0.99
+    assert ((centres > 0) & (centres < 1)).any()  # they were bent
 
 
 @pytest.mark.parametrize(("samples", "steps"), [(58_982, 461), (117_964, 922), (589_820, 4608)])

@@ -3,9 +3,10 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import f1_score
 
 from fibsem.analysis.metrics import Confusion
-from fibsem.training.losses import make_loss, soft_iou, soft_porosity
+from fibsem.training.losses import make_loss, soft_dice, soft_iou, soft_porosity
 
 
 def maps(seed, shape=(3, 5, 5)):
@@ -24,6 +25,18 @@ def test_soft_iou_of_hard_predictions_is_one_minus_miou(seed):
     loss = float(soft_iou(tf.constant(solid), tf.constant(hard), tf.cast(known, tf.float32)))
     labels = np.where(known, solid, 2).astype(int)
     assert loss == pytest.approx(1 - Confusion.of(labels, hard.astype(int)).miou, abs=1e-5)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000))
+def test_soft_dice_of_hard_predictions_is_one_minus_the_mean_f1_score(seed):
+    solid, p, known = maps(seed)
+    known[0, 0, :2] = True
+    hard = (p > 0.5).astype("float32")
+    loss = float(soft_dice(tf.constant(solid), tf.constant(hard), tf.cast(known, tf.float32)))
+    assert loss == pytest.approx(
+        1 - f1_score(solid[known], hard[known], average="macro", zero_division=1), abs=1e-5
+    )
 
 
 def test_a_class_that_nobody_has_is_right():
@@ -48,7 +61,7 @@ def test_single_pixels_are_one_window():
     assert float(soft_porosity(tf.constant(solid), tf.constant(p), known)) == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize("name", ["bce_iou", "bce_porosity"])
+@pytest.mark.parametrize("name", ["bce_dice", "bce_iou", "bce_porosity"])
 def test_pixels_nobody_labelled_do_not_count(name):
     solid, p, known = maps(1)
     weights = np.where(known, 1.7, 0).astype("float32")
@@ -59,7 +72,7 @@ def test_pixels_nobody_labelled_do_not_count(name):
     )
 
 
-@pytest.mark.parametrize("name", ["bce_iou", "bce_porosity"])
+@pytest.mark.parametrize("name", ["bce_dice", "bce_iou", "bce_porosity"])
 def test_the_term_is_added_with_its_weight(name):
     solid, p, known = maps(2)
     arguments = (solid[..., None], p[..., None], known.astype("float32"))
