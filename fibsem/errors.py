@@ -40,6 +40,8 @@ class UserError(Exception):
     exit with code 2; every other exception is a bug and keeps its traceback. What a user's name
     or value may hold of line breaks and control characters is told as it is written in Python.
 
+    Examples
+    --------
     >>> print(UserError("`nbhd` must be odd on every axis, but got 80x81x3."))
     `nbhd` must be odd on every axis, but got 80x81x3.
     """

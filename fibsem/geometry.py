@@ -60,6 +60,8 @@ class Nbhd:
 class Box:
     """A half-open box of voxels, ``start <= (z, y, x) < stop``.
 
+    Examples
+    --------
     >>> box = Box((4, 0, 0), (5, 64, 32))
     >>> box.shape, box.size
     ((1, 64, 32), 2048)

@@ -106,14 +106,23 @@ def _ready(binaries, port):
 @contextlib.contextmanager
 def mlflow_server(folder, port=None):
     """A real tracking server with its own database and artifacts; yields its address."""
+    store, served = f"sqlite:///{folder / 'server.db'}", folder / "served"
+    with mlflow_on(store, folder, "--artifacts-destination", str(served), port=port) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def mlflow_on(store, folder, *options, port=None):
+    """A real tracking server on a store, started in a folder; yields its address."""
     port = port or free_port()
     command = [
         sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
-        "--backend-store-uri", f"sqlite:///{folder / 'server.db'}",
-        "--artifacts-destination", str(folder / "served"), "--workers", "1",
+        "--backend-store-uri", store, "--workers", "1", *options,
     ]  # fmt: skip
     with (folder / "server.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            command, cwd=folder, stdout=log, stderr=log, start_new_session=True
+        )
     try:
         wait_until(lambda: answers(port), process=process)
         yield f"http://127.0.0.1:{port}"

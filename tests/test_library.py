@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import inspect
 import re
 import subprocess
 import sys
@@ -9,9 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from fibsem import api
+
 ROOT = Path(__file__).parents[1]
 STUBS = sorted((ROOT / "fibsem").glob("*/__init__.pyi"))
 PAGE = (ROOT / "docs" / "library.md").read_text(encoding="utf-8")
+PACKAGES = [f"fibsem.{stub.parent.name}" for stub in STUBS]
+#: What nobody can run in milliseconds stands in a fence; the rest are doctests.
+EXAMPLE = re.compile(r"^(>>> |```python)", re.MULTILINE)
+FENCE = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize("stub", STUBS, ids=lambda stub: stub.parent.name)
@@ -40,8 +47,20 @@ def test_packages_load_their_names_when_they_are_asked_for():
     assert done.stdout.split() == ["[]"]
 
 
+@pytest.mark.parametrize("package", ["fibsem.api", *PACKAGES])
+def test_every_public_name_has_an_example(package):
+    module = importlib.import_module(package)
+    pages = {name: inspect.getdoc(getattr(module, name)) or "" for name in module.__all__}
+    examples = {name: page.partition("\nExamples\n--------\n")[2] for name, page in pages.items()}
+    shown = [name for name, text in examples.items() if EXAMPLE.search(text)]
+    assert shown == list(module.__all__)
+    for code in (code for text in examples.values() for code in FENCE.findall(text)):
+        compile(code, package, "exec")
+        assert {*re.findall(r"\bapi\.(\w+)", code)} <= {*api.__all__}
+
+
 def test_the_lines_of_the_page_run():
-    (code,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    (code,) = FENCE.findall(PAGE)
     *lines, last = code.strip().splitlines()
     names = {}
     exec("\n".join(lines), names)

@@ -53,6 +53,8 @@ def as_csv(table: pd.DataFrame) -> str:
 
     A text that a spreadsheet would take for a formula stands behind an apostrophe; numbers stay.
 
+    Examples
+    --------
     >>> print(as_csv(pd.DataFrame({"sample": ["=1+1"], "difference": ["-0.0123"]})), end="")
     sample,difference
     '=1+1,-0.0123
@@ -95,6 +97,8 @@ def _with_formula(text: str) -> str:
 def markdown(table: pd.DataFrame) -> str:
     """A table in Markdown, numbers to the right.
 
+    Examples
+    --------
     >>> print(markdown(pd.DataFrame({"model": ["a"], "n": [1]})))
     | model | n |
     |---|--:|

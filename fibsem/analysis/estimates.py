@@ -20,7 +20,7 @@ FloatArray = npt.NDArray[np.float64]
 
 #: Thresholds that are tried, the first of equals taken: even ones, and on towards 0 and 1.
 TRIED = np.array([0.0, *reaching([k / 400 for k in range(1, 400)])])
-#: The same ascending, by which scores are told apart, where each of those lies, and where 0.5 does.
+#: Ascending, as scores are counted between them; places of the tried ones in it, and of 0.5.
 THRESHOLDS = np.sort(TRIED)
 PLACES = np.searchsorted(THRESHOLDS, TRIED)
 HALF = int(np.searchsorted(THRESHOLDS, 0.5))
@@ -92,7 +92,7 @@ class Estimate:
 
     @property
     def confusion(self) -> Confusion:
-        """Of balanced pixels at threshold 0.5; of a million of them where they are weighted."""
+        """Confusion of balanced pixels at threshold 0.5; of a million of them where weighted."""
         if self.weight is None:
             return Confusion.at_threshold(self.labels, self.scores, 0.5)
         solid = self._levels[0, :, HALF:].sum(axis=1) / self._levels[0].sum(axis=1)

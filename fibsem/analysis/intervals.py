@@ -165,8 +165,11 @@ def post_stratified_estimate(
 
     Parameters
     ----------
-    mapped, squares
-        As of :func:`difference_estimate`.
+    mapped
+        Porosity of the map of the whole film.
+    squares
+        Labels against map, of squares that lie anywhere in the film and on which no choice was
+        made.
 
     Returns
     -------

@@ -51,7 +51,7 @@ class Confusion:
     def at_threshold(
         cls, labels: npt.NDArray[np.integer], scores: npt.NDArray[np.floating], threshold: float
     ) -> Confusion:
-        """Of scores that are solid from a threshold on."""
+        """Confusion matrix of scores that are solid from a threshold on."""
         return cls.of(labels, (np.asarray(scores) >= threshold).astype(np.uint8))
 
     def __add__(self, other: Confusion) -> Confusion:
@@ -111,6 +111,8 @@ Counted = Annotated[
 def pooled(parts: Iterable[Confusion]) -> Confusion:
     """Confusion matrix of the pixels of all parts together.
 
+    Examples
+    --------
     >>> pooled([Confusion(((1, 0), (0, 3))), Confusion(((2, 1), (0, 1)))]).counts
     ((3, 1), (0, 4))
     """
@@ -137,6 +139,8 @@ def porosity_error(samples: Iterable[Confusion]) -> float:
 def cross_entropy(labels: npt.NDArray[np.integer], scores: npt.NDArray[np.floating]) -> float:
     """Mean binary cross-entropy of probabilities of solid, the loss of the thesis.
 
+    Examples
+    --------
     >>> round(cross_entropy(np.array([0, 1]), np.array([0.5, 0.5])), 4)  # ln 2
     0.6931
     """

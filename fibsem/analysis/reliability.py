@@ -45,7 +45,7 @@ class Reliability:
 
     @classmethod
     def of(cls, labels: LabelArray, scores: Array, bins: int = RELIABILITY_BINS) -> Reliability:
-        """Of probabilities in bins [k / bins, (k + 1) / bins), the last one with its end.
+        """Sort probabilities into bins [k / bins, (k + 1) / bins), the last one with its end.
 
         Parameters
         ----------
@@ -62,7 +62,7 @@ class Reliability:
 
     @classmethod
     def pooled(cls, parts: Sequence[Reliability]) -> Reliability:
-        """Of the pixels of all of some parts, at least one, in the same bins."""
+        """Reliability of the pixels of all of some parts, at least one, in the same bins."""
         counts = np.array([part.counts for part in parts])
         curves = ([part.predicted for part in parts], [part.observed for part in parts])
         sums = [(np.nan_to_num(curve) * counts).sum(axis=0) for curve in curves]
@@ -72,7 +72,7 @@ class Reliability:
     def _of_sums(
         cls, sums: Iterable[npt.NDArray[Any]], counts: npt.NDArray[np.int64]
     ) -> Reliability:
-        """Of the sums of what is predicted and observed, bin by bin."""
+        """Reliability of the sums of what is predicted and observed, bin by bin."""
         predicted, observed = (
             np.divide(total, counts, out=np.full(len(counts), np.nan), where=counts > 0)
             for total in sums

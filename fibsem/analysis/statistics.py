@@ -61,7 +61,7 @@ class _Differences:
 
     @classmethod
     def of(cls, challenger: Examined, champion: Examined, needed: int) -> _Differences:
-        """Of places where they are enough to decide, otherwise of squares, with a doubt."""
+        """Differences of places where they are enough to decide, else of squares, with a doubt."""
         values = np.subtract(challenger.mious, champion.mious)
         at: dict[Hashable, list[float]] = {}
         for place, value in zip(challenger.places or range(values.size), values, strict=True):
@@ -141,6 +141,8 @@ def fewest_pairs(alpha: float) -> int:
 class Spread:
     """Mean and sample standard deviation of a figure over runs; nan for a single run.
 
+    Examples
+    --------
     >>> Spread.of([0.79, 0.80, 0.81])  # doctest: +ELLIPSIS
     Spread(mean=0.8..., std=0.01...)
     """
@@ -150,7 +152,7 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
-        """Of at least one value."""
+        """Mean and standard deviation of at least one value."""
         x = np.asarray(values, np.float64)
         return cls(float(x.mean()), float(x.std(ddof=1)) if x.size > 1 else float("nan"))
 

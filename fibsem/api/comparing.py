@@ -39,7 +39,7 @@ class CompareResult(Result):
 
     @property
     def text(self) -> str:
-        """Both differences with interval and test."""
+        """The differences over squares and over seeds, with interval and test."""
         names = f"{self.summary['first']} minus {self.summary['second']}"
         lines = [f"test mIoU of {names}, 95 % interval:"]
         squares = self.summary.get("test_squares", self.squares.pairs)

@@ -48,7 +48,7 @@ class OpenDataset:
 
     @property
     def name(self) -> str:
-        """As the manifest has it."""
+        """Name of the dataset, as the manifest has it."""
         return self.dataset.name
 
     @property

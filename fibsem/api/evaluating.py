@@ -239,7 +239,9 @@ def _evaluate(
     record |= {"command": tree.get("command"), "seconds": time.perf_counter() - began}
     if plan is not None:
         epochs = [one["epochs"] for one in record["runs"]]
-        record |= plan.told(worked.finish(), plan.cut_off(epochs) if given.budget.strict else None)
+        record |= plan.budget_record(
+            worked.finish(), plan.cut_off(epochs) if given.budget.strict else None
+        )
     with completing(folder):
         write_json(folder / "summary.json", record)
         _over_all(folder, dataset, tracking, record["run_id"], pictures)

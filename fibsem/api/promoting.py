@@ -202,7 +202,7 @@ def run(tree: Tree) -> PromoteResult:
         record = promote_trials(Promotion(given, dataset, folder, tracking), trials)
         if plan is not None:
             cut = cut_of(plan, folder) if given.budget.strict else None
-            record |= plan.told(worked.finish(), cut)
+            record |= plan.budget_record(worked.finish(), cut)
         write_json(folder / "summary.json", record)
     return PromoteResult(record, folder)
 

@@ -51,7 +51,7 @@ class SweepResult(Result):
 
     @property
     def study(self) -> str:
-        """Its name, which ``promote`` takes."""
+        """Name of the study, which ``promote`` takes."""
         return str(self.summary["study"])
 
     @property
@@ -89,7 +89,7 @@ class SweepResult(Result):
         )
 
     def pictures(self) -> Iterable[bytes]:
-        """Its history, what mattered, every trial."""
+        """Figures of the sweep: its history, what mattered, every trial."""
         names = ("history", "importance", "parallel_coordinates")
         return files(self.folder / "figures" / f"{name}.png" for name in names)
 
@@ -283,6 +283,6 @@ def search(prepared: Prepared) -> SweepResult:
             if plan is not None:
                 plan = settle_filled(plan, sweep, folder)
                 cut = cut_of(plan, sweep.study.outcomes()) if given.budget.strict else None
-                record |= plan.told(worked.finish(), cut)
+                record |= plan.budget_record(worked.finish(), cut)
         write_json(folder / "summary.json", record)
     return SweepResult(record, folder, config.tracking.uri)

@@ -47,7 +47,7 @@ class TrainResult(Result):
 
     @property
     def val_all(self) -> dict[str, float] | None:
-        """As of every labelled validation pixel, at the best threshold, where it was asked for."""
+        """Figures of every labelled validation pixel at the best threshold, where asked for."""
         figures = self.summary["val_all"]
         return None if figures is None else dict(figures)
 
@@ -200,6 +200,6 @@ def _train(
     record = {**result.to_json(), "seconds": time.perf_counter() - began}
     if plan is not None:
         cut = plan.cut_off([result.epochs]) if given.budget.strict else None
-        record |= plan.told(worked.finish(), cut)
+        record |= plan.budget_record(worked.finish(), cut)
     write_json(folder / "summary.json", record)
     return TrainResult(record, folder)

@@ -110,7 +110,7 @@ class Configuration:
 
     @cached_property
     def search(self) -> SearchConfig:
-        """Of a sweep; where no objective is given, by the one that its validation offers.
+        """How a sweep searches; where no objective is given, by the one that its validation offers.
 
         The share of both classes in the film weighs in ``val_all/miou``, which orders networks as
         all labelled pixels do (``experiments/budgets/ranking.py``); the thesis's protocol, or a
@@ -130,7 +130,7 @@ class Configuration:
 
     @cached_property
     def promotion(self) -> PromoteConfig:
-        """Of a promotion: of what, and what it ends in."""
+        """What a promotion is made of, and what it ends in."""
         keys = (field.name for field in fields(PromoteConfig))
         return read(PromoteConfig, {key: self.tree[key] for key in keys}, "promote")
 

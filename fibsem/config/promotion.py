@@ -62,7 +62,7 @@ class PostProcessingConfig:
 
     @property
     def _ends(self) -> tuple[float, float]:
-        """Of the even thresholds."""
+        """The first and the last of the even thresholds."""
         start, stop = self.threshold_start, self.threshold_stop
         return EVEN[0] if start is None else start, EVEN[1] if stop is None else stop
 

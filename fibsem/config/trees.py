@@ -153,7 +153,7 @@ def _same_results(
     named: Sequence[str],
     defaults: Callable[[Mapping[str, Any]], dict[str, Any]],
 ) -> Path | None:
-    """Of some folders the one with results of these settings; says which do not say theirs.
+    """The one of some folders with results of these settings; says which do not say theirs.
 
     Parameters
     ----------

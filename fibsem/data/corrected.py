@@ -133,6 +133,16 @@ class CorrectedVolume:
         slice without any as the nearest one with some.
     outlines
         Of slices that were looked at, where they are kept.
+
+    Examples
+    --------
+    >>> from fibsem.data.preprocessing import Recipe
+    >>> from fibsem.data.volumes import ArrayVolume
+    >>> film = ArrayVolume(np.full((3, 8, 8), 51, np.uint8))
+    >>> volume = CorrectedVolume(film, Correction(Recipe(), 0.0, 0.0, 0.0, 1.0))
+    >>> block = volume.read(Box((0, 0, 0), (1, 4, 4)).grow((1, 2, 2)))  # one slice with its halo
+    >>> block.shape, block.dtype.name, round(float(block[0, 0, 0]), 3)
+    ((3, 8, 8), 'float32', 0.2)
     """
 
     volume: Volume
@@ -145,7 +155,7 @@ class CorrectedVolume:
         return self.volume.shape
 
     def holding(self, box: Box) -> CorrectedVolume:
-        """The same with the voxels of a box, inside it, in memory: for what is read often."""
+        """The volume with the voxels of a box, inside it, in memory: for what is read often."""
         held = self.volume.with_source(HeldSource(self.volume.source, box))
         return replace(self, volume=held, outlines={})
 

@@ -47,7 +47,7 @@ class Dataset:
         return next(sample for sample in self.samples if sample.name == name)
 
     def named(self, name: str) -> Dataset:
-        """The same dataset under another name."""
+        """The dataset under another name."""
         return replace(self, name=check_name(name, "`data.name`"))
 
     @cached_property

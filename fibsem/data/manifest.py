@@ -15,11 +15,11 @@ from fibsem.data.as_written import read_yaml
 from fibsem.data.dataset import Dataset, check_name, checked
 from fibsem.data.labels import Classes
 from fibsem.data.masks import Cut
-from fibsem.data.material import RULES, known_extent
+from fibsem.data.material import RULES, given_extent
 from fibsem.data.regions import read_regions
 from fibsem.data.samples import Region, Sample
 from fibsem.data.split import SPLITS, SplitRecipe, divide_together, slice_ranges
-from fibsem.data.volumes import Manner, Volume, VoxelNm, known_nm, reopen
+from fibsem.data.volumes import Manner, Volume, VoxelNm, reopen, stated_nm
 from fibsem.data.volumes.faults import File, absence, kind_of, read_bytes
 from fibsem.data.volumes.lengths import (
     LARGEST_NM,
@@ -61,6 +61,13 @@ def load_dataset(path: str | Path, recipe: SplitRecipe | None = None) -> Dataset
     ------
     UserError
         If anything in it cannot be used; the message names the file and the value.
+
+    Examples
+    --------
+    ```python
+    film = load_dataset("film", SplitRecipe(guard_px=64))
+    [sample.name for sample in film.samples], len(film.regions("train"))
+    ```
     """
     path = Path(path)
     kind = kind_of(path)
@@ -104,7 +111,7 @@ def _read_manifest(path: Path, recipe: SplitRecipe) -> Dataset:
     return Dataset(
         name=_text(record, "name", str(path)),
         path=path,
-        voxel_nm=known_nm(declared, _common_nm(samples, declared, path)),
+        voxel_nm=stated_nm(declared, _common_nm(samples, declared, path)),
         classes=classes,
         samples=_in_every_part(samples, recipe),
     )
@@ -198,7 +205,7 @@ def _valid(record: Mapping[str, Any], volume: Volume, path: Path, where: str) ->
     valid = _text(record, "valid", where)
     if valid not in RULES:
         valid = str((path.parent / valid).resolve())
-        known_extent(volume.shape, valid)
+        given_extent(volume.shape, valid)
     return valid
 
 

@@ -75,6 +75,15 @@ class Correction:
 
     Grey values are in [0, 1]; ``slope`` is per pixel along the recipe's axis and ``centre`` is
     where the material lies along it on average, so that its mean is kept when the line goes.
+
+    Examples
+    --------
+    A row of even grey values, of which a line of 0.1 a pixel is taken off:
+
+    >>> line = Correction(Recipe(), slope=0.1, centre=1.0, offset=0.5, scale=0.2)
+    >>> grey = np.full((1, 1, 3), 0.5, np.float32)
+    >>> line.apply(grey, Box((0, 0, 0), (1, 1, 3))).round(3).tolist()
+    [[[0.5, 0.0, -0.5]]]
     """
 
     recipe: Recipe

@@ -34,7 +34,7 @@ def left_in(sample: Sample, gradient: Gradient) -> Iterator[str]:
 
 
 def _change(sample: Sample, axis: Gradient) -> float:
-    """Of the grey value from one end of an axis to the other, as a share of the mean."""
+    """Change of the grey value from one end of an axis to the other, as a share of the mean."""
     assert axis != "none"
     grey = mean_profile(sample.volume, axis, SLICES, sample.extent)
     mean = float(grey.profile.mean())

@@ -78,6 +78,18 @@ def load_windows(
     -----
     Memory: 4 (h + 2 halo_y) (w + 2 halo_x) n_z bytes a region, 81 MB for the 180 training squares
     of the thesis at 81 x 81 x 1.
+
+    Examples
+    --------
+    ```python
+    film = load_dataset("film")
+    volumes = {
+        sample.name: CorrectedVolume(sample.volume, fit_correction(sample.volume, Recipe()))
+        for sample in film.samples
+    }
+    first, *_ = load_windows(film, "train", volumes, halo=(1, 16, 16))
+    first.image.shape, first.labels.shape  # (h + 32, w + 32, 3) and (h, w)
+    ```
     """
     regions = labelled_regions(dataset, split)
     return read_windows(regions, volumes, halo, at_least=at_least, spare=spare)

@@ -78,7 +78,7 @@ class SeedScores:
 
     @property
     def figures(self) -> dict[str, float]:
-        """Those that are no figure of a split."""
+        """Figures that are of no split."""
         return {
             "epochs": self.epochs,
             "train_seconds": self.train_seconds,
@@ -88,7 +88,7 @@ class SeedScores:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """As it is stored."""
+        """The record that is stored."""
         return {
             "seed": self.seed,
             "run_id": self.run_id,

@@ -50,6 +50,14 @@ class Options:
         Processes on this machine, or the address of a Dask scheduler.
     overwrite
         Start anew instead of going on.
+
+    Examples
+    --------
+    >>> Options(memory_gib=2.0, probabilities=True).format
+    'ome-zarr'
+    >>> Options(symmetry=3)
+    Traceback (most recent call last):
+    fibsem.errors.UserError: `symmetry` must be 1, 2, 4 or 8, but got 3.
     """
 
     format: Format = "ome-zarr"

@@ -106,7 +106,7 @@ class Interleave(keras.layers.Layer):
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]
 def _interleaved(maps: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-    """As TensorFlow does it; back by a transposition, which unlike its own has many threads."""
+    """Depth to space of TensorFlow; back by a transposition, which has many threads."""
 
     def back(fine: tf.Tensor) -> tf.Tensor:
         shape = tf.shape(maps)

@@ -34,7 +34,7 @@ class Begun:
     test_squares: int | None
 
     def to_json(self) -> dict[str, Any]:
-        """As it is stored."""
+        """The record that is stored."""
         return asdict(self)
 
     @classmethod
@@ -43,7 +43,7 @@ class Begun:
         return typed(cls, record)
 
     def with_own(self, own: Learned) -> Learned | None:
-        """With the squares of the trainings themselves; None where a start does not know."""
+        """Squares of the starts and of these trainings; None where a start tells no squares."""
         return merged([own, self.learned]) if self.complete else None
 
     def without(self, rows: Sequence[Row], dataset: Dataset) -> list[Row]:

@@ -59,13 +59,13 @@ def plan_promotion(
     timed = probe(Material(dataset, finals[slowest]), budget_s)
     count = final_trainings(promotion, [trial.architecture for trial in trials])
     volumes_s = timed.pixel_s * volumes_px(given, dataset) if given.tree["segment"] else 0.0
-    known_s = (
+    planned_s = (
         again * sum(trial.train_s for trial in trials)
         + timed.pixel_s * squares_px(given, dataset, views=finals[slowest].spec.convertible)
         + volumes_s
         + len(_models(promotion)) * search_s(dataset, given.postprocessing)
     )
-    spent_s = time.perf_counter() - began + known_s
+    spent_s = time.perf_counter() - began + planned_s
     instead = ["rank.k=1 (no trial is trained anew)"] if again else []
     if volumes_s:
         instead.append(f"segment=false (leaves {duration(volumes_s)} of whole volumes for later)")

@@ -55,7 +55,7 @@ class BestSteps:
     rows: tuple[SquareCounts, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """As it is stored."""
+        """The record that is stored."""
         return {
             "best": self.best.to_json(),
             "surface": self.surface,

@@ -37,7 +37,7 @@ class Scores:
     seconds_per_gigapixel: Figures
 
     def to_json(self) -> dict[str, Any]:
-        """As it is stored."""
+        """The record that is stored."""
         return {
             "rows": [row.to_json() for row in self.rows],
             "val": self.val,

@@ -41,6 +41,13 @@ def final_configuration(trained: Tree, tree: Tree, seed: int) -> Configuration:
         As the trial was trained, and the promotion.
     seed
         Of the final training.
+
+    Examples
+    --------
+    ```python
+    tree = compose("promote", ["data.path=film", "final.epochs=40"])
+    final_configuration(trial.tree, tree, seed=1).run.train.epochs  # of a trial of best_trials: 40
+    ```
     """
     final = tree["final"]
     values = {f"train.{key}": final[key] for key in OWN}

@@ -39,7 +39,7 @@ class Ranked:
 
     @cached_property
     def runs(self) -> tuple[Repetition, ...]:
-        """Those that came to a result."""
+        """Runs that came to a result."""
         return tuple(run for run in self.repetitions if run.diverged is None)
 
     @property
@@ -98,7 +98,7 @@ class Ranked:
         return f"{text}, mIoU {spread} over {len(self.runs)} seeds"
 
     def to_json(self, rank: int, difference: Paired | None) -> dict[str, Any]:
-        """As in ``summary.json``: figures, their noise, and the difference to the first.
+        """The record of ``summary.json``: figures, their noise, and the difference to the first.
 
         It is over the validation squares that both have; None of the first, and where they cannot
         be compared. What the paired test cannot tell from the first is tied. ``ranked_by`` is what

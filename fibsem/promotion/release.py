@@ -201,7 +201,7 @@ def _segmenting(work: Promotion, folder: Path, version: str) -> Callable[[Sample
 
 
 def _metrics(film: SegmentationSummary, part: str) -> dict[str, float | None]:
-    """Of a film; its porosity as its own test squares correct it, where it has enough of them."""
+    """Metrics of a film; its porosity as enough test squares of its own correct it."""
     low, high = film.porosity_ci
     metrics = {
         f"porosity/{part}": film.porosity,

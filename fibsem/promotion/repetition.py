@@ -48,7 +48,7 @@ class Repetition:
     porosities: Mapping[str, Figure] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """As it is stored: the reason, or the figures."""
+        """The record that is stored: the reason, or the figures."""
         if self.diverged is not None:
             return {"seed": self.seed, "diverged": self.diverged}
         record = asdict(self)

@@ -39,7 +39,7 @@ class Promotion:
 
     @property
     def tree(self) -> Tree:
-        """Its configuration as the store is told it."""
+        """Configuration of the promotion, as the store is given it."""
         return self.given.tree
 
     @property

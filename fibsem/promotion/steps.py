@@ -19,7 +19,7 @@ class Storable(Protocol):
     """What a step found."""
 
     def to_json(self) -> dict[str, Any]:
-        """As it is stored."""
+        """The record that is stored."""
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Self:

@@ -40,7 +40,7 @@ class Symmetries:
     views: Mapping[str, Row]
 
     def to_json(self) -> dict[str, Any]:
-        """As it is stored."""
+        """The record that is stored."""
         return {"views": dict(self.views)}
 
     @classmethod

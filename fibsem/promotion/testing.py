@@ -64,7 +64,7 @@ class Look:
         return [version for version in (self.against if here else None, own) if version]
 
     def to_json(self) -> dict[str, Any]:
-        """As it is stored."""
+        """The record that is stored."""
         rows = {name: [row.to_json() for row in rows] for name, rows in self.rows.items()}
         return {**{one.name: getattr(self, one.name) for one in fields(self)}, "rows": rows}
 

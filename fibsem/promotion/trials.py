@@ -66,7 +66,7 @@ class Trial:
 
     @property
     def in_sweep(self) -> str:
-        """That with its name."""
+        """The figure that it was chosen by, with its name."""
         return f"{self.goal.key} {self.figure:.4f}"
 
     @property
@@ -76,7 +76,7 @@ class Trial:
 
     @property
     def configuration(self) -> str:
-        """Its network and training as text: equal for two trials that differ in their seeds."""
+        """Network and training as text: equal for two trials that differ in their seeds."""
         kept = {key: self.tree.get(key) for key in CONFIGURATION}
         return json.dumps(kept, sort_keys=True, default=str)
 
@@ -117,6 +117,15 @@ def best_trials(
     ------
     UserError
         If no trial is left, or only one architecture.
+
+    Examples
+    --------
+    ```python
+    film = load_dataset("film")
+    tracking = Tracking.open(TrackingConfig(), film.name)
+    first, *others = best_trials(tracking, film, RankConfig(k=3), ["my study"])
+    first.run_id, first.tree["model"]
+    ```
     """
     where = f"study={','.join(studies)}" if studies else f"data={dataset.name}"
     runs = _finished(tracking, studies, where)
@@ -204,7 +213,7 @@ def _finished(tracking: Tracking, studies: Sequence[str] | None, where: str) -> 
 
 
 def _affordable(runs: Sequence[Run], most_seconds: float, where: str) -> list[Run]:
-    """Those whose networks take at most so many seconds per gigapixel."""
+    """Runs whose networks take at most so many seconds per gigapixel."""
     costs = [run.data.metrics.get(names.COST, np.inf) for run in runs]
     kept = [run for run, cost in zip(runs, costs, strict=True) if cost <= most_seconds]
     if not kept:

@@ -42,6 +42,11 @@ class QuantifyConfig:
         CSV with the thickness of every slice, where it varies; None: slices are equally thick.
     draws
         How often labels are drawn again from the probabilities, in every part; 0: not.
+
+    Examples
+    --------
+    >>> QuantifyConfig(face="x1", draws=20).block_voxels
+    1000000
     """
 
     connectivity: Connectivity = 6

@@ -49,6 +49,14 @@ def quantify(
     -----
     Memory: a slab of slices, the slices within the longest lag, and one part with its halo; it does
     not grow with the number of slices.
+
+    Examples
+    --------
+    ```python
+    segmented = open_segmented(Path("labels"))
+    record = quantify(segmented, QuantifyConfig(blocks=2), Path("structure"))
+    record["porosity"], record["percolates"]
+    ```
     """
     started = time.perf_counter()
     show = progress or (lambda *_: None)
@@ -86,7 +94,7 @@ def _write_surface(
         return None
     path = folder / f"surface.{config.mesh}"
     surface = surface_mesh(segmented.film, config.mesh_cell)
-    triangles = write_mesh(path, surface, config.mesh, segmented.unit_told)
+    triangles = write_mesh(path, surface, config.mesh, segmented.unit_label)
     return {"file": path.name, "triangles": triangles, "unit": segmented.unit}
 
 

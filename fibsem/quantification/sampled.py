@@ -89,5 +89,5 @@ class Sampled:
         return cls(tuple(blocks), sizes, throats, tuple(passages), gaps)
 
     def along(self, axis: str) -> Sequence[Passage]:
-        """Those along one axis."""
+        """Passages along one axis."""
         return [one for one in self.passages if one.axis == axis]

@@ -76,6 +76,14 @@ class Segmented:
         ``nm`` or ``voxels``.
     watched
         The volume of its labels, which people mend by hand; None of a film in memory.
+
+    Examples
+    --------
+    ```python
+    segmented = open_segmented(Path("labels"))
+    segmented.film.shape, segmented.unit, segmented.missing
+    phases = segmented.film.read(Box((0, 0, 0), (1, 64, 64)))  # (z, y, x), uint8
+    ```
     """
 
     folder: Path
@@ -96,7 +104,7 @@ class Segmented:
         return tuple(self.record.get("voxel_nm_assumed") or ())
 
     @property
-    def unit_told(self) -> str:
+    def unit_label(self) -> str:
         """The unit as a file says it that may be read far from here."""
         assumed = self.unit == "nm" and self.voxel_assumed
         return f"{self.unit}, voxel size assumed" if assumed else self.unit
@@ -111,7 +119,7 @@ class Segmented:
         if self.watched is not None:
             self.watched.check()
 
-    def told_interval(self, porosity: float) -> Mapping[str, Any]:
+    def stated_interval(self, porosity: float) -> Mapping[str, Any]:
         """What the segmentation says of its porosity, if the labels are still those it is of.
 
         Labels may be mended by hand: an interval that was told before is then of another film.
@@ -162,6 +170,13 @@ def open_segmented(folder: Path) -> Segmented:
     ------
     UserError
         If it is none, is not finished, or its labels cannot be read.
+
+    Examples
+    --------
+    ```python
+    segmented = open_segmented(Path("labels"))
+    segmented.film.shape, segmented.unit, segmented.missing
+    ```
     """
     path = folder / "summary.json"
     written = path.is_file()

@@ -48,7 +48,19 @@ def check_structure(segmented: Segmented, streamed: Streamed) -> None:
 def summary_of(
     segmented: Segmented, streamed: Streamed, sampled: Sampled, config: QuantifyConfig
 ) -> Record:
-    """Every figure; lengths end in ``_nm``, or in ``_voxels`` where a voxel's size is not known."""
+    """Every figure; lengths end in ``_nm``, or in ``_voxels`` where a voxel's size is not known.
+
+    Examples
+    --------
+    Of a film that was streamed and sampled before, as :func:`fibsem.quantification.quantify` does:
+
+    ```python
+    segmented, config = open_segmented(Path("labels")), QuantifyConfig()
+    streamed = Streamed.of(segmented.film, config, show)
+    sampled = Sampled.of(segmented.film, streamed.cells, config, widest=1000.0, progress=show)
+    summary_of(segmented, streamed, sampled, config)["porosity"]
+    ```
+    """
     unit, missing = segmented.unit, segmented.missing
     connections = streamed.components.result
     inside = bool(missing) and min(missing) < segmented.film.shape[0] - 1 and max(missing) > 0
@@ -93,7 +105,7 @@ def _intervals(
 
     What outlines that are drawn one pixel off would change follows from the outlines in all slices.
     """
-    before = segmented.told_interval(porosity)
+    before = segmented.stated_interval(porosity)
     own = before.get("porosity_interval") or {
         "volume": None, "why": "the segmentation was made by an older version"
     }  # fmt: skip
@@ -263,7 +275,7 @@ def _sizes_text(sizes: Record, unit: str) -> str:
 
 
 def _throats_text(throats: Record, unit: str) -> str:
-    """Their median; nothing where no part was intruded."""
+    """Median throat size in words; nothing where no part was intruded."""
     if throats["largest"] is None:
         return ""
     return f", by intrusion from {throats['face']} {throats['median']:.0f} {unit}"

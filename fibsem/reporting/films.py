@@ -32,11 +32,11 @@ def films_of(results: Results) -> dict[str, Labelled]:
         latest[film] = one
     shown = list(latest.values())
     names = names_of([one.folder for one in shown])
-    films = {name: told_of(one, results) for name, one in zip(names, shown, strict=True)}
+    films = {name: labelled_porosity(one, results) for name, one in zip(names, shown, strict=True)}
     return {**_gone(results, shown), **films}
 
 
-def told_of(segmentation: FinishedCommand, results: Results) -> Labelled:
+def labelled_porosity(segmentation: FinishedCommand, results: Results) -> Labelled:
     """What is told of the porosity of one segmentation."""
     record = segmentation.record
     for one in results.of("quantification"):

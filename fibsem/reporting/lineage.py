@@ -120,7 +120,7 @@ class LineageReport:
             yield self.code, self.last
 
     def record(self) -> Record:
-        """As in the ``summary.json`` of a report."""
+        """The record of a report's ``summary.json``."""
         return {
             "of": self.folder,
             **self.facts,
@@ -142,7 +142,7 @@ class LineageReport:
         return None if called is None else list(called)
 
     def text(self) -> str:
-        """As people read it: the facts, every model, and the commands; a shell can run the end."""
+        """The lineage in words: facts, every model, and the commands; a shell can run the end."""
         lines = [self.folder, *_rows(self.facts)]
         for k, source in enumerate(self.sources, start=1):
             title = "model" if len(self.sources) == 1 else f"model {k} of {len(self.sources)}"

@@ -41,7 +41,7 @@ class FinishedCommand:
 
     @cached_property
     def lineage(self) -> Lineage:
-        """Where it comes from: that of its model, or the data where there is no model yet."""
+        """Where the result comes from: lineage of its model, or the data where it has none yet."""
         if self.kind in ("inspection", "evaluation", "sweep"):
             return Lineage(dataset=self.record.get("dataset"), data=self.record.get("data"))
         lineage = self.record.get("lineage")

@@ -19,7 +19,7 @@ from fibsem.analysis.porosity_told import (
 from fibsem.errors import UserError
 from fibsem.quantification.segmented import limits_of_labels
 from fibsem.reporting.browser import Layers
-from fibsem.reporting.films import names_of, told_of
+from fibsem.reporting.films import labelled_porosity, names_of
 from fibsem.reporting.items import filled, interval_text, percent, read_picture
 from fibsem.reporting.page import Picture, Section, Table
 from fibsem.reporting.results import FinishedCommand, Results
@@ -38,7 +38,7 @@ def segmentations(results: Results, folder: Path, browser: str | None) -> Sectio
     rows = [
         {
             "volume": names[result.folder],
-            **_porosity(told_of(result, results)),
+            **_porosity(labelled_porosity(result, results)),
             "size (z, y, x)": " x ".join(map(str, result.record["shape"])),
             "missing slices": len(result.record["missing"]),
             "model": _model(result, results.dataset),
@@ -73,7 +73,7 @@ def slices_of(results: Results) -> list[Layers]:
     """The segmented volumes whose labels can be read, for the browser of slices."""
     segmented = results.of("segmentation")
     films = [
-        Layers.of(name, result.folder, result.record, told_of(result, results))
+        Layers.of(name, result.folder, result.record, labelled_porosity(result, results))
         for name, result in zip(names_of([one.folder for one in segmented]), segmented, strict=True)
     ]
     return [film for film in films if "labels" in film.volumes]

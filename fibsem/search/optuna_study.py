@@ -48,7 +48,21 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 @every_call(lambda self: answered(self.search.storage))
 class OptunaStudy:
-    """One study; see :class:`fibsem.search.slots.Study`."""
+    """One study; see :class:`fibsem.search.slots.Study`.
+
+    Examples
+    --------
+    ```python
+    search = SearchConfig(objectives=("val/loss",), trials=20, sampler="random")
+    axes = {"model.blocks": Choice((1, 2, 3)), "train.learning_rate": Range(1e-3, 0.1, log=True)}
+    space = Space("mine", axes, ("model.blocks",), strata=2, fits=lambda values: True)
+    study = OptunaStudy("mine", Path("study"), search, space, [Objective.named("val/loss")])
+    study.open_slots()
+    while (attempt := study.claim()) is not None:
+        study.complete(attempt, [loss_of(attempt.values)], {})
+    study.close()
+    ```
+    """
 
     def __init__(
         self, name: str, folder: Path, search: SearchConfig, space: Space, goals: list[Objective]

@@ -36,32 +36,32 @@ class Trials:
         self._ids: dict[int, int] = {}
 
     def all(self, *states: TrialState) -> list[FrozenTrial]:
-        """Those in some states, or in any."""
+        """Trials in some states, or in any."""
         return self.study.get_trials(deepcopy=False, states=states or None)
 
     def get(self, number: int) -> FrozenTrial:
-        """One as it is now."""
+        """The trial as it is now."""
         return self.storage.get_trial(self._id(number))
 
     def take(self, number: int) -> bool:
-        """Change one from waiting to running; False where another process was first."""
+        """Change a trial from waiting to running; False where another process was first."""
         return self.storage.set_trial_state_values(self._id(number), state=TrialState.RUNNING)
 
     def begin(
         self, number: int, sampler: optuna.samplers.BaseSampler, pruner: optuna.pruners.BasePruner
     ) -> Trial:
-        """One that is ours, to be asked for parameters."""
+        """A trial that is ours, to be asked for parameters."""
         study = optuna.load_study(
             study_name=self.study.study_name, storage=self.storage, sampler=sampler, pruner=pruner
         )
         return Trial(study, self._id(number))
 
     def note(self, number: int, key: str, value: Any) -> None:
-        """Write an attribute of one, whoever runs it."""
+        """Write an attribute of a trial, whoever runs it."""
         self.storage.set_trial_user_attr(self._id(number), key, value)
 
     def tell(self, number: int, state: TrialState, values: list[float] | None = None) -> None:
-        """End one that runs; what is pruned gets what was last told of it as its value."""
+        """End a trial that runs; one that is pruned gets its last report as its value."""
         try:
             self.study.tell(number, values, state=state)
         except ValueError as error:
@@ -70,11 +70,11 @@ class Trials:
             raise
 
     def close(self, number: int, state: TrialState) -> None:
-        """End one without a value, be it running or waiting."""
+        """End a trial without a value, be it running or waiting."""
         self.storage.set_trial_state_values(self._id(number), state=state)
 
     def _id(self, number: int) -> int:
-        """Of a trial in its storage; its number is within the study."""
+        """Number of a trial in its storage; ``trial.number`` is that within the study."""
         if number not in self._ids:
             trial_id = self.storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
             self._ids[number] = trial_id

@@ -58,7 +58,7 @@ class Outcome:
 
     @property
     def run_id(self) -> str | None:
-        """Of its run in MLflow, where it came so far."""
+        """Id of the run in MLflow, where it came so far."""
         return self.record.get("run_id")
 
     @property
@@ -80,7 +80,7 @@ class Outcome:
 
     @property
     def seconds_per_gigapixel(self) -> float | None:
-        """Of its network; None where nobody has measured it."""
+        """Seconds per gigapixel of the network; None where nobody has measured it."""
         return (self.record.get("cost") or {}).get("seconds_per_gigapixel")
 
     @property

@@ -56,7 +56,7 @@ class Owner:
         return cls(**record) if isinstance(record, dict) else None
 
     def text(self) -> str:
-        """As it is stored."""
+        """The text that is stored."""
         return json.dumps(asdict(self))
 
     @property
@@ -103,14 +103,14 @@ class Watch:
 
     def __init__(self, most_s: float) -> None:
         self.most_s = most_s
-        self._seen: dict[int, tuple[object, float, float]] = {}
+        self._beats: dict[int, tuple[object, float, float]] = {}
 
     def silence_s(self, number: int, value: object) -> float:
         """Seconds for which the value of a number is known not to have changed."""
         now = time.monotonic()
-        before, silence, looked = self._seen.get(number, (None, 0.0, now))
+        before, silence, looked = self._beats.get(number, (None, 0.0, now))
         silence = silence + min(now - looked, self.most_s) if before == value else 0.0
-        self._seen[number] = (value, silence, now)
+        self._beats[number] = (value, silence, now)
         return silence
 
 
@@ -126,7 +126,7 @@ class Beat:
     patience_s: float
 
     def text(self) -> str:
-        """As it is stored."""
+        """The text that is stored."""
         return json.dumps([self.count, self.steps, self.patience_s])
 
     @classmethod

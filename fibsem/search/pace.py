@@ -60,7 +60,7 @@ class Pace:
         plan: Plan | None = None,
         rungs: tuple[Rung, ...] = (),
     ) -> Pace:
-        """That ends after the fewest of some seconds, of those that are given."""
+        """The pace that ends after the fewest of the seconds that are given."""
         left_s = min((one for one in seconds if one is not None), default=math.inf)
         return cls(time.monotonic() + left_s, strict, plan if strict else None, rungs)
 

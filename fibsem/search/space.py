@@ -22,6 +22,8 @@ Values = dict[str, Any]
 class Choice:
     """One of a few values.
 
+    Examples
+    --------
     >>> Choice((16, 32, 64)).draw(np.random.default_rng(0))
     64
     """
@@ -44,6 +46,8 @@ class Choice:
 class Range:
     """A number between two bounds, uniform or log-uniform; whole if ``integer``.
 
+    Examples
+    --------
     >>> [part.low for part in Range(1e-4, 1e-1, log=True).strata(3)]  # equally probable parts
     [0.0001, 0.001, 0.01]
     """

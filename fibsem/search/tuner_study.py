@@ -37,7 +37,20 @@ MOST_DRAWS = 1000
 
 @every_call(lambda self: self.file.alone())
 class TunerStudy:
-    """One study; see :class:`fibsem.search.slots.Study`."""
+    """One study; see :class:`fibsem.search.slots.Study`.
+
+    Examples
+    --------
+    ```python
+    search = SearchConfig(backend="keras_tuner", objectives=("val/loss",), sampler="bayesian")
+    space = Space("mine", {"model.blocks": Choice((1, 2, 3))}, (), strata=1, fits=lambda _: True)
+    study = TunerStudy("mine", Path("study"), search, space, [Objective.named("val/loss")])
+    study.open_slots()
+    while (attempt := study.claim()) is not None:
+        study.complete(attempt, [loss_of(attempt.values)], {})
+    study.close()
+    ```
+    """
 
     def __init__(
         self, name: str, folder: Path, search: SearchConfig, space: Space, goals: list[Objective]

@@ -37,6 +37,15 @@ def replace_file(path: Path, content: bytes | str) -> None:
     ------
     UserError
         If the disk is full; what was there before stays.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     replace_file(Path(folder) / "note.txt", "one line")
+    ...     replace_file(Path(folder) / "note.txt", "another line")
+    ...     (Path(folder) / "note.txt").read_text()
+    'another line'
     """
     data = in_record(content).encode() if isinstance(content, str) else content
     with beside(path) as hidden:
@@ -199,6 +208,8 @@ def synchronise(path: Path) -> None:
 def write_json(path: Path, record: object) -> None:
     """Write a record as indented JSON, whole or not at all; numbers that are none become null.
 
+    Examples
+    --------
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
     ...     write_json(Path(folder) / "figures.json", {"miou": float("nan")})
@@ -231,6 +242,15 @@ def read_json(path: Path, of: Callable[[Any], T] = as_it_is, *, remedy: str = ""
     ------
     UserError
         If it is damaged: half, empty, or not what was written.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "figures.json"
+    ...     write_json(path, {"miou": 0.75})
+    ...     read_json(path, of=lambda record: record["miou"])
+    0.75
     """
     try:
         return of(json.loads(path.read_text(encoding="utf-8")))

@@ -39,7 +39,7 @@ class Progress:
         self._last = time.monotonic()
         self._until = self._last + most_s
         self._began = self._last, 0  # when the stage began, and how much was done by then
-        self._seen: tuple[int, int] | None = None
+        self._reached: tuple[int, int] | None = None
         self._bar: RichProgress | None = None
         if sys.stderr.isatty():
             self._bar = RichProgress(
@@ -68,8 +68,8 @@ class Progress:
 
     def __call__(self, text: str, done: int, total: int) -> None:
         """Show ``done`` of ``total``; less than before, or of another total, is another stage."""
-        now, before = time.monotonic(), self._seen
-        self._seen = done, total
+        now, before = time.monotonic(), self._reached
+        self._reached = done, total
         another = before is not None and (done < before[0] or total != before[1])
         if another or (before is None and done != 1):  # what was done before took other time
             self._began = now, done
@@ -89,9 +89,9 @@ class Progress:
 
     def left_s(self, now: float) -> float | None:
         """Seconds left at the pace of this stage; None as long as there is none."""
-        if self._seen is None:
+        if self._reached is None:
             return None
-        (start, before), (done, total) = self._began, self._seen
+        (start, before), (done, total) = self._began, self._reached
         if done <= before:
             return None
         return min((now - start) / (done - before) * (total - done), max(0.0, self._until - now))

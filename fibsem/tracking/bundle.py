@@ -79,6 +79,14 @@ class Bundle:
     of the promotion, its test squares and in ``lineage`` where the model comes from; nothing in it
     is needed to segment. ``version`` is that of the registered model, None for a folder; ``scales``
     are those of the samples, where they declared a range.
+
+    Examples
+    --------
+    ```python
+    bundle = load_bundle(Path("outputs/promote/NAME/bundle"))
+    bundle.segmenter.halo, bundle.voxel_nm, bundle.lineage.text()
+    bundle.save(Path("copy"))
+    ```
     """
 
     segmenter: Segmenter
@@ -150,6 +158,13 @@ def load_bundle(folder: Path, key: str = "weights") -> Bundle:
     """Read a folder that :meth:`Bundle.save` wrote; safe mode, no code of the model is run.
 
     ``key`` is that of the configuration which named it.
+
+    Examples
+    --------
+    ```python
+    bundle = load_bundle(Path("outputs/promote/NAME/bundle"))
+    bundle.segmenter.classes, bundle.voxel_nm
+    ```
     """
     try:
         return _read(folder)

@@ -85,7 +85,7 @@ class Lineage:
     training: str | None = None
 
     def to_json(self) -> Record:
-        """As bundles and ``summary.json`` have it; what few models have, only of those."""
+        """The record of bundles and ``summary.json``; keys that few models have, only of those."""
         record = asdict(self)
         if self.trial.init is None:
             del record["trial"]["init"]

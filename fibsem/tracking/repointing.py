@@ -43,7 +43,7 @@ class Place:
 
     @property
     def path(self) -> Path | None:
-        """As a path; None of places on servers."""
+        """The place as a path; None of places on servers."""
         return folder_of(self.text)
 
     def moved(self, old: Path, new: Path) -> str:

@@ -43,7 +43,16 @@ PAGE = 1000
 @every_call(lambda self: answered(self.uri))
 @dataclass(frozen=True)
 class Tracking:
-    """One experiment of one MLflow store."""
+    """One experiment of one MLflow store.
+
+    Examples
+    --------
+    ```python
+    tracking = Tracking.open(TrackingConfig(uri="sqlite:///mlruns/mlflow.db"), "film")
+    run_id = tracking.start("a trial by hand", tags={"purpose": "comparison"})
+    tracking.log_json(run_id, {"miou": 0.75}, "figures.json")
+    ```
+    """
 
     uri: str
     experiment_id: str

@@ -15,7 +15,7 @@ import numpy as np
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
 from fibsem.analysis.postprocessing import segment_slice
-from fibsem.data.material import RULES, Extent, find_extent, known_extent
+from fibsem.data.material import RULES, Extent, find_extent, given_extent
 from fibsem.data.preprocessing import fit_correction
 from fibsem.data.scale import learned_range
 from fibsem.data.volumes import ArrayVolume
@@ -76,7 +76,7 @@ class Segmentation(mlflow.pyfunc.PythonModel):
         given = tuple(params.get("range", ()))
         value_range = given or learned_range(array.dtype, self.bundle.scales)
         volume = ArrayVolume(array, value_range=value_range)
-        asked = known_extent(volume.shape, _choice(params, "valid", RULES))
+        asked = given_extent(volume.shape, _choice(params, "valid", RULES))
         extent = find_extent(volume, asked)
         if all(extent.is_blank(z) for z in range(volume.shape[0])):
             raise UserError(

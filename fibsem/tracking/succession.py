@@ -40,7 +40,7 @@ class Succession:
 
     @classmethod
     def read(cls, client: MlflowClient) -> Succession:
-        """As a store has it now."""
+        """The succession as a store has it now."""
         aliases, begun = _aliases(
             client
         )  # first, so that every version they name is in the list read next

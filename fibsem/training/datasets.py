@@ -40,6 +40,14 @@ def obtain(config: DataConfig, split: SplitRecipe) -> Dataset:
     """Open the dataset; simulate a phantom that is not there, download the archive on demand.
 
     All of it is digested here, with its progress shown where that takes time.
+
+    Examples
+    --------
+    ```python
+    config = Configuration(compose("train", ["data=demo"])).run
+    dataset = obtain(config.data, config.split)  # simulated in data/demo where it is not there
+    dataset.name, dataset.hash, len(dataset.regions("train"))
+    ```
     """
     root = read_path(config.root, "data.root")
     if config.path is not None:
@@ -145,19 +153,19 @@ def _as_learned(
 def _simulated(folder: Path, phantom: str) -> None:
     """Simulate a phantom where it is not there yet."""
     recipe = phantom_recipe(phantom)
-    if not _is_there(folder):
+    if not _is_simulated(folder):
         print(
             f"{folder} is not there yet: simulating the {phantom} phantom into it, or "
             "waiting for the process that does"
         )
         with alone(lock_of(folder)), Progress("simulating") as progress:
-            if not _is_there(folder):
+            if not _is_simulated(folder):
                 simulate(recipe, folder, progress=progress)
     elif said := unlike(folder, recipe):
         print(f"{folder} was simulated with another {said}; it is taken as it is")
 
 
-def _is_there(folder: Path) -> bool:
+def _is_simulated(folder: Path) -> bool:
     return (folder / "dataset.yaml").is_file()
 
 

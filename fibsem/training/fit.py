@@ -91,6 +91,15 @@ def train(
         If a loss is not finite, or the best network of all epochs has learned nothing.
     UserError
         If the checkpoint is of another training.
+
+    Examples
+    --------
+    ```python
+    config = Configuration(compose("train", ["data=demo", "train.epochs=5"])).run
+    material = Material(obtain(config.data, config.split), config)
+    trained = train(material, on_epoch=lambda epoch: print(epoch.val["loss"]))
+    trained.model, trained.parameters, trained.history[-1].seconds
+    ```
     """
     config = material.config
     apart()  # the first batch compiles
@@ -153,7 +162,15 @@ class Batches(Protocol):
 
 
 def epoch_batches(material: Material, epoch: int) -> tuple[Batches, int]:
-    """Function that makes the batches of one epoch, and their number."""
+    """Function that makes the batches of one epoch, and their number.
+
+    Examples
+    --------
+    ```python
+    batches, steps = epoch_batches(material, epoch=0)
+    inputs, labels, weights = next(batches())  # inputs: (batch, y, x, z) float32
+    ```
+    """
     config = material.config
     settings, seed = config.train, (config.seed, epoch)
     augmentation = Augmentation.of(settings)

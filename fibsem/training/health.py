@@ -26,6 +26,11 @@ class DivergedError(UserError):
     """A training came to no result; with other values or another seed it may come to one.
 
     Its argument says what was found, ``word`` in a word what that is called.
+
+    Examples
+    --------
+    >>> print(DivergedError("a loss is not finite"))
+    a loss is not finite; a smaller train.learning_rate or another seed may help
     """
 
     word = "diverged"
@@ -55,6 +60,14 @@ def check_alive(labels: npt.NDArray[np.integer], scores: npt.NDArray[np.floating
     CollapsedError
         If all scores are equal but for :data:`SPREAD`; or if one class is (all but) never given,
         and the cross-entropy is above that of a constant.
+
+    Examples
+    --------
+    >>> labels = np.array([0, 0, 1, 1])
+    >>> check_alive(labels, np.array([0.1, 0.2, 0.8, 0.9]))
+    >>> check_alive(labels, np.array([0.1, 0.2, 0.8, np.nan]))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    fibsem.training.health.DivergedError: the network gives scores that are not finite; ...
     """
     if not np.isfinite(scores).all():
         raise DivergedError("the network gives scores that are not finite")

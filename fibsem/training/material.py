@@ -55,6 +55,14 @@ class Material:
         What is learned, and how; refused where neighbourhoods are deeper than the split's gap.
     cache
         Of another material of the same dataset and correction; by default these are fitted.
+
+    Examples
+    --------
+    ```python
+    config = Configuration(compose("train", ["data=demo", "nbhd=33x33x3"])).run
+    material = Material(obtain(config.data, config.split), config)
+    material.train[0].image.shape, material.steps
+    ```
     """
 
     def __init__(
@@ -68,7 +76,7 @@ class Material:
         self.cache = cache or Cache(corrected_volumes(dataset, config.preprocess))
 
     def for_config(self, config: RunConfig) -> Material:
-        """The same dataset for another configuration; what was read is kept where it still fits."""
+        """The dataset for another configuration; what was read is kept where it still fits."""
         fits = config.preprocess == self.config.preprocess
         return Material(self.dataset, config, self.cache if fits else None)
 
@@ -162,7 +170,7 @@ class Material:
 
     @cached_property
     def steps(self) -> int:
-        """Of an epoch: those given, or what sees every drawn pixel once, ``min_steps`` at least."""
+        """Steps of an epoch: as given, or to see every drawn pixel once, ``min_steps`` at least."""
         settings = self.config.train
         batch = settings.batch if settings.mode == "patch" else REFERENCE_BATCH
         return settings.steps or max(settings.min_steps, steps_per_epoch(self.training_size, batch))
@@ -271,7 +279,7 @@ class Material:
         return self.cache.pieces[key]
 
     def piece_windows(self, split: Split) -> tuple[LabelledWindow, ...]:
-        """Those pieces with their surroundings, from where a network's pools fall in the slice.
+        """Pieces with their surroundings, from where a network's pools fall in the slice.
 
         Memory: 64 pieces of 208 x 208 x 11 at 81 x 81 x 11 are 122 MB, whatever the split.
         """

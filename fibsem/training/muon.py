@@ -88,8 +88,8 @@ class Muon(keras.optimizers.Muon):
         share = tf.constant(self.momentum, gradient.dtype)
         momentum = share * tf.convert_to_tensor(m) + gradient
         m.assign(momentum)
-        seen_ahead = gradient + share * momentum
-        matrix = tf.reshape(seen_ahead, (-1, variable.shape[-1]))
+        lookahead = gradient + share * momentum
+        matrix = tf.reshape(lookahead, (-1, variable.shape[-1]))
         step = self.zeropower_via_newtonschulz5(matrix, self.ns_steps)
         length = lr * (self.rms_rate * max(matrix.shape) ** 0.5)
         variable.assign_sub(tf.reshape(length * step, variable.shape))

@@ -37,14 +37,14 @@ class Origin:
 
     @classmethod
     def of_training(cls, folder: Path, identity: Identity) -> Origin:
-        """Of what a training has left in its folder; only those of ``train`` know their squares."""
+        """Origin of a training, by its folder; only those of ``train`` know their squares."""
         data = identity.data
         films = frozenset(str(value) for key, value in data.items() if key.startswith(FILM))
         return cls(data.get("name"), data.get("hash"), films, learned=learned_in(folder))
 
     @classmethod
     def of_bundle(cls, bundle: Bundle) -> Origin:
-        """Of a bundle; an older one does not know its squares."""
+        """Origin of a bundle; an older one does not know its squares."""
         audit = bundle.audit
         return cls(
             audit.get("dataset"), audit.get("data"), tested=bundle.tested, learned=bundle.learned

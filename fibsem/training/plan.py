@@ -122,7 +122,7 @@ class Plan:
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """Its rungs, one after the other; of trainings that are all whole there is one.
+        """Rungs of the plan, one after the other; of trainings that are all whole there is one.
 
         A rung of no more epochs than the one before begins another bracket, with new trainings.
         """
@@ -189,7 +189,7 @@ class Plan:
         disk = "" if self.disk_mib is None else f"; at most {self.disk_mib:.0f} MiB of weights"
         return f"plan: {what}{by}, {epochs} at most, {duration(self.seconds)} in all: {where}{disk}"
 
-    def told(self, used_s: float, cut: Mapping[str, int] | None = None) -> dict[str, Any]:
+    def budget_record(self, used_s: float, cut: Mapping[str, int] | None = None) -> dict[str, Any]:
         """Given and used time, for the record of a command; an overrun is said.
 
         ``cut`` is what a hard budget has cut off, of :meth:`cut_off`.

@@ -52,7 +52,7 @@ class Probe:
     parameters: float = 0.0
 
     def seconds_of(self, epochs_steps: tuple[int, int]) -> float:
-        """Of some epochs of so many steps."""
+        """Seconds of some epochs of so many steps."""
         epochs, steps = epochs_steps
         return epochs * (steps * self.step_s + self.validation_s)
 

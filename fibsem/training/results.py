@@ -92,7 +92,7 @@ class TrialResult:
 
     @property
     def groups(self) -> dict[str, Figures | None]:
-        """Its figures by the first part of their names: ``val``, ``val_all``, ``test``, ``cost``.
+        """Figures by the first part of their names: ``val``, ``val_all``, ``test``, ``cost``.
 
         A group that was not measured is None.
         """
@@ -111,7 +111,7 @@ class TrialResult:
         return metrics
 
     def to_json(self) -> dict[str, Any]:
-        """As it is stored; without test figures there is no key for them."""
+        """The record that is stored; without test figures there is no key for them."""
         record = {**asdict(self), "epochs": self.epochs, "history": list(map(asdict, self.history))}
         if self.test is None:
             del record["test"]

@@ -60,6 +60,13 @@ class Job:
     published
         Whether its run ends with it. That of a trial goes on until its study says what becomes of
         it.
+
+    Examples
+    --------
+    ```python
+    given = Configuration(compose("train", ["data=demo", "train.epochs=5"]))
+    job = Job(given, Path("outputs/mine"), "by hand", tags={"purpose": "comparison"})
+    ```
     """
 
     given: Configuration
@@ -72,12 +79,12 @@ class Job:
 
     @property
     def tree(self) -> Tree:
-        """As the store is told it."""
+        """The configuration as the store is given it."""
         return self.given.tree
 
     @property
     def config(self) -> RunConfig:
-        """As it is trained."""
+        """The configuration as it is trained."""
         return self.given.run
 
 
@@ -104,6 +111,17 @@ def run_job(
     Exception
         What went wrong in the training, after the run is marked FAILED with the reason; KILLED
         where it can go on.
+
+    Examples
+    --------
+    ```python
+    given = Configuration(compose("train", ["data=demo", "train.epochs=5"]))
+    dataset = obtain(given.run.data, given.run.split)
+    tracking = Tracking.open(given.run.tracking, dataset.name)
+    job = Job(given, Path("outputs/mine"), "by hand", tags={})
+    result, trained = run_job(job, Material(dataset, given.run), tracking)
+    result.run_id, result.metrics["val/miou"]
+    ```
     """
     begin()
     identity = Identity("training", material.config.settings, material.dataset.digests)

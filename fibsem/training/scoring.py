@@ -30,6 +30,14 @@ def scored_squares(
 
     The margin ends at the border of the volume, where smoothing mirrors as it does on a whole
     slice; so a square gets the labels that a segmented volume has there.
+
+    Examples
+    --------
+    ```python
+    scorer = BlockScorer(material.config.spec, train(material).model)
+    for region, square in scored_squares(material, scorer, "val", margin=8):
+        print(region.sample, square.confusion(PostProcessing(threshold=0.5)).miou)
+    ```
     """
     for region in material.dataset.regions(split) if regions is None else regions:
         volume = material.volumes[region.sample]

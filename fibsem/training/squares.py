@@ -61,7 +61,7 @@ class SquareCounts:
         return {HALF: self.half, CHOSEN: self.chosen, TRUTH: self.truth}[kind]
 
     def to_json(self) -> dict[str, Any]:
-        """As it is stored; there is no key for a truth that nobody knows."""
+        """The record that is stored; there is no key for a truth that nobody knows."""
         record = {key: getattr(self, key) for key in ("split", "sample", "region")}
         record |= {"at": list(self.at), "loss": self.loss}
         record |= {"parts": self.parts.to_json()} if self.parts else {}

@@ -53,7 +53,7 @@ class Fit:
 
     @property
     def sentence(self) -> str:
-        """For people."""
+        """The fit in a sentence."""
         share = self.weights / self.of_weights
         return f"{self.layers} of {self.of_layers} layers fit, {share:.0%} of the weights"
 

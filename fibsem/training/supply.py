@@ -85,7 +85,7 @@ class Supply:
         ]
 
     def _holding(self, extent: int, stride: int) -> LabelledPlaces:
-        """Where such squares hold a label, found once."""
+        """Where squares of one kind hold a label, looked for once."""
         key = extent, stride
         if key not in self._held:
             self._held[key] = LabelledPlaces.of(self.windows, self.chance, extent, stride)

@@ -9,7 +9,7 @@ import pytest
 from fibsem.analysis import figures
 from fibsem.analysis.porosity_told import seeds_text
 from fibsem.errors import UserError
-from fibsem.reporting.films import told_of
+from fibsem.reporting.films import labelled_porosity
 from fibsem.reporting.results import FinishedCommand, Results
 from tests.reporting.records import (
     CORRECTED,
@@ -151,7 +151,7 @@ def test_seeds_of_an_evaluation_stand_beside_the_porosity_of_their_film(tmp_path
             "segmentation", tmp_path, {**film, "porosity_by_seed": unknown, **more}
         )
         found = (FinishedCommand("evaluation", tmp_path, record), one)
-        return seeds_text(told_of(one, Results("film", "c8d2", found, 0)))
+        return seeds_text(labelled_porosity(one, Results("film", "c8d2", found, 0)))
 
     assert told() == (
         "s.d. over 5 seeds 1.20 points, on test squares by fibsem.evaluate, each at its chosen "

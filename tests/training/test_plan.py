@@ -193,9 +193,9 @@ def test_a_plan_of_other_data_is_refused(tmp_path):
 
 
 def test_an_overrun_is_said(capsys):
-    assert PLAN.told(62.0)["budget"] == {"given_s": 60.0, "used_s": 62.0}
+    assert PLAN.budget_record(62.0)["budget"] == {"given_s": 60.0, "used_s": 62.0}
     assert capsys.readouterr().out == ""
-    PLAN.told(90.0)
+    PLAN.budget_record(90.0)
     assert capsys.readouterr().out.startswith("90 s were used of 60 s (150 %): the machine was")
 
 
@@ -208,7 +208,7 @@ def test_an_overrun_is_said(capsys):
 def test_what_a_hard_budget_cut_off_is_said(capsys, trials, epochs, not_begun, said):
     cut = replace(PLAN, trials=trials).cut_off(epochs, not_begun)
     assert cut == {"not_begun": not_begun, "ended_early": epochs.count(1)}
-    assert PLAN.told(62.0, cut)["budget"]["cut"] == cut
+    assert PLAN.budget_record(62.0, cut)["budget"]["cut"] == cut
     told = capsys.readouterr().out.strip()
     assert told == (said and f"budget_is=hard cut off what was late: {said}")
 

@@ -83,7 +83,7 @@ def test_a_square_has_the_labels_of_the_segmented_volume(unet, tmp_path):
 def test_views_of_a_square_have_the_scores_that_they_have_of_the_slice(unet):
     setting, spec, model = unet
     segmenter = Segmenter.of(spec, model, setting.config.preprocess, PostProcessing())
-    scorer = Scorer(segmenter.seen_in(8))
+    scorer = Scorer(segmenter.with_views(8))
     for region, square in scored_squares(setting, scorer, "val"):
         volume = setting.volumes[region.sample]
         z, (height, width) = region.box.start[0], volume.shape[1:]

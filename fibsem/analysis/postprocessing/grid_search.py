@@ -62,7 +62,7 @@ class SearchGrid:
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """Of a surface over the grid: rounds, minimum sizes, sigmas, thresholds."""
+        """Shape of a surface over the grid: rounds, minimum sizes, sigmas, thresholds."""
         return len(self.rounds), len(self.min_sizes), len(self.sigmas), len(self.thresholds)
 
     @property

@@ -63,9 +63,9 @@ def second_round(levels: LevelArray, sigma: float, thresholds: FloatArray) -> Le
     Parameters
     ----------
     levels : (y, x) uint8 or uint16
-        Of the first round.
+        How many thresholds each pixel reaches in the first round.
     sigma, thresholds
-        As in the first round.
+        Standard deviation of the Gaussian in pixels, and ascending thresholds, of both rounds.
 
     Notes
     -----

@@ -53,7 +53,7 @@ class PoreComponents:
         self._joined = Joined(connectivity)
         self._sizes: list[npt.NDArray[np.int64]] = [np.zeros(1, np.int64)]
         self._faces: list[npt.NDArray[np.uint8]] = [np.zeros(1, np.uint8)]
-        self._seen: npt.NDArray[np.bool_] | None = None
+        self._begun: npt.NDArray[np.bool_] | None = None
         self._last: Numbers | None = None
 
     def add(self, z: int, slab: Phases) -> None:
@@ -74,12 +74,12 @@ class PoreComponents:
 
         The far face in z is only known at the end.
         """
-        if self._seen is None or self._last is None:
-            self._seen, self._last = np.zeros(image.shape, np.bool_), np.zeros_like(image)
-        fresh = known & ~self._seen
+        if self._begun is None or self._last is None:
+            self._begun, self._last = np.zeros(image.shape, np.bool_), np.zeros_like(image)
+        fresh = known & ~self._begun
         if fresh.any():
             yield 0, image[fresh]
-            self._seen |= known
+            self._begun |= known
         np.copyto(self._last, image, where=known)
         for axis in (0, 1):
             for end in (0, 1):

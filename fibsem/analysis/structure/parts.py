@@ -41,7 +41,7 @@ class PartErrors:
         expected: npt.NDArray[np.float32],
         known: npt.NDArray[np.bool_],
     ) -> PartErrors:
-        """Of one square: labelled pores, probability of pore and what is labelled, each (y, x)."""
+        """Errors of a square: labelled pores, probability of pore, what is labelled; all (y, x)."""
         errors = parts_of((pores - expected)[None], PART)
         whole = errors[parts_of(known[None], PART) == 1]
         return cls(whole.size, float(whole.sum()), float((whole**2).sum()))

@@ -8,6 +8,6 @@ and said.
 """
 
 from fibsem.data.material.extent import Extent, Left
-from fibsem.data.material.finding import RULES, find_extent, known_extent, look_for, odd_in
+from fibsem.data.material.finding import RULES, find_extent, given_extent, look_for, odd_in
 
-__all__ = ["RULES", "Extent", "Left", "find_extent", "known_extent", "look_for", "odd_in"]
+__all__ = ["RULES", "Extent", "Left", "find_extent", "given_extent", "look_for", "odd_in"]

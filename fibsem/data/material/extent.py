@@ -117,7 +117,7 @@ class Extent:
         return {"parts": parts, "doubts": list(self.doubts)}
 
     def with_parts(self, record: dict[str, Any]) -> Extent:
-        """Of the same volume and mask, with the parts of which :meth:`to_json` told."""
+        """The extent of this volume and mask with the parts of which :meth:`to_json` told."""
         parts = {
             int(z): tuple(part_of_json(part) for part in some)
             for z, some in record["parts"].items()

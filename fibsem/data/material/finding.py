@@ -22,7 +22,7 @@ SHOWN_AFTER_S = 2.0
 RULES = ("auto", "all")
 
 
-def known_extent(shape: Triple, valid: str) -> Extent | None:
+def given_extent(shape: Triple, valid: str) -> Extent | None:
     """What `valid` says without a look at the film: ``all``, or the path of a mask.
 
     Raises
@@ -54,7 +54,7 @@ def look_for(volume: Volume, valid: str = "auto") -> Extent:
 
     For data of which few slices are used; `find_extent` looks at all of them.
     """
-    return known_extent(volume.shape, valid) or Extent(volume.shape, Search(volume))
+    return given_extent(volume.shape, valid) or Extent(volume.shape, Search(volume))
 
 
 def odd_in(
@@ -72,7 +72,7 @@ def find_extent(
 ) -> Extent:
     """What of a volume is not material; every slice is read once, and each looked at by itself.
 
-    What is ``asked`` for, see `known_extent`, is not looked for. Memory: a slice. Time: that of
+    What is ``asked`` for, see `given_extent`, is not looked for. Memory: a slice. Time: that of
     reading, and a few passes over each slice.
     """
     began = time.monotonic()

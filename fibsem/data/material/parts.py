@@ -56,7 +56,7 @@ class Rect:
         kinds[self.y0 : self.y1, self.x0 : self.x1] = code(self.kind)
 
     def between(self, bars: tuple[int, int], rows: int) -> Rect:
-        """The same piece of a film of so many rows, as it lies between bars above and below.
+        """The piece in a film of so many rows, where it lies between bars above and below.
 
         >>> Rect("rim", 0, 0, 2, 9).between((30, 0), 200)
         Rect(kind='rim', y0=30, x0=0, y1=32, x1=9)
@@ -96,7 +96,7 @@ class Wedge:
         top[np.arange(len(top))[:, None] < np.rint(depth)] = code(self.kind)
 
     def between(self, bars: tuple[int, int], rows: int) -> Wedge:
-        """The same line of a film of so many rows, as it goes on behind bars above and below.
+        """The line in a film of so many rows, where it goes on behind bars above and below.
 
         >>> Wedge("left", 4.0, 0.0).between((5, 10), 41)
         Wedge(side='left', first=4.5, last=-1.0, kind='rim')

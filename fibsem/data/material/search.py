@@ -122,7 +122,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
 
     @cached_property
     def contrast(self) -> float:
-        """Of a usual slice."""
+        """Contrast of a usual slice."""
         return float(np.quantile([_contrast(image) for image in self._sample], 0.75))
 
     @cached_property

@@ -4,7 +4,7 @@ Opening reads headers only. A box is read from its own slices, and uncompressed 
 Nothing stays open in between, so that threads and processes may share a volume.
 """
 
-from fibsem.data.volumes.lengths import known_nm
+from fibsem.data.volumes.lengths import stated_nm
 from fibsem.data.volumes.names import natural_key
 from fibsem.data.volumes.ome import Meaning
 from fibsem.data.volumes.omezarr import resolutions
@@ -24,10 +24,10 @@ __all__ = [
     "VolumeWriter",
     "VoxelNm",
     "create_volume",
-    "known_nm",
     "natural_key",
     "open_labels",
     "open_volume",
     "reopen",
     "resolutions",
+    "stated_nm",
 ]

@@ -11,7 +11,7 @@ from pathlib import Path
 import tifffile
 
 from fibsem.data.volumes.faults import File, SliceError, kind_of, reading
-from fibsem.data.volumes.lengths import check_same_nm, known_nm
+from fibsem.data.volumes.lengths import check_same_nm, stated_nm
 from fibsem.data.volumes.names import natural_key
 from fibsem.data.volumes.numbering import Slots, numbered
 from fibsem.data.volumes.pages import Absent, Page, alike, look, page_of
@@ -138,7 +138,7 @@ def _headers(
                 raise
             pages.append(Absent(file, str(error)))
             continue
-        first, size = first or page, known_nm(size, voxel_nm)
+        first, size = first or page, stated_nm(size, voxel_nm)
         pages.append(page)
     return pages, size
 
@@ -161,7 +161,7 @@ def _only(
         )
     number = 0 if renamed else scene.planes[0][1]
     page = page_of(tiff.pages[number], tiff, file, labels=manner.labels)
-    return page, known_nm(scene.voxel_nm, tagged_nm(tiff))
+    return page, stated_nm(scene.voxel_nm, tagged_nm(tiff))
 
 
 def _set(places: Sequence[File], manner: Manner) -> TiffSource | None:

@@ -70,7 +70,7 @@ class DeepSource(Around):
 
 
 def anew(source: Source) -> Source:
-    """The same source without a layer that was kept: it reads what its files hold now."""
+    """A source without a layer that was kept: it reads what its files hold now."""
     if not isinstance(source, Around):
         return source
     again = copy(source)

@@ -60,10 +60,10 @@ def voxel_size(value: object) -> float | None:
     return nm if nm is not None and SMALLEST_NM <= nm <= LARGEST_NM else None
 
 
-def known_nm(*voxel_nm: VoxelNm) -> VoxelNm:
+def stated_nm(*voxel_nm: VoxelNm) -> VoxelNm:
     """Voxel size of which each axis is that of the first one to state it.
 
-    >>> known_nm((None, None, 8.0), (None, 10.0, 10.0), (50.0, 20.0, 20.0))
+    >>> stated_nm((None, None, 8.0), (None, 10.0, 10.0), (50.0, 20.0, 20.0))
     (50.0, 10.0, 8.0)
     """
     z, y, x = (next((nm for nm in axis if nm), None) for axis in zip(*voxel_nm, strict=True))

@@ -135,7 +135,7 @@ def _run(names: Sequence[Name], where: object) -> Slots:
 
 
 def _check_total(name: Name, varying: Sequence[int], slots: Slots, where: object) -> None:
-    """Of ``3of12.tif`` and the like there must be as many as they say; only an end can be lost."""
+    """Files like ``3of12.tif`` must be as many as they say; only an end can be lost."""
     between = literals(name.text, name.numbers)[1:-1]
     for k, text in enumerate(between):
         total = name.numbers[k + 1].value

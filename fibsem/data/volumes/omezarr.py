@@ -76,7 +76,7 @@ class ZarrSource:
         return f"{self.folder}, slice {z}"
 
     def identity(self) -> list[Any]:
-        """Its chunks and metadata alone: labels of the film may lie in the folder, too."""
+        """Chunks and metadata of the image alone: labels of the film may lie in the folder, too."""
         home = self.folder / self.array.path
         files = sorted(
             {

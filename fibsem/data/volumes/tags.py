@@ -7,7 +7,7 @@ from typing import Any
 
 import tifffile
 
-from fibsem.data.volumes.lengths import known_nm, length_nm, unit_nm
+from fibsem.data.volumes.lengths import length_nm, stated_nm, unit_nm
 from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm
 
 UNITS = {2: "inch", 3: "cm"}
@@ -20,7 +20,7 @@ ZEISS_KEYS = ("ap_image_pixel_size", "ap_pixel_size")
 
 def tagged_nm(tiff: tifffile.TiffFile) -> VoxelNm:
     """Voxel size as the tags of a file state it, the surest first for each axis."""
-    return known_nm(*_stated(tiff))
+    return stated_nm(*_stated(tiff))
 
 
 def _stated(tiff: tifffile.TiffFile) -> Iterator[VoxelNm]:

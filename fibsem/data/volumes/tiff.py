@@ -16,7 +16,7 @@ import numpy.typing as npt
 import tifffile
 
 from fibsem.data.volumes.faults import File, SliceError
-from fibsem.data.volumes.lengths import known_nm
+from fibsem.data.volumes.lengths import stated_nm
 from fibsem.data.volumes.pages import Absent, Page, alike, check_whole, look, page_of
 from fibsem.data.volumes.scenes import Scene, beside, pick, scenes_of
 from fibsem.data.volumes.source import Manner, Place, file_identity, white_of
@@ -101,7 +101,7 @@ def _film(tiff: tifffile.TiffFile, file: File, manner: Manner) -> TiffSource:
     first, checked = alike(pages, names, gaps=manner.gaps)
     if scene.behind > 1:
         checked = tuple(_behind(first, scene.behind, tiff))
-    return TiffSource(first, checked, known_nm(scene.voxel_nm, tagged_nm(tiff)))
+    return TiffSource(first, checked, stated_nm(scene.voxel_nm, tagged_nm(tiff)))
 
 
 def _pages(

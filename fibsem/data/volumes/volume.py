@@ -152,18 +152,18 @@ class Volume:
         return np.clip(unit, 0, 1, out=unit)
 
     def mended(self) -> Volume:
-        """The same volume with the nearest present slice in place of those that cannot be read."""
+        """The volume with the nearest present slice in place of those that cannot be read."""
         if isinstance(self.source, MendedSource):
             return self
         manner = replace(self.manner, gaps=True)
         return Volume(self.path, MendedSource(self.source), self.declared, manner)
 
     def with_range(self, value_range: tuple[float, float] | None) -> Volume:
-        """The same volume with other grey values that map to 0 and 1."""
+        """The volume with other grey values that map to 0 and 1."""
         return Volume(self.path, self.source, checked_range(value_range), self.manner)
 
     def with_source(self, source: Source) -> Volume:
-        """The same volume with another source in place of its own."""
+        """The volume with another source in place of its own."""
         # an ArrayVolume has another constructor, so that `replace` would fail
         return Volume(self.path, source, self.declared, self.manner)
 

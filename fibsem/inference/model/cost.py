@@ -68,6 +68,14 @@ def pixels_per_second(
         Of the block, less what does not fit its alignment; a square by default.
     repeats
         How often it is timed.
+
+    Examples
+    --------
+    >>> from fibsem.geometry import Nbhd
+    >>> from fibsem.models import resolve, untrained
+    >>> spec = resolve("threshold", Nbhd.parse("1x1x1"), "valid")
+    >>> pixels_per_second(BlockScorer(spec, untrained(spec)), 64) > 0
+    True
     """
     z, y, x = scorer.halo
     height, width = (_aligned(side, scorer) for side in (height, width or height))

@@ -74,7 +74,7 @@ def _interleaved(graph: Graph, _: Any, inputs: list[str], rank: int) -> str:
 
 
 def _fit_to_pools(graph: Graph, layer: Any, inputs: list[str], _: int) -> str:
-    """As :class:`fibsem.models.unet.FitToPools` does, of a window of any size."""
+    """Fit a window of any size to the pools, as :class:`fibsem.models.unet.FitToPools` does."""
     m, start = layer.multiple, layer.halo - layer.margin
     times = graph.sums(
         graph.extent(inputs[0]), ("Sub", 2 * layer.halo - layer.rest - m + 1), ("Div", m)

@@ -161,6 +161,20 @@ class BlockScorer:
         The network that is evaluated: the dense twin, or the one given; None for other models.
     level
         What a model keeps of the slice that was looked at last; None where it keeps nothing.
+
+    Examples
+    --------
+    Otsu's threshold of a slice of 24 x 24 pixels, smoothed, of which 4 on each side are its halo:
+
+    >>> from fibsem.geometry import Nbhd
+    >>> from fibsem.models import resolve, untrained
+    >>> spec = resolve("threshold", Nbhd.parse("1x1x1"), "valid")
+    >>> scorer = BlockScorer(spec, untrained(spec))
+    >>> grey = np.random.default_rng(0).normal(size=(24, 24)).astype(np.float32)
+    >>> scorer.look(grey)  # networks do not need to
+    >>> scores = scorer(grey[..., None])
+    >>> scores.shape, scores.dtype.name, bool(0 <= scores.min() <= scores.max() <= 1)
+    ((16, 16), 'float32', True)
     """
 
     def __init__(

@@ -32,6 +32,14 @@ class Member:
         Architecture, neighbourhood and hyperparameters.
     model
         Of :func:`fibsem.models.load`, or a network of :func:`fibsem.models.build`.
+
+    Examples
+    --------
+    >>> from fibsem.geometry import Nbhd
+    >>> from fibsem.models import resolve, untrained
+    >>> spec = resolve("threshold", Nbhd.parse("1x1x1"), "valid")
+    >>> Member(spec, untrained(spec)).spec.name
+    'threshold'
     """
 
     spec: ModelSpec
@@ -136,8 +144,8 @@ class Segmenter:
         identity = "+".join(segmenter.identity for segmenter in segmenters)
         return cls(members, first.recipe, first.postprocessing, identity, first.classes)
 
-    def seen_in(self, symmetry: int) -> Segmenter:
-        """The same with so many views of every tile.
+    def with_views(self, symmetry: int) -> Segmenter:
+        """The segmenter with so many views of every tile.
 
         Like that of an ensemble, the mean of several views of a network is not calibrated.
         """
@@ -197,6 +205,17 @@ class Scorer:
         network.
     alignment
         Blocks must start at multiples of it to get the same scores as in a larger block.
+
+    Examples
+    --------
+    >>> from fibsem.geometry import Nbhd
+    >>> from fibsem.models import resolve, untrained
+    >>> spec = resolve("threshold", Nbhd.parse("1x1x1"), "valid")
+    >>> otsu = Segmenter.of(spec, untrained(spec), Recipe(), PostProcessing(threshold=0.5))
+    >>> scorer = Scorer(otsu)
+    >>> scorer.look(np.eye(24, dtype=np.float32))
+    >>> scorer(np.eye(24, dtype=np.float32)[..., None]).shape  # without the halo
+    (16, 16)
     """
 
     def __init__(self, segmenter: Segmenter, precision: Precision = "float32") -> None:

@@ -115,7 +115,7 @@ def choose_tiling(
 
 
 def balanced(slice_shape: tuple[int, int], limit: int, alignment: int = 1) -> Tiling:
-    """As few tiles of sides up to ``limit`` as cover a slice, all about equal."""
+    """The fewest tiles of sides up to ``limit`` that cover a slice, all about equal."""
     limit = max(alignment, limit - limit % alignment)
     height, width = (_rounded(math.ceil(n / math.ceil(n / limit)), alignment) for n in slice_shape)
     return Tiling(slice_shape, height, width, alignment)

@@ -173,7 +173,7 @@ def check_possible(
 
 
 def _check_pores(counts: Sequence[int | None], pixels: int, where: str) -> None:
-    """Of slices of so many pixels; None of one that is missing."""
+    """Refuse pore counts that slices of so many pixels cannot have; a missing one has None."""
     for count in counts:
         if not (count is None or (type(count) is int and 0 <= count <= pixels)):
             raise ValueError(f"{count} pores of {pixels} pixels {where}")

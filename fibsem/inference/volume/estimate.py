@@ -47,7 +47,7 @@ class SegmentationEstimate:
 
     @property
     def seconds(self) -> float:
-        """Of the whole; workers on one machine share its cores."""
+        """Time for the whole volume; workers on one machine share its cores."""
         return self.voxels / self.pixels_per_second
 
     def text(self) -> str:
@@ -76,7 +76,7 @@ def estimate_segmentation(
 ) -> SegmentationEstimate:
     """Time one tile of noise, and scale it to a volume."""
     options.check_members(len(segmenter.members))
-    segmenter = segmenter.seen_in(options.symmetry)
+    segmenter = segmenter.with_views(options.symmetry)
     room = room_of(volume.shape[1:], volume.kept_bytes, segmenter.halo[0], options)
     scorer = Scorer(segmenter, options.precision)
     tiling = tiling_of(scorer, volume.shape, room)

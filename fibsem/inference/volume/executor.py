@@ -132,7 +132,7 @@ def label_slab(job: RemoteSegmentation, slab: Slab) -> SlabResult:
 def _open(job: RemoteSegmentation) -> tuple[SlabWorker, dict[int, str]]:
     read_as: dict[int, str] = {}
     volume = witnessed(reopen(job.volume, job.manner, job.value_range), read_as)
-    segmenter = job.load().seen_in(job.options.symmetry)
+    segmenter = job.load().with_views(job.options.symmetry)
     if segmenter.identity != job.identity:
         raise UserError(
             "`weights` must not change while a volume is segmented, but they are those of model "

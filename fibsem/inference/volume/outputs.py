@@ -193,7 +193,7 @@ class Outputs:
             yield self
 
     def lost(self, slices: Iterable[int], needed: Iterable[Store]) -> set[int]:
-        """Of slices that were written, those that some stores do not hold any more."""
+        """Slices that were written, and that some stores do not hold any more."""
         slices, lost = list(slices), set()
         for store in needed:
             if not store.work.exists():

@@ -29,7 +29,7 @@ class Reading:
 
     @classmethod
     def of(cls, extent: Extent, valid: str, value_range: tuple[float, float]) -> Reading:
-        """With an extent that follows from this choice of ``valid``; looks at every slice."""
+        """What follows from an extent and this choice of ``valid``; looks at every slice."""
         if extent.mask is not None:
             valid = f"mask {digest_of(list(slice_digests(extent.mask).values()), 12)}"
         return cls(valid, sum(extent.left_out().values()), value_range)

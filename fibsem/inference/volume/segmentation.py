@@ -12,8 +12,8 @@ from typing import Any
 
 from fibsem.data.digests import digest_of, slice_digests, stamps_of
 from fibsem.data.greys import greys_of
-from fibsem.data.material import Extent, known_extent
-from fibsem.data.volumes import Volume, VoxelNm, known_nm
+from fibsem.data.material import Extent, given_extent
+from fibsem.data.volumes import Volume, VoxelNm, stated_nm
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.volume.bands import one_class_bands
@@ -107,18 +107,27 @@ def segment_volume(
     -----
     Memory: the slices of one neighbourhood, a few slices of scores and the feature maps of one
     tile; independent of the number of slices.
+
+    Examples
+    --------
+    ```python
+    segmenter = load_bundle(Path("outputs/promote/NAME/bundle")).segmenter
+    volume = open_volume("film/slices")
+    record = segment_volume(volume, segmenter, Path("labels"), Options(memory_gib=2.0))
+    record["porosity"], record["missing"]
+    ```
     """
     started = time.perf_counter()
-    stated = known_nm(voxel_nm, volume.voxel_nm)
-    voxel_nm = known_nm(stated, *(one.voxel_nm for one in trained[:1]))
+    stated = stated_nm(voxel_nm, volume.voxel_nm)
+    voxel_nm = stated_nm(stated, *(one.voxel_nm for one in trained[:1]))
     check_voxel(options, voxel_nm, volume.shape)
     options.check_members(len(segmenter.members))
-    segmenter = segmenter.seen_in(options.symmetry)
+    segmenter = segmenter.with_views(options.symmetry)
     check_reach(volume.path, options, load)
     check_apart(volume, folder)
     # refused before anything is written
     room = room_of(volume.shape[1:], volume.kept_bytes, segmenter.halo[0], options)
-    asked = known_extent(volume.shape, options.valid)
+    asked = given_extent(volume.shape, options.valid)
     key = _key(volume, segmenter, voxel_nm, options, asked)
     scorer_of = functools.cache(partial(Scorer, segmenter))
     with at_work(folder):

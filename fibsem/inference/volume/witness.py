@@ -81,7 +81,7 @@ def listed(slices: Iterable[int]) -> str:
 
 
 def witnessed(volume: Volume, read_as: dict[int, str], rule: Rule = OF_VOLUME) -> Volume:
-    """The same volume, the digests of whose slices are entered into ``read_as`` when first read."""
+    """A volume the digests of whose slices are entered into ``read_as`` when first read."""
     source = volume.source
     if isinstance(source, MendedSource):  # below it: what stands for a missing slice is none
         return volume.with_source(source.onto(Witness(source.source, read_as, rule)))
@@ -89,7 +89,7 @@ def witnessed(volume: Volume, read_as: dict[int, str], rule: Rule = OF_VOLUME) -
 
 
 def plain(volume: Volume) -> Volume:
-    """The same volume as its files are, with its gaps."""
+    """A volume as its files are, with its gaps."""
     source = volume.source
     while isinstance(source, MendedSource | Witness):
         source = source.source

@@ -32,7 +32,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Report:
-    """Of ``fibsem.report``."""
+    """Record of ``fibsem.report``."""
 
     page: str
     tables: tuple[str, ...]

@@ -45,7 +45,7 @@ class Run:
 
 @dataclass(frozen=True)
 class EvaluationSummary:
-    """Of ``fibsem.evaluate``."""
+    """Record of ``fibsem.evaluate``."""
 
     model: str
     nbhd: str

@@ -35,7 +35,7 @@ class InspectedSample:
 
 @dataclass(frozen=True)
 class InspectionSummary:
-    """Of ``fibsem.inspect``."""
+    """Record of ``fibsem.inspect``."""
 
     voxel_nm: tuple[float | None, float | None, float | None]
     samples: dict[str, InspectedSample]

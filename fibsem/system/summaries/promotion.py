@@ -56,7 +56,7 @@ class Tested(WithMiou):
 
 @dataclass(frozen=True, kw_only=True)
 class PromotedModel:
-    """Of ``fibsem.promote``, as all versions wrote it."""
+    """Record of ``fibsem.promote``, as all versions wrote it."""
 
     winner: Any
     version: str
@@ -66,7 +66,7 @@ class PromotedModel:
 
 @dataclass(frozen=True, kw_only=True)
 class PromotionSummary(PromotedModel):
-    """Of ``fibsem.promote``, with what a report shows."""
+    """Record of ``fibsem.promote``, with what a report shows."""
 
     val_all: WithMiou
     test_all: Tested

@@ -40,7 +40,7 @@ class Bounds(Interval):
 
 @dataclass(frozen=True, kw_only=True)
 class QuantificationSummary(Labelled):
-    """Of ``fibsem.quantify``."""
+    """Record of ``fibsem.quantify``."""
 
     segmentation: str
     unit: Literal["nm", "voxels"]

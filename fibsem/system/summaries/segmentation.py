@@ -22,7 +22,7 @@ class PickedVolume:
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentedFilm(Corrected):
-    """Of ``fibsem.segment``, as all versions wrote it."""
+    """Record of ``fibsem.segment``, as all versions wrote it."""
 
     labels: str
     shape: Shape
@@ -65,7 +65,7 @@ class SegmentedFilm(Corrected):
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentationSummary(SegmentedFilm):
-    """Of ``fibsem.segment``, with what a report shows."""
+    """Record of ``fibsem.segment``, with what a report shows."""
 
     porosity_ci: Ends = field()
     members: tuple[str, ...] = field()

@@ -30,7 +30,7 @@ class Best:
 
 @dataclass(frozen=True)
 class SweepSummary:
-    """Of ``fibsem.sweep``."""
+    """Record of ``fibsem.sweep``."""
 
     study: str
     trials: Counts

@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 from fibsem.data.corrected import CorrectedVolume, mirrored
 from fibsem.data.labels import IGNORE
 from fibsem.data.manifest import load_dataset
-from fibsem.data.material import Extent, find_extent, known_extent
+from fibsem.data.material import Extent, find_extent, given_extent
 from fibsem.data.preprocessing import Recipe, fit_correction
 from fibsem.data.samples import left_out
 from fibsem.data.volumes import ArrayVolume, create_volume
@@ -36,13 +36,13 @@ def test_a_mask_goes_before_what_would_be_found(tmp_path):
     mask = np.ones((1, *SHAPE[1:]), np.uint8)
     mask[:, :, 100:] = 0
     tifffile.imwrite(tmp_path / "mask.tif", mask[0])
-    extent = known_extent(SHAPE, str(tmp_path / "mask.tif"))
+    extent = given_extent(SHAPE, str(tmp_path / "mask.tif"))
     assert extent.left_out() == {"mask": 24 * 200 * 120}
-    assert known_extent(SHAPE, "all").left_out() == {}
-    assert known_extent(SHAPE, "auto") is None
+    assert given_extent(SHAPE, "all").left_out() == {}
+    assert given_extent(SHAPE, "auto") is None
     tifffile.imwrite(tmp_path / "other.tif", mask[0, 1:])
     with pytest.raises(UserError, match=r"`valid` must be .*\(24, 200, 220\).*\(1, 199, 220\)"):
-        known_extent(SHAPE, str(tmp_path / "other.tif"))
+        given_extent(SHAPE, str(tmp_path / "other.tif"))
 
 
 @pytest.mark.parametrize("values", [(1, 2, 1), (0, 128, 255), (0.0, 0.5, 1.0)])
@@ -50,12 +50,12 @@ def test_a_mask_of_three_values_or_without_0_is_refused(tmp_path, values):
     """Of 1 and 2 either may be the material: all of it would be measured."""
     mask = np.resize(np.array(values), SHAPE[1:])
     tifffile.imwrite(tmp_path / "mask.tif", mask.astype("f4" if mask.dtype == float else "u1"))
-    extent = known_extent(SHAPE, str(tmp_path / "mask.tif"))
+    extent = given_extent(SHAPE, str(tmp_path / "mask.tif"))
     with pytest.raises(UserError, match=r"must hold 0.*one other value, but slice 0 of .* holds"):
         extent.kinds(0)
     for value in (1, 255):
         tifffile.imwrite(tmp_path / "mask.tif", (np.resize([0, 1], SHAPE[1:]) * value).astype("u1"))
-        assert known_extent(SHAPE, str(tmp_path / "mask.tif")).left_out()["mask"] > 0
+        assert given_extent(SHAPE, str(tmp_path / "mask.tif")).left_out()["mask"] > 0
 
 
 @pytest.mark.parametrize("scaling", ["standardise", "minmax", "mode"])
@@ -80,7 +80,7 @@ def test_the_mean_of_material_at_one_side_stays_without_its_gradient(tmp_path):
     mask = np.broadcast_to(np.arange(SHAPE[2]) >= 0.4 * SHAPE[2], SHAPE[1:])
     tifffile.imwrite(tmp_path / "mask.tif", mask.astype("u1"))
     volume = ArrayVolume((GREY // 2 + fall).astype("u1"))
-    box, extent = Box((0, 0, 0), SHAPE), known_extent(SHAPE, str(tmp_path / "mask.tif"))
+    box, extent = Box((0, 0, 0), SHAPE), given_extent(SHAPE, str(tmp_path / "mask.tif"))
     grey = volume.read_unit(box)
     found = fit_correction(volume, Recipe("x", "none"), extent=extent).apply(grey, box)
     assert found[:, mask].mean() == pytest.approx(grey[:, mask].mean(), abs=1e-3)

@@ -5,7 +5,7 @@ import pytest
 import tifffile
 from scipy import ndimage
 
-from fibsem.data.material import find_extent, known_extent, odd_in
+from fibsem.data.material import find_extent, given_extent, odd_in
 from fibsem.data.volumes import ArrayVolume, open_volume
 
 DEPTH = 16
@@ -108,7 +108,7 @@ def test_what_is_odd_is_said_whatever_counts_as_material(tmp_path, lost):
     if lost is not None:
         film[:, :, -9:] = np.arange(DEPTH)[:, None, None] % 3 * 120
         tifffile.imwrite(valid := tmp_path / "mask.tif", inside(*lost), photometric="minisblack")
-    found = find_extent(ArrayVolume(film), known_extent(film.shape, str(valid)))
+    found = find_extent(ArrayVolume(film), given_extent(film.shape, str(valid)))
     said = ["slice 6 is inverted against the slices beside: look at them first"]
     assert found.doubts == (() if lost == (6,) else tuple(said))
     assert found.left_out().keys() <= {"mask"}

@@ -5,7 +5,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from fibsem.data.material import find_extent, known_extent
+from fibsem.data.material import find_extent, given_extent
 from fibsem.data.volumes import ArrayVolume
 from fibsem.errors import UserError
 from tests.data.material.films import drifted, film
@@ -43,14 +43,14 @@ def test_tiles_with_a_depth(tmp_path):
 @pytest.mark.parametrize("name", ["false", "none"])
 def test_a_mask_of_valid_that_is_not_there(tmp_path, name):
     with pytest.raises(UserError) as caught:
-        known_extent(FILM.shape, str(tmp_path / name))
+        given_extent(FILM.shape, str(tmp_path / name))
     assert "`valid` must be auto, all (everything is material) or the path" in str(caught.value)
 
 
 def test_a_mask_of_valid_that_is_no_tiff(tmp_path):
     Image.fromarray(FILM[0]).save(tmp_path / "mask.png")
     with pytest.raises(UserError) as caught:
-        known_extent(FILM.shape, str(tmp_path / "mask.png"))
+        given_extent(FILM.shape, str(tmp_path / "mask.png"))
     assert "a label stack or mask of a volume must be" in str(caught.value)
     assert "mask.png is a PNG; save it as TIFF" in str(caught.value)
 
@@ -66,6 +66,6 @@ def test_nan_around_a_registered_film_and_what_helps(tmp_path):
     mask = np.isfinite(grey).astype(np.uint8)
     tifffile.imwrite(tmp_path / "mask.tif", mask, photometric="minisblack")
     for valid in ("auto", str(tmp_path / "mask.tif")):
-        extent = find_extent(mended, known_extent(mended.shape, valid))
+        extent = find_extent(mended, given_extent(mended.shape, valid))
         assert extent.inside(3) is not None
         np.testing.assert_array_equal(extent.inside(3), mask[3] != 0)

@@ -12,7 +12,7 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fibsem.data.volumes import ArrayVolume, known_nm, open_volume
+from fibsem.data.volumes import ArrayVolume, open_volume, stated_nm
 from fibsem.geometry import Box
 from tests.data.volumes.written import (
     DTYPES,
@@ -122,8 +122,8 @@ def test_voxel_size_of_other_programs(tmp_path, options, expected):
 
 def test_each_axis_has_the_size_of_the_first_that_states_it():
     given, file, model = (None, None, 8.0), (None, 10.0, 10.0), (50.0, 20.0, 20.0)
-    assert known_nm(given, file, model) == (50.0, 10.0, 8.0)
-    assert known_nm(given, file) == (None, 10.0, 8.0)
+    assert stated_nm(given, file, model) == (50.0, 10.0, 8.0)
+    assert stated_nm(given, file) == (None, 10.0, 8.0)
 
 
 def test_opening_many_slices_is_quick(tmp_path):

@@ -104,5 +104,5 @@ def test_the_mean_of_several_views_is_not_calibrated(volume, raw, tmp_path):
 def test_views_of_what_is_no_network_are_one(raw):
     member = Member(resolve("threshold", Nbhd(1, 11, 11), "valid"), None)
     alone = Segmenter((member,), Recipe(), PostProcessing(), "", temperature=3.0)
-    assert alone.seen_in(8).temperature == 3
-    assert raw.seen_in(1) == raw
+    assert alone.with_views(8).temperature == 3
+    assert raw.with_views(1) == raw
