@@ -6,6 +6,7 @@ Readers (`manifest`, `archive`) make a `Dataset`; everything else asks it.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -236,9 +237,19 @@ def _check_classes(dataset: Dataset) -> None:
                 raise UserError(
                     f"every split must hold both classes, but {split} of {dataset.path} has no "
                     f"pixel of class {name} (label value {getattr(dataset.classes, name)}) in its "
-                    f"{len(regions)} regions; the choices are more labels that show it, a column "
-                    "`split` in the region table, or another split.seed for every command."
+                    f"{len(regions)} regions; the choices are more labels that show it"
+                    f"{_other_parts(dataset.samples)}."
                 )
+
+
+def _other_parts(samples: Sequence[Sample]) -> str:
+    """What would divide squares otherwise; nothing of labels that are divided by slices."""
+    if any(sample.divided for sample in samples):
+        return (
+            ", a column `split` in the region table, or for every command another split.seed or a "
+            "smaller split.guard_px and split.guard_slices, as near squares stay in one part"
+        )
+    return "" if all(sample.dense for sample in samples) else ", or other parts in column `split`"
 
 
 def check_depth(dataset: Dataset, n_z: int, recipe: SplitRecipe) -> None:

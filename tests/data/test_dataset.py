@@ -74,9 +74,19 @@ def test_a_split_without_one_class_is_refused(make):
     table = "mask,z,y,x,split\nm0.tif,0,0,0,train\nm1.tif,9,0,0,val\n"
     with pytest.raises(
         UserError,
-        match=r"both classes, but val .* class solid \(label value 255\).*; the choices are .*seed",
+        match=r"both classes, but val .* class solid \(label value 255\).*; the choices .*split",
     ):
         make(table=table)
+
+
+def test_squares_that_stay_together_are_said_where_no_seed_divides_them_otherwise(make):
+    """One group of three, one of two, one of one: whatever the seed, the last is the test part."""
+    bad_mask(make.folder, np.full((16, 16), 255, np.uint8), "m5.tif")
+    rows = [f"m{k}.tif,{z},0,0" for k, z in enumerate((0, 1, 2, 20, 21, 39))]
+    table = "\n".join(["mask,z,y,x", *rows]) + "\n"
+    for seed in range(3):
+        with pytest.raises(UserError, match=r"class pore .* split\.guard_slices, as near squares"):
+            make(table=table, recipe=SplitRecipe(seed=seed))
 
 
 @pytest.mark.parametrize("name", ["2024_01_15", "007", "no", "~", "12.50", "HPC 30 % (2)", "../x"])
