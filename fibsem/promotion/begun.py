@@ -54,7 +54,7 @@ class Begun:
 
 def begun_with(work: Promotion, configs: Sequence[RunConfig]) -> Begun:
     """What the starts of final trainings had learned from; kept, for a start may be moved."""
-    return work.steps.once("begun", Begun, lambda: _begun(work.dataset, configs))
+    return work.steps.once("starts", Begun, lambda: _begun(work.dataset, configs))
 
 
 def _begun(dataset: Dataset, configs: Sequence[RunConfig]) -> Begun:

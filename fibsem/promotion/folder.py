@@ -24,7 +24,7 @@ from fibsem.training import folder as training
 #: Everything that a promotion leaves in its folder, but for the volumes.
 OWN = (
     "crowned.json", "version.json", "summary.json", "lineage.json", "scores.json", "test.json",
-    "begun.json", "chosen-*.json", "symmetry-*.json", "trials.json",
+    "starts.json", "chosen-*.json", "symmetry-*.json", "trials.json",
     "tables/*.csv", "tables/*.md", "tables/*.tex", "tables/",
     "figures/*.png", "figures/learning_curve.svg", "figures/reliability.svg", "figures/steps.svg",
     "figures/surface.svg", "figures/", "bundle/MODEL_CARD.md", "bundle/bundle.json",

@@ -1,8 +1,12 @@
 """What the starts of final trainings had learned from, and what follows for the promoted model."""
 
+from fibsem.config import Configuration, compose
 from fibsem.data.learned import learned_squares, merged
 from fibsem.data.manifest import load_dataset
-from fibsem.promotion.begun import Begun
+from fibsem.promotion.begun import Begun, begun_with
+from fibsem.promotion.setting import Promotion
+from fibsem.tracking.beginning import FileNotes
+from fibsem.tracking.runs import Tracking
 from tests.conftest import divided_anew
 
 
@@ -24,3 +28,15 @@ def test_a_model_knows_what_it_and_its_start_have_learned_from():
     own, start = {"a": [(0, 8, 0, 8)]}, {"b": ((0, 8, 8, 16),)}
     assert Begun(start, True, 0).with_own(own) == {"a": [(0, 8, 0, 8)], "b": [(0, 8, 8, 16)]}
     assert Begun(start, False, None).with_own(own) is None
+
+
+def test_it_is_kept_beside_what_its_run_was_begun_by(tiny, tmp_path, new_store, capsys):
+    """In a file of its own: of one for both, each start would say that it is damaged."""
+    given = Configuration(compose("promote", new_store(tmp_path)))
+    work = Promotion(given, load_dataset(tiny), tmp_path, Tracking.open(given.tracking, "film"))
+    notes = FileNotes(tmp_path / "parent.json")
+    notes.set("token", "abc")
+    for _ in range(2):  # made, and read again
+        assert begun_with(work, []) == Begun({}, True, 0)
+    assert notes.get("token") == "abc"
+    assert capsys.readouterr().err == ""
