@@ -23,7 +23,7 @@ PLACES = ("azure.", "boto3.", "botocore.", "ftplib", "google.api_core.", "google
           "urllib3.")  # fmt: skip
 #: What TensorFlow says where an accelerator has failed, unless memory ran out there.
 DEVICE, MEMORY = r"CUDA|cuDNN|cuBLAS|DNN library|GPU", r"out.of.memory|ALLOC_FAILED"
-#: Its errors that are those of what it was given, whatever they name.
+#: Errors of TensorFlow that are due to what it was given, whatever they name.
 GIVEN = {"ResourceExhaustedError", "InvalidArgumentError", "NotFoundError", "UnimplementedError"}
 #: What drivers of databases call an error of the database, not of the question.
 DRIVERS = "OperationalError"

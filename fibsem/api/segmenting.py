@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 Labels = npt.NDArray[np.uint8]
 #: One model or several, whose probabilities are averaged.
 Models = str | Path | LoadedModel | Sequence[str | Path | LoadedModel]
-#: Those of the names of a configuration, in their order, that are loaded already; none: nothing is.
+#: Models for the names in `weights`, in their order; None is loaded by its name, () all of them.
 Loaded = Sequence[LoadedModel | None]
 
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from fibsem.config.reading import Tree
 
-#: As they are typed, and as they stand in a tree; the latter are still accepted.
+#: Keys as they are typed, and as they stand in a tree; the latter are still accepted.
 GROUPED = {
     "search.grid.points": "search.grid_points",
     "search.nsga2.population": "search.population",
     "search.hyperband.epochs": "search.hyperband_epochs",
     "search.patient.patience": "search.pruner_patience",
 }
-#: As they are typed, by how they stand in a tree.
+#: Keys as they are typed, by those that stand in a tree.
 TYPED = {flat: grouped for grouped, flat in GROUPED.items()}
 
 

@@ -17,7 +17,7 @@ from fibsem.models.spec import ModelSpec
 
 #: Learning rates of optimisers that scale their steps themselves.
 ADAPTIVE = {"muon": 0.01, "adam": 0.002, "adamw": 0.002, "rmsprop": 0.001}
-#: Those of networks on squares, whose steps see many pixels.
+#: Learning rates of networks on squares, whose steps see many pixels.
 ADAPTIVE_SQUARES = {**ADAPTIVE, "adam": 0.004, "adamw": 0.004}
 
 

@@ -46,7 +46,7 @@ OUTSIDE = (
     "search.dry_run",
 )
 
-#: Of those, the ones by which folders have always been named.
+#: Keys of `OUTSIDE` by which folders have always been named.
 NAMING = ("data",)
 
 #: What a training reads of a tree.
@@ -64,7 +64,7 @@ READ_BY = {
         "symmetry",
     ),
 }  # fmt: skip
-#: Of those, the ones that name a folder only where they are set: there was a time without them.
+#: Keys of `READ_BY` that name a folder only where they are set: there was a time without them.
 WHERE_SET = {
     "pattern": None, "series": None, "sparse": False, "valid": "auto", "symmetry": 1,
     "ensemble_of": "seeds",

@@ -38,7 +38,7 @@ from fibsem.system.records import typed
 
 #: What a digest is made of: another one says nothing of the same values.
 MADE_OF = "crc32 adler32"
-#: Of a slice that cannot be read.
+#: Digest of a slice that cannot be read.
 UNREADABLE = "unreadable"
 #: A file that was changed so shortly before it was read may be changed again unnoticed: clocks of
 #: file systems tick as slowly as this.
@@ -77,9 +77,9 @@ class Stamp:
         return cls(digest_of(record), latest)
 
 
-#: Of a file: size, times of content and of inode, inode; or the number of an error.
+#: What the disk says of a file: size, times of content and inode, inode; or an error's number.
 Said = tuple[int, ...]
-#: Which of them is the time of the inode.
+#: Place of the time of the inode in it.
 CHANGED = 2
 
 

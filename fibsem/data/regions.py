@@ -20,7 +20,7 @@ from fibsem.errors import UserError
 from fibsem.geometry import Box
 
 COLUMNS = ("mask", "z", "y", "x")
-#: Of tables, by what they begin with; those without a mark are UTF-8 or from Windows.
+#: Encodings of tables by their first bytes; without a mark they are UTF-8 or of Windows.
 MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF16_LE: "utf-16",

@@ -20,7 +20,7 @@ Hyperparameters = Mapping[str, Any]
 #: Filters of block i relative to the first; the last factor holds for all further blocks.
 #: "By 1, 2, 4, 5 (then 5) times the first in 2D, by 1, 2, 3, 4, 5 in 3D" (thesis 3.6).
 GROWTH = {"2d": (1, 2, 4, 5), "3d": (1, 2, 3, 4, 5), "flat": (1,), "double": (1, 2, 4, 8, 16)}
-#: Those of layers between input and score. The leaky one falls with a slope of 0.2 below zero.
+#: Activations between input and score. The leaky one falls with a slope of 0.2 below zero.
 ACTIVATIONS = ("leaky_relu", "elu", "relu", "silu")
 NORMS = ("batch", "none")
 #: Ways of a U-Net from a coarse map to a fine one.

@@ -20,9 +20,9 @@ Record = dict[str, Any]
 Kind = Literal["inspection", "evaluation", "sweep", "promotion", "segmentation", "quantification"]
 #: Kinds that are shown: a training is one of its sweep or evaluation, and a report shows others.
 KINDS: tuple[Kind, ...] = get_args(Kind)
-#: Those of volumes.
+#: Kinds of results that are of volumes.
 VOLUMES: tuple[Kind, ...] = ("segmentation", "quantification")
-#: What becomes of a damaged one.
+#: What becomes of a damaged result.
 LEFT_OUT = "it is left out"
 
 

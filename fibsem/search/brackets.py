@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-#: Of the trainings of a round this share goes on to the next, for as many times the epochs.
+#: One in so many trainings of a round goes on to the next, for so many times the epochs.
 FACTOR = 3
 
 Bracket = tuple[tuple[int, int], ...]

@@ -45,7 +45,7 @@ INTERRUPTED = 130
 STOPPED = "stopped; the same command goes on from here"
 
 
-#: As what a signal is held back and repeated that is heard only once.
+#: The signal that stands for one which is heard only once, where it is held back and repeated.
 MEANT = {int(signal.SIGHUP): int(signal.SIGTERM)}
 
 

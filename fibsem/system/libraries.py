@@ -28,7 +28,7 @@ REMARK = re.compile(rb"WARNING: All log messages before absl|[IWE]\d{4} \d\d:\d\
 SELDOM = ("keras.wrappers", "keras.visualization", "keras.src.visualization", "IPython")
 #: Variables that change what Keras and Keras-Tuner do.
 KERAS = ("KERAS_", "KERASTUNER_")
-#: Of MLflow's, those by which a server is reached; the others say where things lie, or go on.
+#: Variables of MLflow by which a server is reached; others say where things lie.
 REACHING = re.compile(
     r"MLFLOW_(TRACKING_(?!URI|DIR)|HTTP_|S3_|GCS_|BOTO_|KERBEROS_|MYSQL_SSL|MULTIPART_|WORKSPACE$"
     r"|ARTIFACT_UPLOAD|DISABLE_TELEMETRY|\w*TIMEOUT)"

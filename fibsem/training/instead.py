@@ -9,7 +9,7 @@ from fibsem.training.material import Material
 LONG_S = 3600.0
 #: Steps of the shortest training that is worth its name.
 FEWEST_STEPS = 20
-#: Of so few steps no training takes that long: none is timed, and the first epoch tells.
+#: No training of so few steps takes longer than `LONG_S`: the first epoch tells its time.
 SURELY_SHORT = 2000
 #: What validation leaves of the time, at least.
 TRAINED = 0.9

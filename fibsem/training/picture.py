@@ -27,7 +27,7 @@ PICTURE = "validation_square.png"
 SIDE, ZOOM, GAP = 128, 2, 4
 #: A network that goes patch by patch is shown on as much as it scores in so many seconds.
 MOST_S = 0.5
-#: Of a pore that was not found, and of a solid taken for one; what is right is light grey.
+#: Colours of a pore that was not found, of solid taken for one, and of what is right.
 MISSED, FALSE, RIGHT = (0, 114, 178), (213, 94, 0), (224, 224, 224)
 
 Picture = npt.NDArray[np.uint8]

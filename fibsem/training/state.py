@@ -12,7 +12,7 @@ from fibsem.training.learner import Weights
 from fibsem.training.optimizer import Rate
 from fibsem.training.results import Epoch
 
-#: Of the learning rate, where a training is begun again.
+#: Factor of the learning rate where a training is begun again.
 RESTART_RATE = 0.1
 
 

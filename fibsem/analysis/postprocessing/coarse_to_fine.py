@@ -29,7 +29,7 @@ from fibsem.analysis.postprocessing.grid_search import (
 )
 from fibsem.analysis.postprocessing.steps import PostProcessing, ScoredSquare
 
-#: Of the lattice, in places of the grid: every third sigma, every eighth threshold.
+#: Steps of the lattice in the grid: every third sigma, every eighth threshold.
 COARSE = (3, 8)
 #: Places around a best one that must be known before it is believed, on every pixel.
 REACH = (2, 8)

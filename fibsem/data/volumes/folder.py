@@ -23,7 +23,7 @@ from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm
 from fibsem.errors import UserError
 
 TIFF = (".tif", ".tiff")
-#: Of the hidden file that stands for one which a cloud has taken away.
+#: Extension of the hidden file that stands for one which a cloud has taken away.
 CLOUD = ".icloud"
 
 

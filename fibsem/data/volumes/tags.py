@@ -14,7 +14,7 @@ UNITS = {2: "inch", 3: "cm"}
 PRINTED = (unit_nm("inch"), unit_nm("cm"))
 # Coarser pixels are print resolutions (72 dpi and the like), which many programs write unasked.
 COARSEST_PIXEL_NM = 1e4
-#: Of a Zeiss SEM, the better first: the second is not that of a picture stored smaller.
+#: Pixel sizes of a Zeiss SEM, the better first: the second ignores that a picture was shrunk.
 ZEISS_KEYS = ("ap_image_pixel_size", "ap_pixel_size")
 
 
