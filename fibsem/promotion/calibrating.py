@@ -36,6 +36,7 @@ def fit_calibration(squares: Sequence[ScoredSquare], sigma: float = 0.0) -> Cali
 
     Examples
     --------
+    >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> scores = rng.uniform(0.05, 0.95, (64, 64)).astype(np.float32)
     >>> labels = (rng.uniform(size=(64, 64)) < scores).astype(np.uint8)  # as often as they say
@@ -90,6 +91,7 @@ def calibration_errors(squares: Sequence[Reliabilities]) -> dict[str, float]:
 
     Examples
     --------
+    >>> import numpy as np
     >>> scores = np.array([[0.2, 0.9], [0.8, 0.9]], np.float32)
     >>> whole = (slice(0, 2), slice(0, 2))
     >>> square = ScoredSquare(scores, np.array([[0, 1], [1, 1]], np.uint8), whole)
