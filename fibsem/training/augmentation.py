@@ -63,15 +63,15 @@ class Augmentation:
 
     @classmethod
     def of(cls, settings: TrainConfig) -> Augmentation:
-        """Of a training."""
+        """Variation that a training is set to."""
         return cls(
             settings.augment, settings.shift_sd, settings.shift_probability, settings.contrast_sd,
             settings.noise_sd, settings.blur_px, settings.elastic_px,
         )  # fmt: skip
 
     @property
-    def seen_in_use(self) -> Augmentation:
-        """Without what images in use have not: for statistics of what a network will see."""
+    def in_use(self) -> Augmentation:
+        """Variation that images in use have, too: for statistics of what a network will see."""
         return Augmentation(self.symmetry)
 
     @property
@@ -176,11 +176,11 @@ class Bend:
             ``IGNORE`` for what lies outside of the region.
         """
         steps = stride * np.arange(count)
-        seen = np.ix_(before + steps, before + steps)
-        y = np.rint(corner[0] + steps[:, None] + self.dy[seen]).astype(int)
-        x = np.rint(corner[1] + steps + self.dx[seen]).astype(int)
+        places = np.ix_(before + steps, before + steps)
+        y = np.rint(corner[0] + steps[:, None] + self.dy[places]).astype(int)
+        x = np.rint(corner[1] + steps + self.dx[places]).astype(int)
         height, width = labels.shape
         inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
-        found = np.full((count, count), IGNORE, np.uint8)
-        found[inside] = labels[y[inside], x[inside]]
-        return found
+        bent = np.full((count, count), IGNORE, np.uint8)
+        bent[inside] = labels[y[inside], x[inside]]
+        return bent

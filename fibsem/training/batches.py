@@ -107,14 +107,14 @@ def grid_epoch(
             turn = int(rng.integers(0, 8)) if augmentation.symmetry else 0
             image = window.around(y, x, side, side, reach)
             rows, columns = (slice(at, at + extent, spec.stride) for at in (y, x))
-            seen = window.labels[rows, columns]
+            shown = window.labels[rows, columns]
             if augmentation.bends:
                 bend = augmentation.bend(side, rng)
                 image = bend.image(image)
-                seen = bend.labels(window.labels, (y, x), before, grid.size, spec.stride)
+                shown = bend.labels(window.labels, (y, x), before, grid.size, spec.stride)
             images[k] = dihedral(image, turn)
             framed = np.full((out, out), IGNORE, np.uint8)
-            framed[inner, inner] = seen
+            framed[inner, inner] = shown
             labels[k] = dihedral(framed[..., None], turn)
         solid = (labels == 1).astype(np.float32)
         yield augmentation.intensity(images, rng), solid, table[labels[..., 0]]

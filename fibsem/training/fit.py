@@ -180,8 +180,10 @@ def epoch_batches(material: Material, epoch: int) -> tuple[Batches, int]:
         supply, weights = material.supply(epoch), material.class_weights
 
         def grids(*, whole: bool = False) -> Iterator[Batch]:
-            how = augmentation.seen_in_use if whole else augmentation
-            return grid_epoch(supply, config.spec, grid, steps, weights, how, seed, whole=whole)
+            variation = augmentation.in_use if whole else augmentation
+            return grid_epoch(
+                supply, config.spec, grid, steps, weights, variation, seed, whole=whole
+            )
 
         return grids, steps
     windows, pixels = material.patches(epoch)
