@@ -81,6 +81,7 @@ def _once():
     """What libraries would do a thousand times; nothing is imported for it."""
     with pytest.MonkeyPatch.context() as patch:
         once.read_configurations(patch)
+        once.compose_groups(patch)
         if "mlflow" in sys.modules:
             once.read_migrations(patch)
             once.lay_out_stores(patch)

@@ -1,9 +1,11 @@
 """Once a process, what libraries do each time: tests make hundreds of what users make once."""
 
 import contextlib
+import copy
 import functools
 import pickle
 import sqlite3
+from dataclasses import astuple, replace
 
 
 def read_configurations(patch):
@@ -22,6 +24,40 @@ def read_configurations(patch):
     patch.setattr(ConfigRepository, "load_config", load)
     for module in (omegaconf.base, omegaconf._utils):  # what is in those files is parsed again
         patch.setattr(module, "parse", functools.cache(module.parse))
+
+
+def compose_groups(patch):
+    """Hydra merges all groups anew for each configuration; their values alone differ each time."""
+    from hydra._internal import config_loader_impl as loading
+    from hydra._internal.config_repository import CachingConfigRepository
+    from hydra._internal.defaults_list import Overrides
+
+    find, lists = loading.create_defaults_list, {}
+    merge, known = loading.ConfigLoaderImpl._compose_config_from_defaults_list, {}
+
+    def paths(repo):
+        return tuple(source.path for source in repo.get_sources())
+
+    def copied(self, delegate):  # whose places are set anew where it is changed
+        self.delegate, self.cache = copy.copy(delegate), {}
+
+    def defaults(repo, config_name, overrides_list, **how):
+        values = Overrides(repo, overrides_list).config_overrides
+        groups = [one.input_line for one in overrides_list if one not in values]
+        key = (paths(repo), config_name, *groups, *how.items())
+        if key not in lists:
+            lists[key] = find(repo, config_name, overrides_list, **how)
+        return replace(lists[key], config_overrides=values)
+
+    def composed(self, defaults, repo):
+        key = (paths(repo), *map(astuple, defaults))
+        if key not in known:
+            known[key] = pickle.dumps(merge(self, defaults, repo))
+        return pickle.loads(known[key])
+
+    patch.setattr(CachingConfigRepository, "__init__", copied)
+    patch.setattr(loading, "create_defaults_list", defaults)
+    patch.setattr(loading.ConfigLoaderImpl, "_compose_config_from_defaults_list", composed)
 
 
 def read_migrations(patch):
