@@ -80,6 +80,7 @@ def pytest_collection_finish():
 def _once():
     """What libraries would do a thousand times; nothing is imported for it."""
     with pytest.MonkeyPatch.context() as patch:
+        once.wait_for_no_disk(patch)
         once.read_configurations(patch)
         once.compose_groups(patch)
         if "mlflow" in sys.modules:

@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import functools
+import os
 import pickle
 import sqlite3
 from dataclasses import astuple, replace
@@ -97,3 +98,21 @@ def lay_out_stores(patch):
 
     patch.setattr(utils, "_initialize_tables", initialize)
     patch.setattr("mlflow.store.model_registry.sqlalchemy_store._initialize_tables", initialize)
+
+
+def wait_for_no_disk(patch):
+    """A file takes 10 ms to be on a disk, a transaction 30: no test lets its machine go down."""
+    opened = sqlite3.connect
+
+    def connect(*args, **how):
+        connection = opened(*args, **how)
+        ((busy_ms,),) = connection.execute("PRAGMA busy_timeout")
+        connection.execute("PRAGMA busy_timeout = 0")  # a test may have it locked, or damaged
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute("PRAGMA synchronous = OFF")
+        connection.execute(f"PRAGMA busy_timeout = {busy_ms}")
+        return connection
+
+    patch.setattr(os, "fsync", lambda file: None)
+    for module in (sqlite3, sqlite3.dbapi2):
+        patch.setattr(module, "connect", connect)
