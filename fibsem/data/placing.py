@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import product
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -163,16 +164,20 @@ def information(greys: Greys | None, labels: npt.NDArray[np.uint8]) -> float:
         return float("nan")
     step = -(-max(labels.shape) // SIDE)
     labels, greys = labels[::step, ::step], greys[::step, ::step]
-    labelled = labels != IGNORE
-    values, classes = greys[labelled], labels[labelled]
+    classes = [np.sort(greys[labels == k]) for k in (0, 1)]
+    values = np.concatenate(classes)
     if not len(values):
         return float("nan")
     edges = np.quantile(values, np.linspace(0, 1, BINS + 1)[1:-1])
-    code = 2 * np.searchsorted(edges, values).astype(np.intp) + classes
-    joint = np.bincount(code, minlength=2 * BINS).reshape(BINS, 2) / len(code)
+    joint = np.stack([_in_bins(edges, own) for own in classes], axis=1) / len(values)
     apart = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
     some = joint > 0
     return float((joint[some] * np.log(joint[some] / apart[some])).sum())
+
+
+def _in_bins(edges: npt.NDArray[Any], ranked: Greys) -> npt.NDArray[np.int64]:
+    """Number of sorted values in each bin; a value at an edge is below it."""
+    return np.diff(np.searchsorted(ranked, edges, "right"), prepend=0, append=len(ranked))
 
 
 def _excess(elsewhere: npt.NDArray[np.float64], here: npt.NDArray[np.float64]) -> float:

@@ -28,9 +28,10 @@ def share_above(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> float:
     >>> share_above(np.array([2, 3]), np.array([1, 2]))
     0.875
     """
-    one, ranked = np.sort(one), np.sort(other)  # sorted values are found ten times as fast
-    below = np.searchsorted(ranked, one, "left") + np.searchsorted(ranked, one, "right")
-    return float(below.mean() / (2 * other.size))
+    values, counts = np.unique(one, return_counts=True)  # of 65536 grey values there may be 256
+    ranked = np.sort(other)
+    below = np.searchsorted(ranked, values, "left") + np.searchsorted(ranked, values, "right")
+    return float(below @ counts / one.size / (2 * other.size))
 
 
 def strangers(sample: Sample) -> Iterator[str]:

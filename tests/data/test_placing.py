@@ -1,5 +1,6 @@
 """Labels that do not lie where they belong are said, and those that do are not."""
 
+import functools
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from fibsem.data.placing import misplaced
 from fibsem.data.samples import Region, Sample
 from fibsem.data.split import SplitRecipe
 from fibsem.data.volumes import ArrayVolume
+from fibsem.data.volumes.pages import Page
 from fibsem.geometry import Box
 
 SHAPE, SIDE = (24, 64, 96), 32
@@ -140,7 +142,16 @@ def test_nor_of_classes_that_grey_values_hardly_tell_apart():
     assert list(misplaced(sample(SOLID, grey=grey))) == []
 
 
+@pytest.fixture(scope="module")
+def decoded_once():
+    """Four datasets are of one film, of which each slice is read a hundred times."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Page, "_decode", functools.lru_cache(100)(Page._decode))
+        yield
+
+
 @pytest.mark.real
+@pytest.mark.usefixtures("decoded_once")
 @pytest.mark.parametrize(
     "name",
     ["flyem", "shale", "vnc/membranes.yaml", "vnc/mitochondria.yaml", "vnc/membranes-squares.yaml",
