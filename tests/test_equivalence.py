@@ -38,7 +38,7 @@ def noise(*shape, seed=0):
 )
 def test_patch_grid_and_dense_are_equal(trained, name, n, nz):
     spec, model = trained(n, nz, name)
-    extent = 2 * spec.stride + 1
+    extent = spec.stride + 1  # every offset of a patch to the grid, and the next point of it
     grey = noise(extent + n - 1, extent + n - 1, nz, seed=n)
     by_patch = sliding_window(at_once(model), grey, spec)
     grid = at_once(model)(grey[None])[0, ..., 0]

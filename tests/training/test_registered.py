@@ -30,7 +30,7 @@ def test_the_graph_of_a_step_goes_with_its_training(material, model, monkeypatch
     traced._former.clear()
     before, kept = len(graphs_of_steps()), names()
     for filters in (4, 8):
-        own = ["model.blocks=1"] if model == "unet" else []
+        own = ["model.blocks=1", "train.grid=16", "train.windows=2"] if model == "unet" else []
         train(material(f"model={model}", *own, f"model.filters={filters}", "train.epochs=1"))
         traced._former.clear()  # its network is left to one that is like it
     assert len(graphs_of_steps()) == before
