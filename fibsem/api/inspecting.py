@@ -70,7 +70,7 @@ class InspectResult(Result):
         )
 
     def pictures(self) -> Iterable[bytes]:
-        """All figures."""
+        """Histograms, gradient, classes and squares, as PNG."""
         return files(self.figures)
 
 

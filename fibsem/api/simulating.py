@@ -58,7 +58,7 @@ class SimulateResult(Result):
         )
 
     def pictures(self) -> Iterable[bytes]:
-        """Some of their squares."""
+        """Some squares of the simulated films with their labels, as PNG."""
         return self.dataset.pictures() if (self.folder / "dataset.yaml").is_file() else ()
 
 

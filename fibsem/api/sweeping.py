@@ -152,7 +152,7 @@ class Prepared:
 
     @property
     def settings(self) -> SearchConfig:
-        """How it searches."""
+        """How the sweep searches."""
         return self.given.search
 
     def plan(self, budget_s: float, began: float | None = None) -> Plan:

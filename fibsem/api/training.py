@@ -58,7 +58,7 @@ class TrainResult(Result):
 
     @property
     def text(self) -> str:
-        """Scores and place."""
+        """Scores of the training, and where its results are."""
         val = self.val
         return (
             f"validation mIoU {val['miou']:.4f}, accuracy {val['accuracy']:.4f}, "

@@ -82,12 +82,12 @@ class Configuration:
 
     @cached_property
     def data(self) -> DataConfig:
-        """Which dataset."""
+        """Which dataset is read, and where it lies."""
         return read(DataConfig, self.tree["data"], "data")
 
     @cached_property
     def split(self) -> SplitRecipe:
-        """Into which squares."""
+        """How the squares of the dataset are divided."""
         return read(SplitRecipe, self.tree["split"], "split")
 
     @cached_property

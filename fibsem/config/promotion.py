@@ -51,7 +51,7 @@ class PostProcessingConfig:
 
     @property
     def grid(self) -> SearchGrid:
-        """The combinations."""
+        """Every combination of sigma, threshold, rounds and size that is tried."""
         start, stop = self._ends
         step = (stop - start) / max(1, self.threshold_steps - 1)
         even = [start + k * step for k in range(self.threshold_steps)]

@@ -118,7 +118,7 @@ class Options:
 
     @property
     def key(self) -> dict[str, Any]:
-        """What changes the result."""
+        """The options that change the result."""
         return {
             "format": self.format,
             "precision": self.precision,

@@ -101,7 +101,7 @@ class Final:
 
     @property
     def record(self) -> dict[str, Any]:
-        """Which network it is."""
+        """The record of which network it is."""
         spec = self.material.config.spec
         network = {"model": spec.name, "nbhd": str(spec.nbhd), "seed": self.seed}
         return {**network, "trial": self.trial.run_id, "run_id": self.result.run_id}

@@ -44,7 +44,7 @@ class Ranked:
 
     @property
     def failures(self) -> int:
-        """How many diverged."""
+        """How many of the runs diverged."""
         return len(self.repetitions) - len(self.runs)
 
     @cached_property

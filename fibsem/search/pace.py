@@ -66,7 +66,7 @@ class Pace:
 
     @property
     def left_s(self) -> float:
-        """Until the end."""
+        """Seconds until the end."""
         return self.until - self.clock()
 
     def over(self, trials: int) -> bool:

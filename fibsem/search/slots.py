@@ -199,7 +199,7 @@ class Study(Protocol):
         """Say that the process of an attempt is alive, and how far it has come."""
 
     def complete(self, attempt: Attempt, objectives: list[float], record: dict[str, Any]) -> None:
-        """Fill the slot."""
+        """Fill the slot of an attempt with its values."""
 
     def prune(self, attempt: Attempt, record: dict[str, Any]) -> None:
         """Fill the slot with a trial that was not worth finishing."""
@@ -229,7 +229,7 @@ class Study(Protocol):
         """Whether this process is the one that opens the parent run; True for one process only."""
 
     def close(self) -> None:
-        """Let connections go."""
+        """Let connections to the storage go."""
 
 
 def filled(attempts: Iterable[Attempt]) -> int:

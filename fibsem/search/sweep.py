@@ -108,7 +108,7 @@ class Sweep:
 
     @property
     def search(self) -> SearchConfig:
-        """How it searches."""
+        """How the sweep searches."""
         return self.given.search
 
     def executor(self, in_process: Callable[[], InProcess]) -> Execute:

@@ -63,7 +63,7 @@ class TunerStudy:
 
     @property
     def oracle(self) -> Oracle:
-        """Who draws."""
+        """The oracle of Keras-Tuner, which draws the values."""
         return self.file.oracle
 
     # what is to be done

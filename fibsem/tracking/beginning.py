@@ -31,7 +31,7 @@ class Notes(Protocol):
         """What was noted, or None."""
 
     def set(self, key: str, value: Any) -> None:
-        """Note it, for good."""
+        """Note a value under a key, for good."""
 
 
 def noted(key: str, record: object) -> str:

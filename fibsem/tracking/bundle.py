@@ -119,7 +119,7 @@ class Bundle:
         return typed(_Audit, self.audit).learned
 
     def save(self, folder: Path) -> None:
-        """Write the folder."""
+        """Write the bundle into a folder."""
         members = self.segmenter.members
         for member, place in zip(members, _places(folder, len(members)), strict=True):
             models.save(member.spec, member.model, place)

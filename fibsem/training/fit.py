@@ -255,7 +255,7 @@ class AfterStep(keras.callbacks.Callback):
         self.learner = learner
 
     def on_train_batch_end(self, batch: int, logs: object = None) -> None:
-        """Behind a step."""
+        """Average the weights after a step, and let an interrupt in."""
         self.learner.update()
         step()
 

@@ -48,7 +48,7 @@ class Rate(keras.callbacks.Callback):
         self.started, self.last = time.perf_counter(), 0.0
 
     def on_train_batch_begin(self, batch: int, logs: object = None) -> None:
-        """Before a step."""
+        """Set the learning rate before a step."""
         seconds = self.spent + time.perf_counter() - self.started
         rate = self.settings.learning_rate_of(self.epoch, batch, self.steps, seconds)
         if rate != self.last:

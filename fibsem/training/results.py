@@ -87,7 +87,7 @@ class TrialResult:
 
     @property
     def epochs(self) -> int:
-        """How many there were."""
+        """How many epochs there were."""
         return len(self.history)
 
     @property

@@ -81,7 +81,7 @@ class Start:
 
     @property
     def title(self) -> str:
-        """What it is, for messages."""
+        """The start as messages name it."""
         place = DIGEST.sub("", self.address)
         if place == SHIPPED:
             return "weights that come with fibsem (train.init=null: random ones)"

@@ -62,7 +62,7 @@ class Worked:
 
     @property
     def seconds(self) -> float:
-        """Worked so far."""
+        """Seconds worked so far, by all starts."""
         return union((*self._others(), self._own()))
 
     @property

@@ -87,7 +87,7 @@ class PoreComponents:
 
     @property
     def result(self) -> Connections:
-        """What was found."""
+        """Components of all slices together, and what they connect."""
         groups = self._joined.groups
         faces, sizes = np.concatenate(self._faces), np.concatenate(self._sizes)
         if self._last is not None:

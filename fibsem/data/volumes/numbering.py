@@ -200,7 +200,7 @@ def _several(groups: Sequence[Sequence[Name]], where: object) -> UserError:
 
 
 def _alike(names: Iterable[Name]) -> list[list[Name]]:
-    """Names by their skeleton."""
+    """Names of files by what is left of them without their numbers."""
     groups: dict[str, list[Name]] = defaultdict(list)
     for name in names:
         groups[name.skeleton].append(name)

@@ -38,7 +38,7 @@ class Pattern:
         return Name(name, text, tuple(Number.read(match[k], match.start(k)) for k in places))
 
     def choose(self, names: Iterable[str]) -> list[str]:
-        """The names that fit."""
+        """The names of files that fit the pattern."""
         return [name for name in names if self.match(name) is not None]
 
     def sorted_by(self, name: str) -> str:

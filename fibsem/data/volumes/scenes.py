@@ -44,7 +44,7 @@ class Scene:
 
     @property
     def depth(self) -> int:
-        """Slices."""
+        """Number of slices."""
         return len(self.planes) * self.behind
 
 

@@ -66,7 +66,7 @@ class Volume:
 
     @property
     def shape(self) -> Triple:
-        """(z, y, x)."""
+        """Number of voxels along each axis, (z, y, x)."""
         return self.source.shape
 
     @property

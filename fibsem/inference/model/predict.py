@@ -254,7 +254,7 @@ class BlockScorer:
         return scores
 
     def _mean(self, block: FloatArray) -> FloatArray:
-        """Mean over the views."""
+        """Mean probability over the views of a block."""
         halo, alignment = self.halo[1], self.alignment
         scores = [view.scores(block, self._scores, halo, alignment) for view in self.views]
         mean: FloatArray = np.mean(scores, axis=0, dtype=np.float32)

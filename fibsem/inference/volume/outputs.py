@@ -79,7 +79,7 @@ class Store:
 
     @property
     def work(self) -> Path:
-        """Where slices go."""
+        """Where slices are written; a BigTIFF is made of an OME-Zarr at the end."""
         return self.folder / f"{self.name}.ome.zarr" if self.format == "bigtiff" else self.path
 
     def writer(self, shape: Triple, voxel_nm: VoxelNm) -> VolumeWriter:

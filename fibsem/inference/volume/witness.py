@@ -139,7 +139,7 @@ class Watched:
 
     @classmethod
     def of(cls, volume: Volume, rule: Rule) -> Watched:
-        """From now on."""
+        """Watch a volume from now on."""
         stamps, read_as = stamps_of(volume), dict[int, str]()
         return cls(witnessed(volume, read_as, rule), stamps, read_as, rule)
 
