@@ -52,6 +52,7 @@ def as_csv(table: pd.DataFrame) -> str:
     """A table as CSV that a spreadsheet shows and does not run.
 
     A text that a spreadsheet would take for a formula stands behind an apostrophe; numbers stay.
+    :func:`read_csv` gives the texts back without it.
 
     Examples
     --------

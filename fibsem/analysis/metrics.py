@@ -139,6 +139,17 @@ def porosity_error(samples: Iterable[Confusion]) -> float:
 def cross_entropy(labels: npt.NDArray[np.integer], scores: npt.NDArray[np.floating]) -> float:
     """Mean binary cross-entropy of probabilities of solid, the loss of the thesis.
 
+    Parameters
+    ----------
+    labels, scores : ndarray of one shape
+        Classes 0 and 1, and probabilities of class 1; those nearer to 0 or 1 than
+        :data:`EPSILON` count as that near.
+
+    Returns
+    -------
+    float
+        In nats a pixel.
+
     Examples
     --------
     >>> round(cross_entropy(np.array([0, 1]), np.array([0.5, 0.5])), 4)  # ln 2

@@ -84,6 +84,11 @@ class Reliabilities:
 def calibration_errors(squares: Sequence[Reliabilities]) -> dict[str, float]:
     """Expected calibration error of all pixels of some squares, before and after the line.
 
+    Parameters
+    ----------
+    squares
+        Reliability of the probabilities of each.
+
     Returns
     -------
     dict

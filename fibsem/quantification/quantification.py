@@ -34,6 +34,15 @@ def quantify(
 
     What a former one left in the folder is removed once there is something to measure.
 
+    Parameters
+    ----------
+    segmented, config
+        What is measured, and how.
+    folder
+        Of the results.
+    progress
+        Called with what is done, how much of it and how much there is, after every slab and part.
+
     Returns
     -------
     dict

@@ -166,6 +166,11 @@ def _listed(slices: Sequence[int]) -> str:
 def open_segmented(folder: Path) -> Segmented:
     """Open the folder of a finished segmentation.
 
+    Parameters
+    ----------
+    folder
+        Of ``fibsem.segment``, or of a film in ``volumes`` of a promotion.
+
     Raises
     ------
     UserError

@@ -50,6 +50,15 @@ def summary_of(
 ) -> Record:
     """Every figure; lengths end in ``_nm``, or in ``_voxels`` where a voxel's size is not known.
 
+    Parameters
+    ----------
+    segmented, config
+        What is measured, and how.
+    streamed
+        Figures of all slices.
+    sampled
+        Figures of some parts: pore sizes, intrusion and transport.
+
     Examples
     --------
     Of a film that was streamed and sampled before, as :func:`fibsem.quantification.quantify` does:

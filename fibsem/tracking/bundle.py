@@ -157,7 +157,17 @@ def learned_in(folder: Path) -> Learned | None:
 def load_bundle(folder: Path, key: str = "weights") -> Bundle:
     """Read a folder that :meth:`Bundle.save` wrote; safe mode, no code of the model is run.
 
-    ``key`` is that of the configuration which named it.
+    Parameters
+    ----------
+    folder
+        With ``bundle.json`` and the weights.
+    key
+        Of the configuration that named it, for the message.
+
+    Raises
+    ------
+    UserError
+        If it is no such folder, or its files are damaged.
 
     Examples
     --------

@@ -41,6 +41,18 @@ def obtain(config: DataConfig, split: SplitRecipe) -> Dataset:
 
     All of it is digested here, with its progress shown where that takes time.
 
+    Parameters
+    ----------
+    config
+        ``data`` of a configuration: the path, or the name and the phantom.
+    split
+        How squares without given parts are divided.
+
+    Raises
+    ------
+    UserError
+        If it is not there and cannot be made, or anything in it cannot be used.
+
     Examples
     --------
     ```python

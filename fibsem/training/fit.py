@@ -164,6 +164,21 @@ class Batches(Protocol):
 def epoch_batches(material: Material, epoch: int) -> tuple[Batches, int]:
     """Function that makes the batches of one epoch, and their number.
 
+    Parameters
+    ----------
+    material
+        Dataset and configuration.
+    epoch
+        From 0; by it and ``seed`` windows are drawn, turned and shifted.
+
+    Returns
+    -------
+    batches : callable
+        Called anew it begins anew: (inputs, labels, weights), float32, inputs (batch, y, x, z);
+        with ``whole=True`` surroundings and values are as where a network is scored.
+    steps : int
+        Batches of the epoch.
+
     Examples
     --------
     ```python

@@ -95,7 +95,17 @@ def run_job(
     on_epoch: Callable[[Epoch], None] | None = None,
     learner: Learner | None = None,
 ) -> tuple[TrialResult, Trained | None]:
-    """Train, score and track one configuration; ``learner`` is that of `fibsem.training.fit.train`.
+    """Train, score and track one configuration.
+
+    Parameters
+    ----------
+    job
+        Its configuration and its folder, where an interrupted training goes on and a finished one
+        is found.
+    material, tracking
+        What it learns from, and where it is tracked.
+    on_epoch, learner
+        As :func:`fibsem.training.train` takes them.
 
     Returns
     -------

@@ -31,6 +31,23 @@ def scored_squares(
     The margin ends at the border of the volume, where smoothing mirrors as it does on a whole
     slice; so a square gets the labels that a segmented volume has there.
 
+    Parameters
+    ----------
+    material, split
+        Whose squares: ``train``, ``val`` or ``test``.
+    scorer
+        What scores them.
+    margin
+        Pixels around a square, as many as the smoothing of its scores reaches.
+    regions
+        What is scored in place of all squares of the split.
+
+    Yields
+    ------
+    region, square : Region, ScoredSquare
+        Probabilities of solid, (h + margins, w + margins) float32; labels (h, w) uint8, 255 where
+        nobody labelled.
+
     Examples
     --------
     ```python
