@@ -14,6 +14,7 @@ import zarr
 
 from fibsem.data.volumes.faults import File, SliceError, kind_of, reading
 from fibsem.data.volumes.lengths import length_nm
+from fibsem.data.volumes.shards import Shards
 from fibsem.data.volumes.source import Manner, Place, check_dtype, file_identity, white_of
 from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm, Voxels
 from fibsem.errors import UserError
@@ -108,13 +109,21 @@ class ZarrSource:
 
     def _check_stored(self, box: Box) -> None:
         """Refuse chunks that were never written or got lost: zeros would pass for pores."""
-        for (z, y, x), file in self._stored(box):
+        for z, y, x in self._lacking(box):
+            raise SliceError(
+                f"every chunk must be stored, but {self.name(max(z, box.start[0]))} lacks the "
+                f"one from (y, x) = ({y}, {x}) on; sparse=true reads those as the fill value, "
+                f"{self.array.fill_value}."
+            )
+
+    def _lacking(self, box: Box) -> Iterator[Triple]:
+        """Corners of the chunks of a box that are in no file."""
+        shards = Shards.of(self.array)
+        for corner, file in self._stored(box):
             if not file.is_file():
-                raise SliceError(
-                    f"every chunk must be stored, but {self.name(max(z, box.start[0]))} lacks the "
-                    f"one from (y, x) = ({y}, {x}) on; sparse=true reads those as the fill value, "
-                    f"{self.array.fill_value}."
-                )
+                yield corner
+            elif shards is not None:
+                yield from shards.lacking(file, corner, box)
 
 
 def is_zarr(folder: File) -> bool:
@@ -128,7 +137,8 @@ def open_zarr(folder: Path, manner: Manner) -> ZarrSource:
 
 
 def _open(folder: Path, manner: Manner) -> ZarrSource:
-    node = zarr.open(folder, mode="r")
+    # collected metadata may be older than what they are of, and hide slices that came later
+    node = zarr.open(folder, mode="r", use_consolidated=False)
     multiscale: Mapping[str, Any] = {}
     level: Mapping[str, Any] = {}
     if isinstance(node, zarr.Group):

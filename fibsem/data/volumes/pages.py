@@ -168,7 +168,7 @@ def page_of(image: Any, tiff: tifffile.TiffFile, file: File, *, labels: bool) ->
         image.shape,
         image.dtype.newbyteorder(tiff.byteorder),
         image.bitspersample,
-        tone_of(image, file, labels=labels),
+        tone_of(image, tiff.pages.first, file, labels=labels),
         labels,
         image.offset,
         image.dataoffsets[0] if image.is_final else None,

@@ -47,10 +47,11 @@ class Tone:
         return None if self.table is None else np.frombuffer(self.table, dtype.newbyteorder("="))
 
 
-def tone_of(page: Any, file: File, *, labels: bool) -> Tone:
+def tone_of(page: Any, first: Any, file: File, *, labels: bool) -> Tone:
     """How to read the values of a page of TIFF, grey values or labels.
 
-    A palette in colour is nothing to labels: theirs are its numbers.
+    A palette in colour is nothing to labels: theirs are its numbers. The ``first`` page of the file
+    tells the program that wrote it.
 
     Raises
     ------
@@ -60,7 +61,7 @@ def tone_of(page: Any, file: File, *, labels: bool) -> Tone:
     if 262 not in page.tags or page.photometric == BLACK_IS_0:
         return Tone()
     if page.photometric == WHITE_IS_0:
-        return Tone(white=_white(page, file)) if not _truth_values(page) else Tone()
+        return Tone(white=_white(page, file)) if not _truth_values(page, first) else Tone()
     if page.photometric == PALETTE:
         table = _palette(page)
         if table is None and not labels:
@@ -73,9 +74,12 @@ def tone_of(page: Any, file: File, *, labels: bool) -> Tone:
     raise SliceError(f"a slice must be grey, but {file} is {kind}; {COLOUR}.")
 
 
-def _truth_values(page: Any) -> bool:
-    """Whether tifffile wrote them: it calls 0 white wherever it is given truth values."""
-    return page.bitspersample == 1 and page.software.startswith("tifffile")
+def _truth_values(page: Any, first: Any) -> bool:
+    """Whether tifffile wrote them: it calls 0 white wherever it is given truth values.
+
+    Its name stands in the first page alone.
+    """
+    return page.bitspersample == 1 and first.software.startswith("tifffile")
 
 
 def _white(page: Any, file: File) -> int:

@@ -49,6 +49,16 @@ def test_what_stores_0_as_white_is_turned(tmp_path, compression, dtype, byteorde
     np.testing.assert_array_equal(open_volume(path).read(part), grey[part.slices])
 
 
+@pytest.mark.parametrize(
+    "options", [{}, {"ome": True}, {"metadata": None}, {"compression": "zlib"}]
+)
+def test_truth_values_are_what_they_are_in_every_slice(tmp_path, options):
+    """The name of the program is in the first page alone: all other slices were inverted."""
+    solid = GREY > 76
+    tifffile.imwrite(path := tmp_path / "mask.tif", solid, **options)
+    np.testing.assert_array_equal(read(path, open_labels), solid)
+
+
 def test_slices_behind_the_only_directory_are_turned_too(tmp_path):
     notes = f"ImageJ=1.54f\nimages={len(GREY)}\nslices={len(GREY)}\n"
     tifffile.imwrite(

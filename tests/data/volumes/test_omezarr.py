@@ -53,6 +53,41 @@ def test_a_chunk_that_is_not_stored_is_damage_not_pores(tmp_path, kind, chunk, l
     np.testing.assert_array_equal(sparse, array)
 
 
+@pytest.mark.parametrize("index", ["start", "end"])
+@pytest.mark.parametrize("ndim", [3, 5])
+def test_a_chunk_that_its_shard_does_not_store_is_damage_not_pores(tmp_path, index, ndim):
+    array, before = voxels("uint8"), (1,) * (ndim - 3)
+    array[array == 0] = 1
+    array[2, 8:12, 4:8] = 0  # Zarr leaves out what holds nothing but the fill value
+    shards = {"shape": (*before, 2, 12, 8), "index_location": index}
+    stored = zarr.create_array(
+        path := tmp_path / "sharded.zarr", shape=(*before, *SHAPE), dtype="uint8",
+        chunks=(*before, 1, 4, 4), shards=shards, fill_value=0,
+    )  # fmt: skip
+    stored[:] = array.reshape(stored.shape)
+    message = refusal(path)
+    assert f"but {path}, slice 2 lacks the one from (y, x) = (8, 4) on" in message
+    assert "sparse=true" in message
+    volume = open_volume(path)
+    for beside in (Box((0, 0, 0), (2, 13, 17)), Box((2, 0, 0), (3, 8, 17)), Box((3, 0, 0), SHAPE)):
+        np.testing.assert_array_equal(volume.read(beside), array[beside.slices])
+    np.testing.assert_array_equal(open_volume(path, sparse=True).whole(), array)
+    assert open_volume(path, gaps=True).whole()[2, 9, 5] != 0
+
+
+def test_slices_that_came_after_collected_metadata_are_there(tmp_path):
+    array = voxels("uint8")
+    group = zarr.open_group(path := tmp_path / "film.zarr", mode="w", zarr_format=2)
+    stored = group.create_array("0", shape=(2, *SHAPE[1:]), chunks=(1, 8, 8), dtype="uint8")
+    stored[:] = array[:2]
+    group.attrs["multiscales"] = [{"datasets": [{"path": "0"}]}]
+    zarr.consolidate_metadata(path)
+    stored = zarr.open_group(path, mode="a", use_consolidated=False)["0"]
+    stored.resize(SHAPE)
+    stored[2:] = array[2:]
+    np.testing.assert_array_equal(open_volume(path).whole(), array)  # it was the first two slices
+
+
 def test_a_written_zarr_stores_its_zeros(tmp_path):
     black = np.zeros(SHAPE, np.uint8)
     path = write(tmp_path, "ome-zarr", black)
