@@ -5,8 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import fields, replace
 
-from fibsem.config import Tree, read, read_path
-from fibsem.data.volumes import Manner, Volume, reopen
+import numpy as np
+
+from fibsem.config import Tree, read, read_path, require
+from fibsem.data.volumes import ArrayVolume, Manner, Volume, reopen
+from fibsem.data.volumes.voxels import Voxels
 from fibsem.errors import UserError
 from fibsem.inference.options import Options
 
@@ -33,3 +36,38 @@ def volume_of(tree: Tree, options: Options) -> Volume:
             reopen(path, replace(manner, gaps=True), value_range)
             error = UserError(f"{error} missing=skip leaves such slices out.")
         raise error from None
+
+
+def opened(volume: Voxels | Volume, tree: Tree) -> Volume:
+    """A volume that is labelled without a path: an array, or one that is open.
+
+    Raises
+    ------
+    UserError
+        If it is none, or a key picks one of several that only a path can have.
+    """
+    for key in ("pattern", "series", "sparse"):
+        asked = tree[key]
+        legal = asked is None or asked is False
+        require(key, asked, legal, "left to api.open_volume for what is no path")
+    if not isinstance(volume, Volume):
+        volume = _of_array(volume)
+    if tree["missing"] == "skip":
+        volume = volume.mended()
+    return volume if tree["range"] is None else volume.with_range(tree["range"])
+
+
+def _of_array(volume: Voxels) -> Volume:
+    if np.ma.is_masked(volume):
+        raise UserError(
+            "an array must have no masked voxels, which would count like any other, but got one; "
+            "valid=PATH names a mask of what is material."
+        )
+    try:
+        return ArrayVolume(np.asarray(volume))
+    except (TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:150]
+        raise UserError(
+            "`volume` must be an array (z, y, x), a path or of api.open_volume, but got "
+            f"{type(volume).__name__} ({reason})."
+        ) from error

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.analysis.porosity_told import corrected_text, porosity_text
-from fibsem.api.inputs import options_of, volume_of
+from fibsem.api.inputs import opened, options_of, volume_of
 from fibsem.api.models import CHAMPION, LoadedModel, load_all
 from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result
@@ -29,7 +29,6 @@ from fibsem.config import (
 from fibsem.data.scale import learned_range
 from fibsem.data.volumes import ArrayVolume, Volume, open_volume
 from fibsem.data.volumes.voxels import Voxels
-from fibsem.errors import UserError
 from fibsem.system.file_names import visible
 from fibsem.system.records import typed
 from fibsem.system.summaries.figures import Labelled
@@ -201,7 +200,7 @@ def segment(
     loaded = [one if isinstance(one, LoadedModel) else None for one in models]
     if isinstance(volume, str | Path):
         return run(tree, loaded)
-    stack = _opened(volume, tree["range"])
+    stack = opened(volume, tree)
     if output is not None:
         return _label(stack, tree, Path(output), loaded)
     with TemporaryDirectory(prefix="fibsem-") as scratch:
@@ -217,18 +216,6 @@ def _listed(model: Models) -> list[str | Path | LoadedModel]:
         legal = isinstance(one, str | Path | LoadedModel)
         require("model", type(one).__name__, legal, "an address, a folder or a loaded model")
     return list(models)
-
-
-def _opened(volume: Voxels | Volume, value_range: Any) -> Volume:
-    """A volume that is labelled without a path."""
-    if isinstance(volume, Volume):
-        return volume if value_range is None else volume.with_range(value_range)
-    if np.ma.is_masked(volume):
-        raise UserError(
-            "an array must have no masked voxels, which would count like any other, but got one; "
-            "valid=PATH names a mask of what is material."
-        )
-    return ArrayVolume(np.asarray(volume), value_range=value_range)
 
 
 def run(tree: Tree, loaded: Loaded = ()) -> SegmentResult:

@@ -256,10 +256,15 @@ def _scaling(
         low, high = min(low, float(grey.min())), max(high, float(grey.max()))
         if line.recipe.scaling == "mode":
             histogram += np.histogram(grey[(stored > 0) & (stored < 1)], bins)[0]
+    if not count:
+        raise UserError(
+            f"a film must show material, but nothing of {volume.path} counts as such; the choices "
+            "are valid=all, a mask that is not 0 everywhere, or another volume."
+        )
     match line.recipe.scaling:
         case "standardise":
-            mean = total / max(count, 1)
-            return mean, float(np.sqrt(max(squares / max(count, 1) - mean**2, 0.0)))
+            mean = total / count
+            return mean, float(np.sqrt(max(squares / count - mean**2, 0.0)))
         case "minmax":
             return low, high - low
         case _:

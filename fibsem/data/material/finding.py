@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from fibsem.data.material.extent import Extent
 from fibsem.data.material.search import Search, Show
@@ -13,6 +12,7 @@ from fibsem.data.volumes import Volume, open_labels
 from fibsem.data.volumes.faults import absence, kind_of
 from fibsem.errors import UserError
 from fibsem.geometry import Triple
+from fibsem.system.home import home_path
 
 #: Seconds from which on progress is shown.
 SHOWN_AFTER_S = 2.0
@@ -34,13 +34,13 @@ def given_extent(shape: Triple, valid: str) -> Extent | None:
         return None
     if valid == "all":
         return Extent(shape)
-    path = Path(valid).expanduser()
+    path = home_path(valid)
     if kind_of(path) == "absent":
         raise UserError(
             "`valid` must be auto, all (everything is material) or the path of a mask, but "
             f"{absence(path)}."
         )
-    mask = open_labels(valid)
+    mask = open_labels(path)
     if mask.shape[1:] != shape[1:] or mask.shape[0] not in (1, shape[0]):
         raise UserError(
             f"`valid` must be auto, all or a mask of the volume's shape {shape} or of one "

@@ -106,21 +106,35 @@ def white_of(dtype: np.dtype[Any], bits: int | None = None) -> float:
 
 
 def check_grey(
-    image: Voxels, right: npt.NDArray[np.bool_], rule: str, remedy: str, name: str
+    image: Voxels,
+    right: npt.NDArray[np.bool_],
+    rule: str,
+    remedy: str,
+    name: str,
+    what: str = "grey values",
 ) -> None:
     """Refuse an image of which not every value is right."""
     if not right.all():
-        raise SliceError(f"grey values must {rule}, but {name} holds {image[~right][0]}; {remedy}.")
+        raise SliceError(f"{what} must {rule}, but {name} holds {image[~right][0]}; {remedy}.")
 
 
-def check_finite(image: Voxels, name: str) -> None:
+#: What helps where float values are no numbers. Zeros among labels would count as a class.
+WRITE_ZEROS = (
+    "write 0 where the film shows nothing: a rim of one value is left out, and valid=MASK leaves "
+    "out any other shape"
+)
+WRITE_NUMBERS = (
+    "write a number of its own where nobody labelled, which `ignore` names in a manifest, or 0 in "
+    "a mask of `valid`"
+)
+
+
+def check_finite(image: Voxels, name: str, *, labels: bool = False) -> None:
     """Refuse float values that are no numbers."""
     if image.dtype.kind == "f":
-        remedy = (
-            "write 0 where the film shows nothing: a rim of one value is left out, and valid=MASK "
-            "leaves out any other shape"
-        )
-        check_grey(image, np.isfinite(image), "be finite", remedy, name)
+        remedy = WRITE_NUMBERS if labels else WRITE_ZEROS
+        what = "label values" if labels else "grey values"
+        check_grey(image, np.isfinite(image), "be finite", remedy, name, what)
 
 
 def open_zip(path: Path) -> zipfile.Path:

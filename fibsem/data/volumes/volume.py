@@ -124,7 +124,7 @@ class Volume:
             raise ValueError(f"{box} must lie inside {self.path} of shape {self.shape}")
         voxels = self.source.read(box)
         for z, image in enumerate(voxels, box.start[0]):
-            check_finite(image, self.source.name(z))
+            check_finite(image, self.source.name(z), labels=self.manner.labels)
         return voxels
 
     def whole(self) -> Voxels:
@@ -212,6 +212,8 @@ class ArraySource:
     def __post_init__(self) -> None:
         if self.array.ndim != 3:
             raise UserError(f"a volume must have axes (z, y, x), but has {self.array.shape}.")
+        if not self.array.size:
+            raise UserError(f"a volume must have voxels, but is of shape {self.array.shape}.")
         check_dtype(self.array.dtype, "the array")
 
     @property

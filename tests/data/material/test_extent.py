@@ -45,6 +45,20 @@ def test_a_mask_goes_before_what_would_be_found(tmp_path):
         given_extent(SHAPE, str(tmp_path / "other.tif"))
 
 
+def test_a_mask_may_lie_at_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    tifffile.imwrite(tmp_path / "mask.tif", np.resize(np.uint8([0, 1]), SHAPE[1:]))
+    assert given_extent(SHAPE, "~/mask.tif").left_out()["mask"] > 0
+
+
+@pytest.mark.parametrize("scaling", ["none", "standardise", "minmax", "mode"])
+def test_a_mask_that_leaves_out_all_is_named_as_the_reason(tmp_path, scaling):
+    tifffile.imwrite(tmp_path / "mask.tif", np.zeros(SHAPE[1:], np.uint8))
+    extent = given_extent(SHAPE, str(tmp_path / "mask.tif"))
+    with pytest.raises(UserError, match=r"nothing of array counts as such; .* valid=all, a mask"):
+        fit_correction(ArrayVolume(GREY), Recipe("none", scaling), extent=extent)
+
+
 @pytest.mark.parametrize("values", [(1, 2, 1), (0, 128, 255), (0.0, 0.5, 1.0)])
 def test_a_mask_of_three_values_or_without_0_is_refused(tmp_path, values):
     """Of 1 and 2 either may be the material: all of it would be measured."""

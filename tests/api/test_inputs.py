@@ -1,0 +1,54 @@
+"""What is given to a segmentation that is no path: an array, or a volume that is open."""
+
+import numpy as np
+import pytest
+
+from fibsem import api
+from fibsem.api.inputs import opened
+from fibsem.api.options import tree_of
+from fibsem.data.volumes import ArrayVolume
+
+FILM = np.random.default_rng(3).integers(1, 255, (4, 8, 9)).astype(np.uint8)
+
+
+def given(volume, **options):
+    return opened(volume, tree_of("segment", None, options))
+
+
+@pytest.mark.parametrize("options", [{"series": 0}, {"series": "B"}, {"pattern": "s_#.tif"}])
+@pytest.mark.parametrize("volume", [FILM, ArrayVolume(FILM)])
+def test_keys_that_pick_one_of_several_are_not_taken_for_nothing(volume, options):
+    """`series=1` beside a volume of series 0 was labelled as series 0."""
+    with pytest.raises(api.UserError, match=r"must be left to api.open_volume for what is no path"):
+        given(volume, **options)
+    with pytest.raises(api.UserError, match=r"`sparse` must be left to api.open_volume"):
+        given(volume, sparse=True)
+
+
+@pytest.mark.parametrize("wrapped", [np.asarray, ArrayVolume])
+def test_slices_without_numbers_are_left_out_where_that_is_asked_for(wrapped):
+    film = (FILM / np.float32(255)).astype(np.float32)
+    film[2] = np.nan
+    volume = given(wrapped(film), missing="skip")
+    np.testing.assert_array_equal(volume.whole()[2], film[1])
+    assert volume.missing == {2}
+    with pytest.raises(api.UserError, match="must be finite, but slice 2"):
+        given(wrapped(film)).whole()
+
+
+@pytest.mark.parametrize(
+    ("volume", "message"),
+    [
+        ([[1, 2], [3]], r"`volume` must be an array \(z, y, x\), a path or .* but got list \("),
+        (FILM[:0], r"must have voxels, but is of shape \(0, 8, 9\)"),
+        (None, r"must have axes \(z, y, x\), but has \(\)"),
+        (FILM > 9, "voxels must be uint8, uint16, float32, but the array holds bool"),
+    ],
+)
+def test_what_is_no_film_is_refused_in_one_line(volume, message):
+    with pytest.raises(api.UserError, match=message):
+        given(volume)
+
+
+def test_a_declared_range_is_that_of_an_array():
+    assert given(FILM.astype(np.uint16), range=[0, 255]).value_range == (0.0, 255.0)
