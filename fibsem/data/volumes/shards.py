@@ -43,7 +43,7 @@ class Shards:
 
     @classmethod
     def of(cls, array: zarr.Array[Any]) -> Shards | None:
-        """Those of an array; None where it has none, or an index of another kind."""
+        """The shards of an array; None where it has none, or an index of another kind."""
         codec = next(iter(getattr(array.metadata, "codecs", ())), None)
         if not isinstance(codec, ShardingCodec):
             return None
