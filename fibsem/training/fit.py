@@ -22,12 +22,12 @@ from fibsem.training.batches import Batch, GridShape, grid_epoch, patch_epoch
 from fibsem.training.checkpoint import continuation, restore, save
 from fibsem.training.estimating import Forward, estimate, estimator
 from fibsem.training.features import fit_features
+from fibsem.training.fitting import Fit
 from fibsem.training.health import DivergedError, check_alive, check_taught, is_alive
 from fibsem.training.learner import Learner, Weights
 from fibsem.training.material import Material
 from fibsem.training.registered import forgotten
 from fibsem.training.results import Epoch
-from fibsem.training.start import Fit
 from fibsem.training.state import TrainingState, seconds_of
 
 #: Batches that are prepared while one is trained on.

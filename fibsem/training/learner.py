@@ -21,9 +21,10 @@ from fibsem.config import RunConfig
 from fibsem.inference.model.predict import compiled
 from fibsem.models import build, build_for_steps
 from fibsem.models.spec import ModelSpec
+from fibsem.training.fitting import Fit
 from fibsem.training.losses import make_loss
 from fibsem.training.optimizer import make_optimizer
-from fibsem.training.start import Fit, Start, start_of
+from fibsem.training.start import Start, start_of
 
 Weights = list[npt.NDArray[np.float32]]
 

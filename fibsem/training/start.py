@@ -1,8 +1,7 @@
 """What a training begins with instead of random weights: those of another model, ``train.init``.
 
 By default they are those that come with the package, where it has some for the architecture
-(:mod:`fibsem.models.pretrained`). Layers are matched by name and by the shapes of their weights;
-one that does not fit begins anew. Which weights they are is settled once, when the command begins:
+(:mod:`fibsem.models.pretrained`). Which weights they are is settled once, when the command begins:
 an alias may move afterwards, and files may be replaced.
 """
 
@@ -16,20 +15,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
 from fibsem import models
 from fibsem.config import DIGEST, SHIPPED, Configuration, RunConfig, digest_in
 from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Member
-from fibsem.models.blocks import NORM
-from fibsem.models.dense import folded
 from fibsem.models.pretrained import Layers, pretrained
 from fibsem.models.spec import ModelSpec
 from fibsem.system.identity import Identity
 from fibsem.tracking.bundle import REMOTE, find_bundle
+from fibsem.training.fitting import Fit, fill, layers_of
 from fibsem.training.origin import Origin, too_good
 
 if TYPE_CHECKING:
@@ -40,22 +35,6 @@ KEY = "train.init"
 SCALING = "standardise"
 #: What keeps a test square a test square.
 REMEDY = "the parts of before (a column `split` in the region table)"
-
-
-@dataclass(frozen=True)
-class Fit:
-    """How much of a network another one's weights fill: layers, and the numbers in them."""
-
-    layers: int
-    of_layers: int
-    weights: int
-    of_weights: int
-
-    @property
-    def sentence(self) -> str:
-        """The fit in a sentence."""
-        share = self.weights / self.of_weights
-        return f"{self.layers} of {self.of_layers} layers fit, {share:.0%} of the weights"
 
 
 @dataclass(frozen=True)
@@ -97,75 +76,7 @@ class Start:
 
     def give(self, network: keras.Model) -> Fit:
         """Put the weights into the layers that they fit; of several networks those of the best."""
-        own, depth = layers_of(network), network.input_shape[-1]
-        fitting = [
-            _fitting(own, as_normalised(layers, own), spec.nbhd.z, depth)
-            for spec, layers in self.networks
-        ]
-        best = max(fitting, key=_numbers)
-        for name, weights in best.items():
-            network.get_layer(name).set_weights(weights)
-        return Fit(len(best), len(own), _numbers(best), _numbers(own))
-
-
-def layers_of(network: keras.Model) -> Layers:
-    """The weights of a network by the names of its layers."""
-    return {layer.name: layer.get_weights() for layer in network.layers if layer.weights}
-
-
-def as_normalised(given: Layers, own: Layers) -> Layers:
-    """Weights for a network that normalises as it does: folded in where it does not.
-
-    Layers of one name have kernels of one shape in both, but what a normalisation follows may be of
-    any scale: without it, scores of the package's own weights have logits of millions. Where only
-    the network normalises, it begins with normalisations that change nothing.
-    """
-    lacking = {name for name in given if name.endswith(NORM) and name not in own}
-    folds = {name.removesuffix(NORM): name for name in lacking}
-    return {
-        name: folded(weights, given[folds[name]]) if name in folds else weights
-        for name, weights in given.items()
-        if name not in lacking
-    }
-
-
-def _fitting(own: Layers, given: Layers, have: int, want: int) -> Layers:
-    """The weights, given for so many slices, that a network has a place for."""
-    fitting = {}
-    for name, weights in own.items():
-        shapes, offered = [w.shape for w in weights], given.get(name, [])
-        first = [
-            over_slices(w, want) if w.ndim == 4 and w.shape[2] == have else w for w in offered
-        ]  # the kernel that sees the window itself
-        for candidate in (offered, first):
-            if shapes == [w.shape for w in candidate]:
-                fitting[name] = candidate
-    return fitting
-
-
-def over_slices(kernel: npt.NDArray[np.float32], depth: int) -> npt.NDArray[np.float32]:
-    """A kernel (y, x, z, filters) for another odd number of slices.
-
-    Of fewer slices it makes what it made of them with the outermost repeated; of more, those that
-    are farther away do not count.
-
-    Examples
-    --------
-    >>> kernel = np.arange(1, 6, dtype="f4").reshape(1, 1, 5, 1)
-    >>> over_slices(kernel, 3).ravel(), over_slices(kernel, 7).ravel()
-    (array([3., 3., 9.], dtype=float32), array([0., 1., 2., 3., 4., 5., 0.], dtype=float32))
-    """
-    beyond = (depth - kernel.shape[2]) // 2
-    if beyond >= 0:
-        return np.pad(kernel, ((0, 0), (0, 0), (beyond, beyond), (0, 0)))
-    middle = kernel[:, :, -beyond:beyond].copy()
-    middle[:, :, 0] += kernel[:, :, :-beyond].sum(2)
-    middle[:, :, -1] += kernel[:, :, beyond:].sum(2)
-    return middle
-
-
-def _numbers(layers: Layers) -> int:
-    return sum(weight.size for weights in layers.values() for weight in weights)
+        return fill(network, self.networks)
 
 
 def start_of(address: str | None, tracking_uri: str) -> Start | None:
