@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from fibsem.analysis.porosity_told import by_slices_text, corrected_text
-from fibsem.config import as_typed, command_line
 from fibsem.errors import UserError
+from fibsem.reporting.again import UNKNOWN, Step, checkout, command_of, data_of, hashed
 from fibsem.reporting.results import ORIGINS
 from fibsem.system.files import read_json
 from fibsem.system.records import typed
@@ -22,21 +22,12 @@ from fibsem.tracking.lineage import Lineage
 
 Record = dict[str, Any]
 
-UNKNOWN = "not recorded"
 #: What can be done about a damaged record.
 AGAIN = "the command that made it writes it again"
 #: What is read here.
 READ: dict[str, type] = {"segmentation": SegmentedFilm, "promotion": PromotedModel}
 #: Keys by which they are known.
 TOLD_BY = {"segmentation": {"labels", "slabs"}, "promotion": {"winner", "version"}}
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step of making it again: a command, or None where it is not known, and a remark."""
-
-    run: str | None
-    note: str
 
 
 @dataclass(frozen=True)
@@ -97,7 +88,7 @@ class LineageReport:
             if step in done or (step.run and any(step.run == other.run for other in done)):
                 continue
             if wanted != code or not done:
-                done.append(_checkout(wanted))
+                done.append(checkout(wanted))
                 code = wanted
             done.append(step)
         return done
@@ -107,15 +98,15 @@ class LineageReport:
         for source in self.sources:
             made = source.lineage
             first = made.trial.code or made.code
-            yield first, _data(made)
+            yield first, data_of(made)
             if made.training is not None:
-                yield made.code, _command(made.training, "the training")
+                yield made.code, command_of(made.training, "the training")
                 continue
             for one in made.sweeps or [made.sweep]:
                 what = f"the sweep {one.study or ''}".strip()
-                yield one.code or first, _command(one.command, what)
+                yield one.code or first, command_of(one.command, what)
             what = "final training, post-processing, test, registration"
-            yield made.code, _command(made.promotion.command, what)
+            yield made.code, command_of(made.promotion.command, what)
         if self.last is not None:
             yield self.code, self.last
 
@@ -175,7 +166,7 @@ class LineageReport:
                 if made.training
                 else {"promotion": _joined(_run(promotion.run_id), named if seeds else None)}
             ),
-            "data": _joined(made.dataset, _hash(made.data)),
+            "data": _joined(made.dataset, hashed(made.data)),
             "code": _joined(made.code),
         }
 
@@ -240,7 +231,7 @@ def _of_segmentation(folder: str, record: Mapping[str, Any]) -> LineageReport:
         lineages = map(Lineage.from_json, record["lineage"])
         parts = zip(record["weights"], record["versions"], lineages, strict=True)
         sources = tuple(NamedModel(*part) for part in parts)
-    last = _command(record.get("command"), "the segmentation")
+    last = command_of(record.get("command"), "the segmentation")
     for source in sources:
         if source.registered and "@" in str(source.weights):
             moved = f"where {source.weights} has moved: models:/{source.registered}"
@@ -270,40 +261,6 @@ def _of_promotion(folder: Path, record: Mapping[str, Any]) -> LineageReport:
     return LineageReport(str(folder), facts, (model,))
 
 
-def _checkout(code: str | None) -> Step:
-    """How to get the code: ``0.1.0+37a2faa`` is version and commit."""
-    if code is None:
-        return Step(None, f"the code: version {UNKNOWN}")
-    version, plus, commit = code.partition("+")
-    if not plus:
-        return Step(None, f"the code: fibsem {version}, installed without its history")
-    clean = commit.removesuffix("-dirty")
-    note = f"the code, fibsem {version}"
-    if clean != commit:
-        note += "; it had changes that were not committed and are not in this commit"
-    return Step(f"git checkout {clean}", note)
-
-
-def _data(made: Lineage) -> Step:
-    """How to get the data: simulate a phantom, download the archive, or look at what is there."""
-    where, digest = made.data_source, _hash(made.data)
-    name = made.dataset or where.name
-    note = f"the data {name or ''}".strip() + (f", {digest}" if digest else f": hash {UNKNOWN}")
-    if path := where.path:
-        return Step(command_line("inspect", [as_typed("data.path", path)]), note)
-    if recipe := where.phantom:
-        place = as_typed("output", f"data/{where.name}")
-        return Step(command_line("simulate", [f"phantom={recipe}", place]), note)
-    if dataset := where.name:
-        fetch = ["data.download=true"] if dataset == "hpc" else []
-        return Step(command_line("inspect", [f"data={dataset}", *fetch]), note)
-    return Step(None, f"{note}; where they lay is {UNKNOWN}")
-
-
-def _command(command: str | None, what: str) -> Step:
-    return Step(command, what if command else f"{what}: command {UNKNOWN}")
-
-
 def _rows(facts: Mapping[str, str]) -> list[str]:
     return [f"  {name:12} {value}" for name, value in facts.items()]
 
@@ -314,7 +271,3 @@ def _joined(*parts: Any) -> str:
 
 def _run(run_id: str | None) -> str | None:
     return run_id and f"run {run_id}"
-
-
-def _hash(data: str | None) -> str | None:
-    return data and f"hash {data}"

@@ -8,7 +8,8 @@ import pytest
 
 from fibsem.config import compose
 from fibsem.errors import UserError
-from fibsem.reporting.lineage import UNKNOWN, read_lineage
+from fibsem.reporting.again import UNKNOWN
+from fibsem.reporting.lineage import read_lineage
 from fibsem.system.files import write_json
 from fibsem.tracking.bundle import Bundle
 from fibsem.tracking.lineage import Lineage

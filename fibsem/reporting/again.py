@@ -1,0 +1,58 @@
+"""Steps to make a result again: the code, the data, and the commands, each with a remark."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fibsem.config import as_typed, command_line
+from fibsem.tracking.lineage import Lineage
+
+UNKNOWN = "not recorded"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of making it again: a command, or None where it is not known, and a remark."""
+
+    run: str | None
+    note: str
+
+
+def checkout(code: str | None) -> Step:
+    """How to get the code: ``0.1.0+37a2faa`` is version and commit."""
+    if code is None:
+        return Step(None, f"the code: version {UNKNOWN}")
+    version, plus, commit = code.partition("+")
+    if not plus:
+        return Step(None, f"the code: fibsem {version}, installed without its history")
+    clean = commit.removesuffix("-dirty")
+    note = f"the code, fibsem {version}"
+    if clean != commit:
+        note += "; it had changes that were not committed and are not in this commit"
+    return Step(f"git checkout {clean}", note)
+
+
+def data_of(made: Lineage) -> Step:
+    """How to get the data: simulate a phantom, download the archive, or look at what is there."""
+    where, digest = made.data_source, hashed(made.data)
+    name = made.dataset or where.name
+    note = f"the data {name or ''}".strip() + (f", {digest}" if digest else f": hash {UNKNOWN}")
+    if path := where.path:
+        return Step(command_line("inspect", [as_typed("data.path", path)]), note)
+    if recipe := where.phantom:
+        place = as_typed("output", f"data/{where.name}")
+        return Step(command_line("simulate", [f"phantom={recipe}", place]), note)
+    if dataset := where.name:
+        fetch = ["data.download=true"] if dataset == "hpc" else []
+        return Step(command_line("inspect", [f"data={dataset}", *fetch]), note)
+    return Step(None, f"{note}; where they lay is {UNKNOWN}")
+
+
+def command_of(command: str | None, what: str) -> Step:
+    """What makes ``what``; that it is not known, where no command is."""
+    return Step(command, what if command else f"{what}: command {UNKNOWN}")
+
+
+def hashed(data: str | None) -> str | None:
+    """The hash of data and split as it is told; None where it is not known."""
+    return data and f"hash {data}"
