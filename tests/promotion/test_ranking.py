@@ -1,31 +1,23 @@
 """The best trials again with fresh seeds: which, how often, in what order."""
 
-import math
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from fibsem import models, sweep
+from fibsem import sweep
 from fibsem.analysis import tables
-from fibsem.analysis.metrics import Confusion
 from fibsem.config import Configuration, DataConfig, RankConfig, TrackingConfig, compose, read
-from fibsem.data.samples import Region
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
-from fibsem.geometry import Box
-from fibsem.inference.model.predict import BlockScorer
 from fibsem.promotion.ranking import Ranked, order_of, placed, rank
-from fibsem.promotion.repetition import Repetition
 from fibsem.promotion.setting import Promotion
-from fibsem.promotion.squares import square_mious
 from fibsem.promotion.trials import Trial, best_trials, ranked_by
 from fibsem.system.files import read_json
 from fibsem.tracking import names
 from fibsem.tracking.runs import Tracking, code_version
 from fibsem.training.datasets import obtain
-from fibsem.training.estimating import estimate
 from fibsem.training.failures import PrunedError
 from fibsem.training.health import DivergedError
 from fibsem.training.material import Material
@@ -254,97 +246,6 @@ def test_a_trial_that_diverges_with_a_seed_comes_last(swept, monkeypatch):
     none = replace(work, folder=folder / "all")
     with pytest.raises(UserError, match="all 2 trainings diverged"):
         rank(none, trials, RankConfig(k=2, seeds=1, seed=700))
-
-
-def test_what_was_scored_on_other_pixels_is_not_compared():
-    squares = np.linspace(0.6, 0.8, 10)
-    by_patch, dense = made_up("a", [0.8], squares, "balanced, 5 %"), made_up("b", [0.7], squares)
-    for order in ([by_patch, dense], [dense, by_patch]):
-        assert "tied" not in placed(order)[1]
-        rows = placed(order)
-        assert tables.ranking(rows)["tied"][1] == "not tested: scored on other pixels"
-    same = [by_patch, made_up("c", [0.7], squares, "balanced, 5 %")]
-    assert placed(same)[1]["tied"] is True
-
-
-def test_patch_by_patch_squares_are_scored_on_the_sample(material, monkeypatch):
-    """Every labelled pixel would take hours; the same network gives both, and they agree."""
-    made = material("train.share=0.5", "train.validation=lattice")
-    model = models.build(made.config.spec)
-    whole = square_mious(made, model)
-    monkeypatch.setattr("fibsem.promotion.squares.MOST_BY_PATCH", 0)
-    assert square_mious(made, model) == whole  # that is for what has no dense form
-
-    def by_patch(*network):
-        scorer = BlockScorer(*network)
-        scorer.mode = "patch"
-        return scorer
-
-    monkeypatch.setattr("fibsem.promotion.squares.BlockScorer", by_patch)
-    sampled = square_mious(made, model)
-    assert sampled.pixels == "balanced, 50 %"
-    assert sampled.squares.keys() == whole.squares.keys()
-    found = estimate(made, model, "val")
-    labels, scores = found.labels, found.scores
-    window = made.sample("val").pixels.window
-    for k, one in enumerate(made.val):
-        right = Confusion.at_threshold(labels[window == k], scores[window == k], 0.5).miou
-        name = f"{one.region.sample} {one.region.name}"
-        assert sampled.squares[name] == pytest.approx(right)
-
-
-def made_up(name, mious, squares, pixels="all"):
-    trial = Trial(name, name, "0", 0.5, 100.0, "s", "p", "c", {})
-    runs = tuple(
-        Repetition(
-            seed=k, val={"miou": miou}, train_seconds=1.0,
-            squares={f"q{q}": value for q, value in enumerate(squares)}, pixels=pixels,
-        )
-        for k, miou in enumerate(mious)
-    )  # fmt: skip
-    return Ranked(trial, runs)
-
-
-def test_rows_show_noise_and_what_is_tied():
-    squares = np.linspace(0.6, 0.8, 10)
-    first = made_up("a", [0.80, 0.82], squares)
-    close = made_up("b", [0.79, 0.81], squares + 0.01 * np.resize([1, -1], 10))
-    worse = made_up("c", [0.70, 0.71], squares - 0.1)
-    rows = placed([first, close, worse])
-    assert [row["rank"] for row in rows] == [1, 2, 3]
-    assert rows[0]["val_miou"] == pytest.approx(0.81)
-    assert rows[0]["val_miou_sd"] == pytest.approx(0.02 / math.sqrt(2))
-    assert "tied" not in rows[0]
-    assert rows[1]["tied"] is True
-    assert rows[2]["tied"] is False
-    assert rows[2]["difference"] == pytest.approx(-0.1)
-    few = made_up("c", [0.7], squares[:5] - 0.1)
-    assert placed([made_up("a", [0.8], squares[:5]), few])[1]["tied"] is True
-
-
-def test_slices_of_one_place_do_not_tell_trials_apart():
-    """Ten squares decide where they are apart, and not above each other in five places."""
-    squares = np.linspace(0.6, 0.8, 10)
-    first, worse = made_up("a", [0.8], squares), made_up("c", [0.7], squares - 0.1)
-
-    def against(places):
-        boxes = [Box((q, 0, 9 * (q % places)), (q + 1, 9, 9 * (q % places + 1))) for q in range(10)]
-        regions = [Region("s", f"q{q}", box, "val", None) for q, box in enumerate(boxes)]
-        row = placed([renamed(first), renamed(worse)], regions)[1]
-        assert row["difference"] == pytest.approx(-0.1)
-        return row["places"], row["tied"]
-
-    assert against(10) == (10, False)
-    assert against(5) == (5, True)
-
-
-def renamed(ranked):
-    """Its squares, as those of the sample s."""
-    runs = [
-        replace(run, squares={f"s {key}": miou for key, miou in run.squares.items()})
-        for run in ranked.repetitions
-    ]
-    return replace(ranked, repetitions=tuple(runs))
 
 
 def test_a_trial_knows_how_long_it_took(swept):
