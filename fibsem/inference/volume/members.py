@@ -6,15 +6,18 @@ side, which labelled squares tell and other members do not.
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from fibsem.analysis.postprocessing import segment_slice
 from fibsem.inference.model.segmenter import FloatArray, Scorer
+from fibsem.inference.volume.entries import Moved
 from fibsem.inference.volume.places import block_of, random_places
 from fibsem.inference.volume.plan import ScorerOf
 from fibsem.inference.volume.work import Work
+from fibsem.system.records import typed
 
 #: Places at which the members are asked one by one, at most; their sides in pixels.
 MOST_PLACES, SIDE = 16, 256
@@ -24,7 +27,29 @@ SHARE = 0.05
 ENTRY = "members"
 
 
-def porosity_by_member(work: Work, scorer_of: ScorerOf, mapped: float) -> dict[str, Any] | None:
+@dataclass(frozen=True)
+class PorosityByMember:
+    """What members say alone.
+
+    Attributes
+    ----------
+    each
+        Porosity of the whole volume, in the order of ``members``.
+    pixels
+        That were looked at.
+    """
+
+    each: tuple[float, ...]
+    pixels: int
+
+    def to_json(self) -> dict[str, Any]:
+        """What the summary says of it, with the spread over members."""
+        return {
+            "each": list(self.each), "sd": float(np.std(self.each, ddof=1)), "pixels": self.pixels,
+        }  # fmt: skip
+
+
+def porosity_by_member(work: Work, scorer_of: ScorerOf, mapped: float) -> PorosityByMember | None:
     """Porosity of the whole volume as each member alone would map it; asked once.
 
     Parameters
@@ -36,23 +61,24 @@ def porosity_by_member(work: Work, scorer_of: ScorerOf, mapped: float) -> dict[s
 
     Returns
     -------
-    dict or None
-        ``each``, in the order of ``members``: what the members together found, plus what one alone
-        finds more on some places; ``sd`` over them, and the ``pixels`` looked at. None for a single
-        model, and where there is no material at the places.
+    PorosityByMember or None
+        What the members together found, plus what one alone finds more on some places. None for a
+        single model, and where there is no material at the places.
     """
     if len(work.segmenter.members) < 2:
         return None
     if ENTRY not in work.ledger.decided:
-        work.ledger.decide(**{ENTRY: _asked(work, scorer_of(work.plan.precision))})
+        asked = _asked(work, scorer_of(work.plan.precision))
+        work.ledger.decide(**{ENTRY: asked and asdict(asked)})
     decided = work.ledger.decided[ENTRY]
     if decided is None:
         return None
-    each = [min(1.0, max(0.0, mapped + moved)) for moved in decided["moved"]]
-    return {"each": each, "sd": float(np.std(each, ddof=1)), "pixels": decided["pixels"]}
+    found = typed(Moved, decided)
+    each = (min(1.0, max(0.0, mapped + moved)) for moved in found.moved)
+    return PorosityByMember(tuple(each), found.pixels)
 
 
-def _asked(work: Work, scorer: Scorer) -> dict[str, Any] | None:
+def _asked(work: Work, scorer: Scorer) -> Moved | None:
     """How far each member alone moves the porosity of some places."""
     volume, extent = work.corrected, work.plan.extent
     count = int(SHARE * np.prod(volume.shape) / SIDE**2)
@@ -73,4 +99,4 @@ def _asked(work: Work, scorer: Scorer) -> dict[str, Any] | None:
         ]
         moved += np.subtract(pores[1:], pores[0])
         pixels += int(np.count_nonzero(inside))
-    return {"moved": (moved / pixels).tolist(), "pixels": pixels} if pixels else None
+    return Moved(tuple((moved / pixels).tolist()), pixels) if pixels else None

@@ -19,6 +19,7 @@ from fibsem.inference.options import Options
 from fibsem.inference.volume.bands import one_class_bands
 from fibsem.inference.volume.boundary import porosity_per_px_of_boundary, some_slices
 from fibsem.inference.volume.budget import room_of
+from fibsem.inference.volume.entries import Likeness
 from fibsem.inference.volume.executor import Load
 from fibsem.inference.volume.finishing import finish
 from fibsem.inference.volume.labelling import Labelling
@@ -33,14 +34,8 @@ from fibsem.inference.volume.likeness import (
 )
 from fibsem.inference.volume.members import porosity_by_member
 from fibsem.inference.volume.outputs import Outputs
-from fibsem.inference.volume.plan import Planner, ScorerOf, Show
-from fibsem.inference.volume.preflight import (
-    check_apart,
-    check_reach,
-    check_room,
-    check_voxel,
-    forget_lost,
-)
+from fibsem.inference.volume.plan import Planner, Say, ScorerOf, Show
+from fibsem.inference.volume.preflight import check_asked, check_room, forget_lost
 from fibsem.inference.volume.reading import Reading
 from fibsem.inference.volume.summary import describe, porosity_of, write_porosity
 from fibsem.inference.volume.tested import FilmSquares, porosity_by_seed, porosity_interval
@@ -49,6 +44,7 @@ from fibsem.inference.volume.work import Work
 from fibsem.system.files import write_json
 from fibsem.system.identity import Identity
 from fibsem.system.locks import at_work
+from fibsem.system.records import typed
 
 
 def segment_volume(
@@ -120,87 +116,96 @@ def segment_volume(
     started = time.perf_counter()
     stated = stated_nm(voxel_nm, volume.voxel_nm)
     voxel_nm = stated_nm(stated, *(one.voxel_nm for one in trained[:1]))
-    check_voxel(options, voxel_nm, volume.shape)
+    check_asked(volume, folder, options, voxel_nm, load)
     options.check_members(len(segmenter.members))
     segmenter = segmenter.with_views(options.symmetry)
-    check_reach(volume.path, options, load)
-    check_apart(volume, folder)
-    # refused before anything is written
     room = room_of(volume.shape[1:], volume.kept_bytes, segmenter.halo[0], options)
     asked = given_extent(volume.shape, options.valid)
-    key = _key(volume, segmenter, voxel_nm, options, asked)
-    scorer_of = functools.cache(partial(Scorer, segmenter))
-    with at_work(folder):
+    key = _key(volume.signature(), segmenter, voxel_nm, options, asked)
+    scorer_of, show = functools.cache(partial(Scorer, segmenter)), progress or (lambda *_: None)
+    with at_work(folder):  # nothing was written so far
         _check_kind(folder)
         stamps = stamps_of(volume)
         ledger = Ledger.open(folder, key, options, volume)
         volume, asked = witnessed(volume, ledger.read), _as_begun(asked, ledger)
-        outputs = Outputs(
-            folder, volume.shape, voxel_nm, options, segmenter.classes, segmenter.platt
-        )
-        forget_lost(ledger, outputs, say)
-        check_room(volume.shape, folder, options, ledger)
-        show = progress or (lambda *_: None)
-        plan = Planner(volume, segmenter, options, asked, room, scorer_of, say, show).plan(ledger)
-        work = Work(volume, segmenter, options, plan, outputs, ledger)
-        likeness = _likeness(work, stated, trained, say)
+        planner = Planner(volume, segmenter, options, asked, room, scorer_of, say, show)
+        work = _begun(planner, ledger, folder, voxel_nm)
+        _likeness(work, stated, trained, say)  # said before it is labelled
         labelling = Labelling(work, started)
         origin = _provenance(ledger, provenance or {}, labelling.fresh)
-        labelling.run(load, scorer_of, show, say)
-        labelling.measure()  # in case that it is stopped before the end
-        pores = finish(work, show)
-        labelling.measure()
+        pores = _labelled(labelling, load, scorer_of, show, say)
         check_unchanged(volume, stamps, ledger.read)
-        pixels = [plan.extent.pixels(z) for z in range(work.depth)]
-        counts = porosity_of(volume.path, pores, pixels)
         record = {
-            **counts,
-            **_beside(work, counts["porosity"], tested, scorer_of, len(trained)),
+            **_porosities(work, pores, tested, scorer_of, len(trained)),
             **describe(work),
-            "voxel_nm_assumed": assumed_axes(stated, trained),
-            "calibration": _calibration(segmenter, trained),
-            **likeness,
-            "warnings": [*likeness["warnings"], *_bands(work, say)],
+            **_of_training(work, stated, trained, say),
             **origin,
             **ledger.decided["measured"],
         }
-        write_porosity(folder, ledger.slices(), pores, pixels)
+        write_porosity(work, pores)
         write_json(folder / "summary.json", record)
     return record
 
 
-def _beside(
+def _begun(planner: Planner, ledger: Ledger, folder: Path, voxel_nm: VoxelNm) -> Work:
+    """The segmentation with its outputs and its plan; refused where the disk is too small."""
+    volume, segmenter, options = planner.volume, planner.segmenter, planner.options
+    outputs = Outputs(folder, volume.shape, voxel_nm, options, segmenter.classes, segmenter.platt)
+    forget_lost(ledger, outputs, planner.say)
+    check_room(volume.shape, folder, options, ledger)
+    return Work(volume, segmenter, options, planner.plan(ledger), outputs, ledger)
+
+
+def _labelled(
+    labelling: Labelling, load: Load | None, scorer_of: ScorerOf, show: Show, say: Say
+) -> list[int | None]:
+    """Label what is missing and finish it; pore voxels of every slice."""
+    labelling.run(load, scorer_of, show, say)
+    labelling.measure()  # in case that it is stopped before the end
+    pores = finish(labelling.work, show)
+    labelling.measure()
+    return pores
+
+
+def _porosities(
     work: Work,
-    porosity: float,
+    pores: Sequence[int | None],
     tested: Sequence[FilmSquares],
     scorer_of: ScorerOf,
     models: int,
 ) -> dict[str, Any]:
-    """What is told with the porosity of the map: its interval, and what is added to none."""
+    """Porosity of the map, what is told with it, its interval, and what is added to none."""
+    by_map = porosity_of(work.volume.path, pores, work.pixels)
     own = next((film for film in tested if film.is_of(work.volume)), None)
     per_px = porosity_per_px_of_boundary(work)
     reading = (
         Reading.of(work.plan.extent, work.options.valid, work.volume.value_range) if own else None
     )
+    mapped = by_map.porosity
+    alone = porosity_by_member(work, scorer_of, mapped)
     return {
-        **porosity_interval(own, porosity, tested, work.options, per_px, reading, models),
+        **by_map.to_json(),
+        **porosity_interval(own, mapped, tested, work.options, per_px, reading, models),
         "porosity_per_px_of_boundary": per_px,
         "porosity_by_seed": porosity_by_seed(own, tested),
         "sample": own and own.sample,
-        "porosity_by_member": porosity_by_member(work, scorer_of, porosity),
+        "porosity_by_member": alone and alone.to_json(),
     }
 
 
 def _key(
-    volume: Volume,
+    volume: Mapping[str, object],
     segmenter: Segmenter,
     voxel_nm: VoxelNm,
     options: Options,
     asked: Extent | None,
 ) -> dict[str, Any]:
-    """All that the labels follow from; a folder that holds labels of something else is refused."""
+    """All that the labels follow from; a folder that holds labels of something else is refused.
+
+    Of the ``volume`` that is its signature.
+    """
     key = {
-        "volume": volume.signature(),
+        "volume": volume,
         "model": segmenter.identity,
         "voxel_nm": list(voxel_nm),
         **options.key,
@@ -224,11 +229,20 @@ def _as_begun(asked: Extent | None, ledger: Ledger) -> Extent | None:
     return replace(asked, mask=witnessed(asked.mask, digests, OF_MASK))
 
 
-def _calibration(segmenter: Segmenter, trained: Sequence[TrainedOn]) -> dict[str, Any]:
-    """Slope and offset of the probabilities, and the share of solid that they assume."""
-    alone = len(trained) == 1 and segmenter.symmetry == 1
+def _of_training(
+    work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], say: Say
+) -> dict[str, Any]:
+    """What a volume has of the training of its models, and in what it is unlike."""
+    likeness = _likeness(work, stated, trained, say)
+    alone = len(trained) == 1 and work.segmenter.symmetry == 1
+    # slope and offset of the probabilities, and the share of solid that they assume
     share = trained[0].solid_share if alone else None
-    return {**asdict(segmenter.platt), "solid_share": share}
+    return {
+        "voxel_nm_assumed": assumed_axes(stated, trained),
+        "calibration": {**asdict(work.segmenter.platt), "solid_share": share},
+        "grey_distance": likeness.grey_distance,
+        "warnings": [*likeness.warnings, *_bands(work, say)],
+    }
 
 
 def _check_kind(folder: Path) -> None:
@@ -238,9 +252,7 @@ def _check_kind(folder: Path) -> None:
         Identity("segmentation", {}, {}).check(before, folder, remedy="another output")
 
 
-def _likeness(
-    work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], say: Callable[[str], None]
-) -> dict[str, Any]:
+def _likeness(work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], say: Say) -> Likeness:
     """How far a volume is from what the models were trained on, found and said once."""
     ledger = work.ledger
     if "likeness" not in ledger.decided:
@@ -248,7 +260,7 @@ def _likeness(
         for warning in warnings:
             say(f"warning: {warning}")
         ledger.decide(likeness={"grey_distance": far, "warnings": warnings})
-    return dict(ledger.decided["likeness"])
+    return typed(Likeness, ledger.decided["likeness"])
 
 
 def _unlike(
@@ -265,7 +277,7 @@ def _unlike(
     ]  # fmt: skip
 
 
-def _bands(work: Work, say: Callable[[str], None]) -> list[str]:
+def _bands(work: Work, say: Say) -> list[str]:
     """What is said of sides that are one class alone."""
     warnings = list(one_class_bands(some_slices(work)))
     for warning in warnings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,33 @@ from fibsem.inference.volume.entries import SliceRecord
 from fibsem.inference.volume.outputs import left_out_label
 from fibsem.inference.volume.work import Work
 from fibsem.system.files import replace_file
+
+
+@dataclass(frozen=True)
+class MappedPorosity:
+    """Porosity of a volume by its labels.
+
+    Attributes
+    ----------
+    porosity
+        Over the material of the slices that are there.
+    interval
+        95 % over slices.
+    missing
+        Slices that have material and are not there.
+    """
+
+    porosity: float
+    interval: tuple[float, float]
+    missing: tuple[int, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """What the summary says of it."""
+        return {
+            "porosity": self.porosity,
+            "porosity_ci": list(self.interval),
+            "missing": list(self.missing),
+        }
 
 
 def describe(work: Work) -> dict[str, Any]:
@@ -95,10 +123,15 @@ def _material(extent: Extent, valid: str, classes: tuple[int, int]) -> dict[str,
     }
 
 
-def porosity_of(volume: Path, pores: list[int | None], pixels: list[int]) -> dict[str, Any]:
-    """Porosity over the material of the slices that are there, its interval over slices.
+def porosity_of(volume: Path, pores: Sequence[int | None], pixels: Sequence[int]) -> MappedPorosity:
+    """Porosity of a volume whose slices have so many pores, in so many pixels of material.
 
     A slice counts by its material: one that drifted out of sight says little.
+
+    Raises
+    ------
+    UserError
+        If no slice that is there has material.
     """
     with_material = [z for z, count in enumerate(pores) if count is not None and pixels[z]]
     present = [(pores[z] or 0) / pixels[z] for z in with_material]
@@ -108,17 +141,13 @@ def porosity_of(volume: Path, pores: list[int | None], pixels: list[int]) -> dic
             f"a volume must show material, but {volume} shows none; valid=all measures it all."
         )
     missing = [z for z, count in enumerate(pores) if count is None and pixels[z]]
-    return {
-        "porosity": float(np.average(present, weights=weights)),
-        "porosity_ci": list(normal_interval(present, weights)),
-        "missing": missing,
-    }
+    porosity = float(np.average(present, weights=weights))
+    return MappedPorosity(porosity, normal_interval(present, weights), tuple(missing))
 
 
-def write_porosity(
-    folder: Path, slices: list[SliceRecord], pores: list[int | None], pixels: list[int]
-) -> None:
+def write_porosity(work: Work, pores: Sequence[int | None]) -> None:
     """Porosity of every slice's material as CSV, with the mean uncertainty where it was asked."""
+    slices, pixels = work.ledger.slices(), work.pixels
     asked = any(entry.uncertainty is not None for entry in slices)
     rows = ["z,porosity,note" + asked * ",uncertainty"]
     for z, (entry, count) in enumerate(zip(slices, pores, strict=True)):
@@ -130,4 +159,4 @@ def write_porosity(
         if asked:
             row += "," if entry.uncertainty is None else f",{entry.uncertainty:.6f}"
         rows.append(row)
-    replace_file(folder / "porosity.csv", "\n".join(rows) + "\n")
+    replace_file(work.outputs.folder / "porosity.csv", "\n".join(rows) + "\n")

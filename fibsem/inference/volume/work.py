@@ -40,6 +40,11 @@ class Work:
         return self.volume.shape[0]
 
     @property
+    def pixels(self) -> list[int]:
+        """Pixels of material in every slice."""
+        return [self.plan.extent.pixels(z) for z in range(self.depth)]
+
+    @property
     def corrected(self) -> CorrectedVolume:
         """The volume as the networks see it."""
         return CorrectedVolume(self.volume, self.plan.correction, self.plan.extent)

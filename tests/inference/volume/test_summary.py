@@ -15,10 +15,10 @@ def test_the_interval_over_slices_holds_the_porosity_that_it_is_of():
     """Ten slices drifted nearly out of sight, into pores: they say little, and widen little."""
     pixels = [1000] * 40 + [50] * 10
     pores: list[int | None] = [300 + k % 3 for k in range(40)] + [45] * 10
-    record = porosity_of(Path("film"), pores, pixels)
-    low, high = record["porosity_ci"]
-    assert record["porosity"] == pytest.approx(sum(map(int, pores)) / sum(pixels))
-    assert (low + high) / 2 == pytest.approx(record["porosity"])
+    found = porosity_of(Path("film"), pores, pixels)
+    low, high = found.interval
+    assert found.porosity == pytest.approx(sum(map(int, pores)) / sum(pixels))
+    assert (low + high) / 2 == pytest.approx(found.porosity)
     assert low > 0.29
     assert high < 0.32
 
