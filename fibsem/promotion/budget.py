@@ -30,7 +30,7 @@ from fibsem.system.files import read_json
 from fibsem.training.estimate import duration
 from fibsem.training.instead import FEWEST_STEPS, LONG_S
 from fibsem.training.material import Material
-from fibsem.training.plan import Plan, plan_trainings
+from fibsem.training.plan import CutOff, Plan, plan_trainings
 from fibsem.training.probing import probe
 from fibsem.training.results import TrialResult
 
@@ -72,7 +72,7 @@ def plan_promotion(
     return plan_trainings(timed, budget_s, spent_s, dataset.hash, trials=count, instead=instead)
 
 
-def cut_of(plan: Plan, folder: Path) -> dict[str, int]:
+def cut_of(plan: Plan, folder: Path) -> CutOff:
     """Say what a hard budget has cut off of final trainings; see :meth:`Plan.cut_off`.
 
     Those that diverged are left out.

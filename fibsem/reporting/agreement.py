@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
@@ -17,18 +16,11 @@ from fibsem.analysis.metrics import Confusion, pooled
 from fibsem.data.labels import IGNORE
 from fibsem.data.samples import Region
 from fibsem.geometry import Box
+from fibsem.system.summaries.figures import Agreement
 
 
-def agreement(regions: Iterable[Region]) -> dict[str, Any] | None:
-    """Agreement over squares that several people labelled; None where there are none.
-
-    Returns
-    -------
-    dict
-        ``squares`` that several labelled, the ``annotators`` who did, ``miou`` between any two of
-        them over pooled pixels, and ``porosity_difference``, the mean over pairs of masks of how
-        far their porosities are apart.
-    """
+def agreement(regions: Iterable[Region]) -> Agreement | None:
+    """Agreement over squares that several people labelled; None where there are none."""
     places: dict[Box, list[Region]] = defaultdict(list)
     for region in regions:
         places[region.box].append(region)
@@ -37,26 +29,25 @@ def agreement(regions: Iterable[Region]) -> dict[str, Any] | None:
     compared = [one for one in pairs if one.pixels]
     if not compared:
         return None
-    return {
-        "squares": len(several),
-        "annotators": sorted({one.annotator for drawn in several for one in drawn}),
-        "miou": pooled(compared).miou,
-        "porosity_difference": float(
+    return Agreement(
+        annotators=tuple(sorted({one.annotator for drawn in several for one in drawn})),
+        squares=len(several),
+        miou=pooled(compared).miou,
+        porosity_difference=float(
             np.mean([abs(one.porosity - one.label_porosity) for one in compared])
         ),
-    }
+    )
 
 
-def agreement_text(both: dict[str, Any]) -> str:
+def agreement_text(both: Agreement) -> str:
     """Agreement in a line.
 
-    >>> both = {"squares": 4, "annotators": ["A", "B"], "miou": 0.913, "porosity_difference": 0.021}
-    >>> agreement_text(both)
+    >>> agreement_text(Agreement(("A", "B"), squares=4, miou=0.913, porosity_difference=0.021))
     'squares labelled by several (A, B): 4, mIoU 0.913 between them, porosity 2.1 points apart'
     """
     return (
-        f"squares labelled by several ({', '.join(both['annotators'])}): {both['squares']}, "
-        f"mIoU {both['miou']:.3f} between them, porosity {100 * both['porosity_difference']:.1f} "
+        f"squares labelled by several ({', '.join(both.annotators)}): {both.squares}, "
+        f"mIoU {both.miou:.3f} between them, porosity {100 * both.porosity_difference:.1f} "
         "points apart"
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -57,7 +57,7 @@ class Inspection:
         """The record of ``summary.json``; porosity of the labels, its interval over places."""
         samples = {}
         for sample in self.dataset.samples:
-            labelled = self.porosities[sample.name]
+            labelled, people = self.porosities[sample.name], agreement(sample.regions)
             samples[sample.name] = {
                 "shape": list(sample.volume.shape),
                 "dtype": str(sample.volume.dtype),
@@ -72,7 +72,7 @@ class Inspection:
                 "expected_porosity": sample.expected_porosity,
                 "left_out": left_out_shares(sample),
                 "ignored_px": sum(map(left_out, sample.regions)),
-                "agreement": agreement(sample.regions),
+                "agreement": people and {**asdict(people), "annotators": list(people.annotators)},
             }
         return {
             "dataset": self.dataset.name,

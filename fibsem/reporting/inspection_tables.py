@@ -8,6 +8,8 @@ from fibsem.analysis.encoding import cell
 from fibsem.analysis.intervals import FEWEST_SQUARES
 from fibsem.data.split import SPLITS
 from fibsem.reporting.agreement import agreement_text
+from fibsem.system.records import typed
+from fibsem.system.summaries.figures import Agreement
 
 
 def tables(record: dict[str, Any]) -> str:
@@ -40,7 +42,7 @@ def tables(record: dict[str, Any]) -> str:
             interval = "[{:.2f}, {:.2f}]".format(*(100 * value for value in s["porosity_ci"]))
         lines.append(f"| {cell(name)} | {counts} | {share} | {interval} |")
     lines += _few_tested(sum(s["regions"]["test"] for _, s in samples))
-    agreements = [(name, s["agreement"]) for name, s in samples if s["agreement"]]
+    agreements = [(name, typed(Agreement, s["agreement"])) for name, s in samples if s["agreement"]]
     lines += ["" for _ in agreements[:1]]
     lines += [f"{cell(name)}: {cell(agreement_text(some))}" for name, some in agreements]
     return "\n".join(lines) + "\n"

@@ -24,7 +24,9 @@ from fibsem.reporting.page import Picture, Section, Table
 from fibsem.reporting.results import FinishedCommand, Record, Results
 from fibsem.system.file_names import visible
 from fibsem.system.files import known_json
+from fibsem.system.records import typed
 from fibsem.system.summaries import trial_rows
+from fibsem.system.summaries.figures import Agreement
 from fibsem.tracking.lineage import Lineage
 from fibsem.training.objectives import OBJECTIVES
 
@@ -203,13 +205,17 @@ def inspection(result: FinishedCommand) -> Section:
         }
         for name, sample in samples.items()
     ]
+    agreements = [
+        (name, typed(Agreement, sample["agreement"]))
+        for name, sample in samples.items()
+        if sample.get("agreement")
+    ]
     z, y, x = (f"{nm:g}" if nm else "unknown" for nm in result.record["voxel_nm"])
     return Section(
         "Data",
         (f"Voxel size (z, y, x): {z} x {y} x {x} nm.",
          *(f"Look at this: {warning}." for warning in result.record["warnings"]),
-         *(f"{name}: {agreement_text(sample['agreement'])}." for name, sample in samples.items()
-           if sample.get("agreement"))),
+         *(f"{name}: {agreement_text(some)}." for name, some in agreements)),
         items=(
             Table("grey-values", "Grey values in [0, 1]", pd.DataFrame(greys)),
             Table("labels", "Labels, and their porosity with its interval over regions",

@@ -18,7 +18,7 @@ from fibsem.search.rungs import Rung, read_rungs
 from fibsem.search.slots import filled
 from fibsem.system.files import write_json
 from fibsem.training.instead import FEWEST_STEPS
-from fibsem.training.plan import Plan
+from fibsem.training.plan import CutOff, Plan
 from fibsem.training.planned import FILE
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def budget_pace(
     return Pace.of(most_s, left_s, strict=strict, plan=plan, rungs=read_rungs(rungs))
 
 
-def cut_of(plan: Plan, outcomes: Iterable[Outcome]) -> dict[str, int]:
+def cut_of(plan: Plan, outcomes: Iterable[Outcome]) -> CutOff:
     """Say what a hard budget has cut off of a sweep's plan; see :meth:`Plan.cut_off`."""
     latest = {one.slot: one for one in sorted(outcomes, key=lambda one: one.attempt.attempt)}
     ended = [one for one in latest.values() if one.state in ("complete", "pruned", "failed")]

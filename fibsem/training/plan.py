@@ -48,6 +48,14 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class CutOff:
+    """Trainings that a hard budget has left no time for, and those that it ended early."""
+
+    not_begun: int
+    ended_early: int
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a budget pays for.
 
@@ -189,7 +197,7 @@ class Plan:
         disk = "" if self.disk_mib is None else f"; at most {self.disk_mib:.0f} MiB of weights"
         return f"plan: {what}{by}, {epochs} at most, {duration(self.seconds)} in all: {where}{disk}"
 
-    def budget_record(self, used_s: float, cut: Mapping[str, int] | None = None) -> dict[str, Any]:
+    def budget_record(self, used_s: float, cut: CutOff | None = None) -> dict[str, Any]:
         """Given and used time, for the record of a command; an overrun is said.
 
         ``cut`` is what a hard budget has cut off, of :meth:`cut_off`.
@@ -202,9 +210,12 @@ class Plan:
                 "budget_is=hard cuts off what is late"
             )
         used = {"given_s": self.budget_s, "used_s": used_s}
-        return {"plan": self.to_json(), "budget": used if cut is None else {**used, "cut": {**cut}}}
+        return {
+            "plan": self.to_json(),
+            "budget": used if cut is None else {**used, "cut": asdict(cut)},
+        }
 
-    def cut_off(self, epochs: Iterable[int], not_begun: int = 0) -> dict[str, int]:
+    def cut_off(self, epochs: Iterable[int], not_begun: int = 0) -> CutOff:
         """Say what a hard budget has cut off, and give it for the record.
 
         Parameters
@@ -223,7 +234,7 @@ class Plan:
             parts.append(f"{which} ended after {min(early)} of {self.epochs} epochs")
         if parts:
             print(f"budget_is=hard cut off what was late: {', '.join(parts)}")
-        return {"not_begun": not_begun, "ended_early": len(early)}
+        return CutOff(not_begun, len(early))
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "rungs": [list(rung) for rung in self.rungs]}

@@ -26,7 +26,7 @@ from fibsem.promotion.final import final_configuration
 from fibsem.promotion.folder import settle
 from fibsem.promotion.trials import Trial
 from fibsem.system.files import write_json
-from fibsem.training.plan import Plan
+from fibsem.training.plan import CutOff, Plan
 from fibsem.training.planned import planned as plan_kept
 from fibsem.training.probing import Probe
 from fibsem.training.results import Epoch, TrialResult
@@ -218,7 +218,7 @@ def test_what_a_hard_budget_cut_off_of_final_trainings_is_said(tmp_path, capsys)
         history = tuple(Epoch(k, 0.1, 0.4, {"loss": 0.4}, 1.0, 0.1, {}) for k in range(epochs))
         result = TrialResult(name, {"loss": 0.4}, history, 0, 1.5, 20, 9, {})
         write_json(tmp_path / "final" / name / "result.json", result.to_json())
-    assert cut_of(PLAN, tmp_path) == {"not_begun": 0, "ended_early": 1}
+    assert cut_of(PLAN, tmp_path) == CutOff(not_begun=0, ended_early=1)
     said = "budget_is=hard cut off what was late: 1 of 2 ended after 3 of 7 epochs\n"
     assert capsys.readouterr().out == said
 

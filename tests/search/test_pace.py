@@ -9,7 +9,7 @@ from fibsem.search.pace import CUT, Pace, budget_pace, cut_of, settle_filled
 from fibsem.search.rungs import read_rungs
 from fibsem.training.checkpoint import continuation, save, trained_s
 from fibsem.training.learner import Learner
-from fibsem.training.plan import Plan
+from fibsem.training.plan import CutOff, Plan
 from fibsem.training.planned import read_plan
 from fibsem.training.state import TrainingState
 from tests.search.sweeps import epoch, finished, opened
@@ -77,7 +77,7 @@ def test_a_machine_as_fast_as_planned_loses_nothing(halving, capsys):
     slots, limits = work(sweep, machine)
     assert slots == list(range(9))
     assert limits == [None] * 8 + [3.0]  # of eleven seconds eight were used
-    assert cut_of(PLAN, sweep.study.outcomes()) == {"not_begun": 0, "ended_early": 0}
+    assert cut_of(PLAN, sweep.study.outcomes()) == CutOff(not_begun=0, ended_early=0)
     assert "cut off" not in capsys.readouterr().out
 
 
@@ -91,7 +91,7 @@ def test_a_slow_machine_costs_trainings_of_the_first_rung_and_not_the_model(halv
     assert sweep.summary(0)["trials"] == {"complete": 1, "pruned": 4, "failed": 0}
     reasons = {one.slot: one.reason for one in sweep.study.outcomes()}
     assert [slot for slot, reason in reasons.items() if reason == CUT] == [3, 4, 5, 7]
-    assert cut_of(PLAN, sweep.study.outcomes()) == {"not_begun": 4, "ended_early": 0}
+    assert cut_of(PLAN, sweep.study.outcomes()) == CutOff(not_begun=4, ended_early=0)
     said = "budget_is=hard cut off what was late: 4 of 9 trainings were not begun"
     assert said in capsys.readouterr().out
     assert work(sweep, machine) == ([], [])  # the time is used up
@@ -101,7 +101,7 @@ def test_a_training_that_ends_early_is_said(halving, capsys):
     machine = Machine(2.4)
     sweep = halving(machine)
     work(sweep, machine)
-    assert cut_of(PLAN, sweep.study.outcomes()) == {"not_begun": 4, "ended_early": 1}
+    assert cut_of(PLAN, sweep.study.outcomes()) == CutOff(not_begun=4, ended_early=1)
     assert "1 of 9 ended after 3 of 4 epochs" in capsys.readouterr().out
 
 

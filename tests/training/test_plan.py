@@ -15,6 +15,7 @@ from fibsem.system.identity import Identity
 from fibsem.training.plan import (
     FEWEST_STEPS,
     MOST_EPOCHS,
+    CutOff,
     Plan,
     forecast,
     plan_trainings,
@@ -207,8 +208,9 @@ def test_an_overrun_is_said(capsys):
 )  # fmt: skip
 def test_what_a_hard_budget_cut_off_is_said(capsys, trials, epochs, not_begun, said):
     cut = replace(PLAN, trials=trials).cut_off(epochs, not_begun)
-    assert cut == {"not_begun": not_begun, "ended_early": epochs.count(1)}
-    assert PLAN.budget_record(62.0, cut)["budget"]["cut"] == cut
+    assert cut == CutOff(not_begun, ended_early=epochs.count(1))
+    record = PLAN.budget_record(62.0, cut)["budget"]["cut"]
+    assert record == {"not_begun": not_begun, "ended_early": epochs.count(1)}
     told = capsys.readouterr().out.strip()
     assert told == (said and f"budget_is=hard cut off what was late: {said}")
 

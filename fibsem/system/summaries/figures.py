@@ -67,7 +67,17 @@ class Seeds:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far those who labelled the same squares agree."""
+    """How far those who labelled the same squares agree.
+
+    Attributes
+    ----------
+    annotators, squares
+        Who labelled, and what several of them did.
+    miou
+        Between any two of them, over pooled pixels.
+    porosity_difference
+        Mean over pairs of masks of how far their porosities are apart.
+    """
 
     annotators: tuple[str, ...]
     squares: int
