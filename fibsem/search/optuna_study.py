@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,9 @@ from fibsem.search.samplers import make_pruner, make_sampler
 from fibsem.search.slots import (
     Attempt,
     Cause,
+    End,
     Opening,
-    end_of,
+    TrialRecord,
     next_attempt,
     opened_before,
     slots_needed,
@@ -197,13 +199,13 @@ class OptunaStudy:
     def beat(self, attempt: Attempt, beat: Beat) -> None:
         self.trials.note(attempt.number, "beat", beat.text())
 
-    def complete(self, attempt: Attempt, objectives: list[float], record: dict[str, Any]) -> None:
+    def complete(self, attempt: Attempt, objectives: list[float], record: TrialRecord) -> None:
         self._publish(attempt, TrialState.COMPLETE, record, objectives)
 
-    def prune(self, attempt: Attempt, record: dict[str, Any]) -> None:
+    def prune(self, attempt: Attempt, record: TrialRecord) -> None:
         self._publish(attempt, TrialState.PRUNED, record)
 
-    def diverge(self, attempt: Attempt, reason: str, record: dict[str, Any]) -> None:
+    def diverge(self, attempt: Attempt, reason: str, record: TrialRecord) -> None:
         # pruned without a value: what samplers take for worse than all that was completed
         self._publish(attempt, TrialState.PRUNED, {**record, "reason": reason}, valued=False)
 
@@ -211,7 +213,7 @@ class OptunaStudy:
         self,
         attempt: Attempt,
         state: TrialState,
-        record: dict[str, Any],
+        record: TrialRecord,
         values: list[float] | None = None,
         *,
         valued: bool = True,
@@ -232,7 +234,7 @@ class OptunaStudy:
         self._running.pop(attempt.number, None)
 
     def fail(self, attempt: Attempt, reason: str, cause: Cause, *, final: bool = False) -> bool:
-        end = {**end_of(attempt, cause, final), "reason": reason}
+        end = {**asdict(End.of(attempt, cause, final)), "reason": reason}
         try:
             self.trials.note(attempt.number, "end", end)
             self.trials.tell(attempt.number, TrialState.FAIL)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from fibsem.search.slots import Attempt, Cause, State
+from fibsem.search.slots import Attempt, Cause, State, TrialRecord
 from fibsem.search.space import Values
 from fibsem.tracking import names
 
@@ -32,7 +30,7 @@ class Outcome:
     attempt: Attempt
     reason: str = ""
     objectives: tuple[float, ...] | None = None
-    record: Mapping[str, Any] = field(default_factory=dict)
+    record: TrialRecord = field(default_factory=lambda: TrialRecord())
     started: float | None = None
     ended: float | None = None
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict
 
 from fibsem.search.owner import Beat
 from fibsem.search.space import Values
@@ -142,14 +142,30 @@ def next_attempt(failed: Attempt, retries: int) -> Opening | None:
     )
 
 
-def end_of(attempt: Attempt, cause: Cause, final: bool) -> dict[str, Any]:
-    """What is stored of an attempt that ended without a result."""
-    return {
-        "strikes": attempt.strikes + (cause != "let_go"),
-        "failures": attempt.failures + (cause == "own"),
-        "final": final,
-        "cause": cause,
-    }
+@dataclass(frozen=True)
+class End:
+    """What is stored of an attempt that ended without a result.
+
+    Attributes
+    ----------
+    strikes, failures
+        Those of the attempt, with itself: failures are of its own training.
+    final
+        Whether there is no other attempt at its slot.
+    cause
+        Who ended it.
+    """
+
+    strikes: int
+    failures: int
+    final: bool
+    cause: Cause
+
+    @classmethod
+    def of(cls, attempt: Attempt, cause: Cause, final: bool) -> End:
+        """The end of an attempt; one that was let go has no strike for it."""
+        strikes = attempt.strikes + (cause != "let_go")
+        return cls(strikes, attempt.failures + (cause == "own"), final, cause)
 
 
 def predecessors(attempt: Attempt, attempts: Iterable[Attempt]) -> list[Attempt]:
@@ -176,6 +192,24 @@ def opened_before(attempt: Attempt, attempts: Iterable[Attempt]) -> bool:
     )
 
 
+class TrialRecord(TypedDict, total=False):
+    """What a study keeps of a training, as a storage has it; of one that was not finished less.
+
+    Those of :class:`~fibsem.training.results.TrialResult` by its names; ``beyond``, by how much it
+    is beyond each bound of ``search.constraints``, and the ``reason`` that follows.
+    """
+
+    run_id: str | None
+    val: dict[str, float]
+    val_all: dict[str, float] | None
+    cost: dict[str, Any] | None
+    epochs: int
+    train_seconds: float
+    parameters: int
+    beyond: dict[str, float]
+    reason: str
+
+
 class Study(Protocol):
     """What a search backend does for a sweep.
 
@@ -198,13 +232,13 @@ class Study(Protocol):
     def beat(self, attempt: Attempt, beat: Beat) -> None:
         """Say that the process of an attempt is alive, and how far it has come."""
 
-    def complete(self, attempt: Attempt, objectives: list[float], record: dict[str, Any]) -> None:
+    def complete(self, attempt: Attempt, objectives: list[float], record: TrialRecord) -> None:
         """Fill the slot of an attempt with its values."""
 
-    def prune(self, attempt: Attempt, record: dict[str, Any]) -> None:
+    def prune(self, attempt: Attempt, record: TrialRecord) -> None:
         """Fill the slot with a trial that was not worth finishing."""
 
-    def diverge(self, attempt: Attempt, reason: str, record: dict[str, Any]) -> None:
+    def diverge(self, attempt: Attempt, reason: str, record: TrialRecord) -> None:
         """Tell the sampler that these hyperparameters came to no result; that is news of them."""
 
     def fail(self, attempt: Attempt, reason: str, cause: Cause, *, final: bool = False) -> bool:

@@ -12,8 +12,9 @@ checkpoint of the one that it continues.
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from keras_tuner.engine import trial as kt_trial
 from keras_tuner.engine.oracle import Oracle
@@ -22,7 +23,16 @@ from fibsem.config import SearchConfig
 from fibsem.errors import LostError, UserError
 from fibsem.search.outcomes import Outcome
 from fibsem.search.owner import Beat, Observer, Owner
-from fibsem.search.slots import Attempt, Cause, Opening, end_of, next_attempt, slots_needed, to_open
+from fibsem.search.slots import (
+    Attempt,
+    Cause,
+    End,
+    Opening,
+    TrialRecord,
+    next_attempt,
+    slots_needed,
+    to_open,
+)
 from fibsem.search.space import Space
 from fibsem.search.tuner_file import Kept, StudyFile
 from fibsem.search.tuner_oracle import draw, make_oracle, values_of
@@ -143,7 +153,7 @@ class TunerStudy:
         self._ours(attempt).beat = beat.text()
         self.file.save()
 
-    def complete(self, attempt: Attempt, objectives: list[float], record: dict[str, Any]) -> None:
+    def complete(self, attempt: Attempt, objectives: list[float], record: TrialRecord) -> None:
         kept = self._ours(attempt, "complete")
         if kept.state == "complete":
             return
@@ -163,10 +173,10 @@ class TunerStudy:
                 trial.status = COMPLETED
                 self.oracle.score_trial(trial)
 
-    def prune(self, attempt: Attempt, record: dict[str, Any]) -> None:
+    def prune(self, attempt: Attempt, record: TrialRecord) -> None:
         raise AssertionError("there are no pruners in this backend")
 
-    def diverge(self, attempt: Attempt, reason: str, record: dict[str, Any]) -> None:
+    def diverge(self, attempt: Attempt, reason: str, record: TrialRecord) -> None:
         kept = self._ours(attempt, "pruned")
         if kept.state == "pruned":
             return
@@ -194,7 +204,7 @@ class TunerStudy:
         kept = self.file.kept[attempt.number]
         if kept.state != "running":  # another process gave it up first
             return True
-        for key, value in end_of(attempt, cause, final).items():
+        for key, value in asdict(End.of(attempt, cause, final)).items():
             setattr(kept, key, value)
         kept.reason, kept.own_failure = reason, cause == "own"
         following = next_attempt(_attempt(kept), self.search.retries)
@@ -265,4 +275,11 @@ def _attempt(kept: Kept) -> Attempt:
 
 def _outcome(kept: Kept) -> Outcome:
     objectives = None if kept.objectives is None else tuple(kept.objectives)
-    return Outcome(_attempt(kept), kept.reason, objectives, kept.record, kept.started, kept.ended)
+    return Outcome(
+        _attempt(kept),
+        kept.reason,
+        objectives,
+        cast(TrialRecord, kept.record),
+        kept.started,
+        kept.ended,
+    )

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import keras
 
@@ -23,7 +23,7 @@ from fibsem.search.keeping import inherit, tidy
 from fibsem.search.owner import Heart
 from fibsem.search.pace import CUT
 from fibsem.search.publishing import publish, run_of
-from fibsem.search.slots import Attempt, Cause, filled
+from fibsem.search.slots import Attempt, Cause, TrialRecord, filled
 from fibsem.system import pulse
 from fibsem.system.files import replace_file
 from fibsem.system.interrupts import uninterrupted
@@ -197,20 +197,21 @@ class Worker:
         except TrialFailedError as failure:
             self._failed(held, failure)
         else:
-            record = result.to_json()
-            kept = {key: record[key] for key in KEPT}
-            self.study.complete(attempt, values, {**kept, **self._beyond(result)})
+            self.study.complete(attempt, values, self._kept(result))
             tidy(self.sweep)
 
-    def _beyond(self, result: TrialResult) -> dict[str, Any]:
-        """By how much a training is beyond each bound of ``search.constraints``, where it is."""
+    def _kept(self, result: TrialResult) -> TrialRecord:
+        """What the study keeps of a training; by how much it is beyond each bound, where it is."""
+        record = result.to_json()
         figures = {goal: goal.of(result.groups) for goal in self.sweep.bounds}
         beyond = {g.key: g.beyond(figures[g], bound) for g, bound in self.sweep.bounds.items()}
         worse = [f"{g.key} is {figures[g]:.6g}" for g in figures if beyond[g.key] > 0]
-        return {
-            **({"beyond": beyond} if beyond else {}),
-            **({"reason": f"beyond search.constraints: {', '.join(worse)}"} if worse else {}),
-        }
+        kept = cast(TrialRecord, {key: record[key] for key in KEPT})
+        if beyond:
+            kept["beyond"] = beyond
+        if worse:
+            kept["reason"] = f"beyond search.constraints: {', '.join(worse)}"
+        return kept
 
     def _heart(self, held: Held) -> Heart:
         def stalled(reason: str) -> TrialFailedError:
@@ -241,7 +242,7 @@ class Worker:
         cause: Cause = "own" if failure.own else "ended"
         folder = self.trials / held.attempt.place
         if failure.diverged:
-            record = {"epochs": held.epochs, "run_id": run_of(folder)}
+            record: TrialRecord = {"epochs": held.epochs, "run_id": run_of(folder)}
             self.study.diverge(held.attempt, failure.reason, record)
         else:
             self.study.fail(held.attempt, failure.reason, cause, final=failure.final)
