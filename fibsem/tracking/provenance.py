@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
+from fibsem.inference.volume.entries import Provenance
 from fibsem.tracking.bundle import Bundle
 
 
 def provenance(
     models: Sequence[tuple[str, Bundle]], *, code: str, command: str | None
-) -> dict[str, Any]:
+) -> Provenance:
     """What the summary of a segmentation says of its origin.
 
     Parameters
@@ -20,10 +20,10 @@ def provenance(
     code, command
         Code version and command line of the run that segments.
     """
-    return {
-        "weights": [name for name, _ in models],
-        "versions": [bundle.version for _, bundle in models],
-        "lineage": [bundle.lineage.to_json() for _, bundle in models],
-        "code": code,
-        "command": command,
-    }
+    return Provenance(
+        weights=tuple(name for name, _ in models),
+        versions=tuple(bundle.version for _, bundle in models),
+        lineage=tuple(bundle.lineage.to_json() for _, bundle in models),
+        code=code,
+        command=command,
+    )

@@ -50,7 +50,7 @@ def summary(*bundles, code="0.1.0+37a2faa", command=SEGMENT):
     """The summary of a segmentation by (weights, version, audit) bundles."""
     models = [(name, Bundle(None, (None,) * 3, audit, at)) for name, at, audit in bundles]
     told = provenance(models, code=code, command=command)
-    return {**OLDER, "volume_hash": "e16a66b884f5", **told}
+    return {**OLDER, "volume_hash": "e16a66b884f5", **told.to_json()}
 
 
 def written(folder, record):

@@ -12,6 +12,7 @@ from fibsem.geometry import Triple
 from fibsem.inference.model.predict import Mode
 from fibsem.inference.options import Precision
 from fibsem.inference.tiling.tiles import Tiling
+from fibsem.inference.volume.checks import Certificate
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,17 @@ Entry = (
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where the labels come from."""
+    """Where the labels come from; older ones know less.
+
+    Attributes
+    ----------
+    lineage, weights, versions
+        Of every model: where it comes from, how it was named, its registered version.
+    code, command
+        Code version and command line of the run that labelled.
+    earlier_code
+        Versions that labelled the slabs before.
+    """
 
     lineage: tuple[dict[str, Any], ...] = ()
     weights: tuple[str, ...] = ()
@@ -58,6 +69,17 @@ class Provenance:
     code: str | None = None
     command: str | None = None
     earlier_code: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """What ledger and summary say of it; earlier code is told where there is some."""
+        return {
+            "weights": list(self.weights),
+            "versions": list(self.versions),
+            "lineage": list(self.lineage),
+            "code": self.code,
+            "command": self.command,
+            **({"earlier_code": list(self.earlier_code)} if self.earlier_code else {}),
+        }
 
 
 @dataclass(frozen=True)
@@ -91,7 +113,7 @@ class Planned:
     correction: Correction
     precision: Precision
     changed: float | None
-    certificate: dict[str, Any] | None
+    certificate: Certificate | None
     extent: Left | None = None
     mode: Mode | None = None
     tiling: Tiling | None = None

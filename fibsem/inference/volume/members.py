@@ -73,9 +73,9 @@ def porosity_by_member(work: Work, scorer_of: ScorerOf, mapped: float) -> Porosi
     decided = work.ledger.decided[ENTRY]
     if decided is None:
         return None
-    found = typed(Moved, decided)
-    each = (min(1.0, max(0.0, mapped + moved)) for moved in found.moved)
-    return PorosityByMember(tuple(each), found.pixels)
+    alone = typed(Moved, decided)
+    each = (min(1.0, max(0.0, mapped + moved)) for moved in alone.moved)
+    return PorosityByMember(tuple(each), alone.pixels)
 
 
 def _asked(work: Work, scorer: Scorer) -> Moved | None:

@@ -22,8 +22,9 @@ from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options, Precision
 from fibsem.inference.tiling.tiles import Room, Tiling
 from fibsem.inference.tiling.tuning import tiling_of
-from fibsem.inference.volume.checks import MOST_CHANGED, certify, share_changed
+from fibsem.inference.volume.checks import MOST_CHANGED, Certificate, certify, share_changed
 from fibsem.inference.volume.ledger import Ledger
+from fibsem.system.records import typed
 
 #: Voxels from which on a run is long, and certified first.
 LONG = 20_000_000
@@ -47,7 +48,7 @@ class SegmentationPlan:
     precision, changed
         Of the networks; share of labels that bfloat16 would change, where it was asked for.
     certificate
-        Record of :class:`~fibsem.inference.volume.checks.Certificate`; None where none was made.
+        That two ways to the probabilities agree on this volume; None where none was made.
     extent
         What of the volume is material.
     mode
@@ -59,7 +60,7 @@ class SegmentationPlan:
     correction: Correction
     precision: Precision
     changed: float | None
-    certificate: dict[str, Any] | None
+    certificate: Certificate | None
     extent: Extent
     mode: Mode
     tiling: Tiling
@@ -71,7 +72,7 @@ class SegmentationPlan:
             "correction": self.correction.to_json(),
             "precision": self.precision,
             "changed": self.changed,
-            "certificate": self.certificate,
+            "certificate": self.certificate and self.certificate.to_json(),
             "extent": self.extent.to_json(),
             "mode": self.mode,
             "tiling": asdict(self.tiling),
@@ -148,11 +149,10 @@ class Planner:
         scorer = self.scorer_of(precision)
         return scorer.mode, tiling_of(scorer, self.volume.shape, self.room)
 
-    def _certificate(self, corrected: CorrectedVolume) -> dict[str, Any] | None:
-        """What `certify` finds in float32, as ledger and summary keep it."""
+    def _certificate(self, corrected: CorrectedVolume) -> Certificate | None:
+        """What `certify` finds in float32."""
         _, tiling = self._tiles("float32")
-        certificate = certify(corrected, self.scorer_of("float32"), tiling)
-        return certificate.to_json() if certificate else None
+        return certify(corrected, self.scorer_of("float32"), tiling)
 
     def _completed(self, record: Mapping[str, Any]) -> SegmentationPlan:
         """The plan that was made; with the certificate and the tiles that are asked for now."""
@@ -171,12 +171,13 @@ class Planner:
         """Read what `to_json` of a plan gave; an older one left nothing out, and names no tiles."""
         asked = self.asked or Extent(self.volume.shape)
         parts = record.get("extent", asked.to_json())
-        precision = record["precision"]
+        precision, made = record["precision"], record["certificate"]
+        certificate = made and typed(Certificate, made)
         if record.get("room") == asdict(self.room):
             mode, tiling = record["mode"], Tiling.from_json(record["tiling"])
         else:  # other memory or other tiles are asked for
             mode, tiling = self._tiles(precision)
         return SegmentationPlan(
             Correction.from_json(record["correction"]), precision, record["changed"],
-            record["certificate"], asked.with_parts(parts), mode, tiling, self.room,
+            certificate, asked.with_parts(parts), mode, tiling, self.room,
         )  # fmt: skip

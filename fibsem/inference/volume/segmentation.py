@@ -19,7 +19,7 @@ from fibsem.inference.options import Options
 from fibsem.inference.volume.bands import one_class_bands
 from fibsem.inference.volume.boundary import porosity_per_px_of_boundary, some_slices
 from fibsem.inference.volume.budget import room_of
-from fibsem.inference.volume.entries import Likeness
+from fibsem.inference.volume.entries import Likeness, Provenance
 from fibsem.inference.volume.executor import Load
 from fibsem.inference.volume.finishing import finish
 from fibsem.inference.volume.labelling import Labelling
@@ -55,7 +55,7 @@ def segment_volume(
     *,
     voxel_nm: VoxelNm = (None, None, None),
     load: Load | None = None,
-    provenance: Mapping[str, Any] | None = None,
+    provenance: Provenance | None = None,
     trained: Sequence[TrainedOn] = (),
     tested: Sequence[FilmSquares] = (),
     progress: Show | None = None,
@@ -79,7 +79,7 @@ def segment_volume(
     load
         Gives the segmenter in another process; needed for workers.
     provenance
-        What the summary says of the models' origin and of the run, with its ``code`` version.
+        What the summary says of the models' origin and of the run.
     trained
         What each model was trained on; what differs in this volume is said.
     tested
@@ -132,7 +132,7 @@ def segment_volume(
         work = _begun(planner, ledger, folder, voxel_nm)
         _likeness(work, stated, trained, say)  # said before it is labelled
         labelling = Labelling(work, started)
-        origin = _provenance(ledger, provenance or {}, labelling.fresh)
+        origin = _provenance(ledger, provenance, labelling.fresh)
         pores = _labelled(labelling, load, scorer_of, show, say)
         check_unchanged(volume, stamps, ledger.read)
         record = {
@@ -285,7 +285,7 @@ def _bands(work: Work, say: Say) -> list[str]:
     return warnings
 
 
-def _provenance(ledger: Ledger, given: Mapping[str, Any], fresh: int) -> dict[str, Any]:
+def _provenance(ledger: Ledger, given: Provenance | None, fresh: int) -> dict[str, Any]:
     """The origin of the labels: a start that finds them finished does not count.
 
     Where another version of the code labelled the earlier slabs, ``earlier_code`` names it.
@@ -294,7 +294,11 @@ def _provenance(ledger: Ledger, given: Mapping[str, Any], fresh: int) -> dict[st
     if before and not fresh:
         return dict(before)
     codes = [*before.get("earlier_code", []), before.get("code")]
-    earlier = [code for code in dict.fromkeys(codes) if code not in (None, given.get("code"))]
-    now = {**given, **({"earlier_code": earlier} if earlier else {})}
+    code = given and given.code
+    earlier = tuple(one for one in dict.fromkeys(codes) if one not in (None, code))
+    if given is None:
+        now = {"earlier_code": list(earlier)} if earlier else {}
+    else:
+        now = replace(given, earlier_code=earlier).to_json()
     ledger.decide(provenance=now)
     return now

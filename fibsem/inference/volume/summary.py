@@ -100,7 +100,7 @@ def _of_models(work: Work) -> dict[str, Any]:
         "precision": plan.precision,
         "precision_asked": work.options.precision,
         "labels_changed_by_bfloat16": plan.changed,
-        "certificate": plan.certificate,
+        "certificate": plan.certificate and plan.certificate.to_json(),
         "correction": plan.correction.to_json(),
     }
 

@@ -10,6 +10,7 @@ from fibsem.data.volumes import ArrayVolume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.options import Options
+from fibsem.inference.volume.entries import Provenance
 from fibsem.inference.volume.segmentation import segment_volume
 from tests.conftest import CutOffError
 from tests.inference.volume.conftest import SHAPE, labels_in
@@ -129,7 +130,7 @@ def test_the_summary_tells_which_code_labelled_the_slabs(volume, segmenter, tmp_
             raise StoppedError
 
     def made(code, progress=None):
-        provenance = {"code": code, "command": f"command of {code}", "weights": ["a"]}
+        provenance = Provenance(code=code, command=f"command of {code}", weights=("a",))
         return segment_volume(
             volume, segmenter, tmp_path, Options(slab=1), provenance=provenance, progress=progress
         )
