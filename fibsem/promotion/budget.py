@@ -30,7 +30,8 @@ from fibsem.system.files import read_json
 from fibsem.training.estimate import duration
 from fibsem.training.instead import FEWEST_STEPS, LONG_S
 from fibsem.training.material import Material
-from fibsem.training.plan import CutOff, Plan, plan_trainings
+from fibsem.training.plan import CutOff, Plan
+from fibsem.training.planning import plan_trainings
 from fibsem.training.probing import probe
 from fibsem.training.results import TrialResult
 

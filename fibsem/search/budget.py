@@ -20,7 +20,8 @@ from fibsem.search.shares import probe_at_once
 from fibsem.search.space import Space, Values
 from fibsem.training.datasets import obtain
 from fibsem.training.material import Material
-from fibsem.training.plan import VALIDATING, Plan, plan_trainings
+from fibsem.training.plan import Plan
+from fibsem.training.planning import VALIDATING, plan_trainings
 from fibsem.training.probing import Probe, probe
 
 #: Networks of the space that are timed: one for so many seconds of the budget, and at most.
