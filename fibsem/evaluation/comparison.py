@@ -79,8 +79,8 @@ def write_tables(cells: dict[Path, Record], folder: Path) -> list[Path]:
         "5.1-comparison": tables.comparison(records),
     }
     for split in ("train", "val"):
-        counts = best_run.scores.balanced[split]["confusion"]
-        made[f"4.9-confusion-{split}"] = tables.confusion(counts)
+        counted = best_run.scores.balanced[split].confusion
+        made[f"4.9-confusion-{split}"] = tables.confusion(counted.counts)
     files: list[Path] = []
     for name, table in made.items():
         if len(table):

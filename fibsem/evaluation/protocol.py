@@ -159,7 +159,7 @@ def _metrics(seed: SeedScores) -> dict[str, float]:
     """Figures of a seed by their names in MLflow."""
     metrics = {names.COST_OF_PROMOTED: seed.scores.seconds_per_gigapixel}
     for split in SPLITS:
-        metrics |= names.grouped(split, seed.scores.figures(split))
+        metrics |= names.grouped(split, seed.scores.balanced[split].figures)
     return metrics
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
+from fibsem.analysis.metrics import Confusion
 from fibsem.analysis.postprocessing import PostProcessing, SearchGrid, reaching, search
 from fibsem.data.split import SPLITS, Split
 from fibsem.errors import UserError
@@ -16,7 +17,7 @@ from fibsem.inference.model.cost import seconds_per_gigapixel
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models import Model
 from fibsem.system.files import read_json
-from fibsem.system.records import typed
+from fibsem.system.records import WrittenAs, typed
 from fibsem.training.estimating import estimate
 from fibsem.training.material import Material
 from fibsem.training.results import Epoch, TrialResult
@@ -31,13 +32,49 @@ THRESHOLDS = SearchGrid((0.0,), reaching(np.linspace(0.02, 0.98, 97).tolist()))
 
 
 @dataclass(frozen=True)
+class BalancedScores:
+    """What a model reaches on the fixed balanced sample of a split.
+
+    Attributes
+    ----------
+    figures
+        MIoU, accuracy and loss, and what else is told of the same pixels.
+    confusion
+        The matrix of them.
+    """
+
+    figures: dict[str, float]
+    confusion: Confusion
+
+    @classmethod
+    def of(cls, material: Material, model: Model, split: Split) -> BalancedScores:
+        """A trained model on a split."""
+        scored = estimate(material, model, split)
+        return cls(scored.balanced, scored.confusion)
+
+    def to_json(self) -> dict[str, Any]:
+        """The record that is stored: the matrix among the figures."""
+        return {**self.figures, "confusion": self.confusion.counts}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> BalancedScores:
+        """Read what :meth:`to_json` made."""
+        figures = {key: value for key, value in record.items() if key != "confusion"}
+        return cls(figures, typed(Confusion, {"counts": record.get("confusion")}))
+
+
+#: As it is stored.
+WrittenBalanced = Annotated[BalancedScores, WrittenAs(dict[str, Any], BalancedScores.from_json)]
+
+
+@dataclass(frozen=True)
 class ModelScores:
     """Every figure of one trained model.
 
     Attributes
     ----------
     balanced
-        MIoU, accuracy, loss and ``confusion`` matrix on the fixed balanced sample, by split.
+        On the fixed balanced sample, by split.
     threshold
         The best one on the labelled validation pixels.
     squares
@@ -46,14 +83,10 @@ class ModelScores:
         Of the model alone, from a timed block.
     """
 
-    balanced: Mapping[str, dict[str, Any]]
+    balanced: Mapping[str, WrittenBalanced]
     threshold: float
     squares: tuple[SquareCounts, ...]
     seconds_per_gigapixel: float
-
-    def figures(self, split: str) -> dict[str, float]:
-        """On the balanced sample of a split, without the confusion matrix."""
-        return {key: value for key, value in self.balanced[split].items() if key != "confusion"}
 
 
 @dataclass(frozen=True)
@@ -93,7 +126,7 @@ class SeedScores:
             "seed": self.seed,
             "run_id": self.run_id,
             **self.figures,
-            "balanced": self.scores.balanced,
+            "balanced": {split: one.to_json() for split, one in self.scores.balanced.items()},
             "squares": [square.to_json() for square in self.scores.squares],
             "history": [asdict(epoch) for epoch in self.history],
         }
@@ -123,16 +156,11 @@ def score_model(material: Material, model: Model, patch_limit: int, folder: Path
             scored = scored_squares(material, scorer, split)
             squares += [square_counts(region, square, chosen) for region, square in scored]
     return ModelScores(
-        {split: _balanced(material, model, split) for split in SPLITS},
+        {split: BalancedScores.of(material, model, split) for split in SPLITS},
         chosen.threshold,
         tuple(squares),
         seconds_per_gigapixel(scorer),
     )
-
-
-def _balanced(material: Material, model: Model, split: Split) -> dict[str, Any]:
-    scored = estimate(material, model, split)
-    return {**scored.balanced, "confusion": scored.confusion.counts}
 
 
 def pixels_of(material: Material, split: Split) -> int:

@@ -43,7 +43,7 @@ def summarise(seeds: Sequence[SeedScores]) -> dict[str, Any]:
 def _groups(seeds: Sequence[SeedScores]) -> dict[str, list[Figures]]:
     """Figures of every seed, by group: of balanced pixels, and of all where all have them."""
     figures: dict[str, list[Figures]] = {
-        split: [seed.scores.figures(split) for seed in seeds] for split in SPLITS
+        split: [seed.scores.balanced[split].figures for seed in seeds] for split in SPLITS
     }
     for split in SPLITS:
         for kind, name in KINDS.items():
@@ -69,7 +69,7 @@ def _of_sample(seeds: Sequence[SeedScores], sample: str) -> dict[str, Spreads]:
 def _run(seed: SeedScores) -> dict[str, Any]:
     """What the summary says of one seed."""
     run: dict[str, Any] = {"seed": seed.seed, "run_id": seed.run_id, **seed.figures}
-    return run | {split: seed.scores.figures(split) for split in SPLITS}
+    return run | {split: seed.scores.balanced[split].figures for split in SPLITS}
 
 
 def _spreads(values: Sequence[Figures]) -> Spreads:

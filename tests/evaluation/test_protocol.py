@@ -50,7 +50,7 @@ def test_summary_has_mean_and_spread_over_seeds(evaluated):
     root, _ = evaluated
     record = json.loads((root / "2dcnn" / "summary.json").read_text())
     runs = list(read_seeds(root / "2dcnn"))
-    values = [run.scores.balanced["test"]["miou"] for run in runs]
+    values = [run.scores.balanced["test"].figures["miou"] for run in runs]
     assert [run["seed"] for run in record["runs"]] == [0, 1]
     assert record["test"]["miou"]["mean"] == pytest.approx(np.mean(values))
     assert record["test"]["miou"]["std"] == pytest.approx(np.std(values, ddof=1))
@@ -71,7 +71,7 @@ def test_figures_by_square_add_up_to_the_plain_scores(evaluated, material):
     expected = score_all(mine, BlockScorer(mine.config.spec, model), "test")
     assert pooled(confusions(run.scores.squares, "test", HALF)).record()["miou"] == expected["miou"]
     balanced = estimate(mine, model, "test").balanced
-    assert run.scores.balanced["test"]["loss"] == pytest.approx(balanced["loss"], abs=1e-6)
+    assert run.scores.balanced["test"].figures["loss"] == pytest.approx(balanced["loss"], abs=1e-6)
 
 
 def test_a_finished_cell_is_not_run_again(evaluated, capsys):
@@ -137,8 +137,8 @@ def test_the_page_of_a_seed_shows_the_figures_of_its_scores_logged_once(evaluate
             evaluate.main(trees["2dcnn"])
         for run in read_seeds(root / "2dcnn"):
             shown = tracking.client.get_run(run.run_id).data.metrics
-            assert shown["train/loss"] == run.scores.balanced["train"]["loss"]
-            assert shown["val/miou"] == run.scores.balanced["val"]["miou"]
+            assert shown["train/loss"] == run.scores.balanced["train"].figures["loss"]
+            assert shown["val/miou"] == run.scores.balanced["val"].figures["miou"]
             logged = tracking.client.get_metric_history(run.run_id, "test/miou")
             assert len(logged) == 1
 
