@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 import keras_tuner
 from keras_tuner.engine.trial import Trial
@@ -64,7 +63,7 @@ def _hyperparameters(space: Space) -> keras_tuner.HyperParameters:
     return hp
 
 
-def values_of(space: Space, drawn: dict[str, Any]) -> Values:
+def values_of(space: Space, drawn: Values) -> Values:
     """Hyperparameters by key, of the axes that exist; epochs where Hyperband sets them."""
     values: Values = {}
     for key, axis in space.axes.items():

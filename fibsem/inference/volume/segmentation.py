@@ -187,7 +187,7 @@ def _porosities(
         **by_map.to_json(),
         **porosity_interval(own, mapped, tested, work.options, per_px, reading, models),
         "porosity_per_px_of_boundary": per_px,
-        "porosity_by_seed": porosity_by_seed(own, tested),
+        "porosity_by_seed": porosity_by_seed(own, tested).to_json(),
         "sample": own and own.sample,
         "porosity_by_member": alone and alone.to_json(),
     }

@@ -173,23 +173,47 @@ def porosity_interval(
     }  # fmt: skip
 
 
-def porosity_by_seed(own: FilmSquares | None, tested: Sequence[FilmSquares]) -> Record:
-    """How far trainings with other seeds are apart on the film's validation squares.
+@dataclass(frozen=True)
+class PorosityBySeed:
+    """How far trainings with other seeds are apart on the validation squares of a film.
 
-    Returns
-    -------
-    dict
-        ``each`` of them, how many ``seeds``, their ``sd`` and what it is ``on``, the threshold
-        with it: not the one that is chosen for the model that is promoted. ``sd`` is None
-        with the reason ``why`` where nobody looked. Of the ``others`` their ``sd``.
+    Attributes
+    ----------
+    each
+        Porosity by seed, at :data:`SEEDS_ON` and not at the threshold that is chosen for the model
+        that is promoted; empty where nobody looked.
+    others
+        Standard deviation on other films.
+    why
+        The reason where nobody looked.
     """
+
+    each: tuple[float, ...]
+    others: Mapping[str, float]
+    why: str | None = None
+
+    @property
+    def sd(self) -> float | None:
+        """Standard deviation over seeds."""
+        return _sd(self.each) if self.each else None
+
+    def to_json(self) -> Record:
+        """What the summary says of it."""
+        others = dict(self.others)
+        if not self.each:
+            return {"each": None, "sd": None, "why": self.why, "others": others}
+        return {
+            "each": list(self.each), "sd": self.sd, "why": None, "seeds": len(self.each),
+            "on": SEEDS_ON, "others": others,
+        }  # fmt: skip
+
+
+def porosity_by_seed(own: FilmSquares | None, tested: Sequence[FilmSquares]) -> PorosityBySeed:
+    """How far trainings with other seeds are apart on a film, by its ``own`` squares."""
     others = {f.sample: _sd(f.seeds) for f in tested if f is not own and len(f.seeds) > 1}
     if own and len(own.seeds) > 1:
-        each = list(own.seeds)
-        spread = {"sd": _sd(each), "why": None, "seeds": len(each), "on": SEEDS_ON}
-        return {"each": each, **spread, "others": others}
-    why = "on this film" if others else "promote rank.k=2 does"
-    return {"each": None, "sd": None, "why": why, "others": others}
+        return PorosityBySeed(own.seeds, others)
+    return PorosityBySeed((), others, "on this film" if others else "promote rank.k=2 does")
 
 
 def _sd(values: Sequence[float]) -> float:
