@@ -150,7 +150,8 @@ LATER = {
     "train.validation": "lattice", "train.rare_windows": 0.0, "train.weight_decay": 0.0,
     "train.clip": None, "train.average": 0.0, "train.warmup": 0.0,
     "train.restart": False, "train.init": None, "train.min_steps": 0,
-    "train.contrast_sd": 0.0, "train.noise_sd": 0.0, "train.blur_px": 0.0, "train.elastic_px": 0.0,
+    "train.precision": "float32", "train.contrast_sd": 0.0, "train.noise_sd": 0.0,
+    "train.blur_px": 0.0, "train.elastic_px": 0.0,
 }  # fmt: skip
 
 

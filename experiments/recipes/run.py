@@ -42,6 +42,7 @@ LINES = {
     "transpose": ["model.up=nearest"],
     "stem": ["model.stem=1"],
     "init": ["train.init=null"],
+    "bfloat16": ["train.precision=float32"],
 }
 #: What the recipe does without: a negative gain speaks for it.
 LINES |= {

@@ -75,6 +75,7 @@ class TrainConfig:
     patience: int | None = 10
     loss: Literal["bce", "bce_dice", "bce_iou", "bce_porosity"] = "bce"
     loss_weight: float = 1.0
+    precision: Literal["auto", "float32", "bfloat16"] = "float32"
     optimizer: Literal["sgd", "nesterov", "adam", "adamw", "rmsprop", "muon"] = "sgd"
     learning_rate: float | None = None
     momentum: float = 0.95

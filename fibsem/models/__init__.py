@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from fibsem.models.architectures import MODELS
-from fibsem.models.settings import require_settings
+from fibsem.models.settings import maps_in, require_settings
 from fibsem.models.spec import ModelSpec, resolve
 from fibsem.system.files import beside
 from fibsem.system.interrupts import uninterrupted
@@ -48,11 +48,15 @@ def build(spec: ModelSpec, *, dense: bool = False) -> keras.Model:
 
 
 @uninterrupted()
-def build_for_steps(spec: ModelSpec) -> keras.Model:
-    """Build the form of the network that a step of training costs least in; same weights."""
+def build_for_steps(spec: ModelSpec, precision: str = "float32") -> keras.Model:
+    """Build the form of the network that a step of training costs least in; same weights.
+
+    Its maps may be ``bfloat16``; its scores are float32.
+    """
     require_settings()
     file = _file(spec)
-    model: keras.Model = getattr(file, "build_for_steps", file.build)(spec)
+    with maps_in(precision):
+        model: keras.Model = getattr(file, "build_for_steps", file.build)(spec)
     return model
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import keras
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +10,7 @@ from fibsem.errors import UserError
 from fibsem.models import build
 from fibsem.models.blocks import NORM
 from fibsem.models.normalisation import EPSILON
+from fibsem.models.settings import maps_in
 from fibsem.models.spec import ModelSpec
 from fibsem.system.interrupts import uninterrupted
 
@@ -58,7 +56,7 @@ def dense_twin(spec: ModelSpec, model: keras.Model, *, precision: str = "float32
     reason = why_not_dense(spec)
     if reason:
         raise UserError(f"`model={spec.name}` cannot be evaluated densely: {reason}.")
-    with _policy("mixed_bfloat16" if precision == "bfloat16" else "float32"):
+    with maps_in(precision):
         twin = build(spec, dense=True)
     trained = {layer.name: layer for layer in model.layers}
     for layer in twin.layers:  # by name: the two forms need not list their layers in one order
@@ -88,14 +86,3 @@ def folded(
     scale, offset, mean, variance = (np.asarray(some, np.float64) for some in norm)
     scale /= np.sqrt(variance + EPSILON)
     return [(kernel * scale).astype("f4"), (scale * (bias - mean) + offset).astype("f4")]
-
-
-@contextmanager
-def _policy(name: str) -> Iterator[None]:
-    """Build layers under another dtype policy."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(name)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)

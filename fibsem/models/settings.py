@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from fibsem.errors import UserError
 
 #: By the name that ``keras.config`` has for it.
@@ -35,3 +38,16 @@ def require_settings() -> None:
             raise UserError(
                 f"Keras must have the {name} {wanted}, but this process gave it {value}; {way}."
             )
+
+
+@contextmanager
+def maps_in(precision: str) -> Iterator[None]:
+    """Build layers whose maps are ``float32`` or ``bfloat16``; weights are float32 anyhow."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

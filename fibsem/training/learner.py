@@ -24,6 +24,7 @@ from fibsem.models.spec import ModelSpec
 from fibsem.training.fitting import Fit
 from fibsem.training.losses import make_loss
 from fibsem.training.optimizer import make_optimizer
+from fibsem.training.precision import precision_of
 from fibsem.training.start import Start, start_of
 
 Weights = list[npt.NDArray[np.float32]]
@@ -155,7 +156,8 @@ def default_strategy() -> tf.distribute.Strategy:
 
 def compiled_for_steps(config: RunConfig) -> keras.Model:
     """The network of a configuration with its optimiser and loss."""
-    settings, network = config.train, build_for_steps(config.spec)
+    settings = config.train
+    network = build_for_steps(config.spec, precision_of(settings))
     network.compile(
         optimizer=make_optimizer(settings),
         loss=make_loss(settings.loss, settings.loss_weight),

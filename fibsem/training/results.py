@@ -69,6 +69,8 @@ class TrialResult:
         Of ``train.init``: how many ``layers`` and ``weights`` began with it, ``of`` how many.
     test_squares_learned
         Test squares that it had learned from; None where it may have, and nobody knows.
+    precision
+        Of the maps in its steps, ``float32`` or ``bfloat16``; it is scored and kept in float32.
     """
 
     run_id: str
@@ -84,6 +86,7 @@ class TrialResult:
     restart: int | None = None
     start: dict[str, int] | None = None
     test_squares_learned: int | None = 0
+    precision: str = "float32"
 
     @property
     def epochs(self) -> int:

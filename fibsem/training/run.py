@@ -35,6 +35,7 @@ from fibsem.training.folder import Overwrite, settle
 from fibsem.training.learner import Learner
 from fibsem.training.material import Material
 from fibsem.training.picture import draw_square
+from fibsem.training.precision import precision_of
 from fibsem.training.results import Epoch, Figures, TrialResult
 from fibsem.training.scoring import score_all
 from fibsem.training.start import learned_of_test
@@ -270,6 +271,7 @@ def _train_and_score(
         parameters=trained.parameters,
         field=config.spec.sees,
         cost=cost,
+        precision=precision_of(config.train) if config.spec.is_network else "float32",
         val_all=_val_all(material, trained, scorer),
         test=estimate(material, trained.model, "test").balanced if config.train.test else None,
     )

@@ -1,0 +1,35 @@
+"""What the processor of this machine does by itself."""
+
+from __future__ import annotations
+
+import functools
+import re
+from pathlib import Path
+
+#: As Linux names the instructions that multiply bfloat16: of Intel and AMD, and of ARM.
+BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
+
+
+@functools.cache
+def multiplies_bfloat16() -> bool:
+    """Whether it multiplies bfloat16: else that is done in float32, and takes longer than float32.
+
+    Where nobody tells, it does not.
+    """
+    try:
+        text = Path("/proc/cpuinfo").read_text(errors="replace")
+    except OSError:
+        return False
+    return bool(BFLOAT16 & flags_of(text))
+
+
+def flags_of(cpuinfo: str) -> set[str]:
+    r"""The flags of the first processor in the text of ``/proc/cpuinfo``.
+
+    Examples
+    --------
+    >>> sorted(flags_of("model name : some\nflags : fpu amx_bf16\n"))
+    ['amx_bf16', 'fpu']
+    """
+    line = re.search(r"^(?:flags|Features)\s*:(.*)$", cpuinfo, re.MULTILINE)
+    return set(line[1].split()) if line else set()

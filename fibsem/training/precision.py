@@ -1,0 +1,27 @@
+"""In which precision steps are made: that of their maps; weights and their sums are float32.
+
+bfloat16 has the range of float32 and 8 of its 24 bits (Kalamkar et al. 2019), so that a loss needs
+no scaling. Networks are scored and kept in float32, whatever they learned in.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import tensorflow as tf
+
+from fibsem.config import TrainConfig
+from fibsem.system.processor import multiplies_bfloat16
+
+Precision = Literal["float32", "bfloat16"]
+
+
+def precision_of(settings: TrainConfig) -> Precision:
+    """That of ``train.precision``; ``auto`` is bfloat16 where this processor multiplies it.
+
+    On accelerators ``auto`` is float32: what they gain was not measured.
+    """
+    if settings.precision != "auto":
+        return settings.precision
+    on_processor = not tf.config.list_physical_devices("GPU")
+    return "bfloat16" if on_processor and multiplies_bfloat16() else "float32"

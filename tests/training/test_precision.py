@@ -1,0 +1,60 @@
+"""Steps in bfloat16: of every network, weights in float32, to what float32 comes to as well."""
+
+import numpy as np
+import pytest
+
+from fibsem.config.training import TrainConfig
+from fibsem.models.spec import MODELS
+from fibsem.system import processor
+from fibsem.system.processor import flags_of
+from fibsem.training import precision
+from fibsem.training.fit import train
+from fibsem.training.learner import Learner
+from fibsem.training.precision import precision_of
+
+NETWORKS = [name for name, one in MODELS.items() if one.family != "features"]
+
+
+@pytest.mark.parametrize("able", [True, False])
+def test_auto_is_what_the_processor_multiplies(able, monkeypatch):
+    monkeypatch.setattr(precision, "multiplies_bfloat16", lambda: able)
+    assert precision_of(TrainConfig(precision="auto")) == ("bfloat16" if able else "float32")
+    assert precision_of(TrainConfig(precision="bfloat16")) == "bfloat16"
+    assert precision_of(TrainConfig()) == "float32"
+
+
+@pytest.mark.parametrize(
+    ("text", "able"),
+    [("processor : 0\nflags\t\t: fpu avx512_bf16 amx_tile\nflags : none\n", True),
+     ("Features\t: fp asimd bf16\n", True), ("flags : avx512f bf16x\n", False), ("", False)],
+)  # fmt: skip
+def test_flags_are_those_that_linux_tells(text, able):
+    assert bool(flags_of(text) & processor.BFLOAT16) is able
+
+
+@pytest.mark.parametrize("how", ["bfloat16", "float32"])
+def test_the_precision_of_steps_arrives_and_weights_are_float32(how, material):
+    learner = Learner.of(material(f"train.precision={how}").config)
+    maps = {layer.compute_dtype for layer in learner.steps.layers if "conv" in layer.name}
+    assert maps == {how}
+    assert {weight.dtype for weight in learner.steps.trainable_variables} == {"float32"}
+    assert {layer.compute_dtype for layer in learner.scored.layers} == {"float32"}
+
+
+def test_it_learns_what_float32_learns(material):
+    """The same batches and weights: losses of an epoch apart by what bfloat16 rounds away."""
+    losses = {}
+    for how in ("float32", "bfloat16"):
+        trained = train(material(f"train.precision={how}", "train.epochs=2", "train.steps=20"))
+        losses[how] = [epoch.train_loss for epoch in trained.history]
+    np.testing.assert_allclose(losses["bfloat16"], losses["float32"], rtol=0.02)
+    assert losses["bfloat16"] != losses["float32"]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_takes_a_step(name, material):
+    setting = material(
+        f"model={name}", "train.precision=bfloat16", "train.epochs=1", "train.steps=1",
+        "train.init=null",
+    )  # fmt: skip
+    assert np.isfinite(train(setting).best.train_loss)
