@@ -83,6 +83,7 @@ OTHER = {
     "model.max_features": "log2", "train.mode": "patch", "train.patience": 3,
     "model.activation": "relu", "model.norm": "none", "model.up": "nearest", "model.stem": 1,
     "train.loss": "bce_iou", "train.optimizer": "adam", "train.learning_rate": 0.0125,
+    "train.precision": "bfloat16",
     "train.schedule": "step", "train.clip": 2.0,
     "train.windows": 3, "train.grid": 3, "train.steps": 7,
     "train.max_seconds": 60.0, "train.keep": "miou",
