@@ -6,6 +6,7 @@ no scaling. Networks are scored and kept in float32, whatever they learned in.
 
 from __future__ import annotations
 
+import os
 from typing import Literal
 
 import tensorflow as tf
@@ -19,9 +20,11 @@ Precision = Literal["float32", "bfloat16"]
 def precision_of(settings: TrainConfig) -> Precision:
     """That of ``train.precision``; ``auto`` is bfloat16 where this processor multiplies it.
 
-    On accelerators ``auto`` is float32: what they gain was not measured.
+    On accelerators ``auto`` is float32: what they gain was not measured. So it is where oneDNN is
+    switched off, whose kernels those of the processor are.
     """
     if settings.precision != "auto":
         return settings.precision
-    on_processor = not tf.config.list_physical_devices("GPU")
-    return "bfloat16" if on_processor and multiplies_bfloat16() else "float32"
+    if tf.config.list_physical_devices("GPU") or os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0":
+        return "float32"
+    return "bfloat16" if multiplies_bfloat16() else "float32"

@@ -21,6 +21,8 @@ def test_auto_is_what_the_processor_multiplies(able, monkeypatch):
     assert precision_of(TrainConfig(precision="auto")) == ("bfloat16" if able else "float32")
     assert precision_of(TrainConfig(precision="bfloat16")) == "bfloat16"
     assert precision_of(TrainConfig()) == "float32"
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    assert precision_of(TrainConfig(precision="auto")) == "float32"
 
 
 @pytest.mark.parametrize(
