@@ -18,7 +18,7 @@ Precision = Literal["float32", "bfloat16"]
 
 
 def precision_of(settings: TrainConfig) -> Precision:
-    """That of ``train.precision``; ``auto`` is bfloat16 where this processor multiplies it.
+    """The precision of a training; ``auto`` is bfloat16 where this processor multiplies it.
 
     On accelerators ``auto`` is float32: what they gain was not measured. So it is where oneDNN is
     switched off, whose kernels those of the processor are.
