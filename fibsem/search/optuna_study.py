@@ -82,7 +82,7 @@ class OptunaStudy:
                 load_if_exists=True,
             )
             self.trials = Trials(self.study, storage)
-        self._points = PlannedPoints(space, search)
+        self._points = PlannedPoints(space, search.sampler, search.seed, search.grid_points)
         self.me = Owner.me()
         self._observer = Observer(self.me, search.grace_s, search.heartbeat_s)
         self._running: dict[int, Trial] = {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fibsem.config import SearchConfig
 from fibsem.config.search import PLANNED
 from fibsem.search.space import Space, Values
 
@@ -17,18 +16,20 @@ class PlannedPoints:
 
     Parameters
     ----------
-    space, search
-        Where points are from, and ``sampler``, ``seed`` and ``grid_points`` of the search.
+    space
+        Where points are from.
+    sampler, seed, grid_points
+        Of the search.
     """
 
-    def __init__(self, space: Space, search: SearchConfig) -> None:
+    def __init__(self, space: Space, sampler: str, seed: int = 0, grid_points: int = 3) -> None:
         self._drawn: list[Values] = []
         self._further: Iterator[Values] | None = None
-        if search.sampler == "grid":
-            self._further = iter(space.grid(search.seed, search.grid_points))
-        elif search.sampler in PLANNED:
-            cells = search.sampler == "enumerated"
-            self._further = space.plan(search.seed, enumerate_cells=cells)
+        if sampler == "grid":
+            self._further = iter(space.grid(seed, grid_points))
+        elif sampler in PLANNED:
+            cells = sampler == "enumerated"
+            self._further = space.plan(seed, enumerate_cells=cells)
 
     def of_slot(self, slot: int) -> Values | None:
         """The point of a slot; empty where the sampler decides later, None where none is left."""

@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from fibsem.config import TrainConfig
 from fibsem.data.labels import IGNORE
 
 FloatArray = npt.NDArray[np.float32]
@@ -60,14 +59,6 @@ class Augmentation:
     noise_sd: float = 0.0
     blur_px: float = 0.0
     elastic_px: float = 0.0
-
-    @classmethod
-    def of(cls, settings: TrainConfig) -> Augmentation:
-        """Variation that a training is set to."""
-        return cls(
-            settings.augment, settings.shift_sd, settings.shift_probability, settings.contrast_sd,
-            settings.noise_sd, settings.blur_px, settings.elastic_px,
-        )  # fmt: skip
 
     @property
     def in_use(self) -> Augmentation:

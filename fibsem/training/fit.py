@@ -188,7 +188,10 @@ def epoch_batches(material: Material, epoch: int) -> tuple[Batches, int]:
     """
     config = material.config
     settings, seed = config.train, (config.seed, epoch)
-    augmentation = Augmentation.of(settings)
+    augmentation = Augmentation(
+        settings.augment, settings.shift_sd, settings.shift_probability, settings.contrast_sd,
+        settings.noise_sd, settings.blur_px, settings.elastic_px,
+    )  # fmt: skip
     steps = material.steps
     if settings.mode == "grid":
         grid = GridShape(*material.grid)

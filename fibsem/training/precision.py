@@ -11,20 +11,19 @@ from typing import Literal
 
 import tensorflow as tf
 
-from fibsem.config import TrainConfig
 from fibsem.system.processor import multiplies_bfloat16
 
 Precision = Literal["float32", "bfloat16"]
 
 
-def precision_of(settings: TrainConfig) -> Precision:
-    """The precision of a training; ``auto`` is bfloat16 where this processor multiplies it.
+def precision_of(asked: Literal["auto", "float32", "bfloat16"]) -> Precision:
+    """The precision that ``train.precision`` asks for.
 
-    On accelerators ``auto`` is float32: what they gain was not measured. So it is where oneDNN is
-    switched off, whose kernels those of the processor are.
+    ``auto`` is bfloat16 where this processor multiplies it. It is float32 on accelerators, for what
+    they gain was not measured, and where oneDNN is switched off, which has the kernels.
     """
-    if settings.precision != "auto":
-        return settings.precision
+    if asked != "auto":
+        return asked
     if tf.config.list_physical_devices("GPU") or os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0":
         return "float32"
     return "bfloat16" if multiplies_bfloat16() else "float32"

@@ -16,7 +16,6 @@ from optuna.study import StudyDirection
 from fibsem.errors import LostError, UserError
 from fibsem.search.optuna_study import open_storage
 from fibsem.search.owner import Beat
-from fibsem.search.planned_points import PlannedPoints
 from fibsem.search.slots import Attempt, filled, next_attempt, slots_needed, to_open
 from tests.search import slot_worker
 
@@ -180,7 +179,7 @@ def test_an_attempt_opened_twice_runs_once(tmp_path):
     other = slot_worker.open_study(None, tmp_path, 2)
     mine, theirs = list(to_open(study.attempts(), 2, 2)), list(to_open(other.attempts(), 2, 2))
     for opening in [*mine, *theirs]:  # both saw an empty study
-        study._open(opening, PlannedPoints(study.space, study.search).of_slot(opening.slot))
+        study._open(opening, study._points.of_slot(opening.slot))
     slot_worker.work(study, 0)
     study.recover()
     slot_worker.check(study, 2)
