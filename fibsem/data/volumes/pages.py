@@ -91,8 +91,24 @@ class Page:
             return page._meant(image.asarray())
 
 
+def directories(tiff: tifffile.TiffFile, file: File) -> Iterator[Any]:
+    """The directories of a file, one after the other; refused where they lead back.
+
+    tifffile would go round for ever.
+    """
+    offsets = set()
+    for page in tiff.pages:
+        if page.offset in offsets:
+            raise SliceError(
+                f"the directories of a TIFF must have an end, but in {file} the one behind number "
+                f"{len(offsets)} is an earlier one again: the file is damaged."
+            )
+        offsets.add(page.offset)
+        yield page
+
+
 def _check_single(tiff: tifffile.TiffFile, file: File) -> None:
-    images = [page for page in tiff.pages if not page.is_reduced]
+    images = [page for page in directories(tiff, file) if not page.is_reduced]
     count = max(len(images), int((tiff.imagej_metadata or {}).get("images", 1)))
     if count > 1:
         raise SliceError(f"a file of a series must hold one slice, but {file} holds {count} pages.")

@@ -13,7 +13,7 @@ import tifffile
 
 from fibsem.data.volumes.faults import File, SliceError, read_bytes
 from fibsem.data.volumes.omexml import Plane, metadata_file, ome_images
-from fibsem.data.volumes.pages import open_tiff
+from fibsem.data.volumes.pages import directories, open_tiff
 from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm
 from fibsem.errors import UserError
 
@@ -103,7 +103,7 @@ def pick(scenes: Sequence[Scene], series: str | None, file: object) -> Scene:
 
 def _images(tiff: tifffile.TiffFile, file: File) -> list[Any]:
     """List the directories of a file, without thumbnails and transparency masks."""
-    images = [page for page in tiff.pages if not (page.is_reduced or page.is_mask)]
+    images = [page for page in directories(tiff, file) if not (page.is_reduced or page.is_mask)]
     # The chain of directories ends with offset 0; a chain that leads nowhere was cut off.
     tiff.filehandle.seek(tiff.pages.next_page_offset)
     size = tiff.tiff.offsetsize

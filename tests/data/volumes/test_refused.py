@@ -69,3 +69,18 @@ def test_nan_around_a_registered_film_and_what_helps(tmp_path):
         extent = find_extent(mended, given_extent(mended.shape, valid))
         assert extent.inside(3) is not None
         np.testing.assert_array_equal(extent.inside(3), mask[3] != 0)
+
+
+@pytest.mark.parametrize("earlier", [0, 1, 3])
+def test_directories_that_lead_back(tmp_path, earlier):
+    """A damaged chain without an end; it was followed until memory was full."""
+    path = tmp_path / "film.tif"
+    tifffile.imwrite(path, FILM, photometric="minisblack", metadata=None)
+    with tifffile.TiffFile(path) as tiff:
+        last, back = tiff.pages[3], tiff.pages[earlier].offset
+        at = last.offset + 2 + 12 * len(last.tags)
+    content = bytearray(path.read_bytes())
+    content[at : at + 4] = back.to_bytes(4, "little")
+    path.write_bytes(content)
+    assert "the one behind number 4 is an earlier one again" in refusal(path)
+    assert "the one behind number 4 is an earlier one again" in refusal(tmp_path)
