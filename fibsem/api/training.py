@@ -147,12 +147,12 @@ def _train(
     from fibsem import models
     from fibsem.system.progress import Progress
     from fibsem.tracking.runs import Tracking
+    from fibsem.training.budgeting import forecast, plan_trainings
     from fibsem.training.bundling import write_bundle
     from fibsem.training.instead import is_surely_short, said_first
     from fibsem.training.learner import Learner
     from fibsem.training.plan import Plan
     from fibsem.training.planned import planned, say_unplanned, work_of
-    from fibsem.training.planning import forecast, plan_trainings
     from fibsem.training.probing import probe
     from fibsem.training.results import Epoch
     from fibsem.training.run import Job, run_job

@@ -23,10 +23,10 @@ from fibsem.system.files import known_json, write_json
 from fibsem.tracking import names
 from fibsem.tracking.beginning import FileNotes, take_up
 from fibsem.tracking.runs import Tracking
+from fibsem.training.budgeting import plan_trainings
 from fibsem.training.datasets import check_unchanged
 from fibsem.training.material import Material
 from fibsem.training.plan import Plan
-from fibsem.training.planning import plan_trainings
 from fibsem.training.probing import probe
 from fibsem.training.results import Epoch, TrialResult
 from fibsem.training.run import Job, run_job

@@ -27,11 +27,11 @@ from fibsem.data.split import SPLITS
 from fibsem.inference.model.views import SYMMETRIES
 from fibsem.promotion.trials import Trial
 from fibsem.system.files import read_json
+from fibsem.training.budgeting import plan_trainings
 from fibsem.training.estimate import duration
 from fibsem.training.instead import FEWEST_STEPS, LONG_S
 from fibsem.training.material import Material
 from fibsem.training.plan import CutOff, Plan
-from fibsem.training.planning import plan_trainings
 from fibsem.training.probing import probe
 from fibsem.training.results import TrialResult
 

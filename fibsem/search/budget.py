@@ -18,10 +18,10 @@ from fibsem.errors import UserError
 from fibsem.search.brackets import brackets_of
 from fibsem.search.shares import probe_at_once
 from fibsem.search.space import Space, Values
+from fibsem.training.budgeting import VALIDATING, plan_trainings
 from fibsem.training.datasets import obtain
 from fibsem.training.material import Material
 from fibsem.training.plan import Plan
-from fibsem.training.planning import VALIDATING, plan_trainings
 from fibsem.training.probing import Probe, probe
 
 #: Networks of the space that are timed: one for so many seconds of the budget, and at most.

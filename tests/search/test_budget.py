@@ -33,6 +33,7 @@ from fibsem.search.declared import read_space
 from fibsem.search.shares import probe_at_once
 from fibsem.search.space import Range, Space
 from fibsem.search.tuner_oracle import draw, make_oracle
+from fibsem.training.budgeting import plan_trainings
 from fibsem.training.checkpoint import continuation, save
 from fibsem.training.datasets import obtain
 from fibsem.training.instead import FEWEST_STEPS
@@ -40,7 +41,6 @@ from fibsem.training.learner import Learner
 from fibsem.training.material import Material
 from fibsem.training.objectives import Objective
 from fibsem.training.plan import Plan
-from fibsem.training.planning import plan_trainings
 from fibsem.training.probing import Probe
 from fibsem.training.state import TrainingState
 

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from fibsem.config import TrainConfig
 from fibsem.errors import UserError
+from fibsem.training.budgeting import MOST_EPOCHS, forecast, plan_trainings
 from fibsem.training.instead import FEWEST_STEPS
-from fibsem.training.planning import MOST_EPOCHS, forecast, plan_trainings
 from fibsem.training.probing import Probe
 from fibsem.training.results import Epoch
 
