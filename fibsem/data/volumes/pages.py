@@ -96,7 +96,7 @@ def directories(tiff: tifffile.TiffFile, file: File) -> Iterator[Any]:
 
     tifffile would go round for ever.
     """
-    offsets = set()
+    offsets: set[int] = set()
     for page in tiff.pages:
         if page.offset in offsets:
             raise SliceError(
