@@ -31,12 +31,13 @@ def test_a_sweep_leaves_no_password(small, postgres, mlflow_server, tmp_path, tm
     storage = postgres.replace("fibsem@", f"fibsem:{PASSWORD}@")
     uri = mlflow_server.replace("http://", f"http://me:{PASSWORD}@")
     line = [*small, f"search.storage={storage}", f"tracking.uri={uri}", "study=secret",
-            "space=smoke", "search.trials=2", "search.workers=2", "output=out"]  # fmt: skip
+            "tracking.experiment=secret", "space=smoke", "search.trials=2", "search.workers=2",
+            "output=out"]  # fmt: skip
     done = call("sweep", *line, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "http://me:***@127.0.0.1" in done.stdout
     assert told(done.stdout + done.stderr) == []
-    experiment = client_of(mlflow_server).get_experiment_by_name("phantom")
+    experiment = client_of(mlflow_server).get_experiment_by_name("secret")
     runs = client_of(mlflow_server).search_runs([experiment.experiment_id])
     assert [run.info.status for run in runs] == ["FINISHED"] * 3
     places = [tmp_path, *tmp_path_factory.getbasetemp().glob("mlflow*")]
