@@ -100,7 +100,7 @@ def test_another_number_of_slices_begins_with_the_same_scores(common, former, de
         given = compose("train", [*common, f"nbhd=11x11x{n_z}", f"train.init={former}"])
         learner = Learner.of(Configuration(given).run)
         assert learner.fit.weights == learner.fit.of_weights
-        return learner.steps
+        return learner.scored
 
     seen = np.random.default_rng(0).normal(size=(2, 11, 11, 5)).astype("f4")
     three = np.repeat(seen[..., 2:3], 3, -1) if depth == 1 else seen[..., 1:4]
