@@ -100,6 +100,9 @@ class Architecture:
         hyperparameters.
     needs_slice
         Whether a whole slice is looked at before its blocks are scored.
+    quick_in_bfloat16
+        Whether a step of training is quicker with its maps in bfloat16, where the processor
+        multiplies that: measured by ``experiments/benchmarks/precision_of_steps.py``.
     """
 
     module: str
@@ -112,13 +115,14 @@ class Architecture:
     weights: str | None = "model.keras"
     reach: Callable[[Mapping[str, Any]], int] | None = None
     needs_slice: bool = False
+    quick_in_bfloat16: bool = False
 
 
 #: By the name that users type.
 MODELS: Mapping[str, Architecture] = {
-    "2dcnn": Architecture("cnn2d"),
-    "mv2dcnn": Architecture("mv2dcnn"),
-    "triplanar": Architecture("triplanar", sizes=_PLANES),
+    "2dcnn": Architecture("cnn2d", quick_in_bfloat16=True),
+    "mv2dcnn": Architecture("mv2dcnn", quick_in_bfloat16=True),
+    "triplanar": Architecture("triplanar", sizes=_PLANES, quick_in_bfloat16=True),
     "multichannel": Architecture("multichannel", sizes=_PLANES),
     "3dcnn": Architecture("cnn3d", sizes=_3D, filters=8, own={"l2": 1e-5}),
     "1dcnn": Architecture(

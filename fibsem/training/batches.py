@@ -106,12 +106,13 @@ def grid_epoch(
             window = supply.windows[number]
             turn = int(rng.integers(0, 8)) if augmentation.symmetry else 0
             image = window.around(y, x, side, side, reach)
-            rows, columns = (slice(at, at + extent, spec.stride) for at in (y, x))
-            shown = window.labels[rows, columns]
             if augmentation.bends:
                 bend = augmentation.bend(side, rng)
                 image = bend.image(image)
                 shown = bend.labels(window.labels, (y, x), before, grid.size, spec.stride)
+            else:
+                rows, columns = (slice(at, at + extent, spec.stride) for at in (y, x))
+                shown = window.labels[rows, columns]
             images[k] = dihedral(image, turn)
             framed = np.full((out, out), IGNORE, np.uint8)
             framed[inner, inner] = shown

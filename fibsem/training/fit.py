@@ -13,6 +13,7 @@ import keras
 import tensorflow as tf
 
 from fibsem.analysis.estimates import Estimate
+from fibsem.config.training import STRENGTHS
 from fibsem.models import Model
 from fibsem.system.interrupts import uninterrupted
 from fibsem.system.pulse import apart, step
@@ -189,8 +190,8 @@ def epoch_batches(material: Material, epoch: int) -> tuple[Batches, int]:
     config = material.config
     settings, seed = config.train, (config.seed, epoch)
     augmentation = Augmentation(
-        settings.augment, settings.shift_sd, settings.shift_probability, settings.contrast_sd,
-        settings.noise_sd, settings.blur_px, settings.elastic_px,
+        settings.augment, settings.shift_sd, settings.shift_probability,
+        **{name: getattr(settings, name) for name in STRENGTHS},
     )  # fmt: skip
     steps = material.steps
     if settings.mode == "grid":

@@ -157,7 +157,7 @@ def default_strategy() -> tf.distribute.Strategy:
 def compiled_for_steps(config: RunConfig) -> keras.Model:
     """The network of a configuration with its optimiser and loss."""
     settings = config.train
-    network = build_for_steps(config.spec, precision_of(settings.precision))
+    network = build_for_steps(config.spec, precision_of(settings.precision, config.spec))
     network.compile(
         optimizer=make_optimizer(settings),
         loss=make_loss(settings.loss, settings.loss_weight),

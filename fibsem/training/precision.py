@@ -11,19 +11,24 @@ from typing import Literal
 
 import tensorflow as tf
 
+from fibsem.models.spec import ModelSpec
 from fibsem.system.processor import multiplies_bfloat16
 
 Precision = Literal["float32", "bfloat16"]
 
 
-def precision_of(asked: Literal["auto", "float32", "bfloat16"]) -> Precision:
-    """The precision that ``train.precision`` asks for.
+def precision_of(asked: Literal["auto", "float32", "bfloat16"], spec: ModelSpec) -> Precision:
+    """The precision that ``train.precision`` asks for, of a network.
 
-    ``auto`` is bfloat16 where this processor multiplies it. It is float32 on accelerators, for what
-    they gain was not measured, and where oneDNN is switched off, which has the kernels.
+    ``auto`` is bfloat16 where this processor multiplies it and the architecture is quicker so. It
+    is float32 on accelerators, for what they gain was not measured, and where oneDNN is switched
+    off, which has the kernels. What is no network has no steps, and float32.
     """
+    if not spec.is_network:
+        return "float32"
     if asked != "auto":
         return asked
     if tf.config.list_physical_devices("GPU") or os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0":
         return "float32"
-    return "bfloat16" if multiplies_bfloat16() else "float32"
+    quick = spec.architecture.quick_in_bfloat16 and multiplies_bfloat16()
+    return "bfloat16" if quick else "float32"

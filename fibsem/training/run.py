@@ -271,7 +271,7 @@ def _train_and_score(
         parameters=trained.parameters,
         field=config.spec.sees,
         cost=cost,
-        precision=precision_of(config.train.precision) if config.spec.is_network else "float32",
+        precision=precision_of(config.train.precision, config.spec),
         val_all=_val_all(material, trained, scorer),
         test=estimate(material, trained.model, "test").balanced if config.train.test else None,
     )

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from fibsem.config.training import STRENGTHS
 from fibsem.training.learner import Learner
 from fibsem.training.material import Material
 
@@ -21,7 +22,7 @@ OUTSIDE = frozenset({
     "share", "epochs", "patience", "learning_rate", "average", "schedule", "decay", "decay_every",
     "min_learning_rate", "warmup", "steps", "min_steps", "rare_windows", "max_seconds", "keep",
     "validation", "augment", "shift_sd", "shift_probability", "restart", "init", "val_all", "test",
-    "contrast_sd", "noise_sd", "blur_px", "elastic_px",
+    *STRENGTHS,
 })  # fmt: skip
 
 #: At most one: what a step of it computes, and the network. Whoever takes it has it alone.

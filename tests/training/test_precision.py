@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from fibsem.config.training import TrainConfig
-from fibsem.models.spec import MODELS
+from fibsem.geometry import Nbhd
+from fibsem.models.spec import MODELS, resolve
 from fibsem.system import processor
 from fibsem.system.processor import flags_of
 from fibsem.training import precision
@@ -15,14 +16,17 @@ from fibsem.training.precision import precision_of
 NETWORKS = [name for name, one in MODELS.items() if one.family != "features"]
 
 
-@pytest.mark.parametrize("able", [True, False])
-def test_auto_is_what_the_processor_multiplies(able, monkeypatch):
+@pytest.mark.parametrize(("able", "name"), [(True, "2dcnn"), (False, "2dcnn"), (True, "unet")])
+def test_auto_is_bfloat16_where_it_is_quicker(able, name, monkeypatch):
     monkeypatch.setattr(precision, "multiplies_bfloat16", lambda: able)
-    assert precision_of("auto") == ("bfloat16" if able else "float32")
-    assert precision_of("bfloat16") == "bfloat16"
-    assert precision_of(TrainConfig().precision) == "float32"
+    spec = resolve(name, Nbhd(3, 33, 33), "valid", {})
+    assert precision_of("auto", spec) == ("bfloat16" if able and name == "2dcnn" else "float32")
+    assert precision_of("bfloat16", spec) == "bfloat16"
+    assert precision_of(TrainConfig().precision, spec) == "float32"
+    forest = resolve("forest", Nbhd(3, 33, 33), "valid", {})
+    assert precision_of("bfloat16", forest) == "float32"
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
-    assert precision_of("auto") == "float32"
+    assert precision_of("auto", spec) == "float32"
 
 
 @pytest.mark.parametrize(
