@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -18,10 +19,14 @@ from fibsem.data.phantom.annotator import SOLID
 from fibsem.data.phantom.layouts import Tell, write_archive_sample, write_sample
 from fibsem.data.phantom.recipe import PhantomRecipe
 from fibsem.errors import UserError
-from fibsem.system.files import folder_beside, remove_leftovers, replace_folder
+from fibsem.system.files import folder_beside, known_json, remove_leftovers, replace_folder
 from fibsem.system.identity import FILE, Identity, differences
+from fibsem.system.records import typed
 
 Layout = Literal["manifest", "archive"]
+
+#: What a phantom calls itself in ``identity.json``.
+KIND = "phantom"
 
 
 def simulate(
@@ -57,7 +62,7 @@ def simulate(
     Raises
     ------
     UserError
-        If the folder is not empty and ``overwrite`` is false, what lies in it is no phantom, or
+        If the folder is not empty and ``overwrite`` is false, anything in it is of no phantom, or
         it is a mount.
     """
     folder = replaceable(folder)
@@ -77,7 +82,7 @@ def simulate(
 
 def identity_of(recipe: PhantomRecipe, layout: Layout = "manifest") -> Identity:
     """What a phantom is made from."""
-    return Identity("phantom", {**asdict(recipe), "layout": layout}, {})
+    return Identity(KIND, {**asdict(recipe), "layout": layout}, {})
 
 
 def unlike(folder: Path, recipe: PhantomRecipe) -> str:
@@ -109,23 +114,56 @@ def lock_of(folder: Path) -> Path:
     return place.with_name(f".{place.name}.lock")
 
 
-#: Files of a phantom, and what each of its samples has one of.
-OWN, SAMPLE = ("dataset.yaml", "truth.json", "summary.json", FILE, "data"), ("slices", "masks")
+#: Files of a phantom, beside the folders of its films or their ``data``.
+OWN = ("dataset.yaml", "truth.json", "summary.json", FILE)
 
 
 def _check_free(folder: Path, entries: Sequence[Path], overwrite: bool) -> None:
     """Refuse to replace a folder without being asked to, or with anything but a phantom in it."""
+    stranger = _stranger(folder, entries)
     if not overwrite:
+        choice = "overwrite=true" if stranger is None else "to move away what is in it"
         raise UserError(
             f"`output` must be a new or empty folder, but {folder} is not empty; "
-            "the choices are another output or overwrite=true."
+            f"the choices are another output or {choice}."
         )
-    for entry in entries:
-        if entry.name not in OWN and not any((entry / name).is_dir() for name in SAMPLE):
-            raise UserError(
-                "`overwrite=true` replaces a folder with nothing but a phantom in it, but "
-                f"{folder} holds {entry.name}; the choices are another output or to move it away."
-            )
+    if stranger is not None:
+        raise UserError(
+            "`overwrite=true` replaces a folder with nothing but a phantom in it, but "
+            f"{folder} holds {stranger}; the choices are another output or to move it away."
+        )
+
+
+def _stranger(folder: Path, entries: Sequence[Path]) -> str | None:
+    """What a folder holds beside a phantom, or instead of one; None where there is nothing else."""
+    films = _films_in(folder)
+    if films is None:
+        return "what `simulate` did not make"
+    own = {*OWN, *films}
+    if not (folder / "dataset.yaml").exists():  # in the layout of the archive
+        own.add("data")
+    return next((entry.name for entry in entries if entry.name not in own), None)
+
+
+@dataclass(frozen=True)
+class _ExactFilm:
+    """What ``truth.json`` says of every film."""
+
+    porosity: float
+    mean: float
+    std: float
+
+
+def _films_in(folder: Path) -> set[str] | None:
+    """Names of the films of a phantom; None where nothing proves that one lies in the folder.
+
+    Versions before kept no identity, but the exact truth.
+    """
+    identity = Identity.beside(folder)
+    if identity is None:
+        exact = known_json(folder / "truth.json", partial(typed, dict[str, _ExactFilm]))
+        return None if exact is None else set(exact)
+    return set(identity.settings.get("samples", ())) if identity.kind == KIND else None
 
 
 def _manifest(recipe: PhantomRecipe) -> str:

@@ -22,6 +22,7 @@ from fibsem.data.phantom.render import slices
 from fibsem.data.phantom.simulation import lock_of, unlike
 from fibsem.data.preprocessing import mean_profile
 from fibsem.errors import UserError
+from fibsem.system.identity import FILE, Identity
 from tests.conftest import TINY
 
 ROOT = Path(__file__).parents[3]
@@ -170,11 +171,54 @@ def test_squares_that_do_not_fit_are_refused():
         place_squares(crowded, "HPC45")
 
 
-def test_what_is_there_is_kept_unless_told(tiny, tmp_path):
-    (tmp_path / "mine").write_text("kept")
-    with pytest.raises(UserError, match="overwrite=true"):
+def test_a_phantom_is_kept_unless_told(tmp_path):
+    folder = tmp_path / "film"
+    simulate(TINY, folder)
+    before = digest(folder)
+    with pytest.raises(UserError, match=r"is not empty; the choices are .* or overwrite=true\.$"):
+        simulate(replace(TINY, seed=2), folder)
+    assert digest(folder) == before
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["mine"],
+        ["dataset.yaml", "A/slices/1.tif", "A/masks/1.tif", "B/slices/1.tif", "B/masks/1.tif"],
+        ["data/raw/HPC22/HPC22_0001.tif", "data/manual_segmentation/segmentation_HPC22.npy"],
+        ["dataset.yaml", "truth.json", "HPC45/slices/1.tif"],
+    ],
+    ids=["a file", "a manifest", "the archive", "a file of that name"],
+)
+def test_what_nothing_proves_to_be_a_phantom_is_kept(tmp_path, names):
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text('{"HPC45": "measured by hand"}')
+    before = digest(tmp_path)
+    with pytest.raises(UserError, match=r"holds what `simulate` did not make; the choices"):
+        simulate(TINY, tmp_path, overwrite=True)
+    with pytest.raises(UserError, match=r"another output or to move away what is in it\.$"):
         simulate(TINY, tmp_path)
-    assert (tmp_path / "mine").read_text() == "kept"
+    assert digest(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", ["Mine", "data"])
+def test_films_that_somebody_put_to_a_phantom_keep_it(tmp_path, name):
+    folder = tmp_path / "film"
+    simulate(TINY, folder)
+    (folder / name / "slices").mkdir(parents=True)
+    with pytest.raises(UserError, match=f"nothing but a phantom in it, but .* holds {name};"):
+        simulate(TINY, folder, overwrite=True)
+    assert (folder / name / "slices").is_dir()
+
+
+@pytest.mark.parametrize("layout", ["manifest", "archive"])
+def test_a_phantom_of_a_version_that_kept_no_identity_is_replaced(tmp_path, layout):
+    folder = tmp_path / "film"
+    simulate(TINY, folder, layout=layout)
+    (folder / FILE).unlink()
+    simulate(replace(TINY, seed=2), folder, layout=layout, overwrite=True)
+    assert Identity.beside(folder).settings["seed"] == 2
 
 
 def test_a_phantom_is_replaced_whole_and_nothing_else_is(tmp_path):
