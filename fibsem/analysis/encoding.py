@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from fibsem.errors import UserError
+from fibsem.system.endings import TABLE
 from fibsem.system.files import replace_file
 
 #: A cell that is a number, with its spread, or an interval.
@@ -41,9 +42,9 @@ LIGATURE = re.compile("(?<=-)(?=-)|(?<=,)(?=,)|(?<=')(?=')|(?<=[`?!])(?=`)")
 
 def write(table: pd.DataFrame, folder: Path, name: str) -> list[Path]:
     """Write a table as CSV, as Markdown and as LaTeX; returns the files."""
-    made = {"csv": as_csv(table), "md": markdown(table) + "\n", "tex": latex(table) + "\n"}
-    files = [folder / f"{name}.{ending}" for ending in made]
-    for file, text in zip(files, made.values(), strict=True):
+    files = [folder / f"{name}.{ending}" for ending in TABLE]
+    made = as_csv(table), markdown(table) + "\n", latex(table) + "\n"
+    for file, text in zip(files, made, strict=True):
         replace_file(file, text)
     return files
 

@@ -15,6 +15,7 @@ from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result, files
 from fibsem.config import Configuration, EvaluateConfig, Tree, output_folder, read, require
 from fibsem.data.split import SPLITS
+from fibsem.evaluation.names import FIGURES
 from fibsem.system.file_names import part_name, visible
 from fibsem.system.files import write_json
 from fibsem.system.locks import at_work, make_folder
@@ -105,8 +106,7 @@ class EvaluateResult(Result):
 
     def pictures(self) -> Iterable[bytes]:
         """Learning curves, the network, and its maps."""
-        names = ("learning_curves", "network", "feature_maps")
-        return files(self.folder / "figures" / f"{name}.png" for name in names)
+        return files(self.folder / "figures" / f"{name}.png" for name in FIGURES)
 
 
 def _spread(record: dict[str, float | None]) -> Spread:

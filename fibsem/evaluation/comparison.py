@@ -21,6 +21,7 @@ from fibsem.analysis.places import means_by_place
 from fibsem.analysis.postprocessing import at_an_end
 from fibsem.analysis.statistics import paired_over_seeds, paired_over_squares
 from fibsem.errors import UserError
+from fibsem.evaluation.names import FIGURES, FIGURES_OVER_ALL, TABLES_OVER_ALL
 from fibsem.evaluation.scores import THRESHOLDS, SeedScores, read_seeds
 from fibsem.geometry import Triple
 from fibsem.inference.model.predict import BlockScorer
@@ -70,22 +71,19 @@ def write_tables(cells: dict[Path, Record], folder: Path) -> list[Path]:
     standard = [r for r in records if r["model"] == "2dcnn"]
     others = [r for r in records if r["model"] != "2dcnn"]
     made = {
-        "4.4-parameters": tables.parameters(records),
-        "4.5-training-2dcnn": tables.training(standard),
-        "4.6-training-others": tables.training(others),
-        "4.7-splits": tables.splits(records),
-        "4.10-labelled": tables.labelled(best, "all"),
-        "4.12-labelled-chosen-threshold": tables.labelled(best, "chosen"),
-        "5.1-comparison": tables.comparison(records),
+        "table-4.4-parameters": tables.parameters(records),
+        "table-4.5-training-2dcnn": tables.training(standard),
+        "table-4.6-training-others": tables.training(others),
+        "table-4.7-splits": tables.splits(records),
+        "table-4.10-labelled": tables.labelled(best, "all"),
+        "table-4.12-labelled-chosen-threshold": tables.labelled(best, "chosen"),
+        "table-5.1-comparison": tables.comparison(records),
     }
     for split in ("train", "val"):
         counted = best_run.scores.balanced[split].confusion
-        made[f"4.9-confusion-{split}"] = tables.confusion(counted.counts)
-    files: list[Path] = []
-    for name, table in made.items():
-        if len(table):
-            files += encoding.write(table, folder, f"table-{name}")
-    return files
+        made[f"table-4.9-confusion-{split}"] = tables.confusion(counted.counts)
+    filled = [name for name in TABLES_OVER_ALL if len(made[name])]
+    return [file for name in filled for file in encoding.write(made[name], folder, name)]
 
 
 def draw_cell(folder: Path, material: Material) -> list[Path]:
@@ -110,7 +108,8 @@ def draw_cell(folder: Path, material: Material) -> list[Path]:
         if maps:
             drawn["feature_maps"] = figures.feature_maps(maps)
     _save_square(folder / "square.npz", material, model, runs[0].scores.threshold)
-    return [figures.save(figure, place / f"{key}.png") for key, figure in drawn.items()]
+    made = [name for name in FIGURES if name in drawn]
+    return [figures.save(drawn[name], place / f"{name}.png") for name in made]
 
 
 def _save_square(path: Path, material: Material, model: models.Model, threshold: float) -> None:
@@ -147,7 +146,8 @@ def draw_cells(cells: dict[Path, Record], folder: Path) -> list[Path]:
     }
     if squares:
         drawn["one_square"] = _one_square(squares)
-    return [figures.save(figure, folder / f"{name}.png") for name, figure in drawn.items()]
+    made = [name for name in FIGURES_OVER_ALL if name in drawn]
+    return [figures.save(drawn[name], folder / f"{name}.png") for name in made]
 
 
 def _square(path: Path) -> dict[str, Any] | None:

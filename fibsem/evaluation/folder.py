@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from fibsem.config import Tree, defaults_of, settings_of
+from fibsem.evaluation.names import FIGURES
 from fibsem.system import identity
+from fibsem.system.endings import FIGURE, each
 from fibsem.system.files import known_json, remove, write_json
 from fibsem.system.identity import Identity, kind_of
 from fibsem.system.summaries import of_kind
@@ -25,8 +27,8 @@ PARENT = "parent.json"
 TO_DO = "to_do.json"
 #: Everything that an evaluation leaves in its folder.
 OWN = (
-    "summary.json", "square.npz", "figures/*.png", "figures/learning_curves.svg",
-    "figures/network.svg", "figures/feature_maps.svg", "figures", "seed-*/scores.json",
+    "summary.json", "square.npz", *each(FIGURES, FIGURE, "figures/"), "figures",
+    "seed-*/scores.json",
     *(f"seed-*/{name}" for name in (*training.OWN, identity.FILE)), "seed-*", PARENT, BEGUN,
     TO_DO,
 )  # fmt: skip

@@ -10,9 +10,11 @@ from typing import Any
 
 from fibsem.config import Tree, defaults_of, flat, settings_of
 from fibsem.data.dataset import Dataset
+from fibsem.data.split import SPLITS
 from fibsem.errors import UserError
 from fibsem.inference.volume.ledger import remove_segmentation
 from fibsem.system import identity
+from fibsem.system.endings import FIGURE, TABLE, each
 from fibsem.system.files import known_json
 from fibsem.system.identity import LEDGER, Identity, check_others
 from fibsem.system.records import typed
@@ -21,13 +23,18 @@ from fibsem.tracking.beginning import BEGUN, RUN
 from fibsem.tracking.runs import Tracking
 from fibsem.training import folder as training
 
+#: Tables that it writes, and figures that it may draw.
+TABLES = (
+    "ranking", "labelled",
+    *(f"confusion-{split}-{when}" for split in SPLITS for when in ("before", "after")),
+)  # fmt: skip
+FIGURES = ("learning_curve", "reliability", "steps", "surface")
 #: Everything that a promotion leaves in its folder, but for the volumes.
 OWN = (
     "crowned.json", "version.json", "summary.json", "lineage.json", "scores.json", "test.json",
     "starts.json", "chosen-*.json", "symmetry-*.json", "trials.json",
-    "tables/*.csv", "tables/*.md", "tables/*.tex", "tables/",
-    "figures/*.png", "figures/learning_curve.svg", "figures/reliability.svg", "figures/steps.svg",
-    "figures/surface.svg", "figures/", "bundle/MODEL_CARD.md", "bundle/bundle.json",
+    *each(TABLES, TABLE, "tables/"), "tables/", *each(FIGURES, FIGURE, "figures/"), "figures/",
+    "bundle/MODEL_CARD.md", "bundle/bundle.json",
     "bundle/**/model.*", "bundle/**/",
     *(f"{part}/**/{name}" for part in ("rank", "final")
       for name in (*training.OWN, identity.FILE, "again.json")),

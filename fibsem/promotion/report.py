@@ -15,6 +15,7 @@ from fibsem.data.split import SPLITS
 from fibsem.inference.model.segmenter import Scorer
 from fibsem.promotion.choice import Chosen
 from fibsem.promotion.final import Final
+from fibsem.promotion.folder import FIGURES, TABLES
 from fibsem.promotion.setting import Promotion
 from fibsem.training.scoring import scored_squares
 from fibsem.training.squares import CHOSEN, HALF, SquareCounts, confusions
@@ -34,7 +35,7 @@ def write_tables(record: Record, folder: Path) -> list[Path]:
         for kind, name in ((HALF, "before"), (CHOSEN, "after")):
             counts = pooled(confusions(squares, split, kind)).counts
             made[f"confusion-{split}-{name}"] = tables.confusion(counts)
-    return [file for name in made for file in encoding.write(made[name], folder, name)]
+    return [file for name in TABLES for file in encoding.write(made[name], folder, name)]
 
 
 def _labelled(squares: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -56,8 +57,8 @@ def draw(work: Promotion, finals: Sequence[Final], chosen: Chosen) -> list[Path]
     if min(len(grid.sigmas), len(grid.thresholds)) > 1:
         surface = np.asarray(choice.surface, float)
         drawn["surface"] = figures.postprocessing_surface(surface, grid, choice.best)
-    folder = work.folder / "figures"
-    return [figures.save(figure, folder / f"{name}.png") for name, figure in drawn.items()]
+    folder, made = work.folder / "figures", [name for name in FIGURES if name in drawn]
+    return [figures.save(drawn[name], folder / f"{name}.png") for name in made]
 
 
 def _losses(finals: Sequence[Final]) -> dict[str, tuple[list[list[float]], list[list[float]]]]:

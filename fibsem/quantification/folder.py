@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fibsem.quantification.options import QuantifyConfig
 from fibsem.quantification.segmented import Segmented
+from fibsem.system.endings import TABLE, each
 from fibsem.system.files import known_json, remove
 from fibsem.system.identity import Identity, check_others, settle
 
@@ -17,7 +18,7 @@ MAPS = ("components.ome.zarr", "thickness.ome.zarr")
 #: Every file that it may leave, but for the volumes.
 OWN = (
     "summary.json", "surface.stl", "surface.ply",
-    *(f"{name}.{ending}" for name in TABLES for ending in ("csv", "md", "tex")),
+    *each(TABLES, TABLE),
 )  # fmt: skip
 
 

@@ -17,13 +17,14 @@ from fibsem.reporting.films import films_of
 from fibsem.reporting.page import Picture, Section, Table, page
 from fibsem.reporting.results import KINDS, Record, Results
 from fibsem.reporting.structure import connected_text, latest_of, quantifications
+from fibsem.system.endings import FIGURE, TABLE
 from fibsem.system.file_names import file_name
 from fibsem.system.files import known_json, replace_file, write_json
 from fibsem.system.records import fitting
 from fibsem.system.summaries import Report
 
 #: What one table and one figure become; the first is named in ``summary.json``.
-BESIDE = {"tables": (".csv", ".md", ".tex"), "figures": (".png", ".svg")}
+BESIDE = {"tables": TABLE, "figures": FIGURE}
 
 #: Segmentations of other films that are named.
 MOST_NAMED = 8
@@ -202,4 +203,4 @@ def _remove_former(folder: Path, made: dict[str, list[str]]) -> None:
         ours = {name for name in former.get(kind, ()) if Path(name).parts[:-1] == (kind,)}
         for name in ours - set(names):
             for ending in BESIDE[kind]:
-                (folder / name).with_suffix(ending).unlink(missing_ok=True)
+                (folder / name).with_suffix(f".{ending}").unlink(missing_ok=True)

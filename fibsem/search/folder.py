@@ -11,6 +11,7 @@ from fibsem.errors import UserError
 from fibsem.search.slots import Study
 from fibsem.system import identity
 from fibsem.system.addresses import database_file
+from fibsem.system.endings import FIGURE, TABLE, each
 from fibsem.system.files import damage_of, remove_own
 from fibsem.system.identity import Identity, check_others
 from fibsem.tracking import names
@@ -20,10 +21,12 @@ from fibsem.training.former import former_identity
 
 #: Seconds to wait for another process to do what one of them does for all, and between two looks.
 PATIENCE_S, LOOK_S = 30.0, 0.5
+#: Figures that it may draw, and what is a figure and a table: the trials that no other one beats.
+FIGURES, FRONT = ("history", "parallel_coordinates", "importance"), "pareto"
 #: Everything that a sweep leaves in its folder.
 OWN = (
-    "summary.json", "trials.json", "figures/*.png", "figures/history.svg",
-    "figures/parallel_coordinates.svg", "figures/importance.svg", "figures/pareto.*", "figures/",
+    "summary.json", "trials.json", *each((*FIGURES, FRONT), FIGURE, "figures/"),
+    *each([FRONT], TABLE, "figures/"), "figures/",
     *(f"trials/**/{name}" for name in (*training.OWN, identity.FILE, "error.txt")), "trials/**/",
     "plan.json", "study.db*", ".study.db.lock", "tuner/slots.json", "tuner/.lock",
     "tuner/oracle/**/*.json", "tuner/**/",

@@ -16,6 +16,7 @@ from optuna.distributions import (
 )
 
 from fibsem.analysis import encoding, figures, tables
+from fibsem.search.folder import FIGURES, FRONT
 from fibsem.search.outcomes import Outcome
 from fibsem.search.ranked import ranking_note
 from fibsem.search.space import Axis, Choice
@@ -48,7 +49,8 @@ def report_sweep(sweep: Sweep) -> list[Path]:
         sweep.tracking.log_changed(
             sweep.parent, {f"importance/{key}": value for key, value in importance.items()}
         )
-    files = [figures.save(figure, folder / f"{name}.png") for name, figure in drawn.items()]
+    made = [name for name in FIGURES if name in drawn]
+    files = [figures.save(drawn[name], folder / f"{name}.png") for name in made]
     if len(sweep.goals) > 1 and sweep.best() is not None:
         files += _pareto(sweep, trials, folder)
     for path in files:
@@ -73,8 +75,8 @@ def _pareto(sweep: Sweep, trials: list[Outcome], folder: Path) -> list[Path]:
         [dict(zip(names, one.objectives or (), strict=True)) | one.values for one in front]
     )
     return [
-        figures.save(picture, folder / "pareto.png"),
-        *encoding.write(table, folder, "pareto"),
+        figures.save(picture, folder / f"{FRONT}.png"),
+        *encoding.write(table, folder, FRONT),
     ]
 
 

@@ -94,9 +94,11 @@ def test_an_old_evaluation_of_which_nobody_knows_anything_is_refused(begin, tmp_
 def test_overwrite_removes_an_evaluation_and_nothing_else(begin, tmp_path):
     begin()
     finish(tmp_path, [0, 1])
-    mine = ["seed-0/scores.json", "seed-0/result.json", "seed-1/checkpoint.npz", "figures/a.png",
-            "figures/network.svg", "square.npz", PARENT, "seed-1/identity.json"]  # fmt: skip
-    theirs = ["seed-0/notes.txt", "notes.txt", "figures/mine.svg", "seeds/result.json"]
+    mine = ["seed-0/scores.json", "seed-0/result.json", "seed-1/checkpoint.npz", PARENT,
+            "figures/network.png", "figures/network.svg", "figures/learning_curves.png",
+            "square.npz", "seed-1/identity.json"]  # fmt: skip
+    theirs = ["seed-0/notes.txt", "notes.txt", "figures/mine.svg", "figures/mine.png",
+              "seeds/result.json"]  # fmt: skip
     for name in (*mine, *theirs):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("{}")

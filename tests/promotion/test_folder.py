@@ -123,14 +123,18 @@ def test_overwrite_removes_a_promotion_and_nothing_else(begin, tmp_path):
     mine = ["crowned.json", "version.json", "chosen-single.json", "test.json",
             "rank/a/b/again.json",
             "rank/a/b/result.json", "final/c/model.keras", "bundle/member-0/model.keras",
-            "bundle/bundle.json", "tables/a.csv", "tables/a.tex", "figures/a.png",
-            "figures/steps.svg", "parent.json"]  # fmt: skip
+            "bundle/bundle.json", "tables/ranking.csv", "tables/confusion-test-after.tex",
+            "figures/surface.png", "figures/steps.svg", "parent.json"]  # fmt: skip
     theirs = [
         "notes.txt",
         "rank/notes.txt",
         "volumes/film/notes.txt",
         "bundle/notes.txt",
         "figures/mine.svg",
+        "figures/film.png",
+        "tables/samples.csv",
+        "tables/manuscript.tex",
+        "tables/README.md",
     ]
     for name in (*mine, *theirs):
         (out / name).parent.mkdir(parents=True, exist_ok=True)

@@ -163,7 +163,12 @@ def test_overwrite_begins_the_sweep_anew_and_removes_its_own_files(tree, film, t
     folder = tmp_path / "sweep"
     sweep.main(tree())
     first = summary(folder)
-    (folder / "trials" / "notes.txt").write_text("mine")
+    theirs = [
+        folder / name for name in ("trials/notes.txt", "figures/film.png", "figures/pareto.R")
+    ]
+    for file in theirs:
+        file.write_text("mine")
+    (folder / "figures" / "importance.svg").write_text("of the trials before")
     mend(film)
     if damage is not None:
         (folder / "study.db").write_bytes(damage)
@@ -172,7 +177,8 @@ def test_overwrite_begins_the_sweep_anew_and_removes_its_own_files(tree, film, t
     assert again["parent_run_id"] != first["parent_run_id"]
     assert again["trials"]["complete"] == 1
     assert again["data"] != first["data"]
-    assert (folder / "trials" / "notes.txt").read_text() == "mine"
+    assert [file.read_text() for file in theirs] == ["mine"] * 3
+    assert not (folder / "figures" / "importance.svg").exists()
     mend(film)
     with pytest.raises(UserError, match="labels of HPC45"):
         sweep.main(tree())
