@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,10 @@ from fibsem.config import defaults_of
 from fibsem.errors import UserError
 from fibsem.search.slots import Study
 from fibsem.system import identity
-from fibsem.system.addresses import database_file
+from fibsem.system.addresses import database_file, hidden
 from fibsem.system.endings import FIGURE, TABLE, each
 from fibsem.system.files import damage_of, remove_own
-from fibsem.system.identity import Identity, check_others
+from fibsem.system.identity import Identity, check_others, differences
 from fibsem.tracking import names
 from fibsem.tracking.runs import Tracking
 from fibsem.training import folder as training
@@ -59,11 +61,25 @@ def check_database(storage: str | None, folder: Path) -> None:
 
 
 def settle_study(
-    study: Study, now: Identity, settings: str, folder: Path, tracking: Tracking
+    study: Study,
+    now: Identity,
+    settings: str,
+    folder: Path,
+    tracking: Tracking,
+    storage: str | None = None,
 ) -> bool:
     """Make a study that of one sweep; whether this process is the one that begins it.
 
-    ``settings`` is the hash of them all, which a version before knew a study by.
+    Parameters
+    ----------
+    study, now
+        Which, and what the sweep is computed from.
+    settings
+        Hash of them all, which a version before knew a study by.
+    folder, tracking
+        Of the sweep.
+    storage
+        Address of the study where it lies elsewhere: it may be somebody else's.
 
     Raises
     ------
@@ -75,14 +91,29 @@ def settle_study(
             _set(study, now, settings)
             return True
         wait_for(study, "identity")
+    check = _checking(study, now, folder, storage)
     before = study.get("identity")
     if before is not None:
-        now.check(Identity.from_json(before), folder, defaults=lambda: _defaults(now))
+        check(Identity.from_json(before))
     elif study.get("settings") is not None:
-        former = _former(study, now, settings, folder, tracking)
-        now.check(former, folder, defaults=lambda: _defaults(now))
+        check(_former(study, now, settings, folder, tracking))
     _set(study, now, settings)
     return False
+
+
+def _checking(
+    study: Study, now: Identity, folder: Path, storage: str | None
+) -> Callable[[Identity], None]:
+    """Function that refuses a study which was begun with another identity.
+
+    Where the study lies elsewhere, it is its name that somebody else has taken: the folder is new,
+    or that of this sweep.
+    """
+    defaults = partial(_defaults, now)
+    if storage is None:
+        return partial(now.check, where=folder, defaults=defaults)
+    remedy = "another name, study=NAME, or the former settings"
+    return partial(now.check, where=_place(study.name, storage), defaults=defaults, remedy=remedy)
 
 
 def _set(study: Study, now: Identity, settings: str) -> None:
@@ -120,8 +151,15 @@ def begin_anew(study: str, storage: str | None, folder: Path, tracking: Tracking
     """Remove a sweep: its trials and figures, its study, and no other file.
 
     The runs stay in MLflow; those that are still running on paper are ended.
+
+    Raises
+    ------
+    UserError
+        If the folder holds something else, or the study is not the one that the folder began.
     """
     check_others(folder, "sweep")
+    if storage is not None:
+        _check_own(study, storage, folder)
     for run_id in map(training.run_of, sorted(folder.glob("trials/**/"))):
         if run_id is not None:
             tracking.close(run_id, "KILLED")
@@ -130,3 +168,30 @@ def begin_anew(study: str, storage: str | None, folder: Path, tracking: Tracking
 
         delete_study(study, storage, folder)
     remove_own(folder, [*OWN, identity.FILE])
+
+
+def _check_own(study: str, storage: str, folder: Path) -> None:
+    """Refuse to remove what may be somebody else's: a storage is shared, and names are chosen."""
+    from fibsem.search.storage import notes_in
+
+    notes = notes_in(study, storage, folder)
+    if notes is not None and not _is_own(notes, folder):
+        raise UserError(
+            f"`study` must be one that {folder} has begun where overwrite=true removes it, but it "
+            f"does not say so of {_place(study, storage)}; the choices are another name, "
+            "study=NAME, or the settings of that study without overwrite=true."
+        )
+
+
+def _is_own(notes: Mapping[str, Any], folder: Path) -> bool:
+    """Whether a study is that of the sweep in a folder, by what both keep of how it was begun."""
+    here, kept = Identity.beside(folder), notes.get("identity")
+    if here is None or kept is None:
+        return False
+    begun = Identity.from_json(kept)
+    return not any(differences(here, begun, lambda: _defaults(begun)))
+
+
+def _place(study: str, storage: str) -> str:
+    """Name and address of a study, without a password."""
+    return f"the study {study} in {hidden(storage)}"

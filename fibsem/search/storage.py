@@ -140,6 +140,19 @@ def release(storage: BaseStorage) -> None:
         storage.engine.dispose()
 
 
+def notes_in(name: str, url: str, folder: Path) -> dict[str, Any] | None:
+    """What a study keeps beside its trials; None where nobody has begun one of this name."""
+    storage = open_storage(url, folder)
+    try:
+        study = optuna.load_study(study_name=name, storage=storage)
+        notes = study.user_attrs
+        return notes if notes or study.get_trials(deepcopy=False) else None
+    except KeyError:  # there is none
+        return None
+    finally:
+        release(storage)
+
+
 def delete_study(name: str, url: str, folder: Path) -> None:
     """Remove a study from a storage, where it is there."""
     storage = open_storage(url, folder)

@@ -91,7 +91,9 @@ class Sweep:
         check_database(search.storage, folder)
         study = backend_of(search.backend)(name, folder, search, space, goals)
         try:
-            first = settle_study(study, identity, settings_hash(tree), folder, tracking)
+            first = settle_study(
+                study, identity, settings_hash(tree), folder, tracking, search.storage
+            )
             identity.write(folder)
             if first and any(folder.glob("trials/*")):
                 print(

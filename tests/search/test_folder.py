@@ -215,6 +215,23 @@ def test_overwrite_removes_a_study_that_lies_elsewhere(tree, tmp_path):
     assert begin(tree(database, "study=theirs"), tmp_path / "theirs").parent == other.parent
 
 
+def test_a_study_that_another_folder_began_is_joined_or_left_alone(tree, tmp_path, storage):
+    """Two people call their sweeps alike in one storage; ``sweep`` is the folder of the second."""
+    theirs = [f"search.storage={storage}", "study=film"]
+    first = begin(tree(*theirs), tmp_path / "first")
+    theirs_changed = [*theirs, "train.share=0.03"]
+    with pytest.raises(
+        UserError, match=r"the study film in .*train\.share .* study=NAME"
+    ) as caught:
+        sweep.main(tree(*theirs_changed))
+    assert "overwrite" not in str(caught.value)
+    with pytest.raises(UserError, match=r"sweep has begun where .* the study film in .*study=NAME"):
+        sweep.main(tree(*theirs_changed, "overwrite=true"))
+    sweep.main(tree(theirs[0], "study=mine", "train.share=0.03", "overwrite=true"))
+    assert summary(tmp_path / "sweep")["trials"]["complete"] == 1
+    assert begin(tree(*theirs), tmp_path / "first").parent == first.parent
+
+
 @pytest.mark.parametrize("search", ["default", "keras_tuner"])
 def test_who_shares_a_study_joins_and_who_would_overwrite_it_is_refused(tree, tmp_path, search):
     with at_work(tmp_path / "sweep", shared=True):
