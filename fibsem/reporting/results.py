@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -22,6 +23,13 @@ Kind = Literal["inspection", "evaluation", "sweep", "promotion", "segmentation",
 KINDS: tuple[Kind, ...] = get_args(Kind)
 #: Kinds of results that are of volumes.
 VOLUMES: tuple[Kind, ...] = ("segmentation", "quantification")
+#: Folders in which a result keeps its own parts; what other commands put into it lies elsewhere.
+PARTS: Mapping[Kind, tuple[str, ...]] = {
+    "evaluation": ("seed-*", "figures"),
+    "sweep": ("trials", "tuner", "figures"),
+    "promotion": ("rank", "final", "bundle", "tables", "figures"),
+    "segmentation": ("labels", "labels-2d", "probabilities", "uncertainty", "previews"),
+}
 #: What becomes of a damaged result.
 LEFT_OUT = "it is left out"
 
@@ -182,8 +190,9 @@ def _on(result: FinishedCommand, data: str | None) -> bool:
 def _walk(top: Path) -> Iterator[FinishedCommand]:
     """Every result below a folder.
 
-    A result has no others in it but the volumes of a promotion: its stacks are not looked through.
-    Results lie on other disks, too: links are followed, each folder once.
+    A result may have others in it: a promotion its volumes, a segmentation what was measured of it.
+    Its parts and its stacks are not looked through. Results lie on other disks, too: links are
+    followed, each folder once.
     """
     visited: set[Path] = set()
     for name, folders, files in os.walk(top, onerror=_say_unread, followlinks=True):
@@ -198,9 +207,13 @@ def _walk(top: Path) -> Iterator[FinishedCommand]:
             print(f"warning: {text.format(folder, LEFT_OUT)}", file=sys.stderr)
         if result is not None:
             yield result
-        if result is not None or folder.suffix == ".zarr":
-            folders[:] = [one for one in folders if one == "volumes"]
-        folders.sort()
+        folders[:] = sorted(one for one in folders if not _is_part(one, result))
+
+
+def _is_part(name: str, result: FinishedCommand | None) -> bool:
+    """Whether a folder is a stack, or a part of the result that it lies in."""
+    parts = PARTS.get(result.kind, ()) if result else ()
+    return name.endswith(".zarr") or any(fnmatchcase(name, part) for part in parts)
 
 
 def _say_unread(error: OSError) -> None:

@@ -56,6 +56,27 @@ def test_stacks_and_trials_are_not_looked_through(tmp_path):
     assert kinds(find_results([tmp_path], "film")) == [("sweep", "a")]
 
 
+def test_results_that_lie_in_others_are_found_and_what_others_consist_of_is_not(tmp_path):
+    measured = {"porosity_interval": {}, "percolates": {}, "lineage": [ORIGIN]}
+    labels = tmp_path / "labels"
+    put(labels, SEGMENTATION, 1)
+    put(labels / "structure", {**measured, "segmentation": str(labels)}, 2)
+    put(tmp_path / "sweep", SWEEP, 3)
+    put(tmp_path / "sweep" / "inspected" / "now", INSPECTION, 4)
+    put(tmp_path / "network", EVALUATION, 5)
+    put(tmp_path / "p", PROMOTION, 6)
+    put(tmp_path / "p" / "volumes" / "A", SEGMENTATION, 7)
+    put(tmp_path / "p" / "volumes" / "A" / "q", {**measured, "segmentation": "A"}, 8)
+    for part in ("labels/labels/0", "labels/uncertainty.ome.zarr/0", "sweep/trials/0000",
+                 "network/seed-3", "p/rank/a/seed-0", "p/final/a", "p/bundle"):  # fmt: skip
+        put(tmp_path / part, SWEEP)
+    assert kinds(find_results([tmp_path], "film")) == [
+        ("segmentation", "labels"), ("quantification", "structure"), ("sweep", "sweep"),
+        ("inspection", "now"), ("evaluation", "network"), ("promotion", "p"),
+        ("segmentation", "A"), ("quantification", "q"),
+    ]  # fmt: skip
+
+
 def test_results_on_another_disk_are_found_through_their_links_once(tmp_path):
     scratch, outputs = tmp_path / "scratch", tmp_path / "outputs"
     put(scratch / "segment" / "HPC22", SEGMENTATION)
