@@ -13,6 +13,7 @@ from fibsem.api.results import Result, files
 from fibsem.config import DataConfig, Tree, output_folder, read
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.split import SplitRecipe
+from fibsem.system.endings import FIGURE, remove_former
 from fibsem.system.files import replace_file, write_json
 from fibsem.system.identity import check_others
 from fibsem.system.locks import at_work
@@ -113,7 +114,7 @@ def run(tree: Tree) -> InspectResult:
     data, split = read(DataConfig, tree["data"], "data"), read(SplitRecipe, tree["split"], "split")
     recipe = read(Recipe, tree["preprocess"], "preprocess")
 
-    from fibsem.reporting.inspection import Inspection
+    from fibsem.reporting.inspection import Inspection, drawn_in
     from fibsem.reporting.inspection_tables import tables
     from fibsem.training.datasets import check_unchanged, obtain
 
@@ -124,7 +125,9 @@ def run(tree: Tree) -> InspectResult:
         inspection = Inspection.of(dataset, recipe)
         record = inspection.record()
         pictures = inspection.figures(folder)
+        record["figures"] = [picture.name for picture in pictures]
         check_unchanged(dataset, "this inspection")
+        remove_former(folder, drawn_in(folder), record["figures"], FIGURE)
         replace_file(folder / "tables.md", tables(record))
         write_json(folder / "summary.json", record)
     return InspectResult(record, folder, tuple(pictures))

@@ -17,7 +17,7 @@ from fibsem.reporting.films import films_of
 from fibsem.reporting.page import Picture, Section, Table, page
 from fibsem.reporting.results import KINDS, Record, Results
 from fibsem.reporting.structure import connected_text, latest_of, quantifications
-from fibsem.system.endings import FIGURE, TABLE
+from fibsem.system.endings import FIGURE, TABLE, remove_former
 from fibsem.system.file_names import file_name
 from fibsem.system.files import known_json, replace_file, write_json
 from fibsem.system.records import fitting
@@ -201,6 +201,4 @@ def _remove_former(folder: Path, made: dict[str, list[str]]) -> None:
     former = known_json(path, fitting(Report)) or {}
     for kind, names in made.items():
         ours = {name for name in former.get(kind, ()) if Path(name).parts[:-1] == (kind,)}
-        for name in ours - set(names):
-            for ending in BESIDE[kind]:
-                (folder / name).with_suffix(f".{ending}").unlink(missing_ok=True)
+        remove_former(folder, ours, names, BESIDE[kind])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +21,9 @@ from fibsem.reporting.agreement import agreement
 from fibsem.reporting.greys import Greys, greys, left_out_shares
 from fibsem.reporting.label_porosity import LabelPorosity, label_porosity
 from fibsem.system.file_names import part_name
+from fibsem.system.files import known_json
+from fibsem.system.records import typed
+from fibsem.system.summaries import InspectionSummary
 
 #: Share of pixels at the darkest or brightest value from which a sample counts as saturated.
 SATURATED = 0.01
@@ -155,6 +158,12 @@ class Inspection:
                 ]
             )
         return [figures.save(figure, folder / f"{name}.png") for name, figure in drawn.items()]
+
+
+def drawn_in(folder: Path) -> set[str]:
+    """Figures of the inspection that lies in a folder; versions before did not name them."""
+    former = known_json(folder / "summary.json", partial(typed, InspectionSummary))
+    return {Path(name).name for name in (former.figures if former else None) or ()}
 
 
 def _spread(regions: tuple[Region, ...]) -> list[Region]:

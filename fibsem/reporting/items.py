@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -91,9 +91,14 @@ def filled(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     return table.loc[:, (table != "").any()]
 
 
-def pictures_in(folder: Path, prefix: str) -> tuple[Picture, ...]:
-    """Every figure in a folder."""
-    return tuple(read_picture(file, prefix) for file in in_order(visible(folder, "*.png")))
+def pictures_in(
+    folder: Path, prefix: str, drawn: Collection[str] | None = None
+) -> tuple[Picture, ...]:
+    """Every figure in a folder; of those that were ``drawn``, where that is known."""
+    files = visible(folder, "*.png")
+    if drawn is not None:
+        files = [file for file in files if file.name in drawn]
+    return tuple(read_picture(file, prefix) for file in in_order(files))
 
 
 def in_order(files: Iterable[Path]) -> list[Path]:

@@ -220,7 +220,7 @@ def inspection(result: FinishedCommand) -> Section:
             Table("grey-values", "Grey values in [0, 1]", pd.DataFrame(greys)),
             Table("labels", "Labels, and their porosity with its interval over regions",
                   pd.DataFrame(labels)),
-            *pictures_in(result.folder, "data"),
+            *pictures_in(result.folder, "data", result.record.get("figures")),
         ),
     )  # fmt: skip
 

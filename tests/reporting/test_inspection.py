@@ -1,11 +1,16 @@
 """What `inspect` says is odd about a dataset."""
 
+import json
 import re
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
 
+from fibsem import inspect
+from fibsem.config import compose
 from fibsem.data.manifest import load_dataset
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.samples import Region
@@ -13,6 +18,9 @@ from fibsem.geometry import Box
 from fibsem.reporting.inspection import Inspection
 from fibsem.reporting.inspection_tables import tables
 from fibsem.reporting.label_porosity import label_porosity
+from fibsem.reporting.page import Picture
+from fibsem.reporting.results import FinishedCommand
+from fibsem.reporting.sections import inspection
 
 
 @pytest.fixture
@@ -188,3 +196,27 @@ def test_slices_of_one_place_do_not_narrow_what_labels_tell():
     found, once = label_porosity(dense), label_porosity(dense[:4])
     assert (found.porosity, found.places) == (pytest.approx(once.porosity), 4)
     assert found.interval == pytest.approx(once.interval)
+
+
+def test_squares_of_a_sample_that_is_gone_are_no_figures_of_today(tiny, tmp_path):
+    film, out = shutil.copytree(tiny, tmp_path / "film"), tmp_path / "out"
+
+    def look():
+        inspect.main(compose("inspect", [f"data.path={film}", f"output={out}"]))
+        return json.loads((out / "summary.json").read_text())
+
+    def shown(record):
+        items = inspection(FinishedCommand("inspection", out, record)).items
+        return {item.name for item in items if isinstance(item, Picture)}
+
+    before = look()["figures"]
+    (out / "mine.png").write_bytes(b"drawn by hand")
+    manifest = film / "dataset.yaml"
+    manifest.write_text(manifest.read_text().replace("name: HPC45", "name: other"))
+    record = look()
+    assert set(before) - set(record["figures"]) == {"squares_HPC45.png"}
+    assert {path.name for path in out.glob("*.png")} == {*record["figures"], "mine.png"}
+    assert not (out / "squares_HPC45.svg").exists()
+    assert shown(record) == {f"data-{Path(name).stem}" for name in record["figures"]}
+    del record["figures"]  # a version before: all that lies there
+    assert "data-mine" in shown(record)

@@ -22,6 +22,7 @@ from fibsem.system.summaries.sweep import SweepSummary, trial_rows
 __all__ = [
     "SHAPES",
     "EvaluationSummary",
+    "InspectionSummary",
     "PromotedModel",
     "Report",
     "SegmentedFilm",

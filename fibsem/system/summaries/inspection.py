@@ -42,3 +42,4 @@ class InspectionSummary:
     warnings: tuple[str, ...]
     dataset: Text = None
     data: Text = None
+    figures: tuple[str, ...] | None = None
