@@ -18,7 +18,7 @@ from fibsem.data.split import SPLITS
 from fibsem.evaluation.names import FIGURES
 from fibsem.system.file_names import part_name, visible
 from fibsem.system.files import write_json
-from fibsem.system.locks import at_work, make_folder
+from fibsem.system.locks import alone, at_work, make_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -251,16 +251,19 @@ def _evaluate(
 def _over_all(
     folder: Path, dataset: Dataset, tracking: Tracking, run_id: str, pictures: list[Path]
 ) -> None:
-    """Tables and figures over all evaluations of the dataset, which the run is given, too."""
-    from fibsem.evaluation.comparison import draw_cells, finished_cells, write_tables
+    """Tables and figures over all evaluations of the dataset, which the run is given, too.
 
-    cells = finished_cells(folder.parent, dataset.hash)
+    Of several that end at once each waits for the other: whichever is the last one knows all.
+    """
+    from fibsem.evaluation.comparison import write_over_all
+
     tables = tables_folder(folder, dataset.name)
-    files = write_tables(cells, tables)
-    for path in (*pictures, *draw_cells(cells, tables)):
-        tracking.log_file(run_id, path, "figures")
-    for path in files:
-        tracking.log_file(run_id, path, "tables")
+    with alone(tables / ".lock"):
+        written, drawn = write_over_all(folder.parent, dataset.hash, tables)
+        for path in (*pictures, *drawn):
+            tracking.log_file(run_id, path, "figures")
+        for path in written:
+            tracking.log_file(run_id, path, "tables")
 
 
 def _planned(

@@ -26,6 +26,7 @@ from fibsem.evaluation.scores import THRESHOLDS, SeedScores, read_seeds
 from fibsem.geometry import Triple
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models.describe import drawing, feature_maps
+from fibsem.system.endings import FIGURE, TABLE, each, remove_former
 from fibsem.system.files import beside, known_json
 from fibsem.system.identity import same_data
 from fibsem.system.summaries import EvaluationSummary, of_kind
@@ -57,6 +58,22 @@ def ends_of(record: Mapping[str, Any]) -> list[str]:
         (run["seed"], at_an_end(run["threshold"], THRESHOLDS.thresholds)) for run in record["runs"]
     )
     return [f"seed {seed}: {end}" for seed, end in ends if end]
+
+
+def write_over_all(home: Path, data: str, folder: Path) -> tuple[list[Path], list[Path]]:
+    """Write tables and figures over all evaluations of a dataset; returns the files of both.
+
+    What was made of former data, and is not of these, is removed.
+    """
+    cells = finished_cells(home, data)
+    written, drawn = write_tables(cells, folder), draw_cells(cells, folder)
+    remove_former(folder, each(TABLES_OVER_ALL, TABLE[:1]), _names(written), TABLE)
+    remove_former(folder, each(FIGURES_OVER_ALL, FIGURE[:1]), _names(drawn), FIGURE)
+    return written, drawn
+
+
+def _names(files: Iterable[Path]) -> list[str]:
+    return [file.name for file in files]
 
 
 def write_tables(cells: dict[Path, Record], folder: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 import pandas as pd
@@ -11,14 +12,18 @@ import tifffile
 from fibsem import evaluate, models, report
 from fibsem.analysis.metrics import pooled
 from fibsem.analysis.statistics import band, paired_over_seeds, paired_over_squares
+from fibsem.api.evaluating import _over_all, tables_folder
 from fibsem.config import Configuration, compose
 from fibsem.errors import UserError
 from fibsem.evaluation import protocol
-from fibsem.evaluation.comparison import compare
+from fibsem.evaluation.comparison import compare, write_over_all
 from fibsem.evaluation.folder import TO_DO
 from fibsem.evaluation.scores import read_seeds, score_model
 from fibsem.inference.model.predict import BlockScorer
+from fibsem.system.files import write_json
+from fibsem.system.locks import alone
 from fibsem.tracking.runs import Tracking
+from fibsem.training.datasets import obtain
 from fibsem.training.estimating import estimate
 from fibsem.training.scoring import score_all
 from fibsem.training.squares import HALF, confusions
@@ -172,6 +177,45 @@ def test_tables_hold_every_evaluation_of_the_dataset(evaluated):
         assert (folder / f"{name}.png").stat().st_size > 5000
     cells = pd.read_csv(folder / "table-4.9-confusion-val.csv").iloc[:, 1:].to_numpy()
     assert cells.sum() == pytest.approx(100, abs=0.05)
+
+
+def test_tables_of_former_data_do_not_stay_beside_those_of_today(evaluated, tmp_path):
+    root, _ = evaluated
+    for name in ("2dcnn", "otsu"):
+        shutil.copytree(root / name, tmp_path / name)
+    record = json.loads((tmp_path / "otsu" / "summary.json").read_text())
+    tables = tmp_path / "tables"
+    written, drawn = write_over_all(tmp_path, record["data"], tables)
+    before = {path.name for path in tables.iterdir()}
+    assert before >= {file.name for file in (*written, *drawn)}
+    for name in ("mine.csv", "table-mine.md", "mine.png"):
+        (tables / name).write_text("by hand")
+    write_json(tmp_path / "otsu" / "summary.json", {**record, "data": "former"})
+    (tmp_path / "2dcnn" / "square.npz").unlink()
+    write_over_all(tmp_path, record["data"], tables)
+    others = {f"table-4.6-training-others.{ending}" for ending in ("csv", "md", "tex")}
+    gone = {"one_square.png", "one_square.svg", *others}
+    left = {path.name for path in tables.iterdir()}
+    assert (before - left, left - before) == (gone, {"mine.csv", "table-mine.md", "mine.png"})
+    assert set(pd.read_csv(tables / "table-5.1-comparison.csv")["model"]) == {"2dcnn(11,11,3)"}
+
+
+def test_of_evaluations_that_end_at_once_the_last_one_knows_all(evaluated, tmp_path):
+    root, trees = evaluated
+    config = Configuration(trees["2dcnn"]).run
+    dataset = obtain(config.data, config.split)
+    tracking = Tracking.open(config.tracking, dataset.name)
+    folder = shutil.copytree(root / "2dcnn", tmp_path / "2dcnn")
+    run_id = json.loads((folder / "summary.json").read_text())["run_id"]
+    tables = tables_folder(folder, dataset.name)
+    with ThreadPoolExecutor(1) as pool:
+        with alone(tables / ".lock"):
+            waiting = pool.submit(_over_all, folder, dataset, tracking, run_id, [])
+            assert wait([waiting], 1).not_done
+            shutil.copytree(root / "otsu", tmp_path / "otsu")
+        waiting.result(60)
+    named = pd.read_csv(tables / "table-5.1-comparison.csv")["model"]
+    assert set(named) == {"2dcnn(11,11,3)", "threshold(11,11,3)"}
 
 
 def test_paired_comparison_of_two_cells(evaluated, capsys):
