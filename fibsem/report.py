@@ -9,6 +9,7 @@ from fibsem.api.reporting import run
 from fibsem.config import TrackingConfig, Tree, output_folder, read, read_path, run_command
 from fibsem.reporting.lineage import read_lineage
 from fibsem.system.files import write_json
+from fibsem.system.identity import check_others
 from fibsem.system.locks import at_work
 from fibsem.tracking.aliases import aliases_now
 
@@ -31,6 +32,7 @@ def _tell_lineage(tree: Tree, uri: str) -> None:
     lineage = replace(lineage, aliases=aliases_now(uri, lineage.registered))
     folder = output_folder("report", tree, f"lineage-{place.resolve().name}")
     with at_work(folder):
+        check_others(folder, "lineage")
         write_json(folder / "summary.json", {"lineage": lineage.record()})
     print(lineage.text())
 

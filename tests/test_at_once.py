@@ -11,6 +11,7 @@ from fibsem.system.files import write_json
 from fibsem.system.identity import KEYS
 from fibsem.system.locks import alone, at_work
 from fibsem.tracking.runs import Tracking
+from tests.reporting.test_lineage import OLDER
 
 
 @pytest.fixture(scope="module")
@@ -56,34 +57,58 @@ COMMANDS = pytest.mark.parametrize(
         (segment, []),
         (inspect, []),
         (report, []),
+        (segment, ["export=onnx"]),
+        (evaluate, ["compare=[RESULT,RESULT]"]),
+        (report, ["lineage=RESULT"]),
     ],
 )
 
 
-def begin(command, more, tiny, store, tmp_path, out):
-    """Call a command with what it needs."""
-    name = command.__name__.removeprefix("fibsem.")
-    keys = [f"data.path={tiny}", f"output={out}", *store, *more]
-    if command is segment:
-        keys = [f"volume={tiny / 'HPC45' / 'slices'}", f"weights={bundle(tmp_path / 'b')}",
-                f"output={out}", *more]  # fmt: skip
-    if command is promote:
-        trial(tiny, store)
-    if command is report:
-        record = {"study": "s", "trials": {}, "parent_run_id": "p", "dataset": "phantom"}
-        write_json(tmp_path / "found" / "summary.json", record)
-        keys.append(f"folders=[{tmp_path / 'found'}]")
-    command.main(compose(name, keys))
+@pytest.fixture(scope="module")
+def evaluation(tiny, store, tmp_path_factory):
+    """A finished evaluation."""
+    folder = tmp_path_factory.mktemp("evaluated") / "otsu"
+    keys = [f"data.path={tiny}", f"output={folder}", *store, "seeds=2"]
+    evaluate.main(compose("evaluate", [*keys, "model=threshold", "nbhd=11x11x3"]))
+    return folder
+
+
+@pytest.fixture
+def begin(request, tiny, store, tmp_path):
+    """Function (command, more, out) -> the command is called with what it needs."""
+
+    def call(command, more, out):
+        name, result = command.__name__.removeprefix("fibsem."), tmp_path / "result"
+        keys = [f"data.path={tiny}", f"output={out}", *store, *more]
+        if command is segment:
+            keys = [f"weights={bundle(tmp_path / 'b')}", f"output={out}", *more]
+        if "export=onnx" in more:
+            pytest.importorskip("onnx")
+        elif command is segment:
+            keys.append(f"volume={tiny / 'HPC45' / 'slices'}")
+        if command is promote:
+            trial(tiny, store)
+        if "compare=[RESULT,RESULT]" in more:
+            result = request.getfixturevalue("evaluation")
+        if "lineage=RESULT" in more:
+            write_json(result / "summary.json", OLDER)
+        elif command is report:
+            record = {"study": "s", "trials": {}, "parent_run_id": "p", "dataset": "phantom"}
+            write_json(result / "summary.json", record)
+            keys.append(f"folders=[{result}]")
+        command.main(compose(name, [key.replace("RESULT", str(result)) for key in keys]))
+
+    return call
 
 
 @COMMANDS
-def test_the_second_command_is_told(command, more, tiny, store, tmp_path):
+def test_the_second_command_is_told(command, more, begin, tmp_path):
     out = tmp_path / "out"
     with (
         at_work(out),
         pytest.raises(UserError, match=f"another process is at work in {out};") as caught,
     ):
-        begin(command, more, tiny, store, tmp_path, out)
+        begin(command, more, out)
     assert "\n" not in str(caught.value)
     assert {path.name for path in out.iterdir()} == {".lock"}
 
@@ -91,18 +116,28 @@ def test_the_second_command_is_told(command, more, tiny, store, tmp_path):
 @pytest.mark.parametrize("anew", [[], ["overwrite=true"]])
 @pytest.mark.parametrize("kind", ["segmentation", "inspection"])
 @COMMANDS
-def test_results_of_another_command_are_left(command, more, kind, anew, tiny, store, tmp_path):
+def test_results_of_another_command_are_left(command, more, kind, anew, begin, tmp_path):
     """Also of those that keep nothing but a summary."""
-    if (command, kind) in ((segment, "segmentation"), (inspect, "inspection")):
+    if (command, kind, more) in ((segment, "segmentation", []), (inspect, "inspection", [])):
         pytest.skip("it is its own")
     out = tmp_path / "out"
     write_json(out / "summary.json", dict.fromkeys(KEYS[kind], 1))
     before = (out / "summary.json").read_text()
     with pytest.raises(UserError, match=r"`output` must be .*out") as caught:
-        begin(command, [*more, *anew], tiny, store, tmp_path, out)
+        begin(command, [*more, *anew], out)
     assert "\n" not in str(caught.value)
     assert (out / "summary.json").read_text() == before
     assert {path.name for path in out.iterdir()} <= {".lock", "summary.json"}
+
+
+@pytest.mark.parametrize(
+    ("command", "more"), [(evaluate, ["compare=[RESULT,RESULT]"]), (report, ["lineage=RESULT"])]
+)
+def test_what_a_command_itself_wrote_is_written_anew(command, more, begin, tmp_path):
+    out = tmp_path / "out"
+    for _ in range(2):
+        begin(command, more, out)
+    assert (out / "summary.json").is_file()
 
 
 def test_the_second_simulation_is_told(tmp_path):

@@ -13,6 +13,8 @@ from fibsem.api.results import Result
 from fibsem.config import Configuration, Tree, output_folder, read_path
 from fibsem.errors import UserError
 from fibsem.system.files import write_json
+from fibsem.system.identity import check_others
+from fibsem.system.locks import at_work
 
 
 @dataclass(frozen=True, repr=False)
@@ -99,5 +101,7 @@ def run(tree: Tree) -> CompareResult:
 
     record: dict[str, Any] = compare(first, second)
     folder = output_folder("evaluate", tree, "compare")
-    write_json(folder / "summary.json", record)
+    with at_work(folder):
+        check_others(folder, "comparison")
+        write_json(folder / "summary.json", record)
     return CompareResult(record, folder)

@@ -11,6 +11,7 @@ from fibsem.config import TrackingConfig, Tree, output_folder, read, require, we
 from fibsem.errors import UserError
 from fibsem.inference.options import Options
 from fibsem.system.files import write_json
+from fibsem.system.identity import check_others
 from fibsem.system.locks import at_work
 
 #: Name of the file.
@@ -26,7 +27,7 @@ def export(tree: Tree) -> Path:
     ------
     UserError
         If a volume is given, too, or views or a precision that the graph would not have, the
-        package onnx is missing, or a model has no such form.
+        package onnx is missing, a model has no such form, or the folder holds other results.
     """
     kind, volume = tree["export"], tree["volume"]
     require("export", kind, kind == "onnx", "onnx")
@@ -45,6 +46,7 @@ def export(tree: Tree) -> Path:
     segmenter = Segmenter.ensemble([model.bundle.segmenter for model in models])
     scales = tuple(dict.fromkeys(scale for model in models for scale in model.bundle.scales))
     with at_work(folder):
+        check_others(folder, "export")
         metadata = write_onnx(segmenter, models[0].voxel_nm, folder / FILE, scales)
         described = write_description(segmenter, models[0].voxel_nm, folder / FILE, metadata)
         record = {

@@ -31,6 +31,9 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "inspection": ("voxel_nm", "samples", "warnings"),
     "report": ("page", "tables", "figures"),
     "training": ("run_id", "val", "field"),
+    "comparison": ("first", "second", "squares", "seeds"),
+    "export": ("onnx", "weights"),
+    "lineage": ("lineage",),  # which others have, too: it is the last
 }
 #: Differences that are named.
 MOST_NAMED = 4

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fibsem.errors import UserError
-from fibsem.system.identity import FILE, Identity, differences, same_data, settle
+from fibsem.system.identity import FILE, KEYS, Identity, differences, kind_of, same_data, settle
 
 keys = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=6).filter(
     lambda key: key != "hash"
@@ -147,6 +147,13 @@ def test_overwrite_leaves_the_results_of_another_command(tmp_path):
     with pytest.raises(UserError, match=r"holds an evaluation; the choices are another output\."):
         settle(tmp_path, TRAINING, ["result.json"], overwrite=True)
     assert (tmp_path / "result.json").exists()
+
+
+@pytest.mark.parametrize("kind", KEYS)
+def test_no_kind_of_results_is_taken_for_another_by_its_keys(kind):
+    """Segmentations, promotions and quantifications have a lineage among others."""
+    record = dict.fromkeys(KEYS[kind], 1)
+    assert kind_of(record) == kind_of({**record, "lineage": []}) == kind
 
 
 def test_results_without_an_identity_are_asked_what_they_are(tmp_path):
