@@ -24,6 +24,7 @@ from skimage.filters import threshold_otsu
 from fibsem.analysis import (
     Confusion,
     difference_estimate,
+    map_error,
     normal_interval,
     post_stratified_estimate,
 )
@@ -125,7 +126,7 @@ def this_volume(k: int, draws: int) -> dict:
     for who in ANNOTATORS:
         # what one who knows the spread of all squares would tell
         many = film.squares(who, 400, rng)
-        sd = np.std([difference_estimate(0.0, [square] * 2).porosity for square in many])
+        sd = np.std([map_error([square] * 2).bias for square in many])
         for n in COUNTS:
             for _ in range(draws):
                 for name, one in estimates_of(porosity, film.squares(who, n, rng)).items():

@@ -6,6 +6,7 @@ from .estimates import Estimate as Estimate
 from .intervals import difference_estimate as difference_estimate
 from .intervals import normal_interval as normal_interval
 from .intervals import post_stratified_estimate as post_stratified_estimate
+from .labelled_squares import map_error as map_error
 from .metrics import Confusion as Confusion
 from .metrics import cross_entropy as cross_entropy
 from .metrics import pooled as pooled

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import stdtrit
 
+from fibsem.analysis.labelled_squares import clustered, map_error
 from fibsem.analysis.metrics import Confusion
 
 #: Fewer squares tell no interval: their spread is hardly known.
@@ -59,7 +59,7 @@ def normal_interval(
     if x.size < 2:
         return float("nan"), float("nan")
     mean = float(np.average(x, weights=w))
-    half = 1.96 * _clustered(w / w.sum() * (x - mean))
+    half = 1.96 * clustered(w / w.sum() * (x - mean))
     return mean - half, mean + half
 
 
@@ -115,7 +115,7 @@ class PorosityEstimate:
     def interval(self) -> tuple[float, float]:
         """95 % interval by the t distribution, within [0, 1]."""
         half = float(stdtrit(self.degrees, 0.975)) * self.error
-        return max(0.0, self.porosity - half), min(1.0, self.porosity + half)
+        return as_share(self.porosity - half), as_share(self.porosity + half)
 
 
 def difference_estimate(mapped: float, squares: Sequence[Confusion]) -> PorosityEstimate:
@@ -125,8 +125,8 @@ def difference_estimate(mapped: float, squares: Sequence[Confusion]) -> Porosity
 
     with :math:`a_i` labelled and :math:`m_i` mapped pore pixels of the :math:`n_i` of square i: the
     difference estimator of survey sampling (Sarndal, Swensson, Wretman, Model Assisted Survey
-    Sampling, Springer 1992, section 6.3). The error is that of a ratio over squares, which are the
-    clusters: pixels of one square err together.
+    Sampling, Springer 1992, section 6.3), taken as 0 or 1 where it lies beyond. The error is
+    that of :func:`map_error`.
 
     Parameters
     ----------
@@ -144,13 +144,8 @@ def difference_estimate(mapped: float, squares: Sequence[Confusion]) -> Porosity
     >>> round(difference_estimate(0.30, squares).porosity, 3)
     0.335
     """
-    counts = np.array([square.counts for square in squares], np.float64)
-    pixels = counts.sum((1, 2))
-    wrong = counts[:, 0, :].sum(1) - counts[:, :, 0].sum(1)
-    bias = float(wrong.sum() / pixels.sum())
-    return PorosityEstimate(
-        mapped + bias, _clustered((wrong - bias * pixels) / pixels.sum()), len(squares) - 1
-    )
+    off = map_error(squares)
+    return PorosityEstimate(as_share(mapped + off.bias), off.error, off.degrees)
 
 
 def post_stratified_estimate(
@@ -188,7 +183,7 @@ def post_stratified_estimate(
     if not (totals > 0).all():
         return None
     shares = labelled.sum(0) / totals
-    error = _clustered(((labelled - shares * pixels) * weights / totals).sum(1))
+    error = clustered(((labelled - shares * pixels) * weights / totals).sum(1))
     return PorosityEstimate(float(weights @ shares), error, len(squares) - 1)
 
 
@@ -253,7 +248,16 @@ def one_pixel_off(interval: tuple[float, float], per_px: float) -> tuple[float, 
     ((0.125, 0.625), (0.0, 1.0))
     """
     low, high = interval
-    return max(0.0, low - per_px), min(1.0, high + per_px)
+    return as_share(low - per_px), as_share(high + per_px)
+
+
+def as_share(value: float) -> float:
+    """The nearest share, from 0 to 1, of what was found by adding.
+
+    >>> as_share(-0.0068), as_share(0.25), as_share(1.5)
+    (0.0, 0.25, 1.0)
+    """
+    return min(1.0, max(0.0, value))
 
 
 def _deviation(values: Sequence[float], weights: Sequence[float]) -> float:
@@ -261,9 +265,3 @@ def _deviation(values: Sequence[float], weights: Sequence[float]) -> float:
     x = np.asarray(values, np.float64)
     mean = np.average(x, weights=weights)
     return float(np.sqrt(np.average((x - mean) ** 2, weights=weights)))
-
-
-def _clustered(parts: npt.NDArray[np.float64]) -> float:
-    """Standard error of a sum of independent parts whose mean is zero."""
-    n = len(parts)
-    return float(np.sqrt(n / (n - 1) * (parts**2).sum()))

@@ -12,6 +12,7 @@ from fibsem.analysis.intervals import (
     sampling_of,
     with_sampling,
 )
+from fibsem.analysis.labelled_squares import lie_apart, map_error
 from fibsem.analysis.metrics import Confusion
 
 #: Labels by row, map by column: (pore, solid) each.
@@ -122,3 +123,38 @@ def _square(labelled, mapped):
 def test_a_porosity_stays_a_porosity():
     assert PorosityEstimate(0.01, 0.02, 5).interval[0] == 0
     assert PorosityEstimate(0.99, 0.02, 5).interval[1] == 1
+
+
+def test_a_corrected_porosity_stays_one_and_its_interval_the_right_way_round():
+    """The map finds 3.1 % of 2.2 %, and 0.3 % in the film: 0.3 - 0.9 is no porosity."""
+    squares = [_square(0.022 + d, 0.031) for d in (-0.002, -0.001, 0.0, 0.0, 0.001, 0.002)]
+    assert map_error(squares).bias == pytest.approx(-0.009)
+    found = difference_estimate(0.003, squares)
+    low, high = found.interval
+    assert (found.porosity, low) == (0, 0)
+    assert high == pytest.approx(stats.t.ppf(0.975, 5) * found.error)
+    full = difference_estimate(0.997, [_square(0.9 + d, 0.8) for d in (0.0, 0.01, 0.02)])
+    assert (full.porosity, full.interval[1]) == (1, 1)
+    assert full.interval[0] < 1
+    beyond = PorosityEstimate(-0.01, 0.001, 5).interval
+    assert beyond == (0, 0)
+
+
+@pytest.mark.parametrize("n", [6, 20])
+def test_squares_by_chance_are_seldom_taken_for_others(n):
+    """Of one in a thousand; those of the most porous places nearly always are."""
+    rng = np.random.default_rng(n)
+    shares = np.clip(rng.normal(0.3, 0.05, 4000), 0, 1)
+    film = float(shares.mean())
+
+    def apart(among):
+        drawn = (rng.choice(among, n) for _ in range(400))
+        return np.mean([lie_apart(film, [_square(a, a) for a in some]) for some in drawn])
+
+    assert apart(shares) <= 0.01
+    assert apart(shares[shares > 0.38]) > 0.9
+
+
+def test_squares_that_are_mapped_alike_show_no_spread_to_judge_by():
+    assert not lie_apart(0.003, [_square(0.1, 0.0)] * 6)
+    assert not lie_apart(0.2, [_square(0.1, 0.3)] * 6)

@@ -16,6 +16,7 @@ from fibsem.analysis.intervals import (
     one_pixel_off,
     post_stratified_estimate,
 )
+from fibsem.analysis.labelled_squares import lie_apart, map_error
 from fibsem.analysis.metrics import Confusion, Counted, pooled
 from fibsem.analysis.places import by_place
 from fibsem.analysis.structure.parts import PartErrors, WrittenParts
@@ -39,6 +40,8 @@ SEEDS_ON = "validation squares at threshold 0.5, unsmoothed"
 @dataclass(frozen=True)
 class FilmSquares:
     """Test squares of one film: labels against the labels that its segmentation has there.
+
+    They stand for the film as far as they lie in it by chance, and not where pores were looked for.
 
     Attributes
     ----------
@@ -103,8 +106,8 @@ class FilmSquares:
         return slice_digests(plain(volume), sorted(self.slices)) == self.slices
 
     def interval(self, mapped: float) -> Record | None:
-        """What the squares say, for the porosity of a map; None where they are too few."""
-        if len(self.squares) < FEWEST_SQUARES:
+        """What the squares say, for the porosity of a map; None where :meth:`unfit` says why."""
+        if self.unfit(mapped):
             return None
         beside = post_stratified_estimate(mapped, self.squares)
         return {
@@ -115,6 +118,18 @@ class FilmSquares:
             "labelled_over_mapped": labelled_over_mapped(self.squares),
             "post_stratified": beside and _described(beside),
         }
+
+    def unfit(self, mapped: float) -> str | None:
+        """Why they say nothing of a film whose map has this porosity; None where they do."""
+        if len(self.squares) < FEWEST_SQUARES:
+            return f"{len(self.squares)} test squares are too few, {FEWEST_SQUARES} are needed"
+        if lie_apart(mapped, self.squares):
+            here = pooled(self.squares).porosity
+            return (
+                f"the map has {100 * here:.1f} % pores on the test squares and "
+                f"{100 * mapped:.1f} % in the film: they do not lie in it by chance"
+            )
+        return None
 
 
 def _described(estimate: PorosityEstimate) -> Record:
@@ -162,7 +177,7 @@ def porosity_interval(
     elif unlike:
         estimate, why = None, f"the test squares were scored with {unlike}"
     elif estimate is None:
-        why = f"{len(own.squares)} test squares are too few, {FEWEST_SQUARES} are needed"
+        why = own.unfit(mapped)
     interval = {"volume": None, **(estimate or {}), "why": why, "others": others}
     for ends in (interval, interval.get("post_stratified")) if estimate else ():
         if ends:
@@ -224,7 +239,5 @@ def _error(film: FilmSquares) -> Record:
     """Labelled less mapped porosity on the squares of a film."""
     if len(film.squares) < FEWEST_SQUARES:
         return {"squares": len(film.squares)}
-    estimate = difference_estimate(0.0, film.squares)
-    return {
-        "squares": len(film.squares), "bias": estimate.porosity, "error": estimate.error,
-    }  # fmt: skip
+    off = map_error(film.squares)
+    return {"squares": len(film.squares), "bias": off.bias, "error": off.error}

@@ -8,6 +8,7 @@ import pytest
 import tifffile
 
 from fibsem.analysis.intervals import difference_estimate, labelled_over_mapped
+from fibsem.analysis.labelled_squares import map_error
 from fibsem.analysis.metrics import Confusion
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.material import look_for
@@ -105,7 +106,7 @@ def test_squares_of_another_film_tell_no_interval_and_are_shown(own, volume):
     assert told["porosity_interval"]["volume"] is None
     assert "not tested on squares of this film" in told["porosity_interval"]["why"]
     assert told["porosity_interval"]["others"]["A"]["bias"] == pytest.approx(
-        difference_estimate(0, own.squares).porosity
+        map_error(own.squares).bias
     )
 
 
@@ -114,6 +115,20 @@ def test_too_few_squares_tell_none(own):
     told = porosity_interval(few, 0.3, [few], Options())["porosity_interval"]
     assert told["volume"] is None
     assert told["why"] == "5 test squares are too few, 6 are needed"
+
+
+def test_squares_that_were_drawn_where_pores_are_correct_no_film(own):
+    """About 60 % of them is mapped as pore, give or take 19 from place to place."""
+    told = porosity_interval(own, 0.01, [own], Options())
+    assert told["porosity_corrected"] is None
+    found = told["porosity_interval"]
+    assert found["volume"] is None
+    assert found["why"] == (
+        "the map has 60.0 % pores on the test squares and 1.0 % in the film: they do not lie in it "
+        "by chance"
+    )
+    assert own.interval(0.01) is None
+    assert own.interval(0.3) is not None
 
 
 def test_what_the_squares_do_not_know_is_not_told(own):
