@@ -1,7 +1,8 @@
 """Intervals for porosity: the thesis's over slices, and one that holds what it says.
 
-The interval over slices takes slices as independent and the classifier as perfect. The error of a
-map is told by labelled squares that no choice was made on: their labels against the map there.
+The interval over slices takes slices as independent, as many, and the classifier as perfect. What
+few places say has Student's t in place of 1.96. The error of a map is told by labelled squares that
+no choice was made on: their labels against the map there.
 """
 
 from __future__ import annotations
@@ -52,15 +53,35 @@ def normal_interval(
     >>> round(low, 3), round(high, 3)
     (0.291, 0.349)
     """
-    x = np.asarray(values, np.float64)
-    w = np.ones_like(x) if weights is None else np.asarray(weights, np.float64)
-    counts = np.isfinite(x) & (w > 0)
-    x, w = x[counts], w[counts]
-    if x.size < 2:
-        return float("nan"), float("nan")
-    mean = float(np.average(x, weights=w))
-    half = 1.96 * clustered(w / w.sum() * (x - mean))
-    return mean - half, mean + half
+    mean, error, _ = _mean(values, weights)
+    return mean - 1.96 * error, mean + 1.96 * error
+
+
+def share_interval(shares: Sequence[float], weights: Sequence[float]) -> tuple[float, float]:
+    """95 % interval of a mean share by Student's t, within [0, 1]: over few places, too.
+
+    With 1.96 in place of t, one over two places holds the truth in 70 % of all cases.
+
+    Parameters
+    ----------
+    shares
+        Those that are not finite do not count.
+    weights
+        What each stands for, as in :func:`normal_interval`, whose standard error it has.
+
+    Returns
+    -------
+    low, high
+        Both nan for less than two shares.
+
+    Examples
+    --------
+    >>> low, high = share_interval([0.30, 0.34, 0.29, 0.35], [1, 1, 1, 1])
+    >>> round(low, 3), round(high, 3)
+    (0.273, 0.367)
+    """
+    mean, error, degrees = _mean(shares, weights)
+    return PorosityEstimate(mean, error, degrees).interval if degrees else (math.nan, math.nan)
 
 
 def interval_by_pixels(squares: Sequence[Confusion]) -> tuple[float, float]:
@@ -71,7 +92,7 @@ def interval_by_pixels(squares: Sequence[Confusion]) -> tuple[float, float]:
     >>> low < 61 / 201 < high
     True
     """
-    return normal_interval([one.porosity for one in squares], [one.pixels for one in squares])
+    return share_interval([one.porosity for one in squares], [one.pixels for one in squares])
 
 
 def with_interval(
@@ -258,6 +279,18 @@ def as_share(value: float) -> float:
     (0.0, 0.25, 1.0)
     """
     return min(1.0, max(0.0, value))
+
+
+def _mean(values: Sequence[float], weights: Sequence[float] | None) -> tuple[float, float, int]:
+    """A mean by weights, its standard error and the degrees of freedom of that; nan without any."""
+    x = np.asarray(values, np.float64)
+    w = np.ones_like(x) if weights is None else np.asarray(weights, np.float64)
+    counts = np.isfinite(x) & (w > 0)
+    x, w = x[counts], w[counts]
+    if x.size < 2:
+        return math.nan, math.nan, 0
+    mean = float(np.average(x, weights=w))
+    return mean, clustered(w / w.sum() * (x - mean)), x.size - 1
 
 
 def _deviation(values: Sequence[float], weights: Sequence[float]) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fibsem.analysis.intervals import normal_interval
+from fibsem.analysis.intervals import share_interval
 from fibsem.analysis.places import by_place
 from fibsem.data.labels import IGNORE, LabelArray
 from fibsem.data.samples import Region
@@ -30,9 +30,10 @@ class LabelPorosity:
 def label_porosity(regions: Iterable[Region]) -> LabelPorosity:
     """Pool the labelled pixels of a sample; a square that several labelled counts once.
 
-    Such a square has the means over its masks. The interval is over places: squares above each
-    other, in neighbouring slices, show nearly the same pores and are one. Strips at the border of a
-    film say as much as their pixels do, and so does a square that is labelled in a corner.
+    Such a square has the means over its masks. The interval is over places, by Student's t: squares
+    above each other, in neighbouring slices, show nearly the same pores and are one. Strips at the
+    border of a film say as much as their pixels do, and so does a square that is labelled in a
+    corner.
     """
     squares: dict[tuple[str, Box], list[tuple[int, int]]] = defaultdict(list)
     for region in regions:
@@ -46,7 +47,7 @@ def label_porosity(regions: Iterable[Region]) -> LabelPorosity:
         return LabelPorosity(None, None)
     pooled = float(np.average(shares, weights=labelled))
     several = len(labelled) > 1
-    interval = normal_interval(shares, labelled) if several else None
+    interval = share_interval(shares, labelled) if several else None
     return LabelPorosity(pooled, interval, len(labelled))
 
 

@@ -115,8 +115,8 @@ def labelled_figures(
 ) -> dict[str, float]:
     """Figures over all labelled pixels of a split, pooled over squares, of one sample or of all.
 
-    The interval of porosity is over squares (thesis 3.9), each by its pixels, of which those of one
-    place are one; the loss is that of the scores, whatever the post-processing.
+    The interval of porosity is over squares (thesis 3.9) by Student's t, each by its pixels, of
+    which those of one place are one; the loss is that of the scores, whatever the post-processing.
     """
     chosen = [one for one in squares if one.is_of(split, sample)]
     parts = confusions(chosen, split, kind)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from scipy.stats import ttest_rel, wilcoxon
+from scipy.stats import sem, t, ttest_rel, wilcoxon
 
-from fibsem.analysis.intervals import normal_interval
+from fibsem.analysis.intervals import normal_interval, share_interval
 from fibsem.analysis.porosity_told import porosity_text
 from fibsem.analysis.statistics import (
     Examined,
@@ -157,6 +157,25 @@ def test_an_interval_of_unlike_areas_covers_as_often_as_it_says():
         return low < 0.3 < high
 
     assert np.mean([covers() for _ in range(2000)]) == pytest.approx(0.95, abs=0.02)
+
+
+@pytest.mark.parametrize("places", [2, 3, 6])
+def test_an_interval_over_few_places_covers_as_often_as_it_says(places):
+    """By 1.96 it would over two in 70 %, over six in 89."""
+    rng = np.random.default_rng(places)
+    draws = rng.normal(0.3, 0.05, (4000, places))
+    hits = [low < 0.3 < high for low, high in (share_interval(x, np.ones(places)) for x in draws)]
+    assert np.mean(hits) == pytest.approx(0.95, abs=0.012)
+    by_normal = [low < 0.3 < high for low, high in map(normal_interval, draws)]
+    assert np.mean(by_normal) < 0.91
+
+
+def test_the_interval_over_places_is_that_of_students_t_within_0_and_1():
+    mean, error = np.mean([0.2, 0.3, 0.4]), sem([0.2, 0.3, 0.4])
+    right = t.interval(0.95, 2, mean, error)
+    assert share_interval([0.2, 0.3, 0.4], [7, 7, 7]) == pytest.approx(right)
+    assert share_interval([0.01, 0.2], [1, 1]) == (0, 1)
+    assert np.isnan(share_interval([0.3, float("nan")], [1, 1])).all()
 
 
 def test_one_value_has_no_interval():

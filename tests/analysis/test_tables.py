@@ -51,7 +51,7 @@ def test_figures_before_and_after_by_sample_and_combined():
     assert before["mIoU"] == f"{(50 / 80 + 120 / 150) / 2:.4f}"
     assert before["accuracy"] == "0.8500"
     assert before["porosity %"] == "35.00"
-    assert before["95 % CI over squares"] == "[25.20, 44.80]"  # 35 +- 1.96 * 7.07 / sqrt(2)
+    assert before["95 % CI over squares"] == "[0.00, 98.53]"  # 35 +- 12.7062 * 7.07 / sqrt(2)
     assert before["labelled porosity %"] == "30.00"
     assert before["squares"] == 2
     assert table.loc["val", "A", "after"]["mIoU"] == "1.0000"
