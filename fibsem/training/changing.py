@@ -17,6 +17,8 @@ from fibsem.data.samples import Region
 from fibsem.data.windows import LabelledWindow
 from fibsem.training.supply import FloatArray, Supply
 
+#: Reads parts with their surroundings, in the order in which they lie.
+Load = Callable[[Sequence[Region]], Sequence[LabelledWindow]]
 #: Slices that the parts of an epoch lie in, where these have enough: each is read with all around.
 PLACES = 24
 
@@ -45,8 +47,8 @@ class Changing:
     """
 
     def __init__(
-        self, parts: Parts, load: Callable[[Sequence[Region]], Sequence[LabelledWindow]], most: int,
-        rare: int | None, for_rare: float, seed: int, places: int = PLACES,
+        self, parts: Parts, load: Load, most: int, rare: int | None, for_rare: float, seed: int,
+        places: int = PLACES,
     ) -> None:  # fmt: skip
         self.parts, self.load, self.most, self.seed = parts, load, most, seed
         self.rare, self.for_rare, self.places = rare, for_rare, places
@@ -67,21 +69,26 @@ class Changing:
 
     def read(self, epoch: int) -> Supply:
         """Draw the parts of an epoch, and read them in the order in which they lie."""
+        return self.drawn(epoch, self.load)
+
+    def drawn(self, epoch: int, load: Load) -> Supply:
+        """Draw the parts of an epoch, and read them by ``load``."""
         rng = np.random.default_rng([self.seed, epoch, 1])
         few = max(1, round(self.most * self.for_rare)) if self.rare is not None else 0
         area = self.parts.counts.sum(axis=1).astype(np.float64)
         chosen, chance = self._draw(area, max(1, self.most - few), rng)
         if self.rare is None:
-            return Supply(self._read(chosen), chance)
+            return Supply(load(self._parts(chosen)), chance)
         of_rare, rare_chance = self._draw(self.parts.counts[:, self.rare], few, rng)
         every = np.union1d(chosen, of_rare)
         here, of_rare_chance = np.zeros(len(every)), np.zeros(len(every))
         here[np.searchsorted(every, chosen)] = chance
         of_rare_chance[np.searchsorted(every, of_rare)] = rare_chance
-        return Supply(self._read(every), here, self.rare, self.for_rare, of_rare_chance)
+        windows = load(self._parts(every))
+        return Supply(windows, here, self.rare, self.for_rare, of_rare_chance)
 
-    def _read(self, chosen: npt.NDArray[np.intp]) -> Sequence[LabelledWindow]:
-        return self.load([self.parts.regions[k] for k in chosen])
+    def _parts(self, chosen: npt.NDArray[np.intp]) -> list[Region]:
+        return [self.parts.regions[k] for k in chosen]
 
     def _draw(
         self, size: npt.NDArray[np.floating] | npt.NDArray[np.integer], most: int,

@@ -196,7 +196,7 @@ def epoch_batches(material: Material, epoch: int) -> tuple[Batches, int]:
     steps = material.steps
     if settings.mode == "grid":
         grid = GridShape(*material.grid)
-        supply, weights = material.supply(epoch), material.class_weights
+        supply, weights = material.supply(epoch), material.pixel_weights
 
         def grids(*, whole: bool = False) -> Iterator[Batch]:
             variation = augmentation.in_use if whole else augmentation

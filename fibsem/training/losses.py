@@ -26,7 +26,9 @@ class Combined(keras.losses.Loss):
     """Weighted binary cross-entropy plus ``weight`` times a term over the labelled pixels.
 
     Labels and predictions are (batch, g_y, g_x, 1), sample weights (batch, g_y, g_x); the weight is
-    0 where nobody labelled a pixel.
+    0 where nobody labelled a pixel. The cross-entropy is a sum over all pixels, divided by their
+    number: weights of the others make up for those without one
+    (:attr:`fibsem.training.material.Material.pixel_weights`).
     """
 
     def __init__(self, term: Term, weight: float) -> None:

@@ -31,12 +31,13 @@ from fibsem.training.supply import (
     SIDE,
     Supply,
     balancing,
+    labelled_share,
     share_at_rare,
 )
 
 #: Streams of random numbers of a dataset, so that one draw does not move another.
 STREAM = {"train": 1, "val": 2, "test": 3}
-PIECES, CHANGING = 10, 11
+PIECES, CHANGING, LABELLED = 10, 11, 12
 #: Pixels around small squares that steps of a network on squares see.
 CONTEXT = 16
 #: Labelled training pixels of the thesis: 180 squares of 256 x 256.
@@ -262,6 +263,32 @@ class Material:
         among = share_at_rare(labels, chance, rare, self._extent, rng)
         share = (1 - for_rare) * share + for_rare * np.where(np.arange(2) == rare, among, 1 - among)
         return balancing(share.tolist())
+
+    @cached_property
+    def pixel_weights(self) -> tuple[float, float]:
+        """Weights of labelled pores and solids in a step of grid mode; all others weigh nothing.
+
+        The loss of a step is divided by all of its pixels: so that it is the mean over those with a
+        label, the weights of the classes are over the share of these, as is expected of any step.
+        """
+        spec, (_, size) = self.config.spec, self.grid
+        changing = self._changing
+        supply = changing.drawn(0, self._labels_alone) if changing else self._whole
+        share = labelled_share(supply, self._extent, spec.stride, self._rng("train", LABELLED))
+        if spec.family == "squares":
+            share *= (size / (size + sum(spec.step_frame(size)))) ** 2
+        pore, solid = self.class_weights
+        return pore / share, solid / share
+
+    def _labels_alone(self, regions: Sequence[Region]) -> list[LabelledWindow]:
+        """Regions as they are drawn from, without grey values: these take long to read."""
+        windows, unread = [], np.empty((0, 0, 0), np.float32)
+        for region in regions:
+            labels = region.read()
+            lacking = [(0, max(0, self._smallest - side)) for side in labels.shape]
+            framed = np.pad(labels, lacking, constant_values=IGNORE)
+            windows.append(LabelledWindow(region, unread, framed, (0, 0, 0)))
+        return windows
 
     def sample(self, split: Split) -> LatticeSample:
         """The fixed balanced sample of a split."""

@@ -139,6 +139,30 @@ def share_at_rare(
     return float(np.mean(shares))
 
 
+def labelled_share(
+    supply: Supply, extent: int, stride: int, rng: np.random.Generator, draws: int = 4000
+) -> float:
+    """Share of the pixels of squares that somebody labelled, as :meth:`Supply.draw` has them.
+
+    By trying; exactly 1 where all are.
+
+    Parameters
+    ----------
+    supply, extent, stride
+        What is drawn from, and the squares: pixels across, of which those ``stride`` apart count.
+    rng, draws
+        Source of randomness, and how many are tried.
+    """
+    each = [window.labels for window in supply.windows]
+    if all((labels <= 1).all() for labels in each):
+        return 1.0
+    squares = (
+        each[k][y : y + extent : stride, x : x + extent : stride]
+        for k, y, x in supply.draw(draws, extent, rng, stride)
+    )
+    return float(np.mean([(square <= 1).mean() for square in squares]))
+
+
 def balancing(share: Sequence[float]) -> tuple[float, float]:
     """Weights of pore and solid that make up for their shares of what is drawn.
 

@@ -8,11 +8,7 @@ from fibsem.training import material as materials
 from fibsem.training.changing import Changing, by_size
 from fibsem.training.fit import train
 from tests.conftest import CutOffError
-from tests.training.test_supply import film, load
-
-
-def load_all(regions):
-    return [load(region) for region in regions]
+from tests.training.test_supply import film, load_all
 
 
 def changing(regions, most=6, rare=None, places=24):

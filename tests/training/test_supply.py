@@ -12,7 +12,7 @@ from fibsem.data.samples import Region
 from fibsem.data.windows import LabelledWindow
 from fibsem.geometry import Box
 from fibsem.training.labelled_places import holding
-from fibsem.training.supply import HEAVIEST, Supply, balancing, share_at_rare
+from fibsem.training.supply import HEAVIEST, Supply, balancing, labelled_share, share_at_rare
 
 EXTENT = 24
 
@@ -37,8 +37,12 @@ def load(region):
     return LabelledWindow(region, labels[..., None].astype(np.float32), labels, (0, 0, 0))
 
 
+def load_all(regions):
+    return [load(region) for region in regions]
+
+
 def at_rare(regions, for_rare):
-    windows = [load(region) for region in regions]
+    windows = load_all(regions)
     counts = np.array([(window.labels == 0).sum() for window in windows], float)
     even = Supply.evenly(windows)
     return Supply(windows, even.chance, 0, for_rare, counts / counts.sum())
@@ -106,6 +110,25 @@ def test_the_loss_stays_that_of_all_labelled_pixels():
     labelled = np.stack([region.read() <= 1 for region in (one, many)])
     times = seen[labelled] / np.stack([expected, expected])[labelled]
     assert times.std() < 0.06 * times.mean()
+
+
+@pytest.mark.parametrize("stride", [1, 7])
+def test_the_share_of_labelled_pixels_is_that_of_all_squares_with_a_label(stride):
+    """Counted one by one where each is drawn alike; and exactly 1 where all is labelled."""
+    extent, some = 15, [scribbles(seed, 80, 2) for seed in range(2)]
+    starts = range(80 - extent + 1)
+    squares = [
+        (labels[y : y + extent : stride, x : x + extent : stride] <= 1).mean()
+        for labels in (region.read() for region in some) for y in starts for x in starts
+    ]  # fmt: skip
+    right, supply = np.mean([share for share in squares if share]), Supply.evenly(load_all(some))
+    found = labelled_share(supply, extent, stride, np.random.default_rng(0))
+    assert found == pytest.approx(right, rel=0.05)
+    assert found < 0.9
+    whole = Supply.evenly(load_all(film(0.2, slices=2)))
+    for window in whole.windows:
+        window.labels[:3] = 1
+    assert labelled_share(whole, extent, stride, np.random.default_rng(0)) == 1
 
 
 def test_every_label_of_a_small_square_is_learned_from(material):
