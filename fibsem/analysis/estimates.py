@@ -41,6 +41,8 @@ class Estimate:
         Number of the square that each lies in, from 0; those above each other have one.
     counts
         Labelled pores and solids of the whole split.
+    sample
+        Number of the sample that each square is of, from 0; None: all are of one.
 
     Examples
     --------
@@ -59,6 +61,7 @@ class Estimate:
     weight: FloatArray | None
     square: npt.NDArray[np.int64]
     counts: tuple[int, int]
+    sample: npt.NDArray[np.int64] | None = None
 
     @property
     def balanced(self) -> dict[str, float]:
@@ -72,14 +75,17 @@ class Estimate:
     def natural(self) -> dict[str, float]:
         """Figures as of all labelled pixels, at the threshold that is best for their mIoU.
 
-        With the median over squares of the IoU of pore, where there is one; see
-        :func:`fibsem.analysis.metrics.over_squares`.
+        With the median over squares of the IoU of pore, where there is one, and the mean error of
+        porosity over samples; see :func:`fibsem.analysis.metrics.over_squares` and
+        :func:`fibsem.analysis.metrics.porosity_error`.
         """
         share = np.array(self.counts) / sum(self.counts)
         mious = self._figures(share, slice(None))["miou"][0]
         level = int(PLACES[np.nanargmax(mious[PLACES])])
         at = {"threshold": float(THRESHOLDS[level]), "label_porosity": float(share[0])}
-        return {**_with_errors(self._figures(share, level)), **at, **self._median(level)}
+        cells = self._cells(level)
+        at["porosity_error"] = self._porosity_error(cells)
+        return {**_with_errors(self._figures(share, level)), **at, **_median(cells)}
 
     @property
     def alike(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
@@ -128,16 +134,22 @@ class Estimate:
         whole = sums.sum(axis=0, keepdims=True)
         return np.concatenate([whole, whole - sums])
 
-    def _median(self, level: int) -> dict[str, float]:
-        """Median over squares of the IoU of pore; those that neither hold nor get one are none."""
+    def _cells(self, level: int) -> FloatArray:
+        """Labelled pixels that each square stands for by class and by what they are given."""
         of_class = np.bincount(self.labels, self._weight, 2)
         weight = self._weight * (np.array(self.counts) / of_class)[self.labels]
         solid = self.scores >= np.float32(THRESHOLDS[level])
         index = (self.square * 2 + self.labels) * 2 + solid
-        cells = np.bincount(index, weight, 4 * (int(self.square.max()) + 1)).reshape(-1, 2, 2)
-        union = cells[:, 0].sum(axis=1) + cells[:, 1, 0]
-        ious = cells[union > 0, 0, 0] / union[union > 0]
-        return {"iou_pore_median": float(np.median(ious))} if ious.size else {}
+        cells = np.bincount(index, weight, 4 * (int(self.square.max()) + 1))
+        return cells.reshape(-1, 2, 2).astype(np.float64)
+
+    def _porosity_error(self, cells: FloatArray) -> float:
+        """Mean over samples of |predicted - labelled porosity|: errors do not cancel out."""
+        one = np.zeros(len(cells), np.int64)
+        sample = one if self.sample is None else self.sample[: len(cells)]
+        too_many = np.bincount(sample, cells[:, 1, 0] - cells[:, 0, 1])
+        pixels = np.bincount(sample, cells.sum(axis=(1, 2)))
+        return float(np.abs(too_many[pixels > 0] / pixels[pixels > 0]).mean())
 
     def _figures(self, share: FloatArray, level: int | slice) -> dict[str, FloatArray]:
         """Figures by replicate (and threshold), where the classes have these shares."""
@@ -158,6 +170,13 @@ class Estimate:
             "porosity": 1 - of_pore - of_solid,
             "loss": loss,
         }
+
+
+def _median(cells: FloatArray) -> dict[str, float]:
+    """Median over squares of the IoU of pore; those that neither hold nor get one are none."""
+    union = cells[:, 0].sum(axis=1) + cells[:, 1, 0]
+    ious = cells[union > 0, 0, 0] / union[union > 0]
+    return {"iou_pore_median": float(np.median(ious))} if ious.size else {}
 
 
 def _with_errors(figures: dict[str, FloatArray]) -> dict[str, float]:

@@ -60,6 +60,19 @@ class Pieces:
     def __len__(self) -> int:
         return len(self.regions)
 
+    @property
+    def sample(self) -> CountArray:
+        """Number of the sample of each square, from 0."""
+        return samples_of(self.square, self.regions)
+
+
+def samples_of(square: npt.NDArray[np.integer], regions: Sequence[Region]) -> CountArray:
+    """Number of the sample of each square, from the number of the square of each region."""
+    number = {name: k for k, name in enumerate(dict.fromkeys(one.sample for one in regions))}
+    samples = np.zeros(int(square.max()) + 1, np.int64)
+    samples[square] = [number[one.sample] for one in regions]
+    return samples
+
 
 @dataclass(frozen=True)
 class Parts:

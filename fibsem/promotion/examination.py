@@ -92,7 +92,7 @@ def _on_pieces(segmenter: Segmenter, material: Material, split: Split) -> Estima
     where = np.concatenate(piece)
     return Estimate(
         np.concatenate(labels), np.concatenate(scores), pieces.weight[where],
-        pieces.square[where], pieces.counts,
+        pieces.square[where], pieces.counts, pieces.sample,
     )  # fmt: skip
 
 

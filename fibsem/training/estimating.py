@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.analysis.estimates import Estimate
-from fibsem.data.pieces import few_pixels
+from fibsem.data.pieces import few_pixels, samples_of
 from fibsem.data.sampling import Pixels
 from fibsem.data.split import Split
 from fibsem.data.windows import LabelledWindow
@@ -36,7 +36,8 @@ SHARE, STEPS, STEP = 0.1, 100, 3
 class Drawn:
     """Single pixels that stand for a split, with the windows that they lie in.
 
-    ``weight``, ``square`` and ``counts`` as in :class:`~fibsem.analysis.estimates.Estimate`.
+    ``weight``, ``square``, ``counts`` and ``sample`` as in
+    :class:`~fibsem.analysis.estimates.Estimate`.
     """
 
     windows: Sequence[LabelledWindow]
@@ -44,10 +45,13 @@ class Drawn:
     weight: npt.NDArray[np.float64] | None
     square: npt.NDArray[np.int64]
     counts: tuple[int, int]
+    sample: npt.NDArray[np.int64]
 
     def estimate(self, scores: FloatArray) -> Estimate:
         """What scores of the pixels say of the split."""
-        return Estimate(self.pixels.label, scores, self.weight, self.square, self.counts)
+        return Estimate(
+            self.pixels.label, scores, self.weight, self.square, self.counts, self.sample
+        )
 
 
 def drawn(material: Material, split: Split) -> Drawn:
@@ -55,11 +59,14 @@ def drawn(material: Material, split: Split) -> Drawn:
     if material.config.train.validation == "lattice":
         pixels, windows = material.sample(split).pixels, material.windows(split)
         half = len(pixels) // 2
-        return Drawn(windows, pixels, None, pixels.window.astype(np.int64), (half, half))
+        samples = samples_of(np.arange(len(windows)), [window.region for window in windows])
+        square = pixels.window.astype(np.int64)
+        return Drawn(windows, pixels, None, square, (half, half), samples)
     pieces, windows = material.pieces(split), material.piece_windows(split)
     pixels = few_pixels([window.labels for window in windows])
     where = pixels.window
-    return Drawn(windows, pixels, pieces.weight[where], pieces.square[where], pieces.counts)
+    weight, square = pieces.weight[where], pieces.square[where]
+    return Drawn(windows, pixels, weight, square, pieces.counts, pieces.sample)
 
 
 def estimator(material: Material, split: Split) -> Callable[[Forward], Estimate]:

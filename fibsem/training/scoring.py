@@ -6,7 +6,13 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from fibsem.analysis.metrics import Confusion, cross_entropy, over_squares
+from fibsem.analysis.metrics import (
+    Confusion,
+    cross_entropy,
+    over_squares,
+    pooled,
+    porosity_error,
+)
 from fibsem.analysis.postprocessing import FloatArray, PostProcessing, ScoredSquare
 from fibsem.data.corrected import CorrectedVolume
 from fibsem.data.labels import IGNORE
@@ -96,16 +102,20 @@ def score_all(
 ) -> dict[str, float]:
     """Figures over every labelled pixel of a split, pooled over squares and samples, and a median.
 
-    The loss is that of the scores, whatever the post-processing.
+    With the mean error of porosity over samples. The loss is that of the scores, whatever the
+    post-processing.
     """
     confusions: list[Confusion] = []
+    by_sample: dict[str, Confusion] = {}
     losses: list[tuple[float, int]] = []
-    for _, square in scored_squares(material, scorer, split, steps.margin):
+    for region, square in scored_squares(material, scorer, split, steps.margin):
         labelled = square.labels != IGNORE
         if not labelled.any():
             continue
-        confusions.append(square.confusion(steps))
+        confusions.append(one := square.confusion(steps))
+        by_sample[region.sample] = by_sample.get(region.sample, pooled([])) + one
         loss = cross_entropy(square.labels[labelled], square.scores[square.inner][labelled])
         losses.append((loss, int(labelled.sum())))
     loss = sum(value * n for value, n in losses) / sum(n for _, n in losses)
-    return {**over_squares(confusions), "loss": loss}
+    error = porosity_error(by_sample.values())
+    return {**over_squares(confusions), "loss": loss, "porosity_error": error}

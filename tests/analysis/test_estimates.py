@@ -1,5 +1,7 @@
 """Figures from weighted pixels: against counting, and errors against their spread."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -54,6 +56,22 @@ def test_the_median_of_squares_is_that_of_whole_squares():
     counts = int((labels == 0).sum()), 2 * int(half.sum())
     drawn = estimate_of(labels, scores, square, counts=counts).natural
     assert drawn["iou_pore_median"] == pytest.approx(estimate_of(*twice).natural["iou_pore_median"])
+
+
+def test_porosity_errors_of_films_do_not_cancel_out():
+    """Five points too many pores on one film, five too few on the other, of unlike sizes."""
+    labels = np.repeat(np.array([0, 1, 0, 1], np.uint8), [30, 70, 60, 140])
+    scores = np.full(labels.size, 0.9, np.float32)
+    scores[:35] = 0.1
+    scores[100:150] = 0.1
+    square = np.repeat([0, 1, 2], [100, 100, 100])
+    found = estimate_of(labels, scores, square)
+    assert found.natural["porosity"] == pytest.approx(85 / 300)
+    one = found.natural["porosity_error"]
+    assert one == pytest.approx(abs(found.natural["porosity"] - found.natural["label_porosity"]))
+    films = replace(found, sample=np.array([0, 1, 1]))
+    assert films.natural["porosity_error"] == pytest.approx((5 / 100 + 10 / 200) / 2)
+    assert films.natural["porosity"] == found.natural["porosity"]
 
 
 def test_squares_without_pores_have_no_median():

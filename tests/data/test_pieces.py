@@ -193,3 +193,13 @@ def test_one_class_only_is_refused():
     for regions in ([region_of(np.ones((8, 8), np.uint8))], []):
         with pytest.raises(UserError, match="both classes"):
             draw_pieces(regions, np.random.default_rng(0))
+
+
+def test_every_square_knows_its_sample():
+    labels = np.tile(np.array([0, 1], np.uint8), (40, 20))
+    regions = [replace(region_of(labels, z), sample=name) for z, name in enumerate("ABBA")]
+    pieces = draw_pieces(regions, np.random.default_rng(0))
+    names = [region.sample for region in pieces.regions]
+    number = dict(zip(names, pieces.sample[pieces.square], strict=True))
+    assert sorted(number.values()) == [0, 1]
+    assert [number[name] for name in names] == pieces.sample[pieces.square].tolist()

@@ -9,7 +9,7 @@ from fibsem.training.results import Epoch
 
 RECORD = {
     "val": {"loss": 0.4, "miou": 0.7, "accuracy": 0.8},
-    "val_all": {"miou": 0.6, "porosity": 0.2, "label_porosity": 0.25},
+    "val_all": {"miou": 0.6, "porosity": 0.25, "label_porosity": 0.25, "porosity_error": 0.05},
     "cost": {"seconds_per_gigapixel": 900.0},
 }
 
@@ -50,6 +50,11 @@ def test_what_unfinished_trainings_are_compared_by(key):
     if not of_epochs(key, estimates_all=False):
         with pytest.raises(UserError, match=r"needs (val_all|cost) figures"):
             goal.of_epoch(epoch_of({}))
+
+
+def test_the_bias_of_porosity_in_results_of_before_is_that_of_all_films_together():
+    older = {"porosity": 0.2, "label_porosity": 0.3}
+    assert Objective.named("val_all/porosity_bias").of({"val_all": older}) == pytest.approx(0.1)
 
 
 def test_what_a_training_did_not_measure_is_said():

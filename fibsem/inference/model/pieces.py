@@ -60,7 +60,7 @@ class PieceScorer:
         where = np.concatenate(lattice)
         return Estimate(
             np.concatenate(labels), np.concatenate(scores), self.lattices.weight[where],
-            self.pieces.square[self.lattices.piece[where]], self.pieces.counts,
+            self.pieces.square[self.lattices.piece[where]], self.pieces.counts, self.pieces.sample,
         )  # fmt: skip
 
     def _batches(self) -> Iterator[tuple[list[int], tuple[int, int]]]:
