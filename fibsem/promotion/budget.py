@@ -21,6 +21,7 @@ from fibsem.config import (
     TrainConfig,
 )
 from fibsem.data.dataset import Dataset
+from fibsem.data.labels import IGNORE
 from fibsem.data.pieces import MOST
 from fibsem.data.pieces import SIDE as PIECE
 from fibsem.data.split import SPLITS
@@ -28,6 +29,7 @@ from fibsem.inference.model.views import SYMMETRIES
 from fibsem.promotion.trials import Trial
 from fibsem.system.files import read_json
 from fibsem.training.budgeting import plan_trainings
+from fibsem.training.epochs import steps_of
 from fibsem.training.estimate import duration
 from fibsem.training.instead import FEWEST_STEPS, LONG_S
 from fibsem.training.material import Material
@@ -108,7 +110,7 @@ def foretold(given: Configuration, took: Took, final: TrainConfig, dataset: Data
 
     Nothing is timed; a store that does not know what trials took has nothing said.
     """
-    each_s = took.epoch_s * final.epochs * _longer(took.train, final)
+    each_s = took.epoch_s * final.epochs * _longer(took.train, final, dataset)
     each_s = min(each_s, final.max_seconds or math.inf)
     count = final_trainings(given.promotion, took.architectures)
     again_s = (given.rank.seeds if len(took.architectures) > 1 else 0) * took.train_s
@@ -125,11 +127,12 @@ def foretold(given: Configuration, took: Took, final: TrainConfig, dataset: Data
     return f"estimated time: {duration(total_s)} ({where})\n{instead}"
 
 
-def _longer(before: TrainConfig, final: TrainConfig) -> float:
-    """How much longer an epoch of the final training is than one of the trial."""
-    if before.steps is None:
-        return final.share / before.share if final.steps is None else 1.0
-    return (final.steps or before.steps) / before.steps
+def _longer(before: TrainConfig, final: TrainConfig, dataset: Dataset) -> float:
+    """How much longer an epoch of the final training is than one of the trial, by their steps."""
+    given, labelled = before.steps and final.steps, 0
+    if not given:
+        labelled = sum(int((region.read() != IGNORE).sum()) for region in dataset.regions("train"))
+    return steps_of(final, labelled) / steps_of(before, labelled)
 
 
 def slowest_network(epoch_s: Sequence[float], finals: Sequence[RunConfig]) -> int | None:

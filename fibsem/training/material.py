@@ -19,11 +19,11 @@ from fibsem.data.samples import Region
 from fibsem.data.sampling import LatticeSample, Pixels, balanced_pixels, lattice_pixels, sample_size
 from fibsem.data.split import Split
 from fibsem.data.windows import LabelledWindow, labelled_regions, load_windows, read_windows
-from fibsem.training.batches import REFERENCE_BATCH, steps_per_epoch
 from fibsem.training.cache import Cache
 from fibsem.training.changing import PLACES, Changing, by_size
 from fibsem.training.datasets import corrected_volumes
 from fibsem.training.drawn import drawn_pixels
+from fibsem.training.epochs import STUDY, pixels_of, steps_of
 from fibsem.training.supply import (
     FOR_RARE,
     MOST_BYTES,
@@ -40,8 +40,6 @@ STREAM = {"train": 1, "val": 2, "test": 3}
 PIECES, CHANGING, LABELLED = 10, 11, 12
 #: Pixels around small squares that steps of a network on squares see.
 CONTEXT = 16
-#: Labelled training pixels of the thesis: 180 squares of 256 x 256.
-STUDY = 180 * 256**2
 
 
 class Material:
@@ -171,22 +169,14 @@ class Material:
 
     @cached_property
     def steps(self) -> int:
-        """Steps of an epoch: as given, or to see every drawn pixel once, ``min_steps`` at least."""
-        settings = self.config.train
-        batch = settings.batch if settings.mode == "patch" else REFERENCE_BATCH
-        return settings.steps or max(settings.min_steps, steps_per_epoch(self.training_size, batch))
+        """Steps of an epoch; see :func:`fibsem.training.epochs.steps_of`."""
+        settings = self.config.train  # labels are not read for a number that is given
+        return settings.steps or steps_of(settings, int(self.training_parts.counts.sum()))
 
     @cached_property
     def training_size(self) -> int:
-        """Pixels an epoch of patch mode sees; in grid mode it sets the number of steps.
-
-        A share of at most what the thesis had labelled: more labels do not make an epoch longer.
-        Where little is labelled patch mode draws what ``train.min_steps`` take, or all there is.
-        """
-        settings, labelled = self.config.train, int(self.training_parts.counts.sum())
-        share = sample_size(min(labelled, STUDY), settings.share)
-        least = settings.min_steps * settings.batch if settings.mode == "patch" else 0
-        return max(2, share, sample_size(min(labelled, least), 1))
+        """Pixels an epoch of patch mode sees; see :func:`fibsem.training.epochs.pixels_of`."""
+        return pixels_of(self.config.train, int(self.training_parts.counts.sum()))
 
     @property
     def training_parts(self) -> Parts:

@@ -144,6 +144,22 @@ def test_a_promotion_of_over_an_hour_says_first_what_an_hour_would_do(material, 
     assert found is None if said is None else said in found
 
 
+@pytest.mark.parametrize(
+    ("given", "hours"),
+    [((), "2.0 h"), (("final.share=1",), "2.4 h"), (("final.steps=200",), "4.0 h")],
+)
+def test_a_larger_share_takes_longer_by_the_steps_that_it_makes(material, small, given, hours):
+    """A fiftieth of 15 552 pixels and a twentieth are both seen in the least number of steps."""
+    how = ["rank.seeds=2", "segment=false", "final.epochs=2400", *given]
+    promotion = Configuration(compose("promote", [*small[:2], *how]))
+    promotion = promotion.with_values({"candidates": 1})
+    tree = compose("train", [*small, "train.steps=null", "train.min_steps=100"])
+    final = final_configuration(tree, promotion.tree, 0).run.train
+    took = Took(3.0, 50.0, 100.0, Configuration(tree).run.train, ("2dcnn", "2dcnn"))
+    found = foretold(promotion, took, final, material().dataset)
+    assert f"final trainings {hours}" in found
+
+
 def test_a_budget_is_planned_by_the_slowest_that_may_be_trained(planned):
     """Its epochs take the longest; the first trial may be a smaller network."""
     assert planned(["gone", "old", "quick", "slow"])[1] == [3]
