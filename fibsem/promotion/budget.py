@@ -21,7 +21,6 @@ from fibsem.config import (
     TrainConfig,
 )
 from fibsem.data.dataset import Dataset
-from fibsem.data.labels import IGNORE
 from fibsem.data.pieces import MOST
 from fibsem.data.pieces import SIDE as PIECE
 from fibsem.data.split import SPLITS
@@ -29,6 +28,7 @@ from fibsem.inference.model.views import SYMMETRIES
 from fibsem.promotion.trials import Trial
 from fibsem.system.files import read_json
 from fibsem.training.budgeting import plan_trainings
+from fibsem.training.datasets import labelled_px
 from fibsem.training.epochs import steps_of
 from fibsem.training.estimate import duration
 from fibsem.training.instead import FEWEST_STEPS, LONG_S
@@ -131,7 +131,7 @@ def _longer(before: TrainConfig, final: TrainConfig, dataset: Dataset) -> float:
     """How much longer an epoch of the final training is than one of the trial, by their steps."""
     given, labelled = before.steps and final.steps, 0
     if not given:
-        labelled = sum(int((region.read() != IGNORE).sum()) for region in dataset.regions("train"))
+        labelled = sum(labelled_px(dataset, "train"))
     return steps_of(final, labelled) / steps_of(before, labelled)
 
 

@@ -29,9 +29,12 @@ from fibsem.geometry import Triple
 from fibsem.system.file_names import place_of
 from fibsem.system.locks import alone
 from fibsem.system.progress import Progress
+from fibsem.training.supply import HEAVIEST
 
 #: Voxels of a film up to which it is looked through before every training: some seconds.
 LOOKED_THROUGH = 2**27
+#: Names of the classes 0 and 1.
+CLASSES = ("pore", "solid")
 #: Validation pixels of a class below which no figure of it says much.
 SCARCE = 100
 
@@ -131,22 +134,43 @@ def look_at(
     gradients = dict.fromkeys(config.preprocess.gradient for config in configs)
     reaches = [(config.spec.reach, config.split) for config in configs]
     learned = (_as_learned(sample, gradients, reaches) for sample in dataset.samples)
-    for said in chain(scarce(dataset), *learned, doubts(dataset, look_through=LOOKED_THROUGH)):
+    doubted = doubts(dataset, look_through=LOOKED_THROUGH)
+    for said in chain(scarce(dataset), heavy(dataset, configs), *learned, doubted):
         print(f"warning: {said}", file=sys.stderr)
 
 
 def scarce(dataset: Dataset) -> Iterator[str]:
     """Say which class has so few validation pixels that networks cannot be told apart by them."""
-    counts = np.zeros(2, np.int64)
-    for region in dataset.regions("val"):
-        counts += np.bincount(region.read().ravel(), minlength=IGNORE + 1)[:2]
-    for name, count in zip(("pore", "solid"), counts.tolist(), strict=True):
+    for name, count in zip(CLASSES, labelled_px(dataset, "val"), strict=True):
         if count < SCARCE:
             yield (
                 f"the validation squares of {dataset.name} have {count} pixels of class {name}: "
                 "which network is best hangs on them; label more that show it, or give another "
                 "split.seed"
             )
+
+
+def heavy(dataset: Dataset, configs: Sequence[RunConfig]) -> Iterator[str]:
+    """Say which class is so rare that its pixels are heavy, where no windows are drawn for it."""
+    trains = [config.train for config in configs if config.spec.is_network]
+    if not any(train.mode == "grid" and train.rare_windows == 0 for train in trains):
+        return
+    counts = labelled_px(dataset, "train")
+    for name, count in zip(CLASSES, counts, strict=True):
+        if count and (weight := sum(counts) / (2 * count)) > HEAVIEST:
+            yield (
+                f"a pixel of class {name} weighs {weight:.0f} in the loss, and a step hangs on a "
+                f"few of them, as they are {100 * count / sum(counts):.2g} % of what is labelled "
+                f"for training in {dataset.name}; train.rare_windows=null draws windows for them"
+            )
+
+
+def labelled_px(dataset: Dataset, split: Split) -> tuple[int, int]:
+    """Pixels of a split that are labelled as pore and as solid."""
+    counts = np.zeros(2, np.int64)
+    for region in dataset.regions(split):
+        counts += np.bincount(region.read().ravel(), minlength=IGNORE + 1)[:2]
+    return int(counts[0]), int(counts[1])
 
 
 def _as_learned(

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fibsem.config import DataConfig, compose, read
+from fibsem.config import Configuration, DataConfig, compose, read
 from fibsem.data import phantom
 from fibsem.data.manifest import load_dataset
 from fibsem.data.split import SPLITS, SplitRecipe
@@ -136,3 +136,33 @@ def test_few_validation_pixels_of_a_class_are_said_before_anything_is_learnt(tin
     number = 30 * sum(region.split == "val" for region in regions)
     assert f"validation squares of {dataset.name} have {number} pixels of class pore" in said
     assert "class solid" not in said
+
+
+@pytest.mark.parametrize(
+    ("given", "rows", "said"),
+    [
+        (
+            ["train=sgd"],
+            1,
+            "a pixel of class pore weighs 36 in the loss, and a step hangs on a few",
+        ),
+        (["train=sgd"], 4, None),  # 9 times as heavy
+        (["train=sgd", "train.rare_windows=null"], 1, None),
+        (["train=sgd", "train.mode=patch"], 1, None),
+        ([], 1, None),
+    ],
+)
+def test_a_rare_class_that_weighs_more_than_the_heaviest_is_said(tiny, capsys, given, rows, said):
+    dataset = load_dataset(tiny)
+    sample = dataset.samples[0]
+    labels = np.ones((72, 72), np.uint8)
+    labels[:rows] = 0
+    regions = tuple(replace(region, read=labels.copy) for region in sample.regions)
+    config = Configuration(compose("train", [f"data.path={tiny}", "nbhd=33x33x3", *given])).run
+    look_at(replace(dataset, samples=(replace(sample, regions=regions),)), configs=[config])
+    told = capsys.readouterr().err
+    assert ("weighs" in told) == (said is not None)
+    if said:
+        assert said in told
+        assert "they are 1.4 % of what is labelled for training in" in told
+        assert "train.rare_windows=null" in told
