@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import cycle, islice
+from itertools import cycle, islice, product
 from typing import Any
-
-import numpy as np
 
 from fibsem.config import Configuration
 from fibsem.config.search import of_epochs
 from fibsem.errors import UserError
 from fibsem.search.brackets import brackets_of
 from fibsem.search.shares import probe_at_once
+from fibsem.search.sizes import Sized, average
 from fibsem.search.space import Space, Values
 from fibsem.training.budgeting import VALIDATING, plan_trainings
 from fibsem.training.datasets import obtain
@@ -29,11 +27,16 @@ PROBE_EVERY_S, MOST_PROBES = 150.0, 4
 #: A trial takes as many times what is done once for each, and has so many steps, at least.
 ONCES, STEPS = 5.0, 300
 MOST_TRIALS = 100
+#: Networks of the space whose operations are counted: a tenth of a second each, at most.
+COUNTED = 16
 #: Numbers of a checkpoint for each parameter, with two of the optimiser's.
 IN_CHECKPOINT = 5
-#: Trials and epochs of the rungs of a successive halving, how often it is done at most, the fewest
-#: steps of an epoch, and the most that begins and ends take of the time.
-RUNGS, MOST_TIMES, SHORTEST, MOST_ONCE = ((9, 2), (3, 6), (1, 18)), 8, 60, 0.3
+#: Trials and epochs of the rungs of a successive halving, and of one with half as many validations.
+RUNGS = ((9, 2), (3, 6), (1, 18))
+COARSE = ((9, 1), (3, 3), (1, 9))
+#: How often it is done at most, the fewest steps of an epoch, and the most that begins and ends
+#: take of the time.
+MOST_TIMES, SHORTEST, MOST_ONCE = 8, 60, 0.3
 
 
 def plan_sweep(
@@ -68,7 +71,10 @@ def plan_sweep(
             for k in range(0, len(readings), search.workers)
             for one in probe_at_once(readings[k : k + search.workers], budget_s / rounds)
         ]
-    like, spent_s = mean(probes), time.perf_counter() - began
+    timed = [Sized.of(one.spec) for one in configs]
+    begun = first(space, search.seed, search.sampler)
+    networks = [Sized.of(given.with_values(point).run.spec) for point in begun]
+    like, spent_s = average(probes, timed, networks), time.perf_counter() - began
     by = search.objectives[0]
     halve = search.can_halve and of_epochs(by, estimates_all=given.estimates_all)
     if search.sampler == "hyperband":
@@ -78,7 +84,8 @@ def plan_sweep(
     if plan is None:
         trials = number_of_trials(like, budget_s - spent_s, search.workers)
         plan = plan_trainings(like, budget_s, spent_s, data, trials=trials, workers=search.workers)
-        plan = replace(plan, pruned=search.pruner != "none")
+        pruned = search.pruner != "none"
+        plan = replace(plan, pruned=pruned, fills=not pruned and not math.isclose(space.size, 1))
     largest = max(one.parameters for one in probes)
     several, tuner = len(search.objectives) > 1, search.backend == "keras_tuner"
     mib = disk_mib(plan, None if several else search.keep, largest, all_checkpoints=tuner)
@@ -96,6 +103,12 @@ def to_be_timed(
     return rounds, list(islice(cycle(some), rounds * workers))
 
 
+def first(space: Space, seed: int, sampler: str) -> list[Values]:
+    """Points with which a sweep begins, whose operations are counted."""
+    points = space.plan(seed, enumerate_cells=sampler == "enumerated")
+    return list(islice(points, COUNTED))
+
+
 def disk_mib(
     plan: Plan, keep: int | None, parameters: float, *, all_checkpoints: bool = False
 ) -> float:
@@ -104,11 +117,18 @@ def disk_mib(
     A checkpoint holds weights, averages, the best ones and what the optimiser knows of each. With
     several objectives nothing is removed, and with Keras-Tuner no checkpoint is.
     """
-    trials = MOST_TRIALS if plan.pruned else plan.trials
+    trials = most_trials(plan)
     kept = trials if keep is None else min(keep, trials)
     going_on = plan.rungs[0][0] if plan.rungs else 0
     checkpoints = trials if all_checkpoints else min(trials, kept + going_on)
     return 4 * parameters * (kept + IN_CHECKPOINT * checkpoints) / 2**20
+
+
+def most_trials(plan: Plan) -> int:
+    """Trials that there may be: no networks are so small that twice as many fit as on average."""
+    if plan.pruned:
+        return MOST_TRIALS
+    return 2 * plan.trials if plan.fills else plan.trials
 
 
 def halving(
@@ -116,10 +136,11 @@ def halving(
 ) -> Plan | None:
     """Successive halving that fills what is left of a budget; None where that is too little.
 
-    As often as fits, nine trials begin, three of them go on, and one of these to the end.
+    As often as fits, nine trials begin, three of them go on, and one of these to the end; where
+    validations would take too much of it, there are half as many.
     """
-    for times in range(MOST_TIMES, 0, -1):
-        rungs = tuple((times * number, last) for number, last in RUNGS)
+    for once, times in product((RUNGS, COARSE), range(MOST_TIMES, 0, -1)):
+        rungs = tuple((times * number, last) for number, last in once)
         plan = in_rungs(like, budget_s, spent_s, data, rungs, workers)
         begins_s = plan.turns * like.once_s
         if long_enough(plan) and begins_s <= MOST_ONCE * (budget_s - spent_s):
@@ -181,15 +202,8 @@ def values(plan: Plan, limit_s: float | None = None, *, halves: bool = True) -> 
     :meth:`fibsem.training.plan.Plan.values`.
     """
     rungs = [list(rung) for rung in plan.rungs] if halves else []
-    trials = plan.filled or (MOST_TRIALS if plan.pruned else plan.trials)
+    trials = plan.filled or most_trials(plan)
     return {**plan.values(None), "search.trials": trials, "search.rungs": rungs}
-
-
-def mean(probes: Sequence[Probe]) -> Probe:
-    """What trials take on average."""
-    table = [(one.step_s, one.validation_s, one.once_s, one.pixel_s) for one in probes]
-    step_s, validation_s, once_s, pixel_s = np.mean(table, axis=0).tolist()
-    return Probe(step_s, validation_s, once_s, pixel_s)
 
 
 def number_of_trials(like: Probe, seconds: float, workers: int = 1) -> int:

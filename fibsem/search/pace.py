@@ -18,7 +18,7 @@ from fibsem.search.rungs import Rung, read_rungs
 from fibsem.search.slots import filled
 from fibsem.system.files import write_json
 from fibsem.training.instead import FEWEST_STEPS
-from fibsem.training.plan import CutOff, Plan
+from fibsem.training.plan import LATE, CutOff, Plan
 from fibsem.training.planned import FILE
 
 if TYPE_CHECKING:
@@ -37,13 +37,15 @@ class Pace:
     until
         When no further training begins, by the clock.
     strict
-        Whether a hard budget sets it: else a sweep without any trial begins one all the same.
+        Whether a hard budget sets it: else so many trials as are ``planned`` begin all the same.
     plan
         Of a hard budget.
     rungs
         Of a successive halving by that plan.
     clock
         Tells seconds.
+    planned
+        Trials; one where nothing is planned, or a pruner may end some early.
     """
 
     until: float = math.inf
@@ -51,18 +53,21 @@ class Pace:
     plan: Plan | None = None
     rungs: tuple[Rung, ...] = ()
     clock: Callable[[], float] = time.monotonic
+    planned: int = 1
 
     @classmethod
     def of(
         cls,
         *seconds: float | None,
         strict: bool = False,
+        planned: int = 1,
         plan: Plan | None = None,
         rungs: tuple[Rung, ...] = (),
     ) -> Pace:
         """The pace that ends after the fewest of the seconds that are given."""
         left_s = min((one for one in seconds if one is not None), default=math.inf)
-        return cls(time.monotonic() + left_s, strict, plan if strict else None, rungs)
+        plan = plan if strict else None
+        return cls(time.monotonic() + left_s, strict, plan, rungs, planned=planned)
 
     @property
     def left_s(self) -> float:
@@ -74,7 +79,7 @@ class Pace:
         least = 0.0
         if self.plan is not None:
             least = self.plan.once_s + FEWEST_STEPS * self.plan.step_s + self.plan.validation_s
-        return self.left_s <= least and (self.strict or trials > 0)
+        return self.left_s <= least and (self.strict or trials >= self.planned)
 
     def cuts(self, slot: int) -> bool:
         """Whether a slot stays empty for the sake of the rungs to come.
@@ -111,8 +116,9 @@ def budget_pace(
     """The pace of a sweep with a budget, of which some seconds were worked before.
 
     ``budget_is=hard`` is a limit, and so is every budget of models that are fitted at once, whose
-    time nothing can plan. Where a pruner ends trainings early, others begin as long as at least
-    half of a whole one is left.
+    time nothing can plan. Where a pruner ends trainings early, or small networks take less time
+    than planned, others begin as long as at least half of a whole one is left, and none would end
+    a tenth of the budget too late.
 
     Parameters
     ----------
@@ -127,12 +133,19 @@ def budget_pace(
     rungs
         Of a successive halving.
     """
+    planned = 1
     if plan is not None:
-        fills = plan.pruned and plan.filled is None
-        soft_s = plan.budget_s - 0.5 * plan.trial_s if fills else None
-        budget_s = plan.budget_s if strict else soft_s
+        open_end = (plan.pruned or plan.fills) and plan.filled is None
+        planned = plan.trials if plan.fills else 1
+        late_s = (LATE - 1) * plan.budget_s
+        soft_s = plan.budget_s - max(0.5 * plan.trial_s, plan.trial_s - late_s)
+        budget_s = plan.budget_s if strict else soft_s if open_end else None
     left_s = None if budget_s is None else budget_s - worked_s
-    return Pace.of(most_s, left_s, strict=strict, plan=plan, rungs=read_rungs(rungs))
+    if most_s is not None and most_s < (math.inf if left_s is None else left_s):
+        planned = 1
+    return Pace.of(
+        most_s, left_s, strict=strict, planned=planned, plan=plan, rungs=read_rungs(rungs)
+    )
 
 
 def cut_of(plan: Plan, outcomes: Iterable[Outcome]) -> CutOff:
@@ -147,8 +160,8 @@ def cut_of(plan: Plan, outcomes: Iterable[Outcome]) -> CutOff:
 
 
 def settle_filled(plan: Plan, sweep: Sweep, folder: Path) -> Plan:
-    """Keep how many trainings a budget with a pruner came to: repeated, the plan has as many."""
-    if not plan.pruned or plan.filled is not None:
+    """Keep how many trainings a budget came to: repeated, the plan has as many."""
+    if not (plan.pruned or plan.fills) or plan.filled is not None:
         return plan
     plan = replace(plan, filled=filled(sweep.study.attempts()) or None)
     write_json(folder / FILE, plan.to_json())

@@ -76,8 +76,10 @@ class Plan:
         What it plans, command and network; empty where a version before made it.
     pruned
         Whether some trainings end early: others begin as long as there is time.
+    fills
+        Whether others begin in the time that small networks leave, behind all that are planned.
     filled
-        How many did, where that is known.
+        How many began, where that is known.
     """
 
     budget_s: float
@@ -94,6 +96,7 @@ class Plan:
     schedule: str = "cosine"
     settings: str = field(default="", compare=False)
     pruned: bool = False
+    fills: bool = False
     filled: int | None = None
     work: str = field(default="", compare=False)
 
@@ -175,8 +178,13 @@ class Plan:
             what = f"{self.trials} trainings ({rungs})"
         if self.pruned:
             what += ", and others in the time that pruned ones leave"
+        if self.fills:
+            what += ", and others in the time that smaller networks leave"
         if self.filled is not None:
-            what = f"{self.filled} trainings, as many of them pruned as before"
+            as_before = (
+                ", as many of them pruned as before" if self.pruned else ", as many as before"
+            )
+            what = f"{self.filled} trainings{as_before}"
         parts = {
             f"{steps} steps": self.as_average * self.steps * self.step_s,
             f"{self.all_epochs} validations": self.as_average * self.validation_s,

@@ -123,6 +123,24 @@ def test_when_the_time_is_used_up_no_start_begins_another_trial(here, strict, tr
 
 
 @pytest.mark.parametrize(
+    ("trials", "most_s", "left_s"),
+    [(5, None, 54), (2, None, 36), (1, None, 6), (5, 20, 20)],
+)
+def test_small_networks_leave_time_for_others_behind_all_that_are_planned(trials, most_s, left_s):
+    """None that begins is expected to end a tenth of the 60 s too late."""
+    plan = Plan(60.0, "abc", trials, 5, 100, 0.02, 0.0, 60 / trials - 10, fills=True)
+    pace = budget_pace(plan, 60, 0, most_s)
+    assert pace.left_s == pytest.approx(left_s, abs=0.5)
+    late = replace(pace, clock=lambda: pace.until + 1)
+    begin = trials - 1 if most_s is None else 0
+    assert [late.over(done) for done in range(1, trials + 1)] == [
+        done > begin for done in range(1, trials + 1)
+    ]
+    assert not pace.over(trials)
+    assert budget_pace(replace(plan, filled=7), 60, 0, None).left_s == float("inf")
+
+
+@pytest.mark.parametrize(
     ("seconds", "strict", "plan", "most_s", "left_s"),
     [(600, False, None, None, 500), (600, False, None, 50, 50), (600, True, PLAN, None, -89),
      (11, False, PLAN, None, None), (11, False, PLAN, 50, 50)],
