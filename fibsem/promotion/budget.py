@@ -39,6 +39,10 @@ from fibsem.training.results import TrialResult
 
 #: Side of the square on which the search for a post-processing is timed.
 SIDE = 128
+#: Seconds of what is done once behind the scores (figures, tables, a bundle and its version) and
+#: for each volume (a look for what is no material, certificate, tracing, previews), and what a
+#: pixel of a volume takes, written, against one of a network. Measured with promotions of the demo.
+PUBLISHED_S, OPENED_S, WRITTEN = 6.0, 3.0, 1.3
 
 
 def plan_promotion(
@@ -61,12 +65,14 @@ def plan_promotion(
     assert slowest is not None
     timed = probe(Material(dataset, finals[slowest]), budget_s)
     count = final_trainings(promotion, [trial.architecture for trial in trials])
-    volumes_s = timed.pixel_s * volumes_px(given, dataset) if given.tree["segment"] else 0.0
+    written_s = WRITTEN * timed.pixel_s * volumes_px(given, dataset)
+    volumes_s = len(dataset.samples) * OPENED_S + written_s if given.tree["segment"] else 0.0
     planned_s = (
         again * sum(trial.train_s for trial in trials)
         + timed.pixel_s * squares_px(given, dataset, views=finals[slowest].spec.convertible)
         + volumes_s
         + len(_models(promotion)) * search_s(dataset, given.postprocessing)
+        + PUBLISHED_S
     )
     spent_s = time.perf_counter() - began + planned_s
     instead = ["rank.k=1 (no trial is trained anew)"] if again else []
