@@ -42,6 +42,7 @@ def open_series(folder: File, manner: Manner) -> TiffSource:
         return open_file(places[0], manner)
     if manner.pattern is None:
         _check_others(folder, slots)
+        _check_further(folder, slots)
     if slots.lost and not manner.gaps:
         k = min(slots.lost)
         after = next(name for name in slots.order[k:] if name is not None)
@@ -78,6 +79,32 @@ def _check_others(folder: File, slots: Slots) -> None:
             )
 
 
+def _check_further(folder: File, slots: Slots) -> None:
+    """Refuse a folder inside whose slices go on from those beside it: a part of the film.
+
+    Copies have the names of slices that are here; masks have other ones.
+    """
+    whole = [name for name in slots.order if name is not None]
+    for inner in sorted(_listed(folder), key=lambda entry: natural_key(entry.name)):
+        names = _names_inside(inner)
+        if names and not {*names} & {*slots.names} and _is_series([*whole, *names], folder):
+            raise UserError(
+                f"the slices of a film must lie in one folder, but {inner} holds {len(names)} "
+                f"whose numbers go on from the {len(whole)} in {folder}, such as {names[0]}; move "
+                "them together, or `pattern` picks the slices without them."
+            )
+
+
+def _names_inside(inner: File) -> list[str]:
+    """The TIFF files of a folder; of what is none, hidden or kept from the user there are none."""
+    if inner.name.startswith(".") or inner.name.lower().endswith(TIFF):
+        return []
+    try:
+        return [*_tiffs_in(inner)] if kind_of(inner) == "folder" else []
+    except UserError:
+        return []
+
+
 def _is_other_folder(entry: File) -> bool:
     return not entry.name.lower().endswith(TIFF) and kind_of(entry) == "folder"
 
@@ -102,13 +129,9 @@ def _stem(name: str) -> str:
 
 def _tiffs(folder: File) -> dict[str, File]:
     """The TIFF files of a folder by name; links that lead nowhere are listed files, too."""
-    entries = [entry for entry in _listed(folder) if not entry.name.startswith(".")]
-    files = {
-        entry.name: entry
-        for entry in entries
-        if entry.name.lower().endswith(TIFF) and kind_of(entry) != "folder"
-    }
+    files = _tiffs_in(folder)
     if not files:
+        entries = [entry for entry in _listed(folder) if not entry.name.startswith(".")]
         endings = Counter(Path(entry.name).suffix for entry in entries).most_common(1)
         most = f", most {endings[0][0]}" if endings and endings[0][0] else ""
         holds = f"none among its {len(entries)} entries{most}" if entries else "nothing"
@@ -117,6 +140,17 @@ def _tiffs(folder: File) -> dict[str, File]:
             f"but {folder} holds {holds}."
         )
     return files
+
+
+def _tiffs_in(folder: File) -> dict[str, File]:
+    """The TIFF files of a folder by name, in the order of their numbers; it may have none."""
+    return {
+        entry.name: entry
+        for entry in sorted(_listed(folder), key=lambda entry: natural_key(entry.name))
+        if entry.name.lower().endswith(TIFF)
+        and not entry.name.startswith(".")
+        and kind_of(entry) != "folder"
+    }
 
 
 def _headers(

@@ -92,6 +92,36 @@ def test_what_lies_beside_slices_is_none_of_them(film, name):
     assert np.array_equal(read(film)[1], GREY)
 
 
+def inside(film, *names):
+    (film / "inner").mkdir()
+    for name in names:
+        tifffile.imwrite(film / "inner" / name, GREY[0])
+
+
+@pytest.mark.parametrize("names", [["s6.tif", "s7.tif", "s8.tif"], ["s7.tif"], ["s6.TIFF"]])
+def test_a_folder_inside_that_goes_on_with_the_film_is_named(film, names):
+    """The folder was taken as the whole film, without a word."""
+    inside(film, *names)
+    said = f"inner holds {len(names)} whose numbers go on from the 6 in {film}, such as {names[0]}"
+    assert said in refusal(film)
+    assert said in refusal(film, gaps=True)
+    assert read(film, pattern="s#.tif")[0].shape[0] == 6
+
+
+@pytest.mark.parametrize("names", [["s0.tif", "s5.tif"], ["s6_mask.tif"], ["s900.tif"], []])
+def test_a_folder_of_copies_or_of_others_is_none(film, names):
+    inside(film, *names)
+    np.testing.assert_array_equal(read(film)[1], GREY)
+
+
+def test_nor_is_one_to_which_a_bad_slice_was_moved_or_which_nobody_may_read(film):
+    inside(film)
+    (film / "s3.tif").rename(film / "inner" / "s3.tif")
+    (film / "kept").mkdir(mode=0)
+    os.mkfifo(film / "pipe")
+    assert read(film, gaps=True)[0].missing == {3}
+
+
 def test_a_link_to_a_slice_is_the_slice(film, tmp_path):
     (film / "s3.tif").rename(tmp_path / "elsewhere.tif")
     (film / "s3.tif").symlink_to("../elsewhere.tif")
