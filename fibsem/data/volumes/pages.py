@@ -15,6 +15,7 @@ import numpy as np
 import tifffile
 
 from fibsem.data.volumes.faults import File, SliceError, open_bytes, reading
+from fibsem.data.volumes.imagej import check_uncalibrated, counts_of
 from fibsem.data.volumes.photometry import Tone, tone_of
 from fibsem.data.volumes.source import check_dtype
 from fibsem.data.volumes.voxels import Voxels
@@ -109,7 +110,7 @@ def directories(tiff: tifffile.TiffFile, file: File) -> Iterator[Any]:
 
 def _check_single(tiff: tifffile.TiffFile, file: File) -> None:
     images = [page for page in directories(tiff, file) if not page.is_reduced]
-    count = max(len(images), int((tiff.imagej_metadata or {}).get("images", 1)))
+    count = max(len(images), *counts_of(tiff.imagej_metadata or {}, file).values(), 1)
     if count > 1:
         raise SliceError(f"a file of a series must hold one slice, but {file} holds {count} pages.")
 
@@ -154,7 +155,8 @@ def page_of(image: Any, tiff: tifffile.TiffFile, file: File, *, labels: bool) ->
     Raises
     ------
     SliceError
-        If it is cut, in colour, turned, or of a dtype that volumes or labels cannot have.
+        If it is cut, in colour, turned, calibrated to other values, or of a dtype that volumes or
+        labels cannot have.
     """
     if image.samplesperpixel != 1:
         raise SliceError(
@@ -162,6 +164,7 @@ def page_of(image: Any, tiff: tifffile.TiffFile, file: File, *, labels: bool) ->
             f"{image.samplesperpixel} (RGB or the like); convert it to grey values."
         )
     check_dtype(image.dtype, file, labels=labels)
+    check_uncalibrated(tiff.imagej_metadata or {}, file, labels=labels)
     if len(image.shape) != 2 or 0 in image.shape:
         raise SliceError(
             f"a slice must have two axes (y, x), but {file} has {image.shape}; save it as a stack "

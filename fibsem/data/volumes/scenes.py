@@ -12,6 +12,7 @@ from xml.etree.ElementTree import ParseError
 import tifffile
 
 from fibsem.data.volumes.faults import File, SliceError, read_bytes
+from fibsem.data.volumes.imagej import counts_of
 from fibsem.data.volumes.omexml import Plane, metadata_file, ome_images
 from fibsem.data.volumes.pages import directories, open_tiff
 from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm
@@ -139,12 +140,13 @@ def _check_count(stated: int, present: int, file: File) -> None:
 
 def _imagej(notes: Mapping[str, Any], images: Sequence[Any], file: File) -> Scene:
     """ImageJ writes stacks of over 4 GB as one directory, with the other slices behind it."""
-    sizes = {axis: int(notes.get(axis, 1)) for axis in ("slices", "frames", "channels")}
+    counts = counts_of(notes, file)
     if images[0].samplesperpixel != 1:  # colours are told as channels, and refused later
         return _scene("", images)
+    sizes = {axis: count for axis, count in counts.items() if axis != "images"}
     _check_axes(sizes, file)
     axes = prod(sizes.values())
-    stated = int(notes.get("images", axes if axes > 1 else len(images)))
+    stated = counts.get("images", axes if axes > 1 else len(images))
     if axes > 1:
         _check_count(stated, axes, file)
     if len(images) > 1:

@@ -2,13 +2,15 @@
 
 import io
 import shutil
+from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
 import pytest
 import tifffile
 
-from fibsem.data.volumes import open_volume
+from fibsem.data.volumes import open_labels, open_volume
+from fibsem.data.volumes.source import open_zip
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 
@@ -264,6 +266,65 @@ def test_parts_of_a_film_are_not_its_slices(tmp_path):
 def test_images_that_imagej_tells_of_must_be_there(tmp_path, notes, message):
     imagej(tmp_path / "stack.tif", notes)
     refused(tmp_path / "stack.tif", message)
+
+
+@pytest.mark.parametrize(
+    ("notes", "said"),
+    [
+        ({"images": 6, "slices": 6, "channels": -1}, "channels=-1"),
+        ({"slices": -3, "channels": -2}, "slices=-3"),
+        ({"images": 6, "frames": 0}, "frames=0"),
+        ({"images": 6, "slices": 2.5}, "slices=2.5"),
+        ({"images": "many"}, "images=many"),
+        ({"images": "true"}, "images=True"),
+    ],
+)
+def test_counts_that_are_none_are_refused(tmp_path, notes, said):
+    imagej(tmp_path / "stack.tif", notes)
+    refused(tmp_path / "stack.tif", f"must be positive whole numbers, but .* has {said};")
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_of_a_count_that_is_none_not_the_first_slice_is_read_alone(tmp_path, count):
+    imagej(tmp_path / "stack.tif", {"images": count}, GREY[:1], GREY[1:])
+    refused(tmp_path / "stack.tif", f"must be positive whole numbers, but .* has images={count};")
+
+
+def test_a_stack_among_the_slices_of_an_archive_is_named(tmp_path):
+    """Its notes tell of the slices along one axis alone: the first one was read."""
+    folder = tmp_path / "film"
+    folder.mkdir()
+    for z, image in enumerate(GREY):
+        imagej(folder / f"s{z}.tif", {}, image[None])
+    imagej(folder / "s3.tif", {"slices": 6}, GREY[:1], GREY[1:])
+    archive = shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path, "film")
+    film = open_zip(Path(archive)) / "film"
+    refused(film, r"must hold one slice, but .*s3.tif holds 6 pages")
+
+
+@pytest.mark.parametrize(
+    ("notes", "film", "labels"),
+    [
+        ({"cf": 0, "c0": 255.0, "c1": -1.0}, False, False),
+        ({"cf": 0, "c0": 0.0, "c1": 0.1}, False, False),
+        ({"cf": 1, "c0": 0.0, "c1": 1.0, "c2": -0.5}, False, False),
+        ({"cf": 21}, False, False),
+        ({"cf": 0, "c0": -32768.0, "c1": 1.0}, True, False),
+        ({"cf": 0, "c0": 0.0, "c1": 1.0}, True, True),
+        ({"cf": 20}, True, True),
+    ],
+)
+def test_values_that_imagej_shows_as_others_are_refused(tmp_path, notes, film, labels):
+    """A line that falls inverts them; 16 bits with a sign are kept as they are, but shifted."""
+    imagej(path := tmp_path / "stack.tif", {**ALL, **notes, "vunit": "Gray Value"})
+    for open_, right in ((open_volume, film), (open_labels, labels)):
+        if right:
+            np.testing.assert_array_equal(open_(path).read(Box.whole(GREY.shape)), GREY)
+        else:
+            with pytest.raises(
+                UserError, match=r"has a calibration that makes others of them \(cf"
+            ):
+                open_(path)
 
 
 # Others
