@@ -22,6 +22,8 @@ from fibsem.geometry import Box, Triple
 
 #: What an array of its own may call its axes, as far as it says which they are.
 AXES = ("t", "time", "c", "channel", "z", "y", "x")
+#: Attributes by which NetCDF and xarray pack values, and what they are where nothing is packed.
+PACKED = {"scale_factor": 1, "add_offset": 0}
 MARKS = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
 
 
@@ -148,6 +150,7 @@ def _open(folder: Path, manner: Manner) -> ZarrSource:
         raise SliceError(f"an OME-Zarr must have a readable array, but {folder} has a group.")
     _check_axes(node.shape, _names(multiscale, node), folder)
     check_dtype(node.dtype, folder, labels=manner.labels)
+    _check_unpacked(node, folder)
     return ZarrSource(folder, node, _multiscale_nm(multiscale, level), manner.sparse)
 
 
@@ -246,6 +249,22 @@ def _check_axes(shape: tuple[int, ...], names: Sequence[str], folder: Path) -> N
         raise UserError(
             f"an OME-Zarr must be one stack with axes z, y, x, but {folder} has axes "
             f"{', '.join(names) or 'without names'} of {shape}."
+        )
+
+
+def _check_unpacked(array: zarr.Array[Any], folder: Path) -> None:
+    """Refuse stored values that stand for others: a negative factor inverts them."""
+    attributes: Any = array.attrs.asdict()
+    packed = {
+        key: attributes[key]
+        for key, none in PACKED.items()
+        if attributes.get(key) is not None and not np.array_equal(np.ravel(attributes[key]), [none])
+    }
+    if packed:
+        by = ", ".join(f"{key} {value}" for key, value in packed.items())
+        raise SliceError(
+            f"the values of a Zarr must be those that are meant, but {folder} says that they are "
+            f"packed ({by}); save them unpacked, as float32 with their `range`."
         )
 
 

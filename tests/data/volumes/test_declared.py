@@ -286,6 +286,30 @@ def test_voxel_sizes_of_zarrs(tmp_path, axes, scale, expected):
     assert open_volume(tmp_path / "z").voxel_nm == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"scale_factor": -1.0, "add_offset": 255}, "scale_factor -1.0, add_offset 255"),
+        ({"scale_factor": [-1.0]}, r"scale_factor \[-1.0\]"),
+        ({"scale_factor": "-1"}, "scale_factor -1"),
+        ({"scale_factor": 1, "add_offset": 32768.0}, r"\(add_offset 32768.0\)"),
+        ({"scale_factor": 1.0, "add_offset": 0}, None),
+        ({"scale_factor": [1.0], "add_offset": None}, None),
+    ],
+)
+@pytest.mark.parametrize("open_", [open_volume, open_labels])
+def test_values_that_a_zarr_packs_are_refused(tmp_path, told, said, open_):
+    """They were taken as they are stored: inverted, where the factor is negative."""
+    array = zarr.create_array(tmp_path / "z", shape=GREY.shape, dtype="u1", chunks=(1, 12, 16))
+    array[...] = GREY
+    array.attrs.update(told)
+    if said is None:
+        np.testing.assert_array_equal(read(tmp_path / "z", open_), GREY)
+    else:
+        with pytest.raises(UserError, match=f"that are meant, but .*{said}.*save them unpacked"):
+            read(tmp_path / "z", open_)
+
+
 def test_the_full_resolution_of_a_zarr_may_be_listed_last(tmp_path):
     group = zarr.open_group(tmp_path / "z", mode="w", zarr_format=2)
     datasets = []
