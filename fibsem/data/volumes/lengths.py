@@ -31,6 +31,8 @@ WORDS = {
 SMALLEST_NM = 0.1
 #: A millimetre: what is said to be larger is no voxel of any microscope of this field.
 LARGEST_NM = 1e6
+#: Units from which on one of them is no size of a voxel that was measured.
+LARGE_UNIT_NM = 1e3
 #: Share by which voxel sizes may differ and still be the same.
 SAME_SIZE = 0.05
 
@@ -104,6 +106,27 @@ def length_nm(value: object, unit: object = "nm") -> float | None:
     except ValueError:
         return None
     return voxel_size(nm)
+
+
+def axes_nm(*axes: tuple[object, object]) -> VoxelNm:
+    """Voxel size from the length and the unit of each axis, (z, y, x); None where it is not known.
+
+    One micrometre, or another one of a large unit, is what programs write of a size that they do
+    not know: of z alone for single pictures, or of all axes. No voxel of this field has it.
+
+    >>> axes_nm((1, "um"), (0.01, "um"), (0.01, "um")), axes_nm((1, "um"), (1, "um"), (1, "um"))
+    ((None, 10.0, 10.0), (None, None, None))
+    >>> axes_nm((1, "nm"), (1, "nm"), (1, "nm"))
+    (1.0, 1.0, 1.0)
+    """
+    z, y, x = (length_nm(value, unit) for value, unit in axes)
+    measured = [
+        nm is not None and not (nm == unit_nm(str(unit)) and nm >= LARGE_UNIT_NM)
+        for nm, (_, unit) in zip((z, y, x), axes, strict=True)
+    ]
+    if not any(measured[1:]):
+        y = x = None
+    return z if measured[0] else None, y, x
 
 
 def unit_nm(unit: str) -> float | None:

@@ -8,7 +8,7 @@ from math import prod
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from fibsem.data.volumes.lengths import length_nm
+from fibsem.data.volumes.lengths import axes_nm
 from fibsem.data.volumes.voxels import VoxelNm
 
 #: More than any film has.
@@ -87,11 +87,13 @@ def _image(image: Element, pixels: Element, home: Home, directories: int) -> Ome
     for data in pixels.iterfind("{*}TiffData"):
         for k, plane in _planes(data, sizes, home, directories):
             planes[k] = plane
-    z, y, x = (
-        length_nm(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "µm"))
-        for axis in "ZYX"
+    voxel_nm = axes_nm(
+        *(
+            (pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "µm"))
+            for axis in "ZYX"
+        )
     )
-    return OmeImage(image.get("Name", ""), sizes, tuple(planes), (z, y, x))
+    return OmeImage(image.get("Name", ""), sizes, tuple(planes), voxel_nm)
 
 
 def _planes(

@@ -13,7 +13,7 @@ import numpy as np
 import zarr
 
 from fibsem.data.volumes.faults import File, SliceError, kind_of, reading
-from fibsem.data.volumes.lengths import length_nm
+from fibsem.data.volumes.lengths import axes_nm
 from fibsem.data.volumes.shards import Shards
 from fibsem.data.volumes.source import Manner, Place, check_dtype, file_identity, white_of
 from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm, Voxels
@@ -284,5 +284,4 @@ def _multiscale_nm(multiscale: Mapping[str, Any], full: Mapping[str, Any]) -> Vo
                         f"{transform['scale']}."
                     )
                 factors = [a * float(b) for a, b in zip(factors, scale, strict=True)]
-    z, y, x = (length_nm(f, axis.get("unit")) for f, axis in zip(factors, axes, strict=True))
-    return z, y, x
+    return axes_nm(*((f, axis.get("unit")) for f, axis in zip(factors, axes, strict=True)))

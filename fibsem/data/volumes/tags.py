@@ -7,7 +7,7 @@ from typing import Any
 
 import tifffile
 
-from fibsem.data.volumes.lengths import length_nm, stated_nm, unit_nm
+from fibsem.data.volumes.lengths import axes_nm, length_nm, stated_nm, unit_nm
 from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm
 
 UNITS = {2: "inch", 3: "cm"}
@@ -28,7 +28,7 @@ def _stated(tiff: tifffile.TiffFile) -> Iterator[VoxelNm]:
     yield _fei_nm(tiff.fei_metadata or {})
     yield _zeiss_nm(tiff.sem_metadata or {})
     unit = UNITS.get(tiff.pages.first.tags.valueof("ResolutionUnit", 1))
-    sizes = [_pixel_nm(tiff, tag, unit) for tag in ("YResolution", "XResolution")]
+    sizes = [length_nm(_pixel(tiff, tag), unit) for tag in ("YResolution", "XResolution")]
     y, x = (nm if nm and nm < COARSEST_PIXEL_NM else None for nm in sizes)
     yield None, y, x
 
@@ -39,17 +39,20 @@ def _imagej_nm(tiff: tifffile.TiffFile, notes: Mapping[str, Any]) -> VoxelNm:
     Inches and centimetres it takes from the print resolution of what it opened.
     """
     unit = notes.get("unit")
-    x = _pixel_nm(tiff, "XResolution", unit)
-    if x and x >= COARSEST_PIXEL_NM and unit_nm(str(unit)) in PRINTED:
+    x = _pixel(tiff, "XResolution")
+    if (length_nm(x, unit) or 0) >= COARSEST_PIXEL_NM and unit_nm(str(unit)) in PRINTED:
         return UNKNOWN_NM
-    z = length_nm(notes.get("spacing"), notes.get("zunit", unit))
-    return z, _pixel_nm(tiff, "YResolution", notes.get("yunit", unit)), x
+    return axes_nm(
+        (notes.get("spacing"), notes.get("zunit", unit)),
+        (_pixel(tiff, "YResolution"), notes.get("yunit", unit)),
+        (x, unit),
+    )
 
 
-def _pixel_nm(tiff: tifffile.TiffFile, tag: str, unit: object) -> float | None:
-    """Size of a pixel from pixels per unit, a fraction."""
+def _pixel(tiff: tifffile.TiffFile, tag: str) -> float | None:
+    """Units of a pixel, from pixels per unit, a fraction."""
     pixels, units = tiff.pages.first.tags.valueof(tag) or (0, 0)
-    return length_nm(units / pixels, unit) if pixels else None
+    return units / pixels if pixels else None
 
 
 def _fei_nm(sections: Mapping[str, Any]) -> VoxelNm:

@@ -11,6 +11,7 @@ from PIL import Image
 from fibsem.data.volumes import open_labels, open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
+from tests.data.volumes.written import WRITTEN, write
 
 GREY = np.random.default_rng(5).integers(0, 256, (3, 12, 16)).astype(np.uint8)
 RAMP = np.arange(256, dtype=np.uint16)
@@ -203,6 +204,13 @@ def zeiss(*lines):
     return {"extratags": [(34118, "s", 0, "\r\n".join(["", *lines]).encode("cp1252"), True)]}
 
 
+def ome(z, y, x, unit=None):
+    sizes = zip("ZYX", (z, y, x), strict=True)
+    told = {f"PhysicalSize{axis}": size for axis, size in sizes}
+    told |= {f"PhysicalSize{axis}Unit": unit for axis in "ZYX" if unit}
+    return {"ome": True, "metadata": {"axes": "ZYX", **told}}
+
+
 def imagej(resolution=(100.0, 100.0), **notes):
     return {"imagej": True, "resolution": resolution, "metadata": {"axes": "ZYX", **notes}}
 
@@ -220,6 +228,18 @@ def imagej(resolution=(100.0, 100.0), **notes):
         (imagej((2, 1), spacing=5, unit="nm", yunit="um", zunit="um"), (5000, 1000, 0.5)),
         (imagej(spacing=2, unit="Nanometers"), (2, None, None)),
         (imagej((10, 10), spacing=2, unit="micrometres"), (2000, 100, 100)),
+        # what programs write of a size that they do not know
+        (imagej((1, 1), spacing=1, unit="um"), (None, None, None)),
+        (imagej(spacing=1, unit="um"), (None, 10, 10)),
+        (imagej((1, 1), spacing=0.05, unit="micron"), (50, None, None)),
+        (imagej((1, 1), spacing=1, unit="nm"), (1, 1, 1)),
+        (ome(1, 1, 1), (None, None, None)),
+        (ome(1.0, 1.0, 1.0, "µm"), (None, None, None)),
+        (ome(1, 1, 1, "mm"), (None, None, None)),
+        (ome(1, 1, 1, "pixel"), (None, None, None)),
+        (ome(1, 0.01, 0.01), (None, 10, 10)),
+        (ome(0.05, 1, 0.01), (50, 1000, 10)),
+        ({**ome(1, 1, 1), **fei(5e-9, 6e-9)}, (None, 6, 5)),
         # what ImageJ makes of a print resolution
         (imagej((72, 72), spacing=1, unit="inch"), (None, None, None)),
         (imagej((300, 300), spacing=1, unit="inches"), (None, None, None)),
@@ -275,6 +295,9 @@ def test_slices_of_another_magnification_are_named(tmp_path):
         ([{"name": n, "unit": "nanometer"} for n in "zyx"], [0.0, 10.0, 1e400], (None, 10, None)),
         ([{"name": n} for n in "zyx"], [50.0, 10.0, 10.0], (None,) * 3),
         ([{"name": n, "unit": "micrometer"} for n in "zyx"], [0.05, 0.01, 0.01], (50, 10, 10)),
+        ([{"name": n, "unit": "micrometer"} for n in "zyx"], [1.0, 1.0, 1.0], (None,) * 3),
+        ([{"name": n, "unit": "micrometer"} for n in "zyx"], [1, 0.01, 0.01], (None, 10, 10)),
+        ([{"name": n, "unit": "nanometer"} for n in "zyx"], [1.0, 1.0, 1.0], (1, 1, 1)),
     ],
 )
 def test_voxel_sizes_of_zarrs(tmp_path, axes, scale, expected):
@@ -284,6 +307,12 @@ def test_voxel_sizes_of_zarrs(tmp_path, axes, scale, expected):
     picture = {"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": told}]}
     group.attrs["multiscales"] = [picture]
     assert open_volume(tmp_path / "z").voxel_nm == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_a_micrometre_that_was_given_is_read_as_it_was_written(tmp_path, kind):
+    path = write(tmp_path, kind, GREY, voxel_nm=(1000.0, 1000.0, 1000.0))
+    assert open_volume(path).voxel_nm == pytest.approx((1000, 1000, 1000))
 
 
 @pytest.mark.parametrize(
