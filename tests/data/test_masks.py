@@ -110,7 +110,9 @@ def test_one_bit_is_black_or_white(tmp_path, kind, compression):
 
 
 def test_one_bit_of_other_programs_is_as_they_say(tmp_path):
-    tifffile.imwrite(tmp_path / "m", ~SOLID, photometric="miniswhite", software="fax")
+    tifffile.imwrite(
+        tmp_path / "m", ~SOLID, photometric="miniswhite", metadata=None, software="fax"
+    )
     np.testing.assert_array_equal(Mask(tmp_path / "m", BLACK_WHITE)(), DRAWN)
 
 

@@ -14,6 +14,8 @@ from fibsem.data.volumes.voxels import Voxels
 WHITE_IS_0, BLACK_IS_0, PALETTE = 0, 1, 3
 NAMES = {2: "RGB", 4: "a transparency mask", 5: "CMYK", 6: "YCbCr", 8: "CIELab"}
 COLOUR = "convert it to grey values"
+#: How OME-XML says that tifffile wrote it.
+OME_CREATOR = 'Creator="tifffile'
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def tone_of(page: Any, first: Any, file: File, *, labels: bool) -> Tone:
     """How to read the values of a page of TIFF, grey values or labels.
 
     A palette in colour is nothing to labels: theirs are its numbers. The ``first`` page of the file
-    tells the program that wrote it.
+    has the notes for all of them.
 
     Raises
     ------
@@ -77,9 +79,11 @@ def tone_of(page: Any, first: Any, file: File, *, labels: bool) -> Tone:
 def _truth_values(page: Any, first: Any) -> bool:
     """Whether tifffile wrote them: it calls 0 white wherever it is given truth values.
 
-    Its name stands in the first page alone.
+    A program that uses it may give its own name; the shape that tifffile notes stays, or the
+    creator in OME-XML. All of that stands in the first page alone.
     """
-    return page.bitspersample == 1 and first.software.startswith("tifffile")
+    noted = first.is_shaped or first.software.startswith("tifffile")
+    return page.bitspersample == 1 and (noted or OME_CREATOR in first.description)
 
 
 def _white(page: Any, file: File) -> int:

@@ -51,12 +51,26 @@ def test_what_stores_0_as_white_is_turned(tmp_path, compression, dtype, byteorde
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"ome": True}, {"metadata": None}, {"compression": "zlib"}]
-)
+    "options",
+    [
+        {}, {"ome": True}, {"metadata": None}, {"compression": "zlib"}, {"software": False},
+        {"software": "another program"}, {"ome": True, "software": "another program"},
+    ],
+)  # fmt: skip
 def test_truth_values_are_what_they_are_in_every_slice(tmp_path, options):
-    """The name of the program is in the first page alone: all other slices were inverted."""
+    """What tells of tifffile is in the first page alone, and a program may give its own name."""
     solid = GREY > 76
     tifffile.imwrite(path := tmp_path / "mask.tif", solid, **options)
+    np.testing.assert_array_equal(read(path, open_labels), solid)
+
+
+def test_truth_values_of_other_programs_are_as_they_declare(tmp_path):
+    """Pillow calls 0 black; what nothing is known of is as the format has it: 0 is white."""
+    solid = GREY > 76
+    pages = [Image.fromarray(image) for image in solid]
+    pages[0].save(path := tmp_path / "black.tif", save_all=True, append_images=pages[1:])
+    np.testing.assert_array_equal(read(path, open_labels), solid)
+    tifffile.imwrite(path := tmp_path / "white.tif", ~solid, metadata=None, software=False)
     np.testing.assert_array_equal(read(path, open_labels), solid)
 
 
