@@ -11,7 +11,7 @@ from fibsem.config import Tree, read, read_path, require
 from fibsem.data.volumes import ArrayVolume, Manner, Volume, reopen
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.errors import UserError
-from fibsem.inference.options import Options
+from fibsem.inference.options import SKIP, Options
 
 
 def options_of(tree: Tree) -> Options:
@@ -34,7 +34,7 @@ def volume_of(tree: Tree, options: Options) -> Volume:
     except UserError as error:
         with suppress(UserError):
             reopen(path, replace(manner, gaps=True), value_range)
-            error = UserError(f"{error} missing=skip leaves such slices out.")
+            error = UserError(f"{error} {SKIP}")
         raise error from None
 
 

@@ -9,6 +9,8 @@ from fibsem.data.volumes import Format
 from fibsem.errors import UserError
 
 Precision = Literal["float32", "bfloat16"]
+#: What helps where slices are missing or damaged.
+SKIP = "missing=skip leaves such slices out."
 
 
 @dataclass(frozen=True)

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fibsem.data.digests import Stamp, slice_digest, slice_digests, stamps_of
 from fibsem.data.volumes import Volume
+from fibsem.data.volumes.faults import SliceError
 from fibsem.data.volumes.mended import MendedSource
 from fibsem.data.volumes.source import Around, Source
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box
+from fibsem.inference.options import SKIP
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What must hold of slices that are read again, and what can be done where it does not."""
+    """What must hold of slices that are read again, and what can be done where it does not.
+
+    ``damaged`` is what helps where one cannot be read at all.
+    """
 
     text: str
     remedy: str
+    damaged: str = ""
 
 
 BEGIN_ANEW = "the choices are the former files or overwrite=true"
-OF_VOLUME = Rule("a volume must not change while it is segmented", BEGIN_ANEW)
+OF_VOLUME = Rule("a volume must not change while it is segmented", BEGIN_ANEW, SKIP)
 OF_MASK = Rule("a mask of `valid` must not change while a volume is segmented", BEGIN_ANEW)
 
 
@@ -39,7 +45,10 @@ class Witness(Around):
         self.read_as, self.rule = read_as, rule
 
     def read(self, box: Box) -> Voxels:
-        voxels = self.source.read(box)
+        try:
+            voxels = self.source.read(box)
+        except SliceError as error:
+            raise SliceError(f"{error} {self.rule.damaged}".rstrip()) from error
         if box.shape[1:] == self.shape[1:]:
             now = {z: slice_digest(image) for z, image in enumerate(voxels, box.start[0])}
             enter(now, self.read_as, self.name(box.start[0]), self.rule)
@@ -84,7 +93,8 @@ def witnessed(volume: Volume, read_as: dict[int, str], rule: Rule = OF_VOLUME) -
     """A volume the digests of whose slices are entered into ``read_as`` when first read."""
     source = volume.source
     if isinstance(source, MendedSource):  # below it: what stands for a missing slice is none
-        return volume.with_source(source.onto(Witness(source.source, read_as, rule)))
+        skipping = replace(rule, damaged="")
+        return volume.with_source(source.onto(Witness(source.source, read_as, skipping)))
     return volume.with_source(Witness(source, read_as, rule))
 
 

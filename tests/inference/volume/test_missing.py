@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tifffile
 
 from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
 from fibsem.errors import UserError
@@ -27,6 +28,26 @@ def damaged(volume, tmp_path):
 def test_missing_and_damaged_slices_stop_the_work(damaged):
     with pytest.raises(UserError, match=r"slice_0001.tif is missing between"):
         open_volume(damaged)
+
+
+def test_a_slice_whose_damage_shows_when_it_is_read_names_the_way_out(volume, segmenter, tmp_path):
+    """Its header is whole, its pixels are not."""
+    (folder := tmp_path / "series").mkdir()
+    for z, image in enumerate(volume.read(Box.whole(SHAPE))):
+        tifffile.imwrite(folder / f"s{z}.tif", image, compression="zlib")
+    with tifffile.TiffFile(folder / "s2.tif") as tiff:
+        (at,), (count,) = tiff.pages.first.dataoffsets, tiff.pages.first.databytecounts
+    content = bytearray((folder / "s2.tif").read_bytes())
+    content[at : at + count] = bytes(count)
+    (folder / "s2.tif").write_bytes(content)
+    said = r"s2.tif cannot be read as one .*\. missing=skip leaves such slices out\.$"
+    with pytest.raises(UserError, match=said):
+        segment_volume(open_volume(folder), segmenter, tmp_path / "out", Options(slab=2))
+    gappy = open_volume(folder, gaps=True)
+    record = segment_volume(gappy, segmenter, tmp_path / "skip", Options(missing="skip", slab=2))
+    assert record["missing"] == [2]
+    why = read_json(tmp_path / "skip" / "summary.json")["why_missing"]["2"]
+    assert "missing=skip" not in why
 
 
 def test_missing_slices_are_marked_and_left_out(damaged, volume, segmenter, tmp_path):
