@@ -133,8 +133,9 @@ class Search(Mapping[int, tuple[Part, ...]]):
 
     @cached_property
     def bars(self) -> tuple[int, int]:
-        """Rows of the data bars at the top and at the bottom."""
-        return bar_rows(self._sample, self.tolerance)
+        """Rows of the data bars at the top and at the bottom; a height that is stated holds."""
+        top, bottom = bar_rows(self._sample, self.tolerance)
+        return top, self.volume.bar_rows or bottom
 
     def _read(self, z: int) -> npt.NDArray[Any] | None:
         """A slice as it is stored; None where it cannot be read: labelling says so."""
@@ -212,7 +213,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
         """What has the value of fill, but no straight edge; of slices seen so far."""
         looks = {z: look for z, look in self._looks.items() if look is not None}
         yield from list(self._along_sides(looks)) or self._curved(looks)
-        yield from bars_of_few(self._sample)
+        yield from bars_of_few(self._sample[:, : self.volume.shape[1] - self.volume.bar_rows])
         yield from self.odd()
         blank = [
             z for z, look in looks.items() if self._blank(z, look) and not self._differs(z, look)

@@ -18,6 +18,7 @@ from fibsem.data.volumes.faults import File, SliceError, open_bytes, reading
 from fibsem.data.volumes.imagej import check_uncalibrated, counts_of
 from fibsem.data.volumes.photometry import Tone, tone_of
 from fibsem.data.volumes.source import check_dtype
+from fibsem.data.volumes.tags import bar_rows
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.errors import UserError
 
@@ -48,6 +49,8 @@ class Page:
         Byte offset of the page's directory, None for the first page.
     pixels
         Byte offset of the pixels if they lie plainly row after row, else None: to be decoded.
+    bar
+        Rows of the data bar at its lower end, where the file states them; else 0.
     """
 
     file: File
@@ -58,6 +61,7 @@ class Page:
     labels: bool = False
     directory: int | None = None
     pixels: int | None = None
+    bar: int = 0
 
     def read(self, rows: slice, columns: slice) -> Voxels:
         """Grey values or labels of a part."""
@@ -191,6 +195,7 @@ def page_of(image: Any, tiff: tifffile.TiffFile, file: File, *, labels: bool) ->
         labels,
         image.offset,
         image.dataoffsets[0] if image.is_final else None,
+        bar_rows(tiff, image.shape),
     )
 
 

@@ -1,4 +1,4 @@
-"""What TIFF tags say of the size of a voxel: ImageJ's notes, microscopes, resolution."""
+"""What TIFF tags say of a film: size of a voxel, by ImageJ or microscope, and data bar."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from typing import Any
 
 import tifffile
 
-from fibsem.data.volumes.lengths import axes_nm, length_nm, stated_nm, unit_nm
+from fibsem.data.volumes.lengths import axes_nm, finite, length_nm, stated_nm, unit_nm
 from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm
 
 UNITS = {2: "inch", 3: "cm"}
 PRINTED = (unit_nm("inch"), unit_nm("cm"))
 # Coarser pixels are print resolutions (72 dpi and the like), which many programs write unasked.
 COARSEST_PIXEL_NM = 1e4
+#: Share of its height that a picture's data bar takes at most.
+MOST_OF_BAR = 0.3
 #: Pixel sizes of a Zeiss SEM, the better first: the second ignores that a picture was shrunk.
 ZEISS_KEYS = ("ap_image_pixel_size", "ap_pixel_size")
 
@@ -53,6 +55,18 @@ def _pixel(tiff: tifffile.TiffFile, tag: str) -> float | None:
     """Units of a pixel, from pixels per unit, a fraction."""
     pixels, units = tiff.pages.first.tags.valueof(tag) or (0, 0)
     return units / pixels if pixels else None
+
+
+def bar_rows(tiff: tifffile.TiffFile, shape: tuple[int, ...]) -> int:
+    """Rows of the data bar below a picture of FEI or Thermo Fisher: those that were not scanned.
+
+    0 where the file does not tell, or the picture is no longer as wide as the scan was.
+    """
+    scan = (tiff.fei_metadata or {}).get("Image")
+    if not isinstance(scan, Mapping) or finite(scan.get("ResolutionX")) != shape[-1]:
+        return 0
+    rows = shape[-2] - int(finite(scan.get("ResolutionY")) or 0)
+    return rows if 0 < rows <= MOST_OF_BAR * shape[-2] else 0
 
 
 def _fei_nm(sections: Mapping[str, Any]) -> VoxelNm:

@@ -48,6 +48,11 @@ class TiffSource:
     def white(self) -> float:
         return white_of(self.dtype, None if self.first.tone.table else self.first.bits)
 
+    @property
+    def bar_rows(self) -> int:
+        """Rows of a data bar below every slice, where the files state them; else 0."""
+        return self.first.bar
+
     def shown(self, z: int) -> npt.NDArray[Any] | None:
         """The grey values that a palette shows for the labels of slice z; None without one."""
         page = self.pages[z]

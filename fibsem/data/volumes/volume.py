@@ -25,6 +25,7 @@ from fibsem.data.volumes.source import (
     check_grey,
     white_of,
 )
+from fibsem.data.volumes.tiff import TiffSource
 from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm, Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
@@ -86,6 +87,14 @@ class Volume:
         while isinstance(source, Around):
             source = source.source
         return isinstance(source, ArraySource)
+
+    @property
+    def bar_rows(self) -> int:
+        """Rows of a data bar below every slice, where the files state them; else 0."""
+        source: Any = self.source
+        while isinstance(source, Around):
+            source = source.source
+        return source.bar_rows if isinstance(source, TiffSource) else 0
 
     @property
     def missing(self) -> Set[int]:
