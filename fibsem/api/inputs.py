@@ -9,6 +9,7 @@ import numpy as np
 
 from fibsem.config import Tree, read, read_path, require
 from fibsem.data.volumes import ArrayVolume, Manner, Volume, reopen
+from fibsem.data.volumes.volume import check_unmasked
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.errors import UserError
 from fibsem.inference.options import SKIP, Options
@@ -58,11 +59,7 @@ def opened(volume: Voxels | Volume, tree: Tree) -> Volume:
 
 
 def _of_array(volume: Voxels) -> Volume:
-    if np.ma.is_masked(volume):
-        raise UserError(
-            "an array must have no masked voxels, which would count like any other, but got one; "
-            "valid=PATH names a mask of what is material."
-        )
+    check_unmasked(volume)
     try:
         return ArrayVolume(np.asarray(volume))
     except (TypeError, ValueError) as error:

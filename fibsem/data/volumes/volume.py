@@ -196,7 +196,18 @@ class ArrayVolume(Volume):
     """A volume that is in memory, (z, y, x) uint8, uint16 or float32."""
 
     def __init__(self, array: Voxels, *, value_range: tuple[float, float] | None = None) -> None:
-        super().__init__(Path("array"), ArraySource(array), checked_range(value_range))
+        check_unmasked(array)
+        source = ArraySource(np.asarray(array))
+        super().__init__(Path("array"), source, checked_range(value_range))
+
+
+def check_unmasked(array: object) -> None:
+    """Refuse an array of which some voxels are masked: what lies under the mask would count."""
+    if np.ma.is_masked(array):
+        raise UserError(
+            "an array must have no masked voxels, which would count like any other, but got one; "
+            "valid=PATH names a mask of what is material."
+        )
 
 
 def checked_range(value_range: Any) -> tuple[float, float] | None:

@@ -19,6 +19,15 @@ def test_a_volume_in_memory_is_seen_in_other_ways_too():
     assert volume.with_range(None).value_range == (0, 255)
 
 
+def test_what_is_masked_is_refused_and_not_taken_for_grey_values():
+    array = np.ma.masked_less(np.array([0, 10, 20], np.uint8).reshape(1, 1, 3), 5)
+    with pytest.raises(UserError, match=r"no masked voxels.*valid=PATH"):
+        ArrayVolume(array)
+    whole = ArrayVolume(np.ma.masked_less(array.data, 0)).whole()
+    assert type(whole) is np.ndarray
+    assert whole.ravel().tolist() == [0, 10, 20]
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_values_that_are_no_numbers_are_refused(tmp_path, bad):
     array = voxels("float32", (3, 4, 6))
