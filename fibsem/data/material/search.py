@@ -14,9 +14,11 @@ from fibsem.data.material.bars import bar_rows, bars_of_few
 from fibsem.data.material.blocks import blocks_of
 from fibsem.data.material.curved import fill_along_sides
 from fibsem.data.material.extent import BoolArray, Extent
+from fibsem.data.material.glance import contrast_of, shown_of, some_of
 from fibsem.data.material.odd import odd_slices
 from fibsem.data.material.parts import SIDES, Part, Rect, Side
 from fibsem.data.material.rims import Border, Edge, look_at
+from fibsem.data.material.standing import standing_fill
 from fibsem.data.volumes import Volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
@@ -110,7 +112,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
             for z in sorted({round(k) for k in np.linspace(0, depth - 1, min(LOOKED_AT, depth))})
             if (image := self._read(z)) is not None
         ]
-        contrasts = [_contrast(image) for image in read]
+        contrasts = [contrast_of(image) for image in read]
         least = FAINT * float(np.quantile(contrasts, 0.75)) if read else 0.0
         shown = [image for image, c in zip(read, contrasts, strict=True) if c >= least]
         return np.stack(shown) if shown else np.zeros((1, 1, 1), self.volume.dtype)
@@ -123,7 +125,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
     @cached_property
     def contrast(self) -> float:
         """Contrast of a usual slice."""
-        return float(np.quantile([_contrast(image) for image in self._sample], 0.75))
+        return float(np.quantile([contrast_of(image) for image in self._sample], 0.75))
 
     @cached_property
     def range(self) -> tuple[float, float]:
@@ -156,10 +158,10 @@ class Search(Mapping[int, tuple[Part, ...]]):
     def _appearance(self, image: npt.NDArray[Any]) -> Appearance:
         top, bottom = self.bars
         film = image[top : len(image) - bottom]
-        some = _some(film)
+        some = some_of(film)
         borders = {side: look_at(film, side, self.tolerance) for side in SIDES}
         blocks = tuple(block.between(self.bars, len(film)) for block in blocks_of(film))
-        return Appearance(float(np.median(some)), _contrast(some), borders, blocks, some)
+        return Appearance(float(np.median(some)), contrast_of(some), borders, blocks, some)
 
     def _blank(self, z: int, look: Appearance) -> bool:
         """Whether a slice shows nothing: one value, or noise that is black or white."""
@@ -213,6 +215,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
         """What has the value of fill, but no straight edge; of slices seen so far."""
         looks = {z: look for z, look in self._looks.items() if look is not None}
         yield from list(self._along_sides(looks)) or self._curved(looks)
+        yield from self._standing(looks)
         yield from bars_of_few(self._sample[:, : self.volume.shape[1] - self.volume.bar_rows])
         yield from self.odd()
         blank = [
@@ -254,13 +257,20 @@ class Search(Mapping[int, tuple[Part, ...]]):
                 "straight edge: it is measured as material; valid=MASK leaves it out"
             )
 
+    def _standing(self, looks: Mapping[int, Appearance]) -> Iterator[str]:
+        """What has one value in the same place of most slices, whatever its shape."""
+        shown = [z for z, look in looks.items() if not self._blank(z, look)]
+        few = shown[:: -(-len(shown) // LOOKED_AT) or 1]
+        some = [looks[z].some for z in few]
+        yield from standing_fill(some, lambda k: self._left_out(few[k], looks[few[k]]), self.range)
+
     def _left_out(self, z: int, look: Appearance) -> BoolArray:
         """Which of the pixels that are kept of a slice are no material, or no film."""
         top, bottom = self.bars
         kinds = np.zeros(self.volume.shape[1:], np.uint8)
         for part in self[z]:
             part.paint(kinds)
-        return _some(kinds[top : len(kinds) - bottom]) != 0
+        return some_of(kinds[top : len(kinds) - bottom]) != 0
 
     def odd(self) -> Iterator[str]:
         """Slices seen so far that are unlike their neighbours."""
@@ -277,23 +287,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
             show(z)
             image, inside = self._read(z), None if extent is None else extent.inside(z)
             if image is not None and (inside is None or inside.any()):
-                some = _some(image) if inside is None else _shown(image, inside)
-                if _contrast(some) >= least:
+                some = some_of(image) if inside is None else shown_of(image, inside)
+                if contrast_of(some) >= least:
                     pixels[z] = some
         yield from odd_slices(pixels, self.contrast)
-
-
-def _shown(image: npt.NDArray[Any], inside: BoolArray) -> npt.NDArray[Any]:
-    """Pixels of a slice that stand for all; those that are not material say nothing."""
-    some, shown = _some(image), _some(inside)
-    return np.where(shown, some, np.median(some[shown]) if shown.any() else 0)
-
-
-def _some(film: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Pixels of a slice that stand for all."""
-    return film[:: max(1, len(film) // 128), :: max(1, film.shape[1] // 128)].copy()
-
-
-def _contrast(image: npt.NDArray[Any]) -> float:
-    low, high = np.quantile(image, (0.01, 0.99))
-    return float(high - low)

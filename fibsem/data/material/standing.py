@@ -1,0 +1,54 @@
+"""Fill inside a film that is no rectangle: one grey value that stays where the film changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+#: Fewer slices do not tell what stays.
+FEWEST = 4
+#: Share of the slices in which a pixel of fill has its value; share of a slice from which it is
+#: said; and how often, at most, the film beside has the same value: a phase without noise is
+#: elsewhere, too.
+STAYS, SHARE, BESIDE = 0.6, 0.01, 0.1
+
+
+def standing_fill(
+    some: Sequence[npt.NDArray[Any]],
+    absent: Callable[[int], npt.NDArray[np.bool_]],
+    greys: tuple[float, float],
+) -> Iterator[str]:
+    """Say how much of a film has one exact grey value in the same place of most slices.
+
+    Parameters
+    ----------
+    some : (y, x) each
+        Pixels of evenly spaced slices.
+    absent
+        Which of the pixels of the k-th of them are known not to be material; it is asked where
+        anything stays.
+    greys
+        Dark and bright values of the film: what was clipped to them may stay by itself.
+    """
+    if len(some) < FEWEST:
+        return
+    usual = np.median(np.stack(some), axis=0)
+    same = np.stack([image == usual for image in some]) & (greys[0] < usual) & (usual < greys[1])
+    if (same.mean(axis=0) > STAYS).mean() <= SHARE:
+        return
+    same &= ~np.stack([absent(k) for k in range(len(some))])
+    stays = same.mean(axis=0) > STAYS
+    if stays.mean() <= SHARE:
+        return
+    values, counts = np.unique(usual[stays], return_counts=True)
+    value, stays = values[counts.argmax()], stays & (usual == values[counts.argmax()])
+    beside = np.mean([(image[~stays] == value).mean() for image in some])
+    if stays.mean() > SHARE and beside <= BESIDE:
+        yield (
+            f"{100 * stays.mean():.1f} % of most slices are of one grey value, {value:g}, which is "
+            "neither dark nor bright and always in the same place, but no rectangle: they are "
+            "measured as material; valid=MASK leaves them out"
+        )

@@ -1,0 +1,69 @@
+"""Fill of a mid grey that is no rectangle is measured, and said; phases without noise are not."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from fibsem.data.material import find_extent
+from fibsem.data.volumes import ArrayVolume
+from tests.data.material.films import SHAPE, clipped, compressed, drifted, film, smooth_and_clipped
+
+GREY, PORES = film()
+Y, X = np.indices(SHAPE[1:])
+AREAS = {
+    "triangle": (Y > 50) & (X > 60) & (Y + X < 210),
+    "slanted": (Y > 40) & (Y < 120) & (X > 60 + Y // 2) & (X < 120 + Y // 2),
+    "disc": (Y - 100) ** 2 + (X - 110) ** 2 < 30**2,
+}
+
+
+def filled(stack, area, value=128, slices=slice(None)):
+    cut = stack.copy()
+    cut[slices, area] = value
+    return cut
+
+
+def said(stack):
+    extent = find_extent(ArrayVolume(stack))
+    return extent, [line for line in extent.doubts if "always in the same place" in line]
+
+
+@pytest.mark.parametrize("area", AREAS.values(), ids=AREAS)
+@pytest.mark.parametrize("look", [np.copy, lambda s: s.astype(np.uint16) * 200])
+def test_fill_that_is_no_rectangle_is_said(area, look):
+    value = 128 if look is np.copy else 25600
+    _, (line,) = said(filled(look(GREY), area, value))
+    share = float(line.split(" %")[0])
+    assert share == pytest.approx(100 * area.mean(), abs=0.5)
+    assert f"of one grey value, {value}, which is neither dark nor bright" in line
+    assert "valid=MASK leaves them out" in line
+
+
+def test_also_where_it_is_in_most_slices_only():
+    assert said(filled(GREY, AREAS["triangle"], slices=slice(4, None)))[1]
+
+
+def test_a_rectangle_is_left_out_instead():
+    area = (Y > 50) & (Y < 120) & (X > 60) & (X < 140)
+    extent, lines = said(filled(GREY, area))
+    assert lines == []
+    assert extent.left_out() == {"block": SHAPE[0] * np.count_nonzero(area)}
+
+
+def phases():
+    """Three phases without noise that hardly change from slice to slice."""
+    field = ndimage.gaussian_filter(np.random.default_rng(2).standard_normal(SHAPE), (9, 6, 6))
+    low, high = np.quantile(field, (0.3, 0.7))
+    return np.select([field < low, field < high], [60, 128], 200).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    "stack",
+    [
+        GREY, clipped(GREY), smooth_and_clipped(), phases(), PORES.astype(np.uint8) * 255,
+        drifted(GREY, fill=128), compressed(GREY, 50), GREY // 16 * 16, GREY[:3],
+    ],
+    ids=["clean", "clipped", "smooth", "phases", "two", "drift", "JPEG", "4 bits", "three"],
+)  # fmt: skip
+def test_nothing_is_said_of_films_as_they_are(stack):
+    assert said(stack)[1] == []
