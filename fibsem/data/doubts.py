@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+from fibsem.data.clipping import clipped
 from fibsem.data.contrast import Classed, classed, inverted_or_unrelated
 from fibsem.data.dataset import Dataset
 from fibsem.data.material import odd_in
@@ -41,6 +42,7 @@ def doubts(
     yield from inverted_or_unrelated(classes)
     for sample in dataset.samples:
         yield from sizes_that_differ(sample, dataset.voxel_nm)
+        yield from clipped(sample)
         if math.prod(sample.volume.shape) <= look_through:
             yield from unlike_slices(sample)
         yield from scored_where_learned(sample, SplitRecipe().guard_slices)
