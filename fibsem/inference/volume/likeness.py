@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fibsem.data.greys import Histogram, Moments, distance
 from fibsem.data.preprocessing import Scaling
 from fibsem.data.volumes import VoxelNm
+from fibsem.data.volumes.lengths import differing
 
 #: Relative difference of voxel sizes that is not said.
 SAME_SIZE = 0.05
@@ -73,6 +74,17 @@ def size_warnings(film: VoxelNm, models: Sequence[TrainedOn]) -> Iterator[str]:
                 f"the voxels of the volume are {_size(film)} nm (z, y, x), those of the training "
                 f"were {_size(size)}: a network has learnt sizes in pixels"
             )
+
+
+def overruled(given: VoxelNm, files: VoxelNm) -> Iterator[str]:
+    """Say along which axes the files of a film state another voxel size than the user gives.
+
+    >>> list(overruled((10.0, None, 50.0), (50.0, 10.0, None)))
+    ['the files state 50 nm along z, but `voxel_nm` says 10 nm']
+    """
+    for axis in differing(given, files):
+        k = "zyx".index(axis)
+        yield f"the files state {files[k]:g} nm along {axis}, but `voxel_nm` says {given[k]:g} nm"
 
 
 def grey_distance(own: Histogram, trained_on: Sequence[Sequence[Histogram]]) -> float:

@@ -29,6 +29,7 @@ from fibsem.inference.volume.likeness import (
     assumed_axes,
     grey_distance,
     grey_warnings,
+    overruled,
     scale_warnings,
     size_warnings,
 )
@@ -272,6 +273,7 @@ def _unlike(
     far = grey_distance(own.histogram, greys) if greys else None
     learnt, scaling = [model.moments for model in trained], work.segmenter.recipe.scaling
     return far, [
+        *overruled(stated, work.volume.voxel_nm),
         *size_warnings(stated, trained), *grey_warnings(far),
         *scale_warnings(own.moments, learnt, scaling),
     ]  # fmt: skip

@@ -9,7 +9,7 @@ from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.corrected import CorrectedVolume
 from fibsem.data.greys import Moments, distance, greys_of
 from fibsem.data.preprocessing import Recipe, fit_correction
-from fibsem.data.volumes import ArrayVolume, open_volume
+from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
 from fibsem.geometry import Nbhd
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options
@@ -104,6 +104,23 @@ def test_what_a_bundle_keeps_arrives_where_a_film_is_labelled(segmenter, tmp_pat
     assert "unlike those of every training sample" in said[1]
     assert record["voxel_nm"] == list(SIZE)
     assert record["voxel_nm_assumed"] == ["x"]
+
+
+def test_a_size_that_is_given_against_the_files_is_said(segmenter, tmp_path):
+    """Most often its axes are in another order; volumes and sizes of pores follow from it."""
+    path, said = tmp_path / "film", []
+    with create_volume(path, GREY.shape, np.uint8, format="tiff", voxel_nm=SIZE) as writer:
+        writer.write(0, GREY)
+    record = segment_volume(
+        open_volume(path), segmenter, tmp_path / "out", Options(previews=0),
+        voxel_nm=(10.0, None, 50.0), trained=[TrainedOn((None, None, None))], say=said.append,
+    )  # fmt: skip
+    assert record["voxel_nm"] == pytest.approx([10, 10, 50])
+    assert record["warnings"] == [
+        "the files state 50 nm along z, but `voxel_nm` says 10 nm",
+        "the files state 10 nm along x, but `voxel_nm` says 50 nm",
+    ]
+    assert said == [f"warning: {line}" for line in record["warnings"]]
 
 
 def test_of_an_older_bundle_nothing_is_said(segmenter, tmp_path):
