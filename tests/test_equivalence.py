@@ -71,14 +71,16 @@ def test_every_choice_of_layers_is_convertible(trained, name, given):
     "given",
     [{"blocks": 1}, {"blocks": 2, "stem": 1}, {"blocks": 3}, {"stem": 1, "norm": "none"},
      {"up": "nearest", "residual": False}, {"kernel": 5, "blocks": 1}, {"convs_per_block": 3},
-     {"convs_per_block": 1}, {"growth": "double", "activation": "silu"}],
+     {"convs_per_block": 1}, {"growth": "double", "activation": "silu"},
+     {"nz": 5, "slices": "3d"}, {"nz": 7, "slices": "3d", "stem": 1},
+     {"nz": 5, "slices": "3d", "convs_per_block": 1}],
     ids=str,
 )  # fmt: skip
 def test_scores_of_squares_do_not_depend_on_the_tile(trained, name, given):
     """Exact: a tile that starts at a multiple of the pools does the same sums."""
-    spec, model = trained(1, 3, name, **given)
+    spec, model = trained(1, name=name, **given)
     halo, a = spec.halo[1], spec.alignment
-    grey = noise(61 + 2 * halo, 50 + 2 * halo, 3)
+    grey = noise(61 + 2 * halo, 50 + 2 * halo, spec.nbhd.z)
     scorer = BlockScorer(spec, model)
     whole = scorer(grey)
     assert whole.shape == (61, 50)
@@ -86,11 +88,16 @@ def test_scores_of_squares_do_not_depend_on_the_tile(trained, name, given):
     np.testing.assert_allclose(part, whole[2 * a : 2 * a + 17, a : a + 13], rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("given", [{}, {"stem": 1, "activation": "relu", "up": "nearest"}], ids=str)
+@pytest.mark.parametrize(
+    "given",
+    [{}, {"stem": 1, "activation": "relu", "up": "nearest"}, {"nz": 7, "slices": "3d"},
+     {"nz": 5, "slices": "3d", "stem": 1, "convs_per_block": 1}],
+    ids=str,
+)  # fmt: skip
 def test_normalisations_are_folded_into_the_convolutions(trained, given):
     """Up to rounding: random statistics make scores of 1e-12 and 1 - 1e-6, trained ones do not."""
-    spec, model = trained(1, 3, "unet", **given)
-    grey = noise(*(n + 30 for n in spec.window), 3)
+    spec, model = trained(1, name="unet", **given)
+    grey = noise(*(n + 30 for n in spec.window), spec.nbhd.z)
     dense = BlockScorer(spec, model)
     kinds = {type(layer).__name__ for layer in dense.network.layers}
     assert "BatchNormalization" not in kinds
@@ -99,9 +106,12 @@ def test_normalisations_are_folded_into_the_convolutions(trained, given):
     np.testing.assert_allclose(dense(grey), unfolded, rtol=0, atol=2e-4)
 
 
-def test_bfloat16_is_close_and_float32_at_the_end(trained):
-    spec, model = trained(33)
-    grey = noise(56, 56, 3)
+@pytest.mark.parametrize(
+    "given", [{"n": 33}, {"n": 1, "nz": 5, "name": "unet", "blocks": 1, "slices": "3d"}], ids=str
+)
+def test_bfloat16_is_close_and_float32_at_the_end(trained, given):
+    spec, model = trained(**given)
+    grey = noise(*(n + 23 for n in spec.window), spec.nbhd.z)
     twin = dense_twin(spec, model, precision="bfloat16")
     assert twin.compute_dtype == "float32" or twin.output.dtype == "float32"
     exact = BlockScorer(spec, model)(grey)

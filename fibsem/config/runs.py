@@ -96,6 +96,8 @@ class RunConfig:
     def why_unused(self, key: str) -> str | None:
         """What a dotted key would be used with; None where it does something."""
         group, _, name = key.partition(".")
+        if group == "model":
+            return self.spec.why_unused(name)
         is_used = group != "train" or not self.spec.is_network
         return None if is_used else self.train.why_unused(name)
 

@@ -58,9 +58,11 @@ USED_WITH: dict[str, tuple[str, tuple[str, ...]]] = {
 def used_with(key: str) -> str | None:
     """The dotted key that says whether another one does anything; None of one that always does.
 
-    >>> used_with("train.batch")
-    'train.mode'
+    >>> used_with("train.batch"), used_with("model.slices")
+    ('train.mode', 'nbhd')
     """
+    if key == "model.slices":
+        return "nbhd"
     group, _, name = key.partition(".")
     return f"train.{USED_WITH[name][0]}" if group == "train" and name in USED_WITH else None
 

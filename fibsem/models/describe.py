@@ -67,11 +67,14 @@ def _kind(layer: keras.layers.Layer) -> str | None:
 def outputs(
     model: keras.Model, window: npt.NDArray[np.float32]
 ) -> list[tuple[str, str, npt.NDArray[Any]]]:
-    """Name, kind and output for one input of every layer that is drawn, in order."""
+    """Name, kind and output for one input of every layer that is drawn, in order.
+
+    Planes that go through a layer one behind the other have z as an axis.
+    """
     drawn = [(layer, kind) for layer in model.layers if (kind := _kind(layer))]
     maps = keras.Model(model.input, [layer.output for layer, _ in drawn])(window, training=False)
     return [
-        (layer.name, kind, np.asarray(value))
+        (layer.name, kind, np.asarray(value if len(value) == 1 else value[None]))
         for (layer, kind), value in zip(drawn, maps, strict=True)
     ]
 

@@ -25,6 +25,10 @@ ACTIVATIONS = ("leaky_relu", "elu", "relu", "silu")
 NORMS = ("batch", "none")
 #: Ways of a U-Net from a coarse map to a fine one.
 UPS = ("transpose", "nearest")
+#: What the slices of a window are to the first convolution of a U-Net.
+SLICES = ("channels", "3d")
+#: Slices that a first convolution in three dimensions sees at once.
+DEPTH = 3
 MOST_DENSE_LAYERS = 4
 MOST_UNET_POOLS = 4
 
@@ -67,11 +71,12 @@ PIXEL = {"kernel": 3, "convs_per_block": 2, "pool": True, "activation": "leaky_r
          "spatial_dropout": 0.0, "dense_layers": 2, "l2": 1e-6}  # fmt: skip
 #: What all networks on squares have; of the neighbourhood only n_z matters.
 SQUARES = {"blocks": 2, "filters": 16, "growth": "2d", "kernel": 3, "convs_per_block": 2,
-           "stem": 2, "residual": True, "up": "transpose", "activation": "leaky_relu",
-           "norm": "batch", "spatial_dropout": 0.0, "l2": 1e-6}  # fmt: skip
+           "stem": 2, "slices": "channels", "residual": True, "up": "transpose",
+           "activation": "leaky_relu", "norm": "batch", "spatial_dropout": 0.0,
+           "l2": 1e-6}  # fmt: skip
 #: What models were before there was such a choice: records of theirs do not tell it.
 FORMER = {"activation": "elu", "growth": "2d", "norm": "none", "residual": False, "stem": 1,
-          "up": "nearest"}  # fmt: skip
+          "slices": "channels", "up": "nearest"}  # fmt: skip
 
 
 def as_recorded(name: str, given: Hyperparameters) -> dict[str, Any]:
@@ -177,6 +182,7 @@ RANGES: Mapping[str, Check] = {
     "norm": (f"be one of {', '.join(NORMS)}", lambda v: v in NORMS),
     "up": (f"be one of {', '.join(UPS)}", lambda v: v in UPS),
     "stem": ("be 1 or 2", lambda v: v in (1, 2)),
+    "slices": (f"be one of {', '.join(SLICES)}", lambda v: v in SLICES),
     "dense_layers": (f"lie in 1..{MOST_DENSE_LAYERS}", lambda v: 1 <= v <= MOST_DENSE_LAYERS),
     "dense_width": ("be at least 1", lambda v: v >= 1),
     "dropout": ("lie in [0, 1)", lambda v: 0 <= v < 1),

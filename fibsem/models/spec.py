@@ -142,6 +142,19 @@ class ModelSpec:
             return self.field.head
         return self.nbhd.x >> (self.hyperparameters["blocks"] * self.hyperparameters["pool"])
 
+    def why_unused(self, name: str) -> str | None:
+        """What a hyperparameter would be used with; None where it does something.
+
+        Examples
+        --------
+        >>> resolve("unet", Nbhd.parse("33x33x3"), "valid").why_unused("slices")
+        'it is of windows deeper than 3 slices, and here nbhd is 33x33x3'
+        """
+        if name != "slices" or self.family != "squares" or self.nbhd.z > hyperparameters.DEPTH:
+            return None
+        deep = f"windows deeper than {hyperparameters.DEPTH} slices"
+        return f"it is of {deep}, and here nbhd is {self.nbhd}"
+
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "nbhd": str(self.nbhd)}
 

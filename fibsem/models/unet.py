@@ -1,4 +1,4 @@
-"""``unet``: a small U-Net on squares, the slices of the window as channels.
+"""``unet``: a small U-Net on squares, the slices of the window as channels or as an axis.
 
 Not of the thesis. All convolutions are valid, so that no zeros are seen anywhere; the maps on the
 way down are cropped to those on the way up. With ``stem=2`` they are half as fine as the picture,
@@ -19,11 +19,15 @@ import tensorflow as tf
 from fibsem.models.blocks import Style, conv
 from fibsem.models.cnn2d import input_window
 from fibsem.models.hyperparameters import level_filters
+from fibsem.models.slices import conv_slices
 from fibsem.models.spec import ModelSpec
 
 #: Width of the first convolution where it has a stride of 2: each of its pixels sees the two below
 #: it and one more on both sides, so that left and right are alike.
 STEM = 4
+
+#: :func:`~fibsem.models.blocks.conv`, or what stands in its place where slices come in.
+Convolution = Callable[..., tf.Tensor]
 
 
 @keras.saving.register_keras_serializable("fibsem")
@@ -145,12 +149,15 @@ def _scores(x: tf.Tensor, spec: ModelSpec, style: Style) -> tf.Tensor:
     """From a picture to one probability for each of its pixels."""
     hp = spec.hyperparameters
     widths = level_filters(hp)
+    first: Convolution = conv_slices if hp["slices"] == "3d" else conv
     if hp["stem"] == 2:
-        x = conv(x, widths[0], STEM, "stem", style, strides=2)
+        x = first(x, widths[0], STEM, "stem", style, strides=2)
+        first = conv
     skips = []
     for i, width in enumerate(widths[:-1], start=1):
         convs = style.convs - (1 if i == 1 and hp["stem"] == 2 else 0)
-        x = _level(x, width, f"down{i}", style, hp["residual"], convs)
+        x = _level(x, width, f"down{i}", style, hp["residual"], convs, first)
+        first = conv
         skips.append(x)
         x = keras.layers.MaxPooling2D(2, name=f"pool{i}")(x)
     x = _level(x, widths[-1], f"down{len(widths)}", style, hp["residual"])
@@ -163,12 +170,21 @@ def _scores(x: tf.Tensor, spec: ModelSpec, style: Style) -> tf.Tensor:
 
 
 def _level(
-    x: tf.Tensor, width: int, name: str, style: Style, residual: bool, convs: int | None = None
+    x: tf.Tensor,
+    width: int,
+    name: str,
+    style: Style,
+    residual: bool,
+    convs: int | None = None,
+    first: Convolution = conv,
 ) -> tf.Tensor:
-    """The convolutions of one level; what comes in is added to what they give where told."""
+    """The convolutions of one level; what comes in is added to what they give where told.
+
+    ``first`` is the kind of the first one.
+    """
     before = x
     for letter in "abc"[: style.convs if convs is None else convs]:
-        x = conv(x, width, style.kernel, f"{name}{letter}", style)
+        x = (first if letter == "a" else conv)(x, width, style.kernel, f"{name}{letter}", style)
     if residual and x is not before:
         before = _middle(before, x, f"{name}_middle", style)
         if before.shape[-1] != width:

@@ -82,6 +82,7 @@ OTHER = {
     "model.dense_width": 16, "model.z_pools": 0, "model.convs_per_block": 1, "model.l2": 1e-3,
     "model.max_features": "log2", "train.mode": "patch", "train.patience": 3,
     "model.activation": "relu", "model.norm": "none", "model.up": "nearest", "model.stem": 1,
+    "model.slices": "3d",
     "train.loss": "bce_iou", "train.optimizer": "adam", "train.learning_rate": 0.0125,
     "train.precision": "bfloat16",
     "train.schedule": "step", "train.clip": 2.0,

@@ -39,3 +39,15 @@ def test_a_network_with_layer_names_of_its_own_is_drawn_too():
     assert [(name, value.shape) for name, value in maps.items()] == [
         ("stem", (9, 9, 4)), ("probability", (4, 4, 1)),
     ]  # fmt: skip
+
+
+def test_planes_of_a_first_convolution_are_an_axis_as_in_a_3dcnn():
+    """Drawn with their number; of their maps the middle one is shown."""
+    spec = resolve("unet", Nbhd(7, 33, 33), "valid", {"slices": "3d", "blocks": 1})
+    (path,) = drawing(spec)
+    extents = next(extents for label, extents, *_ in path if label == "stem")
+    assert extents.startswith("5 x ")
+    window = np.random.default_rng(0).normal(size=(1, *spec.window, 7)).astype("float32")
+    network = build(spec)
+    stem = keras.Model(network.input, network.get_layer("stem").output)
+    np.testing.assert_array_equal(feature_maps(network, window)["stem"], stem(window)[2])

@@ -10,6 +10,7 @@ from fibsem.geometry import Nbhd
 from fibsem.inference.model.cost import operations_per_pixel
 from fibsem.inference.model.predict import compiled
 from fibsem.models.field import unet_squares
+from fibsem.models.hyperparameters import SLICES
 from fibsem.models.spec import ModelSpec, resolve
 from fibsem.models.unet import Interleave
 
@@ -21,24 +22,26 @@ def unet(**given):
 @pytest.mark.parametrize("stem", [1, 2])
 @pytest.mark.parametrize("blocks", [1, 2, 4])
 @pytest.mark.parametrize("convs", [1, 2])
-def test_a_window_gives_what_is_left_without_its_margin(stem, blocks, convs):
+@pytest.mark.parametrize("slices", SLICES)
+def test_a_window_gives_what_is_left_without_its_margin(stem, blocks, convs, slices):
     """The geometry that is computed is that of the layers, told by shapes alone."""
-    spec = unet(stem=stem, blocks=blocks, convs_per_block=convs, filters=1)
+    given = {"stem": stem, "blocks": blocks, "convs_per_block": convs, "slices": slices}
+    spec = resolve("unet", Nbhd(5, 1, 1), "valid", {**given, "filters": 1})
     squares = unet_squares(blocks, 3, convs, stem)
     model = models.build(spec)
     inner = keras.Model(model.get_layer("fit").output, model.get_layer("map").input[0])
     times = 4 * squares.rest // squares.multiple + 1
     out = times * squares.multiple - squares.rest
-    grey = np.zeros((1, *[out + 2 * squares.margin] * 2, 3), np.float32)
+    grey = np.zeros((1, *[out + 2 * squares.margin] * 2, 5), np.float32)
     assert inner(grey).shape == (1, out, out, 1)
 
 
-@pytest.mark.parametrize("stem", [1, 2])
-def test_a_pixel_sees_its_margin_and_no_more(trained, stem):
-    spec, model = trained(1, 3, "unet", stem=stem, blocks=1)
+@pytest.mark.parametrize("given", [{"stem": 1}, {"stem": 2}, {"slices": "3d"}], ids=str)
+def test_a_pixel_sees_its_margin_and_no_more(trained, given):
+    spec, model = trained(1, 5, "unet", blocks=1, **given)
     margin, halo, phase = spec.squares.margin, spec.halo[1], spec.alignment - 1
     rng = np.random.default_rng(0)
-    grey, score = rng.normal(size=(1, *spec.window, 3)).astype("float32"), compiled(model)
+    grey, score = rng.normal(size=(1, *spec.window, 5)).astype("float32"), compiled(model)
     before = score(grey)
     for far in range(spec.window[0]):
         moved = grey.copy()
@@ -73,19 +76,22 @@ def test_half_as_fine_maps_need_a_third_of_the_operations():
 
 
 @pytest.mark.parametrize(
-    "given",
-    [{}, {"stem": 1}, {"blocks": 1, "convs_per_block": 3}, {"norm": "none", "up": "nearest"}],
-)
-def test_the_form_that_learns_is_the_one_in_use_away_from_borders(given):
+    ("n_z", "given"),
+    [(1, {}), (1, {"stem": 1}), (1, {"blocks": 1, "convs_per_block": 3}),
+     (1, {"norm": "none", "up": "nearest"}), (5, {"slices": "3d"}),
+     (7, {"slices": "3d", "stem": 1, "blocks": 1}),
+     (5, {"slices": "3d", "convs_per_block": 1})],
+)  # fmt: skip
+def test_the_form_that_learns_is_the_one_in_use_away_from_borders(n_z, given):
     """Equal scores of equal weights, where the pools of both fall alike."""
-    spec = resolve("unet", Nbhd(1, 33, 33), "valid", {"filters": 4, **given})
+    spec = resolve("unet", Nbhd(n_z, 33, 33), "valid", {"filters": 4, **given})
     keras.utils.set_random_seed(0)
     learns, used = models.build_for_steps(spec), models.build(spec)
     used.set_weights(learns.get_weights())
     rng = np.random.default_rng(0)
     halo, multiple, extent = spec.halo[1], spec.alignment, 8
     side = multiple * -(-(2 * halo + extent + multiple) // multiple)
-    picture = rng.normal(size=(1, side, side, 1)).astype("f4")
+    picture = rng.normal(size=(1, side, side, n_z)).astype("f4")
     scores = np.asarray(learns(picture))
     apart = []
     for at in range(halo, halo + multiple):

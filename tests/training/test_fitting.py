@@ -3,6 +3,7 @@
 import numpy as np
 
 from fibsem import models
+from fibsem.geometry import Nbhd
 from fibsem.training.fitting import fill, layers_of
 
 
@@ -39,3 +40,14 @@ def test_a_network_that_alone_normalises_begins_with_the_scores_all_the_same(tra
     assert fit.layers == len(layers_of(network)) < fit.of_layers
     seen = np.random.default_rng(0).normal(size=(1, 8 + reach, 8 + reach, 3)).astype("f4")
     np.testing.assert_allclose(new(seen).numpy(), network(seen).numpy(), atol=0.01)
+
+
+def test_a_kernel_over_runs_of_slices_begins_with_that_of_three(trained):
+    """What sees the planes begins anew, and all that follows with what it was."""
+    spec, network = trained(1, 3, "unet", blocks=2, filters=4)
+    hp, given = {**spec.hyperparameters, "slices": "3d"}, layers_of(network)
+    new = models.build(models.resolve("unet", Nbhd(7, 1, 1), "valid", hp))
+    fill(new, ((spec, given),))
+    now = layers_of(new)
+    same = {name for name in now if name in given and np.array_equal(now[name][0], given[name][0])}
+    assert now.keys() - same == {"down1a", "down1_same"}

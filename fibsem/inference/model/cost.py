@@ -6,6 +6,7 @@ import functools
 import math
 import re
 import time
+from collections.abc import Iterator, Sequence
 
 import keras
 import numpy as np
@@ -22,6 +23,9 @@ SIDE = {"dense": 384, "features": 384, "patch": 16}
 TILE = 1536
 #: Share of the rate of a matrix product that dense forms reach (see experiments/benchmarks).
 EXPECTED_SHARE = 0.5
+
+#: Of a map, (batch, ..., channel); None where it is not known.
+Shape = tuple[int | None, ...]
 
 
 def seconds_per_gigapixel(scorer: BlockScorer | Scorer) -> float:
@@ -135,9 +139,8 @@ def operations_per_pixel(network: keras.Model) -> float:
     """
     coarse = any(layer.name == "stem" for layer in network.layers)  # of a U-Net
     return sum(
-        _operations(layer) / 4 ** (coarse + _halvings(layer.name))
-        for layer in network.layers
-        if hasattr(layer, "kernel")
+        _operations(layer, shape) / 4 ** (coarse + _halvings(layer.name))
+        for layer, shape in _maps(network, network.input_shape[1:])
     )
 
 
@@ -147,20 +150,25 @@ def operations_in_block(network: keras.Model, halo: Triple, side: int) -> float:
     Every layer counts by the size of its map, which shrinks from layer to layer: what a network
     reads of the halo is much more than what it computes there.
     """
+    around = (side + 2 * halo[1], side + 2 * halo[2], 2 * halo[0] + 1)
+    return sum(_operations(layer, shape) for layer, shape in _maps(network, around))
+
+
+def _maps(
+    network: keras.Model, extents: Sequence[int | None]
+) -> Iterator[tuple[keras.layers.Layer, Shape]]:
+    """The layers with kernels, each with the shape of what it gives for one window."""
     layers = [layer for layer in network.layers if hasattr(layer, "kernel")]
     maps = keras.Model(network.inputs, [layer.output for layer in layers])
-    around = (side + 2 * halo[1], side + 2 * halo[2], 2 * halo[0] + 1)
-    shapes = keras.tree.flatten(maps.compute_output_spec(keras.KerasTensor((1, *around))))
-    return sum(
-        2.0 * math.prod(layer.kernel.shape) * math.prod(one.shape[1:-1])
-        for layer, one in zip(layers, shapes, strict=True)
-    )
+    given = maps.compute_output_spec(keras.KerasTensor((1, *extents)))
+    return zip(layers, (one.shape for one in keras.tree.flatten(given)), strict=True)
 
 
-def _operations(layer: keras.layers.Layer) -> float:
-    # positions that are computed: slices of a dense form, every position of a patch
-    positions = math.prod(extent for extent in layer.output.shape[1:-1] if extent is not None)
-    return 2 * math.prod(layer.kernel.shape) * positions
+def _operations(layer: keras.layers.Layer, shape: Shape) -> float:
+    # positions that are computed: every one that is known, of a patch all, and planes, which are
+    # an axis or lie behind one another in the batch
+    positions = math.prod(extent for extent in shape[:-1] if extent is not None)
+    return 2.0 * math.prod(layer.kernel.shape) * positions
 
 
 def _halvings(name: str) -> int:

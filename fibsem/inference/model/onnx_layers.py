@@ -95,6 +95,31 @@ def _wanted(graph: Graph, layer: Any, inputs: list[str], _: int) -> str:
     return graph.part(scores, graph.constant(np.array([0, 0], np.int64)), size)
 
 
+def _runs(graph: Graph, layer: Any, inputs: list[str], _: int) -> str:
+    """Runs of slices behind one another, as :class:`fibsem.models.slices.Runs` puts them."""
+    x, depth = inputs[0], layer.depth
+    starts = np.arange(layer.input.shape[-1] - depth + 1)
+    slices = graph.constant(starts[:, None] + np.arange(depth))
+    runs = graph.add("Gather", x, slices, axis=3)  # (b, y, x, run, slice)
+    runs = graph.add("Transpose", runs, perm=[0, 3, 1, 2, 4])
+    return graph.add("Reshape", runs, _around_extent(graph, x, [-1], [depth]))
+
+
+def _side_by_side(graph: Graph, layer: Any, inputs: list[str], _: int) -> str:
+    """Planes as channels, as :class:`fibsem.models.slices.SideBySide` makes them."""
+    x, planes, filters = inputs[0], layer.planes, layer.input.shape[-1]
+    apart = graph.add("Reshape", x, _around_extent(graph, x, [-1, planes], [filters]))
+    together = graph.add("Transpose", apart, perm=[0, 2, 3, 1, 4])
+    kept = np.array([0, 0, 0, planes * filters], np.int64)  # 0: as it is
+    return graph.add("Reshape", together, graph.constant(kept))
+
+
+def _around_extent(graph: Graph, x: str, before: list[int], behind: list[int]) -> str:
+    """A shape with the rows and columns of a map in its middle."""
+    first, last = (graph.constant(np.array(part, np.int64)) for part in (before, behind))
+    return graph.add("Concat", first, graph.extent(x), last, axis=0)
+
+
 def _axes(graph: Graph, axes: int | Sequence[int]) -> str:
     return graph.constant(np.atleast_1d(np.array(axes, np.int64)))
 
@@ -115,6 +140,8 @@ LAYERS: dict[str, Callable[[Graph, Any, list[str], int], str]] = {
     "FitToPools": _fit_to_pools,
     "Middle": _middle,
     "Wanted": _wanted,
+    "Runs": _runs,
+    "SideBySide": _side_by_side,
     "Concatenate": lambda graph, layer, inputs, rank: graph.add(
         "Concat", *inputs, axis=layer.axis % rank
     ),

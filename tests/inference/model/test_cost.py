@@ -2,10 +2,17 @@
 
 import pytest
 
+from fibsem.geometry import Nbhd
 from fibsem.inference.model import cost
-from fibsem.inference.model.cost import TILE, as_of_a_tile, operations_in_block
+from fibsem.inference.model.cost import (
+    TILE,
+    as_of_a_tile,
+    operations_in_block,
+    operations_per_pixel,
+)
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models import build
+from fibsem.models.spec import resolve
 
 
 def by_hand(spec, side):
@@ -41,3 +48,25 @@ def test_the_time_of_a_small_block_becomes_that_of_a_tile(trained, name, monkeyp
 
 def test_what_goes_patch_by_patch_computes_no_halo(trained):
     assert as_of_a_tile(BlockScorer(*trained(11, 3, padding="same")), 16) == 1.0
+
+
+@pytest.mark.parametrize("n_z", [5, 15])
+def test_operations_of_a_first_convolution_are_those_by_hand(n_z):
+    """Of a stem on maps half as fine, 4 x 4, 16 filters; in three dimensions for every plane."""
+    channels, deep = (
+        build(resolve("unet", Nbhd(n_z, 1, 1), "valid", {"slices": slices}), dense=True)
+        for slices in ("channels", "3d")
+    )
+    behind = 2 * 3 * 3 * 16 * 16 / 4  # down1a, of one map of 16 channels
+    beside = 2 * 16 * 16 / 4  # what is added to it, brought to as many
+    of_plane = 2 * 4 * 4 * 3 * 16 / 4 + behind + beside
+    rest = 12960 - behind
+    assert operations_per_pixel(channels) == 2 * 4 * 4 * n_z * 16 / 4 + 12960
+    assert operations_per_pixel(deep) == (n_z - 2) * of_plane + rest
+
+
+def test_operations_of_a_large_block_are_those_of_its_pixels_and_a_halo():
+    spec = resolve("unet", Nbhd(7, 1, 1), "valid", {"slices": "3d"})
+    network, side = build(spec, dense=True), 4096
+    share = operations_in_block(network, spec.halo, side) / side**2 / operations_per_pixel(network)
+    assert 1 < share < (1 + 2 * spec.halo[1] / side) ** 2

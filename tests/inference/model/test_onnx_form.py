@@ -81,12 +81,14 @@ def test_members_of_different_halo_are_averaged_and_the_rest_is_told(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "given",
-    [{}, {"stem": 1}, {"blocks": 1, "norm": "none"}, {"up": "nearest", "residual": False}],
-)
-def test_a_network_on_squares_gives_the_same_on_a_block_of_any_size(tmp_path, given):
+    ("nbhd", "given"),
+    [("33x33x3", {}), ("33x33x3", {"stem": 1}), ("33x33x3", {"blocks": 1, "norm": "none"}),
+     ("33x33x3", {"up": "nearest", "residual": False}), ("33x33x5", {"slices": "3d"}),
+     ("33x33x7", {"slices": "3d", "stem": 1, "blocks": 1})],
+)  # fmt: skip
+def test_a_network_on_squares_gives_the_same_on_a_block_of_any_size(tmp_path, nbhd, given):
     """Its pools round up what is asked for, and what is over is dropped."""
-    one = segmenter(member("unet", "33x33x3", **given))
+    one = segmenter(member("unet", nbhd, **given))
     told = assert_equal_in_the_runtime(one, tmp_path / "network.onnx")
     assert told["alignment"] == [one.members[0].spec.alignment]
 
