@@ -8,6 +8,7 @@ from fibsem import models
 from fibsem.config import Configuration, compose
 from fibsem.errors import UserError
 from fibsem.geometry import Nbhd
+from fibsem.inference.model.predict import BlockScorer
 from fibsem.models.blocks import Style
 from fibsem.models.slices import conv_slices
 from fibsem.models.spec import ModelSpec, resolve
@@ -118,6 +119,14 @@ def test_slices_in_reverse_have_the_scores_of_kernels_in_reverse(trained, stem, 
     assert np.ptp(scores) > 1e-3
     np.testing.assert_allclose(other(grey[..., ::-1]).numpy(), scores, rtol=0, atol=1e-5)
     assert abs(model(grey[..., ::-1]).numpy() - scores).max() > 1e-3
+
+
+def test_bfloat16_is_close(trained):
+    spec, model = trained(1, 5, "unet", blocks=1, filters=4, slices="3d")
+    grey = noise(*(n + 15 for n in spec.window), 5)
+    exact, rough = (BlockScorer(spec, model, how)(grey) for how in ("float32", "bfloat16"))
+    assert np.ptp(exact) > 1e-3
+    assert 0 < abs(rough - exact).max() < 0.1
 
 
 def test_a_configuration_has_it_and_a_record_keeps_it():
