@@ -55,7 +55,7 @@ class Runs(keras.layers.Layer):
         return tf.reshape(runs, (-1, shape[1], shape[2], self.depth))
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """As many windows as there are runs."""
+        """A window of the batch for each run of slices."""
         batch, y, x, _ = shape
         return (None if batch is None else batch * self._count(shape), y, x, self.depth)
 
