@@ -12,6 +12,9 @@ Precision = Literal["float32", "bfloat16"]
 #: What helps where slices are missing or damaged.
 SKIP = "missing=skip leaves such slices out."
 
+#: What labels a volume anew, as ``fibsem.segment`` is told to.
+ANEW = "overwrite=true"
+
 
 @dataclass(frozen=True)
 class Options:

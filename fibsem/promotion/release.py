@@ -44,6 +44,8 @@ from fibsem.training.squares import CHOSEN
 
 Record = dict[str, Any]
 
+#: What labels the volumes anew; ``overwrite=true`` would remove all trainings, too.
+ANEW = "segmentation.overwrite=true"
 #: What ``summary.json`` of a promotion has of every film.
 KEPT = (
     "porosity", "porosity_ci", "porosity_corrected", "porosity_interval", "porosity_by_member",
@@ -195,6 +197,7 @@ def _segmenting(work: Promotion, folder: Path, version: str) -> Callable[[Sample
                 volume, bundle.segmenter, place_of(work.folder / "volumes", sample.name),
                 _for(sample, options), voxel_nm=dataset.voxel_nm, load=load, provenance=made_by,
                 progress=progress, say=work.say, tested=bundle.tested, trained=[bundle.trained],
+                anew=ANEW,
             )  # fmt: skip
 
     return segment

@@ -1,5 +1,6 @@
 """What leaves a promotion: the volumes of its dataset, as its configuration says."""
 
+import re
 import shutil
 from dataclasses import replace
 from types import SimpleNamespace
@@ -59,6 +60,18 @@ def test_missing_skip_leaves_it_out(parts, tmp_path):
     found = labels.read(Box.whole(SHAPE))
     assert (found[1] == 127).all()
     assert set(np.unique(found[[0, 2]])) <= {0, 255}
+
+
+def test_the_key_that_a_refused_volume_names_labels_it_anew(parts, tmp_path):
+    """The refusal named overwrite=true, which removes all trainings of the promotion."""
+    once = ["segmentation.missing=skip"]
+    segmented(parts, tmp_path, *once)
+    with pytest.raises(UserError, match="another probabilities") as caught:
+        segmented(parts, tmp_path, *once, "segmentation.probabilities=true")
+    key = re.search(r" or (\S+=true)\.$", str(caught.value))[1]
+    segmented(parts, tmp_path, *once, "segmentation.probabilities=true", key)
+    assert open_volume(tmp_path / "volumes" / "film" / "probabilities.ome.zarr").shape == SHAPE
+    assert key == "segmentation.overwrite=true"
 
 
 def test_a_film_that_is_another_one_by_now_is_not_that_of_the_promotion(parts, tmp_path):

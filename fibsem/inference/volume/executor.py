@@ -30,13 +30,13 @@ from typing import Any
 from fibsem.data.volumes import Manner, VoxelNm, reopen
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Scorer, Segmenter
-from fibsem.inference.options import Options
+from fibsem.inference.options import ANEW, Options
 from fibsem.inference.volume.entries import SliceRecord
 from fibsem.inference.volume.ledger import Ledger
 from fibsem.inference.volume.outputs import Outputs
 from fibsem.inference.volume.plan import SegmentationPlan
 from fibsem.inference.volume.slab import Slab, SlabWorker
-from fibsem.inference.volume.witness import witnessed
+from fibsem.inference.volume.witness import of_volume, witnessed
 from fibsem.system.processes import (
     confine,
     core_shares,
@@ -71,6 +71,8 @@ class RemoteSegmentation:
         Of the outputs.
     plan
         What holds for all slabs.
+    anew
+        What labels the volume anew, as refusals name it.
     """
 
     name: str
@@ -83,6 +85,7 @@ class RemoteSegmentation:
     voxel_nm: VoxelNm
     options: Options
     plan: SegmentationPlan
+    anew: str = ANEW
 
 
 @dataclass(frozen=True)
@@ -131,13 +134,14 @@ def label_slab(job: RemoteSegmentation, slab: Slab) -> SlabResult:
 
 def _open(job: RemoteSegmentation) -> tuple[SlabWorker, dict[int, str]]:
     read_as: dict[int, str] = {}
-    volume = witnessed(reopen(job.volume, job.manner, job.value_range), read_as)
+    film = reopen(job.volume, job.manner, job.value_range)
+    volume = witnessed(film, read_as, of_volume(job.anew))
     segmenter = job.load().with_views(job.options.symmetry)
     if segmenter.identity != job.identity:
         raise UserError(
             "`weights` must not change while a volume is segmented, but they are those of model "
             f"{segmenter.identity} by now, and the slabs so far are of {job.identity}; the choices "
-            "are the former ones or overwrite=true."
+            f"are the former ones or {job.anew}."
         )
     worker = SlabWorker(
         volume, job.plan.correction, segmenter, Scorer(segmenter, job.plan.precision),

@@ -15,17 +15,14 @@ from fibsem.data.digests import slice_digests, stamp_of, stamps_of
 from fibsem.data.volumes import Format, Volume
 from fibsem.errors import UserError
 from fibsem.geometry import Triple
-from fibsem.inference.options import Options
+from fibsem.inference.options import ANEW, Options
 from fibsem.inference.volume.entries import SliceRecord, Written, check_possible
 from fibsem.inference.volume.outputs import paths_of
-from fibsem.inference.volume.witness import enter, listed, plain
+from fibsem.inference.volume.witness import enter, listed, of_volume, plain
 from fibsem.system.files import read_json, remove, remove_own, write_json
 from fibsem.system.identity import LEDGER, Identity
 from fibsem.system.locks import unwritable
 from fibsem.system.records import fitting
-
-#: What can be done about one that is damaged.
-ANEW = "overwrite=true labels the volume anew"
 
 
 class Ledger:
@@ -39,6 +36,8 @@ class Ledger:
         What determines the result, by name.
     slab
         Slices of a slab; a ledger that is continued keeps its own.
+    anew
+        What labels the volume anew, as refusals name it.
 
     Attributes
     ----------
@@ -48,15 +47,22 @@ class Ledger:
         What the system said of the volume's files; None of an older ledger.
     """
 
-    def __init__(self, path: Path, key: dict[str, Any], slab: int, stamp: str | None) -> None:
-        self.path, self.key, self.slab, self.stamp = path, key, slab, stamp
+    def __init__(
+        self, path: Path, key: dict[str, Any], slab: int, stamp: str | None, anew: str = ANEW
+    ) -> None:
+        self.path, self.key, self.slab, self.stamp, self.anew = path, key, slab, stamp, anew
         self.decided: dict[str, Any] = {}
         self.slabs: dict[int, list[SliceRecord]] = {}
         self.read: dict[int, str] = {}
 
     @classmethod
     def open(
-        cls, folder: Path, key: dict[str, Any], options: Options, volume: Volume | None = None
+        cls,
+        folder: Path,
+        key: dict[str, Any],
+        options: Options,
+        volume: Volume | None = None,
+        anew: str = ANEW,
     ) -> Ledger:
         """Continue the ledger of a folder, or begin one.
 
@@ -69,12 +75,12 @@ class Ledger:
             written to, or the ledger is damaged.
         """
         stamp = None if volume is None else stamp_of(stamps_of(volume))
-        ledger = cls(folder / LEDGER, key, options.slab, stamp)
+        ledger = cls(folder / LEDGER, key, options.slab, stamp, anew)
         try:
             if options.overwrite:
                 remove_segmentation(folder)
             if ledger.path.exists():
-                record = read_json(ledger.path, fitting(Written), remedy=ANEW)
+                record = read_json(ledger.path, fitting(Written), remedy=ledger._remedy)
                 ledger._check(record, volume)
                 ledger._load(record, volume.shape if volume else None)
                 return ledger
@@ -101,12 +107,12 @@ class Ledger:
                 raise UserError(
                     f"`output` must be a new folder or hold the same segmentation, but "
                     f"{self.path.parent} was made with another slice {listed(changed)} of "
-                    f"{volume.path}; the choices are another output or overwrite=true."
+                    f"{volume.path}; the choices are another output or {self.anew}."
                 )
             before = replace(before, data=now.data)
         now.check(
             before, self.path.parent, defaults=lambda: {**now.settings, **Options().key},
-            remedy="another output or overwrite=true",
+            remedy=f"another output or {self.anew}",
         )  # fmt: skip
 
     def _may_be_moved(self, stamp: str | None, before: Identity, now: Identity) -> bool:
@@ -127,8 +133,13 @@ class Ledger:
                 check_possible(self.slab, self.slabs, self.decided, shape)
         except (AttributeError, TypeError, ValueError) as error:
             raise UserError(
-                f"a record must be whole, but {self.path} is damaged ({error}); {ANEW}."
+                f"a record must be whole, but {self.path} is damaged ({error}); {self._remedy}."
             ) from error
+
+    @property
+    def _remedy(self) -> str:
+        """What can be done about one that is damaged."""
+        return f"{self.anew} labels the volume anew"
 
     def missing(self, depth: int) -> Iterator[tuple[int, int]]:
         """First and last + 1 slice of the slabs that are still to be done."""
@@ -167,7 +178,7 @@ class Ledger:
             raise UserError(
                 f"`output` must be a new folder or hold the same segmentation, but "
                 f"{self.path.parent} was made with another mask of `valid`; the choices are "
-                "another output or overwrite=true."
+                f"another output or {self.anew}."
             )
 
     def finish(
@@ -180,7 +191,7 @@ class Ledger:
         UserError
             If a slice is another one than it was for an earlier slab.
         """
-        enter(read or {}, self.read, self.path.parent)
+        enter(read or {}, self.read, self.path.parent, of_volume(self.anew))
         self.slabs[start] = list(slices)
         self.write()
 

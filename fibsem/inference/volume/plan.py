@@ -110,7 +110,7 @@ class Planner:
     def plan(self, ledger: Ledger) -> SegmentationPlan:
         """The plan of a ledger, entered there when it is new or was completed."""
         before = ledger.decided.get(ENTRY)
-        plan = self._anew() if before is None else self._completed(before)
+        plan = self._anew() if before is None else self._completed(before, ledger.anew)
         if plan.to_json() != before:
             ledger.decide(**{ENTRY: plan.to_json()})
         return plan
@@ -154,12 +154,12 @@ class Planner:
         _, tiling = self._tiles("float32")
         return certify(corrected, self.scorer_of("float32"), tiling)
 
-    def _completed(self, record: Mapping[str, Any]) -> SegmentationPlan:
+    def _completed(self, record: Mapping[str, Any], anew: str) -> SegmentationPlan:
         """The plan that was made; with the certificate and the tiles that are asked for now."""
         if self.options.valid == "auto" and "extent" not in record:
             self.say(
                 "warning: this segmentation was begun when the whole volume counted as material, "
-                "and is as it was begun; overwrite=true begins anew"
+                f"and is as it was begun; {anew} begins anew"
             )
         plan = self._read(record)
         if self.options.certificate and plan.certificate is None:

@@ -15,7 +15,7 @@ from fibsem.data.greys import greys_of
 from fibsem.data.material import Extent, given_extent
 from fibsem.data.volumes import Volume, VoxelNm, stated_nm
 from fibsem.inference.model.segmenter import Scorer, Segmenter
-from fibsem.inference.options import Options
+from fibsem.inference.options import ANEW, Options
 from fibsem.inference.volume.bands import one_class_bands
 from fibsem.inference.volume.boundary import porosity_per_px_of_boundary, some_slices
 from fibsem.inference.volume.budget import room_of
@@ -40,7 +40,7 @@ from fibsem.inference.volume.preflight import check_asked, check_room, forget_lo
 from fibsem.inference.volume.reading import Reading
 from fibsem.inference.volume.summary import describe, porosity_of, write_porosity
 from fibsem.inference.volume.tested import FilmSquares, porosity_by_seed, porosity_interval
-from fibsem.inference.volume.witness import OF_MASK, check_unchanged, witnessed
+from fibsem.inference.volume.witness import check_unchanged, of_mask, of_volume, witnessed
 from fibsem.inference.volume.work import Work
 from fibsem.system.files import write_json
 from fibsem.system.identity import Identity
@@ -61,6 +61,7 @@ def segment_volume(
     tested: Sequence[FilmSquares] = (),
     progress: Show | None = None,
     say: Callable[[str], None] = print,
+    anew: str = ANEW,
 ) -> dict[str, Any]:
     """Label every voxel of a volume; goes on where an earlier run of the same was stopped.
 
@@ -87,6 +88,8 @@ def segment_volume(
         Squares of the films that the model was tested on: they correct the porosity of their own.
     progress, say
         Called after every slice or slab, and with warnings.
+    anew
+        How whoever calls this is told to label the volume anew; refusals name it.
 
     Returns
     -------
@@ -127,15 +130,16 @@ def segment_volume(
     with at_work(folder):  # nothing was written so far
         _check_kind(folder)
         stamps = stamps_of(volume)
-        ledger = Ledger.open(folder, key, options, volume)
-        volume, asked = witnessed(volume, ledger.read), _as_begun(asked, ledger)
+        ledger = Ledger.open(folder, key, options, volume, anew)
+        volume = witnessed(volume, ledger.read, of_volume(anew))
+        asked = _as_begun(asked, ledger)
         planner = Planner(volume, segmenter, options, asked, room, scorer_of, say, show)
         work = _begun(planner, ledger, folder, voxel_nm)
         _likeness(work, stated, trained, say)  # said before it is labelled
         labelling = Labelling(work, started)
         origin = _provenance(ledger, provenance, labelling.fresh)
         pores = _labelled(labelling, load, scorer_of, show, say)
-        check_unchanged(volume, stamps, ledger.read)
+        check_unchanged(volume, stamps, ledger.read, of_volume(anew))
         record = {
             **_porosities(work, pores, tested, scorer_of, len(trained)),
             **describe(work),
@@ -227,7 +231,7 @@ def _as_begun(asked: Extent | None, ledger: Ledger) -> Extent | None:
         return asked
     digests = slice_digests(asked.mask)
     ledger.hold_mask(digest_of(list(digests.values())))
-    return replace(asked, mask=witnessed(asked.mask, digests, OF_MASK))
+    return replace(asked, mask=witnessed(asked.mask, digests, of_mask(ledger.anew)))
 
 
 def _of_training(

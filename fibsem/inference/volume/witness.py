@@ -13,7 +13,7 @@ from fibsem.data.volumes.source import Around, Source
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box
-from fibsem.inference.options import SKIP
+from fibsem.inference.options import ANEW, SKIP
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,18 @@ class Rule:
     damaged: str = ""
 
 
-BEGIN_ANEW = "the choices are the former files or overwrite=true"
-OF_VOLUME = Rule("a volume must not change while it is segmented", BEGIN_ANEW, SKIP)
-OF_MASK = Rule("a mask of `valid` must not change while a volume is segmented", BEGIN_ANEW)
+def of_volume(anew: str = ANEW) -> Rule:
+    """That a film stays what it was read as; ``anew`` is what begins with another one."""
+    return Rule("a volume must not change while it is segmented", _former_or(anew), SKIP)
+
+
+def of_mask(anew: str = ANEW) -> Rule:
+    """That a mask of material stays what it was read as; ``anew`` is what begins with another."""
+    return Rule("a mask of `valid` must not change while a volume is segmented", _former_or(anew))
+
+
+def _former_or(anew: str) -> str:
+    return f"the choices are the former files or {anew}"
 
 
 class Witness(Around):
@@ -40,7 +49,7 @@ class Witness(Around):
     of one film, half of another; the message begins with the ``rule``.
     """
 
-    def __init__(self, source: Source, read_as: dict[int, str], rule: Rule = OF_VOLUME) -> None:
+    def __init__(self, source: Source, read_as: dict[int, str], rule: Rule) -> None:
         super().__init__(source)
         self.read_as, self.rule = read_as, rule
 
@@ -55,9 +64,7 @@ class Witness(Around):
         return voxels
 
 
-def enter(
-    now: Mapping[int, str], read_as: dict[int, str], where: object, rule: Rule = OF_VOLUME
-) -> None:
+def enter(now: Mapping[int, str], read_as: dict[int, str], where: object, rule: Rule) -> None:
     """Enter the digests of slices; those that were entered before stay.
 
     Raises
@@ -70,7 +77,7 @@ def enter(
         raise changed_under(changed, where, rule)
 
 
-def changed_under(slices: Iterable[int], where: object, rule: Rule = OF_VOLUME) -> UserError:
+def changed_under(slices: Iterable[int], where: object, rule: Rule) -> UserError:
     """What is said of slices that were replaced while the volume was segmented."""
     return UserError(
         f"{rule.text}, but slice {listed(slices)} of it is not what was read before ({where}); "
@@ -89,7 +96,7 @@ def listed(slices: Iterable[int]) -> str:
     return ", ".join(map(str, numbers[:8])) + (f" and {more} more" if more > 0 else "")
 
 
-def witnessed(volume: Volume, read_as: dict[int, str], rule: Rule = OF_VOLUME) -> Volume:
+def witnessed(volume: Volume, read_as: dict[int, str], rule: Rule) -> Volume:
     """A volume the digests of whose slices are entered into ``read_as`` when first read."""
     source = volume.source
     if isinstance(source, MendedSource):  # below it: what stands for a missing slice is none
@@ -110,7 +117,7 @@ def check_unchanged(
     volume: Volume,
     before: Mapping[int, Stamp],
     read_as: Mapping[int, str],
-    rule: Rule = OF_VOLUME,
+    rule: Rule,
 ) -> None:
     """Refuse a result if slices were replaced after they had been read.
 

@@ -97,6 +97,25 @@ def test_another_model_volume_or_option_is_refused_in_the_same_folder(volume, se
     segment_volume(brighter, segmenter, tmp_path, Options(overwrite=True))
 
 
+def test_a_refusal_names_the_key_by_which_its_caller_begins_anew(volume, segmenter, tmp_path):
+    """Another one might remove more than the labels."""
+    key = "labels.overwrite=true"
+    segment_volume(volume, segmenter, tmp_path, Options(), anew=key)
+
+    def refused(volume=volume, model=segmenter):
+        with pytest.raises(UserError) as caught:
+            segment_volume(volume, model, tmp_path, Options(), anew=key)
+        return str(caught.value).rpartition("; ")[2]
+
+    assert refused(model=replace(segmenter, identity="weights-9")) == (
+        f"the choices are another output or {key}."
+    )
+    brighter = ArrayVolume(volume.read(Box.whole(SHAPE)) // 2)
+    assert refused(brighter) == f"the choices are another output or {key}."
+    (tmp_path / "ledger.json").write_text("[]")
+    assert refused() == f"{key} labels the volume anew."
+
+
 def test_another_size_of_voxels_is_refused_in_the_same_folder(volume, segmenter, tmp_path):
     options = Options(min_volume_nm3=1e5)
     segment_volume(volume, segmenter, tmp_path, options, voxel_nm=(50.0, 10.0, 10.0))
