@@ -31,4 +31,6 @@ def test_every_job_is_a_sweep_of_its_own(tmp_path, tiny, small):
 def test_the_mistake_of_a_job_is_one_line_and_exit_code_2(tmp_path):
     done = call("data.path=nowhere", "nbhd=11x11x3", cwd=tmp_path)
     assert done.returncode == 2, done.stderr[-3000:]
-    assert done.stderr.strip().splitlines()[-1].startswith("error: `data.path` must name")
+    said = done.stderr.strip().splitlines()[-1]
+    assert said.startswith("error: `data.path` must name")
+    assert said.endswith("(of the job data.path=nowhere nbhd=11x11x3)")

@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import sys
+import traceback
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -22,13 +23,18 @@ from fibsem.config.overrides import (
 )
 from fibsem.config.reading import Tree, check_types
 from fibsem.config.typed import without_typed_axes
-from fibsem.errors import UserError, one_line
+from fibsem.errors import UserError, one_line, printable
 from fibsem.system.addresses import secrets_of
 from fibsem.system.interrupts import END_S, INTERRUPTED, STOPPED, STOPS, end_cleanly
 from fibsem.system.libraries import disinherit
 from fibsem.system.processes import ending_at_once
 from fibsem.system.secrets import guard_output, remember_typed
 from fibsem.system.streams import open_closed
+
+#: Exit codes of what has failed, the worse one first: a bug, and what the user can mend.
+BUG, MISTAKE = 1, 2
+#: How the note of an error begins that says which of several jobs it ended.
+OF_JOB = "of the job "
 
 
 def compose(command: str, overrides: list[str] | None = None) -> Tree:
@@ -140,6 +146,7 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
     """Entry of ``python -m fibsem.<name>``: compose, run, and answer a user's error in one line.
 
     Exit codes: 0 done, 1 a bug (with its traceback), 2 something the user can mend, 130 stopped.
+    Of several jobs each says its own error, when it happens; the code is that of the worst.
     """
     import hydra
     from hydra.core.hydra_config import HydraConfig
@@ -151,20 +158,22 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
     open_closed()
     guard_output()
     disinherit()
-    mistakes: list[Exception] = []  # raised behind Hydra, which would announce them in its own way
-    here = os.getpid()
+    failed: list[int] = []  # said before Hydra would announce it in its own way
+    several, here = is_multirun(sys.argv[1:]), os.getpid()
 
     @hydra.main(version_base=None, config_path=str(CONF.resolve()), config_name=name)
     def composed(config: Any) -> None:
+        overrides = HydraConfig.get().overrides.task  # with --multirun those of this job
         try:
             with _one_line_errors(name):  # what the tree refers to may not be there
-                # with --multirun those of this job
-                tree = _plain(config, name, HydraConfig.get().overrides.task)
+                tree = _plain(config, name, overrides)
             main(tree)
         except Exception as error:
+            if several:
+                error.add_note(printable(OF_JOB + shlex.join(map(without_password, overrides))))
             if os.getpid() != here:  # a job of a launcher (submitit): Hydra carries it back
                 raise
-            mistakes.append(error)
+            failed.append(_answer(error))
 
     try:
         with ending_at_once():
@@ -174,23 +183,25 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
             _keep_no_password(given)
             with _one_line_errors(name):
                 composed()
-            for mistake in mistakes:
-                raise mistake
+            if failed:
+                sys.exit(min(failed))
             sys.stdout.flush()
     except KeyboardInterrupt:
         print(STOPPED, file=sys.stderr)
         sys.exit(INTERRUPTED)
     except Exception as error:
-        if not _said(error):
-            raise
-        sys.exit(2)
+        sys.exit(_answer(error))
 
 
-def _said(error: Exception) -> bool:
-    """Say an error that is no bug in one line; False for a bug."""
+def _answer(error: Exception) -> int:
+    """Say an error that is no bug in one line, a bug with its traceback; the exit code of it."""
     line = one_line(error)
     if isinstance(error, BrokenPipeError):  # Python would try once more when it ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    if line is not None:
-        print(f"error: {line}", file=sys.stderr)
-    return line is not None
+    if line is None:
+        traceback.print_exception(error)
+        return BUG
+    notes: list[str] = getattr(error, "__notes__", [])
+    job = next((note for note in notes if note.startswith(OF_JOB)), None)
+    print(f"error: {line}{f' ({job})' if job else ''}", file=sys.stderr)
+    return MISTAKE

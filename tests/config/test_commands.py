@@ -74,6 +74,20 @@ def test_what_other_programs_set_for_mlflow_is_left():
     assert done.stdout.split() == sorted(ours)
 
 
+def test_every_job_of_a_multirun_says_its_own_error_and_the_worst_one_gives_the_code():
+    """The first mistake was told, behind all jobs and of none by name; a bug behind it was lost."""
+    act = "{1: open, 2: int, 3: print}[tree['seed']]('no/where')"
+    mistake = "error: no/where must be usable, but: No such file or directory. (of the job seed=1)"
+    done = run(act, "--multirun", "seed=1,2,3")
+    lines = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (1, "no/where\n")
+    assert lines[:2] == [mistake, "Traceback (most recent call last):"]
+    assert lines[-2].startswith("ValueError: invalid literal")
+    assert lines[-1] == "of the job seed=2"
+    done = run(act, "--multirun", "seed=1,3")
+    assert (done.returncode, done.stderr.splitlines()) == (2, [mistake])
+
+
 def test_a_multirun_has_no_password_to_keep():
     uri = "tracking.uri=http://me:s3/cr@t@127.0.0.1:9"
     done = run("print('it ran')", "--multirun", uri, "seed=1,2")
