@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fibsem.api.options import one_line_errors, tree_of
 from fibsem.config import TrackingConfig, read, require
+from fibsem.system.home import home_path
 
 if TYPE_CHECKING:
     from fibsem.tracking.bundle import Bundle
@@ -125,5 +126,5 @@ def place_of(weights: str, version: str | None) -> str:
     ('models:/fibsem/3', 'models:/fibsem/2')
     """
     if ":/" not in weights:
-        return str(Path(weights).resolve())
+        return str(home_path(weights).resolve())
     return f"{weights.partition('@')[0]}/{version}" if "@" in weights and version else weights

@@ -22,6 +22,7 @@ from fibsem.config import (
     Tree,
     output_folder,
     read,
+    read_path,
     require,
     voxel_nm_of,
     weights_of,
@@ -201,8 +202,8 @@ def segment(
     if isinstance(volume, str | Path):
         return run(tree, loaded)
     stack = opened(volume, tree)
-    if output is not None:
-        return _label(stack, tree, Path(output), loaded)
+    if tree["output"] is not None:
+        return _label(stack, tree, read_path(tree["output"], "output"), loaded)
     with TemporaryDirectory(prefix="fibsem-") as scratch:
         return _label(stack, tree, Path(scratch) / "labels", loaded).in_memory()
 

@@ -31,6 +31,7 @@ from fibsem.data.volumes.lengths import (
 from fibsem.data.volumes.voxels import UNKNOWN_NM
 from fibsem.errors import UserError
 from fibsem.geometry import Box
+from fibsem.system.home import home_path
 
 #: Side of the regions that a dense label stack is cut into.
 REGION_PX = 256
@@ -69,7 +70,7 @@ def load_dataset(path: str | Path, recipe: SplitRecipe | None = None) -> Dataset
     [sample.name for sample in film.samples], len(film.regions("train"))
     ```
     """
-    path = Path(path)
+    path = home_path(str(path))
     kind = kind_of(path)
     if kind == "absent":
         raise UserError(
@@ -169,18 +170,18 @@ def _read_sample(
         if record.get(key) is not None and record.get("labels") is None:
             raise UserError(f"`{key}` is for `labels`, but {where} has none.")
     manner = _manner(record, "", where)
-    volume = reopen(path.parent / _text(record, "volume", where), manner, record.get("range"))
+    volume = reopen(_place(record, "volume", path, where), manner, record.get("range"))
     regions: tuple[Region, ...] = ()
     divided = False
     files: list[File] = []
     if record.get("regions") is not None:
-        table = path.parent / _text(record, "regions", where)
+        table = _place(record, "regions", path, where)
         read = read_regions(table, name, number, classes, recipe)
         regions, divided = read.regions, read.divided
         files = [table, *(table.parent / region.name for region in regions)]
     elif record.get("labels") is not None:
         manner = replace(_manner(record, "labels_", where), labels=True, sparse=True)
-        labels = reopen(path.parent / _text(record, "labels", where), manner)
+        labels = reopen(_place(record, "labels", path, where), manner)
         regions = tuple(_cut(labels, volume, name, classes, recipe))
         files = [file for z in range(labels.shape[0]) for file, _ in labels.source.places(z)]
     dense, valid = record.get("labels") is not None, _valid(record, volume, path, where)
@@ -204,9 +205,14 @@ def _valid(record: Mapping[str, Any], volume: Volume, path: Path, where: str) ->
         return "auto"
     valid = _text(record, "valid", where)
     if valid not in RULES:
-        valid = str((path.parent / valid).resolve())
+        valid = str(_place(record, "valid", path, where).resolve())
         given_extent(volume.shape, valid)
     return valid
+
+
+def _place(record: Mapping[str, Any], key: str, path: Path, where: str) -> Path:
+    """The path that a manifest names, from its folder on; ``~/`` is home."""
+    return path.parent / home_path(_text(record, key, where))
 
 
 def _manner(record: Mapping[str, Any], prefix: str, where: str) -> Manner:

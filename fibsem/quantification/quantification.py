@@ -21,6 +21,7 @@ from fibsem.quantification.streamed import Streamed
 from fibsem.quantification.summary import check_structure, summary_of
 from fibsem.quantification.tables import tables_of
 from fibsem.system.files import write_json
+from fibsem.system.home import home_path
 from fibsem.system.processes import peak_rss_gib
 
 
@@ -71,7 +72,7 @@ def quantify(
     show = progress or (lambda *_: None)
     check_free(folder)
     depth = segmented.film.shape[0]
-    thickness = read_thickness(Path(config.thickness), depth) if config.thickness else None
+    thickness = read_thickness(home_path(config.thickness), depth) if config.thickness else None
     streamed = Streamed.of(segmented.film, config, show)
     check_structure(segmented, streamed)
     longest = zip(streamed.chords.longest, segmented.film.spacing, strict=True)

@@ -22,6 +22,7 @@ from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Member
 from fibsem.models.pretrained import Layers, pretrained
 from fibsem.models.spec import ModelSpec
+from fibsem.system.home import home_path
 from fibsem.system.identity import Identity
 from fibsem.tracking.bundle import REMOTE, find_bundle
 from fibsem.training.fitting import Fit, fill, layers_of
@@ -178,7 +179,7 @@ Found = tuple[Sequence[Member], str, str, Origin]
 
 
 def _members(place: str, tracking_uri: str) -> Found:
-    folder = Path(place)
+    folder = home_path(place)
     trained = None if place.startswith(REMOTE) else Identity.beside(folder)
     if trained is not None and trained.kind == "training":
         return _of_training(folder, trained)

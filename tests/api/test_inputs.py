@@ -4,9 +4,17 @@ import numpy as np
 import pytest
 
 from fibsem import api
+from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.api.inputs import opened
+from fibsem.api.models import LoadedModel, place_of
 from fibsem.api.options import tree_of
+from fibsem.data.preprocessing import Recipe
 from fibsem.data.volumes import ArrayVolume
+from fibsem.geometry import Nbhd
+from fibsem.inference.model.segmenter import Segmenter
+from fibsem.models.spec import resolve
+from fibsem.models.threshold import Threshold
+from fibsem.tracking.bundle import Bundle
 
 FILM = np.random.default_rng(3).integers(1, 255, (4, 8, 9)).astype(np.uint8)
 
@@ -52,3 +60,22 @@ def test_what_is_no_film_is_refused_in_one_line(volume, message):
 
 def test_a_declared_range_is_that_of_an_array():
     assert given(FILM.astype(np.uint16), range=[0, 255]).value_range == (0.0, 255.0)
+
+
+def test_home_is_home_in_every_argument_that_is_a_path(tmp_path, monkeypatch):
+    """Labels went into a folder ~, and workers looked for the model in one."""
+    home, here = tmp_path / "home", tmp_path / "here"
+    home.mkdir(), here.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(here)
+    assert place_of("~/bundle", None) == str(home / "bundle")
+    spec = resolve("threshold", Nbhd(1, 11, 11), "valid")
+    segmenter = Segmenter.of(spec, Threshold(spec), Recipe("none", "none"), PostProcessing())
+    model = LoadedModel("otsu", Bundle(segmenter, (None, None, None), {}))
+    film = np.random.default_rng(4).integers(0, 255, (4, 40, 50)).astype(np.uint8)
+    result = api.segment(film, model, output="~/labels", valid="all", previews=0)
+    assert result.folder == home / "labels"
+    np.testing.assert_array_equal(
+        api.open_volume("~/labels/labels.ome.zarr").whole(), result.labels
+    )
+    assert list(here.iterdir()) == []

@@ -38,6 +38,15 @@ def test_the_path_may_be_the_file_or_its_folder(make):
     assert load_dataset(make.folder / "dataset.yaml").hash == dataset.hash
 
 
+def test_home_is_home_in_a_manifest_and_before_it(make, monkeypatch):
+    monkeypatch.setenv("HOME", str(make.folder))
+    tifffile.imwrite(make.folder / "mask.tif", np.ones((H, W), np.uint8))
+    expected = make(sample={"valid": "mask.tif"})
+    paths = {"volume": "~/slices", "regions": "~/regions.csv", "valid": "~/mask.tif"}
+    assert make(sample=paths).hash == expected.hash
+    assert load_dataset("~/").samples[0].valid == str(make.folder / "mask.tif")
+
+
 def test_ignored_labels_count_as_none(make):
     mask = stripes((16, 16))
     mask[0] = 7

@@ -203,12 +203,13 @@ def test_results_of_another_command_are_not_written_over(segmented, told, tmp_pa
         run(segmented, tmp_path)
 
 
-def test_slices_are_weighed_by_their_thickness(segmented, film, tmp_path):
+def test_slices_are_weighed_by_their_thickness(segmented, film, tmp_path, monkeypatch):
     """A slice that is three times as thick counts three times; the profile is at its depths."""
+    monkeypatch.setenv("HOME", str(tmp_path))
     nm = np.where(np.arange(len(film)) % 2, 150.0, 50.0)
     rows = [f"{z},{nm[z]}" for z in reversed(range(len(film)))]  # in any order
     (tmp_path / "nm.csv").write_text("\n".join(["z,nm", *rows]))
-    record = run(segmented, tmp_path / "q", "blocks=0", f"thickness={tmp_path / 'nm.csv'}")
+    record = run(segmented, tmp_path / "q", "blocks=0", "thickness=~/nm.csv")
     found = labels(segmented / "labels.ome.zarr") == 0
     by_slice = found.mean((1, 2))
     assert record["porosity"] == pytest.approx(by_slice.mean())

@@ -287,6 +287,22 @@ def test_other_weights_at_the_same_place_make_another_training(common, former, t
     assert re.fullmatch(r"train\.init \(\w{16}, now \w{16}\)", said)
 
 
+@pytest.mark.parametrize("kind", ["run", "bundle"])
+def test_weights_at_home_are_found_again(common, former, tmp_path, monkeypatch, kind):
+    """Bash leaves ``train.init=~/run`` as it is; a folder ~ was kept, of the working folder."""
+    home = former.parent if kind == "run" else tmp_path
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(tmp_path)
+    if kind == "bundle":
+        spec = Configuration(compose("train", common)).run.spec
+        segmenter = Segmenter.of(spec, models.load(spec, former), Recipe(), PostProcessing())
+        Bundle(segmenter, (50.0, 10.0, 10.0), {}).save(tmp_path / kind)
+    begun = pinned(Configuration(compose("train", [*common, f"train.init=~/{kind}"])))
+    address = begun.run.train.init
+    assert address.partition("#")[0] == str((home / kind).resolve())
+    assert pinned(begun).run.train.init == address
+
+
 def test_where_the_weights_lie_does_not_count(common, former, tmp_path):
     moved = shutil.copytree(former, tmp_path / "moved")
     trees = [compose("train", [*common, f"train.init={place}"]) for place in (former, moved)]

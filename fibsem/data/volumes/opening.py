@@ -14,6 +14,7 @@ from fibsem.data.volumes.source import Manner, Source
 from fibsem.data.volumes.tiff import open_file
 from fibsem.data.volumes.volume import Volume, checked_range
 from fibsem.errors import UserError
+from fibsem.system.home import home_path
 
 CHOICES = "a folder of TIFF slices, a TIFF or an OME-Zarr"
 
@@ -90,7 +91,7 @@ def reopen(
     value_range: tuple[float, float] | None = None,
 ) -> Volume:
     """Open a volume as another one was, also in another process."""
-    file: File = path if isinstance(path, zipfile.Path) else Path(path)
+    file: File = path if isinstance(path, zipfile.Path) else home_path(str(path))
     declared = checked_range(value_range)
     source = _open_source(file, manner)
     source = MendedSource(source) if manner.gaps else source
