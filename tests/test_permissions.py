@@ -96,6 +96,9 @@ def test_a_place_that_may_not_be_written_is_named_and_no_run_is_left(film, tmp_p
     elsewhere = f"tracking.uri=sqlite:///{locked}/x.db"
     assert "locked" in one_line(call("train", *train[:-2], elsewhere, "output=a", cwd=tmp_path))
     database.chmod(0o444)
+    line = one_line(call("train", *train, "tracking.experiment=new", "output=c", cwd=tmp_path))
+    assert "`tracking.uri` must take a new experiment, but" in line
+    assert "readonly database" in line
     (tmp_path / "mine").chmod(0o555)
     line = one_line(call("train", *train, "output=b", cwd=tmp_path))
     (tmp_path / "mine").chmod(0o755)

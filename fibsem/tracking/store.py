@@ -12,6 +12,7 @@ from pathlib import Path
 
 import mlflow
 from mlflow import MlflowClient
+from mlflow.entities import Experiment
 from sqlalchemy import exc
 
 from fibsem.errors import STORES, OutageError, UserError, causes
@@ -98,7 +99,8 @@ def experiment_of(uri: str, name: str, artifacts: Path) -> str:
     Raises
     ------
     UserError
-        If the store cannot be reached, its database is damaged, or the experiment was deleted.
+        If the store cannot be reached or takes no new experiment, its database is damaged, or the
+        experiment was deleted.
     """
     database = database_file(uri)
     if database is None:  # a server keeps its artifacts where it likes
@@ -124,11 +126,7 @@ def _experiment(uri: str, name: str, artifacts: str | None) -> str:
             f"`tracking.uri` must be a reachable MLflow store, but {hidden(uri)} answers: "
             f"{in_message(str(error).splitlines()[0])}"
         ) from error
-    if experiment is None:
-        try:
-            return str(client.create_experiment(name, artifact_location=artifacts))
-        except mlflow.MlflowException:  # another process was faster
-            experiment = client.get_experiment_by_name(name)
+    experiment = experiment or _created(client, uri, name, artifacts)
     if experiment.lifecycle_stage != "active":
         raise UserError(
             f"`tracking.experiment` must not be one that was deleted, but in {hidden(uri)} {name} "
@@ -136,6 +134,21 @@ def _experiment(uri: str, name: str, artifacts: str | None) -> str:
             f"{experiment.experiment_id}`, with MLFLOW_TRACKING_URI."
         )
     return str(experiment.experiment_id)
+
+
+def _created(client: MlflowClient, uri: str, name: str, artifacts: str | None) -> Experiment:
+    """A new experiment, or that of another process which was faster."""
+    try:
+        return client.get_experiment(client.create_experiment(name, artifact_location=artifacts))
+    except mlflow.MlflowException as error:
+        experiment = client.get_experiment_by_name(name)
+        if experiment is None:
+            raise UserError(
+                f"`tracking.uri` must take a new experiment, but {hidden(uri)} answers: "
+                f"{in_message(str(error).splitlines()[0])}; the choices are another store or "
+                "tracking.experiment= of one that is there."
+            ) from error
+        return experiment
 
 
 @contextmanager

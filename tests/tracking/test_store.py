@@ -1,6 +1,8 @@
 """A store is the one that an address means where it is used."""
 
 import shutil
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -8,7 +10,7 @@ from fibsem.config import TrackingConfig
 from fibsem.errors import UserError
 from fibsem.search.storage import open_storage
 from fibsem.tracking.runs import Tracking
-from fibsem.tracking.store import client_of
+from fibsem.tracking.store import client_of, experiment_of
 
 
 def test_a_relative_address_is_of_the_folder_that_a_process_works_in(
@@ -36,6 +38,25 @@ def test_an_address_that_nobody_understands_is_said_in_one_line(address):
     ) as said:
         Tracking.open(TrackingConfig(address), "film")
     assert "secret" not in str(said.value)
+
+
+@pytest.mark.parametrize(
+    ("instead", "said"),
+    [("SELECT RAISE(ABORT, 'it is full')", "it is full"),
+     ("INSERT INTO nowhere VALUES (1)", "no such table: main.nowhere")],
+    ids=["forbidden", "broken"],
+)  # fmt: skip
+def test_a_store_that_takes_no_new_experiment_says_so_in_one_line(
+    new_store, tmp_path, instead, said
+):
+    """It was taken for another process that had made it: an AttributeError of None."""
+    new_store(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "ml.db")) as database, database:
+        database.execute(f"CREATE TRIGGER no BEFORE INSERT ON experiments BEGIN {instead}; END")
+    uri = f"sqlite:///{tmp_path}/ml.db"
+    with pytest.raises(UserError, match=rf"must take a new experiment, .*{said}; the choices"):
+        Tracking.open(TrackingConfig(uri), "film")
+    assert experiment_of(uri, "Default", tmp_path) == "0"  # which is there
 
 
 def test_artifacts_go_where_the_experiment_has_them_and_that_is_said(
