@@ -95,8 +95,11 @@ def test_a_sample_says_what_of_it_is_material(parts, tmp_path):
     mask = np.ones(SHAPE[1:], np.uint8)
     mask[:, :7] = 0
     tifffile.imwrite(tmp_path / "mask.tif", mask)
-    film = replace(dataset.samples[0], valid=str(tmp_path / "mask.tif"))
-    segmented((replace(dataset, samples=(film,)), bundle), tmp_path, "segmentation.missing=skip")
+    for place in ("mask.tif", "moved.tif"):  # with its dataset
+        (tmp_path / "mask.tif").rename(tmp_path / place)
+        film = replace(dataset.samples[0], valid=str(tmp_path / place))
+        moved = replace(dataset, samples=(film,))
+        segmented((moved, bundle), tmp_path, "segmentation.missing=skip")
     labels = open_volume(tmp_path / "volumes" / "film" / "labels.ome.zarr")
     found = labels.read(Box.whole(SHAPE))
     assert np.array_equal(found[0] == 64, mask == 0)

@@ -1,7 +1,8 @@
 """Which slabs of a segmentation are done, under a key of everything that determines the result.
 
 A slab counts once its entry is written, after its slices. A different volume, model or option
-refuses to go on in the same folder: of the volume counts what was read of it, wherever it lies now.
+refuses to go on in the same folder: of volume and mask counts what was read of them, wherever they
+lie now.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ class Ledger:
         return ledger
 
     def _check(self, record: dict[str, Any], volume: Volume | None) -> None:
-        """Refuse another segmentation; the same one may have its volume elsewhere by now."""
+        """Refuse another segmentation; the same one may have volume and mask elsewhere by now."""
         self.read = {int(z): digest for z, digest in record.get("read", {}).items()}
         before, now = _identity(record["key"]), _identity(self.key)
         if volume is not None and self._may_be_moved(record.get("stamp"), before, now):
@@ -110,6 +111,7 @@ class Ledger:
                     f"{volume.path}; the choices are another output or {self.anew}."
                 )
             before = replace(before, data=now.data)
+        before = _with_mask_of(now, before, digested="mask" in record["decided"])
         now.check(
             before, self.path.parent, defaults=lambda: {**now.settings, **Options().key},
             remedy=f"another output or {self.anew}",
@@ -241,6 +243,17 @@ def _remove_any(folder: Path, kind: Format) -> None:
         else:
             remove_own(folder, [f"{path.name}/slice_*.{end}" for end in ("tif", "png")])
             remove_own(folder, [f"{path.name}/"])
+
+
+def _with_mask_of(now: Identity, before: Identity, *, digested: bool) -> Identity:
+    """The key before, without what differs where the same mask lies elsewhere by now.
+
+    Where it was ``digested``, that is compared (:meth:`Ledger.hold_mask`), else its signature.
+    """
+    if "mask" not in before.settings or "mask" not in now.settings:
+        return before
+    place = {key: now.settings[key] for key in (("valid", "mask") if digested else ("valid",))}
+    return replace(before, settings={**before.settings, **place})
 
 
 def _identity(key: Mapping[str, Any]) -> Identity:

@@ -172,6 +172,30 @@ def test_a_mask_that_changes_under_a_segmentation_gives_no_figures(
     assert again["porosity"] == whole["porosity"]
 
 
+@pytest.mark.parametrize("former", [False, True])
+def test_the_same_mask_elsewhere_is_the_same(film, segmenter, tmp_path, former):
+    """A dataset that was moved could not go on; a version before kept no digest of the mask."""
+    mask, moved, out = (tmp_path / name for name in ("mask", "moved", "out"))
+    mask_of(mask, 0.5, 1)
+    record = run(film, segmenter, out, Options(slab=4, valid=str(mask)))
+    known = json.loads((out / "ledger.json").read_text())
+    del known["slabs"]["0"]
+    if former:
+        del known["decided"]["mask"]
+        mask.rename(moved)
+    else:
+        shutil.copytree(mask, moved, copy_function=shutil.copyfile)
+    (out / "ledger.json").write_text(json.dumps(known))
+    again = run(film, segmenter, out, Options(valid=str(moved)))
+    assert again["slabs"] == {"done": 6, "resumed": 5}
+    assert again["porosity"] == record["porosity"]
+    mask_of(moved, 1.0, 1)
+    with pytest.raises(UserError, match="another mask of `valid`"):
+        run(film, segmenter, out, Options(valid=str(moved)))
+    with pytest.raises(UserError, match=r"another mask .*, now none\), valid \(.*, now auto\)"):
+        run(film, segmenter, out)
+
+
 def test_a_worker_reads_the_mask_that_the_segmentation_was_begun_with(film, segmenter, tmp_path):
     mask_of(tmp_path / "mask", 0.5, 1)
     mask = open_labels(tmp_path / "mask")
