@@ -130,7 +130,8 @@ def build(spec: ModelSpec, *, dense: bool = False) -> keras.Model:
     window = input_window(spec)
     fit = FitToPools(spec.halo[1], squares.margin, squares.multiple, squares.rest, name="fit")
     score = _scores(fit(window), spec, style)
-    return keras.Model(window, Wanted(spec.halo[1], name="map")([score, window]), name="unet")
+    wanted = Wanted(spec.halo[1], name="map", dtype="float32")  # as the score is, in any precision
+    return keras.Model(window, wanted([score, window]), name="unet")
 
 
 def build_for_steps(spec: ModelSpec) -> keras.Model:
@@ -214,4 +215,4 @@ def _score(x: tf.Tensor, style: Style, stem: int) -> tf.Tensor:
     """One probability for each pixel of the picture, float32."""
     count, kernel = (1, 1) if stem == 1 else (4, style.kernel)
     x = conv(x, count, kernel, "score", style, activation="sigmoid", dtype="float32")
-    return x if stem == 1 else Interleave(name="interleave")(x)
+    return x if stem == 1 else Interleave(name="interleave", dtype="float32")(x)

@@ -8,7 +8,7 @@ import tensorflow as tf
 from fibsem import models
 from fibsem.geometry import Nbhd
 from fibsem.inference.model.cost import operations_per_pixel
-from fibsem.inference.model.predict import compiled
+from fibsem.inference.model.predict import BlockScorer, compiled
 from fibsem.models.field import unet_squares
 from fibsem.models.hyperparameters import SLICES
 from fibsem.models.spec import ModelSpec, resolve
@@ -114,3 +114,13 @@ def test_interleaving_goes_back_as_tensorflow_does(side):
             loss = tf.reduce_sum(weight * give(maps))
         gradients.append(tape.gradient(loss, maps))
     np.testing.assert_array_equal(*gradients)
+
+
+@pytest.mark.parametrize("stem", [1, 2])
+def test_scores_are_float32_where_maps_are_bfloat16(trained, stem):
+    """Of 256 steps between 0.5 and 1 labels near a threshold would be drawn by rounding."""
+    spec, model = trained(1, 3, "unet", blocks=1, filters=4, stem=stem)
+    grey = np.random.default_rng(0).normal(size=(*(n + 31 for n in spec.window), 3)).astype("f4")
+    scores = BlockScorer(spec, model, "bfloat16")(grey)
+    rounded = tf.cast(tf.cast(scores, tf.bfloat16), tf.float32).numpy()
+    assert np.mean(rounded != scores) > 0.9
