@@ -80,7 +80,7 @@ class OpenDataset:
 
     @property
     def _regions(self) -> list[Region]:
-        return [region for sample in self.dataset.samples for region in sample.regions]
+        return [region for sample in self.dataset.samples for region in sample.labelled]
 
     def _grey(self, region: Region) -> npt.NDArray[np.float32]:
         return self.dataset.sample(region.sample).volume.read_unit(region.box)[0]
@@ -88,7 +88,7 @@ class OpenDataset:
     def __repr__(self) -> str:
         lines = [f"{self.name}, hash {self.hash}"]
         for sample in self.dataset.samples:
-            parts = Counter(region.split for region in sample.regions)
+            parts = Counter(region.split for region in sample.labelled)
             squares = ", ".join(f"{parts[split]} {split}" for split in SPLITS)
             shape = " x ".join(map(str, sample.volume.shape))
             lines.append(f"  {sample.name}: {shape} {sample.volume.dtype}; squares: {squares}")

@@ -40,8 +40,14 @@ class Dataset:
     samples: tuple[Sample, ...]
 
     def regions(self, split: Split) -> tuple[Region, ...]:
-        """All regions of a part, sample by sample."""
-        return tuple(r for s in self.samples for r in s.regions if r.split == split)
+        """All regions of a part with a label, sample by sample."""
+        return tuple(r for s in self.samples for r in s.labelled if r.split == split)
+
+    def pixels(self, split: Split) -> tuple[int, int]:
+        """Labelled pores and solids of a part."""
+        parts = (s.pixels[[r.split == split for r in s.regions]] for s in self.samples if s.regions)
+        pore, solid = sum((part.sum(axis=0) for part in parts), np.zeros(2, np.int64)).tolist()
+        return pore, solid
 
     def sample(self, name: str) -> Sample:
         """The sample of this name."""
@@ -228,12 +234,9 @@ def checked(dataset: Dataset) -> Dataset:
 
 def _check_classes(dataset: Dataset) -> None:
     for split in SPLITS:
-        regions = dataset.regions(split)
-        pixels = np.zeros(256, np.int64)
-        for region in regions:
-            pixels += np.bincount(region.read().ravel(), minlength=256)
-        for value, name in enumerate(("pore", "solid")):
-            if regions and not pixels[value]:
+        regions = [r for s in dataset.samples for r in s.regions if r.split == split]
+        for name, pixels in zip(("pore", "solid"), dataset.pixels(split), strict=True):
+            if regions and not pixels:
                 raise UserError(
                     f"every split must hold both classes, but {split} of {dataset.path} has no "
                     f"pixel of class {name} (label value {getattr(dataset.classes, name)}) in its "

@@ -73,7 +73,7 @@ def misplaced(sample: Sample) -> Iterator[str]:
 
 def _looked_at(sample: Sample) -> list[Labelled]:
     """Some regions with both classes, evenly spread, and their labels."""
-    some = [sample.regions[k] for k in evenly_spaced(len(sample.regions), 3 * MOST)]
+    some = [sample.labelled[k] for k in evenly_spaced(len(sample.labelled), 3 * MOST)]
     read = ((region, region.read()) for region in some)
     both = [(r, labels) for r, labels in read if (labels == 0).any() and (labels == 1).any()]
     return [both[k] for k in evenly_spaced(len(both), MOST)] if both else []

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
+import numpy.typing as npt
 
 from fibsem.data.digests import UNREADABLE
 from fibsem.data.labels import IGNORE, LabelArray
@@ -74,6 +76,18 @@ class Sample:
     valid: str = "auto"
     extent: Extent | None = None
     divided: bool = False
+
+    @cached_property
+    def pixels(self) -> npt.NDArray[np.int64]:
+        """Labelled pores and solids of each region, (n, 2); every label is read once."""
+        counts = [np.bincount(one.read().ravel(), minlength=IGNORE + 1)[:2] for one in self.regions]
+        return np.array(counts, np.int64).reshape(-1, 2)
+
+    @cached_property
+    def labelled(self) -> tuple[Region, ...]:
+        """The regions with a label: of a stack with a few drawn slices most have none."""
+        some = self.pixels.sum(axis=1).tolist()
+        return tuple(region for region, has in zip(self.regions, some, strict=True) if has)
 
 
 @dataclass(frozen=True)
@@ -158,5 +172,5 @@ def _same_pixels(one: Region, other: Region) -> bool:
 
 
 def by_split(sample: Sample) -> Mapping[Split, tuple[Region, ...]]:
-    """The regions of a sample by part."""
-    return {split: tuple(r for r in sample.regions if r.split == split) for split in SPLITS}
+    """The regions of a sample with a label, by part."""
+    return {split: tuple(r for r in sample.labelled if r.split == split) for split in SPLITS}

@@ -38,7 +38,7 @@ def strangers(sample: Sample) -> Iterator[str]:
     """Say which squares look inverted or misplaced beside the others of their sample."""
     shares = {
         region.name: share
-        for region in sample.regions[:: -(-len(sample.regions) // MOST) or 1]
+        for region in sample.labelled[:: -(-len(sample.labelled) // MOST) or 1]
         if (share := _share(sample, region)) is not None
     }
     odd = _odd(list(shares.values()))

@@ -98,7 +98,7 @@ def undrawn(sample: Sample) -> Iterator[str]:
 
     Time: that of reading at most 96 regions.
     """
-    some = [sample.regions[k] for k in _chosen(len(sample.regions), MOST)]
+    some = [sample.labelled[k] for k in _chosen(len(sample.labelled), MOST)]
     looked_at = [(one, labels, strip_of(labels)) for one in some for labels in [_thin(one.read())]]
     strips = [(one, labels, strip) for one, labels, strip in looked_at if strip is not None]
     threshold = strips and _threshold(

@@ -88,7 +88,7 @@ class Inspection:
     @cached_property
     def classes(self) -> dict[str, list[Classed]]:
         """Grey values of the squares of every sample that has some."""
-        return {s.name: list(classed(s)) for s in self.dataset.samples if s.regions}
+        return {s.name: list(classed(s)) for s in self.dataset.samples if s.labelled}
 
     @cached_property
     def porosities(self) -> dict[str, LabelPorosity]:
@@ -145,7 +145,7 @@ class Inspection:
                 {name: (p.profile, p.line) for name, p in self.profiles.items()}, self.axis
             ),
         }
-        labelled = [sample for sample in self.dataset.samples if sample.regions]
+        labelled = [sample for sample in self.dataset.samples if sample.labelled]
         if labelled:
             drawn["classes"] = figures.classes(
                 {name: by_class(squares) for name, squares in self.classes.items()}
@@ -154,7 +154,7 @@ class Inspection:
             drawn[f"squares_{part_name(sample.name)}"] = figures.squares(
                 [
                     (f"{region.name} ({region.split})", grey_of(sample, region), region.read())
-                    for region in _spread(sample.regions)
+                    for region in _spread(sample.labelled)
                 ]
             )
         return [figures.save(figure, folder / f"{name}.png") for name, figure in drawn.items()]

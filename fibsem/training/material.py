@@ -201,8 +201,12 @@ class Material:
 
     @cached_property
     def _changing(self) -> Changing | None:
-        """Other parts in every epoch, where all windows would not fit; else None."""
-        if sum(self._bytes_of_parts) <= MOST_BYTES:
+        """Other parts in every epoch, where all windows would not fit; else None.
+
+        A window has its whole region, of which no more than a part may be labelled.
+        """
+        whole = sum(map(self._bytes, labelled_regions(self.dataset, "train")))
+        if max(whole, sum(self._bytes_of_parts)) <= MOST_BYTES:
             return None
         by_grid = self.config.train.mode == "grid"
         drawn = self.steps * self.grid[0] if by_grid else self.training_size
@@ -215,8 +219,11 @@ class Material:
     @cached_property
     def _bytes_of_parts(self) -> list[int]:
         """Memory of each part with its surroundings."""
-        halo = self.config.spec.halo
-        return [4 * math.prod(part.box.grow(halo).shape) for part in self.training_parts.regions]
+        return [self._bytes(part) for part in self.training_parts.regions]
+
+    def _bytes(self, region: Region) -> int:
+        """Memory of a region with its surroundings."""
+        return 4 * math.prod(region.box.grow(self.config.spec.halo).shape)
 
     @property
     def _most_parts(self) -> int:

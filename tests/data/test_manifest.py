@@ -5,6 +5,7 @@ import pytest
 import tifffile
 import zarr
 
+from fibsem.data.contrast import classed
 from fibsem.data.dataset import check_depth
 from fibsem.data.labels import IGNORE
 from fibsem.data.manifest import load_dataset
@@ -66,6 +67,29 @@ def test_dense_labels_are_cut_by_slices_with_a_gap(make, dense):
         check_depth(dataset, 7, SplitRecipe(gap=5))
 
 
+def drawn_in(make, slices):
+    """The film with a stack of labels in which some slices were drawn, with gaps of 5."""
+    labels = np.full((50, H, W), 7, np.uint8)
+    labels[slices] = stripes((H, W))
+    tifffile.imwrite(make.folder / "labels.tif", labels)
+    sample = {"regions": "drop", "labels": "labels.tif"}
+    return make(sample=sample, ignore=7, recipe=SplitRecipe(gap=5))
+
+
+def slices_of(dataset):
+    """In which slices each part has labels."""
+    return {s: sorted({r.box.start[0] for r in dataset.regions(s)}) for s in SPLITS}
+
+
+def test_regions_that_nobody_labelled_are_nobodys(make):
+    dataset = drawn_in(make, [0, 10, 30, 49])
+    assert slices_of(dataset) == {"train": [0, 10], "val": [30], "test": [49]}
+    assert dataset.pixels("train") == (H * W, H * W)
+    (sample,) = dataset.samples
+    assert len(sample.regions) == 40  # the hash is of all of them
+    assert [one.split for one in classed(sample)] == ["train", "train", "val", "test"]
+
+
 def test_chunks_that_a_label_picture_does_not_store_are_zeros(make, dense):
     labels = stripes((50, H, W))
     labels[1] = 0
@@ -99,7 +123,7 @@ def test_float_volumes_are_read_by_their_declared_range(make):
         ({"classes": {"pore": 0}}, r"`solid` must be given"),
         ({"classes": {"pore": 3, "solid": 3}}, r"different label values"),
         ({"classes": {"pore": "dark", "solid": 1}}, r"label values from 0 to 65535.*'dark'"),
-        ({"classes": {"pore": 0, "solid": 1}}, r"in `classes`.*m2.tif.* 255; declared are"),
+        ({"classes": {"pore": 0, "solid": 1}}, r"in `classes`.*m0.tif.* 255; declared are"),
         ({"voxel_nm": {"z": -1, "y": 1, "x": 1}}, r"positive nanometres or null.* z: -1"),
         ({"voxel_nm": {"z": float("inf"), "y": 1}}, r"positive nanometres or null.* z: inf"),
         ({"voxel_nm": {"z": float("nan"), "y": 1}}, r"positive nanometres or null.* z: nan"),

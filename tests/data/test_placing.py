@@ -9,6 +9,7 @@ import pytest
 from scipy import ndimage
 
 from fibsem.data.doubts import doubts, of_labels
+from fibsem.data.labels import IGNORE
 from fibsem.data.manifest import load_dataset
 from fibsem.data.placing import misplaced
 from fibsem.data.samples import Region, Sample
@@ -69,6 +70,20 @@ def test_where_labels_belong_is_said(labels, said):
     (line,) = misplaced(sample(labels))
     assert line.startswith("film: ")
     assert said in line
+
+
+def test_few_labels_of_a_large_stack_are_found():
+    """Of 558 regions 18 have labels: of 48 that lie evenly among them one or two."""
+    nobody = np.full((SIDE, SIDE), IGNORE, np.uint8)
+    mirrored = sample(SOLID[:, :, ::-1])
+    regions = [
+        one
+        for region in mirrored.regions[::4]
+        for one in (region, *[replace(region, read=nobody.copy)] * 30)
+    ]
+    (line,) = misplaced(replace(mirrored, regions=tuple(regions)))
+    assert "mirrored in x better" in line
+    assert "in 16 regions" in line
 
 
 def test_a_mask_that_is_mirrored_by_itself_is_said():

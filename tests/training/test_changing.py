@@ -1,8 +1,11 @@
 """Other parts in every epoch: all alike over time, few slices at once, as if all were in memory."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from fibsem.data.labels import IGNORE
 from fibsem.data.pieces import cut_regions
 from fibsem.training import material as materials
 from fibsem.training.changing import Changing, by_size
@@ -99,6 +102,22 @@ def test_no_more_parts_are_read_than_are_drawn_from(material, monkeypatch):
         setting = material(f"train.steps={steps}", "train.windows=2", "train.grid=4")
         assert len(setting.supply(0).windows) == parts
     assert len(material("train.windows=9", "train.grid=4").supply(0).windows) > 12
+
+
+def test_windows_that_are_hardly_labelled_count_whole(material, monkeypatch):
+    """Their parts with labels would fit, but all windows have 73 984 bytes."""
+    monkeypatch.setattr(materials, "MOST_BYTES", 60_000)
+    monkeypatch.setattr(materials, "SIDE", 16)
+
+    full = material()
+    (sample,) = full.dataset.samples
+    labels = np.full(sample.regions[0].box.shape[1:], IGNORE, np.uint8)
+    labels[:8, :8] = np.indices((8, 8)).sum(axis=0) % 2
+    regions = tuple(replace(region, read=labels.copy) for region in sample.regions)
+    dataset = replace(full.dataset, samples=(replace(sample, regions=regions),))
+    setting = materials.Material(dataset, full.config)
+    assert sum(setting._bytes_of_parts) < 60_000
+    assert max(window.labels.size for window in setting.supply(0).windows) < 20**2
 
 
 def test_all_windows_stay_where_they_fit(material):
