@@ -13,12 +13,12 @@ import yaml
 from fibsem.data import archive
 from fibsem.data.as_written import read_yaml
 from fibsem.data.dataset import Dataset, check_name, checked
-from fibsem.data.labels import Classes
+from fibsem.data.labels import IGNORE, Classes
 from fibsem.data.masks import Cut
 from fibsem.data.material import RULES, given_extent
 from fibsem.data.regions import read_regions
 from fibsem.data.samples import Region, Sample
-from fibsem.data.split import SPLITS, SplitRecipe, divide_together, slice_ranges
+from fibsem.data.split import SPLITS, SplitRecipe, divide_together, labelled_ranges
 from fibsem.data.volumes import Manner, Volume, VoxelNm, reopen, stated_nm
 from fibsem.data.volumes.faults import File, absence, kind_of, read_bytes
 from fibsem.data.volumes.lengths import (
@@ -231,12 +231,17 @@ def _cut(
     labels: Volume, volume: Volume, sample: str, classes: Classes, recipe: SplitRecipe
 ) -> Iterable[Region]:
     """Cut a dense label stack into regions; slices in the gaps belong to none."""
+
+    def labelled(z: int) -> bool:
+        plane = Box((z, 0, 0), (z + 1, *labels.shape[1:]))
+        return bool((Cut(labels, plane, classes)() != IGNORE).any())
+
     if labels.shape != volume.shape:
         raise UserError(
             f"dense labels must have the shape of their volume, {volume.shape}, but {labels.path} "
             f"has {labels.shape}."
         )
-    for split, planes in slice_ranges(labels.shape[0], recipe).items():
+    for split, planes in labelled_ranges(labels.shape[0], recipe, labelled).items():
         part = Box((planes.start, 0, 0), (planes.stop, *labels.shape[1:]))
         for box in part.tiles((1, REGION_PX, REGION_PX)):
             name = "z{}-y{}-x{}".format(*box.start)

@@ -7,7 +7,7 @@ overlap stay together.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -81,6 +81,40 @@ def slice_ranges(depth: int, recipe: SplitRecipe) -> dict[Split, range]:
         "val": range(val, val + held_out),
         "test": range(test, depth),
     }
+
+
+def labelled_ranges(
+    depth: int, recipe: SplitRecipe, labelled: Callable[[int], bool]
+) -> dict[Split, range]:
+    """Cut a label stack as :func:`slice_ranges` does; where only some slices were drawn, those.
+
+    Parameters
+    ----------
+    depth
+        Slices of the stack.
+    recipe
+        Its gap.
+    labelled
+        Whether a slice has a label; asked until every part has one, else of each.
+
+    Returns
+    -------
+    dict
+        The parts of the whole stack, if each of them has a label; else those of what lies between
+        the first and the last slice with one.
+
+    Examples
+    --------
+    >>> labelled_ranges(300, SplitRecipe(gap=5), lambda z: 100 <= z < 130)
+    {'train': range(100, 112), 'val': range(117, 121), 'test': range(126, 130)}
+    """
+    whole = slice_ranges(depth, recipe)
+    if all(any(map(labelled, part)) for part in whole.values()):
+        return whole
+    drawn = [z for z in range(depth) if labelled(z)] or range(depth)
+    first, last = drawn[0], drawn[-1]
+    parts = slice_ranges(last + 1 - first, recipe)
+    return {split: range(first + p.start, first + p.stop) for split, p in parts.items()}
 
 
 def divide(boxes: Sequence[Box], recipe: SplitRecipe, salt: Sequence[int] = ()) -> list[Split]:

@@ -90,6 +90,19 @@ def test_regions_that_nobody_labelled_are_nobodys(make):
     assert [one.split for one in classed(sample)] == ["train", "train", "val", "test"]
 
 
+def test_a_stack_that_was_drawn_in_one_range_is_divided_there(make):
+    """Of the whole stack, slices 0 to 23 are for training."""
+    parts = slices_of(drawn_in(make, range(1, 22)))
+    assert parts == {"train": [*range(1, 8)], "val": [13, 14], "test": [20, 21]}
+
+
+def test_a_stack_that_was_drawn_too_narrowly_is_told_so(make):
+    with pytest.raises(
+        UserError, match=r"`split\.gap` must leave .* of 5 leave 1 of 11; the choices"
+    ):
+        drawn_in(make, [20, 30])
+
+
 def test_chunks_that_a_label_picture_does_not_store_are_zeros(make, dense):
     labels = stripes((50, H, W))
     labels[1] = 0

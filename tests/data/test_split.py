@@ -2,7 +2,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fibsem.data.split import SPLITS, SplitRecipe, divide, divide_together, neighbours, slice_ranges
+from fibsem.data.split import (
+    SPLITS,
+    SplitRecipe,
+    divide,
+    divide_together,
+    labelled_ranges,
+    neighbours,
+    slice_ranges,
+)
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 
@@ -20,6 +28,20 @@ def test_slice_ranges_leave_the_gap_and_nothing_else(depth, gap):
     assert ranges["test"].stop == depth
     used = sum(map(len, ranges.values()))
     assert abs(len(ranges["train"]) - 0.6 * used) <= 1.5
+
+
+@given(st.integers(60, 300), st.sets(st.integers(0, 299), min_size=1))
+def test_a_stack_is_divided_as_a_whole_or_where_it_was_drawn(depth, drawn):
+    drawn = {z % depth for z in drawn} | {0, 59}
+    recipe, (first, last) = SplitRecipe(gap=5), (min(drawn), max(drawn))
+    ranges, whole = labelled_ranges(depth, recipe, drawn.__contains__), slice_ranges(depth, recipe)
+    if all(drawn & set(part) for part in whole.values()):
+        assert ranges == whole
+    else:
+        assert (ranges["train"].start, ranges["test"].stop) == (first, last + 1)
+        assert [*map(len, ranges.values())] == [
+            *map(len, slice_ranges(last + 1 - first, recipe).values())
+        ]
 
 
 def test_a_stack_too_thin_for_its_gaps_is_refused():
