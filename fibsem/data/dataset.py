@@ -16,7 +16,7 @@ import numpy as np
 
 from fibsem.data.digests import Stamp, digest_of, slice_digests, stamp_of, stamps_of
 from fibsem.data.labels import Classes
-from fibsem.data.samples import Region, Sample, check_apart, check_boxes, on_material
+from fibsem.data.samples import Region, Sample, check_apart, check_boxes, on_material, told_apart
 from fibsem.data.split import SPLITS, Split, SplitRecipe
 from fibsem.data.volumes import Volume, VoxelNm
 from fibsem.errors import UserError
@@ -227,7 +227,7 @@ def checked(dataset: Dataset) -> Dataset:
         for region in sample.regions:
             check_name(region.name, f"a mask of sample {sample.name}")
         check_boxes(sample)
-    dataset = replace(dataset, samples=tuple(map(on_material, dataset.samples)))
+    dataset = replace(dataset, samples=tuple(map(on_material, map(told_apart, dataset.samples))))
     _check_classes(dataset)
     return dataset
 

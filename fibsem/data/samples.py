@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,7 +18,7 @@ from fibsem.data.split import SPLITS, Split
 from fibsem.data.volumes import Volume
 from fibsem.data.volumes.faults import File
 from fibsem.errors import UserError
-from fibsem.geometry import Box
+from fibsem.geometry import Box, Triple
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Region:
         Exact labels where they are known (phantoms), else None.
     annotator
         Who labelled it, where that is told.
+    at
+        Where it begins, if another region of its sample has its name; parts of it keep that.
     """
 
     sample: str
@@ -47,15 +50,17 @@ class Region:
     read: Callable[[], LabelArray] = field(repr=False)
     read_truth: Callable[[], LabelArray] | None = field(default=None, repr=False)
     annotator: str = ""
+    at: Triple | None = None
 
     @property
     def key(self) -> str:
-        """Sample and name in one text, which no other region has.
+        """Sample and name in one text, and the place if need be, which no other region has.
 
         >>> Region("a b", "m1.tif", Box((0, 0, 0), (1, 4, 4)), "val", None).key
         'a%20b m1.tif'
         """
-        return f"{self.sample.replace('%', '%25').replace(' ', '%20')} {self.name}"
+        place = "" if self.at is None else " at z{}-y{}-x{}".format(*self.at)
+        return f"{self.sample.replace('%', '%25').replace(' ', '%20')} {self.name}{place}"
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,16 @@ def on_material(sample: Sample) -> Sample:
         for region in sample.regions
     )
     return replace(sample, regions=regions, extent=extent)
+
+
+def told_apart(sample: Sample) -> Sample:
+    """The sample with regions that have one name, as a mask of several places, told apart."""
+    names = Counter(region.name for region in sample.regions)
+    regions = tuple(
+        replace(region, at=region.box.start) if names[region.name] > 1 else region
+        for region in sample.regions
+    )
+    return replace(sample, regions=regions)
 
 
 def left_out(region: Region) -> int:

@@ -113,6 +113,12 @@ def test_what_is_no_name_is_refused(make, name):
         assert "\n" not in str(caught.value)
 
 
+def test_places_of_one_mask_are_told_apart(make):
+    table = "mask,z,y,x,split\nm0.tif,0,0,0,train\nm1.tif,12,0,0,val\nm1.tif,12,8,8,val\n"
+    keys = [region.key for region in make(table=table).samples[0].regions]
+    assert keys == ["a m0.tif", "a m1.tif at z12-y0-x0", "a m1.tif at z12-y8-x8"]
+
+
 def test_regions_of_samples_with_spaces_are_told_apart():
     box = Box((0, 0, 0), (1, 4, 4))
     keys = {

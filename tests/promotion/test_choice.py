@@ -1,20 +1,26 @@
 """Where a post-processing is searched, and that the best one is chosen."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
 from fibsem.config import PostProcessingConfig
 from fibsem.data.pieces import draw_pieces
+from fibsem.data.samples import by_split, told_apart
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.promotion.choice import _search, sample_of
 from fibsem.training.scoring import within
 
 
-def test_pieces_are_cut_out_of_their_squares_with_a_margin(material):
-    """Every pixel's score says where in the volume it is."""
-    dataset = material().dataset
-    shape, regions, margin = dataset.samples[0].volume.shape, dataset.regions("train"), 9
+@pytest.mark.parametrize("alike", [False, True], ids=["own masks", "one mask"])
+def test_pieces_are_cut_out_of_their_squares_with_a_margin(material, alike):
+    """Every pixel's score says where in the volume it is; one mask may lie in several places."""
+    (film,) = material().dataset.samples
+    masks = [replace(one, name="solid.png") if alike else one for one in film.regions]
+    regions = by_split(told_apart(replace(film, regions=tuple(masks))))["train"]
+    shape, margin = film.volume.shape, 9
     place = np.arange(np.prod(shape[1:]), dtype=np.float32).reshape(shape[1:])
     scored = []
     for region in regions:
