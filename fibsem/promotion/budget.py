@@ -28,7 +28,6 @@ from fibsem.inference.model.views import SYMMETRIES
 from fibsem.promotion.trials import Trial
 from fibsem.system.files import read_json
 from fibsem.training.budgeting import plan_trainings
-from fibsem.training.datasets import labelled_px
 from fibsem.training.epochs import steps_of
 from fibsem.training.estimate import duration
 from fibsem.training.instead import FEWEST_STEPS, LONG_S
@@ -137,7 +136,7 @@ def _longer(before: TrainConfig, final: TrainConfig, dataset: Dataset) -> float:
     """How much longer an epoch of the final training is than one of the trial, by their steps."""
     given, labelled = before.steps and final.steps, 0
     if not given:
-        labelled = sum(labelled_px(dataset, "train"))
+        labelled = sum(dataset.pixels("train"))
     return steps_of(final, labelled) / steps_of(before, labelled)
 
 

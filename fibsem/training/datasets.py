@@ -7,14 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-import numpy as np
-
 from fibsem.config import CONF, DataConfig, RunConfig, compose, read_path
 from fibsem.data import archive
 from fibsem.data.corrected import CorrectedVolume
 from fibsem.data.dataset import Dataset
 from fibsem.data.doubts import doubts
-from fibsem.data.labels import IGNORE
 from fibsem.data.manifest import load_dataset
 from fibsem.data.nearness import within_reach
 from fibsem.data.phantom import PhantomRecipe, simulate
@@ -35,8 +32,13 @@ from fibsem.training.supply import HEAVIEST
 LOOKED_THROUGH = 2**27
 #: Names of the classes 0 and 1.
 CLASSES = ("pore", "solid")
-#: Validation pixels of a class below which no figure of it says much.
+#: Pixels of a class below which no figure of it says much, and what hangs on those of each part.
 SCARCE = 100
+HANGS: dict[Split, tuple[str, str]] = {
+    "train": ("training", "what is learned of it"),
+    "val": ("validation", "which network is best"),
+    "test": ("test", "what is measured of the best one"),
+}
 
 
 def obtain(config: DataConfig, split: SplitRecipe) -> Dataset:
@@ -140,14 +142,16 @@ def look_at(
 
 
 def scarce(dataset: Dataset) -> Iterator[str]:
-    """Say which class has so few validation pixels that networks cannot be told apart by them."""
-    for name, count in zip(CLASSES, labelled_px(dataset, "val"), strict=True):
-        if count < SCARCE:
-            yield (
-                f"the validation squares of {dataset.name} have {count} pixels of class {name}: "
-                "which network is best hangs on them; label more that show it, or give another "
-                "split.seed"
-            )
+    """Say which part has so few pixels of a class that no figure of it can be trusted."""
+    for split, (part, what) in HANGS.items():
+        if not dataset.regions(split):
+            continue
+        for name, count in zip(CLASSES, dataset.pixels(split), strict=True):
+            if count < SCARCE:
+                yield (
+                    f"the {part} squares of {dataset.name} have {count} pixels of class {name}: "
+                    f"{what} hangs on them; label more that show it, or give another split.seed"
+                )
 
 
 def heavy(dataset: Dataset, configs: Sequence[RunConfig]) -> Iterator[str]:
@@ -155,7 +159,7 @@ def heavy(dataset: Dataset, configs: Sequence[RunConfig]) -> Iterator[str]:
     trains = [config.train for config in configs if config.spec.is_network]
     if not any(train.mode == "grid" and train.rare_windows == 0 for train in trains):
         return
-    counts = labelled_px(dataset, "train")
+    counts = dataset.pixels("train")
     for name, count in zip(CLASSES, counts, strict=True):
         if count and (weight := sum(counts) / (2 * count)) > HEAVIEST:
             yield (
@@ -163,14 +167,6 @@ def heavy(dataset: Dataset, configs: Sequence[RunConfig]) -> Iterator[str]:
                 f"few of them, as they are {100 * count / sum(counts):.2g} % of what is labelled "
                 f"for training in {dataset.name}; train.rare_windows=null draws windows for them"
             )
-
-
-def labelled_px(dataset: Dataset, split: Split) -> tuple[int, int]:
-    """Pixels of a split that are labelled as pore and as solid."""
-    counts = np.zeros(2, np.int64)
-    for region in dataset.regions(split):
-        counts += np.bincount(region.read().ravel(), minlength=IGNORE + 1)[:2]
-    return int(counts[0]), int(counts[1])
 
 
 def _as_learned(

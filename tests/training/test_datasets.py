@@ -123,19 +123,29 @@ def test_what_is_odd_of_labels_is_said_of_large_films_too(tiny, capsys, monkeypa
     assert ("slice 2 is darker" in said) == bool(look_through)
 
 
-def test_few_validation_pixels_of_a_class_are_said_before_anything_is_learnt(tiny, capsys):
+@pytest.mark.parametrize(
+    ("part", "name", "what"),
+    [
+        ("val", "validation", "which network is best hangs on them"),
+        ("test", "test", "what is measured of the best one hangs on them"),
+    ],
+)
+def test_few_pixels_of_a_class_are_said_before_anything_is_learnt(tiny, capsys, part, name, what):
     dataset = load_dataset(tiny)
     look_at(dataset)
     assert "pixels of class" not in capsys.readouterr().err
     sample = dataset.samples[0]
     labels = np.ones((72, 72), np.uint8)
     labels[0, :30] = 0
-    regions = tuple(replace(region, read=labels.copy) for region in sample.regions)
+    regions = tuple(
+        replace(region, read=labels.copy) if region.split == part else region
+        for region in sample.regions
+    )
     look_at(replace(dataset, samples=(replace(sample, regions=regions),)))
     said = capsys.readouterr().err
-    number = 30 * sum(region.split == "val" for region in regions)
-    assert f"validation squares of {dataset.name} have {number} pixels of class pore" in said
-    assert "class solid" not in said
+    number = 30 * sum(region.split == part for region in regions)
+    assert f"{name} squares of {dataset.name} have {number} pixels of class pore: {what}" in said
+    assert said.count("pixels of class") == 1
 
 
 @pytest.mark.parametrize(
