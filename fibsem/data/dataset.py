@@ -111,10 +111,15 @@ class Dataset:
         return False
 
     @cached_property
+    def slices(self) -> dict[str, dict[int, str]]:
+        """Digest of every slice of each sample, by its number; all of them are read once."""
+        self._stamps  # noqa: B018 - before anything is read: what changes meanwhile is noticed
+        return {sample.name: slice_digests(sample.volume) for sample in self.samples}
+
+    @cached_property
     def _parts(self) -> dict[str, str]:
         """Digest of the grey values and of the labels of each sample, and the name."""
-        self._stamps  # noqa: B018 - before anything is read: what changes meanwhile is noticed
-        parts, read = {"name": self.name}, {}
+        parts, read = {"name": self.name}, self.slices
         for sample in self.samples:
             volume = sample.volume
             kind: list[object] = [volume.shape, str(volume.dtype), volume.value_range]
@@ -122,7 +127,6 @@ class Dataset:
                 kind.append(list(slice_digests(sample.extent.mask).values()))
             elif sample.valid != "auto":
                 kind.append(sample.valid)
-            read[sample.name] = slice_digests(volume)
             slices = list(read[sample.name].values())
             parts[f"grey values of {sample.name}"] = digest_of([kind, slices])
             truth = [zlib.crc32(r.read_truth().tobytes()) for r in sample.regions if r.read_truth]

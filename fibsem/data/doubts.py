@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fibsem.data.clipping import clipped
 from fibsem.data.contrast import Classed, classed, inverted_or_unrelated
 from fibsem.data.dataset import Dataset
+from fibsem.data.digests import UNREADABLE
 from fibsem.data.material import odd_in
 from fibsem.data.nearness import scored_where_learned
 from fibsem.data.placing import misplaced
@@ -18,6 +19,11 @@ from fibsem.data.strangers import strangers
 from fibsem.data.undrawn import undrawn
 from fibsem.data.volumes import VoxelNm
 from fibsem.data.volumes.lengths import differing
+from fibsem.errors import UserError
+from fibsem.geometry import Box
+
+#: Slices that are named.
+NAMED = 8
 
 
 def doubts(
@@ -45,6 +51,8 @@ def doubts(
         yield from clipped(sample)
         if math.prod(sample.volume.shape) <= look_through:
             yield from unlike_slices(sample)
+        digests = dataset.slices[sample.name]
+        yield from unusable(sample, [z for z in digests if digests[z] == UNREADABLE])
         yield from scored_where_learned(sample, SplitRecipe().guard_slices)
         yield from of_labels(sample)
 
@@ -58,6 +66,26 @@ def sizes_that_differ(sample: Sample, voxel_nm: VoxelNm) -> Iterator[str]:
             f"{sample.name}: its files state {stated[k]:g} nm along {axis}, but the dataset says "
             f"{voxel_nm[k]:g} nm"
         )
+
+
+def unusable(sample: Sample, slices: Sequence[int]) -> Iterator[str]:
+    """Say which slices of a film cannot be read: trainings may never meet them, segmenting does."""
+    if slices:
+        numbers = ", ".join(map(str, slices[:NAMED])) + (", ..." if len(slices) > NAMED else "")
+        yield (
+            f"{sample.name}: {len(slices)} of {sample.volume.shape[0]} slices cannot be read "
+            f"({numbers}), where `segment` and `promote` stop, but for missing=skip "
+            f"(segmentation.missing=skip); {_why(sample, slices[0])}"
+        )
+
+
+def _why(sample: Sample, z: int) -> str:
+    """What reading a slice says."""
+    try:
+        sample.volume.read(Box((z, 0, 0), (z + 1, *sample.volume.shape[1:])))
+    except UserError as error:
+        return f"of slice {z}: {error}"
+    return f"slice {z} can be read by now"
 
 
 def unlike_slices(sample: Sample) -> Iterator[str]:

@@ -1,10 +1,12 @@
 """Grey values and labels are known by their digests, read once, and again where they may differ."""
 
 import csv
+import math
 import os
 import shutil
 import time
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 
 from fibsem.data import digests
 from fibsem.data.digests import UNREADABLE, digest_of, slice_digest, slice_digests
+from fibsem.data.doubts import doubts
 from fibsem.data.manifest import load_dataset
 from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
 from fibsem.errors import UserError
@@ -128,6 +131,22 @@ def test_a_slice_that_cannot_be_read_has_no_digest_but_the_others_have(tmp_path)
     file.write_bytes(content)
     found = slice_digests(volume)
     assert [z for z in found if found[z] == UNREADABLE] == [5]
+
+
+@pytest.mark.parametrize("look_through", [0, math.inf])
+def test_a_slice_that_cannot_be_read_is_told_before_anything_is_learned(film, look_through):
+    """Of large films, too, and away from all labels."""
+    dataset = film()
+    assert "cannot be read" not in " ".join(doubts(dataset, look_through=look_through))
+    (dataset.samples[0].volume.path / "slice_0007.tif").write_bytes(b"II*\0")
+    (said,) = [
+        line
+        for line in doubts(replace(dataset), look_through=look_through)
+        if "cannot be read" in line
+    ]
+    assert said.startswith("film: 1 of 9 slices cannot be read (7), where `segment` and `promote`")
+    assert "of slice 7: " in said
+    assert "slice_0007.tif" in said
 
 
 @pytest.fixture
