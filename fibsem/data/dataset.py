@@ -16,7 +16,15 @@ import numpy as np
 
 from fibsem.data.digests import Stamp, digest_of, slice_digests, stamp_of, stamps_of
 from fibsem.data.labels import Classes
-from fibsem.data.samples import Region, Sample, check_apart, check_boxes, on_material, told_apart
+from fibsem.data.samples import (
+    Region,
+    Sample,
+    check_apart,
+    check_boxes,
+    left_out,
+    on_material,
+    told_apart,
+)
 from fibsem.data.split import SPLITS, Split, SplitRecipe
 from fibsem.data.volumes import Volume, VoxelNm
 from fibsem.errors import UserError
@@ -244,9 +252,16 @@ def _check_classes(dataset: Dataset) -> None:
                 raise UserError(
                     f"every split must hold both classes, but {split} of {dataset.path} has no "
                     f"pixel of class {name} (label value {getattr(dataset.classes, name)}) in its "
-                    f"{len(regions)} regions; the choices are more labels that show it"
-                    f"{_other_parts(dataset.samples)}."
+                    f"{len(regions)} regions{_not_counted(regions)}; the choices are more labels "
+                    f"that show it{_other_parts(dataset.samples)}."
                 )
+
+
+def _not_counted(regions: Sequence[Region]) -> str:
+    """How many labels are there, but not on material."""
+    left = sum(map(left_out, regions))
+    said = "labelled pixels of them show no material by `valid` of the manifest and do not count"
+    return f" ({left} {said})" if left else ""
 
 
 def _other_parts(samples: Sequence[Sample]) -> str:

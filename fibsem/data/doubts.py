@@ -13,7 +13,7 @@ from fibsem.data.material import odd_in
 from fibsem.data.nearness import scored_where_learned
 from fibsem.data.placing import misplaced
 from fibsem.data.repeated import counted_twice, listed_twice
-from fibsem.data.samples import Sample
+from fibsem.data.samples import Sample, left_out
 from fibsem.data.split import SplitRecipe
 from fibsem.data.strangers import strangers
 from fibsem.data.undrawn import undrawn
@@ -94,8 +94,19 @@ def unlike_slices(sample: Sample) -> Iterator[str]:
     yield from (f"{sample.name}: {said}" for said in odd_in(sample.volume, extent))
 
 
+def not_on_material(sample: Sample) -> Iterator[str]:
+    """Say how many labels do not count, because their pixels show no material."""
+    reached = [count for region in sample.regions if (count := left_out(region))]
+    if reached:
+        yield (
+            f"{sample.name}: {sum(reached)} labelled pixels of {len(reached)} regions show no "
+            "material and are ignored; `valid` in the manifest says what is material"
+        )
+
+
 def of_labels(sample: Sample) -> Iterator[str]:
     """Say what is odd of the labels of a film; some hundred squares are read."""
+    yield from not_on_material(sample)
     yield from listed_twice(sample)
     yield from counted_twice(sample)
     yield from misplaced(sample)

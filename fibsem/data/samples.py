@@ -109,6 +109,14 @@ class OnMaterial:
             return labels
         return np.where(inside[self.box.slices[1:]], labels, np.uint8(IGNORE))
 
+    @property
+    def left_out(self) -> int:
+        """Labelled pixels that do not count; labels are read only where the slice has such."""
+        inside = self.extent.inside(self.box.start[0])
+        if inside is None:
+            return 0
+        return int(np.count_nonzero((self.labels() != IGNORE) & ~inside[self.box.slices[1:]]))
+
 
 def on_material(sample: Sample) -> Sample:
     """The sample with labels on material only; slices are looked at when they are asked for."""
@@ -136,9 +144,7 @@ def told_apart(sample: Sample) -> Sample:
 
 def left_out(region: Region) -> int:
     """Labelled pixels of a region that do not count, because they show no material."""
-    if not isinstance(region.read, OnMaterial):
-        return 0
-    return int(np.count_nonzero((region.read.labels() != IGNORE) & (region.read() == IGNORE)))
+    return region.read.left_out if isinstance(region.read, OnMaterial) else 0
 
 
 def check_boxes(sample: Sample) -> None:

@@ -112,12 +112,6 @@ class Inspection:
                     f"{sample.name}: {100 * sum(left.values()):.2f} % of the film shows no "
                     f"material and is left out ({kinds}); `valid: all` in the manifest keeps it"
                 )
-            reached = [count for region in sample.regions if (count := left_out(region))]
-            if reached:
-                yield (
-                    f"{sample.name}: {sum(reached)} labelled pixels of {len(reached)} regions show "
-                    "no material and are ignored"
-                )
             if not sample.regions:
                 yield f"{sample.name}: no labels, it can only be segmented"
                 continue

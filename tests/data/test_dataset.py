@@ -9,6 +9,7 @@ from fibsem.data.samples import Region
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
 from fibsem.geometry import Box
+from fibsem.training.datasets import look_at
 from tests.data.conftest import bad_mask, stripes
 
 
@@ -111,6 +112,23 @@ def test_what_is_no_name_is_refused(make, name):
         ) as caught:
             make(**changes)
         assert "\n" not in str(caught.value)
+
+
+def test_labels_that_do_not_count_are_told_of(make, capsys):
+    """Part of a square in a training, a whole one where its part has no other."""
+    table = "mask,z,y,x,split\nm0.tif,0,0,0,train\nm1.tif,12,0,0,val\nm2.tif,24,0,0,test\n"
+    material = np.full((50, 64, 80), 255, np.uint8)
+    material[12, :4] = 0
+    tifffile.imwrite(make.folder / "material.tif", material, photometric="minisblack")
+    look_at(make(table=table, sample={"valid": "material.tif"}))
+    said = "a: 64 labelled pixels of 1 regions show no material and are ignored; `valid` in"
+    assert said in capsys.readouterr().err
+    material[12] = 0
+    tifffile.imwrite(make.folder / "material.tif", material, photometric="minisblack")
+    with pytest.raises(
+        UserError, match=r"val .* 1 regions \(256 labelled .* by `valid` of the man"
+    ):
+        make(sample={"valid": "material.tif"})
 
 
 def test_places_of_one_mask_are_told_apart(make):
