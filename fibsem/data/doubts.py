@@ -49,10 +49,11 @@ def doubts(
     for sample in dataset.samples:
         yield from sizes_that_differ(sample, dataset.voxel_nm)
         yield from clipped(sample)
-        if math.prod(sample.volume.shape) <= look_through:
+        small = math.prod(sample.volume.shape) <= look_through
+        if small:
             yield from unlike_slices(sample)
-        digests = dataset.slices[sample.name]
-        yield from unusable(sample, [z for z in digests if digests[z] == UNREADABLE])
+        floats = sample.volume.dtype.kind == "f"
+        yield from unusable(sample, dataset.slices[sample.name], every=small and floats)
         yield from scored_where_learned(sample, SplitRecipe().guard_slices)
         yield from of_labels(sample)
 
@@ -68,24 +69,36 @@ def sizes_that_differ(sample: Sample, voxel_nm: VoxelNm) -> Iterator[str]:
         )
 
 
-def unusable(sample: Sample, slices: Sequence[int]) -> Iterator[str]:
-    """Say which slices of a film cannot be read: trainings may never meet them, segmenting does."""
-    if slices:
-        numbers = ", ".join(map(str, slices[:NAMED])) + (", ..." if len(slices) > NAMED else "")
+def unusable(sample: Sample, digests: Mapping[int, str], *, every: bool) -> Iterator[str]:
+    """Say which slices of a film cannot be read: trainings may never meet them, segmenting does.
+
+    Parameters
+    ----------
+    sample
+        Whose film.
+    digests
+        Of its slices, which tell what is damaged.
+    every
+        Whether all slices are read again: of floats that are no grey values digests tell nothing.
+    """
+    looked_at = [z for z, digest in digests.items() if every or digest == UNREADABLE]
+    bad = {z: why for z in looked_at if (why := _why_not(sample, z))}
+    if bad:
+        numbers = ", ".join(map(str, [*bad][:NAMED])) + (", ..." if len(bad) > NAMED else "")
         yield (
-            f"{sample.name}: {len(slices)} of {sample.volume.shape[0]} slices cannot be read "
+            f"{sample.name}: {len(bad)} of {sample.volume.shape[0]} slices cannot be read "
             f"({numbers}), where `segment` and `promote` stop, but for missing=skip "
-            f"(segmentation.missing=skip); {_why(sample, slices[0])}"
+            f"(segmentation.missing=skip): {next(iter(bad.values()))}"
         )
 
 
-def _why(sample: Sample, z: int) -> str:
-    """What reading a slice says."""
+def _why_not(sample: Sample, z: int) -> str:
+    """Why a slice cannot be read as grey values; nothing where it can."""
     try:
-        sample.volume.read(Box((z, 0, 0), (z + 1, *sample.volume.shape[1:])))
+        sample.volume.read_unit(Box((z, 0, 0), (z + 1, *sample.volume.shape[1:])))
     except UserError as error:
-        return f"of slice {z}: {error}"
-    return f"slice {z} can be read by now"
+        return str(error)
+    return ""
 
 
 def unlike_slices(sample: Sample) -> Iterator[str]:

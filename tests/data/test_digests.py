@@ -3,6 +3,7 @@
 import csv
 import math
 import os
+import re
 import shutil
 import time
 import zlib
@@ -145,8 +146,18 @@ def test_a_slice_that_cannot_be_read_is_told_before_anything_is_learned(film, lo
         if "cannot be read" in line
     ]
     assert said.startswith("film: 1 of 9 slices cannot be read (7), where `segment` and `promote`")
-    assert "of slice 7: " in said
     assert "slice_0007.tif" in said
+
+
+@pytest.mark.parametrize(
+    ("value", "why"), [(np.nan, "must be finite"), (1.5, r"must lie in \[0, 1\]")]
+)
+def test_floats_that_are_no_grey_values_are_told_before_anything_is_learned(film, value, why):
+    array = (GREY / 255).astype(np.float32)
+    assert "cannot be read" not in " ".join(doubts(film(array)))
+    array[7, 30, 40] = value
+    lines = " ".join(doubts(film(array)))
+    assert re.search(rf"film: 1 of 9 slices cannot be read \(7\).*{why}.*slice_0007", lines)
 
 
 @pytest.fixture
