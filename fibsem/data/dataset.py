@@ -23,7 +23,7 @@ from fibsem.data.samples import (
     check_boxes,
     left_out,
     on_material,
-    told_apart,
+    with_own_keys,
 )
 from fibsem.data.split import SPLITS, Split, SplitRecipe
 from fibsem.data.volumes import Volume, VoxelNm
@@ -239,7 +239,7 @@ def checked(dataset: Dataset) -> Dataset:
         for region in sample.regions:
             check_name(region.name, f"a mask of sample {sample.name}")
         check_boxes(sample)
-    dataset = replace(dataset, samples=tuple(map(on_material, map(told_apart, dataset.samples))))
+    dataset = replace(dataset, samples=tuple(map(on_material, map(with_own_keys, dataset.samples))))
     _check_classes(dataset)
     return dataset
 

@@ -132,7 +132,7 @@ def on_material(sample: Sample) -> Sample:
     return replace(sample, regions=regions, extent=extent)
 
 
-def told_apart(sample: Sample) -> Sample:
+def with_own_keys(sample: Sample) -> Sample:
     """The sample with regions that have one name, as a mask of several places, told apart."""
     names = Counter(region.name for region in sample.regions)
     regions = tuple(

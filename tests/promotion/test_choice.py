@@ -8,7 +8,7 @@ import pytest
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
 from fibsem.config import PostProcessingConfig
 from fibsem.data.pieces import draw_pieces
-from fibsem.data.samples import by_split, told_apart
+from fibsem.data.samples import by_split, with_own_keys
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.promotion.choice import _search, sample_of
 from fibsem.training.scoring import within
@@ -19,7 +19,7 @@ def test_pieces_are_cut_out_of_their_squares_with_a_margin(material, alike):
     """Every pixel's score says where in the volume it is; one mask may lie in several places."""
     (film,) = material().dataset.samples
     masks = [replace(one, name="solid.png") if alike else one for one in film.regions]
-    regions = by_split(told_apart(replace(film, regions=tuple(masks))))["train"]
+    regions = by_split(with_own_keys(replace(film, regions=tuple(masks))))["train"]
     shape, margin = film.volume.shape, 9
     place = np.arange(np.prod(shape[1:]), dtype=np.float32).reshape(shape[1:])
     scored = []
