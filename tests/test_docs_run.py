@@ -17,6 +17,7 @@ ELSEWHERE = {
     "study=[A,B]": "tests/promotion/test_ranking.py",
     "ensemble_of=architectures": "tests/promotion/test_mixed.py",
     "train.init=models:/fibsem@champion": "tests/training/test_start.py",
+    "train.teacher=outputs/teacher": "tests/training/test_teacher.py",
     "export=onnx": "tests/inference/model/test_onnx_form.py",
     "repoint=/home/me/fibsem": "tests/tracking/test_repointing.py",
     "view": "tests/test_view.py",

@@ -151,7 +151,8 @@ LATER = {
     "train.clip": None, "train.average": 0.0, "train.warmup": 0.0,
     "train.restart": False, "train.init": None, "train.min_steps": 0,
     "train.precision": "float32", "train.contrast_sd": 0.0, "train.noise_sd": 0.0,
-    "train.blur_px": 0.0, "train.elastic_px": 0.0,
+    "train.blur_px": 0.0, "train.elastic_px": 0.0, "train.teacher": None,
+    "train.teacher_share": 0.5,
 }  # fmt: skip
 
 

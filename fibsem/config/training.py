@@ -26,7 +26,7 @@ FALLING = 0.2
 
 #: In ``train.init``: the weights that come with the package, for a network that they fit.
 SHIPPED = "auto"
-#: Behind an address in ``train.init``: the digest of the weights that were found there.
+#: Behind an address in ``train.init`` or ``train.teacher``: the digest of what was found there.
 DIGEST = re.compile(r"#([0-9a-f]{16})$")
 
 
@@ -109,6 +109,8 @@ class TrainConfig:
     elastic_px: float = 0.0
     restart: bool = False
     init: str | None = None
+    teacher: str | None = None
+    teacher_share: float = 0.5
     val_all: bool = True
     test: bool = False
 
@@ -128,6 +130,8 @@ class TrainConfig:
         for key in ("learning_rate", "max_seconds", "clip"):
             value = getattr(self, key)
             require(f"train.{key}", value, value is None or value > 0, "positive")
+        taught = self.teacher_share
+        require("train.teacher_share", taught, 0 <= taught <= 1, "in [0, 1]")
         rare = self.rare_windows
         require("train.rare_windows", rare, rare is None or 0 <= rare < 1, "in [0, 1) or null")
 
@@ -148,6 +152,11 @@ class TrainConfig:
             raise UserError(
                 f"`train.init` must be null for model={spec.name}, which has no layers, but got "
                 f"{self.init}."
+            )
+        if self.teacher is not None and not spec.is_network:
+            raise UserError(
+                f"`train.teacher` must be null for model={spec.name}, which learns classes and no "
+                f"probabilities, but got {self.teacher}."
             )
         mode = self.mode if self.mode != "auto" else "grid" if spec.convertible else "patch"
         squares = spec.family == "squares"
@@ -191,8 +200,10 @@ class TrainConfig:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What counts of it: of weights that it begins with what they are, not where they lie."""
-        return {**asdict(self), "init": self.init and (digest_in(self.init) or self.init)}
+        """What counts of it: of other models what they are, not where they lie."""
+        others = {"init": self.init, "teacher": self.teacher}
+        digests = {key: place and (digest_in(place) or place) for key, place in others.items()}
+        return {**asdict(self), **digests}
 
     def done(self, epoch: float, seconds: float = 0.0) -> float:
         """Share of a training that is over after so many epochs and seconds, at most 1."""

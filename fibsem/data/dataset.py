@@ -274,12 +274,15 @@ def _other_parts(samples: Sequence[Sample]) -> str:
     return "" if all(sample.dense for sample in samples) else ", or other parts in column `split`"
 
 
-def check_depth(dataset: Dataset, n_z: int, recipe: SplitRecipe) -> None:
-    """Refuse a neighbourhood that reaches across the gap of a dense label stack."""
+def check_depth(dataset: Dataset, n_z: int, recipe: SplitRecipe, key: str = "nbhd") -> None:
+    """Refuse a neighbourhood that reaches across the gap of a dense label stack.
+
+    ``key`` is that of the configuration which named it.
+    """
     dense = [sample.name for sample in dataset.samples if sample.dense]
     if dense and n_z > recipe.deepest:
         raise UserError(
-            f"`nbhd` must be at most split.gap + 1 = {recipe.gap + 1} slices deep where dense "
+            f"`{key}` must be at most split.gap + 1 = {recipe.gap + 1} slices deep where dense "
             f"labels are divided by slices (sample {dense[0]}), but n_z is {n_z}; the choices are "
             f"n_z up to {recipe.deepest} or a larger split.gap."
         )

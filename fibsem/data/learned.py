@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from fibsem.data.dataset import Dataset
 from fibsem.data.digests import slice_digests
 from fibsem.data.samples import Region
+from fibsem.data.split import Split
 from fibsem.geometry import Box
 
 #: First and last + 1 row, first and last + 1 column.
@@ -42,11 +43,11 @@ def merged(some: Iterable[Learned]) -> Learned:
     return {digest: list(places) for digest, places in every.items()}
 
 
-def learned_before(dataset: Dataset, learned: Learned) -> list[Region]:
-    """Test squares of which pixels were learned."""
+def learned_before(dataset: Dataset, learned: Learned, split: Split = "test") -> list[Region]:
+    """Squares of a split of which pixels were learned."""
     if not learned:
         return []
-    tested = _digested(dataset, dataset.regions("test"))
+    tested = _digested(dataset, dataset.regions(split))
     return [
         region
         for region, digest in tested

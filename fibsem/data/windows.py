@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,9 @@ from fibsem.geometry import Box, Triple
 
 FloatArray = npt.NDArray[np.float32]
 LabelArray = npt.NDArray[np.uint8]
+HalfArray = npt.NDArray[np.float16]
+#: What a teacher gives the pixels of a region: probabilities of solid, (h, w).
+Teaching = Callable[[Region], HalfArray]
 
 
 @dataclass(frozen=True)
@@ -36,12 +39,15 @@ class LabelledWindow:
         (h, w) uint8, 0 pore, 1 solid, ``IGNORE`` elsewhere.
     halo
         Pixels of ``image`` around ``labels``, (z, y, x).
+    taught
+        Probabilities of solid that a teacher gives them, (h, w) float16; None without a teacher.
     """
 
     region: Region
     image: FloatArray
     labels: LabelArray
     halo: Triple
+    taught: HalfArray | None = None
 
     def around(self, y: int, x: int, height: int, width: int, reach: tuple[int, int]) -> FloatArray:
         """Pixels from ``reach`` before the label pixel (y, x); (height, width, n_z), a view."""
@@ -57,6 +63,7 @@ def load_windows(
     *,
     at_least: int = 1,
     spare: int | None = None,
+    teaching: Teaching | None = None,
 ) -> tuple[LabelledWindow, ...]:
     """Read the regions of a split with their surroundings.
 
@@ -73,6 +80,8 @@ def load_windows(
     spare
         None: they are grown below and to the right. Else on all sides, and by so many pixels more:
         then what is cut from a window holds a region anywhere near its middle.
+    teaching
+        What a teacher says of every region, if there is one.
 
     Notes
     -----
@@ -92,7 +101,7 @@ def load_windows(
     ```
     """
     regions = labelled_regions(dataset, split)
-    return read_windows(regions, volumes, halo, at_least=at_least, spare=spare)
+    return read_windows(regions, volumes, halo, at_least=at_least, spare=spare, teaching=teaching)
 
 
 def read_windows(
@@ -103,6 +112,7 @@ def read_windows(
     at_least: int = 1,
     spare: int | None = None,
     multiple: int = 1,
+    teaching: Teaching | None = None,
 ) -> tuple[LabelledWindow, ...]:
     """Read regions with their surroundings, those of neighbouring slices together.
 
@@ -111,7 +121,15 @@ def read_windows(
     one.
     """
     return tuple(
-        _window(region, volume, halo, at_least=at_least, spare=spare, multiple=multiple)
+        _window(
+            region,
+            volume,
+            halo,
+            at_least=at_least,
+            spare=spare,
+            multiple=multiple,
+            teaching=teaching,
+        )
         for region, volume in together(regions, volumes, halo)
     )
 
@@ -136,6 +154,7 @@ def _window(
     at_least: int,
     spare: int | None,
     multiple: int,
+    teaching: Teaching | None,
 ) -> LabelledWindow:
     sides = region.box.shape[1:]
     missing = [max(0, at_least - side) for side in sides]
@@ -148,5 +167,6 @@ def _window(
     box = Box((z, y - before[0], x - before[1]), (end, bottom + after[0], right + after[1]))
     frame = tuple(zip(before, after, strict=True))
     labels = np.pad(region.read(), frame, constant_values=IGNORE)
+    taught = np.pad(teaching(region), frame) if teaching else None
     image = np.ascontiguousarray(np.moveaxis(volume.read(box.grow(halo)), 0, -1))
-    return LabelledWindow(region, image, labels, halo)
+    return LabelledWindow(region, image, labels, halo, taught)

@@ -74,7 +74,10 @@ class Evaluation:
             "data": self.material.dataset.hash,
             "run_id": parent,
             "test_squares_learned": learned_of_test(
-                config.train.init, config.tracking.absolute_uri, self.material.dataset
+                config.train.init,
+                config.tracking.absolute_uri,
+                self.material.dataset,
+                config.train.teacher,
             ),
             **summarise(runs),
         }

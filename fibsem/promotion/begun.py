@@ -1,4 +1,4 @@
-"""What the weights that final trainings began with had seen of the test squares."""
+"""What the models that final trainings began with, or learned from, had seen of test squares."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fibsem.data.dataset import Dataset
 from fibsem.data.learned import Learned, Place, learned_before, merged
 from fibsem.promotion.setting import Promotion
 from fibsem.system.records import typed
-from fibsem.training.start import start_of
+from fibsem.training.start import origins
 
 #: A square as ``summary.json`` has it.
 Row = dict[str, Any]
@@ -19,7 +19,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Begun:
-    """Squares that the starts of some trainings had learned from.
+    """Squares that the starts and teachers of some trainings had learned from.
 
     Attributes
     ----------
@@ -58,12 +58,12 @@ def begun_with(work: Promotion, configs: Sequence[RunConfig]) -> Begun:
 
 
 def _begun(dataset: Dataset, configs: Sequence[RunConfig]) -> Begun:
-    uris = {one.train.init: one.tracking.absolute_uri for one in configs}
-    origins = [start.origin for start in map(start_of, uris, uris.values()) if start]
-    learned = merged(one.learned for one in origins if one.learned is not None)
-    counts = [0, *(one.test_squares(dataset) for one in origins)]
+    uris = {(one.train.init, one.train.teacher): one.tracking.absolute_uri for one in configs}
+    before = [one for addresses, uri in uris.items() for one in origins(*addresses, uri)]
+    learned = merged(one.learned for one in before if one.learned is not None)
+    counts = [0, *(one.test_squares(dataset) for one in before)]
     return Begun(
         {digest: tuple(places) for digest, places in learned.items()},
-        all(one.learned is not None for one in origins),
+        all(one.learned is not None for one in before),
         None if None in counts else max(count for count in counts if count is not None),
     )

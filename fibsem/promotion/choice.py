@@ -27,8 +27,8 @@ from fibsem.promotion.final import Final, segmenter_of
 from fibsem.promotion.setting import Promotion
 from fibsem.system.progress import Progress
 from fibsem.system.records import typed
+from fibsem.training.boxes import within
 from fibsem.training.material import Material
-from fibsem.training.scoring import within
 from fibsem.training.squares import SquareCounts
 
 

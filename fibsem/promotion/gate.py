@@ -14,7 +14,7 @@ from fibsem.promotion.setting import Promotion
 from fibsem.promotion.testing import Look
 from fibsem.system.identity import same_data
 from fibsem.tracking import champions
-from fibsem.training.origin import too_good
+from fibsem.training.origin import EITHER, too_good
 from fibsem.training.squares import SquareCounts
 
 
@@ -37,7 +37,7 @@ def gate(work: Promotion, run_id: str, tested: Look, learned: int | None = 0) ->
     if former is not None:
         return former
     judged = verdict(tested.rows, tested.champion, work.dataset, config)
-    if doubt := too_good(learned, len(tested.rows["challenger"])):
+    if doubt := too_good(learned, len(tested.rows["challenger"]), EITHER):
         judged = replace(judged, reason=f"{judged.reason}; {doubt}")
     now = champions.champion_version(uri)
     if now is None and tested.against is not None:

@@ -72,7 +72,7 @@ def lineage_of(work: Promotion, finals: Sequence[Final], trials: Sequence[Trial]
         sweeps=[_sweep(one, work.tracking) for one in reversed(sweeps.values())],
         trial=FromTrial(
             trial.run_id, trial.name, trial.number, trial.tree["seed"], trial.code,
-            trial.tree["train"].get("init"),
+            trial.tree["train"].get("init"), trial.tree["train"].get("teacher"),
         ),
         promotion=FromPromotion(
             finals[0].result.run_id, work.parent, [final.seed for final in finals],

@@ -161,6 +161,7 @@ class LineageReport:
             "trial": _joined(trial.name, _run(trial.run_id)),
             "trial seed": _joined(trial.seed),
             **({"begun with": trial.init} if trial.init else {}),
+            **({"taught by": trial.teacher} if trial.teacher else {}),
             **(
                 {}
                 if made.training

@@ -154,6 +154,11 @@ def learned_in(folder: Path) -> Learned | None:
     return written.audit.learned if written else None
 
 
+def voxel_nm_in(folder: Path) -> VoxelNm:
+    """Voxel size of the bundle of a folder; of None where it does not say."""
+    return known_json(folder / "bundle.json", _voxel_nm) or (None, None, None)
+
+
 def load_bundle(folder: Path, key: str = "weights") -> Bundle:
     """Read a folder that :meth:`Bundle.save` wrote; safe mode, no code of the model is run.
 
@@ -206,8 +211,13 @@ def _read(folder: Path) -> Bundle:
         offset=written.offset,
         smoothed_px=written.smoothed_px,
     )
-    z, y, x = (_length(nm) for nm in written.voxel_nm)
-    return Bundle(segmenter, (z, y, x), record["audit"], scales=written.scales)
+    return Bundle(segmenter, _voxel_nm(record), record["audit"], scales=written.scales)
+
+
+def _voxel_nm(record: object) -> VoxelNm:
+    """The voxel size that ``bundle.json`` holds."""
+    z, y, x = (_length(nm) for nm in typed(_Written, record).voxel_nm)
+    return z, y, x
 
 
 def _length(nm: object) -> float | None:

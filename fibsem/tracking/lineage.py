@@ -27,7 +27,7 @@ class FromSweep:
 
 @dataclass(frozen=True)
 class FromTrial:
-    """A trial of a sweep; ``init`` names the weights that it began with."""
+    """A trial of a sweep; ``init`` names the weights that it began with, ``teacher`` who taught."""
 
     run_id: str | None = None
     name: str | None = None
@@ -35,6 +35,7 @@ class FromTrial:
     seed: int | None = None
     code: str | None = None
     init: str | None = None
+    teacher: str | None = None
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,9 @@ class Lineage:
     def to_json(self) -> Record:
         """The record of bundles and ``summary.json``; keys that few models have, only of those."""
         record = asdict(self)
-        if self.trial.init is None:
-            del record["trial"]["init"]
+        for key in ("init", "teacher"):
+            if record["trial"][key] is None:
+                del record["trial"][key]
         if self.training is None:
             del record["training"]
         return record

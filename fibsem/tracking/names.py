@@ -12,8 +12,8 @@ SCORED = "scored"
 # Of a network and its training.
 MODEL, NBHD, PADDING = "fibsem.model", "fibsem.nbhd", "fibsem.padding"
 MODE, SEED = "fibsem.mode", "fibsem.seed"
-#: Address and digest of the weights that it began with.
-INIT = "fibsem.init"
+#: Address and digest of the weights that it began with, and of the model that it learned from.
+INIT, TEACHER = "fibsem.init", "fibsem.teacher"
 # Of what came of it.
 STATE, REASON = "fibsem.state", "fibsem.reason"
 # Of a sweep and its trials: ``SLOT`` is the place in the budget, ``ATTEMPT`` the trial's number.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,6 @@ from scipy import ndimage
 from fibsem.data.labels import IGNORE
 
 FloatArray = npt.NDArray[np.float32]
-LabelArray = npt.NDArray[np.uint8]
 
 #: Pixels between two places that are displaced independently.
 NODE_PX = 32
@@ -146,14 +146,15 @@ class Bend:
         return np.stack(slices, axis=-1)
 
     def labels(
-        self, labels: LabelArray, corner: tuple[int, int], before: int, count: int, stride: int
-    ) -> LabelArray:
+        self, labels: npt.NDArray[Any], corner: tuple[int, int], before: int, count: int,
+        stride: int,
+    ) -> npt.NDArray[Any]:  # fmt: skip
         """The labels that are seen at every ``stride``-th pixel, of what lies nearest.
 
         Parameters
         ----------
         labels
-            All of a region, (h, w).
+            All of a region, (h, w), or other values of its pixels.
         corner
             Row and column among these of the first pixel that is asked for.
         before
@@ -163,7 +164,7 @@ class Bend:
 
         Returns
         -------
-        ndarray, uint8, (count, count)
+        ndarray, (count, count)
             ``IGNORE`` for what lies outside of the region.
         """
         steps = stride * np.arange(count)
@@ -172,6 +173,6 @@ class Bend:
         x = np.rint(corner[1] + steps + self.dx[places]).astype(int)
         height, width = labels.shape
         inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
-        bent = np.full((count, count), IGNORE, np.uint8)
+        bent = np.full((count, count), IGNORE, labels.dtype)
         bent[inside] = labels[y[inside], x[inside]]
         return bent

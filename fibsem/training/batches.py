@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fibsem.data.labels import IGNORE
 from fibsem.data.sampling import Pixels, cut_patches, dihedral
-from fibsem.data.windows import LabelledWindow
+from fibsem.data.windows import HalfArray, LabelledWindow
 from fibsem.models.spec import ModelSpec
-from fibsem.training.augmentation import Augmentation
+from fibsem.training.augmentation import Augmentation, Bend
 from fibsem.training.supply import Supply
 
 FloatArray = npt.NDArray[np.float32]
@@ -34,9 +35,49 @@ class GridShape:
     size: int = 8
 
 
+@dataclass(frozen=True)
+class Shown:
+    """The pixels of a grid in a window.
+
+    Attributes
+    ----------
+    corner
+        Row and column of the first one among the labels.
+    before
+        Row and column of it in the image.
+    count, stride
+        How many there are along each side, and how far apart they are.
+    bend
+        By which the window is displaced, if any.
+    """
+
+    corner: tuple[int, int]
+    before: int
+    count: int
+    stride: int
+    bend: Bend | None
+
+    def of(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Labels of a window (h, w), or probabilities beside them, as the grid has them."""
+        if self.bend is not None:
+            return self.bend.labels(values, self.corner, self.before, self.count, self.stride)
+        extent = self.stride * (self.count - 1) + 1
+        rows, columns = (slice(at, at + extent, self.stride) for at in self.corner)
+        return values[rows, columns]
+
+
 def steps_per_epoch(samples: int, batch: int = REFERENCE_BATCH) -> int:
     """Steps that see every sample once, the last batch filled up."""
     return max(1, -(-samples // batch))
+
+
+def softened(labels: FloatArray, taught: FloatArray, share: float) -> FloatArray:
+    """Targets between labels (0 pore, 1 solid) and a teacher's probabilities of solid.
+
+    >>> softened(np.float32([0, 1]), np.float32([0.5, 0.5]), 0.5)
+    array([0.25, 0.75], dtype=float32)
+    """
+    return (1 - share) * labels + share * taught
 
 
 def patch_epoch(
@@ -47,11 +88,14 @@ def patch_epoch(
     steps: int,
     augmentation: Augmentation,
     seed: Sequence[int],
+    *,
+    teacher_share: float = 0.0,
 ) -> Iterator[Batch]:
     """Drawn pixels in a new order: (b, n_y, n_x, n_z), labels and weights (b, 1, 1, 1).
 
     Where there are more ``steps`` than they fill, all are gone over again, in other orders. The
-    last batch of a single pass is filled up from its first, so that every batch has one shape.
+    last batch of a single pass is filled up from its first, so that every batch has one shape. Of
+    labels ``teacher_share`` is what the teacher of the windows says of the pixels.
     """
     rng = np.random.default_rng(seed)
     passes = max(1, steps * batch // len(pixels))
@@ -70,8 +114,10 @@ def patch_epoch(
         if augmentation.symmetry:
             for k, turn in enumerate(rng.integers(0, 8, batch)):
                 patches[k] = dihedral(patches[k].copy(), int(turn))
-        labels = chosen.label.astype(np.float32).reshape(batch, 1, 1, 1)
-        yield augmentation.intensity(patches, rng), labels, weights
+        labels = chosen.label.astype(np.float32)
+        if teacher_share:
+            labels = softened(labels, _taught_at(windows, chosen), teacher_share)
+        yield augmentation.intensity(patches, rng), labels.reshape(batch, 1, 1, 1), weights
 
 
 def grid_epoch(
@@ -84,12 +130,14 @@ def grid_epoch(
     seed: Sequence[int],
     *,
     whole: bool = False,
+    teacher_share: float = 0.0,
 ) -> Iterator[Batch]:
     """Grids at random positions: (b, side, side, n_z), labels (b, g, g, 1), weights (b, g, g).
 
     ``side`` is n + s (g - 1) for stride s. The grid's pixels are weighted by class, and by 0 where
     nobody labelled them. Of a network on squares the side is that of the grid, rounded up to its
-    pools, unless the ``whole`` surroundings are asked for; so are labels, with weight 0.
+    pools, unless the ``whole`` surroundings are asked for; so are labels, with weight 0. Of labels
+    ``teacher_share`` is what the teacher of the windows says of the pixels.
     """
     rng = np.random.default_rng(seed)
     extent = spec.stride * (grid.size - 1) + 1
@@ -101,21 +149,40 @@ def grid_epoch(
     for _ in range(steps):
         images = np.empty((grid.windows, side, side, spec.nbhd.z), np.float32)
         labels = np.empty((grid.windows, out, out, 1), np.uint8)
+        taught = np.zeros(labels.shape, np.float32)
         places = supply.draw(grid.windows, extent, rng, spec.stride)
         for k, (number, y, x) in enumerate(places):
             window = supply.windows[number]
             turn = int(rng.integers(0, 8)) if augmentation.symmetry else 0
+            bend = augmentation.bend(side, rng) if augmentation.bends else None
+            shown = Shown((y, x), before, grid.size, spec.stride, bend)
             image = window.around(y, x, side, side, reach)
-            if augmentation.bends:
-                bend = augmentation.bend(side, rng)
-                image = bend.image(image)
-                shown = bend.labels(window.labels, (y, x), before, grid.size, spec.stride)
-            else:
-                rows, columns = (slice(at, at + extent, spec.stride) for at in (y, x))
-                shown = window.labels[rows, columns]
-            images[k] = dihedral(image, turn)
-            framed = np.full((out, out), IGNORE, np.uint8)
-            framed[inner, inner] = shown
-            labels[k] = dihedral(framed[..., None], turn)
+            images[k] = dihedral(bend.image(image) if bend else image, turn)
+            labels[k] = _framed(shown.of(window.labels), out, inner, turn, IGNORE)
+            if teacher_share:
+                taught[k] = _framed(shown.of(_taught(window)), out, inner, turn, 0)
         solid = (labels == 1).astype(np.float32)
+        if teacher_share:
+            solid = np.where(labels <= 1, softened(solid, taught, teacher_share), solid)
         yield augmentation.intensity(images, rng), solid, table[labels[..., 0]]
+
+
+def _framed(
+    values: npt.NDArray[Any], out: int, inner: slice, turn: int, beyond: int
+) -> npt.NDArray[Any]:
+    """Values of a grid turned as its image is, (out, out, 1); ``beyond`` around them."""
+    framed = np.full((out, out), beyond, values.dtype)
+    framed[inner, inner] = values
+    return dihedral(framed[..., None], turn)
+
+
+def _taught(window: LabelledWindow) -> HalfArray:
+    """What a teacher says of a window, which has one."""
+    assert window.taught is not None
+    return window.taught
+
+
+def _taught_at(windows: Sequence[LabelledWindow], pixels: Pixels) -> FloatArray:
+    """What a teacher says of some pixels."""
+    places = zip(pixels.window, pixels.y, pixels.x, strict=True)
+    return np.array([_taught(windows[k])[y, x] for k, y, x in places], np.float32)

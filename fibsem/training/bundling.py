@@ -21,7 +21,7 @@ from fibsem.tracking.lineage import DataSource, FromTrial, Lineage
 from fibsem.tracking.runs import code_version
 from fibsem.training.material import Material
 from fibsem.training.results import TrialResult
-from fibsem.training.start import start_of
+from fibsem.training.start import origins
 
 #: Label values of pore and solid where those of the dataset are not those of a picture.
 PLAIN = (0, 255)
@@ -55,9 +55,10 @@ def write_bundle(
     )  # fmt: skip
     greys = {name: greys_of(volume) for name, volume in material.volumes.items()}
     trial = FromTrial(result.run_id, config.name, None, config.seed, code_version(),
-                      config.train.init)  # fmt: skip
-    start = start_of(config.train.init, config.tracking.absolute_uri)
-    before = start.origin.learned if start else {}
+                      config.train.init, config.train.teacher)  # fmt: skip
+    uri = config.tracking.absolute_uri
+    before = [one.learned for one in origins(config.train.init, config.train.teacher, uri)]
+    learned = merged([learned_squares(dataset), *(one for one in before if one is not None)])
     lineage = Lineage(
         trial=trial,
         dataset=dataset.name,
@@ -73,6 +74,6 @@ def write_bundle(
         "lineage": lineage.to_json(),
         "greys": {name: film.histogram for name, film in greys.items()},
         "moments": {name: film.moments.to_json() for name, film in greys.items()},
-        "learned": None if before is None else merged([learned_squares(dataset), before]),
+        "learned": None if None in before else learned,
     }
     Bundle(segmenter, dataset.voxel_nm, audit, scales=scales_of(dataset)).describe(folder)

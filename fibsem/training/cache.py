@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from fibsem.data.corrected import CorrectedVolume
 from fibsem.data.pieces import Parts, Pieces
 from fibsem.data.windows import LabelledWindow
+from fibsem.training.teacher import Taught
 
 
 @dataclass
@@ -22,9 +23,12 @@ class Cache:
         By all that they follow from.
     parts
         Of the training regions.
+    taught
+        What teachers say of these, by address.
     """
 
     volumes: Mapping[str, CorrectedVolume]
     windows: dict[object, tuple[LabelledWindow, ...]] = field(default_factory=dict)
     pieces: dict[object, Pieces] = field(default_factory=dict)
     parts: Parts | None = None
+    taught: dict[str, Taught] = field(default_factory=dict)

@@ -175,7 +175,8 @@ def epoch_batches(material: Material, epoch: int) -> tuple[Batches, int]:
     Returns
     -------
     batches : callable
-        Called anew it begins anew: (inputs, labels, weights), float32, inputs (batch, y, x, z);
+        Called anew it begins anew: (inputs, labels, weights), float32, inputs (batch, y, x, z),
+        labels between 0 and 1 where a teacher has a share in them;
         with ``whole=True`` surroundings and values are as where a network is scored.
     steps : int
         Batches of the epoch.
@@ -193,7 +194,7 @@ def epoch_batches(material: Material, epoch: int) -> tuple[Batches, int]:
         settings.augment, settings.shift_sd, settings.shift_probability,
         **{name: getattr(settings, name) for name in STRENGTHS},
     )  # fmt: skip
-    steps = material.steps
+    steps, share = material.steps, settings.teacher_share if settings.teacher else 0.0
     if settings.mode == "grid":
         grid = GridShape(*material.grid)
         supply, weights = material.supply(epoch), material.pixel_weights
@@ -201,14 +202,18 @@ def epoch_batches(material: Material, epoch: int) -> tuple[Batches, int]:
         def grids(*, whole: bool = False) -> Iterator[Batch]:
             variation = augmentation.in_use if whole else augmentation
             return grid_epoch(
-                supply, config.spec, grid, steps, weights, variation, seed, whole=whole
-            )
+                supply, config.spec, grid, steps, weights, variation, seed, whole=whole,
+                teacher_share=share,
+            )  # fmt: skip
 
         return grids, steps
     windows, pixels = material.patches(epoch)
 
     def patches(*, whole: bool = False) -> Iterator[Batch]:  # which they always have
-        return patch_epoch(windows, pixels, config.spec, settings.batch, steps, augmentation, seed)
+        return patch_epoch(
+            windows, pixels, config.spec, settings.batch, steps, augmentation, seed,
+            teacher_share=share,
+        )  # fmt: skip
 
     return patches, steps
 

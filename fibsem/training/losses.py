@@ -3,6 +3,9 @@
 Cross-entropy counts pixels one by one. The terms follow what is asked of a segmentation: the
 overlap of the classes (as an earlier thesis on such images did: weighted cross-entropy + IoU), or
 the share of solid, and with it porosity (thesis, future work).
+
+Where a teacher has a share in them labels lie between 0 and 1 (:mod:`fibsem.training.teacher`). All
+losses are least where predictions are equal to them, and the usual ones for labels of 0 and 1.
 """
 
 from __future__ import annotations
@@ -48,11 +51,18 @@ class Combined(keras.losses.Loss):
 def soft_iou(solid: tf.Tensor, p: tf.Tensor, labelled: tf.Tensor) -> tf.Tensor:
     """One minus the mean over both classes of the soft IoU of the whole batch.
 
-    Intersection is sum(p y), union sum(p + y - p y): the Jaccard index for labels of 0 and 1.
+    Intersection is sum(min(p, y)), union sum(p + y) less that: for labels of 0 and 1, where the
+    least is the product, the Jaccard index; for others the Jaccard metric loss [1]_. With products,
+    p = 1 would be better for a label of 0.6 than 0.6 itself.
+
+    References
+    ----------
+    .. [1] Z. Wang, X. Ning and M. B. Blaschko, Jaccard metric losses: optimizing the Jaccard index
+       with soft labels, Advances in Neural Information Processing Systems 36 (2023).
     """
     ious = []
     for y, q in ((solid, p), (1 - solid, 1 - p)):
-        both = tf.reduce_sum(labelled * y * q)
+        both = tf.reduce_sum(labelled * tf.minimum(y, q))
         either = tf.reduce_sum(labelled * (y + q)) - both
         ious.append((both + 1e-6) / (either + 1e-6))
     return 1 - (ious[0] + ious[1]) / 2
@@ -61,12 +71,13 @@ def soft_iou(solid: tf.Tensor, p: tf.Tensor, labelled: tf.Tensor) -> tf.Tensor:
 def soft_dice(solid: tf.Tensor, p: tf.Tensor, labelled: tf.Tensor) -> tf.Tensor:
     """One minus the mean over both classes of the soft Dice coefficient of the whole batch.
 
-    Twice sum(p y) over sum(p + y), as in V-Net (Milletari, Navab and Ahmadi 2016) without squares:
-    on labels of 0 and 1 it is the F1 score.
+    Twice sum(min(p, y)) over sum(p + y): for labels of 0 and 1, where the least is the product, as
+    in V-Net (Milletari, Navab and Ahmadi 2016) without squares, on predictions of 0 and 1 the F1
+    score. For other labels it is the Dice semimetric loss (Wang et al. 2023).
     """
     scores = []
     for y, q in ((solid, p), (1 - solid, 1 - p)):
-        both = 2 * tf.reduce_sum(labelled * y * q)
+        both = 2 * tf.reduce_sum(labelled * tf.minimum(y, q))
         scores.append((both + 1e-6) / (tf.reduce_sum(labelled * (y + q)) + 1e-6))
     return 1 - (scores[0] + scores[1]) / 2
 

@@ -34,6 +34,7 @@ from fibsem.training.supply import (
     labelled_share,
     share_at_rare,
 )
+from fibsem.training.teacher import Taught, teacher_of
 
 #: Streams of random numbers of a dataset, so that one draw does not move another.
 STREAM = {"train": 1, "val": 2, "test": 3}
@@ -83,6 +84,24 @@ class Material:
     def volumes(self) -> Mapping[str, CorrectedVolume]:
         """The corrected volume of every sample."""
         return self.cache.volumes
+
+    @property
+    def taught(self) -> Taught | None:
+        """What a teacher says of the training regions, which it scores once; None without one.
+
+        It sees grey values that are corrected as it has learned them.
+        """
+        address = self.config.train.teacher
+        if address is None or not self.config.train.teacher_share:
+            return None
+        if address not in self.cache.taught:
+            teacher = teacher_of(address, self.config.tracking.absolute_uri)
+            assert teacher is not None
+            teacher.check(self.dataset, self.config.split)
+            same = teacher.recipe == self.config.preprocess
+            volumes = self.volumes if same else corrected_volumes(self.dataset, teacher.recipe)
+            self.cache.taught[address] = teacher.teach(self.dataset, volumes)
+        return self.cache.taught[address]
 
     @cached_property
     def train(self) -> tuple[LabelledWindow, ...]:
@@ -232,8 +251,9 @@ class Material:
 
     def _load(self, regions: Sequence[Region]) -> tuple[LabelledWindow, ...]:
         return read_windows(
-            regions, self.volumes, self.config.spec.halo, at_least=self._smallest, spare=self._spare
-        )
+            regions, self.volumes, self.config.spec.halo, at_least=self._smallest,
+            spare=self._spare, teaching=self.taught,
+        )  # fmt: skip
 
     @cached_property
     def rare(self) -> tuple[int | None, float]:
@@ -323,11 +343,13 @@ class Material:
 
     def _windows(self, split: Split, at_least: int = 1) -> tuple[LabelledWindow, ...]:
         halo = self.config.spec.halo
-        key = (split, halo, at_least, self._spare)
+        teaching = self.taught if split == "train" else None
+        key = (split, halo, at_least, self._spare, teaching and self.config.train.teacher)
         if key not in self.cache.windows:
             self.cache.windows[key] = load_windows(
-                self.dataset, split, self.volumes, halo, at_least=at_least, spare=self._spare
-            )
+                self.dataset, split, self.volumes, halo, at_least=at_least, spare=self._spare,
+                teaching=teaching,
+            )  # fmt: skip
         return self.cache.windows[key]
 
     def _rng(self, split: Split, *more: int) -> np.random.Generator:

@@ -1,18 +1,23 @@
-"""What the weights that a training begins with have seen of its test squares."""
+"""What the models that a training begins with, or is taught by, have seen of its test squares."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fibsem.data.dataset import Dataset
-from fibsem.data.learned import Learned, learned_before
+from fibsem.data.learned import Learned, learned_before, merged
+from fibsem.data.split import Split
 from fibsem.inference.volume.tested import FilmSquares
 from fibsem.system.identity import Identity, same_data
 from fibsem.tracking.bundle import Bundle, learned_in
 
 #: How an identity calls the grey values of a film.
 FILM = "grey values of "
+#: The models that a training knows something of, as warnings call them.
+START, TEACHER = "its start (train.init)", "its teacher (train.teacher)"
+EITHER = "its start or teacher (train.init, train.teacher)"
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,17 @@ class Origin:
             return 0
         return None
 
+    def validation_squares(self, dataset: Dataset) -> int | None:
+        """How many validation squares of a dataset were learned from; None where nobody knows.
+
+        With the same data and parts they were its own: no step was made on them.
+        """
+        if same_data(self.data, dataset.hash):
+            return 0
+        if self.learned is not None:
+            return len(learned_before(dataset, self.learned, "val"))
+        return None if self._may_show(dataset) else 0
+
     def _may_show(self, dataset: Dataset) -> bool:
         """Whether it is the same dataset by its name, or by one of its films."""
         now = {value for key, value in dataset.digests.items() if key.startswith(FILM)}
@@ -68,20 +84,33 @@ class Origin:
         )
 
 
-def too_good(learned: int | None, squares: int) -> str | None:
-    """What is said of test figures, where some of so many squares were learned from before.
+def learned_by_any(origins: Iterable[Origin], dataset: Dataset) -> int | None:
+    """Test squares that any of some models has learned from; None where nobody knows of one."""
+    some = list(origins)
+    if any(one.test_squares(dataset) is None for one in some):
+        return None
+    return len(learned_before(dataset, merged(one.learned or {} for one in some)))
+
+
+def too_good(
+    learned: int | None, squares: int, who: str = START, split: Split = "test"
+) -> str | None:
+    """What is said of figures of a split, where some of so many squares were learned from before.
 
     >>> too_good(2, 6)
     'its start (train.init) has learned from 2 of 6 test squares: figures on them are too good'
+    >>> too_good(1, 2, TEACHER, "val").partition(": ")[0]
+    'its teacher (train.teacher) has learned from 1 of 2 validation squares'
     """
+    name = "validation" if split == "val" else split
     if not squares or learned == 0:
         return None
     if learned is None:
         return (
-            "its start (train.init) was made with other labels or another split of this data: it "
-            "may have learned from test squares, and figures on them be too good"
+            f"{who} was made with other labels or another split of this data: it may have learned "
+            f"from {name} squares, and figures on them be too good"
         )
     return (
-        f"its start (train.init) has learned from {learned} of {squares} test squares: figures on "
-        "them are too good"
+        f"{who} has learned from {learned} of {squares} {name} squares: figures on them are too "
+        "good"
     )

@@ -68,7 +68,8 @@ class TrialResult:
     start
         Of ``train.init``: how many ``layers`` and ``weights`` began with it, ``of`` how many.
     test_squares_learned
-        Test squares that it had learned from; None where it may have, and nobody knows.
+        Test squares that it or its teacher had learned from; None where one may have, and nobody
+        knows.
     precision
         Of the maps in its steps, ``float32`` or ``bfloat16``; it is scored and kept in float32.
     """

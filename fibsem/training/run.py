@@ -227,6 +227,7 @@ def _take_up(job: Job, material: Material, tracking: Tracking) -> str:
         names.SEED: config.seed,
         names.DATA: material.dataset.hash,
         **({names.INIT: config.train.init} if config.train.init else {}),
+        **({names.TEACHER: config.train.teacher} if config.train.teacher else {}),
         **job.tags,
     }
     return take_up(
@@ -265,7 +266,7 @@ def _train_and_score(
         restart=trained.restart,
         start=asdict(trained.fit) if trained.fit else None,
         test_squares_learned=learned_of_test(
-            config.train.init, config.tracking.absolute_uri, material.dataset
+            config.train.init, config.tracking.absolute_uri, material.dataset, config.train.teacher
         ),
         train_seconds=trained.seconds,
         parameters=trained.parameters,

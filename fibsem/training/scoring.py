@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-import numpy as np
-
 from fibsem.analysis.metrics import (
     Confusion,
     cross_entropy,
@@ -13,19 +11,14 @@ from fibsem.analysis.metrics import (
     pooled,
     porosity_error,
 )
-from fibsem.analysis.postprocessing import FloatArray, PostProcessing, ScoredSquare
-from fibsem.data.corrected import CorrectedVolume
+from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
 from fibsem.data.labels import IGNORE
 from fibsem.data.samples import Region
 from fibsem.data.split import Split
-from fibsem.geometry import Box
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.inference.model.segmenter import Scorer
-from fibsem.system.pulse import step
+from fibsem.training.boxes import box_scores
 from fibsem.training.material import Material
-
-#: Side of what is scored at once, a multiple of every alignment: its maps take some 100 to 500 MB.
-TILE = 512
 
 
 def scored_squares(
@@ -63,35 +56,8 @@ def scored_squares(
     ```
     """
     for region in material.dataset.regions(split) if regions is None else regions:
-        volume = material.volumes[region.sample]
-        box = region.box.grow((0, margin, margin)).clip(volume.shape)
-        if scorer.needs_slice:
-            scorer.look(volume.slice(box.start[0]))
-        scores = _scores(scorer, volume, box)
-        yield region, ScoredSquare(scores, region.read(), within(region.box, box))
-
-
-def _scores(scorer: BlockScorer | Scorer, volume: CorrectedVolume, box: Box) -> FloatArray:
-    """Score a box of one slice tile by tile: a label may be as large as the slice.
-
-    Tiles begin where the pools of a network fall in the whole slice.
-    """
-    whole = box.aligned(scorer.alignment)
-    scores = np.empty(whole.shape[1:], np.float32)
-    for tile in whole.tiles((1, TILE, TILE)):
-        grey = volume.read(tile.grow(scorer.halo))
-        scores[within(tile, whole)] = scorer(np.ascontiguousarray(np.moveaxis(grey, 0, -1)))
-        step()
-    return scores[within(box, whole)]
-
-
-def within(inner: Box, outer: Box) -> tuple[slice, slice]:
-    """Where a box lies in another, (y, x)."""
-    start = [a - b for a, b in zip(inner.start, outer.start, strict=True)]
-    return (
-        slice(start[1], start[1] + inner.shape[1]),
-        slice(start[2], start[2] + inner.shape[2]),
-    )
+        scores, inner = box_scores(region.box, scorer, material.volumes[region.sample], margin)
+        yield region, ScoredSquare(scores, region.read(), inner)
 
 
 def score_all(

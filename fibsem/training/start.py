@@ -1,8 +1,7 @@
 """What a training begins with instead of random weights: those of another model, ``train.init``.
 
 By default they are those that come with the package, where it has some for the architecture
-(:mod:`fibsem.models.pretrained`). Which weights they are is settled once, when the command begins:
-an alias may move afterwards, and files may be replaced.
+(:mod:`fibsem.models.pretrained`). Which weights they are is settled once, when the command begins.
 """
 
 from __future__ import annotations
@@ -11,22 +10,19 @@ import hashlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fibsem import models
-from fibsem.config import DIGEST, SHIPPED, Configuration, RunConfig, digest_in
+from fibsem.config import DIGEST, SHIPPED, Configuration, RunConfig
 from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
-from fibsem.inference.model.segmenter import Member
 from fibsem.models.pretrained import Layers, pretrained
 from fibsem.models.spec import ModelSpec
-from fibsem.system.home import home_path
-from fibsem.system.identity import Identity
-from fibsem.tracking.bundle import REMOTE, find_bundle
 from fibsem.training.fitting import Fit, fill, layers_of
-from fibsem.training.origin import Origin, too_good
+from fibsem.training.origin import Origin, learned_by_any, too_good
+from fibsem.training.teacher import KEY as TEACHER
+from fibsem.training.teacher import pinned_teacher, teacher_of
+from fibsem.training.trained_before import read_once, trained_at, with_digest
 
 if TYPE_CHECKING:
     import keras
@@ -80,26 +76,48 @@ class Start:
         return fill(network, self.networks)
 
 
-def start_of(address: str | None, tracking_uri: str) -> Start | None:
-    """What a training begins with; None where that is random."""
-    if address is None:
-        return None
-    read = _kept if digest_in(address) else _read
-    return read(address, tracking_uri)
+@read_once
+def start_of(address: str, tracking_uri: str) -> Start:
+    """What a training begins with; None where that is random.
+
+    Refused where the digest behind an address is not that of the weights there.
+    """
+    place = DIGEST.sub("", address)
+    if place == SHIPPED:
+        networks, scaling, now, origin = pretrained(), SCALING, SHIPPED, Origin()
+    else:
+        before = trained_at(place, tracking_uri, KEY)
+        members = [member for member in before.segmenter.members if member.spec.is_network]
+        if not members:
+            raise UserError(f"`{KEY}` must be a network, but {place} has no layers.")
+        networks = tuple((member.spec, layers_of(member.model)) for member in members)
+        scaling, now, origin = before.segmenter.recipe.scaling, before.address, before.origin
+    return Start(with_digest(now, _digest(networks), address, KEY), networks, scaling, origin)
 
 
-def learned_of_test(address: str | None, tracking_uri: str, dataset: Dataset) -> int | None:
-    """Test squares that the start of a training has learned from; None where nobody knows."""
-    start = start_of(address, tracking_uri)
-    return start.origin.test_squares(dataset) if start else 0
+def origins(init: str | None, teacher: str | None, tracking_uri: str) -> list[Origin]:
+    """The data of all models that a training knows something of."""
+    models_before = start_of(init, tracking_uri), teacher_of(teacher, tracking_uri)
+    return [one.origin for one in models_before if one is not None]
+
+
+def learned_of_test(
+    init: str | None, tracking_uri: str, dataset: Dataset, teacher: str | None = None
+) -> int | None:
+    """Test squares that the start of a training, or its teacher, has learned from.
+
+    None where nobody knows.
+    """
+    return learned_by_any(origins(init, teacher, tracking_uri), dataset)
 
 
 def pinned(
     given: Configuration, *networks: RunConfig, dataset: Dataset | None = None
 ) -> Configuration:
-    """The configuration with the weights that ``train.init`` names now, and no others later.
+    """The configuration with the models that it names now, and no others later.
 
-    What they have seen of the test squares of a dataset is said.
+    They are those of ``train.init`` and of ``train.teacher``. What they have seen of the test
+    squares of a dataset is said.
 
     Parameters
     ----------
@@ -113,9 +131,13 @@ def pinned(
     Raises
     ------
     UserError
-        If they are not there, fit no layer, or expect other grey values.
+        If they are not there, fit no layer, or expect other grey values; or cannot teach.
     """
     networks = tuple(each for each in networks or (given.run,) if each.spec.is_network)
+    if networks and (named := networks[0].train.teacher) is not None:
+        uri, share = networks[0].tracking.absolute_uri, networks[0].train.teacher_share
+        taught_by = pinned_teacher(named, share, uri, dataset, networks[0].split)
+        given = given.with_values({TEACHER: taught_by})
     asking = [each for each in networks if each.train.init is not None]
     if not asking:
         return given
@@ -150,69 +172,6 @@ def pinned(
 def _fit(start: Start, spec: ModelSpec) -> Fit | None:
     own = start.of(spec.name)
     return None if own is None else own.give(models.build_for_steps(spec))
-
-
-def _read(address: str, tracking_uri: str) -> Start:
-    """The networks at an address; refused where a digest behind it is not theirs."""
-    place = DIGEST.sub("", address)
-    origin = Origin()
-    if place == SHIPPED:
-        networks, scaling, now = pretrained(), SCALING, SHIPPED
-    else:
-        members, scaling, now, origin = _members(place, tracking_uri)
-        networks = tuple((member.spec, layers_of(member.model)) for member in members)
-    digest, wanted = _digest(networks), digest_in(address)
-    if wanted not in (None, digest):
-        raise UserError(
-            f"`{KEY}` must be the weights that this was begun with, but those of {place} are "
-            f"others now ({wanted}, now {digest}); overwrite=true begins anew."
-        )
-    return Start(f"{now}#{digest}", networks, scaling, origin)
-
-
-#: Where it is known which weights they are: every trial of a sweep begins with the same ones.
-_kept = lru_cache(maxsize=2)(_read)
-
-
-#: Networks, what was done to their grey values, where they are for good, and what they have seen.
-Found = tuple[Sequence[Member], str, str, Origin]
-
-
-def _members(place: str, tracking_uri: str) -> Found:
-    folder = home_path(place)
-    trained = None if place.startswith(REMOTE) else Identity.beside(folder)
-    if trained is not None and trained.kind == "training":
-        return _of_training(folder, trained)
-    bundle = find_bundle(place, tracking_uri, KEY)
-    members = [member for member in bundle.segmenter.members if member.spec.is_network]
-    if not members:
-        raise UserError(f"`{KEY}` must be a network, but {place} has no layers.")
-    now = str(folder.resolve())
-    if place.startswith(REMOTE):
-        name, alias, _ = place.partition("@")
-        now = f"{name}/{bundle.version}" if alias else name
-    return members, bundle.segmenter.recipe.scaling, now, Origin.of_bundle(bundle)
-
-
-def _of_training(folder: Path, trained: Identity) -> Found:
-    """The network that a training has left in its folder."""
-    settings = trained.settings
-    parts = {key.removeprefix("model."): v for key, v in settings.items() if key[:6] == "model."}
-    name, padding = parts.pop("name"), parts.pop("padding")
-    record = {"name": name, "nbhd": settings["nbhd"], "padding": padding, "hyperparameters": parts}
-    spec = ModelSpec.from_json(record)
-    try:
-        model = models.load(spec, folder)
-    except Exception as error:  # damaged files raise errors of every kind
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(
-            f"`{KEY}` must be a training that has finished, but {folder} holds no network "
-            f"({reason})."
-        ) from error
-    if not spec.is_network:
-        raise UserError(f"`{KEY}` must be a network, but {folder} holds a {name}.")
-    now, origin = str(folder.resolve()), Origin.of_training(folder, trained)
-    return [Member(spec, model)], settings["preprocess.scaling"], now, origin
 
 
 def _digest(networks: Sequence[tuple[ModelSpec, Layers]]) -> str:

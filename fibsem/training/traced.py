@@ -21,7 +21,8 @@ from fibsem.training.material import Material
 OUTSIDE = frozenset({
     "share", "epochs", "patience", "learning_rate", "average", "schedule", "decay", "decay_every",
     "min_learning_rate", "warmup", "steps", "min_steps", "rare_windows", "max_seconds", "keep",
-    "validation", "augment", "shift_sd", "shift_probability", "restart", "init", "val_all", "test",
+    "validation", "augment", "shift_sd", "shift_probability", "restart", "init", "teacher",
+    "teacher_share", "val_all", "test",
     *STRENGTHS,
 })  # fmt: skip
 

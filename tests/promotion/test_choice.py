@@ -11,7 +11,7 @@ from fibsem.data.pieces import draw_pieces
 from fibsem.data.samples import by_split, with_own_keys
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.promotion.choice import _search, sample_of
-from fibsem.training.scoring import within
+from fibsem.training.boxes import within
 
 
 @pytest.mark.parametrize("alike", [False, True], ids=["own masks", "one mask"])

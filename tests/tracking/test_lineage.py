@@ -46,3 +46,6 @@ def test_what_others_read_of_a_summary_keeps_its_names():
     assert record["data_source"].keys() == {"name", "path", "phantom"}
     begun = Lineage(trial=FromTrial(init="models:/fibsem/1"))
     assert begun.to_json()["trial"]["init"] == "models:/fibsem/1"
+    taught = Lineage(trial=FromTrial(teacher="models:/fibsem/1"))
+    assert taught.to_json()["trial"].keys() == {*record["trial"], "teacher"}
+    assert Lineage.from_json(taught.to_json()).trial == taught.trial

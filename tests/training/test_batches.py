@@ -1,5 +1,7 @@
 """Batches: every pixel with its own class, whatever the augmentation, the mode and the window."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -192,3 +194,46 @@ def test_steps_on_small_squares_see_them_whole_and_what_is_around(material):
     assert len(starts) > 4
     assert material("model=unet", "train.grid=64").grid == (2, 64)
     assert material().grid == (16, 8)
+
+
+def epochs_of(form, windows, augmentation, share):
+    """Inputs, labels and weights of an epoch, of which a teacher has a share."""
+    if form == "patch":
+        return patch_epoch(windows, PIXELS, SPEC, 64, 2, augmentation, (0,), teacher_share=share)
+    spec, size = (
+        (SPEC, 8) if form == "grid" else (resolve("unet", Nbhd(1, 33, 33), "valid", {}), 27)
+    )
+    images = [np.pad(w.labels.astype(np.float32), spec.halo[1])[..., None] for w in windows]
+    grown = [
+        replace(w, image=image, halo=spec.halo) for w, image in zip(windows, images, strict=True)
+    ]
+    return grid_epoch(
+        Supply.evenly(grown), spec, GridShape(4, size), 3, (1.0, 2.0), augmentation, (0,),
+        teacher_share=share,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["patch", "grid", "unet"])
+@pytest.mark.parametrize("augmentation", [EIGHTFOLD, Augmentation(elastic_px=4.0)])
+def test_a_teacher_is_turned_and_bent_as_labels_are(form, augmentation):
+    """One who says the labels themselves teaches these, one who says the opposite the opposite."""
+    rest = [replace(w, labels=np.where(np.eye(96), IGNORE, w.labels).astype("u1")) for w in WINDOWS]
+    plain = list(epochs_of(form, rest, augmentation, 0.0))
+    says = [w.labels.astype(np.float16) for w in WINDOWS]
+    right = [replace(w, taught=own) for w, own in zip(rest, says, strict=True)]
+    wrong = [replace(w, taught=1 - own) for w, own in zip(rest, says, strict=True)]
+    for windows, share in ((right, 1.0), (right, 0.25), (wrong, 0.25), (wrong, 1.0)):
+        for one, other in zip(plain, epochs_of(form, windows, augmentation, share), strict=True):
+            (images, labels, weights), (theirs, targets, same) = one, other
+            assert targets.dtype == np.float32
+            np.testing.assert_array_equal(images, theirs)
+            np.testing.assert_array_equal(weights, same)
+            expected = labels if windows is right else labels + share * (1 - 2 * labels)
+            here = weights[..., None] > 0
+            np.testing.assert_array_equal(targets[here], expected[here])
+            assert (targets[~here] == 0).all()
+
+
+def test_a_share_without_a_teacher_is_no_training_on_labels():
+    with pytest.raises(AssertionError):
+        next(iter(epochs_of("grid", WINDOWS, EIGHTFOLD, 0.5)))

@@ -39,6 +39,63 @@ def test_soft_dice_of_hard_predictions_is_one_minus_the_mean_f1_score(seed):
     )
 
 
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000))
+def test_of_labels_of_zero_and_one_the_least_of_two_is_their_product(seed):
+    """To the last bit, as in earlier trainings, and so are gradients but for the order of sums."""
+    solid, p, known = maps(seed)
+    known = tf.cast(known, tf.float32)
+    for term, by_products in ((soft_iou, product_iou), (soft_dice, product_dice)):
+        q = tf.constant(p)
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(q)
+            one, other = term(solid, q, known), by_products(solid, q, known)
+        assert float(one) == float(other)
+        np.testing.assert_allclose(tape.gradient(one, q), tape.gradient(other, q), rtol=1e-5)
+
+
+def product_iou(solid, p, labelled):
+    ious = []
+    for y, q in ((solid, p), (1 - solid, 1 - p)):
+        both = tf.reduce_sum(labelled * y * q)
+        ious.append((both + 1e-6) / (tf.reduce_sum(labelled * (y + q)) - both + 1e-6))
+    return 1 - (ious[0] + ious[1]) / 2
+
+
+def product_dice(solid, p, labelled):
+    scores = []
+    for y, q in ((solid, p), (1 - solid, 1 - p)):
+        both = 2 * tf.reduce_sum(labelled * y * q)
+        scores.append((both + 1e-6) / (tf.reduce_sum(labelled * (y + q)) + 1e-6))
+    return 1 - (scores[0] + scores[1]) / 2
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000))
+def test_nothing_is_better_than_the_probabilities_of_a_teacher(seed):
+    """What is surer than these, or less sure, costs; the usual product of both would reward it."""
+    _, taught, _ = maps(seed)
+    known = tf.ones(taught.shape)
+    surer = np.clip(taught + 0.1 * np.sign(taught - 0.5), 0, 1)
+    for term in (soft_iou, soft_dice):
+        tried = taught, surer, np.full_like(taught, 0.5)
+        least, sure, unsure = (float(term(taught, p, known)) for p in tried)
+        assert least == pytest.approx(0, abs=1e-5)
+        assert min(sure, unsure) > 0.01
+    assert float(product_iou(taught, surer, known)) < float(product_iou(taught, taught, known))
+
+
+@pytest.mark.parametrize("name", ["bce", "bce_dice", "bce_iou"])
+def test_a_step_towards_a_teacher_makes_every_loss_smaller(name):
+    _, taught, _ = maps(3)
+    loss, weights = make_loss(name, 1.0), np.ones(taught.shape, "f4")
+    far, near, there = (
+        float(loss(taught[..., None], (taught + k * (0.5 - taught))[..., None], weights))
+        for k in (1.0, 0.5, 0.0)
+    )
+    assert far > near > there
+
+
 def test_a_class_that_nobody_has_is_right():
     """Neither labelled nor predicted: 0 of 0 pixels."""
     solid, known = tf.ones((3, 5, 5)), tf.ones((3, 5, 5))

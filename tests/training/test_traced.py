@@ -42,6 +42,7 @@ def test_the_next_training_learns_what_it_would_alone(material, monkeypatch):
 @pytest.mark.parametrize(
     ("override", "same"),
     [("seed=5", True), ("train.epochs=7", True), ("train.augment=false", True),
+     ("train.teacher=models:/fibsem/1", True), ("train.teacher_share=1", True),
      ("model.filters=5", False), ("nbhd=13x13x3", False), ("train.optimizer=adam", False),
      ("train.momentum=0.5", False), ("train.clip=2", False), ("train.loss=bce_iou", False),
      ("train.weight_decay=0.1", False), ("train.grid=4", False), ("train.mode=patch", False)],

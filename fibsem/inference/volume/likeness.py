@@ -68,11 +68,10 @@ def size_warnings(film: VoxelNm, models: Sequence[TrainedOn]) -> Iterator[str]:
             f"{', '.join(taken)}; voxel_nm=[z,y,x] states it"
         )
     for size in dict.fromkeys(model.voxel_nm for model in models):
-        pairs = [(a, b) for a, b in zip(film, size, strict=True) if a and b]
-        if any(abs(a / b - 1) > SAME_SIZE for a, b in pairs):
+        if differs(film, size):
             yield (
-                f"the voxels of the volume are {_size(film)} nm (z, y, x), those of the training "
-                f"were {_size(size)}: a network has learnt sizes in pixels"
+                f"the voxels of the volume are {in_words(film)} nm (z, y, x), those of the "
+                f"training were {in_words(size)}: a network has learnt sizes in pixels"
             )
 
 
@@ -85,6 +84,16 @@ def overruled(given: VoxelNm, files: VoxelNm) -> Iterator[str]:
     for axis in differing(given, files):
         k = "zyx".index(axis)
         yield f"the files state {files[k]:g} nm along {axis}, but `voxel_nm` says {given[k]:g} nm"
+
+
+def differs(one: VoxelNm, other: VoxelNm) -> bool:
+    """Whether voxels have another size along an axis on which both are told.
+
+    >>> differs((50.0, 10.0, 10.0), (None, 10.2, 10.2)), differs((50.0, 10.0, 10.0), (25.0, 10, 10))
+    (False, True)
+    """
+    pairs = [(a, b) for a, b in zip(one, other, strict=True) if a and b]
+    return any(abs(a / b - 1) > SAME_SIZE for a, b in pairs)
 
 
 def grey_distance(own: Histogram, trained_on: Sequence[Sequence[Histogram]]) -> float:
@@ -125,10 +134,10 @@ def scale_warnings(
         )
 
 
-def _size(voxel_nm: VoxelNm) -> str:
+def in_words(voxel_nm: VoxelNm) -> str:
     """A voxel as people write it.
 
-    >>> _size((50.0, None, 10.0))
+    >>> in_words((50.0, None, 10.0))
     '50 x ? x 10'
     """
     return " x ".join("?" if nm is None else f"{nm:g}" for nm in voxel_nm)

@@ -1,0 +1,56 @@
+"""Scores of a box of a slice, with what is around it, whatever its size."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fibsem.analysis.postprocessing import FloatArray
+from fibsem.data.corrected import CorrectedVolume
+from fibsem.geometry import Box
+from fibsem.inference.model.predict import BlockScorer
+from fibsem.inference.model.segmenter import Scorer
+from fibsem.system.pulse import step
+
+#: Side of what is scored at once, a multiple of every alignment: its maps take some 100 to 500 MB.
+TILE = 512
+
+
+def box_scores(
+    inner: Box, scorer: BlockScorer | Scorer, volume: CorrectedVolume, margin: int = 0
+) -> tuple[FloatArray, tuple[slice, slice]]:
+    """Score a box of one slice with ``margin`` pixels around, as far as the volume goes.
+
+    Returns
+    -------
+    scores : ndarray, float32
+        Probabilities of solid, (h + margins, w + margins).
+    inner : tuple of slice
+        Where the box lies in them, (y, x).
+    """
+    box = inner.grow((0, margin, margin)).clip(volume.shape)
+    if scorer.needs_slice:
+        scorer.look(volume.slice(box.start[0]))
+    return _scores(scorer, volume, box), within(inner, box)
+
+
+def _scores(scorer: BlockScorer | Scorer, volume: CorrectedVolume, box: Box) -> FloatArray:
+    """Score a box of one slice tile by tile: a label may be as large as the slice.
+
+    Tiles begin where the pools of a network fall in the whole slice.
+    """
+    whole = box.aligned(scorer.alignment)
+    scores = np.empty(whole.shape[1:], np.float32)
+    for tile in whole.tiles((1, TILE, TILE)):
+        grey = volume.read(tile.grow(scorer.halo))
+        scores[within(tile, whole)] = scorer(np.ascontiguousarray(np.moveaxis(grey, 0, -1)))
+        step()
+    return scores[within(box, whole)]
+
+
+def within(inner: Box, outer: Box) -> tuple[slice, slice]:
+    """Where a box lies in another, (y, x)."""
+    start = [a - b for a, b in zip(inner.start, outer.start, strict=True)]
+    return (
+        slice(start[1], start[1] + inner.shape[1]),
+        slice(start[2], start[2] + inner.shape[2]),
+    )
