@@ -11,6 +11,7 @@ import re
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from fibsem.config.epochs import EpochLength
 from fibsem.config.reading import require
 from fibsem.errors import UserError
 from fibsem.models.spec import ModelSpec
@@ -204,6 +205,12 @@ class TrainConfig:
         others = {"init": self.init, "teacher": self.teacher}
         digests = {key: place and (digest_in(place) or place) for key, place in others.items()}
         return {**asdict(self), **digests}
+
+    @property
+    def epoch_length(self) -> EpochLength:
+        """What says how many steps an epoch has."""
+        batch = self.batch if self.mode == "patch" else None
+        return EpochLength(self.share, self.steps, self.min_steps, batch)
 
     def done(self, epoch: float, seconds: float = 0.0) -> float:
         """Share of a training that is over after so many epochs and seconds, at most 1."""

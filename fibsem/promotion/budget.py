@@ -28,7 +28,6 @@ from fibsem.inference.model.views import SYMMETRIES
 from fibsem.promotion.trials import Trial
 from fibsem.system.files import read_json
 from fibsem.training.budgeting import plan_trainings
-from fibsem.training.epochs import steps_of
 from fibsem.training.estimate import duration
 from fibsem.training.instead import FEWEST_STEPS, LONG_S
 from fibsem.training.material import Material
@@ -137,7 +136,7 @@ def _longer(before: TrainConfig, final: TrainConfig, dataset: Dataset) -> float:
     given, labelled = before.steps and final.steps, 0
     if not given:
         labelled = sum(dataset.pixels("train"))
-    return steps_of(final, labelled) / steps_of(before, labelled)
+    return final.epoch_length.steps_of(labelled) / before.epoch_length.steps_of(labelled)
 
 
 def slowest_network(epoch_s: Sequence[float], finals: Sequence[RunConfig]) -> int | None:

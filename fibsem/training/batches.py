@@ -23,9 +23,6 @@ from fibsem.training.supply import Supply
 FloatArray = npt.NDArray[np.float32]
 Batch = tuple[FloatArray, FloatArray, FloatArray]
 
-#: Patches a step in patch mode from which the length of an epoch in grid mode is taken.
-REFERENCE_BATCH = 128
-
 
 @dataclass(frozen=True)
 class GridShape:
@@ -64,11 +61,6 @@ class Shown:
         extent = self.stride * (self.count - 1) + 1
         rows, columns = (slice(at, at + extent, self.stride) for at in self.corner)
         return values[rows, columns]
-
-
-def steps_per_epoch(samples: int, batch: int = REFERENCE_BATCH) -> int:
-    """Steps that see every sample once, the last batch filled up."""
-    return max(1, -(-samples // batch))
 
 
 def softened(labels: FloatArray, taught: FloatArray, share: float) -> FloatArray:

@@ -137,7 +137,10 @@ def look_at(
     reaches = [(config.spec.reach, config.split) for config in configs]
     learned = (_as_learned(sample, gradients, reaches) for sample in dataset.samples)
     doubted = doubts(dataset, look_through=LOOKED_THROUGH)
-    for said in chain(scarce(dataset), heavy(dataset, configs), *learned, doubted):
+    trains = [config.train for config in configs if config.spec.is_network]
+    undrawn = any(train.mode == "grid" and train.rare_windows == 0 for train in trains)
+    weights = heavy(dataset) if undrawn else ()
+    for said in chain(scarce(dataset), weights, *learned, doubted):
         print(f"warning: {said}", file=sys.stderr)
 
 
@@ -154,11 +157,8 @@ def scarce(dataset: Dataset) -> Iterator[str]:
                 )
 
 
-def heavy(dataset: Dataset, configs: Sequence[RunConfig]) -> Iterator[str]:
+def heavy(dataset: Dataset) -> Iterator[str]:
     """Say which class is so rare that its pixels are heavy, where no windows are drawn for it."""
-    trains = [config.train for config in configs if config.spec.is_network]
-    if not any(train.mode == "grid" and train.rare_windows == 0 for train in trains):
-        return
     counts = dataset.pixels("train")
     for name, count in zip(CLASSES, counts, strict=True):
         if count and (weight := sum(counts) / (2 * count)) > HEAVIEST:

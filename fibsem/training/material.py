@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from fibsem.config import RunConfig
+from fibsem.config.epochs import STUDY
 from fibsem.data.corrected import CorrectedVolume
 from fibsem.data.dataset import Dataset, check_depth
 from fibsem.data.labels import IGNORE
@@ -23,7 +24,6 @@ from fibsem.training.cache import Cache
 from fibsem.training.changing import PLACES, Changing, by_size
 from fibsem.training.datasets import corrected_volumes
 from fibsem.training.drawn import drawn_pixels
-from fibsem.training.epochs import STUDY, pixels_of, steps_of
 from fibsem.training.supply import (
     FOR_RARE,
     MOST_BYTES,
@@ -188,14 +188,14 @@ class Material:
 
     @cached_property
     def steps(self) -> int:
-        """Steps of an epoch; see :func:`fibsem.training.epochs.steps_of`."""
-        settings = self.config.train  # labels are not read for a number that is given
-        return settings.steps or steps_of(settings, int(self.training_parts.counts.sum()))
+        """Steps of an epoch; see :class:`fibsem.config.epochs.EpochLength`."""
+        length = self.config.train.epoch_length  # labels are not read for a number that is given
+        return length.steps or length.steps_of(int(self.training_parts.counts.sum()))
 
     @cached_property
     def training_size(self) -> int:
-        """Pixels an epoch of patch mode sees; see :func:`fibsem.training.epochs.pixels_of`."""
-        return pixels_of(self.config.train, int(self.training_parts.counts.sum()))
+        """Pixels an epoch of patch mode sees; see :class:`fibsem.config.epochs.EpochLength`."""
+        return self.config.train.epoch_length.pixels_of(int(self.training_parts.counts.sum()))
 
     @property
     def training_parts(self) -> Parts:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fibsem.config.epochs import steps_per_epoch
 from fibsem.data.labels import IGNORE
 from fibsem.data.samples import Region
 from fibsem.data.sampling import balanced_pixels
@@ -12,7 +13,7 @@ from fibsem.data.windows import LabelledWindow
 from fibsem.geometry import Box, Nbhd
 from fibsem.models.spec import resolve
 from fibsem.training.augmentation import Augmentation
-from fibsem.training.batches import GridShape, grid_epoch, patch_epoch, steps_per_epoch
+from fibsem.training.batches import GridShape, grid_epoch, patch_epoch
 from fibsem.training.fit import epoch_batches
 from fibsem.training.supply import Supply
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from fibsem.config import TrainConfig
+from fibsem.config.epochs import steps_per_epoch
 from fibsem.errors import UserError
 from fibsem.training import fit
-from fibsem.training.batches import steps_per_epoch
 from fibsem.training.fit import train
 from fibsem.training.health import DivergedError
 from fibsem.training.learner import compiled_for_steps

@@ -7,11 +7,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from fibsem.config.epochs import steps_per_epoch
 from fibsem.data.samples import Region
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.training import material as materials
-from fibsem.training.batches import steps_per_epoch
 from fibsem.training.fit import epoch_batches
 from fibsem.training.losses import make_loss
 
