@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from scipy.special import stdtrit
 
 from fibsem.system.identity import same_data
 from tests.fixtures.make_old_work import ROOT, digest, read_labels, relocate, unpack
@@ -81,6 +82,13 @@ def runs(folder, *ids):
 
     client = mlflow.MlflowClient(f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}")
     return [client.get_run(run_id) for run_id in ids]
+
+
+def by_students_t(old, squares):
+    """The interval of a porosity whose half was 1.96 standard errors, however few squares."""
+    low, high = old["porosity_low"], old["porosity_high"]
+    middle, half = (low + high) / 2, stdtrit(squares - 1, 0.975) / 1.96 * (high - low) / 2
+    return {"porosity_low": middle - half, "porosity_high": middle + half}
 
 
 def assert_labels(found, expected):
@@ -211,6 +219,7 @@ def test_a_promotion_that_is_finished_registers_nothing_anew(old_work):
     for key in ("version", "run_id", "parent_run_id", "winner", "postprocessing"):
         assert summary[key] == OLD["promote"][key]
     old = OLD["promote"]["test_all"]
+    old |= by_students_t(old, squares=6)
     assert {key: summary["test_all"][key] for key in old} == pytest.approx(old)
 
     import mlflow
