@@ -85,20 +85,20 @@ def one_line(error: BaseException) -> str | None:
         return str(error)
     kinds = {kind.__name__ for one in causes(error) for kind in type(one).__mro__}
     if kinds & {"MemoryError", "ResourceExhaustedError"}:
-        return f"memory ran out ({_first_line(error) or 'an allocation failed'})."
+        return f"memory ran out ({_said(error) or 'an allocation failed'})."
     if (said := device_failure(error)) is not None:
         return f"the accelerator must work, but says: {said}"
     for one in causes(error):
         if isinstance(one, UnicodeError):
-            return f"a text must have the encoding that is meant for it, but: {_first_line(one)}."
+            return f"a text must have the encoding that is meant for it, but: {_said(one)}."
         if isinstance(one, OSError):
             return _refused(one)
         if of_a_place(one):
-            return f"the place of the artifacts must answer, but says: {_first_line(one)}"
+            return f"the place of the artifacts must answer, but says: {_said(one)}"
         if DRIVERS in {kind.__name__ for kind in type(one).__mro__}:
-            return f"a database must answer, but says: {_first_line(getattr(one, 'orig', one))}"
+            return f"a database must answer, but says: {_said(getattr(one, 'orig', one))}"
     if getattr(error, "error_code", None) in STORES:
-        return f"the MLflow store must answer, but says: {_first_line(error)}"
+        return f"the MLflow store must answer, but says: {_said(error)}"
     return None
 
 
@@ -139,12 +139,23 @@ def device_failure(error: BaseException) -> str | None:
 def _refused(error: OSError) -> str:
     """What the system refused, of which file, and what helps."""
     if error.errno is None or error.strerror is None:
-        return f"the system must do its part, but: {_first_line(error) or type(error).__name__}"
+        return f"the system must do its part, but: {first_line(error)}"
     of = error.filename if error.filename2 is None else f"{error.filename}, {error.filename2}"
     where = f"{of} must be usable" if of is not None else "the system must do its part"
     helps = f"; {HELP[error.errno]}" if error.errno in HELP else ""
     return f"{where}, but: {error.strerror}{helps}."
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    r"""The first line of an error, or its kind where it says nothing, to be told within another.
+
+    Examples
+    --------
+    >>> first_line(ValueError("no network\nin file 3")), first_line(KeyError())
+    ('no network', 'KeyError')
+    """
+    return _said(error) or type(error).__name__
+
+
+def _said(error: BaseException) -> str:
     return next((line.strip() for line in str(error).splitlines() if line.strip()), "")

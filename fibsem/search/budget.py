@@ -58,8 +58,10 @@ def plan_sweep(
         When the command began, by ``time.perf_counter``.
     """
     search, data = given.search, material.dataset.hash
-    rounds, some = to_be_timed(space, search.seed, search.workers, budget_s, search.sampler)
-    configs = [given.with_values(point).run for point in some]
+    begun = first(space, search.seed, search.sampler)
+    runs = [given.with_values(point).run for point in begun]
+    rounds, some = to_be_timed(space.architectures, len(begun), search.workers, budget_s)
+    configs = [runs[k] for k in some]
     if search.workers == 1:
         probes = [probe(material.for_config(one), budget_s / rounds) for one in configs]
     else:
@@ -71,10 +73,9 @@ def plan_sweep(
             for k in range(0, len(readings), search.workers)
             for one in probe_at_once(readings[k : k + search.workers], budget_s / rounds)
         ]
-    timed = [Sized.of(one.spec) for one in configs]
-    begun = first(space, search.seed, search.sampler)
-    networks = [Sized.of(given.with_values(point).run.spec) for point in begun]
-    like, spent_s = average(probes, timed, networks), time.perf_counter() - began
+    networks = [Sized.of(one.spec) for one in runs]
+    like = average(probes, [networks[k] for k in some], networks)
+    spent_s = time.perf_counter() - began
     by = search.objectives[0]
     halve = search.can_halve and of_epochs(by, estimates_all=given.estimates_all)
     if search.sampler == "hyperband":
@@ -92,21 +93,20 @@ def plan_sweep(
     return replace(plan, disk_mib=mib)
 
 
-def to_be_timed(
-    space: Space, seed: int, workers: int, budget_s: float, sampler: str
-) -> tuple[int, list[Values]]:
-    """Networks of a space that are timed, so many at once as there are workers, and how often."""
-    count = max(space.architectures, min(MOST_PROBES, int(budget_s // PROBE_EVERY_S)))
-    points = space.plan(seed, enumerate_cells=sampler == "enumerated")
-    some = list(islice(points, -(-count // workers) * workers))
-    rounds = -(-len(some) // workers)
-    return rounds, list(islice(cycle(some), rounds * workers))
-
-
 def first(space: Space, seed: int, sampler: str) -> list[Values]:
     """Points with which a sweep begins, whose operations are counted."""
     points = space.plan(seed, enumerate_cells=sampler == "enumerated")
     return list(islice(points, COUNTED))
+
+
+def to_be_timed(
+    architectures: int, points: int, workers: int, budget_s: float
+) -> tuple[int, list[int]]:
+    """Which of so many points are timed, as many at once as there are workers, and how often."""
+    count = max(architectures, min(MOST_PROBES, int(budget_s // PROBE_EVERY_S)))
+    some = range(min(points, -(-count // workers) * workers))
+    rounds = -(-len(some) // workers)
+    return rounds, list(islice(cycle(some), rounds * workers))
 
 
 def disk_mib(

@@ -13,7 +13,7 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from fibsem.errors import LostError, OutageError, UserError
+from fibsem.errors import LostError, OutageError, UserError, first_line
 from fibsem.search.journal import Journal
 from fibsem.system.addresses import as_url, database_file, hidden, is_address
 from fibsem.system.home import home_path
@@ -53,7 +53,7 @@ def open_storage(url: str | None, folder: Path) -> BaseStorage:
     except Exception as error:  # the drivers have no common class
         raise UserError(
             "`search.storage` must be sqlite:///PATH, journal:PATH or postgresql://..., reachable "
-            f"from here, but {hidden(address)} answers: {_first_line(error)}"
+            f"from here, but {hidden(address)} answers: {first_line(error)}"
             + ("" if url else "; overwrite=true begins the sweep anew.")
         ) from error
 
@@ -129,7 +129,7 @@ def answered(url: str | None) -> Iterator[None]:
         place = hidden(url) if url else "study.db"
         cause = error.__cause__ or error
         raise OutageError(
-            f"`search.storage` must answer, but {place} does not: {_first_line(cause)}"
+            f"`search.storage` must answer, but {place} does not: {first_line(cause)}"
         ) from error
 
 
@@ -165,8 +165,3 @@ def delete_study(name: str, url: str, folder: Path) -> None:
 def elected(name: str) -> str:
     """The study whose creation says which process opens the parent run."""
     return f"{name} (elected)"
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0] if text else type(error).__name__

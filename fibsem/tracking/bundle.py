@@ -25,7 +25,7 @@ from fibsem.data.preprocessing import Recipe
 from fibsem.data.scale import Scale, WrittenScale
 from fibsem.data.volumes import VoxelNm
 from fibsem.data.volumes.lengths import finite
-from fibsem.errors import UserError
+from fibsem.errors import UserError, first_line
 from fibsem.inference.model.segmenter import Member, Segmenter
 from fibsem.inference.volume.likeness import TrainedOn
 from fibsem.inference.volume.tested import FilmSquares
@@ -186,10 +186,9 @@ def load_bundle(folder: Path, key: str = "weights") -> Bundle:
     except MemoryError:  # says nothing of the files
         raise
     except Exception as error:  # damaged files raise errors of every kind
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(
             f"`{key}` must be a folder with bundle.json and the weights of a model, but "
-            f"{folder} is not one: {reason}"
+            f"{folder} is not one: {first_line(error)}"
         ) from error
 
 

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.config import defaults_of
+from fibsem.errors import first_line
 from fibsem.system.files import replace_file
 from fibsem.system.identity import Identity
 from fibsem.training.learner import Learner, Weights, learned_state
@@ -74,8 +75,10 @@ def restore(learner: Learner, state: TrainingState, path: Path, identity: Identi
     try:
         record, read, best = _read(path, _variables(learner), len(learner.scored.weights))
     except DAMAGE as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        print(f"warning: {path} is damaged ({reason}); begun from the start", file=sys.stderr)
+        print(
+            f"warning: {path} is damaged ({first_line(error)}); begun from the start",
+            file=sys.stderr,
+        )
         return
     if "identity" in record:  # versions before wrote none
         identity.check(

@@ -16,7 +16,7 @@ from pathlib import Path
 from fibsem import models
 from fibsem.config import Configuration, RunConfig, Tree
 from fibsem.data.dataset import Dataset
-from fibsem.errors import UserError
+from fibsem.errors import UserError, first_line
 from fibsem.inference.model.cost import predicted_seconds_per_gigapixel, seconds_per_gigapixel
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models.spec import ModelSpec
@@ -172,9 +172,8 @@ def _has_model(folder: Path, spec: ModelSpec) -> bool:
     try:
         models.load(spec, folder)
     except Exception as error:  # damaged files raise errors of every kind
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
         print(
-            f"warning: the network in {folder} is damaged ({reason}); it is made again",
+            f"warning: the network in {folder} is damaged ({first_line(error)}); it is made again",
             file=sys.stderr,
         )
         return False

@@ -17,7 +17,7 @@ from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import DIGEST, digest_in
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.volumes import VoxelNm
-from fibsem.errors import UserError
+from fibsem.errors import UserError, first_line
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.models.spec import ModelSpec
 from fibsem.system.home import home_path
@@ -45,7 +45,7 @@ class TrainedBefore:
     segmenter: Segmenter
     address: str
     origin: Origin
-    voxel_nm: VoxelNm = (None, None, None)
+    voxel_nm: VoxelNm
 
 
 def read_once(read: Callable[[str, str], T]) -> Callable[[str | None, str], T | None]:
@@ -103,10 +103,9 @@ def _of_training(folder: Path, trained: Identity, key: str) -> TrainedBefore:
     try:
         model = models.load(spec, folder)
     except Exception as error:  # damaged files raise errors of every kind
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(
             f"`{key}` must be a training that has finished, but {folder} holds no network "
-            f"({reason})."
+            f"({first_line(error)})."
         ) from error
     recipe = Recipe(settings["preprocess.gradient"], settings["preprocess.scaling"])
     return TrainedBefore(

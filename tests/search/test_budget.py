@@ -245,8 +245,12 @@ def test_a_budget_is_planned_over_any_networks(material, monkeypatch, network):
 def test_as_many_networks_are_timed_at_once_as_there_are_workers(workers, budget_s, count):
     space = read_space(compose("sweep", ["model=auto", "nbhd=11x11x3"]))
     assert space.architectures == 2
-    rounds, some = to_be_timed(space, 0, workers, budget_s, "enumerated")
-    assert (rounds, len(some)) == (count // workers, count)
+    rounds, some = to_be_timed(space.architectures, 16, workers, budget_s)
+    assert (rounds, some) == (count // workers, list(range(count)))
+
+
+def test_where_there_are_fewer_points_than_workers_some_are_timed_twice():
+    assert to_be_timed(1, 2, 3, 60) == (1, [0, 1, 0])
 
 
 @pytest.mark.slow

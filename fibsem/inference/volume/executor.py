@@ -28,7 +28,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from fibsem.data.volumes import Manner, VoxelNm, reopen
-from fibsem.errors import UserError
+from fibsem.errors import UserError, first_line
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import ANEW, Options
 from fibsem.inference.volume.entries import SliceRecord
@@ -303,8 +303,7 @@ def _dask(address: str) -> Iterator[Executor]:
 
 
 def _no_cluster(address: str, error: BaseException) -> UserError:
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
     return UserError(
         f"`scheduler` must be a Dask scheduler with workers that live, but {address} is not "
-        f"({reason}); the same command goes on."
+        f"({first_line(error)}); the same command goes on."
     )
