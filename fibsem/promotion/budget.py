@@ -39,7 +39,7 @@ from fibsem.training.results import TrialResult
 SIDE = 128
 #: Seconds of what is done once behind the scores (figures, tables, a bundle and its version) and
 #: for each volume (a look for what is no material, certificate, tracing, previews), and what a
-#: pixel of a volume takes, written, against one of a network. Measured with promotions of the demo.
+#: pixel of a volume takes, written, against one of a network, as in a promotion of the demo.
 PUBLISHED_S, OPENED_S, WRITTEN = 6.0, 3.0, 1.3
 
 

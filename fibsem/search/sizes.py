@@ -20,8 +20,7 @@ from fibsem.training.probing import Probe
 
 #: A step of a network with x times the operations takes x to this power times as long: batches,
 #: small maps and the optimiser grow less. Measured with 154 trainings of 2dcnn at 33x33x3 on two
-#: films: 0.33 and 0.34, within 15 % (one standard deviation); two networks of a sweep that were
-#: timed alone had it planned a third too short.
+#: films (``experiments/budgets/sizes.py``): 0.32 and 0.34, within 15 % (one standard deviation).
 GROWTH = 0.33
 
 
