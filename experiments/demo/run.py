@@ -57,8 +57,9 @@ def main() -> None:
         shares = f"{100 * truth[name]['porosity']:7.2f} {100 * film['porosity']:7.2f}"
         print(f"{name:9}{shares}   {volumes[name].corrected}")
     picture = draw("HPC30", 12)
+    begun = sum(sweep["trials"][state] for state in ("complete", "pruned"))  # some go no further
     print(
-        f"\nBest of {sweep['trials']['complete']} trials: {sweep['best']['params']}\n"
+        f"\nBest of {begun} trials: {sweep['best']['params']}\n"
         f"Test mIoU on every labelled pixel: {promoted['test_all']['miou']:.3f}\n"
         f"Took {time.perf_counter() - started:.0f} s. Where things are:\n"
         f"  {OUT}/inspect           tables and figures of the data\n"
