@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,13 @@ from fibsem.reporting.results import FinishedCommand, Record, Results
 from fibsem.system.file_names import visible
 from fibsem.system.files import known_json
 from fibsem.system.records import typed
-from fibsem.system.summaries import trial_rows
+from fibsem.system.summaries import is_infeasible, trial_rows
 from fibsem.system.summaries.figures import Agreement
 from fibsem.tracking.lineage import Lineage
 from fibsem.training.objectives import OBJECTIVES
 
+#: One trial of a sweep's ``trials.json``.
+Row = Mapping[str, Any]
 #: Trials of a sweep that are listed.
 SHOWN = 10
 
@@ -82,18 +84,37 @@ def _sweep(result: FinishedCommand) -> Section:
         if row["state"] == "complete"
     ]
     trials.sort(key=lambda row: row[goal], reverse=OBJECTIVES.get(goal) == "maximize")
+    trials.sort(key=_infeasible)
+    items: list[Table | Picture] = []
+    if trials:
+        items.append(_trials(f"trials-{study}", goal, trials))
+    items += pictures_in(result.folder / "figures", f"sweep-{study}")
+    return Section(study, command=_made(result), items=tuple(items))
+
+
+def _trials(name: str, goal: str, trials: Sequence[Row]) -> Table:
+    """The first of the trials of a sweep, which are in order, best first.
+
+    Those beyond a bound are the last ones, with the reason.
+    """
+    listed, beyond = trials[:SHOWN], sum(map(_infeasible, trials))
+    best = sum(not _infeasible(row) for row in listed)
+    title = f"The best {best} of {len(trials)} complete trials by {goal}"
+    if beyond:
+        title += f"; {beyond} beyond a bound of the search, which are never the best"
+    reasons = [{"reason": row["reason"]} if _infeasible(row) else {} for row in listed]
     rows = [
         {"trial": row["slot"],
          **{key.removeprefix("model.").removeprefix("train."): _figure(value)
-            for key, value in row.items() if key not in ("number", "slot", "state", "reason")}}
-        for row in trials[:SHOWN]
+            for key, value in row.items() if key not in ("number", "slot", "state", "reason")},
+         **reason}
+        for row, reason in zip(listed, reasons, strict=True)
     ]  # fmt: skip
-    items: list[Table | Picture] = []
-    if rows:
-        title = f"The best {len(rows)} of {len(trials)} complete trials by {goal}"
-        items.append(Table(f"trials-{study}", title, pd.DataFrame(rows)))
-    items += pictures_in(result.folder / "figures", f"sweep-{study}")
-    return Section(study, command=_made(result), items=tuple(items))
+    return Table(name, title, pd.DataFrame(rows))
+
+
+def _infeasible(row: Row) -> bool:
+    return is_infeasible(row["state"], row.get("reason"))
 
 
 def promotions(results: Results) -> Section:

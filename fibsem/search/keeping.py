@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fibsem.search.outcomes import best_first
 from fibsem.search.rungs import left_behind, read_rungs
 from fibsem.search.slots import Attempt, predecessors
 from fibsem.system.files import replace_file
@@ -26,9 +27,7 @@ def tidy(sweep: Sweep) -> None:
     search, trials = sweep.search, sweep.folder / "trials"
     if search.keep is None or len(sweep.goals) > 1:
         return
-    complete = [one for one in sweep.study.outcomes() if one.complete]
-    goal = sweep.goals[0]
-    complete.sort(key=lambda one: (one.infeasible, goal.cost(one.first())))
+    complete = best_first(sweep.study.outcomes(), sweep.goals[0])
     for one in complete[search.keep :]:
         for name in WEIGHTS:
             (trials / one.attempt.place / name).unlink(missing_ok=True)

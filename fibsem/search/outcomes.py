@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from fibsem.search.slots import Attempt, Cause, State, TrialRecord
 from fibsem.search.space import Values
+from fibsem.system.summaries import is_infeasible
 from fibsem.tracking import names
+from fibsem.training.objectives import Objective
 
 
 @dataclass(frozen=True)
@@ -94,9 +97,15 @@ class Outcome:
     @property
     def infeasible(self) -> bool:
         """Whether it is complete, and beyond a bound of ``search.constraints``."""
-        return self.complete and bool(self.reason)
+        return is_infeasible(self.state, self.reason)
 
     def first(self) -> float:
         """The first objective of a complete trial."""
         assert self.objectives is not None
         return self.objectives[0]
+
+
+def best_first(outcomes: Iterable[Outcome], goal: Objective) -> list[Outcome]:
+    """Complete trials by an objective; those beyond a bound of the search are behind all others."""
+    complete = [one for one in outcomes if one.complete]
+    return sorted(complete, key=lambda one: (one.infeasible, goal.cost(one.first())))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from fibsem.analysis import tables
 from fibsem.analysis.encoding import markdown
-from fibsem.search.outcomes import Outcome
+from fibsem.search.outcomes import Outcome, best_first
 from fibsem.tracking import names
 from fibsem.training.objectives import Objective
 
@@ -30,11 +30,14 @@ def ranking_note(outcomes: Sequence[Outcome], goals: Sequence[Objective], experi
     experiment
         Id, for the links.
     """
-    complete = [one for one in outcomes if one.complete]
-    complete.sort(key=lambda one: goals[0].cost(one.first()))
+    complete = best_first(outcomes, goals[0])
     rows = [_row(rank, one, goals, experiment) for rank, one in enumerate(complete, 1)]
+    order = f"Complete trials by {goals[0].key}, the best first"
+    if any(one.infeasible for one in complete):
+        rows = [row | {"reason": one.reason} for row, one in zip(rows, complete, strict=True)]
+        order += "; those beyond a bound come behind the others, and have no rank"
     head, line, *lines = markdown(tables.trials(rows)).splitlines()
-    title = f"Complete trials by {goals[0].key}, the best first\n\n"
+    title = f"{order}\n\n"
     kept = [head, line]
     for text in lines:
         if len(title) + sum(map(len, [*kept, text])) + len(kept) > LONGEST - 100:
@@ -46,7 +49,7 @@ def ranking_note(outcomes: Sequence[Outcome], goals: Sequence[Objective], experi
 def _row(rank: int, one: Outcome, goals: Sequence[Objective], experiment: str) -> dict[str, object]:
     figures = dict(zip((goal.key for goal in goals), one.objectives or (), strict=True))
     return {
-        "rank": rank,
+        "rank": "" if one.infeasible else rank,
         "trial": f"[{one.number}](#/experiments/{experiment}/runs/{one.run_id})",
         **figures,
         names.VAL_MIOU: one.val["miou"],

@@ -38,7 +38,13 @@ def report_sweep(sweep: Sweep) -> list[Path]:
     start = min(one.started or 0 for one in trials)
     hours = [((one.ended or 0) - start) / 3600 for one in trials]
     drawn = {
-        "history": figures.history(hours, first, goal.key, goal.direction == "minimize"),
+        "history": figures.history(
+            hours,
+            first,
+            goal.key,
+            goal.direction == "minimize",
+            [not one.infeasible for one in trials],
+        ),
         "parallel_coordinates": figures.parallel_coordinates(
             {key: [one.values.get(key) for one in trials] for key in keys}, first, goal.key
         ),
@@ -55,8 +61,7 @@ def report_sweep(sweep: Sweep) -> list[Path]:
         files += _pareto(sweep, trials, folder)
     for path in files:
         sweep.tracking.log_file(sweep.parent, path, "figures")
-    within = [one for one in trials if not one.infeasible]
-    note = ranking_note(within or trials, sweep.goals, sweep.tracking.experiment_id)
+    note = ranking_note(trials, sweep.goals, sweep.tracking.experiment_id)
     sweep.tracking.describe(sweep.parent, note)
     return files
 

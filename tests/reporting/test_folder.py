@@ -30,6 +30,20 @@ def test_the_best_trials_of_a_sweep_come_first(tmp_path, report):
     assert "3 complete trials in 1 sweep<" in page
 
 
+def test_trials_beyond_a_bound_stand_behind_the_best_with_the_reason(tmp_path, report):
+    """They are never the best, however good their figure is."""
+    sweep(tmp_path / "out" / "a", "a")
+    reason = "beyond search.constraints: cost/seconds_per_gigapixel is 2500"
+    beyond = [{**TRIALS[1], "slot": 3 + k, "reason": reason, "val/miou": 0.8} for k in range(9)]
+    write_json(tmp_path / "out" / "a" / "trials.json", [*beyond, *TRIALS])
+    record, page = report()
+    table = pd.read_csv(tmp_path / "report" / record["tables"][1], keep_default_na=False)
+    assert list(table["trial"]) == [1, 2, 0, *range(3, 10)]
+    assert list(table["reason"]) == ["", "", "", *[reason] * 7]
+    said = "The best 3 of 12 complete trials by val/miou; 9 beyond a bound of the search"
+    assert said in page
+
+
 def test_two_promotions_of_one_version_keep_their_tables(tmp_path, report):
     promotion(tmp_path / "out" / "a")
     promotion(tmp_path / "out" / "b")

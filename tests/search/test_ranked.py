@@ -27,6 +27,17 @@ def test_the_best_comes_first_with_its_link():
     assert best.startswith("| 1 | [0]")
 
 
+def test_those_beyond_a_bound_come_behind_with_the_reason_and_without_a_rank():
+    reason = "beyond search.constraints: cost/seconds_per_gigapixel is 2500"
+    trials = [replace(outcome(0, 0.1), reason=reason), outcome(1, 0.25)]
+    note = ranking_note(trials, [Objective.named("val/loss")], "7").splitlines()
+    assert note[0].endswith("those beyond a bound come behind the others, and have no rank")
+    assert note[4:] == [
+        "| 1 | [1](#/experiments/7/runs/run1) | 0.25 | 0.9 | 2 |  |",
+        f"|  | [0](#/experiments/7/runs/run0) | 0.1 | 0.9 | 2 | {reason} |",
+    ]
+
+
 def test_the_median_of_squares_stands_beside_it():
     one = outcome(3, 0.5)
     record = {**one.record, "val_all": {"miou": 0.7, "iou_pore_median": 0.625}}

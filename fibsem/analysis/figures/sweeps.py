@@ -13,12 +13,29 @@ from matplotlib.figure import Figure
 from fibsem.analysis.figures.style import NEUTRAL, PORE, SOLID, STYLE, axes_row
 
 
-def history(hours: Sequence[float], values: Sequence[float], label: str, minimize: bool) -> Figure:
-    """Value of every trial, and the best one so far, against the time since the sweep began."""
+def history(
+    hours: Sequence[float],
+    values: Sequence[float],
+    label: str,
+    minimize: bool,
+    within: Sequence[bool] | None = None,
+) -> Figure:
+    """Value of every trial, and the best one so far, against the time since the sweep began.
+
+    Those that are not ``within`` the bounds of the search are hollow, and never the best; all are
+    within them, if it is not given.
+    """
     figure, (ax,) = axes_row(1, 4.2, 2.8)
-    best = np.minimum.accumulate(values) if minimize else np.maximum.accumulate(values)
-    ax.plot(hours, values, "o", ms=4, color=PORE, alpha=0.6, label="trials")
-    ax.step(hours, best, where="post", color=SOLID, lw=1.4, label="best so far")
+    when, value = np.asarray(hours), np.asarray(values, float)
+    good = np.ones(len(value), bool) if within is None else np.asarray(within, bool)
+    worst = np.inf if minimize else -np.inf
+    best = (np.minimum if minimize else np.maximum).accumulate(np.where(good, value, worst))
+    ax.plot(when[good], value[good], "o", ms=4, color=PORE, alpha=0.6, label="trials")
+    ax.step(when, np.where(np.isfinite(best), best, np.nan), where="post", color=SOLID, lw=1.4,
+            label="best so far")  # fmt: skip
+    if not good.all():
+        ax.plot(when[~good], value[~good], "o", ms=4, mfc="none", color=PORE, alpha=0.6,
+                label="beyond a bound")  # fmt: skip
     ax.set(xlabel="hours since the first trial", ylabel=label)
     ax.legend(fontsize=7)
     return figure

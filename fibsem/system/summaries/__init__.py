@@ -17,7 +17,7 @@ from fibsem.system.summaries.inspection import InspectionSummary
 from fibsem.system.summaries.promotion import PromotedModel, PromotionSummary
 from fibsem.system.summaries.quantification import QuantificationSummary
 from fibsem.system.summaries.segmentation import SegmentationSummary, SegmentedFilm
-from fibsem.system.summaries.sweep import SweepSummary, trial_rows
+from fibsem.system.summaries.sweep import SweepSummary, is_infeasible, trial_rows
 
 __all__ = [
     "SHAPES",
@@ -26,6 +26,7 @@ __all__ = [
     "PromotedModel",
     "Report",
     "SegmentedFilm",
+    "is_infeasible",
     "of_kind",
     "trial_rows",
 ]

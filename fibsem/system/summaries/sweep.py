@@ -54,6 +54,18 @@ class TrialRow:
     number: int
     slot: int
     state: str
+    reason: Text = None
+
+
+def is_infeasible(state: str, reason: str | None) -> bool:
+    """Whether a trial is complete, and beyond a bound: it counts, and is never the best one.
+
+    >>> is_infeasible("complete", "beyond search.constraints: val/miou is 0.5")
+    True
+    >>> is_infeasible("complete", ""), is_infeasible("failed", "out of memory")
+    (False, False)
+    """
+    return state == "complete" and bool(reason)
 
 
 def trial_rows(record: Any, goal: str | None = None) -> list[dict[str, Any]]:

@@ -18,6 +18,16 @@ def test_the_history_shows_every_trial_and_the_best_so_far(minimize, best):
     assert ax.get_ylabel() == "val/loss"
 
 
+def test_a_trial_beyond_a_bound_is_hollow_and_never_the_best_so_far():
+    within = [False, True, False, True]
+    (ax,) = figures.history([0, 1, 2, 3], [0.1, 0.5, 0.2, 0.4], "val/loss", True, within).axes
+    trials, best, beyond = ax.lines
+    assert trials.get_xydata().tolist() == [[1, 0.5], [3, 0.4]]
+    np.testing.assert_array_equal(best.get_ydata(), [np.nan, 0.5, 0.5, 0.4])
+    assert beyond.get_xydata().tolist() == [[0, 0.1], [2, 0.2]]
+    assert beyond.get_markerfacecolor() == "none"
+
+
 def test_ways_to_search_are_compared_by_their_best_so_far():
     runs = {"random": [([1, 2], [0.5, 0.6]), ([1, 3], [0.7, 0.4])], "tpe": [([1], [0.3])]}
     (ax,) = figures.searches(runs, "loss").axes
