@@ -50,7 +50,8 @@ def evaluations(results: Results, folder: Path) -> Section:
     return Section(
         "Evaluations",
         ("Every configuration was trained with several seeds. Figures on balanced pixels are at "
-         "threshold 0.5 and on the same pixels for all.",),
+         "threshold 0.5, on the same pieces of the labelled regions for all; how many of their "
+         "pixels are scored depends on the network, but with train.validation=lattice.",),
         items=tuple(items),
         parts=(part,),
     )  # fmt: skip

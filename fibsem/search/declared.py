@@ -38,7 +38,7 @@ def read_space(tree: Tree) -> Space:
         compared = key in COMPARED_BY or (by_lattice and key in LATTICE)
         sweepable = key.partition(".")[0] in SWEPT and not compared
         require("space.axes", key, sweepable, f"keys of {', '.join(SWEPT)}, by which trials of "
-                "the same data, judged on the same pixels, may differ")  # fmt: skip
+                "the same data, judged by the same labels, may differ")  # fmt: skip
         for other in when:
             if other not in axes:
                 raise UserError(

@@ -1,7 +1,8 @@
 """How a model is scored on a split for comparison: on few pixels that stand for all of it.
 
-``train.validation=pieces`` draws pieces of the labelled regions, ``lattice`` the thesis's balanced
-pixels; both belong to the dataset and are the same for every run.
+``train.validation=pieces`` draws pieces of the labelled regions, which belong to the dataset: the
+same for every run; how many of their pixels are scored depends on the network
+(:func:`most_lattices`). ``lattice`` draws the thesis's balanced pixels, the same for all networks.
 """
 
 from __future__ import annotations

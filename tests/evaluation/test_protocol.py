@@ -293,5 +293,12 @@ def test_the_report_has_every_evaluation(evaluated, tiny):
     page = (out / record["page"]).read_text(encoding="utf-8")
     best = json.loads((root / "2dcnn" / "summary.json").read_text())
     assert best["command"] == trees["2dcnn"]["command"]
-    for known in ("2dcnn(11,11,3)", "threshold(11,11,3)", "Best on validation", best["data"]):
+    judged = "on the same pieces of the labelled regions for all; how many of their pixels"
+    for known in (
+        "2dcnn(11,11,3)",
+        "threshold(11,11,3)",
+        "Best on validation",
+        best["data"],
+        judged,
+    ):
         assert known in page

@@ -107,7 +107,7 @@ def test_any_key_can_be_swept_by_naming_it():
 def test_the_share_of_pixels_is_no_axis_where_it_says_what_trials_are_judged_by():
     axis = "+space.axes.train.share=[0.01,0.02]"
     assert "train.share" in space_of(axis).axes
-    with pytest.raises(UserError, match=r"judged on the same pixels.*but got train.share"):
+    with pytest.raises(UserError, match=r"judged by the same labels.*but got train.share"):
         space_of(axis, "train.validation=lattice")
 
 

@@ -78,6 +78,19 @@ def test_as_many_lattices_are_scored_as_a_tenth_of_an_epoch_allows(material):
     assert most_lattices(longer, "val") > 1.9 * most_lattices(setting, "val")
 
 
+def test_networks_share_the_pieces_and_not_how_many_of_their_pixels_are_scored(material):
+    """A U-Net gives every pixel of them, a pixel classifier one in the square of its stride."""
+    both = [material("model=unet", "nbhd=33x33x3", "model.blocks=1"),
+            material("nbhd=81x81x3", "model.blocks=4", "train.steps=1")]  # fmt: skip
+    first, second = ([r.box for r in one.pieces("val").regions] for one in both)
+    assert first == second
+    every, some = (len(estimator(one, "val")(compiled(build(one.config.spec))).labels)
+                   for one in both)  # fmt: skip
+    pieces = both[0].piece_windows("val")
+    assert every == sum(int((window.labels <= 1).sum()) for window in pieces)
+    assert some < every / 2
+
+
 def test_patch_by_patch_few_pixels_are_scored(material):
     setting = material("model.padding=same", "nbhd=11x11x3")
     network = build(setting.config.spec)
