@@ -167,17 +167,10 @@ class Prepared:
 
     def announce(self) -> None:
         """Say what it will take, and where that is long, what could be done instead."""
-        from fibsem.training.estimate import duration, estimate_training
-        from fibsem.training.instead import LONG_S, instead
+        from fibsem.search.lengths import said_of_all
 
-        estimate = estimate_training(self.material)
-        print(estimate.sentence())
-        total = self.settings.trials * estimate.trial_s / self.settings.workers
-        if total > LONG_S and not self.given.budget.planned:
-            print(instead(estimate))
-        if self.settings.dry_run:
-            workers = f"with search.workers={self.settings.workers}"
-            print(f"{self.settings.trials} trials: {duration(total)} at most {workers}")
+        for line in said_of_all(self.given, self.space, self.material):
+            print(line)
 
 
 def prepare(tree: Tree) -> Prepared:

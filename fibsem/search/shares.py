@@ -46,6 +46,15 @@ def shares(count: int) -> list[Share]:
     ]
 
 
+def abreast(workers: int) -> int:
+    """How many workers train as fast beside one another as one alone: as there are accelerators.
+
+    On processors they share the cores, of which one training uses all: two workers did four trials
+    in 0.81 of the time of one (``experiments/benchmarks``), which is counted as none.
+    """
+    return max(1, min(workers, len(visible_accelerators())))
+
+
 #: Reads a dataset, and what a network learns from of it: in another process.
 Reading = tuple[Callable[[], Dataset], Callable[[Dataset], Material]]
 

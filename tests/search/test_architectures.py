@@ -16,12 +16,14 @@ from fibsem.errors import UserError
 from fibsem.promotion.ranking import rank
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.trials import best_trials
+from fibsem.search import lengths
 from fibsem.search.declared import one_of_each, read_space
 from fibsem.search.samplers import objectives
 from fibsem.search.sweep import backend_of
 from fibsem.system.files import read_json
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
+from fibsem.training.estimate import TimeEstimate
 
 #: Axes that only one of the two has.
 OWN = {
@@ -122,6 +124,28 @@ def test_a_training_is_of_one_architecture():
         UserError, match=r"fibsem.sweep; the choices of one model are 2dcnn, .*unet"
     ):
         train.main(compose("train", ["model=auto"]))
+
+
+@pytest.mark.parametrize(
+    ("visible", "said"),
+    [("", "4.6 h with a network of each architecture; search.workers=2 share what one would use"),
+     ("0,1", "2.3 h with a network of each architecture; search.workers=2 train on 2 accelerators"),
+     ],
+)  # fmt: skip
+def test_a_dry_run_tells_the_mean_of_both_and_what_workers_share(
+    tiny, tmp_path, monkeypatch, capsys, visible, said
+):
+    """Twenty trials of 1110 and 560 s; workers on processors do not halve it."""
+    step_s = {"2dcnn": 100.0, "unet": 50.0}
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    monkeypatch.setattr(
+        lengths, "estimate_training",
+        lambda material: TimeEstimate(step_s[material.config.spec.name], 10, 1, None),
+    )  # fmt: skip
+    how = ["search.trials=20", "search.workers=2", "search.dry_run=true", "model=auto"]
+    given = [f"data.path={tiny}", "nbhd=33x33x3", f"output={tmp_path / 'sweep'}"]
+    sweep.main(compose("sweep", [*given, *how]))
+    assert capsys.readouterr().out.splitlines()[-1] == f"20 trials: about {said}"
 
 
 @pytest.mark.parametrize("sampler", ["enumerated", "tpe"])

@@ -14,6 +14,18 @@ from fibsem.search.pace import Pace
 from tests.search import idle_worker
 
 
+@pytest.mark.parametrize(
+    ("visible", "workers", "at_once"),
+    [("", 4, 1), ("-1", 2, 1), ("0", 4, 1), ("0,1", 1, 1), ("0,1", 4, 2), ("0,1,2", 2, 2)],
+)
+def test_workers_train_as_fast_beside_one_another_as_there_are_accelerators(
+    monkeypatch, visible, workers, at_once
+):
+    """Without any they share the cores, all of which one training uses."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert shares.abreast(workers) == at_once
+
+
 def plain_shares(count):
     """Shares that need no libraries either."""
     return [SimpleNamespace(**vars(one)) for one in shares.shares(count)]
