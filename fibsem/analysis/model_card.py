@@ -66,9 +66,9 @@ def model_card(record: Record) -> str:
     record
         ``model`` {name, nbhd, padding, field, parameters, members} and, where they are known,
         ``data`` {name, hash, samples, voxel_nm, regions {train, val, test}}, ``training`` {epochs,
-        seconds, share, seeds}, ``tables`` {title: rows}, ``postprocessing``, ``calibration``
-        {temperature, ece_before, ece_after, test_ece_before, test_ece_after}, ``ensemble``
-        {members, gain_miou, cost_ratio}, ``gate`` {passed, reason}, ``test_all``
+        seconds, steps, pixels, share, seeds}, ``tables`` {title: rows}, ``postprocessing``,
+        ``calibration`` {temperature, ece_before, ece_after, test_ece_before, test_ece_after},
+        ``ensemble`` {members, gain_miou, cost_ratio}, ``gate`` {passed, reason}, ``test_all``
         and ``lineage`` {study, trial, run_id, code}. Any of their keys may be missing or None.
     """
     part = defaultdict(dict, {key: value for key, value in record.items() if value})
@@ -206,6 +206,8 @@ DATA: Labels = {
     "hash": ("Hash of data and split", str),
 }
 TRAINING: Labels = {
+    "steps": ("Steps of an epoch", _number),
+    "pixels": ("Pixels of a step, labelled or not", _number),
     "share": ("Share of the labelled training pixels in an epoch", _number),
     "epochs": ("Epochs", _number),
     "seconds": ("Time (s)", _number),

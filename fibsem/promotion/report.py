@@ -17,6 +17,7 @@ from fibsem.promotion.choice import Chosen
 from fibsem.promotion.final import Final
 from fibsem.promotion.folder import FIGURES, TABLES
 from fibsem.promotion.setting import Promotion
+from fibsem.training.material import Material
 from fibsem.training.scoring import scored_squares
 from fibsem.training.squares import CHOSEN, HALF, SquareCounts, confusions
 
@@ -76,10 +77,27 @@ def _each(values: Iterable[object]) -> str:
     return " + ".join(dict.fromkeys(map(str, values)))
 
 
+def epoch_facts(material: Material) -> Mapping[str, object]:
+    """What an epoch of a training sees.
+
+    In grid mode the share of the pixels says how many steps there are, and nothing else; in patch
+    mode, and of what is fitted at once, it is what is drawn, unless steps are given.
+    """
+    train, spec = material.config.train, material.config.spec
+    if train.mode == "grid":
+        windows, side = material.grid
+        return {"steps": material.steps, "pixels": windows * side**2}
+    share = material.training_size / int(material.training_parts.counts.sum())
+    if not spec.is_network:
+        return {"share": share}
+    steps = {"steps": material.steps, "pixels": train.batch}
+    return steps if train.steps else {**steps, "share": share}
+
+
 def card_facts(finals: Sequence[Final], record: Record) -> Mapping[str, object]:
     """What the model card says, of what a promotion knows."""
     final = finals[0]
-    config, dataset = final.material.config, final.material.dataset
+    dataset = final.material.dataset
     labelled = _labelled(record["squares"])
     specs = [one.material.config.spec for one in finals]
     facts: dict[str, object] = {
@@ -101,7 +119,7 @@ def card_facts(finals: Sequence[Final], record: Record) -> Mapping[str, object]:
         "training": {
             "epochs": final.result.epochs,
             "seconds": sum(one.result.train_seconds for one in finals),
-            "share": config.train.share,
+            **epoch_facts(final.material),
             "seeds": [one.seed for one in finals],
         },
         "tables": {

@@ -17,7 +17,8 @@ FULL = {
         "name": "films", "hash": "9f8e7d6c", "samples": ["HPC22", "HPC30"],
         "voxel_nm": (50.0, 10.0, 12.5), "regions": {"train": 61, "val": 21, "test": 19},
     },
-    "training": {"epochs": 60, "seconds": 1712.4, "share": 0.05, "seeds": [7, 8, 9, 10, 11]},
+    "training": {"epochs": 60, "seconds": 1712.4, "steps": 461, "pixels": 1024, "share": 0.05,
+                 "seeds": [7, 8, 9, 10, 11]},
     "tables": {
         "Every labelled pixel": [
             {"split": "val", "sample": "HPC22", "mIoU": 0.8001, "squares": 14},
@@ -42,9 +43,9 @@ FIXED = ("Intended use", "Limits", "Use")
 #: What a reader must find of every number above, and of every name.
 SAID = [
     "2dcnn", "81x81x3", "valid", "76, 76", "117393", "5", "films", "9f8e7d6c", "HPC22, HPC30",
-    "50 x 10 x 12.5 nm", "61 training", "21 validation", "19 test", "60", "1712", "0.05",
-    "7, 8, 9, 10, 11", "0.8001", "14", "0.7931", r"HPC30 \| HPC45", "3.875", "0.3994", "Rounds: 2",
-    "100", "1.234", "0.0456", "0.0123", "+0.0067", "4.9",
+    "50 x 10 x 12.5 nm", "61 training", "21 validation", "19 test", "60", "1712", "461", "1024",
+    "0.05", "7, 8, 9, 10, 11", "0.8001", "14", "0.7931", r"HPC30 \| HPC45", "3.875", "0.3994",
+    "Rounds: 2", "100", "1.234", "0.0456", "0.0123", "+0.0067", "4.9",
     "Networks in the ensemble, each a training: 5", "passed", "not worse than the champion",
     "0.7932", "0.9003", "0.7105", "0.8759", "31.41 %", "32.07 %", "-0.66", "0.2504",
     "films-2dcnn", "blocks=4", "abc123", "0.1.0+g1",

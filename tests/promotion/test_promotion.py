@@ -20,6 +20,7 @@ from fibsem.data.volumes import open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.promotion.promotion import promote as promote_trials
+from fibsem.promotion.report import epoch_facts
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.trials import best_trials
 from fibsem.tracking.bundle import find_bundle, load_bundle
@@ -147,12 +148,27 @@ def test_the_card_says_what_was_trained_on_what(promoted):
         "Voxel size, z by y by x: 50 x 10 x 10 nm",
         f"Hash of data and split: {record['lineage']['data']}",
         f"{regions['train']} training, {regions['val']} validation, {regions['test']} test",
-        "Share of the labelled training pixels in an epoch: 0.02", "Epochs: 3", "Seeds: 0",
+        "Steps of an epoch: 4", "Pixels of a step, labelled or not: 1024", "Epochs: 3", "Seeds: 0",
         f"Sweep: {promoted['sweep']['study']}", f"Run of the final training: {record['run_id']}",
         "Gate, when this was written: passed", "Temperature of the probabilities: ",
         "All labelled pixels, before and after post-processing",
     ):  # fmt: skip
         assert fact in card
+    assert "Share of the labelled" not in card  # in grid mode it sets the number of steps alone
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [(["train.mode=grid", "train.windows=6", "train.grid=8", "train.steps=null"],
+      {"steps": 3, "pixels": 6 * 8**2}),
+     (["train.mode=patch", "train.batch=64", "train.steps=9"], {"steps": 9, "pixels": 64}),
+     (["train.mode=patch", "train.batch=64", "train.steps=null"],
+      {"steps": 5, "pixels": 64, "share": 310 / (3 * 72**2)}),
+     (["model=threshold", "train.steps=null"], {"share": 310 / (3 * 72**2)})],
+)  # fmt: skip
+def test_the_card_has_the_share_where_as_many_pixels_are_drawn(material, how, told):
+    """Of three squares of 72 x 72, two per cent: half of them pores, half solid."""
+    assert epoch_facts(material(*how)) == told
 
 
 def test_figures_before_and_after_add_up(promoted):
