@@ -1,16 +1,22 @@
 """What follows for the trainings of a sweep from how it searches; what does nothing is said."""
 
+from dataclasses import replace
+
 import pytest
 
 from fibsem.config import Configuration, compose
-from fibsem.config.training import USED_WITH
+from fibsem.config.training import A_MODEL, ABOVE_0, USED_WITH, TrainConfig
 from fibsem.errors import UserError
 from fibsem.search.declared import check_used
 
 RUNGS = ["search.rungs=[[9,2],[3,6],[1,18]]", "search.trials=13"]
 HYPERBAND = ["search=keras_tuner", "search.sampler=hyperband"]
 #: Values of other keys with which something does nothing.
-OTHER = {"mode": "patch", "optimizer": "rmsprop", "schedule": "constant", "loss": "bce"}
+OTHER = {"mode": "patch", "optimizer": "rmsprop", "schedule": "constant", "loss": "bce",
+         "shift_sd": "0", "shift_probability": "0", "teacher": "null",
+         "teacher_share": "0"}  # fmt: skip
+#: And values with which it does something, where these are not listed.
+SOME = {ABOVE_0: "0.5", A_MODEL: "models:/fibsem@champion"}
 
 
 def sweep(*overrides):
@@ -59,9 +65,12 @@ def test_what_is_not_searched_over_is_said():
 @pytest.mark.parametrize("name", USED_WITH)
 def test_a_key_is_unused_where_the_other_one_has_another_value(name):
     other, values = USED_WITH[name]
-    assert training(f"train.{other}={values[0]}").run.why_unused(f"train.{name}") is None
+    named = isinstance(values, tuple)
+    used = values[0] if named else SOME[values]
+    assert training(f"train.{other}={used}").run.why_unused(f"train.{name}") is None
     unused = training(f"train.{other}={'grid' if name == 'batch' else OTHER[other]}").run
-    assert f"of train.{other}={values[0]}" in unused.why_unused(f"train.{name}")
+    said = f"={values[0]}" if named else values
+    assert f"of train.{other}{said}" in unused.why_unused(f"train.{name}")
 
 
 def test_what_was_typed_for_nothing_is_said():
@@ -71,6 +80,38 @@ def test_what_was_typed_for_nothing_is_said():
     assert list(typed.typed_for_nothing({"train.mode"})) == []  # a sweep may draw the other one
     assert list(training("train.mode=patch", "train.batch=64").typed_for_nothing()) == []
     assert list(training("model=forest", "train.batch=64").typed_for_nothing()) == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "why"),
+    [("shift_sd=0.2", "it is of train.shift_probability above 0, and here that is 0"),
+     ("shift_probability=0.5", "it is of train.shift_sd above 0, and here that is 0"),
+     ("teacher_share=0.3", "it is of train.teacher that is a model, and here that is null"),
+     ("min_learning_rate=0.01",
+      "it is of train.schedule=step or cosine or wsd, and here that is constant"),
+     ("decay=0.5", "it is of train.schedule=step, and here that is constant")],
+)  # fmt: skip
+def test_of_two_that_need_each_other_one_alone_is_said(typed, why):
+    """A shift had no probability, and nobody said so."""
+    given = training("train.schedule=constant", f"train.{typed}")
+    assert list(given.typed_for_nothing()) == [f"train.{typed} does nothing: {why}"]
+
+
+def test_shifts_that_have_a_size_and_a_probability_do_something():
+    assert (
+        list(training("train.shift_sd=0.2", "train.shift_probability=0.5").typed_for_nothing())
+        == []
+    )
+
+
+def test_the_smallest_rate_and_the_decay_change_the_rates_of_the_schedules_that_use_them():
+    """And of no other one."""
+    for name, value in (("min_learning_rate", 0.005), ("decay", 0.5)):
+        for schedule in ("step", "cyclic", "cosine", "wsd", "constant"):
+            one = TrainConfig(learning_rate=0.01, schedule=schedule, decay_every=2, epochs=40)
+            other = replace(one, **{name: value})
+            rates = [[each.learning_rate_at(k / 2) for k in range(80)] for each in (one, other)]
+            assert (rates[0] == rates[1]) == bool(one.why_unused(name))
 
 
 def test_nobody_searches_over_what_does_nothing():
