@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import yaml
 
-from fibsem.config import Configuration, compose
-from fibsem.promotion.final import final_configuration, kept_steps
+from fibsem.config import CONF, Configuration, compose
+from fibsem.promotion.final import OWN, final_configuration, kept_steps
 from fibsem.training.datasets import obtain
 from fibsem.training.fit import epoch_batches
 from fibsem.training.material import Material
@@ -36,6 +37,24 @@ def test_budget_and_data_are_those_of_the_promotion(final):
     assert (how["epochs"], how["share"], how["max_seconds"], seed) == (7, 0.3, 99, 3)
     assert (how["patience"], how["keep"], how["test"]) == (None, "miou", False)
     assert (tree["model"]["filters"], how["steps"], how["mode"]) == (4, 4, "grid")
+
+
+@pytest.mark.parametrize("given", [(), ("final.steps=9",)])
+def test_help_names_what_of_a_trial_the_final_training_changes(final, small, given):
+    changed = final("grid", "final.max_seconds=99", *given)["train"]
+    own = "train.mode=grid", "train.windows=64", "train.patience=4"
+    trained = compose("train", [*small, *own, "train.test=true", "train.schedule=step"])["train"]
+    keys = {key for key, value in changed.items() if value != trained[key]} - {"schedule"}
+    assert keys == {*OWN, "patience", "keep", "test", *(["steps"] if given else [])}
+    told = yaml.safe_load((CONF / "promote.yaml").read_text("utf-8"))["hydra"]["help"]["header"]
+    _, _, those = told.partition("train.* are those of the trials, but")
+    assert [key for key in [*keys, "schedule"] if key not in those.partition(")")[0]] == []
+
+
+def test_the_thesis_shifts_slightly():
+    """Of grey values in [0, 1] its samples have standard deviations of 0.09 to 0.17."""
+    for given, sd in ((["experiment=thesis"], 0.01), ([], 0.1)):
+        assert compose("promote", given)["final"]["shift_sd"] == sd
 
 
 def test_steps_that_came_with_a_trial_are_said(small):
