@@ -106,7 +106,7 @@ class OpenDataset:
             (f"{region.name} ({region.split})", self._grey(region), region.read())
             for region in some
         ]
-        yield figures.png(figures.squares(drawn))
+        yield figures.png(figures.squares(drawn, of=len(regions)))
 
     def _repr_html_(self) -> str:
         return as_html(repr(self), self.pictures())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,9 +66,17 @@ class InspectResult(Result):
                 "every label was read and is in order\n",
                 tables(dict(summary)),
                 *(f"look at this: {warning}" for warning in self.warnings),
+                *self._left_out(),
                 f"figures: {', '.join(map(str, self.figures))}",
             ]
         )
+
+    def _left_out(self) -> Iterator[str]:
+        """Of which samples not every square is drawn."""
+        for name, sample in self.summary["samples"].items():
+            drawn, there = sample["squares_drawn"], sample["squares_labelled"]
+            if drawn < there:
+                yield f"drawn: {drawn} of {there} squares of {name}, spread over all of them"
 
     def pictures(self) -> Iterable[bytes]:
         """Histograms, gradient, classes and squares, as PNG."""

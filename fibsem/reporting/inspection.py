@@ -27,8 +27,8 @@ from fibsem.system.summaries import InspectionSummary
 
 #: Share of pixels at the darkest or brightest value from which a sample counts as saturated.
 SATURATED = 0.01
-#: Squares of each sample that are drawn.
-SHOWN = 12
+#: Squares of each sample that are drawn at most, spread over all of them.
+SHOWN = 36
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,8 @@ class Inspection:
                 "median": self.greys[sample.name].median,
                 "gradient": self.profiles[sample.name].slope,
                 "regions": {split: len(r) for split, r in by_split(sample).items()},
+                "squares_labelled": len(sample.labelled),
+                "squares_drawn": len(_spread(sample.labelled)),
                 "porosity": labelled.porosity,
                 "porosity_ci": labelled.interval and list(labelled.interval),
                 "places": labelled.places,
@@ -149,7 +151,8 @@ class Inspection:
                 [
                     (f"{region.name} ({region.split})", grey_of(sample, region), region.read())
                     for region in _spread(sample.labelled)
-                ]
+                ],
+                of=len(sample.labelled),
             )
         return [figures.save(figure, folder / f"{name}.png") for name, figure in drawn.items()]
 
@@ -161,5 +164,5 @@ def drawn_in(folder: Path) -> set[str]:
 
 
 def _spread(regions: tuple[Region, ...]) -> list[Region]:
-    """A few regions of every part."""
+    """All regions, or as many as are drawn, of every part."""
     return [regions[k] for k in evenly_spaced(len(regions), SHOWN)]

@@ -10,6 +10,8 @@ import pytest
 import tifffile
 
 from fibsem import inspect
+from fibsem.analysis import figures
+from fibsem.api.inspecting import InspectResult
 from fibsem.config import compose
 from fibsem.data.manifest import load_dataset
 from fibsem.data.preprocessing import Recipe
@@ -156,6 +158,28 @@ def test_too_few_test_squares_are_said_before_anything_is_trained(tmp_path, test
     )
     record = Inspection.of(load_dataset(tmp_path), Recipe()).record()
     assert (f"Test squares: {test}. Below 6 no porosity is corrected" in tables(record)) == said
+
+
+@pytest.mark.parametrize(("count", "drawn"), [(36, 36), (40, 36)])
+def test_all_squares_are_drawn_or_it_is_said_of_how_many(tmp_path, monkeypatch, count, drawn):
+    film = np.random.default_rng(0).integers(1, 255, (2, 80, 120), np.uint8)
+    tifffile.imwrite(tmp_path / "film.tif", film, photometric="minisblack")
+    rows = [f"m{k}.tif,0,{10 * (k % 8)},{20 * (k // 8)}" for k in range(count)]
+    for k in range(count):
+        tifffile.imwrite(tmp_path / f"m{k}.tif", np.repeat(np.uint8([[0, 255]]), 5, 1).repeat(9, 0))
+    (tmp_path / "regions.csv").write_text("\n".join(["mask,z,y,x", *rows, ""]))
+    (tmp_path / "dataset.yaml").write_text(
+        "name: a\nvoxel_nm: null\nclasses: {pore: 0, solid: 255}\n"
+        "samples: [{name: a, volume: film.tif, regions: regions.csv}]\n"
+    )
+    inspection, saved = Inspection.of(load_dataset(tmp_path), Recipe()), {}
+    monkeypatch.setattr(figures, "save", lambda figure, path: saved.setdefault(path.stem, figure))
+    inspection.figures(tmp_path)
+    pictures = [ax for ax in saved["squares_a"].axes if ax.images]
+    said = InspectResult(inspection.record(), tmp_path, ()).text
+    assert len(pictures) == drawn
+    assert ("drawn: 36 of 40 squares of a" in said) == (drawn < count)
+    assert saved["squares_a"].get_suptitle() == ("36 of 40 squares" if drawn < count else "")
 
 
 def test_labels_say_as_much_as_their_pixels_and_a_place_counts_once(tmp_path):

@@ -92,7 +92,9 @@ def classes(values: Mapping[str, Mapping[str, Sequence[Array]]]) -> Figure:
     return figure
 
 
-def squares(pictures: Sequence[tuple[str, Array, Array]], columns: int = 6) -> Figure:
+def squares(
+    pictures: Sequence[tuple[str, Array, Array]], columns: int = 6, *, of: int = 0
+) -> Figure:
     """Labelled squares with the outline of the labels on them, to be checked by eye.
 
     Parameters
@@ -101,6 +103,8 @@ def squares(pictures: Sequence[tuple[str, Array, Array]], columns: int = 6) -> F
         Grey values (h, w) float; labels (h, w) with 1 for solid.
     columns
         Pictures in a row.
+    of
+        How many squares there are, which is said where these are not all.
     """
     rows = -(-len(pictures) // columns)
     with mpl.rc_context(STYLE):
@@ -112,4 +116,6 @@ def squares(pictures: Sequence[tuple[str, Array, Array]], columns: int = 6) -> F
         show_grey(ax, grey)
         draw_outline(ax, labels == 1)
         ax.set_title(shown(title), fontsize=7)
+    if of > len(pictures):
+        figure.suptitle(f"{len(pictures)} of {of} squares", fontsize=9)
     return figure
