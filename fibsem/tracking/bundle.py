@@ -84,7 +84,7 @@ class Bundle:
     --------
     ```python
     bundle = load_bundle(Path("outputs/promote/NAME/bundle"))
-    bundle.segmenter.halo, bundle.voxel_nm, bundle.lineage.text()
+    bundle.segmenter.halo, bundle.voxel_nm, bundle.lineage.trial.name
     bundle.save(Path("copy"))
     ```
     """

@@ -4,6 +4,7 @@ from .fit import train as train
 from .health import DivergedError as DivergedError
 from .health import check_alive as check_alive
 from .material import Material as Material
+from .objectives import Objective as Objective
 from .run import Job as Job
 from .run import run_job as run_job
 from .scoring import scored_squares as scored_squares

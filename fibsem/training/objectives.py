@@ -20,7 +20,13 @@ OBJECTIVES = {
 
 @dataclass(frozen=True)
 class Objective:
-    """A figure of a finished training, and whether small or large values of it are good."""
+    """A figure of a finished training, and whether small or large values of it are good.
+
+    Examples
+    --------
+    >>> Objective.named("val/miou").direction
+    'maximize'
+    """
 
     key: str
     direction: str

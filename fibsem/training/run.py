@@ -131,7 +131,7 @@ def run_job(
     tracking = Tracking.open(given.run.tracking, dataset.name)
     job = Job(given, Path("outputs/mine"), "by hand", tags={})
     result, trained = run_job(job, Material(dataset, given.run), tracking)
-    result.run_id, result.metrics["val/miou"]
+    result.run_id, result.metrics()["val/miou"]
     ```
     """
     begin()

@@ -1,0 +1,143 @@
+"""Examples that nobody can run in milliseconds: what they name is there, and is what it is used as.
+
+Values are followed by the types that functions promise, as far as these are known.
+"""
+
+import ast
+import builtins
+import importlib
+import inspect
+import sys
+import types
+import typing
+from pathlib import Path
+
+import pytest
+
+from fibsem import api, models
+from tests.test_library import FENCE, PACKAGES
+
+#: What a reader of an example has before it.
+GIVEN = {"stack", "found", "trial", "material", "spec", "model", "show", "loss_of"}
+PUBLIC = ["fibsem.config", "fibsem.geometry", "fibsem.data.volumes",
+          "fibsem.analysis.postprocessing", *PACKAGES]  # fmt: skip
+
+
+def public(package):
+    module = importlib.import_module(package)
+    names = getattr(module, "__all__", None) or [one for one in vars(module) if one[0] != "_"]
+    return {name: getattr(module, name) for name in names}
+
+
+def examples(package):
+    """Code of every example in a fence, and the module that it stands in."""
+    for what in public(package).values():
+        for code in FENCE.findall(inspect.getdoc(what) or ""):
+            yield code, sys.modules[what.__module__]
+
+
+def known(package):
+    """What public names mean, those of a package before others."""
+    names = {"Path": Path, "api": api, "models": models}
+    for other in (*PUBLIC, package):
+        names |= public(other)
+    return names
+
+
+def hint(owner, name):
+    """A type that something promises; None where it does not say."""
+    try:
+        return typing.get_type_hints(owner).get(name)
+    except (NameError, TypeError):  # of a module that is imported for types alone
+        return None
+
+
+def one_of(kind):
+    """A type without None."""
+    if isinstance(kind, types.UnionType):
+        some = [one for one in typing.get_args(kind) if one is not types.NoneType]
+        return some[0] if len(some) == 1 else None
+    return kind
+
+
+class Reader:
+    """Follows the types of values through an example."""
+
+    def __init__(self, names):
+        self.names, self.kinds = names, {}
+
+    def read(self, tree):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Assign):
+                self.assign(node.targets[0], self.kind(node.value))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute | ast.Subscript):
+                self.kind(node)
+
+    def assign(self, target, kind):
+        if isinstance(target, ast.Name):
+            self.kinds[target.id] = kind
+        elif typing.get_origin(kind) is tuple:
+            for one, its in zip(target.elts, typing.get_args(kind), strict=False):
+                self.assign(one, one_of(its))
+
+    def kind(self, node):
+        """The type of a value, a function, or None where nobody knows."""
+        if isinstance(node, ast.Name):
+            return self.kinds.get(node.id)
+        if isinstance(node, ast.Call):
+            called = self.called(node.func)
+            return called if isinstance(called, type) else one_of(hint(called, "return"))
+        if isinstance(node, ast.Attribute):
+            return self.member(self.kind(node.value), node.attr)
+        if isinstance(node, ast.Subscript):
+            of = self.kind(node.value)
+            assert not inspect.isfunction(of), f"{ast.unparse(node.value)} is called"
+        return None
+
+    def called(self, node):
+        """What is called: of the names that there are, or of a value."""
+        named = self.named(node)
+        return self.kind(node) if named is None else named
+
+    def named(self, node):
+        """What a dotted name means; None where it begins with a value of the example."""
+        if isinstance(node, ast.Name):
+            return self.names.get(node.id)
+        if isinstance(node, ast.Attribute) and (owner := self.named(node.value)) is not None:
+            return getattr(owner, node.attr)
+        return None
+
+    def member(self, kind, name):
+        if not isinstance(kind, type) or not kind.__module__.startswith("fibsem."):
+            return None
+        what = inspect.getattr_static(kind, name, None)
+        if isinstance(what, property):
+            return one_of(hint(what.fget, "return"))
+        if inspect.isfunction(what):
+            return what
+        fields = {key for base in kind.__mro__ for key in getattr(base, "__annotations__", {})}
+        made = what is not None or name in fields or f"self.{name}" in inspect.getsource(kind)
+        assert made, f"{kind.__name__} has no {name}"
+        return one_of(hint(kind, name))
+
+
+@pytest.mark.parametrize("package", ["fibsem.api", *PACKAGES])
+def test_examples_name_what_there_is(package):
+    for code, module in examples(package):
+        tree, names = ast.parse(code), vars(module) | known(package)
+        used = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+        own = {node.id for node in used if isinstance(node.ctx, ast.Store)}
+        own |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+        unknown = {node.id for node in used} - own - names.keys() - GIVEN - {*dir(builtins)}
+        assert unknown == set(), code
+        Reader(names).read(tree)
+
+
+def test_a_method_that_is_taken_for_a_value_is_noticed():
+    names = known("fibsem.training")
+    code = "result, trained = run_job(job, material, tracking)\nresult.metrics['val/miou']"
+    with pytest.raises(AssertionError, match=r"result.metrics is called"):
+        Reader(names).read(ast.parse(code))
+    with pytest.raises(AssertionError, match="TrialResult has no miou"):
+        Reader(names).read(ast.parse(code.replace("metrics['val/miou']", "miou")))
