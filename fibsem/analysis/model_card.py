@@ -68,14 +68,16 @@ def model_card(record: Record) -> str:
         ``data`` {name, hash, samples, voxel_nm, regions {train, val, test}}, ``training`` {epochs,
         seconds, steps, pixels, share, seeds}, ``tables`` {title: rows}, ``postprocessing``,
         ``calibration`` {temperature, ece_before, ece_after, test_ece_before, test_ece_after},
-        ``ensemble`` {members, gain_miou, cost_ratio}, ``gate`` {passed, reason}, ``test_all``
-        and ``lineage`` {study, trial, run_id, code}. Any of their keys may be missing or None.
+        ``ensemble`` {members, gain_miou, cost_ratio}, ``gate`` {passed, reason, porosity_error},
+        ``test_all`` and ``lineage`` {study, trial, run_id, code}. Any of their keys may be missing
+        or None.
     """
     part = defaultdict(dict, {key: value for key, value in record.items() if value})
     test = part["test_all"]
     error = _points(test.get("porosity"), test.get("label_porosity"))
+    of_films = _points(part["gate"].get("porosity_error"), 0.0)
     lists = (
-        _items({**test, "error": error}, TEST),
+        _items({**test, "error": error, "error_of_films": of_films}, TEST),
         _items(part["calibration"], CALIBRATION),
         _items(part["ensemble"], ENSEMBLE),
         _items(part["gate"], VERDICT),
@@ -221,7 +223,8 @@ TEST: Labels = {
     "iou_solid": ("IoU of solid", _number),
     "porosity": ("Porosity found", _per_cent),
     "label_porosity": ("Porosity labelled", _per_cent),
-    "error": ("Error of the porosity (points)", "{:+.2f}".format),
+    "error": ("Error of the porosity, films pooled, may cancel (points)", "{:+.2f}".format),
+    "error_of_films": ("Error of a film, by its size, mean over films (points)", "{:.2f}".format),
     "loss": ("Cross-entropy", _number),
 }
 CALIBRATION: Labels = {

@@ -29,7 +29,8 @@ FULL = {
     "postprocessing": {"sigma": 3.875, "threshold": 0.3994, "rounds": 2, "min_size": 100},
     "calibration": {"temperature": 1.234, "ece_before": 0.0456, "ece_after": 0.0123},
     "ensemble": {"members": 5, "gain_miou": 0.0067, "cost_ratio": 4.9},
-    "gate": {"passed": True, "reason": "not worse than the champion on 19 test squares"},
+    "gate": {"passed": True, "reason": "not worse than the champion on 19 test squares",
+             "porosity_error": 0.0512},
     "test_all": {
         "miou": 0.7932, "accuracy": 0.9003, "iou_pore": 0.7105, "iou_solid": 0.8759,
         "porosity": 0.3141, "label_porosity": 0.3207, "loss": 0.2504,
@@ -47,7 +48,7 @@ SAID = [
     "0.05", "7, 8, 9, 10, 11", "0.8001", "14", "0.7931", r"HPC30 \| HPC45", "3.875", "0.3994",
     "Rounds: 2", "100", "1.234", "0.0456", "0.0123", "+0.0067", "4.9",
     "Networks in the ensemble, each a training: 5", "passed", "not worse than the champion",
-    "0.7932", "0.9003", "0.7105", "0.8759", "31.41 %", "32.07 %", "-0.66", "0.2504",
+    "0.7932", "0.9003", "0.7105", "0.8759", "31.41 %", "32.07 %", "-0.66", "5.12", "0.2504",
     "films-2dcnn", "blocks=4", "abc123", "0.1.0+g1",
 ]  # fmt: skip
 
@@ -105,6 +106,14 @@ def test_no_section_is_empty_whatever_is_missing(missing):
     assert all(text.strip() for text in sections(card).values())
     assert ("Lineage" in sections(card)) == ("lineage" not in missing)
     assert "\n\n\n" not in card
+
+
+def test_films_whose_errors_cancel_are_not_told_as_one_without_an_error():
+    """One with five points too many, one with as many too few; the gate takes the mean."""
+    test, gate = {"porosity": 0.3, "label_porosity": 0.3}, {"porosity_error": 0.05}
+    card = model_card({"model": {"name": "unet"}, "test_all": test, "gate": gate})
+    assert "films pooled, may cancel (points): +0.00" in card
+    assert "by its size, mean over films (points): 5.00" in card
 
 
 def test_a_refused_model_says_so():
