@@ -240,7 +240,7 @@ def inspection(result: FinishedCommand) -> Section:
          *(f"{name}: {agreement_text(some)}." for name, some in agreements)),
         items=(
             Table("grey-values", "Grey values in [0, 1]", pd.DataFrame(greys)),
-            Table("labels", "Labels, and their porosity with its interval over regions",
+            Table("labels", "Labels, and their porosity with its interval over places",
                   pd.DataFrame(labels)),
             *pictures_in(result.folder, "data", result.record.get("figures")),
         ),

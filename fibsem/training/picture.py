@@ -1,6 +1,7 @@
 """What people look at of a training in MLflow: a part of a validation square and what is found.
 
-It is the same part for every training on a dataset, so that runs can be compared by eye.
+It begins at the same pixel for every training on a dataset, so that runs can be compared by eye; of
+slow networks it is smaller.
 """
 
 from __future__ import annotations

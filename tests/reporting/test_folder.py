@@ -44,6 +44,12 @@ def test_trials_beyond_a_bound_stand_behind_the_best_with_the_reason(tmp_path, r
     assert said in page
 
 
+def test_the_porosity_of_labels_has_its_interval_over_places(tmp_path, report):
+    """As `inspect` says itself; squares of one place are one."""
+    inspection(tmp_path / "out" / "i", None)
+    assert "porosity with its interval over places" in report()[1]
+
+
 def test_two_promotions_of_one_version_keep_their_tables(tmp_path, report):
     promotion(tmp_path / "out" / "a")
     promotion(tmp_path / "out" / "b")
