@@ -85,6 +85,13 @@ def test_an_experiment_that_looks_inside_says_why():
     assert [file for file, text in sources.items() if _says_why(text) != any(inner(text))] == []
 
 
+def test_every_experiment_writes_its_figures_where_it_is_told():
+    """But the demo, which is of `make demo` and prints what it found."""
+    runs = [file for file in EXPERIMENTS if file.name == "run.py" and file.parent.name != "demo"]
+    assert len(runs) > 5
+    assert [file for file in runs if '"--json"' not in file.read_text("utf-8")] == []
+
+
 @pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.name)
 def test_notebooks_use_the_interface_alone(file):
     cells = json.loads(file.read_text("utf-8"))["cells"]

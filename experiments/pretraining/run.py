@@ -20,6 +20,7 @@ import yaml
 from fibsem import api
 from fibsem.config import Configuration, compose
 from fibsem.data.phantom import FilmRecipe, PhantomRecipe, simulate
+from fibsem.system import write_json
 
 EPOCHS = 8
 SQUARES, SQUARE_PX, SHAPE = 16, 128, (10, 448, 448)
@@ -88,6 +89,7 @@ def main() -> None:
     parser.add_argument("--films", type=int, default=96)
     parser.add_argument("--steps", type=int, default=12000)
     parser.add_argument("--model", default="unet")
+    parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--folder", type=Path, default=Path("outputs/pretraining"))
     args = parser.parse_args()
     (args.folder / "films").mkdir(parents=True, exist_ok=True)
@@ -98,6 +100,9 @@ def main() -> None:
         tracking={"uri": f"sqlite:///{(args.folder / 'mlflow.db').resolve()}"},
     )  # fmt: skip
     print(f"validation mIoU {result.val['miou']:.4f}")
+    if args.json:
+        given = {"model": args.model, "films": args.films, "steps": args.steps}
+        write_json(args.json, {**given, "val": result.val})
 
     from fibsem import models
     from fibsem.models.pretrained import FOLDER, write

@@ -28,6 +28,7 @@ parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--flyem", type=Path, help="folder of the real stack; left out without")
 parser.add_argument("--output", type=Path, default=Path("outputs/promotion"))
 parser.add_argument("--results", type=Path, default=HERE / "results")
+parser.add_argument("--json", type=Path, help="write the figures here, too")
 parser.add_argument("--stage", choices=("sweep", "promote", "compare"), default="compare")
 parser.add_argument("overrides", nargs="*", help="of both commands, for a quick look")
 args = parser.parse_args()
@@ -168,6 +169,7 @@ for name, (folder, summary) in promoted.items():
                 "s per gigapixel": tables.plus_minus(spreads["seconds_per_gigapixel"], 0),
             }
         )
-write_json(args.results / "promotion.json", results)
+for file in filter(None, (args.results / "promotion.json", args.json)):
+    write_json(file, results)
 replace_file(args.results / "promotion.md", markdown(pd.DataFrame(lines)) + "\n")
 print((args.results / "promotion.md").read_text())

@@ -23,6 +23,7 @@ parser.add_argument("--minutes", type=float, default=7, help="of each sweep")
 parser.add_argument("--seeds", type=int, default=3)
 parser.add_argument("--folder", type=Path, default=Path("outputs/search"))
 parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
+parser.add_argument("--json", type=Path, help="write the figures here, too")
 args = parser.parse_args()
 
 WAYS = {
@@ -99,7 +100,8 @@ for way, runs in found.items():
     lines.append(f"| {way} | {mean(counts['complete']):.0f} | {mean(counts['pruned']):.0f} | "
                  + " | ".join(cells) + " |")  # fmt: skip
 (args.results / "table.md").write_text("\n".join(lines) + "\n")
-(args.results / "summary.json").write_text(json.dumps(record, indent=2) + "\n")
+for file in filter(None, (args.results / "summary.json", args.json)):
+    file.write_text(json.dumps(record, indent=2) + "\n")
 print("\n".join(lines))
 
 from fibsem.analysis import figures
