@@ -72,11 +72,11 @@ class InspectResult(Result):
         )
 
     def _left_out(self) -> Iterator[str]:
-        """Of which samples not every square is drawn."""
+        """Say of which samples not every square is drawn."""
         for name, sample in self.summary["samples"].items():
-            drawn, there = sample["squares_drawn"], sample["squares_labelled"]
-            if drawn < there:
-                yield f"drawn: {drawn} of {there} squares of {name}, spread over all of them"
+            drawn, labelled = sample["squares_drawn"], sample["squares_labelled"]
+            if drawn < labelled:
+                yield f"drawn: {drawn} of {labelled} squares of {name}, spread over all of them"
 
     def pictures(self) -> Iterable[bytes]:
         """Histograms, gradient, classes and squares, as PNG."""
