@@ -81,12 +81,20 @@ def one_after_the_other(lines, folder, **environment):
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory):
-    """What every help and every mistake says, by its command."""
-    folder = tmp_path_factory.mktemp("commands")
-    lines = [(command, "--help") for command in COMMANDS] + [line for line, _ in MISTAKES]
-    told = one_after_the_other(lines, folder)
-    assert list(folder.iterdir()) == []  # neither leaves anything behind
-    return dict(zip(lines, told, strict=True))
+    """What every help and every mistake says, by its command; and, last, two that do their work."""
+    folder, work = (tmp_path_factory.mktemp(name) for name in ("commands", "work"))
+    film = ["phantom=demo", "phantom.shape=[4,128,160]", "phantom.square_px=48",
+            "phantom.squares=5"]  # fmt: skip
+    lines = [
+        *((command, "--help") for command in COMMANDS),
+        *(line for line, _ in MISTAKES),
+        ("simulate", *film, f"output={work / 'film'}"),
+        ("inspect", f"data.path={work / 'film'}", f"output={work / 'look'}"),
+    ]
+    said = one_after_the_other(lines, folder)
+    assert list(folder.iterdir()) == []  # neither help nor a mistake leaves anything behind
+    told = dict(zip(lines, said, strict=True))
+    return told | {"work": work, "simulated": said[-2], "inspected": said[-1]}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -134,32 +142,25 @@ def test_multirun_fills_a_table_and_leaves_no_folder_of_its_own(tmp_path, tiny):
     assert all(words[:3] == ["python", "-m", "fibsem.evaluate"] for words in commands)
 
 
-def test_simulate_and_inspect(tmp_path):
-    size = [
-        "phantom=demo",
-        "phantom.shape=[4,128,160]",
-        "phantom.square_px=48",
-        "phantom.squares=5",
-    ]
-    lines = [("simulate", *size, "output=film"), ("inspect", "data.path=film", "output=look")]
-    simulated, inspected = one_after_the_other(lines, tmp_path)
+def test_simulate_and_inspect(told):
+    simulated, inspected, work = told["simulated"], told["inspected"], told["work"]
     assert simulated[0] == inspected[0] == 0, simulated[2] + inspected[2]
-    told = json.loads((tmp_path / "film" / "summary.json").read_text())
-    assert set(told) == {"samples", "seconds"}
-    assert set(told["samples"]["HPC22"]) == {"porosity", "mean", "std"}
+    made = json.loads((work / "film" / "summary.json").read_text())
+    assert set(made) == {"samples", "seconds"}
+    assert set(made["samples"]["HPC22"]) == {"porosity", "mean", "std"}
 
-    record = json.loads((tmp_path / "look" / "summary.json").read_text())
+    record = json.loads((work / "look" / "summary.json").read_text())
     film = record["samples"]["HPC30"]
     assert film["shape"] == [4, 128, 160]
     assert film["dtype"] == "uint16"
     assert film["regions"] == {"train": 3, "val": 1, "test": 1}
-    assert film["mean"] == pytest.approx(told["samples"]["HPC30"]["mean"], abs=1e-4)
-    assert film["std"] == pytest.approx(told["samples"]["HPC30"]["std"], abs=1e-4)
+    assert film["mean"] == pytest.approx(made["samples"]["HPC30"]["mean"], abs=1e-4)
+    assert film["std"] == pytest.approx(made["samples"]["HPC30"]["std"], abs=1e-4)
     assert film["median"] == pytest.approx(film["mean"], abs=0.1)
     assert film["gradient"] < 0
     low, high = film["porosity_ci"]
     assert low < film["porosity"] < high
     for picture in ("histograms", "gradient", "classes", "squares_HPC45"):
-        png = (tmp_path / "look" / f"{picture}.png").read_bytes()
+        png = (work / "look" / f"{picture}.png").read_bytes()
         assert png.startswith(b"\x89PNG")
     assert "| HPC45 |" in inspected[1]

@@ -1,5 +1,6 @@
 """The one door of all commands: what they say, and with what they end."""
 
+import json
 import os
 import subprocess
 import sys
@@ -15,16 +16,54 @@ def main(tree):
 run_command("report", main)
 """
 
+#: Forks for each command that it reads, when what all of them import is there.
+FORKED = """
+import json, os, sys
+import hydra._internal.hydra
+from fibsem.config import run_command
+for line in map(json.loads, sys.stdin):
+    if not (child := os.fork()):
+        break
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+else:
+    sys.exit()
+sys.argv[1:] = line["overrides"]
+os.environ |= line["variables"]
+for stream, path in ((1, "out"), (2, "errors")):
+    os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
+exec(line["command"])
+"""
 
-def run(act, *overrides, stdout=subprocess.PIPE, **variables):
-    line = [sys.executable, "-c", COMMAND.format(act=act), *overrides]
-    environment = os.environ | variables
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Function (act, *overrides, **variables) -> process that has ended."""
+    folder = tmp_path_factory.mktemp("commands")
+    server = subprocess.Popen(
+        [sys.executable, "-c", FORKED], cwd=folder, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+
+    def make(act, *overrides, **variables):
+        line = {"command": COMMAND.format(act=act), "overrides": overrides, "variables": variables}
+        print(json.dumps(line), file=server.stdin, flush=True)
+        code = int(server.stdout.readline())
+        said = [(folder / name).read_text(encoding="utf-8") for name in ("out", "errors")]
+        return subprocess.CompletedProcess(overrides, code, *said)
+
+    yield make
+    server.communicate(timeout=60)
+
+
+def run_alone(act, stdout=subprocess.PIPE, **variables):
+    """In an interpreter of its own: what it writes to is settled when that begins."""
     return subprocess.run(
-        line, stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment, timeout=60
-    )
+        [sys.executable, "-c", COMMAND.format(act=act)], stdout=stdout, stderr=subprocess.PIPE,
+        text=True, env=os.environ | variables, timeout=60,
+    )  # fmt: skip
 
 
-def test_a_crash_keeps_its_traceback_and_no_password():
+def test_a_crash_keeps_its_traceback_and_no_password(run):
     uri = "http://me:s3/cr@t@127.0.0.1:9"
     done = run("raise RuntimeError('at ' + tree['tracking']['uri'])", f"tracking.uri={uri}")
     assert done.returncode == 1
@@ -39,7 +78,7 @@ def test_a_crash_keeps_its_traceback_and_no_password():
      ("b'\\xff'.decode()", "a text must have the encoding that is meant for it, but: "),
      ("bytearray(2**62)", "memory ran out")],
 )  # fmt: skip
-def test_an_error_of_the_system_is_one_line(act, said):
+def test_an_error_of_the_system_is_one_line(run, act, said):
     done = run(act)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
@@ -47,7 +86,7 @@ def test_an_error_of_the_system_is_one_line(act, said):
 
 
 def test_every_character_can_be_said():
-    done = run("print('porosity 30 ± 2 %, Größe 日本')", PYTHONIOENCODING="ascii")
+    done = run_alone("print('porosity 30 ± 2 %, Größe 日本')", PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "porosity 30 \\xb1 2 %, Gr\\xf6\\xdfe \\u65e5\\u672c\n"
 
@@ -56,14 +95,14 @@ def test_whoever_stops_listening_is_told_in_one_line():
     reader, writer = os.pipe()
     os.close(reader)
     try:
-        done = run("print('a' * 10**6)", stdout=writer)
+        done = run_alone("print('a' * 10**6)", stdout=writer)
     finally:
         os.close(writer)
     assert done.returncode == 2
     assert done.stderr == "error: the system must do its part, but: Broken pipe.\n"
 
 
-def test_what_other_programs_set_for_mlflow_is_left():
+def test_what_other_programs_set_for_mlflow_is_left(run):
     others = {"MLFLOW_REGISTRY_URI": "http://a", "MLFLOW_TRACKING_URI": "http://b",
               "MLFLOW_RUN_ID": "c", "MLFLOW_EXPERIMENT_NAME": "d",
               "MLFLOW_ENABLE_ASYNC_LOGGING": "true"}  # fmt: skip
@@ -74,7 +113,7 @@ def test_what_other_programs_set_for_mlflow_is_left():
     assert done.stdout.split() == sorted(ours)
 
 
-def test_every_job_of_a_multirun_says_its_own_error_and_the_worst_one_gives_the_code():
+def test_every_job_of_a_multirun_says_its_own_error_and_the_worst_one_gives_the_code(run):
     """The first mistake was told, behind all jobs and of none by name; a bug behind it was lost."""
     act = "{1: open, 2: int, 3: print}[tree['seed']]('no/where')"
     mistake = "error: no/where must be usable, but: No such file or directory. (of the job seed=1)"
@@ -88,7 +127,7 @@ def test_every_job_of_a_multirun_says_its_own_error_and_the_worst_one_gives_the_
     assert (done.returncode, done.stderr.splitlines()) == (2, [mistake])
 
 
-def test_a_multirun_has_no_password_to_keep():
+def test_a_multirun_has_no_password_to_keep(run):
     uri = "tracking.uri=http://me:s3/cr@t@127.0.0.1:9"
     done = run("print('it ran')", "--multirun", uri, "seed=1,2")
     assert (done.returncode, done.stdout) == (2, "")
