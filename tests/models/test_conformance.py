@@ -126,7 +126,7 @@ def test_an_unknown_model_is_refused_with_the_choices():
 #: Overrides of a tiny training, by what it is of ...
 TINY = {
     "pixel": ["model.blocks=1", "model.filters=4"],
-    "squares": ["model.blocks=1", "train.grid=16", "train.windows=2"],
+    "squares": ["model.blocks=1", "model.filters=4", "train.grid=16", "train.windows=2"],
     "features": [],
 }
 #: ... and of models that take some time nevertheless.
@@ -138,14 +138,15 @@ TRAINED["unet 3d"] = ["model=unet", "nbhd=11x11x5", "model.slices=3d"]
 
 @pytest.fixture(scope="module")
 def fitted(material):
-    """Function (one of TRAINED) -> (material, trained): two epochs of four steps, tiny phantom."""
+    """Function (one of TRAINED) -> (material, trained): an epoch of eight steps, tiny phantom."""
     made = {}
 
     def make(one):
         if one not in made:
             name = one.partition(" ")[0]
             given = FEW_TREES.get(name, TINY[MODELS[name].family])
-            mine = material(*TRAINED[one], "train.epochs=2", *given)
+            how = ["train.epochs=1", "train.steps=8", "train.optimizer=sgd"]
+            mine = material(*TRAINED[one], *how, *given)
             made[one] = mine, train(mine)
         return made[one]
 

@@ -38,7 +38,7 @@ def test_a_window_gives_what_is_left_without_its_margin(stem, blocks, convs, sli
 
 @pytest.mark.parametrize("given", [{"stem": 1}, {"stem": 2}, {"slices": "3d"}], ids=str)
 def test_a_pixel_sees_its_margin_and_no_more(trained, given):
-    spec, model = trained(1, 5, "unet", blocks=1, **given)
+    spec, model = trained(1, 5, "unet", blocks=1, filters=4, **given)
     margin, halo, phase = spec.squares.margin, spec.halo[1], spec.alignment - 1
     rng = np.random.default_rng(0)
     grey, score = rng.normal(size=(1, *spec.window, 5)).astype("float32"), compiled(model)
