@@ -33,9 +33,9 @@ def whole(request, material):
     """(function from overrides to material, training that nothing disturbed), in either mode."""
 
     def make(*overrides):
-        how = (f"train.mode={request.param}", "model.dropout=0.3", "train.epochs=4")
-        return material(*how, *overrides)
+        return material(f"train.mode={request.param}", "train.epochs=4", *overrides)
 
+    assert make().config.spec.hyperparameters["dropout"] > 0
     return make, train(make())
 
 
@@ -71,14 +71,20 @@ def test_a_training_cut_off_goes_on_as_if_nothing_had_happened(whole, tmp_path):
     assert scores(finished.history) == scores(undisturbed.history)
 
 
-@pytest.mark.parametrize("after", [2, 4])
-def test_a_schedule_that_stops_goes_on_as_if_nothing_had_happened(material, tmp_path, after):
-    """At its constant rate, and where it begins to fall; averages of the weights included."""
+@pytest.fixture(scope="module")
+def stopping(material):
+    """(material, training that nothing disturbed) of a schedule that stops."""
     setting = material(
         "train.schedule=wsd", "train.epochs=5", "train.steps=4", "train.average=0.9",
-        "model.dropout=0.3", "train.patience=null",
+        "train.patience=null",
     )  # fmt: skip
-    undisturbed = train(setting)
+    return setting, train(setting)
+
+
+@pytest.mark.parametrize("after", [2, 4])
+def test_a_schedule_that_stops_goes_on_as_if_nothing_had_happened(stopping, tmp_path, after):
+    """At its constant rate, and where it begins to fall; averages of the weights included."""
+    setting, undisturbed = stopping
     cut_off_after(setting, after, tmp_path / "checkpoint.npz")
     resumed = train(setting, checkpoint=tmp_path / "checkpoint.npz")
     assert scores(resumed.history) == scores(undisturbed.history)
@@ -95,7 +101,7 @@ def test_another_seed_gives_another_training(whole):
 
 @pytest.mark.parametrize("mode", ["grid", "patch"])
 def test_it_learns(material, mode):
-    trained = train(material(f"train.mode={mode}", "train.steps=30", "train.epochs=4"))
+    trained = train(material(f"train.mode={mode}", "train.steps=60", "train.epochs=2"))
     assert trained.best.val["miou"] > 0.45  # guessing gives 0.33
     assert trained.history[-1].train_loss < trained.history[0].train_loss
 
@@ -296,7 +302,7 @@ def test_the_learning_rate_grows_in_the_beginning():
 
 @pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "adam", "adamw", "rmsprop", "muon"])
 def test_every_optimizer_lowers_the_loss(material, optimizer):
-    trained = train(material(f"train.optimizer={optimizer}", "train.epochs=4", "train.steps=10"))
+    trained = train(material(f"train.optimizer={optimizer}", "train.epochs=2", "train.steps=20"))
     losses = [epoch.train_loss for epoch in trained.history]
     assert losses[-1] < losses[0]
 

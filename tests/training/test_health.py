@@ -224,7 +224,7 @@ def test_a_network_that_dies_of_a_large_rate_learns_at_a_tenth_of_it(material, c
         "train.learning_rate=0.5",
     ]  # fmt: skip
     with pytest.raises(DivergedError):
-        fit.train(material(*given))
+        fit.train(material(*given, "train.epochs=2"))
     trained = fit.train(material(*given, "train.restart=true"))
     assert trained.restart is not None
     assert "begun again" in capsys.readouterr().err

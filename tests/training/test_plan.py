@@ -10,6 +10,7 @@ from fibsem.config import Configuration, compose
 from fibsem.errors import UserError
 from fibsem.system.files import write_json
 from fibsem.system.identity import Identity
+from fibsem.training import probing
 from fibsem.training.plan import CutOff, Plan
 from fibsem.training.planned import FILE, planned, read_plan
 from fibsem.training.probing import probe
@@ -175,7 +176,8 @@ def test_what_a_hard_budget_cut_off_is_said(capsys, trials, epochs, not_begun, s
     assert told == (said and f"budget_is=hard cut off what was late: {said}")
 
 
-def test_a_probe_times_real_steps(material):
+def test_a_probe_times_real_steps(material, monkeypatch):
+    monkeypatch.setattr(probing, "TIMED_S", (0.1, 0.1))
     found = probe(material("train.steps=1"), 30.0)
     for seconds in (found.step_s, found.validation_s, found.once_s, found.pixel_s):
         assert 0 < seconds < 60

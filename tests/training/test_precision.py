@@ -57,10 +57,17 @@ def test_it_learns_what_float32_learns(material):
     assert losses["bfloat16"] != losses["float32"]
 
 
+#: Overrides of a small network, by what it is of.
+SIZES = {
+    "pixel": ["model.blocks=1", "model.filters=4"],
+    "squares": ["model.blocks=1", "model.filters=4", "train.grid=16", "train.windows=2"],
+}
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_takes_a_step(name, material):
     setting = material(
-        f"model={name}", "train.precision=bfloat16", "train.epochs=1", "train.steps=1",
-        "train.init=null",
+        f"model={name}", *SIZES[MODELS[name].family], "train.precision=bfloat16",
+        "train.epochs=1", "train.steps=1", "train.init=null",
     )  # fmt: skip
     assert np.isfinite(train(setting).best.train_loss)

@@ -67,9 +67,10 @@ def test_a_training_begins_with_the_weights_of_another(common, former, tmp_path,
     assert record["start"] == {
         "layers": len(before), "of_layers": len(before), "weights": count, "of_weights": count,
     }  # fmt: skip
-    assert (
-        f"{len(before)} of {len(before)} layers fit, 100% of the weights" in capsys.readouterr().out
-    )
+    said = capsys.readouterr()
+    assert f"{len(before)} of {len(before)} layers fit, 100% of the weights" in said.out
+    assert "has learned from" not in said.err  # of the same parts
+    assert record["test_squares_learned"] == 0
     run = mlflow.MlflowClient(common[-2].partition("=")[2]).get_run(record["run_id"])
     address, _, digest = run.data.tags[names.INIT].partition("#")
     assert address == str(former.resolve())
@@ -171,7 +172,8 @@ def test_a_training_that_dies_begins_again_with_them(common, former):
 
 
 def test_cut_off_it_goes_on_as_if_nothing_had_happened(material, former, tmp_path):
-    setting = material(f"train.init={former}", "train.epochs=2", "model.dropout=0.3")
+    setting = material(f"train.init={former}", "train.epochs=2")
+    assert setting.config.spec.hyperparameters["dropout"] > 0
     undisturbed, seen = fit.train(setting), []
 
     def stop(epoch):
@@ -217,13 +219,13 @@ def test_test_squares_that_the_start_has_learned_from_are_counted(
     segmenter = Segmenter.of(spec, models.load(spec, former), Recipe(), PostProcessing())
     audit = {"dataset": "another", "data": "0-0", "learned": own}
     Bundle(segmenter, (50.0, 10.0, 10.0), audit).save(tmp_path / "bundle")
-    film, out = divided_anew(tiny, tmp_path / "film", SWAPPED), tmp_path / "out"
+    film, out = divided_anew(tiny, tmp_path / "film", SWAPPED), tmp_path / "swapped"
     how = ["train.epochs=1", "train.steps=1", "train.learning_rate=1e-12",
            f"train.init={tmp_path / 'bundle' if kind == 'bundle' else former}"]  # fmt: skip
-    train.main(compose("train", [*common, *how, f"output={out}"]))
+    begun = pinned(Configuration(compose("train", [*common, *how])), dataset=load_dataset(tiny)).run
     assert "has learned from" not in capsys.readouterr().err
-    assert read_json(out / "summary.json")["test_squares_learned"] == 0
-    out = tmp_path / "swapped"
+    uri = begun.tracking.absolute_uri
+    assert learned_of_test(begun.train.init, uri, load_dataset(tiny)) == 0
     train.main(compose("train", [*common, *how, f"data.path={film}", f"output={out}"]))
     assert "warning: its start (train.init) has learned from 3 of 3 test squares" in (
         capsys.readouterr().err
