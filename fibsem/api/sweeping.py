@@ -166,10 +166,19 @@ class Prepared:
         return plan_sweep(self.given, self.space, self.material, budget_s, began)
 
     def announce(self) -> None:
-        """Say what it will take, and where that is long, what could be done instead."""
+        """Say what it will take, and where that is long, what could be done instead.
+
+        A dry run times a network of each architecture.
+        """
         from fibsem.search.lengths import said_of_all
 
-        for line in said_of_all(self.given, self.space, self.material):
+        asked = self.settings
+        others = one_of_each(self.given, self.space)[1:] if asked.dry_run else []
+        materials = [self.material, *(self.material.for_config(one.run) for one in others)]
+        for line in said_of_all(
+            materials, asked.trials, asked.workers,
+            planned=self.given.budget.planned, dry_run=asked.dry_run,
+        ):  # fmt: skip
             print(line)
 
 
