@@ -51,12 +51,6 @@ def test_help_names_what_of_a_trial_the_final_training_changes(final, small, giv
     assert [key for key in [*keys, "schedule"] if key not in those.partition(")")[0]] == []
 
 
-def test_the_thesis_shifts_slightly():
-    """Of grey values in [0, 1] its samples have standard deviations of 0.09 to 0.17."""
-    for given, sd in ((["experiment=thesis"], 0.01), ([], 0.1)):
-        assert compose("promote", given)["final"]["shift_sd"] == sd
-
-
 def test_steps_that_came_with_a_trial_are_said(small):
     """They are kept whatever `final.share` is, and were taken for what it makes of it."""
 
