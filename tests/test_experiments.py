@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fibsem.config.overrides import CONF, check_keys
+from fibsem.config.keys import CONF, check_keys
 from fibsem.errors import UserError
 
 ROOT = Path(__file__).parents[1]

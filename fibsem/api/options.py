@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from fibsem.config import CONF, Tree, compose, flat, override, require, with_architecture
-from fibsem.config.overrides import own_keys
+from fibsem.config.keys import own_keys
 from fibsem.errors import UserError, one_line
 from fibsem.system.secrets import in_message, remember_typed, tell_none
 from fibsem.tracking.lending import stores_given_back

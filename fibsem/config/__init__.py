@@ -9,7 +9,8 @@ from fibsem.config.architecture import with_architecture
 from fibsem.config.budget import Budget
 from fibsem.config.commands import command_line, compose, run_command
 from fibsem.config.configuration import Configuration
-from fibsem.config.overrides import CONF, as_typed, override
+from fibsem.config.keys import CONF
+from fibsem.config.overrides import as_typed, override
 from fibsem.config.promotion import (
     GateConfig,
     PostProcessingConfig,

@@ -12,15 +12,8 @@ from typing import Any
 
 from fibsem.config.architecture import with_architecture
 from fibsem.config.grouped import as_grouped, without_groups
-from fibsem.config.overrides import (
-    CONF,
-    check_keys,
-    for_hydra,
-    is_multirun,
-    meant,
-    unknown_key,
-    without_password,
-)
+from fibsem.config.keys import CONF, check_keys, unknown_key
+from fibsem.config.overrides import for_hydra, is_multirun, meant, without_password
 from fibsem.config.reading import Tree, check_types
 from fibsem.config.typed import without_typed_axes
 from fibsem.errors import UserError, one_line, printable

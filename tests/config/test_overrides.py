@@ -3,17 +3,15 @@
 import shlex
 
 import pytest
-import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import example, given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from fibsem.config import CONF, Configuration, as_typed, command_line, compose
-from fibsem.config.overrides import _leaves, for_hydra, text_keys, typed
+from fibsem.config import Configuration, as_typed, command_line, compose
+from fibsem.config.overrides import for_hydra, typed
 from fibsem.errors import UserError
 
-COMMANDS = sorted(file.stem for file in CONF.glob("*.yaml") if file.stem != "base")
 #: Names of folders that people have, and microscopes make.
 NAMES = [
     "2024_01_15", "20240301", "1_000", "0012", "1e3", "2024-01-15", "12.50", "true", "nan", "0x10",
@@ -118,42 +116,3 @@ def test_a_multirun_has_several_texts():
 def test_bytes_that_are_no_text_are_refused():
     with pytest.raises(UserError, match=r"UTF-8, but got volume=film\\udce4"):
         for_hydra(["volume=film\udce4"])
-
-
-#: Keys that hold no text and may be null: numbers, lists of them, true or false.
-NUMBER_OR_NULL = {
-    "certificate", "final.max_seconds", "final.steps", "max_seconds_per_gigapixel",
-    "model.blocks", "model.dense_width", "model.dropout", "model.filters", "model.z_pools",
-    "postprocessing.threshold_start", "postprocessing.threshold_stop",
-    "range", "search.constraints", "search.max_seconds", "search.memory_gib", "slab",
-    "space.axes.train.momentum", "segmentation.certificate", "segmentation.tile", "tile",
-    "train.grid", "train.learning_rate", "train.max_seconds", "train.rare_windows", "train.steps",
-    "train.windows", "voxel_nm", "z",
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_key_is_a_text_or_it_is_none(command):
-    """A key that is null belongs here: into :data:`NUMBER_OR_NULL`, or it is a text, ``""``."""
-    for key, value in ((".".join(path), leaf) for path, leaf in _leaves(compose(command))):
-        if key == "command":
-            continue
-        assert not (key in text_keys() and isinstance(value, bool | int | float)), key
-        if isinstance(value, str):
-            assert key in text_keys(), key
-        elif value is None:
-            assert (key in text_keys()) != (key in NUMBER_OR_NULL), key
-
-
-def test_a_key_is_a_text_in_every_file_or_in_none():
-    found = {}
-    for file in CONF.rglob("*.yaml"):
-        source = file.read_text()
-        group = (
-            () if source.startswith("# @package _global_") else file.parent.relative_to(CONF).parts
-        )
-        for path, value in _leaves(yaml.safe_load(source)):
-            taken = isinstance(value, str) and value.startswith("${")
-            if value is not None and not taken and path[0] != "hydra":
-                found.setdefault((*group, *path), set()).add(isinstance(value, str))
-    assert {path for path, kinds in found.items() if len(kinds) > 1} == set()

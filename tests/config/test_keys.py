@@ -1,0 +1,46 @@
+"""Every key of ``conf/`` is a text in all files or in none, and where it may be null it is told."""
+
+import pytest
+import yaml
+
+from fibsem.config import CONF, compose
+from fibsem.config.keys import leaves, text_keys
+
+COMMANDS = sorted(file.stem for file in CONF.glob("*.yaml") if file.stem != "base")
+#: Keys that hold no text and may be null: numbers, lists of them, true or false.
+NUMBER_OR_NULL = {
+    "certificate", "final.max_seconds", "final.steps", "max_seconds_per_gigapixel",
+    "model.blocks", "model.dense_width", "model.dropout", "model.filters", "model.z_pools",
+    "postprocessing.threshold_start", "postprocessing.threshold_stop",
+    "range", "search.constraints", "search.max_seconds", "search.memory_gib", "slab",
+    "space.axes.train.momentum", "segmentation.certificate", "segmentation.tile", "tile",
+    "train.grid", "train.learning_rate", "train.max_seconds", "train.rare_windows", "train.steps",
+    "train.windows", "voxel_nm", "z",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_key_is_a_text_or_it_is_none(command):
+    """A key that is null belongs here: into :data:`NUMBER_OR_NULL`, or it is a text, ``""``."""
+    for key, value in ((".".join(path), leaf) for path, leaf in leaves(compose(command))):
+        if key == "command":
+            continue
+        assert not (key in text_keys() and isinstance(value, bool | int | float)), key
+        if isinstance(value, str):
+            assert key in text_keys(), key
+        elif value is None:
+            assert (key in text_keys()) != (key in NUMBER_OR_NULL), key
+
+
+def test_a_key_is_a_text_in_every_file_or_in_none():
+    found = {}
+    for file in CONF.rglob("*.yaml"):
+        source = file.read_text()
+        group = (
+            () if source.startswith("# @package _global_") else file.parent.relative_to(CONF).parts
+        )
+        for path, value in leaves(yaml.safe_load(source)):
+            taken = isinstance(value, str) and value.startswith("${")
+            if value is not None and not taken and path[0] != "hydra":
+                found.setdefault((*group, *path), set()).add(isinstance(value, str))
+    assert {path for path, kinds in found.items() if len(kinds) > 1} == set()
