@@ -11,8 +11,9 @@ import numpy as np
 
 from fibsem.inference.model.cost import pixels_per_second
 from fibsem.inference.model.segmenter import Scorer
-from fibsem.inference.volume.executor import Load, RemoteSegmentation, run_elsewhere
+from fibsem.inference.volume.executor import run_elsewhere
 from fibsem.inference.volume.plan import Say, ScorerOf, Show
+from fibsem.inference.volume.remote import Load, RemoteSegmentation
 from fibsem.inference.volume.slab import SlabWorker
 from fibsem.inference.volume.work import Work
 from fibsem.models.dense import why_not_dense

@@ -12,9 +12,9 @@ from fibsem.data.volumes import Volume, VoxelNm
 from fibsem.errors import UserError
 from fibsem.geometry import Triple
 from fibsem.inference.options import Options
-from fibsem.inference.volume.executor import Load
 from fibsem.inference.volume.ledger import Ledger
 from fibsem.inference.volume.outputs import Outputs, Store
+from fibsem.inference.volume.remote import Load
 
 
 def check_asked(

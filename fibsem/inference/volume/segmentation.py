@@ -20,7 +20,6 @@ from fibsem.inference.volume.bands import one_class_bands
 from fibsem.inference.volume.boundary import porosity_per_px_of_boundary, some_slices
 from fibsem.inference.volume.budget import room_of
 from fibsem.inference.volume.entries import Likeness, Provenance
-from fibsem.inference.volume.executor import Load
 from fibsem.inference.volume.finishing import finish
 from fibsem.inference.volume.labelling import Labelling
 from fibsem.inference.volume.ledger import Ledger
@@ -38,6 +37,7 @@ from fibsem.inference.volume.outputs import Outputs
 from fibsem.inference.volume.plan import Planner, Say, ScorerOf, Show
 from fibsem.inference.volume.preflight import check_asked, check_room, forget_lost
 from fibsem.inference.volume.reading import Reading
+from fibsem.inference.volume.remote import Load
 from fibsem.inference.volume.summary import describe, porosity_of, write_porosity
 from fibsem.inference.volume.tested import FilmSquares, porosity_by_seed, porosity_interval
 from fibsem.inference.volume.witness import check_unchanged, of_mask, of_volume, witnessed

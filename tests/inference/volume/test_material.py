@@ -15,7 +15,7 @@ from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.volume import labelling, plan
 from fibsem.inference.volume.components import Slabs, remove_small_3d
-from fibsem.inference.volume.executor import label_slab
+from fibsem.inference.volume.remote import label_slab
 from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.models.spec import resolve
 from fibsem.models.threshold import Threshold

@@ -20,9 +20,9 @@ from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.tiling.tiles import Room
-from fibsem.inference.volume.executor import RemoteSegmentation, label_slab
 from fibsem.inference.volume.ledger import Ledger
 from fibsem.inference.volume.plan import Planner
+from fibsem.inference.volume.remote import RemoteSegmentation, label_slab
 from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.inference.volume.witness import of_mask, witnessed
 from fibsem.system.identity import Identity

@@ -1,0 +1,116 @@
+"""A slab in a process elsewhere: what is sent there, what comes back, what the process keeps."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fibsem.data.volumes import Manner, VoxelNm, reopen
+from fibsem.errors import UserError
+from fibsem.inference.model.segmenter import Scorer, Segmenter
+from fibsem.inference.options import ANEW, Options
+from fibsem.inference.volume.entries import SliceRecord
+from fibsem.inference.volume.outputs import Outputs
+from fibsem.inference.volume.plan import SegmentationPlan
+from fibsem.inference.volume.slab import Slab, SlabWorker
+from fibsem.inference.volume.witness import of_volume, witnessed
+from fibsem.system.processes import peak_rss_gib
+
+Load = Callable[[], Segmenter]
+
+
+@dataclass(frozen=True)
+class RemoteSegmentation:
+    """One segmentation as processes elsewhere get it; small, and made of what can be sent.
+
+    Attributes
+    ----------
+    name
+        Tells this segmentation from others that a process may have worked on.
+    volume, manner, value_range
+        What is opened, and how.
+    load, identity
+        Gives the segmenter; a function that can be pickled. And which one it must be.
+    folder, voxel_nm, options
+        Of the outputs.
+    plan
+        What holds for all slabs.
+    anew
+        What labels the volume anew, as refusals name it.
+    """
+
+    name: str
+    volume: Path
+    manner: Manner
+    value_range: tuple[float, float] | None
+    load: Load = field(repr=False)  # knows the address of the store, and Dask logs what fails
+    identity: str
+    folder: Path
+    voxel_nm: VoxelNm
+    options: Options
+    plan: SegmentationPlan
+    anew: str = ANEW
+
+
+@dataclass(frozen=True)
+class SlabResult:
+    """What comes back of a slab; ``read`` are the digests of the slices around it."""
+
+    start: int
+    slices: list[SliceRecord]
+    read: dict[int, str]
+    seconds: dict[str, float]
+    peak_rss_gib: float
+
+
+#: The worker of the segmentation that this process is at, and what it has read: networks are built
+#: and traced once.
+_workers: dict[str, tuple[SlabWorker, dict[int, str]]] = {}
+_alone = threading.Lock()
+
+
+def label_slab(job: RemoteSegmentation, slab: Slab) -> SlabResult:
+    """Label one slab of a job in this process."""
+    with _alone:  # a Dask worker may have several threads, the networks have all the cores
+        if job.name not in _workers:
+            _workers.clear()
+            _workers[job.name] = _open(job)
+        worker, read_as = _workers[job.name]
+        halo = worker.segmenter.halo[0]
+        worker.stages.seconds.clear()
+        results: list[SlabResult] = []
+
+        def finished(start: int, slices: list[SliceRecord]) -> None:
+            seconds = dict(worker.stages.seconds)
+            near = range(start - halo, start + len(slices) + halo)
+            read = {z: digest for z, digest in read_as.items() if z in near}
+            results.append(SlabResult(start, slices, read, seconds, peak_rss_gib()))
+
+        segmenter = worker.segmenter
+        outputs = Outputs(
+            job.folder, worker.volume.shape, job.voxel_nm, job.options,
+            segmenter.classes, segmenter.platt,
+        )  # fmt: skip
+        with outputs.opened():
+            worker.run([slab], outputs, finished)
+        return results[0]
+
+
+def _open(job: RemoteSegmentation) -> tuple[SlabWorker, dict[int, str]]:
+    read_as: dict[int, str] = {}
+    film = reopen(job.volume, job.manner, job.value_range)
+    volume = witnessed(film, read_as, of_volume(job.anew))
+    segmenter = job.load().with_views(job.options.symmetry)
+    if segmenter.identity != job.identity:
+        raise UserError(
+            "`weights` must not change while a volume is segmented, but they are those of model "
+            f"{segmenter.identity} by now, and the slabs so far are of {job.identity}; the choices "
+            f"are the former ones or {job.anew}."
+        )
+    worker = SlabWorker(
+        volume, job.plan.correction, segmenter, Scorer(segmenter, job.plan.precision),
+        job.plan.tiling, uncertainty=job.options.uncertainty, extent=job.plan.extent,
+    )  # fmt: skip
+    return worker, read_as
