@@ -150,12 +150,13 @@ def _train(
     from fibsem.training.budgeting import forecast, plan_trainings
     from fibsem.training.bundling import write_bundle
     from fibsem.training.instead import is_surely_short, said_first
+    from fibsem.training.job import Job
     from fibsem.training.learner import Learner
     from fibsem.training.plan import Plan
     from fibsem.training.planned import planned, say_unplanned, work_of
     from fibsem.training.probing import probe
     from fibsem.training.results import Epoch
-    from fibsem.training.run import Job, run_job
+    from fibsem.training.run import run_job
 
     data, anew = material.dataset.hash, given.tree["overwrite"]
     learner: Learner | None = None

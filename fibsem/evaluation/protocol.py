@@ -25,11 +25,12 @@ from fibsem.tracking.beginning import FileNotes, take_up
 from fibsem.tracking.runs import Tracking
 from fibsem.training.budgeting import plan_trainings
 from fibsem.training.datasets import check_unchanged
+from fibsem.training.job import Job
 from fibsem.training.material import Material
 from fibsem.training.plan import Plan
 from fibsem.training.probing import probe
 from fibsem.training.results import Epoch, TrialResult
-from fibsem.training.run import Job, run_job
+from fibsem.training.run import run_job
 from fibsem.training.start import learned_of_test
 
 

@@ -24,9 +24,10 @@ from fibsem.system.progress import Progress
 from fibsem.tracking import names
 from fibsem.training.bundling import label_values
 from fibsem.training.health import DivergedError
+from fibsem.training.job import Job
 from fibsem.training.material import Material
 from fibsem.training.results import Epoch, TrialResult
-from fibsem.training.run import Job, run_job
+from fibsem.training.run import run_job
 
 #: Keys of ``final`` that take the place of those of the trial's training.
 OWN = ("epochs", "share", "max_seconds", "shift_sd", "shift_probability")

@@ -15,9 +15,10 @@ from fibsem.promotion.trials import Trial
 from fibsem.system.records import Figure, typed
 from fibsem.tracking import names
 from fibsem.training.health import DivergedError
+from fibsem.training.job import Job
 from fibsem.training.material import Material
 from fibsem.training.results import Epoch, Figures
-from fibsem.training.run import Job, run_job
+from fibsem.training.run import run_job
 
 
 @dataclass(frozen=True)

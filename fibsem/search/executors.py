@@ -34,9 +34,10 @@ from fibsem.system.secrets import guard_output
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
 from fibsem.training.failures import PrunedError, TrialFailedError, failure_of
+from fibsem.training.job import Job
 from fibsem.training.material import Material
 from fibsem.training.results import Epoch, TrialResult
-from fibsem.training.run import Job, run_job
+from fibsem.training.run import run_job
 
 #: Called with each epoch; raises PrunedError where the trial shall end.
 OnEpoch = Callable[[Epoch], None]

@@ -32,8 +32,9 @@ from fibsem.tracking import names
 from fibsem.tracking.naming import run_name
 from fibsem.training.checkpoint import trained_s
 from fibsem.training.failures import PrunedError, TrialFailedError
+from fibsem.training.job import Job
 from fibsem.training.results import Epoch, TrialResult
-from fibsem.training.run import CHECKPOINT, Job
+from fibsem.training.run import CHECKPOINT
 
 if TYPE_CHECKING:
     from fibsem.search.sweep import Sweep

@@ -3,8 +3,8 @@ from .fit import epoch_batches as epoch_batches
 from .fit import train as train
 from .health import DivergedError as DivergedError
 from .health import check_alive as check_alive
+from .job import Job as Job
 from .material import Material as Material
 from .objectives import Objective as Objective
-from .run import Job as Job
 from .run import run_job as run_job
 from .scoring import scored_squares as scored_squares

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from fibsem import models
-from fibsem.config import Configuration, RunConfig, Tree
 from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError, first_line
 from fibsem.inference.model.cost import predicted_seconds_per_gigapixel, seconds_per_gigapixel
@@ -31,7 +30,8 @@ from fibsem.training.datasets import check_unchanged
 from fibsem.training.estimating import estimate
 from fibsem.training.failures import PrunedError, reason_of
 from fibsem.training.fit import Trained, train
-from fibsem.training.folder import Overwrite, settle
+from fibsem.training.folder import settle
+from fibsem.training.job import Job
 from fibsem.training.learner import Learner
 from fibsem.training.material import Material
 from fibsem.training.picture import draw_square
@@ -44,49 +44,6 @@ from fibsem.training.start import learned_of_test
 CHECKPOINT = "checkpoint.npz"
 #: Labelled pixels that are still scored one by one at the end of a training without dense form.
 MOST_BY_PATCH = 200_000
-
-
-@dataclass(frozen=True)
-class Job:
-    """One training to be done: its configuration, and how it is known in MLflow.
-
-    Attributes
-    ----------
-    given, folder
-        What is trained, read by whoever does it, for a mistake is its failure; and where it works.
-    name, tags, parent
-        Of its run.
-    overwrite
-        Whether results in the folder are removed first; see :func:`fibsem.training.folder.settle`.
-    published
-        Whether its run ends with it. That of a trial goes on until its study says what becomes of
-        it.
-
-    Examples
-    --------
-    ```python
-    given = Configuration(compose("train", ["data=demo", "train.epochs=5"]))
-    job = Job(given, Path("outputs/mine"), "by hand", tags={"purpose": "comparison"})
-    ```
-    """
-
-    given: Configuration
-    folder: Path
-    name: str
-    tags: Mapping[str, object]
-    parent: str | None = None
-    overwrite: Overwrite = "never"
-    published: bool = True
-
-    @property
-    def tree(self) -> Tree:
-        """The configuration as the store is given it."""
-        return self.given.tree
-
-    @property
-    def config(self) -> RunConfig:
-        """The configuration as it is trained."""
-        return self.given.run
 
 
 def run_job(
@@ -142,14 +99,22 @@ def run_job(
     if earlier is not None and _has_model(job.folder, material.config.spec):
         return _finished(earlier, job, material, tracking), None
     run_id = _take_up(job, material, tracking)
-    try:
+    with _ended(run_id, tracking, published=job.published):
         result, trained = _train_and_score(
             job.folder, material, tracking, run_id, on_epoch, learner
         )
         _check_unchanged(material.dataset, job.folder / CHECKPOINT)
         write_json(done, result.to_json())
+    return result, trained
+
+
+@contextlib.contextmanager
+def _ended(run_id: str, tracking: Tracking, *, published: bool) -> Iterator[None]:
+    """A run that ends as its training does: finished, pruned, failed, or killed if it can go on."""
+    try:
+        yield
     except PrunedError as pruned:
-        if job.published:
+        if published:
             tracking.publish(run_id, {names.STATE: "pruned", names.REASON: str(pruned)})
         else:  # its state is told where its trial is ended
             tracking.tag(run_id, {names.REASON: str(pruned)})
@@ -162,9 +127,8 @@ def run_job(
             else:
                 tracking.end(run_id, "KILLED")
         raise
-    if job.published:
+    if published:
         tracking.end(run_id)
-    return result, trained
 
 
 def _has_model(folder: Path, spec: ModelSpec) -> bool:

@@ -20,8 +20,9 @@ from fibsem.tracking.runs import Tracking, code_version
 from fibsem.training.datasets import obtain
 from fibsem.training.failures import PrunedError
 from fibsem.training.health import DivergedError
+from fibsem.training.job import Job
 from fibsem.training.material import Material
-from fibsem.training.run import Job, run_job
+from fibsem.training.run import run_job
 
 
 @pytest.fixture(scope="module")

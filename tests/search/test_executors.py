@@ -19,7 +19,7 @@ from fibsem.system.processes import rss_gib
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
 from fibsem.training.failures import PrunedError, TrialFailedError
-from fibsem.training.run import Job
+from fibsem.training.job import Job
 from tests.processes import FORKED
 from tests.search.sweeps import epoch
 

@@ -19,8 +19,8 @@ from fibsem.system.identity import Identity
 from fibsem.system.locks import at_work
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
+from fibsem.training.job import Job
 from fibsem.training.material import Material
-from fibsem.training.run import Job
 
 
 @pytest.fixture

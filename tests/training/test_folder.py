@@ -15,8 +15,9 @@ from fibsem.system.identity import Identity
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
 from fibsem.training.fit import train
+from fibsem.training.job import Job
 from fibsem.training.material import Material
-from fibsem.training.run import Job, run_job
+from fibsem.training.run import run_job
 from tests.conftest import CutOffError
 
 #: A model that is fitted at once.

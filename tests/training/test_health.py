@@ -14,8 +14,9 @@ from fibsem.training import fit
 from fibsem.training.estimating import estimate
 from fibsem.training.failures import failure_of
 from fibsem.training.health import CollapsedError, DivergedError, check_alive, check_taught
+from fibsem.training.job import Job
 from fibsem.training.results import Epoch
-from fibsem.training.run import Job, run_job
+from fibsem.training.run import run_job
 from fibsem.training.state import TrainingState
 from tests.impossible import ALIVE, DEAD, LABELS, NOISE, sigmoid
 

@@ -13,8 +13,9 @@ from fibsem.tracking.runs import Tracking
 from fibsem.training.estimating import estimate
 from fibsem.training.failures import PrunedError, failure_of, reason_of
 from fibsem.training.health import DivergedError
+from fibsem.training.job import Job
 from fibsem.training.results import TrialResult
-from fibsem.training.run import Job, run_job
+from fibsem.training.run import run_job
 from fibsem.training.scoring import score_all
 
 
