@@ -1,4 +1,4 @@
-"""A trial of Optuna in our words: the attempt that it is, and what came of it."""
+"""A trial of Optuna in our words: the attempt that it is, as it is stored, and what came of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from fibsem.search.outcomes import Outcome
-from fibsem.search.slots import Attempt, State
+from fibsem.search.slots import Attempt, Opening, State
+from fibsem.search.space import Values
 
 STATES: dict[TrialState, State] = {
     TrialState.WAITING: "waiting",
@@ -17,6 +18,24 @@ STATES: dict[TrialState, State] = {
     TrialState.PRUNED: "pruned",
     TrialState.FAIL: "failed",
 }
+
+
+def attributes_of(
+    opening: Opening, values: Values, before: Attempt | None = None
+) -> dict[str, object]:
+    """What a trial is opened with, for :func:`attempt_of` to read.
+
+    ``values`` where they are drawn already, and the attempt ``before`` whose training it goes on
+    with.
+    """
+    return {
+        "slot": opening.slot,
+        "attempt": opening.attempt,
+        "strikes": opening.strikes,
+        "failures": opening.failures,
+        **({"values": json.dumps(values)} if values else {}),
+        **({} if before is None else {"continues": before.number}),
+    }
 
 
 def attempt_of(frozen: FrozenTrial) -> Attempt:

@@ -21,7 +21,7 @@ from optuna.trial import Trial, TrialState
 from fibsem.config import SearchConfig
 from fibsem.errors import LostError
 from fibsem.search.axes import Axes
-from fibsem.search.optuna_records import attempt_of, outcome_of
+from fibsem.search.optuna_records import attempt_of, attributes_of, outcome_of
 from fibsem.search.optuna_trials import Trials
 from fibsem.search.outcomes import Outcome
 from fibsem.search.owner import Beat, Observer, Owner
@@ -124,16 +124,7 @@ class OptunaStudy:
         return heir(self.rungs, slot, attempts, costs)
 
     def _open(self, opening: Opening, values: Values, before: Attempt | None = None) -> None:
-        attrs: dict[str, Any] = {
-            "slot": opening.slot,
-            "attempt": opening.attempt,
-            "strikes": opening.strikes,
-            "failures": opening.failures,
-        }
-        if values:
-            attrs["values"] = json.dumps(values)
-        if before is not None:
-            attrs["continues"] = before.number
+        attrs = attributes_of(opening, values, before)
         self.study.enqueue_trial(self.axes.parameters(values), user_attrs=attrs)
 
     def claim(self) -> Attempt | None:
