@@ -28,6 +28,7 @@ from fibsem.promotion.setting import Promotion
 from fibsem.system.progress import Progress
 from fibsem.system.records import typed
 from fibsem.training.boxes import within
+from fibsem.training.fixed_draws import pieces_of
 from fibsem.training.material import Material
 from fibsem.training.squares import SquareCounts
 
@@ -123,7 +124,7 @@ def _search(
         if config.search == "exhaustive":
             best, surface = search(squares, grid, progress)
         else:
-            sample = sample_of(scored, material.pieces("val"), grid.margin)
+            sample = sample_of(scored, pieces_of(material, "val"), grid.margin)
             best, surface = search_by_sample(squares, sample, grid, progress)
     calibration = fit_calibration(squares, best.sigma)
     return BestSteps(best, surface.tolist(), calibration, tuple(counts_of(scored, best)))

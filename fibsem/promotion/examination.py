@@ -19,6 +19,7 @@ from fibsem.data.split import Split
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.system.progress import Progress
 from fibsem.training.estimating import estimate
+from fibsem.training.fixed_draws import pieces_of
 from fibsem.training.material import Material
 from fibsem.training.results import Figures
 from fibsem.training.scoring import scored_squares
@@ -82,7 +83,7 @@ def balanced(segmenter: Segmenter, material: Material, split: Split) -> Figures:
 
 def _on_pieces(segmenter: Segmenter, material: Material, split: Split) -> Estimate:
     """Every labelled pixel of the pieces that stand for a split."""
-    pieces, labels, scores, piece = material.pieces(split), [], [], []
+    pieces, labels, scores, piece = pieces_of(material, split), [], [], []
     scored = scored_squares(material, Scorer(segmenter), split, regions=pieces.regions)
     for k, (_, square) in enumerate(scored):
         labelled = square.labels != IGNORE

@@ -85,8 +85,8 @@ def epoch_facts(material: Material) -> Mapping[str, object]:
     """
     train, spec = material.config.train, material.config.spec
     if train.mode == "grid":
-        windows, side = material.grid
-        return {"steps": material.steps, "pixels": windows * side**2}
+        grid = material.grid
+        return {"steps": material.steps, "pixels": grid.windows * grid.size**2}
     share = material.training_size / int(material.training_parts.counts.sum())
     if not spec.is_network:
         return {"share": share}

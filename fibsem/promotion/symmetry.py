@@ -21,6 +21,7 @@ from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.model.views import SYMMETRIES
 from fibsem.promotion.setting import Promotion
 from fibsem.system.records import Figure, typed
+from fibsem.training.fixed_draws import pieces_of
 from fibsem.training.material import Material
 from fibsem.training.scoring import scored_squares
 
@@ -79,7 +80,7 @@ def compare_views(segmenter: Segmenter, material: Material, most: int) -> Symmet
     """Score the pieces of the validation part with 1, 2 and up to ``most`` views."""
     if Scorer(segmenter).mode != "dense":
         return Symmetries({})
-    pieces, rows = material.pieces("val"), {}
+    pieces, rows = pieces_of(material, "val"), {}
     alone: dict[int, float] = {}
     for count in (symmetry for symmetry in SYMMETRIES if symmetry <= most):
         scorer = Scorer(replace(segmenter, symmetry=count))

@@ -18,18 +18,11 @@ from fibsem.data.sampling import Pixels, cut_patches, dihedral
 from fibsem.data.windows import HalfArray, LabelledWindow
 from fibsem.models.spec import ModelSpec
 from fibsem.training.augmentation import Augmentation, Bend
+from fibsem.training.grids import GridShape
 from fibsem.training.supply import Supply
 
 FloatArray = npt.NDArray[np.float32]
 Batch = tuple[FloatArray, FloatArray, FloatArray]
-
-
-@dataclass(frozen=True)
-class GridShape:
-    """A batch in grid mode: ``windows`` windows of ``size`` x ``size`` pixels."""
-
-    windows: int = 16
-    size: int = 8
 
 
 @dataclass(frozen=True)
@@ -132,7 +125,7 @@ def grid_epoch(
     ``teacher_share`` is what the teacher of the windows says of the pixels.
     """
     rng = np.random.default_rng(seed)
-    extent = spec.stride * (grid.size - 1) + 1
+    extent = grid.extent(spec.stride)
     before, after = (spec.halo[1],) * 2 if whole else spec.step_frame(extent)
     side, reach = before + extent + after, (before, before)
     padded = spec.family == "squares" and not whole

@@ -26,7 +26,7 @@ from fibsem.geometry import Triple
 from fibsem.system.file_names import place_of
 from fibsem.system.locks import alone
 from fibsem.system.progress import Progress
-from fibsem.training.supply import HEAVIEST
+from fibsem.training.weighing import HEAVIEST
 
 #: Voxels of a film up to which it is looked through before every training: some seconds.
 LOOKED_THROUGH = 2**27

@@ -1,12 +1,45 @@
-"""The balanced pixels of an epoch, from regions of which only some parts are in memory."""
+"""The balanced pixels of patch mode, from all windows or from those that are in memory."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from fibsem.config.epochs import STUDY
 from fibsem.data.sampling import Pixels
+from fibsem.data.windows import LabelledWindow
+from fibsem.training.material import CHANGING, Material
 from fibsem.training.supply import FloatArray, Supply
+
+#: Windows, and pixels that lie in them.
+Drawn = tuple[Sequence[LabelledWindow], Pixels]
+
+
+def epoch_pixels(material: Material, epoch: int) -> Drawn:
+    """The balanced draw of an epoch of patch mode, and the windows that it is from.
+
+    One draw for all epochs; another one of each where not all windows fit.
+    """
+    if material.draws.changing is None:
+        return material.train, material.training_pixels
+    return _drawn(material, material.draws.of(epoch), epoch)
+
+
+def pixels_to_fit(material: Material) -> Drawn:
+    """The balanced draw that a model is fitted to at once, and the windows that it is from.
+
+    They cover no more than the thesis's squares: every pixel of them has to be looked at.
+    """
+    if sum(region.box.size for region in material.training_parts.regions) <= STUDY:
+        return epoch_pixels(material, 0)
+    return _drawn(material, material.draws.few(STUDY), 0)
+
+
+def _drawn(material: Material, supply: Supply, epoch: int) -> Drawn:
+    rng = material.rng("train", CHANGING, epoch)
+    return supply.windows, drawn_pixels(supply, material.training_size, rng)
 
 
 def drawn_pixels(supply: Supply, size: int, rng: np.random.Generator) -> Pixels:

@@ -23,6 +23,7 @@ from fibsem.inference.model.pieces import PieceScorer, input_of
 from fibsem.inference.model.predict import SampleScorer, compiled, patch_scores
 from fibsem.models import Model
 from fibsem.training.features import pixel_scores
+from fibsem.training.fixed_draws import balanced_sample, piece_lattices, piece_windows, pieces_of
 from fibsem.training.material import Material
 
 FloatArray = npt.NDArray[np.float32]
@@ -58,12 +59,12 @@ class Drawn:
 def drawn(material: Material, split: Split) -> Drawn:
     """The pixels that a model is scored on which goes pixel by pixel."""
     if material.config.train.validation == "lattice":
-        pixels, windows = material.sample(split).pixels, material.windows(split)
+        pixels, windows = balanced_sample(material, split).pixels, material.windows(split)
         half = len(pixels) // 2
         samples = samples_of(np.arange(len(windows)), [window.region for window in windows])
         square = pixels.window.astype(np.int64)
         return Drawn(windows, pixels, None, square, (half, half), samples)
-    pieces, windows = material.pieces(split), material.piece_windows(split)
+    pieces, windows = pieces_of(material, split), piece_windows(material, split)
     pixels = few_pixels([window.labels for window in windows])
     where = pixels.window
     weight, square = pieces.weight[where], pieces.square[where]
@@ -74,12 +75,12 @@ def estimator(material: Material, split: Split) -> Callable[[Forward], Estimate]
     """What scores networks on a split; called with a network as a function on arrays."""
     spec = material.config.spec
     if material.config.train.validation == "pieces" and spec.convertible:
-        pieces, windows = material.pieces(split), material.piece_windows(split)
-        lattices = material.lattices(split, most_lattices(material, split))
+        pieces, windows = pieces_of(material, split), piece_windows(material, split)
+        lattices = piece_lattices(material, split, most_lattices(material, split))
         return PieceScorer(spec, pieces, windows, lattices).estimate
     some = drawn(material, split)
     if material.config.train.validation == "lattice":
-        by_lattice = SampleScorer(spec, some.windows, material.sample(split))
+        by_lattice = SampleScorer(spec, some.windows, balanced_sample(material, split))
         return lambda forward: some.estimate(by_lattice.scores(forward))
     return lambda forward: some.estimate(patch_scores(forward, spec, some.windows, some.pixels))
 
@@ -91,7 +92,7 @@ def most_lattices(material: Material, split: Split) -> int:
     compared are scored on the same pixels.
     """
     spec, train = material.config.spec, material.config.train
-    windows = material.piece_windows(split)
+    windows = piece_windows(material, split)
     number, side = (train.windows, train.grid) if train.mode == "grid" else (train.batch, 1)
     assert number is not None
     assert side is not None

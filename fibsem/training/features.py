@@ -12,6 +12,7 @@ from fibsem.data.windows import LabelledWindow
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models import Model, untrained
 from fibsem.system.pulse import apart, step
+from fibsem.training.drawn import pixels_to_fit
 from fibsem.training.material import Material
 
 FloatArray = npt.NDArray[np.float32]
@@ -27,7 +28,7 @@ def fit_features(material: Material) -> Model:
     model = untrained(spec)
     if not model.feature_count:
         return model
-    windows, pixels = material.to_fit()
+    windows, pixels = pixels_to_fit(material)
     table = np.empty((len(pixels), model.feature_count), np.float32)
     for window, here, y, x in _by_window(windows, pixels):
         table[here] = model.features(window.image)[y, x]

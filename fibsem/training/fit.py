@@ -19,8 +19,9 @@ from fibsem.system.interrupts import uninterrupted
 from fibsem.system.pulse import apart, step
 from fibsem.training import traced
 from fibsem.training.augmentation import Augmentation
-from fibsem.training.batches import Batch, GridShape, grid_epoch, patch_epoch
+from fibsem.training.batches import Batch, grid_epoch, patch_epoch
 from fibsem.training.checkpoint import continuation, restore, save
+from fibsem.training.drawn import epoch_pixels
 from fibsem.training.estimating import Forward, estimate, estimator
 from fibsem.training.features import fit_features
 from fibsem.training.fitting import Fit
@@ -196,18 +197,17 @@ def epoch_batches(material: Material, epoch: int) -> tuple[Batches, int]:
     )  # fmt: skip
     steps, share = material.steps, settings.teacher_share if settings.teacher else 0.0
     if settings.mode == "grid":
-        grid = GridShape(*material.grid)
         supply, weights = material.supply(epoch), material.pixel_weights
 
         def grids(*, whole: bool = False) -> Iterator[Batch]:
             variation = augmentation.in_use if whole else augmentation
             return grid_epoch(
-                supply, config.spec, grid, steps, weights, variation, seed, whole=whole,
+                supply, config.spec, material.grid, steps, weights, variation, seed, whole=whole,
                 teacher_share=share,
             )  # fmt: skip
 
         return grids, steps
-    windows, pixels = material.patches(epoch)
+    windows, pixels = epoch_pixels(material, epoch)
 
     def patches(*, whole: bool = False) -> Iterator[Batch]:  # which they always have
         return patch_epoch(

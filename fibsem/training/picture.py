@@ -19,6 +19,7 @@ from fibsem.data.pieces import part_of
 from fibsem.data.windows import LabelledWindow
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.system.files import beside
+from fibsem.training.fixed_draws import piece_windows
 from fibsem.training.material import Material
 from fibsem.training.scoring import scored_squares
 
@@ -70,7 +71,7 @@ def draw_square(
 def _windows(material: Material) -> Sequence[LabelledWindow]:
     """What the training was validated on, which is in memory."""
     by_pieces = material.config.train.validation == "pieces"
-    return material.piece_windows("val") if by_pieces else material.val
+    return piece_windows(material, "val") if by_pieces else material.val
 
 
 def most_even(windows: Sequence[LabelledWindow]) -> LabelledWindow:

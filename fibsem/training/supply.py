@@ -7,27 +7,20 @@ number and the seed (:mod:`fibsem.training.changing`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.data.sampling import LabelArray
 from fibsem.data.windows import LabelledWindow
 from fibsem.training.labelled_places import LabelledPlaces
 
 FloatArray = npt.NDArray[np.float64]
 
-#: Side of the parts of large regions, about; what is around them costs less than around small ones.
-SIDE = 256
-#: Most that the windows of two epochs may take together, bytes.
-MOST_BYTES = 2**30
 #: A class is rare below this share of the labelled pixels; windows are then drawn for it, too ...
 RARE = 0.1
 #: ... as many as this share of all.
 FOR_RARE = 0.5
-#: Most that a pixel of a class weighs: beyond it the loss is that of a few pixels.
-HEAVIEST = 10.0
 #: Squares that are tried at a rare pixel until one has a label where its grid lies.
 TRIES = 50
 
@@ -68,6 +61,15 @@ class Supply:
         """Every place of every window alike."""
         area = np.array([window.region.box.size for window in windows], np.float64)
         return cls(windows, area / area.sum())
+
+    @classmethod
+    def of(cls, windows: Sequence[LabelledWindow], rare: int | None, for_rare: float) -> Supply:
+        """Every place of every window alike, and a rare class by the pixels that each has of it."""
+        even = cls.evenly(windows)
+        if rare is None:
+            return even
+        counts = np.array([(window.labels == rare).sum() for window in windows], np.float64)
+        return replace(even, rare=rare, for_rare=for_rare, rare_chance=counts / counts.sum())
 
     def draw(
         self, count: int, extent: int, rng: np.random.Generator, stride: int = 1
@@ -121,53 +123,21 @@ class Supply:
         return k, y, x
 
 
-def share_at_rare(
-    labels: Sequence[LabelArray], chance: FloatArray, rare: int, extent: int,
-    rng: np.random.Generator, draws: int = 400,
-) -> float:  # fmt: skip
-    """Share of the rare class in squares that are drawn at a pixel of it, by trying.
-
-    ``chance`` is that of each part, all of which hold some: as :meth:`Supply.draw` has it.
-    """
-    places = [np.flatnonzero(part == rare) for part in labels]
-    shares = []
-    for k in rng.choice(len(labels), draws, p=chance):
-        y, x = np.unravel_index(rng.choice(places[k]), labels[k].shape)
-        top, left = max(0, y - int(rng.integers(extent))), max(0, x - int(rng.integers(extent)))
-        square = labels[k][top : top + extent, left : left + extent]
-        shares.append((square == rare).sum() / max(1, (square <= 1).sum()))
-    return float(np.mean(shares))
-
-
-def labelled_share(
-    supply: Supply, extent: int, stride: int, rng: np.random.Generator, draws: int = 4000
-) -> float:
-    """Share of the pixels of squares that somebody labelled, as :meth:`Supply.draw` has them.
-
-    By trying; exactly 1 where all are.
+def rare_class(counts: npt.NDArray[np.integer], share: float | None) -> tuple[int | None, float]:
+    """The class that windows are drawn for in grid mode, and which share of them.
 
     Parameters
     ----------
-    supply, extent, stride
-        What is drawn from, and the squares: pixels across, of which those ``stride`` apart count.
-    rng, draws
-        Source of randomness, and how many are tried.
+    counts
+        Labelled pores and solids.
+    share
+        As the configuration has it; None: where a class is rare, half of them.
+
+    Examples
+    --------
+    >>> rare_class(np.array([5, 95]), None), rare_class(np.array([50, 50]), None)
+    ((0, 0.5), (None, 0.0))
     """
-    each = [window.labels for window in supply.windows]
-    if all((labels <= 1).all() for labels in each):
-        return 1.0
-    squares = (
-        each[k][y : y + extent : stride, x : x + extent : stride]
-        for k, y, x in supply.draw(draws, extent, rng, stride)
-    )
-    return float(np.mean([(square <= 1).mean() for square in squares]))
-
-
-def balancing(share: Sequence[float]) -> tuple[float, float]:
-    """Weights of pore and solid that make up for their shares of what is drawn.
-
-    >>> balancing([0.2, 0.8]), balancing([0.01, 0.99])
-    ((2.5, 0.625), (10.0, 0.5050505050505051))
-    """
-    pore, solid = (min(HEAVIEST, 1 / (2 * part)) for part in share)
-    return pore, solid
+    if share is None:
+        share = FOR_RARE if counts.min() < RARE * counts.sum() else 0.0
+    return (int(counts.argmin()), share) if share else (None, 0.0)

@@ -7,6 +7,7 @@ from fibsem.analysis.metrics import Confusion
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.promotion.squares import square_mious
 from fibsem.training.estimating import estimate
+from fibsem.training.fixed_draws import balanced_sample
 
 
 def test_patch_by_patch_squares_are_scored_on_the_sample(material, monkeypatch):
@@ -28,7 +29,7 @@ def test_patch_by_patch_squares_are_scored_on_the_sample(material, monkeypatch):
     assert sampled.squares.keys() == whole.squares.keys()
     found = estimate(made, model, "val")
     labels, scores = found.labels, found.scores
-    window = made.sample("val").pixels.window
+    window = balanced_sample(made, "val").pixels.window
     for k, one in enumerate(made.val):
         right = Confusion.at_threshold(labels[window == k], scores[window == k], 0.5).miou
         name = f"{one.region.sample} {one.region.name}"

@@ -13,8 +13,9 @@ from fibsem.data.windows import LabelledWindow
 from fibsem.geometry import Box, Nbhd
 from fibsem.models.spec import resolve
 from fibsem.training.augmentation import Augmentation
-from fibsem.training.batches import GridShape, grid_epoch, patch_epoch
+from fibsem.training.batches import grid_epoch, patch_epoch
 from fibsem.training.fit import epoch_batches
+from fibsem.training.grids import GridShape
 from fibsem.training.supply import Supply
 
 SPEC = resolve("2dcnn", Nbhd(1, 33, 33), "valid", {})
@@ -182,7 +183,7 @@ def test_steps_of_a_unet_get_no_surroundings_but_what_fills_up_its_pools(side, w
 def test_steps_on_small_squares_see_them_whole_and_what_is_around(material):
     """Squares of 72 lie in windows of 104, each in another place near the middle."""
     setting = material("model=unet", "train.steps=6")
-    assert setting.grid == (3, 104)
+    assert setting.grid == GridShape(3, 104)
     starts = set()
     for images, _, weights in epoch_batches(setting, 0)[0]():
         assert images.shape[:3] == weights.shape == (3, 104, 104)
@@ -193,8 +194,8 @@ def test_steps_on_small_squares_see_them_whole_and_what_is_around(material):
                 assert 12 <= labelled[0] <= 20
                 starts.add(int(labelled[0]))
     assert len(starts) > 4
-    assert material("model=unet", "train.grid=64").grid == (2, 64)
-    assert material().grid == (16, 8)
+    assert material("model=unet", "train.grid=64").grid == GridShape(2, 64)
+    assert material().grid == GridShape(16, 8)
 
 
 def epochs_of(form, windows, augmentation, share):

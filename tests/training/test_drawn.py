@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from fibsem.geometry import Box
+from fibsem.training import drawn, epoch_draws
 from fibsem.training import material as materials
-from fibsem.training.drawn import drawn_pixels
+from fibsem.training.drawn import drawn_pixels, epoch_pixels, pixels_to_fit
 from fibsem.training.fit import train
 from fibsem.training.supply import Supply
 from tests.training.test_changing import changing
@@ -50,12 +51,12 @@ def test_a_class_that_no_part_of_an_epoch_holds_is_left_out_of_it():
 
 def test_a_network_on_patches_learns_from_parts_where_not_all_windows_fit(material, monkeypatch):
     """Of other ones in every epoch; all of them are never read."""
-    monkeypatch.setattr(materials, "MOST_BYTES", 60_000)
+    monkeypatch.setattr(epoch_draws, "MOST_BYTES", 60_000)
     monkeypatch.setattr(materials, "load_windows", never)
     setting = material("train.mode=patch", "train.share=0.2", "train.epochs=2")
     boxes = set()
     for epoch in range(4):
-        windows, pixels = setting.patches(epoch)
+        windows, pixels = epoch_pixels(setting, epoch)
         assert len(windows) == 2
         assert len(pixels) == setting.training_size
         boxes.add(frozenset(window.region.box for window in windows))
@@ -70,14 +71,14 @@ def never(*_, **__):
 def test_a_forest_is_fitted_to_no_more_than_the_thesis_had(material, monkeypatch):
     """Every pixel of its windows has to be looked at: a film labelled in every slice has many."""
     whole = material("model=forest", "nbhd=11x11x3", "model.trees=5")
-    windows, pixels = whole.to_fit()
+    windows, pixels = pixels_to_fit(whole)
     assert windows is whole.train
     assert pixels is whole.training_pixels
-    monkeypatch.setattr(materials, "STUDY", 72 * 72)
+    monkeypatch.setattr(drawn, "STUDY", 72 * 72)
     monkeypatch.setattr(materials, "SIDE", 24)
     few = material("model=forest", "nbhd=11x11x3", "model.trees=5")
     monkeypatch.setattr(materials, "load_windows", never)
-    windows, pixels = few.to_fit()
+    windows, pixels = pixels_to_fit(few)
     assert sum(window.labels.size for window in windows) <= 72 * 72
     assert len(windows) == 9
     assert len(pixels) == few.training_size

@@ -10,6 +10,12 @@ from fibsem.inference.model.predict import BlockScorer, compiled, sliding_window
 from fibsem.models import build
 from fibsem.training.estimating import drawn, estimate, estimator, most_lattices
 from fibsem.training.fit import train
+from fibsem.training.fixed_draws import (
+    balanced_sample,
+    piece_lattices,
+    piece_windows,
+    pieces_of,
+)
 from fibsem.training.scoring import score_all, scored_squares
 
 
@@ -28,8 +34,8 @@ def test_a_piece_is_scored_as_the_square_that_it_is_cut_from(
     network = build(spec)
     found = estimator(setting, "val")(compiled(network))
     scorer, expected, labels = BlockScorer(spec, network), [], []
-    s, windows = spec.stride, setting.piece_windows("val")
-    lattices = setting.lattices("val", most_lattices(setting, "val"))
+    s, windows = spec.stride, piece_windows(setting, "val")
+    lattices = piece_lattices(setting, "val", most_lattices(setting, "val"))
     assert len(lattices) >= len(windows)
     whole = [scorer(window.image) for window in windows]
     for piece, (y, x) in zip(lattices.piece, lattices.start, strict=True):
@@ -55,22 +61,10 @@ def test_where_all_is_drawn_the_figures_are_those_of_all_pixels(material):
     assert {key: natural[key] for key in right} == pytest.approx(right, abs=1e-4)
 
 
-def test_pieces_and_their_lattices_belong_to_the_dataset_and_not_to_the_run(material):
-    regions = [region.box for region in material("seed=0").pieces("val").regions]
-    for overrides in (["seed=5"], ["nbhd=33x33x3", "model.blocks=2"], ["train.share=0.5"]):
-        assert [r.box for r in material(*overrides).pieces("val").regions] == regions
-    first, again, other = (
-        material("nbhd=33x33x3", "model.blocks=2", seed).lattices("val", 4)
-        for seed in ("seed=0", "seed=5", "sampling.seed=9")
-    )
-    np.testing.assert_array_equal(first.start, again.start)
-    assert not np.array_equal(first.start[: len(other)], other.start[: len(first)])
-
-
 def test_as_many_lattices_are_scored_as_a_tenth_of_an_epoch_allows(material):
     """A pass over a lattice costs what its input is; three of them a step over as much."""
     setting = material("nbhd=81x81x3", "model.blocks=4", "train.steps=50")
-    windows = setting.piece_windows("val")
+    windows = piece_windows(setting, "val")
     step = 16 * (81 + 16 * 7) ** 2
     assert {window.labels.shape for window in windows} == {(72, 72)}
     assert most_lattices(setting, "val") == int(0.1 * 3 * 50 * step / (81 + 16 * 4) ** 2)
@@ -82,11 +76,11 @@ def test_networks_share_the_pieces_and_not_how_many_of_their_pixels_are_scored(m
     """A U-Net gives every pixel of them, a pixel classifier one in the square of its stride."""
     both = [material("model=unet", "nbhd=33x33x3", "model.blocks=1"),
             material("nbhd=81x81x3", "model.blocks=4", "train.steps=1")]  # fmt: skip
-    first, second = ([r.box for r in one.pieces("val").regions] for one in both)
+    first, second = ([r.box for r in pieces_of(one, "val").regions] for one in both)
     assert first == second
     every, some = (len(estimator(one, "val")(compiled(build(one.config.spec))).labels)
                    for one in both)  # fmt: skip
-    pieces = both[0].piece_windows("val")
+    pieces = piece_windows(both[0], "val")
     assert every == sum(int((window.labels <= 1).sum()) for window in pieces)
     assert some < every / 2
 
@@ -109,7 +103,7 @@ def test_the_study_keeps_its_pixels(material):
     """``lattice``: the balanced draw, each pixel once, as it was before there were pieces."""
     setting = material("train.validation=lattice")
     found = estimator(setting, "val")(compiled(build(setting.config.spec)))
-    np.testing.assert_array_equal(found.labels, setting.sample("val").pixels.label)
+    np.testing.assert_array_equal(found.labels, balanced_sample(setting, "val").pixels.label)
     assert found.labels.mean() == 0.5
     assert found.balanced.keys() == {"miou", "accuracy", "loss"}
 

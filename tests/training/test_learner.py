@@ -7,6 +7,7 @@ import pytest
 from fibsem.inference.model.predict import compiled
 from fibsem.training import probing
 from fibsem.training.fit import as_dataset, epoch_batches, train
+from fibsem.training.fixed_draws import balanced_sample
 from fibsem.training.learner import BATCHES, Learner, Statistics
 from fibsem.training.probing import probe
 
@@ -91,7 +92,7 @@ def test_a_network_is_kept_as_it_was_scored(material):
         "train.validation=lattice",
     )
     trained = train(setting)
-    scorer = SampleScorer(setting.config.spec, setting.val, setting.sample("val"))
+    scorer = SampleScorer(setting.config.spec, setting.val, balanced_sample(setting, "val"))
     again = balanced_scores(scorer.sample.pixels.label, scorer.scores(compiled(trained.model)))
     assert again["loss"] == pytest.approx(trained.best.val["loss"], abs=1e-5)
 

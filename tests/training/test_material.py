@@ -11,9 +11,6 @@ from fibsem.config.epochs import steps_per_epoch
 from fibsem.data.samples import Region
 from fibsem.errors import UserError
 from fibsem.geometry import Box
-from fibsem.training import material as materials
-from fibsem.training.fit import epoch_batches
-from fibsem.training.losses import make_loss
 
 #: A slice that is labelled throughout.
 LABELLED = Region(
@@ -44,18 +41,6 @@ def test_no_configuration_reaches_across_the_gap_of_a_dense_stack(material):
         first.for_config(shallow)
 
 
-def test_a_sample_belongs_to_the_dataset_and_not_to_the_run(material):
-    """Two seeds and two neighbourhoods are scored on the same pixels."""
-    sample = material("seed=0").sample("val").pixels
-    for overrides in (["seed=5"], ["nbhd=33x33x3", "model.blocks=2"]):
-        other = material(*overrides).sample("val").pixels
-        for key in ("window", "y", "x", "label"):
-            np.testing.assert_array_equal(getattr(other, key), getattr(sample, key))
-    drawn = material("sampling.seed=9").sample("val").pixels
-    assert not np.array_equal(drawn.x, sample.x)
-    assert sample.label.mean() == 0.5
-
-
 def test_training_pixels_are_balanced_and_as_many_as_the_share(material):
     setting = material("train.mode=patch", "train.share=0.1")
     pixels = setting.training_pixels
@@ -63,51 +48,6 @@ def test_training_pixels_are_balanced_and_as_many_as_the_share(material):
     assert len(pixels) == setting.training_size
     assert setting.training_size <= 0.1 * labelled + 1
     assert pixels.label.mean() == 0.5
-
-
-def test_what_nobody_labelled_makes_no_loss_smaller(material):
-    """Windows of 104 around squares of 72, and grids of 8 x 8 that are wider than these.
-
-    As predictions of one half cost ln 2, so does a step on average.
-    """
-    wide = ("nbhd=81x81x3", "model.blocks=null", "model.filters=null")
-    for given in (("model=unet", "train.steps=30"), (*wide, "train.steps=30")):
-        setting = material(*given)
-        batches = epoch_batches(setting, 0)[0]
-        losses = [
-            float(make_loss("bce", 1.0)(labels, np.full_like(labels, 0.5), weights))
-            for _, labels, weights in batches()
-        ]
-        assert np.mean(losses) == pytest.approx(np.log(2), rel=0.05)
-    unet = material("model=unet")
-    larger = (104 / 72) ** 2
-    assert unet.pixel_weights == pytest.approx([larger * one for one in unet.class_weights])
-
-
-def test_where_all_is_labelled_weights_are_those_of_the_classes(material):
-    """Bit for bit, and of a grid that is filled up for the pools over what is not."""
-    assert material().pixel_weights == material().class_weights
-    small = material("model=unet", "train.grid=64")
-    assert small.pixel_weights == small.class_weights
-    odd = material("model=unet", "train.grid=60")
-    framed = 60 + sum(odd.config.spec.step_frame(60))
-    assert framed > 60
-    larger = (framed / 60) ** 2
-    assert odd.pixel_weights == pytest.approx([larger * one for one in odd.class_weights])
-
-
-def test_labels_of_large_films_are_read_alone_for_their_share(material, monkeypatch):
-    """As they would be with their grey values, of which a part is not labelled here."""
-    wide = ("nbhd=81x81x3", "model.blocks=null", "model.filters=null")
-    whole = material(*wide)
-    assert whole.pixel_weights[0] > 2 * whole.class_weights[0]
-    monkeypatch.setattr(materials, "MOST_BYTES", 60_000)
-    changing = material(*wide)
-    assert changing.supply(0).windows is not changing.train
-    alone = changing._labels_alone([part.region for part in changing.supply(0).windows])
-    for window, read in zip(alone, changing.supply(0).windows, strict=True):
-        np.testing.assert_array_equal(window.labels, read.labels)
-    assert changing.pixel_weights == pytest.approx(whole.pixel_weights, rel=0.05)
 
 
 def test_more_labels_do_not_make_an_epoch_longer(material, monkeypatch):

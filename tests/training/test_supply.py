@@ -12,7 +12,7 @@ from fibsem.data.samples import Region
 from fibsem.data.windows import LabelledWindow
 from fibsem.geometry import Box
 from fibsem.training.labelled_places import holding
-from fibsem.training.supply import HEAVIEST, Supply, balancing, labelled_share, share_at_rare
+from fibsem.training.supply import Supply
 
 EXTENT = 24
 
@@ -112,25 +112,6 @@ def test_the_loss_stays_that_of_all_labelled_pixels():
     assert times.std() < 0.06 * times.mean()
 
 
-@pytest.mark.parametrize("stride", [1, 7])
-def test_the_share_of_labelled_pixels_is_that_of_all_squares_with_a_label(stride):
-    """Counted one by one where each is drawn alike; and exactly 1 where all is labelled."""
-    extent, some = 15, [scribbles(seed, 80, 2) for seed in range(2)]
-    starts = range(80 - extent + 1)
-    squares = [
-        (labels[y : y + extent : stride, x : x + extent : stride] <= 1).mean()
-        for labels in (region.read() for region in some) for y in starts for x in starts
-    ]  # fmt: skip
-    right, supply = np.mean([share for share in squares if share]), Supply.evenly(load_all(some))
-    found = labelled_share(supply, extent, stride, np.random.default_rng(0))
-    assert found == pytest.approx(right, rel=0.05)
-    assert found < 0.9
-    whole = Supply.evenly(load_all(film(0.2, slices=2)))
-    for window in whole.windows:
-        window.labels[:3] = 1
-    assert labelled_share(whole, extent, stride, np.random.default_rng(0)) == 1
-
-
 def test_every_label_of_a_small_square_is_learned_from(material):
     """A grid of 8 x 8 pixels that lie 16 apart is wider than a square of 72: 25 were seen of it."""
     setting = material("nbhd=81x81x3", "model.blocks=null", "model.filters=null")
@@ -147,38 +128,3 @@ def test_every_label_of_a_small_square_is_learned_from(material):
 def test_what_is_drawn_for_the_rare_class_holds_it():
     supply = at_rare(film(0.002), 1.0)
     assert all((square == 0).any() for square in squares(supply, 100, np.random.default_rng(0)))
-
-
-@pytest.mark.parametrize("share", [0.07, 0.01, 0.002])
-def test_a_rare_class_is_balanced_by_draw_and_by_weight(share):
-    """By far the most is done by the draw; the weights that are left are small."""
-    regions, rng = film(share), np.random.default_rng(0)
-    each = [region.read() for region in regions]
-    chance = np.array([(one == 0).sum() for one in each], float)
-    among = share_at_rare(each, chance / chance.sum(), 0, EXTENT, rng)
-    labels = np.concatenate([region.read() for region in regions])
-    natural = (labels == 0).sum() / (labels <= 1).sum()
-    expected = 0.5 * natural + 0.5 * among
-    drawn = np.stack(squares(at_rare(regions, 0.5), 3000, rng))
-    found = (drawn == 0).sum() / (drawn <= 1).sum()
-    assert found == pytest.approx(expected, rel=0.1)
-    pore, solid = balancing([expected, 1 - expected])
-    assert pore < HEAVIEST
-    assert pore * found == pytest.approx(solid * (1 - found), rel=0.12)
-    assert found > 5 * share or found > 0.2
-
-
-def test_parts_that_hold_more_of_it_count_more():
-    """Most squares of a film have next to nothing of it, some have a quarter."""
-    regions = [*film(0.01, slices=9), *film(0.25, slices=3, seed=2)]
-    each, rng = [region.read() for region in regions], np.random.default_rng(0)
-    chance = np.array([(one == 0).sum() for one in each], float)
-    among = share_at_rare(each, chance / chance.sum(), 0, EXTENT, rng)
-    drawn = np.stack(squares(at_rare(regions, 1.0), 3000, rng))
-    assert (drawn == 0).sum() / (drawn <= 1).sum() == pytest.approx(among, rel=0.1)
-    alike = share_at_rare(each, np.full(len(each), 1 / len(each)), 0, EXTENT, rng)
-    assert alike < 0.8 * among
-
-
-def test_no_pixel_weighs_more_than_ten():
-    assert balancing([0.002, 0.998])[0] == HEAVIEST

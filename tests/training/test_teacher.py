@@ -29,10 +29,11 @@ from fibsem.system.files import read_json
 from fibsem.system.identity import Identity, differences
 from fibsem.tracking import names
 from fibsem.tracking.bundle import Bundle
-from fibsem.training import fit, probing
+from fibsem.training import epoch_draws, fit, probing
 from fibsem.training import material as materials
 from fibsem.training.datasets import obtain
 from fibsem.training.fit import epoch_batches
+from fibsem.training.fixed_draws import piece_windows
 from fibsem.training.probing import probe
 from fibsem.training.scoring import scored_squares
 from fibsem.training.start import learned_of_test, pinned
@@ -145,12 +146,12 @@ def test_validation_and_test_squares_are_not_asked_about(material, bundle):
     assert setting.taught.maps.keys() == train_squares
     assert all(window.taught is None for window in (*setting.val, *setting.test))
     assert all(window.taught is not None for window in setting.train)
-    scores = [piece.taught for piece in setting.piece_windows("val")]
+    scores = [piece.taught for piece in piece_windows(setting, "val")]
     assert not any(one is not None for one in scores)
 
 
 def test_parts_of_regions_have_their_part_of_the_map(material, bundle, monkeypatch):
-    monkeypatch.setattr(materials, "MOST_BYTES", 60_000)
+    monkeypatch.setattr(epoch_draws, "MOST_BYTES", 60_000)
     monkeypatch.setattr(materials, "SIDE", 24)
     setting = material(f"train.teacher={bundle}", "train.share=0.2")
     supply = setting.supply(0)

@@ -1,0 +1,51 @@
+"""How the windows of one network are read: with what is around them, grown where they are small."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fibsem.data.corrected import CorrectedVolume
+from fibsem.data.labels import IGNORE
+from fibsem.data.samples import Region
+from fibsem.data.windows import LabelledWindow, Teaching, read_windows
+from fibsem.geometry import Triple
+
+
+@dataclass(frozen=True, eq=False)
+class WindowReader:
+    """Reads regions as windows.
+
+    ``volumes`` are by sample; ``halo``, ``at_least``, ``spare`` and ``teaching`` as
+    :func:`fibsem.data.windows.load_windows` has them.
+    """
+
+    volumes: Mapping[str, CorrectedVolume]
+    halo: Triple
+    at_least: int = 1
+    spare: int | None = None
+    teaching: Teaching | None = None
+
+    def read(self, regions: Sequence[Region]) -> tuple[LabelledWindow, ...]:
+        """Regions in the order in which they lie, with their surroundings."""
+        return read_windows(
+            regions, self.volumes, self.halo, at_least=self.at_least, spare=self.spare,
+            teaching=self.teaching,
+        )  # fmt: skip
+
+    def labels(self, regions: Sequence[Region]) -> list[LabelledWindow]:
+        """Regions as they are drawn from, without grey values: these take long to read."""
+        windows, unread = [], np.empty((0, 0, 0), np.float32)
+        for region in regions:
+            labels = region.read()
+            lacking = [(0, max(0, self.at_least - side)) for side in labels.shape]
+            framed = np.pad(labels, lacking, constant_values=IGNORE)
+            windows.append(LabelledWindow(region, unread, framed, (0, 0, 0)))
+        return windows
+
+    def bytes(self, region: Region) -> int:
+        """Memory of a region with its surroundings."""
+        return 4 * math.prod(region.box.grow(self.halo).shape)
