@@ -1,0 +1,75 @@
+"""A volume beside what its models were trained on: found once, and said before it is labelled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from fibsem.data.greys import greys_of
+from fibsem.data.volumes import VoxelNm
+from fibsem.inference.volume.bands import one_class_bands
+from fibsem.inference.volume.boundary import some_slices
+from fibsem.inference.volume.entries import Likeness
+from fibsem.inference.volume.likeness import (
+    TrainedOn,
+    assumed_axes,
+    grey_distance,
+    grey_warnings,
+    overruled,
+    scale_warnings,
+    size_warnings,
+)
+from fibsem.inference.volume.plan import Say
+from fibsem.inference.volume.work import Work
+from fibsem.system.records import typed
+
+
+def compare(work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], say: Say) -> Likeness:
+    """How far a volume is from what the models were trained on, found and said once."""
+    ledger = work.ledger
+    if "likeness" not in ledger.decided:
+        far, warnings = _unlike(work, stated, trained) if trained else (None, [])
+        for warning in warnings:
+            say(f"warning: {warning}")
+        ledger.decide(likeness={"grey_distance": far, "warnings": warnings})
+    return typed(Likeness, ledger.decided["likeness"])
+
+
+def _unlike(
+    work: Work, stated: VoxelNm, trained: Sequence[TrainedOn]
+) -> tuple[float | None, list[str]]:
+    """Distance of the grey values, if the models know theirs, and what is said of the volume."""
+    own = greys_of(work.corrected)
+    greys = [model.greys for model in trained if model.greys]
+    far = grey_distance(own.histogram, greys) if greys else None
+    learnt, scaling = [model.moments for model in trained], work.segmenter.recipe.scaling
+    return far, [
+        *overruled(stated, work.volume.voxel_nm),
+        *size_warnings(stated, trained), *grey_warnings(far),
+        *scale_warnings(own.moments, learnt, scaling),
+    ]  # fmt: skip
+
+
+def of_training(
+    work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], say: Say
+) -> dict[str, Any]:
+    """What a volume has of the training of its models, and in what it is unlike."""
+    likeness = compare(work, stated, trained, say)
+    alone = len(trained) == 1 and work.segmenter.symmetry == 1
+    # slope and offset of the probabilities, and the share of solid that they assume
+    share = trained[0].solid_share if alone else None
+    return {
+        "voxel_nm_assumed": assumed_axes(stated, trained),
+        "calibration": {**asdict(work.segmenter.platt), "solid_share": share},
+        "grey_distance": likeness.grey_distance,
+        "warnings": [*likeness.warnings, *_bands(work, say)],
+    }
+
+
+def _bands(work: Work, say: Say) -> list[str]:
+    """What is said of sides that are one class alone."""
+    warnings = list(one_class_bands(some_slices(work)))
+    for warning in warnings:
+        say(f"warning: {warning}")
+    return warnings
