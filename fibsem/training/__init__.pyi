@@ -1,5 +1,5 @@
 from .datasets import obtain as obtain
-from .fit import epoch_batches as epoch_batches
+from .feeding import epoch_batches as epoch_batches
 from .fit import train as train
 from .health import DivergedError as DivergedError
 from .health import check_alive as check_alive

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fibsem.system.interrupts import uninterrupted
 from fibsem.training import traced
 from fibsem.training.features import fit_features
-from fibsem.training.fit import as_dataset, epoch_batches
+from fibsem.training.feeding import as_dataset, epoch_batches
 from fibsem.training.learner import Learner
 from fibsem.training.material import Material
 from fibsem.training.registered import forgotten

@@ -6,24 +6,21 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Protocol
 
 import keras
-import tensorflow as tf
 
 from fibsem.analysis.estimates import Estimate
-from fibsem.config.training import STRENGTHS
 from fibsem.models import Model
 from fibsem.system.interrupts import uninterrupted
 from fibsem.system.pulse import apart, step
 from fibsem.training import traced
-from fibsem.training.augmentation import Augmentation
-from fibsem.training.batches import Batch, grid_epoch, patch_epoch
 from fibsem.training.checkpoint import continuation, restore, save
-from fibsem.training.drawn import epoch_pixels
 from fibsem.training.estimating import Forward, estimate, estimator
 from fibsem.training.features import fit_features
+from fibsem.training.feeding import as_dataset, epoch_batches
 from fibsem.training.fitting import Fit
 from fibsem.training.health import DivergedError, check_alive, check_taught, is_alive
 from fibsem.training.learner import Learner, Weights
@@ -32,8 +29,6 @@ from fibsem.training.registered import forgotten
 from fibsem.training.results import Epoch
 from fibsem.training.state import TrainingState, seconds_of
 
-#: Batches that are prepared while one is trained on.
-PREFETCH = 4
 #: A network that has learned nothing after this share of its training, and so many steps, will not.
 WATCHED, UNTAUGHT = 0.2, 50
 #: A training is begun again with another seed, by so much.
@@ -113,31 +108,47 @@ def train(
         learner = Learner.of(config, steps=traced.take(material))
     else:
         learner.begin(config.spec, config.seed)
-    state, identity = TrainingState(config.train), continuation(material)
-    if checkpoint is not None and checkpoint.is_file():
-        restore(learner, state, checkpoint, identity)
-    for epoch in state.history if on_epoch else ():
-        on_epoch(epoch)  # type: ignore[misc]
-    score = estimator(material, "val")
-    saved = -math.inf
-    for epoch in _epochs(learner, material, score, state):
-        now = time.monotonic()
-        if checkpoint is not None and (now - saved >= SAVE_EVERY_S or state.ended):
-            save(learner, state, checkpoint, identity)
-            saved = now
+    state, score = TrainingState(config.train), estimator(material, "val")
+    epochs = _epochs(learner, material, score, state)
+    if checkpoint is not None:
+        identity = continuation(material)
+        if checkpoint.is_file():
+            restore(learner, state, checkpoint, identity)
+        epochs = _saved(epochs, state, partial(save, learner, state, checkpoint, identity))
+    for epoch in chain(state.history[:], epochs):
         if on_epoch:
             on_epoch(epoch)
     if state.cut_off:
         print(state.cut_off)
+    trained = _best_of(learner, state, score)
+    if own:
+        traced.leave(material, learner)
+    return trained
+
+
+def _saved(
+    epochs: Iterator[Epoch], state: TrainingState, save: Callable[[], None]
+) -> Iterator[Epoch]:
+    """Epochs, saved after the first one, the last one, and every few seconds between."""
+    saved = -math.inf
+    for epoch in epochs:
+        now = time.monotonic()
+        if now - saved >= SAVE_EVERY_S or state.ended:
+            save()
+            saved = now
+        yield epoch
+
+
+def _best_of(
+    learner: Learner, state: TrainingState, score: Callable[[Forward], Estimate]
+) -> Trained:
+    """The network of the best epoch; refused where it has learned nothing."""
     model = learner.scored
     model.set_weights(state.best_weights)
     check_alive(*score(learner.forward).alike)
-    best = state.history[state.best]
     state.say_kept()
-    if own:
-        traced.leave(material, learner)
-    history, parameters = tuple(state.history), model.count_params()
-    return Trained(model, history, best, parameters, state.restart, learner.fit)
+    history, best = tuple(state.history), state.history[state.best]
+    return Trained(model, history, best, model.count_params(), state.restart, learner.fit)
 
 
 def _fit_features(material: Material, on_epoch: Callable[[Epoch], None] | None) -> Trained:
@@ -155,67 +166,6 @@ def _fit_features(material: Material, on_epoch: Callable[[Epoch], None] | None) 
     if on_epoch:
         on_epoch(epoch)
     return Trained(model, (epoch,), epoch, getattr(model, "parameters", 0))
-
-
-class Batches(Protocol):
-    """Makes the batches of one epoch anew; with ``whole`` surroundings as a network is scored."""
-
-    def __call__(self, *, whole: bool = False) -> Iterator[Batch]: ...
-
-
-def epoch_batches(material: Material, epoch: int) -> tuple[Batches, int]:
-    """Function that makes the batches of one epoch, and their number.
-
-    Parameters
-    ----------
-    material
-        Dataset and configuration.
-    epoch
-        From 0; by it and ``seed`` windows are drawn, turned and shifted.
-
-    Returns
-    -------
-    batches : callable
-        Called anew it begins anew: (inputs, labels, weights), float32, inputs (batch, y, x, z),
-        labels between 0 and 1 where a teacher has a share in them;
-        with ``whole=True`` surroundings and values are as where a network is scored.
-    steps : int
-        Batches of the epoch.
-
-    Examples
-    --------
-    ```python
-    batches, steps = epoch_batches(material, epoch=0)
-    inputs, labels, weights = next(batches())  # inputs: (batch, y, x, z) float32
-    ```
-    """
-    config = material.config
-    settings, seed = config.train, (config.seed, epoch)
-    augmentation = Augmentation(
-        settings.augment, settings.shift_sd, settings.shift_probability,
-        **{name: getattr(settings, name) for name in STRENGTHS},
-    )  # fmt: skip
-    steps, share = material.steps, settings.teacher_share if settings.teacher else 0.0
-    if settings.mode == "grid":
-        supply, weights = material.supply(epoch), material.pixel_weights
-
-        def grids(*, whole: bool = False) -> Iterator[Batch]:
-            variation = augmentation.in_use if whole else augmentation
-            return grid_epoch(
-                supply, config.spec, material.grid, steps, weights, variation, seed, whole=whole,
-                teacher_share=share,
-            )  # fmt: skip
-
-        return grids, steps
-    windows, pixels = epoch_pixels(material, epoch)
-
-    def patches(*, whole: bool = False) -> Iterator[Batch]:  # which they always have
-        return patch_epoch(
-            windows, pixels, config.spec, settings.batch, steps, augmentation, seed,
-            teacher_share=share,
-        )  # fmt: skip
-
-    return patches, steps
 
 
 def _epochs(
@@ -282,18 +232,3 @@ class AfterStep(keras.callbacks.Callback):
         """Average the weights after a step, and let an interrupt in."""
         self.learner.update()
         step()
-
-
-def as_dataset(batches: Callable[[], Iterator[Batch]]) -> tf.data.Dataset:
-    """Wrap the batches of an epoch: prepared in a thread while the network is busy.
-
-    TensorFlow may start the iteration more than once (a mirrored strategy does), hence a function
-    and not an iterator.
-    """
-    signature = tuple(tf.TensorSpec(part.shape, tf.float32) for part in next(batches()))
-    dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
-    options = tf.data.Options()
-    # There is nothing to tune; and an iterator is not let go before its tuner wakes up, which is
-    # 10 ms, 20 ms, ... 2.56 s, 5.12 s after its start: epochs of 2.6 s would take 5.1.
-    options.autotune.enabled = False
-    return dataset.prefetch(PREFETCH).with_options(options)

@@ -15,7 +15,8 @@ from fibsem.inference.model.cost import (
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.system.interrupts import uninterrupted
 from fibsem.training.estimating import estimator
-from fibsem.training.fit import AfterStep, as_dataset, epoch_batches
+from fibsem.training.feeding import as_dataset, epoch_batches
+from fibsem.training.fit import AfterStep
 from fibsem.training.learner import Learner
 from fibsem.training.material import Material
 from fibsem.training.optimizer import Rate

@@ -7,7 +7,7 @@ import yaml
 from fibsem.config import CONF, Configuration, compose
 from fibsem.promotion.final import OWN, final_configuration, kept_steps
 from fibsem.training.datasets import obtain
-from fibsem.training.fit import epoch_batches
+from fibsem.training.feeding import epoch_batches
 from fibsem.training.material import Material
 
 

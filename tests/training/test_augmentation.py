@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from fibsem.data.labels import IGNORE
 from fibsem.training.augmentation import Augmentation, Bend
-from fibsem.training.fit import epoch_batches
+from fibsem.training.feeding import epoch_batches
 
 
 def rng(seed=0):

@@ -14,7 +14,7 @@ from fibsem.geometry import Box, Nbhd
 from fibsem.models.spec import resolve
 from fibsem.training.augmentation import Augmentation
 from fibsem.training.batches import grid_epoch, patch_epoch
-from fibsem.training.fit import epoch_batches
+from fibsem.training.feeding import epoch_batches
 from fibsem.training.grids import GridShape
 from fibsem.training.supply import Supply
 

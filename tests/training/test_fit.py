@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from fibsem.config import TrainConfig
-from fibsem.config.epochs import steps_per_epoch
 from fibsem.errors import UserError
 from fibsem.training import fit
+from fibsem.training.feeding import epoch_batches
 from fibsem.training.fit import train
 from fibsem.training.health import DivergedError
 from fibsem.training.learner import compiled_for_steps
@@ -190,7 +190,7 @@ def test_a_grid_step_minimises_cross_entropy_with_classes_balanced_over_the_trai
     )
     keras.utils.set_random_seed(setting.config.seed)
     model = compiled_for_steps(setting.config)
-    images, labels, weights = next(fit.epoch_batches(setting, 0)[0]())
+    images, labels, weights = next(epoch_batches(setting, 0)[0]())
     p, solid = np.asarray(model(images))[..., 0], labels[..., 0] == 1
     counts = np.bincount(np.concatenate([w.labels.ravel() for w in setting.train]), minlength=3)
     pore, solid_weight = counts[:2].sum() / (2 * counts[:2])
@@ -201,19 +201,6 @@ def test_a_grid_step_minimises_cross_entropy_with_classes_balanced_over_the_trai
     (epoch,) = train(setting).history
     assert epoch.train_loss == pytest.approx(float((expected * entropy).mean()), rel=1e-4)
     assert epoch.learning_rate == setting.config.train.learning_rate
-
-
-@pytest.mark.parametrize("mode", ["grid", "patch"])
-def test_an_epoch_has_the_steps_that_see_every_pixel_or_those_that_are_given(material, mode):
-    setting = material(f"train.mode={mode}", "train.share=0.2", "train.steps=null")
-    whole = steps_per_epoch(setting.training_size)
-    assert whole > 3
-    for given, steps in ((None, whole), (2, 2), (99, 99)):
-        how = replace(setting.config.train, steps=given)
-        changed = setting.for_config(replace(setting.config, train=how))
-        batches, count = fit.epoch_batches(changed, 0)
-        assert count == steps
-        assert sum(1 for _ in batches()) == steps
 
 
 def test_the_learning_rate_falls_by_steps():
@@ -305,9 +292,3 @@ def test_every_optimizer_lowers_the_loss(material, optimizer):
     trained = train(material(f"train.optimizer={optimizer}", "train.epochs=2", "train.steps=20"))
     losses = [epoch.train_loss for epoch in trained.history]
     assert losses[-1] < losses[0]
-
-
-def test_an_epoch_does_not_wait_for_a_tuner_of_the_input():
-    """With it an iterator is let go 2.56, 5.12, 10.24 s after its start, not when it is done."""
-    batch = tuple(np.zeros((1, 2, 2, 1), "f4") for _ in range(3))
-    assert fit.as_dataset(lambda: iter([batch])).options().autotune.enabled is False

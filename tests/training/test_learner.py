@@ -6,7 +6,8 @@ import pytest
 
 from fibsem.inference.model.predict import compiled
 from fibsem.training import probing
-from fibsem.training.fit import as_dataset, epoch_batches, train
+from fibsem.training.feeding import as_dataset, epoch_batches
+from fibsem.training.fit import train
 from fibsem.training.fixed_draws import balanced_sample
 from fibsem.training.learner import BATCHES, Learner, Statistics
 from fibsem.training.probing import probe

@@ -32,7 +32,7 @@ from fibsem.tracking.bundle import Bundle
 from fibsem.training import epoch_draws, fit, probing
 from fibsem.training import material as materials
 from fibsem.training.datasets import obtain
-from fibsem.training.fit import epoch_batches
+from fibsem.training.feeding import epoch_batches
 from fibsem.training.fixed_draws import piece_windows
 from fibsem.training.probing import probe
 from fibsem.training.scoring import scored_squares

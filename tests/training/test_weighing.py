@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fibsem.training import epoch_draws
-from fibsem.training.fit import epoch_batches
+from fibsem.training.feeding import epoch_batches
 from fibsem.training.losses import make_loss
 from fibsem.training.supply import Supply
 from fibsem.training.weighing import HEAVIEST, balancing, labelled_share, share_at_rare
