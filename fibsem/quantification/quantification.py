@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from fibsem.analysis import encoding
 from fibsem.analysis.structure.mesh import surface_mesh
@@ -75,18 +77,12 @@ def quantify(
     thickness = read_thickness(home_path(config.thickness), depth) if config.thickness else None
     streamed = Streamed.of(segmented.film, config, show)
     check_structure(segmented, streamed)
-    longest = zip(streamed.chords.longest, segmented.film.spacing, strict=True)
-    widest = min((count + 1) * step for count, step in longest)
     begin(folder, segmented, config)
-    sampled = Sampled.of(segmented.film, streamed.cells, config, widest, show)
+    sampled = Sampled.of(segmented.film, streamed.cells, config, streamed.chords.widest, show)
     record = summary_of(segmented, streamed, sampled, config)
     weighed = None if thickness is None else streamed.cells.porosity(thickness.tolist())
     record["porosity_by_thickness"] = weighed
-    record["tables"] = [
-        path.name
-        for name, table in tables_of(segmented, streamed, sampled, thickness).items()
-        for path in encoding.write(table, folder, name)
-    ]
+    record["tables"] = _write_tables(tables_of(segmented, streamed, sampled, thickness), folder)
     record["mesh"] = _write_surface(segmented, config, folder)
     record["carried"] = carried(segmented, sampled.blocks, record, config, show)
     record["maps"] = _write_maps(segmented, config, sampled.sizes.diameters, folder, show)
@@ -94,6 +90,13 @@ def quantify(
     record |= {"seconds": time.perf_counter() - started, "peak_rss_gib": peak_rss_gib()}
     write_json(folder / "summary.json", record)
     return record
+
+
+def _write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> list[str]:
+    """Tables by name, in every form; the names of their files."""
+    return [
+        path.name for name, table in tables.items() for path in encoding.write(table, folder, name)
+    ]
 
 
 def _write_surface(

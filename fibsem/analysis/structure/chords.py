@@ -128,6 +128,12 @@ class ChordLengths:
         z, y, x = self._longest
         return z, y, x
 
+    @property
+    def widest(self) -> float:
+        """Diameter that no ball in the pores exceeds, in the unit of the spacing."""
+        rows = zip(self.longest, self._spacing, strict=True)
+        return min((voxels + 1) * step for voxels, step in rows)
+
     def _enter(self, axis: int, ended: npt.NDArray[np.int_], cut: npt.NDArray[np.int_]) -> None:
         for lengths, counts in ((ended, self._ended[axis]), (cut, self._cut[axis])):
             counts += np.bincount(lengths, minlength=len(counts))

@@ -73,3 +73,4 @@ def test_chords_of_a_boolean_model_are_exponential():
 def test_rows_that_the_border_cuts_off_do_not_bound_what_fits_there(axis, line, longest):
     phases = np.moveaxis(np.array(line).reshape(1, 1, -1), 2, axis)
     assert chords(phases).longest[axis] == longest
+    assert chords(phases, (2.0, 2.0, 2.0)).widest == 2 * (longest + 1)
