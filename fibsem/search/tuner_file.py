@@ -6,6 +6,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,12 @@ from fibsem.system.files import read_json, write_json
 from fibsem.system.interrupts import uninterrupted
 from fibsem.system.locks import alone
 from fibsem.system.outages import weathered
-from fibsem.system.records import fitting
+from fibsem.system.records import typed
+
+#: What a study tells of itself, by names of its own.
+Properties = dict[str, Any]
+#: What Keras-Tuner tells of an oracle or a trial, and is given again.
+TunerState = dict[str, Any]
 
 
 @dataclass
@@ -46,14 +52,21 @@ class Kept:
     continues: int | None = None
 
 
-@dataclass
+@dataclass(frozen=True)
 class _State:
-    """``slots.json``; a former version left its oracle elsewhere."""
+    """``slots.json``; a former version left its oracle elsewhere.
 
-    attrs: dict[str, Any]
+    The hyperparameters of ``trials`` are their values alone: all have one space.
+    """
+
+    attrs: Properties
     attempts: list[Kept]
-    oracle: dict[str, Any] | None = None
-    trials: dict[str, dict[str, Any]] = field(default_factory=dict)
+    oracle: TunerState | None = None
+    trials: dict[str, TunerState] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, object]:
+        """The record that is written; what Keras-Tuner gave is not copied."""
+        return {**vars(self), "attempts": [asdict(kept) for kept in self.attempts]}
 
 
 class StudyFile:
@@ -87,9 +100,9 @@ class StudyFile:
         self.oracle._set_project_dir(str(self.folder), "oracle")
         self.oracle.verbose = 0
         self._read_at: tuple[int, ...] | None = None
-        self.properties: dict[str, Any] = {}
+        self.properties: Properties = {}
         self.kept: list[Kept] = []
-        self._trials: dict[str, dict[str, Any]] = {}
+        self._trials: dict[str, TunerState] = {}
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -113,11 +126,11 @@ class StudyFile:
         """Take over what other processes wrote."""
         if not self._path.is_file() or self._stamp() == self._read_at:
             return
-        state = read_json(self._path, fitting(_State), remedy="overwrite=true begins anew")
-        self.properties = state["attrs"]
-        self.kept = [Kept(**record) for record in state["attempts"]]
-        if "oracle" in state:
-            self._restore(state["oracle"], state["trials"])
+        read = partial(typed, _State)
+        state = read_json(self._path, read, remedy="overwrite=true begins anew")
+        self.properties, self.kept = state.attrs, state.attempts
+        if state.oracle is not None:
+            self._restore(state.oracle, state.trials)
         else:  # a former version left this to the oracle
             self.oracle.reload()
         self.oracle._retry_queue.clear()  # what is tried again is decided by the slots
@@ -128,7 +141,7 @@ class StudyFile:
         stat = self._path.stat()
         return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
-    def _restore(self, oracle: dict[str, Any], trials: dict[str, dict[str, Any]]) -> None:
+    def _restore(self, oracle: TunerState, trials: dict[str, TunerState]) -> None:
         space = self.oracle.hyperparameters.get_config()["space"]
         for name, state in trials.items():
             if self._trials.get(name) != state:
@@ -143,13 +156,8 @@ class StudyFile:
         for name, trial in self.oracle.trials.items():
             if self._trials.get(name, {}).get("status") != trial.status:
                 state = trial.get_state()
-                state["hyperparameters"] = state["hyperparameters"]["values"]  # all have one space
+                state["hyperparameters"] = state["hyperparameters"]["values"]
                 self._trials[name] = state
-        record = {
-            "attrs": self.properties,
-            "attempts": [asdict(kept) for kept in self.kept],
-            "oracle": self.oracle.get_state(),
-            "trials": self._trials,
-        }
-        write_json(self._path, record)
+        state = _State(self.properties, self.kept, self.oracle.get_state(), self._trials)
+        write_json(self._path, state.to_json())
         self._read_at = self._stamp()
