@@ -15,6 +15,7 @@ from fibsem.geometry import Nbhd
 from fibsem.models.architectures import MODELS, Sizes
 from fibsem.models.field import Padding, most_blocks
 
+#: By name: each architecture has its own, and a value of any type that its defaults have.
 Hyperparameters = Mapping[str, Any]
 
 #: Filters of block i relative to the first; the last factor holds for all further blocks.
@@ -79,7 +80,7 @@ FORMER = {"activation": "elu", "growth": "2d", "norm": "none", "residual": False
           "slices": "channels", "up": "nearest"}  # fmt: skip
 
 
-def as_recorded(name: str, given: Hyperparameters) -> dict[str, Any]:
+def as_recorded(name: str, given: Hyperparameters) -> Hyperparameters:
     """Hyperparameters of a record, completed by what was so before it could be chosen.
 
     What is there and None stands for the default, as everywhere.
@@ -88,7 +89,7 @@ def as_recorded(name: str, given: Hyperparameters) -> dict[str, Any]:
     return {key: value for key, value in FORMER.items() if key in family} | dict(given)
 
 
-def of_pixels(name: str, nbhd: Nbhd, padding: Padding, given: Hyperparameters) -> dict[str, Any]:
+def of_pixels(name: str, nbhd: Nbhd, padding: Padding, given: Hyperparameters) -> Hyperparameters:
     """Hyperparameters of a classifier of single pixels.
 
     With ``same`` the thesis's sizes and ELU are the defaults (those of the nearest n_x), with
@@ -115,18 +116,18 @@ def of_pixels(name: str, nbhd: Nbhd, padding: Padding, given: Hyperparameters) -
     return hp
 
 
-def _of_sizes(sizes: Sizes) -> dict[str, Any]:
+def _of_sizes(sizes: Sizes) -> Hyperparameters:
     return {key: value for key, value in asdict(sizes).items() if value is not None}
 
 
-def _valid_sizes(sizes: Sizes, blocks: int, filters: int) -> dict[str, Any]:
+def _valid_sizes(sizes: Sizes, blocks: int, filters: int) -> Hyperparameters:
     """What a valid network has in place of the thesis's sizes."""
     growth = "2d" if sizes.growth == "flat" else sizes.growth
     z_pools = {"z_pools": 1} if sizes.z_pools else {}
     return {"blocks": blocks, "filters": filters, "dense_width": 128, "growth": growth, **z_pools}
 
 
-def of_squares(name: str, given: Hyperparameters) -> dict[str, Any]:
+def of_squares(name: str, given: Hyperparameters) -> Hyperparameters:
     """Hyperparameters of a network on squares."""
     hp = {**SQUARES, **MODELS[name].own}
     hp |= _checked(name, given, hp)
@@ -135,13 +136,13 @@ def of_squares(name: str, given: Hyperparameters) -> dict[str, Any]:
     return hp
 
 
-def of_features(name: str, given: Hyperparameters) -> dict[str, Any]:
+def of_features(name: str, given: Hyperparameters) -> Hyperparameters:
     """Hyperparameters of a model that is no network: all are its own."""
     own = MODELS[name].own
     return {**own, **_checked(name, given, own)}
 
 
-def _checked(name: str, given: Hyperparameters, defaults: Hyperparameters) -> dict[str, Any]:
+def _checked(name: str, given: Hyperparameters, defaults: Hyperparameters) -> Hyperparameters:
     """What is given, without nulls; refused where the architecture has no such thing."""
     values = {key: value for key, value in given.items() if value is not None}
     for key, value in values.items():
