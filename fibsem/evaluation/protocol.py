@@ -18,7 +18,7 @@ from fibsem.config import Configuration
 from fibsem.data.split import SPLITS
 from fibsem.evaluation.folder import PARENT, seeds_of
 from fibsem.evaluation.scores import SeedScores, pixels_of, score_model
-from fibsem.evaluation.summary import summarise
+from fibsem.evaluation.summary import FiguresOverSeeds
 from fibsem.system.files import known_json, write_json
 from fibsem.tracking import names
 from fibsem.tracking.beginning import FileNotes, take_up
@@ -54,7 +54,7 @@ class Evaluation:
         Returns
         -------
         dict
-            The record of ``summary.json``; see :func:`summarise`.
+            The record of ``summary.json``; see :class:`FiguresOverSeeds`.
         """
         parent = self._parent()
         with self.tracking.cut_off(parent):
@@ -65,7 +65,7 @@ class Evaluation:
         for k, seed in enumerate(self._seeds):
             progress(f"seed {seed}", k, len(self._seeds))
             runs.append(self._one_seed(k, parent, progress))
-        config = self.material.config
+        config, over_seeds = self.material.config, FiguresOverSeeds.of(runs)
         record = {
             "model": config.spec.name,
             "nbhd": str(config.spec.nbhd),
@@ -80,9 +80,11 @@ class Evaluation:
                 self.material.dataset,
                 config.train.teacher,
             ),
-            **summarise(runs),
+            **over_seeds.to_json(),
         }
-        self._log(parent, record)
+        self.tracking.log_changed(parent, over_seeds.metrics)
+        self.tracking.log_json(parent, record, "evaluation.json")
+        self.tracking.end(parent)
         return record
 
     def _parent(self) -> str:
@@ -146,17 +148,6 @@ class Evaluation:
         scored = SeedScores.of(seed, result, scores)
         write_json(file, scored.to_json())
         return scored
-
-    def _log(self, parent: str, record: dict[str, Any]) -> None:
-        metrics = {
-            f"{group}/{key}_{kind}": value
-            for group in record["groups"]
-            for key, spread in record[group].items()
-            for kind, value in spread.items()
-        }
-        self.tracking.log_changed(parent, metrics)
-        self.tracking.log_json(parent, record, "evaluation.json")
-        self.tracking.end(parent)
 
 
 def _metrics(seed: SeedScores) -> dict[str, float]:

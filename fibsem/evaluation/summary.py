@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 from fibsem.analysis.metrics import over_squares
 from fibsem.analysis.statistics import Spread
@@ -16,28 +15,65 @@ from fibsem.training.squares import CHOSEN, HALF, TRUTH, confusions, labelled_fi
 KINDS = {HALF: "all", CHOSEN: "chosen", TRUTH: "truth"}
 
 Figures = dict[str, float]
-Spreads = dict[str, dict[str, float]]
+Spreads = Mapping[str, Spread]
 
 
-def summarise(seeds: Sequence[SeedScores]) -> dict[str, Any]:
-    """Mean and s.d. over seeds of every figure.
+@dataclass(frozen=True)
+class FiguresOverSeeds:
+    """Mean and s.d. over the seeds of an evaluation of every figure.
 
-    Returns
-    -------
-    dict
+    Attributes
+    ----------
+    groups
         ``train``, ``val``, ``test``: on balanced pixels at T = 0.5. ``<split>_all``: on all
         labelled pixels at T = 0.5, ``<split>_chosen`` at the threshold chosen on validation,
-        ``<split>_truth`` that against the exact truth. Each maps a figure to ``mean`` and ``std``.
-        ``samples.<sample>``: the same for ``<split>_all`` and ``<split>_chosen`` of each sample.
+        ``<split>_truth`` that against the exact truth.
+    figures
+        Of no split.
+    samples
+        By sample, ``<split>_all`` and ``<split>_chosen`` of it alone.
+    runs
+        The seeds.
     """
-    groups = _groups(seeds)
-    record: dict[str, Any] = {key: _spreads(values) for key, values in groups.items()}
-    record |= _spreads([seed.figures for seed in seeds])
-    record["groups"] = list(groups)
-    names = dict.fromkeys(square.sample for seed in seeds for square in seed.scores.squares)
-    record["samples"] = {sample: _of_sample(seeds, sample) for sample in names}
-    record["runs"] = [_run(seed) for seed in seeds]
-    return record
+
+    groups: Mapping[str, Spreads]
+    figures: Spreads
+    samples: Mapping[str, Mapping[str, Spreads]]
+    runs: tuple[SeedScores, ...]
+
+    @classmethod
+    def of(cls, seeds: Sequence[SeedScores]) -> FiguresOverSeeds:
+        """From the scores of every seed."""
+        names = dict.fromkeys(square.sample for seed in seeds for square in seed.scores.squares)
+        return cls(
+            {group: _spreads(values) for group, values in _groups(seeds).items()},
+            _spreads([seed.figures for seed in seeds]),
+            {sample: _of_sample(seeds, sample) for sample in names},
+            tuple(seeds),
+        )
+
+    @property
+    def metrics(self) -> Figures:
+        """Figures of the groups, by their names in MLflow."""
+        return {
+            f"{group}/{figure}_{kind}": value
+            for group, spreads in self.groups.items()
+            for figure, spread in spreads.items()
+            for kind, value in asdict(spread).items()
+        }
+
+    def to_json(self) -> dict[str, object]:
+        """What the summary says of it: groups and figures by name, each ``mean`` and ``std``."""
+        return {
+            **{group: _written(spreads) for group, spreads in self.groups.items()},
+            **_written(self.figures),
+            "groups": list(self.groups),
+            "samples": {
+                sample: {group: _written(spreads) for group, spreads in groups.items()}
+                for sample, groups in self.samples.items()
+            },
+            "runs": [_run(seed) for seed in self.runs],
+        }
 
 
 def _groups(seeds: Sequence[SeedScores]) -> dict[str, list[Figures]]:
@@ -66,11 +102,15 @@ def _of_sample(seeds: Sequence[SeedScores], sample: str) -> dict[str, Spreads]:
     }
 
 
-def _run(seed: SeedScores) -> dict[str, Any]:
+def _run(seed: SeedScores) -> dict[str, object]:
     """What the summary says of one seed."""
-    run: dict[str, Any] = {"seed": seed.seed, "run_id": seed.run_id, **seed.figures}
-    return run | {split: seed.scores.balanced[split].figures for split in SPLITS}
+    balanced = {str(split): seed.scores.balanced[split].figures for split in SPLITS}
+    return {"seed": seed.seed, "run_id": seed.run_id, **seed.figures, **balanced}
 
 
 def _spreads(values: Sequence[Figures]) -> Spreads:
-    return {key: asdict(Spread.of([value[key] for value in values])) for key in values[0]}
+    return {key: Spread.of([value[key] for value in values]) for key in values[0]}
+
+
+def _written(spreads: Spreads) -> dict[str, Figures]:
+    return {figure: asdict(spread) for figure, spread in spreads.items()}
