@@ -10,7 +10,7 @@ from fibsem.data.greys import greys_of
 from fibsem.data.volumes import VoxelNm
 from fibsem.inference.volume.bands import one_class_bands
 from fibsem.inference.volume.boundary import some_slices
-from fibsem.inference.volume.entries import Likeness
+from fibsem.inference.volume.decisions import Likeness
 from fibsem.inference.volume.likeness import (
     TrainedOn,
     assumed_axes,
@@ -22,18 +22,18 @@ from fibsem.inference.volume.likeness import (
 )
 from fibsem.inference.volume.plan import Say
 from fibsem.inference.volume.work import Work
-from fibsem.system.records import typed
 
 
 def compare(work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], say: Say) -> Likeness:
     """How far a volume is from what the models were trained on, found and said once."""
-    ledger = work.ledger
-    if "likeness" not in ledger.decided:
+    likeness = work.ledger.decided.likeness
+    if likeness is None:
         far, warnings = _unlike(work, stated, trained) if trained else (None, [])
         for warning in warnings:
             say(f"warning: {warning}")
-        ledger.decide(likeness={"grey_distance": far, "warnings": warnings})
-    return typed(Likeness, ledger.decided["likeness"])
+        likeness = Likeness(far, tuple(warnings))
+        work.ledger.decide(likeness=likeness)
+    return likeness
 
 
 def _unlike(

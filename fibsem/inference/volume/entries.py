@@ -1,4 +1,4 @@
-"""What a ledger enters of slices, and what no segmentation can have entered."""
+"""A ledger as it is written: slices by slab, and what no segmentation can have entered."""
 
 from __future__ import annotations
 
@@ -6,13 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fibsem.data.material.parts import Kind, Side
-from fibsem.data.preprocessing import Correction
 from fibsem.geometry import Triple
-from fibsem.inference.model.predict import Mode
-from fibsem.inference.options import Precision
-from fibsem.inference.tiling.tiles import Tiling
-from fibsem.inference.volume.checks import Certificate
+from fibsem.inference.volume.decisions import Decisions
 
 
 @dataclass(frozen=True)
@@ -40,6 +35,11 @@ class SliceRecord:
         entry = [self.pores, self.beside_missing, self.uncertainty]
         return entry if self.why_missing is None else [*entry, self.why_missing]
 
+    @classmethod
+    def from_json(cls, entry: Sequence[Any]) -> SliceRecord:
+        """Read what :meth:`to_json` gave."""
+        return cls(*entry)
+
 
 #: A slice as it is written; one that is missing says why, and older ones tell no uncertainty.
 Entry = (
@@ -47,91 +47,6 @@ Entry = (
     | tuple[int | None, bool, float | None]
     | tuple[int | None, bool, float | None, str | None]
 )
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """Where the labels come from; older ones know less.
-
-    Attributes
-    ----------
-    lineage, weights, versions
-        Of every model: where it comes from, how it was named, its registered version.
-    code, command
-        Code version and command line of the run that labelled.
-    earlier_code
-        Versions that labelled the slabs before.
-    """
-
-    lineage: tuple[dict[str, Any], ...] = ()
-    weights: tuple[str, ...] = ()
-    versions: tuple[str | None, ...] = ()
-    code: str | None = None
-    command: str | None = None
-    earlier_code: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """What ledger and summary say of it; earlier code is told where there is some."""
-        return {
-            "weights": list(self.weights),
-            "versions": list(self.versions),
-            "lineage": list(self.lineage),
-            "code": self.code,
-            "command": self.command,
-            **({"earlier_code": list(self.earlier_code)} if self.earlier_code else {}),
-        }
-
-
-@dataclass(frozen=True)
-class Likeness:
-    """How far the volume is from what the models were trained on."""
-
-    grey_distance: float | None
-    warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Moved:
-    """How far each member alone moves the porosity."""
-
-    moved: tuple[float, ...]
-    pixels: int
-
-
-@dataclass(frozen=True)
-class Left:
-    """What is not material, by slice: rectangles and wedges."""
-
-    parts: dict[str, list[tuple[Kind, int, int, int, int] | tuple[Side, float, float]]]
-    doubts: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Planned:
-    """The plan of a segmentation; older ones leave nothing out and name no tiles."""
-
-    correction: Correction
-    precision: Precision
-    changed: float | None
-    certificate: Certificate | None
-    extent: Left | None = None
-    mode: Mode | None = None
-    tiling: Tiling | None = None
-    room: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True)
-class Decisions:
-    """What holds for all slabs of a segmentation, as far as it was decided."""
-
-    decisions: Planned | None = None
-    mask: str | None = None
-    provenance: Provenance | None = None
-    likeness: Likeness | None = None
-    members: Moved | None = None
-    measured: dict[str, Any] | None = None
-    pores_3d: tuple[int | None, ...] | None = None
-    exported: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -157,7 +72,7 @@ class Written:
 def check_possible(
     slab: int,
     slabs: Mapping[int, Sequence[SliceRecord]],
-    decided: Mapping[str, Any],
+    decided: Decisions,
     shape: Triple,
 ) -> None:
     """Refuse entries that no segmentation of a volume of this shape makes.
@@ -188,10 +103,10 @@ def check_possible(
             spread = one.uncertainty
             if not (spread is None or (isinstance(spread, float | int) and 0 <= spread <= 0.5)):
                 raise ValueError(f"an uncertainty of {spread} {where}")
-    if "pores_3d" in decided:
-        if len(decided["pores_3d"]) != depth:
-            raise ValueError(f"pores of {len(decided['pores_3d'])} slices")
-        _check_pores(decided["pores_3d"], pixels, "in 3D")
+    if decided.pores_3d is not None:
+        if len(decided.pores_3d) != depth:
+            raise ValueError(f"pores of {len(decided.pores_3d)} slices")
+        _check_pores(decided.pores_3d, pixels, "in 3D")
 
 
 def _check_pores(counts: Sequence[int | None], pixels: int, where: str) -> None:

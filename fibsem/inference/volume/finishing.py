@@ -20,16 +20,18 @@ def finish(work: Work, show: Show) -> list[int | None]:
     """
     pores = [entry.pores for entry in work.ledger.slices()]
     if work.outputs.flat:
-        if "pores_3d" not in work.ledger.decided:
-            _clean(work, show)
-        pores = work.ledger.decided["pores_3d"]
+        cleaned = work.ledger.decided.pores_3d
+        pores = _clean(work, show) if cleaned is None else list(cleaned)
     _draw(work, {z for z, count in enumerate(pores) if count is None})
     _export(work)
     return pores
 
 
-def _clean(work: Work, show: Show) -> None:
-    """Write the labels without small components; pictures of those before are not theirs."""
+def _clean(work: Work, show: Show) -> list[int | None]:
+    """Write the labels without small components; pictures of those before are not theirs.
+
+    Returns their pore voxels in every slice.
+    """
     outputs, voxel_nm = work.outputs, work.outputs.voxel_nm
     assert outputs.flat is not None
     size = float(np.prod([nm for nm in voxel_nm if nm]))
@@ -38,7 +40,8 @@ def _clean(work: Work, show: Show) -> None:
         pores = remove_small_3d(slabs, writer, work.options.min_volume_nm3 / size, show)
     for z in outputs.previewed:
         outputs.preview(z).unlink(missing_ok=True)
-    work.ledger.decide(pores_3d=pores)
+    work.ledger.decide(pores_3d=tuple(pores))
+    return pores
 
 
 def _draw(work: Work, missing: set[int]) -> None:
@@ -52,7 +55,7 @@ def _draw(work: Work, missing: set[int]) -> None:
 def _export(work: Work) -> None:
     """Write what slices cannot be added to, once all are there."""
     for store in work.outputs.exported:
-        done = work.ledger.decided.get("exported", [])
+        done = work.ledger.decided.exported
         if store.name not in done or not store.is_whole(work.depth):
             store.export(work.outputs.voxel_nm)
-            work.ledger.decide(exported=sorted({*done, store.name}))
+            work.ledger.decide(exported=tuple(sorted({*done, store.name})))

@@ -96,7 +96,7 @@ class Labelling:
     def measure(self) -> None:
         """Enter the measurements of this run; one that found all labelled leaves those before."""
         ledger = self.work.ledger
-        if not self.fresh and "measured" in ledger.decided:
+        if not self.fresh and ledger.decided.measured is not None:
             return
         seconds = time.perf_counter() - self.started
         pixels = self.fresh * float(np.prod(self.work.volume.shape[1:]))

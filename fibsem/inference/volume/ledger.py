@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,13 +18,14 @@ from fibsem.data.volumes import Format, Volume
 from fibsem.errors import UserError
 from fibsem.geometry import Triple
 from fibsem.inference.options import ANEW, Options
+from fibsem.inference.volume.decisions import Decisions
 from fibsem.inference.volume.entries import SliceRecord, Written, check_possible
 from fibsem.inference.volume.outputs import paths_of
 from fibsem.inference.volume.witness import enter, listed, of_volume, plain
 from fibsem.system.files import read_json, remove, remove_own, write_json
 from fibsem.system.identity import LEDGER, Identity
 from fibsem.system.locks import unwritable
-from fibsem.system.records import fitting
+from fibsem.system.records import fitting, typed
 
 
 class Ledger:
@@ -52,7 +54,7 @@ class Ledger:
         self, path: Path, key: dict[str, Any], slab: int, stamp: str | None, anew: str = ANEW
     ) -> None:
         self.path, self.key, self.slab, self.stamp, self.anew = path, key, slab, stamp, anew
-        self.decided: dict[str, Any] = {}
+        self.decided = Decisions()
         self.slabs: dict[int, list[SliceRecord]] = {}
         self.read: dict[int, str] = {}
 
@@ -81,9 +83,9 @@ class Ledger:
             if options.overwrite:
                 remove_segmentation(folder)
             if ledger.path.exists():
-                record = read_json(ledger.path, fitting(Written), remedy=ledger._remedy)
-                ledger._check(record, volume)
-                ledger._load(record, volume.shape if volume else None)
+                written = read_json(ledger.path, partial(typed, Written), remedy=ledger._remedy)
+                ledger._check(written, volume)
+                ledger._load(written, volume.shape if volume else None)
                 return ledger
             for path in paths_of(folder, options):
                 if path.exists():
@@ -97,11 +99,11 @@ class Ledger:
             raise unwritable(folder, error) from error
         return ledger
 
-    def _check(self, record: dict[str, Any], volume: Volume | None) -> None:
+    def _check(self, written: Written, volume: Volume | None) -> None:
         """Refuse another segmentation; the same one may have volume and mask elsewhere by now."""
-        self.read = {int(z): digest for z, digest in record.get("read", {}).items()}
-        before, now = _identity(record["key"]), _identity(self.key)
-        if volume is not None and self._may_be_moved(record.get("stamp"), before, now):
+        self.read = {int(z): digest for z, digest in (written.read or {}).items()}
+        before, now = _identity(written.key), _identity(self.key)
+        if volume is not None and self._may_be_moved(written.stamp, before, now):
             digests = slice_digests(plain(volume), sorted(self.read))
             changed = [z for z, digest in digests.items() if digest != self.read[z]]
             if changed:
@@ -111,7 +113,7 @@ class Ledger:
                     f"{volume.path}; the choices are another output or {self.anew}."
                 )
             before = replace(before, data=now.data)
-        before = _with_mask_of(now, before, digested="mask" in record["decided"])
+        before = _with_mask_of(now, before, digested=written.decided.mask is not None)
         now.check(
             before, self.path.parent, defaults=lambda: {**now.settings, **Options().key},
             remedy=f"another output or {self.anew}",
@@ -123,17 +125,17 @@ class Ledger:
         alike = all(before.data.get(f"volume {k}") == now.data.get(f"volume {k}") for k in kind)
         return alike and stamp != self.stamp and bool(self.read)
 
-    def _load(self, record: dict[str, Any], shape: Triple | None) -> None:
+    def _load(self, written: Written, shape: Triple | None) -> None:
         """Take over what a record of this segmentation has."""
         try:
             self.slabs = {
-                int(start): [SliceRecord(*entry) for entry in entries]
-                for start, entries in record["slabs"].items()
+                int(start): [SliceRecord.from_json(entry) for entry in entries]
+                for start, entries in written.slabs.items()
             }
-            self.slab, self.decided = int(record["slab"]), dict(record["decided"])
+            self.slab, self.decided = written.slab, written.decided
             if shape is not None:
                 check_possible(self.slab, self.slabs, self.decided, shape)
-        except (AttributeError, TypeError, ValueError) as error:
+        except ValueError as error:
             raise UserError(
                 f"a record must be whole, but {self.path} is damaged ({error}); {self._remedy}."
             ) from error
@@ -156,13 +158,14 @@ class Ledger:
             for start, entries in self.slabs.items()
             if not any(z in slices for z in range(start, start + len(entries)))
         }
-        for name in ("pores_3d", "exported"):
-            self.decided.pop(name, None)
-        self.write()
+        self.decide(pores_3d=None, exported=())
 
     def decide(self, **decisions: Any) -> None:
-        """Keep what holds for all slabs: a continued segmentation does not decide again."""
-        self.decided |= decisions
+        """Keep what holds for all slabs: a continued segmentation does not decide again.
+
+        By the names of :class:`~fibsem.inference.volume.decisions.Decisions`.
+        """
+        self.decided = replace(self.decided, **decisions)
         self.write()
 
     def hold_mask(self, digest: str) -> None:
@@ -173,7 +176,7 @@ class Ledger:
         UserError
             If slabs were labelled by another one.
         """
-        before = self.decided.get("mask")
+        before = self.decided.mask
         if before is None:
             self.decide(mask=digest)
         elif before != digest:
@@ -205,7 +208,7 @@ class Ledger:
                 "key": self.key,
                 "slab": self.slab,
                 "stamp": self.stamp,
-                "decided": self.decided,
+                "decided": self.decided.to_json(),
                 "read": dict(self.read),
                 "slabs": slabs,
             },

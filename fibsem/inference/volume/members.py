@@ -6,25 +6,22 @@ side, which labelled squares tell and other members do not.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from fibsem.analysis.postprocessing import segment_slice
 from fibsem.inference.model.segmenter import FloatArray, Scorer
-from fibsem.inference.volume.entries import Moved
+from fibsem.inference.volume.decisions import Moved
 from fibsem.inference.volume.places import block_of, random_places
 from fibsem.inference.volume.plan import ScorerOf
 from fibsem.inference.volume.work import Work
-from fibsem.system.records import typed
 
 #: Places at which the members are asked one by one, at most; their sides in pixels.
 MOST_PLACES, SIDE = 16, 256
 #: Share of the volume that they may take, where that is two places at least.
 SHARE = 0.05
-#: Name of the entry in a ledger.
-ENTRY = "members"
 
 
 @dataclass(frozen=True)
@@ -67,18 +64,17 @@ def porosity_by_member(work: Work, scorer_of: ScorerOf, mapped: float) -> Porosi
     """
     if len(work.segmenter.members) < 2:
         return None
-    if ENTRY not in work.ledger.decided:
-        asked = _asked(work, scorer_of(work.plan.precision))
-        work.ledger.decide(**{ENTRY: asked and asdict(asked)})
-    decided = work.ledger.decided[ENTRY]
-    if decided is None:
+    alone = work.ledger.decided.members
+    if alone is None:
+        alone = _asked(work, scorer_of(work.plan.precision))
+        work.ledger.decide(members=alone)
+    if not alone.pixels:
         return None
-    alone = typed(Moved, decided)
     each = (min(1.0, max(0.0, mapped + moved)) for moved in alone.moved)
     return PorosityByMember(tuple(each), alone.pixels)
 
 
-def _asked(work: Work, scorer: Scorer) -> Moved | None:
+def _asked(work: Work, scorer: Scorer) -> Moved:
     """How far each member alone moves the porosity of some places."""
     volume, extent = work.corrected, work.plan.extent
     count = int(SHARE * np.prod(volume.shape) / SIDE**2)
@@ -99,4 +95,4 @@ def _asked(work: Work, scorer: Scorer) -> Moved | None:
         ]
         moved += np.subtract(pores[1:], pores[0])
         pixels += int(np.count_nonzero(inside))
-    return Moved(tuple((moved / pixels).tolist()), pixels) if pixels else None
+    return Moved(tuple((moved / pixels).tolist()), pixels) if pixels else Moved((), 0)

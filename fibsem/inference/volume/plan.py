@@ -28,8 +28,6 @@ from fibsem.system.records import typed
 
 #: Voxels from which on a run is long, and certified first.
 LONG = 20_000_000
-#: Name of the plan in a ledger.
-ENTRY = "decisions"
 
 Say = Callable[[str], None]
 Show = Callable[[str, int, int], None]
@@ -109,10 +107,10 @@ class Planner:
 
     def plan(self, ledger: Ledger) -> SegmentationPlan:
         """The plan of a ledger, entered there when it is new or was completed."""
-        before = ledger.decided.get(ENTRY)
+        before = ledger.decided.decisions
         plan = self._anew() if before is None else self._completed(before, ledger.anew)
         if plan.to_json() != before:
-            ledger.decide(**{ENTRY: plan.to_json()})
+            ledger.decide(decisions=plan.to_json())
         return plan
 
     def _anew(self) -> SegmentationPlan:

@@ -108,9 +108,9 @@ def forget_lost(ledger: Ledger, outputs: Outputs, say: Callable[[str], None]) ->
 
 def _needed(ledger: Ledger, outputs: Outputs) -> list[Store]:
     """The stores that must hold every slice that is entered in a ledger."""
-    exported = ledger.decided.get("exported", [])
+    exported = ledger.decided.exported
     stores = [store for store in (outputs.probabilities, outputs.uncertainty) if store]
-    labels_done = not outputs.flat or "pores_3d" in ledger.decided
+    labels_done = not outputs.flat or ledger.decided.pores_3d is not None
     stores += [outputs.labels if labels_done else outputs.flat or outputs.labels]
     # of what was exported people may remove the working store
     return [s for s in stores if s.name not in exported or not s.path.exists()]

@@ -16,7 +16,7 @@ from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import ANEW, Options
 from fibsem.inference.volume.budget import room_of
 from fibsem.inference.volume.compared import compare, of_training
-from fibsem.inference.volume.entries import Provenance
+from fibsem.inference.volume.decisions import Provenance
 from fibsem.inference.volume.finishing import finish
 from fibsem.inference.volume.key import as_begun, check_kind, key_of
 from fibsem.inference.volume.labelling import Labelling
@@ -132,8 +132,8 @@ def segment_volume(
             **porosities(work, pores, tested, scorer_of, len(trained)),
             **describe(work),
             **of_training(work, stated, trained, say),
-            **origin,
-            **ledger.decided["measured"],
+            **origin.to_json(),
+            **(ledger.decided.measured or {}),
         }
         write_porosity(work, pores)
         write_json(folder / "summary.json", record)

@@ -10,7 +10,7 @@ from fibsem.data.volumes import ArrayVolume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.options import Options
-from fibsem.inference.volume.entries import Provenance
+from fibsem.inference.volume.decisions import Provenance
 from fibsem.inference.volume.segmentation import segment_volume
 from tests.conftest import CutOffError
 from tests.inference.volume.conftest import SHAPE, labels_in
