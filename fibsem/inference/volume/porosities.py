@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from fibsem.inference.volume.boundary import porosity_per_px_of_boundary
+from fibsem.inference.volume.by_seed import porosity_by_seed
+from fibsem.inference.volume.interval import corrected_porosity
 from fibsem.inference.volume.members import porosity_by_member
 from fibsem.inference.volume.plan import ScorerOf
 from fibsem.inference.volume.reading import Reading
 from fibsem.inference.volume.summary import porosity_of
-from fibsem.inference.volume.tested import FilmSquares, porosity_by_seed, porosity_interval
+from fibsem.inference.volume.tested import FilmSquares
 from fibsem.inference.volume.work import Work
 
 
@@ -32,7 +34,7 @@ def porosities(
     alone = porosity_by_member(work, scorer_of, mapped)
     return {
         **by_map.to_json(),
-        **porosity_interval(own, mapped, tested, work.options, per_px, reading, models),
+        **corrected_porosity(own, mapped, tested, work.options, per_px, reading, models).to_json(),
         "porosity_per_px_of_boundary": per_px,
         "porosity_by_seed": porosity_by_seed(own, tested).to_json(),
         "sample": own and own.sample,
