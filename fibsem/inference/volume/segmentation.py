@@ -28,11 +28,10 @@ from fibsem.inference.volume.plan import Planner, Say, ScorerOf, Show
 from fibsem.inference.volume.porosities import porosities
 from fibsem.inference.volume.preflight import check_asked, check_room, forget_lost
 from fibsem.inference.volume.remote import Load
-from fibsem.inference.volume.summary import describe, write_porosity
+from fibsem.inference.volume.summary import write_records
 from fibsem.inference.volume.tested import FilmSquares
 from fibsem.inference.volume.witness import check_unchanged, of_volume, witnessed
 from fibsem.inference.volume.work import Work
-from fibsem.system.files import write_json
 from fibsem.system.locks import at_work
 
 
@@ -119,8 +118,7 @@ def segment_volume(
         check_kind(folder)
         stamps = stamps_of(volume)
         ledger = Ledger.open(folder, key, options, volume, anew)
-        volume = witnessed(volume, ledger.read, of_volume(anew))
-        asked = as_begun(asked, ledger)
+        volume, asked = witnessed(volume, ledger.read, of_volume(anew)), as_begun(asked, ledger)
         planner = Planner(volume, segmenter, options, asked, room, scorer_of, say, show)
         work = _begun(planner, ledger, folder, voxel_nm)
         compare(work, stated, trained, say)  # said before it is labelled
@@ -128,16 +126,9 @@ def segment_volume(
         origin = provenance_of(ledger, provenance, labelling.fresh)
         pores = _labelled(labelling, load, scorer_of, show, say)
         check_unchanged(volume, stamps, ledger.read, of_volume(anew))
-        record = {
-            **porosities(work, pores, tested, scorer_of, len(trained)),
-            **describe(work),
-            **of_training(work, stated, trained, say),
-            **origin.to_json(),
-            **(ledger.decided.measured or {}),
-        }
-        write_porosity(work, pores)
-        write_json(folder / "summary.json", record)
-    return record
+        porosity = porosities(work, pores, tested, scorer_of, len(trained))
+        learned = of_training(work, stated, trained, say)
+        return write_records(work, pores, {**porosity, **learned, **origin.to_json()})
 
 
 def _begun(planner: Planner, ledger: Ledger, folder: Path, voxel_nm: VoxelNm) -> Work:

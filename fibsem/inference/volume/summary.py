@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from fibsem.errors import UserError
 from fibsem.inference.volume.entries import SliceRecord
 from fibsem.inference.volume.outputs import left_out_label
 from fibsem.inference.volume.work import Work
-from fibsem.system.files import replace_file
+from fibsem.system.files import replace_file, write_json
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,19 @@ class MappedPorosity:
         }
 
 
-def describe(work: Work) -> dict[str, Any]:
-    """What the summary says of volume, models and outputs."""
-    return {**_of_volume(work), **_of_outputs(work), **_of_models(work)}
+def write_records(
+    work: Work, pores: Sequence[int | None], figures: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Write ``porosity.csv``, and ``summary.json`` with some figures; returns the record.
+
+    The summary also says what volume, outputs and models are, and what the run took.
+    """
+    measured = work.ledger.decided.measured or {}
+    described = {**_of_volume(work), **_of_outputs(work), **_of_models(work)}
+    record = {**figures, **described, **measured}
+    write_porosity(work, pores)
+    write_json(work.outputs.folder / "summary.json", record)
+    return record
 
 
 def _of_volume(work: Work) -> dict[str, Any]:
