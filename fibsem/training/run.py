@@ -207,6 +207,29 @@ def _train_and_score(
     on_epoch: Callable[[Epoch], None] | None,
     learner: Learner | None,
 ) -> tuple[TrialResult, Trained]:
+    spec = material.config.spec
+    cost = {"predicted_seconds_per_gigapixel": predicted_seconds_per_gigapixel(spec)}
+    tracking.log_changed(run_id, names.grouped("cost", cost))
+    report = _logging(tracking, run_id, on_epoch)
+    trained = train(material, checkpoint=folder / CHECKPOINT, on_epoch=report, learner=learner)
+    scorer = BlockScorer(spec, trained.model)
+    cost["seconds_per_gigapixel"] = seconds_per_gigapixel(scorer)
+    result = _scored(material, trained, scorer, run_id, cost)
+    if result.test is not None:
+        tracking.tag(run_id, {names.TEST: names.SCORED})
+    models.save(spec, trained.model, folder)
+    tracking.log_changed(run_id, result.metrics(), step=result.epochs)
+    if tracking.pictures:
+        picture = draw_square(material, scorer, cost["seconds_per_gigapixel"], folder)
+        if picture is not None:
+            tracking.log_file(run_id, picture)
+    return result, trained
+
+
+def _logging(
+    tracking: Tracking, run_id: str, on_epoch: Callable[[Epoch], None] | None
+) -> Callable[[Epoch], None]:
+    """Function of an epoch that logs what the run does not have, and tells whoever asked."""
     logged = tracking.logged_steps(run_id, names.VAL_LOSS)
 
     def report(epoch: Epoch) -> None:
@@ -215,13 +238,15 @@ def _train_and_score(
         if on_epoch:
             on_epoch(epoch)
 
+    return report
+
+
+def _scored(
+    material: Material, trained: Trained, scorer: BlockScorer, run_id: str, cost: dict[str, float]
+) -> TrialResult:
+    """What a training came to, with its figures on all that it is to be scored on."""
     config = material.config
-    cost = {"predicted_seconds_per_gigapixel": predicted_seconds_per_gigapixel(config.spec)}
-    tracking.log_changed(run_id, names.grouped("cost", cost))
-    trained = train(material, checkpoint=folder / CHECKPOINT, on_epoch=report, learner=learner)
-    scorer = BlockScorer(config.spec, trained.model)
-    cost["seconds_per_gigapixel"] = seconds_per_gigapixel(scorer)
-    result = TrialResult(
+    return TrialResult(
         run_id=run_id,
         val=trained.best.val,
         history=trained.history,
@@ -239,15 +264,6 @@ def _train_and_score(
         val_all=_val_all(material, trained, scorer),
         test=estimate(material, trained.model, "test").balanced if config.train.test else None,
     )
-    if result.test is not None:
-        tracking.tag(run_id, {names.TEST: names.SCORED})
-    models.save(config.spec, trained.model, folder)
-    tracking.log_changed(run_id, result.metrics(), step=result.epochs)
-    if tracking.pictures:
-        picture = draw_square(material, scorer, cost["seconds_per_gigapixel"], folder)
-        if picture is not None:
-            tracking.log_file(run_id, picture)
-    return result, trained
 
 
 def _val_all(material: Material, trained: Trained, scorer: BlockScorer) -> Figures | None:
