@@ -1,4 +1,4 @@
-"""One training to be done, before anybody does it."""
+"""One training to be done, and the run that it is known by."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fibsem.config import Configuration, RunConfig, Tree
+from fibsem.tracking import names
+from fibsem.tracking.beginning import FileNotes, take_up
+from fibsem.tracking.runs import Tracking
 from fibsem.training.folder import Overwrite
+from fibsem.training.material import Material
 
 
 @dataclass(frozen=True)
@@ -51,3 +55,22 @@ class Job:
     def config(self) -> RunConfig:
         """The configuration as it is trained."""
         return self.given.run
+
+    def take_up(self, material: Material, tracking: Tracking) -> str:
+        """Id of the run of its folder: the one that was cut off, or a new one."""
+        config = material.config
+        tags = {
+            names.MODEL: config.spec.name,
+            names.NBHD: config.spec.nbhd,
+            names.PADDING: config.spec.padding,
+            names.MODE: config.train.mode,
+            names.SEED: config.seed,
+            names.DATA: material.dataset.hash,
+            **({names.INIT: config.train.init} if config.train.init else {}),
+            **({names.TEACHER: config.train.teacher} if config.train.teacher else {}),
+            **self.tags,
+        }
+        return take_up(
+            tracking, FileNotes(self.folder / "run.json"), self.name, self.tree, material.dataset,
+            tags=tags, params=config.hyperparameters, parent=self.parent,
+        )  # fmt: skip

@@ -24,7 +24,6 @@ from fibsem.system.identity import Identity
 from fibsem.system.outages import outage_of
 from fibsem.system.pulse import begin
 from fibsem.tracking import names
-from fibsem.tracking.beginning import FileNotes, take_up
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import check_unchanged
 from fibsem.training.estimating import estimate
@@ -98,7 +97,7 @@ def run_job(
     earlier = known_json(done, TrialResult.from_json)
     if earlier is not None and _has_model(job.folder, material.config.spec):
         return _finished(earlier, job, material, tracking), None
-    run_id = _take_up(job, material, tracking)
+    run_id = job.take_up(material, tracking)
     with _ended(run_id, tracking, published=job.published):
         result, trained = _train_and_score(
             job.folder, material, tracking, run_id, on_epoch, learner
@@ -165,7 +164,7 @@ def _finished(result: TrialResult, job: Job, material: Material, tracking: Track
         if known_json(job.folder / "run.json") is None:
             write_json(job.folder / "run.json", {"run_id": result.run_id})
         return result
-    run_id = _take_up(job, material, tracking)
+    run_id = job.take_up(material, tracking)
     logged = tracking.logged_steps(run_id, names.VAL_LOSS)
     for epoch in result.history[logged:]:
         tracking.log_metrics(run_id, epoch.metrics(), step=epoch.epoch)
@@ -177,26 +176,6 @@ def _finished(result: TrialResult, job: Job, material: Material, tracking: Track
     if job.published:
         tracking.end(run_id)
     return result
-
-
-def _take_up(job: Job, material: Material, tracking: Tracking) -> str:
-    """Id of the run of this folder: the one that was cut off, or a new one."""
-    config = material.config
-    tags = {
-        names.MODEL: config.spec.name,
-        names.NBHD: config.spec.nbhd,
-        names.PADDING: config.spec.padding,
-        names.MODE: config.train.mode,
-        names.SEED: config.seed,
-        names.DATA: material.dataset.hash,
-        **({names.INIT: config.train.init} if config.train.init else {}),
-        **({names.TEACHER: config.train.teacher} if config.train.teacher else {}),
-        **job.tags,
-    }
-    return take_up(
-        tracking, FileNotes(job.folder / "run.json"), job.name, job.tree, material.dataset,
-        tags=tags, params=config.hyperparameters, parent=job.parent,
-    )  # fmt: skip
 
 
 def _train_and_score(
