@@ -83,9 +83,33 @@ def _once():
         once.wait_for_no_disk(patch)
         once.read_configurations(patch)
         once.compose_groups(patch)
+        once.calibrate_films(patch)
         if "mlflow" in sys.modules:
             once.read_migrations(patch)
             once.lay_out_stores(patch)
+        if "keras" in sys.modules:
+            once.collect_seldom(patch)
+        if "fibsem.inference.model.cost" in sys.modules:
+            once.count_once(patch)
+            once.time_small(patch)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def networks_are_lent():
+    """Within a file, whose tests have few networks; files that are about that have their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        if "fibsem.inference.model.predict" in sys.modules:
+            once.lend_twins(patch)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def pictures_are_small():
+    """Folders in which tests look at pictures have their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        if "fibsem.analysis.figures" in sys.modules:
+            once.draw_small(patch)
         yield
 
 

@@ -21,6 +21,11 @@ from fibsem.models.threshold import Threshold
 from tests.inference.model.test_predict import traces
 
 
+@pytest.fixture(autouse=True, scope="module")
+def networks_are_lent():
+    """Not here: it is what these tests are about."""
+
+
 @pytest.fixture(scope="module")
 def corrected():
     rng = np.random.default_rng(3)
