@@ -87,6 +87,8 @@ def _once():
         if "mlflow" in sys.modules:
             once.read_migrations(patch)
             once.lay_out_stores(patch)
+        if "fibsem.tracking.runs" in sys.modules:
+            once.know_version(patch)
         if "keras" in sys.modules:
             once.collect_seldom(patch)
         if "fibsem.inference.model.cost" in sys.modules:

@@ -51,9 +51,7 @@ def test_the_error_of_the_labels_is_carried_into_the_structure(out, tmp_path):
         assert high == max(way[1] for way in ways)
 
 
-def test_a_film_without_squares_tells_what_its_probabilities_say_and_assumes(
-    out, tmp_path, capsys
-):
+def test_a_film_without_squares_tells_what_its_probabilities_say_and_assumes(out, tmp_path, capsys):
     """Only where the probabilities are calibrated; marked, and beside no interval of its own."""
     assert run(out, tmp_path / "q", "blocks=0")["porosity_assuming_label_shift"] is None
     assert "label shift" not in capsys.readouterr().out
