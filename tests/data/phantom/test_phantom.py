@@ -3,9 +3,10 @@
 import csv
 import hashlib
 import json
+import signal
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -268,19 +269,20 @@ def test_a_phantom_says_what_it_was_made_from(tiny):
 
 
 KILLED = """
-import os, signal, sys
+import json, os, signal, sys
 from pathlib import Path
-from fibsem.data.phantom import simulate
-from tests.conftest import TINY
+from fibsem.data.phantom import PhantomRecipe, simulate
 def stop(sample, done, total):
     if done == 3: os.kill(os.getpid(), signal.SIGKILL)
-simulate(TINY, Path(sys.argv[1]), progress=stop)
+simulate(PhantomRecipe.from_mapping(json.loads(sys.argv[2])), Path(sys.argv[1]), progress=stop)
 """
 
 
 def test_what_a_killed_simulation_left_goes(tiny, tmp_path):
     folder = tmp_path / "film"
-    subprocess.run([sys.executable, "-c", KILLED, folder], cwd=ROOT, check=False)
+    command = [sys.executable, "-c", KILLED, folder, json.dumps(asdict(TINY))]
+    done = subprocess.run(command, cwd=ROOT, check=False)
+    assert done.returncode == -signal.SIGKILL
     assert len(list(tmp_path.iterdir())) == 1
     assert not folder.exists()
     simulate(TINY, folder)
