@@ -1,5 +1,7 @@
 """A volume of noise, a trained network, and the labels that the slow way gives it."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,12 @@ def whole(volume, segmenter, tmp_path_factory):
     """Folder and record of a plain segmentation; not to be changed."""
     folder = tmp_path_factory.mktemp("whole")
     return folder, segment_volume(volume, segmenter, folder, plain())
+
+
+@pytest.fixture
+def begun(whole, tmp_path):
+    """A copy of that folder, which may be gone on with, and its record."""
+    return shutil.copytree(whole[0], tmp_path / "begun"), whole[1]
 
 
 @pytest.fixture(scope="module")

@@ -56,37 +56,36 @@ def test_the_plan_names_the_tiles_and_the_memory_that_the_run_had(volume, segmen
     assert plan["mode"] == record["mode"] == "dense"
 
 
-def test_tiles_follow_what_is_asked_for_later(volume, segmenter, tmp_path):
+def test_tiles_follow_what_is_asked_for_later(volume, segmenter, begun):
     """The tile is no part of what the labels follow from: a smaller one goes on in the folder."""
-    record = segment_volume(volume, segmenter, tmp_path, plain())
-    assert segment_volume(volume, segmenter, tmp_path, plain(tile=32)) == record
-    tiling = plan_of(tmp_path)["tiling"]
+    folder, record = begun
+    assert segment_volume(volume, segmenter, folder, plain(tile=32)) == record
+    tiling = plan_of(folder)["tiling"]
     assert max(tiling["height"], tiling["width"]) <= 32
-    assert plan_of(tmp_path)["room"]["side"] == 32
+    assert plan_of(folder)["room"]["side"] == 32
 
 
 @pytest.mark.parametrize(
     "missing", [("mode", "tiling", "room"), ("mode", "tiling", "room", "extent")]
 )
-def test_a_ledger_from_before_plans_goes_on(volume, segmenter, tmp_path, missing, monkeypatch):
+def test_a_ledger_from_before_plans_goes_on(volume, segmenter, begun, missing, monkeypatch):
     """And it is given the tiles that the plan lacks; an even older one knows of no material."""
-    record = segment_volume(volume, segmenter, tmp_path, plain())
-    before = labels_in(tmp_path)
-    ledger = ledger_of(tmp_path)
+    folder, record = begun
+    before = labels_in(folder)
+    ledger = ledger_of(folder)
     for name in missing:
         del ledger["decided"]["decisions"][name]
     del ledger["slabs"]["0"]
-    (tmp_path / "ledger.json").write_text(json.dumps(ledger))
+    (folder / "ledger.json").write_text(json.dumps(ledger))
     monkeypatch.setattr(planning, "fit_correction", None)  # that of the ledger holds
-    again = segment_volume(volume, segmenter, tmp_path, plain(), say=str)
+    again = segment_volume(volume, segmenter, folder, plain(), say=str)
     assert again["slabs"]["resumed"] == record["slabs"]["done"] - 1
     assert again["porosity"] == record["porosity"]
-    assert (labels_in(tmp_path) == before).all()
-    assert plan_of(tmp_path)["tiling"]["slice_shape"] == list(SHAPE[1:])
-    assert plan_of(tmp_path)["extent"] == Extent(SHAPE).to_json()
+    assert (labels_in(folder) == before).all()
+    assert plan_of(folder)["tiling"]["slice_shape"] == list(SHAPE[1:])
+    assert plan_of(folder)["extent"] == Extent(SHAPE).to_json()
 
 
-def test_the_room_is_written_as_it_is_read(volume, segmenter, tmp_path):
-    segment_volume(volume, segmenter, tmp_path, plain())
+def test_the_room_is_written_as_it_is_read(volume, segmenter, whole):
     room = room_of(volume.shape[1:], volume.kept_bytes, segmenter.halo[0], plain())
-    assert plan_of(tmp_path)["room"] == asdict(room)
+    assert plan_of(whole[0])["room"] == asdict(room)

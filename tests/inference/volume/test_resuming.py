@@ -79,29 +79,28 @@ def test_two_processes_do_not_work_in_one_folder(volume, segmenter, tmp_path):
     segment_volume(volume, segmenter, tmp_path, plain(slab=2), progress=again)
 
 
-def test_another_model_volume_or_option_is_refused_in_the_same_folder(volume, segmenter, tmp_path):
-    segment_volume(volume, segmenter, tmp_path, plain())
+def test_another_model_volume_or_option_is_refused_in_the_same_folder(volume, segmenter, begun):
+    folder, _ = begun
     other = replace(segmenter, identity="weights-9")
     with pytest.raises(
         UserError, match=r"another model \(weights-1, now weights-9\); .*overwrite=true"
     ):
-        segment_volume(volume, other, tmp_path, plain())
+        segment_volume(volume, other, folder, plain())
     brighter = ArrayVolume(volume.read(Box.whole(SHAPE)) // 2)
     with pytest.raises(UserError, match="another volume"):
-        segment_volume(brighter, segmenter, tmp_path, plain())
+        segment_volume(brighter, segmenter, folder, plain())
     with pytest.raises(UserError, match="another precision"):
-        segment_volume(volume, segmenter, tmp_path, plain(precision="bfloat16"))
-    segment_volume(brighter, segmenter, tmp_path, plain(overwrite=True))
+        segment_volume(volume, segmenter, folder, plain(precision="bfloat16"))
+    segment_volume(brighter, segmenter, folder, plain(overwrite=True))
 
 
-def test_a_refusal_names_the_key_by_which_its_caller_begins_anew(volume, segmenter, tmp_path):
+def test_a_refusal_names_the_key_by_which_its_caller_begins_anew(volume, segmenter, begun):
     """Another one might remove more than the labels."""
-    key = "labels.overwrite=true"
-    segment_volume(volume, segmenter, tmp_path, plain(), anew=key)
+    key, (folder, _) = "labels.overwrite=true", begun
 
     def refused(volume=volume, model=segmenter):
         with pytest.raises(UserError) as caught:
-            segment_volume(volume, model, tmp_path, plain(), anew=key)
+            segment_volume(volume, model, folder, plain(), anew=key)
         return str(caught.value).rpartition("; ")[2]
 
     assert refused(model=replace(segmenter, identity="weights-9")) == (
@@ -109,7 +108,7 @@ def test_a_refusal_names_the_key_by_which_its_caller_begins_anew(volume, segment
     )
     brighter = ArrayVolume(volume.read(Box.whole(SHAPE)) // 2)
     assert refused(brighter) == f"the choices are another output or {key}."
-    (tmp_path / "ledger.json").write_text("[]")
+    (folder / "ledger.json").write_text("[]")
     assert refused() == f"{key} labels the volume anew."
 
 

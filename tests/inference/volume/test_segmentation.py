@@ -71,11 +71,12 @@ def test_a_long_run_is_certified_unasked(volume, segmenter, tmp_path, monkeypatc
     assert record["certificate"]["largest_difference"] < 1e-5
 
 
-def test_a_certificate_may_be_asked_for_later(volume, segmenter, tmp_path):
-    assert segment_volume(volume, segmenter, tmp_path, plain())["certificate"] is None
-    record = segment_volume(volume, segmenter, tmp_path, plain(certificate=True))
+def test_a_certificate_may_be_asked_for_later(volume, segmenter, begun):
+    folder, before = begun
+    assert before["certificate"] is None
+    record = segment_volume(volume, segmenter, folder, plain(certificate=True))
     assert record["certificate"]["against"] == "patches"
-    assert segment_volume(volume, segmenter, tmp_path, plain()) == record
+    assert segment_volume(volume, segmenter, folder, plain()) == record
 
 
 def test_bfloat16_labels_nearly_the_same(volume, segmenter, whole, tmp_path):
