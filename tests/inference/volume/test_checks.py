@@ -40,7 +40,7 @@ def certified(volume, model, tile=None):
 
 
 def segmenter(trained, name, **how):
-    spec, model = trained(33, 3, name, **how)
+    spec, model = trained(33, 3, name, filters=4, **how)
     return Segmenter.of(spec, model, Recipe(), PostProcessing())
 
 

@@ -28,7 +28,8 @@ def volume():
 def ensemble(trained):
     """Two networks of different fields that find different shares of pores."""
     how = PostProcessing(1.0, 0.5, 1, 5)
-    parts = [Segmenter.of(*trained(n), Recipe(), how, f"weights-{n}") for n in (11, 33)]
+    few = ((n, trained(n, filters=4)) for n in (11, 33))
+    parts = [Segmenter.of(*one, Recipe(), how, f"weights-{n}") for n, one in few]
     return Segmenter.ensemble(parts)
 
 
