@@ -7,11 +7,12 @@ import itertools
 import os
 import pickle
 import sqlite3
+import sys
 import weakref
 from dataclasses import astuple, replace
 
-#: Networks that nobody uses and that may be used again.
-KEPT = 8
+#: Networks that are kept to be used again.
+KEPT = 16
 
 
 def read_configurations(patch):
@@ -166,9 +167,12 @@ def count_once(patch):
             if one == (spec, how):
                 return network
         known.append(((spec, how), build(spec, **how)))
+        del known[:-KEPT]
         return known[-1][1]
 
-    patch.setattr(cost, "build", built)
+    for name in ("fibsem.inference.model.cost", "fibsem.search.sizes"):
+        if name in sys.modules:
+            patch.setattr(sys.modules[name], "build", built)
 
 
 def time_small(patch):
