@@ -79,7 +79,7 @@ def _parts(real):
 
     for name, file in (("flyem", "images.tif"), ("shale", "images.tif"), ("vnc", "film.tif")):
         shape = open_volume(real / name / file).shape
-        yield name, file, Box((0, 0, 0), (min(6, shape[0]), *shape[1:]))
+        yield name, file, Box((0, 0, 0), (min(14, shape[0]), *shape[1:]))
 
 
 @pytest.fixture(scope="module")

@@ -42,8 +42,7 @@ def volume():
 @pytest.fixture(scope="module")
 def parts(trained, volume):
     """Two networks that see different neighbourhoods; the threshold parts what they say."""
-    few = ((n, trained(n, filters=4)) for n in (11, 33))
-    raw = [Segmenter.of(*one, Recipe(), PostProcessing(), f"weights-{n}") for n, one in few]
+    raw = [Segmenter.of(*trained(n), Recipe(), PostProcessing(), f"weights-{n}") for n in (11, 33)]
     middle = float(np.median(np.mean([scores(part, volume) for part in raw], axis=0)))
     return [replace(part, postprocessing=PostProcessing(1.0, middle, 1, 5)) for part in raw]
 
