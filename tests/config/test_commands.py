@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -16,11 +17,16 @@ def main(tree):
 run_command("report", main)
 """
 
-#: Forks for each command that it reads, when what all of them import is there.
-FORKED = """
-import json, os, sys
+#: Forks for each command that it reads, when what all of them import and parse is there.
+FORKED = f"""
+import builtins, json, os, sys
 import hydra._internal.hydra
-from fibsem.config import run_command
+from fibsem.config import compose, run_command
+sys.path.append({str(Path(__file__).parents[2])!r})
+from tests import once
+once.read_configurations(builtins)
+once.compose_groups(builtins)
+compose("report", [])
 for line in map(json.loads, sys.stdin):
     if not (child := os.fork()):
         break
