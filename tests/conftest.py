@@ -2,7 +2,6 @@
 
 import functools
 import gc
-import inspect
 import os
 import shutil
 import signal
@@ -84,11 +83,35 @@ def _once():
         once.wait_for_no_disk(patch)
         once.read_configurations(patch)
         once.compose_groups(patch)
+        once.calibrate_films(patch)
         if "mlflow" in sys.modules:
             once.read_migrations(patch)
             once.lay_out_stores(patch)
-        if "fibsem.training.traced" in sys.modules:
-            once.trace_steps(patch)
+        if "fibsem.tracking.runs" in sys.modules:
+            once.know_version(patch)
+        if "keras" in sys.modules:
+            once.collect_seldom(patch)
+        if "fibsem.inference.model.cost" in sys.modules:
+            once.count_once(patch)
+            once.time_small(patch)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def networks_are_lent():
+    """Within a file, whose tests have few networks; files that are about that have their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        if "fibsem.inference.model.predict" in sys.modules:
+            once.lend_twins(patch)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def pictures_are_small():
+    """Folders in which tests look at pictures have their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        if "fibsem.analysis.figures" in sys.modules:
+            once.draw_small(patch)
         yield
 
 
@@ -236,16 +259,6 @@ def material(small):
         return Material(datasets[key], config)
 
     return make
-
-
-@pytest.fixture
-def one_network_left(monkeypatch):
-    """A training leaves its network to the next one alone, as in use; there is none before."""
-    from fibsem.training import traced
-
-    for name in ("take", "leave"):
-        monkeypatch.setattr(traced, name, inspect.unwrap(getattr(traced, name)))
-    monkeypatch.setattr(traced, "_former", [])
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,18 @@
 """Once a process, what libraries do each time: tests make hundreds of what users make once."""
 
-import collections
 import contextlib
 import copy
 import functools
+import itertools
 import os
 import pickle
 import sqlite3
-import threading
+import sys
+import weakref
 from dataclasses import astuple, replace
+
+#: Networks that are kept to be used again.
+KEPT = 16
 
 
 def read_configurations(patch):
@@ -64,10 +68,12 @@ def compose_groups(patch):
 
 
 def read_migrations(patch):
-    """Optuna and MLflow execute the files of all migrations whenever they open a database."""
+    """Optuna and MLflow execute and order all migrations whenever they open a database."""
     from alembic import util
+    from alembic.script import ScriptDirectory
 
     read, known = util.load_python_file, {}
+    order, ordered = ScriptDirectory.from_config, {}
 
     def load(folder, name):
         if name == "env.py":  # which is there to be executed
@@ -76,7 +82,14 @@ def read_migrations(patch):
             known[folder, name] = read(folder, name)
         return known[folder, name]
 
+    def in_order(config):
+        folder = config.get_main_option("script_location")
+        if folder not in ordered:
+            ordered[folder] = order(config)
+        return ordered[folder]
+
     patch.setattr(util, "load_python_file", load)
+    patch.setattr(ScriptDirectory, "from_config", staticmethod(in_order))
 
 
 def lay_out_stores(patch):
@@ -102,40 +115,6 @@ def lay_out_stores(patch):
     patch.setattr("mlflow.store.model_registry.sqlalchemy_store._initialize_tables", initialize)
 
 
-def trace_steps(patch):
-    """Each training traces its steps for seconds, but for one of the network before: all of them.
-
-    As the package does it, a network that is taken over forgets what it knew; so does a new one
-    here, for a training that ends by an error leaves its network to nobody.
-    """
-    import tensorflow as tf
-
-    from fibsem.training import learner, traced
-
-    take, leave, known = traced.take, traced.leave, collections.deque(maxlen=16)
-
-    @functools.wraps(take)
-    def taken(material):
-        spread = learner.default_strategy() is not tf.distribute.get_strategy()
-        if spread or threading.current_thread() is not threading.main_thread():
-            return take(material)  # others may train at the same time
-        computed = traced._computed(material)
-        for other, network in known:
-            if other == computed:
-                return network
-        network = learner.compiled_for_steps(material.config)
-        known.append((computed, network))
-        return network
-
-    @functools.wraps(leave)
-    def left(material, trained):
-        if not any(network is trained.steps for _, network in known):
-            leave(material, trained)
-
-    patch.setattr(traced, "take", taken)
-    patch.setattr(traced, "leave", left)
-
-
 def wait_for_no_disk(patch):
     """A file takes 10 ms to be on a disk, a transaction 30: no test lets its machine go down."""
     opened = sqlite3.connect
@@ -152,3 +131,113 @@ def wait_for_no_disk(patch):
     patch.setattr(os, "fsync", lambda file: None)
     for module in (sqlite3, sqlite3.dbapi2):
         patch.setattr(module, "connect", connect)
+
+
+def calibrate_films(patch):
+    """A phantom's brightness is measured on twelve times as many voxels as most tests' films."""
+    from fibsem.data.phantom import render
+
+    calibrate, known = render.calibrate, {}
+
+    @functools.wraps(calibrate)
+    def calibrated(*given):
+        key = repr(given)
+        if key not in known:
+            known[key] = calibrate(*given)
+        return known[key]
+
+    patch.setattr(render, "calibrate", calibrated)
+
+
+def know_version(patch):
+    """Every run asks git for the version of the code."""
+    from fibsem.tracking import runs
+
+    patch.setattr(runs, "code_version", functools.cache(runs.code_version))
+
+
+def count_once(patch):
+    """The operations of a network are counted of one that is built for it: once for each."""
+    from fibsem.inference.model import cost
+
+    build, known = cost.build, []
+
+    def built(spec, **how):
+        for one, network in known:
+            if one == (spec, how):
+                return network
+        known.append(((spec, how), build(spec, **how)))
+        del known[:-KEPT]
+        return known[-1][1]
+
+    for name in ("fibsem.inference.model.cost", "fibsem.search.sizes"):
+        if name in sys.modules:
+            patch.setattr(sys.modules[name], "build", built)
+
+
+def time_small(patch):
+    """What a model costs is timed on a block as large as the films of most tests."""
+    from fibsem.inference.model import cost
+
+    for mode in ("dense", "features"):
+        patch.setitem(cost.SIDE, mode, 128)
+
+
+def collect_seldom(patch):
+    """Keras has the collector look through all after a trial: here after each twentieth."""
+    import keras
+
+    clear, count = keras.backend.clear_session, itertools.count(1)
+
+    def cleared(free_memory=True):
+        clear(free_memory=free_memory and next(count) % 20 == 0)
+
+    patch.setattr(keras.backend, "clear_session", cleared)
+
+
+def draw_small(patch):
+    """Most of a picture's time is in its pixels, which few tests look at."""
+    from fibsem.analysis.figures import style
+
+    patch.setitem(style.STYLE, "savefig.dpi", 50)
+
+
+def lend_twins(patch):
+    """A scorer builds and traces a dense form; here it takes that of one that is gone, if alike.
+
+    The weights are filled in anew as those of a new one are.
+    """
+    import keras
+
+    from fibsem.inference.model import predict
+    from fibsem.models import dense
+
+    build, compiled = dense.build, predict.compiled
+    begin = predict.BlockScorer.__init__
+    idle, forwards = [], {}
+
+    def built(spec, **how):
+        rough = keras.config.dtype_policy().name == "mixed_bfloat16"
+        for k, (known, network, forward) in enumerate(idle):
+            if known == (spec, rough):
+                del idle[k]
+                forwards[id(network)] = forward  # which holds it
+                return network
+        return build(spec, **how)
+
+    def traced(network):
+        return forwards.pop(id(network), None) or compiled(network)
+
+    def begun(self, spec, model, precision="float32", symmetry=1):
+        begin(self, spec, model, precision, symmetry)
+        if self.mode == "dense":
+            key = spec, precision == "bfloat16"
+            weakref.finalize(self, leave, (key, self.network, self._forward)).atexit = False
+
+    def leave(entry):
+        idle.append(entry)
+        del idle[:-KEPT]
+
+    patch.setattr(dense, "build", built)
+    patch.setattr(predict, "compiled", traced)
+    patch.setattr(predict.BlockScorer, "__init__", begun)

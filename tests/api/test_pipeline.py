@@ -172,26 +172,27 @@ def test_an_array_is_labelled_as_the_volume_on_disk_is(found, tiny):
     model = api.load(**store)
     assert "threshold 11x11x1, trained at 50 x 10 x 10 nm" in str(model)
     on_disk = api.segment(
-        tiny / "HPC45" / "slices", model, output=folder / "disk", probabilities=True, **store
-    )
+        tiny / "HPC45" / "slices", model, output=folder / "disk", probabilities=True, previews=0,
+        **store,
+    )  # fmt: skip
     film = api.open_volume(tiny / "HPC45" / "slices")
     stack = film.whole()
-    in_memory = api.segment(stack, model, probabilities=True, **store)
+    in_memory = api.segment(stack, model, probabilities=True, previews=0, **store)
     np.testing.assert_array_equal(in_memory.labels, on_disk.labels)
     np.testing.assert_array_equal(in_memory.probabilities, on_disk.probabilities)
     assert in_memory.porosity == on_disk.porosity
     assert in_memory.porosity_ci == on_disk.porosity_ci
     assert "; in memory" in str(in_memory)
-    opened = api.segment(film, model, **store)
+    opened = api.segment(film, model, previews=0, **store)
     np.testing.assert_array_equal(opened.labels, on_disk.labels)
-    kept = api.segment(film, found[2].model, output=folder / "opened", **store)
+    kept = api.segment(film, found[2].model, output=folder / "opened", previews=0, **store)
     np.testing.assert_array_equal(kept.labels, on_disk.labels)
     with pytest.raises(
         api.UserError, match=r"labels are in memory alone; api.segment\(\.\.\., out"
     ):
         api.quantify(in_memory)
     assert not in_memory.folder.exists()  # nothing is left of it
-    line = ["weights=models:/fibsem/1", f"output={folder / 'by-command'}"]
+    line = ["weights=models:/fibsem/1", f"output={folder / 'by-command'}", "previews=0"]
     uri = f"tracking.uri={store['tracking']['uri']}"
     segment.main(compose("segment", [f"volume={tiny / 'HPC45' / 'slices'}", *line, uri]))
     np.testing.assert_array_equal(labels(folder / "by-command" / "labels.ome.zarr"), on_disk.labels)
@@ -222,8 +223,9 @@ def test_a_training_can_be_used_at_once(found, tiny, capsys):
     trained = api.train(film, **given)
     steps = trained.model.bundle.segmenter.postprocessing
     assert (steps.threshold, steps.sigma) == (trained.val_all["threshold"], 0)
-    by_path = api.segment(tiny / "HPC45" / "slices", folder / "trained", output=folder / "once")
-    by_array = api.segment(film.volumes["HPC45"], trained.model, **store)
+    where = tiny / "HPC45" / "slices"
+    by_path = api.segment(where, folder / "trained", output=folder / "once", previews=0)
+    by_array = api.segment(film.volumes["HPC45"], trained.model, previews=0, **store)
     np.testing.assert_array_equal(by_path.labels, by_array.labels)
     (folder / "trained" / "bundle.json").unlink()  # as a version before left it
     assert api.train(film, **given).model.bundle.segmenter.identity
@@ -238,7 +240,8 @@ def test_in_what_a_volume_differs_is_said_again(found, tiny):
     *_, store, folder = found
     stack = 65535 - api.open_volume(tiny / "HPC45" / "slices").whole()
     first, again = (
-        api.segment(stack, "models:/fibsem/1", output=folder / "inverted", **store) for _ in "ab"
+        api.segment(stack, "models:/fibsem/1", output=folder / "inverted", previews=0, **store)
+        for _ in "ab"
     )
     assert again.warnings == first.warnings == first.summary["warnings"] != []
     assert f"warning: {first.warnings[0]}" in str(again)
@@ -253,13 +256,14 @@ def test_two_models_of_one_name_are_both_used(found, tiny, capsys):
     new = replace(old, bundle=replace(old.bundle, segmenter=segmenter))
     stack = api.open_volume(tiny / "HPC45" / "slices").whole()
     for models in ([old, new], [new, old]):
-        both = api.segment(stack, models, uncertainty=True, **store)
+        both = api.segment(stack, models, uncertainty=True, previews=0, **store)
         assert both.summary["uncertainty_mean"] > 0
         shown = [f"threshold {one.bundle.segmenter.members[0].spec.nbhd}" for one in models]
         assert both.summary["members"] == shown
         assert "not of the mean of 2" in both.summary["porosity_interval"]["why"]
         assert "have different post-processing (1 " in capsys.readouterr().out
-    mixed = api.segment(stack, [new, "models:/fibsem@champion"], uncertainty=True, **store)
+    how = {"uncertainty": True, "previews": 0, **store}
+    mixed = api.segment(stack, [new, "models:/fibsem@champion"], **how)
     assert mixed.summary["members"] == both.summary["members"]
 
 

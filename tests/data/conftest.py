@@ -1,5 +1,7 @@
 """Datasets with a manifest, written as a test wants them."""
 
+import shutil
+
 import numpy as np
 import pytest
 import tifffile
@@ -18,17 +20,24 @@ def stripes(shape, first=0, second=255):
     return labels
 
 
-@pytest.fixture
-def make(tmp_path):
-    """Write a dataset with five squares of 16 px in a volume of 50 slices, then load it."""
-    rng = np.random.default_rng(0)
-    (tmp_path / "slices").mkdir()
+@pytest.fixture(scope="session")
+def fifty_slices(tmp_path_factory):
+    """Folder of 50 slices and the masks of five squares of 16 px; not to be changed."""
+    rng, folder = np.random.default_rng(0), tmp_path_factory.mktemp("film")
+    (folder / "slices").mkdir()
     for z in range(50):
         tifffile.imwrite(
-            tmp_path / "slices" / f"s{z:03d}.tif", rng.integers(0, 255, (H, W), np.uint8)
+            folder / "slices" / f"s{z:03d}.tif", rng.integers(0, 255, (H, W), np.uint8)
         )
     for k in range(5):
-        tifffile.imwrite(tmp_path / f"m{k}.tif", stripes((16, 16)))
+        tifffile.imwrite(folder / f"m{k}.tif", stripes((16, 16)))
+    return folder
+
+
+@pytest.fixture
+def make(fifty_slices, tmp_path):
+    """Write a dataset with five squares of 16 px in a volume of 50 slices, then load it."""
+    shutil.copytree(fifty_slices, tmp_path, copy_function=shutil.copyfile, dirs_exist_ok=True)
     rows = [f"m{k}.tif,{12 * k},{4 * k},{8 * k}" for k in range(5)]
     (tmp_path / "regions.csv").write_text("mask,z,y,x\n" + "\n".join(rows) + "\n")
     record = {

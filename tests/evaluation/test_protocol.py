@@ -29,6 +29,11 @@ from fibsem.training.scoring import score_all
 from fibsem.training.squares import HALF, confusions
 
 
+@pytest.fixture(autouse=True, scope="module")
+def pictures_are_small():
+    """Not here, where the files of some are looked at."""
+
+
 def overrides(small, root, name, *more):
     uri = f"sqlite:///{root / 'ml.db'}"
     return [

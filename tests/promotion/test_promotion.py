@@ -1,7 +1,9 @@
 """From the best trial to the champion, and the champion by itself."""
 
+import contextlib
 import json
 import shutil
+import sqlite3
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -51,8 +53,8 @@ def promoted(small, store):
     sweep.main(
         compose(
             "sweep",
-            [*common, "space=smoke", "space.axes.model.blocks=[1]", "search.trials=2",
-             f"output={folder / 'sweep'}"],
+            [*common, "space=smoke", "space.axes.model.blocks=[1]", "space.axes.model.filters=[4]",
+             "search.trials=2", f"output={folder / 'sweep'}"],
         )
     )  # fmt: skip
     promote.main(compose("promote", [*common, *HOW, f"output={folder / 'promote'}"]))
@@ -328,29 +330,15 @@ def test_mlflow_loads_the_model_and_labels_an_array(promoted, tiny):
     np.testing.assert_array_equal(model.predict(array) * 255, labels(found))
 
 
-def told(client, record):
+def told(uri):
     """Everything that a store says of a promotion, its trainings and its versions."""
-    experiment = client.get_run(record["run_id"]).info.experiment_id
-    runs = {
-        run.info.run_id: (
-            {k: v for k, v in dict(run.info).items() if k != "artifact_uri"},
-            run.data.tags,
-            {
-                key: [(m.step, m.value, m.timestamp) for m in client.get_metric_history(
-                    run.info.run_id, key)]
-                for key in run.data.metrics
-            },
-        )
-        for run in client.search_runs([experiment])
-    }  # fmt: skip
-    versions = client.search_model_versions("name = 'fibsem'")
-    return runs, {version.version: dict(version) for version in versions}
+    with contextlib.closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as store:
+        return list(store.iterdump())
 
 
 def test_a_second_start_repeats_nothing(promoted):
     """Neither trainings nor the look, nor anything that the store was told."""
-    client = mlflow.MlflowClient(promoted["uri"])
-    before = told(client, promoted["promote"])
+    before = told(promoted["uri"])
     out = promoted["folder"] / "promote"
     promote.main(compose("promote", [*promoted["common"], *HOW, f"output={out}"]))
     again = json.loads((out / "summary.json").read_text())
@@ -358,7 +346,7 @@ def test_a_second_start_repeats_nothing(promoted):
     assert again["test_all"] == promoted["promote"]["test_all"]
     crowned = json.loads((out / "crowned.json").read_text())
     assert crowned == {key: promoted["promote"][key] for key in ("version", "gate")}
-    assert told(client, promoted["promote"]) == before
+    assert told(promoted["uri"]) == before
 
 
 def test_data_that_change_before_the_version_is_registered_make_none(promoted, tiny, tmp_path):

@@ -107,8 +107,8 @@ def test_an_unknown_size_of_a_voxel_is_said(segment, film, tmp_path, quantified,
     assert said in reported(out)[0]
 
 
-def test_one_class_alone_is_said(segment, film, tmp_path, quantified, reported, viewed):
-    out = segment(tmp_path, film)
+def test_one_class_alone_is_said(segmented, tmp_path, quantified, reported, viewed):
+    out = shutil.copytree(segmented, tmp_path / "out")
     stored = labels(out / "labels.ome.zarr")
     shutil.rmtree(out / "labels.ome.zarr")
     record = json.loads((out / "summary.json").read_text())
@@ -123,8 +123,8 @@ def test_one_class_alone_is_said(segment, film, tmp_path, quantified, reported, 
     assert "there is only solid" in reported(out)[0]
 
 
-def test_a_model_without_squares_tells_no_interval(segment, film, tmp_path, quantified, reported):
-    out = segment(tmp_path, film)
+def test_a_model_without_squares_tells_no_interval(segmented, tmp_path, quantified, reported):
+    out = shutil.copytree(segmented, tmp_path / "out")
     said = "by the map, no interval: the model has no test squares with it"
     assert said in quantified(out)
     page, _ = reported(out)

@@ -1,6 +1,7 @@
 """What the error of the labels moves, drawn again; and what is told without squares."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -10,8 +11,19 @@ from fibsem.quantification.summary import carried_text
 from tests.quantification.conftest import run
 
 
-def test_the_error_of_the_labels_is_carried_into_the_structure(segment, film, tmp_path):
-    out = segment(tmp_path, film, probabilities=True)
+@pytest.fixture(scope="module")
+def probable(segment, film, tmp_path_factory):
+    """The folder of a segmentation with its probabilities; not to be changed."""
+    return segment(tmp_path_factory.mktemp("probable"), film, probabilities=True)
+
+
+@pytest.fixture
+def out(probable, tmp_path):
+    """A copy of it."""
+    return shutil.copytree(probable, tmp_path / "out")
+
+
+def test_the_error_of_the_labels_is_carried_into_the_structure(out, tmp_path):
     how = ["blocks=2", "block_voxels=20000", "draws=6"]
     refused = run(out, tmp_path / "q", *how)
     assert "squares" in refused["carried"]["why"]
@@ -39,11 +51,8 @@ def test_the_error_of_the_labels_is_carried_into_the_structure(segment, film, tm
         assert high == max(way[1] for way in ways)
 
 
-def test_a_film_without_squares_tells_what_its_probabilities_say_and_assumes(
-    segment, film, tmp_path, capsys
-):
+def test_a_film_without_squares_tells_what_its_probabilities_say_and_assumes(out, tmp_path, capsys):
     """Only where the probabilities are calibrated; marked, and beside no interval of its own."""
-    out = segment(tmp_path, film, probabilities=True)
     assert run(out, tmp_path / "q", "blocks=0")["porosity_assuming_label_shift"] is None
     assert "label shift" not in capsys.readouterr().out
     record = json.loads((out / "summary.json").read_text())
@@ -60,9 +69,8 @@ def test_a_film_without_squares_tells_what_its_probabilities_say_and_assumes(
     assert "label shift" not in capsys.readouterr().out
 
 
-def test_drawn_labels_are_as_porous_as_the_squares_say(segment, film, tmp_path):
+def test_drawn_labels_are_as_porous_as_the_squares_say(out, tmp_path):
     """Five points more by the squares are five points more in the draws."""
-    out = segment(tmp_path, film, probabilities=True)
     record = json.loads((out / "summary.json").read_text())
 
     def told(corrected, parts_sd):
@@ -83,20 +91,19 @@ def test_parts_in_which_labels_are_drawn_again_are_held_whole(segmented, tmp_pat
         run(segmented, tmp_path / "q", "draws=2", "block_voxels=50000001")
 
 
-def test_lost_slices_do_not_make_outlines_err_over_shorter_lengths(segment, film, tmp_path):
+def test_lost_slices_do_not_make_outlines_err_over_shorter_lengths(segment, film, out, tmp_path):
     """Nothing is known there, and what is stored as a probability is unsure of every pixel."""
 
-    def length(folder, **how):
-        folder.mkdir()
-        out = segment(folder, film, probabilities=True, **how)
+    def length(out):
         record = json.loads((out / "summary.json").read_text())
         interval = {"volume": [0.4, 0.6], "error": 0.002, "degrees": 30, "squares": 31,
                     "why": None, "square_px": 4096.0, "parts_sd": 0.04}  # fmt: skip
         more = {"porosity_corrected": record["porosity"], "porosity_interval": interval}
         (out / "summary.json").write_text(json.dumps({**record, **more}))
         how = ["blocks=1", "block_voxels=8000", "draws=2"]
-        return run(out, folder / "q", *how)["carried"]["length_px"]
+        return run(out, out.parent / "q", *how)["carried"]["length_px"]
 
-    whole = length(tmp_path / "whole")
-    lost = length(tmp_path / "lost", lost=[2, 5, 9], missing="skip")
-    assert lost == pytest.approx(whole, rel=0.1)
+    gaps = {"lost": [2, 5, 9], "missing": "skip", "probabilities": True}
+    (tmp_path / "lost").mkdir()
+    lost = length(segment(tmp_path / "lost", film, **gaps))
+    assert lost == pytest.approx(length(out), rel=0.1)

@@ -44,8 +44,8 @@ def test_hyperband_continues_the_trainings_that_it_promotes(here):
 
 
 def test_every_backend_fills_its_budget_and_continues(run_thresholds, backend):
-    first = run_thresholds(*backend, trials=2)
-    assert first["trials"] == {"complete": 2, "pruned": 0, "failed": 0}
+    first = run_thresholds(*backend, trials=1)
+    assert first["trials"] == {"complete": 1, "pruned": 0, "failed": 0}
     more = run_thresholds(*backend, trials=3)
     assert more["trials"]["complete"] == 3
     assert more["parent_run_id"] == first["parent_run_id"]

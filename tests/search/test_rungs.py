@@ -58,8 +58,8 @@ def test_the_objective_says_who_is_the_best_of_a_rung(begin_halving, objective):
 
     halving.work(execute, lambda *_: None)
     rates = [job.tree["train"]["learning_rate"] for job in jobs]
-    best = min(rates[:6]) if objective == "val/loss" else max(rates[:6])
-    assert rates[6] == rates[8] == best
+    best = min(rates[:4]) if objective == "val/loss" else max(rates[:4])
+    assert rates[4] == rates[6] == best
     assert halving.best().values["train.learning_rate"] == best
 
 
@@ -139,15 +139,14 @@ def test_what_are_no_rungs_is_said(given, said):
 
 
 @pytest.fixture
-def begin_halving(tiny, new_store, tmp_path):
-    """Function (*overrides) -> sweep in rungs of 6, 2 and 1 trials that nobody works on yet."""
+def begin_halving(here):
+    """Function (*overrides) -> sweep in rungs of 4, 2 and 1 trials that nobody works on yet."""
     begun = []
 
     def begin(*overrides):
         begun.append(opened(
-            "search.rungs=[[6,1],[2,2],[1,4]]", "search.trials=9", "train.epochs=4",
-            "space.axes.model.blocks=[1]", *overrides, tiny=tiny, store=new_store(tmp_path),
-            folder=tmp_path,
+            "search.rungs=[[4,1],[2,2],[1,4]]", "search.trials=7", "train.epochs=4",
+            "space.axes.model.blocks=[1]", *overrides, **here,
         ))  # fmt: skip
         return begun[-1]
 
@@ -159,7 +158,8 @@ def begin_halving(tiny, new_store, tmp_path):
 @pytest.mark.slow
 def test_a_sweep_goes_up_its_rungs(begin_halving):
     """With the losses of made-up trainings; one of them diverges."""
-    halving, jobs, epochs = begin_halving(), [], []
+    rungs = ["search.rungs=[[6,1],[2,2],[1,4]]", "search.trials=9"]
+    halving, jobs, epochs = begin_halving(*rungs), [], []
 
     def loss_of(job):
         return 0.1 + job.tree["train"]["learning_rate"]
@@ -189,7 +189,7 @@ def test_a_sweep_goes_up_its_rungs(begin_halving):
 
 
 def test_what_is_given_up_in_a_rung_is_not_made_up_for(begin_halving):
-    """The best two of five go on, and no ninth training begins behind the last rung."""
+    """The best two of three go on, and no seventh training begins behind the last rung."""
     halving, jobs = begin_halving("search.retries=0"), []
 
     def execute(job, on_epoch):
@@ -202,8 +202,8 @@ def test_what_is_given_up_in_a_rung_is_not_made_up_for(begin_halving):
         return finished(loss)
 
     halving.work(execute, lambda *_: None)
-    assert [int(job.folder.name) for job in jobs] == list(range(9))
-    assert halving.summary(0)["trials"] == {"complete": 1, "pruned": 7, "failed": 1}
+    assert [int(job.folder.name) for job in jobs] == list(range(7))
+    assert halving.summary(0)["trials"] == {"complete": 1, "pruned": 5, "failed": 1}
 
 
 def test_a_survivor_that_diverges_at_the_end_is_followed_by_the_next_best(begin_halving):
@@ -212,7 +212,7 @@ def test_a_survivor_that_diverges_at_the_end_is_followed_by_the_next_best(begin_
 
     def execute(job, on_epoch):
         jobs.append(job)
-        if len(jobs) == 9:
+        if len(jobs) == 7:
             raise TrialFailedError("diverged: nan", "trace", final=False, diverged=True)
         loss = 0.1 + job.tree["train"]["learning_rate"]
         for number in range(4):
@@ -220,10 +220,10 @@ def test_a_survivor_that_diverges_at_the_end_is_followed_by_the_next_best(begin_
         return finished(loss)
 
     halving.work(execute, lambda *_: None)
-    assert [int(job.folder.name) for job in jobs] == list(range(10))
+    assert [int(job.folder.name) for job in jobs] == list(range(8))
     continued = [one.continues for one in halving.study.attempts()]
-    assert continued[8:] == [6, 7]
-    assert halving.best().slot == 9
+    assert continued[6:] == [4, 5]
+    assert halving.best().slot == 7
 
 
 @pytest.mark.slow

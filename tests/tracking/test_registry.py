@@ -13,7 +13,10 @@ from fibsem.api.options import one_line_errors
 from fibsem.config import TrackingConfig
 from fibsem.data.preprocessing import Recipe
 from fibsem.errors import UserError
+from fibsem.geometry import Nbhd
 from fibsem.inference.model.segmenter import Segmenter
+from fibsem.models.spec import resolve
+from fibsem.models.threshold import Threshold
 from fibsem.tracking import champions, names, registry
 from fibsem.tracking.bundle import Bundle, find_bundle
 from fibsem.tracking.runs import Tracking
@@ -63,13 +66,13 @@ def line(uri):
 
 
 @pytest.fixture
-def bundle(trained, tmp_path):
-    """Function (sigma) -> folder of a bundle."""
+def bundle(tmp_path):
+    """Function (sigma) -> folder of a bundle; what its model is does not matter here."""
 
     def make(sigma):
-        spec, model = trained(11, filters=4)
+        spec = resolve("threshold", Nbhd(1, 11, 11), "valid")
         folder = tmp_path / f"sigma-{sigma}"
-        segmenter = Segmenter.of(spec, model, Recipe(), PostProcessing(sigma, 0.5))
+        segmenter = Segmenter.of(spec, Threshold(spec), Recipe(), PostProcessing(sigma, 0.5))
         Bundle(segmenter, (50.0, 10.0, 10.0), {}).save(folder)
         return folder
 
@@ -267,6 +270,8 @@ def test_the_same_command_repairs_what_a_kill_left(command, empty, tracking, die
     """Cut off before each of its writes in turn, then given again: the end is the same."""
     uri, n = tracking.uri, 0
     while True:
+        empty.delete_registered_model(registry.REGISTERED)  # a history grows slow
+        empty.create_registered_model(registry.REGISTERED)
         one, two, three, four = versions(tracking, 4)
         for version in (one, two, three):
             champions.make_champion(version, uri, "better")

@@ -1,5 +1,6 @@
 """Films of which every voxel is known, and what instruments and programs do to their borders."""
 
+import functools
 import io
 
 import numpy as np
@@ -9,6 +10,7 @@ from scipy import ndimage
 SHAPE = (24, 200, 220)
 
 
+@functools.cache  # nobody changes one
 def film(porosity=0.3, shape=SHAPE, seed=0, sigma=(1.0, 4.0, 4.0)):
     """(grey uint8 from 1 to 254, whether a voxel is a pore)."""
     rng = np.random.default_rng(seed)
@@ -63,6 +65,7 @@ def saturated(stack, high=100):
     return np.clip(stack.astype(float) * 255 / high, 0, 255).astype(np.uint8)
 
 
+@functools.cache
 def smooth_and_clipped(porosity=0.3, seed=5):
     """Pores of exactly 0, without noise: constant, connected, and at every border."""
     noise = np.random.default_rng(seed).standard_normal(SHAPE)

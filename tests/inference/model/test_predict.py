@@ -15,6 +15,11 @@ from fibsem.inference.model.segmenter import Member, Scorer, Segmenter
 from fibsem.inference.tiling.tiles import Tiling
 
 
+@pytest.fixture(autouse=True, scope="module")
+def networks_are_lent():
+    """Not here: it is what these tests are about."""
+
+
 def traces(forward):
     """How often TensorFlow has traced a network that was compiled."""
     function = inspect.getclosurevars(forward).nonlocals["forward"]

@@ -19,7 +19,7 @@ from fibsem.inference.volume.slab import SlabWorker
 from fibsem.models.spec import resolve
 
 SHAPE = (3, 37, 53)
-OPTIONS = Options(probabilities=True)
+OPTIONS = Options(probabilities=True, previews=0)
 
 
 @pytest.fixture(scope="module")

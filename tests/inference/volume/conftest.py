@@ -1,5 +1,7 @@
 """A volume of noise, a trained network, and the labels that the slow way gives it."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -10,9 +12,16 @@ from fibsem.data.volumes import ArrayVolume
 from fibsem.geometry import Box
 from fibsem.inference.model.predict import compiled, sliding_window
 from fibsem.inference.model.segmenter import Segmenter
+from fibsem.inference.options import Options
+from fibsem.inference.volume.segmentation import segment_volume
 from tests.conftest import labels
 
 SHAPE = (5, 37, 53)
+
+
+def plain(**how):
+    """Options of a segmentation without pictures, which cost more than so few labels."""
+    return Options(**{"previews": 0, **how})
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +34,19 @@ def volume():
 def segmenter(trained):
     spec, model = trained(11)
     return Segmenter.of(spec, model, Recipe(), PostProcessing(1.0, 0.5, 1, 5), "weights-1")
+
+
+@pytest.fixture(scope="module")
+def whole(volume, segmenter, tmp_path_factory):
+    """Folder and record of a plain segmentation; not to be changed."""
+    folder = tmp_path_factory.mktemp("whole")
+    return folder, segment_volume(volume, segmenter, folder, plain())
+
+
+@pytest.fixture
+def begun(whole, tmp_path):
+    """A copy of that folder, which may be gone on with, and its record."""
+    return shutil.copytree(whole[0], tmp_path / "begun"), whole[1]
 
 
 @pytest.fixture(scope="module")

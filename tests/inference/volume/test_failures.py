@@ -25,10 +25,10 @@ from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.model.memory import ask_for
 from fibsem.inference.model.segmenter import Scorer, Segmenter
-from fibsem.inference.options import Options
 from fibsem.inference.volume.segmentation import segment_volume
 from tests.conftest import CutOffError, labels
 from tests.inference.volume import short_of_memory
+from tests.inference.volume.conftest import plain
 from tests.processes import Command
 
 SHAPE = (40, 300, 300)
@@ -82,14 +82,14 @@ def fill(folder, leave=0):
 def test_a_segmentation_that_would_not_fit_does_not_begin(grey, segmenter, tmp_path):
     with disk(tmp_path / "disk", 1) as small:  # half a byte a voxel takes 1.7 MiB
         with pytest.raises(UserError, match=r"room for about 1\.7 MiB, but .*disk has") as caught:
-            segment_volume(ArrayVolume(grey), segmenter, small, Options())
+            segment_volume(ArrayVolume(grey), segmenter, small, plain())
         assert "\n" not in str(caught.value)
         assert {path.name for path in small.iterdir()} == {"ledger.json", ".lock"}
 
 
 @pytest.mark.parametrize("kind", ["ome-zarr", "tiff"])
 def test_a_slab_that_is_half_written_does_not_count(grey, segmenter, tmp_path, kind):
-    volume, options = ArrayVolume(grey[:6, :50, :60]), Options(format=kind, slab=3)
+    volume, options = ArrayVolume(grey[:6, :50, :60]), plain(format=kind, slab=3)
     name = NAMES[kind]
 
     def stop(text, done, total):

@@ -22,6 +22,8 @@ from tests.data.material.films import film, smooth_and_clipped
 
 SIZE = (50.0, 10.0, 10.0)
 GREY, _ = film()
+#: Slices enough to be told from others, and others.
+FEW, SMOOTH = GREY[:6], smooth_and_clipped()[:6]
 
 
 def histogram(stack):
@@ -87,17 +89,17 @@ def segmenter():
 
 
 def test_what_a_bundle_keeps_arrives_where_a_film_is_labelled(segmenter, tmp_path):
-    audit = {"greys": {"a": list(histogram(GREY))}}
+    audit = {"greys": {"a": list(histogram(FEW))}}
     Bundle(segmenter, SIZE, audit).save(tmp_path / "bundle")
     trained = load_bundle(tmp_path / "bundle").trained
     said = []
     like = {"trained": [trained], "say": said.append}
-    options, grey = Options(previews=0), smooth_and_clipped()
-    record = segment_volume(ArrayVolume(GREY), segmenter, tmp_path / "same", options,
+    options = Options(previews=0)
+    record = segment_volume(ArrayVolume(FEW), segmenter, tmp_path / "same", options,
                             voxel_nm=SIZE, **like)  # fmt: skip
     assert said == record["warnings"] == []
     assert record["grey_distance"] == pytest.approx(0, abs=1e-3)
-    record = segment_volume(ArrayVolume(grey), segmenter, tmp_path / "other", options,
+    record = segment_volume(ArrayVolume(SMOOTH), segmenter, tmp_path / "other", options,
                             voxel_nm=(50.0, 10.0, None), **like)  # fmt: skip
     assert [f"warning: {line}" for line in record["warnings"]] == said
     assert "taken: x 10 nm" in said[0]
@@ -109,8 +111,8 @@ def test_what_a_bundle_keeps_arrives_where_a_film_is_labelled(segmenter, tmp_pat
 def test_a_size_that_is_given_against_the_files_is_said(segmenter, tmp_path):
     """Most often its axes are in another order; volumes and sizes of pores follow from it."""
     path, said = tmp_path / "film", []
-    with create_volume(path, GREY.shape, np.uint8, format="tiff", voxel_nm=SIZE) as writer:
-        writer.write(0, GREY)
+    with create_volume(path, FEW.shape, np.uint8, format="tiff", voxel_nm=SIZE) as writer:
+        writer.write(0, FEW)
     record = segment_volume(
         open_volume(path), segmenter, tmp_path / "out", Options(previews=0),
         voxel_nm=(10.0, None, 50.0), trained=[TrainedOn((None, None, None))], say=said.append,
@@ -128,7 +130,7 @@ def test_of_an_older_bundle_nothing_is_said(segmenter, tmp_path):
     trained = [load_bundle(tmp_path / "bundle").trained]
     said = []
     record = segment_volume(
-        ArrayVolume(smooth_and_clipped()), segmenter, tmp_path / "out", Options(previews=0),
+        ArrayVolume(SMOOTH), segmenter, tmp_path / "out", Options(previews=0),
         voxel_nm=SIZE, trained=trained, say=said.append,
     )  # fmt: skip
     assert said == []
@@ -137,10 +139,10 @@ def test_of_an_older_bundle_nothing_is_said(segmenter, tmp_path):
 
 def test_twelve_bits_in_sixteen_are_said_of_a_model_that_does_not_standardise(segmenter, tmp_path):
     raw = replace(segmenter, recipe=Recipe("none", "none"))
-    eight, twelve = ArrayVolume(GREY), ArrayVolume(GREY.astype(np.uint16) * 16)
+    eight, twelve = ArrayVolume(FEW), ArrayVolume(FEW.astype(np.uint16) * 16)
     moments = greys_of(CorrectedVolume(eight, fit_correction(eight, raw.recipe))).moments
-    assert moments.mean == pytest.approx(GREY.mean() / 255, abs=1e-3)
-    assert moments.spread == pytest.approx(GREY.std() / 255, abs=1e-3)
+    assert moments.mean == pytest.approx(FEW.mean() / 255, abs=1e-3)
+    assert moments.spread == pytest.approx(FEW.std() / 255, abs=1e-3)
     Bundle(raw, SIZE, {"moments": {"a": moments.to_json()}}).save(tmp_path / "bundle")
     trained, options = [load_bundle(tmp_path / "bundle").trained], Options(previews=0)
     for name, film_of, by in (

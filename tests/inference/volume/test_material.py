@@ -58,21 +58,19 @@ def clean(segmenter, tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "spoilt", "kind"),
+    ("spoil", "how", "kind"),
     [
-        (drifted, drifted(GREY), "rim"),
-        (drifted, drifted(GREY, fill=255), "rim"),
-        (with_blanks, with_blanks(GREY), "slices"),
-        (with_bar, with_bar(GREY), "bar"),
-        (with_blocks, with_blocks(GREY), "block"),
+        (drifted, {}, "rim"), (drifted, {"fill": 255}, "rim"), (with_blanks, {}, "slices"),
+        (with_bar, {}, "bar"), (with_blocks, {}, "block"),
     ],
     ids=["drift", "white drift", "lost slices", "bar", "blocks"],
-)
+)  # fmt: skip
 def test_porosity_is_that_of_the_clean_film_where_it_is_seen(
-    segmenter, clean, tmp_path, spoil, spoilt, kind
+    segmenter, clean, tmp_path, spoil, how, kind
 ):
     """Where alignment moves a film, the clean labels are moved along."""
-    record = segment_volume(ArrayVolume(spoilt), segmenter, tmp_path / "out", PLAIN, say=str)
+    stack = ArrayVolume(spoil(GREY, **how))
+    record = segment_volume(stack, segmenter, tmp_path / "out", PLAIN, say=str)
     seen = spoil(np.ones(SHAPE, np.uint8)) == 1
     if kind == "bar":
         seen[:, -30:] = False

@@ -12,9 +12,9 @@ from fibsem.data.preprocessing import Recipe, fit_correction
 from fibsem.data.volumes import ArrayVolume
 from fibsem.geometry import Box
 from fibsem.inference.model.segmenter import Scorer, Segmenter
-from fibsem.inference.options import Options
 from fibsem.inference.volume import members
 from fibsem.inference.volume.segmentation import segment_volume
+from tests.inference.volume.conftest import plain
 
 SHAPE = (5, 37, 53)
 
@@ -28,7 +28,8 @@ def volume():
 def ensemble(trained):
     """Two networks of different fields that find different shares of pores."""
     how = PostProcessing(1.0, 0.5, 1, 5)
-    parts = [Segmenter.of(*trained(n), Recipe(), how, f"weights-{n}") for n in (11, 33)]
+    few = ((n, trained(n, filters=4)) for n in (11, 33))
+    parts = [Segmenter.of(*one, Recipe(), how, f"weights-{n}") for n, one in few]
     return Segmenter.ensemble(parts)
 
 
@@ -45,7 +46,7 @@ def test_each_member_moves_the_porosity_by_what_it_finds_more(volume, ensemble, 
     together = scores(ensemble, volume, ends)
     middle = float(np.median(together))
     ensemble = replace(ensemble, postprocessing=PostProcessing(1.0, middle, 1, 5))
-    record = segment_volume(volume, ensemble, tmp_path, Options())
+    record = segment_volume(volume, ensemble, tmp_path, plain())
 
     def pores(maps):
         return np.mean([segment_slice(one, ensemble.postprocessing) == 0 for one in maps])
@@ -62,14 +63,14 @@ def test_each_member_moves_the_porosity_by_what_it_finds_more(volume, ensemble, 
 
 
 def test_it_is_asked_once(volume, ensemble, tmp_path, monkeypatch):
-    before = segment_volume(volume, ensemble, tmp_path, Options())
+    before = segment_volume(volume, ensemble, tmp_path, plain())
     monkeypatch.setattr(members, "_asked", lambda *_: pytest.fail("asked again"))
-    assert segment_volume(volume, ensemble, tmp_path, Options()) == before
+    assert segment_volume(volume, ensemble, tmp_path, plain()) == before
 
 
 def test_a_single_model_has_no_spread(volume, ensemble, tmp_path):
     one = replace(ensemble, members=ensemble.members[:1])
-    assert segment_volume(volume, one, tmp_path, Options())["porosity_by_member"] is None
+    assert segment_volume(volume, one, tmp_path, plain())["porosity_by_member"] is None
 
 
 def test_what_is_no_material_does_not_count(volume, ensemble, tmp_path, monkeypatch):
@@ -77,5 +78,5 @@ def test_what_is_no_material_does_not_count(volume, ensemble, tmp_path, monkeypa
     inside = np.ones(SHAPE[1:], bool)
     inside[:, :20] = False
     monkeypatch.setattr(Extent, "inside", lambda self, z: inside)
-    record = segment_volume(volume, ensemble, tmp_path, Options())
+    record = segment_volume(volume, ensemble, tmp_path, plain())
     assert record["porosity_by_member"]["pixels"] == 2 * np.count_nonzero(inside)

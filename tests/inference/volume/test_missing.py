@@ -7,10 +7,9 @@ import tifffile
 from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
-from fibsem.inference.options import Options
 from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.system.files import read_json
-from tests.inference.volume.conftest import SHAPE, labels_in
+from tests.inference.volume.conftest import SHAPE, labels_in, plain
 
 
 @pytest.fixture
@@ -42,9 +41,9 @@ def test_a_slice_whose_damage_shows_when_it_is_read_names_the_way_out(volume, se
     (folder / "s2.tif").write_bytes(content)
     said = r"s2.tif cannot be read as one .*\. missing=skip leaves such slices out\.$"
     with pytest.raises(UserError, match=said):
-        segment_volume(open_volume(folder), segmenter, tmp_path / "out", Options(slab=2))
+        segment_volume(open_volume(folder), segmenter, tmp_path / "out", plain(slab=2))
     gappy = open_volume(folder, gaps=True)
-    record = segment_volume(gappy, segmenter, tmp_path / "skip", Options(missing="skip", slab=2))
+    record = segment_volume(gappy, segmenter, tmp_path / "skip", plain(missing="skip", slab=2))
     assert record["missing"] == [2]
     why = read_json(tmp_path / "skip" / "summary.json")["why_missing"]["2"]
     assert "missing=skip" not in why
@@ -52,7 +51,7 @@ def test_a_slice_whose_damage_shows_when_it_is_read_names_the_way_out(volume, se
 
 def test_missing_slices_are_marked_and_left_out(damaged, volume, segmenter, tmp_path):
     gappy = open_volume(damaged, gaps=True)
-    record = segment_volume(gappy, segmenter, tmp_path / "out", Options(missing="skip", slab=2))
+    record = segment_volume(gappy, segmenter, tmp_path / "out", plain(missing="skip", slab=2))
     found = labels_in(tmp_path / "out")
     assert record["missing"] == [1, 3]
     why = read_json(tmp_path / "out" / "summary.json")["why_missing"]
@@ -72,5 +71,5 @@ def test_missing_slices_are_marked_and_left_out(damaged, volume, segmenter, tmp_
     # the nearest present slice stands in: 0 for 1, and 2 for 3
     mended = volume.read(Box.whole(SHAPE))
     mended[1], mended[3] = mended[0], mended[2]
-    segment_volume(ArrayVolume(mended), segmenter, tmp_path / "mended", Options(slab=2))
+    segment_volume(ArrayVolume(mended), segmenter, tmp_path / "mended", plain(slab=2))
     np.testing.assert_array_equal(found[[0, 2, 4]], labels_in(tmp_path / "mended")[[0, 2, 4]])

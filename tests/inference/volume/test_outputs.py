@@ -14,29 +14,24 @@ from fibsem.data.volumes import create_volume, open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.model.segmenter import Scorer
-from fibsem.inference.options import Options
 from fibsem.inference.volume.outputs import Outputs
 from fibsem.inference.volume.preflight import check_apart
 from fibsem.inference.volume.segmentation import segment_volume
 from tests.conftest import CutOffError
-from tests.inference.volume.conftest import SHAPE, labels_in, noise_block
+from tests.inference.volume.conftest import SHAPE, labels_in, noise_block, plain
 
 
-def test_both_formats_hold_the_same_labels(volume, segmenter, tmp_path):
-    segment_volume(volume, segmenter, tmp_path / "a", Options(), voxel_nm=(50.0, 10.0, 10.0))
-    segment_volume(
-        volume, segmenter, tmp_path / "b", Options(format="tiff"), voxel_nm=(50.0, 10.0, 10.0)
-    )
-    np.testing.assert_array_equal(labels_in(tmp_path / "a"), labels_in(tmp_path / "b", "labels"))
-    assert open_volume(tmp_path / "a" / "labels.ome.zarr").voxel_nm == pytest.approx((50, 10, 10))
+def test_both_formats_hold_the_same_labels(volume, segmenter, whole, tmp_path):
+    segment_volume(volume, segmenter, tmp_path, plain(format="tiff"))
+    np.testing.assert_array_equal(labels_in(tmp_path, "labels"), labels_in(whole[0]))
 
 
-def test_labels_may_lie_inside_the_volume(volume, segmenter, tmp_path):
+def test_labels_may_lie_inside_the_volume(volume, segmenter, whole, tmp_path):
     """NGFF keeps them there; the volume stays the one that it was."""
     film = tmp_path / "film.ome.zarr"
     with create_volume(film, SHAPE, np.uint16, format="ome-zarr") as writer:
         writer.write(0, volume.read(Box.whole(SHAPE)))
-    out, options = film / "labels", Options(slab=1)
+    out, options = film / "labels", plain(slab=1)
 
     def stop(text, done, total):
         if done == 3:
@@ -46,12 +41,11 @@ def test_labels_may_lie_inside_the_volume(volume, segmenter, tmp_path):
         segment_volume(open_volume(film), segmenter, out, options, progress=stop)
     record = segment_volume(open_volume(film), segmenter, out, options)
     assert record["slabs"]["resumed"] >= 2
-    segment_volume(volume, segmenter, tmp_path / "apart", options)
-    np.testing.assert_array_equal(labels_in(out), labels_in(tmp_path / "apart"))
+    np.testing.assert_array_equal(labels_in(out), labels_in(whole[0]))
 
 
 def test_probabilities_are_written_too(volume, segmenter, slow, tmp_path):
-    record = segment_volume(volume, segmenter, tmp_path, Options(probabilities=True))
+    record = segment_volume(volume, segmenter, tmp_path, plain(probabilities=True))
     stack = open_volume(tmp_path / record["probabilities"])
     written = stack.read(Box.whole(stack.shape)) / 255
     corrected = CorrectedVolume(volume, fit_correction(volume, segmenter.recipe))
@@ -62,18 +56,19 @@ def test_probabilities_are_written_too(volume, segmenter, slow, tmp_path):
 
 def test_a_bigtiff_is_exported_whole(volume, segmenter, tmp_path):
     record = segment_volume(
-        volume, segmenter, tmp_path, Options(format="bigtiff"), voxel_nm=(50.0, 10.0, 10.0)
+        volume, segmenter, tmp_path, plain(format="bigtiff"), voxel_nm=(50.0, 10.0, 10.0)
     )
     assert record["labels"] == "labels.tif"
     np.testing.assert_array_equal(labels_in(tmp_path, "labels.tif"), labels_in(tmp_path))
-    assert open_volume(tmp_path / "labels.tif").voxel_nm == pytest.approx((50, 10, 10))
+    for name in ("labels.tif", "labels.ome.zarr"):
+        assert open_volume(tmp_path / name).voxel_nm == pytest.approx((50, 10, 10))
 
 
 def test_a_bigtiff_that_was_not_entered_is_exported_again(volume, segmenter, tmp_path):
     def stop(text, done, total):
         raise CutOffError
 
-    options = Options(format="bigtiff")
+    options = plain(format="bigtiff")
     with pytest.raises(CutOffError):
         segment_volume(volume, segmenter, tmp_path, options, progress=stop)
     (tmp_path / "labels.tif").write_bytes(b"of another day")
@@ -90,7 +85,7 @@ def test_an_output_around_the_volume_is_refused(volume, segmenter, tmp_path):
     stack = open_volume(tmp_path / "film" / "slices")
     for folder in (tmp_path / "film", tmp_path / "film" / "slices"):
         with pytest.raises(UserError, match=r"must be a folder that does not hold the volume"):
-            segment_volume(stack, segmenter, folder, Options(overwrite=True))
+            segment_volume(stack, segmenter, folder, plain(overwrite=True))
         assert not (folder / "ledger.json").exists()
 
 
@@ -101,7 +96,7 @@ def test_an_output_around_no_file_is_none_around_an_array(volume, monkeypatch, t
 
 
 def test_previews_are_drawn(volume, segmenter, tmp_path):
-    segment_volume(volume, segmenter, tmp_path, Options(previews=2))
+    segment_volume(volume, segmenter, tmp_path, plain(previews=2))
     names = sorted(path.name for path in (tmp_path / "previews").iterdir())
     assert names == ["slice_0000.png", "slice_0004.png"]
 
@@ -110,7 +105,7 @@ def test_previews_that_lack_are_drawn_of_what_is_labelled_already(volume, segmen
     """More are wanted later, and one was deleted: the pictures are those of a first run."""
     whole, later = tmp_path / "whole", tmp_path / "later"
     for format_ in ("ome-zarr", "bigtiff"):
-        options = Options(previews=5, format=format_)
+        options = plain(previews=3, format=format_)
         segment_volume(volume, segmenter, whole / format_, options)
         folder = later / format_
         segment_volume(volume, segmenter, folder, replace(options, previews=2))
@@ -121,7 +116,7 @@ def test_previews_that_lack_are_drawn_of_what_is_labelled_already(volume, segmen
         pictures = {path.name: path.read_bytes() for path in (folder / "previews").iterdir()}
         wanted = (whole / format_ / "previews").iterdir()
         assert pictures == {path.name: path.read_bytes() for path in wanted}
-        assert len(pictures) == 5
+        assert len(pictures) == 3
 
 
 def test_previews_are_those_of_the_labels_at_the_end(volume, segmenter, tmp_path, monkeypatch):
@@ -132,12 +127,12 @@ def test_previews_are_those_of_the_labels_at_the_end(volume, segmenter, tmp_path
 
     monkeypatch.setattr(Outputs, "_preview", preview)
     scores = Scorer(segmenter)(noise_block(segmenter))
-    plain = replace(segmenter, postprocessing=PostProcessing(threshold=float(np.median(scores))))
-    options, nm = Options(min_volume_nm3=30 * 5000.0, previews=2), (50.0, 10.0, 10.0)
-    segment_volume(volume, plain, tmp_path, options, voxel_nm=nm)
+    rough = replace(segmenter, postprocessing=PostProcessing(threshold=float(np.median(scores))))
+    options, nm = plain(min_volume_nm3=30 * 5000.0, previews=2), (50.0, 10.0, 10.0)
+    segment_volume(volume, rough, tmp_path, options, voxel_nm=nm)
     found = labels_in(tmp_path)
     assert (found != labels_in(tmp_path, "labels-2d.ome.zarr"))[[0, 4]].any()
-    corrected = CorrectedVolume(volume, fit_correction(volume, plain.recipe))
+    corrected = CorrectedVolume(volume, fit_correction(volume, rough.recipe))
     assert list(drawn) == [0, 4]
     for z, (classes, grey) in drawn.items():
         np.testing.assert_array_equal(255 * classes, found[z])
@@ -149,7 +144,7 @@ def test_an_axis_whose_size_is_not_given_has_that_of_the_file(volume, segmenter,
     how = {"format": "bigtiff", "voxel_nm": (None, 10.0, 20.0)}
     with create_volume(path, SHAPE, np.uint16, **how) as writer:
         writer.write(0, volume.read(Box.whole(SHAPE)))
-    options = Options(min_volume_nm3=30 * 5000.0, previews=0)
+    options = plain(min_volume_nm3=30 * 5000.0)
     record = segment_volume(
         open_volume(path), segmenter, tmp_path / "out", options, voxel_nm=(50.0, None, 5.0)
     )

@@ -9,25 +9,22 @@ import pytest
 from fibsem.data.volumes import ArrayVolume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
-from fibsem.inference.options import Options
 from fibsem.inference.volume.decisions import Provenance
 from fibsem.inference.volume.segmentation import segment_volume
 from tests.conftest import CutOffError
-from tests.inference.volume.conftest import SHAPE, labels_in
+from tests.inference.volume.conftest import SHAPE, labels_in, plain
 
 
 class StoppedError(Exception):
     """Somebody stopped it."""
 
 
-def test_a_segmentation_cut_off_goes_on(volume, segmenter, tmp_path):
-    segment_volume(volume, segmenter, tmp_path / "whole", Options(slab=1))
-
+def test_a_segmentation_cut_off_goes_on(volume, segmenter, whole, tmp_path):
     def stop(text, done, total):
         if done == 3:
             raise CutOffError
 
-    options = Options(slab=1)
+    options = plain(slab=1)
     with pytest.raises(CutOffError):
         segment_volume(volume, segmenter, tmp_path / "cut", options, progress=stop)
     shown = []
@@ -38,14 +35,14 @@ def test_a_segmentation_cut_off_goes_on(volume, segmenter, tmp_path):
     resumed = record["slabs"]["resumed"]
     assert resumed in (2, 3)  # slice 4 may have been waiting already
     assert shown == [("slices", z, 5) for z in range(resumed, 6)]
-    np.testing.assert_array_equal(labels_in(tmp_path / "cut"), labels_in(tmp_path / "whole"))
+    np.testing.assert_array_equal(labels_in(tmp_path / "cut"), labels_in(whole[0]))
 
 
 @pytest.mark.parametrize("kind", ["ome-zarr", "tiff", "bigtiff"])
 @pytest.mark.parametrize("nm3", [0.0, 3000.0])
 def test_labels_that_are_lost_are_made_again(volume, segmenter, tmp_path, kind, nm3):
     """They would be read as pores, and the ledger would say that they are done."""
-    options = Options(format=kind, slab=2, min_volume_nm3=nm3)
+    options = plain(format=kind, slab=2, min_volume_nm3=nm3)
     said: list[str] = []
 
     def segmented():
@@ -77,34 +74,33 @@ def test_labels_that_are_lost_are_made_again(volume, segmenter, tmp_path, kind, 
 def test_two_processes_do_not_work_in_one_folder(volume, segmenter, tmp_path):
     def again(text, done, total):
         with pytest.raises(UserError, match=r"`output` must be free, but another process is at"):
-            segment_volume(volume, segmenter, tmp_path, Options(overwrite=True))
+            segment_volume(volume, segmenter, tmp_path, plain(overwrite=True))
 
-    segment_volume(volume, segmenter, tmp_path, Options(slab=2), progress=again)
+    segment_volume(volume, segmenter, tmp_path, plain(slab=2), progress=again)
 
 
-def test_another_model_volume_or_option_is_refused_in_the_same_folder(volume, segmenter, tmp_path):
-    segment_volume(volume, segmenter, tmp_path, Options())
+def test_another_model_volume_or_option_is_refused_in_the_same_folder(volume, segmenter, begun):
+    folder, _ = begun
     other = replace(segmenter, identity="weights-9")
     with pytest.raises(
         UserError, match=r"another model \(weights-1, now weights-9\); .*overwrite=true"
     ):
-        segment_volume(volume, other, tmp_path, Options())
+        segment_volume(volume, other, folder, plain())
     brighter = ArrayVolume(volume.read(Box.whole(SHAPE)) // 2)
     with pytest.raises(UserError, match="another volume"):
-        segment_volume(brighter, segmenter, tmp_path, Options())
+        segment_volume(brighter, segmenter, folder, plain())
     with pytest.raises(UserError, match="another precision"):
-        segment_volume(volume, segmenter, tmp_path, Options(precision="bfloat16"))
-    segment_volume(brighter, segmenter, tmp_path, Options(overwrite=True))
+        segment_volume(volume, segmenter, folder, plain(precision="bfloat16"))
+    segment_volume(brighter, segmenter, folder, plain(overwrite=True))
 
 
-def test_a_refusal_names_the_key_by_which_its_caller_begins_anew(volume, segmenter, tmp_path):
+def test_a_refusal_names_the_key_by_which_its_caller_begins_anew(volume, segmenter, begun):
     """Another one might remove more than the labels."""
-    key = "labels.overwrite=true"
-    segment_volume(volume, segmenter, tmp_path, Options(), anew=key)
+    key, (folder, _) = "labels.overwrite=true", begun
 
     def refused(volume=volume, model=segmenter):
         with pytest.raises(UserError) as caught:
-            segment_volume(volume, model, tmp_path, Options(), anew=key)
+            segment_volume(volume, model, folder, plain(), anew=key)
         return str(caught.value).rpartition("; ")[2]
 
     assert refused(model=replace(segmenter, identity="weights-9")) == (
@@ -112,12 +108,12 @@ def test_a_refusal_names_the_key_by_which_its_caller_begins_anew(volume, segment
     )
     brighter = ArrayVolume(volume.read(Box.whole(SHAPE)) // 2)
     assert refused(brighter) == f"the choices are another output or {key}."
-    (tmp_path / "ledger.json").write_text("[]")
+    (folder / "ledger.json").write_text("[]")
     assert refused() == f"{key} labels the volume anew."
 
 
 def test_another_size_of_voxels_is_refused_in_the_same_folder(volume, segmenter, tmp_path):
-    options = Options(min_volume_nm3=1e5)
+    options = plain(min_volume_nm3=1e5)
     segment_volume(volume, segmenter, tmp_path, options, voxel_nm=(50.0, 10.0, 10.0))
     with pytest.raises(UserError, match=r"another voxel_nm \(\[50\.0, 10\.0, 10\.0\], now \[25"):
         segment_volume(volume, segmenter, tmp_path, options, voxel_nm=(25.0, 10.0, 10.0))
@@ -129,7 +125,7 @@ def test_a_finished_run_that_is_started_again_tells_the_same(volume, segmenter, 
             raise CutOffError
 
     def start(progress=None):
-        options, nm = Options(min_volume_nm3=1e5), (50.0, 10.0, 10.0)
+        options, nm = plain(min_volume_nm3=1e5), (50.0, 10.0, 10.0)
         return segment_volume(volume, segmenter, tmp_path, options, voxel_nm=nm, progress=progress)
 
     with pytest.raises(CutOffError):
@@ -151,7 +147,7 @@ def test_the_summary_tells_which_code_labelled_the_slabs(volume, segmenter, tmp_
     def made(code, progress=None):
         provenance = Provenance(code=code, command=f"command of {code}", weights=("a",))
         return segment_volume(
-            volume, segmenter, tmp_path, Options(slab=1), provenance=provenance, progress=progress
+            volume, segmenter, tmp_path, plain(slab=1), provenance=provenance, progress=progress
         )
 
     with pytest.raises(StoppedError):

@@ -12,16 +12,15 @@ from fibsem.data.volumes import ArrayVolume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.model.segmenter import Scorer, Segmenter
-from fibsem.inference.options import Options
 from fibsem.inference.tiling.tuning import cache_file, fastest_side
 from fibsem.inference.volume.estimate import estimate_segmentation
 from fibsem.inference.volume.segmentation import segment_volume
-from tests.inference.volume.conftest import SHAPE, labels_in, noise_block
+from tests.inference.volume.conftest import SHAPE, labels_in, noise_block, plain
 
 
-def test_it_is_the_patch_by_patch_result(volume, segmenter, slow, tmp_path):
-    record = segment_volume(volume, segmenter, tmp_path, Options())
-    found = labels_in(tmp_path)
+def test_it_is_the_patch_by_patch_result(whole, slow):
+    folder, record = whole
+    found = labels_in(folder)
     # a score within rounding of the threshold may fall on the other side
     assert (found != 255 * slow).mean() < 1e-3
     assert record["porosity"] == pytest.approx((found == 0).mean())
@@ -30,17 +29,16 @@ def test_it_is_the_patch_by_patch_result(volume, segmenter, slow, tmp_path):
     by_slice = (found == 0).mean(axis=(1, 2))
     half = 1.96 * by_slice.std(ddof=1) / np.sqrt(len(by_slice))
     assert record["porosity_ci"] == pytest.approx([by_slice.mean() - half, by_slice.mean() + half])
-    written = json.loads((tmp_path / "summary.json").read_text())
+    written = json.loads((folder / "summary.json").read_text())
     assert written["slabs"] == {"done": 2, "resumed": 0}
     assert 0 < written["start_s"] < written["seconds"]
-    assert len((tmp_path / "porosity.csv").read_text().splitlines()) == 1 + SHAPE[0]
+    assert len((folder / "porosity.csv").read_text().splitlines()) == 1 + SHAPE[0]
 
 
 @pytest.mark.parametrize("tile", [32, 40, None])
-def test_tiles_change_nothing(volume, segmenter, tmp_path, tile):
-    segment_volume(volume, segmenter, tmp_path / "a", Options())
-    segment_volume(volume, segmenter, tmp_path / "b", Options(tile=tile, slab=1))
-    assert (labels_in(tmp_path / "a") != labels_in(tmp_path / "b")).mean() < 1e-3
+def test_tiles_change_nothing(volume, segmenter, whole, tmp_path, tile):
+    segment_volume(volume, segmenter, tmp_path, plain(tile=tile, slab=1))
+    assert (labels_in(whole[0]) != labels_in(tmp_path)).mean() < 1e-3
 
 
 def test_same_padding_goes_patch_by_patch_and_says_how_long(trained, volume, tmp_path):
@@ -55,7 +53,7 @@ def test_same_padding_goes_patch_by_patch_and_says_how_long(trained, volume, tmp
     small = ArrayVolume(volume.read(Box((0, 0, 0), (1, 20, 25))))
     said = []
     segmenter = Segmenter.of(spec, build(spec), Recipe(), PostProcessing(), "weights-2")
-    options = Options(precision="bfloat16")
+    options = plain(precision="bfloat16")
     record = segment_volume(small, segmenter, tmp_path, options, say=said.append)
     assert record["mode"] == "patch"
     assert record["precision"] == "float32"  # of the dense form alone it is bfloat16
@@ -68,22 +66,22 @@ def test_a_long_run_is_certified_unasked(volume, segmenter, tmp_path, monkeypatc
     for voxels, certified in ((np.prod(SHAPE) + 1, False), (np.prod(SHAPE), True)):
         monkeypatch.setattr("fibsem.inference.volume.plan.LONG", voxels)
         folder = tmp_path / str(certified)
-        record = segment_volume(volume, segmenter, folder, Options())
+        record = segment_volume(volume, segmenter, folder, plain())
         assert (record["certificate"] is not None) == certified
     assert record["certificate"]["largest_difference"] < 1e-5
 
 
-def test_a_certificate_may_be_asked_for_later(volume, segmenter, tmp_path):
-    assert segment_volume(volume, segmenter, tmp_path, Options())["certificate"] is None
-    record = segment_volume(volume, segmenter, tmp_path, Options(certificate=True))
+def test_a_certificate_may_be_asked_for_later(volume, segmenter, begun):
+    folder, before = begun
+    assert before["certificate"] is None
+    record = segment_volume(volume, segmenter, folder, plain(certificate=True))
     assert record["certificate"]["against"] == "patches"
-    assert segment_volume(volume, segmenter, tmp_path, Options()) == record
+    assert segment_volume(volume, segmenter, folder, plain()) == record
 
 
-def test_bfloat16_labels_nearly_the_same(volume, segmenter, tmp_path):
-    segment_volume(volume, segmenter, tmp_path / "a", Options())
-    segment_volume(volume, segmenter, tmp_path / "b", Options(precision="bfloat16"))
-    assert (labels_in(tmp_path / "a") != labels_in(tmp_path / "b")).mean() < 0.05
+def test_bfloat16_labels_nearly_the_same(volume, segmenter, whole, tmp_path):
+    segment_volume(volume, segmenter, tmp_path, plain(precision="bfloat16"))
+    assert (labels_in(whole[0]) != labels_in(tmp_path)).mean() < 0.05
 
 
 def test_bfloat16_that_changes_too_many_labels_is_left_again(segmenter, volume, tmp_path):
@@ -91,13 +89,13 @@ def test_bfloat16_that_changes_too_many_labels_is_left_again(segmenter, volume, 
     scores = Scorer(segmenter)(noise_block(segmenter))
     doubtful = replace(segmenter, postprocessing=PostProcessing(threshold=float(np.median(scores))))
     said = []
-    options = Options(precision="bfloat16")
+    options = plain(precision="bfloat16")
     record = segment_volume(volume, doubtful, tmp_path / "a", options, say=said.append)
     assert record["precision_asked"] == "bfloat16"
     assert record["precision"] == "float32"
     assert record["labels_changed_by_bfloat16"] > 0.002
     assert "going on in float32" in said[0]
-    segment_volume(volume, doubtful, tmp_path / "b", Options())
+    segment_volume(volume, doubtful, tmp_path / "b", plain())
     np.testing.assert_array_equal(labels_in(tmp_path / "a"), labels_in(tmp_path / "b"))
 
 
@@ -133,24 +131,24 @@ def test_an_ensemble_of_different_corrections_is_refused(segmenter):
 def test_workers_need_a_volume_that_they_can_open(volume, segmenter, tmp_path):
     with pytest.raises(UserError, match=r"but array lies in an archive or in memory"):
         segment_volume(
-            volume, segmenter, tmp_path / "out", Options(workers=2), load=lambda: segmenter
+            volume, segmenter, tmp_path / "out", plain(workers=2), load=lambda: segmenter
         )
     assert not (tmp_path / "out").exists()
 
 
 def test_a_budget_without_room_for_the_slices_is_refused(volume, segmenter, tmp_path):
     with pytest.raises(UserError, match=r"`memory_gib` must be at least 0\.96 .* but got 0\.5\."):
-        segment_volume(volume, segmenter, tmp_path / "out", Options(memory_gib=0.5))
+        segment_volume(volume, segmenter, tmp_path / "out", plain(memory_gib=0.5))
     assert not (tmp_path / "out").exists()
 
 
 def test_small_components_go_in_3d_at_the_end(volume, segmenter, tmp_path):
     scores = Scorer(segmenter)(noise_block(segmenter))
-    plain = replace(segmenter, postprocessing=PostProcessing(threshold=float(np.median(scores))))
+    rough = replace(segmenter, postprocessing=PostProcessing(threshold=float(np.median(scores))))
     how = {"voxel_nm": (50.0, 10.0, 10.0)}
-    segment_volume(volume, plain, tmp_path / "a", Options(), **how)
-    options = Options(min_volume_nm3=30 * 5000.0, slab=2)
-    record = segment_volume(volume, plain, tmp_path / "b", options, **how)
+    segment_volume(volume, rough, tmp_path / "a", plain(), **how)
+    options = plain(min_volume_nm3=30 * 5000.0, slab=2)
+    record = segment_volume(volume, rough, tmp_path / "b", options, **how)
     import cc3d
 
     found = labels_in(tmp_path / "b")
@@ -159,9 +157,9 @@ def test_small_components_go_in_3d_at_the_end(volume, segmenter, tmp_path):
     assert record["porosity"] == pytest.approx((found == 0).mean())
     assert (found != labels_in(tmp_path / "a")).any()
     with pytest.raises(UserError, match="needs the size of a voxel"):
-        segment_volume(volume, plain, tmp_path / "c", options)
+        segment_volume(volume, rough, tmp_path / "c", options)
     with pytest.raises(UserError, match=r"at most that of the film, \S+, but got 1e\+30"):
-        segment_volume(volume, plain, tmp_path / "c", Options(min_volume_nm3=1e30), **how)
+        segment_volume(volume, rough, tmp_path / "c", plain(min_volume_nm3=1e30), **how)
 
 
 def test_the_fastest_tile_is_measured_once(segmenter, tmp_path, monkeypatch):
@@ -183,7 +181,7 @@ def test_the_fastest_tile_is_measured_once(segmenter, tmp_path, monkeypatch):
 
 
 def test_an_estimate_runs_nothing_but_one_tile(volume, segmenter):
-    estimate = estimate_segmentation(volume, segmenter, Options(probabilities=True))
+    estimate = estimate_segmentation(volume, segmenter, plain(probabilities=True))
     assert estimate.bytes_read == 2 * volume.read(Box.whole(SHAPE)).size
     assert estimate.timed == SHAPE[1] * SHAPE[2]  # that very tile, not a square in it
     assert estimate.seconds == pytest.approx(np.prod(SHAPE) / estimate.pixels_per_second)

@@ -20,7 +20,6 @@ from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.model.segmenter import Scorer, Segmenter
-from fibsem.inference.options import Options
 from fibsem.inference.volume.estimate import GIB, estimate_segmentation
 from fibsem.inference.volume.ledger import Ledger
 from fibsem.inference.volume.outputs import Outputs
@@ -28,9 +27,10 @@ from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.inference.volume.slab import WAITING
 from fibsem.tracking.bundle import Bundle, load_segmenter
 from tests.conftest import CutOffError
+from tests.inference.volume.conftest import plain
 
 SHAPE = (5, 37, 53)
-ASKED = Options(uncertainty=True, slab=2)
+ASKED = plain(uncertainty=True, slab=2)
 
 
 @pytest.fixture(scope="module")
@@ -96,13 +96,13 @@ def test_its_mean_is_in_the_table_by_slice(asked, expected):
 
 
 def test_labels_and_probabilities_are_the_same_without_it(asked, volume, ensemble, tmp_path):
-    plain = Options(probabilities=True, slab=2)
-    record = segment_volume(volume, ensemble, tmp_path / "plain", plain)
+    without = plain(probabilities=True, slab=2)
+    record = segment_volume(volume, ensemble, tmp_path / "plain", without)
     assert record["uncertainty"] is None
     assert record["uncertainty_mean"] is None
     assert not list((tmp_path / "plain").glob("uncertainty*"))
     assert (tmp_path / "plain" / "porosity.csv").read_text().startswith("z,porosity,note\n")
-    segment_volume(volume, ensemble, tmp_path / "both", replace(plain, uncertainty=True))
+    segment_volume(volume, ensemble, tmp_path / "both", replace(without, uncertainty=True))
     for name in ("labels.ome.zarr", "probabilities.ome.zarr"):
         np.testing.assert_array_equal(
             written(tmp_path / "both", name), written(tmp_path / "plain", name)
@@ -187,30 +187,30 @@ def test_a_single_model_has_none_and_nothing_is_begun(volume, parts, tmp_path):
 
 
 def test_a_ledger_older_than_the_option_goes_on_without_it(volume, ensemble, tmp_path):
-    before = segment_volume(volume, ensemble, tmp_path, Options())
+    before = segment_volume(volume, ensemble, tmp_path, plain())
     ledger = json.loads((tmp_path / "ledger.json").read_text())
     del ledger["key"]["uncertainty"], ledger["key"]["voxel_nm"]
     ledger["slabs"] = {z: [entry[:2] for entry in slab] for z, slab in ledger["slabs"].items()}
     (tmp_path / "ledger.json").write_text(json.dumps(ledger))
     with pytest.raises(UserError, match=r"another uncertainty \(false, now true\)"):
-        segment_volume(volume, ensemble, tmp_path, Options(uncertainty=True))
-    assert segment_volume(volume, ensemble, tmp_path, Options()) == before
+        segment_volume(volume, ensemble, tmp_path, plain(uncertainty=True))
+    assert segment_volume(volume, ensemble, tmp_path, plain()) == before
 
 
 def test_it_is_not_left_out_when_it_was_begun(volume, ensemble, tmp_path):
     key = {"volume": volume.signature(), "model": ensemble.identity, **ASKED.key}
     Ledger.open(tmp_path, key, ASKED)
     with pytest.raises(UserError, match=r"another uncertainty \(true, now false\)"):
-        segment_volume(volume, ensemble, tmp_path, Options())
+        segment_volume(volume, ensemble, tmp_path, plain())
 
 
 def test_the_estimate_counts_its_bytes_and_its_memory(volume, ensemble):
-    plain, more = (
-        estimate_segmentation(volume, ensemble, Options(format="tiff", uncertainty=wanted))
+    usual, more = (
+        estimate_segmentation(volume, ensemble, plain(format="tiff", uncertainty=wanted))
         for wanted in (False, True)
     )
-    assert more.bytes_written - plain.bytes_written == np.prod(SHAPE)
-    extra = (more.memory_gib - plain.memory_gib) * GIB
+    assert more.bytes_written - usual.bytes_written == np.prod(SHAPE)
+    extra = (more.memory_gib - usual.memory_gib) * GIB
     assert extra == pytest.approx(WAITING * SHAPE[1] * SHAPE[2] * 4)
 
 
@@ -255,7 +255,7 @@ def test_two_processes_write_the_same(on_disk, ensemble, tmp_path):
 
 
 def test_the_store_is_laid_out_with_the_others(tmp_path):
-    outputs = Outputs(tmp_path, SHAPE, (None, None, None), Options(uncertainty=True), (0, 255))
+    outputs = Outputs(tmp_path, SHAPE, (None, None, None), plain(uncertainty=True), (0, 255))
     with outputs.opened():
         pass
     assert sorted(path.name for path in tmp_path.iterdir()) == [

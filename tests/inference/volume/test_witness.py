@@ -28,7 +28,7 @@ from fibsem.inference.volume.witness import of_mask, witnessed
 from fibsem.system.identity import Identity
 from tests.conftest import labels
 
-SHAPE = (24, 40, 50)
+SHAPE = (12, 40, 50)
 GREY = np.random.default_rng(1).integers(0, 65535, SHAPE).astype(np.uint16)
 
 
@@ -81,7 +81,7 @@ def when(done, act):
 
 @pytest.mark.parametrize(
     ("replaced", "at"),
-    [([2, 7], 10), ([14, 15, 16], 3), ([23], 24), ([0], 24)],
+    [([2, 7], 10), ([8, 9, 10], 3), ([11], 12), ([0], 12)],
     ids=["behind", "ahead", "last", "first"],
 )
 def test_slices_replaced_under_a_segmentation_give_no_figures(
@@ -133,7 +133,7 @@ def test_the_same_film_elsewhere_is_the_same(film, segmenter, tmp_path):
     del known["slabs"]["0"]
     ledger.write_text(json.dumps(known))
     again = run(moved, segmenter, tmp_path / "out")
-    assert again["slabs"] == {"done": 6, "resumed": 5}
+    assert again["slabs"] == {"done": 3, "resumed": 2}
     assert again["porosity"] == record["porosity"]
 
 
@@ -151,7 +151,7 @@ def mask_of(folder, share, slices):
 
 
 @pytest.mark.parametrize("slices", [1, SHAPE[0]], ids=["one", "each"])
-@pytest.mark.parametrize("at", [3, 24])
+@pytest.mark.parametrize("at", [3, 12])
 def test_a_mask_that_changes_under_a_segmentation_gives_no_figures(
     film, segmenter, tmp_path, slices, at
 ):
@@ -187,7 +187,7 @@ def test_the_same_mask_elsewhere_is_the_same(film, segmenter, tmp_path, former):
         shutil.copytree(mask, moved, copy_function=shutil.copyfile)
     (out / "ledger.json").write_text(json.dumps(known))
     again = run(film, segmenter, out, Options(valid=str(moved)))
-    assert again["slabs"] == {"done": 6, "resumed": 5}
+    assert again["slabs"] == {"done": 3, "resumed": 2}
     assert again["porosity"] == record["porosity"]
     mask_of(moved, 1.0, 1)
     with pytest.raises(UserError, match="another mask of `valid`"):
@@ -263,7 +263,7 @@ def test_a_chunk_whose_checksum_is_wrong_is_labelled_again(
     if how == "empty":
         (out / file).write_bytes(b"")
     again = run(film, segmenter, out, options, say=said.append)
-    assert any("1 of 24 slices that were written are not whole" in text for text in said)
+    assert any("1 of 12 slices that were written are not whole" in text for text in said)
     assert again["slabs"]["resumed"] == record["slabs"]["done"] - 1
     np.testing.assert_array_equal(labels(out / record["labels"]), expected)
 
@@ -283,7 +283,7 @@ def test_a_flipped_bit_in_a_chunk_does_not_pass_for_another_label(film, segmente
 @pytest.mark.parametrize("content", [b"", b'{"zarr_format": 3, "no', "one bit"])
 def test_a_damaged_zarr_json_of_ours_is_made_again(film, segmenter, tmp_path, place, content):
     def stop(text, done, total):
-        if done == 20:
+        if done == 8:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -296,7 +296,7 @@ def test_a_damaged_zarr_json_of_ours_is_made_again(film, segmenter, tmp_path, pl
     (store / place).write_bytes(content)
     record = run(film, segmenter, tmp_path / "out")
     assert json.loads((store / place).read_text()) == before
-    assert record["slabs"]["resumed"] >= 4  # the chunks are still good
+    assert record["slabs"]["resumed"] >= 1  # the chunks are still good
     whole = run(film, segmenter, tmp_path / "whole")
     assert record["porosity"] == whole["porosity"]
     np.testing.assert_array_equal(labels(store), labels(tmp_path / "whole" / "labels.ome.zarr"))
