@@ -2,6 +2,7 @@
 
 import functools
 import gc
+import inspect
 import os
 import shutil
 import signal
@@ -94,6 +95,8 @@ def _once():
         if "fibsem.inference.model.cost" in sys.modules:
             once.count_once(patch)
             once.time_small(patch)
+        if "fibsem.training.traced" in sys.modules:
+            once.trace_steps(patch)
         yield
 
 
@@ -259,6 +262,16 @@ def material(small):
         return Material(datasets[key], config)
 
     return make
+
+
+@pytest.fixture
+def one_network_left(monkeypatch):
+    """A training leaves its network to the next one alone, as in use; there is none before."""
+    from fibsem.training import traced
+
+    for name in ("take", "leave"):
+        monkeypatch.setattr(traced, name, inspect.unwrap(getattr(traced, name)))
+    monkeypatch.setattr(traced, "_former", [])
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """Once a process, what libraries do each time: tests make hundreds of what users make once."""
 
+import collections
 import contextlib
 import copy
 import functools
@@ -8,6 +9,7 @@ import os
 import pickle
 import sqlite3
 import sys
+import threading
 import weakref
 from dataclasses import astuple, replace
 
@@ -113,6 +115,40 @@ def lay_out_stores(patch):
 
     patch.setattr(utils, "_initialize_tables", initialize)
     patch.setattr("mlflow.store.model_registry.sqlalchemy_store._initialize_tables", initialize)
+
+
+def trace_steps(patch):
+    """Each training traces its steps for seconds, but for one of the network before: all of them.
+
+    As the package does it, a network that is taken over forgets what it knew; so does a new one
+    here, for a training that ends by an error leaves its network to nobody.
+    """
+    import tensorflow as tf
+
+    from fibsem.training import learner, traced
+
+    take, leave, known = traced.take, traced.leave, collections.deque(maxlen=KEPT)
+
+    @functools.wraps(take)
+    def taken(material):
+        spread = learner.default_strategy() is not tf.distribute.get_strategy()
+        if spread or threading.current_thread() is not threading.main_thread():
+            return take(material)  # others may train at the same time
+        computed = traced._computed(material)
+        for other, network in known:
+            if other == computed:
+                return network
+        network = learner.compiled_for_steps(material.config)
+        known.append((computed, network))
+        return network
+
+    @functools.wraps(leave)
+    def left(material, trained):
+        if not any(network is trained.steps for _, network in known):
+            leave(material, trained)
+
+    patch.setattr(traced, "take", taken)
+    patch.setattr(traced, "leave", left)
 
 
 def wait_for_no_disk(patch):

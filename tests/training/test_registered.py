@@ -23,15 +23,16 @@ def names():
     return {name for name in ops.gradient_registry._registry if "CustomGradient" in name}
 
 
+@pytest.mark.usefixtures("one_network_left")
 @pytest.mark.parametrize("model", ["2dcnn", "unet"])
 def test_the_graph_of_a_step_goes_with_its_training(material, model, monkeypatch):
     used, interleaved = [], unet._interleaved
     monkeypatch.setattr(unet, "_interleaved", lambda maps: used.append(1) or interleaved(maps))
-    traced._former.clear()
     before, kept = len(graphs_of_steps()), names()
-    for filters in (4, 8):
+    for filters in (2, 3):
         own = ["model.blocks=1", "train.grid=16", "train.windows=2"] if model == "unet" else []
-        plain = ["train.optimizer=sgd", "train.epochs=1"]  # the gradients count, not their use
+        # the gradients count, not their use
+        plain = ["train.optimizer=sgd", "train.epochs=1", "train.steps=1"]
         train(material(f"model={model}", *own, f"model.filters={filters}", *plain))
         traced._former.clear()  # its network is left to one that is like it
     assert len(graphs_of_steps()) == before

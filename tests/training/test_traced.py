@@ -9,11 +9,7 @@ from fibsem.config import TrainConfig
 from fibsem.training import learner, traced
 from fibsem.training.fit import train
 
-
-@pytest.fixture(autouse=True)
-def nothing_before():
-    """As in a new process."""
-    traced._former.clear()
+pytestmark = pytest.mark.usefixtures("one_network_left")
 
 
 def test_the_next_training_learns_what_it_would_alone(material, monkeypatch):
