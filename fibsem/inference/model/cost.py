@@ -24,6 +24,10 @@ TILE = 1536
 #: Share of the rate of a matrix product that dense forms reach (see experiments/benchmarks).
 EXPECTED_SHARE = 0.5
 
+#: Layers that make a map finer.
+DOUBLING = (
+    keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras.layers.Conv3DTranspose,
+)  # fmt: skip
 #: Of a map, (batch, ..., channel); None where it is not known.
 Shape = tuple[int | None, ...]
 
@@ -157,11 +161,16 @@ def operations_in_block(network: keras.Model, halo: Triple, side: int) -> float:
 def _maps(
     network: keras.Model, extents: Sequence[int | None]
 ) -> Iterator[tuple[keras.layers.Layer, Shape]]:
-    """The layers with kernels, each with the shape of what it gives for one window."""
+    """The layers with kernels, each with the shape of the map at whose pixels the kernel is put."""
     layers = [layer for layer in network.layers if hasattr(layer, "kernel")]
-    maps = keras.Model(network.inputs, [layer.output for layer in layers])
+    maps = keras.Model(network.inputs, [_worked_at(layer) for layer in layers])
     given = maps.compute_output_spec(keras.KerasTensor((1, *extents)))
     return zip(layers, (one.shape for one in keras.tree.flatten(given)), strict=True)
+
+
+def _worked_at(layer: keras.layers.Layer) -> keras.KerasTensor:
+    """What a layer gives, or reads where it doubles a map: every pixel read is spread by it all."""
+    return layer.input if isinstance(layer, DOUBLING) else layer.output
 
 
 def _operations(layer: keras.layers.Layer, shape: Shape) -> float:

@@ -1,5 +1,7 @@
 """What a model costs in large tiles, from the time of a small block."""
 
+import keras
+import numpy as np
 import pytest
 
 from fibsem.geometry import Nbhd
@@ -65,8 +67,37 @@ def test_operations_of_a_first_convolution_are_those_by_hand(n_z):
     assert operations_per_pixel(deep) == (n_z - 2) * of_plane + rest
 
 
-def test_operations_of_a_large_block_are_those_of_its_pixels_and_a_halo():
-    spec = resolve("unet", Nbhd(7, 1, 1), "valid", {"slices": "3d", "up": "nearest"})
+LAYERS = {
+    "Conv1D": ((12, 3), {"kernel_size": 3}),
+    "Conv2D": ((9, 8, 3), {"kernel_size": (3, 2)}),
+    "Conv2D with strides": ((9, 8, 3), {"kernel_size": 4, "strides": 2}),
+    "Conv2D that is dilated": ((9, 8, 3), {"kernel_size": 3, "dilation_rate": 2}),
+    "Conv3D": ((5, 6, 7, 2), {"kernel_size": (2, 3, 3)}),
+    "Conv2DTranspose": ((6, 5, 3), {"kernel_size": 2, "strides": 2}),
+    "Conv2DTranspose that overlaps": ((6, 5, 3), {"kernel_size": 3, "strides": 2}),
+    "Conv2DTranspose with gaps": ((6, 5, 3), {"kernel_size": 2, "strides": 3}),
+    "Conv1DTranspose": ((6, 3), {"kernel_size": 2, "strides": 2}),
+    "Conv3DTranspose": ((2, 3, 4, 2), {"kernel_size": 2, "strides": 2}),
+    "Dense": ((7,), {}),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_operations_of_a_layer_are_the_products_that_its_output_pixels_are_sums_of(name):
+    """Of ones, by a kernel of ones, every output value is the number of products in it."""
+    shape, options = LAYERS[name]
+    kind = getattr(keras.layers, name.partition(" ")[0])
+    layer = kind(4, use_bias=False, kernel_initializer="ones", **options)
+    window = keras.Input(shape)
+    network = keras.Model(window, layer(window))
+    products = np.asarray(network(np.ones((1, *shape), np.float32))).sum()
+    assert operations_per_pixel(network) == 2 * products
+
+
+@pytest.mark.parametrize("slices", ["channels", "3d"])
+@pytest.mark.parametrize("up", ["nearest", "transpose"])
+def test_operations_of_a_large_block_are_those_of_its_pixels_and_a_halo(up, slices):
+    spec = resolve("unet", Nbhd(7, 1, 1), "valid", {"slices": slices, "up": up})
     network, side = build(spec, dense=True), 4096
     share = operations_in_block(network, spec.halo, side) / side**2 / operations_per_pixel(network)
     assert 1 < share < (1 + 2 * spec.halo[1] / side) ** 2
