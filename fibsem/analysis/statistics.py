@@ -163,15 +163,15 @@ def band(curves: Sequence[Sequence[float]]) -> tuple[list[float], list[float], l
     Returns
     -------
     mean, low, high : list of float
-        mean +- 1.96 s.d. / sqrt(runs) of each epoch; no interval where a single run is left.
+        Of each epoch, by Student's t: runs are few, where the thesis's 1.96 is for many. No
+        interval where a single run is left.
     """
-    mean, low, high = [], [], []
-    for epoch in range(max(len(curve) for curve in curves)):
-        x = np.array([curve[epoch] for curve in curves if len(curve) > epoch])
-        half = 1.96 * x.std(ddof=1) / np.sqrt(x.size) if x.size > 1 else 0.0
-        mean.append(float(x.mean()))
-        low.append(float(x.mean() - half))
-        high.append(float(x.mean() + half))
+    going = (
+        np.array([curve[epoch] for curve in curves if len(curve) > epoch], np.float64)
+        for epoch in range(max(len(curve) for curve in curves))
+    )
+    each = [_mean_interval(x) if x.size > 1 else (float(x[0]),) * 3 for x in going]
+    mean, low, high = (list(column) for column in zip(*each, strict=True))
     return mean, low, high
 
 
@@ -226,10 +226,10 @@ def _wilcoxon(difference: npt.NDArray[np.float64], alternative: str) -> float:
     return float(wilcoxon(difference, alternative=alternative).pvalue)
 
 
-def _mean_interval(difference: npt.NDArray[np.float64]) -> tuple[float, float, float]:
-    mean = float(difference.mean())
-    if difference.size < 2:
+def _mean_interval(x: npt.NDArray[np.float64]) -> tuple[float, float, float]:
+    mean = float(x.mean())
+    if x.size < 2:
         return mean, float("nan"), float("nan")
-    t = float(stdtrit(difference.size - 1, 0.975))
-    half = t * float(difference.std(ddof=1)) / float(np.sqrt(difference.size))
+    t = float(stdtrit(x.size - 1, 0.975))
+    half = t * float(x.std(ddof=1)) / float(np.sqrt(x.size))
     return mean, mean - half, mean + half

@@ -135,7 +135,7 @@ def test_pores_that_are_brighter_in_every_film_are_said(labelled, inverted, told
 )
 def test_squares_that_lie_elsewhere_are_noticed(labelled, places, told):
     """x taken for y, and slices counted from another one."""
-    assert ("a: labels say nothing of the grey value (" in labelled(places)) == told
+    assert ("a: labels say nothing sure of the grey value (" in labelled(places)) == told
 
 
 def test_a_mask_of_two_places_is_noticed(labelled):

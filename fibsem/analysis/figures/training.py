@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -60,11 +61,21 @@ def learning_bands(
                 marker="." if len(mean) == 1 else "",
             )
             ax.fill_between(epochs, low, high, color=colour, alpha=0.25, lw=0)
+        _show_losses(ax, [*training, *validation])
         ax.set(title=name, xlabel="epoch")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0].set_ylabel("loss (mean, 95 % interval)")
     axes[0].legend(fontsize=7)
     return figure
+
+
+def _show_losses(ax: Axes, curves: Sequence[Sequence[float]]) -> None:
+    """Make room for every loss; of an interval over two runs most lies beyond."""
+    values = np.concatenate([np.asarray(curve, np.float64) for curve in curves])
+    values = values[np.isfinite(values)]
+    if values.size and np.ptp(values):
+        room = 0.1 * float(np.ptp(values))
+        ax.set_ylim(float(values.min()) - room, float(values.max()) + room)
 
 
 def miou_by_neighbourhood(values: Mapping[str, Mapping[int, tuple[float, float]]]) -> Figure:

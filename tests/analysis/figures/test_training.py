@@ -25,6 +25,7 @@ def test_bands_are_means_over_seeds_with_their_interval():
         ys = area.get_paths()[0].vertices[:, 1]
         assert (ys.min(), ys.max()) == pytest.approx((min(low), max(high)))
     assert ax.get_title() == "2dcnn"
+    assert ax.get_ylim() == pytest.approx((0.37, 0.73))  # losses from 0.4 to 0.7
 
 
 def test_miou_by_neighbourhood_has_bars_where_there_is_a_spread():
