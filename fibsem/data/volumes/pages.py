@@ -233,7 +233,10 @@ def alike(
 
 
 def check_like(page: Page, first: Page, name: object = None) -> None:
-    """Refuse a slice of another shape or dtype; the byte order may differ."""
+    """Refuse a slice of another shape or dtype, or of truth values the other way round.
+
+    The byte order may differ.
+    """
     for what, got, wanted in (
         ("shape", page.shape, first.shape),
         ("dtype", page.dtype.newbyteorder("="), first.dtype.newbyteorder("=")),
@@ -244,3 +247,9 @@ def check_like(page: Page, first: Page, name: object = None) -> None:
                 f"all slices must have the {what} of {first.file}, {wanted}, "
                 f"but {name or page.file} has {got}."
             )
+    if page.tone.contradicts(first.tone):
+        raise SliceError(
+            f"all slices must tell alike what 0 means, but {first.file} and {name or page.file} "
+            "both call it white, and notes tell of one alone that truth values are meant, not "
+            "colours; save both in one way, such as 0 and 255 in 8 bits."
+        )

@@ -28,10 +28,17 @@ class Tone:
         The value that is 0 in the file, where it stores 0 as white; else None.
     table
         Grey values of the stored ones, where they are numbers in a palette of greys; else None.
+    truth
+        Whether 0 is called white, but truth values are meant, as the writer's notes tell.
     """
 
     white: int | None = None
     table: bytes | None = None
+    truth: bool = False
+
+    def contradicts(self, other: Tone) -> bool:
+        """Whether both call 0 white, and of one alone notes tell that it is not."""
+        return (self.truth and other.white is not None) or (other.truth and self.white is not None)
 
     def grey(self, stored: Voxels) -> Voxels:
         """Grey values in the dtype of the stored ones."""
@@ -63,7 +70,8 @@ def tone_of(page: Any, first: Any, file: File, *, labels: bool) -> Tone:
     if 262 not in page.tags or page.photometric == BLACK_IS_0:
         return Tone()
     if page.photometric == WHITE_IS_0:
-        return Tone(white=_white(page, file)) if not _truth_values(page, first) else Tone()
+        truth = _truth_values(page, first)
+        return Tone(truth=True) if truth else Tone(white=_white(page, file))
     if page.photometric == PALETTE:
         table = _palette(page)
         if table is None and not labels:

@@ -1,6 +1,7 @@
 """What a file declares of its values and of its voxels is honoured, or refused."""
 
 import struct
+import zipfile
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ import tifffile
 import zarr
 from PIL import Image
 
-from fibsem.data.volumes import open_labels, open_volume
+from fibsem.data.volumes import Manner, open_labels, open_volume, reopen
+from fibsem.data.volumes.source import open_zip
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from tests.data.volumes.written import WRITTEN, write
@@ -72,6 +74,34 @@ def test_truth_values_of_other_programs_are_as_they_declare(tmp_path):
     np.testing.assert_array_equal(read(path, open_labels), solid)
     tifffile.imwrite(path := tmp_path / "white.tif", ~solid, metadata=None, software=False)
     np.testing.assert_array_equal(read(path, open_labels), solid)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("silent", [0, 1, 2])
+def test_truth_values_are_not_turned_in_some_slices_alone(tmp_path, silent, packed):
+    """Of one slice nothing tells that 0 is called white by tifffile's habit."""
+    solid, folder = GREY > 76, tmp_path / "film"
+    folder.mkdir()
+    for z, image in enumerate(solid):
+        options = {"metadata": None, "software": False} if z == silent else {}
+        tifffile.imwrite(folder / f"s{z}.tif", image, **options)
+    with pytest.raises(UserError, match="all slices must tell alike what 0 means"):
+        read(zipped(tmp_path, folder) if packed else folder, as_labels)
+    for z, image in enumerate(solid):
+        tifffile.imwrite(folder / f"s{z}.tif", image, software="another program")
+    np.testing.assert_array_equal(read(folder, open_labels), solid)
+
+
+def zipped(place, folder):
+    with zipfile.ZipFile(place / "film.zip", "w") as archive:
+        for file in sorted(folder.iterdir()):
+            archive.write(file, f"film/{file.name}")
+    return open_zip(place / "film.zip") / "film"
+
+
+def as_labels(path):
+    """Open labels in an archive, too."""
+    return reopen(path, Manner(labels=True))
 
 
 def test_slices_behind_the_only_directory_are_turned_too(tmp_path):
