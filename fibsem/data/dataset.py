@@ -27,6 +27,7 @@ from fibsem.data.samples import (
 )
 from fibsem.data.split import SPLITS, Split, SplitRecipe
 from fibsem.data.volumes import Volume, VoxelNm
+from fibsem.data.volumes.covered import stored
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.system.file_names import same_file
@@ -196,7 +197,8 @@ def _three(depth: int) -> list[int]:
 
 def _slice_crc(volume: Volume, z: int) -> int:
     try:
-        return zlib.crc32(volume.read(Box((z, 0, 0), (z + 1, *volume.shape[1:]))).tobytes())
+        plain = volume.with_source(stored(volume.source))
+        return zlib.crc32(plain.read(Box((z, 0, 0), (z + 1, *volume.shape[1:]))).tobytes())
     except UserError:  # it had no hash then
         return 0
 

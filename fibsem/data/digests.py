@@ -25,6 +25,7 @@ from imagecodecs import deflate_adler32, deflate_crc32
 
 import fibsem
 from fibsem.data.volumes import Volume
+from fibsem.data.volumes.covered import stored
 from fibsem.data.volumes.faults import File
 from fibsem.data.volumes.layered import anew
 from fibsem.data.volumes.source import Place
@@ -167,7 +168,7 @@ def _read(volume: Volume, slices: list[int]) -> Iterator[tuple[int, str, int]]:
     # a layer of chunks with several slices is decoded once, where they are read in turn
     readers = 1 if volume.kept_bytes else min(READERS, os.cpu_count() or 1)
 
-    source = anew(volume.source)
+    source = anew(stored(volume.source))
 
     def read(z: int) -> tuple[int, str, int]:
         when = time.time_ns()

@@ -12,6 +12,7 @@ from fibsem.data.digests import UNREADABLE
 from fibsem.data.material import odd_in
 from fibsem.data.nearness import scored_where_learned
 from fibsem.data.placing import misplaced
+from fibsem.data.preprocessing import evenly_spaced
 from fibsem.data.repeated import counted_twice, listed_twice
 from fibsem.data.samples import Sample, left_out
 from fibsem.data.split import SplitRecipe
@@ -22,8 +23,8 @@ from fibsem.data.volumes.lengths import differing
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 
-#: Slices that are named.
-NAMED = 8
+#: Slices that are named, and those of a large film of floats that are looked through.
+NAMED, LOOKED_AT = 8, 20
 
 
 def doubts(
@@ -52,8 +53,7 @@ def doubts(
         small = math.prod(sample.volume.shape) <= look_through
         if small:
             yield from unlike_slices(sample)
-        floats = sample.volume.dtype.kind == "f"
-        yield from unusable(sample, dataset.slices[sample.name], every=small and floats)
+        yield from unusable(sample, dataset.slices[sample.name], every=small)
         yield from scored_where_learned(sample, SplitRecipe().guard_slices)
         yield from of_labels(sample)
 
@@ -79,9 +79,11 @@ def unusable(sample: Sample, digests: Mapping[int, str], *, every: bool) -> Iter
     digests
         Of its slices, which tell what is damaged.
     every
-        Whether all slices are read again: of floats that are no grey values digests tell nothing.
+        Whether all slices of floats are read again, of which digests do not tell whether they are
+        grey values; else some are.
     """
-    looked_at = [z for z, digest in digests.items() if every or digest == UNREADABLE]
+    again = _floats(sample, every=every)
+    looked_at = [z for z, digest in digests.items() if z in again or digest == UNREADABLE]
     bad = {z: why for z in looked_at if (why := _why_not(sample, z))}
     if bad:
         numbers = ", ".join(map(str, [*bad][:NAMED])) + (", ..." if len(bad) > NAMED else "")
@@ -90,6 +92,20 @@ def unusable(sample: Sample, digests: Mapping[int, str], *, every: bool) -> Iter
             f"({numbers}), where `segment` and `promote` stop, but for missing=skip "
             f"(segmentation.missing=skip): {next(iter(bad.values()))}"
         )
+    elif 0 < len(again) < len(digests):
+        yield (
+            f"{sample.name}: {len(again)} of {len(digests)} slices were looked through for floats "
+            "that are no grey values, where `segment` and `promote` stop; `inspect` looks through "
+            "all"
+        )
+
+
+def _floats(sample: Sample, *, every: bool) -> Sequence[int]:
+    """Slices that are looked through for floats that are no grey values."""
+    depth = sample.volume.shape[0]
+    if sample.volume.dtype.kind != "f":
+        return ()
+    return range(depth) if every else evenly_spaced(depth, LOOKED_AT)
 
 
 def _why_not(sample: Sample, z: int) -> str:

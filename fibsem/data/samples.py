@@ -129,7 +129,7 @@ def on_material(sample: Sample) -> Sample:
         )
         for region in sample.regions
     )
-    return replace(sample, regions=regions, extent=extent)
+    return replace(sample, volume=extent.cover(sample.volume), regions=regions, extent=extent)
 
 
 def with_own_keys(sample: Sample) -> Sample:

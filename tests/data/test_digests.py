@@ -160,6 +160,58 @@ def test_floats_that_are_no_grey_values_are_told_before_anything_is_learned(film
     assert re.search(rf"film: 1 of 9 slices cannot be read \(7\).*{why}.*slice_0007", lines)
 
 
+def test_of_a_large_film_of_floats_some_slices_are_looked_through_and_it_is_said(film, monkeypatch):
+    """What registration leaves is in all slices, and found; in one slice it may be overlooked."""
+    monkeypatch.setattr("fibsem.data.doubts.LOOKED_AT", 3)
+    array = (GREY / 255).astype(np.float32)
+    array[7, 30, 40] = np.nan
+    lines = " ".join(doubts(film(array), look_through=0))
+    assert "cannot be read" not in lines
+    assert "film: 3 of 9 slices were looked through for floats that are no grey values" in lines
+    array[:, 39, 49] = np.nan
+    lines = " ".join(doubts(film(array), look_through=0))
+    assert "film: 3 of 9 slices cannot be read (0, 4, 8)" in lines
+    assert "looked through" not in " ".join(doubts(film(GREY), look_through=0))
+
+
+@pytest.fixture
+def masked(tmp_path):
+    """Function (grey, mask) -> dataset of a film under a mask, with six squares."""
+
+    def make(grey, mask):
+        tifffile.imwrite(tmp_path / "grey.tif", grey, photometric="minisblack")
+        tifffile.imwrite(tmp_path / "valid.tif", mask.astype(np.uint8), photometric="minisblack")
+        rows = ["mask,z,y,x,split"]
+        for k, part in enumerate(["train", "train", "val", "val", "test", "test"]):
+            labels = np.where(GREY[k, :16, :16] < 128, 0, 255).astype(np.uint8)
+            tifffile.imwrite(tmp_path / f"{k}.tif", labels)
+            rows.append(f"{k}.tif,{k},0,0,{part}")
+        (tmp_path / "regions.csv").write_text("\n".join([*rows, ""]))
+        (tmp_path / "dataset.yaml").write_text(
+            "name: film\nclasses: {pore: 0, solid: 255}\n"
+            "samples: [{name: film, volume: grey.tif, regions: regions.csv, valid: valid.tif}]\n"
+        )
+        return load_dataset(tmp_path)
+
+    return make
+
+
+def test_what_is_no_number_does_not_matter_where_a_mask_has_no_material(masked):
+    """It reads as 0; the digests are those of the files, and what is material must be numbers."""
+    grey = (GREY / 255).astype(np.float32)
+    mask = np.ones(SHAPE, bool)
+    mask[:, 30:, :] = False
+    grey[:, 33:, :] = np.nan
+    dataset = masked(grey, mask)
+    assert "cannot be read" not in " ".join(doubts(dataset))
+    (sample,) = dataset.samples
+    np.testing.assert_array_equal(sample.volume.whole(), np.nan_to_num(grey, nan=0))
+    assert slice_digests(sample.volume) == {z: slice_digest(one) for z, one in enumerate(grey)}
+    grey[4, 20, 20] = np.inf
+    lines = " ".join(doubts(masked(grey, mask)))
+    assert re.search(r"film: 1 of 9 slices cannot be read \(4\).*must be finite", lines)
+
+
 @pytest.fixture
 def reads(monkeypatch, tmp_path):
     """Numbers of the slices that are read, from volumes whose digests are worth keeping."""

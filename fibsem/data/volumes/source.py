@@ -120,8 +120,8 @@ def check_grey(
 
 #: What helps where float values are no numbers. Zeros among labels would count as a class.
 WRITE_ZEROS = (
-    "write 0 where the film shows nothing: a rim of one value is left out, and valid=MASK leaves "
-    "out any other shape"
+    "valid=MASK, 0 wherever they are, leaves them out; or write 0 where the film shows nothing: a "
+    "rim of one value is left out"
 )
 WRITE_NUMBERS = (
     "write a number of its own where nobody labelled, which `ignore` names in a manifest, or 0 in "

@@ -101,7 +101,7 @@ def label_slab(job: RemoteSegmentation, slab: Slab) -> SlabResult:
 def _open(job: RemoteSegmentation) -> tuple[SlabWorker, dict[int, str]]:
     read_as: dict[int, str] = {}
     film = reopen(job.volume, job.manner, job.value_range)
-    volume = witnessed(film, read_as, of_volume(job.anew))
+    volume = job.plan.extent.cover(witnessed(film, read_as, of_volume(job.anew)))
     segmenter = job.load().with_views(job.options.symmetry)
     if segmenter.identity != job.identity:
         raise UserError(

@@ -119,6 +119,7 @@ def segment_volume(
         stamps = stamps_of(volume)
         ledger = Ledger.open(folder, key, options, volume, anew)
         volume, asked = witnessed(volume, ledger.read, of_volume(anew)), as_begun(asked, ledger)
+        volume = volume if asked is None else asked.cover(volume)
         planner = Planner(volume, segmenter, options, asked, room, scorer_of, say, show)
         work = _begun(planner, ledger, folder, voxel_nm)
         compare(work, stated, trained, say)  # said before it is labelled

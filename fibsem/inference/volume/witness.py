@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from fibsem.data.digests import Stamp, slice_digest, slice_digests, stamps_of
 from fibsem.data.volumes import Volume
+from fibsem.data.volumes.covered import CoveredSource
 from fibsem.data.volumes.faults import SliceError
 from fibsem.data.volumes.mended import MendedSource
 from fibsem.data.volumes.source import Around, Source
@@ -98,17 +99,22 @@ def listed(slices: Iterable[int]) -> str:
 
 def witnessed(volume: Volume, read_as: dict[int, str], rule: Rule) -> Volume:
     """A volume the digests of whose slices are entered into ``read_as`` when first read."""
-    source = volume.source
-    if isinstance(source, MendedSource):  # below it: what stands for a missing slice is none
-        skipping = replace(rule, damaged="")
-        return volume.with_source(source.onto(Witness(source.source, read_as, skipping)))
-    return volume.with_source(Witness(source, read_as, rule))
+    return volume.with_source(_watched(volume.source, read_as, rule))
+
+
+def _watched(source: Source, read_as: dict[int, str], rule: Rule) -> Source:
+    """A source with a witness of what its files hold: what stands for a missing slice is none."""
+    if isinstance(source, MendedSource):
+        return source.onto(_watched(source.source, read_as, replace(rule, damaged="")))
+    if isinstance(source, CoveredSource):
+        return source.onto(_watched(source.source, read_as, rule))
+    return Witness(source, read_as, rule)
 
 
 def plain(volume: Volume) -> Volume:
     """A volume as its files are, with its gaps."""
     source = volume.source
-    while isinstance(source, MendedSource | Witness):
+    while isinstance(source, MendedSource | CoveredSource | Witness):
         source = source.source
     return volume.with_source(source)
 

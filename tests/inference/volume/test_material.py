@@ -133,6 +133,40 @@ def test_a_mask_says_what_is_material(segmenter, tmp_path):
     assert np.array_equal(found == MARK, np.broadcast_to(mask == 0, SHAPE))
 
 
+@pytest.mark.parametrize("missing", ["stop", "skip"])
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_what_is_no_number_under_a_mask_changes_nothing(
+    segmenter, tmp_path, monkeypatch, missing, elsewhere
+):
+    """Labels are those of the film with any number in its place; in other processes, too."""
+    known = drifted(GREY / np.float32(255), fill=0.25)
+    tifffile.imwrite(tmp_path / "mask.tif", drifted(np.ones(SHAPE, np.uint8)))
+    options = replace(PLAIN, valid=str(tmp_path / "mask.tif"), missing=missing)
+    films = {"known": known, "nan": drifted(GREY / np.float32(255), fill=np.nan)}
+    found = {}
+    if elsewhere:
+        monkeypatch.setattr(labelling, "run_elsewhere", in_this_process)
+        options = replace(options, workers=2)
+    for name, film_ in films.items():
+        tifffile.imwrite(tmp_path / f"{name}.tif", film_, photometric="minisblack")
+        volume = open_volume(tmp_path / f"{name}.tif", gaps=missing == "skip")
+        record = segment_volume(
+            volume, segmenter, tmp_path / name, options, load=lambda: segmenter, say=str
+        )
+        found[name] = labels(tmp_path / name / "labels.ome.zarr")
+        assert record["missing"] == []
+    assert np.array_equal(found["nan"], found["known"])
+    assert 0.02 < np.mean(found["nan"] == MARK) < 0.5
+
+
+def in_this_process(job, ledger, depth, show):
+    """What other processes do."""
+    results = [label_slab(job, slab) for slab in ledger.missing(depth)]
+    for one in results:
+        ledger.finish(one.start, one.slices, one.read)
+    return results
+
+
 def test_what_is_left_out_is_said_with_its_share_and_in_the_table(segmenter, tmp_path):
     said = []
     stack = with_blanks(drifted(GREY, 20))
