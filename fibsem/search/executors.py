@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerContext
+from multiprocessing.context import ForkContext, ForkServerContext
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -28,7 +28,7 @@ from fibsem.system.interrupts import (
     uninterrupted,
 )
 from fibsem.system.outages import weathered
-from fibsem.system.processes import PATIENCE_S, die_with_parent, forking, rss_gib, stop
+from fibsem.system.processes import ask_to_end, die_with_parent, forking, rss_gib, stop
 from fibsem.system.pulse import follow, pulse
 from fibsem.system.secrets import guard_output
 from fibsem.tracking.runs import Tracking
@@ -42,7 +42,8 @@ from fibsem.training.run import run_job
 #: Called with each epoch; raises PrunedError where the trial shall end.
 OnEpoch = Callable[[Epoch], None]
 Execute = Callable[[Job, OnEpoch], TrialResult]
-
+#: Where processes come from.
+Context = ForkContext | ForkServerContext
 
 #: Seconds between two looks at a child, and between two things that it says of itself.
 LOOK_S = 0.5
@@ -119,47 +120,64 @@ class Isolated:
 
     def __call__(self, job: Job, on_epoch: OnEpoch) -> TrialResult:
         """Run a job; raises PrunedError, TrialFailedError, OutageError or KeyboardInterrupt."""
-        ours, theirs = self.context.Pipe()
-        work = partial(_run, job, self.tracking, self.data)
-        process = self.context.Process(target=_child, args=(work, theirs))
-        process.start()
-        theirs.close()
-        try:
-            return self._converse(ours, process, on_epoch)
-        except KeyboardInterrupt:
-            process.join(PATIENCE_S)  # a terminal interrupts it too, and it ends its run by itself
-            raise
-        finally:
-            ours.close()
-            stop(process)
+        return apart(self.context, partial(_run, job, self.tracking, self.data), on_epoch)
 
-    def _converse(self, pipe: Connection, process: BaseProcess, on_epoch: OnEpoch) -> TrialResult:
-        while True:
-            while not pipe.poll(LOOK_S):
-                interruption_point()
-            try:
-                kind, content = pipe.recv()
-            except EOFError:
-                process.join()
-                raise _death(process.exitcode) from None
-            if kind == "pulse":
-                follow(content)
-                continue
-            if kind == "done":
-                return content
-            if kind == "failed":
-                raise TrialFailedError(*content)
-            if kind == "refused":
-                raise UserError(content)
-            if kind == "away":
-                raise OutageError(content)
-            if kind == "pruned":
-                raise PrunedError(*content)
-            try:
-                on_epoch(content)
-                pipe.send("go on")
-            except PrunedError:
-                pipe.send("prune")
+
+def apart(
+    context: Context, work: Callable[[Line], tuple[str, Any]], on_epoch: OnEpoch
+) -> TrialResult:
+    """Do the work of a trial in a process of its own, and hear what comes of it.
+
+    Parameters
+    ----------
+    context
+        Where the process comes from.
+    work
+        Tells its epochs along the line, and gives what came of it.
+    on_epoch
+        Called with each epoch; raises PrunedError where the trial shall end.
+    """
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_child, args=(work, theirs))
+    process.start()
+    theirs.close()
+    try:
+        return _converse(ours, process, on_epoch)
+    except KeyboardInterrupt:
+        ask_to_end(process)  # it ends its run by itself
+        raise
+    finally:
+        ours.close()
+        stop(process)
+
+
+def _converse(pipe: Connection, process: BaseProcess, on_epoch: OnEpoch) -> TrialResult:
+    while True:
+        while not pipe.poll(LOOK_S):
+            interruption_point()
+        try:
+            kind, content = pipe.recv()
+        except EOFError:
+            process.join()
+            raise _death(process.exitcode) from None
+        if kind == "pulse":
+            follow(content)
+            continue
+        if kind == "done":
+            return content
+        if kind == "failed":
+            raise TrialFailedError(*content)
+        if kind == "refused":
+            raise UserError(content)
+        if kind == "away":
+            raise OutageError(content)
+        if kind == "pruned":
+            raise PrunedError(*content)
+        try:
+            on_epoch(content)
+            pipe.send("go on")
+        except PrunedError:
+            pipe.send("prune")
 
 
 def _death(exitcode: int | None) -> TrialFailedError:
@@ -181,7 +199,7 @@ def _child(work: Callable[[Line], tuple[str, Any]], pipe: Connection) -> None:
     line = Line(pipe)
     threading.Thread(target=line.keep_posted, daemon=True).start()
     try:
-        end_cleanly(*STOPS)
+        end_cleanly(*STOPS, once=True)
         line.send(work(line))
     except KeyboardInterrupt:  # with the parent, or alone, which its code tells
         sys.exit(INTERRUPTED)

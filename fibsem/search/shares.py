@@ -33,7 +33,7 @@ class Share:
         """Begin a process that has this share, before TensorFlow looks around."""
         die_with_parent()
         guard_output()
-        end_cleanly(*STOPS, at_most_s=END_S)
+        end_cleanly(*STOPS, at_most_s=END_S, once=True)
         confine(set(self.cores), self.accelerator)
 
 

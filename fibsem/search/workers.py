@@ -19,7 +19,7 @@ from fibsem.search.sweep import Sweep
 from fibsem.search.worker import POLL_S, Show
 from fibsem.system.interrupts import INTERRUPTED
 from fibsem.system.outages import Patience, outage_of
-from fibsem.system.processes import PATIENCE_S, stop
+from fibsem.system.processes import ask_to_end, stop
 
 #: Deaths of workers between two finished trials after which the sweep gives up.
 RESTARTS = 6
@@ -86,10 +86,8 @@ def run_workers(sweep: Sweep, count: int, show: Show) -> None:
 
 
 def _end_all(processes: Sequence[Any]) -> None:
-    """End workers: interrupted from a terminal they do so by themselves, if given the time."""
-    until = time.monotonic() + PATIENCE_S
-    for process in processes:
-        process.join(max(0.0, until - time.monotonic()))
+    """End workers, which end their trials first: with the time of both."""
+    ask_to_end(*processes)
     stop(*processes)
 
 

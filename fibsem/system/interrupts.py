@@ -51,16 +51,25 @@ MEANT = {int(signal.SIGHUP): int(signal.SIGTERM)}
 
 @dataclass
 class _State:
-    """How many blocks the main thread is in that are not to be interrupted, and what waits."""
+    """How many blocks the main thread is in that are not to be interrupted, and what waits.
+
+    ``once`` says that only the first signal counts, ``heard`` whether it has come, and ``again``
+    that it is repeated.
+    """
 
     depth: int = 0
     waiting: BaseException | None = None
+    once: bool = False
+    heard: bool = False
+    again: bool = False
 
 
 _state = _State()
 
 
-def end_cleanly(*signals: signal.Signals, at_most_s: float | None = None) -> None:
+def end_cleanly(
+    *signals: signal.Signals, at_most_s: float | None = None, once: bool = False
+) -> None:
     """Let signals raise KeyboardInterrupt, but not within :func:`uninterrupted`.
 
     Parameters
@@ -71,7 +80,11 @@ def end_cleanly(*signals: signal.Signals, at_most_s: float | None = None) -> Non
     at_most_s
         Seconds after the first signal at which the process is ended for sure, wherever its main
         thread hangs; None: never.
+    once
+        Whether only the first signal counts: a terminal and the process that began this one may
+        both ask, and the second shall not cut off the end that has begun.
     """
+    _state.once, _state.heard = once, False
     for number in signals:
         if number != signal.SIGHUP:
             signal.signal(number, _interrupt)
@@ -105,6 +118,10 @@ def _end_for_sure(signals: tuple[signal.Signals, ...], seconds: float) -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    again, _state.again = _state.again, False
+    if _state.once and _state.heard and not again:
+        return
+    _state.heard = True
     asked = isinstance(_state.waiting, KeyboardInterrupt)
     if _state.depth and not asked:  # who asks twice does not want to wait
         held = _state.waiting = KeyboardInterrupt()
@@ -135,6 +152,7 @@ def _ask_again(held: BaseException, number: int) -> None:
 def _repeat(number: int) -> None:
     """Send a signal to this process once more, unless somebody else handles it by now."""
     if _is_ours(number):
+        _state.again = True
         os.kill(os.getpid(), number)
 
 

@@ -124,16 +124,21 @@ def machine_gib() -> float:
 
 def stop(*processes: BaseProcess) -> None:
     """End child processes: asked to, once, and killed where they do not answer."""
+    for process in ask_to_end(*processes):
+        process.kill()
+    for process in processes:
+        process.join()
+
+
+def ask_to_end(*processes: BaseProcess) -> list[BaseProcess]:
+    """Ask child processes to end, and give them their time; those that are there after it."""
     alive = [process for process in processes if process.is_alive()]
     for process in alive:
         process.terminate()
     until = time.monotonic() + PATIENCE_S
     for process in alive:
         process.join(max(0.0, until - time.monotonic()))
-        if process.is_alive():
-            process.kill()
-    for process in processes:
-        process.join()
+    return [process for process in alive if process.is_alive()]
 
 
 def die_with_parent() -> None:

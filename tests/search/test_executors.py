@@ -3,18 +3,22 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
+from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import psutil
 import pytest
 
 from fibsem.config import Configuration, TrackingConfig, compose
 from fibsem.errors import OutageError
 from fibsem.search import executors
 from fibsem.system import pulse
-from fibsem.system.interrupts import STOPS
+from fibsem.system.interrupts import INTERRUPTED, STOPS, end_cleanly
 from fibsem.system.processes import rss_gib
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
@@ -40,9 +44,8 @@ def conversation(messages, on_epoch=lambda epoch: None, process=GONE):
         watch.start()
     else:
         theirs.close()
-    isolated = SimpleNamespace()
     try:
-        return executors.Isolated._converse(isolated, ours, process, on_epoch), answers
+        return executors._converse(ours, process, on_epoch), answers
     finally:
         if messages:
             watch.join(60)
@@ -115,8 +118,50 @@ def test_a_process_that_is_asked_to_end_has_not_failed_by_itself():
     process.start()
     theirs.close()
     with pytest.raises(TrialFailedError, match="alone was asked to end") as caught:
-        executors.Isolated._converse(SimpleNamespace(), ours, process, print)
+        executors._converse(ours, process, print)
     assert not caught.value.own
+
+
+def trains_long(began, line):
+    """The work of a trial that has something to write when it is ended."""
+    Path(began).touch()
+    try:
+        time.sleep(60)
+    except KeyboardInterrupt:
+        time.sleep(0.5)  # as for a store
+        Path(began).with_suffix(".ended").touch()
+        raise
+    return "done", None
+
+
+def sweeps(began):
+    """A sweep with one trial in a process of its own."""
+    end_cleanly(*STOPS)
+    try:
+        executors.apart(multiprocessing.get_context("fork"), partial(trains_long, began), print)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("terminal", [False, True])
+def test_who_asks_the_sweep_to_end_waits_for_the_end_of_its_trial_alone(tmp_path, terminal):
+    """A scheduler asks the sweep, a terminal both; the sweep's own word is no second one."""
+    began = tmp_path / "trial.began"
+    sweep = FORKED.Process(target=sweeps, args=(str(began),))
+    sweep.start()
+    until = time.monotonic() + 60
+    while not began.exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    asked = psutil.Process(sweep.pid).children() if terminal else []
+    start = time.monotonic()
+    for pid in (sweep.pid, *(child.pid for child in asked)):
+        os.kill(pid, signal.SIGINT if terminal else signal.SIGTERM)
+    sweep.join(30)
+    took_s = time.monotonic() - start
+    assert sweep.exitcode == INTERRUPTED
+    assert began.with_suffix(".ended").exists()
+    assert took_s < 3  # half a second of them is the trial's
 
 
 def test_a_process_that_grows_beyond_its_limit_trains_no_further_trial(capsys):

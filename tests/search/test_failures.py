@@ -133,15 +133,15 @@ def test_an_isolated_trial_that_is_killed_ends_alone(run, monkeypatch):
     """The kernel's way with a trial that takes too much memory: SIGKILL, seen as a named reason."""
     from fibsem.search import executors as isolation
 
-    converse, killed = isolation.Isolated._converse, []
+    converse, killed = isolation._converse, []
 
-    def kill_the_first(self, pipe, process, on_epoch):
+    def kill_the_first(pipe, process, on_epoch):
         if not killed:
             killed.append(process.pid)
             process.kill()
-        return converse(self, pipe, process, on_epoch)
+        return converse(pipe, process, on_epoch)
 
-    monkeypatch.setattr(isolation.Isolated, "_converse", kill_the_first)
+    monkeypatch.setattr(isolation, "_converse", kill_the_first)
     summary = run("search.isolate=true", trials=2)
     assert summary["trials"] == {"complete": 2, "pruned": 0, "failed": 1}
     table = json.loads((run.folder / "sweep" / "trials.json").read_text())

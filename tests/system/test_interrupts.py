@@ -72,6 +72,35 @@ def test_a_second_one_does_not_wait_and_nothing_is_left_of_either():
         pass
 
 
+def test_where_only_the_first_counts_a_second_one_cuts_nothing_off(monkeypatch):
+    """Neither an end that has begun nor a block; what is held for long is raised all the same."""
+    end_cleanly(*STOPS, once=True)
+    steps = []
+
+    def work():
+        with uninterrupted():
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
+            steps.append("block")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    signal.raise_signal(signal.SIGTERM)
+    assert steps == ["block"]
+    monkeypatch.setattr("fibsem.system.interrupts.HELD_S", 0.1)
+    end_cleanly(*STOPS, once=True)
+
+    @uninterrupted()
+    def hangs():
+        signal.raise_signal(signal.SIGINT)
+        time.sleep(10)
+
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        hangs()
+    assert time.monotonic() - started < 5
+
+
 def test_an_error_of_the_block_is_kept_as_the_interrupts_context():
     @uninterrupted()
     def work():
