@@ -20,6 +20,8 @@ ZARR = {
     "nanometer": 1, "micrometer": 1e3, "angstrom": 0.1, "picometer": 1e-3, "millimeter": 1e6,
     "meter": 1e9, "pixel": None,
 }  # fmt: skip
+#: A voxel in nm, whatever it is written in: what is said to be over a millimetre is none.
+VOXEL_NM = 20.0
 #: Print resolutions that ImageJ takes for the sizes of pixels.
 PRINTED = (72, 96, 150, 300, 600)
 
@@ -47,8 +49,8 @@ def levels(steps, scales=None, unit="nanometer"):
 def inputs():
     for unit, nm in OME.items():
         sizes = {f"PhysicalSize{axis}{end}": value for axis in "XYZ"
-                 for end, value in (("", 2.0), ("Unit", unit))}  # fmt: skip
-        wanted = (nm and 2 * nm,) * 3
+                 for end, value in (("", VOXEL_NM / (nm or 1)), ("Unit", unit))}  # fmt: skip
+        wanted = (nm and VOXEL_NM,) * 3
         yield f"OME: {unit}", told(wanted, ome=True, metadata={"axes": "ZYX", **sizes})
     for unit, nm in IMAGEJ.items():
         wanted = (nm and 200 * nm, nm and 2 * nm, nm and 2 * nm)
@@ -60,8 +62,8 @@ def inputs():
     for text, nm in {"4,5 nm": 4.5, "0,0045 µm": 4.5, "4500 pm": 4.5}.items():
         yield f"Zeiss: {text}", told((None, nm, nm), **zeiss("IMAGE_PIXEL", f"Pixel Size = {text}"))
     for unit, nm in ZARR.items():
-        path = levels([1], [[2e4] * 3], unit)
-        yield f"Zarr: {unit}", lambda path=path, nm=nm: same(path, (nm and 2e4 * nm,) * 3)
+        path = levels([1], [[VOXEL_NM / (nm or 1)] * 3], unit)
+        yield f"Zarr: {unit}", lambda path=path, nm=nm: same(path, (nm and VOXEL_NM,) * 3)
     for steps in itertools.permutations((1, 2, 4)):
         yield f"levels {steps}", film(path := levels(steps))
         yield f"size of levels {steps}", lambda path=path: same(path, (50, 10, 10))
