@@ -26,7 +26,8 @@ from fibsem.config import (
 )
 from fibsem.data.split import SPLITS
 from fibsem.errors import UserError
-from fibsem.inference.options import Options
+from fibsem.inference.options import KEYS, Options
+from fibsem.system.advice import called, under
 from fibsem.system.file_names import place_of
 from fibsem.system.files import read_json, write_json
 from fibsem.system.locks import at_work
@@ -227,7 +228,7 @@ def checked(given: Configuration) -> PromoteConfig:
     """What is wrong with a promotion is said before anything is opened."""
     for key in ("budget", "data", "split", "tracking", "rank", "gate", "postprocessing"):
         getattr(given, key)  # read, and refused where it is none
-    read(Options, given.tree["segmentation"], "segmentation").check_members(
-        given.promotion.ensemble
-    )
+    with called(under("segmentation", KEYS)):
+        options = read(Options, given.tree["segmentation"], "segmentation")
+        options.check_members(given.promotion.ensemble, "ensemble=5")
     return given.promotion

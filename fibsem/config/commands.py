@@ -18,6 +18,7 @@ from fibsem.config.reading import Tree, check_types
 from fibsem.config.typed import without_typed_axes
 from fibsem.errors import UserError, one_line, printable
 from fibsem.system.addresses import secrets_of
+from fibsem.system.advice import OF_FILM, called, in_manifest
 from fibsem.system.interrupts import END_S, INTERRUPTED, STOPPED, STOPS, end_cleanly
 from fibsem.system.libraries import disinherit
 from fibsem.system.processes import ending_at_once
@@ -160,7 +161,8 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
         try:
             with _one_line_errors(name):  # what the tree refers to may not be there
                 tree = _plain(config, name, overrides)
-            main(tree)
+            with called(in_manifest(key for key in OF_FILM if key not in tree)):
+                main(tree)
         except Exception as error:
             if several:
                 error.add_note(printable(OF_JOB + shlex.join(map(without_password, overrides))))

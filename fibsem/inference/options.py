@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from fibsem.data.volumes import Format
@@ -12,8 +12,10 @@ Precision = Literal["float32", "bfloat16"]
 #: What helps where slices are missing or damaged.
 SKIP = "missing=skip leaves such slices out."
 
-#: What labels a volume anew, as ``fibsem.segment`` is told to.
+#: What labels a volume anew.
 ANEW = "overwrite=true"
+#: What has several members.
+SEVERAL = "several models: weights=[A,B,...], or one that is an ensemble"
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,8 @@ class Options:
             if not legal:
                 raise UserError(f"`{key}` must be {constraint}, but got {value}.")
 
-    def check_members(self, count: int) -> None:
-        """Refuse the uncertainty of a single model.
+    def check_members(self, count: int, several: str = SEVERAL) -> None:
+        """Refuse the uncertainty of a single model; ``several`` says what has more members.
 
         Raises
         ------
@@ -106,8 +108,7 @@ class Options:
         if self.uncertainty and count < 2:
             raise UserError(
                 "`uncertainty` is the spread between at least 2 members of an ensemble, but got "
-                f"{count}; the choices are uncertainty=false, weights=[A,B,...] or a model that "
-                "was promoted with ensemble=5."
+                f"{count}; the choices are uncertainty=false or {several}."
             )
 
     @property
@@ -134,3 +135,7 @@ class Options:
             "missing": self.missing,
             "min_volume_nm3": self.min_volume_nm3,
         }
+
+
+#: What a command may be told of them.
+KEYS = tuple(field.name for field in fields(Options))

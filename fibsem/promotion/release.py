@@ -18,7 +18,7 @@ from fibsem.data.learned import learned_squares
 from fibsem.data.samples import Sample
 from fibsem.data.scale import scales_of
 from fibsem.inference.model.segmenter import Segmenter
-from fibsem.inference.options import Options
+from fibsem.inference.options import KEYS, Options
 from fibsem.inference.volume.reading import Reading
 from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.inference.volume.tested import FilmSquares
@@ -28,6 +28,7 @@ from fibsem.promotion.report import card_facts
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.steps import PROMOTION
 from fibsem.promotion.trials import Trial
+from fibsem.system.advice import OF_FILM, as_called, called, in_manifest, under
 from fibsem.system.file_names import place_of
 from fibsem.system.files import replace_file
 from fibsem.system.progress import Progress
@@ -44,8 +45,6 @@ from fibsem.training.squares import CHOSEN
 
 Record = dict[str, Any]
 
-#: What labels the volumes anew; ``overwrite=true`` would remove all trainings, too.
-ANEW = "segmentation.overwrite=true"
 #: What ``summary.json`` of a promotion has of every film.
 KEPT = (
     "porosity", "porosity_ci", "porosity_corrected", "porosity_interval", "porosity_by_member",
@@ -164,6 +163,12 @@ def _for(sample: Sample, options: Options) -> Options:
     return options if sample.valid == "auto" else replace(options, valid=sample.valid)
 
 
+def _names(sample: Sample) -> dict[str, str]:
+    """How the keys of a segmentation are called in a promotion, whose own are other ones."""
+    own = [key for key in KEYS if key != "valid" or sample.valid == "auto"]
+    return under("segmentation", own) | in_manifest(OF_FILM)
+
+
 def segment_samples(
     work: Promotion, bundle: Path, version: str, run_id: str
 ) -> dict[str, dict[str, Any]]:
@@ -192,12 +197,13 @@ def _segmenting(work: Promotion, folder: Path, version: str) -> Callable[[Sample
 
     def segment(sample: Sample) -> Record:
         volume = sample.volume.mended() if options.missing == "skip" else sample.volume
-        with Progress(f"segmenting {sample.name}") as progress:
+        names = _names(sample)
+        with called(names), Progress(f"segmenting {sample.name}") as progress:
             return segment_volume(
                 volume, bundle.segmenter, place_of(work.folder / "volumes", sample.name),
                 _for(sample, options), voxel_nm=dataset.voxel_nm, load=load, provenance=made_by,
-                progress=progress, say=work.say, tested=bundle.tested, trained=[bundle.trained],
-                anew=ANEW,
+                progress=progress, say=lambda line: work.say(as_called(line, names)),
+                tested=bundle.tested, trained=[bundle.trained],
             )  # fmt: skip
 
     return segment

@@ -1,5 +1,6 @@
 """What leaves a promotion: the volumes of its dataset, as its configuration says."""
 
+import json
 import re
 import shutil
 from dataclasses import replace
@@ -10,12 +11,14 @@ import pytest
 import tifffile
 
 from fibsem.analysis.postprocessing import PostProcessing
-from fibsem.config import Configuration, compose
+from fibsem.api.promoting import checked
+from fibsem.config import Configuration, compose, flat
 from fibsem.data.dataset import Dataset
 from fibsem.data.labels import Classes
+from fibsem.data.manifest import SAMPLE_KEYS, TOP_KEYS
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.samples import Sample
-from fibsem.data.volumes import create_volume, open_volume
+from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.model.segmenter import Segmenter
@@ -72,6 +75,71 @@ def test_the_key_that_a_refused_volume_names_labels_it_anew(parts, tmp_path):
     segmented(parts, tmp_path, *once, "segmentation.probabilities=true", key)
     assert open_volume(tmp_path / "volumes" / "film" / "probabilities.ome.zarr").shape == SHAPE
     assert key == "segmentation.overwrite=true"
+
+
+SKIP = "segmentation.missing=skip"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "changes", "keys"),
+    [
+        ([], {}, {"segmentation.missing"}),
+        ([SKIP, "segmentation.memory_gib=0.01"], {}, {"segmentation.memory_gib"}),
+        ([SKIP, "segmentation.min_volume_nm3=1e30"], {}, {"segmentation.min_volume_nm3"}),
+        (
+            [SKIP, "segmentation.min_volume_nm3=1"], {"voxel_nm": (None, 10.0, 10.0)},
+            {"segmentation.min_volume_nm3", "the manifest's voxel_nm"},
+        ),
+        ([SKIP, "segmentation.valid=nowhere"], {}, {"segmentation.valid"}),
+        ([SKIP], {"valid": "nowhere"}, {"valid"}),
+        ([SKIP], {"grey": 2.0}, {"the manifest's range"}),
+    ],
+)  # fmt: skip
+def test_what_a_volume_is_refused_for_names_keys_of_the_promotion(
+    parts, tmp_path, overrides, changes, keys
+):
+    """Those that were named are `segment`'s: some were refused, one removed the trainings."""
+    dataset, bundle = parts
+    film = dataset.samples[0]
+    if "grey" in changes:
+        grey = changes["grey"] * np.random.default_rng(0).random(SHAPE, np.float32)
+        film = replace(film, volume=ArrayVolume(grey))
+    film = replace(film, valid=changes.get("valid", "auto"))
+    voxel_nm = changes.get("voxel_nm", dataset.voxel_nm)
+    dataset = replace(dataset, samples=(film,), voxel_nm=voxel_nm)
+    bundle = shutil.copytree(bundle, tmp_path / "bundle")
+    if "voxel_nm" in changes:
+        record = json.loads((bundle / "bundle.json").read_text())
+        (bundle / "bundle.json").write_text(json.dumps({**record, "voxel_nm": [None] * 3}))
+    with pytest.raises(UserError) as caught:
+        segmented((dataset, bundle), tmp_path / "out", *overrides)
+    assert advised(str(caught.value)) == keys
+    every = {*dict(flat(compose("promote"))), *SAMPLE_KEYS, *TOP_KEYS}
+    assert {key.removeprefix("the manifest's ") for key in keys} <= every
+
+
+def advised(message):
+    """Keys that a message quotes, or gives a value."""
+    quoted = re.findall(r"`([\w.]+)`", message)
+    given = re.findall(r"((?:the manifest's )?(?<![\w./])[a-z][\w.]*)=", message)
+    return {*quoted, *given}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["segmentation.slab=0"], "`segmentation.slab` must be at least 1"),
+        (["segmentation.tile=8"], "`segmentation.tile` must be at least 32"),
+        (
+            ["segmentation.uncertainty=true"],
+            "the choices are segmentation.uncertainty=false or ensemble=5.",
+        ),
+    ],
+)
+def test_what_is_wrong_with_the_segmentation_is_said_with_its_keys(overrides, said):
+    with pytest.raises(UserError) as caught:
+        checked(Configuration(compose("promote", overrides)))
+    assert said in str(caught.value)
 
 
 def test_a_film_that_is_another_one_by_now_is_not_that_of_the_promotion(parts, tmp_path):

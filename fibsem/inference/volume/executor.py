@@ -48,7 +48,7 @@ def run_elsewhere(
                     if deaths > most:
                         raise UserError(
                             f"`workers` must live long enough for a slab, but {deaths} died "
-                            "without finishing one; memory_gib is for each of them. The same "
+                            "without finishing one; `memory_gib` is for each of them. The same "
                             "command goes on."
                         ) from error
                     pending.add(executor.submit(label_slab, job, error.slab))

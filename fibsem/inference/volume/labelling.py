@@ -117,7 +117,7 @@ def _sent(work: Work, load: Load) -> RemoteSegmentation:
     return RemoteSegmentation(
         f"{folder} {time.time()}", work.volume.path.resolve(), work.volume.manner,
         work.volume.declared, load, work.segmenter.identity, folder, work.outputs.voxel_nm,
-        work.options, work.plan, work.ledger.anew,
+        work.options, work.plan,
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from fibsem.inference.options import ANEW, Options
 from fibsem.inference.volume.decisions import Decisions
 from fibsem.inference.volume.entries import SliceRecord, Written, check_possible
 from fibsem.inference.volume.outputs import paths_of
-from fibsem.inference.volume.witness import enter, listed, of_volume, plain
+from fibsem.inference.volume.witness import OF_VOLUME, enter, listed, plain
 from fibsem.system.files import read_json, remove, remove_own, write_json
 from fibsem.system.identity import LEDGER, Identity
 from fibsem.system.locks import unwritable
@@ -39,8 +39,6 @@ class Ledger:
         What determines the result, by name.
     slab
         Slices of a slab; a ledger that is continued keeps its own.
-    anew
-        What labels the volume anew, as refusals name it.
 
     Attributes
     ----------
@@ -50,10 +48,8 @@ class Ledger:
         What the system said of the volume's files; None of an older ledger.
     """
 
-    def __init__(
-        self, path: Path, key: dict[str, Any], slab: int, stamp: str | None, anew: str = ANEW
-    ) -> None:
-        self.path, self.key, self.slab, self.stamp, self.anew = path, key, slab, stamp, anew
+    def __init__(self, path: Path, key: dict[str, Any], slab: int, stamp: str | None) -> None:
+        self.path, self.key, self.slab, self.stamp = path, key, slab, stamp
         self.decided = Decisions()
         self.slabs: dict[int, list[SliceRecord]] = {}
         self.read: dict[int, str] = {}
@@ -65,7 +61,6 @@ class Ledger:
         key: dict[str, Any],
         options: Options,
         volume: Volume | None = None,
-        anew: str = ANEW,
     ) -> Ledger:
         """Continue the ledger of a folder, or begin one.
 
@@ -78,7 +73,7 @@ class Ledger:
             written to, or the ledger is damaged.
         """
         stamp = None if volume is None else stamp_of(stamps_of(volume))
-        ledger = cls(folder / LEDGER, key, options.slab, stamp, anew)
+        ledger = cls(folder / LEDGER, key, options.slab, stamp)
         try:
             if options.overwrite:
                 remove_segmentation(folder)
@@ -110,13 +105,13 @@ class Ledger:
                 raise UserError(
                     f"`output` must be a new folder or hold the same segmentation, but "
                     f"{self.path.parent} was made with another slice {listed(changed)} of "
-                    f"{volume.path}; the choices are another output or {self.anew}."
+                    f"{volume.path}; the choices are another output or {ANEW}."
                 )
             before = replace(before, data=now.data)
         before = _with_mask_of(now, before, digested=written.decided.mask is not None)
         now.check(
             before, self.path.parent, defaults=lambda: {**now.settings, **Options().key},
-            remedy=f"another output or {self.anew}",
+            remedy=f"another output or {ANEW}",
         )  # fmt: skip
 
     def _may_be_moved(self, stamp: str | None, before: Identity, now: Identity) -> bool:
@@ -143,7 +138,7 @@ class Ledger:
     @property
     def _remedy(self) -> str:
         """What can be done about one that is damaged."""
-        return f"{self.anew} labels the volume anew"
+        return f"{ANEW} labels the volume anew"
 
     def missing(self, depth: int) -> Iterator[tuple[int, int]]:
         """First and last + 1 slice of the slabs that are still to be done."""
@@ -183,7 +178,7 @@ class Ledger:
             raise UserError(
                 f"`output` must be a new folder or hold the same segmentation, but "
                 f"{self.path.parent} was made with another mask of `valid`; the choices are "
-                f"another output or {self.anew}."
+                f"another output or {ANEW}."
             )
 
     def finish(
@@ -196,7 +191,7 @@ class Ledger:
         UserError
             If a slice is another one than it was for an earlier slab.
         """
-        enter(read or {}, self.read, self.path.parent, of_volume(self.anew))
+        enter(read or {}, self.read, self.path.parent, OF_VOLUME)
         self.slabs[start] = list(slices)
         self.write()
 

@@ -19,7 +19,7 @@ from fibsem.data.preprocessing import Correction, fit_correction
 from fibsem.data.volumes import Volume
 from fibsem.inference.model.predict import Mode
 from fibsem.inference.model.segmenter import Scorer, Segmenter
-from fibsem.inference.options import Options, Precision
+from fibsem.inference.options import ANEW, Options, Precision
 from fibsem.inference.tiling.tiles import Room, Tiling
 from fibsem.inference.tiling.tuning import tiling_of
 from fibsem.inference.volume.checks import MOST_CHANGED, Certificate, certify, share_changed
@@ -108,7 +108,7 @@ class Planner:
     def plan(self, ledger: Ledger) -> SegmentationPlan:
         """The plan of a ledger, entered there when it is new or was completed."""
         before = ledger.decided.decisions
-        plan = self._anew() if before is None else self._completed(before, ledger.anew)
+        plan = self._anew() if before is None else self._completed(before)
         if plan.to_json() != before:
             ledger.decide(decisions=plan.to_json())
         return plan
@@ -152,12 +152,12 @@ class Planner:
         _, tiling = self._tiles("float32")
         return certify(corrected, self.scorer_of("float32"), tiling)
 
-    def _completed(self, record: Mapping[str, Any], anew: str) -> SegmentationPlan:
+    def _completed(self, record: Mapping[str, Any]) -> SegmentationPlan:
         """The plan that was made; with the certificate and the tiles that are asked for now."""
         if self.options.valid == "auto" and "extent" not in record:
             self.say(
                 "warning: this segmentation was begun when the whole volume counted as material, "
-                f"and is as it was begun; {anew} begins anew"
+                f"and is as it was begun; {ANEW} begins anew"
             )
         plan = self._read(record)
         if self.options.certificate and plan.certificate is None:

@@ -15,7 +15,7 @@ from fibsem.inference.volume.entries import SliceRecord
 from fibsem.inference.volume.outputs import Outputs
 from fibsem.inference.volume.plan import SegmentationPlan
 from fibsem.inference.volume.slab import Slab, SlabWorker
-from fibsem.inference.volume.witness import of_volume, witnessed
+from fibsem.inference.volume.witness import OF_VOLUME, witnessed
 from fibsem.system.processes import peak_rss_gib
 
 Load = Callable[[], Segmenter]
@@ -37,8 +37,6 @@ class RemoteSegmentation:
         Of the outputs.
     plan
         What holds for all slabs.
-    anew
-        What labels the volume anew, as refusals name it.
     """
 
     name: str
@@ -51,7 +49,6 @@ class RemoteSegmentation:
     voxel_nm: VoxelNm
     options: Options
     plan: SegmentationPlan
-    anew: str = ANEW
 
 
 @dataclass(frozen=True)
@@ -101,13 +98,13 @@ def label_slab(job: RemoteSegmentation, slab: Slab) -> SlabResult:
 def _open(job: RemoteSegmentation) -> tuple[SlabWorker, dict[int, str]]:
     read_as: dict[int, str] = {}
     film = reopen(job.volume, job.manner, job.value_range)
-    volume = job.plan.extent.cover(witnessed(film, read_as, of_volume(job.anew)))
+    volume = job.plan.extent.cover(witnessed(film, read_as, OF_VOLUME))
     segmenter = job.load().with_views(job.options.symmetry)
     if segmenter.identity != job.identity:
         raise UserError(
-            "`weights` must not change while a volume is segmented, but they are those of model "
+            "a model must not change while a volume is segmented, but its weights are those of "
             f"{segmenter.identity} by now, and the slabs so far are of {job.identity}; the choices "
-            f"are the former ones or {job.anew}."
+            f"are the former ones or {ANEW}."
         )
     worker = SlabWorker(
         volume, job.plan.correction, segmenter, Scorer(segmenter, job.plan.precision),

@@ -13,7 +13,7 @@ from fibsem.data.digests import stamps_of
 from fibsem.data.material import given_extent
 from fibsem.data.volumes import Volume, VoxelNm, stated_nm
 from fibsem.inference.model.segmenter import Scorer, Segmenter
-from fibsem.inference.options import ANEW, Options
+from fibsem.inference.options import Options
 from fibsem.inference.volume.budget import room_of
 from fibsem.inference.volume.compared import compare, of_training
 from fibsem.inference.volume.decisions import Provenance
@@ -30,7 +30,7 @@ from fibsem.inference.volume.preflight import check_asked, check_room, forget_lo
 from fibsem.inference.volume.remote import Load
 from fibsem.inference.volume.summary import write_records
 from fibsem.inference.volume.tested import FilmSquares
-from fibsem.inference.volume.witness import check_unchanged, of_volume, witnessed
+from fibsem.inference.volume.witness import OF_VOLUME, check_unchanged, witnessed
 from fibsem.inference.volume.work import Work
 from fibsem.system.locks import at_work
 
@@ -48,7 +48,6 @@ def segment_volume(
     tested: Sequence[FilmSquares] = (),
     progress: Show | None = None,
     say: Callable[[str], None] = print,
-    anew: str = ANEW,
 ) -> dict[str, Any]:
     """Label every voxel of a volume; goes on where an earlier run of the same was stopped.
 
@@ -75,8 +74,6 @@ def segment_volume(
         Squares of the films that the model was tested on: they correct the porosity of their own.
     progress, say
         Called after every slice or slab, and with warnings.
-    anew
-        How whoever calls this is told to label the volume anew; refusals name it.
 
     Returns
     -------
@@ -117,8 +114,8 @@ def segment_volume(
     with at_work(folder):  # nothing was written so far
         check_kind(folder)
         stamps = stamps_of(volume)
-        ledger = Ledger.open(folder, key, options, volume, anew)
-        volume, asked = witnessed(volume, ledger.read, of_volume(anew)), as_begun(asked, ledger)
+        ledger = Ledger.open(folder, key, options, volume)
+        volume, asked = witnessed(volume, ledger.read, OF_VOLUME), as_begun(asked, ledger)
         volume = volume if asked is None else asked.cover(volume)
         planner = Planner(volume, segmenter, options, asked, room, scorer_of, say, show)
         work = _begun(planner, ledger, folder, voxel_nm)
@@ -126,7 +123,7 @@ def segment_volume(
         labelling = Labelling(work, started)
         origin = provenance_of(ledger, provenance, labelling.fresh)
         pores = _labelled(labelling, load, scorer_of, show, say)
-        check_unchanged(volume, stamps, ledger.read, of_volume(anew))
+        check_unchanged(volume, stamps, ledger.read, OF_VOLUME)
         porosity = porosities(work, pores, tested, scorer_of, len(trained))
         learned = of_training(work, stated, trained, say)
         return write_records(work, pores, {**porosity, **learned, **origin.to_json()})

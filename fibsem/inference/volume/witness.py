@@ -29,18 +29,10 @@ class Rule:
     damaged: str = ""
 
 
-def of_volume(anew: str = ANEW) -> Rule:
-    """That a film stays what it was read as; ``anew`` is what begins with another one."""
-    return Rule("a volume must not change while it is segmented", _former_or(anew), SKIP)
-
-
-def of_mask(anew: str = ANEW) -> Rule:
-    """That a mask of material stays what it was read as; ``anew`` is what begins with another."""
-    return Rule("a mask of `valid` must not change while a volume is segmented", _former_or(anew))
-
-
-def _former_or(anew: str) -> str:
-    return f"the choices are the former files or {anew}"
+FORMER = f"the choices are the former files or {ANEW}"
+#: That a film, and a mask of material, stay what they were read as.
+OF_VOLUME = Rule("a volume must not change while it is segmented", FORMER, SKIP)
+OF_MASK = Rule("a mask of `valid` must not change while a volume is segmented", FORMER)
 
 
 class Witness(Around):

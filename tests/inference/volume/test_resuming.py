@@ -9,8 +9,10 @@ import pytest
 from fibsem.data.volumes import ArrayVolume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
+from fibsem.inference.options import KEYS
 from fibsem.inference.volume.decisions import Provenance
 from fibsem.inference.volume.segmentation import segment_volume
+from fibsem.system.advice import called, under
 from tests.conftest import CutOffError
 from tests.inference.volume.conftest import SHAPE, labels_in, plain
 
@@ -99,8 +101,8 @@ def test_a_refusal_names_the_key_by_which_its_caller_begins_anew(volume, segment
     key, (folder, _) = "labels.overwrite=true", begun
 
     def refused(volume=volume, model=segmenter):
-        with pytest.raises(UserError) as caught:
-            segment_volume(volume, model, folder, plain(), anew=key)
+        with pytest.raises(UserError) as caught, called(under("labels", KEYS)):
+            segment_volume(volume, model, folder, plain())
         return str(caught.value).rpartition("; ")[2]
 
     assert refused(model=replace(segmenter, identity="weights-9")) == (
