@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from fibsem.data.labels import Classes
@@ -20,6 +21,8 @@ from fibsem.errors import UserError
 from fibsem.geometry import Box
 
 COLUMNS = ("mask", "z", "y", "x")
+#: What people call the parts, and how like `split` the name of a column is that means it.
+PARTS, LIKE = {*SPLITS, "training", "validation", "valid", "testing"}, 0.75
 #: Encodings of tables by their first bytes; without a mark they are UTF-8 or of Windows.
 MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -71,6 +74,7 @@ def read_regions(
     masks = [Mask(_picture(row, "mask", table), classes) for row in rows]
     boxes = [_box(row, mask, table) for row, mask in zip(rows, masks, strict=True)]
     _check_once(rows, masks, boxes, table)
+    _check_parts_named(rows, table)
     divided = not any(row.values.get("split") for row in rows)
     splits = (
         divide(boxes, recipe, salt=[number])
@@ -219,6 +223,18 @@ def _check_once(
             raise UserError(
                 f"a square must be listed once, but lines {before} and {row.line} of {table} are "
                 "the same."
+            )
+
+
+def _check_parts_named(rows: Sequence[Row], table: Path) -> None:
+    """Refuse parts in a column of another name: squares that are to be tested would be trained."""
+    for column in rows[0].values if rows and "split" not in rows[0].values else ():
+        values = {row.values[column].casefold() for row in rows} - {""}
+        if (values and values <= PARTS) or get_close_matches(column, ["split"], cutoff=LIKE):
+            shown = ", ".join(sorted(values)[:4])
+            raise UserError(
+                f"the parts of squares must stand in a column `split`, but {table} has a column "
+                f"{column} ({shown}); call it split, with {', '.join(SPLITS)}, or leave it out."
             )
 
 

@@ -41,6 +41,24 @@ def regions(path):
     return read_regions(path, "a", 0, Classes(), SplitRecipe()).regions
 
 
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("spilt", ["train", "train", "val", "test"]),
+        ("Splits", ["1", "1", "2", "3"]),
+        ("set", ["Training", "Training", "Validation", "Test"]),
+        ("part", ["train", "", "", "test"]),
+    ],
+)
+def test_parts_in_a_column_of_another_name_are_not_overlooked(table, column, values):
+    """Squares that somebody kept for the test were trained on."""
+    rows = [[*row[:4], value] for row, value in zip(ROWS, values, strict=True)]
+    with pytest.raises(UserError, match=r"must stand in a column `split`, but .*; call it split"):
+        regions(table(text(rows, [*HEAD[:4], column])))
+    found = regions(table(text([[*row, "note"] for row in ROWS], [*HEAD, "remark"])))
+    assert [region.split for region in found] == [row[4] for row in ROWS]
+
+
 def renamed(name):
     return [[row[0].replace("m", name).replace(f"{name}asks", "masks"), *row[1:]] for row in ROWS]
 
