@@ -9,22 +9,26 @@ from fibsem.data.clipping import clipped
 from fibsem.data.contrast import Classed, classed, inverted_or_unrelated
 from fibsem.data.dataset import Dataset
 from fibsem.data.digests import UNREADABLE
+from fibsem.data.masks import Mask
 from fibsem.data.material import odd_in
 from fibsem.data.nearness import scored_where_learned
 from fibsem.data.placing import misplaced
 from fibsem.data.preprocessing import evenly_spaced
 from fibsem.data.repeated import counted_twice, listed_twice
-from fibsem.data.samples import Sample, left_out
+from fibsem.data.samples import Sample, left_out, read_by
 from fibsem.data.split import SplitRecipe
 from fibsem.data.strangers import strangers
 from fibsem.data.undrawn import undrawn
-from fibsem.data.volumes import VoxelNm
+from fibsem.data.volumes import VoxelNm, stated_nm
 from fibsem.data.volumes.lengths import differing
+from fibsem.data.volumes.voxels import UNKNOWN_NM
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 
 #: Slices that are named, and those of a large film of floats that are looked through.
 NAMED, LOOKED_AT = 8, 20
+#: Masks of a film that are asked for the size of their pixels, at most.
+ASKED = 20
 
 
 def doubts(
@@ -49,6 +53,7 @@ def doubts(
     yield from inverted_or_unrelated(classes)
     for sample in dataset.samples:
         yield from sizes_that_differ(sample, dataset.voxel_nm)
+        yield from masks_that_were_scaled(sample, dataset.voxel_nm)
         yield from clipped(sample)
         small = math.prod(sample.volume.shape) <= look_through
         if small:
@@ -67,6 +72,25 @@ def sizes_that_differ(sample: Sample, voxel_nm: VoxelNm) -> Iterator[str]:
             f"{sample.name}: its files state {stated[k]:g} nm along {axis}, but the dataset says "
             f"{voxel_nm[k]:g} nm"
         )
+
+
+def masks_that_were_scaled(sample: Sample, voxel_nm: VoxelNm) -> Iterator[str]:
+    """Say which masks state pixels of another size than film and dataset have; some are asked."""
+    films, dataset = sample.volume.voxel_nm, voxel_nm
+    known, given = stated_nm(films, dataset), stated_nm(dataset, films)
+    for k in evenly_spaced(len(sample.regions), ASKED):
+        mask = read_by(sample.regions[k])
+        _, y, x = mask.voxel_nm if isinstance(mask, Mask) else UNKNOWN_NM
+        stated = None, y, x  # of one picture z says nothing
+        axes = set(differing(stated, known)) & set(differing(stated, given))
+        if axes:
+            axis = "zyx".index(min(axes))
+            yield (
+                f"{sample.name}: {sample.regions[k].name} states {stated[axis]:g} nm along "
+                f"{min(axes)}, but the film has {given[axis]:g} nm: was it drawn on a picture that "
+                "had been scaled?"
+            )
+            return
 
 
 def unusable(sample: Sample, digests: Mapping[int, str], *, every: bool) -> Iterator[str]:

@@ -18,6 +18,7 @@ from fibsem.data.volumes import Volume, open_labels
 from fibsem.data.volumes.faults import SliceError, kind_of, open_bytes, read_bytes, reading
 from fibsem.data.volumes.pages import UPRIGHT
 from fibsem.data.volumes.tiff import TiffSource
+from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 
@@ -43,6 +44,11 @@ class Mask:
                 f"a mask must be one picture, but {self.path} has {stack.shape[0]} pages."
             )
         return stack.shape[1:]
+
+    @property
+    def voxel_nm(self) -> VoxelNm:
+        """Size of a pixel as a TIFF states it; that of a PNG is of print."""
+        return UNKNOWN_NM if _is_png(self.path) else open_labels(self.path).voxel_nm
 
     def __call__(self) -> LabelArray:
         if _is_png(self.path):

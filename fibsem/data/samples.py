@@ -142,6 +142,11 @@ def with_own_keys(sample: Sample) -> Sample:
     return replace(sample, regions=regions)
 
 
+def read_by(region: Region) -> Callable[[], LabelArray]:
+    """What reads the labels of a region, whatever is material."""
+    return region.read.labels if isinstance(region.read, OnMaterial) else region.read
+
+
 def left_out(region: Region) -> int:
     """Labelled pixels of a region that do not count, because they show no material."""
     return region.read.left_out if isinstance(region.read, OnMaterial) else 0

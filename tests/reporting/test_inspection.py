@@ -56,6 +56,38 @@ def test_another_voxel_size_than_that_of_the_files_is_said_with_both(warnings):
     ]
 
 
+@pytest.mark.parametrize(
+    ("voxel_nm", "pixel_nm", "told"),
+    [
+        ("null", (20, 10), False),
+        ("null", (10, 5), True),  # of a picture that was magnified
+        ("null", None, False),
+        ("{z: 50, y: 10, x: 5}", (10, 5), False),  # where the film's files are wrong
+        ("{z: 50, y: 10, x: 5}", (20, 10), False),
+        ("{z: 50, y: 10, x: 5}", (40, 40), True),
+    ],
+)
+def test_a_mask_with_pixels_of_another_size_is_said(tmp_path, voxel_nm, pixel_nm, told):
+    """The film has 50 x 20 x 10 nm."""
+    rng = np.random.default_rng(0)
+    tifffile.imwrite(
+        tmp_path / "film.tif", rng.integers(1, 255, (4, 20, 24), np.uint8), imagej=True,
+        resolution=(100, 50), metadata={"axes": "ZYX", "spacing": 0.05, "unit": "um"},
+    )  # fmt: skip
+    mask, options = rng.choice([0, 255], (8, 8)).astype(np.uint8), {}
+    if pixel_nm:
+        resolution = tuple(1000 / nm for nm in reversed(pixel_nm))
+        options = {"imagej": True, "resolution": resolution, "metadata": {"unit": "um"}}
+    tifffile.imwrite(tmp_path / "m.tif", mask, **options)
+    (tmp_path / "regions.csv").write_text("mask,z,y,x\nm.tif,1,5,5\n")
+    (tmp_path / "dataset.yaml").write_text(
+        f"name: a\nvoxel_nm: {voxel_nm}\nclasses: {{pore: 0, solid: 255}}\n"
+        "samples: [{name: a, volume: film.tif, regions: regions.csv}]\n"
+    )
+    lines = " ".join(Inspection.of(load_dataset(tmp_path), Recipe()).warnings())
+    assert ("a: m.tif states " in lines and "had been scaled?" in lines) == told
+
+
 def test_squares_of_several_annotators_tell_how_far_they_agree(tmp_path):
     """Two draw one square, a row apart; the other squares have one annotator each."""
     film = np.random.default_rng(0).integers(1, 255, (4, 40, 40), np.uint8)
