@@ -83,7 +83,7 @@ class Classes:
     ) -> npt.NDArray[np.generic]:
         """The numbers of a palette or what it shows, whichever are declared; white is 1 or 255."""
         if labels.dtype == np.bool_:
-            return labels.astype(np.uint8) * np.uint8(1 if 1 in self.values else 255)
+            return labels.astype(np.uint8) * np.uint8(1 if 1 in (self.pore, self.solid) else 255)
         if shown is None:
             return labels
         fitting = [some for some in (labels, shown[labels]) if np.isin(some, self.values).all()]

@@ -94,6 +94,7 @@ def _places(sample: Sample) -> Iterator[tuple[str, Place]]:
         yield name, _mirrored(sample, axes, exchanged=True)
     if not sample.dense:
         yield "where y and x of their places are exchanged", _elsewhere(sample)
+        yield "where z of their places is counted from the last slice", _from_the_end(sample)
 
 
 def _in_slice(sample: Sample, dz: int, dy: int = 0, dx: int = 0) -> Place:
@@ -134,6 +135,17 @@ def _elsewhere(sample: Sample) -> Place:
         z, y, x = region.box.start
         _, h, w = region.box.shape
         return _read(sample, Box((z, x, y), (z + 1, x + h, y + w)))
+
+    return read
+
+
+def _from_the_end(sample: Sample) -> Place:
+    """Where squares lie that were drawn on the film with its last slice first."""
+    depth = sample.volume.shape[0]
+
+    def read(region: Region) -> Greys | None:
+        (z, y, x), (_, bottom, right) = region.box.start, region.box.stop
+        return _read(sample, Box((depth - 1 - z, y, x), (depth - z, bottom, right)))
 
     return read
 

@@ -107,6 +107,8 @@ def test_one_bit_is_black_or_white(tmp_path, kind, compression):
     np.testing.assert_array_equal(Mask(tmp_path / "m", Classes(255, 0))(), 1 - DRAWN)
     with pytest.raises(UserError, match="holds 0; declared are 1"):
         Mask(tmp_path / "m", Classes(1, 2))()
+    with_ignore = Classes(0, 255, ignore=1)  # white is solid, not what nobody labelled
+    np.testing.assert_array_equal(Mask(tmp_path / "m", with_ignore)(), DRAWN)
 
 
 def test_one_bit_of_other_programs_is_as_they_say(tmp_path):

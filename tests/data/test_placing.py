@@ -95,6 +95,15 @@ def test_a_mask_that_is_mirrored_by_itself_is_said():
     assert "mirrored in x" in line
 
 
+def test_squares_of_a_film_whose_last_slice_came_first_are_said():
+    regions = [
+        replace(region, read=lambda box=region.box: SOLID[::-1][box.slices][0])
+        for region in sample(SOLID, dense=False).regions
+    ]
+    (line,) = misplaced(replace(sample(SOLID, dense=False), regions=tuple(regions)))
+    assert "where z of their places is counted from the last slice better" in line
+
+
 #: What one may do to a square picture, and how the labels go with the grey values then.
 TURNED = {
     "with y and x exchanged": lambda labels: labels.T,
