@@ -76,19 +76,19 @@ def sizes_that_differ(sample: Sample, voxel_nm: VoxelNm) -> Iterator[str]:
 
 def masks_that_were_scaled(sample: Sample, voxel_nm: VoxelNm) -> Iterator[str]:
     """Say which masks state pixels of another size than film and dataset have; some are asked."""
-    films, dataset = sample.volume.voxel_nm, voxel_nm
-    known, given = stated_nm(films, dataset), stated_nm(dataset, films)
+    files_nm = stated_nm(sample.volume.voxel_nm, voxel_nm)
+    film_nm = stated_nm(voxel_nm, sample.volume.voxel_nm)
     for k in evenly_spaced(len(sample.regions), ASKED):
         mask = read_by(sample.regions[k])
         _, y, x = mask.voxel_nm if isinstance(mask, Mask) else UNKNOWN_NM
         stated = None, y, x  # of one picture z says nothing
-        axes = set(differing(stated, known)) & set(differing(stated, given))
+        axes = set(differing(stated, files_nm)) & set(differing(stated, film_nm))
         if axes:
             axis = "zyx".index(min(axes))
             yield (
                 f"{sample.name}: {sample.regions[k].name} states {stated[axis]:g} nm along "
-                f"{min(axes)}, but the film has {given[axis]:g} nm: was it drawn on a picture that "
-                "had been scaled?"
+                f"{min(axes)}, but the film has {film_nm[axis]:g} nm: was it drawn on a picture "
+                "that had been scaled?"
             )
             return
 

@@ -54,7 +54,7 @@ def as_called(text: str, names: Mapping[str, str]) -> str:
     if not names:
         return text
     keys = "|".join(re.escape(key) + ("" if key.endswith("=") else "(?=[`=])") for key in names)
-    return re.sub(rf"(?<![\w./])(?:{keys})", lambda found: names[found[0]], text)
+    return re.sub(rf"(?<![\w./])(?:{keys})", lambda key: names[key[0]], text)
 
 
 @contextmanager
