@@ -2,7 +2,7 @@
 
 import pytest
 
-from fibsem.config.overrides import own_keys
+from fibsem.config.keys import own_keys
 from fibsem.data.manifest import SAMPLE_KEYS, TOP_KEYS
 from fibsem.errors import OutageError, UserError
 from fibsem.system.advice import OF_FILM, as_called, called, in_manifest, under
