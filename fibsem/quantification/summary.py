@@ -16,6 +16,7 @@ from fibsem.analysis.structure.representative import side_for, spread_by_size
 from fibsem.analysis.structure.surface import porosity_per_px
 from fibsem.analysis.structure.thickness import PoreSizes
 from fibsem.errors import UserError
+from fibsem.inference.volume.witness import listed
 from fibsem.quantification.options import QuantifyConfig
 from fibsem.quantification.passages import figures_by_axis, tortuosity_text
 from fibsem.quantification.sampled import Sampled
@@ -72,8 +73,8 @@ def summary_of(
     """
     unit, missing = segmented.unit, segmented.missing
     connections = streamed.components.result
-    inside = bool(missing) and min(missing) < segmented.film.shape[0] - 1 and max(missing) > 0
-    reach = dict(connections.percolates) | ({"z": None} if inside else {})
+    gaps = streamed.cells.gaps
+    untold = {"z": None} if gaps else {}
     material = integral_range(streamed.cells.cells)
     porosity, surface = streamed.cells.porosity(), _surface(segmented, streamed)
     return {
@@ -89,8 +90,8 @@ def summary_of(
         **_intervals(segmented, porosity, material, surface),
         "connectivity": config.connectivity,
         "components": connections.components,
-        "percolates": reach,
-        "connected_share": dict(connections.connected_share) | ({"z": None} if inside else {}),
+        "percolates": dict(connections.percolates) | untold,
+        "connected_share": dict(connections.connected_share) | untold,
         "reachable_share": connections.reachable_share,
         "largest_share": connections.largest_share,
         **surface,
@@ -103,7 +104,7 @@ def summary_of(
         "porosity_sd_of_such_volumes": material.sd,
         f"representative_side_{unit}": _representative(material, porosity),
         "spread_by_size": [asdict(part) for part in spread_by_size(streamed.cells.cells)],
-        "limits": list(limits_of(segmented, sampled, config, material, inside)),
+        "limits": list(limits_of(segmented, sampled, config, material, gaps)),
     }
 
 
@@ -193,12 +194,15 @@ def limits_of(
     sampled: Sampled,
     config: QuantifyConfig,
     material: IntegralRange,
-    inside: bool,
+    gaps: Sequence[int],
 ) -> Sequence[str]:
     """What a reader has to know of the figures, a sentence each."""
     limits = limits_of_labels(segmented.record)
-    if inside:
-        limits.append("whether pores lead through along z cannot be told across missing slices")
+    if gaps:
+        limits.append(
+            f"nothing is known of slice {listed(gaps)}, between others: whether pores lead through "
+            "along z cannot be told, and components are cut there"
+        )
     if not np.isfinite(material.sd):
         limits.append(
             "the film is too small to tell how its porosity varies from place to place: no "

@@ -15,8 +15,8 @@ from tests.quantification.conftest import SPACING, run
 PLACE = {"voxel_nm": list(SPACING), "missing": [], "porosity": float("nan")}
 
 
-def measured(phases, folder, **how):
-    record = {**PLACE, "labels": "none"}
+def measured(phases, folder, missing=(), **how):
+    record = {**PLACE, "labels": "none", "missing": list(missing)}
     segmented = Segmented(folder, record, Film.of(phases, SPACING), "nm")
     return quantify(segmented, QuantifyConfig(**how), folder / "q")
 
@@ -43,6 +43,28 @@ def test_a_rim_without_material_closes_no_part(film, tmp_path):
     for axis in "zyx":
         of_whole = whole["tortuosity_factor"][axis]
         assert found["tortuosity_factor"][axis] == pytest.approx(of_whole, rel=0.1)
+
+
+def test_a_slice_without_material_inside_decides_nothing_along_z_and_it_is_said(film, tmp_path):
+    cut = film.copy()
+    cut[5] = NEITHER  # black, and missing in no list
+    record = measured(cut, tmp_path, blocks=0)
+    assert record["percolates"] == {"z": None, "y": True, "x": True}
+    assert record["connected_share"]["z"] is None
+    said = [limit for limit in record["limits"] if limit.startswith("nothing is known of slice 5,")]
+    assert len(said) == 1
+    assert "components are cut there" in said[0]
+
+
+def test_slices_without_material_at_an_end_close_nothing(film, tmp_path):
+    """What of the film is known percolates as it does alone, whatever is missing before it."""
+    cut = film.copy()
+    cut[:2] = cut[-1] = NEITHER
+    record = measured(cut, tmp_path, missing=[0, 1], blocks=0)
+    alone = measured(film[2:-1], tmp_path, blocks=0)
+    assert record["percolates"] == alone["percolates"] == dict.fromkeys("zyx", True)
+    assert record["connected_share"] == alone["connected_share"]
+    assert not any("nothing is known of slice" in limit for limit in record["limits"])
 
 
 def test_parts_with_gaps_decide_nothing_of_transport_and_throats_and_it_is_said(film, tmp_path):

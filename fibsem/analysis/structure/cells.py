@@ -80,6 +80,13 @@ class CellCounts:
         return np.add.reduceat(rows, y, axis=0, dtype=np.int64)
 
     @property
+    def gaps(self) -> tuple[int, ...]:
+        """Slices of which nothing is known, between others of which something is."""
+        known = np.flatnonzero(self.known)
+        between = np.arange(known[0], known[-1]) if known.size else known
+        return tuple(np.setdiff1d(between, known).tolist())
+
+    @property
     def cells(self) -> Cells:
         """What was counted; cells that are cut off at the end have fewer known voxels."""
         z, y, x = (c * step for c, step in zip(self.cell, self._spacing, strict=True))

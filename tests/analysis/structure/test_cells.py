@@ -39,3 +39,13 @@ def test_cells_hold_every_voxel_once():
     assert counts.cells.pores[3, 4, 300] == (block == 0).sum()
     assert counts.cells.known[3, 4, 300] == (block != NEITHER).sum()
     assert counts.cells.pores.sum() == (phases == 0).sum()
+
+
+@pytest.mark.parametrize(
+    ("unknown", "gaps"), [((), ()), ((0, 1, 5), ()), ((0, 2, 4), (2, 4)), (range(6), ())]
+)
+def test_gaps_are_slices_of_nothing_between_others(unknown, gaps):
+    phases = np.ones((6, 5, 5), np.uint8)
+    phases[list(unknown)] = NEITHER
+    phases[3, :3] = NEITHER if 3 in unknown else 0  # some of a slice is no gap
+    assert counted(phases).gaps == gaps
