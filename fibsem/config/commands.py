@@ -14,12 +14,13 @@ from fibsem.config.architecture import with_architecture
 from fibsem.config.grouped import as_grouped, without_groups
 from fibsem.config.keys import CONF, check_keys, unknown_key
 from fibsem.config.overrides import for_hydra, is_multirun, meant, without_password
-from fibsem.config.reading import Tree, check_types
+from fibsem.config.reading import Tree, check_types, flat
 from fibsem.config.typed import without_typed_axes
 from fibsem.errors import UserError, one_line, printable
 from fibsem.system.addresses import secrets_of
 from fibsem.system.advice import OF_FILM, called, in_manifest
-from fibsem.system.interrupts import END_S, INTERRUPTED, STOPPED, STOPS, end_cleanly
+from fibsem.system.again import begin_with
+from fibsem.system.interrupts import END_S, INTERRUPTED, STOPS, end_cleanly, stopped
 from fibsem.system.libraries import disinherit
 from fibsem.system.processes import ending_at_once
 from fibsem.system.secrets import guard_output, remember_typed
@@ -27,6 +28,8 @@ from fibsem.system.streams import open_closed
 
 #: Exit codes of what has failed, the worse one first: a bug, and what the user can mend.
 BUG, MISTAKE = 1, 2
+#: Keys with which a command removes what was done before it.
+OVERWRITE = ("overwrite", "segmentation.overwrite")
 #: How the note of an error begins that says which of several jobs it ended.
 OF_JOB = "of the job "
 
@@ -161,6 +164,7 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
         try:
             with _one_line_errors(name):  # what the tree refers to may not be there
                 tree = _plain(config, name, overrides)
+            begin_with(_anew(name, tree))
             with called(in_manifest(key for key in OF_FILM if key not in tree)):
                 main(tree)
         except Exception as error:
@@ -182,10 +186,20 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
                 sys.exit(min(failed))
             sys.stdout.flush()
     except KeyboardInterrupt:
-        print(STOPPED, file=sys.stderr)
+        print(stopped(), file=sys.stderr)
         sys.exit(INTERRUPTED)
     except Exception as error:
         sys.exit(_answer(error))
+
+
+def _anew(command: str, tree: Tree) -> list[str]:
+    """Options that remove what the command has done so far; a phantom appears whole at its end.
+
+    >>> _anew("promote", {"overwrite": False, "segmentation": {"overwrite": True}})
+    ['segmentation.overwrite=true']
+    """
+    given = [key for key, value in flat(tree) if key in OVERWRITE and value is True]
+    return [] if command == "simulate" else [f"{key}=true" for key in given]
 
 
 def _answer(error: Exception) -> int:

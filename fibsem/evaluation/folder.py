@@ -56,6 +56,7 @@ def settle(
     now = Identity("evaluation", settings_of("evaluate", tree), data)
     run_id = parent_of(folder)
     if overwrite:
+        identity.tell_removed(folder, now)
         for begun in (*map(training.run_of, sorted(folder.glob("seed-*"))), run_id):
             if begun is not None:
                 tracking.close(begun, "KILLED")

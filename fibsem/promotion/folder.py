@@ -75,12 +75,14 @@ def settle(
         "label values": [dataset.classes.pore, dataset.classes.solid],
     }
     settings = {**settings_of("promote", tree), "trials": list(trials)}
+    now = Identity("promotion", settings, data)
     if tree["overwrite"]:
         check_others(folder, "promotion")
+        identity.tell_removed(folder, now)
         for ledger in folder.glob(f"volumes/*/{LEDGER}"):
             remove_segmentation(ledger.parent)
     identity.settle(
-        folder, Identity("promotion", settings, data), OWN, overwrite=tree["overwrite"],
+        folder, now, OWN, overwrite=tree["overwrite"],
         former=lambda: _former(folder, tracking),
         defaults=lambda: defaults_of("promote", settings),
     )  # fmt: skip

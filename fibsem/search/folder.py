@@ -15,7 +15,7 @@ from fibsem.system import identity
 from fibsem.system.addresses import database_file, hidden
 from fibsem.system.endings import FIGURE, TABLE, each
 from fibsem.system.files import damage_of, remove_own
-from fibsem.system.identity import Identity, check_others, differences
+from fibsem.system.identity import Identity, check_others, differences, tell_removed
 from fibsem.tracking import names
 from fibsem.tracking.runs import Tracking
 from fibsem.training import folder as training
@@ -158,6 +158,8 @@ def begin_anew(study: str, storage: str | None, folder: Path, tracking: Tracking
         If the folder holds something else, or the study is not the one that the folder began.
     """
     check_others(folder, "sweep")
+    if (before := Identity.beside(folder)) is not None:
+        tell_removed(folder, before)
     if storage is not None:
         _check_own(study, storage, folder)
     for run_id in map(training.run_of, sorted(folder.glob("trials/**/"))):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from fibsem.search.outcomes import Outcome
 from fibsem.search.rungs import Rung, read_rungs
 from fibsem.search.slots import filled
+from fibsem.system.again import same_command
 from fibsem.system.files import write_json
 from fibsem.training.instead import FEWEST_STEPS
 from fibsem.training.plan import LATE, CutOff, Plan
@@ -155,7 +156,7 @@ def cut_of(plan: Plan, outcomes: Iterable[Outcome]) -> CutOff:
     epochs = [one.record["epochs"] for one in ended if one.complete]
     cut = plan.cut_off(epochs, plan.trials - len(ended))
     if not epochs:
-        print("no training came to its end; the same command with budget_is=soft goes on")
+        print(f"no training came to its end; with budget_is=soft {same_command()} goes on")
     return cut
 
 

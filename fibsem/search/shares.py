@@ -9,6 +9,7 @@ from multiprocessing.connection import Connection
 from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError, one_line
 from fibsem.search.executors import LOOK_S, fresh
+from fibsem.system.again import anew, begin_with
 from fibsem.system.interrupts import END_S, STOPS, end_cleanly, interruption_point
 from fibsem.system.processes import (
     confine,
@@ -28,11 +29,13 @@ class Share:
 
     cores: frozenset[int]
     accelerator: str | None
+    anew: tuple[str, ...] = ()  # options of the command that it works for
 
     def take(self) -> None:
         """Begin a process that has this share, before TensorFlow looks around."""
         die_with_parent()
         guard_output()
+        begin_with(self.anew)
         end_cleanly(*STOPS, at_most_s=END_S, once=True)
         confine(set(self.cores), self.accelerator)
 
@@ -41,7 +44,7 @@ def shares(count: int) -> list[Share]:
     """The machine, dealt out to workers; accelerators are shared where there are more workers."""
     devices = visible_accelerators()
     return [
-        Share(frozenset(cores), devices[k % len(devices)] if devices else None)
+        Share(frozenset(cores), devices[k % len(devices)] if devices else None, anew())
         for k, cores in enumerate(core_shares(count))
     ]
 

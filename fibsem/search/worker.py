@@ -25,6 +25,7 @@ from fibsem.search.pace import CUT
 from fibsem.search.publishing import publish, run_of
 from fibsem.search.slots import Attempt, Cause, TrialRecord, filled
 from fibsem.system import pulse
+from fibsem.system.again import same_command
 from fibsem.system.files import replace_file
 from fibsem.system.interrupts import uninterrupted
 from fibsem.system.outages import Patience, weathered
@@ -222,8 +223,8 @@ class Worker:
             """End this process, whose main thread does not come back."""
             threading.Timer(LAST_S, os._exit, (HUNG,)).start()
             print(
-                f"error: trial {held.attempt.number} is given up: {reason}; the same command goes "
-                "on with it.", file=sys.stderr, flush=True,
+                f"error: trial {held.attempt.number} is given up: {reason}; "
+                f"{same_command()} goes on with it.", file=sys.stderr, flush=True,
             )  # fmt: skip
             with contextlib.suppress(BaseException):
                 self.study.fail(held.attempt, reason, "ended")

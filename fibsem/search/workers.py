@@ -17,6 +17,7 @@ from fibsem.search.shares import Share, shares
 from fibsem.search.slots import filled
 from fibsem.search.sweep import Sweep
 from fibsem.search.worker import POLL_S, Show
+from fibsem.system.again import same_command
 from fibsem.system.interrupts import INTERRUPTED
 from fibsem.system.outages import Patience, outage_of
 from fibsem.system.processes import ask_to_end, stop
@@ -68,7 +69,7 @@ def run_workers(sweep: Sweep, count: int, show: Show) -> None:
                 if process.exitcode == MISTAKE or (without and not running):
                     sweep.check_failures()
                     raise UserError(
-                        f"worker {k} stopped; what it said is above, and the same command goes on."
+                        f"worker {k} stopped; what it said is above, and {same_command()} goes on."
                     )
                 if process.exitcode == 0 or without or over:
                     continue

@@ -173,6 +173,27 @@ def settle(
         now.write(folder)
 
 
+def tell_removed(
+    folder: Path, now: Identity, *, end: str = "summary.json", say: Callable[[str], None] = print
+) -> None:
+    """Say that what is begun anew was stopped before its end, and would have been gone on with.
+
+    Parameters
+    ----------
+    folder, now
+        As of :func:`settle`, which removes it.
+    end
+        The file that is there when all is done.
+    say
+        Called with the warning.
+    """
+    if Identity.beside(folder) == now and not (folder / end).exists():
+        say(
+            f"warning: overwrite=true removes what was done so far of this {now.kind} in {folder}; "
+            "without it the same settings go on from there"
+        )
+
+
 def kind_of(record: object) -> str | None:
     """Which kind of results a ``summary.json`` is of; None of those of no command."""
     if not isinstance(record, dict):

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any, ParamSpec, TypeVar
 
+from fibsem.system.again import same_command
 from fibsem.system.streams import leave_closed_terminal
 
 P = ParamSpec("P")
@@ -41,9 +42,6 @@ END_S = 20.0
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: Exit code of a process that was asked to end, and has ended cleanly.
 INTERRUPTED = 130
-#: What a command that was stopped says at last.
-STOPPED = "stopped; the same command goes on from here"
-
 
 #: The signal that stands for one which is heard only once, where it is held back and repeated.
 MEANT = {int(signal.SIGHUP): int(signal.SIGTERM)}
@@ -65,6 +63,11 @@ class _State:
 
 
 _state = _State()
+
+
+def stopped() -> str:
+    """What a command that was stopped says at last."""
+    return f"stopped; {same_command()} goes on from here"
 
 
 def end_cleanly(
@@ -110,7 +113,7 @@ def _end_for_sure(signals: tuple[signal.Signals, ...], seconds: float) -> None:
             time.sleep(seconds)
             if _is_ours(MEANT.get(number, number)):
                 with contextlib.suppress(OSError):  # the terminal may be closed
-                    os.write(2, f"{STOPPED}\n".encode())
+                    os.write(2, f"{stopped()}\n".encode())
                 theirs.close()
                 os._exit(INTERRUPTED)
 

@@ -49,6 +49,8 @@ def settle(folder: Path, now: Identity, tracking: Tracking, overwrite: Overwrite
 
 def _settle(folder: Path, now: Identity, tracking: Tracking, *, overwrite: bool) -> None:
     run_id = run_of(folder)
+    if overwrite:
+        identity.tell_removed(folder, now, end="result.json")
     if overwrite and run_id:
         tracking.close(run_id, "KILLED")
 

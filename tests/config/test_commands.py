@@ -14,7 +14,7 @@ import os, sys
 from fibsem.config import run_command
 def main(tree):
     {act}
-run_command("report", main)
+run_command("{command}", main)
 """
 
 #: Forks for each command that it reads, when what all of them import and parse is there.
@@ -43,15 +43,16 @@ exec(line["command"])
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """Function (act, *overrides, **variables) -> process that has ended."""
+    """Function (act, *overrides, command, **variables) -> process that has ended."""
     folder = tmp_path_factory.mktemp("commands")
     server = subprocess.Popen(
         [sys.executable, "-c", FORKED], cwd=folder, text=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     )  # fmt: skip
 
-    def make(act, *overrides, **variables):
-        line = {"command": COMMAND.format(act=act), "overrides": overrides, "variables": variables}
+    def make(act, *overrides, command="report", **variables):
+        code = COMMAND.format(act=act, command=command)
+        line = {"command": code, "overrides": overrides, "variables": variables}
         print(json.dumps(line), file=server.stdin, flush=True)
         code = int(server.stdout.readline())
         said = [(folder / name).read_text(encoding="utf-8") for name in ("out", "errors")]
@@ -64,8 +65,8 @@ def run(tmp_path_factory):
 def run_alone(act, stdout=subprocess.PIPE, **variables):
     """In an interpreter of its own: what it writes to is settled when that begins."""
     return subprocess.run(
-        [sys.executable, "-c", COMMAND.format(act=act)], stdout=stdout, stderr=subprocess.PIPE,
-        text=True, env=os.environ | variables, timeout=60,
+        [sys.executable, "-c", COMMAND.format(act=act, command="report")], stdout=stdout,
+        stderr=subprocess.PIPE, text=True, env=os.environ | variables, timeout=60,
     )  # fmt: skip
 
 
@@ -106,6 +107,21 @@ def test_whoever_stops_listening_is_told_in_one_line():
         os.close(writer)
     assert done.returncode == 2
     assert done.stderr == "error: the system must do its part, but: Broken pipe.\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "given", "named"),
+    [("train", (), ""),
+     ("train", ("overwrite=true",), " without overwrite=true"),
+     ("promote", ("segmentation.overwrite=true",), " without segmentation.overwrite=true"),
+     ("promote", ("overwrite=true", "segmentation.overwrite=true"),
+      " without overwrite=true and segmentation.overwrite=true"),
+     ("simulate", ("overwrite=true",), "")],
+)  # fmt: skip
+def test_who_is_stopped_is_told_how_to_go_on_and_not_to_begin_anew(run, command, given, named):
+    done = run("raise KeyboardInterrupt", *given, command=command)
+    assert done.returncode == 130
+    assert done.stderr == f"stopped; the same command{named} goes on from here\n"
 
 
 def test_what_other_programs_set_for_mlflow_is_left(run):

@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fibsem.errors import UserError
-from fibsem.system.identity import FILE, KEYS, Identity, differences, kind_of, same_data, settle
+from fibsem.system.identity import (
+    FILE,
+    KEYS,
+    Identity,
+    differences,
+    kind_of,
+    same_data,
+    settle,
+    tell_removed,
+)
 
 keys = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=6).filter(
     lambda key: key != "hash"
@@ -130,6 +139,22 @@ def test_a_folder_is_begun_gone_on_with_refused_and_begun_anew(tmp_path):
     settle(tmp_path, other, ["result.json"], overwrite=True)
     assert Identity.beside(tmp_path) == other
     assert {path.name for path in tmp_path.iterdir()} == {FILE, "notes.txt"}
+
+
+def test_what_is_removed_before_its_end_is_told_where_it_would_be_gone_on_with(tmp_path, capsys):
+    def said(now):
+        tell_removed(tmp_path, now, end="result.json")
+        return capsys.readouterr().out
+
+    assert said(TRAINING) == ""
+    settle(tmp_path, TRAINING, ["result.json"])
+    assert said(with_settings(seed=1)) == ""
+    assert said(TRAINING) == (
+        f"warning: overwrite=true removes what was done so far of this training in {tmp_path}; "
+        "without it the same settings go on from there\n"
+    )
+    put(tmp_path, "result.json")
+    assert said(TRAINING) == ""
 
 
 def test_overwrite_begins_anew_even_if_the_identity_is_damaged(tmp_path, capsys):

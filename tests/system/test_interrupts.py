@@ -204,9 +204,11 @@ def test_an_error_of_another_thread_is_raised_where_the_main_thread_may_be_inter
 #: A process whose main thread waits for itself in native code, where no handler of Python's runs.
 HUNG = """
 import ctypes, signal
+from fibsem.system.again import begin_with
 from fibsem.system.interrupts import STOPS, end_cleanly
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 end_cleanly(*STOPS, at_most_s=0.3)
+begin_with(["overwrite=true"])
 c, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(64)
 print("ready", flush=True)
 c.pthread_mutex_lock(mutex)
@@ -226,7 +228,7 @@ def test_a_process_that_hangs_in_native_code_ends_soon(number):
     process.send_signal(number)
     said = process.communicate(timeout=30)[1]
     assert process.returncode == 130, said
-    assert said == "stopped; the same command goes on from here\n"
+    assert said == "stopped; the same command without overwrite=true goes on from here\n"
 
 
 def test_a_terminal_is_closed_once_whoever_says_so_again():

@@ -7,6 +7,7 @@ from concurrent.futures import CancelledError, Executor
 from contextlib import contextmanager
 
 from fibsem.errors import UserError, first_line
+from fibsem.system.again import same_command
 
 #: Seconds to wait for the first worker of a cluster: queues take their time.
 WORKER_WAIT_S = 600
@@ -40,5 +41,5 @@ def cluster(address: str) -> Iterator[Executor]:
 def _no_cluster(address: str, error: BaseException) -> UserError:
     return UserError(
         f"`scheduler` must be a Dask scheduler with workers that live, but {address} is not "
-        f"({first_line(error)}); the same command goes on."
+        f"({first_line(error)}); {same_command()} goes on."
     )

@@ -7,7 +7,7 @@ lie now.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from fibsem.inference.volume.decisions import Decisions
 from fibsem.inference.volume.entries import SliceRecord, Written, check_possible
 from fibsem.inference.volume.outputs import paths_of
 from fibsem.inference.volume.witness import OF_VOLUME, enter, listed, plain
-from fibsem.system.files import read_json, remove, remove_own, write_json
+from fibsem.system.files import known_json, read_json, remove, remove_own, write_json
 from fibsem.system.identity import LEDGER, Identity
 from fibsem.system.locks import unwritable
 from fibsem.system.records import fitting, typed
@@ -61,10 +61,12 @@ class Ledger:
         key: dict[str, Any],
         options: Options,
         volume: Volume | None = None,
+        say: Callable[[str], None] = print,
     ) -> Ledger:
         """Continue the ledger of a folder, or begin one.
 
-        ``overwrite`` removes what the ledger that is there tells of, and nothing else.
+        ``overwrite`` removes what the ledger that is there tells of, and nothing else; how much of
+        it would have been gone on with is said.
 
         Raises
         ------
@@ -76,6 +78,7 @@ class Ledger:
         ledger = cls(folder / LEDGER, key, options.slab, stamp)
         try:
             if options.overwrite:
+                ledger._tell_removed(say)
                 remove_segmentation(folder)
             if ledger.path.exists():
                 written = read_json(ledger.path, partial(typed, Written), remedy=ledger._remedy)
@@ -93,6 +96,19 @@ class Ledger:
         except OSError as error:
             raise unwritable(folder, error) from error
         return ledger
+
+    def _tell_removed(self, say: Callable[[str], None]) -> None:
+        """Say how much is removed of the same segmentation, which was stopped before its end."""
+        before = known_json(self.path, partial(typed, Written))
+        if before is None or (self.path.parent / "summary.json").exists():
+            return
+        if before.slabs and _identity(before.key) == _identity(self.key):
+            many = len(before.slabs)
+            say(
+                f"warning: {ANEW} removes the {many} slab{'s' if many > 1 else ''} of "
+                f"{self.path.parent} that {'are' if many > 1 else 'is'} labelled; "
+                "without it the same settings go on from there"
+            )
 
     def _check(self, written: Written, volume: Volume | None) -> None:
         """Refuse another segmentation; the same one may have volume and mask elsewhere by now."""

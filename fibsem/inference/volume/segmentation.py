@@ -114,7 +114,7 @@ def segment_volume(
     with at_work(folder):  # nothing was written so far
         check_kind(folder)
         stamps = stamps_of(volume)
-        ledger = Ledger.open(folder, key, options, volume)
+        ledger = Ledger.open(folder, key, options, volume, say)
         volume, asked = witnessed(volume, ledger.read, OF_VOLUME), as_begun(asked, ledger)
         volume = volume if asked is None else asked.cover(volume)
         planner = Planner(volume, segmenter, options, asked, room, scorer_of, say, show)

@@ -52,6 +52,27 @@ def test_overwrite_removes_nothing_but_the_segmentation(tmp_path):
     assert all(path.read_text() == "mine" for path in mine)
 
 
+def test_slabs_that_overwrite_removes_are_counted_where_they_would_be_gone_on_with(tmp_path):
+    said, anew = [], Options(overwrite=True)
+
+    def begin_anew(**more):
+        return Ledger.open(tmp_path, {**KEY, **more, **anew.key}, anew, say=said.append)
+
+    begin(tmp_path).finish(0, [SliceRecord(3)])
+    begin(tmp_path).finish(4, [SliceRecord(5)])
+    begin_anew(model="weights-2")  # which could not go on
+    begin_anew().finish(0, [SliceRecord(3)])  # nothing was done
+    assert said == []
+    begin_anew().finish(0, [SliceRecord(3)])
+    assert said == [
+        f"warning: overwrite=true removes the 1 slab of {tmp_path} that is labelled; without it "
+        "the same settings go on from there"
+    ]
+    put(tmp_path / "summary.json", "{}")
+    begin_anew()  # of what is finished
+    assert len(said) == 1
+
+
 def test_overwrite_that_is_killed_leaves_no_slab_that_counts(tmp_path, monkeypatch):
     begin(tmp_path).finish(0, [SliceRecord(3)])
     write(tmp_path, Options())
