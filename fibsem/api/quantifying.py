@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result
 from fibsem.api.segmenting import SegmentResult
-from fibsem.config import Tree, output_folder, read_path
+from fibsem.config import Tree, output_folder, read_path, voxel_nm_of
 from fibsem.errors import UserError
 from fibsem.quantification.options import QuantifyConfig
 from fibsem.system.locks import at_work
@@ -106,7 +106,7 @@ def quantify(
 
 def run(tree: Tree) -> QuantifyResult:
     """Measure one segmentation."""
-    config = QuantifyConfig.of(tree)
+    config, voxel_nm = QuantifyConfig.of(tree), voxel_nm_of(tree)
     if tree["segmentation"] is None:
         raise UserError(
             "`segmentation` must be given: segmentation=FOLDER of python -m fibsem.segment."
@@ -116,8 +116,10 @@ def run(tree: Tree) -> QuantifyResult:
     from fibsem.quantification.quantification import quantify
     from fibsem.quantification.segmented import open_segmented
 
-    segmented = open_segmented(read_path(tree["segmentation"], "segmentation"))
-    folder = output_folder("quantify", tree, segmented.folder.resolve().name)
+    segmented = open_segmented(read_path(tree["segmentation"], "segmentation"), voxel_nm)
+    # a folder is named by a voxel size only where that is given: there was a time without it
+    named = {key: value for key, value in tree.items() if (key, value) != ("voxel_nm", None)}
+    folder = output_folder("quantify", named, segmented.folder.resolve().name)
     check_free(folder)
     with at_work(folder), Progress("quantifying") as progress:
         return QuantifyResult(quantify(segmented, config, folder, progress), folder)

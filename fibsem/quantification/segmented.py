@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from fibsem.analysis.structure.film import NEITHER, PORE, SOLID, Film, Phases, Spacing
-from fibsem.data.volumes import Manner, Volume, VoxelNm, reopen
+from fibsem.data.volumes import Manner, Volume, VoxelNm, reopen, stated_nm
+from fibsem.data.volumes.voxels import UNKNOWN_NM
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.volume.outputs import meanings_of
@@ -49,6 +50,7 @@ class _Film:
 @dataclass(frozen=True)
 class _Key:
     volume: _Film | str  # which versions before had as a digest
+    min_volume_nm3: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ def limits_of_labels(record: Mapping[str, Any]) -> list[str]:
     elif assumed := record.get("voxel_nm_assumed"):
         limits.append(
             f"nobody stated the size of a voxel along {', '.join(assumed)}: lengths in nm are as "
-            "sure as that it is the model's (segment voxel_nm=[z,y,x] states it)"
+            "sure as that it is the model's (quantify voxel_nm=[z,y,x] states it)"
         )
     if missing:
         many = "1 slice is" if len(missing) == 1 else f"{len(missing)} slices are"
@@ -163,18 +165,22 @@ def _listed(slices: Sequence[int]) -> str:
     return f"{text} and more" if len(slices) > 8 else text
 
 
-def open_segmented(folder: Path) -> Segmented:
+def open_segmented(folder: Path, voxel_nm: VoxelNm = UNKNOWN_NM) -> Segmented:
     """Open the folder of a finished segmentation.
 
     Parameters
     ----------
     folder
         Of ``fibsem.segment``, or of a film in ``volumes`` of a promotion.
+    voxel_nm
+        Size of a voxel, (z, y, x), in place of what the segmentation says; on axes where it is
+        None that is right.
 
     Raises
     ------
     UserError
-        If it is none, is not finished, or its labels cannot be read.
+        If it is none, is not finished, or its labels cannot be read; or if they follow from another
+        voxel size.
 
     Examples
     --------
@@ -188,12 +194,14 @@ def open_segmented(folder: Path) -> Segmented:
     record = read_json(path, partial(of_kind, KINDS), remedy="segment again") if written else None
     if not isinstance(record, dict) or not record.keys() >= set(NEEDED):
         record = None  # of another command
-    _check_finished(folder, record)
+    ledger = known_json(folder / LEDGER, partial(typed, _Begun))
+    _check_finished(folder, record, ledger)
     if record is None:
         raise UserError(
             "`segmentation` must be a folder of fibsem.segment, with its summary.json, but "
             f"{folder} is {'not one' if folder.is_dir() else 'not there'}."
         )
+    record = _sized(record, voxel_nm, ledger)
     labels = reopen(folder / record["labels"], Manner(labels=True))
     if list(labels.shape) != record["shape"]:
         raise UserError(
@@ -234,9 +242,22 @@ def _undeclared(value: Any, labels: Volume, classes: tuple[int, int]) -> UserErr
     )
 
 
-def _check_finished(folder: Path, record: Mapping[str, Any] | None) -> None:
+def _sized(record: Mapping[str, Any], voxel_nm: VoxelNm, ledger: _Begun | None) -> dict[str, Any]:
+    """The record with the size of a voxel that is stated now."""
+    z, y, x = record["voxel_nm"]
+    size = list(stated_nm(voxel_nm, (z, y, x)))
+    if size != record["voxel_nm"] and ledger and ledger.key.min_volume_nm3:
+        raise UserError(
+            f"`voxel_nm` must be that of the segmentation, {record['voxel_nm']}, by which "
+            f"min_volume_nm3 removed components, but got {size}; segment again."
+        )
+    stated = [axis for axis, nm in zip("zyx", voxel_nm, strict=True) if nm]
+    assumed = [axis for axis in record.get("voxel_nm_assumed") or () if axis not in stated]
+    return {**record, "voxel_nm": size, "voxel_nm_assumed": assumed}
+
+
+def _check_finished(folder: Path, record: Mapping[str, Any] | None, ledger: _Begun | None) -> None:
     """Refuse a segmentation of which slices are not labelled yet; says how many are."""
-    ledger = known_json(folder / LEDGER, partial(typed, _Begun))
     if ledger is None:
         return
     done = sum(map(len, ledger.slabs.values()))

@@ -69,7 +69,7 @@ PLACED = {
     # what these find is never taken up again
     "quantify": ([], ["command", "output", "segmentation", "connectivity", "face", "blocks",
                       "block_voxels", "largest", "reach", "slab", "mesh", "mesh_cell", "maps",
-                      "thickness", "draws"]),
+                      "thickness", "draws", "voxel_nm"]),
     "inspect": ([], [*ANYWHERE, *SEARCH, *NETWORK]),
     "report": ([], [*ANYWHERE, *SEARCH, *NETWORK, "folders", "lineage", "repoint"]),
 }  # fmt: skip

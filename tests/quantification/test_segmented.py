@@ -63,6 +63,34 @@ def test_a_voxel_size_that_nobody_stated_limits_every_length(segment, film, tmp_
     )
 
 
+@pytest.mark.parametrize(
+    ("before", "given"),
+    [((None, 10.0, None), "[50,null,10]"), ((None, None, None), "[50,10,10]"),
+     ((10.0, 10.0, 50.0), "[50,10,10]")],
+)  # fmt: skip
+def test_a_voxel_size_that_is_stated_later_needs_no_other_labels(
+    segment, film, tmp_path, before, given
+):
+    """Unknown, the model's or wrong: figures are those of a film whose size was right at once."""
+    trained = [TrainedOn((40.0, 20.0, 20.0))] if before[1] else []
+    (tmp_path / "right").mkdir()
+    right = run(segment(tmp_path / "right", film[:6]), tmp_path / "a", "blocks=0")
+    out = segment(tmp_path, film[:6], voxel_nm=before, trained=trained)
+    record = run(out, tmp_path / "b", "blocks=0", f"voxel_nm={given}")
+    assert record["voxel_nm"] == [50, 10, 10]
+    assert record["voxel_nm_assumed"] == []
+    assert not any("size of a voxel" in limit for limit in record["limits"])
+    for name in ("unit", "surface_per_um", "chord_nm", "components", "integral_range_nm3"):
+        assert record[name] == right[name]
+
+
+def test_labels_that_follow_from_a_voxel_size_are_of_that(segment, film, tmp_path):
+    out = segment(tmp_path, film[:6], min_volume_nm3=1e4)
+    assert run(out, tmp_path / "q", "blocks=0", "voxel_nm=[50,10,10]")["unit"] == "nm"
+    with pytest.raises(UserError, match=r"must be that of the segmentation, \[50.*segment again"):
+        run(out, tmp_path / "q", "blocks=0", "voxel_nm=[25,10,10]")
+
+
 def test_a_voxel_size_that_was_stated_is_no_limit(segmented, tmp_path):
     record = run(segmented, tmp_path / "q", "blocks=0")
     assert record["voxel_nm_assumed"] == []

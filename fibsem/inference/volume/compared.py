@@ -1,9 +1,9 @@
-"""A volume beside what its models were trained on: found once, and said before it is labelled."""
+"""A volume beside what its models were trained on, said before it is labelled."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from fibsem.data.greys import greys_of
@@ -25,37 +25,37 @@ from fibsem.inference.volume.work import Work
 
 
 def compare(work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], say: Say) -> Likeness:
-    """How far a volume is from what the models were trained on, found and said once."""
-    likeness = work.ledger.decided.likeness
-    if likeness is None:
-        far, warnings = _unlike(work, stated, trained) if trained else (None, [])
-        for warning in warnings:
+    """How far a volume is from what the models were trained on.
+
+    Its grey values are compared and told of once, the voxel size as it is stated now.
+    """
+    sizes, greys = [], work.ledger.decided.greys
+    if trained:
+        sizes = [*overruled(stated, work.volume.voxel_nm), *size_warnings(stated, trained)]
+    for warning in sizes:
+        say(f"warning: {warning}")
+    if greys is None:
+        greys = _unlike(work, trained) if trained else Likeness(None, ())
+        work.ledger.decide(greys=greys)
+        for warning in greys.warnings:
             say(f"warning: {warning}")
-        likeness = Likeness(far, tuple(warnings))
-        work.ledger.decide(likeness=likeness)
-    return likeness
+    return replace(greys, warnings=(*sizes, *greys.warnings))
 
 
-def _unlike(
-    work: Work, stated: VoxelNm, trained: Sequence[TrainedOn]
-) -> tuple[float | None, list[str]]:
-    """Distance of the grey values, if the models know theirs, and what is said of the volume."""
+def _unlike(work: Work, trained: Sequence[TrainedOn]) -> Likeness:
+    """Distance of the grey values, if the models know theirs, and what is said of them."""
     own = greys_of(work.corrected)
     greys = [model.greys for model in trained if model.greys]
     far = grey_distance(own.histogram, greys) if greys else None
     learnt, scaling = [model.moments for model in trained], work.segmenter.recipe.scaling
-    return far, [
-        *overruled(stated, work.volume.voxel_nm),
-        *size_warnings(stated, trained), *grey_warnings(far),
-        *scale_warnings(own.moments, learnt, scaling),
-    ]  # fmt: skip
+    scales = scale_warnings(own.moments, learnt, scaling)
+    return Likeness(far, (*grey_warnings(far), *scales))
 
 
 def of_training(
-    work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], say: Say
+    work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], likeness: Likeness, say: Say
 ) -> dict[str, Any]:
     """What a volume has of the training of its models, and in what it is unlike."""
-    likeness = compare(work, stated, trained, say)
     alone = len(trained) == 1 and work.segmenter.symmetry == 1
     # slope and offset of the probabilities, and the share of solid that they assume
     share = trained[0].solid_share if alone else None

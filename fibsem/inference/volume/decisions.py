@@ -102,9 +102,11 @@ class Decisions:
         The plan.
     mask
         Digest of the mask of material.
-    provenance, likeness, members
-        Where the labels come from, how far the volume is from what was trained on, and how far the
-        members are apart.
+    provenance, greys, members
+        Where the labels come from, how far the grey values are from those that were trained on, and
+        how far the members are apart.
+    likeness
+        In place of ``greys``, of versions that kept what is said of voxel sizes, too.
     measured
         Time and memory, as the summary has them.
     pores_3d
@@ -117,6 +119,7 @@ class Decisions:
     mask: str | None = None
     provenance: Provenance | None = None
     likeness: Likeness | None = None
+    greys: Likeness | None = None
     members: Moved | None = None
     measured: dict[str, Any] | None = None
     pores_3d: tuple[int | None, ...] | None = None
@@ -129,6 +132,7 @@ class Decisions:
             "mask": self.mask,
             "provenance": self.provenance and self.provenance.to_json(),
             "likeness": self.likeness and asdict(self.likeness),
+            "greys": self.greys and asdict(self.greys),
             "members": self.members and asdict(self.members),
             "measured": self.measured,
             "pores_3d": self.pores_3d,

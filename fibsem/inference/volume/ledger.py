@@ -7,6 +7,7 @@ lie now.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -23,7 +24,7 @@ from fibsem.inference.volume.entries import SliceRecord, Written, check_possible
 from fibsem.inference.volume.outputs import paths_of
 from fibsem.inference.volume.witness import OF_VOLUME, enter, listed, plain
 from fibsem.system.files import known_json, read_json, remove, remove_own, write_json
-from fibsem.system.identity import LEDGER, Identity
+from fibsem.system.identity import LEDGER, Identity, differences
 from fibsem.system.locks import unwritable
 from fibsem.system.records import fitting, typed
 
@@ -125,10 +126,11 @@ class Ledger:
                 )
             before = replace(before, data=now.data)
         before = _with_mask_of(now, before, digested=written.decided.mask is not None)
-        now.check(
-            before, self.path.parent, defaults=lambda: {**now.settings, **Options().key},
-            remedy=f"another output or {ANEW}",
-        )  # fmt: skip
+        remedy, former = f"another output or {ANEW}", {**now.settings, **Options().key}
+        if _other_size_alone(before, now, former):
+            stated = json.dumps(now.settings["voxel_nm"], separators=(",", ":"))
+            remedy = f"quantify voxel_nm={stated} of these labels, {remedy}"
+        now.check(before, self.path.parent, defaults=lambda: former, remedy=remedy)
 
     def _may_be_moved(self, stamp: str | None, before: Identity, now: Identity) -> bool:
         """Whether other files may hold what was read; else names, sizes and times of these say."""
@@ -268,6 +270,12 @@ def _with_mask_of(now: Identity, before: Identity, *, digested: bool) -> Identit
         return before
     place = {key: now.settings[key] for key in (("valid", "mask") if digested else ("valid",))}
     return replace(before, settings={**before.settings, **place})
+
+
+def _other_size_alone(before: Identity, now: Identity, former: Mapping[str, Any]) -> bool:
+    """Whether nothing but the voxel size differs, and no label depends on it."""
+    differing = [one.partition(" ")[0] for one in differences(before, now, lambda: former)]
+    return differing == ["voxel_nm"] and not now.settings["min_volume_nm3"]
 
 
 def _identity(key: Mapping[str, Any]) -> Identity:

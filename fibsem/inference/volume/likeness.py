@@ -65,7 +65,7 @@ def size_warnings(film: VoxelNm, models: Sequence[TrainedOn]) -> Iterator[str]:
     if taken:
         yield (
             f"neither the volume nor `voxel_nm` states the voxel size, and the model's is taken: "
-            f"{', '.join(taken)}; voxel_nm=[z,y,x] states it"
+            f"{', '.join(taken)}; voxel_nm=[z,y,x] states it, here or for quantify"
         )
     for size in dict.fromkeys(model.voxel_nm for model in models):
         if differs(film, size):

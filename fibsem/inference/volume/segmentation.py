@@ -119,13 +119,13 @@ def segment_volume(
         volume = volume if asked is None else asked.cover(volume)
         planner = Planner(volume, segmenter, options, asked, room, scorer_of, say, show)
         work = _begun(planner, ledger, folder, voxel_nm)
-        compare(work, stated, trained, say)  # said before it is labelled
+        likeness = compare(work, stated, trained, say)  # said before it is labelled
         labelling = Labelling(work, started)
         origin = provenance_of(ledger, provenance, labelling.fresh)
         pores = _labelled(labelling, load, scorer_of, show, say)
         check_unchanged(volume, stamps, ledger.read, OF_VOLUME)
         porosity = porosities(work, pores, tested, scorer_of, len(trained))
-        learned = of_training(work, stated, trained, say)
+        learned = of_training(work, stated, trained, likeness, say)
         return write_records(work, pores, {**porosity, **learned, **origin.to_json()})
 
 

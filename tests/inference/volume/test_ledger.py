@@ -1,5 +1,6 @@
 """A folder is gone on with, begun anew or refused; what is not a segmentation's own stays."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,6 +72,19 @@ def test_slabs_that_overwrite_removes_are_counted_where_they_would_be_gone_on_wi
     put(tmp_path / "summary.json", "{}")
     begin_anew()  # of what is finished
     assert len(said) == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "options", "said"),
+    [({}, {}, "the choices are quantify voxel_nm=[25.0,10,null] of these labels, another output"),
+     ({"model": "weights-2"}, {}, "the choices are another output"),
+     ({}, {"min_volume_nm3": 5.0}, "the choices are another output")],
+)  # fmt: skip
+def test_another_voxel_size_of_the_same_labels_is_for_quantify(tmp_path, more, options, said):
+    options = Options(**options)
+    begin(tmp_path, options, voxel_nm=[50.0, 10.0, None])
+    with pytest.raises(UserError, match=re.escape(said)):
+        begin(tmp_path, options, voxel_nm=[25.0, 10, None], **more)
 
 
 def test_overwrite_that_is_killed_leaves_no_slab_that_counts(tmp_path, monkeypatch):

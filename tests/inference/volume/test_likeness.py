@@ -106,6 +106,13 @@ def test_what_a_bundle_keeps_arrives_where_a_film_is_labelled(segmenter, tmp_pat
     assert "unlike those of every training sample" in said[1]
     assert record["voxel_nm"] == list(SIZE)
     assert record["voxel_nm_assumed"] == ["x"]
+    grey_alone = said.pop()
+    said.clear()
+    record = segment_volume(ArrayVolume(SMOOTH), segmenter, tmp_path / "other", options,
+                            voxel_nm=SIZE, **like)  # fmt: skip
+    assert said == []  # the same size, stated by now
+    assert [f"warning: {line}" for line in record["warnings"]] == [grey_alone]
+    assert record["voxel_nm_assumed"] == []
 
 
 def test_a_size_that_is_given_against_the_files_is_said(segmenter, tmp_path):
