@@ -20,7 +20,7 @@ def clipped(sample: Sample) -> Iterator[str]:
         return
     low, high = sample.volume.declared
     beyond: dict[str, list[float]] = {"black": [], "white": []}
-    for box, inside in material_slices(sample.volume.shape, sample.extent, LOOKED_AT):
+    for box, inside in material_slices(sample.volume, sample.extent, LOOKED_AT):
         try:
             grey = sample.volume.read(box)[0]
         except UserError:  # that it cannot be read is said elsewhere

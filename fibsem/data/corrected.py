@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Container
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -74,9 +75,9 @@ class Outline:
     shown: BoolArray
 
 
-def outline_of(extent: Extent, z: int) -> Outline | int:
+def outline_of(extent: Extent, z: int, missing: Container[int] = ()) -> Outline | int:
     """The outline of a slice, or of the one that stands in for it; its number alone where whole."""
-    z = extent.stand_in(z)
+    z = extent.stand_in(z, missing)
     inside = extent.inside(z)
     if inside is None or not inside.any():
         return z
@@ -130,7 +131,7 @@ class CorrectedVolume:
         Grey values, and what is done to them.
     extent
         What of it is material. All else is read as mirrored material, as beyond the volume, and a
-        slice without any as the nearest one with some.
+        slice without any, or one that is missing, as the nearest one with some.
     outlines
         Of slices that were looked at, where they are kept.
 
@@ -169,14 +170,23 @@ class CorrectedVolume:
     def _outline(self, z: int) -> Outline | int:
         assert self.extent is not None
         if self.outlines is None:
-            return outline_of(self.extent, z)
+            return outline_of(self.extent, z, self.volume.missing)
         if z not in self.outlines:
-            self.outlines[z] = outline_of(self.extent, z)
+            self.outlines[z] = outline_of(self.extent, z, self.volume.missing)
         return self.outlines[z]
 
     def _material(self, z: int, box: Box) -> FloatArray:
         """The rows and columns of a box in slice z, or in the one that stands in for it."""
-        outline = self._outline(z)
+        missing = len(self.volume.missing)
+        grey = self._outlined(self._outline(z), box)
+        if len(self.volume.missing) == missing:
+            return grey
+        if self.outlines is not None:  # what was read stood in for what cannot be
+            self.outlines.clear()
+        return self._material(z, box)
+
+    def _outlined(self, outline: Outline | int, box: Box) -> FloatArray:
+        """The rows and columns of a box in a slice with this outline."""
         if isinstance(outline, int):
             return self._within(Box((outline, *box.start[1:]), (outline + 1, *box.stop[1:])))
         orders = [

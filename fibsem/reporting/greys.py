@@ -44,7 +44,7 @@ def greys(sample: Sample) -> Greys:
     """Count the grey values of a sample's material."""
     counts = np.zeros(BINS, np.int64)
     sums = np.zeros(3)
-    for box, inside in material_slices(sample.volume.shape, sample.extent):
+    for box, inside in material_slices(sample.volume, sample.extent):
         grey = sample.volume.read_unit(box)
         grey = grey if inside is None else grey[0][inside]
         counts += np.bincount(np.rint(grey * (BINS - 1)).astype(np.int64).ravel(), minlength=BINS)

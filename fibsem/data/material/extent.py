@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -88,11 +88,19 @@ class Extent:
         inside = self.inside(z)
         return self.shape[1] * self.shape[2] if inside is None else int(np.count_nonzero(inside))
 
-    def stand_in(self, z: int) -> int:
-        """The slice itself, or the nearest one with material where it has none."""
-        depth = self.shape[0]
-        nearest = sorted(range(depth), key=lambda k: (abs(k - z), k)) if self.is_blank(z) else [z]
-        return next((k for k in nearest if not self.is_blank(k)), z)
+    def stand_in(self, z: int, missing: Container[int] = ()) -> int:
+        """The slice itself, or the nearest one with material where it has none or is missing.
+
+        One may turn out to be ``missing`` while it is looked at.
+        """
+
+        def shows(k: int) -> bool:
+            return not self.is_blank(k) and k not in missing
+
+        if shows(z):
+            return z
+        nearest = sorted(range(self.shape[0]), key=lambda k: (abs(k - z), k))
+        return next((k for k in nearest if shows(k)), z)
 
     def left_out(self, slices: Iterable[int] | None = None) -> Left:
         """Voxels of some slices, or all, that are not material; kinds without any are left away."""

@@ -104,7 +104,10 @@ class Volume:
     @property
     def why_missing(self) -> Mapping[int, str]:
         """Slices found missing so far, each with the reason."""
-        return self.source.missing if isinstance(self.source, MendedSource) else {}
+        source: Any = self.source
+        while isinstance(source, Around) and not isinstance(source, MendedSource):
+            source = source.source
+        return source.missing if isinstance(source, MendedSource) else {}
 
     @property
     def kept_bytes(self) -> int:

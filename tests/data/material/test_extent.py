@@ -15,7 +15,7 @@ from fibsem.data.manifest import load_dataset
 from fibsem.data.material import Extent, find_extent, given_extent
 from fibsem.data.preprocessing import Recipe, fit_correction
 from fibsem.data.samples import left_out
-from fibsem.data.volumes import ArrayVolume, create_volume
+from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
 from fibsem.data.volumes.source import Around
 from fibsem.errors import UserError
 from fibsem.geometry import Box
@@ -130,6 +130,40 @@ def test_a_lost_slice_is_seen_as_its_neighbour():
     seen = CorrectedVolume(volume, fit_correction(volume, Recipe(), extent=extent), extent)
     assert np.array_equal(seen.slice(11), seen.slice(10))
     assert np.array_equal(seen.slice(12), seen.slice(13))
+
+
+def damaged(folder, grey, *lost):
+    """A film of which some slices cannot be read."""
+    with create_volume(folder, grey.shape, np.uint8, format="tiff") as writer:
+        writer.write(0, grey)
+    for z in lost:
+        (folder / f"slice_{z:04d}.tif").write_bytes(b"damaged")
+    return open_volume(folder, gaps=True)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_slice_that_is_lost_beside_a_black_one_is_read_as_the_nearest_material(tmp_path, again):
+    """A second start, or another process, knows the extent and not yet what is missing."""
+    grey = with_blanks(film(shape=(16, 200, 220))[0], (1, 6))
+    volume = damaged(tmp_path / "film", grey, 0, 7)
+    extent = find_extent(volume)
+    correction = fit_correction(volume, Recipe(), extent=extent)
+    material = np.delete(grey, (0, 1, 6, 7), axis=0)
+    assert correction == fit_correction(ArrayVolume(material), Recipe())
+    volume = open_volume(tmp_path / "film", gaps=True) if again else volume
+    corrected = CorrectedVolume(volume, correction, extent)
+    for z, nearest in ((0, 2), (1, 2), (6, 5), (7, 8)):
+        assert (corrected.slice(z) == corrected.slice(nearest)).all()
+
+
+def test_what_stands_for_a_lost_slice_has_its_own_rims(tmp_path):
+    volume = damaged(tmp_path / "film", drifted(film(shape=(16, 200, 220))[0]), 8)
+    extent = find_extent(volume)
+    corrected = CorrectedVolume(volume, fit_correction(volume, Recipe(), extent=extent), extent)
+    assert extent.inside(7) is not None
+    held = corrected.holding(Box((6, 0, 0), (10, 200, 220)))
+    for one in (corrected, held):
+        assert (one.slice(8) == corrected.slice(7)).all()
 
 
 def test_beside_an_edge_that_is_not_straight_the_nearest_material_is_mirrored():
