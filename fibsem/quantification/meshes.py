@@ -8,7 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from fibsem.analysis.structure.mesh import Mesh
+from fibsem.analysis.structure.film import Film
+from fibsem.analysis.structure.mesh import Mesh, mesh_cell
 from fibsem.system.files import beside
 
 MeshFormat = Literal["stl", "ply"]
@@ -29,6 +30,23 @@ def write_mesh(path: Path, parts: Iterable[Mesh], kind: MeshFormat, unit: str) -
     if kind == "stl":
         return _write_stl(path, parts, title)
     return _write_ply(path, list(parts), title)
+
+
+def why_none(film: Film, cell: float, unit: str) -> str:
+    """Why a film has no surface in cells of ``cell``.
+
+    >>> why_none(Film.of(np.zeros((3, 80, 80), np.uint8), (5.0, 5.0, 5.0)), 10.0, "nm")
+    'the surface has no triangles: the film has 1 x 40 x 40 cells (z, y, x) of 10 nm, and two \
+along every axis are needed (mesh_cell=)'
+    """
+    counts = [n // c for n, c in zip(film.shape, mesh_cell(film, cell), strict=True)]
+    size = f"{max(cell, *film.spacing):g} {unit}"
+    if min(counts) < 2:
+        cells = " x ".join(map(str, counts))
+        why = f"the film has {cells} cells (z, y, x) of {size}, and two along every axis are needed"
+    else:
+        why = f"no cell of {size} that is mostly pore lies beside one that is mostly solid"
+    return f"the surface has no triangles: {why} (mesh_cell=)"
 
 
 def _write_stl(path: Path, parts: Iterable[Mesh], title: str) -> int:

@@ -14,7 +14,7 @@ from fibsem.analysis.structure.mesh import surface_mesh
 from fibsem.quantification.carried import carried
 from fibsem.quantification.folder import begin, check_free
 from fibsem.quantification.maps import write_components, write_thickness
-from fibsem.quantification.meshes import write_mesh
+from fibsem.quantification.meshes import why_none, write_mesh
 from fibsem.quantification.options import QuantifyConfig
 from fibsem.quantification.sampled import Sampled
 from fibsem.quantification.segmented import Segmented
@@ -83,7 +83,9 @@ def quantify(
     weighed = None if thickness is None else streamed.cells.porosity(thickness.tolist())
     record["porosity_by_thickness"] = weighed
     record["tables"] = _write_tables(tables_of(segmented, streamed, sampled, thickness), folder)
-    record["mesh"] = _write_surface(segmented, config, folder)
+    record["mesh"] = mesh = _write_surface(segmented, config, folder)
+    if mesh and not mesh["triangles"]:
+        record["limits"].append(why_none(segmented.film, config.mesh_cell, segmented.unit))
     record["carried"] = carried(segmented, sampled.blocks, record, config, show)
     record["maps"] = _write_maps(segmented, config, sampled.sizes.diameters, folder, show)
     segmented.check_unchanged()

@@ -81,3 +81,15 @@ def test_parts_with_gaps_decide_nothing_of_transport_and_throats_and_it_is_said(
     words = in_words(record)
     assert "tortuosity factor z not measured, y not measured" in words
     assert "by intrusion" not in words
+
+
+def test_a_film_that_is_thinner_than_two_cells_has_no_surface_and_it_is_said(film, tmp_path):
+    record = measured(film[:3], tmp_path, blocks=0, mesh="stl", mesh_cell=100.0)
+    assert record["mesh"]["triangles"] == 0
+    assert record["limits"][-1] == (
+        "the surface has no triangles: the film has 1 x 9 x 10 cells (z, y, x) of 100 nm, and two "
+        "along every axis are needed (mesh_cell=)"
+    )
+    thick = measured(film, tmp_path, blocks=0, mesh="stl", mesh_cell=100.0)
+    assert thick["mesh"]["triangles"] > 0
+    assert not any("no triangles" in limit for limit in thick["limits"])

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from skimage.measure import marching_cubes
 
-from fibsem.analysis.structure.film import SOLID, Film, Phases
+from fibsem.analysis.structure.film import NEITHER, SOLID, Film, Phases
 from fibsem.geometry import Triple
 
 #: Corners (n, 3) as x, y, z in the unit of the spacing, and triangles (m, 3) of their numbers.
@@ -23,7 +23,8 @@ def surface_mesh(film: Film, cell: float) -> Iterator[Mesh]:
     """Triangles of the surface, in parts one behind the other along z.
 
     Marching cubes on the share of solid in cells of about ``cell``: a coarser surface for a larger
-    one. What is not known counts as pore. The faces of the film are left open.
+    one. The share is that of what is known of a cell. The faces of the film are left open, and the
+    surface ends where nothing is known.
 
     Parameters
     ----------
@@ -31,8 +32,7 @@ def surface_mesh(film: Film, cell: float) -> Iterator[Mesh]:
         Side of a cell in the unit of the spacing; at least that of the thickest voxel, because
         slices would be steps.
     """
-    side = max(cell, *film.spacing)
-    z, y, x = (max(1, round(side / step)) for step in film.spacing)
+    z, y, x = mesh_cell(film, cell)
     sides = [n * step for n, step in zip((z, y, x), film.spacing, strict=True)]
     below: Shares | None = None
     for start, slab in film.slabs(LAYERS * z):
@@ -42,16 +42,45 @@ def surface_mesh(film: Film, cell: float) -> Iterator[Mesh]:
         layers = shares if below is None else np.concatenate([below, shares])
         first = start // z - (0 if below is None else 1)
         below = shares[-1:]
-        if min(layers.shape) < 2 or layers.min() >= 0.5 or layers.max() <= 0.5:
+        lowest, highest = (_over_corners(layers, of) for of in (np.minimum, np.maximum))
+        if not ((lowest < 0.5) & (highest > 0.5)).any():
             continue
-        corners, triangles, _, _ = marching_cubes(layers, 0.5, allow_degenerate=False)
+        known = np.zeros(layers.shape, np.bool_)
+        known[1:, 1:, 1:] = ~np.isnan(lowest)  # a cube is asked for at its last corner
+        corners, triangles, _, _ = marching_cubes(
+            np.nan_to_num(layers), 0.5, allow_degenerate=False, mask=known
+        )
         corners = (corners + 0.5 + (first, 0, 0)) * sides
         yield corners[:, ::-1].astype(np.float32), triangles.astype(np.int32)
 
 
+def mesh_cell(film: Film, cell: float) -> Triple:
+    """Voxels (z, y, x) of the cells of a surface.
+
+    >>> mesh_cell(Film.of(np.zeros((4, 8, 8), np.uint8), (50.0, 10.0, 10.0)), 20.0)
+    (1, 5, 5)
+    """
+    side = max(cell, *film.spacing)
+    z, y, x = (max(1, round(side / step)) for step in film.spacing)
+    return z, y, x
+
+
 def _shares(slab: Phases, cell: Triple) -> Shares:
-    """Share of solid in cells; what does not fill one at the end is left out."""
+    """Share of solid in what is known of cells, nan where nothing is.
+
+    What does not fill one at the end is left out.
+    """
     (z, y, x), (d, h, w) = cell, (n // c for n, c in zip(slab.shape, cell, strict=True))
-    whole = slab[: d * z, : h * y, : w * x] == SOLID
-    shares: Shares = whole.reshape(d, z, h, y, w, x).mean((1, 3, 5), dtype=np.float32)
-    return shares
+    cells = slab[: d * z, : h * y, : w * x].reshape(d, z, h, y, w, x)
+    solid, known = (
+        kind.sum((1, 3, 5), dtype=np.float32) for kind in (cells == SOLID, cells != NEITHER)
+    )
+    return np.divide(solid, known, out=np.full_like(solid, np.nan), where=known > 0)
+
+
+def _over_corners(layers: Shares, of: np.ufunc) -> Shares:
+    """The least or the largest of the eight corners of every cube; nan where one is."""
+    for axis in range(3):
+        ours = np.moveaxis(layers, axis, 0)
+        layers = np.moveaxis(of(ours[:-1], ours[1:]), 0, axis)
+    return layers

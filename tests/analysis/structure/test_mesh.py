@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fibsem.analysis.structure import mesh
-from fibsem.analysis.structure.film import Film
+from fibsem.analysis.structure.film import NEITHER, PORE, SOLID, Film
 from fibsem.analysis.structure.mesh import surface_mesh
 from tests.analysis.structure.shapes import SPACINGS, ball
 
@@ -42,3 +42,40 @@ def test_parts_are_one_mesh(monkeypatch):
     assert area(parts) == pytest.approx(area([whole]), rel=1e-5)
     corners = {tuple(c) for part, _ in parts for c in part.round(3).tolist()}
     assert corners == {tuple(c) for c in whole[0].round(3).tolist()}
+
+
+@pytest.mark.parametrize("layers", [32, 3])
+def test_there_is_no_surface_where_nothing_is_known(layers, monkeypatch):
+    """Rims and lost slices in solid have none; beside them that of a ball is what it was."""
+    monkeypatch.setattr(mesh, "LAYERS", layers)
+    rimmed = np.full((12, 20, 20), SOLID, np.uint8)
+    rimmed[5] = rimmed[:, :3] = rimmed[:, 12:15, 6:9] = rimmed[:, :, -2:] = NEITHER
+    assert not list(surface_mesh(Film.of(rimmed), 1.0))
+    whole = np.full((30, 20, 20), SOLID, np.uint8)
+    whole[4:12, 5:12, 5:12] = PORE
+    film = whole.copy()
+    film[20] = film[:, -3:] = film[:, :, :2] = NEITHER
+    found, expected = (
+        {tuple(c) for corners, _ in surface_mesh(Film.of(one), 1.0) for c in corners.tolist()}
+        for one in (film, whole)
+    )
+    assert found == expected
+
+
+def test_a_cell_is_solid_as_far_as_it_is_known():
+    """A lost slice in each cell changes nothing: pores and solid are columns."""
+    whole = np.full((12, 16, 16), SOLID, np.uint8)
+    whole[:, 4:8, 4:12] = PORE
+    film = whole.copy()
+    film[::4] = NEITHER
+    lost, kept = (list(surface_mesh(Film.of(one), 4.0)) for one in (film, whole))
+    assert area(lost) == area(kept) > 0
+
+
+def test_a_pore_that_is_cut_by_what_is_not_known_is_left_open():
+    cut = np.full((8, 8, 8), SOLID, np.uint8)
+    cut[2:6, 2:6, 2:6] = PORE
+    cut[:, :, 4:] = NEITHER
+    (corners, _), = surface_mesh(Film.of(cut), 1.0)  # fmt: skip
+    assert corners[:, 0].max() == 3.5  # x, of the middle of the last known cell
+    assert set(corners[:, 0].round(3)) <= {2.0, 2.5, 3.5}
