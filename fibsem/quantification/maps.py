@@ -25,16 +25,19 @@ SLAB, MOST = 4, 2**16 - 1
 def write_thickness(
     film: Film, folder: Path, diameters: Sequence[float], voxel_nm: VoxelNm, show: Show
 ) -> str:
-    """Diameter of the largest ball that covers each pore voxel, uint16; 0 elsewhere."""
+    """Diameter of the largest ball that covers each pore voxel, float32; 0 elsewhere.
+
+    It is in the unit of the film's spacing, whatever size that has.
+    """
     path = folder / "thickness.ome.zarr"
     remove(path)
-    table = np.rint([0.0, *diameters]).astype(np.uint16)
+    table = np.array([0.0, *diameters], np.float32)
     storage = {"format": "ome-zarr", "voxel_nm": voxel_nm}
-    with create_volume(path, film.shape, np.uint16, **storage) as writer:  # type: ignore[arg-type]
+    with create_volume(path, film.shape, np.float32, **storage) as writer:  # type: ignore[arg-type]
         for start in range(0, film.shape[0], BLOCK[0]):
             stop = min(start + BLOCK[0], film.shape[0])
             layer = Box((start, 0, 0), (stop, *film.shape[1:]))
-            thick = np.zeros(layer.shape, np.uint16)
+            thick = np.zeros(layer.shape, np.float32)
             for block, sizes, _ in thickness_of_blocks(film, list(layer.tiles(BLOCK)), diameters):
                 _, rows, columns = block.slices
                 thick[:, rows, columns] = table[sizes]
