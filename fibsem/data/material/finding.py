@@ -34,7 +34,7 @@ def given_extent(shape: Triple, valid: str) -> Extent | None:
         return None
     if valid == "all":
         return Extent(shape)
-    path = home_path(valid)
+    path = home_path(valid).absolute()  # other processes work in another folder
     if kind_of(path) == "absent":
         raise UserError(
             "`valid` must be auto, all (everything is material) or the path of a mask, but "

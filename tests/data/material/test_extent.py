@@ -1,5 +1,6 @@
 """What an extent says, and what correction, windows and labels make of it."""
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -49,6 +50,16 @@ def test_a_mask_may_lie_at_home(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     tifffile.imwrite(tmp_path / "mask.tif", np.resize(np.uint8([0, 1]), SHAPE[1:]))
     assert given_extent(SHAPE, "~/mask.tif").left_out()["mask"] > 0
+
+
+def test_a_mask_is_found_from_any_folder(tmp_path, monkeypatch):
+    """Workers of a cluster get it as it was opened, and work elsewhere."""
+    tifffile.imwrite(tmp_path / "mask.tif", np.resize(np.uint8([0, 1]), SHAPE[1:]))
+    monkeypatch.chdir(tmp_path)
+    sent = pickle.dumps(given_extent(SHAPE, "mask.tif"))
+    (tmp_path / "worker").mkdir()
+    monkeypatch.chdir(tmp_path / "worker")
+    assert pickle.loads(sent).left_out()["mask"] > 0
 
 
 @pytest.mark.parametrize("scaling", ["none", "standardise", "minmax", "mode"])
