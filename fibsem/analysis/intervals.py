@@ -268,8 +268,17 @@ def one_pixel_off(interval: tuple[float, float], per_px: float) -> tuple[float, 
     >>> one_pixel_off((0.25, 0.5), 0.125), one_pixel_off((0.0625, 0.9375), 0.125)
     ((0.125, 0.625), (0.0, 1.0))
     """
+    return widened(interval, per_px)
+
+
+def widened(interval: tuple[float, float], by: float) -> tuple[float, float]:
+    """An interval of a share, further at both ends.
+
+    >>> widened((0.25, 0.5), 0.125)
+    (0.125, 0.625)
+    """
     low, high = interval
-    return as_share(low - per_px), as_share(high + per_px)
+    return as_share(low - by), as_share(high + by)
 
 
 def as_share(value: float) -> float:

@@ -8,7 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from fibsem.analysis.intervals import PorosityEstimate, one_pixel_off, sampling_of, with_sampling
+from fibsem.analysis.intervals import (
+    PorosityEstimate,
+    one_pixel_off,
+    sampling_of,
+    widened,
+    with_sampling,
+)
 from fibsem.analysis.porosity_told import porosity_text
 from fibsem.analysis.structure.film import AXES
 from fibsem.analysis.structure.integral_range import IntegralRange, integral_range
@@ -130,7 +136,7 @@ def _intervals(
     if corrected is not None and 0 < corrected < 1 and np.isfinite(material.sd):
         estimate = PorosityEstimate(corrected, own["error"], own["degrees"])
         both = with_sampling(estimate, *_sampling(own, corrected, porosity, material))
-        interval["material"] = list(both.interval)
+        interval["material"] = list(widened(both.interval, own.get("widened_by", 0.0)))
     return {
         "porosity_corrected": corrected,
         "porosity_ci": before.get("porosity_ci"),

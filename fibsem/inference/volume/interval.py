@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fibsem.analysis.intervals import FEWEST_SQUARES, PorosityEstimate, one_pixel_off
+from fibsem.analysis.intervals import FEWEST_SQUARES, PorosityEstimate, one_pixel_off, widened
 from fibsem.analysis.labelled_squares import map_error
 from fibsem.inference.options import Options
 from fibsem.inference.volume.reading import Reading
@@ -29,19 +29,23 @@ class CorrectedPorosity:
         What the porosity changes by where its boundary lies a pixel further, if that is known.
     others
         Error of the map on the squares of the films that have some.
+    rounded
+        Share of the labels that bfloat16 changes.
     """
 
     interval: FilmInterval | None
     why: str | None
     per_px: float | None
     others: Mapping[str, Mapping[str, float]]
+    rounded: float = 0.0
 
     def to_json(self) -> Record:
         """What the summary says: ``porosity_corrected``, and ``porosity_interval``.
 
         Of that ``volume`` is the 95 % interval, None with the reason ``why`` where it cannot be
         told. ``one_pixel_off`` are its ends if every outline were drawn one pixel off, to either
-        side.
+        side. At both ends it is ``widened_by`` the labels that bfloat16 changes: squares are scored
+        in float32.
         """
         reason: Record = {"why": self.why, "others": dict(self.others)}
         if self.interval is None:
@@ -49,6 +53,7 @@ class CorrectedPorosity:
         film, beside = self.interval, self.interval.post_stratified
         interval = {
             **self._ends(film.corrected),
+            "widened_by": self.rounded,
             "squares": film.squares,
             "square_px": film.square_px,
             "parts_sd": film.parts_sd,
@@ -60,20 +65,19 @@ class CorrectedPorosity:
 
     def _ends(self, estimate: PorosityEstimate) -> Record:
         """The interval of an estimate, and where it would lie with other outlines."""
-        per_px = self.per_px
+        per_px, ends = self.per_px, widened(estimate.interval, self.rounded)
         return {
-            "volume": list(estimate.interval),
+            "volume": list(ends),
             "error": estimate.error,
             "degrees": estimate.degrees,
-            "one_pixel_off": None
-            if per_px is None
-            else list(one_pixel_off(estimate.interval, per_px)),
+            "one_pixel_off": None if per_px is None else list(one_pixel_off(ends, per_px)),
         }
 
 
 def corrected_porosity(
     own: FilmSquares | None, mapped: float, tested: Sequence[FilmSquares], options: Options,
     per_px: float | None = None, reading: Reading | None = None, models: int = 1,
+    rounded: float = 0.0,
 ) -> CorrectedPorosity:  # fmt: skip
     """Porosity of a volume, corrected and with an interval, from its ``own`` test squares.
 
@@ -93,11 +97,13 @@ def corrected_porosity(
         How the volume was looked at: squares of its film read otherwise are of another map.
     models
         Of the mean of several there is none that was scored on any squares.
+    rounded
+        Share of the labels that bfloat16 changes, of which squares in float32 know nothing.
     """
     why = _why_none(own, mapped, tested, options, reading, models)
     interval = own.interval(mapped) if own and why is None else None
     others = {film.sample: _error(film) for film in tested if film is not own and film.squares}
-    return CorrectedPorosity(interval, why, per_px, others)
+    return CorrectedPorosity(interval, why, per_px, others, rounded)
 
 
 def _why_none(

@@ -64,6 +64,11 @@ class SegmentationPlan:
     tiling: Tiling
     room: Room
 
+    @property
+    def rounded(self) -> float:
+        """Share of the labels that are others for the precision of this run, as on a sample."""
+        return self.changed or 0.0 if self.precision == "bfloat16" else 0.0
+
     def to_json(self) -> dict[str, Any]:
         """What the ledger keeps."""
         return {

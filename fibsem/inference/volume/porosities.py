@@ -32,9 +32,12 @@ def porosities(
     )
     mapped = by_map.porosity
     alone = porosity_by_member(work, scorer_of, mapped)
+    corrected = corrected_porosity(
+        own, mapped, tested, work.options, per_px, reading, models, work.plan.rounded
+    )
     return {
         **by_map.to_json(),
-        **corrected_porosity(own, mapped, tested, work.options, per_px, reading, models).to_json(),
+        **corrected.to_json(),
         "porosity_per_px_of_boundary": per_px,
         "porosity_by_seed": porosity_by_seed(own, tested).to_json(),
         "sample": own and own.sample,

@@ -31,6 +31,23 @@ def test_the_interval_is_that_of_the_films_own_squares(own):
     assert interval["labelled_over_mapped"] == labelled_over_mapped(own.squares)
 
 
+def test_labels_in_bfloat16_widen_the_interval_by_the_share_that_is_changed(own):
+    """Squares were scored in float32, and know nothing of the labels that rounding changes."""
+    exact, rough = (
+        corrected_porosity(own, 0.3, [own], Options(), 0.05, rounded=share).to_json()
+        for share in (0.0, 0.002)
+    )
+    assert rough["porosity_corrected"] == exact["porosity_corrected"]
+    exact, rough = exact["porosity_interval"], rough["porosity_interval"]
+    assert (exact["widened_by"], rough["widened_by"]) == (0.0, 0.002)
+    for one, other in ((exact, rough), (exact["post_stratified"], rough["post_stratified"])):
+        assert other["volume"][1] == pytest.approx(one["volume"][1] + 0.002)
+        assert other["volume"][0] == pytest.approx(max(0, one["volume"][0] - 0.002))
+        assert other["one_pixel_off"][1] == pytest.approx(one["one_pixel_off"][1] + 0.002)
+    none = corrected_porosity(None, 0.3, [own], Options()).to_json()
+    assert "widened_by" not in none["porosity_interval"]
+
+
 def test_outlines_one_pixel_off_stand_beside_the_interval(own):
     found = corrected_porosity(own, 0.3, [own], Options(), 0.05).to_json()["porosity_interval"]
     low, high = found["volume"]
