@@ -105,8 +105,11 @@ def _grey(segmented: Segmented, volume: Path | None) -> list[Any] | None:
 
 
 def levels(path: Path, **picked: Any) -> list[Any]:
-    """The resolutions of an OME-Zarr, or the one of another volume; nothing is read yet."""
-    if levels_of := resolutions(path):
+    """The resolutions of an OME-Zarr, or the one of another volume; nothing is read yet.
+
+    What is ``picked`` of several volumes at one place is as :func:`open_volume` takes it.
+    """
+    if levels_of := resolutions(path, picked.get("series")):
         return levels_of
     import dask.array as da
     from dask import delayed

@@ -204,13 +204,16 @@ def _inner(group: zarr.Group) -> list[tuple[str, zarr.Group]]:
     return sorted(inner, key=lambda pair: int(pair[0]))
 
 
-def resolutions(path: Path) -> list[zarr.Array[Any]]:
-    """Every resolution of an OME-Zarr, the full one first; nothing for what is none."""
-    if not is_zarr(path):
+def resolutions(path: Path, series: str | None = None) -> list[zarr.Array[Any]]:
+    """Every resolution of an OME-Zarr, the full one first; nothing for what is none.
+
+    Of several pictures those of one ``series``, as a volume is opened.
+    """
+    group = zarr.open(path, mode="r", use_consolidated=False) if is_zarr(path) else None
+    if not isinstance(group, zarr.Group) or not (_multiscales(group) or _inner(group)):
         return []
-    group = zarr.open_group(path, mode="r")
-    datasets = next(iter(_multiscales(group)), {}).get("datasets", [])
-    arrays = [group[dataset["path"]] for dataset in datasets]
+    home, multiscale = _picture(group, path, series)
+    arrays = [home[dataset["path"]] for dataset in multiscale.get("datasets", [])]
     return [array for array in arrays if isinstance(array, zarr.Array)]
 
 

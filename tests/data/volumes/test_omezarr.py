@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import zarr
 
-from fibsem.data.volumes import create_volume, open_volume
+from fibsem.data.volumes import create_volume, open_volume, resolutions
 from fibsem.geometry import Box
 from tests.data.volumes.written import SHAPE, WRITTEN, foreign_zarr, refusal, voxels, write
 
@@ -163,6 +163,8 @@ def test_two_pictures_of_one_name_are_both_there(tmp_path, names):
     for k, picture in enumerate(pictures):
         film = open_volume(tmp_path / "two.zarr", series=k)
         np.testing.assert_array_equal(film.whole(), picture)
+        (full,) = resolutions(tmp_path / "two.zarr", str(k))
+        np.testing.assert_array_equal(full[...], picture)
     if names[0]:
         assert "and `series` is raw" in refusal(tmp_path / "two.zarr", series="raw")
 
