@@ -62,8 +62,9 @@ class Segmentation(mlflow.pyfunc.PythonModel):
         Returns
         -------
         (z, y, x) uint8 or float32
-            0 pore and 1 solid, or the mean probability of solid before post-processing. What shows
-            no material is 64, its probability one half.
+            0 pore and 1 solid, or the members' mean probability of solid, smoothed and calibrated
+            as the one that ``segment probabilities=true`` writes. What shows no material is 64, its
+            probability one half.
         """
         try:
             with self.one_at_a_time:
