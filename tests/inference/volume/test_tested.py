@@ -69,7 +69,7 @@ def test_masks_are_told_apart_by_what_they_hold(tmp_path):
 
 
 def test_a_rim_that_is_measured_as_pore_takes_the_interval_away(tmp_path):
-    grey, _ = textured()
+    grey = textured()[0].copy()
     grey[:, :, :9] = 0
     volume, spec = ArrayVolume(grey), resolve("threshold", Nbhd(1, 11, 11), "valid")
     reading = Reading.of(look_for(volume, "auto"), "auto", volume.value_range)
