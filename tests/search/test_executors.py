@@ -154,14 +154,13 @@ def test_who_asks_the_sweep_to_end_waits_for_the_end_of_its_trial_alone(tmp_path
     while not began.exists() and time.monotonic() < until:
         time.sleep(0.02)
     asked = psutil.Process(sweep.pid).children() if terminal else []
-    start = time.monotonic()
+    start = time.time()
     for pid in (sweep.pid, *(child.pid for child in asked)):
         os.kill(pid, signal.SIGINT if terminal else signal.SIGTERM)
     sweep.join(30)
-    took_s = time.monotonic() - start
     assert sweep.exitcode == INTERRUPTED
-    assert began.with_suffix(".ended").exists()
-    assert took_s < 3  # half a second of them is the trial's
+    ended_s = began.with_suffix(".ended").stat().st_mtime - start
+    assert ended_s < 3  # half a second of them is the trial's
 
 
 def test_a_process_that_grows_beyond_its_limit_trains_no_further_trial(capsys):
