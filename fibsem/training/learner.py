@@ -93,7 +93,7 @@ class Learner:
         strategy = strategy or default_strategy()
         with strategy.scope():
             network = compiled_for_steps(config) if steps is None else steps
-            scored = build(config.spec)
+            scored = without_dropout(build(config.spec))
             start = start_of(config.train.init, config.tracking.absolute_uri)
             own = start and start.of(config.spec.name)
             learner = cls(network, scored, config.train.average, strategy, own)
@@ -170,8 +170,22 @@ def compiled_for_steps(config: RunConfig) -> keras.Model:
 
 def learned_state(network: keras.Model) -> list[keras.Variable]:
     """Weights, and the counters of the dropout generators, which no weights file holds."""
-    dropout = (layer for layer in network.layers if isinstance(layer, keras.layers.Dropout))
-    return [*network.weights, *(layer.seed_generator.state for layer in dropout)]
+    return [*network.weights, *(layer.seed_generator.state for layer in _dropout_of(network))]
+
+
+def without_dropout(network: keras.Model) -> keras.Model:
+    """A network whose dropout drops nothing, in the mode of training either.
+
+    Statistics are taken in that mode, of what scores are made with. The layers stay where they are:
+    without them the weights of parallel paths would be in another order than those of the steps.
+    """
+    for layer in _dropout_of(network):
+        layer.rate = 0.0
+    return network
+
+
+def _dropout_of(network: keras.Model) -> list[keras.layers.Dropout]:
+    return [layer for layer in network.layers if isinstance(layer, keras.layers.Dropout)]
 
 
 class Statistics:

@@ -28,14 +28,26 @@ def scores(epochs):
     ]
 
 
-@pytest.fixture(scope="module", params=["grid", "patch"])
+#: Trainings with dropout, in either mode; and of a network with normalisations.
+DROPPING = {
+    "grid": ["train.mode=grid"],
+    "patch": ["train.mode=patch"],
+    "unet": [
+        "model=unet", "model.blocks=1", "model.filters=2", "model.spatial_dropout=0.3",
+        "train.grid=16", "train.windows=2",
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=DROPPING)
 def whole(request, material):
-    """(function from overrides to material, training that nothing disturbed), in either mode."""
+    """(function from overrides to material, training that nothing disturbed), for each of them."""
 
     def make(*overrides):
-        return material(f"train.mode={request.param}", "train.epochs=4", *overrides)
+        return material(*DROPPING[request.param], "train.epochs=4", *overrides)
 
-    assert make().config.spec.hyperparameters["dropout"] > 0
+    hp = make().config.spec.hyperparameters
+    assert max(hp["spatial_dropout"], hp.get("dropout", 0)) > 0
     return make, train(make())
 
 

@@ -78,6 +78,34 @@ def test_statistics_are_those_of_the_weights_that_are_there():
     assert np.ptp(np.asarray(model.get_layer("deeper").moving_variance)) > 0
 
 
+def test_statistics_are_of_what_scores_are_made_with_and_that_is_without_dropout(material):
+    """Those of the same weights in a network that has none."""
+    small = "model=unet", "model.blocks=1", "model.filters=2", "train.grid=16"
+    plain, dropping = material(*small), material(*small, "model.spatial_dropout=0.3")
+    batches = list(epoch_batches(plain, 0)[0](whole=True))
+    without, having = (Learner.of(one.config) for one in (plain, dropping))
+    having.steps.set_weights(without.steps.get_weights())
+    for learner in (without, having):
+        learner.level()
+        learner.settle(batches)
+    for one, other in zip(
+        having.scored.get_weights(), without.scored.get_weights(), strict=True
+    ):  # fmt: skip
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("model", ["triplanar", "unet"])
+def test_dropout_moves_no_weights_of_one_network_against_the_other(material, model):
+    """Keras orders layers by their depth, and the paths of a triplanar one have several."""
+    setting = material(f"model={model}", "nbhd=33x33x5", "model.spatial_dropout=0.2")
+    learner = Learner.of(setting.config)
+    scored, steps = (
+        [weights.path for weights in network.trainable_variables]
+        for network in (learner.scored, learner.steps)
+    )
+    assert scored == steps
+
+
 def test_a_network_is_kept_as_it_was_scored(material):
     """With its averages and their statistics, after the last epoch too."""
     from fibsem.analysis.metrics import balanced_scores

@@ -12,13 +12,20 @@ from fibsem.training.fit import train
 pytestmark = pytest.mark.usefixtures("one_network_left")
 
 
-def test_the_next_training_learns_what_it_would_alone(material, monkeypatch):
+@pytest.mark.parametrize(
+    "network",
+    [["model.dropout=0.2"],
+     ["model=unet", "model.blocks=1", "model.filters=2", "model.spatial_dropout=0.3",
+      "train.grid=16", "train.windows=2"]],
+    ids=["2dcnn", "unet"],
+)  # fmt: skip
+def test_the_next_training_learns_what_it_would_alone(material, monkeypatch, network):
     """Another seed, rate, length and part of the data; values of steps, averages and dropout."""
     compiled, made = learner.compiled_for_steps, []
     monkeypatch.setattr(
         learner, "compiled_for_steps", lambda config: made.append(config) or compiled(config)
     )
-    always = ["model.dropout=0.2", "train.average=0.9"]
+    always = [*network, "train.average=0.9"]
     first = train(material(*always, "train.epochs=2"))
     kept = first.model.get_weights()
     other = material(*always, "seed=3", "train.learning_rate=0.02", "train.epochs=1")
