@@ -7,12 +7,16 @@ far and the history. A training that was killed goes on from it with the result 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import math
 import sys
+import time
 import zipfile
 import zlib
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +32,43 @@ from fibsem.training.material import Material
 from fibsem.training.results import Epoch
 from fibsem.training.state import TrainingState, seconds_of
 
+#: Seconds between two checkpoints: what a killed training repeats.
+SAVE_EVERY_S = 5.0
 #: What reading a damaged checkpoint raises.
 DAMAGE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error)
+
+
+@dataclass
+class Keeping:
+    """Saves a training every few seconds, and where it ends; without a path nothing is kept."""
+
+    learner: Learner
+    state: TrainingState
+    path: Path | None
+    identity: Identity
+    saved: float = -math.inf
+
+    @contextlib.contextmanager
+    def after_epoch(self) -> Iterator[None]:
+        """Save the state if that is due, or if what follows the epoch ends the training.
+
+        So who goes on with one that a rung has stopped trains no epoch of it again.
+        """
+        due = time.monotonic() - self.saved >= SAVE_EVERY_S or self.state.ended
+        if due:
+            self._save()
+        try:
+            yield
+        except BaseException:
+            if not due:
+                with contextlib.suppress(Exception):  # what ends it is what is told
+                    self._save()
+            raise
+
+    def _save(self) -> None:
+        if self.path is not None:
+            save(self.learner, self.state, self.path, self.identity)
+            self.saved = time.monotonic()
 
 
 def save(learner: Learner, state: TrainingState, path: Path, identity: Identity) -> None:

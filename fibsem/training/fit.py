@@ -6,8 +6,6 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
-from itertools import chain
 from pathlib import Path
 
 import keras
@@ -17,7 +15,7 @@ from fibsem.models import Model
 from fibsem.system.interrupts import uninterrupted
 from fibsem.system.pulse import apart, step
 from fibsem.training import traced
-from fibsem.training.checkpoint import continuation, restore, save
+from fibsem.training.checkpoint import Keeping, continuation, restore
 from fibsem.training.estimating import Forward, estimate, estimator
 from fibsem.training.features import fit_features
 from fibsem.training.feeding import as_dataset, epoch_batches
@@ -33,8 +31,6 @@ from fibsem.training.state import TrainingState, seconds_of
 WATCHED, UNTAUGHT = 0.2, 50
 #: A training is begun again with another seed, by so much.
 RESTART_SEED = 7919
-#: Seconds between two checkpoints: what a killed training repeats.
-SAVE_EVERY_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -75,7 +71,7 @@ def train(
         Dataset and configuration.
     checkpoint
         File with the state after the first epoch, the last one, and one every few seconds between;
-        continued from if it is there.
+        the last one is also that in which ``on_epoch`` raises. Continued from if it is there.
     on_epoch
         Called with every epoch's figures, those before a continuation included.
     learner
@@ -109,34 +105,21 @@ def train(
     else:
         learner.begin(config.spec, config.seed)
     state, score = TrainingState(config.train), estimator(material, "val")
-    epochs = _epochs(learner, material, score, state)
-    if checkpoint is not None:
-        identity = continuation(material)
-        if checkpoint.is_file():
-            restore(learner, state, checkpoint, identity)
-        epochs = _saved(epochs, state, partial(save, learner, state, checkpoint, identity))
-    for epoch in chain(state.history[:], epochs):
-        if on_epoch:
-            on_epoch(epoch)
+    keeping = Keeping(learner, state, checkpoint, continuation(material))
+    if checkpoint is not None and checkpoint.is_file():
+        restore(learner, state, checkpoint, keeping.identity)
+    for epoch in state.history if on_epoch else ():
+        on_epoch(epoch)  # type: ignore[misc]
+    for epoch in _epochs(learner, material, score, state):
+        with keeping.after_epoch():
+            if on_epoch:
+                on_epoch(epoch)
     if state.cut_off:
         print(state.cut_off)
     trained = _best_of(learner, state, score)
     if own:
         traced.leave(material, learner)
     return trained
-
-
-def _saved(
-    epochs: Iterator[Epoch], state: TrainingState, save: Callable[[], None]
-) -> Iterator[Epoch]:
-    """Epochs, saved after the first one, the last one, and every few seconds between."""
-    saved = -math.inf
-    for epoch in epochs:
-        now = time.monotonic()
-        if now - saved >= SAVE_EVERY_S or state.ended:
-            save()
-            saved = now
-        yield epoch
 
 
 def _best_of(

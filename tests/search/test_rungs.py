@@ -22,6 +22,8 @@ from fibsem.search.rungs import (
 )
 from fibsem.search.slots import Attempt
 from fibsem.training.failures import TrialFailedError
+from fibsem.training.fit import AfterStep
+from fibsem.training.plan import Plan
 from tests.search.sweeps import epoch, finished, opened
 
 RUNGS = read_rungs([[9, 2], [3, 6], [1, 18]])
@@ -244,3 +246,24 @@ def test_who_goes_on_ends_where_one_training_would_have(small, new_store, tmp_pa
     keys = [key for key in winner if key.startswith(("model.", "train."))]
     (same,) = [row for row in found["whole"] if all(row[key] == winner[key] for key in keys)]
     assert winner["val/loss"] == same["val/loss"]
+
+
+@pytest.mark.slow
+def test_the_steps_of_all_attempts_are_those_of_the_plan(small, new_store, tmp_path, monkeypatch):
+    """Really trained, in epochs of which many lie between two checkpoints of a time."""
+    worked, after = [], AfterStep.on_train_batch_end
+
+    def count(self, batch, logs=None):
+        worked.append(batch)
+        after(self, batch, logs)
+
+    monkeypatch.setattr(AfterStep, "on_train_batch_end", count)
+    plan = Plan(60.0, "abc", 6, 6, 4, 0.1, 0.1, 1.0, ((3, 2), (2, 4), (1, 6)))
+    sweep.main(compose("sweep", [
+        *small, *new_store(tmp_path), "space=smoke", "space.axes.model.blocks=[1]",
+        "search.rungs=[[3,2],[2,4],[1,6]]", "search.trials=6", "train.epochs=6",
+        "train.schedule=wsd", "train.patience=null", f"output={tmp_path / 'sweep'}",
+    ]))  # fmt: skip
+    found = json.loads((tmp_path / "sweep" / "summary.json").read_text())
+    assert found["trials"] == {"complete": 1, "pruned": 5, "failed": 0}
+    assert len(worked) == plan.all_epochs * plan.steps

@@ -12,6 +12,7 @@ import pytest
 from fibsem.config import TrainConfig
 from fibsem.errors import UserError
 from fibsem.training import fit
+from fibsem.training.checkpoint import SAVE_EVERY_S
 from fibsem.training.feeding import epoch_batches
 from fibsem.training.fit import train
 from fibsem.training.health import DivergedError
@@ -81,6 +82,17 @@ def test_a_training_cut_off_goes_on_as_if_nothing_had_happened(whole, tmp_path):
         np.testing.assert_array_equal(a, b)
     finished = train(setting, checkpoint=file)  # nothing is trained
     assert scores(finished.history) == scores(undisturbed.history)
+
+
+def test_no_epoch_is_trained_again_that_came_before_the_end_of_a_training(material, tmp_path):
+    """As where a rung ends it; that takes no longer than what lies between two checkpoints."""
+    setting, file = material("train.epochs=4"), tmp_path / "checkpoint.npz"
+    seen = cut_off_after(setting, 3, file)
+    assert sum(epoch.seconds for epoch in seen[1:]) < SAVE_EVERY_S
+    again = []
+    train(setting, checkpoint=file, on_epoch=again.append)
+    assert again[:3] == seen  # by the times that they took, too
+    assert len(again) == 4
 
 
 @pytest.fixture(scope="module")
