@@ -230,7 +230,7 @@ def search(prepared: Prepared) -> SweepResult:
     from fibsem.search.budget import values
     from fibsem.search.executors import InProcess
     from fibsem.search.folder import begin_anew, study_name
-    from fibsem.search.pace import budget_pace, cut_of, settle_filled
+    from fibsem.search.pace import budget_pace, cut_of, is_over, settle_filled
     from fibsem.search.report import report_sweep
     from fibsem.search.sweep import Sweep
     from fibsem.search.workers import run_workers
@@ -285,6 +285,7 @@ def search(prepared: Prepared) -> SweepResult:
             if plan is not None:
                 plan = settle_filled(plan, sweep, folder)
                 cut = cut_of(plan, sweep.study.outcomes()) if given.budget.strict else None
-                record |= plan.budget_record(worked.finish(), cut)
+                used_s = worked.finish() if is_over(sweep) else worked.seconds
+                record |= plan.budget_record(used_s, cut)
         write_json(folder / "summary.json", record)
     return SweepResult(record, folder, config.tracking.uri)

@@ -47,6 +47,8 @@ class Pace:
         Tells seconds.
     planned
         Trials; one where nothing is planned, or a pruner may end some early.
+    of_budget
+        That of the budget alone, where ``search.max_seconds`` ends it before.
     """
 
     until: float = math.inf
@@ -55,6 +57,7 @@ class Pace:
     rungs: tuple[Rung, ...] = ()
     clock: Callable[[], float] = time.monotonic
     planned: int = 1
+    of_budget: Pace | None = None
 
     @classmethod
     def of(
@@ -81,6 +84,10 @@ class Pace:
         if self.plan is not None:
             least = self.plan.once_s + FEWEST_STEPS * self.plan.step_s + self.plan.validation_s
         return self.left_s <= least and (self.strict or trials >= self.planned)
+
+    def stopped(self, trials: int) -> bool:
+        """Whether it is over for this start alone, and the budget has time left for others."""
+        return self.of_budget is not None and self.over(trials) and not self.of_budget.over(trials)
 
     def cuts(self, slot: int) -> bool:
         """Whether a slot stays empty for the sake of the rungs to come.
@@ -134,19 +141,23 @@ def budget_pace(
     rungs
         Of a successive halving.
     """
-    planned = 1
+    anyway = None if plan is None else _begun_anyway(plan)
     if plan is not None:
-        open_end = (plan.pruned or plan.fills) and plan.filled is None
-        planned = plan.trials if plan.fills else 1
         late_s = (LATE - 1) * plan.budget_s
         soft_s = plan.budget_s - max(0.5 * plan.trial_s, plan.trial_s - late_s)
-        budget_s = plan.budget_s if strict else soft_s if open_end else None
+        budget_s = plan.budget_s if strict else soft_s if anyway else None
     left_s = None if budget_s is None else budget_s - worked_s
-    if most_s is not None and most_s < (math.inf if left_s is None else left_s):
-        planned = 1
-    return Pace.of(
-        most_s, left_s, strict=strict, planned=planned, plan=plan, rungs=read_rungs(rungs)
-    )
+    own = Pace.of(left_s, strict=strict, planned=anyway or 1, plan=plan, rungs=read_rungs(rungs))
+    if most_s is None or most_s >= (math.inf if left_s is None else left_s):
+        return own
+    return replace(own, until=own.clock() + most_s, planned=1, of_budget=own)
+
+
+def _begun_anyway(plan: Plan) -> int | None:
+    """Trials that begin by a soft budget even when it is used up; None where all of them do."""
+    if plan.filled is not None or not (plan.pruned or plan.fills):
+        return None
+    return plan.trials if plan.fills else 1
 
 
 def cut_of(plan: Plan, outcomes: Iterable[Outcome]) -> CutOff:
@@ -156,14 +167,31 @@ def cut_of(plan: Plan, outcomes: Iterable[Outcome]) -> CutOff:
     epochs = [one.record["epochs"] for one in ended if one.complete]
     cut = plan.cut_off(epochs, plan.trials - len(ended))
     if not epochs:
-        print(f"no training came to its end; with budget_is=soft {same_command()} goes on")
+        filling, anyway = sum(one.state != "failed" for one in ended), _begun_anyway(plan)
+        goes_on = anyway is None or filling < anyway
+        then = (
+            f"with budget_is=soft {same_command()} goes on" if goes_on else
+            "the choices are another output with a longer budget, or smaller learning rates"
+        )  # fmt: skip
+        print(f"no training came to its end; {then}")
     return cut
+
+
+def is_over(sweep: Sweep) -> bool:
+    """Whether a sweep with a budget has come to its end, and to a model.
+
+    It has not where ``search.max_seconds`` has stopped it, or others are still at work.
+    """
+    attempts = sweep.study.attempts()
+    has_model = any(attempt.state == "complete" for attempt in attempts)
+    stopped = not sweep.is_full() and sweep.pace.stopped(filled(attempts))
+    return has_model and not stopped and not sweep.is_shared()
 
 
 def settle_filled(plan: Plan, sweep: Sweep, folder: Path) -> Plan:
     """Keep how many trainings a budget came to: repeated, the plan has as many."""
-    if not (plan.pruned or plan.fills) or plan.filled is not None:
+    if not (plan.pruned or plan.fills) or plan.filled is not None or not is_over(sweep):
         return plan
-    plan = replace(plan, filled=filled(sweep.study.attempts()) or None)
+    plan = replace(plan, filled=filled(sweep.study.attempts()))
     write_json(folder / FILE, plan.to_json())
     return plan

@@ -315,3 +315,24 @@ def test_a_plan_says_how_many_trials_there_are(tiny, new_store, tmp_path, materi
         assert summary["plan"] == plan.to_json()
         found.append(json.loads((tmp_path / name / "trials.json").read_text()))
     assert found[0] == found[1]
+
+
+@pytest.mark.slow
+def test_a_sweep_goes_on_by_its_plan_after_a_limit_of_its_first_start(
+    tiny, new_store, tmp_path, material
+):
+    plan = Plan(600.0, material().dataset.hash, 2, 1, 3, 0.1, 0.2, 290.0, fills=True)
+    (tmp_path / "plan.json").write_text(json.dumps(plan.to_json()))
+    store, found = new_store(tmp_path), []
+    for limit in ("0.001", "null"):
+        given = [
+            f"data.path={tiny}", "nbhd=11x11x3", "space=smoke", *store,
+            f"search.max_seconds={limit}", f"output={tmp_path / 'sweep'}",
+            f"plan={tmp_path / 'plan.json'}",
+        ]  # fmt: skip
+        sweep.main(compose("sweep", given))
+        found.append(json.loads((tmp_path / "sweep" / "summary.json").read_text()))
+    trials = [sum(one["trials"].values()) for one in found]
+    assert trials == [1, 4]
+    assert [one["plan"]["filled"] for one in found] == [None, 4]
+    assert found[0]["budget"]["used_s"] < found[1]["budget"]["used_s"]

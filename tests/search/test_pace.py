@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from fibsem.search.pace import CUT, Pace, budget_pace, cut_of, settle_filled
+from fibsem.search.pace import CUT, Pace, budget_pace, cut_of, is_over, settle_filled
 from fibsem.search.rungs import read_rungs
 from fibsem.training.checkpoint import continuation, save, trained_s
+from fibsem.training.failures import TrialFailedError
 from fibsem.training.learner import Learner
 from fibsem.training.plan import CutOff, Plan
 from fibsem.training.planned import read_plan
@@ -163,6 +164,52 @@ def test_a_pruner_leaves_time_for_others_which_begin_while_half_of_one_is_left(h
     assert settle_filled(plan, sweep, tmp_path) == replace(plan, filled=3)
     assert read_plan(tmp_path / "plan.json", "abc").filled == 3
     assert settle_filled(known, sweep, tmp_path) == known
+    sweep.study.close()
+
+
+def diverged(job, on_epoch):
+    raise TrialFailedError("diverged: nan", "trace", final=False, diverged=True)
+
+
+def test_a_limit_of_one_start_does_not_say_how_many_trainings_a_budget_comes_to(here, tmp_path):
+    """The next start goes on; so does another machine, which has not ended by then."""
+    plan = Plan(60.0, "abc", 4, 5, 100, 0.02, 0.0, 2.0, fills=True)
+    sweep = opened("search.trials=8", **here)
+    sweep.pace = budget_pace(plan, 60, 0, 1e-6)
+    sweep.work(lambda job, on_epoch: finished(0.5), lambda *_: None)
+    assert sweep.summary(0)["trials"]["complete"] == 1
+    assert not is_over(sweep)
+    assert settle_filled(plan, sweep, tmp_path) == plan
+    sweep.pace = budget_pace(plan, 60, 59, 1e6)
+    sweep.work(lambda job, on_epoch: finished(0.5), lambda *_: None)
+    sweep.study.open_slots()
+    attempt = sweep.study.claim()
+    assert settle_filled(plan, sweep, tmp_path) == plan
+    sweep.study.fail(attempt, "interrupted", "let_go")
+    assert settle_filled(plan, sweep, tmp_path) == replace(plan, filled=4)
+    sweep.study.close()
+
+
+@pytest.mark.parametrize("open_end", ["fills", "pruned"])
+def test_a_budget_without_a_model_says_what_goes_on(here, tmp_path, capsys, open_end):
+    plan = Plan(60.0, "abc", 4, 5, 100, 0.02, 0.0, 2.0, **{open_end: True})
+    sweep, machine = opened("search.trials=8", **here), Machine(1.0)
+    sweep.pace = Pace(60.0, True, plan, clock=machine)
+
+    def late(job, on_epoch):
+        machine.now = 100.0
+        diverged(job, on_epoch)
+
+    sweep.work(late, lambda *_: None)
+    assert sweep.summary(0)["trials"] == {"complete": 0, "pruned": 1, "failed": 0}
+    assert settle_filled(plan, sweep, tmp_path) == plan
+    assert not (tmp_path / "plan.json").exists()
+    cut_of(plan, sweep.study.outcomes())
+    said = "with budget_is=soft the same command goes on" in capsys.readouterr().out
+    sweep.pace = budget_pace(plan, 60, 100, None)
+    sweep.work(diverged, lambda *_: None)
+    goes_on = sweep.summary(0)["trials"]["pruned"] > 1
+    assert said == goes_on == (open_end == "fills")
     sweep.study.close()
 
 
