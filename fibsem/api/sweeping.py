@@ -194,11 +194,12 @@ def prepare(tree: Tree) -> Prepared:
     require("train.test", config.train.test, unseen, "false: a sweep never sees the test squares")
     named = tree["study"] is None or (isinstance(tree["study"], str) and len(tree["study"]) <= 500)
     require("study", tree["study"], named, "a text of at most 500 letters")
-    for key, figures in (
-        ("objectives", asked.objectives),
-        ("constraints", asked.constraints or ()),
-    ):
-        check_figures(f"search.{key}", figures, val_all=config.train.val_all)
+    figures = {
+        "search.objectives": asked.objectives,
+        "search.constraints": tuple(asked.constraints or ()),
+    }
+    for where, keys in figures.items():
+        check_figures(where, keys, val_all=config.train.val_all)
     check_used({key: [one.run.why_unused(key) for one in trainings] for key in space.axes})
     for line in (*typed.notes(space.axes), *trainings[0].typed_for_nothing(space.axes)):
         print(line)
@@ -213,8 +214,11 @@ def prepare(tree: Tree) -> Prepared:
     look_at(dataset, configs=[one.run for one in trainings])
 
     from fibsem.training.material import Material
+    from fibsem.training.scoring import check_scored
     from fibsem.training.start import pinned
 
+    for where, keys in figures.items():
+        check_scored(where, keys, [one.run for one in trainings], dataset)
     given = pinned(given, *(one.run for one in trainings), dataset=dataset)
     material = Material(dataset, one_of_each(given, space)[0].run)
     prepared = Prepared(given, space, material, began)

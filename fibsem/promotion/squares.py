@@ -14,8 +14,7 @@ from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.training.estimating import drawn, estimate
 from fibsem.training.material import Material
-from fibsem.training.run import MOST_BY_PATCH
-from fibsem.training.scoring import scored_squares
+from fibsem.training.scoring import scored_squares, too_many_by_patch
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,7 @@ class SquareMious:
 def square_mious(material: Material, model: models.Model) -> SquareMious:
     """MIoU of every validation square, on as many of its pixels as can be afforded."""
     scorer = BlockScorer(material.config.spec, model)
-    labelled = sum(region.box.size for region in material.dataset.regions("val"))
-    if scorer.mode == "patch" and labelled > MOST_BY_PATCH:
+    if scorer.mode == "patch" and too_many_by_patch(material.dataset):
         return SquareMious(_finite(_sampled_mious(material, model)), _sampling(material))
     mious, of_sample = {}, defaultdict(list)
     for region, square in scored_squares(material, scorer, "val"):

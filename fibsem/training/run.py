@@ -36,13 +36,11 @@ from fibsem.training.material import Material
 from fibsem.training.picture import draw_square
 from fibsem.training.precision import precision_of
 from fibsem.training.results import Epoch, Figures, TrialResult
-from fibsem.training.scoring import score_all
+from fibsem.training.scoring import score_all, too_many_by_patch
 from fibsem.training.start import learned_of_test
 
 #: State of a training, beside its result.
 CHECKPOINT = "checkpoint.npz"
-#: Labelled pixels that are still scored one by one at the end of a training without dense form.
-MOST_BY_PATCH = 200_000
 
 
 def run_job(
@@ -255,7 +253,6 @@ def _val_all(material: Material, trained: Trained, scorer: BlockScorer) -> Figur
 
 def _score_all(material: Material, scorer: BlockScorer) -> Figures | None:
     """Every labelled validation pixel; None where that would be patch by patch for hours."""
-    labelled = sum(region.box.size for region in material.dataset.regions("val"))
-    if scorer.mode == "patch" and labelled > MOST_BY_PATCH:
+    if scorer.mode == "patch" and too_many_by_patch(material.dataset):
         return None
     return score_all(material, scorer, "val")

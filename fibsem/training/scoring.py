@@ -12,13 +12,19 @@ from fibsem.analysis.metrics import (
     porosity_error,
 )
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
+from fibsem.config import RunConfig
+from fibsem.data.dataset import Dataset
 from fibsem.data.labels import IGNORE
 from fibsem.data.samples import Region
 from fibsem.data.split import Split
+from fibsem.errors import UserError
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.inference.model.segmenter import Scorer
 from fibsem.training.boxes import box_scores
 from fibsem.training.material import Material
+
+#: Labelled pixels that are still scored one by one at the end of a training without dense form.
+MOST_BY_PATCH = 200_000
 
 
 def scored_squares(
@@ -85,3 +91,46 @@ def score_all(
     loss = sum(value * n for value, n in losses) / sum(n for _, n in losses)
     error = porosity_error(by_sample.values())
     return {**over_squares(confusions), "loss": loss, "porosity_error": error}
+
+
+def too_many_by_patch(dataset: Dataset) -> bool:
+    """Whether all labelled validation pixels would take hours, patch by patch."""
+    return _labelled(dataset) > MOST_BY_PATCH
+
+
+def check_scored(
+    where: str, keys: Iterable[str], configs: Iterable[RunConfig], dataset: Dataset
+) -> None:
+    """Refuse objectives and bounds of all labelled pixels where a training leaves those out.
+
+    Parameters
+    ----------
+    where, keys
+        Their key in the configuration, and their names.
+    configs, dataset
+        What is to be trained, of a sweep over architectures one of each.
+
+    Raises
+    ------
+    UserError
+        If a network has no dense form for them, they are too many without one, and no pieces of
+        validation stand for them.
+    """
+    of_all = [key for key in keys if key.startswith("val_all/")]
+    for config in configs if of_all else ():
+        spec = config.spec
+        by_patch = spec.is_network and not spec.convertible
+        if config.train.validation != "lattice" or not by_patch or not too_many_by_patch(dataset):
+            continue
+        valid = ", model.padding=valid" if "valid" in spec.architecture.paddings else ""
+        raise UserError(
+            f"`{where}` must name figures of every trial, but {of_all[0]} is of all labelled "
+            f"pixels of validation, which model={spec.name} with padding={spec.padding} scores one "
+            f"by one: more than {MOST_BY_PATCH} are left out, and here are {_labelled(dataset)}; "
+            f"the choices are train.validation=pieces{valid} or figures of val/ and cost/."
+        )
+
+
+def _labelled(dataset: Dataset) -> int:
+    """Pixels of the validation squares."""
+    return sum(region.box.size for region in dataset.regions("val"))

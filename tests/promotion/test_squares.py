@@ -15,7 +15,7 @@ def test_patch_by_patch_squares_are_scored_on_the_sample(material, monkeypatch):
     made = material("train.share=0.5", "train.validation=lattice")
     model = models.build(made.config.spec)
     whole = square_mious(made, model)
-    monkeypatch.setattr("fibsem.promotion.squares.MOST_BY_PATCH", 0)
+    monkeypatch.setattr("fibsem.training.scoring.MOST_BY_PATCH", 0)
     assert square_mious(made, model) == whole  # that is for what has no dense form
 
     def by_patch(*network):

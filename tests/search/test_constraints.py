@@ -7,6 +7,7 @@ from fibsem.config import Configuration, SearchConfig, compose, read
 from fibsem.errors import UserError
 from fibsem.search.samplers import bounds
 from fibsem.tracking import names
+from fibsem.training import scoring
 from tests.search.sweeps import finished, opened, worked
 
 BOUND = "search.constraints={cost/seconds_per_gigapixel: 2000}"
@@ -92,6 +93,26 @@ def test_unfinished_trainings_are_not_compared_by_what_they_do_not_have(tmp_path
 def test_figures_that_no_trial_has_are_refused_before_the_first(tmp_path, key):
     given = ["data=demo", f"search.{key}", "train.val_all=false", f"output={tmp_path / 'sweep'}"]
     said = rf"`search.{key.partition('=')[0]}` must name figures of every trial, but val_all/miou"
+    with pytest.raises(UserError, match=said):
+        prepare(compose("sweep", given))
+    assert not (tmp_path / "sweep").exists()
+
+
+@pytest.mark.parametrize("key", ["objectives=[val_all/miou]", "constraints={val_all/miou: 0.5}"])
+def test_figures_that_would_be_scored_one_by_one_are_refused_before_the_first(
+    tiny, tmp_path, monkeypatch, key
+):
+    """All labelled pixels of the thesis's validation, by a network without dense form."""
+    given = [
+        f"data.path={tiny}", f"search.{key}", "model=2dcnn", "model.padding=same", "nbhd=11x11x3",
+        "space=smoke", "train.validation=lattice", f"output={tmp_path / 'sweep'}",
+    ]  # fmt: skip
+    monkeypatch.setattr(scoring, "MOST_BY_PATCH", 0)
+    said = (
+        rf"`search.{key.partition('=')[0]}` must name .* but val_all/miou is .*which model=2dcnn "
+        r"with padding=same scores one by one.*train.validation=pieces, model.padding=valid or "
+        r"figures of val/"
+    )
     with pytest.raises(UserError, match=said):
         prepare(compose("sweep", given))
     assert not (tmp_path / "sweep").exists()

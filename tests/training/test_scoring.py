@@ -1,5 +1,6 @@
 """Every labelled pixel of a split: the pooled figures, against the squares one by one."""
 
+import contextlib
 from dataclasses import replace
 
 import numpy as np
@@ -8,13 +9,15 @@ import pytest
 from fibsem.analysis.metrics import Confusion, cross_entropy
 from fibsem.analysis.postprocessing import PostProcessing, segment_slice, smooth
 from fibsem.data.labels import IGNORE
+from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.volume.segmentation import segment_volume
+from fibsem.training import scoring
 from fibsem.training.estimating import estimate
-from fibsem.training.scoring import score_all, scored_squares
+from fibsem.training.scoring import check_scored, score_all, scored_squares
 from tests.conftest import labels
 
 
@@ -105,3 +108,26 @@ def test_validation_scores_a_piece_as_the_volume_is_scored(unet):
     order, right = (np.lexsort(pair) for pair in ((found.scores, found.labels), (expected, truth)))
     np.testing.assert_array_equal(found.labels[order], truth[right])
     np.testing.assert_allclose(found.scores[order], expected[right], atol=1e-4)  # folded norms
+
+
+@pytest.mark.parametrize(
+    ("given", "key", "most", "refused"),
+    [
+        (["model.padding=same", "train.validation=lattice"], "val_all/miou", 0, True),
+        (["model.padding=same", "train.validation=lattice"], "val_all/miou", 10**6, False),
+        (["model.padding=same", "train.validation=lattice"], "val/miou", 0, False),
+        (["model.padding=same", "train.validation=pieces"], "val_all/miou", 0, False),
+        (["train.validation=lattice"], "val_all/miou", 0, False),
+        (["model=forest", "train.validation=lattice"], "val_all/miou", 0, False),
+    ],
+)
+def test_figures_that_no_training_would_have_are_refused(
+    material, monkeypatch, given, key, most, refused
+):
+    """Those of all labelled pixels, where a network would score too many one by one."""
+    monkeypatch.setattr(scoring, "MOST_BY_PATCH", most)
+    made = material(*given)
+    pixels = sum(region.box.size for region in made.dataset.regions("val"))
+    said = f"more than 0 are left out, and here are {pixels}"
+    with pytest.raises(UserError, match=said) if refused else contextlib.nullcontext():
+        check_scored("search.objectives", ["val/loss", key], [made.config], made.dataset)
