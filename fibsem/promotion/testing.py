@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from fibsem.data.dataset import check_depth
 from fibsem.data.samples import Region
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Segmenter
@@ -82,28 +83,53 @@ def to_beat(work: Promotion) -> Bundle | None:
     Raises
     ------
     UserError
-        If it cannot be read, and ``force`` does not compare with none instead.
+        If it cannot be read, or sees test squares and others at once, and ``force`` does not
+        compare with none instead.
     """
     uri = work.tracking.uri
     version = champions.version_to_beat(uri)
     if version is None:
         return None
     try:
-        return find_bundle(f"models:/{registry.REGISTERED}/{version}", uri)
+        champion = find_bundle(f"models:/{registry.REGISTERED}/{version}", uri)
     except UserError as error:
         reason = str(error.__cause__ or error).splitlines()[0]
-        if work.given.gate.force:
-            work.say(
-                f"warning: version {version} cannot be read ({reason}); force=true: compared with "
-                "none"
-            )
-            return None
+        _not_compared(
+            work, f"version {version} cannot be read ({reason})",
+            "python -m fibsem.report repoint=FOLDER where the store was moved", error,
+        )  # fmt: skip
+        return None
+    if n_z := _too_deep(champion, work):
+        _not_compared(
+            work, f"version {version} sees {n_z} slices at once, across the gap of "
+            f"{work.given.split.gap} between parts of dense labels (split.gap)",
+            f"a sweep with split.gap={n_z - 1} or more",
+        )  # fmt: skip
+        return None
+    return champion
+
+
+def _not_compared(work: Promotion, why: str, else_: str, cause: Exception | None = None) -> None:
+    """Say that ``force`` compares with no champion; refused without."""
+    if not work.given.gate.force:
         raise UserError(
-            f"a challenger must be compared with the champion, but version {version} cannot be "
-            f"read ({reason}); the choices are rollback=true, which makes the one before it the "
-            "champion, python -m fibsem.report repoint=FOLDER where the store was moved, or "
-            "force=true, which compares with none."
-        ) from error
+            f"a challenger must be compared with the champion, but {why}; the choices are "
+            f"rollback=true, which makes the one before it the champion, {else_}, or force=true, "
+            "which compares with none."
+        ) from cause
+    work.say(f"warning: {why}; force=true: compared with none")
+
+
+def _too_deep(champion: Bundle, work: Promotion) -> int | None:
+    """Slices that a champion of this dataset sees, where they reach across the gap of its parts."""
+    if champion.audit.get("dataset") != work.dataset.name:
+        return None
+    n_z = max(member.spec.nbhd.z for member in champion.segmenter.members)
+    try:
+        check_depth(work.dataset, n_z, work.given.split)
+    except UserError:
+        return n_z
+    return None
 
 
 def look(work: Promotion, segmenters: Mapping[str, Segmenter], material: Material) -> Look:

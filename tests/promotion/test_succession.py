@@ -10,16 +10,20 @@ import pytest
 
 from fibsem import promote, sweep
 from fibsem.analysis.metrics import Confusion
+from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import Configuration, compose
 from fibsem.data.manifest import load_dataset
 from fibsem.data.phantom import simulate
+from fibsem.data.preprocessing import Recipe
 from fibsem.errors import UserError
+from fibsem.inference.model.segmenter import Segmenter
 from fibsem.promotion.gate import gate
 from fibsem.promotion.promotion import promote as promote_trials
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.testing import Look, to_beat
 from fibsem.system.files import write_json
 from fibsem.tracking import champions, names, registry
+from fibsem.tracking.bundle import Bundle
 from fibsem.tracking.runs import Tracking
 from fibsem.tracking.versions import history
 from fibsem.training.squares import SquareCounts
@@ -273,6 +277,38 @@ def test_a_champion_that_cannot_be_read_is_said_before_the_ranking(judged, work)
     given = work.given.with_values({"gate.force": True})
     assert to_beat(replace(work, given=given, say=lines.append)) is None
     assert lines[0].startswith("warning: version 1 cannot be read")
+
+
+def test_a_champion_that_reaches_across_the_gap_is_said_before_the_ranking(work, trained, tmp_path):
+    """One of this dataset, whose squares it would score; that of another is only replaced."""
+    client, uri, parts = work.tracking.client, work.tracking.uri, work.dataset.samples
+    dense = replace(work.dataset, samples=tuple(replace(one, dense=True) for one in parts))
+    segmenter = Segmenter.of(*trained(11, 5, filters=4), Recipe(), PostProcessing())
+    client.create_registered_model(registry.REGISTERED)
+    for dataset in (dense.name, "another"):
+        folder = tmp_path / f"of-{dataset}"
+        Bundle(segmenter, (None,) * 3, {"dataset": dataset}).save(folder / "artifacts" / "bundle")
+        run_id = work.tracking.start(dataset, tags={})
+        client.create_model_version(registry.REGISTERED, str(folder), run_id)
+    champions.make_champion("1", uri, "the first")
+
+    def over(gap, **changed):
+        given = work.given.with_values({"split.gap": gap, "gate.force": False} | changed)
+        return replace(work, given=given, dataset=dense, say=lines.append)
+
+    lines = []
+    said = (
+        r"version 1 sees 5 slices at once, across the gap of 3 .*; the choices are rollback=true, "
+        r".*, a sweep with split\.gap=4 or more, or force=true"
+    )
+    with pytest.raises(UserError, match=said):
+        promote_trials(over(3), [])
+    assert lines == []
+    assert to_beat(over(3, **{"gate.force": True})) is None
+    assert lines[0].startswith("warning: version 1 sees 5 slices at once")
+    assert to_beat(over(4)).version == "1"
+    champions.make_champion("2", uri, "of another dataset")
+    assert to_beat(over(3)).version == "2"
 
 
 def test_a_champion_of_another_store_is_none_here(judged, tmp_path):
