@@ -9,7 +9,7 @@ from itertools import chain
 
 import numpy as np
 
-from fibsem.config import RankConfig, Tree
+from fibsem.config import Configuration, RankConfig, Tree
 from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
 from fibsem.system.identity import same_data
@@ -21,6 +21,8 @@ from fibsem.training.objectives import Objective
 LOSS = Objective.named(names.VAL_LOSS)
 #: Parts of a trial's configuration that make the network and its training.
 CONFIGURATION = ("model", "nbhd", "preprocess", "sampling", "train")
+#: What a hard budget sets of a trial, by the clock.
+LIMIT = "train.max_seconds"
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Trial:
     study, parent, code
         The sweep, its parent run, and the version of the code.
     tree
-        The configuration that it was trained with.
+        The configuration that it was trained with, but for what :func:`unhurried` leaves out.
     goal, value
         What it was chosen by, and how good it is in that.
     epoch_s, train_s
@@ -181,12 +183,40 @@ def _trial(run: Run, goal: Objective, value: float, tracking: Tracking) -> Trial
         study=tags.get(names.STUDY),
         parent=tags.get(names.PARENT),
         code=tags.get(names.CODE),
-        tree=tracking.read_json(run.info.run_id, "config.json"),
+        tree=unhurried(tracking.read_json(run.info.run_id, "config.json")),
         goal=goal,
         value=value,
         epoch_s=metrics.get(names.EPOCH_S, 0.0),
         train_s=metrics.get(names.TRAIN_S, 0.0),
     )
+
+
+def unhurried(tree: Tree) -> Tree:
+    """The configuration of a trial without the time that a hard budget had left for it.
+
+    That is another one for each, and says nothing of how it is trained; a limit that somebody typed
+    stays.
+
+    Examples
+    --------
+    >>> tree = {"budget_is": "hard", "train": {"max_seconds": 40.0}, "command": ""}
+    >>> unhurried(tree)["train"]
+    {'max_seconds': None}
+    >>> unhurried({**tree, "command": "python -m fibsem.sweep train.max_seconds=60"})["train"]
+    {'max_seconds': 60.0}
+    """
+    if tree.get("budget_is") != "hard":
+        return tree
+    given = Configuration(tree)
+    return given.with_values({LIMIT: _seconds(given.typed.get(LIMIT))}).tree
+
+
+def _seconds(typed: str | None) -> float | None:
+    """A time as it was typed; None where none was, or ``null``."""
+    try:
+        return None if typed is None else float(typed)
+    except ValueError:
+        return None
 
 
 def _finished(tracking: Tracking, studies: Sequence[str] | None, where: str) -> list[Run]:

@@ -143,8 +143,11 @@ class Worker:
         attempt, failures = held.attempt, held.attempt.failures
         drawn = attempt.values.get("seed")
         seed = (self.sweep.given.tree["seed"] if drawn is None else drawn) + 1000 * failures
-        limit = {} if held.limit_s is None else {"train.max_seconds": held.limit_s}
-        given = self.sweep.given.with_values({**attempt.values, "seed": seed, **limit})
+        given = self.sweep.given.with_values({**attempt.values, "seed": seed})
+        if held.limit_s is not None:
+            typed = given.tree["train"]["max_seconds"]
+            limit_s = held.limit_s if typed is None else min(typed, held.limit_s)
+            given = given.with_values({"train.max_seconds": limit_s})
         tags = {
             names.COMMAND: names.TRIAL,
             names.STUDY: self.study.name,

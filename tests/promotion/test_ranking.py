@@ -12,8 +12,9 @@ from fibsem.config import Configuration, DataConfig, RankConfig, TrackingConfig,
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
 from fibsem.promotion.ranking import Ranked, order_of, placed, rank
+from fibsem.promotion.repetition import repeated
 from fibsem.promotion.setting import Promotion
-from fibsem.promotion.trials import Trial, best_trials, ranked_by
+from fibsem.promotion.trials import Trial, best_trials, ranked_by, unhurried
 from fibsem.system.files import read_json
 from fibsem.tracking import names
 from fibsem.tracking.runs import Tracking, code_version
@@ -95,6 +96,26 @@ def recorded(tracking, study, objective, **metrics):
     tracking.log_json(run_id, tree, "config.json")
     tracking.log_metrics(run_id, {key.replace("__", "/"): value for key, value in metrics.items()})
     tracking.end(run_id)
+
+
+@pytest.mark.parametrize(("typed", "limit"), [([], None), (["train.max_seconds=60"], 60)])
+def test_the_clock_of_a_hard_budget_is_not_repeated(swept, typed, limit):
+    """Of two trials that differ in what time there was, one is ranked, without that time."""
+    tracking, dataset = swept[2], SimpleNamespace(hash=f"of {limit}", name="film")
+    given = Configuration(compose("sweep", ["budget=1h", "budget_is=hard", "model=2dcnn", *typed]))
+    for left_s, loss in ((40.0, 0.4), (35.5, 0.3)):
+        tags = {"fibsem.command": "trial", "fibsem.study": f"hard {limit}",
+                "fibsem.data": dataset.hash}  # fmt: skip
+        run_id = tracking.start("hard", tags=tags)
+        tree = given.with_values({"train.max_seconds": left_s}).tree
+        tracking.log_json(run_id, tree, "config.json")
+        tracking.log_metrics(run_id, {"val/loss": loss, "val_all/miou": 1 - loss})
+        tracking.end(run_id)
+    (best,) = best_trials(tracking, dataset, RankConfig(k=2), [f"hard {limit}"])
+    assert best.loss == 0.3
+    assert repeated(best.tree, swept[0], 5).tree["train"]["max_seconds"] == limit
+    soft = given.with_values({"budget_is": "soft", "train.max_seconds": 40.0}).tree
+    assert unhurried(soft) == soft  # nobody but a user has set one
 
 
 def test_trials_are_ranked_by_the_first_objective_of_their_sweep(swept):

@@ -32,13 +32,13 @@ class Machine:
 
 @pytest.fixture
 def halving(here):
-    """Function (machine) -> a sweep by the plan on it, that nobody works on yet."""
+    """Function (machine, *overrides) -> a sweep by the plan on it, that nobody works on yet."""
     begun = []
 
-    def begin(machine):
+    def begin(machine, *overrides):
         begun.append(opened(
             "search.rungs=[[6,1],[2,2],[1,4]]", "search.trials=9", "train.epochs=4",
-            "space.axes.model.blocks=[1]", **here,
+            "space.axes.model.blocks=[1]", *overrides, **here,
         ))  # fmt: skip
         rungs = read_rungs(PLAN.rungs)
         begun[-1].pace = Pace(PLAN.budget_s, True, PLAN, rungs, machine)
@@ -80,6 +80,12 @@ def test_a_machine_as_fast_as_planned_loses_nothing(halving, capsys):
     assert limits == [None] * 8 + [3.0]  # of eleven seconds eight were used
     assert cut_of(PLAN, sweep.study.outcomes()) == CutOff(not_begun=0, ended_early=0)
     assert "cut off" not in capsys.readouterr().out
+
+
+def test_a_limit_that_was_typed_is_no_longer_where_a_budget_has_more(halving):
+    machine = Machine(1.0)
+    _, limits = work(halving(machine, "train.max_seconds=2"), machine)
+    assert limits == [2] * 9
 
 
 def test_a_slow_machine_costs_trainings_of_the_first_rung_and_not_the_model(halving, capsys):
