@@ -21,12 +21,11 @@ STATES: dict[TrialState, State] = {
 
 
 def attributes_of(
-    opening: Opening, values: Values, before: Attempt | None = None
+    opening: Opening, values: Values, continues: int | None = None
 ) -> dict[str, object]:
     """What a trial is opened with, for :func:`attempt_of` to read.
 
-    ``values`` where they are drawn already, and the attempt ``before`` whose training it goes on
-    with.
+    ``values`` where they are drawn already, and the number of the attempt that it ``continues``.
     """
     return {
         "slot": opening.slot,
@@ -34,7 +33,7 @@ def attributes_of(
         "strikes": opening.strikes,
         "failures": opening.failures,
         **({"values": json.dumps(values)} if values else {}),
-        **({} if before is None else {"continues": before.number}),
+        **({} if continues is None else {"continues": continues}),
     }
 
 

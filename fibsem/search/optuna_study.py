@@ -104,7 +104,7 @@ class OptunaStudy:
                 values = self._points.of_slot(opening.slot)
                 if values is None:
                     return  # a grid has no more points
-            self._open(opening, values or {}, before)
+            self._open(opening, values or {}, before.number if before else None)
 
     def _needed(self, attempts: list[Attempt]) -> int:
         """How many slots there are."""
@@ -123,8 +123,8 @@ class OptunaStudy:
         }
         return heir(self.rungs, slot, attempts, costs)
 
-    def _open(self, opening: Opening, values: Values, before: Attempt | None = None) -> None:
-        attrs = attributes_of(opening, values, before)
+    def _open(self, opening: Opening, values: Values, continues: int | None = None) -> None:
+        attrs = attributes_of(opening, values, continues)
         self.study.enqueue_trial(self.axes.parameters(values), user_attrs=attrs)
 
     def claim(self) -> Attempt | None:
@@ -236,7 +236,7 @@ class OptunaStudy:
         ended = attempt_of(self.trials.get(attempt.number))
         following = next_attempt(ended, self.search.retries)
         if following is not None:
-            self._open(following, following.values or {})
+            self._open(following, following.values or {}, ended.continues)
         return following is not None
 
     def recover(self) -> list[tuple[Attempt, str]]:

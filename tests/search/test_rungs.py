@@ -21,9 +21,11 @@ from fibsem.search.rungs import (
     slots_of,
 )
 from fibsem.search.slots import Attempt
+from fibsem.system.files import replace_file
 from fibsem.training.failures import TrialFailedError
 from fibsem.training.fit import AfterStep
 from fibsem.training.plan import Plan
+from fibsem.training.run import CHECKPOINT
 from tests.search.sweeps import epoch, finished, opened
 
 RUNGS = read_rungs([[9, 2], [3, 6], [1, 18]])
@@ -226,6 +228,30 @@ def test_a_survivor_that_diverges_at_the_end_is_followed_by_the_next_best(begin_
     continued = [one.continues for one in halving.study.attempts()]
     assert continued[6:] == [4, 5]
     assert halving.best().slot == 7
+
+
+def test_a_second_attempt_goes_on_with_whom_the_first_one_would_have(begin_halving):
+    """Though that has lost its copy of what it went on from."""
+    halving, jobs = begin_halving(), []
+
+    def execute(job, on_epoch):
+        jobs.append(job)
+        checkpoint = job.folder / CHECKPOINT
+        if len(jobs) == 5:
+            checkpoint.unlink()
+            raise TrialFailedError("its process was ended", "", final=False, own=False)
+        if len(jobs) <= 4:
+            replace_file(checkpoint, str(job.tree["train"]["learning_rate"]).encode())
+        assert float(checkpoint.read_bytes()) == job.tree["train"]["learning_rate"]
+        loss = 0.1 + job.tree["train"]["learning_rate"]
+        for number in range(4):
+            on_epoch(epoch(number, loss))
+        return finished(loss)
+
+    halving.work(execute, lambda *_: None)
+    assert [int(job.folder.name[:4]) for job in jobs] == [0, 1, 2, 3, 4, 4, 5, 6]
+    first, second = (one for one in halving.study.attempts() if one.slot == 4)
+    assert second.continues == first.continues is not None
 
 
 @pytest.mark.slow
