@@ -235,7 +235,7 @@ def _evaluate(
     evaluation = Evaluation(given, material, folder, tracking, config.patch_limit)
     with Progress("seeds") as progress:
         record = evaluation.run(progress)
-    pictures = draw_cell(folder, material)
+    pictures = draw_cell(folder, record, material)
     record |= {"command": tree.get("command"), "seconds": time.perf_counter() - began}
     if plan is not None:
         epochs = [one["epochs"] for one in record["runs"]]

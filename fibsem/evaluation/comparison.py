@@ -84,7 +84,7 @@ def write_tables(cells: dict[Path, Record], folder: Path) -> list[Path]:
     cells = dict(sorted(cells.items()))
     records = list(cells.values())
     best = max(records, key=lambda r: r["val"]["miou"]["mean"])
-    best_run = next(iter(read_seeds(next(p for p, r in cells.items() if r is best))))
+    best_run = next(read_seeds(next(p for p, r in cells.items() if r is best), best))
     standard = [r for r in records if r["model"] == "2dcnn"]
     others = [r for r in records if r["model"] != "2dcnn"]
     made = {
@@ -103,9 +103,9 @@ def write_tables(cells: dict[Path, Record], folder: Path) -> list[Path]:
     return [file for name in filled for file in encoding.write(made[name], folder, name)]
 
 
-def draw_cell(folder: Path, material: Material) -> list[Path]:
+def draw_cell(folder: Path, record: Record, material: Material) -> list[Path]:
     """Figures of one evaluation: learning curves, the network, its maps, one test square."""
-    runs = list(read_seeds(folder))
+    runs = list(read_seeds(folder, record))
     spec = material.config.spec
     place = folder / "figures"
     name = f"{spec.name} {spec.nbhd}"
@@ -206,7 +206,7 @@ def compare(first: Path, second: Path) -> Record:
         raise UserError(
             f"`compare` needs two evaluations of the same data, but {first} and {second} differ."
         )
-    runs = [list(read_seeds(folder)) for folder in (first, second)]
+    runs = [list(read_seeds(*cell)) for cell in zip((first, second), records, strict=True)]
     squares = [_by_square(some) for some in runs]
     common = [name for name in squares[0] if name in squares[1]]
     over_squares = paired_over_squares(

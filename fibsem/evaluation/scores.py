@@ -168,13 +168,22 @@ def pixels_of(material: Material, split: Split) -> int:
     return sum(region.box.size for region in material.dataset.regions(split))
 
 
-def read_seeds(folder: Path) -> Iterator[SeedScores]:
-    """The scores of every seed of a finished evaluation, of which there must be one."""
-    files = sorted(folder.glob("seed-*/scores.json"))
-    if not files:
-        raise UserError(
-            f"an evaluation must have the scores of its seeds, but {folder} has no "
-            "seed-*/scores.json; fibsem.evaluate with overwrite=true makes it again."
-        )
-    for path in files:
+def read_seeds(folder: Path, record: Mapping[str, Any]) -> Iterator[SeedScores]:
+    """The scores of every seed of an evaluation by its record, in the order of that.
+
+    Those of other seeds, of a start before that had more of them, may lie beside them.
+
+    Raises
+    ------
+    UserError
+        If those of a seed are not there, or damaged.
+    """
+    for run in record["runs"]:
+        path = folder / f"seed-{run['seed']}" / "scores.json"
+        if not path.is_file():
+            raise UserError(
+                f"an evaluation must have the scores of its seeds, but {folder} has no "
+                f"seed-{run['seed']}/scores.json; fibsem.evaluate with overwrite=true makes it "
+                "again."
+            )
         yield read_json(path, SeedScores.from_json, remedy=AGAIN)

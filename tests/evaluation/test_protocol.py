@@ -59,7 +59,7 @@ def evaluated(small, new_store, tmp_path_factory):
 def test_summary_has_mean_and_spread_over_seeds(evaluated):
     root, _ = evaluated
     record = json.loads((root / "2dcnn" / "summary.json").read_text())
-    runs = list(read_seeds(root / "2dcnn"))
+    runs = list(read_seeds(root / "2dcnn", record))
     values = [run.scores.balanced["test"].figures["miou"] for run in runs]
     assert [run["seed"] for run in record["runs"]] == [0, 1]
     assert record["test"]["miou"]["mean"] == pytest.approx(np.mean(values))
@@ -75,7 +75,7 @@ def test_summary_has_mean_and_spread_over_seeds(evaluated):
 def test_figures_by_square_add_up_to_the_plain_scores(evaluated, material):
     """Pooled confusion matrices against the functions that training and promotion use."""
     root, trees = evaluated
-    run = next(read_seeds(root / "2dcnn"))
+    run = next(read_seeds(root / "2dcnn", {"runs": [{"seed": 0}]}))
     mine = material().for_config(Configuration(trees["2dcnn"]).run)
     model = models.load(mine.config.spec, root / "2dcnn" / "seed-0")
     expected = score_all(mine, BlockScorer(mine.config.spec, model), "test")
@@ -145,7 +145,7 @@ def test_the_page_of_a_seed_shows_the_figures_of_its_scores_logged_once(evaluate
         if again:  # as after a kill behind the last seed
             (root / "2dcnn" / "summary.json").unlink()
             evaluate.main(trees["2dcnn"])
-        for run in read_seeds(root / "2dcnn"):
+        for run in read_seeds(root / "2dcnn", {"runs": [{"seed": 0}, {"seed": 1}]}):
             shown = tracking.client.get_run(run.run_id).data.metrics
             assert shown["train/loss"] == run.scores.balanced["train"].figures["loss"]
             assert shown["val/miou"] == run.scores.balanced["val"].figures["miou"]
@@ -236,6 +236,25 @@ def test_paired_comparison_of_two_cells(evaluated, capsys):
     assert "over 2 seeds" in capsys.readouterr().out
 
 
+def test_seeds_that_are_not_of_an_evaluation_are_not_compared(evaluated, tmp_path):
+    """Of a start before that had more; the tables take the first one of the record, too."""
+    root, _ = evaluated
+    for name in ("2dcnn", "otsu"):
+        shutil.copytree(root / name, tmp_path / name)
+        file = tmp_path / name / "summary.json"
+        record = json.loads(file.read_text())
+        record["runs"] = record["runs"][1:]
+        file.write_text(json.dumps(record))
+    compared = compare(tmp_path / "2dcnn", tmp_path / "otsu")
+    assert compared["seeds"]["pairs"] == 1
+    (run,) = read_seeds(tmp_path / "2dcnn", record)
+    assert run.seed == 1
+    for name in ("2dcnn", "otsu"):
+        shutil.rmtree(tmp_path / name / "seed-0")
+    alone = compare(tmp_path / "2dcnn", tmp_path / "otsu")
+    assert alone["squares"] == pytest.approx(compared["squares"], nan_ok=True)
+
+
 def test_slices_of_one_place_are_one_pair(evaluated, tmp_path):
     """Each test square once more, as it would be in forty slices: they know no more."""
     root, _ = evaluated
@@ -262,8 +281,8 @@ def test_comparing_what_is_not_there_is_refused(tmp_path):
 
 
 def test_an_evaluation_without_the_scores_of_its_seeds_is_one_line(tmp_path):
-    with pytest.raises(UserError, match=f"{tmp_path} has no seed-.*overwrite=true"):
-        list(read_seeds(tmp_path))
+    with pytest.raises(UserError, match=f"{tmp_path} has no seed-3/.*overwrite=true"):
+        list(read_seeds(tmp_path, {"runs": [{"seed": 3}]}))
 
 
 def test_paired_tests_find_a_shift_and_nothing_in_noise():
