@@ -38,7 +38,8 @@ class Trained:
     """A trained model (best weights loaded) and what happened.
 
     ``restart`` is the number of epochs after which it was begun again, at a smaller learning rate;
-    ``fit`` is how much of it began with the weights of another one.
+    ``fit`` is how much of it began with the weights of another one; ``lost_s`` are the seconds of
+    epochs that came to no figures.
     """
 
     model: Model
@@ -47,11 +48,12 @@ class Trained:
     parameters: int
     restart: int | None = None
     fit: Fit | None = None
+    lost_s: float = 0.0
 
     @property
     def seconds(self) -> float:
         """Time of training and validation, over all starts."""
-        return seconds_of(self.history)
+        return self.lost_s + seconds_of(self.history)
 
 
 @uninterrupted()
@@ -131,7 +133,8 @@ def _best_of(
     check_alive(*score(learner.forward).alike)
     state.say_kept()
     history, best = tuple(state.history), state.history[state.best]
-    return Trained(model, history, best, model.count_params(), state.restart, learner.fit)
+    parameters = model.count_params()
+    return Trained(model, history, best, parameters, state.restart, learner.fit, state.lost_s)
 
 
 def _fit_features(material: Material, on_epoch: Callable[[Epoch], None] | None) -> Trained:

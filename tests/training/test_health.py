@@ -1,5 +1,7 @@
 """A network that says the same everywhere is no result, whatever its figures look like."""
 
+import time
+
 import keras
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from fibsem.training.health import CollapsedError, DivergedError, check_alive, c
 from fibsem.training.job import Job
 from fibsem.training.results import Epoch
 from fibsem.training.run import run_job
-from fibsem.training.state import TrainingState
+from fibsem.training.state import TrainingState, seconds_of
 from tests.impossible import ALIVE, DEAD, LABELS, NOISE, sigmoid
 
 
@@ -95,13 +97,20 @@ def test_a_training_that_collapsed_fails_and_fails_again(killed, tracking, mater
     assert failure.reason == run.data.tags["fibsem.reason"]
 
 
+LOST_S = 0.05
+
+
 @pytest.fixture
 def dies_once(monkeypatch):
-    """A training whose network dies in its second epoch, and not after it is begun again."""
+    """A training whose network dies in its second epoch, and not after it is begun again.
+
+    That takes :data:`LOST_S`, at least.
+    """
     whole = fit._one_epoch
 
     def dying(learner, material, score, state):
         if state.restart is None and len(state.history) == 1:
+            time.sleep(LOST_S)
             raise CollapsedError("it is constant")
         return whole(learner, material, score, state)
 
@@ -123,6 +132,7 @@ def test_a_training_that_begins_to_die_is_begun_again_once_at_a_smaller_rate(
     assert "it is constant; begun again after epoch 1, from a learning rate of 0.001" in said
     again = fit.train(setting, checkpoint=file)  # finished: nothing is trained
     assert (again.restart, again.history) == (1, trained.history)
+    assert again.seconds == trained.seconds >= LOST_S + seconds_of(trained.history)
 
 
 @pytest.fixture
