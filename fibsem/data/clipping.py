@@ -16,13 +16,14 @@ LOOKED_AT, MOST = 5, 0.6
 
 def clipped(sample: Sample) -> Iterator[str]:
     """Say where most of a film lies beyond an end of the range that is declared for it."""
-    if sample.volume.declared is None:
+    volume = sample.volume
+    if volume.declared is None:
         return
-    low, high = sample.volume.declared
+    low, high = volume.declared
     beyond: dict[str, list[float]] = {"black": [], "white": []}
-    for box, inside in material_slices(sample.volume, sample.extent, LOOKED_AT):
+    for box, inside in material_slices(volume.shape, sample.extent, volume.missing, LOOKED_AT):
         try:
-            grey = sample.volume.read(box)[0]
+            grey = volume.read(box)[0]
         except UserError:  # that it cannot be read is said elsewhere
             continue
         shown = grey if inside is None else grey[inside]

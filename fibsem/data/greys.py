@@ -58,7 +58,7 @@ def greys_of(volume: CorrectedVolume) -> FilmGreys:
 
     Memory is that of one slice.
     """
-    slices = list(material_slices(volume.volume, volume.extent))
+    slices = list(material_slices(volume.shape, volume.extent, volume.volume.missing))
 
     def read() -> Iterator[npt.NDArray[np.float64]]:
         for box, inside in slices:

@@ -7,7 +7,7 @@ a pixel depend on the patch it is seen in, and patch and dense evaluation would 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from fibsem.data.material import Extent
 from fibsem.data.volumes import Volume
 from fibsem.errors import UserError
-from fibsem.geometry import Box
+from fibsem.geometry import Box, Triple
 from fibsem.system.records import typed, whole
 
 Gradient = Literal["x", "y", "none"]
@@ -141,14 +141,13 @@ def evenly_spaced(depth: int, most: int = 20) -> list[int]:
 
 
 def material_slices(
-    volume: Volume, extent: Extent | None, most: int = 20
+    shape: Triple, extent: Extent | None, missing: Container[int], most: int = 20
 ) -> Iterator[tuple[Box, BoolArray | None]]:
     """Boxes of at most ``most`` evenly spaced slices, and which pixels of them are material.
 
-    In place of one without any, or of one that was found missing, the nearest that has some; None
+    In place of one without any, or of one that is ``missing``, the nearest that has some; None
     where all of a slice is.
     """
-    shape, missing = volume.shape, volume.missing
     spaced = evenly_spaced(shape[0], most)
     for z in spaced if extent is None else sorted({extent.stand_in(z, missing) for z in spaced}):
         inside = None if extent is None else extent.inside(z)
@@ -169,7 +168,7 @@ def mean_profile(
     across = 0 if axis == "x" else 1
     total = np.zeros(volume.shape[2 if axis == "x" else 1])
     weight = np.zeros_like(total)
-    slices = list(material_slices(volume, extent, most_slices))
+    slices = list(material_slices(volume.shape, extent, volume.missing, most_slices))
     for box, inside in slices:
         grey = volume.read_unit(box)[0]
         shown = 1.0 if inside is None else inside.mean(axis=across)
@@ -245,7 +244,7 @@ def _scaling(
     low, high = np.inf, -np.inf
     bins = np.linspace(-0.5, 1.5, 2049)
     histogram = np.zeros(bins.size - 1, dtype=np.int64)
-    for box, inside in material_slices(volume, extent, most_slices):
+    for box, inside in material_slices(volume.shape, extent, volume.missing, most_slices):
         stored = volume.read_unit(box)
         grey = line.apply(stored, box).astype(np.float64)
         if inside is not None:

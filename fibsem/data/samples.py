@@ -16,6 +16,7 @@ from fibsem.data.labels import IGNORE, LabelArray
 from fibsem.data.material import Extent, look_for
 from fibsem.data.split import SPLITS, Split
 from fibsem.data.volumes import Volume
+from fibsem.data.volumes.covered import covered
 from fibsem.data.volumes.faults import File
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
@@ -129,7 +130,9 @@ def on_material(sample: Sample) -> Sample:
         )
         for region in sample.regions
     )
-    return replace(sample, volume=extent.cover(sample.volume), regions=regions, extent=extent)
+    return replace(
+        sample, volume=covered(sample.volume, extent.masked), regions=regions, extent=extent
+    )
 
 
 def with_own_keys(sample: Sample) -> Sample:

@@ -44,8 +44,9 @@ def greys(sample: Sample) -> Greys:
     """Count the grey values of a sample's material."""
     counts = np.zeros(BINS, np.int64)
     sums = np.zeros(3)
-    for box, inside in material_slices(sample.volume, sample.extent):
-        grey = sample.volume.read_unit(box)
+    volume = sample.volume
+    for box, inside in material_slices(volume.shape, sample.extent, volume.missing):
+        grey = volume.read_unit(box)
         grey = grey if inside is None else grey[0][inside]
         counts += np.bincount(np.rint(grey * (BINS - 1)).astype(np.int64).ravel(), minlength=BINS)
         grey64 = grey.astype(np.float64)

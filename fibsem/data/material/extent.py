@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from fibsem.data.material.parts import KINDS, Kind, KindArray, Part, code, part_of_json
 from fibsem.data.volumes import Volume
-from fibsem.data.volumes.covered import covered
+from fibsem.data.volumes.covered import Inside
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
 
@@ -74,9 +74,10 @@ class Extent:
         kinds = self.kinds(z)
         return None if kinds is None else kinds == 0
 
-    def cover(self, volume: Volume) -> Volume:
-        """The volume with 0 for what is no number where the user's mask has no material."""
-        return volume if self.mask is None else covered(volume, self.inside)
+    @property
+    def masked(self) -> Inside | None:
+        """What the user's own mask says of a slice, as `inside` does; None without one."""
+        return None if self.mask is None else self.inside
 
     def is_blank(self, z: int) -> bool:
         """Whether nothing of a slice is material."""

@@ -48,10 +48,10 @@ class CoveredSource(Around):
         return voxels
 
 
-def covered(volume: Volume, inside: Inside) -> Volume:
-    """A volume under a mask; one of whole numbers as it is."""
+def covered(volume: Volume, inside: Inside | None) -> Volume:
+    """A volume with 0 for what is no number under a mask; as it is without one, or of integers."""
     source = volume.source
-    if volume.dtype.kind != "f" or isinstance(bare(source), CoveredSource):
+    if inside is None or volume.dtype.kind != "f" or isinstance(bare(source), CoveredSource):
         return volume
     if isinstance(source, MendedSource):  # below it: a slice is judged by its own mask
         return volume.with_source(source.onto(CoveredSource(source.source, inside)))

@@ -17,30 +17,6 @@ from fibsem.inference.volume.outputs import Outputs, Store
 from fibsem.inference.volume.remote import Load
 
 
-def check_asked(
-    volume: Volume, folder: Path, options: Options, voxel_nm: VoxelNm, load: Load | None
-) -> None:
-    """Refuse what cannot be done with a volume, before anything is written.
-
-    Parameters
-    ----------
-    volume, folder, options
-        What is labelled, where to, and how.
-    voxel_nm
-        Of the volume, as far as anybody states it.
-    load
-        Gives the model in another process; None where nothing does.
-
-    Raises
-    ------
-    UserError
-        If a voxel's size lacks, another process could not read the volume, or the folder holds it.
-    """
-    check_voxel(options, voxel_nm, volume.shape)
-    check_reach(volume.path, options, load)
-    check_apart(volume, folder)
-
-
 def check_reach(volume: Path, options: Options, load: Load | None) -> None:
     """Other processes open volume and model themselves."""
     if options.elsewhere and load is None:

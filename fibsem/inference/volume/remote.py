@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fibsem.data.volumes import Manner, VoxelNm, reopen
+from fibsem.data.volumes.covered import covered
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import ANEW, Options
@@ -98,7 +99,7 @@ def label_slab(job: RemoteSegmentation, slab: Slab) -> SlabResult:
 def _open(job: RemoteSegmentation) -> tuple[SlabWorker, dict[int, str]]:
     read_as: dict[int, str] = {}
     film = reopen(job.volume, job.manner, job.value_range)
-    volume = job.plan.extent.cover(witnessed(film, read_as, OF_VOLUME))
+    volume = covered(witnessed(film, read_as, OF_VOLUME), job.plan.extent.masked)
     segmenter = job.load().with_views(job.options.symmetry)
     if segmenter.identity != job.identity:
         raise UserError(

@@ -12,6 +12,7 @@ from typing import Any
 from fibsem.data.digests import stamps_of
 from fibsem.data.material import given_extent
 from fibsem.data.volumes import Volume, VoxelNm, stated_nm
+from fibsem.data.volumes.covered import covered
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.volume.budget import room_of
@@ -26,7 +27,13 @@ from fibsem.inference.volume.origin import provenance_of
 from fibsem.inference.volume.outputs import Outputs
 from fibsem.inference.volume.plan import Planner, Say, ScorerOf, Show
 from fibsem.inference.volume.porosities import porosities
-from fibsem.inference.volume.preflight import check_asked, check_room, forget_lost
+from fibsem.inference.volume.preflight import (
+    check_apart,
+    check_reach,
+    check_room,
+    check_voxel,
+    forget_lost,
+)
 from fibsem.inference.volume.remote import Load
 from fibsem.inference.volume.summary import write_records
 from fibsem.inference.volume.tested import FilmSquares
@@ -104,7 +111,9 @@ def segment_volume(
     started = time.perf_counter()
     stated = stated_nm(voxel_nm, volume.voxel_nm)
     voxel_nm = stated_nm(stated, *(one.voxel_nm for one in trained[:1]))
-    check_asked(volume, folder, options, voxel_nm, load)
+    check_voxel(options, voxel_nm, volume.shape)
+    check_reach(volume.path, options, load)
+    check_apart(volume, folder)
     options.check_members(len(segmenter.members))
     segmenter = segmenter.with_views(options.symmetry)
     room = room_of(volume.shape[1:], volume.kept_bytes, segmenter.halo[0], options)
@@ -116,7 +125,7 @@ def segment_volume(
         stamps = stamps_of(volume)
         ledger = Ledger.open(folder, key, options, volume, say)
         volume, asked = witnessed(volume, ledger.read, OF_VOLUME), as_begun(asked, ledger)
-        volume = volume if asked is None else asked.cover(volume)
+        volume = volume if asked is None else covered(volume, asked.masked)
         planner = Planner(volume, segmenter, options, asked, room, scorer_of, say, show)
         work = _begun(planner, ledger, folder, voxel_nm)
         likeness = compare(work, stated, trained, say)  # said before it is labelled
