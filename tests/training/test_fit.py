@@ -40,7 +40,10 @@ DROPPING = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=DROPPING)
+@pytest.fixture(
+    scope="module",
+    params=["grid", "patch", pytest.param("unet", marks=pytest.mark.slow)],  # traces for seconds
+)
 def whole(request, material):
     """(function from overrides to material, training that nothing disturbed), for each of them."""
 

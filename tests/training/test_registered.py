@@ -24,7 +24,7 @@ def names():
 
 
 @pytest.mark.usefixtures("one_network_left")
-@pytest.mark.parametrize("model", ["2dcnn", "unet"])
+@pytest.mark.parametrize("model", ["2dcnn", pytest.param("unet", marks=pytest.mark.slow)])
 def test_the_graph_of_a_step_goes_with_its_training(material, model, monkeypatch):
     used, interleaved = [], unet._interleaved
     monkeypatch.setattr(unet, "_interleaved", lambda maps: used.append(1) or interleaved(maps))

@@ -14,10 +14,9 @@ pytestmark = pytest.mark.usefixtures("one_network_left")
 
 @pytest.mark.parametrize(
     "network",
-    [["model.dropout=0.2"],
-     ["model=unet", "model.blocks=1", "model.filters=2", "model.spatial_dropout=0.3",
-      "train.grid=16", "train.windows=2"]],
-    ids=["2dcnn", "unet"],
+    [pytest.param(["model.dropout=0.2"], id="2dcnn"),
+     pytest.param(["model=unet", "model.blocks=1", "model.filters=2", "model.spatial_dropout=0.3",
+                   "train.grid=16", "train.windows=2"], id="unet", marks=pytest.mark.slow)],
 )  # fmt: skip
 def test_the_next_training_learns_what_it_would_alone(material, monkeypatch, network):
     """Another seed, rate, length and part of the data; values of steps, averages and dropout."""
