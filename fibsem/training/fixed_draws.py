@@ -1,7 +1,8 @@
 """The fixed pixels, pieces and lattices that stand for a split: a training is scored on them.
 
-They depend on the dataset, its split, the share and the sampling seed alone: two networks with
-different neighbourhoods are scored on the same pixels.
+Pixels and pieces depend on the dataset, its split, the share and the sampling seed alone: all
+networks share them, whatever their neighbourhood. How many pixels of a piece are scored is a
+network's own: its lattices have its stride.
 """
 
 from __future__ import annotations
