@@ -170,14 +170,18 @@ class Prepared:
 
         A dry run times a network of each architecture.
         """
+        from fibsem.search.brackets import rounds_of
         from fibsem.search.lengths import said_of_all
 
         asked = self.settings
+        by_brackets = asked.sampler == "hyperband"
+        brackets = rounds_of(asked.trials, asked.hyperband_epochs)
         others = one_of_each(self.given, self.space)[1:] if asked.dry_run else []
         materials = [self.material, *(self.material.for_config(one.run) for one in others)]
         for line in said_of_all(
             materials, asked.trials, asked.workers,
             planned=self.given.budget.planned, dry_run=asked.dry_run,
+            rungs=tuple(brackets) if by_brackets else asked.rungs,
         ):  # fmt: skip
             print(line)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from itertools import chain, cycle
 
 #: One in so many trainings of a round goes on to the next, for so many times the epochs.
 FACTOR = 3
@@ -39,3 +41,18 @@ def brackets_of(longest: int) -> list[Bracket]:
         )
         for k in range(count - 1, -1, -1)
     ]
+
+
+def rounds_of(trials: int, longest: int) -> Iterator[tuple[int, int]]:
+    """Rounds in which so many trials are trained: those of all brackets, again and again.
+
+    Examples
+    --------
+    >>> list(rounds_of(30, 9))
+    [(9, 1), (3, 3), (1, 9), (5, 3), (2, 9), (3, 9), (7, 1)]
+    """
+    for count, epochs in chain.from_iterable(cycle(brackets_of(longest))):
+        if trials <= 0:
+            return
+        yield min(count, trials), epochs
+        trials -= count

@@ -179,7 +179,7 @@ def in_rungs(
     trials, epochs = sum(count for count, _ in rungs), max(epochs for _, epochs in rungs)
     plan = Plan(
         budget_s, data, trials, epochs, 0, like.step_s, like.validation_s, like.once_s, rungs,
-        workers,
+        workers, goes_on=like.goes_on,
     )  # fmt: skip
     epoch_s = (budget_s - spent_s - plan.turns * like.once_s) / plan.as_average
     return replace(plan, steps=math.floor((epoch_s - like.validation_s) / like.step_s))

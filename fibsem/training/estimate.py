@@ -40,7 +40,11 @@ class TimeEstimate:
     @property
     def trial_s(self) -> float:
         """A training that uses all of its epochs or time."""
-        longest = self.epoch_s * self.epochs
+        return self.training_s(self.epochs)
+
+    def training_s(self, epochs: int) -> float:
+        """A training of so many epochs, if it has the time for them."""
+        longest = self.epoch_s * epochs
         if self.max_seconds is not None:
             longest = min(longest, self.max_seconds)
         return longest + OVERHEAD_S

@@ -6,7 +6,7 @@ the machine did. So the plan is kept with the results, and a command that is giv
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -15,8 +15,7 @@ from fibsem.training.estimate import duration
 
 #: Used time against that given from which on it is an overrun.
 LATE = 1.1
-#: A step of what goes on in a successive halving takes so many times that of the average: larger
-#: networks of a space are better ones (1.2 and 1.4 in the rungs of a sweep of five minutes).
+#: What goes on took so many times the average in the plans of versions before.
 GOES_ON = 1.25
 
 
@@ -28,14 +27,27 @@ class Stage:
     epochs: int
     goes_on: bool = False
 
-    @property
-    def as_average(self) -> float:
-        """Epochs of the average network that take as long as those of one of them."""
-        return (GOES_ON if self.goes_on else 1.0) * self.epochs
-
     def turns(self, workers: int) -> int:
         """Trainings that each of some workers does one after the other."""
         return -(-self.count // workers)
+
+
+def stages_of(rungs: Iterable[Sequence[int]]) -> tuple[Stage, ...]:
+    """What rungs of some trials and epochs train, one after the other.
+
+    A rung of no more epochs than the one before begins another bracket, with new trainings.
+
+    Examples
+    --------
+    >>> [stage.epochs for stage in stages_of([(9, 2), (3, 6), (1, 18)])]
+    [2, 4, 12]
+    """
+    rungs = tuple(rungs)
+    before = [0, *(epochs for _, epochs in rungs)]
+    return tuple(
+        Stage(count, epochs - reached, True) if 0 < reached < epochs else Stage(count, epochs)
+        for (count, epochs), reached in zip(rungs, before, strict=False)
+    )
 
 
 @dataclass(frozen=True)
@@ -74,6 +86,8 @@ class Plan:
         Those that it was made for, as a hash, and what else; by its steps a plan is the same.
     work
         What it plans, command and network; empty where a version before made it.
+    goes_on
+        Times the average that a step takes of what goes on in a successive halving.
     pruned
         Whether some trainings end early: others begin as long as there is time.
     fills
@@ -99,6 +113,7 @@ class Plan:
     fills: bool = False
     filled: int | None = None
     work: str = field(default="", compare=False)
+    goes_on: float = GOES_ON
 
     def is_of(self, work: str) -> bool:
         """Whether it may be repeated for a command and a network."""
@@ -124,22 +139,17 @@ class Plan:
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """Rungs of the plan, one after the other; of trainings that are all whole there is one.
+        """Rungs of the plan, one after the other; of trainings that are all whole there is one."""
+        return stages_of(self.rungs) or (Stage(self.trials, self.epochs),)
 
-        A rung of no more epochs than the one before begins another bracket, with new trainings.
-        """
-        if not self.rungs:
-            return (Stage(self.trials, self.epochs),)
-        before = [0, *(epochs for _, epochs in self.rungs)]
-        return tuple(
-            Stage(count, epochs - reached, True) if 0 < reached < epochs else Stage(count, epochs)
-            for (count, epochs), reached in zip(self.rungs, before, strict=False)
-        )
+    def _averages(self, stage: Stage) -> float:
+        """Epochs of the average network that take as long as those of one of a stage."""
+        return (self.goes_on if stage.goes_on else 1.0) * stage.epochs
 
     def training_s(self, k: int) -> float:
         """Expected time of a training of a rung."""
         epoch_s = self.steps * self.step_s + self.validation_s
-        return self.once_s + self.stages[k].as_average * epoch_s
+        return self.once_s + self._averages(self.stages[k]) * epoch_s
 
     def rung_s(self, k: int) -> float:
         """Expected time of a rung: as often as every worker has a training of it."""
@@ -162,7 +172,7 @@ class Plan:
     @property
     def as_average(self) -> float:
         """Epochs of the average network, one after the other, that take as long as all of them."""
-        return sum(stage.turns(self.workers) * stage.as_average for stage in self.stages)
+        return sum(stage.turns(self.workers) * self._averages(stage) for stage in self.stages)
 
     @property
     def turns(self) -> int:

@@ -43,6 +43,8 @@ class Probe:
         Of ``once_s``, building and tracing: done already where the probe's learner is trained.
     parameters
         Of the network.
+    goes_on
+        See :class:`~fibsem.training.plan.Plan`; 1 of a single network.
     """
 
     step_s: float
@@ -51,6 +53,7 @@ class Probe:
     pixel_s: float
     traced_s: float = 0.0
     parameters: float = 0.0
+    goes_on: float = 1.0
 
     def seconds_of(self, epochs_steps: tuple[int, int]) -> float:
         """Seconds of some epochs of so many steps."""

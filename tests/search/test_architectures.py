@@ -148,6 +148,26 @@ def test_a_dry_run_tells_the_mean_of_both_and_what_workers_share(
     assert capsys.readouterr().out.splitlines()[-1] == f"20 trials: about {said}"
 
 
+@pytest.mark.parametrize(
+    ("how", "longest", "said"),
+    [(["search.trials=13", "search.rungs=[[9,2],[3,6],[1,18]]"], 18, "13 trials: about 48 min"),
+     (["search=keras_tuner", "search.sampler=hyperband", "search.trials=13",
+       "search.hyperband.epochs=9"], 9, "13 trials: about 25 min")],
+)  # fmt: skip
+def test_a_dry_run_counts_what_trainings_of_rungs_really_train(
+    tiny, tmp_path, monkeypatch, capsys, how, longest, said
+):
+    """Epochs of 66 s: 18 + 12 + 12 of them, and 9 + 6 + 6; each begins in 10 s."""
+    monkeypatch.setattr(
+        lengths, "estimate_training", lambda material: TimeEstimate(6.0, 10, 60, None)
+    )
+    given = [f"data.path={tiny}", "nbhd=33x33x3", f"output={tmp_path / 'sweep'}"]
+    sweep.main(compose("sweep", [*given, *how, "search.dry_run=true"]))
+    *_, each, all_of_them = capsys.readouterr().out.splitlines()
+    assert f"({longest} epochs of 10 steps" in each
+    assert all_of_them == f"{said} with the default network"
+
+
 @pytest.mark.parametrize("sampler", ["enumerated", "tpe"])
 def test_every_sampler_draws_networks_of_both(tmp_path, sampler):
     how = ["search.trials=9", "search.startup_trials=5", f"search.sampler={sampler}"]

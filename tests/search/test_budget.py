@@ -59,7 +59,8 @@ def test_trials_are_long_enough_and_share_the_time(step, once, seconds):
 
 @given(st.floats(1e-3, 0.5), st.floats(0.01, 2), st.floats(0.5, 20), st.floats(60, 40_000))
 def test_halving_fills_a_budget_and_validates_a_tenth_of_it(step, validation, once, budget):
-    plan = halving(Probe(step, validation, once, 1e-6), budget, 20.0, "abc")
+    found = Probe(step, validation, once, 1e-6, goes_on=1.25)
+    plan = halving(found, budget, 20.0, "abc")
     if plan is None:
         return
     assert plan.seconds <= budget - 20 + 1e-6
@@ -77,7 +78,7 @@ def test_halving_fills_a_budget_and_validates_a_tenth_of_it(step, validation, on
 @pytest.mark.parametrize(("validation", "epochs"), [(0.2, 18), (0.44, 9)])
 def test_validations_that_take_long_are_fewer(validation, epochs):
     """Five minutes of flyem had no room for 42 of them, by a step."""
-    plan = halving(Probe(0.041, validation, 4.6, 1e-6), 300, 33.0, "abc")
+    plan = halving(Probe(0.041, validation, 4.6, 1e-6, goes_on=1.25), 300, 33.0, "abc")
     assert plan is not None
     assert (plan.trials, plan.epochs) == (13, epochs)
     assert 42 * 95 < plan.all_epochs * plan.steps < 42 * 120
@@ -87,7 +88,7 @@ def test_validations_that_take_long_are_fewer(validation, epochs):
        st.integers(1, 6))  # fmt: skip
 def test_workers_share_a_budget(step, validation, once, budget, workers):
     """The rungs one after the other, each as long as the worker with the most of it."""
-    found = Probe(step, validation, once, 1e-6)
+    found = Probe(step, validation, once, 1e-6, goes_on=1.25)
     plan = halving(found, budget, 20.0, "abc", workers)
     if plan is not None:
         assert busy_s(plan, workers) == pytest.approx(plan.seconds)
