@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from fibsem import api
 from fibsem.api.inputs import options_of
@@ -212,6 +213,21 @@ def test_lines_that_cut_out_squares_give_a_dataset(tiny, tmp_path, monkeypatch):
     for split in ("train", "val", "test"):
         for grey, drawn in film.squares(split):
             np.testing.assert_array_equal(drawn, grey > 30000 / 65535)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_lines_that_save_pictures_as_slices_keep_every_grey_value(tmp_path, monkeypatch, dtype):
+    monkeypatch.chdir(tmp_path)
+    slices = Path("film/slices")
+    slices.mkdir(parents=True)
+    grey = np.arange(12 * 20 * 30, dtype=dtype).reshape(12, 20, 30) * dtype(9)
+    for z, picture in enumerate(grey):
+        Image.fromarray(picture).save(slices / f"Cell 2_{z + 1} (crop).png")
+    with pytest.raises(api.UserError, match=r"none among its 12 .*most \.png; docs/data.md has"):
+        api.open_volume(slices)
+    (lines,) = (text for text in blocks(ROOT / "docs/data.md", "python") if "PIL" in text)
+    exec(lines, {})
+    np.testing.assert_array_equal(api.open_volume(slices).whole(), grey)
 
 
 @pytest.mark.slow

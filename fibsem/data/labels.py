@@ -71,7 +71,8 @@ class Classes:
             declared += "" if self.ignore is None else f", {self.ignore} (ignore)"
             raise UserError(
                 f"label values must be declared in `classes` or `ignore`, but {name} holds "
-                f"{labels[stray][0]}; declared are {declared}."
+                f"{labels[stray][0]}; declared are {declared}. A third material is drawn as "
+                "solid, or its value is that of `ignore`."
             )
         return read
 

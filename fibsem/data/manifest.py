@@ -12,7 +12,8 @@ import yaml
 
 from fibsem.data import archive
 from fibsem.data.as_written import read_yaml
-from fibsem.data.dataset import Dataset, check_name, checked
+from fibsem.data.dataset import Dataset, checked
+from fibsem.data.entries import need, read_classes, read_mapping, read_text, read_voxel_nm
 from fibsem.data.labels import IGNORE, Classes
 from fibsem.data.masks import Cut
 from fibsem.data.material import RULES, given_extent
@@ -21,13 +22,7 @@ from fibsem.data.samples import Region, Sample
 from fibsem.data.split import SPLITS, SplitRecipe, divide_together, labelled_ranges
 from fibsem.data.volumes import Manner, Volume, VoxelNm, reopen, stated_nm
 from fibsem.data.volumes.faults import File, absence, kind_of, read_bytes
-from fibsem.data.volumes.lengths import (
-    LARGEST_NM,
-    SMALLEST_NM,
-    differing,
-    finite,
-    voxel_size,
-)
+from fibsem.data.volumes.lengths import differing, finite
 from fibsem.data.volumes.voxels import UNKNOWN_NM
 from fibsem.errors import UserError
 from fibsem.geometry import Box
@@ -95,22 +90,17 @@ def _read_manifest(path: Path, recipe: SplitRecipe) -> Dataset:
     except (yaml.YAMLError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"a manifest must be YAML, but {path} is not: {reason}.") from error
-    record = _mapping(record, TOP_KEYS, str(path))
-    named = _mapping(_need(record, "classes", str(path)), ("pore", "solid"), f"{path}: classes")
-    classes = Classes(
-        _label_value(_need(named, "pore", f"{path}: classes"), path),
-        _label_value(_need(named, "solid", f"{path}: classes"), path),
-        None if record.get("ignore") is None else _label_value(record["ignore"], path),
-    )
-    entries = _need(record, "samples", str(path))
+    record = read_mapping(record, TOP_KEYS, str(path))
+    classes = read_classes(need(record, "classes", str(path)), record.get("ignore"), path)
+    entries = need(record, "samples", str(path))
     if not isinstance(entries, list):
         raise UserError(f"`samples` must be a list, but {path} has {entries!r}.")
     samples = tuple(
         _read_sample(entry, k, path, classes, recipe) for k, entry in enumerate(entries)
     )
-    declared = _voxel_nm(record.get("voxel_nm"), path)
+    declared = read_voxel_nm(record.get("voxel_nm"), path)
     return Dataset(
-        name=_text(record, "name", str(path)),
+        name=read_text(record, "name", str(path)),
         path=path,
         voxel_nm=stated_nm(declared, _common_nm(samples, declared, path)),
         classes=classes,
@@ -161,8 +151,8 @@ def _read_sample(
     entry: object, number: int, path: Path, classes: Classes, recipe: SplitRecipe
 ) -> Sample:
     where = f"{path}: sample {number}"
-    record = _mapping(entry, SAMPLE_KEYS, where)
-    name = _text(record, "name", where)
+    record = read_mapping(entry, SAMPLE_KEYS, where)
+    name = read_text(record, "name", where)
     where = f"{path}: sample {name}"
     if "regions" in record and "labels" in record:
         raise UserError(f"a sample must have `regions` or `labels`, but {where} has both.")
@@ -203,7 +193,7 @@ def _valid(record: Mapping[str, Any], volume: Volume, path: Path, where: str) ->
     """What of a sample is material: a rule, or a mask beside the manifest."""
     if record.get("valid") is None:
         return "auto"
-    valid = _text(record, "valid", where)
+    valid = read_text(record, "valid", where)
     if valid not in RULES:
         valid = str(_place(record, "valid", path, where).resolve())
         given_extent(volume.shape, valid)
@@ -212,13 +202,13 @@ def _valid(record: Mapping[str, Any], volume: Volume, path: Path, where: str) ->
 
 def _place(record: Mapping[str, Any], key: str, path: Path, where: str) -> Path:
     """The path that a manifest names, from its folder on; ``~/`` is home."""
-    return path.parent / home_path(_text(record, key, where))
+    return path.parent / home_path(read_text(record, key, where))
 
 
 def _manner(record: Mapping[str, Any], prefix: str, where: str) -> Manner:
     """Which of several films is meant, of the volume or of its labels."""
     pattern, series = (
-        None if record.get(key) is None else _text(record, key, where)
+        None if record.get(key) is None else read_text(record, key, where)
         for key in (f"{prefix}pattern", f"{prefix}series")
     )
     sparse = record.get("sparse", False)
@@ -246,49 +236,3 @@ def _cut(
         for box in part.tiles((1, REGION_PX, REGION_PX)):
             name = "z{}-y{}-x{}".format(*box.start)
             yield Region(sample, name, box, split, Cut(labels, box, classes))
-
-
-def _mapping(value: object, keys: tuple[str, ...], where: str) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise UserError(f"{where} must be a mapping of {', '.join(keys)}, but is {value!r}.")
-    for key in value:
-        if key not in keys:
-            raise UserError(f"{where} has the unknown key {key!r}; the keys are {', '.join(keys)}.")
-    return value
-
-
-def _need(record: Mapping[str, Any], key: str, where: str) -> Any:
-    if record.get(key) is None:
-        raise UserError(f"`{key}` must be given, but {where} lacks it.")
-    return record[key]
-
-
-def _text(record: Mapping[str, Any], key: str, where: str) -> str:
-    return check_name(_need(record, key, where), f"`{key}` of {where}")
-
-
-def _label_value(value: object, path: Path) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 65535:
-        raise UserError(
-            f"`classes` and `ignore` must be label values from 0 to 65535, but {path} has "
-            f"{value!r}."
-        )
-    return value
-
-
-def _voxel_nm(value: object, path: Path) -> VoxelNm:
-    if value is None:
-        return None, None, None
-    sizes = _mapping(value, ("z", "y", "x"), f"{path}: voxel_nm")
-    read: list[float | None] = []
-    for axis in "zyx":
-        size = sizes.get(axis)
-        nm = voxel_size(size)
-        if size is not None and nm is None:
-            raise UserError(
-                f"`voxel_nm` must be positive nanometres or null, and no less than an atom "
-                f"({SMALLEST_NM}) and no more than a millimetre ({LARGEST_NM:g}), but {path} has "
-                f"{axis}: {size!r}."
-            )
-        read.append(nm)
-    return read[0], read[1], read[2]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from fibsem.errors import UserError
+
+#: How a path of Windows begins, also where a shell took its backslashes away.
+DRIVE = re.compile(r"([A-Za-z]):")
 
 
 def home_path(text: str) -> Path:
@@ -16,8 +20,14 @@ def home_path(text: str) -> Path:
     Raises
     ------
     UserError
-        If neither ``HOME`` nor the account says where home is.
+        If neither ``HOME`` nor the account says where home is, or if it is a path of Windows.
     """
+    if (drive := DRIVE.match(text)) and not Path(text).exists():
+        letter = drive[1]
+        raise UserError(
+            f"a path must be one of this system, but got {text}; in WSL drive {letter}: is "
+            f"/mnt/{letter.lower()}, with / between the folders."
+        )
     if not text.startswith("~/"):
         return Path(text)
     try:

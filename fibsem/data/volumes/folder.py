@@ -135,9 +135,11 @@ def _tiffs(folder: File) -> dict[str, File]:
         endings = Counter(Path(entry.name).suffix for entry in entries).most_common(1)
         most = f", most {endings[0][0]}" if endings and endings[0][0] else ""
         holds = f"none among its {len(entries)} entries{most}" if entries else "nothing"
+        other = most and endings[0][0].lower() not in TIFF
+        advice = "; docs/data.md has lines that save other pictures as TIFF" if other else ""
         raise UserError(
             "a folder must hold TIFF slices (.tif, .tiff) or an OME-Zarr, "
-            f"but {folder} holds {holds}."
+            f"but {folder} holds {holds}{advice}."
         )
     return files
 
