@@ -159,6 +159,7 @@ def run(tree: Tree) -> PromoteResult:
         values,
     )  # fmt: skip
     from fibsem.promotion.final import final_configuration
+    from fibsem.promotion.pace import TimeLeft
     from fibsem.promotion.promotion import promote as promote_trials
     from fibsem.promotion.setting import Promotion
     from fibsem.promotion.trials import best_trials
@@ -186,10 +187,10 @@ def run(tree: Tree) -> PromoteResult:
         slowest = slowest_network([trial.epoch_s for trial in trials], finals)
         if slowest is not None:
             make = partial(plan_promotion, given, trials, finals, dataset, worked.began)
-            work = work_of("promote", finals[slowest].spec)
             given, plan = planned(
-                given, folder, dataset.hash, make, of=which, work=work, anew=anew, values=values
-            )
+                given, folder, dataset.hash, make, of=which, anew=anew, values=values,
+                work=work_of("promote", finals[slowest].spec),
+            )  # fmt: skip
         else:
             say_unplanned(given, finals[0].spec)
         if plan is None and slowest is not None:
@@ -200,9 +201,12 @@ def run(tree: Tree) -> PromoteResult:
             )  # fmt: skip
             if said := foretold(given, took, finals[slowest].train, dataset):
                 print(said)
-        record = promote_trials(Promotion(given, dataset, folder, tracking), trials)
+        pace = TimeLeft(plan, lambda: worked.seconds) if given.budget.strict else TimeLeft()
+        work = Promotion(given, dataset, folder, tracking, pace=pace)
+        record = promote_trials(work, trials)
         if plan is not None:
-            cut = cut_of(plan, folder) if given.budget.strict else None
+            again = given.rank.seeds * len(trials) if len(trials) > 1 else 0
+            cut = cut_of(plan, folder, again) if given.budget.strict else None
             record |= plan.budget_record(worked.finish(), cut)
         write_json(folder / "summary.json", record)
     return PromoteResult(record, folder)

@@ -19,12 +19,14 @@ from fibsem.config import (
     PromoteConfig,
     RunConfig,
     TrainConfig,
+    Tree,
 )
 from fibsem.data.dataset import Dataset
 from fibsem.data.pieces import MOST
 from fibsem.data.pieces import SIDE as PIECE
-from fibsem.data.split import SPLITS
+from fibsem.data.split import SPLITS, Split
 from fibsem.inference.model.views import SYMMETRIES
+from fibsem.promotion.repetition import REPEATED
 from fibsem.promotion.trials import Trial
 from fibsem.system.files import read_json
 from fibsem.training.budgeting import plan_trainings
@@ -63,29 +65,68 @@ def plan_promotion(
     assert slowest is not None
     timed = probe(Material(dataset, finals[slowest]), budget_s)
     count = final_trainings(promotion, [trial.architecture for trial in trials])
+    speed = slower(
+        timed.step_s * _steps(trials[slowest].tree, dataset),
+        trials[slowest].epoch_s, trials[slowest].train_s,
+    )  # fmt: skip
+    each_s = timed.once_s - timed.traced_s + timed.pixel_s * dataset_px(dataset, "val")
+    ranking_s = again * sum(speed * trial.train_s + each_s for trial in trials)
     written_s = WRITTEN * timed.pixel_s * volumes_px(given, dataset)
     volumes_s = len(dataset.samples) * OPENED_S + written_s if given.tree["segment"] else 0.0
-    planned_s = (
-        again * sum(trial.train_s for trial in trials)
-        + timed.pixel_s * squares_px(given, dataset, views=finals[slowest].spec.convertible)
+    scoring_s = (
+        timed.pixel_s * squares_px(given, dataset, views=finals[slowest].spec.convertible)
         + volumes_s
         + len(_models(promotion)) * search_s(dataset, given.postprocessing)
         + PUBLISHED_S
     )
-    spent_s = time.perf_counter() - began + planned_s
+    spent_s = time.perf_counter() - began + ranking_s + scoring_s
     instead = ["rank.k=1 (no trial is trained anew)"] if again else []
     if volumes_s:
         instead.append(f"segment=false (leaves {duration(volumes_s)} of whole volumes for later)")
-    return plan_trainings(timed, budget_s, spent_s, dataset.hash, trials=count, instead=instead)
+    plan = plan_trainings(timed, budget_s, spent_s, dataset.hash, trials=count, instead=instead)
+    return replace(plan, ranking_s=ranking_s, scoring_s=scoring_s)
 
 
-def cut_of(plan: Plan, folder: Path) -> CutOff:
+def slower(now_s: float, epoch_s: float, train_s: float) -> float:
+    """How many times as long an epoch takes as in a sweep; 1 where the store does not know.
+
+    A sweep may have shared the machine among workers, or have had it beside other work. An only
+    epoch has what is done once in it, and says nothing.
+
+    Parameters
+    ----------
+    now_s
+        Of an epoch of the trial, as steps take now.
+    epoch_s, train_s
+        Of its last epoch in the sweep, and of all.
+
+    Examples
+    --------
+    >>> slower(6.0, 3.0, 30.0), slower(6.0, 0.0, 30.0), slower(6.0, 30.0, 30.4)
+    (2.0, 1.0, 1.0)
+    """
+    return now_s / epoch_s if 0 < 2 * epoch_s < train_s else 1.0
+
+
+def _steps(tree: Tree, dataset: Dataset) -> int:
+    """Steps of an epoch of a trial."""
+    train = Configuration(tree).run.train
+    return train.epoch_length.steps_of(_labelled(dataset, train.steps))
+
+
+def _labelled(dataset: Dataset, *steps: int | None) -> int:
+    """Labelled pixels to learn from, which are counted where some steps are not given."""
+    return 0 if all(steps) else sum(dataset.pixels("train"))
+
+
+def cut_of(plan: Plan, folder: Path, repetitions: int) -> CutOff:
     """Say what a hard budget has cut off of final trainings; see :meth:`Plan.cut_off`.
 
-    Those that diverged are left out.
+    Those that diverged are left out. Of so many repetitions it was said before what was not begun.
     """
     results = sorted(folder.glob("final/*/result.json"))
-    return plan.cut_off([read_json(file, TrialResult.from_json).epochs for file in results])
+    cut = plan.cut_off([read_json(file, TrialResult.from_json).epochs for file in results])
+    return replace(cut, not_repeated=repetitions - len(list(folder.glob(REPEATED))))
 
 
 def final_trainings(promotion: PromoteConfig, architectures: Sequence[str]) -> int:
@@ -133,9 +174,7 @@ def foretold(given: Configuration, took: Took, final: TrainConfig, dataset: Data
 
 def _longer(before: TrainConfig, final: TrainConfig, dataset: Dataset) -> float:
     """How much longer an epoch of the final training is than one of the trial, by their steps."""
-    given, labelled = before.steps and final.steps, 0
-    if not given:
-        labelled = sum(dataset.pixels("train"))
+    labelled = _labelled(dataset, before.steps, final.steps)
     return final.epoch_length.steps_of(labelled) / before.epoch_length.steps_of(labelled)
 
 
@@ -159,12 +198,17 @@ def _models(promotion: PromoteConfig) -> list[int]:
     return [promotion.ensemble, *([1] if promotion.ensemble > 1 else [])]
 
 
+def dataset_px(dataset: Dataset, split: Split) -> int:
+    """Pixels of the labelled squares of a split."""
+    return sum(one.box.size for one in dataset.regions(split))
+
+
 def squares_px(given: Configuration, dataset: Dataset, *, views: bool) -> int:
     """Pixels of labelled squares that networks go over: those of every member of every model.
 
     The pieces of the validation part are scored again in all ``views`` that there may be.
     """
-    sizes = {split: sum(one.box.size for one in dataset.regions(split)) for split in SPLITS}
+    sizes = {split: dataset_px(dataset, split) for split in SPLITS}
     members, *single = _models(given.promotion)
     most = max(2, given.tree["segmentation"]["symmetry"])
     counts = sum(count for count in SYMMETRIES if count <= most) if views else 0

@@ -8,7 +8,8 @@ steps of its own, as of a sweep's budget, keeps them where ``final.steps`` is nu
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ from fibsem.inference.model.segmenter import Member, Segmenter
 from fibsem.promotion.ranking import Ranked
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.trials import Trial
+from fibsem.system.files import known_json, write_json
 from fibsem.system.progress import Progress
+from fibsem.system.records import typed
 from fibsem.tracking import names
 from fibsem.training.bundling import label_values
 from fibsem.training.health import DivergedError
@@ -29,6 +32,8 @@ from fibsem.training.material import Material
 from fibsem.training.results import Epoch, TrialResult
 from fibsem.training.run import run_job
 
+#: Results of final trainings, from the folder of all.
+RESULTS = "*/result.json"
 #: Keys of ``final`` that take the place of those of the trial's training.
 OWN = ("epochs", "share", "max_seconds", "shift_sd", "shift_probability")
 
@@ -70,6 +75,13 @@ def kept_steps(steps: Iterable[int | None], tree: Tree) -> str | None:
         f"trained, instead of as many as final.share={tree['final']['share']:g} makes them; "
         "final.steps= or budget= sets others"
     )
+
+
+@dataclass(frozen=True)
+class TimeLimit:
+    """Seconds that a hard budget leaves to a training."""
+
+    max_seconds: float
 
 
 @dataclass(frozen=True)
@@ -170,8 +182,11 @@ def _members(work: Promotion, first: Final, members: int) -> Iterator[Final]:
 def final_training(work: Promotion, trial: Trial, seed: int, text: str) -> Final | None:
     """Train a trial's configuration finally; None where it diverges, which is said."""
     folder = work.folder / "final" / f"{trial.run_id[:8]}-seed-{seed}"
+    given = final_configuration(trial.tree, work.tree, seed)
+    if (limit_s := _limit_s(work, folder)) is not None:
+        given = given.with_values({"train.max_seconds": limit_s})
     job = Job(
-        given=final_configuration(trial.tree, work.tree, seed),
+        given=given,
         folder=folder,
         name=f"final {trial.name} seed {seed}",
         tags={names.COMMAND: names.FINAL, names.WINNER: trial.run_id, names.SEED: seed},
@@ -189,6 +204,16 @@ def final_training(work: Promotion, trial: Trial, seed: int, text: str) -> Final
             work.say(f"{text} is left out ({trial.name}, seed {seed}): {error}")
             return None
     return Final(trial, material, result, folder)
+
+
+def _limit_s(work: Promotion, folder: Path) -> float | None:
+    """Seconds that a hard budget leaves to a training, as its first start has found them."""
+    path = folder.with_suffix(".json")
+    kept = known_json(path, partial(typed, TimeLimit))
+    if kept is None and (limit_s := work.pace.limit_s(len([*folder.parent.glob(RESULTS)]))):
+        kept = TimeLimit(limit_s)
+        write_json(path, asdict(kept))
+    return None if kept is None else kept.max_seconds
 
 
 def segmenter_of(finals: Sequence[Final]) -> Segmenter:

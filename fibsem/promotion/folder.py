@@ -38,7 +38,7 @@ OWN = (
     "bundle/**/model.*", "bundle/**/",
     *(f"{part}/**/{name}" for part in ("rank", "final")
       for name in (*training.OWN, identity.FILE, "again.json")),
-    "rank/**/", "final/**/", "parent.json", BEGUN,
+    "final/*.json", "rank/**/", "final/**/", "parent.json", BEGUN,
 )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from fibsem.analysis.statistics import Paired, Spread, paired_over_squares
 from fibsem.config import RankConfig
 from fibsem.data.samples import Region
 from fibsem.errors import UserError
-from fibsem.promotion.repetition import Repetition, repeat, repeated
+from fibsem.promotion.repetition import Repetition, is_repeated, repeat, repeated
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.trials import Trial
 from fibsem.system.progress import Progress
@@ -178,8 +178,18 @@ def _repetitions(
     material: Material | None = None
     with Progress("ranking") as progress:
         for done in range(total := len(trials) * rank_config.seeds):
-            trial = trials[done % len(trials)]
-            seed = trial.fresh_seeds(rank_config)[done // len(trials)]
+            trial, turn = trials[done % len(trials)], done // len(trials)
+            seed = trial.fresh_seeds(rank_config)[turn]
+            if (
+                done
+                and done % len(trials) == 0
+                and not _goes_on(work, trial.run_id, seed, rank_config)
+            ):
+                work.say(
+                    "budget_is=hard: the time is kept for the final training, and trials are "
+                    f"ordered by {turn} of {rank_config.seeds} seeds"
+                )
+                return
             text = f"trial {trial.number}, seed {seed}"
             given = repeated(trial.tree, work.tree, seed)
             material = (
@@ -188,6 +198,11 @@ def _repetitions(
             show = _showing(progress, text, done, total)
             yield trial, repeat(work, trial, given, material, show)
             progress(text, done + 1, total)
+
+
+def _goes_on(work: Promotion, first: str, seed: int, config: RankConfig) -> bool:
+    """Whether there is time for another seed, or a former start had it."""
+    return is_repeated(work, first, seed) or work.pace.repeats(config.seeds)
 
 
 def _showing(progress: Progress, text: str, done: int, total: int) -> Callable[[Epoch], None]:

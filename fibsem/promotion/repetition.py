@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 from fibsem import models
@@ -19,6 +20,9 @@ from fibsem.training.job import Job
 from fibsem.training.material import Material
 from fibsem.training.results import Epoch, Figures
 from fibsem.training.run import run_job
+
+#: What a repeated training came to, and where that of all lies in the folder of a promotion.
+AGAIN, REPEATED = "again", "rank/*/*/again.json"
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ def repeat(
         Is told every epoch.
     """
     seed = given.run.seed
-    folder = work.folder / "rank" / trial.run_id[:8] / f"seed-{seed}"
+    folder = _folder(work, trial.run_id, seed)
     job = Job(
         given=given,
         folder=folder,
@@ -113,4 +117,13 @@ def repeat(
             mious.porosities,
         )  # fmt: skip
 
-    return Steps(folder, work.dataset).once("again", Repetition, make)
+    return Steps(folder, work.dataset).once(AGAIN, Repetition, make)
+
+
+def is_repeated(work: Promotion, run_id: str, seed: int) -> bool:
+    """Whether a former start has trained the trial of a run again with a seed."""
+    return Steps(_folder(work, run_id, seed), work.dataset).done(AGAIN)
+
+
+def _folder(work: Promotion, run_id: str, seed: int) -> Path:
+    return work.folder / "rank" / run_id[:8] / f"seed-{seed}"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fibsem.config import Configuration, Tree
 from fibsem.data.dataset import Dataset
+from fibsem.promotion.pace import TimeLeft
 from fibsem.promotion.steps import Steps
 from fibsem.tracking.runs import Tracking
 
@@ -28,6 +29,8 @@ class Promotion:
         Its run, of which its trainings are children; empty before it is begun.
     say
         Called with one line for every decision.
+    pace
+        Its time.
     """
 
     given: Configuration
@@ -36,6 +39,7 @@ class Promotion:
     tracking: Tracking
     parent: str = ""
     say: Say = print
+    pace: TimeLeft = field(default_factory=TimeLeft)
 
     @property
     def tree(self) -> Tree:

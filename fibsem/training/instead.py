@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from fibsem.training.estimate import OVERHEAD_S, TimeEstimate, estimate_training, in_steps
 from fibsem.training.material import Material
 
@@ -22,7 +24,8 @@ def said_first(material: Material, trainings: int = 1) -> str | None:
     are traced by then.
     """
     config = material.config
-    if not config.spec.is_network or config.train.max_seconds is not None:
+    limit_s = math.inf if config.train.max_seconds is None else config.train.max_seconds
+    if not config.spec.is_network or trainings * limit_s <= LONG_S:
         return None
     each = "" if trainings == 1 else f"{trainings} trainings, "
     steps = f"{each}at most {in_steps(config.train.epochs, material.steps)}"

@@ -52,10 +52,14 @@ def stages_of(rungs: Iterable[Sequence[int]]) -> tuple[Stage, ...]:
 
 @dataclass(frozen=True)
 class CutOff:
-    """Trainings that a hard budget has left no time for, and those that it ended early."""
+    """Trainings that a hard budget has left no time for, and those that it ended early.
+
+    ``not_repeated`` are trainings that would have ranked trials of a promotion.
+    """
 
     not_begun: int
     ended_early: int
+    not_repeated: int = 0
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,8 @@ class Plan:
         What it plans, command and network; empty where a version before made it.
     goes_on
         Times the average that a step takes of what goes on in a successive halving.
+    ranking_s, scoring_s
+        Expected time of what a promotion does before its trainings and behind them.
     pruned
         Whether some trainings end early: others begin as long as there is time.
     fills
@@ -114,6 +120,8 @@ class Plan:
     filled: int | None = None
     work: str = field(default="", compare=False)
     goes_on: float = GOES_ON
+    ranking_s: float = 0.0
+    scoring_s: float = 0.0
 
     def is_of(self, work: str) -> bool:
         """Whether it may be repeated for a command and a network."""
@@ -199,12 +207,20 @@ class Plan:
             f"{steps} steps": self.as_average * self.steps * self.step_s,
             f"{self.all_epochs} validations": self.as_average * self.validation_s,
             "begin and end": self.turns * self.once_s,
+            **self._besides,
         }
+        in_all_s = self.seconds + sum(self._besides.values())
         where = ", ".join(f"{name} {duration(seconds)}" for name, seconds in parts.items())
         epochs = f"{self.epochs} epochs of {self.steps} steps"
         by = f" by {self.workers} workers" if self.workers > 1 else ""
         disk = "" if self.disk_mib is None else f"; at most {self.disk_mib:.0f} MiB of weights"
-        return f"plan: {what}{by}, {epochs} at most, {duration(self.seconds)} in all: {where}{disk}"
+        return f"plan: {what}{by}, {epochs} at most, {duration(in_all_s)} in all: {where}{disk}"
+
+    @property
+    def _besides(self) -> dict[str, float]:
+        """What a promotion plans beside its trainings, as people know it, with seconds."""
+        besides = {"trials anew": self.ranking_s, "scores and volumes": self.scoring_s}
+        return {name: seconds for name, seconds in besides.items() if seconds}
 
     def budget_record(self, used_s: float, cut: CutOff | None = None) -> dict[str, Any]:
         """Given and used time, for the record of a command; an overrun is said.

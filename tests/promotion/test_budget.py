@@ -103,7 +103,7 @@ def planned(material, small, monkeypatch):
 
     def probe(material, _):
         timed.append(material.config.seed)
-        return Probe(0.1, 0.2, 5.0, 1e-6)
+        return Probe(0.75, 0.2, 5.0, 1e-6)  # as long as in the slow trial, of four steps an epoch
 
     monkeypatch.setattr(budget, "probe", probe)
     monkeypatch.setattr(budget, "search_s", lambda *_: 40.0)
@@ -185,10 +185,22 @@ def test_forests_alone_have_no_plan(small):
 
 def test_what_ranks_takes_as_long_as_it_took_in_the_sweep(planned):
     """None is trained again where there is only the best."""
-    for trials, ranking_s in ((["gone", "old", "quick", "slow"], 2 * 60), (["slow"], 0)):
+    for trials, ranking_s in ((["gone", "old", "quick", "slow"], 2 * 60 + 8 * 5), (["slow"], 0)):
         plan, _ = planned(trials, "rank.seeds=2", "candidates=1")
         left_s = 900 - 60 - 40 - ranking_s
-        assert 0.9 * left_s < plan.seconds < left_s
+        assert 0.98 * left_s < plan.seconds < left_s
+        assert plan.ranking_s == pytest.approx(ranking_s, abs=0.5)
+        assert plan.scoring_s == pytest.approx(40 + budget.PUBLISHED_S + budget.OPENED_S, abs=0.5)
+        assert ("trials anew 3 min, scores and" in plan.sentence()) == bool(ranking_s)
+
+
+@pytest.mark.parametrize(("step_s", "times"), [(0.75, 1), (1.5, 2), (0.25, 1 / 3)])
+def test_what_ranks_is_as_slow_as_the_machine_is_now(planned, monkeypatch, step_s, times):
+    """Four steps an epoch; tracing is in the seconds of the sweep, and is not counted again."""
+    monkeypatch.setattr(budget, "probe", lambda *_: Probe(step_s, 0.2, 5.0, 1e-6, traced_s=3.0))
+    plan, _ = planned(["quick", "slow"], "rank.seeds=2")
+    assert plan.ranking_s == pytest.approx(2 * (times * (20 + 30) + 2 * 2.0), abs=0.5)
+    assert plan.seconds < 900 - 60 - plan.ranking_s - 40
 
 
 @pytest.mark.parametrize(
@@ -199,7 +211,7 @@ def test_what_ranks_takes_as_long_as_it_took_in_the_sweep(planned):
 def test_what_is_left_is_shared_by_the_final_trainings(planned, given, trainings):
     plan, _ = planned(["quick", "slow"], "rank.seeds=2", *given)
     assert plan.trials == trainings
-    left_s = 900 - 60 - 40 - 2 * (20 + 30)
+    left_s = 900 - 60 - 40 - 2 * (20 + 30 + 2 * 5)
     assert 0.9 * left_s < plan.seconds < left_s
 
 
@@ -236,7 +248,8 @@ def test_what_a_hard_budget_cut_off_of_final_trainings_is_said(tmp_path, capsys)
         history = tuple(Epoch(k, 0.1, 0.4, {"loss": 0.4}, 1.0, 0.1, {}) for k in range(epochs))
         result = TrialResult(name, {"loss": 0.4}, history, 0, 1.5, 20, 9, {})
         write_json(tmp_path / "final" / name / "result.json", result.to_json())
-    assert cut_of(PLAN, tmp_path) == CutOff(not_begun=0, ended_early=1)
+    write_json(tmp_path / "rank" / "a" / "seed-1000" / "again.json", {"seed": 1000})
+    assert cut_of(PLAN, tmp_path, 6) == CutOff(not_begun=0, ended_early=1, not_repeated=5)
     said = "budget_is=hard cut off what was late: 1 of 2 ended after 3 of 7 epochs\n"
     assert capsys.readouterr().out == said
 

@@ -63,7 +63,7 @@ def test_what_takes_over_an_hour_is_timed_before_it_begins(
 
     monkeypatch.setattr(instead_, "estimate_training", never)
     assert "budget=1h" not in said_first(material("train.steps=10"), trainings)
-    assert said_first(material(*overrides, "train.max_seconds=30"), trainings) is None
+    assert said_first(material(*overrides, "train.max_seconds=6"), trainings) is None
     assert said_first(material("model=threshold", "nbhd=11x11x3"), trainings) is None
 
 
@@ -83,3 +83,15 @@ def test_commands_say_it_before_their_trainings(
         said = capsys.readouterr().out
         assert ("budget=1h would do a training of " in said) == (timed.pop() if timed else False)
     assert "budget=1h would plan" not in said
+
+
+def test_trainings_that_are_limited_one_by_one_may_take_over_an_hour_together(
+    material, monkeypatch
+):
+    """Five of half an hour; two of them are within an hour, and are not timed."""
+    estimate = TimeEstimate(1.0, 400, 60, 1800.0)
+    monkeypatch.setattr(instead_, "estimate_training", lambda _: estimate)
+    setting = material("train.steps=400", "train.max_seconds=1800")
+    said = said_first(setting, 5)
+    assert said.splitlines()[1] == "budget=1h would do 5 trainings of 638 steps instead"
+    assert said_first(setting, 2) is None

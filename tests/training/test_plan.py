@@ -171,7 +171,8 @@ def test_what_a_hard_budget_cut_off_is_said(capsys, trials, epochs, not_begun, s
     cut = replace(PLAN, trials=trials).cut_off(epochs, not_begun)
     assert cut == CutOff(not_begun, ended_early=epochs.count(1))
     record = PLAN.budget_record(62.0, cut)["budget"]["cut"]
-    assert record == {"not_begun": not_begun, "ended_early": epochs.count(1)}
+    early = epochs.count(1)
+    assert record == {"not_begun": not_begun, "ended_early": early, "not_repeated": 0}
     told = capsys.readouterr().out.strip()
     assert told == (said and f"budget_is=hard cut off what was late: {said}")
 
