@@ -50,6 +50,7 @@ KINDS = {
     "addresses where folders and stores are meant": ["stores"],
     "words for yes and no, seeds": ["switches"],
     "masks of what is material, archives": ["extents"],
+    "films that were put together wrongly": ["arranged"],
 }
 
 

@@ -12,8 +12,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Some = npt.NDArray[np.float32]
-Numbers = npt.NDArray[np.float64]
+from fibsem.data.material.order import (
+    FEWEST_DIFFERENT,
+    ORDINALS,
+    Numbers,
+    Some,
+    come_again,
+    correlations,
+    in_turn,
+)
 
 #: Fewer slices do not tell what is usual.
 FEWEST = 6
@@ -31,6 +38,8 @@ ENDS, AROUND, OFF, OFTEN = (0.02, 0.98), 8, 0.07, 6.0
 EQUAL = 0.25
 #: How much of what neighbours lose from one slice to the next two that are swapped win back.
 WON = 0.5
+#: Share of the usual correlation of neighbours below which the film jumps between two.
+JUMP = 0.6
 #: Slices that are named.
 MOST_NAMED = 8
 
@@ -51,7 +60,22 @@ def odd_slices(pixels: Mapping[int, npt.NDArray[Any]], contrast: float) -> Itera
     some = [pixels[z].astype(np.float32) for z in numbers]
     if len({one.shape for one in some}) > 1:
         return
-    next_to = np.array([_correlation(one, other) for one, other in pairwise(some)])
+    ends = np.array([np.quantile(one, ENDS) for one in some]) / contrast
+    alike = correlations(some)
+    if kinds := in_turn(ends, alike):
+        yield (
+            f"slices are of {kinds} kinds in turn, every {ORDINALS[kinds]} alike, as the channels "
+            "of several detectors are in one stack: measured as one film, where each should be one"
+        )
+    else:
+        yield from _wrong(some, alike, ends, numbers)
+
+
+def _wrong(
+    some: Sequence[Some], alike: Mapping[int, Numbers], ends: Numbers, numbers: Sequence[int]
+) -> Iterator[str]:
+    """What is wrong with single slices, and with what follows what."""
+    next_to = alike[1]
     usual = float(np.median(np.abs(next_to)))
     inverted = _inverted(next_to, usual)
     unlike = [] if inverted else _unlike(next_to, usual)
@@ -59,18 +83,50 @@ def odd_slices(pixels: Mapping[int, npt.NDArray[Any]], contrast: float) -> Itera
         "inverted against the slices beside": inverted,
         "unlike the slices beside, as if of another film or place": unlike,
         "darker, brighter or of other contrast than those around": [
-            k for k in _off(some, contrast) if k not in inverted
+            k for k in _off(ends) if k not in inverted
         ],
     }
     for what, which in wrong.items():
         if which:
             yield f"{_named(numbers[k] for k in which)} {what}: look at them first"
+    if again := [*_again(some, numbers)]:
+        yield from again
+    elif not inverted and usual > ALIKE:
+        yield from _following(alike, numbers, swaps=not unlike)
+
+
+def _again(some: Sequence[Some], numbers: Sequence[int]) -> Iterator[str]:
+    """Slices that were there before."""
     equal = [k for k, (one, other) in enumerate(pairwise(some)) if np.array_equal(one, other)]
-    if equal and len(equal) <= EQUAL * len(next_to):
+    if equal and len(equal) <= EQUAL * len(some):
         yield f"{_named(numbers[k + 1] for k in equal)} the same as the one before"
-    elif not inverted and not unlike and usual > ALIKE:
-        for k in _swapped(some, next_to):
-            yield f"slices {numbers[k]} and {numbers[k + 1]} seem to be swapped"
+    elif len(some) - len(equal) >= FEWEST_DIFFERENT and equal:
+        yield (
+            f"{len(equal)} of {len(some)} slices are the same as the one before: a film in which "
+            "slices come several times has another voxel size along z"
+        )
+    if again := come_again(some):
+        k, before = min(again.items())
+        yield (
+            f"{_named(numbers[k] for k in again)} the same as earlier ones, such as {numbers[k]} "
+            f"as {numbers[before]}: a part of the film is there more than once"
+        )
+
+
+def _following(
+    alike: Mapping[int, Numbers], numbers: Sequence[int], *, swaps: bool
+) -> Iterator[str]:
+    """Where a film does not go on as it does elsewhere."""
+    for k in _swapped(alike) if swaps else ():
+        yield f"slices {numbers[k]} and {numbers[k + 1]} seem to be swapped"
+    beside = [b - a == 1 for a, b in pairwise(numbers)]
+    if jumps := [k for k in _jumps(alike[1]) if beside[k]]:
+        listed = ", ".join(f"{numbers[k]} and {numbers[k + 1]}" for k in jumps[:MOST_NAMED])
+        more = f" and {len(jumps) - MOST_NAMED} more" if len(jumps) > MOST_NAMED else ""
+        yield (
+            f"the film jumps between slices {listed}{more}, which have less in common than others "
+            "beside each other: two films, slices that were lost or another order"
+        )
 
 
 def _named(which: Iterable[int]) -> str:
@@ -84,12 +140,6 @@ def _named(which: Iterable[int]) -> str:
     more = len(numbers) - MOST_NAMED
     listed += f" and {more} more" if more > 0 else ""
     return f"slice {listed} is" if len(numbers) == 1 else f"slices {listed} are"
-
-
-def _correlation(one: Some, other: Some) -> float:
-    a, b = one - one.mean(), other - other.mean()
-    norm = float(np.sqrt(np.vdot(a, a) * np.vdot(b, b)))
-    return float(np.vdot(a, b)) / norm if norm else 0.0
 
 
 def _inverted(next_to: Numbers, usual: float) -> list[int]:
@@ -113,23 +163,30 @@ def _unlike(next_to: Numbers, usual: float) -> list[int]:
     return [*first, *inside, *last]
 
 
-def _off(some: Sequence[Some], contrast: float) -> list[int]:
+def _jumps(next_to: Numbers) -> list[int]:
+    """First of two neighbours that have little in common, while each has with its other one."""
+    usual = float(np.median(np.abs(next_to)))
+    spread = 1.4826 * float(np.median(np.abs(next_to - usual)))
+    low = next_to < min(JUMP * usual, usual - FAR * spread)
+    return [k for k in range(1, len(low) - 1) if low[k] and not low[k - 1] and not low[k + 1]]
+
+
+def _off(ends: Numbers) -> list[int]:
     """Slices whose darkest or brightest pixels are not those of the slices around."""
-    ends = np.array([np.quantile(one, ENDS) for one in some]) / contrast
-    apart = np.zeros(len(some))
-    for k in range(len(some)):
-        around = [j for j in range(max(0, k - AROUND), k + AROUND + 1) if j != k and j < len(some)]
+    apart = np.zeros(len(ends))
+    for k in range(len(ends)):
+        around = [j for j in range(max(0, k - AROUND), k + AROUND + 1) if j != k and j < len(ends)]
         apart[k] = np.abs(ends[k] - np.median(ends[around], axis=0)).max()
     return np.flatnonzero(apart > max(OFF, OFTEN * float(np.median(apart)))).tolist()
 
 
-def _swapped(some: Sequence[Some], next_to: Numbers) -> Iterator[int]:
+def _swapped(alike: Mapping[int, Numbers]) -> Iterator[int]:
     """First of two neighbours that each are more like what lies beyond the other."""
-    beyond = np.array([_correlation(a, b) for a, b in zip(some, some[2:], strict=False)])
+    next_to, beyond = alike[1], alike[2]
     usual = float(np.median(next_to))
     lost = usual - float(np.median(beyond))
     spread = 1.4826 * float(np.median(np.abs(next_to - usual)))
-    for k in range(1, len(some) - 2):
+    for k in range(1, len(next_to) - 1):
         won = min(beyond[k - 1] - next_to[k - 1], beyond[k] - next_to[k + 1])
         if won > max(WON * lost, 2 * spread) and lost > 0:
             yield k

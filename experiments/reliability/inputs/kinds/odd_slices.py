@@ -9,10 +9,10 @@ from fibsem.data.volumes import ArrayVolume
 DEPTH = 16
 
 
-def film(seed, smooth=2.0, noise=8.0, low=90.0):
-    """Blobs in noise, (16, 96, 112) uint8."""
+def film(seed, smooth=2.0, noise=8.0, low=90.0, depth=DEPTH):
+    """Blobs in noise, (depth, 96, 112) uint8."""
     rng = np.random.default_rng(seed)
-    field = ndimage.gaussian_filter(rng.normal(size=(DEPTH, 96, 112)), (smooth, 4, 4))
+    field = ndimage.gaussian_filter(rng.normal(size=(depth, 96, 112)), (smooth, 4, 4))
     grey = np.where(field > np.quantile(field, 0.3), 150, low) + rng.normal(0, noise, field.shape)
     return np.clip(grey, 0, 255).astype(np.uint8)
 
