@@ -9,6 +9,7 @@ import numpy as np
 
 from fibsem.config import Tree, read, read_path, require
 from fibsem.data.volumes import ArrayVolume, Manner, Volume, reopen
+from fibsem.data.volumes.axes import own_names
 from fibsem.data.volumes.volume import check_unmasked
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.errors import UserError
@@ -60,6 +61,12 @@ def opened(volume: Voxels | Volume, tree: Tree) -> Volume:
 
 def _of_array(volume: Voxels) -> Volume:
     check_unmasked(volume)
+    named = getattr(volume, "dims", ())  # of xarray
+    if isinstance(named, tuple) and own_names(named)[-3:] not in ([], ["z", "y", "x"]):
+        raise UserError(
+            "`volume` must be an array (z, y, x), but got one whose axes are "
+            f"{', '.join(map(str, named))}; transpose it."
+        )
     try:
         return ArrayVolume(np.asarray(volume))
     except (TypeError, ValueError) as error:

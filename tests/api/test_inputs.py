@@ -33,6 +33,24 @@ def test_keys_that_pick_one_of_several_are_not_taken_for_nothing(volume, options
         given(volume, sparse=True)
 
 
+class Named(np.ndarray):
+    """An array that names its axes, as those of xarray do."""
+
+
+@pytest.mark.parametrize(
+    ("dims", "legal"),
+    [(("z", "y", "x"), True), (("dim_0", "dim_1", "dim_2"), True), (("x", "y", "z"), False)],
+)
+def test_axes_that_an_array_names_are_those_of_a_film(dims, legal):
+    volume = FILM.view(Named)
+    volume.dims = dims
+    if legal:
+        np.testing.assert_array_equal(given(volume).whole(), FILM)
+    else:
+        with pytest.raises(api.UserError, match="one whose axes are x, y, z; transpose it"):
+            given(volume)
+
+
 @pytest.mark.parametrize("wrapped", [np.asarray, ArrayVolume])
 def test_slices_without_numbers_are_left_out_where_that_is_asked_for(wrapped):
     film = (FILM / np.float32(255)).astype(np.float32)

@@ -12,16 +12,14 @@ from typing import Any
 import numpy as np
 import zarr
 
+from fibsem.data.volumes.axes import axis_names, check_axes, multiscale_nm
 from fibsem.data.volumes.faults import File, SliceError, kind_of, reading
-from fibsem.data.volumes.lengths import axes_nm
 from fibsem.data.volumes.shards import Shards
 from fibsem.data.volumes.source import Manner, Place, check_dtype, file_identity, white_of
-from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm, Voxels
+from fibsem.data.volumes.voxels import VoxelNm, Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
 
-#: What an array of its own may call its axes, as far as it says which they are.
-AXES = ("t", "time", "c", "channel", "z", "y", "x")
 #: Attributes by which NetCDF and xarray pack values, and what they are where nothing is packed.
 PACKED = {"scale_factor": 1, "add_offset": 0}
 MARKS = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
@@ -148,10 +146,10 @@ def _open(folder: Path, manner: Manner) -> ZarrSource:
         node, level = _full(node, _need(multiscale, "datasets", folder))
     if not isinstance(node, zarr.Array):
         raise SliceError(f"an OME-Zarr must have a readable array, but {folder} has a group.")
-    _check_axes(node.shape, _names(multiscale, node), folder)
+    check_axes(node.shape, axis_names(multiscale, node), folder)
     check_dtype(node.dtype, folder, labels=manner.labels)
     _check_unpacked(node, folder)
-    return ZarrSource(folder, node, _multiscale_nm(multiscale, level), manner.sparse)
+    return ZarrSource(folder, node, multiscale_nm(multiscale, level), manner.sparse)
 
 
 def _full(group: zarr.Group, levels: Sequence[Mapping[str, Any]]) -> tuple[Any, Mapping[str, Any]]:
@@ -228,33 +226,6 @@ def _need(multiscale: Mapping[str, Any], key: str, folder: Path) -> Any:
     return multiscale[key]
 
 
-def _axes(multiscale: Mapping[str, Any]) -> Sequence[Any]:
-    return multiscale.get("axes") or ()
-
-
-def _names(multiscale: Mapping[str, Any], array: zarr.Array[Any]) -> list[str]:
-    """Names of the axes: those of OME, else those that the array itself has, as xarray does.
-
-    An own name that says nothing of an axis, such as `dim_0`, is taken as that of its place.
-    """
-    if axes := _axes(multiscale):
-        return [str(axis["name"] if isinstance(axis, Mapping) else axis) for axis in axes]
-    named: Any = getattr(array.metadata, "dimension_names", None)
-    attributes: Any = array.attrs.asdict()
-    own = [str(name).casefold() for name in named or attributes.get("_ARRAY_DIMENSIONS") or ()]
-    places = (["c"] * len(own) + ["z", "y", "x"])[3:]
-    return [name if name in AXES else place for name, place in zip(own, places, strict=True)]
-
-
-def _check_axes(shape: tuple[int, ...], names: Sequence[str], folder: Path) -> None:
-    ordered = not names or list(names[-3:]) == ["z", "y", "x"]
-    if len(shape) < 3 or any(n != 1 for n in shape[:-3]) or not ordered:
-        raise UserError(
-            f"an OME-Zarr must be one stack with axes z, y, x, but {folder} has axes "
-            f"{', '.join(names) or 'without names'} of {shape}."
-        )
-
-
 def _check_unpacked(array: zarr.Array[Any], folder: Path) -> None:
     """Refuse stored values that stand for others: a negative factor inverts them."""
     attributes: Any = array.attrs.asdict()
@@ -269,22 +240,3 @@ def _check_unpacked(array: zarr.Array[Any], folder: Path) -> None:
             f"the values of a Zarr must be those that are meant, but {folder} says that they are "
             f"packed ({by}); save them unpacked, as float32 with their `range`."
         )
-
-
-def _multiscale_nm(multiscale: Mapping[str, Any], full: Mapping[str, Any]) -> VoxelNm:
-    """Voxel size from the units of the axes and the scales of the full resolution."""
-    axes = [axis for axis in _axes(multiscale)[-3:] if isinstance(axis, Mapping)]
-    if len(axes) < 3:
-        return UNKNOWN_NM
-    factors = [1.0, 1.0, 1.0]
-    for level in (full, multiscale):
-        for transform in level.get("coordinateTransformations", []):
-            if transform["type"] == "scale":
-                scale = transform["scale"][-3:]
-                if len(scale) < 3:
-                    raise SliceError(
-                        "`scale` of an OME-Zarr must have a number for every axis, but has "
-                        f"{transform['scale']}."
-                    )
-                factors = [a * float(b) for a, b in zip(factors, scale, strict=True)]
-    return axes_nm(*((f, axis.get("unit")) for f, axis in zip(factors, axes, strict=True)))

@@ -162,6 +162,7 @@ def _shaped(images: Sequence[Any], file: File) -> list[Scene]:
         shape = notes.get("shape", images[k].shape)
         stated = max(1, prod(shape) // max(1, prod(images[k].shape)))
         _check_axes(dict(enumerate(shape[: -len(images[k].shape)])), file)  # type: ignore[arg-type]
+        _check_slices(notes.get("axes"), images[k], file)
         some = images[k : k + stated]
         if notes.get("truncated") or any(image.is_shaped for image in some[1:]):
             some = some[:1]
@@ -172,6 +173,17 @@ def _shaped(images: Sequence[Any], file: File) -> list[Scene]:
     if all(scene.depth == 1 for scene in scenes):  # slices that were written one by one
         return [_scene("", images)]
     return scenes
+
+
+def _check_slices(axes: object, image: Any, file: File) -> None:
+    """Refuse a stack whose notes say that its pictures are no slices: their axes are others."""
+    told = str(axes or "").upper()
+    last = told[-2:] if image.samplesperpixel == 1 else ""
+    if last == "XY" or {*last} & {*"ZTC"}:
+        raise SliceError(
+            f"the last axes of a volume must be y and x, but {file} says that its own are "
+            f"{told}; save it with its axes as z, y, x."
+        )
 
 
 def _foreign(tiff: tifffile.TiffFile, file: File) -> list[Scene]:

@@ -1,0 +1,95 @@
+"""What a Zarr says of its axes: which they are, and the size of a voxel along them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import zarr
+
+from fibsem.data.volumes.faults import SliceError
+from fibsem.data.volumes.lengths import axes_nm
+from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm
+from fibsem.errors import UserError
+
+#: What an array of its own may call its axes, as far as it says which they are.
+AXES = ("t", "time", "c", "channel", "z", "y", "x")
+#: Other words for them.
+WORDS = {
+    "plane": "z", "slice": "z", "section": "z", "depth": "z",
+    "row": "y", "rows": "y", "height": "y", "column": "x", "columns": "x", "col": "x", "width": "x",
+}  # fmt: skip
+#: Transformations that leave the size of a voxel as it is, beside `scale`.
+IN_PLACE = ("identity", "translation")
+
+
+def _axes(multiscale: Mapping[str, Any]) -> Sequence[Any]:
+    """The axes; from 0.6 on they stand in systems of coordinates."""
+    systems = multiscale.get("coordinateSystems") or [{}]
+    return multiscale.get("axes") or systems[0].get("axes") or ()
+
+
+def axis_names(multiscale: Mapping[str, Any], array: zarr.Array[Any]) -> list[str]:
+    """Names of the axes: those of OME, else those that the array itself has, as xarray does."""
+    if axes := _axes(multiscale):
+        named = [str(axis["name"] if isinstance(axis, Mapping) else axis) for axis in axes]
+        return [name.casefold() for name in named]
+    names: Any = getattr(array.metadata, "dimension_names", None)
+    attributes: Any = array.attrs.asdict()
+    return own_names(names or attributes.get("_ARRAY_DIMENSIONS") or ())
+
+
+def own_names(names: Sequence[object]) -> list[str]:
+    """The axes that an array calls by words of its own.
+
+    One that says nothing of an axis is taken as that of its place.
+
+    >>> own_names(["dim_0", "row", "col"]), own_names(["x", "y", "z"])
+    (['z', 'y', 'x'], ['x', 'y', 'z'])
+    """
+    words = [str(name).casefold() for name in names]
+    own = [WORDS.get(word, word) for word in words]
+    places = (["c"] * len(own) + ["z", "y", "x"])[3:]
+    return [name if name in AXES else place for name, place in zip(own, places, strict=True)]
+
+
+def check_axes(shape: tuple[int, ...], names: Sequence[str], folder: Path) -> None:
+    """Refuse what is no single stack, or has its axes in another order.
+
+    Raises
+    ------
+    UserError
+        If it is so.
+    """
+    ordered = not names or list(names[-3:]) == ["z", "y", "x"]
+    if len(shape) < 3 or any(n != 1 for n in shape[:-3]) or not ordered:
+        raise UserError(
+            f"an OME-Zarr must be one stack with axes z, y, x, but {folder} has axes "
+            f"{', '.join(names) or 'without names'} of {shape}."
+        )
+
+
+def multiscale_nm(multiscale: Mapping[str, Any], full: Mapping[str, Any]) -> VoxelNm:
+    """Voxel size from the units of the axes and the scales of the full resolution.
+
+    Not known where it is told in another way: a unit alone is no size.
+    """
+    axes = [axis for axis in _axes(multiscale)[-3:] if isinstance(axis, Mapping)]
+    transforms = [
+        one for level in (full, multiscale) for one in level.get("coordinateTransformations", [])
+    ]
+    kinds = {str(one["type"]) for one in transforms}
+    if len(axes) < 3 or "scale" not in kinds or not kinds <= {"scale", *IN_PLACE}:
+        return UNKNOWN_NM
+    factors = [1.0, 1.0, 1.0]
+    for transform in transforms:
+        if transform["type"] == "scale":
+            scale = transform["scale"][-3:]
+            if len(scale) < 3:
+                raise SliceError(
+                    "`scale` of an OME-Zarr must have a number for every axis, but has "
+                    f"{transform['scale']}."
+                )
+            factors = [a * float(b) for a, b in zip(factors, scale, strict=True)]
+    return axes_nm(*((f, axis.get("unit")) for f, axis in zip(factors, axes, strict=True)))

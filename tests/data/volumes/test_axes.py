@@ -1,0 +1,87 @@
+"""Which axes are which, and how long a voxel is along them, as files say."""
+
+import numpy as np
+import pytest
+import tifffile
+import zarr
+
+from fibsem.data.volumes import open_volume
+from fibsem.errors import UserError
+
+FILM = np.arange(4 * 5 * 6, dtype=np.uint8).reshape(4, 5, 6)
+SCALE = {"type": "scale", "scale": [50, 10, 10]}
+AXES = [{"name": name, "type": "space", "unit": "nanometer"} for name in "zyx"]
+
+
+def ome(path, **multiscale):
+    group = zarr.open_group(path, mode="w", zarr_format=3)
+    group.create_array("0", data=FILM)
+    datasets = [{"path": "0", "coordinateTransformations": multiscale.pop("level", [SCALE])}]
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [{"datasets": datasets, **multiscale}]}
+    return open_volume(path)
+
+
+@pytest.mark.parametrize(
+    ("level", "nm"),
+    [
+        ([SCALE], (50, 10, 10)),
+        ([SCALE, {"type": "translation", "translation": [3, 4, 5]}], (50, 10, 10)),
+        ([{"type": "identity"}], (None,) * 3),
+        (
+            [{"type": "affine", "affine": [[50, 0, 0, 0], [0, 10, 0, 0], [0, 0, 10, 0]]}],
+            (None,) * 3,
+        ),
+        ([{"type": "sequence", "transformations": [SCALE]}], (None,) * 3),
+    ],
+)
+def test_a_unit_without_a_scale_is_no_size_of_a_voxel(tmp_path, level, nm):
+    assert ome(tmp_path / "a.zarr", axes=AXES, level=level).voxel_nm == nm
+
+
+@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
+def test_axes_in_systems_of_coordinates_are_read(tmp_path, order):
+    systems = [{"name": "physical", "axes": AXES[order]}]
+    if order.step is None:
+        film = ome(tmp_path / "a.zarr", coordinateSystems=systems)
+        assert film.voxel_nm == (50, 10, 10)
+    else:
+        with pytest.raises(UserError, match="has axes x, y, z of"):
+            ome(tmp_path / "a.zarr", coordinateSystems=systems)
+
+
+def test_capital_letters_are_axes_too(tmp_path):
+    axes = [{**axis, "name": axis["name"].upper()} for axis in AXES]
+    assert ome(tmp_path / "a.zarr", axes=axes).voxel_nm == (50, 10, 10)
+
+
+@pytest.mark.parametrize(
+    ("names", "legal"),
+    [
+        (("plane", "row", "col"), True),
+        (("row", "col", "plane"), False),
+        (("width", "height", "depth"), False),
+        (("dim_0", "dim_1", "dim_2"), True),
+    ],
+)
+def test_other_words_for_axes_are_understood(tmp_path, names, legal):
+    zarr.create_array(tmp_path / "a.zarr", data=FILM, dimension_names=names)
+    if legal:
+        assert np.array_equal(open_volume(tmp_path / "a.zarr").whole(), FILM)
+    else:
+        with pytest.raises(UserError, match="must be one stack with axes z, y, x"):
+            open_volume(tmp_path / "a.zarr")
+
+
+@pytest.mark.parametrize("axes", ["YXZ", "XYZ", "ZXY"])
+def test_a_stack_whose_pictures_are_no_slices_by_its_notes_is_refused(tmp_path, axes):
+    options = {"photometric": "minisblack", "metadata": {"axes": axes}}
+    tifffile.imwrite(tmp_path / "a.tif", FILM, **options)
+    with pytest.raises(UserError, match=f"says that its own are {axes}"):
+        open_volume(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("axes", ["ZYX", "TYX", "CYX", "QYX", None])
+def test_a_stack_of_slices_is_read_whatever_lies_across_them(tmp_path, axes):
+    metadata = {} if axes is None else {"axes": axes}
+    tifffile.imwrite(tmp_path / "a.tif", FILM, photometric="minisblack", metadata=metadata)
+    assert np.array_equal(open_volume(tmp_path / "a.tif").whole(), FILM)
