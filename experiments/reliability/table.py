@@ -51,6 +51,8 @@ KINDS = {
     "words for yes and no, seeds": ["switches"],
     "masks of what is material, archives": ["extents"],
     "films that were put together wrongly": ["arranged"],
+    "axes and scales as they are named": ["axes"],
+    "tables of thickness": ["thicknesses"],
 }
 
 

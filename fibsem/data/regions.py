@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import codecs
-import csv
-import io
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,31 +13,18 @@ from fibsem.data.labels import Classes
 from fibsem.data.masks import Mask
 from fibsem.data.samples import Region
 from fibsem.data.split import SPLITS, Split, SplitRecipe, divide
-from fibsem.data.volumes.faults import kind_of, read_bytes
+from fibsem.data.tables import Row, read_table
+from fibsem.data.volumes.faults import kind_of
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 
 COLUMNS = ("mask", "z", "y", "x")
 #: What people call the parts, and how like `split` the name of a column is that means it.
 PARTS, LIKE = {*SPLITS, "training", "validation", "valid", "testing"}, 0.75
-#: Encodings of tables by their first bytes; without a mark they are UTF-8 or of Windows.
-MARKS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
 #: A whole number, also as a spreadsheet writes it that thinks of decimals; and what may be a
 #: thousand as well as one with three decimals.
 WHOLE = re.compile(r"([+-]?\d{1,9})(?:[.,]0+)?")
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]000")
-
-
-@dataclass(frozen=True)
-class Row:
-    """A line of a table: its number and its values by column."""
-
-    line: int
-    values: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -100,82 +84,7 @@ def read_rows(table: Path) -> list[Row]:
     """Read the lines of a table that hold a square; empty lines and remarks (#) are left out."""
     if kind_of(table) != "file":
         raise UserError(f"`regions` must name a CSV file, but {table} is not there.")
-    text = _text(table)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
-    try:
-        lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
-    except csv.Error as error:
-        raise UserError(
-            f"a region table must be CSV, but line {reader.line_num} of {table} is not ({error})."
-        ) from error
-    full = [(line, cells) for line, cells in lines if any(cells) and not _is_setting(cells)]
-    while full and full[0][1][0].startswith("#"):
-        full.pop(0)
-    header = [cell.casefold() for cell in full[0][1]] if full else []
-    _check_header(header, table)
-    return list(_rows(full[1:], header, table))
-
-
-def _text(table: Path) -> str:
-    """The text of a table in whichever encoding it is."""
-    content = read_bytes(table, "a region table must be a file")
-    mark = next((mark for mark in MARKS if content.startswith(mark)), None)
-    try:
-        text = content.decode(MARKS[mark] if mark else "utf-8")
-    except UnicodeDecodeError as error:
-        text = _from_windows(content, table, content[: error.start].count(b"\n") + 1)
-    if "\0" in text:
-        line = text[: text.index("\0")].count("\n") + 1
-        raise UserError(f"a region table must be text, but line {line} of {table} is not.")
-    return text
-
-
-def _from_windows(content: bytes, table: Path, line: int) -> str:
-    try:
-        return content.decode("cp1252")
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"a region table must be UTF-8 text, but line {line} of {table} is not; save it as "
-            "CSV in UTF-8."
-        ) from error
-
-
-def _separator(text: str) -> str:
-    """What stands between the values: as the first line says or as it is used there."""
-    first = next((line for line in text.splitlines() if line.strip(" ,;\t")[:1] not in "#"), "")
-    if setting := re.fullmatch(r"sep=(.)\s*", first):
-        return setting[1]
-    return max(",;\t", key=first.count)
-
-
-def _is_setting(cells: Sequence[str]) -> bool:
-    """Whether a line is the one by which Excel is told the separator."""
-    return cells[0].startswith("sep=")
-
-
-def _check_header(header: Sequence[str], table: Path) -> None:
-    missing = [column for column in COLUMNS if column not in header]
-    twice = sorted({column for column in header if column and header.count(column) > 1})
-    if missing or twice:
-        wrong = f"lacks {', '.join(missing)}" if missing else f"has {', '.join(twice)} twice"
-        raise UserError(
-            f"a region table must have the columns {','.join(COLUMNS)}[,split], but {table} "
-            f"{wrong}; its header is {','.join(header)[:100]!r}."
-        )
-
-
-def _rows(
-    lines: Sequence[tuple[int, Sequence[str]]], header: Sequence[str], table: Path
-) -> Iterator[Row]:
-    for line, cells in lines:
-        if cells[0].startswith("#") and len(cells) != len(header):
-            continue
-        if len(cells) < len(header) or any(cells[len(header) :]):
-            raise UserError(
-                f"every line of a region table must have {len(header)} values, but line {line} of "
-                f"{table} has {len(cells)}."
-            )
-        yield Row(line, dict(zip(header, cells, strict=False)))
+    return read_table(table, COLUMNS, "a region table", f"{','.join(COLUMNS)}[,split]")
 
 
 def _picture(row: Row, column: str, table: Path) -> Path:

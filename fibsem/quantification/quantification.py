@@ -18,7 +18,7 @@ from fibsem.quantification.meshes import why_none, write_mesh
 from fibsem.quantification.options import QuantifyConfig
 from fibsem.quantification.sampled import Sampled
 from fibsem.quantification.segmented import Segmented
-from fibsem.quantification.slices import read_thickness
+from fibsem.quantification.slices import other_mean, read_thickness
 from fibsem.quantification.streamed import Streamed
 from fibsem.quantification.summary import check_structure, summary_of
 from fibsem.quantification.tables import tables_of
@@ -82,6 +82,8 @@ def quantify(
     record = summary_of(segmented, streamed, sampled, config)
     weighed = None if thickness is None else streamed.cells.porosity(thickness.tolist())
     record["porosity_by_thickness"] = weighed
+    if thickness is not None and (said := other_mean(thickness, segmented.voxel_nm[0])):
+        record["limits"].append(said)
     record["tables"] = _write_tables(tables_of(segmented, streamed, sampled, thickness), folder)
     record["mesh"] = mesh = _write_surface(segmented, config, folder)
     if mesh and not mesh["triangles"]:

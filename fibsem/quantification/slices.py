@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
+from fibsem.data.tables import Row, read_table
+from fibsem.data.volumes.lengths import LARGEST_NM, SAME_SIZE, SMALLEST_NM
 from fibsem.errors import UserError
 
 Thickness = npt.NDArray[np.float64]
 
-#: No slice is thicker: a metre.
-THICKEST_NM = 1e9
+COLUMNS = ("z", "nm")
+#: A number as people and spreadsheets write it, also with a comma for its decimals.
+NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)(e[+-]?\d+)?", re.IGNORECASE)
+#: What may be a thousand as well as one with three decimals.
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
+#: Slices, and share of the thinnest that each must be thicker than the one before, from which it is
+#: depths that are listed: no milling drifts so fast.
+DEPTHS, RISE = 8, 0.05
 
 
 def read_thickness(path: Path, depth: int) -> Thickness:
@@ -22,33 +30,59 @@ def read_thickness(path: Path, depth: int) -> Thickness:
     Raises
     ------
     UserError
-        If the file is no such table, a slice is missing or listed twice, or a thickness is not
-        above 0.
+        If the file is no such table, a slice is missing or listed twice, a thickness can be none,
+        or depths are listed in their place.
     """
-    try:
-        table = pd.read_csv(path, skipinitialspace=True)
-        z, nm = (_numbers(table[column]) for column in ("z", "nm"))
-    except (OSError, KeyError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(
-            f"`thickness` must be a CSV with the columns z,nm, but {path} is not one: {reason}."
-        ) from error
+    rows = read_table(path, COLUMNS, "`thickness`")
+    z, nm = (np.array([_number(row, column, path) for row in rows]) for column in COLUMNS)
     if sorted(z.tolist()) != list(range(depth)):
         raise UserError(
             f"`thickness` must have every slice from 0 to {depth - 1} once, but {path} has "
             f"{len(z)} lines."
         )
-    possible = (nm > 0) & (nm <= THICKEST_NM)
+    possible = (nm >= SMALLEST_NM) & (nm <= LARGEST_NM)
     if not possible.all():
         raise UserError(
-            f"`thickness` must be above 0 nm and at most {THICKEST_NM:g}, but slice "
-            f"{z[~possible][0]:g} of {path} is {nm[~possible][0]:g}."
+            f"`thickness` must be nanometres, no less than an atom ({SMALLEST_NM}) and at most a "
+            f"millimetre ({LARGEST_NM:g}), but slice {z[~possible][0]:g} of {path} is "
+            f"{nm[~possible][0]:g}."
         )
-    return nm[np.argsort(z)]
+    by_slice: Thickness = nm[np.argsort(z)]
+    _check_no_depths(by_slice, path)
+    return by_slice
 
 
-def _numbers(column: pd.Series) -> Thickness:
-    """A column of numbers; truth values are none."""
-    if column.dtype == np.bool_:
-        raise ValueError(f"{column.name} holds truth values")
-    return column.to_numpy(np.float64)
+def _number(row: Row, column: str, path: Path) -> float:
+    text = row.values[column]
+    if not NUMBER.fullmatch(text) or THOUSANDS.fullmatch(text):
+        raise UserError(
+            f"`thickness` must be numbers, but {column} in line {row.line} of {path} is "
+            f"{text[:20]!r}."
+        )
+    return float(text.replace(",", "."))
+
+
+def _check_no_depths(nm: Thickness, path: Path) -> None:
+    steps = np.diff(nm)
+    one_way = len(nm) >= DEPTHS and ((steps > 0).all() or (steps < 0).all())
+    if one_way and np.abs(steps).mean() > RISE * nm.min():
+        raise UserError(
+            f"`thickness` must be of each slice alone, but in {path} it goes from {nm[0]:g} to "
+            f"{nm[-1]:g} nm, one way from slice to slice, as depths do; list their differences."
+        )
+
+
+def other_mean(nm: Thickness, z_nm: float | None) -> str | None:
+    """What to say where slices are not as thick on average as the film's voxels; None: nothing.
+
+    >>> other_mean(np.array([40.0, 60.0]), 50.0)
+    >>> other_mean(np.array([40.0, 60.0]), 25.0)
+    'slices are 50 nm thick on average by `thickness`, but lengths were measured with 25 nm along z'
+    """
+    mean = float(nm.mean())
+    if z_nm is None or abs(mean - z_nm) <= SAME_SIZE * max(mean, z_nm):
+        return None
+    return (
+        f"slices are {mean:g} nm thick on average by `thickness`, but lengths were measured with "
+        f"{z_nm:g} nm along z"
+    )

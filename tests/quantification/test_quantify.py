@@ -215,6 +215,10 @@ def test_slices_are_weighed_by_their_thickness(segmented, film, tmp_path, monkey
     assert record["porosity"] == pytest.approx(by_slice.mean())
     assert record["porosity_by_thickness"] == pytest.approx(np.average(by_slice, weights=nm))
     assert record["porosity_by_thickness"] != pytest.approx(record["porosity"], abs=1e-6)
+    other = (
+        "slices are 100 nm thick on average by `thickness`, but lengths were measured with 50 nm"
+    )
+    assert any(limit.startswith(other) for limit in record["limits"])
     lines = (tmp_path / "q" / "profile.csv").read_text().splitlines()
     assert lines[0] == "z,z (nm),thickness (nm),porosity,known pixels"
     assert [line.split(",")[1] for line in lines[1:5]] == ["0.0", "50.0", "200.0", "250.0"]
@@ -224,12 +228,18 @@ def test_slices_are_weighed_by_their_thickness(segmented, film, tmp_path, monkey
     ("table", "said"),
     [
         ("z,nm\n0,50", r"must have every slice from 0 to 11 once, but .*nm\.csv has 1 lines"),
-        ("z,um\n0,50", "must be a CSV with the columns z,nm, but"),
+        ("z,um\n0,50", "must have the columns z,nm, but .* lacks nm"),
         ("z,nm\n" + "\n".join(f"{z},{50 * (z != 3)}" for z in range(12)), "but slice 3 of"),
-        ("z,nm\n" + "\n".join(f"{z},1e308" for z in range(12)), "at most 1e\\+09, but slice 0"),
+        (
+            "z,nm\n" + "\n".join(f"{z},1e308" for z in range(12)),
+            "at most a millimetre .*, but slice 0",
+        ),
+        ("z,nm\n" + "\n".join(f"{z},0.05" for z in range(12)), "no less than an atom"),
+        ("z,nm\n" + "\n".join(f"{z},{50 * (z + 1)}" for z in range(12)), "as depths do"),
+        ("z,nm,nm\n" + "\n".join(f"{z},50,5" for z in range(12)), "has nm twice"),
         ("z,nm\n" + "\n".join(f"{z}.7,50" for z in range(12)), "every slice from 0 to 11 once"),
-        ("z,nm\n" + "\n".join(f"{z},True" for z in range(12)), "nm holds truth values"),
-        ("z,nm\n0,50\n1,50,9", r"saw 3\.$"),
+        ("z,nm\n" + "\n".join(f"{z},True" for z in range(12)), "nm in line 2 of .* is 'True'"),
+        ("z,nm\n0,50\n1,50,9", r"must have 2 values, but line 3 of .* has 3\.$"),
     ],
 )
 def test_a_table_of_thicknesses_that_cannot_be_is_said(segmented, tmp_path, table, said):
