@@ -29,7 +29,7 @@ class Row:
     values: dict[str, str]
 
 
-def read_table(table: Path, columns: Sequence[str], what: str, told: str = "") -> list[Row]:
+def read_table(table: Path, columns: Sequence[str], what: str, header_text: str = "") -> list[Row]:
     """Read the lines of a table; empty lines and remarks (#) are left out.
 
     Parameters
@@ -38,7 +38,7 @@ def read_table(table: Path, columns: Sequence[str], what: str, told: str = "") -
         A CSV file.
     columns
         Those that it must have, in small letters; it may have others.
-    what, told
+    what, header_text
         What messages call the table, and its columns, if not as they are.
 
     Raises
@@ -62,9 +62,10 @@ def read_table(table: Path, columns: Sequence[str], what: str, told: str = "") -
     twice = sorted({column for column in header if column and header.count(column) > 1})
     if missing or twice:
         wrong = f"lacks {', '.join(missing)}" if missing else f"has {', '.join(twice)} twice"
+        must = header_text or ",".join(columns)
         raise UserError(
-            f"{what} must have the columns {told or ','.join(columns)}, but {table} {wrong}; its "
-            f"header is {','.join(header)[:100]!r}."
+            f"{what} must have the columns {must}, but {table} {wrong}; "
+            f"its header is {','.join(header)[:100]!r}."
         )
     return list(_rows(full[1:], header, table, what))
 

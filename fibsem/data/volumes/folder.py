@@ -52,7 +52,7 @@ def open_series(folder: File, manner: Manner) -> TiffSource:
         )
     pages, voxel_nm = _headers(places, folder, manner)
     first, checked = alike(pages, [str(page.file) for page in pages], gaps=manner.gaps)
-    return TiffSource(first, checked, voxel_nm)
+    return TiffSource(first, checked, stated_nm(voxel_nm, (slots.z_nm, None, None)))
 
 
 def _listed(folder: File) -> list[File]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from fibsem.data.volumes.names import Name, Value, literals, natural_key, readings
 from fibsem.data.volumes.pattern import Pattern, pattern_of
+from fibsem.data.volumes.positions import spacing_nm
 from fibsem.data.volumes.steps import between, gaps_of, uneven
 from fibsem.errors import UserError
 
@@ -25,10 +26,14 @@ OF = ("of", "von", "de")
 
 @dataclass(frozen=True)
 class Slots:
-    """The slices of a film in order; ``lost`` are the places of those that no file has."""
+    """The slices of a film in order.
+
+    ``lost`` are the places of those that no file has, ``z_nm`` is their distance where names tell.
+    """
 
     names: tuple[str, ...]
     lost: frozenset[int] = frozenset()
+    z_nm: float | None = None
 
     @property
     def order(self) -> tuple[str | None, ...]:
@@ -76,7 +81,7 @@ def _automatic(names: Sequence[str], where: object) -> Slots:
     films, reasons = _films(single or signed, where)
     different = list({slots.order: slots for slots in films}.values())
     if len(different) == 1:
-        return films[0]
+        return next((slots for slots in films if slots.z_nm), films[0])
     if different:
         way = (single or signed)[0]
         one, other = (", ".join(slots.names[:3]) for slots in different[:2])
@@ -131,7 +136,7 @@ def _run(names: Sequence[Name], where: object) -> Slots:
         )
     slots = _filled(ordered, even[0] if even else [], where)
     _check_total(ordered[0], varying, slots, where)
-    return slots
+    return replace(slots, z_nm=spacing_nm(ordered, varying, len(slots.names) - 1))
 
 
 def _check_total(name: Name, varying: Sequence[int], slots: Slots, where: object) -> None:

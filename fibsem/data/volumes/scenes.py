@@ -177,12 +177,12 @@ def _shaped(images: Sequence[Any], file: File) -> list[Scene]:
 
 def _check_slices(axes: object, image: Any, file: File) -> None:
     """Refuse a stack whose notes say that its pictures are no slices: their axes are others."""
-    told = str(axes or "").upper()
-    last = told[-2:] if image.samplesperpixel == 1 else ""
+    stated = str(axes or "").upper()
+    last = stated[-2:] if image.samplesperpixel == 1 else ""
     if last == "XY" or {*last} & {*"ZTC"}:
         raise SliceError(
             f"the last axes of a volume must be y and x, but {file} says that its own are "
-            f"{told}; save it with its axes as z, y, x."
+            f"{stated}; save it with its axes as z, y, x."
         )
 
 
