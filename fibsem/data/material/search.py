@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fibsem.data.material.axes import other_order, some_pairs
 from fibsem.data.material.bars import bar_rows, bars_of_few
 from fibsem.data.material.blocks import blocks_of
 from fibsem.data.material.curved import fill_along_sides
@@ -25,10 +26,9 @@ from fibsem.geometry import Box
 
 #: Slices, evenly spaced, that tell what the film usually looks like; and columns of each.
 LOOKED_AT, COLUMNS = 20, 256
-#: Share of the film's contrast within which fill varies that was compressed.
-TOLERANCE = 0.04
-#: Share of the usual contrast below which a slice shows nothing.
-FAINT = 0.1
+#: Shares of the film's contrast: within which fill varies that was compressed, and below which a
+#: slice shows nothing.
+TOLERANCE, FAINT = 0.04, 0.1
 #: Share of a neighbour's pixels with a blank slice's value from which both may be film.
 LIKE = 0.6
 #: Slices on both sides in which an edge or a block is looked for again, and how often it must be.
@@ -59,7 +59,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
     Parameters
     ----------
     volume
-        Whose slices are read when they are asked for, those around them too, each once.
+        Whose slices are read when asked for, with those around them.
 
     Notes
     -----
@@ -218,6 +218,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
         yield from self._standing(looks)
         yield from bars_of_few(self._sample[:, : self.volume.shape[1] - self.volume.bar_rows])
         yield from self.odd()
+        yield from self._other_order()
         blank = [
             z for z, look in looks.items() if self._blank(z, look) and not self._differs(z, look)
         ]
@@ -291,3 +292,9 @@ class Search(Mapping[int, tuple[Part, ...]]):
                 if contrast_of(some) >= least:
                     pixels[z] = some
         yield from odd_slices(pixels, self.contrast)
+        yield from self._other_order()
+
+    def _other_order(self) -> Iterator[str]:
+        """Whether the slices are rows, by some that are read again."""
+        pairs = ((self._read(z), self._read(z + 1)) for z in some_pairs(len(self)))
+        yield from other_order([(a, b) for a, b in pairs if a is not None and b is not None])

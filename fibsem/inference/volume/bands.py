@@ -42,6 +42,12 @@ def one_class_bands(slices: Iterable[Phases]) -> Iterator[str]:
             sides[side] = len(turned)
             for name, phase in PHASES.items():
                 depths[side, name].append(_depth(turned, phase))
+    if sum(pixels) and not min(pixels):
+        one = list(PHASES)[int(pixels.argmax())]
+        yield (
+            f"the slices looked at are {one} alone: a film of one class may look like one of both "
+            "or of the other, as its contrast is brought to that of the training; look at it"
+        )
     if min(pixels) < BOTH * sum(pixels) or not sum(pixels):
         return
     for (side, name), of_slices in depths.items():

@@ -16,6 +16,7 @@ from fibsem.inference.volume.likeness import (
     assumed_axes,
     grey_distance,
     grey_warnings,
+    mirrored,
     overruled,
     scale_warnings,
     size_warnings,
@@ -29,9 +30,9 @@ def compare(work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], say: Say)
 
     Its grey values are compared and told of once, the voxel size as it is stated now.
     """
-    sizes, greys = [], work.ledger.decided.greys
+    sizes, greys = [*mirrored(work.volume.shape, work.segmenter.halo)], work.ledger.decided.greys
     if trained:
-        sizes = [*overruled(stated, work.volume.voxel_nm), *size_warnings(stated, trained)]
+        sizes += [*overruled(stated, work.volume.voxel_nm), *size_warnings(stated, trained)]
     for warning in sizes:
         say(f"warning: {warning}")
     if greys is None:

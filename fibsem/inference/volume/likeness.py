@@ -9,6 +9,7 @@ from fibsem.data.greys import Histogram, Moments, distance
 from fibsem.data.preprocessing import Scaling
 from fibsem.data.volumes import VoxelNm
 from fibsem.data.volumes.lengths import differing
+from fibsem.geometry import Triple
 
 #: Relative difference of voxel sizes that is not said.
 SAME_SIZE = 0.05
@@ -72,6 +73,22 @@ def size_warnings(film: VoxelNm, models: Sequence[TrainedOn]) -> Iterator[str]:
             yield (
                 f"the voxels of the volume are {in_words(film)} nm (z, y, x), those of the "
                 f"training were {in_words(size)}: a network has learnt sizes in pixels"
+            )
+
+
+def mirrored(shape: Triple, halo: Triple) -> Iterator[str]:
+    """Say along which axes a film ends before a network's window does, wherever that lies.
+
+    >>> list(mirrored((24, 300, 300), (1, 16, 16)))
+    []
+    >>> next(mirrored((1, 300, 300), (1, 16, 16)))[:53]
+    'the film has 1 voxels along z, and each is judged by '
+    """
+    for axis, size, reach in zip("zyx", shape, halo, strict=True):
+        if size <= reach:
+            yield (
+                f"the film has {size} voxels along {axis}, and each is judged by what lies up to "
+                f"{reach} to both sides: most of that is the film mirrored, which no training saw"
             )
 
 

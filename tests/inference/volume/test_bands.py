@@ -38,12 +38,19 @@ def test_a_film_is_not(porosity):
     assert list(one_class_bands(np.where(pores, PORE, SOLID).astype(np.uint8))) == []
 
 
-def test_nor_is_what_was_left_out_or_a_film_of_one_class():
+def test_nor_is_what_was_left_out():
     labels = PHASES.copy()
     labels[:, :40] = NEITHER
     assert list(one_class_bands(labels)) == []
-    assert list(one_class_bands(np.full_like(PHASES, SOLID))) == []
     assert list(one_class_bands(np.full_like(PHASES, NEITHER))) == []
+
+
+@pytest.mark.parametrize(("phase", "name"), [(PORE, "pore"), (SOLID, "solid")])
+def test_a_film_of_one_class_is_said(phase, name):
+    labels = np.full_like(PHASES, phase)
+    labels[:, :40] = NEITHER
+    (line,) = one_class_bands(labels)
+    assert line.startswith(f"the slices looked at are {name} alone: a film of one class may look")
 
 
 @pytest.mark.parametrize("vacuum", [False, True])

@@ -13,7 +13,13 @@ from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
 from fibsem.geometry import Nbhd
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options
-from fibsem.inference.volume.likeness import FAR, TrainedOn, scale_warnings, size_warnings
+from fibsem.inference.volume.likeness import (
+    FAR,
+    TrainedOn,
+    mirrored,
+    scale_warnings,
+    size_warnings,
+)
 from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.models.spec import resolve
 from fibsem.models.threshold import Threshold
@@ -185,3 +191,14 @@ def test_parts_of_one_real_film_are_not_said_to_be_dark_or_flat(real):
             )))
         )  # fmt: skip
         assert max(part.off(whole) for part in parts) < 0.3
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes"),
+    [((24, 300, 300), ""), ((2, 6, 6), ""), ((1, 300, 300), "z"), ((1, 5, 1), "zyx")],
+)
+def test_a_film_that_ends_before_the_window_does_is_said(shape, axes):
+    """Each window saw the film mirrored on both sides, and nothing told."""
+    said = list(mirrored(shape, (1, 5, 5)))
+    assert [line.partition(" along ")[2][0] for line in said] == list(axes)
+    assert all("the film mirrored, which no training saw" in line for line in said)
