@@ -53,6 +53,7 @@ KINDS = {
     "films that were put together wrongly": ["arranged"],
     "axes and scales as they are named": ["axes"],
     "tables of thickness": ["thicknesses"],
+    "films whose slices are rows, positions in names": ["lying", "positions"],
 }
 
 
