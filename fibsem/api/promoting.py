@@ -144,6 +144,8 @@ def run(tree: Tree) -> PromoteResult:
     """Promote the best of a dataset's trials."""
     began = time.perf_counter()
     settings = checked(given := Configuration(tree))
+    for line in given.typed_for_nothing():
+        print(line)
 
     from fibsem.training.datasets import look_at, obtain
 
@@ -158,7 +160,7 @@ def run(tree: Tree) -> PromoteResult:
         slowest_network,
         values,
     )  # fmt: skip
-    from fibsem.promotion.final import final_configuration
+    from fibsem.promotion.final import final_configuration, share_for_nothing
     from fibsem.promotion.pace import TimeLeft
     from fibsem.promotion.promotion import promote as promote_trials
     from fibsem.promotion.setting import Promotion
@@ -201,6 +203,8 @@ def run(tree: Tree) -> PromoteResult:
             )  # fmt: skip
             if said := foretold(given, took, finals[slowest].train, dataset):
                 print(said)
+        if said := share_for_nothing(given, [trial.tree for trial in trials]):
+            print(said)
         pace = TimeLeft(plan, lambda: worked.seconds) if given.budget.strict else TimeLeft()
         work = Promotion(given, dataset, folder, tracking, pace=pace)
         record = promote_trials(work, trials)

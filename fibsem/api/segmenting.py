@@ -18,6 +18,7 @@ from fibsem.api.models import CHAMPION, LoadedModel, load_all
 from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result
 from fibsem.config import (
+    Configuration,
     TrackingConfig,
     Tree,
     output_folder,
@@ -222,6 +223,8 @@ def _listed(model: Models) -> list[str | Path | LoadedModel]:
 def run(tree: Tree, loaded: Loaded = ()) -> SegmentResult:
     """Label the volume of a configuration; some of its models may be loaded already."""
     volume = volume_of(tree, options_of(tree))
+    for line in Configuration(tree).typed_for_nothing():
+        print(line)
     voxel_nm_of(tree), weights_of(tree)  # refused before a model is loaded
     folder = output_folder("segment", tree, volume.path.resolve().stem)
     return _label(volume, tree, folder, loaded)

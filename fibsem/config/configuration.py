@@ -16,8 +16,9 @@ from fibsem.config.promotion import GateConfig, PostProcessingConfig, PromoteCon
 from fibsem.config.reading import Tree, flat, read, read_path, require
 from fibsem.config.runs import AUTO, DataConfig, RunConfig, SamplingConfig, TrackingConfig
 from fibsem.config.search import SearchConfig, of_epochs
-from fibsem.config.training import TrainConfig, used_with
-from fibsem.config.typed import AXES, typed_values
+from fibsem.config.training import TrainConfig
+from fibsem.config.typed import AXES, command_of, typed_values
+from fibsem.config.unused import not_read, used_with, why_unused
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
@@ -219,13 +220,22 @@ class Configuration:
         ]
 
     def typed_for_nothing(self, axes: Container[str] = ()) -> Iterator[str]:
-        """What was typed of a training and does nothing in it, a line each.
+        """What was typed and does nothing, a line each.
 
         ``axes`` are those of a sweep: what says whether a key does anything may be one of them.
         """
         for key, value in self.typed.items():
-            if (why := self.run.why_unused(key)) and used_with(key) not in axes:
+            drawn = any(other in axes for other in used_with(key))
+            if not drawn and (why := self._why_unused(key)):
                 yield f"{key}={value} does nothing: {why}"
+
+    def _why_unused(self, key: str) -> str | None:
+        """Why a key that was typed does nothing; None where it does something."""
+        if why := not_read(key, command_of(self.tree.get("command") or "")):
+            return why
+        if key.partition(".")[0] in ("model", "train"):
+            return self.run.why_unused(key, planned=self.budget.planned)
+        return why_unused(key, dict(flat(self.tree)))
 
     def with_values(self, values: Mapping[str, Any]) -> Configuration:
         """One with other values by their dotted keys, which must exist; itself without any.

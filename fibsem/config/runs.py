@@ -9,6 +9,7 @@ from typing import Any
 
 from fibsem.config.reading import flat, read_path, require
 from fibsem.config.training import TrainConfig
+from fibsem.config.unused import FITTED, why_unused
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.split import SplitRecipe
 from fibsem.models.spec import ModelSpec
@@ -93,13 +94,19 @@ class RunConfig:
         """Network and seed, as a run is called."""
         return f"{self.spec.name} {self.spec.nbhd} seed {self.seed}"
 
-    def why_unused(self, key: str) -> str | None:
-        """What a dotted key would be used with; None where it does something."""
+    def why_unused(self, key: str, *, planned: bool = False) -> str | None:
+        """What a dotted key would be used with; None where it does something.
+
+        ``planned`` says that a budget will set the steps.
+        """
         group, _, name = key.partition(".")
         if group == "model":
             return self.spec.why_unused(name)
-        is_used = group != "train" or not self.spec.is_network
-        return None if is_used else self.train.why_unused(name)
+        if group == "train" and name and not self.spec.is_network:
+            fitted = f"model={self.spec.name} is fitted at once, in no steps"
+            return None if name in FITTED else fitted
+        now = asdict(self.train) | ({"steps": "those of budget="} if planned else {})
+        return why_unused(key, {f"train.{name}": value for name, value in now.items()})
 
     @property
     def hyperparameters(self) -> dict[str, Any]:

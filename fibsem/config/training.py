@@ -43,36 +43,6 @@ def digest_in(address: str) -> str | None:
 
 #: How much windows are varied beyond their symmetry.
 STRENGTHS = ("contrast_sd", "noise_sd", "blur_px", "elastic_px")
-#: Values of another key that a key is used with: any but 0, or any that names a model.
-ABOVE_0, A_MODEL = " above 0", " that is a model"
-#: What a key is used with: another key, and which values of that. Beside others it does nothing.
-USED_WITH: dict[str, tuple[str, tuple[str, ...] | str]] = {
-    "batch": ("mode", ("patch",)),
-    "windows": ("mode", ("grid",)),
-    "grid": ("mode", ("grid",)),
-    "momentum": ("optimizer", ("muon", "sgd", "nesterov")),
-    "weight_decay": ("optimizer", ("muon", "adamw")),
-    "decay": ("schedule", ("step",)),
-    "decay_every": ("schedule", ("step", "cyclic")),
-    "min_learning_rate": ("schedule", ("step", "cosine", "wsd")),
-    "loss_weight": ("loss", ("bce_dice", "bce_iou", "bce_porosity")),
-    "shift_sd": ("shift_probability", ABOVE_0),
-    "shift_probability": ("shift_sd", ABOVE_0),
-    "teacher": ("teacher_share", ABOVE_0),
-    "teacher_share": ("teacher", A_MODEL),
-}
-
-
-def used_with(key: str) -> str | None:
-    """The dotted key that says whether another one does anything; None of one that always does.
-
-    >>> used_with("train.batch"), used_with("model.slices")
-    ('train.mode', 'nbhd')
-    """
-    if key == "model.slices":
-        return "nbhd"
-    group, _, name = key.partition(".")
-    return f"train.{USED_WITH[name][0]}" if group == "train" and name in USED_WITH else None
 
 
 @dataclass(frozen=True)
@@ -179,26 +149,6 @@ class TrainConfig:
             windows=self.windows or windows,
             grid=self.grid or grid,
         )
-
-    def why_unused(self, name: str) -> str | None:
-        """What a key would be used with; None where it is used.
-
-        Examples
-        --------
-        >>> TrainConfig(mode="grid").why_unused("batch")
-        'it is of train.mode=patch, and here that is grid'
-        >>> TrainConfig(shift_sd=0.2).why_unused("shift_sd")
-        'it is of train.shift_probability above 0, and here that is 0'
-        """
-        if name not in USED_WITH:
-            return None
-        other, values = USED_WITH[name]
-        now = getattr(self, other)
-        if now if isinstance(values, str) else now in values:
-            return None
-        which = values if isinstance(values, str) else f"={' or '.join(values)}"
-        shown = f"{now:g}" if isinstance(now, float) else now or "null"
-        return f"it is of train.{other}{which}, and here that is {shown}"
 
     @property
     def estimates_all(self) -> bool:

@@ -21,6 +21,15 @@ def typed_values(command_line: str) -> dict[str, str]:
     return dict(_pairs(shlex.split(command_line)[3:]))
 
 
+def command_of(command_line: str) -> str:
+    """The command of a line; none of none.
+
+    >>> command_of("python -m fibsem.train train.epochs=3"), command_of("")
+    ('train', '')
+    """
+    return "".join(shlex.split(command_line)[2:3]).removeprefix("fibsem.")
+
+
 def without_typed_axes(tree: Tree, overrides: Iterable[str]) -> Tree:
     """A sweep's tree in which what was typed is not searched over: its axis has that one value.
 

@@ -77,6 +77,25 @@ def kept_steps(steps: Iterable[int | None], tree: Tree) -> str | None:
     )
 
 
+def share_for_nothing(given: Configuration, trained: Iterable[Tree]) -> str | None:
+    """What is said of a ``final.share`` that somebody typed, beside steps that are given.
+
+    Parameters
+    ----------
+    given
+        The promotion, with the steps of its plan.
+    trained
+        As the trials were trained: in patch mode the share is drawn, however many steps see it.
+    """
+    share, steps = given.typed.get("final.share"), given.tree["final"]["steps"]
+    if share is None or not steps:
+        return None
+    finals = (final_configuration(tree, given.tree, given.tree["seed"]).run for tree in trained)
+    if not all(one.why_unused("train.share") for one in finals):
+        return None
+    return f"final.share={share} does nothing: final.steps is {steps}, in grid mode"
+
+
 @dataclass(frozen=True)
 class TimeLimit:
     """Seconds that a hard budget leaves to a training."""

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from fibsem.config import AUTO, Configuration, Tree, flat, require
-from fibsem.config.training import used_with
+from fibsem.config.unused import used_with
 from fibsem.errors import UserError
 from fibsem.geometry import Nbhd
 from fibsem.models.spec import MAX_HEAD, MODELS, Padding, resolve
@@ -90,7 +90,7 @@ def check_used(whys: Mapping[str, Sequence[str | None]]) -> None:
         If an axis does nothing in any, and what it is used with is no axis either.
     """
     for key, those in whys.items():
-        if all(those) and used_with(key) not in whys:
+        if all(those) and not any(other in whys for other in used_with(key)):
             raise UserError(
                 f"`space.axes.{key}` must change something, but {those[0]}; ~space.axes.{key} "
                 "takes it out."

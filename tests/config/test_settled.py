@@ -5,18 +5,13 @@ from dataclasses import replace
 import pytest
 
 from fibsem.config import Configuration, compose
-from fibsem.config.training import A_MODEL, ABOVE_0, USED_WITH, TrainConfig
+from fibsem.config.training import TrainConfig
+from fibsem.config.unused import why_unused
 from fibsem.errors import UserError
 from fibsem.search.declared import check_used
 
 RUNGS = ["search.rungs=[[9,2],[3,6],[1,18]]", "search.trials=13"]
 HYPERBAND = ["search=keras_tuner", "search.sampler=hyperband"]
-#: Values of other keys with which something does nothing.
-OTHER = {"mode": "patch", "optimizer": "rmsprop", "schedule": "constant", "loss": "bce",
-         "shift_sd": "0", "shift_probability": "0", "teacher": "null",
-         "teacher_share": "0"}  # fmt: skip
-#: And values with which it does something, where these are not listed.
-SOME = {ABOVE_0: "0.5", A_MODEL: "models:/fibsem@champion"}
 
 
 def sweep(*overrides):
@@ -62,17 +57,6 @@ def test_what_is_not_searched_over_is_said():
     assert list(sweep("space.axes.model.kernel=[3]").notes(["model.kernel"])) == []
 
 
-@pytest.mark.parametrize("name", USED_WITH)
-def test_a_key_is_unused_where_the_other_one_has_another_value(name):
-    other, values = USED_WITH[name]
-    named = isinstance(values, tuple)
-    used = values[0] if named else SOME[values]
-    assert training(f"train.{other}={used}").run.why_unused(f"train.{name}") is None
-    unused = training(f"train.{other}={'grid' if name == 'batch' else OTHER[other]}").run
-    said = f"={values[0]}" if named else values
-    assert f"of train.{other}{said}" in unused.why_unused(f"train.{name}")
-
-
 def test_what_was_typed_for_nothing_is_said():
     typed = training("train.batch=64", "train.windows=8")
     said = "train.batch=64 does nothing: it is of train.mode=patch, and here that is grid"
@@ -80,13 +64,16 @@ def test_what_was_typed_for_nothing_is_said():
     assert list(typed.typed_for_nothing({"train.mode"})) == []  # a sweep may draw the other one
     assert list(training("train.mode=patch", "train.batch=64").typed_for_nothing()) == []
     assert list(training("model=forest", "train.batch=64").typed_for_nothing()) == []
+    assert list(training("model=forest", "train.epochs=9").typed_for_nothing()) == [
+        "train.epochs=9 does nothing: model=forest is fitted at once, in no steps"
+    ]
 
 
 @pytest.mark.parametrize(
     ("typed", "why"),
     [("shift_sd=0.2", "it is of train.shift_probability above 0, and here that is 0"),
      ("shift_probability=0.5", "it is of train.shift_sd above 0, and here that is 0"),
-     ("teacher_share=0.3", "it is of train.teacher that is a model, and here that is null"),
+     ("teacher_share=0.3", "it is of train.teacher that is given, and here that is null"),
      ("min_learning_rate=0.01",
       "it is of train.schedule=step or cosine or wsd, and here that is constant"),
      ("decay=0.5", "it is of train.schedule=step, and here that is constant")],
@@ -110,8 +97,9 @@ def test_the_smallest_rate_and_the_decay_change_the_rates_of_the_schedules_that_
         for schedule in ("step", "cyclic", "cosine", "wsd", "constant"):
             one = TrainConfig(learning_rate=0.01, schedule=schedule, decay_every=2, epochs=40)
             other = replace(one, **{name: value})
+            now = {"train.schedule": schedule}
             rates = [[each.learning_rate_at(k / 2) for k in range(80)] for each in (one, other)]
-            assert (rates[0] == rates[1]) == bool(one.why_unused(name))
+            assert (rates[0] == rates[1]) == bool(why_unused(f"train.{name}", now))
 
 
 def test_nobody_searches_over_what_does_nothing():

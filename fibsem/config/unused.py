@@ -1,0 +1,160 @@
+"""Keys that do nothing beside what others are, and keys that a command does not read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+#: Values of another key that a key is used with: numbers, none at all, or any that is given.
+ABOVE_0, ABOVE_1, NOT_GIVEN, GIVEN = " above 0", " above 1", "=null", " that is given"
+#: Another key, and which values of it.
+With = tuple[str, tuple[str | bool, ...] | str]
+
+
+def _alone(**needs: With) -> dict[str, tuple[With, ...]]:
+    """Keys of the training that are used with values of one other key of it."""
+    return {f"train.{key}": ((f"train.{other}", which),) for key, (other, which) in needs.items()}
+
+
+#: What a key is used with: one of these is enough. Beside others it does nothing.
+USED_WITH: dict[str, tuple[With, ...]] = {
+    **_alone(
+        batch=("mode", ("patch",)),
+        windows=("mode", ("grid",)),
+        grid=("mode", ("grid",)),
+        momentum=("optimizer", ("muon", "sgd", "nesterov")),
+        weight_decay=("optimizer", ("muon", "adamw")),
+        decay=("schedule", ("step",)),
+        decay_every=("schedule", ("step", "cyclic")),
+        min_learning_rate=("schedule", ("step", "cosine", "wsd")),
+        loss_weight=("loss", ("bce_dice", "bce_iou", "bce_porosity")),
+        shift_sd=("shift_probability", ABOVE_0),
+        shift_probability=("shift_sd", ABOVE_0),
+        teacher=("teacher_share", ABOVE_0),
+        teacher_share=("teacher", GIVEN),
+    ),
+    "train.loss": (("train.loss", ("bce",)), ("train.loss_weight", ABOVE_0)),
+    "train.min_steps": (("train.mode", ("patch",)), ("train.steps", NOT_GIVEN)),
+    "train.share": (
+        ("train.mode", ("patch",)), ("train.steps", NOT_GIVEN), ("train.validation", ("lattice",)),
+    ),
+    "search.grid.points": (("search.sampler", ("grid",)),),
+    "search.nsga2.population": (("search.sampler", ("nsga2",)),),
+    "search.hyperband.epochs": (("search.sampler", ("hyperband",)),),
+    "search.patient.patience": (("search.pruner", ("patient",)),),
+    "search.pruner_warmup": (("search.pruner", ("median", "halving", "hyperband", "patient")),),
+    "search.startup_trials": (
+        ("search.sampler", ("tpe", "cmaes", "bayesian")),
+        ("search.pruner", ("median", "patient")),
+    ),
+    "search.memory_gib": (("search.isolate", (False,)),),
+    "budget": (("plan", NOT_GIVEN),),
+    "budget_is": (("budget", GIVEN), ("plan", GIVEN)),
+    "candidates": (("ensemble_of", ("seeds",)),),
+    "rank.seeds": (("rank.k", ABOVE_1),),
+    "rank.seed": (("rank.k", ABOVE_1),),
+    "final.shift_sd": (("final.shift_probability", ABOVE_0),),
+    "final.shift_probability": (("final.shift_sd", ABOVE_0),),
+    "workers": (("scheduler", NOT_GIVEN),),
+    "reason": (("rollback", (True,)),),
+    "data.phantom": (("data.path", NOT_GIVEN),),
+    "data.download": (("data.path", NOT_GIVEN),),
+}  # fmt: skip
+#: What all keys of a group are used with.
+OF_GROUP: dict[str, With] = {"segmentation": ("segment", (True,))}
+#: Other keys under which a key says whether a hyperparameter does anything.
+OF_MODEL = {"model.slices": ("nbhd",)}
+#: What a model that is fitted at once reads of the training.
+FITTED = ("mode", "batch", "share", "min_steps", "rare_windows", "validation", "val_all", "test",
+          "init", "teacher", "teacher_share")  # fmt: skip
+
+#: Groups of ``conf/base.yaml`` that a command has and does not read, and what it takes them from.
+_BY_TRIALS = "a promotion takes it from the trials"
+_BY_MODEL = "a segmentation takes it from the model"
+_NO_SEARCH = "only python -m fibsem.sweep searches"
+NOT_READ: dict[str, dict[str, str]] = {
+    "train": {"search": _NO_SEARCH, "space": _NO_SEARCH},
+    "evaluate": {"search": _NO_SEARCH, "space": _NO_SEARCH},
+    "promote": {
+        **dict.fromkeys(("nbhd", "model", "train", "preprocess", "sampling"), _BY_TRIALS),
+        "search": _NO_SEARCH, "space": _NO_SEARCH,
+    },
+    "segment": {
+        **dict.fromkeys(("data", "nbhd", "model", "train", "split", "preprocess"), _BY_MODEL),
+        **dict.fromkeys(("sampling", "seed"), "a segmentation draws nothing"),
+        "search": _NO_SEARCH, "space": _NO_SEARCH,
+    },
+}  # fmt: skip
+
+
+def used_with(key: str) -> tuple[str, ...]:
+    """Dotted keys that say whether another one does anything; none of one that always does.
+
+    >>> used_with("train.batch"), used_with("model.slices"), used_with("seed")
+    (('train.mode',), ('nbhd',), ())
+    """
+    return OF_MODEL.get(key) or tuple(other for other, _ in _needs(key))
+
+
+def why_unused(key: str, now: Mapping[str, Any]) -> str | None:
+    """What a key would be used with; None where it is used.
+
+    Parameters
+    ----------
+    key
+        Dotted, as it is typed.
+    now
+        What others are, by their dotted keys; what is not there, is as it must be.
+
+    Examples
+    --------
+    >>> why_unused("train.batch", {"train.mode": "grid"})
+    'it is of train.mode=patch, and here that is grid'
+    >>> why_unused("train.min_steps", {"train.mode": "grid", "train.steps": 50})
+    'it is of train.mode=patch or train.steps=null, and here those are grid and 50'
+    """
+    needs = _needs(key)
+    if not needs or any(other not in now or _is_met(now[other], which) for other, which in needs):
+        return None
+    others = [(other, which) for other, which in needs if other != key]
+    named = " or ".join(f"{other}{_said(which)}" for other, which in others)
+    shown = " and ".join(_shown(now[other]) for other, _ in others)
+    return f"it is of {named}, and here {'that is' if len(others) == 1 else 'those are'} {shown}"
+
+
+def not_read(key: str, command: str) -> str | None:
+    """Why a command does not read a key that it has; None where it does.
+
+    >>> not_read("train.epochs", "promote"), not_read("train.epochs", "train")
+    ('a promotion takes it from the trials', None)
+    """
+    return NOT_READ.get(command, {}).get(key.partition(".")[0])
+
+
+def _needs(key: str) -> tuple[With, ...]:
+    """What a key is used with; all that is in a group alike."""
+    group, dot, _ = key.partition(".")
+    return (OF_GROUP[group],) if dot and group in OF_GROUP else USED_WITH.get(key, ())
+
+
+def _is_met(value: Any, which: tuple[str | bool, ...] | str) -> bool:
+    """Whether another key has a value that a key is used with."""
+    if isinstance(which, tuple):
+        return value in which
+    if which == ABOVE_1:
+        return bool(value > 1)
+    return value is None if which == NOT_GIVEN else bool(value)
+
+
+def _said(which: tuple[str | bool, ...] | str) -> str:
+    """Values of another key, as people type them."""
+    if isinstance(which, str):
+        return which
+    return f"={' or '.join(map(_shown, which))}"
+
+
+def _shown(value: Any) -> str:
+    """A value as people type it."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,100 @@
+"""What somebody typed, and nothing reads, is said."""
+
+import pytest
+
+from fibsem.config import Configuration, compose
+from fibsem.config.grouped import GROUPED
+from fibsem.config.keys import own_keys
+from fibsem.config.reading import flat
+from fibsem.config.unused import NOT_READ, USED_WITH, why_unused
+from fibsem.promotion.final import share_for_nothing
+
+#: A value with which a key of this condition is used, and one with which it is not.
+VALUES = {" above 0": (0.5, 0.0), " above 1": (2, 1), "=null": (None, "given"),
+          " that is given": ("given", None)}  # fmt: skip
+
+
+def said(command, *typed):
+    return list(Configuration(compose(command, list(typed))).typed_for_nothing())
+
+
+def with_values(which):
+    return VALUES[which] if isinstance(which, str) else (which[0], "another")
+
+
+@pytest.mark.parametrize("key", USED_WITH)
+def test_one_of_the_values_that_a_key_is_used_with_is_enough(key):
+    none = {other: with_values(which)[1] for other, which in USED_WITH[key]}
+    why = why_unused(key, none)
+    for other, which in USED_WITH[key]:
+        assert why_unused(key, none | {other: with_values(which)[0]}) is None
+        assert other == key or f" {other}" in why
+
+
+def test_every_key_is_one_of_conf():
+    commands = ("train", "sweep", "promote", "segment")
+    keys = {*GROUPED, *(key for one in commands for key in dict(flat(compose(one, []))))}
+    assert {other for needs in USED_WITH.values() for other, _ in needs} | {*USED_WITH} <= keys
+    for command, groups in NOT_READ.items():
+        assert groups.keys() <= own_keys(command)
+
+
+@pytest.mark.parametrize(
+    ("command", "typed", "key", "why"),
+    [
+        ("train", ["train.share=0.1", "train.steps=5"], "train.share", "train.steps=null"),
+        ("train", ["train.min_steps=9", "budget=1h"], "train.min_steps", "those of budget="),
+        ("train", ["train.loss=bce_iou", "train.loss_weight=0"], "train.loss", "loss_weight above"),
+        ("train", ["budget_is=hard"], "budget_is", "budget that is given"),
+        ("train", ["budget=1h", "plan=plan.json"], "budget", "plan=null"),
+        ("train", ["search.trials=3"], "search.trials", "fibsem.sweep"),
+        ("evaluate", ["space=3d"], "space", "fibsem.sweep"),
+        ("sweep", ["search.grid.points=4"], "search.grid.points", "search.sampler=grid"),
+        ("sweep", ["search.startup_trials=4"], "search.startup_trials", "search.sampler=tpe"),
+        ("sweep", ["train.steps=4", "train.share=0.1"], "train.share", "train.steps=null"),
+        ("promote", ["train.epochs=3"], "train.epochs", "the trials"),
+        ("promote", ["nbhd=33x33x3"], "nbhd", "the trials"),
+        ("promote", ["rank.k=1", "rank.seeds=5"], "rank.seeds", "rank.k above 1"),
+        ("promote", ["segment=false", "segmentation.slab=2"], "segmentation.slab", "segment=true"),
+        ("promote", ["final.shift_probability=0", "final.shift_sd=0.2"], "final.shift_sd",
+         "final.shift_probability above 0"),
+        ("segment", ["model=unet"], "model", "the model"),
+        ("segment", ["scheduler=tcp://host:1", "workers=2"], "workers", "scheduler=null"),
+    ],
+)  # fmt: skip
+def test_a_key_that_nothing_reads_is_said(command, typed, key, why):
+    lines = said(command, *typed, *(["model=2dcnn"] if command == "sweep" else []))
+    assert len(lines) == 1
+    assert lines[0].startswith(f"{key}=")
+    assert why in lines[0]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["train.share=0.1"],
+        ["train.share=0.1", "train.steps=5", "train.mode=patch"],
+        ["train.share=0.1", "train.steps=5", "train.validation=lattice"],
+        ["train.min_steps=9", "train.steps=5", "train.mode=patch"],
+        ["train.loss=bce", "train.loss_weight=0"],
+        ["budget=1h", "budget_is=hard"],
+        ["model=forest", "train.share=0.1", "train.min_steps=9", "train.test=true"],
+    ],
+)
+def test_nothing_is_said_of_what_is_read(typed):
+    lines = [line for line in said("train", *typed) if "loss_weight" not in line]
+    assert lines == []
+
+
+def test_a_share_of_the_final_training_does_nothing_beside_steps_of_its_own():
+    trained = compose("train", ["model=2dcnn", "nbhd=11x11x3"])
+    patches = compose("train", ["model=2dcnn", "nbhd=11x11x3", "train.mode=patch"])
+
+    def line(*typed, trials=(trained,)):
+        return share_for_nothing(Configuration(compose("promote", list(typed))), trials)
+
+    both = "final.share=0.1", "final.steps=7"
+    assert line(*both) == "final.share=0.1 does nothing: final.steps is 7, in grid mode"
+    assert line(*both, trials=(trained, patches)) is None
+    assert line("final.share=0.1") is None
+    assert line("final.steps=7") is None
