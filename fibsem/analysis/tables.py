@@ -199,7 +199,7 @@ def _labelled_row(split: str, sample: str, figures: Mapping[str, Any]) -> dict[s
         "pore IoU": plus_minus(figures["iou_pore"], 4) if "iou_pore" in figures else "",
         "pore IoU, median of squares": plus_minus(median, 4) if median else "",
         "porosity %": plus_minus(figures["porosity"], 2, 100),
-        "95 % CI over squares": f"[{100 * low:.2f}, {100 * high:.2f}]" if has_interval else "",
+        "95 % CI over places": f"[{100 * low:.2f}, {100 * high:.2f}]" if has_interval else "",
         "labelled porosity %": plus_minus(figures["label_porosity"], 2, 100),
     }
 

@@ -51,7 +51,7 @@ def test_figures_before_and_after_by_sample_and_combined():
     assert before["mIoU"] == f"{(50 / 80 + 120 / 150) / 2:.4f}"
     assert before["accuracy"] == "0.8500"
     assert before["porosity %"] == "35.00"
-    assert before["95 % CI over squares"] == "[0.00, 98.53]"  # 35 +- 12.7062 * 7.07 / sqrt(2)
+    assert before["95 % CI over places"] == "[0.00, 98.53]"  # 35 +- 12.7062 * 7.07 / sqrt(2)
     assert before["labelled porosity %"] == "30.00"
     assert before["squares"] == 2
     assert table.loc["val", "A", "after"]["mIoU"] == "1.0000"
@@ -77,7 +77,7 @@ def test_a_corner_that_is_labelled_says_as_much_as_its_pixels():
         ["split", "sample", "post-processing"]
     )
     row = table.loc["val", "A", "before"]
-    low, high = (float(end) for end in row["95 % CI over squares"].strip("[]").split(", "))
+    low, high = (float(end) for end in row["95 % CI over places"].strip("[]").split(", "))
     assert (low + high) / 2 == pytest.approx(float(row["porosity %"]), abs=0.01)
     assert float(row["porosity %"]) == pytest.approx(100 * 71 / 201, abs=0.01)
 
@@ -93,7 +93,7 @@ def test_slices_of_one_place_are_one_in_the_interval():
 
 def test_a_single_square_has_no_interval():
     table = tables.post_processing(SQUARES)
-    assert (table.loc[table["squares"] == 1, "95 % CI over squares"] == "").all()
+    assert (table.loc[table["squares"] == 1, "95 % CI over places"] == "").all()
 
 
 def test_matrices_under_other_keys():
@@ -126,7 +126,7 @@ def test_records_of_evaluations_keep_their_layout():
     interval = {"porosity_low": {"mean": 0.28}, "porosity_high": {"mean": 0.32}}
     record = {"samples": {"A": {"val_all": {**figures, **interval}}}, "val_all": figures}
     table = tables.labelled(record)
-    assert list(table["95 % CI over squares"]) == ["[28.00, 32.00]", ""]
+    assert list(table["95 % CI over places"]) == ["[28.00, 32.00]", ""]
     assert list(table["mIoU"]) == ["0.8000 ± 0.0100"] * 2
     assert list(table["pore IoU, median of squares"]) == ["", ""]  # of a version before
     record["val_all"] = {**figures, "iou_pore_median": {"mean": 0.61, "std": 0.02}}
