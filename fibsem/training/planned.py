@@ -16,6 +16,8 @@ from fibsem.training.plan import Plan
 
 #: Where a plan is kept, in the folder of the results.
 FILE = "plan.json"
+#: What can be done where results do not go on by a plan.
+ANEW = "another output or overwrite=true"
 
 
 def planned(
@@ -60,8 +62,8 @@ def planned(
     budget, kept = given.budget, folder / FILE
     if not budget.planned:
         return given, None
-    results = None if anew else _plan_of_results(folder)
     if budget.plan is not None:
+        results = None if anew else _plan_of_results(folder)
         plan = named or named_plan(budget.plan, data, work)
         assert plan is not None
         if plan != results:
@@ -69,12 +71,15 @@ def planned(
     else:
         assert budget.seconds is not None
         settings = f"{given.planning} {of}".strip()
-        earlier = read_plan(kept, data) if kept.is_file() and not anew else None
+        earlier = None if anew else _kept(folder, data)
+        results = None if anew else _plan_of_results(folder)
         of_these = earlier is not None and (
             results is not None or (earlier.settings == settings and earlier.is_of(work))
         )
         if earlier is None or not of_these or earlier.budget_s != budget.seconds:
             _refuse_another(folder, results, budget.seconds)
+            if not anew and earlier is None:
+                _refuse_unplanned(folder)
             earlier = replace(make(budget.seconds), settings=settings, work=work)
         plan = earlier
     write_json(kept, plan.to_json())
@@ -130,7 +135,34 @@ def _refuse_another(folder: Path, results: Plan | None, budget_s: float) -> None
     if results is not None:
         raise UserError(
             f"`budget` must be that of the results in {folder}, {results.budget_s:g}s, but got "
-            f"another one, of {budget_s:g}s; the choices are another output or overwrite=true."
+            f"another one, of {budget_s:g}s; the choices are {ANEW}."
+        )
+
+
+def _kept(folder: Path, data: str) -> Plan | None:
+    """The plan that a former start has left; None where there is none that can be used.
+
+    Refused where results hang on one that cannot.
+    """
+    file = folder / FILE
+    if not file.is_file() or Identity.beside(folder) is None:
+        plan = known_json(file, Plan.from_json)
+        return plan if plan is not None and plan.data == data else None
+    plan = read_json(file, Plan.from_json, remedy=f"the choices are a copy of it, {ANEW}")
+    if plan.data != data:
+        raise UserError(
+            f"`output` must be a new folder or hold results of the same data, but {file} was made "
+            f"for others; the choices are the former ones, {ANEW}."
+        )
+    return plan
+
+
+def _refuse_unplanned(folder: Path) -> None:
+    """Refuse to plan what goes on without a plan: nothing is timed for it, and none left there."""
+    if Identity.beside(folder) is not None:
+        raise UserError(
+            f"`budget` must be that of the results in {folder}, which were made without one; the "
+            f"choices are no budget, {ANEW}."
         )
 
 

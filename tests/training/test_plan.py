@@ -57,6 +57,32 @@ def test_what_a_plan_sets_in_place_of_what_was_typed_is_said(tmp_path, capsys, o
     assert capsys.readouterr().out.splitlines()[1:] == said
 
 
+def test_results_without_a_plan_are_not_planned_and_get_none(tmp_path):
+    """A plan was left beside them, and the next budget was told that it was theirs."""
+    Identity("training", {"train.steps": 9}, {}).write(tmp_path)
+    for budget in ("1min", "2min"):
+        with pytest.raises(
+            UserError, match=r"made without one; the choices are no budget, another"
+        ):
+            planned(tree(f"budget={budget}"), tmp_path, "abc", never)
+    assert not (tmp_path / FILE).exists()
+    anew = planned(tree("budget=1min"), tmp_path, "abc", lambda seconds: PLAN, anew=True)
+    assert anew[1] == PLAN
+
+
+@pytest.mark.parametrize("left", ['{"budget_s": 60', None], ids=["damaged", "of other data"])
+def test_a_plan_that_cannot_be_used_is_made_anew_unless_results_hang_on_it(tmp_path, left):
+    """It was refused with "give budget= instead", to whom had given it."""
+    given, file = tree("budget=1min"), tmp_path / FILE
+    file.write_text(left or json.dumps(replace(PLAN, data="other").to_json()))
+    assert planned(given, tmp_path, "abc", lambda seconds: PLAN)[1] == PLAN
+    file.write_text(left or json.dumps(replace(PLAN, data="other").to_json()))
+    Identity("training", {}, {}).write(tmp_path)
+    with pytest.raises(UserError, match="another output or overwrite=true"):
+        planned(given, tmp_path, "abc", never)
+    assert planned(given, tmp_path, "abc", lambda seconds: PLAN, anew=True)[1] == PLAN
+
+
 def test_that_a_budget_does_not_bound_what_is_fitted_at_once_is_said(
     tiny, new_store, tmp_path, capsys
 ):
@@ -151,7 +177,7 @@ def test_what_is_no_budget_is_said_in_a_line(tmp_path, overrides, said):
 def test_a_plan_of_other_data_is_refused(tmp_path):
     (tmp_path / FILE).write_text(json.dumps(PLAN.to_json()))
     with pytest.raises(UserError, match=r"`plan` must be of this dataset.*other data \(abc, not d"):
-        planned(tree("budget=1min"), tmp_path, "def", never)
+        planned(tree(f"plan={tmp_path / FILE}"), tmp_path / "other", "def", never)
 
 
 def test_an_overrun_is_said(capsys):
