@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -218,7 +218,8 @@ def _evaluate(
         given, plan = _planned(given, config, dataset, folder, worked)
     tree = given.tree
     settle(folder, tree, dataset.digests, tracking, overwrite=tree["overwrite"])
-    if (earlier := finished(folder, tree)) is not None:
+    earlier = finished(folder, tree)
+    if earlier is not None and _is_in_store(earlier, tracking):
         print(f"{folder} is finished, and not run again")
         return earlier
 
@@ -246,6 +247,12 @@ def _evaluate(
         write_json(folder / "summary.json", record)
         _over_all(folder, dataset, tracking, record["run_id"], pictures)
     return record
+
+
+def _is_in_store(record: Mapping[str, Any], tracking: Tracking) -> bool:
+    """Whether the store knows a finished evaluation; else it is told everything again."""
+    run_id = record.get("run_id")
+    return run_id is None or tracking.find(run_id) is not None
 
 
 def _over_all(

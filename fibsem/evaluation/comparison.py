@@ -124,21 +124,25 @@ def draw_cell(folder: Path, record: Record, material: Material) -> list[Path]:
         maps = feature_maps(model, np.ascontiguousarray(image))
         if maps:
             drawn["feature_maps"] = figures.feature_maps(maps)
-    _save_square(folder / "square.npz", material, model, runs[0].scores.threshold)
+    _save_square(folder / "square.npz", material, model, runs[0])
     made = [name for name in FIGURES if name in drawn]
     return [figures.save(drawn[name], place / f"{name}.png") for name in made]
 
 
-def _save_square(path: Path, material: Material, model: models.Model, threshold: float) -> None:
-    """Keep what a model finds in the first test square, for the figure over all models."""
-    if _square(path) is not None:
+def _save_square(path: Path, material: Material, model: models.Model, run: SeedScores) -> None:
+    """Keep what a seed's model finds in the first test square, for the figure over all models."""
+    before = _square(path)
+    if before is not None and str(before.get("run_id")) == run.run_id:
         return
     scorer = BlockScorer(material.config.spec, model)
     region, square = next(iter(scored_squares(material, scorer, "test")))
     grey = material.dataset.sample(region.sample).volume.read_unit(region.box)[0]
-    solid = (square.scores[square.inner] >= threshold).astype(np.uint8)
+    solid = (square.scores[square.inner] >= run.scores.threshold).astype(np.uint8)
     with beside(path) as hidden:
-        np.savez_compressed(hidden, grey=grey, labels=square.labels, found=solid, region=region.key)
+        np.savez_compressed(
+            hidden, grey=grey, labels=square.labels, found=solid, region=region.key,
+            run_id=run.run_id,
+        )  # fmt: skip
 
 
 def draw_cells(cells: dict[Path, Record], folder: Path) -> list[Path]:

@@ -82,6 +82,11 @@ def seeds_of(tree: Tree) -> range:
     return range(tree["seed"], tree["seed"] + tree["seeds"])
 
 
+def scores_of(folder: Path, seed: int) -> Path:
+    """The file with the scores of a seed."""
+    return folder / f"seed-{seed}" / "scores.json"
+
+
 @dataclass(frozen=True)
 class _Run:
     seed: int
@@ -103,12 +108,15 @@ def completing(folder: Path) -> Iterator[None]:
 
 
 def finished(folder: Path, tree: Tree) -> dict[str, Any] | None:
-    """The record of ``summary.json`` where it is of all seeds, and of no others."""
+    """The record of ``summary.json`` where it is of all seeds, with their scores, and no others."""
     if (folder / TO_DO).exists():
         return None
     record = known_json(folder / "summary.json", partial(of_kind, {"evaluation": _Finished}))
     if record is None or kind_of(record) != "evaluation":
         return None
-    if [run["seed"] for run in record["runs"]] != list(seeds_of(tree)):
+    seeds = list(seeds_of(tree))
+    if [run["seed"] for run in record["runs"]] != seeds:
+        return None
+    if any(known_json(scores_of(folder, seed)) is None for seed in seeds):  # lost, or damaged
         return None
     return dict(record)

@@ -13,6 +13,7 @@ from fibsem.analysis.metrics import Confusion
 from fibsem.analysis.postprocessing import PostProcessing, SearchGrid, reaching, search
 from fibsem.data.split import SPLITS, Split
 from fibsem.errors import UserError
+from fibsem.evaluation.folder import scores_of
 from fibsem.inference.model.cost import seconds_per_gigapixel
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models import Model
@@ -25,8 +26,8 @@ from fibsem.training.scoring import scored_squares
 from fibsem.training.spilling import spilled
 from fibsem.training.squares import SquareCounts, square_counts
 
-#: What can be done where a seed's figures are damaged.
-AGAIN = "remove it, and the same fibsem.evaluate scores that seed again"
+#: What can be done where a seed's figures are lost or damaged.
+AGAIN = "the same fibsem.evaluate scores that seed again"
 #: Thresholds among which the best one on the labelled validation pixels is chosen; no smoothing.
 THRESHOLDS = SearchGrid((0.0,), reaching(np.linspace(0.02, 0.98, 97).tolist()))
 
@@ -179,11 +180,10 @@ def read_seeds(folder: Path, record: Mapping[str, Any]) -> Iterator[SeedScores]:
         If those of a seed are not there, or damaged.
     """
     for run in record["runs"]:
-        path = folder / f"seed-{run['seed']}" / "scores.json"
+        path = scores_of(folder, run["seed"])
         if not path.is_file():
             raise UserError(
                 f"an evaluation must have the scores of its seeds, but {folder} has no "
-                f"seed-{run['seed']}/scores.json; fibsem.evaluate with overwrite=true makes it "
-                "again."
+                f"seed-{run['seed']}/scores.json; {AGAIN}."
             )
-        yield read_json(path, SeedScores.from_json, remedy=AGAIN)
+        yield read_json(path, SeedScores.from_json, remedy=f"remove it, and {AGAIN}")

@@ -7,7 +7,7 @@ import pytest
 from fibsem.config import TrackingConfig, compose
 from fibsem.errors import UserError
 from fibsem.evaluation.comparison import compare, finished_cells
-from fibsem.evaluation.folder import OWN, PARENT, finished, seeds_of, settle
+from fibsem.evaluation.folder import OWN, PARENT, finished, scores_of, seeds_of, settle
 from fibsem.system.files import write_json
 from fibsem.system.identity import FILE, Identity
 from fibsem.tracking.runs import Tracking
@@ -41,6 +41,9 @@ def finish(folder, seeds, **more):
     record = {"runs": [{"seed": s} for s in seeds], "val": {}}
     kind = {"groups": [], "seconds_per_gigapixel": {}}
     write_json(folder / "summary.json", {**record, **kind, **more})
+    for seed in seeds:
+        (folder / f"seed-{seed}").mkdir(exist_ok=True)
+        write_json(scores_of(folder, seed), {})
 
 
 def test_more_seeds_go_on_and_fewer_are_summed_up_anew(begin, tmp_path):
@@ -51,6 +54,17 @@ def test_more_seeds_go_on_and_fewer_are_summed_up_anew(begin, tmp_path):
     assert finished(tmp_path, tree("seeds=5")) is None
     assert finished(tmp_path, tree("seeds=2")) is None
     assert list(seeds_of(tree("seed=7", "seeds=2"))) == [7, 8]
+
+
+@pytest.mark.parametrize("content", [None, "", '{"seed": 1, "squ'])
+def test_a_seed_whose_scores_are_lost_is_scored_again(begin, tmp_path, content):
+    """As the message about them says; the evaluation was said to be finished."""
+    begin("seeds=3")
+    finish(tmp_path, [0, 1, 2])
+    scores_of(tmp_path, 1).unlink()
+    if content is not None:
+        scores_of(tmp_path, 1).write_text(content)
+    assert finished(tmp_path, tree("seeds=3")) is None
 
 
 @pytest.mark.parametrize(

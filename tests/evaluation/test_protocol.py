@@ -16,7 +16,7 @@ from fibsem.api.evaluating import _over_all, tables_folder
 from fibsem.config import Configuration, compose
 from fibsem.errors import UserError
 from fibsem.evaluation import protocol
-from fibsem.evaluation.comparison import compare, write_over_all
+from fibsem.evaluation.comparison import compare, draw_cell, write_over_all
 from fibsem.evaluation.folder import TO_DO
 from fibsem.evaluation.scores import read_seeds, score_model
 from fibsem.inference.model.predict import BlockScorer
@@ -205,6 +205,45 @@ def test_tables_of_former_data_do_not_stay_beside_those_of_today(evaluated, tmp_
     assert set(pd.read_csv(tables / "table-5.1-comparison.csv")["model"]) == {"2dcnn(11,11,3)"}
 
 
+def test_the_square_of_an_evaluation_is_of_the_seed_that_it_shows(evaluated, material, tmp_path):
+    """A seed that was trained anew kept the picture of the one before."""
+    root, trees = evaluated
+    folder = shutil.copytree(root / "otsu", tmp_path / "otsu")
+    record = json.loads((folder / "summary.json").read_text())
+    square = folder / "square.npz"
+    with np.load(square) as kept:
+        before = dict(kept)
+    assert str(before["run_id"]) == record["runs"][0]["run_id"]
+    other = {**before, "found": 1 - before["found"], "run_id": "another"}
+    np.savez_compressed(square, **other)
+    mine = material().for_config(Configuration(trees["otsu"]).run)
+    draw_cell(folder, record, mine)
+    with np.load(square) as now:
+        np.testing.assert_array_equal(now["found"], before["found"])
+
+
+def test_an_evaluation_is_told_again_to_a_store_that_does_not_know_it(
+    evaluated, new_store, tmp_path, capsys
+):
+    root, trees = evaluated
+    folder = shutil.copytree(root / "otsu", tmp_path / "otsu")
+    before = json.loads((folder / "summary.json").read_text())
+    new_store(tmp_path)
+    uri = f"sqlite:///{tmp_path / 'ml.db'}"
+    tracking = {**trees["otsu"]["tracking"], "uri": uri, "artifacts": str(tmp_path / "artifacts")}
+    tree = {**trees["otsu"], "output": str(folder), "tracking": tracking}
+    evaluate.main(tree)
+    now = json.loads((folder / "summary.json").read_text())
+    assert now["run_id"] != before["run_id"]
+    assert now["test_all"] == before["test_all"]
+    told = Tracking.open(Configuration(tree).tracking, "tiny").client.get_run(now["run_id"])
+    assert told.info.status == "FINISHED"
+    assert told.data.metrics["test_all/miou_mean"] == before["test_all"]["miou"]["mean"]
+    capsys.readouterr()
+    evaluate.main(tree)
+    assert "is finished, and not run again" in capsys.readouterr().out
+
+
 def test_of_evaluations_that_end_at_once_the_last_one_knows_all(evaluated, tmp_path):
     root, trees = evaluated
     config = Configuration(trees["2dcnn"]).run
@@ -281,7 +320,7 @@ def test_comparing_what_is_not_there_is_refused(tmp_path):
 
 
 def test_an_evaluation_without_the_scores_of_its_seeds_is_one_line(tmp_path):
-    with pytest.raises(UserError, match=f"{tmp_path} has no seed-3/.*overwrite=true"):
+    with pytest.raises(UserError, match=f"{tmp_path} has no seed-3/.*the same fibsem.evaluate scores"):
         list(read_seeds(tmp_path, {"runs": [{"seed": 3}]}))
 
 
