@@ -148,7 +148,7 @@ def _train(
     from fibsem.system.progress import Progress
     from fibsem.tracking.runs import Tracking
     from fibsem.training.budgeting import forecast, plan_trainings
-    from fibsem.training.bundling import write_bundle
+    from fibsem.training.bundling import is_described, write_bundle
     from fibsem.training.instead import is_surely_short, said_first
     from fibsem.training.job import Job
     from fibsem.training.learner import Learner
@@ -196,7 +196,7 @@ def _train(
 
         material = material.for_config(job.config)
         result, trained = run_job(job, material, tracking, show, learner)
-    if trained is not None or not (folder / "bundle.json").is_file():
+    if trained is not None or not is_described(folder, material.dataset):
         model = trained.model if trained else models.load(material.config.spec, folder)
         write_bundle(folder, material, model, result, given.tree)
     record = {**result.to_json(), "seconds": time.perf_counter() - began}

@@ -159,6 +159,12 @@ def voxel_nm_in(folder: Path) -> VoxelNm:
     return known_json(folder / "bundle.json", _voxel_nm) or (None, None, None)
 
 
+def described_in(folder: Path) -> tuple[VoxelNm, tuple[int, ...], tuple[Scale, ...]] | None:
+    """Voxel size, label values and ranges of the bundle of a folder; None where there is none."""
+    written = known_json(folder / "bundle.json", partial(typed, _Written))
+    return None if written is None else (written.voxel_nm, written.classes, written.scales)
+
+
 def load_bundle(folder: Path, key: str = "weights") -> Bundle:
     """Read a folder that :meth:`Bundle.save` wrote; safe mode, no code of the model is run.
 

@@ -16,7 +16,7 @@ from fibsem.data.greys import greys_of
 from fibsem.data.learned import learned_squares, merged
 from fibsem.data.scale import scales_of
 from fibsem.inference.model.segmenter import Segmenter
-from fibsem.tracking.bundle import Bundle
+from fibsem.tracking.bundle import Bundle, described_in
 from fibsem.tracking.lineage import DataSource, FromTrial, Lineage
 from fibsem.tracking.runs import code_version
 from fibsem.training.material import Material
@@ -31,6 +31,16 @@ def label_values(dataset: Dataset) -> tuple[int, int]:
     """Values of pore and solid in labels of volumes, uint8: the dataset's where they fit."""
     values = (dataset.classes.pore, dataset.classes.solid)
     return values if all(0 <= value <= 255 for value in values) else PLAIN
+
+
+def is_described(folder: Path, dataset: Dataset) -> bool:
+    """Whether the folder of a training is a bundle, of what the manifest says of it today.
+
+    Sizes of voxels, ranges and values of labels change no training, and labels of a volume.
+    """
+    written = described_in(folder)
+    today = dataset.voxel_nm, label_values(dataset), scales_of(dataset)
+    return written is not None and written == today
 
 
 def write_bundle(

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import tifffile
 
+from fibsem import train as command
 from fibsem.config import Configuration, TrackingConfig, compose
 from fibsem.errors import UserError
 from fibsem.system.files import read_json
 from fibsem.system.identity import Identity
+from fibsem.tracking.bundle import load_bundle
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
 from fibsem.training.fit import train
@@ -275,3 +277,18 @@ def test_identities_follow_the_configuration_not_the_tree(material):
     settings = material("train.mode=grid").config.settings
     assert settings == material("train.mode=auto").config.settings
     assert replace(material().config, seed=1).settings != settings
+
+
+def test_a_finished_training_labels_as_the_manifest_says_today(film, new_store, tmp_path):
+    """Sizes of voxels and values of labels change no training: the bundle kept those of before."""
+    out, manifest = tmp_path / "out", film / "dataset.yaml"
+    how = [f"data.path={film}", f"output={out}", *OTSU, *new_store(tmp_path)]
+    command.main(compose("train", how))
+    first = load_bundle(out)
+    assert (first.voxel_nm, first.segmenter.classes) == ((50.0, 10.0, 10.0), (0, 255))
+    manifest.write_text(manifest.read_text().replace("z: 50.0", "z: 25.0"))
+    command.main(compose("train", how))
+    assert load_bundle(out).voxel_nm == (25.0, 10.0, 10.0)
+    written = (out / "bundle.json").stat().st_mtime_ns
+    command.main(compose("train", how))
+    assert (out / "bundle.json").stat().st_mtime_ns == written
