@@ -94,6 +94,8 @@ class Ranked:
         text = f"trial {self.trial.number} ({self.trial.name}): {self.trial.in_sweep} in the sweep"
         if not self.runs:
             return text
+        if len(self.runs) == 1:
+            return f"{text}, mIoU {self.miou.mean:.4f} with one seed"
         spread = f"{self.miou.mean:.4f} ± {self.miou.std:.4f}"
         return f"{text}, mIoU {spread} over {len(self.runs)} seeds"
 

@@ -77,3 +77,9 @@ def test_what_was_scored_on_other_pixels_is_not_compared():
         assert tables.ranking(rows)["tied"][1] == "not tested: scored on other pixels"
     same = [by_patch, made_up("c", [0.7], squares, "balanced, 5 %")]
     assert placed(same)[1]["tied"] is True
+
+
+def test_one_seed_has_no_spread_and_is_told_without():
+    """It was told as "± nan over 1 seeds"."""
+    assert made_up("a", [0.8], [0.8]).sentence.endswith("mIoU 0.8000 with one seed")
+    assert "mIoU 0.8100 ± 0.0141 over 2 seeds" in made_up("a", [0.8, 0.82], [0.8]).sentence
