@@ -15,7 +15,7 @@ from fibsem.api.datasets import OpenDataset
 from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result, files
 from fibsem.config import Configuration, SearchConfig, Tree, output_folder, require
-from fibsem.search.declared import check_used, one_of_each, read_space
+from fibsem.search.declared import check_used, one_of_each, read_space, repeats
 from fibsem.search.space import Space
 from fibsem.system.addresses import hidden
 from fibsem.system.files import read_json, write_json
@@ -270,6 +270,8 @@ def search(prepared: Prepared) -> SweepResult:
             plan, given.budget.seconds, worked.seconds, asked.max_seconds,
             strict=given.budget.strict, rungs=given.search.rungs,
         )  # fmt: skip
+        if (said := repeats(prepared.space, given.search.drawn)) is not None:
+            print(said)
         sweep = Sweep.open(given, dataset, folder, tracking, pace)
         with closing(sweep.study):
             sweep.reconcile()

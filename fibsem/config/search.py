@@ -122,6 +122,16 @@ class SearchConfig:
         return self._by_objective_alone and not self.constraints
 
     @property
+    def drawn(self) -> int:
+        """Points that are drawn whether or not they were before; 0 where it ends without new ones.
+
+        That is a grid's way, and that of an oracle of Keras-Tuner. Later rungs go on with others.
+        """
+        if self.sampler == "grid" or self.backend != "optuna":
+            return 0
+        return self.rungs[0][0] if self.rungs else self.trials
+
+    @property
     def compares_unfinished(self) -> str | None:
         """What goes by a figure of trainings that are not finished, as people type it."""
         if self.rungs:

@@ -76,6 +76,23 @@ def one_of_each(given: Configuration, space: Space) -> list[Configuration]:
     return [given.with_values(point) for point in named.values()]
 
 
+def repeats(space: Space, drawn: int) -> str | None:
+    """What is said of more draws than a space has points; None where each can be another one.
+
+    Examples
+    --------
+    >>> few = Space("few", {"model.blocks": Choice((2, 3))}, (), strata=1, fits=lambda given: True)
+    >>> repeats(few, 2), repeats(few, 3)  # doctest: +ELLIPSIS
+    (None, 'space few has 2 points for 3 trials: some come again, with the same result; ...')
+    """
+    if drawn <= space.size:
+        return None
+    return (
+        f"space {space.name} has {space.size:.0f} points for {drawn} trials: some come again, "
+        "with the same result; search.sampler=grid takes each once"
+    )
+
+
 def check_used(whys: Mapping[str, Sequence[str | None]]) -> None:
     """Refuse to search over what does nothing: what is compared then is luck.
 

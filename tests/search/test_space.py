@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fibsem.config import compose
+from fibsem.config import Configuration, compose
 from fibsem.errors import UserError
 from fibsem.geometry import Nbhd
 from fibsem.models.spec import resolve
-from fibsem.search.declared import read_space
-from fibsem.search.space import Choice, Range
+from fibsem.search.declared import read_space, repeats
+from fibsem.search.space import Choice, Range, Space
 
 
 def space_of(*overrides):
@@ -166,3 +166,15 @@ def test_numbers_are_spaced_and_drawn_as_their_axis_says():
     drawn = [spread.draw(rng) for _ in range(200)]
     assert set(drawn) == {2, 3, 4, 5}
     assert np.median([whole.draw(rng) for _ in range(500)]) == pytest.approx(16, abs=3)
+
+
+@pytest.mark.parametrize(
+    ("how", "drawn"),
+    [(["search.trials=3"], 3), (["search.sampler=grid"], 0), (["search=keras_tuner"], 0),
+     (["search.rungs=[[9,2],[3,6],[1,18]]", "search.trials=13"], 9)],
+)  # fmt: skip
+def test_more_draws_than_points_are_said(how, drawn):
+    """With one seed for all, a point that comes again gives the same result."""
+    assert Configuration(compose("sweep", ["model=2dcnn", *how])).search.drawn == drawn
+    two = Space("two", {"model.kernel": Choice((3, 5))}, (), strata=1, fits=lambda given: True)
+    assert (repeats(two, drawn) is None) == (drawn <= 2)
