@@ -13,7 +13,7 @@ from fibsem.data.volumes.axes import own_names
 from fibsem.data.volumes.volume import check_unmasked
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.errors import UserError
-from fibsem.inference.options import SKIP, Options
+from fibsem.inference.options import Options, leaving_out
 
 
 def options_of(tree: Tree) -> Options:
@@ -36,7 +36,7 @@ def volume_of(tree: Tree, options: Options) -> Volume:
     except UserError as error:
         with suppress(UserError):
             reopen(path, replace(manner, gaps=True), value_range)
-            error = UserError(f"{error} {SKIP}")
+            error = UserError(f"{error} {leaving_out()}")
         raise error from None
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from fibsem.config import CONF, Tree, compose, flat, override, require, with_architecture
 from fibsem.config.keys import own_keys
 from fibsem.errors import UserError, one_line
+from fibsem.system.advice import OF_FILM, KeyNames, called, in_manifest
 from fibsem.system.secrets import in_message, remember_typed, tell_none
 from fibsem.tracking.lending import stores_given_back
 
@@ -110,13 +111,16 @@ def one_line_errors(function: Callable[P, R]) -> Callable[P, R]:
     """Let a function raise as a :class:`UserError` what its command would say in one line.
 
     No output is guarded in a notebook: messages lose their passwords here. And what it tracks by
-    itself goes to its own store afterwards, too.
+    itself goes to its own store afterwards, too. They name keys as arguments, or as the manifest's.
     """
+    name = function.__name__
+    keys = own_keys(name) if (CONF / f"{name}.yaml").is_file() else OF_FILM
+    elsewhere = in_manifest(key for key in OF_FILM if key not in keys)
 
     @wraps(function)
     def in_one_line(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            with stores_given_back():
+            with stores_given_back(), called(KeyNames(python=True), elsewhere):
                 return function(*args, **kwargs)
         except UserError as error:
             tell_none(error)

@@ -26,6 +26,7 @@ from fibsem.data.volumes.lengths import differing, finite
 from fibsem.data.volumes.voxels import UNKNOWN_NM
 from fibsem.errors import UserError
 from fibsem.geometry import Box
+from fibsem.system.advice import SPARSE, VOXEL_NM, KeyNames, called
 from fibsem.system.home import home_path
 
 #: Side of the regions that a dense label stack is cut into.
@@ -36,6 +37,8 @@ SAMPLE_KEYS = (
     "name", "volume", "pattern", "series", "sparse", "range", "regions", "labels",
     "labels_pattern", "labels_series", "expected_porosity", "valid",
 )  # fmt: skip
+#: How the keys of a volume are called where the volume is labels.
+OF_LABELS = KeyNames({key: f"labels_{key}" for key in ("pattern", "series")})
 #: Keys of names and paths.
 TEXTS = (
     "name", "volume", "pattern", "series", "regions", "labels", "labels_pattern", "labels_series",
@@ -140,7 +143,8 @@ def _common_nm(samples: Sequence[Sample], declared: VoxelNm, path: Path) -> Voxe
             raise UserError(
                 f"all samples must have one voxel size, but along {axis} the files of {one.name} "
                 f"state {a:g} nm and those of {other.name} {b:g} nm in {path}; the choices are "
-                "films scaled to one size, a dataset each, or `voxel_nm` where the files are wrong."
+                f"films scaled to one size, a dataset each, or `{VOXEL_NM}` where the files are "
+                "wrong."
             )
     stated = [sample.volume.voxel_nm for sample in samples] or [UNKNOWN_NM]
     z, y, x = (axis[0] if all(axis) else None for axis in zip(*stated, strict=True))
@@ -171,7 +175,8 @@ def _read_sample(
         files = [table, *(table.parent / region.name for region in regions)]
     elif record.get("labels") is not None:
         manner = replace(_manner(record, "labels_", where), labels=True, sparse=True)
-        labels = reopen(_place(record, "labels", path, where), manner)
+        with called(OF_LABELS):
+            labels = reopen(_place(record, "labels", path, where), manner)
         regions = tuple(_cut(labels, volume, name, classes, recipe))
         files = [file for z in range(labels.shape[0]) for file, _ in labels.source.places(z)]
     dense, valid = record.get("labels") is not None, _valid(record, volume, path, where)
@@ -213,7 +218,7 @@ def _manner(record: Mapping[str, Any], prefix: str, where: str) -> Manner:
     )
     sparse = record.get("sparse", False)
     if not isinstance(sparse, bool):
-        raise UserError(f"`sparse` must be true or false, but {where} has {sparse!r}.")
+        raise UserError(f"`{SPARSE}` must be true or false, but {where} has {sparse!r}.")
     return Manner(sparse=sparse, pattern=pattern, series=series)
 
 

@@ -18,6 +18,7 @@ from fibsem.data.material import Extent
 from fibsem.data.volumes import Volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
+from fibsem.system.advice import RANGE, VALID
 from fibsem.system.records import typed, whole
 
 Gradient = Literal["x", "y", "none"]
@@ -222,8 +223,8 @@ def fit_correction(
             low, high = volume.value_range
             raise UserError(
                 f"a film must have grey values that vary within its range, but {volume.path} is "
-                f"constant within [{low:g}, {high:g}]; range=[low,high] says what is black and "
-                "white."
+                f"constant within [{low:g}, {high:g}]; {RANGE.at('[low,high]')} says what "
+                "is black and white."
             )
         return line
     offset, scale = _scaling(volume, line, most_slices, extent)
@@ -260,7 +261,7 @@ def _scaling(
     if not count:
         raise UserError(
             f"a film must show material, but nothing of {volume.path} counts as such; the choices "
-            "are valid=all, a mask that is not 0 everywhere, or another volume."
+            f"are {VALID.at('all')}, a mask that is not 0 everywhere, or another volume."
         )
     match line.recipe.scaling:
         case "standardise":

@@ -10,6 +10,7 @@ import numpy as np
 
 from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
+from fibsem.system.advice import RANGE
 from fibsem.system.records import WrittenAs
 
 
@@ -58,8 +59,9 @@ def learned_range(dtype: np.dtype[Any], *models: Collection[Scale]) -> tuple[flo
         for scale in dict.fromkeys(scale for scales in models for scale in scales)
     )
     raise UserError(
-        f"`range` must be given where the model does not tell it: it was trained on {ranges}, and "
-        f"the volume is {dtype}; range=[low,high] are the grey values that map to 0 and 1."
+        f"`{RANGE}` must be given where the model does not tell it: it was trained on {ranges}, "
+        f"and the volume is {dtype}; {RANGE.at('[low,high]')} are the grey values "
+        "that map to 0 and 1."
     )
 
 

@@ -7,15 +7,21 @@ from typing import Any, Literal
 
 from fibsem.data.volumes import Format
 from fibsem.errors import UserError
+from fibsem.system.advice import MISSING, OVERWRITE, UNCERTAINTY, Key
 
 Precision = Literal["float32", "bfloat16"]
-#: What helps where slices are missing or damaged.
-SKIP = "missing=skip leaves such slices out."
-
-#: What labels a volume anew.
-ANEW = "overwrite=true"
 #: What has several members.
 SEVERAL = "several models: weights=[A,B,...], or one that is an ensemble"
+
+
+def leaving_out() -> str:
+    """What helps where slices are missing or damaged."""
+    return f"{MISSING.at('skip')} leaves such slices out."
+
+
+def anew() -> str:
+    """What labels a volume anew."""
+    return OVERWRITE.at("true")
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,7 @@ class Options:
             ("tile", self.tile, "at least 32 or null", self.tile is None or self.tile >= 32),
         ):
             if not legal:
-                raise UserError(f"`{key}` must be {constraint}, but got {value}.")
+                raise UserError(f"`{Key(key)}` must be {constraint}, but got {value}.")
 
     def check_members(self, count: int, several: str = SEVERAL) -> None:
         """Refuse the uncertainty of a single model; ``several`` says what has more members.
@@ -107,8 +113,8 @@ class Options:
         """
         if self.uncertainty and count < 2:
             raise UserError(
-                "`uncertainty` is the spread between at least 2 members of an ensemble, but got "
-                f"{count}; the choices are uncertainty=false or {several}."
+                f"`{UNCERTAINTY}` is the spread between at least 2 members of an ensemble, but got "
+                f"{count}; the choices are {UNCERTAINTY.at('false')} or {several}."
             )
 
     @property

@@ -28,7 +28,7 @@ from fibsem.promotion.report import card_facts
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.steps import PROMOTION
 from fibsem.promotion.trials import Trial
-from fibsem.system.advice import OF_FILM, as_called, called, in_manifest, under
+from fibsem.system.advice import OF_FILM, KeyNames, called, in_manifest, under
 from fibsem.system.file_names import place_of
 from fibsem.system.files import replace_file
 from fibsem.system.progress import Progress
@@ -163,10 +163,10 @@ def _for(sample: Sample, options: Options) -> Options:
     return options if sample.valid == "auto" else replace(options, valid=sample.valid)
 
 
-def _names(sample: Sample) -> dict[str, str]:
+def _names(sample: Sample) -> tuple[KeyNames, KeyNames]:
     """How the keys of a segmentation are called in a promotion, whose own are other ones."""
     own = [key for key in KEYS if key != "valid" or sample.valid == "auto"]
-    return under("segmentation", own) | in_manifest(OF_FILM)
+    return under("segmentation", own), in_manifest(OF_FILM)
 
 
 def segment_samples(
@@ -197,12 +197,11 @@ def _segmenting(work: Promotion, folder: Path, version: str) -> Callable[[Sample
 
     def segment(sample: Sample) -> Record:
         volume = sample.volume.mended() if options.missing == "skip" else sample.volume
-        names = _names(sample)
-        with called(names), Progress(f"segmenting {sample.name}") as progress:
+        with called(*_names(sample)), Progress(f"segmenting {sample.name}") as progress:
             return segment_volume(
                 volume, bundle.segmenter, place_of(work.folder / "volumes", sample.name),
                 _for(sample, options), voxel_nm=dataset.voxel_nm, load=load, provenance=made_by,
-                progress=progress, say=lambda line: work.say(as_called(line, names)),
+                progress=progress, say=work.say,
                 tested=bundle.tested, trained=[bundle.trained],
             )  # fmt: skip
 

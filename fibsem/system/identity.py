@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fibsem.errors import UserError
+from fibsem.system.advice import OVERWRITE
 from fibsem.system.files import known_json, remove_own, write_json
 from fibsem.system.records import typed
 
@@ -94,7 +95,7 @@ class Identity:
         where: object,
         *,
         defaults: Callable[[], Mapping[str, Any]] = dict,
-        remedy: str = "another output, the former settings or overwrite=true",
+        remedy: str | None = None,
     ) -> None:
         """Refuse to go on from results of another identity.
 
@@ -107,13 +108,14 @@ class Identity:
         defaults
             Values of the settings that are younger than the results.
         remedy
-            What the user can do.
+            What the user can do; by default another output, the former settings, or to begin anew.
 
         Raises
         ------
         UserError
             Names what differs, then and now.
         """
+        remedy = remedy or f"another output, the former settings or {OVERWRITE.at('true')}"
         must = f"`output` must be a new folder or hold the same {self.kind}"
         if before.kind != self.kind:
             raise UserError(
@@ -189,8 +191,8 @@ def tell_removed(
     """
     if Identity.beside(folder) == now and not (folder / end).exists():
         say(
-            f"warning: overwrite=true removes what was done so far of this {now.kind} in {folder}; "
-            "without it the same settings go on from there"
+            f"warning: {OVERWRITE.at('true')} removes what was done so far of this {now.kind} in "
+            f"{folder}; without it the same settings go on from there"
         )
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from fibsem.data.pieces import Parts, inclusion, systematic
 from fibsem.data.samples import Region
 from fibsem.data.windows import LabelledWindow
+from fibsem.system.advice import as_here
 from fibsem.training.supply import FloatArray, Supply
 
 #: Reads parts with their surroundings, in the order in which they lie.
@@ -64,7 +65,7 @@ class Changing:
         supply = self.read(epoch) if coming is None else coming.result()
         for other in self._coming.values():
             other.cancel()
-        self._coming = {epoch + 1: self._thread.submit(self.read, epoch + 1)}
+        self._coming = {epoch + 1: self._thread.submit(as_here(self.read), epoch + 1)}
         return supply
 
     def read(self, epoch: int) -> Supply:

@@ -211,6 +211,8 @@ def test_volume_and_labels_may_lie_in_one_folder(make):
     sample = {"volume": "slices", "regions": "drop", "labels": "slices"}
     with pytest.raises(UserError, match=r"'s#\.tif' \(50 files\).*`pattern` picks one"):
         make(sample=sample)
+    with pytest.raises(UserError, match=r"`labels_pattern` picks one series"):
+        make(sample={**sample, "pattern": "s#.tif"})
     picked = {"pattern": "s#.tif", "labels_pattern": "s#_mask.tif"}
     dataset = make(sample={**sample, **picked})
     assert dataset.samples[0].volume.shape == (50, H, W)

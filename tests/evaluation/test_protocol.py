@@ -320,7 +320,9 @@ def test_comparing_what_is_not_there_is_refused(tmp_path):
 
 
 def test_an_evaluation_without_the_scores_of_its_seeds_is_one_line(tmp_path):
-    with pytest.raises(UserError, match=f"{tmp_path} has no seed-3/.*the same fibsem.evaluate scores"):
+    with pytest.raises(
+        UserError, match=f"{tmp_path} has no seed-3/.*the same fibsem.evaluate scores"
+    ):
         list(read_seeds(tmp_path, {"runs": [{"seed": 3}]}))
 
 

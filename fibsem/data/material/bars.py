@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fibsem.system.advice import VALID
+
 #: Share of a row that stands still in a bar, whose counters run; and just beyond it at most.
 STILL, MOVING = 0.7, 0.35
 #: Share of the slices in which a pixel has its usual value, and stands still.
@@ -59,7 +61,7 @@ def bars_of_few(stack: npt.NDArray[Any]) -> Iterator[str]:
         if rows := max(_printed(image, among) for among in (LEAST, 2 * LEAST, 4 * LEAST)):
             yield (
                 f"the {side} {rows} rows look like a data bar, which fewer than {SLICES} slices do "
-                "not tell: they are measured as material; valid=MASK leaves them out"
+                f"not tell: they are measured as material; {VALID.at('MASK')} leaves them out"
             )
 
 

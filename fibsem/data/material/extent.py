@@ -14,6 +14,7 @@ from fibsem.data.volumes import Volume
 from fibsem.data.volumes.covered import Inside
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
+from fibsem.system.advice import VALID
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -63,7 +64,7 @@ class Extent:
         inside = values[values != 0]
         if inside.size and (inside != inside[0]).any():
             raise UserError(
-                "a mask of `valid` must hold 0, where there is none, and one other value, but "
+                f"a mask of `{VALID}` must hold 0, where there is none, and one other value, but "
                 f"slice {k} of {self.mask.path} holds {inside[0]} and "
                 f"{inside[inside != inside[0]][0]}, of which either may be meant."
             )
@@ -120,7 +121,7 @@ class Extent:
             parts = ", ".join(f"{kind} {100 * n / size:.2f} %" for kind, n in left.items())
             yield (
                 f"{100 * sum(left.values()) / size:.2f} % of the volume shows no material and is "
-                f"left out: {parts}; valid=all measures it, too"
+                f"left out: {parts}; {VALID.at('all')} measures it, too"
             )
         for doubt in self.doubts:
             yield f"warning: {doubt}"

@@ -12,6 +12,7 @@ from fibsem.data.volumes import Volume, open_labels
 from fibsem.data.volumes.faults import absence, kind_of
 from fibsem.errors import UserError
 from fibsem.geometry import Triple
+from fibsem.system.advice import VALID
 from fibsem.system.home import home_path
 
 #: Seconds from which on progress is shown.
@@ -37,13 +38,13 @@ def given_extent(shape: Triple, valid: str) -> Extent | None:
     path = home_path(valid).absolute()  # other processes work in another folder
     if kind_of(path) == "absent":
         raise UserError(
-            "`valid` must be auto, all (everything is material) or the path of a mask, but "
+            f"`{VALID}` must be auto, all (everything is material) or the path of a mask, but "
             f"{absence(path)}."
         )
     mask = open_labels(path)
     if mask.shape[1:] != shape[1:] or mask.shape[0] not in (1, shape[0]):
         raise UserError(
-            f"`valid` must be auto, all or a mask of the volume's shape {shape} or of one "
+            f"`{VALID}` must be auto, all or a mask of the volume's shape {shape} or of one "
             f"slice of it, but {mask.path} has {mask.shape}."
         )
     return Extent(shape, mask=mask)

@@ -23,6 +23,7 @@ from fibsem.data.material.standing import standing_fill
 from fibsem.data.volumes import Volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
+from fibsem.system.advice import VALID
 
 #: Slices, evenly spaced, that tell what the film usually looks like; and columns of each.
 LOOKED_AT, COLUMNS = 20, 256
@@ -225,7 +226,8 @@ class Search(Mapping[int, tuple[Part, ...]]):
         if blank:
             yield (
                 f"{len(blank)} slices from {blank[0]} to {blank[-1]} are of one grey value like "
-                "most of their neighbours: measured as material; valid=MASK leaves them out"
+                f"most of their neighbours: measured as material; {VALID.at('MASK')} leaves "
+                "them out"
             )
 
     def _along_sides(self, looks: Mapping[int, Appearance]) -> Iterator[str]:
@@ -240,7 +242,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
                 yield (
                     f"{len(odd)} of {len(looks)} slices have one grey value along most of their "
                     f"{side} border, {np.mean(odd):.0f} pixels deep, but no straight edge: it is "
-                    "measured as material; valid=MASK leaves it out"
+                    f"measured as material; {VALID.at('MASK')} leaves it out"
                 )
 
     def _curved(self, looks: Mapping[int, Appearance]) -> Iterator[str]:
@@ -255,7 +257,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
             yield (
                 f"{len(odd)} of {len(looks)} slices have one grey value over "
                 f"{100 * np.mean(odd):.1f} % from their sides on, and hardly inside, but no "
-                "straight edge: it is measured as material; valid=MASK leaves it out"
+                f"straight edge: it is measured as material; {VALID.at('MASK')} leaves it out"
             )
 
     def _standing(self, looks: Mapping[int, Appearance]) -> Iterator[str]:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fibsem.system.advice import VALID
+
 #: Fewer slices do not tell what stays.
 FEWEST = 4
 #: Share of the slices in which a pixel of fill has its value; share of a slice from which it is
@@ -50,5 +52,5 @@ def standing_fill(
         yield (
             f"{100 * stays.mean():.1f} % of most slices are of one grey value, {value:g}, which is "
             "neither dark nor bright and always in the same place, but no rectangle: they are "
-            "measured as material; valid=MASK leaves them out"
+            f"measured as material; {VALID.at('MASK')} leaves them out"
         )

@@ -21,6 +21,7 @@ from fibsem.data.volumes.tags import tagged_nm
 from fibsem.data.volumes.tiff import TiffSource, open_file, scene_of
 from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm
 from fibsem.errors import UserError
+from fibsem.system.advice import PATTERN
 
 TIFF = (".tif", ".tiff")
 #: Extension of the hidden file that stands for one which a cloud has taken away.
@@ -74,8 +75,8 @@ def _check_others(folder: File, slots: Slots) -> None:
         if _is_series([*whole, stem + Path(whole[0]).suffix], folder):
             raise UserError(
                 f"the slices of a film must be TIFF files, but {name} in {folder} is named like a "
-                "further one and is none: cut short, packed, or of another format; `pattern` picks "
-                "the slices without it."
+                f"further one and is none: cut short, packed, or of another format; `{PATTERN}` "
+                "picks the slices without it."
             )
 
 
@@ -91,7 +92,7 @@ def _check_further(folder: File, slots: Slots) -> None:
             raise UserError(
                 f"the slices of a film must lie in one folder, but {inner} holds {len(names)} "
                 f"whose numbers go on from the {len(whole)} in {folder}, such as {names[0]}; move "
-                "them together, or `pattern` picks the slices without them."
+                f"them together, or `{PATTERN}` picks the slices without them."
             )
 
 
@@ -216,6 +217,6 @@ def _set(places: Sequence[File], manner: Manner) -> TiffSource | None:
         if file.name not in named and kind_of(file) != "absent":
             raise UserError(
                 f"the files of a folder must be those of one set, but {file} is none of the "
-                f"{len(named)} that {first.name} names; `pattern` picks some."
+                f"{len(named)} that {first.name} names; `{PATTERN}` picks some."
             )
     return open_file(first, manner)

@@ -7,6 +7,7 @@ from typing import Any
 
 from fibsem.data.volumes.faults import File, SliceError
 from fibsem.data.volumes.lengths import finite
+from fibsem.system.advice import RANGE
 
 #: What it counts: all images, and those along each axis.
 COUNTS = ("images", "slices", "frames", "channels")
@@ -57,5 +58,5 @@ def check_uncalibrated(notes: Mapping[str, Any], file: File, *, labels: bool = F
         raise SliceError(
             f"the values of a TIFF must be those that are meant, but {file} has a calibration that "
             f"makes others of them (cf={function}, c0={shift}, c1={factor}); ImageJ applies it "
-            "where it converts the stack to 32 bits, which need their `range`."
+            f"where it converts the stack to 32 bits, which need their `{RANGE}`."
         )

@@ -17,6 +17,7 @@ from fibsem.data.volumes.pattern import Pattern, pattern_of
 from fibsem.data.volumes.positions import spacing_nm
 from fibsem.data.volumes.steps import between, gaps_of, uneven
 from fibsem.errors import UserError
+from fibsem.system.advice import PATTERN
 
 #: Series and files that a message names.
 NAMED = 4
@@ -64,7 +65,7 @@ def numbered(names: Sequence[str], where: object, pattern: str | None = None) ->
     picked = {name: match for name in names if (match := chosen.match(name))}
     if not picked:
         raise UserError(
-            f"`pattern` must fit the names of slices, but {pattern} fits none of the "
+            f"`{PATTERN}` must fit the names of slices, but {pattern} fits none of the "
             f"{len(names)} in {where}, such as {min(names, key=natural_key)}."
         )
     if chosen.sorts:
@@ -87,8 +88,8 @@ def _automatic(names: Sequence[str], where: object) -> Slots:
         one, other = (", ".join(slots.names[:3]) for slots in different[:2])
         raise UserError(
             f"the numbers of slices must read in one way, but those in {where} are {one} and so on "
-            f"or {other} and so on; `pattern` says which number runs, as in "
-            f"pattern='{pattern_of(way, _varying(way))}'."
+            f"or {other} and so on; `{PATTERN}` says which number runs, as in "
+            f"{_at(pattern_of(way, _varying(way)))}."
         )
     if single:
         raise reasons[0]
@@ -125,18 +126,23 @@ def _run(names: Sequence[Name], where: object) -> Slots:
     if len(ordered) > 1 and not even:
         raise UserError(
             f"slices must be numbered in even steps, but {uneven(ordered, varying[0])} in {where} "
-            f"are not; pattern='{pattern_of(ordered, varying, '@')}' takes them by their numbers, "
+            f"are not; {_at(pattern_of(ordered, varying, '@'))} takes them by their numbers, "
             "without a look for lost ones."
         )
     if any(gaps != even[0] for gaps in even):
         raise UserError(
             f"the numbers in the names of slices must agree, but in {where} one runs on where "
-            "another leaves some out; `pattern` with one # says which counts, as in "
-            f"pattern='{pattern_of(ordered, varying[:1], '#', '*')}'."
+            f"another leaves some out; `{PATTERN}` with one # says which counts, as in "
+            f"{_at(pattern_of(ordered, varying[:1], '#', '*'))}."
         )
     slots = _filled(ordered, even[0] if even else [], where)
     _check_total(ordered[0], varying, slots, where)
     return replace(slots, z_nm=spacing_nm(ordered, varying, len(slots.names) - 1))
+
+
+def _at(pattern: str) -> str:
+    """The key with a pattern, as a shell takes it."""
+    return PATTERN.at(f"'{pattern}'")
 
 
 def _check_total(name: Name, varying: Sequence[int], slots: Slots, where: object) -> None:
@@ -148,7 +154,7 @@ def _check_total(name: Name, varying: Sequence[int], slots: Slots, where: object
         if is_total and total > len(slots.names):
             raise UserError(
                 f"the slices of a film must be all that their names tell of, but {where} has "
-                f"{len(slots.names)} of {total}, such as {name.file}; `pattern` with # takes "
+                f"{len(slots.names)} of {total}, such as {name.file}; `{PATTERN}` with # takes "
                 "those that are there."
             )
 
@@ -184,7 +190,7 @@ def _not_one(
         return _several(list(groups.values()), where)
     return UserError(
         "slices must differ in one number, or in numbers that grow together, but in "
-        f"{where} {a.file} and {b.file} do not; `pattern` with # says which number runs."
+        f"{where} {a.file} and {b.file} do not; `{PATTERN}` with # says which number runs."
     )
 
 
@@ -200,7 +206,7 @@ def _several(groups: Sequence[Sequence[Name]], where: object) -> UserError:
     more = f" and {len(groups) - NAMED} more" if len(groups) > NAMED else ""
     return UserError(
         f"the slices of a film must fit one name pattern, but {where} holds "
-        f"{', '.join(patterns)}{more}; `pattern` picks one series."
+        f"{', '.join(patterns)}{more}; `{PATTERN}` picks one series."
     )
 
 

@@ -19,6 +19,7 @@ from fibsem.data.volumes.source import Manner, Place, check_dtype, file_identity
 from fibsem.data.volumes.voxels import VoxelNm, Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
+from fibsem.system.advice import RANGE, SERIES, SPARSE
 
 #: Attributes by which NetCDF and xarray pack values, and what they are where nothing is packed.
 PACKED = {"scale_factor": 1, "add_offset": 0}
@@ -112,8 +113,8 @@ class ZarrSource:
         for z, y, x in self._lacking(box):
             raise SliceError(
                 f"every chunk must be stored, but {self.name(max(z, box.start[0]))} lacks the "
-                f"one from (y, x) = ({y}, {x}) on; sparse=true reads those as the fill value, "
-                f"{self.array.fill_value}."
+                f"one from (y, x) = ({y}, {x}) on; {SPARSE.at('true')} reads those as the "
+                f"fill value, {self.array.fill_value}."
             )
 
     def _lacking(self, box: Box) -> Iterator[Triple]:
@@ -182,7 +183,7 @@ def _picture(
     names = ", ".join(name for name, _ in pictures)
     raise UserError(
         f"a volume must be one picture, but {folder} holds {len(pictures)}: {names}"
-        f"{'' if series is None else f', and `series` is {series}'}; `series` picks one by its "
+        f"{'' if series is None else f', and `{SERIES}` is {series}'}; `{SERIES}` picks one by its "
         "number or name."
     )
 
@@ -238,5 +239,5 @@ def _check_unpacked(array: zarr.Array[Any], folder: Path) -> None:
         by = ", ".join(f"{key} {value}" for key, value in packed.items())
         raise SliceError(
             f"the values of a Zarr must be those that are meant, but {folder} says that they are "
-            f"packed ({by}); save them unpacked, as float32 with their `range`."
+            f"packed ({by}); save them unpacked, as float32 with their `{RANGE}`."
         )

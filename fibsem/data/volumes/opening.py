@@ -14,6 +14,7 @@ from fibsem.data.volumes.source import Manner, Source
 from fibsem.data.volumes.tiff import open_file
 from fibsem.data.volumes.volume import Volume, checked_range
 from fibsem.errors import UserError
+from fibsem.system.advice import PATTERN
 from fibsem.system.home import home_path
 
 CHOICES = "a folder of TIFF slices, a TIFF or an OME-Zarr"
@@ -121,7 +122,7 @@ def _open_source(file: File, manner: Manner) -> Source:
         raise UserError(f"a volume must be {CHOICES}, but {absence(file)}.")
     zarr = kind == "folder" and is_zarr(file)
     if manner.pattern is not None and (zarr or kind == "file"):
-        raise UserError(f"`pattern` picks slices of a folder, but {file} is one volume.")
+        raise UserError(f"`{PATTERN}` picks slices of a folder, but {file} is one volume.")
     if zarr:
         stack = open_zarr(Path(str(file)), manner)
         return DeepSource(stack, stack.depth) if stack.depth > 1 else stack

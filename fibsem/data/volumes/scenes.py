@@ -17,6 +17,7 @@ from fibsem.data.volumes.omexml import Plane, metadata_file, ome_images
 from fibsem.data.volumes.pages import directories, open_tiff
 from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm
 from fibsem.errors import UserError
+from fibsem.system.advice import SERIES
 
 #: Programs whose files have axes of their own, of which tifffile knows.
 FOREIGN = ("lsm", "stk", "fluoview", "scanimage", "nih", "mdgel", "svs", "scn", "ndpi", "eer")
@@ -95,10 +96,10 @@ def pick(scenes: Sequence[Scene], series: str | None, file: object) -> Scene:
         f"{k} ({scene.name + ', ' if scene.name else ''}{scene.depth} slices)"
         for k, scene in enumerate(scenes)
     )
-    got = "" if series is None else f", and `series` is {series}"
+    got = "" if series is None else f", and `{SERIES}` is {series}"
     raise UserError(
         f"a volume must be one series of slices, but {file} holds {len(scenes)}: {names}{got}; "
-        "`series` picks one by its number or name."
+        f"`{SERIES}` picks one by its number or name."
     )
 
 

@@ -16,6 +16,7 @@ from fibsem.data.volumes.faults import File, SliceError
 from fibsem.data.volumes.voxels import DTYPES, VoxelNm, Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
+from fibsem.system.advice import RANGE, VALID
 
 #: A file, and where in it.
 Place = tuple[File, str]
@@ -91,7 +92,9 @@ def check_dtype(dtype: np.dtype[Any] | None, name: object, *, labels: bool = Fal
         choices = "whole numbers or truth values" if labels else ", ".join(map(str, DTYPES))
         what = "labels" if labels else "voxels"
         which = (
-            "" if labels else ", to float32 (with `range`) where values are negative or fractions"
+            ""
+            if labels
+            else f", to float32 (with `{RANGE}`) where values are negative or fractions"
         )
         raise SliceError(
             f"{what} must be {choices}, but {name} holds {native or 'odd bits'}; convert it{which}."
@@ -120,8 +123,8 @@ def check_grey(
 
 #: What helps where float values are no numbers. Zeros among labels would count as a class.
 WRITE_ZEROS = (
-    "valid=MASK, 0 wherever they are, leaves them out; or write 0 where the film shows nothing: a "
-    "rim of one value is left out"
+    "0 wherever they are, leaves them out; or write 0 where the film shows nothing: a rim of one "
+    "value is left out"
 )
 WRITE_NUMBERS = (
     "write a number of its own where nobody labelled, which `ignore` names in a manifest, or 0 in "
@@ -132,7 +135,7 @@ WRITE_NUMBERS = (
 def check_finite(image: Voxels, name: str, *, labels: bool = False) -> None:
     """Refuse float values that are no numbers."""
     if image.dtype.kind == "f":
-        remedy = WRITE_NUMBERS if labels else WRITE_ZEROS
+        remedy = WRITE_NUMBERS if labels else f"{VALID.at('MASK')}, {WRITE_ZEROS}"
         what = "label values" if labels else "grey values"
         check_grey(image, np.isfinite(image), "be finite", remedy, name, what)
 

@@ -29,6 +29,7 @@ from fibsem.data.volumes.tiff import TiffSource
 from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm, Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
+from fibsem.system.advice import RANGE, VALID
 
 
 @dataclass(frozen=True, repr=False)
@@ -155,7 +156,7 @@ class Volume:
         if self.declared is None and self.dtype.kind == "f":
             for z, image in enumerate(unit, box.start[0]):
                 right = (image >= 0) & (image <= 1)
-                remedy = "declare range=[low,high]"
+                remedy = f"declare {RANGE.at('[low,high]')}"
                 check_grey(image, right, "lie in [0, 1]", remedy, self.source.name(z))
             return unit
         low, high = self.value_range
@@ -209,7 +210,7 @@ def check_unmasked(array: object) -> None:
     if np.ma.is_masked(array):
         raise UserError(
             "an array must have no masked voxels, which would count like any other, but got one; "
-            "valid=PATH names a mask of what is material."
+            f"{VALID.at('PATH')} names a mask of what is material."
         )
 
 
@@ -222,7 +223,7 @@ def checked_range(value_range: Any) -> tuple[float, float] | None:
         case [float() as low, float() as high] if low < high:
             return low, high
     got = list(value_range) if isinstance(value_range, tuple) else value_range
-    raise UserError(f"`range` must be two finite numbers, low < high, but got {got}.")
+    raise UserError(f"`{RANGE}` must be two finite numbers, low < high, but got {got}.")
 
 
 @dataclass(frozen=True, eq=False)

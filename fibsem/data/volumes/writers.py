@@ -20,6 +20,7 @@ from fibsem.data.volumes.voxels import DTYPES, UNKNOWN_NM, VoxelNm, Voxels
 from fibsem.data.volumes.writer import VolumeWriter, occupied
 from fibsem.errors import UserError
 from fibsem.geometry import Triple
+from fibsem.system.advice import FORMAT
 from fibsem.system.files import room_for
 
 #: The code of models that were registered before has `Voxels` from here.
@@ -82,7 +83,7 @@ def create_volume(
     path, dtype = Path(path), np.dtype(dtype)
     if format not in WRITERS:
         choices = ", ".join(get_args(Format))
-        raise UserError(f"`format` must be one of {choices}, but got {format}.")
+        raise UserError(f"`{FORMAT}` must be one of {choices}, but got {format}.")
     if dtype not in DTYPES:
         raise ValueError(f"dtype must be uint8, uint16 or float32, but got {dtype}")
     if len(shape) != 3 or min(shape) < 1:

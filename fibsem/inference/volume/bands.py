@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.analysis.structure.film import NEITHER, PORE, SOLID, Phases
+from fibsem.system.advice import VALID
 
 #: Share of a band that is one class, and share of the slices that must have it.
 ALONE, MOSTLY = 0.99, 0.75
@@ -56,7 +57,8 @@ def one_class_bands(slices: Iterable[Phases]) -> Iterator[str]:
             yield (
                 f"the {side} {np.median(deep):.0f} pixels are {name} alone in "
                 f"{100 * len(deep) / len(of_slices):.0f} % of the slices looked at: vacuum, a "
-                "trench or a cap beside the material? It is measured; valid=MASK leaves it out"
+                "trench or a cap beside the material? It is measured; "
+                f"{VALID.at('MASK')} leaves it out"
             )
 
 

@@ -11,6 +11,7 @@ from fibsem.errors import UserError
 from fibsem.inference.options import Options
 from fibsem.inference.tiling.tiles import Room
 from fibsem.inference.volume.slab import WAITING
+from fibsem.system.advice import MEMORY_GIB
 
 GIB = 2**30
 #: What a process holds before its first tile: Python, TensorFlow, their libraries.
@@ -45,7 +46,7 @@ def room_of(slice_shape: tuple[int, int], kept_bytes: int, halo: int, options: O
     least = math.ceil(100 * (held + LEAST_MAPS_GIB)) / 100
     if options.memory_gib < least:
         raise UserError(
-            f"`memory_gib` must be at least {least:.2f} for slices of {height} x {width} of which "
-            f"{2 * halo + 1} are seen at once, but got {options.memory_gib:g}."
+            f"`{MEMORY_GIB}` must be at least {least:.2f} for slices of {height} x {width} of "
+            f"which {2 * halo + 1} are seen at once, but got {options.memory_gib:g}."
         )
     return Room(options.memory_gib, held, options.tile)

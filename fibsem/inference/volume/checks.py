@@ -17,6 +17,7 @@ from fibsem.inference.model.predict import BlockScorer, compiled
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.tiling.tiles import Tiling
 from fibsem.inference.volume.places import block_of, random_places, spread_slices
+from fibsem.system.advice import CERTIFICATE
 
 FloatArray = npt.NDArray[np.float32]
 #: A block with its halo -> differences between two ways to its scores.
@@ -112,8 +113,8 @@ def check(certificate: Certificate) -> None:
         raise UserError(
             f"dense and patch evaluation must agree within {TOLERANCE:g}, but differ by "
             f"{certificate.largest_difference:.2g} on this volume: the network or this machine's "
-            "TensorFlow is not what the project was tested with; certificate=false goes on "
-            "regardless."
+            f"TensorFlow is not what the project was tested with; {CERTIFICATE.at('false')} "
+            "goes on regardless."
         )
 
 

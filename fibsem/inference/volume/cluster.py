@@ -7,6 +7,7 @@ from concurrent.futures import CancelledError, Executor
 from contextlib import contextmanager
 
 from fibsem.errors import UserError, first_line
+from fibsem.system.advice import SCHEDULER
 from fibsem.system.again import same_command
 
 #: Seconds to wait for the first worker of a cluster: queues take their time.
@@ -23,7 +24,7 @@ def cluster(address: str) -> Iterator[Executor]:
         from distributed.comm.core import CommClosedError
     except ImportError as error:
         raise UserError(
-            "`scheduler` needs Dask: pip install 'fibsem-sweep[distributed]'."
+            f"`{SCHEDULER}` needs Dask: pip install 'fibsem-sweep[distributed]'."
         ) from error
     try:
         client = Client(address, timeout=20, set_as_default=False)  # type: ignore[no-untyped-call]
@@ -40,6 +41,6 @@ def cluster(address: str) -> Iterator[Executor]:
 
 def _no_cluster(address: str, error: BaseException) -> UserError:
     return UserError(
-        f"`scheduler` must be a Dask scheduler with workers that live, but {address} is not "
+        f"`{SCHEDULER}` must be a Dask scheduler with workers that live, but {address} is not "
         f"({first_line(error)}); {same_command()} goes on."
     )

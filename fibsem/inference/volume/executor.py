@@ -15,6 +15,7 @@ from fibsem.inference.volume.cluster import cluster
 from fibsem.inference.volume.ledger import Ledger
 from fibsem.inference.volume.pools import ProcessDiedError, processes
 from fibsem.inference.volume.remote import RemoteSegmentation, SlabResult, label_slab
+from fibsem.system.advice import MEMORY_GIB, WORKERS
 from fibsem.system.again import same_command
 
 #: Processes that may die between two finished slabs before the work is given up.
@@ -48,8 +49,8 @@ def run_elsewhere(
                     deaths += 1
                     if deaths > most:
                         raise UserError(
-                            f"`workers` must live long enough for a slab, but {deaths} died "
-                            "without finishing one; `memory_gib` is for each of them; "
+                            f"`{WORKERS}` must live long enough for a slab, but {deaths} died "
+                            f"without finishing one; `{MEMORY_GIB}` is for each of them; "
                             f"{same_command()} goes on."
                         ) from error
                     pending.add(executor.submit(label_slab, job, error.slab))

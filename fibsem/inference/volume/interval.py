@@ -11,6 +11,7 @@ from fibsem.analysis.labelled_squares import map_error
 from fibsem.inference.options import Options
 from fibsem.inference.volume.reading import Reading
 from fibsem.inference.volume.tested import FilmInterval, FilmSquares
+from fibsem.system.advice import MIN_VOLUME_NM3, SYMMETRY
 
 Record = dict[str, Any]
 
@@ -112,9 +113,10 @@ def _why_none(
 ) -> str | None:  # fmt: skip
     """Why squares tell no interval; None where they tell one."""
     if options.min_volume_nm3:
-        return "the test squares do not know what min_volume_nm3 changes"
+        return f"the test squares do not know what {MIN_VOLUME_NM3} changes"
     if options.symmetry > 1:
-        return f"the test squares were scored in one view, and not with symmetry={options.symmetry}"
+        views = SYMMETRY.at(options.symmetry)
+        return f"the test squares were scored in one view, and not with {views}"
     if models > 1:
         return f"test squares are of one model, and not of the mean of {models}"
     if not tested:

@@ -13,7 +13,7 @@ from fibsem.data.volumes import VoxelNm
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.volume.ledger import Ledger
-from fibsem.inference.volume.witness import OF_MASK, witnessed
+from fibsem.inference.volume.witness import of_mask, witnessed
 from fibsem.system.identity import Identity
 
 
@@ -50,7 +50,7 @@ def as_begun(asked: Extent | None, ledger: Ledger) -> Extent | None:
         return asked
     digests = slice_digests(asked.mask)
     ledger.hold_mask(digest_of(list(digests.values())))
-    return replace(asked, mask=witnessed(asked.mask, digests, OF_MASK))
+    return replace(asked, mask=witnessed(asked.mask, digests, of_mask()))
 
 
 def check_kind(folder: Path) -> None:

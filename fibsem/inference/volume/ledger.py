@@ -18,11 +18,12 @@ from fibsem.data.digests import slice_digests, stamp_of, stamps_of
 from fibsem.data.volumes import Format, Volume
 from fibsem.errors import UserError
 from fibsem.geometry import Triple
-from fibsem.inference.options import ANEW, Options
+from fibsem.inference.options import Options, anew
 from fibsem.inference.volume.decisions import Decisions
 from fibsem.inference.volume.entries import SliceRecord, Written, check_possible
 from fibsem.inference.volume.outputs import paths_of
-from fibsem.inference.volume.witness import OF_VOLUME, enter, listed, plain
+from fibsem.inference.volume.witness import enter, listed, of_volume, plain
+from fibsem.system.advice import VALID
 from fibsem.system.files import known_json, read_json, remove, remove_own, write_json
 from fibsem.system.identity import LEDGER, Identity, differences
 from fibsem.system.locks import unwritable
@@ -106,7 +107,7 @@ class Ledger:
         if before.slabs and _identity(before.key) == _identity(self.key):
             many = len(before.slabs)
             say(
-                f"warning: {ANEW} removes the {many} slab{'s' if many > 1 else ''} of "
+                f"warning: {anew()} removes the {many} slab{'s' if many > 1 else ''} of "
                 f"{self.path.parent} that {'are' if many > 1 else 'is'} labelled; "
                 "without it the same settings go on from there"
             )
@@ -122,11 +123,11 @@ class Ledger:
                 raise UserError(
                     f"`output` must be a new folder or hold the same segmentation, but "
                     f"{self.path.parent} was made with another slice {listed(changed)} of "
-                    f"{volume.path}; the choices are another output or {ANEW}."
+                    f"{volume.path}; the choices are another output or {anew()}."
                 )
             before = replace(before, data=now.data)
         before = _with_mask_of(now, before, digested=written.decided.mask is not None)
-        remedy, former = f"another output or {ANEW}", {**now.settings, **Options().key}
+        remedy, former = f"another output or {anew()}", {**now.settings, **Options().key}
         if _other_size_alone(before, now, former):
             stated = json.dumps(now.settings["voxel_nm"], separators=(",", ":"))
             remedy = f"quantify voxel_nm={stated} of these labels, {remedy}"
@@ -156,7 +157,7 @@ class Ledger:
     @property
     def _remedy(self) -> str:
         """What can be done about one that is damaged."""
-        return f"{ANEW} labels the volume anew"
+        return f"{anew()} labels the volume anew"
 
     def missing(self, depth: int) -> Iterator[tuple[int, int]]:
         """First and last + 1 slice of the slabs that are still to be done."""
@@ -195,8 +196,8 @@ class Ledger:
         elif before != digest:
             raise UserError(
                 f"`output` must be a new folder or hold the same segmentation, but "
-                f"{self.path.parent} was made with another mask of `valid`; the choices are "
-                f"another output or {ANEW}."
+                f"{self.path.parent} was made with another mask of `{VALID}`; the choices are "
+                f"another output or {anew()}."
             )
 
     def finish(
@@ -209,7 +210,7 @@ class Ledger:
         UserError
             If a slice is another one than it was for an earlier slab.
         """
-        enter(read or {}, self.read, self.path.parent, OF_VOLUME)
+        enter(read or {}, self.read, self.path.parent, of_volume())
         self.slabs[start] = list(slices)
         self.write()
 

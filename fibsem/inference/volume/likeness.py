@@ -10,6 +10,7 @@ from fibsem.data.preprocessing import Scaling
 from fibsem.data.volumes import VoxelNm
 from fibsem.data.volumes.lengths import differing
 from fibsem.geometry import Triple
+from fibsem.system.advice import RANGE, VOXEL_NM
 
 #: Relative difference of voxel sizes that is not said.
 SAME_SIZE = 0.05
@@ -65,8 +66,8 @@ def size_warnings(film: VoxelNm, models: Sequence[TrainedOn]) -> Iterator[str]:
     taken = [f"{axis} {theirs:g} nm" for axis, theirs in sizes if axis in assumed]
     if taken:
         yield (
-            f"neither the volume nor `voxel_nm` states the voxel size, and the model's is taken: "
-            f"{', '.join(taken)}; voxel_nm=[z,y,x] states it, here or for quantify"
+            f"neither the volume nor `{VOXEL_NM}` states the voxel size, and the model's is taken: "
+            f"{', '.join(taken)}; {VOXEL_NM.at('[z,y,x]')} states it, here or for quantify"
         )
     for size in dict.fromkeys(model.voxel_nm for model in models):
         if differs(film, size):
@@ -100,7 +101,7 @@ def overruled(given: VoxelNm, files: VoxelNm) -> Iterator[str]:
     """
     for axis in differing(given, files):
         k = "zyx".index(axis)
-        yield f"the files state {files[k]:g} nm along {axis}, but `voxel_nm` says {given[k]:g} nm"
+        yield f"the files state {files[k]:g} nm along {axis}, but `{VOXEL_NM}` says {given[k]:g} nm"
 
 
 def differs(one: VoxelNm, other: VoxelNm) -> bool:
@@ -146,8 +147,8 @@ def scale_warnings(
         yield (
             f"the grey values (mean {own.mean:.2g}, s.d. {own.spread:.2g}) are far from those of "
             f"every training sample (nearest: {nearest.mean:.2g}, {nearest.spread:.2g}), and "
-            f"scaling={scaling} of the model leaves them so: range=[low,high] says what is black "
-            "and white"
+            f"scaling={scaling} of the model leaves them so: {RANGE.at('[low,high]')} says what "
+            "is black and white"
         )
 
 

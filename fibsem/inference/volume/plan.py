@@ -19,7 +19,7 @@ from fibsem.data.preprocessing import Correction, fit_correction
 from fibsem.data.volumes import Volume
 from fibsem.inference.model.predict import Mode
 from fibsem.inference.model.segmenter import Scorer, Segmenter
-from fibsem.inference.options import ANEW, Options, Precision
+from fibsem.inference.options import Options, Precision, anew
 from fibsem.inference.tiling.tiles import Room, Tiling
 from fibsem.inference.tiling.tuning import tiling_of
 from fibsem.inference.volume.checks import MOST_CHANGED, Certificate, certify, share_changed
@@ -162,7 +162,7 @@ class Planner:
         if self.options.valid == "auto" and "extent" not in record:
             self.say(
                 "warning: this segmentation was begun when the whole volume counted as material, "
-                f"and is as it was begun; {ANEW} begins anew"
+                f"and is as it was begun; {anew()} begins anew"
             )
         plan = self._read(record)
         if self.options.certificate and plan.certificate is None:

@@ -14,6 +14,7 @@ from typing import Any
 from fibsem.errors import UserError
 from fibsem.inference.volume.remote import RemoteSegmentation, SlabResult
 from fibsem.inference.volume.slab import Slab
+from fibsem.system.advice import WORKERS
 from fibsem.system.processes import (
     confine,
     core_shares,
@@ -87,8 +88,8 @@ def processes(count: int) -> Iterator[Executor]:
         executor = _Pools(count)
     except OSError as error:
         raise UserError(
-            f"`workers` needs shared memory, but the system has none ({error.strerror}, /dev/shm); "
-            "workers=1 does not."
+            f"`{WORKERS}` needs shared memory, but the system has none ({error.strerror}, "
+            f"/dev/shm); {WORKERS.at(1)} does not."
         ) from error
     try:
         yield executor

@@ -15,18 +15,20 @@ from fibsem.inference.options import Options
 from fibsem.inference.volume.ledger import Ledger
 from fibsem.inference.volume.outputs import Outputs, Store
 from fibsem.inference.volume.remote import Load
+from fibsem.system.advice import MIN_VOLUME_NM3, SCHEDULER, VOXEL_NM, WORKERS
 
 
 def check_reach(volume: Path, options: Options, load: Load | None) -> None:
     """Other processes open volume and model themselves."""
     if options.elsewhere and load is None:
         raise UserError(
-            "`workers` and `scheduler` need a volume and a model on disk; workers=1 does not."
+            f"`{WORKERS}` and `{SCHEDULER}` need a volume and a model on disk; {WORKERS.at(1)} "
+            "does not."
         )
     if options.elsewhere and not volume.exists():
         raise UserError(
-            "`workers` and `scheduler` need a volume that every process can open, but "
-            f"{volume} lies in an archive or in memory; the choices are workers=1 or the "
+            f"`{WORKERS}` and `{SCHEDULER}` need a volume that every process can open, but "
+            f"{volume} lies in an archive or in memory; the choices are {WORKERS.at(1)} or the "
             "archive unpacked."
         )
 
@@ -38,13 +40,13 @@ def check_voxel(options: Options, voxel_nm: VoxelNm, shape: Triple) -> None:
         return
     if not (z and y and x):
         raise UserError(
-            "`min_volume_nm3` needs the size of a voxel, but the volume does not state it: "
-            f"{voxel_nm}; voxel_nm=[z,y,x] does."
+            f"`{MIN_VOLUME_NM3}` needs the size of a voxel, but the volume does not state it: "
+            f"{voxel_nm}; {VOXEL_NM.at('[z,y,x]')} does."
         )
     whole = z * y * x * float(np.prod(shape, dtype=np.float64))
     if options.min_volume_nm3 > whole:
         raise UserError(
-            f"`min_volume_nm3` must be at most that of the film, {whole:.3g}, but got "
+            f"`{MIN_VOLUME_NM3}` must be at most that of the film, {whole:.3g}, but got "
             f"{options.min_volume_nm3:.3g}."
         )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from fibsem.data.digests import digest_of, slice_digests
 from fibsem.data.material import Extent
+from fibsem.system.advice import RANGE, VALID
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,12 @@ class Reading:
         if self.valid != other.valid and (self.left_out or other.left_out):
             mine, theirs = self.valid.split()[0], other.valid.split()[0]
             if mine == theirs:
-                return "another mask in `valid`"
-            return f"valid={_choice(mine)}, and not with valid={_choice(theirs)}"
+                return f"another mask in `{VALID}`"
+            return f"{VALID.at(_choice(mine))}, and not with {VALID.at(_choice(theirs))}"
         if self.value_range != other.value_range:
             (low, high), (bottom, top) = self.value_range, other.value_range
-            return f"range=[{low:g},{high:g}], and not with range=[{bottom:g},{top:g}]"
+            mine, theirs = f"[{low:g},{high:g}]", f"[{bottom:g},{top:g}]"
+            return f"{RANGE.at(mine)}, and not with {RANGE.at(theirs)}"
         return None
 
 

@@ -11,12 +11,13 @@ from fibsem.data.volumes import Manner, VoxelNm, reopen
 from fibsem.data.volumes.covered import covered
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Scorer, Segmenter
-from fibsem.inference.options import ANEW, Options
+from fibsem.inference.options import Options, anew
 from fibsem.inference.volume.entries import SliceRecord
 from fibsem.inference.volume.outputs import Outputs
 from fibsem.inference.volume.plan import SegmentationPlan
 from fibsem.inference.volume.slab import Slab, SlabWorker
-from fibsem.inference.volume.witness import OF_VOLUME, witnessed
+from fibsem.inference.volume.witness import of_volume, witnessed
+from fibsem.system.advice import KeyNames, called, key_names
 from fibsem.system.processes import peak_rss_gib
 
 Load = Callable[[], Segmenter]
@@ -36,6 +37,8 @@ class RemoteSegmentation:
         Gives the segmenter; a function that can be pickled. And which one it must be.
     folder, voxel_nm, options
         Of the outputs.
+    keys
+        How messages name the keys of a segmentation.
     plan
         What holds for all slabs.
     """
@@ -50,6 +53,7 @@ class RemoteSegmentation:
     voxel_nm: VoxelNm
     options: Options
     plan: SegmentationPlan
+    keys: KeyNames = field(default_factory=key_names)
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,8 @@ _alone = threading.Lock()
 
 def label_slab(job: RemoteSegmentation, slab: Slab) -> SlabResult:
     """Label one slab of a job in this process."""
-    with _alone:  # a Dask worker may have several threads, the networks have all the cores
+    # a Dask worker may have several threads, the networks have all the cores
+    with _alone, called(job.keys):
         if job.name not in _workers:
             _workers.clear()
             _workers[job.name] = _open(job)
@@ -99,13 +104,13 @@ def label_slab(job: RemoteSegmentation, slab: Slab) -> SlabResult:
 def _open(job: RemoteSegmentation) -> tuple[SlabWorker, dict[int, str]]:
     read_as: dict[int, str] = {}
     film = reopen(job.volume, job.manner, job.value_range)
-    volume = covered(witnessed(film, read_as, OF_VOLUME), job.plan.extent.masked)
+    volume = covered(witnessed(film, read_as, of_volume()), job.plan.extent.masked)
     segmenter = job.load().with_views(job.options.symmetry)
     if segmenter.identity != job.identity:
         raise UserError(
             "a model must not change while a volume is segmented, but its weights are those of "
             f"{segmenter.identity} by now, and the slabs so far are of {job.identity}; the choices "
-            f"are the former ones or {ANEW}."
+            f"are the former ones or {anew()}."
         )
     worker = SlabWorker(
         volume, job.plan.correction, segmenter, Scorer(segmenter, job.plan.precision),

@@ -37,7 +37,7 @@ from fibsem.inference.volume.preflight import (
 from fibsem.inference.volume.remote import Load
 from fibsem.inference.volume.summary import write_records
 from fibsem.inference.volume.tested import FilmSquares
-from fibsem.inference.volume.witness import OF_VOLUME, check_unchanged, witnessed
+from fibsem.inference.volume.witness import check_unchanged, of_volume, witnessed
 from fibsem.inference.volume.work import Work
 from fibsem.system.locks import at_work
 
@@ -124,7 +124,7 @@ def segment_volume(
         check_kind(folder)
         stamps = stamps_of(volume)
         ledger = Ledger.open(folder, key, options, volume, say)
-        volume, asked = witnessed(volume, ledger.read, OF_VOLUME), as_begun(asked, ledger)
+        volume, asked = witnessed(volume, ledger.read, of_volume()), as_begun(asked, ledger)
         volume = volume if asked is None else covered(volume, asked.masked)
         planner = Planner(volume, segmenter, options, asked, room, scorer_of, say, show)
         work = _begun(planner, ledger, folder, voxel_nm)
@@ -132,7 +132,7 @@ def segment_volume(
         labelling = Labelling(work, started)
         origin = provenance_of(ledger, provenance, labelling.fresh)
         pores = _labelled(labelling, load, scorer_of, show, say)
-        check_unchanged(volume, stamps, ledger.read, OF_VOLUME)
+        check_unchanged(volume, stamps, ledger.read, of_volume())
         porosity = porosities(work, pores, tested, scorer_of, len(trained))
         learned = of_training(work, stated, trained, likeness, say)
         return write_records(work, pores, {**porosity, **learned, **origin.to_json()})

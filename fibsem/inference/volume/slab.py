@@ -28,6 +28,7 @@ from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.tiling.tiles import SMALLEST, Tiling
 from fibsem.inference.volume.entries import SliceRecord
 from fibsem.inference.volume.outputs import Outputs
+from fibsem.system.advice import MEMORY_GIB, as_here
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -150,7 +151,7 @@ class SlabWorker:
                     waiting.popleft().result()
                 if scored.z not in outputs.previewed:
                     scored = replace(scored, grey=None)
-                waiting.append(finisher.submit(finish, scored))
+                waiting.append(finisher.submit(as_here(finish), scored))
             while waiting:
                 waiting.popleft().result()
         finally:  # after an error nothing else is finished
@@ -208,7 +209,7 @@ class SlabWorker:
         now = self.tiling
         if max(now.height, now.width) <= max(SMALLEST, self.scorer.alignment):
             raise UserError(
-                f"`memory_gib` must allow tiles of {now.height} x {now.width} pixels, but memory "
+                f"`{MEMORY_GIB}` must allow tiles of {now.height} x {now.width} pixels, but memory "
                 "ran out; the choices are a machine with more memory or a smaller network."
             ) from error
         halved = now.halved
@@ -246,7 +247,7 @@ class SlabWorker:
         kept = {k: future for k, future in self._slices.items() if k >= min([*needed, z - halo])}
         for k in dict.fromkeys(needed):
             if k not in kept:
-                kept[k] = reader.submit(self._read, k)
+                kept[k] = reader.submit(as_here(self._read), k)
         self._slices = kept
         return [kept[k] for k in needed]
 

@@ -17,6 +17,7 @@ from fibsem.errors import UserError
 from fibsem.inference.volume.entries import SliceRecord
 from fibsem.inference.volume.outputs import left_out_label
 from fibsem.inference.volume.work import Work
+from fibsem.system.advice import VALID
 from fibsem.system.files import replace_file, write_json
 
 
@@ -148,7 +149,8 @@ def porosity_of(volume: Path, pores: Sequence[int | None], pixels: Sequence[int]
     weights = [pixels[z] for z in with_material]
     if not with_material:
         raise UserError(
-            f"a volume must show material, but {volume} shows none; valid=all measures it all."
+            f"a volume must show material, but {volume} shows none; {VALID.at('all')} "
+            "measures it all."
         )
     missing = [z for z, count in enumerate(pores) if count is None and pixels[z]]
     porosity = float(np.average(present, weights=weights))

@@ -14,7 +14,8 @@ from fibsem.data.volumes.source import Around, Source
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box
-from fibsem.inference.options import ANEW, SKIP
+from fibsem.inference.options import anew, leaving_out
+from fibsem.system.advice import VALID
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,18 @@ class Rule:
     damaged: str = ""
 
 
-FORMER = f"the choices are the former files or {ANEW}"
-#: That a film, and a mask of material, stay what they were read as.
-OF_VOLUME = Rule("a volume must not change while it is segmented", FORMER, SKIP)
-OF_MASK = Rule("a mask of `valid` must not change while a volume is segmented", FORMER)
+def of_volume() -> Rule:
+    """That a film stays what it was read as."""
+    return Rule("a volume must not change while it is segmented", _former(), leaving_out())
+
+
+def of_mask() -> Rule:
+    """That a mask of material stays what it was read as."""
+    return Rule(f"a mask of `{VALID}` must not change while a volume is segmented", _former())
+
+
+def _former() -> str:
+    return f"the choices are the former files or {anew()}"
 
 
 class Witness(Around):

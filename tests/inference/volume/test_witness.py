@@ -24,7 +24,7 @@ from fibsem.inference.volume.ledger import Ledger
 from fibsem.inference.volume.plan import Planner
 from fibsem.inference.volume.remote import RemoteSegmentation, label_slab
 from fibsem.inference.volume.segmentation import segment_volume
-from fibsem.inference.volume.witness import OF_MASK, witnessed
+from fibsem.inference.volume.witness import of_mask, witnessed
 from fibsem.system.identity import Identity
 from tests.conftest import labels
 
@@ -199,7 +199,7 @@ def test_the_same_mask_elsewhere_is_the_same(film, segmenter, tmp_path, former):
 def test_a_worker_reads_the_mask_that_the_segmentation_was_begun_with(film, segmenter, tmp_path):
     mask_of(tmp_path / "mask", 0.5, 1)
     mask = open_labels(tmp_path / "mask")
-    known = Extent(SHAPE, mask=witnessed(mask, slice_digests(mask), OF_MASK))
+    known = Extent(SHAPE, mask=witnessed(mask, slice_digests(mask), of_mask()))
     job = job_of(film, segmenter, tmp_path, known)
     mask_of(tmp_path / "mask", 1.0, 1)
     with pytest.raises(UserError, match="a mask of `valid` must not change while"):
