@@ -91,6 +91,8 @@ class PromoteResult(Result):
     def text(self) -> str:
         """Version, whether it is the champion and why, and folder."""
         outcome = "is the champion now" if self.champion else "is registered, not champion"
+        if self.summary["gate"]["passed"] and not self.champion:  # that verdict is kept
+            outcome = "was made champion, which another version is by now"
         return f"version {self.version} {outcome}: {self.reason}; {self.folder}/summary.json"
 
     def pictures(self) -> Iterable[bytes]:
