@@ -236,7 +236,7 @@ def check_mixture(configs: Sequence[RunConfig]) -> None:
 
 def checked(given: Configuration) -> PromoteConfig:
     """What is wrong with a promotion is said before anything is opened."""
-    for key in ("budget", "data", "split", "tracking", "rank", "gate", "postprocessing"):
+    for key in ("budget", "data", "split", "tracking", "rank", "final", "gate", "postprocessing"):
         getattr(given, key)  # read, and refused where it is none
     with called(under("segmentation", KEYS)):
         options = read(Options, given.tree["segmentation"], "segmentation")

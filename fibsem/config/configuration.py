@@ -12,7 +12,13 @@ from typing import Any
 
 from fibsem.config.budget import Budget, parse_seconds
 from fibsem.config.overrides import override
-from fibsem.config.promotion import GateConfig, PostProcessingConfig, PromoteConfig, RankConfig
+from fibsem.config.promotion import (
+    FinalConfig,
+    GateConfig,
+    PostProcessingConfig,
+    PromoteConfig,
+    RankConfig,
+)
 from fibsem.config.reading import Tree, flat, read, read_path, require
 from fibsem.config.runs import AUTO, DataConfig, RunConfig, SamplingConfig, TrackingConfig
 from fibsem.config.search import SearchConfig, of_epochs
@@ -139,6 +145,11 @@ class Configuration:
     def rank(self) -> RankConfig:
         """How it ranks its trials."""
         return read(RankConfig, self.tree["rank"], "rank")
+
+    @cached_property
+    def final(self) -> FinalConfig:
+        """What its final trainings have of their own."""
+        return read(FinalConfig, self.tree["final"], "final")
 
     @cached_property
     def postprocessing(self) -> PostProcessingConfig:

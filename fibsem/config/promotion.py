@@ -106,6 +106,28 @@ class PromoteConfig:
 
 
 @dataclass(frozen=True)
+class FinalConfig:
+    """What the final training has of its own, whatever the trial had."""
+
+    epochs: int
+    share: float
+    max_seconds: float | None
+    shift_sd: float
+    shift_probability: float
+    steps: int | None = None
+
+    def __post_init__(self) -> None:
+        require("final.epochs", self.epochs, self.epochs >= 1, "at least 1")
+        require("final.share", self.share, 0 < self.share <= 1, "in (0, 1]")
+        steps, limit = self.steps, self.max_seconds
+        require("final.steps", steps, steps is None or steps >= 1, "at least 1 or null")
+        require("final.max_seconds", limit, limit is None or limit > 0, "positive or null")
+        require("final.shift_sd", self.shift_sd, self.shift_sd >= 0, "at least 0")
+        chance = self.shift_probability
+        require("final.shift_probability", chance, 0 <= chance <= 1, "in [0, 1]")
+
+
+@dataclass(frozen=True)
 class GateConfig:
     """When a challenger replaces the champion; ``porosity_points`` are per cent of the pixels."""
 

@@ -99,7 +99,7 @@ class TrainConfig:
         for key in ("average", "warmup"):
             value = getattr(self, key)
             require(f"train.{key}", value, 0 <= value < 1, "in [0, 1)")
-        for key in ("loss_weight", "weight_decay", "min_steps", *STRENGTHS):
+        for key in ("loss_weight", "weight_decay", "min_steps", "shift_sd", *STRENGTHS):
             value = getattr(self, key)
             require(f"train.{key}", value, value >= 0, "at least 0")
         for key in ("epochs", "batch", "decay_every", "windows", "grid", "patience", "steps"):
@@ -110,7 +110,8 @@ class TrainConfig:
             require(f"train.{key}", value, value is None or value > 0, "positive")
         taught = self.teacher_share
         require("train.teacher_share", taught, 0 <= taught <= 1, "in [0, 1]")
-        rare = self.rare_windows
+        chance, rare = self.shift_probability, self.rare_windows
+        require("train.shift_probability", chance, 0 <= chance <= 1, "in [0, 1]")
         require("train.rare_windows", rare, rare is None or 0 <= rare < 1, "in [0, 1) or null")
 
     def resolved(self, spec: ModelSpec) -> TrainConfig:
