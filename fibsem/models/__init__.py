@@ -29,6 +29,7 @@ __all__ = [
     "build",
     "build_for_steps",
     "load",
+    "one_form",
     "resolve",
     "save",
     "untrained",
@@ -58,6 +59,11 @@ def build_for_steps(spec: ModelSpec, precision: str = "float32") -> keras.Model:
     with maps_in(precision):
         model: keras.Model = getattr(file, "build_for_steps", file.build)(spec)
     return model
+
+
+def one_form(spec: ModelSpec) -> bool:
+    """Whether steps are made with the form of the network that is used."""
+    return not hasattr(_file(spec), "build_for_steps")
 
 
 def untrained(spec: ModelSpec) -> FeatureModel:

@@ -84,7 +84,32 @@ def as_dataset(batches: Callable[[], Iterator[Batch]]) -> tf.data.Dataset:
     TensorFlow may start the iteration more than once (a mirrored strategy does), hence a function
     and not an iterator.
     """
-    signature = tuple(tf.TensorSpec(part.shape, tf.float32) for part in next(batches()))
+    return Feed().of(batches)
+
+
+class Feed:
+    """Hands the epochs of a training to TensorFlow, one after the other.
+
+    A dataset is four graphs, which take as long as ten steps of a small network: all epochs whose
+    batches have the same shapes go through one.
+    """
+
+    def __init__(self) -> None:
+        self._batches: Callable[[], Iterator[Batch]] = lambda: iter(())
+        self._datasets: dict[tuple[tf.TensorSpec, ...], tf.data.Dataset] = {}
+
+    def of(self, batches: Callable[[], Iterator[Batch]]) -> tf.data.Dataset:
+        """The batches of one more epoch, as :func:`as_dataset` wraps them; no others from now."""
+        self._batches = batches
+        signature = tuple(tf.TensorSpec(part.shape, tf.float32) for part in next(batches()))
+        if signature not in self._datasets:
+            self._datasets[signature] = _dataset(lambda: self._batches(), signature)
+        return self._datasets[signature]
+
+
+def _dataset(
+    batches: Callable[[], Iterator[Batch]], signature: tuple[tf.TensorSpec, ...]
+) -> tf.data.Dataset:
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
     options = tf.data.Options()
     # There is nothing to tune; and an iterator is not let go before its tuner wakes up, which is

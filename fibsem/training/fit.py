@@ -18,7 +18,7 @@ from fibsem.training import traced
 from fibsem.training.checkpoint import Keeping, continuation, restore
 from fibsem.training.estimating import Forward, estimate, estimator
 from fibsem.training.features import fit_features
-from fibsem.training.feeding import as_dataset, epoch_batches
+from fibsem.training.feeding import Feed, epoch_batches
 from fibsem.training.fitting import Fit
 from fibsem.training.health import DivergedError, check_alive, check_taught, is_alive
 from fibsem.training.learner import Learner, Weights
@@ -158,10 +158,11 @@ def _epochs(
     learner: Learner, material: Material, score: Callable[[Forward], Estimate], state: TrainingState
 ) -> Iterator[Epoch]:
     """Train to the end, an epoch at a time; where a network dies another one is begun, once."""
+    feed = Feed()
     while not state.ended:
         started = time.perf_counter()
         try:
-            epoch = _one_epoch(learner, material, score, state)
+            epoch = _one_epoch(learner, material, score, state, feed)
         except DivergedError as error:
             if state.best_weights and not _lives(learner, score, state.best_weights):
                 state.forget()
@@ -179,14 +180,15 @@ def _lives(learner: Learner, score: Callable[[Forward], Estimate], weights: Weig
 
 
 def _one_epoch(
-    learner: Learner, material: Material, score: Callable[[Forward], Estimate], state: TrainingState
-) -> Epoch:
+    learner: Learner, material: Material, score: Callable[[Forward], Estimate],
+    state: TrainingState, feed: Feed,
+) -> Epoch:  # fmt: skip
     """Train for an epoch; then score the averaged weights."""
     started, epoch, settings = time.perf_counter(), len(state.history), material.config.train
     batches, steps = epoch_batches(material, epoch)
     rate = state.rate(steps)
     loss = learner.steps.fit(
-        as_dataset(batches), steps_per_epoch=steps, epochs=1, verbose=0, shuffle=False,
+        feed.of(batches), steps_per_epoch=steps, epochs=1, verbose=0, shuffle=False,
         callbacks=[rate, AfterStep(learner)],
     )  # fmt: skip
     train_loss = float(loss.history["loss"][0])

@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from fibsem.config import RunConfig
 from fibsem.inference.model.predict import compiled
-from fibsem.models import build, build_for_steps
+from fibsem.models import build, build_for_steps, one_form
 from fibsem.models.spec import ModelSpec
 from fibsem.training.fitting import Fit
 from fibsem.training.losses import make_loss
@@ -93,6 +93,8 @@ class Learner:
         strategy = strategy or default_strategy()
         with strategy.scope():
             network = compiled_for_steps(config) if steps is None else steps
+            if steps is not None:
+                keras.utils.set_random_seed(config.seed)
             scored = without_dropout(build(config.spec))
             start = start_of(config.train.init, config.tracking.absolute_uri)
             own = start and start.of(config.spec.name)
@@ -100,7 +102,7 @@ class Learner:
             if steps is None:
                 learner.level()
         if steps is not None:
-            learner.begin(config.spec, config.seed)
+            learner.begin(config.spec, config.seed, begun=one_form(config.spec))
         return learner
 
     def level(self) -> None:
@@ -108,11 +110,16 @@ class Learner:
         for value, weight in self._pairs():
             value.assign(weight)
 
-    def begin(self, spec: ModelSpec, seed: int) -> None:
-        """Forget all that was learned: weights as :meth:`of` gives them with this seed."""
-        keras.utils.set_random_seed(seed)
+    def begin(self, spec: ModelSpec, seed: int, *, begun: bool = False) -> None:
+        """Forget all that was learned: weights as :meth:`of` gives them with this seed.
+
+        Where the scored network is new, of this seed and of the form of the steps, it has
+        ``begun`` with these weights, and no other one is built for them.
+        """
+        if not begun:
+            keras.utils.set_random_seed(seed)
         with self.strategy.scope():
-            fresh = build_for_steps(spec)
+            fresh = self.scored if begun else build_for_steps(spec)
             if self.start:
                 self.start.give(fresh)
             for variable, other in zip(

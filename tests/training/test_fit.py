@@ -192,7 +192,7 @@ def test_the_kept_epoch_is_best_by_what_the_configuration_names(
 ):
     """With its weights, after a continuation too."""
 
-    def recorded(learner, material, scorer, state):
+    def recorded(learner, material, scorer, state, feed):
         epoch = len(state.history)
         model = learner.scored
         model.set_weights([np.full_like(some, epoch) for some in model.get_weights()])

@@ -108,11 +108,11 @@ def dies_once(monkeypatch):
     """
     whole = fit._one_epoch
 
-    def dying(learner, material, score, state):
+    def dying(learner, material, score, state, feed):
         if state.restart is None and len(state.history) == 1:
             time.sleep(LOST_S)
             raise CollapsedError("it is constant")
-        return whole(learner, material, score, state)
+        return whole(learner, material, score, state, feed)
 
     monkeypatch.setattr(fit, "_one_epoch", dying)
 
@@ -143,10 +143,10 @@ def dies_late(monkeypatch):
     """
     whole, kept = fit._one_epoch, {"alive": 1.0}
 
-    def dying(learner, material, score, state):
+    def dying(learner, material, score, state, feed):
         if len(state.history) == 3 and state.restart is None:
             raise DivergedError("the training loss is nan in epoch 4")
-        epoch = whole(learner, material, score, state)
+        epoch = whole(learner, material, score, state, feed)
         if state.restart is None:
             layer = next(one for one in reversed(learner.scored.layers) if one.weights)
             layer.kernel.assign(kept["alive"] * layer.kernel)

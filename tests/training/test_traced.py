@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fibsem.config import TrainConfig
+from fibsem.models import cnn2d
 from fibsem.training import learner, traced
 from fibsem.training.fit import train
 
@@ -39,6 +40,17 @@ def test_the_next_training_learns_what_it_would_alone(material, monkeypatch, net
     assert after.best.val == alone.best.val
     for one, same in zip(after.model.get_weights(), alone.model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, same)
+
+
+def test_a_training_builds_one_network_where_the_steps_are_traced(material, monkeypatch):
+    """Whose first weights are those of the steps, and was built twice."""
+    train(material("train.epochs=1"))
+    network, built = cnn2d.build, []
+    monkeypatch.setattr(
+        cnn2d, "build", lambda spec, **how: built.append(spec) or network(spec, **how)
+    )
+    train(material("train.epochs=1", "seed=3"))
+    assert len(built) == 1
 
 
 @pytest.mark.parametrize(
