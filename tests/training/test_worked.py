@@ -1,7 +1,6 @@
 """Worked time: what a killed start had worked counts, what passed after the kill does not."""
 
 import time
-from multiprocessing import get_context
 
 import pytest
 
@@ -9,6 +8,7 @@ from fibsem.errors import UserError
 from fibsem.system.files import read_json, write_json
 from fibsem.training import worked as module
 from fibsem.training.worked import FOLDER, worked_on
+from tests.processes import FORKED
 
 
 def working(folder, before_s=0.0, **how):
@@ -32,7 +32,7 @@ def noted(folder):
 
 
 def test_a_killed_start_counts_up_to_the_kill(tmp_path):
-    process = get_context("spawn").Process(target=work, args=(tmp_path, 40.0))
+    process = FORKED.Process(target=work, args=(tmp_path, 40.0))
     process.start()
     while noted(tmp_path) < 40.2:  # the second note, at least
         time.sleep(0.01)
