@@ -1,5 +1,6 @@
 """Quiet TensorFlow, and what many tests stand on: a tiny phantom and trained networks."""
 
+import contextlib
 import functools
 import gc
 import inspect
@@ -55,7 +56,8 @@ LONGEST = (
     "test_takeover.py", "test_kills.py", "test_names.py", "test_notebooks.py",
     "test_contributing.py", "test_failures.py", "test_old_work.py", "test_docs_run.py",
     "test_promotion.py", "test_conformance.py", "test_equivalence.py", "test_sweep.py",
-    "test_placing.py", "test_commands.py", "test_registry.py",
+    "test_placing.py", "test_commands.py", "test_registry.py", "test_fit.py", "test_start.py",
+    "test_teacher.py", "test_folder.py", "test_health.py", "test_learner.py", "test_pace.py",
 )  # fmt: skip
 
 
@@ -101,11 +103,13 @@ def _once():
 
 
 @pytest.fixture(autouse=True, scope="module")
-def networks_are_lent():
+def networks_are_lent(request):
     """Within a file, whose tests have few networks; files that are about that have their own."""
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
         if "fibsem.inference.model.predict" in sys.modules:
             once.lend_twins(patch)
+            if request.path.parent.name in ("training", "search"):  # others prove what scores are
+                stack.enter_context(once.graphs_as_written())
         yield
 
 

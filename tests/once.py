@@ -231,6 +231,25 @@ def collect_seldom(patch):
     patch.setattr(keras.backend, "clear_session", cleared)
 
 
+@contextlib.contextmanager
+def graphs_as_written():
+    """TensorFlow rewrites each graph before its first step, and Keras wraps calls for its errors.
+
+    Half of the time of a graph goes there, and those of most tests are run a few times.
+    """
+    import keras
+    import tensorflow as tf
+
+    rewriting = tf.config.optimizer.set_experimental_options
+    rewriting({"disable_meta_optimizer": True})
+    for library in (tf.debugging, keras.config):
+        library.disable_traceback_filtering()
+    yield
+    rewriting({"disable_meta_optimizer": False})
+    for library in (tf.debugging, keras.config):
+        library.enable_traceback_filtering()
+
+
 def draw_small(patch):
     """Most of a picture's time is in its pixels, which few tests look at."""
     from fibsem.analysis.figures import style
