@@ -84,7 +84,7 @@ def test_a_killed_training_with_a_budget_tells_the_time_of_both_starts(command, 
     killed = command("train", "cut", *how)
     kill_when(killed, (command.folder / "cut" / "checkpoint.npz").exists)
     first_s = time.monotonic() - began
-    time.sleep(20)
+    time.sleep(8)
     began = time.monotonic()
     found = finish(command("train", "cut", *how), command, "cut")
     second_s = time.monotonic() - began
@@ -194,10 +194,10 @@ def test_a_sweep_of_two_workers_survives_kills_of_workers_and_parents(tiny, tmp_
 
 
 def test_a_training_killed_at_its_commit_points_ends_as_the_whole_one(tmp_path):
-    """Of those as many as fit into a minute; the experiment tries all, of all commands."""
+    """Of those as many as fit into half a minute; the experiment tries all, of all commands."""
     script = Path(__file__).parents[1] / "experiments" / "reliability" / "commit_points.py"
     line = [
-        sys.executable, script, "--commands", "train", "--random", "0", "--minutes", "1",
+        sys.executable, script, "--commands", "train", "--random", "0", "--minutes", "0.5",
         "--folder", tmp_path / "points", "--json", tmp_path / "figures.json",
     ]  # fmt: skip
     done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=900)
