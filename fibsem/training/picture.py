@@ -29,8 +29,9 @@ PICTURE = "validation_square.png"
 SIDE, ZOOM, GAP = 128, 2, 4
 #: A network that goes patch by patch is shown on as much as it scores in so many seconds.
 MOST_S = 0.5
-#: Colours of a pore that was not found, of solid taken for one, and of what is right.
-MISSED, FALSE, RIGHT = (0, 114, 178), (213, 94, 0), (224, 224, 224)
+#: Colours of a pore that was not found, of solid taken for one (that of pores in all figures), and
+#: of what is right.
+MISSED, FALSE, RIGHT = (213, 94, 0), (0, 114, 178), (224, 224, 224)
 
 Picture = npt.NDArray[np.uint8]
 

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from PIL import Image
 
+from fibsem.analysis.figures.style import PORE, SOLID
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models import untrained
 from fibsem.training.picture import FALSE, GAP, MISSED, RIGHT, SIDE, ZOOM, draw_square, panels
@@ -19,6 +21,8 @@ def test_what_is_wrong_has_the_colour_of_its_kind():
     assert probability[0, :, 1].tolist() == [51, 204, 230, 26, 230, 26]
     white = (255, 255, 255)
     assert [tuple(p) for p in wrong[0]] == [RIGHT, MISSED, RIGHT, FALSE, white, white]
+    found_pore, found_solid = (to_hex(np.divide(colour, 255)).upper() for colour in (FALSE, MISSED))
+    assert (found_pore, found_solid) == (PORE, SOLID)  # as the figures of a promotion have them
 
 
 @pytest.fixture

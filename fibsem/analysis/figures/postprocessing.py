@@ -99,7 +99,8 @@ def postprocessing_steps(grey: Array, square: ScoredSquare, steps: PostProcessin
         ax.set_title(title, fontsize=7)
     _errors(axes[len(pictures) + 1], square.labels, segmented)
     title = f"mIoU {confusion.miou:.4f}, porosity {confusion.porosity:.4f}"
-    axes[len(pictures) + 1].set_title(f"{title}\nblue: wrongly pore, orange: solid", fontsize=7)
+    colours = "blue: solid taken for pore, orange: pore missed"
+    axes[len(pictures) + 1].set_title(f"{title}\n{colours}", fontsize=7)
     return figure
 
 
