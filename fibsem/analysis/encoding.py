@@ -195,4 +195,11 @@ def _rows(table: pd.DataFrame) -> Iterator[list[str]]:
 
 
 def _figure(value: Any) -> str:
-    return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)
+    """A number as people read it, of six digits; whole ones and texts as they are.
+
+    >>> _figure(9 * 11.4), _figure(0.7780371460468893), _figure(1234567.8), _figure("0.50")
+    ('102.6', '0.778037', '1234568', '0.50')
+    """
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if value.is_integer() or abs(value) >= 1e6 else f"{value:.6g}"

@@ -21,6 +21,7 @@ from fibsem.system.addresses import hidden
 from fibsem.system.files import read_json, write_json
 from fibsem.system.locks import at_work
 from fibsem.system.summaries import trial_rows
+from fibsem.tracking.naming import run_name
 from fibsem.training.objectives import check_figures
 
 if TYPE_CHECKING:
@@ -79,8 +80,9 @@ class SweepResult(Result):
             cost = best["seconds_per_gigapixel"]
             outcome = (
                 f"best {self.summary['objectives'][0]} {best['value']:.4f}, validation mIoU "
-                f"{best['val']['miou']:.4f}{f' at {cost:.0f} s per gigapixel' if cost else ''} "
-                f"with {best['params']}"
+                f"{best['val']['miou']:.4f} on balanced pixels"
+                f"{f' at {cost:.0f} s per gigapixel' if cost else ''} "
+                f"with {run_name(best['params'])}"
             )
         return (
             f"{counts['complete']} trials, {counts['pruned']} pruned{beyond}; {outcome}\n"

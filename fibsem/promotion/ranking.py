@@ -97,7 +97,7 @@ class Ranked:
         if len(self.runs) == 1:
             return f"{text}, mIoU {self.miou.mean:.4f} with one seed"
         spread = f"{self.miou.mean:.4f} ± {self.miou.std:.4f}"
-        return f"{text}, mIoU {spread} over {len(self.runs)} seeds"
+        return f"{text}, mIoU {spread} (s.d.) over {len(self.runs)} seeds"
 
     def to_json(self, rank: int, difference: Paired | None) -> dict[str, Any]:
         """The record of ``summary.json``: figures, their noise, and the difference to the first.

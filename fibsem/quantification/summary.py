@@ -286,11 +286,11 @@ def in_words(record: Record) -> str:
 
 
 def _sizes_text(sizes: Record, unit: str) -> str:
-    """Pore sizes, and the largest ball that was tried."""
+    """Median of the pore volume, what lies between its tenths, and the largest ball tried."""
     most = sizes["largest"]
     tried = f"; balls up to {most:.0f} {unit} were tried" if most else ""
     span = f"{sizes['p10']:.0f} to {sizes['p90']:.0f}"
-    return f"pore size {sizes['median']:.0f} {unit} ({span}{tried})"
+    return f"pore size {sizes['median']:.0f} {unit} (80 % of their volume: {span}{tried})"
 
 
 def _throats_text(throats: Record, unit: str) -> str:

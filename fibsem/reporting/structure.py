@@ -92,7 +92,7 @@ def connected_text(record: Record) -> str:
     >>> sizes = {"median": 168.2, "p10": 105.0, "p90": 259.8}
     >>> told = {"percolates": {"z": None, "y": True, "x": False}, "unit": "nm", "connectivity": 6}
     >>> connected_text({**told, "pore_size_nm": sizes})
-    'pores lead through along z ?, y yes, x no (6 neighbours); pore size 168 nm (105 to 260)'
+    'pores lead through along z ?, y yes, x no (6 neighbours); pore size 168 nm (80 %: 105 to 260)'
     """
     through = ", ".join(f"{axis} {_yes(leads)}" for axis, leads in record["percolates"].items())
     text = f"pores lead through along {through} ({record['connectivity']} neighbours)"
@@ -100,7 +100,7 @@ def connected_text(record: Record) -> str:
     if sizes["median"] is None:
         return text
     span = f"{sizes['p10']:.0f} to {sizes['p90']:.0f}"
-    return f"{text}; pore size {sizes['median']:.0f} {record['unit']} ({span})"
+    return f"{text}; pore size {sizes['median']:.0f} {record['unit']} (80 %: {span})"
 
 
 def _row(name: str, record: Record) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import html
 import json
+import re
 import shutil
 from dataclasses import replace
 
@@ -114,6 +115,7 @@ def test_evaluations_are_tables_and_are_compared(found, capsys):
 def test_a_sweep_has_its_trials_as_a_table_and_the_words_of_the_command(found):
     searched = found[1]
     assert str(searched).startswith("2 trials, 0 pruned; best val_all/miou ")
+    assert re.search(r" on balanced pixels .*with sigma=[\d.]{3,5}\n", str(searched))
     assert list(searched.trials["state"]) == ["complete", "complete"]
     assert searched.best["value"] == searched.trials["val_all/miou"].max()
     assert json.loads((searched.folder / "summary.json").read_text()) == searched.summary

@@ -139,7 +139,7 @@ def test_the_structure_is_told_on_top_and_in_a_table(tmp_path, report):
     record, page = report()
     assert record["results"]["quantification"] == 1
     assert "<dt>Structure of HPC22</dt>" in page
-    assert "along z yes, y yes, x no (6 neighbours); pore size 168 nm (105 to 260)" in page
+    assert "along z yes, y yes, x no (6 neighbours); pore size 168 nm (80 %: 105 to 260)" in page
     table = pd.read_csv(tmp_path / "report" / "tables" / "structure.csv", dtype=str)
     assert table["95 % of the material"].tolist() == ["[20.00, 30.00]"]
     assert table["tortuosity factor (z, y, x)"].tolist() == ["2.50, 2.00, none"]

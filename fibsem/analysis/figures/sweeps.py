@@ -26,7 +26,9 @@ def history(
     within them, if it is not given.
     """
     figure, (ax,) = axes_row(1, 4.2, 2.8)
-    when, value = np.asarray(hours), np.asarray(values, float)
+    value = np.asarray(values, float)
+    unit, scale = ("minutes", 60) if max(hours, default=0) < 2 else ("hours", 1)
+    when = scale * np.asarray(hours, float)
     good = np.ones(len(value), bool) if within is None else np.asarray(within, bool)
     worst = np.inf if minimize else -np.inf
     best = (np.minimum if minimize else np.maximum).accumulate(np.where(good, value, worst))
@@ -36,7 +38,7 @@ def history(
     if not good.all():
         ax.plot(when[~good], value[~good], "o", ms=4, mfc="none", color=PORE, alpha=0.6,
                 label="beyond a bound")  # fmt: skip
-    ax.set(xlabel="hours since the first trial", ylabel=label)
+    ax.set(xlabel=f"{unit} since the first trial", ylabel=label)
     ax.legend(fontsize=7)
     return figure
 

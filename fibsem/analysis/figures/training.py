@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
@@ -62,9 +63,10 @@ def learning_bands(
             )
             ax.fill_between(epochs, low, high, color=colour, alpha=0.25, lw=0)
         _show_losses(ax, [*training, *validation])
-        ax.set(title=name, xlabel="epoch")
+        ax.set(title=textwrap.fill(name, 46), xlabel="epoch")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes[0].set_ylabel("loss (mean, 95 % interval)")
+    several = any(len(losses) > 1 for both in curves.values() for losses in both)
+    axes[0].set_ylabel("loss (mean, 95 % interval)" if several else "loss")
     axes[0].legend(fontsize=7)
     return figure
 

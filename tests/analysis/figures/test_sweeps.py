@@ -15,7 +15,13 @@ def test_the_history_shows_every_trial_and_the_best_so_far(minimize, best):
     trials, line = ax.lines
     assert trials.get_xydata().tolist() == [[k, value] for k, value in enumerate(values)]
     assert line.get_ydata().tolist() == best
-    assert ax.get_ylabel() == "val/loss"
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("hours since the first trial", "val/loss")
+
+
+def test_the_history_of_a_short_sweep_is_in_minutes():
+    (ax,) = figures.history([0, 0.25], [0.5, 0.3], "val/loss", True).axes
+    assert ax.lines[0].get_xdata().tolist() == [0, 15]
+    assert ax.get_xlabel() == "minutes since the first trial"
 
 
 def test_a_trial_beyond_a_bound_is_hollow_and_never_the_best_so_far():

@@ -24,8 +24,16 @@ def test_bands_are_means_over_seeds_with_their_interval():
         assert list(line.get_ydata()) == mean
         ys = area.get_paths()[0].vertices[:, 1]
         assert (ys.min(), ys.max()) == pytest.approx((min(low), max(high)))
-    assert ax.get_title() == "2dcnn"
+    assert (ax.get_title(), ax.get_ylabel()) == ("2dcnn", "loss (mean, 95 % interval)")
     assert ax.get_ylim() == pytest.approx((0.37, 0.73))  # losses from 0.4 to 0.7
+
+
+def test_the_curve_of_one_training_promises_no_interval_and_its_long_name_is_folded():
+    name = "blocks=1 filters=32 kernel=3 dropout=0.196 dense_layers=3 learning_rate=0.0204"
+    (ax,) = figures.learning_bands({name: ([[0.5, 0.4]], [[0.6, 0.5]])}).axes
+    assert ax.get_ylabel() == "loss"
+    assert " ".join(ax.get_title().splitlines()) == name
+    assert max(map(len, ax.get_title().splitlines())) < 50
 
 
 def test_miou_by_neighbourhood_has_bars_where_there_is_a_spread():
