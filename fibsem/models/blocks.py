@@ -258,5 +258,6 @@ def flat_head(
         x = keras.layers.Dense(units, activation=style.activation, name=f"dense{i}", **options)(x)
         if dropout:
             x = keras.layers.Dropout(dropout, name=f"dropout{i}")(x)
-    x = keras.layers.Dense(1, activation="sigmoid", name="score", **options)(x)
-    return keras.layers.Reshape((1, 1, 1), name="map")(x)
+    # float32 as in `conv_tail`, and what follows too
+    x = keras.layers.Dense(1, activation="sigmoid", name="score", dtype="float32", **options)(x)
+    return keras.layers.Reshape((1, 1, 1), name="map", dtype="float32")(x)

@@ -5,6 +5,7 @@ import pytest
 
 from fibsem.config.training import TrainConfig
 from fibsem.geometry import Nbhd
+from fibsem.models import build_for_steps
 from fibsem.models.spec import MODELS, resolve
 from fibsem.system import processor
 from fibsem.system.processor import flags_of
@@ -46,6 +47,15 @@ def test_the_precision_of_steps_arrives_and_weights_are_float32(how, material):
     assert maps == {how}
     assert {weight.dtype for weight in learner.steps.trainable_variables} == {"float32"}
     assert {layer.compute_dtype for layer in learner.scored.layers} == {"float32"}
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_scores_of_a_step_are_float32_whatever_its_maps_are(padding):
+    """In 8 bits the score of a pixel that a network is sure of is 1, and teaches nothing."""
+    for name in NETWORKS:
+        if padding in MODELS[name].paddings:
+            network = build_for_steps(resolve(name, Nbhd(3, 11, 11), padding), "bfloat16")
+            assert network.output.dtype == network.get_layer("score").compute_dtype == "float32"
 
 
 def test_it_learns_what_float32_learns(material):
