@@ -20,6 +20,8 @@ from fibsem.geometry import Box, Triple
 FloatArray = npt.NDArray[np.float32]
 LabelArray = npt.NDArray[np.uint8]
 HalfArray = npt.NDArray[np.float16]
+#: Pixels before and after: of rows, and of columns.
+Growth = tuple[tuple[int, int], tuple[int, int]]
 #: What a teacher gives the pixels of a region: probabilities of solid, (h, w).
 Teaching = Callable[[Region], HalfArray]
 
@@ -146,6 +148,35 @@ def labelled_regions(dataset: Dataset, split: Split) -> tuple[Region, ...]:
     return regions
 
 
+def growth(box: Box, at_least: int = 1, spare: int | None = None, multiple: int = 1) -> Growth:
+    """Pixels by which the window of a region is larger than the region.
+
+    Parameters as of :func:`load_windows` and :func:`read_windows`.
+
+    Examples
+    --------
+    >>> square = Box((4, 30, 30), (5, 94, 94))
+    >>> growth(square, 96), growth(square, 96, spare=4), growth(square, multiple=8)
+    (((0, 32), (0, 32)), ((18, 18), (18, 18)), ((6, 0), (6, 0)))
+    """
+    missing = [max(0, at_least - side) for side in box.shape[1:]]
+    before = [start % multiple for start in box.start[1:]]
+    if spare is not None:
+        missing = [pixels + spare if pixels else 0 for pixels in missing]
+        before = [pixels // 2 for pixels in missing]
+    rows, columns = (
+        (first, max(0, pixels - first)) for first, pixels in zip(before, missing, strict=True)
+    )
+    return rows, columns
+
+
+def grown(box: Box, by: Growth) -> Box:
+    """A box of one slice, larger by so many pixels."""
+    (z, y, x), (end, bottom, right) = box.start, box.stop
+    (above, below), (left_of, right_of) = by
+    return Box((z, y - above, x - left_of), (end, bottom + below, right + right_of))
+
+
 def _window(
     region: Region,
     volume: CorrectedVolume,
@@ -156,16 +187,8 @@ def _window(
     multiple: int,
     teaching: Teaching | None,
 ) -> LabelledWindow:
-    sides = region.box.shape[1:]
-    missing = [max(0, at_least - side) for side in sides]
-    before = [start % multiple for start in region.box.start[1:]]
-    if spare is not None:
-        missing = [pixels + spare if pixels else 0 for pixels in missing]
-        before = [pixels // 2 for pixels in missing]
-    after = [max(0, pixels - first) for pixels, first in zip(missing, before, strict=True)]
-    (z, y, x), (end, bottom, right) = region.box.start, region.box.stop
-    box = Box((z, y - before[0], x - before[1]), (end, bottom + after[0], right + after[1]))
-    frame = tuple(zip(before, after, strict=True))
+    frame = growth(region.box, at_least, spare, multiple)
+    box = grown(region.box, frame)
     labels = np.pad(region.read(), frame, constant_values=IGNORE)
     taught = np.pad(teaching(region), frame) if teaching else None
     image = np.ascontiguousarray(np.moveaxis(volume.read(box.grow(halo)), 0, -1))

@@ -11,7 +11,14 @@ import numpy as np
 from fibsem.data.corrected import CorrectedVolume
 from fibsem.data.labels import IGNORE
 from fibsem.data.samples import Region
-from fibsem.data.windows import LabelledWindow, Teaching, read_windows
+from fibsem.data.windows import (
+    Growth,
+    LabelledWindow,
+    Teaching,
+    grown,
+    growth,
+    read_windows,
+)
 from fibsem.geometry import Triple
 
 
@@ -40,12 +47,13 @@ class WindowReader:
         """Regions as they are drawn from, without grey values: these take long to read."""
         windows, unread = [], np.empty((0, 0, 0), np.float32)
         for region in regions:
-            labels = region.read()
-            lacking = [(0, max(0, self.at_least - side)) for side in labels.shape]
-            framed = np.pad(labels, lacking, constant_values=IGNORE)
-            windows.append(LabelledWindow(region, unread, framed, (0, 0, 0)))
+            labels = np.pad(region.read(), self._growth(region), constant_values=IGNORE)
+            windows.append(LabelledWindow(region, unread, labels, (0, 0, 0)))
         return windows
 
     def bytes(self, region: Region) -> int:
-        """Memory of a region with its surroundings."""
-        return 4 * math.prod(region.box.grow(self.halo).shape)
+        """Memory of the window of a region."""
+        return 4 * math.prod(grown(region.box, self._growth(region)).grow(self.halo).shape)
+
+    def _growth(self, region: Region) -> Growth:
+        return growth(region.box, self.at_least, self.spare)
