@@ -178,10 +178,10 @@ class Material:
 
     @cached_property
     def class_weights(self) -> tuple[float, float]:
-        """Weights of pore and solid that balance what is drawn."""
-        extent = self.grid.extent(self.config.spec.stride) if self._by_grid else 1
-        rng = self.rng("train", PIECES)
-        return class_weights(self.training_parts, self.draws.rare, extent, rng)
+        """Weights of pore and solid that balance what is drawn in grid mode."""
+        counts, stride = self.training_parts.both_classes(), self.config.spec.stride
+        supply, rng = self.draws.labels(), self.rng("train", PIECES)
+        return class_weights(counts, supply, self.grid.extent(stride), stride, rng)
 
     @cached_property
     def pixel_weights(self) -> tuple[float, float]:

@@ -7,8 +7,8 @@ from fibsem.training import epoch_draws
 from fibsem.training.feeding import epoch_batches
 from fibsem.training.losses import make_loss
 from fibsem.training.supply import Supply
-from fibsem.training.weighing import HEAVIEST, balancing, labelled_share, share_at_rare
-from tests.training.test_supply import EXTENT, at_rare, film, load_all, scribbles, squares
+from fibsem.training.weighing import HEAVIEST, balancing, class_weights, labelled_share
+from tests.training.test_supply import at_rare, film, load_all, scribbles
 
 
 def test_what_nobody_labelled_makes_no_loss_smaller(material):
@@ -75,35 +75,32 @@ def test_the_share_of_labelled_pixels_is_that_of_all_squares_with_a_label(stride
     assert labelled_share(whole, extent, stride, np.random.default_rng(0)) == 1
 
 
-@pytest.mark.parametrize("share", [0.07, 0.01, 0.002])
-def test_a_rare_class_is_balanced_by_draw_and_by_weight(share):
-    """By far the most is done by the draw; the weights that are left are small."""
-    regions, rng = film(share), np.random.default_rng(0)
-    each = [region.read() for region in regions]
-    chance = np.array([(one == 0).sum() for one in each], float)
-    among = share_at_rare(each, chance / chance.sum(), 0, EXTENT, rng)
-    labels = np.concatenate([region.read() for region in regions])
-    natural = (labels == 0).sum() / (labels <= 1).sum()
-    expected = 0.5 * natural + 0.5 * among
-    drawn = np.stack(squares(at_rare(regions, 0.5), 3000, rng))
-    found = (drawn == 0).sum() / (drawn <= 1).sum()
-    assert found == pytest.approx(expected, rel=0.1)
-    pore, solid = balancing([expected, 1 - expected])
-    assert pore < HEAVIEST
-    assert pore * found == pytest.approx(solid * (1 - found), rel=0.12)
-    assert found > 5 * share or found > 0.2
+FILMS = {
+    "7 %": film(0.07), "1 %": film(0.01), "0.2 %": film(0.002),
+    "most slices next to nothing, some a quarter": [
+        *film(0.01, slices=9), *film(0.25, slices=3, seed=2),
+    ],
+    "lines": [scribbles(seed, 256, 9) for seed in range(4)],
+}  # fmt: skip
 
 
-def test_parts_that_hold_more_of_it_count_more():
-    """Most squares of a film have next to nothing of it, some have a quarter."""
-    regions = [*film(0.01, slices=9), *film(0.25, slices=3, seed=2)]
-    each, rng = [region.read() for region in regions], np.random.default_rng(0)
-    chance = np.array([(one == 0).sum() for one in each], float)
-    among = share_at_rare(each, chance / chance.sum(), 0, EXTENT, rng)
-    drawn = np.stack(squares(at_rare(regions, 1.0), 3000, rng))
-    assert (drawn == 0).sum() / (drawn <= 1).sum() == pytest.approx(among, rel=0.1)
-    alike = share_at_rare(each, np.full(len(each), 1 / len(each)), 0, EXTENT, rng)
-    assert alike < 0.8 * among
+@pytest.mark.parametrize(("extent", "stride"), [(24, 1), (128, 1), (113, 16)])
+@pytest.mark.parametrize("name", FILMS)
+def test_a_rare_class_is_balanced_by_draw_and_by_weight(name, extent, stride):
+    """Squares are as large as a half of the film's: they end at its sides."""
+    supply, rng = at_rare(FILMS[name], 0.5), np.random.default_rng(0)
+    counts = np.array([sum((w.labels == k).sum() for w in supply.windows) for k in (0, 1)])
+    pore, solid = class_weights(counts, supply, extent, stride, rng)
+    drawn = np.stack([
+        supply.windows[k].labels[y : y + extent : stride, x : x + extent : stride]
+        for k, y, x in supply.draw(3000, extent, rng, stride)
+    ])  # fmt: skip
+    pores, solids = ((drawn == value).sum() for value in (0, 1))
+    if pore < HEAVIEST:
+        assert pore * pores == pytest.approx(solid * solids, rel=0.15)
+    else:
+        assert HEAVIEST * pores <= 1.1 * (pores + solids) / 2
+    assert solid == pytest.approx((pores + solids) / 2 / solids, rel=0.1)
 
 
 def test_no_pixel_weighs_more_than_ten():
