@@ -8,7 +8,7 @@ WIDE = ("nbhd=81x81x3", "model.blocks=null", "model.filters=null")
 
 @pytest.mark.parametrize("given", [(), WIDE, ("model=unet",)], ids=["33", "81", "unet"])
 def test_memory_and_labels_are_told_of_windows_as_they_are_read(material, given):
-    """Small squares are grown to what a grid reaches; of a U-Net by some pixels more, all around."""
+    """Small squares are grown to what a grid reaches; of a U-Net by some pixels more."""
     setting = material(*given)
     reader, regions = setting.draws.reader, setting.dataset.regions("train")
     windows = reader.read(regions)
