@@ -228,11 +228,14 @@ class Plan:
         ``cut`` is what a hard budget has cut off, of :meth:`cut_off`.
         """
         if used_s > LATE * self.budget_s:
+            rest = (
+                "the plan's steps stay, and budget_is=hard cuts off what is late"
+                if cut is None else "what is done without a limit, scores among it, is not cut off"
+            )  # fmt: skip
             print(
                 f"{duration(used_s)} were used of {duration(self.budget_s)} "
                 f"({100 * used_s / self.budget_s:.0f} %): the machine was slower than when the "
-                "plan was made, or some work was lost to a kill; the plan's steps stay, and "
-                "budget_is=hard cuts off what is late"
+                f"plan was made, or some work was lost to a kill; {rest}"
             )
         used = {"given_s": self.budget_s, "used_s": used_s}
         return {

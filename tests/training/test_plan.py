@@ -184,7 +184,12 @@ def test_an_overrun_is_said(capsys):
     assert PLAN.budget_record(62.0)["budget"] == {"given_s": 60.0, "used_s": 62.0}
     assert capsys.readouterr().out == ""
     PLAN.budget_record(90.0)
-    assert capsys.readouterr().out.startswith("90 s were used of 60 s (150 %): the machine was")
+    said = capsys.readouterr().out
+    assert said.startswith("90 s were used of 60 s (150 %): the machine was")
+    assert said.endswith("; the plan's steps stay, and budget_is=hard cuts off what is late\n")
+    PLAN.budget_record(90.0, CutOff(0, 1))  # a hard one, which names itself no more
+    assert capsys.readouterr().out.endswith("; what is done without a limit, scores among it, is "
+                                            "not cut off\n")  # fmt: skip
 
 
 @pytest.mark.parametrize(
