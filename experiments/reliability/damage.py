@@ -1,4 +1,4 @@
-"""Our own files damaged, and data or models replaced under a command: what does the command say.
+"""Our own files damaged: what does the command say that finds them.
 
 Each file is emptied, halved, zeroed or has one bit flipped, and the same command is given again: it
 is right where it returns the figures of before. It may refuse in one line, if overwrite=true works
@@ -11,18 +11,13 @@ import argparse
 import contextlib
 import io
 import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import tifffile
-from reuse import FILM, NETWORK, Bench
+from reuse import FILM, Bench
 
-from fibsem.config import Configuration, compose
-from fibsem.data.volumes import open_volume
-from fibsem.errors import UserError
 from fibsem.system import replace_file, write_json
 
 parser = argparse.ArgumentParser(description=__doc__)
@@ -103,72 +98,6 @@ class Damages:
         return {"what": f"{command}: {file}, {how}", "verdict": verdict, "said": said}
 
 
-def replaced(film: Path, numbers: list[int]) -> None:
-    """Other grey values in slices, with names, sizes and times as they were."""
-    for z in numbers:
-        file = film / "film" / "slices" / f"slice_{z:04d}.tif"
-        before, image = file.stat(), tifffile.imread(file)
-        tifffile.imwrite(file, image // 2)
-        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
-
-
-def mend(film: Path, _: list[int]) -> None:
-    """Other labels in one mask."""
-    mask = sorted((film / "film" / "masks").glob("*.tif"))[0]
-    tifffile.imwrite(mask, 255 - tifffile.imread(mask))
-
-
-#: Name, what is replaced, slices, and after how many slices or epochs.
-UNDER = [
-    ("segment: slices ahead", replaced, [8, 9, 10], 2),
-    ("segment: slices behind", replaced, [1], 9),
-    ("segment: the first slice at the end", replaced, [0], 12),
-    ("segment: the last slice at the end", replaced, [11], 12),
-    ("segment: all slices in the middle", replaced, list(range(12)), 6),
-    ("segment: nothing", replaced, [], 6),
-    ("train: a slice in the first epoch", replaced, [7], 1),
-    ("train: a slice in the last epoch", replaced, [3], 3),
-    ("train: a label in the second epoch", mend, [], 2),
-    ("train: all slices", replaced, list(range(12)), 1), ("train: nothing", replaced, [], 1),
-]  # fmt: skip
-
-
-def under(bench: Bench, home: Path, what: str, act: Any, numbers: list[int], at: int) -> Any:
-    """Replace something while a command is at work; figures of half of two films are wrong."""
-    from fibsem.inference import Options, segment_volume
-    from fibsem.tracking import Tracking, load_bundle
-    from fibsem.training import Job, Material, obtain, run_job
-
-    shutil.rmtree(home, ignore_errors=True)
-    film = shutil.copytree(bench.film, home / "film")
-
-    def hook(_: Any, done: int = 0, total: int = 0) -> None:
-        if done == at:
-            act(film, numbers)
-
-    try:
-        if what.startswith("segment"):
-            model = load_bundle(bench.folder / "bundle-1").segmenter
-            volume = open_volume(film / "film" / "slices")
-            options = Options(slab=2, previews=0)
-            segment_volume(volume, model, home / "out", options, progress=hook, say=lambda _: None)
-        else:
-            keys = [f"data.path={film}", *NETWORK, f"tracking.uri=sqlite:///{home}/ml.db",
-                    f"tracking.artifacts={home}/a"]  # fmt: skip
-            tree = compose("train", keys)
-            config = Configuration(tree).run
-            dataset = obtain(config.data, config.split)
-            assert dataset.hash
-            job = Job(Configuration(tree), home / "out", "a training", {})
-            tracking = Tracking.open(config.tracking, "damage")
-            run_job(job, Material(dataset, config), tracking, lambda e: hook(e, e.epoch + 1))
-    except UserError as error:
-        verdict = "refused" if "nothing" not in what else "wrong"
-        return {"what": f"under {what}", "verdict": verdict, "said": str(error)}
-    verdict = "right" if "nothing" in what else "wrong"
-    return {"what": f"under {what}", "verdict": verdict, "said": None}
-
-
 def main() -> None:
     """Judge what is not judged yet."""
     args = parser.parse_args()
@@ -184,13 +113,6 @@ def main() -> None:
         if name not in verdicts:
             verdicts[name] = damages.judge(command, file, how)
             print(name, verdicts[name].get("verdict"), verdicts[name].get("said") or "", flush=True)
-            write_json(path, verdicts)
-    for what, act, numbers, at in UNDER:
-        name = f"under {what}"
-        if name not in verdicts:
-            home = args.folder.resolve() / f"under-{len(verdicts)}"
-            verdicts[name] = under(bench, home, what, act, numbers, at)
-            print(name, verdicts[name]["verdict"], verdicts[name]["said"] or "", flush=True)
             write_json(path, verdicts)
     found = [verdict for verdict in verdicts.values() if verdict]
     rows = ["| what | verdict | what it says |", "|---|---|---|"]

@@ -26,11 +26,11 @@ KINDS = {
     "names and paths": ["texts", "overrides", "samples", "addresses"],
     "what the system refuses, and settings of other programs": ["refusals", "tables", "settings"],
     "masks and manifests": ["masks", "manifests"],
-    "what changes under a running command": ["damage/under"],
+    "what changes under a running command": ["under"],
     "no number from no number": ["impossible"],
     "slices that could not be read once": ["system"],
     "one decision on the champion": ["crownings"],
-    "our own files, damaged": ["damage/files"],
+    "our own files, damaged": ["damage"],
     "passwords and cells": ["passwords", "cells"],
     "keys that nobody reads, numbers that are none": ["keys"],
     "results of one command under another one's": ["others"],
@@ -65,17 +65,13 @@ def read(name: str) -> Any:
 
 def counts(source: str, when: str) -> Counts | None:
     """Right, refused and wrong of one source, ``""`` after and ``_before``."""
-    name, _, part = source.partition("/")
-    if name == "material":
+    if source == "material":
         return material(when)
-    found = read(f"{name}{when}")
+    found = read(f"{source}{when}")
     if found is None:
-        found = (read(f"inputs{when}") or {}).get(name)
+        found = (read(f"inputs{when}") or {}).get(source)
     if found is None:
         return None
-    if part:
-        cases = [v for v in found["cases"] if v["what"].startswith("under") == (part == "under")]
-        found = {n: sum(v["verdict"] == n for v in cases) for n in ("right", "refused", "wrong")}
     return found["right"], found.get("refused", 0), found["wrong"]
 
 
