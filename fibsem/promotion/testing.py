@@ -112,10 +112,11 @@ def to_beat(work: Promotion) -> Bundle | None:
 def _not_compared(work: Promotion, why: str, else_: str, cause: Exception | None = None) -> None:
     """Say that ``force`` compares with no champion; refused without."""
     if not work.given.gate.force:
+        before = champions.version_before(work.tracking.uri)
+        back = f"rollback=true, which makes version {before} the champion, " if before else ""
         raise UserError(
             f"a challenger must be compared with the champion, but {why}; the choices are "
-            f"rollback=true, which makes the one before it the champion, {else_}, or force=true, "
-            "which compares with none."
+            f"{back}{else_}, or force=true, which compares with none."
         ) from cause
     work.say(f"warning: {why}; force=true: compared with none")
 

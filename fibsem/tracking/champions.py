@@ -39,6 +39,13 @@ def version_to_beat(tracking_uri: str) -> str | None:
     return Succession.read(client_of(tracking_uri)).heir
 
 
+def version_before(tracking_uri: str) -> str | None:
+    """Whom a rollback would make the champion instead of today's; None where there is nobody."""
+    now = Succession.read(client_of(tracking_uri))
+    champions = successive(now.line)
+    return champions[-2] if now.champion is not None and len(champions) > 1 else None
+
+
 def make_champion(
     new: str,
     tracking_uri: str,
