@@ -1,21 +1,23 @@
 """The fastest side of a tile on this machine, measured once and kept in the user's cache.
 
 By arithmetic the largest tile is the fastest: its halo is the smallest part of it. Caches may say
-otherwise, and so may other work on the machine for a moment. So sizes are timed in turn, several
-times, and a smaller one is taken only where it was clearly faster each time.
+otherwise, and so may other work on the machine for a moment. So sizes are timed in turn, small ones
+for as many tiles as meet the same work, and one is taken only where it was clearly faster each
+time; where none was in the first round, there is no other.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import platform
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from math import prod
 from pathlib import Path
+from statistics import harmonic_mean
 
 import tensorflow as tf
 
@@ -30,8 +32,11 @@ from fibsem.system.files import write_json
 from fibsem.system.records import typed
 
 SIDES = (256, 384, 512, 768, 1024, 1536)
-#: How often every size is timed, in turn; and how much faster a smaller one must be each time.
+#: How often every size is timed, at most; and how much faster a smaller one must be each time.
 ROUNDS, CLEARLY = 3, 1.15
+#: Pixels that a size is timed for in each round, at least: a small tile alone may fall between two
+#: turns of other work, which a large one meets in any case.
+LEAST_PX = 768**2
 #: Voxels from which on it is worth to time all of them.
 WORTH_TUNING = 200_000_000
 
@@ -39,7 +44,7 @@ WORTH_TUNING = 200_000_000
 def tiling_of(scorer: Scorer, shape: Triple, room: Room) -> Tiling:
     """Tiles of a volume's slices: as asked, else the fastest where the volume is large."""
     side = room.side
-    if side is None and scorer.mode == "dense" and prod(shape) >= WORTH_TUNING:
+    if side is None and scorer.mode == "dense" and math.prod(shape) >= WORTH_TUNING:
         side = fastest_side(scorer, largest_side(scorer, room.memory_gib, room.held_gib))
     return choose_tiling(scorer, shape[1:], room.memory_gib, side, room.held_gib)
 
@@ -60,11 +65,21 @@ def fastest_side(scorer: Scorer, limit: int) -> int:
 def _timed(scorer: Scorer, sides: list[int]) -> dict[int, list[float]]:
     """Pixels a second of every side in every round; without those that do not fit in memory."""
     rates: dict[int, list[float]] = {side: [] for side in sides}
-    for _ in range(ROUNDS):
+    timed: dict[int, list[float]] = {}
+    for done in range(1, ROUNDS + 1):
         with suppress(*OUT_OF_MEMORY):  # nor would larger ones fit
             for side in sides:
-                rates[side].append(pixels_per_second(scorer, side, repeats=1))
-    return {side: some for side, some in rates.items() if len(some) == ROUNDS}
+                rates[side].append(_rate(scorer, side))
+        timed = {side: some for side, some in rates.items() if len(some) == done}
+        if clear_choice(timed) == max(timed, default=None):
+            break  # further rounds can only confirm it
+    return timed
+
+
+def _rate(scorer: Scorer, side: int) -> float:
+    """Pixels a second of tiles one after the other."""
+    count = math.ceil(LEAST_PX / side**2)
+    return harmonic_mean([pixels_per_second(scorer, side, repeats=1) for _ in range(count)])
 
 
 def clear_choice(rates: Mapping[int, Sequence[float]]) -> int | None:

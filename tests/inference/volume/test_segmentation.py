@@ -169,7 +169,8 @@ def test_the_fastest_tile_is_measured_once(segmenter, tmp_path, monkeypatch):
     assert side in (256, 384)
     known = json.loads(cache_file().read_text())
     assert [sorted(rates) for rates in known.values()] == [["256", "384"]]
-    assert all(len(rounds) == 3 for rates in known.values() for rounds in rates.values())
+    ((small, large),) = ([*rates.values()] for rates in known.values())
+    assert 1 <= len(small) == len(large) <= 3
     for small, large, chosen in (
         ([5, 5, 5], [4, 4, 4], 256),  # clearly faster every time
         ([9, 4, 9], [4, 4, 4], 384),  # not every time: other work may have been there
