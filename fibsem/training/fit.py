@@ -39,7 +39,7 @@ class Trained:
 
     ``restart`` is the number of epochs after which it was begun again, at a smaller learning rate;
     ``fit`` is how much of it began with the weights of another one; ``lost_s`` are the seconds of
-    epochs that came to no figures.
+    epochs that came to no figures. ``parameters`` are its trainable numbers, of a forest its nodes.
     """
 
     model: Model
@@ -133,7 +133,7 @@ def _best_of(
     check_alive(*score(learner.forward).alike)
     state.say_kept()
     history, best = tuple(state.history), state.history[state.best]
-    parameters = model.count_params()
+    parameters = sum(math.prod(weight.shape) for weight in model.trainable_variables)
     return Trained(model, history, best, parameters, state.restart, learner.fit, state.lost_s)
 
 
