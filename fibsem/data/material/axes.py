@@ -7,8 +7,7 @@ that follow each other, that axis is the one that was milled.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import starmap
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -33,17 +32,22 @@ def some_pairs(depth: int) -> list[int]:
     return sorted({round(z) for z in np.linspace(0, depth - 2, min(PAIRS, depth - 1))})
 
 
-def other_order(pairs: Sequence[tuple[Image, Image]]) -> Iterator[str]:
+def other_order(depth: int, read: Callable[[int], Image | None]) -> Iterator[str]:
     """Say where a film seems to lie with its slices along y or x.
 
     Parameters
     ----------
-    pairs
-        Neighbouring slices, as they are stored.
+    depth
+        Number of slices.
+    read
+        Gives one of them as it is stored; None where it cannot be read. Memory: one of them, and
+        the middle of another.
     """
-    if len(pairs) < FEWEST or min(pairs[0][0].shape) < 2:
+    pairs = (tuple(_middle(read(k)) for k in (z, z + 1)) for z in some_pairs(depth))
+    alike = [_alike(one, other) for one, other in pairs if one is not None and other is not None]
+    if len(alike) < FEWEST:
         return
-    slices, rows, columns = np.median(list(starmap(_alike, pairs)), axis=0)
+    slices, rows, columns = np.median(alike, axis=0)
     weak, axis, strong = min((rows, "y", columns), (columns, "x", rows))
     if weak < min(LESS * min(strong, slices), min(strong, slices) - APART):
         yield (
@@ -55,10 +59,12 @@ def other_order(pairs: Sequence[tuple[Image, Image]]) -> Iterator[str]:
 
 def _alike(one: Image, other: Image) -> tuple[float, float, float]:
     """Correlation of a slice with the next one, and with itself a pixel on along y and x."""
-    a, b = (_middle(image).astype(np.float32) for image in (one, other))
+    a, b = one.astype(np.float32), other.astype(np.float32)
     return correlation(a, b), correlation(a[1:], a[:-1]), correlation(a[:, 1:], a[:, :-1])
 
 
-def _middle(image: Image) -> Image:
+def _middle(image: Image | None) -> Image | None:
+    if image is None or min(image.shape) < 2:
+        return None
     y, x = (max(0, (size - MIDDLE) // 2) for size in image.shape)
-    return image[y : y + MIDDLE, x : x + MIDDLE]
+    return image[y : y + MIDDLE, x : x + MIDDLE].copy()

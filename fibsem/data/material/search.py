@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.data.material.axes import other_order, some_pairs
+from fibsem.data.material.axes import other_order
 from fibsem.data.material.bars import bar_rows, bars_of_few
 from fibsem.data.material.blocks import blocks_of
 from fibsem.data.material.curved import fill_along_sides
@@ -219,7 +219,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
         yield from self._standing(looks)
         yield from bars_of_few(self._sample[:, : self.volume.shape[1] - self.volume.bar_rows])
         yield from self.odd()
-        yield from self._other_order()
+        yield from other_order(len(self), self._read)
         blank = [
             z for z, look in looks.items() if self._blank(z, look) and not self._differs(z, look)
         ]
@@ -294,9 +294,4 @@ class Search(Mapping[int, tuple[Part, ...]]):
                 if contrast_of(some) >= least:
                     pixels[z] = some
         yield from odd_slices(pixels, self.contrast)
-        yield from self._other_order()
-
-    def _other_order(self) -> Iterator[str]:
-        """Whether the slices are rows, by some that are read again."""
-        pairs = ((self._read(z), self._read(z + 1)) for z in some_pairs(len(self)))
-        yield from other_order([(a, b) for a, b in pairs if a is not None and b is not None])
+        yield from other_order(len(self), self._read)
