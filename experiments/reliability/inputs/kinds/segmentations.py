@@ -40,7 +40,7 @@ TABLES = {
     "truth values": (["z,nm", *(f"{z},True" for z in range(12))], False),
     "an endless slice": (["z,nm", *LINES[:-1], "11,1e308"], False),
     "a value too many": (["z,nm", *LINES[:-1], "11,50,9"], False),
-    "semicolons": (["z;nm", *(line.replace(",", ";") for line in LINES)], False),
+    "semicolons": (["z;nm", *(line.replace(",", ";") for line in LINES)], True),
     "from 1": (["z,nm", *(f"{z + 1},50" for z in range(12))], False),
     "nothing": ([], False),
 }
