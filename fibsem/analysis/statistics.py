@@ -184,9 +184,11 @@ class Paired:
     pairs
         How many.
     mean, low, high
-        Mean difference with its 95 % interval by Student's t.
+        Mean difference with its 95 % interval by Student's t; nan of a single pair, and all of
+        none.
     p_value
-        Two-sided; None where there are too few pairs to say anything.
+        Two-sided; None where there are too few pairs to say anything, or the t-test has differences
+        that are all equal.
     test
         Name of the test.
     """
@@ -200,11 +202,14 @@ class Paired:
 
 
 def paired_over_squares(first: Sequence[float], second: Sequence[float]) -> Paired:
-    """Wilcoxon's signed-rank test over squares, two-sided."""
+    """Wilcoxon's signed-rank test over squares, two-sided, of those on which the two differ.
+
+    With equal ones among them p is not exact: 0.04 of five squares that agree, where 0.06 is right.
+    """
     difference = np.subtract(first, second)
-    p = None
+    p, unequal = None, difference[difference != 0]
     if difference.size >= FEWEST_PAIRS:
-        p = _wilcoxon(difference, "two-sided") if difference.any() else 1.0
+        p = _wilcoxon(unequal, "two-sided") if unequal.size else 1.0
     return Paired(difference.size, *_mean_interval(difference), p, "Wilcoxon signed-rank")
 
 
@@ -227,7 +232,7 @@ def _wilcoxon(difference: npt.NDArray[np.float64], alternative: str) -> float:
 
 
 def _mean_interval(x: npt.NDArray[np.float64]) -> tuple[float, float, float]:
-    mean = float(x.mean())
+    mean = float(x.mean()) if x.size else float("nan")
     if x.size < 2:
         return mean, float("nan"), float("nan")
     t = float(stdtrit(x.size - 1, 0.975))

@@ -48,12 +48,26 @@ class CompareResult(Result):
         alone = squares == self.squares.pairs
         places = "squares" if alone else f"places of {squares} squares, some above each other"
         for what, paired in ((places, self.squares), ("seeds", self.seeds)):
-            p = "too few for a test" if paired.p_value is None else f"p = {paired.p_value:.3g}"
-            lines.append(
-                f"  over {paired.pairs} {what}: {paired.mean:+.4f} [{paired.low:+.4f}, "
-                f"{paired.high:+.4f}], {paired.test}: {p}"
-            )
+            lines.append(f"  over {paired.pairs} {what}: {paired_text(paired)}")
         return "\n".join([*lines, f"{self.folder}/summary.json"])
+
+
+def paired_text(paired: Paired) -> str:
+    """A difference with its interval and test, or why there is none.
+
+    >>> paired_text(Paired(6, 0.01, 0.002, 0.018, 0.031, "Wilcoxon signed-rank"))
+    '+0.0100 [+0.0020, +0.0180], Wilcoxon signed-rank: p = 0.031'
+    >>> paired_text(Paired(1, 0.01, float("nan"), float("nan"), None, "paired t"))
+    '+0.0100, no interval and no test of a single pair'
+    """
+    if not paired.pairs:
+        return "none that both have"
+    if paired.pairs == 1:
+        return f"{paired.mean:+.4f}, no interval and no test of a single pair"
+    ends = f"{paired.mean:+.4f} [{paired.low:+.4f}, {paired.high:+.4f}]"
+    if paired.p_value is not None:
+        return f"{ends}, {paired.test}: p = {paired.p_value:.3g}"
+    return f"{ends}, {'all equal' if paired.low == paired.high else 'too few for a test'}"
 
 
 @one_line_errors
