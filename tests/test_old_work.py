@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from scipy.special import stdtrit
+from scipy.special import expit, logit, stdtrit
 
 from fibsem.system.identity import same_data
 from tests.fixtures.make_old_work import ROOT, digest, read_labels, relocate, unpack
@@ -85,10 +85,11 @@ def runs(folder, *ids):
 
 
 def by_students_t(old, squares):
-    """The interval of a porosity whose half was 1.96 standard errors, however few squares."""
+    """The interval of a porosity, as wide to both sides, whose half was 1.96 standard errors."""
     low, high = old["porosity_low"], old["porosity_high"]
     middle, half = (low + high) / 2, stdtrit(squares - 1, 0.975) / 1.96 * (high - low) / 2
-    return {"porosity_low": middle - half, "porosity_high": middle + half}
+    at, by = logit(middle), half / (middle * (1 - middle))
+    return {"porosity_low": expit(at - by), "porosity_high": expit(at + by)}
 
 
 def assert_labels(found, expected):

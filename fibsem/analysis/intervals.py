@@ -12,10 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import stdtrit
 
-from fibsem.analysis.labelled_squares import clustered, map_error
+from fibsem.analysis.labelled_squares import ErrorOfMean, clustered, map_error
 from fibsem.analysis.metrics import Confusion
+
+Array = npt.NDArray[np.float64]
 
 #: Fewer squares tell no interval: their spread is hardly known.
 FEWEST_SQUARES = 6
@@ -53,46 +56,12 @@ def normal_interval(
     >>> round(low, 3), round(high, 3)
     (0.291, 0.349)
     """
-    mean, error, _ = _mean(values, weights)
-    return mean - 1.96 * error, mean + 1.96 * error
-
-
-def share_interval(shares: Sequence[float], weights: Sequence[float]) -> tuple[float, float]:
-    """95 % interval of a mean share by Student's t, within [0, 1]: over few places, too.
-
-    With 1.96 in place of t, one over two places holds the truth in 70 % of all cases.
-
-    Parameters
-    ----------
-    shares
-        Those that are not finite do not count.
-    weights
-        What each stands for, as in :func:`normal_interval`, whose standard error it has.
-
-    Returns
-    -------
-    low, high
-        Both nan for less than two shares.
-
-    Examples
-    --------
-    >>> low, high = share_interval([0.30, 0.34, 0.29, 0.35], [1, 1, 1, 1])
-    >>> round(low, 3), round(high, 3)
-    (0.273, 0.367)
-    """
-    mean, error, degrees = _mean(shares, weights)
-    return PorosityEstimate(mean, error, degrees).interval if degrees else (math.nan, math.nan)
-
-
-def interval_by_pixels(squares: Sequence[Confusion]) -> tuple[float, float]:
-    """95 % interval of the porosity that squares are given, over squares, each by its pixels.
-
-    >>> full, corner = Confusion(((30, 0), (0, 70))), Confusion(((1, 0), (0, 0)))
-    >>> low, high = interval_by_pixels([full, full, corner])
-    >>> low < 61 / 201 < high
-    True
-    """
-    return share_interval([one.porosity for one in squares], [one.pixels for one in squares])
+    x, w = that_count(values, weights)
+    if x.size < 2:
+        return math.nan, math.nan
+    mean = float(np.average(x, weights=w))
+    half = 1.96 * clustered(w / w.sum() * (x - mean))
+    return mean - half, mean + half
 
 
 def with_interval(
@@ -190,7 +159,7 @@ def post_stratified_estimate(
     Returns
     -------
     PorosityEstimate or None
-        None where the squares do not show both classes of the map.
+        None where the squares do not show both classes of the map, or one alone says something.
 
     Examples
     --------
@@ -198,14 +167,19 @@ def post_stratified_estimate(
     >>> round(post_stratified_estimate(0.30, squares).porosity, 3)  # 0.30 + 0.70 * 7 / 137
     0.336
     """
-    counts = np.array([square.counts for square in squares], np.float64)
-    labelled, pixels = counts[:, 0, :], counts.sum(1)  # by class of the map
+    matrices = np.array([square.counts for square in squares], np.float64)
+    labelled, pixels = matrices[:, 0, :], matrices.sum(1)  # by class of the map
     weights, totals = np.array([mapped, 1 - mapped]), pixels.sum(0)
     if not (totals > 0).all():
         return None
     shares = labelled.sum(0) / totals
-    error = clustered(((labelled - shares * pixels) * weights / totals).sum(1))
-    return PorosityEstimate(float(weights @ shares), error, len(squares) - 1)
+    leverage = (pixels * weights / totals).sum(1)  # of each square in the estimate
+    parts = ((labelled - shares * pixels) * weights / totals).sum(1)
+    counts = leverage > 0
+    if counts.sum() < 2:
+        return None
+    of_mean = ErrorOfMean.of(parts[counts] / leverage[counts], leverage[counts])
+    return PorosityEstimate(float(weights @ shares), of_mean.error, of_mean.degrees)
 
 
 def labelled_over_mapped(squares: Sequence[Confusion]) -> float | None:
@@ -290,16 +264,12 @@ def as_share(value: float) -> float:
     return min(1.0, max(0.0, value))
 
 
-def _mean(values: Sequence[float], weights: Sequence[float] | None) -> tuple[float, float, int]:
-    """A mean by weights, its standard error and the degrees of freedom of that; nan without any."""
+def that_count(values: Sequence[float], weights: Sequence[float] | None) -> tuple[Array, Array]:
+    """Finite values that weigh something, and their weights."""
     x = np.asarray(values, np.float64)
     w = np.ones_like(x) if weights is None else np.asarray(weights, np.float64)
     counts = np.isfinite(x) & (w > 0)
-    x, w = x[counts], w[counts]
-    if x.size < 2:
-        return math.nan, math.nan, 0
-    mean = float(np.average(x, weights=w))
-    return mean, clustered(w / w.sum() * (x - mean)), x.size - 1
+    return x[counts], w[counts]
 
 
 def _deviation(values: Sequence[float], weights: Sequence[float]) -> float:

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtrit
+from scipy.special import logit, stdtrit
 
 from fibsem.analysis.metrics import Confusion
 
+Array = npt.NDArray[np.float64]
+
+#: Shares that are less apart are equal: what is left is rounding.
+EQUAL = 1e-9
 #: Quantile of the t distribution beyond which squares do not lie in their film by chance.
 CLEARLY = 0.9995
 
@@ -38,7 +42,7 @@ def map_error(squares: Sequence[Confusion]) -> MapError:
     Parameters
     ----------
     squares
-        Labels against map; at least two.
+        Labels against map; at least two with a labelled pixel.
 
     Examples
     --------
@@ -48,19 +52,36 @@ def map_error(squares: Sequence[Confusion]) -> MapError:
     >>> round(map_error(squares).bias, 3)
     0.035
     """
-    counts = np.array([square.counts for square in squares], np.float64)
+    counts = np.array([square.counts for square in squares if square.pixels], np.float64)
     pixels = counts.sum((1, 2))
     wrong = counts[:, 0, :].sum(1) - counts[:, :, 0].sum(1)
     bias = float(wrong.sum() / pixels.sum())
-    return MapError(bias, clustered((wrong - bias * pixels) / pixels.sum()), len(squares) - 1)
+    of_mean = ErrorOfMean.of(wrong / pixels, pixels)
+    return MapError(bias, of_mean.error, of_mean.degrees)
+
+
+def err_alike(squares: Sequence[Confusion]) -> bool:
+    """Whether labelled less mapped porosity is the same on all squares, as on those of one class.
+
+    Then there is no spread from which its error could be told, which is not to say that it has
+    none.
+
+    >>> solid = [Confusion(((0, 0), (0, 100)))] * 6
+    >>> err_alike(solid), err_alike([*solid, Confusion(((3, 1), (0, 96)))])
+    (True, False)
+    """
+    wrong = [square.label_porosity - square.porosity for square in squares if square.pixels]
+    return bool(np.ptp(wrong) < EQUAL)
 
 
 def lie_apart(mapped: float, squares: Sequence[Confusion]) -> bool:
     """Whether a map is clearly of another porosity on squares than in their whole film.
 
     Then they do not lie in it by chance, and what the map errs by there says nothing of the rest.
-    Of squares that do, one film in a thousand is taken for such. Squares that are all mapped alike
-    show no spread to judge by.
+    Of squares that do, one film in a thousand is taken for such, and fewer than one in a hundred
+    where most squares have hardly a pore and some have many. Shares are compared by their logits:
+    such squares often have too few pores and too little spread at once, which as it is would look
+    certain. Squares that are all mapped alike show no spread to judge by.
 
     >>> porous = [Confusion(((a, 0), (0, 100 - a))) for a in (40, 44, 46, 40, 43, 45)]
     >>> lie_apart(0.41, porous), lie_apart(0.05, porous)
@@ -69,13 +90,47 @@ def lie_apart(mapped: float, squares: Sequence[Confusion]) -> bool:
     pixels = np.array([square.pixels for square in squares], np.float64)
     shares = np.array([square.porosity for square in squares])
     mean = float(np.average(shares, weights=pixels))
-    error = clustered(pixels / pixels.sum() * (shares - mean))
-    if error * float(pixels.sum()) < 1:  # no pixel: what is left is rounding
+    of_mean = ErrorOfMean.of(shares, pixels)
+    if of_mean.error * float(pixels.sum()) < 1:  # no pixel: what is left is rounding
         return False
-    return abs(mean - mapped) > float(stdtrit(len(squares) - 1, CLEARLY)) * error
+    apart = abs(logit(mean) - logit(mapped))
+    most = stdtrit(of_mean.degrees, CLEARLY) * of_mean.error / (mean * (1 - mean))
+    return bool(apart > most)
 
 
-def clustered(parts: npt.NDArray[np.float64]) -> float:
+@dataclass(frozen=True)
+class ErrorOfMean:
+    """Standard error of a mean over places, and its degrees of freedom."""
+
+    error: float
+    degrees: int
+
+    @classmethod
+    def of(cls, values: Array, weights: Array) -> ErrorOfMean:
+        r"""The error of a weighted mean of two places or more, of which one may weigh most.
+
+        What each is off the mean says little where one weighs much: it pulls the mean to itself. So
+        the error is at least that of places that vary alike,
+
+        .. math:: s \, \sqrt{\sum_i w_i^2} \; / \; \sum_i w_i
+
+        with the s.d. of those that weigh at least half of the median. Lighter ones, as squares that
+        are labelled in a corner, vary more, and give no degree of freedom.
+
+        >>> values = np.array([0.2, 0.3, 0.4])
+        >>> round(ErrorOfMean.of(values, np.ones(3)).error, 4)  # 0.1 / sqrt(3)
+        0.0577
+        >>> round(ErrorOfMean.of(values, np.array([1, 1000, 1])).error, 3)  # as one place varies
+        0.1
+        """
+        shares = weights / weights.sum()
+        heavy = weights >= np.sort(weights)[(len(weights) - 1) // 2] / 2
+        alike = float(np.std(values[heavy], ddof=1) * np.sqrt((shares**2).sum()))
+        own = clustered(shares * (values - shares @ values))
+        return cls(max(own, alike), int(heavy.sum()) - 1)
+
+
+def clustered(parts: Array) -> float:
     """Standard error of a sum of independent parts whose mean is zero."""
     n = len(parts)
     return float(np.sqrt(n / (n - 1) * (parts**2).sum()))

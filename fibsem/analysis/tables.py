@@ -12,8 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from fibsem.analysis.intervals import interval_by_pixels
 from fibsem.analysis.metrics import Confusion, over_squares, pooled
+from fibsem.analysis.over_places import interval_by_pixels
 from fibsem.analysis.places import by_place
 
 Record = Mapping[str, Any]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from fibsem.analysis.intervals import share_interval
+from fibsem.analysis.over_places import share_interval
 from fibsem.analysis.places import by_place
 from fibsem.data.labels import IGNORE, LabelArray
 from fibsem.data.samples import Region
@@ -19,6 +20,7 @@ from fibsem.geometry import Box
 class LabelPorosity:
     """Share of pores in what is labelled, and its 95 % interval over places; None where unknown.
 
+    One place has no interval, nor have places that are all as porous, as those of one class are.
     ``places`` are those with a labelled pixel: squares above each other are one.
     """
 
@@ -46,9 +48,8 @@ def label_porosity(regions: Iterable[Region]) -> LabelPorosity:
     if not labelled:
         return LabelPorosity(None, None)
     pooled = float(np.average(shares, weights=labelled))
-    several = len(labelled) > 1
-    interval = share_interval(shares, labelled) if several else None
-    return LabelPorosity(pooled, interval, len(labelled))
+    low, high = share_interval(shares, labelled)
+    return LabelPorosity(pooled, None if math.isnan(low) else (low, high), len(labelled))
 
 
 def _counted(labels: LabelArray) -> tuple[int, int]:

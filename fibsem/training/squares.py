@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fibsem.analysis.calibration import Platt
-from fibsem.analysis.intervals import interval_by_pixels
 from fibsem.analysis.metrics import Confusion, Counted, cross_entropy, over_squares, pooled
+from fibsem.analysis.over_places import interval_by_pixels
 from fibsem.analysis.places import by_place
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
 from fibsem.analysis.postprocessing.steps import smooth

@@ -1,6 +1,7 @@
 """Tables by hand: which squares a row stands on, and what it says of them."""
 
 import pytest
+from scipy.special import logit
 
 from fibsem.analysis import tables
 
@@ -51,7 +52,7 @@ def test_figures_before_and_after_by_sample_and_combined():
     assert before["mIoU"] == f"{(50 / 80 + 120 / 150) / 2:.4f}"
     assert before["accuracy"] == "0.8500"
     assert before["porosity %"] == "35.00"
-    assert before["95 % CI over places"] == "[0.00, 98.53]"  # 35 +- 12.7062 * 7.07 / sqrt(2)
+    assert before["95 % CI over places"] == "[3.19, 89.78]"  # of the logit, +- 12.7 * 0.05 / 0.2275
     assert before["labelled porosity %"] == "30.00"
     assert before["squares"] == 2
     assert table.loc["val", "A", "after"]["mIoU"] == "1.0000"
@@ -78,7 +79,7 @@ def test_a_corner_that_is_labelled_says_as_much_as_its_pixels():
     )
     row = table.loc["val", "A", "before"]
     low, high = (float(end) for end in row["95 % CI over places"].strip("[]").split(", "))
-    assert (low + high) / 2 == pytest.approx(float(row["porosity %"]), abs=0.01)
+    assert logit(low / 100) + logit(high / 100) == pytest.approx(2 * logit(71 / 201), abs=0.002)
     assert float(row["porosity %"]) == pytest.approx(100 * 71 / 201, abs=0.01)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from scipy.special import logit
 
 from fibsem import inspect
 from fibsem.analysis import figures
@@ -230,14 +231,14 @@ def test_labels_say_as_much_as_their_pixels_and_a_place_counts_once(tmp_path):
     (tmp_path / "regions.csv").write_text("\n".join(["mask,z,y,x,annotator", *rows, ""]))
     (tmp_path / "dataset.yaml").write_text(
         "name: a\nvoxel_nm: null\nclasses: {pore: 0, solid: 255}\nignore: 7\nsamples: "
-        "[{name: a, volume: film.tif, regions: regions.csv, expected_porosity: 0.5}]\n"
+        "[{name: a, volume: film.tif, regions: regions.csv, expected_porosity: 0.9}]\n"
     )
     inspection = Inspection.of(load_dataset(tmp_path), Recipe())
     sample = inspection.record()["samples"]["a"]
     pooled = (120 + 120 + 60 + 20) / (3 * 400 + 20)
     assert sample["porosity"] == pytest.approx(pooled)
-    assert np.mean(sample["porosity_ci"]) == pytest.approx(pooled)
-    said = r"expected porosity 50.0 % is outside .* over 4 places"
+    assert logit(sample["porosity_ci"]).mean() == pytest.approx(logit(pooled))
+    said = r"expected porosity 90.0 % is outside .* over 4 places"
     assert any(re.search(said, line) for line in inspection.warnings())
 
 

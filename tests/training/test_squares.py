@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.special import logit
 
 from fibsem.analysis.calibration import Platt
 from fibsem.analysis.metrics import Confusion, cross_entropy
@@ -86,7 +87,7 @@ def test_figures_are_pooled_over_the_squares_of_a_split_and_of_a_sample():
         assert found["loss"] == pytest.approx(cross_entropy(labels[known], scores[known]))
     low, mid, high = (labelled_figures(rows, "val", HALF)[f"porosity{k}"]
                       for k in ("_low", "", "_high"))  # fmt: skip
-    assert (low + high) / 2 == pytest.approx(mid)
+    assert logit(low) + logit(high) == pytest.approx(2 * logit(mid))
     assert low < high
 
 
