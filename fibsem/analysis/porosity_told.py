@@ -18,8 +18,8 @@ def porosity_text(film: Labelled) -> str:
 
     >>> own = Interval((0.42, 0.48), squares=6)
     >>> porosity_text(Labelled(0.413, (0.406, 0.421), 0.45, own))
-    '45.00 % [42.00, 48.00], corrected by 6 test squares; map 41.30 % (were it true, its slices \
-would say 40.60 to 42.10 %)'
+    '45.00 % [42.00, 48.00], corrected by test squares of 6 places; map 41.30 % (were it true, \
+its slices would say 40.60 to 42.10 %)'
     >>> porosity_text(Labelled(0.413, (0.406, 0.421), None, Interval(why="no squares")))
     '41.30 % by the map, no interval: no squares; were the map true, its slices would say 40.60 to \
 42.10 %'
@@ -39,8 +39,8 @@ def corrected_text(film: Labelled) -> str:
 
     >>> own = Interval((0.42, 0.48), squares=6)
     >>> corrected_text(Labelled(0.413, None, 0.45, own, porosity_per_px_of_boundary=0.05))
-    '45.00 % [42.00, 48.00], corrected by 6 test squares; 37.00 to 53.00 % if every outline were \
-drawn one pixel off'
+    '45.00 % [42.00, 48.00], corrected by test squares of 6 places; 37.00 to 53.00 % if every \
+outline were drawn one pixel off'
     >>> from fibsem.system.summaries.figures import Members, Seeds
     >>> none = Interval(why="no squares")
     >>> members, seeds = Members((0.44, 0.41)), Seeds(0.01, 3, "squares at threshold 0.5")
@@ -136,7 +136,7 @@ def _by_squares(film: Labelled) -> str:
     if corrected is None:
         return f"no interval: {no_interval_text(film)}"
     text = with_interval(corrected, _ends(interval), 2, 100, " %")
-    return f"{text}, corrected by {interval.squares} test squares"
+    return f"{text}, corrected by test squares of {interval.squares} places"
 
 
 def _ends(interval: Interval | None) -> tuple[float, float] | None:

@@ -218,7 +218,7 @@ def test_the_test_squares_travel_with_the_bundle_and_correct_their_own_film(prom
         sum(map(sum, row["chosen"])) for row in rows
     )
     interval = promoted["promote"]["samples"]["HPC45"]["porosity_interval"]
-    assert interval["why"] == f"{len(squares.squares)} test squares are too few, 6 are needed"
+    assert interval["why"] == squares.unfit(0.3)
     assert interval["volume"] is None
 
 

@@ -129,7 +129,8 @@ def test_slider_keys_layers_and_zoom_do_what_they_say(film, chromium, tmp_path, 
     assert colour(view, 60) == [0, 100, 0]
     assert "solid taken for pore" in view.inner_text("#legend")
     assert view.inner_text("#told") == (
-        "slice 0; porosity of the film 50.00 % [48.00, 52.00], corrected by 6 test squares; "
+        "slice 0; porosity of the film 50.00 % [48.00, 52.00], corrected by test squares of 6 "
+        "places; "
         "map 55.00 % (were it true, its slices would say 54.00 to 56.00 %)"
     )
     view.keyboard.press("+")

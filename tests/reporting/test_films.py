@@ -72,8 +72,8 @@ def test_films_that_segment_labelled_are_told_on_top_like_those_of_a_promotion(t
     told = {name: text for name, text in facts(page).items() if name.startswith("Porosity")}
     assert list(told) == ["Porosity of again", "Porosity of other"]
     assert told["Porosity of again"].startswith(
-        "30.00 % [25.00, 35.00], corrected by 7 test squares; 21.00 to 39.00 % if every outline "
-        "were drawn one pixel off; map 30.00 %"
+        "30.00 % [25.00, 35.00], corrected by test squares of 7 places; 21.00 to 39.00 % if "
+        "every outline were drawn one pixel off; map 30.00 %"
     )
     assert told["Porosity of other"].startswith("30.00 % by the map, no interval: ")
     assert "1 slice is missing (1): figures are of what is there." in page

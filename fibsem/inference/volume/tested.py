@@ -15,7 +15,7 @@ from fibsem.analysis.intervals import (
     labelled_over_mapped,
     post_stratified_estimate,
 )
-from fibsem.analysis.labelled_squares import lie_apart
+from fibsem.analysis.labelled_squares import err_alike, lie_apart
 from fibsem.analysis.metrics import Confusion, Counted, pooled
 from fibsem.analysis.places import by_place
 from fibsem.analysis.structure.parts import PartErrors, WrittenParts
@@ -143,7 +143,9 @@ class FilmSquares:
     def unfit(self, mapped: float) -> str | None:
         """Why they say nothing of a film whose map has this porosity; None where they do."""
         if len(self.squares) < FEWEST_SQUARES:
-            return f"{len(self.squares)} test squares are too few, {FEWEST_SQUARES} are needed"
+            return _too_few(len(self.squares))
+        if err_alike(self.squares):
+            return "the map errs alike on all test squares: they show no spread to tell one from"
         if lie_apart(mapped, self.squares):
             here = pooled(self.squares).porosity
             return (
@@ -151,3 +153,15 @@ class FilmSquares:
                 f"{100 * mapped:.1f} % in the film: they do not lie in it by chance"
             )
         return None
+
+
+def _too_few(places: int) -> str:
+    """Why so few places tell no interval.
+
+    >>> _too_few(1)
+    'the test squares lie in 1 place, 6 are needed'
+    """
+    if not places:
+        return f"the film has no test squares, in {FEWEST_SQUARES} places they are needed"
+    lie = f"{places} place{'s' * (places > 1)}"
+    return f"the test squares lie in {lie}, {FEWEST_SQUARES} are needed"

@@ -6,6 +6,7 @@ import pytest
 
 from fibsem.analysis.intervals import difference_estimate, labelled_over_mapped
 from fibsem.analysis.labelled_squares import map_error
+from fibsem.analysis.metrics import Confusion
 from fibsem.inference.options import Options
 from fibsem.inference.volume.interval import corrected_porosity
 from fibsem.inference.volume.reading import Reading
@@ -76,7 +77,29 @@ def test_too_few_squares_tell_none(own):
     few = replace(own, squares=own.squares[:5])
     told = corrected_porosity(few, 0.3, [few], Options()).to_json()["porosity_interval"]
     assert told["volume"] is None
-    assert told["why"] == "5 test squares are too few, 6 are needed"
+    assert told["why"] == "the test squares lie in 5 places, 6 are needed"
+
+
+def test_squares_above_each_other_are_too_few_by_their_places():
+    """A hundred of them in five places: the reason named five squares, which nobody had drawn."""
+    rows = [{**row, "at": [z, *row["at"][1:]]} for row in ROWS[:15:3] for z in range(20)]
+    many = FilmSquares.of("A", film(0), rows, "chosen")
+    assert many.unfit(0.3) == "the test squares lie in 5 places, 6 are needed"
+    none = replace(many, squares=())
+    assert none.unfit(0.3) == "the film has no test squares, in 6 places they are needed"
+
+
+def test_squares_on_which_the_map_errs_alike_tell_no_interval(own):
+    """Six squares of solid that are mapped as solid: 0.40 % [0.40, 0.40] was told of the film."""
+    solid = replace(own, squares=(Confusion(((0, 0), (0, 100))),) * 6)
+    told = corrected_porosity(solid, 0.004, [solid], Options()).to_json()
+    assert told["porosity_corrected"] is None
+    assert told["porosity_interval"]["why"] == (
+        "the map errs alike on all test squares: they show no spread to tell one from"
+    )
+    one_pixel = replace(own, squares=(*solid.squares[1:], Confusion(((0, 1), (0, 99)))))
+    low, high = one_pixel.interval(0.004).corrected.interval
+    assert low < 0.004 < high
 
 
 def test_squares_that_were_drawn_where_pores_are_correct_no_film(own):
