@@ -132,3 +132,23 @@ def test_blocks_are_spread_and_do_not_overlap(count):
 def test_a_film_smaller_than_a_block_is_one():
     film = Film.of(np.zeros((4, 30, 40), np.uint8), (50.0, 10.0, 10.0))
     assert spread_blocks(film, 1_000_000, 8) == [Box.whole(film.shape)]
+
+
+def test_sizes_in_thick_slices_are_as_sure_as_a_slice():
+    """What docs/structure.md says of plates and of a ball in slices of five pixels."""
+    spacing, diameters = (5.0, 1.0, 1.0), tuple(float(d) for d in range(1, 60, 2))
+
+    def sizes_of(pores):
+        phases = np.where(pores, 0, 1).astype(np.uint8)
+        return PoreSizes.of(local_thickness(phases, diameters, spacing), pores, diameters)
+
+    for slices, told in ((1, 9), (2, 9), (3, 19), (4, 19)):
+        plate = np.zeros((12, 30, 30), bool)
+        plate[4 : 4 + slices] = True
+        sizes = sizes_of(plate[:, 12:18, 12:18])
+        assert sizes.at_least[diameters.index(told)] == 1
+        assert sizes.at_least[diameters.index(told) + 1] == 0
+        assert abs(told - 5 * slices) <= 5
+    z, y, x = (np.arange(n) - (n - 1) / 2 for n in (12, 60, 60))
+    ball = (5 * z[:, None, None]) ** 2 + y[:, None] ** 2 + x**2 < 20**2
+    assert sizes_of(ball).quantile(0.5) == pytest.approx(34, abs=1)
