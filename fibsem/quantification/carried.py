@@ -53,8 +53,9 @@ def carried(
     Returns
     -------
     dict
-        ``length_px`` in the slice, and of each figure the 2.5 and 97.5 % of the draws, less that of
-        the labels as they are, on average over the parts. ``independent`` and ``as_in_slice``:
+        ``length_px`` in the slice, ``share`` of what the figures may be that the draws span
+        (:func:`spanned`), and of each figure the ends of that, less the figure of the labels as
+        they are, on average over the parts. ``independent`` and ``as_in_slice``:
         slices err by themselves, and together as far as in the slice. ``smooth``: the latter
         without what drawn outlines are rougher on average, as if people's were as smooth as those
         of the labels. ``range`` holds all three. Or ``why`` it cannot be told.
@@ -88,7 +89,9 @@ def carried(
     moved["smooth"] = {
         key: some if key == "porosity" else some - some.mean() for key, some in together.items()
     }
-    record: Record = {"length_px": length, "draws": config.draws}
+    record: Record = {
+        "length_px": length, "draws": config.draws, "share": spanned(config.draws),
+    }  # fmt: skip
     record |= {name: _ends(some) for name, some in moved.items()}
     spans = {key: [record[name][key] for name in moved] for key in together}
     record["range"] = {
@@ -139,9 +142,45 @@ def _shifts(
     return shifts if len(shifts) == draws else None
 
 
+def carried_text(record: Record) -> str:
+    """What the error of the labels moves, or why it cannot be told; nothing where nobody asked.
+
+    >>> moved = {"porosity": [-0.05, -0.01], "surface": [-2e-4, 8e-4], "components": [-7, 48]}
+    >>> carried_text({"unit": "nm", "carried": {"draws": 16, "range": moved}})
+    'error of the labels, 94 % by 16 draws: porosity -5.0 to -1.0 points, surface -0.20 to +0.80 \
+per um, components -7 to +48'
+    """
+    carried = record.get("carried")
+    if not carried:
+        return ""
+    if "why" in carried:
+        return f"the labels were not drawn again: {carried['why']}"
+    name, scale = ("um", 1000.0) if record["unit"] == "nm" else ("voxel", 1.0)
+    draws = carried["draws"]
+    share = f"{100 * spanned(draws):.0f} % by {draws} draws" if draws > 1 else "a single draw"
+    return f"error of the labels, {share}: " + ", ".join(
+        f"{what} {' to '.join(f'{by * end:+.{digits}f}' for end in carried['range'][key])}{unit}"
+        for key, what, by, digits, unit in (
+            ("porosity", "porosity", 100, 1, " points"),
+            ("surface", "surface", scale, 2, f" per {name}"),
+            ("components", "components", 1, 0, ""),
+        )
+    )
+
+
+def spanned(draws: int) -> float:
+    """Share of a distribution that its draws span, at most 0.95: each stands for an equal part.
+
+    >>> spanned(1), spanned(4), spanned(16), spanned(40)
+    (0.0, 0.75, 0.9375, 0.95)
+    """
+    return min(0.95, 1 - 1 / draws)
+
+
 def _ends(moved: Mapping[str, Moved]) -> dict[str, list[float]]:
-    """Ends of 95 %, where each draw stands for an equal part (Hazen's positions, as the shifts)."""
-    ends = {key: np.quantile(some, (0.025, 0.975), method="hazen") for key, some in moved.items()}
+    """Ends of what draws span, where each stands for an equal part (Hazen's positions)."""
+    share = (0.025, 0.975)  # of fewer than twenty these are the least and the most
+    ends = {key: np.quantile(some, share, method="hazen") for key, some in moved.items()}
     return {key: both.tolist() for key, both in ends.items()}
 
 

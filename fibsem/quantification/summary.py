@@ -23,6 +23,7 @@ from fibsem.analysis.structure.surface import porosity_per_px
 from fibsem.analysis.structure.thickness import PoreSizes
 from fibsem.errors import UserError
 from fibsem.inference.volume.witness import listed
+from fibsem.quantification.carried import carried_text
 from fibsem.quantification.options import QuantifyConfig
 from fibsem.quantification.passages import figures_by_axis, tortuosity_text
 from fibsem.quantification.sampled import Sampled
@@ -231,30 +232,6 @@ def limits_of(
             "pores count as that large (largest=)"
         )
     return limits
-
-
-def carried_text(record: Record) -> str:
-    """What the error of the labels moves, or why it cannot be told; nothing where nobody asked.
-
-    >>> moved = {"porosity": [-0.05, -0.01], "surface": [-2e-4, 8e-4], "components": [-7, 48]}
-    >>> carried_text({"unit": "nm", "carried": {"draws": 16, "range": moved}})
-    'error of the labels, 16 draws: porosity -5.0 to -1.0 points, surface -0.20 to +0.80 per um, \
-components -7 to +48'
-    """
-    carried = record.get("carried")
-    if not carried:
-        return ""
-    if "why" in carried:
-        return f"the labels were not drawn again: {carried['why']}"
-    name, scale = ("um", 1000.0) if record["unit"] == "nm" else ("voxel", 1.0)
-    return f"error of the labels, {carried['draws']} draws: " + ", ".join(
-        f"{what} {' to '.join(f'{by * end:+.{digits}f}' for end in carried['range'][key])}{unit}"
-        for key, what, by, digits, unit in (
-            ("porosity", "porosity", 100, 1, " points"),
-            ("surface", "surface", scale, 2, f" per {name}"),
-            ("components", "components", 1, 0, ""),
-        )
-    )
 
 
 def in_words(record: Record) -> str:

@@ -13,8 +13,8 @@ import pandas as pd
 from fibsem.analysis import figures
 from fibsem.analysis.encoding import naming
 from fibsem.analysis.porosity_told import no_interval_text, one_pixel_off_text
+from fibsem.quantification.carried import carried_text
 from fibsem.quantification.passages import tortuosity_text
-from fibsem.quantification.summary import carried_text
 from fibsem.reporting.films import names_of
 from fibsem.reporting.items import filled, leaving_out, read_picture
 from fibsem.reporting.measured import current, outdated

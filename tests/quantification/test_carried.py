@@ -5,9 +5,10 @@ import shutil
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from fibsem.errors import UserError
-from fibsem.quantification.summary import carried_text
+from fibsem.quantification.carried import _ends, carried_text, spanned
 from tests.quantification.conftest import run
 
 
@@ -35,6 +36,7 @@ def test_the_error_of_the_labels_is_carried_into_the_structure(out, tmp_path):
     (out / "summary.json").write_text(json.dumps({**record, **more}))
     carried = run(out, tmp_path / "q", *how)["carried"]
     assert carried["length_px"] > 0.3
+    assert carried["share"] == pytest.approx(5 / 6)
     for across in ("independent", "as_in_slice"):
         low, high = carried[across]["porosity"]
         assert low < high
@@ -49,6 +51,19 @@ def test_the_error_of_the_labels_is_carried_into_the_structure(out, tmp_path):
         ways = [carried[way][key] for way in ("independent", "as_in_slice", "smooth")]
         assert low == min(way[0] for way in ways)
         assert high == max(way[1] for way in ways)
+
+
+def test_ends_hold_as_much_as_is_said_of_their_draws():
+    """Each stands for an equal part: of four the ends were told as those of 95 %."""
+    for draws in (2, 4, 16, 20, 100):
+        parts = norm.ppf((np.arange(draws) + 0.5) / draws)
+        low, high = _ends({"porosity": parts})["porosity"]
+        assert norm.cdf(high) - norm.cdf(low) == pytest.approx(spanned(draws), abs=1e-3)
+    keys = ("porosity", "surface", "components")
+    few = {"unit": "nm", "carried": {"draws": 4, "range": {key: [-0.01, 0.01] for key in keys}}}
+    assert carried_text(few).startswith("error of the labels, 75 % by 4 draws: porosity -1.0 to")
+    few["carried"]["draws"] = 1
+    assert carried_text(few).startswith("error of the labels, a single draw: ")
 
 
 def test_a_film_without_squares_tells_what_its_probabilities_say_and_assumes(out, tmp_path, capsys):
