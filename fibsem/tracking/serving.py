@@ -8,30 +8,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 import mlflow
 import numpy as np
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
-from fibsem.analysis.postprocessing import segment_slice
-from fibsem.data.material import RULES, Extent, find_extent, given_extent
-from fibsem.data.preprocessing import fit_correction
+from fibsem.data.material import RULES
 from fibsem.data.scale import learned_range
 from fibsem.data.volumes import ArrayVolume
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Scorer
-from fibsem.inference.tiling.tiles import choose_tiling
-from fibsem.inference.volume.outputs import left_out_label
-from fibsem.inference.volume.slab import SlabWorker
+from fibsem.inference.options import Options
+from fibsem.inference.volume.in_memory import Output, segment_stack
 from fibsem.tracking.bundle import load_bundle
 
-#: Budget for a stack that is in memory anyway.
-MEMORY_GIB = 4.0
-OUTPUTS = ("labels", "probabilities")
-#: Values of pore and solid in an answer.
-CLASSES = (0, 1)
+OUTPUTS: tuple[Output, ...] = ("labels", "probabilities")
+Choice = TypeVar("Choice", bound=str)
 
 
 class Segmentation(mlflow.pyfunc.PythonModel):
@@ -77,38 +71,18 @@ class Segmentation(mlflow.pyfunc.PythonModel):
         given = tuple(params.get("range", ()))
         value_range = given or learned_range(array.dtype, self.bundle.scales)
         volume = ArrayVolume(array, value_range=value_range)
-        asked = given_extent(volume.shape, _choice(params, "valid", RULES))
-        extent = find_extent(volume, asked)
-        if all(extent.is_blank(z) for z in range(volume.shape[0])):
-            raise UserError(
-                "a stack must show material, but this one shows none; `valid` may be all."
-            )
-        correction = fit_correction(volume, self.segmenter.recipe, extent=extent)
-        tiling = choose_tiling(self.scorer, volume.shape[1:], MEMORY_GIB)
-        worker = SlabWorker(volume, correction, self.segmenter, self.scorer, tiling, extent=extent)
-        scored = worker.scored(range(volume.shape[0]))
-        if output == "probabilities":
-            scores = [self.segmenter.platt(one.scores) for one in scored]
-            return marked(np.stack(scores), extent, np.float32(0.5))
-        labels = [segment_slice(one.scores, self.segmenter.postprocessing) for one in scored]
-        return marked(np.stack(labels), extent, np.uint8(left_out_label(CLASSES)))
+        # a path is no answer: who asks a server must not open files of its machine
+        options = Options(valid=_choice(params, "valid", RULES), certificate=False)
+        return segment_stack(volume, self.segmenter, self.scorer, options, output)
 
 
-def _choice(params: Mapping[str, Any], key: str, choices: Sequence[str]) -> str:
+def _choice(params: Mapping[str, Any], key: str, choices: Sequence[Choice]) -> Choice:
     """A parameter that is one of several; the first by default."""
     value = str(params.get(key, choices[0]))
-    if value not in choices:
-        raise UserError(f"`{key}` must be one of {', '.join(choices)}, but got {value}.")
-    return value
-
-
-def marked(stack: Voxels, extent: Extent, mark: np.generic) -> Voxels:
-    """A stack with a mark wherever there is no material."""
-    for z, image in enumerate(stack):
-        inside = extent.inside(z)
-        if inside is not None:
-            image[~inside] = mark
-    return stack
+    for choice in choices:
+        if value == choice:
+            return choice
+    raise UserError(f"`{key}` must be one of {', '.join(choices)}, but got {value}.")
 
 
 mlflow.models.set_model(Segmentation())

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from fibsem import api
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import TrackingConfig
 from fibsem.data.preprocessing import Recipe
@@ -128,6 +129,17 @@ def test_predict_gives_what_segment_gives(name, load, segmenters, stack, tmp_pat
     scores = model.predict(stack, params={"output": "probabilities"})
     assert scores.dtype == np.float32
     np.testing.assert_allclose(255 * scores, probabilities, atol=0.51)  # rounded to whole ones
+
+
+def test_predict_gives_what_the_python_interface_gives(store, load, stack):
+    uri, addresses = store
+    result = api.segment(
+        stack, addresses["network"], probabilities=True, previews=0, tracking={"uri": uri}
+    )
+    model = load("network")
+    np.testing.assert_array_equal(model.predict(stack), result.labels // 255)
+    scores = model.predict(stack, params={"output": "probabilities"})
+    np.testing.assert_allclose(scores, result.probabilities, atol=0.51 / 255)
 
 
 def test_the_range_of_grey_values_is_that_of_segment(load, segmenters, stack, tmp_path):

@@ -122,6 +122,10 @@ class Planner:
         extent = find_extent(self.volume, self.asked, self.show)
         for line in extent.report():
             self.say(line)
+        return self.within(extent)
+
+    def within(self, extent: Extent) -> SegmentationPlan:
+        """The plan of a volume of which is known what is material; no ledger is asked."""
         correction = fit_correction(self.volume, self.segmenter.recipe, extent=extent)
         corrected = CorrectedVolume(self.volume, correction, extent)
         asked = self.options.certificate

@@ -26,8 +26,8 @@ from fibsem.geometry import Box
 from fibsem.inference.model.memory import OUT_OF_MEMORY
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.tiling.tiles import SMALLEST, Tiling
+from fibsem.inference.volume.destination import Destination
 from fibsem.inference.volume.entries import SliceRecord
-from fibsem.inference.volume.outputs import Outputs
 from fibsem.system.advice import MEMORY_GIB, as_here
 
 FloatArray = npt.NDArray[np.float32]
@@ -123,7 +123,7 @@ class SlabWorker:
     def run(
         self,
         slabs: Iterable[Slab],
-        outputs: Outputs,
+        outputs: Destination,
         finished: Callable[[int, list[SliceRecord]], None],
         progress: Callable[[str, int, int], None] | None = None,
     ) -> None:
@@ -219,7 +219,7 @@ class SlabWorker:
         )
         return halved
 
-    def _finish(self, scored: Scored, outputs: Outputs) -> SliceRecord:
+    def _finish(self, scored: Scored, outputs: Destination) -> SliceRecord:
         """Post-process and write one slice."""
         if scored.missing:
             why = self.volume.volume.why_missing.get(scored.z)

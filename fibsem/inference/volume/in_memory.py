@@ -1,0 +1,92 @@
+"""A stack that is in memory, labelled into memory: no folder, no ledger, no summary.
+
+It is planned, and labelled slice by slice, by what plans and labels a volume on disk.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from fibsem.data.material import find_extent, given_extent
+from fibsem.data.volumes import Volume
+from fibsem.data.volumes.voxels import Voxels
+from fibsem.errors import UserError
+from fibsem.inference.model.segmenter import Scorer, Segmenter
+from fibsem.inference.options import Options
+from fibsem.inference.tiling.tiles import Room
+from fibsem.inference.volume.destination import StackInMemory
+from fibsem.inference.volume.outputs import left_out_label
+from fibsem.inference.volume.plan import Planner, SegmentationPlan
+from fibsem.inference.volume.slab import SlabWorker
+
+Output = Literal["labels", "probabilities"]
+#: Values of pore and solid in an array of labels.
+CLASSES = (0, 1)
+
+
+def segment_stack(
+    volume: Volume,
+    segmenter: Segmenter,
+    scorer: Scorer,
+    options: Options,
+    output: Output = "labels",
+) -> Voxels:
+    """Label every voxel of a stack, or give its probabilities.
+
+    Parameters
+    ----------
+    volume
+        Grey values; the correction is fitted to them.
+    segmenter, scorer
+        By what; the scorer, in float32, is built once for many stacks.
+    options
+        What is material, and the memory for tiles.
+    output
+        ``labels`` or ``probabilities``.
+
+    Returns
+    -------
+    (z, y, x) uint8 or float32
+        0 pore, 1 solid, 64 no material; or the calibrated mean probability of solid that
+        `segment_volume` writes, before it is rounded, and one half where there is no material.
+
+    Raises
+    ------
+    UserError
+        If nothing of the stack shows material, or its grey values do not vary.
+
+    Examples
+    --------
+    ```python
+    segmenter = load_bundle(Path("outputs/promote/NAME/bundle")).segmenter
+    options = Options(memory_gib=2.0, certificate=False)
+    labels = segment_stack(ArrayVolume(grey), segmenter, Scorer(segmenter), options)
+    ```
+    """
+    plan = _planned(volume, segmenter, scorer, options)
+    if output == "labels":
+        blank = np.full(volume.shape, left_out_label(CLASSES), np.uint8)
+        stack = StackInMemory(blank, lambda labels, scores: labels)
+    else:
+        half = np.full(volume.shape, 0.5, np.float32)
+        stack = StackInMemory(half, lambda labels, scores: segmenter.platt(scores))
+    worker = SlabWorker(volume, plan.correction, segmenter, scorer, plan.tiling, extent=plan.extent)
+    worker.run([(0, volume.shape[0])], stack, lambda *_: None)
+    return stack.stack
+
+
+def _planned(
+    volume: Volume, segmenter: Segmenter, scorer: Scorer, options: Options
+) -> SegmentationPlan:
+    """What holds for all slices; refused where there is nothing to label."""
+    asked = given_extent(volume.shape, options.valid)
+    extent = find_extent(volume, asked)
+    if all(extent.is_blank(z) for z in range(volume.shape[0])):
+        raise UserError("a stack must show material, but this one shows none; `valid` may be all.")
+    room = Room(options.memory_gib, side=options.tile)
+    planner = Planner(
+        volume, segmenter, options, asked, room, lambda _: scorer, print, lambda *_: None
+    )
+    return planner.within(extent)
