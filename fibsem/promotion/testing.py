@@ -123,7 +123,7 @@ def _not_compared(work: Promotion, why: str, else_: str, cause: Exception | None
 
 def _too_deep(champion: Bundle, work: Promotion) -> int | None:
     """Slices that a champion of this dataset sees, where they reach across the gap of its parts."""
-    if champion.audit.get("dataset") != work.dataset.name:
+    if champion.dataset != work.dataset.name:
         return None
     n_z = max(member.spec.nbhd.z for member in champion.segmenter.members)
     try:
@@ -144,7 +144,7 @@ def look(work: Promotion, segmenters: Mapping[str, Segmenter], material: Materia
     if champion is not None and champion.version is not None:
         examined = replace(
             examined, against=champion.version,
-            champion={key: champion.audit.get(key) for key in ("dataset", "data")},
+            champion={"dataset": champion.dataset, "data": champion.data},
             against_run=registry.run_of(champion.version, uri),
         )  # fmt: skip
     return replace(examined, when=datetime.now(UTC).isoformat(timespec="seconds"))
@@ -158,7 +158,7 @@ def examine_on_test(
 ) -> Look:
     """Score the test squares, once, by all models that are to be compared on them."""
     theirs = None
-    if champion is not None and champion.audit.get("dataset") == material.dataset.name:
+    if champion is not None and champion.dataset == material.dataset.name:
         theirs = champion.segmenter
         # one for all: with less around a square, components at its border look smaller
         margin = max(margin, theirs.postprocessing.margin)

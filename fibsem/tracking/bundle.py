@@ -104,6 +104,16 @@ class Bundle:
         return TrainedOn(self.voxel_nm, tuple(greys.values()), share, tuple(moments.values()))
 
     @property
+    def dataset(self) -> str | None:
+        """Name of the data that it was trained on; None where it does not say."""
+        return typed(_Audit, self.audit).dataset
+
+    @property
+    def data(self) -> str | None:
+        """Hash of the data that it was trained on; None where it does not say."""
+        return typed(_Audit, self.audit).data
+
+    @property
     def lineage(self) -> Lineage:
         """Where it comes from; of an older bundle the few things that it kept."""
         return Lineage.of_bundle(self.audit)

@@ -50,10 +50,7 @@ class Origin:
     @classmethod
     def of_bundle(cls, bundle: Bundle) -> Origin:
         """Origin of a bundle; an older one does not know its squares."""
-        audit = bundle.audit
-        return cls(
-            audit.get("dataset"), audit.get("data"), tested=bundle.tested, learned=bundle.learned
-        )
+        return cls(bundle.dataset, bundle.data, tested=bundle.tested, learned=bundle.learned)
 
     def test_squares(self, dataset: Dataset) -> int | None:
         """How many test squares of a dataset were learned from; None where nobody knows."""
