@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +13,16 @@ from fibsem.api.datasets import OpenDataset
 from fibsem.api.models import LoadedModel, load_folder
 from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result
-from fibsem.config import Configuration, Tree, output_folder
+from fibsem.config import Configuration, TrainConfig, Tree, output_folder
 from fibsem.data.split import SPLITS
 from fibsem.system.files import write_json
 from fibsem.system.locks import at_work
 from fibsem.tracking import names
 
 if TYPE_CHECKING:
+    from fibsem.system.progress import Progress
     from fibsem.training.material import Material
+    from fibsem.training.results import Epoch
     from fibsem.training.worked import Worked
 
 
@@ -147,7 +150,7 @@ def _train(
     from fibsem import models
     from fibsem.system.progress import Progress
     from fibsem.tracking.runs import Tracking
-    from fibsem.training.budgeting import forecast, plan_trainings
+    from fibsem.training.budgeting import plan_trainings
     from fibsem.training.bundling import is_described, write_bundle
     from fibsem.training.instead import is_surely_short, said_first
     from fibsem.training.job import Job
@@ -155,7 +158,6 @@ def _train(
     from fibsem.training.plan import Plan
     from fibsem.training.planned import planned, say_unplanned, work_of
     from fibsem.training.probing import probe
-    from fibsem.training.results import Epoch
     from fibsem.training.run import run_job
 
     data, anew = material.dataset.hash, given.tree["overwrite"]
@@ -187,13 +189,7 @@ def _train(
         overwrite="always" if anew else "never",
     )
     with Progress("epochs") as progress:
-
-        def show(epoch: Epoch) -> None:
-            text = f"loss {epoch.val['loss']:.4f}, mIoU {epoch.val['miou']:.4f}"
-            progress(text, epoch.epoch + 1, job.config.train.epochs)
-            if epoch.epoch == 0 and not foreseen and (said := forecast(epoch, job.config.train)):
-                print(said)
-
+        show = partial(_show, progress, job.config.train, foreseen)
         material = material.for_config(job.config)
         result, trained = run_job(job, material, tracking, show, learner)
     if trained is not None or not is_described(folder, material.dataset):
@@ -205,3 +201,13 @@ def _train(
         record |= plan.budget_record(worked.finish(), cut)
     write_json(folder / "summary.json", record)
     return TrainResult(record, folder)
+
+
+def _show(progress: Progress, train: TrainConfig, foreseen: bool, epoch: Epoch) -> None:
+    """Show an epoch, and behind the first one how long all take, where nobody foresaw it."""
+    from fibsem.training.budgeting import forecast
+
+    text = f"loss {epoch.val['loss']:.4f}, mIoU {epoch.val['miou']:.4f}"
+    progress(text, epoch.epoch + 1, train.epochs)
+    if epoch.epoch == 0 and not foreseen and (said := forecast(epoch, train)):
+        print(said)
