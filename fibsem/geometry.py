@@ -17,7 +17,13 @@ Triple = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Nbhd:
-    """The neighbourhood from which one pixel is classified, in pixels; odd on every axis."""
+    """The neighbourhood from which one pixel is classified, in pixels; odd on every axis.
+
+    Examples
+    --------
+    >>> Nbhd.parse("81x81x3").halo
+    (1, 40, 40)
+    """
 
     z: int
     y: int

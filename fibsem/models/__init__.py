@@ -41,7 +41,15 @@ Model = Any
 
 @uninterrupted()
 def build(spec: ModelSpec, *, dense: bool = False) -> keras.Model:
-    """Build the network that the spec describes, in strided or in dense form."""
+    """Build the network that the spec describes, in strided or in dense form.
+
+    Examples
+    --------
+    ```python
+    spec = resolve("2dcnn", Nbhd.parse("33x33x3"), "valid")
+    build(spec).count_params(), build(spec, dense=True).output_shape
+    ```
+    """
     if not dense:  # whose precision is set for it
         require_settings()
     model: keras.Model = _file(spec).build(spec, dense=dense)
@@ -53,6 +61,12 @@ def build_for_steps(spec: ModelSpec, precision: str = "float32") -> keras.Model:
     """Build the form of the network that a step of training costs least in; same weights.
 
     Its maps may be ``bfloat16``; its scores are float32.
+
+    Examples
+    --------
+    ```python
+    quick = build_for_steps(resolve("unet", Nbhd.parse("65x65x3"), "valid"), "bfloat16")
+    ```
     """
     require_settings()
     file = _file(spec)
@@ -67,7 +81,14 @@ def one_form(spec: ModelSpec) -> bool:
 
 
 def untrained(spec: ModelSpec) -> FeatureModel:
-    """A model that is no network, before it has learned anything."""
+    """A model that is no network, before it has learned anything.
+
+    Examples
+    --------
+    >>> from fibsem.geometry import Nbhd
+    >>> type(untrained(resolve("threshold", Nbhd.parse("1x1x1"), "valid"))).__name__
+    'Threshold'
+    """
     model: FeatureModel = _file(spec).MODEL(spec)
     return model
 
@@ -78,7 +99,15 @@ def _file(spec: ModelSpec) -> ModuleType:
 
 
 def save(spec: ModelSpec, model: Model, folder: Path) -> None:
-    """Write the weights into a folder, whole or not at all."""
+    """Write the weights into a folder, whole or not at all.
+
+    Examples
+    --------
+    ```python
+    save(spec, build(spec), Path("network"))
+    load(spec, Path("network"))
+    ```
+    """
     folder.mkdir(parents=True, exist_ok=True)
     if spec.architecture.weights:
         with beside(folder / spec.architecture.weights) as path:
@@ -87,7 +116,15 @@ def save(spec: ModelSpec, model: Model, folder: Path) -> None:
 
 @uninterrupted()
 def load(spec: ModelSpec, folder: Path) -> Model:
-    """Read what :func:`save` wrote; no code that a file may hold is run."""
+    """Read what :func:`save` wrote; no code that a file may hold is run.
+
+    Examples
+    --------
+    ```python
+    spec = resolve("2dcnn", Nbhd.parse("33x33x3"), "valid")
+    load(spec, Path("network")).summary()
+    ```
+    """
     if not spec.is_network:
         return untrained(spec).restored(folder)
     import keras

@@ -36,7 +36,14 @@ class _Written:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Everything that determines a model, weights apart."""
+    """Everything that determines a model, weights apart.
+
+    Examples
+    --------
+    >>> spec = resolve("2dcnn", Nbhd.parse("33x33x3"), "valid")
+    >>> spec.is_network, spec.halo, spec.hyperparameters["filters"]
+    (True, (1, 16, 16), 16)
+    """
 
     name: str
     nbhd: Nbhd
@@ -184,6 +191,11 @@ def resolve(
     ------
     UserError
         Where the map runs out, or a value is outside its range.
+
+    Examples
+    --------
+    >>> resolve("unet", Nbhd.parse("65x65x3"), "valid", {"filters": 8}).family
+    'squares'
     """
     if name not in MODELS:
         raise UserError(f"`model` must be one of {', '.join(MODELS)}, but got {name}.")

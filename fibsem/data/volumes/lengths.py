@@ -65,6 +65,8 @@ def voxel_size(value: object) -> float | None:
 def stated_nm(*voxel_nm: VoxelNm) -> VoxelNm:
     """Voxel size of which each axis is that of the first one to state it.
 
+    Examples
+    --------
     >>> stated_nm((None, None, 8.0), (None, 10.0, 10.0), (50.0, 20.0, 20.0))
     (50.0, 10.0, 8.0)
     """

@@ -165,6 +165,8 @@ def _ten_to(places: int) -> int:
 def natural_key(name: str) -> tuple[tuple[str | int, ...], str]:
     """Sort key in which numbers count as numbers.
 
+    Examples
+    --------
     >>> sorted(["s10.tif", "s2.tif"], key=natural_key)
     ['s2.tif', 's10.tif']
     """

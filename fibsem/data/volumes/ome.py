@@ -14,7 +14,13 @@ CHUNK = 1024
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a label value stands for, and the colour that viewers show it in."""
+    """What a label value stands for, and the colour that viewers show it in.
+
+    Examples
+    --------
+    >>> Meaning(0, "pore", (0, 114, 178, 255)).name
+    'pore'
+    """
 
     value: int
     name: str

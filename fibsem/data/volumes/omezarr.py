@@ -207,6 +207,13 @@ def resolutions(path: Path, series: str | None = None) -> list[zarr.Array[Any]]:
     """Every resolution of an OME-Zarr, the full one first; nothing for what is none.
 
     Of several pictures those of one ``series``, as a volume is opened.
+
+    Examples
+    --------
+    ```python
+    full, *coarser = resolutions(Path("labels/labels.ome.zarr"))
+    full.shape, [level.shape for level in coarser]
+    ```
     """
     group = zarr.open(path, mode="r", use_consolidated=False) if is_zarr(path) else None
     if not isinstance(group, zarr.Group) or not (_multiscales(group) or _inner(group)):

@@ -78,6 +78,13 @@ def open_labels(
     """Open a volume of labels, of any dtype of whole numbers or truth values.
 
     Chunks that are not stored are zeros, and of a palette the numbers are read, not the colours.
+
+    Examples
+    --------
+    ```python
+    mask = open_labels("film/material.tif")
+    np.unique(mask.whole())
+    ```
     """
     return reopen(path, Manner(sparse=True, pattern=pattern, series=_text(series), labels=True))
 
@@ -91,7 +98,15 @@ def reopen(
     manner: Manner,
     value_range: tuple[float, float] | None = None,
 ) -> Volume:
-    """Open a volume as another one was, also in another process."""
+    """Open a volume as another one was, also in another process.
+
+    Examples
+    --------
+    ```python
+    film = open_volume("film/slices", pattern="img_#_ch0.tif")
+    reopen(film.path, film.manner, film.declared).shape
+    ```
+    """
     file: File = path if isinstance(path, zipfile.Path) else home_path(str(path))
     declared = checked_range(value_range)
     source = _open_source(file, manner)

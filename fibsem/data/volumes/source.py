@@ -38,6 +38,11 @@ class Manner:
         Which of several series of a folder, and which of several in a file.
     labels
         Whether it holds labels: of any whole numbers, and of a palette its numbers.
+
+    Examples
+    --------
+    >>> Manner(gaps=True, pattern="img_#_ch0.tif").choice
+    {'pattern': 'img_#_ch0.tif'}
     """
 
     gaps: bool = False

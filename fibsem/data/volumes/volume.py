@@ -197,7 +197,14 @@ class Volume:
 
 
 class ArrayVolume(Volume):
-    """A volume that is in memory, (z, y, x) uint8, uint16 or float32."""
+    """A volume that is in memory, (z, y, x) uint8, uint16 or float32.
+
+    Examples
+    --------
+    >>> film = ArrayVolume(np.full((2, 4, 4), 51, np.uint8))
+    >>> film.shape, round(float(film.read_unit(Box.whole(film.shape)).mean()), 3)
+    ((2, 4, 4), 0.2)
+    """
 
     def __init__(self, array: Voxels, *, value_range: tuple[float, float] | None = None) -> None:
         check_unmasked(array)

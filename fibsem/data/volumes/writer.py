@@ -18,7 +18,16 @@ from fibsem.system.files import room_for
 
 
 class VolumeWriter(ABC):
-    """Where slices go; a context manager that finishes the volume, or gives it up on an error."""
+    """Where slices go; a context manager that finishes the volume, or gives it up on an error.
+
+    Examples
+    --------
+    ```python
+    with create_volume("labels", (8, 64, 64), np.uint8, format="tiff") as writer:
+        writer.write(0, np.zeros((4, 64, 64), np.uint8))  # the first four slices
+        writer.holds(0), writer.holds(7)
+    ```
+    """
 
     def __init__(
         self,

@@ -79,6 +79,13 @@ def create_volume(
     -----
     uint8 pages are deflated, because labels shrink a hundredfold; other pages are not, because the
     noise in grey values does not shrink and boxes of plain pages are read row by row.
+
+    Examples
+    --------
+    ```python
+    with create_volume("film.ome.zarr", (8, 64, 64), np.uint8, format="ome-zarr") as writer:
+        writer.write(0, np.zeros((8, 64, 64), np.uint8))
+    ```
     """
     path, dtype = Path(path), np.dtype(dtype)
     if format not in WRITERS:
