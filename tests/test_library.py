@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 STUBS = sorted((ROOT / "fibsem").glob("*/__init__.pyi"))
 PAGE = (ROOT / "docs" / "library.md").read_text(encoding="utf-8")
 #: Public, too, and imported as they are.
-PLAIN = ["fibsem.models", "fibsem.data.volumes", "fibsem.geometry"]
+PLAIN = ["fibsem.config", "fibsem.models", "fibsem.data.volumes", "fibsem.geometry"]
 PACKAGES = [f"fibsem.{stub.parent.name}" for stub in STUBS]
 #: What nobody can run in milliseconds stands in a fence; the rest are doctests.
 EXAMPLE = re.compile(r"^(>>> |```python)", re.MULTILINE)

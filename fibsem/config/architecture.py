@@ -20,6 +20,8 @@ OF_ONE_WITH = {
 def with_architecture(command: str, arguments: Iterable[str]) -> list[str]:
     """The arguments of a command, with those architectures that a sweep is over.
 
+    Examples
+    --------
     >>> with_architecture("sweep", ["budget=30min"])
     ['model=auto', 'budget=30min']
     >>> with_architecture("sweep", ["--cfg", "job"])

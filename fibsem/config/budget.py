@@ -23,6 +23,11 @@ class Budget:
         ``budget_is=hard``: what is late is cut off, else it is said.
     plan
         A file of a former plan, which is repeated instead of being made anew.
+
+    Examples
+    --------
+    >>> Budget(60.0).seconds
+    60.0
     """
 
     seconds: float | None

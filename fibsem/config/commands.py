@@ -35,7 +35,14 @@ OF_JOB = "of the job "
 
 
 def compose(command: str, overrides: list[str] | None = None) -> Tree:
-    """Compose a command's configuration without running it; also from within a command."""
+    """Compose a command's configuration without running it; also from within a command.
+
+    Examples
+    --------
+    ```python
+    compose("train", ["nbhd=33x33x3", "train.epochs=5"])["train"]["epochs"]
+    ```
+    """
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
@@ -82,6 +89,8 @@ def _given(value: Any) -> Any:
 def command_line(command: str, overrides: Iterable[str]) -> str:
     """What a user types to get this configuration; passwords in addresses are left out.
 
+    Examples
+    --------
     >>> command_line("sweep", ["nbhd=81x81x3", "+space.axes.train.windows=[8,16]"])
     "python -m fibsem.sweep nbhd=81x81x3 '+space.axes.train.windows=[8,16]'"
     >>> print(command_line("sweep", ["search.storage=postgresql://me:secret@host/db"]))
@@ -144,6 +153,13 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
 
     Exit codes: 0 done, 1 a bug (with its traceback), 2 something the user can mend, 130 stopped.
     Of several jobs each says its own error, when it happens; the code is that of the worst.
+
+    Examples
+    --------
+    ```python
+    if __name__ == "__main__":
+        run_command("train", main)
+    ```
     """
     import hydra
     from hydra.core.hydra_config import HydraConfig

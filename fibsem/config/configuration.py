@@ -47,6 +47,13 @@ class Configuration:
     The values are read when they are first asked for. A configuration does not change: that of a
     trial, of a plan or of pinned weights is another one, made by :meth:`with_values`. Every process
     that has one knows its passwords, so as to keep them to itself.
+
+    Examples
+    --------
+    ```python
+    given = Configuration(compose("train", ["nbhd=33x33x3"]))
+    given.run.spec.halo, given.with_values({"seed": 1}).run.seed
+    ```
     """
 
     tree: Tree

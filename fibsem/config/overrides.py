@@ -151,6 +151,8 @@ def meant(override: str) -> str:
 def as_typed(key: str, text: str) -> str:
     """The override that gives a key this very text.
 
+    Examples
+    --------
     >>> as_typed("output", "2024_01_15"), as_typed("output", "null")
     ('output=2024_01_15', 'output="null"')
     """
@@ -170,6 +172,8 @@ def _quoted(text: str) -> str:
 def override(key: str, value: object) -> str:
     """The override that gives a key a value of Python's.
 
+    Examples
+    --------
     >>> override("train.steps", 200), override("test", True), override("output", PurePath("a b"))
     ('train.steps=200', 'test=true', 'output=a b')
     >>> override("study", ["A", "b, c"]), override("range", None)

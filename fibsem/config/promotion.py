@@ -23,6 +23,11 @@ class PostProcessingConfig:
 
     ``search`` says whether a sample tells where to look on every pixel, or all of it is tried. An
     end of the thresholds that is None is that of :data:`EVEN`, and more of them reach beyond it.
+
+    Examples
+    --------
+    >>> PostProcessingConfig((0.0, 1.0), 0.3, 0.7, 5).search
+    'sample'
     """
 
     sigma: tuple[float, ...]
@@ -69,7 +74,13 @@ class PostProcessingConfig:
 
 @dataclass(frozen=True)
 class RankConfig:
-    """The best trials of sweeps are run again with fresh seeds before one of them is chosen."""
+    """The best trials of sweeps are run again with fresh seeds before one of them is chosen.
+
+    Examples
+    --------
+    >>> RankConfig(k=1).seeds
+    3
+    """
 
     k: int = 3
     seeds: int = 3
@@ -82,7 +93,13 @@ class RankConfig:
 
 @dataclass(frozen=True)
 class PromoteConfig:
-    """What is promoted: of which sweeps, how many candidates, how many members."""
+    """What is promoted: of which sweeps, how many candidates, how many members.
+
+    Examples
+    --------
+    >>> PromoteConfig(ensemble=5).candidates
+    2
+    """
 
     study: tuple[str, ...] | None = None
     max_seconds_per_gigapixel: float | None = None
@@ -129,7 +146,13 @@ class FinalConfig:
 
 @dataclass(frozen=True)
 class GateConfig:
-    """When a challenger replaces the champion; ``porosity_points`` are per cent of the pixels."""
+    """When a challenger replaces the champion; ``porosity_points`` are per cent of the pixels.
+
+    Examples
+    --------
+    >>> GateConfig(alpha=0.01).porosity_points
+    1.0
+    """
 
     alpha: float = 0.05
     porosity_points: float = 1.0

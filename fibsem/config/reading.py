@@ -20,7 +20,14 @@ T = TypeVar("T")
 
 
 def read(cls: type[T], tree: Mapping[str, Any], where: str) -> T:
-    """Make a dataclass from a mapping, checking names and types."""
+    """Make a dataclass from a mapping, checking names and types.
+
+    Examples
+    --------
+    >>> from fibsem.config.runs import EvaluateConfig
+    >>> read(EvaluateConfig, {"patch_limit": 5}, "evaluate").patch_limit
+    5
+    """
     assert is_dataclass(cls)
     hints = typing.get_type_hints(cls)
     named = {field.name: field for field in fields(cls)}
@@ -93,7 +100,13 @@ def _finite(value: float, where: str) -> float:
 
 
 def read_path(value: Any, where: str) -> Path:
-    """Make a path from a text; ``~/`` is home, as in a shell; an address is none."""
+    """Make a path from a text; ``~/`` is home, as in a shell; an address is none.
+
+    Examples
+    --------
+    >>> read_path("labels/here", "output").name
+    'here'
+    """
     if not isinstance(value, str) or not value:
         raise UserError(f"`{where}` must be a path, but got {value!r}.")
     require(where, hidden(value), not is_address(value), "a path of this machine")
@@ -101,7 +114,14 @@ def read_path(value: Any, where: str) -> Path:
 
 
 def require(key: str, value: object, legal: bool, constraint: str) -> None:
-    """Refuse a value that is not legal."""
+    """Refuse a value that is not legal.
+
+    Examples
+    --------
+    >>> require("seed", -1, -1 >= 0, "at least 0")
+    Traceback (most recent call last):
+    fibsem.errors.UserError: `seed` must be at least 0, but got -1.
+    """
     if not legal:
         raise UserError(f"`{key}` must be {constraint}, but got {value}.")
 
@@ -109,6 +129,8 @@ def require(key: str, value: object, legal: bool, constraint: str) -> None:
 def flat(tree: Mapping[str, Any], path: Sequence[str] = ()) -> Iterator[tuple[str, Any]]:
     """Dotted keys and leaves of a tree.
 
+    Examples
+    --------
     >>> dict(flat({"seed": 0, "train": {"mode": "grid"}}))
     {'seed': 0, 'train.mode': 'grid'}
     """

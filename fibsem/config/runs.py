@@ -22,7 +22,13 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Which dataset: a manifest by path, or a named one that is simulated or downloaded."""
+    """Which dataset: a manifest by path, or a named one that is simulated or downloaded.
+
+    Examples
+    --------
+    >>> DataConfig("demo", phantom="demo").root
+    'data'
+    """
 
     name: str
     path: str | None = None
@@ -33,14 +39,26 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class SamplingConfig:
-    """The draw of pixels belongs to the dataset, not to the run."""
+    """The draw of pixels belongs to the dataset, not to the run.
+
+    Examples
+    --------
+    >>> SamplingConfig(seed=1).seed
+    1
+    """
 
     seed: int = 0
 
 
 @dataclass(frozen=True)
 class TrackingConfig:
-    """Where runs are logged."""
+    """Where runs are logged.
+
+    Examples
+    --------
+    >>> TrackingConfig(experiment="films").uri
+    'sqlite:///mlruns/mlflow.db'
+    """
 
     uri: str = "sqlite:///mlruns/mlflow.db"
     artifacts: str = "mlruns/artifacts"
@@ -71,14 +89,28 @@ def _check_file(file: Path | None) -> None:
 
 @dataclass(frozen=True)
 class EvaluateConfig:
-    """What an evaluation scores."""
+    """What an evaluation scores.
+
+    Examples
+    --------
+    >>> EvaluateConfig().patch_limit
+    2000000
+    """
 
     patch_limit: int = 2_000_000
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """One training, of a trial or a final run: dataset, network, schedule, seed."""
+    """One training, of a trial or a final run: dataset, network, schedule, seed.
+
+    Examples
+    --------
+    ```python
+    config = Configuration(compose("train", ["nbhd=33x33x3"])).run
+    config.spec.name, config.train.epochs
+    ```
+    """
 
     data: DataConfig
     preprocess: Recipe

@@ -19,7 +19,13 @@ ORACLES = ("random", "hyperband", "bayesian")
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """How a sweep searches, and how much."""
+    """How a sweep searches, and how much.
+
+    Examples
+    --------
+    >>> SearchConfig(trials=8).backend
+    'optuna'
+    """
 
     backend: Literal["optuna", "keras_tuner"] = "optuna"
     trials: int = 100

@@ -9,7 +9,13 @@ from fibsem.errors import UserError
 
 
 def estimate_of(tree: Tree) -> bool:
-    """Whether only what the work would take is asked for."""
+    """Whether only what the work would take is asked for.
+
+    Examples
+    --------
+    >>> estimate_of({"estimate": False})
+    False
+    """
     if tree["estimate"] == "table":
         raise UserError(
             "`estimate` must be true or false; its table is printed by "
@@ -21,7 +27,13 @@ def estimate_of(tree: Tree) -> bool:
 
 
 def weights_of(tree: Tree) -> list[str]:
-    """The models by name or folder, one or several."""
+    """The models by name or folder, one or several.
+
+    Examples
+    --------
+    >>> weights_of({"weights": "models:/fibsem@champion"})
+    ['models:/fibsem@champion']
+    """
     given = tree["weights"]
     weights = given if isinstance(given, list) else [given]
     if not weights or not all(isinstance(name, str) and name for name in weights):
@@ -33,7 +45,13 @@ def weights_of(tree: Tree) -> list[str]:
 
 
 def voxel_nm_of(tree: Tree) -> VoxelNm:
-    """Voxel size as the user gives it."""
+    """Voxel size as the user gives it.
+
+    Examples
+    --------
+    >>> voxel_nm_of({"voxel_nm": [50, 10, 10]})
+    (50, 10, 10)
+    """
     if tree["voxel_nm"] is None:
         return None, None, None
     given = tree["voxel_nm"]

@@ -34,6 +34,8 @@ DIGEST = re.compile(r"#([0-9a-f]{16})$")
 def digest_in(address: str) -> str | None:
     """The digest behind an address of weights; None where there is none yet.
 
+    Examples
+    --------
     >>> digest_in("models:/fibsem/3#00112233445566aa"), digest_in("models:/fibsem@champion")
     ('00112233445566aa', None)
     """
@@ -47,7 +49,13 @@ STRENGTHS = ("contrast_sd", "noise_sd", "blur_px", "elastic_px")
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How a network is trained (thesis 3.6, 3.7)."""
+    """How a network is trained (thesis 3.6, 3.7).
+
+    Examples
+    --------
+    >>> TrainConfig(epochs=5).patience
+    10
+    """
 
     mode: Literal["auto", "patch", "grid"] = "auto"
     share: float = 0.005

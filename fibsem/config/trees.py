@@ -77,6 +77,12 @@ def settings_of(command: str, tree: Tree) -> dict[str, Any]:
     """Every setting that counts for the results of a command, by dotted key.
 
     Those of a training are resolved: an automatic choice is what it came to.
+
+    Examples
+    --------
+    ```python
+    settings_of("train", compose("train", ["train.epochs=5"]))["train.epochs"]
+    ```
     """
     given = {key: tree[key] for key in READ_BY[command] if key in tree}
     counting = {key: value for key, value in flat(given) if not is_outside(key)}
@@ -93,6 +99,14 @@ def defaults_of(command: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """What :func:`settings_of` gives where nobody set anything, for the same model.
 
     Of network and training that is what was so before there was a choice, not what is usual now.
+
+    Examples
+    --------
+    ```python
+    settings = settings_of("train", compose("train", ["train.epochs=5"]))
+    before = defaults_of("train", settings)
+    {key for key, value in settings.items() if before.get(key) != value}
+    ```
     """
     model = settings.get("model.name")
     tree = compose(command, [f"model={model}"] if model else [])
@@ -106,7 +120,14 @@ def is_outside(key: str) -> bool:
 
 
 def settings_hash(tree: Tree) -> str:
-    """Eight hex digits of everything that changes what is computed, and of where the data lie."""
+    """Eight hex digits of everything that changes what is computed, and of where the data lie.
+
+    Examples
+    --------
+    ```python
+    settings_hash(compose("train")) == settings_hash(compose("train", ["output=here"]))
+    ```
+    """
     kept = copy.deepcopy(tree)
     for key in OUTSIDE:
         if key in NAMING:
@@ -125,6 +146,12 @@ def output_folder(command: str, tree: Tree, dataset: str, *what: str) -> Path:
 
     Where a version of other keys has named it otherwise, it is found by what it was computed from;
     of versions that kept no such thing, it is said.
+
+    Examples
+    --------
+    ```python
+    output_folder("train", compose("train", ["output=here"]), "demo")
+    ```
     """
     if tree.get("output") not in (None, ""):
         return read_path(tree["output"], "output")
