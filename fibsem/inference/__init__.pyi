@@ -6,4 +6,5 @@ from .model.segmenter import Member as Member
 from .model.segmenter import Scorer as Scorer
 from .model.segmenter import Segmenter as Segmenter
 from .options import Options as Options
+from .volume.in_memory import segment_stack as segment_stack
 from .volume.segmentation import segment_volume as segment_volume

@@ -62,7 +62,7 @@ def segment_stack(
     ```python
     segmenter = load_bundle(Path("outputs/promote/NAME/bundle")).segmenter
     options = Options(memory_gib=2.0, certificate=False)
-    labels = segment_stack(ArrayVolume(grey), segmenter, Scorer(segmenter), options)
+    labels = segment_stack(ArrayVolume(stack), segmenter, Scorer(segmenter), options)
     ```
     """
     plan = _planned(volume, segmenter, scorer, options)
