@@ -164,6 +164,14 @@ def test_code_fits_a_page_and_sentences_are_whole(path):
     assert re.findall(r"^(?:#+ .*|```)\n\n[a-z].*", BLOCK.sub("```\n", TEXTS[path]), re.M) == []
 
 
+def test_the_glossary_has_the_words_of_networks_and_sweeps_once():
+    page = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| ")]
+    words = [word.strip(" `") for row in rows for word in row.split(",")]
+    listed = ["slot", "attempt", "trial", "square", "region", "window", "halo", "margin", "field"]
+    assert [word for word in listed if words.count(word) != 1] == []
+
+
 def test_readme_is_short_and_shows_what_the_pages_show():
     assert len(TEXTS[README].splitlines()) <= 100
     (python,) = blocks(README, "python")
