@@ -27,7 +27,6 @@ from fibsem.training.objectives import check_figures
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fibsem.search.sweep import Sweep
     from fibsem.training.material import Material
     from fibsem.training.plan import Plan
 
@@ -243,6 +242,7 @@ def search(prepared: Prepared) -> SweepResult:
     from fibsem.search.pace import budget_pace, cut_of, is_over, settle_filled
     from fibsem.search.report import report_sweep
     from fibsem.search.sweep import Sweep
+    from fibsem.search.workers import run_trials
     from fibsem.tracking.runs import Tracking
     from fibsem.training.planned import named_plan, planned, work_of
     from fibsem.training.worked import worked_on
@@ -275,7 +275,7 @@ def search(prepared: Prepared) -> SweepResult:
         sweep = Sweep.open(given, dataset, folder, tracking, pace)
         with closing(sweep.study):
             sweep.reconcile()
-            _run_trials(sweep, material, asked.workers)
+            run_trials(sweep, material, asked.workers)
             report_sweep(sweep)
             record = {
                 "dataset": dataset.name,
@@ -290,22 +290,3 @@ def search(prepared: Prepared) -> SweepResult:
                 record |= plan.budget_record(used_s, cut)
         write_json(folder / "summary.json", record)
     return SweepResult(record, folder, config.tracking.uri)
-
-
-def _run_trials(sweep: Sweep, material: Material, workers: int) -> None:
-    """Train what the sweep asks for, in this process or in several."""
-    from fibsem.search.executors import InProcess
-    from fibsem.search.workers import run_workers
-    from fibsem.system.progress import Progress
-
-    tracking = sweep.tracking
-    with (
-        Progress("trials", sweep.pace.left_s) as progress,
-        tracking.cut_off(sweep.parent, sweep.is_shared),
-        tracking.system_metrics(sweep.parent),
-    ):
-        if workers > 1:
-            run_workers(sweep, workers, progress)
-        else:
-            here = partial(InProcess, material, tracking)
-            sweep.work(sweep.executor(here), progress)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,28 @@ from fibsem.system.again import same_command
 from fibsem.system.interrupts import INTERRUPTED
 from fibsem.system.outages import Patience, outage_of
 from fibsem.system.processes import ask_to_end, stop
+from fibsem.system.progress import Progress
+from fibsem.training.material import Material
 
 #: Deaths of workers between two finished trials after which the sweep gives up.
 RESTARTS = 6
 #: Exit codes of a worker that met an error of the user's, and of one whose accelerator has failed.
 MISTAKE, NO_DEVICE = 2, 76
+
+
+def run_trials(sweep: Sweep, material: Material, count: int) -> None:
+    """Train what a sweep asks for, in this process or in several, and show how far it is."""
+    tracking = sweep.tracking
+    with (
+        Progress("trials", sweep.pace.left_s) as progress,
+        tracking.cut_off(sweep.parent, sweep.is_shared),
+        tracking.system_metrics(sweep.parent),
+    ):
+        if count > 1:
+            run_workers(sweep, count, progress)
+        else:
+            here = partial(InProcess, material, tracking)
+            sweep.work(sweep.executor(here), progress)
 
 
 def run_workers(sweep: Sweep, count: int, show: Show) -> None:
