@@ -76,7 +76,14 @@ def build_for_steps(spec: ModelSpec, precision: str = "float32") -> keras.Model:
 
 
 def one_form(spec: ModelSpec) -> bool:
-    """Whether steps are made with the form of the network that is used."""
+    """Whether steps are made with the form of the network that is used.
+
+    Examples
+    --------
+    ```python
+    one_form(resolve("2dcnn", Nbhd.parse("33x33x3"), "valid"))
+    ```
+    """
     return not hasattr(_file(spec), "build_for_steps")
 
 
