@@ -47,9 +47,13 @@ def test_labels_that_are_lost_are_made_again(volume, segmenter, tmp_path, kind, 
     options = plain(format=kind, slab=2, min_volume_nm3=nm3)
     said: list[str] = []
 
+    def say(line):
+        if "are pore alone" not in line:  # what the network makes of noise
+            said.append(line)
+
     def segmented():
         return segment_volume(
-            volume, segmenter, tmp_path, options, voxel_nm=(10.0, 10.0, 10.0), say=said.append
+            volume, segmenter, tmp_path, options, voxel_nm=(10.0, 10.0, 10.0), say=say
         )
 
     first = segmented()
