@@ -108,7 +108,8 @@ def networks_are_lent(request):
     with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
         if "fibsem.inference.model.predict" in sys.modules:
             once.lend_twins(patch)
-            if request.path.parent.name in ("training", "search"):  # others prove what scores are
+            # the other folders prove what scores are
+            if request.path.parent.name in ("training", "search", "promotion"):
                 stack.enter_context(once.graphs_as_written())
         yield
 
