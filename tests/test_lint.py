@@ -1,6 +1,7 @@
 """What the linters see."""
 
 import ast
+import functools
 import shutil
 import subprocess
 import sys
@@ -40,9 +41,18 @@ LEFT = {
 }
 
 
-def _names(file):
+@functools.cache
+def _package():
+    """The files of the package, and all nodes of each."""
+    return {
+        file: list(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+        for file in sorted((ROOT / "fibsem").rglob("*.py"))
+    }
+
+
+def _names(nodes):
     """What a file assigns, takes as a parameter or defines as a function in another."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in nodes:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             yield node.id
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
@@ -54,11 +64,11 @@ def _names(file):
 
 
 def test_names_say_what_they_hold():
-    package, vague = ROOT / "fibsem", []
-    for file in sorted(package.rglob("*.py")):
-        path = file.relative_to(package).as_posix()
+    vague = []
+    for file, nodes in _package().items():
+        path = file.relative_to(ROOT / "fibsem").as_posix()
         left = {name for place, names in LEFT.items() if path.startswith(place) for name in names}
-        words = {name: {*name.split("_")} for name in _names(file)}
+        words = {name: {*name.split("_")} for name in _names(nodes)}
         vague += [f"{path}: {name}" for name in words if words[name] & VAGUE - left]
     assert vague == []
 
@@ -68,8 +78,8 @@ SHARED = {"_State", "_Written"}
 
 
 def test_a_class_has_its_name_alone():
-    trees = [ast.parse(f.read_text(encoding="utf-8")) for f in (ROOT / "fibsem").rglob("*.py")]
-    names = Counter(n.name for t in trees for n in ast.walk(t) if isinstance(n, ast.ClassDef))
+    nodes = (node for nodes in _package().values() for node in nodes)
+    names = Counter(node.name for node in nodes if isinstance(node, ast.ClassDef))
     assert {name for name, count in names.items() if count > 1} == SHARED
 
 
@@ -79,8 +89,8 @@ LEANING = ("That of ", "Those ", "The same ", "Of ", "As ", "With ", "Also ", "L
 
 def test_docstrings_stand_alone():
     leaning = []
-    for file in sorted((ROOT / "fibsem").rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for file, nodes in _package().items():
+        for node in nodes:
             if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module):
                 first = (ast.get_docstring(node) or "").split("\n")[0]
                 if first.startswith(LEANING):

@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from concurrent.futures import ThreadPoolExecutor, wait
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -244,18 +245,24 @@ def test_an_evaluation_is_told_again_to_a_store_that_does_not_know_it(
     assert "is finished, and not run again" in capsys.readouterr().out
 
 
-def test_of_evaluations_that_end_at_once_the_last_one_knows_all(evaluated, tmp_path):
+def test_of_evaluations_that_end_at_once_the_last_one_knows_all(evaluated, tmp_path, monkeypatch):
     root, trees = evaluated
     config = Configuration(trees["2dcnn"]).run
     dataset = obtain(config.data, config.split)
     tracking = Tracking.open(config.tracking, dataset.name)
     folder = shutil.copytree(root / "2dcnn", tmp_path / "2dcnn")
     run_id = json.loads((folder / "summary.json").read_text())["run_id"]
-    tables = tables_folder(folder, dataset.name)
+    tables, begun = tables_folder(folder, dataset.name), threading.Event()
+
+    def written(*given):
+        begun.set()
+        return write_over_all(*given)
+
+    monkeypatch.setattr("fibsem.evaluation.comparison.write_over_all", written)
     with ThreadPoolExecutor(1) as pool:
         with alone(tables / ".lock"):
             waiting = pool.submit(_over_all, folder, dataset, tracking, run_id, [])
-            assert wait([waiting], 1).not_done
+            assert not begun.wait(0.2)
             shutil.copytree(root / "otsu", tmp_path / "otsu")
         waiting.result(60)
     named = pd.read_csv(tables / "table-5.1-comparison.csv")["model"]

@@ -2,6 +2,8 @@
 
 import os
 import time
+from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pytest
 
@@ -24,6 +26,26 @@ def storage(request, tmp_path):
     with psycopg.connect(address, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
     return address.replace("/postgres", f"/{name}")
+
+
+@dataclass
+class Clock:
+    """What observers take for the time; so many seconds go by at each of their looks."""
+
+    look_s: float = 0.0
+    now: float = 1000.0
+
+    def monotonic(self):
+        self.now += self.look_s
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The clock by which silence is measured, and nothing else."""
+    clock = Clock()
+    monkeypatch.setattr("fibsem.search.owner.time", SimpleNamespace(monotonic=clock.monotonic))
+    return clock
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """Who runs an attempt: known by what no clock moves; given up for silence, or for no progress."""
 
 import ctypes
+import os
+import select
 import signal
 import subprocess
 import sys
@@ -66,29 +68,28 @@ def test_a_step_of_the_clock_makes_no_process_another_one(process, monkeypatch):
     assert psutil.Process(process.pid).create_time() == pytest.approx(before + 3600)
 
 
-def test_a_watch_counts_silence_by_its_own_looks():
+def test_a_watch_counts_silence_by_its_own_looks(clock):
     watch = Watch(0.1)
     assert watch.silence_s(1, "a") == 0
-    time.sleep(0.05)
-    assert 0.05 <= watch.silence_s(1, "a") <= 0.1
-    time.sleep(0.5)  # it did not look: what happened meanwhile it does not know
-    assert 0.15 <= watch.silence_s(1, "a") <= 0.2
+    clock.now += 0.05
+    assert watch.silence_s(1, "a") == pytest.approx(0.05)
+    clock.now += 0.5  # it did not look: what happened meanwhile it does not know
+    assert watch.silence_s(1, "a") == pytest.approx(0.15)
     assert watch.silence_s(1, "b") == 0
     assert watch.silence_s(2, "a") == 0
 
 
-def looked(observer, owner, beat, seconds):
-    """The first verdict of an observer that looks all the time."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        verdict = observer.verdict(0, owner.text() if owner else None, beat)
-        if verdict is not None:
-            return verdict
-        time.sleep(0.02)
-    return None
+def test_an_observer_gives_up_who_is_gone_or_says_nothing(process, clock):
+    def looked(observer, owner, beat, seconds):
+        """The first verdict of an observer that looks all the time."""
+        until = clock.now + seconds
+        while clock.now < until:
+            verdict = observer.verdict(0, owner.text() if owner else None, beat)
+            if verdict is not None:
+                return verdict
+            clock.now += 0.02
+        return None
 
-
-def test_an_observer_gives_up_who_is_gone_or_says_nothing(process):
     me = Owner.me()
     observer = Observer(me, grace_s=0.3, beat_s=0.1)
     here, elsewhere = owner_of(process), replace(me, host="elsewhere")
@@ -109,8 +110,8 @@ def heart():
     pulse.begin()
     abandoned = []
 
-    def make(beat, stall_s=100.0):
-        return Heart(beat, 0.02, stall_s, RuntimeError, abandoned.append)
+    def make(beat, stall_s=100.0, abandon=abandoned.append):
+        return Heart(beat, 0.02, stall_s, RuntimeError, abandon)
 
     make.abandoned = abandoned
     yield make
@@ -172,8 +173,17 @@ def test_a_hang_is_seen_and_ends_where_the_main_thread_comes_back(heart):
 def test_who_hangs_for_good_is_abandoned(heart, monkeypatch):
     monkeypatch.setattr("fibsem.search.owner.LAST_S", 0.1)
     quick_steps()
-    with heart(lambda beat: None, stall_s=0.3):
-        ctypes.CDLL(None).usleep(1_500_000)  # in native code, where nothing can be raised
+    ours, theirs = os.pipe()
+
+    def abandon(reason):
+        heart.abandoned.append(reason)
+        os.write(theirs, b"!")
+
+    with heart(lambda beat: None, stall_s=0.3, abandon=abandon):
+        # in native code, where nothing can be raised, until there is something to be read
+        ctypes.CDLL(None).poll((ctypes.c_int * 2)(ours, select.POLLIN), 1, 10_000)
+    for end in (ours, theirs):
+        os.close(end)
     assert len(heart.abandoned) == 1
 
 

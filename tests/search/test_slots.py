@@ -140,7 +140,7 @@ def test_an_attempt_whose_process_is_gone_is_found_at_once(start, tmp_path):
     assert [a.state for a in study.attempts()] == ["failed", "waiting"]
 
 
-def test_a_silent_worker_elsewhere_is_given_up_after_the_grace(tmp_path):
+def test_a_silent_worker_elsewhere_is_given_up_after_the_grace(tmp_path, clock):
     study = slot_worker.open_study(None, tmp_path, 1)
     study.me = replace(study.me, host="elsewhere")
     study.open_slots()
@@ -149,18 +149,19 @@ def test_a_silent_worker_elsewhere_is_given_up_after_the_grace(tmp_path):
 
     def looked(seconds):
         """What an observer says that looks all the time."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
+        until = clock.now + seconds
+        while clock.now < until:
             for given_up, why in observer.recover():
                 return given_up.number, why
-            time.sleep(0.1)
+            clock.now += 0.1
         return None
 
     for count in range(4):  # it beats: alive, however long
         study.beat(attempt, Beat(count, 0, 600))
         assert looked(0.7) is None
     assert [a.state for a in observer.attempts()] == ["running"]
-    assert looked(3) == (attempt.number, "killed")
+    assert looked(1) is None  # two seconds since the last beat are not over
+    assert looked(1) == (attempt.number, "killed")
     assert [a.state for a in observer.attempts()] == ["failed", "waiting"]
     for late in (
         lambda: study.complete(attempt, [0.5], {}),
