@@ -303,16 +303,22 @@ def test_the_model_is_whole_by_itself(promoted):
     assert from_folder.segmenter.identity == bundle.segmenter.identity
 
 
-def test_segment_gives_what_the_promotion_gave(promoted, tiny):
+@pytest.fixture(scope="module")
+def segmented(promoted, tiny):
+    """The command that segments one film with the champion, and its folder."""
+    folder = promoted["folder"] / "traced"
+    overrides = [
+        f"volume={tiny / 'HPC45' / 'slices'}", f"output={folder}", "format=tiff",
+        f"tracking.uri={promoted['uri']}",
+    ]  # fmt: skip
+    tree = compose("segment", overrides)
+    segment.main(tree)
+    return folder, tree["command"]
+
+
+def test_segment_gives_what_the_promotion_gave(promoted, segmented):
     """The same function: `segment` with the champion repeats the volumes of `promote`."""
-    folder = promoted["folder"] / "again"
-    segment.main(
-        compose(
-            "segment",
-            [f"volume={tiny / 'HPC45' / 'slices'}", f"output={folder}", "format=tiff",
-             f"tracking.uri={promoted['uri']}"],
-        )
-    )  # fmt: skip
+    folder, _ = segmented
     record = json.loads((folder / "summary.json").read_text())
     assert record["porosity"] == promoted["promote"]["samples"]["HPC45"]["porosity"]
     assert record["voxel_nm"] == [50.0, 10.0, 10.0]  # the slices do not say, the model does
@@ -403,19 +409,6 @@ def lineage_of(folder, tmp_path, uri, capsys):
     report.main(compose("report", how))
     record = json.loads((tmp_path / "told" / "summary.json").read_text())["lineage"]
     return capsys.readouterr().out, record
-
-
-@pytest.fixture(scope="module")
-def segmented(promoted, tiny):
-    """The command that segments one film with the champion, and its folder."""
-    folder = promoted["folder"] / "traced"
-    overrides = [
-        f"volume={tiny / 'HPC45' / 'slices'}", f"output={folder}",
-        f"tracking.uri={promoted['uri']}",
-    ]  # fmt: skip
-    tree = compose("segment", overrides)
-    segment.main(tree)
-    return folder, tree["command"]
 
 
 def test_a_segmentation_tells_where_it_comes_from(promoted, segmented, tiny, tmp_path, capsys):
