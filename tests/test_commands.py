@@ -84,7 +84,7 @@ def told(tmp_path_factory):
     """What every help and every mistake says, by its command; and, last, two that do their work."""
     folder, work = (tmp_path_factory.mktemp(name) for name in ("commands", "work"))
     film = ["phantom=demo", "phantom.shape=[4,128,160]", "phantom.square_px=48",
-            "phantom.squares=5"]  # fmt: skip
+            "phantom.squares=5", "~phantom.samples.HPC22", "~phantom.samples.HPC30"]  # fmt: skip
     lines = [
         *((command, "--help") for command in COMMANDS),
         *(line for line, _ in MISTAKES),
@@ -147,15 +147,15 @@ def test_simulate_and_inspect(told):
     assert simulated[0] == inspected[0] == 0, simulated[2] + inspected[2]
     made = json.loads((work / "film" / "summary.json").read_text())
     assert set(made) == {"samples", "seconds"}
-    assert set(made["samples"]["HPC22"]) == {"porosity", "mean", "std"}
+    assert set(made["samples"]["HPC45"]) == {"porosity", "mean", "std"}
 
     record = json.loads((work / "look" / "summary.json").read_text())
-    film = record["samples"]["HPC30"]
+    film = record["samples"]["HPC45"]
     assert film["shape"] == [4, 128, 160]
     assert film["dtype"] == "uint16"
     assert film["regions"] == {"train": 3, "val": 1, "test": 1}
-    assert film["mean"] == pytest.approx(made["samples"]["HPC30"]["mean"], abs=1e-4)
-    assert film["std"] == pytest.approx(made["samples"]["HPC30"]["std"], abs=1e-4)
+    assert film["mean"] == pytest.approx(made["samples"]["HPC45"]["mean"], abs=1e-4)
+    assert film["std"] == pytest.approx(made["samples"]["HPC45"]["std"], abs=1e-4)
     assert film["median"] == pytest.approx(film["mean"], abs=0.1)
     assert film["gradient"] < 0
     low, high = film["porosity_ci"]

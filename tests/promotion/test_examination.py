@@ -24,7 +24,7 @@ FILM = SimpleNamespace(name="film", hash="d1")
 ITS = {"dataset": "film", "data": "d1"}
 
 
-def rows(correct, count=12, apart=True):
+def rows(correct, count=8, apart=True):
     """Test squares of 100 pixels, so many of them right; each in its own place or all in one."""
     wrong = 50 - correct // 2
     right = 50 - wrong

@@ -193,7 +193,7 @@ def test_too_few_test_squares_are_said_before_anything_is_trained(tmp_path, test
     assert (f"Test squares: {test}. Below 6 no porosity is corrected" in tables(record)) == said
 
 
-@pytest.mark.parametrize(("count", "drawn"), [(36, 36), (40, 36)])
+@pytest.mark.parametrize(("count", "drawn"), [(4, 4), (6, 4)])
 def test_all_squares_are_drawn_or_it_is_said_of_how_many(tmp_path, monkeypatch, count, drawn):
     film = np.random.default_rng(0).integers(1, 255, (2, 80, 120), np.uint8)
     tifffile.imwrite(tmp_path / "film.tif", film, photometric="minisblack")
@@ -207,12 +207,13 @@ def test_all_squares_are_drawn_or_it_is_said_of_how_many(tmp_path, monkeypatch, 
     )
     inspection, saved = Inspection.of(load_dataset(tmp_path), Recipe()), {}
     monkeypatch.setattr(figures, "save", lambda figure, path: saved.setdefault(path.stem, figure))
+    monkeypatch.setattr("fibsem.reporting.inspection.SHOWN", 4)
     inspection.figures(tmp_path)
     pictures = [ax for ax in saved["squares_a"].axes if ax.images]
     said = InspectResult(inspection.record(), tmp_path, ()).text
     assert len(pictures) == drawn
-    assert ("drawn: 36 of 40 squares of a" in said) == (drawn < count)
-    assert saved["squares_a"].get_suptitle() == ("36 of 40 squares" if drawn < count else "")
+    assert ("drawn: 4 of 6 squares of a" in said) == (drawn < count)
+    assert saved["squares_a"].get_suptitle() == ("4 of 6 squares" if drawn < count else "")
 
 
 def test_labels_say_as_much_as_their_pixels_and_a_place_counts_once(tmp_path):
