@@ -168,7 +168,7 @@ def test_nor_of_classes_that_grey_values_hardly_tell_apart():
 
 @pytest.fixture(scope="module")
 def decoded_once():
-    """Four datasets are of one film, of which each slice is read a hundred times."""
+    """Two datasets are of one film, of which each slice is read a hundred times."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Page, "_decode", functools.lru_cache(100)(Page._decode))
         yield
@@ -177,10 +177,8 @@ def decoded_once():
 @pytest.mark.real
 @pytest.mark.usefixtures("decoded_once")
 @pytest.mark.parametrize(
-    "name",
-    ["flyem", "shale", "vnc/membranes.yaml", "vnc/mitochondria.yaml", "vnc/membranes-squares.yaml",
-     "vnc/mitochondria-squares.yaml"],
-)  # fmt: skip
+    "name", ["flyem", "shale", "vnc/membranes.yaml", "vnc/mitochondria-squares.yaml"]
+)
 def test_nor_of_real_films(real, name):
     dataset = load_dataset(Path(real / name), SplitRecipe())
     assert list(doubts(dataset)) == []
