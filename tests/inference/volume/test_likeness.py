@@ -10,7 +10,7 @@ from fibsem.data.corrected import CorrectedVolume
 from fibsem.data.greys import Moments, distance, greys_of
 from fibsem.data.preprocessing import Recipe, fit_correction
 from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
-from fibsem.geometry import Nbhd
+from fibsem.geometry import Box, Nbhd
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.volume.likeness import (
@@ -69,23 +69,26 @@ def test_brightness_and_contrast_do_not_count_and_the_shape_does():
     assert distance(own, histogram(smooth_and_clipped())) > FAR
 
 
-def test_the_threshold_lies_between_parts_of_one_real_film_and_different_films(real):
-    stacks = {name: open_volume(real / name / file).read(box) for name, file, box in _parts(real)}
-    own = {name: histogram(stack) for name, stack in stacks.items()}
-    for name, stack in stacks.items():
+@pytest.fixture(scope="module")
+def stacks(real):
+    """Every third of the first 14 slices of each real film, by name, and their quarters."""
+    found = {}
+    for name, file in (("flyem", "images.tif"), ("shale", "images.tif"), ("vnc", "film.tif")):
+        volume = open_volume(real / name / file)
+        stack = volume.read(Box((0, 0, 0), (14, *volume.shape[1:])))[::3].copy()
         y, x = (n // 2 for n in stack.shape[1:])
-        for part in (stack[:, :y, :x], stack[:, y:, :x], stack[:, :y, x:], stack[:, y:, x:]):
-            assert distance(own[name], histogram(np.ascontiguousarray(part))) < FAR
+        quarters = stack[:, :y, :x], stack[:, y:, :x], stack[:, :y, x:], stack[:, y:, x:]
+        found[name] = stack, [*map(np.ascontiguousarray, quarters)]
+    return found
+
+
+def test_the_threshold_lies_between_parts_of_one_real_film_and_different_films(stacks):
+    own = {name: histogram(whole) for name, (whole, _) in stacks.items()}
+    for name, (_, quarters) in stacks.items():
+        for part in quarters:
+            assert distance(own[name], histogram(part)) < FAR
         others = [distance(own[name], other) for one, other in own.items() if one != name]
         assert min(others) > FAR
-
-
-def _parts(real):
-    from fibsem.geometry import Box
-
-    for name, file in (("flyem", "images.tif"), ("shale", "images.tif"), ("vnc", "film.tif")):
-        shape = open_volume(real / name / file).shape
-        yield name, file, Box((0, 0, 0), (min(14, shape[0]), *shape[1:]))
 
 
 @pytest.fixture(scope="module")
@@ -180,16 +183,12 @@ def test_the_model_that_knows_nothing_like_a_film_counts():
     assert own.off(Moments(0.5, 0.0)) == np.inf
 
 
-def test_parts_of_one_real_film_are_not_said_to_be_dark_or_flat(real):
-    for name, file, box in _parts(real):
-        stack = open_volume(real / name / file).read(box)
-        y, x = (n // 2 for n in stack.shape[1:])
+def test_parts_of_one_real_film_are_not_said_to_be_dark_or_flat(stacks):
+    for stack, quarters in stacks.values():
         whole, *parts = (
             greys_of(CorrectedVolume(one, fit_correction(one, Recipe("none", "none")))).moments
-            for one in map(ArrayVolume, map(np.ascontiguousarray, (
-                stack, stack[:, :y, :x], stack[:, y:, :x], stack[:, :y, x:], stack[:, y:, x:],
-            )))
-        )  # fmt: skip
+            for one in map(ArrayVolume, (stack, *quarters))
+        )
         assert max(part.off(whole) for part in parts) < 0.3
 
 
