@@ -77,12 +77,6 @@ def test_nor_of_drift_of_brightness_and_of_films_of_one_slice():
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("path", ["flyem/images.tif", "shale/images.tif", "vnc/film.tif"])
-def test_nor_of_real_films(real, path):
-    assert list(odd_in(open_volume(real / path))) == []
-
-
-@pytest.mark.real
 @pytest.mark.parametrize("z", [0, 6, 13])
 def test_a_slice_that_is_brighter_by_a_tenth_of_the_contrast_is_named(real, z):
     film = open_volume(real / "shale/images.tif").whole()[:, ::4, ::4].copy()
