@@ -55,6 +55,14 @@ def film(tmp_path):
     return write(tmp_path / "film")
 
 
+@pytest.fixture(scope="module")
+def whole(segmenter, tmp_path_factory):
+    """Porosity and labels of that film where nothing happens to it."""
+    folder = tmp_path_factory.mktemp("whole")
+    record = run(write(folder / "film"), segmenter, folder / "out")
+    return record["porosity"], labels(folder / "out" / "labels.ome.zarr")
+
+
 def replace_slices(film, numbers):
     """Others in their place, with names, sizes and times as they were."""
     for z in numbers:
@@ -100,7 +108,7 @@ def test_slices_replaced_under_a_segmentation_give_no_figures(
     assert anew["porosity"] == run(film, segmenter, tmp_path / "fresh")["porosity"]
 
 
-def test_files_that_are_only_touched_change_nothing(film, segmenter, tmp_path):
+def test_files_that_are_only_touched_change_nothing(film, segmenter, whole, tmp_path):
     def touch():
         for file in film.iterdir():
             content = file.read_bytes()
@@ -108,8 +116,7 @@ def test_files_that_are_only_touched_change_nothing(film, segmenter, tmp_path):
             file.write_bytes(content)
 
     record = run(film, segmenter, tmp_path / "out", progress=when(10, touch))
-    whole = run(film, segmenter, tmp_path / "whole")
-    assert record["porosity"] == whole["porosity"]
+    assert record["porosity"] == whole[0]
     again = run(film, segmenter, tmp_path / "out")
     assert (again["slabs"], again["seconds"]) == (record["slabs"], record["seconds"])
 
@@ -150,16 +157,24 @@ def mask_of(folder, share, slices):
             os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
+@pytest.fixture(scope="module")
+def half(segmenter, tmp_path_factory):
+    """Porosity of the film under such a mask."""
+    folder = tmp_path_factory.mktemp("half")
+    mask_of(folder / "mask", 0.5, 1)
+    options = Options(valid=str(folder / "mask"))
+    return run(write(folder / "film"), segmenter, folder / "out", options)["porosity"]
+
+
 @pytest.mark.parametrize("slices", [1, SHAPE[0]], ids=["one", "each"])
 @pytest.mark.parametrize("at", [3, 12])
 def test_a_mask_that_changes_under_a_segmentation_gives_no_figures(
-    film, segmenter, tmp_path, slices, at
+    film, segmenter, half, tmp_path, slices, at
 ):
     """Pores of one half of the film were a share of the pixels of all of it."""
     mask, out = tmp_path / "mask", tmp_path / "out"
     options = Options(slab=2, valid=str(mask))
     mask_of(mask, 0.5, slices)
-    whole = run(film, segmenter, tmp_path / "whole", options)
     change = when(at, lambda: mask_of(mask, 1.0, slices))
     with pytest.raises(UserError, match="a mask of `valid` must not change while") as caught:
         run(film, segmenter, out, options, progress=change)
@@ -168,8 +183,7 @@ def test_a_mask_that_changes_under_a_segmentation_gives_no_figures(
     with pytest.raises(UserError, match=r"another mask of `valid`; .*overwrite=true\.$"):
         run(film, segmenter, out, options)
     mask_of(mask, 0.5, slices)  # the former one goes on
-    again = run(film, segmenter, out, options)
-    assert again["porosity"] == whole["porosity"]
+    assert run(film, segmenter, out, options)["porosity"] == half
 
 
 @pytest.mark.parametrize("former", [False, True])
@@ -281,7 +295,9 @@ def test_a_flipped_bit_in_a_chunk_does_not_pass_for_another_label(film, segmente
 
 @pytest.mark.parametrize("place", ["zarr.json", "0/zarr.json"])
 @pytest.mark.parametrize("content", [b"", b'{"zarr_format": 3, "no', "one bit"])
-def test_a_damaged_zarr_json_of_ours_is_made_again(film, segmenter, tmp_path, place, content):
+def test_a_damaged_zarr_json_of_ours_is_made_again(
+    film, segmenter, whole, tmp_path, place, content
+):
     def stop(text, done, total):
         if done == 8:
             raise KeyboardInterrupt
@@ -297,9 +313,8 @@ def test_a_damaged_zarr_json_of_ours_is_made_again(film, segmenter, tmp_path, pl
     record = run(film, segmenter, tmp_path / "out")
     assert json.loads((store / place).read_text()) == before
     assert record["slabs"]["resumed"] >= 1  # the chunks are still good
-    whole = run(film, segmenter, tmp_path / "whole")
-    assert record["porosity"] == whole["porosity"]
-    np.testing.assert_array_equal(labels(store), labels(tmp_path / "whole" / "labels.ome.zarr"))
+    assert record["porosity"] == whole[0]
+    np.testing.assert_array_equal(labels(store), whole[1])
 
 
 def test_a_store_of_the_version_before_without_checksums_goes_on(tmp_path):
