@@ -103,20 +103,20 @@ def test_previews_are_drawn(volume, segmenter, tmp_path):
 
 def test_previews_that_lack_are_drawn_of_what_is_labelled_already(volume, segmenter, tmp_path):
     """More are wanted later, and one was deleted: the pictures are those of a first run."""
-    whole, later = tmp_path / "whole", tmp_path / "later"
+    segment_volume(volume, segmenter, tmp_path / "whole", plain(previews=3))
+    wanted = (tmp_path / "whole" / "previews").iterdir()
+    expected = {path.name: path.read_bytes() for path in wanted}
+    assert len(expected) == 3
     for format_ in ("ome-zarr", "bigtiff"):
         options = plain(previews=3, format=format_)
-        segment_volume(volume, segmenter, whole / format_, options)
-        folder = later / format_
+        folder = tmp_path / format_
         segment_volume(volume, segmenter, folder, replace(options, previews=2))
         (folder / "previews" / "slice_0004.png").unlink()
         if format_ == "bigtiff":
             shutil.rmtree(folder / "labels.ome.zarr")  # nobody needs it once that is written
         segment_volume(volume, segmenter, folder, options)
         pictures = {path.name: path.read_bytes() for path in (folder / "previews").iterdir()}
-        wanted = (whole / format_ / "previews").iterdir()
-        assert pictures == {path.name: path.read_bytes() for path in wanted}
-        assert len(pictures) == 3
+        assert pictures == expected
 
 
 def test_previews_are_those_of_the_labels_at_the_end(volume, segmenter, tmp_path, monkeypatch):
