@@ -101,8 +101,13 @@ def silent(folder):
 
 
 def test_without_locks_the_second_is_told_as_well(no_locks, tmp_path):
+    owner = tmp_path / ".lock.owner"
     with at_work(tmp_path):
-        time.sleep(3.5)  # for longer than the silence after which it would be given up
+        os.utime(owner, (1, 1))  # silent for longer than would have it given up
+        for _ in range(1000):
+            if owner.stat().st_mtime > 1:
+                break  # it has given a sign of life
+            time.sleep(0.01)
         with pytest.raises(UserError, match="another process is at work in"), at_work(tmp_path):
             pass
     with at_work(tmp_path):
