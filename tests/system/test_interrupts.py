@@ -250,15 +250,18 @@ def test_a_terminal_is_closed_once_whoever_says_so_again():
 
 #: A process at a terminal of its own, with much to say when it is asked to end.
 AT_TERMINAL = """
-import fcntl, signal, sys, termios, time
+import fcntl, select, signal, sys, termios, time
 from pathlib import Path
 from fibsem.system.interrupts import STOPS, end_cleanly
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 signal.signal(signal.SIGHUP, getattr(signal, sys.argv[1]))
 end_cleanly(*STOPS, at_most_s=20)
+closed = select.poll()
+closed.register(0, 0)  # tells of a terminal that is gone, and of nothing else
 try:
     print("ready", flush=True)
-    time.sleep(3)
+    closed.poll(20_000)
+    time.sleep(0.3)
     Path("ended").write_text("by itself")
 except KeyboardInterrupt:
     print("stopped", flush=True)
