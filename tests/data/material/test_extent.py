@@ -1,5 +1,6 @@
 """What an extent says, and what correction, windows and labels make of it."""
 
+import functools
 import pickle
 from dataclasses import replace
 
@@ -25,9 +26,16 @@ from tests.data.material.films import SHAPE, drifted, film, turned, with_bar, wi
 GREY, _ = film()
 
 
+@functools.cache  # nobody changes them
+def spoiled(spoil):
+    """The film with what an instrument does to it, and its extent."""
+    volume = ArrayVolume(spoil(GREY))
+    return volume, find_extent(volume)
+
+
 @pytest.mark.parametrize("spoil", [drifted, turned, with_bar, with_blanks])
 def test_it_is_read_as_it_was_written(spoil):
-    extent = find_extent(ArrayVolume(spoil(GREY)))
+    _, extent = spoiled(spoil)
     again = Extent(extent.shape).with_parts(extent.to_json())
     assert again == extent
     assert again.left_out() == extent.left_out() != {}
@@ -88,8 +96,8 @@ def test_a_mask_of_three_values_or_without_0_is_refused(tmp_path, values):
 def test_the_correction_is_that_of_the_material(spoil, scaling):
     recipe = Recipe("x", scaling)
     clean = fit_correction(ArrayVolume(GREY), recipe)
-    volume = ArrayVolume(spoil(GREY))
-    found = fit_correction(volume, recipe, extent=find_extent(volume))
+    volume, extent = spoiled(spoil)
+    found = fit_correction(volume, recipe, extent=extent)
     box = Box((0, 0, 0), (1, *SHAPE[1:]))
     grey = ArrayVolume(GREY).read_unit(box)
     right = clean.apply(grey, box)
@@ -122,9 +130,8 @@ def test_without_fill_the_correction_is_what_it_was():
 
 def test_windows_see_mirrored_material_beside_a_rim():
     """At the border of the material everything is as at the border of a volume that ends there."""
-    stack = drifted(GREY)
-    volume = ArrayVolume(stack)
-    extent = find_extent(volume)
+    volume, extent = spoiled(drifted)
+    stack = volume.whole()
     correction = fit_correction(volume, Recipe("none"), extent=extent)
     seen = CorrectedVolume(volume, correction, extent)
     cut = ArrayVolume(np.ascontiguousarray(stack[12:13, 31:, 28:]))  # the drift of slice 12
@@ -136,8 +143,7 @@ def test_windows_see_mirrored_material_beside_a_rim():
 
 
 def test_a_lost_slice_is_seen_as_its_neighbour():
-    volume = ArrayVolume(with_blanks(GREY))
-    extent = find_extent(volume)
+    volume, extent = spoiled(with_blanks)
     seen = CorrectedVolume(volume, fit_correction(volume, Recipe(), extent=extent), extent)
     assert np.array_equal(seen.slice(11), seen.slice(10))
     assert np.array_equal(seen.slice(12), seen.slice(13))
@@ -201,8 +207,7 @@ def test_a_part_is_that_of_the_whole_slice_whatever_the_material_looks_like(seed
 
 
 def test_what_lies_far_from_a_rim_is_read_without_the_rest_of_its_slice():
-    volume = ArrayVolume(drifted(GREY))
-    extent = find_extent(volume)
+    volume, extent = spoiled(drifted)
     seen = CorrectedVolume(volume, fit_correction(volume, Recipe(), extent=extent), extent)
     read, source = [], volume.source
 
