@@ -36,13 +36,14 @@ def test_a_lost_slice_closes_no_part(segment, film, tmp_path, lost, first, end):
 
 
 def test_a_rim_without_material_closes_no_part(film, tmp_path):
-    rimmed = film.copy()
+    whole = film[:, :64, :64]
+    rimmed = whole.copy()
     rimmed[:, :, :2] = rimmed[:, -3:] = NEITHER
-    whole, found = (measured(one, tmp_path, blocks=1) for one in (film, rimmed))
+    found = measured(rimmed, tmp_path, blocks=1)
     assert found["parts_through"] == {axis: [1, 1] for axis in "zyx"}
-    for axis in "zyx":
-        of_whole = whole["tortuosity_factor"][axis]
-        assert found["tortuosity_factor"][axis] == pytest.approx(of_whole, rel=0.1)
+    for axis, name in enumerate("zyx"):
+        of_whole = diffuse(whole, SPACING, axis).tortuosity_factor
+        assert found["tortuosity_factor"][name] == pytest.approx(of_whole, rel=0.1)
 
 
 def test_a_slice_without_material_inside_decides_nothing_along_z_and_it_is_said(film, tmp_path):

@@ -63,18 +63,23 @@ def test_a_voxel_size_that_nobody_stated_limits_every_length(segment, film, tmp_
     )
 
 
+@pytest.fixture(scope="module")
+def right(segment, film, tmp_path_factory):
+    """Figures of six slices whose voxel size was right at once."""
+    folder = tmp_path_factory.mktemp("right")
+    return run(segment(folder, film[:6]), folder / "q", "blocks=0")
+
+
 @pytest.mark.parametrize(
     ("before", "given"),
     [((None, 10.0, None), "[50,null,10]"), ((None, None, None), "[50,10,10]"),
      ((10.0, 10.0, 50.0), "[50,10,10]")],
 )  # fmt: skip
 def test_a_voxel_size_that_is_stated_later_needs_no_other_labels(
-    segment, film, tmp_path, before, given
+    segment, film, right, tmp_path, before, given
 ):
     """Unknown, the model's or wrong: figures are those of a film whose size was right at once."""
     trained = [TrainedOn((40.0, 20.0, 20.0))] if before[1] else []
-    (tmp_path / "right").mkdir()
-    right = run(segment(tmp_path / "right", film[:6]), tmp_path / "a", "blocks=0")
     out = segment(tmp_path, film[:6], voxel_nm=before, trained=trained)
     record = run(out, tmp_path / "b", "blocks=0", f"voxel_nm={given}")
     assert record["voxel_nm"] == [50, 10, 10]
@@ -126,7 +131,8 @@ def test_labels_that_are_mended_while_they_are_measured_give_no_figures(segmente
         if when in text and done >= total - 1:
             _paint(out, 255)
 
-    config = QuantifyConfig.of(compose("quantify", [f"segmentation={out}"]))
+    parts = ["blocks=2", "block_voxels=8000"]
+    config = QuantifyConfig.of(compose("quantify", [f"segmentation={out}", *parts]))
     said = r"labels must not change while they are measured, but slice .* of it is not what"
     with pytest.raises(UserError, match=said) as caught:
         quantify(open_segmented(out), config, tmp_path / "q", mend)
