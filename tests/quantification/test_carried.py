@@ -93,7 +93,7 @@ def test_drawn_labels_are_as_porous_as_the_squares_say(out, tmp_path):
                     "why": None, "square_px": 4096.0, "parts_sd": parts_sd}  # fmt: skip
         more = {"porosity_corrected": corrected, "porosity_interval": interval}
         (out / "summary.json").write_text(json.dumps({**record, **more}))
-        return run(out, tmp_path / "q", "blocks=2", "block_voxels=10000", "draws=4")["carried"]
+        return run(out, tmp_path / "q", "blocks=2", "block_voxels=4000", "draws=4")["carried"]
 
     low, high = (np.mean(told(some, 0.04)["smooth"]["porosity"]) for some in (0.45, 0.5))
     assert high - low == pytest.approx(0.05, abs=0.01)
@@ -115,7 +115,7 @@ def test_lost_slices_do_not_make_outlines_err_over_shorter_lengths(segment, film
                     "why": None, "square_px": 4096.0, "parts_sd": 0.04}  # fmt: skip
         more = {"porosity_corrected": record["porosity"], "porosity_interval": interval}
         (out / "summary.json").write_text(json.dumps({**record, **more}))
-        how = ["blocks=1", "block_voxels=8000", "draws=2"]
+        how = ["blocks=1", "block_voxels=1000", "draws=2"]
         return run(out, out.parent / "q", *how)["carried"]["length_px"]
 
     gaps = {"lost": [2, 5, 9], "missing": "skip", "probabilities": True}
