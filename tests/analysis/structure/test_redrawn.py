@@ -67,7 +67,7 @@ def test_small_parts_of_a_few_squares_tell_the_length_and_the_spread_of_whole_on
 def test_what_is_no_material_does_not_make_the_length_shorter(side):
     """What is stored there is unsure of every pixel, and would seem to vary by itself."""
     windows, known = probabilities((24, 64, 64), 1), np.ones((24, 64, 64), bool)
-    sd = spread_of(windows, 4.0, np.random.default_rng(5), draws=20, side=side)
+    sd = spread_of(windows, 4.0, np.random.default_rng(5), draws=10, side=side)
     known[::4] = False
     known[:, :, 56:] = side is None
     windows[~known] = 0.5
