@@ -26,7 +26,8 @@ sys.path.append({str(Path(__file__).parents[2])!r})
 from tests import once
 once.read_configurations(builtins)
 once.compose_groups(builtins)
-compose("report", [])
+for command in ("report", "train", "promote", "simulate"):
+    compose(command, [])
 for line in map(json.loads, sys.stdin):
     if not (child := os.fork()):
         break
