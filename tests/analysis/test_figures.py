@@ -14,6 +14,15 @@ from fibsem.analysis.postprocessing import (
     search,
     stages,
 )
+from tests import once
+
+
+@pytest.fixture(autouse=True, scope="module")
+def pictures_are_small():
+    """What is looked at here are figures, and not their pixels."""
+    with pytest.MonkeyPatch.context() as patch:
+        once.draw_small(patch)
+        yield
 
 
 @pytest.fixture(scope="module")
