@@ -82,8 +82,8 @@ def test_members_of_different_halo_are_averaged_and_the_rest_is_told(tmp_path):
 
 @pytest.mark.parametrize(
     ("nbhd", "given"),
-    [("33x33x3", {}), ("33x33x3", {"stem": 1}), ("33x33x3", {"blocks": 1, "norm": "none"}),
-     ("33x33x3", {"up": "nearest", "residual": False}), ("33x33x5", {"slices": "3d"}),
+    [("33x33x3", {}), ("33x33x3", {"stem": 1, "up": "nearest", "residual": False}),
+     ("33x33x3", {"blocks": 1, "norm": "none"}), ("33x33x5", {"slices": "3d"}),
      ("33x33x7", {"slices": "3d", "stem": 1, "blocks": 1})],
 )  # fmt: skip
 def test_a_network_on_squares_gives_the_same_on_a_block_of_any_size(tmp_path, nbhd, given):
