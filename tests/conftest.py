@@ -108,8 +108,9 @@ def networks_are_lent(request):
     with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
         if "fibsem.inference.model.predict" in sys.modules:
             once.lend_twins(patch)
-            # the other folders prove what scores are
-            if request.path.parent.name in ("training", "search", "promotion"):
+            # the other folders prove what scores are, and slow tests compare with other processes
+            quick = request.config.option.markexpr == "not slow"
+            if quick and request.path.parent.name in ("training", "search", "promotion"):
                 stack.enter_context(once.graphs_as_written())
         yield
 

@@ -15,6 +15,7 @@ ELSEWHERE = {
     "search.storage=postgresql://me@host/db": "tests/search/test_two_machines.py",
     "search.workers=4": "tests/search/test_executors.py",
     "study=[A,B]": "tests/promotion/test_ranking.py",
+    "+space.axes.train.windows=[8,16]": "tests/search/test_failures.py",
     "ensemble_of=architectures": "tests/promotion/test_mixed.py",
     "train.init=models:/fibsem@champion": "tests/training/test_start.py",
     "train.teacher=outputs/teacher": "tests/training/test_teacher.py",

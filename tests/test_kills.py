@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fibsem.system.interrupts import STOPS
+from fibsem.system.threads import STOPS
 from fibsem.training.plan import Plan
 from tests.conftest import labels
 from tests.processes import Command

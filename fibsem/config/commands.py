@@ -20,11 +20,12 @@ from fibsem.errors import UserError, one_line, printable
 from fibsem.system.addresses import secrets_of
 from fibsem.system.advice import OF_FILM, called, in_manifest
 from fibsem.system.again import begin_with
-from fibsem.system.interrupts import END_S, INTERRUPTED, STOPS, end_cleanly, stopped
+from fibsem.system.interrupts import END_S, INTERRUPTED, end_cleanly, stopped
 from fibsem.system.libraries import disinherit
 from fibsem.system.processes import ending_at_once
 from fibsem.system.secrets import guard_output, remember_typed
 from fibsem.system.streams import open_closed
+from fibsem.system.threads import STOPS
 
 #: Exit codes of what has failed, the worse one first: a bug, and what the user can mend.
 BUG, MISTAKE = 1, 2

@@ -22,7 +22,6 @@ from typing import Any
 from fibsem.errors import OutageError, UserError
 from fibsem.system.interrupts import (
     INTERRUPTED,
-    STOPS,
     end_cleanly,
     interruption_point,
     uninterrupted,
@@ -31,6 +30,7 @@ from fibsem.system.outages import weathered
 from fibsem.system.processes import ask_to_end, die_with_parent, forking, rss_gib, stop
 from fibsem.system.pulse import follow, pulse
 from fibsem.system.secrets import guard_output
+from fibsem.system.threads import STOPS, start_beside
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
 from fibsem.training.failures import PrunedError, TrialFailedError, failure_of
@@ -197,7 +197,7 @@ def _child(work: Callable[[Line], tuple[str, Any]], pipe: Connection) -> None:
     die_with_parent()
     guard_output()
     line = Line(pipe)
-    threading.Thread(target=line.keep_posted, daemon=True).start()
+    start_beside(line.keep_posted)
     try:
         end_cleanly(*STOPS, once=True)
         line.send(work(line))

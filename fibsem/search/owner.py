@@ -22,6 +22,7 @@ import psutil
 from fibsem.errors import LostError
 from fibsem.system.interrupts import forget, raise_soon
 from fibsem.system.pulse import pulse
+from fibsem.system.threads import start_beside
 
 #: Seconds that the main thread has to come back from where it seems to hang.
 LAST_S = 10.0
@@ -199,7 +200,6 @@ class Heart:
         self._watch = Watch(2 * every_s)
         self._stop = threading.Event()
         self._raised: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self) -> None:
         count = 0
@@ -230,7 +230,7 @@ class Heart:
             raise_soon(error)
 
     def __enter__(self) -> Heart:
-        self._thread.start()
+        self._thread = start_beside(self._run)
         return self
 
     def __exit__(

@@ -10,7 +10,7 @@ from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError, one_line
 from fibsem.search.executors import LOOK_S, fresh
 from fibsem.system.again import anew, begin_with
-from fibsem.system.interrupts import END_S, STOPS, end_cleanly, interruption_point
+from fibsem.system.interrupts import END_S, end_cleanly, interruption_point
 from fibsem.system.processes import (
     confine,
     core_shares,
@@ -19,6 +19,7 @@ from fibsem.system.processes import (
     visible_accelerators,
 )
 from fibsem.system.secrets import guard_output
+from fibsem.system.threads import STOPS
 from fibsem.training.material import Material
 from fibsem.training.probing import Probe, probe
 

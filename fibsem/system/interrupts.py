@@ -26,6 +26,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from fibsem.system.again import same_command
 from fibsem.system.streams import leave_closed_terminal
+from fibsem.system.threads import start_beside
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,8 +39,6 @@ AGAIN_S = 0.01
 HELD_S = 10.0
 #: Seconds that a command has for its end after Ctrl-C.
 END_S = 20.0
-#: Signals that ask a command to end: Ctrl-C, schedulers, and a terminal that is closed.
-STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: Exit code of a process that was asked to end, and has ended cleanly.
 INTERRUPTED = 130
 
@@ -78,8 +77,9 @@ def end_cleanly(
     Parameters
     ----------
     signals
-        Some of :data:`STOPS`. What ``nohup`` lets a process ignore is ignored; what it was begun
-        with blocked, see :func:`fibsem.system.processes.forking`, is let through.
+        Some of :data:`fibsem.system.threads.STOPS`. What ``nohup`` lets a process ignore is
+        ignored; what it was begun with blocked, see :func:`fibsem.system.processes.forking`, is let
+        through.
     at_most_s
         Seconds after the first signal at which the process is ended for sure, wherever its main
         thread hangs; None: never.
@@ -117,7 +117,7 @@ def _end_for_sure(signals: tuple[signal.Signals, ...], seconds: float) -> None:
                 theirs.close()
                 os._exit(INTERRUPTED)
 
-    threading.Thread(target=wait, daemon=True).start()
+    start_beside(wait)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -22,6 +22,7 @@ from typing import IO
 
 from fibsem.errors import UserError
 from fibsem.system.files import folder_beside, remove_leftovers
+from fibsem.system.threads import start_beside
 
 #: A file system without locks.
 NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
@@ -200,8 +201,7 @@ def _owning(path: Path, token: str) -> Iterator[None]:
                 _thread.interrupt_main()
                 return
 
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
+    thread = start_beside(beat)
     try:
         yield
     finally:

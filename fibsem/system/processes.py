@@ -11,7 +11,6 @@ import resource
 import signal
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from multiprocessing import forkserver, util
@@ -22,6 +21,7 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from fibsem.errors import UserError
+from fibsem.system.threads import start_beside
 
 #: Seconds that a process has for its end.
 PATIENCE_S = 5.0
@@ -150,7 +150,7 @@ def die_with_parent() -> None:
         parent.join()
         os._exit(1)
 
-    threading.Thread(target=watch, daemon=True).start()
+    start_beside(watch)
 
 
 @contextlib.contextmanager

@@ -21,6 +21,7 @@ from pathlib import Path
 from fibsem.errors import UserError
 from fibsem.system.files import known_json, remove_own, write_json
 from fibsem.system.records import typed
+from fibsem.system.threads import start_beside
 from fibsem.training.planned import FILE as PLAN
 
 #: Where it is noted, in the folder of the results; every so many seconds.
@@ -136,8 +137,7 @@ def _noted(worked: Worked) -> Iterator[None]:
             with contextlib.suppress(OSError, UserError):  # a full disk ends nothing here
                 worked.note()
 
-    thread = threading.Thread(target=keep, daemon=True)
-    thread.start()
+    thread = start_beside(keep)
     try:
         yield
     finally:

@@ -18,8 +18,9 @@ from fibsem.config import Configuration, TrackingConfig, compose
 from fibsem.errors import OutageError
 from fibsem.search import executors
 from fibsem.system import pulse
-from fibsem.system.interrupts import INTERRUPTED, STOPS, end_cleanly
+from fibsem.system.interrupts import INTERRUPTED, end_cleanly
 from fibsem.system.processes import rss_gib
+from fibsem.system.threads import STOPS
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
 from fibsem.training.failures import PrunedError, TrialFailedError

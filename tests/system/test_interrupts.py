@@ -13,7 +13,6 @@ import pytest
 
 from fibsem.errors import LostError
 from fibsem.system.interrupts import (
-    STOPS,
     end_cleanly,
     forget,
     interruption_point,
@@ -21,6 +20,7 @@ from fibsem.system.interrupts import (
     uninterrupted,
     whole_calls,
 )
+from fibsem.system.threads import STOPS
 
 
 @pytest.fixture(autouse=True)
@@ -205,7 +205,8 @@ def test_an_error_of_another_thread_is_raised_where_the_main_thread_may_be_inter
 HUNG = """
 import ctypes, signal
 from fibsem.system.again import begin_with
-from fibsem.system.interrupts import STOPS, end_cleanly
+from fibsem.system.interrupts import end_cleanly
+from fibsem.system.threads import STOPS
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 end_cleanly(*STOPS, at_most_s=0.3)
 begin_with(["overwrite=true"])
@@ -252,7 +253,8 @@ def test_a_terminal_is_closed_once_whoever_says_so_again():
 AT_TERMINAL = """
 import fcntl, select, signal, sys, termios, time
 from pathlib import Path
-from fibsem.system.interrupts import STOPS, end_cleanly
+from fibsem.system.interrupts import end_cleanly
+from fibsem.system.threads import STOPS
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 signal.signal(signal.SIGHUP, getattr(signal, sys.argv[1]))
 end_cleanly(*STOPS, at_most_s=20)
