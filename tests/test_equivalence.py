@@ -33,8 +33,7 @@ def noise(*shape, seed=0):
 @pytest.mark.parametrize(
     ("name", "n", "nz"),
     [
-        *((name, n, nz) for name in DENSE for n, nz in [(11, 1), (11, 5), (33, 3), (49, 11)]),
-        ("2dcnn", 65, 3),
+        *((name, n, nz) for name in DENSE for n, nz in [(11, 1), (33, 3), (49, 11)]),
         ("2dcnn", 81, 3),
     ],
 )
@@ -54,8 +53,9 @@ def test_patch_grid_and_dense_are_equal(trained, name, n, nz):
 @pytest.mark.parametrize("name", DENSE)
 @pytest.mark.parametrize(
     "given",
-    [{"convs_per_block": 1}, {"pool": False, "blocks": 2}, {"kernel": 5, "blocks": 1},
-     {"spatial_dropout": 0.2, "dropout": 0.0}, {"growth": "flat", "dense_layers": 4}],
+    [{"convs_per_block": 1, "spatial_dropout": 0.2, "dropout": 0.0},
+     {"pool": False, "blocks": 2, "growth": "flat", "dense_layers": 4},
+     {"kernel": 5, "blocks": 1}],
     ids=lambda given: ",".join(given),
 )  # fmt: skip
 def test_every_choice_of_layers_is_convertible(trained, name, given):
@@ -69,9 +69,9 @@ def test_every_choice_of_layers_is_convertible(trained, name, given):
 @pytest.mark.parametrize("name", SQUARES)
 @pytest.mark.parametrize(
     "given",
-    [{"blocks": 1}, {"blocks": 2, "stem": 1}, {"blocks": 3}, {"stem": 1, "norm": "none"},
-     {"up": "nearest", "residual": False}, {"kernel": 5, "blocks": 1}, {"convs_per_block": 3},
-     {"convs_per_block": 1}, {"growth": "double", "activation": "silu"},
+    [{"blocks": 1, "up": "nearest", "residual": False}, {"blocks": 2, "stem": 1, "norm": "none"},
+     {"blocks": 3}, {"kernel": 5, "blocks": 1},
+     {"convs_per_block": 3, "growth": "double", "activation": "silu"}, {"convs_per_block": 1},
      {"nz": 5, "slices": "3d"}, {"nz": 7, "slices": "3d", "stem": 1},
      {"nz": 5, "slices": "3d", "convs_per_block": 1}],
     ids=str,
