@@ -10,7 +10,6 @@ from fibsem.geometry import Nbhd
 from fibsem.inference.model.cost import operations_per_pixel
 from fibsem.inference.model.predict import BlockScorer, compiled
 from fibsem.models.field import unet_squares
-from fibsem.models.hyperparameters import SLICES
 from fibsem.models.spec import ModelSpec, resolve
 from fibsem.models.unet import Interleave
 
@@ -20,9 +19,10 @@ def unet(**given):
 
 
 @pytest.mark.parametrize("stem", [1, 2])
-@pytest.mark.parametrize("blocks", [1, 2, 4])
 @pytest.mark.parametrize("convs", [1, 2])
-@pytest.mark.parametrize("slices", SLICES)
+@pytest.mark.parametrize(
+    ("slices", "blocks"), [("channels", 1), ("channels", 2), ("channels", 4), ("3d", 1)]
+)
 def test_a_window_gives_what_is_left_without_its_margin(stem, blocks, convs, slices):
     """The geometry that is computed is that of the layers, told by shapes alone."""
     given = {"stem": stem, "blocks": blocks, "convs_per_block": convs, "slices": slices}
@@ -93,12 +93,13 @@ def test_the_form_that_learns_is_the_one_in_use_away_from_borders(n_z, given):
     side = multiple * -(-(2 * halo + extent + multiple) // multiple)
     picture = rng.normal(size=(1, side, side, n_z)).astype("f4")
     scores = np.asarray(learns(picture))
-    apart = []
-    for at in range(halo, halo + multiple):
+
+    def apart(at):
         window = slice(at - halo, at + extent + halo)
         inner = scores[:, at : at + extent, at : at + extent]
-        apart.append(np.abs(inner - np.asarray(used(picture[:, window, window]))).max())
-    assert min(apart) < 1e-5
+        return np.abs(inner - np.asarray(used(picture[:, window, window]))).max()
+
+    assert any(apart(at) < 1e-5 for at in range(halo, halo + multiple))
     assert np.ptp(scores) > 1e-3
 
 
