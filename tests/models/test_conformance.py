@@ -19,6 +19,7 @@ from fibsem.inference.volume.slab import SlabWorker
 from fibsem.models.dense import dense_twin
 from fibsem.models.spec import MODELS, resolve
 from fibsem.training.fit import train
+from tests import once
 
 PIXEL = [name for name, known in MODELS.items() if known.family == "pixel"]
 SQUARES = [name for name, known in MODELS.items() if known.family == "squares"]
@@ -40,8 +41,11 @@ def test_parameter_counts_of_valid_networks():
     assert 90_000 < count("unet", "33x33x3") < 130_000
 
 
-@pytest.mark.parametrize(("name", "padding"), EVERY_NETWORK)
-@pytest.mark.parametrize("nz", [1, 5])
+@pytest.mark.parametrize(
+    ("name", "padding", "nz"),
+    [(*network, nz) for network in EVERY_NETWORK for nz in (1, 5)
+     if network[0] in ONE_PADDING or (network[1] == "same") == (nz == 5)],
+)  # fmt: skip
 def test_one_window_gives_one_probability(name, padding, nz):
     spec = resolve(name, Nbhd(nz, 33, 33), padding)
     scores = models.build(spec)(noise(2, *spec.window, nz)).numpy()
@@ -147,7 +151,8 @@ def fitted(material):
             given = FEW_TREES.get(name, TINY[MODELS[name].family])
             how = ["train.epochs=1", "train.steps=8", "train.optimizer=sgd"]
             mine = material(*TRAINED[one], *how, *given)
-            made[one] = mine, train(mine)
+            with once.graphs_as_written():  # of steps, that is: of scores they are as in use
+                made[one] = mine, train(mine)
         return made[one]
 
     return make
