@@ -30,7 +30,7 @@ def test_the_graph_of_a_step_goes_with_its_training(material, model, monkeypatch
     monkeypatch.setattr(unet, "_interleaved", lambda maps: used.append(1) or interleaved(maps))
     before, kept = len(graphs_of_steps()), names()
     for filters in (2, 3):
-        own = ["model.blocks=1", "train.grid=16", "train.windows=2"] if model == "unet" else []
+        own = ["model.blocks=1", "train.grid=16", "train.windows=2"]
         # the gradients count, not their use
         plain = ["train.optimizer=sgd", "train.epochs=1", "train.steps=1"]
         train(material(f"model={model}", *own, f"model.filters={filters}", *plain))
