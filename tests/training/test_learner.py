@@ -118,6 +118,7 @@ def test_a_network_is_kept_as_it_was_scored(material):
         "train.grid=16",
         "train.windows=2",
         "train.optimizer=sgd",
+        "train.epochs=2",
         "train.validation=lattice",
     )
     trained = train(setting)
