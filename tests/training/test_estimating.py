@@ -27,7 +27,8 @@ def test_a_piece_is_scored_as_the_square_that_it_is_cut_from(
     material, monkeypatch, model, nbhd, blocks
 ):
     """On the lattice of a network's stride, in batches that are as small as they may be, too."""
-    setting = material(f"model={model}", f"nbhd={nbhd}", f"model.blocks={blocks}")
+    small = f"model.blocks={blocks}", "model.filters=4"
+    setting = material(f"model={model}", f"nbhd={nbhd}", *small)
     spec = setting.config.spec
     if spec.family == "pixel":
         assert spec.stride > 1
@@ -53,7 +54,7 @@ def test_a_piece_is_scored_as_the_square_that_it_is_cut_from(
 
 def test_where_all_is_drawn_the_figures_are_those_of_all_pixels(material):
     """The U-Net gives every pixel of a piece, and the tiny phantom is drawn whole."""
-    setting = material("model=unet", "nbhd=1x1x3", "model.blocks=1")
+    setting = material("model=unet", "nbhd=1x1x3", "model.blocks=1", "model.filters=4")
     model = build(setting.config.spec)
     natural = estimate(setting, model, "val").natural
     how = PostProcessing(threshold=natural["threshold"])
