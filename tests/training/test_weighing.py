@@ -84,8 +84,11 @@ FILMS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("extent", "stride"), [(24, 1), (128, 1), (113, 16)])
-@pytest.mark.parametrize("name", FILMS)
+@pytest.mark.parametrize(
+    ("name", "extent", "stride"),
+    [*((name, 128, 1) for name in FILMS), *((name, 113, 16) for name in FILMS),
+     ("0.2 %", 24, 1), ("lines", 24, 1)],
+)  # fmt: skip
 def test_a_rare_class_is_balanced_by_draw_and_by_weight(name, extent, stride):
     """Squares are as large as a half of the film's: they end at its sides."""
     supply, rng = at_rare(FILMS[name], 0.5), np.random.default_rng(0)
