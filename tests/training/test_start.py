@@ -26,7 +26,7 @@ from fibsem.tracking.bundle import Bundle, load_bundle
 from fibsem.training import fit
 from fibsem.training.datasets import obtain
 from fibsem.training.fitting import layers_of
-from fibsem.training.learner import Learner
+from fibsem.training.learner import Learner, compiled_for_steps
 from fibsem.training.material import Material
 from fibsem.training.start import learned_of_test, pinned, start_of
 from tests.conftest import TINY, CutOffError, divided_anew
@@ -109,9 +109,16 @@ def test_another_number_of_slices_begins_with_the_same_scores(common, former, de
     np.testing.assert_allclose(network(depth)(other), network(3)(three), atol=1e-5)
 
 
-def test_a_unet_begins_with_what_comes_with_the_package(common, tmp_path, capsys):
+def test_a_unet_begins_with_what_comes_with_the_package(common, tmp_path, monkeypatch, capsys):
     """Its first epoch at no rate is that network, and the run says which weights they were."""
-    how = ["model=unet", "train.grid=32", "train.steps=1", "train.epochs=1",
+
+    def in_steps(config):
+        network = compiled_for_steps(config)
+        network.run_eagerly = True  # one step is not worth a graph
+        return network
+
+    monkeypatch.setattr("fibsem.training.learner.compiled_for_steps", in_steps)
+    how = ["model=unet", "train.grid=32", "train.windows=1", "train.steps=1", "train.epochs=1",
            "train.learning_rate=1e-12", "train.optimizer=sgd"]  # fmt: skip
     plain = [key for key in common if not key.startswith(("model.", "train.init"))]
     train.main(compose("train", [*plain, *how, f"output={tmp_path}"]))
