@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fibsem.errors import UserError
@@ -29,9 +29,16 @@ values = st.recursive(
 )
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """One for all values."""
+    return tmp_path_factory.mktemp("json")
+
+
 @given(values)
-def test_what_is_written_is_read(tmp_path_factory, value):
-    path = tmp_path_factory.mktemp("json") / "record.json"
+@settings(max_examples=50)
+def test_what_is_written_is_read(folder, value):
+    path = folder / "record.json"
     write_json(path, value)
     assert read_json(path) == value
     assert [file.name for file in path.parent.iterdir()] == ["record.json"]
