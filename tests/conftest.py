@@ -116,11 +116,14 @@ def networks_are_lent(request):
 
 
 @pytest.fixture(autouse=True, scope="module")
-def pictures_are_small():
+def pictures_are_small(request):
     """Folders in which tests look at pictures have their own."""
     with pytest.MonkeyPatch.context() as patch:
         if "fibsem.analysis.figures" in sys.modules:
             once.draw_small(patch)
+            # the other folders prove that there is room for what is drawn
+            if request.path.parent.name in ("search", "promotion", "api", "reporting"):
+                once.draw_at_once(patch)
         yield
 
 

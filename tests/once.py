@@ -257,6 +257,19 @@ def draw_small(patch):
     patch.setitem(style.STYLE, "savefig.dpi", 50)
 
 
+def draw_at_once(patch):
+    """The rest goes into room for its texts, for which all is drawn twice and three times."""
+    from matplotlib.figure import Figure
+
+    save = Figure.savefig
+
+    def saved(self, *where, bbox_inches=None, **how):
+        self.set_layout_engine("none")
+        save(self, *where, **how)
+
+    patch.setattr(Figure, "savefig", saved)
+
+
 def lend_twins(patch):
     """A scorer builds and traces a dense form; here it takes that of one that is gone, if alike.
 
