@@ -24,9 +24,9 @@ def measured(phases, folder, missing=(), **how):
 @pytest.mark.parametrize(("lost", "first", "end"), [(5, 6, 12), (6, 0, 6)])
 def test_a_lost_slice_closes_no_part(segment, film, tmp_path, lost, first, end):
     """The part lies in the longest run of slices, and is measured as that run alone is."""
-    out = segment(tmp_path, film, lost=[lost], missing="skip")
+    out = segment(tmp_path, film[:, :64, :70], lost=[lost], missing="skip")
     record = run(out, tmp_path / "q", "blocks=1")
-    assert record["blocks"] == [[[first, 0, 0], [end, 90, 100]]]
+    assert record["blocks"] == [[[first, 0, 0], [end, 64, 70]]]
     assert record["parts_through"] == {axis: [1, 1] for axis in "zyx"}
     run_alone = np.uint8(labels(out / "labels.ome.zarr")[first:end] == 255)
     for axis, name in enumerate("zyx"):
