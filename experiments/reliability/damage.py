@@ -10,15 +10,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from reuse import FILM, Bench
-
-from fibsem.system import replace_file, write_json
+from _verdicts import as_before, judged, write
+from reuse import Bench
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--folder", type=Path, default=Path("outputs/damage"))
@@ -89,8 +88,7 @@ class Damages:
         path.write_bytes(DAMAGE[how](path.read_bytes()))
         with contextlib.redirect_stderr(io.StringIO()):
             again = self.again(command, copy)
-        said = again.get("refused") or again.get("failed")
-        verdict = "right" if again == whole else "refused" if "refused" in again else "wrong"
+        verdict, said = as_before(again, whole)
         if verdict == "refused":
             anew = self.again(command, copy, "overwrite=true")
             if set(anew) & {"refused", "failed"}:
@@ -101,27 +99,19 @@ class Damages:
 def main() -> None:
     """Judge what is not judged yet."""
     args = parser.parse_args()
-    args.folder.mkdir(parents=True, exist_ok=True)
-    bench, path = Bench(args.folder.resolve()), args.folder / "verdicts.json"
-    verdicts = json.loads(path.read_text()) if path.is_file() else {}
+    bench = Bench(args.folder.resolve())
     bench.bundles()
-    assert FILM.shape[0] == 12
     damages = Damages(bench, args.folder.resolve() / "home")
-    todo = [(c, f, how) for c, files in FILES.items() for f in files for how in DAMAGE]
-    for command, file, how in todo:
-        name = f"{command}: {file}, {how}"
-        if name not in verdicts:
-            verdicts[name] = damages.judge(command, file, how)
-            print(name, verdicts[name].get("verdict"), verdicts[name].get("said") or "", flush=True)
-            write_json(path, verdicts)
-    found = [verdict for verdict in verdicts.values() if verdict]
-    rows = ["| what | verdict | what it says |", "|---|---|---|"]
-    rows += [f"| {v['what']} | {v['verdict']} | {v['said'] or ''} |" for v in found]
-    replace_file(args.folder / "verdicts.md", "\n".join(rows) + "\n")
-    counts = {n: sum(v["verdict"] == n for v in found) for n in ("right", "refused", "wrong")}
-    print(counts)
-    if args.json:
-        write_json(args.json, {**counts, "cases": found})
+    found = judged(
+        args.folder,
+        (
+            (f"{command}: {file}, {how}", partial(damages.judge, command, file, how))
+            for command, files in FILES.items()
+            for file in files
+            for how in DAMAGE
+        ),
+    )
+    write(found, args.folder, args.json)
 
 
 if __name__ == "__main__":

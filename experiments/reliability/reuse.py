@@ -14,17 +14,18 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tifffile
+from _verdicts import judged, write
 
 from fibsem.config import compose
 from fibsem.data.phantom import PhantomRecipe, simulate
 from fibsem.errors import UserError
-from fibsem.system import replace_file, write_json
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--folder", type=Path, default=Path("outputs/reuse"))
@@ -283,30 +284,17 @@ def judge(bench: Bench, case: Case, number: int) -> dict[str, Any]:
 def main() -> None:
     """Judge all cases that are not judged yet; a table of them."""
     args = parser.parse_args()
-    args.folder.mkdir(parents=True, exist_ok=True)
-    bench, path = Bench(args.folder.resolve()), args.folder / "verdicts.json"
-    verdicts = json.loads(path.read_text()) if path.is_file() else {}
+    bench = Bench(args.folder.resolve())
     bench.bundles()
-    for number, case in enumerate(cases()):
-        title = f"{case.command}: {case.name}"
-        if title in verdicts or not title.startswith(args.only):
-            continue
-        verdicts[title] = judge(bench, case, number)
-        print(title, verdicts[title]["verdict"], verdicts[title]["said"] or "", flush=True)
-        write_json(path, verdicts)
-    rows = ["| command | case | verdict | what it says |", "|---|---|---|---|"]
-    rows += [
-        f"| {v['command']} | {v['case']} | {v['verdict']} | {v['said'] or ''} |"
-        for v in verdicts.values()
-    ]
-    replace_file(args.folder / "verdicts.md", "\n".join(rows) + "\n")
-    counts = {
-        name: sum(v["verdict"] == name for v in verdicts.values())
-        for name in ("right", "refused", "wrong")
-    }
-    print(counts)
-    if args.json:
-        write_json(args.json, {**counts, "cases": list(verdicts.values())})
+    found = judged(
+        args.folder,
+        (
+            (title, partial(judge, bench, case, number))
+            for number, case in enumerate(cases())
+            if (title := f"{case.command}: {case.name}").startswith(args.only)
+        ),
+    )
+    write(found, args.folder, args.json)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -22,9 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import tifffile
+from _verdicts import as_before, judged, write
 from reuse import Bench, mend_label, nothing, swap_parts
-
-from fibsem.system import write_json
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--folder", type=Path, default=Path("outputs/under"))
@@ -174,8 +172,7 @@ def judge(bench: Bench, case: Case, home: Path) -> dict[str, Any]:
     if len(reached) < case.nth:
         raise SystemExit(f"{case.command} writes {case.file} {len(reached)} times only")
     shutil.rmtree(home)
-    said = (found.get("refused") or found.get("failed") or "").replace(f"{home}/", "")
-    verdict = "right" if found == whole else "refused" if "refused" in found else "wrong"
+    verdict, said = as_before(found, whole)
     if case.name == "nothing" and verdict == "refused":
         verdict = "wrong"
     return {"what": f"{case.command}: {case.name}", "verdict": verdict, "said": said}
@@ -184,21 +181,17 @@ def judge(bench: Bench, case: Case, home: Path) -> dict[str, Any]:
 def main() -> None:
     """Judge what is not judged yet."""
     args = parser.parse_args()
-    args.folder.mkdir(parents=True, exist_ok=True)
-    bench, path = Bench(args.folder.resolve()), args.folder / "verdicts.json"
-    verdicts = json.loads(path.read_text()) if path.is_file() else {}
+    bench = Bench(args.folder.resolve())
     bench.bundles()
-    for number, case in enumerate(cases()):
-        name = f"{case.command}: {case.name}"
-        if name not in verdicts and name.startswith(args.only):
-            verdicts[name] = judge(bench, case, args.folder.resolve() / f"under{number:02d}")
-            print(name, verdicts[name]["verdict"], verdicts[name]["said"] or "", flush=True)
-            write_json(path, verdicts)
-    found = list(verdicts.values())
-    counts = {n: sum(v["verdict"] == n for v in found) for n in ("right", "refused", "wrong")}
-    print(counts)
-    if args.json:
-        write_json(args.json, {**counts, "cases": found})
+    found = judged(
+        args.folder,
+        (
+            (name, partial(judge, bench, case, args.folder.resolve() / f"under{number:02d}"))
+            for number, case in enumerate(cases())
+            if (name := f"{case.command}: {case.name}").startswith(args.only)
+        ),
+    )
+    write(found, args.folder, args.json)
 
 
 if __name__ == "__main__":

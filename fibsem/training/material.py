@@ -176,19 +176,24 @@ class Material:
             seed=self.config.seed,
         )  # fmt: skip
 
-    @cached_property
+    @property
     def class_weights(self) -> tuple[float, float]:
         """Weights of pore and solid that balance what is drawn in grid mode."""
-        counts, stride = self.training_parts.both_classes(), self.config.spec.stride
-        supply, rng = self.draws.labels(), self.rng("train", PIECES)
-        return class_weights(counts, supply, self.grid.extent(stride), stride, rng)
+        return self._weights[0]
 
-    @cached_property
+    @property
     def pixel_weights(self) -> tuple[float, float]:
         """Weights of labelled pores and solids in a step of grid mode; all others weigh nothing."""
+        return self._weights[1]
+
+    @cached_property
+    def _weights(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Weights of classes and of pixels; what is drawn from is read once for both."""
+        supply, spec = self.draws.labels(), self.config.spec
+        counts, extent = self.training_parts.both_classes(), self.grid.extent(spec.stride)
+        classes = class_weights(counts, supply, extent, spec.stride, self.rng("train", PIECES))
         rng = self.rng("train", LABELLED)
-        supply = self.draws.labels()
-        return pixel_weights(self.class_weights, supply, self.config.spec, self.grid, rng)
+        return classes, pixel_weights(classes, supply, spec, self.grid, rng)
 
     def _windows(self, split: Split, at_least: int = 1) -> tuple[LabelledWindow, ...]:
         halo = self.config.spec.halo
