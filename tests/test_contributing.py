@@ -97,7 +97,7 @@ def test_a_new_architecture_is_in_the_suite_of_all(call, checkout):
     files, name = suite.group(1).split(), suite.group(2)
     told = call("pytest", *files, "-k", name, "-rA", "-p", "no:cacheprovider", cwd=checkout)
     for law in (
-        "patch_grid_and_dense_are_equal[extremes-11-5]",
+        "patch_grid_and_dense_are_equal[extremes-33-3]",
         "segments_a_volume_whatever_the_tiles[extremes]",
         "every_value_of_a_model_can_be_set_and_is_its_default[extremes]",
     ):
