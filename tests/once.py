@@ -196,19 +196,22 @@ def count_once(patch):
     """The operations of a network are counted of one that is built for it: once for each."""
     from fibsem.inference.model import cost
 
-    build, known = cost.build, []
+    def remembering(build):
+        known = []
 
-    def built(spec, **how):
-        for one, network in known:
-            if one == (spec, how):
-                return network
-        known.append(((spec, how), build(spec, **how)))
-        del known[:-KEPT]
-        return known[-1][1]
+        def built(spec, **how):
+            for one, network in known:
+                if one == (spec, how):
+                    return network
+            known.append(((spec, how), build(spec, **how)))
+            del known[:-KEPT]
+            return known[-1][1]
 
-    for name in ("fibsem.inference.model.cost", "fibsem.search.sizes"):
-        if name in sys.modules:
-            patch.setattr(sys.modules[name], "build", built)
+        return built
+
+    patch.setattr(cost, "build", remembering(cost.build))
+    if sizes := sys.modules.get("fibsem.search.sizes"):
+        patch.setattr(sizes, "build_for_steps", remembering(sizes.build_for_steps))
 
 
 def time_small(patch):

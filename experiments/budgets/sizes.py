@@ -1,66 +1,75 @@
-"""How a step of training grows with the operations of its network, in the sweeps of searches.py.
+r"""How a step of training grows with its operations, over the networks of three spaces.
 
-    .venv/bin/python experiments/budgets/sizes.py --json experiments/budgets/results/sizes.json
+    .venv/bin/python experiments/budgets/sizes.py --data vnc/membranes-squares.yaml \
+        --json experiments/budgets/results/sizes.json
 
-Whole trainings of the study's scheme and of TPE, which ``searches.py`` has left in
-``outputs/searches``: a line through the logarithms. Where the JSON is there already, it is fitted
-as it stands. ``GROWTH`` in ``fibsem/search/sizes.py`` comes from here.
+Networks with which a sweep of each space begins are timed, one after the other, on a machine that
+does nothing else: a line through the logarithms. Where the JSON is there already, it is fitted as
+it stands. ``GROWTH`` in ``fibsem/search/sizes.py`` comes from here.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from fibsem import models
 from fibsem.config import Configuration, compose
-from fibsem.inference import operations_per_pixel
+from fibsem.search import Sized, read_space
+from fibsem.training import Material, obtain, probe
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-parser.add_argument("--json", type=Path, required=True, help="figures of the trainings")
-parser.add_argument("--sweeps", type=Path, default=Path("outputs/searches"))
+parser.add_argument("--json", type=Path, required=True, help="figures of the networks")
+parser.add_argument("--real", type=Path, default=Path("../shared/data"), help="folder of stacks")
+parser.add_argument("--data", default="vnc/membranes-squares.yaml", help="manifest below it")
+parser.add_argument("--networks", type=int, default=10, help="of each space (default 10)")
 args = parser.parse_args()
 
-#: As in ``searches.py``.
-SPACE = ["model=2dcnn", "nbhd=33x33x3", "space=2d"]
-WAYS = ("the-study's-scheme", "TPE")
+SPACES = (["model=2dcnn", "nbhd=33x33x3"], ["model=2dcnn", "nbhd=81x81x3"], ["model=unet"])
+#: Of which a probe times steps as those of a budget of so many seconds.
+BUDGET_S = 60.0
 
 
-def trainings(folder: Path) -> Iterator[dict[str, object]]:
-    """Whole trainings of a sweep: seconds of a step, and operations of the network for a pixel."""
-    film, _, rest = folder.name.partition("-")
-    given = Configuration(compose("sweep", SPACE))
-    for trial in json.loads((folder / "trials.json").read_text()):
-        file = folder / f"trials/{trial['number']:04d}/result.json"
-        if not file.is_file():
-            continue
-        point = {key: value for key, value in trial.items() if key in given.tree["space"]["axes"]}
-        spec = given.with_values(point).run.spec
-        epochs = [epoch["seconds"] for epoch in json.loads(file.read_text())["history"][1:]]
-        steps = json.loads((folder / "identity.json").read_text())["settings"]["train.steps"]
-        yield {
-            "film": film, "search": rest, "trial": trial["number"],
-            "step_s": float(np.median(epochs)) / steps,
-            "operations": operations_per_pixel(models.build(spec, dense=True)),
-        }  # fmt: skip
+def networks(space: list[str]) -> list[dict[str, object]]:
+    """Operations and seconds of a step of the first networks of a space."""
+    given = Configuration(compose("sweep", [f"data.path={args.real / args.data}", *space]))
+    in_order = read_space(given.tree).plan(given.search.seed, enumerate_cells=True)
+    points = list(islice(in_order, args.networks))
+    config = given.with_values(points[0]).run
+    material = Material(obtain(config.data, config.split), config)
+    record = []
+    for point in points:
+        one = material.for_config(given.with_values(point).run)
+        timed = probe(one, BUDGET_S)
+        record.append(
+            {
+                "space": " ".join(space),
+                "operations": Sized.of(one).operations,
+                "step_s": round(timed.step_s, 6),
+                "validation_s": round(timed.validation_s, 4),
+            }
+        )
+    return record
 
 
 def main() -> None:
     if not args.json.is_file():
-        folders = [one for way in WAYS for one in sorted(args.sweeps.glob(f"*-{way}-*"))]
-        record = [training for folder in folders for training in trainings(folder)]
+        record = [one for space in SPACES for one in networks(space)]
         args.json.write_text(json.dumps(record, indent=1) + "\n")
     record = json.loads(args.json.read_text())
-    for film in dict.fromkeys(one["film"] for one in record):
-        of = [one for one in record if one["film"] == film]
+    for space in dict.fromkeys(one["space"] for one in record):
+        of = [one for one in record if one["space"] == space]
         x, y = (np.log([one[key] for one in of]) for key in ("operations", "step_s"))
         power, constant = np.polyfit(x, y, 1)
         spread = np.std(y - constant - power * x)
-        print(f"{film}: {len(of)} trainings, power {power:.2f}, within {100 * spread:.0f} %")
+        apart = np.exp(np.ptp(x))
+        print(
+            f"{space}: {len(of)} networks, the largest step of {apart:.1f} times the operations of "
+            f"the smallest, power {power:.2f}, within {100 * spread:.0f} %"
+        )
 
 
 if __name__ == "__main__":

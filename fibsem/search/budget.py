@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import cycle, islice, product
+from itertools import islice, product
 from typing import Any
 
 from fibsem.config import Configuration
@@ -14,7 +15,7 @@ from fibsem.config.search import of_epochs
 from fibsem.errors import UserError
 from fibsem.search.brackets import brackets_of
 from fibsem.search.shares import probe_at_once
-from fibsem.search.sizes import Sized, average
+from fibsem.search.sizes import Sized, average, to_be_timed
 from fibsem.search.space import Space, Values
 from fibsem.training.budgeting import VALIDATING, plan_trainings
 from fibsem.training.datasets import obtain
@@ -22,8 +23,6 @@ from fibsem.training.material import Material
 from fibsem.training.plan import Plan
 from fibsem.training.probing import Probe, probe
 
-#: Networks of the space that are timed: one for so many seconds of the budget, and at most.
-PROBE_EVERY_S, MOST_PROBES = 150.0, 4
 #: A trial takes as many times what is done once for each, and has so many steps, at least.
 ONCES, STEPS = 5.0, 300
 MOST_TRIALS = 100
@@ -58,30 +57,22 @@ def plan_sweep(
         When the command began, by ``time.perf_counter``.
     """
     search, data = given.search, material.dataset.hash
-    begun = first(space, search.seed, search.sampler)
-    runs = [given.with_values(point).run for point in begun]
-    rounds, some = to_be_timed(space.architectures, len(begun), search.workers, budget_s)
-    configs = [runs[k] for k in some]
-    if search.workers == 1:
-        probes = [probe(material.for_config(one), budget_s / rounds) for one in configs]
-    else:
-        readings = [
-            (partial(obtain, one.data, one.split), partial(Material, config=one)) for one in configs
-        ]
-        probes = [
-            one
-            for k in range(0, len(readings), search.workers)
-            for one in probe_at_once(readings[k : k + search.workers], budget_s / rounds)
-        ]
-    networks = [Sized.of(one.spec) for one in runs]
-    like = average(probes, [networks[k] for k in some], networks)
-    spent_s = time.perf_counter() - began
+    points = first(space, search.seed, search.sampler)
+    begun = [material.for_config(given.with_values(point).run) for point in points]
+    networks = [Sized.of(one) for one in begun]
+    rounds, some = to_be_timed(networks, search.workers, budget_s)
+    probes = _timed([begun[k] for k in some], search.workers, budget_s / rounds)
+    estimated = partial(average, probes, [networks[k] for k in some])
+    like, spent_s = estimated(networks), time.perf_counter() - began
     by = search.objectives[0]
     halve = search.can_halve and of_epochs(by, estimates_all=given.estimates_all)
     if search.sampler == "hyperband":
         plan: Plan | None = by_brackets(like, search.hyperband_epochs, budget_s, spent_s, data)
     else:
         plan = halving(like, budget_s, spent_s, data, search.workers) if halve else None
+        if plan is not None:  # those that begin, in this order
+            like = estimated(networks[: plan.rungs[0][0]])
+            plan = halving(like, budget_s, spent_s, data, search.workers)
     if plan is None:
         trials = number_of_trials(like, budget_s - spent_s, search.workers)
         plan = plan_trainings(like, budget_s, spent_s, data, trials=trials, workers=search.workers)
@@ -93,20 +84,25 @@ def plan_sweep(
     return replace(plan, disk_mib=mib)
 
 
+def _timed(some: Sequence[Material], workers: int, budget_s: float) -> list[Probe]:
+    """What some networks take, each of as many at once as there are workers."""
+    if workers == 1:
+        return [probe(one, budget_s) for one in some]
+    readings = [
+        (partial(obtain, one.config.data, one.config.split), partial(Material, config=one.config))
+        for one in some
+    ]
+    return [
+        one
+        for k in range(0, len(readings), workers)
+        for one in probe_at_once(readings[k : k + workers], budget_s)
+    ]
+
+
 def first(space: Space, seed: int, sampler: str) -> list[Values]:
     """Points with which a sweep begins, whose operations are counted."""
     points = space.plan(seed, enumerate_cells=sampler == "enumerated")
     return list(islice(points, COUNTED))
-
-
-def to_be_timed(
-    architectures: int, points: int, workers: int, budget_s: float
-) -> tuple[int, list[int]]:
-    """Which of so many points are timed, as many at once as there are workers, and how often."""
-    count = max(architectures, min(MOST_PROBES, int(budget_s // PROBE_EVERY_S)))
-    some = range(min(points, -(-count // workers) * workers))
-    rounds = -(-len(some) // workers)
-    return rounds, list(islice(cycle(some), rounds * workers))
 
 
 def disk_mib(

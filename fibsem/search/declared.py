@@ -28,6 +28,13 @@ def read_space(tree: Tree) -> Space:
     UserError
         If an axis is no key of the configuration, or has no value, or hangs on an axis that is not
         before it.
+
+    Examples
+    --------
+    >>> from fibsem.config import compose
+    >>> space = read_space(compose("sweep", ["model=2dcnn", "nbhd=33x33x3"]))
+    >>> next(iter(space.plan(0)))["model.filters"]
+    32
     """
     given, declared = Configuration(tree), tree["space"]
     by_lattice = tree["train"]["validation"] == "lattice"

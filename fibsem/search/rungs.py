@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from fibsem.search.slots import Attempt, last_of, next_attempt
+from fibsem.training.plan import stages_of
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,18 @@ def epochs_at(rungs: Sequence[Rung], slot: int) -> int | None:
         if rung.first <= slot < rung.first + rung.count:
             return rung.epochs
     return None
+
+
+def work_of(given: Sequence[Sequence[int]], trials: int) -> float:
+    """Epochs that the first so many slots train; without rungs all are alike, one for each.
+
+    >>> work_of([[9, 2], [3, 6], [1, 18]], 10), work_of([], 10)
+    (22.0, 10.0)
+    """
+    if not given:
+        return float(trials)
+    each = [stage.epochs for stage in stages_of(given) for _ in range(stage.count)]
+    return float(sum(each[:trials]))
 
 
 def heir(

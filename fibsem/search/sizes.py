@@ -1,43 +1,91 @@
 """What the trials of a space take on average, from a few that are timed.
 
 Two networks of a space may differ tenfold in size: the average of two or four that are timed says
-little of that of all. Their operations are known without timing anything, so those that are timed
-tell the seconds of an operation, and the operations of many the average (a ratio estimator;
-Cochran, Sampling Techniques, 1977, chapter 6).
+little of that of all. The operations of their steps are known without timing anything, so those
+that are timed tell how seconds follow operations, and the operations of many the average (a ratio
+estimator; Cochran, Sampling Techniques, 1977, chapter 6).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import cycle, islice
 
 import numpy as np
 
-from fibsem.inference.model.cost import operations_per_pixel
-from fibsem.models import build
-from fibsem.models.spec import ModelSpec
+from fibsem.inference.model.cost import operations_in
+from fibsem.models import build_for_steps
+from fibsem.training.material import Material
 from fibsem.training.probing import Probe
 
-#: A step of a network with x times the operations takes x to this power times as long: batches,
-#: small maps and the optimiser grow less. Measured with 154 trainings of 2dcnn at 33x33x3 on two
-#: films (``experiments/budgets/sizes.py``): 0.32 and 0.34, within 15 % (one standard deviation).
-GROWTH = 0.33
-#: Of so many networks one goes on. The winners of six sweeps with rungs (``experiments/budgets``)
-#: take 1.25 times as long as the average of their space, its largest third 1.23.
+#: Networks that are timed: one for so many seconds of the budget, and at most.
+PROBE_EVERY_S, MOST_PROBES = 120.0, 4
+#: A step of x times the operations takes x to some power times as long, since small maps, what
+#: passes through memory and the optimiser grow less. What the power is before anything is timed,
+#: and by how much it may be another, as a standard deviation: measured 0.35 (2dcnn at 33x33x3),
+#: 0.52 (unet) and 0.85 (2dcnn at 81x81x3), and by steps how single networks scatter about that:
+#: 0.08, 0.22 and 0.10 of their logarithms (``experiments/budgets``).
+GROWTH, GROWTH_SD, SCATTER = 0.5, 0.25, 0.13
+#: Of so many networks one goes on: larger ones are better. By operations, winners of seven sweeps
+#: take 1.13 times as long as the average of those that began, their largest third 1.17.
 GO_ON = 3
 
 
 @dataclass(frozen=True)
 class Sized:
-    """A network of a space: its architecture, and its operations for a pixel."""
+    """A network of a space: its architecture, and the operations of a step forwards.
+
+    Examples
+    --------
+    ```python
+    config = Configuration(compose("train", ["data=demo", "nbhd=33x33x3"])).run
+    Sized.of(Material(obtain(config.data, config.split), config)).operations
+    ```
+    """
 
     architecture: str
     operations: float
 
     @classmethod
-    def of(cls, spec: ModelSpec) -> Sized:
-        """Count the operations of a network."""
-        return cls(spec.name, operations_per_pixel(build(spec, dense=spec.convertible)))
+    def of(cls, material: Material) -> Sized:
+        """Count the operations of a configuration, whose windows follow from its network."""
+        network = build_for_steps(material.config.spec)
+        windows, *extents = material.step_shape
+        each = operations_in(network, (*extents, *network.input_shape[3:]))
+        return cls(material.config.spec.name, windows * each)
+
+
+def to_be_timed(networks: Sequence[Sized], workers: int, budget_s: float) -> tuple[int, list[int]]:
+    """How often, and which networks are timed: as many at once as there are workers.
+
+    Of each architecture at least one is, and of one with several those that lie between smaller
+    and larger ones, since the average is to be told by them, and how seconds grow.
+
+    Examples
+    --------
+    >>> networks = [Sized("2dcnn", each) for each in (9.0, 2.0, 4.0, 1.0)]
+    >>> to_be_timed(networks, 1, 100.0)
+    (1, [2])
+    >>> to_be_timed(networks, 1, 300.0)
+    (2, [1, 0])
+    """
+    of_each: dict[str, list[int]] = {}
+    for k in sorted(range(len(networks)), key=lambda k: networks[k].operations):
+        of_each.setdefault(networks[k].architecture, []).append(k)
+    groups = list(of_each.values())
+    wanted = max(len(groups), min(MOST_PROBES, int(budget_s // PROBE_EVERY_S)))
+    count = min(len(networks), -(-wanted // workers) * workers)
+    # one after the other is given one more, as long as it has any
+    turns = [group for k in range(count) for group in groups if k < len(group)][:count]
+    some = [k for group in groups for k in _spread(group, turns.count(group))]
+    rounds = -(-count // workers)
+    return rounds, list(islice(cycle(some), rounds * workers))
+
+
+def _spread(ordered: Sequence[int], count: int) -> list[int]:
+    """So many of some, in the middle of parts that are equally long."""
+    return [ordered[int((k + 0.5) * len(ordered) / count)] for k in range(count)]
 
 
 def average(probes: Sequence[Probe], timed: Sequence[Sized], networks: Sequence[Sized]) -> Probe:
@@ -56,9 +104,10 @@ def average(probes: Sequence[Probe], timed: Sequence[Sized], networks: Sequence[
     >>> average([Probe(0.01, 0.1, 2.0, 1e-6)], [small], [small]).step_s
     0.01
     >>> round(average([Probe(0.01, 0.1, 2.0, 1e-6)], [small], [small, large]).step_s, 4)
-    0.0207
+    0.0333
     """
-    of_each = [_of(one, probes, timed) for one in networks if _timed(one, timed)]
+    power = growth(probes, timed)
+    of_each = [_of(one, probes, timed, power) for one in networks if _timed(one, timed)]
     return replace(mean(of_each or probes), goes_on=_of_largest([one.step_s for one in of_each]))
 
 
@@ -78,25 +127,52 @@ def _timed(network: Sized, timed: Sequence[Sized]) -> bool:
     return any(network.architecture == like.architecture for like in timed)
 
 
-def _of(network: Sized, probes: Sequence[Probe], timed: Sequence[Sized]) -> Probe:
+def growth(probes: Sequence[Probe], timed: Sequence[Sized]) -> float:
+    """The power of operations that seconds follow: what is expected, moved by what was measured.
+
+    The mean of the normal posterior of a slope, within architectures (Gelman et al., Bayesian Data
+    Analysis, 2013, section 14.8): two networks of one size say nothing, two that are far apart
+    nearly all.
+
+    Examples
+    --------
+    >>> one, two = (Probe(step_s, 0.1, 2.0, 1e-6) for step_s in (0.01, 0.04))
+    >>> growth([one, one], [Sized("2dcnn", 1e9)] * 2)
+    0.5
+    >>> round(growth([one, two], [Sized("2dcnn", 1e9), Sized("2dcnn", 4e9)]), 2)
+    0.89
+    """
+    apart, together = 0.0, 0.0
+    for name in {one.architecture for one in timed}:
+        pairs = [
+            (like.operations, probe.step_s)
+            for probe, like in zip(probes, timed, strict=True)
+            if like.architecture == name
+        ]
+        x, y = (each - each.mean() for each in np.log(np.asarray(pairs).T))
+        apart, together = apart + float(x @ x), together + float(x @ y)
+    certain = (SCATTER / GROWTH_SD) ** 2
+    return max(0.0, (together + certain * GROWTH) / (apart + certain))
+
+
+def _of(network: Sized, probes: Sequence[Probe], timed: Sequence[Sized], power: float) -> Probe:
     """What a network takes by those of its architecture that were timed."""
     return mean(
         [
-            larger(probe, network.operations / like.operations)
+            slower(probe, (network.operations / like.operations) ** power)
             for probe, like in zip(probes, timed, strict=True)
             if like.architecture == network.architecture
         ]
     )
 
 
-def larger(probe: Probe, times: float) -> Probe:
-    """What a network with so many times the operations takes."""
-    longer = times**GROWTH
+def slower(probe: Probe, times: float) -> Probe:
+    """What a network takes whose steps take so many times as long."""
     return replace(
         probe,
-        step_s=longer * probe.step_s,
-        validation_s=longer * probe.validation_s,
-        pixel_s=longer * probe.pixel_s,
+        step_s=times * probe.step_s,
+        validation_s=times * probe.validation_s,
+        pixel_s=times * probe.pixel_s,
     )
 
 

@@ -14,6 +14,7 @@ from fibsem.errors import DeviceError, OutageError, UserError, one_line
 from fibsem.search.declared import one_of_each, read_space
 from fibsem.search.executors import InProcess, fresh
 from fibsem.search.pace import Pace
+from fibsem.search.rungs import work_of
 from fibsem.search.shares import Share, shares
 from fibsem.search.slots import filled
 from fibsem.search.sweep import Sweep
@@ -35,7 +36,7 @@ def run_trials(sweep: Sweep, material: Material, count: int) -> None:
     """Train what a sweep asks for, in this process or in several, and show how far it is."""
     tracking = sweep.tracking
     with (
-        Progress("trials", sweep.pace.left_s) as progress,
+        Progress("trials", sweep.pace.left_s, partial(work_of, sweep.search.rungs)) as progress,
         tracking.cut_off(sweep.parent, sweep.is_shared),
         tracking.system_metrics(sweep.parent),
     ):

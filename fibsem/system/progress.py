@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from types import TracebackType
 
@@ -32,10 +33,14 @@ class Progress:
         What is under way.
     most_s
         Seconds after which it ends, however much there is still to be done.
+    work
+        How much work the first so many are, where some take longer than others.
     """
 
-    def __init__(self, title: str, most_s: float = math.inf) -> None:
-        self.title = title
+    def __init__(
+        self, title: str, most_s: float = math.inf, work: Callable[[int], float] = float
+    ) -> None:
+        self.title, self._work = title, work
         self._last = time.monotonic()
         self._until = self._last + most_s
         self._began = self._last, 0  # when the stage began, and how much was done by then
@@ -91,7 +96,8 @@ class Progress:
         """Seconds left at the pace of this stage; None as long as there is none."""
         if self._reached is None:
             return None
-        (start, before), (done, total) = self._began, self._reached
+        start, before = self._began[0], self._work(self._began[1])
+        done, total = map(self._work, self._reached)
         if done <= before:
             return None
         return min((now - start) / (done - before) * (total - done), max(0.0, self._until - now))

@@ -6,5 +6,6 @@ from .health import check_alive as check_alive
 from .job import Job as Job
 from .material import Material as Material
 from .objectives import Objective as Objective
+from .probing import probe as probe
 from .run import run_job as run_job
 from .scoring import scored_squares as scored_squares

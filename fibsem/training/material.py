@@ -145,6 +145,17 @@ class Material:
         return shape.around(max(sides), spec.alignment)
 
     @property
+    def step_shape(self) -> tuple[int, int, int]:
+        """Windows of a step, and the height and width that the network sees of each."""
+        spec, settings = self.config.spec, self.config.train
+        if not self._by_grid:
+            assert settings.batch is not None
+            return settings.batch, *spec.window
+        extent = self.grid.extent(spec.stride)
+        side = extent + sum(spec.step_frame(extent))
+        return self.grid.windows, side, side
+
+    @property
     def _by_grid(self) -> bool:
         return self.config.train.mode == "grid"
 

@@ -68,6 +68,14 @@ def probe(material: Material, budget_s: float, learner: Learner | None = None) -
 
     With a ``learner`` of this configuration it is that one which makes the steps; it begins anew
     where it is trained.
+
+    Examples
+    --------
+    ```python
+    config = Configuration(compose("train", ["data=demo", "nbhd=33x33x3"])).run
+    timed = probe(Material(obtain(config.data, config.split), config), budget_s=60.0)
+    1000 * timed.step_s + timed.validation_s
+    ```
     """
     config, began, lent = material.config, time.perf_counter(), learner is not None
     learner = learner or Learner.of(config)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from random import random
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,11 +26,11 @@ from fibsem.search.budget import (
     halving,
     number_of_trials,
     plan_sweep,
-    to_be_timed,
     values,
 )
 from fibsem.search.declared import read_space
 from fibsem.search.shares import probe_at_once
+from fibsem.search.sizes import Sized, to_be_timed
 from fibsem.search.space import Range, Space
 from fibsem.search.tuner_oracle import draw, make_oracle
 from fibsem.training.budgeting import plan_trainings
@@ -241,17 +242,28 @@ def test_a_budget_is_planned_over_any_networks(material, monkeypatch, network):
     assert plan.rungs
 
 
-@pytest.mark.parametrize(("workers", "budget_s", "count"), [(1, 60, 2), (1, 600, 4), (3, 60, 3),
-                                                            (3, 600, 6)])  # fmt: skip
-def test_as_many_networks_are_timed_at_once_as_there_are_workers(workers, budget_s, count):
-    space = read_space(compose("sweep", ["model=auto", "nbhd=11x11x3"]))
-    assert space.architectures == 2
-    rounds, some = to_be_timed(space.architectures, 16, workers, budget_s)
-    assert (rounds, some) == (count // workers, list(range(count)))
+def test_the_average_is_that_of_the_networks_that_begin(material, monkeypatch):
+    """In the order of the sweep; sizes of other points of the space say nothing of it."""
+    given = Configuration(compose("sweep", ["model=2dcnn", "nbhd=33x33x3", "space=2d"]))
+    space = read_space(given.tree)
+
+    def seconds(operations):
+        return Probe(1e-5 * operations**0.4, 1e-5, 2.0, 1e-9)
+
+    monkeypatch.setattr(budget, "probe", lambda one, _: seconds(Sized.of(one).operations))
+    plan = plan_sweep(given, space, material(), 900, time.perf_counter())
+    begin = plan.rungs[0][0]
+    assert begin % 9 == 0
+    points = budget.first(space, 0, "enumerated")
+    configs = [given.with_values(point).run for point in points]
+    steps = [seconds(Sized.of(material().for_config(one)).operations).step_s for one in configs]
+    assert plan.step_s == pytest.approx(np.mean(steps[:begin]), rel=0.05)
+    if begin < len(points):
+        assert abs(np.mean(steps) / np.mean(steps[:begin]) - 1) > 0.06
 
 
 def test_where_there_are_fewer_points_than_workers_some_are_timed_twice():
-    assert to_be_timed(1, 2, 3, 60) == (1, [0, 1, 0])
+    assert to_be_timed([Sized("2dcnn", 1.0), Sized("2dcnn", 2.0)], 3, 60) == (1, [0, 1, 0])
 
 
 @pytest.mark.slow

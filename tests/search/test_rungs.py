@@ -1,7 +1,9 @@
 """Successive halving: who goes on, from where, and that nothing is trained twice."""
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
+from itertools import accumulate
 
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from fibsem import sweep
 from fibsem.config import SearchConfig, compose
 from fibsem.errors import UserError
+from fibsem.search import workers
 from fibsem.search.rungs import (
     NobodyError,
     NotYetError,
@@ -24,7 +27,7 @@ from fibsem.search.slots import Attempt
 from fibsem.system.files import replace_file
 from fibsem.training.failures import TrialFailedError
 from fibsem.training.fit import AfterStep
-from fibsem.training.plan import Plan
+from fibsem.training.plan import Plan, stages_of
 from fibsem.training.run import CHECKPOINT
 from tests.search.sweeps import epoch, finished, opened
 
@@ -190,6 +193,22 @@ def test_a_sweep_goes_up_its_rungs(begin_halving):
     rates = [job.tree["train"]["learning_rate"] for job in jobs]
     assert [rates.index(job.tree["train"]["learning_rate"]) for job in jobs[6:8]] == continued[6:8]
     assert halving.summary(0)["trials"] == {"complete": 1, "pruned": 8, "failed": 0}
+
+
+def test_the_time_that_is_left_is_that_of_longer_rungs(begin_halving, monkeypatch):
+    halving, works = begin_halving(), []
+
+    def progress(title, most_s, work):
+        works.append(work)
+        return nullcontext(lambda *_: None)
+
+    monkeypatch.setattr(workers, "Progress", progress)
+    monkeypatch.setattr(type(halving), "work", lambda *_: None)
+    workers.run_trials(halving, None, 1)
+    ends = [rung.first + rung.count for rung in read_rungs(halving.search.rungs)]
+    stages = stages_of(halving.search.rungs)
+    done = accumulate(stage.count * stage.epochs for stage in stages)
+    assert [works[0](end) for end in ends] == list(done)
 
 
 def test_what_is_given_up_in_a_rung_is_not_made_up_for(begin_halving):

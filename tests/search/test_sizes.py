@@ -8,7 +8,7 @@ from fibsem.config import Configuration, compose
 from fibsem.search import sizes
 from fibsem.search.budget import COUNTED, first, halving
 from fibsem.search.declared import read_space
-from fibsem.search.sizes import GROWTH, Sized, average, mean
+from fibsem.search.sizes import GROWTH, Sized, average, growth, mean, to_be_timed
 from fibsem.training.probing import Probe
 
 PROBES = [Probe(0.1, 1.0, 4.0, 1e-6), Probe(0.3, 2.0, 8.0, 3e-6)]
@@ -39,6 +39,44 @@ def test_the_average_is_that_of_all_networks_whichever_are_timed(timed, networks
     assert found.once_s == 5.0
 
 
+@given(st.floats(0.0, 1.2), numbers, st.floats(8.0, 100.0))
+def test_seconds_grow_as_those_of_the_timed_do(power, smallest, apart):
+    """Whatever the machine: two far apart tell a third between them, and one nothing."""
+    timed = [Sized("2dcnn", smallest * times) for times in (1.0, apart)]
+    probes = [Probe(1e-4 * one.operations**power, 0.1, 5.0, 1e-9) for one in timed]
+    assert growth(probes, timed) == pytest.approx(power, abs=0.1)
+    between = Sized("2dcnn", smallest * apart**0.5)
+    step_s = average(probes, timed, [between]).step_s
+    assert step_s == pytest.approx(1e-4 * between.operations**power, rel=0.05)
+    assert growth(probes[:1], timed[:1]) == GROWTH
+
+
+def test_architectures_do_not_tell_each_other_how_they_grow():
+    """A U-Net of three times the operations that is as fast says nothing of larger 2dcnn."""
+    timed = [Sized("2dcnn", 1e9), Sized("unet", 3e9)]
+    assert growth([PROBES[0]] * 2, timed) == GROWTH
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["2dcnn", "unet"]), numbers), min_size=1, max_size=16),
+    st.integers(1, 3),
+    st.floats(20, 2000),
+)
+def test_some_of_every_architecture_are_timed(networks, workers, budget_s):
+    networks = [Sized(*one) for one in networks]
+    rounds, some = to_be_timed(networks, workers, budget_s)
+    assert len(some) == rounds * workers
+    assert {networks[k].architecture for k in some} == {one.architecture for one in networks}
+    wanted = max(len({one.architecture for one in networks}), min(4, int(budget_s // 120)))
+    assert len(set(some)) >= min(wanted, len(networks))
+
+
+def test_those_that_are_timed_lie_between_smaller_and_larger_ones():
+    networks = [Sized("2dcnn", each) for each in (5.0, 1.0, 4.0, 3.0, 2.0, 6.0, 7.0, 8.0)]
+    chosen = [networks[k].operations for k in to_be_timed(networks, 1, 240.0)[1]]
+    assert chosen == [3.0, 7.0]
+
+
 def test_every_architecture_is_like_those_of_its_own_that_were_timed():
     """One in three is a U-Net, as small as the one that was timed; of a third nothing is known."""
     timed = [Sized("2dcnn", 100.0), Sized("unet", 900.0)]
@@ -47,13 +85,14 @@ def test_every_architecture_is_like_those_of_its_own_that_were_timed():
     assert average(PROBES, timed, networks[3:]) == mean(PROBES)
 
 
-def test_networks_that_are_counted_are_those_that_a_sweep_begins_with(small):
+def test_networks_that_are_counted_are_those_that_a_sweep_begins_with(small, material):
     """Of other sizes than each other, in its order."""
     configuration = Configuration(compose("sweep", [*small[:2], "space=2d", "nbhd=33x33x3"]))
     space = read_space(configuration.tree)
     points = first(space, 0, "enumerated")
     assert len(points) == COUNTED
-    found = [Sized.of(configuration.with_values(point).run.spec) for point in points[:3]]
+    configs = [configuration.with_values(point).run for point in points[:3]]
+    found = [Sized.of(material().for_config(config)) for config in configs]
     assert {one.architecture for one in found} == {"2dcnn"}
     assert len({one.operations for one in found}) == 3
 

@@ -11,6 +11,7 @@ from fibsem.config.epochs import steps_per_epoch
 from fibsem.data.samples import Region
 from fibsem.errors import UserError
 from fibsem.geometry import Box
+from fibsem.training.feeding import epoch_batches
 
 #: A slice that is labelled throughout.
 LABELLED = Region(
@@ -78,3 +79,16 @@ def test_patch_mode_draws_as_many_pixels_as_its_steps_take(material):
     assert material(*few).steps == 100
     assert material(*few, "train.batch=256").training_size == labelled
     assert material(*few, "train.batch=256").steps == 100  # over the same pixels again
+
+
+@pytest.mark.parametrize(
+    "given",
+    [["train.mode=patch"], ["train.mode=grid"], ["model=unet"],
+     ["model=3dcnn", "nbhd=11x11x5", "train.mode=grid"]],
+    ids=["patch", "grid", "unet", "3dcnn"],
+)  # fmt: skip
+def test_a_step_is_given_windows_of_the_shape_that_is_told(material, given):
+    found = material(*given)
+    batches, _ = epoch_batches(found, 0)
+    images, *_ = next(iter(batches()))
+    assert images.shape == (*found.step_shape, found.config.spec.nbhd.z)

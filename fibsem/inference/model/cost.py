@@ -154,8 +154,20 @@ def operations_in_block(network: keras.Model, halo: Triple, side: int) -> float:
     Every layer counts by the size of its map, which shrinks from layer to layer: what a network
     reads of the halo is much more than what it computes there.
     """
-    around = (side + 2 * halo[1], side + 2 * halo[2], 2 * halo[0] + 1)
-    return sum(_operations(layer, shape) for layer, shape in _maps(network, around))
+    return operations_in(network, (side + 2 * halo[1], side + 2 * halo[2], 2 * halo[0] + 1))
+
+
+def operations_in(network: keras.Model, extents: Sequence[int | None]) -> float:
+    """Multiplications and additions of a network for one input of these extents.
+
+    Parameters
+    ----------
+    network
+        Any form.
+    extents
+        Height, width and planes, in the order of its input; None is counted as one.
+    """
+    return sum(_operations(layer, shape) for layer, shape in _maps(network, extents))
 
 
 def _maps(
