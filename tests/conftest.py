@@ -85,6 +85,7 @@ def _once():
     with pytest.MonkeyPatch.context() as patch:
         once.wait_for_no_disk(patch)
         once.read_configurations(patch)
+        once.parse_overrides(patch)
         once.compose_groups(patch)
         once.calibrate_films(patch)
         if "mlflow" in sys.modules:

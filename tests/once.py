@@ -35,6 +35,21 @@ def read_configurations(patch):
         patch.setattr(module, "parse", functools.cache(module.parse))
 
 
+def parse_overrides(patch):
+    """Hydra parses each override twice, with its functions registered anew: half of the rest."""
+    from hydra.core.override_parser import overrides_parser as parsing
+
+    parse, known = parsing.OverridesParser.parse_rule, {}
+
+    def parsed(self, s, rule_name):
+        if (s, rule_name) not in known:  # what cannot be parsed is said each time
+            known[s, rule_name] = pickle.dumps(parse(self, s, rule_name))
+        return pickle.loads(known[s, rule_name])  # anew, since its loader is set
+
+    patch.setattr(parsing.OverridesParser, "parse_rule", parsed)
+    patch.setattr(parsing, "create_functions", functools.cache(parsing.create_functions))
+
+
 def compose_groups(patch):
     """Hydra merges all groups anew for each configuration; their values alone differ each time."""
     from hydra._internal import config_loader_impl as loading
