@@ -117,6 +117,19 @@ def networks_are_lent(request):
 
 
 @pytest.fixture(autouse=True, scope="module")
+def films_are_opened_once(request):
+    """The other folders, one file and slow tests prove what is seen of a film that is opened."""
+    with pytest.MonkeyPatch.context() as patch:
+        quick = request.config.option.markexpr == "not slow"
+        folder, name = request.path.parts[-2:]
+        learning = folder in ("training", "search", "evaluation", "promotion", "api")
+        opening = "fibsem.training.datasets" in sys.modules and name != "test_datasets.py"
+        if quick and learning and opening:
+            once.open_films(patch)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
 def pictures_are_small(request):
     """Folders in which tests look at pictures have their own."""
     with pytest.MonkeyPatch.context() as patch:

@@ -12,6 +12,7 @@ import sys
 import threading
 import weakref
 from dataclasses import astuple, replace
+from pathlib import Path
 
 #: Networks that are kept to be used again.
 KEPT = 16
@@ -198,6 +199,30 @@ def calibrate_films(patch):
         return known[key]
 
     patch.setattr(render, "calibrate", calibrated)
+
+
+def open_films(patch):
+    """What a training opens is looked through and digested: once where nobody touched a file."""
+    from fibsem.training import datasets
+
+    load, known = datasets.load_dataset, {}
+
+    def stamps(folder):
+        files = sorted(folder.rglob("*"))
+        looks = (file.stat() for file in files)
+        return (*map(str, files), *((s.st_mtime_ns, s.st_size, s.st_ino) for s in looks))
+
+    @functools.wraps(load)
+    def loaded(path, recipe=None):
+        folder = Path(path)
+        if not folder.is_dir():
+            return load(path, recipe)
+        key = (str(path), repr(recipe), stamps(folder))
+        if key not in known:
+            known[key] = load(path, recipe)
+        return known[key]
+
+    patch.setattr(datasets, "load_dataset", loaded)
 
 
 def know_version(patch):
