@@ -177,14 +177,26 @@ def information(greys: Greys | None, labels: npt.NDArray[np.uint8]) -> float:
     step = -(-max(labels.shape) // SIDE)
     labels, greys = labels[::step, ::step], greys[::step, ::step]
     classes = [np.sort(greys[labels == k]) for k in (0, 1)]
-    values = np.concatenate(classes)
+    values = np.sort(np.concatenate(classes), kind="stable")  # which merges two sorted ones
     if not len(values):
         return float("nan")
-    edges = np.quantile(values, np.linspace(0, 1, BINS + 1)[1:-1])
+    edges = _quantiles(values, np.linspace(0, 1, BINS + 1)[1:-1])
     joint = np.stack([_in_bins(edges, own) for own in classes], axis=1) / len(values)
     apart = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
     some = joint > 0
     return float((joint[some] * np.log(joint[some] / apart[some])).sum())
+
+
+def _quantiles(ranked: Greys, shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Those of `numpy.quantile`, of values that are sorted.
+
+    >>> _quantiles(np.float32([0, 1, 4]), np.array([0.25, 0.5, 0.75])).tolist()
+    [0.5, 1.0, 2.5]
+    """
+    at = shares * (len(ranked) - 1)
+    low, high = (ranked[side(at).astype(np.intp)] for side in (np.floor, np.ceil))
+    ends: npt.NDArray[np.float64] = low + (high - low) * (at - np.floor(at))
+    return ends
 
 
 def _in_bins(edges: npt.NDArray[Any], ranked: Greys) -> npt.NDArray[np.int64]:

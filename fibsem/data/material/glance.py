@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,5 +28,19 @@ def shown_of(image: npt.NDArray[Any], inside: BoolArray) -> npt.NDArray[Any]:
 
 def contrast_of(image: npt.NDArray[Any]) -> float:
     """From its darkest to its brightest hundredth."""
-    low, high = np.quantile(image, (0.01, 0.99))
-    return float(high - low)
+    low, high = quantiles(image, (0.01, 0.99))
+    return high - low
+
+
+def quantiles(image: npt.NDArray[Any], shares: Sequence[float]) -> list[float]:
+    """Those of `numpy.quantile`; of bytes, which are counted, in a fifth of its time.
+
+    >>> quantiles(np.array([0, 0, 10, 20], np.uint8), (0.5, 1.0))
+    [5.0, 20.0]
+    """
+    if image.dtype != np.uint8 or not image.size:
+        return [float(value) for value in np.quantile(image, shares)]
+    below = np.bincount(image.ravel()).cumsum()
+    at = np.array(shares) * (image.size - 1)
+    low, high = (np.searchsorted(below, side(at), "right") for side in (np.floor, np.ceil))
+    return [float(value) for value in low + (high - low) * (at - np.floor(at))]

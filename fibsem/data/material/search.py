@@ -15,7 +15,7 @@ from fibsem.data.material.bars import bar_rows, bars_of_few
 from fibsem.data.material.blocks import blocks_of
 from fibsem.data.material.curved import fill_along_sides
 from fibsem.data.material.extent import BoolArray, Extent
-from fibsem.data.material.glance import contrast_of, shown_of, some_of
+from fibsem.data.material.glance import contrast_of, quantiles, shown_of, some_of
 from fibsem.data.material.odd import odd_slices
 from fibsem.data.material.parts import SIDES, Part, Rect, Side
 from fibsem.data.material.rims import Border, Edge, look_at
@@ -103,9 +103,14 @@ class Search(Mapping[int, tuple[Part, ...]]):
         ]
         return tuple(parts)
 
-    @cached_property
+    @property
     def _sample(self) -> npt.NDArray[Any]:
         """Some columns of evenly spaced slices, without those that show nothing."""
+        return self._sampled[0]
+
+    @cached_property
+    def _sampled(self) -> tuple[npt.NDArray[Any], list[float]]:
+        """These slices, and the contrast of each."""
         depth, _, width = self.volume.shape
         step = -(-width // COLUMNS)
         read = [
@@ -116,7 +121,9 @@ class Search(Mapping[int, tuple[Part, ...]]):
         contrasts = [contrast_of(image) for image in read]
         least = FAINT * float(np.quantile(contrasts, 0.75)) if read else 0.0
         shown = [image for image, c in zip(read, contrasts, strict=True) if c >= least]
-        return np.stack(shown) if shown else np.zeros((1, 1, 1), self.volume.dtype)
+        if not shown:
+            return np.zeros((1, 1, 1), self.volume.dtype), [0.0]
+        return np.stack(shown), [c for c in contrasts if c >= least]
 
     @cached_property
     def tolerance(self) -> float:
@@ -126,13 +133,13 @@ class Search(Mapping[int, tuple[Part, ...]]):
     @cached_property
     def contrast(self) -> float:
         """Contrast of a usual slice."""
-        return float(np.quantile([contrast_of(image) for image in self._sample], 0.75))
+        return float(np.quantile(self._sampled[1], 0.75))
 
     @cached_property
     def range(self) -> tuple[float, float]:
         """Dark and bright values of the film."""
-        low, high = np.quantile(self._sample[:, ::4], (0.02, 0.98))
-        return float(low), float(high)
+        low, high = quantiles(self._sample[:, ::4], (0.02, 0.98))
+        return low, high
 
     @cached_property
     def bars(self) -> tuple[int, int]:
@@ -162,7 +169,8 @@ class Search(Mapping[int, tuple[Part, ...]]):
         some = some_of(film)
         borders = {side: look_at(film, side, self.tolerance) for side in SIDES}
         blocks = tuple(block.between(self.bars, len(film)) for block in blocks_of(film))
-        return Appearance(float(np.median(some)), contrast_of(some), borders, blocks, some)
+        (grey,) = quantiles(some, (0.5,))
+        return Appearance(grey, contrast_of(some), borders, blocks, some)
 
     def _blank(self, z: int, look: Appearance) -> bool:
         """Whether a slice shows nothing: one value, or noise that is black or white."""
