@@ -87,7 +87,7 @@ def test_the_offset_mends_a_shift_that_no_temperature_can():
 
 
 @given(labelled())
-@settings(max_examples=50)
+@settings(max_examples=20)
 def test_a_fitted_line_never_costs(sample):
     labels, p = sample
     found = calibrate(labels, p)
@@ -98,7 +98,7 @@ def test_a_fitted_line_never_costs(sample):
 
 
 @given(labelled(), st.integers(1, 59))
-@settings(max_examples=50)
+@settings(max_examples=20)
 def test_parts_have_the_line_of_the_whole(sample, at):
     labels, p = sample
     at = min(at, len(p) - 1) or len(p)

@@ -4,7 +4,7 @@ import csv
 import re
 
 import pandas as pd
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fibsem.analysis import encoding
@@ -14,6 +14,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]))
 BEGINS = ("=", "+", "-", "@", "\t", "\r")
 
 
+@settings(max_examples=40)
 @given(st.lists(TEXTS, min_size=1, max_size=4))
 @example(["=cmd|' /C calc'!A0", "@SUM(1)", "+1+1", "-a", "'=1", "''@"])
 def test_a_spreadsheet_finds_texts_and_no_formula(tmp_path_factory, cells):

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import accuracy_score, jaccard_score, log_loss
@@ -35,6 +35,7 @@ def test_by_hand():
     assert confusion.label_porosity == pytest.approx(3 / 8)
 
 
+@settings(max_examples=30)
 @given(st.data())
 def test_against_scikit_learn(data):
     labels = data.draw(binary)

@@ -23,7 +23,7 @@ def assert_levels_are_those_of_every_threshold(scores, sigma, thresholds):
             np.testing.assert_array_equal(image > k, segment_slice(scores, how))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     shapes.flatmap(lambda shape: hnp.arrays(np.float32, shape, elements=few_scores)),
     sigmas,
