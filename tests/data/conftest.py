@@ -45,7 +45,7 @@ def make(fifty_slices, tmp_path):
         "voxel_nm": {"z": 50, "y": 10, "x": None},
         "classes": {"pore": 0, "solid": 255},
         "ignore": None,
-        "samples": [{"name": "a", "volume": "slices", "regions": "regions.csv"}],
+        "samples": [{"name": "a", "volume": "slices", "regions": "regions.csv", "valid": "all"}],
     }
 
     def load(sample=None, table=None, recipe=None, **changes):
