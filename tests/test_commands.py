@@ -56,6 +56,7 @@ sys.path.append({str(Path(__file__).parents[1])!r})
 from tests import once
 
 once.read_configurations(builtins)
+once.parse_overrides(builtins)
 once.compose_groups(builtins)
 for line in json.load(sys.stdin):
     sys.argv[1:] = line[1:]
