@@ -1,6 +1,7 @@
 """Every storage of a study, and studies without training."""
 
 import os
+import sys
 import time
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -26,6 +27,15 @@ def storage(request, tmp_path):
     with psycopg.connect(address, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
     return address.replace("/postgres", f"/{name}")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _drawn_as_pixels_alone():
+    """Each figure is drawn a second time as SVG, which nobody looks at here."""
+    with pytest.MonkeyPatch.context() as patch:
+        if "fibsem.analysis.figures" in sys.modules:
+            patch.setattr("fibsem.analysis.figures.style.svg", lambda figure: b"<svg/>")
+        yield
 
 
 @dataclass
