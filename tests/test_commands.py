@@ -71,10 +71,13 @@ for line in json.load(sys.stdin):
 """
 
 
-def one_after_the_other(lines, folder, **environment):
-    """(exit code, output, standard error, heavy libraries) of commands in one interpreter."""
+def one_after_the_other(lines, folder, before=(), **environment):
+    """(exit code, output, standard error, heavy libraries) of commands in one interpreter.
+
+    What a shell would write before the interpreter may change what it may do.
+    """
     done = subprocess.run(
-        [sys.executable, "-c", ONE_INTERPRETER], input=json.dumps(lines), cwd=folder,
+        [*before, sys.executable, "-c", ONE_INTERPRETER], input=json.dumps(lines), cwd=folder,
         env={**os.environ, **environment}, capture_output=True, text=True, timeout=300, check=True,
     )  # fmt: skip
     return list(map(json.loads, done.stdout.splitlines()))
