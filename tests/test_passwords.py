@@ -21,17 +21,23 @@ def call(command, *overrides, cwd):
     return completed([f"fibsem.{command}", *overrides], cwd)
 
 
+@pytest.fixture(scope="module")
+def threshold(tiny):
+    """Overrides of what is trained in no time: passwords are kept, whatever learns."""
+    return [f"data.path={tiny}", "data.name=tiny", "model=threshold", "nbhd=11x11x1"]
+
+
 def told(text):
     """The forms of the password that a text tells."""
     return [form for form in FORMS if form in text]
 
 
 @pytest.mark.slow
-def test_a_sweep_leaves_no_password(small, postgres, mlflow_server, tmp_path, tmp_path_factory):
+def test_a_sweep_leaves_no_password(threshold, postgres, mlflow_server, tmp_path, tmp_path_factory):
     storage = postgres.replace("fibsem@", f"fibsem:{PASSWORD}@")
     uri = mlflow_server.replace("http://", f"http://me:{PASSWORD}@")
-    line = [*small, f"search.storage={storage}", f"tracking.uri={uri}", "study=secret",
-            "tracking.experiment=secret", "space=smoke", "search.trials=2", "search.workers=2",
+    line = [*threshold, f"search.storage={storage}", f"tracking.uri={uri}", "study=secret",
+            "tracking.experiment=secret", "space=threshold", "search.trials=2", "search.workers=2",
             "output=out"]  # fmt: skip
     done = call("sweep", *line, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -50,7 +56,7 @@ def test_a_sweep_leaves_no_password(small, postgres, mlflow_server, tmp_path, tm
 
 
 @pytest.mark.slow
-def test_errors_tell_no_password(small, tmp_path):
+def test_errors_tell_no_password(threshold, tmp_path):
     storage = f"search.storage=postgresql://me:{PASSWORD}@127.0.0.1:9/none"
     for overrides, said in (
         ([storage], "postgresql://me:***@127.0.0.1:9/none answers"),
@@ -59,17 +65,17 @@ def test_errors_tell_no_password(small, tmp_path):
         ([f"serach.storage=postgresql://me:{PASSWORD}@host/runs"], "serach"),
         (["search.storage=", storage.partition("=")[2]], "postgresql://me:***@"),
     ):  # fmt: skip
-        done = call("sweep", *small, "space=smoke", *overrides, cwd=tmp_path)
+        done = call("sweep", *threshold, "space=threshold", *overrides, cwd=tmp_path)
         assert done.returncode == 2, done.stderr
         assert said in done.stderr
         assert told(done.stdout + done.stderr) == []
 
 
 @pytest.mark.slow
-def test_a_notebook_is_told_no_password(small, tiny, mlflow_server, capfd):
+def test_a_notebook_is_told_no_password(threshold, tiny, mlflow_server, capfd):
     """No output is guarded there: neither a line, nor an error, nor its cause, nor a result."""
     uri = mlflow_server.replace("http://", f"http://me:{PASSWORD}@")
-    given = dict(word.split("=", 1) for word in small if not word.startswith("data.path="))
+    given = dict(word.split("=", 1) for word in threshold if not word.startswith("data.path="))
     result = api.train(tiny, **given, tracking={"uri": uri, "experiment": "notebook"})
     assert result.run_id
     assert told("".join(capfd.readouterr()) + repr(result) + result._repr_html_()) == []
