@@ -15,15 +15,14 @@ def call(*overrides, cwd):
     return subprocess.run(line, cwd=cwd, capture_output=True, text=True, timeout=300)
 
 
-def test_every_job_is_a_sweep_of_its_own(tmp_path, tiny, small):
-    own = [key for key in small if not key.startswith("nbhd")]
+def test_every_job_is_a_sweep_of_its_own(tmp_path, tiny):
     done = call(
-        *own, "nbhd=11x11x1,11x11x3", "space=smoke", "space.axes.model.blocks=[1]",
+        f"data.path={tiny}", "model=threshold", "nbhd=11x11x1,33x33x1", "space=threshold",
         "search.trials=1", cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     found = sorted(tmp_path.glob("outputs/sweep/*/summary.json"))
-    assert [path.parent.name.split("-")[2] for path in found] == ["11x11x1", "11x11x3"]
+    assert [path.parent.name.split("-")[2] for path in found] == ["11x11x1", "33x33x1"]
     for path in found:
         assert json.loads(path.read_text())["trials"]["complete"] == 1
 
