@@ -57,8 +57,7 @@ def film(tmp_path, monkeypatch):
 def test_thirty_hostile_samples_go_through_every_command(film, capsys):
     assert len(NAMES) == len(set(NAMES)) == 30
     common = [
-        "data.path=dataset.yaml", "nbhd=7x7x1", "model.blocks=1", "model.filters=4",
-        "train.epochs=2", "train.steps=30", "train.share=0.05",
+        "data.path=dataset.yaml", "nbhd=7x7x1", "model=threshold", "train.share=0.05",
     ]  # fmt: skip
     inspect.main(compose("inspect", [*common[:1], "output=look (1), a=b"]))
     record = json.loads(Path("look (1), a=b/summary.json").read_text())
@@ -69,12 +68,12 @@ def test_thirty_hostile_samples_go_through_every_command(film, capsys):
     assert {name for name in NAMES if len(name) < 100} < whole
 
     study = 'it\'s my "study", 100 %'
-    how = ["space=smoke", "space.axes.model.blocks=[1]", "search.trials=1", f"study={study}"]
+    how = ["space=threshold", "search.trials=1", f"study={study}"]
     sweep.main(compose("sweep", [*common, *how]))
     evaluate.main(compose("evaluate", [*common, "seeds=1", "evaluation.patch_limit=100000"]))
     promoting = [
         "data.path=dataset.yaml", f"study=[{study!r}]", "rank.k=1", "candidates=1",
-        "final.epochs=1", "final.share=0.05", "postprocessing.sigma=[0]",
+        "final.share=0.05", "postprocessing.sigma=[0]",
         "postprocessing.threshold_steps=3", "postprocessing.rounds=[1]",
         "postprocessing.min_size=[0]", "segmentation.previews=1", "segmentation.certificate=false",
         "output=promoted #1",
