@@ -24,9 +24,9 @@ def measured(phases, folder, missing=(), **how):
 @pytest.mark.parametrize(("lost", "first", "end"), [(5, 6, 12), (6, 0, 6)])
 def test_a_lost_slice_closes_no_part(segment, film, tmp_path, lost, first, end):
     """The part lies in the longest run of slices, and is measured as that run alone is."""
-    out = segment(tmp_path, film[:, :64, :70], lost=[lost], missing="skip")
+    out = segment(tmp_path, film[:, :48, :52], lost=[lost], missing="skip")
     record = run(out, tmp_path / "q", "blocks=1")
-    assert record["blocks"] == [[[first, 0, 0], [end, 64, 70]]]
+    assert record["blocks"] == [[[first, 0, 0], [end, 48, 52]]]
     assert record["parts_through"] == {axis: [1, 1] for axis in "zyx"}
     run_alone = np.uint8(labels(out / "labels.ome.zarr")[first:end] == 255)
     for axis, name in enumerate("zyx"):
@@ -36,7 +36,7 @@ def test_a_lost_slice_closes_no_part(segment, film, tmp_path, lost, first, end):
 
 
 def test_a_rim_without_material_closes_no_part(film, tmp_path):
-    whole = film[:, :64, :64]
+    whole = film[:, :40, :40]
     rimmed = whole.copy()
     rimmed[:, :, :2] = rimmed[:, -3:] = NEITHER
     found = measured(rimmed, tmp_path, blocks=1)
