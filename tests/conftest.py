@@ -91,6 +91,8 @@ def _once():
         if "mlflow" in sys.modules:
             once.read_migrations(patch)
             once.lay_out_stores(patch)
+            once.expect_no_prompts(patch)
+            once.check_requirements(patch)
         if "fibsem.tracking.runs" in sys.modules:
             once.know_version(patch)
         if "keras" in sys.modules:

@@ -133,6 +133,21 @@ def lay_out_stores(patch):
     patch.setattr("mlflow.store.model_registry.sqlalchemy_store._initialize_tables", initialize)
 
 
+def expect_no_prompts(patch):
+    """MLflow reads a registered model before each change of it, lest it be a prompt: none is."""
+    from mlflow import MlflowClient
+
+    patch.setattr(MlflowClient, "_raise_if_prompt", lambda self, name: None)
+
+
+def check_requirements(patch):
+    """MLflow looks for each package that a model needs whenever it logs or loads one."""
+    from mlflow.utils import requirements_utils as needs
+
+    checked = functools.cache(needs._check_requirement_satisfied)
+    patch.setattr(needs, "_check_requirement_satisfied", checked)
+
+
 def trace_steps(patch):
     """Each training traces its steps for seconds, but for one of the network before: all of them.
 
@@ -210,7 +225,7 @@ def open_films(patch):
     def stamps(folder):
         files = sorted(folder.rglob("*"))
         looks = (file.stat() for file in files)
-        return (*map(str, files), *((s.st_mtime_ns, s.st_size, s.st_ino) for s in looks))
+        return (*map(str, files), *((s.st_ctime_ns, s.st_size, s.st_ino) for s in looks))
 
     @functools.wraps(load)
     def loaded(path, recipe=None):
