@@ -107,7 +107,7 @@ def served(zipped):
 
     handler = partial(Quiet, directory=str(zipped.parent))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/{zipped.name}"
     server.shutdown()
     server.server_close()

@@ -77,7 +77,7 @@ class Guarded(BaseHTTPRequestHandler):
 @pytest.fixture
 def guarded():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Guarded)
-    threading.Thread(target=server.serve_forever).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,)).start()
     yield f"127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
