@@ -11,7 +11,16 @@ from fibsem.system.files import write_json
 from fibsem.system.identity import KEYS
 from fibsem.system.locks import alone, at_work
 from fibsem.tracking.runs import Tracking
+from tests import once
 from tests.reporting.test_lineage import OLDER
+
+
+@pytest.fixture(autouse=True, scope="module")
+def films_are_opened_once():
+    """What is looked at here is who is at work, and not the film."""
+    with pytest.MonkeyPatch.context() as patch:
+        once.open_films(patch)
+        yield
 
 
 @pytest.fixture(scope="module")
