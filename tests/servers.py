@@ -105,7 +105,10 @@ def _ready(binaries, port):
 
 @contextlib.contextmanager
 def mlflow_server(folder, port=None):
-    """A real tracking server with its own database and artifacts; yields its address."""
+    """A real tracking server with its own database and artifacts; yields its address.
+
+    The database is ``server.db``, which the server lays out in seconds where it is not there.
+    """
     store, served = f"sqlite:///{folder / 'server.db'}", folder / "served"
     with mlflow_on(store, folder, "--artifacts-destination", str(served), port=port) as address:
         yield address
@@ -119,9 +122,10 @@ def mlflow_on(store, folder, *options, port=None):
         sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
         "--backend-store-uri", store, "--workers", "1", *options,
     ]  # fmt: skip
+    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # ten processes
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(
-            command, cwd=folder, stdout=log, stderr=log, start_new_session=True
+            command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
         )
     try:
         wait_until(lambda: answers(port), process=process)
