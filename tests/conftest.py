@@ -111,9 +111,10 @@ def networks_are_lent(request):
     with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
         if "fibsem.inference.model.predict" in sys.modules:
             once.lend_twins(patch)
-            # the other folders prove what scores are, and slow tests compare with other processes
+            # the other folders prove what scores are; slow tests of sweeps compare with processes
             quick = request.config.option.markexpr == "not slow"
-            if quick and request.path.parent.name in ("training", "search", "promotion"):
+            folder = request.path.parent.name
+            if folder in ("training", "promotion") or (quick and folder == "search"):
                 stack.enter_context(once.graphs_as_written())
         yield
 
@@ -311,7 +312,10 @@ def postgres(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def mlflow_server(tmp_path_factory):
+def mlflow_server(new_store, tmp_path_factory):
     """Address of a real MLflow tracking server."""
-    with servers.mlflow_server(tmp_path_factory.mktemp("mlflow")) as address:
+    folder = tmp_path_factory.mktemp("mlflow")
+    new_store(folder)
+    (folder / "ml.db").rename(folder / "server.db")
+    with servers.mlflow_server(folder) as address:
         yield address
