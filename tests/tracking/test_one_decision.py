@@ -1,8 +1,6 @@
 """Who is champion is one decision: of two challengers of one champion one replaces it, at most."""
 
-import subprocess
-import sys
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from threading import Barrier, Thread
 
 import pytest
@@ -17,18 +15,15 @@ from fibsem.tracking.runs import Tracking
 from fibsem.tracking.succession import CHAMPION
 from fibsem.tracking.versions import history
 from tests.conftest import CutOffError
+from tests.processes import FORKED
 
 STORES = ["sqlite", pytest.param("server", marks=pytest.mark.slow)]
 
 
-@pytest.fixture(params=STORES)
-def uri(request, new_store, tmp_path):
-    """A store with a champion, version 1, and the challengers 2 and 3."""
-    new_store(tmp_path)
-    address = f"sqlite:///{tmp_path / 'ml.db'}"
-    if request.param == "server":
-        address = request.getfixturevalue("mlflow_server")
-    config = TrackingConfig(uri=address, artifacts=str(tmp_path / "artifacts"))
+@contextmanager
+def challenged(address, folder):
+    """In a store are a champion, version 1, and the challengers 2 and 3."""
+    config = TrackingConfig(uri=address, artifacts=str(folder / "artifacts"))
     tracking = Tracking.open(config, "decisions")
     run_id = tracking.start("a run", tags={})
     if history(address):
@@ -38,8 +33,28 @@ def uri(request, new_store, tmp_path):
     for _ in range(3):
         tracking.client.create_model_version(registry.REGISTERED, source, run_id)
     champions.make_champion("1", address, "the first")
-    yield address
+    yield
     tracking.client.delete_registered_model(registry.REGISTERED)
+
+
+@pytest.fixture
+def own_uri(new_store, tmp_path):
+    """A file with a champion and its challengers."""
+    new_store(tmp_path)
+    address = f"sqlite:///{tmp_path / 'ml.db'}"
+    with challenged(address, tmp_path):
+        yield address
+
+
+@pytest.fixture(params=STORES)
+def uri(request, tmp_path):
+    """A store of each kind with a champion and its challengers."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("own_uri")
+        return
+    address = request.getfixturevalue("mlflow_server")
+    with challenged(address, tmp_path):
+        yield address
 
 
 def line(uri):
@@ -158,37 +173,29 @@ def test_what_the_store_refuses_again_and_again_is_said(new_store, tmp_path):
         champions._insist(client.set_registered_model_tag, "place", "of no model")
 
 
-CHALLENGE = """
-import sys
-from fibsem.errors import UserError
-from fibsem.tracking import champions
-uri, version = sys.argv[1:]
-print("ready", flush=True)
-sys.stdin.readline()
-try:
-    champions.make_champion(version, uri, "better", instead_of=["1"])
-except UserError as error:
-    print(error)
-    sys.exit(2)
-"""
+def challenge(uri, version, start, told):
+    """Say what a challenger is told, in a process of its own that begins with the others."""
+    start.wait(60)
+    try:
+        champions.make_champion(version, uri, "better", instead_of=["1"])
+    except UserError as error:
+        told.put((version, str(error)))
 
 
 @pytest.mark.slow
-def test_of_two_processes_the_second_is_refused(uri):
+def test_of_two_processes_the_second_is_refused(own_uri):
+    start, told = FORKED.Barrier(2), FORKED.Queue()
     processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", CHALLENGE, uri, version],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )
+        FORKED.Process(target=challenge, args=(own_uri, version, start, told))
         for version in ("2", "3")
-    ]  # fmt: skip
+    ]
     for process in processes:
-        assert process.stdout.readline() == "ready\n"
+        process.start()
+    loser, said = told.get(timeout=120)
     for process in processes:
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    said = [process.communicate(timeout=120)[0] for process in processes]
-    assert sorted(process.returncode for process in processes) == [0, 2]
-    winner = "2" if processes[0].returncode == 0 else "3"
-    assert f"but that is version {winner} by now" in "".join(said)
-    assert line(uri) == ["1", winner]
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert told.empty()
+    winner = {"2": "3", "3": "2"}[loser]
+    assert f"but that is version {winner} by now" in said
+    assert line(own_uri) == ["1", winner]

