@@ -84,7 +84,7 @@ def test_architectures_are_promoted_as_one_model(tiny, new_store, tmp_path, caps
     assert np.mean(labels(tmp_path / "again" / "labels") == labels(whole)) > 0.8
 
     only = [*common, "model=2dcnn", "space=smoke", "space.axes.model.blocks=[1]",
-            "train.epochs=3", "train.steps=20", "search.trials=1", "study=one"]  # fmt: skip
+            "train.epochs=1", "train.steps=2", "search.trials=1", "study=one"]  # fmt: skip
     sweep.main(compose("sweep", [*only, f"output={tmp_path / 'one'}"]))
     with pytest.raises(UserError, match=r"those of study=\w+ are all 2dcnn; the choices are pyth"):
         promote.main(compose("promote", [*common, *how, *MIXED, "study=one"]))
