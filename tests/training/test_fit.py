@@ -263,6 +263,7 @@ import tensorflow as tf
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
+tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})  # for seconds
 from fibsem.config import Configuration, compose
 from fibsem.training.datasets import obtain
 from fibsem.training.material import Material
@@ -283,13 +284,13 @@ def test_two_devices_learn_what_one_learns(small):
     """TensorFlow's own mirroring, on two logical devices of a process of their own."""
     done = subprocess.run(
         # every device cuts the gradients of its own half, and rounds its own sums
-        [sys.executable, "-c", MIRRORED, *small, "model.dropout=0", "train.steps=8",
+        [sys.executable, "-c", MIRRORED, *small, "model.dropout=0", "train.epochs=2",
          "train.clip=null", "train.precision=float32"],
         capture_output=True, text=True, cwd=Path(__file__).parents[2],
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
-    pairs = [tuple(map(float, line.split())) for line in done.stdout.splitlines()[-3:]]
-    assert len(pairs) == 3
+    pairs = [tuple(map(float, line.split())) for line in done.stdout.splitlines()[-2:]]
+    assert len(pairs) == 2
     for two, one in pairs:
         assert two == pytest.approx(one, abs=2e-3)
 

@@ -76,7 +76,7 @@ def test_commands_say_it_before_their_trainings(
     monkeypatch.setattr(instead_, "SURELY_SHORT", 1)
     monkeypatch.setattr(instead_, "estimate_training", lambda _: timed.append(1) or estimate)
     name = command.__name__.partition(".")[2]
-    many = ["seeds=1"] if name == "evaluate" else []
+    many = ["seeds=1", "train.epochs=1", "train.steps=1"] if name == "evaluate" else []
     for _ in range(2):
         given = [*small, *many, *new_store(tmp_path), f"output={tmp_path / 'run'}"]
         command.main(compose(name, given))

@@ -325,14 +325,15 @@ def test_where_the_weights_lie_does_not_count(common, former, tmp_path):
 
 @pytest.mark.slow
 def test_on_another_film_it_takes_fewer_steps_to_the_same_score(tmp_path):
-    """The validation loss of 300 steps from nothing, in half of them with another film's weights.
+    """The validation loss of 160 steps from nothing, in half of them with another film's weights.
 
     Films that differ in their structure and their greys.
     """
 
     def setting(film, *overrides):
-        how = [f"data.path={tmp_path / film}", "nbhd=11x11x3", "model.blocks=1", "train.epochs=10",
-               "train.steps=30", "train.schedule=constant", "train.patience=null"]  # fmt: skip
+        how = [f"data.path={tmp_path / film}", "nbhd=11x11x3", "model.blocks=1", "model.filters=8",
+               "train.epochs=8", "train.steps=20", "train.schedule=constant",
+               "train.patience=null"]  # fmt: skip
         return Configuration(compose("train", [*how, *overrides])).run
 
     def losses(config, folder=None):
@@ -348,4 +349,4 @@ def test_on_another_film_it_takes_fewer_steps_to_the_same_score(tmp_path):
     losses(setting("one"), tmp_path / "former")
     alone = losses(setting("other"))
     helped = losses(setting("other", f"train.init={tmp_path / 'former'}"))
-    assert min(helped[:5]) <= min(alone)
+    assert min(helped[:4]) <= min(alone)
