@@ -3,16 +3,26 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from fibsem.data.phantom import simulate
+from fibsem.data.phantom.recipe import THESIS_FILMS
+from tests.conftest import TINY
+
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+#: All films of the demo, a fiftieth of its voxels: whole ones are segmented.
+SMALL = replace(TINY, samples=dict(THESIS_FILMS))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [file.name for file in sorted(NOTEBOOKS.glob("*.ipynb"))])
-def test_it_runs(name, tmp_path):
+def test_it_runs(name, new_store, tmp_path):
+    simulate(SMALL, tmp_path / "data" / "demo")  # which is taken as it is
+    new_store(tmp_path)
+    (tmp_path / "ml.db").rename(tmp_path / "mlflow.db")
     small = {
         "QUICKSTART_OUT": str(tmp_path),
         "QUICKSTART_HOW": "smoke",
