@@ -1,49 +1,39 @@
 """A checkout that was moved with its results: MLflow's server shows all of them, repointed."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 import pytest
 
+from tests.processes import completed
 from tests.servers import mlflow_on
 
-ROOT = Path(__file__).parents[2]
 FILM = "data.path=data/tiny"
-SWEEP = [FILM, "nbhd=11x11x3", "model.filters=4", "space.axes.model.blocks=[1]"]
+SWEEP = [FILM, "nbhd=11x11x3", "space=smoke", "space.axes.model.filters=[4]",
+         "space.axes.model.blocks=[1]"]  # fmt: skip
+PROMOTION = ["rank.k=1", "rank.seeds=1", "postprocessing.sigma=[0,1]",
+             "postprocessing.threshold_steps=9"]  # fmt: skip
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        shutil.which("git") is None or not (ROOT / ".git").exists(), reason="not a git checkout"
-    ),
-]
+pytestmark = pytest.mark.slow
 
 
 def run(folder, command, *overrides):
-    """What a command says that is given in a checkout, with the code of that checkout."""
-    done = subprocess.run(
-        [sys.executable, "-m", f"fibsem.{command}", *overrides], cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(folder)}, capture_output=True, text=True,
-    )  # fmt: skip
+    """What a command says that is given in a folder, which the code is not in."""
+    done = completed([f"fibsem.{command}", *overrides], folder)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
 
 
 @pytest.fixture(scope="module")
 def checkout(tiny, tmp_path_factory):
-    """Where a clone is in which a sweep was promoted before it was moved, its store repointed."""
-    folder = tmp_path_factory.mktemp("clones")
+    """Where a sweep was promoted before it was moved, its store repointed: as in any checkout."""
+    folder = tmp_path_factory.mktemp("checkouts")
     old, new = folder / "before", folder / "after"
-    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(old)], check=True)
     shutil.copytree(tiny, old / "data" / "tiny")
     run(old, "sweep", "experiment=smoke", *SWEEP, "study=moved")
-    run(old, "promote", "experiment=smoke", FILM, "study=moved", "rank.k=1", "rank.seeds=1")
+    run(old, "promote", "experiment=smoke", FILM, *PROMOTION, "study=moved")
     old.rename(new)
     assert f"begin with {new} now, and not with {old}" in run(new, "report", f"repoint={old}")
     return new
