@@ -50,11 +50,11 @@ def material(trained, tmp_path_factory):
     return volume, load, expected
 
 
-@pytest.fixture
-def dask(tmp_path):
+@pytest.fixture(scope="module")
+def dask(tmp_path_factory):
     """Address of a scheduler with two workers, and the workers' processes."""
-    port = free_port()
-    how = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": tmp_path}
+    port, folder = free_port(), tmp_path_factory.mktemp("dask")
+    how = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder}
     address = f"tcp://127.0.0.1:{port}"
     line = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1",
             "--port", str(port), "--no-dashboard"]  # fmt: skip
@@ -63,7 +63,7 @@ def dask(tmp_path):
     for k in range(2):
         line = [
             sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1",
-            "--no-nanny", "--no-dashboard", "--local-directory", str(tmp_path / f"w{k}"),
+            "--no-nanny", "--no-dashboard", "--local-directory", str(folder / f"w{k}"),
         ]  # fmt: skip
         processes.append(subprocess.Popen(line, **how))
     yield address, processes[1:]
@@ -106,22 +106,6 @@ def test_a_process_that_is_killed_loses_one_slab(material, tmp_path):
     thread.join()
     assert killed
     assert len(seen) == 3  # one in the place of the one that died
-    assert record["slabs"]["done"] == 8
-    np.testing.assert_array_equal(labels(tmp_path / "out" / "labels.ome.zarr"), expected)
-
-
-@pytest.mark.slow
-def test_a_dask_cluster_gives_the_same_labels_when_a_worker_is_killed(material, tmp_path, dask):
-    volume, load, expected = material
-    address, workers = dask
-
-    def kill(text, done, total):
-        if done == 1 and workers[0].poll() is None:
-            os.kill(workers[0].pid, signal.SIGKILL)
-
-    options = Options(slab=1, scheduler=address)
-    record = segment_volume(volume, load(), tmp_path / "out", options, load=load, progress=kill)
-    assert workers[0].wait(10) == -signal.SIGKILL
     assert record["slabs"]["done"] == 8
     np.testing.assert_array_equal(labels(tmp_path / "out" / "labels.ome.zarr"), expected)
 
@@ -179,6 +163,23 @@ def test_two_processes_leave_out_the_same_slices(gappy, tmp_path):
 def test_a_dask_cluster_leaves_out_the_same_slices(gappy, tmp_path, dask):
     address, _ = dask
     check_gaps(gappy, tmp_path / "out", Options(slab=1, scheduler=address, missing="skip"))
+
+
+@pytest.mark.slow
+def test_a_dask_cluster_gives_the_same_labels_when_a_worker_is_killed(material, tmp_path, dask):
+    """The last one of this cluster."""
+    volume, load, expected = material
+    address, workers = dask
+
+    def kill(text, done, total):
+        if done == 1 and workers[0].poll() is None:
+            os.kill(workers[0].pid, signal.SIGKILL)
+
+    options = Options(slab=1, scheduler=address)
+    record = segment_volume(volume, load(), tmp_path / "out", options, load=load, progress=kill)
+    assert workers[0].wait(10) == -signal.SIGKILL
+    assert record["slabs"]["done"] == 8
+    np.testing.assert_array_equal(labels(tmp_path / "out" / "labels.ome.zarr"), expected)
 
 
 def test_workers_need_a_model_on_disk(material, tmp_path):
