@@ -336,10 +336,9 @@ def test_a_real_server_gives_what_predict_gives(store, stack, load, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["ensemble", "forest"])
-def test_ensembles_and_forests_are_served_too(name, store, stack, load, tmp_path):
+def test_forests_are_served_too(store, stack, load, tmp_path):
     uri, addresses = store
-    with serving(addresses[name], uri, tmp_path) as (url, _):
+    with serving(addresses["forest"], uri, tmp_path) as (url, _):
         status, answer = ask(url, inputs=stack.tolist())
     assert status == 200
-    np.testing.assert_array_equal(answer["predictions"], load(name).predict(stack))
+    np.testing.assert_array_equal(answer["predictions"], load("forest").predict(stack))
