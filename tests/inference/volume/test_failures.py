@@ -139,7 +139,7 @@ class Segmentation:
     def __init__(self, folder, output, *overrides):
         line = [
             "fibsem.segment", f"volume={folder / 'stack'}", f"weights={folder / 'bundle'}",
-            f"output={output}", f"slab={SLAB}", *overrides,
+            f"output={output}", f"slab={SLAB}", "previews=0", *overrides,
         ]  # fmt: skip
         self.output, self.errors = output, folder / f"errors-{time.monotonic_ns()}"
         self.process = Command(line, folder, Path(os.devnull), self.errors)
@@ -239,7 +239,6 @@ def test_a_slice_that_turns_unreadable_stops_the_work_until_it_is_back(parts, tm
 @pytest.mark.slow
 def test_memory_that_runs_out_halves_the_tiles(tmp_path, capsys):
     short_of_memory.main(str(tmp_path / "large"), "1000")
-    short_of_memory.main(str(tmp_path / "small"), "500")
     line = [
         sys.executable, "-m", short_of_memory.__name__, tmp_path / "short", "1000", "1.6",
     ]  # fmt: skip
@@ -257,5 +256,4 @@ def test_memory_that_runs_out_halves_the_tiles(tmp_path, capsys):
     assert result["fastest"] < 1000  # larger ones could not even be timed
     name = NAMES["ome-zarr"]
     short = labels(tmp_path / "short" / name)
-    np.testing.assert_array_equal(short, labels(tmp_path / "small" / name))
     np.testing.assert_array_equal(short, labels(tmp_path / "large" / name))
