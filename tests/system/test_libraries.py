@@ -99,11 +99,13 @@ def test_what_keras_seldom_needs_is_loaded_where_it_is_used():
 def test_a_user_sees_our_lines_only(tmp_path, small):
     """In the command, in workers and in their trials, which servers fork."""
     environment = {name: text for name, text in os.environ.items() if name[:6] != "TF_CPP"}
+    one = ["train.epochs=1", "train.steps=1"]
+    axes = ["space=smoke", "space.axes.model.blocks=[1]", "space.axes.model.filters=[4]"]
     for command, *overrides in (
         ["train"],
-        ["sweep", "search.workers=2", "search.isolate=true", "search.trials=2", "space=smoke"],
+        ["sweep", "search.workers=2", "search.isolate=true", "search.trials=2", *axes],
     ):
-        line = [sys.executable, "-m", f"fibsem.{command}", *small, "train.epochs=1", *overrides]
+        line = [sys.executable, "-m", f"fibsem.{command}", *small, *one, *overrides]
         done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, env=environment)
         assert done.returncode == 0, done.stderr
         others = [text for text in done.stderr.splitlines() if not text.startswith("trials ")]
