@@ -87,6 +87,7 @@ def _once():
         once.read_configurations(patch)
         once.parse_overrides(patch)
         once.compose_groups(patch)
+        once.read_overrides(patch)
         once.calibrate_films(patch)
         if "mlflow" in sys.modules:
             once.read_migrations(patch)
@@ -103,6 +104,20 @@ def _once():
         if "fibsem.training.traced" in sys.modules:
             once.trace_steps(patch)
         yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def operations_are_prepared():
+    """Within a file, at whose end they are let go."""
+    if "keras" not in sys.modules:
+        yield
+        return
+    import tensorflow as tf
+
+    with pytest.MonkeyPatch.context() as patch:
+        once.prepare_operations(patch)
+        yield
+    tf.random.set_seed(0)
 
 
 @pytest.fixture(autouse=True, scope="module")

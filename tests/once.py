@@ -85,6 +85,20 @@ def compose_groups(patch):
     patch.setattr(loading.ConfigLoaderImpl, "_compose_config_from_defaults_list", composed)
 
 
+def read_overrides(patch):
+    """Each override is parsed by the package and by Hydra, in most tests the same ones."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    read, known = OverridesParser.parse_rule, {}
+
+    def parsed(self, text, rule):
+        if (text, rule) not in known:
+            known[text, rule] = read(self, text, rule)
+        return copy.deepcopy(known[text, rule])  # since it is told where it comes from
+
+    patch.setattr(OverridesParser, "parse_rule", parsed)
+
+
 def read_migrations(patch):
     """Optuna and MLflow execute and order all migrations whenever they open a database."""
     from alembic import util
@@ -180,6 +194,24 @@ def trace_steps(patch):
 
     patch.setattr(traced, "take", taken)
     patch.setattr(traced, "leave", left)
+
+
+def prepare_operations(patch):
+    """TensorFlow prepares an operation, or a graph, for half a millisecond to half a second.
+
+    It does so again after each seed, which operations that count for themselves begin again with
+    (the package uses none), and for each name of a variable, which it shows in an error.
+    """
+    from tensorflow.python.eager import context
+    from tensorflow.python.ops import gen_resource_variable_ops as operations
+
+    make = operations.var_handle_op
+
+    def made(*, debug_name="", **how):
+        return make(debug_name="" if context.executing_eagerly() else debug_name, **how)
+
+    patch.setattr(operations, "var_handle_op", made)
+    patch.setattr(context.pywrap_tfe, "TFE_ContextClearCaches", lambda handle: None)
 
 
 def wait_for_no_disk(patch):
