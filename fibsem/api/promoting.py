@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fibsem.api.datasets import OpenDataset
 from fibsem.api.models import LoadedModel, load_folder
@@ -33,6 +32,12 @@ from fibsem.system.files import read_json, write_json
 from fibsem.system.locks import at_work
 from fibsem.system.records import fitting
 from fibsem.system.summaries import SegmentedFilm
+
+if TYPE_CHECKING:
+    from fibsem.data.dataset import Dataset
+    from fibsem.promotion.candidates import Candidates
+    from fibsem.training.plan import Plan
+    from fibsem.training.worked import Worked
 
 
 @dataclass(frozen=True, repr=False)
@@ -154,22 +159,14 @@ def run(tree: Tree) -> PromoteResult:
     dataset = obtain(given.data, given.split)
     look_at(dataset, SPLITS)
 
-    from fibsem.promotion.budget import (
-        Took,
-        cut_of,
-        foretold,
-        plan_promotion,
-        slowest_network,
-        values,
-    )  # fmt: skip
-    from fibsem.promotion.final import final_configuration, share_for_nothing
+    from fibsem.promotion.candidates import Candidates
+    from fibsem.promotion.final import final_configuration
     from fibsem.promotion.pace import TimeLeft
     from fibsem.promotion.promotion import promote as promote_trials
     from fibsem.promotion.setting import Promotion
     from fibsem.promotion.trials import best_trials
     from fibsem.tracking.runs import Tracking
     from fibsem.tracking.store import one_decision
-    from fibsem.training.planned import planned, say_unplanned, work_of
     from fibsem.training.worked import worked_on
 
     tracking = Tracking.open(given.tracking, dataset.name)
@@ -183,39 +180,71 @@ def run(tree: Tree) -> PromoteResult:
     finals = [final_configuration(trial.tree, tree, tree["seed"]).run for trial in trials]
     if settings.mixed:
         check_mixture(finals)
-    which = hashlib.sha256("".join(trial.run_id for trial in trials).encode()).hexdigest()[:8]
-    folder = output_folder("promote", tree, dataset.name, which)
-    plan, anew = None, tree["overwrite"]
+    candidates = Candidates(trials, finals)
+    folder = output_folder("promote", tree, dataset.name, candidates.name)
+    anew = tree["overwrite"]
     working = worked_on(folder, began, budgeted=given.budget.planned, anew=anew)
     with at_work(folder), working as worked:
-        slowest = slowest_network([trial.epoch_s for trial in trials], finals)
-        if slowest is not None:
-            make = partial(plan_promotion, given, trials, finals, dataset, worked.began)
-            given, plan = planned(
-                given, folder, dataset.hash, make, of=which, anew=anew, values=values,
-                work=work_of("promote", finals[slowest].spec),
-            )  # fmt: skip
-        else:
-            say_unplanned(given, finals[0].spec)
-        if plan is None and slowest is not None:
-            one, of_each = trials[slowest], tuple(trial.architecture for trial in trials)
-            took = Took(
-                one.epoch_s, sum(trial.train_s for trial in trials),
-                one.seconds_per_gigapixel or 0.0, Configuration(one.tree).run.train, of_each,
-            )  # fmt: skip
-            if said := foretold(given, took, finals[slowest].train, dataset):
-                print(said)
-        if said := share_for_nothing(given, [trial.tree for trial in trials]):
-            print(said)
+        given, plan = _planned(given, candidates, dataset, folder, worked, anew=anew)
         pace = TimeLeft(plan, lambda: worked.seconds) if given.budget.strict else TimeLeft()
         work = Promotion(given, dataset, folder, tracking, pace=pace)
         record = promote_trials(work, trials)
         if plan is not None:
-            again = given.rank.seeds * len(trials) if len(trials) > 1 else 0
-            cut = cut_of(plan, folder, again) if given.budget.strict else None
-            record |= plan.budget_record(worked.finish(), cut)
+            record |= _of_budget(given, candidates, folder, plan, worked)
         write_json(folder / "summary.json", record)
     return PromoteResult(record, folder)
+
+
+def _planned(
+    given: Configuration, candidates: Candidates, dataset: Dataset, folder: Path, worked: Worked,
+    *, anew: bool,
+) -> tuple[Configuration, Plan | None]:  # fmt: skip
+    """The plan of a budget, with what it sets; what a promotion without one takes is said."""
+    from fibsem.promotion.budget import plan_promotion, values
+    from fibsem.promotion.final import share_for_nothing
+    from fibsem.training.planned import planned, say_unplanned, work_of
+
+    finals, slowest, plan = candidates.finals, candidates.slowest, None
+    if slowest is None:
+        say_unplanned(given, finals[0].spec)
+    else:
+        make = partial(plan_promotion, given, candidates, dataset, worked.began)
+        given, plan = planned(
+            given, folder, dataset.hash, make, of=candidates.name, anew=anew, values=values,
+            work=work_of("promote", finals[slowest].spec),
+        )  # fmt: skip
+        said = None if plan else _foretold(given, candidates, slowest, dataset)
+        if said:
+            print(said)
+    if said := share_for_nothing(given, [trial.tree for trial in candidates.trials]):
+        print(said)
+    return given, plan
+
+
+def _foretold(
+    given: Configuration, candidates: Candidates, slowest: int, dataset: Dataset
+) -> str | None:
+    """What a promotion without a budget takes, by what its trials have taken."""
+    from fibsem.promotion.budget import Took, foretold
+
+    trials, one = candidates.trials, candidates.trials[slowest]
+    took = Took(
+        one.epoch_s, sum(trial.train_s for trial in trials), one.seconds_per_gigapixel or 0.0,
+        Configuration(one.tree).run.train, candidates.architectures,
+    )  # fmt: skip
+    return foretold(given, took, candidates.finals[slowest].train, dataset)
+
+
+def _of_budget(
+    given: Configuration, candidates: Candidates, folder: Path, plan: Plan, worked: Worked
+) -> dict[str, Any]:
+    """What the summary tells of a budget: used, planned, and what a hard one has cut off."""
+    from fibsem.promotion.budget import cut_of
+
+    trials = candidates.trials
+    again = given.rank.seeds * len(trials) if len(trials) > 1 else 0
+    cut = cut_of(plan, folder, again) if given.budget.strict else None
+    return plan.budget_record(worked.finish(), cut)
 
 
 def check_mixture(configs: Sequence[RunConfig]) -> None:

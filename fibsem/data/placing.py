@@ -188,7 +188,7 @@ def information(greys: Greys | None, labels: npt.NDArray[np.uint8]) -> float:
 
 
 def _quantiles(ranked: Greys, shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Those of `numpy.quantile`, of values that are sorted.
+    """Quantiles of sorted values, as `numpy.quantile` gives them.
 
     >>> _quantiles(np.float32([0, 1, 4]), np.array([0.25, 0.5, 0.75])).tolist()
     [0.5, 1.0, 2.5]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import timeit
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +18,6 @@ from fibsem.config import (
     Configuration,
     PostProcessingConfig,
     PromoteConfig,
-    RunConfig,
     TrainConfig,
     Tree,
 )
@@ -26,8 +26,8 @@ from fibsem.data.pieces import MOST
 from fibsem.data.pieces import SIDE as PIECE
 from fibsem.data.split import SPLITS, Split
 from fibsem.inference.model.views import SYMMETRIES
+from fibsem.promotion.candidates import Candidates
 from fibsem.promotion.repetition import REPEATED
-from fibsem.promotion.trials import Trial
 from fibsem.system.files import read_json
 from fibsem.training.budgeting import plan_trainings
 from fibsem.training.estimate import duration
@@ -46,35 +46,32 @@ PUBLISHED_S, OPENED_S, WRITTEN = 6.0, 3.0, 1.3
 
 
 def plan_promotion(
-    given: Configuration, trials: Sequence[Trial], finals: Sequence[RunConfig], dataset: Dataset,
-    began: float, budget_s: float,
+    given: Configuration, candidates: Candidates, dataset: Dataset, began: float, budget_s: float
 ) -> Plan:  # fmt: skip
     """Share what ranking, scores, search and volumes leave of a budget to the final trainings.
 
     Parameters
     ----------
-    given, trials, finals, dataset
-        The promotion, and the final training of every trial; one of them at least a network's.
+    given, candidates, dataset
+        The promotion, and its trials, of which one at least is a network's.
     began
         When the command began, by ``time.perf_counter``.
     budget_s
         Given.
     """
-    promotion, again = given.promotion, given.rank.seeds if len(trials) > 1 else 0
-    slowest = slowest_network([trial.epoch_s for trial in trials], finals)
+    trials, slowest = candidates.trials, candidates.slowest
     assert slowest is not None
-    timed = probe(Material(dataset, finals[slowest]), budget_s)
-    count = final_trainings(promotion, [trial.architecture for trial in trials])
-    speed = slower(
-        timed.step_s * _steps(trials[slowest].tree, dataset),
-        trials[slowest].epoch_s, trials[slowest].train_s,
-    )  # fmt: skip
+    trial, final = trials[slowest], candidates.finals[slowest]
+    promotion, again = given.promotion, given.rank.seeds if len(trials) > 1 else 0
+    timed = probe(Material(dataset, final), budget_s)
+    count = final_trainings(promotion, candidates.architectures)
+    speed = slower(timed.step_s * _steps(trial.tree, dataset), trial.epoch_s, trial.train_s)
     each_s = timed.once_s - timed.traced_s + timed.pixel_s * dataset_px(dataset, "val")
-    ranking_s = again * sum(speed * trial.train_s + each_s for trial in trials)
+    ranking_s = again * sum(speed * one.train_s + each_s for one in trials)
     written_s = WRITTEN * timed.pixel_s * volumes_px(given, dataset)
     volumes_s = len(dataset.samples) * OPENED_S + written_s if given.tree["segment"] else 0.0
     scoring_s = (
-        timed.pixel_s * squares_px(given, dataset, views=finals[slowest].spec.convertible)
+        timed.pixel_s * squares_px(given, dataset, views=final.spec.convertible)
         + volumes_s
         + len(_models(promotion)) * search_s(dataset, given.postprocessing)
         + PUBLISHED_S
@@ -178,15 +175,6 @@ def _longer(before: TrainConfig, final: TrainConfig, dataset: Dataset) -> float:
     return final.epoch_length.steps_of(labelled) / before.epoch_length.steps_of(labelled)
 
 
-def slowest_network(epoch_s: Sequence[float], finals: Sequence[RunConfig]) -> int | None:
-    """Which final training a budget is planned by; None where all models are fitted at once.
-
-    The ranking may make any of the trials a candidate.
-    """
-    networks = [k for k, final in enumerate(finals) if final.spec.is_network]
-    return max(networks, key=lambda k: epoch_s[k], default=None)
-
-
 def values(plan: Plan, limit_s: float | None) -> dict[str, Any]:
     """What it sets of a promotion; see :meth:`fibsem.training.plan.Plan.values`."""
     set_by = {"final.epochs": plan.epochs, "final.steps": plan.steps}
@@ -246,7 +234,5 @@ def search_s(dataset: Dataset, config: PostProcessingConfig) -> float:
 
 
 def _pixel_s(work: Callable[[], object]) -> float:
-    """Seconds for each pixel of the small square."""
-    started = time.perf_counter()
-    work()
-    return (time.perf_counter() - started) / SIDE**2
+    """Seconds for each pixel of the small square, at the better of two times."""
+    return min(timeit.repeat(work, number=1, repeat=2)) / SIDE**2

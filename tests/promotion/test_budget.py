@@ -17,11 +17,11 @@ from fibsem.promotion.budget import (
     foretold,
     plan_promotion,
     search_s,
-    slowest_network,
     squares_px,
     values,
     volumes_px,
 )
+from fibsem.promotion.candidates import Candidates
 from fibsem.promotion.final import final_configuration
 from fibsem.promotion.folder import settle
 from fibsem.promotion.trials import Trial
@@ -116,7 +116,7 @@ def planned(material, small, monkeypatch):
         ]
         spent_s = 60 - budget.PUBLISHED_S - (budget.OPENED_S if promotion.tree["segment"] else 0)
         begun, dataset = time.perf_counter() - spent_s, material().dataset
-        return plan_promotion(promotion, trials, finals, dataset, begun, 900.0), timed
+        return plan_promotion(promotion, Candidates(trials, finals), dataset, begun, 900.0), timed
 
     return plan
 
@@ -180,7 +180,7 @@ def test_forests_alone_have_no_plan(small):
     final = final_configuration(
         tree, Configuration(promotion).with_values(values(PLAN, 9.0)).tree, 0
     )
-    assert slowest_network([1.0], [final.run]) is None
+    assert Candidates([trial("forest", tree)], [final.run]).slowest is None
 
 
 def test_what_ranks_takes_as_long_as_it_took_in_the_sweep(planned):
