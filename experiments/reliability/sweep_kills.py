@@ -31,7 +31,10 @@ parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--storage", help="search.storage; default: study.db in the folder")
 parser.add_argument("--folder", type=Path, help="keep the sweep here")
 parser.add_argument("--data", default="data=demo", help="the dataset as an override")
+parser.add_argument("--epochs", type=int, default=6)
+parser.add_argument("--steps", type=int, default=40, help="of an epoch")
 parser.add_argument("--longest", type=float, default=20, help="seconds before a kill, at most")
+parser.add_argument("--training", action="store_true", help="count them from a first checkpoint")
 args = parser.parse_args()
 
 random.seed(args.seed)
@@ -41,8 +44,9 @@ store = f"sqlite:///{folder / 'ml.db'}"
 environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "MLFLOW_DISABLE_TELEMETRY": "true"}
 command = [
     sys.executable, "-m", "fibsem.sweep", args.data, "nbhd=11x11x3", "space=smoke",
-    "space.axes.model.blocks=[1]", "train.epochs=6", "train.steps=40", "train.share=0.02",
-    "search.workers=2", "search.retries=100", f"search.trials={args.trials}", f"output={sweep}",
+    "space.axes.model.blocks=[1]", f"train.epochs={args.epochs}", f"train.steps={args.steps}",
+    "train.min_steps=0", "train.share=0.02", "search.workers=2", "search.retries=100",
+    f"search.trials={args.trials}", f"output={sweep}",
     f"tracking.uri={store}", f"tracking.artifacts={folder / 'artifacts'}",
     *([f"search.storage={args.storage}"] if args.storage else []),
 ]  # fmt: skip
@@ -62,6 +66,13 @@ def workers(parent: subprocess.Popen) -> list[psutil.Process]:
         return []
 
 
+def trains(since: float) -> bool:
+    """Whether a trial has made a checkpoint after some moment."""
+    with contextlib.suppress(FileNotFoundError):  # one that a finished trial needs no more
+        return any(path.stat().st_mtime > since for path in sweep.glob("trials/*/checkpoint.npz"))
+    return False
+
+
 def kill(process: psutil.Process | subprocess.Popen) -> None:
     with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
         process.send_signal(signal.SIGKILL)
@@ -69,16 +80,18 @@ def kill(process: psutil.Process | subprocess.Popen) -> None:
 
 started, kills = time.perf_counter(), 0
 while kills < args.kills:
-    parent = start()
+    parent, began = start(), time.time()
     while parent.poll() is None and len(workers(parent)) < 2:
         time.sleep(0.2)
+    while args.training and parent.poll() is None and not trains(began):
+        time.sleep(0.05)
     time.sleep(random.uniform(0, args.longest))
     if parent.poll() is not None:
         break  # it was faster than the killer
     if found := workers(parent):
         kill(random.choice(found))
         kills += 1
-    time.sleep(random.uniform(0, 4))
+    time.sleep(random.uniform(0, min(4, args.longest)))
     kill(parent)
     parent.wait()
     kills += 1

@@ -1,0 +1,43 @@
+"""Experiments that kill commands again and again, in small: what they count is as it must be."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+SCRIPTS = Path(__file__).parents[1] / "experiments" / "reliability"
+
+
+def test_a_sweep_of_two_workers_survives_kills_of_workers_and_parents(tiny, tmp_path):
+    line = [
+        sys.executable, SCRIPTS / "sweep_kills.py", "--kills", "2", "--training", "--longest", "1",
+        "--seed", "1", "--trials", "4", "--epochs", "8", "--steps", "4",
+        "--data", f"data.path={tiny}", "--folder", tmp_path, "--json", tmp_path / "figures.json",
+    ]  # fmt: skip
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stderr[-3000:]
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures["exit_code"] == 0
+    assert figures["kills"] == 2
+    assert figures["complete"] == figures["requested"] == figures["children_complete"] == 4
+    assert figures["parents"] == 1
+    assert figures["children_of_the_parent"] == figures["children"]
+    assert figures["children"] > 4  # trials were cut off
+    assert figures["left_running"] == 0
+
+
+def test_a_training_killed_at_its_commit_points_ends_as_the_whole_one(tmp_path):
+    """Of those as many as fit into some seconds; the experiment tries all, of all commands."""
+    line = [
+        sys.executable, SCRIPTS / "commit_points.py", "--commands", "train", "--random", "0",
+        "--minutes", "0.1", "--folder", tmp_path / "points", "--json", tmp_path / "figures.json",
+    ]  # fmt: skip
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr[-3000:]
+    figures = json.loads((tmp_path / "figures.json").read_text())["train"]
+    assert figures["tried"] >= 1
+    assert figures["differing"] == {}
