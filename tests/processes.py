@@ -14,9 +14,10 @@ from pathlib import Path
 from fibsem.search.executors import LAZY
 
 FORKED = multiprocessing.get_context("forkserver")
-FORKED.set_forkserver_preload(
-    ["fibsem.search.executors", *LAZY, "fibsem.train", "fibsem.sweep", "fibsem.segment"]
-)
+FORKED.set_forkserver_preload([
+    "fibsem.search.executors", *LAZY, "fibsem.train", "fibsem.sweep", "fibsem.segment",
+    "fibsem.config.commands", "fibsem.search.optuna_study", "fibsem.search.report", "IPython",
+])  # fmt: skip
 
 
 class Command:
