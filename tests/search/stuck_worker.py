@@ -1,0 +1,41 @@
+"""A worker of a sweep whose training comes to no end; with HANG it hangs. Run as a process."""
+
+import ctypes
+import os
+import sys
+import time
+from pathlib import Path
+
+from fibsem.config import Configuration, compose
+from fibsem.search import owner
+from fibsem.search.sweep import Sweep
+from fibsem.system import pulse
+from fibsem.tracking.runs import Tracking
+from fibsem.training.datasets import obtain
+from fibsem.training.start import pinned
+
+
+def hang(job, on_epoch):
+    """Make two steps, and nothing more."""
+    pulse.step()
+    pulse.step()
+    ctypes.CDLL(None).sleep(1000)  # where nothing can be raised
+
+
+def go_on(job, on_epoch):
+    """Make short steps; after some of its beats there is a file."""
+    begun = time.monotonic()
+    while True:
+        if time.monotonic() > begun + 1:
+            Path("beats").touch()
+        pulse.step()
+        time.sleep(0.01)
+
+
+if __name__ == "__main__":
+    owner.LAST_S = 0.5
+    given = pinned(Configuration(compose("sweep", sys.argv[1:])))
+    dataset = obtain(given.data, given.split)
+    tracking = Tracking.open(given.tracking, dataset.name)
+    sweep = Sweep.open(given, dataset, Path(given.tree["output"]), tracking)
+    sweep.work(hang if "HANG" in os.environ else go_on, lambda *_: None)
