@@ -15,8 +15,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import multiprocessing
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -37,7 +37,6 @@ parser.add_argument("--json", type=Path, help="write the figures here")
 parser.add_argument("--claims", type=int, default=1000, help="trials of each storage")
 parser.add_argument("--workers", type=int, default=8, help="processes")
 parser.add_argument("--storages", nargs="+", default=list(STORAGES), choices=STORAGES)
-parser.add_argument("--worker", nargs=3, help=argparse.SUPPRESS)
 
 
 def studies_of(storage: str, folder: Path, claims: int) -> Iterator[Any]:
@@ -84,17 +83,18 @@ def run(storage: str, folder: Path, trials: int, workers: int) -> dict[str, floa
     for study in studies_of(storage, folder, trials):
         study.open_slots()
         study.close()
-    command = [
-        sys.executable, __file__, "--claims", str(trials), "--worker", storage, str(folder), "-"
-    ]  # fmt: skip
-    running = [subprocess.Popen(command) for _ in range(workers)]
+    forked = multiprocessing.get_context("forkserver")  # which has imported what all of them need
+    running = [forked.Process(target=work, args=(storage, folder, trials)) for _ in range(workers)]
+    for process in running:
+        process.start()
     while len(list(folder.glob("ready-*"))) < workers:
-        if any(process.poll() for process in running):
+        if any(process.exitcode for process in running):
             raise SystemExit(f"a worker on {storage} died before it had begun")
         time.sleep(0.05)
     started = time.perf_counter()
     (folder / "go").touch()
-    codes = [process.wait() for process in running]
+    for process in running:
+        process.join()
     seconds = time.perf_counter() - started
     lines = [line for file in folder.glob("claims-*") for line in file.read_text().splitlines()]
     states: Counter[str] = Counter()
@@ -106,7 +106,7 @@ def run(storage: str, folder: Path, trials: int, workers: int) -> dict[str, floa
         "twice": len(lines) - len(set(lines)),
         "complete": states["complete"],
         "left": sum(states.values()) - states["complete"],
-        "died": sum(code != 0 for code in codes),
+        "died": sum(process.exitcode != 0 for process in running),
         "fewest_of_a_worker": min(len(f.read_text().splitlines()) for f in folder.glob("claims-*")),
         "seconds": seconds,
     }
@@ -139,9 +139,9 @@ def known(file: Path | None, how: dict[str, int]) -> dict[str, object]:
 
 def main() -> None:
     args = parser.parse_args()
-    if args.worker:
-        work(args.worker[0], Path(args.worker[1]), args.claims)
-        return
+    multiprocessing.set_forkserver_preload(
+        ["fibsem.search.optuna_study", "fibsem.search.tuner_study", "fibsem.search.samplers"]
+    )
     figures = known(args.json, {"workers": args.workers, "requested": args.claims})
     for storage in args.storages:
         if storage in figures["storages"]:
