@@ -17,6 +17,7 @@ from fibsem.errors import LostError, UserError
 from fibsem.search.optuna_study import open_storage
 from fibsem.search.owner import Beat
 from fibsem.search.slots import Attempt, filled, next_attempt, slots_needed, to_open
+from tests.processes import Command
 from tests.search import slot_worker
 
 
@@ -41,21 +42,11 @@ def test_processes_that_lay_out_one_database_at_once_do_not_trip_over_each_other
 
 
 @pytest.fixture
-def start(tmp_path):
-    """Function (storage, trials, pause, sampler) -> a worker process."""
-    started = []
-
-    def make(storage, trials, pause=0.1, sampler="enumerated"):
-        command = [sys.executable, "-m", "tests.search.slot_worker", storage, str(tmp_path)]
-        with (tmp_path / f"worker-{len(started)}.log").open("w") as log:
-            worker = subprocess.Popen(
-                [*command, str(trials), str(pause), sampler], stderr=log, stdout=log
-            )
-        started.append(worker)
-        return worker
-
-    yield make
-    for worker in started:
+def started():
+    """Processes that are ended with the test."""
+    workers = []
+    yield workers
+    for worker in workers:
         worker.kill()
         worker.wait()
 
@@ -70,22 +61,30 @@ def test_one_worker_fills_the_budget(storage, tmp_path):
 
 
 @pytest.mark.slow
-def test_three_workers_and_kills_fill_the_budget_exactly(storage, start, tmp_path):
+def test_three_workers_and_kills_fill_the_budget_exactly(storage, started, tmp_path):
     """Workers on one storage; some are killed at random moments, others take their place."""
     random.seed(7)
     trials, sampler = 14, "tpe"
-    slot_worker.open_study(storage, tmp_path, trials)  # a fresh database is laid out by one
-    workers = [start(storage, trials, 0.3, sampler) for _ in range(3)]
-    for _ in range(3):
-        time.sleep(1 + random.random())
+    study = slot_worker.open_study(storage, tmp_path, trials, sampler=sampler)
+
+    def start():
+        line = ["tests.search.slot_worker", storage, str(tmp_path), str(trials), "0.6", sampler]
+        started.append(Command(line, tmp_path, tmp_path / f"worker-{len(started)}.log"))
+        return started[-1]
+
+    workers = [start() for _ in range(3)]
+    for done in (1, 4, 7):
+        while filled(study.attempts()) < done:
+            assert any(worker.poll() is None for worker in workers), workers[0].log.read_text()
+            time.sleep(0.05)
+        time.sleep(0.5 * random.random())
         victim = random.choice(workers)
         victim.send_signal(signal.SIGKILL)
         victim.wait()
         workers.remove(victim)
-        workers.append(start(storage, trials, 0.3, sampler))
+        workers.append(start())
     for worker in workers:
         assert worker.wait(timeout=120) == 0
-    study = slot_worker.open_study(storage, tmp_path, trials, sampler=sampler)
     slot_worker.work(study, 0)
     slot_worker.check(study, trials)
 
@@ -124,10 +123,12 @@ def test_a_hopeless_slot_is_given_up_for_another_one(tmp_path):
     assert second.values != first.values
 
 
-def test_an_attempt_whose_process_is_gone_is_found_at_once(start, tmp_path):
+def test_an_attempt_whose_process_is_gone_is_found_at_once(started, tmp_path):
     storage = f"sqlite:///{tmp_path / 'study.db'}"
     slot_worker.open_study(storage, tmp_path, 1)
-    worker = start(storage, 1, 1e7)  # of which it waits a part drawn at random
+    how = [storage, tmp_path, "1", "1e7", "enumerated"]  # it waits a part of that drawn at random
+    worker = subprocess.Popen([sys.executable, "-m", "tests.search.slot_worker", *how])
+    started.append(worker)
     study = slot_worker.open_study(storage, tmp_path, 1)
     while not any(a.state == "running" for a in study.attempts()):
         time.sleep(0.1)
