@@ -6,13 +6,16 @@ import pytest
 
 from fibsem.config import Configuration
 from fibsem.errors import UserError
-from tests.search.sweeps import children, finished, opened
+from tests.search.sweeps import children, finished, opened, worked
 
 
-@pytest.mark.slow
-def test_tpe_learns_from_the_trials_before(run):
-    summary = run("search.sampler=tpe", trials=3)
-    assert summary["trials"]["complete"] == 3
+def test_tpe_learns_from_the_trials_before(here):
+    """From two of them, and not of the best alone."""
+    sweep = opened("search.sampler=tpe", "search.startup_trials=2", "search.trials=5", **here)
+    worked(sweep, [finished(loss) for loss in (0.5, 0.4, 0.6, 0.3, 0.7)])
+    drawn = [one.values["train.learning_rate"] for one in sweep.study.outcomes()]
+    assert len(set(drawn)) == 5
+    sweep.study.close()
 
 
 def test_hyperband_continues_the_trainings_that_it_promotes(here):
@@ -91,16 +94,14 @@ def test_an_oracle_that_learns_leaves_what_is_impossible(here):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sampler", ["bayesian", "hyperband"])
-def test_samplers_of_keras_tuner(run, sampler):
+def test_trainings_of_hyperband_go_on(run):
     summary = run(
-        "search=keras_tuner", f"search.sampler={sampler}", "search.hyperband.epochs=3",
-        "search.startup_trials=2", trials=6,
+        "search=keras_tuner", "search.sampler=hyperband", "search.hyperband.epochs=3",
+        "space.axes.model.filters=[4]", trials=4,
     )  # fmt: skip
-    assert summary["trials"] == {"complete": 6, "pruned": 0, "failed": 0}
+    assert summary["trials"] == {"complete": 4, "pruned": 0, "failed": 0}
     table = json.loads((run.folder / "sweep" / "trials.json").read_text())
-    if sampler == "hyperband":
-        assert {trial["train.epochs"] for trial in table} == {1, 3}
+    assert {trial["train.epochs"] for trial in table} == {1, 3}
 
 
 @pytest.mark.parametrize(
@@ -118,15 +119,19 @@ def test_samplers_of_the_other_backend_are_named(run_thresholds):
         run_thresholds("search.sampler=bayesian", trials=1)
 
 
-@pytest.mark.slow
-def test_conditional_axes_are_swept_where_they_exist(run):
-    summary = run(
+def test_conditional_axes_are_swept_where_they_exist(here):
+    sweep = opened(
         "space.axes.model.blocks=[1]", "+space.axes.model.dense_layers=[1,2]",
         "+space.axes.model.dense_width={values: [16,32], when: {model: {dense_layers: [2]}}}",
-        "search.sampler=random", "search.seed=1", trials=6,
+        "search.sampler=random", "search.seed=1", "search.trials=6", **here,
     )  # fmt: skip
-    assert summary["trials"]["complete"] == 6
-    table = json.loads((run.folder / "sweep" / "trials.json").read_text())
-    assert {trial["model.dense_layers"] for trial in table} == {1, 2}
-    for trial in table:
-        assert ("model.dense_width" in trial) == (trial["model.dense_layers"] == 2)
+    jobs = worked(sweep, [finished(0.5)] * 6)
+    drawn = [one.values for one in sweep.study.outcomes()]
+    assert {values["model.dense_layers"] for values in drawn} == {1, 2}
+    for job, values in zip(jobs, drawn, strict=True):
+        assert ("model.dense_width" in values) == (values["model.dense_layers"] == 2)
+        hyperparameters = Configuration(job.tree).run.spec.hyperparameters
+        for key, value in values.items():
+            if key.startswith("model."):
+                assert hyperparameters[key.removeprefix("model.")] == value
+    sweep.study.close()

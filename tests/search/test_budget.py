@@ -44,6 +44,9 @@ from fibsem.training.plan import Plan
 from fibsem.training.probing import Probe
 from fibsem.training.state import TrainingState
 
+#: A space of one network, which is traced once.
+ONE = ("space=smoke", "space.axes.model.blocks=[1]", "space.axes.model.filters=[4]")
+
 
 @given(st.floats(1e-3, 0.5), st.floats(0.5, 20), st.floats(300, 40_000))
 def test_trials_are_long_enough_and_share_the_time(step, once, seconds):
@@ -275,7 +278,7 @@ def test_a_sweep_is_begun_anew_by_the_plan_in_its_own_folder(tiny, new_store, tm
     kept = folder / "plan.json"
     kept.write_text(json.dumps(replace(plan, work="sweep of 2dcnn 11x11x3").to_json()))
     given = [
-        f"data.path={tiny}", "nbhd=11x11x3", "space=smoke", *new_store(tmp_path),
+        f"data.path={tiny}", "nbhd=11x11x3", *ONE, *new_store(tmp_path),
         f"output={folder}", f"plan={kept}", "overwrite=true",
     ]  # fmt: skip
     found = []
@@ -320,7 +323,7 @@ def test_a_plan_says_how_many_trials_there_are(tiny, new_store, tmp_path, materi
     store, found = new_store(tmp_path), []
     for name in ("one", "two"):
         given = [
-            f"data.path={tiny}", "nbhd=11x11x3", "space=smoke", *store,
+            f"data.path={tiny}", "nbhd=11x11x3", *ONE, *store,
             f"output={tmp_path / name}", f"plan={tmp_path / 'plan.json'}",
         ]  # fmt: skip
         sweep.main(compose("sweep", given))
@@ -340,7 +343,7 @@ def test_a_sweep_goes_on_by_its_plan_after_a_limit_of_its_first_start(
     store, found = new_store(tmp_path), []
     for limit in ("0.001", "null"):
         given = [
-            f"data.path={tiny}", "nbhd=11x11x3", "space=smoke", *store,
+            f"data.path={tiny}", "nbhd=11x11x3", *ONE, *store,
             f"search.max_seconds={limit}", f"output={tmp_path / 'sweep'}",
             f"plan={tmp_path / 'plan.json'}",
         ]  # fmt: skip

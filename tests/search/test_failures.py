@@ -12,11 +12,9 @@ from tests.search.sweeps import children, finished, opened, worked
 @pytest.mark.slow
 def test_a_trial_that_diverges_is_recorded_and_the_sweep_goes_on(run, capsys):
     summary = run(
-        "~space.axes.train.learning_rate",
-        "+space.axes.train.learning_rate=[0.01,1e30]",
-        "search.retries=1",
-        trials=3,
-    )
+        "~space.axes.train.learning_rate", "+space.axes.train.learning_rate=[0.01,1e30]",
+        "space.axes.model.filters=[4]", "search.retries=1", trials=3,
+    )  # fmt: skip
     counts = summary["trials"]
     assert (counts["complete"] + counts["pruned"], counts["failed"]) == (3, 0)
     trials = json.loads((run.folder / "sweep" / "trials.json").read_text())
@@ -115,10 +113,12 @@ def test_a_trial_that_failed_by_itself_is_tried_again_from_another_seed(here, ba
 
 
 @pytest.mark.slow
-def test_every_backend_records_failures_and_goes_on(run, backend):
+def test_files_record_failures_and_the_sweep_goes_on(run):
+    """Points are of axes that leave the network as it is: it is drawn and traced once."""
     summary = run(
-        *backend, "~space.axes.train.learning_rate", "+space.axes.train.learning_rate=[0.01,1e30]",
-        "space.axes.model.filters=[3,4,5,6,7,8]", "search.retries=0", trials=3,
+        "search=keras_tuner", "~space.axes.train.learning_rate",
+        "+space.axes.train.learning_rate=[0.01,1e30]", "+space.axes.train.warmup=[0,0.1,0.2]",
+        "space.axes.model.filters=[4]", "search.retries=0", trials=3,
     )  # fmt: skip
     assert summary["trials"]["complete"] + summary["trials"]["pruned"] == 3
     table = json.loads((run.folder / "sweep" / "trials.json").read_text())
@@ -142,8 +142,8 @@ def test_an_isolated_trial_that_is_killed_ends_alone(run, monkeypatch):
         return converse(pipe, process, on_epoch)
 
     monkeypatch.setattr(isolation, "_converse", kill_the_first)
-    summary = run("search.isolate=true", trials=2)
-    assert summary["trials"] == {"complete": 2, "pruned": 0, "failed": 1}
+    summary = run("search.isolate=true", trials=1)
+    assert summary["trials"] == {"complete": 1, "pruned": 0, "failed": 1}
     table = json.loads((run.folder / "sweep" / "trials.json").read_text())
     assert "SIGKILL, out of memory?" in next(t["reason"] for t in table if t["state"] == "failed")
 
@@ -154,9 +154,9 @@ def test_a_pruned_trial_is_marked_and_counts(run):
         "search.objectives=[val/loss]", "search.pruner=median", "search.startup_trials=1",
         "search.pruner_warmup=0", "search.seed=1",
         "~space.axes.train.learning_rate", "+space.axes.train.learning_rate=[0.02,1e-5]",
-        "train.min_learning_rate=1e-7", "train.epochs=6", trials=6,
+        "space.axes.model.filters=[4]", "train.min_learning_rate=1e-7", "train.epochs=4", trials=4,
     )  # fmt: skip
-    assert summary["trials"]["complete"] + summary["trials"]["pruned"] == 6
+    assert summary["trials"]["complete"] + summary["trials"]["pruned"] == 4
     assert summary["trials"]["pruned"] >= 1
     _, runs = children(run, summary["parent_run_id"])
     marked = [r for r in runs if r.data.tags.get("fibsem.state") == "pruned"]

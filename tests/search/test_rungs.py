@@ -278,8 +278,8 @@ def test_who_goes_on_ends_where_one_training_would_have(small, new_store, tmp_pa
     """Really trained: the winner against the same trial on its own, without rungs."""
     store, found = new_store(tmp_path), {}
     always = [
-        *small, *store, "space=smoke", "space.axes.model.blocks=[1]", "train.epochs=4",
-        "train.schedule=wsd",
+        *small, *store, "space=smoke", "space.axes.model.blocks=[1]",
+        "space.axes.model.filters=[4]", "train.epochs=4", "train.schedule=wsd",
     ]  # fmt: skip
     for name, how in (
         ("rungs", ["search.rungs=[[3,1],[1,4]]", "search.trials=4"]),
@@ -306,8 +306,9 @@ def test_the_steps_of_all_attempts_are_those_of_the_plan(small, new_store, tmp_p
     plan = Plan(60.0, "abc", 6, 6, 4, 0.1, 0.1, 1.0, ((3, 2), (2, 4), (1, 6)))
     sweep.main(compose("sweep", [
         *small, *new_store(tmp_path), "space=smoke", "space.axes.model.blocks=[1]",
-        "search.rungs=[[3,2],[2,4],[1,6]]", "search.trials=6", "train.epochs=6",
-        "train.schedule=wsd", "train.patience=null", f"output={tmp_path / 'sweep'}",
+        "space.axes.model.filters=[4]", "search.rungs=[[3,2],[2,4],[1,6]]", "search.trials=6",
+        "train.epochs=6", "train.schedule=wsd", "train.patience=null",
+        f"output={tmp_path / 'sweep'}",
     ]))  # fmt: skip
     found = json.loads((tmp_path / "sweep" / "summary.json").read_text())
     assert found["trials"] == {"complete": 1, "pruned": 5, "failed": 0}
