@@ -53,8 +53,10 @@ TINY = replace(
 #: Files that take longest begin first, minutes of the slow tests and half of one of the quick ones:
 #: whoever is given one at the end is waited for alone.
 LONGEST = (
-    "test_takeover.py", "test_kills.py", "test_names.py", "test_notebooks.py",
-    "test_contributing.py", "test_failures.py", "test_old_work.py", "test_docs_run.py",
+    "test_takeover.py", "test_old_work.py", "test_kills.py", "test_kill_experiments.py",
+    "test_claims.py", "test_contributing.py", "test_libraries.py", "test_names.py",
+    "test_docs_run.py", "test_moved_checkout.py", "test_passwords.py", "test_succession.py",
+    "test_notebooks.py", "test_failures.py",
     "test_promotion.py", "test_conformance.py", "test_equivalence.py", "test_sweep.py",
     "test_placing.py", "test_commands.py", "test_registry.py", "test_fit.py", "test_start.py",
     "test_teacher.py", "test_folder.py", "test_health.py", "test_learner.py", "test_pace.py",
