@@ -2,6 +2,7 @@
 
 import json
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,6 +39,7 @@ def with_settings(**changed):
     return Identity("training", {**TRAINING.settings, **given}, TRAINING.data)
 
 
+@hypothesis.settings(max_examples=30)  # each writes a file
 @given(identities)
 def test_what_is_written_is_read(tmp_path_factory, identity):
     folder = tmp_path_factory.mktemp("identity")

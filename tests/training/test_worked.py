@@ -1,5 +1,6 @@
 """Worked time: what a killed start had worked counts, what passed after the kill does not."""
 
+import multiprocessing
 import time
 
 import pytest
@@ -8,7 +9,6 @@ from fibsem.errors import UserError
 from fibsem.system.files import read_json, write_json
 from fibsem.training import worked as module
 from fibsem.training.worked import FOLDER, worked_on
-from tests.processes import FORKED
 
 
 def working(folder, before_s=0.0, **how):
@@ -31,8 +31,9 @@ def noted(folder):
     )
 
 
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # the child uses no library
 def test_a_killed_start_counts_up_to_the_kill(tmp_path):
-    process = FORKED.Process(target=work, args=(tmp_path, 40.0))
+    process = multiprocessing.get_context("fork").Process(target=work, args=(tmp_path, 40.0))
     process.start()
     while noted(tmp_path) < 40.2:  # the second note, at least
         time.sleep(0.01)
