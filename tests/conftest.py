@@ -89,7 +89,6 @@ def _once():
         once.read_configurations(patch)
         once.parse_overrides(patch)
         once.compose_groups(patch)
-        once.read_overrides(patch)
         once.calibrate_films(patch)
         if "mlflow" in sys.modules:
             once.read_migrations(patch)

@@ -85,20 +85,6 @@ def compose_groups(patch):
     patch.setattr(loading.ConfigLoaderImpl, "_compose_config_from_defaults_list", composed)
 
 
-def read_overrides(patch):
-    """Each override is parsed by the package and by Hydra, in most tests the same ones."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-
-    read, known = OverridesParser.parse_rule, {}
-
-    def parsed(self, text, rule):
-        if (text, rule) not in known:
-            known[text, rule] = read(self, text, rule)
-        return copy.deepcopy(known[text, rule])  # since it is told where it comes from
-
-    patch.setattr(OverridesParser, "parse_rule", parsed)
-
-
 def read_migrations(patch):
     """Optuna and MLflow execute and order all migrations whenever they open a database."""
     from alembic import util

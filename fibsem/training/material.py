@@ -149,7 +149,6 @@ class Material:
         """Windows of a step, and the height and width that the network sees of each."""
         spec, settings = self.config.spec, self.config.train
         if not self._by_grid:
-            assert settings.batch is not None
             return settings.batch, *spec.window
         extent = self.grid.extent(spec.stride)
         side = extent + sum(spec.step_frame(extent))
