@@ -53,8 +53,9 @@ def files(folder: Path) -> list[str]:
 
 def checksums(folder: Path) -> dict[str, int]:
     """Of every chunk of every volume."""
-    chunks = [path for path in folder.rglob("*") if path.is_file() and "/c/" in str(path)]
-    return {str(p.relative_to(folder)): zlib.crc32(p.read_bytes()) for p in sorted(chunks)}
+    names = sorted(str(path.relative_to(folder)) for path in folder.glob("**/c/**/*"))
+    chunks = [name for name in names if (folder / name).is_file()]
+    return {name: zlib.crc32((folder / name).read_bytes()) for name in chunks}
 
 
 def stored(work: Path) -> dict[str, Any]:
