@@ -8,7 +8,6 @@ import itertools
 import os
 import pickle
 import sqlite3
-import sys
 import threading
 import weakref
 from dataclasses import astuple, replace
@@ -283,8 +282,7 @@ def count_once(patch):
         return built
 
     patch.setattr(cost, "build", remembering(cost.build))
-    if sizes := sys.modules.get("fibsem.search.sizes"):
-        patch.setattr(sizes, "build_for_steps", remembering(sizes.build_for_steps))
+    patch.setattr(cost, "build_for_steps", remembering(cost.build_for_steps))
 
 
 def time_small(patch):

@@ -272,10 +272,10 @@ def search(prepared: Prepared) -> SweepResult:
         )  # fmt: skip
         if (said := repeats(prepared.space, given.search.drawn)) is not None:
             print(said)
-        sweep = Sweep.open(given, dataset, folder, tracking, pace)
+        sweep = Sweep.open(given, material, folder, tracking, pace)
         with closing(sweep.study):
             sweep.reconcile()
-            run_trials(sweep, material, asked.workers)
+            run_trials(sweep, asked.workers)
             report_sweep(sweep)
             record = {
                 "dataset": dataset.name,
@@ -285,7 +285,7 @@ def search(prepared: Prepared) -> SweepResult:
             }
             if plan is not None:
                 plan = settle_filled(plan, sweep, folder)
-                cut = cut_of(plan, sweep.study.outcomes()) if given.budget.strict else None
+                cut = cut_of(plan, sweep) if given.budget.strict else None
                 used_s = worked.finish() if is_over(sweep) else worked.seconds
                 record |= plan.budget_record(used_s, cut)
         write_json(folder / "summary.json", record)

@@ -15,7 +15,7 @@ from fibsem.config.search import of_epochs
 from fibsem.errors import UserError
 from fibsem.search.brackets import brackets_of
 from fibsem.search.shares import probe_at_once
-from fibsem.search.sizes import Sized, average, to_be_timed
+from fibsem.search.sizes import Sized, average, grown, to_be_timed
 from fibsem.search.space import Space, Values
 from fibsem.training.budgeting import VALIDATING, plan_trainings
 from fibsem.training.datasets import obtain
@@ -61,8 +61,9 @@ def plan_sweep(
     begun = [material.for_config(given.with_values(point).run) for point in points]
     networks = [Sized.of(one) for one in begun]
     rounds, some = to_be_timed(networks, search.workers, budget_s)
+    timed = [networks[k] for k in some]
     probes = _timed([begun[k] for k in some], search.workers, budget_s / rounds)
-    estimated = partial(average, probes, [networks[k] for k in some])
+    estimated = partial(average, probes, timed)
     like, spent_s = estimated(networks), time.perf_counter() - began
     by = search.objectives[0]
     halve = search.can_halve and of_epochs(by, estimates_all=given.estimates_all)
@@ -73,6 +74,8 @@ def plan_sweep(
         if plan is not None:  # those that begin, in this order
             like = estimated(networks[: plan.rungs[0][0]])
             plan = halving(like, budget_s, spent_s, data, search.workers)
+        if plan is not None:
+            plan = replace(plan, growth=grown(probes, timed, like))
     if plan is None:
         trials = number_of_trials(like, budget_s - spent_s, search.workers)
         plan = plan_trainings(like, budget_s, spent_s, data, trials=trials, workers=search.workers)

@@ -10,7 +10,7 @@ from fibsem.search.shares import abreast
 from fibsem.training.estimate import TimeEstimate, duration, estimate_training
 from fibsem.training.instead import LONG_S, instead
 from fibsem.training.material import Material
-from fibsem.training.plan import stages_of
+from fibsem.training.stages import stages_of
 
 
 def said_of_all(

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fibsem.search.outcomes import Outcome
 from fibsem.search.rungs import Rung, read_rungs
 from fibsem.search.slots import filled
 from fibsem.system.again import same_command
@@ -40,7 +39,7 @@ class Pace:
     strict
         Whether a hard budget sets it: else so many trials as are ``planned`` begin all the same.
     plan
-        Of a hard budget.
+        By which it works, if by any.
     rungs
         Of a successive halving by that plan.
     clock
@@ -70,7 +69,6 @@ class Pace:
     ) -> Pace:
         """The pace that ends after the fewest of the seconds that are given."""
         left_s = min((one for one in seconds if one is not None), default=math.inf)
-        plan = plan if strict else None
         return cls(time.monotonic() + left_s, strict, plan, rungs, planned=planned)
 
     @property
@@ -80,9 +78,9 @@ class Pace:
 
     def over(self, trials: int) -> bool:
         """Whether no training begins any more, of a sweep with so many trials."""
-        least = 0.0
-        if self.plan is not None:
-            least = self.plan.once_s + FEWEST_STEPS * self.plan.step_s + self.plan.validation_s
+        least, kept = 0.0, self._kept
+        if kept is not None:
+            least = kept.once_s + FEWEST_STEPS * kept.step_s + kept.validation_s
         return self.left_s <= least and (self.strict or trials >= self.planned)
 
     def stopped(self, trials: int) -> bool:
@@ -94,19 +92,25 @@ class Pace:
 
         They have what is left; a training is begun where less than half of it is theirs.
         """
-        k = self._rung_of(slot)
-        if self.plan is None or k is None:
+        k, kept = self._rung_of(slot), self._kept
+        if kept is None or k is None:
             return False
-        return self.left_s < self.plan.after_s(k) + 0.5 * self.plan.training_s(k)
+        return self.left_s < kept.after_s(k) + 0.5 * kept.training_s(k)
 
     def limit_s(self, slot: int) -> float | None:
         """Seconds that a training which begins now may take; None where nothing limits them.
 
         One that only comes to the next rung has no limit: its learning rate would follow it.
         """
-        if self.plan is None or self._rung_of(slot) is not None:
+        kept = self._kept
+        if kept is None or self._rung_of(slot) is not None:
             return None
-        return max(1.0, self.left_s - self.plan.once_s)
+        return max(1.0, self.left_s - kept.once_s)
+
+    @property
+    def _kept(self) -> Plan | None:
+        """The plan, where a hard budget keeps trainings to its time."""
+        return self.plan if self.strict else None
 
     def _rung_of(self, slot: int) -> int | None:
         """Number of a rung whose trainings are gone on with; None of those that come to the end."""
@@ -160,12 +164,15 @@ def _begun_anyway(plan: Plan) -> int | None:
     return plan.trials if plan.fills else 1
 
 
-def cut_of(plan: Plan, outcomes: Iterable[Outcome]) -> CutOff:
+def cut_of(plan: Plan, sweep: Sweep) -> CutOff:
     """Say what a hard budget has cut off of a sweep's plan; see :meth:`Plan.cut_off`."""
-    latest = {one.slot: one for one in sorted(outcomes, key=lambda one: one.attempt.attempt)}
+    outcomes = sorted(sweep.study.outcomes(), key=lambda one: one.attempt.attempt)
+    latest = {one.slot: one for one in outcomes}
     ended = [one for one in latest.values() if one.state in ("complete", "pruned", "failed")]
-    epochs = [one.record["epochs"] for one in ended if one.complete]
-    cut = plan.cut_off(epochs, plan.trials - len(ended))
+    complete = [one for one in ended if one.complete]
+    epochs = [one.record["epochs"] for one in complete]
+    wanted = [sweep.epochs_of(one.values) or plan.epochs for one in complete]
+    cut = plan.cut_off(epochs, plan.trials - len(ended), wanted)
     if not epochs:
         filling, anyway = sum(one.state != "failed" for one in ended), _begun_anyway(plan)
         goes_on = anyway is None or filling < anyway

@@ -8,14 +8,15 @@ estimator; Cochran, Sampling Techniques, 1977, chapter 6).
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle, islice
 
 import numpy as np
 
-from fibsem.inference.model.cost import operations_in
-from fibsem.models import build_for_steps
+from fibsem.inference.model.cost import operations_of_window
+from fibsem.training.growth import Growth
 from fibsem.training.material import Material
 from fibsem.training.probing import Probe
 
@@ -50,10 +51,8 @@ class Sized:
     @classmethod
     def of(cls, material: Material) -> Sized:
         """Count the operations of a configuration, whose windows follow from its network."""
-        network = build_for_steps(material.config.spec)
-        windows, *extents = material.step_shape
-        each = operations_in(network, (*extents, *network.input_shape[3:]))
-        return cls(material.config.spec.name, windows * each)
+        spec, (windows, height, width) = material.config.spec, material.step_shape
+        return cls(spec.name, windows * operations_of_window(spec, (height, width)))
 
 
 def to_be_timed(networks: Sequence[Sized], workers: int, budget_s: float) -> tuple[int, list[int]]:
@@ -109,6 +108,28 @@ def average(probes: Sequence[Probe], timed: Sequence[Sized], networks: Sequence[
     power = growth(probes, timed)
     of_each = [_of(one, probes, timed, power) for one in networks if _timed(one, timed)]
     return replace(mean(of_each or probes), goes_on=_of_largest([one.step_s for one in of_each]))
+
+
+def grown(probes: Sequence[Probe], timed: Sequence[Sized], like: Probe) -> Growth:
+    """How long steps of single networks take, of architectures that were timed.
+
+    Parameters
+    ----------
+    probes, timed
+        What was measured, and of which networks.
+    like
+        The average network.
+
+    Examples
+    --------
+    >>> timed, found = Sized("2dcnn", 100.0), Probe(0.01, 0.1, 2.0, 1e-6)
+    >>> grown([found], [timed], found).times("2dcnn", 400.0)
+    2.0
+    """
+    power, of_each = growth(probes, timed), defaultdict(list)
+    for probe, one in zip(probes, timed, strict=True):
+        of_each[one.architecture].append(probe.step_s / like.step_s / one.operations**power)
+    return Growth(power, {name: float(np.mean(factors)) for name, factors in of_each.items()})
 
 
 def _of_largest(steps_s: Sequence[float]) -> float:

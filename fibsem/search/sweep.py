@@ -7,14 +7,14 @@ another machine it joins. What the study counts, and nothing else, is published 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fibsem.config import Configuration, SearchConfig, settings_hash, settings_of
-from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
 from fibsem.search.declared import read_space
 from fibsem.search.executors import Execute, InProcess, Isolated, UpToMemory
@@ -29,14 +29,16 @@ from fibsem.search.pace import Pace
 from fibsem.search.parent import parent_run
 from fibsem.search.publishing import reconcile
 from fibsem.search.samplers import bounds, objectives
+from fibsem.search.sizes import Sized
 from fibsem.search.slots import Study, filled
-from fibsem.search.space import Space
+from fibsem.search.space import Space, Values
 from fibsem.search.worker import Show, Worker
 from fibsem.system.files import write_json
 from fibsem.system.identity import Identity
 from fibsem.system.processes import machine_gib, visible_accelerators
 from fibsem.tracking import names
 from fibsem.tracking.runs import Tracking
+from fibsem.training.material import Material
 from fibsem.training.objectives import Objective
 
 #: Causes of an end that say that something is wrong, where they follow one another.
@@ -57,7 +59,7 @@ class Sweep:
     folder: Path
     tracking: Tracking
     parent: str
-    data: Mapping[str, str]
+    material: Material
     before: frozenset[int] = frozenset()
     pace: Pace = field(default_factory=Pace)
 
@@ -65,7 +67,7 @@ class Sweep:
     def open(
         cls,
         given: Configuration,
-        dataset: Dataset,
+        material: Material,
         folder: Path,
         tracking: Tracking,
         pace: Pace | None = None,
@@ -79,7 +81,7 @@ class Sweep:
         UserError
             If the folder or the study is that of another sweep; names what differs.
         """
-        given = given.settled
+        given, dataset = given.settled, material.dataset
         search, tree = given.search, given.tree
         goals, space = objectives(search.objectives), read_space(tree)
         bounds(search.constraints)  # what is wrong with them is said before anything is opened
@@ -105,8 +107,7 @@ class Sweep:
             study.close()
             raise
         pace = pace or Pace.of(search.max_seconds)
-        data = dataset.digests
-        return cls(given, space, goals, study, folder, tracking, parent, data, before, pace)
+        return cls(given, space, goals, study, folder, tracking, parent, material, before, pace)
 
     @property
     def search(self) -> SearchConfig:
@@ -118,7 +119,7 @@ class Sweep:
 
         Not where this process holds an accelerator, of which others would get nothing.
         """
-        isolated = partial(Isolated, self.tracking, self.data)
+        isolated = partial(Isolated, self.tracking, self.material.dataset.digests)
         if self.search.isolate:
             return isolated()
         if visible_accelerators():
@@ -133,6 +134,21 @@ class Sweep:
     def work(self, execute: Execute, show: Show) -> None:
         """Be one of its workers; see :meth:`fibsem.search.worker.Worker.work`."""
         Worker(self, execute, show).work()
+
+    def epochs_of(self, values: Values) -> int | None:
+        """Epochs of a training that comes to the end of its rungs, by the size of its network.
+
+        None where no plan says so: those of the configuration.
+        """
+        plan = self.pace.plan
+        if plan is None or plan.growth is None:
+            return None
+        with suppress(UserError):  # what the training says of itself
+            config = self.given.with_values(values).run
+            if config.spec.is_network:
+                sized = Sized.of(self.material.for_config(config))
+                return plan.epochs_of(sized.architecture, sized.operations)
+        return None
 
     def check_failures(self) -> None:
         """Stop where trials fail one after the other: something is wrong with all of them.

@@ -144,6 +144,9 @@ class Worker:
         drawn = attempt.values.get("seed")
         seed = (self.sweep.given.tree["seed"] if drawn is None else drawn) + 1000 * failures
         given = self.sweep.given.with_values({**attempt.values, "seed": seed})
+        epochs = self.sweep.epochs_of(attempt.values)
+        if epochs is not None:
+            given = given.with_values({"train.epochs": epochs})
         if held.limit_s is not None:
             typed = given.tree["train"]["max_seconds"]
             limit_s = held.limit_s if typed is None else min(typed, held.limit_s)

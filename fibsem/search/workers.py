@@ -24,7 +24,6 @@ from fibsem.system.interrupts import INTERRUPTED
 from fibsem.system.outages import Patience, outage_of
 from fibsem.system.processes import ask_to_end, stop
 from fibsem.system.progress import Progress
-from fibsem.training.material import Material
 
 #: Deaths of workers between two finished trials after which the sweep gives up.
 RESTARTS = 6
@@ -32,7 +31,7 @@ RESTARTS = 6
 MISTAKE, NO_DEVICE = 2, 76
 
 
-def run_trials(sweep: Sweep, material: Material, count: int) -> None:
+def run_trials(sweep: Sweep, count: int) -> None:
     """Train what a sweep asks for, in this process or in several, and show how far it is."""
     tracking = sweep.tracking
     with (
@@ -43,7 +42,7 @@ def run_trials(sweep: Sweep, material: Material, count: int) -> None:
         if count > 1:
             run_workers(sweep, count, progress)
         else:
-            here = partial(InProcess, material, tracking)
+            here = partial(InProcess, sweep.material, tracking)
             sweep.work(sweep.executor(here), progress)
 
 
@@ -123,8 +122,8 @@ def _worker(given: Configuration, folder: Path, pace: Pace, share: Share) -> Non
         config = one_of_each(given, read_space(given.tree))[0].run
         dataset = obtain(config.data, config.split)
         tracking = Tracking.open(config.tracking, dataset.name)
-        sweep = Sweep.open(given, dataset, folder, tracking, pace)
-        execute = sweep.executor(lambda: InProcess(Material(dataset, config), tracking))
+        sweep = Sweep.open(given, Material(dataset, config), folder, tracking, pace)
+        execute = sweep.executor(lambda: InProcess(sweep.material, tracking))
         sweep.work(execute, lambda *_: None)
         sweep.study.close()
     except KeyboardInterrupt:

@@ -9,9 +9,10 @@ from fibsem.config import TrainConfig
 from fibsem.errors import UserError
 from fibsem.training.estimate import duration
 from fibsem.training.instead import FEWEST_STEPS, LONG_S
-from fibsem.training.plan import Plan, Stage
+from fibsem.training.plan import Plan
 from fibsem.training.probing import Probe
 from fibsem.training.results import Epoch
+from fibsem.training.stages import Stage
 
 #: Validations of a training, at most, and the most that they take of its time; of one whose end is
 #: all that counts: its averaged weights are hardly ever best before.

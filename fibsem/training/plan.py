@@ -6,48 +6,23 @@ the machine did. So the plan is kept with the results, and a command that is giv
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import repeat
 from typing import Any
 
 from fibsem.system.records import typed
 from fibsem.training.estimate import duration
+from fibsem.training.growth import Growth
+from fibsem.training.stages import Stage, stages_of
 
 #: Used time against that given from which on it is an overrun.
 LATE = 1.1
 #: What goes on took so many times the average in the plans of versions before.
 GOES_ON = 1.25
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Trainings that may run at once, and epochs of each, which may go on from others."""
-
-    count: int
-    epochs: int
-    goes_on: bool = False
-
-    def turns(self, workers: int) -> int:
-        """Trainings that each of some workers does one after the other."""
-        return -(-self.count // workers)
-
-
-def stages_of(rungs: Iterable[Sequence[int]]) -> tuple[Stage, ...]:
-    """What rungs of some trials and epochs train, one after the other.
-
-    A rung of no more epochs than the one before begins another bracket, with new trainings.
-
-    Examples
-    --------
-    >>> [stage.epochs for stage in stages_of([(9, 2), (3, 6), (1, 18)])]
-    [2, 4, 12]
-    """
-    rungs = tuple(rungs)
-    before = [0, *(epochs for _, epochs in rungs)]
-    return tuple(
-        Stage(count, epochs - reached, True) if 0 < reached < epochs else Stage(count, epochs)
-        for (count, epochs), reached in zip(rungs, before, strict=False)
-    )
+#: A training that comes to the end of a successive halving is no shorter, and no longer, than so
+#: many times what is planned for the average network.
+LEAST, MOST = 0.5, 2.0
 
 
 @dataclass(frozen=True)
@@ -92,6 +67,9 @@ class Plan:
         What it plans, command and network; empty where a version before made it.
     goes_on
         Times the average that a step takes of what goes on in a successive halving.
+    growth
+        How long steps of single networks take; then trainings that come to the end of a successive
+        halving have as many epochs as fit into the time that is planned for them.
     ranking_s, scoring_s
         Expected time of what a promotion does before its trainings and behind them.
     pruned
@@ -120,6 +98,7 @@ class Plan:
     filled: int | None = None
     work: str = field(default="", compare=False)
     goes_on: float = GOES_ON
+    growth: Growth | None = None
     ranking_s: float = 0.0
     scoring_s: float = 0.0
 
@@ -159,6 +138,20 @@ class Plan:
         epoch_s = self.steps * self.step_s + self.validation_s
         return self.once_s + self._averages(self.stages[k]) * epoch_s
 
+    def epochs_of(self, architecture: str, operations: float) -> int:
+        """Epochs of a training that comes to the end, by the operations of a step.
+
+        Its last rung takes what is planned for it, whatever the size of its network: so a budget is
+        filled by small ones, and kept by large ones. They follow from the plan and the network
+        alone.
+        """
+        last = self.stages[-1]
+        times = None if self.growth is None else self.growth.times(architecture, operations)
+        if not self.rungs or times is None:
+            return self.epochs
+        share = min(max(self._averages(last) / last.epochs / times, LEAST), MOST)
+        return self.epochs - last.epochs + max(1, round(share * last.epochs))
+
     def rung_s(self, k: int) -> float:
         """Expected time of a rung: as often as every worker has a training of it."""
         return self.stages[k].turns(self.workers) * self.training_s(k)
@@ -193,7 +186,10 @@ class Plan:
         what = "1 training" if self.trials == 1 else f"{self.trials} trainings"
         if self.rungs:
             rungs = ", ".join(f"{count} of {epochs} epochs" for count, epochs in self.rungs)
-            what = f"{self.trials} trainings ({rungs})"
+            by_size = (
+                "" if self.growth is None else ", more of a small network, fewer of a large one"
+            )
+            what = f"{self.trials} trainings ({rungs}{by_size})"
         if self.pruned:
             what += ", and others in the time that pruned ones leave"
         if self.fills:
@@ -212,9 +208,10 @@ class Plan:
         in_all_s = self.seconds + sum(self._besides.values())
         where = ", ".join(f"{name} {duration(seconds)}" for name, seconds in parts.items())
         epochs = f"{self.epochs} epochs of {self.steps} steps"
+        epochs = f"{epochs} at most" if self.growth is None else f"about {epochs}"
         by = f" by {self.workers} workers" if self.workers > 1 else ""
         disk = "" if self.disk_mib is None else f"; at most {self.disk_mib:.0f} MiB of weights"
-        return f"plan: {what}{by}, {epochs} at most, {duration(in_all_s)} in all: {where}{disk}"
+        return f"plan: {what}{by}, {epochs}, {duration(in_all_s)} in all: {where}{disk}"
 
     @property
     def _besides(self) -> dict[str, float]:
@@ -243,7 +240,9 @@ class Plan:
             "budget": used if cut is None else {**used, "cut": asdict(cut)},
         }
 
-    def cut_off(self, epochs: Iterable[int], not_begun: int = 0) -> CutOff:
+    def cut_off(
+        self, epochs: Iterable[int], not_begun: int = 0, wanted: Iterable[int] | None = None
+    ) -> CutOff:
         """Say what a hard budget has cut off, and give it for the record.
 
         Parameters
@@ -252,14 +251,18 @@ class Plan:
             Of each training that came to its end.
         not_begun
             Trainings that there was no time for.
+        wanted
+            Epochs that each was to have; those of the plan by default.
         """
-        early = [number for number in epochs if number < self.epochs]
+        pairs = zip(epochs, repeat(self.epochs) if wanted is None else wanted, strict=False)
+        early = [pair for pair in pairs if pair[0] < pair[1]]
         parts = []
         if not_begun:
             parts.append(f"{not_begun} of {self.trials} trainings were not begun")
         if early:
             which = "the training" if self.trials == 1 else f"{len(early)} of {self.trials}"
-            parts.append(f"{which} ended after {min(early)} of {self.epochs} epochs")
+            reached, of = min(early)
+            parts.append(f"{which} ended after {reached} of {of} epochs")
         if parts:
             print(f"budget_is=hard cut off what was late: {', '.join(parts)}")
         return CutOff(not_begun, len(early))

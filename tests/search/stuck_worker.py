@@ -8,11 +8,9 @@ from pathlib import Path
 
 from fibsem.config import Configuration, compose
 from fibsem.search import owner
-from fibsem.search.sweep import Sweep
 from fibsem.system import pulse
-from fibsem.tracking.runs import Tracking
-from fibsem.training.datasets import obtain
 from fibsem.training.start import pinned
+from tests.search.sweeps import opened_of
 
 
 def hang(job, on_epoch):
@@ -35,7 +33,5 @@ def go_on(job, on_epoch):
 if __name__ == "__main__":
     owner.LAST_S = 0.5
     given = pinned(Configuration(compose("sweep", sys.argv[1:])))
-    dataset = obtain(given.data, given.split)
-    tracking = Tracking.open(given.tracking, dataset.name)
-    sweep = Sweep.open(given, dataset, Path(given.tree["output"]), tracking)
+    sweep = opened_of(given, Path(given.tree["output"]))
     sweep.work(hang if "HANG" in os.environ else go_on, lambda *_: None)

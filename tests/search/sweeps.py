@@ -9,6 +9,7 @@ from fibsem.config import Configuration, compose
 from fibsem.search.sweep import Sweep
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
+from fibsem.training.material import Material
 from fibsem.training.results import Epoch, TrialResult
 
 
@@ -41,10 +42,14 @@ def children(run, parent):
 def opened(*overrides, tiny, store, folder):
     """A sweep of small networks that nobody works on yet."""
     given = [f"data.path={tiny}", "nbhd=11x11x3", "space=smoke", f"output={folder}", *store]
-    tree = compose("sweep", [*given, *overrides])
-    given = Configuration(tree)
+    return opened_of(Configuration(compose("sweep", [*given, *overrides])), folder)
+
+
+def opened_of(given, folder):
+    """The sweep of a configuration, opened or continued in a folder."""
     dataset = obtain(given.data, given.split)
-    return Sweep.open(given, dataset, folder, Tracking.open(given.tracking, dataset.name))
+    tracking = Tracking.open(given.tracking, dataset.name)
+    return Sweep.open(given, Material(dataset, given.run), folder, tracking)
 
 
 def epoch(number, loss, miou=None):

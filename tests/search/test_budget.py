@@ -262,6 +262,12 @@ def test_the_average_is_that_of_the_networks_that_begin(material, monkeypatch):
     configs = [given.with_values(point).run for point in points]
     steps = [seconds(Sized.of(material().for_config(one)).operations).step_s for one in configs]
     assert plan.step_s == pytest.approx(np.mean(steps[:begin]), rel=0.05)
+    sized = [Sized.of(material().for_config(one)) for one in configs]
+    told = [plan.step_s * plan.growth.times(one.architecture, one.operations) for one in sized]
+    assert told == pytest.approx(steps, rel=0.1)
+    epochs = [plan.epochs_of(one.architecture, one.operations) for one in sized]
+    assert sorted(epochs, reverse=True) == [epochs[k] for k in np.argsort(steps)]
+    assert min(epochs) < max(epochs)
     if begin < len(points):
         assert abs(np.mean(steps) / np.mean(steps[:begin]) - 1) > 0.06
 

@@ -14,13 +14,14 @@ from fibsem.search.declared import read_space
 from fibsem.search.executors import InProcess
 from fibsem.search.folder import settle_study, study_name
 from fibsem.search.samplers import objectives
-from fibsem.search.sweep import Sweep, backend_of
+from fibsem.search.sweep import backend_of
 from fibsem.system.identity import Identity
 from fibsem.system.locks import at_work
 from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
 from fibsem.training.job import Job
 from fibsem.training.material import Material
+from tests.search.sweeps import opened_of
 
 
 @pytest.fixture
@@ -42,11 +43,7 @@ def tree(film, store, tmp_path):
 
 def begin(tree, folder):
     """Open a sweep that nobody works on yet."""
-    config = Configuration(tree).run
-    dataset = obtain(config.data, config.split)
-    opened = Sweep.open(
-        Configuration(tree), dataset, folder, Tracking.open(config.tracking, dataset.name)
-    )
+    opened = opened_of(Configuration(tree), folder)
     opened.study.close()
     return opened
 
@@ -143,7 +140,7 @@ def test_a_study_of_the_version_before_goes_on_where_its_hash_agrees(tree, tmp_p
         opened.study.set("settings", settings_hash(tree()))
         opened.tracking.tag(opened.parent, {"fibsem.data": data})
 
-    former = opened.data["hash"].partition("-")[0]
+    former = opened.material.dataset.digests["hash"].partition("-")[0]
     as_before(former)
     assert begin(tree("search.trials=3"), folder).parent == opened.parent
     as_before("0123456789ab")

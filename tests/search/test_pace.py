@@ -78,7 +78,7 @@ def test_a_machine_as_fast_as_planned_loses_nothing(halving, capsys):
     slots, limits = work(sweep, machine)
     assert slots == list(range(9))
     assert limits == [None] * 8 + [3.0]  # of eleven seconds eight were used
-    assert cut_of(PLAN, sweep.study.outcomes()) == CutOff(not_begun=0, ended_early=0)
+    assert cut_of(PLAN, sweep) == CutOff(not_begun=0, ended_early=0)
     assert "cut off" not in capsys.readouterr().out
 
 
@@ -98,7 +98,7 @@ def test_a_slow_machine_costs_trainings_of_the_first_rung_and_not_the_model(halv
     assert sweep.summary(0)["trials"] == {"complete": 1, "pruned": 4, "failed": 0}
     reasons = {one.slot: one.reason for one in sweep.study.outcomes()}
     assert [slot for slot, reason in reasons.items() if reason == CUT] == [3, 4, 5, 7]
-    assert cut_of(PLAN, sweep.study.outcomes()) == CutOff(not_begun=4, ended_early=0)
+    assert cut_of(PLAN, sweep) == CutOff(not_begun=4, ended_early=0)
     said = "budget_is=hard cut off what was late: 4 of 9 trainings were not begun"
     assert said in capsys.readouterr().out
     assert work(sweep, machine) == ([], [])  # the time is used up
@@ -108,7 +108,7 @@ def test_a_training_that_ends_early_is_said(halving, capsys):
     machine = Machine(2.4)
     sweep = halving(machine)
     work(sweep, machine)
-    assert cut_of(PLAN, sweep.study.outcomes()) == CutOff(not_begun=4, ended_early=1)
+    assert cut_of(PLAN, sweep) == CutOff(not_begun=4, ended_early=1)
     assert "1 of 9 ended after 3 of 4 epochs" in capsys.readouterr().out
 
 
@@ -156,7 +156,12 @@ def test_a_limit_is_what_starts_before_have_left_of_it(seconds, strict, plan, mo
     pace = budget_pace(plan, seconds, 100, most_s, strict=strict)
     left = float("inf") if left_s is None else left_s
     assert pace.left_s == pytest.approx(left, abs=1)
-    assert pace.plan == (plan if strict else None)
+    assert pace.plan == plan
+    first = replace(
+        pace, until=pace.clock() - 1, rungs=read_rungs(PLAN.rungs)
+    )  # of a soft budget all rungs are trained
+    assert first.cuts(0) == (strict and plan is not None)
+    assert (first.limit_s(8) is None) == (not strict or plan is None)
 
 
 def test_a_pruner_leaves_time_for_others_which_begin_while_half_of_one_is_left(here, tmp_path):
@@ -210,7 +215,7 @@ def test_a_budget_without_a_model_says_what_goes_on(here, tmp_path, capsys, open
     assert sweep.summary(0)["trials"] == {"complete": 0, "pruned": 1, "failed": 0}
     assert settle_filled(plan, sweep, tmp_path) == plan
     assert not (tmp_path / "plan.json").exists()
-    cut_of(plan, sweep.study.outcomes())
+    cut_of(plan, sweep)
     said = "with budget_is=soft the same command goes on" in capsys.readouterr().out
     sweep.pace = budget_pace(plan, 60, 100, None)
     sweep.work(diverged, lambda *_: None)

@@ -13,6 +13,7 @@ from fibsem import sweep
 from fibsem.config import SearchConfig, compose
 from fibsem.errors import UserError
 from fibsem.search import workers
+from fibsem.search.pace import Pace
 from fibsem.search.rungs import (
     NobodyError,
     NotYetError,
@@ -23,12 +24,15 @@ from fibsem.search.rungs import (
     read_rungs,
     slots_of,
 )
+from fibsem.search.sizes import Sized
 from fibsem.search.slots import Attempt
 from fibsem.system.files import replace_file
 from fibsem.training.failures import TrialFailedError
 from fibsem.training.fit import AfterStep
-from fibsem.training.plan import Plan, stages_of
+from fibsem.training.growth import Growth
+from fibsem.training.plan import Plan
 from fibsem.training.run import CHECKPOINT
+from fibsem.training.stages import stages_of
 from tests.search.sweeps import epoch, finished, opened
 
 RUNGS = read_rungs([[9, 2], [3, 6], [1, 18]])
@@ -204,7 +208,7 @@ def test_the_time_that_is_left_is_that_of_longer_rungs(begin_halving, monkeypatc
 
     monkeypatch.setattr(workers, "Progress", progress)
     monkeypatch.setattr(type(halving), "work", lambda *_: None)
-    workers.run_trials(halving, None, 1)
+    workers.run_trials(halving, 1)
     ends = [rung.first + rung.count for rung in read_rungs(halving.search.rungs)]
     stages = stages_of(halving.search.rungs)
     done = accumulate(stage.count * stage.epochs for stage in stages)
@@ -291,6 +295,64 @@ def test_who_goes_on_ends_where_one_training_would_have(small, new_store, tmp_pa
     keys = [key for key in winner if key.startswith(("model.", "train."))]
     (same,) = [row for row in found["whole"] if all(row[key] == winner[key] for key in keys)]
     assert winner["val/loss"] == same["val/loss"]
+
+
+def test_a_training_is_as_long_at_its_end_as_its_network_allows(begin_halving):
+    """All of its attempts are told the same, so that one goes on from the other's checkpoint."""
+    halving, asked = (
+        begin_halving("space.axes.model.filters=[4,16]", "space.enumerate=[model.filters]"),
+        {},
+    )
+    rungs = tuple(tuple(rung) for rung in halving.search.rungs)
+    plan = Plan(60.0, "abc", 7, 4, 100, 0.1, 0.1, 1.0, rungs, goes_on=1.0)
+    filters = [{"model.filters": count} for count in (4, 16)]
+    assert [halving.epochs_of(one) for one in filters] == [None, None]
+    halving.pace = Pace(plan=plan)
+    assert [halving.epochs_of(one) for one in filters] == [None, None]
+    one, two = (
+        Sized.of(halving.material.for_config(halving.given.with_values(each).run))
+        for each in filters
+    )
+    halving.pace = Pace(plan=replace(plan, growth=Growth(1.0, {"2dcnn": 1 / one.operations})))
+    assert two.operations > 2 * one.operations
+    assert [halving.epochs_of(each) for each in filters] == [4, 3]  # half of two more
+    assert halving.epochs_of({"model.blocks": 99}) is None
+
+    def execute(job, on_epoch):
+        train, network = job.tree["train"], job.tree["model"]["filters"]
+        asked.setdefault(network, set()).add(train["epochs"])
+        loss = 0.1 * network + train["learning_rate"]
+        for number in range(train["epochs"]):
+            on_epoch(epoch(number, loss))
+        return finished(loss)
+
+    halving.work(execute, lambda *_: None)
+    assert asked == {4: {4}, 16: {3}}
+    assert halving.summary(0)["trials"] == {"complete": 1, "pruned": 6, "failed": 0}
+
+
+@pytest.mark.slow
+def test_a_small_network_that_wins_uses_the_time_of_its_last_rung(
+    tiny, new_store, tmp_path, material
+):
+    """Really trained: four epochs behind the rung before, where two were planned on average."""
+    plan = Plan(
+        600.0, material().dataset.hash, 6, 6, 4, 0.1, 0.1, 1.0, ((3, 2), (2, 4), (1, 6)),
+        schedule="wsd", growth=Growth(0.5, {"2dcnn": 1e-9}),
+    )  # fmt: skip
+    (tmp_path / "plan.json").write_text(json.dumps(plan.to_json()))
+    folder = tmp_path / "sweep"
+    sweep.main(compose("sweep", [
+        f"data.path={tiny}", "nbhd=11x11x3", *new_store(tmp_path), "space=smoke",
+        "space.axes.model.blocks=[1]", "space.axes.model.filters=[4]",
+        f"plan={tmp_path / 'plan.json'}", f"output={folder}",
+    ]))  # fmt: skip
+    found = json.loads((folder / "summary.json").read_text())
+    assert found["trials"] == {"complete": 1, "pruned": 5, "failed": 0}
+    epochs = [
+        json.loads(file.read_text())["epochs"] for file in folder.glob("trials/*/result.json")
+    ]
+    assert epochs == [8]
 
 
 @pytest.mark.slow

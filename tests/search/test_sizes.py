@@ -8,7 +8,7 @@ from fibsem.config import Configuration, compose
 from fibsem.search import sizes
 from fibsem.search.budget import COUNTED, first, halving
 from fibsem.search.declared import read_space
-from fibsem.search.sizes import GROWTH, Sized, average, growth, mean, to_be_timed
+from fibsem.search.sizes import GROWTH, Sized, average, grown, growth, mean, to_be_timed
 from fibsem.training.probing import Probe
 
 PROBES = [Probe(0.1, 1.0, 4.0, 1e-6), Probe(0.3, 2.0, 8.0, 3e-6)]
@@ -49,6 +49,18 @@ def test_seconds_grow_as_those_of_the_timed_do(power, smallest, apart):
     step_s = average(probes, timed, [between]).step_s
     assert step_s == pytest.approx(1e-4 * between.operations**power, rel=0.05)
     assert growth(probes[:1], timed[:1]) == GROWTH
+
+
+@given(st.floats(0.0, 1.2), st.lists(numbers, min_size=1, max_size=4), numbers)
+def test_a_network_is_as_many_times_the_average_as_is_expected_of_it(power, timed, operations):
+    """By the same rule as the average."""
+    timed = [Sized("2dcnn", one) for one in timed]
+    probes = [Probe(1e-4 * one.operations**power, 0.1, 5.0, 1e-9) for one in timed]
+    like, one = average(probes, timed, timed), Sized("2dcnn", operations)
+    found = grown(probes, timed, like)
+    wanted = average(probes, timed, [one]).step_s / like.step_s
+    assert found.times("2dcnn", operations) == pytest.approx(wanted)
+    assert found.times("unet", operations) is None
 
 
 def test_architectures_do_not_tell_each_other_how_they_grow():

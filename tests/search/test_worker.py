@@ -15,14 +15,12 @@ from fibsem.config import Configuration, RankConfig, compose
 from fibsem.errors import DeviceError, OutageError, UserError
 from fibsem.promotion.trials import best_trials
 from fibsem.search.keeping import inherit
-from fibsem.search.sweep import Sweep
 from fibsem.search.worker import Held, Worker
 from fibsem.system.files import write_json
-from fibsem.tracking.runs import Tracking
 from fibsem.training.datasets import obtain
 from fibsem.training.failures import TrialFailedError
 from fibsem.training.run import CHECKPOINT
-from tests.search.sweeps import epoch, finished
+from tests.search.sweeps import epoch, finished, opened_of
 
 
 @pytest.fixture
@@ -36,9 +34,7 @@ def begin(tiny, store, tmp_path, monkeypatch):
         given = [f"data.path={tiny}", "nbhd=11x11x3", "space=smoke", "space.axes.model.blocks=[1]",
                  *store, f"output={tmp_path / folder}", *overrides]  # fmt: skip
         config = Configuration(compose("sweep", given))
-        dataset = obtain(config.data, config.split)
-        tracking = Tracking.open(config.tracking, dataset.name)
-        opened.append(Sweep.open(config, dataset, tmp_path / folder, tracking))
+        opened.append(opened_of(config, tmp_path / folder))
         return opened[-1]
 
     yield make

@@ -4,13 +4,16 @@ import json
 from dataclasses import replace
 
 import pytest
+from hypothesis import given as every
+from hypothesis import strategies as st
 
 from fibsem import train
-from fibsem.config import Configuration, compose
+from fibsem.config import Configuration, TrainConfig, compose
 from fibsem.errors import UserError
 from fibsem.system.files import write_json
 from fibsem.system.identity import Identity
 from fibsem.training import probing
+from fibsem.training.growth import Growth
 from fibsem.training.plan import CutOff, Plan
 from fibsem.training.planned import FILE, planned, read_plan
 from fibsem.training.probing import probe
@@ -238,3 +241,50 @@ def test_a_training_takes_the_time_that_it_is_given(small, new_store, tmp_path):
     train.main(compose("train", given))
     used = json.loads((tmp_path / "timed" / "summary.json").read_text())["budget"]["used_s"]
     assert 6 < used < 60
+
+
+@every(
+    st.floats(1e-3, 0.5), st.floats(0.0, 2.0), st.integers(60, 400), st.floats(1.0, 2.0),
+    st.floats(0.05, 20.0), st.sampled_from([((9, 2), (3, 6), (1, 18)), ((9, 1), (3, 3), (1, 9))]),
+)  # fmt: skip
+def test_who_comes_to_the_end_takes_the_time_of_the_last_rung(
+    step, validation, steps, goes_on, times, rungs
+):
+    """Within half an epoch, unless it is far from the average; and it comes to rest behind it."""
+    plan = Plan(
+        600.0, "abc", 13, rungs[-1][1], steps, step, validation, 5.0, rungs, schedule="wsd",
+        goes_on=goes_on, growth=Growth(1.0, {"2dcnn": times}),
+    )  # fmt: skip
+    reached, last = rungs[-2][1], rungs[-1][1] - rungs[-2][1]
+    epochs = plan.epochs_of("2dcnn", 1.0)
+    epoch_s = times * (steps * step + validation)
+    most_off = 0.5 * epoch_s + 1e-9
+    taken_s, planned_s = (epochs - reached) * epoch_s, plan.training_s(2) - plan.once_s
+    if last / 2 < epochs - reached < 2 * last:
+        assert abs(taken_s - planned_s) <= most_off
+    else:
+        assert (taken_s <= planned_s + most_off) == (epochs - reached == 2 * last) or (
+            abs(taken_s - planned_s) <= most_off
+        )
+    how = TrainConfig(learning_rate=0.01, schedule="wsd", epochs=epochs)
+    assert how.learning_rate_at(reached) == 0.01
+    assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+
+
+def test_a_plan_without_sizes_has_its_epochs_for_all():
+    """That of a version before, trainings that are whole, an architecture that was not timed."""
+    rungs = replace(PLAN, rungs=((9, 2), (3, 6), (1, 18)), epochs=18, trials=13)
+    assert rungs.epochs_of("2dcnn", 1e9) == 18
+    sized = replace(rungs, growth=Growth(1.0, {"2dcnn": 1e-12}))
+    assert sized.epochs_of("unet", 1e9) == 18
+    assert replace(sized, rungs=()).epochs_of("2dcnn", 1e9) == 18
+    assert sized.epochs_of("2dcnn", 1e9) == 30  # twice the twelve of the last rung
+    assert "1 of 18 epochs, more of a small network, fewer of a large one" in sized.sentence()
+    assert "about 18 epochs" in sized.sentence()
+    assert "steps at most" in rungs.sentence()
+
+
+def test_a_training_that_was_to_be_short_did_not_end_early(capsys):
+    plan = replace(PLAN, trials=3)
+    assert plan.cut_off([4, 5], wanted=[4, 9]).ended_early == 1
+    assert "1 of 3 ended after 5 of 9 epochs" in capsys.readouterr().out

@@ -15,7 +15,7 @@ import tensorflow as tf
 from fibsem.geometry import Triple
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.inference.model.segmenter import Scorer
-from fibsem.models import build
+from fibsem.models import build, build_for_steps
 from fibsem.models.spec import ModelSpec
 
 #: Side of the timed block, and of the tiles that large slices are cut into.
@@ -155,6 +155,16 @@ def operations_in_block(network: keras.Model, halo: Triple, side: int) -> float:
     reads of the halo is much more than what it computes there.
     """
     return operations_in(network, (side + 2 * halo[1], side + 2 * halo[2], 2 * halo[0] + 1))
+
+
+def operations_of_window(spec: ModelSpec, extents: tuple[int, int]) -> float:
+    """Operations of the form that steps are made with, for a window of so many pixels.
+
+    The network is built on the processor: an accelerator stays free for who trains beside.
+    """
+    with keras.device("cpu"):
+        network = build_for_steps(spec)
+    return operations_in(network, (*extents, *network.input_shape[3:]))
 
 
 def operations_in(network: keras.Model, extents: Sequence[int | None]) -> float:
