@@ -138,7 +138,7 @@ class SegmentResult(Result):
         where = self.folder if self.folder.exists() else "in memory"
         return "\n".join([
             f"porosity {porosity_text(typed(Labelled, summary))}",
-            f"{summary['voxels_per_second']:.0f} voxels a second "
+            f"{_rate(summary['voxels_per_second'])} "
             f"({summary['mode']}, {summary['precision']}){missing}; {where}",
             *(f"warning: {warning}" for warning in self.warnings),
         ])  # fmt: skip
@@ -146,6 +146,17 @@ class SegmentResult(Result):
     def pictures(self) -> Iterable[bytes]:
         """The slice in the middle of those that were drawn."""
         return self.previews[len(self.previews) // 2 :][:1]
+
+
+def _rate(voxels_per_second: float | None) -> str:
+    """How fast it was; a start that had only to finish has no rate.
+
+    >>> _rate(2e6), _rate(None)
+    ('2000000 voxels a second', 'labelled by a start before')
+    """
+    if voxels_per_second is None:
+        return "labelled by a start before"
+    return f"{voxels_per_second:.0f} voxels a second"
 
 
 @completes("segment")

@@ -37,8 +37,8 @@ class Labelling:
     began
         When the first slab was begun, by `time.perf_counter`; None before.
     conditions
-        How the slabs were labelled: seconds by stage, tiles, processes; nothing where all were
-        done.
+        How the slabs were labelled, where it is not as planned: seconds by stage, tiles,
+        processes; nothing where all were done.
     """
 
     def __init__(self, work: Work, started: float) -> None:
@@ -100,12 +100,16 @@ class Labelling:
             return
         seconds = time.perf_counter() - self.started
         pixels = self.fresh * float(np.prod(self.work.volume.shape[1:]))
+        tiling = self.work.plan.tiling
         measured = {
+            "tile": [tiling.height, tiling.width],
+            "workers": self.work.options.workers,
+            "stages": {},
             **self.conditions,
             "peak_rss_gib": max(peak_rss_gib(), self.conditions.get("peak_rss_gib", 0.0)),
             "seconds": seconds,
             "start_s": None if self.began is None else self.began - self.started,
-            "voxels_per_second": pixels / seconds,
+            "voxels_per_second": pixels / seconds if self.fresh else None,
             "slabs": {"done": len(ledger.slabs), "resumed": self.resumed},
         }
         ledger.decide(measured=measured)

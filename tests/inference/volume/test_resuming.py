@@ -11,6 +11,7 @@ from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.options import KEYS
 from fibsem.inference.volume.decisions import Provenance
+from fibsem.inference.volume.labelling import Labelling
 from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.system.advice import called, under
 from tests.conftest import CutOffError
@@ -143,6 +144,26 @@ def test_a_finished_run_that_is_started_again_tells_the_same(volume, segmenter, 
     summary = (tmp_path / "summary.json").read_text()
     start()
     assert (tmp_path / "summary.json").read_text() == summary
+
+
+def test_cut_off_before_its_summary_it_tells_how_the_slabs_were_labelled(
+    volume, segmenter, tmp_path, monkeypatch
+):
+    """All slabs are done then, and none is labelled in the start that ends it."""
+
+    def cut(labelling):
+        raise CutOffError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Labelling, "measure", cut)
+        with pytest.raises(CutOffError):
+            segment_volume(volume, segmenter, tmp_path, plain(tile=40))
+    record = segment_volume(volume, segmenter, tmp_path, plain(tile=40))
+    whole = segment_volume(volume, segmenter, tmp_path / "whole", plain(tile=40))
+    assert (record["tile"], record["workers"]) == (whole["tile"], 1)
+    assert whole.keys() == record.keys()
+    assert record["voxels_per_second"] is None
+    assert record["slabs"]["resumed"] == whole["slabs"]["done"]
 
 
 def test_the_summary_tells_which_code_labelled_the_slabs(volume, segmenter, tmp_path):
