@@ -47,7 +47,7 @@ def publish(
     version = register(work, run_id, bundle, gate, tags, tested.may_replace(run_id, uri))
     champion = champions.champion_version(uri) == version
     record = {**record, "bundle": str(bundle), "version": version, "champion": champion}
-    _log(work, record, {"tables": tables, "figures": figures}, finals[0].result.epochs)
+    log_record(work, record, {"tables": tables, "figures": figures}, finals[0].result.epochs)
     wanted = work.tree["segment"]
     samples = segment_samples(work, bundle, version, run_id) if wanted else {}
     return {**record, "samples": samples}
@@ -79,7 +79,7 @@ def register(
     return version
 
 
-def _log(
+def log_record(
     work: Promotion, record: dict[str, Any], files: Mapping[str, Sequence[Path]], epochs: int
 ) -> None:
     """Files by folder, and metrics, once, on the run of the final training and the promotion's.
@@ -97,7 +97,7 @@ def _log(
         if not tracking.logged_steps(run, names.SIGMA):
             tracking.tag(run, {names.TEST: names.SCORED})
             tracking.log_metrics(run, metrics, step=epochs if run == run_id else 0)
-            tracking.end(run)
+        tracking.close(run)  # a kill may have come between its figures and its end
 
 
 def _metrics(record: dict[str, Any]) -> dict[str, float]:
