@@ -27,13 +27,14 @@ def tidy(sweep: Sweep) -> None:
     search, trials = sweep.search, sweep.folder / "trials"
     if search.keep is None or len(sweep.goals) > 1:
         return
-    complete = best_first(sweep.study.outcomes(), sweep.goals[0])
+    outcomes = sweep.study.outcomes()
+    complete = best_first(outcomes, sweep.goals[0])
     for one in complete[search.keep :]:
         for name in WEIGHTS:
             (trials / one.attempt.place / name).unlink(missing_ok=True)
     if search.backend == "keras_tuner":  # Hyperband may continue any trial
         return
-    attempts = sweep.study.attempts()
+    attempts = [one.attempt for one in outcomes]
     place = {attempt.number: attempt.place for attempt in attempts}
     best = {one.number for one in complete[: search.keep]}
     for number in left_behind(read_rungs(search.rungs), attempts) - best:

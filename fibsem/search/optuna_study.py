@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.trial import Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from fibsem.config import SearchConfig
 from fibsem.errors import LostError
@@ -91,10 +92,12 @@ class OptunaStudy:
     # what is to be done
 
     def open_slots(self) -> None:
-        attempts = self.attempts()
+        trials = self.trials.all()
+        attempts = [attempt_of(frozen) for frozen in trials]
+        costs = self._costs(trials) if self.rungs else {}
         for opening in to_open(attempts, self._needed(attempts), self.search.retries):
             try:
-                before = self._continued(opening.slot, attempts)
+                before = heir(self.rungs, opening.slot, attempts, costs) if self.rungs else None
             except NotYetError:
                 return
             except NobodyError:
@@ -112,16 +115,13 @@ class OptunaStudy:
             return slots_of(self.rungs, attempts, self.search.retries)
         return slots_needed(attempts, self.search.trials, self.search.retries)
 
-    def _continued(self, slot: int, attempts: list[Attempt]) -> Attempt | None:
-        """Whose training a slot goes on with, in successive halving."""
-        if not self.rungs:
-            return None
-        costs = {
+    def _costs(self, trials: Iterable[FrozenTrial]) -> dict[int, float]:
+        """What trials that came to a figure of the first objective cost by it, by number."""
+        return {
             frozen.number: self.goals[0].cost(frozen.intermediate_values[frozen.last_step])
-            for frozen in self.trials.all()
+            for frozen in trials
             if frozen.values is not None and frozen.last_step is not None
         }
-        return heir(self.rungs, slot, attempts, costs)
 
     def _open(self, opening: Opening, values: Values, continues: int | None = None) -> None:
         attrs = attributes_of(opening, values, continues)
@@ -240,10 +240,10 @@ class OptunaStudy:
         return following is not None
 
     def recover(self) -> list[tuple[Attempt, str]]:
-        self._drop_duplicates()
-        gone = []
-        for frozen in self.trials.all(TrialState.RUNNING):
-            if frozen.number in self._running:
+        trials, gone = self.trials.all(), []
+        self._drop_duplicates([attempt_of(frozen) for frozen in trials])
+        for frozen in trials:
+            if frozen.state != TrialState.RUNNING or frozen.number in self._running:
                 continue
             attrs = frozen.user_attrs
             why = self._observer.verdict(frozen.number, attrs.get("owner"), attrs.get("beat"))
@@ -253,9 +253,8 @@ class OptunaStudy:
                 gone.append((attempt, why))
         return gone
 
-    def _drop_duplicates(self) -> None:
+    def _drop_duplicates(self, attempts: list[Attempt]) -> None:
         """End waiting attempts at slots that are filled: two processes had opened them at once."""
-        attempts = self.attempts()
         full = {a.slot for a in attempts if a.state in ("complete", "pruned")}
         for attempt in attempts:
             if attempt.state == "waiting" and attempt.slot in full:

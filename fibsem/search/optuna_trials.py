@@ -35,9 +35,9 @@ class Trials:
         self._study_id = self.storage.get_study_id_from_name(study.study_name)
         self._ids: dict[int, int] = {}
 
-    def all(self, *states: TrialState) -> list[FrozenTrial]:
-        """Trials in some states, or in any."""
-        return self.study.get_trials(deepcopy=False, states=states or None)
+    def all(self) -> list[FrozenTrial]:
+        """Trials in any state, as they are now."""
+        return self.study.get_trials(deepcopy=False)
 
     def get(self, number: int) -> FrozenTrial:
         """The trial as it is now."""

@@ -189,9 +189,9 @@ def is_over(sweep: Sweep) -> bool:
 
     It has not where ``search.max_seconds`` has stopped it, or others are still at work.
     """
-    attempts = sweep.study.attempts()
-    has_model = any(attempt.state == "complete" for attempt in attempts)
-    stopped = not sweep.is_full() and sweep.pace.stopped(filled(attempts))
+    now = sweep.study.outcomes()
+    has_model = any(one.complete for one in now)
+    stopped = not sweep.is_full(now) and sweep.pace.stopped(filled(now))
     return has_model and not stopped and not sweep.is_shared()
 
 

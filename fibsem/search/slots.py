@@ -266,6 +266,6 @@ class Study(Protocol):
         """Let connections to the storage go."""
 
 
-def filled(attempts: Iterable[Attempt]) -> int:
+def filled(attempts: Iterable[Attempt | Outcome]) -> int:
     """Slots with a complete or pruned trial."""
     return len({a.slot for a in attempts if a.state in ("complete", "pruned")})

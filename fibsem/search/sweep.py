@@ -7,7 +7,7 @@ another machine it joins. What the study counts, and nothing else, is published 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -150,13 +150,12 @@ class Sweep:
                 return plan.epochs_of(sized.architecture, sized.operations)
         return None
 
-    def check_failures(self) -> None:
+    def check_failures(self, now: Sequence[Outcome]) -> None:
         """Stop where trials fail one after the other: something is wrong with all of them.
 
         What failed before this start does not count: people mend what was wrong.
         """
-        ended = (one for one in self.study.outcomes() if one.ended)
-        new = [one for one in ended if one.number not in self.before]
+        new = [one for one in now if one.ended and one.number not in self.before]
         new.sort(key=lambda one: one.ended or 0)
         last = new[-self.search.max_failures :]
         if len(last) == self.search.max_failures and all(
@@ -169,11 +168,10 @@ class Sweep:
                 f"Their tracebacks are in {self.folder}/trials/*/error.txt."
             )
 
-    def is_full(self) -> bool:
+    def is_full(self, now: Sequence[Outcome]) -> bool:
         """Whether all trials are there; rungs are not full before they came to a model."""
-        attempts = self.study.attempts()
-        has_model = any(attempt.state == "complete" for attempt in attempts)
-        return filled(attempts) >= self.search.trials and (has_model or not self.search.rungs)
+        has_model = any(one.complete for one in now)
+        return filled(now) >= self.search.trials and (has_model or not self.search.rungs)
 
     def is_shared(self) -> bool:
         """Whether trials are running: when this command has ended its own, another one's."""
@@ -181,30 +179,26 @@ class Sweep:
 
     # what is told
 
-    def best(self) -> Outcome | None:
-        """The complete trial that is best by the first objective."""
-        goal = self.goals[0]
-        return min(self._feasible(), key=lambda one: goal.cost(one.first()), default=None)
-
-    def _feasible(self) -> list[Outcome]:
-        """The complete trials within ``search.constraints``."""
-        return [one for one in self.study.outcomes() if one.complete and not one.infeasible]
+    def best(self, now: Sequence[Outcome] | None = None) -> Outcome | None:
+        """The complete trial that is best by the first objective, as the study is ``now``."""
+        goal, feasible = self.goals[0], _feasible(self.study.outcomes() if now is None else now)
+        return min(feasible, key=lambda one: goal.cost(one.first()), default=None)
 
     @property
     def bounds(self) -> dict[Objective, float]:
         """Bounds of objectives, from ``search.constraints``."""
         return bounds(self.search.constraints)
 
-    def best_so_far(self) -> str:
-        best = self.best()
+    def best_so_far(self, now: Sequence[Outcome]) -> str:
+        best = self.best(now)
         return f"best {self.goals[0].key} {best.first():.4f}" if best else ""
 
     def report_parent(self) -> None:
         """Best value so far, and how many trials are done, on the parent run."""
-        best = self.best()
+        now = self.study.outcomes()
+        best, done = self.best(now), filled(now)
         if best is None:
             return
-        done = filled(self.study.attempts())
         metrics = {f"best/{key}": value for key, value in best.val.items()}
         self.tracking.log_changed(self.parent, {**metrics, "trials": done}, step=done)
         self.tracking.tag(self.parent, {names.BEST_RUN: best.run_id})
@@ -248,7 +242,7 @@ class Sweep:
 
     def pareto(self) -> list[Outcome]:
         """The trials that no other one beats in all objectives."""
-        trials = self._feasible()
+        trials = _feasible(self.study.outcomes())
 
         def costs(one: Outcome) -> tuple[float, ...]:
             return tuple(g.cost(v) for g, v in zip(self.goals, one.objectives or (), strict=True))
@@ -277,6 +271,11 @@ class Sweep:
             }
             for one in self.study.outcomes()
         ]
+
+
+def _feasible(now: Sequence[Outcome]) -> list[Outcome]:
+    """The complete trials within ``search.constraints``."""
+    return [one for one in now if one.complete and not one.infeasible]
 
 
 def backend_of(name: str) -> Callable[[str, Path, SearchConfig, Space, list[Objective]], Study]:

@@ -105,11 +105,12 @@ class Worker:
     def _turn(self) -> bool:
         """One trial: that which an outage had interrupted, or another; whether there are more."""
         if self.held is None:
-            done = filled(self.study.attempts())
-            self.show(self.sweep.best_so_far(), done, self.search.trials)
-            if self.sweep.is_full() or self.sweep.pace.over(done):
+            now = self.study.outcomes()  # one look at a storage that may be far away
+            done = filled(now)
+            self.show(self.sweep.best_so_far(now), done, self.search.trials)
+            if self.sweep.is_full(now) or self.sweep.pace.over(done):
                 return False
-            self.sweep.check_failures()
+            self.sweep.check_failures(now)
             self._recover()
             self.study.open_slots()
             attempt = self.study.claim()

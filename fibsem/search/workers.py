@@ -70,8 +70,9 @@ def run_workers(sweep: Sweep, count: int, show: Show) -> None:
         while running:
             time.sleep(POLL_S)
             try:
-                done, best = filled(sweep.study.attempts()), sweep.best_so_far()
-                over = sweep.is_full() or sweep.pace.over(done)
+                now = sweep.study.outcomes()
+                done, best = filled(now), sweep.best_so_far(now)
+                over = sweep.is_full(now) or sweep.pace.over(done)
             except OutageError as outage:
                 patience.wait(outage)
                 continue
@@ -85,7 +86,7 @@ def run_workers(sweep: Sweep, count: int, show: Show) -> None:
                 del running[k]
                 without = process.exitcode == NO_DEVICE
                 if process.exitcode == MISTAKE or (without and not running):
-                    sweep.check_failures()
+                    sweep.check_failures(now)
                     raise UserError(
                         f"worker {k} stopped; what it said is above, and {same_command()} goes on."
                     )

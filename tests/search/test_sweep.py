@@ -83,7 +83,7 @@ def test_the_best_trial_is_best_in_the_direction_of_its_objective(here, objectiv
     best = sweep.summary(0)["best"]
     assert best["value"] == value
     assert sweep.summary(0)["pareto"] is None
-    assert sweep.best_so_far() == f"best {objective} {value:.4f}"
+    assert sweep.best_so_far(sweep.study.outcomes()) == f"best {objective} {value:.4f}"
     parent = sweep.tracking.client.get_run(sweep.parent).data
     assert parent.tags["fibsem.best_run"] == best["run_id"]
     assert parent.metrics["best/" + objective.removeprefix("val/")] == value

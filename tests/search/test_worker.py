@@ -258,3 +258,25 @@ def test_a_claim_whose_answer_was_lost_is_not_left_running(begin):
         replace(attempt, values=attempt.values, state="running")
     ]
     assert [a.state for a in sweep.study.attempts()] == ["failed", "waiting"]
+
+
+@pytest.mark.parametrize(
+    "how", [[], ["search.pruner=median"], ["search.rungs=[[4,1],[1,2]]", "search.trials=5"]]
+)
+def test_a_turn_looks_eight_times_at_a_study_that_may_be_far_away(begin, monkeypatch, how):
+    """Whatever its way to search; it was fourteen times."""
+    sweep = begin("search.trials=5", "train.epochs=2", *how)
+    looks, trials = [], sweep.study.trials
+    look = trials.all
+    monkeypatch.setattr(trials, "all", lambda: looks.append(None) or look())
+    jobs = []
+
+    def execute(job, on_epoch):
+        jobs.append(job)
+        for number in range(2):
+            on_epoch(epoch(number, 0.5))
+        return finished(0.5)
+
+    sweep.work(execute, lambda *_: None)
+    assert len(jobs) == 5
+    assert len(looks) <= 8 * len(jobs) + 1  # the last turn finds all of them there

@@ -39,10 +39,10 @@ def run(monkeypatch, tmp_path):
     monkeypatch.setattr(workers, "shares", plain_shares)
     monkeypatch.setattr(workers, "POLL_S", 0.05)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
-    study = SimpleNamespace(attempts=list)
+    study = SimpleNamespace(outcomes=list)
     sweep = SimpleNamespace(
-        folder=tmp_path, search=SearchConfig(), study=study, best_so_far=str,
-        check_failures=lambda: None, is_full=lambda: False,
+        folder=tmp_path, search=SearchConfig(), study=study,
+        best_so_far=lambda now: "", check_failures=lambda now: None, is_full=lambda now: False,
     )  # fmt: skip
 
     def go(code, count, *, over=False):
