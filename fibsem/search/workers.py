@@ -86,7 +86,7 @@ def run_workers(sweep: Sweep, count: int, show: Show) -> None:
                 del running[k]
                 without = process.exitcode == NO_DEVICE
                 if process.exitcode == MISTAKE or (without and not running):
-                    sweep.check_failures(now)
+                    sweep.check_failures(sweep.study.outcomes())  # with what it told last
                     raise UserError(
                         f"worker {k} stopped; what it said is above, and {same_command()} goes on."
                     )

@@ -2,6 +2,7 @@
 
 import os
 from functools import partial
+from itertools import count
 from multiprocessing import get_context
 from types import SimpleNamespace
 
@@ -39,15 +40,24 @@ def run(monkeypatch, tmp_path):
     monkeypatch.setattr(workers, "shares", plain_shares)
     monkeypatch.setattr(workers, "POLL_S", 0.05)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
-    study = SimpleNamespace(outcomes=list)
+    looks, told, checked = count(), [], []
+    study = SimpleNamespace(outcomes=lambda: [SimpleNamespace(slot=next(looks), state="failed")])
+
+    def best_so_far(now):
+        told.append(now)
+        return ""
+
     sweep = SimpleNamespace(
         folder=tmp_path, search=SearchConfig(), study=study,
-        best_so_far=lambda now: "", check_failures=lambda now: None, is_full=lambda now: False,
+        best_so_far=best_so_far, check_failures=checked.extend, is_full=lambda now: False,
     )  # fmt: skip
 
-    def go(code, count, *, over=False):
+    def go(code, number, *, over=False):
         sweep.given, sweep.pace = code, idle_worker.Time(over)
-        workers.run_workers(sweep, count, lambda *_: None)
+        try:
+            workers.run_workers(sweep, number, lambda *_: None)
+        finally:  # failures are those of a look behind the end of the worker
+            assert checked not in told
 
     return go
 
