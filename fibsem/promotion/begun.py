@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,10 +11,8 @@ from fibsem.data.dataset import Dataset
 from fibsem.data.learned import Learned, Place, learned_before, merged
 from fibsem.promotion.setting import Promotion
 from fibsem.system.records import typed
+from fibsem.training.squares import SquareCounts
 from fibsem.training.start import origins
-
-#: A square as ``summary.json`` has it.
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -46,10 +44,10 @@ class Begun:
         """Squares of the starts and of these trainings; None where a start tells no squares."""
         return merged([own, self.learned]) if self.complete else None
 
-    def without(self, rows: Sequence[Row], dataset: Dataset) -> list[Row]:
-        """Rows of the squares that no start has learned from: others correct no porosity."""
+    def without(self, squares: Iterable[SquareCounts], dataset: Dataset) -> list[SquareCounts]:
+        """Squares that no start has learned from: others correct no porosity."""
         before = {(one.sample, one.box.start) for one in learned_before(dataset, self.learned)}
-        return [row for row in rows if (row["sample"], tuple(row["at"])) not in before]
+        return [square for square in squares if (square.sample, square.at) not in before]
 
 
 def begun_with(work: Promotion, configs: Sequence[RunConfig]) -> Begun:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any
 
+from fibsem.analysis.calibration import Calibration
+from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.data.split import SPLITS
 from fibsem.inference.model.cost import seconds_per_gigapixel
 from fibsem.inference.model.segmenter import Scorer
 from fibsem.promotion.choice import Chosen
@@ -50,39 +54,109 @@ class Scores:
         return typed(cls, record)
 
 
+@dataclass(frozen=True)
+class CalibrationOnTest:
+    """A calibration, which validation gave, and its errors on the test squares.
+
+    ``errors`` are those of all of them without and with it, ``by_sample`` of each film's.
+    """
+
+    chosen: Calibration
+    errors: Figures
+    by_sample: Mapping[str, Figures]
+
+    def to_json(self) -> dict[str, Any]:
+        """The record of ``summary.json``."""
+        on_test = {f"test_{key}": value for key, value in self.errors.items()}
+        return {**self.chosen.to_json(), **on_test, "test_by_sample": self.by_sample}
+
+
+@dataclass(frozen=True)
+class EnsembleGain:
+    """An ensemble beside its first member: test mIoU of both, calibration error of that alone.
+
+    ``cost_ratio`` is how many times the seconds of the first member it takes.
+    """
+
+    members: int
+    single_test_miou: float
+    gain_test_miou: float
+    single_test_calibration_error: float
+    cost_ratio: float
+
+
+@dataclass(frozen=True)
+class ChallengerFigures:
+    """All figures of a challenger.
+
+    Attributes
+    ----------
+    postprocessing, calibration
+        What validation chose for it, and how good its probabilities are.
+    val, test
+        On balanced pixels of these parts.
+    squares
+        Every labelled square, before and after post-processing.
+    seconds_per_gigapixel
+        What it costs in use.
+    ensemble
+        Beside its first member; None of one network.
+    """
+
+    postprocessing: PostProcessing
+    calibration: CalibrationOnTest
+    val: Figures
+    test: Figures
+    squares: tuple[SquareCounts, ...]
+    seconds_per_gigapixel: float
+    ensemble: EnsembleGain | None = None
+
+    @cached_property
+    def labelled(self) -> dict[str, Figures]:
+        """Figures on every labelled pixel, with post-processing, by ``train_all`` and the like."""
+        return {f"{s}_all": labelled_figures(self.squares, s, CHOSEN) for s in SPLITS}
+
+    def to_json(self) -> dict[str, Any]:
+        """The record of ``summary.json``."""
+        record: dict[str, Any] = {
+            "postprocessing": self.postprocessing.to_json(),
+            "calibration": self.calibration.to_json(),
+            "val": self.val,
+            "test": self.test,
+            **self.labelled,
+            "squares": [square.to_json() for square in self.squares],
+            "seconds_per_gigapixel": self.seconds_per_gigapixel,
+        }
+        return record if self.ensemble is None else record | {"ensemble": asdict(self.ensemble)}
+
+
 def measure(
     work: Promotion, chosen: Mapping[str, Chosen], material: Material, tested: Look
-) -> dict[str, Any]:
-    """The figures of a challenger as ``summary.json`` has them."""
+) -> ChallengerFigures:
+    """The figures of a challenger; what matters of them is said."""
     challenger = chosen["challenger"]
     scores = work.steps.once("scores", Scores, lambda: _scores(chosen, material))
-    squares = [*scores.rows, *tested.rows["challenger"]]
-    errors = tested.calibration["challenger"]
-    record: dict[str, Any] = {
-        "postprocessing": challenger.segmenter.postprocessing.to_json(),
-        "calibration": {
-            **challenger.choice.calibration.to_json(),
-            **{f"test_{key}": value for key, value in errors.items()},
-            "test_by_sample": tested.calibration_by_sample.get("challenger", {}),
-        },
-        "val": scores.val,
-        "test": tested.balanced["challenger"],
-        **{f"{s}_all": labelled_figures(squares, s, CHOSEN) for s in ("train", "val", "test")},
-        "squares": [square.to_json() for square in squares],
-        "seconds_per_gigapixel": scores.seconds_per_gigapixel["challenger"],
-    }
-    miou = record["test_all"]["miou"]
+    figures = ChallengerFigures(
+        postprocessing=challenger.segmenter.postprocessing,
+        calibration=CalibrationOnTest(
+            challenger.choice.calibration, tested.calibration["challenger"],
+            tested.calibration_by_sample.get("challenger", {}),
+        ),
+        val=scores.val,
+        test=tested.balanced["challenger"],
+        squares=(*scores.rows, *tested.rows["challenger"]),
+        seconds_per_gigapixel=scores.seconds_per_gigapixel["challenger"],
+    )  # fmt: skip
+    miou = figures.labelled["test_all"]["miou"]
     work.say(f"test mIoU on every labelled pixel: {miou:.4f} with post-processing")
-    if "single" in chosen:
-        members, cost = len(challenger.segmenter.members), scores.seconds_per_gigapixel
-        alone = labelled_figures(tested.rows["single"], "test", CHOSEN)["miou"]
-        error = tested.calibration["single"]["ece_after"]
-        record["ensemble"] = _ensemble(members, miou, alone, error, cost)
-        work.say(
-            f"ensemble of {members}: test mIoU {miou - alone:+.4f} against its first member, at "
-            f"{record['ensemble']['cost_ratio']:.1f} times the cost"
-        )
-    return record
+    if "single" not in chosen:
+        return figures
+    gain = _gain(len(challenger.segmenter.members), miou, tested, scores.seconds_per_gigapixel)
+    work.say(
+        f"ensemble of {gain.members}: test mIoU {gain.gain_test_miou:+.4f} against its first "
+        f"member, at {gain.cost_ratio:.1f} times the cost"
+    )
+    return replace(figures, ensemble=gain)
 
 
 def _scores(chosen: Mapping[str, Chosen], material: Material) -> Scores:
@@ -94,14 +168,13 @@ def _scores(chosen: Mapping[str, Chosen], material: Material) -> Scores:
     )
 
 
-def _ensemble(
-    members: int, miou: float, alone: float, error: float, cost: Figures
-) -> dict[str, float]:
-    """An ensemble beside its first member: test mIoU of both, calibration error of that alone."""
-    return {
-        "members": members,
-        "single_test_miou": alone,
-        "gain_test_miou": miou - alone,
-        "single_test_calibration_error": error,
-        "cost_ratio": cost["challenger"] / cost["single"],
-    }
+def _gain(members: int, miou: float, tested: Look, cost: Figures) -> EnsembleGain:
+    """What members bring to the first of them, by the test mIoU that all have together."""
+    alone = labelled_figures(tested.rows["single"], "test", CHOSEN)["miou"]
+    return EnsembleGain(
+        members=members,
+        single_test_miou=alone,
+        gain_test_miou=miou - alone,
+        single_test_calibration_error=tested.calibration["single"]["ece_after"],
+        cost_ratio=cost["challenger"] / cost["single"],
+    )

@@ -7,8 +7,7 @@ the last one that is finished.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
-from typing import Any
+from dataclasses import replace
 
 from fibsem.promotion.begun import begun_with
 from fibsem.promotion.choice import choose
@@ -18,6 +17,7 @@ from fibsem.promotion.folder import settle
 from fibsem.promotion.gate import gate
 from fibsem.promotion.publishing import publish
 from fibsem.promotion.ranking import order_of, placed, rank
+from fibsem.promotion.record import Challenger, Published
 from fibsem.promotion.release import lineage_of
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.symmetry import measure_views
@@ -28,8 +28,8 @@ from fibsem.tracking.beginning import FileNotes, take_up
 from fibsem.tracking.lineage import Lineage
 
 
-def promote(work: Promotion, trials: Sequence[Trial]) -> dict[str, Any]:
-    """Promote the best of some trials; returns the record of ``summary.json``.
+def promote(work: Promotion, trials: Sequence[Trial]) -> Published:
+    """Promote the best of some trials.
 
     The test squares are read here, once, and the run is tagged for it.
     """
@@ -52,20 +52,17 @@ def promote(work: Promotion, trials: Sequence[Trial]) -> dict[str, Any]:
         figures = measure(work, chosen, material, tested)
         views = measure_views(work, models["challenger"], material)
         lineage = work.steps.once("lineage", Lineage, lambda: lineage_of(work, finals, trials))
-        record = {
-            "run_id": run_id,
-            "parent_run_id": work.parent,
-            "winner": finals[0].trial.run_id,
-            "ranking": placed(ranked, work.dataset.regions("val")),
-            "seeds": [one.seed for one in finals],
-            "members": [one.record for one in finals],
-            "gate": asdict(verdict),
-            "test_squares_learned": begun.test_squares,
-            **figures,
-            "symmetry": views,
-            "lineage": lineage.to_json(),
-        }
-        return publish(work, tested, verdict, finals, begun, chosen["challenger"], record)
+        challenger = Challenger(
+            parent_run_id=work.parent,
+            ranking=placed(ranked, work.dataset.regions("val")),
+            finals=finals,
+            gate=verdict,
+            test_squares_learned=begun.test_squares,
+            figures=figures,
+            symmetry=views,
+            lineage=lineage,
+        )
+        return publish(work, tested, begun, chosen["challenger"], challenger)
 
 
 def _begun(work: Promotion, run_ids: Sequence[str]) -> Promotion:

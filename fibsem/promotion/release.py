@@ -24,6 +24,7 @@ from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.inference.volume.tested import FilmSquares
 from fibsem.promotion.begun import Begun
 from fibsem.promotion.final import Final
+from fibsem.promotion.record import Challenger
 from fibsem.promotion.report import card_facts
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.steps import PROMOTION
@@ -41,7 +42,7 @@ from fibsem.tracking.naming import metric_part
 from fibsem.tracking.provenance import provenance
 from fibsem.tracking.runs import Tracking, code_version
 from fibsem.training.datasets import check_unchanged
-from fibsem.training.squares import CHOSEN
+from fibsem.training.squares import CHOSEN, SquareCounts
 
 Record = dict[str, Any]
 
@@ -98,47 +99,43 @@ def _sweep(trial: Trial, tracking: Tracking) -> FromSweep:
     return FromSweep(trial.study, trial.parent, trial.code, tree.get("command"))
 
 
-def write_bundle(
-    folder: Path, segmenter: Segmenter, finals: Sequence[Final], begun: Begun, record: Record
-) -> None:
+def write_bundle(folder: Path, segmenter: Segmenter, begun: Begun, challenger: Challenger) -> None:
     """Write the bundle of a promotion, with its model card."""
-    material = finals[0].material
-    ranked = {one["run_id"]: one for one in record["ranking"]}
-    seeds = ranked.get(record["winner"], {}).get("val_porosity_by_seed", {})
-    rows = begun.without(record["squares"], material.dataset)
-    films = tested_squares(material.dataset, rows, seeds)
+    material = challenger.finals[0].material
+    dataset = material.dataset
+    squares = begun.without(challenger.figures.squares, dataset)
+    films = tested_squares(dataset, squares, challenger.seed_porosities())
     greys = {name: greys_of(volume) for name, volume in material.volumes.items()}
     audit = {
-        "dataset": material.dataset.name,
-        "data": material.dataset.hash,
-        **{key: record[key] for key in ("winner", "run_id", "lineage", "calibration")},
+        "dataset": dataset.name,
+        "data": dataset.hash,
+        "winner": challenger.winner,
+        "run_id": challenger.run_id,
+        "lineage": challenger.lineage.to_json(),
+        "calibration": challenger.figures.calibration.to_json(),
         "corrections": {
             name: volume.correction.to_json() for name, volume in material.volumes.items()
         },
         "greys": {name: film.histogram for name, film in greys.items()},
         "moments": {name: film.moments.to_json() for name, film in greys.items()},
         "squares": [film.to_json() for film in films],
-        "learned": begun.with_own(learned_squares(material.dataset)),
+        "learned": begun.with_own(learned_squares(dataset)),
     }
-    dataset = material.dataset
     Bundle(segmenter, dataset.voxel_nm, audit, scales=scales_of(dataset)).save(folder)
-    card = model_card.model_card(card_facts(finals, record))
-    replace_file(folder / model_card.FILE, card)
+    replace_file(folder / model_card.FILE, model_card.model_card(card_facts(challenger)))
 
 
 def tested_squares(
-    dataset: Dataset,
-    squares: Sequence[dict[str, Any]],
-    seeds: Mapping[str, Sequence[float]],
+    dataset: Dataset, squares: Sequence[SquareCounts], seeds: Mapping[str, Sequence[float]]
 ) -> list[FilmSquares]:
     """The test squares of every film, which a promotion looks at once and chooses nothing on.
 
     With them, by film, what the winner found with each of the seeds that it was ranked by.
     """
-    rows = [row for row in squares if row["split"] == "test"]
     return [
         FilmSquares.of(
-            one.name, one.volume, [row for row in rows if row["sample"] == one.name], CHOSEN,
+            one.name, one.volume,
+            [square.to_json() for square in squares if square.is_of("test", one.name)], CHOSEN,
             seeds.get(one.name, ()),
             Reading.of(one.extent, one.valid, one.volume.value_range) if one.extent else None,
         )
@@ -146,7 +143,7 @@ def tested_squares(
     ]  # fmt: skip
 
 
-def registry_tags(dataset: Dataset, gate: Gate, code: str, miou: float) -> dict[str, object]:
+def registry_tags(dataset: Dataset, gate: Gate, code: str | None, miou: float) -> dict[str, object]:
     """Facts of a promotion that its registered version carries: its code, its mIoU on the test."""
     return {
         names.DATASET: dataset.name,

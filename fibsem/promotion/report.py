@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,22 +16,22 @@ from fibsem.inference.model.segmenter import Scorer
 from fibsem.promotion.choice import Chosen
 from fibsem.promotion.final import Final
 from fibsem.promotion.folder import FIGURES, TABLES
+from fibsem.promotion.record import Challenger
 from fibsem.promotion.setting import Promotion
 from fibsem.training.material import Material
 from fibsem.training.scoring import scored_squares
 from fibsem.training.squares import CHOSEN, HALF, SquareCounts, confusions
 
-Record = Mapping[str, Any]
 
-
-def write_tables(record: Record, folder: Path) -> list[Path]:
+def write_tables(challenger: Challenger, folder: Path) -> list[Path]:
     """Write every table of a promotion as CSV, Markdown and LaTeX; returns the files.
 
     The ranking, all labelled pixels before and after post-processing by sample and combined
     (Tables 4.10 and 4.12), and the confusion matrices of both (Table 4.9).
     """
-    squares = [SquareCounts.from_json(row) for row in record["squares"]]
-    made = {"ranking": tables.ranking(record["ranking"]), "labelled": _labelled(record["squares"])}
+    squares = challenger.figures.squares
+    ranking = tables.ranking([one.to_json() for one in challenger.ranking])
+    made = {"ranking": ranking, "labelled": _labelled(squares)}
     for split in SPLITS:
         for kind, name in ((HALF, "before"), (CHOSEN, "after")):
             counts = pooled(confusions(squares, split, kind)).counts
@@ -39,9 +39,9 @@ def write_tables(record: Record, folder: Path) -> list[Path]:
     return [file for name in TABLES for file in encoding.write(made[name], folder, name)]
 
 
-def _labelled(squares: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def _labelled(squares: Iterable[SquareCounts]) -> pd.DataFrame:
     """Every labelled pixel, before and after post-processing."""
-    return tables.post_processing(squares, HALF, CHOSEN)
+    return tables.post_processing([one.to_json() for one in squares], HALF, CHOSEN)
 
 
 def draw(work: Promotion, finals: Sequence[Final], chosen: Chosen) -> list[Path]:
@@ -94,11 +94,12 @@ def epoch_facts(material: Material) -> Mapping[str, object]:
     return steps if train.steps else {**steps, "share": share}
 
 
-def card_facts(finals: Sequence[Final], record: Record) -> Mapping[str, object]:
+def card_facts(challenger: Challenger) -> Mapping[str, object]:
     """What the model card says, of what a promotion knows."""
+    finals, figures = challenger.finals, challenger.figures
     final = finals[0]
     dataset = final.material.dataset
-    labelled = _labelled(record["squares"])
+    labelled = _labelled(figures.squares)
     specs = [one.material.config.spec for one in finals]
     facts: dict[str, object] = {
         "model": {
@@ -125,18 +126,21 @@ def card_facts(finals: Sequence[Final], record: Record) -> Mapping[str, object]:
         "tables": {
             "All labelled pixels, before and after post-processing": labelled.to_dict("records")
         },
-        **{key: record[key] for key in ("postprocessing", "calibration", "gate", "test_all")},
+        "postprocessing": figures.postprocessing.to_json(),
+        "calibration": figures.calibration.to_json(),
+        "gate": asdict(challenger.gate),
+        "test_all": challenger.test_all,
         "lineage": {
             "study": final.trial.study,
             "trial": final.trial.name,
-            "run_id": record["run_id"],
-            "code": record["lineage"]["code"],
+            "run_id": challenger.run_id,
+            "code": challenger.lineage.code,
         },
     }
-    if "ensemble" in record:
+    if gain := figures.ensemble:
         facts["ensemble"] = {
-            "members": record["ensemble"]["members"],
-            "gain_miou": record["ensemble"]["gain_test_miou"],
-            "cost_ratio": record["ensemble"]["cost_ratio"],
+            "members": gain.members,
+            "gain_miou": gain.gain_test_miou,
+            "cost_ratio": gain.cost_ratio,
         }
     return facts
