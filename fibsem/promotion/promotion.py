@@ -23,9 +23,9 @@ from fibsem.promotion.setting import Promotion
 from fibsem.promotion.symmetry import measure_views
 from fibsem.promotion.testing import Look, look, to_beat
 from fibsem.promotion.trials import Trial, ranked_by
+from fibsem.system.summaries.lineage import Lineage
 from fibsem.tracking import names
 from fibsem.tracking.beginning import FileNotes, take_up
-from fibsem.tracking.lineage import Lineage
 
 
 def promote(work: Promotion, trials: Sequence[Trial]) -> Published:

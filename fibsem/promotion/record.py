@@ -11,7 +11,7 @@ from fibsem.promotion.figures import ChallengerFigures
 from fibsem.promotion.final import Final
 from fibsem.promotion.ranking import Placed
 from fibsem.system.records import Figure
-from fibsem.tracking.lineage import Lineage
+from fibsem.system.summaries.lineage import Lineage
 from fibsem.training.results import Figures
 
 

@@ -34,10 +34,10 @@ from fibsem.system.file_names import place_of
 from fibsem.system.files import replace_file
 from fibsem.system.progress import Progress
 from fibsem.system.records import typed
+from fibsem.system.summaries.lineage import DataSource, FromPromotion, FromSweep, FromTrial, Lineage
 from fibsem.system.summaries.segmentation import SegmentationSummary
 from fibsem.tracking import names, registry
 from fibsem.tracking.bundle import Bundle, load_bundle, load_segmenter
-from fibsem.tracking.lineage import DataSource, FromPromotion, FromSweep, FromTrial, Lineage
 from fibsem.tracking.naming import metric_part
 from fibsem.tracking.provenance import provenance
 from fibsem.tracking.runs import Tracking, code_version
@@ -69,13 +69,13 @@ def lineage_of(work: Promotion, finals: Sequence[Final], trials: Sequence[Trial]
     sweeps = {one.parent: one for one in reversed(trials)}
     return Lineage(
         sweep=_sweep(trial, work.tracking),
-        sweeps=[_sweep(one, work.tracking) for one in reversed(sweeps.values())],
+        sweeps=tuple(_sweep(one, work.tracking) for one in reversed(sweeps.values())),
         trial=FromTrial(
             trial.run_id, trial.name, trial.number, trial.tree["seed"], trial.code,
             trial.tree["train"].get("init"), trial.tree["train"].get("teacher"),
         ),
         promotion=FromPromotion(
-            finals[0].result.run_id, work.parent, [final.seed for final in finals],
+            finals[0].result.run_id, work.parent, tuple(final.seed for final in finals),
             tree.get("command"),
         ),
         dataset=dataset.name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fibsem.config import as_typed, command_line
-from fibsem.tracking.lineage import Lineage
+from fibsem.system.summaries.lineage import Lineage
 
 UNKNOWN = "not recorded"
 

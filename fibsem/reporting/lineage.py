@@ -18,7 +18,7 @@ from fibsem.reporting.results import ORIGINS
 from fibsem.system.files import read_json
 from fibsem.system.records import typed
 from fibsem.system.summaries import PromotedModel, SegmentedFilm
-from fibsem.tracking.lineage import Lineage
+from fibsem.system.summaries.lineage import Lineage
 
 Record = dict[str, Any]
 

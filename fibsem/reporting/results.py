@@ -15,7 +15,7 @@ from fibsem.errors import UserError
 from fibsem.system.files import known_json, read_json
 from fibsem.system.identity import LEDGER, kind_of, same_data
 from fibsem.system.summaries import SHAPES, of_kind
-from fibsem.tracking.lineage import Lineage, WrittenLineage
+from fibsem.system.summaries.lineage import Lineage, WrittenLineage
 
 Record = dict[str, Any]
 Kind = Literal["inspection", "evaluation", "sweep", "promotion", "segmentation", "quantification"]

@@ -27,7 +27,7 @@ from fibsem.system.files import known_json
 from fibsem.system.records import typed
 from fibsem.system.summaries import is_infeasible, trial_rows
 from fibsem.system.summaries.figures import Agreement
-from fibsem.tracking.lineage import Lineage
+from fibsem.system.summaries.lineage import Lineage
 from fibsem.training.objectives import OBJECTIVES
 
 #: One trial of a sweep's ``trials.json``.

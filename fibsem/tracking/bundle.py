@@ -33,7 +33,7 @@ from fibsem.models.spec import ModelSpec
 from fibsem.system.files import known_json, read_json, write_json
 from fibsem.system.home import home_path
 from fibsem.system.records import typed
-from fibsem.tracking.lineage import Lineage, WrittenLineage
+from fibsem.system.summaries.lineage import Lineage, WrittenLineage
 from fibsem.tracking.store import client_of
 
 #: How addresses in an MLflow store begin.

@@ -23,7 +23,7 @@ def provenance(
     return Provenance(
         weights=tuple(name for name, _ in models),
         versions=tuple(bundle.version for _, bundle in models),
-        lineage=tuple(bundle.lineage.to_json() for _, bundle in models),
+        lineage=tuple(bundle.lineage for _, bundle in models),
         code=code,
         command=command,
     )

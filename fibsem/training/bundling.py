@@ -16,8 +16,8 @@ from fibsem.data.greys import greys_of
 from fibsem.data.learned import learned_squares, merged
 from fibsem.data.scale import scales_of
 from fibsem.inference.model.segmenter import Segmenter
+from fibsem.system.summaries.lineage import DataSource, FromTrial, Lineage
 from fibsem.tracking.bundle import Bundle, described_in
-from fibsem.tracking.lineage import DataSource, FromTrial, Lineage
 from fibsem.tracking.runs import code_version
 from fibsem.training.material import Material
 from fibsem.training.results import TrialResult

@@ -11,7 +11,7 @@ from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.analysis.reliability import Reliability
 from fibsem.config import Configuration, compose
 from fibsem.data.manifest import load_dataset
-from fibsem.promotion.figures import ChallengerFigures, CalibrationOnTest
+from fibsem.promotion.figures import CalibrationOnTest, ChallengerFigures
 from fibsem.promotion.publishing import log_figures
 from fibsem.promotion.setting import Promotion
 from fibsem.tracking import names

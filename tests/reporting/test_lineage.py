@@ -11,8 +11,8 @@ from fibsem.errors import UserError
 from fibsem.reporting.again import UNKNOWN
 from fibsem.reporting.lineage import read_lineage
 from fibsem.system.files import write_json
+from fibsem.system.summaries.lineage import Lineage
 from fibsem.tracking.bundle import Bundle
-from fibsem.tracking.lineage import Lineage
 from fibsem.tracking.provenance import provenance
 
 LINEAGE = {

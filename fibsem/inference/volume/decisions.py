@@ -12,6 +12,7 @@ from fibsem.inference.options import Precision
 from fibsem.inference.tiling.tiles import Tiling
 from fibsem.inference.volume.checks import Certificate
 from fibsem.system.records import WrittenAs, fitting
+from fibsem.system.summaries.lineage import WrittenLineage
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Provenance:
         Versions that labelled the slabs before.
     """
 
-    lineage: tuple[dict[str, Any], ...] = ()
+    lineage: tuple[WrittenLineage, ...] = ()
     weights: tuple[str, ...] = ()
     versions: tuple[str | None, ...] = ()
     code: str | None = None
@@ -43,7 +44,7 @@ class Provenance:
         return {
             "weights": list(self.weights),
             "versions": list(self.versions),
-            "lineage": list(self.lineage),
+            "lineage": [one.to_json() for one in self.lineage],
             "code": self.code,
             "command": self.command,
             **earlier,

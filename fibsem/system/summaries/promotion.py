@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fibsem.system.summaries.figures import Corrected, WithMiou
+from fibsem.system.summaries.lineage import WrittenLineage
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class PromotedModel:
     winner: Any
     version: str
     gate: GateVerdict
-    lineage: dict[str, Any] | None = None
+    lineage: WrittenLineage | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from fibsem.system.summaries.figures import Ends, Interval, Labelled, Text
+from fibsem.system.summaries.lineage import WrittenLineage
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class QuantificationSummary(Labelled):
     porosity_corrected: float | None = field()
     porosity_interval: Bounds = field()
     porosity_ci: Ends | None = None
-    lineage: tuple[dict[str, Any], ...] | None = None
+    lineage: tuple[WrittenLineage, ...] | None = None
     surface_per_um: float | None = None
     surface_per_voxel: float | None = None
     pore_size_nm: SizeFigures | None = None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from fibsem.system.records import whole
 from fibsem.system.summaries.figures import Corrected, Ends, Shape, Text
+from fibsem.system.summaries.lineage import WrittenLineage
 
 
 @whole
@@ -42,7 +43,7 @@ class SegmentedFilm(Corrected):
     warnings: tuple[str, ...] = ()
     weights: tuple[str, ...] = ()
     versions: tuple[Text, ...] = ()
-    lineage: tuple[dict[str, Any], ...] | None = None
+    lineage: tuple[WrittenLineage, ...] | None = None
     code: Text = None
     command: Text = None
     earlier_code: tuple[str, ...] = ()

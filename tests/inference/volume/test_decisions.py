@@ -6,8 +6,9 @@ import pytest
 
 from fibsem.inference.volume.decisions import Decisions, Likeness, Moved, Provenance
 from fibsem.system.records import typed
+from fibsem.system.summaries.lineage import FromSweep, FromTrial, Lineage
 
-LINEAGE = {"dataset": "film", "trial": {"seed": 7}}
+LINEAGE = Lineage(FromSweep("s"), (FromSweep("s"),), FromTrial(seed=7), dataset="film")
 
 
 @pytest.mark.parametrize(

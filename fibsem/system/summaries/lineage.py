@@ -6,7 +6,7 @@ MLflow store is needed to read it. What an older version did not store is None.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
@@ -44,7 +44,7 @@ class FromPromotion:
 
     run_id: str | None = None
     parent_run_id: str | None = None
-    seeds: Sequence[int] = ()
+    seeds: tuple[int, ...] = ()
     command: str | None = None
 
 
@@ -76,7 +76,7 @@ class Lineage:
     """
 
     sweep: FromSweep = FromSweep()
-    sweeps: Sequence[FromSweep] = ()
+    sweeps: tuple[FromSweep, ...] = ()
     trial: FromTrial = FromTrial()
     promotion: FromPromotion = FromPromotion()
     dataset: str | None = None

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fibsem.tracking.lineage import DataSource, FromPromotion, FromSweep, FromTrial, Lineage
+from fibsem.system.summaries.lineage import DataSource, FromPromotion, FromSweep, FromTrial, Lineage
 
 WORDS = st.none() | st.text(max_size=3)
 SWEEPS = st.builds(FromSweep, WORDS, WORDS, WORDS, WORDS)
