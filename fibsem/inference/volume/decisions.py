@@ -11,6 +11,7 @@ from fibsem.inference.model.predict import Mode
 from fibsem.inference.options import Precision
 from fibsem.inference.tiling.tiles import Tiling
 from fibsem.inference.volume.checks import Certificate
+from fibsem.inference.volume.measured import Measured
 from fibsem.system.records import WrittenAs, fitting
 from fibsem.system.summaries.lineage import WrittenLineage
 
@@ -122,7 +123,7 @@ class Decisions:
     likeness: Likeness | None = None
     greys: Likeness | None = None
     members: Moved | None = None
-    measured: dict[str, Any] | None = None
+    measured: Measured | None = None
     pores_3d: tuple[int | None, ...] | None = None
     exported: tuple[str, ...] = ()
 
@@ -135,7 +136,7 @@ class Decisions:
             "likeness": self.likeness and asdict(self.likeness),
             "greys": self.greys and asdict(self.greys),
             "members": self.members and asdict(self.members),
-            "measured": self.measured,
+            "measured": self.measured and self.measured.to_json(),
             "pores_3d": self.pores_3d,
             "exported": self.exported or None,
         }

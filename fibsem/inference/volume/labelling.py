@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import replace
 from math import prod
-from typing import Any
 
 import numpy as np
 
 from fibsem.inference.model.cost import pixels_per_second
 from fibsem.inference.model.segmenter import Scorer
 from fibsem.inference.volume.executor import run_elsewhere
+from fibsem.inference.volume.measured import Conditions, Measured, SlabCounts
 from fibsem.inference.volume.plan import Say, ScorerOf, Show
 from fibsem.inference.volume.remote import Load, RemoteSegmentation
 from fibsem.inference.volume.slab import SlabWorker
@@ -37,8 +38,7 @@ class Labelling:
     began
         When the first slab was begun, by `time.perf_counter`; None before.
     conditions
-        How the slabs were labelled, where it is not as planned: seconds by stage, tiles,
-        processes; nothing where all were done.
+        How its slabs were labelled; as planned where all were done.
     """
 
     def __init__(self, work: Work, started: float) -> None:
@@ -46,7 +46,8 @@ class Labelling:
         self.fresh = sum(stop - start for start, stop in work.ledger.missing(work.depth))
         self.resumed = len(work.ledger.slabs)
         self.began: float | None = None
-        self.conditions: dict[str, Any] = {}
+        tiling = work.plan.tiling
+        self.conditions = Conditions((tiling.height, tiling.width), work.options.workers)
 
     def run(self, load: Load | None, scorer_of: ScorerOf, show: Show, say: Say) -> None:
         """Label the missing slabs, here or in other processes."""
@@ -60,7 +61,7 @@ class Labelling:
         else:
             self.conditions = self._here(scorer_of(self.work.plan.precision), show, say)
 
-    def _here(self, scorer: Scorer, show: Show, say: Say) -> dict[str, Any]:
+    def _here(self, scorer: Scorer, show: Show, say: Say) -> Conditions:
         work, plan = self.work, self.work.plan
         worker = SlabWorker(
             work.volume, plan.correction, work.segmenter, scorer, plan.tiling, say,
@@ -70,13 +71,10 @@ class Labelling:
             slabs = work.ledger.missing(work.depth)
             self.began = time.perf_counter()
             worker.run(slabs, work.outputs, work.ledger.finish, show)
-        return {
-            "stages": dict(worker.stages.seconds),
-            "tile": [worker.tiling.height, worker.tiling.width],
-            "workers": 1,
-        }
+        tile = worker.tiling.height, worker.tiling.width
+        return Conditions(tile, workers=1, stages=dict(worker.stages.seconds))
 
-    def _elsewhere(self, load: Load, show: Show) -> dict[str, Any]:
+    def _elsewhere(self, load: Load, show: Show) -> Conditions:
         """Label the missing slabs in other processes."""
         work = self.work
         with work.outputs.opened():  # laid out before many open them
@@ -86,12 +84,12 @@ class Labelling:
         stages: Counter[str] = Counter()
         for result in results:
             stages.update(result.seconds)
-        return {
-            "peak_rss_gib": max(result.peak_rss_gib for result in results),
-            "stages": dict(stages),
-            "workers": work.options.workers,
-            "scheduler": work.options.scheduler,
-        }
+        return replace(
+            self.conditions,
+            scheduler=work.options.scheduler,
+            stages=dict(stages),
+            peak_rss_gib=max(result.peak_rss_gib for result in results),
+        )
 
     def measure(self) -> None:
         """Enter the measurements of this run; one that found all labelled leaves those before."""
@@ -100,18 +98,15 @@ class Labelling:
             return
         seconds = time.perf_counter() - self.started
         pixels = self.fresh * float(np.prod(self.work.volume.shape[1:]))
-        tiling = self.work.plan.tiling
-        measured = {
-            "tile": [tiling.height, tiling.width],
-            "workers": self.work.options.workers,
-            "stages": {},
-            **self.conditions,
-            "peak_rss_gib": max(peak_rss_gib(), self.conditions.get("peak_rss_gib", 0.0)),
-            "seconds": seconds,
-            "start_s": None if self.began is None else self.began - self.started,
-            "voxels_per_second": pixels / seconds if self.fresh else None,
-            "slabs": {"done": len(ledger.slabs), "resumed": self.resumed},
-        }
+        one = self.conditions
+        measured = Measured(
+            one.tile, one.workers, one.scheduler, one.stages,
+            peak_rss_gib=max(peak_rss_gib(), one.peak_rss_gib),
+            seconds=seconds,
+            start_s=None if self.began is None else self.began - self.started,
+            voxels_per_second=pixels / seconds if self.fresh else None,
+            slabs=SlabCounts(len(ledger.slabs), self.resumed),
+        )  # fmt: skip
         ledger.decide(measured=measured)
 
 

@@ -55,9 +55,9 @@ def write_records(
 
     The summary also says what volume, outputs and models are, and what the run took.
     """
-    measured = work.ledger.decided.measured or {}
+    measured = work.ledger.decided.measured
     described = {**_of_volume(work), **_of_outputs(work), **_of_models(work)}
-    record = {**figures, **described, **measured}
+    record = {**figures, **described, **(measured.to_json() if measured else {})}
     write_porosity(work, pores)
     write_json(work.outputs.folder / "summary.json", record)
     return record

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from fibsem.inference.volume.decisions import Decisions, Likeness, Moved, Provenance
+from fibsem.inference.volume.measured import Measured, SlabCounts
 from fibsem.system.records import typed
 from fibsem.system.summaries.lineage import FromSweep, FromTrial, Lineage
 
@@ -25,7 +26,11 @@ LINEAGE = Lineage(FromSweep("s"), (FromSweep("s"),), FromTrial(seed=7), dataset=
         },
         {"likeness": Likeness(None, ("dark",)), "members": Moved((), 0)},
         {"likeness": Likeness(0.25, ()), "members": Moved((0.5, -0.5), 64)},
-        {"measured": {"seconds": 1.5, "stages": {"network": 1.0}}},
+        {
+            "measured": Measured(
+                (9, 8), 2, "tcp:", {"network": 1.0}, 0.5, 1.5, slabs=SlabCounts(3, 1)
+            )
+        },
         {"pores_3d": (3, None, 0), "exported": ("labels", "uncertainty")},
     ],
 )

@@ -1,0 +1,63 @@
+"""Time and memory of a segmentation, as its ledger keeps them and its summary tells them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """How slabs were labelled.
+
+    Attributes
+    ----------
+    tile
+        Height and width of a tile's output.
+    workers, scheduler
+        Processes, and the address of the cluster that they belong to.
+    stages
+        Seconds by stage, of all processes.
+    peak_rss_gib
+        Memory of the largest of them.
+    """
+
+    tile: tuple[int, int] | None = None
+    workers: int | None = None
+    scheduler: str | None = None
+    stages: Mapping[str, float] = field(default_factory=dict)
+    peak_rss_gib: float = 0.0
+
+
+@dataclass(frozen=True)
+class SlabCounts:
+    """Slabs that are done, and those of them that an earlier start had done."""
+
+    done: int
+    resumed: int
+
+
+@dataclass(frozen=True)
+class Measured(Conditions):
+    """Time and memory of the run that labelled the last slabs.
+
+    Attributes
+    ----------
+    seconds, start_s
+        Of the whole command, and until the first slab was begun.
+    voxels_per_second
+        That it labelled; None where all were done.
+    slabs
+        Of the volume.
+    """
+
+    seconds: float = 0.0
+    start_s: float | None = None
+    voxels_per_second: float | None = None
+    slabs: SlabCounts | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """What ledger and summary say of it; a cluster is told where there was one."""
+        record = asdict(self)
+        return record if self.scheduler else {k: v for k, v in record.items() if k != "scheduler"}
