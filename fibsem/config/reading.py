@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from fibsem.errors import UserError
-from fibsem.system.addresses import hidden, is_address
+from fibsem.system.addresses import hidden, is_address, is_file_of_nobody
 from fibsem.system.home import home_path
 
 #: A configuration on its way: nested dicts of what YAML knows.
@@ -111,6 +111,17 @@ def read_path(value: Any, where: str) -> Path:
         raise UserError(f"`{where}` must be a path, but got {value!r}.")
     require(where, hidden(value), not is_address(value), "a path of this machine")
     return home_path(value)
+
+
+def require_file(key: str, address: str) -> None:
+    """Refuse an address of SQLite that names no file, or in a form that nobody looks for.
+
+    Examples
+    --------
+    >>> require_file("tracking.uri", "sqlite:///runs.db")
+    """
+    legal = not is_file_of_nobody(address)
+    require(key, hidden(address), legal, "sqlite:///PATH where a database lies in a file")
 
 
 def require(key: str, value: object, legal: bool, constraint: str) -> None:

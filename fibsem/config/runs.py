@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fibsem.config.reading import flat, read_path, require
+from fibsem.config.reading import flat, read_path, require, require_file
 from fibsem.config.training import TrainConfig
 from fibsem.config.unused import FITTED, why_unused
 from fibsem.data.preprocessing import Recipe
@@ -68,6 +68,7 @@ class TrackingConfig:
 
     def __post_init__(self) -> None:
         remember(self.uri)
+        require_file("tracking.uri", self.uri)
         _check_file(database_file(self.uri))
         read_path(self.artifacts, "tracking.artifacts")
 

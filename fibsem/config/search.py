@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Literal
 
 from fibsem.config.grouped import TYPED
-from fibsem.config.reading import require
+from fibsem.config.reading import require, require_file
 from fibsem.errors import UserError
 from fibsem.system.secrets import remember
 
@@ -59,6 +59,8 @@ class SearchConfig:
 
     def __post_init__(self) -> None:
         remember(self.storage)
+        if self.storage:
+            require_file("search.storage", self.storage)
         for key in ("trials", "max_failures", "workers", "pruner_patience", "startup_trials"):
             value = getattr(self, key)
             require(_typed(key), value, value >= 1, "at least 1")

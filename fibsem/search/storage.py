@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -69,8 +70,8 @@ def _open(address: str) -> BaseStorage:
     url, sqlite = as_url(address), address.startswith("sqlite:")
     if sqlite:
         options = SQLITE
-    elif url.startswith("postgresql:"):
-        url = url.replace("postgresql:", "postgresql+psycopg:", 1)
+    elif url.startswith("postgresql"):
+        url = re.sub("^postgresql:", "postgresql+psycopg:", url)
         options = POSTGRESQL
     with _alone_with(url, database_file(address)):
         storage = RDBStorage(url, engine_kwargs=options)

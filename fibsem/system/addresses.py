@@ -13,6 +13,8 @@ from urllib.parse import quote, unquote
 from fibsem.system.home import home_path
 
 SQLITE = "sqlite:///"
+#: What an address of SQLite begins with, in whatever form.
+OF_SQLITE = re.compile(r"sqlite(?:\+\w*)?:", re.IGNORECASE)
 #: Options that SQLite's driver takes behind a question mark; all else belongs to the path.
 OPTIONS = re.compile(r"\?(?:(?:timeout|mode|cache|nolock|immutable|isolation_level)=[^&?]*&?)+$")
 #: A user and a password up to the last ``@``: behind it there is a host, where %40 stands for one.
@@ -37,6 +39,22 @@ def database_file(address: str) -> Path | None:
     if not address.startswith(SQLITE):
         return None
     return home_path(OPTIONS.sub("", address.removeprefix(SQLITE)))
+
+
+def is_file_of_nobody(address: str) -> bool:
+    """Whether an address is one of SQLite in another form than ``sqlite:///PATH``.
+
+    With a driver's name our locks and checks would not know its file, and without a file each
+    process has a database of its own.
+
+    >>> addresses = "sqlite+pysqlite:///a.db", "sqlite://", "sqlite:///:memory:", "sqlite:///a.db"
+    >>> [is_file_of_nobody(address) for address in addresses]
+    [True, True, True, False]
+    """
+    if not OF_SQLITE.match(address):
+        return False
+    file = OPTIONS.sub("", address.removeprefix(SQLITE))
+    return not address.startswith(SQLITE) or file in ("", ":memory:")
 
 
 def is_address(text: str) -> bool:

@@ -63,6 +63,21 @@ def test_an_address_is_no_folder_of_this_machine(address):
         assert "secret" not in str(said.value)
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["sqlite+pysqlite:///a.db", "sqlite://", "sqlite:///", "sqlite:///?timeout=9", "sqlite:a.db",
+     "sqlite:///:memory:", "SQLITE:///a.db", "sqlite+aiosqlite:////tmp/a.db"],
+)  # fmt: skip
+def test_a_database_in_a_file_is_spelled_in_one_way(address):
+    """Its lock lies beside it; one that is nowhere would be another one in each process."""
+    for key, read in (("search.storage", "search"), ("tracking.uri", "tracking")):
+        given = Configuration(compose("sweep", [f"{key}={address}"]))
+        with pytest.raises(UserError, match=f"`{key}` must be sqlite:///PATH where"):
+            getattr(given, read)
+        for other in ("sqlite:///a.db", "sqlite:////tmp/a.db?timeout=9", "postgresql://h/sqlite:"):
+            getattr(Configuration(compose("sweep", [f"{key}={other}"])), read)
+
+
 def test_home_is_the_users_whatever_the_shell_made_of_it(monkeypatch, tmp_path):
     """Other shells than bash leave ``output=~/x`` as it is; ``~`` alone is a name."""
     monkeypatch.setenv("HOME", str(tmp_path))
