@@ -17,6 +17,8 @@ from itertools import product
 
 #: Digits with a decimal point or comma that are not part of a version like 1.2.3.
 DECIMAL = r"(?<!\d[.,])\d+[.,]\d+(?![.,]?\d)"
+#: The power of ten of a number, with its sign: without one the letter may be any.
+EXPONENT = r"(?<=\d)[eE][-+]\d+"
 #: Any sign, and one that nothing but a number can follow.
 MINUS = "\u2212"
 SIGN = f"[-+{MINUS}]"
@@ -45,9 +47,10 @@ class Number:
     @classmethod
     def read(cls, text: str, start: int) -> Number:
         """Digits with or without a sign and decimals."""
-        whole, _, rest = text.replace(MINUS, "-").replace(",", ".").partition(".")
-        value: Value = Fraction(int(whole + rest), _ten_to(len(rest))) if rest else int(whole)
-        return cls(text, value, start, len(rest))
+        plain = text.replace(MINUS, "-").replace(",", ".")
+        decimals = len(re.split("[eE]", plain)[0].partition(".")[2])
+        value = Fraction(plain)
+        return cls(text, int(value) if plain.lstrip("-+").isdigit() else value, start, decimals)
 
     @property
     def unit(self) -> Fraction:
@@ -103,10 +106,13 @@ def literals(text: str, numbers: Sequence[Number]) -> list[str]:
     return [text[a:b] for a, b in zip(ends, starts, strict=True)]
 
 
-def readings(names: Sequence[str], *, hyphens: bool = False) -> Iterator[list[Name]]:
+def readings(
+    names: Sequence[str], *, hyphens: bool = False, exponents: bool = False
+) -> Iterator[list[Name]]:
     """Every way in which the numbers of some names can be read.
 
     With ``hyphens`` each hyphen before a digit is a minus; else only one that stands apart may be.
+    With ``exponents`` numbers like 1.5e-05, which programs write, may be one.
     """
     texts = [composed(name) for name in names]
 
@@ -114,13 +120,25 @@ def readings(names: Sequence[str], *, hyphens: bool = False) -> Iterator[list[Na
         return (False, True) if any(re.search(mark, text) for text in texts) else (False,)
 
     signs = [SIGN] if hyphens else ["", APART][: len(whether(APART + r"\d"))]
-    for stamps, decimals, sign in product(whether(STAMP), whether(DECIMAL), signs):
+    scientific = whether(EXPONENT) if exponents else (False,)
+    ways = product(whether(STAMP), whether(DECIMAL), signs, scientific)
+    for stamps, decimals, sign, exponent in ways:
         optional = f"(?:{sign})?" if sign else ""
-        number = re.compile(optional + (rf"(?:{DECIMAL}|\d+)" if decimals else r"\d+"))
+        digits = rf"(?:{DECIMAL}|\d+)" if decimals else r"\d+"
+        number = re.compile(optional + digits + (f"(?:{EXPONENT})?" if exponent else ""))
         yield [
             Name(name, text, tuple(_numbers(text, number, stamps=stamps)))
             for name, text in zip(names, texts, strict=True)
         ]
+
+
+def are_shortened(numbers: Sequence[Number]) -> bool:
+    """Whether numbers are decimals without zeros at their end, as 0.5 and 0.25.
+
+    Read as whole numbers they would be in another order; 1.9 and 1.10 may be.
+    """
+    zeros = any(number.decimals > 1 and number.text.endswith("0") for number in numbers)
+    return len({number.decimals for number in numbers}) > 1 and not zeros
 
 
 def composed(name: str) -> str:

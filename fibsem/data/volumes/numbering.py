@@ -7,14 +7,23 @@ copy, a projection or the pictures of a second detector would pass for slices.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from fibsem.data.volumes.names import Name, Value, literals, natural_key, readings
+from fibsem.data.volumes.names import (
+    Name,
+    Value,
+    are_shortened,
+    literals,
+    natural_key,
+    readings,
+)  # fmt: skip
 from fibsem.data.volumes.pattern import Pattern, pattern_of
 from fibsem.data.volumes.positions import spacing_nm
+from fibsem.data.volumes.sorting import in_order
 from fibsem.data.volumes.steps import between, gaps_of, uneven
 from fibsem.errors import UserError
 from fibsem.system.advice import PATTERN
@@ -22,7 +31,7 @@ from fibsem.system.advice import PATTERN
 #: Series and files that a message names.
 NAMED = 4
 #: What stands between the number of a slice and that of all.
-OF = ("of", "von", "de")
+OF = ("of", "von", "de", "sur", "di", "van", "av")
 
 
 @dataclass(frozen=True)
@@ -69,7 +78,7 @@ def numbered(names: Sequence[str], where: object, pattern: str | None = None) ->
             f"{len(names)} in {where}, such as {min(names, key=natural_key)}."
         )
     if chosen.sorts:
-        return Slots(tuple(sorted(picked, key=lambda n: natural_key(chosen.sorted_by(n)))))
+        return Slots(tuple(in_order([*picked], chosen, where)))
     return _run(list(picked.values()), where) if chosen.counts else _automatic([*picked], where)
 
 
@@ -77,6 +86,7 @@ def _automatic(names: Sequence[str], where: object) -> Slots:
     """Read the names in every way; all ways that make a film of them must make the same one."""
     ways = list(readings(names))
     single = [way for way in ways if len(_alike(way)) == 1]
+    single = [way for way in single if _shortened(way)] or single
     # z-1, z0, z1: that a hyphen is a minus shows beside names without one
     signed = [] if single else [w for w in readings(names, hyphens=True) if len(_alike(w)) == 1]
     films, reasons = _films(single or signed, where)
@@ -92,7 +102,7 @@ def _automatic(names: Sequence[str], where: object) -> Slots:
             f"{_at(pattern_of(way, _varying(way)))}."
         )
     if single:
-        raise reasons[0]
+        raise reasons[-1]  # in which 0.25 is one number
     # the fewest series are the likeliest, and of those the ones of which most are films
     likely = min(
         map(_alike, ways), key=lambda groups: (len(groups), -len(_films(groups, where)[0]))
@@ -150,7 +160,8 @@ def _check_total(name: Name, varying: Sequence[int], slots: Slots, where: object
     between = literals(name.text, name.numbers)[1:-1]
     for k, text in enumerate(between):
         total = name.numbers[k + 1].value
-        is_total = k in varying and k + 1 not in varying and text.strip(" _-").casefold() in OF
+        word = re.split(r"[\W_]+", text.casefold().rstrip(" _-"))[-1]
+        is_total = k in varying and k + 1 not in varying and word in OF
         if is_total and total > len(slots.names):
             raise UserError(
                 f"the slices of a film must be all that their names tell of, but {where} has "
@@ -222,6 +233,11 @@ def _varying(names: Sequence[Name]) -> list[int]:
     """Which numbers are not the same everywhere."""
     columns = zip(*([number.value for number in name.numbers] for name in names), strict=True)
     return [k for k, column in enumerate(columns) if len(set(column)) > 1]
+
+
+def _shortened(way: Sequence[Name]) -> bool:
+    """Whether a number of all names is a decimal that can be nothing else."""
+    return any(map(are_shortened, zip(*(name.numbers for name in way), strict=True)))
 
 
 def _values(name: Name, columns: Iterable[int]) -> list[Value]:

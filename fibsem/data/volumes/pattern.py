@@ -41,10 +41,10 @@ class Pattern:
         """The names of files that fit the pattern."""
         return [name for name in names if self.match(name) is not None]
 
-    def sorted_by(self, name: str) -> str:
-        """What stands at the @ of a name that matches."""
+    def spans(self, name: str) -> tuple[tuple[int, int], ...]:
+        """From where to where each @ reaches in a name that matches, in composed letters."""
         match = self._regex.fullmatch(composed(name))
-        return "" if match is None else "\0".join(match.groups())
+        return match.regs[1:] if match else ()
 
 
 def _regex(token: str, special: bool, before: Sequence[str]) -> str:

@@ -1,0 +1,140 @@
+"""The order of slices by what stands at the ``@`` of a pattern, where their numbers are not even.
+
+Nothing but the order is taken from it, so that it has to be beyond doubt: ``0.5`` comes behind
+``0.25``, ``-7`` before ``5``, one in the afternoon behind eleven in the morning. Names are read in
+every way, and where the ways disagree that one counts in which each ``@`` is a number by itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from fibsem.data.volumes.names import (
+    Name,
+    Number,
+    Value,
+    are_shortened,
+    literals,
+    natural_key,
+    readings,
+)  # fmt: skip
+from fibsem.data.volumes.pattern import Pattern
+from fibsem.errors import UserError
+from fibsem.system.advice import PATTERN
+
+#: Names that a message shows of an order.
+SHOWN = 4
+
+#: Of a clock of twelve hours.
+HALF_DAY = re.compile(r"\d[ _]?([ap])\.?m(?![a-z])")
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A name in one reading, and what of it stands at each ``@``: from where to where."""
+
+    name: Name
+    spans: tuple[Span, ...]
+
+    @cached_property
+    def within(self) -> tuple[Number, ...]:
+        """Numbers of which some part stands at an ``@``."""
+        return tuple(n for n in self.name.numbers if any(_meet(n, span) for span in self.spans))
+
+    @cached_property
+    def texts(self) -> tuple[str, ...]:
+        """What stands around these numbers at the ``@``."""
+        text = self.name.text
+        mask = [any(a <= k < b for a, b in self.spans) for k in range(len(text))]
+        kept = "".join(sign if inside else "\0" for sign, inside in zip(text, mask, strict=True))
+        return tuple(piece.strip("\0").casefold() for piece in literals(kept, self.within))
+
+    @property
+    def key(self) -> tuple[tuple[str | Value, ...], tuple[tuple[str | int, ...], str]]:
+        """What it is sorted by."""
+        pieces: list[str | Value] = [self.texts[0]]
+        for number, text in zip(self.within, self.texts[1:], strict=True):
+            pieces += [number.value, text]
+        return tuple(pieces), natural_key(self.name.file)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether a number stands at the ``@`` in part, as that of ``0.25`` in ``0.@``."""
+        first, last = self.spans[0][0], self.spans[-1][1]
+        return any(n.start < first or n.start + len(n.text) > last for n in self.within)
+
+    @property
+    def is_number(self) -> bool:
+        """Whether each ``@`` is one number, and nothing else."""
+        return tuple((n.start, n.start + len(n.text)) for n in self.within) == self.spans
+
+
+def in_order(names: Sequence[str], pattern: Pattern, where: object) -> list[str]:
+    """Sort names of files that fit a pattern by what stands at its ``@``.
+
+    Raises
+    ------
+    UserError
+        If their numbers can be read in several ways that sort them differently.
+
+    Examples
+    --------
+    >>> in_order(["z_0.5um", "z_0.25um", "z_0.1um"], Pattern("z_@um"), "film")
+    ['z_0.1um', 'z_0.25um', 'z_0.5um']
+    """
+    plain = [_marked(way, pattern) for way in readings(names, exponents=True)]
+    alike = [way for way in plain if _is_alike(way)]
+    if not alike:  # z-1, z0, z1: that a hyphen is a minus shows beside names without one
+        signed = (_marked(way, pattern) for way in readings(names, hyphens=True, exponents=True))
+        alike = [way for way in signed if _is_alike(way)]
+    ways = alike or plain
+    orders = {tuple(_sorted(way)): way for way in ways}
+    if len(orders) > 1 and not any(one.is_cut for way in ways for one in way):
+        exact = [way for way in ways if all(one.is_number for one in way) and not _doubtful(way)]
+        orders = {tuple(_sorted(way)): way for way in exact} or orders
+    half_days = {half for name in names for half in HALF_DAY.findall(name.casefold())}
+    if len(half_days) > 1 and not any(n.is_time for n in next(iter(orders.values()))[0].within):
+        raise UserError(
+            f"`{PATTERN}` can sort slices by a clock of twelve hours where the @ holds its date, "
+            f"too, but {pattern.text} has half of it in {where}."
+        )
+    if len(orders) > 1:
+        one, other = (", ".join(order[:SHOWN]) for order in list(orders)[:2])
+        raise UserError(
+            f"`{PATTERN}` must sort slices in one way, but {pattern.text} may mean {one} and so on "
+            f"or {other} and so on in {where}; an @ for the whole of a number, and nothing else, "
+            "takes it with its decimals and its sign, @.@ as two numbers."
+        )
+    return list(*orders)
+
+
+def _marked(way: Sequence[Name], pattern: Pattern) -> list[Marked]:
+    return [Marked(name, pattern.spans(name.file)) for name in way]
+
+
+def _meet(number: Number, span: Span) -> bool:
+    return number.start < span[1] and span[0] < number.start + len(number.text)
+
+
+def _is_alike(way: Sequence[Marked]) -> bool:
+    """Whether nothing but numbers differs at the ``@``."""
+    return len({one.texts for one in way}) == 1
+
+
+def _sorted(way: Sequence[Marked]) -> list[str]:
+    try:
+        ordered = sorted(way, key=lambda one: one.key)
+    except TypeError:  # a text where another name has a number
+        ordered = sorted(way, key=lambda one: natural_key(one.name.file))
+    return [one.name.file for one in ordered]
+
+
+def _doubtful(way: Sequence[Marked]) -> bool:
+    """Whether decimals may be none: as 1.9 and 1.10, where the second one is the later."""
+    columns = zip(*(one.within for one in way), strict=True)
+    return any(len({n.decimals for n in one}) > 1 and not are_shortened(one) for one in columns)

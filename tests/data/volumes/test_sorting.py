@@ -1,0 +1,97 @@
+"""Slices whose numbers are not even stand in the order of these, or nobody says in which."""
+
+import random
+from contextlib import suppress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fibsem.data.volumes.numbering import numbered
+from fibsem.errors import UserError
+
+MORNING = ["2024-01-15_11-05-59 AM", "2024-01-15_01-05-59 PM", "2024-01-15_02-05-59 PM"]
+#: Thousandths in order, some below 0, as no series that anybody would number evenly.
+VALUES = st.lists(st.integers(-5_000, 90_000), min_size=3, max_size=9, unique=True).map(sorted)
+
+
+def order(names, pattern=None):
+    """In which order the files of a folder come, whatever order they are listed in."""
+    listed = random.Random(1).sample(names, len(names))
+    return [*numbered(listed, "film", pattern).order]
+
+
+def files(before, numbers, behind=""):
+    return [f"{before}{number}{behind}.tif" for number in numbers]
+
+
+@settings(max_examples=200, deadline=None)
+@given(VALUES, st.sampled_from(["z_", "z=", "z"]), st.sampled_from(["{:g}", "{:.3f}", "{}"]))
+def test_a_number_by_itself_counts_with_its_decimals_and_its_sign(values, before, form):
+    """A minus right behind a letter shows beside numbers without one."""
+    numbers = [form.format(value / 1000) for value in values]
+    signs = {value < 0 for value in values}
+    if before == "z" and signs == {True}:
+        return
+    names = files(before, numbers, "um")
+    assert order(names, f"{before}@um.tif") == names
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    VALUES, st.sampled_from(["{:g}", "{:.3f}", "{}", "{:.1e}"]), st.sampled_from([None, "@.tif"])
+)
+def test_among_other_text_it_counts_as_that_or_is_refused(values, form, pattern):
+    """Also where nobody says what runs: lost slices are no reason to take 25 for more than 9."""
+    numbers = list(dict.fromkeys(form.format(value / 1000) for value in values))
+    names = files("z_", numbers, "um")
+    with suppress(UserError):
+        assert [name for name in order(names, pattern) if name is not None] == names
+
+
+@pytest.mark.parametrize(
+    ("names", "pattern"),
+    [
+        (files("z_", ["0.1", "0.25", "0.5", "0.9"], "um"), "z_@um.tif"),
+        (files("z_", ["0,1", "0,25", "0,5", "0,9"], "um"), "z_@um.tif"),
+        (files("z", [-30, -20, -7, 0, 5, 12]), "z@.tif"),
+        (files("z", [-30, -20, -7, 0, 5, 12]), "@.tif"),
+        (files("z_", [-30, -20, -7, 0, 5, 12]), "@.tif"),
+        (files("img-", [1, 2, 5, 12]), "img@.tif"),
+        (files("z_", ["1e-05", "2e-05", "1e-04", "2.5e-04"]), "z_@.tif"),
+        (files("s", ["1.9", "1.10", "1.11", "2.1"]), "s@.@.tif"),
+        (files("s", ["1.9", "1.10", "1.11"]), None),
+        (files("", MORNING), "@.tif"),
+        (files("", MORNING), "2024*_@.tif"),
+        (files("im_", MORNING), "im_@.tif"),
+        (files("v1.2.", [1, 4, 10]), "v@.tif"),
+        (["a001_5.tif", "a003_2.tif", "a007_9.tif"], "a@_*.tif"),
+        (["1left.tif", "a.tif", "b7.tif"], "@.tif"),
+    ],
+)  # fmt: skip
+def test_what_stands_at_the_mark_sorts(names, pattern):
+    assert order(names, pattern) == names
+
+
+@pytest.mark.parametrize(
+    ("names", "pattern", "message"),
+    [
+        (files("z_", ["0.1", "0.25", "0.5", "0.9"]), "@.tif",
+         r"may mean z_0.1.tif, z_0.5.tif, .* or z_0.1.tif, z_0.25.tif, .* an @ for the whole of"),
+        (files("z_", ["0.1", "0.25", "0.5", "0.9"]), "z_0.@.tif", "an @ for the whole of a number"),
+        (files("z_", ["0.1", "0.25", "0.5", "0.9"]), None, r"even steps.*pattern='z_@.tif'"),
+        (files("s", ["1.9", "1.10", "1.11", "2.1"]), "s@.tif", "@.@ as two numbers"),
+        (files("z_", ["1e-05", "2e-05", "1e-04"]), "@.tif", "an @ for the whole of a number"),
+        (files("im_", [time.partition("_")[2] for time in MORNING]), "@.tif", "twelve hours"),
+    ],
+)  # fmt: skip
+def test_what_sorts_in_several_ways_is_refused(names, pattern, message):
+    with pytest.raises(UserError, match=message) as said:
+        order(names, pattern)
+    assert "\n" not in str(said.value)
+
+
+@pytest.mark.parametrize("name", ["slice {} (of 13).tif", "{}sur13.tif", "{} di 13.tif"])
+def test_a_film_that_names_call_longer_is_not_whole(name):
+    with pytest.raises(UserError, match="film has 12 of 13"):
+        order([name.format(k) for k in range(1, 13)])
