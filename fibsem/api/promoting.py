@@ -188,7 +188,7 @@ def run(tree: Tree) -> PromoteResult:
         given, plan = _planned(given, candidates, dataset, folder, worked, anew=anew)
         pace = TimeLeft(plan, lambda: worked.seconds) if given.budget.strict else TimeLeft()
         work = Promotion(given, dataset, folder, tracking, pace=pace)
-        record = promote_trials(work, trials).to_json()
+        record = promote_trials(work, trials)
         if plan is not None:
             record |= _of_budget(given, candidates, folder, plan, worked)
         write_json(folder / "summary.json", record)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from fibsem.config import RunConfig
 from fibsem.data.dataset import Dataset
 from fibsem.data.learned import Learned, Place, learned_before, merged
+from fibsem.geometry import Triple
 from fibsem.promotion.setting import Promotion
 from fibsem.system.records import typed
-from fibsem.training.squares import SquareCounts
 from fibsem.training.start import origins
 
 
@@ -44,10 +44,9 @@ class Begun:
         """Squares of the starts and of these trainings; None where a start tells no squares."""
         return merged([own, self.learned]) if self.complete else None
 
-    def without(self, squares: Iterable[SquareCounts], dataset: Dataset) -> list[SquareCounts]:
-        """Squares that no start has learned from: others correct no porosity."""
-        before = {(one.sample, one.box.start) for one in learned_before(dataset, self.learned)}
-        return [square for square in squares if (square.sample, square.at) not in before]
+    def squares(self, dataset: Dataset) -> set[tuple[str, Triple]]:
+        """Squares of a dataset that a start has learned from: sample, and where they begin."""
+        return {(one.sample, one.box.start) for one in learned_before(dataset, self.learned)}
 
 
 def begun_with(work: Promotion, configs: Sequence[RunConfig]) -> Begun:

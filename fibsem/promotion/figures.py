@@ -7,6 +7,9 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import pandas as pd
+
+from fibsem.analysis import tables
 from fibsem.analysis.calibration import Calibration
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.split import SPLITS
@@ -19,7 +22,7 @@ from fibsem.promotion.testing import Look
 from fibsem.system.records import typed
 from fibsem.training.material import Material
 from fibsem.training.results import Figures
-from fibsem.training.squares import CHOSEN, SquareCounts, labelled_figures
+from fibsem.training.squares import CHOSEN, HALF, SquareCounts, labelled_figures
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,11 @@ class ChallengerFigures:
         """Figures on every labelled pixel, with post-processing, by ``train_all`` and the like."""
         return {f"{s}_all": labelled_figures(self.squares, s, CHOSEN) for s in SPLITS}
 
+    @property
+    def by_sample(self) -> pd.DataFrame:
+        """Every labelled pixel before and after post-processing (Tables 4.10 and 4.12)."""
+        return tables.post_processing([one.to_json() for one in self.squares], HALF, CHOSEN)
+
     def to_json(self) -> dict[str, Any]:
         """The record of ``summary.json``."""
         record: dict[str, Any] = {
@@ -151,7 +159,11 @@ def measure(
     work.say(f"test mIoU on every labelled pixel: {miou:.4f} with post-processing")
     if "single" not in chosen:
         return figures
-    gain = _gain(len(challenger.segmenter.members), miou, tested, scores.seconds_per_gigapixel)
+    alone = labelled_figures(tested.rows["single"], "test", CHOSEN)["miou"]
+    gain = _ensemble(
+        len(challenger.segmenter.members), miou, alone,
+        tested.calibration["single"]["ece_after"], scores.seconds_per_gigapixel,
+    )  # fmt: skip
     work.say(
         f"ensemble of {gain.members}: test mIoU {gain.gain_test_miou:+.4f} against its first "
         f"member, at {gain.cost_ratio:.1f} times the cost"
@@ -168,13 +180,12 @@ def _scores(chosen: Mapping[str, Chosen], material: Material) -> Scores:
     )
 
 
-def _gain(members: int, miou: float, tested: Look, cost: Figures) -> EnsembleGain:
-    """What members bring to the first of them, by the test mIoU that all have together."""
-    alone = labelled_figures(tested.rows["single"], "test", CHOSEN)["miou"]
+def _ensemble(members: int, miou: float, alone: float, error: float, cost: Figures) -> EnsembleGain:
+    """What members bring: test mIoU of all and of the first, calibration error of that alone."""
     return EnsembleGain(
         members=members,
         single_test_miou=alone,
         gain_test_miou=miou - alone,
-        single_test_calibration_error=tested.calibration["single"]["ece_after"],
+        single_test_calibration_error=error,
         cost_ratio=cost["challenger"] / cost["single"],
     )

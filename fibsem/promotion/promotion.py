@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from fibsem.promotion.begun import begun_with
 from fibsem.promotion.choice import choose
@@ -16,8 +17,8 @@ from fibsem.promotion.final import train
 from fibsem.promotion.folder import settle
 from fibsem.promotion.gate import gate
 from fibsem.promotion.publishing import publish
-from fibsem.promotion.ranking import order_of, placed, rank
-from fibsem.promotion.record import Challenger, Published
+from fibsem.promotion.ranking import order_of, rank
+from fibsem.promotion.record import Challenger
 from fibsem.promotion.release import lineage_of
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.symmetry import measure_views
@@ -28,8 +29,8 @@ from fibsem.tracking import names
 from fibsem.tracking.beginning import FileNotes, take_up
 
 
-def promote(work: Promotion, trials: Sequence[Trial]) -> Published:
-    """Promote the best of some trials.
+def promote(work: Promotion, trials: Sequence[Trial]) -> dict[str, Any]:
+    """Promote the best of some trials; returns the record of ``summary.json``.
 
     The test squares are read here, once, and the run is tagged for it.
     """
@@ -54,7 +55,7 @@ def promote(work: Promotion, trials: Sequence[Trial]) -> Published:
         lineage = work.steps.once("lineage", Lineage, lambda: lineage_of(work, finals, trials))
         challenger = Challenger(
             parent_run_id=work.parent,
-            ranking=placed(ranked, work.dataset.regions("val")),
+            ranking=ranked,
             finals=finals,
             gate=verdict,
             test_squares_learned=begun.test_squares,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from fibsem.analysis.statistics import Gate
 from fibsem.promotion.begun import Begun
 from fibsem.promotion.choice import Chosen
 from fibsem.promotion.decision import decide, decided
 from fibsem.promotion.figures import ChallengerFigures
-from fibsem.promotion.record import Challenger, Published
+from fibsem.promotion.record import Challenger
 from fibsem.promotion.release import registry_tags, segment_samples, write_bundle
 from fibsem.promotion.report import draw, write_tables
 from fibsem.promotion.setting import Promotion
@@ -23,8 +24,13 @@ from fibsem.training.datasets import check_unchanged
 
 def publish(
     work: Promotion, tested: Look, begun: Begun, chosen: Chosen, challenger: Challenger
-) -> Published:
+) -> dict[str, Any]:
     """Report, register and log a challenger, and segment its data with it.
+
+    Returns
+    -------
+    dict
+        The record of ``summary.json``.
 
     Raises
     ------
@@ -32,7 +38,7 @@ def publish(
         If data were changed under it: nothing is registered then, or a film not segmented.
     """
     finals, gate = challenger.finals, challenger.gate
-    figures = draw(work, finals, chosen)
+    figures = draw(work, chosen, challenger)
     tables = write_tables(challenger, work.folder / "tables")
     bundle, run_id, uri = work.folder / "bundle", challenger.run_id, work.tracking.uri
     write_bundle(bundle, chosen.segmenter, begun, challenger)
@@ -44,7 +50,8 @@ def publish(
     epochs = finals[0].result.epochs
     log_figures(work, run_id, challenger.figures, {"tables": tables, "figures": figures}, epochs)
     films = segment_samples(work, bundle, version, run_id) if work.tree["segment"] else {}
-    return Published(challenger, str(bundle), version, champion, films)
+    published = {"bundle": str(bundle), "version": version, "champion": champion}
+    return {**challenger.to_json(), **published, "samples": films}
 
 
 def register(

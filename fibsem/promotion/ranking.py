@@ -99,41 +99,16 @@ class Ranked:
         spread = f"{self.miou.mean:.4f} ± {self.miou.std:.4f}"
         return f"{text}, mIoU {spread} (s.d.) over {len(self.runs)} seeds"
 
-
-@dataclass(frozen=True)
-class Placed:
-    """A ranked trial in its place.
-
-    Attributes
-    ----------
-    rank
-        From 1.
-    ranked
-        The trial and its runs.
-    difference
-        To the first, over the validation squares that both have; None of the first, and where they
-        cannot be compared.
-    """
-
-    rank: int
-    ranked: Ranked
-    difference: Paired | None = None
-
-    @property
-    def tied(self) -> bool:
-        """Whether the paired test cannot tell it from the first."""
-        p_value = None if self.difference is None else self.difference.p_value
-        return p_value is None or p_value >= TIED
-
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self, rank: int, difference: Paired | None) -> dict[str, Any]:
         """The record of ``summary.json``: figures, their noise, and the difference to the first.
 
-        ``ranked_by`` is what the trial was chosen by, ``ordered_by`` what gave it its place; None
-        where it was alone.
+        It is over the validation squares that both have; None of the first, and where they cannot
+        be compared. What the paired test cannot tell from the first is tied. ``ranked_by`` is what
+        the trial was chosen by, ``ordered_by`` what gave it its place; None where it was alone.
         """
-        trial, runs = self.ranked.trial, self.ranked.runs
+        trial, runs = self.trial, self.runs
         record: dict[str, Any] = {
-            "rank": self.rank,
+            "rank": rank,
             "trial": trial.number,
             "hyperparameters": trial.name,
             "run_id": trial.run_id,
@@ -145,17 +120,19 @@ class Placed:
         }
         if runs:
             record |= {
-                "val_miou": self.ranked.miou.mean,
-                "val_miou_sd": self.ranked.miou.std,
+                "val_miou": self.miou.mean,
+                "val_miou_sd": self.miou.std,
                 "seeds": len(runs),
-                "diverged": self.ranked.failures,
+                "diverged": self.failures,
                 "train_seconds": float(np.mean([run.train_seconds for run in runs])),
-                "val_porosity_by_seed": self.ranked.porosities,
+                "val_porosity_by_seed": self.porosities,
             }
-        if self.difference is not None:
+        if difference is not None:
+            p_value = difference.p_value
+            tied = p_value is None or p_value >= TIED
             record |= {
-                "difference": self.difference.mean, "p_value": self.difference.p_value,
-                "tied": self.tied, "places": self.difference.pairs,
+                "difference": difference.mean, "p_value": p_value, "tied": tied,
+                "places": difference.pairs,
             }  # fmt: skip
         return record
 
@@ -235,12 +212,12 @@ def _showing(progress: Progress, text: str, done: int, total: int) -> Callable[[
     return lambda epoch: progress(f"{text}: mIoU {epoch.val['miou']:.4f}", done, total)
 
 
-def placed(ranked: Sequence[Ranked], regions: Sequence[Region] = ()) -> list[Placed]:
-    """Ranked trials, best first, each with its difference to the first.
+def placed(ranked: Sequence[Ranked], regions: Sequence[Region] = ()) -> list[dict[str, Any]]:
+    """Ranked trials, best first, as in ``summary.json``: each with its difference to the first.
 
     ``regions`` are the validation squares.
     """
     return [
-        Placed(rank, one, one.against(ranked[0], regions) if rank > 1 else None)
+        one.to_json(rank, one.against(ranked[0], regions) if rank > 1 else None)
         for rank, one in enumerate(ranked, start=1)
     ]

@@ -7,12 +7,16 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fibsem.analysis.statistics import Gate
+from fibsem.inference.volume.reading import Reading
+from fibsem.inference.volume.tested import FilmSquares
+from fibsem.promotion.begun import Begun
 from fibsem.promotion.figures import ChallengerFigures
 from fibsem.promotion.final import Final
-from fibsem.promotion.ranking import Placed
+from fibsem.promotion.ranking import Ranked, placed
 from fibsem.system.records import Figure
 from fibsem.system.summaries.lineage import Lineage
 from fibsem.training.results import Figures
+from fibsem.training.squares import CHOSEN
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Challenger:
     """
 
     parent_run_id: str
-    ranking: Sequence[Placed]
+    ranking: Sequence[Ranked]
     finals: Sequence[Final]
     gate: Gate
     test_squares_learned: int | None
@@ -63,10 +67,41 @@ class Challenger:
         """Figures on every labelled test pixel, with post-processing."""
         return self.figures.labelled["test_all"]
 
-    def seed_porosities(self) -> Mapping[str, Sequence[float]]:
-        """What the winner found on the validation squares of each film, seed by seed."""
-        placed = {one.ranked.trial.run_id: one.ranked for one in self.ranking}
-        return placed[self.winner].porosities if self.winner in placed else {}
+    @property
+    def places(self) -> list[dict[str, Any]]:
+        """The ranking as a table has it: every trial beside the first, over validation squares."""
+        return placed(self.ranking, self.finals[0].material.dataset.regions("val"))
+
+    @property
+    def losses(self) -> dict[str, tuple[list[list[float]], list[list[float]]]]:
+        """Training and validation loss by epoch of every member, by the name of what it repeats."""
+        losses: dict[str, tuple[list[list[float]], list[list[float]]]] = {}
+        for final in self.finals:
+            train, val = losses.setdefault(final.trial.name, ([], []))
+            train.append([epoch.train_loss for epoch in final.result.history])
+            val.append([epoch.val["loss"] for epoch in final.result.history])
+        return losses
+
+    def tested(self, begun: Begun) -> list[FilmSquares]:
+        """The test squares of every film, which a promotion looks at once and chooses nothing on.
+
+        Without those that a start of its trainings had learned from: they correct no porosity. With
+        them, by film, what the winner found with each of the seeds that it was ranked by.
+        """
+        dataset = self.finals[0].material.dataset
+        learned = begun.squares(dataset)
+        squares = [one for one in self.figures.squares if (one.sample, one.at) not in learned]
+        winners = (one for one in self.ranking if one.trial.run_id == self.winner)
+        seeds = next((one.porosities for one in winners), {})
+        return [
+            FilmSquares.of(
+                one.name, one.volume,
+                [square.to_json() for square in squares if square.is_of("test", one.name)], CHOSEN,
+                seeds.get(one.name, ()),
+                Reading.of(one.extent, one.valid, one.volume.value_range) if one.extent else None,
+            )
+            for one in dataset.samples
+        ]  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:
         """The record of ``summary.json``."""
@@ -74,7 +109,7 @@ class Challenger:
             "run_id": self.run_id,
             "parent_run_id": self.parent_run_id,
             "winner": self.winner,
-            "ranking": [one.to_json() for one in self.ranking],
+            "ranking": self.places,
             "seeds": [one.seed for one in self.finals],
             "members": [one.record for one in self.finals],
             "gate": asdict(self.gate),
@@ -82,37 +117,4 @@ class Challenger:
             **self.figures.to_json(),
             "symmetry": self.symmetry,
             "lineage": self.lineage.to_json(),
-        }
-
-
-@dataclass(frozen=True)
-class Published:
-    """A challenger as it was published.
-
-    Attributes
-    ----------
-    challenger
-        What is known of it.
-    bundle, version
-        Its folder, and its number in the registry.
-    champion
-        Whether that version is the champion.
-    films
-        What its segmentation of every film found, by sample; empty where none was asked for.
-    """
-
-    challenger: Challenger
-    bundle: str
-    version: str
-    champion: bool
-    films: Mapping[str, Mapping[str, Any]]
-
-    def to_json(self) -> dict[str, Any]:
-        """The record of ``summary.json``."""
-        return {
-            **self.challenger.to_json(),
-            "bundle": self.bundle,
-            "version": self.version,
-            "champion": self.champion,
-            "samples": self.films,
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,9 +19,7 @@ from fibsem.data.samples import Sample
 from fibsem.data.scale import scales_of
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import KEYS, Options
-from fibsem.inference.volume.reading import Reading
 from fibsem.inference.volume.segmentation import segment_volume
-from fibsem.inference.volume.tested import FilmSquares
 from fibsem.promotion.begun import Begun
 from fibsem.promotion.final import Final
 from fibsem.promotion.record import Challenger
@@ -34,15 +32,14 @@ from fibsem.system.file_names import place_of
 from fibsem.system.files import replace_file
 from fibsem.system.progress import Progress
 from fibsem.system.records import typed
-from fibsem.system.summaries.lineage import DataSource, FromPromotion, FromSweep, FromTrial, Lineage
+from fibsem.system.summaries.lineage import DataSource, FromPromotion, FromTrial, Lineage
 from fibsem.system.summaries.segmentation import SegmentationSummary
 from fibsem.tracking import names, registry
 from fibsem.tracking.bundle import Bundle, load_bundle, load_segmenter
 from fibsem.tracking.naming import metric_part
 from fibsem.tracking.provenance import provenance
-from fibsem.tracking.runs import Tracking, code_version
+from fibsem.tracking.runs import code_version
 from fibsem.training.datasets import check_unchanged
-from fibsem.training.squares import CHOSEN, SquareCounts
 
 Record = dict[str, Any]
 
@@ -68,8 +65,8 @@ def lineage_of(work: Promotion, finals: Sequence[Final], trials: Sequence[Trial]
     trial, dataset, tree = finals[0].trial, work.dataset, work.tree
     sweeps = {one.parent: one for one in reversed(trials)}
     return Lineage(
-        sweep=_sweep(trial, work.tracking),
-        sweeps=tuple(_sweep(one, work.tracking) for one in reversed(sweeps.values())),
+        sweep=trial.sweep(work.tracking),
+        sweeps=tuple(one.sweep(work.tracking) for one in reversed(sweeps.values())),
         trial=FromTrial(
             trial.run_id, trial.name, trial.number, trial.tree["seed"], trial.code,
             trial.tree["train"].get("init"), trial.tree["train"].get("teacher"),
@@ -85,26 +82,10 @@ def lineage_of(work: Promotion, finals: Sequence[Final], trials: Sequence[Trial]
     )  # fmt: skip
 
 
-def _sweep(trial: Trial, tracking: Tracking) -> FromSweep:
-    """The sweep of a trial; of one that was enlarged, the command that its latest trial had."""
-    siblings = [
-        run
-        for run in (tracking.children(trial.parent) if trial.parent else [])
-        if run.data.tags.get(names.COMMAND) == names.TRIAL and run.info.status == "FINISHED"
-    ]
-    tree = trial.tree
-    if siblings:
-        latest = max(siblings, key=lambda run: run.info.start_time)
-        tree = tracking.read_json(latest.info.run_id, "config.json")
-    return FromSweep(trial.study, trial.parent, trial.code, tree.get("command"))
-
-
 def write_bundle(folder: Path, segmenter: Segmenter, begun: Begun, challenger: Challenger) -> None:
     """Write the bundle of a promotion, with its model card."""
     material = challenger.finals[0].material
     dataset = material.dataset
-    squares = begun.without(challenger.figures.squares, dataset)
-    films = tested_squares(dataset, squares, challenger.seed_porosities())
     greys = {name: greys_of(volume) for name, volume in material.volumes.items()}
     audit = {
         "dataset": dataset.name,
@@ -118,29 +99,11 @@ def write_bundle(folder: Path, segmenter: Segmenter, begun: Begun, challenger: C
         },
         "greys": {name: film.histogram for name, film in greys.items()},
         "moments": {name: film.moments.to_json() for name, film in greys.items()},
-        "squares": [film.to_json() for film in films],
+        "squares": [film.to_json() for film in challenger.tested(begun)],
         "learned": begun.with_own(learned_squares(dataset)),
     }
     Bundle(segmenter, dataset.voxel_nm, audit, scales=scales_of(dataset)).save(folder)
     replace_file(folder / model_card.FILE, model_card.model_card(card_facts(challenger)))
-
-
-def tested_squares(
-    dataset: Dataset, squares: Sequence[SquareCounts], seeds: Mapping[str, Sequence[float]]
-) -> list[FilmSquares]:
-    """The test squares of every film, which a promotion looks at once and chooses nothing on.
-
-    With them, by film, what the winner found with each of the seeds that it was ranked by.
-    """
-    return [
-        FilmSquares.of(
-            one.name, one.volume,
-            [square.to_json() for square in squares if square.is_of("test", one.name)], CHOSEN,
-            seeds.get(one.name, ()),
-            Reading.of(one.extent, one.valid, one.volume.value_range) if one.extent else None,
-        )
-        for one in dataset.samples
-    ]  # fmt: skip
 
 
 def registry_tags(dataset: Dataset, gate: Gate, code: str | None, miou: float) -> dict[str, object]:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from fibsem.analysis import encoding, figures, tables
 from fibsem.analysis.metrics import pooled
 from fibsem.data.split import SPLITS
 from fibsem.inference.model.segmenter import Scorer
 from fibsem.promotion.choice import Chosen
-from fibsem.promotion.final import Final
 from fibsem.promotion.folder import FIGURES, TABLES
 from fibsem.promotion.record import Challenger
 from fibsem.promotion.setting import Promotion
 from fibsem.training.material import Material
 from fibsem.training.scoring import scored_squares
-from fibsem.training.squares import CHOSEN, HALF, SquareCounts, confusions
+from fibsem.training.squares import CHOSEN, HALF, confusions
 
 
 def write_tables(challenger: Challenger, folder: Path) -> list[Path]:
@@ -30,8 +28,7 @@ def write_tables(challenger: Challenger, folder: Path) -> list[Path]:
     (Tables 4.10 and 4.12), and the confusion matrices of both (Table 4.9).
     """
     squares = challenger.figures.squares
-    ranking = tables.ranking([one.to_json() for one in challenger.ranking])
-    made = {"ranking": ranking, "labelled": _labelled(squares)}
+    made = {"ranking": tables.ranking(challenger.places), "labelled": challenger.figures.by_sample}
     for split in SPLITS:
         for kind, name in ((HALF, "before"), (CHOSEN, "after")):
             counts = pooled(confusions(squares, split, kind)).counts
@@ -39,19 +36,14 @@ def write_tables(challenger: Challenger, folder: Path) -> list[Path]:
     return [file for name in TABLES for file in encoding.write(made[name], folder, name)]
 
 
-def _labelled(squares: Iterable[SquareCounts]) -> pd.DataFrame:
-    """Every labelled pixel, before and after post-processing."""
-    return tables.post_processing([one.to_json() for one in squares], HALF, CHOSEN)
-
-
-def draw(work: Promotion, finals: Sequence[Final], chosen: Chosen) -> list[Path]:
+def draw(work: Promotion, chosen: Chosen, challenger: Challenger) -> list[Path]:
     """Draw learning curves, the surface of the search, its steps on one square, reliability."""
-    material, choice = finals[0].material, chosen.choice
+    material, choice = challenger.finals[0].material, chosen.choice
     scorer, grid = Scorer(chosen.segmenter), work.given.postprocessing.grid
     region, scored = next(scored_squares(material, scorer, "val", grid.margin))
     grey = material.dataset.sample(region.sample).volume.read_unit(region.box)[0]
     drawn = {
-        "learning_curve": figures.learning_bands(_losses(finals)),
+        "learning_curve": figures.learning_bands(challenger.losses),
         "reliability": figures.reliability(choice.calibration),
         "steps": figures.postprocessing_steps(grey, scored, choice.best),
     }
@@ -60,16 +52,6 @@ def draw(work: Promotion, finals: Sequence[Final], chosen: Chosen) -> list[Path]
         drawn["surface"] = figures.postprocessing_surface(surface, grid, choice.best)
     folder, made = work.folder / "figures", [name for name in FIGURES if name in drawn]
     return [figures.save(drawn[name], folder / f"{name}.png") for name in made]
-
-
-def _losses(finals: Sequence[Final]) -> dict[str, tuple[list[list[float]], list[list[float]]]]:
-    """Training and validation loss by epoch of every member, by the name of what it repeats."""
-    losses: dict[str, tuple[list[list[float]], list[list[float]]]] = {}
-    for final in finals:
-        train, val = losses.setdefault(final.trial.name, ([], []))
-        train.append([epoch.train_loss for epoch in final.result.history])
-        val.append([epoch.val["loss"] for epoch in final.result.history])
-    return losses
 
 
 def _each(values: Iterable[object]) -> str:
@@ -97,9 +79,9 @@ def epoch_facts(material: Material) -> Mapping[str, object]:
 def card_facts(challenger: Challenger) -> Mapping[str, object]:
     """What the model card says, of what a promotion knows."""
     finals, figures = challenger.finals, challenger.figures
+    labelled = figures.by_sample
     final = finals[0]
     dataset = final.material.dataset
-    labelled = _labelled(figures.squares)
     specs = [one.material.config.spec for one in finals]
     facts: dict[str, object] = {
         "model": {

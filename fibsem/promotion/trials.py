@@ -13,6 +13,7 @@ from fibsem.config import Configuration, RankConfig, Tree
 from fibsem.data.dataset import Dataset
 from fibsem.errors import UserError
 from fibsem.system.identity import same_data
+from fibsem.system.summaries.lineage import FromSweep
 from fibsem.tracking import names
 from fibsem.tracking.runs import Run, Tracking
 from fibsem.training.objectives import Objective
@@ -81,6 +82,19 @@ class Trial:
         """Network and training as text: equal for two trials that differ in their seeds."""
         kept = {key: self.tree.get(key) for key in CONFIGURATION}
         return json.dumps(kept, sort_keys=True, default=str)
+
+    def sweep(self, tracking: Tracking) -> FromSweep:
+        """Its sweep; of one that was enlarged, the command that its latest trial had."""
+        siblings = [
+            run
+            for run in (tracking.children(self.parent) if self.parent else [])
+            if run.data.tags.get(names.COMMAND) == names.TRIAL and run.info.status == "FINISHED"
+        ]
+        tree = self.tree
+        if siblings:
+            latest = max(siblings, key=lambda run: run.info.start_time)
+            tree = tracking.read_json(latest.info.run_id, "config.json")
+        return FromSweep(self.study, self.parent, self.code, tree.get("command"))
 
     def fresh_seeds(self, config: RankConfig) -> list[int]:
         """Seeds for running it again: never its own, whose luck is known."""

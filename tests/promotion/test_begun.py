@@ -1,6 +1,5 @@
 """What the starts of final trainings had learned from, and what follows for the promoted model."""
 
-from fibsem.analysis.metrics import Confusion
 from fibsem.config import Configuration, compose
 from fibsem.data.learned import learned_squares, merged
 from fibsem.data.manifest import load_dataset
@@ -8,7 +7,6 @@ from fibsem.promotion.begun import Begun, begun_with
 from fibsem.promotion.setting import Promotion
 from fibsem.tracking.beginning import FileNotes
 from fibsem.tracking.runs import Tracking
-from fibsem.training.squares import SquareCounts
 from tests.conftest import divided_anew
 
 
@@ -16,15 +14,9 @@ def test_squares_that_a_start_has_learned_from_correct_nothing(tiny, tmp_path):
     former = load_dataset(tiny)
     splits = {"train": "test", "val": "train", "test": "val"}
     now = load_dataset(divided_anew(tiny, tmp_path / "film", splits))
-    none = Confusion(((0, 0), (0, 0)))
-    squares = [
-        SquareCounts(one.split, one.sample, one.name, one.box.start, None, none, none)
-        for split in ("val", "test")
-        for one in now.regions(split)
-    ]
     begun = Begun.from_json(Begun(merged([learned_squares(former)]), True, 3).to_json())
-    assert begun.without(squares, now) == [one for one in squares if one.is_of("val")]
-    assert Begun({}, True, 0).without(squares, now) == squares
+    assert begun.squares(now) == {(one.sample, one.box.start) for one in now.regions("test")}
+    assert Begun({}, True, 0).squares(now) == set()
 
 
 def test_a_model_knows_what_it_and_its_start_have_learned_from():

@@ -13,7 +13,7 @@ from fibsem.config import GateConfig
 from fibsem.inference.model.segmenter import Member, Scorer, Segmenter
 from fibsem.promotion.calibrating import labelled_pixels
 from fibsem.promotion.examination import balanced
-from fibsem.promotion.figures import _ensemble
+from fibsem.promotion.figures import EnsembleGain, _ensemble
 from fibsem.promotion.gate import verdict
 from fibsem.promotion.testing import examine_on_test
 from fibsem.tracking.bundle import Bundle
@@ -119,8 +119,8 @@ def test_challenger_and_champion_see_as_much_around_a_square(material, trained, 
 
 def test_an_ensemble_stands_beside_its_first_member_alone():
     miou = labelled_figures(rows(70), "test", CHOSEN)["miou"]
-    record = _ensemble(3, 0.9, miou, 0.02, {"challenger": 30.0, "single": 10.0})
-    assert record == {
-        "members": 3, "single_test_miou": miou, "gain_test_miou": 0.9 - miou,
-        "single_test_calibration_error": 0.02, "cost_ratio": 3.0,
-    }  # fmt: skip
+    gain = _ensemble(3, 0.9, miou, 0.02, {"challenger": 30.0, "single": 10.0})
+    assert gain == EnsembleGain(
+        members=3, single_test_miou=miou, gain_test_miou=0.9 - miou,
+        single_test_calibration_error=0.02, cost_ratio=3.0,
+    )  # fmt: skip

@@ -26,17 +26,12 @@ def made_up(name, mious, squares, pixels="all"):
     return Ranked(trial, runs)
 
 
-def rows_of(ranked, regions=()):
-    """As they stand in ``summary.json``."""
-    return [one.to_json() for one in placed(ranked, regions)]
-
-
 def test_rows_show_noise_and_what_is_tied():
     squares = np.linspace(0.6, 0.8, 10)
     first = made_up("a", [0.80, 0.82], squares)
     close = made_up("b", [0.79, 0.81], squares + 0.01 * np.resize([1, -1], 10))
     worse = made_up("c", [0.70, 0.71], squares - 0.1)
-    rows = rows_of([first, close, worse])
+    rows = placed([first, close, worse])
     assert [row["rank"] for row in rows] == [1, 2, 3]
     assert rows[0]["val_miou"] == pytest.approx(0.81)
     assert rows[0]["val_miou_sd"] == pytest.approx(0.02 / math.sqrt(2))
@@ -45,7 +40,7 @@ def test_rows_show_noise_and_what_is_tied():
     assert rows[2]["tied"] is False
     assert rows[2]["difference"] == pytest.approx(-0.1)
     few = made_up("c", [0.7], squares[:5] - 0.1)
-    assert rows_of([made_up("a", [0.8], squares[:5]), few])[1]["tied"] is True
+    assert placed([made_up("a", [0.8], squares[:5]), few])[1]["tied"] is True
 
 
 def test_slices_of_one_place_do_not_tell_trials_apart():
@@ -56,7 +51,7 @@ def test_slices_of_one_place_do_not_tell_trials_apart():
     def against(places):
         boxes = [Box((q, 0, 9 * (q % places)), (q + 1, 9, 9 * (q % places + 1))) for q in range(10)]
         regions = [Region("s", f"q{q}", box, "val", None) for q, box in enumerate(boxes)]
-        row = rows_of([renamed(first), renamed(worse)], regions)[1]
+        row = placed([renamed(first), renamed(worse)], regions)[1]
         assert row["difference"] == pytest.approx(-0.1)
         return row["places"], row["tied"]
 
@@ -77,11 +72,11 @@ def test_what_was_scored_on_other_pixels_is_not_compared():
     squares = np.linspace(0.6, 0.8, 10)
     by_patch, dense = made_up("a", [0.8], squares, "balanced, 5 %"), made_up("b", [0.7], squares)
     for order in ([by_patch, dense], [dense, by_patch]):
-        assert "tied" not in rows_of(order)[1]
-        rows = rows_of(order)
+        assert "tied" not in placed(order)[1]
+        rows = placed(order)
         assert tables.ranking(rows)["tied"][1] == "not tested: scored on other pixels"
     same = [by_patch, made_up("c", [0.7], squares, "balanced, 5 %")]
-    assert rows_of(same)[1]["tied"] is True
+    assert placed(same)[1]["tied"] is True
 
 
 def test_one_seed_has_no_spread_and_is_told_without():

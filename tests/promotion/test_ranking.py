@@ -11,7 +11,7 @@ from fibsem.analysis import tables
 from fibsem.config import Configuration, DataConfig, RankConfig, TrackingConfig, compose, read
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
-from fibsem.promotion.ranking import Ranked, order_of, rank
+from fibsem.promotion.ranking import Ranked, order_of, placed, rank
 from fibsem.promotion.repetition import repeated
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.trials import Trial, best_trials, ranked_by, unhurried
@@ -24,7 +24,6 @@ from fibsem.training.health import DivergedError
 from fibsem.training.job import Job
 from fibsem.training.material import Material
 from fibsem.training.run import run_job
-from tests.promotion.test_placed import rows_of
 
 
 @pytest.fixture(scope="module")
@@ -142,9 +141,9 @@ def test_trials_are_ranked_by_the_first_objective_of_their_sweep(swept):
     losses, _, trials = of(None)
     assert losses[:1] == [0.3]
     assert ranked_by(trials) == "val/loss: their sweeps had different first objectives"
-    (row,) = rows_of([Ranked(of(["high"])[2][0])])
+    (row,) = placed([Ranked(of(["high"])[2][0])])
     assert (row["ranked_by"], row["ordered_by"]) == ("val/miou", None)
-    table = tables.ranking(rows_of([Ranked(trial) for trial in of(["high"])[2]]))
+    table = tables.ranking(placed([Ranked(trial) for trial in of(["high"])[2]]))
     assert list(table["val/miou in the sweep"]) == ["0.8000", "0.7000", "0.6000"]
 
 
@@ -164,9 +163,9 @@ def test_trials_run_again_with_fresh_seeds_under_one_run(swept):
     each = ranked[0].porosities[sample]
     assert each == [run.porosities[sample] for run in ranked[0].runs]
     assert each[0] != each[1]
-    assert rows_of(ranked)[0]["val_porosity_by_seed"] == {sample: each}
+    assert placed(ranked)[0]["val_porosity_by_seed"] == {sample: each}
     # the sweep searched for another figure than that which gives the places now
-    rows = rows_of(ranked)
+    rows = placed(ranked)
     assert {(row["ranked_by"], row["ordered_by"]) for row in rows} == {("val_all/miou", "val/miou")}
     assert [row["val_miou"] for row in rows] == sorted([row["val_miou"] for row in rows])[::-1]
     assert order_of(2, ranked_by([bad, good])) == (
@@ -189,7 +188,7 @@ def test_one_trial_is_taken_as_it_is(swept):
     work = Promotion(Configuration(tree), dataset, folder / "none", tracking, "nobody")
     ranked = rank(work, trials, RankConfig(k=1))
     assert ranked == [Ranked(trials[0])]
-    assert "val_miou" not in rows_of(ranked)[0]
+    assert "val_miou" not in placed(ranked)[0]
 
 
 def test_one_configuration_counts_once_and_its_own_seed_is_not_fresh():
@@ -258,7 +257,7 @@ def test_a_trial_that_diverges_with_a_seed_comes_last(swept, monkeypatch):
     assert [(one.trial.run_id, one.failures) for one in ranked] == [
         (trials[1].run_id, 0), (bad, 1),
     ]  # fmt: skip
-    assert [row["diverged"] for row in rows_of(ranked)] == [0, 1]
+    assert [row["diverged"] for row in placed(ranked)] == [0, 1]
     reasons = [read_json(file).get("diverged") for file in (folder / "nan").rglob("again.json")]
     assert [reason for reason in reasons if reason is None] == [None] * 3
     assert [reason[:35] for reason in reasons if reason] == ["the training loss is nan in epoch 1"]

@@ -59,5 +59,5 @@ class Measured(Conditions):
 
     def to_json(self) -> dict[str, Any]:
         """What ledger and summary say of it; a cluster is told where there was one."""
-        record = asdict(self)
+        record = {**asdict(self), "tile": self.tile and [*self.tile]}
         return record if self.scheduler else {k: v for k, v in record.items() if k != "scheduler"}

@@ -88,6 +88,8 @@ class Lineage:
     def to_json(self) -> Record:
         """The record of bundles and ``summary.json``; keys that few models have, only of those."""
         record = asdict(self)
+        record["sweeps"] = [*record["sweeps"]]
+        record["promotion"]["seeds"] = [*record["promotion"]["seeds"]]
         for key in ("init", "teacher"):
             if record["trial"][key] is None:
                 del record["trial"][key]

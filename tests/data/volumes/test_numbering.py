@@ -199,7 +199,7 @@ def test_a_pattern_picks_a_series(names, pattern, picked):
         (["s1.tif", "s01.tif", "s2.tif"], r"must occur once, but film holds s01.tif and s1.tif"),
         (["S1.tif", "s1.tif", "s2.tif"], r"must occur once"),
         ([f"z_-{k}.tif" for k in range(1, 9)], r"must read in one way.*pattern='z_-#.tif'"),
-        (TIMES, r"even steps.*pattern='2024-01-15_@.tif'"),
+        (TIMES, r"even steps.*pattern='@.tif'"),
         ([f"s_{2 * k}.tif" for k in N] + ["s_7.tif"], r"s_6.tif and s_7.tif in film .*'s_@.tif'"),
         (["s1.tif", "s3.tif"], r"even steps.*pattern='s@.tif'"),
         ([f"z={9 - k}_{k}.tif" for k in range(9)], r"grow together, but in film z=\d_\d.tif and"),

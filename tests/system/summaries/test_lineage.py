@@ -10,9 +10,9 @@ SWEEPS = st.builds(FromSweep, WORDS, WORDS, WORDS, WORDS)
 LINEAGES = st.builds(
     Lineage,
     SWEEPS,
-    st.lists(SWEEPS, max_size=2),
+    st.lists(SWEEPS, max_size=2).map(tuple),
     st.builds(FromTrial, WORDS, WORDS, WORDS, st.none() | st.integers(), WORDS, WORDS),
-    st.builds(FromPromotion, WORDS, WORDS, st.lists(st.integers(), max_size=2), WORDS),
+    st.builds(FromPromotion, WORDS, WORDS, st.lists(st.integers(), max_size=2).map(tuple), WORDS),
     WORDS,
     WORDS,
     st.builds(DataSource, WORDS, WORDS, WORDS),
@@ -35,7 +35,7 @@ def test_what_a_later_version_added_is_left_out(lineage):
 
 def test_what_others_read_of_a_summary_keeps_its_names():
     """Programs read these keys of ``summary.json``; a trial has ``init`` only where it had some."""
-    record = Lineage(sweeps=[FromSweep()]).to_json()
+    record = Lineage(sweeps=(FromSweep(),)).to_json()
     sweep = {"study", "parent_run_id", "code", "command"}
     assert record.keys() == {
         "sweep", "sweeps", "trial", "promotion", "dataset", "data", "data_source", "code",
