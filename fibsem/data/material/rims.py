@@ -17,6 +17,8 @@ SHARP, BLURRED = 1, 8
 #: Share of a side at its line that is enough alone, and in neighbouring slices, too: black pores
 #: behind an edge go on from it.
 ALONE, TOGETHER = 0.9, 0.4
+#: With the fill of a side beside it, which ends as straight: a film that was moved to a corner.
+CORNERED = 0.6
 #: Share of a side where the fill may end before its line.
 BEFORE = 0.03
 #: Share of a side, and pixels, that the fill of a turned film takes at least.
@@ -44,8 +46,9 @@ class Edge:
         Depth at the side's first and last pixel.
     value
         Of the fill.
-    alone
-        Whether the slice alone proves it; else the same edge in its neighbours has to.
+    straight
+        Share of the side that ends at the line, which may prove it alone; 0 of a slanted one. Else
+        the same edge in neighbouring slices has to.
     sure
         Whether any edge of its fill in a neighbour does; else one along the same line has to.
     """
@@ -54,8 +57,19 @@ class Edge:
     first: float
     last: float
     value: float
-    alone: bool
+    straight: float
     sure: bool = True
+
+    @property
+    def alone(self) -> bool:
+        """Whether the slice alone proves it."""
+        return self.straight >= ALONE
+
+    def is_cornered(self, other: Edge, tolerance: float) -> bool:
+        """Whether the edge of another side of the slice proves this one: fill around a corner."""
+        crossing = (self.side in ("top", "bottom")) != (other.side in ("top", "bottom"))
+        both = min(self.straight, other.straight) >= CORNERED and min(self.first, other.first) >= 2
+        return crossing and both and abs(self.value - other.value) <= tolerance
 
     def is_again(self, other: Edge, tolerance: float) -> bool:
         """Whether the edge of a neighbouring slice, at the same side, proves this one."""
@@ -162,7 +176,7 @@ def _flat(
         if reach == BLURRED:  # what lies before the line is its blur
             line = int(np.quantile(depths[np.abs(depths - line) <= reach], 0.9))
         line += _mixed(view[:, reached], line, value, tolerance)
-        return Edge(side, line, line, value, near >= ALONE)
+        return Edge(side, line, line, value, near)
     return None
 
 
@@ -210,7 +224,7 @@ def _slanted(side: Side, depth: IntArray, reached: IntArray, value: float) -> Ed
         return None
     ends = depth[one[best]] + slope[best] * (np.array([0, depth.size - 1]) - one[best])
     fitted = ends + SHARP  # a turned edge is interpolated
-    return Edge(side, float(fitted[0]), float(fitted[1]), value, alone=False, sure=sure)
+    return Edge(side, float(fitted[0]), float(fitted[1]), value, straight=0.0, sure=sure)
 
 
 def _compressed(
@@ -232,4 +246,4 @@ def _compressed(
     first, line = int(fill.argmin()), int(film.argmax())
     if not 2 <= first <= line <= min(first + MIXED // 2, 2 * MIXED):
         return None
-    return Edge(side, line, line, value, alone=False)
+    return Edge(side, line, line, value, straight=0.0)

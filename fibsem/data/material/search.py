@@ -15,10 +15,10 @@ from fibsem.data.material.bars import bar_rows, bars_of_few
 from fibsem.data.material.blocks import blocks_of
 from fibsem.data.material.curved import fill_along_sides
 from fibsem.data.material.extent import BoolArray, Extent
-from fibsem.data.material.glance import contrast_of, quantiles, shown_of, some_of
+from fibsem.data.material.glance import FILL, contrast_of, quantiles, shown_of, some_of
 from fibsem.data.material.odd import odd_slices
 from fibsem.data.material.parts import SIDES, Part, Rect, Side
-from fibsem.data.material.rims import Border, Edge, look_at
+from fibsem.data.material.rims import TOGETHER, Border, Edge, look_at
 from fibsem.data.material.standing import standing_fill
 from fibsem.data.volumes import Volume
 from fibsem.errors import UserError
@@ -27,15 +27,16 @@ from fibsem.system.advice import VALID
 
 #: Slices, evenly spaced, that tell what the film usually looks like; and columns of each.
 LOOKED_AT, COLUMNS = 20, 256
-#: Shares of the film's contrast: within which fill varies that was compressed, and below which a
-#: slice shows nothing.
-TOLERANCE, FAINT = 0.04, 0.1
+#: Share of the film's contrast below which a slice shows nothing.
+FAINT = 0.1
 #: Share of a neighbour's pixels with a blank slice's value from which both may be film.
 LIKE = 0.6
 #: Slices on both sides in which an edge or a block is looked for again, and how often it must be.
 AROUND, AGAIN = 2, 2
 #: Share of a side, depth in pixels and share of the slices from which a doubt is said.
 DOUBT_SHARE, DOUBT_PX, DOUBT_SLICES = 0.75, 4.0, 0.1
+#: Share of the slices with fill around a corner from which a film was moved slice by slice.
+MOVED = 0.2
 #: Share of the slices that must have the value of fill over an area.
 CURVED_SLICES = 0.5
 
@@ -52,6 +53,16 @@ class Appearance:
     borders: Mapping[Side, Border]
     blocks: tuple[Rect, ...]
     some: npt.NDArray[Any]
+
+
+def edges_of(look: Appearance) -> list[Edge]:
+    """Edges of the sides of a slice."""
+    return [border.edge for border in look.borders.values() if border.edge]
+
+
+def cornered(look: Appearance, edge: Edge, tolerance: float) -> bool:
+    """Whether a slice has fill around a corner, of which an edge is one side."""
+    return any(edge.is_cornered(other, tolerance) for other in edges_of(look))
 
 
 class Search(Mapping[int, tuple[Part, ...]]):
@@ -93,7 +104,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
         parts += self._hidden_blocks(z, look)
         for border in look.borders.values():  # a rim may be a rectangle, too
             edge = border.edge
-            if edge and (edge.alone or self._edges_around(z, edge) >= AGAIN):
+            if edge and (edge.alone or self._is_again(z, edge) or self._is_moved(look, edge)):
                 film = height - top - bottom
                 parts.append(edge.part(film, width).between(self.bars, film))
         parts += [  # last: the line of a rim goes on behind them
@@ -128,7 +139,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
     @cached_property
     def tolerance(self) -> float:
         """Grey values within which fill varies that was compressed."""
-        return TOLERANCE * self.contrast
+        return FILL * self.contrast
 
     @cached_property
     def contrast(self) -> float:
@@ -193,10 +204,30 @@ class Search(Mapping[int, tuple[Part, ...]]):
                 )
         return bool(shares) and max(shares) < LIKE
 
-    def _edges_around(self, z: int, edge: Edge) -> int:
-        """Neighbours with the same edge."""
+    def _is_moved(self, look: Appearance, edge: Edge) -> bool:
+        """Whether a slice, or so many of the others, have fill around a corner as a moved film."""
+        fill = self.moved_fill
+        same = fill is not None and abs(edge.value - fill) <= self.tolerance
+        return bool(cornered(look, edge, self.tolerance)) or (same and edge.straight >= TOGETHER)
+
+    @cached_property
+    def moved_fill(self) -> float | None:
+        """Value of the fill around the corners of a film that an alignment has moved; else None."""
+        depth = len(self)
+        few = sorted({round(k) for k in np.linspace(0, depth - 1, min(LOOKED_AT, depth))})
+        looks = [look for z in few if (look := self._look(z)) is not None]
+        values = [
+            edge.value
+            for look in looks
+            for edge in edges_of(look)
+            if edge.side in ("top", "bottom") and cornered(look, edge, self.tolerance)
+        ]
+        return float(np.median(values)) if len(values) >= max(2, MOVED * len(looks)) else None
+
+    def _is_again(self, z: int, edge: Edge) -> bool:
+        """Whether enough neighbours have the same edge."""
         edges = (look.borders[edge.side].edge for look in self._around(z))
-        return sum(e is not None and edge.is_again(e, self.tolerance) for e in edges)
+        return sum(e is not None and edge.is_again(e, self.tolerance) for e in edges) >= AGAIN
 
     def _blocks_around(self, z: int, block: Rect) -> int:
         """Neighbours with the same block, give or take a pixel."""

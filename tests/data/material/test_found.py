@@ -28,6 +28,8 @@ GREY, PORES = film()
 EVERYWHERE = np.ones(SHAPE)
 #: Slices enough for what is looked for in each of them alone.
 FEW, ALL = GREY[::3], EVERYWHERE[::3]
+#: A film that has 255 of 65 536 values, far from black.
+NARROW = FEW.astype(np.uint16) + 32_000
 
 
 def inside(stack):
@@ -55,10 +57,16 @@ def inside(stack):
         # pores of the fill's own value begin at the edge, and go on from it
         (lambda: (drifted(clipped(GREY)), drifted(EVERYWHERE)), 0.005),
         (lambda: (drifted(smooth_and_clipped()), drifted(EVERYWHERE)), 0.005),
+        # far from the fill, and narrow: 8 of 16 bits, 12 bits beside the largest value of 16
+        (lambda: (drifted(NARROW), drifted(ALL)), 0),
+        (lambda: (jittered(NARROW), jittered(ALL)), 0),
+        (lambda: (jittered(np.float32(0.4) + FEW / np.float32(12750)), jittered(ALL)), 0),
+        (lambda: (drifted(FEW.astype(np.uint16) * 16, fill=65535), drifted(ALL)), 0),
     ],
     ids=[
         "drift", "white", "grey", "uint16", "float32", "one slice", "jitter", "interpolated",
-        "JPEG", "JPEG 50", "turned", "clipped pores", "smooth pores",
+        "JPEG", "JPEG 50", "turned", "clipped pores", "smooth pores", "narrow", "narrow, jitter",
+        "narrow, float32", "12 bits",
     ],
 )  # fmt: skip
 def test_rims_are_found_up_to_their_edge(made, lost):
@@ -68,6 +76,27 @@ def test_rims_are_found_up_to_their_edge(made, lost):
     assert kinds == {"rim"}
     assert np.mean(found & ~truth) <= 1e-4  # fill that would be measured
     assert np.mean(~found & truth) <= lost  # material that is given up
+
+
+@pytest.mark.parametrize("order", [0, 1])
+@pytest.mark.parametrize("made", [clipped(GREY), smooth_and_clipped()], ids=["clipped", "smooth"])
+def test_a_moved_film_proves_rims_that_black_pores_hide_in_a_slice(made, order):
+    """Each slice was moved by itself: at two sides that meet, and no other one in the same way."""
+    found, kinds = inside(jittered(made, order=order))
+    truth = jittered(EVERYWHERE, order=order) > 0.999
+    assert kinds == {"rim"}
+    assert np.mean(found & ~truth) <= 0.002
+    assert np.mean(~found & truth) <= 0.01
+
+
+def test_bars_and_blocks_of_a_film_of_few_values_are_found():
+    bar, blocks = with_bar(NARROW, ink=65535), with_blocks(NARROW)
+    found, kinds = inside(bar)
+    assert kinds == {"bar"}
+    assert np.array_equal(found, with_bar(ALL.astype(np.uint8), ink=0) > 0)
+    found, kinds = inside(blocks)
+    assert kinds == {"block"}
+    assert np.array_equal(found, with_blocks(ALL) > 0)
 
 
 @pytest.mark.parametrize("degrees", [-1, 1, 1.3, 4])
