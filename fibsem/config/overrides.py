@@ -8,6 +8,7 @@ says :mod:`fibsem.config.keys`.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable
 from pathlib import PurePath
 from typing import Any
@@ -48,6 +49,12 @@ def _utf8(argument: str) -> str:
         argument.encode()
     except UnicodeEncodeError:
         shown = without_password(argument).encode(errors="backslashreplace").decode()
+        encoding = sys.getfilesystemencoding()
+        if encoding != "utf-8":
+            raise UserError(
+                f"names and paths are read as {encoding}, which LC_ALL, LANG or PYTHONUTF8 say, "
+                f"but got {shown}; the choices are LC_ALL=C.UTF-8 and PYTHONUTF8=1."
+            ) from None
         raise UserError(f"names and paths must be UTF-8, but got {shown}.") from None
     return argument
 

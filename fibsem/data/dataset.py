@@ -5,6 +5,7 @@ Readers (`manifest`, `archive`) make a `Dataset`; everything else asks it.
 
 from __future__ import annotations
 
+import reprlib
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -206,7 +207,7 @@ def _slice_crc(volume: Volume, z: int) -> int:
 def check_name(name: object, what: str) -> str:
     """Refuse what cannot be printed, or be the name of anything: all else is a name."""
     if not isinstance(name, str) or not name.strip():
-        raise UserError(f"{what} must be a text, but is {name!r}.")
+        raise UserError(f"{what} must be a text, but is {reprlib.repr(name)}.")
     if any(category(character) in UNPRINTABLE for character in name):
         raise UserError(f"{what} must not hold control characters, but is {name!r}.")
     return name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,16 @@ from fibsem.data.volumes import VoxelNm
 from fibsem.data.volumes.lengths import LARGEST_NM, SMALLEST_NM, finite, voxel_size
 from fibsem.errors import UserError
 
+#: Shows a value of a manifest, and of a large or nested one its beginning.
+_short = reprlib.Repr()
+_short.maxlevel, _short.maxstring, _short.maxother = 2, 200, 200
+shown = _short.repr
+
 
 def read_mapping(value: object, keys: tuple[str, ...], where: str) -> Mapping[str, Any]:
     """A mapping of nothing but these keys."""
     if not isinstance(value, dict):
-        raise UserError(f"{where} must be a mapping of {', '.join(keys)}, but is {value!r}.")
+        raise UserError(f"{where} must be a mapping of {', '.join(keys)}, but is {shown(value)}.")
     for key in value:
         if key not in keys:
             raise UserError(f"{where} has the unknown key {key!r}; the keys are {', '.join(keys)}.")
@@ -56,7 +62,7 @@ def _label_value(value: object, path: Path) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 65535:
         raise UserError(
             f"`classes` and `ignore` must be label values from 0 to 65535, but {path} has "
-            f"{value!r}."
+            f"{shown(value)}."
         )
     return value
 
@@ -67,12 +73,13 @@ def read_voxel_nm(value: object, path: Path) -> VoxelNm:
         return None, None, None
     if not isinstance(value, dict):
         raise UserError(
-            f"`voxel_nm` must be written like {{z: 50, y: 10, x: 10}}, but {path} has {value!r}."
+            f"`voxel_nm` must be written like {{z: 50, y: 10, x: 10}}, but {path} has "
+            f"{shown(value)}."
         )
     if any(finite(key) is not None for key in value):
         raise UserError(
             f"`voxel_nm` must have decimal points, as a comma ends a value, but {path} has "
-            f"{value!r}."
+            f"{shown(value)}."
         )
     sizes = read_mapping(value, ("z", "y", "x"), f"{path}: voxel_nm")
     z, y, x = (_side(sizes.get(axis), axis, path) for axis in "zyx")
@@ -85,6 +92,6 @@ def _side(size: object, axis: str, path: Path) -> float | None:
         raise UserError(
             f"`voxel_nm` must be positive nanometres or null, and no less than an atom "
             f"({SMALLEST_NM}) and no more than a millimetre ({LARGEST_NM:g}), but {path} has "
-            f"{axis}: {size!r}; write plain numbers, 1000 for a micrometre."
+            f"{axis}: {shown(size)}; write plain numbers, 1000 for a micrometre."
         )
     return nm

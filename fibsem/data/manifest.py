@@ -13,7 +13,14 @@ import yaml
 from fibsem.data import archive
 from fibsem.data.as_written import read_yaml
 from fibsem.data.dataset import Dataset, checked
-from fibsem.data.entries import need, read_classes, read_mapping, read_text, read_voxel_nm
+from fibsem.data.entries import (
+    need,
+    read_classes,
+    read_mapping,
+    read_text,
+    read_voxel_nm,
+    shown,
+)  # fmt: skip
 from fibsem.data.labels import IGNORE, Classes
 from fibsem.data.masks import Cut
 from fibsem.data.material import RULES, given_extent
@@ -97,7 +104,7 @@ def _read_manifest(path: Path, recipe: SplitRecipe) -> Dataset:
     classes = read_classes(need(record, "classes", str(path)), record.get("ignore"), path)
     entries = need(record, "samples", str(path))
     if not isinstance(entries, list):
-        raise UserError(f"`samples` must be a list, but {path} has {entries!r}.")
+        raise UserError(f"`samples` must be a list, but {path} has {shown(entries)}.")
     samples = tuple(
         _read_sample(entry, k, path, classes, recipe) for k, entry in enumerate(entries)
     )
@@ -190,7 +197,9 @@ def _expected(record: Mapping[str, Any], where: str) -> float | None:
     expected = record.get("expected_porosity")
     share = finite(expected)
     if expected is not None and (share is None or not 0 <= share <= 1):
-        raise UserError(f"`expected_porosity` must be from 0 to 1, but {where} has {expected!r}.")
+        raise UserError(
+            f"`expected_porosity` must be from 0 to 1, but {where} has {shown(expected)}."
+        )
     return share
 
 
@@ -218,7 +227,7 @@ def _manner(record: Mapping[str, Any], prefix: str, where: str) -> Manner:
     )
     sparse = record.get("sparse", False)
     if not isinstance(sparse, bool):
-        raise UserError(f"`{SPARSE}` must be true or false, but {where} has {sparse!r}.")
+        raise UserError(f"`{SPARSE}` must be true or false, but {where} has {shown(sparse)}.")
     return Manner(sparse=sparse, pattern=pattern, series=series)
 
 

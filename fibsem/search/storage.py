@@ -64,6 +64,8 @@ def _open(address: str) -> BaseStorage:
         path = home_path(address.removeprefix("journal:").removeprefix("//"))
         if is_address(address.removeprefix("journal:")):
             raise ValueError("a journal is a file of this machine.")
+        if path.exists() and not path.is_file():
+            raise ValueError(f"{path} is no file.")
         path.parent.mkdir(parents=True, exist_ok=True)
         return JournalStorage(Journal(path))
     options: dict[str, Any] = {}

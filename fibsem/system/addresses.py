@@ -24,7 +24,11 @@ LOGIN = re.compile(
 #: What is no password but a port, where there is an ``@`` in an option.
 PORT = re.compile(r"\d{1,5}(?:/[^?]*)?\?\w+=")
 #: Options of an address that are secrets, with their values.
-SECRET = re.compile(r"(?<=[?&])(?P<key>\w*(?:passw|pwd|secret|token)\w*)=(?P<value>[^&]*)", re.I)
+SECRET = re.compile(
+    r"(?<=[?&])(?P<key>[\w-]*(?:passw|passphrase|pwd|secret|token|credential|signature"
+    r"|(?:api|access|account|private)_?key)[\w-]*|pass|key|sig)=(?P<value>[^&]*)",
+    re.IGNORECASE,
+)
 HIDDEN = "***"
 #: What an address begins with, and no path of this machine.
 SCHEME = re.compile(r"[A-Za-z][\w+.-]*://")

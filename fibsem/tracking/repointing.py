@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fibsem.errors import UserError
-from fibsem.system.addresses import database_file
+from fibsem.system.addresses import database_file, hidden
 from fibsem.tracking.aliases import require_store
 from fibsem.tracking.artifacts import folder_of
 
@@ -76,7 +76,8 @@ def repoint(uri: str, old: Path, new: Path) -> tuple[int, int]:
     database = database_file(uri)
     if database is None:
         raise UserError(
-            f"`repoint` needs a store that is a file, tracking.uri=sqlite:///PATH, but got {uri}: "
+            f"`repoint` needs a store that is a file, tracking.uri=sqlite:///PATH, but got "
+            f"{hidden(uri)}: "
             "a server knows where its artifacts are."
         )
     require_store(uri)

@@ -1,6 +1,9 @@
 """Texts of users arrive as they are typed, whatever Hydra would make of them."""
 
+import os
 import shlex
+import subprocess
+import sys
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -111,6 +114,19 @@ def test_a_multirun_has_several_texts():
     assert (multirun, nbhd, seed) == ("--multirun", line[1], line[3])
     assert hydra_reads(output) == ["2024_01", "a (1, 2)", "b,c"]
     assert for_hydra(["-m", "output=choice(a,b)"])[1] == "output=choice(a,b)"
+
+
+def test_a_locale_without_letters_is_named():
+    """``ü`` reaches such a program as two bytes that are no text."""
+    script = "from fibsem.config.overrides import for_hydra; import sys; for_hydra(sys.argv[1:])"
+    variables = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", script, "output=xü"], env=os.environ | variables,
+        capture_output=True, check=False,
+    )  # fmt: skip
+    said = done.stderr.decode().splitlines()[-1]
+    assert "names and paths are read as ascii, which LC_ALL, LANG or PYTHONUTF8 say" in said
+    assert "PYTHONUTF8=1" in said
 
 
 def test_bytes_that_are_no_text_are_refused():

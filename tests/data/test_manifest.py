@@ -1,5 +1,7 @@
 """Manifests with region tables and dense labels, and one line for everything that is wrong."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import tifffile
@@ -202,6 +204,23 @@ def test_a_key_that_occurs_twice_is_refused(tmp_path, line, key):
     with pytest.raises(UserError, match=rf"the key '{key}' occurs twice.*line \d+") as caught:
         load_dataset(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize(
+    "line", ["samples: *i", "samples: [{name: a, volume: *i}]", "samples: [*i]", "name: *i",
+             "classes: {pore: *i, solid: 1}", "classes: *i", "voxel_nm: *i", "voxel_nm: {z: *i}"],
+)  # fmt: skip
+def test_what_grows_with_each_level_is_shown_by_its_beginning(tmp_path, line):
+    """A billion values of few lines: told in full they would fill the memory."""
+    levels = [f"{b}: &{b} {{x: *{a}, y: *{a}, z: *{a}}}" for a, b in pairwise("abcdefghijkl")]
+    value = "{a: &a {x: 1}, " + ", ".join(levels) + "}"
+    kept = ["name: b", "classes: {pore: 0, solid: 1}", "samples: [{name: a, volume: b}]"]
+    given = [one for one in kept if one.split(":")[0] != line.split(":")[0]]
+    (tmp_path / "dataset.yaml").write_text("\n".join([*given, line.replace("*i", value)]))
+    with pytest.raises(UserError) as caught:
+        load_dataset(tmp_path)
+    assert len(str(caught.value)) < 1500
 
 
 def test_volume_and_labels_may_lie_in_one_folder(make):

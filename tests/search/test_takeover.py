@@ -121,8 +121,9 @@ def move_elsewhere(storage):
     study._storage._backend.engine.dispose()
 
 
-def test_a_worker_that_was_stopped_and_taken_over_stops_for_good(sweeps, tmp_path):
-    how = ["search.trials=2", *LONG]
+@pytest.mark.parametrize("pruner", ["none", "median"])
+def test_a_worker_that_was_stopped_and_taken_over_stops_for_good(sweeps, tmp_path, pruner):
+    how = ["search.trials=2", f"search.pruner={pruner}", *LONG]
     stopped = sweeps.start(*how)
     until(sweeps.checkpoint.exists, stopped)
     stop(stopped, sweeps.folder / "study.db", tmp_path / "ml.db")

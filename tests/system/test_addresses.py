@@ -76,7 +76,18 @@ def test_passwords_among_options_are_hidden():
 
 
 @pytest.mark.parametrize(
-    "address", ["models:/fibsem@champion", "sqlite:///a@b.db", "postgresql://me@host/runs",
+    "option", ["api_key", "apikey", "access_key", "AccountKey", "pass", "passphrase", "sig",
+               "X-Amz-Signature", "X-Amz-Credential", "access_token", "client_secret"],
+)  # fmt: skip
+def test_services_call_their_passwords_differently(option):
+    address = f"https://host:5000/runs?user=me&{option}=hunter2&sslmode=require"
+    assert hidden(address) == address.replace("hunter2", "***")
+    assert secrets_of(address) == {"hunter2"}
+
+
+@pytest.mark.parametrize(
+    "address", ["postgresql://host/runs?keepalives_idle=30&application_name=key&passive=1",
+                "models:/fibsem@champion", "sqlite:///a@b.db", "postgresql://me@host/runs",
                 "http://host:5000", "journal:me:you@there"],
 )  # fmt: skip
 def test_where_there_is_no_password_nothing_is_hidden(address):

@@ -1,5 +1,6 @@
 import json
 import math
+import os
 import resource
 from dataclasses import dataclass
 from functools import partial
@@ -95,6 +96,16 @@ def test_a_damaged_record_is_one_line_or_made_again(tmp_path, capsys, content):
     assert "\n" not in str(caught.value)
     assert known_json(path, of) is None
     assert "is damaged" in capsys.readouterr().err
+
+
+@pytest.mark.timeout(10)
+def test_a_pipe_is_no_record(tmp_path, capsys):
+    """It would never answer."""
+    os.mkfifo(path := tmp_path / "record.json")
+    with pytest.raises(UserError, match=r"must be a file, but .*record\.json is a pipe"):
+        read_json(path)
+    assert known_json(path) is None
+    assert "is a pipe" in capsys.readouterr().err
 
 
 def test_a_record_that_is_not_there_is_nothing_to_speak_of(tmp_path, capsys):

@@ -7,6 +7,7 @@ are tried again, and then end the work: a flaw of a disk or a server must not pa
 from __future__ import annotations
 
 import errno
+import re
 import stat
 import time
 import zipfile
@@ -26,6 +27,8 @@ ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 FOREVER = (errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENAMETOOLONG)
 #: Errors of programs, of which some are an OSError, and of places that a damaged header names.
 CONTENT = (None, errno.EINVAL, errno.EOVERFLOW)
+#: What Python says where a process may have no more threads, or ends.
+OF_PYTHON = re.compile(r"new (?:thread|future)s?\b")
 
 
 class SliceError(UserError):
@@ -61,13 +64,20 @@ def reading(file: object, read: Callable[[], T], rule: str) -> T:
             code = error.errno if isinstance(error, OSError) else None
             if code in ABSENT:
                 raise SliceError(f"{file} is missing.") from error
-            if code in CONTENT:
+            if isinstance(error, ImportError):  # of a codec: nothing is wrong with the file
+                raise unreadable(file, error) from error
+            if code in CONTENT and not _is_of_python(error):
                 reason = " ".join(str(error).split())[:150] or type(error).__name__
                 raise SliceError(f"{rule}, but {file} cannot be read as one ({reason}).") from error
             wait = None if code in FOREVER else next(waits, None)
             if wait is None:
                 raise unreadable(file, error) from error
             time.sleep(wait)
+
+
+def _is_of_python(error: Exception) -> bool:
+    """Whether Python had no thread to read with: no decoder raises the plain error of that."""
+    return type(error) is RuntimeError and OF_PYTHON.search(str(error)) is not None
 
 
 def unreadable(file: object, error: BaseException) -> UserError:

@@ -65,7 +65,10 @@ class ZarrSource:
         index: tuple[int | slice, ...] = (*(0,) * (self.array.ndim - 3), *box.slices)
 
         def stored() -> Voxels:
-            if not self.sparse:
+            if self.sparse:
+                for _, file in self._stored(box):
+                    kind_of(file)
+            else:
                 self._check_stored(box)
             return np.asarray(self.array[index], self.dtype)
 

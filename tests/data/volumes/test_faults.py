@@ -147,7 +147,50 @@ def test_damage_is_a_reason_to_leave_out(film, damage):
     assert "s3.tif" in volume.why_missing[3]
 
 
+# Nothing of the file
+
+
+def raising(error, times):
+    """What raises an error so many times, as a decoder does, and reads then."""
+    left = [error] * times
+
+    def read():
+        if left:
+            raise left.pop()
+        return 1
+
+    return read
+
+
+def test_a_process_that_may_have_no_thread_is_not_a_bad_slice(waits):
+    """TIFF files and Zarrs are decoded in threads; some decoders raise a RuntimeError of theirs."""
+    no_thread = RuntimeError("can't start new thread")
+    assert faults.reading("s3.tif", raising(no_thread, 2), "it must be whole") == 1
+    assert len(waits) == 2
+    with pytest.raises(UserError, match=r"s3.tif is not \(can't start new thread\)") as caught:
+        faults.reading("s3.tif", raising(no_thread, 99), "it must be whole")
+    assert not isinstance(caught.value, faults.SliceError)
+    with pytest.raises(faults.SliceError):
+        faults.reading("s3.tif", raising(RuntimeError("bad code"), 9), "it must be whole")
+
+
+def test_nor_is_a_codec_that_is_not_there(waits):
+    with pytest.raises(UserError, match="could not import lzw") as caught:
+        faults.reading("s3.tif", raising(ImportError("could not import lzw"), 9), "whole")
+    assert not isinstance(caught.value, faults.SliceError)
+    assert waits == []
+
+
 # Never to be read
+
+
+@pytest.mark.timeout(10)
+def test_a_pipe_in_place_of_a_chunk_is_refused_where_chunks_may_lack(tmp_path):
+    zarr.save_array(tmp_path / "film.zarr", GREY, zarr_format=3)
+    (chunk,) = (path for path in tmp_path.rglob("c/**/*") if path.is_file())
+    chunk.unlink()
+    os.mkfifo(chunk)
+    assert f"{chunk} is a pipe" in refusal(tmp_path / "film.zarr", sparse=True)
 
 
 @pytest.mark.timeout(10)
