@@ -54,6 +54,9 @@ KINDS = {
     "axes and scales as they are named": ["axes"],
     "tables of thickness": ["thicknesses"],
     "films whose slices are rows, positions in names": ["lying", "positions"],
+    "uneven numbers in names": ["uneven"],
+    "films of few grey values, moved ones with clipped pores": ["narrow"],
+    "spellings of addresses, passwords of services": ["spellings"],
 }
 
 

@@ -8,17 +8,12 @@ from films import place
 from kinds.addresses import open_storage
 from kinds.samples import Tracking, TrackingConfig
 
-from fibsem.config import SearchConfig, compose, output_folder
+from fibsem.config import compose, output_folder
 
 ELSEWHERE = [
     "s3://bucket/runs", "s3://key:secret@bucket/runs", "gs://bucket/runs", "file:///runs",
     "https://me:secret@host/runs", "sftp://host/runs", "dbfs:///runs", "mlflow-artifacts:///runs",
     "hdfs://host/runs", "smb://host/share", "abfss://c@a.dfs.core.windows.net/runs",
-]  # fmt: skip
-#: Of SQLite, in another form than ``sqlite:///PATH``.
-ODD = [
-    "sqlite+pysqlite:///x.db", "sqlite://", "sqlite:///", "sqlite:///?timeout=9",
-    "sqlite:///:memory:", "sqlite:x.db", "SQLITE:///x.db", "sqlite+pysqlite://",
 ]  # fmt: skip
 HERE = ["runs", "a:b", "12:30", "C:\\runs", "50 %", "x//y", "s3:", "~", "a:/b"]
 NO_STORES = [
@@ -47,10 +42,6 @@ def inside(act):
     return right
 
 
-def opened(search):
-    return open_storage(search.storage, place())
-
-
 def stored(artifacts):
     def act():
         store = Tracking.open(TrackingConfig("sqlite:///ml.db", artifacts), "film")
@@ -77,10 +68,6 @@ def inputs():
             f"output={name}",
             lambda p=path: output_folder("train", compose("train", [f"output={p}"]), "x") == p,
         )
-    for address in ODD:
-        there = address.replace("x.db", f"{place()}.db")
-        yield f"tracking {address}", lambda a=there: Tracking.open(TrackingConfig(a), "x") is None
-        yield f"storage {address}", lambda a=there: opened(SearchConfig(storage=a)) is None
     for address in NO_STORES:
         yield f"tracking {address}", lambda a=address: Tracking.open(TrackingConfig(a), "x") is None
         yield f"storage {address}", lambda a=address: open_storage(a, place()) is None
