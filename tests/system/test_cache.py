@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -45,13 +47,11 @@ def as_another(*options, **variables):
 
 
 @pytest.fixture
-def scratch(tmp_path_factory):
-    """A folder for temporary files that everybody may use."""
-    folder = tmp_path_factory.getbasetemp().parent.parent / f"fibsem-scratch-{os.getpid()}"
-    folder.mkdir()
-    folder.chmod(0o777)
-    yield folder
-    shutil.rmtree(folder)
+def scratch():
+    """A folder for temporary files that everybody may use: those of tests are the user's alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        yield Path(folder)
 
 
 def test_without_a_home_what_is_kept_lies_among_temporary_files(scratch):
