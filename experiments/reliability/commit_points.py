@@ -5,8 +5,9 @@
 Some hours on one core; what was tried is kept in `--folder`, and the same command goes on. Every
 command runs once in small and lists its commit points: renames, commits of databases, calls of
 MLflow. Then it is killed (SIGKILL) before and after each of them, and `--random` times at any
-moment, given again, and compared with the one that was never killed: summary, files, voxels, runs
-with their metrics and steps, versions and aliases of models; no run may be left RUNNING.
+moment, but for what `collect_kills.py` has of earlier sittings, given again, and compared with the
+one that was never killed: summary, files, voxels, runs with their metrics and steps, versions and
+aliases of models; no run may be left RUNNING.
 
 Processes are forked from one that has imported everything and used nothing.
 """
@@ -24,7 +25,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +217,17 @@ def verdict(bench: Bench, command: str, wanted: dict[str, Any]) -> str:
     return difference(wanted, bench.outcome(command))
 
 
+def earlier(command: str, known: dict[str, Any]) -> Iterator[str]:
+    """Keys of kills that came out equal in earlier sittings."""
+    from _sittings import by_key, read
+
+    kills = read(Path(__file__).parent / "results" / "kills" / f"{command}.json")
+    keys = by_key(known["points"]) | {key: key for key in kills if key.startswith("random|")}
+    for here, lasts in keys.items():
+        if lasts in kills and not kills[lasts].said:
+            yield f"{command}|{here}"
+
+
 def main() -> None:
     args = parser.parse_args()
     for module in pkgutil.walk_packages(importlib.import_module("fibsem").__path__, "fibsem."):
@@ -244,10 +256,13 @@ def main() -> None:
             raise SystemExit(f"two whole runs of {command} differ: {changes}")
         print(command, len(known[command]["points"]), "points,",
               f"{known[command]['seconds']:.1f} s", flush=True)  # fmt: skip
+    before = {key for command in args.commands for key in earlier(command, known[command])}
     until = time.monotonic() + 60 * args.minutes
     for key, command, kill in tries(known, plan):
         if time.monotonic() > until:
             break
+        if key in before:
+            continue
         if key in tried and not (args.again and tried[key] not in ("", "not reached")):
             continue
         kill_it = killed_at if isinstance(kill, tuple) else killed_after

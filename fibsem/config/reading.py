@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from fibsem.errors import UserError
-from fibsem.system.addresses import hidden, is_address, is_file_of_nobody
+from fibsem.system.addresses import hidden, is_address, names_no_file
 from fibsem.system.home import home_path
 
 #: A configuration on its way: nested dicts of what YAML knows.
@@ -120,7 +120,7 @@ def require_file(key: str, address: str) -> None:
     --------
     >>> require_file("tracking.uri", "sqlite:///runs.db")
     """
-    legal = not is_file_of_nobody(address)
+    legal = not names_no_file(address)
     require(key, hidden(address), legal, "sqlite:///PATH where a database lies in a file")
 
 

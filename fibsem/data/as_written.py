@@ -8,6 +8,7 @@ is the key that says what is meant. Of a size of ``050`` it makes 40, an octal n
 from __future__ import annotations
 
 import re
+import reprlib
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -16,6 +17,12 @@ import yaml
 #: What says that there is none.
 NONE = ("", "null")
 TEXT, WHOLE, FLOAT = (f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float"))
+
+
+#: Shows a value, and of a large or nested one its beginning: aliases make much of few lines.
+_short = reprlib.Repr()
+_short.maxlevel, _short.maxstring, _short.maxother = 2, 200, 200
+shown = _short.repr
 
 
 class _Loader(yaml.SafeLoader):

@@ -5,7 +5,6 @@ Readers (`manifest`, `archive`) make a `Dataset`; everything else asks it.
 
 from __future__ import annotations
 
-import reprlib
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from unicodedata import category
 
 import numpy as np
 
+from fibsem.data.as_written import shown
 from fibsem.data.digests import Stamp, digest_of, slice_digests, stamp_of, stamps_of
 from fibsem.data.labels import Classes
 from fibsem.data.samples import (
@@ -207,7 +207,7 @@ def _slice_crc(volume: Volume, z: int) -> int:
 def check_name(name: object, what: str) -> str:
     """Refuse what cannot be printed, or be the name of anything: all else is a name."""
     if not isinstance(name, str) or not name.strip():
-        raise UserError(f"{what} must be a text, but is {reprlib.repr(name)}.")
+        raise UserError(f"{what} must be a text, but is {shown(name)}.")
     if any(category(character) in UNPRINTABLE for character in name):
         raise UserError(f"{what} must not hold control characters, but is {name!r}.")
     return name

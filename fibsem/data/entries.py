@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fibsem.data.as_written import shown
 from fibsem.data.dataset import check_name
 from fibsem.data.labels import Classes
 from fibsem.data.volumes import VoxelNm
 from fibsem.data.volumes.lengths import LARGEST_NM, SMALLEST_NM, finite, voxel_size
 from fibsem.errors import UserError
-
-#: Shows a value of a manifest, and of a large or nested one its beginning.
-_short = reprlib.Repr()
-_short.maxlevel, _short.maxstring, _short.maxother = 2, 200, 200
-shown = _short.repr
 
 
 def read_mapping(value: object, keys: tuple[str, ...], where: str) -> Mapping[str, Any]:

@@ -11,16 +11,9 @@ from typing import Any
 import yaml
 
 from fibsem.data import archive
-from fibsem.data.as_written import read_yaml
+from fibsem.data.as_written import read_yaml, shown
 from fibsem.data.dataset import Dataset, checked
-from fibsem.data.entries import (
-    need,
-    read_classes,
-    read_mapping,
-    read_text,
-    read_voxel_nm,
-    shown,
-)  # fmt: skip
+from fibsem.data.entries import need, read_classes, read_mapping, read_text, read_voxel_nm
 from fibsem.data.labels import IGNORE, Classes
 from fibsem.data.masks import Cut
 from fibsem.data.material import RULES, given_extent

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 from fibsem.analysis.statistics import Gate
@@ -67,7 +68,7 @@ class Challenger:
         """Figures on every labelled test pixel, with post-processing."""
         return self.figures.labelled["test_all"]
 
-    @property
+    @cached_property
     def places(self) -> list[dict[str, Any]]:
         """The ranking as a table has it: every trial beside the first, over validation squares."""
         return placed(self.ranking, self.finals[0].material.dataset.regions("val"))

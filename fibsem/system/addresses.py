@@ -25,8 +25,8 @@ LOGIN = re.compile(
 PORT = re.compile(r"\d{1,5}(?:/[^?]*)?\?\w+=")
 #: Options of an address that are secrets, with their values.
 SECRET = re.compile(
-    r"(?<=[?&])(?P<key>[\w-]*(?:passw|passphrase|pwd|secret|token|credential|signature"
-    r"|(?:api|access|account|private)_?key)[\w-]*|pass|key|sig)=(?P<value>[^&]*)",
+    r"(?<=[?&])(?P<key>[\w-]*(?:passw|passphrase|pwd|secret|token(?!i)|credential|signature"
+    r"|(?:api|access|account|private)[_-]?key)[\w-]*|pass|pw|sig|sas|auth)=(?P<value>[^&]*)",
     re.IGNORECASE,
 )
 HIDDEN = "***"
@@ -45,14 +45,14 @@ def database_file(address: str) -> Path | None:
     return home_path(OPTIONS.sub("", address.removeprefix(SQLITE)))
 
 
-def is_file_of_nobody(address: str) -> bool:
+def names_no_file(address: str) -> bool:
     """Whether an address is one of SQLite in another form than ``sqlite:///PATH``.
 
     With a driver's name our locks and checks would not know its file, and without a file each
     process has a database of its own.
 
     >>> addresses = "sqlite+pysqlite:///a.db", "sqlite://", "sqlite:///:memory:", "sqlite:///a.db"
-    >>> [is_file_of_nobody(address) for address in addresses]
+    >>> [names_no_file(address) for address in addresses]
     [True, True, True, False]
     """
     if not OF_SQLITE.match(address):

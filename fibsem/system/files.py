@@ -253,7 +253,8 @@ def read_json(path: Path, of: Callable[[Any], T] = as_it_is, *, remedy: str = ""
     0.75
     """
     if not (path.is_file() or path.is_dir()) and path.exists():  # a pipe would never answer
-        raise UserError(f"a record must be a file, but {path} is a pipe or a device.")
+        wayout = f"; {remedy}" if remedy else ""
+        raise UserError(f"a record must be a file, but {path} is a pipe or a device{wayout}.")
     try:
         return of(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, RecursionError) as error:  # of JSON, of UTF-8 and of the record

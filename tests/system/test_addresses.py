@@ -77,7 +77,8 @@ def test_passwords_among_options_are_hidden():
 
 @pytest.mark.parametrize(
     "option", ["api_key", "apikey", "access_key", "AccountKey", "pass", "passphrase", "sig",
-               "X-Amz-Signature", "X-Amz-Credential", "access_token", "client_secret"],
+               "X-Amz-Signature", "X-Amz-Credential", "access_token", "client_secret", "api-key",
+               "pw", "sas", "auth"],
 )  # fmt: skip
 def test_services_call_their_passwords_differently(option):
     address = f"https://host:5000/runs?user=me&{option}=hunter2&sslmode=require"
@@ -86,7 +87,7 @@ def test_services_call_their_passwords_differently(option):
 
 
 @pytest.mark.parametrize(
-    "address", ["postgresql://host/runs?keepalives_idle=30&application_name=key&passive=1",
+    "address", ["postgresql://host/runs?keepalives_idle=30&application_name=key&passive=1&tokenizer=bert&key=true",
                 "models:/fibsem@champion", "sqlite:///a@b.db", "postgresql://me@host/runs",
                 "http://host:5000", "journal:me:you@there"],
 )  # fmt: skip

@@ -14,6 +14,10 @@ from fibsem.data.material.parts import Rect
 TILE, LEAST = 8, 3
 #: Share of a block that has its value, and of a line just outside that may have it.
 FULL, OUTSIDE = 0.995, 0.6
+#: Share of a slice that they take at most: a saturated solid may have a few pixels that are not.
+MOST = 0.95
+#: Lines outside that have to show it, and share of one from which it is no other block's.
+BEYOND, ALONG = 3, 0.1
 
 
 def blocks_of(image: npt.NDArray[Any]) -> list[Rect]:
@@ -47,11 +51,11 @@ def _together(same: npt.NDArray[np.bool_], tiles: npt.NDArray[np.bool_]) -> list
     grown = [rect for rect in rects if rect is not None]
     if not grown or len(grown) < len(rects):
         return []
-    blocks = np.zeros_like(same)
+    covered = np.zeros_like(same)
     for rect in grown:
-        blocks[rect.y0 : rect.y1, rect.x0 : rect.x1] = True
-    beside = np.where(blocks, np.nan, same) if len(grown) > 1 else same
-    return grown if all(_is_straight(beside, rect) for rect in grown) else []
+        covered[rect.y0 : rect.y1, rect.x0 : rect.x1] = True
+    straight = all(_is_straight(same, covered, rect) for rect in grown)
+    return grown if straight and covered.mean() <= MOST else []
 
 
 def _steps(tiles: npt.NDArray[np.bool_]) -> list[list[list[int]]]:
@@ -89,15 +93,23 @@ def _grown(same: npt.NDArray[np.bool_], ends: npt.NDArray[np.intp]) -> Rect | No
     return Rect("block", start[0], start[1], stop[0], stop[1])
 
 
-def _is_straight(beside: npt.NDArray[Any], rect: Rect) -> bool:
-    """Whether the lines just outside of a rectangle show something else; other blocks are nan."""
-    for lines, (start, stop), (first, last) in (
-        (beside, (rect.y0, rect.y1), (rect.x0, rect.x1)),
-        (beside.T, (rect.x0, rect.x1), (rect.y0, rect.y1)),
+def _is_straight(same: npt.NDArray[np.bool_], covered: npt.NDArray[np.bool_], rect: Rect) -> bool:
+    """Whether the lines outside of a rectangle show something else, where no other block is.
+
+    Also some lines further off: between two parts of a saturated solid there may be a crack.
+    """
+    fill = same | covered
+    for axis, (start, stop), (first, last) in (
+        (0, (rect.y0, rect.y1), (rect.x0, rect.x1)),
+        (1, (rect.x0, rect.x1), (rect.y0, rect.y1)),
     ):
-        for k in (start - 1, stop):
-            line = lines[k, first:last] if 0 <= k < len(lines) else np.zeros(0)
-            line = line[~np.isnan(line)] if line.dtype.kind == "f" else line
-            if line.size and line.mean() > OUTSIDE:
-                return False
+        lines, blocks = (fill, covered) if axis == 0 else (fill.T, covered.T)
+        for near, step in ((start - 1, -1), (stop, 1)):
+            if not 0 <= near < len(lines):
+                continue
+            free = ~blocks[near, first:last]
+            far = min(max(near + (BEYOND - 1) * step, 0), len(lines) - 1)
+            for k in (near, far) if free.mean() > ALONG else ():
+                if lines[k, first:last][free].mean() > OUTSIDE:
+                    return False
     return True

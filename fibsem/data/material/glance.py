@@ -14,6 +14,8 @@ from fibsem.data.material.extent import BoolArray
 KEPT = 128
 #: Share of the contrast within which fill varies that was compressed.
 FILL = 0.04
+#: Share of a side that fill has at least.
+ALONG = 0.6
 
 
 def some_of(film: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -29,26 +31,32 @@ def shown_of(image: npt.NDArray[Any], inside: BoolArray) -> npt.NDArray[Any]:
 
 
 def contrast_of(image: npt.NDArray[Any]) -> float:
-    """From the darkest to the brightest hundredth of what is shown.
+    """From the darkest to the brightest hundredth of what a slice shows.
 
-    Fill that is further from all else than all else is wide does not count: of a film of 32000 to
-    32250 in 16 bits, beside black, the contrast is 250.
+    Fill along a side does not count where it is further from all else than all else is wide, as
+    black beside a film of 32000 to 32250 in 16 bits, nor does the text on a bar.
 
-    >>> film = np.arange(32000, 32250)
-    >>> contrast_of(np.r_[film, np.zeros(99)]) == contrast_of(film)
+    >>> film = np.arange(32000, 32250).reshape(10, 25)
+    >>> contrast_of(np.vstack([film, np.zeros((2, 25))])) == contrast_of(film)
     True
     """
     low, high = quantiles(image, (0.01, 0.99))
     contrast = high - low
-    for end in (low, high):
-        rest = image[np.abs(image.astype(np.float32) - end) > FILL * contrast]
-        if not 0.01 * image.size <= rest.size <= 0.99 * image.size:
+    values = image.astype(np.float32)
+    for ends in ((low,), (high,), (low, high)):
+        fill = np.any([np.abs(values - end) <= FILL * contrast for end in ends], axis=0)
+        if not 0.01 <= fill.mean() <= 0.99:
             continue
-        darkest, brightest = quantiles(rest, (0.01, 0.99))
-        apart = darkest - end if end == low else end - brightest
-        if apart >= brightest - darkest > 0:
-            return contrast_of(rest)
+        darkest, brightest = quantiles(image[~fill], (0.01, 0.99))
+        apart = min(darkest - end if end == low else end - brightest for end in ends)
+        if apart >= brightest - darkest > 0 and _is_along_a_side(fill):
+            return brightest - darkest
     return contrast
+
+
+def _is_along_a_side(fill: BoolArray) -> bool:
+    """Whether most of a side is fill: clipped pores lie everywhere."""
+    return any(line.mean() >= ALONG for line in (fill[0], fill[-1], fill[:, 0], fill[:, -1]))
 
 
 def quantiles(image: npt.NDArray[Any], shares: Sequence[float]) -> list[float]:

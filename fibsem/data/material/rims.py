@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.data.material.parts import Part, Rect, Side, Wedge, from_top
+from fibsem.data.material.parts import SIDES, Part, Rect, Side, Wedge, from_top
 
 IntArray = npt.NDArray[np.intp]
 
@@ -23,11 +24,15 @@ CORNERED = 0.6
 BEFORE = 0.03
 #: Share of a side, and pixels, that the fill of a turned film takes at least.
 LEAST_SHARE, LEAST_PX = 0.1, 16
+#: Share of its pixels at the side that have one value: compression leaves most, a film has many.
+ONE_VALUE = 0.25
 #: Its depth at the corner and its slope, 11 degrees, up to which any such fill in its neighbours
 #: proves it; a finer or steeper one must be there along the same line, give or take pixels.
 SURE_DEPTH, SURE_SLOPE, SAME_LINE = 3, 0.2, 2
 #: Such ones at their finest and steepest, and the share of their side that has to be at the line.
 LEAST_DEPTH, STEEPEST, MOSTLY = 0.7, 1.2, 0.8
+#: Pixels behind an edge where film has to be, and share of them that may have the fill's value.
+BEHIND, OUTSIDE = 3, 0.6
 #: Lines that are tried.
 TRIED = 200
 #: Rows behind an edge that an interpolation may have mixed with fill.
@@ -51,6 +56,8 @@ class Edge:
         the same edge in neighbouring slices has to.
     sure
         Whether any edge of its fill in a neighbour does; else one along the same line has to.
+    ends
+        Pixels at its first and its last end where the fill goes on to the other side of the slice.
     """
 
     side: Side
@@ -59,6 +66,7 @@ class Edge:
     value: float
     straight: float
     sure: bool = True
+    ends: tuple[int, int] = (0, 0)
 
     @property
     def alone(self) -> bool:
@@ -70,6 +78,18 @@ class Edge:
         crossing = (self.side in ("top", "bottom")) != (other.side in ("top", "bottom"))
         both = min(self.straight, other.straight) >= CORNERED and min(self.first, other.first) >= 2
         return crossing and both and abs(self.value - other.value) <= tolerance
+
+    def fits(self, edges: Mapping[Side, Edge]) -> bool:
+        """Whether fill at its ends that goes on through the slice is that of the sides beside it.
+
+        A saturated solid goes on wherever no pore is: it has no edge there.
+        """
+        beside: tuple[Side, Side] = ("left", "right")
+        if self.side in beside:
+            beside = ("top", "bottom")
+        depths = (max(one.first, one.last) if (one := edges.get(s)) else 0.0 for s in beside)
+        pairs = zip(self.ends, depths, strict=True)
+        return all(abs(end - depth) <= BLURRED for end, depth in pairs if end > SHARP)
 
     def is_again(self, other: Edge, tolerance: float) -> bool:
         """Whether the edge of a neighbouring slice, at the same side, proves this one."""
@@ -110,6 +130,24 @@ class Border:
     share: float = 0.0
 
 
+def look_around(image: npt.NDArray[Any], tolerance: float) -> dict[Side, Border]:
+    """Look for fill along all sides of a slice, of which one explains where another one ends.
+
+    Parameters
+    ----------
+    image : (y, x)
+        Grey values as they are stored.
+    tolerance
+        Grey values within which fill varies that was compressed.
+    """
+    borders = {side: look_at(image, side, tolerance) for side in SIDES}
+    edges = {side: border.edge for side, border in borders.items() if border.edge}
+    return {
+        side: Border() if border.edge and not border.edge.fits(edges) else border
+        for side, border in borders.items()
+    }
+
+
 def look_at(image: npt.NDArray[Any], side: Side, tolerance: float) -> Border:
     """Look for fill along a side of a slice.
 
@@ -125,18 +163,23 @@ def look_at(image: npt.NDArray[Any], side: Side, tolerance: float) -> Border:
     view = from_top(image, side)
     values, counts = np.unique(view[0], return_counts=True)
     value = float(values[counts.argmax()])
-    if np.mean(np.abs(view[0].astype(np.float32) - value) <= tolerance) < LEAST_SHARE:
+    near = float(np.mean(np.abs(view[0].astype(np.float32) - value) <= tolerance))
+    if near < LEAST_SHARE or counts.max() < ONE_VALUE * near * counts.sum():
         return Border()
     depth = _depths(view, value, tolerance)
-    reached = np.flatnonzero(depth < len(view))  # the others are of a rim at another side
-    if len(reached) < max(LEAST_PX // 2, LEAST_SHARE * depth.size):
+    within = np.flatnonzero(depth < len(view))
+    if len(within) < max(LEAST_PX // 2, LEAST_SHARE * depth.size):
         return Border()
+    ends = int(within[0]), int(depth.size - 1 - within[-1])  # of a rim at another side, if any is
+    reached = np.arange(within[0], within[-1] + 1)
     edge = _flat(view, side, depth, reached, value, tolerance)
     edge = edge or _slanted(side, depth, reached, value)
+    if edge and not _ends_in_film(view, edge, reached, tolerance):
+        edge = None
     if edge is None or not edge.sure:
         edge = _compressed(view, side, reached, value, tolerance) or edge
     if edge:
-        return Border(edge)
+        return Border(replace(edge, ends=ends))
     return Border(None, float(depth[reached].mean()), float(np.mean(depth[reached] > 0)))
 
 
@@ -153,6 +196,17 @@ def _depths(view: npt.NDArray[Any], value: float, tolerance: float) -> IntArray:
         if not running.size:
             break
     return depth
+
+
+def _ends_in_film(view: npt.NDArray[Any], edge: Edge, reached: IntArray, tolerance: float) -> bool:
+    """Whether behind its edge there is film: behind a crack a saturated solid goes on."""
+    line = np.linspace(edge.first, edge.last, view.shape[1])[reached]
+    behind = np.rint(np.maximum(line, 0)).astype(np.intp) + BEHIND
+    inside = (behind < len(view)) & (line > 0)
+    if not inside.any():
+        return True
+    values = view[behind[inside], reached[inside]].astype(np.float32)
+    return float(np.mean(np.abs(values - edge.value) <= tolerance)) <= OUTSIDE
 
 
 def _flat(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,7 +18,8 @@ from fibsem.data.material.extent import BoolArray, Extent
 from fibsem.data.material.glance import FILL, contrast_of, quantiles, shown_of, some_of
 from fibsem.data.material.odd import odd_slices
 from fibsem.data.material.parts import SIDES, Part, Rect, Side
-from fibsem.data.material.rims import TOGETHER, Border, Edge, look_at
+from fibsem.data.material.quiet import quiet_sides
+from fibsem.data.material.rims import TOGETHER, Border, Edge, look_around
 from fibsem.data.material.standing import standing_fill
 from fibsem.data.volumes import Volume
 from fibsem.errors import UserError
@@ -178,7 +179,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
         top, bottom = self.bars
         film = image[top : len(image) - bottom]
         some = some_of(film)
-        borders = {side: look_at(film, side, self.tolerance) for side in SIDES}
+        borders = look_around(film, self.tolerance)
         blocks = tuple(block.between(self.bars, len(film)) for block in blocks_of(film))
         (grey,) = quantiles(some, (0.5,))
         return Appearance(grey, contrast_of(some), borders, blocks, some)
@@ -208,7 +209,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
         """Whether a slice, or so many of the others, have fill around a corner as a moved film."""
         fill = self.moved_fill
         same = fill is not None and abs(edge.value - fill) <= self.tolerance
-        return bool(cornered(look, edge, self.tolerance)) or (same and edge.straight >= TOGETHER)
+        return cornered(look, edge, self.tolerance) or (same and edge.straight >= TOGETHER)
 
     @cached_property
     def moved_fill(self) -> float | None:
@@ -254,8 +255,10 @@ class Search(Mapping[int, tuple[Part, ...]]):
     def doubts(self) -> Iterator[str]:
         """What has the value of fill, but no straight edge; of slices seen so far."""
         looks = {z: look for z, look in self._looks.items() if look is not None}
-        yield from list(self._along_sides(looks)) or self._curved(looks)
+        along = dict(self._along_sides(looks))
+        yield from along.values() or self._curved(looks)
         yield from self._standing(looks)
+        yield from self._quiet(looks, along.keys())
         yield from bars_of_few(self._sample[:, : self.volume.shape[1] - self.volume.bar_rows])
         yield from self.odd()
         yield from other_order(len(self), self._read)
@@ -269,8 +272,8 @@ class Search(Mapping[int, tuple[Part, ...]]):
                 "them out"
             )
 
-    def _along_sides(self, looks: Mapping[int, Appearance]) -> Iterator[str]:
-        """What has the value of fill along most of a side."""
+    def _along_sides(self, looks: Mapping[int, Appearance]) -> Iterator[tuple[Side, str]]:
+        """Sides, and what is said of them where they have the value of fill along most of them."""
         for side in SIDES:
             odd = [
                 look.borders[side].filled
@@ -278,11 +281,12 @@ class Search(Mapping[int, tuple[Part, ...]]):
                 if look.borders[side].share >= DOUBT_SHARE and look.borders[side].filled >= DOUBT_PX
             ]
             if len(odd) > DOUBT_SLICES * len(looks):
-                yield (
+                said = (
                     f"{len(odd)} of {len(looks)} slices have one grey value along most of their "
                     f"{side} border, {np.mean(odd):.0f} pixels deep, but no straight edge: it is "
                     f"measured as material; {VALID.at('MASK')} leaves it out"
                 )
+                yield side, said
 
     def _curved(self, looks: Mapping[int, Appearance]) -> Iterator[str]:
         """What only has the value of fill, however its edge goes."""
@@ -298,6 +302,18 @@ class Search(Mapping[int, tuple[Part, ...]]):
                 f"{100 * np.mean(odd):.1f} % from their sides on, and hardly inside, but no "
                 f"straight edge: it is measured as material; {VALID.at('MASK')} leaves it out"
             )
+
+    def _quiet(self, looks: Mapping[int, Appearance], said: Container[Side]) -> Iterator[str]:
+        """What shows little along a side of which nothing was said, and has no value of its own."""
+        shown = [look for z, look in looks.items() if not self._blank(z, look)]
+        edges = {edge.side for look in shown for edge in edges_of(look)}
+        height, width = self.volume.shape[1:]
+        bars = dict(zip(("top", "bottom"), self.bars, strict=True))
+        yield from quiet_sides(
+            [look.some for look in shown],
+            {side: side in edges or side in said or bool(bars.get(side)) for side in SIDES},
+            {side: height if side in bars else width for side in SIDES},
+        )
 
     def _standing(self, looks: Mapping[int, Appearance]) -> Iterator[str]:
         """What has one value in the same place of most slices, whatever its shape."""

@@ -17,8 +17,8 @@ from itertools import product
 
 #: Digits with a decimal point or comma that are not part of a version like 1.2.3.
 DECIMAL = r"(?<!\d[.,])\d+[.,]\d+(?![.,]?\d)"
-#: The power of ten of a number, with its sign: without one the letter may be any.
-EXPONENT = r"(?<=\d)[eE][-+]\d+"
+#: The power of ten of a number.
+EXPONENT = r"(?<=\d)[eE][-+]?\d{1,3}(?!\d)"
 #: Any sign, and one that nothing but a number can follow.
 MINUS = "\u2212"
 SIGN = f"[-+{MINUS}]"
@@ -135,10 +135,16 @@ def readings(
 def are_shortened(numbers: Sequence[Number]) -> bool:
     """Whether numbers are decimals without zeros at their end, as 0.5 and 0.25.
 
-    Read as whole numbers they would be in another order; 1.9 and 1.10 may be.
+    Read as whole numbers, what stands behind their points would be in another order. Of 1.8, 1.9,
+    1.11 it runs by itself, and of 1.9, 1.10 a zero says that it does.
     """
-    zeros = any(number.decimals > 1 and number.text.endswith("0") for number in numbers)
-    return len({number.decimals for number in numbers}) > 1 and not zeros
+    if len({number.decimals for number in numbers}) == 1:
+        return False
+    plain = [re.split("[eE]", number.text.replace(",", "."))[0] for number in numbers]
+    behind = {text.partition(".")[2] for text in plain} - {""}
+    counts = {int(digits) for digits in behind if digits.isdecimal()}
+    runs = len(counts) > 2 and 2 * len(counts) >= max(counts) - min(counts) + 1
+    return not runs and not any(len(text) > 1 and text.endswith("0") for text in behind)
 
 
 def composed(name: str) -> str:

@@ -102,7 +102,7 @@ def _automatic(names: Sequence[str], where: object) -> Slots:
             f"{_at(pattern_of(way, _varying(way)))}."
         )
     if single:
-        raise reasons[-1]  # in which 0.25 is one number
+        raise reasons[-1]  # of the last reading, in which decimals and times are one number
     # the fewest series are the likeliest, and of those the ones of which most are films
     likely = min(
         map(_alike, ways), key=lambda groups: (len(groups), -len(_films(groups, where)[0]))

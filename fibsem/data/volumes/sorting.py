@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from fibsem.data.volumes.names import (
+    STAMP,
     Name,
     Number,
     Value,
@@ -20,7 +21,7 @@ from fibsem.data.volumes.names import (
     literals,
     natural_key,
     readings,
-)  # fmt: skip
+)
 from fibsem.data.volumes.pattern import Pattern
 from fibsem.errors import UserError
 from fibsem.system.advice import PATTERN
@@ -30,6 +31,10 @@ SHOWN = 4
 
 #: Of a clock of twelve hours.
 HALF_DAY = re.compile(r"\d[ _]?([ap])\.?m(?![a-z])")
+#: What is 1000 or 1, and what begins with its point.
+THOUSANDS, BARE = re.compile(r"(?<![\d,])\d{1,3}(?:,\d{3})+(?![\d,])"), re.compile(r"(?<!\d)[.,]\d")
+#: Of lengths, right behind a number.
+UNIT = re.compile(r"(?<=\d)[ _]?(nm|[uµμ]m|mm|cm|m|px)(?![a-z])")
 
 Span = tuple[int, int]
 
@@ -53,6 +58,11 @@ class Marked:
         mask = [any(a <= k < b for a, b in self.spans) for k in range(len(text))]
         kept = "".join(sign if inside else "\0" for sign, inside in zip(text, mask, strict=True))
         return tuple(piece.strip("\0").casefold() for piece in literals(kept, self.within))
+
+    @property
+    def at(self) -> str:
+        """All that stands at an ``@``."""
+        return "\0".join(self.name.text[a:b] for a, b in self.spans)
 
     @property
     def key(self) -> tuple[tuple[str | Value, ...], tuple[tuple[str | int, ...], str]]:
@@ -88,21 +98,16 @@ def in_order(names: Sequence[str], pattern: Pattern, where: object) -> list[str]
     ['z_0.1um', 'z_0.25um', 'z_0.5um']
     """
     plain = [_marked(way, pattern) for way in readings(names, exponents=True)]
+    _check_readable(plain[0], pattern, where)
     alike = [way for way in plain if _is_alike(way)]
     if not alike:  # z-1, z0, z1: that a hyphen is a minus shows beside names without one
         signed = (_marked(way, pattern) for way in readings(names, hyphens=True, exponents=True))
         alike = [way for way in signed if _is_alike(way)]
     ways = alike or plain
-    orders = {tuple(_sorted(way)): way for way in ways}
+    orders = {_sorted(way): way for way in ways}
     if len(orders) > 1 and not any(one.is_cut for way in ways for one in way):
         exact = [way for way in ways if all(one.is_number for one in way) and not _doubtful(way)]
-        orders = {tuple(_sorted(way)): way for way in exact} or orders
-    half_days = {half for name in names for half in HALF_DAY.findall(name.casefold())}
-    if len(half_days) > 1 and not any(n.is_time for n in next(iter(orders.values()))[0].within):
-        raise UserError(
-            f"`{PATTERN}` can sort slices by a clock of twelve hours where the @ holds its date, "
-            f"too, but {pattern.text} has half of it in {where}."
-        )
+        orders = {_sorted(way): way for way in exact} or orders
     if len(orders) > 1:
         one, other = (", ".join(order[:SHOWN]) for order in list(orders)[:2])
         raise UserError(
@@ -110,7 +115,33 @@ def in_order(names: Sequence[str], pattern: Pattern, where: object) -> list[str]
             f"or {other} and so on in {where}; an @ for the whole of a number, and nothing else, "
             "takes it with its decimals and its sign, @.@ as two numbers."
         )
-    return list(*orders)
+    (order,) = orders
+    return list(order)
+
+
+def _check_readable(way: Sequence[Marked], pattern: Pattern, where: object) -> None:
+    """Refuse what no reading makes numbers of that can be compared."""
+    texts = [one.at.casefold() for one in way]
+    halves = {half for text in texts for half in HALF_DAY.findall(text)}
+    if len(halves) > 1 and not all(STAMP.search(one.name.text) for one in way):
+        raise UserError(
+            f"`{PATTERN}` can sort slices by a clock of twelve hours where the @ holds its date, "
+            f"too, but {pattern.text} has none in {where}; the choices are an @ at what else runs, "
+            "or other names."
+        )
+    for odd, why in ((THOUSANDS, "commas between thousands"), (BARE, "points before decimals")):
+        marked = [one for one in way if odd.search(one.at)]
+        if marked and len({len(one.at) for one in way}) > 1:
+            raise UserError(
+                f"`{PATTERN}` can sort slices by numbers that read in one way, but {where} has "
+                f"{why}, as in {marked[0].name.file}; rename the files."
+            )
+    units = {unit for text in texts for unit in UNIT.findall(text)}
+    if len(units) > 1:
+        raise UserError(
+            f"`{PATTERN}` can sort slices by numbers of one unit, but {where} has "
+            f"{' and '.join(sorted(units))}; rename the files."
+        )
 
 
 def _marked(way: Sequence[Name], pattern: Pattern) -> list[Marked]:
@@ -126,15 +157,13 @@ def _is_alike(way: Sequence[Marked]) -> bool:
     return len({one.texts for one in way}) == 1
 
 
-def _sorted(way: Sequence[Marked]) -> list[str]:
-    try:
-        ordered = sorted(way, key=lambda one: one.key)
-    except TypeError:  # a text where another name has a number
-        ordered = sorted(way, key=lambda one: natural_key(one.name.file))
-    return [one.name.file for one in ordered]
+def _sorted(way: Sequence[Marked]) -> tuple[str, ...]:
+    return tuple(one.name.file for one in sorted(way, key=lambda one: one.key))
 
 
 def _doubtful(way: Sequence[Marked]) -> bool:
-    """Whether decimals may be none: as 1.9 and 1.10, where the second one is the later."""
-    columns = zip(*(one.within for one in way), strict=True)
+    """Whether a number may be two: of 1.9 and 1.10 the second may be the later, and of 1e10."""
+    columns = [*zip(*(one.within for one in way), strict=True)]
+    if any(re.search(r"[eE]\d", number.text) for column in columns for number in column):
+        return True
     return any(len({n.decimals for n in one}) > 1 and not are_shortened(one) for one in columns)

@@ -101,7 +101,7 @@ class Labelling:
         one = self.conditions
         measured = Measured(
             one.tile, one.workers, one.scheduler, one.stages,
-            peak_rss_gib=max(peak_rss_gib(), one.peak_rss_gib),
+            peak_rss_gib=max(peak_rss_gib(), one.peak_rss_gib or 0.0),
             seconds=seconds,
             start_s=None if self.began is None else self.began - self.started,
             voxels_per_second=pixels / seconds if self.fresh else None,

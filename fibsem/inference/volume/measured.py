@@ -27,7 +27,7 @@ class Conditions:
     workers: int | None = None
     scheduler: str | None = None
     stages: Mapping[str, float] = field(default_factory=dict)
-    peak_rss_gib: float = 0.0
+    peak_rss_gib: float | None = None
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,24 @@ class Measured(Conditions):
         Of the volume.
     """
 
-    seconds: float = 0.0
+    seconds: float | None = None
     start_s: float | None = None
     voxels_per_second: float | None = None
     slabs: SlabCounts | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """What ledger and summary say of it; a cluster is told where there was one."""
-        record = {**asdict(self), "tile": self.tile and [*self.tile]}
-        return record if self.scheduler else {k: v for k, v in record.items() if k != "scheduler"}
+        """What ledger and summary say of it; what an older version did not measure is left out."""
+        elsewhere = self.scheduler is not None or (self.workers or 0) > 1
+        record = {
+            "tile": self.tile and [*self.tile],
+            "workers": self.workers,
+            "stages": dict(self.stages),
+            "peak_rss_gib": self.peak_rss_gib,
+            **({"scheduler": self.scheduler} if elsewhere else {}),
+            "seconds": self.seconds,
+            "start_s": self.start_s,
+            "voxels_per_second": self.voxels_per_second,
+            "slabs": self.slabs and asdict(self.slabs),
+        }
+        told = ("scheduler", "start_s", "voxels_per_second") if self.slabs else ()
+        return {key: value for key, value in record.items() if value is not None or key in told}

@@ -240,6 +240,33 @@ def test_nothing_is_found_in_real_films(real, name):
     assert extent.doubts == ()
 
 
+def dense(share, sigma, noise=22):
+    """A film of few large pores whose solid is white."""
+    grey, pores = film(share, (16, 160, 180), seed=3, sigma=sigma)
+    rng = np.random.default_rng(1)
+    grey = np.where(pores, 60, 220) + noise * rng.standard_normal(grey.shape)
+    return np.clip(grey * 255 / (220 - 4 * noise), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.03, 0.1, 0.3])
+@pytest.mark.parametrize("sigma", [(2, 4, 4), (6, 12, 12), (6, 25, 25), (2, 60, 1)])
+def test_a_white_solid_that_goes_on_between_few_pores_is_no_fill(share, sigma):
+    """Up to the first pore it is of one value, and behind it, too."""
+    found, kinds = inside(dense(share, sigma))
+    assert kinds == set()
+    assert found.all()
+
+
+@pytest.mark.parametrize("fill", [0, 100, 128, 255])
+def test_clipped_pores_beside_a_solid_of_few_values_are_no_fill(fill):
+    rng = np.random.default_rng(5)
+    solid = np.clip(175 + 12 * rng.standard_normal(SHAPE), 150, 200)
+    found, _ = inside(drifted(np.where(PORES, 0, solid).astype(np.uint8), fill=fill))
+    truth = drifted(EVERYWHERE) > 0
+    assert np.mean(found & ~truth) <= 0.0005
+    assert np.mean(~found & truth) <= 0.005
+
+
 def test_a_straight_value_without_a_straight_edge_is_said():
     (doubt,) = find_extent(ArrayVolume(under_a_vacuum(GREY))).doubts
     assert "24 of 24 slices have one grey value along most of their top border" in doubt

@@ -11,6 +11,7 @@ from fibsem.data.volumes.numbering import numbered
 from fibsem.errors import UserError
 
 MORNING = ["2024-01-15_11-05-59 AM", "2024-01-15_01-05-59 PM", "2024-01-15_02-05-59 PM"]
+FORMS = ["{:g}", "{:.3f}", "{}", "{:.1e}"]
 #: Thousandths in order, some below 0, as no series that anybody would number evenly.
 VALUES = st.lists(st.integers(-5_000, 90_000), min_size=3, max_size=9, unique=True).map(sorted)
 
@@ -28,13 +29,11 @@ def files(before, numbers, behind=""):
 @settings(max_examples=200, deadline=None)
 @given(VALUES, st.sampled_from(["z_", "z=", "z"]), st.sampled_from(["{:g}", "{:.3f}", "{}"]))
 def test_a_number_by_itself_counts_with_its_decimals_and_its_sign(values, before, form):
-    """A minus right behind a letter shows beside numbers without one."""
+    """A minus right behind a letter shows beside numbers without one: alone it is a hyphen."""
     numbers = [form.format(value / 1000) for value in values]
-    signs = {value < 0 for value in values}
-    if before == "z" and signs == {True}:
-        return
     names = files(before, numbers, "um")
-    assert order(names, f"{before}@um.tif") == names
+    hyphens = before == "z" and all(value < 0 for value in values)
+    assert order(names, f"{before}@um.tif") == (names[::-1] if hyphens else names)
 
 
 @settings(max_examples=200, deadline=None)
@@ -47,6 +46,13 @@ def test_among_other_text_it_counts_as_that_or_is_refused(values, form, pattern)
     names = files("z_", numbers, "um")
     with suppress(UserError):
         assert [name for name in order(names, pattern) if name is not None] == names
+
+
+@settings(max_examples=50, deadline=None)
+@given(VALUES.filter(lambda values: values[0] >= 0))
+def test_decimals_of_one_length_count_among_other_text(values):
+    names = files("z_", [f"{value / 1000:.3f}" for value in values], "um")
+    assert order(names, "@.tif") == names
 
 
 @pytest.mark.parametrize(
@@ -67,6 +73,8 @@ def test_among_other_text_it_counts_as_that_or_is_refused(values, form, pattern)
         (files("v1.2.", [1, 4, 10]), "v@.tif"),
         (["a001_5.tif", "a003_2.tif", "a007_9.tif"], "a@_*.tif"),
         (["1left.tif", "a.tif", "b7.tif"], "@.tif"),
+        (files("12-30 AM_", [1, 4]) + files("12-31 PM_", [9]), "*_@.tif"),
+        (files("z_", ["1,000", "1,250", "1,500"]), "z_@.tif"),
     ],
 )  # fmt: skip
 def test_what_stands_at_the_mark_sorts(names, pattern):
@@ -82,6 +90,11 @@ def test_what_stands_at_the_mark_sorts(names, pattern):
         (files("z_", ["0.1", "0.25", "0.5", "0.9"]), None, r"even steps.*pattern='z_@.tif'"),
         (files("s", ["1.9", "1.10", "1.11", "2.1"]), "s@.tif", "@.@ as two numbers"),
         (files("z_", ["1e-05", "2e-05", "1e-04"]), "@.tif", "an @ for the whole of a number"),
+        (files("s1.", [*range(1, 10), 11, 12]), "s@.tif", "@.@ as two numbers"),
+        (files("z_", ["1e5", "2e5", "1e6"]), "z_@.tif", "an @ for the whole of a number"),
+        (files("z_", ["900", "1,000", "1,100"]), "z_@.tif", "commas between thousands, as"),
+        (files("z_", [".25", ".5", ".75", ".9"]), "z_@.tif", "points before decimals, as in"),
+        (files("z_", ["5nm", "1um"]), "z_@.tif", "of one unit, but film has nm and um; rename"),
         (files("im_", [time.partition("_")[2] for time in MORNING]), "@.tif", "twelve hours"),
     ],
 )  # fmt: skip
@@ -89,6 +102,23 @@ def test_what_sorts_in_several_ways_is_refused(names, pattern, message):
     with pytest.raises(UserError, match=message) as said:
         order(names, pattern)
     assert "\n" not in str(said.value)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "lost"),
+    [([*range(1, 10), 11, 12], "s1.10.tif"), ([8, 9, 11, 12], "s1.10.tif"), ([8, 9, 11], None)],
+)  # fmt: skip
+def test_of_chapters_one_may_be_lost(numbers, lost):
+    """They run by themselves, which decimals do not."""
+    slots = numbered(files("s1.", numbers), "film")
+    assert slots.names == tuple(files("s1.", range(numbers[0], numbers[-1] + 1)))
+    assert {slots.names[k] for k in slots.lost} == {lost or "s1.10.tif"}
+
+
+@pytest.mark.timeout(10)
+def test_a_date_behind_a_letter_is_no_power_of_ten():
+    names = files("s2e-20240115_", [1, 2, 4])
+    assert order(names, "s@.tif") == names
 
 
 @pytest.mark.parametrize("name", ["slice {} (of 13).tif", "{}sur13.tif", "{} di 13.tif"])

@@ -41,6 +41,18 @@ def test_decisions_are_read_as_they_were_written(decided):
     assert typed(Decisions, json.loads(json.dumps(record))) == before
 
 
+def test_what_an_older_version_measured_is_told_as_it_was():
+    """Nothing is made up of what it did not measure."""
+    older = {"seconds": 1.5, "stages": {"network": 1.0}}
+    assert typed(Decisions, {"measured": older}).measured.to_json() == older
+
+
+def test_a_cluster_is_told_where_other_processes_labelled():
+    alone, several = (Measured((9, 8), workers, slabs=SlabCounts(3, 0)) for workers in (1, 2))
+    assert "scheduler" not in alone.to_json()
+    assert several.to_json()["scheduler"] is None
+
+
 def test_a_provenance_that_nobody_told_says_nothing_of_models():
     assert Provenance().to_json() == {}
     assert Provenance(earlier_code=("0.1.0",)).to_json() == {"earlier_code": ["0.1.0"]}
