@@ -73,6 +73,11 @@ class Edge:
         """Whether the slice alone proves it."""
         return self.straight >= ALONE
 
+    @property
+    def is_flat(self) -> bool:
+        """Whether it may be that of a moved slice: parallel to its side, and no single line."""
+        return self.straight >= TOGETHER and self.first >= 2
+
     def is_cornered(self, other: Edge, tolerance: float) -> bool:
         """Whether the edge of another side of the slice proves this one: fill around a corner."""
         crossing = (self.side in ("top", "bottom")) != (other.side in ("top", "bottom"))

@@ -19,7 +19,7 @@ from fibsem.data.material.glance import FILL, contrast_of, quantiles, shown_of, 
 from fibsem.data.material.odd import odd_slices
 from fibsem.data.material.parts import SIDES, Part, Rect, Side
 from fibsem.data.material.quiet import quiet_sides
-from fibsem.data.material.rims import TOGETHER, Border, Edge, look_around
+from fibsem.data.material.rims import Border, Edge, look_around
 from fibsem.data.material.standing import standing_fill
 from fibsem.data.volumes import Volume
 from fibsem.errors import UserError
@@ -36,8 +36,8 @@ LIKE = 0.6
 AROUND, AGAIN = 2, 2
 #: Share of a side, depth in pixels and share of the slices from which a doubt is said.
 DOUBT_SHARE, DOUBT_PX, DOUBT_SLICES = 0.75, 4.0, 0.1
-#: Share of the slices with fill around a corner from which a film was moved slice by slice.
-MOVED = 0.2
+#: Share of the slices with a straight edge from which a film was moved slice by slice, and number.
+MOVED, FEWEST = 0.6, 3
 #: Share of the slices that must have the value of fill over an area.
 CURVED_SLICES = 0.5
 
@@ -105,7 +105,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
         parts += self._hidden_blocks(z, look)
         for border in look.borders.values():  # a rim may be a rectangle, too
             edge = border.edge
-            if edge and (edge.alone or self._is_again(z, edge) or self._is_moved(look, edge)):
+            if edge and self._is_proven(z, look, edge):
                 film = height - top - bottom
                 parts.append(edge.part(film, width).between(self.bars, film))
         parts += [  # last: the line of a rim goes on behind them
@@ -205,25 +205,27 @@ class Search(Mapping[int, tuple[Part, ...]]):
                 )
         return bool(shares) and max(shares) < LIKE
 
-    def _is_moved(self, look: Appearance, edge: Edge) -> bool:
-        """Whether a slice, or so many of the others, have fill around a corner as a moved film."""
+    def _is_proven(self, z: int, look: Appearance, edge: Edge) -> bool:
+        """Whether a slice, its neighbours or many others show that an edge is that of fill."""
+        if not edge.straight:
+            return self._is_again(z, edge)
         fill = self.moved_fill
         same = fill is not None and abs(edge.value - fill) <= self.tolerance
-        return cornered(look, edge, self.tolerance) or (same and edge.straight >= TOGETHER)
+        return edge.alone or same or cornered(look, edge, self.tolerance)
 
     @cached_property
     def moved_fill(self) -> float | None:
-        """Value of the fill around the corners of a film that an alignment has moved; else None."""
+        """Value of the fill beside a film that an alignment has moved slice by slice; else None.
+
+        Black pores end in a straight line at a side of one slice in twenty, lamellae in one of two.
+        """
         depth = len(self)
         few = sorted({round(k) for k in np.linspace(0, depth - 1, min(LOOKED_AT, depth))})
         looks = [look for z in few if (look := self._look(z)) is not None]
-        values = [
-            edge.value
-            for look in looks
-            for edge in edges_of(look)
-            if edge.side in ("top", "bottom") and cornered(look, edge, self.tolerance)
-        ]
-        return float(np.median(values)) if len(values) >= max(2, MOVED * len(looks)) else None
+        flat = [[edge.value for edge in edges_of(look) if edge.is_flat] for look in looks]
+        values = [value for some in flat for value in some]
+        slices = sum(map(bool, flat))
+        return float(np.median(values)) if slices >= max(FEWEST, MOVED * len(looks)) else None
 
     def _is_again(self, z: int, edge: Edge) -> bool:
         """Whether enough neighbours have the same edge."""
@@ -257,6 +259,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
         looks = {z: look for z, look in self._looks.items() if look is not None}
         along = dict(self._along_sides(looks))
         yield from along.values() or self._curved(looks)
+        yield from self._unproven(looks)
         yield from self._standing(looks)
         yield from self._quiet(looks, along.keys())
         yield from bars_of_few(self._sample[:, : self.volume.shape[1] - self.volume.bar_rows])
@@ -287,6 +290,19 @@ class Search(Mapping[int, tuple[Part, ...]]):
                     f"measured as material; {VALID.at('MASK')} leaves it out"
                 )
                 yield side, said
+
+    def _unproven(self, looks: Mapping[int, Appearance]) -> Iterator[str]:
+        """What ends in a straight line at a side of too few slices."""
+        odd = [
+            z for z, look in looks.items()
+            if any(e.is_flat and not self._is_proven(z, look, e) for e in edges_of(look))
+        ]  # fmt: skip
+        if len(odd) > 1:
+            yield (
+                f"{len(odd)} of {len(looks)} slices, such as {odd[0]}, have one grey value up to a "
+                "straight line along a side, as one that an alignment has moved: it is measured as "
+                f"material; {VALID.at('MASK')} leaves it out"
+            )
 
     def _curved(self, looks: Mapping[int, Appearance]) -> Iterator[str]:
         """What only has the value of fill, however its edge goes."""
