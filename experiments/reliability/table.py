@@ -56,6 +56,7 @@ KINDS = {
     "films whose slices are rows, positions in names": ["lying", "positions"],
     "uneven numbers in names": ["uneven"],
     "films of few grey values, moved ones with clipped pores": ["narrow"],
+    "dense films whose solid is white": ["dense"],
     "spellings of addresses, passwords of services": ["spellings"],
 }
 

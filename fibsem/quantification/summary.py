@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -22,12 +21,12 @@ from fibsem.analysis.structure.representative import side_for, spread_by_size
 from fibsem.analysis.structure.surface import porosity_per_px
 from fibsem.analysis.structure.thickness import PoreSizes
 from fibsem.errors import UserError
-from fibsem.inference.volume.witness import listed
 from fibsem.quantification.carried import carried_text
+from fibsem.quantification.limits import limits_of
 from fibsem.quantification.options import QuantifyConfig
 from fibsem.quantification.passages import figures_by_axis, tortuosity_text
 from fibsem.quantification.sampled import Sampled
-from fibsem.quantification.segmented import Segmented, limits_of_labels
+from fibsem.quantification.segmented import Segmented
 from fibsem.quantification.shift import shifted_porosity
 from fibsem.quantification.streamed import Streamed
 from fibsem.system.records import typed
@@ -39,6 +38,8 @@ Record = dict[str, Any]
 ERRORS = (0.1, 0.05, 0.01)
 #: Shares of the pore volume, or of the chords, at which sizes are told.
 SHARES = {"p10": 0.1, "median": 0.5, "p90": 0.9}
+#: Share of the pore volume from which it is said that an intrusion does not reach it.
+UNREACHED = 0.01
 
 
 def check_structure(segmented: Segmented, streamed: Streamed) -> None:
@@ -196,44 +197,6 @@ def _representative(material: IntegralRange, porosity: float) -> Record:
     return {f"{100 * error:g}%": side_for(error, porosity, material.volume) for error in ERRORS}
 
 
-def limits_of(
-    segmented: Segmented,
-    sampled: Sampled,
-    config: QuantifyConfig,
-    material: IntegralRange,
-    gaps: Sequence[int],
-) -> Sequence[str]:
-    """What a reader has to know of the figures, a sentence each."""
-    limits = limits_of_labels(segmented.record)
-    if gaps:
-        limits.append(
-            f"nothing is known of slice {listed(gaps)}, between others: whether pores lead through "
-            "along z cannot be told, and components are cut there"
-        )
-    if not np.isfinite(material.sd):
-        limits.append(
-            "the film is too small to tell how its porosity varies from place to place: no "
-            "interval of the material is told, and no representative volume"
-        )
-    if not sampled.blocks:
-        limits.append("pore sizes, intrusion and transport were not measured (blocks=0)")
-    if sampled.gaps:
-        limits.append(
-            f"{sampled.gaps} of {len(sampled.blocks)} parts hold what is not known, and are left "
-            "out of intrusion and transport: no part of 1000 voxels is known as a whole"
-        )
-    if config.mesh != "none" and segmented.unit != "nm":  # in which the default is meant
-        cells = f"{config.mesh_cell:g} {segmented.unit}"
-        limits.append(f"the surface is coarsened to cells of {cells} (mesh_cell=)")
-    share = _sizes(sampled.sizes)["largest_share"]
-    if share and share > 0.01:
-        limits.append(
-            f"{100 * share:.0f} % of the pore volume holds the largest ball that was tried: larger "
-            "pores count as that large (largest=)"
-        )
-    return limits
-
-
 def in_words(record: Record) -> str:
     """The figures that a user wants to see first, a line each."""
     unit = record["unit"]
@@ -266,12 +229,23 @@ def _sizes_text(sizes: Record, unit: str) -> str:
     """Median of the pore volume, what lies between its tenths, and the largest ball tried."""
     most = sizes["largest"]
     tried = f"; balls up to {most:.0f} {unit} were tried" if most else ""
-    span = f"{sizes['p10']:.0f} to {sizes['p90']:.0f}"
-    return f"pore size {sizes['median']:.0f} {unit} (80 % of their volume: {span}{tried})"
+    median, low, high = (size_text(sizes[key]) for key in ("median", "p10", "p90"))
+    return f"pore size {median} {unit} (80 % of their volume: {low} to {high}{tried})"
 
 
 def _throats_text(throats: Record, unit: str) -> str:
     """Median throat size in words; nothing where no part was intruded."""
     if throats["largest"] is None:
         return ""
-    return f", by intrusion from {throats['face']} {throats['median']:.0f} {unit}"
+    missed = throats["none_fits_share"]
+    reach = f", which does not reach {100 * missed:.0f} % of it" if missed > UNREACHED else ""
+    return f", by intrusion from {throats['face']} {size_text(throats['median'])} {unit}{reach}"
+
+
+def size_text(size: float | None) -> str:
+    """A size as people read it; a dash where no ball covers so much of the pores.
+
+    >>> size_text(168.2), size_text(None), size_text(float("nan"))
+    ('168', '-', '-')
+    """
+    return "-" if size is None or np.isnan(size) else f"{size:.0f}"

@@ -15,6 +15,7 @@ from fibsem.analysis.encoding import naming
 from fibsem.analysis.porosity_told import no_interval_text, one_pixel_off_text
 from fibsem.quantification.carried import carried_text
 from fibsem.quantification.passages import tortuosity_text
+from fibsem.quantification.summary import size_text
 from fibsem.reporting.films import names_of
 from fibsem.reporting.items import filled, leaving_out, read_picture
 from fibsem.reporting.measured import current, outdated
@@ -99,8 +100,8 @@ def connected_text(record: Record) -> str:
     sizes = record[f"pore_size_{record['unit']}"]
     if sizes["median"] is None:
         return text
-    span = f"{sizes['p10']:.0f} to {sizes['p90']:.0f}"
-    return f"{text}; pore size {sizes['median']:.0f} {record['unit']} (80 %: {span})"
+    median, low, high = (size_text(sizes[key]) for key in ("median", "p10", "p90"))
+    return f"{text}; pore size {median} {record['unit']} (80 %: {low} to {high})"
 
 
 def _row(name: str, record: Record) -> dict[str, Any]:

@@ -124,6 +124,34 @@ def test_a_lost_slice_is_said_and_decides_nothing_along_z(segment, film, tmp_pat
     assert "blocks=0" in record["limits"][2]
 
 
+def test_parts_that_lost_slices_make_thin_are_said(segment, film, tmp_path):
+    out = segment(tmp_path, film, lost=[*range(3, len(film), 4)], missing="skip")
+    record = run(out, tmp_path / "q", "blocks=2", "block_voxels=20000")
+    (said,) = (line for line in record["limits"] if line.startswith("parts are "))
+    assert "parts are 3 of" in said
+    assert "voxels along z, as what is not known lies between" in said
+
+
+def test_a_film_thinner_than_its_structure_is_said(segment, film, tmp_path):
+    """How its porosity varies is that of a film so thin, and pores lead through it anyhow."""
+    thin = run(segment(tmp_path / "thin", film[:1]), tmp_path / "q", "blocks=0")
+    (said,) = (line for line in thin["limits"] if line.startswith("the film is thinner along"))
+    assert "the film is thinner along z than the" in said
+    assert "tells nothing of one" in said
+
+
+def test_an_intrusion_tells_what_it_does_not_reach(segment, tmp_path, capsys):
+    """A closed pore has no throat: between nothing and a voxel there is nothing."""
+    z, y, x = np.indices((20, 60, 60))
+    solid = (z - 10) ** 2 + (y - 30) ** 2 + (x - 30) ** 2 >= 8**2
+    how = ["blocks=1", "block_voxels=72000"]
+    record = run(segment(tmp_path, solid), tmp_path / "q", *how)
+    (throats,) = (record[key] for key in record if key.startswith("throat_size"))
+    assert throats["none_fits_share"] == 1
+    assert [throats[key] for key in ("p10", "median", "p90")] == [None] * 3
+    assert "- nm, which does not reach 100 % of it" in capsys.readouterr().out
+
+
 def test_without_the_size_of_a_voxel_all_is_in_voxels_and_said(segment, film, tmp_path, capsys):
     out = segment(tmp_path, film[:4], voxel_nm=(None, None, None))
     how = ["block_voxels=8000", "blocks=1", "mesh=stl", "mesh_cell=2"]

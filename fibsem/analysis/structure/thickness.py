@@ -49,9 +49,11 @@ class PoreSizes:
     def quantile(self, share: float) -> float:
         """Diameter below which this share of the pore volume lies, between two by a straight line.
 
-        Nan where there are no pores; the largest diameter where the rest lies above it.
+        Nan where there are no pores, or no ball covers so much of them: what nothing is known of,
+        or what an intrusion does not reach, has no size. The largest diameter where the rest lies
+        above it.
         """
-        if not any(self.volumes):
+        if not any(self.volumes) or share < 1 - self.at_least[0]:
             return float("nan")
         below = 1 - np.array([1.0, *self.at_least])
         return float(np.interp(share, below, [0.0, *self.diameters]))

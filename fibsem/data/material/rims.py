@@ -58,6 +58,8 @@ class Edge:
         Whether any edge of its fill in a neighbour does; else one along the same line has to.
     ends
         Pixels at its first and its last end where the fill goes on to the other side of the slice.
+    of
+        Pixels of the slice away from the side.
     """
 
     side: Side
@@ -67,6 +69,7 @@ class Edge:
     straight: float
     sure: bool = True
     ends: tuple[int, int] = (0, 0)
+    of: int = 1
 
     @property
     def alone(self) -> bool:
@@ -184,7 +187,7 @@ def look_at(image: npt.NDArray[Any], side: Side, tolerance: float) -> Border:
     if edge is None or not edge.sure:
         edge = _compressed(view, side, reached, value, tolerance) or edge
     if edge:
-        return Border(replace(edge, ends=ends))
+        return Border(replace(edge, ends=ends, of=len(view)))
     return Border(None, float(depth[reached].mean()), float(np.mean(depth[reached] > 0)))
 
 
@@ -204,14 +207,12 @@ def _depths(view: npt.NDArray[Any], value: float, tolerance: float) -> IntArray:
 
 
 def _ends_in_film(view: npt.NDArray[Any], edge: Edge, reached: IntArray, tolerance: float) -> bool:
-    """Whether behind its edge there is film: behind a crack a saturated solid goes on."""
-    line = np.linspace(edge.first, edge.last, view.shape[1])[reached]
-    behind = np.rint(np.maximum(line, 0)).astype(np.intp) + BEHIND
+    """Whether there is film right behind an edge: behind a crack a saturated solid goes on."""
+    line = np.rint(np.linspace(edge.first, edge.last, view.shape[1])[reached]).astype(np.intp)
+    behind = np.maximum(line, 0) + BEHIND
     inside = (behind < len(view)) & (line > 0)
-    if not inside.any():
-        return True
     values = view[behind[inside], reached[inside]].astype(np.float32)
-    return float(np.mean(np.abs(values - edge.value) <= tolerance)) <= OUTSIDE
+    return not values.size or np.mean(np.abs(values - edge.value) <= tolerance) <= OUTSIDE
 
 
 def _flat(

@@ -19,7 +19,7 @@ from fibsem.data.material.glance import FILL, contrast_of, quantiles, shown_of, 
 from fibsem.data.material.odd import odd_slices
 from fibsem.data.material.parts import SIDES, Part, Rect, Side
 from fibsem.data.material.quiet import quiet_sides
-from fibsem.data.material.rims import Border, Edge, look_around
+from fibsem.data.material.rims import OUTSIDE, Border, Edge, look_around
 from fibsem.data.material.standing import standing_fill
 from fibsem.data.volumes import Volume
 from fibsem.errors import UserError
@@ -61,6 +61,16 @@ def edges_of(look: Appearance) -> list[Edge]:
     return [border.edge for border in look.borders.values() if border.edge]
 
 
+def between_edges(look: Appearance) -> npt.NDArray[Any]:
+    """Pixels that are kept of a slice, without those up to its edges."""
+    depths = dict.fromkeys(SIDES, 0.0)
+    depths |= {edge.side: max(edge.first, edge.last, 0.0) / edge.of for edge in edges_of(look)}
+    height, width = look.some.shape
+    y0, y1 = (round(height * depth) for depth in (depths["top"], 1 - depths["bottom"]))
+    x0, x1 = (round(width * depth) for depth in (depths["left"], 1 - depths["right"]))
+    return look.some[y0:y1, x0:x1]
+
+
 def cornered(look: Appearance, edge: Edge, tolerance: float) -> bool:
     """Whether a slice has fill around a corner, of which an edge is one side."""
     return any(edge.is_cornered(other, tolerance) for other in edges_of(look))
@@ -82,6 +92,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
     def __init__(self, volume: Volume) -> None:
         self.volume = volume
         self._looks: dict[int, Appearance | None] = {}
+        self._of_film: dict[float, bool] = {}
 
     def __len__(self) -> int:
         return self.volume.shape[0]
@@ -192,7 +203,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
         return look.contrast < FAINT * self.contrast and not low < look.grey < high
 
     def _differs(self, z: int, look: Appearance) -> bool:
-        """Whether the film beside a run of blank slices looks otherwise, on both its sides."""
+        """Whether the film beside a run of blank slices, if any is, looks otherwise there."""
         shares = []
         for step in (-1, 1):
             k = z + step
@@ -203,10 +214,12 @@ class Search(Mapping[int, tuple[Part, ...]]):
                 shares.append(
                     np.mean(np.abs(film.astype(np.float32) - look.grey) <= self.tolerance)
                 )
-        return bool(shares) and max(shares) < LIKE
+        return not shares or max(shares) < LIKE
 
     def _is_proven(self, z: int, look: Appearance, edge: Edge) -> bool:
         """Whether a slice, its neighbours or many others show that an edge is that of fill."""
+        if self._is_of_film(edge.value):
+            return False
         if not edge.straight:
             return self._is_again(z, edge)
         fill = self.moved_fill
@@ -214,14 +227,30 @@ class Search(Mapping[int, tuple[Part, ...]]):
         return edge.alone or same or cornered(look, edge, self.tolerance)
 
     @cached_property
+    def _few(self) -> list[Appearance]:
+        """What some evenly spaced slices show."""
+        depth = len(self)
+        few = sorted({round(k) for k in np.linspace(0, depth - 1, min(LOOKED_AT, depth))})
+        return [look for z in few if (look := self._look(z)) is not None]
+
+    def _is_of_film(self, value: float) -> bool:
+        """Whether most of what lies between the edges of slices has a value, as a white solid."""
+        if value not in self._of_film:
+            shares = [
+                np.mean(np.abs(film.astype(np.float32) - value) <= self.tolerance)
+                for film in map(between_edges, self._few)
+                if film.size
+            ]
+            self._of_film[value] = bool(shares) and float(np.mean(shares)) > OUTSIDE
+        return self._of_film[value]
+
+    @cached_property
     def moved_fill(self) -> float | None:
         """Value of the fill beside a film that an alignment has moved slice by slice; else None.
 
         Black pores end in a straight line at a side of one slice in twenty, lamellae in one of two.
         """
-        depth = len(self)
-        few = sorted({round(k) for k in np.linspace(0, depth - 1, min(LOOKED_AT, depth))})
-        looks = [look for z in few if (look := self._look(z)) is not None]
+        looks = self._few
         flat = [[edge.value for edge in edges_of(look) if edge.is_flat] for look in looks]
         values = [value for some in flat for value in some]
         slices = sum(map(bool, flat))
@@ -260,7 +289,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
         along = dict(self._along_sides(looks))
         yield from along.values() or self._curved(looks)
         yield from self._unproven(looks)
-        yield from self._standing(looks)
+        yield from () if along else self._standing(looks)
         yield from self._quiet(looks, along.keys())
         yield from bars_of_few(self._sample[:, : self.volume.shape[1] - self.volume.bar_rows])
         yield from self.odd()

@@ -16,6 +16,8 @@ FEWEST = 4
 #: said; and how often, at most, the film beside has the same value: a phase without noise is
 #: elsewhere, too.
 STAYS, SHARE, BESIDE = 0.6, 0.01, 0.1
+#: How often beside where the value is that of clipped pores or solids, which may stay, too.
+NOWHERE = 0.001
 
 
 def standing_fill(
@@ -33,12 +35,13 @@ def standing_fill(
         Which of the pixels of the k-th of them are known not to be material; it is asked where
         anything stays.
     greys
-        Dark and bright values of the film: what was clipped to them may stay by itself.
+        Dark and bright values of the film: what was clipped to them may stay by itself, and then
+        is elsewhere, too.
     """
     if len(some) < FEWEST:
         return
     usual = np.median(np.stack(some), axis=0)
-    same = np.stack([image == usual for image in some]) & (greys[0] < usual) & (usual < greys[1])
+    same = np.stack([image == usual for image in some])
     if (same.mean(axis=0) > STAYS).mean() <= SHARE:
         return
     same &= ~np.stack([absent(k) for k in range(len(some))])
@@ -48,9 +51,11 @@ def standing_fill(
     values, counts = np.unique(usual[stays], return_counts=True)
     value, stays = values[counts.argmax()], stays & (usual == values[counts.argmax()])
     beside = np.mean([(image[~stays] == value).mean() for image in some])
-    if stays.mean() > SHARE and beside <= BESIDE:
+    within = greys[0] < value < greys[1]
+    if stays.mean() > SHARE and beside <= (BESIDE if within else NOWHERE):
+        which = "neither dark nor bright" if within else "nowhere else"
         yield (
             f"{100 * stays.mean():.1f} % of most slices are of one grey value, {value:g}, which is "
-            "neither dark nor bright and always in the same place, but no rectangle: they are "
+            f"{which} and always in the same place, but no rectangle: they are "
             f"measured as material; {VALID.at('MASK')} leaves them out"
         )

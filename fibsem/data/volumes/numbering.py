@@ -87,6 +87,7 @@ def _automatic(names: Sequence[str], where: object) -> Slots:
     ways = list(readings(names))
     single = [way for way in ways if len(_alike(way)) == 1]
     single = [way for way in single if _shortened(way)] or single
+    single = [way for way in single if not _splits(way)] or single
     # z-1, z0, z1: that a hyphen is a minus shows beside names without one
     signed = [] if single else [w for w in readings(names, hyphens=True) if len(_alike(w)) == 1]
     films, reasons = _films(single or signed, where)
@@ -238,6 +239,12 @@ def _varying(names: Sequence[Name]) -> list[int]:
 def _shortened(way: Sequence[Name]) -> bool:
     """Whether a number of all names is a decimal that can be nothing else."""
     return any(map(are_shortened, zip(*(name.numbers for name in way), strict=True)))
+
+
+def _splits(way: Sequence[Name]) -> bool:
+    """Whether two numbers that run are what stands before and behind the point of one."""
+    between, varying = literals(way[0].text, way[0].numbers)[1:-1], _varying(way)
+    return any(text in (".", ",") and {k, k + 1} <= {*varying} for k, text in enumerate(between))
 
 
 def _values(name: Name, columns: Iterable[int]) -> list[Value]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,11 @@ NAMES = {2: "RGB", 4: "a transparency mask", 5: "CMYK", 6: "YCbCr", 8: "CIELab"}
 COLOUR = "convert it to grey values"
 #: How OME-XML says that tifffile wrote it.
 OME_CREATOR = 'Creator="tifffile'
+#: Tags that make other values of the stored ones, and what helps.
+GDAL_METADATA, GRAY_RESPONSE_CURVE = 42112, 291
+GDAL_SCALE = re.compile(r"""role=["']scale["'][^>]*>\s*([^<\s]+)""", re.IGNORECASE)
+ONE = re.compile(r"\+?0*1(?:\.0*)?(?:[eE][+-]?0+)?")
+APPLY = "store the values that are meant, without the tag"
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,9 @@ def tone_of(page: Any, first: Any, file: File, *, labels: bool) -> Tone:
     SliceError
         If the page is in colour, or stores 0 as white in values that have no white.
     """
+    _check_scale(page, file)
     if 262 not in page.tags or page.photometric == BLACK_IS_0:
+        _check_curve(page, file)
         return Tone()
     if page.photometric == WHITE_IS_0:
         truth = _truth_values(page, first)
@@ -82,6 +90,27 @@ def tone_of(page: Any, first: Any, file: File, *, labels: bool) -> Tone:
         return Tone() if table is None or same else Tone(table=table.tobytes())
     kind = NAMES.get(page.photometric, f"photometric {page.photometric}")
     raise SliceError(f"a slice must be grey, but {file} is {kind}; {COLOUR}.")
+
+
+def _check_scale(page: Any, file: File) -> None:
+    """Refuse values that GDAL shows as others; it may shift all grey values."""
+    text = page.tags.valueof(GDAL_METADATA, default="")
+    found = GDAL_SCALE.search(str(text))
+    if found and not ONE.fullmatch(found[1]):
+        raise SliceError(
+            f"the values of a TIFF must be those that are meant, but {file} has a scale of GDAL "
+            f"that makes others of them ({found[1]}); {APPLY}."
+        )
+
+
+def _check_curve(page: Any, file: File) -> None:
+    """Refuse values of optical density that grow with the stored ones: large ones are dark."""
+    curve = page.tags.valueof(GRAY_RESPONSE_CURVE, default=())
+    if isinstance(curve, tuple) and len(curve) > 1 and curve[0] < curve[-1]:
+        raise SliceError(
+            f"a slice that stores 0 as black must have it dark, but {file} has a gray response "
+            f"curve in which 0 is bright; {APPLY}."
+        )
 
 
 def _truth_values(page: Any, first: Any) -> bool:

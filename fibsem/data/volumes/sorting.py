@@ -32,7 +32,13 @@ SHOWN = 4
 #: Of a clock of twelve hours.
 HALF_DAY = re.compile(r"\d[ _]?([ap])\.?m(?![a-z])")
 #: What is 1000 or 1, and what begins with its point.
-THOUSANDS, BARE = re.compile(r"(?<![\d,])\d{1,3}(?:,\d{3})+(?![\d,])"), re.compile(r"(?<!\d)[.,]\d")
+THOUSANDS = re.compile(r"(?<![\d,])\d{1,3}(?:([, '\u2019_])\d{3})(?:\1\d{3})*(?![\d,])")
+BARE = re.compile(r"(?<!\d)[.,]\d")
+#: A clock without a date, and hours from which it may have gone over midnight.
+CLOCK, HALF_A_DAY = re.compile(r"([01]\d|2[0-3])[-_.:h][0-5]\d(?:[-_.:m][0-5]\d)?s?"), 12
+#: A date with its year at the end, and one with letters.
+MONTH = re.compile(r"jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz]")
+DATE = re.compile(rf"(?<!\d)\d\d?([-_./ ])(?:\d\d?|{MONTH.pattern}\w*)\1(?:19|20)\d\d(?!\d)")
 #: Of lengths, right behind a number.
 UNIT = re.compile(r"(?<=\d)[ _]?(nm|[uµμ]m|mm|cm|m|px)(?![a-z])")
 
@@ -103,10 +109,11 @@ def in_order(names: Sequence[str], pattern: Pattern, where: object) -> list[str]
     if not alike:  # z-1, z0, z1: that a hyphen is a minus shows beside names without one
         signed = (_marked(way, pattern) for way in readings(names, hyphens=True, exponents=True))
         alike = [way for way in signed if _is_alike(way)]
-    ways = alike or plain
-    orders = {_sorted(way): way for way in ways}
-    if len(orders) > 1 and not any(one.is_cut for way in ways for one in way):
-        exact = [way for way in ways if all(one.is_number for one in way) and not _doubtful(way)]
+    if not alike:
+        return _by_letters(plain[0], pattern, where)
+    orders = {_sorted(way): way for way in alike}
+    if len(orders) > 1 and not any(one.is_cut for way in alike for one in way):
+        exact = [way for way in alike if all(one.is_number for one in way) and not _doubtful(way)]
         orders = {_sorted(way): way for way in exact} or orders
     if len(orders) > 1:
         one, other = (", ".join(order[:SHOWN]) for order in list(orders)[:2])
@@ -129,13 +136,26 @@ def _check_readable(way: Sequence[Marked], pattern: Pattern, where: object) -> N
             f"too, but {pattern.text} has none in {where}; the choices are an @ at what else runs, "
             "or other names."
         )
-    for odd, why in ((THOUSANDS, "commas between thousands"), (BARE, "points before decimals")):
+    for odd, why in ((THOUSANDS, "marks between thousands"), (BARE, "points before decimals")):
         marked = [one for one in way if odd.search(one.at)]
         if marked and len({len(one.at) for one in way}) > 1:
             raise UserError(
                 f"`{PATTERN}` can sort slices by numbers that read in one way, but {where} has "
                 f"{why}, as in {marked[0].name.file}; rename the files."
             )
+    clocks = [CLOCK.fullmatch(text) for text in texts]
+    hours = [int(clock[1]) for clock in clocks if clock]
+    if hours and max(hours) - min(hours) >= HALF_A_DAY:
+        raise UserError(
+            f"`{PATTERN}` can sort slices by a clock within a day, but the @ of {pattern.text} in "
+            f"{where} may go over midnight; an @ that holds the date, too, sorts by both."
+        )
+    if any(DATE.search(text) for text in texts):
+        raise UserError(
+            f"`{PATTERN}` can sort slices by dates that begin with the year, but {where} has "
+            f"others, as in {way[0].name.file}; the choices are an @ at what else runs, or other "
+            "names."
+        )
     units = {unit for text in texts for unit in UNIT.findall(text)}
     if len(units) > 1:
         raise UserError(
@@ -155,6 +175,18 @@ def _meet(number: Number, span: Span) -> bool:
 def _is_alike(way: Sequence[Marked]) -> bool:
     """Whether nothing but numbers differs at the ``@``."""
     return len({one.texts for one in way}) == 1
+
+
+def _by_letters(way: Sequence[Marked], pattern: Pattern, where: object) -> list[str]:
+    """Sort what stands at the ``@`` letter by letter, where it is as long everywhere."""
+    texts = {one.name.file: one.at.casefold() for one in way}
+    if len(set(map(len, texts.values()))) > 1 or any(map(MONTH.search, texts.values())):
+        raise UserError(
+            f"`{PATTERN}` must sort slices by numbers, or by letters and numbers of one length, "
+            f"but what stands at the @ of {pattern.text} in {where} is as in {way[0].name.file} "
+            f"and {way[-1].name.file}; rename the files."
+        )
+    return sorted(texts, key=lambda name: (texts[name], natural_key(name)))
 
 
 def _sorted(way: Sequence[Marked]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from fibsem.inference.volume.decisions import Likeness
 from fibsem.inference.volume.likeness import (
     TrainedOn,
     assumed_axes,
+    clipped,
     grey_distance,
     grey_warnings,
     mirrored,
@@ -31,6 +32,7 @@ def compare(work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], say: Say)
     Its grey values are compared and told of once, the voxel size as it is stated now.
     """
     sizes, greys = [*mirrored(work.volume.shape, work.segmenter.halo)], work.ledger.decided.greys
+    sizes += clipped(work.volume)
     if trained:
         sizes += [*overruled(stated, work.volume.voxel_nm), *size_warnings(stated, trained)]
     for warning in sizes:

@@ -11,15 +11,15 @@ from fibsem.system.summaries.lineage import WrittenLineage
 
 @dataclass(frozen=True)
 class SizeFigures:
-    """Sizes in one unit."""
+    """Sizes in one unit; null where no ball covers so much of the pores."""
 
     median: float | None
     p10: float | None
     p90: float | None
 
     def __post_init__(self) -> None:
-        if self.median is not None and None in (self.p10, self.p90):
-            raise ValueError("it lacks p10 or p90")
+        if self.median is not None and self.p90 is None:
+            raise ValueError("it lacks p90")
 
 
 @dataclass(frozen=True)

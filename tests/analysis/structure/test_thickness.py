@@ -81,6 +81,15 @@ def test_quantiles_lie_between_the_diameters():
     assert np.isnan(PoreSizes((10.0,), (0, 0)).quantile(0.5))
 
 
+def test_of_pores_that_no_ball_reaches_there_is_no_size():
+    """Between nothing and the smallest ball there is nothing."""
+    sizes = PoreSizes((10.0, 20.0, 40.0), (60, 20, 10, 10))
+    assert np.isnan(sizes.quantile(0.1))
+    assert np.isnan(sizes.quantile(0.5))
+    assert sizes.quantile(0.8) == 20.0
+    assert np.isnan(PoreSizes((10.0, 20.0), (9, 0, 0)).quantile(0.9))
+
+
 def test_no_solid_is_no_end_of_room():
     assert (local_thickness(np.zeros((4, 5, 6), np.uint8), (3.0, 50.0), SPACINGS[0]) == 2).all()
 

@@ -39,6 +39,12 @@ def test_fill_that_is_no_rectangle_is_said(area, look):
     assert "valid=MASK leaves them out" in line
 
 
+@pytest.mark.parametrize("value", [0, 255])
+def test_fill_of_a_value_that_the_film_has_nowhere_is_said_though_it_is_dark_or_bright(value):
+    _, (line,) = said(filled(np.clip(GREY, 30, 225), AREAS["disc"], value))
+    assert f"of one grey value, {value}, which is nowhere else and always in the same" in line
+
+
 def test_also_where_it_is_in_most_slices_only():
     assert said(filled(GREY, AREAS["triangle"], slices=slice(4, None)))[1]
 

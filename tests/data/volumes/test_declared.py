@@ -34,6 +34,32 @@ def inverted_palette(path, greys, scale=257):
     )
 
 
+# Scales and curves
+
+
+def gdal(scale):
+    items = f'<Item name="SCALE" sample="0" role="scale">{scale}</Item>'
+    items += '<Item name="OFFSET" sample="0" role="offset">255</Item>'
+    return [(42112, "s", 0, f"<GDALMetadata>{items}</GDALMetadata>", False)]
+
+
+@pytest.mark.parametrize(
+    ("tags", "said"),
+    [(gdal("-1"), r"a scale of GDAL that makes others of them \(-1\)"), (gdal("1.0"), None),
+     (gdal("0.01"), "a scale of GDAL"),
+     ([(290, "H", 1, 3, False), (291, "H", 256, tuple(range(256)), False)], "in which 0 is bright"),
+     ([(291, "H", 256, tuple(range(255, -1, -1)), False)], None)],
+)  # fmt: skip
+def test_values_that_are_meant_to_be_others_are_refused(tmp_path, tags, said):
+    tifffile.imwrite(tmp_path / "film.tif", GREY, photometric="minisblack", extratags=tags)
+    for open_ in (open_volume, open_labels):
+        if said is None:
+            np.testing.assert_array_equal(read(tmp_path / "film.tif", open_), GREY)
+        else:
+            with pytest.raises(UserError, match=said):
+                read(tmp_path / "film.tif", open_)
+
+
 # Photometric interpretation
 
 

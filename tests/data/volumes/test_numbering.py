@@ -177,7 +177,7 @@ TIMES = [f"2024-01-15_{10 + k * 7 // 60}{k * 7 % 60:02d}{k * 13 % 60:02d}.tif" f
         (TIMES, "2024*_@.tif", TIMES),
         ([f"d{k // 6}_{k % 6}.tif" for k in N], "d@.tif", [f"d{k // 6}_{k % 6}.tif" for k in N]),
         (DAYS, "d*_#.tif", DAYS),
-        (["left.tif", "right.tif", "top7.tif"], "@.tif", ["left.tif", "right.tif", "top7.tif"]),
+        (["left7.tif", "right.tif", "under.tif"], "@.tif", ["left7.tif", "right.tif", "under.tif"]),
         ([f"a[#]{k}.tif" for k in N] + ["b.tif"], "a[[][#]]#.tif", [f"a[#]{k}.tif" for k in N]),
         ([f"z_-{k}.tif" for k in N], "z_-#.tif", [f"z_-{k}.tif" for k in N]),
         ([f"t{k * k:03d}.tif" for k in N], "t@.tif", [f"t{k * k:03d}.tif" for k in N]),

