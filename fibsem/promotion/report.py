@@ -78,8 +78,8 @@ def epoch_facts(material: Material) -> Mapping[str, object]:
 
 def card_facts(challenger: Challenger) -> Mapping[str, object]:
     """What the model card says, of what a promotion knows."""
-    finals, found = challenger.finals, challenger.figures
-    labelled = found.by_sample
+    finals, measured = challenger.finals, challenger.figures
+    labelled = measured.by_sample
     final = finals[0]
     dataset = final.material.dataset
     specs = [one.material.config.spec for one in finals]
@@ -108,8 +108,8 @@ def card_facts(challenger: Challenger) -> Mapping[str, object]:
         "tables": {
             "All labelled pixels, before and after post-processing": labelled.to_dict("records")
         },
-        "postprocessing": found.postprocessing.to_json(),
-        "calibration": found.calibration.to_json(),
+        "postprocessing": measured.postprocessing.to_json(),
+        "calibration": measured.calibration.to_json(),
         "gate": asdict(challenger.gate),
         "test_all": challenger.test_all,
         "lineage": {
@@ -119,7 +119,7 @@ def card_facts(challenger: Challenger) -> Mapping[str, object]:
             "code": challenger.lineage.code,
         },
     }
-    if gain := found.ensemble:
+    if gain := measured.ensemble:
         facts["ensemble"] = {
             "members": gain.members,
             "gain_miou": gain.gain_test_miou,

@@ -51,7 +51,7 @@ def quiet_depth(some: npt.NDArray[Any], side: Side) -> float:
 
 
 def quiet_sides(
-    slices: Iterable[npt.NDArray[Any]], found: Mapping[Side, bool], sizes: Mapping[Side, int]
+    slices: Iterable[npt.NDArray[Any]], explained: Mapping[Side, bool], sizes: Mapping[Side, int]
 ) -> Iterator[str]:
     """Say which sides of a film show little in some of its slices.
 
@@ -59,14 +59,14 @@ def quiet_sides(
     ----------
     slices : (y, x) each
         Pixels that stand for all of each.
-    found
+    explained
         Sides at which something was left out, of which this would say it again.
     sizes
         Pixels of the film away from each side.
     """
     kept = list(slices)
     for side in SIDES:
-        depths = [] if found[side] else [quiet_depth(some, side) for some in kept]
+        depths = [] if explained[side] else [quiet_depth(some, side) for some in kept]
         quiet = [depth for depth in depths if depth]
         if len(quiet) > SLICES * len(kept):
             yield (

@@ -95,11 +95,11 @@ def tone_of(page: Any, first: Any, file: File, *, labels: bool) -> Tone:
 def _check_scale(page: Any, file: File) -> None:
     """Refuse values that GDAL shows as others; it may shift all grey values."""
     text = page.tags.valueof(GDAL_METADATA, default="")
-    found = GDAL_SCALE.search(str(text))
-    if found and not ONE.fullmatch(found[1]):
+    scale = GDAL_SCALE.search(str(text))
+    if scale and not ONE.fullmatch(scale[1]):
         raise SliceError(
             f"the values of a TIFF must be those that are meant, but {file} has a scale of GDAL "
-            f"that makes others of them ({found[1]}); {APPLY}."
+            f"that makes others of them ({scale[1]}); {APPLY}."
         )
 
 

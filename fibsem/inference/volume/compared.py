@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any
 
 from fibsem.data.greys import greys_of
+from fibsem.data.preprocessing import evenly_spaced
 from fibsem.data.volumes import VoxelNm
+from fibsem.data.volumes.faults import SliceError
+from fibsem.data.volumes.voxels import Voxels
+from fibsem.geometry import Box
 from fibsem.inference.volume.bands import one_class_bands
 from fibsem.inference.volume.boundary import some_slices
 from fibsem.inference.volume.decisions import Likeness
@@ -25,6 +30,9 @@ from fibsem.inference.volume.likeness import (
 from fibsem.inference.volume.plan import Say
 from fibsem.inference.volume.work import Work
 
+#: Slices that tell what a range leaves out.
+SLICES = 5
+
 
 def compare(work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], say: Say) -> Likeness:
     """How far a volume is from what the models were trained on.
@@ -32,7 +40,7 @@ def compare(work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], say: Say)
     Its grey values are compared and told of once, the voxel size as it is stated now.
     """
     sizes, greys = [*mirrored(work.volume.shape, work.segmenter.halo)], work.ledger.decided.greys
-    sizes += clipped(work.volume)
+    sizes += clipped(_as_stored(work), work.volume.value_range)
     if trained:
         sizes += [*overruled(stated, work.volume.voxel_nm), *size_warnings(stated, trained)]
     for warning in sizes:
@@ -43,6 +51,14 @@ def compare(work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], say: Say)
         for warning in greys.warnings:
             say(f"warning: {warning}")
     return replace(greys, warnings=(*sizes, *greys.warnings))
+
+
+def _as_stored(work: Work) -> Iterator[Voxels]:
+    """Some evenly spaced slices; those that cannot be read are said elsewhere."""
+    depth, height, width = work.volume.shape
+    for z in evenly_spaced(depth, SLICES):
+        with suppress(SliceError):
+            yield work.volume.read(Box((z, 0, 0), (z + 1, height, width)))
 
 
 def _unlike(work: Work, trained: Sequence[TrainedOn]) -> Likeness:

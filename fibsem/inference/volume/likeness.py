@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from fibsem.data.greys import Histogram, Moments, distance
-from fibsem.data.preprocessing import Scaling, evenly_spaced
-from fibsem.data.volumes import Volume, VoxelNm
-from fibsem.data.volumes.faults import SliceError
+from fibsem.data.preprocessing import Scaling
+from fibsem.data.volumes import VoxelNm
 from fibsem.data.volumes.lengths import differing
-from fibsem.geometry import Box, Triple
+from fibsem.data.volumes.voxels import Voxels
+from fibsem.geometry import Triple
 from fibsem.system.advice import RANGE, VOXEL_NM
 
 #: Relative difference of voxel sizes that is not said.
@@ -25,8 +25,8 @@ FAR = 0.1
 #: standard deviation of the mean, or twice the spread, or half of it. Quarters of one real film are
 #: up to 0.3 apart.
 OFF = 1.0
-#: Share of the grey values beyond their range from which it is said, and slices that tell.
-CLIPPED, CLIPPED_IN = 0.1, 5
+#: Share of the grey values beyond their range from which it is said.
+CLIPPED = 0.1
 
 
 @dataclass(frozen=True)
@@ -109,16 +109,19 @@ def overruled(given: VoxelNm, files: VoxelNm) -> Iterator[str]:
         yield f"the files state {files[k]:g} nm along {axis}, but `{VOXEL_NM}` says {given[k]:g} nm"
 
 
-def clipped(volume: Volume) -> Iterator[str]:
-    """Say how much of a film lies beyond the range that its grey values are read by."""
-    (low, high), beyond = volume.value_range, []
-    for z in evenly_spaced(volume.shape[0], CLIPPED_IN):
-        try:
-            image = volume.read(Box((z, 0, 0), (z + 1, *volume.shape[1:])))
-        except SliceError:
-            continue
-        beyond.append([float((image < low).mean()), float((image > high).mean())])
-    below, above = np.mean(beyond, axis=0) if beyond else (0.0, 0.0)
+def clipped(slices: Iterable[Voxels], ends: tuple[float, float]) -> Iterator[str]:
+    """Say how much of a film lies beyond the range that its grey values are read by.
+
+    Parameters
+    ----------
+    slices
+        Some, as they are stored.
+    ends
+        Of the range.
+    """
+    low, high = ends
+    beyond = [((image < low).mean(), (image > high).mean()) for image in slices]
+    below, above = np.mean(beyond, axis=0).tolist() if beyond else (0.0, 0.0)
     if max(below, above) > CLIPPED:
         yield (
             f"{100 * below:.0f} % of the grey values lie below the range of {low:g} to {high:g} "

@@ -71,5 +71,5 @@ class Measured(Conditions):
             "voxels_per_second": self.voxels_per_second,
             "slabs": self.slabs and asdict(self.slabs),
         }
-        told = ("scheduler", "start_s", "voxels_per_second") if self.slabs else ()
-        return {key: value for key, value in record.items() if value is not None or key in told}
+        nullable = ("scheduler", "start_s", "voxels_per_second") if self.slabs else ()
+        return {key: value for key, value in record.items() if value is not None or key in nullable}
