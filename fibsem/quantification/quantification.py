@@ -73,8 +73,9 @@ def quantify(
     started = time.perf_counter()
     show = progress or (lambda *_: None)
     check_free(folder)
-    depth = segmented.film.shape[0]
-    thickness = read_thickness(home_path(config.thickness), depth) if config.thickness else None
+    depth, z_nm, thickness = segmented.film.shape[0], segmented.voxel_nm[0], None
+    if config.thickness:
+        thickness = read_thickness(home_path(config.thickness), depth, z_nm)
     streamed = Streamed.of(segmented.film, config, show)
     check_structure(segmented, streamed)
     begin(folder, segmented, config)
@@ -82,7 +83,7 @@ def quantify(
     record = summary_of(segmented, streamed, sampled, config)
     weighed = None if thickness is None else streamed.cells.porosity(thickness.tolist())
     record["porosity_by_thickness"] = weighed
-    if thickness is not None and (said := other_mean(thickness, segmented.voxel_nm[0])):
+    if thickness is not None and (said := other_mean(thickness, z_nm)):
         record["limits"].append(said)
     record["tables"] = _write_tables(tables_of(segmented, streamed, sampled, thickness), folder)
     record["mesh"] = mesh = _write_surface(segmented, config, folder)

@@ -22,10 +22,20 @@ THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 #: Slices, and share of the thinnest that each must be thicker than the one before, from which it is
 #: depths that are listed: no milling drifts so fast.
 DEPTHS, RISE = 8, 0.05
+#: Slices from which it is depths where each is deeper by as much as the first one has, or as slices
+#: are apart, and by what share these may differ.
+FEWEST, ALIKE = 4, 0.2
 
 
-def read_thickness(path: Path, depth: int) -> Thickness:
+def read_thickness(path: Path, depth: int, z_nm: float | None = None) -> Thickness:
     """Thickness of every slice in nm, (z,), from a CSV with the columns ``z`` and ``nm``.
+
+    Parameters
+    ----------
+    path, depth
+        The table, and the slices of the film.
+    z_nm
+        Distance of its slices where that is known: depths that are listed grow by so much.
 
     Raises
     ------
@@ -48,7 +58,7 @@ def read_thickness(path: Path, depth: int) -> Thickness:
             f"{nm[~possible][0]:g}."
         )
     by_slice: Thickness = nm[np.argsort(z)]
-    _check_no_depths(by_slice, path)
+    _check_no_depths(by_slice, path, z_nm)
     return by_slice
 
 
@@ -62,10 +72,14 @@ def _number(row: Row, column: str, path: Path) -> float:
     return float(text.replace(",", "."))
 
 
-def _check_no_depths(nm: Thickness, path: Path) -> None:
+def _check_no_depths(nm: Thickness, path: Path, z_nm: float | None) -> None:
     steps = np.diff(nm)
-    one_way = len(nm) >= DEPTHS and ((steps > 0).all() or (steps < 0).all())
-    if one_way and np.abs(steps).mean() > RISE * nm.min():
+    one_way = len(nm) >= FEWEST and ((steps > 0).all() or (steps < 0).all())
+    step = float(np.abs(steps).mean()) if one_way else 0.0
+    fast = len(nm) >= DEPTHS and step > RISE * nm.min()
+    from_surface = abs(nm.min() - step) <= ALIKE * step
+    as_slices = z_nm is not None and abs(step - z_nm) <= ALIKE * z_nm
+    if one_way and (fast or from_surface or as_slices):
         raise UserError(
             f"`thickness` must be of each slice alone, but in {path} it goes from {nm[0]:g} to "
             f"{nm[-1]:g} nm, one way from slice to slice, as depths do; list their differences."

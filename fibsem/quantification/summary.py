@@ -183,9 +183,11 @@ def _sizes(sizes: PoreSizes) -> Record:
     total = sum(sizes.volumes)
     quantiles = {name: sizes.quantile(share) for name, share in SHARES.items()}
     if not total:
-        return {**quantiles, "none_fits_share": None, "largest": None, "largest_share": None}
+        none = ("median_between", "none_fits_share", "largest", "largest_share")
+        return {**quantiles, **dict.fromkeys(none)}
     return {
         **quantiles,
+        "median_between": list(sizes.around(SHARES["median"])),
         "none_fits_share": sizes.volumes[0] / total,
         "largest": sizes.diameters[-1],
         "largest_share": sizes.volumes[-1] / total,
@@ -228,7 +230,9 @@ def in_words(record: Record) -> str:
 def _sizes_text(sizes: Record, unit: str) -> str:
     """Median of the pore volume, what lies between its tenths, and the largest ball tried."""
     most = sizes["largest"]
-    tried = f"; balls up to {most:.0f} {unit} were tried" if most else ""
+    between = map(size_text, sizes["median_between"] or ())
+    around = f"balls of {' and '.join(between)} {unit} were tried around it, the largest {most:.0f}"
+    tried = f"; {around}" if most else ""
     median, low, high = (size_text(sizes[key]) for key in ("median", "p10", "p90"))
     return f"pore size {median} {unit} (80 % of their volume: {low} to {high}{tried})"
 

@@ -197,7 +197,11 @@ def test_what_is_said_of_pore_sizes_names_the_largest_ball(segmented, tmp_path, 
     how = ["blocks=1", "block_voxels=8000", "largest=110"]
     record = run(segmented, tmp_path / "q", *how)
     assert record["pore_size_nm"]["largest"] == 110
-    assert "; balls up to 110 nm were tried), by intrusion from z0" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    low, high = record["pore_size_nm"]["median_between"]
+    assert low < record["pore_size_nm"]["median"] <= high
+    around = f"; balls of {low:.0f} and {high:.0f} nm were tried around it, the largest 110)"
+    assert f"{around}, by intrusion from z0" in said
 
 
 def test_one_class_alone_has_no_structure(segment, tmp_path):

@@ -48,5 +48,10 @@ def test_a_drift_is_a_thickness_and_depths_are_none(tmp_path):
         else:
             with pytest.raises(UserError, match="from 12 to 1200 nm, one way from slice to slice"):
                 read_thickness(tmp_path / "nm.csv", 100)
+    for nm, z_nm in ((1500 + 50 * np.arange(16), 50.0), (50 * np.arange(1, 6), None)):
+        lines = [f"{z},{value}" for z, value in enumerate(nm)]
+        (tmp_path / "nm.csv").write_text("\n".join(["z,nm", *lines]))
+        with pytest.raises(UserError, match="one way from slice to slice, as depths do"):
+            read_thickness(tmp_path / "nm.csv", len(nm), z_nm)
     assert other_mean(drift, None) is other_mean(drift, 12.5) is None
     assert "12 nm thick on average" in other_mean(drift, 10.0)

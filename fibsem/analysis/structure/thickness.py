@@ -58,6 +58,18 @@ class PoreSizes:
         below = 1 - np.array([1.0, *self.at_least])
         return float(np.interp(share, below, [0.0, *self.diameters]))
 
+    def around(self, share: float) -> tuple[float, float]:
+        """Diameters that were tried, between which :meth:`quantile` lies; nan where it is.
+
+        >>> PoreSizes((10.0, 20.0, 40.0), (0, 50, 25, 25)).around(0.6)
+        (20.0, 40.0)
+        """
+        if np.isnan(self.quantile(share)):
+            return float("nan"), float("nan")
+        below, tried = 1 - np.array([1.0, *self.at_least]), [0.0, *self.diameters]
+        k = min(max(int(np.searchsorted(below, share)), 1), len(tried) - 1)
+        return tried[k - 1], tried[k]
+
     @classmethod
     def of(cls, sizes: Sizes, pores: Mask, diameters: Sequence[float]) -> PoreSizes:
         """From the numbers that :func:`local_thickness` gives."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from fibsem.data.material.doubts import Doubts
 from fibsem.data.material.extent import Extent
 from fibsem.data.material.search import Search, Show
 from fibsem.data.volumes import Volume, open_labels
@@ -89,4 +90,4 @@ def find_extent(
         show(z)
         if some := search[z]:
             parts[z] = some
-    return Extent(volume.shape, parts, doubts=tuple(search.doubts()))
+    return Extent(volume.shape, parts, doubts=tuple(Doubts(search)))

@@ -1,0 +1,121 @@
+"""What a search says of what it takes for material all the same: where it is in doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from fibsem.data.material.appearance import Appearance
+from fibsem.data.material.axes import other_order
+from fibsem.data.material.bars import bars_of_few
+from fibsem.data.material.curved import fill_along_sides
+from fibsem.data.material.parts import SIDES, Side
+from fibsem.data.material.quiet import quiet_sides
+from fibsem.data.material.search import LOOKED_AT, Search
+from fibsem.data.material.standing import standing_fill
+from fibsem.system.advice import VALID
+
+#: Share of a side, depth in pixels and share of the slices from which a doubt is said.
+SHARE, DEPTH_PX, SLICES = 0.75, 4.0, 0.1
+#: Share of the slices that must have the value of fill over an area.
+CURVED_SLICES = 0.5
+
+
+@dataclass(frozen=True)
+class Doubts:
+    """What is said of the slices that a search has seen so far."""
+
+    search: Search
+
+    def __iter__(self) -> Iterator[str]:
+        along = dict(self._along_sides())
+        yield from along.values() or self._curved()
+        yield from self._unproven()
+        yield from () if along else self._standing()
+        yield from self._quiet(along.keys())
+        film = self.search.volume
+        yield from bars_of_few(self.search.sample[:, : film.shape[1] - film.bar_rows])
+        yield from self.search.odd()
+        yield from other_order(len(self.search), self.search.read)
+        yield from self._blank()
+
+    @cached_property
+    def _looks(self) -> dict[int, Appearance]:
+        return self.search.seen()
+
+    @cached_property
+    def _shown(self) -> dict[int, Appearance]:
+        """Slices that show something."""
+        return {z: look for z, look in self._looks.items() if not self.search.is_blank(look)}
+
+    def _along_sides(self) -> Iterator[tuple[Side, str]]:
+        """Sides, and what is said of them where they have the value of fill along most of them."""
+        for side in SIDES:
+            borders = [look.borders[side] for look in self._looks.values()]
+            odd = [b.filled for b in borders if b.share >= SHARE and b.filled >= DEPTH_PX]
+            if len(odd) > SLICES * len(borders):
+                said = (
+                    f"{len(odd)} of {len(borders)} slices have one grey value along most of their "
+                    f"{side} border, {np.mean(odd):.0f} pixels deep, but no straight edge: it is "
+                    f"measured as material; {VALID.at('MASK')} leaves it out"
+                )
+                yield side, said
+
+    def _unproven(self) -> Iterator[str]:
+        """What ends in a straight line at a side of too few slices."""
+        odd = [
+            z for z, look in self._looks.items()
+            if any(e.is_flat and not self.search.is_proven(z, look, e) for e in look.edges)
+        ]  # fmt: skip
+        if len(odd) > 1:
+            yield (
+                f"{len(odd)} of {len(self._looks)} slices, such as {odd[0]}, have one grey value "
+                "up to a straight line along a side, as one that an alignment has moved: it is "
+                f"measured as material; {VALID.at('MASK')} leaves it out"
+            )
+
+    def _curved(self) -> Iterator[str]:
+        """What only has the value of fill, however its edge goes."""
+        shares = [
+            fill_along_sides(look.some, self.search.left_out(z)) for z, look in self._shown.items()
+        ]
+        odd = [share for share in shares if share]
+        if len(odd) > CURVED_SLICES * len(self._looks):
+            yield (
+                f"{len(odd)} of {len(self._looks)} slices have one grey value over "
+                f"{100 * np.mean(odd):.1f} % from their sides on, and hardly inside, but no "
+                f"straight edge: it is measured as material; {VALID.at('MASK')} leaves it out"
+            )
+
+    def _quiet(self, said: Container[Side]) -> Iterator[str]:
+        """What shows little along a side of which nothing was said, and has no value of its own."""
+        edges = {edge.side for look in self._shown.values() for edge in look.edges}
+        height, width = self.search.volume.shape[1:]
+        bars = dict(zip(("top", "bottom"), self.search.bars, strict=True))
+        yield from quiet_sides(
+            [look.some for look in self._shown.values()],
+            {side: side in edges or side in said or bool(bars.get(side)) for side in SIDES},
+            {side: height if side in bars else width for side in SIDES},
+        )
+
+    def _standing(self) -> Iterator[str]:
+        """What has one value in the same place of most slices, whatever its shape."""
+        few = [*self._shown][:: -(-len(self._shown) // LOOKED_AT) or 1]
+        some = [self._looks[z].some for z in few]
+        yield from standing_fill(some, lambda k: self.search.left_out(few[k]), self.search.range)
+
+    def _blank(self) -> Iterator[str]:
+        """Slices of one value that are like those around them."""
+        blank = [
+            z for z, look in self._looks.items()
+            if z not in self._shown and not self.search.differs(z, look)
+        ]  # fmt: skip
+        if blank:
+            yield (
+                f"{len(blank)} slices from {blank[0]} to {blank[-1]} are of one grey value like "
+                f"most of their neighbours: measured as material; {VALID.at('MASK')} leaves "
+                "them out"
+            )
