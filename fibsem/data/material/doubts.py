@@ -44,7 +44,7 @@ class Doubts:
 
     @cached_property
     def _looks(self) -> dict[int, Appearance]:
-        return self.search.seen()
+        return self.search.looks()
 
     @cached_property
     def _shown(self) -> dict[int, Appearance]:

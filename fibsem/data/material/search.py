@@ -188,8 +188,8 @@ class Search(Mapping[int, tuple[Part, ...]]):
         """Whether most of what lies between the edges of slices has a value, as a white solid."""
         if value not in self._of_film:
             shares = [look.share_between_edges(value, self.tolerance) for look in self._few]
-            known = [share for share in shares if not np.isnan(share)]
-            self._of_film[value] = bool(known) and float(np.mean(known)) > OUTSIDE
+            shares = [share for share in shares if not np.isnan(share)]
+            self._of_film[value] = bool(shares) and float(np.mean(shares)) > OUTSIDE
         return self._of_film[value]
 
     @cached_property
@@ -231,7 +231,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
             if k != z and (look := self._look(k)) is not None:
                 yield look
 
-    def seen(self) -> dict[int, Appearance]:
+    def looks(self) -> dict[int, Appearance]:
         """What the slices show that were looked at so far."""
         return {z: look for z, look in self._looks.items() if look is not None}
 
@@ -245,7 +245,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
 
     def odd(self) -> Iterator[str]:
         """Slices seen so far that are unlike their neighbours."""
-        pixels = {z: look.some for z, look in self.seen().items() if not self.is_blank(look)}
+        pixels = {z: look.some for z, look in self.looks().items() if not self.is_blank(look)}
         yield from odd_slices(pixels, self.contrast)
 
     def odd_of_all(
