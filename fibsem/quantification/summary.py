@@ -230,9 +230,10 @@ def in_words(record: Record) -> str:
 def _sizes_text(sizes: Record, unit: str) -> str:
     """Median of the pore volume, what lies between its tenths, and the largest ball tried."""
     most = sizes["largest"]
-    between = map(size_text, sizes["median_between"] or ())
-    around = f"balls of {' and '.join(between)} {unit} were tried around it, the largest {most:.0f}"
-    tried = f"; {around}" if most else ""
+    tried = f"; balls up to {most:.0f} {unit} were tried" if most else ""
+    if most and not np.isnan(sizes["median"]):
+        around = " and ".join(map(size_text, sizes["median_between"]))
+        tried = f"; balls of {around} {unit} were tried around it, the largest {most:.0f}"
     median, low, high = (size_text(sizes[key]) for key in ("median", "p10", "p90"))
     return f"pore size {median} {unit} (80 % of their volume: {low} to {high}{tried})"
 

@@ -91,14 +91,17 @@ class Search(Mapping[int, tuple[Part, ...]]):
         return self._sampled[0]
 
     @cached_property
+    def _spaced(self) -> list[int]:
+        """Evenly spaced slices, the first and the last among them."""
+        depth = len(self)
+        return sorted({round(k) for k in np.linspace(0, depth - 1, min(LOOKED_AT, depth))})
+
+    @cached_property
     def _sampled(self) -> tuple[npt.NDArray[Any], list[float]]:
         """These slices, and the contrast of each."""
-        depth, _, width = self.volume.shape
-        step = -(-width // COLUMNS)
+        step = -(-self.volume.shape[2] // COLUMNS)
         read = [
-            image[:, ::step].copy()
-            for z in sorted({round(k) for k in np.linspace(0, depth - 1, min(LOOKED_AT, depth))})
-            if (image := self.read(z)) is not None
+            image[:, ::step].copy() for z in self._spaced if (image := self.read(z)) is not None
         ]
         contrasts = [contrast_of(image) for image in read]
         least = FAINT * float(np.quantile(contrasts, 0.75)) if read else 0.0
@@ -180,9 +183,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
     @cached_property
     def _few(self) -> list[Appearance]:
         """What some evenly spaced slices show."""
-        depth = len(self)
-        few = sorted({round(k) for k in np.linspace(0, depth - 1, min(LOOKED_AT, depth))})
-        return [look for z in few if (look := self._look(z)) is not None]
+        return [look for z in self._spaced if (look := self._look(z)) is not None]
 
     def _is_of_film(self, value: float) -> bool:
         """Whether most of what lies between the edges of slices has a value, as a white solid."""

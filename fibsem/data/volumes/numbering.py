@@ -20,7 +20,7 @@ from fibsem.data.volumes.names import (
     literals,
     natural_key,
     readings,
-)  # fmt: skip
+)
 from fibsem.data.volumes.pattern import Pattern, pattern_of
 from fibsem.data.volumes.positions import spacing_nm
 from fibsem.data.volumes.sorting import in_order

@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any
 
+import numpy as np
+
 from fibsem.data.greys import greys_of
 from fibsem.data.preprocessing import evenly_spaced
 from fibsem.data.volumes import VoxelNm
@@ -54,7 +56,13 @@ def compare(work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], say: Say)
 
 
 def _as_stored(work: Work) -> Iterator[Voxels]:
-    """Some evenly spaced slices; those that cannot be read are said elsewhere."""
+    """Some evenly spaced slices, if any may hold values that the range does not.
+
+    Those that cannot be read are said elsewhere.
+    """
+    dtype, (low, high) = work.volume.dtype, work.volume.value_range
+    if dtype.kind in "ui" and low <= np.iinfo(dtype).min and np.iinfo(dtype).max <= high:
+        return
     depth, height, width = work.volume.shape
     for z in evenly_spaced(depth, SLICES):
         with suppress(SliceError):
