@@ -26,6 +26,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,15 @@ COMMANDS = {
 #: What has to be there before a command.
 BEFORE = {"promote": ("sweep",), "segment": ("sweep", "promote"), "report": ("sweep", "promote")}
 
+
+def part(text: str) -> tuple[int, int]:
+    """Place, from zero, and number of the processes that share the kills: ``1/3`` is ``(0, 3)``."""
+    place, _, processes = text.partition("/")
+    if not 1 <= int(place) <= int(processes):
+        raise argparse.ArgumentTypeError(f"{text}: expected K/N with 1 <= K <= N")
+    return int(place) - 1, int(processes)
+
+
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--json", type=Path, help="write the table here")
 parser.add_argument("--folder", type=Path, default=Path("outputs/commit_points"))
@@ -61,6 +71,8 @@ parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--minutes", type=float, default=1e9, help="of kills, at most")
 parser.add_argument("--beside", choices=["all", "first", "none"], default="all",
                     help="commit points: all, the first of each call site, none")  # fmt: skip
+parser.add_argument("--part", type=part, default=(0, 1), metavar="K/N",
+                    help="of N processes, each with its own folder, this is the Kth")  # fmt: skip
 parser.add_argument("--again", action="store_true", help="try once more what differed")
 
 
@@ -258,7 +270,8 @@ def main() -> None:
               f"{known[command]['seconds']:.1f} s", flush=True)  # fmt: skip
     before = {key for command in args.commands for key in earlier(command, known[command])}
     until = time.monotonic() + 60 * args.minutes
-    for key, command, kill in tries(known, plan):
+    place, processes = args.part
+    for key, command, kill in islice(tries(known, plan), place, None, processes):
         if time.monotonic() > until:
             break
         if key in before:
