@@ -158,6 +158,19 @@ def _checked(name: str, given: Hyperparameters, defaults: Hyperparameters) -> Hy
     return values
 
 
+def check_value(key: str, value: Any) -> None:
+    """Refuse a hyperparameter that no model has, or a value that none has of it; null is a default.
+
+    >>> check_value("kernel", 3)
+    >>> check_value("kernel", 4)
+    Traceback (most recent call last):
+    fibsem.errors.UserError: `model.kernel` must be odd and positive, but got 4.
+    """
+    sizes = {"blocks": 1, "filters": 1, "dense_width": 1, "growth": "2d", "dropout": 0.0}
+    own = {name: one for model in MODELS.values() for name, one in model.own.items()}
+    _checked("any", {key: value}, {**sizes, "z_pools": 1, **PIXEL, **SQUARES, **own})
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 

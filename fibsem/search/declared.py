@@ -11,7 +11,15 @@ from fibsem.config.unused import used_with
 from fibsem.errors import UserError
 from fibsem.geometry import Nbhd
 from fibsem.models.spec import MAX_HEAD, MODELS, Padding, resolve
-from fibsem.search.space import GEOMETRY, Axis, Choice, Conditions, Limit, Range, Space, Values
+from fibsem.search.declared_axes import (
+    axes_of,
+    check_conditions,
+    check_names,
+    check_values,
+    flat_lists,
+    strata_of,
+)
+from fibsem.search.space import GEOMETRY, Axis, Conditions, Limit, Space, Values
 
 #: Where keys are by which trials may differ; those among them that say what trials are judged by.
 SWEPT = ("nbhd", "model", "train", "preprocess", "seed")
@@ -37,21 +45,18 @@ def read_space(tree: Tree) -> Space:
     32
     """
     given, declared = Configuration(tree), tree["space"]
+    check_names(declared)
     by_lattice = tree["train"]["validation"] == "lattice"
     axes: dict[str, Axis] = {}
     conditions: dict[str, Conditions] = {}
-    for key, axis, when in _axes(declared["axes"]):
+    for key, axis, when in axes_of(declared["axes"]):
         given.with_values({key: None})  # refuses a key that the configuration does not have
         compared = key in COMPARED_BY or (by_lattice and key in LATTICE)
         sweepable = key.partition(".")[0] in SWEPT and not compared
         require("space.axes", key, sweepable, f"keys of {', '.join(SWEPT)}, by which trials of "
                 "the same data, judged by the same labels, may differ")  # fmt: skip
-        for other in when:
-            if other not in axes:
-                raise UserError(
-                    f"`space.axes.{key}.when` must name axes before it, but got {other!r}; "
-                    f"before it are {', '.join(axes) or 'none'}."
-                )
+        check_conditions(key, when, axes)
+        check_values(key, axis)
         axes[key] = axis
         if when:
             conditions[key] = when
@@ -67,7 +72,7 @@ def read_space(tree: Tree) -> Space:
     padding, flat_tree = tree["model"]["padding"], dict(flat(tree))
     fixed = {key: flat_tree.get(key) for key in GEOMETRY}
     return Space(
-        declared["name"], axes, enumerated, int(declared.get("strata", 5)),
+        declared["name"], axes, enumerated, strata_of(declared),
         lambda values: _fits(padding, {**fixed, **values}), conditions,
         tuple(_limits(declared.get("limits") or (), axes)),
     )  # fmt: skip
@@ -88,6 +93,7 @@ def repeats(space: Space, drawn: int) -> str | None:
 
     Examples
     --------
+    >>> from fibsem.search.space import Choice
     >>> few = Space("few", {"model.blocks": Choice((2, 3))}, (), strata=1, fits=lambda given: True)
     >>> repeats(few, 2), repeats(few, 3)  # doctest: +ELLIPSIS
     (None, 'space few has 2 points for 3 trials: some come again, with the same result; ...')
@@ -163,48 +169,3 @@ def _fits(padding: Padding, values: Values) -> bool:
     except UserError:
         return False
     return head is None or padding == "same" or head <= MAX_HEAD
-
-
-def _axes(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Axis, Conditions]]:
-    """Walk nested axes: a list is a choice, low and high are a range, anything else a group.
-
-    ``values`` beside ``when`` is a choice that exists for some values of another axis.
-    """
-    for name, node in tree.items():
-        key = f"{path}{name}"
-        when: dict[str, tuple[Any, ...]] = {}
-        if isinstance(node, dict) and "when" in node:
-            when = {other: tuple(values) for other, values in flat_lists(node["when"])}
-            node = {k: v for k, v in node.items() if k != "when"}
-        if isinstance(node, dict) and set(node) == {"values"}:
-            node = node["values"]
-        if isinstance(node, list):
-            if not node:
-                raise UserError(f"`space.axes.{key}` must have at least one value, but is empty.")
-            yield key, Choice(tuple(node)), when
-        elif isinstance(node, dict) and "low" in node and "high" in node:
-            yield key, _range(key, node), when
-        elif isinstance(node, dict):
-            yield from _axes(node, f"{key}.")
-        elif node is not None:  # null takes an axis out
-            yield key, Choice((node,)), when
-
-
-def flat_lists(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, list[Any]]]:
-    """Dotted keys and lists of values of a nested mapping; a single value is a list of one."""
-    for name, node in tree.items():
-        if isinstance(node, dict):
-            yield from flat_lists(node, f"{path}{name}.")
-        else:
-            yield f"{path}{name}", node if isinstance(node, list) else [node]
-
-
-def _range(key: str, node: Mapping[str, Any]) -> Range:
-    unknown = set(node) - {"low", "high", "log", "int"}
-    low, high, log = float(node["low"]), float(node["high"]), bool(node.get("log", False))
-    if unknown or not low < high or (log and low <= 0):
-        raise UserError(
-            f"`space.axes.{key}` must have low < high (and low > 0 with log), and nothing else but "
-            f"log and int, but got {dict(node)}."
-        )
-    return Range(low, high, log, bool(node.get("int", False)))

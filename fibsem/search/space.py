@@ -46,6 +46,9 @@ class Choice:
 class Range:
     """A number between two bounds, uniform or log-uniform; whole if ``integer``.
 
+    Whole numbers are those of a continuous one that is rounded, from half below the lowest to half
+    above the highest: so are they drawn by all samplers, Optuna's own among them.
+
     Examples
     --------
     >>> [part.low for part in Range(1e-4, 1e-1, log=True).strata(3)]  # equally probable parts
@@ -64,19 +67,27 @@ class Range:
     def draw(self, rng: np.random.Generator) -> float:
         if self.integer and not self.log:
             return int(rng.integers(int(self.low), int(self.high), endpoint=True))
+        if self.integer:
+            return Rounded(self.continuous).draw(rng)
         if self.log:
-            value = float(np.exp(rng.uniform(np.log(self.low), np.log(self.high))))
-        else:
-            value = float(rng.uniform(self.low, self.high))
-        return round(value) if self.integer else value
+            return float(np.exp(rng.uniform(np.log(self.low), np.log(self.high))))
+        return float(rng.uniform(self.low, self.high))
 
-    def strata(self, count: int) -> tuple[Range, ...]:
+    @property
+    def continuous(self) -> Range:
+        """The range that is rounded to whole numbers."""
+        return Range(self.low - 0.5, self.high + 0.5, self.log)
+
+    def strata(self, count: int) -> tuple[Range | Rounded, ...]:
         """Equally probable parts."""
+        if self.integer:
+            return tuple(map(Rounded, self.continuous._parts(count)))
+        return self._parts(count)
+
+    def _parts(self, count: int) -> tuple[Range, ...]:
         spaced = np.geomspace if self.log else np.linspace
         edges = spaced(self.low, self.high, count + 1)
-        if self.integer:
-            edges = np.unique(np.round(edges))
-        return tuple(Range(float(a), float(b), self.log, self.integer) for a, b in pairwise(edges))
+        return tuple(Range(float(a), float(b), self.log) for a, b in pairwise(edges))
 
     def points(self, count: int) -> tuple[float, ...]:
         """Evenly spaced values, both ends in; those of a grid."""
@@ -87,7 +98,19 @@ class Range:
         return tuple(float(value) for value in values)
 
 
+@dataclass(frozen=True)
+class Rounded:
+    """A part of whole numbers: one of a continuous range, rounded."""
+
+    continuous: Range
+
+    def draw(self, rng: np.random.Generator) -> int:
+        return math.floor(self.continuous.draw(rng) + 0.5)
+
+
 Axis = Choice | Range
+#: What an enumerated axis is narrowed to.
+Stratum = Axis | Rounded
 
 
 Conditions = Mapping[str, tuple[Any, ...]]
@@ -202,13 +225,13 @@ class Space:
         order = np.random.default_rng([seed, 2]).permutation(len(every))
         return [every[k] for k in order]
 
-    def cells(self) -> list[dict[str, Axis]]:
+    def cells(self) -> list[dict[str, Stratum]]:
         """The cells of the enumerated axes that hold a legal point, in order.
 
         A cell fixes each enumerated choice to one value and each enumerated range to one stratum.
         """
-        parts = [list[Axis](self.axes[key].strata(self.strata)) for key in self.enumerated]
-        cells: list[dict[str, Axis]] = [
+        parts = [list[Stratum](self.axes[key].strata(self.strata)) for key in self.enumerated]
+        cells: list[dict[str, Stratum]] = [
             dict(zip(self.enumerated, part, strict=True)) for part in product(*parts)
         ]
         return [cell for cell in cells if self._possible(cell)]
@@ -239,9 +262,9 @@ class Space:
                 yield self.draw(np.random.default_rng([seed, number, 1]), cells[k])
                 number += 1
 
-    def draw(self, rng: np.random.Generator, cell: Mapping[str, Axis] | None = None) -> Values:
+    def draw(self, rng: np.random.Generator, cell: Mapping[str, Stratum] | None = None) -> Values:
         """One legal point at random; ``cell`` narrows some of the axes."""
-        axes = {**self.axes, **(cell or {})}
+        axes: dict[str, Stratum] = {**self.axes, **(cell or {})}
         for _ in range(10_000):
             values: Values = {}
             for key, axis in axes.items():
@@ -260,7 +283,7 @@ class Space:
             tuple(value for value in axis.values if self._possible_with({**given, key: value}))
         )
 
-    def _possible(self, cell: Mapping[str, Axis]) -> bool:
+    def _possible(self, cell: Mapping[str, Stratum]) -> bool:
         fixed = {
             key: axis.values[0]
             for key, axis in cell.items()

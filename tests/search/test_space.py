@@ -3,6 +3,7 @@ from collections import Counter
 from itertools import islice
 
 import numpy as np
+import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -159,13 +160,34 @@ def test_numbers_are_spaced_and_drawn_as_their_axis_says():
     assert whole.points(5) == (4, 8, 16, 32, 64)
     assert spread.points(9) == (2, 3, 4, 5)
     assert (spread.size, whole.size, Range(0, 1).size) == (4, 61, math.inf)
-    parts = whole.strata(2)
-    assert [(part.low, part.high) for part in parts] == [(4, 16), (16, 64)]
-    assert all(part.log and part.integer for part in parts)
     rng = np.random.default_rng(0)
     drawn = [spread.draw(rng) for _ in range(200)]
     assert set(drawn) == {2, 3, 4, 5}
     assert np.median([whole.draw(rng) for _ in range(500)]) == pytest.approx(16, abs=3)
+
+
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize(("low", "high", "strata"), [(1, 6, 5), (1, 3, 4), (2, 40, 3)])
+def test_parts_of_whole_numbers_together_are_drawn_as_the_whole_and_by_optuna(
+    low, high, strata, log
+):
+    """An enumerated axis drew its ends half as often as what lies between."""
+    axis, rng, draws = Range(low, high, log, integer=True), np.random.default_rng(1), 12_000
+    parts = axis.strata(strata)
+    assert len(parts) == strata
+    enumerated = np.array([part.draw(rng) for part in parts for _ in range(draws // strata)])
+    numbers = np.arange(low, high + 1)
+    assert set(enumerated) <= set(numbers)
+    edges = np.append(numbers - 0.5, high + 0.5)
+    position = np.log(edges) if log else edges
+    expected = np.diff(position) / np.ptp(position)
+    sampler = optuna.samplers.RandomSampler(seed=0)
+    study = optuna.create_study(sampler=sampler)
+    theirs = [study.ask().suggest_int("n", low, high, log=log) for _ in range(300)]
+    for drawn in (enumerated, [axis.draw(rng) for _ in range(draws)], theirs):
+        shares = np.array([np.mean(np.equal(drawn, n)) for n in numbers])
+        error = np.sqrt(expected * (1 - expected) / len(drawn))
+        assert np.all(np.abs(shares - expected) < 5 * error + 1e-9)
 
 
 @pytest.mark.parametrize(
