@@ -87,6 +87,7 @@ def summary_of(
     porosity, surface = streamed.cells.porosity(), _surface(segmented, streamed)
     return {
         "segmentation": str(segmented.folder),
+        "labelling": segmented.record.get("labelling"),
         "lineage": segmented.record.get("lineage"),
         "unit": unit,
         "voxel_nm": list(segmented.record["voxel_nm"]),

@@ -23,6 +23,7 @@ from fibsem.data.preprocessing import evenly_spaced
 from fibsem.data.volumes import Volume, open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
+from fibsem.reporting.labelled_film import grey_values
 from fibsem.reporting.page import text_of
 from fibsem.system.summaries.figures import Labelled
 
@@ -52,17 +53,15 @@ class Layers:
     @classmethod
     def of(cls, name: str, folder: Path, record: Mapping[str, Any], porosity: Labelled) -> Layers:
         """Open what is there of a segmentation: grey values may lie elsewhere by now."""
-        places = {"labels": folder / record["labels"]}
-        if record.get("volume"):  # a phantom has its exact truth beside it
-            film = Path(record["volume"])
-            places |= {"grey": film, "truth": film.parent / "truth_slices"}
+        places, volumes = {"labels": folder / record["labels"]}, {}
+        if film := grey_values(folder, record):  # a phantom has its exact truth beside it
+            volumes["grey"] = film
+            places["truth"] = film.path.parent / "truth_slices"
         if record.get("probabilities"):
             places["probability"] = folder / record["probabilities"]
-        volumes = {}
         for layer, path in places.items():
-            picked = record.get("picked", {}) if layer == "grey" else {}
             try:
-                volume = open_volume(path, gaps=layer == "grey", **picked)
+                volume = open_volume(path)
             except (UserError, OSError):
                 continue
             if list(volume.shape) == list(record["shape"]):

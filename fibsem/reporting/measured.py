@@ -15,34 +15,54 @@ from fibsem.system.identity import kind_of
 def is_of(measured: FinishedCommand, labels: FinishedCommand) -> bool:
     """Whether a quantification measured the labels that lie in a segmentation's folder now.
 
-    It was made since, or found the very porosity of them: a segmentation that is repeated writes
-    its summary again, and labels nothing anew.
+    Labels of another film, or made in another way, it did not, wherever they lie: folders are
+    renamed, and a relative path names another one elsewhere. Of labels made in the same way it
+    found the very porosity, or it was made since in their folder, where people mend them by hand: a
+    segmentation that is repeated writes its summary again, and labels nothing anew.
     """
-    return in_folder_of(measured, labels) and (
-        measured.written >= labels.written or _as_porous(measured, labels)
-    )
+    alike, as_porous = _are_alike(measured, labels), _as_porous(measured, labels)
+    if alike is False:
+        return False
+    since = measured.written >= labels.written or as_porous
+    return bool(alike and as_porous) or (since and measured.is_measured_in(labels))
 
 
-def in_folder_of(measured: FinishedCommand, labels: FinishedCommand) -> bool:
-    """Whether a quantification read its labels in this folder, whatever lay there then."""
-    return Path(measured.record["segmentation"]).resolve() == labels.folder.resolve()
+def _are_alike(measured: FinishedCommand, labels: FinishedCommand) -> bool | None:
+    """Whether labels as those that were measured lie in a folder; None where that is not told."""
+    shapes = [list(one.record.get("shape") or ()) for one in (measured, labels)]
+    if all(shapes) and shapes[0] != shapes[1]:
+        return False
+    if None in (measured.labelling, labels.labelling):
+        return None
+    return measured.labelling == labels.labelling
+
+
+def segmentation_of(measured: FinishedCommand, results: Results) -> FinishedCommand | None:
+    """The segmentation whose labels were measured; the one in the folder that is named, if any."""
+    own = [labels for labels in results.of("segmentation") if is_of(measured, labels)]
+    return min(own, key=lambda labels: not measured.is_measured_in(labels), default=None)
 
 
 def current(results: Results) -> list[FinishedCommand]:
     """The quantifications but for those whose film was labelled anew after them; oldest first."""
-    segmentations = results.of("segmentation")
     return [
         one
         for one in results.of("quantification")
-        if all(is_of(one, labels) for labels in segmentations if in_folder_of(one, labels))
+        if segmentation_of(one, results) or not _named_by(one, results)
     ]
 
 
 def outdated(results: Results) -> list[Path]:
     """Segmentations of whose labels as they are now nothing is known but by former labels."""
-    valid = {Path(one.record["segmentation"]).resolve() for one in current(results)}
-    every = {Path(one.record["segmentation"]).resolve() for one in results.of("quantification")}
-    return sorted(every - valid)
+    measured = results.of("quantification")
+    valid = [home.folder for one in measured if (home := segmentation_of(one, results))]
+    named = {labels.folder for one in measured for labels in _named_by(one, results)}
+    return sorted(named.difference(valid))
+
+
+def _named_by(measured: FinishedCommand, results: Results) -> list[FinishedCommand]:
+    """The segmentation, if it is there, whose folder a quantification names."""
+    return [one for one in results.of("segmentation") if measured.is_measured_in(one)]
 
 
 def check_of(segmented: Segmented, folder: Path) -> None:
@@ -60,9 +80,9 @@ def check_of(segmented: Segmented, folder: Path) -> None:
         raise UserError(f"`quantified` must be a folder of fibsem.quantify, but {folder} is none.")
     measured = FinishedCommand("quantification", folder, record)
     labels = FinishedCommand("segmentation", segmented.folder, dict(segmented.record))
-    moved = _as_porous(measured, labels) and record.get("shape") == labels.record["shape"]
+    moved = _as_porous(measured, labels) and _are_alike(measured, labels) is not False
     if not (moved or is_of(measured, labels)):
-        former = "its former labels" if in_folder_of(measured, labels) else record["segmentation"]
+        former = "its former labels" if measured.is_measured_in(labels) else record["segmentation"]
         raise UserError(
             f"`quantified` must be of the labels in {segmented.folder}, but {folder} is of "
             f"{former}; python -m fibsem.quantify segmentation={segmented.folder} maps=true."

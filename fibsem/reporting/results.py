@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from fibsem.errors import UserError
+from fibsem.reporting.labelled_film import grey_values
 from fibsem.system.files import known_json, read_json
 from fibsem.system.identity import LEDGER, kind_of, same_data
 from fibsem.system.summaries import SHAPES, of_kind
@@ -46,6 +47,15 @@ class FinishedCommand:
     def written(self) -> float:
         """When it was finished, in seconds since 1970."""
         return (self.folder / "summary.json").stat().st_mtime
+
+    @property
+    def labelling(self) -> str | None:
+        """Digits of all that labels follow from; None in records of earlier versions."""
+        return self.record.get("labelling")
+
+    def is_measured_in(self, labels: FinishedCommand) -> bool:
+        """Whether a quantification names the folder of a segmentation, whatever lay there then."""
+        return Path(str(self.record.get("segmentation"))).resolve() == labels.folder.resolve()
 
     @cached_property
     def lineage(self) -> Lineage:
@@ -164,21 +174,28 @@ def _labelled_by_others(
     films = films.union(*(_film_of(one) for one in own if one.kind == "segmentation"))
     strange = [one for one in every if one not in own and one.kind == "segmentation"]
     guests = [one for one in strange if films & _film_of(one)]
-    places = {one.folder.resolve() for one in guests}
     measured = [
         one
         for one in every
         if one not in own and one.kind == "quantification"
-        and Path(str(one.record.get("segmentation"))).resolve() in places
+        and any(_may_be_of(one, labels) for labels in guests)
     ]  # fmt: skip
     return [*guests, *measured], tuple(one.folder for one in strange if one not in guests)
 
 
+def _may_be_of(measured: FinishedCommand, labels: FinishedCommand) -> bool:
+    """Whether a quantification is of labels that were made as those of a segmentation were."""
+    if None in (measured.labelling, labels.labelling):
+        return measured.is_measured_in(labels)
+    return measured.labelling == labels.labelling
+
+
 def _film_of(segmentation: FinishedCommand) -> set[str]:
     """What a film is known by: the place of its files, if they are there, and their digest."""
-    place, digest = (str(segmentation.record.get(key) or "") for key in ("volume", "volume_hash"))
-    places = {str(Path(place).resolve())} if place and Path(place).exists() else set()
-    return places | ({digest} if digest else set())
+    record = segmentation.record
+    film = grey_values(segmentation.folder, record)
+    places = {str(film.path.resolve())} if film else set()
+    return places | {str(record[key]) for key in ("volume_hash",) if record.get(key)}
 
 
 def _on(result: FinishedCommand, data: str | None) -> bool:

@@ -18,7 +18,7 @@ from fibsem.quantification.passages import tortuosity_text
 from fibsem.quantification.summary import size_text
 from fibsem.reporting.films import names_of
 from fibsem.reporting.items import filled, leaving_out, read_picture
-from fibsem.reporting.measured import current, outdated
+from fibsem.reporting.measured import current, outdated, segmentation_of
 from fibsem.reporting.page import Picture, Section, Table
 from fibsem.reporting.results import FinishedCommand, Record, Results
 from fibsem.system.records import typed
@@ -83,7 +83,10 @@ def latest_of(results: Results) -> dict[str, FinishedCommand]:
 
     Labels that were made anew since are other ones: their structure is not known.
     """
-    measured = {Path(one.record["segmentation"]): one for one in current(results)}
+    measured = {}
+    for one in current(results):
+        home = segmentation_of(one, results)
+        measured[home.folder if home else Path(one.record["segmentation"])] = one
     return dict(zip(names_of(measured), measured.values(), strict=True))
 
 

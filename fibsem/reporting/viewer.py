@@ -14,9 +14,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from fibsem.data.volumes import Volume, open_volume, resolutions
-from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.quantification.segmented import Segmented
+from fibsem.reporting.labelled_film import grey_values
 from fibsem.system.files import write_json
 
 #: Pores in orange, what is neither pore nor solid in grey, solid not at all.
@@ -93,15 +93,14 @@ def add_layers(
 
 def _grey(segmented: Segmented, volume: Path | None) -> list[Any] | None:
     """The grey values; None where they have gone and nobody says where."""
-    path = volume or Path(segmented.record.get("volume") or "nowhere")
-    picked = segmented.record.get("picked", {})
-    try:
-        return levels(path, gaps=bool(segmented.missing), **picked)
-    except UserError:
-        if volume is not None:
-            raise
-        print(f"without grey values: {path} is not there; volume=PATH says where they are")
-        return None
+    picked = {"gaps": bool(segmented.missing), **segmented.record.get("picked", {})}
+    if volume is not None:
+        return levels(volume, **picked)
+    if film := grey_values(segmented.folder, segmented.record):
+        return levels(film.path, **picked)
+    place = segmented.record.get("volume") or "the film"
+    print(f"without grey values: {place} is gone, or another film; volume=PATH says where it is")
+    return None
 
 
 def levels(path: Path, **picked: Any) -> list[Any]:

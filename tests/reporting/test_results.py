@@ -4,8 +4,10 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
+from fibsem.data.volumes import create_volume
 from fibsem.errors import UserError
 from fibsem.reporting.results import Opened, find_results
 from fibsem.system.files import write_json
@@ -140,12 +142,14 @@ def test_what_was_made_before_labels_were_mended_is_said_to_be(tmp_path):
 
 
 def test_a_film_that_the_model_of_others_labelled_belongs_to_its_dataset(tmp_path):
-    (tmp_path / "stack").mkdir()
+    with create_volume(tmp_path / "stack", (1, 4, 5), np.uint8, format="tiff") as film:
+        film.write(0, np.zeros((1, 4, 5), np.uint8))
     put(tmp_path / "p", PROMOTION, 1)
     put(tmp_path / "p" / "volumes" / "A", {**SEGMENTATION, "volume_hash": "a"}, 2)
     foreign = {**SEGMENTATION, "lineage": [{"dataset": "another", "data": "x"}]}
     put(tmp_path / "same", {**foreign, "volume_hash": "a"}, 3)
-    put(tmp_path / "placed", {**foreign, "volume": str(tmp_path / "stack")}, 4)
+    placed = {"volume": str(tmp_path / "stack"), "shape": [1, 4, 5]}
+    put(tmp_path / "placed", {**foreign, **placed}, 4)
     measured = {"porosity_interval": {}, "lineage": foreign["lineage"], "percolates": {}}
     put(tmp_path / "q", {**measured, "segmentation": str(tmp_path / "same")}, 5)
     put(tmp_path / "r", {**measured, "segmentation": str(tmp_path / "placed")}, 6)

@@ -70,6 +70,7 @@ def _of_volume(work: Work) -> dict[str, Any]:
         "shape": list(work.volume.shape),
         "voxels": int(np.prod(work.volume.shape)),
         "volume_hash": _short_hash(work.volume.signature()),
+        "labelling": _short_hash(work.ledger.key),
         "picked": work.volume.manner.choice,
         "range": list(work.volume.value_range),
         "why_missing": {z: entry.why_missing for z, entry in slices if entry.why_missing},

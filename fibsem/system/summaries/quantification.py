@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from fibsem.system.summaries.figures import Ends, Interval, Labelled, Text
+from fibsem.system.summaries.figures import Ends, Interval, Labelled, Shape, Text
 from fibsem.system.summaries.lineage import WrittenLineage
 
 
@@ -44,6 +44,8 @@ class QuantificationSummary(Labelled):
     """Record of ``fibsem.quantify``."""
 
     segmentation: str
+    labelling: Text = None
+    shape: Shape | None = None
     unit: Literal["nm", "voxels"]
     connectivity: int
     components: int
