@@ -72,7 +72,8 @@ def load_dataset(path: str | Path, recipe: SplitRecipe | None = None) -> Dataset
     kind = kind_of(path)
     if kind == "absent":
         raise UserError(
-            f"`data.path` must name a dataset.yaml, its folder or the archive, but {absence(path)}."
+            "`data.path` must name a dataset.yaml, its folder or the archive, but "
+            f"{absence(path)}; by name there are data=demo, phantom and hpc."
         )
     if archive.is_archive(path):
         return checked(archive.read_archive(path))

@@ -12,11 +12,13 @@ import numpy as np
 
 from fibsem.analysis.structure.film import NEITHER, PORE, SOLID, Film, Phases, Spacing
 from fibsem.data.volumes import Manner, Volume, VoxelNm, reopen, stated_nm
+from fibsem.data.volumes.lengths import differing
 from fibsem.data.volumes.voxels import UNKNOWN_NM
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.volume.outputs import meanings_of
 from fibsem.inference.volume.witness import Rule, Watched
+from fibsem.system.advice import OF_FILM, KeyNames, called
 from fibsem.system.files import known_json, read_json
 from fibsem.system.identity import LEDGER
 from fibsem.system.records import typed
@@ -34,6 +36,8 @@ TOLD = (
 OF_LABELS = Rule(
     "labels must not change while they are measured", "the same command measures those of now"
 )
+#: No manifest says how labels of ours are read: what lacks is lost, and no pores.
+OUR_OWN = KeyNames(absent=frozenset(OF_FILM))
 #: Kinds of summaries that are read here.
 KINDS = {"segmentation": Summary}
 #: What no label value of a segmentation stands for.
@@ -202,18 +206,33 @@ def open_segmented(folder: Path, voxel_nm: VoxelNm = UNKNOWN_NM) -> Segmented:
             f"{folder} is {'not one' if folder.is_dir() else 'not there'}."
         )
     record = _sized(record, voxel_nm, ledger)
-    labels = reopen(folder / record["labels"], Manner(labels=True))
+    with called(OUR_OWN):
+        labels = reopen(folder / record["labels"], Manner(labels=True))
     if list(labels.shape) != record["shape"]:
         raise UserError(
             f"`segmentation` must hold labels of {record['shape']} voxels, but {labels.path} has "
             f"{list(labels.shape)}; segment again."
         )
+    _check_scale(labels, record, voxel_nm)
     pore, solid = record["classes"]
     spacing = _spacing(record["voxel_nm"])
     watched = Watched.of(labels, OF_LABELS)
     phases = _phases_of(watched.volume, (pore, solid))
     film = Film(labels.shape, spacing or (1.0, 1.0, 1.0), phases)
     return Segmented(folder, record, film, "nm" if spacing else "voxels", watched)
+
+
+def _check_scale(labels: Volume, record: Mapping[str, Any], voxel_nm: VoxelNm) -> None:
+    """Refuse labels that another program has saved with another voxel size than is told of them.
+
+    What the user states is in the record by now, and holds.
+    """
+    z, y, x = record["voxel_nm"]
+    if differing(stated_nm(voxel_nm, labels.voxel_nm), (z, y, x)):
+        raise UserError(
+            f"the voxel size of labels must be that of their segmentation, {[z, y, x]} nm, but "
+            f"{labels.path} states {list(labels.voxel_nm)}; voxel_nm=[Z,Y,X] says which is right."
+        )
 
 
 def _phases_of(labels: Volume, classes: tuple[int, int]) -> Callable[[Box], Phases]:
@@ -223,7 +242,8 @@ def _phases_of(labels: Volume, classes: tuple[int, int]) -> Callable[[Box], Phas
     table[list(classes)] = (PORE, SOLID)
 
     def read(box: Box) -> Phases:
-        values = labels.read(box)
+        with called(OUR_OWN):
+            values = labels.read(box)
         small = values.astype(np.uint8, copy=False)
         phases = table[small]
         wrong = (phases == UNDECLARED) | (small != values)

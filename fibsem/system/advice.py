@@ -34,11 +34,14 @@ class KeyNames:
         Keys that are given in the manifest instead.
     python
         Whether they are arguments of a function, and their values those of Python.
+    absent
+        Keys that nobody can give, so that no message advises them.
     """
 
     names: Mapping[str, str] = field(default_factory=dict)
     manifest: frozenset[str] = frozenset()
     python: bool = False
+    absent: frozenset[str] = frozenset()
 
 
 #: As every key is called by itself.
@@ -71,6 +74,11 @@ class Key:
 
     def __str__(self) -> str:
         return _NOW.get().names.get(self.name, self.name)
+
+    @property
+    def can_be_given(self) -> bool:
+        """Whether whoever reads the message has such a key."""
+        return self.name not in _NOW.get().absent
 
     def at(self, value: object) -> str:
         """The key with a value, as it is given; a value in capitals stands for one."""
@@ -111,8 +119,10 @@ def called(*names_of_keys: KeyNames) -> Iterator[None]:
     for one in (*names_of_keys, _NOW.get()):  # the first one that has a key tells it
         manifest |= one.manifest - names.keys()
         names |= {key: name for key, name in one.names.items() if key not in {*names, *manifest}}
-    python = any(one.python for one in (*names_of_keys, _NOW.get()))
-    token = _NOW.set(KeyNames(names, frozenset(manifest), python))
+    every = (*names_of_keys, _NOW.get())
+    python = any(one.python for one in every)
+    absent = frozenset[str]().union(*(one.absent for one in every))
+    token = _NOW.set(KeyNames(names, frozenset(manifest), python, absent))
     try:
         yield
     finally:

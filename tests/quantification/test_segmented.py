@@ -141,6 +141,25 @@ def test_labels_that_are_mended_while_they_are_measured_give_no_figures(segmente
     assert run(out, tmp_path / "q", "blocks=0")["porosity"] < 0.5
 
 
+def test_labels_that_another_program_saved_in_another_size_need_one_that_is_stated(
+    segmented, tmp_path
+):
+    out = _copy(segmented, tmp_path, labels="labels.tif", voxel_nm=[50, 10, 10])
+    found, notes = labels(segmented / "labels.ome.zarr"), {"spacing": 25, "unit": "nm"}
+    tifffile.imwrite(out / "labels.tif", found, imagej=True, resolution=(0.2, 0.2), metadata=notes)
+    with pytest.raises(UserError, match=r"be that of their segmentation, \[50, 10, 10\] nm, but "):
+        run(out, tmp_path / "q", "blocks=0")
+    stated = run(out, tmp_path / "q", "blocks=0", "voxel_nm=[25,5,5]")
+    assert stated["voxel_nm"] == [25, 5, 5]
+
+
+def test_labels_that_lost_a_chunk_are_made_again_and_not_read_as_pores(segmented, tmp_path):
+    out = _copy(segmented, tmp_path)
+    next(path for path in (out / "labels.ome.zarr/0/c").rglob("*") if path.is_file()).unlink()
+    with pytest.raises(UserError, match=r"every chunk must be stored, .* on; make it again\.$"):
+        run(out, tmp_path / "q", "blocks=0")
+
+
 def test_label_values_of_nobody_are_not_taken_for_no_material(segmented, tmp_path):
     out = _copy(segmented, tmp_path)
     _paint(out, 1)

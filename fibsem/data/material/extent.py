@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -60,15 +61,26 @@ class Extent:
     def _masked(self, z: int) -> npt.NDArray[Any]:
         assert self.mask is not None
         k = z if self.mask.shape[0] > 1 else 0
-        values = self.mask.read(Box((k, 0, 0), (k + 1, *self.shape[1:])))[0]
+        values = self._values(k)
         inside = values[values != 0]
-        if inside.size and (inside != inside[0]).any():
+        if inside.size and (inside != self._material).any():
             raise UserError(
                 f"a mask of `{VALID}` must hold 0, where there is none, and one other value, but "
-                f"slice {k} of {self.mask.path} holds {inside[0]} and "
-                f"{inside[inside != inside[0]][0]}, of which either may be meant."
+                f"{self.mask.path} holds {self._material} and, in slice {k}, "
+                f"{inside[inside != self._material][0]}, of which either may be meant."
             )
         return values
+
+    def _values(self, k: int) -> npt.NDArray[Any]:
+        assert self.mask is not None
+        return self.mask.read(Box((k, 0, 0), (k + 1, *self.shape[1:])))[0]
+
+    @cached_property
+    def _material(self) -> Any:
+        """The value that the mask has first where there is material."""
+        assert self.mask is not None
+        some = (values[values != 0] for values in map(self._values, range(self.mask.shape[0])))
+        return next((inside[0] for inside in some if inside.size), None)
 
     def inside(self, z: int) -> BoolArray | None:
         """Whether a pixel of a slice is material, (y, x); None where all of it is."""

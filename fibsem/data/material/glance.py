@@ -42,21 +42,27 @@ def contrast_of(image: npt.NDArray[Any]) -> float:
     """
     low, high = quantiles(image, (0.01, 0.99))
     contrast = high - low
-    values = image.astype(np.float32)
+    sides = (image[0], image[-1], image[:, 0], image[:, -1])
     for ends in ((low,), (high,), (low, high)):
-        fill = np.any([np.abs(values - end) <= FILL * contrast for end in ends], axis=0)
+        # clipped pores lie everywhere, fill along a side: four lines tell of most films that they
+        # have none
+        if not any(_near(side, ends, FILL * contrast).mean() >= ALONG for side in sides):
+            continue
+        fill = _near(image, ends, FILL * contrast)
         if not 0.01 <= fill.mean() <= 0.99:
             continue
         darkest, brightest = quantiles(image[~fill], (0.01, 0.99))
         apart = min(darkest - end if end == low else end - brightest for end in ends)
-        if apart >= brightest - darkest > 0 and _is_along_a_side(fill):
+        if apart >= brightest - darkest > 0:
             return brightest - darkest
     return contrast
 
 
-def _is_along_a_side(fill: BoolArray) -> bool:
-    """Whether most of a side is fill: clipped pores lie everywhere."""
-    return any(line.mean() >= ALONG for line in (fill[0], fill[-1], fill[:, 0], fill[:, -1]))
+def _near(values: npt.NDArray[Any], ends: Sequence[float], tolerance: float) -> BoolArray:
+    """Which values lie at one of some ends."""
+    values = values.astype(np.float32)
+    near: BoolArray = np.any([np.abs(values - end) <= tolerance for end in ends], axis=0)
+    return near
 
 
 def quantiles(image: npt.NDArray[Any], shares: Sequence[float]) -> list[float]:

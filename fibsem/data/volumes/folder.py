@@ -11,7 +11,7 @@ from pathlib import Path
 import tifffile
 
 from fibsem.data.volumes.faults import File, SliceError, kind_of, reading
-from fibsem.data.volumes.lengths import check_same_nm, stated_nm
+from fibsem.data.volumes.lengths import agreed_nm, check_same_nm, stated_nm
 from fibsem.data.volumes.names import natural_key
 from fibsem.data.volumes.numbering import Slots, numbered
 from fibsem.data.volumes.pages import Absent, Page, alike, look, page_of
@@ -53,7 +53,8 @@ def open_series(folder: File, manner: Manner) -> TiffSource:
         )
     pages, voxel_nm = _headers(places, folder, manner)
     first, checked = alike(pages, [str(page.file) for page in pages], gaps=manner.gaps)
-    return TiffSource(first, checked, stated_nm(voxel_nm, (slots.z_nm, None, None)))
+    named_nm = (slots.z_nm, None, None)
+    return TiffSource(first, checked, agreed_nm(voxel_nm, named_nm))
 
 
 def _listed(folder: File) -> list[File]:

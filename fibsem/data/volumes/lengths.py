@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from itertools import combinations
 from numbers import Real
 
 from fibsem.data.volumes.faults import SliceError
@@ -85,6 +86,21 @@ def differing(one: VoxelNm, other: VoxelNm) -> list[str]:
         for axis, a, b in zip("zyx", one, other, strict=True)
         if a and b and not math.isclose(a, b, rel_tol=SAME_SIZE)
     ]
+
+
+def agreed_nm(*voxel_nm: VoxelNm) -> VoxelNm:
+    """Voxel size of which each axis is what all state who state it; not known where they differ.
+
+    >>> agreed_nm((100.0, None, 10.0), (50.0, 10.0, 10.0))
+    (None, 10.0, 10.0)
+    """
+    z, y, x = (
+        None
+        if any(axis in differing(one, other) for one, other in combinations(voxel_nm, 2))
+        else nm
+        for axis, nm in zip("zyx", stated_nm(*voxel_nm), strict=True)
+    )
+    return z, y, x
 
 
 def check_same_nm(voxel_nm: VoxelNm, others: VoxelNm, name: object) -> None:

@@ -114,10 +114,11 @@ class ZarrSource:
     def _check_stored(self, box: Box) -> None:
         """Refuse chunks that were never written or got lost: zeros would pass for pores."""
         for z, y, x in self._lacking(box):
+            fill = f"{SPARSE.at('true')} reads those as the fill value, {self.array.fill_value}"
+            remedy = fill if SPARSE.can_be_given else "make it again"
             raise SliceError(
                 f"every chunk must be stored, but {self.name(max(z, box.start[0]))} lacks the "
-                f"one from (y, x) = ({y}, {x}) on; {SPARSE.at('true')} reads those as the "
-                f"fill value, {self.array.fill_value}."
+                f"one from (y, x) = ({y}, {x}) on; {remedy}."
             )
 
     def _lacking(self, box: Box) -> Iterator[Triple]:

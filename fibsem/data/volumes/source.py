@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.data.volumes.faults import File, SliceError
-from fibsem.data.volumes.voxels import DTYPES, VoxelNm, Voxels
+from fibsem.data.volumes.voxels import DTYPES, UNKNOWN_NM, VoxelNm, Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
 from fibsem.system.advice import RANGE, VALID
@@ -38,6 +38,10 @@ class Manner:
         Which of several series of a folder, and which of several in a file.
     labels
         Whether it holds labels: of any whole numbers, and of a palette its numbers.
+    voxel_nm
+        Voxel size (z, y, x) in nm that somebody states who opens it, None where nobody does.
+    valid
+        What of it is material, as its dataset says: ``auto``, ``all`` or the path of a mask.
 
     Examples
     --------
@@ -50,6 +54,8 @@ class Manner:
     pattern: str | None = None
     series: str | None = None
     labels: bool = False
+    voxel_nm: VoxelNm = UNKNOWN_NM
+    valid: str = "auto"
 
     @property
     def choice(self) -> dict[str, object]:

@@ -27,12 +27,18 @@ def tagged_nm(tiff: tifffile.TiffFile) -> VoxelNm:
 
 def _stated(tiff: tifffile.TiffFile) -> Iterator[VoxelNm]:
     yield _imagej_nm(tiff, tiff.imagej_metadata or {})
-    yield _fei_nm(tiff.fei_metadata or {})
+    if _is_as_scanned(tiff):
+        yield _fei_nm(tiff.fei_metadata or {})
     yield _zeiss_nm(tiff.sem_metadata or {})
-    unit = UNITS.get(tiff.pages.first.tags.valueof("ResolutionUnit", 1))
-    sizes = [length_nm(_pixel(tiff, tag), unit) for tag in ("YResolution", "XResolution")]
+    yield printed_nm(tiff.pages.first)
+
+
+def printed_nm(page: tifffile.TiffPage) -> VoxelNm:
+    """Voxel size by the resolution at which a page would be printed, where it is that fine."""
+    unit = UNITS.get(page.tags.valueof("ResolutionUnit", 1))
+    sizes = [length_nm(_pixel(page, tag), unit) for tag in ("YResolution", "XResolution")]
     y, x = (nm if nm and nm < COARSEST_PIXEL_NM else None for nm in sizes)
-    yield None, y, x
+    return None, y, x
 
 
 def _imagej_nm(tiff: tifffile.TiffFile, notes: Mapping[str, Any]) -> VoxelNm:
@@ -41,19 +47,19 @@ def _imagej_nm(tiff: tifffile.TiffFile, notes: Mapping[str, Any]) -> VoxelNm:
     Inches and centimetres it takes from the print resolution of what it opened.
     """
     unit = notes.get("unit")
-    x = _pixel(tiff, "XResolution")
+    x = _pixel(tiff.pages.first, "XResolution")
     if (length_nm(x, unit) or 0) >= COARSEST_PIXEL_NM and unit_nm(str(unit)) in PRINTED:
         return UNKNOWN_NM
     return axes_nm(
         (notes.get("spacing"), notes.get("zunit", unit)),
-        (_pixel(tiff, "YResolution"), notes.get("yunit", unit)),
+        (_pixel(tiff.pages.first, "YResolution"), notes.get("yunit", unit)),
         (x, unit),
     )
 
 
-def _pixel(tiff: tifffile.TiffFile, tag: str) -> float | None:
+def _pixel(page: tifffile.TiffPage, tag: str) -> float | None:
     """Units of a pixel, from pixels per unit, a fraction."""
-    pixels, units = tiff.pages.first.tags.valueof(tag) or (0, 0)
+    pixels, units = page.tags.valueof(tag) or (0, 0)
     return units / pixels if pixels else None
 
 
@@ -67,6 +73,13 @@ def bar_rows(tiff: tifffile.TiffFile, shape: tuple[int, ...]) -> int:
         return 0
     rows = shape[-2] - int(finite(scan.get("ResolutionY")) or 0)
     return rows if 0 < rows <= MOST_OF_BAR * shape[-2] else 0
+
+
+def _is_as_scanned(tiff: tifffile.TiffFile) -> bool:
+    """Whether a picture of FEI is as wide as its scan: the notes of one that was shrunk stay."""
+    scan = (tiff.fei_metadata or {}).get("Image")
+    width = finite(scan.get("ResolutionX")) if isinstance(scan, Mapping) else None
+    return width in (None, tiff.pages.first.imagewidth)
 
 
 def _fei_nm(sections: Mapping[str, Any]) -> VoxelNm:

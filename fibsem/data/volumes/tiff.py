@@ -16,12 +16,12 @@ import numpy.typing as npt
 import tifffile
 
 from fibsem.data.volumes.faults import File, SliceError
-from fibsem.data.volumes.lengths import stated_nm
+from fibsem.data.volumes.lengths import check_same_nm, stated_nm
 from fibsem.data.volumes.pages import Absent, Page, alike, check_whole, look, page_of
 from fibsem.data.volumes.scenes import Scene, beside, pick, scenes_of
 from fibsem.data.volumes.source import Manner, Place, file_identity, white_of
-from fibsem.data.volumes.tags import tagged_nm
-from fibsem.data.volumes.voxels import VoxelNm, Voxels
+from fibsem.data.volumes.tags import printed_nm, tagged_nm
+from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm, Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
 
@@ -114,6 +114,7 @@ def _pages(
 ) -> list[Page | Absent]:
     """Some directories of a file; with gaps those that cannot be read are `Absent`."""
     pages: list[Page | Absent] = []
+    size = UNKNOWN_NM
     for number in numbers:
         try:
             if number >= len(tiff.pages):
@@ -121,7 +122,11 @@ def _pages(
                     f"a TIFF must have the images that its notes tell of, but {file} has "
                     f"{len(tiff.pages)} and not number {number}."
                 )
-            pages.append(page_of(tiff.pages[number], tiff, file, labels=manner.labels))
+            page = tiff.pages[number]
+            voxel_nm = printed_nm(page)
+            check_same_nm(voxel_nm, size, f"page {number} of {file}")
+            size = stated_nm(size, voxel_nm)
+            pages.append(page_of(page, tiff, file, labels=manner.labels))
         except SliceError as error:
             if not manner.gaps:
                 raise

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.data.volumes.layered import DeepSource
-from fibsem.data.volumes.lengths import finite
+from fibsem.data.volumes.lengths import finite, stated_nm
 from fibsem.data.volumes.mended import MendedSource
 from fibsem.data.volumes.source import (
     Around,
@@ -78,8 +78,8 @@ class Volume:
 
     @property
     def voxel_nm(self) -> VoxelNm:
-        """Voxel size (z, y, x) in nm as the files state it, None where they do not."""
-        return self.source.voxel_nm
+        """Voxel size (z, y, x) in nm as dataset and files state it, None where they do not."""
+        return stated_nm(self.manner.voxel_nm, self.source.voxel_nm)
 
     @property
     def in_memory(self) -> bool:
@@ -175,6 +175,10 @@ class Volume:
         """The volume with other grey values that map to 0 and 1."""
         return Volume(self.path, self.source, checked_range(value_range), self.manner)
 
+    def with_manner(self, **stated: Any) -> Volume:
+        """The volume with something else said of how it was opened, see :class:`Manner`."""
+        return Volume(self.path, self.source, self.declared, replace(self.manner, **stated))
+
     def with_source(self, source: Source) -> Volume:
         """The volume with another source in place of its own."""
         # an ArrayVolume has another constructor, so that `replace` would fail
@@ -267,7 +271,10 @@ class ArraySource:
         return f"slice {z} of the array"
 
     def identity(self) -> list[Any]:
-        return [hashlib.sha256(np.ascontiguousarray(self.array).data).hexdigest()]
+        digest = hashlib.sha256()  # of values: the same bytes in another order are another film
+        for image in self.array:
+            digest.update(np.ascontiguousarray(image, self.dtype).data)
+        return [digest.hexdigest()]
 
     def places(self, z: int) -> list[Place]:
         return []

@@ -78,13 +78,28 @@ def test_a_mask_that_leaves_out_all_is_named_as_the_reason(tmp_path, scaling):
         fit_correction(ArrayVolume(GREY), Recipe("none", scaling), extent=extent)
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_mask_has_one_value_in_all_its_slices(tmp_path, first):
+    """Labels of two materials are no mask, also where each has slices of its own."""
+    mask = np.ones(SHAPE, np.uint8)
+    mask[:first], mask[-1, :2] = 0, 2
+    mask[-1, 2:] = 0
+    tifffile.imwrite(tmp_path / "mask.tif", mask)
+    extent, last = given_extent(SHAPE, str(tmp_path / "mask.tif")), SHAPE[0] - 1
+    assert extent.inside(first) is None
+    with pytest.raises(UserError, match=rf"holds 1 and, in slice {last}, 2, of which either"):
+        extent.inside(last)
+
+
 @pytest.mark.parametrize("values", [(1, 2, 1), (0, 128, 255), (0.0, 0.5, 1.0)])
 def test_a_mask_of_three_values_or_without_0_is_refused(tmp_path, values):
     """Of 1 and 2 either may be the material: all of it would be measured."""
     mask = np.resize(np.array(values), SHAPE[1:])
     tifffile.imwrite(tmp_path / "mask.tif", mask.astype("f4" if mask.dtype == float else "u1"))
     extent = given_extent(SHAPE, str(tmp_path / "mask.tif"))
-    with pytest.raises(UserError, match=r"must hold 0.*one other value, but slice 0 of .* holds"):
+    with pytest.raises(
+        UserError, match=r"must hold 0.*one other value, but .* holds .* in slice 0"
+    ):
         extent.kinds(0)
     for value in (1, 255):
         tifffile.imwrite(tmp_path / "mask.tif", (np.resize([0, 1], SHAPE[1:]) * value).astype("u1"))

@@ -20,5 +20,5 @@ def test_quantiles_are_those_of_numpy_whatever_the_slice_is_stored_as(dtype, dat
 
 
 def test_the_contrast_is_from_the_darkest_to_the_brightest_hundredth():
-    image = np.arange(101, dtype=np.uint8)
+    image = np.arange(101, dtype=np.uint8)[:, None]
     assert contrast_of(image) == contrast_of(image.astype(np.float32)) == 98

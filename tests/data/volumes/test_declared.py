@@ -345,6 +345,32 @@ def test_voxel_sizes_are_positive_and_finite(tmp_path, options, expected):
     assert open_volume(tmp_path / "s.tif").voxel_nm == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(("width", "nm"), [(GREY.shape[-1], 5), (2 * GREY.shape[-1], None)])
+def test_a_picture_that_was_shrunk_is_not_as_fine_as_its_scan(tmp_path, width, nm):
+    """The notes of a microscope stay in the file, whatever became of the picture."""
+    notes = fei(5e-9, 5e-9)
+    tag, kind, count, text, once = notes["extratags"][0]
+    text += f"[Image]\r\nResolutionX={width}\r\nResolutionY=40\r\n"
+    options = {"extratags": [(tag, kind, count, text, once)]}
+    tifffile.imwrite(tmp_path / "s.tif", GREY, photometric="minisblack", **options)
+    assert open_volume(tmp_path / "s.tif").voxel_nm == (None, nm, nm)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "right"), [(1e6, True), (1.02e6, True), (2e6, False), (0, True)]
+)
+def test_pages_of_another_magnification_are_named_as_slices_are(tmp_path, pixels, right):
+    with tifffile.TiffWriter(tmp_path / "s.tif") as file:
+        for z, image in enumerate(np.stack([GREY[0]] * 4)):
+            size = (pixels, pixels) if z == 2 else (1e6, 1e6)
+            file.write(image, photometric="minisblack", resolution=size, resolutionunit=3)
+    if right:
+        assert open_volume(tmp_path / "s.tif").voxel_nm == pytest.approx((None, 10, 10))
+        return
+    with pytest.raises(UserError, match=r"voxel size .* of the others, .* but page 2 of .* has"):
+        open_volume(tmp_path / "s.tif")
+
+
 def test_slices_of_another_magnification_are_named(tmp_path):
     for z, pixels in enumerate((1e6, 1e6, 1.02e6, 2e6, 1e6)):
         resolution = {"resolution": (pixels, 1e6), "resolutionunit": 3} if z else {}

@@ -1,6 +1,7 @@
 """Squares that a model was tested on travel with it, and their film is known again."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -35,6 +36,22 @@ def film(seed, depth=4):
 @pytest.fixture
 def own():
     return FilmSquares.of("A", film(0), ROWS, "chosen")
+
+
+@pytest.mark.parametrize("z", range(9))
+def test_a_film_is_known_by_all_its_slices(z):
+    """Three of them, as before, are also in a film whose others were registered or mended since."""
+    own, other = FilmSquares.of("A", film(0, 9), ROWS, "chosen"), film(0, 9).whole()
+    assert own.is_of(ArrayVolume(other.copy()))
+    other[z, 3, 4] ^= 1
+    assert not own.is_of(ArrayVolume(other))
+
+
+def test_a_bundle_of_an_earlier_version_knows_a_film_by_some_slices():
+    own = FilmSquares.of("A", film(0, 9), ROWS, "chosen")
+    some = replace(own, slices={z: own.slices[z] for z in (0, 4, 8)})
+    assert some.is_of(film(0, 9))
+    assert not some.is_of(film(1, 9))
 
 
 def test_squares_of_one_place_are_one_cluster(own):
