@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,14 @@ from fibsem.data.volumes import Volume
 
 #: Squares in a notebook's picture.
 SHOWN = 6
+
+
+class Films(dict[str, Volume]):
+    """Volumes by the name of their sample."""
+
+    def __missing__(self, name: str) -> Volume:
+        require("sample", name, False, f"one of {', '.join(self)}")
+        raise KeyError(name)
 
 
 @dataclass(frozen=True, repr=False)
@@ -45,6 +53,16 @@ class OpenDataset:
 
     dataset: Dataset
     overrides: tuple[str, ...]
+    _opened_in: Path = field(init=False, default_factory=Path.cwd, compare=False)
+
+    @property
+    def overrides_here(self) -> tuple[str, ...]:
+        """What names it in whatever folder people work by now, where its path may mean another."""
+        if Path.cwd() == self._opened_in:
+            return self.overrides
+        places = ("data.path=", "data.root=")
+        others = (text for text in self.overrides if not text.startswith(places))
+        return (*others, override("data.path", self._opened_in / self.dataset.path))
 
     @property
     def name(self) -> str:
@@ -57,9 +75,16 @@ class OpenDataset:
         return self.dataset.hash
 
     @property
-    def volumes(self) -> dict[str, Volume]:
-        """Grey values of every sample by name, read box by box."""
-        return {sample.name: sample.volume for sample in self.dataset.samples}
+    def volumes(self) -> Films:
+        """Grey values of every sample by name, read box by box.
+
+        What the manifest says of them goes with them: range, voxel size, and what is material.
+        """
+        nm = self.dataset.voxel_nm
+        return Films(
+            (sample.name, sample.volume.with_manner(voxel_nm=nm, valid=sample.valid))
+            for sample in self.dataset.samples
+        )
 
     def squares(self, split: str) -> list[tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]]:
         """Grey values and labels of the squares of one part.
@@ -74,7 +99,7 @@ class OpenDataset:
         list of (grey, labels)
             (h, w) float32 in [0, 1], and (h, w) uint8: 0 pore, 1 solid, 255 unlabelled.
         """
-        require("split", split, split in SPLITS, ", ".join(SPLITS))
+        require("split", split, split in SPLITS, f"one of {', '.join(SPLITS)}")
         regions = [region for region in self._regions if region.split == split]
         return [(self._grey(region), region.read()) for region in regions]
 
@@ -138,6 +163,7 @@ def open_dataset(dataset: str | Path = "phantom", **options: Any) -> OpenDataset
     api.train(film, nbhd="33x33x3")
     ```
     """
+    require("dataset", dataset, dataset is not None, "a name or a path")
     tree = tree_of("inspect", dataset, options)
     data, split = read(DataConfig, tree["data"], "data"), read(SplitRecipe, tree["split"], "split")
 

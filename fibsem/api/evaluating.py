@@ -84,9 +84,9 @@ class EvaluateResult(Result):
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
         """Over all evaluations of the dataset beside this one, by the name of their file."""
-        from fibsem.analysis.encoding import read_csv
+        from fibsem.analysis.encoding import read_table
 
-        return {path.stem: read_csv(path) for path in visible(_tables_of(self), "*.csv")}
+        return {path.stem: read_table(path) for path in visible(_tables_of(self), "*.csv")}
 
     @property
     def text(self) -> str:
@@ -96,17 +96,18 @@ class EvaluateResult(Result):
         summary, miou = self.summary, self.val["miou"]
         spread = f"{miou.mean:.4f}" + ("" if math.isnan(miou.std) else f" ± {miou.std:.4f}")
         number = len(summary["runs"])
-        beside = len(finished_cells(self.folder.parent, summary["data"]))
+        tables = tables_folder(self.folder, str(summary["dataset"]))
+        beside = len(finished_cells(self.place.parent, summary["data"]))
         return "\n".join([
             f"{summary['model']} {summary['nbhd']}: validation mIoU {spread} over {number} seeds; "
             f"{self.folder}/summary.json",
             *ends_of(summary),
-            f"{beside} evaluations of {summary['dataset']} in {_tables_of(self)}",
+            f"{beside} evaluations of {summary['dataset']} in {tables}",
         ])  # fmt: skip
 
     def pictures(self) -> Iterable[bytes]:
         """Learning curves, the network, and its maps."""
-        return files(self.folder / "figures" / f"{name}.png" for name in FIGURES)
+        return files(self.place / "figures" / f"{name}.png" for name in FIGURES)
 
 
 def _spread(record: dict[str, float | None]) -> Spread:
@@ -116,7 +117,8 @@ def _spread(record: dict[str, float | None]) -> Spread:
 
 
 def _tables_of(result: EvaluateResult) -> Path:
-    return tables_folder(result.folder, str(result.summary["dataset"]))
+    """Where they lie, in whatever folder people work by now."""
+    return tables_folder(result.place, str(result.summary["dataset"]))
 
 
 def tables_folder(folder: Path, dataset: str) -> Path:
@@ -189,7 +191,9 @@ def run(tree: Tree) -> EvaluateResult:
     dataset = obtain(config.data, config.split)
     look_at(dataset, SPLITS, [config])
     given, spec = pinned(given, dataset=dataset), config.spec
-    folder = output_folder("evaluate", given.tree, dataset.name, spec.name, str(spec.nbhd))
+    folder = output_folder(
+        "evaluate", given.tree, dataset.name, spec.name, str(spec.nbhd), data=dataset.hash
+    )
     budgeted, anew = given.budget.planned, tree["overwrite"]
     with (
         at_work(folder),

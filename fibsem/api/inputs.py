@@ -18,7 +18,7 @@ from fibsem.inference.options import Options, leaving_out
 
 def options_of(tree: Tree) -> Options:
     """How the work is done."""
-    return read(Options, {field.name: tree[field.name] for field in fields(Options)}, "segment")
+    return read(Options, {field.name: tree[field.name] for field in fields(Options)})
 
 
 def volume_of(tree: Tree, options: Options) -> Volume:
@@ -30,7 +30,7 @@ def volume_of(tree: Tree, options: Options) -> Volume:
     path, value_range = read_path(tree["volume"], "volume"), tree["range"]
     asked = {key: tree[key] or None for key in ("pattern", "series")}
     gaps = options.missing == "skip"
-    manner = read(Manner, {**asked, "sparse": tree["sparse"], "gaps": gaps}, "segment")
+    manner = read(Manner, {**asked, "sparse": tree["sparse"], "gaps": gaps})
     try:
         return reopen(path, manner, value_range)
     except UserError as error:
@@ -60,7 +60,14 @@ def opened(volume: Voxels | Volume, tree: Tree) -> Volume:
 
 
 def _of_array(volume: Voxels) -> Volume:
+    require("volume", volume, volume is not None, "an array (z, y, x), a path or of "
+            "api.open_volume")  # fmt: skip
     check_unmasked(volume)
+    if type(volume).__module__.partition(".")[0] == "zarr":  # NumPy reads absent chunks as pores
+        raise UserError(
+            "`volume` must be the path of a Zarr, whose chunks and axes are looked at then, or "
+            "an array of NumPy, but got an array of zarr."
+        )
     named = getattr(volume, "dims", ())  # of xarray
     if isinstance(named, tuple) and own_names(named)[-3:] not in ([], ["z", "y", "x"]):
         raise UserError(

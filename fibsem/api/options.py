@@ -67,9 +67,9 @@ def overrides_of(dataset: str | Path | OpenDataset | None) -> Iterator[str]:
     elif isinstance(dataset, str | Path):
         yield override("data.path", dataset)
     elif dataset is not None:
-        legal = hasattr(dataset, "overrides")
+        legal = hasattr(dataset, "overrides_here")
         require("dataset", type(dataset).__name__, legal, "a name, a path or of api.open_dataset")
-        yield from dataset.overrides
+        yield from dataset.overrides_here
 
 
 class _AsInConf:

@@ -75,7 +75,7 @@ class PromoteResult(Result):
     @property
     def model(self) -> LoadedModel:
         """What was promoted, champion or not, for :func:`segment`."""
-        return load_folder(self.folder / "bundle")
+        return load_folder(self.place / "bundle")
 
     @property
     def test_all(self) -> dict[str, float]:
@@ -85,7 +85,7 @@ class PromoteResult(Result):
     @property
     def segmentations(self) -> dict[str, SegmentResult]:
         """The whole volume of every sample, by name; empty with ``segment=False``."""
-        folders = {n: place_of(self.folder / "volumes", n) for n in self.summary["samples"]}
+        folders = {n: place_of(self.place / "volumes", n) for n in self.summary["samples"]}
         whole = partial(read_json, of=fitting(SegmentedFilm), remedy="promote again")
         return {
             name: SegmentResult.of_folder(whole(folder / "summary.json"), folder)
@@ -103,7 +103,7 @@ class PromoteResult(Result):
     def pictures(self) -> Iterable[bytes]:
         """Learning curve, surface of the post-processing, reliability."""
         names = ("learning_curve", "surface", "reliability")
-        return files(self.folder / "figures" / f"{name}.png" for name in names)
+        return files(self.place / "figures" / f"{name}.png" for name in names)
 
 
 @completes("promote")

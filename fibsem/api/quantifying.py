@@ -48,10 +48,10 @@ class QuantifyResult(Result):
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
         """Pore sizes, correlation and the rest, by the name of their file."""
-        from fibsem.analysis.encoding import read_csv
+        from fibsem.analysis.encoding import read_table
 
-        paths = [self.folder / name for name in sorted(self.summary["tables"])]
-        return {path.stem: read_csv(path) for path in paths if path.suffix == ".csv"}
+        paths = [self.place / name for name in sorted(self.summary["tables"])]
+        return {path.stem: read_table(path) for path in paths if path.suffix == ".csv"}
 
     def pictures(self) -> Iterable[bytes]:
         """Pore volume by size, where sizes were measured."""

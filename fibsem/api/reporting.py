@@ -36,12 +36,12 @@ class ReportResult(Result):
     @property
     def page(self) -> Path:
         """Path of the HTML page; it needs no other file and no network."""
-        return self.folder / self.summary["page"]
+        return self.place / self.summary["page"]
 
     @property
     def tables(self) -> list[Path]:
         """CSV, each with a Markdown and a LaTeX beside it."""
-        return [self.folder / name for name in self.summary["tables"]]
+        return [self.place / name for name in self.summary["tables"]]
 
     @property
     def text(self) -> str:
@@ -101,7 +101,7 @@ def report(
     api.report("demo").page
     ```
     """
-    where = None if folders is None else list(folders)
+    where = [folders] if isinstance(folders, str | Path) else folders and list(folders)
     tree = tree_of("report", dataset, options, folders=where, output=output)
     for key in ("lineage", "repoint"):
         require(key, tree[key], tree[key] is None, "none: it is of the command line")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,12 @@ class Result:
 
     summary: Mapping[str, Any]
     folder: Path
+    _made_in: Path = field(init=False, default_factory=Path.cwd, compare=False)
+
+    @property
+    def place(self) -> Path:
+        """The folder, in whatever folder people work by now."""
+        return self._made_in / self.folder
 
     @property
     def text(self) -> str:

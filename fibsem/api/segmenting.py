@@ -73,7 +73,8 @@ class SegmentResult(Result):
     def of_folder(cls, summary: Mapping[str, Any], folder: Path) -> SegmentResult:
         """What lies in the folder of a finished segmentation."""
         names = ("labels", "probabilities", "uncertainty")
-        stores = {n: open_volume(folder / summary[n]) for n in names if summary[n]}
+        home = folder.absolute()  # they are read later, wherever people work then
+        stores = {n: open_volume(home / summary[n]) for n in names if summary[n]}
         drawn = visible(folder / "previews", "*.png")
         return cls(summary, folder, stores, tuple(path.read_bytes() for path in drawn))
 
@@ -214,6 +215,8 @@ def segment(
     if isinstance(volume, str | Path):
         return run(tree, loaded)
     stack = opened(volume, tree)
+    if tree["valid"] == "auto":  # the dataset of a volume says it, if anybody does
+        tree = {**tree, "valid": stack.manner.valid}
     if tree["output"] is not None:
         return _label(stack, tree, read_path(tree["output"], "output"), loaded)
     with TemporaryDirectory(prefix="fibsem-") as scratch:

@@ -40,7 +40,7 @@ class SimulateResult(Result):
     @property
     def dataset(self) -> OpenDataset:
         """Opened, for every other function; of ``layout="manifest"``."""
-        return open_dataset(self.folder)
+        return open_dataset(self.place)
 
     @property
     def text(self) -> str:
@@ -59,7 +59,7 @@ class SimulateResult(Result):
 
     def pictures(self) -> Iterable[bytes]:
         """Some squares of the simulated films with their labels, as PNG."""
-        return self.dataset.pictures() if (self.folder / "dataset.yaml").is_file() else ()
+        return self.dataset.pictures() if (self.place / "dataset.yaml").is_file() else ()
 
 
 @completes("simulate")

@@ -22,7 +22,7 @@ from fibsem.system.files import read_json, write_json
 from fibsem.system.locks import at_work
 from fibsem.system.summaries import trial_rows
 from fibsem.tracking.naming import run_name
-from fibsem.training.objectives import check_figures
+from fibsem.training.objectives import Objective, check_figures
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,9 +65,7 @@ class SweepResult(Result):
         """Every attempt: state, objective, hyperparameters."""
         import pandas as pd
 
-        return pd.DataFrame(
-            read_json(self.folder / "trials.json", trial_rows, remedy="sweep again")
-        )
+        return pd.DataFrame(read_json(self.place / "trials.json", trial_rows, remedy="sweep again"))
 
     @property
     def text(self) -> str:
@@ -76,6 +74,8 @@ class SweepResult(Result):
         outcome = "no trial was completed"
         number = self.summary["infeasible"]
         beyond = f", {number} beyond search.constraints" if number else ""
+        if number and number == counts["complete"]:
+            outcome = "none is within search.constraints"
         if best is not None:
             cost = best["seconds_per_gigapixel"]
             outcome = (
@@ -93,7 +93,7 @@ class SweepResult(Result):
     def pictures(self) -> Iterable[bytes]:
         """Figures of the sweep: its history, what mattered, every trial."""
         names = ("history", "importance", "parallel_coordinates")
-        return files(self.folder / "figures" / f"{name}.png" for name in names)
+        return files(self.place / "figures" / f"{name}.png" for name in names)
 
 
 @completes("sweep")
@@ -205,6 +205,8 @@ def prepare(tree: Tree) -> Prepared:
         "search.constraints": tuple(asked.constraints or ()),
     }
     for where, keys in figures.items():
+        for key in keys:
+            Objective.named(key, where)
         check_figures(where, keys, val_all=config.train.val_all)
     check_used({key: [one.run.why_unused(key) for one in trainings] for key in space.axes})
     for line in (*typed.notes(space.axes), *trainings[0].typed_for_nothing(space.axes)):
@@ -250,7 +252,7 @@ def search(prepared: Prepared) -> SweepResult:
     given, asked, material = prepared.given, prepared.settings, prepared.material
     tree, config, dataset = given.tree, material.config, material.dataset
     what, anew = (tree["model"]["name"], str(config.spec.nbhd)), tree["overwrite"]
-    folder = output_folder("sweep", tree, dataset.name, *what)
+    folder = output_folder("sweep", tree, dataset.name, *what, data=dataset.hash)
     tracking, work = Tracking.open(config.tracking, dataset.name), work_of("sweep", config.spec)
     # it may lie in the folder that is emptied
     named = named_plan(given.budget.plan, dataset.hash, work) if config.spec.is_network else None

@@ -57,7 +57,7 @@ class TrainResult(Result):
     @property
     def model(self) -> LoadedModel:
         """The network at its best threshold of validation, for :func:`segment`; not tested."""
-        return load_folder(self.folder)
+        return load_folder(self.place)
 
     @property
     def text(self) -> str:
@@ -138,7 +138,7 @@ def run(tree: Tree) -> TrainResult:
     given = pinned(given, dataset=dataset)
     config, anew = given.run, tree["overwrite"]
     what = config.spec.name, str(config.spec.nbhd)
-    folder = output_folder("train", given.tree, dataset.name, *what)
+    folder = output_folder("train", given.tree, dataset.name, *what, data=dataset.hash)
     working = worked_on(folder, began, budgeted=budget.planned, anew=anew)
     with at_work(folder), working as worked:
         return _train(given, Material(dataset, config), folder, began, worked)

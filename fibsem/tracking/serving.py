@@ -17,6 +17,7 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from fibsem.data.material import RULES
 from fibsem.data.scale import learned_range
 from fibsem.data.volumes import ArrayVolume
+from fibsem.data.volumes.volume import check_unmasked
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Scorer
@@ -62,6 +63,7 @@ class Segmentation(mlflow.pyfunc.PythonModel):
         """
         try:
             with self.one_at_a_time:
+                check_unmasked(model_input)
                 return self._answer(np.asarray(model_input), params or {})
         except UserError as error:  # whoever asks a server sees the line, not a traceback
             raise mlflow.MlflowException(str(error), INVALID_PARAMETER_VALUE) from error

@@ -3,6 +3,7 @@
 import csv
 import re
 
+import numpy as np
 import pandas as pd
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -33,6 +34,19 @@ def test_numbers_are_not_touched():
     numbers = ["-0.0123", "+0.5", "-3", "-1.5e-05", "-0.50 ± 0.10", "[-1.00, 2.00]"]
     table = pd.DataFrame({"text": numbers, "number": [-1.5, -2, 0, 3, 4, -5]})
     assert encoding.as_csv(table) == table.to_csv(index=False)
+
+
+def test_columns_of_numbers_are_numbers_and_names_stay_names(tmp_path):
+    """As texts, 97.7 is more than 528.5."""
+    columns = {"z (nm)": [97.7, 528.5], "n": [3, 10], "gaps": ["", "0.5"], "film": ["01", "2"],
+               "error": ["0.5 ± 0.1", "1"], "none": ["", ""], "sign": ["-", "+1"]}  # fmt: skip
+    (tmp_path / "t.csv").write_text(encoding.as_csv(pd.DataFrame(columns)), "utf-8")
+    table = encoding.read_table(tmp_path / "t.csv")
+    assert (table["z (nm)"].max(), table["n"].max()) == (528.5, 10)
+    assert np.isnan(table["gaps"][0])
+    assert table["gaps"][1] == 0.5
+    for name in ("film", "error", "none", "sign"):
+        assert list(table[name]) == columns[name]
 
 
 @given(TEXTS)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import zarr
 
 from fibsem import api
 from fibsem.analysis.postprocessing import PostProcessing
@@ -67,7 +68,7 @@ def test_slices_without_numbers_are_left_out_where_that_is_asked_for(wrapped):
     [
         ([[1, 2], [3]], r"`volume` must be an array \(z, y, x\), a path or .* but got list \("),
         (FILM[:0], r"must have voxels, but is of shape \(0, 8, 9\)"),
-        (None, r"must have axes \(z, y, x\), but has \(\)"),
+        (None, r"`volume` must be an array \(z, y, x\), a path or .* but got None"),
         (FILM > 9, "voxels must be uint8, uint16, float32, but the array holds bool"),
     ],
 )
@@ -97,3 +98,19 @@ def test_home_is_home_in_every_argument_that_is_a_path(tmp_path, monkeypatch):
         api.open_volume("~/labels/labels.ome.zarr").whole(), result.labels
     )
     assert list(here.iterdir()) == []
+
+
+def test_an_array_of_zarr_is_given_by_its_path(tmp_path):
+    """NumPy reads chunks that are not stored as 0, which is pores, and no names of axes."""
+    stored = zarr.create_array(
+        tmp_path / "film.zarr", shape=FILM.shape, chunks=(2, 8, 9), dtype="u1"
+    )
+    with pytest.raises(api.UserError, match=r"`volume` must be the path of a Zarr.*array of zarr"):
+        given(stored)
+
+
+def test_bytes_in_another_order_are_another_film():
+    one = ArrayVolume(FILM.astype("<u2") * 256 + 7)
+    other, same = ArrayVolume(one.whole().view(">u2")), ArrayVolume(one.whole().astype(">u2"))
+    assert one.signature() == same.signature()
+    assert one.signature()["digest"] != other.signature()["digest"]

@@ -203,6 +203,13 @@ def test_other_dtypes_are_refused_and_have_two_ways_in(load, stack):
     np.testing.assert_array_equal(plain.predict(None, eight / np.float32(255)), labels)
 
 
+def test_a_masked_array_is_refused_as_by_the_python_interface(load, stack):
+    masked = np.ma.masked_array(stack, np.zeros(stack.shape, bool))
+    masked[0, 0, 0] = np.ma.masked
+    with pytest.raises(mlflow.MlflowException, match="an array must have no masked voxels"):
+        load("network").unwrap_python_model().predict(None, masked)
+
+
 @pytest.mark.parametrize(
     ("params", "constraint"),
     [({"output": "masks"}, "`output` must be one of labels, probabilities, but got masks"),
