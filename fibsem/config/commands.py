@@ -31,6 +31,8 @@ from fibsem.system.threads import STOPS
 BUG, MISTAKE = 1, 2
 #: Keys with which a command removes what was done before it.
 OVERWRITE = ("overwrite", "segmentation.overwrite")
+#: What Hydra says of a name that no file of a group has.
+NO_FILE = r"Could not find '(\w+)/([^']*)'.*Available options in '[^']*':(.*?)(?:Config search|$)"
 #: How the note of an error begins that says which of several jobs it ended.
 OF_JOB = "of the job "
 
@@ -122,6 +124,11 @@ class _one_line_errors:  # noqa: N801 - reads as a statement: with _one_line_err
 
         if match := re.match(r"Could not override '([^']+)'", str(error)):
             raise unknown_key(match[1], self.command) from error
+        if match := re.search(NO_FILE, str(error), re.DOTALL):
+            group, name, names = match.groups()
+            other = {"auto"} if group == "model" and self.command != "sweep" else set()
+            choices = ", ".join(sorted(set(names.split()) - other))
+            raise UserError(f"`{group}` must be one of {choices}, but got {name}.") from error
         if "Config group override must be a string" in str(error):
             raise UserError(
                 "a group of options must name a file of conf/ or be a dictionary of keys, but got "

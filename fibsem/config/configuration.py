@@ -146,7 +146,7 @@ class Configuration:
     def promotion(self) -> PromoteConfig:
         """What a promotion is made of, and what it ends in."""
         keys = (field.name for field in fields(PromoteConfig))
-        return read(PromoteConfig, {key: self.tree[key] for key in keys}, "promote")
+        return read(PromoteConfig, {key: self.tree[key] for key in keys})
 
     @cached_property
     def rank(self) -> RankConfig:

@@ -80,12 +80,17 @@ def check_keys(command: str, arguments: Iterable[str]) -> None:
     UserError
         If an argument adds a key that the command does not have, or takes one away that it needs.
     """
+    before = ""
     for argument in arguments:
         name, equals, _ = argument.partition("=")
-        key = name.lstrip("+~")
+        key = name.lstrip("+~-")
         first = re.split(r"[./@]", key)[0]
-        if (equals and not key) or "://" in name:  # an address by itself, after a space
+        # a value, or an address, by itself: behind a space
+        bare = not equals and name[:1] not in ("-", "~") and not before.startswith("-")
+        if bare or (equals and not key) or "://" in name:
             raise UserError(f"an argument must be key=value, but got {argument}.")
+        if name.startswith("--") and first in own_keys(command):
+            raise UserError(f"an argument must be key=value without dashes, but got {argument}.")
         if name.startswith("+") and first != "hydra" and first not in own_keys(command):
             raise unknown_key(key, command)
         if name.startswith("~") and not re.match(rf"({'|'.join(LISTS)})\b", key):
@@ -93,6 +98,7 @@ def check_keys(command: str, arguments: Iterable[str]) -> None:
                 "only keys of `space` and `phantom.samples` can be taken away, but got "
                 f"{argument}; {key}=null is a value that is not given."
             )
+        before = argument
 
 
 def unknown_key(key: str, command: str) -> UserError:

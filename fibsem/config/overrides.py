@@ -64,7 +64,12 @@ def _for_hydra(argument: str, many: bool) -> str:
     if not equals or argument.startswith("-") or value == NONE:
         return argument
     # what Hydra cannot read is refused by whoever wants something else than a text
-    if key.lstrip("+") not in text_keys() and _parsed(value) is not None:
+    if key.lstrip("+") not in text_keys() and (parsed := _parsed(value)) is not None:
+        if not many and parsed.is_sweep_override():
+            raise UserError(
+                f"`{key.lstrip('+')}` must be one value, but got {value}; a number has a decimal "
+                f"point, 0.5, and a list is in brackets, [{value}]."
+            )
         return argument
     if many and "," in value:
         return f"{key}={_choices(value)}"

@@ -19,8 +19,10 @@ Tree = dict[str, Any]
 T = TypeVar("T")
 
 
-def read(cls: type[T], tree: Mapping[str, Any], where: str) -> T:
+def read(cls: type[T], tree: Mapping[str, Any], where: str = "") -> T:
     """Make a dataclass from a mapping, checking names and types.
+
+    ``where`` is the key under which the mapping lies in a tree; of its own keys there is none.
 
     Examples
     --------
@@ -33,14 +35,32 @@ def read(cls: type[T], tree: Mapping[str, Any], where: str) -> T:
     named = {field.name: field for field in fields(cls)}
     for key in tree:
         if key not in named:
-            raise UserError(f"`{where}` has no key {key!r}; it has: {', '.join(sorted(named))}.")
+            what = f"`{where}`" if where else "the command"
+            raise UserError(f"{what} has no key {key!r}; it has: {', '.join(sorted(named))}.")
     values = {}
     for key, field in named.items():
         if key in tree:
-            values[key] = _value(hints[key], tree[key], f"{where}.{key}")
+            values[key] = _value(hints[key], tree[key], _under(where, key))
         elif field.default is MISSING and field.default_factory is MISSING:
-            raise UserError(f"`{where}.{key}` must be given, but is missing.")
+            raise UserError(f"`{_under(where, key)}` must be given, but is missing.")
     return typing.cast(T, cls(**values))
+
+
+def _under(where: str, key: str) -> str:
+    return f"{where}.{key}" if where else key
+
+
+def check_type(cls: type, key: str, value: Any, where: str) -> None:
+    """Refuse a value that a field of a dataclass cannot have; of other keys nothing is said.
+
+    Examples
+    --------
+    >>> from fibsem.config.runs import EvaluateConfig
+    >>> check_type(EvaluateConfig, "patch_limit", 5, "evaluate")
+    """
+    hints = typing.get_type_hints(cls)
+    if key in hints:
+        _value(hints[key], value, f"{where}.{key}")
 
 
 def _value(kind: Any, value: Any, where: str) -> Any:

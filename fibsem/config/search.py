@@ -61,7 +61,8 @@ class SearchConfig:
         remember(self.storage)
         if self.storage:
             require_file("search.storage", self.storage)
-        for key in ("trials", "max_failures", "workers", "pruner_patience", "startup_trials"):
+        for key in ("trials", "max_failures", "workers", "pruner_patience", "startup_trials",
+                    "hyperband_epochs"):  # fmt: skip
             value = getattr(self, key)
             require(_typed(key), value, value >= 1, "at least 1")
         require("search.keep", self.keep, self.keep is None or self.keep >= 1, "at least 1 or null")

@@ -19,7 +19,7 @@ from fibsem.config.reading import Tree, flat, read, read_path
 from fibsem.config.runs import AUTO
 from fibsem.config.training import TrainConfig
 from fibsem.system.file_names import part_name
-from fibsem.system.identity import Identity, differences
+from fibsem.system.identity import Identity, differences, same_data
 
 #: Keys that do not change what is computed, only how much of it, where and how it is told. Where
 #: the data lie is one of them: what they are, their digests say.
@@ -46,6 +46,8 @@ OUTSIDE = (
     "search.dry_run",
 )
 
+#: Files by which a folder of a version that kept no identity is known to hold results.
+RESULTS = ("summary.json", "result.json", "run.json", "study.db", "trials")
 #: Keys of `OUTSIDE` by which folders have always been named.
 NAMING = ("data",)
 
@@ -141,11 +143,14 @@ def settings_hash(tree: Tree) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def output_folder(command: str, tree: Tree, dataset: str, *what: str) -> Path:
+def output_folder(
+    command: str, tree: Tree, dataset: str, *what: str, data: str | None = None
+) -> Path:
     """The folder of a command: as given, or one that the same command always gets again.
 
-    Where a version of other keys has named it otherwise, it is found by what it was computed from;
-    of versions that kept no such thing, it is said.
+    Where a version of other keys has named it otherwise, it is found by what it was computed from,
+    settings and, where it is known, the hash of the ``data``: datasets of one name have folders of
+    their own. Of versions that kept no such thing, it is said.
 
     Examples
     --------
@@ -171,7 +176,15 @@ def output_folder(command: str, tree: Tree, dataset: str, *what: str) -> Path:
         return folder
     named = ("trials",) if tree.get("study") else ("trials", "study")  # as the folder is
     settings = settings_of(command, tree)
+    others = [one for one in others if not _is_of_other_data(one, data)]
     return _same_results(others, settings, named, partial(defaults_of, command)) or folder
+
+
+def _is_of_other_data(folder: Path, data: str | None) -> bool:
+    """Whether the results in a folder are known to be of other data than a command's."""
+    before = Identity.beside(folder)
+    then = before.data.get("hash") if before else None
+    return None not in (then, data) and not same_data(then, data)
 
 
 def _same_results(
@@ -195,7 +208,8 @@ def _same_results(
     for folder in folders:
         before = Identity.beside(folder)
         if before is None:
-            older.append(folder)
+            if any((folder / name).exists() for name in RESULTS):
+                older.append(folder)
             continue
         derived = {key: before.settings[key] for key in named if key in before.settings}
         now = replace(before, settings={**settings, **derived})

@@ -65,7 +65,7 @@ class QuantifyConfig:
     @classmethod
     def of(cls, tree: Tree) -> QuantifyConfig:
         """Read it from the tree of the command."""
-        return read(cls, {field.name: tree[field.name] for field in fields(cls)}, "quantify")
+        return read(cls, {field.name: tree[field.name] for field in fields(cls)})
 
     def __post_init__(self) -> None:
         require("blocks", self.blocks, self.blocks >= 0, "at least 0")

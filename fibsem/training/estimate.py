@@ -86,7 +86,7 @@ def in_steps(epochs: int, steps: int) -> str:
     >>> in_steps(40, 100)
     '40 epochs of 100 steps, 4000 in all'
     """
-    return f"{epochs} epochs of {steps} steps, {epochs * steps} in all"
+    return f"{epochs} epoch{'s' * (epochs > 1)} of {steps} steps, {epochs * steps} in all"
 
 
 def duration(seconds: float) -> str:

@@ -202,6 +202,20 @@ def test_a_folder_that_was_named_otherwise_is_found_by_what_it_holds(tmp_path, m
     assert capsys.readouterr().out == ""
     (older / "identity.json").unlink()
     assert output_folder("evaluate", tree, "film", "2dcnn", "33x33x3") == named
+    assert capsys.readouterr().out == ""  # of a command that was refused: it holds no results
+    (older / "summary.json").touch()
+    assert output_folder("evaluate", tree, "film", "2dcnn", "33x33x3") == named
     said = capsys.readouterr().out
     assert str(older) in said
     assert "output=" in said
+
+
+def test_datasets_of_one_name_have_folders_of_their_own(tmp_path, monkeypatch):
+    """The second was refused, and `overwrite=true`, as advised, removed the first's training."""
+    monkeypatch.chdir(tmp_path)
+    tree = compose("train", ["data.path=here"])
+    named = output_folder("train", tree, "film", "2dcnn")
+    older = named.with_name(f"{named.name[:-8]}01234567")
+    Identity("training", settings_of("train", tree), {"hash": "0a1b2c3d4e5f-one"}).write(older)
+    assert output_folder("train", tree, "film", "2dcnn", data="0a1b2c3d4e5f-one") == older
+    assert output_folder("train", tree, "film", "2dcnn", data="ffffffffffff-two") == named

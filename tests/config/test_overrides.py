@@ -33,6 +33,14 @@ def hydra_reads(override):
     return OmegaConf.to_container(OmegaConf.create({"x": parsed.value()}), resolve=True)["x"]
 
 
+@pytest.mark.parametrize("value", ["0,005", "20,5,5", "1,5h"])
+def test_several_values_where_one_is_meant_are_one_line(value):
+    """A decimal comma, of which Hydra says that --multirun should be added."""
+    with pytest.raises(UserError, match=f"`train.share` must be one value, but got {value}; a num"):
+        for_hydra([f"train.share={value}"])
+    assert for_hydra(["--multirun", f"train.share={value}"])[1] == f"train.share={value}"
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_is_read_as_it_is_typed(name):
     (given_to_hydra,) = for_hydra([f"output={name}"])
