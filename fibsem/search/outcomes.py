@@ -11,6 +11,9 @@ from fibsem.system.summaries import is_infeasible
 from fibsem.tracking import names
 from fibsem.training.objectives import Objective
 
+#: Column of a trial whose learning rate was too large, which its hyperparameters name.
+RESTARTED = "begun_again_after_epoch"
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -78,6 +81,12 @@ class Outcome:
             names.VAL_ALL_MEDIAN: val_all.get("iou_pore_median"),
         }
         return {key: value for key, value in named.items() if self.complete and value is not None}
+
+    @property
+    def restarted(self) -> dict[str, int]:
+        """Epochs after which it was begun again at a tenth of its learning rate, if it was."""
+        epochs = self.record.get("restart")
+        return {} if epochs is None else {RESTARTED: epochs}
 
     @property
     def seconds_per_gigapixel(self) -> float | None:

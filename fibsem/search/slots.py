@@ -206,6 +206,7 @@ class TrialRecord(TypedDict, total=False):
     epochs: int
     train_seconds: float
     parameters: int
+    restart: int | None
     beyond: dict[str, float]
     reason: str
 

@@ -268,6 +268,7 @@ class Sweep:
                 **dict(zip((g.key for g in self.goals), one.objectives or (), strict=False)),
                 **one.figures,
                 **one.values,
+                **one.restarted,
             }
             for one in self.study.outcomes()
         ]

@@ -45,7 +45,9 @@ POLL_S = 1.0
 #: Seconds that telling of a hang may take, and the exit code of a worker that hung.
 LAST_S, HUNG = 10.0, 75
 #: What the study keeps of the record of a training.
-KEPT = ("run_id", "val", "val_all", "cost", "epochs", "train_seconds", "parameters")
+KEPT = (
+    "run_id", "val", "val_all", "cost", "epochs", "train_seconds", "parameters", "restart",
+)  # fmt: skip
 
 Show = Callable[[str, int, int], None]
 

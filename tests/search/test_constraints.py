@@ -2,7 +2,7 @@
 
 import pytest
 
-from fibsem.api.sweeping import prepare
+from fibsem.api.sweeping import SweepResult, prepare
 from fibsem.config import Configuration, SearchConfig, compose, read
 from fibsem.errors import UserError
 from fibsem.search.samplers import bounds
@@ -23,6 +23,14 @@ def test_a_trial_beyond_a_bound_is_said_and_never_the_best(here):
     assert reasons == [f"{said} 2500", "", f"{said} 2000.5"]
     by = [list(one.constraints.values()) for one in sweep.study.trials.all()]
     assert by == [[500], [0], [0.5]]  # what Optuna's samplers read
+    sweep.study.close()
+
+
+def test_where_none_is_within_the_bounds_that_is_what_is_said(here):
+    sweep = opened(BOUND, "search.trials=1", **here)
+    worked(sweep, [finished(0.1, cost=2500)])
+    text = str(SweepResult(sweep.summary(1.0), here["folder"], "sqlite:///ml.db"))
+    assert "1 trials, 0 pruned, 1 beyond search.constraints; none is within search.const" in text
     sweep.study.close()
 
 
