@@ -28,7 +28,6 @@ import numpy as np
 from fibsem.geometry import Nbhd
 from fibsem.inference import BlockScorer, pixels_per_second
 from fibsem.inference.model.predict import PATCH_BATCH, compiled
-from fibsem.inference.volume.budget import GIB
 from fibsem.models import build, resolve
 
 #: A slice of the thesis (y, x).
@@ -65,7 +64,7 @@ def rows(neighbourhoods: Sequence[str], patches: int = PATCH_BATCH) -> Iterator[
         forward(batch)
         patch_s = area * (time.perf_counter() - started) / patches
         dense_s = area / pixels_per_second(BlockScorer(spec, model), 512)
-        yield Row(nbhd, area * prod(nbhd.shape) * 4 / GIB, patch_s, dense_s)
+        yield Row(nbhd, area * prod(nbhd.shape) * 4 / 2**30, patch_s, dense_s)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ Looks inside: it needs the probabilities of every labelled pixel, which a promot
 from __future__ import annotations
 
 import argparse
+import json
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +27,6 @@ from fibsem.data import SplitRecipe
 from fibsem.inference import Scorer
 from fibsem.promotion.calibrating import labelled_pixels
 from fibsem.system import replace_file, write_json
-from fibsem.system.files import known_json
 from fibsem.tracking import load_bundle
 from fibsem.training import Material, obtain, scored_squares
 
@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("--name", help="of the data in the table", default="demo")
     parser.add_argument("--json", type=Path, help="add the figures here, and a table beside it")
     args = parser.parse_args()
-    records = (known_json(args.json) if args.json else None) or {}
+    records = json.loads(args.json.read_text()) if args.json and args.json.is_file() else {}
     records[args.name] = examine(args.promotion, args.overrides)
     print(table(records))
     if args.json:

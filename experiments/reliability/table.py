@@ -58,6 +58,8 @@ KINDS = {
     "films of few grey values, moved ones with clipped pores": ["narrow"],
     "dense films whose solid is white": ["dense"],
     "spellings of addresses, passwords of services": ["spellings"],
+    "search spaces that people write": ["spaces"],
+    "other bytes, folders and times of one name or place": ["taken"],
 }
 
 
