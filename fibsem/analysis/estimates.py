@@ -173,9 +173,10 @@ class Estimate:
 
 
 def _median(cells: FloatArray) -> dict[str, float]:
-    """Median over squares of the IoU of pore; those that neither hold nor get one are none."""
-    union = cells[:, 0].sum(axis=1) + cells[:, 1, 0]
-    ious = cells[union > 0, 0, 0] / union[union > 0]
+    """Median of the IoU of pore over squares in which one is labelled."""
+    labelled = cells[:, 0].sum(axis=1)
+    union = labelled + cells[:, 1, 0]
+    ious = cells[labelled > 0, 0, 0] / union[labelled > 0]
     return {"iou_pore_median": float(np.median(ious))} if ious.size else {}
 
 

@@ -78,8 +78,9 @@ def lie_apart(mapped: float, squares: Sequence[Confusion]) -> bool:
     """Whether a map is clearly of another porosity on squares than in their whole film.
 
     Then they do not lie in it by chance, and what the map errs by there says nothing of the rest.
-    Of squares that do, one film in a thousand is taken for such, and fewer than one in a hundred
-    where most squares have hardly a pore and some have many. Shares are compared by their logits:
+    Of squares that do, one film in a thousand is taken for such, and fewer than one in fifty where
+    half of the squares have hardly a pore. Where nine of ten have none, up to half of the films
+    are: what so few squares did not meet is no part of their spread. Shares are compared by logits:
     such squares often have too few pores and too little spread at once, which as it is would look
     certain. Squares that are all mapped alike show no spread to judge by.
 

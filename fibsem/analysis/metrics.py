@@ -75,6 +75,20 @@ class Confusion:
         return float(np.nanmean(values)) if self.pixels else float("nan")
 
     @property
+    def miou_of_labelled(self) -> float:
+        """Mean IoU of the classes that are labelled: the figure by which squares are compared.
+
+        Where there is no pore, a single pixel that is given one would halve `miou`: pooled figures
+        hardly change by it, and a comparison square by square would be decided by such pixels.
+
+        >>> one_false_pixel = Confusion(((0, 0), (1, 99)))
+        >>> one_false_pixel.miou, one_false_pixel.miou_of_labelled
+        (0.495, 0.99)
+        """
+        values = [self.iou(value) for value in (0, 1) if sum(self.counts[value])]
+        return float(np.mean(values)) if values else float("nan")
+
+    @property
     def accuracy(self) -> float:
         right = self.counts[0][0] + self.counts[1][1]
         return right / self.pixels if self.pixels else float("nan")
@@ -122,10 +136,11 @@ def pooled(parts: Iterable[Confusion]) -> Confusion:
 def over_squares(parts: Sequence[Confusion]) -> dict[str, float]:
     """Figures of the pooled pixels of squares, and the median of their IoUs of pore.
 
-    Papers on such films report the median (``iou_pore_median``). A square that neither holds nor is
-    given a pore has no IoU of it, and does not count.
+    Papers on such films report the median (``iou_pore_median``). A square in which no pore is
+    labelled has no IoU of it, and does not count, whatever it is given: one false pixel there is
+    not as bad as every pore of another that is missed.
     """
-    ious = [value for part in parts if np.isfinite(value := part.iou(0))]
+    ious = [part.iou(0) for part in parts if sum(part.counts[0])]
     median = float(np.median(ious)) if ious else float("nan")
     return {**pooled(parts).record(), "iou_pore_median": median}
 

@@ -42,7 +42,7 @@ class Gate:
 class Examined:
     """What the gate compares of a model: mIoU of every test square, and its porosity error.
 
-    ``places`` says where each square lies (:mod:`fibsem.analysis.places`): squares of one place are
+    ``places`` says where each square lies (:mod:`fibsem.places`): squares of one place are
     not independent. Without it every square has a place of its own.
     """
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from fibsem.analysis.metrics import Confusion, over_squares, pooled
 from fibsem.analysis.over_places import interval_by_pixels
-from fibsem.analysis.places import by_place
+from fibsem.places import by_place, spot_of
 
 Record = Mapping[str, Any]
 
@@ -163,8 +163,11 @@ def post_processing(
         by_sample = {name: [s for s in of_split if s["sample"] == name] for name in names}
         for sample, members in [*by_sample.items(), ("combined", of_split)]:
             for when, key in (("before", before), ("after", after)):
-                counted = ((m["sample"], m["at"], Confusion.from_counts(m[key])) for m in members)
-                places = by_place(square for square in counted if square[2].pixels)
+                places = by_place(
+                    (spot_of(one["sample"], one), counted)
+                    for one in members
+                    if (counted := Confusion.from_counts(one[key])).pixels
+                )
                 if places:
                     rows.append(_labelled_row(split, sample, _one_run(places.values())))
                     rows[-1] |= {

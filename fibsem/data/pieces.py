@@ -21,6 +21,7 @@ from fibsem.data.samples import Region
 from fibsem.data.sampling import Pixels
 from fibsem.errors import UserError
 from fibsem.geometry import Box
+from fibsem.places import Spot, places_of
 
 FloatArray = npt.NDArray[np.float64]
 CountArray = npt.NDArray[np.int64]
@@ -164,7 +165,9 @@ def cut_regions(regions: Sequence[Region], side: int) -> Parts:
     counts: list[tuple[int, int]] = []
     squares: dict[tuple[str, int, int, int, int], int] = {}
     square: list[int] = []
-    for region in (replace(each, read=Whole(each.read)) for each in regions):
+    places = places_of(Spot.of(each.sample, each.box) for each in regions)
+    for region, spot in zip(regions, places, strict=True):
+        region = replace(region, read=Whole(region.read))
         labels = region.read()
         height, width = labels.shape
         for part in _cut(height, width, side):
@@ -173,7 +176,7 @@ def cut_regions(regions: Sequence[Region], side: int) -> Parts:
                 parts.append(part_of(region, part))
                 counts.append((int(values[0]), int(values[1])))
                 inside = part[0].start // SQUARE, part[1].start // SQUARE
-                place = (region.sample, *region.box.start[1:], *inside)
+                place = (*spot, *inside)
                 square.append(squares.setdefault(place, len(squares)))
     return Parts(
         tuple(parts), np.array(counts, np.int64).reshape(-1, 2), np.array(square, np.int64)

@@ -17,15 +17,14 @@ import numpy.typing as npt
 from fibsem import models
 from fibsem.analysis import encoding, figures, tables
 from fibsem.analysis.metrics import Confusion, pooled
-from fibsem.analysis.places import means_by_place
 from fibsem.analysis.postprocessing import at_an_end
 from fibsem.analysis.statistics import paired_over_seeds, paired_over_squares
 from fibsem.errors import UserError
 from fibsem.evaluation.names import FIGURES, FIGURES_OVER_ALL, TABLES_OVER_ALL
 from fibsem.evaluation.scores import THRESHOLDS, SeedScores, read_seeds
-from fibsem.geometry import Triple
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models.describe import drawing, feature_maps
+from fibsem.places import Spot, means_by_place
 from fibsem.system.endings import FIGURE, TABLE, each, remove_former
 from fibsem.system.files import beside, known_json
 from fibsem.system.identity import same_data
@@ -214,10 +213,7 @@ def compare(first: Path, second: Path) -> Record:
     squares = [_by_square(some) for some in runs]
     common = [name for name in squares[0] if name in squares[1]]
     over_squares = paired_over_squares(
-        *(
-            means_by_place((sample, at, some[sample, name, at]) for sample, name, at in common)
-            for some in squares
-        )
+        *(means_by_place((spot, some[name, spot]) for name, spot in common) for some in squares)
     )
     by_seed = [{run.seed: _pooled(run) for run in some} for some in runs]
     seeds = sorted(set(by_seed[0]) & set(by_seed[1]))
@@ -241,15 +237,18 @@ def _finished(folder: Path) -> Record:
     return dict(record)
 
 
-def _by_square(runs: Iterable[SeedScores]) -> dict[tuple[str, str, Triple], float]:
-    """Mean over seeds of the mIoU of every test square, by sample, name and where it begins."""
-    values: dict[tuple[str, str, Triple], list[float]] = {}
+def _by_square(runs: Iterable[SeedScores]) -> dict[tuple[str, Spot], float]:
+    """Mean over seeds of the mIoU of every test square, by its name and where it lies.
+
+    Of the classes that are labelled: see :attr:`Confusion.miou_of_labelled`.
+    """
+    values: dict[tuple[str, Spot], list[float]] = {}
     for run in runs:
         for square in run.scores.squares:
             if not square.is_of("test") or not square.chosen.pixels:
                 continue
-            key = square.sample, square.region, square.at
-            values.setdefault(key, []).append(square.chosen.miou)
+            key = square.region, square.spot
+            values.setdefault(key, []).append(square.chosen.miou_of_labelled)
     return {name: float(np.mean(some)) for name, some in values.items()}
 
 

@@ -17,6 +17,7 @@ from fibsem.data.labels import IGNORE
 from fibsem.data.samples import Region
 from fibsem.data.split import Split
 from fibsem.inference.model.segmenter import Scorer, Segmenter
+from fibsem.places import places_of
 from fibsem.system.progress import Progress
 from fibsem.training.estimating import estimate
 from fibsem.training.fixed_draws import pieces_of
@@ -104,7 +105,7 @@ def examined(squares: Sequence[SquareCounts]) -> Examined:
         by_sample.setdefault(square.sample, []).append(square.chosen)
     labelled = [square for square in squares if square.chosen.pixels]
     return Examined(
-        tuple(square.chosen.miou for square in labelled),
+        tuple(square.chosen.miou_of_labelled for square in labelled),
         porosity_error([pooled(some) for some in by_sample.values()]),
-        tuple((square.sample, *square.at[1:]) for square in labelled),
+        tuple(places_of(square.spot for square in labelled)),
     )

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from fibsem.analysis.places import means_by_place
 from fibsem.analysis.statistics import Paired, Spread, paired_over_squares
 from fibsem.config import RankConfig
 from fibsem.data.samples import Region
 from fibsem.errors import UserError
+from fibsem.places import Spot, means_by_place
 from fibsem.promotion.repetition import Repetition, is_repeated, repeat, repeated
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.trials import Trial
@@ -77,12 +77,12 @@ class Ranked:
         common = [name for name in self.by_square if name in other.by_square]
         if not common or self.runs[0].pixels != other.runs[0].pixels:
             return None
-        begins = {region.key: (region.sample, region.box.start) for region in regions}
-        at = [begins.get(name, (name, (0, 0, 0))) for name in common]
+        spot_of = {region.key: Spot.of(region.sample, region.box) for region in regions}
+        spots = [spot_of.get(name, Spot(name, (0, 0, 0))) for name in common]
         return paired_over_squares(
             *(
                 means_by_place(
-                    (*place, one.by_square[name]) for place, name in zip(at, common, strict=True)
+                    (spot, one.by_square[name]) for spot, name in zip(spots, common, strict=True)
                 )
                 for one in (self, other)
             )

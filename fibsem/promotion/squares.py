@@ -47,7 +47,7 @@ def square_mious(material: Material, model: models.Model) -> SquareMious:
     mious, of_sample = {}, defaultdict(list)
     for region, square in scored_squares(material, scorer, "val"):
         confusion = square.confusion(PostProcessing())
-        mious[region.key] = confusion.miou
+        mious[region.key] = confusion.miou_of_labelled
         of_sample[region.sample].append(confusion)
     sums = {sample: pooled(some) for sample, some in of_sample.items()}
     porosities = {sample: one.porosity for sample, one in sums.items() if one.pixels}
@@ -74,6 +74,6 @@ def _sampled_mious(material: Material, model: models.Model) -> dict[str, float]:
             scored.labels[squares == region.key],
             scored.scores[squares == region.key],
             PostProcessing().threshold,
-        ).miou
+        ).miou_of_labelled
         for region in material.dataset.regions("val")
     }

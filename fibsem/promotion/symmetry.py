@@ -115,7 +115,7 @@ def _by_square(pieces: Pieces, parts: list[Confusion]) -> dict[int, float]:
     """MIoU of every square that pieces lie in and that has a labelled pixel."""
     numbers = np.unique(pieces.square).tolist()
     of = {n: pooled(parts[k] for k in np.flatnonzero(pieces.square == n)) for n in numbers}
-    return {n: one.miou for n, one in of.items() if one.pixels}
+    return {n: one.miou_of_labelled for n, one in of.items() if one.pixels}
 
 
 def _gain(mious: Mapping[int, float], alone: Mapping[int, float]) -> Row:

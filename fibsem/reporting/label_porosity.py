@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from fibsem.analysis.over_places import share_interval
-from fibsem.analysis.places import by_place
 from fibsem.data.labels import IGNORE, LabelArray
 from fibsem.data.samples import Region
 from fibsem.geometry import Box
+from fibsem.places import Spot, by_place
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def label_porosity(regions: Iterable[Region]) -> LabelPorosity:
     for region in regions:
         squares[region.sample, region.box].append(_counted(region.read()))
     places = by_place(
-        (sample, box.start, np.mean(masks, axis=0)) for (sample, box), masks in squares.items()
+        (Spot.of(sample, box), np.mean(masks, axis=0)) for (sample, box), masks in squares.items()
     )
     sums = [np.sum(some, axis=0) for some in places.values()]
     shares, labelled = [p / n for p, n in sums if n], [n for _, n in sums if n]

@@ -12,12 +12,12 @@ from typing import Any
 from fibsem.analysis.calibration import Platt
 from fibsem.analysis.metrics import Confusion, Counted, cross_entropy, over_squares, pooled
 from fibsem.analysis.over_places import interval_by_pixels
-from fibsem.analysis.places import by_place
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
 from fibsem.analysis.postprocessing.steps import smooth
 from fibsem.analysis.structure.parts import PartErrors, WrittenParts
 from fibsem.data.labels import IGNORE
 from fibsem.data.samples import Region
+from fibsem.places import Spot, by_place
 from fibsem.system.records import typed
 
 #: Confusion matrices of a square: against the labels at T = 0.5 and at the chosen threshold, and
@@ -33,6 +33,8 @@ class SquareCounts:
     ----------
     split, sample, region, at
         Which square, and where it begins, (z, y, x).
+    size
+        Its height and width in pixels; None in records of earlier versions.
     loss
         Cross-entropy of the scores; None where nothing is labelled.
     half, chosen, truth
@@ -51,6 +53,12 @@ class SquareCounts:
     chosen: Counted
     truth: Counted | None = None
     parts: WrittenParts | None = None
+    size: tuple[int, int] | None = None
+
+    @property
+    def spot(self) -> Spot:
+        """Where it lies."""
+        return Spot(self.sample, self.at, self.size)
 
     def is_of(self, split: str, sample: str | None = None) -> bool:
         """Whether it belongs to a split, and to one sample where that is named."""
@@ -64,6 +72,7 @@ class SquareCounts:
         """The record that is stored; there is no key for a truth that nobody knows."""
         record = {key: getattr(self, key) for key in ("split", "sample", "region")}
         record |= {"at": list(self.at), "loss": self.loss}
+        record |= {"size": list(self.size)} if self.size else {}
         record |= {"parts": self.parts.to_json()} if self.parts else {}
         matrices = ((kind, self.confusion(kind)) for kind in (HALF, CHOSEN, TRUTH))
         return record | {kind: one.counts for kind, one in matrices if one is not None}
@@ -92,7 +101,7 @@ def square_counts(
     return SquareCounts(
         region.split, region.sample, region.name, region.box.start, loss,
         square.confusion(PostProcessing()), square.confusion(chosen), truth,
-        part_errors(square, platt) if platt else None,
+        part_errors(square, platt) if platt else None, Spot.of(region.sample, region.box).size,
     )  # fmt: skip
 
 
@@ -120,8 +129,8 @@ def labelled_figures(
     """
     chosen = [one for one in squares if one.is_of(split, sample)]
     parts = confusions(chosen, split, kind)
-    matrices = ((one.sample, one.at, one.confusion(kind)) for one in chosen)
-    places = by_place((name, at, counts) for name, at, counts in matrices if counts is not None)
+    matrices = ((one.spot, one.confusion(kind)) for one in chosen)
+    places = by_place((spot, counts) for spot, counts in matrices if counts is not None)
     low, high = interval_by_pixels([pooled(some) for some in places.values()])
     losses = [(one.loss, one.half.pixels) for one in chosen if one.loss is not None]
     loss = sum(loss * n for loss, n in losses) / max(1, sum(n for _, n in losses))

@@ -114,7 +114,7 @@ def test_pieces_of_a_slice_lie_in_squares():
     assert len(pieces) == 9
     assert len(set(pieces.square)) == 4
     moved = [
-        replace(one, box=Box((0, 100 + k, 300), (1, 356 + k, 556)))
+        replace(one, box=Box((0, 100 + 256 * k, 300), (1, 356 + 256 * k, 556)))
         for k, one in enumerate(film(0.2, slices=3, side=256))
     ]
     pieces = draw_pieces(moved, np.random.default_rng(0))

@@ -124,3 +124,18 @@ def test_an_ensemble_stands_beside_its_first_member_alone():
         members=3, single_test_miou=miou, gain_test_miou=0.9 - miou,
         single_test_calibration_error=0.02, cost_ratio=3.0,
     )  # fmt: skip
+
+
+def test_single_pixels_in_squares_without_pores_do_not_decide():
+    """A model that finds more pores, and one false pixel in each square without any, is better."""
+    empty = [Confusion(((0, 0), (false, 65536 - false))) for false in (0, 1)]
+    missed = [Confusion(((3000 - miss, miss), (0, 62536))) for miss in (600, 150)]
+    champion, challenger = (
+        [
+            SquareCounts("test", "A", "q", (0, 300 * k, 0), None, one, one)
+            for k in range(10)
+            for one in [empty[who] if k < 7 else missed[who]]
+        ]
+        for who in (0, 1)
+    )
+    assert judged(challenger, champion).passed

@@ -17,7 +17,6 @@ from fibsem.analysis.intervals import (
 )
 from fibsem.analysis.labelled_squares import err_alike, lie_apart
 from fibsem.analysis.metrics import Confusion, Counted, pooled
-from fibsem.analysis.places import by_place
 from fibsem.analysis.structure.parts import PartErrors, WrittenParts
 from fibsem.data.digests import slice_digests
 from fibsem.data.preprocessing import evenly_spaced
@@ -25,6 +24,7 @@ from fibsem.data.volumes import Volume
 from fibsem.geometry import Triple
 from fibsem.inference.volume.reading import Reading
 from fibsem.inference.volume.witness import plain
+from fibsem.places import by_place, spot_of
 from fibsem.system.records import typed
 
 Record = dict[str, Any]
@@ -96,7 +96,7 @@ class FilmSquares:
         seeds: Sequence[float] = (), reading: Reading | None = None,
     ) -> FilmSquares:  # fmt: skip
         """From rows of labelled squares with their ``at`` and confusion matrix ``kind``."""
-        places = by_place((sample, row["at"], Confusion.from_counts(row[kind])) for row in rows)
+        places = by_place((spot_of(sample, row), Confusion.from_counts(row[kind])) for row in rows)
         squares = [pooled(some) for some in places.values()]
         digests = slice_digests(plain(volume))
         parts = [PartErrors.from_json(row["parts"]) for row in rows if "parts" in row]
