@@ -68,7 +68,7 @@ def load_dataset(path: str | Path, recipe: SplitRecipe | None = None) -> Dataset
     [sample.name for sample in film.samples], len(film.regions("train"))
     ```
     """
-    path = home_path(str(path))
+    path = home_path(str(path)).absolute()  # people work in another folder later
     kind = kind_of(path)
     if kind == "absent":
         raise UserError(

@@ -1,6 +1,7 @@
 """Grey values and labels are known by their digests, read once, and again where they may differ."""
 
 import csv
+import json
 import math
 import os
 import re
@@ -295,3 +296,23 @@ def test_data_that_change_in_use_are_noticed_and_touched_ones_are_not(film):
     tifffile.imwrite(dataset.path.parent / "masks" / "3.tif", np.zeros((16, 16), np.uint8))
     with pytest.raises(UserError, match="but labels of film of"):
         dataset.check_unchanged()
+
+
+@pytest.mark.parametrize("change", [("little", "big"), ('"fill_value":0', '"fill_value":9')])
+def test_what_says_how_chunks_are_read_is_digested_with_them(tmp_path, monkeypatch, change):
+    """A header that was mended makes another film of the same chunks."""
+    monkeypatch.setattr(digests, "WORTH_KEEPING", 0)
+    array = zarr.create_array(
+        tmp_path / "f.zarr", shape=SHAPE, chunks=(1, 40, 50), dtype="<u2", compressors=None,
+        fill_value=0,
+    )  # fmt: skip
+    array[:] = GREY.astype("<u2")
+    (tmp_path / "f.zarr" / "c" / "5" / "0" / "0").unlink()
+    before = slice_digests(open_volume(tmp_path / "f.zarr", sparse=True))
+    header = tmp_path / "f.zarr" / "zarr.json"
+    text = json.dumps(json.loads(header.read_text()), separators=(",", ":"))
+    assert change[0] in text
+    header.write_text(text.replace(*change))
+    now = slice_digests(open_volume(tmp_path / "f.zarr", sparse=True))
+    changed = {z for z in before if now[z] != before[z]}
+    assert changed == ({5} if "fill" in change[0] else set(range(9)) - {5})

@@ -95,7 +95,9 @@ class ZarrSource:
 
     def places(self, z: int) -> list[Place]:
         box = Box((z, 0, 0), (z + 1, *self.shape[1:]))
-        return [(file, "") for _, file in self._stored(box)]
+        home = self.folder / self.array.path
+        read_by = [file for name in MARKS if (file := home / name).is_file()]
+        return [(file, "") for file in (*read_by, *(chunk for _, chunk in self._stored(box)))]
 
     def _stored(self, box: Box) -> Iterator[tuple[Triple, Path]]:
         """Corner (z, y, x) and file of every chunk, or shard of chunks, that a box touches."""

@@ -69,6 +69,8 @@ def open_volume(
     film.shape, film.voxel_nm, film.read(api.Box((0, 0, 0), (1, 64, 64)))
     ```
     """
+    if not isinstance(path, zipfile.Path):  # people open it, and work in another folder later
+        path = home_path(str(path)).absolute()
     return reopen(path, Manner(gaps, sparse, pattern, _text(series)), value_range)
 
 

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
-from fibsem.data.digests import slice_digests, stamp_of, stamps_of
+from fibsem.data.digests import UNREADABLE, slice_digests, stamp_of, stamps_of
 from fibsem.data.volumes import Format, Volume
 from fibsem.errors import UserError
 from fibsem.geometry import Triple
@@ -117,8 +117,9 @@ class Ledger:
         self.read = {int(z): digest for z, digest in (written.read or {}).items()}
         before, now = _identity(written.key), _identity(self.key)
         if volume is not None and self._may_be_moved(written.stamp, before, now):
-            digests = slice_digests(plain(volume), sorted(self.read))
-            changed = [z for z, digest in digests.items() if digest != self.read[z]]
+            then = {**dict.fromkeys(_missing(written), UNREADABLE), **self.read}
+            digests = slice_digests(plain(volume), sorted(then))
+            changed = [z for z, digest in digests.items() if digest != then[z]]
             if changed:
                 raise UserError(
                     f"`output` must be a new folder or hold the same segmentation, but "
@@ -260,6 +261,16 @@ def _remove_any(folder: Path, kind: Format) -> None:
         else:
             remove_own(folder, [f"{path.name}/slice_*.{end}" for end in ("tif", "png")])
             remove_own(folder, [f"{path.name}/"])
+
+
+def _missing(written: Written) -> list[int]:
+    """Slices that were missing when they were labelled; they may be there by now."""
+    return [
+        int(start) + k
+        for start, entries in written.slabs.items()
+        for k, (pores, *_) in enumerate(entries)
+        if pores is None
+    ]
 
 
 def _with_mask_of(now: Identity, before: Identity, *, digested: bool) -> Identity:

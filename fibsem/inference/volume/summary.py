@@ -20,6 +20,9 @@ from fibsem.inference.volume.work import Work
 from fibsem.system.advice import VALID
 from fibsem.system.files import replace_file, write_json
 
+#: Keys of a ledger that say where something lies.
+OF_PLACES = ("volume", "valid", "mask")
+
 
 @dataclass(frozen=True)
 class MappedPorosity:
@@ -69,8 +72,8 @@ def _of_volume(work: Work) -> dict[str, Any]:
         "volume": str(work.volume.path),
         "shape": list(work.volume.shape),
         "voxels": int(np.prod(work.volume.shape)),
-        "volume_hash": _short_hash(work.volume.signature()),
-        "labelling": _short_hash(work.ledger.key),
+        "volume_hash": _volume_hash(work),
+        "labelling": _labelling(work),
         "picked": work.volume.manner.choice,
         "range": list(work.volume.value_range),
         "why_missing": {z: entry.why_missing for z, entry in slices if entry.why_missing},
@@ -115,6 +118,20 @@ def _of_models(work: Work) -> dict[str, Any]:
         "certificate": plan.certificate and plan.certificate.to_json(),
         "correction": plan.correction.to_json(),
     }
+
+
+def _volume_hash(work: Work) -> str:
+    """Digits of the grey values that were read: names and times of files can be those of others."""
+    volume = {"shape": work.volume.shape, "dtype": str(work.volume.dtype)}
+    return _short_hash({**volume, "read": {str(z): one for z, one in work.ledger.read.items()}})
+
+
+def _labelling(work: Work) -> str:
+    """Digits of all that the labels follow from, wherever film, mask and model lie."""
+    key = {name: value for name, value in work.ledger.key.items() if name not in OF_PLACES}
+    valid = work.ledger.decided.mask or work.options.valid
+    scale = list(work.volume.value_range)
+    return _short_hash({**key, "volume": _volume_hash(work), "range": scale, "valid": valid})
 
 
 def _short_hash(record: dict[str, object]) -> str:

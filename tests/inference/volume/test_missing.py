@@ -73,3 +73,20 @@ def test_missing_slices_are_marked_and_left_out(damaged, volume, segmenter, tmp_
     mended[1], mended[3] = mended[0], mended[2]
     segment_volume(ArrayVolume(mended), segmenter, tmp_path / "mended", plain(slab=2))
     np.testing.assert_array_equal(found[[0, 2, 4]], labels_in(tmp_path / "mended")[[0, 2, 4]])
+
+
+@pytest.mark.parametrize("whole", [1, 3])
+def test_a_slice_that_was_missing_and_is_there_now_makes_another_film(
+    damaged, volume, segmenter, tmp_path, whole
+):
+    """The same command gave back the labels of the film with a gap, and no word of it."""
+    options = plain(missing="skip", slab=2)
+    segment_volume(open_volume(damaged, gaps=True), segmenter, tmp_path / "out", options)
+    again = segment_volume(open_volume(damaged, gaps=True), segmenter, tmp_path / "out", options)
+    assert again["missing"] == [1, 3]
+    image = volume.read(Box((whole, 0, 0), (whole + 1, *SHAPE[1:])))[0]
+    tifffile.imwrite(damaged / f"slice_{whole:04d}.tif", image)
+    with pytest.raises(
+        UserError, match=rf"was made with another slice {whole} of .*series; the ch"
+    ):
+        segment_volume(open_volume(damaged, gaps=True), segmenter, tmp_path / "out", options)

@@ -1,5 +1,7 @@
 """Figures of a whole film, of slices that show unlike amounts of it."""
 
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +9,11 @@ import pytest
 
 from fibsem.data.material import Extent
 from fibsem.data.material.parts import Rect
+from fibsem.data.volumes import create_volume, open_volume
 from fibsem.inference.volume.entries import SliceRecord
+from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.inference.volume.summary import porosity_of, uncertainty_of
+from tests.inference.volume.conftest import SHAPE, plain
 
 
 def test_the_interval_over_slices_holds_the_porosity_that_it_is_of():
@@ -29,3 +34,29 @@ def test_uncertainty_is_that_of_the_material():
     assert uncertainty_of(slices, extent) == pytest.approx((100 * 0.1 + 10 * 0.4) / 110)
     assert uncertainty_of([SliceRecord(10, False)] * 3, extent) is None
     assert np.isfinite(uncertainty_of(slices[:1], extent))
+
+
+def test_what_a_film_and_its_labels_are_called_follows_from_what_was_read(
+    volume, segmenter, tmp_path
+):
+    """Two films of the same names, sizes and times were one to a report."""
+    films = {"one": volume.whole(), "other": 65535 - volume.whole()}
+    for name, voxels in films.items():
+        with create_volume(tmp_path / name, SHAPE, np.uint16, format="tiff") as writer:
+            writer.write(0, voxels)
+        for file in (tmp_path / name).iterdir():
+            os.utime(file, (1e9, 1e9))
+    opened = {name: open_volume(tmp_path / name) for name in films}
+    assert opened["one"].signature() == opened["other"].signature()
+    found = {
+        name: segment_volume(film, segmenter, tmp_path / f"labels-{name}", plain())
+        for name, film in opened.items()
+    }
+    shutil.copytree(tmp_path / "one", tmp_path / "copy")
+    copy, film = tmp_path / "labels-copy", open_volume(tmp_path / "copy")
+    found["copy"] = segment_volume(film, segmenter, copy, plain(slab=2))
+    for key in ("volume_hash", "labelling"):
+        assert found["one"][key] == found["copy"][key] != found["other"][key]
+    mirrored = segment_volume(film, segmenter, tmp_path / "views", plain(symmetry=2))
+    assert mirrored["volume_hash"] == found["copy"]["volume_hash"]
+    assert mirrored["labelling"] != found["copy"]["labelling"]
